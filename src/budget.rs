@@ -1,0 +1,92 @@
+//! How much one poll may spend, and when the next one is wanted.
+//!
+//! A [`Budget`] is what the caller grants; the meter that counts it down lives in `transport`.
+
+use std::time::{Duration, Instant};
+
+/// What one poll may spend. A poll stops at whichever limit comes first, and the next poll goes on
+/// where it stopped: nothing is lost by a small budget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Budget {
+    /// Wall time on the calling thread, counting the reads that follow the poll as well as the poll
+    /// itself. `None` means unlimited. Default 1 ms, about 6 % of a frame at 60 fps.
+    pub time: Option<Duration>,
+    /// Bytes moved over the network in both directions. `None` means unlimited, the default: time is
+    /// what a frame is short of.
+    pub bytes: Option<u64>,
+    /// Whether to look again when the kernel has nothing more. Default
+    /// [`Linger::Bodies`] with 20 µs.
+    pub linger: Linger,
+}
+
+/// When a poll looks again before it returns.
+///
+/// Looking once a frame starves a download: the kernel keeps the receive window as small as the
+/// reader seems slow, and at 60 frames a second that is a few MB/s on a link of many Gbit/s. A poll
+/// that lingers keeps looking, without sleeping, until nothing came for the given time or until the
+/// budget is spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Linger {
+    /// Never: look once.
+    Off,
+    /// While response content is arriving.
+    Bodies(Duration),
+    /// While anything is due from the peer: a connection, a handshake, a head or content. A fresh
+    /// TLS request can then finish in the frame that asked for it.
+    Exchanges(Duration),
+}
+
+impl Budget {
+    /// No limit of time or bytes: for loading screens, tools and tight loops.
+    pub const fn unlimited() -> Self {
+        Self {
+            time: None,
+            bytes: None,
+            linger: Linger::Bodies(Duration::from_micros(20)),
+        }
+    }
+
+    /// At most `time` of a frame.
+    pub const fn frame(time: Duration) -> Self {
+        Self {
+            time: Some(time),
+            ..Self::unlimited()
+        }
+    }
+
+    /// The same budget with a cap on bytes.
+    #[must_use]
+    pub const fn with_bytes(self, bytes: u64) -> Self {
+        Self {
+            bytes: Some(bytes),
+            ..self
+        }
+    }
+
+    /// The same budget with another rule for lingering.
+    #[must_use]
+    pub const fn with_linger(self, linger: Linger) -> Self {
+        Self { linger, ..self }
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::frame(Duration::from_millis(1))
+    }
+}
+
+/// When the machine wants to be polled again. A game that polls once a frame may ignore it; a loop
+/// without frames sleeps by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollAt {
+    /// At once: the budget cut the work short, or content waits to be taken.
+    Now,
+    /// When a socket becomes ready, at the latest at this time (a deadline or a timer).
+    At(Instant),
+    /// When a socket becomes ready, however late.
+    Io,
+    /// Never: nothing is under way.
+    Idle,
+}

@@ -1,0 +1,91 @@
+//! The phases of one request, and how long each may take.
+//!
+//! [`Phase`] is one enum with four uses: deadlines, errors, timings and trace all speak of the same
+//! steps. Nothing here measures time; `connection` does.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A step in the life of a request, in the order in which they happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Waiting for a free connection.
+    Queue,
+    /// Looking the host name up.
+    Resolve,
+    /// Opening the TCP connection (RFC 8305 when there are several addresses).
+    Connect,
+    /// Asking a proxy for a tunnel (RFC 9110 §9.3.6, `CONNECT`).
+    Tunnel,
+    /// The TLS handshake (RFC 8446, RFC 5246).
+    TlsHandshake,
+    /// Writing the request head.
+    SendHead,
+    /// Waiting for `100 Continue` before the content is sent (RFC 9110 §10.1.1).
+    AwaitContinue,
+    /// Writing the request content.
+    SendBody,
+    /// Waiting for the head of the final response.
+    AwaitHead,
+    /// Receiving the response content.
+    ReceiveBody,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Queue => "waiting for a connection",
+            Self::Resolve => "resolving the host name",
+            Self::Connect => "connecting",
+            Self::Tunnel => "opening the proxy tunnel",
+            Self::TlsHandshake => "the TLS handshake",
+            Self::SendHead => "sending the request head",
+            Self::AwaitContinue => "waiting for 100 Continue",
+            Self::SendBody => "sending the request content",
+            Self::AwaitHead => "waiting for the response head",
+            Self::ReceiveBody => "receiving the response content",
+        })
+    }
+}
+
+/// How long each phase of one connection may take before it fails with
+/// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout). `None` means without end.
+///
+/// There is no total: a large download may take hours, as long as it moves. Time in which nobody
+/// polled does not count beyond one second a gap, so that a loading screen, a breakpoint or a
+/// suspended laptop is never taken for a dead peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the lookup's start to its answer. Default 10 s.
+    pub resolve: Option<Duration>,
+    /// All connection attempts together, over all addresses. Default 10 s.
+    pub connect: Option<Duration>,
+    /// From the `CONNECT` request to the proxy's answer. Default 10 s.
+    pub tunnel: Option<Duration>,
+    /// From the first handshake byte to the last. Default 10 s.
+    pub tls_handshake: Option<Duration>,
+    /// How long the request content is held back when `Expect: 100-continue` was sent; then it is
+    /// sent anyway (RFC 9110 §10.1.1 asks that nobody waits for ever). Default 1 s.
+    pub continue_wait: Option<Duration>,
+    /// From the last byte of the request to the end of the response head, however it trickles in.
+    /// Default 30 s.
+    pub head: Option<Duration>,
+    /// The longest pause while content is sent or received. It runs only while this side waits for
+    /// the peer: content that the caller has not taken yet does not count. Default 30 s.
+    pub stall: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            resolve: Some(Duration::from_secs(10)),
+            connect: Some(Duration::from_secs(10)),
+            tunnel: Some(Duration::from_secs(10)),
+            tls_handshake: Some(Duration::from_secs(10)),
+            continue_wait: Some(Duration::from_secs(1)),
+            head: Some(Duration::from_secs(30)),
+            stall: Some(Duration::from_secs(30)),
+        }
+    }
+}
