@@ -355,6 +355,17 @@ impl fmt::Debug for Error {
     }
 }
 
+impl PartialEq for Error {
+    /// Two errors are equal when kind, phase, origin and counts are; causes are not compared.
+    fn eq(&self, other: &Self) -> bool {
+        let (a, b) = (&*self.0, &*other.0);
+        a.kind == b.kind
+            && a.phase == b.phase
+            && a.origin == b.origin
+            && (a.sent, a.received, a.retryable) == (b.sent, b.received, b.retryable)
+    }
+}
+
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as _)

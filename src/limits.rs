@@ -59,6 +59,8 @@ pub enum Limit {
     TrailerCount(usize),
     /// [`Limits::interim_responses`]
     InterimResponses(usize),
+    /// The `max_body_bytes` of whoever collects whole responses.
+    BodyBytes(usize),
 }
 
 impl fmt::Display for Limit {
@@ -73,6 +75,9 @@ impl fmt::Display for Limit {
             Self::TrailerBytes(n) => ("bytes of trailers", n, "trailer_bytes"),
             Self::TrailerCount(n) => ("trailer lines", n, "trailer_count"),
             Self::InterimResponses(n) => ("interim responses", n, "interim_responses"),
+            Self::BodyBytes(n) => {
+                return write!(f, "more than {n} bytes of content (max_body_bytes)");
+            }
         };
         write!(f, "more than {value} {what} (Limits::{field})")
     }

@@ -1,1 +1,44 @@
 //! Sans-IO HTTP/1.1 for both roles (RFC 9112): bytes in, bytes and events out.
+//!
+//! Here live the field lines, the heads, their parsing and emission, the framing of content and
+//! [`Exchange`], the machine that ties them together. Here live no sockets, no clock, no TLS, no
+//! URLs and no policy: what a redirect, a cookie or a content coding means is `semantics`' business.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `grammar` | character classes, optional whitespace, lists (RFC 9110 §5.6) |
+//! | `fields` | [`FieldLines`] (RFC 9110 §5) |
+//! | `target` | the four request-target forms and `Host` (RFC 9112 §3.2) |
+//! | `head` | [`RequestHead`], [`ResponseHead`] and their parsing |
+//! | `start_line`, `scan` | the incremental search for the end of a head, with its limits |
+//! | `framing` | how long the content of a received message is (RFC 9112 §6.3) |
+//! | `chunked` | the decoder of the chunked coding (RFC 9112 §7.1) |
+//! | `trailer` | what a trailer section may hold (RFC 9110 §6.5) |
+//! | `incoming`, `outgoing` | the content being received and being sent |
+//! | `emit` | what a sent head needs, and its bytes |
+//! | `verdict` | whether the connection may carry another exchange (RFC 9112 §9) |
+//! | `state` | the two state machines, their transitions and couplings |
+//! | `exchange` | [`Exchange`]: one request and its response, again and again |
+
+mod chunked;
+mod emit;
+mod exchange;
+mod fields;
+mod framing;
+mod grammar;
+mod head;
+mod incoming;
+mod outgoing;
+mod scan;
+mod start_line;
+mod state;
+mod target;
+mod trailer;
+mod verdict;
+
+pub use emit::BodyLength;
+pub use exchange::{Event, Exchange, Received};
+pub use fields::FieldLines;
+pub use head::{RequestHead, ResponseHead};
+pub use state::Role;
+pub use verdict::{CloseReason, Verdict};

@@ -1,0 +1,266 @@
+//! The raw loop: one `HttpClient`, polled once a frame, printing each transition and each chunk.
+//!
+//! ```text
+//! cargo run --example node                             # against a server of its own
+//! cargo run --example node -- http://127.0.0.1:8000/   # against yours
+//! ```
+//!
+//! Options: `--fps N` (default 60, 0 polls in a tight loop), `--budget-us N` or `--unlimited`,
+//! `--linger-us N` (over whole exchanges), `--get N` (that many requests on one connection),
+//! `--cacert FILE`, `--insecure`, `--timeout SECONDS` (for a head, and for a stall), `--quiet` (no
+//! line for each chunk).
+//!
+//! What to look for: how many transitions and chunks one poll brings, how few polls a request
+//! takes, and that the longest poll stays within the budget however fast the server is.
+
+use std::error::Error;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use httpoll::{Budget, HttpClient, Linger, Method, RequestUrl, Status, Timeouts, TlsOptions};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse()?;
+    let url = match &options.url {
+        Some(url) => url.clone(),
+        None => serve_hello()?,
+    };
+    let url = RequestUrl::parse(&url)?;
+
+    let mut http = HttpClient::new();
+    http.set_budget(options.budget.clone());
+    http.set_timeouts(options.timeouts.clone());
+    let mut frames = Frames::new(&options);
+
+    let asked = Instant::now();
+    http.connect_to_host(&url.host, url.port, options.tls)?;
+    while matches!(http.get_status(), Status::Resolving | Status::Connecting) {
+        frames.poll(&mut http)?;
+        frames.next();
+    }
+    if let (Some(peer), Some(tls)) = (http.peer_address(), http.tls_info()) {
+        println!("connected to {peer} by {tls:?}");
+    }
+
+    let mut total = 0_u64;
+    for number in 1..=options.requests {
+        let polls_before = if number == 1 { 0 } else { frames.polls };
+        let asked = if number == 1 { asked } else { Instant::now() };
+        let headers: Vec<&str> = url.authorization.iter().map(String::as_str).collect();
+        http.request(Method::Get, &url.target, &headers, "")?;
+        let mut received = 0_u64;
+        loop {
+            frames.poll(&mut http)?;
+            received += frames.read(&mut http)?;
+            if !matches!(http.get_status(), Status::Requesting | Status::Body) {
+                break;
+            }
+            frames.next();
+        }
+        let elapsed = asked.elapsed();
+        println!(
+            "{} with {received} bytes after {} polls and {:.3} ms ({:.1} MB/s)",
+            http.get_response_code(),
+            frames.polls - polls_before,
+            elapsed.as_secs_f64() * 1e3,
+            received as f64 / elapsed.as_secs_f64() / 1e6,
+        );
+        total += received;
+        if http.get_status() != Status::Connected {
+            break;
+        }
+        frames.next();
+    }
+    for line in http.get_response_headers() {
+        println!("  {line}");
+    }
+    frames.report(total);
+    Ok(())
+}
+
+/// Keeps the frame rate and what each frame cost.
+struct Frames {
+    interval: Option<Duration>,
+    next_at: Instant,
+    quiet: bool,
+    polls: u32,
+    work: Duration,
+    works: Vec<Duration>,
+}
+
+impl Frames {
+    fn new(options: &Options) -> Self {
+        Self {
+            interval: options.interval,
+            next_at: Instant::now(),
+            quiet: options.quiet,
+            polls: 0,
+            work: Duration::ZERO,
+            works: Vec::new(),
+        }
+    }
+
+    fn poll(&mut self, http: &mut HttpClient) -> Result<(), httpoll::Error> {
+        let start = Instant::now();
+        let polled = http.poll();
+        self.work += start.elapsed();
+        self.polls += 1;
+        while let Some(transition) = http.next_transition() {
+            println!(
+                "poll {}: {} -> {}",
+                self.polls, transition.from, transition.to
+            );
+        }
+        polled.map(drop)
+    }
+
+    /// Takes all content that this frame brings.
+    fn read(&mut self, http: &mut HttpClient) -> Result<u64, httpoll::Error> {
+        let mut received = 0;
+        while http.get_status() == Status::Body {
+            let start = Instant::now();
+            let chunk = http.read_response_body_chunk();
+            self.work += start.elapsed();
+            let chunk = chunk?;
+            while let Some(transition) = http.next_transition() {
+                println!(
+                    "poll {}: {} -> {}",
+                    self.polls, transition.from, transition.to
+                );
+            }
+            if chunk.is_empty() {
+                break;
+            }
+            received += chunk.len() as u64;
+            if !self.quiet {
+                println!("poll {}: chunk of {} bytes", self.polls, chunk.len());
+            }
+        }
+        Ok(received)
+    }
+
+    /// Ends the frame: what a game does in the rest of it is a sleep here.
+    fn next(&mut self) {
+        self.works.push(std::mem::take(&mut self.work));
+        if let Some(interval) = self.interval {
+            self.next_at += interval;
+            let now = Instant::now();
+            if self.next_at > now {
+                std::thread::sleep(self.next_at - now);
+            } else {
+                self.next_at = now;
+            }
+        }
+    }
+
+    fn report(&mut self, bytes: u64) {
+        self.works.push(self.work);
+        self.works.sort_unstable();
+        let at = |part: f64| self.works[((self.works.len() - 1) as f64 * part) as usize];
+        let total: Duration = self.works.iter().sum();
+        println!(
+            "{} frames with {:.2} MB per ms of work; work per frame p50 {:?}, p99 {:?}, longest {:?}",
+            self.works.len(),
+            bytes as f64 / 1e3 / (total.as_secs_f64() * 1e6).max(1.0),
+            at(0.5),
+            at(0.99),
+            at(1.0),
+        );
+    }
+}
+
+struct Options {
+    url: Option<String>,
+    interval: Option<Duration>,
+    budget: Budget,
+    requests: u32,
+    tls: Option<TlsOptions>,
+    timeouts: Timeouts,
+    quiet: bool,
+}
+
+impl Options {
+    fn parse() -> Result<Self, Box<dyn Error>> {
+        let mut options = Self {
+            url: None,
+            interval: Some(Duration::from_secs(1) / 60),
+            budget: Budget::default(),
+            requests: 1,
+            tls: None,
+            timeouts: Timeouts::default(),
+            quiet: false,
+        };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+            match argument.as_str() {
+                "--fps" => {
+                    let fps: u32 = value()?.parse()?;
+                    options.interval = (fps > 0).then(|| Duration::from_secs(1) / fps);
+                }
+                "--budget-us" => {
+                    options.budget.time = Some(Duration::from_micros(value()?.parse()?));
+                }
+                "--unlimited" => options.budget = Budget::unlimited(),
+                "--linger-us" => {
+                    let patience = Duration::from_micros(value()?.parse()?);
+                    options.budget.linger = Linger::Exchanges(patience);
+                }
+                "--get" => options.requests = value()?.parse()?,
+                "--cacert" => {
+                    let pem = std::fs::read(value()?)?;
+                    options.tls = Some(TlsOptions::builder().add_root_pem(&pem).build()?);
+                }
+                "--insecure" => options.tls = Some(TlsOptions::client_unsafe(None)?),
+                "--timeout" => {
+                    let limit = Duration::try_from_secs_f64(value()?.parse()?)?;
+                    options.timeouts.head = Some(limit);
+                    options.timeouts.stall = Some(limit);
+                }
+                "--quiet" => options.quiet = true,
+                url if !url.starts_with('-') => options.url = Some(url.to_owned()),
+                other => return Err(format!("unknown option {other}").into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// A few lines of a server, so that the example runs without one: three chunks of text.
+fn serve_hello() -> Result<String, Box<dyn Error>> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("http://{}/hello", listener.local_addr()?);
+    println!("serving {url}");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            std::thread::spawn(move || {
+                let mut request = Vec::new();
+                let mut buffer = [0; 1024];
+                while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                    request.extend_from_slice(&buffer[..count]);
+                    if !request.ends_with(b"\r\n\r\n") {
+                        continue;
+                    }
+                    request.clear();
+                    let mut response = String::from(
+                        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n",
+                    );
+                    for line in [
+                        "Hello from a frame loop.\n",
+                        "Nothing blocked.\n",
+                        "Goodbye.\n",
+                    ] {
+                        response += &format!("{:x}\r\n{line}\r\n", line.len());
+                    }
+                    response += "0\r\n\r\n";
+                    if stream.write_all(response.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    Ok(url)
+}

@@ -1,0 +1,177 @@
+//! The plugin: what runs when, and how the frame's budget is shared.
+
+use std::time::Instant;
+
+use bevy_app::{App, Plugin, PreUpdate};
+use bevy_ecs::entity::Entity;
+use bevy_ecs::query::With;
+use bevy_ecs::resource::Resource;
+use bevy_ecs::schedule::{IntoScheduleConfigs, SystemSet};
+use bevy_ecs::system::{Commands, Query, Res, ResMut};
+use httpoll::{Budget, Status};
+
+use crate::driver::Driver;
+use crate::events::{HttpError, HttpResponse, HttpStatusChanged};
+use crate::node::HttpClientNode;
+use crate::request::KeepRequest;
+
+/// Adds HTTP to an app: [`HttpRequest`](crate::HttpRequest) entities are answered by events, and
+/// [`HttpClientNode`] components are polled.
+///
+/// Needs no other plugin: it runs under `MinimalPlugins` and in a bare [`App`].
+#[derive(Clone, Debug)]
+pub struct HttpPlugin {
+    /// What all requests and nodes together may spend in one frame. Default 1 ms.
+    pub budget: Budget,
+    /// The most bytes of one response's content; beyond it the request fails. Default 64 MiB.
+    pub max_body_bytes: usize,
+    /// How requests speak TLS; `None`, the default, is [`TlsOptions::client`](httpoll::TlsOptions::client).
+    #[cfg(feature = "tls")]
+    pub tls: Option<httpoll::TlsOptions>,
+}
+
+impl Default for HttpPlugin {
+    fn default() -> Self {
+        Self {
+            budget: Budget::default(),
+            max_body_bytes: 64 * 1024 * 1024,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+}
+
+/// When the plugin works. Both sets are in [`PreUpdate`], in this order, so that `Update` sees what
+/// came in this frame.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HttpollSystems {
+    /// Polls every request and node, within the budget.
+    Poll,
+    /// Triggers the events, and despawns requests that are done.
+    Dispatch,
+}
+
+#[derive(Resource, Debug)]
+struct FrameBudget(Budget);
+
+impl Plugin for HttpPlugin {
+    fn build(&self, app: &mut App) {
+        app.insert_resource(FrameBudget(self.budget.clone()))
+            .insert_resource(Driver::new(self))
+            .configure_sets(
+                PreUpdate,
+                (HttpollSystems::Poll, HttpollSystems::Dispatch).chain(),
+            )
+            .add_systems(
+                PreUpdate,
+                (
+                    poll.in_set(HttpollSystems::Poll),
+                    (dispatch_nodes, dispatch_requests).in_set(HttpollSystems::Dispatch),
+                ),
+            );
+    }
+}
+
+/// What is left of a frame's budget.
+struct Remaining {
+    budget: Budget,
+    started: Instant,
+}
+
+impl Remaining {
+    fn new(budget: Budget) -> Self {
+        Self {
+            budget,
+            started: Instant::now(),
+        }
+    }
+
+    /// The budget for the next of `left` clients: all get a turn in each frame, however little is
+    /// left, so that none starves; what the others did not use is there for those after them.
+    fn share(&self, left: usize) -> Budget {
+        let mut share = self.budget.clone();
+        if let Some(time) = self.budget.time {
+            let rest = time.saturating_sub(self.started.elapsed());
+            share.time = Some(rest / u32::try_from(left.max(1)).unwrap_or(u32::MAX));
+        }
+        share
+    }
+}
+
+fn poll(
+    budget: Res<FrameBudget>,
+    mut driver: ResMut<Driver>,
+    mut nodes: Query<&mut HttpClientNode>,
+) {
+    let remaining = Remaining::new(budget.0.clone());
+    let mut left = driver.in_flight.len() + nodes.iter().len();
+    // Whoever was first in the last frame is last in this one.
+    if !driver.in_flight.is_empty() {
+        driver.in_flight.rotate_left(1);
+    }
+    for transfer in &mut driver.in_flight {
+        transfer.drive(&remaining.share(left));
+        left -= 1;
+    }
+    for mut node in &mut nodes {
+        if node.get_status() != Status::Disconnected && !node.get_status().is_error() {
+            let share = remaining.share(left);
+            node.set_budget(share);
+            // A failure is announced by the dispatch system, from the client itself.
+            let _ = node.poll();
+        }
+        left -= 1;
+    }
+}
+
+fn dispatch_nodes(mut commands: Commands, mut nodes: Query<(Entity, &mut HttpClientNode)>) {
+    for (entity, mut node) in &mut nodes {
+        while let Some(transition) = node.next_transition() {
+            commands.trigger(HttpStatusChanged {
+                entity,
+                from: transition.from,
+                to: transition.to,
+            });
+            if transition.to.is_error()
+                && let Some(error) = node.get_error().cloned()
+            {
+                commands.trigger(HttpError { entity, error });
+            }
+        }
+    }
+}
+
+fn dispatch_requests(
+    mut commands: Commands,
+    mut driver: ResMut<Driver>,
+    kept: Query<(), With<KeepRequest>>,
+) {
+    for transfer in &mut driver.in_flight {
+        let entity = transfer.entity;
+        while let Some(transition) = transfer.next_transition() {
+            commands.trigger(HttpStatusChanged {
+                entity,
+                from: transition.from,
+                to: transition.to,
+            });
+        }
+        match &transfer.outcome {
+            None => continue,
+            Some(Ok((head, body))) => commands.trigger(HttpResponse {
+                entity,
+                head: head.clone(),
+                body: body.clone(),
+            }),
+            Some(Err(error)) => commands.trigger(HttpError {
+                entity,
+                error: error.clone(),
+            }),
+        }
+        if !kept.contains(entity) {
+            commands.entity(entity).try_despawn();
+        }
+    }
+    driver
+        .in_flight
+        .retain(|transfer| transfer.outcome.is_none());
+}

@@ -1,0 +1,133 @@
+//! What a request sends after its head: nothing, bytes, or a reader drawn on as the socket takes it.
+
+use std::fmt;
+use std::io::{self, Read};
+
+use bytes::Bytes;
+
+use crate::exclusive::Exclusive;
+use crate::proto::BodyLength;
+
+/// The content of a request.
+///
+/// Made from what there is: `""` or `()` for none, text, bytes, or a [reader](Self::reader).
+#[derive(Default)]
+pub struct RequestBody(Content);
+
+#[derive(Default)]
+enum Content {
+    #[default]
+    None,
+    Bytes(Bytes),
+    Reader {
+        reader: Exclusive<Box<dyn Read + Send>>,
+        length: Option<u64>,
+    },
+}
+
+impl RequestBody {
+    /// No content.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Content drawn from a reader as the connection takes it, never held whole in memory.
+    ///
+    /// With a `length` it is announced by `Content-Length`, and a reader that ends early or goes on
+    /// longer is an error; without one the content is sent chunked (RFC 9112 §7.1).
+    ///
+    /// `read` is called from inside `poll`: a reader that waits, waits in the frame. One that has
+    /// nothing yet may say [`io::ErrorKind::WouldBlock`] and is asked again at the next poll.
+    pub fn reader(reader: impl Read + Send + 'static, length: Option<u64>) -> Self {
+        Self(Content::Reader {
+            reader: Exclusive::new(Box::new(reader)),
+            length,
+        })
+    }
+
+    pub(crate) fn length(&self) -> BodyLength {
+        match &self.0 {
+            Content::None => BodyLength::None,
+            Content::Bytes(bytes) => BodyLength::Known(bytes.len() as u64),
+            Content::Reader {
+                length: Some(length),
+                ..
+            } => BodyLength::Known(*length),
+            Content::Reader { length: None, .. } => BodyLength::Unknown,
+        }
+    }
+
+    /// Draws the next piece into `scratch` and answers how many bytes it is; 0 is the end.
+    pub(super) fn draw(&mut self, scratch: &mut [u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Content::None => Ok(0),
+            Content::Bytes(bytes) => {
+                let piece = bytes.split_to(bytes.len().min(scratch.len()));
+                scratch[..piece.len()].copy_from_slice(&piece);
+                Ok(piece.len())
+            }
+            Content::Reader { reader, .. } => loop {
+                match reader.get_mut().read(scratch) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    result => return result,
+                }
+            },
+        }
+    }
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Content::None => f.write_str("RequestBody(none)"),
+            Content::Bytes(bytes) => write!(f, "RequestBody({} bytes)", bytes.len()),
+            Content::Reader { length, .. } => write!(f, "RequestBody(reader of {length:?} bytes)"),
+        }
+    }
+}
+
+impl From<()> for RequestBody {
+    fn from((): ()) -> Self {
+        Self::none()
+    }
+}
+
+impl From<Bytes> for RequestBody {
+    fn from(bytes: Bytes) -> Self {
+        if bytes.is_empty() {
+            Self::none()
+        } else {
+            Self(Content::Bytes(bytes))
+        }
+    }
+}
+
+impl From<Vec<u8>> for RequestBody {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes::from(bytes).into()
+    }
+}
+
+impl From<String> for RequestBody {
+    fn from(text: String) -> Self {
+        text.into_bytes().into()
+    }
+}
+
+impl From<&str> for RequestBody {
+    fn from(text: &str) -> Self {
+        text.as_bytes().into()
+    }
+}
+
+impl From<&[u8]> for RequestBody {
+    fn from(bytes: &[u8]) -> Self {
+        Bytes::copy_from_slice(bytes).into()
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for RequestBody {
+    fn from(bytes: &[u8; N]) -> Self {
+        bytes.as_slice().into()
+    }
+}

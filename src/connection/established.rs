@@ -1,0 +1,561 @@
+//! A connection that is there: requests out, responses in, over one link.
+//!
+//! Receiving is eager up to one buffer: what arrives is decoded as far as the content that the
+//! caller has not taken yet; then reading stops, the kernel's window closes, and the peer waits.
+//! That is pause and back-pressure. Sending goes on while a response arrives, and a response is
+//! still read when sending has failed: servers answer early and hang up (RFC 9112 §9.6).
+
+use std::io;
+use std::mem;
+
+use bytes::Bytes;
+
+use crate::connection::content::RequestBody;
+use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved};
+use crate::limits::Limits;
+use crate::phase::Phase;
+use crate::proto::{Event, Exchange, FieldLines, RequestHead, ResponseHead, Verdict};
+use crate::transport::buffer::{BUFFER_BYTES, RecvBuffer};
+use crate::transport::link::{Link, LinkRead};
+use crate::transport::meter::Meter;
+use crate::transport::reactor::Reactor;
+
+/// Request content is drawn from its source in pieces of at most this size.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// Pieces of content smaller than this are joined, so that a server that sends tiny chunks does
+/// not cost the caller a call for each.
+const JOIN_BELOW: usize = 8 * 1024;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Established {
+    link: Link,
+    exchange: Exchange,
+    recv: RecvBuffer,
+    ended: Option<Ended>,
+    out: Vec<u8>,
+    out_sent: usize,
+    content: RequestContent,
+    write_error: Option<Error>,
+    stage: Stage,
+    /// Requests sent on this connection so far.
+    pub(super) requests: u32,
+    /// HTTP bytes of the present request and response.
+    pub(super) sent: u64,
+    pub(super) received: u64,
+    pub(super) trailers: FieldLines,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Idle,
+    Requesting,
+    Receiving(Receiving),
+    Switched,
+}
+
+/// A response's content on its way to the caller.
+#[derive(Debug, Default)]
+struct Receiving {
+    /// Decoded, not taken yet.
+    ready: Bytes,
+    /// What comes after `ready`.
+    then: Then,
+    /// Bytes of content decoded so far.
+    decoded: u64,
+}
+
+#[derive(Debug, Default)]
+enum Then {
+    #[default]
+    More,
+    End,
+    Fault(Error),
+}
+
+/// How the peer's side of the link ended.
+#[derive(Debug)]
+enum Ended {
+    Closed,
+    Truncated,
+    Failed(Error),
+}
+
+#[derive(Debug)]
+enum RequestContent {
+    Nothing,
+    Source(RequestBody),
+    /// The source said that it has nothing yet.
+    SourceWaits(RequestBody),
+}
+
+/// What driving came to.
+#[derive(Debug)]
+pub(super) enum Driven {
+    Waiting,
+    /// The head of the final response, and whether content may follow it.
+    Response(Box<ResponseHead>, Follows),
+}
+
+/// What follows a response head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Follows {
+    /// Content, possibly empty.
+    Content,
+    /// Nothing: the message is over.
+    Nothing,
+    /// Another protocol.
+    Switched,
+}
+
+/// What [`Established::read_content`] found.
+#[derive(Debug)]
+pub(super) enum Taken {
+    Content(Bytes),
+    Nothing,
+    /// All content was taken.
+    End,
+}
+
+impl Established {
+    pub(super) fn new(link: Link, limits: &Limits) -> Self {
+        Self {
+            link,
+            exchange: Exchange::client(limits.clone()),
+            recv: RecvBuffer::default(),
+            ended: None,
+            out: Vec::new(),
+            out_sent: 0,
+            content: RequestContent::Nothing,
+            write_error: None,
+            stage: Stage::Idle,
+            requests: 0,
+            sent: 0,
+            received: 0,
+            trailers: FieldLines::new(),
+        }
+    }
+
+    /// Queues a request. On error nothing has changed.
+    pub(super) fn request(&mut self, head: &RequestHead, body: RequestBody) -> Result<(), Error> {
+        if !matches!(self.stage, Stage::Idle) {
+            return Err(Misuse::WrongStatus.into());
+        }
+        self.exchange
+            .send_request(head, body.length(), &mut self.out)?;
+        self.content = if self.exchange.local_done() {
+            RequestContent::Nothing
+        } else {
+            RequestContent::Source(body)
+        };
+        self.stage = Stage::Requesting;
+        self.requests += 1;
+        self.sent = 0;
+        self.received = 0;
+        self.trailers = FieldLines::new();
+        Ok(())
+    }
+
+    /// Sends and receives as far as it goes.
+    pub(super) fn drive(
+        &mut self,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+        interim: &mut impl FnMut(ResponseHead),
+    ) -> Result<Driven, Error> {
+        match self.stage {
+            Stage::Idle => self.drive_idle(reactor, meter).map(|()| Driven::Waiting),
+            Stage::Requesting => self.drive_requesting(reactor, meter, interim),
+            Stage::Receiving(_) => {
+                self.transmit(reactor, meter)?;
+                self.fill_content(reactor, meter);
+                self.fault().map_or(Ok(Driven::Waiting), Err)
+            }
+            Stage::Switched => Ok(Driven::Waiting),
+        }
+    }
+
+    /// An idle peer has nothing to say but goodbye (or, inside TLS, tickets).
+    fn drive_idle(&mut self, reactor: &mut Reactor, meter: &mut Meter) -> Result<(), Error> {
+        self.link.flush(reactor, meter)?;
+        if self.ended.is_none() && self.link.is_readable(reactor) && !meter.exhausted() {
+            self.fill(reactor, meter);
+        }
+        if !self.recv.is_empty() {
+            return Err(ErrorKind::Peer(PeerMisbehaved::UnexpectedData).into());
+        }
+        match self.ended.take() {
+            None => Ok(()),
+            Some(Ended::Closed | Ended::Truncated) => {
+                Err(ErrorKind::Network(NetworkFault::Closed).into())
+            }
+            Some(Ended::Failed(error)) => Err(error),
+        }
+    }
+
+    fn drive_requesting(
+        &mut self,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+        interim: &mut impl FnMut(ResponseHead),
+    ) -> Result<Driven, Error> {
+        loop {
+            self.transmit(reactor, meter)?;
+            let received = self.exchange.receive(self.recv.unread())?;
+            self.recv.consume(received.consumed, reactor.pool());
+            match received.event {
+                Some(Event::Interim(head)) => {
+                    interim(head);
+                    continue;
+                }
+                Some(Event::Response(head)) => {
+                    let follows = self.begin_content(&head, reactor);
+                    return Ok(Driven::Response(Box::new(head), follows));
+                }
+                // Nothing else comes before a response head.
+                Some(_) => return Err(ErrorKind::Peer(PeerMisbehaved::UnexpectedData).into()),
+                None if received.consumed > 0 => continue,
+                None => {}
+            }
+            match self.ended.take() {
+                None => {}
+                Some(Ended::Failed(error)) => return Err(self.write_error.take().unwrap_or(error)),
+                Some(Ended::Closed | Ended::Truncated) => {
+                    return Err(match self.exchange.receive_eof() {
+                        Err(kind) => self.write_error.take().unwrap_or_else(|| kind.into()),
+                        Ok(_) => ErrorKind::Network(NetworkFault::Closed).into(),
+                    });
+                }
+            }
+            if meter.exhausted() || !self.fill(reactor, meter) && self.ended.is_none() {
+                return Ok(Driven::Waiting);
+            }
+        }
+    }
+
+    /// Turns to the content of a response whose head just came.
+    fn begin_content(&mut self, head: &ResponseHead, reactor: &Reactor) -> Follows {
+        self.stage = Stage::Receiving(Receiving::default());
+        self.prefetch(reactor);
+        match &self.stage {
+            Stage::Switched => Follows::Switched,
+            Stage::Receiving(Receiving {
+                then: Then::End,
+                ready,
+                ..
+            }) if ready.is_empty() && matches!(head.status.as_u16(), 204 | 304) => Follows::Nothing,
+            Stage::Idle | Stage::Requesting | Stage::Receiving(_) => Follows::Content,
+        }
+    }
+
+    /// The next piece of content, at most `most` bytes.
+    pub(super) fn read_content(
+        &mut self,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+        most: usize,
+    ) -> Result<Taken, Error> {
+        if self.ready().is_empty() {
+            self.fill_content(reactor, meter);
+        }
+        if let Stage::Receiving(receiving) = &mut self.stage
+            && !receiving.ready.is_empty()
+        {
+            let count = most.min(receiving.ready.len());
+            let piece = receiving.ready.split_to(count);
+            // The end shows with the last piece, where it is known.
+            self.prefetch(reactor);
+            return Ok(Taken::Content(piece));
+        }
+        if let Some(fault) = self.fault() {
+            return Err(fault);
+        }
+        Ok(if self.is_content_taken() {
+            Taken::End
+        } else {
+            Taken::Nothing
+        })
+    }
+
+    /// Whether the response is over and all its content taken.
+    pub(super) fn is_content_taken(&self) -> bool {
+        matches!(
+            &self.stage,
+            Stage::Receiving(Receiving { ready, then: Then::End, .. }) if ready.is_empty()
+        )
+    }
+
+    fn ready(&self) -> &[u8] {
+        match &self.stage {
+            Stage::Receiving(receiving) => &receiving.ready,
+            Stage::Idle | Stage::Requesting | Stage::Switched => &[],
+        }
+    }
+
+    /// The fault that ends the content, once everything before it was taken.
+    fn fault(&self) -> Option<Error> {
+        match &self.stage {
+            Stage::Receiving(Receiving {
+                ready,
+                then: Then::Fault(error),
+                ..
+            }) if ready.is_empty() => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// After a response: ready for the next request, or not to be used again.
+    pub(super) fn is_reusable_after_response(&mut self) -> bool {
+        let clean = self.recv.is_empty() && self.ended.is_none() && self.out.is_empty();
+        if clean && self.exchange.verdict() == Verdict::Reuse && self.exchange.next_cycle().is_ok()
+        {
+            self.stage = Stage::Idle;
+            return true;
+        }
+        false
+    }
+
+    /// Decodes what is buffered, as far as the next piece of content for the caller.
+    fn prefetch(&mut self, reactor: &Reactor) {
+        let mut joined = Vec::new();
+        loop {
+            let Stage::Receiving(receiving) = &mut self.stage else {
+                return;
+            };
+            if !receiving.ready.is_empty() || !matches!(receiving.then, Then::More) {
+                break;
+            }
+            let received = match self.exchange.receive(self.recv.unread()) {
+                Ok(received) => received,
+                Err(kind) => {
+                    receiving.then = Then::Fault(kind.into());
+                    break;
+                }
+            };
+            match received.event {
+                Some(Event::Content(range)) if range.len() < JOIN_BELOW => {
+                    receiving.decoded += range.len() as u64;
+                    joined.extend_from_slice(&self.recv.unread()[range]);
+                    self.recv.consume(received.consumed, reactor.pool());
+                    if joined.len() >= PIECE_BYTES {
+                        break;
+                    }
+                }
+                Some(Event::Content(range)) => {
+                    receiving.decoded += range.len() as u64;
+                    let behind = received.consumed.saturating_sub(range.end);
+                    receiving.ready = self.recv.take(range, reactor.pool());
+                    self.recv.consume(behind, reactor.pool());
+                }
+                Some(Event::End { trailers }) => {
+                    self.recv.consume(received.consumed, reactor.pool());
+                    self.trailers = trailers;
+                    receiving.then = Then::End;
+                }
+                Some(Event::Switched) => {
+                    self.recv.consume(received.consumed, reactor.pool());
+                    self.stage = Stage::Switched;
+                    return;
+                }
+                Some(Event::Request(_) | Event::Response(_) | Event::Interim(_)) => {
+                    receiving.then =
+                        Then::Fault(ErrorKind::Peer(PeerMisbehaved::UnexpectedData).into());
+                }
+                None if received.consumed == 0 => break,
+                None => self.recv.consume(received.consumed, reactor.pool()),
+            }
+        }
+        if let Stage::Receiving(receiving) = &mut self.stage
+            && !joined.is_empty()
+        {
+            // A larger piece found behind small ones must come after them.
+            joined.extend_from_slice(&receiving.ready);
+            receiving.ready = joined.into();
+        }
+    }
+
+    /// Reads until there is content for the caller, or nothing more can be read now.
+    fn fill_content(&mut self, reactor: &mut Reactor, meter: &mut Meter) {
+        loop {
+            self.prefetch(reactor);
+            let Stage::Receiving(receiving) = &mut self.stage else {
+                return;
+            };
+            if !receiving.ready.is_empty() || !matches!(receiving.then, Then::More) {
+                return;
+            }
+            if let Some(ended) = &self.ended {
+                receiving.then = match (ended, self.exchange.receive_eof()) {
+                    (Ended::Failed(error), _) => Then::Fault(error.clone()),
+                    (Ended::Closed, Ok(_)) => Then::End,
+                    (Ended::Truncated, Ok(_)) => Then::Fault(
+                        ErrorKind::Truncated {
+                            received: receiving.decoded,
+                            expected: None,
+                        }
+                        .into(),
+                    ),
+                    (Ended::Closed | Ended::Truncated, Err(kind)) => Then::Fault(kind.into()),
+                };
+                return;
+            }
+            if meter.exhausted() || !self.fill(reactor, meter) && self.ended.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Reads once into the buffer. `true` when bytes came; an end is noted for later.
+    fn fill(&mut self, reactor: &mut Reactor, meter: &mut Meter) -> bool {
+        if self.ended.is_some() || self.recv.unread().len() >= BUFFER_BYTES {
+            return false;
+        }
+        let mut count = 0;
+        match self.link.read(reactor, meter, &mut self.recv) {
+            Ok(LinkRead::Data(some)) => count = some,
+            Ok(LinkRead::Blocked) => {}
+            Ok(LinkRead::Closed) => self.ended = Some(Ended::Closed),
+            Ok(LinkRead::Truncated) => self.ended = Some(Ended::Truncated),
+            Err(error) => self.ended = Some(Ended::Failed(error)),
+        }
+        self.received += count as u64;
+        count > 0
+    }
+
+    /// Writes until everything is out, the socket is full or the budget is spent. Only the caller's
+    /// own source can fail here; a broken link is noted, because the response may still come.
+    fn transmit(&mut self, reactor: &mut Reactor, meter: &mut Meter) -> Result<(), Error> {
+        while self.write_error.is_none() {
+            if self.out_sent < self.out.len() {
+                let mut written = self.link.write(reactor, meter, &self.out[self.out_sent..]);
+                if let Ok(0) = written
+                    && meter.exhausted()
+                {
+                    return Ok(());
+                }
+                match &mut written {
+                    Ok(0) => return Ok(()),
+                    Ok(count) => {
+                        self.out_sent += *count;
+                        self.sent += *count as u64;
+                    }
+                    Err(error) => self.stop_sending(error.clone()),
+                }
+                continue;
+            }
+            self.out.clear();
+            self.out_sent = 0;
+            if self.exchange.awaits_continue() || !self.draw_content(reactor)? {
+                if let Err(error) = self.link.flush(reactor, meter) {
+                    self.stop_sending(error);
+                }
+                return Ok(());
+            }
+            if meter.exhausted() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn stop_sending(&mut self, error: Error) {
+        self.write_error = Some(error);
+        self.out.clear();
+        self.out_sent = 0;
+        self.content = RequestContent::Nothing;
+    }
+
+    /// Frames the next piece of request content into `out`. `false` when there is none now.
+    fn draw_content(&mut self, reactor: &mut Reactor) -> Result<bool, Error> {
+        let mut body = match mem::replace(&mut self.content, RequestContent::Nothing) {
+            RequestContent::Nothing => return Ok(false),
+            RequestContent::Source(body) | RequestContent::SourceWaits(body) => body,
+        };
+        let mut scratch = reactor.lend_scratch();
+        let drawn = body.draw(&mut scratch[..PIECE_BYTES]);
+        let framed = match drawn {
+            Ok(0) => self
+                .exchange
+                .finish(&FieldLines::new(), &mut self.out)
+                .map(|()| !self.out.is_empty()),
+            Ok(count) => {
+                self.content = RequestContent::Source(body);
+                self.exchange
+                    .send_content(&scratch[..count], &mut self.out)
+                    .map(|()| true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.content = RequestContent::SourceWaits(body);
+                Ok(false)
+            }
+            Err(error) => {
+                reactor.return_scratch(scratch);
+                return Err(Error::new(ErrorKind::RequestBody).with_source(error));
+            }
+        };
+        reactor.return_scratch(scratch);
+        framed.map_err(|kind| Error::new(ErrorKind::RequestBody).with_source(Error::new(kind)))
+    }
+
+    /// The phase whose deadline runs now, if this side waits for the peer.
+    pub(super) fn awaits(&self) -> Option<Phase> {
+        match &self.stage {
+            Stage::Idle | Stage::Switched => None,
+            Stage::Requesting => match &self.content {
+                _ if self.out_sent < self.out.len() && self.sent == 0 => Some(Phase::SendHead),
+                _ if self.out_sent < self.out.len() => Some(Phase::SendBody),
+                _ if self.exchange.awaits_continue() => Some(Phase::AwaitContinue),
+                RequestContent::SourceWaits(_) => None,
+                RequestContent::Source(_) => Some(Phase::SendBody),
+                RequestContent::Nothing => Some(Phase::AwaitHead),
+            },
+            Stage::Receiving(receiving) => {
+                let waits = receiving.ready.is_empty() && matches!(receiving.then, Then::More);
+                waits.then_some(Phase::ReceiveBody)
+            }
+        }
+    }
+
+    /// Whether content is there for the caller, or the budget cut the work short of it.
+    pub(super) fn has_content_ready(&self) -> bool {
+        !self.ready().is_empty()
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.stage, Stage::Idle)
+    }
+
+    pub(super) fn is_receiving(&self) -> bool {
+        matches!(self.stage, Stage::Receiving(_))
+    }
+
+    /// Sends the content without waiting for `100 Continue` any longer.
+    pub(super) fn stop_awaiting_continue(&mut self) {
+        self.exchange.stop_awaiting_continue();
+    }
+
+    pub(super) fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
+    pub(super) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    pub(super) fn close(mut self, reactor: &mut Reactor) {
+        self.recv.clear(reactor.pool());
+        self.link.close(reactor);
+    }
+
+    /// The link and the bytes received behind the response that switched protocols.
+    pub(super) fn into_switched(mut self, reactor: &Reactor) -> (Link, Bytes) {
+        let all = 0..self.recv.unread().len();
+        let leftover = self.recv.take(all, reactor.pool());
+        (self.link, leftover)
+    }
+
+    pub(super) fn is_switched(&self) -> bool {
+        matches!(self.stage, Stage::Switched)
+    }
+}

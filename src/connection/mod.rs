@@ -1,0 +1,574 @@
+//! One client connection: resolve → connect → (tunnel) → (TLS) → exchanges → idle.
+//!
+//! [`Connection`] is the state machine behind every face of the client. It takes a reactor and owns
+//! none, knows no policy (no redirects, no retries, no cookies), and never looks at the clock.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `status` | the status in Godot's words, its transitions |
+//! | `target` | where to, and through which proxy |
+//! | `connecting` | the stages up to a usable connection |
+//! | `established` | requests and responses on it |
+//! | `content` | what a request sends after its head |
+
+mod connecting;
+mod content;
+mod established;
+mod status;
+mod target;
+
+use std::collections::VecDeque;
+use std::mem;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::Method;
+
+use crate::budget::PollAt;
+use crate::error::{Error, ErrorKind, Misuse, NetworkFault};
+use crate::limits::Limits;
+use crate::phase::{Phase, Timeouts};
+use crate::proto::{FieldLines, RequestHead, ResponseHead};
+use crate::transport::link::Link;
+use crate::transport::meter::Meter;
+use crate::transport::reactor::Reactor;
+use crate::transport::socket::{NonblockingStream, Socket};
+
+use connecting::{Connecting, Step};
+pub use content::RequestBody;
+use established::{Driven, Established, Follows, Taken};
+use status::Transitions;
+pub use status::{Status, Transition};
+pub(crate) use target::{Proxy, Route, Target, parse_host};
+
+/// What a connection is told once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Config {
+    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
+    /// For the proxy's tunnel; requests carry their own.
+    pub(crate) user_agent: String,
+    /// The value of `Proxy-Authorization`.
+    pub(crate) proxy_authorization: Option<String>,
+}
+
+/// The response to the latest request, as far as it has come.
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) head: ResponseHead,
+    pub(crate) content_length: Option<u64>,
+    pub(crate) is_chunked: bool,
+}
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(crate) struct Connection {
+    pub(crate) config: Config,
+    state: State,
+    target: Option<Target>,
+    origin: String,
+    transitions: Transitions,
+    deadline: Option<Deadline>,
+    method: Method,
+    response: Option<Response>,
+    interim: VecDeque<ResponseHead>,
+    trailers: FieldLines,
+    /// HTTP bytes of the latest request and its response.
+    moved: (u64, u64),
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Disconnected,
+    Connecting(Connecting),
+    Established(Box<Established>),
+    Failed(Status, Error),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Deadline {
+    phase: Phase,
+    at: Instant,
+}
+
+impl Connection {
+    /// Starts to connect, closing what there was. `now` is counted time.
+    pub(crate) fn open(
+        &mut self,
+        reactor: &mut Reactor,
+        target: Target,
+        now: Instant,
+    ) -> Result<(), Error> {
+        self.close(reactor);
+        self.origin = target.origin();
+        let begun = Connecting::begin(reactor, &target);
+        self.target = Some(target);
+        match begun {
+            Ok(connecting) => {
+                self.enter(State::Connecting(connecting));
+                self.rearm(now, false);
+                Ok(())
+            }
+            Err(error) => Err(self.fail(reactor, Status::CantResolve, Phase::Resolve, error)),
+        }
+    }
+
+    /// Adopts a stream that is connected already.
+    pub(crate) fn adopt(
+        &mut self,
+        reactor: &mut Reactor,
+        target: Target,
+        stream: Box<dyn NonblockingStream>,
+    ) {
+        self.close(reactor);
+        self.origin = target.origin();
+        self.target = Some(target);
+        let link = Link::plain(Socket::adopt(reactor, stream));
+        let established = Established::new(link, &self.config.limits);
+        self.enter(State::Established(Box::new(established)));
+    }
+
+    /// Queues a request; the next [`drive`](Self::drive) sends it. A refusal changes nothing.
+    pub(crate) fn request(
+        &mut self,
+        head: &RequestHead,
+        body: RequestBody,
+        now: Instant,
+    ) -> Result<(), Error> {
+        let status = self.status();
+        let State::Established(established) = &mut self.state else {
+            return Err(Misuse::WrongStatus.into());
+        };
+        if status != Status::Connected {
+            return Err(Misuse::WrongStatus.into());
+        }
+        established.request(head, body)?;
+        self.method = head.method.clone();
+        self.response = None;
+        self.interim.clear();
+        self.trailers = FieldLines::new();
+        self.moved = (0, 0);
+        self.transitions.note(status, Status::Requesting);
+        self.rearm(now, true);
+        Ok(())
+    }
+
+    /// Goes as far as sockets, data and budget allow. Answers whether anything happened.
+    pub(crate) fn drive(&mut self, reactor: &mut Reactor, now: Instant, meter: &mut Meter) -> bool {
+        let before = (self.status(), self.moved);
+        let mut stepped = false;
+        while self.step(reactor, now, meter) {
+            stepped = true;
+        }
+        let progressed = stepped || before != (self.status(), self.moved);
+        self.rearm(now, progressed);
+        progressed
+    }
+
+    /// One step; `true` when another may follow.
+    fn step(&mut self, reactor: &mut Reactor, now: Instant, meter: &mut Meter) -> bool {
+        match &mut self.state {
+            State::Disconnected | State::Failed(..) => false,
+            State::Connecting(_) => self.step_connecting(reactor, now, meter),
+            State::Established(established) => {
+                let interim = &mut self.interim;
+                let driven = established.drive(reactor, meter, &mut |head| interim.push_back(head));
+                self.moved = (established.sent, established.received);
+                match driven {
+                    Ok(Driven::Waiting) => {}
+                    Ok(Driven::Response(head, follows)) => {
+                        self.receive_head(reactor, *head, follows);
+                    }
+                    Err(error) => {
+                        self.fail_established(reactor, error);
+                    }
+                }
+                // It went as far as it could: another step would find nothing.
+                false
+            }
+        }
+    }
+
+    fn step_connecting(&mut self, reactor: &mut Reactor, now: Instant, meter: &mut Meter) -> bool {
+        let Some(target) = &self.target else {
+            return false;
+        };
+        let from = self.status();
+        let State::Connecting(connecting) = mem::take(&mut self.state) else {
+            return false;
+        };
+        match connecting.step(reactor, target, &self.config, now, meter) {
+            Step::Waiting(connecting) => {
+                self.state = State::Connecting(connecting);
+                false
+            }
+            Step::Next(connecting) => {
+                self.state = State::Connecting(connecting);
+                self.transitions.note(from, self.status());
+                true
+            }
+            Step::Established(link) => {
+                let established = Established::new(link, &self.config.limits);
+                self.state = State::Established(Box::new(established));
+                self.transitions.note(from, self.status());
+                true
+            }
+            Step::Failed(status, phase, error) => {
+                let error = self.describe(error, phase);
+                self.state = State::Failed(status, error);
+                self.transitions.note(from, status);
+                true
+            }
+        }
+    }
+
+    fn receive_head(&mut self, reactor: &mut Reactor, head: ResponseHead, follows: Follows) {
+        let State::Established(established) = &self.state else {
+            return;
+        };
+        let exchange = established.exchange();
+        self.response = Some(Response {
+            content_length: exchange.content_length(),
+            is_chunked: exchange.is_chunked(),
+            head,
+        });
+        match follows {
+            Follows::Content => self.transitions.note(Status::Requesting, Status::Body),
+            Follows::Nothing => self.end_response(reactor, Status::Requesting),
+            Follows::Switched => self.transitions.note(Status::Requesting, Status::Connected),
+        }
+    }
+
+    /// The response is over: on to the next request, or the connection has served.
+    fn end_response(&mut self, reactor: &mut Reactor, from: Status) {
+        let State::Established(established) = &mut self.state else {
+            return;
+        };
+        self.trailers = mem::take(&mut established.trailers);
+        if established.is_reusable_after_response() {
+            self.transitions.note(from, Status::Connected);
+        } else if let State::Established(established) = mem::take(&mut self.state) {
+            established.close(reactor);
+            self.transitions.note(from, Status::Disconnected);
+        }
+        self.deadline = None;
+    }
+
+    /// The next piece of response content, at most `most` bytes; empty when nothing is there now,
+    /// or when the content is over (then the status is no longer [`Status::Body`]).
+    pub(crate) fn read_content(
+        &mut self,
+        reactor: &mut Reactor,
+        now: Instant,
+        meter: &mut Meter,
+        most: usize,
+    ) -> Result<Bytes, Error> {
+        let error = match &mut self.state {
+            State::Established(established) if established.is_receiving() => {
+                let before = established.received;
+                let taken = established.read_content(reactor, meter, most);
+                self.moved.1 = established.received;
+                let progressed = established.received != before;
+                match taken {
+                    Ok(Taken::Content(piece)) => {
+                        if established.is_content_taken() {
+                            self.end_response(reactor, Status::Body);
+                        } else {
+                            self.rearm(now, progressed);
+                        }
+                        return Ok(piece);
+                    }
+                    Ok(Taken::Nothing) => {
+                        self.rearm(now, progressed);
+                        return Ok(Bytes::new());
+                    }
+                    Ok(Taken::End) => {
+                        self.end_response(reactor, Status::Body);
+                        return Ok(Bytes::new());
+                    }
+                    Err(error) => error,
+                }
+            }
+            // The failure came while content was awaited: reading says which.
+            State::Failed(Status::ConnectionError, error) => return Err(error.clone()),
+            State::Disconnected
+            | State::Connecting(_)
+            | State::Established(_)
+            | State::Failed(..) => {
+                return Err(Misuse::WrongStatus.into());
+            }
+        };
+        Err(self.fail_established(reactor, error))
+    }
+
+    /// Judges the deadline, after everything that had arrived was driven. Answers whether it was
+    /// due.
+    pub(crate) fn handle_timeout(&mut self, reactor: &mut Reactor, now: Instant) -> bool {
+        let Some(Deadline { phase, at }) = self.deadline else {
+            return false;
+        };
+        if now < at {
+            return false;
+        }
+        self.deadline = None;
+        match &mut self.state {
+            State::Established(established) if phase == Phase::AwaitContinue => {
+                established.stop_awaiting_continue();
+            }
+            State::Connecting(connecting) => {
+                let status = connecting.failed_status();
+                self.fail(reactor, status, phase, ErrorKind::Timeout(phase).into());
+            }
+            State::Disconnected | State::Failed(..) => {}
+            State::Established(_) => {
+                let error = ErrorKind::Timeout(phase).into();
+                self.fail(reactor, Status::ConnectionError, phase, error);
+            }
+        }
+        true
+    }
+
+    fn fail_established(&mut self, reactor: &mut Reactor, error: Error) -> Error {
+        let phase = match &self.state {
+            State::Established(established) => {
+                established.awaits().unwrap_or(if established.is_idle() {
+                    Phase::SendHead
+                } else {
+                    Phase::ReceiveBody
+                })
+            }
+            State::Disconnected | State::Connecting(_) | State::Failed(..) => Phase::ReceiveBody,
+        };
+        self.fail(reactor, Status::ConnectionError, phase, error)
+    }
+
+    fn fail(&mut self, reactor: &mut Reactor, status: Status, phase: Phase, error: Error) -> Error {
+        let error = self.describe(error, phase);
+        self.release(reactor);
+        self.enter(State::Failed(status, error.clone()));
+        self.deadline = None;
+        error
+    }
+
+    /// Adds what this connection knows to an error.
+    fn describe(&self, error: Error, phase: Phase) -> Error {
+        let (sent, received) = self.moved;
+        let passes = matches!(
+            error.kind(),
+            ErrorKind::Network(_) | ErrorKind::Timeout(_) | ErrorKind::Truncated { .. }
+        );
+        let harmless = sent == 0 || self.method.is_idempotent();
+        error
+            .at(phase, &self.origin)
+            .moved(sent, received)
+            .retryable(passes && harmless)
+    }
+
+    fn enter(&mut self, state: State) {
+        let from = self.status();
+        self.state = state;
+        self.transitions.note(from, self.status());
+    }
+
+    /// Arms the deadline of the phase that is waited in. A phase keeps its deadline; only the stall
+    /// deadlines start anew with every byte.
+    fn rearm(&mut self, now: Instant, progressed: bool) {
+        let phase = match &self.state {
+            State::Disconnected | State::Failed(..) => None,
+            State::Connecting(connecting) => Some(connecting.phase()),
+            State::Established(established) => established.awaits(),
+        };
+        let Some(phase) = phase else {
+            self.deadline = None;
+            return;
+        };
+        let stalls = matches!(
+            phase,
+            Phase::SendHead | Phase::SendBody | Phase::ReceiveBody
+        );
+        if let Some(deadline) = self.deadline
+            && deadline.phase == phase
+            && !(stalls && progressed)
+        {
+            return;
+        }
+        let timeouts = &self.config.timeouts;
+        let limit = match phase {
+            Phase::Queue => None,
+            Phase::Resolve => timeouts.resolve,
+            Phase::Connect => timeouts.connect,
+            Phase::Tunnel => timeouts.tunnel,
+            Phase::TlsHandshake => timeouts.tls_handshake,
+            Phase::AwaitContinue => timeouts.continue_wait,
+            Phase::AwaitHead => timeouts.head,
+            Phase::SendHead | Phase::SendBody | Phase::ReceiveBody => timeouts.stall,
+        };
+        self.deadline = limit.map(|limit| Deadline {
+            phase,
+            at: now + limit,
+        });
+    }
+
+    /// Closes the connection and forgets the response.
+    pub(crate) fn close(&mut self, reactor: &mut Reactor) {
+        let from = self.status();
+        self.release(reactor);
+        self.transitions.note(from, Status::Disconnected);
+        self.deadline = None;
+        self.response = None;
+        self.interim.clear();
+        self.trailers = FieldLines::new();
+        self.moved = (0, 0);
+        self.method = Method::GET;
+    }
+
+    fn release(&mut self, reactor: &mut Reactor) {
+        match mem::take(&mut self.state) {
+            State::Disconnected | State::Failed(..) => {}
+            State::Connecting(connecting) => connecting.close(reactor),
+            State::Established(established) => established.close(reactor),
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        match &self.state {
+            State::Disconnected => Status::Disconnected,
+            State::Connecting(connecting) => connecting.status(),
+            State::Failed(status, _) => *status,
+            State::Established(established) if established.is_receiving() => Status::Body,
+            State::Established(established)
+                if established.is_idle() || established.is_switched() =>
+            {
+                Status::Connected
+            }
+            State::Established(_) => Status::Requesting,
+        }
+    }
+
+    /// The error of a failed connection.
+    pub(crate) fn error(&self) -> Option<&Error> {
+        match &self.state {
+            State::Failed(_, error) => Some(error),
+            State::Disconnected | State::Connecting(_) | State::Established(_) => None,
+        }
+    }
+
+    pub(crate) fn next_transition(&mut self) -> Option<Transition> {
+        self.transitions.next()
+    }
+
+    pub(crate) fn next_interim(&mut self) -> Option<ResponseHead> {
+        self.interim.pop_front()
+    }
+
+    pub(crate) fn response(&self) -> Option<&Response> {
+        self.response.as_ref()
+    }
+
+    pub(crate) fn trailers(&self) -> &FieldLines {
+        &self.trailers
+    }
+
+    /// Whether the stream belongs to another protocol now.
+    pub(crate) fn is_switched(&self) -> bool {
+        matches!(&self.state, State::Established(established) if established.is_switched())
+    }
+
+    pub(crate) fn target(&self) -> Option<&Target> {
+        self.target.as_ref()
+    }
+
+    pub(crate) fn link(&self) -> Option<&Link> {
+        match &self.state {
+            State::Established(established) => Some(established.link()),
+            State::Disconnected | State::Connecting(_) | State::Failed(..) => None,
+        }
+    }
+
+    /// HTTP bytes sent and received for the latest request.
+    pub(crate) fn moved(&self) -> (u64, u64) {
+        self.moved
+    }
+
+    /// Requests sent over the present connection.
+    pub(crate) fn requests(&self) -> u32 {
+        match &self.state {
+            State::Established(established) => established.requests,
+            State::Disconnected | State::Connecting(_) | State::Failed(..) => 0,
+        }
+    }
+
+    /// When this connection wants to be driven again. `now` is counted time, and so is the answer.
+    pub(crate) fn poll_at(&self, now: Instant) -> PollAt {
+        let due = match &self.state {
+            State::Disconnected | State::Failed(..) => return PollAt::Idle,
+            State::Established(established) if established.has_content_ready() => {
+                return PollAt::Now;
+            }
+            State::Established(_) => None,
+            State::Connecting(connecting) => connecting.due(),
+        };
+        let deadline = self.deadline.map(|deadline| deadline.at);
+        match due.into_iter().chain(deadline).min() {
+            Some(at) if at <= now => PollAt::Now,
+            Some(at) => PollAt::At(at),
+            None => PollAt::Io,
+        }
+    }
+
+    /// Whether something is due from the peer, and whether it is content that is arriving.
+    pub(crate) fn expects(&self) -> Expects {
+        match &self.state {
+            State::Connecting(_) => Expects::Answer,
+            State::Established(established) => match established.awaits() {
+                Some(Phase::ReceiveBody) => Expects::Content,
+                Some(_) => Expects::Answer,
+                None => Expects::Nothing,
+            },
+            State::Disconnected | State::Failed(..) => Expects::Nothing,
+        }
+    }
+
+    /// Takes a switched connection's stream (after `101` or a tunnel's 2xx) and the bytes that came
+    /// behind the response.
+    pub(crate) fn take_switched(&mut self, reactor: &mut Reactor) -> Option<(Link, Bytes)> {
+        match &self.state {
+            State::Established(established) if established.is_switched() => {}
+            _ => return None,
+        }
+        let State::Established(established) = mem::take(&mut self.state) else {
+            return None;
+        };
+        self.transitions
+            .note(Status::Connected, Status::Disconnected);
+        Some(established.into_switched(reactor))
+    }
+
+    /// Reports a failure of the machinery below the connection.
+    pub(crate) fn fail_system(&mut self, reactor: &mut Reactor, error: Error) -> Error {
+        let status = match &self.state {
+            State::Disconnected | State::Failed(..) => return error,
+            State::Connecting(connecting) => connecting.failed_status(),
+            State::Established(_) => Status::ConnectionError,
+        };
+        let phase = match &self.state {
+            State::Connecting(connecting) => connecting.phase(),
+            _ => Phase::ReceiveBody,
+        };
+        debug_assert!(matches!(
+            error.kind(),
+            ErrorKind::Network(NetworkFault::System)
+        ));
+        self.fail(reactor, status, phase, error)
+    }
+}
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expects {
+    Nothing,
+    /// A connection, a handshake or a head.
+    Answer,
+    Content,
+}

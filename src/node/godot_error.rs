@@ -1,0 +1,100 @@
+//! Godot's error codes, for those who translate a program from it.
+
+use crate::error::{Error, ErrorKind, Misuse, NetworkFault};
+use crate::phase::Phase;
+
+/// Godot's `@GlobalScope.Error`, as far as its `HTTPClient` uses it, with the same numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum GodotError {
+    /// `OK`
+    Ok = 0,
+    /// `ERR_UNAVAILABLE`
+    Unavailable = 2,
+    /// `ERR_UNCONFIGURED`
+    Unconfigured = 3,
+    /// `ERR_CANT_CONNECT`
+    CantConnect = 25,
+    /// `ERR_CANT_RESOLVE`
+    CantResolve = 26,
+    /// `ERR_CONNECTION_ERROR`
+    ConnectionError = 27,
+    /// `ERR_INVALID_DATA`
+    InvalidData = 30,
+    /// `ERR_INVALID_PARAMETER`
+    InvalidParameter = 31,
+}
+
+impl From<&Error> for GodotError {
+    /// The code that Godot's `HTTPClient` would answer. Much is lost: Godot has one code for every
+    /// misuse and one for everything that goes wrong on a connection.
+    ///
+    /// | [`ErrorKind`] | Godot |
+    /// |---|---|
+    /// | `Misuse(NotConnected)` | `ERR_UNCONFIGURED` |
+    /// | `Misuse(TlsNotBuilt)` | `ERR_UNAVAILABLE` |
+    /// | `Misuse(..)` | `ERR_INVALID_PARAMETER` |
+    /// | `RequestBody` | `ERR_INVALID_DATA` |
+    /// | `Network(Unresolved)`, `Timeout(Resolve)` | `ERR_CANT_RESOLVE` |
+    /// | `Network(ConnectFailed)`, `Proxy(..)`, `Timeout(Connect)`, `Timeout(Tunnel)` | `ERR_CANT_CONNECT` |
+    /// | everything else | `ERR_CONNECTION_ERROR` |
+    fn from(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::Misuse(Misuse::NotConnected) => Self::Unconfigured,
+            ErrorKind::Misuse(Misuse::TlsNotBuilt) => Self::Unavailable,
+            ErrorKind::Misuse(_) => Self::InvalidParameter,
+            ErrorKind::RequestBody => Self::InvalidData,
+            ErrorKind::Network(NetworkFault::Unresolved) | ErrorKind::Timeout(Phase::Resolve) => {
+                Self::CantResolve
+            }
+            ErrorKind::Network(NetworkFault::ConnectFailed)
+            | ErrorKind::Proxy(_)
+            | ErrorKind::Timeout(Phase::Connect | Phase::Tunnel) => Self::CantConnect,
+            _ => Self::ConnectionError,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{ProxyFault, TlsFault};
+
+    #[test]
+    fn the_documented_map() {
+        for (kind, code) in [
+            (Misuse::NotConnected.into(), GodotError::Unconfigured),
+            (Misuse::TlsNotBuilt.into(), GodotError::Unavailable),
+            (Misuse::WrongStatus.into(), GodotError::InvalidParameter),
+            (ErrorKind::RequestBody, GodotError::InvalidData),
+            (
+                ErrorKind::Network(NetworkFault::Unresolved),
+                GodotError::CantResolve,
+            ),
+            (ErrorKind::Timeout(Phase::Resolve), GodotError::CantResolve),
+            (
+                ErrorKind::Network(NetworkFault::ConnectFailed),
+                GodotError::CantConnect,
+            ),
+            (
+                ErrorKind::Proxy(ProxyFault::AuthenticationRequired),
+                GodotError::CantConnect,
+            ),
+            (ErrorKind::Timeout(Phase::Connect), GodotError::CantConnect),
+            (
+                TlsFault::CertificateExpired.into(),
+                GodotError::ConnectionError,
+            ),
+            (
+                ErrorKind::Timeout(Phase::AwaitHead),
+                GodotError::ConnectionError,
+            ),
+        ] {
+            let shown = format!("{kind:?}");
+            assert_eq!(GodotError::from(&Error::new(kind)), code, "{shown}");
+        }
+        assert_eq!(GodotError::CantConnect as u8, 25);
+        assert_eq!(GodotError::InvalidParameter as u8, 31);
+    }
+}

@@ -1,0 +1,133 @@
+//! An absolute URL, taken apart into what the node's methods want.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
+use url::{Position, Url};
+
+use crate::error::{Error, Misuse};
+
+/// An `http` or `https` URL as [`HttpClient`](crate::HttpClient) takes it: host and port for
+/// `connect_to_host`, a target for `request`.
+///
+/// ```
+/// let url = httpoll::RequestUrl::parse("https://game.example:8443/scores?top=10")?;
+/// assert_eq!(url.host, "https://game.example");
+/// assert_eq!(url.port, 8443);
+/// assert_eq!(url.target, "/scores?top=10");
+/// # Ok::<(), httpoll::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct RequestUrl {
+    /// The host with its scheme, so that `connect_to_host` chooses TLS by it.
+    pub host: String,
+    /// The port, the scheme's own when the URL names none.
+    pub port: i32,
+    /// Path and query, percent-encoded.
+    pub target: String,
+    /// A header line with Basic credentials (RFC 7617) when the URL holds a user name or password.
+    pub authorization: Option<String>,
+}
+
+impl RequestUrl {
+    /// Parses a URL by the URL Standard: international names, spaces and non-ASCII characters are
+    /// encoded, a fragment is left out.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidTarget`], with the reason as its source, for text that is no URL, and for
+    /// schemes other than `http` and `https`.
+    pub fn parse(url: &str) -> Result<Self, Error> {
+        let url = Url::parse(url)
+            .map_err(|error| Error::from(Misuse::InvalidTarget).with_source(error))?;
+        let (Some(host), "http" | "https") = (url.host_str(), url.scheme()) else {
+            return Err(
+                Error::from(Misuse::InvalidTarget).with_source("the scheme must be http or https")
+            );
+        };
+        let has_credentials = !url.username().is_empty() || url.password().is_some();
+        Ok(Self {
+            host: format!("{}://{host}", url.scheme()),
+            port: url.port_or_known_default().map_or(-1, i32::from),
+            target: url[Position::BeforePath..Position::AfterQuery].to_owned(),
+            authorization: has_credentials.then(|| basic(&url)),
+        })
+    }
+}
+
+fn basic(url: &Url) -> String {
+    let mut plain = percent_decode_str(url.username()).collect::<Vec<u8>>();
+    plain.push(b':');
+    plain.extend(percent_decode_str(url.password().unwrap_or_default()));
+    format!("Authorization: Basic {}", STANDARD.encode(plain))
+}
+
+impl std::fmt::Debug for RequestUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Queries and credentials stay out.
+        f.debug_struct("RequestUrl")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn urls_come_apart() {
+        for (url, host, port, target) in [
+            ("http://a.b", "http://a.b", 80, "/"),
+            ("HTTPS://A.B?x=1", "https://a.b", 443, "/?x=1"),
+            ("http://[::1]:8080/x", "http://[::1]", 8080, "/x"),
+            (
+                "http://bücher.example/ü x#f",
+                "http://xn--bcher-kva.example",
+                80,
+                "/%C3%BC%20x",
+            ),
+            (
+                "http://a.b/x?next=http://c/",
+                "http://a.b",
+                80,
+                "/x?next=http://c/",
+            ),
+        ] {
+            let parts = RequestUrl::parse(url).unwrap();
+            assert_eq!((parts.host.as_str(), parts.port), (host, port), "{url}");
+            assert_eq!(parts.target, target, "{url}");
+            assert_eq!(parts.authorization, None);
+        }
+    }
+
+    #[test]
+    fn userinfo_becomes_credentials_decoded_once() {
+        let url = RequestUrl::parse("http://us%65r:p%40ss@a.b/").unwrap();
+        let line = "Authorization: Basic dXNlcjpwQHNz";
+        assert_eq!(url.authorization.as_deref(), Some(line));
+        assert!(!format!("{url:?}").contains("dXNl"));
+    }
+
+    #[test]
+    fn what_is_no_http_url_is_refused() {
+        for url in [
+            "",
+            "a.b",
+            "/x",
+            "ftp://a.b/",
+            "http://",
+            "http://a b/",
+            "http://a:99999/",
+            "file:///x",
+        ] {
+            let error = RequestUrl::parse(url).unwrap_err();
+            assert_eq!(
+                error.kind(),
+                &ErrorKind::Misuse(Misuse::InvalidTarget),
+                "{url}"
+            );
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! [`Exchange`]: one request and its response on a connection, then the next, for either role. It
+//! couples the two machines of `state` with what is being received and sent. Sockets, buffers and
+//! deadlines live above it.
+
+use std::ops::Range;
+
+use http::{Method, Version};
+
+use super::fields::FieldLines;
+use super::framing::Framing;
+use super::head::{RequestHead, ResponseHead};
+use super::incoming::Incoming;
+use super::outgoing::Outgoing;
+use super::scan::HeadScan;
+use super::state::{Role, State, States};
+use super::verdict::{CloseReason, Verdict};
+use crate::error::{ErrorKind, Misuse, NetworkFault};
+use crate::limits::Limits;
+
+mod receive;
+mod send;
+
+/// The HTTP/1.1 machine of one connection (RFC 9112), sans I/O.
+///
+/// What we send is framed into a `Vec<u8>` that the caller writes out; what the peer sends is given
+/// to [`receive`](Self::receive), which borrows it for the call and points into it, so content is
+/// never copied here. The two directions are independent: a response may come while the request is
+/// still being sent.
+///
+/// ```
+/// # use httpoll::{ErrorKind, Limits};
+/// # use httpoll::proto::{BodyLength, Event, Exchange, FieldLines, RequestHead};
+/// # fn main() -> Result<(), ErrorKind> {
+/// let mut fields = FieldLines::new();
+/// fields.append("Host", "example.com")?;
+/// let head = RequestHead {
+///     method: http::Method::GET,
+///     target: "/".to_owned(),
+///     version: http::Version::HTTP_11,
+///     fields,
+/// };
+/// let mut exchange = Exchange::client(Limits::default());
+/// let mut out = Vec::new();
+/// exchange.send_request(&head, BodyLength::None, &mut out)?;
+/// assert_eq!(out, b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n");
+///
+/// let mut input = &b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"[..];
+/// let mut content = Vec::new();
+/// loop {
+///     let received = exchange.receive(input)?;
+///     match received.event {
+///         Some(Event::Content(range)) => content.extend_from_slice(&input[range]),
+///         Some(_) => {}
+///         None => break,
+///     }
+///     input = &input[received.consumed..];
+/// }
+/// assert_eq!(content, b"hi");
+/// exchange.next_cycle()
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    role: Role,
+    limits: Limits,
+    states: States,
+    reader: Reader,
+    outgoing: Outgoing,
+    /// What is known of this cycle's request.
+    request: Option<Asked>,
+    /// How the message being received is framed.
+    framing: Option<Framing>,
+    interims: usize,
+    /// Whether the client holds its content back for a `100 Continue` (RFC 9110 §10.1.1).
+    continue_pending: bool,
+}
+
+/// One thing that came from the peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A request head; to servers.
+    Request(RequestHead),
+    /// A 1xx response other than 101; the final response follows (RFC 9110 §15.2).
+    Interim(ResponseHead),
+    /// The final response, or 101; to clients.
+    Response(ResponseHead),
+    /// Content, as a range of the input given to this call.
+    Content(Range<usize>),
+    /// The message is complete.
+    End {
+        /// Its trailer section (RFC 9110 §6.5); empty unless the message was chunked. Fields that
+        /// may not stand there were dropped.
+        trailers: FieldLines,
+    },
+    /// What follows belongs to another protocol: after 101, or 2xx to `CONNECT`. To a client it
+    /// comes after the [`Response`](Self::Response), and no [`End`](Self::End) comes; to a server
+    /// it comes after the request's end, once it has sent such a response.
+    Switched,
+}
+
+/// The outcome of [`Exchange::receive`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// So many bytes of the input are done with; give the others again, with more behind them.
+    pub consumed: usize,
+    /// What they brought. With an event, call again at once, even with no input left; `None` means
+    /// that nothing happens without more input (or, after the end, without
+    /// [`next_cycle`](Exchange::next_cycle)).
+    pub event: Option<Event>,
+}
+
+#[derive(Clone, Debug)]
+struct Asked {
+    method: Method,
+    version: Version,
+}
+
+/// What is read next.
+#[derive(Clone, Debug)]
+enum Reader {
+    Head(HeadScan),
+    Content(Incoming),
+    /// The message is complete; what follows is not read in this cycle.
+    Ended,
+    /// [`Event::Switched`] is due.
+    Switching,
+    Switched,
+    Failed(ErrorKind),
+}
+
+impl Exchange {
+    /// The machine of a client.
+    pub fn client(limits: Limits) -> Self {
+        Self::new(Role::Client, limits)
+    }
+
+    /// The machine of a server.
+    pub fn server(limits: Limits) -> Self {
+        Self::new(Role::Server, limits)
+    }
+
+    /// Makes ready for the next request on the same connection. Fails with [`Misuse::OutOfOrder`]
+    /// unless [`verdict`](Self::verdict) is [`Verdict::Reuse`].
+    pub fn next_cycle(&mut self) -> Result<(), ErrorKind> {
+        match self.verdict() {
+            Verdict::Reuse => {
+                *self = Self::new(self.role, self.limits.clone());
+                Ok(())
+            }
+            Verdict::Close(_) => Err(Misuse::OutOfOrder.into()),
+        }
+    }
+
+    /// Stops holding the content back: a while has passed without a `100 Continue`, and servers
+    /// are free not to send one (RFC 9110 §10.1.1).
+    pub fn stop_awaiting_continue(&mut self) {
+        if self.role == Role::Client {
+            self.continue_pending = false;
+        }
+    }
+
+    /// Whether a client should hold its content back: it sent `Expect: 100-continue`, and neither a
+    /// `100`, nor a final response, nor
+    /// [`stop_awaiting_continue`](Self::stop_awaiting_continue) has come. Sending content anyway is
+    /// allowed and ends the wait.
+    pub fn awaits_continue(&self) -> bool {
+        self.role == Role::Client && self.continue_pending
+    }
+
+    /// Whether the client waits for a server's `100 Continue`, and no content has come yet. A final
+    /// response now means that the connection closes after it, for nobody can know whether the
+    /// content will follow.
+    pub fn wants_continue(&self) -> bool {
+        self.role == Role::Server && self.continue_pending
+    }
+
+    /// The length of the content being received, when it is known in advance: the value of
+    /// `Content-Length`, or 0 when there is none by method or status. `None` before the head, for
+    /// chunked and for close-delimited content. Stays until the next cycle.
+    pub fn content_length(&self) -> Option<u64> {
+        match self.framing? {
+            Framing::Empty | Framing::Tunnel => Some(0),
+            Framing::Length(length) => Some(length),
+            Framing::Chunked | Framing::UntilClose => None,
+        }
+    }
+
+    /// Whether the content being received is chunked (RFC 9112 §7.1). Stays until the next cycle.
+    pub fn is_chunked(&self) -> bool {
+        self.framing == Some(Framing::Chunked)
+    }
+
+    /// Whether some bytes of the due message have come: a part of its head, an interim response
+    /// before it, or its whole head. Tells a peer that closed an idle connection from one that
+    /// failed on the way.
+    pub fn buffered(&self) -> bool {
+        match &self.reader {
+            Reader::Head(scan) => scan.has_begun() || self.interims > 0,
+            Reader::Content(_) | Reader::Ended | Reader::Switching | Reader::Switched => true,
+            Reader::Failed(error) => *error != ErrorKind::Network(NetworkFault::Closed),
+        }
+    }
+
+    /// Whether our message is complete.
+    pub fn local_done(&self) -> bool {
+        is_complete(self.local())
+    }
+
+    /// Whether the peer's message is complete and its end was reported.
+    pub fn remote_done(&self) -> bool {
+        is_complete(self.remote())
+    }
+
+    /// Whether both messages are complete.
+    pub fn is_done(&self) -> bool {
+        self.local_done() && self.remote_done()
+    }
+
+    /// Whether the connection can carry another exchange. Before the exchange is done it says what
+    /// would be if it ended now: then [`CloseReason::UnsentContent`],
+    /// [`CloseReason::UnreadContent`] or [`CloseReason::Unfinished`] may still turn into
+    /// [`Verdict::Reuse`]; other reasons stay.
+    pub fn verdict(&self) -> Verdict {
+        if let Some(reason) = self.states.close_reason() {
+            return Verdict::Close(reason);
+        }
+        let (client, server) = (self.states.of(Role::Client), self.states.of(Role::Server));
+        match (client, server) {
+            (State::Idle, State::Idle) | (State::Done, State::Done) => Verdict::Reuse,
+            (State::Switched, _) | (_, State::Switched) => Verdict::Close(CloseReason::Switched),
+            (State::SendContent, State::SendContent | State::Done) => {
+                Verdict::Close(match self.role {
+                    Role::Client => CloseReason::UnsentContent,
+                    Role::Server => CloseReason::UnreadContent,
+                })
+            }
+            _ => Verdict::Close(CloseReason::Unfinished),
+        }
+    }
+
+    fn new(role: Role, limits: Limits) -> Self {
+        Self {
+            role,
+            limits,
+            states: States::new(),
+            reader: Reader::Head(HeadScan::new(role.peer())),
+            outgoing: Outgoing::Nothing,
+            request: None,
+            framing: None,
+            interims: 0,
+            continue_pending: false,
+        }
+    }
+
+    fn local(&self) -> State {
+        self.states.of(self.role)
+    }
+
+    fn remote(&self) -> State {
+        self.states.of(self.role.peer())
+    }
+
+    /// HTTP has ended for the peer, too: the reader has to say so.
+    fn notice_switch(&mut self) {
+        let ended = matches!(self.reader, Reader::Ended);
+        if ended && self.remote() == State::Switched {
+            self.reader = Reader::Switching;
+        }
+    }
+}
+
+fn is_complete(state: State) -> bool {
+    match state {
+        State::Done | State::MustClose | State::MightSwitch | State::Switched | State::Closed => {
+            true
+        }
+        State::Idle | State::SendResponse | State::SendContent | State::Failed => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

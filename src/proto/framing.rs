@@ -1,0 +1,182 @@
+//! How long the content of a received message is (RFC 9112 §6.3), for both roles: one function and
+//! one `match` for each. Reading the content lives in `incoming`; what a *sent* message declares
+//! lives in `emit`.
+
+use http::{Method, StatusCode, Version};
+
+use super::fields::FieldLines;
+use super::grammar::trim_ows;
+use super::head::{RequestHead, ResponseHead};
+use super::verdict::CloseReason;
+use crate::error::PeerMisbehaved;
+
+/// Where the content of a message ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// There is none.
+    Empty,
+    /// After so many bytes.
+    Length(u64),
+    /// After the last chunk and its trailer section.
+    Chunked,
+    /// Where the connection ends.
+    UntilClose,
+    /// There is none, and HTTP ends with this head.
+    Tunnel,
+}
+
+/// A framing, and what it says about the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Framed {
+    /// Where the content ends.
+    pub(super) framing: Framing,
+    /// Why the connection cannot be reused, if the framing forbids it.
+    pub(super) close: Option<CloseReason>,
+}
+
+impl Framed {
+    fn safe(framing: Framing) -> Self {
+        let close = None;
+        Self { framing, close }
+    }
+
+    fn closing(framing: Framing, reason: CloseReason) -> Self {
+        let close = Some(reason);
+        Self { framing, close }
+    }
+}
+
+/// The framing of a response to a request of this method. Broken framing headers of a response that
+/// has no content by its status or method do no harm and are not looked at.
+pub(super) fn of_response(method: &Method, head: &ResponseHead) -> Result<Framed, PeerMisbehaved> {
+    let coding = TransferCoding::of(&head.fields);
+    let has_length = head.fields.contains("content-length");
+    Ok(match (method, head.status, coding) {
+        (_, status, _) if status.is_informational() => Framed::safe(Framing::Empty),
+        (&Method::CONNECT, status, _) if status.is_success() => {
+            Framed::closing(Framing::Tunnel, CloseReason::Switched)
+        }
+        (&Method::HEAD, ..) | (_, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED, _) => {
+            Framed::safe(Framing::Empty)
+        }
+        (.., TransferCoding::Chunked) if has_length => Framed::closing(
+            Framing::Chunked,
+            CloseReason::ContentLengthWithTransferEncoding,
+        ),
+        (.., TransferCoding::Chunked) if head.version == Version::HTTP_10 => {
+            Framed::closing(Framing::Chunked, CloseReason::TransferEncodingInHttp10)
+        }
+        (.., TransferCoding::Chunked) => Framed::safe(Framing::Chunked),
+        (.., TransferCoding::OthersThenChunked) => {
+            return Err(PeerMisbehaved::UnsupportedTransferCoding);
+        }
+        (.., TransferCoding::ChunkedTwice) => return Err(PeerMisbehaved::InvalidTransferEncoding),
+        (.., TransferCoding::Others | TransferCoding::Malformed) => {
+            Framed::closing(Framing::UntilClose, CloseReason::CloseDelimited)
+        }
+        (.., TransferCoding::Absent) => match content_length(&head.fields)? {
+            Some(length) => Framed::safe(Framing::Length(length)),
+            None => Framed::closing(Framing::UntilClose, CloseReason::CloseDelimited),
+        },
+    })
+}
+
+/// The framing of a request. Whatever two parsers could read differently is refused: that is how
+/// requests are smuggled (RFC 9112 §11.2).
+pub(super) fn of_request(head: &RequestHead) -> Result<Framed, PeerMisbehaved> {
+    let coding = TransferCoding::of(&head.fields);
+    let has_length = head.fields.contains("content-length");
+    match (coding, has_length) {
+        (TransferCoding::Absent, _) => {
+            let framing = match content_length(&head.fields)? {
+                Some(length) => Framing::Length(length),
+                None => Framing::Empty,
+            };
+            Ok(Framed::safe(framing))
+        }
+        _ if head.version == Version::HTTP_10 => Err(PeerMisbehaved::TransferEncodingInHttp10),
+        (_, true) => Err(PeerMisbehaved::ContentLengthWithTransferEncoding),
+        (TransferCoding::Chunked, false) if is_plainly_chunked(&head.fields) => {
+            Ok(Framed::safe(Framing::Chunked))
+        }
+        (TransferCoding::Others | TransferCoding::OthersThenChunked, false) => {
+            Err(PeerMisbehaved::UnsupportedTransferCoding)
+        }
+        (
+            TransferCoding::Chunked | TransferCoding::ChunkedTwice | TransferCoding::Malformed,
+            false,
+        ) => Err(PeerMisbehaved::InvalidTransferEncoding),
+    }
+}
+
+/// What the `Transfer-Encoding` lines list (RFC 9112 §6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TransferCoding {
+    /// There is no such line.
+    Absent,
+    /// `chunked` alone.
+    Chunked,
+    /// Several codings, `chunked` once and last.
+    OthersThenChunked,
+    /// `chunked` more than once, and last.
+    ChunkedTwice,
+    /// Codings, but never `chunked`.
+    Others,
+    /// No coding at all, or `chunked` before the last.
+    Malformed,
+}
+
+impl TransferCoding {
+    fn of(fields: &FieldLines) -> Self {
+        if !fields.contains("transfer-encoding") {
+            return Self::Absent;
+        }
+        let (mut codings, mut chunked, mut last_is_chunked) = (0, 0, false);
+        for coding in fields.list("transfer-encoding") {
+            last_is_chunked = coding.eq_ignore_ascii_case(b"chunked");
+            codings += 1;
+            chunked += usize::from(last_is_chunked);
+        }
+        match (codings, chunked, last_is_chunked) {
+            (0, ..) | (_, 1.., false) => Self::Malformed,
+            (_, 0, _) => Self::Others,
+            (1, ..) => Self::Chunked,
+            (_, 1, true) => Self::OthersThenChunked,
+            (_, _, true) => Self::ChunkedTwice,
+        }
+    }
+}
+
+/// One line with one item: no stray commas that another parser may take for another coding.
+fn is_plainly_chunked(fields: &FieldLines) -> bool {
+    let mut lines = fields.get_all("transfer-encoding");
+    lines
+        .next()
+        .is_some_and(|value| value.eq_ignore_ascii_case(b"chunked"))
+        && lines.next().is_none()
+}
+
+/// The length that all `Content-Length` lines and list items agree upon (RFC 9110 §8.6).
+pub(super) fn content_length(fields: &FieldLines) -> Result<Option<u64>, PeerMisbehaved> {
+    let mut agreed = None;
+    for value in fields.get_all("content-length") {
+        for item in value.split(|&byte| byte == b',') {
+            let length = decimal(trim_ows(item)).ok_or(PeerMisbehaved::InvalidContentLength)?;
+            if *agreed.get_or_insert(length) != length {
+                return Err(PeerMisbehaved::ConflictingContentLength);
+            }
+        }
+    }
+    Ok(agreed)
+}
+
+fn decimal(digits: &[u8]) -> Option<u64> {
+    // `parse` alone would take a plus sign.
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! [`RequestHead`] and [`ResponseHead`] (RFC 9112 §3, §4), and their parsing out of a head whose end
+//! `scan` has found. Emission lives in `emit`; what the fields mean lives in `framing`, `verdict`
+//! and `target`.
+
+use std::fmt;
+
+use http::{Method, StatusCode, Version};
+
+use super::fields::FieldLines;
+use super::target::{has_valid_host, is_valid_target};
+use crate::error::PeerMisbehaved;
+
+/// The request line and field lines of a request.
+///
+/// `Debug` shows the target without its query.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RequestHead {
+    /// The method (RFC 9110 §9).
+    pub method: Method,
+    /// The request target in one of its four forms (RFC 9112 §3.2), as it is on the wire.
+    pub target: String,
+    /// `HTTP/1.0` or `HTTP/1.1`. To send, whatever is not `HTTP/1.0` is sent as `HTTP/1.1`.
+    pub version: Version,
+    /// The field lines.
+    pub fields: FieldLines,
+}
+
+/// The status line and field lines of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseHead {
+    /// `HTTP/1.0` or `HTTP/1.1`. To send, whatever is not `HTTP/1.0` is sent as `HTTP/1.1`.
+    pub version: Version,
+    /// The status code, 100 to 999 (RFC 9110 §15).
+    pub status: StatusCode,
+    /// The reason phrase; may be empty. Bytes that are no UTF-8 were replaced by U+FFFD. It has no
+    /// meaning (RFC 9112 §4).
+    pub reason: String,
+    /// The field lines.
+    pub fields: FieldLines,
+}
+
+impl RequestHead {
+    /// Parses a whole head of so many field lines, and holds the rules of RFC 9112 §3.2 for target
+    /// and `Host`.
+    pub(super) fn parse(head: &[u8], fields: usize) -> Result<Self, PeerMisbehaved> {
+        with_headers(fields, |headers| {
+            let mut request = httparse::Request::new(headers);
+            request.parse(head).map_err(fault)?;
+            let (Some(method), Some(target), Some(minor)) =
+                (request.method, request.path, request.version)
+            else {
+                return Err(PeerMisbehaved::NotHttp);
+            };
+            let request = Self {
+                method: Method::from_bytes(method.as_bytes())
+                    .map_err(|_| PeerMisbehaved::NotHttp)?,
+                target: target.to_owned(),
+                version: version(minor),
+                fields: field_lines(request.headers),
+            };
+            if !is_valid_target(&request.method, &request.target) {
+                return Err(PeerMisbehaved::InvalidTarget);
+            }
+            if !has_valid_host(request.version, &request.fields) {
+                return Err(PeerMisbehaved::InvalidHost);
+            }
+            Ok(request)
+        })
+    }
+}
+
+impl ResponseHead {
+    /// Parses a whole head of so many field lines.
+    pub(super) fn parse(head: &[u8], fields: usize) -> Result<Self, PeerMisbehaved> {
+        with_headers(fields, |headers| {
+            let mut response = httparse::Response::new(headers);
+            response.parse(head).map_err(fault)?;
+            let (Some(code), Some(minor)) = (response.code, response.version) else {
+                return Err(PeerMisbehaved::NotHttp);
+            };
+            Ok(Self {
+                version: version(minor),
+                status: StatusCode::from_u16(code).map_err(|_| PeerMisbehaved::InvalidStatus)?,
+                reason: match response.reason {
+                    Some(reason) if !reason.is_empty() => reason.to_owned(),
+                    _ => lossy_reason(head),
+                },
+                fields: field_lines(response.headers),
+            })
+        })
+    }
+}
+
+impl fmt::Debug for RequestHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = match self.target.split_once('?') {
+            Some((path, _)) => format_args!("{path}?(hidden)").to_string(),
+            None => self.target.clone(),
+        };
+        f.debug_struct("RequestHead")
+            .field("method", &self.method)
+            .field("target", &shown)
+            .field("version", &self.version)
+            .field("fields", &self.fields)
+            .finish()
+    }
+}
+
+/// Lends room for so many field lines: from the stack for all but unusual heads.
+fn with_headers<'head, T>(
+    fields: usize,
+    parse: impl FnOnce(&mut [httparse::Header<'head>]) -> Result<T, PeerMisbehaved>,
+) -> Result<T, PeerMisbehaved> {
+    const USUAL: usize = 48;
+    if fields <= USUAL {
+        parse(&mut [httparse::EMPTY_HEADER; USUAL])
+    } else {
+        parse(&mut vec![httparse::EMPTY_HEADER; fields])
+    }
+}
+
+fn version(minor: u8) -> Version {
+    match minor {
+        0 => Version::HTTP_10,
+        _ => Version::HTTP_11,
+    }
+}
+
+fn field_lines(headers: &[httparse::Header<'_>]) -> FieldLines {
+    let mut fields = FieldLines::new();
+    for header in headers {
+        fields.push(header.name, header.value);
+    }
+    fields
+}
+
+/// httparse withholds a reason that is not ASCII.
+fn lossy_reason(head: &[u8]) -> String {
+    const BEFORE: usize = "HTTP/1.1 200 ".len();
+    let line = head
+        .split(|&byte| byte == b'\n')
+        .find(|&line| !matches!(line, b"" | b"\r"))
+        .unwrap_or_default();
+    let reason = line.get(BEFORE..).unwrap_or_default();
+    String::from_utf8_lossy(reason.strip_suffix(b"\r").unwrap_or(reason)).into_owned()
+}
+
+/// `scan` has checked the start line up to the reason already; what is left is this.
+fn fault(error: httparse::Error) -> PeerMisbehaved {
+    match error {
+        httparse::Error::Status => PeerMisbehaved::NotHttp,
+        httparse::Error::Token => PeerMisbehaved::InvalidTarget,
+        httparse::Error::Version => PeerMisbehaved::UnsupportedVersion,
+        _ => PeerMisbehaved::InvalidHeader,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_optional_and_need_not_be_ascii() {
+        for (line, reason) in [
+            (&b"HTTP/1.1 200 Not Bad"[..], "Not Bad"),
+            (b"HTTP/1.1 200", ""),
+            (b"HTTP/1.1 200 ", ""),
+            (b"HTTP/1.1 200 caf\xc3\xa9", "caf\u{e9}"),
+            (b"HTTP/1.1 200 caf\xe9", "caf\u{fffd}"),
+        ] {
+            for end in [&b"\r\n\r\n"[..], b"\n\n"] {
+                let head = [line, end].concat();
+                let head = ResponseHead::parse(&head, 0).unwrap();
+                assert_eq!((head.status, &*head.reason), (StatusCode::OK, reason));
+            }
+        }
+    }
+
+    #[test]
+    fn bad_lines() {
+        for (line, expected) in [
+            ("A : b", PeerMisbehaved::InvalidHeader),
+            ("A", PeerMisbehaved::InvalidHeader),
+            (": b", PeerMisbehaved::InvalidHeader),
+            ("A: b\0", PeerMisbehaved::InvalidHeader),
+            ("A: b\rC: d", PeerMisbehaved::InvalidHeader),
+            ("A\u{e4}: b", PeerMisbehaved::InvalidHeader),
+            ("A: \x1b", PeerMisbehaved::InvalidHeader),
+        ] {
+            let response = format!("HTTP/1.1 200 OK\r\n{line}\r\n\r\n");
+            let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n");
+            assert_eq!(ResponseHead::parse(response.as_bytes(), 1), Err(expected));
+            assert_eq!(RequestHead::parse(request.as_bytes(), 2), Err(expected));
+        }
+        let control = b"HTTP/1.1 200 O\x01K\r\n\r\n";
+        assert_eq!(
+            ResponseHead::parse(control, 0),
+            Err(PeerMisbehaved::NotHttp)
+        );
+    }
+
+    #[test]
+    fn many_lines_fit() {
+        let mut head = b"HTTP/1.0 200 OK\r\n".to_vec();
+        for index in 0..100 {
+            head.extend_from_slice(format!("N{index}: {index}\r\n").as_bytes());
+        }
+        head.extend_from_slice(b"\r\n");
+        let head = ResponseHead::parse(&head, 100).unwrap();
+        assert_eq!(head.version, Version::HTTP_10);
+        assert_eq!(head.fields.len(), 100);
+        assert_eq!(head.fields.get("n99"), Some(&b"99"[..]));
+    }
+
+    #[test]
+    fn targets_and_hosts_are_checked() {
+        let parse = |head: &str| RequestHead::parse(head.as_bytes(), 1).map(|head| head.target);
+        assert_eq!(
+            parse("GET /a?b HTTP/1.1\r\nHost: a\r\n\r\n"),
+            Ok("/a?b".to_owned())
+        );
+        assert_eq!(
+            parse("GET a HTTP/1.1\r\nHost: a\r\n\r\n"),
+            Err(PeerMisbehaved::InvalidTarget)
+        );
+        assert_eq!(
+            parse("GET / HTTP/1.1\r\nHost: a b\r\n\r\n"),
+            Err(PeerMisbehaved::InvalidHost)
+        );
+    }
+
+    #[test]
+    fn debug_hides_the_query() {
+        let head = RequestHead {
+            method: Method::GET,
+            target: "/login?password=secret".to_owned(),
+            version: Version::HTTP_11,
+            fields: FieldLines::new(),
+        };
+        let text = format!("{head:?}");
+        assert!(
+            text.contains("/login") && !text.contains("secret"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,259 @@
+//! [`HeadScan`]: the search for the end of a head in a growing buffer (RFC 9112 §2.1). It looks at
+//! every byte once, however finely the input is cut, and holds the limits of a head on the way, so
+//! that an endless head fails long before its end. Parsing what was found is `head`'s work.
+
+use super::start_line::StartLine;
+use super::state::Role;
+use crate::error::{ErrorKind, PeerMisbehaved};
+use crate::limits::{Limit, Limits};
+
+/// The search, between two calls.
+#[derive(Clone, Debug)]
+pub(super) struct HeadScan {
+    sender: Role,
+    start_line: StartLine,
+    /// Bytes of the input looked at.
+    searched: usize,
+    /// Where the line that is being looked at starts.
+    line_start: usize,
+    /// Finished lines, the start line being the first.
+    lines: usize,
+    /// Bytes of empty lines before the head; already consumed, still counted.
+    skipped: usize,
+}
+
+/// What the search found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scanned {
+    /// An empty line before the head, of so many bytes; consume them and go on.
+    EmptyLine(usize),
+    /// The head is this long and has so many field lines.
+    Head {
+        /// Bytes, the final empty line included.
+        length: usize,
+        /// Field lines.
+        fields: usize,
+    },
+    /// The end is not here yet.
+    Partial,
+}
+
+impl HeadScan {
+    /// The search for a head that `sender` sends. Requests must end their lines in CRLF; of
+    /// responses a bare LF is accepted (RFC 9112 §2.2).
+    pub(super) fn new(sender: Role) -> Self {
+        Self {
+            sender,
+            start_line: StartLine::Start,
+            searched: 0,
+            line_start: 0,
+            lines: 0,
+            skipped: 0,
+        }
+    }
+
+    /// Whether any byte of the head itself was seen.
+    pub(super) fn has_begun(&self) -> bool {
+        self.searched > 0
+    }
+
+    /// Searches on. `input` must start with the bytes given before, less those of empty lines.
+    pub(super) fn scan(&mut self, input: &[u8], limits: &Limits) -> Result<Scanned, ErrorKind> {
+        loop {
+            let new = input.get(self.searched..).unwrap_or_default();
+            let newline = new.iter().position(|&byte| byte == b'\n');
+            let end = match newline {
+                Some(index) => self.searched + index + 1,
+                None => self.searched + new.len(),
+            };
+            self.look_at(input, end, limits)?;
+            self.searched = end;
+            if newline.is_none() {
+                return Ok(Scanned::Partial);
+            }
+            let line = &input[self.line_start..end];
+            if self.sender == Role::Client && !line.ends_with(b"\r\n") {
+                return Err(PeerMisbehaved::BareLineFeed.into());
+            }
+            match (line, self.lines) {
+                (b"\n" | b"\r\n", 0) => {
+                    self.skipped += end;
+                    self.searched = 0;
+                    return Ok(Scanned::EmptyLine(end));
+                }
+                (b"\n" | b"\r\n", lines) => {
+                    return Ok(Scanned::Head {
+                        length: end,
+                        fields: lines - 1,
+                    });
+                }
+                ([b' ' | b'\t', ..], 1..) => {
+                    return Err(PeerMisbehaved::ObsoleteLineFolding.into());
+                }
+                (_, lines) if lines > limits.header_count => {
+                    return Err(Limit::HeaderCount(limits.header_count).into());
+                }
+                _ => {}
+            }
+            self.lines += 1;
+            self.line_start = end;
+        }
+    }
+
+    /// Holds the limits and checks the start line up to `end`. Whichever fault comes first in the
+    /// stream is reported, so the cutting of the input makes no difference.
+    fn look_at(&mut self, input: &[u8], end: usize, limits: &Limits) -> Result<(), ErrorKind> {
+        let head_end = limits.head_bytes.saturating_sub(self.skipped);
+        let line_end = self.line_start.saturating_add(limits.line_bytes);
+        if self.lines == 0 {
+            let allowed = end.min(head_end).min(line_end);
+            for &byte in input.get(self.searched..allowed).unwrap_or_default() {
+                self.start_line = self.start_line.feed(self.sender, byte)?;
+            }
+        }
+        if end > line_end && line_end <= head_end {
+            return Err(Limit::LineBytes(limits.line_bytes).into());
+        }
+        if end > head_end {
+            return Err(Limit::HeadBytes(limits.head_bytes).into());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(head_bytes: usize, line_bytes: usize, header_count: usize) -> Limits {
+        Limits {
+            head_bytes,
+            line_bytes,
+            header_count,
+            ..Limits::default()
+        }
+    }
+
+    /// Every prefix, one byte longer each time.
+    fn grow(sender: Role, input: &[u8], limits: &Limits) -> Result<Scanned, ErrorKind> {
+        let (mut scan, mut start) = (HeadScan::new(sender), 0);
+        for end in 1..=input.len() {
+            match scan.scan(&input[start..end], limits)? {
+                Scanned::Partial => {}
+                Scanned::EmptyLine(length) => start += length,
+                head => return Ok(head),
+            }
+        }
+        Ok(Scanned::Partial)
+    }
+
+    fn whole(sender: Role, input: &[u8], limits: &Limits) -> Result<Scanned, ErrorKind> {
+        let (mut scan, mut start) = (HeadScan::new(sender), 0);
+        loop {
+            match scan.scan(&input[start..], limits)? {
+                Scanned::EmptyLine(length) => start += length,
+                other => return Ok(other),
+            }
+        }
+    }
+
+    #[test]
+    fn cutting_the_input_makes_no_difference() {
+        let head = |length, fields| Ok(Scanned::Head { length, fields });
+        let peer = |fault: PeerMisbehaved| Err(ErrorKind::from(fault));
+        let limit = |limit: Limit| Err(ErrorKind::from(limit));
+        let tight = limits(40, 24, 2);
+        let cases: [(Role, &[u8], Result<Scanned, ErrorKind>); 14] = [
+            (Role::Server, b"HTTP/1.1 200 OK\r\n\r\nrest", head(19, 0)),
+            (Role::Server, b"HTTP/1.1 200 OK\nA: b\n\n", head(22, 1)),
+            (Role::Server, b"\r\n\nHTTP/1.1 200\r\n\r\n", head(16, 0)),
+            (Role::Server, b"HTTP/1.1 200 OK\r\n\r", Ok(Scanned::Partial)),
+            (Role::Client, b"GET / HTTP/1.1\r\nA: b\r\n\r\n", head(24, 1)),
+            (
+                Role::Client,
+                b"GET / HTTP/1.1\r\nA: b\n\r\n",
+                peer(PeerMisbehaved::BareLineFeed),
+            ),
+            (
+                Role::Client,
+                b"\nGET / HTTP/1.1\r\n\r\n",
+                peer(PeerMisbehaved::BareLineFeed),
+            ),
+            (
+                Role::Server,
+                b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
+                peer(PeerMisbehaved::ObsoleteLineFolding),
+            ),
+            (
+                Role::Server,
+                b"HTTP/1.1 200 OK\r\n A: b\r\n\r\n",
+                peer(PeerMisbehaved::ObsoleteLineFolding),
+            ),
+            (
+                Role::Server,
+                b"HTTP/1.1 200 a long long reason",
+                limit(Limit::LineBytes(24)),
+            ),
+            (
+                Role::Server,
+                b"HTTP/1.1 200\r\nA: b\r\nB: c\r\nC: d\r\n",
+                limit(Limit::HeaderCount(2)),
+            ),
+            (
+                Role::Server,
+                b"HTTP/1.1 200\r\nA: 0123456789\r\nB: 0123456789\r\n\r\n",
+                limit(Limit::HeadBytes(40)),
+            ),
+            (
+                Role::Server,
+                &b"\r\n".repeat(21),
+                limit(Limit::HeadBytes(40)),
+            ),
+            (
+                Role::Server,
+                &b"x".repeat(100),
+                peer(PeerMisbehaved::NotHttp),
+            ),
+        ];
+        for (sender, input, expected) in cases {
+            let text = input.escape_ascii();
+            assert_eq!(whole(sender, input, &tight), expected, "whole: {text}");
+            assert_eq!(grow(sender, input, &tight), expected, "grown: {text}");
+        }
+    }
+
+    #[test]
+    fn a_head_may_fill_its_limits_exactly() {
+        let input = b"GET / HTTP/1.1\r\nA: 9876543210\r\n\r\n";
+        let head = Ok(Scanned::Head {
+            length: input.len(),
+            fields: 1,
+        });
+        assert_eq!(grow(Role::Client, input, &limits(input.len(), 16, 1)), head);
+        assert_eq!(
+            grow(Role::Client, input, &limits(input.len() - 1, 16, 1)),
+            Err(Limit::HeadBytes(input.len() - 1).into())
+        );
+        assert_eq!(
+            grow(Role::Client, input, &limits(input.len(), 15, 1)),
+            Err(Limit::LineBytes(15).into())
+        );
+        assert_eq!(
+            grow(Role::Client, input, &limits(input.len(), 16, 0)),
+            Err(Limit::HeaderCount(0).into())
+        );
+    }
+
+    #[test]
+    fn no_byte_is_searched_twice() {
+        let mut scan = HeadScan::new(Role::Server);
+        let limits = Limits::default();
+        assert_eq!(scan.scan(b"HTTP/1.1 200", &limits), Ok(Scanned::Partial));
+        // The bytes that were seen before are not looked at again, so their damage goes unnoticed.
+        assert_eq!(
+            scan.scan(b"\n\n\n\n\n\n\n\n\n\n\n\n OK", &limits),
+            Ok(Scanned::Partial)
+        );
+        assert!(scan.has_begun());
+    }
+}

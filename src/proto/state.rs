@@ -1,0 +1,399 @@
+//! The two state machines of an exchange, the client's and the server's, after h11's design: one
+//! table of transitions, which messages cause, and one table of couplings, which follow from the
+//! machines' joint state and are applied until nothing changes. Everything that moves a state is in
+//! this file, and nothing in it knows which role *we* play.
+//!
+//! ```text
+//! client  Idle ──request──▶ SendContent ──end──▶ Done ─▶ (next cycle) Idle
+//!                                                 ├─ proposed ─▶ MightSwitch ─▶ Switched | Done
+//!                                                 └─ no reuse ─▶ MustClose ──close──▶ Closed
+//! server  Idle ──request──▶ SendResponse ──response──▶ SendContent ──end──▶ Done ─▶ Idle
+//!                            ├─ interim ─▶ SendResponse                     └─▶ MustClose
+//!                            └─ 101, or 2xx to CONNECT ─▶ Switched
+//! ```
+
+use super::verdict::CloseReason;
+
+/// Which side of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Sends requests.
+    Client,
+    /// Sends responses.
+    Server,
+}
+
+impl Role {
+    /// The other side.
+    pub fn peer(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+/// Where one machine stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Before its message.
+    Idle,
+    /// The server owes a final response.
+    SendResponse,
+    /// The head is out, its content is not.
+    SendContent,
+    /// Its message is complete.
+    Done,
+    /// Its message is complete and will be its last.
+    MustClose,
+    /// The client's request is complete and may end HTTP on this connection.
+    MightSwitch,
+    /// HTTP has ended.
+    Switched,
+    /// It closed its side in order.
+    Closed,
+    /// It broke the protocol or closed too early.
+    Failed,
+}
+
+/// What moves a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A request head; moves both machines.
+    Request,
+    /// An interim response, other than 101.
+    Interim,
+    /// A final response head.
+    Response,
+    /// A response that ends HTTP.
+    Switch,
+    /// The end of content.
+    End,
+    /// The side closed.
+    Close,
+}
+
+/// What the request proposed to switch to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proposal {
+    /// Nothing, or the server declined.
+    Nothing,
+    /// The protocol of an `Upgrade` field (RFC 9110 §7.8).
+    Upgrade,
+    /// A tunnel, by `CONNECT` (RFC 9110 §9.3.6).
+    Tunnel,
+}
+
+const TRANSITIONS: &[(Role, State, Step, State)] = {
+    use Role::{Client, Server};
+    use State::{Closed, Done, Idle, MightSwitch, MustClose, SendContent, SendResponse, Switched};
+    &[
+        (Client, Idle, Step::Request, SendContent),
+        (Client, SendContent, Step::End, Done),
+        (Client, Idle, Step::Close, Closed),
+        (Client, Done, Step::Close, Closed),
+        (Client, MightSwitch, Step::Close, Closed),
+        (Client, MustClose, Step::Close, Closed),
+        (Client, Closed, Step::Close, Closed),
+        (Server, Idle, Step::Request, SendResponse),
+        // A server may answer what it could not read.
+        (Server, Idle, Step::Response, SendContent),
+        (Server, SendResponse, Step::Interim, SendResponse),
+        (Server, SendResponse, Step::Response, SendContent),
+        (Server, SendResponse, Step::Switch, Switched),
+        (Server, SendContent, Step::End, Done),
+        (Server, Idle, Step::Close, Closed),
+        (Server, Done, Step::Close, Closed),
+        (Server, MustClose, Step::Close, Closed),
+        (Server, Closed, Step::Close, Closed),
+    ]
+};
+
+/// Client's state, server's state, whose state changes, to what.
+const COUPLINGS: &[(State, State, Role, State)] = {
+    use Role::{Client, Server};
+    use State::{Closed, Done, Failed, Idle, MightSwitch, MustClose, Switched};
+    &[
+        (MightSwitch, Switched, Client, Switched),
+        (Closed, Idle, Server, MustClose),
+        (Closed, Done, Server, MustClose),
+        (Failed, Done, Server, MustClose),
+        (Idle, Closed, Client, MustClose),
+        (Done, Closed, Client, MustClose),
+        (Done, Failed, Client, MustClose),
+    ]
+};
+
+/// Both machines, and what couples them.
+#[derive(Clone, Debug)]
+pub(super) struct States {
+    client: State,
+    server: State,
+    proposal: Proposal,
+    close: Option<CloseReason>,
+}
+
+impl States {
+    /// Both idle.
+    pub(super) fn new() -> Self {
+        Self {
+            client: State::Idle,
+            server: State::Idle,
+            proposal: Proposal::Nothing,
+            close: None,
+        }
+    }
+
+    /// Moves the machine of this role; `false` if the step is not allowed now, and nothing moved.
+    #[must_use]
+    pub(super) fn step(&mut self, role: Role, step: Step) -> bool {
+        let Some(after) = next(role, self.of(role), step) else {
+            return false;
+        };
+        match step {
+            Step::Request => match (role, next(Role::Server, self.server, step)) {
+                (Role::Client, Some(server)) => self.server = server,
+                _ => return false,
+            },
+            Step::Response => self.proposal = Proposal::Nothing,
+            Step::Close => self.forbid_reuse(CloseReason::PeerClosed),
+            Step::Interim | Step::Switch | Step::End => {}
+        }
+        self.set(role, after);
+        self.settle();
+        true
+    }
+
+    /// Whether this step is allowed now.
+    pub(super) fn allows(&self, role: Role, step: Step) -> bool {
+        next(role, self.of(role), step).is_some()
+    }
+
+    /// The machine of this role broke the protocol, or its bytes ended too early.
+    pub(super) fn fail(&mut self, role: Role, reason: CloseReason) {
+        self.set(role, State::Failed);
+        self.forbid_reuse(reason);
+    }
+
+    /// Notes what the request proposes.
+    pub(super) fn propose(&mut self, proposal: Proposal) {
+        self.proposal = proposal;
+        self.settle();
+    }
+
+    /// Notes why the connection ends with this exchange; the first reason stays.
+    pub(super) fn forbid_reuse(&mut self, reason: CloseReason) {
+        self.close.get_or_insert(reason);
+        self.settle();
+    }
+
+    /// The state of this role's machine.
+    pub(super) fn of(&self, role: Role) -> State {
+        match role {
+            Role::Client => self.client,
+            Role::Server => self.server,
+        }
+    }
+
+    /// What the request proposes and the server has not declined.
+    pub(super) fn proposal(&self) -> Proposal {
+        self.proposal
+    }
+
+    /// Why the connection ends with this exchange.
+    pub(super) fn close_reason(&self) -> Option<CloseReason> {
+        self.close
+    }
+
+    fn set(&mut self, role: Role, state: State) {
+        match role {
+            Role::Client => self.client = state,
+            Role::Server => self.server = state,
+        }
+    }
+
+    fn settle(&mut self) {
+        loop {
+            let before = (self.client, self.server);
+            self.client = match (self.client, self.proposal, self.close) {
+                (State::Done, Proposal::Upgrade | Proposal::Tunnel, _) => State::MightSwitch,
+                (State::MightSwitch, Proposal::Nothing, _) => State::Done,
+                (State::Done, Proposal::Nothing, Some(_)) => State::MustClose,
+                (state, ..) => state,
+            };
+            if self.server == State::Done && self.close.is_some() {
+                self.server = State::MustClose;
+            }
+            for &(client, server, role, state) in COUPLINGS {
+                if (self.client, self.server) == (client, server) {
+                    self.set(role, state);
+                }
+            }
+            if (self.client, self.server) == before {
+                return;
+            }
+        }
+    }
+}
+
+fn next(role: Role, state: State, step: Step) -> Option<State> {
+    TRANSITIONS
+        .iter()
+        .find(|&&(r, from, s, _)| (r, from, s) == (role, state, step))
+        .map(|&(.., to)| to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Role::{Client, Server};
+    use State::{Closed, Done, Failed, Idle, MightSwitch, MustClose, SendContent};
+    use State::{SendResponse, Switched};
+
+    /// Runs steps and returns the joint state.
+    fn run(proposal: Proposal, steps: &[(Role, Step)]) -> (State, State) {
+        let mut states = States::new();
+        for &(role, step) in steps {
+            assert!(states.step(role, step), "{role:?} {step:?} in {states:?}");
+            if step == Step::Request {
+                states.propose(proposal);
+            }
+        }
+        (states.client, states.server)
+    }
+
+    #[test]
+    fn dialogues() {
+        let none = Proposal::Nothing;
+        let request = (Client, Step::Request);
+        let sent = (Client, Step::End);
+        let interim = (Server, Step::Interim);
+        let response = (Server, Step::Response);
+        let answered = (Server, Step::End);
+        let switch = (Server, Step::Switch);
+        let cases: [(Proposal, &[(Role, Step)], (State, State)); 17] = [
+            (none, &[], (Idle, Idle)),
+            (none, &[request], (SendContent, SendResponse)),
+            (none, &[request, sent], (Done, SendResponse)),
+            (
+                none,
+                &[request, interim, interim],
+                (SendContent, SendResponse),
+            ),
+            (none, &[request, response], (SendContent, SendContent)),
+            (none, &[request, response, answered], (SendContent, Done)),
+            (none, &[request, response, answered, sent], (Done, Done)),
+            (
+                Proposal::Upgrade,
+                &[request, sent],
+                (MightSwitch, SendResponse),
+            ),
+            (
+                Proposal::Upgrade,
+                &[request, sent, interim],
+                (MightSwitch, SendResponse),
+            ),
+            (
+                Proposal::Upgrade,
+                &[request, sent, switch],
+                (Switched, Switched),
+            ),
+            (
+                Proposal::Upgrade,
+                &[request, switch],
+                (SendContent, Switched),
+            ),
+            (
+                Proposal::Upgrade,
+                &[request, switch, sent],
+                (Switched, Switched),
+            ),
+            (
+                Proposal::Tunnel,
+                &[request, sent, response],
+                (Done, SendContent),
+            ),
+            (none, &[(Client, Step::Close)], (Closed, MustClose)),
+            (none, &[(Server, Step::Close)], (MustClose, Closed)),
+            (
+                none,
+                &[request, sent, (Client, Step::Close), response, answered],
+                (Closed, MustClose),
+            ),
+            (none, &[response, answered], (Idle, Done)),
+        ];
+        for (proposal, steps, expected) in cases {
+            assert_eq!(run(proposal, steps), expected, "{steps:?}");
+        }
+    }
+
+    #[test]
+    fn every_step_that_the_table_lacks_is_refused() {
+        let all = [
+            Idle,
+            SendResponse,
+            SendContent,
+            Done,
+            MustClose,
+            MightSwitch,
+            Switched,
+            Closed,
+            Failed,
+        ];
+        let steps = [
+            Step::Request,
+            Step::Interim,
+            Step::Response,
+            Step::Switch,
+            Step::End,
+            Step::Close,
+        ];
+        let mut allowed = 0;
+        for role in [Client, Server] {
+            for from in all {
+                for step in steps {
+                    let mut states = States::new();
+                    states.set(role, from);
+                    let before = (states.client, states.server);
+                    let listed = TRANSITIONS
+                        .iter()
+                        .any(|&(r, f, s, _)| (r, f, s) == (role, from, step));
+                    // A request needs both machines, and only the client sends one.
+                    let expected = listed && !(role == Server && step == Step::Request);
+                    assert_eq!(
+                        states.step(role, step),
+                        expected,
+                        "{role:?} {from:?} {step:?}"
+                    );
+                    if expected {
+                        allowed += 1;
+                    } else {
+                        assert_eq!((states.client, states.server), before);
+                    }
+                }
+            }
+        }
+        assert_eq!(allowed, TRANSITIONS.len() - 1);
+    }
+
+    #[test]
+    fn a_reason_to_close_turns_done_into_must_close() {
+        let mut states = States::new();
+        states.forbid_reuse(CloseReason::PeerAsked);
+        states.forbid_reuse(CloseReason::Http10);
+        assert_eq!((states.client, states.server), (Idle, Idle));
+        assert!(states.step(Client, Step::Request) && states.step(Client, Step::End));
+        assert_eq!((states.client, states.server), (MustClose, SendResponse));
+        assert!(states.step(Server, Step::Response) && states.step(Server, Step::End));
+        assert_eq!((states.client, states.server), (MustClose, MustClose));
+        assert_eq!(states.close_reason(), Some(CloseReason::PeerAsked));
+    }
+
+    #[test]
+    fn a_failed_peer_leaves_us_only_to_close() {
+        let mut states = States::new();
+        states.fail(Client, CloseReason::ProtocolError);
+        assert!(states.step(Server, Step::Response) && states.step(Server, Step::End));
+        assert_eq!((states.client, states.server), (Failed, MustClose));
+    }
+}

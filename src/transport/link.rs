@@ -1,0 +1,375 @@
+//! A socket with or without TLS on it: plaintext in, plaintext out, and how the stream ended.
+//!
+//! HTTP above sees the same four outcomes of a read either way. Whether an end without
+//! `close_notify` matters is HTTP's to judge, because only HTTP knows whether the message was
+//! complete (RFC 9112 §9.8).
+
+use std::io;
+
+use crate::error::{Error, ErrorKind, NetworkFault};
+use crate::transport::buffer::{BUFFER_BYTES, RecvBuffer};
+use crate::transport::meter::Meter;
+use crate::transport::reactor::Reactor;
+use crate::transport::socket::Socket;
+use crate::transport::tls::{TlsEnd, TlsInfo, TlsOptions, TlsSession};
+
+/// Ciphertext read and decrypted in one go: small enough that a time budget is kept to some 50 µs.
+const CIPHERTEXT_BYTES: usize = 64 * 1024;
+
+/// Whether a connection uses TLS, and how.
+#[derive(Clone, Debug)]
+pub(crate) enum TlsChoice {
+    Plain,
+    Tls(TlsOptions),
+}
+
+/// What a read found.
+#[derive(Debug)]
+pub(crate) enum LinkRead {
+    Data(usize),
+    /// Nothing now, or the budget is spent.
+    Blocked,
+    /// The peer ended the stream in good order.
+    Closed,
+    /// The peer ended a TLS stream without `close_notify`: the end may be an attacker's.
+    Truncated,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Link {
+    socket: Socket,
+    layer: Layer,
+}
+
+#[derive(Debug)]
+enum Layer {
+    Plain,
+    Tls(Box<TlsLayer>),
+}
+
+#[derive(Debug)]
+struct TlsLayer {
+    session: TlsSession,
+    /// Ciphertext that the socket has not taken yet.
+    out: Vec<u8>,
+    out_sent: usize,
+    /// Plaintext that came with the end of the handshake.
+    early: Vec<u8>,
+}
+
+impl Link {
+    pub(crate) fn plain(socket: Socket) -> Self {
+        Self {
+            socket,
+            layer: Layer::Plain,
+        }
+    }
+
+    /// Begins TLS on a plain link; the handshake goes on in [`handshake`](Self::handshake).
+    pub(crate) fn start_tls(self, options: &TlsOptions, host: &str) -> Result<Self, (Self, Error)> {
+        match TlsSession::client(options, host) {
+            Ok(session) => Ok(Self {
+                socket: self.socket,
+                layer: Layer::Tls(Box::new(TlsLayer {
+                    session,
+                    out: Vec::new(),
+                    out_sent: 0,
+                    early: Vec::new(),
+                })),
+            }),
+            Err(error) => Err((self, error)),
+        }
+    }
+
+    /// Drives the TLS handshake; `true` when it is done, at once without TLS.
+    pub(crate) fn handshake(
+        &mut self,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+    ) -> Result<bool, Error> {
+        match &mut self.layer {
+            Layer::Plain => Ok(true),
+            Layer::Tls(tls) => tls.handshake(&mut self.socket, reactor, meter),
+        }
+    }
+
+    /// Reads behind what `recv` holds.
+    pub(crate) fn read(
+        &mut self,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+        recv: &mut RecvBuffer,
+    ) -> Result<LinkRead, Error> {
+        match &mut self.layer {
+            Layer::Plain => {
+                let pool = reactor.pool().clone();
+                let room = recv.room(&pool, BUFFER_BYTES / 2);
+                let read = read_socket(&mut self.socket, reactor, meter, room);
+                let count = if let Ok(LinkRead::Data(count)) = read {
+                    count
+                } else {
+                    0
+                };
+                recv.filled(count, &pool);
+                read
+            }
+            Layer::Tls(tls) => tls.read(&mut self.socket, reactor, meter, recv),
+        }
+    }
+
+    /// Writes some of `src`; 0 when the socket takes nothing now or the budget is spent.
+    pub(crate) fn write(
+        &mut self,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+        src: &[u8],
+    ) -> Result<usize, Error> {
+        match &mut self.layer {
+            Layer::Plain => write_socket(&mut self.socket, reactor, meter, src),
+            Layer::Tls(tls) => {
+                tls.transmit(&mut self.socket, reactor, meter)?;
+                if !tls.out.is_empty() {
+                    return Ok(0);
+                }
+                let taken = tls.session.write(src)?;
+                tls.transmit(&mut self.socket, reactor, meter)?;
+                Ok(taken)
+            }
+        }
+    }
+
+    /// Sends what TLS still has to say. `true` when all is with the kernel.
+    pub(crate) fn flush(
+        &mut self,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+    ) -> Result<bool, Error> {
+        match &mut self.layer {
+            Layer::Plain => Ok(true),
+            Layer::Tls(tls) => {
+                tls.transmit(&mut self.socket, reactor, meter)?;
+                Ok(tls.out.is_empty())
+            }
+        }
+    }
+
+    /// Whether a read may find something, as far as the last look knows.
+    pub(crate) fn is_readable(&self, reactor: &mut Reactor) -> bool {
+        self.socket.is_readable(reactor)
+    }
+
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Facts about the TLS session, if there is one.
+    pub(crate) fn tls_info(&self) -> Option<TlsInfo> {
+        match &self.layer {
+            Layer::Plain => None,
+            Layer::Tls(tls) => tls.session.info(),
+        }
+    }
+
+    /// Closes the link: says goodbye as far as that costs no waiting.
+    pub(crate) fn close(mut self, reactor: &mut Reactor) {
+        if let Layer::Tls(tls) = &mut self.layer {
+            tls.session.close();
+            tls.session.poll_transmit(&mut tls.out);
+            // One attempt; a peer that takes nothing now gets no goodbye.
+            let _ = self.socket.write(reactor, &tls.out[tls.out_sent..]);
+        }
+        self.socket.close(reactor);
+    }
+
+    /// The socket, when no TLS is on it; the link itself otherwise.
+    pub(crate) fn into_socket(self) -> Result<Socket, Self> {
+        match self.layer {
+            Layer::Plain => Ok(self.socket),
+            Layer::Tls(_) => Err(self),
+        }
+    }
+}
+
+fn read_socket(
+    socket: &mut Socket,
+    reactor: &mut Reactor,
+    meter: &mut Meter,
+    dst: &mut [u8],
+) -> Result<LinkRead, Error> {
+    let most = meter.clamp(dst.len());
+    match socket.read(reactor, &mut dst[..most]) {
+        Ok(0) => Ok(LinkRead::Closed),
+        Ok(count) => {
+            meter.spend(count);
+            Ok(LinkRead::Data(count))
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(LinkRead::Blocked),
+        Err(error) => Err(broken(error)),
+    }
+}
+
+fn write_socket(
+    socket: &mut Socket,
+    reactor: &mut Reactor,
+    meter: &mut Meter,
+    src: &[u8],
+) -> Result<usize, Error> {
+    if src.is_empty() {
+        return Ok(0);
+    }
+    let most = meter.clamp(src.len());
+    match socket.write(reactor, &src[..most]) {
+        Ok(count) => {
+            meter.spend(count);
+            Ok(count)
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        Err(error) => Err(broken(error)),
+    }
+}
+
+fn broken(error: io::Error) -> Error {
+    Error::io(NetworkFault::Broken, error)
+}
+
+impl TlsLayer {
+    /// Sends ciphertext until none is left, the socket is full or the budget is spent.
+    fn transmit(
+        &mut self,
+        socket: &mut Socket,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+    ) -> Result<(), Error> {
+        loop {
+            if self.out.is_empty() {
+                self.session.poll_transmit(&mut self.out);
+                if self.out.is_empty() {
+                    return Ok(());
+                }
+            }
+            while self.out_sent < self.out.len() {
+                match write_socket(socket, reactor, meter, &self.out[self.out_sent..])? {
+                    0 => return Ok(()),
+                    count => self.out_sent += count,
+                }
+                if self.out_sent < self.out.len() && meter.exhausted() {
+                    return Ok(());
+                }
+            }
+            self.out.clear();
+            self.out_sent = 0;
+        }
+    }
+
+    fn handshake(
+        &mut self,
+        socket: &mut Socket,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+    ) -> Result<bool, Error> {
+        loop {
+            let sent = self.transmit(socket, reactor, meter);
+            if !self.session.is_handshaking() {
+                sent?;
+                return Ok(true);
+            }
+            // A peer that refuses may close before it has read all: its alert says more than the
+            // broken pipe.
+            let mut early = std::mem::take(&mut self.early);
+            let received = self.receive(socket, reactor, meter, &mut early);
+            self.early = early;
+            match received {
+                Ok(LinkRead::Data(_)) => {}
+                Ok(LinkRead::Blocked) => {
+                    sent?;
+                    return Ok(false);
+                }
+                Ok(LinkRead::Closed | LinkRead::Truncated) => {
+                    return Err(Error::new(ErrorKind::Network(NetworkFault::Closed)));
+                }
+                Err(error) => {
+                    // The alert that says why; the failure stays the one to tell.
+                    let _ = self.transmit(socket, reactor, meter);
+                    return Err(error);
+                }
+            }
+            if meter.exhausted() {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn read(
+        &mut self,
+        socket: &mut Socket,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+        recv: &mut RecvBuffer,
+    ) -> Result<LinkRead, Error> {
+        let pool = reactor.pool().clone();
+        if !self.early.is_empty() {
+            let early = std::mem::take(&mut self.early);
+            let (count, ()) = recv.append(&pool, |buffer| buffer.extend_from_slice(&early));
+            return Ok(LinkRead::Data(count));
+        }
+        let mut total = 0;
+        loop {
+            let (count, received) = recv.append(&pool, |plaintext| {
+                self.receive(socket, reactor, meter, plaintext)
+            });
+            total += count;
+            // Tickets, key updates and alerts are answered even when HTTP has nothing to say. Should
+            // that fail, the next read or write tells.
+            let _ = self.transmit(socket, reactor, meter);
+            match received {
+                // A failure tells itself again once what came before it was taken.
+                _ if total > 0 && !matches!(received, Ok(LinkRead::Data(_))) => break,
+                Ok(LinkRead::Data(_)) => {}
+                other => return other,
+            }
+            if total + CIPHERTEXT_BYTES > BUFFER_BYTES || meter.exhausted() {
+                break;
+            }
+        }
+        Ok(if total > 0 {
+            LinkRead::Data(total)
+        } else {
+            LinkRead::Blocked
+        })
+    }
+
+    /// Reads ciphertext once and appends the plaintext in it, which may be none.
+    fn receive(
+        &mut self,
+        socket: &mut Socket,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+        plaintext: &mut Vec<u8>,
+    ) -> Result<LinkRead, Error> {
+        // Tells a failure again, if there was one.
+        self.session.receive(&mut [], plaintext)?;
+        match self.session.end() {
+            TlsEnd::Open => {}
+            TlsEnd::CloseNotify => return Ok(LinkRead::Closed),
+            TlsEnd::Truncated => return Ok(LinkRead::Truncated),
+        }
+        let mut scratch = reactor.lend_scratch();
+        let read = read_socket(socket, reactor, meter, &mut scratch[..CIPHERTEXT_BYTES]);
+        let received = match read {
+            Ok(LinkRead::Data(count)) => self
+                .session
+                .receive(&mut scratch[..count], plaintext)
+                .map(|()| LinkRead::Data(count))
+                .map_err(Error::from),
+            Ok(LinkRead::Closed | LinkRead::Truncated) => {
+                self.session.receive_eof();
+                Ok(LinkRead::Truncated)
+            }
+            Ok(LinkRead::Blocked) => Ok(LinkRead::Blocked),
+            Err(error) => Err(error),
+        };
+        reactor.return_scratch(scratch);
+        received
+    }
+}

@@ -1,0 +1,241 @@
+//! A network in memory with a clock of its own, for tests: of this library, and of games that use
+//! it.
+//!
+//! [`MemoryNetwork`] stands in for the operating system: names, addresses that answer, refuse or
+//! swallow connections, latency, short reads and writes, cuts and resets, and a clock that moves
+//! only when it is told to. The same client code runs over it as over real sockets; given the same
+//! calls, it does the same each time. What is on the wire here is bytes: HTTP is up to the
+//! [`Peer`]s that a test installs.
+//!
+//! ```
+//! use httpoll::{HttpClient, Method, Status, memory::MemoryNetwork};
+//!
+//! let network = MemoryNetwork::new();
+//! network.add_name("game.example", &["10.0.0.1".parse()?]);
+//! network.serve("10.0.0.1:80".parse()?, || {
+//!     |peer: &mut httpoll::memory::Peer| {
+//!         if peer.received().ends_with(b"\r\n\r\n") {
+//!             peer.take_received();
+//!             peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+//!         }
+//!     }
+//! });
+//!
+//! let mut http = HttpClient::on_memory(&network);
+//! http.connect_to_host("game.example", -1, None)?;
+//! while http.get_status() != Status::Connected {
+//!     http.poll()?;
+//! }
+//! http.request(Method::Get, "/", &[], "")?;
+//! while http.get_status() == Status::Requesting {
+//!     http.poll()?;
+//! }
+//! assert_eq!(http.read_response_body_chunk()?, "hi");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod net;
+mod peer;
+mod stream;
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use net::{Host, Net};
+pub use peer::Peer;
+use peer::Serve;
+pub use stream::MemoryStream;
+
+pub(crate) use net::{Interest, Looked};
+
+/// How an address treats connections that nobody serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Answers with a reset after one round trip, as a closed port does. This is also what every
+    /// address does that nothing was said about.
+    Refused,
+    /// Never answers, as a dead route or a firewall does.
+    BlackHole,
+    /// Fails at once, as an address family without a route does.
+    Unreachable,
+}
+
+/// A network in memory. Clones are the same network.
+#[derive(Clone)]
+pub struct MemoryNetwork(Arc<Mutex<Net>>);
+
+impl MemoryNetwork {
+    /// An empty network: no names, every address refuses, no latency.
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(Net::new(Instant::now()))))
+    }
+
+    /// The virtual time. It moves only by [`advance`](Self::advance) and by calls that wait.
+    pub fn now(&self) -> Instant {
+        self.net().now
+    }
+
+    /// Moves the clock. What falls due happens at the next poll.
+    pub fn advance(&self, by: Duration) {
+        self.net().now += by;
+    }
+
+    /// How long bytes travel one way, from now on. Default zero: they arrive by the next poll.
+    pub fn set_latency(&self, latency: Duration) {
+        self.net().latency = latency;
+    }
+
+    /// The most bytes that one read or one write moves. `None`, the default: as many as fit.
+    pub fn set_transfer_limit(&self, bytes: Option<usize>) {
+        self.net().transfer_limit = bytes;
+    }
+
+    /// How many bytes one direction of a connection holds before writes would block. Default
+    /// 256 KiB. Holds for connections opened later.
+    pub fn set_capacity(&self, bytes: usize) {
+        self.net().capacity = bytes;
+    }
+
+    /// Lets a host name resolve to these addresses, in this order. An empty list is a name that
+    /// does not exist, as are names that were never added.
+    pub fn add_name(&self, name: &str, addresses: &[IpAddr]) {
+        self.add_slow_name(name, addresses, Duration::ZERO);
+    }
+
+    /// The same, with an answer that takes a while.
+    pub fn add_slow_name(&self, name: &str, addresses: &[IpAddr], delay: Duration) {
+        self.net()
+            .names
+            .insert(name.to_ascii_lowercase(), (addresses.to_vec(), delay));
+    }
+
+    /// Serves an address: `open` makes what answers one connection, and that is called when the
+    /// connection opens and whenever bytes or the client's end arrive.
+    pub fn serve<F, P>(&self, address: SocketAddr, mut open: F)
+    where
+        F: FnMut() -> P + Send + 'static,
+        P: FnMut(&mut Peer) + Send + 'static,
+    {
+        let open: Box<dyn FnMut() -> Serve + Send> = Box::new(move || Box::new(open()));
+        self.net().hosts.insert(address, Host::Serve(open));
+    }
+
+    /// Accepts connections to an address, for a test that takes them by [`accept`](Self::accept)
+    /// and plays the server itself.
+    pub fn listen(&self, address: SocketAddr) {
+        self.net().hosts.insert(address, Host::Listen(Vec::new()));
+    }
+
+    /// The server's end of the oldest connection to a [listening](Self::listen) address that was
+    /// not taken yet.
+    pub fn accept(&self, address: SocketAddr) -> Option<MemoryStream> {
+        let mut net = self.net();
+        net.run_due();
+        let connection = match net.hosts.get_mut(&address) {
+            Some(Host::Listen(waiting)) if !waiting.is_empty() => waiting.remove(0),
+            _ => return None,
+        };
+        drop(net);
+        Some(MemoryStream::server(self.clone(), connection))
+    }
+
+    /// Makes an address treat connections like this.
+    pub fn refuse(&self, address: SocketAddr, how: Refusal) {
+        self.net().hosts.insert(address, Host::Refuse(how));
+    }
+
+    /// A pair of connected streams, without address or listener.
+    pub fn pair(&self) -> (MemoryStream, MemoryStream) {
+        let connection = self.net().open_pair();
+        (
+            MemoryStream::client(self.clone(), connection),
+            MemoryStream::server(self.clone(), connection),
+        )
+    }
+
+    /// How many connections to `address` were asked for since the network was made.
+    pub fn connections_to(&self, address: SocketAddr) -> usize {
+        self.net().asked.get(&address).copied().unwrap_or(0)
+    }
+
+    /// How many connections have a living end.
+    pub fn open_connections(&self) -> usize {
+        self.net().connections.len()
+    }
+
+    pub(crate) fn connect(&self, address: SocketAddr) -> io::Result<MemoryStream> {
+        let connection = self.net().connect(address)?;
+        Ok(MemoryStream::client(self.clone(), connection))
+    }
+
+    /// The addresses of a name and when they are known; `None` when the name does not exist.
+    pub(crate) fn resolve(&self, name: &str) -> (Instant, Vec<IpAddr>) {
+        let net = self.net();
+        match net.names.get(&name.to_ascii_lowercase()) {
+            Some((addresses, delay)) => (net.now + *delay, addresses.clone()),
+            None => (net.now, Vec::new()),
+        }
+    }
+
+    /// A queue of readiness events for one reactor.
+    pub(crate) fn open_queue(&self) -> usize {
+        self.net().open_queue()
+    }
+
+    /// Lets everything happen that is due, peers included, and moves the queue's events out.
+    pub(crate) fn look(&self, queue: usize, mut each: impl FnMut(Looked)) {
+        self.settle();
+        let mut net = self.net();
+        while let Some(event) = net.next_event(queue) {
+            each(event);
+        }
+    }
+
+    /// Moves the clock to the next thing that happens, at most to `until`.
+    pub(crate) fn sleep_until(&self, until: Option<Instant>) {
+        self.settle();
+        let mut net = self.net();
+        let next = match (net.next_due(), until) {
+            (Some(due), Some(until)) => due.min(until),
+            (Some(at), None) | (None, Some(at)) => at,
+            (None, None) => return,
+        };
+        net.now = net.now.max(next);
+    }
+
+    fn net(&self) -> MutexGuard<'_, Net> {
+        // A peer that panicked in a test must not hide its own panic behind a poisoned lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs deliveries and peers until nothing more is due at the present time.
+    fn settle(&self) {
+        loop {
+            let mut net = self.net();
+            net.run_due();
+            let Some((connection, mut serve)) = net.next_peer() else {
+                return;
+            };
+            let mut peer = net.begin_peer(connection);
+            // The peer runs without the lock: it may look at the network, too.
+            drop(net);
+            serve(&mut peer);
+            self.net().end_peer(connection, serve, peer);
+        }
+    }
+}
+
+impl Default for MemoryNetwork {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryNetwork").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,449 @@
+//! The state of the in-memory network: connections, what is on its way, and who wants to know.
+//!
+//! Everything here happens at `Net::now`. A write puts bytes in flight; `run_due` lets them land;
+//! landing makes an edge: one readiness event for the end's reactor, as epoll would give. Nothing
+//! here calls out: peers are run by `MemoryNetwork`, without the lock.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use super::Refusal;
+use super::peer::{Peer, Sent, Serve};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Client,
+    Server,
+}
+
+impl Side {
+    fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+/// Which queue gets an end's events, and under which token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Interest {
+    pub(crate) queue: usize,
+    pub(crate) token: usize,
+}
+
+/// One readiness event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Looked {
+    pub(crate) token: usize,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    pub(crate) closed: bool,
+}
+
+pub(super) enum Host {
+    Serve(Box<dyn FnMut() -> Serve + Send>),
+    Listen(Vec<usize>),
+    Refuse(Refusal),
+}
+
+pub(super) struct Net {
+    pub(super) now: Instant,
+    pub(super) latency: Duration,
+    pub(super) transfer_limit: Option<usize>,
+    pub(super) capacity: usize,
+    pub(super) names: HashMap<String, (Vec<IpAddr>, Duration)>,
+    pub(super) hosts: HashMap<SocketAddr, Host>,
+    pub(super) asked: HashMap<SocketAddr, usize>,
+    pub(super) connections: Slab<Connection>,
+    queues: Vec<VecDeque<Looked>>,
+}
+
+pub(super) struct Connection {
+    address: Option<SocketAddr>,
+    stage: Stage,
+    client: End,
+    server: End,
+    serve: Option<Serve>,
+    /// What a peer left unread, and whether it must be told something.
+    unread: Vec<u8>,
+    tell_peer: bool,
+}
+
+enum Stage {
+    /// The handshake is answered at this time; `None` is a black hole.
+    Connecting {
+        at: Option<Instant>,
+        refused: bool,
+    },
+    Open,
+    Refused,
+}
+
+/// What one side can read, and what is on its way to it.
+#[derive(Default)]
+struct End {
+    arrived: VecDeque<u8>,
+    in_flight: VecDeque<(Instant, Sent)>,
+    bytes_in_flight: usize,
+    fin: bool,
+    reset: bool,
+    capacity: usize,
+    /// A write to this end found it full and waits for room.
+    starved: bool,
+    interest: Option<Interest>,
+    dropped: bool,
+}
+
+impl Connection {
+    fn end(&mut self, side: Side) -> &mut End {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+}
+
+impl Net {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            now,
+            latency: Duration::ZERO,
+            transfer_limit: None,
+            capacity: 256 * 1024,
+            names: HashMap::new(),
+            hosts: HashMap::new(),
+            asked: HashMap::new(),
+            connections: Slab::new(),
+            queues: Vec::new(),
+        }
+    }
+
+    pub(super) fn open_queue(&mut self) -> usize {
+        self.queues.push(VecDeque::new());
+        self.queues.len() - 1
+    }
+
+    pub(super) fn next_event(&mut self, queue: usize) -> Option<Looked> {
+        self.queues.get_mut(queue)?.pop_front()
+    }
+
+    pub(super) fn connect(&mut self, address: SocketAddr) -> io::Result<usize> {
+        *self.asked.entry(address).or_default() += 1;
+        let answered = Some(self.now + 2 * self.latency);
+        let (at, refused) = match self.hosts.get(&address) {
+            Some(Host::Serve(_) | Host::Listen(_)) => (answered, false),
+            Some(Host::Refuse(Refusal::BlackHole)) => (None, false),
+            Some(Host::Refuse(Refusal::Unreachable)) => {
+                return Err(io::ErrorKind::NetworkUnreachable.into());
+            }
+            Some(Host::Refuse(Refusal::Refused)) | None => (answered, true),
+        };
+        let connection = self.insert(Some(address), Stage::Connecting { at, refused });
+        self.connections[connection].server.dropped = true;
+        Ok(connection)
+    }
+
+    pub(super) fn open_pair(&mut self) -> usize {
+        self.insert(None, Stage::Open)
+    }
+
+    fn insert(&mut self, address: Option<SocketAddr>, stage: Stage) -> usize {
+        let end = || End {
+            capacity: self.capacity,
+            ..End::default()
+        };
+        let connection = Connection {
+            address,
+            stage,
+            client: end(),
+            server: end(),
+            serve: None,
+            unread: Vec::new(),
+            tell_peer: false,
+        };
+        self.connections.insert(connection)
+    }
+
+    pub(super) fn poll_connected(&mut self, connection: usize) -> io::Result<bool> {
+        match self.connections.get(connection).map(|it| &it.stage) {
+            Some(Stage::Open) => Ok(true),
+            Some(Stage::Connecting { .. }) => Ok(false),
+            Some(Stage::Refused) | None => Err(io::ErrorKind::ConnectionRefused.into()),
+        }
+    }
+
+    pub(super) fn address(&self, connection: usize) -> Option<SocketAddr> {
+        self.connections.get(connection)?.address
+    }
+
+    pub(super) fn register(&mut self, connection: usize, side: Side, interest: Interest) {
+        let Some(it) = self.connections.get_mut(connection) else {
+            return;
+        };
+        it.end(side).interest = Some(interest);
+        if matches!(it.stage, Stage::Open) {
+            self.edge(connection, side, true, true);
+        }
+    }
+
+    pub(super) fn read(
+        &mut self,
+        connection: usize,
+        side: Side,
+        dst: &mut [u8],
+    ) -> io::Result<usize> {
+        let limit = self.transfer_limit.unwrap_or(usize::MAX);
+        let Some(it) = self.connections.get_mut(connection) else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        if !matches!(it.stage, Stage::Open) {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        let end = it.end(side);
+        let count = end.arrived.len().min(dst.len()).min(limit);
+        if count == 0 {
+            return if dst.is_empty() || end.fin && !end.reset {
+                Ok(0)
+            } else if end.reset {
+                Err(io::ErrorKind::ConnectionReset.into())
+            } else {
+                Err(io::ErrorKind::WouldBlock.into())
+            };
+        }
+        for (slot, byte) in dst.iter_mut().zip(end.arrived.drain(..count)) {
+            *slot = byte;
+        }
+        if std::mem::take(&mut end.starved) {
+            self.edge(connection, side.other(), false, true);
+        }
+        Ok(count)
+    }
+
+    pub(super) fn write(&mut self, connection: usize, side: Side, src: &[u8]) -> io::Result<usize> {
+        let limit = self.transfer_limit.unwrap_or(usize::MAX);
+        let at = self.now + self.latency;
+        let Some(it) = self.connections.get_mut(connection) else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        if !matches!(it.stage, Stage::Open) {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        if it.end(side).reset {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let served = it.serve.is_some() && side == Side::Client;
+        let far = it.end(side.other());
+        if far.dropped && !served {
+            // The kernel takes the bytes; the peer's reset comes back.
+            it.end(side)
+                .in_flight
+                .push_back((at + self.latency, Sent::Reset));
+            return Ok(src.len());
+        }
+        let room = far
+            .capacity
+            .saturating_sub(far.arrived.len() + far.bytes_in_flight);
+        let count = src.len().min(room).min(limit);
+        if count == 0 && !src.is_empty() {
+            far.starved = true;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        far.bytes_in_flight += count;
+        far.in_flight
+            .push_back((at, Sent::Bytes(src[..count].to_vec())));
+        Ok(count)
+    }
+
+    pub(super) fn shutdown(&mut self, connection: usize, side: Side) {
+        self.send(connection, side, Duration::ZERO, Sent::Fin);
+    }
+
+    pub(super) fn reset(&mut self, connection: usize, side: Side) {
+        self.send(connection, side, Duration::ZERO, Sent::Reset);
+    }
+
+    pub(super) fn drop_end(&mut self, connection: usize, side: Side) {
+        let Some(it) = self.connections.get_mut(connection) else {
+            return;
+        };
+        let end = it.end(side);
+        end.dropped = true;
+        end.interest = None;
+        if it.end(side.other()).dropped && it.serve.is_none() {
+            self.connections.remove(connection);
+        } else {
+            self.shutdown(connection, side);
+        }
+    }
+
+    /// Puts something in flight from `side`.
+    fn send(&mut self, connection: usize, side: Side, pause: Duration, what: Sent) {
+        let Some(it) = self.connections.get_mut(connection) else {
+            return;
+        };
+        let far = it.end(side.other());
+        // Order is kept: nothing overtakes what was sent before.
+        let earliest = far.in_flight.back().map_or(self.now, |(at, _)| *at);
+        let at = (self.now + self.latency + pause).max(earliest);
+        if let Sent::Bytes(bytes) = &what {
+            far.bytes_in_flight += bytes.len();
+        }
+        far.in_flight.push_back((at, what));
+    }
+
+    /// Lets land what is due.
+    pub(super) fn run_due(&mut self) {
+        for connection in 0..self.connections.capacity() {
+            if self.connections.contains(connection) {
+                self.finish_connecting(connection);
+                self.land(connection, Side::Client);
+                self.land(connection, Side::Server);
+            }
+        }
+    }
+
+    fn finish_connecting(&mut self, connection: usize) {
+        let now = self.now;
+        let it = &mut self.connections[connection];
+        let Stage::Connecting {
+            at: Some(at),
+            refused,
+        } = it.stage
+        else {
+            return;
+        };
+        if at > now {
+            return;
+        }
+        if refused {
+            it.stage = Stage::Refused;
+        } else {
+            it.stage = Stage::Open;
+            it.server.dropped = false;
+            match it.address.and_then(|address| self.hosts.get_mut(&address)) {
+                Some(Host::Serve(open)) => {
+                    it.serve = Some(open());
+                    it.tell_peer = true;
+                }
+                Some(Host::Listen(waiting)) => waiting.push(connection),
+                Some(Host::Refuse(_)) | None => it.stage = Stage::Refused,
+            }
+        }
+        self.edge(connection, Side::Client, false, true);
+    }
+
+    fn land(&mut self, connection: usize, side: Side) {
+        let now = self.now;
+        let mut landed = false;
+        let it = &mut self.connections[connection];
+        let end = it.end(side);
+        while let Some((at, _)) = end.in_flight.front()
+            && *at <= now
+            && let Some((_, what)) = end.in_flight.pop_front()
+        {
+            landed = true;
+            match what {
+                Sent::Bytes(bytes) => {
+                    end.bytes_in_flight = end.bytes_in_flight.saturating_sub(bytes.len());
+                    if !end.dropped {
+                        end.arrived.extend(bytes);
+                    }
+                }
+                Sent::Fin => end.fin = true,
+                Sent::Reset => end.reset = true,
+            }
+        }
+        if landed {
+            if side == Side::Server && it.serve.is_some() {
+                it.tell_peer = true;
+            } else {
+                self.edge(connection, side, true, false);
+            }
+        }
+    }
+
+    fn edge(&mut self, connection: usize, side: Side, readable: bool, writable: bool) {
+        let Some(it) = self.connections.get_mut(connection) else {
+            return;
+        };
+        let refused = matches!(it.stage, Stage::Refused);
+        let end = it.end(side);
+        let closed = end.fin || end.reset || refused;
+        if let Some(interest) = end.interest
+            && let Some(queue) = self.queues.get_mut(interest.queue)
+        {
+            queue.push_back(Looked {
+                token: interest.token,
+                readable: readable || closed,
+                writable: writable || end.reset || refused,
+                closed,
+            });
+        }
+    }
+
+    /// The next connection whose peer must be told something.
+    pub(super) fn next_peer(&mut self) -> Option<(usize, Serve)> {
+        let (connection, it) = self
+            .connections
+            .iter_mut()
+            .find(|(_, it)| it.tell_peer && it.serve.is_some())?;
+        it.tell_peer = false;
+        Some((connection, it.serve.take()?))
+    }
+
+    pub(super) fn begin_peer(&mut self, connection: usize) -> Peer {
+        let now = self.now;
+        let it = &mut self.connections[connection];
+        let mut received = std::mem::take(&mut it.unread);
+        received.extend(it.server.arrived.drain(..));
+        let starved = std::mem::take(&mut it.server.starved);
+        let peer = Peer {
+            received,
+            closed: it.server.fin || it.server.reset,
+            now,
+            out: Vec::new(),
+        };
+        if starved {
+            self.edge(connection, Side::Client, false, true);
+        }
+        peer
+    }
+
+    pub(super) fn end_peer(&mut self, connection: usize, serve: Serve, peer: Peer) {
+        let Some(it) = self.connections.get_mut(connection) else {
+            return;
+        };
+        it.unread = peer.received;
+        let over = it.client.dropped;
+        it.serve = (!over).then_some(serve);
+        if over {
+            self.connections.remove(connection);
+            return;
+        }
+        for (pause, what) in peer.out {
+            self.send(connection, Side::Server, pause, what);
+        }
+    }
+
+    /// When the next thing happens by itself.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.connections
+            .iter()
+            .flat_map(|(_, it)| {
+                let connecting = match it.stage {
+                    Stage::Connecting { at, .. } => at,
+                    Stage::Open | Stage::Refused => None,
+                };
+                let landing = [&it.client, &it.server]
+                    .into_iter()
+                    .filter_map(|end| end.in_flight.front().map(|(at, _)| *at));
+                connecting.into_iter().chain(landing)
+            })
+            .min()
+    }
+}

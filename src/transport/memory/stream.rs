@@ -1,0 +1,90 @@
+//! One end of an in-memory connection: a non-blocking stream.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+
+use super::MemoryNetwork;
+use super::net::{Interest, Side};
+
+/// One end of an in-memory connection. Reads and writes never wait: they fail with
+/// [`io::ErrorKind::WouldBlock`]. Dropping it closes it.
+pub struct MemoryStream {
+    network: MemoryNetwork,
+    connection: usize,
+    side: Side,
+}
+
+impl MemoryStream {
+    pub(super) fn client(network: MemoryNetwork, connection: usize) -> Self {
+        Self {
+            network,
+            connection,
+            side: Side::Client,
+        }
+    }
+
+    pub(super) fn server(network: MemoryNetwork, connection: usize) -> Self {
+        Self {
+            network,
+            connection,
+            side: Side::Server,
+        }
+    }
+
+    /// Closes the writing side in good order; reading goes on.
+    pub fn shutdown_write(&mut self) {
+        self.network.net().shutdown(self.connection, self.side);
+    }
+
+    /// Breaks the connection as a TCP reset does.
+    pub fn reset(self) {
+        self.network.net().reset(self.connection, self.side);
+    }
+
+    /// Whether the connection is established; the error of one that failed.
+    pub(crate) fn poll_connected(&self) -> io::Result<bool> {
+        self.network.net().poll_connected(self.connection)
+    }
+
+    pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
+        self.network.net().address(self.connection)
+    }
+
+    pub(crate) fn register(&self, interest: Interest) {
+        self.network
+            .net()
+            .register(self.connection, self.side, interest);
+    }
+}
+
+impl Read for MemoryStream {
+    fn read(&mut self, dst: &mut [u8]) -> io::Result<usize> {
+        self.network.net().read(self.connection, self.side, dst)
+    }
+}
+
+impl Write for MemoryStream {
+    fn write(&mut self, src: &[u8]) -> io::Result<usize> {
+        self.network.net().write(self.connection, self.side, src)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for MemoryStream {
+    fn drop(&mut self) {
+        self.network.net().drop_end(self.connection, self.side);
+    }
+}
+
+impl fmt::Debug for MemoryStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStream")
+            .field("connection", &self.connection)
+            .field("side", &self.side)
+            .finish_non_exhaustive()
+    }
+}

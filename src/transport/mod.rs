@@ -1,0 +1,28 @@
+//! Sockets, readiness, names, TLS and time: everything that touches the outside world. mio lives in
+//! this folder and nowhere else. HTTP does not: what the bytes mean is `proto`'s business.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `reactor` | one `mio::Poll`, sticky readiness, generational tokens, the clock |
+//! | `meter` | counts a [`Budget`](crate::Budget) down |
+//! | `buffer` | pooled receive buffers, handed out without copying |
+//! | `socket` | a stream and its registration: TCP, in-memory or the caller's own |
+//! | `link` | a socket, with or without TLS on it |
+//! | `tunnel` | `CONNECT` through a proxy |
+//! | `resolver`, `happy_eyeballs` | names to addresses to a connection |
+//! | `tls` | the one room that knows rustls |
+//! | `memory` | the in-memory network with its virtual clock |
+//!
+//! What may block: nothing but [`Reactor::wait`](reactor::Reactor::wait), which only waiting calls
+//! use, and the resolver's own threads.
+
+pub(crate) mod buffer;
+pub(crate) mod happy_eyeballs;
+pub(crate) mod link;
+pub mod memory;
+pub(crate) mod meter;
+pub(crate) mod reactor;
+pub(crate) mod resolver;
+pub(crate) mod socket;
+pub(crate) mod tls;
+pub(crate) mod tunnel;

@@ -1,0 +1,214 @@
+//! One stream and its registration: TCP through mio, in memory, or the caller's own.
+//!
+//! Reads and writes go through mio's own types and only while the reactor says that they may
+//! succeed; connecting follows mio's rule for when a connection is really there.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+
+use mio::Interest;
+use mio::net::TcpStream;
+
+use crate::exclusive::Exclusive;
+use crate::transport::memory::MemoryStream;
+use crate::transport::reactor::{Reactor, SourceId};
+
+/// A stream of the caller's own for [`HttpClient::set_connection`](crate::HttpClient::set_connection):
+/// any byte pipe whose `read` and `write` never wait but fail with [`io::ErrorKind::WouldBlock`]. A
+/// `read` of no bytes is the peer's end.
+///
+/// It tells nobody when it becomes ready, so it is tried at every poll.
+pub trait NonblockingStream: Read + Write + Send {}
+
+impl<T: Read + Write + Send> NonblockingStream for T {}
+
+enum Stream {
+    Tcp(TcpStream),
+    Memory(MemoryStream),
+    Own(Exclusive<Box<dyn NonblockingStream>>),
+}
+
+/// See the module's documentation. Must be [closed](Self::close) on the reactor it was opened on.
+pub(crate) struct Socket {
+    stream: Stream,
+    id: SourceId,
+}
+
+impl Socket {
+    /// Starts to connect; [`poll_connected`](Self::poll_connected) tells when it is done.
+    pub(crate) fn connect(reactor: &mut Reactor, address: SocketAddr) -> Result<Self, io::Error> {
+        if let Some(network) = reactor.network() {
+            let stream = network.connect(address)?;
+            let id = reactor.add_memory(|interest| stream.register(interest));
+            return Ok(Self {
+                stream: Stream::Memory(stream),
+                id,
+            });
+        }
+        let mut stream = TcpStream::connect(address)?;
+        let id = reactor
+            .add_system(|registry, token| {
+                registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)
+            })
+            .map_err(io::Error::other)?;
+        Ok(Self {
+            stream: Stream::Tcp(stream),
+            id,
+        })
+    }
+
+    /// Adopts a stream of the caller's.
+    pub(crate) fn adopt(reactor: &mut Reactor, stream: Box<dyn NonblockingStream>) -> Self {
+        Self {
+            stream: Stream::Own(Exclusive::new(stream)),
+            id: reactor.add_untold(),
+        }
+    }
+
+    /// Whether the connection is there; the error of one that failed.
+    pub(crate) fn poll_connected(&mut self, reactor: &mut Reactor) -> io::Result<bool> {
+        if !reactor.is_writable(self.id) {
+            return Ok(false);
+        }
+        match &self.stream {
+            Stream::Tcp(stream) => {
+                if let Some(error) = stream.take_error()? {
+                    return Err(error);
+                }
+                match stream.peer_addr() {
+                    Ok(_) => {
+                        // Requests are written whole, so Nagle's delay could only add to latency. A
+                        // refusal costs speed, not the connection.
+                        let _ = stream.set_nodelay(true);
+                        Ok(true)
+                    }
+                    // Writable, but not connected: an event that came too early.
+                    Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                        reactor.clear_writable(self.id);
+                        Ok(false)
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            Stream::Memory(stream) => {
+                let connected = stream.poll_connected()?;
+                if !connected {
+                    reactor.clear_writable(self.id);
+                }
+                Ok(connected)
+            }
+            Stream::Own(_) => Ok(true),
+        }
+    }
+
+    /// Reads what is there; [`io::ErrorKind::WouldBlock`] when nothing is.
+    pub(crate) fn read(&mut self, reactor: &mut Reactor, dst: &mut [u8]) -> io::Result<usize> {
+        if !reactor.is_readable(self.id) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        loop {
+            let result = match &mut self.stream {
+                Stream::Tcp(stream) => stream.read(dst),
+                Stream::Memory(stream) => stream.read(dst),
+                Stream::Own(stream) => stream.get_mut().read(dst),
+            };
+            match &result {
+                Ok(0) => {}
+                Ok(count) if *count < dst.len() && matches!(self.stream, Stream::Tcp(_)) => {
+                    reactor.note_short_read(self.id);
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    reactor.clear_readable(self.id);
+                }
+                Err(_) => {}
+            }
+            return result;
+        }
+    }
+
+    /// Writes what the stream takes; [`io::ErrorKind::WouldBlock`] when that is nothing.
+    pub(crate) fn write(&mut self, reactor: &mut Reactor, src: &[u8]) -> io::Result<usize> {
+        if !reactor.is_writable(self.id) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        loop {
+            let result = match &mut self.stream {
+                Stream::Tcp(stream) => stream.write(src),
+                Stream::Memory(stream) => stream.write(src),
+                Stream::Own(stream) => stream.get_mut().write(src),
+            };
+            match &result {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    reactor.clear_writable(self.id);
+                }
+                Ok(0) if !src.is_empty() => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(_) | Err(_) => {}
+            }
+            return result;
+        }
+    }
+
+    /// Whether a read may find something, as far as the last look knows.
+    pub(crate) fn is_readable(&self, reactor: &mut Reactor) -> bool {
+        reactor.is_readable(self.id)
+    }
+
+    /// The far end's address, if the stream has one.
+    pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.peer_addr().ok(),
+            Stream::Memory(stream) => stream.peer_address(),
+            Stream::Own(_) => None,
+        }
+    }
+
+    /// This end's address, if the stream has one.
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.local_addr().ok(),
+            Stream::Memory(_) | Stream::Own(_) => None,
+        }
+    }
+
+    /// Closes the stream, and takes it off its reactor.
+    pub(crate) fn close(self, reactor: &mut Reactor) {
+        reactor.remove(self.id);
+    }
+
+    /// Takes the socket off its reactor and hands the stream out. A TCP stream stays non-blocking.
+    pub(crate) fn into_stream(self, reactor: &mut Reactor) -> Box<dyn NonblockingStream> {
+        let id = self.id;
+        match self.stream {
+            Stream::Tcp(mut stream) => {
+                reactor.remove_system(id, |registry| registry.deregister(&mut stream));
+                Box::new(stream)
+            }
+            Stream::Memory(stream) => {
+                reactor.remove(id);
+                Box::new(stream)
+            }
+            Stream::Own(stream) => {
+                reactor.remove(id);
+                stream.into_inner()
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.stream {
+            Stream::Tcp(_) => "tcp",
+            Stream::Memory(_) => "memory",
+            Stream::Own(_) => "own",
+        };
+        f.debug_struct("Socket")
+            .field("kind", &kind)
+            .field("id", &self.id)
+            .finish()
+    }
+}

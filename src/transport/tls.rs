@@ -1,0 +1,87 @@
+//! TLS as a machine without I/O: ciphertext in, plaintext out, and the other way round. This is
+//! the one room that knows rustls; no type of rustls leaves it, except inside an error's
+//! `source`. Sockets, deadlines and HTTP are elsewhere.
+//!
+//! * `options`: what the caller decides ([`TlsOptions`]), made into a rustls configuration once.
+//! * `session`: one connection's [`TlsSession`].
+//! * `verifier`: which server certificates are trusted.
+//! * `fault`: rustls's errors told as [`TlsFault`](crate::TlsFault).
+//! * `disabled`: the same names, uninhabited, for builds without the `tls` feature, so that no
+//!   other room needs a `cfg`.
+//!
+//! # Why rustls's unbuffered face
+//! rustls's buffered face (`read_tls`, `process_new_packets`, `reader`) pulls ciphertext into a
+//! buffer of its own in steps of 4 KiB, which it shrinks and grows again for every record of
+//! 16 KiB; it then decrypts there, copies the plaintext into a vector and copies it out again. It
+//! also refuses input ("received plaintext buffer full") until the plaintext has been taken. The
+//! unbuffered face (`process_tls_records`) decrypts in place, in the caller's buffer, so that two
+//! copies remain instead of three, a socket can be read in steps of any size, and nothing has to
+//! be refused. In memory, with TLS 1.3 and AES-128/256-GCM, 256 MiB in steps of 256 KiB cost a
+//! loop over the buffered face about a tenth more CPU than one over the unbuffered face.
+//!
+//! What the unbuffered face asks for in return is that bytes it cannot use yet stay at the front
+//! of the next input. [`TlsSession`] keeps them: at most one partial record as a rule, so that
+//! the caller can use one scratch buffer for all its connections.
+
+#[cfg(not(feature = "tls"))]
+mod disabled;
+#[cfg(feature = "tls")]
+mod fault;
+#[cfg(feature = "tls")]
+mod options;
+#[cfg(feature = "tls")]
+mod session;
+#[cfg(all(test, feature = "tls"))]
+mod tests;
+#[cfg(feature = "tls")]
+mod verifier;
+
+#[cfg(not(feature = "tls"))]
+pub use disabled::TlsOptions;
+#[cfg(not(feature = "tls"))]
+pub(crate) use disabled::{TlsFailure, TlsSession};
+#[cfg(feature = "tls")]
+pub(crate) use fault::TlsFailure;
+#[cfg(feature = "tls")]
+pub use options::{TlsOptions, TlsOptionsBuilder};
+#[cfg(feature = "tls")]
+pub(crate) use session::TlsSession;
+
+/// A version of the TLS protocol. Older ones (TLS 1.1, 1.0, SSL) are not supported at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum TlsVersion {
+    /// TLS 1.2 (RFC 5246).
+    Tls12,
+    /// TLS 1.3 (RFC 8446).
+    Tls13,
+}
+
+/// What both sides agreed upon, known once the handshake is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsInfo {
+    /// The protocol version.
+    pub version: TlsVersion,
+    /// The cipher suite by its IANA name, as in `TLS13_AES_256_GCM_SHA384`.
+    pub cipher_suite: &'static str,
+    /// The protocol agreed upon by ALPN (`http/1.1`); `None` when the server does not do ALPN.
+    pub alpn: Option<String>,
+    /// The server's certificate chain as it sent it, each in DER, its own certificate first.
+    /// Present after a resumed handshake, too.
+    pub peer_certificates: Vec<Vec<u8>>,
+    /// Whether the handshake resumed an earlier session, and so was shorter.
+    pub resumed: bool,
+}
+
+/// Whether more plaintext can follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TlsEnd {
+    /// More may come.
+    Open,
+    /// The peer said that it sent everything (`close_notify`).
+    CloseNotify,
+    /// The stream ended without `close_notify`: by accident, or cut by an attacker. Content that
+    /// has no end of its own (RFC 9112 §9.8) must not be trusted as whole.
+    Truncated,
+}

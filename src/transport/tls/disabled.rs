@@ -1,0 +1,78 @@
+//! The names of this room in a build without the `tls` feature. The types are uninhabited: the
+//! compiler knows that no connection can have any. The real ones are in `options` and `session`.
+
+use super::{TlsEnd, TlsInfo};
+use crate::error::{Error, Misuse};
+
+/// How to speak TLS. This build has no TLS (the `tls` feature is off), so that there are no values
+/// of this type, and `https` fails with [`Misuse::TlsNotBuilt`].
+#[derive(Clone, Debug)]
+pub enum TlsOptions {}
+
+impl TlsOptions {
+    pub(crate) fn for_https() -> Result<Self, Error> {
+        Err(Misuse::TlsNotBuilt.into())
+    }
+
+    pub(crate) fn same_configuration(&self, _other: &Self) -> bool {
+        match *self {}
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum TlsSession {}
+
+impl TlsSession {
+    pub(crate) fn client(options: &TlsOptions, _host: &str) -> Result<Self, Error> {
+        match *options {}
+    }
+
+    pub(crate) fn receive(
+        &mut self,
+        _ciphertext: &mut [u8],
+        _plaintext: &mut Vec<u8>,
+    ) -> Result<(), TlsFailure> {
+        match *self {}
+    }
+
+    pub(crate) fn receive_eof(&mut self) {
+        match *self {}
+    }
+
+    pub(crate) fn write(&mut self, _plaintext: &[u8]) -> Result<usize, TlsFailure> {
+        match *self {}
+    }
+
+    pub(crate) fn close(&mut self) {
+        match *self {}
+    }
+
+    pub(crate) fn poll_transmit(&mut self, _out: &mut Vec<u8>) {
+        match *self {}
+    }
+
+    pub(crate) fn wants_transmit(&self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn is_handshaking(&self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn end(&self) -> TlsEnd {
+        match *self {}
+    }
+
+    pub(crate) fn info(&self) -> Option<TlsInfo> {
+        match *self {}
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum TlsFailure {}
+
+impl From<TlsFailure> for Error {
+    fn from(failure: TlsFailure) -> Self {
+        match failure {}
+    }
+}

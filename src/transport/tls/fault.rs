@@ -1,0 +1,104 @@
+//! rustls's errors, told as [`TlsFault`]: what a player, a server's operator or a developer can
+//! act upon. The rustls error stays as the source. Nothing here decides anything.
+
+use rustls::{AlertDescription, CertificateError, InvalidMessage};
+
+use crate::error::{Error, ErrorKind, TlsFault};
+
+/// A TLS connection that is over, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsFailure {
+    pub(crate) fault: TlsFault,
+    source: rustls::Error,
+}
+
+impl TlsFailure {
+    /// `seen` is what the session knew of its peer when the error came.
+    pub(super) fn new(source: rustls::Error, seen: Seen) -> Self {
+        Self {
+            fault: fault(&source, seen),
+            source,
+        }
+    }
+}
+
+impl From<TlsFailure> for Error {
+    fn from(failure: TlsFailure) -> Self {
+        Self::new(ErrorKind::Tls(failure.fault)).with_source(failure.source)
+    }
+}
+
+/// The parts of a session's history that change what an error means.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    /// The peer has sent at least one well-formed record.
+    pub(super) tls: bool,
+    /// The peer asked for a client certificate.
+    pub(super) certificate_request: bool,
+}
+
+fn fault(error: &rustls::Error, seen: Seen) -> TlsFault {
+    match error {
+        rustls::Error::InvalidCertificate(error) => certificate_fault(error),
+        rustls::Error::NoCertificatesPresented
+        | rustls::Error::InvalidCertRevocationList(_)
+        | rustls::Error::UnsupportedNameType => TlsFault::CertificateInvalid,
+        rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol => {
+            TlsFault::Incompatible
+        }
+        rustls::Error::AlertReceived(alert) => alert_fault(*alert, seen),
+        // These are what a record's header can be wrong about, so they mean "no TLS" as long as
+        // nothing that looked like TLS came before.
+        rustls::Error::InvalidMessage(
+            InvalidMessage::InvalidContentType
+            | InvalidMessage::UnknownProtocolVersion
+            | InvalidMessage::MessageTooLarge
+            | InvalidMessage::InvalidEmptyPayload,
+        ) if !seen.tls => TlsFault::NotTls,
+        _ => TlsFault::Protocol,
+    }
+}
+
+fn certificate_fault(error: &CertificateError) -> TlsFault {
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            TlsFault::CertificateExpired
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            TlsFault::CertificateNotYetValid
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            TlsFault::CertificateNameMismatch
+        }
+        CertificateError::UnknownIssuer => TlsFault::CertificateUnknownIssuer,
+        CertificateError::Revoked => TlsFault::CertificateRevoked,
+        _ => TlsFault::CertificateInvalid,
+    }
+}
+
+/// TLS 1.2 has no alert for a missing client certificate: servers send `handshake_failure` or
+/// `bad_certificate`. Once a certificate was asked for, these can hardly mean anything else, while
+/// before that the former means that no cipher is shared (RFC 5246 §7.2.2, §7.4.6).
+fn alert_fault(alert: AlertDescription, seen: Seen) -> TlsFault {
+    match alert {
+        AlertDescription::CertificateRequired => TlsFault::CertificateRequired,
+        AlertDescription::HandshakeFailure
+        | AlertDescription::NoCertificate
+        | AlertDescription::BadCertificate
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::CertificateExpired
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::UnknownCA
+        | AlertDescription::AccessDenied
+            if seen.certificate_request =>
+        {
+            TlsFault::CertificateRequired
+        }
+        AlertDescription::HandshakeFailure
+        | AlertDescription::ProtocolVersion
+        | AlertDescription::InsufficientSecurity
+        | AlertDescription::NoApplicationProtocol => TlsFault::Incompatible,
+        _ => TlsFault::Alert,
+    }
+}

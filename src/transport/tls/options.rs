@@ -1,0 +1,349 @@
+//! What the caller decides about TLS, turned once into a rustls configuration that its clones
+//! share. The connection itself is in `session`, the trust decision in `verifier`.
+//!
+//! The crypto provider (ring) is named here and passed on: a provider that some other crate
+//! installed for the whole process changes nothing.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{ClientSessionMemoryCache, ClientSessionStore, Resumption};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+
+use super::TlsVersion;
+use super::session::{AskedCertificate, server_name};
+use super::verifier::{ChainVerifier, NoVerifier};
+use crate::error::{Error, Misuse};
+
+/// The only protocol this crate speaks over TLS, offered by ALPN (RFC 7301).
+const ALPN: &[u8] = b"http/1.1";
+
+/// Servers whose sessions are remembered for resumption, per [`TlsOptions`].
+const REMEMBERED_SESSIONS: usize = 256;
+
+/// How to speak TLS: whom to trust, by which name, with which certificate of one's own. This is
+/// Godot's `TLSOptions`, with more in its [`builder`](Self::builder).
+///
+/// The default is TLS 1.2 or 1.3, Mozilla's root certificates as bundled with this build, and a
+/// certificate that is valid for the host connected to. Revocation is not checked.
+///
+/// Cheap to clone. Connections made with clones of the same value resume each other's sessions,
+/// which makes handshakes shorter; so make it once and keep it.
+#[derive(Clone)]
+pub struct TlsOptions(Arc<Shared>);
+
+struct Shared {
+    config: Result<Arc<ClientConfig>, rustls::Error>,
+    sessions: Option<Arc<ClientSessionMemoryCache>>,
+    name: Option<ServerName<'static>>,
+}
+
+impl TlsOptions {
+    /// The default: Mozilla's roots, and the host's own name. All calls return clones of one value.
+    pub fn client() -> Self {
+        static DEFAULT: OnceLock<TlsOptions> = OnceLock::new();
+        DEFAULT
+            .get_or_init(|| TlsOptionsBuilder::new().assemble(None))
+            .clone()
+    }
+
+    /// Godot's `TLSOptions.client_unsafe`: the certificate's name is not checked. With a
+    /// `trusted_chain` (PEM) the certificate must still come from one of these authorities, or be
+    /// one of these certificates; without, **anybody** can pose as the server.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidTlsOptions`] when `trusted_chain` holds no usable certificate.
+    pub fn client_unsafe(trusted_chain: Option<&[u8]>) -> Result<Self, Error> {
+        let builder = Self::builder();
+        match trusted_chain {
+            Some(pem) => builder.trusted_chain_pem(pem).insecure_no_name_check(),
+            None => builder.insecure_no_verification(),
+        }
+        .build()
+    }
+
+    /// Everything that can be decided, starting at the default.
+    pub fn builder() -> TlsOptionsBuilder {
+        TlsOptionsBuilder::new()
+    }
+
+    /// What an `https` connection uses when the caller gave nothing; an error in builds without TLS.
+    pub(crate) fn for_https() -> Result<Self, Error> {
+        Ok(Self::client())
+    }
+
+    /// Whether a connection made with `other` may serve a request made with `self`.
+    pub(crate) fn same_configuration(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(super) fn config(&self) -> Result<&Arc<ClientConfig>, rustls::Error> {
+        self.0.config.as_ref().map_err(Clone::clone)
+    }
+
+    pub(super) fn name_override(&self) -> Option<&ServerName<'static>> {
+        self.0.name.as_ref()
+    }
+
+    /// Lets the next connection to `name` start afresh.
+    pub(super) fn forget_session(&self, name: &ServerName<'static>) {
+        if let Some(sessions) = &self.0.sessions {
+            sessions.remove_tls12_session(name);
+        }
+    }
+}
+
+impl fmt::Debug for TlsOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsOptions")
+            .field("common_name_override", &self.0.name)
+            .field("resumption", &self.0.sessions.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Decides about [`TlsOptions`] one by one. Mistakes are reported by [`build`](Self::build).
+#[must_use]
+pub struct TlsOptionsBuilder {
+    roots: RootCertStore,
+    /// Certificates the caller gave; see [`ChainVerifier`].
+    pinned: Vec<CertificateDer<'static>>,
+    bundled_roots: bool,
+    checks: Checks,
+    identity: Option<Identity>,
+    name: Option<String>,
+    min: TlsVersion,
+    max: TlsVersion,
+    resumption: bool,
+    fault: Option<Error>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Checks {
+    All,
+    ChainOnly,
+    Nothing,
+}
+
+struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl TlsOptionsBuilder {
+    fn new() -> Self {
+        Self {
+            roots: RootCertStore::empty(),
+            pinned: Vec::new(),
+            bundled_roots: true,
+            checks: Checks::All,
+            identity: None,
+            name: None,
+            min: TlsVersion::Tls12,
+            max: TlsVersion::Tls13,
+            resumption: true,
+            fault: None,
+        }
+    }
+
+    /// Trusts the certificates in `pem` **instead of** the bundled roots, as Godot does: the
+    /// authorities that issue the server's certificate, or that very certificate.
+    pub fn trusted_chain_pem(mut self, pem: &[u8]) -> Self {
+        self.bundled_roots = false;
+        self.add_root_pem(pem)
+    }
+
+    /// Trusts the certificates in `pem` in addition.
+    pub fn add_root_pem(mut self, pem: &[u8]) -> Self {
+        match certificates(pem) {
+            Ok(found) => found.into_iter().fold(self, Self::add_root),
+            Err(error) => {
+                self.fault.get_or_insert(error);
+                self
+            }
+        }
+    }
+
+    /// Trusts one certificate, in DER, in addition.
+    pub fn add_root_der(self, der: &[u8]) -> Self {
+        self.add_root(CertificateDer::from(der.to_vec()))
+    }
+
+    /// Asks for, and checks the certificate against, this name instead of the host's.
+    pub fn common_name_override(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Shows this certificate to servers that ask for one: `chain` in PEM, one's own certificate
+    /// first, and its private `key` in PEM (PKCS #8, PKCS #1 or SEC 1).
+    pub fn client_certificate_pem(mut self, chain: &[u8], key: &[u8]) -> Self {
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(invalid);
+        match certificates(chain).and_then(|chain| Ok(Identity { chain, key: key? })) {
+            Ok(identity) => self.identity = Some(identity),
+            Err(error) => {
+                self.fault.get_or_insert(error);
+            }
+        }
+        self
+    }
+
+    /// Accepts a trusted certificate whatever name it is for. **Insecure** with the bundled roots:
+    /// whoever owns any domain can then pose as the server.
+    pub fn insecure_no_name_check(mut self) -> Self {
+        if self.checks == Checks::All {
+            self.checks = Checks::ChainOnly;
+        }
+        self
+    }
+
+    /// Accepts every certificate. **Insecure**: anybody can pose as the server. It overrules all
+    /// that was said about roots and names.
+    pub fn insecure_no_verification(mut self) -> Self {
+        self.checks = Checks::Nothing;
+        self
+    }
+
+    /// The oldest version to accept; TLS 1.2 by default.
+    pub fn min_version(mut self, version: TlsVersion) -> Self {
+        self.min = version;
+        self
+    }
+
+    /// The newest version to offer; TLS 1.3 by default.
+    pub fn max_version(mut self, version: TlsVersion) -> Self {
+        self.max = version;
+        self
+    }
+
+    /// Whether later connections may resume a session, which saves a round trip's worth of
+    /// cryptography, and lets the server recognise the client. On by default.
+    pub fn resumption(mut self, resume: bool) -> Self {
+        self.resumption = resume;
+        self
+    }
+
+    /// The options as decided.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidTlsOptions`], with the reason as its source: PEM without a usable
+    /// certificate or key, a key that does not belong to its certificate, a name that is none, or
+    /// a minimum version above the maximum.
+    pub fn build(mut self) -> Result<TlsOptions, Error> {
+        if let Some(error) = self.fault.take() {
+            return Err(error);
+        }
+        let name = match &self.name {
+            Some(name) => Some(server_name(name).map_err(invalid)?),
+            None => None,
+        };
+        let options = self.assemble(name);
+        match options.config() {
+            Ok(_) => Ok(options),
+            Err(error) => Err(invalid(error)),
+        }
+    }
+
+    fn add_root(mut self, certificate: CertificateDer<'static>) -> Self {
+        match self.roots.add(certificate.clone()) {
+            Ok(()) => self.pinned.push(certificate),
+            Err(error) => {
+                self.fault.get_or_insert(invalid(error));
+            }
+        }
+        self
+    }
+
+    fn assemble(self, name: Option<ServerName<'static>>) -> TlsOptions {
+        let sessions = self
+            .resumption
+            .then(|| Arc::new(ClientSessionMemoryCache::new(REMEMBERED_SESSIONS)));
+        let resumption = match &sessions {
+            Some(sessions) => Resumption::store(Arc::clone(sessions) as _),
+            None => Resumption::disabled(),
+        };
+        let config = self.config().map(|mut config| {
+            config.alpn_protocols = vec![ALPN.to_vec()];
+            config.resumption = resumption;
+            Arc::new(config)
+        });
+        TlsOptions(Arc::new(Shared {
+            config,
+            sessions,
+            name,
+        }))
+    }
+
+    fn config(mut self) -> Result<ClientConfig, rustls::Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let identity = match self.identity.take() {
+            Some(Identity { chain, key }) => Some(CertifiedKey::from_der(chain, key, &provider)?),
+            None => None,
+        };
+        let versions: Vec<&'static SupportedProtocolVersion> = [
+            (TlsVersion::Tls13, &rustls::version::TLS13),
+            (TlsVersion::Tls12, &rustls::version::TLS12),
+        ]
+        .into_iter()
+        .filter(|(version, _)| (self.min..=self.max).contains(version))
+        .map(|(_, supported)| supported)
+        .collect();
+        let verifier = self.verifier(&provider);
+        Ok(ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&versions)?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_client_cert_resolver(Arc::new(AskedCertificate(identity.map(Arc::new)))))
+    }
+
+    fn verifier(mut self, provider: &CryptoProvider) -> Arc<dyn ServerCertVerifier> {
+        let algorithms = provider.signature_verification_algorithms;
+        if self.checks == Checks::Nothing {
+            return Arc::new(NoVerifier { algorithms });
+        }
+        if self.bundled_roots {
+            self.roots
+                .extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        Arc::new(ChainVerifier {
+            roots: Arc::new(self.roots),
+            pinned: self.pinned,
+            check_name: self.checks == Checks::All,
+            algorithms,
+        })
+    }
+}
+
+impl fmt::Debug for TlsOptionsBuilder {
+    /// Shows no key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsOptionsBuilder")
+            .field("certificates", &self.pinned.len())
+            .field("bundled_roots", &self.bundled_roots)
+            .field("common_name_override", &self.name)
+            .field("min_version", &self.min)
+            .field("max_version", &self.max)
+            .field("resumption", &self.resumption)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The certificates in `pem`, of which there must be some.
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let found = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(invalid)?;
+    if found.is_empty() {
+        return Err(invalid(rustls::pki_types::pem::Error::NoItemsFound));
+    }
+    Ok(found)
+}
+
+fn invalid(source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::from(Misuse::InvalidTlsOptions).with_source(source)
+}

@@ -1,0 +1,461 @@
+//! One connection's TLS, driven by bytes. What is offered and who is trusted is decided in
+//! `options`; reading, writing and closing the socket is the caller's.
+//!
+//! ```text
+//!  socket ─ receive(ciphertext) ──► plaintext ─► HTTP
+//!  socket ◄─ poll_transmit ──────── write(plaintext) ◄─ HTTP
+//! ```
+//! Whatever a call makes due (handshake, alerts, key updates, data) waits in the session until
+//! `poll_transmit`: look at `wants_transmit` after every call, also when HTTP has nothing to say
+//! and after a failure, which leaves an alert that tells the peer why.
+
+use std::cell::Cell;
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+
+use rustls::client::{ResolvesClientCert, UnbufferedClientConnection};
+use rustls::pki_types::ServerName;
+use rustls::sign::CertifiedKey;
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
+};
+use rustls::{HandshakeKind, ProtocolVersion, SignatureScheme};
+
+use super::fault::{Seen, TlsFailure};
+use super::options::TlsOptions;
+use super::{TlsEnd, TlsInfo, TlsVersion};
+use crate::error::{Error, ErrorKind, Misuse, TlsFault};
+
+/// Ciphertext that may wait for `poll_transmit` before `write` takes no more: what a socket's send
+/// buffer commonly takes in one go.
+const WRITE_LIMIT: usize = 64 * 1024;
+
+/// Ciphertext that may be held back for a handshake message that is not complete: rustls's own
+/// limit for a message, and one record.
+const HOLD_LIMIT: usize = 64 * 1024 + 5 + 16 * 1024 + 2048;
+
+/// The client's side of one TLS connection.
+pub(crate) struct TlsSession {
+    connection: UnbufferedClientConnection,
+    options: TlsOptions,
+    name: ServerName<'static>,
+    /// Ciphertext that rustls cannot use before more comes. It must be at the front of its next
+    /// input: in a handshake it may hold fragments that were decrypted already.
+    held: Vec<u8>,
+    record: RecordBoundary,
+    incoming: Incoming,
+    outgoing: Vec<u8>,
+    seen: Seen,
+}
+
+enum Incoming {
+    Open,
+    CloseNotify,
+    Truncated,
+    Failed(TlsFailure),
+}
+
+impl TlsSession {
+    /// A session with `host`, whose ClientHello is due at once.
+    ///
+    /// The host is a DNS name, with or without a final dot, an IPv4 address, or an IPv6 address,
+    /// with or without brackets and zone. The options' name override wins over it.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidHost`] when the host is nothing of that.
+    pub(crate) fn client(options: &TlsOptions, host: &str) -> Result<Self, Error> {
+        let name = match options.name_override() {
+            Some(name) => name.clone(),
+            None => server_name(host)?,
+        };
+        let config = options.config().map_err(not_configured)?;
+        let connection = UnbufferedClientConnection::new(Arc::clone(config), name.clone())
+            .map_err(not_configured)?;
+        let mut session = Self {
+            connection,
+            options: options.clone(),
+            name,
+            held: Vec::new(),
+            record: RecordBoundary::default(),
+            incoming: Incoming::Open,
+            outgoing: Vec::new(),
+            seen: Seen::default(),
+        };
+        session.collect_pending();
+        Ok(session)
+    }
+
+    /// Takes all of `ciphertext`, as it came from the socket, and appends the plaintext in it to
+    /// `plaintext`: never more than the ciphertext's length and one record (16 KiB). The bytes of
+    /// `ciphertext` are overwritten, as they are decrypted in place; no buffer but `plaintext` has
+    /// to be kept. After `close_notify` input is ignored (RFC 8446 §6.1).
+    ///
+    /// # Errors
+    /// Says why this connection is over, now and at each later call. Plaintext that came before
+    /// the fault has been appended, and an alert may be due.
+    pub(crate) fn receive(
+        &mut self,
+        mut ciphertext: &mut [u8],
+        plaintext: &mut Vec<u8>,
+    ) -> Result<(), TlsFailure> {
+        if let Incoming::Failed(failure) = &self.incoming {
+            return Err(failure.clone());
+        }
+        while !ciphertext.is_empty() && matches!(self.incoming, Incoming::Open) {
+            if self.held.is_empty() {
+                self.record.skip_all(ciphertext);
+                let used = self.process(ciphertext, plaintext)?;
+                let rest = ciphertext.get(used..).unwrap_or_default();
+                if matches!(self.incoming, Incoming::Open) {
+                    self.held.extend_from_slice(rest);
+                }
+                break;
+            }
+            // Only the record that began earlier is completed in `held`; the ones behind it are
+            // decrypted where they are.
+            let (rest_of_record, behind) = {
+                let missing = self.record.skip(ciphertext);
+                mem::take(&mut ciphertext).split_at_mut(missing)
+            };
+            ciphertext = behind;
+            self.held.extend_from_slice(rest_of_record);
+            let mut held = mem::take(&mut self.held);
+            let used = self.process(&mut held, plaintext)?;
+            held.drain(..used.min(held.len()));
+            self.held = held;
+        }
+        if self.held.len() > HOLD_LIMIT {
+            let error = rustls::InvalidMessage::HandshakePayloadTooLarge;
+            return Err(self.fail(error.into()));
+        }
+        Ok(())
+    }
+
+    /// The socket's stream ended.
+    pub(crate) fn receive_eof(&mut self) {
+        if matches!(self.incoming, Incoming::Open) {
+            self.incoming = Incoming::Truncated;
+        }
+    }
+
+    /// Encrypts the front of `plaintext` and returns how much of it was taken. 0 means: not while
+    /// handshaking, or transmit first (at most some 64 KiB wait), or closed.
+    ///
+    /// # Errors
+    /// When the session failed, or the keys are used up, which takes more than 100 GiB with TLS 1.2
+    /// (TLS 1.3 renews them).
+    pub(crate) fn write(&mut self, plaintext: &[u8]) -> Result<usize, TlsFailure> {
+        if let Incoming::Failed(failure) = &self.incoming {
+            return Err(failure.clone());
+        }
+        let room = WRITE_LIMIT.saturating_sub(self.outgoing.len());
+        let taken = plaintext.get(..room).unwrap_or(plaintext);
+        if taken.is_empty() || self.is_handshaking() {
+            return Ok(0);
+        }
+        self.collect_pending();
+        let mut out = mem::take(&mut self.outgoing);
+        let written = self.with_traffic(|traffic| encrypt(traffic, taken, &mut out));
+        self.outgoing = out;
+        match written {
+            Some(true) => Ok(taken.len()),
+            Some(false) => {
+                self.collect_pending();
+                Err(self.fail(rustls::Error::EncryptError))
+            }
+            None => Ok(0),
+        }
+    }
+
+    /// Tells the peer that nothing more will be sent (`close_notify`), once. During the handshake
+    /// there is nothing to say: drop the connection.
+    pub(crate) fn close(&mut self) {
+        // No buffer is given, so that rustls queues the alert behind what else is pending.
+        self.with_traffic(|traffic| traffic.queue_close_notify(&mut []).is_ok());
+        self.collect_pending();
+    }
+
+    /// Appends the ciphertext that is due to `out`, and is then owed nothing.
+    pub(crate) fn poll_transmit(&mut self, out: &mut Vec<u8>) {
+        if out.is_empty() {
+            mem::swap(out, &mut self.outgoing);
+        } else {
+            out.append(&mut self.outgoing);
+        }
+    }
+
+    /// Whether `poll_transmit` has something to give.
+    pub(crate) fn wants_transmit(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    /// Whether plaintext cannot flow yet. With TLS 1.3 the server may still refuse the client's
+    /// certificate after this has become false.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.connection.is_handshaking()
+    }
+
+    /// Whether more plaintext can come; what came before the end has been delivered already.
+    pub(crate) fn end(&self) -> TlsEnd {
+        match self.incoming {
+            Incoming::Open => TlsEnd::Open,
+            Incoming::CloseNotify => TlsEnd::CloseNotify,
+            Incoming::Truncated | Incoming::Failed(_) => TlsEnd::Truncated,
+        }
+    }
+
+    /// What was agreed upon; `None` during the handshake.
+    pub(crate) fn info(&self) -> Option<TlsInfo> {
+        if self.is_handshaking() {
+            return None;
+        }
+        let version = match self.connection.protocol_version()? {
+            ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
+            _ => TlsVersion::Tls13,
+        };
+        let suite = self.connection.negotiated_cipher_suite()?.suite();
+        let certificates = self.connection.peer_certificates().unwrap_or_default();
+        Some(TlsInfo {
+            version,
+            cipher_suite: suite.as_str().unwrap_or("unknown"),
+            alpn: self
+                .connection
+                .alpn_protocol()
+                .map(|name| String::from_utf8_lossy(name).into_owned()),
+            peer_certificates: certificates.iter().map(|der| der.to_vec()).collect(),
+            resumed: self.connection.handshake_kind() == Some(HandshakeKind::Resumed),
+        })
+    }
+
+    /// Lets rustls work through `input` as far as it can; returns the bytes it is done with.
+    fn process(&mut self, input: &mut [u8], plaintext: &mut Vec<u8>) -> Result<usize, TlsFailure> {
+        CERTIFICATE_ASKED_FOR.set(false);
+        let mut used = 0;
+        let verdict = loop {
+            let unused = input.get_mut(used..).unwrap_or_default();
+            let UnbufferedStatus { discard, state } = self.connection.process_tls_records(unused);
+            let mut blocked = false;
+            let outcome = match state {
+                Ok(ConnectionState::ReadTraffic(mut records)) => {
+                    let mut outcome = Ok(());
+                    while let Some(record) = records.next_record() {
+                        match record {
+                            Ok(record) => {
+                                plaintext.extend_from_slice(record.payload);
+                                used += record.discard;
+                            }
+                            Err(error) => outcome = Err(error),
+                        }
+                    }
+                    outcome
+                }
+                Ok(ConnectionState::EncodeTlsData(data)) => {
+                    encode(data, &mut self.outgoing);
+                    Ok(())
+                }
+                Ok(ConnectionState::TransmitTlsData(data)) => {
+                    data.done();
+                    Ok(())
+                }
+                Ok(ConnectionState::PeerClosed) => {
+                    self.incoming = Incoming::CloseNotify;
+                    blocked = true;
+                    Ok(())
+                }
+                Ok(_) => {
+                    blocked = true;
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            };
+            used += discard;
+            match outcome {
+                Ok(()) if blocked => break Ok(used),
+                Ok(()) => {}
+                Err(error) => break Err(error),
+            }
+        };
+        self.seen.certificate_request |= CERTIFICATE_ASKED_FOR.get();
+        self.seen.tls |= used > 0;
+        verdict.map_err(|error| {
+            self.collect_pending();
+            self.fail(error)
+        })
+    }
+
+    /// Moves what rustls has queued to `outgoing`.
+    ///
+    /// rustls hands out queued bytes before it looks at its input, which is why none is given:
+    /// after an error it must not meet the offending bytes again.
+    fn collect_pending(&mut self) {
+        while self.connection.wants_write() {
+            match self.connection.process_tls_records(&mut []).state {
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
+                _ => break,
+            }
+        }
+    }
+
+    /// Runs `act` when rustls would encrypt data, and returns what it returned.
+    fn with_traffic(
+        &mut self,
+        act: impl FnOnce(&mut WriteTraffic<'_, rustls::client::ClientConnectionData>) -> bool,
+    ) -> Option<bool> {
+        if self.is_handshaking() || matches!(self.incoming, Incoming::Failed(_)) {
+            return None;
+        }
+        loop {
+            match self.connection.process_tls_records(&mut self.held).state {
+                Ok(ConnectionState::WriteTraffic(mut traffic)) => return Some(act(&mut traffic)),
+                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                _ => return None,
+            }
+        }
+    }
+
+    fn fail(&mut self, error: rustls::Error) -> TlsFailure {
+        if self.is_handshaking() && error == rustls::Error::DecryptError {
+            // The server may have accepted a ticket that it cannot use. Without it the next
+            // attempt does a full handshake instead of failing for ever.
+            self.options.forget_session(&self.name);
+        }
+        let failure = TlsFailure::new(error, self.seen);
+        self.held = Vec::new();
+        self.incoming = Incoming::Failed(failure.clone());
+        failure
+    }
+}
+
+impl fmt::Debug for TlsSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsSession")
+            .field("name", &self.name)
+            .field("handshaking", &self.is_handshaking())
+            .field("end", &self.end())
+            .field("outgoing", &self.outgoing.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the present record of the incoming stream ends (RFC 8446 §5.1: five bytes of header, the
+/// last two of which are the length of the rest).
+#[derive(Default)]
+struct RecordBoundary {
+    header: [u8; 5],
+    header_len: usize,
+    missing: usize,
+}
+
+impl RecordBoundary {
+    /// Follows the front of `bytes` up to the end of the present record; returns its length.
+    fn skip(&mut self, bytes: &[u8]) -> usize {
+        let mut skipped = 0;
+        if self.missing == 0 {
+            while self.header_len < self.header.len() {
+                let Some(&byte) = bytes.get(skipped) else {
+                    return skipped;
+                };
+                if let Some(place) = self.header.get_mut(self.header_len) {
+                    *place = byte;
+                }
+                self.header_len += 1;
+                skipped += 1;
+            }
+            let [.., high, low] = self.header;
+            self.missing = usize::from(u16::from_be_bytes([high, low]));
+        }
+        let present = self.missing.min(bytes.len() - skipped);
+        self.missing -= present;
+        if self.missing == 0 {
+            self.header_len = 0;
+        }
+        skipped + present
+    }
+
+    fn skip_all(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let skipped = self.skip(bytes);
+            bytes = bytes.get(skipped..).unwrap_or_default();
+        }
+    }
+}
+
+thread_local! {
+    /// Set by [`AskedCertificate`] for the session that this thread is just driving. rustls tells
+    /// nobody else that a certificate was asked for, and a certificate source of each session's
+    /// own would prevent resumption, which rustls allows only with one and the same source.
+    static CERTIFICATE_ASKED_FOR: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Gives the client's certificate, if there is one, and notes that it was asked for.
+#[derive(Debug)]
+pub(super) struct AskedCertificate(pub(super) Option<Arc<CertifiedKey>>);
+
+impl ResolvesClientCert for AskedCertificate {
+    fn resolve(&self, _hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        CERTIFICATE_ASKED_FOR.set(true);
+        self.0.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+fn encode(mut data: EncodeTlsData<'_, rustls::client::ClientConnectionData>, out: &mut Vec<u8>) {
+    let start = out.len();
+    // The first attempt asks for the size: the face has no other way to say it.
+    if let Err(EncodeError::InsufficientSize(size)) = data.encode(&mut []) {
+        out.resize(start + size.required_size, 0);
+        let written = data.encode(out.get_mut(start..).unwrap_or_default());
+        out.truncate(start + written.unwrap_or(0));
+    }
+}
+
+/// Appends the records for `plaintext` to `out`; false when no key is left to encrypt with.
+fn encrypt(
+    traffic: &mut WriteTraffic<'_, rustls::client::ClientConnectionData>,
+    plaintext: &[u8],
+    out: &mut Vec<u8>,
+) -> bool {
+    // Each record of up to 16 KiB adds a header, a nonce (TLS 1.2), a content type and a tag: less
+    // than 64 bytes. Should that ever be wrong, rustls says what it needs.
+    let mut room = plaintext.len() + 64 * (1 + plaintext.len() / (16 * 1024));
+    let start = out.len();
+    loop {
+        out.resize(start + room, 0);
+        match traffic.encrypt(plaintext, out.get_mut(start..).unwrap_or_default()) {
+            Ok(written) => {
+                out.truncate(start + written);
+                return true;
+            }
+            Err(EncryptError::InsufficientSize(size)) if size.required_size > room => {
+                room = size.required_size;
+            }
+            Err(_) => {
+                out.truncate(start);
+                return false;
+            }
+        }
+    }
+}
+
+/// `host` as certificates name it (RFC 9844: no zone; RFC 6066 §3: no final dot).
+pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    let bare = match bare.split_once('%') {
+        Some((address, _zone)) if address.contains(':') => address,
+        _ => bare.strip_suffix('.').unwrap_or(bare),
+    };
+    ServerName::try_from(bare.to_owned())
+        .map_err(|error| Error::from(Misuse::InvalidHost).with_source(error))
+}
+
+fn not_configured(error: impl Into<rustls::Error>) -> Error {
+    Error::new(ErrorKind::Tls(TlsFault::Incompatible)).with_source(error.into())
+}
