@@ -125,7 +125,7 @@ fn an_idle_poll_allocates_nothing_over_sockets() {
     while http.get_status() != Status::Connected {
         http.wait(None).unwrap();
     }
-    let mut idle = |http: &mut HttpClient| {
+    let idle = |http: &mut HttpClient| {
         http.poll().unwrap();
         allocations_of(|| {
             for _ in 0..100 {

@@ -3,9 +3,7 @@
 use bevy_ecs::entity::Entity;
 use bevy_ecs::event::EntityEvent;
 use httpoll::proto::ResponseHead;
-use httpoll::{Error, Status};
-
-use crate::request::Body;
+use httpoll::{Bytes, Error, Status};
 
 /// A whole response came for an [`HttpRequest`](crate::HttpRequest).
 ///
@@ -18,7 +16,7 @@ pub struct HttpResponse {
     /// Status, version and header lines.
     pub head: ResponseHead,
     /// The content. Cheap to clone.
-    pub body: Body,
+    pub body: Bytes,
 }
 
 impl HttpResponse {

@@ -6,9 +6,6 @@ use bevy_ecs::world::DeferredWorld;
 
 use crate::driver::Driver;
 
-/// The content of a response: shared, cheap to clone.
-pub use httpoll::Bytes as Body;
-
 /// A GET, asked for by spawning it.
 ///
 /// The answer comes as [`HttpResponse`](crate::HttpResponse) or [`HttpError`](crate::HttpError) at

@@ -30,7 +30,7 @@ const STAGGER: Duration = Duration::from_millis(250);
 pub(super) enum Connecting {
     Resolving(Lookup),
     Racing(Attempts),
-    Tunnelling(Link, Tunnel),
+    Tunnelling(Link, Box<Tunnel>),
     Handshaking(Link),
 }
 
@@ -166,7 +166,7 @@ fn after_connect(link: Link, reactor: &mut Reactor, target: &Target, config: &Co
         &config.limits,
     );
     match tunnel {
-        Ok(tunnel) => Step::Next(Connecting::Tunnelling(link, tunnel)),
+        Ok(tunnel) => Step::Next(Connecting::Tunnelling(link, Box::new(tunnel))),
         Err(error) => {
             link.close(reactor);
             Step::Failed(Status::CantConnect, Phase::Tunnel, error)

@@ -5,6 +5,7 @@ use http::{Method, StatusCode, Version};
 
 use super::fields::{FieldLines, write_line};
 use super::framing::content_length;
+use super::grammar::is_field_value;
 use super::head::{RequestHead, ResponseHead};
 use super::outgoing::Outgoing;
 use super::target::{has_valid_host, is_valid_target};
@@ -97,7 +98,7 @@ pub(super) fn plan_response(
     body: BodyLength,
     answered: Answered<'_>,
 ) -> Result<Plan, Misuse> {
-    if !super::grammar::is_field_value(head.reason.as_bytes()) {
+    if !is_field_value(head.reason.as_bytes()) {
         return Err(Misuse::InvalidHeader);
     }
     let declared = Declared::by(&head.fields)?;

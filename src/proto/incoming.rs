@@ -73,11 +73,6 @@ impl Incoming {
             expected,
         })
     }
-
-    /// Whether no byte of a content that is due has come.
-    pub(super) fn is_untouched(&self) -> bool {
-        self.received == 0 && !matches!(self.rest, Rest::Length { left: 0 })
-    }
 }
 
 fn raw(length: usize) -> Decoded {

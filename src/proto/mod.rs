@@ -20,6 +20,8 @@
 //! | `state` | the two state machines, their transitions and couplings |
 //! | `exchange` | [`Exchange`]: one request and its response, again and again |
 
+#![cfg_attr(test, allow(clippy::panic, clippy::unwrap_used))]
+
 mod chunked;
 mod emit;
 mod exchange;

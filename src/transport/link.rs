@@ -243,10 +243,10 @@ impl TlsLayer {
     ) -> Result<(), Error> {
         loop {
             if self.out.is_empty() {
-                self.session.poll_transmit(&mut self.out);
-                if self.out.is_empty() {
+                if !self.session.wants_transmit() {
                     return Ok(());
                 }
+                self.session.poll_transmit(&mut self.out);
             }
             while self.out_sent < self.out.len() {
                 match write_socket(socket, reactor, meter, &self.out[self.out_sent..])? {

@@ -190,8 +190,10 @@ impl Reactor {
         Ok(self.resolver.lookup(host, self.clock.now(), wake))
     }
 
+    /// What a worker wakes this reactor with; `None` in memory, where nobody sleeps.
     fn waker(&mut self) -> Result<Option<Arc<Waker>>, Error> {
-        let Some((poll, waker)) = self.open()? else {
+        self.open()?;
+        let Backend::System { poll, waker, .. } = &mut self.backend else {
             return Ok(None);
         };
         if waker.is_none() {
@@ -202,8 +204,8 @@ impl Reactor {
         Ok(waker.clone())
     }
 
-    /// The kernel's poll instance, opened now if it was not; `None` in memory.
-    fn open(&mut self) -> Result<Option<(&mut Poll, &mut Option<Arc<Waker>>)>, Error> {
+    /// Opens the kernel's poll instance, if it was not.
+    fn open(&mut self) -> Result<(), Error> {
         if matches!(self.backend, Backend::Unopened) {
             let poll = Poll::new().map_err(|error| Error::io(NetworkFault::System, error))?;
             self.backend = Backend::System {
@@ -212,10 +214,7 @@ impl Reactor {
                 waker: None,
             };
         }
-        Ok(match &mut self.backend {
-            Backend::System { poll, waker, .. } => Some((poll, waker)),
-            Backend::Unopened | Backend::Memory { .. } => None,
-        })
+        Ok(())
     }
 
     /// Registers a socket: `register` is given mio's registry and the token.
@@ -228,9 +227,10 @@ impl Reactor {
         if let Some(source) = self.source(id) {
             source.writable = true;
         }
-        let result = match self.open()? {
-            Some((poll, _)) => register(poll.registry(), Token(id.0)),
-            None => Err(io::ErrorKind::Unsupported.into()),
+        self.open()?;
+        let result = match &self.backend {
+            Backend::System { poll, .. } => register(poll.registry(), Token(id.0)),
+            Backend::Unopened | Backend::Memory { .. } => Err(io::ErrorKind::Unsupported.into()),
         };
         if let Err(error) = result {
             self.remove(id);

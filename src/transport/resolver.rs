@@ -1,310 +1,263 @@
-//! Host names to addresses, on threads of their own: the one thing here that the operating system
-//! only offers as a call that waits.
+//! Host names to addresses without waiting: system lookups block, so worker threads do them, and
+//! answers are cached. How long a lookup may take is the caller's to decide (`Timeouts::resolve`);
+//! which of the addresses is connected to is decided in `happy_eyeballs`.
 //!
-//! A [`Resolver`] keeps up to [`WORKERS`] threads, started when needed and gone after ten idle
-//! seconds, a cache that expires, overrides, and one lookup for all who ask for the same name at
-//! once. Asking never waits for a lookup, and looking at an answer takes no lock. A lookup that
-//! hangs in the operating system cannot be ended: its asker's deadline ends the asking, and the
-//! thread is the lookup's until it returns. Should all threads hang, later names wait, each until
-//! its own deadline.
+//! The system's resolver is used because only it knows hosts files, VPNs, mDNS and search lists.
+//! It can be neither cancelled nor given a deadline. So a lookup that nobody waits for any more
+//! goes on, and its answer only feeds the cache.
+//!
+//! # Threads
+//! At most [`WORKERS`] lookups that somebody waits for run at once; threads start on demand and
+//! end after [`IDLE`] without work. A lookup that was abandoned while running, because its
+//! deadline passed, does not count: another worker takes its place, so that a few names that hang
+//! do not stop all others. [`MAX_THREADS`] bounds even that; then lookups queue, and their
+//! deadlines tell the tale.
 
-use std::collections::{HashMap, VecDeque};
+mod workers;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, ErrorKind, NetworkFault};
+use self::workers::{Interest, Pool};
+use crate::error::{Error, NetworkFault};
 
-/// The most threads of one resolver.
-const WORKERS: usize = 4;
-
-/// The most names that wait for a thread; beyond it asking fails.
-const QUEUE: usize = 256;
-
-/// How long a thread without work stays.
-const IDLE: Duration = Duration::from_secs(10);
-
-/// How long an answer is used again. The operating system does not tell how long it holds.
-const FRESH: Duration = Duration::from_secs(60);
-
-/// How long a failure is used again.
-const FAILED: Duration = Duration::from_secs(5);
-
-/// The most cached names; the cache is emptied beyond it.
-const CACHED: usize = 1024;
-
-/// Called from a worker when an answer is there.
+/// Called by a worker when an answer is there, to end the sleep of whoever waits for it.
 pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
 
-type Answer = Result<Arc<[IpAddr]>, Error>;
+/// Lookups by the operating system or the caller that somebody waits for, at once. They are mostly
+/// waiting themselves, and a program rarely needs more than a few names at a time.
+const WORKERS: usize = 4;
 
-/// Looks host names up on worker threads, with a cache. Clones share threads, cache and lookups in
-/// flight.
+/// Threads at once, with those that run abandoned lookups.
+const MAX_THREADS: usize = 16;
+
+/// How long a worker stays without work.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// Lookups that may wait for a worker; Godot's number of resolver slots.
+const MAX_QUEUED: usize = 256;
+
+/// Names that are remembered, so that a program that invents names does not fill the memory.
+const MAX_CACHED: usize = 1024;
+
+/// Looks host names up on worker threads and remembers the answers. Cheap to clone; clones share
+/// workers, cache, overrides and the lookups in flight.
 ///
-/// Addresses are never looked up, and neither are `localhost` and names under it (RFC 6761 §6.3).
+/// Case and one final dot make no difference. IP addresses (IPv6 with or without brackets) and
+/// `localhost` with its subdomains (RFC 6761 §6.3) are answered at once, without a thread. Answers
+/// are remembered for 60 seconds and failures for 5, see [`builder`](Self::builder).
 #[derive(Clone)]
-pub struct Resolver(Arc<Shared>);
-
-struct Shared {
-    look_up: Box<dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync>,
-    state: Mutex<State>,
-    work: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    queue: VecDeque<Job>,
-    in_flight: HashMap<String, Arc<Slot>>,
-    cache: HashMap<String, (Instant, Answer)>,
-    overrides: HashMap<String, Arc<[IpAddr]>>,
-    workers: usize,
-    idle: usize,
-    started: usize,
-}
-
-struct Job {
-    name: String,
-    slot: Arc<Slot>,
-    asked_at: Instant,
-}
-
-/// Where an answer appears, and who wants to know.
-#[derive(Default)]
-struct Slot {
-    answer: OnceLock<Answer>,
-    wakes: Mutex<Vec<Wake>>,
-}
+pub struct Resolver(Arc<Pool>);
 
 impl Resolver {
-    /// The operating system's resolver, which knows about hosts files, VPNs and local names.
+    /// Asks the operating system (`getaddrinfo`).
     pub fn system() -> Self {
-        Self::with_lookup(|name| {
-            let addresses = (name, 0).to_socket_addrs()?;
-            Ok(addresses.map(|address| address.ip()).collect())
-        })
+        Self::builder().build()
     }
 
-    /// A resolver of the caller's own. `look_up` runs on a worker thread and may wait; no address at
-    /// all is a name that does not exist.
+    /// Asks `lookup`, for tests and special needs. It runs on the worker threads, may block, and
+    /// gets the name in lower case without a final dot. An empty list means that there is no such
+    /// name.
     pub fn with_lookup(
-        look_up: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
+        lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(Shared {
-            look_up: Box::new(look_up),
-            state: Mutex::default(),
-            work: Condvar::new(),
-        }))
+        Self::builder().lookup(lookup).build()
     }
 
-    /// Lets a name have these addresses, whatever a lookup would say. Holds for connections from now
-    /// on.
-    pub fn set_override(&self, host: &str, addresses: &[IpAddr]) {
-        let mut state = self.0.state();
-        state.overrides.insert(normalized(host), addresses.into());
+    /// A resolver with other than the default settings.
+    pub fn builder() -> ResolverBuilder {
+        ResolverBuilder {
+            lookup: Box::new(ask_system),
+            answers: Duration::from_secs(60),
+            failures: Duration::from_secs(5),
+        }
+    }
+
+    /// From now on answers `addresses` for `host`, whatever the operating system says; no address
+    /// at all makes the name unknown. It holds for addresses and `localhost`, too.
+    pub fn set_override(&self, host: &str, addresses: Vec<IpAddr>) {
+        let answer = answer(Ok(addresses));
+        self.0.lock().overrides.insert(normalize(host), answer);
     }
 
     /// Forgets all overrides.
     pub fn clear_overrides(&self) {
-        self.0.state().overrides.clear();
+        self.0.lock().overrides = HashMap::new();
     }
 
-    /// Forgets all cached answers.
+    /// Forgets all answers, and lets no later lookup share those in flight: after a change of
+    /// network, for example.
     pub fn clear_cache(&self) {
-        self.0.state().cache.clear();
+        self.0.lock().entries = HashMap::new();
     }
 
-    /// Asks for a name; `wake` is called when the answer is there, unless it is there already.
+    /// Starts to look `host` up, or joins a lookup of it in flight, or answers at once. `wake` is
+    /// called when a worker has the answer, perhaps needlessly.
     pub(crate) fn lookup(&self, host: &str, now: Instant, wake: Wake) -> Lookup {
-        let name = normalized(host);
-        let mut state = self.0.state();
-        if let Some(addresses) = state.overrides.get(&name) {
-            return Lookup::ready(Ok(addresses.clone()));
+        let host = normalize(host);
+        let mut state = self.0.lock();
+        if let Some(answer) = state.overrides.get(&host) {
+            return Lookup::ready_at(now, answer.clone());
         }
-        if let Some(addresses) = known(&name) {
-            return Lookup::ready(Ok(addresses));
+        if let Some(answer) = known(&host) {
+            return Lookup::ready_at(now, answer);
         }
-        if let Some((expires, answer)) = state.cache.get(&name) {
-            if now < *expires {
-                return Lookup::ready(answer.clone());
-            }
-            state.cache.remove(&name);
-        }
-        if let Some(slot) = state.in_flight.get(&name) {
-            slot.wakes().push(wake);
-            return Lookup::Pending(slot.clone());
-        }
-        if state.queue.len() >= QUEUE {
-            let error = io::Error::other("too many names wait for the resolver");
-            return Lookup::ready(Err(Error::io(NetworkFault::System, error)));
-        }
-        let slot = Arc::new(Slot::default());
-        slot.wakes().push(wake);
-        state.in_flight.insert(name.clone(), slot.clone());
-        state.queue.push_back(Job {
-            name: name.clone(),
-            slot: slot.clone(),
-            asked_at: now,
-        });
-        if state.idle < state.queue.len()
-            && state.workers < WORKERS
-            && let Err(error) = self.start_worker(&mut state)
-            && state.workers == 0
-        {
-            state.queue.pop_back();
-            state.in_flight.remove(&name);
-            return Lookup::ready(Err(Error::io(NetworkFault::System, error)));
-        }
-        self.0.work.notify_one();
-        Lookup::Pending(slot)
-    }
-
-    fn start_worker(&self, state: &mut State) -> io::Result<()> {
-        state.started += 1;
-        let shared = self.0.clone();
-        std::thread::Builder::new()
-            .name(format!("httpoll-resolver-{}", state.started))
-            .spawn(move || shared.work())?;
-        state.workers += 1;
-        Ok(())
-    }
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing can panic while the lock is held; a lookup runs without it.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// One worker's life.
-    fn work(&self) {
-        let mut state = self.state();
-        loop {
-            if let Some(job) = state.queue.pop_front() {
-                drop(state);
-                self.answer(&job);
-                state = self.state();
-                continue;
-            }
-            state.idle += 1;
-            let (woken, timeout) = self
-                .work
-                .wait_timeout(state, IDLE)
-                .unwrap_or_else(PoisonError::into_inner);
-            state = woken;
-            state.idle -= 1;
-            if timeout.timed_out() && state.queue.is_empty() {
-                state.workers -= 1;
-                return;
-            }
-        }
-    }
-
-    fn answer(&self, job: &Job) {
-        let unwinding = AssertUnwindSafe(|| (self.look_up)(&job.name));
-        let unresolved = |source| Error::io(NetworkFault::Unresolved, source);
-        let answer = match catch_unwind(unwinding) {
-            Ok(Ok(addresses)) if addresses.is_empty() => {
-                Err(Error::new(ErrorKind::Network(NetworkFault::Unresolved)))
-            }
-            Ok(Ok(addresses)) => Ok(addresses.into()),
-            Ok(Err(error)) => Err(unresolved(error)),
-            Err(_) => Err(unresolved(io::Error::other("the lookup panicked"))),
-        };
-        let lasts = if answer.is_ok() { FRESH } else { FAILED };
-        {
-            let mut state = self.state();
-            state.in_flight.remove(&job.name);
-            if state.cache.len() >= CACHED {
-                state.cache.clear();
-            }
-            let expires = job.asked_at + lasts;
-            state
-                .cache
-                .insert(job.name.clone(), (expires, answer.clone()));
-        }
-        // Nobody else sets it, so it cannot be set already.
-        let _ = job.slot.answer.set(answer);
-        for wake in job.slot.wakes().drain(..) {
-            wake();
+        match self.0.ask(&mut state, host, now, wake) {
+            Ok(interest) => Lookup(Pending::Asked(interest)),
+            Err(result) => Lookup::ready_at(now, result),
         }
     }
 }
 
-impl Slot {
-    fn wakes(&self) -> MutexGuard<'_, Vec<Wake>> {
-        self.wakes.lock().unwrap_or_else(PoisonError::into_inner)
+impl Default for Resolver {
+    fn default() -> Self {
+        Self::system()
     }
 }
 
 impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Resolver")
+        let state = self.0.lock();
+        f.debug_struct("Resolver")
+            .field("cached", &state.entries.len())
+            .field("queued", &state.queue.len())
+            .field("threads", &state.threads)
+            .finish_non_exhaustive()
     }
 }
 
-/// A question that was asked. Dropping it loses interest; a late answer only feeds the cache.
-pub(crate) enum Lookup {
-    /// The answer is visible from this time on; at once without one.
-    Ready(Option<Instant>, Answer),
-    Pending(Arc<Slot>),
+/// Settings of a [`Resolver`].
+#[must_use]
+pub struct ResolverBuilder {
+    lookup: Box<LookupFn>,
+    answers: Duration,
+    failures: Duration,
+}
+
+impl ResolverBuilder {
+    /// Asks this instead of the operating system, see [`Resolver::with_lookup`].
+    pub fn lookup(
+        mut self,
+        lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
+    ) -> Self {
+        self.lookup = Box::new(lookup);
+        self
+    }
+
+    /// How long an answer is remembered; 60 seconds by default, because the system does not say
+    /// how long it may be. Zero remembers nothing.
+    pub fn cache_answers_for(mut self, time: Duration) -> Self {
+        self.answers = time;
+        self
+    }
+
+    /// How long a failure is remembered; 5 seconds by default. Zero remembers nothing.
+    pub fn cache_failures_for(mut self, time: Duration) -> Self {
+        self.failures = time;
+        self
+    }
+
+    /// The resolver. It starts no thread yet.
+    pub fn build(self) -> Resolver {
+        Resolver(Arc::new(Pool::new(
+            self.lookup,
+            self.answers,
+            self.failures,
+        )))
+    }
+}
+
+impl fmt::Debug for ResolverBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResolverBuilder")
+            .field("cache_answers_for", &self.answers)
+            .field("cache_failures_for", &self.failures)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One question and, some time later, its answer. Dropping it cancels the interest in it.
+#[derive(Debug)]
+pub(crate) struct Lookup(Pending);
+
+#[derive(Debug)]
+enum Pending {
+    Asked(Interest),
+    Known { at: Instant, answer: Answer },
 }
 
 impl Lookup {
-    fn ready(answer: Answer) -> Self {
-        Self::Ready(None, answer)
-    }
-
-    /// An answer that appears at a time, as an in-memory network gives it.
+    /// An answer that becomes visible at a (virtual) time, for the network in memory.
     pub(crate) fn ready_at(at: Instant, answer: Answer) -> Self {
-        Self::Ready(Some(at), answer)
+        Self(Pending::Known { at, answer })
     }
 
-    /// The answer, if it is there.
+    /// The answer, once it is there. Takes no lock.
     pub(crate) fn poll(&self, now: Instant) -> Option<Answer> {
-        match self {
-            Self::Ready(Some(at), _) if now < *at => None,
-            Self::Ready(_, answer) => Some(answer.clone()),
-            Self::Pending(slot) => slot.answer.get().cloned(),
+        match &self.0 {
+            Pending::Asked(interest) => interest.answer(now),
+            Pending::Known { at, answer } => (now >= *at).then(|| answer.clone()),
         }
     }
 
-    /// When the answer appears, if that is known.
+    /// When to poll although nobody wakes.
     pub(crate) fn due(&self) -> Option<Instant> {
-        match self {
-            Self::Ready(at, _) => *at,
-            Self::Pending(_) => None,
+        match &self.0 {
+            Pending::Asked(_) => None,
+            Pending::Known { at, .. } => Some(*at),
         }
     }
 }
 
-impl fmt::Debug for Lookup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ready(..) => "Lookup(ready)",
-            Self::Pending(_) => "Lookup(pending)",
-        })
+/// At least one address, in the order of preference (RFC 6724), or why there is none.
+pub(crate) type Answer = Result<Arc<[IpAddr]>, Error>;
+
+type LookupFn = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
+
+fn ask_system(host: &str) -> io::Result<Vec<IpAddr>> {
+    // The port is of no consequence.
+    Ok((host, 0).to_socket_addrs()?.map(|a| a.ip()).collect())
+}
+
+fn answer(result: io::Result<Vec<IpAddr>>) -> Answer {
+    match result {
+        Ok(addresses) if addresses.is_empty() => {
+            let nothing = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+            Err(Error::io(NetworkFault::Unresolved, nothing))
+        }
+        Ok(addresses) => Ok(addresses.into()),
+        Err(error) => Err(Error::io(NetworkFault::Unresolved, error)),
     }
 }
 
-/// Names are compared without case and without the root's dot.
-fn normalized(host: &str) -> String {
-    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
-}
-
-/// What needs no lookup.
-fn known(name: &str) -> Option<Arc<[IpAddr]>> {
-    if name == "localhost" || name.ends_with(".localhost") {
-        return Some(Arc::new([
-            Ipv6Addr::LOCALHOST.into(),
-            Ipv4Addr::LOCALHOST.into(),
-        ]));
+/// Names whose answer needs no question.
+fn known(host: &str) -> Option<Answer> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Some(answer(Ok(vec![address])));
     }
-    let literal = name.trim_start_matches('[').trim_end_matches(']');
-    Some(Arc::new([literal.parse().ok()?]))
+    if host == "localhost" || host.ends_with(".localhost") {
+        let loopback = vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
+        return Some(answer(Ok(loopback)));
+    }
+    if host.is_empty() || host.contains([':', '\0']) {
+        let malformed = io::Error::new(io::ErrorKind::InvalidInput, "no host name");
+        return Some(answer(Err(malformed)));
+    }
+    None
 }
 
-#[cfg(test)]
-mod tests;
+fn normalize(host: &str) -> Box<str> {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    let bare = bare.strip_suffix('.').unwrap_or(bare);
+    bare.to_ascii_lowercase().into()
+}

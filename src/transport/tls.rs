@@ -39,9 +39,7 @@ mod verifier;
 #[cfg(not(feature = "tls"))]
 pub use disabled::TlsOptions;
 #[cfg(not(feature = "tls"))]
-pub(crate) use disabled::{TlsFailure, TlsSession};
-#[cfg(feature = "tls")]
-pub(crate) use fault::TlsFailure;
+pub(crate) use disabled::TlsSession;
 #[cfg(feature = "tls")]
 pub use options::{TlsOptions, TlsOptionsBuilder};
 #[cfg(feature = "tls")]

@@ -1,215 +1,340 @@
+//! Lookups with a resolver of the tests' own. Gates are channels; the timeouts are a safety net
+//! and never pass.
+
+use std::cell::RefCell;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
 
 use super::*;
+use crate::error::ErrorKind;
 
-/// Only a hang ends here.
-const SAFETY_NET: Duration = Duration::from_secs(60);
-
-/// A resolver whose lookups count and wait for a permit each.
-struct Scripted {
-    resolver: Resolver,
-    lookups: Arc<AtomicUsize>,
-    permit: Sender<io::Result<Vec<IpAddr>>>,
-    woken: Receiver<()>,
-    wake: Wake,
-}
-
-fn scripted() -> Scripted {
-    let lookups = Arc::new(AtomicUsize::new(0));
-    let (permit, permits) = mpsc::channel::<io::Result<Vec<IpAddr>>>();
-    let permits = Mutex::new(permits);
-    let counted = lookups.clone();
-    let resolver = Resolver::with_lookup(move |_| {
-        counted.fetch_add(1, Ordering::SeqCst);
-        permits.lock().unwrap().recv_timeout(SAFETY_NET).unwrap()
-    });
-    let (wakes, woken) = mpsc::channel();
-    let wakes = Mutex::new(wakes);
-    Scripted {
-        resolver,
-        lookups,
-        permit,
-        woken,
-        wake: Arc::new(move || wakes.lock().unwrap().send(()).unwrap()),
-    }
-}
+const NET: Duration = Duration::from_secs(60);
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-impl Scripted {
-    fn ask(&self, name: &str, now: Instant) -> Lookup {
-        self.resolver.lookup(name, now, self.wake.clone())
-    }
-
-    /// Lets one lookup answer, and waits for the wake.
-    fn answer(&self, answer: io::Result<Vec<IpAddr>>) {
-        self.permit.send(answer).unwrap();
-        self.woken.recv_timeout(SAFETY_NET).unwrap();
-    }
-
-    fn count(&self) -> usize {
-        self.lookups.load(Ordering::SeqCst)
-    }
+fn waker() -> (Wake, Receiver<()>) {
+    let (sender, receiver) = channel();
+    let sender = Mutex::new(sender);
+    let wake = Arc::new(move || sender.lock().unwrap().send(()).unwrap_or_default());
+    (wake, receiver)
 }
 
-#[test]
-fn addresses_and_localhost_are_never_looked_up() {
-    let scripted = scripted();
-    let now = Instant::now();
-    let local = [ip("::1"), ip("127.0.0.1")];
-    for (name, addresses) in [
-        ("127.0.0.1", &[ip("127.0.0.1")][..]),
-        ("::1", &[ip("::1")]),
-        ("[::1]", &[ip("::1")]),
-        ("localhost", &local),
-        ("LocalHost.", &local),
-        ("game.localhost", &local),
-    ] {
-        let answer = scripted.ask(name, now).poll(now).unwrap().unwrap();
-        assert_eq!(&*answer, addresses, "{name}");
-    }
-    assert_eq!(scripted.count(), 0);
-}
-
-#[test]
-fn an_answer_wakes_is_shared_and_cached_until_it_expires() {
-    let scripted = scripted();
-    let now = Instant::now();
-    let first = scripted.ask("Game.Example", now);
-    let second = scripted.ask("game.example.", now);
-    assert!(first.poll(now).is_none() && second.poll(now).is_none());
-    scripted.answer(Ok(vec![ip("10.0.0.1")]));
-    scripted.woken.recv_timeout(SAFETY_NET).unwrap();
-    for lookup in [&first, &second] {
-        assert_eq!(&*lookup.poll(now).unwrap().unwrap(), &[ip("10.0.0.1")]);
-    }
-    assert_eq!(scripted.count(), 1, "shared in flight");
-    let almost = now + FRESH - Duration::from_nanos(1);
-    assert!(scripted.ask("game.example", almost).poll(almost).is_some());
-    assert_eq!(scripted.count(), 1, "cached");
-    let expired = now + FRESH;
-    assert!(
-        scripted
-            .ask("game.example", expired)
-            .poll(expired)
-            .is_none()
-    );
-    scripted.answer(Ok(vec![ip("10.0.0.2")]));
-    assert_eq!(scripted.count(), 2, "expired");
-    scripted.resolver.clear_cache();
-    assert!(
-        scripted
-            .ask("game.example", expired)
-            .poll(expired)
-            .is_none()
-    );
-    scripted.answer(Ok(vec![ip("10.0.0.3")]));
-}
-
-#[test]
-fn failures_are_errors_and_expire_sooner() {
-    let scripted = scripted();
-    let now = Instant::now();
-    for answer in [Ok(Vec::new()), Err(io::Error::other("no such name"))] {
-        let lookup = scripted.ask("game.example", now);
-        scripted.answer(answer);
-        let error = lookup.poll(now).unwrap().unwrap_err();
-        assert_eq!(error.kind(), &ErrorKind::Network(NetworkFault::Unresolved));
-        assert!(
-            scripted.ask("game.example", now).poll(now).is_some(),
-            "cached"
-        );
-        assert!(
-            scripted
-                .ask("game.example", now + FAILED)
-                .poll(now)
-                .is_none(),
-            "expired"
-        );
-        scripted.answer(Ok(vec![ip("10.0.0.1")]));
-        scripted.resolver.clear_cache();
-    }
-}
-
-#[test]
-fn overrides_win() {
-    let scripted = scripted();
-    let now = Instant::now();
-    scripted
-        .resolver
-        .set_override("Game.Example", &[ip("10.9.9.9")]);
-    let lookup = scripted.ask("game.example", now);
-    assert_eq!(&*lookup.poll(now).unwrap().unwrap(), &[ip("10.9.9.9")]);
-    scripted.resolver.clear_overrides();
-    assert!(scripted.ask("game.example", now).poll(now).is_none());
-    scripted.answer(Ok(vec![ip("10.0.0.1")]));
-}
-
-#[test]
-fn names_are_looked_up_side_by_side_and_a_hung_one_stops_no_other() {
-    let (hang, hung) = mpsc::channel::<()>();
-    let hung = Mutex::new(hung);
-    let resolver = Resolver::with_lookup(move |name| {
-        if name == "hangs.example" {
-            let _ = hung.lock().unwrap().recv_timeout(SAFETY_NET);
+/// Looks up and waits for the answer.
+fn resolve(resolver: &Resolver, host: &str, now: Instant) -> Answer {
+    let (wake, woken) = waker();
+    let lookup = resolver.lookup(host, now, wake);
+    loop {
+        if let Some(answer) = lookup.poll(now) {
+            return answer;
         }
-        Ok(vec![ip("10.0.0.1")])
+        woken.recv_timeout(NET).unwrap();
+    }
+}
+
+/// A resolver that tells which names it was asked for, and answers when the gate says what.
+struct Gated {
+    resolver: Resolver,
+    asked: Receiver<String>,
+    gate: Sender<io::Result<Vec<IpAddr>>>,
+}
+
+fn gated() -> Gated {
+    let (asked_sender, asked) = channel();
+    let (gate, answers) = channel();
+    let (asked_sender, answers) = (Mutex::new(asked_sender), Mutex::new(answers));
+    let resolver = Resolver::with_lookup(move |host| {
+        let _ = asked_sender.lock().unwrap().send(host.to_owned());
+        let gate: &Mutex<Receiver<io::Result<Vec<IpAddr>>>> = &answers;
+        gate.lock().unwrap().recv_timeout(NET).unwrap()
     });
-    let (wakes, woken) = mpsc::channel();
-    let wakes = Mutex::new(wakes);
-    let wake: Wake = Arc::new(move || drop(wakes.lock().unwrap().send(())));
-    let now = Instant::now();
-    let hanging = resolver.lookup("hangs.example", now, wake.clone());
-    let quick = resolver.lookup("quick.example", now, wake);
-    woken.recv_timeout(SAFETY_NET).unwrap();
-    assert!(quick.poll(now).is_some());
-    assert!(hanging.poll(now).is_none());
-    hang.send(()).unwrap();
-    woken.recv_timeout(SAFETY_NET).unwrap();
-    assert!(hanging.poll(now).is_some());
+    Gated {
+        resolver,
+        asked,
+        gate,
+    }
+}
+
+fn counting() -> (Resolver, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&count);
+    let resolver = Resolver::with_lookup(move |host| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        match host {
+            "bad.test" => Err(io::Error::other("no")),
+            "none.test" => Ok(Vec::new()),
+            "panic.test" => panic!("on purpose"),
+            _ => Ok(vec![ip("192.0.2.1"), ip("2001:db8::1")]),
+        }
+    });
+    (resolver, count)
+}
+
+fn kind(answer: Answer) -> ErrorKind {
+    answer.unwrap_err().kind().clone()
 }
 
 #[test]
-fn a_lookup_that_panics_fails_alone() {
-    let resolver = Resolver::with_lookup(|name| match name {
-        "panics.example" => panic!("on purpose"),
-        _ => Ok(vec![ip("10.0.0.1")]),
-    });
-    let (wakes, woken) = mpsc::channel();
-    let wakes = Mutex::new(wakes);
-    let wake: Wake = Arc::new(move || drop(wakes.lock().unwrap().send(())));
+fn addresses_and_localhost_reach_no_worker() {
+    let (resolver, asked) = counting();
     let now = Instant::now();
-    let bad = resolver.lookup("panics.example", now, wake.clone());
-    woken.recv_timeout(SAFETY_NET).unwrap();
-    assert!(bad.poll(now).unwrap().is_err());
-    let good = resolver.lookup("good.example", now, wake);
-    woken.recv_timeout(SAFETY_NET).unwrap();
-    assert!(good.poll(now).unwrap().is_ok());
+    let loopback: &[&str] = &["::1", "127.0.0.1"];
+    let table: [(&str, &[&str]); 9] = [
+        ("192.0.2.7", &["192.0.2.7"]),
+        ("2001:db8::7", &["2001:db8::7"]),
+        ("[2001:db8::7]", &["2001:db8::7"]),
+        ("[::1]", &["::1"]),
+        ("localhost", loopback),
+        ("LocalHost.", loopback),
+        ("game.localhost", loopback),
+        ("a.b.LOCALHOST", loopback),
+        ("127.0.0.1.", &["127.0.0.1"]),
+    ];
+    for (host, expected) in table {
+        let lookup = resolver.lookup(host, now, waker().0);
+        let expected: Vec<IpAddr> = expected.iter().map(|a| ip(a)).collect();
+        assert_eq!(&*lookup.poll(now).unwrap().unwrap(), expected, "{host}");
+    }
+    for malformed in ["", ".", "[]", "fe80::1%eth0", "a:b", "a\0b"] {
+        let answer = resolver.lookup(malformed, now, waker().0).poll(now);
+        let expected = ErrorKind::Network(NetworkFault::Unresolved);
+        assert_eq!(kind(answer.unwrap()), expected, "{malformed:?}");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    assert_eq!(resolver.0.lock().threads, 0);
 }
 
 #[test]
-fn too_many_names_at_once_are_an_error() {
-    let scripted = scripted();
+fn a_name_is_answered_later_and_wakes() {
+    let gated = gated();
     let now = Instant::now();
-    let lookups: Vec<_> = (0..QUEUE + WORKERS + 1)
-        .map(|number| scripted.ask(&format!("{number}.example"), now))
-        .collect();
-    let failed = lookups.iter().filter(|it| it.poll(now).is_some()).count();
-    assert!(failed >= 1);
-    for _ in 0..lookups.len() - failed {
-        scripted.answer(Ok(vec![ip("10.0.0.1")]));
+    let (wake, woken) = waker();
+    let lookup = gated.resolver.lookup("Example.TEST.", now, wake);
+    assert_eq!(gated.asked.recv_timeout(NET).unwrap(), "example.test");
+    assert!(lookup.poll(now).is_none());
+    assert!(lookup.due().is_none());
+    gated.gate.send(Ok(vec![ip("192.0.2.1")])).unwrap();
+    woken.recv_timeout(NET).unwrap();
+    assert_eq!(&*lookup.poll(now).unwrap().unwrap(), [ip("192.0.2.1")]);
+    assert_eq!(&*lookup.poll(now).unwrap().unwrap(), [ip("192.0.2.1")]);
+}
+
+#[test]
+fn lookups_in_flight_are_shared_by_clones() {
+    let gated = gated();
+    let now = Instant::now();
+    let (first_wake, first_woken) = waker();
+    let (second_wake, second_woken) = waker();
+    let first = gated.resolver.lookup("a.test", now, first_wake);
+    let clone = gated.resolver.clone();
+    let second = clone.lookup("A.test.", now, second_wake);
+    gated.gate.send(Ok(vec![ip("192.0.2.1")])).unwrap();
+    first_woken.recv_timeout(NET).unwrap();
+    second_woken.recv_timeout(NET).unwrap();
+    assert!(first.poll(now).unwrap().is_ok());
+    assert!(second.poll(now).unwrap().is_ok());
+    assert_eq!(gated.asked.try_iter().count(), 1);
+}
+
+#[test]
+fn answers_and_failures_are_remembered_for_their_time() {
+    for (host, lifetime) in [("good.test", 60), ("bad.test", 5), ("none.test", 5)] {
+        let (resolver, asked) = counting();
+        let now = Instant::now();
+        let first = resolve(&resolver, host, now);
+        let almost = now + Duration::from_secs(lifetime) - Duration::from_millis(1);
+        let again = resolver.lookup(host, almost, waker().0).poll(almost);
+        assert_eq!(again.unwrap().is_ok(), first.is_ok());
+        assert_eq!(asked.load(Ordering::SeqCst), 1, "{host}");
+        let _ = resolve(&resolver, host, now + Duration::from_secs(lifetime));
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "{host}");
     }
 }
 
 #[test]
-fn an_answer_of_the_in_memory_network_appears_at_its_time() {
+fn an_answers_age_counts_from_when_it_was_seen() {
+    let gated = gated();
     let now = Instant::now();
-    let at = now + Duration::from_secs(1);
-    let lookup = Lookup::ready_at(at, Ok(Arc::new([ip("10.0.0.1")])));
-    assert!(lookup.poll(now).is_none());
+    let later = now + Duration::from_secs(9);
+    let (wake, woken) = waker();
+    let lookup = gated.resolver.lookup("slow.test", now, wake);
+    gated.gate.send(Err(io::Error::other("no"))).unwrap();
+    woken.recv_timeout(NET).unwrap();
+    assert!(lookup.poll(later).unwrap().is_err());
+    let soon = later + Duration::from_secs(4);
+    let again = gated.resolver.lookup("slow.test", soon, waker().0);
+    assert!(again.poll(soon).unwrap().is_err());
+}
+
+#[test]
+fn the_cache_is_bounded_and_can_be_cleared() {
+    let (resolver, asked) = counting();
+    let now = Instant::now();
+    for n in 0..MAX_CACHED + 10 {
+        let _ = resolve(&resolver, &format!("n{n}.test"), now);
+        assert!(resolver.0.lock().entries.len() <= MAX_CACHED);
+    }
+    let before = asked.load(Ordering::SeqCst);
+    let newest = format!("n{}.test", MAX_CACHED + 9);
+    let _ = resolve(&resolver, &newest, now);
+    assert_eq!(asked.load(Ordering::SeqCst), before);
+    resolver.clear_cache();
+    let _ = resolve(&resolver, &newest, now);
+    assert_eq!(asked.load(Ordering::SeqCst), before + 1);
+}
+
+#[test]
+fn failures_say_so_and_keep_their_cause() {
+    let (resolver, _) = counting();
+    let now = Instant::now();
+    for host in ["bad.test", "none.test", "panic.test"] {
+        let error = resolve(&resolver, host, now).unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Network(NetworkFault::Unresolved));
+        let source = std::error::Error::source(&error).unwrap();
+        assert!(source.is::<io::Error>(), "{host}");
+    }
+}
+
+#[test]
+fn a_panic_fails_its_own_lookup_only() {
+    let (resolver, asked) = counting();
+    let now = Instant::now();
+    assert!(resolve(&resolver, "panic.test", now).is_err());
+    assert!(resolve(&resolver, "good.test", now).is_ok());
+    assert!(resolve(&resolver, "panic.test", now).is_err());
+    assert_eq!(asked.load(Ordering::SeqCst), 3, "a panic is not remembered");
+}
+
+#[test]
+fn overrides_win_until_cleared() {
+    let (resolver, asked) = counting();
+    let now = Instant::now();
+    resolver.set_override("Example.test.", vec![ip("127.0.0.1")]);
+    resolver.set_override("localhost", vec![ip("192.0.2.9")]);
+    resolver.set_override("blocked.test", Vec::new());
+    let answer = |host: &str| resolver.lookup(host, now, waker().0).poll(now).unwrap();
+    assert_eq!(&*answer("example.TEST").unwrap(), [ip("127.0.0.1")]);
+    assert_eq!(&*answer("localhost").unwrap(), [ip("192.0.2.9")]);
+    assert!(answer("blocked.test").is_err());
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    resolver.clear_overrides();
+    assert_eq!(answer("localhost").unwrap().len(), 2);
+    assert_eq!(resolve(&resolver, "example.test", now).unwrap().len(), 2);
+}
+
+#[test]
+fn a_late_answer_feeds_the_cache() {
+    let gated = gated();
+    let now = Instant::now();
+    let lookup = gated.resolver.lookup("late.test", now, waker().0);
+    gated.asked.recv_timeout(NET).unwrap();
+    drop(lookup);
+    let (wake, woken) = waker();
+    let joined = gated.resolver.lookup("late.test", now, wake);
+    gated.gate.send(Ok(vec![ip("192.0.2.1")])).unwrap();
+    woken.recv_timeout(NET).unwrap();
+    assert!(joined.poll(now).unwrap().is_ok());
+    let cached = gated.resolver.lookup("late.test", now, waker().0);
+    assert!(cached.poll(now).unwrap().is_ok());
+    assert_eq!(gated.asked.try_iter().count(), 0);
+}
+
+#[test]
+fn abandoned_lookups_give_up_their_place() {
+    let gated = gated();
+    let now = Instant::now();
+    let look = |host: &str| gated.resolver.lookup(host, now, waker().0);
+    let mut hung: Vec<Lookup> = (0..WORKERS)
+        .map(|n| look(&format!("hung{n}.test")))
+        .collect();
+    for _ in 0..WORKERS {
+        gated.asked.recv_timeout(NET).unwrap();
+    }
+    let _next = look("next.test");
+    let unwanted = look("unwanted.test");
+    assert_eq!(gated.resolver.0.lock().queue.len(), 2);
+    drop(unwanted);
+    assert_eq!(gated.resolver.0.lock().queue.len(), 1);
+    hung.pop();
+    assert_eq!(gated.asked.recv_timeout(NET).unwrap(), "next.test");
+    assert_eq!(gated.resolver.0.lock().threads, WORKERS + 1);
+}
+
+#[test]
+fn threads_are_bounded_even_so() {
+    let gated = gated();
+    let now = Instant::now();
+    for n in 0..MAX_THREADS {
+        let lookup = gated.resolver.lookup(&format!("n{n}.test"), now, waker().0);
+        gated.asked.recv_timeout(NET).unwrap();
+        drop(lookup);
+    }
+    let _waiting = gated.resolver.lookup("waiting.test", now, waker().0);
+    let state = gated.resolver.0.lock();
+    assert_eq!((state.threads, state.queue.len()), (MAX_THREADS, 1));
+}
+
+#[test]
+fn the_queue_is_bounded() {
+    let gated = gated();
+    let now = Instant::now();
+    let look = |n: usize| gated.resolver.lookup(&format!("n{n}.test"), now, waker().0);
+    let _running: Vec<Lookup> = (0..WORKERS)
+        .map(|n| {
+            let lookup = look(n);
+            gated.asked.recv_timeout(NET).unwrap();
+            lookup
+        })
+        .collect();
+    let _waiting: Vec<Lookup> = (0..MAX_QUEUED).map(|n| look(WORKERS + n)).collect();
+    let refused = look(9999).poll(now).unwrap();
+    assert_eq!(kind(refused), ErrorKind::Network(NetworkFault::System));
+    assert!(look(WORKERS).poll(now).is_none(), "shared, so not refused");
+}
+
+#[test]
+fn workers_are_named_and_end_without_work() {
+    struct SaysWhenItEnds(Sender<String>);
+    impl Drop for SaysWhenItEnds {
+        fn drop(&mut self) {
+            let name = thread::current().name().unwrap_or_default().to_owned();
+            let _ = self.0.send(name);
+        }
+    }
+    thread_local! {
+        static END: RefCell<Option<SaysWhenItEnds>> = const { RefCell::new(None) };
+    }
+    let (sender, ended) = channel();
+    let sender = Mutex::new(sender);
+    let lookup = move |_: &str| {
+        let says = SaysWhenItEnds(sender.lock().unwrap().clone());
+        END.with(|end| *end.borrow_mut() = Some(says));
+        Ok(vec![ip("192.0.2.1")])
+    };
+    let mut pool = Pool::new(Box::new(lookup), Duration::ZERO, Duration::ZERO);
+    pool.idle = Duration::from_millis(1);
+    let resolver = Resolver(Arc::new(pool));
+    let now = Instant::now();
+    assert!(resolve(&resolver, "a.test", now).is_ok());
+    assert_eq!(ended.recv_timeout(NET).unwrap(), "httpoll-resolver-1");
+    assert!(resolve(&resolver, "b.test", now).is_ok());
+    assert_eq!(ended.recv_timeout(NET).unwrap(), "httpoll-resolver-2");
+}
+
+#[test]
+fn a_virtual_answer_appears_at_its_time() {
+    let now = Instant::now();
+    let at = now + Duration::from_millis(30);
+    let lookup = Lookup::ready_at(at, answer(Ok(vec![ip("192.0.2.1")])));
     assert_eq!(lookup.due(), Some(at));
-    assert!(lookup.poll(at).is_some());
+    assert!(lookup.poll(now).is_none());
+    assert!(lookup.poll(at).unwrap().is_ok());
+}
+
+#[test]
+fn the_system_is_asked_for_all_addresses() {
+    assert_eq!(ask_system("127.0.0.1").unwrap(), [ip("127.0.0.1")]);
 }

@@ -6,16 +6,12 @@ use crate::error::{Error, Misuse};
 
 /// How to speak TLS. This build has no TLS (the `tls` feature is off), so that there are no values
 /// of this type, and `https` fails with [`Misuse::TlsNotBuilt`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsOptions {}
 
 impl TlsOptions {
     pub(crate) fn for_https() -> Result<Self, Error> {
         Err(Misuse::TlsNotBuilt.into())
-    }
-
-    pub(crate) fn same_configuration(&self, _other: &Self) -> bool {
-        match *self {}
     }
 }
 
@@ -48,10 +44,6 @@ impl TlsSession {
     }
 
     pub(crate) fn poll_transmit(&mut self, _out: &mut Vec<u8>) {
-        match *self {}
-    }
-
-    pub(crate) fn wants_transmit(&self) -> bool {
         match *self {}
     }
 

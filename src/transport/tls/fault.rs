@@ -72,6 +72,11 @@ fn certificate_fault(error: &CertificateError) -> TlsFault {
         }
         CertificateError::UnknownIssuer => TlsFault::CertificateUnknownIssuer,
         CertificateError::Revoked => TlsFault::CertificateRevoked,
+        // What webpki says of an unknown self-signed certificate, if it was made the common way
+        // (see `verifier`). rustls passes it on as text only.
+        CertificateError::Other(error) if error.to_string() == "CaUsedAsEndEntity" => {
+            TlsFault::CertificateUnknownIssuer
+        }
         _ => TlsFault::CertificateInvalid,
     }
 }

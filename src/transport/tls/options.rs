@@ -77,11 +77,6 @@ impl TlsOptions {
         Ok(Self::client())
     }
 
-    /// Whether a connection made with `other` may serve a request made with `self`.
-    pub(crate) fn same_configuration(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
     pub(super) fn config(&self) -> Result<&Arc<ClientConfig>, rustls::Error> {
         self.0.config.as_ref().map_err(Clone::clone)
     }
@@ -97,6 +92,15 @@ impl TlsOptions {
         }
     }
 }
+
+/// Equal are clones of one value: only then may a connection made with one serve the other.
+impl PartialEq for TlsOptions {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for TlsOptions {}
 
 impl fmt::Debug for TlsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

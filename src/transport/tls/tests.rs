@@ -1,1 +1,569 @@
+//! Sessions against a rustls server, in memory. `pair` holds the two ends and the certificates;
+//! here are the stories: trust, agreement, data.
 
+mod pair;
+
+use rustls::version::{TLS12, TLS13};
+use rustls::{AlertDescription, SupportedProtocolVersion};
+
+use self::pair::{Authority, Pair, Peer, self_signed};
+use super::fault::TlsFailure;
+use super::*;
+use crate::error::{Error, ErrorKind, Misuse, TlsFault};
+
+const VERSIONS: [(&SupportedProtocolVersion, TlsVersion); 2] =
+    [(&TLS12, TlsVersion::Tls12), (&TLS13, TlsVersion::Tls13)];
+
+fn fault(result: Result<(), TlsFailure>) -> TlsFault {
+    result.unwrap_err().fault
+}
+
+fn trusting(authority: &Authority) -> TlsOptions {
+    TlsOptions::builder()
+        .trusted_chain_pem(authority.pem().as_bytes())
+        .build()
+        .unwrap()
+}
+
+/// The outcome of a handshake with `peer`, to whom the client thinks it talks as `host`.
+fn outcome(options: &TlsOptions, host: &str, peer: Peer) -> Result<(), TlsFailure> {
+    Pair::new(options, host, &peer.config()).drive()
+}
+
+#[test]
+fn a_good_certificate_is_accepted() {
+    let authority = Authority::new();
+    for (version, expected) in VERSIONS {
+        let peer = authority.issue("game.test").peer().version(version);
+        let mut pair = Pair::new(&trusting(&authority), "game.test", &peer.config());
+        assert!(pair.client.is_handshaking());
+        assert!(pair.client.info().is_none());
+        pair.drive().unwrap();
+        assert!(!pair.client.is_handshaking());
+        let info = pair.client.info().unwrap();
+        assert_eq!(info.version, expected);
+        assert!(info.cipher_suite.starts_with("TLS"), "{info:?}");
+        assert_eq!(info.peer_certificates.len(), 1);
+        assert!(!info.resumed);
+        assert_eq!(pair.server.server_name(), Some("game.test"));
+    }
+}
+
+#[test]
+fn certificates_are_refused_for_what_is_wrong_with_them() {
+    let authority = Authority::new();
+    let options = trusting(&authority);
+    let old = authority.issue("game.test").valid(2001, 2002);
+    let early = authority.issue("game.test").valid(2900, 2901);
+    let stranger = Authority::new().issue("game.test");
+    let table = [
+        (old, TlsFault::CertificateExpired),
+        (early, TlsFault::CertificateNotYetValid),
+        (
+            authority.issue("other.test"),
+            TlsFault::CertificateNameMismatch,
+        ),
+        (stranger, TlsFault::CertificateUnknownIssuer),
+        (
+            self_signed("game.test", false),
+            TlsFault::CertificateUnknownIssuer,
+        ),
+    ];
+    for (leaf, expected) in table {
+        for (version, _) in VERSIONS {
+            let mut pair = Pair::new(
+                &options,
+                "game.test",
+                &leaf.peer().version(version).config(),
+            );
+            assert_eq!(fault(pair.drive()), expected);
+            assert!(pair.server_error.is_some(), "the alert reached the server");
+            assert_eq!(fault(pair.drive_client(&mut [0])), expected, "for ever");
+        }
+    }
+}
+
+#[test]
+fn the_bundled_roots_do_not_know_our_authority() {
+    let peer = || Authority::new().issue("game.test").peer();
+    let unknown = TlsFault::CertificateUnknownIssuer;
+    assert_eq!(
+        fault(outcome(&TlsOptions::client(), "game.test", peer())),
+        unknown
+    );
+    let authority = Authority::new();
+    let added = TlsOptions::builder()
+        .add_root_der(authority.der())
+        .build()
+        .unwrap();
+    outcome(&added, "game.test", authority.issue("game.test").peer()).unwrap();
+    assert_eq!(fault(outcome(&added, "game.test", peer())), unknown);
+}
+
+#[test]
+fn addresses_are_names_too() {
+    let authority = Authority::new();
+    let options = trusting(&authority);
+    for (name, host) in [
+        ("127.0.0.1", "127.0.0.1"),
+        ("::1", "::1"),
+        ("::1", "[::1]"),
+        ("fe80::1", "[fe80::1%25eth0]"),
+    ] {
+        outcome(&options, host, authority.issue(name).peer()).unwrap();
+    }
+    let wrong = outcome(&options, "127.0.0.2", authority.issue("127.0.0.1").peer());
+    assert_eq!(fault(wrong), TlsFault::CertificateNameMismatch);
+}
+
+#[test]
+fn host_names_are_taken_as_written_in_urls() {
+    for (host, name) in [
+        ("game.test", "game.test"),
+        ("game.test.", "game.test"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+    ] {
+        assert_eq!(session::server_name(host).unwrap().to_str(), name);
+    }
+    for host in ["", ".", "a b", "[", "a%b", "-a.test", "2001:db8::g"] {
+        let error = TlsSession::client(&TlsOptions::client(), host).unwrap_err();
+        assert_eq!(
+            *error.kind(),
+            ErrorKind::Misuse(Misuse::InvalidHost),
+            "{host:?}"
+        );
+    }
+}
+
+#[test]
+fn unsafe_without_a_chain_accepts_everything() {
+    let options = TlsOptions::client_unsafe(None).unwrap();
+    for leaf in [
+        self_signed("other.test", false),
+        self_signed("other.test", true),
+        self_signed("game.test", true).valid(2001, 2002),
+        Authority::new().issue("game.test"),
+    ] {
+        for (version, _) in VERSIONS {
+            outcome(&options, "game.test", leaf.peer().version(version)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn unsafe_with_a_chain_checks_all_but_the_name() {
+    let authority = Authority::new();
+    let options = TlsOptions::client_unsafe(Some(authority.pem().as_bytes())).unwrap();
+    outcome(&options, "game.test", authority.issue("other.test").peer()).unwrap();
+    let stranger = outcome(&options, "game.test", self_signed("game.test", true).peer());
+    assert_eq!(fault(stranger), TlsFault::CertificateUnknownIssuer);
+    let old = authority.issue("other.test").valid(2001, 2002);
+    let expired = outcome(&options, "game.test", old.peer());
+    assert_eq!(fault(expired), TlsFault::CertificateExpired);
+}
+
+#[test]
+fn a_self_signed_certificate_can_be_trusted_itself() {
+    for is_ca in [false, true] {
+        let leaf = self_signed("game.test", is_ca);
+        let options = TlsOptions::builder()
+            .trusted_chain_pem(leaf.pem().as_bytes())
+            .build()
+            .unwrap();
+        outcome(&options, "game.test", leaf.peer()).unwrap();
+        let wrong = outcome(&options, "other.test", leaf.peer());
+        assert_eq!(fault(wrong), TlsFault::CertificateNameMismatch);
+        let lenient = TlsOptions::client_unsafe(Some(leaf.pem().as_bytes())).unwrap();
+        outcome(&lenient, "other.test", leaf.peer()).unwrap();
+
+        let old = self_signed("game.test", is_ca).valid(2001, 2002);
+        let options = TlsOptions::client_unsafe(Some(old.pem().as_bytes())).unwrap();
+        let expired = outcome(&options, "game.test", old.peer());
+        assert_eq!(fault(expired), TlsFault::CertificateExpired, "CA: {is_ca}");
+    }
+}
+
+#[test]
+fn the_name_override_is_asked_for_and_checked() {
+    let authority = Authority::new();
+    let options = TlsOptions::builder()
+        .trusted_chain_pem(authority.pem().as_bytes())
+        .common_name_override("game.test")
+        .build()
+        .unwrap();
+    let peer = authority.issue("game.test").peer();
+    let mut pair = Pair::new(&options, "127.0.0.1", &peer.config());
+    pair.drive().unwrap();
+    assert_eq!(pair.server.server_name(), Some("game.test"));
+    let other = outcome(&options, "other.test", authority.issue("other.test").peer());
+    assert_eq!(fault(other), TlsFault::CertificateNameMismatch);
+}
+
+#[test]
+fn versions_are_held_to() {
+    let authority = Authority::new();
+    let with = |min, max| {
+        TlsOptions::builder()
+            .trusted_chain_pem(authority.pem().as_bytes())
+            .min_version(min)
+            .max_version(max)
+            .build()
+            .unwrap()
+    };
+    for (of_peer, theirs) in VERSIONS {
+        for (_, ours) in VERSIONS {
+            let peer = authority.issue("game.test").peer().version(of_peer);
+            let result = outcome(&with(ours, ours), "game.test", peer);
+            match ours == theirs {
+                true => result.unwrap(),
+                false => assert_eq!(fault(result), TlsFault::Incompatible),
+            }
+        }
+    }
+}
+
+#[test]
+fn unusable_options_are_refused_with_the_reason() {
+    let client = Authority::new().issue("player");
+    let other = Authority::new().issue("player");
+    let chain = client.pem();
+    let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+    let table: Vec<Result<TlsOptions, Error>> = vec![
+        TlsOptions::client_unsafe(Some(b"")),
+        TlsOptions::client_unsafe(Some(b"no PEM at all")),
+        TlsOptions::client_unsafe(Some(broken.as_bytes())),
+        TlsOptions::client_unsafe(Some(client.key_pem().as_bytes())),
+        TlsOptions::builder().add_root_der(b"nonsense").build(),
+        TlsOptions::builder().common_name_override("a b").build(),
+        TlsOptions::builder()
+            .min_version(TlsVersion::Tls13)
+            .max_version(TlsVersion::Tls12)
+            .build(),
+        TlsOptions::builder()
+            .client_certificate_pem(chain.as_bytes(), b"")
+            .build(),
+        TlsOptions::builder()
+            .client_certificate_pem(chain.as_bytes(), other.key_pem().as_bytes())
+            .build(),
+    ];
+    for (row, result) in table.into_iter().enumerate() {
+        let error = result.unwrap_err();
+        assert_eq!(
+            *error.kind(),
+            ErrorKind::Misuse(Misuse::InvalidTlsOptions),
+            "{row}"
+        );
+        assert!(std::error::Error::source(&error).is_some(), "{row}");
+    }
+}
+
+#[test]
+fn one_value_is_one_configuration() {
+    let options = TlsOptions::client_unsafe(None).unwrap();
+    assert_eq!(options, options.clone());
+    assert_ne!(options, TlsOptions::client_unsafe(None).unwrap());
+    assert_eq!(TlsOptions::client(), TlsOptions::for_https().unwrap());
+}
+
+#[test]
+fn a_client_certificate_is_shown_when_asked_for() {
+    let (authority, players) = (Authority::new(), Authority::new());
+    let player = players.issue("player");
+    let options = TlsOptions::builder()
+        .trusted_chain_pem(authority.pem().as_bytes())
+        .client_certificate_pem(player.pem().as_bytes(), player.key_pem().as_bytes())
+        .build()
+        .unwrap();
+    for (version, _) in VERSIONS {
+        let peer = authority.issue("game.test").peer().version(version);
+        let peer = peer.asks_for_certificates_of(&players);
+        let mut pair = Pair::new(&options, "game.test", &peer.config());
+        pair.drive().unwrap();
+        assert!(pair.server.peer_certificates().is_some());
+        pair.exchange(b"ping");
+    }
+}
+
+#[test]
+fn a_missing_or_wrong_client_certificate_is_told_as_such() {
+    let (authority, players) = (Authority::new(), Authority::new());
+    let stranger = Authority::new().issue("player");
+    let wrong = TlsOptions::builder()
+        .trusted_chain_pem(authority.pem().as_bytes())
+        .client_certificate_pem(stranger.pem().as_bytes(), stranger.key_pem().as_bytes())
+        .build()
+        .unwrap();
+    for options in [trusting(&authority), wrong] {
+        for (version, ours) in VERSIONS {
+            let peer = authority.issue("game.test").peer().version(version);
+            let peer = peer.asks_for_certificates_of(&players);
+            let mut pair = Pair::new(&options, "game.test", &peer.config());
+            assert_eq!(fault(pair.drive()), TlsFault::CertificateRequired);
+            // With TLS 1.3 the refusal comes when the client already believes to be through.
+            assert_eq!(!pair.client.is_handshaking(), ours == TlsVersion::Tls13);
+        }
+    }
+}
+
+#[test]
+fn alerts_are_read_in_their_context() {
+    let table = [
+        (
+            AlertDescription::HandshakeFailure,
+            false,
+            TlsFault::Incompatible,
+        ),
+        (
+            AlertDescription::HandshakeFailure,
+            true,
+            TlsFault::CertificateRequired,
+        ),
+        (
+            AlertDescription::BadCertificate,
+            true,
+            TlsFault::CertificateRequired,
+        ),
+        (AlertDescription::BadCertificate, false, TlsFault::Alert),
+        (
+            AlertDescription::CertificateRequired,
+            false,
+            TlsFault::CertificateRequired,
+        ),
+        (
+            AlertDescription::ProtocolVersion,
+            false,
+            TlsFault::Incompatible,
+        ),
+        (AlertDescription::InternalError, true, TlsFault::Alert),
+        (AlertDescription::UnrecognisedName, false, TlsFault::Alert),
+    ];
+    for (alert, certificate_request, expected) in table {
+        let seen = fault::Seen {
+            tls: true,
+            certificate_request,
+        };
+        let failure = TlsFailure::new(rustls::Error::AlertReceived(alert), seen);
+        assert_eq!(failure.fault, expected, "{alert:?}");
+        let error = Error::from(failure);
+        assert_eq!(*error.kind(), ErrorKind::Tls(expected));
+        assert!(
+            std::error::Error::source(&error)
+                .unwrap()
+                .is::<rustls::Error>()
+        );
+    }
+}
+
+#[test]
+fn sessions_resume_with_clones_of_the_same_options() {
+    let authority = Authority::new();
+    for (version, _) in VERSIONS {
+        let options = trusting(&authority);
+        let peer = authority
+            .issue("game.test")
+            .peer()
+            .version(version)
+            .config();
+        let resumed = |options: &TlsOptions| {
+            let mut pair = Pair::new(options, "game.test", &peer);
+            pair.drive().unwrap();
+            pair.exchange(b"ping");
+            let info = pair.client.info().unwrap();
+            assert_eq!(info.peer_certificates.len(), 1);
+            info.resumed
+        };
+        assert!(!resumed(&options));
+        assert!(resumed(&options.clone()));
+        assert!(!resumed(&trusting(&authority)));
+        let never = TlsOptions::builder()
+            .trusted_chain_pem(authority.pem().as_bytes())
+            .resumption(false)
+            .build()
+            .unwrap();
+        assert!(!resumed(&never));
+        assert!(!resumed(&never));
+    }
+}
+
+#[test]
+fn only_http_1_is_offered() {
+    let authority = Authority::new();
+    let options = trusting(&authority);
+    for (theirs, expected) in [
+        (&[][..], Some(None)),
+        (&["h2", "http/1.1"][..], Some(Some("http/1.1"))),
+        (&["h2"][..], None),
+    ] {
+        let peer = authority.issue("game.test").peer().protocols(theirs);
+        let mut pair = Pair::new(&options, "game.test", &peer.config());
+        let result = pair.drive();
+        match expected {
+            Some(alpn) => {
+                result.unwrap();
+                assert_eq!(pair.client.info().unwrap().alpn.as_deref(), alpn);
+            }
+            None => assert_eq!(fault(result), TlsFault::Incompatible),
+        }
+    }
+}
+
+#[test]
+fn what_is_not_tls_is_called_so() {
+    for answer in [
+        "HTTP/1.1 400 Bad Request\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.9\r\n",
+    ] {
+        for step in [1, answer.len()] {
+            let mut client = TlsSession::client(&TlsOptions::client(), "game.test").unwrap();
+            let mut bytes = answer.as_bytes().to_vec();
+            let mut plaintext = Vec::new();
+            let result = bytes
+                .chunks_mut(step)
+                .try_for_each(|piece| client.receive(piece, &mut plaintext));
+            assert_eq!(fault(result), TlsFault::NotTls, "{answer:?}");
+            assert!(plaintext.is_empty());
+        }
+    }
+}
+
+#[test]
+fn an_impossible_record_later_on_is_a_broken_protocol() {
+    for bytes in [b"\x17\x03\x03\xff\xff".as_slice(), b"HTTP/1.1 400"] {
+        let mut pair = Pair::connected();
+        let mut bytes = bytes.to_vec();
+        assert_eq!(fault(pair.drive_client(&mut bytes)), TlsFault::Protocol);
+        assert!(pair.client.wants_transmit(), "an alert is due");
+        assert!(pair.client.write(b"x").is_err());
+    }
+    let mut pair = Pair::connected();
+    pair.say_as_server(b"plaintext");
+    let mut wire = pair.from_server();
+    *wire.last_mut().unwrap() ^= 1;
+    assert_eq!(fault(pair.drive_client(&mut wire)), TlsFault::Protocol);
+    assert!(pair.received.is_empty());
+}
+
+#[test]
+fn the_end_is_clean_only_with_close_notify() {
+    let mut pair = Pair::connected();
+    pair.say_as_server(b"half");
+    pair.drive().unwrap();
+    assert_eq!(pair.client.end(), TlsEnd::Open);
+    pair.client.receive_eof();
+    assert_eq!(pair.client.end(), TlsEnd::Truncated);
+    assert_eq!(pair.received, b"half");
+
+    let mut pair = Pair::connected();
+    pair.say_as_server(b"whole");
+    pair.server.send_close_notify();
+    let mut wire = pair.from_server();
+    wire.extend_from_slice(b"ignored, as RFC 8446 section 6.1 wants it");
+    pair.drive_client(&mut wire).unwrap();
+    pair.client.receive_eof();
+    assert_eq!(pair.client.end(), TlsEnd::CloseNotify);
+    assert_eq!(pair.received, b"whole");
+    assert_eq!(pair.client.write(b"still").unwrap(), 5, "half-closed");
+    pair.client.close();
+    pair.client.close();
+    pair.drive().unwrap();
+    assert_eq!(pair.heard_by_server(), b"still");
+    assert!(pair.server_saw_close());
+}
+
+#[test]
+fn nothing_is_written_before_the_handshake_is_done() {
+    let mut client = TlsSession::client(&TlsOptions::client(), "game.test").unwrap();
+    assert!(client.wants_transmit(), "the ClientHello");
+    assert_eq!(client.write(b"early").unwrap(), 0);
+    client.close();
+    let mut out = b"before".to_vec();
+    client.poll_transmit(&mut out);
+    assert!(out.starts_with(b"before\x16\x03"));
+    assert!(!client.wants_transmit());
+}
+
+#[test]
+fn writes_are_bounded_until_transmitted() {
+    let mut pair = Pair::connected();
+    let data = vec![7; 1 << 20];
+    let mut taken = 0;
+    while let n @ 1.. = pair.client.write(&data).unwrap() {
+        taken += n;
+    }
+    assert!((64 * 1024 - 1024..=64 * 1024).contains(&taken), "{taken}");
+    pair.drive().unwrap();
+    assert!(pair.client.write(&data).unwrap() > 0);
+}
+
+#[test]
+fn ciphertext_may_be_split_anywhere() {
+    let authority = Authority::new();
+    let options = trusting(&authority);
+    for (version, _) in VERSIONS {
+        // Fragments make handshake messages span records.
+        for fragment in [None, Some(100)] {
+            let peer = authority.issue("game.test").peer().version(version);
+            let config = peer.fragments(fragment).config();
+            for step in [1, 2, 3, 5, 7, 64, 333] {
+                let mut pair = Pair::new(&options, "game.test", &config);
+                pair.step = step;
+                pair.drive().unwrap();
+                pair.exchange(b"hello");
+            }
+        }
+        let peer = authority.issue("game.test").peer().version(version);
+        let mut pair = Pair::new(&options, "game.test", &peer.config());
+        pair.drive().unwrap();
+        for cut in 1.. {
+            pair.received.clear();
+            pair.say_as_server(b"first");
+            pair.say_as_server(b"second");
+            let mut wire = pair.from_server();
+            if cut >= wire.len() {
+                break;
+            }
+            let (front, back) = wire.split_at_mut(cut);
+            pair.drive_client(front).unwrap();
+            pair.drive_client(back).unwrap();
+            assert_eq!(pair.received, b"firstsecond");
+        }
+    }
+}
+
+#[test]
+fn records_are_full_or_have_one_byte_more() {
+    for length in [1, 16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 48 * 1024 + 1] {
+        for step in [997, usize::MAX] {
+            let mut pair = Pair::connected();
+            pair.step = step;
+            let data: Vec<u8> = (0..length).map(|n| n as u8).collect();
+            pair.exchange(&data);
+        }
+    }
+}
+
+#[test]
+fn megabytes_go_both_ways_with_new_keys_in_between() {
+    let mut pair = Pair::connected();
+    pair.step = 256 * 1024;
+    let data: Vec<u8> = (0..4 << 20).map(|n: u32| (n >> 3) as u8).collect();
+    pair.exchange(&data);
+    pair.server.refresh_traffic_keys().unwrap();
+    pair.exchange(&data);
+}
+
+#[test]
+fn an_endless_handshake_message_is_cut_off() {
+    let mut client = TlsSession::client(&TlsOptions::client(), "game.test").unwrap();
+    let mut plaintext = Vec::new();
+    // A server hello that announces 60 KiB, one byte to a record.
+    let mut first = vec![22, 3, 3, 0, 4, 2, 0, 0xf0, 0];
+    client.receive(&mut first, &mut plaintext).unwrap();
+    let failed = (0..60 * 1024).find_map(|_| {
+        let mut record = vec![22, 3, 3, 0, 1, 0];
+        client.receive(&mut record, &mut plaintext).err()
+    });
+    assert_eq!(failed.unwrap().fault, TlsFault::Protocol);
+}

@@ -1,0 +1,293 @@
+//! The resolver's shared half: what is remembered, what is asked, and the threads that ask. Names
+//! come here normalized, and those that need no question do not come at all.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Answer, IDLE, LookupFn, MAX_CACHED, MAX_QUEUED, MAX_THREADS, WORKERS, Wake, answer};
+use crate::error::{Error, NetworkFault};
+
+/// What the clones of a resolver and its threads share.
+pub(super) struct Pool {
+    lookup: Box<LookupFn>,
+    answers: Duration,
+    failures: Duration,
+    pub(super) idle: Duration,
+    state: Mutex<State>,
+    work: Condvar,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) overrides: HashMap<Box<str>, Answer>,
+    /// By name: questions in flight and those answered, which is the cache.
+    pub(super) entries: HashMap<Box<str>, Arc<Question>>,
+    pub(super) queue: VecDeque<Arc<Question>>,
+    running: Vec<Arc<Question>>,
+    pub(super) threads: usize,
+    idle: usize,
+    threads_ever: usize,
+}
+
+/// A name that is or was asked for.
+pub(super) struct Question {
+    host: Box<str>,
+    asked: Instant,
+    answer: OnceLock<Answer>,
+    /// When the answer was first looked at: the age of an answer counts from here, as the workers
+    /// have no clock, and from `asked` when nobody looked.
+    seen: OnceLock<Instant>,
+    /// How many [`Interest`]s there are. It grows under the state's lock only.
+    interested: AtomicUsize,
+    /// Touched under the state's lock only, so that no wake is lost.
+    wakes: Mutex<Vec<Wake>>,
+}
+
+/// Somebody waits for this question's answer.
+pub(super) struct Interest {
+    pool: Arc<Pool>,
+    question: Arc<Question>,
+}
+
+impl Pool {
+    pub(super) fn new(lookup: Box<LookupFn>, answers: Duration, failures: Duration) -> Self {
+        Self {
+            lookup,
+            answers,
+            failures,
+            idle: IDLE,
+            state: Mutex::default(),
+            work: Condvar::new(),
+        }
+    }
+
+    /// The state. Nothing panics while it is locked, so that a poisoned lock is sound.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Finds or asks the question; `Err` is an answer that is known already.
+    pub(super) fn ask(
+        self: &Arc<Self>,
+        state: &mut State,
+        host: Box<str>,
+        now: Instant,
+        wake: Wake,
+    ) -> Result<Interest, Answer> {
+        if let Some(question) = state.entries.get(&host) {
+            match question.answer.get() {
+                Some(answer) if self.is_fresh(question, now) => return Err(answer.clone()),
+                Some(_) => {}
+                None => {
+                    let question = Arc::clone(question);
+                    return Ok(self.interest(question, wake));
+                }
+            }
+        }
+        if state.queue.len() >= MAX_QUEUED {
+            return Err(Err(refused("too many host names wait to be resolved")));
+        }
+        self.make_room(state, now);
+        let question = Arc::new(Question {
+            host: host.clone(),
+            asked: now,
+            answer: OnceLock::new(),
+            seen: OnceLock::new(),
+            interested: AtomicUsize::new(0),
+            wakes: Mutex::default(),
+        });
+        let interest = self.interest(Arc::clone(&question), wake);
+        state.queue.push_back(Arc::clone(&question));
+        if let Err(error) = self.summon(state)
+            && state.threads == 0
+        {
+            // Nobody would ever answer. (With other workers there, one of them will.)
+            state.queue.pop_back();
+            let refusal = Error::io(NetworkFault::System, error);
+            // Answered by way of the interest, as dropping one that has no answer locks the state.
+            let _ = question.answer.set(Err(refusal));
+            return Ok(interest);
+        }
+        state.entries.insert(host, question);
+        Ok(interest)
+    }
+
+    fn interest(self: &Arc<Self>, question: Arc<Question>, wake: Wake) -> Interest {
+        question.interested.fetch_add(1, Ordering::Relaxed);
+        question.wakes().push(wake);
+        Interest {
+            pool: Arc::clone(self),
+            question,
+        }
+    }
+
+    fn is_fresh(&self, question: &Question, now: Instant) -> bool {
+        let since = question.seen.get().unwrap_or(&question.asked);
+        let lifetime = match question.answer.get() {
+            Some(Ok(_)) => self.answers,
+            Some(Err(_)) => self.failures,
+            None => return true,
+        };
+        now.saturating_duration_since(*since) < lifetime
+    }
+
+    /// Forgets what is stale when the cache is full, or else what was asked for first. Questions
+    /// in flight stay: there are few of them.
+    fn make_room(&self, state: &mut State, now: Instant) {
+        if state.entries.len() < MAX_CACHED {
+            return;
+        }
+        state.entries.retain(|_, entry| self.is_fresh(entry, now));
+        if state.entries.len() < MAX_CACHED {
+            return;
+        }
+        let oldest = state
+            .entries
+            .values()
+            .filter(|entry| entry.answer.get().is_some())
+            .min_by_key(|entry| entry.asked)
+            .map(|entry| entry.host.clone());
+        if let Some(host) = oldest {
+            state.entries.remove(&host);
+        }
+    }
+
+    /// Sees to it that somebody takes the queue's last question: an idle worker or a new one.
+    fn summon(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
+        if state.idle >= state.queue.len() {
+            self.work.notify_one();
+            return Ok(());
+        }
+        let abandoned = state.running.iter().filter(|q| q.is_abandoned()).count();
+        if state.threads >= MAX_THREADS || state.threads - abandoned >= WORKERS {
+            return Ok(());
+        }
+        state.threads_ever += 1;
+        let pool = Arc::clone(self);
+        thread::Builder::new()
+            .name(format!("httpoll-resolver-{}", state.threads_ever))
+            .spawn(move || pool.work())?;
+        state.threads += 1;
+        Ok(())
+    }
+
+    /// A worker's life.
+    fn work(self: Arc<Self>) {
+        let mut state = self.lock();
+        loop {
+            while let Some(question) = state.queue.pop_front() {
+                state.running.push(Arc::clone(&question));
+                drop(state);
+                let result = catch_unwind(AssertUnwindSafe(|| (self.lookup)(&question.host)));
+                state = self.settle(&question, result.ok());
+            }
+            state.idle += 1;
+            let (woken, timeout) = self
+                .work
+                .wait_timeout(state, self.idle)
+                .unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.idle -= 1;
+            if timeout.timed_out() && state.queue.is_empty() {
+                state.threads -= 1;
+                return;
+            }
+        }
+    }
+
+    /// Publishes the result (`None`: the lookup panicked) and wakes who waits for it.
+    fn settle(
+        &self,
+        question: &Arc<Question>,
+        result: Option<io::Result<Vec<IpAddr>>>,
+    ) -> MutexGuard<'_, State> {
+        let panicked = result.is_none();
+        let result = result.unwrap_or_else(|| Err(io::Error::other("the resolver panicked")));
+        let mut state = self.lock();
+        let _ = question.answer.set(answer(result));
+        state.running.retain(|other| !Arc::ptr_eq(other, question));
+        if panicked {
+            state.forget(question);
+        }
+        let wakes = std::mem::take(&mut *question.wakes());
+        drop(state);
+        if !question.is_abandoned() {
+            for wake in wakes {
+                // A waker that panics must not take this worker with it.
+                let _ = catch_unwind(AssertUnwindSafe(|| wake()));
+            }
+        }
+        self.lock()
+    }
+}
+
+impl State {
+    fn forget(&mut self, question: &Arc<Question>) {
+        if let Some(entry) = self.entries.get(&question.host)
+            && Arc::ptr_eq(entry, question)
+        {
+            self.entries.remove(&question.host);
+        }
+    }
+}
+
+impl Question {
+    fn is_abandoned(&self) -> bool {
+        self.interested.load(Ordering::Relaxed) == 0
+    }
+
+    fn wakes(&self) -> MutexGuard<'_, Vec<Wake>> {
+        self.wakes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Interest {
+    pub(super) fn answer(&self, now: Instant) -> Option<Answer> {
+        let answer = self.question.answer.get()?;
+        self.question.seen.get_or_init(|| now);
+        Some(answer.clone())
+    }
+}
+
+impl Drop for Interest {
+    fn drop(&mut self) {
+        let was_last = self.question.interested.fetch_sub(1, Ordering::Relaxed) == 1;
+        if !was_last || self.question.answer.get().is_some() {
+            return;
+        }
+        let mut state = self.pool.lock();
+        if !self.question.is_abandoned() {
+            return;
+        }
+        let queued = state.queue.len();
+        state.queue.retain(|q| !Arc::ptr_eq(q, &self.question));
+        if state.queue.len() < queued {
+            state.forget(&self.question);
+        } else if !state.queue.is_empty() {
+            // The worker that is stuck with this question no longer counts: perhaps another one
+            // may start for those that wait behind it.
+            // Without a new thread they wait for the present ones, as before.
+            let _ = self.pool.summon(&mut state);
+        }
+    }
+}
+
+impl fmt::Debug for Interest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interest")
+            .field("host", &self.question.host)
+            .field("answer", &self.question.answer.get())
+            .finish()
+    }
+}
+
+fn refused(why: &'static str) -> Error {
+    Error::io(NetworkFault::System, io::Error::other(why))
+}

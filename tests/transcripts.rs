@@ -1,0 +1,234 @@
+//! Replays the conversations in `tests/transcripts`; their format is described in the README there.
+
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+
+use httpoll::proto::Role;
+use httpoll::{ErrorKind, Limits};
+
+use player::Player;
+
+#[path = "transcripts/player.rs"]
+mod player;
+
+const GARBAGE: &[u8] = b"\x01garbage\r\n\r\n";
+
+#[test]
+fn every_transcript_in_every_way() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+    let mut paths: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "http"))
+        .collect();
+    paths.sort();
+    assert!(paths.len() >= 45, "only {} transcripts", paths.len());
+    for path in paths {
+        let name = path.file_name().unwrap().to_string_lossy();
+        let transcript = Transcript::parse(&fs::read_to_string(&path).unwrap());
+        let whole = transcript.play(Way::Whole, &format!("{name}, whole"));
+        transcript.play(Way::Bytes, &format!("{name}, byte by byte"));
+        for (index, step) in transcript.steps.iter().enumerate() {
+            if let Action::Bytes(sender, bytes) = &step.action
+                && *sender != transcript.role
+            {
+                for cut in 1..bytes.len() {
+                    let way = Way::Cut(index, cut);
+                    transcript.play(way, &format!("{name}, step {index} cut at {cut}"));
+                }
+            }
+        }
+        if let (Fate::Reusable, Some(last)) = (whole, transcript.last_received()) {
+            transcript.play(Way::Garbage(last), &format!("{name}, with garbage"));
+        }
+    }
+}
+
+struct Transcript {
+    role: Role,
+    limits: Limits,
+    steps: Vec<Step>,
+}
+
+struct Step {
+    action: Action,
+    events: Vec<String>,
+    states: Vec<String>,
+}
+
+enum Action {
+    Bytes(Role, Vec<u8>),
+    Eof,
+    Next,
+}
+
+/// How the peer's bytes are given to our machine.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Whole,
+    Bytes,
+    /// This step in two parts, the others whole.
+    Cut(usize, usize),
+    /// Whole, this step with garbage behind it.
+    Garbage(usize),
+}
+
+#[derive(PartialEq)]
+enum Fate {
+    Reusable,
+    Ended,
+}
+
+impl Transcript {
+    fn parse(text: &str) -> Self {
+        let mut transcript = Self {
+            role: Role::Client,
+            limits: Limits::default(),
+            steps: Vec::new(),
+        };
+        let mut joins = None;
+        for line in text.lines() {
+            let (mark, rest) = line.split_once(' ').unwrap_or((line, ""));
+            let sender = match mark {
+                ">" => Some(Role::Client),
+                "<" => Some(Role::Server),
+                _ => None,
+            };
+            let steps = &mut transcript.steps;
+            match (mark, sender, steps.last_mut()) {
+                (_, Some(sender), Some(step)) if joins == Some(sender) => {
+                    let Action::Bytes(_, bytes) = &mut step.action else {
+                        unreachable!()
+                    };
+                    bytes.extend(unescape(rest));
+                }
+                (_, Some(sender), _) => {
+                    steps.push(Step::new(Action::Bytes(sender, unescape(rest))));
+                }
+                ("!", _, _) if rest == "eof" => steps.push(Step::new(Action::Eof)),
+                ("!", _, _) if rest == "next" => steps.push(Step::new(Action::Next)),
+                ("=", _, Some(step)) => step.events.push(rest.to_owned()),
+                ("?", _, Some(step)) => step.states.push(rest.to_owned()),
+                ("role:", ..) if rest == "client" => transcript.role = Role::Client,
+                ("role:", ..) if rest == "server" => transcript.role = Role::Server,
+                ("limits:", ..) => set_limits(&mut transcript.limits, rest),
+                ("" | "#", ..) => {}
+                _ => panic!("what is this line? {line}"),
+            }
+            joins = sender;
+        }
+        transcript
+    }
+
+    fn last_received(&self) -> Option<usize> {
+        self.steps
+            .iter()
+            .rposition(|step| matches!(&step.action, Action::Bytes(from, _) if *from != self.role))
+    }
+
+    fn play(&self, way: Way, name: &str) -> Fate {
+        println!("{name}");
+        let mut player = Player::new(self.role, &self.limits);
+        for (index, step) in self.steps.iter().enumerate() {
+            match &step.action {
+                Action::Next => player.next(name),
+                Action::Eof => player.eof(),
+                Action::Bytes(sender, bytes) if *sender == self.role => player.send(bytes, name),
+                Action::Bytes(_, bytes) => match way {
+                    Way::Bytes => bytes.chunks(1).for_each(|byte| player.give(byte)),
+                    Way::Cut(here, cut) if here == index => {
+                        player.give(&bytes[..cut]);
+                        player.give(&bytes[cut..]);
+                    }
+                    Way::Garbage(here) if here == index => {
+                        player.give(&[bytes, GARBAGE].concat());
+                    }
+                    _ => player.give(bytes),
+                },
+            }
+            let seen = player.take_log(&step.events);
+            assert_eq!(seen, step.events, "{name}: events of step {index}");
+            let garbage = match way {
+                Way::Garbage(here) if here <= index => GARBAGE,
+                _ => b"",
+            };
+            for state in &step.states {
+                player.check(state, garbage, &format!("{name}: after step {index}"));
+            }
+        }
+        if player.is_reusable() {
+            if let Way::Garbage(_) = way {
+                assert!(player.holds(GARBAGE), "{name}: garbage consumed");
+            }
+            Fate::Reusable
+        } else {
+            Fate::Ended
+        }
+    }
+}
+
+impl Step {
+    fn new(action: Action) -> Self {
+        Self {
+            action,
+            events: Vec::new(),
+            states: Vec::new(),
+        }
+    }
+}
+
+fn set_limits(limits: &mut Limits, text: &str) {
+    for setting in text.split_whitespace() {
+        let (name, value) = setting.split_once('=').unwrap();
+        let value = value.parse().unwrap();
+        match name {
+            "head_bytes" => limits.head_bytes = value,
+            "header_count" => limits.header_count = value,
+            "line_bytes" => limits.line_bytes = value,
+            "chunk_extension_bytes" => limits.chunk_extension_bytes = value,
+            "trailer_bytes" => limits.trailer_bytes = value,
+            "trailer_count" => limits.trailer_count = value,
+            "interim_responses" => limits.interim_responses = value,
+            _ => panic!("what is this limit? {name}"),
+        }
+    }
+}
+
+fn unescape(text: &str) -> Vec<u8> {
+    let (mut bytes, mut rest) = (Vec::new(), text);
+    while let Some(next) = rest.chars().next() {
+        let escape = rest.get(..2).unwrap_or(rest);
+        let (piece, length) = match escape {
+            "\\r" => (vec![b'\r'], 2),
+            "\\n" => (vec![b'\n'], 2),
+            "\\t" => (vec![b'\t'], 2),
+            "\\0" => (vec![0], 2),
+            "\\\\" => (vec![b'\\'], 2),
+            "\\x" => (vec![u8::from_str_radix(&rest[2..4], 16).unwrap()], 4),
+            _ if next == '{' => {
+                let end = rest.find('}').unwrap();
+                let (count, text) = rest[1..end].split_once('*').unwrap();
+                (unescape(text).repeat(count.parse().unwrap()), end + 1)
+            }
+            _ => {
+                let length = next.len_utf8();
+                (rest[..length].as_bytes().to_vec(), length)
+            }
+        };
+        bytes.extend(piece);
+        rest = &rest[length..];
+    }
+    bytes
+}
+
+#[test]
+fn the_escapes_of_the_format() {
+    assert_eq!(
+        unescape(r"a\r\n\t\0\\\x7f{3*\nx}b"),
+        b"a\r\n\t\0\\\x7f\nx\nx\nxb"
+    );
+    let kind = ErrorKind::from(httpoll::PeerMisbehaved::NotHttp);
+    assert_eq!(format!("{kind:?}"), "Peer(NotHttp)");
+}
