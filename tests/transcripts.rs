@@ -17,17 +17,9 @@ const GARBAGE: &[u8] = b"\x01garbage\r\n\r\n";
 
 #[test]
 fn every_transcript_in_every_way() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
-    let mut paths: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "http"))
-        .collect();
-    paths.sort();
-    assert!(paths.len() >= 45, "only {} transcripts", paths.len());
-    for path in paths {
-        let name = path.file_name().unwrap().to_string_lossy();
-        let transcript = Transcript::parse(&fs::read_to_string(&path).unwrap());
+    let all = transcripts();
+    assert!(all.len() >= 45, "only {} transcripts", all.len());
+    for (name, transcript) in all {
         let whole = transcript.play(Way::Whole, &format!("{name}, whole"));
         transcript.play(Way::Bytes, &format!("{name}, byte by byte"));
         for (index, step) in transcript.steps.iter().enumerate() {
@@ -42,6 +34,58 @@ fn every_transcript_in_every_way() {
         }
         if let (Fate::Reusable, Some(last)) = (whole, transcript.last_received()) {
             transcript.play(Way::Garbage(last), &format!("{name}, with garbage"));
+        }
+    }
+}
+
+/// Every file, by name.
+fn transcripts() -> Vec<(String, Transcript)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+    let mut transcripts: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "http"))
+        .map(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, Transcript::parse(&fs::read_to_string(&path).unwrap()))
+        })
+        .collect();
+    transcripts.sort_by(|a, b| a.0.cmp(&b.0));
+    transcripts
+}
+
+/// Damaged bytes must come to the same end whole and byte by byte, and never to a panic.
+#[test]
+fn damage_is_judged_alike_in_every_way() {
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = move |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random % below as u64).unwrap()
+    };
+    const SPICE: &[u8] = b"\r\n\0 \t:;,0159afHT/.\x7f\xff-+\"";
+    for (name, transcript) in transcripts() {
+        let (sent, received) = transcript.first_dialogue();
+        for _ in 0..300 {
+            let mut damaged = received.to_vec();
+            for _ in 0..=next(3) {
+                let at = next(damaged.len().max(1)).min(damaged.len());
+                let spice = SPICE[next(SPICE.len())];
+                match next(3) {
+                    0 => damaged.insert(at, spice),
+                    1 if at < damaged.len() => damaged[at] = spice,
+                    _ => drop(damaged.drain(at..(at + 1).min(damaged.len()))),
+                }
+            }
+            let judge = |piece: usize| {
+                let mut player = Player::new(transcript.role, &transcript.limits);
+                sent.iter().for_each(|bytes| player.send(bytes, &name));
+                damaged.chunks(piece).for_each(|piece| player.give(piece));
+                player.take_everything()
+            };
+            let text = damaged.escape_ascii();
+            assert_eq!(judge(damaged.len().max(1)), judge(1), "{name}: {text}");
         }
     }
 }
@@ -120,6 +164,19 @@ impl Transcript {
             joins = sender;
         }
         transcript
+    }
+
+    /// What we send first, and what the peer sends then.
+    fn first_dialogue(&self) -> (Vec<&[u8]>, &[u8]) {
+        let mut sent = Vec::new();
+        for step in &self.steps {
+            match &step.action {
+                Action::Bytes(sender, bytes) if *sender == self.role => sent.push(&**bytes),
+                Action::Bytes(_, bytes) => return (sent, bytes),
+                Action::Eof | Action::Next => break,
+            }
+        }
+        (sent, b"")
     }
 
     fn last_received(&self) -> Option<usize> {
@@ -214,7 +271,7 @@ fn unescape(text: &str) -> Vec<u8> {
             }
             _ => {
                 let length = next.len_utf8();
-                (rest[..length].as_bytes().to_vec(), length)
+                (rest.as_bytes()[..length].to_vec(), length)
             }
         };
         bytes.extend(piece);

@@ -301,8 +301,10 @@ fn twenty_requests_in_one_frame_are_all_answered_and_leave_nothing() {
 #[test]
 fn despawning_replacing_and_removing_cancel_and_the_server_sees_the_close() {
     let cancels: [fn(&mut World, Entity); 2] = [
-        |world, entity| drop(world.despawn(entity)),
-        |world, entity| drop(world.entity_mut(entity).remove::<HttpRequest>()),
+        |world, entity| assert!(world.despawn(entity)),
+        |world, entity| {
+            world.entity_mut(entity).remove::<HttpRequest>();
+        },
     ];
     for cancel in cancels {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -88,6 +88,9 @@ impl StartLine {
 mod tests {
     use super::*;
 
+    /// A line, and at which byte it fails.
+    type Case = (&'static [u8], Option<(PeerMisbehaved, usize)>);
+
     /// The fault and the number of bytes it took to see it.
     fn fault(sender: Role, line: &[u8]) -> Option<(PeerMisbehaved, usize)> {
         let mut state = StartLine::Start;
@@ -103,7 +106,7 @@ mod tests {
     #[test]
     fn responses_fail_at_the_first_wrong_byte() {
         use PeerMisbehaved::{InvalidStatus, NotHttp, UnsupportedVersion};
-        let cases: [(&[u8], Option<(PeerMisbehaved, usize)>); 22] = [
+        let cases: [Case; 22] = [
             (b"HTTP/1.1 200 OK\r\n", None),
             (b"HTTP/1.0 200\r\n", None),
             (b"HTTP/1.1 999 \n", None),
@@ -140,7 +143,7 @@ mod tests {
     #[test]
     fn requests_fail_at_the_first_wrong_byte() {
         use PeerMisbehaved::{InvalidTarget, NotHttp, UnsupportedVersion};
-        let cases: [(&[u8], Option<(PeerMisbehaved, usize)>); 15] = [
+        let cases: [Case; 15] = [
             (b"GET / HTTP/1.1\r\n", None),
             (b"\r\nX-Y! * HTTP/1.0\r\n", None),
             (b"\x16\x03\x01", Some((NotHttp, 1))),

@@ -16,6 +16,7 @@
 mod workers;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;
 
 use std::collections::HashMap;

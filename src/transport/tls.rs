@@ -4,6 +4,8 @@
 //!
 //! * `options`: what the caller decides ([`TlsOptions`]), made into a rustls configuration once.
 //! * `session`: one connection's [`TlsSession`].
+//! * `record`: where its records end.
+//! * `identity`: names and the client's own certificate.
 //! * `verifier`: which server certificates are trusted.
 //! * `fault`: rustls's errors told as [`TlsFault`](crate::TlsFault).
 //! * `disabled`: the same names, uninhabited, for builds without the `tls` feature, so that no
@@ -28,10 +30,15 @@ mod disabled;
 #[cfg(feature = "tls")]
 mod fault;
 #[cfg(feature = "tls")]
+mod identity;
+#[cfg(feature = "tls")]
 mod options;
+#[cfg(feature = "tls")]
+mod record;
 #[cfg(feature = "tls")]
 mod session;
 #[cfg(all(test, feature = "tls"))]
+#[allow(clippy::unwrap_used)]
 mod tests;
 #[cfg(feature = "tls")]
 mod verifier;

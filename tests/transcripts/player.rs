@@ -52,6 +52,12 @@ impl Player {
         self.buffer.ends_with(bytes)
     }
 
+    /// All that came out, and what was not consumed unless it failed.
+    pub(crate) fn take_everything(self) -> (Vec<String>, Vec<u8>) {
+        let rest = if self.failed { Vec::new() } else { self.buffer };
+        (self.log, rest)
+    }
+
     fn drain(&mut self) {
         if self.failed {
             return;

@@ -49,7 +49,7 @@ impl Exchange {
     ///
     /// 1xx heads may go before the final one; 101, when the client proposed an upgrade, and 2xx to
     /// `CONNECT` end HTTP here. Content that the status or the method forbids (`HEAD`, 204, 304) is
-    /// taken and dropped. A final response may go out before the request is complete, and even
+    /// taken and dropped, as much or little as comes, until [`finish`](Self::finish). A final response may go out before the request is complete, and even
     /// when none could be read.
     ///
     /// Fails, with nothing changed, as misuse:

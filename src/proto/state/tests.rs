@@ -24,7 +24,8 @@ fn dialogues() {
     let response = (Server, Step::Response);
     let answered = (Server, Step::End);
     let switch = (Server, Step::Switch);
-    let cases: [(Proposal, &[(Role, Step)], (State, State)); 17] = [
+    type Case<'a> = (Proposal, &'a [(Role, Step)], (State, State));
+    let cases: [Case<'_>; 17] = [
         (none, &[], (Idle, Idle)),
         (none, &[request], (SendContent, SendResponse)),
         (none, &[request, sent], (Done, SendResponse)),

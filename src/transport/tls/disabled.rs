@@ -47,6 +47,10 @@ impl TlsSession {
         match *self {}
     }
 
+    pub(crate) fn wants_transmit(&self) -> bool {
+        match *self {}
+    }
+
     pub(crate) fn is_handshaking(&self) -> bool {
         match *self {}
     }

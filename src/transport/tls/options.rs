@@ -16,7 +16,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
 use super::TlsVersion;
-use super::session::{AskedCertificate, server_name};
+use super::identity::{AskedCertificate, server_name};
 use super::verifier::{ChainVerifier, NoVerifier};
 use crate::error::{Error, Misuse};
 

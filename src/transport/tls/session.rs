@@ -9,23 +9,23 @@
 //! `poll_transmit`: look at `wants_transmit` after every call, also when HTTP has nothing to say
 //! and after a failure, which leaves an alert that tells the peer why.
 
-use std::cell::Cell;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
-use rustls::client::{ResolvesClientCert, UnbufferedClientConnection};
+use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
-use rustls::sign::CertifiedKey;
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
 };
-use rustls::{HandshakeKind, ProtocolVersion, SignatureScheme};
+use rustls::{HandshakeKind, ProtocolVersion};
 
 use super::fault::{Seen, TlsFailure};
+use super::identity::{asked_for_certificate, server_name};
 use super::options::TlsOptions;
+use super::record::RecordBoundary;
 use super::{TlsEnd, TlsInfo, TlsVersion};
-use crate::error::{Error, ErrorKind, Misuse, TlsFault};
+use crate::error::{Error, ErrorKind, TlsFault};
 
 /// Ciphertext that may wait for `poll_transmit` before `write` takes no more: what a socket's send
 /// buffer commonly takes in one go.
@@ -63,7 +63,7 @@ impl TlsSession {
     /// with or without brackets and zone. The options' name override wins over it.
     ///
     /// # Errors
-    /// [`Misuse::InvalidHost`] when the host is nothing of that.
+    /// [`Misuse::InvalidHost`](crate::Misuse::InvalidHost) when the host is nothing of that.
     pub(crate) fn client(options: &TlsOptions, host: &str) -> Result<Self, Error> {
         let name = match options.name_override() {
             Some(name) => name.clone(),
@@ -154,11 +154,7 @@ impl TlsSession {
         if taken.is_empty() || self.is_handshaking() {
             return Ok(0);
         }
-        self.collect_pending();
-        let mut out = mem::take(&mut self.outgoing);
-        let written = self.with_traffic(|traffic| encrypt(traffic, taken, &mut out));
-        self.outgoing = out;
-        match written {
+        match self.with_traffic(|traffic, out| encrypt(traffic, taken, out)) {
             Some(true) => Ok(taken.len()),
             Some(false) => {
                 self.collect_pending();
@@ -172,7 +168,7 @@ impl TlsSession {
     /// there is nothing to say: drop the connection.
     pub(crate) fn close(&mut self) {
         // No buffer is given, so that rustls queues the alert behind what else is pending.
-        self.with_traffic(|traffic| traffic.queue_close_notify(&mut []).is_ok());
+        self.with_traffic(|traffic, _| traffic.queue_close_notify(&mut []).is_ok());
         self.collect_pending();
     }
 
@@ -228,60 +224,44 @@ impl TlsSession {
         })
     }
 
-    /// Lets rustls work through `input` as far as it can; returns the bytes it is done with.
+    /// Lets rustls work through `input`; returns the bytes it is done with.
     fn process(&mut self, input: &mut [u8], plaintext: &mut Vec<u8>) -> Result<usize, TlsFailure> {
-        CERTIFICATE_ASKED_FOR.set(false);
-        let mut used = 0;
-        let verdict = loop {
-            let unused = input.get_mut(used..).unwrap_or_default();
-            let UnbufferedStatus { discard, state } = self.connection.process_tls_records(unused);
-            let mut blocked = false;
-            let outcome = match state {
-                Ok(ConnectionState::ReadTraffic(mut records)) => {
-                    let mut outcome = Ok(());
-                    while let Some(record) = records.next_record() {
-                        match record {
-                            Ok(record) => {
-                                plaintext.extend_from_slice(record.payload);
-                                used += record.discard;
-                            }
-                            Err(error) => outcome = Err(error),
-                        }
-                    }
-                    outcome
-                }
-                Ok(ConnectionState::EncodeTlsData(data)) => {
-                    encode(data, &mut self.outgoing);
-                    Ok(())
-                }
-                Ok(ConnectionState::TransmitTlsData(data)) => {
-                    data.done();
-                    Ok(())
-                }
-                Ok(ConnectionState::PeerClosed) => {
-                    self.incoming = Incoming::CloseNotify;
-                    blocked = true;
-                    Ok(())
-                }
-                Ok(_) => {
-                    blocked = true;
-                    Ok(())
-                }
-                Err(error) => Err(error),
-            };
-            used += discard;
-            match outcome {
-                Ok(()) if blocked => break Ok(used),
-                Ok(()) => {}
-                Err(error) => break Err(error),
-            }
-        };
-        self.seen.certificate_request |= CERTIFICATE_ASKED_FOR.get();
-        self.seen.tls |= used > 0;
-        verdict.map_err(|error| {
+        let (result, asked) = asked_for_certificate(|| self.decrypt(input, plaintext));
+        self.seen.certificate_request |= asked;
+        result.map_err(|error| {
             self.collect_pending();
             self.fail(error)
         })
+    }
+
+    fn decrypt(
+        &mut self,
+        input: &mut [u8],
+        plaintext: &mut Vec<u8>,
+    ) -> Result<usize, rustls::Error> {
+        let mut used = 0;
+        loop {
+            let unused = input.get_mut(used..).unwrap_or_default();
+            let UnbufferedStatus { discard, state } = self.connection.process_tls_records(unused);
+            used += discard;
+            self.seen.tls |= discard > 0;
+            match state? {
+                ConnectionState::ReadTraffic(mut records) => {
+                    while let Some(record) = records.next_record() {
+                        let record = record?;
+                        plaintext.extend_from_slice(record.payload);
+                        used += record.discard;
+                    }
+                }
+                ConnectionState::EncodeTlsData(data) => encode(data, &mut self.outgoing),
+                ConnectionState::TransmitTlsData(data) => data.done(),
+                ConnectionState::PeerClosed => {
+                    self.incoming = Incoming::CloseNotify;
+                    return Ok(used);
+                }
+                _ => return Ok(used),
+            }
+        }
     }
 
     /// Moves what rustls has queued to `outgoing`.
@@ -297,17 +277,19 @@ impl TlsSession {
         }
     }
 
-    /// Runs `act` when rustls would encrypt data, and returns what it returned.
+    /// Runs `act` when rustls would encrypt data, with the bytes to send; returns what it returned.
     fn with_traffic(
         &mut self,
-        act: impl FnOnce(&mut WriteTraffic<'_, rustls::client::ClientConnectionData>) -> bool,
+        act: impl FnOnce(&mut WriteTraffic<'_, ClientConnectionData>, &mut Vec<u8>) -> bool,
     ) -> Option<bool> {
         if self.is_handshaking() || matches!(self.incoming, Incoming::Failed(_)) {
             return None;
         }
         loop {
             match self.connection.process_tls_records(&mut self.held).state {
-                Ok(ConnectionState::WriteTraffic(mut traffic)) => return Some(act(&mut traffic)),
+                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+                    return Some(act(&mut traffic, &mut self.outgoing));
+                }
                 Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 _ => return None,
@@ -339,72 +321,7 @@ impl fmt::Debug for TlsSession {
     }
 }
 
-/// Where the present record of the incoming stream ends (RFC 8446 §5.1: five bytes of header, the
-/// last two of which are the length of the rest).
-#[derive(Default)]
-struct RecordBoundary {
-    header: [u8; 5],
-    header_len: usize,
-    missing: usize,
-}
-
-impl RecordBoundary {
-    /// Follows the front of `bytes` up to the end of the present record; returns its length.
-    fn skip(&mut self, bytes: &[u8]) -> usize {
-        let mut skipped = 0;
-        if self.missing == 0 {
-            while self.header_len < self.header.len() {
-                let Some(&byte) = bytes.get(skipped) else {
-                    return skipped;
-                };
-                if let Some(place) = self.header.get_mut(self.header_len) {
-                    *place = byte;
-                }
-                self.header_len += 1;
-                skipped += 1;
-            }
-            let [.., high, low] = self.header;
-            self.missing = usize::from(u16::from_be_bytes([high, low]));
-        }
-        let present = self.missing.min(bytes.len() - skipped);
-        self.missing -= present;
-        if self.missing == 0 {
-            self.header_len = 0;
-        }
-        skipped + present
-    }
-
-    fn skip_all(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let skipped = self.skip(bytes);
-            bytes = bytes.get(skipped..).unwrap_or_default();
-        }
-    }
-}
-
-thread_local! {
-    /// Set by [`AskedCertificate`] for the session that this thread is just driving. rustls tells
-    /// nobody else that a certificate was asked for, and a certificate source of each session's
-    /// own would prevent resumption, which rustls allows only with one and the same source.
-    static CERTIFICATE_ASKED_FOR: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Gives the client's certificate, if there is one, and notes that it was asked for.
-#[derive(Debug)]
-pub(super) struct AskedCertificate(pub(super) Option<Arc<CertifiedKey>>);
-
-impl ResolvesClientCert for AskedCertificate {
-    fn resolve(&self, _hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        CERTIFICATE_ASKED_FOR.set(true);
-        self.0.clone()
-    }
-
-    fn has_certs(&self) -> bool {
-        self.0.is_some()
-    }
-}
-
-fn encode(mut data: EncodeTlsData<'_, rustls::client::ClientConnectionData>, out: &mut Vec<u8>) {
+fn encode(mut data: EncodeTlsData<'_, ClientConnectionData>, out: &mut Vec<u8>) {
     let start = out.len();
     // The first attempt asks for the size: the face has no other way to say it.
     if let Err(EncodeError::InsufficientSize(size)) = data.encode(&mut []) {
@@ -416,7 +333,7 @@ fn encode(mut data: EncodeTlsData<'_, rustls::client::ClientConnectionData>, out
 
 /// Appends the records for `plaintext` to `out`; false when no key is left to encrypt with.
 fn encrypt(
-    traffic: &mut WriteTraffic<'_, rustls::client::ClientConnectionData>,
+    traffic: &mut WriteTraffic<'_, ClientConnectionData>,
     plaintext: &[u8],
     out: &mut Vec<u8>,
 ) -> bool {
@@ -440,20 +357,6 @@ fn encrypt(
             }
         }
     }
-}
-
-/// `host` as certificates name it (RFC 9844: no zone; RFC 6066 §3: no final dot).
-pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host);
-    let bare = match bare.split_once('%') {
-        Some((address, _zone)) if address.contains(':') => address,
-        _ => bare.strip_suffix('.').unwrap_or(bare),
-    };
-    ServerName::try_from(bare.to_owned())
-        .map_err(|error| Error::from(Misuse::InvalidHost).with_source(error))
 }
 
 fn not_configured(error: impl Into<rustls::Error>) -> Error {

@@ -210,7 +210,7 @@ impl Pair {
     pub(super) fn drive(&mut self) -> Result<(), TlsFailure> {
         loop {
             let mut moved = self.deliver_to_server();
-            let mut wire = self.from_server();
+            let mut wire = self.server_wire();
             moved |= !wire.is_empty();
             if let Err(failure) = self.drive_client(&mut wire) {
                 self.deliver_to_server();
@@ -250,7 +250,7 @@ impl Pair {
     }
 
     /// The bytes the server has to send.
-    pub(super) fn from_server(&mut self) -> Vec<u8> {
+    pub(super) fn server_wire(&mut self) -> Vec<u8> {
         let mut wire = Vec::new();
         while self.server.wants_write() {
             self.server.write_tls(&mut wire).unwrap();
