@@ -16,11 +16,22 @@
 use std::error::Error;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use httpoll::{Budget, HttpClient, Linger, Method, RequestUrl, Status, Timeouts, TlsOptions};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let options = Options::parse()?;
     let url = match &options.url {
         Some(url) => url.clone(),

@@ -278,6 +278,45 @@ fn each_failure_has_its_status_and_says_why() {
 }
 
 #[test]
+fn each_failure_is_a_transition_from_where_it_happened() {
+    use Status::{Body, Connected, Connecting, ConnectionError, Disconnected, Requesting};
+    let (network, mut http, _) = connected(&[b"<reset>"]);
+    http.request(Method::Get, "/", &[], "").unwrap();
+    support::until_head(&network, &mut http);
+    let life = [
+        Disconnected,
+        Connecting,
+        Connected,
+        Requesting,
+        ConnectionError,
+    ];
+    assert_eq!(transitions(&mut http), life);
+
+    let (network, mut http, _) =
+        connected(&[b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf<close>"]);
+    http.request(Method::Get, "/", &[], "").unwrap();
+    support::until_head(&network, &mut http);
+    content(&network, &mut http).unwrap_err();
+    let life = [
+        Disconnected,
+        Connecting,
+        Connected,
+        Requesting,
+        Body,
+        ConnectionError,
+    ];
+    assert_eq!(transitions(&mut http), life);
+
+    let network = MemoryNetwork::new();
+    network.refuse(server(), Refusal::BlackHole);
+    let mut http = HttpClient::on_memory(&network);
+    http.connect_to_host("10.0.0.1", 80, None).unwrap();
+    until(&network, &mut http, |_| false);
+    let life = [Disconnected, Connecting, Status::CantConnect];
+    assert_eq!(transitions(&mut http), life);
+}
+
+#[test]
 fn content_that_ends_with_the_connection_ends_disconnected() {
     let (network, mut http, _) = connected(&[b"HTTP/1.1 200 OK\r\n\r\nall of it<close>"]);
     assert_eq!(

@@ -73,13 +73,10 @@ fn fetch(mut commands: Commands, leaderboard: Res<Leaderboard>) {
             println!("frame {}: {} -> {}", frames.count, changed.from, changed.to);
         })
         .observe(show)
-        .observe(
-            |failed: On<HttpError>, mut exit: MessageWriter<AppExit>, mut commands: Commands| {
-                eprintln!("the leaderboard did not come: {}", failed.error);
-                commands.remove_resource::<Frames>();
-                exit.write(AppExit::error());
-            },
-        );
+        .observe(|failed: On<HttpError>, mut exit: MessageWriter<AppExit>| {
+            eprintln!("the leaderboard did not come: {}", failed.error);
+            exit.write(AppExit::error());
+        });
 }
 
 fn show(
@@ -151,19 +148,13 @@ impl Default for Frames {
     }
 }
 
-fn begin_frame(frames: Option<ResMut<Frames>>) {
-    if let Some(mut frames) = frames {
-        frames.began = Instant::now();
-        frames.count += 1;
-    }
+fn begin_frame(mut frames: ResMut<Frames>) {
+    frames.began = Instant::now();
+    frames.count += 1;
 }
 
-fn end_frame(frames: Option<ResMut<Frames>>, exit: MessageReader<AppExit>) {
-    let Some(mut frames) = frames else { return };
-    // The first frame is the app's own start.
-    if frames.count > 1 {
-        frames.longest = frames.longest.max(frames.began.elapsed());
-    }
+fn end_frame(mut frames: ResMut<Frames>, exit: MessageReader<AppExit>) {
+    frames.longest = frames.longest.max(frames.began.elapsed());
     if !exit.is_empty() {
         println!(
             "longest frame: {:.3} ms of {:.1} ms, in {} frames",
@@ -174,8 +165,8 @@ fn end_frame(frames: Option<ResMut<Frames>>, exit: MessageReader<AppExit>) {
     }
 }
 
-fn give_up(frames: Option<Res<Frames>>, mut exit: MessageWriter<AppExit>) {
-    if frames.is_some_and(|frames| frames.started.elapsed() > PATIENCE) {
+fn give_up(frames: Res<Frames>, mut exit: MessageWriter<AppExit>) {
+    if frames.started.elapsed() > PATIENCE {
         eprintln!("no answer in {PATIENCE:?}");
         exit.write(AppExit::error());
     }

@@ -65,7 +65,16 @@ pub(crate) struct Meter {
     deadline: Option<Instant>,
     bytes: Option<u64>,
     cut: bool,
+    /// The time when it was last asked for.
+    latest: Instant,
 }
+
+/// The speed that a read is trusted to have, in bytes a microsecond, when it is cut to fit the rest
+/// of a time budget: what a kernel copies at its slowest, right after the processor slept.
+const BYTES_PER_MICROSECOND: u128 = 2048;
+
+/// No read is cut below this.
+const LEAST_READ: usize = 16 * 1024;
 
 impl Meter {
     pub(crate) fn start(clock: &Clock, allowance: &Allowance) -> Self {
@@ -76,6 +85,7 @@ impl Meter {
             deadline: allowance.time.map(|time| started + time),
             bytes: allowance.bytes,
             cut: false,
+            latest: started,
         }
     }
 
@@ -86,23 +96,31 @@ impl Meter {
         }
     }
 
-    /// How many of `wanted` bytes the budget still allows, at least one: whoever asks has seen that
-    /// it is not exhausted.
+    /// How many of `wanted` bytes may be moved in one go: as many as the budget has left, and so few
+    /// that moving them should not take longer than the time that is left. At least one: whoever
+    /// asks has seen that the budget is not exhausted.
     pub(crate) fn clamp(&self, wanted: usize) -> usize {
-        match self.bytes {
-            Some(left) => wanted
-                .min(usize::try_from(left).unwrap_or(usize::MAX))
-                .max(1),
-            None => wanted,
-        }
+        let by_time = self.deadline.map_or(usize::MAX, |deadline| {
+            let left = deadline.saturating_duration_since(self.latest).as_micros();
+            usize::try_from(left * BYTES_PER_MICROSECOND)
+                .unwrap_or(usize::MAX)
+                .max(LEAST_READ)
+        });
+        let by_bytes = self.bytes.map_or(usize::MAX, |left| {
+            usize::try_from(left).unwrap_or(usize::MAX)
+        });
+        wanted.min(by_time).min(by_bytes).max(1)
     }
 
     /// Whether the budget is spent. Remembers that it cut work short.
     pub(crate) fn exhausted(&mut self) -> bool {
+        if self.deadline.is_some() {
+            self.latest = self.clock.now();
+        }
         let spent = self.bytes == Some(0)
             || self
                 .deadline
-                .is_some_and(|deadline| self.clock.now() >= deadline);
+                .is_some_and(|deadline| self.latest >= deadline);
         self.cut |= spent;
         spent
     }
@@ -129,5 +147,53 @@ impl Meter {
     /// When this stretch began.
     pub(crate) fn started(&self) -> Instant {
         self.started
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meter(network: &MemoryNetwork, budget: &Budget) -> Meter {
+        Meter::start(&Clock::Virtual(network.clone()), &Allowance::of(budget))
+    }
+
+    #[test]
+    fn bytes_run_out_and_what_is_left_goes_on() {
+        let network = MemoryNetwork::new();
+        let mut first = meter(&network, &Budget::unlimited().with_bytes(100));
+        assert_eq!(first.clamp(1000), 100);
+        first.spend(60);
+        assert!(!first.exhausted());
+        let mut second = Meter::start(&Clock::Virtual(network), &first.rest());
+        assert_eq!(second.clamp(1000), 40);
+        second.spend(40);
+        assert!(second.exhausted() && second.cut());
+        assert!(!first.cut());
+    }
+
+    #[test]
+    fn time_runs_out_and_large_reads_shrink_before_it_does() {
+        let network = MemoryNetwork::new();
+        let mut meter = meter(&network, &Budget::frame(Duration::from_micros(100)));
+        assert_eq!(meter.clamp(usize::MAX), 100 * 2048);
+        network.advance(Duration::from_micros(60));
+        assert!(!meter.exhausted());
+        assert_eq!(meter.clamp(usize::MAX), 40 * 2048);
+        network.advance(Duration::from_micros(39));
+        assert!(!meter.exhausted());
+        assert_eq!(meter.clamp(usize::MAX), LEAST_READ);
+        network.advance(Duration::from_micros(1));
+        assert!(meter.exhausted());
+    }
+
+    #[test]
+    fn an_unlimited_budget_is_never_exhausted() {
+        let network = MemoryNetwork::new();
+        let mut meter = meter(&network, &Budget::unlimited());
+        meter.spend(usize::MAX);
+        network.advance(Duration::from_secs(3600));
+        assert!(!meter.exhausted());
+        assert_eq!(meter.clamp(usize::MAX), usize::MAX);
     }
 }

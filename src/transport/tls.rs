@@ -52,6 +52,8 @@ pub use options::{TlsOptions, TlsOptionsBuilder};
 #[cfg(feature = "tls")]
 pub(crate) use session::TlsSession;
 
+use std::fmt;
+
 /// A version of the TLS protocol. Older ones (TLS 1.1, 1.0, SSL) are not supported at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -63,7 +65,7 @@ pub enum TlsVersion {
 }
 
 /// What both sides agreed upon, known once the handshake is done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsInfo {
     /// The protocol version.
@@ -77,6 +79,19 @@ pub struct TlsInfo {
     pub peer_certificates: Vec<Vec<u8>>,
     /// Whether the handshake resumed an earlier session, and so was shorter.
     pub resumed: bool,
+}
+
+impl fmt::Debug for TlsInfo {
+    /// Counts the certificates instead of showing their bytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsInfo")
+            .field("version", &self.version)
+            .field("cipher_suite", &self.cipher_suite)
+            .field("alpn", &self.alpn)
+            .field("peer_certificates", &self.peer_certificates.len())
+            .field("resumed", &self.resumed)
+            .finish()
+    }
 }
 
 /// Whether more plaintext can follow.
