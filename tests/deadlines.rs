@@ -2,6 +2,7 @@
 //! on a peer that was in time.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
+#![cfg_attr(not(feature = "tls"), allow(unused_imports))]
 
 mod support;
 
@@ -59,6 +60,7 @@ fn a_connection_that_is_never_answered() {
     assert_due(elapsed, Duration::from_secs(10));
 }
 
+#[cfg(feature = "tls")]
 #[test]
 fn a_proxy_that_is_silent() {
     let network = MemoryNetwork::new();
@@ -75,6 +77,7 @@ fn a_proxy_that_is_silent() {
     assert_due(elapsed, Duration::from_secs(10));
 }
 
+#[cfg(feature = "tls")]
 #[test]
 fn a_tls_server_that_is_silent() {
     let network = MemoryNetwork::new();

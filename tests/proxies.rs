@@ -1,6 +1,7 @@
 //! Proxies: plain forwarding, `CONNECT` tunnels, credentials, and proxies that refuse.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
+#![cfg_attr(not(feature = "tls"), allow(unused_imports))]
 
 mod support;
 
@@ -52,6 +53,7 @@ fn plain_http_goes_to_the_proxy_in_absolute_form() {
 
 /// Connects through an https proxy that answers like this; what came after is not TLS, so that a
 /// tunnel shows by the TLS failure behind it.
+#[cfg(feature = "tls")]
 fn tunnel(answer: &'static [u8]) -> (String, HttpClient) {
     let network = MemoryNetwork::new();
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -83,6 +85,7 @@ fn tunnel(answer: &'static [u8]) -> (String, HttpClient) {
     (request, http)
 }
 
+#[cfg(feature = "tls")]
 #[test]
 fn a_tunnel_is_asked_for_correctly() {
     let (request, _) = tunnel(b"HTTP/1.1 200 OK\r\n\r\n");
@@ -101,6 +104,7 @@ fn a_tunnel_is_asked_for_correctly() {
     assert!(!request.contains("Content-Length"), "{request}");
 }
 
+#[cfg(feature = "tls")]
 #[test]
 fn any_2xx_opens_the_tunnel_whatever_its_framing_says() {
     for answer in [
@@ -121,6 +125,7 @@ fn any_2xx_opens_the_tunnel_whatever_its_framing_says() {
     }
 }
 
+#[cfg(feature = "tls")]
 #[test]
 fn a_proxy_that_refuses_is_told_apart() {
     for (answer, fault) in [
@@ -174,6 +179,7 @@ fn a_proxy_is_set_and_unset_as_in_godot() {
     }
 }
 
+#[cfg(feature = "tls")]
 #[test]
 fn a_proxy_for_http_leaves_https_alone_and_the_other_way_round() {
     let network = MemoryNetwork::new();

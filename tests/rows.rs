@@ -104,18 +104,36 @@ fn s74_prefixes_and_ports() {
         network.listen(address(&format!("10.0.0.1:{port}")));
     }
     let mut http = HttpClient::on_memory(&network);
+    let plain = [
+        ("10.0.0.1", -1, 80),
+        ("http://10.0.0.1", -1, 80),
+        ("10.0.0.1", 8080, 8080),
+    ];
+    for (host, port, reached) in plain {
+        let at = address(&format!("10.0.0.1:{reached}"));
+        let before = network.connections_to(at);
+        http.connect_to_host(host, port, None).unwrap();
+        assert_eq!(network.connections_to(at), before + 1, "{host} {port}");
+    }
+    #[cfg(feature = "tls")]
     for (host, port, tls, reached) in [
-        ("10.0.0.1", -1, false, 80),
         ("http://10.0.0.1", -1, true, 80),
         ("HTTPS://10.0.0.1", -1, false, 443),
         ("10.0.0.1", -1, true, 443),
         ("https://10.0.0.1", 8080, false, 8080),
     ] {
-        let before = network.connections_to(address(&format!("10.0.0.1:{reached}")));
+        let at = address(&format!("10.0.0.1:{reached}"));
+        let before = network.connections_to(at);
         let tls = tls.then(httpoll::TlsOptions::client);
         http.connect_to_host(host, port, tls).unwrap();
-        let after = network.connections_to(address(&format!("10.0.0.1:{reached}")));
-        assert_eq!(after, before + 1, "{host} {port}");
+        assert_eq!(network.connections_to(at), before + 1, "{host} {port}");
+    }
+    #[cfg(not(feature = "tls"))]
+    {
+        let error = http
+            .connect_to_host("https://10.0.0.1", -1, None)
+            .unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Misuse(Misuse::TlsNotBuilt));
     }
     for (host, port, misuse) in [
         ("", 80, Misuse::InvalidHost),

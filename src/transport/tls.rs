@@ -96,6 +96,7 @@ impl fmt::Debug for TlsInfo {
 
 /// Whether more plaintext can follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "no session, no end"))]
 pub(crate) enum TlsEnd {
     /// More may come.
     Open,
