@@ -364,8 +364,9 @@ impl Reactor {
     }
 
     fn look_for(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
-        let mut anything = self.always_tried > 0;
-        if anything {
+        // A stream that tells nothing is tried, which is no sign that anything came.
+        let mut anything = false;
+        if self.always_tried > 0 {
             for (_, source) in &mut self.sources {
                 source.readable |= source.always_tried;
                 source.writable |= source.always_tried;

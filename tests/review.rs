@@ -1,0 +1,107 @@
+//! Corners where a poll could hang, overspend, or blame a peer: each was a bug once.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::io::{self, Read, Write};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use httpoll::{
+    Budget, ErrorKind, HttpClient, Limits, Method, Phase, PollAt, RequestBody, Status, Timeouts,
+};
+use support::{FRAME, connected, listening, until};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A stream of the caller's own: takes so many bytes, and gives what it has once it took some.
+struct Scripted {
+    gives: Vec<u8>,
+    takes: usize,
+    asked: bool,
+    looks: usize,
+}
+
+impl Scripted {
+    fn new(gives: &[u8], takes: usize) -> Self {
+        Self {
+            gives: gives.to_vec(),
+            takes,
+            asked: false,
+            looks: 0,
+        }
+    }
+}
+
+impl Read for Scripted {
+    fn read(&mut self, dst: &mut [u8]) -> io::Result<usize> {
+        if self.gives.is_empty() || !self.asked {
+            self.looks += 1;
+            // A poll that would never end fails instead.
+            let endless = self.looks > 1_000_000;
+            assert!(!endless, "a poll looked a million times");
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = dst.len().min(self.gives.len());
+        dst[..count].copy_from_slice(&self.gives[..count]);
+        self.gives.drain(..count);
+        Ok(count)
+    }
+}
+
+impl Write for Scripted {
+    fn write(&mut self, src: &[u8]) -> io::Result<usize> {
+        self.asked = true;
+        if self.takes == 0 {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let count = src.len().min(self.takes);
+        self.takes -= count;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Content that has nothing more for now, ever.
+struct Hesitates(&'static [u8]);
+
+impl Read for Hesitates {
+    fn read(&mut self, dst: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(dst) {
+            Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
+            other => other,
+        }
+    }
+}
+
+/// The phase whose deadline ended it, and after how long.
+fn time_to_failure(
+    network: &httpoll::memory::MemoryNetwork,
+    http: &mut HttpClient,
+) -> (Phase, Duration) {
+    let start = network.now();
+    until(network, http, |_| false);
+    match http.get_error().unwrap().kind() {
+        ErrorKind::Timeout(phase) => (*phase, network.now() - start),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn lingering_over_a_stream_that_tells_nothing_ends() {
+    let half = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf";
+    let mut http = HttpClient::new();
+    http.set_budget(Budget::unlimited());
+    http.set_connection(Scripted::new(half, usize::MAX));
+    http.poll().unwrap();
+    http.request(Method::Get, "/", &[], "").unwrap();
+    http.poll().unwrap();
+    assert_eq!(http.read_response_body_chunk().unwrap(), "half");
+    assert_eq!(http.read_response_body_chunk().unwrap(), "");
+    http.poll().unwrap();
+    assert_eq!(http.get_status(), Status::Body);
+}
