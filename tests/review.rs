@@ -105,3 +105,19 @@ fn lingering_over_a_stream_that_tells_nothing_ends() {
     http.poll().unwrap();
     assert_eq!(http.get_status(), Status::Body);
 }
+
+#[test]
+fn a_connection_whose_sending_failed_is_not_used_again() {
+    let answer = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno";
+    let mut http = HttpClient::new();
+    http.set_connection(Scripted::new(answer, 300));
+    http.poll().unwrap();
+    http.request(Method::Post, "/", &[], vec![b'x'; 1000])
+        .unwrap();
+    while http.get_status() == Status::Requesting {
+        http.poll().unwrap();
+    }
+    assert_eq!(http.get_response_code(), 413);
+    assert_eq!(http.read_response_body_chunk().unwrap(), "no");
+    assert_eq!(http.get_status(), Status::Disconnected);
+}

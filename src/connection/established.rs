@@ -307,7 +307,9 @@ impl Established {
 
     /// After a response: ready for the next request, or not to be used again.
     pub(super) fn is_reusable_after_response(&mut self) -> bool {
-        let clean = self.recv.is_empty() && self.ended.is_none() && self.out.is_empty();
+        // The exchange knows what was framed, not what was written.
+        let sent = self.out.is_empty() && self.write_error.is_none();
+        let clean = sent && self.recv.is_empty() && self.ended.is_none();
         if clean && self.exchange.verdict() == Verdict::Reuse && self.exchange.next_cycle().is_ok()
         {
             self.stage = Stage::Idle;
