@@ -121,3 +121,25 @@ fn a_connection_whose_sending_failed_is_not_used_again() {
     assert_eq!(http.read_response_body_chunk().unwrap(), "no");
     assert_eq!(http.get_status(), Status::Disconnected);
 }
+
+#[test]
+fn time_in_which_nobody_polled_before_a_request_adds_nothing_to_its_deadline() {
+    let (network, mut http, _stream) = listening();
+    network.advance(HOUR);
+    http.request(Method::Get, "/", &[], "").unwrap();
+    let (phase, elapsed) = time_to_failure(&network, &mut http);
+    assert_eq!(phase, Phase::AwaitHead);
+    assert!(elapsed <= Duration::from_secs(31), "{elapsed:?}");
+}
+
+#[test]
+fn time_in_which_nobody_polled_before_a_read_adds_nothing_to_its_deadline() {
+    let (network, mut http, _) = connected(&[b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"]);
+    http.request(Method::Get, "/", &[], "").unwrap();
+    support::until_head(&network, &mut http);
+    network.advance(HOUR);
+    assert_eq!(http.read_response_body_chunk().unwrap(), "half");
+    let (phase, elapsed) = time_to_failure(&network, &mut http);
+    assert_eq!(phase, Phase::ReceiveBody);
+    assert!(elapsed <= Duration::from_secs(31), "{elapsed:?}");
+}
