@@ -143,3 +143,23 @@ fn time_in_which_nobody_polled_before_a_read_adds_nothing_to_its_deadline() {
     assert_eq!(phase, Phase::ReceiveBody);
     assert!(elapsed <= Duration::from_secs(31), "{elapsed:?}");
 }
+
+#[test]
+fn the_longest_limits_are_no_limits() {
+    let longest = Some(Duration::MAX);
+    let (network, mut http, _) = connected(&[b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"]);
+    http.close();
+    http.set_timeouts(Timeouts {
+        resolve: longest,
+        connect: longest,
+        tunnel: longest,
+        tls_handshake: longest,
+        continue_wait: longest,
+        head: longest,
+        stall: longest,
+    });
+    http.set_budget(Budget::frame(Duration::MAX));
+    support::connect(&network, &mut http);
+    assert_eq!(support::get(&network, &mut http).0, 200);
+    http.wait(longest).unwrap();
+}

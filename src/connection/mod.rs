@@ -404,10 +404,9 @@ impl Connection {
             Phase::AwaitHead => timeouts.head,
             Phase::SendHead | Phase::SendBody | Phase::ReceiveBody => timeouts.stall,
         };
-        self.deadline = limit.map(|limit| Deadline {
-            phase,
-            at: now + limit,
-        });
+        // What lies beyond the end of time is never due.
+        let at = limit.and_then(|limit| now.checked_add(limit));
+        self.deadline = at.map(|at| Deadline { phase, at });
     }
 
     /// Closes the connection and forgets the response.

@@ -347,7 +347,7 @@ impl Reactor {
     /// Sleeps until something becomes ready or `timeout` is over, then takes it in.
     pub(crate) fn wait(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
         if let Backend::Memory { network, .. } = &self.backend {
-            let until = timeout.map(|timeout| network.now() + timeout);
+            let until = timeout.and_then(|timeout| network.now().checked_add(timeout));
             network.sleep_until(until);
         }
         if matches!(self.backend, Backend::Unopened) {
