@@ -163,3 +163,16 @@ fn the_longest_limits_are_no_limits() {
     assert_eq!(support::get(&network, &mut http).0, 200);
     http.wait(longest).unwrap();
 }
+
+#[test]
+fn an_upload_keeps_to_the_budget_of_bytes() {
+    let (network, mut http, _stream) = listening();
+    http.request(Method::Post, "/", &[], vec![b'x'; 100_000])
+        .unwrap();
+    let budget = Budget::unlimited().with_bytes(1000);
+    for polls in 1..=20 {
+        let polled = http.poll_at(network.now(), &budget).unwrap();
+        assert_eq!(http.get_bytes_sent(), 1000 * polls);
+        assert_eq!(polled.next, PollAt::Now);
+    }
+}

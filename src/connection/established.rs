@@ -430,19 +430,16 @@ impl Established {
     fn transmit(&mut self, reactor: &mut Reactor, meter: &mut Meter) -> Result<(), Error> {
         while self.write_error.is_none() {
             if self.out_sent < self.out.len() {
-                let mut written = self.link.write(reactor, meter, &self.out[self.out_sent..]);
-                if let Ok(0) = written
-                    && meter.exhausted()
-                {
-                    return Ok(());
-                }
-                match &mut written {
-                    Ok(0) => return Ok(()),
+                match self.link.write(reactor, meter, &self.out[self.out_sent..]) {
                     Ok(count) => {
-                        self.out_sent += *count;
-                        self.sent += *count as u64;
+                        self.out_sent += count;
+                        self.sent += count as u64;
+                        let is_left = self.out_sent < self.out.len();
+                        if is_left && (meter.exhausted() || count == 0) {
+                            return Ok(());
+                        }
                     }
-                    Err(error) => self.stop_sending(error.clone()),
+                    Err(error) => self.stop_sending(error),
                 }
                 continue;
             }
