@@ -176,3 +176,20 @@ fn an_upload_keeps_to_the_budget_of_bytes() {
         assert_eq!(polled.next, PollAt::Now);
     }
 }
+
+#[test]
+fn an_end_that_waits_to_be_taken_is_not_waited_for() {
+    for answer in [
+        &b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"[..],
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ] {
+        let (network, mut http, _) = connected(&[answer]);
+        http.request(Method::Get, "/", &[], "").unwrap();
+        support::until_head(&network, &mut http);
+        assert_eq!(http.get_status(), Status::Body);
+        // Waiting for a socket here would be waiting for ever.
+        assert_eq!(http.poll().unwrap().next, PollAt::Now);
+        assert_eq!(http.read_response_body_chunk().unwrap(), "");
+        assert_eq!(http.get_status(), Status::Connected);
+    }
+}

@@ -516,9 +516,10 @@ impl Established {
         }
     }
 
-    /// Whether content is there for the caller, or the budget cut the work short of it.
+    /// Whether content, its end or its fault is there for the caller: no event will tell of it
+    /// again.
     pub(super) fn has_content_ready(&self) -> bool {
-        !self.ready().is_empty()
+        self.is_receiving() && self.awaits().is_none()
     }
 
     pub(super) fn is_idle(&self) -> bool {
