@@ -193,3 +193,13 @@ fn an_end_that_waits_to_be_taken_is_not_waited_for() {
         assert_eq!(http.get_status(), Status::Connected);
     }
 }
+
+#[test]
+fn a_source_that_has_given_all_it_announced_is_not_waited_for() {
+    let (network, mut http, _stream) = listening();
+    let body = RequestBody::reader(Hesitates(b"data"), Some(4));
+    http.request(Method::Post, "/", &[], body).unwrap();
+    let (phase, elapsed) = time_to_failure(&network, &mut http);
+    assert_eq!(phase, Phase::AwaitHead);
+    assert!(elapsed <= Duration::from_secs(31), "{elapsed:?}");
+}

@@ -505,6 +505,7 @@ impl Established {
                 _ if self.out_sent < self.out.len() && self.sent == 0 => Some(Phase::SendHead),
                 _ if self.out_sent < self.out.len() => Some(Phase::SendBody),
                 _ if self.exchange.awaits_continue() => Some(Phase::AwaitContinue),
+                _ if self.exchange.local_done() => Some(Phase::AwaitHead),
                 RequestContent::SourceWaits(_) => None,
                 RequestContent::Source(_) => Some(Phase::SendBody),
                 RequestContent::Nothing => Some(Phase::AwaitHead),
