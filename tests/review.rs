@@ -203,3 +203,16 @@ fn a_source_that_has_given_all_it_announced_is_not_waited_for() {
     assert_eq!(phase, Phase::AwaitHead);
     assert!(elapsed <= Duration::from_secs(31), "{elapsed:?}");
 }
+
+#[test]
+fn a_source_that_has_nothing_yet_is_asked_again_without_a_socket() {
+    let (network, mut http, _stream) = listening();
+    let body = RequestBody::reader(Hesitates(b"data"), None);
+    http.request(Method::Post, "/", &[], body).unwrap();
+    http.poll().unwrap();
+    let next = http.poll().unwrap().next;
+    assert!(
+        matches!(next, PollAt::At(at) if at <= network.now() + FRAME) || next == PollAt::Now,
+        "{next:?}"
+    );
+}

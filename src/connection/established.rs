@@ -523,6 +523,11 @@ impl Established {
         self.is_receiving() && self.awaits().is_none()
     }
 
+    /// Whether content of the request is missing that only its source can give.
+    pub(super) fn awaits_source(&self) -> bool {
+        matches!(self.content, RequestContent::SourceWaits(_)) && !self.exchange.local_done()
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.stage, Stage::Idle)
     }
