@@ -216,3 +216,17 @@ fn a_source_that_has_nothing_yet_is_asked_again_without_a_socket() {
         "{next:?}"
     );
 }
+
+#[test]
+fn a_name_known_at_once_is_known_at_once_after_a_gap() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().into();
+    let mut http = HttpClient::new();
+    http.connect_to_host("127.0.0.1", port, None).unwrap();
+    let now = Instant::now();
+    http.poll_at(now, &Budget::default()).unwrap();
+    http.poll_at(now + HOUR, &Budget::default()).unwrap();
+    http.connect_to_host("localhost", port, None).unwrap();
+    http.poll().unwrap();
+    assert_ne!(http.get_status(), Status::Resolving);
+}
