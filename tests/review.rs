@@ -123,6 +123,22 @@ fn a_connection_whose_sending_failed_is_not_used_again() {
 }
 
 #[test]
+fn a_failure_is_a_transition_from_where_it_happened() {
+    let (network, mut http, stream) = listening();
+    support::transitions(&mut http);
+    http.request(Method::Get, "/", &[], "").unwrap();
+    stream.reset();
+    until(&network, &mut http, |_| false);
+    let seen = support::transitions(&mut http);
+    let failed = [
+        Status::Connected,
+        Status::Requesting,
+        Status::ConnectionError,
+    ];
+    assert_eq!(seen, failed);
+}
+
+#[test]
 fn time_in_which_nobody_polled_before_a_request_adds_nothing_to_its_deadline() {
     let (network, mut http, _stream) = listening();
     network.advance(HOUR);
@@ -229,4 +245,36 @@ fn a_name_known_at_once_is_known_at_once_after_a_gap() {
     http.connect_to_host("localhost", port, None).unwrap();
     http.poll().unwrap();
     assert_ne!(http.get_status(), Status::Resolving);
+}
+
+#[test]
+#[ignore = "a budget without time reads nothing yet"]
+fn a_budget_that_is_spent_before_the_poll_still_moves_something() {
+    let (network, mut http, _) = connected(&[b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"]);
+    http.set_budget(Budget::frame(Duration::ZERO));
+    http.request(Method::Get, "/", &[], "").unwrap();
+    until(&network, &mut http, |http| {
+        http.get_status() != Status::Requesting
+    });
+    assert_eq!(http.get_response_code(), 200);
+}
+
+#[test]
+#[ignore = "a head larger than the receive buffer is not read yet"]
+fn a_head_as_large_as_the_limits_allow_is_read() {
+    let mut head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n".to_vec();
+    for line in 0..400 {
+        head.extend_from_slice(format!("X-{line}: {}\r\n", "x".repeat(1000)).as_bytes());
+    }
+    head.extend_from_slice(b"\r\n");
+    let (network, mut http, _) = connected(&[&head]);
+    http.close();
+    let mut limits = Limits::default();
+    limits.head_bytes = 1 << 20;
+    limits.header_count = 1000;
+    http.set_limits(limits);
+    support::connect(&network, &mut http);
+    http.request(Method::Get, "/", &[], "").unwrap();
+    support::until_head(&network, &mut http);
+    assert_eq!(http.get_response_code(), 200);
 }

@@ -349,8 +349,10 @@ impl Connection {
 
     fn fail(&mut self, reactor: &mut Reactor, status: Status, phase: Phase, error: Error) -> Error {
         let error = self.describe(error, phase);
+        let from = self.status();
         self.release(reactor);
-        self.enter(State::Failed(status, error.clone()));
+        self.state = State::Failed(status, error.clone());
+        self.transitions.note(from, status);
         self.deadline = None;
         error
     }
