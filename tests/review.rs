@@ -278,3 +278,52 @@ fn a_head_as_large_as_the_limits_allow_is_read() {
     support::until_head(&network, &mut http);
     assert_eq!(http.get_response_code(), 200);
 }
+
+/// The goodbye came with the response, so no event tells of it again.
+#[cfg(feature = "tls")]
+#[test]
+fn a_tls_goodbye_without_the_end_of_the_stream_is_seen() {
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], PrivateKeyDer::Pkcs8(key))
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().into();
+    let thread = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut session = rustls::ServerConnection::new(std::sync::Arc::new(config)).unwrap();
+        let mut request = [0; 1024];
+        let _ = rustls::Stream::new(&mut session, &mut socket).read(&mut request);
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+        session.writer().write_all(answer).unwrap();
+        session.send_close_notify();
+        let mut records = Vec::new();
+        while session.wants_write() {
+            session.write_tls(&mut records).unwrap();
+        }
+        socket.write_all(&records).unwrap();
+        // The stream stays open until the client ends it.
+        let _ = io::copy(&mut socket, &mut io::sink());
+    });
+    let options = httpoll::TlsOptions::client_unsafe(None).unwrap();
+    let mut http = HttpClient::new();
+    http.connect_to_host("127.0.0.1", port, Some(options))
+        .unwrap();
+    while http.get_status() == Status::Connecting {
+        http.wait(None).unwrap();
+    }
+    http.request(Method::Get, "/", &[], "").unwrap();
+    while http.get_status() == Status::Requesting {
+        http.wait(None).unwrap();
+    }
+    assert_eq!(http.read_response_body_chunk().unwrap(), "hi");
+    assert!((0..10).any(|_| http.poll().is_err()), "still connected");
+    drop(http);
+    thread.join().unwrap();
+}
