@@ -99,7 +99,9 @@ fn lingering_over_a_stream_that_tells_nothing_ends() {
     http.set_connection(Scripted::new(half, usize::MAX));
     http.poll().unwrap();
     http.request(Method::Get, "/", &[], "").unwrap();
-    http.poll().unwrap();
+    while http.get_status() == Status::Requesting {
+        http.poll().unwrap();
+    }
     assert_eq!(http.read_response_body_chunk().unwrap(), "half");
     assert_eq!(http.read_response_body_chunk().unwrap(), "");
     http.poll().unwrap();
@@ -136,6 +138,17 @@ fn a_failure_is_a_transition_from_where_it_happened() {
         Status::ConnectionError,
     ];
     assert_eq!(seen, failed);
+}
+
+#[test]
+fn a_request_to_a_peer_that_hung_up_before_it_is_not_sent() {
+    let (network, mut http, stream) = listening();
+    drop(stream);
+    http.request(Method::Post, "/", &[], "content").unwrap();
+    until(&network, &mut http, |_| false);
+    let error = http.get_error().unwrap();
+    assert_eq!(error.bytes_sent(), 0);
+    assert!(error.is_retryable(), "{error}");
 }
 
 #[test]

@@ -200,6 +200,7 @@ impl Established {
         meter: &mut Meter,
         interim: &mut impl FnMut(ResponseHead),
     ) -> Result<Driven, Error> {
+        self.check_before_sending(reactor, meter)?;
         loop {
             self.transmit(reactor, meter)?;
             let received = self.exchange.receive(self.recv.unread())?;
@@ -230,6 +231,26 @@ impl Established {
             }
             if meter.exhausted() || !self.fill(reactor, meter) && self.ended.is_none() {
                 return Ok(Driven::Waiting);
+            }
+        }
+    }
+
+    /// A peer that hung up before the request gets none of it: then a retry is safe whatever the
+    /// method.
+    fn check_before_sending(
+        &mut self,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+    ) -> Result<(), Error> {
+        let is_due = self.sent == 0 && self.recv.is_empty() && self.link.is_readable(reactor);
+        if is_due && !meter.exhausted() {
+            self.fill(reactor, meter);
+        }
+        match self.ended.take_if(|_| is_due && self.recv.is_empty()) {
+            None => Ok(()),
+            Some(Ended::Failed(error)) => Err(error),
+            Some(Ended::Closed | Ended::Truncated) => {
+                Err(ErrorKind::Network(NetworkFault::Closed).into())
             }
         }
     }
