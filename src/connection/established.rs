@@ -66,6 +66,13 @@ struct Receiving {
     decoded: u64,
 }
 
+impl Receiving {
+    /// Whether there is nothing for the caller before more comes.
+    fn waits(&self) -> bool {
+        self.ready.is_empty() && matches!(self.then, Then::More)
+    }
+}
+
 #[derive(Debug, Default)]
 enum Then {
     #[default]
@@ -532,7 +539,8 @@ impl Established {
                 RequestContent::Nothing => Some(Phase::AwaitHead),
             },
             Stage::Receiving(receiving) => {
-                let waits = receiving.ready.is_empty() && matches!(receiving.then, Then::More);
+                // A peer that answers early may wait for the rest of the request itself.
+                let waits = receiving.waits() && !self.awaits_source();
                 waits.then_some(Phase::ReceiveBody)
             }
         }
@@ -541,7 +549,7 @@ impl Established {
     /// Whether content, its end or its fault is there for the caller: no event will tell of it
     /// again.
     pub(super) fn has_content_ready(&self) -> bool {
-        self.is_receiving() && self.awaits().is_none()
+        matches!(&self.stage, Stage::Receiving(receiving) if !receiving.waits())
     }
 
     /// Whether content of the request is missing that only its source can give.
