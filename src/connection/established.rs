@@ -66,6 +66,13 @@ struct Receiving {
     decoded: u64,
 }
 
+impl Receiving {
+    /// Whether there is nothing for the caller before more comes.
+    fn waits(&self) -> bool {
+        self.ready.is_empty() && matches!(self.then, Then::More)
+    }
+}
+
 #[derive(Debug, Default)]
 enum Then {
     #[default]
@@ -200,6 +207,7 @@ impl Established {
         meter: &mut Meter,
         interim: &mut impl FnMut(ResponseHead),
     ) -> Result<Driven, Error> {
+        self.check_before_sending(reactor, meter)?;
         loop {
             self.transmit(reactor, meter)?;
             let received = self.exchange.receive(self.recv.unread())?;
@@ -230,6 +238,26 @@ impl Established {
             }
             if meter.exhausted() || !self.fill(reactor, meter) && self.ended.is_none() {
                 return Ok(Driven::Waiting);
+            }
+        }
+    }
+
+    /// A peer that hung up before the request gets none of it: then a retry is safe whatever the
+    /// method.
+    fn check_before_sending(
+        &mut self,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+    ) -> Result<(), Error> {
+        let is_due = self.sent == 0 && self.recv.is_empty() && self.link.is_readable(reactor);
+        if is_due && !meter.exhausted() {
+            self.fill(reactor, meter);
+        }
+        match self.ended.take_if(|_| is_due && self.recv.is_empty()) {
+            None => Ok(()),
+            Some(Ended::Failed(error)) => Err(error),
+            Some(Ended::Closed | Ended::Truncated) => {
+                Err(ErrorKind::Network(NetworkFault::Closed).into())
             }
         }
     }
@@ -307,7 +335,9 @@ impl Established {
 
     /// After a response: ready for the next request, or not to be used again.
     pub(super) fn is_reusable_after_response(&mut self) -> bool {
-        let clean = self.recv.is_empty() && self.ended.is_none() && self.out.is_empty();
+        // The exchange knows what was framed, not what was written.
+        let sent = self.out.is_empty() && self.write_error.is_none();
+        let clean = sent && self.recv.is_empty() && self.ended.is_none();
         if clean && self.exchange.verdict() == Verdict::Reuse && self.exchange.next_cycle().is_ok()
         {
             self.stage = Stage::Idle;
@@ -428,19 +458,16 @@ impl Established {
     fn transmit(&mut self, reactor: &mut Reactor, meter: &mut Meter) -> Result<(), Error> {
         while self.write_error.is_none() {
             if self.out_sent < self.out.len() {
-                let mut written = self.link.write(reactor, meter, &self.out[self.out_sent..]);
-                if let Ok(0) = written
-                    && meter.exhausted()
-                {
-                    return Ok(());
-                }
-                match &mut written {
-                    Ok(0) => return Ok(()),
+                match self.link.write(reactor, meter, &self.out[self.out_sent..]) {
                     Ok(count) => {
-                        self.out_sent += *count;
-                        self.sent += *count as u64;
+                        self.out_sent += count;
+                        self.sent += count as u64;
+                        let is_left = self.out_sent < self.out.len();
+                        if is_left && (meter.exhausted() || count == 0) {
+                            return Ok(());
+                        }
                     }
-                    Err(error) => self.stop_sending(error.clone()),
+                    Err(error) => self.stop_sending(error),
                 }
                 continue;
             }
@@ -506,20 +533,28 @@ impl Established {
                 _ if self.out_sent < self.out.len() && self.sent == 0 => Some(Phase::SendHead),
                 _ if self.out_sent < self.out.len() => Some(Phase::SendBody),
                 _ if self.exchange.awaits_continue() => Some(Phase::AwaitContinue),
+                _ if self.exchange.local_done() => Some(Phase::AwaitHead),
                 RequestContent::SourceWaits(_) => None,
                 RequestContent::Source(_) => Some(Phase::SendBody),
                 RequestContent::Nothing => Some(Phase::AwaitHead),
             },
             Stage::Receiving(receiving) => {
-                let waits = receiving.ready.is_empty() && matches!(receiving.then, Then::More);
+                // A peer that answers early may wait for the rest of the request itself.
+                let waits = receiving.waits() && !self.awaits_source();
                 waits.then_some(Phase::ReceiveBody)
             }
         }
     }
 
-    /// Whether content is there for the caller, or the budget cut the work short of it.
+    /// Whether content, its end or its fault is there for the caller: no event will tell of it
+    /// again.
     pub(super) fn has_content_ready(&self) -> bool {
-        !self.ready().is_empty()
+        matches!(&self.stage, Stage::Receiving(receiving) if !receiving.waits())
+    }
+
+    /// Whether content of the request is missing that only its source can give.
+    pub(super) fn awaits_source(&self) -> bool {
+        matches!(self.content, RequestContent::SourceWaits(_)) && !self.exchange.local_done()
     }
 
     pub(super) fn is_idle(&self) -> bool {

@@ -19,7 +19,7 @@ mod target;
 
 use std::collections::VecDeque;
 use std::mem;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Method;
@@ -40,6 +40,10 @@ use established::{Driven, Established, Follows, Taken};
 use status::Transitions;
 pub use status::{Status, Transition};
 pub(crate) use target::{Proxy, Route, Target, parse_host};
+
+/// A source of request content that had nothing tells nobody when it has: so soon it is asked
+/// again.
+const ASK_SOURCE_AGAIN: Duration = Duration::from_millis(1);
 
 /// What a connection is told once.
 #[derive(Clone, Debug, Default)]
@@ -406,10 +410,9 @@ impl Connection {
             Phase::AwaitHead => timeouts.head,
             Phase::SendHead | Phase::SendBody | Phase::ReceiveBody => timeouts.stall,
         };
-        self.deadline = limit.map(|limit| Deadline {
-            phase,
-            at: now + limit,
-        });
+        // What lies beyond the end of time is never due.
+        let at = limit.and_then(|limit| now.checked_add(limit));
+        self.deadline = at.map(|at| Deadline { phase, at });
     }
 
     /// Closes the connection and forgets the response.
@@ -507,6 +510,9 @@ impl Connection {
             State::Disconnected | State::Failed(..) => return PollAt::Idle,
             State::Established(established) if established.has_content_ready() => {
                 return PollAt::Now;
+            }
+            State::Established(established) if established.awaits_source() => {
+                Some(now + ASK_SOURCE_AGAIN)
             }
             State::Established(_) => None,
             State::Connecting(connecting) => connecting.due(),

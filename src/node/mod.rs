@@ -254,7 +254,7 @@ impl HttpClient {
             &self.user_agent,
             forwarding.as_deref(),
         )?;
-        let counted = self.reactor.counted(self.reactor.clock().now());
+        let counted = self.reactor.begin_poll(self.reactor.clock().now());
         self.connection.request(&head, body.into(), counted)
     }
 
@@ -430,7 +430,7 @@ impl HttpClient {
         if self.blocking_mode {
             return self.read_chunk_blocking();
         }
-        let counted = self.reactor.counted(self.reactor.clock().now());
+        let counted = self.reactor.begin_poll(self.reactor.clock().now());
         let mut meter = Meter::start(self.reactor.clock(), &self.allowance);
         let chunk = self.read_chunk(counted, &mut meter, self.budget.linger);
         self.allowance = meter.rest();
@@ -471,7 +471,7 @@ impl HttpClient {
     fn read_chunk_blocking(&mut self) -> Result<Bytes, Error> {
         let mut gathered = BytesMut::new();
         loop {
-            let counted = self.reactor.counted(self.reactor.clock().now());
+            let counted = self.reactor.begin_poll(self.reactor.clock().now());
             let mut meter = Meter::start(self.reactor.clock(), &Allowance::unlimited());
             let most = self.read_chunk_size - gathered.len();
             let chunk =

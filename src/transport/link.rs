@@ -154,9 +154,14 @@ impl Link {
         }
     }
 
-    /// Whether a read may find something, as far as the last look knows.
+    /// Whether a read may find something, as far as the last look knows. What TLS has taken off
+    /// the socket already, nobody will tell of again.
     pub(crate) fn is_readable(&self, reactor: &mut Reactor) -> bool {
-        self.socket.is_readable(reactor)
+        let is_held = match &self.layer {
+            Layer::Plain => false,
+            Layer::Tls(tls) => !tls.early.is_empty() || tls.session.end() != TlsEnd::Open,
+        };
+        is_held || self.socket.is_readable(reactor)
     }
 
     pub(crate) fn socket(&self) -> &Socket {

@@ -82,7 +82,8 @@ impl Meter {
         Self {
             clock: clock.clone(),
             started,
-            deadline: allowance.time.map(|time| started + time),
+            // What lies beyond the end of time is no limit.
+            deadline: allowance.time.and_then(|time| started.checked_add(time)),
             bytes: allowance.bytes,
             cut: false,
             latest: started,

@@ -347,7 +347,7 @@ impl Reactor {
     /// Sleeps until something becomes ready or `timeout` is over, then takes it in.
     pub(crate) fn wait(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
         if let Backend::Memory { network, .. } = &self.backend {
-            let until = timeout.map(|timeout| network.now() + timeout);
+            let until = timeout.and_then(|timeout| network.now().checked_add(timeout));
             network.sleep_until(until);
         }
         if matches!(self.backend, Backend::Unopened) {
@@ -364,8 +364,9 @@ impl Reactor {
     }
 
     fn look_for(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
-        let mut anything = self.always_tried > 0;
-        if anything {
+        // A stream that tells nothing is tried, which is no sign that anything came.
+        let mut anything = false;
+        if self.always_tried > 0 {
             for (_, source) in &mut self.sources {
                 source.readable |= source.always_tried;
                 source.writable |= source.always_tried;

@@ -105,14 +105,14 @@ impl Resolver {
         let host = normalize(host);
         let mut state = self.0.lock();
         if let Some(answer) = state.overrides.get(&host) {
-            return Lookup::ready_at(now, answer.clone());
+            return Lookup::ready(answer.clone());
         }
         if let Some(answer) = known(&host) {
-            return Lookup::ready_at(now, answer);
+            return Lookup::ready(answer);
         }
         match self.0.ask(&mut state, host, now, wake) {
             Ok(interest) => Lookup(Pending::Asked(interest)),
-            Err(result) => Lookup::ready_at(now, result),
+            Err(result) => Lookup::ready(result),
         }
     }
 }
@@ -191,20 +191,28 @@ pub(crate) struct Lookup(Pending);
 #[derive(Debug)]
 enum Pending {
     Asked(Interest),
-    Known { at: Instant, answer: Answer },
+    Known { at: Option<Instant>, answer: Answer },
 }
 
 impl Lookup {
     /// An answer that becomes visible at a (virtual) time, for the network in memory.
     pub(crate) fn ready_at(at: Instant, answer: Answer) -> Self {
-        Self(Pending::Known { at, answer })
+        Self(Pending::Known {
+            at: Some(at),
+            answer,
+        })
+    }
+
+    /// An answer that is there at once, by whatever time the caller counts.
+    fn ready(answer: Answer) -> Self {
+        Self(Pending::Known { at: None, answer })
     }
 
     /// The answer, once it is there. Takes no lock.
     pub(crate) fn poll(&self, now: Instant) -> Option<Answer> {
         match &self.0 {
             Pending::Asked(interest) => interest.answer(now),
-            Pending::Known { at, answer } => (now >= *at).then(|| answer.clone()),
+            Pending::Known { at, answer } => at.is_none_or(|at| now >= at).then(|| answer.clone()),
         }
     }
 
@@ -212,7 +220,7 @@ impl Lookup {
     pub(crate) fn due(&self) -> Option<Instant> {
         match &self.0 {
             Pending::Asked(_) => None,
-            Pending::Known { at, .. } => Some(*at),
+            Pending::Known { at, .. } => *at,
         }
     }
 }

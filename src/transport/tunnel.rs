@@ -67,6 +67,9 @@ impl Tunnel {
                 0 => return Ok(false),
                 count => self.out_sent += count,
             }
+            if self.out_sent < self.out.len() && meter.exhausted() {
+                return Ok(false);
+            }
         }
         loop {
             let received = self.exchange.receive(self.recv.unread())?;
@@ -86,6 +89,9 @@ impl Tunnel {
                 }
                 Some(_) => continue,
                 None => {}
+            }
+            if meter.exhausted() {
+                return Ok(false);
             }
             match link.read(reactor, meter, &mut self.recv)? {
                 LinkRead::Data(_) => {}
