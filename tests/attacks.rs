@@ -14,6 +14,7 @@ use support::{connected, failure, listening};
 fn endless(start: &[u8], mut piece: impl FnMut(usize) -> Vec<u8>) -> (usize, ErrorKind) {
     let (network, mut http, mut stream) = listening();
     http.request(Method::Get, "/", &[], "").unwrap();
+    http.poll().unwrap();
     let mut sent = start.len();
     stream.write_all(start).unwrap();
     for number in 0.. {
@@ -135,6 +136,7 @@ fn a_17_mib_chunk_streams_through() {
     response.extend_from_slice(b"\r\n0\r\n\r\n");
     let (network, mut http, mut stream) = listening();
     http.request(Method::Get, "/", &[], "").unwrap();
+    http.poll().unwrap();
     let mut left = &response[..];
     let mut received = Vec::new();
     while http.get_status() != Status::Connected {

@@ -110,6 +110,7 @@ fn a_head_that_never_comes() {
 fn a_head_that_drips_gets_no_new_time_for_each_byte() {
     let (network, mut http, mut stream) = listening();
     http.request(Method::Get, "/", &[], "").unwrap();
+    http.poll().unwrap();
     stream.write_all(b"HTTP/1.1 200 OK\r\nX: ").unwrap();
     let start = network.now();
     for _ in 0..100_000 {
@@ -142,6 +143,7 @@ fn content_that_stalls() {
 fn content_that_drips_never_stalls() {
     let (network, mut http, mut stream) = listening();
     http.request(Method::Get, "/", &[], "").unwrap();
+    http.poll().unwrap();
     stream
         .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n")
         .unwrap();

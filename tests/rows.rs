@@ -848,6 +848,7 @@ fn a_close_delimited_end_is_clean_however_it_arrives() {
     // The end comes one frame after the last byte, and the caller polls before it reads.
     let (network, mut http, mut stream) = listening();
     http.request(Method::Get, "/", &[], "").unwrap();
+    http.poll().unwrap();
     stream.write_all(b"HTTP/1.0 200 OK\r\n\r\ncontent").unwrap();
     support::until_head(&network, &mut http);
     drop(stream);

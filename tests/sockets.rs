@@ -153,12 +153,11 @@ fn a_refused_port() {
 #[test]
 fn a_reset_in_the_middle_of_content() {
     let (port, thread) = server(|mut stream| {
-        // An unread request makes the close a reset.
+        stream.read_exact(&mut [0]).unwrap();
         stream
             .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
             .unwrap();
-        let mut byte = [0];
-        stream.peek(&mut byte).unwrap();
+        // The unread rest of the request makes the close a reset.
     });
     let mut http = connected(port);
     http.request(Method::Get, "/", &[], "").unwrap();

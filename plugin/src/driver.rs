@@ -19,7 +19,7 @@ use crate::plugin::HttpPlugin;
 use crate::request::HttpRequest;
 
 /// See the module's documentation.
-#[derive(Resource, Debug)]
+#[derive(Resource)]
 pub(crate) struct Driver {
     pub(crate) in_flight: VecDeque<Transfer>,
     resolver: Resolver,
@@ -29,7 +29,6 @@ pub(crate) struct Driver {
 }
 
 /// One request on its way.
-#[derive(Debug)]
 pub(crate) struct Transfer {
     pub(crate) entity: Entity,
     pub(crate) client: HttpClient,

@@ -90,10 +90,11 @@ impl Remaining {
     /// left, so that none starves; what the others did not use is there for those after them.
     fn share(&self, left: usize) -> Budget {
         let mut share = self.budget.clone();
+        let left = u32::try_from(left.max(1)).unwrap_or(u32::MAX);
         if let Some(time) = self.budget.time {
-            let rest = time.saturating_sub(self.started.elapsed());
-            share.time = Some(rest / u32::try_from(left.max(1)).unwrap_or(u32::MAX));
+            share.time = Some(time.saturating_sub(self.started.elapsed()) / left);
         }
+        share.bytes = self.budget.bytes.map(|bytes| bytes / u64::from(left));
         share
     }
 }

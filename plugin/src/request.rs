@@ -1,8 +1,11 @@
 //! One-shot requests: an entity asks, an observed event answers.
 
+use std::fmt;
+
 use bevy_ecs::component::Component;
 use bevy_ecs::lifecycle::HookContext;
 use bevy_ecs::world::DeferredWorld;
+use httpoll::RequestUrl;
 
 use crate::driver::Driver;
 
@@ -24,7 +27,7 @@ use crate::driver::Driver;
 ///         .observe(|failed: On<HttpError>| eprintln!("{}", failed.error));
 /// }
 /// ```
-#[derive(Component, Clone, Debug, PartialEq, Eq)]
+#[derive(Component, Clone, PartialEq, Eq)]
 #[component(immutable, on_insert = submit, on_discard = cancel)]
 pub struct HttpRequest {
     url: String,
@@ -60,6 +63,17 @@ impl HttpRequest {
     /// The header lines, `Name: value`.
     pub fn headers(&self) -> &[String] {
         &self.headers
+    }
+}
+
+impl fmt::Debug for HttpRequest {
+    /// Shows where to, but neither path, query, credentials nor headers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = RequestUrl::parse(&self.url).map(|url| url.host);
+        f.debug_struct("HttpRequest")
+            .field("host", &host.ok())
+            .field("headers", &self.headers.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Established {
     link: Link,
     exchange: Exchange,
     recv: RecvBuffer,
+    /// The most bytes to hold undecoded: one more than any head or trailer section may have.
+    most_unread: usize,
     ended: Option<Ended>,
     out: Vec<u8>,
     out_sent: usize,
@@ -131,6 +133,7 @@ impl Established {
             link,
             exchange: Exchange::client(limits.clone()),
             recv: RecvBuffer::default(),
+            most_unread: BUFFER_BYTES.max(limits.head_bytes.max(limits.trailer_bytes) + 1),
             ended: None,
             out: Vec::new(),
             out_sent: 0,
@@ -175,7 +178,10 @@ impl Established {
             Stage::Idle => self.drive_idle(reactor, meter).map(|()| Driven::Waiting),
             Stage::Requesting => self.drive_requesting(reactor, meter, interim),
             Stage::Receiving(_) => {
-                self.transmit(reactor, meter)?;
+                // The response is there: what it says is worth more than the rest of the request.
+                if let Err(error) = self.transmit(reactor, meter) {
+                    self.stop_sending(error);
+                }
                 self.fill_content(reactor, meter);
                 self.fault().map_or(Ok(Driven::Waiting), Err)
             }
@@ -253,7 +259,14 @@ impl Established {
         if is_due && !meter.exhausted() {
             self.fill(reactor, meter);
         }
-        match self.ended.take_if(|_| is_due && self.recv.is_empty()) {
+        if !is_due {
+            return Ok(());
+        }
+        if !self.recv.is_empty() {
+            // An answer to nothing must not be taken for the answer to this.
+            return Err(ErrorKind::Peer(PeerMisbehaved::UnexpectedData).into());
+        }
+        match self.ended.take() {
             None => Ok(()),
             Some(Ended::Failed(error)) => Err(error),
             Some(Ended::Closed | Ended::Truncated) => {
@@ -438,7 +451,7 @@ impl Established {
 
     /// Reads once into the buffer. `true` when bytes came; an end is noted for later.
     fn fill(&mut self, reactor: &mut Reactor, meter: &mut Meter) -> bool {
-        if self.ended.is_some() || self.recv.unread().len() >= BUFFER_BYTES {
+        if self.ended.is_some() || self.recv.unread().len() >= self.most_unread {
             return false;
         }
         let mut count = 0;
@@ -507,10 +520,12 @@ impl Established {
                 .finish(&FieldLines::new(), &mut self.out)
                 .map(|()| !self.out.is_empty()),
             Ok(count) => {
-                self.content = RequestContent::Source(body);
-                self.exchange
-                    .send_content(&scratch[..count], &mut self.out)
-                    .map(|()| true)
+                let framed = self.exchange.send_content(&scratch[..count], &mut self.out);
+                // A source that gave all it announced is not asked again: it might wait.
+                if !self.exchange.local_done() {
+                    self.content = RequestContent::Source(body);
+                }
+                framed.map(|()| true)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.content = RequestContent::SourceWaits(body);

@@ -25,7 +25,7 @@ use bytes::Bytes;
 use http::Method;
 
 use crate::budget::PollAt;
-use crate::error::{Error, ErrorKind, Misuse, NetworkFault};
+use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved};
 use crate::limits::Limits;
 use crate::phase::{Phase, Timeouts};
 use crate::proto::{FieldLines, RequestHead, ResponseHead};
@@ -364,6 +364,13 @@ impl Connection {
             error.kind(),
             ErrorKind::Network(_) | ErrorKind::Timeout(_) | ErrorKind::Truncated { .. }
         );
+        // A connection on which something was said before the request was sent was the wrong one.
+        let passes = passes
+            || sent == 0
+                && matches!(
+                    error.kind(),
+                    ErrorKind::Peer(PeerMisbehaved::UnexpectedData)
+                );
         let harmless = sent == 0 || self.method.is_idempotent();
         error
             .at(phase, &self.origin)
@@ -489,6 +496,11 @@ impl Connection {
             State::Established(established) => Some(established.link()),
             State::Disconnected | State::Connecting(_) | State::Failed(..) => None,
         }
+    }
+
+    /// Whether the socket has something that was not read, as far as the last look knows.
+    pub(crate) fn is_readable(&self, reactor: &mut Reactor) -> bool {
+        self.link().is_some_and(|link| link.is_readable(reactor))
     }
 
     /// HTTP bytes sent and received for the latest request.

@@ -277,13 +277,14 @@ impl HttpClient {
     ///
     /// Unlike Godot's, one poll may take many steps: a whole handshake or exchange, if the peer is
     /// quick. See [`next_transition`](Self::next_transition) for what happened in between. In
-    /// [blocking mode](Self::set_blocking_mode) it waits until something happens.
+    /// [blocking mode](Self::set_blocking_mode) it waits until something happens, except in
+    /// [`Status::Connected`], where it is the caller who does the next thing.
     ///
     /// # Errors
     /// [`Misuse::NotConnected`] in [`Status::Disconnected`]; in the four error statuses, the error
     /// that led there.
     pub fn poll(&mut self) -> Result<Polled, Error> {
-        if self.blocking_mode {
+        if self.blocking_mode && self.get_status() != Status::Connected {
             return self.wait(None);
         }
         let budget = self.budget.clone();
@@ -298,7 +299,7 @@ impl HttpClient {
     pub fn poll_at(&mut self, now: Instant, budget: &Budget) -> Result<Polled, Error> {
         self.check_active()?;
         let counted = self.reactor.begin_poll(now);
-        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget));
+        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget)).with_grace();
         let looked = self.reactor.look();
         let changed = self.turn(looked, counted, &mut meter, budget.linger);
         self.allowance = meter.rest();
@@ -394,7 +395,9 @@ impl HttpClient {
             }
             looked = self.reactor.look();
         }
-        if self.connection.handle_timeout(&mut self.reactor, counted) {
+        // What the budget left in the kernel may be what the deadline is about.
+        let is_left = meter.cut() && self.connection.is_readable(&mut self.reactor);
+        if !is_left && self.connection.handle_timeout(&mut self.reactor, counted) {
             self.connection.drive(&mut self.reactor, counted, meter);
             changed = true;
         }

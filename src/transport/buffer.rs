@@ -66,7 +66,8 @@ impl BufferPool {
             buffer.clear();
             &mut spare.blank
         };
-        if kept.len() < SPARE_BUFFERS && buffer.capacity() >= BUFFER_BYTES {
+        let fits = (BUFFER_BYTES..=2 * BUFFER_BYTES).contains(&buffer.capacity());
+        if kept.len() < SPARE_BUFFERS && fits {
             kept.push(buffer);
         }
     }
@@ -177,8 +178,7 @@ impl RecvBuffer {
         taken
     }
 
-    /// Room for more bytes behind the unread ones, at least `least` of it unless the unread ones
-    /// fill a whole buffer. Call [`filled`](Self::filled) with what was put there.
+    /// Room for more bytes behind the unread ones, at least `least` of it. Call [`filled`](Self::filled) with what was put there.
     pub(crate) fn room(&mut self, pool: &BufferPool, least: usize) -> &mut [u8] {
         let (mut buffer, mut unread) = match std::mem::take(&mut self.held) {
             Held::Nothing => (pool.take_full(), 0..0),
@@ -195,6 +195,9 @@ impl RecvBuffer {
         if buffer.len() - unread.end < least {
             buffer.copy_within(unread.clone(), 0);
             unread = 0..unread.len();
+            if buffer.len() < unread.end + least {
+                buffer.resize(unread.end + least, 0);
+            }
         }
         let Held::Own { buffer, unread } = self.held.insert_own(buffer, unread) else {
             return &mut [];

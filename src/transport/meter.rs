@@ -67,6 +67,8 @@ pub(crate) struct Meter {
     cut: bool,
     /// The time when it was last asked for.
     latest: Instant,
+    /// Whether one operation is free, because none was done yet.
+    grace: bool,
 }
 
 /// The speed that a read is trusted to have, in bytes a microsecond, when it is cut to fit the rest
@@ -87,6 +89,16 @@ impl Meter {
             bytes: allowance.bytes,
             cut: false,
             latest: started,
+            grace: false,
+        }
+    }
+
+    /// Lets the first operation through whatever the budget says: a poll with nothing to spend must
+    /// still get on, or a client that is always last would starve.
+    pub(crate) fn with_grace(self) -> Self {
+        Self {
+            grace: true,
+            ..self
         }
     }
 
@@ -100,7 +112,8 @@ impl Meter {
     /// How many of `wanted` bytes may be moved in one go: as many as the budget has left, and so few
     /// that moving them should not take longer than the time that is left. At least one: whoever
     /// asks has seen that the budget is not exhausted.
-    pub(crate) fn clamp(&self, wanted: usize) -> usize {
+    pub(crate) fn clamp(&mut self, wanted: usize) -> usize {
+        self.grace = false;
         let by_time = self.deadline.map_or(usize::MAX, |deadline| {
             let left = deadline.saturating_duration_since(self.latest).as_micros();
             usize::try_from(left * BYTES_PER_MICROSECOND)
@@ -115,6 +128,9 @@ impl Meter {
 
     /// Whether the budget is spent. Remembers that it cut work short.
     pub(crate) fn exhausted(&mut self) -> bool {
+        if self.grace {
+            return false;
+        }
         if self.deadline.is_some() {
             self.latest = self.clock.now();
         }
@@ -186,6 +202,15 @@ mod tests {
         assert_eq!(meter.clamp(usize::MAX), LEAST_READ);
         network.advance(Duration::from_micros(1));
         assert!(meter.exhausted());
+    }
+
+    #[test]
+    fn with_grace_the_first_operation_is_free() {
+        let network = MemoryNetwork::new();
+        let mut meter = meter(&network, &Budget::frame(Duration::ZERO)).with_grace();
+        assert!(!meter.exhausted());
+        assert_eq!(meter.clamp(usize::MAX), LEAST_READ);
+        assert!(meter.exhausted() && meter.cut());
     }
 
     #[test]

@@ -222,12 +222,12 @@ impl Reactor {
         &mut self,
         register: impl FnOnce(&Registry, Token) -> io::Result<()>,
     ) -> Result<SourceId, Error> {
+        self.open()?;
         let id = self.insert(false);
         // A loopback connection is often there before the first event: let it be tried at once.
         if let Some(source) = self.source(id) {
             source.writable = true;
         }
-        self.open()?;
         let result = match &self.backend {
             Backend::System { poll, .. } => register(poll.registry(), Token(id.0)),
             Backend::Unopened | Backend::Memory { .. } => Err(io::ErrorKind::Unsupported.into()),
