@@ -83,6 +83,25 @@ fn s47_s78_headers_keep_order_case_and_duplicates() {
 }
 
 #[test]
+fn s48_the_time_that_a_request_took() {
+    let network = MemoryNetwork::new();
+    network.set_latency(Duration::from_millis(20));
+    support::serve(&network, server(), &[OK]);
+    let mut http = HttpClient::on_memory(&network);
+    support::connect(&network, &mut http);
+    assert_eq!(http.get_time_taken(), None);
+    http.request(Method::Get, "/", &[], "").unwrap();
+    assert_eq!(http.get_time_taken(), None);
+    support::until_head(&network, &mut http);
+    assert_eq!(content(&network, &mut http).unwrap(), b"hi");
+    let taken = http.get_time_taken().unwrap();
+    assert!((40..=80).contains(&taken.as_millis()), "{taken:?}");
+    network.advance(Duration::from_secs(5));
+    http.poll().unwrap();
+    assert_eq!(http.get_time_taken(), Some(taken));
+}
+
+#[test]
 fn s50_s74_the_target_is_what_was_asked_for() {
     let (network, mut http, log) = connected(&[OK]);
     http.request(Method::Get, "/a b?x=ü#part", &["Accept: text/plain"], "")

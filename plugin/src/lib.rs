@@ -21,3 +21,8 @@ pub mod prelude {
     };
     pub use httpoll::{Budget, Method, Status};
 }
+
+/// The repository's README, so that its code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

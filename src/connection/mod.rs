@@ -9,23 +9,25 @@
 //! | `target` | where to, and through which proxy |
 //! | `connecting` | the stages up to a usable connection |
 //! | `established` | requests and responses on it |
+//! | `deadlines`, `failing` | when it has waited too long; how it fails |
 //! | `content` | what a request sends after its head |
 
 mod connecting;
 mod content;
+mod deadlines;
 mod established;
+mod failing;
 mod status;
 mod target;
 
 use std::collections::VecDeque;
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::Method;
 
-use crate::budget::PollAt;
-use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved};
+use crate::error::{Error, Misuse};
 use crate::limits::Limits;
 use crate::phase::{Phase, Timeouts};
 use crate::proto::{FieldLines, RequestHead, ResponseHead};
@@ -40,10 +42,6 @@ use established::{Driven, Established, Follows, Taken};
 use status::Transitions;
 pub use status::{Status, Transition};
 pub(crate) use target::{Proxy, Route, Target, parse_host};
-
-/// A source of request content that had nothing tells nobody when it has: so soon it is asked
-/// again.
-const ASK_SOURCE_AGAIN: Duration = Duration::from_millis(1);
 
 /// What a connection is told once.
 #[derive(Clone, Debug, Default)]
@@ -306,120 +304,10 @@ impl Connection {
         Err(self.fail_established(reactor, error))
     }
 
-    /// Judges the deadline, after everything that had arrived was driven. Answers whether it was
-    /// due.
-    pub(crate) fn handle_timeout(&mut self, reactor: &mut Reactor, now: Instant) -> bool {
-        let Some(Deadline { phase, at }) = self.deadline else {
-            return false;
-        };
-        if now < at {
-            return false;
-        }
-        self.deadline = None;
-        match &mut self.state {
-            State::Established(established) if phase == Phase::AwaitContinue => {
-                established.stop_awaiting_continue();
-            }
-            State::Connecting(connecting) => {
-                let status = connecting.failed_status();
-                self.fail(reactor, status, phase, ErrorKind::Timeout(phase).into());
-            }
-            State::Disconnected | State::Failed(..) => {}
-            State::Established(_) => {
-                let error = ErrorKind::Timeout(phase).into();
-                self.fail(reactor, Status::ConnectionError, phase, error);
-            }
-        }
-        true
-    }
-
-    fn fail_established(&mut self, reactor: &mut Reactor, error: Error) -> Error {
-        let phase = match &self.state {
-            State::Established(established) => {
-                established.awaits().unwrap_or(if established.is_idle() {
-                    Phase::SendHead
-                } else {
-                    Phase::ReceiveBody
-                })
-            }
-            State::Disconnected | State::Connecting(_) | State::Failed(..) => Phase::ReceiveBody,
-        };
-        self.fail(reactor, Status::ConnectionError, phase, error)
-    }
-
-    fn fail(&mut self, reactor: &mut Reactor, status: Status, phase: Phase, error: Error) -> Error {
-        let error = self.describe(error, phase);
-        let from = self.status();
-        self.release(reactor);
-        self.state = State::Failed(status, error.clone());
-        self.transitions.note(from, status);
-        self.deadline = None;
-        error
-    }
-
-    /// Adds what this connection knows to an error.
-    fn describe(&self, error: Error, phase: Phase) -> Error {
-        let (sent, received) = self.moved;
-        let passes = matches!(
-            error.kind(),
-            ErrorKind::Network(_) | ErrorKind::Timeout(_) | ErrorKind::Truncated { .. }
-        );
-        // A connection on which something was said before the request was sent was the wrong one.
-        let passes = passes
-            || sent == 0
-                && matches!(
-                    error.kind(),
-                    ErrorKind::Peer(PeerMisbehaved::UnexpectedData)
-                );
-        let harmless = sent == 0 || self.method.is_idempotent();
-        error
-            .at(phase, &self.origin)
-            .moved(sent, received)
-            .retryable(passes && harmless)
-    }
-
     fn enter(&mut self, state: State) {
         let from = self.status();
         self.state = state;
         self.transitions.note(from, self.status());
-    }
-
-    /// Arms the deadline of the phase that is waited in. A phase keeps its deadline; only the stall
-    /// deadlines start anew with every byte.
-    fn rearm(&mut self, now: Instant, progressed: bool) {
-        let phase = match &self.state {
-            State::Disconnected | State::Failed(..) => None,
-            State::Connecting(connecting) => Some(connecting.phase()),
-            State::Established(established) => established.awaits(),
-        };
-        let Some(phase) = phase else {
-            self.deadline = None;
-            return;
-        };
-        let stalls = matches!(
-            phase,
-            Phase::SendHead | Phase::SendBody | Phase::ReceiveBody
-        );
-        if let Some(deadline) = self.deadline
-            && deadline.phase == phase
-            && !(stalls && progressed)
-        {
-            return;
-        }
-        let timeouts = &self.config.timeouts;
-        let limit = match phase {
-            Phase::Queue => None,
-            Phase::Resolve => timeouts.resolve,
-            Phase::Connect => timeouts.connect,
-            Phase::Tunnel => timeouts.tunnel,
-            Phase::TlsHandshake => timeouts.tls_handshake,
-            Phase::AwaitContinue => timeouts.continue_wait,
-            Phase::AwaitHead => timeouts.head,
-            Phase::SendHead | Phase::SendBody | Phase::ReceiveBody => timeouts.stall,
-        };
-        // What lies beyond the end of time is never due.
-        let at = limit.and_then(|limit| now.checked_add(limit));
-        self.deadline = at.map(|at| Deadline { phase, at });
     }
 
     /// Closes the connection and forgets the response.
@@ -516,27 +404,6 @@ impl Connection {
         }
     }
 
-    /// When this connection wants to be driven again. `now` is counted time, and so is the answer.
-    pub(crate) fn poll_at(&self, now: Instant) -> PollAt {
-        let due = match &self.state {
-            State::Disconnected | State::Failed(..) => return PollAt::Idle,
-            State::Established(established) if established.has_content_ready() => {
-                return PollAt::Now;
-            }
-            State::Established(established) if established.awaits_source() => {
-                Some(now + ASK_SOURCE_AGAIN)
-            }
-            State::Established(_) => None,
-            State::Connecting(connecting) => connecting.due(),
-        };
-        let deadline = self.deadline.map(|deadline| deadline.at);
-        match due.into_iter().chain(deadline).min() {
-            Some(at) if at <= now => PollAt::Now,
-            Some(at) => PollAt::At(at),
-            None => PollAt::Io,
-        }
-    }
-
     /// Whether something is due from the peer, and whether it is content that is arriving.
     pub(crate) fn expects(&self) -> Expects {
         match &self.state {
@@ -563,24 +430,6 @@ impl Connection {
         self.transitions
             .note(Status::Connected, Status::Disconnected);
         Some(established.into_switched(reactor))
-    }
-
-    /// Reports a failure of the machinery below the connection.
-    pub(crate) fn fail_system(&mut self, reactor: &mut Reactor, error: Error) -> Error {
-        let status = match &self.state {
-            State::Disconnected | State::Failed(..) => return error,
-            State::Connecting(connecting) => connecting.failed_status(),
-            State::Established(_) => Status::ConnectionError,
-        };
-        let phase = match &self.state {
-            State::Connecting(connecting) => connecting.phase(),
-            _ => Phase::ReceiveBody,
-        };
-        debug_assert!(matches!(
-            error.kind(),
-            ErrorKind::Network(NetworkFault::System)
-        ));
-        self.fail(reactor, status, phase, error)
     }
 }
 

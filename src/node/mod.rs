@@ -6,6 +6,9 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `polling` | polling, waiting, reading content |
+//! | `response` | what is known of the response |
+//! | `settings` | the properties |
 //! | `method` | Godot's `Method` |
 //! | `response_code` | Godot's response codes |
 //! | `godot_error` | Godot's `Error` codes, and the lossy map to them |
@@ -16,27 +19,24 @@
 
 mod godot_error;
 mod method;
+mod polling;
 mod proxies;
 mod query;
 mod request_head;
 mod request_url;
+mod response;
 pub mod response_code;
+mod settings;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use crate::budget::{Budget, Linger, PollAt};
-use crate::connection::{
-    Connection, Expects, RequestBody, Response, Route, Status, Target, Transition, parse_host,
-};
+use crate::budget::{Budget, PollAt};
+use crate::connection::{Connection, RequestBody, Route, Status, Target, Transition, parse_host};
 use crate::error::{Error, Misuse};
-use crate::limits::Limits;
-use crate::phase::Timeouts;
-use crate::proto::{FieldLines, ResponseHead};
 use crate::transport::link::TlsChoice;
 use crate::transport::memory::MemoryNetwork;
 use crate::transport::meter::{Allowance, Meter};
@@ -51,9 +51,6 @@ use proxies::Proxies;
 pub use query::query_string_from_dict;
 pub use request_head::verify_headers;
 pub use request_url::RequestUrl;
-
-/// Godot's bounds for [`HttpClient::set_read_chunk_size`], in bytes.
-const READ_CHUNK_SIZES: std::ops::RangeInclusive<usize> = 256..=16 * 1024 * 1024;
 
 /// Godot's default for [`HttpClient::set_read_chunk_size`], in bytes.
 const READ_CHUNK_SIZE: usize = 64 * 1024;
@@ -101,6 +98,9 @@ pub struct HttpClient {
     user_agent: String,
     budget: Budget,
     allowance: Allowance,
+    /// When the latest request was made, and when its response was over.
+    asked_at: Option<Instant>,
+    ended_at: Option<Instant>,
     read_chunk_size: usize,
     blocking_mode: bool,
 }
@@ -139,6 +139,8 @@ impl HttpClient {
             user_agent: concat!("httpoll/", env!("CARGO_PKG_VERSION")).to_owned(),
             budget: Budget::default(),
             allowance: Allowance::nothing(),
+            asked_at: None,
+            ended_at: None,
             read_chunk_size: READ_CHUNK_SIZE,
             blocking_mode: false,
         }
@@ -254,8 +256,12 @@ impl HttpClient {
             &self.user_agent,
             forwarding.as_deref(),
         )?;
-        let counted = self.reactor.begin_poll(self.reactor.clock().now());
-        self.connection.request(&head, body.into(), counted)
+        let now = self.reactor.clock().now();
+        let counted = self.reactor.begin_poll(now);
+        self.connection.request(&head, body.into(), counted)?;
+        self.asked_at = Some(now);
+        self.ended_at = None;
+        Ok(())
     }
 
     /// The same with bytes (Godot's `request_raw`); they are sent unmodified.
@@ -272,237 +278,12 @@ impl HttpClient {
         self.request(method, url, headers, body)
     }
 
-    /// Goes as far as the sockets and the client's [budget](Self::set_budget) allow (Godot's
-    /// `poll`). Call it once a frame.
-    ///
-    /// Unlike Godot's, one poll may take many steps: a whole handshake or exchange, if the peer is
-    /// quick. See [`next_transition`](Self::next_transition) for what happened in between. In
-    /// [blocking mode](Self::set_blocking_mode) it waits until something happens, except in
-    /// [`Status::Connected`], where it is the caller who does the next thing.
-    ///
-    /// # Errors
-    /// [`Misuse::NotConnected`] in [`Status::Disconnected`]; in the four error statuses, the error
-    /// that led there.
-    pub fn poll(&mut self) -> Result<Polled, Error> {
-        if self.blocking_mode && self.get_status() != Status::Connected {
-            return self.wait(None);
-        }
-        let budget = self.budget.clone();
-        self.poll_at(self.reactor.clock().now(), &budget)
-    }
-
-    /// The same with the time and the budget given: the time drives all deadlines, so that a test
-    /// can choose it; the budget holds until the next poll.
-    ///
-    /// # Errors
-    /// As [`poll`](Self::poll).
-    pub fn poll_at(&mut self, now: Instant, budget: &Budget) -> Result<Polled, Error> {
-        self.check_active()?;
-        let counted = self.reactor.begin_poll(now);
-        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget)).with_grace();
-        let looked = self.reactor.look();
-        let changed = self.turn(looked, counted, &mut meter, budget.linger);
-        self.allowance = meter.rest();
-        self.polled(changed, meter.cut(), counted)
-    }
-
-    /// Sleeps until something can be done or `timeout` is over, then polls without a budget. For
-    /// loops without frames; a game calls [`poll`](Self::poll).
-    ///
-    /// # Errors
-    /// As [`poll`](Self::poll).
-    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Polled, Error> {
-        let budget = Budget::unlimited();
-        let first = self.poll_at(self.reactor.clock().now(), &budget)?;
-        let now = self.reactor.clock().now();
-        let until_due = match first.next {
-            PollAt::Now | PollAt::Idle => return Ok(first),
-            PollAt::At(at) => Some(at.saturating_duration_since(now)),
-            PollAt::Io => None,
-        };
-        if first.changed {
-            return Ok(first);
-        }
-        let sleep = match (timeout, until_due) {
-            (Some(timeout), Some(due)) => Some(timeout.min(due)),
-            (Some(sleep), None) | (None, Some(sleep)) => Some(sleep),
-            (None, None) => None,
-        };
-        let looked = self.reactor.wait(sleep);
-        // Time slept here was waited for the peer, so all of it counts.
-        let counted = self.reactor.begin_wait(self.reactor.clock().now());
-        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(&budget));
-        let changed = self.turn(looked, counted, &mut meter, budget.linger);
-        self.allowance = meter.rest();
-        self.polled(changed, meter.cut(), counted)
-    }
-
-    fn check_active(&self) -> Result<(), Error> {
-        match self.connection.error() {
-            Some(error) => Err(error.clone()),
-            None if self.get_status() == Status::Disconnected => Err(Misuse::NotConnected.into()),
-            None => Ok(()),
-        }
-    }
-
-    fn polled(&self, changed: bool, cut: bool, counted: Instant) -> Result<Polled, Error> {
-        if let Some(error) = self.connection.error() {
-            return Err(error.clone());
-        }
-        let next = match self.connection.poll_at(counted) {
-            PollAt::Io | PollAt::At(_) if cut => PollAt::Now,
-            PollAt::At(at) => PollAt::At(self.reactor.uncounted(at)),
-            other => other,
-        };
-        Ok(Polled { changed, next })
-    }
-
-    /// Drives the connection, lingers as far as it was told to, then judges deadlines: what had
-    /// arrived in time is never called late.
-    fn turn(
-        &mut self,
-        looked: Result<bool, Error>,
-        counted: Instant,
-        meter: &mut Meter,
-        linger: Linger,
-    ) -> bool {
-        let mut looked = looked;
-        let mut changed = false;
-        let mut quiet_since = meter.started();
-        loop {
-            let anything = match looked {
-                Ok(anything) => anything,
-                Err(error) => {
-                    self.connection.fail_system(&mut self.reactor, error);
-                    return true;
-                }
-            };
-            let progressed = self.connection.drive(&mut self.reactor, counted, meter);
-            changed |= progressed;
-            let Some(patience) = self.patience(linger) else {
-                break;
-            };
-            if meter.exhausted() {
-                break;
-            }
-            let now = meter.now();
-            if anything || progressed {
-                quiet_since = now;
-            } else if now.saturating_duration_since(quiet_since) >= patience
-                || self.reactor.network().is_some()
-            {
-                break;
-            }
-            looked = self.reactor.look();
-        }
-        // What the budget left in the kernel may be what the deadline is about.
-        let is_left = meter.cut() && self.connection.is_readable(&mut self.reactor);
-        if !is_left && self.connection.handle_timeout(&mut self.reactor, counted) {
-            self.connection.drive(&mut self.reactor, counted, meter);
-            changed = true;
-        }
-        changed
-    }
-
-    /// How long to look on without seeing anything, if at all.
-    fn patience(&self, linger: Linger) -> Option<Duration> {
-        match (linger, self.connection.expects()) {
-            (Linger::Off, _) | (_, Expects::Nothing) | (Linger::Bodies(_), Expects::Answer) => None,
-            (Linger::Bodies(patience), Expects::Content)
-            | (Linger::Exchanges(patience), Expects::Content | Expects::Answer) => Some(patience),
-        }
-    }
-
-    /// The next piece of response content (Godot's `read_response_body_chunk`), at most
-    /// [`read_chunk_size`](Self::get_read_chunk_size) bytes. Only in [`Status::Body`].
-    ///
-    /// Empty means that nothing is there now, or that the content is over: the status tells. It
-    /// becomes [`Status::Connected`] when the connection can serve another request, and
-    /// [`Status::Disconnected`] when it cannot, as after content that ends with the connection.
-    ///
-    /// Like Godot's it reads from the socket when nothing is buffered, but only as far as the
-    /// budget of the last poll goes. In [blocking mode](Self::set_blocking_mode) it waits until the
-    /// chunk is full or the content is over. Chunks have nothing to do with the chunks of the
-    /// chunked coding: pieces of any framing come as they arrive.
-    ///
-    /// # Errors
-    /// [`Misuse::WrongStatus`] outside [`Status::Body`]; content cut short is
-    /// [`ErrorKind::Truncated`](crate::ErrorKind::Truncated), after everything that came was taken.
-    /// After a failure the status is [`Status::ConnectionError`], and the response stays readable.
-    pub fn read_response_body_chunk(&mut self) -> Result<Bytes, Error> {
-        if self.blocking_mode {
-            return self.read_chunk_blocking();
-        }
-        let counted = self.reactor.begin_poll(self.reactor.clock().now());
-        let mut meter = Meter::start(self.reactor.clock(), &self.allowance);
-        let chunk = self.read_chunk(counted, &mut meter, self.budget.linger);
-        self.allowance = meter.rest();
-        chunk
-    }
-
-    fn read_chunk(
-        &mut self,
-        counted: Instant,
-        meter: &mut Meter,
-        linger: Linger,
-    ) -> Result<Bytes, Error> {
-        let mut quiet_since = meter.started();
-        loop {
-            let chunk = self.connection.read_content(
-                &mut self.reactor,
-                counted,
-                meter,
-                self.read_chunk_size,
-            )?;
-            if !chunk.is_empty() || self.get_status() != Status::Body || meter.exhausted() {
-                return Ok(chunk);
-            }
-            let Some(patience) = self.patience(linger) else {
-                return Ok(chunk);
-            };
-            let now = meter.now();
-            if self.reactor.look()? {
-                quiet_since = now;
-            } else if now.saturating_duration_since(quiet_since) >= patience
-                || self.reactor.network().is_some()
-            {
-                return Ok(chunk);
-            }
-        }
-    }
-
-    fn read_chunk_blocking(&mut self) -> Result<Bytes, Error> {
-        let mut gathered = BytesMut::new();
-        loop {
-            let counted = self.reactor.begin_poll(self.reactor.clock().now());
-            let mut meter = Meter::start(self.reactor.clock(), &Allowance::unlimited());
-            let most = self.read_chunk_size - gathered.len();
-            let chunk =
-                self.connection
-                    .read_content(&mut self.reactor, counted, &mut meter, most)?;
-            let whole = chunk.len() == most;
-            if gathered.is_empty() && (whole || self.get_status() != Status::Body) {
-                return Ok(chunk);
-            }
-            gathered.extend_from_slice(&chunk);
-            if whole || self.get_status() != Status::Body {
-                return Ok(gathered.freeze());
-            }
-            if chunk.is_empty() {
-                match self.wait(None) {
-                    Ok(_) => {}
-                    // What came before the failure is the caller's; the next call tells.
-                    Err(_) if !gathered.is_empty() => return Ok(gathered.freeze()),
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-    }
-
     /// Closes the connection from any status (Godot's `close`): [`Status::Disconnected`], no
     /// response. The client can connect anew.
     pub fn close(&mut self) {
         self.connection.close(&mut self.reactor);
+        self.asked_at = None;
+        self.ended_at = None;
     }
 
     /// The status (Godot's `get_status`). Never moves anything.
@@ -519,211 +300,6 @@ impl HttpClient {
     /// The error that led to one of the four error statuses; `None` in the others.
     pub fn get_error(&self) -> Option<&Error> {
         self.connection.error()
-    }
-
-    /// Whether a response head has come (Godot's `has_response`). Unlike Godot's it stays true until
-    /// the next request or `close`, also for a head without headers.
-    pub fn has_response(&self) -> bool {
-        self.connection.response().is_some()
-    }
-
-    /// The response's status code, 0 while there is none (Godot's `get_response_code`). See
-    /// [`response_code`].
-    pub fn get_response_code(&self) -> u16 {
-        self.response().map_or(0, |it| it.head.status.as_u16())
-    }
-
-    /// The response head: version, status, reason and field lines in order, with their original
-    /// case, duplicates kept. Stays readable until the next request or `close`.
-    pub fn get_response_head(&self) -> Option<&ResponseHead> {
-        self.response().map(|it| &it.head)
-    }
-
-    /// The response's header lines as `Name: value`, in order, with their original case, duplicates
-    /// kept (Godot's `get_response_headers`). Unlike Godot's, a call does not use them up.
-    pub fn get_response_headers(&self) -> Vec<String> {
-        self.fields()
-            .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value)))
-            .collect()
-    }
-
-    /// The response's headers by name (Godot's `get_response_headers_as_dictionary`). The values of
-    /// a repeated name are joined by `"; "` as Godot documents; names are compared without case,
-    /// and the first one's case is kept. For `Set-Cookie` use the lines.
-    pub fn get_response_headers_as_dictionary(&self) -> BTreeMap<String, String> {
-        let mut dictionary = BTreeMap::<String, String>::new();
-        for (name, value) in self.fields() {
-            let value = String::from_utf8_lossy(value);
-            let present = dictionary
-                .iter_mut()
-                .find(|(present, _)| present.eq_ignore_ascii_case(name));
-            match present {
-                Some((_, joined)) => {
-                    joined.push_str("; ");
-                    joined.push_str(&value);
-                }
-                None => {
-                    dictionary.insert(name.to_owned(), value.into_owned());
-                }
-            }
-        }
-        dictionary
-    }
-
-    /// The length of the response's content in bytes, -1 when it is not known in advance (Godot's
-    /// `get_response_body_length`): chunked, or ended by the connection's end. 0 for a response
-    /// that has no content, whatever its `Content-Length` says.
-    pub fn get_response_body_length(&self) -> i64 {
-        self.response()
-            .and_then(|it| it.content_length)
-            .and_then(|length| i64::try_from(length).ok())
-            .unwrap_or(-1)
-    }
-
-    /// Whether the response's content is chunked (Godot's `is_response_chunked`).
-    pub fn is_response_chunked(&self) -> bool {
-        self.response().is_some_and(|it| it.is_chunked)
-    }
-
-    /// The trailer section of a chunked response (RFC 9112 §7.1.2), once its content was taken.
-    pub fn get_response_trailers(&self) -> &FieldLines {
-        self.connection.trailers()
-    }
-
-    /// The next interim (1xx) response that came before the final one and that the caller has not
-    /// seen, such as `103 Early Hints`.
-    pub fn next_interim_response(&mut self) -> Option<ResponseHead> {
-        self.connection.next_interim()
-    }
-
-    fn response(&self) -> Option<&Response> {
-        self.connection.response()
-    }
-
-    fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.response()
-            .into_iter()
-            .flat_map(|it| it.head.fields.iter())
-    }
-
-    /// HTTP bytes sent for the latest request so far: for upload progress.
-    pub fn get_bytes_sent(&self) -> u64 {
-        self.connection.moved().0
-    }
-
-    /// HTTP bytes received for the latest request so far, head and framing included.
-    pub fn get_bytes_received(&self) -> u64 {
-        self.connection.moved().1
-    }
-
-    /// How many requests the present connection has carried: above 1, it was reused.
-    pub fn get_connection_requests(&self) -> u32 {
-        self.connection.requests()
-    }
-
-    /// The most bytes of one [`read_response_body_chunk`](Self::read_response_body_chunk). Default
-    /// 65,536 (Godot's `read_chunk_size`). Unlike Godot's it does not set the speed.
-    pub fn get_read_chunk_size(&self) -> usize {
-        self.read_chunk_size
-    }
-
-    /// Sets it, from 256 bytes to 16 MiB.
-    ///
-    /// # Errors
-    /// [`Misuse::ChunkSize`] outside these; the value is unchanged.
-    pub fn set_read_chunk_size(&mut self, bytes: usize) -> Result<(), Error> {
-        if !READ_CHUNK_SIZES.contains(&bytes) {
-            return Err(Misuse::ChunkSize.into());
-        }
-        self.read_chunk_size = bytes;
-        Ok(())
-    }
-
-    /// Whether calls wait (Godot's `blocking_mode_enabled`). Default false.
-    pub fn is_blocking_mode_enabled(&self) -> bool {
-        self.blocking_mode
-    }
-
-    /// Lets [`poll`](Self::poll) and [`read_response_body_chunk`](Self::read_response_body_chunk)
-    /// wait in the operating system for the peer: for tools and threads, not for frames. Unlike
-    /// Godot's it does not spin, and `poll` waits in every phase.
-    pub fn set_blocking_mode(&mut self, enabled: bool) {
-        self.blocking_mode = enabled;
-    }
-
-    /// What [`poll`](Self::poll) may spend.
-    pub fn budget(&self) -> &Budget {
-        &self.budget
-    }
-
-    /// Sets what [`poll`](Self::poll) may spend. Default 1 ms, lingering over content.
-    pub fn set_budget(&mut self, budget: Budget) {
-        self.budget = budget;
-    }
-
-    /// The deadlines.
-    pub fn timeouts(&self) -> &Timeouts {
-        &self.connection.config.timeouts
-    }
-
-    /// Sets the deadlines, for phases that begin from now on.
-    pub fn set_timeouts(&mut self, timeouts: Timeouts) {
-        self.connection.config.timeouts = timeouts;
-    }
-
-    /// The caps on what a peer may send.
-    pub fn limits(&self) -> &Limits {
-        &self.connection.config.limits
-    }
-
-    /// Sets the caps, for connections made from now on.
-    pub fn set_limits(&mut self, limits: Limits) {
-        self.connection.config.limits = limits;
-    }
-
-    /// The `User-Agent` added to requests that have none. Default `httpoll/` and the version.
-    pub fn user_agent(&self) -> &str {
-        &self.user_agent
-    }
-
-    /// Sets it; an empty text adds no header.
-    ///
-    /// # Errors
-    /// [`Misuse::InvalidHeader`] for text that no header can hold.
-    pub fn set_user_agent(&mut self, user_agent: &str) -> Result<(), Error> {
-        FieldLines::new().append("User-Agent", user_agent)?;
-        user_agent.clone_into(&mut self.user_agent);
-        Ok(())
-    }
-
-    /// The proxy for plain HTTP (Godot's `set_http_proxy`), used from the next connect on: requests
-    /// go to it in absolute-form. An empty host or port -1 unsets it.
-    ///
-    /// # Errors
-    /// [`Misuse::InvalidHost`], [`Misuse::InvalidPort`]; nothing has changed.
-    pub fn set_http_proxy(&mut self, host: &str, port: i32) -> Result<(), Error> {
-        self.proxies.set_http(host, port)
-    }
-
-    /// The proxy for HTTPS (Godot's `set_https_proxy`), used from the next connect on, by a
-    /// `CONNECT` tunnel. An empty host or port -1 unsets it.
-    ///
-    /// # Errors
-    /// [`Misuse::InvalidHost`], [`Misuse::InvalidPort`]; nothing has changed.
-    pub fn set_https_proxy(&mut self, host: &str, port: i32) -> Result<(), Error> {
-        self.proxies.set_https(host, port)
-    }
-
-    /// The name and password for both proxies, sent as Basic credentials (RFC 7617). `None`, the
-    /// default, sends none.
-    ///
-    /// # Errors
-    /// [`Misuse::InvalidHeader`] for a name with a colon or for control characters.
-    pub fn set_proxy_credentials(
-        &mut self,
-        credentials: Option<(&str, &str)>,
-    ) -> Result<(), Error> {
-        self.proxies.set_credentials(credentials)
     }
 
     /// Injects a connected stream of the caller's own (Godot's `connection` property): closes what

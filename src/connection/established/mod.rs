@@ -4,9 +4,11 @@
 //! caller has not taken yet; then reading stops, the kernel's window closes, and the peer waits.
 //! That is pause and back-pressure. Sending goes on while a response arrives, and a response is
 //! still read when sending has failed: servers answer early and hang up (RFC 9112 §9.6).
+//!
+//! `sending` and `receiving` hold the two directions; here are the states and what drives them.
 
-use std::io;
-use std::mem;
+mod receiving;
+mod sending;
 
 use bytes::Bytes;
 
@@ -16,7 +18,7 @@ use crate::limits::Limits;
 use crate::phase::Phase;
 use crate::proto::{Event, Exchange, FieldLines, RequestHead, ResponseHead, Verdict};
 use crate::transport::buffer::{BUFFER_BYTES, RecvBuffer};
-use crate::transport::link::{Link, LinkRead};
+use crate::transport::link::Link;
 use crate::transport::meter::Meter;
 use crate::transport::reactor::Reactor;
 
@@ -275,77 +277,6 @@ impl Established {
         }
     }
 
-    /// Turns to the content of a response whose head just came.
-    fn begin_content(&mut self, head: &ResponseHead, reactor: &Reactor) -> Follows {
-        self.stage = Stage::Receiving(Receiving::default());
-        self.prefetch(reactor);
-        match &self.stage {
-            Stage::Switched => Follows::Switched,
-            Stage::Receiving(Receiving {
-                then: Then::End,
-                ready,
-                ..
-            }) if ready.is_empty() && matches!(head.status.as_u16(), 204 | 304) => Follows::Nothing,
-            Stage::Idle | Stage::Requesting | Stage::Receiving(_) => Follows::Content,
-        }
-    }
-
-    /// The next piece of content, at most `most` bytes.
-    pub(super) fn read_content(
-        &mut self,
-        reactor: &mut Reactor,
-        meter: &mut Meter,
-        most: usize,
-    ) -> Result<Taken, Error> {
-        if self.ready().is_empty() {
-            self.fill_content(reactor, meter);
-        }
-        if let Stage::Receiving(receiving) = &mut self.stage
-            && !receiving.ready.is_empty()
-        {
-            let count = most.min(receiving.ready.len());
-            let piece = receiving.ready.split_to(count);
-            // The end shows with the last piece, where it is known.
-            self.prefetch(reactor);
-            return Ok(Taken::Content(piece));
-        }
-        if let Some(fault) = self.fault() {
-            return Err(fault);
-        }
-        Ok(if self.is_content_taken() {
-            Taken::End
-        } else {
-            Taken::Nothing
-        })
-    }
-
-    /// Whether the response is over and all its content taken.
-    pub(super) fn is_content_taken(&self) -> bool {
-        matches!(
-            &self.stage,
-            Stage::Receiving(Receiving { ready, then: Then::End, .. }) if ready.is_empty()
-        )
-    }
-
-    fn ready(&self) -> &[u8] {
-        match &self.stage {
-            Stage::Receiving(receiving) => &receiving.ready,
-            Stage::Idle | Stage::Requesting | Stage::Switched => &[],
-        }
-    }
-
-    /// The fault that ends the content, once everything before it was taken.
-    fn fault(&self) -> Option<Error> {
-        match &self.stage {
-            Stage::Receiving(Receiving {
-                ready,
-                then: Then::Fault(error),
-                ..
-            }) if ready.is_empty() => Some(error.clone()),
-            _ => None,
-        }
-    }
-
     /// After a response: ready for the next request, or not to be used again.
     pub(super) fn is_reusable_after_response(&mut self) -> bool {
         // The exchange knows what was framed, not what was written.
@@ -357,187 +288,6 @@ impl Established {
             return true;
         }
         false
-    }
-
-    /// Decodes what is buffered, as far as the next piece of content for the caller.
-    fn prefetch(&mut self, reactor: &Reactor) {
-        let mut joined = Vec::new();
-        loop {
-            let Stage::Receiving(receiving) = &mut self.stage else {
-                return;
-            };
-            if !receiving.ready.is_empty() || !matches!(receiving.then, Then::More) {
-                break;
-            }
-            let received = match self.exchange.receive(self.recv.unread()) {
-                Ok(received) => received,
-                Err(kind) => {
-                    receiving.then = Then::Fault(kind.into());
-                    break;
-                }
-            };
-            match received.event {
-                Some(Event::Content(range)) if range.len() < JOIN_BELOW => {
-                    receiving.decoded += range.len() as u64;
-                    joined.extend_from_slice(&self.recv.unread()[range]);
-                    self.recv.consume(received.consumed, reactor.pool());
-                    if joined.len() >= PIECE_BYTES {
-                        break;
-                    }
-                }
-                Some(Event::Content(range)) => {
-                    receiving.decoded += range.len() as u64;
-                    let behind = received.consumed.saturating_sub(range.end);
-                    receiving.ready = self.recv.take(range, reactor.pool());
-                    self.recv.consume(behind, reactor.pool());
-                }
-                Some(Event::End { trailers }) => {
-                    self.recv.consume(received.consumed, reactor.pool());
-                    self.trailers = trailers;
-                    receiving.then = Then::End;
-                }
-                Some(Event::Switched) => {
-                    self.recv.consume(received.consumed, reactor.pool());
-                    self.stage = Stage::Switched;
-                    return;
-                }
-                Some(Event::Request(_) | Event::Response(_) | Event::Interim(_)) => {
-                    receiving.then =
-                        Then::Fault(ErrorKind::Peer(PeerMisbehaved::UnexpectedData).into());
-                }
-                None if received.consumed == 0 => break,
-                None => self.recv.consume(received.consumed, reactor.pool()),
-            }
-        }
-        if let Stage::Receiving(receiving) = &mut self.stage
-            && !joined.is_empty()
-        {
-            // A larger piece found behind small ones must come after them.
-            joined.extend_from_slice(&receiving.ready);
-            receiving.ready = joined.into();
-        }
-    }
-
-    /// Reads until there is content for the caller, or nothing more can be read now.
-    fn fill_content(&mut self, reactor: &mut Reactor, meter: &mut Meter) {
-        loop {
-            self.prefetch(reactor);
-            let Stage::Receiving(receiving) = &mut self.stage else {
-                return;
-            };
-            if !receiving.ready.is_empty() || !matches!(receiving.then, Then::More) {
-                return;
-            }
-            if let Some(ended) = &self.ended {
-                receiving.then = match (ended, self.exchange.receive_eof()) {
-                    (Ended::Failed(error), _) => Then::Fault(error.clone()),
-                    (Ended::Closed, Ok(_)) => Then::End,
-                    (Ended::Truncated, Ok(_)) => Then::Fault(
-                        ErrorKind::Truncated {
-                            received: receiving.decoded,
-                            expected: None,
-                        }
-                        .into(),
-                    ),
-                    (Ended::Closed | Ended::Truncated, Err(kind)) => Then::Fault(kind.into()),
-                };
-                return;
-            }
-            if meter.exhausted() || !self.fill(reactor, meter) && self.ended.is_none() {
-                return;
-            }
-        }
-    }
-
-    /// Reads once into the buffer. `true` when bytes came; an end is noted for later.
-    fn fill(&mut self, reactor: &mut Reactor, meter: &mut Meter) -> bool {
-        if self.ended.is_some() || self.recv.unread().len() >= self.most_unread {
-            return false;
-        }
-        let mut count = 0;
-        match self.link.read(reactor, meter, &mut self.recv) {
-            Ok(LinkRead::Data(some)) => count = some,
-            Ok(LinkRead::Blocked) => {}
-            Ok(LinkRead::Closed) => self.ended = Some(Ended::Closed),
-            Ok(LinkRead::Truncated) => self.ended = Some(Ended::Truncated),
-            Err(error) => self.ended = Some(Ended::Failed(error)),
-        }
-        self.received += count as u64;
-        count > 0
-    }
-
-    /// Writes until everything is out, the socket is full or the budget is spent. Only the caller's
-    /// own source can fail here; a broken link is noted, because the response may still come.
-    fn transmit(&mut self, reactor: &mut Reactor, meter: &mut Meter) -> Result<(), Error> {
-        while self.write_error.is_none() {
-            if self.out_sent < self.out.len() {
-                match self.link.write(reactor, meter, &self.out[self.out_sent..]) {
-                    Ok(count) => {
-                        self.out_sent += count;
-                        self.sent += count as u64;
-                        let is_left = self.out_sent < self.out.len();
-                        if is_left && (meter.exhausted() || count == 0) {
-                            return Ok(());
-                        }
-                    }
-                    Err(error) => self.stop_sending(error),
-                }
-                continue;
-            }
-            self.out.clear();
-            self.out_sent = 0;
-            if self.exchange.awaits_continue() || !self.draw_content(reactor)? {
-                if let Err(error) = self.link.flush(reactor, meter) {
-                    self.stop_sending(error);
-                }
-                return Ok(());
-            }
-            if meter.exhausted() {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    fn stop_sending(&mut self, error: Error) {
-        self.write_error = Some(error);
-        self.out.clear();
-        self.out_sent = 0;
-        self.content = RequestContent::Nothing;
-    }
-
-    /// Frames the next piece of request content into `out`. `false` when there is none now.
-    fn draw_content(&mut self, reactor: &mut Reactor) -> Result<bool, Error> {
-        let mut body = match mem::replace(&mut self.content, RequestContent::Nothing) {
-            RequestContent::Nothing => return Ok(false),
-            RequestContent::Source(body) | RequestContent::SourceWaits(body) => body,
-        };
-        let mut scratch = reactor.lend_scratch();
-        let drawn = body.draw(&mut scratch[..PIECE_BYTES]);
-        let framed = match drawn {
-            Ok(0) => self
-                .exchange
-                .finish(&FieldLines::new(), &mut self.out)
-                .map(|()| !self.out.is_empty()),
-            Ok(count) => {
-                let framed = self.exchange.send_content(&scratch[..count], &mut self.out);
-                // A source that gave all it announced is not asked again: it might wait.
-                if !self.exchange.local_done() {
-                    self.content = RequestContent::Source(body);
-                }
-                framed.map(|()| true)
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.content = RequestContent::SourceWaits(body);
-                Ok(false)
-            }
-            Err(error) => {
-                reactor.return_scratch(scratch);
-                return Err(Error::new(ErrorKind::RequestBody).with_source(error));
-            }
-        };
-        reactor.return_scratch(scratch);
-        framed.map_err(|kind| Error::new(ErrorKind::RequestBody).with_source(Error::new(kind)))
     }
 
     /// The phase whose deadline runs now, if this side waits for the peer.

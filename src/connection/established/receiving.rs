@@ -1,0 +1,188 @@
+//! Response content on its way from the link to the caller: at most one buffer ahead of it.
+
+use super::{Ended, Established, Follows, JOIN_BELOW, PIECE_BYTES, Receiving, Stage, Taken, Then};
+use crate::error::{Error, ErrorKind, PeerMisbehaved};
+use crate::proto::{Event, ResponseHead};
+use crate::transport::link::LinkRead;
+use crate::transport::meter::Meter;
+use crate::transport::reactor::Reactor;
+
+impl Established {
+    /// Turns to the content of a response whose head just came.
+    pub(super) fn begin_content(&mut self, head: &ResponseHead, reactor: &Reactor) -> Follows {
+        self.stage = Stage::Receiving(Receiving::default());
+        self.prefetch(reactor);
+        match &self.stage {
+            Stage::Switched => Follows::Switched,
+            Stage::Receiving(Receiving {
+                then: Then::End,
+                ready,
+                ..
+            }) if ready.is_empty() && matches!(head.status.as_u16(), 204 | 304) => Follows::Nothing,
+            Stage::Idle | Stage::Requesting | Stage::Receiving(_) => Follows::Content,
+        }
+    }
+
+    /// The next piece of content, at most `most` bytes.
+    pub(in crate::connection) fn read_content(
+        &mut self,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+        most: usize,
+    ) -> Result<Taken, Error> {
+        if self.ready().is_empty() {
+            self.fill_content(reactor, meter);
+        }
+        if let Stage::Receiving(receiving) = &mut self.stage
+            && !receiving.ready.is_empty()
+        {
+            let count = most.min(receiving.ready.len());
+            let piece = receiving.ready.split_to(count);
+            // The end shows with the last piece, where it is known.
+            self.prefetch(reactor);
+            return Ok(Taken::Content(piece));
+        }
+        if let Some(fault) = self.fault() {
+            return Err(fault);
+        }
+        Ok(if self.is_content_taken() {
+            Taken::End
+        } else {
+            Taken::Nothing
+        })
+    }
+
+    /// Whether the response is over and all its content taken.
+    pub(in crate::connection) fn is_content_taken(&self) -> bool {
+        matches!(
+            &self.stage,
+            Stage::Receiving(Receiving { ready, then: Then::End, .. }) if ready.is_empty()
+        )
+    }
+
+    pub(super) fn ready(&self) -> &[u8] {
+        match &self.stage {
+            Stage::Receiving(receiving) => &receiving.ready,
+            Stage::Idle | Stage::Requesting | Stage::Switched => &[],
+        }
+    }
+
+    /// The fault that ends the content, once everything before it was taken.
+    pub(super) fn fault(&self) -> Option<Error> {
+        match &self.stage {
+            Stage::Receiving(Receiving {
+                ready,
+                then: Then::Fault(error),
+                ..
+            }) if ready.is_empty() => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// Decodes what is buffered, as far as the next piece of content for the caller.
+    pub(super) fn prefetch(&mut self, reactor: &Reactor) {
+        let mut joined = Vec::new();
+        loop {
+            let Stage::Receiving(receiving) = &mut self.stage else {
+                return;
+            };
+            if !receiving.ready.is_empty() || !matches!(receiving.then, Then::More) {
+                break;
+            }
+            let received = match self.exchange.receive(self.recv.unread()) {
+                Ok(received) => received,
+                Err(kind) => {
+                    receiving.then = Then::Fault(kind.into());
+                    break;
+                }
+            };
+            match received.event {
+                Some(Event::Content(range)) if range.len() < JOIN_BELOW => {
+                    receiving.decoded += range.len() as u64;
+                    joined.extend_from_slice(&self.recv.unread()[range]);
+                    self.recv.consume(received.consumed, reactor.pool());
+                    if joined.len() >= PIECE_BYTES {
+                        break;
+                    }
+                }
+                Some(Event::Content(range)) => {
+                    receiving.decoded += range.len() as u64;
+                    let behind = received.consumed.saturating_sub(range.end);
+                    receiving.ready = self.recv.take(range, reactor.pool());
+                    self.recv.consume(behind, reactor.pool());
+                }
+                Some(Event::End { trailers }) => {
+                    self.recv.consume(received.consumed, reactor.pool());
+                    self.trailers = trailers;
+                    receiving.then = Then::End;
+                }
+                Some(Event::Switched) => {
+                    self.recv.consume(received.consumed, reactor.pool());
+                    self.stage = Stage::Switched;
+                    return;
+                }
+                Some(Event::Request(_) | Event::Response(_) | Event::Interim(_)) => {
+                    receiving.then =
+                        Then::Fault(ErrorKind::Peer(PeerMisbehaved::UnexpectedData).into());
+                }
+                None if received.consumed == 0 => break,
+                None => self.recv.consume(received.consumed, reactor.pool()),
+            }
+        }
+        if let Stage::Receiving(receiving) = &mut self.stage
+            && !joined.is_empty()
+        {
+            // A larger piece found behind small ones must come after them.
+            joined.extend_from_slice(&receiving.ready);
+            receiving.ready = joined.into();
+        }
+    }
+
+    /// Reads until there is content for the caller, or nothing more can be read now.
+    pub(super) fn fill_content(&mut self, reactor: &mut Reactor, meter: &mut Meter) {
+        loop {
+            self.prefetch(reactor);
+            let Stage::Receiving(receiving) = &mut self.stage else {
+                return;
+            };
+            if !receiving.ready.is_empty() || !matches!(receiving.then, Then::More) {
+                return;
+            }
+            if let Some(ended) = &self.ended {
+                receiving.then = match (ended, self.exchange.receive_eof()) {
+                    (Ended::Failed(error), _) => Then::Fault(error.clone()),
+                    (Ended::Closed, Ok(_)) => Then::End,
+                    (Ended::Truncated, Ok(_)) => Then::Fault(
+                        ErrorKind::Truncated {
+                            received: receiving.decoded,
+                            expected: None,
+                        }
+                        .into(),
+                    ),
+                    (Ended::Closed | Ended::Truncated, Err(kind)) => Then::Fault(kind.into()),
+                };
+                return;
+            }
+            if meter.exhausted() || !self.fill(reactor, meter) && self.ended.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Reads once into the buffer. `true` when bytes came; an end is noted for later.
+    pub(super) fn fill(&mut self, reactor: &mut Reactor, meter: &mut Meter) -> bool {
+        if self.ended.is_some() || self.recv.unread().len() >= self.most_unread {
+            return false;
+        }
+        let mut count = 0;
+        match self.link.read(reactor, meter, &mut self.recv) {
+            Ok(LinkRead::Data(some)) => count = some,
+            Ok(LinkRead::Blocked) => {}
+            Ok(LinkRead::Closed) => self.ended = Some(Ended::Closed),
+            Ok(LinkRead::Truncated) => self.ended = Some(Ended::Truncated),
+            Err(error) => self.ended = Some(Ended::Failed(error)),
+        }
+        self.received += count as u64;
+        count > 0
+    }
+}

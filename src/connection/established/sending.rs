@@ -1,0 +1,90 @@
+//! Request bytes on their way from the caller's source to the link.
+
+use std::io;
+use std::mem;
+
+use super::{Established, PIECE_BYTES, RequestContent};
+use crate::error::{Error, ErrorKind};
+use crate::proto::FieldLines;
+use crate::transport::meter::Meter;
+use crate::transport::reactor::Reactor;
+
+impl Established {
+    /// Writes until everything is out, the socket is full or the budget is spent. Only the caller's
+    /// own source can fail here; a broken link is noted, because the response may still come.
+    pub(super) fn transmit(
+        &mut self,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+    ) -> Result<(), Error> {
+        while self.write_error.is_none() {
+            if self.out_sent < self.out.len() {
+                match self.link.write(reactor, meter, &self.out[self.out_sent..]) {
+                    Ok(count) => {
+                        self.out_sent += count;
+                        self.sent += count as u64;
+                        let is_left = self.out_sent < self.out.len();
+                        if is_left && (meter.exhausted() || count == 0) {
+                            return Ok(());
+                        }
+                    }
+                    Err(error) => self.stop_sending(error),
+                }
+                continue;
+            }
+            self.out.clear();
+            self.out_sent = 0;
+            if self.exchange.awaits_continue() || !self.draw_content(reactor)? {
+                if let Err(error) = self.link.flush(reactor, meter) {
+                    self.stop_sending(error);
+                }
+                return Ok(());
+            }
+            if meter.exhausted() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn stop_sending(&mut self, error: Error) {
+        self.write_error = Some(error);
+        self.out.clear();
+        self.out_sent = 0;
+        self.content = RequestContent::Nothing;
+    }
+
+    /// Frames the next piece of request content into `out`. `false` when there is none now.
+    fn draw_content(&mut self, reactor: &mut Reactor) -> Result<bool, Error> {
+        let mut body = match mem::replace(&mut self.content, RequestContent::Nothing) {
+            RequestContent::Nothing => return Ok(false),
+            RequestContent::Source(body) | RequestContent::SourceWaits(body) => body,
+        };
+        let mut scratch = reactor.lend_scratch();
+        let drawn = body.draw(&mut scratch[..PIECE_BYTES]);
+        let framed = match drawn {
+            Ok(0) => self
+                .exchange
+                .finish(&FieldLines::new(), &mut self.out)
+                .map(|()| !self.out.is_empty()),
+            Ok(count) => {
+                let framed = self.exchange.send_content(&scratch[..count], &mut self.out);
+                // A source that gave all it announced is not asked again: it might wait.
+                if !self.exchange.local_done() {
+                    self.content = RequestContent::Source(body);
+                }
+                framed.map(|()| true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.content = RequestContent::SourceWaits(body);
+                Ok(false)
+            }
+            Err(error) => {
+                reactor.return_scratch(scratch);
+                return Err(Error::new(ErrorKind::RequestBody).with_source(error));
+            }
+        };
+        reactor.return_scratch(scratch);
+        framed.map_err(|kind| Error::new(ErrorKind::RequestBody).with_source(Error::new(kind)))
+    }
+}

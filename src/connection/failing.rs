@@ -1,0 +1,78 @@
+//! How a connection fails: into which status, with what its error says.
+
+use super::{Connection, State};
+use crate::connection::status::Status;
+use crate::error::{Error, ErrorKind, NetworkFault, PeerMisbehaved};
+use crate::phase::Phase;
+use crate::transport::reactor::Reactor;
+
+impl Connection {
+    pub(super) fn fail_established(&mut self, reactor: &mut Reactor, error: Error) -> Error {
+        let phase = match &self.state {
+            State::Established(established) => {
+                established.awaits().unwrap_or(if established.is_idle() {
+                    Phase::SendHead
+                } else {
+                    Phase::ReceiveBody
+                })
+            }
+            State::Disconnected | State::Connecting(_) | State::Failed(..) => Phase::ReceiveBody,
+        };
+        self.fail(reactor, Status::ConnectionError, phase, error)
+    }
+
+    pub(super) fn fail(
+        &mut self,
+        reactor: &mut Reactor,
+        status: Status,
+        phase: Phase,
+        error: Error,
+    ) -> Error {
+        let error = self.describe(error, phase);
+        let from = self.status();
+        self.release(reactor);
+        self.state = State::Failed(status, error.clone());
+        self.transitions.note(from, status);
+        self.deadline = None;
+        error
+    }
+
+    /// Adds what this connection knows to an error.
+    pub(super) fn describe(&self, error: Error, phase: Phase) -> Error {
+        let (sent, received) = self.moved;
+        let passes = matches!(
+            error.kind(),
+            ErrorKind::Network(_) | ErrorKind::Timeout(_) | ErrorKind::Truncated { .. }
+        );
+        // A connection on which something was said before the request was sent was the wrong one.
+        let passes = passes
+            || sent == 0
+                && matches!(
+                    error.kind(),
+                    ErrorKind::Peer(PeerMisbehaved::UnexpectedData)
+                );
+        let harmless = sent == 0 || self.method.is_idempotent();
+        error
+            .at(phase, &self.origin)
+            .moved(sent, received)
+            .retryable(passes && harmless)
+    }
+
+    /// Reports a failure of the machinery below the connection.
+    pub(crate) fn fail_system(&mut self, reactor: &mut Reactor, error: Error) -> Error {
+        let status = match &self.state {
+            State::Disconnected | State::Failed(..) => return error,
+            State::Connecting(connecting) => connecting.failed_status(),
+            State::Established(_) => Status::ConnectionError,
+        };
+        let phase = match &self.state {
+            State::Connecting(connecting) => connecting.phase(),
+            _ => Phase::ReceiveBody,
+        };
+        debug_assert!(matches!(
+            error.kind(),
+            ErrorKind::Network(NetworkFault::System)
+        ));
+        self.fail(reactor, status, phase, error)
+    }
+}

@@ -1,0 +1,196 @@
+//! The kinds of errors, by blame. Their texts are in `text`.
+
+use crate::limits::Limit;
+use crate::phase::Phase;
+
+/// What failed, by blame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The caller's mistake; the call changed nothing.
+    Misuse(Misuse),
+    /// The peer went over one of [`Limits`](crate::Limits).
+    Limit(Limit),
+    /// The name could not be resolved, or the network failed.
+    Network(NetworkFault),
+    /// TLS could not be agreed upon or the certificate was refused.
+    Tls(TlsFault),
+    /// A proxy refused the tunnel.
+    Proxy(ProxyFault),
+    /// The peer broke the protocol.
+    Peer(PeerMisbehaved),
+    /// The peer closed in the middle of a message.
+    Truncated {
+        /// Content bytes received before the end.
+        received: u64,
+        /// Content bytes announced, when a length was.
+        expected: Option<u64>,
+    },
+    /// A phase took longer than [`Timeouts`](crate::Timeouts) allows.
+    Timeout(Phase),
+    /// The caller's own source of request content failed or ended early.
+    RequestBody,
+}
+
+/// A call that cannot be obeyed; the state is as before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// The call is not allowed in the present status.
+    WrongStatus,
+    /// Not connected, and not trying to.
+    NotConnected,
+    /// The host is empty or no valid host name or address.
+    InvalidHost,
+    /// The port is outside 1 to 65535.
+    InvalidPort,
+    /// The request target is neither a path that starts with `/`, an `http` or `https` URL, `*` for
+    /// `OPTIONS`, nor `host:port` for `CONNECT`; or it holds control characters.
+    InvalidTarget,
+    /// A header line has no name, no colon, or characters that RFC 9110 §5 forbids (CR, LF, NUL…).
+    InvalidHeader,
+    /// The method is no token (RFC 9110 §9.1).
+    InvalidMethod,
+    /// The caller set framing headers (`Transfer-Encoding`, a second `Content-Length`, or one that
+    /// differs from the content's length) that contradict the content.
+    FramingHeader,
+    /// More content was given than announced, or content for a message that has none.
+    TooMuchContent,
+    /// The content ended before its announced length.
+    TooLittleContent,
+    /// A read chunk size outside 256 bytes to 16 MiB.
+    ChunkSize,
+    /// HTTPS was asked for, but the `tls` feature is off.
+    TlsNotBuilt,
+    /// TLS options that hold no usable certificate or key.
+    InvalidTlsOptions,
+    /// The call would break the message order (for example a response before its request).
+    OutOfOrder,
+}
+
+/// The network between here and the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NetworkFault {
+    /// The resolver knows no address for the name, or failed.
+    Unresolved,
+    /// No address could be connected to.
+    ConnectFailed,
+    /// The connection broke (reset, aborted, host unreachable).
+    Broken,
+    /// The peer closed an idle connection, or closed before it sent any byte of the response.
+    Closed,
+    /// The operating system refused a socket, a poll instance or a thread.
+    System,
+}
+
+/// Why TLS failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsFault {
+    /// The certificate's validity is over.
+    CertificateExpired,
+    /// The certificate is not valid yet (or this machine's clock is behind).
+    CertificateNotYetValid,
+    /// The certificate is for other names than the one connected to.
+    CertificateNameMismatch,
+    /// No trusted root vouches for the certificate (a private or self-signed one).
+    CertificateUnknownIssuer,
+    /// The certificate was revoked.
+    CertificateRevoked,
+    /// The certificate is malformed, badly signed or unfit for a server.
+    CertificateInvalid,
+    /// The server wants a client certificate and none, or a wrong one, was given.
+    CertificateRequired,
+    /// Both sides share no TLS version, cipher or protocol.
+    Incompatible,
+    /// The peer ended the handshake with an alert.
+    Alert,
+    /// What came is not TLS (often: `https` to a plain HTTP port).
+    NotTls,
+    /// The TLS protocol was broken.
+    Protocol,
+}
+
+/// Why a proxy opened no tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProxyFault {
+    /// `407`: the proxy wants (other) credentials.
+    AuthenticationRequired,
+    /// Any other status that is not 2xx.
+    Refused {
+        /// The proxy's status code.
+        status: u16,
+    },
+}
+
+/// How the peer broke the protocol, with the section that says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PeerMisbehaved {
+    /// The first line is no HTTP/1.x start line (RFC 9112 §3, §4).
+    NotHttp,
+    /// A version other than HTTP/1.0 or HTTP/1.1 (RFC 9112 §2.3).
+    UnsupportedVersion,
+    /// A status code that is not three digits from 100 to 999 (RFC 9112 §4).
+    InvalidStatus,
+    /// A request target of none of the four forms (RFC 9112 §3.2).
+    InvalidTarget,
+    /// A field line with no colon, a bad name or forbidden characters (RFC 9112 §5).
+    InvalidHeader,
+    /// A field line continued on the next one (RFC 9112 §5.2).
+    ObsoleteLineFolding,
+    /// A line that ends in LF alone where CRLF is required (RFC 9112 §2.2).
+    BareLineFeed,
+    /// `Content-Length` is no decimal number, or too large (RFC 9112 §6.3).
+    InvalidContentLength,
+    /// Several `Content-Length` values that differ (RFC 9112 §6.3).
+    ConflictingContentLength,
+    /// `Content-Length` together with `Transfer-Encoding` in a request (RFC 9112 §6.1).
+    ContentLengthWithTransferEncoding,
+    /// A transfer coding other than `chunked` (RFC 9112 §6.1).
+    UnsupportedTransferCoding,
+    /// `chunked` is not the final coding, or applied twice (RFC 9112 §6.1).
+    InvalidTransferEncoding,
+    /// `Transfer-Encoding` in an HTTP/1.0 message (RFC 9112 §6.1).
+    TransferEncodingInHttp10,
+    /// A chunk size that is no hexadecimal number, or too large (RFC 9112 §7.1).
+    InvalidChunkSize,
+    /// Chunk data not followed by CRLF, or a malformed chunk line (RFC 9112 §7.1).
+    InvalidChunk,
+    /// A malformed trailer section (RFC 9112 §7.1.2).
+    InvalidTrailer,
+    /// `Host` is missing, repeated or malformed (RFC 9112 §3.2).
+    InvalidHost,
+    /// An expectation other than `100-continue` (RFC 9110 §10.1.1).
+    UnknownExpectation,
+    /// `101 Switching Protocols` although no upgrade was asked for (RFC 9110 §15.2.2).
+    UnexpectedUpgrade,
+    /// Bytes arrived when no message was due.
+    UnexpectedData,
+}
+
+impl From<Misuse> for ErrorKind {
+    fn from(misuse: Misuse) -> Self {
+        Self::Misuse(misuse)
+    }
+}
+
+impl From<Limit> for ErrorKind {
+    fn from(limit: Limit) -> Self {
+        Self::Limit(limit)
+    }
+}
+
+impl From<PeerMisbehaved> for ErrorKind {
+    fn from(fault: PeerMisbehaved) -> Self {
+        Self::Peer(fault)
+    }
+}
+
+impl From<TlsFault> for ErrorKind {
+    fn from(fault: TlsFault) -> Self {
+        Self::Tls(fault)
+    }
+}

@@ -1,0 +1,185 @@
+//! What can go wrong, sorted by who is to blame, and what the caller can do about it.
+//!
+//! [`Error`] carries where (host and phase), what (kind and cause) and how far (bytes moved).
+//! Its text never holds credentials, query strings or header values. The lossy map to Godot's
+//! `Error` codes lives in `node`.
+
+mod kind;
+mod text;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use crate::phase::Phase;
+
+pub use kind::{ErrorKind, Misuse, NetworkFault, PeerMisbehaved, ProxyFault, TlsFault};
+
+/// A failed request, connection or call. Cheap to clone.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    phase: Option<Phase>,
+    origin: Option<Box<str>>,
+    sent: u64,
+    received: u64,
+    retryable: bool,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of this kind that no request or peer belongs to yet.
+    pub fn new(kind: ErrorKind) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            phase: None,
+            origin: None,
+            sent: 0,
+            received: 0,
+            retryable: false,
+            source: None,
+        }))
+    }
+
+    pub(crate) fn io(fault: NetworkFault, source: io::Error) -> Self {
+        Self::new(ErrorKind::Network(fault)).with_source(source)
+    }
+
+    #[must_use]
+    pub(crate) fn with_source(
+        mut self,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Arc::make_mut(&mut self.0).source = Some(Arc::from(source.into()));
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn at(mut self, phase: Phase, origin: &str) -> Self {
+        let inner = Arc::make_mut(&mut self.0);
+        inner.phase = Some(phase);
+        inner.origin = Some(origin.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn moved(mut self, sent: u64, received: u64) -> Self {
+        let inner = Arc::make_mut(&mut self.0);
+        inner.sent = sent;
+        inner.received = received;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn retryable(mut self, retryable: bool) -> Self {
+        Arc::make_mut(&mut self.0).retryable = retryable;
+        self
+    }
+
+    /// What failed.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// The phase in which it failed; `None` for misuse of a call.
+    pub fn phase(&self) -> Option<Phase> {
+        self.0.phase
+    }
+
+    /// Scheme, host and port of the peer, as in `https://example.com:8443`, without credentials,
+    /// path or query; `None` when no peer was involved.
+    pub fn origin(&self) -> Option<&str> {
+        self.0.origin.as_deref()
+    }
+
+    /// Bytes of the request given to the network before it failed (HTTP bytes, not TLS records).
+    pub fn bytes_sent(&self) -> u64 {
+        self.0.sent
+    }
+
+    /// Bytes of the response received before it failed (HTTP bytes, not TLS records).
+    pub fn bytes_received(&self) -> u64 {
+        self.0.received
+    }
+
+    /// Whether some deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::Timeout(_))
+    }
+
+    /// Whether the call was refused as misuse and nothing changed.
+    pub fn is_misuse(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::Misuse(_))
+    }
+
+    /// Whether the same request, sent again, may succeed and can do no harm: the failure may pass,
+    /// and either the request never reached the peer or its method is idempotent (RFC 9110 §9.2.2).
+    pub fn is_retryable(&self) -> bool {
+        self.0.retryable
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self::new(kind)
+    }
+}
+
+impl From<Misuse> for Error {
+    fn from(misuse: Misuse) -> Self {
+        Self::new(ErrorKind::Misuse(misuse))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(origin) = &self.0.origin {
+            write!(f, "{origin}: ")?;
+        }
+        write!(f, "{}", self.0.kind)?;
+        if let Some(phase) = self.0.phase
+            && !self.is_timeout()
+        {
+            write!(f, ", while {phase}")?;
+        }
+        if let Some(source) = &self.0.source {
+            write!(f, " ({source})")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("phase", &self.0.phase)
+            .field("origin", &self.0.origin)
+            .field("bytes_sent", &self.0.sent)
+            .field("bytes_received", &self.0.received)
+            .field("retryable", &self.0.retryable)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl PartialEq for Error {
+    /// Two errors are equal when kind, phase, origin and counts are; causes are not compared.
+    fn eq(&self, other: &Self) -> bool {
+        let (a, b) = (&*self.0, &*other.0);
+        a.kind == b.kind
+            && a.phase == b.phase
+            && a.origin == b.origin
+            && (a.sent, a.received, a.retryable) == (b.sent, b.received, b.retryable)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}

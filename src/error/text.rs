@@ -1,0 +1,143 @@
+//! What the kinds of errors say: what failed and, where there is something, what to do.
+
+use std::fmt;
+
+use super::kind::{ErrorKind, Misuse, NetworkFault, PeerMisbehaved, ProxyFault, TlsFault};
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Misuse(misuse) => misuse.fmt(f),
+            Self::Limit(limit) => limit.fmt(f),
+            Self::Network(fault) => fault.fmt(f),
+            Self::Tls(fault) => fault.fmt(f),
+            Self::Proxy(fault) => fault.fmt(f),
+            Self::Peer(fault) => fault.fmt(f),
+            Self::Truncated {
+                received,
+                expected: Some(expected),
+            } => {
+                write!(
+                    f,
+                    "the peer closed after {received} of {expected} bytes of content"
+                )
+            }
+            Self::Truncated {
+                received,
+                expected: None,
+            } => {
+                write!(
+                    f,
+                    "the peer closed before the end of the message, after {received} bytes of content"
+                )
+            }
+            Self::Timeout(phase) => write!(f, "timed out while {phase}"),
+            Self::RequestBody => f.write_str("the source of the request content failed"),
+        }
+    }
+}
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WrongStatus => "this call is not allowed in the present status",
+            Self::NotConnected => "not connected: call connect_to_host first",
+            Self::InvalidHost => "the host is no valid host name or address",
+            Self::InvalidPort => "the port must be from 1 to 65535",
+            Self::InvalidTarget => {
+                "the request target must be a path that starts with /, and hold no control characters"
+            }
+            Self::InvalidHeader => {
+                "a header must be `Name: value` without line breaks or control characters"
+            }
+            Self::InvalidMethod => "the method must be a token such as GET",
+            Self::FramingHeader => "a framing header contradicts the request content",
+            Self::TooMuchContent => "more content was given than announced",
+            Self::TooLittleContent => "the content ended before its announced length",
+            Self::ChunkSize => "the read chunk size must be from 256 bytes to 16 MiB",
+            Self::TlsNotBuilt => "https needs httpoll's `tls` feature",
+            Self::InvalidTlsOptions => "the TLS options hold no usable certificate or key",
+            Self::OutOfOrder => "this would break the order of messages on the connection",
+        })
+    }
+}
+
+impl fmt::Display for NetworkFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unresolved => "the host name could not be resolved",
+            Self::ConnectFailed => "no address of the host could be connected to",
+            Self::Broken => "the connection broke",
+            Self::Closed => "the peer closed the connection",
+            Self::System => "the operating system refused a resource",
+        })
+    }
+}
+
+impl fmt::Display for TlsFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CertificateExpired => "the certificate has expired",
+            Self::CertificateNotYetValid => {
+                "the certificate is not valid yet (is this machine's clock right?)"
+            }
+            Self::CertificateNameMismatch => "the certificate is for another host name",
+            Self::CertificateUnknownIssuer => {
+                "the certificate's issuer is not trusted (add its root to TlsOptions)"
+            }
+            Self::CertificateRevoked => "the certificate was revoked",
+            Self::CertificateInvalid => "the certificate is invalid",
+            Self::CertificateRequired => "the server wants a client certificate (see TlsOptions)",
+            Self::Incompatible => "no TLS version or cipher in common with the peer",
+            Self::Alert => "the peer refused the TLS handshake",
+            Self::NotTls => "the peer does not speak TLS (is this an http port?)",
+            Self::Protocol => "the peer broke the TLS protocol",
+        })
+    }
+}
+
+impl fmt::Display for ProxyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AuthenticationRequired => f.write_str("the proxy wants other credentials (407)"),
+            Self::Refused { status } => {
+                write!(f, "the proxy refused the tunnel with status {status}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for PeerMisbehaved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, section) = match self {
+            Self::NotHttp => ("the peer does not speak HTTP/1", "RFC 9112 §4"),
+            Self::UnsupportedVersion => ("unsupported HTTP version", "RFC 9112 §2.3"),
+            Self::InvalidStatus => ("malformed status code", "RFC 9112 §4"),
+            Self::InvalidTarget => ("malformed request target", "RFC 9112 §3.2"),
+            Self::InvalidHeader => ("malformed header line", "RFC 9112 §5"),
+            Self::ObsoleteLineFolding => ("folded header line", "RFC 9112 §5.2"),
+            Self::BareLineFeed => ("line without CR before its LF", "RFC 9112 §2.2"),
+            Self::InvalidContentLength => ("malformed Content-Length", "RFC 9112 §6.3"),
+            Self::ConflictingContentLength => {
+                ("conflicting Content-Length values", "RFC 9112 §6.3")
+            }
+            Self::ContentLengthWithTransferEncoding => (
+                "Content-Length together with Transfer-Encoding",
+                "RFC 9112 §6.1",
+            ),
+            Self::UnsupportedTransferCoding => ("unsupported transfer coding", "RFC 9112 §6.1"),
+            Self::InvalidTransferEncoding => ("malformed Transfer-Encoding", "RFC 9112 §6.1"),
+            Self::TransferEncodingInHttp10 => {
+                ("Transfer-Encoding in an HTTP/1.0 message", "RFC 9112 §6.1")
+            }
+            Self::InvalidChunkSize => ("malformed chunk size", "RFC 9112 §7.1"),
+            Self::InvalidChunk => ("malformed chunk", "RFC 9112 §7.1"),
+            Self::InvalidTrailer => ("malformed trailer section", "RFC 9112 §7.1.2"),
+            Self::InvalidHost => ("missing, repeated or malformed Host", "RFC 9112 §3.2"),
+            Self::UnknownExpectation => ("unknown expectation", "RFC 9110 §10.1.1"),
+            Self::UnexpectedUpgrade => ("an upgrade that was not asked for", "RFC 9110 §15.2.2"),
+            Self::UnexpectedData => ("data that belongs to no message", "RFC 9112 §9.3"),
+        };
+        write!(f, "{what} ({section})")
+    }
+}

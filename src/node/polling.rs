@@ -1,0 +1,253 @@
+//! Polling, waiting and reading content: everything of [`HttpClient`] that moves bytes, and the budget
+//! it is granted.
+
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+
+use super::{HttpClient, Polled};
+use crate::budget::{Budget, Linger, PollAt};
+use crate::connection::{Expects, Status};
+use crate::error::{Error, Misuse};
+use crate::transport::meter::{Allowance, Meter};
+
+impl HttpClient {
+    /// Goes as far as the sockets and the client's [budget](Self::set_budget) allow (Godot's
+    /// `poll`). Call it once a frame.
+    ///
+    /// Unlike Godot's, one poll may take many steps: a whole handshake or exchange, if the peer is
+    /// quick. See [`next_transition`](Self::next_transition) for what happened in between. In
+    /// [blocking mode](Self::set_blocking_mode) it waits until something happens, except in
+    /// [`Status::Connected`], where it is the caller who does the next thing.
+    ///
+    /// # Errors
+    /// [`Misuse::NotConnected`] in [`Status::Disconnected`]; in the four error statuses, the error
+    /// that led there.
+    pub fn poll(&mut self) -> Result<Polled, Error> {
+        if self.blocking_mode && self.get_status() != Status::Connected {
+            return self.wait(None);
+        }
+        let budget = self.budget.clone();
+        self.poll_at(self.reactor.clock().now(), &budget)
+    }
+
+    /// The same with the time and the budget given: the time drives all deadlines, so that a test
+    /// can choose it; the budget holds until the next poll.
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll).
+    pub fn poll_at(&mut self, now: Instant, budget: &Budget) -> Result<Polled, Error> {
+        self.check_active()?;
+        let counted = self.reactor.begin_poll(now);
+        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget)).with_grace();
+        let looked = self.reactor.look();
+        let changed = self.turn(looked, counted, &mut meter, budget.linger);
+        self.allowance = meter.rest();
+        self.polled(changed, meter.cut(), counted)
+    }
+
+    /// Sleeps until something can be done or `timeout` is over, then polls without a budget. For
+    /// loops without frames; a game calls [`poll`](Self::poll).
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll).
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Polled, Error> {
+        let budget = Budget::unlimited();
+        let first = self.poll_at(self.reactor.clock().now(), &budget)?;
+        let now = self.reactor.clock().now();
+        let until_due = match first.next {
+            PollAt::Now | PollAt::Idle => return Ok(first),
+            PollAt::At(at) => Some(at.saturating_duration_since(now)),
+            PollAt::Io => None,
+        };
+        if first.changed {
+            return Ok(first);
+        }
+        let sleep = match (timeout, until_due) {
+            (Some(timeout), Some(due)) => Some(timeout.min(due)),
+            (Some(sleep), None) | (None, Some(sleep)) => Some(sleep),
+            (None, None) => None,
+        };
+        let looked = self.reactor.wait(sleep);
+        // Time slept here was waited for the peer, so all of it counts.
+        let counted = self.reactor.begin_wait(self.reactor.clock().now());
+        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(&budget));
+        let changed = self.turn(looked, counted, &mut meter, budget.linger);
+        self.allowance = meter.rest();
+        self.polled(changed, meter.cut(), counted)
+    }
+
+    /// Notes when the response was over, the first time that it is.
+    fn note_end(&mut self) {
+        let under_way = matches!(self.get_status(), Status::Requesting | Status::Body);
+        if self.asked_at.is_some() && self.ended_at.is_none() && !under_way {
+            self.ended_at = Some(self.reactor.clock().now());
+        }
+    }
+
+    fn check_active(&self) -> Result<(), Error> {
+        match self.connection.error() {
+            Some(error) => Err(error.clone()),
+            None if self.get_status() == Status::Disconnected => Err(Misuse::NotConnected.into()),
+            None => Ok(()),
+        }
+    }
+
+    fn polled(&mut self, changed: bool, cut: bool, counted: Instant) -> Result<Polled, Error> {
+        self.note_end();
+        if let Some(error) = self.connection.error() {
+            return Err(error.clone());
+        }
+        let next = match self.connection.poll_at(counted) {
+            PollAt::Io | PollAt::At(_) if cut => PollAt::Now,
+            PollAt::At(at) => PollAt::At(self.reactor.uncounted(at)),
+            other => other,
+        };
+        Ok(Polled { changed, next })
+    }
+
+    /// Drives the connection, lingers as far as it was told to, then judges deadlines: what had
+    /// arrived in time is never called late.
+    fn turn(
+        &mut self,
+        looked: Result<bool, Error>,
+        counted: Instant,
+        meter: &mut Meter,
+        linger: Linger,
+    ) -> bool {
+        let mut looked = looked;
+        let mut changed = false;
+        let mut quiet_since = meter.started();
+        loop {
+            let anything = match looked {
+                Ok(anything) => anything,
+                Err(error) => {
+                    self.connection.fail_system(&mut self.reactor, error);
+                    return true;
+                }
+            };
+            let progressed = self.connection.drive(&mut self.reactor, counted, meter);
+            changed |= progressed;
+            let Some(patience) = self.patience(linger) else {
+                break;
+            };
+            if meter.exhausted() {
+                break;
+            }
+            let now = meter.now();
+            if anything || progressed {
+                quiet_since = now;
+            } else if now.saturating_duration_since(quiet_since) >= patience
+                || self.reactor.network().is_some()
+            {
+                break;
+            }
+            looked = self.reactor.look();
+        }
+        // What the budget left in the kernel may be what the deadline is about.
+        let is_left = meter.cut() && self.connection.is_readable(&mut self.reactor);
+        if !is_left && self.connection.handle_timeout(&mut self.reactor, counted) {
+            self.connection.drive(&mut self.reactor, counted, meter);
+            changed = true;
+        }
+        changed
+    }
+
+    /// How long to look on without seeing anything, if at all.
+    fn patience(&self, linger: Linger) -> Option<Duration> {
+        match (linger, self.connection.expects()) {
+            (Linger::Off, _) | (_, Expects::Nothing) | (Linger::Bodies(_), Expects::Answer) => None,
+            (Linger::Bodies(patience), Expects::Content)
+            | (Linger::Exchanges(patience), Expects::Content | Expects::Answer) => Some(patience),
+        }
+    }
+
+    /// The next piece of response content (Godot's `read_response_body_chunk`), at most
+    /// [`read_chunk_size`](Self::get_read_chunk_size) bytes. Only in [`Status::Body`].
+    ///
+    /// Empty means that nothing is there now, or that the content is over: the status tells. It
+    /// becomes [`Status::Connected`] when the connection can serve another request, and
+    /// [`Status::Disconnected`] when it cannot, as after content that ends with the connection.
+    ///
+    /// Like Godot's it reads from the socket when nothing is buffered, but only as far as the
+    /// budget of the last poll goes. In [blocking mode](Self::set_blocking_mode) it waits until the
+    /// chunk is full or the content is over. Chunks have nothing to do with the chunks of the
+    /// chunked coding: pieces of any framing come as they arrive.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongStatus`] outside [`Status::Body`]; content cut short is
+    /// [`ErrorKind::Truncated`](crate::ErrorKind::Truncated), after everything that came was taken.
+    /// After a failure the status is [`Status::ConnectionError`], and the response stays readable.
+    pub fn read_response_body_chunk(&mut self) -> Result<Bytes, Error> {
+        if self.blocking_mode {
+            let chunk = self.read_chunk_blocking();
+            self.note_end();
+            return chunk;
+        }
+        let counted = self.reactor.begin_poll(self.reactor.clock().now());
+        let mut meter = Meter::start(self.reactor.clock(), &self.allowance);
+        let chunk = self.read_chunk(counted, &mut meter, self.budget.linger);
+        self.allowance = meter.rest();
+        self.note_end();
+        chunk
+    }
+
+    fn read_chunk(
+        &mut self,
+        counted: Instant,
+        meter: &mut Meter,
+        linger: Linger,
+    ) -> Result<Bytes, Error> {
+        let mut quiet_since = meter.started();
+        loop {
+            let chunk = self.connection.read_content(
+                &mut self.reactor,
+                counted,
+                meter,
+                self.read_chunk_size,
+            )?;
+            if !chunk.is_empty() || self.get_status() != Status::Body || meter.exhausted() {
+                return Ok(chunk);
+            }
+            let Some(patience) = self.patience(linger) else {
+                return Ok(chunk);
+            };
+            let now = meter.now();
+            if self.reactor.look()? {
+                quiet_since = now;
+            } else if now.saturating_duration_since(quiet_since) >= patience
+                || self.reactor.network().is_some()
+            {
+                return Ok(chunk);
+            }
+        }
+    }
+
+    fn read_chunk_blocking(&mut self) -> Result<Bytes, Error> {
+        let mut gathered = BytesMut::new();
+        loop {
+            let counted = self.reactor.begin_poll(self.reactor.clock().now());
+            let mut meter = Meter::start(self.reactor.clock(), &Allowance::unlimited());
+            let most = self.read_chunk_size - gathered.len();
+            let chunk =
+                self.connection
+                    .read_content(&mut self.reactor, counted, &mut meter, most)?;
+            let whole = chunk.len() == most;
+            if gathered.is_empty() && (whole || self.get_status() != Status::Body) {
+                return Ok(chunk);
+            }
+            gathered.extend_from_slice(&chunk);
+            if whole || self.get_status() != Status::Body {
+                return Ok(gathered.freeze());
+            }
+            if chunk.is_empty() {
+                match self.wait(None) {
+                    Ok(_) => {}
+                    // What came before the failure is the caller's; the next call tells.
+                    Err(_) if !gathered.is_empty() => return Ok(gathered.freeze()),
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+}
