@@ -115,7 +115,7 @@ pub struct Polled {
 }
 
 impl HttpClient {
-    /// A client with Godot's defaults, and [`Limits`], [`Timeouts`] and [`Budget`] at theirs. Opens
+    /// A client with Godot's defaults, and limits, deadlines and budget at theirs. Opens
     /// nothing yet.
     pub fn new() -> Self {
         Self::with_resolver(Resolver::system())
@@ -227,7 +227,7 @@ impl HttpClient {
     /// text, bytes, or a [`RequestBody`]. Methods beyond Godot's nine go as [`http::Method`].
     ///
     /// With a header `Expect: 100-continue` the content is held back until the server asks for it,
-    /// or [`Timeouts::continue_wait`] is over.
+    /// or [`Timeouts::continue_wait`](crate::Timeouts::continue_wait) is over.
     ///
     /// # Errors
     /// [`Misuse`]; then nothing has changed.
