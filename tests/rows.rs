@@ -792,7 +792,25 @@ fn s174_ipv6_and_international_hosts() {
 }
 
 #[test]
-fn s175_dropping_a_client_closes_its_connection() {
+fn s175_the_callers_source_is_asked_inside_of_poll_on_its_thread() {
+    struct Asked(Arc<Mutex<Vec<std::thread::ThreadId>>>);
+    impl Read for Asked {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().push(std::thread::current().id());
+            Ok(0)
+        }
+    }
+    let (_network, mut http, _) = connected(&[OK]);
+    let asked = Arc::default();
+    let body = RequestBody::reader(Asked(Arc::clone(&asked)), None);
+    http.request(Method::Post, "/", &[], body).unwrap();
+    assert!(asked.lock().unwrap().is_empty(), "not before the poll");
+    http.poll().unwrap();
+    assert_eq!(*asked.lock().unwrap(), [std::thread::current().id()]);
+}
+
+#[test]
+fn s176_dropping_a_client_closes_its_connection() {
     let (_network, http, mut stream) = listening();
     drop(http);
     let mut byte = [0];
