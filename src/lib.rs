@@ -1,4 +1,55 @@
-//! A non-blocking, polled HTTP/1.1 node for game loops.
+//! HTTP/1.1 inside the frame loop of a game: a client that is *polled*, never blocks, and keeps to a
+//! budget.
+//!
+//! [`HttpClient`] is Godot's `HTTPClient`, method by method: connect, poll, request, poll, read. The
+//! game calls [`poll`](HttpClient::poll) once a frame; a poll takes what the sockets have, as far as
+//! its [`Budget`] goes, and returns. In a headless tool [`wait`](HttpClient::wait) sleeps in the
+//! operating system instead.
+//!
+//! ```no_run
+//! # fn draw_frame() {}
+//! use httpoll::{HttpClient, Method, Status};
+//!
+//! let mut http = HttpClient::new();
+//! http.connect_to_host("https://game.example", -1, None)?;
+//! let mut body = Vec::new();
+//! loop {
+//!     http.poll()?;
+//!     match http.get_status() {
+//!         Status::Connected if !http.has_response() => {
+//!             http.request(Method::Get, "/leaderboard.json", &[], "")?;
+//!         }
+//!         Status::Connected | Status::Disconnected => break,
+//!         Status::Body => body.extend_from_slice(&http.read_response_body_chunk()?),
+//!         _ => {}
+//!     }
+//!     draw_frame();
+//! }
+//! # Ok::<(), httpoll::Error>(())
+//! ```
+//!
+//! # The one invariant
+//!
+//! After any call the client is consistent; only `poll`, `wait`, `connect_to_host` and
+//! `read_response_body_chunk` touch the network; dropping a client closes its socket before the call
+//! returns.
+//!
+//! # Where things are
+//!
+//! | what | types |
+//! |---|---|
+//! | the node | [`HttpClient`], [`Status`], [`Transition`], [`Method`], [`RequestBody`], [`response_code`] |
+//! | what a poll may cost, and when the next is wanted | [`Budget`], [`Linger`], [`Polled`], [`PollAt`] |
+//! | what goes wrong | [`Error`], [`ErrorKind`], [`Phase`], [`GodotError`] |
+//! | how long, how much | [`Timeouts`], [`Limits`] |
+//! | names and TLS | [`Resolver`], [`TlsOptions`], [`TlsInfo`] |
+//! | tests without a network | [`memory`] |
+//! | HTTP/1.1 as bytes in and events out, both roles | [`proto`] |
+//!
+//! # Features
+//!
+//! `tls` (default): HTTPS by rustls with ring and Mozilla's roots. Without it [`TlsOptions`] has no
+//! values, and `https` is refused.
 
 #![forbid(unsafe_code)]
 

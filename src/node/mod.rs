@@ -149,7 +149,7 @@ impl HttpClient {
     /// Starts to connect (Godot's `connect_to_host`). Legal in every status; closes first.
     ///
     /// A prefix `http://` forces plain HTTP, `https://` turns TLS on with
-    /// [`TlsOptions::client`] unless `tls_options` says otherwise. `port` -1 is 443 with TLS, else
+    /// the default [`TlsOptions`] unless `tls_options` says otherwise. `port` -1 is 443 with TLS, else
     /// 80. An IP address (IPv6 with or without brackets) goes to [`Status::Connecting`] at once, a
     /// name to [`Status::Resolving`].
     ///
