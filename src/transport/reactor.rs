@@ -239,8 +239,8 @@ impl Reactor {
         Ok(id)
     }
 
-    /// Registers an in-memory stream: `register` is given where its events go. `None` when this
-    /// reactor runs on no in-memory network: then the stream is tried at every look.
+    /// Registers an in-memory stream: `register` is given where its events go. On a reactor that runs
+    /// on no in-memory network the stream is tried at every look instead.
     pub(crate) fn add_memory(&mut self, register: impl FnOnce(Interest)) -> SourceId {
         match self.backend {
             Backend::Memory { queue, .. } => {
