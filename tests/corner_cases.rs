@@ -362,3 +362,56 @@ fn a_tls_goodbye_without_the_end_of_the_stream_is_seen() {
     drop(http);
     thread.join().unwrap();
 }
+
+#[test]
+fn a_source_that_fails_behind_an_early_response_does_not_cost_the_response() {
+    struct FailsLater(u32);
+    impl Read for FailsLater {
+        fn read(&mut self, dst: &mut [u8]) -> io::Result<usize> {
+            self.0 += 1;
+            match self.0 {
+                1 => {
+                    dst[0] = b'x';
+                    Ok(1)
+                }
+                2..=5 => Err(io::ErrorKind::WouldBlock.into()),
+                _ => Err(io::Error::other("the disk is gone")),
+            }
+        }
+    }
+    let (network, mut http, mut stream) = support::listening();
+    let body = RequestBody::reader(FailsLater(0), Some(10));
+    http.request(Method::Put, "/", &[], body).unwrap();
+    http.poll().unwrap();
+    stream
+        .write_all(b"HTTP/1.1 409 Conflict\r\nContent-Length: 8\r\n\r\nconflict")
+        .unwrap();
+    support::until_head(&network, &mut http);
+    for _ in 0..10 {
+        http.poll().unwrap();
+        network.advance(support::FRAME);
+    }
+    assert_eq!(http.get_response_code(), 409);
+    assert_eq!(support::content(&network, &mut http).unwrap(), b"conflict");
+    assert_eq!(http.get_status(), Status::Disconnected);
+}
+
+#[test]
+fn a_source_that_gave_all_it_announced_is_not_read_again() {
+    struct Once(bool);
+    impl Read for Once {
+        fn read(&mut self, dst: &mut [u8]) -> io::Result<usize> {
+            assert!(!self.0, "a pipe would wait here for ever");
+            self.0 = true;
+            dst[..5].copy_from_slice(b"whole");
+            Ok(5)
+        }
+    }
+    let (network, mut http, log) =
+        support::connected(&[b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"]);
+    let body = RequestBody::reader(Once(false), Some(5));
+    http.request(Method::Post, "/", &[], body).unwrap();
+    support::until_head(&network, &mut http);
+    assert!(log.text().contains("Content-Length: 5\r\n"));
+    assert_eq!(http.get_response_code(), 200);
+}

@@ -5,10 +5,11 @@
 
 mod support;
 
+use std::io::Read;
 use std::sync::{Arc, Mutex};
 
 use httpoll::memory::{MemoryNetwork, Peer};
-use httpoll::{ErrorKind, HttpClient, Method, Misuse, ProxyFault, Status, TlsFault};
+use httpoll::{Budget, ErrorKind, HttpClient, Method, Misuse, ProxyFault, Status, TlsFault};
 use support::{address, content, get, until};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
@@ -194,4 +195,24 @@ fn a_proxy_for_http_leaves_https_alone_and_the_other_way_round() {
     http.set_https_proxy("10.0.0.6", 1).unwrap();
     http.connect_to_host("10.0.0.1", -1, None).unwrap();
     assert_eq!(network.connections_to(address("10.0.0.1:80")), 1);
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_tunnel_keeps_to_the_budget_of_bytes() {
+    let network = MemoryNetwork::new();
+    let proxy = address("10.0.0.5:3128");
+    network.listen(proxy);
+    let mut http = HttpClient::on_memory(&network);
+    http.set_https_proxy("10.0.0.5", 3128).unwrap();
+    http.connect_to_host("https://game.example", -1, None)
+        .unwrap();
+    let budget = Budget::unlimited().with_bytes(10);
+    for _ in 0..2 {
+        http.poll_at(network.now(), &budget).unwrap();
+    }
+    let mut stream = network.accept(proxy).unwrap();
+    let mut request = [0; 1024];
+    let count = stream.read(&mut request).unwrap();
+    assert!((1..=20).contains(&count), "{count} bytes in two polls");
 }
