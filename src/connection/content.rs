@@ -57,6 +57,15 @@ impl RequestBody {
         }
     }
 
+    /// The same content once more, unless only a reader knows it.
+    pub(super) fn at_hand(&self) -> Option<Self> {
+        match &self.0 {
+            Content::None => Some(Self::none()),
+            Content::Bytes(bytes) => Some(Self(Content::Bytes(bytes.clone()))),
+            Content::Reader { .. } => None,
+        }
+    }
+
     /// Draws the next piece into `scratch` and answers how many bytes it is; 0 is the end.
     pub(super) fn draw(&mut self, scratch: &mut [u8]) -> io::Result<usize> {
         match &mut self.0 {

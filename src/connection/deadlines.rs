@@ -30,7 +30,7 @@ impl Connection {
             State::Established(established) if phase == Phase::AwaitContinue => {
                 established.stop_awaiting_continue();
             }
-            State::Connecting(connecting) => {
+            State::Connecting(connecting, _) => {
                 let status = connecting.failed_status();
                 self.fail(reactor, status, phase, ErrorKind::Timeout(phase).into());
             }
@@ -48,7 +48,7 @@ impl Connection {
     pub(super) fn rearm(&mut self, now: Instant, progressed: bool) {
         let phase = match &self.state {
             State::Disconnected | State::Failed(..) => None,
-            State::Connecting(connecting) => Some(connecting.phase()),
+            State::Connecting(connecting, _) => Some(connecting.phase()),
             State::Established(established) => established.awaits(),
         };
         let Some(phase) = phase else {
@@ -92,7 +92,7 @@ impl Connection {
                 Some(now + ASK_SOURCE_AGAIN)
             }
             State::Established(_) => None,
-            State::Connecting(connecting) => connecting.due(),
+            State::Connecting(connecting, _) => connecting.due(),
         };
         let deadline = self.deadline.map(|deadline| deadline.at);
         match due.into_iter().chain(deadline).min() {

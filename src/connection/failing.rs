@@ -16,7 +16,7 @@ impl Connection {
                     Phase::ReceiveBody
                 })
             }
-            State::Disconnected | State::Connecting(_) | State::Failed(..) => Phase::ReceiveBody,
+            State::Disconnected | State::Connecting(..) | State::Failed(..) => Phase::ReceiveBody,
         };
         self.fail(reactor, Status::ConnectionError, phase, error)
     }
@@ -62,11 +62,11 @@ impl Connection {
     pub(crate) fn fail_system(&mut self, reactor: &mut Reactor, error: Error) -> Error {
         let status = match &self.state {
             State::Disconnected | State::Failed(..) => return error,
-            State::Connecting(connecting) => connecting.failed_status(),
+            State::Connecting(connecting, _) => connecting.failed_status(),
             State::Established(_) => Status::ConnectionError,
         };
         let phase = match &self.state {
-            State::Connecting(connecting) => connecting.phase(),
+            State::Connecting(connecting, _) => connecting.phase(),
             _ => Phase::ReceiveBody,
         };
         debug_assert!(matches!(

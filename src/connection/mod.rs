@@ -1,7 +1,8 @@
 //! One client connection: resolve → connect → (tunnel) → (TLS) → exchanges → idle.
 //!
 //! [`Connection`] is the state machine behind every face of the client. It takes a reactor and owns
-//! none, knows no policy (no redirects, no retries, no cookies), and never looks at the clock.
+//! none, knows no policy (no redirects, no cookies, no retries but the one that a kept-alive connection
+//! owes its user), and never looks at the clock.
 //!
 //! | file | holds |
 //! |---|---|
@@ -10,6 +11,7 @@
 //! | `connecting` | the stages up to a usable connection |
 //! | `established` | requests and responses on it |
 //! | `deadlines`, `failing` | when it has waited too long; how it fails |
+//! | `retrying` | the one retry, of a connection that went stale |
 //! | `content` | what a request sends after its head |
 
 mod connecting;
@@ -17,6 +19,7 @@ mod content;
 mod deadlines;
 mod established;
 mod failing;
+mod retrying;
 mod status;
 mod target;
 
@@ -39,6 +42,7 @@ use crate::transport::socket::{NonblockingStream, Socket};
 use connecting::{Connecting, Step};
 pub use content::RequestBody;
 use established::{Driven, Established, Follows, Taken};
+use retrying::Replay;
 use status::Transitions;
 pub use status::{Status, Transition};
 pub(crate) use target::{Proxy, Route, Target, parse_host};
@@ -52,6 +56,8 @@ pub(crate) struct Config {
     pub(crate) user_agent: String,
     /// The value of `Proxy-Authorization`.
     pub(crate) proxy_authorization: Option<String>,
+    /// Whether a request is sent again over a new connection when a kept one went stale.
+    pub(crate) retry_stale: bool,
 }
 
 /// The response to the latest request, as far as it has come.
@@ -68,6 +74,8 @@ pub(crate) struct Connection {
     pub(crate) config: Config,
     state: State,
     target: Option<Target>,
+    /// Whether the target was connected to, and so can be again: an adopted stream cannot.
+    is_dialled: bool,
     origin: String,
     transitions: Transitions,
     deadline: Option<Deadline>,
@@ -75,6 +83,8 @@ pub(crate) struct Connection {
     response: Option<Response>,
     interim: VecDeque<ResponseHead>,
     trailers: FieldLines,
+    /// What to send again should the connection turn out to be stale.
+    replay: Option<Replay>,
     /// HTTP bytes of the latest request and its response.
     moved: (u64, u64),
 }
@@ -83,7 +93,8 @@ pub(crate) struct Connection {
 enum State {
     #[default]
     Disconnected,
-    Connecting(Connecting),
+    /// Connecting; for a request that is sent again, if there is one.
+    Connecting(Connecting, Option<Box<Replay>>),
     Established(Box<Established>),
     Failed(Status, Error),
 }
@@ -95,6 +106,13 @@ struct Deadline {
 }
 
 impl Connection {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            config,
+            ..Self::default()
+        }
+    }
+
     /// Starts to connect, closing what there was. `now` is counted time.
     pub(crate) fn open(
         &mut self,
@@ -104,11 +122,12 @@ impl Connection {
     ) -> Result<(), Error> {
         self.close(reactor);
         self.origin = target.origin();
+        self.is_dialled = true;
         let begun = Connecting::begin(reactor, &target);
         self.target = Some(target);
         match begun {
             Ok(connecting) => {
-                self.enter(State::Connecting(connecting));
+                self.enter(State::Connecting(connecting, None));
                 self.rearm(now, false);
                 Ok(())
             }
@@ -125,6 +144,7 @@ impl Connection {
     ) {
         self.close(reactor);
         self.origin = target.origin();
+        self.is_dialled = false;
         self.target = Some(target);
         let link = Link::plain(Socket::adopt(reactor, stream));
         let established = Established::new(link, &self.config.limits);
@@ -145,7 +165,15 @@ impl Connection {
         if status != Status::Connected {
             return Err(Misuse::WrongStatus.into());
         }
+        let may_be_stale = self.is_dialled && established.requests > 0;
+        let replay = (self.config.retry_stale && may_be_stale)
+            .then(|| body.at_hand())
+            .flatten();
         established.request(head, body)?;
+        self.replay = replay.map(|body| Replay {
+            head: head.clone(),
+            body,
+        });
         self.method = head.method.clone();
         self.response = None;
         self.interim.clear();
@@ -172,7 +200,7 @@ impl Connection {
     fn step(&mut self, reactor: &mut Reactor, now: Instant, meter: &mut Meter) -> bool {
         match &mut self.state {
             State::Disconnected | State::Failed(..) => false,
-            State::Connecting(_) => self.step_connecting(reactor, now, meter),
+            State::Connecting(..) => self.step_connecting(reactor, now, meter),
             State::Established(established) => {
                 let interim = &mut self.interim;
                 let driven = established.drive(reactor, meter, &mut |head| interim.push_back(head));
@@ -183,6 +211,9 @@ impl Connection {
                         self.receive_head(reactor, *head, follows);
                     }
                     Err(error) => {
+                        if self.retry_stale(reactor, &error, now) {
+                            return true;
+                        }
                         self.fail_established(reactor, error);
                     }
                 }
@@ -197,23 +228,29 @@ impl Connection {
             return false;
         };
         let from = self.status();
-        let State::Connecting(connecting) = mem::take(&mut self.state) else {
+        let State::Connecting(connecting, replay) = mem::take(&mut self.state) else {
             return false;
         };
         match connecting.step(reactor, target, &self.config, now, meter) {
             Step::Waiting(connecting) => {
-                self.state = State::Connecting(connecting);
+                self.state = State::Connecting(connecting, replay);
                 false
             }
             Step::Next(connecting) => {
-                self.state = State::Connecting(connecting);
+                self.state = State::Connecting(connecting, replay);
                 self.transitions.note(from, self.status());
                 true
             }
             Step::Established(link) => {
-                let established = Established::new(link, &self.config.limits);
+                let mut established = Established::new(link, &self.config.limits);
+                // It was accepted once, so it is again.
+                let resent = replay.map(|replay| established.request(&replay.head, replay.body));
                 self.state = State::Established(Box::new(established));
-                self.transitions.note(from, self.status());
+                match resent {
+                    None => self.transitions.note(from, self.status()),
+                    Some(Ok(())) => {}
+                    Some(Err(error)) => drop(self.fail_established(reactor, error)),
+                }
                 true
             }
             Step::Failed(status, phase, error) => {
@@ -295,7 +332,7 @@ impl Connection {
             // The failure came while content was awaited: reading says which.
             State::Failed(Status::ConnectionError, error) => return Err(error.clone()),
             State::Disconnected
-            | State::Connecting(_)
+            | State::Connecting(..)
             | State::Established(_)
             | State::Failed(..) => {
                 return Err(Misuse::WrongStatus.into());
@@ -316,6 +353,7 @@ impl Connection {
         self.release(reactor);
         self.transitions.note(from, Status::Disconnected);
         self.deadline = None;
+        self.replay = None;
         self.response = None;
         self.interim.clear();
         self.trailers = FieldLines::new();
@@ -326,7 +364,7 @@ impl Connection {
     fn release(&mut self, reactor: &mut Reactor) {
         match mem::take(&mut self.state) {
             State::Disconnected | State::Failed(..) => {}
-            State::Connecting(connecting) => connecting.close(reactor),
+            State::Connecting(connecting, _) => connecting.close(reactor),
             State::Established(established) => established.close(reactor),
         }
     }
@@ -334,7 +372,8 @@ impl Connection {
     pub(crate) fn status(&self) -> Status {
         match &self.state {
             State::Disconnected => Status::Disconnected,
-            State::Connecting(connecting) => connecting.status(),
+            State::Connecting(_, Some(_)) => Status::Requesting,
+            State::Connecting(connecting, None) => connecting.status(),
             State::Failed(status, _) => *status,
             State::Established(established) if established.is_receiving() => Status::Body,
             State::Established(established)
@@ -350,7 +389,7 @@ impl Connection {
     pub(crate) fn error(&self) -> Option<&Error> {
         match &self.state {
             State::Failed(_, error) => Some(error),
-            State::Disconnected | State::Connecting(_) | State::Established(_) => None,
+            State::Disconnected | State::Connecting(..) | State::Established(_) => None,
         }
     }
 
@@ -382,7 +421,7 @@ impl Connection {
     pub(crate) fn link(&self) -> Option<&Link> {
         match &self.state {
             State::Established(established) => Some(established.link()),
-            State::Disconnected | State::Connecting(_) | State::Failed(..) => None,
+            State::Disconnected | State::Connecting(..) | State::Failed(..) => None,
         }
     }
 
@@ -400,14 +439,14 @@ impl Connection {
     pub(crate) fn requests(&self) -> u32 {
         match &self.state {
             State::Established(established) => established.requests,
-            State::Disconnected | State::Connecting(_) | State::Failed(..) => 0,
+            State::Disconnected | State::Connecting(..) | State::Failed(..) => 0,
         }
     }
 
     /// Whether something is due from the peer, and whether it is content that is arriving.
     pub(crate) fn expects(&self) -> Expects {
         match &self.state {
-            State::Connecting(_) => Expects::Answer,
+            State::Connecting(..) => Expects::Answer,
             State::Established(established) => match established.awaits() {
                 Some(Phase::ReceiveBody) => Expects::Content,
                 Some(_) => Expects::Answer,

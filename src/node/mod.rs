@@ -35,7 +35,9 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::budget::{Budget, PollAt};
-use crate::connection::{Connection, RequestBody, Route, Status, Target, Transition, parse_host};
+use crate::connection::{
+    Config, Connection, RequestBody, Route, Status, Target, Transition, parse_host,
+};
 use crate::error::{Error, Misuse};
 use crate::transport::link::TlsChoice;
 use crate::transport::memory::MemoryNetwork;
@@ -134,7 +136,10 @@ impl HttpClient {
     fn on(reactor: Reactor) -> Self {
         Self {
             reactor,
-            connection: Connection::default(),
+            connection: Connection::new(Config {
+                retry_stale: true,
+                ..Config::default()
+            }),
             proxies: Proxies::default(),
             user_agent: concat!("httpoll/", env!("CARGO_PKG_VERSION")).to_owned(),
             budget: Budget::default(),

@@ -71,6 +71,22 @@ impl HttpClient {
         self.connection.config.limits = limits;
     }
 
+    /// Whether a request is sent again, once and silently, when the kept-alive connection that it was
+    /// sent over had died meanwhile (RFC 9112 §9.3.1). Default true.
+    ///
+    /// It is done only if no byte of a response came, if the method is idempotent or nothing of the
+    /// request was sent, and if the content is no reader. The status stays
+    /// [`Status::Requesting`](crate::Status::Requesting) while the client connects anew. An injected
+    /// stream cannot be connected anew.
+    pub fn retries_stale_connections(&self) -> bool {
+        self.connection.config.retry_stale
+    }
+
+    /// Sets it, for requests from now on.
+    pub fn set_retry_stale_connections(&mut self, enabled: bool) {
+        self.connection.config.retry_stale = enabled;
+    }
+
     /// The `User-Agent` added to requests that have none. Default `httpoll/` and the version.
     pub fn user_agent(&self) -> &str {
         &self.user_agent
