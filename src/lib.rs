@@ -13,15 +13,18 @@
 //! let mut http = HttpClient::new();
 //! http.connect_to_host("https://game.example", -1, None)?;
 //! let mut body = Vec::new();
-//! loop {
+//! while http.get_status() == Status::Body || !http.has_response() {
 //!     http.poll()?;
-//!     match http.get_status() {
-//!         Status::Connected if !http.has_response() => {
-//!             http.request(Method::Get, "/leaderboard.json", &[], "")?;
+//!     if http.get_status() == Status::Connected && !http.has_response() {
+//!         http.request(Method::Get, "/leaderboard.json", &[], "")?;
+//!     }
+//!     // One read a frame would tie the speed to the frame rate: take all that the frame brings.
+//!     while http.get_status() == Status::Body {
+//!         let chunk = http.read_response_body_chunk()?;
+//!         if chunk.is_empty() {
+//!             break;
 //!         }
-//!         Status::Connected | Status::Disconnected => break,
-//!         Status::Body => body.extend_from_slice(&http.read_response_body_chunk()?),
-//!         _ => {}
+//!         body.extend_from_slice(&chunk);
 //!     }
 //!     draw_frame();
 //! }

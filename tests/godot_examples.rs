@@ -1,4 +1,5 @@
-//! The two examples of Godot's documentation of `HTTPClient`, translated line by line.
+//! The two examples of Godot's documentation of `HTTPClient`, translated line by line, and the loop
+//! of this library's own.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -79,5 +80,47 @@ fn a_post_with_a_query_string() -> Result<(), httpoll::Error> {
     let sent = log.text();
     assert!(sent.starts_with("POST /index.php HTTP/1.1\r\n"), "{sent}");
     assert_eq!(sent.matches("Content-Length: 27\r\n").count(), 1, "{sent}");
+    Ok(())
+}
+
+#[test]
+fn the_loop_of_the_readme_ends_in_each_framing() -> Result<(), httpoll::Error> {
+    for (response, expected) in [
+        (&b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"[..], "hi"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", ""),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", ""),
+        (b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", ""),
+        (
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi",
+            "hi",
+        ),
+        (b"HTTP/1.0 200 OK\r\n\r\nto the end<close>", "to the end"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+            "hi",
+        ),
+    ] {
+        let network = MemoryNetwork::new();
+        network.set_latency(support::FRAME);
+        support::serve(&network, server(), &[response]);
+        let mut http = HttpClient::on_memory(&network);
+        http.connect_to_host("10.0.0.1", 80, None)?;
+        let mut body = Vec::new();
+        while http.get_status() == Status::Body || !http.has_response() {
+            http.poll()?;
+            if http.get_status() == Status::Connected && !http.has_response() {
+                http.request(Method::Get, "/leaderboard.json", &[], "")?;
+            }
+            while http.get_status() == Status::Body {
+                let chunk = http.read_response_body_chunk()?;
+                if chunk.is_empty() {
+                    break;
+                }
+                body.extend_from_slice(&chunk);
+            }
+            network.advance(support::FRAME);
+        }
+        assert_eq!(String::from_utf8_lossy(&body), expected);
+    }
     Ok(())
 }

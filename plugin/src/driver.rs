@@ -1,18 +1,19 @@
 //! The requests in flight: each an `HttpClient` of its own, taken through connect, request and
 //! content by the frame's polls.
 //!
-//! Nothing is triggered from here: outcomes wait in the driver until the dispatch system sends them,
+//! Connections are begun in the frame's poll, too, not at the spawn: beginning many costs time, which
+//! is the budget's. Nothing is triggered from here: outcomes wait in the driver until the dispatch system sends them,
 //! also those known at the spawn, when no observer can be attached yet.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use bevy_ecs::entity::Entity;
 use bevy_ecs::resource::Resource;
-#[cfg(feature = "tls")]
-use httpoll::TlsOptions;
 use httpoll::proto::ResponseHead;
 use httpoll::{
-    Bytes, Error, ErrorKind, HttpClient, Limit, Method, RequestUrl, Resolver, Status, Transition,
+    Bytes, Error, ErrorKind, HttpClient, Limit, Method, RequestUrl, Resolver, Status, TlsOptions,
+    Transition,
 };
 
 use crate::plugin::HttpPlugin;
@@ -23,8 +24,7 @@ use crate::request::HttpRequest;
 pub(crate) struct Driver {
     pub(crate) in_flight: VecDeque<Transfer>,
     resolver: Resolver,
-    #[cfg(feature = "tls")]
-    tls: TlsOptions,
+    tls: Option<TlsOptions>,
     max_body_bytes: usize,
 }
 
@@ -32,6 +32,8 @@ pub(crate) struct Driver {
 pub(crate) struct Transfer {
     pub(crate) entity: Entity,
     pub(crate) client: HttpClient,
+    /// Where to connect, until that was begun.
+    start: Option<Start>,
     target: String,
     headers: Vec<String>,
     body: Vec<u8>,
@@ -45,7 +47,9 @@ impl Driver {
             in_flight: VecDeque::new(),
             resolver: Resolver::system(),
             #[cfg(feature = "tls")]
-            tls: plugin.tls.clone().unwrap_or_else(TlsOptions::client),
+            tls: Some(plugin.tls.clone().unwrap_or_else(TlsOptions::client)),
+            #[cfg(not(feature = "tls"))]
+            tls: None,
             max_body_bytes: plugin.max_body_bytes,
         }
     }
@@ -54,27 +58,26 @@ impl Driver {
         let mut transfer = Transfer {
             entity,
             client: HttpClient::with_resolver(self.resolver.clone()),
+            start: None,
             target: String::new(),
             headers: request.headers().to_vec(),
             body: Vec::new(),
             max_body_bytes: self.max_body_bytes,
             outcome: None,
         };
-        if let Err(error) = self.connect(&mut transfer, request.url()) {
-            transfer.outcome = Some(Err(error));
+        match RequestUrl::parse(request.url()) {
+            Ok(url) => {
+                transfer.target = url.target;
+                transfer.headers.extend(url.authorization);
+                transfer.start = Some(Start {
+                    host: url.host,
+                    port: url.port,
+                    tls: self.tls.clone(),
+                });
+            }
+            Err(error) => transfer.outcome = Some(Err(error)),
         }
         self.in_flight.push_back(transfer);
-    }
-
-    fn connect(&self, transfer: &mut Transfer, url: &str) -> Result<(), Error> {
-        let url = RequestUrl::parse(url)?;
-        transfer.target = url.target;
-        transfer.headers.extend(url.authorization);
-        #[cfg(feature = "tls")]
-        let tls = Some(self.tls.clone());
-        #[cfg(not(feature = "tls"))]
-        let tls = None;
-        transfer.client.connect_to_host(&url.host, url.port, tls)
     }
 
     /// Drops the request of an entity, and with it the socket.
@@ -83,7 +86,18 @@ impl Driver {
     }
 }
 
+struct Start {
+    host: String,
+    port: i32,
+    tls: Option<TlsOptions>,
+}
+
 impl Transfer {
+    /// Whether its connection was not begun yet.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.start.is_some()
+    }
+
     /// One poll's worth of work.
     pub(crate) fn drive(&mut self, budget: &httpoll::Budget) {
         if self.outcome.is_some() {
@@ -95,6 +109,11 @@ impl Transfer {
     }
 
     fn advance(&mut self, budget: &httpoll::Budget) -> Result<(), Error> {
+        let began = Instant::now();
+        if let Some(start) = self.start.take() {
+            self.client
+                .connect_to_host(&start.host, start.port, start.tls)?;
+        }
         self.client.set_budget(budget.clone());
         if self.client.get_status() != Status::Disconnected {
             self.client.poll()?;
@@ -103,7 +122,10 @@ impl Transfer {
             let headers: Vec<&str> = self.headers.iter().map(String::as_str).collect();
             self.client
                 .request(Method::Get, &self.target, &headers, "")?;
-            // Sent in the frame in which the connection came about.
+            // Sent in the frame in which the connection came about, with what is left of its share.
+            let mut rest = budget.clone();
+            rest.time = rest.time.map(|time| time.saturating_sub(began.elapsed()));
+            self.client.set_budget(rest);
             self.client.poll()?;
         }
         while self.client.get_status() == Status::Body {

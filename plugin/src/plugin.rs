@@ -72,30 +72,46 @@ impl Plugin for HttpPlugin {
     }
 }
 
-/// What is left of a frame's budget.
-struct Remaining {
+/// A frame's budget, shared between its clients.
+struct Shares {
     budget: Budget,
-    started: Instant,
+    began: Instant,
+    clients: usize,
+    /// Clients that have not had their turn.
+    left: usize,
 }
 
-impl Remaining {
-    fn new(budget: Budget) -> Self {
+impl Shares {
+    fn new(budget: Budget, clients: usize) -> Self {
         Self {
             budget,
-            started: Instant::now(),
+            began: Instant::now(),
+            clients,
+            left: clients,
         }
     }
 
-    /// The budget for the next of `left` clients: all get a turn in each frame, however little is
-    /// left, so that none starves; what the others did not use is there for those after them.
-    fn share(&self, left: usize) -> Budget {
+    /// The budget of the next client. All get a turn in each frame, and each poll gets on a little
+    /// whatever its budget, so that none starves; time that the others did not use is there for
+    /// those after them.
+    fn next(&mut self) -> Budget {
         let mut share = self.budget.clone();
-        let left = u32::try_from(left.max(1)).unwrap_or(u32::MAX);
+        let part = |clients: usize| u32::try_from(clients.max(1)).unwrap_or(u32::MAX);
         if let Some(time) = self.budget.time {
-            share.time = Some(time.saturating_sub(self.started.elapsed()) / left);
+            share.time = Some(time.saturating_sub(self.began.elapsed()) / part(self.left));
         }
-        share.bytes = self.budget.bytes.map(|bytes| bytes / u64::from(left));
+        share.bytes = self
+            .budget
+            .bytes
+            .map(|bytes| bytes / u64::from(part(self.clients)));
+        self.left = self.left.saturating_sub(1);
         share
+    }
+
+    fn is_spent(&self) -> bool {
+        self.budget
+            .time
+            .is_some_and(|time| self.began.elapsed() >= time)
     }
 }
 
@@ -104,24 +120,31 @@ fn poll(
     mut driver: ResMut<Driver>,
     mut nodes: Query<&mut HttpClientNode>,
 ) {
-    let remaining = Remaining::new(budget.0.clone());
-    let mut left = driver.in_flight.len() + nodes.iter().len();
+    let clients = driver.in_flight.len() + nodes.iter().len();
+    let mut shares = Shares::new(budget.0.clone(), clients);
     // Whoever was first in the last frame is last in this one.
     if !driver.in_flight.is_empty() {
         driver.in_flight.rotate_left(1);
     }
+    // However little time there is, one new connection a frame is begun.
+    let mut has_begun = false;
     for transfer in &mut driver.in_flight {
-        transfer.drive(&remaining.share(left));
-        left -= 1;
+        let share = shares.next();
+        if transfer.is_waiting() {
+            if has_begun && shares.is_spent() {
+                continue;
+            }
+            has_begun = true;
+        }
+        transfer.drive(&share);
     }
     for mut node in &mut nodes {
+        let share = shares.next();
         if node.get_status() != Status::Disconnected && !node.get_status().is_error() {
-            let share = remaining.share(left);
             node.set_budget(share);
             // A failure is announced by the dispatch system, from the client itself.
             let _ = node.poll();
         }
-        left -= 1;
     }
 }
 

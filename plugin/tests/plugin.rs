@@ -299,6 +299,33 @@ fn twenty_requests_in_one_frame_are_all_answered_and_leave_nothing() {
 }
 
 #[test]
+fn without_time_one_connection_a_frame_is_begun_and_all_are_answered() {
+    let server = echo();
+    let mut app = App::new();
+    app.add_plugins(HttpPlugin {
+        budget: Budget::frame(Duration::ZERO),
+        ..HttpPlugin::default()
+    });
+    watch(&mut app);
+    for number in 0..5 {
+        app.world_mut()
+            .spawn(HttpRequest::get(format!("http://{server}/{number}")));
+    }
+    assert!(app.world().resource::<Seen>().statuses.is_empty());
+    for frame in 1..=5 {
+        app.update();
+        let statuses = &app.world().resource::<Seen>().statuses;
+        let begun = statuses
+            .iter()
+            .filter(|(_, from, _)| *from == Status::Disconnected);
+        assert_eq!(begun.count(), frame);
+    }
+    until(&mut app, |world| {
+        world.resource::<Seen>().responses.len() == 5
+    });
+}
+
+#[test]
 fn despawning_replacing_and_removing_cancel_and_the_server_sees_the_close() {
     let cancels: [fn(&mut World, Entity); 2] = [
         |world, entity| assert!(world.despawn(entity)),
