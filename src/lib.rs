@@ -56,6 +56,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "agent")]
+mod agent;
 mod budget;
 mod connection;
 mod error;
@@ -64,6 +66,10 @@ mod limits;
 mod node;
 mod phase;
 pub mod proto;
+#[cfg(any(feature = "agent", feature = "server"))]
+mod semantics;
+#[cfg(feature = "server")]
+mod server;
 mod transport;
 
 pub use bytes::Bytes;

@@ -1,0 +1,4 @@
+//! The rules of RFC 9110 and its neighbours, without I/O: no socket, no clock, no file.
+//!
+//! What is written here takes bytes, field values, URLs and a `now`, and answers what to do. The agent
+//! and the server do it.

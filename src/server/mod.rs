@@ -1,0 +1,1 @@
+//! The server, polled in the same loop.
