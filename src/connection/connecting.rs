@@ -4,7 +4,6 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use url::Host;
@@ -55,10 +54,17 @@ pub(super) struct Attempts {
 
 impl Connecting {
     /// Begins: with a lookup for a name, with the race for an address.
-    pub(super) fn begin(reactor: &mut Reactor, target: &Target) -> Result<Self, Error> {
+    pub(super) fn begin(
+        reactor: &mut Reactor,
+        target: &Target,
+        config: &Config,
+    ) -> Result<Self, Error> {
         let (host, port) = target.first_hop();
         match (host_address(host), host) {
-            (Some(address), _) => Ok(Self::Racing(Attempts::new(&[address], port))),
+            (Some(address), _) => {
+                let allowed = allowed(&[address], target, config)?;
+                Ok(Self::Racing(Attempts::new(&allowed, port)))
+            }
             (None, Host::Domain(name)) => reactor.lookup(name).map(Self::Resolving),
             (None, _) => Ok(Self::Racing(Attempts::new(&[], port))),
         }
@@ -104,7 +110,10 @@ impl Connecting {
                 None => Step::Waiting(Self::Resolving(lookup)),
                 Some(Ok(addresses)) => {
                     let (_, port) = target.first_hop();
-                    Step::Next(Self::Racing(Attempts::resolved(addresses, port)))
+                    match allowed(&addresses, target, config) {
+                        Ok(allowed) => Step::Next(Self::Racing(Attempts::new(&allowed, port))),
+                        Err(error) => Step::Failed(status, phase, error),
+                    }
                 }
                 Some(Err(error)) => Step::Failed(status, phase, error),
             },
@@ -155,6 +164,30 @@ impl Connecting {
     }
 }
 
+/// The addresses that the connection may go to; an error when there are some but none may be. A proxy
+/// is the caller's own choice, and what it connects to is out of sight here.
+fn allowed(addresses: &[IpAddr], target: &Target, config: &Config) -> Result<Vec<IpAddr>, Error> {
+    if !matches!(target.route, Route::Direct) {
+        return Ok(addresses.to_vec());
+    }
+    let mut refusal = None;
+    let allowed: Vec<IpAddr> = addresses
+        .iter()
+        .copied()
+        .filter(|address| match config.addresses.check(*address) {
+            Ok(()) => true,
+            Err(error) => {
+                refusal = Some(error);
+                false
+            }
+        })
+        .collect();
+    match refusal {
+        Some(error) if allowed.is_empty() => Err(error),
+        Some(_) | None => Ok(allowed),
+    }
+}
+
 fn after_connect(link: Link, reactor: &mut Reactor, target: &Target, config: &Config) -> Step {
     let Route::Tunnel(_) = target.route else {
         return after_tunnel(link, reactor, target);
@@ -194,10 +227,6 @@ impl Attempts {
             sockets: Vec::new(),
             last_error: None,
         }
-    }
-
-    fn resolved(addresses: Arc<[IpAddr]>, port: u16) -> Self {
-        Self::new(&addresses, port)
     }
 
     /// Starts what may start and answers the first socket that is connected.

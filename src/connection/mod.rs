@@ -11,6 +11,7 @@
 //! | `connecting` | the stages up to a usable connection |
 //! | `established` | requests and responses on it |
 //! | `deadlines`, `failing` | when it has waited too long; how it fails |
+//! | `marks` | when each step was done |
 //! | `retrying` | the one retry, of a connection that went stale |
 //! | `content` | what a request sends after its head |
 
@@ -19,12 +20,16 @@ mod content;
 mod deadlines;
 mod established;
 mod failing;
+mod marks;
 mod retrying;
 mod status;
 mod target;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::mem;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -42,6 +47,7 @@ use crate::transport::socket::{NonblockingStream, Socket};
 use connecting::{Connecting, Step};
 pub use content::RequestBody;
 use established::{Driven, Established, Follows, Taken};
+pub(crate) use marks::Marks;
 use retrying::Replay;
 use status::Transitions;
 pub use status::{Status, Transition};
@@ -58,6 +64,31 @@ pub(crate) struct Config {
     pub(crate) proxy_authorization: Option<String>,
     /// Whether a request is sent again over a new connection when a kept one went stale.
     pub(crate) retry_stale: bool,
+    /// Which of the addresses that a name has may be connected to.
+    pub(crate) addresses: AddressFilter,
+}
+
+/// Which addresses may be connected to. Judged after the lookup, so that a name cannot lead past it.
+#[derive(Clone, Default)]
+pub(crate) struct AddressFilter(Option<Arc<dyn Fn(IpAddr) -> Result<(), Error> + Send + Sync>>);
+
+impl AddressFilter {
+    #[cfg(feature = "agent")]
+    pub(crate) fn new(
+        allows: impl Fn(IpAddr) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Some(Arc::new(allows)))
+    }
+
+    fn check(&self, address: IpAddr) -> Result<(), Error> {
+        self.0.as_ref().map_or(Ok(()), |allows| allows(address))
+    }
+}
+
+impl fmt::Debug for AddressFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AddressFilter({})", self.0.is_some())
+    }
 }
 
 /// The response to the latest request, as far as it has come.
@@ -87,6 +118,7 @@ pub(crate) struct Connection {
     replay: Option<Replay>,
     /// HTTP bytes of the latest request and its response.
     moved: (u64, u64),
+    marks: Marks,
 }
 
 #[derive(Debug, Default)]
@@ -123,7 +155,8 @@ impl Connection {
         self.close(reactor);
         self.origin = target.origin();
         self.is_dialled = true;
-        let begun = Connecting::begin(reactor, &target);
+        self.marks = Marks::default();
+        let begun = Connecting::begin(reactor, &target, &self.config);
         self.target = Some(target);
         match begun {
             Ok(connecting) => {
@@ -179,6 +212,7 @@ impl Connection {
         self.interim.clear();
         self.trailers = FieldLines::new();
         self.moved = (0, 0);
+        self.marks.begin_exchange();
         self.transitions.note(status, Status::Requesting);
         self.rearm(now, true);
         Ok(())
@@ -205,6 +239,13 @@ impl Connection {
                 let interim = &mut self.interim;
                 let driven = established.drive(reactor, meter, &mut |head| interim.push_back(head));
                 self.moved = (established.sent, established.received);
+                if self.marks.awaits_exchange() {
+                    self.marks.note_exchange(
+                        established.is_request_sent(),
+                        established.received > 0,
+                        meter.now(),
+                    );
+                }
                 match driven {
                     Ok(Driven::Waiting) => {}
                     Ok(Driven::Response(head, follows)) => {
@@ -231,7 +272,12 @@ impl Connection {
         let State::Connecting(connecting, replay) = mem::take(&mut self.state) else {
             return false;
         };
-        match connecting.step(reactor, target, &self.config, now, meter) {
+        let phase = connecting.phase();
+        let step = connecting.step(reactor, target, &self.config, now, meter);
+        if matches!(step, Step::Next(_) | Step::Established(_)) {
+            self.marks.note_stage(phase, meter.now());
+        }
+        match step {
             Step::Waiting(connecting) => {
                 self.state = State::Connecting(connecting, replay);
                 false
@@ -433,6 +479,12 @@ impl Connection {
     /// HTTP bytes sent and received for the latest request.
     pub(crate) fn moved(&self) -> (u64, u64) {
         self.moved
+    }
+
+    /// When each step of the connection and of the latest exchange was done, by the clock.
+    #[cfg(feature = "agent")]
+    pub(crate) fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// Requests sent over the present connection.

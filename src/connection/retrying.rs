@@ -51,7 +51,7 @@ impl Connection {
         let Some(Ok(connecting)) = self
             .target
             .as_ref()
-            .map(|target| Connecting::begin(reactor, target))
+            .map(|target| Connecting::begin(reactor, target, &self.config))
         else {
             return false;
         };

@@ -3,7 +3,7 @@
 //! The time of day of a poll is read once and passed down as `now`; only the meter reads the clock
 //! again, because a time budget cannot be kept without looking at the time.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::budget::Budget;
 use crate::transport::memory::MemoryNetwork;
@@ -21,6 +21,14 @@ impl Clock {
         match self {
             Self::System => Instant::now(),
             Self::Virtual(network) => network.now(),
+        }
+    }
+
+    /// The time of day, for what HTTP dates: cookies, caches, `Retry-After`.
+    pub(crate) fn wall(&self) -> SystemTime {
+        match self {
+            Self::System => SystemTime::now(),
+            Self::Virtual(network) => network.wall(),
         }
     }
 }

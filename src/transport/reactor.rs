@@ -47,6 +47,16 @@ struct Source {
     closed: bool,
     /// Tells nobody when it is ready, so it is tried at every look.
     always_tried: bool,
+    owner: Owner,
+}
+
+/// Who is told that a source became ready: whatever number the one who polls gave to what it drives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner(pub(crate) usize);
+
+impl Owner {
+    /// Someone who drives everything at each poll and needs no list.
+    pub(crate) const NOBODY: Self = Self(usize::MAX);
 }
 
 #[derive(Debug)]
@@ -71,6 +81,10 @@ pub(crate) struct Reactor {
     sources: Slab<Source>,
     generation: usize,
     always_tried: usize,
+    /// Whose the sources are that are added now.
+    owner: Owner,
+    /// Whose sources became ready since this list was taken; some may be named twice.
+    ready: Vec<Owner>,
     resolver: Resolver,
     pool: BufferPool,
     /// One buffer that a poll may use between two calls, shared by all sockets.
@@ -102,6 +116,8 @@ impl Reactor {
             sources: Slab::new(),
             generation: 0,
             always_tried: 0,
+            owner: Owner::NOBODY,
+            ready: Vec::new(),
             resolver,
             pool: BufferPool::default(),
             scratch: Vec::new(),
@@ -109,6 +125,17 @@ impl Reactor {
             last_poll: None,
             skipped: Duration::ZERO,
         }
+    }
+
+    /// Names the owner of all sources added from now on.
+    pub(crate) fn set_owner(&mut self, owner: Owner) {
+        self.owner = owner;
+    }
+
+    /// Whose sources became ready since the last call, moved behind what `into` holds. Readiness
+    /// itself is sticky; this list is not.
+    pub(crate) fn take_ready(&mut self, into: &mut Vec<Owner>) {
+        into.append(&mut self.ready);
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -271,6 +298,7 @@ impl Reactor {
             writable: always_tried,
             closed: false,
             always_tried,
+            owner: self.owner,
         });
         self.always_tried += usize::from(always_tried);
         id
@@ -368,8 +396,11 @@ impl Reactor {
         let mut anything = false;
         if self.always_tried > 0 {
             for (_, source) in &mut self.sources {
-                source.readable |= source.always_tried;
-                source.writable |= source.always_tried;
+                if source.always_tried {
+                    source.readable = true;
+                    source.writable = true;
+                    note_ready(&mut self.ready, source.owner);
+                }
             }
         }
         match &mut self.backend {
@@ -395,11 +426,12 @@ impl Reactor {
                         source.readable |= event.is_readable() || event.is_read_closed() || failed;
                         source.writable |= event.is_writable() || event.is_write_closed() || failed;
                         source.closed |= event.is_read_closed() || failed;
+                        note_ready(&mut self.ready, source.owner);
                     }
                 }
             }
             Backend::Memory { network, queue } => {
-                let sources = &mut self.sources;
+                let (sources, ready) = (&mut self.sources, &mut self.ready);
                 network.look(*queue, |event| {
                     if let Some(source) = sources.get_mut(event.token & SLOT_MASK)
                         && source.id.0 == event.token
@@ -408,6 +440,7 @@ impl Reactor {
                         source.readable |= event.readable;
                         source.writable |= event.writable;
                         source.closed |= event.closed;
+                        note_ready(ready, source.owner);
                     }
                 });
             }
@@ -416,9 +449,39 @@ impl Reactor {
     }
 }
 
+fn note_ready(ready: &mut Vec<Owner>, owner: Owner) {
+    if owner != Owner::NOBODY && ready.last() != Some(&owner) {
+        ready.push(owner);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_owners_whose_sources_became_ready_are_named() {
+        let network = MemoryNetwork::new();
+        let mut reactor = Reactor::memory(&network);
+        let mut peers = Vec::new();
+        for owner in [Owner(7), Owner::NOBODY, Owner(9)] {
+            let (client, server) = network.pair();
+            reactor.set_owner(owner);
+            reactor.add_memory(|interest| client.register(interest));
+            peers.push((client, server));
+        }
+        let mut ready = Vec::new();
+        reactor.look().unwrap();
+        reactor.take_ready(&mut ready);
+        assert_eq!(ready, [Owner(7), Owner(9)]);
+        ready.clear();
+        let (client, server) = peers.remove(2);
+        drop(server);
+        reactor.look().unwrap();
+        reactor.take_ready(&mut ready);
+        drop(client);
+        assert_eq!(ready, [Owner(9)]);
+    }
 
     #[test]
     fn a_number_is_never_valid_again() {

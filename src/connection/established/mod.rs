@@ -330,6 +330,11 @@ impl Established {
         matches!(self.stage, Stage::Receiving(_))
     }
 
+    /// Whether the request, or what of it could be sent, is out.
+    pub(super) fn is_request_sent(&self) -> bool {
+        self.sent > 0
+    }
+
     /// Sends the content without waiting for `100 Continue` any longer.
     pub(super) fn stop_awaiting_continue(&mut self) {
         self.exchange.stop_awaiting_continue();

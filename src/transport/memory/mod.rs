@@ -42,7 +42,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use net::{Host, Net};
 pub use peer::Peer;
@@ -76,6 +76,13 @@ impl MemoryNetwork {
     /// The virtual time. It moves only by [`advance`](Self::advance) and by calls that wait.
     pub fn now(&self) -> Instant {
         self.net().now
+    }
+
+    /// The virtual time of day: 2026-01-01 00:00:00 UTC when the network was made.
+    pub fn wall(&self) -> SystemTime {
+        const NEW_YEAR_2026: Duration = Duration::from_secs(1_767_225_600);
+        let net = self.net();
+        SystemTime::UNIX_EPOCH + NEW_YEAR_2026 + net.now.saturating_duration_since(net.began)
     }
 
     /// Moves the clock. What falls due happens at the next poll.

@@ -53,6 +53,8 @@ pub(super) enum Host {
 
 pub(super) struct Net {
     pub(super) now: Instant,
+    /// The clock's time when this network was made.
+    pub(super) began: Instant,
     pub(super) latency: Duration,
     pub(super) transfer_limit: Option<usize>,
     pub(super) capacity: usize,
@@ -112,6 +114,7 @@ impl Net {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             now,
+            began: now,
             latency: Duration::ZERO,
             transfer_limit: None,
             capacity: 256 * 1024,
