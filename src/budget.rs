@@ -90,3 +90,12 @@ pub enum PollAt {
     /// Never: nothing is under way.
     Idle,
 }
+
+/// What a poll came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Polled {
+    /// Whether anything moved: a transition, bytes, content to take.
+    pub changed: bool,
+    /// When the next poll has something to do.
+    pub next: PollAt,
+}

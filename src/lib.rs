@@ -74,12 +74,12 @@ mod transport;
 
 pub use bytes::Bytes;
 
-pub use budget::{Budget, Linger, PollAt};
+pub use budget::{Budget, Linger, PollAt, Polled};
 pub use connection::{RequestBody, Status, Transition};
 pub use error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved, ProxyFault, TlsFault};
 pub use limits::{Limit, Limits};
 pub use node::{
-    GodotError, HttpClient, Method, Polled, RequestUrl, query_string_from_dict, response_code,
+    GodotError, HttpClient, Method, RequestUrl, query_string_from_dict, response_code,
     verify_headers,
 };
 pub use phase::{Phase, Timeouts};

@@ -85,6 +85,17 @@ impl AddressFilter {
     }
 }
 
+/// Equal are clones of one filter.
+impl PartialEq for AddressFilter {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, Some(_)) | (Some(_), None) => false,
+        }
+    }
+}
+
 impl fmt::Debug for AddressFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AddressFilter({})", self.0.is_some())

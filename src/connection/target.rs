@@ -17,7 +17,7 @@ pub(crate) struct Target {
 }
 
 /// The way to the far end.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Direct,
     /// Plain HTTP through a proxy: requests go out in absolute-form (RFC 9112 §3.2.2).
@@ -27,7 +27,7 @@ pub(crate) enum Route {
 }
 
 /// An HTTP proxy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Proxy {
     pub(crate) host: Host<String>,
     pub(crate) port: u16,

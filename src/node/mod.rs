@@ -34,7 +34,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::budget::{Budget, PollAt};
+use crate::budget::Budget;
 use crate::connection::{
     Config, Connection, RequestBody, Route, Status, Target, Transition, parse_host,
 };
@@ -105,15 +105,6 @@ pub struct HttpClient {
     ended_at: Option<Instant>,
     read_chunk_size: usize,
     blocking_mode: bool,
-}
-
-/// What a poll came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Polled {
-    /// Whether anything moved: a transition, bytes, content to take.
-    pub changed: bool,
-    /// When the next poll has something to do.
-    pub next: PollAt,
 }
 
 impl HttpClient {

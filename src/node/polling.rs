@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{HttpClient, Polled};
-use crate::budget::{Budget, Linger, PollAt};
+use super::HttpClient;
+use crate::budget::{Budget, Linger, PollAt, Polled};
 use crate::connection::{Expects, Status};
 use crate::error::{Error, Misuse};
 use crate::transport::meter::{Allowance, Meter};

@@ -17,7 +17,7 @@ use crate::transport::tls::{TlsEnd, TlsInfo, TlsOptions, TlsSession};
 const CIPHERTEXT_BYTES: usize = 64 * 1024;
 
 /// Whether a connection uses TLS, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TlsChoice {
     Plain,
     Tls(TlsOptions),
