@@ -83,6 +83,10 @@ pub use node::{
     verify_headers,
 };
 pub use phase::{Phase, Timeouts};
+#[cfg(feature = "agent")]
+pub use semantics::redirect::{RedirectPolicy, RedirectRefusal};
+#[cfg(feature = "agent")]
+pub use semantics::retry::RetryPolicy;
 pub use transport::memory;
 pub use transport::resolver::Resolver;
 pub use transport::socket::NonblockingStream;
