@@ -84,6 +84,14 @@ pub use node::{
 };
 pub use phase::{Phase, Timeouts};
 #[cfg(feature = "agent")]
+pub use semantics::auth::{AuthFault, Credentials};
+#[cfg(feature = "agent")]
+pub use semantics::hsts::MalformedHsts;
+#[cfg(feature = "agent")]
+pub use semantics::netrc::{Netrc, NetrcError};
+#[cfg(feature = "agent")]
+pub use semantics::proxy_rules::{InvalidProxy, ProxySettings, ProxyUrlFault};
+#[cfg(feature = "agent")]
 pub use semantics::redirect::{RedirectPolicy, RedirectRefusal};
 #[cfg(feature = "agent")]
 pub use semantics::retry::RetryPolicy;

@@ -4,9 +4,17 @@
 //! and the server do it.
 
 #[cfg(feature = "agent")]
+pub(crate) mod auth;
+#[cfg(feature = "agent")]
 pub(crate) mod base_url;
 #[cfg(feature = "agent")]
+pub(crate) mod hsts;
+#[cfg(feature = "agent")]
+pub(crate) mod netrc;
+#[cfg(feature = "agent")]
 pub(crate) mod origin;
+#[cfg(feature = "agent")]
+pub(crate) mod proxy_rules;
 #[cfg(feature = "agent")]
 pub(crate) mod redirect;
 #[cfg(feature = "agent")]
