@@ -84,7 +84,13 @@ pub use node::{
 };
 pub use phase::{Phase, Timeouts};
 #[cfg(feature = "agent")]
+pub use semantics::access::{
+    AccessPolicy, AccessRefusal, AddressClass, HostPattern, InvalidHostPattern,
+};
+#[cfg(feature = "agent")]
 pub use semantics::auth::{AuthFault, Credentials};
+#[cfg(feature = "agent")]
+pub use semantics::circuit::{CircuitPolicy, OnHold};
 #[cfg(feature = "agent")]
 pub use semantics::hsts::MalformedHsts;
 #[cfg(feature = "agent")]

@@ -4,9 +4,13 @@
 //! and the server do it.
 
 #[cfg(feature = "agent")]
+pub(crate) mod access;
+#[cfg(feature = "agent")]
 pub(crate) mod auth;
 #[cfg(feature = "agent")]
 pub(crate) mod base_url;
+#[cfg(feature = "agent")]
+pub(crate) mod circuit;
 #[cfg(feature = "agent")]
 pub(crate) mod hsts;
 #[cfg(feature = "agent")]
