@@ -83,6 +83,24 @@ pub use node::{
     verify_headers,
 };
 pub use phase::{Phase, Timeouts};
+#[cfg(feature = "agent")]
+pub use semantics::access::{
+    AccessPolicy, AccessRefusal, AddressClass, HostPattern, InvalidHostPattern,
+};
+#[cfg(feature = "agent")]
+pub use semantics::auth::{AuthFault, Credentials};
+#[cfg(feature = "agent")]
+pub use semantics::circuit::{CircuitPolicy, OnHold};
+#[cfg(feature = "agent")]
+pub use semantics::hsts::MalformedHsts;
+#[cfg(feature = "agent")]
+pub use semantics::netrc::{Netrc, NetrcError};
+#[cfg(feature = "agent")]
+pub use semantics::proxy_rules::{InvalidProxy, ProxySettings, ProxyUrlFault};
+#[cfg(feature = "agent")]
+pub use semantics::redirect::{RedirectPolicy, RedirectRefusal};
+#[cfg(feature = "agent")]
+pub use semantics::retry::RetryPolicy;
 pub use transport::memory;
 pub use transport::resolver::Resolver;
 pub use transport::socket::NonblockingStream;

@@ -2,3 +2,24 @@
 //!
 //! What is written here takes bytes, field values, URLs and a `now`, and answers what to do. The agent
 //! and the server do it.
+
+#[cfg(feature = "agent")]
+pub(crate) mod access;
+#[cfg(feature = "agent")]
+pub(crate) mod auth;
+#[cfg(feature = "agent")]
+pub(crate) mod base_url;
+#[cfg(feature = "agent")]
+pub(crate) mod circuit;
+#[cfg(feature = "agent")]
+pub(crate) mod hsts;
+#[cfg(feature = "agent")]
+pub(crate) mod netrc;
+#[cfg(feature = "agent")]
+pub(crate) mod origin;
+#[cfg(feature = "agent")]
+pub(crate) mod proxy_rules;
+#[cfg(feature = "agent")]
+pub(crate) mod redirect;
+#[cfg(feature = "agent")]
+pub(crate) mod retry;

@@ -11,6 +11,7 @@
 //! | `tunnel` | `CONNECT` through a proxy |
 //! | `resolver`, `happy_eyeballs` | names to addresses to a connection |
 //! | `tls` | the one room that knows rustls |
+//! | `throttle` | a token bucket: how many bytes may move now |
 //! | `memory` | the in-memory network with its virtual clock |
 //!
 //! What may block: nothing but [`Reactor::wait`](reactor::Reactor::wait), which only waiting calls
@@ -24,5 +25,7 @@ pub(crate) mod meter;
 pub(crate) mod reactor;
 pub(crate) mod resolver;
 pub(crate) mod socket;
+#[cfg(any(feature = "agent", feature = "server"))]
+pub(crate) mod throttle;
 pub(crate) mod tls;
 pub(crate) mod tunnel;

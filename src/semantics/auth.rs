@@ -1,0 +1,360 @@
+//! Who is asking: credentials, and the fields that carry them (RFC 9110 §11, Basic RFC 7617, Bearer
+//! RFC 6750, Digest RFC 7616).
+//!
+//! One [`AuthSession`] belongs to one protection space, that is, to an origin or a proxy, and one set
+//! of credentials; one [`AuthAttempt`] belongs to a request. Where credentials come from, and which
+//! request belongs to which session, is the agent's business; that they do not cross origins is
+//! `redirect`'s.
+//!
+//! ```text
+//! Basic, Bearer:  authorize → field ─── 401 ──► Rejected
+//! Digest, Any:    authorize → none ──── 401 ──► challenged → authorize → field ── 401 ──► Rejected
+//!                                                   ▲                              │
+//!                                                   └────────── stale, once ───────┘
+//! ```
+
+mod challenge;
+#[cfg(feature = "digest-auth")]
+mod digest;
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderValue, Method};
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use challenge::Challenge;
+#[cfg(feature = "digest-auth")]
+use digest::DigestSession;
+
+/// What to log in with, and how. `Debug` shows neither names nor secrets.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Credentials {
+    /// Sent with the first request (RFC 7617). Readable by everyone on the way unless the URL is
+    /// `https`.
+    Basic {
+        /// Without a colon or control characters.
+        user: String,
+        /// Without control characters.
+        password: String,
+    },
+    /// A token, sent with the first request (RFC 6750).
+    Bearer(String),
+    /// Sent in answer to a Digest challenge only (RFC 7616); needs the feature `digest-auth`.
+    Digest {
+        /// The user's name.
+        user: String,
+        /// The password, which never leaves this machine.
+        password: String,
+    },
+    /// Sent in answer to a challenge, by the strongest scheme that the server offers (curl's
+    /// `--anyauth`): Digest before Basic.
+    Any {
+        /// The user's name.
+        user: String,
+        /// The password.
+        password: String,
+    },
+}
+
+impl Credentials {
+    /// Basic credentials from the user name and password in a URL, percent-decoded; `None` when it
+    /// has neither.
+    ///
+    /// # Errors
+    /// [`AuthFault::InvalidUser`] when they are not UTF-8.
+    pub fn from_url(url: &Url) -> Result<Option<Self>, AuthFault> {
+        if url.username().is_empty() && url.password().is_none() {
+            return Ok(None);
+        }
+        let decode = |text| {
+            percent_decode_str(text)
+                .decode_utf8()
+                .map(|text| text.into_owned())
+                .map_err(|_| AuthFault::InvalidUser)
+        };
+        Ok(Some(Self::Basic {
+            user: decode(url.username())?,
+            password: decode(url.password().unwrap_or_default())?,
+        }))
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self {
+            Self::Basic { .. } => "Basic",
+            Self::Bearer(_) => "Bearer",
+            Self::Digest { .. } => "Digest",
+            Self::Any { .. } => "Any",
+        };
+        f.debug_struct(scheme).finish_non_exhaustive()
+    }
+}
+
+/// Why a request could not be authenticated. After a 401 or 407 that is still the response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AuthFault {
+    /// A user name or password with control characters, a Basic user name with a colon
+    /// (RFC 7617 §2), or text in a URL that is not UTF-8.
+    InvalidUser,
+    /// A token with characters that RFC 6750 §2.1 does not allow.
+    InvalidToken,
+    /// The server answered 401 or 407 without a challenge that can be read (RFC 9110 §11.6.1).
+    InvalidChallenge,
+    /// The credentials fit none of the schemes that the server offers, which are listed here.
+    Unsupported(String),
+    /// The server wants Digest, and the feature `digest-auth` is off.
+    DigestNotBuilt,
+    /// The server wants Digest in a way that is not known here: an algorithm other than MD5,
+    /// SHA-256 and SHA-512-256, or protection other than `auth`.
+    UnsupportedDigest,
+    /// The server refused the credentials.
+    Rejected,
+}
+
+impl fmt::Display for AuthFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidUser => f.write_str(
+                "the user name or password has control characters, is not UTF-8, or, for Basic, \
+                 the name has a colon",
+            ),
+            Self::InvalidToken => {
+                f.write_str("the bearer token has characters other than A-Z a-z 0-9 - . _ ~ + / =")
+            }
+            Self::InvalidChallenge => {
+                f.write_str("the server asks for credentials and does not say in what form")
+            }
+            Self::Unsupported(schemes) => write!(
+                f,
+                "the server takes credentials by {schemes} only; give Credentials of that kind"
+            ),
+            Self::DigestNotBuilt => {
+                f.write_str("the server wants Digest; build with the feature digest-auth")
+            }
+            Self::UnsupportedDigest => {
+                f.write_str("the server wants a form of Digest that is not supported")
+            }
+            Self::Rejected => f.write_str("the server refused the credentials; check them"),
+        }
+    }
+}
+
+impl std::error::Error for AuthFault {}
+
+/// What one protection space is known to want, and the credentials for it.
+#[derive(Debug)]
+pub(crate) struct AuthSession {
+    credentials: Credentials,
+    scheme: Scheme,
+}
+
+#[derive(Debug)]
+enum Scheme {
+    /// No challenge yet, and none to be guessed.
+    Unknown,
+    Basic,
+    Bearer,
+    #[cfg(feature = "digest-auth")]
+    Digest(Box<DigestSession>),
+}
+
+/// What one request has tried.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AuthAttempt {
+    sent: Sent,
+    /// Whether one Digest nonce was replaced after an answer.
+    #[cfg(feature = "digest-auth")]
+    renewed: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Sent {
+    #[default]
+    Nothing,
+    /// The same field each time: being challenged again means no.
+    Fixed,
+    /// Digest by a nonce from an earlier request, which may have expired.
+    #[cfg(feature = "digest-auth")]
+    Remembered,
+    /// Digest by a nonce that this request was challenged with.
+    #[cfg(feature = "digest-auth")]
+    Answer,
+}
+
+impl AuthSession {
+    pub(crate) fn new(credentials: Credentials) -> Self {
+        let scheme = match credentials {
+            Credentials::Basic { .. } => Scheme::Basic,
+            Credentials::Bearer(_) => Scheme::Bearer,
+            Credentials::Digest { .. } | Credentials::Any { .. } => Scheme::Unknown,
+        };
+        Self {
+            credentials,
+            scheme,
+        }
+    }
+
+    /// The value of `Authorization` or `Proxy-Authorization` for a request that is about to be sent,
+    /// marked as sensitive; `None` until a challenge tells what is wanted. `target` is the target as
+    /// it stands on the request line.
+    pub(crate) fn authorize(
+        &mut self,
+        attempt: &mut AuthAttempt,
+        method: &Method,
+        target: &str,
+    ) -> Result<Option<HeaderValue>, AuthFault> {
+        match (&mut self.scheme, &self.credentials) {
+            (
+                Scheme::Basic,
+                Credentials::Basic { user, password } | Credentials::Any { user, password },
+            ) => {
+                attempt.sent = Sent::Fixed;
+                basic(user, password).map(Some)
+            }
+            (Scheme::Bearer, Credentials::Bearer(token)) => {
+                attempt.sent = Sent::Fixed;
+                bearer(token).map(Some)
+            }
+            #[cfg(feature = "digest-auth")]
+            (
+                Scheme::Digest(session),
+                Credentials::Digest { user, password } | Credentials::Any { user, password },
+            ) => {
+                if attempt.sent != Sent::Answer {
+                    attempt.sent = Sent::Remembered;
+                }
+                session.respond(user, password, method, target).map(Some)
+            }
+            _ => {
+                // Only Digest needs to know what it signs.
+                let _ = (method, target);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Takes in the challenges of a 401 or 407: the values of all its `WWW-Authenticate` or
+    /// `Proxy-Authenticate` fields. `Ok`: send the request again, with a field from
+    /// [`authorize`](Self::authorize). `cnonce` is random.
+    ///
+    /// A request answers once, and once more when its answer was right but its nonce stale
+    /// (RFC 7616 §3.3), so that no server can keep it going in circles.
+    pub(crate) fn challenged<'a>(
+        &mut self,
+        attempt: &mut AuthAttempt,
+        fields: impl IntoIterator<Item = &'a [u8]>,
+        cnonce: [u8; 16],
+    ) -> Result<(), AuthFault> {
+        let challenges = fields
+            .into_iter()
+            .flat_map(challenge::parse)
+            .collect::<Vec<_>>();
+        if challenges.is_empty() {
+            return Err(AuthFault::InvalidChallenge);
+        }
+        if attempt.sent == Sent::Fixed && !matches!(self.credentials, Credentials::Any { .. }) {
+            return Err(AuthFault::Rejected);
+        }
+        match self.credentials {
+            Credentials::Digest { .. } => self.answer_digest(attempt, &challenges, cnonce),
+            Credentials::Any { .. } => {
+                let offers_basic = challenges.iter().any(|challenge| challenge.is("Basic"));
+                match self.answer_digest(attempt, &challenges, cnonce) {
+                    Err(AuthFault::Rejected) => Err(AuthFault::Rejected),
+                    Err(_) if offers_basic => self.answer_basic(attempt),
+                    answer => answer,
+                }
+            }
+            // Sent at once as a rule; here only when the caller had left it out.
+            Credentials::Basic { .. } => offered(&challenges, "Basic"),
+            Credentials::Bearer(_) => offered(&challenges, "Bearer"),
+        }
+    }
+
+    fn answer_basic(&mut self, attempt: &AuthAttempt) -> Result<(), AuthFault> {
+        if attempt.sent != Sent::Nothing {
+            return Err(AuthFault::Rejected);
+        }
+        self.scheme = Scheme::Basic;
+        Ok(())
+    }
+
+    #[cfg(not(feature = "digest-auth"))]
+    fn answer_digest(
+        &mut self,
+        _attempt: &mut AuthAttempt,
+        challenges: &[Challenge],
+        _cnonce: [u8; 16],
+    ) -> Result<(), AuthFault> {
+        offered(challenges, "Digest").and(Err(AuthFault::DigestNotBuilt))
+    }
+
+    #[cfg(feature = "digest-auth")]
+    fn answer_digest(
+        &mut self,
+        attempt: &mut AuthAttempt,
+        challenges: &[Challenge],
+        cnonce: [u8; 16],
+    ) -> Result<(), AuthFault> {
+        offered(challenges, "Digest")?;
+        let cnonce = format!("{:032x}", u128::from_be_bytes(cnonce));
+        let session = DigestSession::strongest(challenges, cnonce)?;
+        if attempt.sent == Sent::Answer {
+            if attempt.renewed || !session.stale() {
+                return Err(AuthFault::Rejected);
+            }
+            attempt.renewed = true;
+        }
+        attempt.sent = Sent::Answer;
+        self.scheme = Scheme::Digest(Box::new(session));
+        Ok(())
+    }
+}
+
+fn offered(challenges: &[Challenge], scheme: &str) -> Result<(), AuthFault> {
+    if challenges.iter().any(|challenge| challenge.is(scheme)) {
+        return Ok(());
+    }
+    let mut schemes = challenges
+        .iter()
+        .map(|challenge| challenge.scheme.as_str())
+        .collect::<Vec<_>>();
+    schemes.dedup();
+    schemes.truncate(8);
+    Err(AuthFault::Unsupported(schemes.join(", ")))
+}
+
+fn basic(user: &str, password: &str) -> Result<HeaderValue, AuthFault> {
+    // RFC 7617 §2: a colon would end the name, control characters are forbidden.
+    if user.contains(':') || user.contains(char::is_control) || password.contains(char::is_control)
+    {
+        return Err(AuthFault::InvalidUser);
+    }
+    let value = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+    sensitive(value).ok_or(AuthFault::InvalidUser)
+}
+
+fn bearer(token: &str) -> Result<HeaderValue, AuthFault> {
+    // RFC 6750 §2.1: b64token.
+    let value = token.trim_end_matches('=');
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    if value.is_empty() || !value.bytes().all(allowed) {
+        return Err(AuthFault::InvalidToken);
+    }
+    sensitive(format!("Bearer {token}")).ok_or(AuthFault::InvalidToken)
+}
+
+fn sensitive(value: String) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(value).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests;

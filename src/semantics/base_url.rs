@@ -1,0 +1,270 @@
+//! From what the caller wrote to the URL of a request: a base URL, the authority of a default `Host`
+//! field, and query pairs (RFC 3986 §3; rows S6, S9, S35). References in responses are resolved by
+//! `redirect`, by other rules.
+
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::Url;
+
+/// Why text is no URL to request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UrlFault {
+    /// A relative reference, and nothing that it is relative to.
+    Relative,
+    /// A scheme other than `http` and `https`.
+    UnsupportedScheme,
+    /// No URL by the URL Standard.
+    Invalid(url::ParseError),
+    /// A base URL with a query or a fragment.
+    BaseWithQuery,
+}
+
+impl fmt::Display for UrlFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Relative => f.write_str(
+                "the URL is relative; give it whole, or set a base URL or a default Host field",
+            ),
+            Self::UnsupportedScheme => f.write_str("the scheme must be http or https"),
+            Self::Invalid(error) => write!(f, "the URL is malformed: {error}"),
+            Self::BaseWithQuery => {
+                f.write_str("a base URL must have no query and no fragment; add them per request")
+            }
+        }
+    }
+}
+
+impl std::error::Error for UrlFault {}
+
+/// Reads a base URL.
+pub(crate) fn parse_base(text: &str) -> Result<Url, UrlFault> {
+    let base = parse(text)?;
+    if base.query().is_some() || base.fragment().is_some() {
+        return Err(UrlFault::BaseWithQuery);
+    }
+    Ok(base)
+}
+
+/// The URL that `reference` means. A URL with a scheme is taken as it is, whatever the base. Anything
+/// else goes below `base`, with exactly one slash between (S6), so it never leaves the base's host;
+/// or, without a base, to `host`, the value of a default `Host` field, over `http` (S9).
+pub(crate) fn request_url(
+    base: Option<&Url>,
+    host: Option<&str>,
+    reference: &str,
+) -> Result<Url, UrlFault> {
+    let reference = reference.trim_matches(|c: char| c <= ' ');
+    if is_absolute(reference) {
+        return parse(reference);
+    }
+    match (base, host) {
+        (Some(base), _) => parse(&below(base.as_str(), reference)),
+        (None, Some(host)) => parse(&below(authority(host)?.as_str(), reference)),
+        (None, None) => Err(UrlFault::Relative),
+    }
+}
+
+/// Appends pairs to the query, each percent-encoded, joined with `&` to what is there (S35).
+pub(crate) fn append_query<'a>(url: &mut Url, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) {
+    let mut query = String::new();
+    for (name, value) in pairs {
+        if !query.is_empty() {
+            query.push('&');
+        }
+        query.extend(utf8_percent_encode(name, RESERVED));
+        query.push('=');
+        query.extend(utf8_percent_encode(value, RESERVED));
+    }
+    append_query_string(url, &query);
+}
+
+/// Appends a query string that is encoded already, joined with `&` to what is there.
+pub(crate) fn append_query_string(url: &mut Url, query: &str) {
+    if query.is_empty() {
+        return;
+    }
+    match url.query() {
+        None | Some("") => url.set_query(Some(query)),
+        Some(present) => {
+            let joined = format!("{}&{query}", present.trim_end_matches('&'));
+            url.set_query(Some(&joined));
+        }
+    }
+}
+
+/// Everything but the unreserved characters (RFC 3986 §2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+fn parse(text: &str) -> Result<Url, UrlFault> {
+    let url = Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => UrlFault::Relative,
+        error => UrlFault::Invalid(error),
+    })?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        _ => Err(UrlFault::UnsupportedScheme),
+    }
+}
+
+/// A scheme and `://`. Less would take `users:1` and `localhost:8080/x` for URLs of strange schemes.
+fn is_absolute(reference: &str) -> bool {
+    reference.split_once("://").is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+    })
+}
+
+fn authority(host: &str) -> Result<Url, UrlFault> {
+    let host = host.trim();
+    if host.is_empty() || host.contains(['/', '\\', '?', '#', '@']) {
+        return Err(UrlFault::Invalid(url::ParseError::InvalidDomainCharacter));
+    }
+    parse(&format!("http://{host}"))
+}
+
+fn below(base: &str, reference: &str) -> String {
+    if reference.is_empty() {
+        // Whether the base ends in a slash was its author's choice.
+        return base.to_owned();
+    }
+    let base = base.trim_end_matches('/');
+    let reference = reference.trim_start_matches(['/', '\\']);
+    if reference.starts_with(['?', '#']) {
+        return format!("{base}{reference}");
+    }
+    format!("{base}/{reference}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn s6_a_base_url_comes_before_what_is_relative() {
+        for (base, reference, expected) in [
+            ("https://h/api", "users", "https://h/api/users"),
+            ("https://h/api", "/users", "https://h/api/users"),
+            ("https://h/api/", "users", "https://h/api/users"),
+            ("https://h/api/", "/users", "https://h/api/users"),
+            ("https://h/api//", "//users", "https://h/api/users"),
+            ("https://h", "users/1", "https://h/users/1"),
+            ("https://h/api", "users?x=1#f", "https://h/api/users?x=1#f"),
+            ("https://h/api", "?x=1", "https://h/api?x=1"),
+            ("https://h/api", "#f", "https://h/api#f"),
+            ("https://h/api", "/", "https://h/api/"),
+            ("https://h/api/", "", "https://h/api/"),
+            ("https://h/api", "", "https://h/api"),
+            ("https://h/api", "users:1", "https://h/api/users:1"),
+            (
+                "https://h/api",
+                "x?next=http://c/",
+                "https://h/api/x?next=http://c/",
+            ),
+            ("https://h/api", " /users\n", "https://h/api/users"),
+            // Already prefixed, or elsewhere: as it is. The prefix ends at `/`, `?` or the end.
+            ("https://h/api", "https://h/api", "https://h/api"),
+            (
+                "https://h/api",
+                "https://h/api/users",
+                "https://h/api/users",
+            ),
+            ("https://h/api", "https://h/api?x", "https://h/api?x"),
+            ("https://h/api", "https://h/apix", "https://h/apix"),
+            ("https://h/api", "HTTP://other/y", "http://other/y"),
+            // Nothing relative leaves the host.
+            ("https://h", "@evil/x", "https://h/@evil/x"),
+            ("https://h", "//evil/x", "https://h/evil/x"),
+            ("https://h", "\\\\evil/x", "https://h/evil/x"),
+            ("https://h", ":81/x", "https://h/:81/x"),
+            ("https://h/api", "../../../x", "https://h/x"),
+        ] {
+            let base = parse_base(base).unwrap();
+            let made = request_url(Some(&base), Some("ignored.example"), reference).unwrap();
+            assert_eq!(made.as_str(), expected, "{base} and {reference:?}");
+        }
+    }
+
+    #[test]
+    fn s9_a_default_host_supplies_the_authority_of_a_relative_url() {
+        for (host, reference, expected) in [
+            (
+                "example.com",
+                "/current-user",
+                "http://example.com/current-user",
+            ),
+            ("example.com:8080", "x?y", "http://example.com:8080/x?y"),
+            ("[::1]:81", "/", "http://[::1]:81/"),
+            ("example.com", "https://a.b/x", "https://a.b/x"),
+        ] {
+            let made = request_url(None, Some(host), reference).unwrap();
+            assert_eq!(made.as_str(), expected);
+        }
+        for host in ["", "a/b", "a b", "u@a", "a?b", "a#b", "a:99999", "a\\b"] {
+            assert!(request_url(None, Some(host), "/x").is_err(), "{host:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_http_url_is_refused() {
+        for (text, fault) in [
+            ("/x", UrlFault::Relative),
+            ("a.b/x", UrlFault::Relative),
+            ("", UrlFault::Relative),
+            ("ftp://a.b/", UrlFault::UnsupportedScheme),
+            ("file:///x", UrlFault::UnsupportedScheme),
+            ("http://", UrlFault::Invalid(url::ParseError::EmptyHost)),
+            (
+                "http://a:b/",
+                UrlFault::Invalid(url::ParseError::InvalidPort),
+            ),
+        ] {
+            assert_eq!(request_url(None, None, text), Err(fault), "{text}");
+            assert!(!fault.to_string().is_empty());
+        }
+        for base in ["https://h/?x", "https://h/#f"] {
+            assert_eq!(parse_base(base), Err(UrlFault::BaseWithQuery));
+        }
+        assert_eq!(parse_base("/api"), Err(UrlFault::Relative));
+        assert_eq!(parse_base("ws://h/"), Err(UrlFault::UnsupportedScheme));
+    }
+
+    #[test]
+    fn s35_pairs_are_encoded_and_joined() {
+        for (start, pairs, expected) in [
+            ("http://a.b/", &[][..], "http://a.b/"),
+            ("http://a.b/", &[("x", "1")][..], "http://a.b/?x=1"),
+            (
+                "http://a.b/?y=2",
+                &[("x", "1"), ("z", "")][..],
+                "http://a.b/?y=2&x=1&z=",
+            ),
+            ("http://a.b/?", &[("x", "1")][..], "http://a.b/?x=1"),
+            ("http://a.b/?y&", &[("x", "1")][..], "http://a.b/?y&x=1"),
+            ("http://a.b/#f", &[("x", "1")][..], "http://a.b/?x=1#f"),
+            (
+                "http://a.b/",
+                &[("a b&c", "ü=/?#+%'~-._")][..],
+                "http://a.b/?a%20b%26c=%C3%BC%3D%2F%3F%23%2B%25%27~-._",
+            ),
+        ] {
+            let mut url = url(start);
+            append_query(&mut url, pairs.iter().copied());
+            assert_eq!(url.as_str(), expected);
+        }
+        let mut url = url("http://a.b/?y");
+        append_query_string(&mut url, "single=123&not_valued");
+        append_query_string(&mut url, "");
+        assert_eq!(url.as_str(), "http://a.b/?y&single=123&not_valued");
+    }
+}

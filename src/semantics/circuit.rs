@@ -1,0 +1,287 @@
+//! When an origin is left alone: after too many failures in a row, or because it said `Retry-After`
+//! (RFC 9110 §10.2.3; row N16); and which of several base URLs is asked instead. Whether a single
+//! request is sent once more is `retry`'s business.
+//!
+//! ```text
+//!            failures in a row, or Retry-After
+//!   Closed ────────────────────────────────────► Open ◄──────────┐
+//!     ▲                                           │ time is up:  │ failure,
+//!     │                                           ▼ one probe    │ Retry-After
+//!     └────────────── success ────────────── Half-open ──────────┘
+//! ```
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use url::Url;
+
+use super::origin::Origin;
+
+/// When the requests to an origin are held back, so that a server in trouble is not made worse and
+/// the game does not wait for what will not come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CircuitPolicy {
+    /// Failures in a row that open the circuit; 0 for never. Default 5.
+    pub failures: u32,
+    /// How long an open circuit holds requests back, before one of them probes. Default 30 s.
+    pub open_for: Duration,
+    /// Whether `Retry-After` holds back the other requests to the origin, too. Default `true`.
+    pub respect_retry_after: bool,
+    /// The longest that a `Retry-After` holds requests back. Default 5 min.
+    pub max_retry_after: Duration,
+    /// What happens to requests that are held back. Default [`OnHold::FailFast`].
+    pub on_hold: OnHold,
+}
+
+/// What happens to a request while its origin is left alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnHold {
+    /// It fails at once.
+    #[default]
+    FailFast,
+    /// It waits in the queue.
+    Wait,
+}
+
+impl Default for CircuitPolicy {
+    fn default() -> Self {
+        Self {
+            failures: 5,
+            open_for: Duration::from_secs(30),
+            respect_retry_after: true,
+            max_retry_after: Duration::from_secs(300),
+            on_hold: OnHold::FailFast,
+        }
+    }
+}
+
+/// Whether a request may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    Go,
+    /// It may, as the only one, and what becomes of it decides about the others: exactly one of
+    /// `succeeded`, `failed`, `told_to_wait` and `abandoned` must follow.
+    Probe,
+    /// It waits; ask again at this time.
+    Wait(Instant),
+    /// It fails; the origin is left alone until this time.
+    Refuse(Instant),
+}
+
+/// Whether a response with this status counts as a failure of its server.
+pub(crate) fn is_failure(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::INTERNAL_SERVER_ERROR
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+    )
+}
+
+/// The circuits of all origins that had trouble lately.
+#[derive(Debug, Default)]
+pub(crate) struct Circuits {
+    policy: CircuitPolicy,
+    /// An origin without trouble has no entry.
+    circuits: HashMap<Origin, Circuit>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Circuit {
+    Closed {
+        failures: u32,
+    },
+    Open {
+        until: Instant,
+    },
+    /// A probe is on its way. One that is never heard of again counts as lost at `until`.
+    HalfOpen {
+        until: Instant,
+    },
+}
+
+/// The most origins that are kept. When all are in trouble, further ones are not held back.
+const MOST_ORIGINS: usize = 1024;
+
+impl Circuits {
+    pub(crate) fn new(policy: CircuitPolicy) -> Self {
+        Self {
+            policy,
+            circuits: HashMap::new(),
+        }
+    }
+
+    /// How many origins are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.circuits.len()
+    }
+
+    /// A request to `origin` wants to be sent.
+    pub(crate) fn admit(&mut self, origin: &Origin, now: Instant) -> Admission {
+        let Some(circuit) = self.circuits.get_mut(origin) else {
+            return Admission::Go;
+        };
+        match *circuit {
+            Circuit::Closed { .. } => Admission::Go,
+            Circuit::Open { until } | Circuit::HalfOpen { until } if now < until => {
+                match self.policy.on_hold {
+                    OnHold::FailFast => Admission::Refuse(until),
+                    OnHold::Wait => Admission::Wait(until),
+                }
+            }
+            Circuit::Open { .. } | Circuit::HalfOpen { .. } => {
+                *circuit = Circuit::HalfOpen {
+                    until: after(now, self.policy.open_for.max(SHORTEST_PROBE)),
+                };
+                Admission::Probe
+            }
+        }
+    }
+
+    /// A response came that is no failure.
+    pub(crate) fn succeeded(&mut self, origin: &Origin) {
+        // One that was under way when the circuit opened says nothing about now.
+        if !matches!(self.circuits.get(origin), Some(Circuit::Open { .. })) {
+            self.circuits.remove(origin);
+        }
+    }
+
+    /// No response came, or one with a status that [`is_failure`].
+    pub(crate) fn failed(&mut self, origin: &Origin, now: Instant) {
+        if self.policy.failures == 0 && !self.circuits.contains_key(origin) {
+            return;
+        }
+        let open = Circuit::Open {
+            until: after(now, self.policy.open_for),
+        };
+        let next = match self.circuits.get(origin) {
+            Some(Circuit::Open { .. }) => return,
+            Some(Circuit::HalfOpen { .. }) => open,
+            Some(Circuit::Closed { failures }) if failures + 1 < self.policy.failures => {
+                Circuit::Closed {
+                    failures: failures + 1,
+                }
+            }
+            None if self.policy.failures > 1 => Circuit::Closed { failures: 1 },
+            Some(Circuit::Closed { .. }) | None => open,
+        };
+        self.set(origin, next, now);
+    }
+
+    /// A response came with `Retry-After`.
+    pub(crate) fn told_to_wait(&mut self, origin: &Origin, retry_after: Duration, now: Instant) {
+        if !self.policy.respect_retry_after {
+            self.failed(origin, now);
+            return;
+        }
+        let asked = after(now, retry_after.min(self.policy.max_retry_after));
+        let until = match self.circuits.get(origin) {
+            Some(Circuit::Open { until }) => asked.max(*until),
+            _ => asked,
+        };
+        self.set(origin, Circuit::Open { until }, now);
+    }
+
+    /// A request ended without any outcome, for it was cancelled; the next one may probe.
+    pub(crate) fn abandoned(&mut self, origin: &Origin, now: Instant) {
+        if let Some(circuit @ Circuit::HalfOpen { .. }) = self.circuits.get_mut(origin) {
+            *circuit = Circuit::Open { until: now };
+        }
+    }
+
+    fn set(&mut self, origin: &Origin, circuit: Circuit, now: Instant) {
+        if self.circuits.len() >= MOST_ORIGINS && !self.circuits.contains_key(origin) {
+            self.circuits.retain(|_, circuit| match circuit {
+                Circuit::Closed { .. } => false,
+                Circuit::Open { until } | Circuit::HalfOpen { until } => *until > now,
+            });
+            if self.circuits.len() >= MOST_ORIGINS {
+                return;
+            }
+        }
+        self.circuits.insert(origin.clone(), circuit);
+    }
+}
+
+/// A probe gets this long, however short circuits stay open.
+const SHORTEST_PROBE: Duration = Duration::from_secs(1);
+
+/// What lies beyond the end of time is now.
+fn after(now: Instant, duration: Duration) -> Instant {
+    now.checked_add(duration).unwrap_or(now)
+}
+
+/// Several base URLs that serve the same. The one that works is kept; after a failure the next one
+/// is asked, and after the last the first.
+#[derive(Clone)]
+pub(crate) struct FailOver {
+    first: Url,
+    others: Vec<Url>,
+    current: usize,
+}
+
+impl FailOver {
+    pub(crate) fn new(first: Url, others: Vec<Url>) -> Self {
+        Self {
+            first,
+            others,
+            current: 0,
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    /// The base to ask now, and its index for [`failed`](Self::failed).
+    pub(crate) fn current(&self) -> (usize, &Url) {
+        (self.current, self.base(self.current))
+    }
+
+    /// All of them, in the order in which one request should try them.
+    pub(crate) fn order(&self) -> impl Iterator<Item = (usize, &Url)> {
+        (0..self.len()).map(|step| {
+            let index = (self.current + step) % self.len();
+            (index, self.base(index))
+        })
+    }
+
+    /// A request to this base failed: the next one is asked from now on. Of several requests that
+    /// fail at the same base, only the first one moves on.
+    pub(crate) fn failed(&mut self, index: usize) {
+        if index == self.current {
+            self.current = (self.current + 1) % self.len();
+        }
+    }
+
+    /// A request to this base succeeded: it is the one that works.
+    pub(crate) fn succeeded(&mut self, index: usize) {
+        if index < self.len() {
+            self.current = index;
+        }
+    }
+
+    fn base(&self, index: usize) -> &Url {
+        index
+            .checked_sub(1)
+            .and_then(|index| self.others.get(index))
+            .unwrap_or(&self.first)
+    }
+}
+
+impl std::fmt::Debug for FailOver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let origins = self.order().map(|(_, base)| Origin::of(base));
+        f.debug_list()
+            .entries(origins.map(|origin| origin.map(|origin| origin.to_string())))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

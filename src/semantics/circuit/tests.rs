@@ -1,0 +1,229 @@
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn url(text: &str) -> Url {
+    Url::parse(text).unwrap()
+}
+
+fn origin(text: &str) -> Origin {
+    Origin::of(&url(text)).unwrap()
+}
+
+fn opened(on_hold: OnHold, now: Instant) -> (Circuits, Origin) {
+    let policy = CircuitPolicy {
+        on_hold,
+        ..CircuitPolicy::default()
+    };
+    let mut circuits = Circuits::new(policy);
+    let a = origin("http://a.b/");
+    for _ in 0..5 {
+        assert_eq!(circuits.admit(&a, now), Admission::Go);
+        circuits.failed(&a, now);
+    }
+    (circuits, a)
+}
+
+#[test]
+fn n16_failures_in_a_row_open_the_circuit_of_their_origin_only() {
+    let now = Instant::now();
+    let (mut circuits, a) = opened(OnHold::FailFast, now);
+    let until = now + 30 * SECOND;
+    assert_eq!(circuits.admit(&a, now), Admission::Refuse(until));
+    let just_before = until - Duration::from_nanos(1);
+    assert_eq!(circuits.admit(&a, just_before), Admission::Refuse(until));
+    for other in ["https://a.b/", "http://a.b:81/", "http://c.d/"] {
+        assert_eq!(circuits.admit(&origin(other), now), Admission::Go);
+    }
+    let (mut circuits, a) = opened(OnHold::Wait, now);
+    assert_eq!(circuits.admit(&a, now), Admission::Wait(until));
+}
+
+#[test]
+fn a_success_between_failures_starts_the_count_anew() {
+    let now = Instant::now();
+    let mut circuits = Circuits::default();
+    let a = origin("http://a.b/");
+    for _ in 0..10 {
+        for _ in 0..4 {
+            circuits.failed(&a, now);
+        }
+        circuits.succeeded(&a);
+        assert_eq!(circuits.len(), 0);
+    }
+    assert_eq!(circuits.admit(&a, now), Admission::Go);
+}
+
+#[test]
+fn one_request_probes_and_decides() {
+    let now = Instant::now();
+    let until = now + 30 * SECOND;
+    let probe = |then: &dyn Fn(&mut Circuits, &Origin)| {
+        let (mut circuits, a) = opened(OnHold::Wait, now);
+        assert_eq!(circuits.admit(&a, until), Admission::Probe);
+        let lost = until + 30 * SECOND;
+        assert_eq!(circuits.admit(&a, until), Admission::Wait(lost));
+        then(&mut circuits, &a);
+        circuits.admit(&a, until + SECOND)
+    };
+    assert_eq!(probe(&|circuits, a| circuits.succeeded(a)), Admission::Go);
+    assert_eq!(
+        probe(&|circuits, a| circuits.failed(a, until + SECOND)),
+        Admission::Wait(until + 31 * SECOND)
+    );
+    assert_eq!(
+        probe(&|circuits, a| circuits.told_to_wait(a, 7 * SECOND, until + SECOND)),
+        Admission::Wait(until + 8 * SECOND)
+    );
+    assert_eq!(
+        probe(&|circuits, a| circuits.abandoned(a, until + SECOND)),
+        Admission::Probe
+    );
+    // A probe that is never heard of again does not block the origin for ever.
+    let (mut circuits, a) = opened(OnHold::FailFast, now);
+    assert_eq!(circuits.admit(&a, until), Admission::Probe);
+    assert_eq!(circuits.admit(&a, until + 30 * SECOND), Admission::Probe);
+}
+
+#[test]
+fn what_was_under_way_when_the_circuit_opened_changes_nothing() {
+    let now = Instant::now();
+    let (mut circuits, a) = opened(OnHold::FailFast, now);
+    circuits.succeeded(&a);
+    circuits.failed(&a, now + 10 * SECOND);
+    circuits.abandoned(&a, now);
+    let until = now + 30 * SECOND;
+    assert_eq!(circuits.admit(&a, now), Admission::Refuse(until));
+}
+
+#[test]
+fn n16_retry_after_holds_back_all_requests_to_the_origin() {
+    let now = Instant::now();
+    let a = origin("http://a.b/");
+    // (asked for, held back)
+    for (asked, held) in [(7, 7), (300, 300), (301, 300), (u64::MAX, 300)] {
+        let mut circuits = Circuits::default();
+        circuits.told_to_wait(&a, Duration::from_secs(asked), now);
+        let until = now + Duration::from_secs(held);
+        assert_eq!(circuits.admit(&a, now), Admission::Refuse(until));
+        // The later time counts.
+        circuits.told_to_wait(&a, SECOND, now);
+        assert_eq!(circuits.admit(&a, now), Admission::Refuse(until));
+        assert_eq!(circuits.admit(&a, until), Admission::Probe);
+        circuits.succeeded(&a);
+        assert_eq!(circuits.admit(&a, until), Admission::Go);
+    }
+    let mut circuits = Circuits::new(CircuitPolicy {
+        respect_retry_after: false,
+        ..CircuitPolicy::default()
+    });
+    circuits.told_to_wait(&a, SECOND, now);
+    assert_eq!(circuits.admit(&a, now), Admission::Go);
+    for _ in 0..4 {
+        circuits.told_to_wait(&a, SECOND, now);
+    }
+    assert_eq!(
+        circuits.admit(&a, now),
+        Admission::Refuse(now + 30 * SECOND)
+    );
+}
+
+#[test]
+fn odd_thresholds_and_times() {
+    let now = Instant::now();
+    let a = origin("http://a.b/");
+    for (failures, held_after) in [(0, None), (1, Some(1)), (2, Some(2))] {
+        let mut circuits = Circuits::new(CircuitPolicy {
+            failures,
+            ..CircuitPolicy::default()
+        });
+        for n in 1..10 {
+            circuits.failed(&a, now);
+            let held = circuits.admit(&a, now) != Admission::Go;
+            assert_eq!(
+                held,
+                held_after.is_some_and(|after| n >= after),
+                "{failures}"
+            );
+        }
+    }
+    // Without a threshold, Retry-After still counts, and its probe may fail.
+    let mut circuits = Circuits::new(CircuitPolicy {
+        failures: 0,
+        open_for: Duration::ZERO,
+        ..CircuitPolicy::default()
+    });
+    circuits.told_to_wait(&a, SECOND, now);
+    assert_eq!(circuits.admit(&a, now + SECOND), Admission::Probe);
+    circuits.failed(&a, now + SECOND);
+    assert_eq!(circuits.admit(&a, now + SECOND), Admission::Probe);
+    let mut circuits = Circuits::new(CircuitPolicy {
+        failures: 1,
+        open_for: Duration::MAX,
+        ..CircuitPolicy::default()
+    });
+    circuits.failed(&a, now);
+    circuits.admit(&a, now);
+}
+
+#[test]
+fn the_number_of_origins_is_bounded() {
+    let now = Instant::now();
+    let mut circuits = Circuits::default();
+    for n in 0..MOST_ORIGINS + 5 {
+        let origin = origin(&format!("http://h{n}/"));
+        circuits.told_to_wait(&origin, 9 * SECOND, now);
+    }
+    assert_eq!(circuits.len(), MOST_ORIGINS);
+    let late = origin("http://late/");
+    circuits.failed(&late, now);
+    assert_eq!(circuits.admit(&late, now), Admission::Go);
+    circuits.failed(&late, now + 9 * SECOND);
+    assert_eq!(circuits.len(), 1);
+}
+
+#[test]
+fn which_statuses_are_failures() {
+    for status in 100..600 {
+        let failure = matches!(status, 500 | 502 | 503 | 504);
+        let status = StatusCode::from_u16(status).unwrap();
+        assert_eq!(is_failure(status), failure, "{status}");
+    }
+}
+
+#[test]
+fn n16_fail_over_keeps_what_works_and_moves_on_after_a_failure() {
+    let mut bases = FailOver::new(
+        url("http://a/?key=secret"),
+        vec![url("http://b/"), url("http://c/")],
+    );
+    let order = |bases: &FailOver| {
+        bases
+            .order()
+            .map(|(_, base)| base.host_str().unwrap().to_owned())
+            .collect::<String>()
+    };
+    assert_eq!(order(&bases), "abc");
+    assert_eq!(bases.current().0, 0);
+    bases.succeeded(0);
+    assert_eq!(order(&bases), "abc");
+    // Two requests fail at the first base: one step, not two.
+    bases.failed(0);
+    bases.failed(0);
+    assert_eq!(order(&bases), "bca");
+    assert_eq!(bases.current().1.as_str(), "http://b/");
+    bases.failed(1);
+    bases.failed(2);
+    assert_eq!(order(&bases), "abc");
+    bases.succeeded(2);
+    assert_eq!(order(&bases), "cab");
+    bases.succeeded(9);
+    bases.failed(9);
+    assert_eq!(order(&bases), "cab");
+    let shown = format!("{bases:?}");
+    assert!(shown.contains("http://b") && !shown.contains("secret"));
+
+    let mut one = FailOver::new(url("http://a/"), Vec::new());
+    one.failed(0);
+    assert_eq!((one.len(), order(&one).as_str()), (1, "a"));
+}

@@ -1,0 +1,239 @@
+//! Which proxy a URL is requested through: settings by scheme, exceptions, and the environment
+//! variables, by curl's rules (row S177). Talking to the proxy is `transport`'s business, how to log
+//! in to it `auth`'s.
+
+mod no_proxy;
+
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+use url::{Host, Url};
+
+use super::auth::Credentials;
+use no_proxy::NoProxy;
+
+/// Proxies by the scheme of the request, and the hosts that are reached without. By default there
+/// are none, and the environment is not looked at.
+///
+/// A proxy is a URL such as `http://user:password@proxy.example:3128` or `socks5h://127.0.0.1:1080`.
+/// Without a scheme it is `http`, without a port 1080, as with curl.
+///
+/// ```
+/// let proxies = httpoll::ProxySettings::default()
+///     .with_all("socks5h://127.0.0.1:9050")?
+///     .with_no_proxy("localhost, .internal.example, 10.0.0.0/8");
+/// # Ok::<(), httpoll::InvalidProxy>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ProxySettings {
+    http: Option<ProxyServer>,
+    https: Option<ProxyServer>,
+    all: Option<ProxyServer>,
+    no_proxy: NoProxy,
+}
+
+impl ProxySettings {
+    /// The proxy for `http` URLs.
+    ///
+    /// # Errors
+    /// [`InvalidProxy`] when `url` is no URL of a supported proxy.
+    pub fn with_http(mut self, url: &str) -> Result<Self, InvalidProxy> {
+        self.http = Some(server("http", url)?);
+        Ok(self)
+    }
+
+    /// The proxy for `https` URLs.
+    ///
+    /// # Errors
+    /// [`InvalidProxy`] when `url` is no URL of a supported proxy.
+    pub fn with_https(mut self, url: &str) -> Result<Self, InvalidProxy> {
+        self.https = Some(server("https", url)?);
+        Ok(self)
+    }
+
+    /// The proxy for schemes that have none of their own.
+    ///
+    /// # Errors
+    /// [`InvalidProxy`] when `url` is no URL of a supported proxy.
+    pub fn with_all(mut self, url: &str) -> Result<Self, InvalidProxy> {
+        self.all = Some(server("all", url)?);
+        Ok(self)
+    }
+
+    /// Hosts that are reached without a proxy, separated by commas or spaces: a name, which includes
+    /// its subdomains, with or without a dot in front; an address; a network such as `10.0.0.0/8`;
+    /// or `*` for all. Ports are ignored.
+    #[must_use]
+    pub fn with_no_proxy(mut self, list: &str) -> Self {
+        self.no_proxy = NoProxy::parse(list);
+        self
+    }
+
+    /// What the environment of this process says; see
+    /// [`from_environment_of`](Self::from_environment_of).
+    ///
+    /// # Errors
+    /// [`InvalidProxy`] names the variable that holds no URL of a supported proxy.
+    pub fn from_environment() -> Result<Self, InvalidProxy> {
+        Self::from_environment_of(|name| std::env::var(name).ok())
+    }
+
+    /// What an environment says: `http_proxy`, in lower case only, because a web server's
+    /// environment holds the client's `Proxy` field as `HTTP_PROXY`; `https_proxy`, `all_proxy` and
+    /// `no_proxy`, of which the names in lower case go before those in upper case. An empty variable
+    /// counts as none.
+    ///
+    /// # Errors
+    /// [`InvalidProxy`] names the variable that holds no URL of a supported proxy.
+    pub fn from_environment_of(
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, InvalidProxy> {
+        let find = |names: &[&'static str]| {
+            names
+                .iter()
+                .map(|name| (*name, variable(name).unwrap_or_default()))
+                .find(|(_, value)| !value.is_empty())
+        };
+        let proxy = |names: &[&'static str]| {
+            find(names)
+                .map(|(name, value)| server(name, &value))
+                .transpose()
+        };
+        Ok(Self {
+            http: proxy(&["http_proxy"])?,
+            https: proxy(&["https_proxy", "HTTPS_PROXY"])?,
+            all: proxy(&["all_proxy", "ALL_PROXY"])?,
+            no_proxy: find(&["no_proxy", "NO_PROXY"])
+                .map(|(_, list)| NoProxy::parse(&list))
+                .unwrap_or_default(),
+        })
+    }
+
+    /// The proxy for a request of `url`; `None` to connect directly.
+    pub(crate) fn proxy_for(&self, url: &Url) -> Option<&ProxyServer> {
+        let own = match url.scheme() {
+            "http" | "ws" => &self.http,
+            "https" | "wss" => &self.https,
+            _ => &None,
+        };
+        let server = own.as_ref().or(self.all.as_ref())?;
+        (!self.no_proxy.contains(&url.host()?)).then_some(server)
+    }
+}
+
+/// A proxy, and how to speak to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProxyServer {
+    pub(crate) scheme: ProxyScheme,
+    pub(crate) host: Host<String>,
+    pub(crate) port: u16,
+    /// From the URL; always [`Credentials::Basic`].
+    pub(crate) credentials: Option<Credentials>,
+}
+
+/// How to speak to a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ProxyScheme {
+    /// HTTP: absolute-form for `http` URLs, `CONNECT` for `https`.
+    Http,
+    /// SOCKS 5 (RFC 1928), with the name resolved here.
+    Socks5,
+    /// SOCKS 5, with the name resolved by the proxy.
+    Socks5h,
+}
+
+/// A proxy setting that cannot be used. Shows nothing of the URL, which may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidProxy {
+    setting: &'static str,
+    fault: ProxyUrlFault,
+}
+
+impl InvalidProxy {
+    /// The environment variable, or `http`, `https` or `all` for a proxy given by a call.
+    pub fn setting(&self) -> &'static str {
+        self.setting
+    }
+
+    /// What is wrong with its URL.
+    pub fn fault(&self) -> ProxyUrlFault {
+        self.fault
+    }
+}
+
+impl fmt::Display for InvalidProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "proxy setting {}: {}", self.setting, self.fault)
+    }
+}
+
+impl std::error::Error for InvalidProxy {}
+
+/// What is wrong with the URL of a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProxyUrlFault {
+    /// No URL with a host and a port from 1 to 65535.
+    Malformed,
+    /// A user name or password that is not UTF-8 when decoded.
+    InvalidCredentials,
+    /// `https`: TLS to the proxy itself.
+    HttpsProxy,
+    /// `socks4` or `socks4a`.
+    Socks4,
+    /// A scheme that is no proxy's.
+    UnknownScheme,
+}
+
+impl fmt::Display for ProxyUrlFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "expected a URL such as http://proxy.example:3128",
+            Self::InvalidCredentials => "the user name or password is not UTF-8",
+            Self::HttpsProxy => {
+                "TLS to the proxy itself is not supported; https requests go through an http:// \
+                 proxy just as safely"
+            }
+            Self::Socks4 => "SOCKS 4 is not supported; use socks5:// or socks5h://",
+            Self::UnknownScheme => "the scheme must be http, socks5 or socks5h",
+        })
+    }
+}
+
+/// curl's port for any proxy without one.
+const DEFAULT_PORT: u16 = 1080;
+
+fn server(setting: &'static str, url: &str) -> Result<ProxyServer, InvalidProxy> {
+    parse(url.trim()).map_err(|fault| InvalidProxy { setting, fault })
+}
+
+fn parse(url: &str) -> Result<ProxyServer, ProxyUrlFault> {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "http" => ProxyScheme::Http,
+        "socks5" => ProxyScheme::Socks5,
+        "socks5h" => ProxyScheme::Socks5h,
+        "https" => return Err(ProxyUrlFault::HttpsProxy),
+        "socks" | "socks4" | "socks4a" => return Err(ProxyUrlFault::Socks4),
+        _ => return Err(ProxyUrlFault::UnknownScheme),
+    };
+    // Under a scheme of its own the URL keeps a port 80 that was written down.
+    let url = Url::parse(&format!("proxy://{rest}")).map_err(|_| ProxyUrlFault::Malformed)?;
+    let port = match url.port() {
+        Some(0) => return Err(ProxyUrlFault::Malformed),
+        port => port.unwrap_or(DEFAULT_PORT),
+    };
+    let host = url.host_str().filter(|host| !host.is_empty());
+    let host = percent_decode_str(host.ok_or(ProxyUrlFault::Malformed)?)
+        .decode_utf8()
+        .map_err(|_| ProxyUrlFault::Malformed)?;
+    Ok(ProxyServer {
+        scheme,
+        host: Host::parse(&host).map_err(|_| ProxyUrlFault::Malformed)?,
+        port,
+        credentials: Credentials::from_url(&url).map_err(|_| ProxyUrlFault::InvalidCredentials)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

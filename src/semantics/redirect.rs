@@ -1,0 +1,298 @@
+//! What follows a redirect: the next URL, the method, and what must not travel along (RFC 9110
+//! §15.4, §10.2.2, §10.1.3). Following it, counting, and keeping the history are the agent's.
+
+use std::fmt;
+
+use http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use url::Url;
+
+use super::origin::{Origin, same_origin};
+
+/// Which redirects are followed, and how.
+///
+/// ```
+/// let mut policy = httpoll::RedirectPolicy::up_to(3);
+/// policy.keep_post_on_302 = true;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RedirectPolicy {
+    /// Whether redirects are followed at all; otherwise the 3xx is the response. Default `true`.
+    pub follow: bool,
+    /// How many are followed for one request before it fails. Default 10.
+    pub max: u32,
+    /// Whether `https` may lead to `http`. Default `false`.
+    pub allow_downgrade: bool,
+    /// Whether a POST stays one on 301 (curl's `--post301`). Default `false`: it becomes a GET, as
+    /// RFC 9110 §15.4.2 allows and browsers do.
+    pub keep_post_on_301: bool,
+    /// Whether a POST stays one on 302 (curl's `--post302`). Default `false`.
+    pub keep_post_on_302: bool,
+    /// Whether a POST stays one on 303 (curl's `--post303`), against RFC 9110 §15.4.4. Default
+    /// `false`.
+    pub keep_post_on_303: bool,
+    /// Whether credentials and cookies set by hand go along to other origins (curl's
+    /// `--location-trusted`). Default `false`.
+    pub keep_credentials_across_origins: bool,
+}
+
+impl Default for RedirectPolicy {
+    fn default() -> Self {
+        Self {
+            follow: true,
+            max: 10,
+            allow_downgrade: false,
+            keep_post_on_301: false,
+            keep_post_on_302: false,
+            keep_post_on_303: false,
+            keep_credentials_across_origins: false,
+        }
+    }
+}
+
+impl RedirectPolicy {
+    /// Follows none: a 3xx is the response.
+    pub fn none() -> Self {
+        Self {
+            follow: false,
+            ..Self::default()
+        }
+    }
+
+    /// Follows up to `max`, otherwise by the defaults.
+    pub fn up_to(max: u32) -> Self {
+        Self {
+            max,
+            ..Self::default()
+        }
+    }
+
+    fn keeps_post(&self, status: StatusCode) -> bool {
+        match status {
+            StatusCode::MOVED_PERMANENTLY => self.keep_post_on_301,
+            StatusCode::FOUND => self.keep_post_on_302,
+            StatusCode::SEE_OTHER => self.keep_post_on_303,
+            _ => true,
+        }
+    }
+}
+
+/// Why a redirect was not followed. The redirect itself is still the response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RedirectRefusal {
+    /// More than [`RedirectPolicy::max`], which is given here.
+    TooMany(u32),
+    /// From `https` to `http`.
+    Downgrade,
+    /// To a scheme other than `http` and `https`.
+    UnsupportedScheme,
+    /// `Location` is no URL reference (RFC 9110 §10.2.2).
+    InvalidLocation,
+}
+
+impl fmt::Display for RedirectRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooMany(max) => write!(
+                f,
+                "more than {max} redirects (RedirectPolicy::max); the server may be sending in circles"
+            ),
+            Self::Downgrade => f.write_str(
+                "redirected from https to http; ask for the http URL itself, or set \
+                 RedirectPolicy::allow_downgrade",
+            ),
+            Self::UnsupportedScheme => f.write_str(
+                "redirected to a scheme other than http and https; see the Location field of the \
+                 response",
+            ),
+            Self::InvalidLocation => f.write_str(
+                "redirected to a Location that is no URL; see that field of the response",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for RedirectRefusal {}
+
+/// The next request of a redirected one.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Redirection {
+    /// Where to. Its fragment is inherited (RFC 9110 §10.2.2). It has no user name or password but
+    /// those that the present URL had, at the same origin.
+    pub(crate) url: Url,
+    pub(crate) method: Method,
+    /// Whether the content is sent again.
+    pub(crate) keeps_content: bool,
+    pub(crate) crosses_origin: bool,
+    /// What `Referer` says if one is wanted; `None` when it must be left out (RFC 9110 §10.1.3).
+    pub(crate) referer: Option<String>,
+}
+
+impl fmt::Debug for Redirection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Paths and queries may hold secrets.
+        f.debug_struct("Redirection")
+            .field("origin", &Origin::of(&self.url).map(|o| o.to_string()))
+            .field("method", &self.method)
+            .field("keeps_content", &self.keeps_content)
+            .field("crosses_origin", &self.crosses_origin)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What to do with a response to `method` at `current`, after `followed` redirects: `None` when it is
+/// no redirect to follow. `upgrade` is asked for the secure form of an `http` URL (RFC 6797 §8.3),
+/// before the rule on downgrades; `&|_| None` for none.
+pub(crate) fn redirect(
+    policy: &RedirectPolicy,
+    status: StatusCode,
+    method: &Method,
+    current: &Url,
+    location: Option<&[u8]>,
+    followed: u32,
+    upgrade: &dyn Fn(&Url) -> Option<Url>,
+) -> Result<Option<Redirection>, RedirectRefusal> {
+    let location = location.map(<[u8]>::trim_ascii);
+    let Some(location) = location.filter(|location| !location.is_empty()) else {
+        return Ok(None);
+    };
+    if !policy.follow || !is_followed(status) {
+        return Ok(None);
+    }
+    if followed >= policy.max {
+        return Err(RedirectRefusal::TooMany(policy.max));
+    }
+    let mut url = resolve(current, location)?;
+    if let Some(secure) = upgrade(&url) {
+        url = secure;
+    }
+    let downgrades = current.scheme() == "https" && url.scheme() == "http";
+    if downgrades && !policy.allow_downgrade {
+        return Err(RedirectRefusal::Downgrade);
+    }
+    let crosses_origin = !same_origin(current, &url);
+    if crosses_origin || userinfo(&url) != userinfo(current) {
+        // Whoever sends a client elsewhere does not choose what it logs in with.
+        strip_userinfo(&mut url);
+    }
+    let (method, keeps_content) = next_method(policy, status, method);
+    Ok(Some(Redirection {
+        url,
+        method,
+        keeps_content,
+        crosses_origin,
+        referer: (!downgrades).then(|| referer(current)),
+    }))
+}
+
+/// What `Referer` says for a request that comes from `url`: no user, no password, no fragment
+/// (RFC 9110 §10.1.3).
+pub(crate) fn referer(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_fragment(None);
+    strip_userinfo(&mut url);
+    url.into()
+}
+
+/// Removes from the fields of the first request what must not go along (RFC 9110 §15.4, list).
+/// `credentials` names further fields that the caller marked as secret, such as `X-Api-Key`.
+pub(crate) fn leave_behind(
+    fields: &mut HeaderMap,
+    redirection: &Redirection,
+    policy: &RedirectPolicy,
+    credentials: &[HeaderName],
+) {
+    if redirection.crosses_origin {
+        for name in OF_ORIGIN {
+            fields.remove(name);
+        }
+        if !policy.keep_credentials_across_origins {
+            for name in CREDENTIALS.iter().chain(credentials) {
+                fields.remove(name);
+            }
+        }
+    }
+    if !redirection.keeps_content {
+        let about_content = fields
+            .keys()
+            .filter(|name| is_about_content(name))
+            .cloned()
+            .collect::<Vec<_>>();
+        for name in about_content {
+            fields.remove(name);
+        }
+    }
+}
+
+/// Fields that mean one origin, or the way to it, and are wrong for any other.
+const OF_ORIGIN: [HeaderName; 3] = [header::HOST, header::ORIGIN, header::PROXY_AUTHORIZATION];
+
+/// Fields that tell who is asking.
+const CREDENTIALS: [HeaderName; 3] = [
+    header::AUTHORIZATION,
+    header::COOKIE,
+    HeaderName::from_static("cookie2"),
+];
+
+fn is_about_content(name: &HeaderName) -> bool {
+    name.as_str().starts_with("content-")
+        || matches!(
+            name.as_str(),
+            "transfer-encoding" | "trailer" | "expect" | "digest" | "repr-digest" | "last-modified"
+        )
+}
+
+fn is_followed(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::SEE_OTHER
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT
+    )
+}
+
+fn next_method(policy: &RedirectPolicy, status: StatusCode, method: &Method) -> (Method, bool) {
+    let is_post = *method == Method::POST;
+    match status {
+        _ if is_post && policy.keeps_post(status) => (Method::POST, true),
+        StatusCode::SEE_OTHER if *method == Method::HEAD => (Method::HEAD, false),
+        StatusCode::SEE_OTHER => (Method::GET, false),
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND if is_post => (Method::GET, false),
+        _ => (method.clone(), true),
+    }
+}
+
+fn resolve(current: &Url, location: &[u8]) -> Result<Url, RedirectRefusal> {
+    // A field value is ASCII. Servers send UTF-8 and Latin-1 all the same; browsers keep each such
+    // byte by encoding it, and the URL parser turns encoded UTF-8 in a host into its ASCII form.
+    let location = percent_encoding::percent_encode(location, &NON_ASCII).to_string();
+    let mut url = current
+        .join(&location)
+        .map_err(|_| RedirectRefusal::InvalidLocation)?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(RedirectRefusal::UnsupportedScheme);
+    }
+    if url.fragment().is_none() {
+        url.set_fragment(current.fragment());
+    }
+    Ok(url)
+}
+
+/// Encodes nothing in ASCII; what is not ASCII is always encoded.
+const NON_ASCII: percent_encoding::AsciiSet = percent_encoding::AsciiSet::EMPTY;
+
+fn userinfo(url: &Url) -> (&str, Option<&str>) {
+    (url.username(), url.password())
+}
+
+fn strip_userinfo(url: &mut Url) {
+    // Refused only for URLs without a host, which have no userinfo to remove.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+}
+
+#[cfg(test)]
+mod tests;
