@@ -83,6 +83,10 @@ pub use node::{
     verify_headers,
 };
 pub use phase::{Phase, Timeouts};
+#[cfg(all(feature = "websocket", any(feature = "agent", feature = "server")))]
+pub use semantics::websocket::{
+    CloseFrame, WebSocketConfig, WebSocketFault, WebSocketMessage, close_code,
+};
 pub use transport::memory;
 pub use transport::resolver::Resolver;
 pub use transport::socket::NonblockingStream;

@@ -2,3 +2,14 @@
 //!
 //! What is written here takes bytes, field values, URLs and a `now`, and answers what to do. The agent
 //! and the server do it.
+
+#[cfg(feature = "websocket")]
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the agent and the server stand on it"
+    )
+)]
+pub(crate) mod websocket;
