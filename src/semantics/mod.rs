@@ -6,10 +6,6 @@
 #[cfg(feature = "websocket")]
 #[cfg_attr(
     not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the agent and the server stand on it"
-    )
+    expect(dead_code, reason = "the agent and the server stand on it")
 )]
 pub(crate) mod websocket;

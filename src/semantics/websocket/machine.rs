@@ -112,11 +112,13 @@ impl WebSocketMachine {
     /// taken. After the end of the WebSocket they are dropped.
     pub(crate) fn receive(&mut self, bytes: &[u8], now: Instant) -> usize {
         match self.state {
-            State::Open | State::Closing { .. } if bytes.is_empty() => 0,
             State::Open | State::Closing { .. } => {
-                self.liveness.heard(now);
-                self.has_more = true;
-                self.pipe.receive(bytes)
+                let count = self.pipe.receive(bytes);
+                if count > 0 {
+                    self.liveness.heard(now);
+                    self.has_more = true;
+                }
+                count
             }
             State::Closed { .. } | State::Failed { .. } => bytes.len(),
         }
@@ -179,7 +181,8 @@ impl WebSocketMachine {
         frame: Option<tungstenite::protocol::CloseFrame>,
         now: Instant,
     ) -> Result<WebSocketEvent, WebSocketFault> {
-        // Sends the answer, unless this side began. A server is told that it is done, as an error.
+        // Sends the answer, unless this side began. A server is told that it is done, as an error. To a
+        // code that may not be sent the answer is 1002, which then stands for what the peer said.
         let _ = self.context.flush(&mut self.pipe);
         let frame = frame.map(|frame| CloseFrame {
             code: frame.code.into(),

@@ -29,6 +29,8 @@ mod pipe;
 
 pub use config::WebSocketConfig;
 pub use fault::WebSocketFault;
+#[expect(unused_imports, reason = "the agent and the server stand on it")]
 pub(crate) use handshake::{ClientHandshake, Refusal, UpgradeRequest};
+#[expect(unused_imports, reason = "the agent and the server stand on it")]
 pub(crate) use machine::{WebSocketEvent, WebSocketMachine};
 pub use message::{CloseFrame, WebSocketMessage};
