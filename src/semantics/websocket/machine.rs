@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use tungstenite::Message;
-use tungstenite::error::{CapacityError, Error, ProtocolError};
+use tungstenite::error::Error;
 use tungstenite::protocol::{Role, WebSocketConfig as Settings, WebSocketContext};
 
 use super::close_code::may_be_sent;
@@ -29,12 +29,10 @@ use super::fault::WebSocketFault;
 use super::liveness::{Advice, Liveness};
 use super::message::{CONTROL_BYTES, CloseFrame, WebSocketMessage};
 use super::pipe::Pipe;
+use super::wire::{fault_of, frame_length, to_wire, unshared};
 
 /// Room in `tungstenite`'s buffer, which every connection has: small, as most connections are idle.
 const READ_BYTES: usize = 8 * 1024;
-
-/// Shorter binary messages are copied out, so that a caller who keeps them keeps no larger buffers.
-const SHARE_FROM: usize = 4 * 1024;
 
 /// What pongs may add to a full queue. A peer who sends pings and takes no pongs is not read from
 /// beyond that.
@@ -298,12 +296,12 @@ impl WebSocketMachine {
         self.pipe.outgoing().len()
     }
 
-    /// Pings, and judges who was silent for too long. To be called when all that came was received.
+    /// Pings, and judges who was silent for too long. To be called when all that came was received;
+    /// while events wait to be taken, the silence is this side's.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         match &self.state {
             State::Open => {
                 if self.has_more {
-                    // The silence is this side's.
                     self.liveness.heard(now);
                 }
                 match self.liveness.advise(now) {
@@ -319,7 +317,11 @@ impl WebSocketMachine {
                 }
             }
             State::Closing { by: Some(by) } if now >= *by => {
-                self.fail(WebSocketFault::CloseTimeout, now);
+                if self.has_more {
+                    self.state = State::Closing { by: self.by(now) };
+                } else {
+                    self.fail(WebSocketFault::CloseTimeout, now);
+                }
             }
             State::Closed { by: Some(by) } | State::Failed { by: Some(by), .. } if now >= *by => {
                 self.pipe.discard_outgoing();
@@ -389,62 +391,6 @@ impl fmt::Debug for WebSocketMachine {
             .field("state", &self.state)
             .field("queued", &self.queued())
             .finish_non_exhaustive()
-    }
-}
-
-/// The bytes of a frame with so much payload (§5.2).
-fn frame_length(role: Role, payload: usize) -> usize {
-    let length = match payload {
-        0..126 => 0,
-        126..=0xFFFF => 2,
-        _ => 8,
-    };
-    let mask = match role {
-        Role::Client => 4,
-        Role::Server => 0,
-    };
-    payload.saturating_add(2 + length + mask)
-}
-
-fn unshared(bytes: Bytes) -> Bytes {
-    if bytes.len() < SHARE_FROM {
-        Bytes::copy_from_slice(&bytes)
-    } else {
-        bytes
-    }
-}
-
-fn to_wire(frame: CloseFrame) -> tungstenite::protocol::CloseFrame {
-    tungstenite::protocol::CloseFrame {
-        code: frame.code.into(),
-        reason: frame.reason.into(),
-    }
-}
-
-fn fault_of(error: Error) -> WebSocketFault {
-    match error {
-        Error::Utf8(_) => WebSocketFault::InvalidUtf8,
-        Error::Capacity(CapacityError::MessageTooLong { max_size, .. }) => {
-            WebSocketFault::MessageTooBig { limit: max_size }
-        }
-        Error::ConnectionClosed | Error::AlreadyClosed => WebSocketFault::ClosedAbnormally,
-        Error::Protocol(error) => match error {
-            ProtocolError::ResetWithoutClosingHandshake => WebSocketFault::ClosedAbnormally,
-            ProtocolError::SendAfterClosing => WebSocketFault::NotOpen,
-            ProtocolError::NonZeroReservedBits => WebSocketFault::ReservedBits,
-            ProtocolError::UnmaskedFrameFromClient => WebSocketFault::UnmaskedFrame,
-            ProtocolError::MaskedFrameFromServer => WebSocketFault::MaskedFrame,
-            ProtocolError::FragmentedControlFrame => WebSocketFault::FragmentedControl,
-            ProtocolError::ControlFrameTooBig => WebSocketFault::ControlTooLong,
-            ProtocolError::UnknownControlFrameType(_)
-            | ProtocolError::UnknownDataFrameType(_)
-            | ProtocolError::InvalidOpcode(_) => WebSocketFault::ReservedOpcode,
-            ProtocolError::UnexpectedContinueFrame => WebSocketFault::UnexpectedContinuation,
-            ProtocolError::ExpectedFragment(_) => WebSocketFault::ExpectedContinuation,
-            ProtocolError::InvalidCloseSequence => WebSocketFault::InvalidCloseFrame,
-            _ => WebSocketFault::Protocol,
-        },
-        _ => WebSocketFault::Protocol,
     }
 }
 

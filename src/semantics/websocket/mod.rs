@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `handshake` | the upgrade, asked for, checked and answered (§4) |
 //! | `machine` | an open connection: messages, pings, the closing handshake (§5 to §7) |
-//! | `pipe` | what stands between the machine and `tungstenite`: two queues of bytes |
+//! | `pipe`, `wire` | what stands between the machine and `tungstenite`: two queues of bytes, and words |
 //! | `liveness` | when to ping, and when a peer counts as gone |
 //! | `message`, `close_code` | what is said |
 //! | `config` | limits and times |
@@ -26,6 +26,7 @@ mod liveness;
 mod machine;
 mod message;
 mod pipe;
+mod wire;
 
 pub use config::WebSocketConfig;
 pub use fault::WebSocketFault;

@@ -1,6 +1,8 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
+use crate::limits::Limits;
+use crate::proto::{BodyLength, Event, Exchange};
 
 /// The nonce of RFC 6455 §1.3, its key and the answer to it.
 const NONCE: [u8; 16] = *b"the sample nonce";
@@ -362,4 +364,58 @@ fn both_ends_agree() {
         let answer = server.accept(protocol, &FieldLines::new()).unwrap();
         assert_eq!(client.verify(&answer), Ok(protocol));
     }
+}
+
+#[test]
+fn the_handshake_passes_both_machines_of_http() {
+    let handshake = ClientHandshake::new(NONCE, &["chat"]).unwrap();
+    let asked = RequestHead {
+        fields: handshake
+            .request_fields(&fields(&["Host: game.example"]))
+            .unwrap(),
+        ..request(&[])
+    };
+    let mut client = Exchange::client(Limits::default());
+    let mut server = Exchange::server(Limits::default());
+    let mut wire = Vec::new();
+    client
+        .send_request(&asked, BodyLength::None, &mut wire)
+        .unwrap();
+
+    let mut offset = 0;
+    let mut seen = None;
+    loop {
+        let received = server.receive(&wire[offset..]).unwrap();
+        offset += received.consumed;
+        match received.event {
+            Some(Event::Request(head)) => seen = Some(head),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    assert_eq!(offset, wire.len());
+    let checked = UpgradeRequest::check(&seen.unwrap()).unwrap();
+    let head = checked.accept(Some("chat"), &FieldLines::new()).unwrap();
+    let mut wire = Vec::new();
+    server
+        .send_response(&head, BodyLength::None, &mut wire)
+        .unwrap();
+    wire.extend_from_slice(b"\x81\x02hi");
+
+    let mut offset = 0;
+    let mut verified = None;
+    loop {
+        let received = client.receive(&wire[offset..]).unwrap();
+        offset += received.consumed;
+        match received.event {
+            Some(Event::Switched) => break,
+            Some(Event::Response(head)) => {
+                verified = Some(handshake.verify(&head).map(|it| it.map(str::to_owned)));
+            }
+            Some(_) => {}
+            None => panic!("it does not switch"),
+        }
+    }
+    assert_eq!(verified, Some(Ok(Some("chat".to_owned()))));
+    assert_eq!(&wire[offset..], b"\x81\x02hi", "the first frame is left");
 }

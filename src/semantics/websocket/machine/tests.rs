@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod ends;
+mod hostile;
 mod receiving;
 mod sending;
 

@@ -151,6 +151,22 @@ fn a_goodbye_that_is_not_answered_fails_in_time() {
 }
 
 #[test]
+fn messages_that_wait_to_be_taken_are_not_lost_with_a_late_goodbye() {
+    let mut end = End::server(WebSocketConfig::default());
+    let stream = [
+        from_client(FIN | TEXT, b"a"),
+        from_client(FIN | CLOSE, &close_payload(1000, "")),
+    ]
+    .concat();
+    end.close(1000, "").unwrap();
+    end.transmit();
+    end.machine.receive(&stream, end.now);
+    end.pass(5 * SECOND);
+    assert_eq!(end.machine.due(), Some(end.now + 5 * SECOND));
+    assert_eq!(end.receive(b"").unwrap(), [message("a"), closed(1000, "")]);
+}
+
+#[test]
 fn an_end_without_goodbye_is_a_failure() {
     let half = &from_client(FIN | TEXT, b"half")[..7];
     for sent in [&[][..], half] {
