@@ -101,6 +101,10 @@ pub use semantics::proxy_rules::{InvalidProxy, ProxySettings, ProxyUrlFault};
 pub use semantics::redirect::{RedirectPolicy, RedirectRefusal};
 #[cfg(feature = "agent")]
 pub use semantics::retry::RetryPolicy;
+#[cfg(all(feature = "websocket", any(feature = "agent", feature = "server")))]
+pub use semantics::websocket::{
+    CloseFrame, WebSocketConfig, WebSocketFault, WebSocketMessage, close_code,
+};
 pub use transport::memory;
 pub use transport::resolver::Resolver;
 pub use transport::socket::NonblockingStream;

@@ -16,7 +16,7 @@ pub enum Phase {
     Resolve,
     /// Opening the TCP connection (RFC 8305 when there are several addresses).
     Connect,
-    /// Asking a proxy for a tunnel (RFC 9110 §9.3.6, `CONNECT`).
+    /// Asking a proxy for a tunnel (RFC 9110 §9.3.6, `CONNECT`; RFC 1928, SOCKS5).
     Tunnel,
     /// The TLS handshake (RFC 8446, RFC 5246).
     TlsHandshake,
@@ -61,7 +61,7 @@ pub struct Timeouts {
     pub resolve: Option<Duration>,
     /// All connection attempts together, over all addresses. Default 10 s.
     pub connect: Option<Duration>,
-    /// From the `CONNECT` request to the proxy's answer. Default 10 s.
+    /// From the `CONNECT` request, or SOCKS5's first byte, to the proxy's answer. Default 10 s.
     pub tunnel: Option<Duration>,
     /// From the first handshake byte to the last. Default 10 s.
     pub tls_handshake: Option<Duration>,

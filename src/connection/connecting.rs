@@ -1,5 +1,8 @@
 //! From a name to an established connection: resolve, race the addresses, tunnel, TLS.
 //!
+//! A SOCKS5 proxy that is to get an address makes it two lookups: the far end's name comes first, so
+//! that the status goes from resolving to connecting and never back.
+//!
 //! Each stage owns what it needs and hands it to the next; the whole chain may run in one poll.
 
 use std::io;
@@ -10,7 +13,7 @@ use url::Host;
 
 use crate::connection::Config;
 use crate::connection::status::Status;
-use crate::connection::target::{Route, Target, host_address};
+use crate::connection::target::{Route, SocksProxy, Target, host_address};
 use crate::error::{Error, NetworkFault};
 use crate::phase::Phase;
 use crate::transport::happy_eyeballs::{Race, RaceStep};
@@ -19,6 +22,7 @@ use crate::transport::meter::Meter;
 use crate::transport::reactor::Reactor;
 use crate::transport::resolver::Lookup;
 use crate::transport::socket::Socket;
+use crate::transport::socks::{Socks, preferred_address};
 use crate::transport::tunnel::Tunnel;
 
 /// RFC 8305 §5 recommends 250 ms between the starts of two attempts.
@@ -27,11 +31,18 @@ const STAGGER: Duration = Duration::from_millis(250);
 /// A connection in the making.
 #[derive(Debug)]
 pub(super) enum Connecting {
-    Resolving(Lookup),
-    Racing(Attempts),
+    /// The far end's name, for a SOCKS5 proxy that gets an address.
+    ResolvingForProxy(Lookup),
+    /// The first hop's name.
+    Resolving(Lookup, FarEnd),
+    Racing(Attempts, FarEnd),
     Tunnelling(Link, Box<Tunnel>),
+    NegotiatingSocks(Link, Box<Socks>),
     Handshaking(Link),
 }
+
+/// The far end's address, once this side resolved it for a SOCKS5 proxy.
+type FarEnd = Option<IpAddr>;
 
 /// Where one step led.
 #[derive(Debug)]
@@ -59,29 +70,52 @@ impl Connecting {
         target: &Target,
         config: &Config,
     ) -> Result<Self, Error> {
+        match (&target.route, &target.host) {
+            (Route::Socks(proxy), host) if !proxy.resolves_remotely => match host {
+                Host::Domain(name) => reactor.lookup(name).map(Self::ResolvingForProxy),
+                Host::Ipv4(_) | Host::Ipv6(_) => {
+                    judged(host_address(host).as_slice(), config)?;
+                    Self::begin_first_hop(reactor, target, config, None)
+                }
+            },
+            _ => Self::begin_first_hop(reactor, target, config, None),
+        }
+    }
+
+    fn begin_first_hop(
+        reactor: &mut Reactor,
+        target: &Target,
+        config: &Config,
+        far_end: FarEnd,
+    ) -> Result<Self, Error> {
         let (host, port) = target.first_hop();
         match (host_address(host), host) {
-            (Some(address), _) => {
-                let allowed = allowed(&[address], target, config)?;
-                Ok(Self::Racing(Attempts::new(&allowed, port)))
+            (None, Host::Domain(name)) => {
+                let lookup = reactor.lookup(name)?;
+                Ok(Self::Resolving(lookup, far_end))
             }
-            (None, Host::Domain(name)) => reactor.lookup(name).map(Self::Resolving),
-            (None, _) => Ok(Self::Racing(Attempts::new(&[], port))),
+            (address, _) => {
+                let allowed = allowed(address.as_slice(), target, config)?;
+                Ok(Self::Racing(Attempts::new(&allowed, port), far_end))
+            }
         }
     }
 
     pub(super) fn status(&self) -> Status {
         match self {
-            Self::Resolving(_) => Status::Resolving,
-            Self::Racing(_) | Self::Tunnelling(..) | Self::Handshaking(_) => Status::Connecting,
+            Self::ResolvingForProxy(_) | Self::Resolving(..) => Status::Resolving,
+            Self::Racing(..)
+            | Self::Tunnelling(..)
+            | Self::NegotiatingSocks(..)
+            | Self::Handshaking(_) => Status::Connecting,
         }
     }
 
     pub(super) fn phase(&self) -> Phase {
         match self {
-            Self::Resolving(_) => Phase::Resolve,
-            Self::Racing(_) => Phase::Connect,
-            Self::Tunnelling(..) => Phase::Tunnel,
+            Self::ResolvingForProxy(_) | Self::Resolving(..) => Phase::Resolve,
+            Self::Racing(..) => Phase::Connect,
+            Self::Tunnelling(..) | Self::NegotiatingSocks(..) => Phase::Tunnel,
             Self::Handshaking(_) => Phase::TlsHandshake,
         }
     }
@@ -89,8 +123,10 @@ impl Connecting {
     /// The status that a failure or timeout in this stage leads to.
     pub(super) fn failed_status(&self) -> Status {
         match self {
-            Self::Resolving(_) => Status::CantResolve,
-            Self::Racing(_) | Self::Tunnelling(..) => Status::CantConnect,
+            Self::ResolvingForProxy(_) | Self::Resolving(..) => Status::CantResolve,
+            Self::Racing(..) | Self::Tunnelling(..) | Self::NegotiatingSocks(..) => {
+                Status::CantConnect
+            }
             Self::Handshaking(_) => Status::TlsHandshakeError,
         }
     }
@@ -106,20 +142,38 @@ impl Connecting {
     ) -> Step {
         let (status, phase) = (self.failed_status(), self.phase());
         match self {
-            Self::Resolving(lookup) => match lookup.poll(now) {
-                None => Step::Waiting(Self::Resolving(lookup)),
+            Self::ResolvingForProxy(lookup) => match lookup.poll(now) {
+                None => Step::Waiting(Self::ResolvingForProxy(lookup)),
                 Some(Ok(addresses)) => {
-                    let (_, port) = target.first_hop();
-                    match allowed(&addresses, target, config) {
-                        Ok(allowed) => Step::Next(Self::Racing(Attempts::new(&allowed, port))),
+                    let next = judged(&addresses, config).and_then(|allowed| {
+                        let far_end = preferred_address(&allowed);
+                        Self::begin_first_hop(reactor, target, config, far_end)
+                    });
+                    match next {
+                        Ok(next) => Step::Next(next),
                         Err(error) => Step::Failed(status, phase, error),
                     }
                 }
                 Some(Err(error)) => Step::Failed(status, phase, error),
             },
-            Self::Racing(mut attempts) => match attempts.drive(reactor, now) {
-                Ok(Some(socket)) => after_connect(Link::plain(socket), reactor, target, config),
-                Ok(None) => Step::Waiting(Self::Racing(attempts)),
+            Self::Resolving(lookup, far_end) => match lookup.poll(now) {
+                None => Step::Waiting(Self::Resolving(lookup, far_end)),
+                Some(Ok(addresses)) => {
+                    let (_, port) = target.first_hop();
+                    match allowed(&addresses, target, config) {
+                        Ok(allowed) => {
+                            Step::Next(Self::Racing(Attempts::new(&allowed, port), far_end))
+                        }
+                        Err(error) => Step::Failed(status, phase, error),
+                    }
+                }
+                Some(Err(error)) => Step::Failed(status, phase, error),
+            },
+            Self::Racing(mut attempts, far_end) => match attempts.drive(reactor, now) {
+                Ok(Some(socket)) => {
+                    after_connect(Link::plain(socket), reactor, target, config, far_end)
+                }
+                Ok(None) => Step::Waiting(Self::Racing(attempts, far_end)),
                 Err(error) => {
                     attempts.close(reactor);
                     Step::Failed(status, phase, error)
@@ -129,6 +183,16 @@ impl Connecting {
                 match tunnel.drive(&mut link, reactor, meter) {
                     Ok(true) => after_tunnel(link, reactor, target),
                     Ok(false) => Step::Waiting(Self::Tunnelling(link, tunnel)),
+                    Err(error) => {
+                        link.close(reactor);
+                        Step::Failed(status, phase, error)
+                    }
+                }
+            }
+            Self::NegotiatingSocks(mut link, mut socks) => {
+                match socks.drive(&mut link, reactor, meter) {
+                    Ok(true) => after_tunnel(link, reactor, target),
+                    Ok(false) => Step::Waiting(Self::NegotiatingSocks(link, socks)),
                     Err(error) => {
                         link.close(reactor);
                         Step::Failed(status, phase, error)
@@ -149,27 +213,34 @@ impl Connecting {
     /// When something is due by itself, deadlines aside.
     pub(super) fn due(&self) -> Option<Instant> {
         match self {
-            Self::Resolving(lookup) => lookup.due(),
-            Self::Racing(attempts) => attempts.race.due(),
-            Self::Tunnelling(..) | Self::Handshaking(_) => None,
+            Self::ResolvingForProxy(lookup) | Self::Resolving(lookup, _) => lookup.due(),
+            Self::Racing(attempts, _) => attempts.race.due(),
+            Self::Tunnelling(..) | Self::NegotiatingSocks(..) | Self::Handshaking(_) => None,
         }
     }
 
     pub(super) fn close(self, reactor: &mut Reactor) {
         match self {
-            Self::Resolving(_) => {}
-            Self::Racing(attempts) => attempts.close(reactor),
-            Self::Tunnelling(link, _) | Self::Handshaking(link) => link.close(reactor),
+            Self::ResolvingForProxy(_) | Self::Resolving(..) => {}
+            Self::Racing(attempts, _) => attempts.close(reactor),
+            Self::Tunnelling(link, _)
+            | Self::NegotiatingSocks(link, _)
+            | Self::Handshaking(link) => link.close(reactor),
         }
     }
 }
 
-/// The addresses that the connection may go to; an error when there are some but none may be. A proxy
-/// is the caller's own choice, and what it connects to is out of sight here.
+/// The addresses of the first hop that the connection may go to. A proxy is the caller's own choice,
+/// and what it connects to is out of sight here, unless this side resolves the name for it.
 fn allowed(addresses: &[IpAddr], target: &Target, config: &Config) -> Result<Vec<IpAddr>, Error> {
-    if !matches!(target.route, Route::Direct) {
-        return Ok(addresses.to_vec());
+    match target.route {
+        Route::Direct => judged(addresses, config),
+        Route::Forward(_) | Route::Tunnel(_) | Route::Socks(_) => Ok(addresses.to_vec()),
     }
+}
+
+/// The addresses that pass; an error when there are some but none does.
+fn judged(addresses: &[IpAddr], config: &Config) -> Result<Vec<IpAddr>, Error> {
     let mut refusal = None;
     let allowed: Vec<IpAddr> = addresses
         .iter()
@@ -188,23 +259,56 @@ fn allowed(addresses: &[IpAddr], target: &Target, config: &Config) -> Result<Vec
     }
 }
 
-fn after_connect(link: Link, reactor: &mut Reactor, target: &Target, config: &Config) -> Step {
-    let Route::Tunnel(_) = target.route else {
-        return after_tunnel(link, reactor, target);
+fn after_connect(
+    link: Link,
+    reactor: &mut Reactor,
+    target: &Target,
+    config: &Config,
+    far_end: FarEnd,
+) -> Step {
+    let begun = match &target.route {
+        Route::Direct | Route::Forward(_) => return after_tunnel(link, reactor, target),
+        Route::Tunnel(_) => ask_for_tunnel(target, config).map(Asked::Tunnel),
+        Route::Socks(proxy) => ask_socks(target, proxy, far_end).map(Asked::Socks),
     };
-    let tunnel = Tunnel::new(
-        &target.host_and_port(),
-        &config.user_agent,
-        config.proxy_authorization.as_deref(),
-        &config.limits,
-    );
-    match tunnel {
-        Ok(tunnel) => Step::Next(Connecting::Tunnelling(link, Box::new(tunnel))),
+    match begun {
+        Ok(Asked::Tunnel(tunnel)) => Step::Next(Connecting::Tunnelling(link, tunnel)),
+        Ok(Asked::Socks(socks)) => Step::Next(Connecting::NegotiatingSocks(link, socks)),
         Err(error) => {
             link.close(reactor);
             Step::Failed(Status::CantConnect, Phase::Tunnel, error)
         }
     }
+}
+
+/// What a proxy is asked.
+enum Asked {
+    Tunnel(Box<Tunnel>),
+    Socks(Box<Socks>),
+}
+
+fn ask_for_tunnel(target: &Target, config: &Config) -> Result<Box<Tunnel>, Error> {
+    let tunnel = Tunnel::new(
+        &target.host_and_port(),
+        &config.user_agent,
+        config.proxy_authorization.as_deref(),
+        &config.limits,
+    )?;
+    Ok(Box::new(tunnel))
+}
+
+fn ask_socks(target: &Target, proxy: &SocksProxy, far_end: FarEnd) -> Result<Box<Socks>, Error> {
+    let resolved = far_end.map(|address| match address {
+        IpAddr::V4(address) => Host::Ipv4(address),
+        IpAddr::V6(address) => Host::Ipv6(address),
+    });
+    let credentials = proxy.credentials.as_ref();
+    let socks = Socks::new(
+        resolved.as_ref().unwrap_or(&target.host),
+        target.port,
+        credentials.map(|(name, password)| (name.as_str(), password.as_str())),
+    )?;
+    Ok(Box::new(socks))
 }
 
 fn after_tunnel(link: Link, reactor: &mut Reactor, target: &Target) -> Step {
@@ -286,3 +390,6 @@ impl Attempts {
         }
     }
 }
+
+#[cfg(all(test, feature = "agent"))]
+mod tests;

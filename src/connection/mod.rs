@@ -1,4 +1,4 @@
-//! One client connection: resolve → connect → (tunnel) → (TLS) → exchanges → idle.
+//! One client connection: resolve → connect → (tunnel or SOCKS) → (TLS) → exchanges → idle.
 //!
 //! [`Connection`] is the state machine behind every face of the client. It takes a reactor and owns
 //! none, knows no policy (no redirects, no cookies, no retries but the one that a kept-alive connection
@@ -51,7 +51,7 @@ pub(crate) use marks::Marks;
 use retrying::Replay;
 use status::Transitions;
 pub use status::{Status, Transition};
-pub(crate) use target::{Proxy, Route, Target, parse_host};
+pub(crate) use target::{Proxy, Route, SocksProxy, Target, parse_host};
 
 /// What a connection is told once.
 #[derive(Clone, Debug, Default)]

@@ -1,5 +1,6 @@
 //! Where a connection goes: host, port, TLS, and the way through a proxy.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use url::Host;
@@ -24,6 +25,8 @@ pub(crate) enum Route {
     Forward(Proxy),
     /// Through a `CONNECT` tunnel (RFC 9110 §9.3.6).
     Tunnel(Proxy),
+    /// Through a SOCKS5 proxy (RFC 1928), for plain HTTP and TLS alike.
+    Socks(SocksProxy),
 }
 
 /// An HTTP proxy.
@@ -31,6 +34,28 @@ pub(crate) enum Route {
 pub(crate) struct Proxy {
     pub(crate) host: Host<String>,
     pub(crate) port: u16,
+}
+
+/// A SOCKS5 proxy.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct SocksProxy {
+    pub(crate) host: Host<String>,
+    pub(crate) port: u16,
+    /// Whether the proxy resolves the far end's name (`socks5h`), or this side does (`socks5`).
+    pub(crate) resolves_remotely: bool,
+    /// Name and password (RFC 1929).
+    pub(crate) credentials: Option<(String, String)>,
+}
+
+impl fmt::Debug for SocksProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Credentials stay out.
+        f.debug_struct("SocksProxy")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("resolves_remotely", &self.resolves_remotely)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Parses a host name (IDN allowed), an IPv4 address, or an IPv6 address with or without brackets.
@@ -75,6 +100,7 @@ impl Target {
         match &self.route {
             Route::Direct => (&self.host, self.port),
             Route::Forward(proxy) | Route::Tunnel(proxy) => (&proxy.host, proxy.port),
+            Route::Socks(proxy) => (&proxy.host, proxy.port),
         }
     }
 }

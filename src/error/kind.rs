@@ -64,6 +64,9 @@ pub enum Misuse {
     TlsNotBuilt,
     /// TLS options that hold no usable certificate or key.
     InvalidTlsOptions,
+    /// A name or password that RFC 1929 cannot say: the name has 1 to 255 bytes, the password at
+    /// most 255.
+    InvalidCredentials,
     /// The call would break the message order (for example a response before its request).
     OutOfOrder,
 }
@@ -112,7 +115,7 @@ pub enum TlsFault {
     Protocol,
 }
 
-/// Why a proxy opened no tunnel.
+/// Why a proxy opened no tunnel. The variants without a status are those of SOCKS5 (RFC 1928).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProxyFault {
@@ -123,6 +126,33 @@ pub enum ProxyFault {
         /// The proxy's status code.
         status: u16,
     },
+    /// None of the ways to log in that were offered (RFC 1928 §3): often, it wants credentials.
+    NoAcceptableMethod,
+    /// The name or the password is wrong (RFC 1929 §2).
+    BadCredentials,
+    /// Reply 1 (RFC 1928 §6): it failed, and does not say why.
+    GeneralFailure,
+    /// Reply 2: its rules do not allow this host or port.
+    NotAllowed,
+    /// Reply 3: it does not reach the host's network.
+    NetworkUnreachable,
+    /// Reply 4: it does not reach the host (or knows no such name).
+    HostUnreachable,
+    /// Reply 5: the host refused the connection.
+    ConnectionRefused,
+    /// Reply 6: the connection took too long.
+    TtlExpired,
+    /// Reply 7: it opens no connections for others.
+    CommandNotSupported,
+    /// Reply 8: it takes no names, or no addresses of this family.
+    AddressTypeNotSupported,
+    /// A reply that RFC 1928 does not know.
+    UnassignedReply {
+        /// The proxy's reply code.
+        code: u8,
+    },
+    /// What came is not SOCKS5, or not what was asked for.
+    MalformedReply,
 }
 
 /// How the peer broke the protocol, with the section that says so.

@@ -57,6 +57,9 @@ impl fmt::Display for Misuse {
             Self::ChunkSize => "the read chunk size must be from 256 bytes to 16 MiB",
             Self::TlsNotBuilt => "https needs httpoll's `tls` feature",
             Self::InvalidTlsOptions => "the TLS options hold no usable certificate or key",
+            Self::InvalidCredentials => {
+                "a SOCKS name must have 1 to 255 bytes, its password at most 255"
+            }
             Self::OutOfOrder => "this would break the order of messages on the connection",
         })
     }
@@ -102,6 +105,30 @@ impl fmt::Display for ProxyFault {
             Self::AuthenticationRequired => f.write_str("the proxy wants other credentials (407)"),
             Self::Refused { status } => {
                 write!(f, "the proxy refused the tunnel with status {status}")
+            }
+            Self::NoAcceptableMethod => {
+                f.write_str("the SOCKS proxy accepts no offered login (does it want credentials?)")
+            }
+            Self::BadCredentials => f.write_str("the SOCKS proxy refused the name or password"),
+            Self::GeneralFailure => f.write_str("the SOCKS proxy failed and does not say why (1)"),
+            Self::NotAllowed => f.write_str("the SOCKS proxy's rules do not allow this host (2)"),
+            Self::NetworkUnreachable => {
+                f.write_str("the SOCKS proxy does not reach the host's network (3)")
+            }
+            Self::HostUnreachable => f.write_str("the SOCKS proxy does not reach the host (4)"),
+            Self::ConnectionRefused => {
+                f.write_str("the host refused the SOCKS proxy's connection (5)")
+            }
+            Self::TtlExpired => f.write_str("the SOCKS proxy's connection took too long (6)"),
+            Self::CommandNotSupported => f.write_str("the SOCKS proxy opens no connections (7)"),
+            Self::AddressTypeNotSupported => f.write_str(
+                "the SOCKS proxy takes no such address (8): let the other side resolve the name",
+            ),
+            Self::UnassignedReply { code } => {
+                write!(f, "the SOCKS proxy refused with the unknown reply {code}")
+            }
+            Self::MalformedReply => {
+                f.write_str("the proxy does not speak SOCKS5 (is it an HTTP proxy?)")
             }
         }
     }

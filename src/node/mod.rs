@@ -242,7 +242,7 @@ impl HttpClient {
         };
         let forwarding = match target.route {
             Route::Forward(_) => self.proxies.authorization(),
-            Route::Direct | Route::Tunnel(_) => None,
+            Route::Direct | Route::Tunnel(_) | Route::Socks(_) => None,
         };
         let head = request_head::build(
             method.into(),

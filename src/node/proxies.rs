@@ -3,15 +3,17 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::connection::{Proxy, Route, parse_host};
+use crate::connection::{Proxy, Route, SocksProxy, parse_host};
 use crate::error::{Error, Misuse};
+use crate::transport::socks::check_credentials;
 
-/// Godot's two proxy settings, and credentials for both.
+/// Godot's two proxy settings with credentials for both, and a SOCKS5 proxy.
 #[derive(Clone, Default)]
 pub(super) struct Proxies {
     http: Option<Proxy>,
     https: Option<Proxy>,
     credentials: Option<String>,
+    socks: Option<SocksProxy>,
 }
 
 impl Proxies {
@@ -43,16 +45,40 @@ impl Proxies {
         Ok(())
     }
 
+    pub(super) fn set_socks(
+        &mut self,
+        host: &str,
+        port: i32,
+        credentials: Option<(&str, &str)>,
+        resolves_remotely: bool,
+    ) -> Result<(), Error> {
+        let Some(Proxy { host, port }) = proxy(host, port)? else {
+            self.socks = None;
+            return Ok(());
+        };
+        if let Some((name, password)) = credentials {
+            check_credentials(name, password)?;
+        }
+        self.socks = Some(SocksProxy {
+            host,
+            port,
+            resolves_remotely,
+            credentials: credentials.map(|(name, password)| (name.to_owned(), password.to_owned())),
+        });
+        Ok(())
+    }
+
     /// The value of `Proxy-Authorization`.
     pub(super) fn authorization(&self) -> Option<String> {
         self.credentials.clone()
     }
 
     pub(super) fn route(&self, tls: bool) -> Route {
-        match (tls, &self.http, &self.https) {
-            (true, _, Some(proxy)) => Route::Tunnel(proxy.clone()),
-            (false, Some(proxy), _) => Route::Forward(proxy.clone()),
-            (true, _, None) | (false, None, _) => Route::Direct,
+        match (tls, &self.http, &self.https, &self.socks) {
+            (true, _, Some(proxy), _) => Route::Tunnel(proxy.clone()),
+            (false, Some(proxy), _, _) => Route::Forward(proxy.clone()),
+            (_, _, _, Some(proxy)) => Route::Socks(proxy.clone()),
+            (true, _, None, None) | (false, None, _, None) => Route::Direct,
         }
     }
 }
@@ -63,6 +89,7 @@ impl std::fmt::Debug for Proxies {
         f.debug_struct("Proxies")
             .field("http", &self.http)
             .field("https", &self.https)
+            .field("socks", &self.socks)
             .finish_non_exhaustive()
     }
 }

@@ -94,7 +94,7 @@ fn request_target(method: &Method, url: &str, target: &Target) -> Result<String,
     let encoded = utf8_percent_encode(url, TO_ENCODE).to_string();
     match target.route {
         Route::Forward(_) if !absolute => Ok(format!("{}{encoded}", target.origin())),
-        Route::Forward(_) | Route::Direct | Route::Tunnel(_) => Ok(encoded),
+        Route::Forward(_) | Route::Direct | Route::Tunnel(_) | Route::Socks(_) => Ok(encoded),
     }
 }
 

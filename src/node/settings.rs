@@ -120,7 +120,7 @@ impl HttpClient {
         self.proxies.set_https(host, port)
     }
 
-    /// The name and password for both proxies, sent as Basic credentials (RFC 7617). `None`, the
+    /// The name and password for these two proxies, sent as Basic credentials (RFC 7617). `None`, the
     /// default, sends none.
     ///
     /// # Errors
@@ -130,5 +130,28 @@ impl HttpClient {
         credentials: Option<(&str, &str)>,
     ) -> Result<(), Error> {
         self.proxies.set_credentials(credentials)
+    }
+
+    /// The SOCKS5 proxy (RFC 1928) for plain HTTP and HTTPS, used from the next connect on, where no
+    /// proxy of their own is set. An empty host or port -1 unsets it. Godot has none.
+    ///
+    /// `credentials` are name and password (RFC 1929); they go to the proxy as they are, unencrypted.
+    /// With `resolves_remotely` the proxy gets the host's name and resolves it (curl's `socks5h`), so
+    /// that no lookup tells where this client goes. Otherwise the name is resolved on this side first
+    /// (`socks5`), and the proxy gets the host's IPv4 address, or its IPv6 address if there is no
+    /// other.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidHost`], [`Misuse::InvalidPort`], [`Misuse::InvalidCredentials`]; nothing has
+    /// changed.
+    pub fn set_socks_proxy(
+        &mut self,
+        host: &str,
+        port: i32,
+        credentials: Option<(&str, &str)>,
+        resolves_remotely: bool,
+    ) -> Result<(), Error> {
+        self.proxies
+            .set_socks(host, port, credentials, resolves_remotely)
     }
 }

@@ -23,3 +23,9 @@ pub(crate) mod proxy_rules;
 pub(crate) mod redirect;
 #[cfg(feature = "agent")]
 pub(crate) mod retry;
+#[cfg(feature = "websocket")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the agent and the server stand on it")
+)]
+pub(crate) mod websocket;

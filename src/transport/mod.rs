@@ -8,7 +8,7 @@
 //! | `buffer` | pooled receive buffers, handed out without copying |
 //! | `socket` | a stream and its registration: TCP, in-memory or the caller's own |
 //! | `link` | a socket, with or without TLS on it |
-//! | `tunnel` | `CONNECT` through a proxy |
+//! | `tunnel`, `socks` | `CONNECT` through an HTTP proxy; the way through a SOCKS5 proxy |
 //! | `resolver`, `happy_eyeballs` | names to addresses to a connection |
 //! | `tls` | the one room that knows rustls |
 //! | `throttle` | a token bucket: how many bytes may move now |
@@ -27,5 +27,6 @@ pub(crate) mod resolver;
 pub(crate) mod socket;
 #[cfg(any(feature = "agent", feature = "server"))]
 pub(crate) mod throttle;
+pub(crate) mod socks;
 pub(crate) mod tls;
 pub(crate) mod tunnel;

@@ -1,0 +1,398 @@
+//! An open WebSocket: bytes in, messages out, and the other way round (RFC 6455 §5 to §7).
+//!
+//! ```text
+//!        close(), send(Close)          the peer's close frame
+//! Open ─────────────────────▶ Closing ────────────────────────▶ Closed
+//!  │                             │                                ▲
+//!  ├─ the peer's close frame, answered ───────────────────────────┘
+//!  │                             │
+//!  └─ a breach, an end, silence ─┴────────────────────────────▶ Failed
+//! ```
+//!
+//! Whoever owns the connection gives what came to [`receive`](WebSocketMachine::receive), takes events
+//! until there is none, gives the rest, and sends what is to be
+//! [transmitted](WebSocketMachine::poll_transmit), until the machine
+//! [is finished](WebSocketMachine::is_finished). Masks are random numbers of `tungstenite`'s own.
+
+use std::fmt;
+use std::io;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tungstenite::Message;
+use tungstenite::error::Error;
+use tungstenite::protocol::{Role, WebSocketConfig as Settings, WebSocketContext};
+
+use super::close_code::may_be_sent;
+use super::config::WebSocketConfig;
+use super::fault::WebSocketFault;
+use super::liveness::{Advice, Liveness};
+use super::message::{CONTROL_BYTES, CloseFrame, WebSocketMessage};
+use super::pipe::Pipe;
+use super::wire::{fault_of, frame_length, to_wire, unshared};
+
+/// Room in `tungstenite`'s buffer, which every connection has: small, as most connections are idle.
+const READ_BYTES: usize = 8 * 1024;
+
+/// What pongs may add to a full queue. A peer who sends pings and takes no pongs is not read from
+/// beyond that.
+const PONG_BYTES: usize = 64 * 1024;
+
+/// What comes of what was received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum WebSocketEvent {
+    /// Text or binary; a ping or pong, too, if these are to be shown.
+    Message(WebSocketMessage),
+    /// Both sides said goodbye. This is what the peer said; it may give no code.
+    Closed(Option<CloseFrame>),
+}
+
+/// See the module's documentation.
+pub(crate) struct WebSocketMachine {
+    role: Role,
+    config: WebSocketConfig,
+    context: WebSocketContext,
+    pipe: Pipe,
+    liveness: Liveness,
+    state: State,
+    /// Whether something that came may not have been looked at.
+    has_more: bool,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Open,
+    /// This side said goodbye, the peer owes its own.
+    Closing {
+        by: Option<Instant>,
+    },
+    /// Both did. What is left is to be sent; the server ends the connection then (§7.1.1).
+    Closed {
+        by: Option<Instant>,
+    },
+    /// What is left is to be sent, and is a close frame at best.
+    Failed {
+        fault: WebSocketFault,
+        by: Option<Instant>,
+    },
+}
+
+impl WebSocketMachine {
+    /// The client's end of a WebSocket that was just opened.
+    pub(crate) fn client(config: WebSocketConfig, now: Instant) -> Self {
+        Self::new(Role::Client, config, now)
+    }
+
+    /// The server's end.
+    pub(crate) fn server(config: WebSocketConfig, now: Instant) -> Self {
+        Self::new(Role::Server, config, now)
+    }
+
+    fn new(role: Role, config: WebSocketConfig, now: Instant) -> Self {
+        let settings = Settings::default()
+            .read_buffer_size(READ_BYTES)
+            // What is written goes to the pipe at once: one queue is enough.
+            .write_buffer_size(0)
+            .max_message_size(Some(config.message_bytes))
+            .max_frame_size(Some(config.frame_bytes));
+        Self {
+            role,
+            context: WebSocketContext::new(role, Some(settings)),
+            pipe: Pipe::default(),
+            liveness: Liveness::new(config.ping_interval, config.pong_timeout, now),
+            state: State::Open,
+            has_more: false,
+            config,
+        }
+    }
+
+    /// Takes bytes that came; answers how many, which is not all of them while events wait to be
+    /// taken. After the end of the WebSocket they are dropped.
+    pub(crate) fn receive(&mut self, bytes: &[u8], now: Instant) -> usize {
+        match self.state {
+            State::Open | State::Closing { .. } => {
+                let count = self.pipe.receive(bytes);
+                if count > 0 {
+                    self.liveness.heard(now);
+                    self.has_more = true;
+                }
+                count
+            }
+            State::Closed { .. } | State::Failed { .. } => bytes.len(),
+        }
+    }
+
+    /// The peer ended the stream.
+    pub(crate) fn receive_eof(&mut self) {
+        self.has_more = true;
+        self.pipe.receive_eof();
+    }
+
+    /// The next event; `None` until more comes. A failure is told again by every further call.
+    pub(crate) fn next_event(
+        &mut self,
+        now: Instant,
+    ) -> Result<Option<WebSocketEvent>, WebSocketFault> {
+        loop {
+            match &self.state {
+                State::Open | State::Closing { .. } => {}
+                State::Closed { .. } => return Ok(None),
+                State::Failed { fault, .. } => return Err(fault.clone()),
+            }
+            let most = self.config.send_queue_bytes.saturating_add(PONG_BYTES);
+            if self.queued() > most {
+                // It does not count as unread: a peer that takes nothing is no living peer.
+                self.has_more = false;
+                return Ok(None);
+            }
+            let message = match self.context.read(&mut self.pipe) {
+                Ok(message) => message,
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.has_more = false;
+                    return Ok(None);
+                }
+                Err(error) => return Err(self.fail(fault_of(error), now)),
+            };
+            let message = match message {
+                Message::Text(text) => WebSocketMessage::Text(text.as_str().to_owned()),
+                Message::Binary(bytes) => WebSocketMessage::Binary(unshared(bytes)),
+                Message::Ping(payload) => {
+                    // Sends the pong; a pipe takes all.
+                    let _ = self.context.flush(&mut self.pipe);
+                    WebSocketMessage::Ping(unshared(payload))
+                }
+                Message::Pong(payload) => WebSocketMessage::Pong(unshared(payload)),
+                Message::Close(frame) => return self.receive_close(frame, now).map(Some),
+                // Never read, only written.
+                Message::Frame(_) => continue,
+            };
+            match message {
+                WebSocketMessage::Ping(_) | WebSocketMessage::Pong(_)
+                    if !self.config.shows_control_frames => {}
+                message => return Ok(Some(WebSocketEvent::Message(message))),
+            }
+        }
+    }
+
+    fn receive_close(
+        &mut self,
+        frame: Option<tungstenite::protocol::CloseFrame>,
+        now: Instant,
+    ) -> Result<WebSocketEvent, WebSocketFault> {
+        // Sends the answer, unless this side began. A server is told that it is done, as an error. To a
+        // code that may not be sent the answer is 1002, which then stands for what the peer said.
+        let _ = self.context.flush(&mut self.pipe);
+        let frame = frame.map(|frame| CloseFrame {
+            code: frame.code.into(),
+            reason: frame.reason.as_str().to_owned(),
+        });
+        if let Some(frame) = &frame
+            && !may_be_sent(frame.code)
+        {
+            return Err(self.fail(WebSocketFault::InvalidCloseFrame, now));
+        }
+        self.pipe.discard_incoming();
+        self.state = State::Closed { by: self.by(now) };
+        Ok(WebSocketEvent::Closed(frame))
+    }
+
+    /// Queues a message. Text and binary messages go out as one frame.
+    ///
+    /// # Errors
+    /// [`NotOpen`](WebSocketFault::NotOpen), [`QueueFull`](WebSocketFault::QueueFull),
+    /// [`TooLargeToSend`](WebSocketFault::TooLargeToSend),
+    /// [`ControlTooLong`](WebSocketFault::ControlTooLong); or what [`close`](Self::close) says.
+    /// Nothing has changed then.
+    pub(crate) fn send(
+        &mut self,
+        message: &WebSocketMessage,
+        now: Instant,
+    ) -> Result<(), WebSocketFault> {
+        let message = match message {
+            WebSocketMessage::Close(frame) => return self.begin_close(frame.clone(), now),
+            WebSocketMessage::Ping(payload) | WebSocketMessage::Pong(payload)
+                if payload.len() > CONTROL_BYTES =>
+            {
+                return Err(WebSocketFault::ControlTooLong);
+            }
+            WebSocketMessage::Text(text) => Message::text(text.as_str()),
+            WebSocketMessage::Binary(bytes) => Message::Binary(bytes.clone()),
+            WebSocketMessage::Ping(payload) => Message::Ping(payload.clone()),
+            WebSocketMessage::Pong(payload) => Message::Pong(payload.clone()),
+        };
+        if !matches!(self.state, State::Open) {
+            return Err(WebSocketFault::NotOpen);
+        }
+        let limit = self.config.send_queue_bytes;
+        let length = frame_length(self.role, message.len());
+        if length > limit {
+            return Err(WebSocketFault::TooLargeToSend { limit });
+        }
+        if length > limit.saturating_sub(self.queued()) {
+            return Err(WebSocketFault::QueueFull { limit });
+        }
+        self.context
+            .write(&mut self.pipe, message)
+            .map_err(fault_of)
+    }
+
+    /// Begins the closing handshake, behind what waits to be sent. The second call and those after
+    /// the end change nothing.
+    ///
+    /// # Errors
+    /// [`CodeNotSendable`](WebSocketFault::CodeNotSendable);
+    /// [`ControlTooLong`](WebSocketFault::ControlTooLong) for a reason over 123 bytes. Nothing has
+    /// changed then.
+    pub(crate) fn close(
+        &mut self,
+        code: u16,
+        reason: &str,
+        now: Instant,
+    ) -> Result<(), WebSocketFault> {
+        let reason = reason.to_owned();
+        self.begin_close(Some(CloseFrame { code, reason }), now)
+    }
+
+    fn begin_close(
+        &mut self,
+        frame: Option<CloseFrame>,
+        now: Instant,
+    ) -> Result<(), WebSocketFault> {
+        if let Some(frame) = &frame {
+            frame.check()?;
+        }
+        if !matches!(self.state, State::Open) {
+            return Ok(());
+        }
+        self.context
+            .close(&mut self.pipe, frame.map(to_wire))
+            .map_err(fault_of)?;
+        self.state = State::Closing { by: self.by(now) };
+        Ok(())
+    }
+
+    /// What is to be sent. Say how much of it was by [`transmitted`](Self::transmitted).
+    pub(crate) fn poll_transmit(&mut self) -> &[u8] {
+        self.pipe.outgoing()
+    }
+
+    /// The first `count` bytes of what was to be sent are with the network.
+    pub(crate) fn transmitted(&mut self, count: usize, now: Instant) {
+        if count == 0 {
+            return;
+        }
+        self.pipe.consume_outgoing(count);
+        self.liveness.sent(self.pipe.sent(), now);
+        let later = self.by(now);
+        match &mut self.state {
+            State::Open => {}
+            // As long as it moves, the end may take its time.
+            State::Closing { by } | State::Closed { by } | State::Failed { by, .. } => *by = later,
+        }
+    }
+
+    /// How many bytes wait to be sent.
+    pub(crate) fn queued(&self) -> usize {
+        self.pipe.outgoing().len()
+    }
+
+    /// Pings, and judges who was silent for too long. To be called when all that came was received;
+    /// while events wait to be taken, the silence is this side's.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        match &self.state {
+            State::Open => {
+                if self.has_more {
+                    self.liveness.heard(now);
+                }
+                match self.liveness.advise(now) {
+                    Advice::Wait => {}
+                    Advice::Ping => {
+                        let ping = Message::Ping(Bytes::new());
+                        let _ = self.context.write(&mut self.pipe, ping);
+                        self.liveness.pinged(self.pipe.written(), now);
+                    }
+                    Advice::GiveUp => {
+                        self.fail(WebSocketFault::PongTimeout, now);
+                    }
+                }
+            }
+            State::Closing { by: Some(by) } if now >= *by => {
+                if self.has_more {
+                    self.state = State::Closing { by: self.by(now) };
+                } else {
+                    self.fail(WebSocketFault::CloseTimeout, now);
+                }
+            }
+            State::Closed { by: Some(by) } | State::Failed { by: Some(by), .. } if now >= *by => {
+                self.pipe.discard_outgoing();
+                self.pipe.receive_eof();
+            }
+            State::Closing { .. } | State::Closed { .. } | State::Failed { .. } => {}
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        match &self.state {
+            State::Open => self.liveness.due(),
+            State::Closing { by } => *by,
+            State::Closed { by } | State::Failed { by, .. } => by.filter(|_| !self.is_finished()),
+        }
+    }
+
+    /// Whether messages can be sent.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    /// Whether the connection has served and is to be closed. A client leaves that to the server for
+    /// a while (§7.1.1).
+    pub(crate) fn is_finished(&self) -> bool {
+        let is_silent = self.pipe.outgoing().is_empty();
+        match self.state {
+            State::Open | State::Closing { .. } => false,
+            State::Closed { .. } => {
+                is_silent && (self.role == Role::Server || self.pipe.has_ended())
+            }
+            State::Failed { .. } => is_silent,
+        }
+    }
+
+    fn by(&self, now: Instant) -> Option<Instant> {
+        now.checked_add(self.config.close_timeout)
+    }
+
+    /// Fails the connection (§7.1.7); tells the peer why, if the peer can hear it.
+    fn fail(&mut self, fault: WebSocketFault, now: Instant) -> WebSocketFault {
+        match fault.close_code() {
+            Some(code) => {
+                let reason = String::new();
+                if self.context.can_write() {
+                    let frame = to_wire(CloseFrame { code, reason });
+                    let _ = self.context.close(&mut self.pipe, Some(frame));
+                }
+            }
+            None => self.pipe.discard_outgoing(),
+        }
+        self.pipe.discard_incoming();
+        self.state = State::Failed {
+            fault: fault.clone(),
+            by: self.by(now),
+        };
+        fault
+    }
+}
+
+impl fmt::Debug for WebSocketMachine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Messages stay out.
+        f.debug_struct("WebSocketMachine")
+            .field("role", &self.role)
+            .field("state", &self.state)
+            .field("queued", &self.queued())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! Frames with a few bytes changed: whatever comes of them, the machine stays bounded and consistent.
+
+use super::*;
+
+/// Numbers that look random and are the same in every run (xorshift).
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % end as u64).unwrap()
+    }
+}
+
+#[test]
+fn changed_bytes_never_break_it() {
+    let config = WebSocketConfig {
+        message_bytes: 2000,
+        frame_bytes: 1500,
+        send_queue_bytes: 1000,
+        shows_control_frames: true,
+        ..WebSocketConfig::default()
+    };
+    let stream = [
+        from_client(FIN | TEXT, "grüße".as_bytes()),
+        from_client(TEXT, b"\xe2\x82"),
+        from_client(FIN | PING, b"ping"),
+        from_client(FIN | CONTINUATION, b"\xac"),
+        from_client(FIN | BINARY, &[0; 200]),
+        from_client(FIN | PONG, b""),
+        from_client(FIN | CLOSE, &close_payload(1000, "bye")),
+    ]
+    .concat();
+    let mut numbers = Numbers(0x9E37_79B9_7F4A_7C15);
+    for round in 0..5000 {
+        let mut bytes = stream.clone();
+        for _ in 0..=numbers.below(3) {
+            let at = numbers.below(bytes.len());
+            bytes[at] = numbers.below(256) as u8;
+        }
+        let cut = numbers.below(bytes.len());
+        let mut end = End::server(config.clone());
+        let (first, second) = bytes.split_at(cut);
+        let mut told = end.receive(first);
+        if round % 3 == 0 {
+            // Either is fine.
+            let _ = end.send("mine");
+            let _ = end.close(1000, "");
+        }
+        if told.is_ok() {
+            told = end.receive(second);
+        }
+        end.machine.receive_eof();
+        while let Ok(Some(_)) = end.machine.next_event(end.now) {}
+        if let Err(fault) = told {
+            assert_eq!(end.machine.next_event(end.now), Err(fault));
+        }
+        assert!(!end.machine.is_open());
+        frames(&end.transmit());
+        assert!(end.machine.is_finished(), "{bytes:?}");
+    }
+}

@@ -1,0 +1,116 @@
+//! What is said over a WebSocket: data messages and control frames (RFC 6455 §5.5, §5.6).
+
+use bytes::Bytes;
+
+use super::close_code::may_be_sent;
+use super::fault::WebSocketFault;
+
+/// A control frame has at most so many bytes of payload (RFC 6455 §5.5).
+pub(super) const CONTROL_BYTES: usize = 125;
+
+/// A message, or a control frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WebSocketMessage {
+    /// Text, which is UTF-8.
+    Text(String),
+    /// Bytes of any kind.
+    Binary(Bytes),
+    /// A question whether the peer is there, with at most 125 bytes of payload. It is answered and
+    /// asked by itself; one's own is for measuring the way there and back.
+    Ping(Bytes),
+    /// The answer to a ping, with its payload; or a sign of life that asks for nothing.
+    Pong(Bytes),
+    /// The beginning of the closing handshake.
+    Close(Option<CloseFrame>),
+}
+
+/// Why the WebSocket is closed (RFC 6455 §5.5.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloseFrame {
+    /// See [`close_code`](super::close_code).
+    pub code: u16,
+    /// A text for people; at most 123 bytes.
+    pub reason: String,
+}
+
+impl WebSocketMessage {
+    /// A text message of bytes that must be UTF-8.
+    ///
+    /// # Errors
+    /// [`WebSocketFault::InvalidUtf8`] when they are not.
+    pub fn text(bytes: impl Into<Vec<u8>>) -> Result<Self, WebSocketFault> {
+        match String::from_utf8(bytes.into()) {
+            Ok(text) => Ok(Self::Text(text)),
+            Err(_) => Err(WebSocketFault::InvalidUtf8),
+        }
+    }
+}
+
+impl From<String> for WebSocketMessage {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for WebSocketMessage {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<Bytes> for WebSocketMessage {
+    fn from(bytes: Bytes) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl From<Vec<u8>> for WebSocketMessage {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Binary(bytes.into())
+    }
+}
+
+impl From<&[u8]> for WebSocketMessage {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Binary(Bytes::copy_from_slice(bytes))
+    }
+}
+
+impl CloseFrame {
+    /// Whether it may be sent.
+    pub(super) fn check(&self) -> Result<(), WebSocketFault> {
+        if !may_be_sent(self.code) {
+            return Err(WebSocketFault::CodeNotSendable { code: self.code });
+        }
+        if self.reason.len() + 2 > CONTROL_BYTES {
+            return Err(WebSocketFault::ControlTooLong);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s153_text_must_be_utf8() {
+        assert_eq!(WebSocketMessage::text("ä"), Ok("ä".into()));
+        assert_eq!(
+            WebSocketMessage::text(*b"\xff"),
+            Err(WebSocketFault::InvalidUtf8)
+        );
+    }
+
+    #[test]
+    fn bytes_become_binary_messages() {
+        let binary = WebSocketMessage::Binary(Bytes::from_static(b"a"));
+        assert_eq!(WebSocketMessage::from(&b"a"[..]), binary);
+        assert_eq!(WebSocketMessage::from(b"a".to_vec()), binary);
+        assert_eq!(WebSocketMessage::from(Bytes::from_static(b"a")), binary);
+        assert_eq!(
+            WebSocketMessage::from(String::from("a")),
+            WebSocketMessage::from("a")
+        );
+    }
+}

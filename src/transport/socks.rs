@@ -1,0 +1,269 @@
+//! A way through a SOCKS5 proxy: `CONNECT` (RFC 1928), with or without a name and a password
+//! (RFC 1929).
+//!
+//! Who resolves the far end's name is decided in `connection`; here it is a name or an address. The
+//! address that the proxy connected from is read past: nothing here needs it.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use url::Host;
+
+use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved, ProxyFault};
+use crate::transport::buffer::RecvBuffer;
+use crate::transport::link::{Link, LinkRead};
+use crate::transport::meter::Meter;
+use crate::transport::reactor::Reactor;
+
+/// RFC 1928 §3.
+const VERSION: u8 = 5;
+/// RFC 1928 §3: the methods.
+const NO_AUTHENTICATION: u8 = 0x00;
+const USERNAME_PASSWORD: u8 = 0x02;
+const NO_ACCEPTABLE_METHOD: u8 = 0xFF;
+/// RFC 1929 §2: the version of the negotiation.
+const LOGIN_VERSION: u8 = 1;
+/// RFC 1928 §4.
+const CONNECT: u8 = 1;
+/// RFC 1928 §5: the address types.
+const IPV4: u8 = 1;
+const DOMAIN_NAME: u8 = 3;
+const IPV6: u8 = 4;
+
+/// A SOCKS5 negotiation on its way.
+pub(crate) struct Socks {
+    awaits: Awaits,
+    /// Said when the proxy asks for a name and a password.
+    login: Option<Vec<u8>>,
+    request: Vec<u8>,
+    out: Vec<u8>,
+    out_sent: usize,
+    recv: RecvBuffer,
+}
+
+/// The message that the proxy owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaits {
+    /// RFC 1928 §3: which method to log in by.
+    Method,
+    /// RFC 1929 §2: whether it lets this name in.
+    Login,
+    /// RFC 1928 §6: whether it connected.
+    Reply,
+    Nothing,
+}
+
+/// Whether a name and a password can be said at all: 1 to 255 bytes, 0 to 255 bytes (RFC 1929 §2
+/// wants one byte of password at least; proxies that know users by name alone take none).
+pub(crate) fn check_credentials(name: &str, password: &str) -> Result<(), Misuse> {
+    match (u8::try_from(name.len()), u8::try_from(password.len())) {
+        (Ok(1..), Ok(_)) => Ok(()),
+        _ => Err(Misuse::InvalidCredentials),
+    }
+}
+
+impl Socks {
+    /// Asks for a way to `host` and `port`: by name, unless it is an address.
+    pub(crate) fn new(
+        host: &Host<String>,
+        port: u16,
+        credentials: Option<(&str, &str)>,
+    ) -> Result<Self, Error> {
+        let mut request = vec![VERSION, CONNECT, 0];
+        match host {
+            Host::Ipv4(address) => {
+                request.push(IPV4);
+                request.extend_from_slice(&address.octets());
+            }
+            Host::Ipv6(address) => {
+                request.push(IPV6);
+                request.extend_from_slice(&address.octets());
+            }
+            Host::Domain(name) => {
+                request.push(DOMAIN_NAME);
+                push_text(&mut request, name, Misuse::InvalidHost)?;
+            }
+        }
+        request.extend_from_slice(&port.to_be_bytes());
+        let login = match credentials {
+            None => None,
+            Some((name, password)) => {
+                check_credentials(name, password)?;
+                let mut login = vec![LOGIN_VERSION];
+                push_text(&mut login, name, Misuse::InvalidCredentials)?;
+                push_text(&mut login, password, Misuse::InvalidCredentials)?;
+                Some(login)
+            }
+        };
+        let out = match login {
+            None => vec![VERSION, 1, NO_AUTHENTICATION],
+            Some(_) => vec![VERSION, 2, NO_AUTHENTICATION, USERNAME_PASSWORD],
+        };
+        Ok(Self {
+            awaits: Awaits::Method,
+            login,
+            request,
+            out,
+            out_sent: 0,
+            recv: RecvBuffer::default(),
+        })
+    }
+
+    /// Drives the negotiation; `true` when the way is open.
+    pub(crate) fn drive(
+        &mut self,
+        link: &mut Link,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+    ) -> Result<bool, Error> {
+        loop {
+            while self.out_sent < self.out.len() {
+                match link.write(reactor, meter, &self.out[self.out_sent..])? {
+                    0 => return Ok(false),
+                    count => self.out_sent += count,
+                }
+                if self.out_sent < self.out.len() && meter.exhausted() {
+                    return Ok(false);
+                }
+            }
+            let mut recv = std::mem::take(&mut self.recv);
+            let received = self.receive(recv.unread());
+            if let Ok(Some(count)) = received {
+                recv.consume(count, reactor.pool());
+            }
+            self.recv = recv;
+            match received.map_err(ErrorKind::Proxy)? {
+                None => {}
+                // It answered what was not asked yet.
+                Some(_) if self.awaits != Awaits::Nothing && !self.recv.is_empty() => {
+                    return Err(ErrorKind::Proxy(ProxyFault::MalformedReply).into());
+                }
+                Some(_) if self.awaits != Awaits::Nothing => continue,
+                // A server that speaks first behind the proxy breaks TLS and HTTP alike.
+                Some(_) if !self.recv.is_empty() => {
+                    return Err(ErrorKind::Peer(PeerMisbehaved::UnexpectedData).into());
+                }
+                Some(_) => return Ok(true),
+            }
+            if meter.exhausted() {
+                return Ok(false);
+            }
+            match link.read(reactor, meter, &mut self.recv)? {
+                LinkRead::Data(_) => {}
+                LinkRead::Blocked => return Ok(false),
+                LinkRead::Closed | LinkRead::Truncated => {
+                    return Err(ErrorKind::Network(NetworkFault::Closed).into());
+                }
+            }
+        }
+    }
+
+    /// Takes the message that is due, and puts what follows it into `out`. Answers the message's
+    /// length; `None` while it is not whole. What can only be wrong is refused at its first byte.
+    fn receive(&mut self, unread: &[u8]) -> Result<Option<usize>, ProxyFault> {
+        match self.awaits {
+            Awaits::Method => {
+                let Some(method) = second_byte(unread, &[VERSION])? else {
+                    return Ok(None);
+                };
+                match (method, &self.login) {
+                    (NO_AUTHENTICATION, _) => self.say(Awaits::Reply),
+                    (USERNAME_PASSWORD, Some(_)) => self.say(Awaits::Login),
+                    (NO_ACCEPTABLE_METHOD, _) => return Err(ProxyFault::NoAcceptableMethod),
+                    _ => return Err(ProxyFault::MalformedReply),
+                }
+                Ok(Some(2))
+            }
+            Awaits::Login => {
+                // Some proxies answer with their own version here.
+                match second_byte(unread, &[LOGIN_VERSION, VERSION])? {
+                    None => return Ok(None),
+                    Some(0) => self.say(Awaits::Reply),
+                    Some(_) => return Err(ProxyFault::BadCredentials),
+                }
+                Ok(Some(2))
+            }
+            Awaits::Reply => {
+                // A refusal is told even if the rest of the reply never comes.
+                match second_byte(unread, &[VERSION])? {
+                    None => return Ok(None),
+                    Some(0) => {}
+                    Some(code) => return Err(refusal(code)),
+                }
+                let address = match (unread.get(3), unread.get(4)) {
+                    (None, _) | (Some(&DOMAIN_NAME), None) => return Ok(None),
+                    (Some(&IPV4), _) => 4,
+                    (Some(&IPV6), _) => 16,
+                    (Some(&DOMAIN_NAME), Some(length)) => 1 + usize::from(*length),
+                    (Some(_), _) => return Err(ProxyFault::MalformedReply),
+                };
+                let length = 4 + address + 2;
+                if unread.len() < length {
+                    return Ok(None);
+                }
+                self.awaits = Awaits::Nothing;
+                Ok(Some(length))
+            }
+            Awaits::Nothing => Ok(None),
+        }
+    }
+
+    /// Says what leads to this answer.
+    fn say(&mut self, awaits: Awaits) {
+        self.out = match awaits {
+            Awaits::Login => self.login.take().unwrap_or_default(),
+            _ => std::mem::take(&mut self.request),
+        };
+        self.out_sent = 0;
+        self.awaits = awaits;
+    }
+}
+
+impl fmt::Debug for Socks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Credentials stay out.
+        f.debug_struct("Socks")
+            .field("awaits", &self.awaits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The address that stands for a host that was resolved on this side. Every proxy has IPv4; whether
+/// it has IPv6, only it knows.
+pub(crate) fn preferred_address(addresses: &[IpAddr]) -> Option<IpAddr> {
+    let ipv4 = addresses.iter().find(|address| address.is_ipv4());
+    ipv4.or(addresses.first()).copied()
+}
+
+/// Every message begins with a version, and tells in its second byte how things stand.
+fn second_byte(unread: &[u8], versions: &[u8]) -> Result<Option<u8>, ProxyFault> {
+    match unread {
+        [version, ..] if !versions.contains(version) => Err(ProxyFault::MalformedReply),
+        [_, second, ..] => Ok(Some(*second)),
+        _ => Ok(None),
+    }
+}
+
+/// RFC 1928 §6.
+fn refusal(code: u8) -> ProxyFault {
+    match code {
+        1 => ProxyFault::GeneralFailure,
+        2 => ProxyFault::NotAllowed,
+        3 => ProxyFault::NetworkUnreachable,
+        4 => ProxyFault::HostUnreachable,
+        5 => ProxyFault::ConnectionRefused,
+        6 => ProxyFault::TtlExpired,
+        7 => ProxyFault::CommandNotSupported,
+        8 => ProxyFault::AddressTypeNotSupported,
+        code => ProxyFault::UnassignedReply { code },
+    }
+}
+
+fn push_text(to: &mut Vec<u8>, text: &str, too_long: Misuse) -> Result<(), Misuse> {
+    to.push(u8::try_from(text.len()).map_err(|_| too_long)?);
+    to.extend_from_slice(text.as_bytes());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
