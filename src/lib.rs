@@ -83,6 +83,8 @@ pub use node::{
     verify_headers,
 };
 pub use phase::{Phase, Timeouts};
+#[cfg(feature = "agent")]
+pub use transport::disk::{DiskFault, DiskStep};
 pub use transport::memory;
 pub use transport::resolver::Resolver;
 pub use transport::socket::NonblockingStream;
