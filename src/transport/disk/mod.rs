@@ -40,6 +40,7 @@
 mod digest;
 mod download;
 mod fault;
+mod orders;
 mod part;
 mod place;
 mod sidecar;

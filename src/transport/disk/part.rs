@@ -84,7 +84,7 @@ impl Part {
             && (expected.is_none() || sidecar.total.is_none() || expected == sidecar.total);
         (fits && offset > 0).then_some(Resumable {
             offset,
-            validator: Some(sidecar.validator),
+            validator: Some(sidecar.validator).filter(|v| *v != Validator::default()),
             total: sidecar.total,
         })
     }

@@ -114,9 +114,12 @@ impl Place {
         let new = with_suffix(path, ".new");
         // Left behind by a crash, or planted there; `create_new` follows no link.
         remove(&new);
-        let written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        // It holds a URL, which may be nobody else's business.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options
             .open(&new)
             .and_then(|mut file| {
                 file.write_all(sidecar.to_json().as_bytes())?;

@@ -4,6 +4,7 @@
 mod failures;
 mod resuming;
 mod scheduling;
+mod simulation;
 mod uploads;
 mod whole;
 
@@ -65,7 +66,9 @@ fn threaded() -> Disk {
 /// Plays a scene on both kinds of disks, each time in a folder of its own.
 fn on_both(scene: impl Fn(&Disk, &Folder)) {
     for disk in [Disk::inline(), threaded()] {
-        scene(&disk, &Folder::new());
+        let folder = Folder::new();
+        scene(&disk, &folder);
+        // Before the folder goes.
         settle(&disk);
     }
 }

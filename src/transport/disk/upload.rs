@@ -242,6 +242,7 @@ impl Source {
                 let expected = *length;
                 let most = (expected - *read).min(PIECE as u64);
                 buffer.clear();
+                buffer.reserve_exact(most as usize);
                 let got = shared.step(DiskStep::Read, || {
                     file.by_ref().take(most).read_to_end(&mut buffer)
                 })?;

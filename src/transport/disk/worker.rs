@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::fault::{DiskFault, DiskStep};
-use super::{download, upload};
+use super::{orders, upload};
 use crate::transport::resolver::Wake;
 
 /// A share in the worker: as long as there is one, its thread stays.
@@ -48,7 +48,7 @@ enum Worker {
 
 /// A file that has something to do. It is in the queue or at work at most once.
 pub(super) enum Task {
-    Download(Arc<download::Cell>),
+    Download(Arc<orders::Cell>),
     Upload(Arc<upload::Cell>),
 }
 

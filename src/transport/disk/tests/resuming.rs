@@ -307,7 +307,8 @@ fn n6_what_does_not_fit_the_plan_is_not_resumed() {
             let (mut file, resumable) = open(disk, plan);
             assert_eq!(resumable, Resumable::default(), "{why}");
             // Until content comes, what is there stays.
-            assert_eq!(read(&folder.join("file.bin.part")).len(), 1500);
+            let part = fs::metadata(folder.join("file.bin.part")).unwrap();
+            assert_eq!(part.len(), 1500);
             file.begin(0, None, None);
             write(&mut file, &content(1499));
             let outcome = commit(disk, &mut file);
@@ -334,4 +335,14 @@ fn n6_left_before_content_came_nothing_changes() {
         }
         finish(disk, kept(target.clone()), &bytes, 1500);
     });
+}
+
+#[cfg(unix)]
+#[test]
+fn the_sidecar_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let (disk, folder) = (Disk::inline(), Folder::new());
+    leave(&disk, &folder.join("file.bin"), b"content", 9);
+    let sidecar = fs::metadata(folder.join("file.bin.part.json")).unwrap();
+    assert_eq!(sidecar.permissions().mode() & 0o077, 0);
 }

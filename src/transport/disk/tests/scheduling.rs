@@ -34,6 +34,12 @@ impl Gated {
         self.gate.send(()).unwrap();
     }
 
+    /// Lets the worker end all that is left, before the folder goes.
+    fn end(self) {
+        drop(self.gate);
+        settle(&self.disk);
+    }
+
     /// A download whose worker stands still.
     fn held(&self, plan: FilePlan) -> DownloadFile {
         let file = DownloadFile::open(&self.disk, plan);
@@ -74,7 +80,7 @@ fn s71_a_slow_disk_fills_no_memory_and_holds_nobody_up() {
     slow.wait();
     let committed = file.poll_committed().unwrap().unwrap();
     assert_eq!(committed.bytes, (queued + rest + PIECE) as u64);
-    slow.go_on();
+    slow.end();
 }
 
 #[test]
@@ -88,7 +94,7 @@ fn single_bytes_cost_more_than_they_weigh() {
     }
     assert!(pieces < 70_000, "{pieces}");
     drop(file);
-    slow.go_on();
+    slow.end();
 }
 
 #[test]
@@ -123,8 +129,7 @@ fn s176_what_waits_is_discarded_when_dropped() {
     assert_eq!(Arc::strong_count(&owner), 1);
     assert!(!slow.disk.is_idle());
     assert!(!slow.disk.drain(Duration::ZERO));
-    slow.go_on();
-    settle(&slow.disk);
+    slow.end();
     assert!(folder.names().is_empty());
 }
 
@@ -140,7 +145,8 @@ fn s176_a_target_is_free_for_the_next_at_once() {
     slow.go_on();
     slow.wait();
     assert!(next.poll_opened().unwrap().is_ok());
-    slow.go_on();
+    drop(next);
+    slow.end();
 }
 
 #[test]
@@ -160,7 +166,8 @@ fn a_small_file_does_not_wait_for_a_large_one() {
     slow.wait();
     assert_eq!(small.poll_committed().unwrap().unwrap().bytes, 5);
     assert!(large.written() < 8 * PIECE as u64);
-    slow.go_on();
+    drop(large);
+    slow.end();
 }
 
 #[test]
