@@ -105,6 +105,7 @@ pub use semantics::retry::RetryPolicy;
 pub use semantics::websocket::{
     CloseFrame, WebSocketConfig, WebSocketFault, WebSocketMessage, close_code,
 };
+pub use transport::disk::{DiskFault, DiskStep};
 pub use transport::memory;
 pub use transport::resolver::Resolver;
 pub use transport::socket::NonblockingStream;

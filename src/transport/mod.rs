@@ -12,12 +12,23 @@
 //! | `resolver`, `happy_eyeballs` | names to addresses to a connection |
 //! | `tls` | the one room that knows rustls |
 //! | `throttle` | a token bucket: how many bytes may move now |
+//! | `disk` | files of downloads and uploads, on a worker thread |
 //! | `memory` | the in-memory network with its virtual clock |
 //!
 //! What may block: nothing but [`Reactor::wait`](reactor::Reactor::wait), which only waiting calls
-//! use, and the resolver's own threads.
+//! use, and the threads of the resolver and the disk.
 
 pub(crate) mod buffer;
+#[cfg(feature = "agent")]
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the agent, which downloads and uploads, is not written yet"
+    )
+)]
+pub(crate) mod disk;
 pub(crate) mod happy_eyeballs;
 pub(crate) mod link;
 pub mod memory;

@@ -1,0 +1,182 @@
+//! What can go wrong with files. The path is not part of it: it may name the user, and the caller
+//! knows it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+/// Why a download did not become a file, or a file could not be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DiskFault {
+    /// The operating system refused a step: no permission, no space, a missing or broken disk.
+    Io {
+        /// What was being done.
+        step: DiskStep,
+        /// The kind of the operating system's error.
+        kind: io::ErrorKind,
+        /// The operating system's own number, when it gave one.
+        os_error: Option<i32>,
+    },
+    /// The content is not as long as was expected.
+    SizeMismatch {
+        /// Bytes that were asked for or announced.
+        expected: u64,
+        /// Bytes that there are, or that were announced.
+        found: u64,
+    },
+    /// The content's SHA-256 is not the expected one; what was downloaded is gone.
+    HashMismatch {
+        /// The digest that was asked for.
+        expected: [u8; 32],
+        /// The digest of what came.
+        found: [u8; 32],
+    },
+    /// Another download, here or in another process, is writing the same target.
+    AlreadyInUse,
+    /// The target path does not end in a file name.
+    NoFileName,
+    /// The path names a folder, a device or a pipe where a file is needed.
+    NotAFile,
+    /// The content continues at a place that the part file does not reach: bytes are missing
+    /// between the two.
+    Gap {
+        /// Bytes that the part file holds.
+        held: u64,
+        /// Where the content continues.
+        offset: u64,
+    },
+    /// A SHA-256 is to be checked, but the crate was built without the feature `sha256`.
+    HashUnsupported,
+}
+
+/// What was being done with a file when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DiskStep {
+    /// Starting the thread that does all file work.
+    StartWorker,
+    /// Finding out the absolute path.
+    Locate,
+    /// Making the parent folders.
+    CreateFolder,
+    /// Opening the file, or making the part file.
+    Open,
+    /// Reading.
+    Read,
+    /// Writing.
+    Write,
+    /// Cutting the part file to the length from where it continues.
+    Truncate,
+    /// Writing down beside the part file how to resume.
+    WriteSidecar,
+    /// Making sure that the content survives a power failure.
+    Sync,
+    /// Giving the finished file its name.
+    Rename,
+}
+
+impl DiskFault {
+    pub(super) fn io(step: DiskStep, error: &io::Error) -> Self {
+        Self::Io {
+            step,
+            kind: error.kind(),
+            os_error: error.raw_os_error(),
+        }
+    }
+
+    /// The kind for [`io::Error`]: the operating system's, or what comes closest.
+    pub fn io_kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Io { kind, .. } => *kind,
+            Self::SizeMismatch { expected, found } if found < expected => {
+                io::ErrorKind::UnexpectedEof
+            }
+            Self::SizeMismatch { .. } | Self::HashMismatch { .. } | Self::Gap { .. } => {
+                io::ErrorKind::InvalidData
+            }
+            Self::AlreadyInUse => io::ErrorKind::ResourceBusy,
+            Self::NoFileName | Self::NotAFile => io::ErrorKind::InvalidInput,
+            Self::HashUnsupported => io::ErrorKind::Unsupported,
+        }
+    }
+
+    /// Whether what was downloaded is worthless: more of the same content would not mend it.
+    pub(super) fn spoils_content(&self) -> bool {
+        match self {
+            Self::HashMismatch { .. } => true,
+            Self::SizeMismatch { expected, found } => found > expected,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for DiskFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io {
+                step,
+                os_error: Some(code),
+                ..
+            } => write!(
+                f,
+                "could not {step}: {}",
+                io::Error::from_raw_os_error(*code)
+            ),
+            Self::Io { step, kind, .. } => write!(f, "could not {step}: {kind}"),
+            Self::SizeMismatch { expected, found } => {
+                write!(f, "expected {expected} bytes but found {found}")
+            }
+            Self::HashMismatch { expected, found } => write!(
+                f,
+                "expected the SHA-256 {} but found {}",
+                Hex(expected),
+                Hex(found)
+            ),
+            Self::AlreadyInUse => f.write_str("another download is writing the same file"),
+            Self::NoFileName => f.write_str("the path does not end in a file name"),
+            Self::NotAFile => f.write_str("the path does not name a regular file"),
+            Self::Gap { held, offset } => write!(
+                f,
+                "the part file holds {held} bytes, but the content continues at {offset}"
+            ),
+            Self::HashUnsupported => {
+                f.write_str("checking a SHA-256 needs the crate's feature sha256")
+            }
+        }
+    }
+}
+
+impl StdError for DiskFault {}
+
+impl From<DiskFault> for io::Error {
+    fn from(fault: DiskFault) -> Self {
+        Self::new(fault.io_kind(), fault)
+    }
+}
+
+impl fmt::Display for DiskStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StartWorker => "start the thread for files",
+            Self::Locate => "find out the absolute path of the file",
+            Self::CreateFolder => "make the parent folders",
+            Self::Open => "open the file",
+            Self::Read => "read the file",
+            Self::Write => "write the file",
+            Self::Truncate => "cut the part file to its length",
+            Self::WriteSidecar => "write down how to resume",
+            Self::Sync => "bring the file safely to the disk",
+            Self::Rename => "give the finished file its name",
+        })
+    }
+}
+
+/// Bytes as hexadecimal digits.
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}

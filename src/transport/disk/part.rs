@@ -1,0 +1,255 @@
+//! The worker's half of a download: the part file from opening to its final name. All of this
+//! blocks, and runs where that is allowed.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+
+use bytes::Bytes;
+
+use super::digest::Digest;
+use super::download::{Committed, FilePlan, Resumable};
+use super::fault::{DiskFault, DiskStep};
+use super::place::Place;
+use super::sidecar::{Sidecar, Validator};
+use super::worker::Shared;
+
+/// After so many bytes a part file that can be resumed is synced and its sidecar renewed: what a
+/// crash costs at most.
+pub(super) const CHECKPOINT: u64 = 16 * 1024 * 1024;
+
+/// Bytes that are read and hashed in one turn.
+const HASH_SLICE: u64 = 1024 * 1024;
+
+/// Bytes that are read at once to be hashed.
+const HASH_READ: usize = 64 * 1024;
+
+pub(super) struct Part {
+    plan: FilePlan,
+    place: Place,
+    file: File,
+    /// Bytes that are written, and where the next go.
+    position: u64,
+    /// Bytes that the sidecar vouches for.
+    safe: u64,
+    content: Option<Content>,
+    digest: Option<Digest>,
+    /// Bytes that are in the digest.
+    digested: u64,
+}
+
+/// Where content comes from: a response, or what an earlier run wrote down about one.
+#[derive(Clone, Default)]
+pub(super) struct Content {
+    pub(super) offset: u64,
+    pub(super) validator: Validator,
+    pub(super) total: Option<u64>,
+}
+
+impl Part {
+    pub(super) fn open(plan: FilePlan, shared: &Shared) -> Result<(Self, Resumable), DiskFault> {
+        let digest = Digest::wanted(plan.sha256.is_some())?;
+        let lasting = plan.keep_partial || plan.resume;
+        let (place, file) = Place::open(plan.target.clone(), lasting, shared)?;
+        let mut part = Self {
+            plan,
+            place,
+            file,
+            position: 0,
+            safe: 0,
+            content: None,
+            digest,
+            digested: 0,
+        };
+        let resumable = part.find_resumable().unwrap_or_default();
+        part.position = resumable.offset;
+        part.safe = resumable.offset;
+        Ok((part, resumable))
+    }
+
+    /// What of an earlier run can be continued.
+    ///
+    /// Bytes beyond those that the sidecar vouches for are not counted: after a power failure they
+    /// may be anything, and nothing tells what stopped the earlier run. Bytes that are missing
+    /// although it vouches for them were cut off by somebody; those before them are good.
+    fn find_resumable(&self) -> Option<Resumable> {
+        if !self.plan.resume {
+            return None;
+        }
+        let sidecar = self.place.read_sidecar()?;
+        let length = self.file.metadata().ok()?.len();
+        let offset = sidecar.safe.min(length);
+        let expected = self.plan.expected_size;
+        let fits = sidecar.identity == self.plan.identity
+            && expected.is_none_or(|expected| offset <= expected)
+            && (expected.is_none() || sidecar.total.is_none() || expected == sidecar.total);
+        (fits && offset > 0).then_some(Resumable {
+            offset,
+            validator: Some(sidecar.validator).filter(|v| *v != Validator::default()),
+            total: sidecar.total,
+        })
+    }
+
+    /// Content comes, and goes to `offset`. What lies behind is cut off.
+    pub(super) fn begin(&mut self, content: Content, shared: &Shared) -> Result<(), DiskFault> {
+        let offset = content.offset;
+        if let (Some(expected), Some(found)) = (self.plan.expected_size, content.total)
+            && expected != found
+        {
+            return Err(DiskFault::SizeMismatch { expected, found });
+        }
+        if offset > self.position {
+            let held = self.position;
+            return Err(DiskFault::Gap { held, offset });
+        }
+        self.content = Some(content);
+        // A crash before the new sidecar is written is harmless: the old one vouches for more than
+        // there is, and nothing is written behind it yet.
+        shared.step(DiskStep::Truncate, || {
+            self.file.set_len(offset)?;
+            self.file.seek(SeekFrom::Start(offset))
+        })?;
+        self.position = offset;
+        self.safe = self.safe.min(offset);
+        if self.digested > offset {
+            if let Some(digest) = &mut self.digest {
+                digest.restart();
+            }
+            self.digested = 0;
+        }
+        self.checkpoint(shared)
+    }
+
+    /// Whether bytes that were there before are still to be hashed.
+    pub(super) fn is_behind(&self) -> bool {
+        self.digest.is_some() && self.content.is_some() && self.digested < self.position
+    }
+
+    /// Hashes some of the bytes that were there before.
+    pub(super) fn catch_up(&mut self, shared: &Shared) -> Result<(), DiskFault> {
+        let Some(digest) = &mut self.digest else {
+            return Ok(());
+        };
+        let file = &mut self.file;
+        let (from, end) = (self.digested, self.position);
+        self.digested = shared.step(DiskStep::Read, || {
+            file.seek(SeekFrom::Start(from))?;
+            let mut slice = file.take((end - from).min(HASH_SLICE));
+            let mut buffer = vec![0; HASH_READ];
+            let mut digested = from;
+            loop {
+                let read = slice.read(&mut buffer)?;
+                if read == 0 {
+                    break;
+                }
+                digest.update(&buffer[..read]);
+                digested += read as u64;
+            }
+            if digested == from {
+                // Somebody cut the file while it was ours.
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            file.seek(SeekFrom::Start(end))?;
+            Ok(digested)
+        })?;
+        Ok(())
+    }
+
+    /// Writes pieces; answers how long the part is now.
+    pub(super) fn write(&mut self, pieces: &[Bytes], shared: &Shared) -> Result<u64, DiskFault> {
+        self.begin_if_needed(shared)?;
+        for piece in pieces {
+            shared.step(DiskStep::Write, || self.file.write_all(piece))?;
+            self.position += piece.len() as u64;
+            if let Some(digest) = &mut self.digest {
+                digest.update(piece);
+                self.digested = self.position;
+            }
+        }
+        if self.position - self.safe >= CHECKPOINT {
+            self.checkpoint(shared)?;
+        }
+        Ok(self.position)
+    }
+
+    /// Checks the content and gives it its name.
+    pub(super) fn commit(&mut self, shared: &Shared) -> Result<Committed, DiskFault> {
+        self.begin_if_needed(shared)?;
+        let announced = self.content.as_ref().and_then(|content| content.total);
+        for expected in [self.plan.expected_size, announced].into_iter().flatten() {
+            let found = self.position;
+            if expected != found {
+                return Err(DiskFault::SizeMismatch { expected, found });
+            }
+        }
+        let sha256 = self.digest.as_mut().map(Digest::finish);
+        if let (Some(expected), Some(found)) = (self.plan.sha256, sha256)
+            && expected != found
+        {
+            return Err(DiskFault::HashMismatch { expected, found });
+        }
+        shared.step(DiskStep::Sync, || self.file.sync_all())?;
+        // The lock is held meanwhile, so that nobody can take the part for his own.
+        shared.step(DiskStep::Rename, || self.place.publish())?;
+        // The file is complete and in its place: that some file system cannot sync a folder does
+        // not make it less so.
+        let _ = self.place.sync_folder();
+        self.place.remove_sidecar();
+        Ok(Committed {
+            path: self.place.target.clone(),
+            bytes: self.position,
+            sha256,
+        })
+    }
+
+    /// Ends a download that came to nothing: because of a fault, or because nobody wants it.
+    pub(super) fn abandon(mut self, fault: Option<&DiskFault>, shared: &Shared) {
+        if self.plan.keep_partial && !fault.is_some_and(DiskFault::spoils_content) {
+            // Should this fail, then the previous sidecar tells the truth.
+            let _ = self.checkpoint(shared);
+        } else {
+            self.place.remove_all();
+        }
+    }
+
+    /// Ends a download that another run will go on with.
+    pub(super) fn suspend(mut self, shared: &Shared) {
+        if self.place.make_lasting(shared).is_err() {
+            self.place.remove_all();
+            return;
+        }
+        // Should this fail, then the previous sidecar tells the truth.
+        let _ = self.checkpoint(shared);
+    }
+
+    /// Content without an announcement is taken as a fresh start.
+    fn begin_if_needed(&mut self, shared: &Shared) -> Result<(), DiskFault> {
+        match self.content {
+            Some(_) => Ok(()),
+            None => self.begin(Content::default(), shared),
+        }
+    }
+
+    /// Makes what is written survive a power failure, and vouches for it.
+    fn checkpoint(&mut self, shared: &Shared) -> Result<(), DiskFault> {
+        let (Some(content), Some(_)) = (&self.content, &self.place.sidecar) else {
+            return Ok(());
+        };
+        if self.safe < self.position {
+            shared.step(DiskStep::Sync, || self.file.sync_data())?;
+            self.safe = self.position;
+        }
+        let sidecar = Sidecar {
+            identity: self.plan.identity.clone(),
+            validator: content.validator.clone(),
+            total: content.total.filter(|total| *total >= self.safe),
+            safe: self.safe,
+        };
+        shared.step(DiskStep::WriteSidecar, || {
+            self.place.write_sidecar(&sidecar)?;
+            // A later version's bytes must not reach the disk before this. Where folders cannot
+            // be synced there is no better way.
+            let _ = self.place.sync_folder();
+            Ok(())
+        })
+    }
+}

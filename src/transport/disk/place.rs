@@ -1,0 +1,303 @@
+//! Where a download goes: the names of part file and sidecar, how they are opened so that nobody
+//! else writes to them and no planted link is followed, and how they are put away.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::fault::{DiskFault, DiskStep};
+use super::sidecar::{self, Sidecar};
+use super::worker::{Claim, Shared};
+
+/// So often another process may snatch a name before it counts as in use.
+const ATTEMPTS: usize = 8;
+
+/// Characters of the target's name that a temporary name repeats, so that it is not too long for
+/// the file system when the target's is not.
+const REPEATED_NAME: usize = 32;
+
+/// The files of one download.
+pub(super) struct Place {
+    pub(super) target: PathBuf,
+    folder: PathBuf,
+    pub(super) part: PathBuf,
+    /// `None` when the part has a random name, which nobody would find again.
+    pub(super) sidecar: Option<PathBuf>,
+    /// Folders that were made for this download, the deepest first.
+    made: Vec<PathBuf>,
+    _claim: Claim,
+}
+
+impl Place {
+    /// Makes the folders, claims the target, and opens the part file: with its `lasting` name,
+    /// under which it is found again, or with a random one.
+    pub(super) fn open(
+        target: PathBuf,
+        lasting: bool,
+        shared: &Shared,
+    ) -> Result<(Self, File), DiskFault> {
+        let (Some(name), Some(folder)) = (target.file_name(), target.parent()) else {
+            return Err(DiskFault::NoFileName);
+        };
+        // Asked for at the end it would cost the whole download.
+        if fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(DiskFault::NotAFile);
+        }
+        let made = missing(folder);
+        let opened = shared
+            .step(DiskStep::CreateFolder, || fs::create_dir_all(folder))
+            .and_then(|()| {
+                let canonical = shared.step(DiskStep::Locate, || fs::canonicalize(folder))?;
+                let claim = shared.claims.claim(canonical.join(name))?;
+                let (part, file) = if lasting {
+                    open_lasting(lasting_part(folder, name), shared)?
+                } else {
+                    create_temporary(folder, name, shared)?
+                };
+                Ok((claim, part, file))
+            });
+        let (claim, part, file) = match opened {
+            Ok(opened) => opened,
+            Err(fault) => {
+                remove_folders(&made);
+                return Err(fault);
+            }
+        };
+        let place = Self {
+            sidecar: lasting.then(|| with_suffix(&part, ".json")),
+            folder: folder.to_owned(),
+            part,
+            made,
+            _claim: claim,
+            target,
+        };
+        Ok((place, file))
+    }
+
+    /// Gives a part file with a random name the lasting one. Whoever holds a part of that name
+    /// keeps it.
+    pub(super) fn make_lasting(&mut self, shared: &Shared) -> Result<(), DiskFault> {
+        let Some(name) = self.target.file_name().filter(|_| self.sidecar.is_none()) else {
+            return Ok(());
+        };
+        // Held until the end of the call: nobody else can have locked this name meanwhile.
+        let (part, _file) = open_lasting(lasting_part(&self.folder, name), shared)?;
+        remove(&with_suffix(&part, ".json"));
+        shared.step(DiskStep::Rename, || fs::rename(&self.part, &part))?;
+        self.sidecar = Some(with_suffix(&part, ".json"));
+        self.part = part;
+        Ok(())
+    }
+
+    /// What is written down about the part file, if it can be understood.
+    pub(super) fn read_sidecar(&self) -> Option<Sidecar> {
+        let path = self.sidecar.as_deref()?;
+        if !fs::symlink_metadata(path).ok()?.is_file() {
+            return None;
+        }
+        let mut json = Vec::new();
+        File::open(path)
+            .ok()?
+            .take(sidecar::MAX_BYTES)
+            .read_to_end(&mut json)
+            .ok()?;
+        Sidecar::from_json(&json)
+    }
+
+    /// Replaces the sidecar in one go: a reader finds the old one or the new one, never half of
+    /// one.
+    pub(super) fn write_sidecar(&self, sidecar: &Sidecar) -> io::Result<()> {
+        let Some(path) = self.sidecar.as_deref() else {
+            return Ok(());
+        };
+        let new = with_suffix(path, ".new");
+        // Left behind by a crash, or planted there; `create_new` follows no link.
+        remove(&new);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        // It holds a URL, which may be nobody else's business.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options
+            .open(&new)
+            .and_then(|mut file| {
+                file.write_all(sidecar.to_json().as_bytes())?;
+                file.sync_all()
+            })
+            .and_then(|()| fs::rename(&new, path));
+        if written.is_err() {
+            remove(&new);
+        }
+        written
+    }
+
+    /// Makes what was renamed in the folder survive a power failure, where folders can be synced.
+    pub(super) fn sync_folder(&self) -> io::Result<()> {
+        #[cfg(unix)]
+        File::open(&self.folder)?.sync_all()?;
+        Ok(())
+    }
+
+    /// Gives the part file the target's name. What was there is replaced in one go.
+    pub(super) fn publish(&self) -> io::Result<()> {
+        fs::rename(&self.part, &self.target)
+    }
+
+    pub(super) fn remove_sidecar(&self) {
+        if let Some(path) = &self.sidecar {
+            remove(path);
+        }
+    }
+
+    /// Removes all that was made. The sidecar goes first: a part without one is never resumed.
+    pub(super) fn remove_all(&self) {
+        self.remove_sidecar();
+        remove(&self.part);
+        remove_folders(&self.made);
+    }
+}
+
+/// Opens or makes the file of this name for this process and download alone.
+///
+/// The lock is the operating system's, so that it holds between processes, too, where the file
+/// system has locks.
+fn open_lasting(path: PathBuf, shared: &Shared) -> Result<(PathBuf, File), DiskFault> {
+    shared
+        .step(DiskStep::Open, || open_alone(&path))?
+        .map(|file| (path, file))
+        .ok_or(DiskFault::AlreadyInUse)
+}
+
+/// `None`: somebody else has it.
+fn open_alone(path: &Path) -> io::Result<Option<File>> {
+    for _ in 0..ATTEMPTS {
+        let file = match new_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match present_file(path)?
+            {
+                Some(file) => file,
+                None => continue,
+            },
+            created => created?,
+        };
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            return Ok(None);
+        }
+        // The previous owner may have renamed or removed it between opening and locking.
+        if is_at(&file, path)? {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
+}
+
+/// A new file with a name that nobody can foresee.
+fn create_temporary(
+    folder: &Path,
+    name: &OsStr,
+    shared: &Shared,
+) -> Result<(PathBuf, File), DiskFault> {
+    let name: String = name.to_string_lossy().chars().take(REPEATED_NAME).collect();
+    shared.step(DiskStep::Open, || {
+        let random = getrandom::u64().map_err(io::Error::other)?;
+        let path = folder.join(format!(".{name}.{random:016x}.part"));
+        let file = new_file(&path)?;
+        // For the day when it gets a name that others know. Nobody else can have locked it.
+        let _ = file.try_lock();
+        Ok((path, file))
+    })
+}
+
+fn new_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(path)
+}
+
+/// Opens what is there without changing it; `None` when it is gone.
+fn present_file(path: &Path) -> io::Result<Option<File>> {
+    let opened = fs::symlink_metadata(path).and_then(|metadata| {
+        if metadata.is_symlink() || has_other_names(&metadata) {
+            // Writing would change a file elsewhere. Only this name of it is removed.
+            fs::remove_file(path)?;
+            return Ok(None);
+        }
+        if !metadata.is_file() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        Ok(Some(file))
+    });
+    match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened,
+    }
+}
+
+#[cfg(unix)]
+fn has_other_names(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    metadata.is_file() && metadata.nlink() > 1
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_metadata: &Metadata) -> bool {
+    false
+}
+
+/// Whether the open file is the one that has this name, and no link to it.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(named) => Ok(is_same(&file.metadata()?, &named)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(unix)]
+fn is_same(open: &Metadata, named: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (open.dev(), open.ino()) == (named.dev(), named.ino())
+}
+
+/// Without numbers of files: that the name is still taken by a file tells most of it.
+#[cfg(not(unix))]
+fn is_same(open: &Metadata, named: &Metadata) -> bool {
+    named.is_file() && open.len() == named.len()
+}
+
+fn lasting_part(folder: &Path, name: &OsStr) -> PathBuf {
+    with_suffix(&folder.join(name), ".part")
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut longer = OsString::from(path);
+    longer.push(suffix);
+    PathBuf::from(longer)
+}
+
+/// The folders that making this one would make, the deepest first.
+fn missing(folder: &Path) -> Vec<PathBuf> {
+    folder
+        .ancestors()
+        .take_while(|folder| {
+            fs::symlink_metadata(folder).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        })
+        .map(Path::to_owned)
+        .collect()
+}
+
+/// Removes folders as far as nobody has put anything in.
+fn remove_folders(folders: &[PathBuf]) {
+    for folder in folders {
+        // A folder in use is not empty and stays.
+        let _ = fs::remove_dir(folder);
+    }
+}
+
+/// Removes a file. That it cannot be removed, or is not there, changes nothing for the caller.
+fn remove(path: &Path) {
+    let _ = fs::remove_file(path);
+}

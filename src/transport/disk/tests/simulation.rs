@@ -1,0 +1,132 @@
+//! Downloads to which things happen at random, of which a file that is there must show no trace.
+
+use super::*;
+use crate::transport::disk::worker::lock;
+
+/// Numbers that a seed decides.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) % end as u64) as usize
+    }
+}
+
+#[test]
+fn n6_whatever_happened_before_the_file_is_right() {
+    const STEPS: [DiskStep; 6] = [
+        DiskStep::Open,
+        DiskStep::Truncate,
+        DiskStep::Write,
+        DiskStep::WriteSidecar,
+        DiskStep::Sync,
+        DiskStep::Rename,
+    ];
+    let versions = [content(40_000), content(70_000)[30_000..].to_vec()];
+    for seed in 0..300 {
+        let mut dice = Dice(seed);
+        let mut folder = Folder::new();
+        let disk = if seed % 2 == 0 {
+            Disk::inline()
+        } else {
+            threaded()
+        };
+        let mut current = dice.below(2);
+        for _ in 0..8 {
+            // Now and then the server has a new version.
+            if dice.below(4) == 0 {
+                current = 1 - current;
+            }
+            let bytes = &versions[current];
+            let plan = kept(folder.join("file.bin"));
+            let mut file = DownloadFile::open(&disk, plan);
+            settle(&disk);
+            let Some(Ok(resumable)) = file.poll_opened() else {
+                panic!("seed {seed}");
+            };
+            let tag = version(&format!("\"{current}\""));
+            let offset = if resumable.validator == tag && dice.below(5) > 0 {
+                resumable.offset
+            } else {
+                0
+            };
+            file.begin(offset, tag, Some(bytes.len() as u64));
+            let mut from = offset as usize;
+            while from < bytes.len() && dice.below(8) > 0 {
+                let to = (from + 1 + dice.below(9000)).min(bytes.len());
+                file.write(Bytes::copy_from_slice(&bytes[from..to]));
+                from = to;
+                if dice.below(3) == 0 {
+                    settle(&disk);
+                }
+                if dice.below(20) == 0 {
+                    *lock(&disk.handle().shared().failing) = Some(STEPS[dice.below(6)]);
+                }
+            }
+            match dice.below(4) {
+                // The process is killed: what there is lies in another folder.
+                0 => {
+                    settle(&disk);
+                    let crashed = Folder::new();
+                    for name in folder.names() {
+                        fs::copy(folder.join(&name), crashed.join(&name)).unwrap();
+                    }
+                    drop(file);
+                    settle(&disk);
+                    folder = crashed;
+                }
+                1 => file.suspend(),
+                2 => drop(file),
+                _ => {
+                    let outcome = commit(&disk, &mut file);
+                    if outcome.is_ok() {
+                        assert!(read(&folder.join("file.bin")) == *bytes, "seed {seed}");
+                        assert_eq!(folder.names(), ["file.bin"], "seed {seed}");
+                    }
+                }
+            }
+            settle(&disk);
+            *lock(&disk.handle().shared().failing) = None;
+            // What is there is a whole version, always.
+            if let Ok(present) = fs::read(folder.join("file.bin")) {
+                assert!(versions.contains(&present), "seed {seed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn n6_rivals_for_one_target_never_mix() {
+    let folder = Folder::new();
+    let target = folder.join("file.bin");
+    let contents = [content(100_000), content(200_000)[90_000..].to_vec()];
+    std::thread::scope(|scope| {
+        for bytes in &contents {
+            scope.spawn(|| {
+                let disk = threaded();
+                for n in 0..100 {
+                    let plan = if n % 3 == 0 { plain } else { kept };
+                    let plan = FilePlan {
+                        keep_partial: false,
+                        ..plan(target.clone())
+                    };
+                    match download(&disk, plan, bytes) {
+                        Ok(committed) => assert_eq!(committed.bytes, bytes.len() as u64),
+                        Err(fault) => assert_eq!(fault, DiskFault::AlreadyInUse),
+                    }
+                    // The rival may have replaced it, but never touched it.
+                    if let Ok(present) = fs::read(&target) {
+                        assert!(contents.contains(&present));
+                    }
+                }
+                settle(&disk);
+            });
+        }
+    });
+    assert_eq!(folder.names(), ["file.bin"]);
+}

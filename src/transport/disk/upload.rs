@@ -1,0 +1,278 @@
+//! A file on its way into a request: the worker reads ahead, the frame takes what is there.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::Disk;
+use super::fault::{DiskFault, DiskStep};
+use super::worker::{Handle, Shared, Task, Turn, lock};
+
+/// Bytes that are read at once.
+const PIECE: usize = 256 * 1024;
+
+/// Pieces that are read ahead.
+const READ_AHEAD: usize = 4;
+
+/// A file to be sent. It has the length that it had when it was opened: what is appended later is
+/// not sent, and when it turns out shorter, reading fails. Dropping it closes the file.
+///
+/// [`Read`] answers [`WouldBlock`](io::ErrorKind::WouldBlock) when the worker has nothing yet; it
+/// wakes the owner then. The error of a read is a [`DiskFault`] inside.
+///
+/// To send it again, open it again.
+pub(crate) struct UploadFile {
+    cell: Arc<Cell>,
+    disk: Handle,
+    piece: Vec<u8>,
+    /// Bytes of `piece` that were taken.
+    taken: usize,
+}
+
+/// What owner and worker share of one upload.
+pub(super) struct Cell {
+    desk: Mutex<Desk>,
+    source: Mutex<Source>,
+}
+
+#[derive(Default)]
+struct Desk {
+    opened: Option<u64>,
+    pieces: VecDeque<Vec<u8>>,
+    /// Buffers to read into.
+    spare: Vec<Vec<u8>>,
+    end: Option<Result<(), DiskFault>>,
+    /// In the worker's queue, or at work.
+    scheduled: bool,
+    /// The owner came and found nothing.
+    awaited: bool,
+    dropped: bool,
+}
+
+/// What the worker reads; only the worker locks it.
+enum Source {
+    Named(PathBuf),
+    Open { file: File, length: u64, read: u64 },
+    Closed,
+}
+
+impl UploadFile {
+    /// Starts to open the file and to read ahead.
+    pub(crate) fn open(disk: &Disk, path: &Path) -> Self {
+        // Here, as the game may change its current folder before the worker comes to it.
+        let (source, end) = match std::path::absolute(path) {
+            Ok(path) => (Source::Named(path), None),
+            Err(_) if path.as_os_str().is_empty() => {
+                (Source::Closed, Some(Err(DiskFault::NoFileName)))
+            }
+            Err(error) => {
+                let fault = DiskFault::io(DiskStep::Locate, &error);
+                (Source::Closed, Some(Err(fault)))
+            }
+        };
+        let file = Self {
+            cell: Arc::new(Cell {
+                desk: Mutex::new(Desk {
+                    end,
+                    ..Desk::default()
+                }),
+                source: Mutex::new(source),
+            }),
+            disk: disk.handle().clone(),
+            piece: Vec::new(),
+            taken: 0,
+        };
+        file.schedule(lock(&file.cell.desk));
+        file
+    }
+
+    /// The file's length, or why it cannot be read. `None`: not known yet.
+    pub(crate) fn poll_opened(&mut self) -> Option<Result<u64, DiskFault>> {
+        let desk = lock(&self.cell.desk);
+        match (desk.opened, desk.end) {
+            (Some(length), _) => Some(Ok(length)),
+            (None, Some(Err(fault))) => Some(Err(fault)),
+            (None, _) => None,
+        }
+    }
+
+    /// What went wrong, if something did. It stays.
+    pub(crate) fn poll_fault(&mut self) -> Option<DiskFault> {
+        lock(&self.cell.desk).end.and_then(Result::err)
+    }
+
+    fn schedule(&self, mut desk: MutexGuard<'_, Desk>) {
+        if desk.scheduled || desk.end.is_some() {
+            return;
+        }
+        desk.scheduled = true;
+        drop(desk);
+        if let Err(fault) = self.disk.submit(Task::Upload(Arc::clone(&self.cell))) {
+            let mut desk = lock(&self.cell.desk);
+            desk.scheduled = false;
+            desk.end = Some(Err(fault));
+        }
+    }
+
+    /// Puts the next piece in the place of the one that was taken. Without one: the end, or `None`
+    /// when there may be more later.
+    fn next_piece(&mut self) -> Option<Result<(), DiskFault>> {
+        let mut desk = lock(&self.cell.desk);
+        let Some(piece) = desk.pieces.pop_front() else {
+            desk.awaited = desk.end.is_none();
+            return desk.end;
+        };
+        let empty = std::mem::replace(&mut self.piece, piece);
+        self.taken = 0;
+        if empty.capacity() > 0 {
+            desk.spare.push(empty);
+        }
+        self.schedule(desk);
+        Some(Ok(()))
+    }
+}
+
+impl Read for UploadFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.taken == self.piece.len() && !buffer.is_empty() {
+            match self.next_piece() {
+                Some(Ok(())) => {}
+                Some(Err(fault)) => return Err(fault.into()),
+                None => return Err(io::ErrorKind::WouldBlock.into()),
+            }
+        }
+        let rest = &self.piece[self.taken..];
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        self.taken += count;
+        Ok(count)
+    }
+}
+
+impl Drop for UploadFile {
+    fn drop(&mut self) {
+        let mut desk = lock(&self.cell.desk);
+        desk.dropped = true;
+        let pieces = std::mem::take(&mut desk.pieces);
+        // The worker closes the file: on some disks even that takes its time.
+        self.schedule(desk);
+        drop(pieces);
+    }
+}
+
+impl fmt::Debug for UploadFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let desk = lock(&self.cell.desk);
+        f.debug_struct("UploadFile")
+            .field("length", &desk.opened)
+            .field("pieces", &desk.pieces.len())
+            .field("end", &desk.end)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cell {
+    /// One turn at the disk: opens the file, or reads one piece.
+    pub(super) fn turn(&self, shared: &Shared) -> Turn {
+        let mut source = lock(&self.source);
+        let buffer = {
+            let mut desk = lock(&self.desk);
+            if desk.dropped {
+                desk.scheduled = false;
+                *source = Source::Closed;
+                return Turn::default();
+            }
+            desk.spare.pop().unwrap_or_default()
+        };
+        let result = source.advance(buffer, shared);
+        let mut desk = lock(&self.desk);
+        let wake = match result {
+            Ok(Advance::Opened(length)) => {
+                desk.opened = Some(length);
+                if length == 0 {
+                    desk.end = Some(Ok(()));
+                }
+                true
+            }
+            Ok(Advance::Piece { piece, is_last }) => {
+                desk.pieces.push_back(piece);
+                if is_last {
+                    desk.end = Some(Ok(()));
+                }
+                desk.awaited
+            }
+            Err(fault) => {
+                desk.end = Some(Err(fault));
+                true
+            }
+        };
+        if wake {
+            desk.awaited = false;
+        }
+        if desk.end.is_some() || desk.dropped {
+            *source = Source::Closed;
+        }
+        let more = desk.end.is_none() && !desk.dropped && desk.pieces.len() < READ_AHEAD;
+        desk.scheduled = more;
+        Turn { more, wake }
+    }
+}
+
+enum Advance {
+    Opened(u64),
+    Piece { piece: Vec<u8>, is_last: bool },
+}
+
+impl Source {
+    fn advance(&mut self, mut buffer: Vec<u8>, shared: &Shared) -> Result<Advance, DiskFault> {
+        match self {
+            Self::Named(path) => {
+                let (file, length) = open_file(path, shared)?;
+                *self = Self::Open {
+                    file,
+                    length,
+                    read: 0,
+                };
+                Ok(Advance::Opened(length))
+            }
+            Self::Open { file, length, read } => {
+                let expected = *length;
+                let most = (expected - *read).min(PIECE as u64);
+                buffer.clear();
+                buffer.reserve_exact(most as usize);
+                let got = shared.step(DiskStep::Read, || {
+                    file.by_ref().take(most).read_to_end(&mut buffer)
+                })?;
+                *read += got as u64;
+                if (got as u64) < most {
+                    let found = *read;
+                    return Err(DiskFault::SizeMismatch { expected, found });
+                }
+                Ok(Advance::Piece {
+                    piece: buffer,
+                    is_last: *read == expected,
+                })
+            }
+            // Nothing is scheduled any more once it is closed.
+            Self::Closed => Err(DiskFault::NotAFile),
+        }
+    }
+}
+
+fn open_file(path: &Path, shared: &Shared) -> Result<(File, u64), DiskFault> {
+    // Before opening: that of a pipe would wait for somebody to write to it.
+    if !shared
+        .step(DiskStep::Open, || fs::metadata(path))?
+        .is_file()
+    {
+        return Err(DiskFault::NotAFile);
+    }
+    shared.step(DiskStep::Open, || {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        Ok((file, length))
+    })
+}
