@@ -83,6 +83,10 @@ pub use node::{
     verify_headers,
 };
 pub use phase::{Phase, Timeouts};
+#[cfg(any(feature = "agent", feature = "server"))]
+pub use semantics::event_stream::{EventStreamFault, EventStreamParser, ServerSentEvent};
+#[cfg(any(feature = "agent", feature = "server"))]
+pub use semantics::frames::{FrameFault, JsonLines, LengthPrefix, LengthPrefixed};
 pub use transport::memory;
 pub use transport::resolver::Resolver;
 pub use transport::socket::NonblockingStream;

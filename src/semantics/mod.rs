@@ -2,3 +2,25 @@
 //!
 //! What is written here takes bytes, field values, URLs and a `now`, and answers what to do. The agent
 //! and the server do it.
+
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the agent and the server will ask")
+)]
+pub(crate) mod conditional;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the agent and the server will ask")
+)]
+pub(crate) mod event_stream;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the agent and the server will ask")
+)]
+pub(crate) mod form;
+pub(crate) mod frames;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the agent and the server will ask")
+)]
+pub(crate) mod range;
