@@ -83,6 +83,8 @@ pub use node::{
     verify_headers,
 };
 pub use phase::{Phase, Timeouts};
+#[cfg(feature = "agent")]
+pub use semantics::coding::{CodingFault, CodingLimits};
 #[cfg(any(feature = "agent", feature = "server"))]
 pub use semantics::event_stream::{EventStreamFault, EventStreamParser, ServerSentEvent};
 #[cfg(any(feature = "agent", feature = "server"))]

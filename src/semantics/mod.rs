@@ -7,6 +7,12 @@
     not(test),
     expect(dead_code, reason = "the agent and the server will ask")
 )]
+#[cfg(feature = "agent")]
+pub(crate) mod coding;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the agent and the server will ask")
+)]
 pub(crate) mod conditional;
 #[cfg_attr(
     not(test),
