@@ -106,6 +106,11 @@ pub use semantics::websocket::{
     CloseFrame, WebSocketConfig, WebSocketFault, WebSocketMessage, close_code,
 };
 pub use transport::disk::{DiskFault, DiskStep};
+pub use semantics::coding::{CodingFault, CodingLimits};
+#[cfg(any(feature = "agent", feature = "server"))]
+pub use semantics::event_stream::{EventStreamFault, EventStreamParser, ServerSentEvent};
+#[cfg(any(feature = "agent", feature = "server"))]
+pub use semantics::frames::{FrameFault, JsonLines, LengthPrefix, LengthPrefixed};
 pub use transport::memory;
 pub use transport::resolver::Resolver;
 pub use transport::socket::NonblockingStream;

@@ -29,3 +29,30 @@ pub(crate) mod retry;
     expect(dead_code, reason = "the agent and the server stand on it")
 )]
 pub(crate) mod websocket;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the agent and the server will ask")
+)]
+#[cfg(feature = "agent")]
+pub(crate) mod coding;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the agent and the server will ask")
+)]
+pub(crate) mod conditional;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the agent and the server will ask")
+)]
+pub(crate) mod event_stream;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the agent and the server will ask")
+)]
+pub(crate) mod form;
+pub(crate) mod frames;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the agent and the server will ask")
+)]
+pub(crate) mod range;

@@ -1,0 +1,336 @@
+//! Content codings (RFC 9110 §8.4): takes off what `Content-Encoding` says was put on, as a stream,
+//! into memory that the caller gives. Whether a message has content at all, and how much decoded
+//! content is wanted, is decided elsewhere. Nothing is ever coded here.
+//!
+//! * `gzip`, `deflate`, `brotli`, `zstd`: one decoder each, each behind its cargo feature.
+//! * `fault`: what goes wrong.
+//!
+//! Several codings are a chain, undone in reverse order, with a buffer of 16 KiB between two. So the
+//! memory of a chain is that of its windows: 32 KiB for gzip and deflate, at most 16 MiB for br (RFC
+//! 7932) and 8 MiB for zstd (RFC 9659).
+
+#[cfg(feature = "brotli")]
+mod brotli;
+#[cfg(feature = "gzip")]
+mod deflate;
+mod fault;
+#[cfg(feature = "gzip")]
+mod gzip;
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "zstd")]
+mod zstd;
+
+pub use fault::CodingFault;
+
+use std::fmt;
+
+/// More codings than this are not undone. Nobody applies two to any good.
+const MAX_CODINGS: usize = 4;
+
+/// Bytes held between two decoders of a chain.
+const BETWEEN: usize = 16 * 1024;
+
+/// What `Accept-Encoding` should say in this build; empty when no coding is built in, and then the
+/// field had better be `identity` or absent.
+pub(crate) fn accept_encoding() -> &'static str {
+    match (
+        cfg!(feature = "gzip"),
+        cfg!(feature = "brotli"),
+        cfg!(feature = "zstd"),
+    ) {
+        (true, true, true) => "gzip, deflate, br, zstd",
+        (true, true, false) => "gzip, deflate, br",
+        (true, false, true) => "gzip, deflate, zstd",
+        (true, false, false) => "gzip, deflate",
+        (false, true, true) => "br, zstd",
+        (false, true, false) => "br",
+        (false, false, true) => "zstd",
+        (false, false, false) => "",
+    }
+}
+
+/// How far content may swell while its coding is undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CodingLimits {
+    /// So many times the bytes received, once the first MiB has come out. Default 1000: real content
+    /// stays below 100, a bomb of zeros is about 1030 in gzip and far more in br and zstd. How much
+    /// may come out at all is the limit of whoever collects it.
+    pub max_ratio: u32,
+}
+
+impl Default for CodingLimits {
+    fn default() -> Self {
+        Self { max_ratio: 1000 }
+    }
+}
+
+/// The ratio is not looked at before so much has come out: a small file of zeros is no attack.
+const FREE: u64 = 1024 * 1024;
+
+/// Undoes all the codings of one message's content.
+pub(crate) struct Decoder {
+    /// In the order of undoing.
+    chain: Vec<Coding>,
+    /// Between each two of them.
+    between: Vec<Between>,
+    limits: CodingLimits,
+    taken: u64,
+    given: u64,
+    failed: Option<CodingFault>,
+}
+
+/// How far a call to [`Decoder::decode`] got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Decoded {
+    /// So many bytes of the input are done with.
+    pub(crate) consumed: usize,
+    /// So many bytes of the output are content.
+    pub(crate) produced: usize,
+}
+
+impl Decoder {
+    /// For the values of all `Content-Encoding` lines, in order; `None` when there is nothing to
+    /// undo.
+    pub(crate) fn new<'a>(
+        values: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Option<Self>, CodingFault> {
+        let mut chain = Vec::new();
+        for name in values.flat_map(|value| value.split(|&byte| byte == b',')) {
+            let name = name.trim_ascii().to_ascii_lowercase();
+            if name.is_empty() || name == b"identity" {
+                continue;
+            }
+            if chain.len() == MAX_CODINGS {
+                return Err(CodingFault::TooMany(MAX_CODINGS));
+            }
+            chain.push(coding(&name)?);
+        }
+        chain.reverse();
+        let between = chain.iter().skip(1).map(|_| Between::default()).collect();
+        Ok((!chain.is_empty()).then_some(Self {
+            chain,
+            between,
+            limits: CodingLimits::default(),
+            taken: 0,
+            given: 0,
+            failed: None,
+        }))
+    }
+
+    /// With other limits.
+    pub(crate) fn with_limits(mut self, limits: CodingLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Decodes from `input` into `output`, until one of them is used up. Bytes that came out stay in
+    /// the decoder while `output` has no room: at the end of the input, call with an empty one until
+    /// nothing is produced, then [`finish`](Self::finish).
+    ///
+    /// Fails on malformed content and when it swells beyond the limit, and goes on failing.
+    pub(crate) fn decode(
+        &mut self,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<Decoded, CodingFault> {
+        if let Some(fault) = &self.failed {
+            return Err(fault.clone());
+        }
+        let result = self.run(input, output).and_then(|decoded| {
+            self.taken = self.taken.saturating_add(decoded.consumed as u64);
+            self.given = self.given.saturating_add(decoded.produced as u64);
+            let allowed = self.taken.saturating_mul(self.limits.max_ratio.into());
+            if self.given > FREE && self.given > allowed {
+                return Err(CodingFault::Ratio(self.limits.max_ratio));
+            }
+            Ok(decoded)
+        });
+        if let Err(fault) = &result {
+            self.failed = Some(fault.clone());
+        }
+        result
+    }
+
+    /// Whether what came so far is whole. More may follow all the same, as gzip and zstd allow
+    /// several streams in a row.
+    pub(crate) fn is_done(&self) -> bool {
+        self.failed.is_none()
+            && self.chain.iter().all(Coding::is_done)
+            && self.between.iter().all(|between| between.is_empty())
+    }
+
+    /// Says that the content has ended. Fails when it ended too early; content of no bytes at all is
+    /// whole, as servers send it with any `Content-Encoding`.
+    pub(crate) fn finish(&mut self) -> Result<(), CodingFault> {
+        if let Some(fault) = &self.failed {
+            return Err(fault.clone());
+        }
+        if self.taken == 0 || self.is_done() {
+            return Ok(());
+        }
+        let cut = self.chain.iter().find(|coding| !coding.is_done());
+        let fault = CodingFault::Truncated(cut.map_or("content", Coding::name));
+        self.failed = Some(fault.clone());
+        Err(fault)
+    }
+
+    fn run(&mut self, input: &[u8], output: &mut [u8]) -> Result<Decoded, CodingFault> {
+        let mut total = Decoded::default();
+        loop {
+            let mut moved = false;
+            for (index, coding) in self.chain.iter_mut().enumerate() {
+                let (before, after) = self.between.split_at_mut(index);
+                let source = match before.last() {
+                    Some(between) => between.filled(),
+                    None => input.get(total.consumed..).unwrap_or_default(),
+                };
+                let target = match after.first_mut() {
+                    Some(between) => between.free(),
+                    None => output.get_mut(total.produced..).unwrap_or_default(),
+                };
+                let decoded = coding.decode(source, target)?;
+                moved |= decoded != Decoded::default();
+                match before.last_mut() {
+                    Some(between) => between.drop_front(decoded.consumed),
+                    None => total.consumed += decoded.consumed,
+                }
+                match after.first_mut() {
+                    Some(between) => between.fill(decoded.produced),
+                    None => total.produced += decoded.produced,
+                }
+            }
+            if !moved {
+                return Ok(total);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("chain", &self.chain)
+            .field("taken", &self.taken)
+            .field("given", &self.given)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What waits between two decoders.
+#[derive(Default)]
+struct Between {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Between {
+    fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    fn filled(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Room for more; none while anything is left, so that nothing has to be moved.
+    fn free(&mut self) -> &mut [u8] {
+        if !self.is_empty() {
+            return &mut [];
+        }
+        (self.start, self.end) = (0, 0);
+        self.buffer.resize(BETWEEN, 0);
+        &mut self.buffer
+    }
+
+    fn fill(&mut self, count: usize) {
+        self.end += count;
+    }
+
+    fn drop_front(&mut self, count: usize) {
+        self.start += count;
+    }
+}
+
+/// One coding's decoder.
+enum Coding {
+    #[cfg(feature = "gzip")]
+    Gzip(gzip::Gzip),
+    #[cfg(feature = "gzip")]
+    Deflate(deflate::Deflate),
+    #[cfg(feature = "brotli")]
+    Brotli(brotli::Brotli),
+    #[cfg(feature = "zstd")]
+    Zstd(zstd::Zstd),
+}
+
+/// The decoder for a name in lower case.
+fn coding(name: &[u8]) -> Result<Coding, CodingFault> {
+    match name {
+        #[cfg(feature = "gzip")]
+        b"gzip" | b"x-gzip" => Ok(Coding::Gzip(gzip::Gzip::new())),
+        #[cfg(feature = "gzip")]
+        b"deflate" => Ok(Coding::Deflate(deflate::Deflate::new())),
+        #[cfg(feature = "brotli")]
+        b"br" => Ok(Coding::Brotli(brotli::Brotli::new())),
+        #[cfg(feature = "zstd")]
+        b"zstd" => Ok(Coding::Zstd(zstd::Zstd::new())),
+        other => Err(fault::unsupported(other)),
+    }
+}
+
+// With no coding built in the type has no values, which a `match` on the place itself accepts, and
+// one on a reference does not.
+#[cfg_attr(
+    not(any(feature = "gzip", feature = "brotli", feature = "zstd")),
+    expect(unused_variables, reason = "no coding is built in")
+)]
+impl Coding {
+    fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Decoded, CodingFault> {
+        match *self {
+            #[cfg(feature = "gzip")]
+            Self::Gzip(ref mut gzip) => gzip.decode(input, output),
+            #[cfg(feature = "gzip")]
+            Self::Deflate(ref mut deflate) => deflate.decode(input, output),
+            #[cfg(feature = "brotli")]
+            Self::Brotli(ref mut brotli) => brotli.decode(input, output),
+            #[cfg(feature = "zstd")]
+            Self::Zstd(ref mut zstd) => zstd.decode(input, output),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        match *self {
+            #[cfg(feature = "gzip")]
+            Self::Gzip(ref gzip) => gzip.is_done(),
+            #[cfg(feature = "gzip")]
+            Self::Deflate(ref deflate) => deflate.is_done(),
+            #[cfg(feature = "brotli")]
+            Self::Brotli(ref brotli) => brotli.is_done(),
+            #[cfg(feature = "zstd")]
+            Self::Zstd(ref zstd) => zstd.is_done(),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match *self {
+            #[cfg(feature = "gzip")]
+            Self::Gzip(_) => "gzip",
+            #[cfg(feature = "gzip")]
+            Self::Deflate(_) => "deflate",
+            #[cfg(feature = "brotli")]
+            Self::Brotli(_) => "br",
+            #[cfg(feature = "zstd")]
+            Self::Zstd(_) => "zstd",
+        }
+    }
+}
+
+impl fmt::Debug for Coding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
