@@ -208,29 +208,36 @@ impl WebSocketMachine {
         message: &WebSocketMessage,
         now: Instant,
     ) -> Result<(), WebSocketFault> {
-        let message = match message {
+        let payload = match message {
             WebSocketMessage::Close(frame) => return self.begin_close(frame.clone(), now),
             WebSocketMessage::Ping(payload) | WebSocketMessage::Pong(payload)
                 if payload.len() > CONTROL_BYTES =>
             {
                 return Err(WebSocketFault::ControlTooLong);
             }
-            WebSocketMessage::Text(text) => Message::text(text.as_str()),
-            WebSocketMessage::Binary(bytes) => Message::Binary(bytes.clone()),
-            WebSocketMessage::Ping(payload) => Message::Ping(payload.clone()),
-            WebSocketMessage::Pong(payload) => Message::Pong(payload.clone()),
+            WebSocketMessage::Text(text) => text.len(),
+            WebSocketMessage::Binary(bytes)
+            | WebSocketMessage::Ping(bytes)
+            | WebSocketMessage::Pong(bytes) => bytes.len(),
         };
         if !matches!(self.state, State::Open) {
             return Err(WebSocketFault::NotOpen);
         }
         let limit = self.config.send_queue_bytes;
-        let length = frame_length(self.role, message.len());
+        let length = frame_length(self.role, payload);
         if length > limit {
             return Err(WebSocketFault::TooLargeToSend { limit });
         }
         if length > limit.saturating_sub(self.queued()) {
             return Err(WebSocketFault::QueueFull { limit });
         }
+        let message = match message {
+            WebSocketMessage::Text(text) => Message::text(text.as_str()),
+            WebSocketMessage::Binary(bytes) => Message::Binary(bytes.clone()),
+            WebSocketMessage::Ping(bytes) => Message::Ping(bytes.clone()),
+            WebSocketMessage::Pong(bytes) => Message::Pong(bytes.clone()),
+            WebSocketMessage::Close(_) => return Ok(()),
+        };
         self.context
             .write(&mut self.pipe, message)
             .map_err(fault_of)
