@@ -34,6 +34,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod mock;
 mod net;
 mod peer;
 mod stream;
@@ -44,9 +45,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+pub use mock::{
+    Fault, FaultRates, MockConnections, MockRequest, MockResponse, MockRule, MockServer,
+    MockStream, RecordedBody, RecordedExchange, RecordedRequest, RecordedResponse, Recorder,
+    Recording, RecordingError, Replay,
+};
 use net::{Host, Net};
-pub use peer::Peer;
 use peer::Serve;
+pub use peer::{Peer, PeerWaker};
 pub use stream::MemoryStream;
 
 pub(crate) use net::{Interest, Looked};
@@ -126,8 +132,27 @@ impl MemoryNetwork {
         F: FnMut() -> P + Send + 'static,
         P: FnMut(&mut Peer) + Send + 'static,
     {
-        let open: Box<dyn FnMut() -> Serve + Send> = Box::new(move || Box::new(open()));
+        self.serve_some(address, Box::new(move || Some(Box::new(open()))));
+    }
+
+    /// The same; a connection for which `open` makes nothing is refused. `open` runs under the
+    /// network's lock.
+    fn serve_some(&self, address: SocketAddr, open: Box<dyn FnMut() -> Option<Serve> + Send>) {
         self.net().hosts.insert(address, Host::Serve(open));
+    }
+
+    /// The addresses of a name, chosen and added if it has none yet; an address literal is its own.
+    fn addresses_of(&self, name: &str) -> Vec<IpAddr> {
+        if let Ok(address) = name.trim_matches(['[', ']']).parse() {
+            return vec![address];
+        }
+        let (_, known) = self.resolve(name);
+        if !known.is_empty() {
+            return known;
+        }
+        let address = self.net().unused_address();
+        self.add_name(name, &[address]);
+        vec![address]
     }
 
     /// Accepts connections to an address, for a test that takes them by [`accept`](Self::accept)
