@@ -4,8 +4,62 @@
 //! [`MemoryNetwork`] stands in for the operating system: names, addresses that answer, refuse or
 //! swallow connections, latency, short reads and writes, cuts and resets, and a clock that moves
 //! only when it is told to. The same client code runs over it as over real sockets; given the same
-//! calls, it does the same each time. What is on the wire here is bytes: HTTP is up to the
-//! [`Peer`]s that a test installs.
+//! calls, it does the same each time.
+//!
+//! # A server with rules
+//!
+//! [`MockServer`] speaks HTTP/1.1: it answers by rules, late, in drips, in parts, or not at all, and
+//! remembers what it was asked. Time is virtual: a test waits for nothing.
+//!
+//! ```
+//! use std::time::Duration;
+//! use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+//! use httpoll::{HttpClient, Method, Status};
+//!
+//! let network = MemoryNetwork::new();
+//! let server = MockServer::on(&network, "game.example", 80);
+//! server
+//!     .get("/scores/*")
+//!     .query("page", "2")
+//!     .reply(MockResponse::with_status(503).delay(Duration::from_secs(5)))
+//!     .then_reply(MockResponse::ok().text("[7, 5]"));
+//!
+//! // What the game does, each frame of its own.
+//! let mut http = HttpClient::on_memory(&network);
+//! http.connect_to_host("game.example", -1, None)?;
+//! let mut answers = Vec::new();
+//! let mut body = Vec::new();
+//! while answers.len() < 2 {
+//!     http.poll()?;
+//!     if http.get_status() == Status::Connected {
+//!         if http.has_response() {
+//!             answers.push((http.get_response_code(), std::mem::take(&mut body)));
+//!         }
+//!         http.request(Method::Get, "/scores/7?page=2", &[], "")?;
+//!     }
+//!     while http.get_status() == Status::Body {
+//!         match http.read_response_body_chunk()? {
+//!             chunk if chunk.is_empty() => break,
+//!             chunk => body.extend_from_slice(&chunk),
+//!         }
+//!     }
+//!     network.advance(Duration::from_millis(16));
+//! }
+//! assert_eq!(answers, [(503, vec![]), (200, b"[7, 5]".to_vec())]);
+//!
+//! let requests = server.requests();
+//! assert_eq!(requests[0].path(), "/scores/7");
+//! assert!(requests[1].at - requests[0].at >= Duration::from_secs(5));
+//! assert!(server.unmatched().is_empty(), "{:?}", server.unmatched());
+//! # Ok::<(), httpoll::Error>(())
+//! ```
+//!
+//! [`FaultRates`] lets a seed break what works; [`MockStream`] sends content piece by piece, as
+//! servers of events do; a [`Recording`] of what a real server said answers in its place.
+//!
+//! # A server of bytes
+//!
+//! Below HTTP a connection is bytes, and a [`Peer`] may send any:
 //!
 //! ```
 //! use httpoll::{HttpClient, Method, Status, memory::MemoryNetwork};

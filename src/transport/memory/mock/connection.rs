@@ -404,26 +404,4 @@ fn split(pieces: Vec<Bytes>, most: usize, drip: Option<Drip>) -> Vec<Bytes> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn n7_content_is_split_by_pieces_drip_and_end() {
-        let drip = |bytes| {
-            let every = Duration::ZERO;
-            Some(Drip { bytes, every })
-        };
-        for (pieces, most, drip, expected) in [
-            (&["abc", "de"][..], usize::MAX, None, &["abc", "de"][..]),
-            (&["abc", "", "de"], 4, None, &["abc", "d"]),
-            (&["abc", "de"], 3, None, &["abc"]),
-            (&["abc"], 0, None, &[]),
-            (&["abc", "de"], usize::MAX, drip(2), &["ab", "c", "de"]),
-            (&["abc", "de"], 4, drip(9), &["abc", "d"]),
-            (&[""], usize::MAX, drip(1), &[]),
-        ] {
-            let pieces = pieces.iter().map(|it| Bytes::from_static(it.as_bytes()));
-            assert_eq!(split(pieces.collect(), most, drip), expected);
-        }
-    }
-}
+mod tests;
