@@ -192,7 +192,9 @@ impl MemoryNetwork {
     /// The same; a connection for which `open` makes nothing is refused. `open` runs under the
     /// network's lock.
     fn serve_some(&self, address: SocketAddr, open: Box<dyn FnMut() -> Option<Serve> + Send>) {
-        self.net().hosts.insert(address, Host::Serve(open));
+        let before = self.net().hosts.insert(address, Host::Serve(open));
+        // Without the lock: a server may own clients of this very network.
+        drop(before);
     }
 
     /// The addresses of a name, chosen and added if it has none yet; an address literal is its own.

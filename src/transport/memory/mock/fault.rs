@@ -54,7 +54,8 @@ impl Default for FaultRates {
     }
 }
 
-/// What went wrong with one request by [`FaultRates`].
+/// What went wrong with one request by [`FaultRates`]. A [`MockStream`](super::MockStream) is cut or
+/// reset before its first byte, and never drips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {

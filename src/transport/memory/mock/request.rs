@@ -28,7 +28,8 @@ pub struct MockRequest {
     pub body: Bytes,
     /// The trailer section of chunked content (RFC 9110 §6.5).
     pub trailers: FieldLines,
-    /// Which connection of this server it came over, from 0 in the order in which they opened.
+    /// Which connection of this server it came over, from 0 in the order in which they came; those
+    /// that were refused count.
     pub connection: usize,
     /// Which request on that connection it is, from 0.
     pub number: usize,

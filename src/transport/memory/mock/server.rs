@@ -20,7 +20,7 @@ use crate::transport::memory::peer::{Peer, Serve};
 /// The first rule that takes a request answers it, in the order in which they were made. What no
 /// rule takes is answered by a 404 whose content says why not, rule by rule. Connections are kept
 /// alive, requests may be pipelined, `HEAD` is answered like `GET`, `100 Continue` is sent to
-/// whoever waits for it.
+/// whoever waits for it. TLS is not spoken: a game under test is pointed at `http` addresses.
 ///
 /// ```
 /// use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
