@@ -474,6 +474,14 @@ fn n7_a_seed_decides_what_goes_wrong() {
 }
 
 #[test]
+fn n7_each_request_ends_whatever_the_seed() {
+    for seed in 100..150 {
+        let (outcomes, ..) = outcomes(seed);
+        assert_eq!(outcomes.len(), 60, "seed {seed}");
+    }
+}
+
+#[test]
 fn n7_servers_find_their_addresses() {
     let network = MemoryNetwork::new();
     network.add_name(

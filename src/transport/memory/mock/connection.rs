@@ -9,25 +9,25 @@
 //!      └──▶ Silent            nothing more comes; what is received is dropped
 //! ```
 
+mod playing;
+
 use std::mem;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use http::{Method, StatusCode, Version};
+use http::{Method, StatusCode};
 
 use super::request::MockRequest;
-use super::response::{Drip, Ending, MockContent, MockResponse};
+use super::response::MockResponse;
 use super::rule::no_rule_for;
 use super::server::{Opened, Shared};
-use super::stream::{Push, StreamReader};
+use super::stream::StreamReader;
 use crate::error::{ErrorKind, NetworkFault};
 use crate::limits::Limits;
-use crate::proto::{
-    BodyLength, CloseReason, Event, Exchange, FieldLines, RequestHead, ResponseHead, Verdict,
-};
-use crate::transport::memory::net::later;
+use crate::proto::{BodyLength, CloseReason, Event, Exchange, FieldLines, RequestHead, Verdict};
 use crate::transport::memory::peer::Peer;
+use playing::response_head;
 
 pub(super) struct MockConnection {
     server: Arc<Shared>,
@@ -268,139 +268,6 @@ impl MockConnection {
             }
         }
     }
-
-    /// Puts a response on its way. Fails, with nothing sent, if it cannot be.
-    fn play(
-        &mut self,
-        response: MockResponse,
-        method: &Method,
-        peer: &mut Peer,
-    ) -> Result<(), ErrorKind> {
-        if response.ending == Ending::Never {
-            self.turn = Turn::Silent;
-            return Ok(());
-        }
-        let status = response.status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut head = response_head(status, response.fields);
-        let (length, pieces) = match &response.content {
-            MockContent::Raw(bytes) => {
-                peer.send_after(response.delay, bytes);
-                peer.close_after(response.delay);
-                self.end();
-                return Ok(());
-            }
-            MockContent::Whole(bytes) => (known(bytes.len()), vec![bytes.clone()]),
-            MockContent::Chunked(pieces) => (BodyLength::Unknown, pieces.clone()),
-            MockContent::UntilClose(bytes) => {
-                head.version = Version::HTTP_10;
-                (BodyLength::Unknown, vec![bytes.clone()])
-            }
-            // `answering` has turned it into a whole or a part.
-            MockContent::Resource(_) => (BodyLength::None, Vec::new()),
-            MockContent::Stream(_) => (BodyLength::Unknown, Vec::new()),
-        };
-        let mut out = Vec::new();
-        self.exchange.send_response(&head, length, &mut out)?;
-
-        let most = match response.ending {
-            Ending::Complete | Ending::Never => usize::MAX,
-            Ending::CutAfter(bytes) | Ending::ResetAfter(bytes) | Ending::StallAfter(bytes) => {
-                bytes
-            }
-        };
-        let mut at = response.delay;
-        let every = response.drip.map_or(Duration::ZERO, |drip| drip.every);
-        for (index, piece) in split(pieces, most, response.drip).iter().enumerate() {
-            self.exchange.send_content(piece, &mut out)?;
-            if index > 0 && !out.is_empty() {
-                at = at.saturating_add(every);
-            }
-            peer.send_after(at, &out);
-            out.clear();
-        }
-        let has_content = *method != Method::HEAD
-            && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        match (response.ending, &response.content) {
-            (Ending::Complete, MockContent::Stream(stream)) if has_content => {
-                peer.send_after(at, &out);
-                self.turn = Turn::Streaming(stream.join(peer.waker()));
-            }
-            (Ending::Complete, _) => {
-                self.exchange.finish(&FieldLines::new(), &mut out)?;
-                peer.send_after(at, &out);
-                let until = later(peer.now(), at);
-                self.turn = Turn::Sending { until };
-            }
-            (Ending::CutAfter(_), _) => {
-                peer.send_after(at, &out);
-                peer.close_after(at);
-                self.end();
-            }
-            (Ending::ResetAfter(_), _) => {
-                peer.send_after(at, &out);
-                peer.reset_after(at);
-                self.end();
-            }
-            (Ending::StallAfter(_) | Ending::Never, _) => {
-                peer.send_after(at, &out);
-                self.turn = Turn::Silent;
-            }
-        }
-        Ok(())
-    }
-
-    /// What the test did to the stream that is being sent.
-    fn push(&mut self, push: Push, peer: &mut Peer) {
-        let mut out = Vec::new();
-        let sent = match push {
-            Push::Bytes(bytes) => self.exchange.send_content(&bytes, &mut out),
-            Push::End => {
-                self.turn = Turn::Sending { until: peer.now() };
-                self.exchange.finish(&FieldLines::new(), &mut out)
-            }
-            Push::Reset => {
-                peer.reset();
-                self.end();
-                return;
-            }
-        };
-        peer.send(&out);
-        if sent.is_err() {
-            peer.reset();
-            self.end();
-        }
-    }
-}
-
-fn response_head(status: StatusCode, fields: FieldLines) -> ResponseHead {
-    ResponseHead {
-        version: Version::HTTP_11,
-        status,
-        reason: status.canonical_reason().unwrap_or_default().to_owned(),
-        fields,
-    }
-}
-
-fn known(length: usize) -> BodyLength {
-    match length {
-        0 => BodyLength::None,
-        length => BodyLength::Known(length as u64),
-    }
-}
-
-/// The pieces that go out one by one, so many bytes in all.
-fn split(pieces: Vec<Bytes>, most: usize, drip: Option<Drip>) -> Vec<Bytes> {
-    let mut room = most;
-    let mut all = Vec::new();
-    for mut rest in pieces {
-        rest.truncate(room);
-        room -= rest.len();
-        while !rest.is_empty() {
-            let size = drip.map_or(rest.len(), |drip| drip.bytes.clamp(1, rest.len()));
-            all.push(rest.split_to(size));
-        }
-    }
-    all
 }
 
 #[cfg(test)]

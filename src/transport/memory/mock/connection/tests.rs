@@ -1,7 +1,11 @@
 use std::io::{self, Read as _, Write as _};
 
+use std::time::Duration;
+
+use super::playing::split;
 use super::*;
 use crate::error::PeerMisbehaved;
+use crate::transport::memory::mock::response::Drip;
 use crate::transport::memory::{MemoryNetwork, MemoryStream, MockServer, MockStream};
 
 #[test]
