@@ -13,7 +13,7 @@
 //! | `request` | [`MockRequest`], as it was received |
 //! | `response`, `resource` | [`MockResponse`]; ranges and validators (RFC 9110 §13, §14) |
 //! | `stream` | [`MockStream`]: content that the test sends while it looks on |
-//! | `connection` | one connection of the server |
+//! | `connection` | one connection of the server, and how a response leaves on it |
 //! | `fault` | what a seed lets go wrong |
 //! | `recording/` | exchanges as text, without secrets; their playback |
 

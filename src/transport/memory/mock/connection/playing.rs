@@ -15,7 +15,7 @@ use crate::transport::memory::net::later;
 use crate::transport::memory::peer::Peer;
 
 impl MockConnection {
-    /// Puts a response on its way. Fails, with nothing sent, if it cannot be.
+    /// Puts a response on its way. Fails, with nothing sent, if `proto` refuses its head.
     pub(super) fn play(
         &mut self,
         response: MockResponse,
