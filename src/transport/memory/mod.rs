@@ -4,8 +4,62 @@
 //! [`MemoryNetwork`] stands in for the operating system: names, addresses that answer, refuse or
 //! swallow connections, latency, short reads and writes, cuts and resets, and a clock that moves
 //! only when it is told to. The same client code runs over it as over real sockets; given the same
-//! calls, it does the same each time. What is on the wire here is bytes: HTTP is up to the
-//! [`Peer`]s that a test installs.
+//! calls, it does the same each time.
+//!
+//! # A server with rules
+//!
+//! [`MockServer`] speaks HTTP/1.1: it answers by rules, late, in drips, in parts, or not at all, and
+//! remembers what it was asked. Time is virtual: a test waits for nothing.
+//!
+//! ```
+//! use std::time::Duration;
+//! use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+//! use httpoll::{HttpClient, Method, Status};
+//!
+//! let network = MemoryNetwork::new();
+//! let server = MockServer::on(&network, "game.example", 80);
+//! server
+//!     .get("/scores/*")
+//!     .query("page", "2")
+//!     .reply(MockResponse::with_status(503).delay(Duration::from_secs(5)))
+//!     .then_reply(MockResponse::ok().text("[7, 5]"));
+//!
+//! // What the game does, each frame of its own.
+//! let mut http = HttpClient::on_memory(&network);
+//! http.connect_to_host("game.example", -1, None)?;
+//! let mut answers = Vec::new();
+//! let mut body = Vec::new();
+//! while answers.len() < 2 {
+//!     http.poll()?;
+//!     if http.get_status() == Status::Connected {
+//!         if http.has_response() {
+//!             answers.push((http.get_response_code(), std::mem::take(&mut body)));
+//!         }
+//!         http.request(Method::Get, "/scores/7?page=2", &[], "")?;
+//!     }
+//!     while http.get_status() == Status::Body {
+//!         match http.read_response_body_chunk()? {
+//!             chunk if chunk.is_empty() => break,
+//!             chunk => body.extend_from_slice(&chunk),
+//!         }
+//!     }
+//!     network.advance(Duration::from_millis(16));
+//! }
+//! assert_eq!(answers, [(503, vec![]), (200, b"[7, 5]".to_vec())]);
+//!
+//! let requests = server.requests();
+//! assert_eq!(requests[0].path(), "/scores/7");
+//! assert!(requests[1].at - requests[0].at >= Duration::from_secs(5));
+//! assert!(server.unmatched().is_empty(), "{:?}", server.unmatched());
+//! # Ok::<(), httpoll::Error>(())
+//! ```
+//!
+//! [`FaultRates`] lets a seed break what works; [`MockStream`] sends content piece by piece, as
+//! servers of events do; a [`Recording`] of what a real server said answers in its place.
+//!
+//! # A server of bytes
+//!
+//! Below HTTP a connection is bytes, and a [`Peer`] may send any:
 //!
 //! ```
 //! use httpoll::{HttpClient, Method, Status, memory::MemoryNetwork};
@@ -34,6 +88,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod mock;
 mod net;
 mod peer;
 mod stream;
@@ -44,9 +99,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+pub use mock::{
+    Fault, FaultRates, MockConnections, MockRequest, MockResponse, MockRule, MockServer,
+    MockStream, RecordedBody, RecordedExchange, RecordedRequest, RecordedResponse, Recorder,
+    Recording, RecordingError, Replay,
+};
 use net::{Host, Net};
-pub use peer::Peer;
 use peer::Serve;
+pub use peer::{Peer, PeerWaker};
 pub use stream::MemoryStream;
 
 pub(crate) use net::{Interest, Looked};
@@ -126,8 +186,29 @@ impl MemoryNetwork {
         F: FnMut() -> P + Send + 'static,
         P: FnMut(&mut Peer) + Send + 'static,
     {
-        let open: Box<dyn FnMut() -> Serve + Send> = Box::new(move || Box::new(open()));
-        self.net().hosts.insert(address, Host::Serve(open));
+        self.serve_some(address, Box::new(move || Some(Box::new(open()))));
+    }
+
+    /// The same; a connection for which `open` makes nothing is refused. `open` runs under the
+    /// network's lock.
+    fn serve_some(&self, address: SocketAddr, open: Box<dyn FnMut() -> Option<Serve> + Send>) {
+        let before = self.net().hosts.insert(address, Host::Serve(open));
+        // Without the lock: a server may own clients of this very network.
+        drop(before);
+    }
+
+    /// The addresses of a name, chosen and added if it has none yet; an address literal is its own.
+    fn addresses_of(&self, name: &str) -> Vec<IpAddr> {
+        if let Ok(address) = name.trim_matches(['[', ']']).parse() {
+            return vec![address];
+        }
+        let (_, known) = self.resolve(name);
+        if !known.is_empty() {
+            return known;
+        }
+        let address = self.net().unused_address();
+        self.add_name(name, &[address]);
+        vec![address]
     }
 
     /// Accepts connections to an address, for a test that takes them by [`accept`](Self::accept)

@@ -6,13 +6,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
 use super::Refusal;
-use super::peer::{Peer, Sent, Serve};
+use super::peer::{Peer, PeerWaker, Sent, Serve};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -45,8 +45,15 @@ pub(crate) struct Looked {
     pub(crate) closed: bool,
 }
 
+/// So much later, at most some years, so that no pause is too long for the clock.
+pub(super) fn later(now: Instant, pause: Duration) -> Instant {
+    const LONGEST: Duration = Duration::from_secs(1 << 30);
+    now + pause.min(LONGEST)
+}
+
 pub(super) enum Host {
-    Serve(Box<dyn FnMut() -> Serve + Send>),
+    /// Makes what answers a connection, or refuses it.
+    Serve(Box<dyn FnMut() -> Option<Serve> + Send>),
     Listen(Vec<usize>),
     Refuse(Refusal),
 }
@@ -74,6 +81,9 @@ pub(super) struct Connection {
     /// What a peer left unread, and whether it must be told something.
     unread: Vec<u8>,
     tell_peer: bool,
+    /// When the peer wants to be called, and what calls it from outside.
+    wakes: Vec<Instant>,
+    waker: PeerWaker,
 }
 
 enum Stage {
@@ -126,6 +136,18 @@ impl Net {
         }
     }
 
+    /// An address that no name has and nobody serves.
+    pub(super) fn unused_address(&self) -> IpAddr {
+        let first = u32::from(Ipv4Addr::new(10, 255, 0, 1));
+        let mut candidates = (first..=u32::MAX).map(|bits| IpAddr::V4(Ipv4Addr::from(bits)));
+        let is_unused = |address: &IpAddr| {
+            !self.names.values().any(|(all, _)| all.contains(address))
+                && !self.hosts.keys().any(|host| host.ip() == *address)
+        };
+        let unused = candidates.find(is_unused);
+        unused.unwrap_or(IpAddr::V4(Ipv4Addr::new(10, 255, 0, 1)))
+    }
+
     pub(super) fn open_queue(&mut self) -> usize {
         self.queues.push(VecDeque::new());
         self.queues.len() - 1
@@ -168,6 +190,8 @@ impl Net {
             serve: None,
             unread: Vec::new(),
             tell_peer: false,
+            wakes: Vec::new(),
+            waker: PeerWaker::default(),
         };
         self.connections.insert(connection)
     }
@@ -292,7 +316,7 @@ impl Net {
         let far = it.end(side.other());
         // Order is kept: nothing overtakes what was sent before.
         let earliest = far.in_flight.back().map_or(self.now, |(at, _)| *at);
-        let at = (self.now + self.latency + pause).max(earliest);
+        let at = later(later(self.now, self.latency), pause).max(earliest);
         if let Sent::Bytes(bytes) = &what {
             far.bytes_in_flight += bytes.len();
         }
@@ -306,8 +330,19 @@ impl Net {
                 self.finish_connecting(connection);
                 self.land(connection, Side::Client);
                 self.land(connection, Side::Server);
+                self.wake_peer(connection);
             }
         }
+    }
+
+    fn wake_peer(&mut self, connection: usize) {
+        let now = self.now;
+        let it = &mut self.connections[connection];
+        let asked = it.wakes.len();
+        it.wakes.retain(|at| *at > now);
+        // Both are looked at: a flag left standing would call the peer once too often.
+        let called = it.waker.take();
+        it.tell_peer |= it.serve.is_some() && (called || it.wakes.len() < asked);
     }
 
     fn finish_connecting(&mut self, connection: usize) {
@@ -327,13 +362,19 @@ impl Net {
             it.stage = Stage::Refused;
         } else {
             it.stage = Stage::Open;
-            it.server.dropped = false;
             match it.address.and_then(|address| self.hosts.get_mut(&address)) {
-                Some(Host::Serve(open)) => {
-                    it.serve = Some(open());
-                    it.tell_peer = true;
+                Some(Host::Serve(open)) => match open() {
+                    Some(serve) => {
+                        it.serve = Some(serve);
+                        it.tell_peer = true;
+                        it.server.dropped = false;
+                    }
+                    None => it.stage = Stage::Refused,
+                },
+                Some(Host::Listen(waiting)) => {
+                    waiting.push(connection);
+                    it.server.dropped = false;
                 }
-                Some(Host::Listen(waiting)) => waiting.push(connection),
                 Some(Host::Refuse(_)) | None => it.stage = Stage::Refused,
             }
         }
@@ -410,6 +451,8 @@ impl Net {
             closed: it.server.fin || it.server.reset,
             now,
             out: Vec::new(),
+            wakes: Vec::new(),
+            waker: it.waker.clone(),
         };
         if starved {
             self.edge(connection, Side::Client, false, true);
@@ -428,6 +471,12 @@ impl Net {
             self.connections.remove(connection);
             return;
         }
+        for pause in peer.wakes {
+            let at = later(peer.now, pause);
+            if !it.wakes.contains(&at) {
+                it.wakes.push(at);
+            }
+        }
         for (pause, what) in peer.out {
             self.send(connection, Side::Server, pause, what);
         }
@@ -445,7 +494,9 @@ impl Net {
                 let landing = [&it.client, &it.server]
                     .into_iter()
                     .filter_map(|end| end.in_flight.front().map(|(at, _)| *at));
-                connecting.into_iter().chain(landing)
+                let called = it.waker.is_set().then_some(self.now);
+                let waking = it.wakes.iter().copied().chain(called);
+                connecting.into_iter().chain(landing).chain(waking)
             })
             .min()
     }

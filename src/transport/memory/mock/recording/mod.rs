@@ -1,0 +1,230 @@
+//! [`Recording`]: what was asked and answered once, as plain data, to be answered again. Here live
+//! the data, their text form, what is left out of them, and their playback; here lives nothing that
+//! listens to a client: whoever has an exchange gives it to a [`Recorder`].
+//!
+//! | file | holds |
+//! |---|---|
+//! | `recorder`, `redaction` | taking exchanges in, without secrets |
+//! | `write`, `parse` | the text form, version 1 |
+//! | `replay` | mock servers that answer as recorded |
+
+mod parse;
+mod recorder;
+mod redaction;
+mod replay;
+mod write;
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use url::Url;
+
+use crate::proto::FieldLines;
+use crate::transport::memory::MemoryNetwork;
+
+pub use parse::RecordingError;
+pub use recorder::Recorder;
+pub use replay::Replay;
+
+/// Exchanges in the order in which they were made: written down by a [`Recorder`], kept as text,
+/// answered again by [`replay_on`](Self::replay_on).
+///
+/// The text is JSON, laid out to be read, compared and corrected by hand: one header line a line, one
+/// line of content a line. [`Display`](fmt::Display) writes it, [`parse`](Self::parse) reads it.
+///
+/// ```json
+/// {
+///   "format": "httpoll recording",
+///   "version": 1,
+///   "exchanges": [
+///     {
+///       "request": {
+///         "method": "GET",
+///         "url": "http://game.example/scores?key=REDACTED",
+///         "headers": [
+///           "Accept: application/json"
+///         ],
+///         "body": {"text": []}
+///       },
+///       "response": {
+///         "status": 200,
+///         "headers": [
+///           "Set-Cookie: session=REDACTED; Path=/"
+///         ],
+///         "body": {
+///           "text": [
+///             "[7,\n",
+///             " 5]\n"
+///           ]
+///         },
+///         "head_after_us": 12000,
+///         "end_after_us": 12500
+///       }
+///     }
+///   ]
+/// }
+/// ```
+///
+/// A `body` is `{"text": [..]}`, whose lines are joined; `{"base64": [..]}` (RFC 4648 §4), joined,
+/// too; or, for requests, `{"omitted": n}`, n bytes that were not kept. A header line that is no UTF-8 is
+/// `{"base64": ".."}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recording {
+    /// The exchanges.
+    pub exchanges: Vec<RecordedExchange>,
+}
+
+/// One request and its response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedExchange {
+    /// What was asked.
+    pub request: RecordedRequest,
+    /// What was answered.
+    pub response: RecordedResponse,
+}
+
+/// A request, as it was sent. `Debug` shows neither the query nor credentials.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RecordedRequest {
+    /// The method.
+    pub method: Method,
+    /// The `http` or `https` URL.
+    pub url: Url,
+    /// The header section.
+    pub headers: FieldLines,
+    /// The content.
+    pub body: RecordedBody,
+}
+
+/// A response, as it was received.
+/// `Debug` shows no more of the content than its length.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RecordedResponse {
+    /// The status code.
+    pub status: StatusCode,
+    /// The header section. If `body` is decoded content, it must not hold the `Content-Encoding`.
+    pub headers: FieldLines,
+    /// The content.
+    pub body: Bytes,
+    /// From the request's first byte to the response's head. Kept to the microsecond.
+    pub head_after: Duration,
+    /// From the request's first byte to the response's end. Kept to the microsecond.
+    pub end_after: Duration,
+}
+
+/// Content of a recorded request. `Debug` shows its length alone.
+#[derive(Clone, PartialEq, Eq)]
+pub enum RecordedBody {
+    /// All of it.
+    Bytes(Bytes),
+    /// So many bytes that were not kept.
+    Omitted(u64),
+}
+
+impl Recording {
+    /// Nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// [`RecordingError`] for text that is no such recording, with the place.
+    pub fn parse(text: &str) -> Result<Self, RecordingError> {
+        parse::parse(text)
+    }
+
+    /// Reads a file. It waits for the disk: for tests and tools, not for frames.
+    ///
+    /// # Errors
+    /// [`RecordingError`] for a file that cannot be read or is no recording.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, RecordingError> {
+        let text = std::fs::read_to_string(path).map_err(RecordingError::unreadable)?;
+        Self::parse(&text)
+    }
+
+    /// Writes a file, in place of what was there. It waits for the disk: for tests and tools, not
+    /// for frames.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        std::fs::write(path, self.to_string())
+    }
+
+    /// Answers on this network as recorded: a mock server for each origin, each method and URL in
+    /// its recorded order, at once. A request that was not recorded, or more often than recorded, is
+    /// answered by a 501 that says so.
+    ///
+    /// TLS is not spoken in memory: `https://game.example` is played back as `http` on port 80,
+    /// `https` with another port as `http` on that port.
+    pub fn replay_on(&self, network: &MemoryNetwork) -> Replay {
+        Replay::new(self, network, replay::Pace::AtOnce)
+    }
+
+    /// The same, with the recorded times: the head after [`head_after`](RecordedResponse::head_after),
+    /// the content spread up to [`end_after`](RecordedResponse::end_after), of virtual time.
+    pub fn replay_in_time_on(&self, network: &MemoryNetwork) -> Replay {
+        Replay::new(self, network, replay::Pace::AsRecorded)
+    }
+}
+
+impl fmt::Display for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write::write(self, f)
+    }
+}
+
+impl RecordedBody {
+    /// No content.
+    pub fn empty() -> Self {
+        Self::Bytes(Bytes::new())
+    }
+}
+
+impl<B: Into<Bytes>> From<B> for RecordedBody {
+    fn from(bytes: B) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
+impl fmt::Debug for RecordedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::Omitted(bytes) => write!(f, "{bytes} bytes omitted"),
+        }
+    }
+}
+
+impl fmt::Debug for RecordedResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordedResponse")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .field("head_after", &self.head_after)
+            .field("end_after", &self.end_after)
+            .finish()
+    }
+}
+
+impl fmt::Debug for RecordedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin = self.url.origin().ascii_serialization();
+        f.debug_struct("RecordedRequest")
+            .field("method", &self.method)
+            .field("url", &format_args!("{origin}{}", self.url.path()))
+            .field("headers", &self.headers)
+            .field("body", &self.body)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;
