@@ -76,6 +76,16 @@ pub use bytes::Bytes;
 
 pub use budget::{Budget, Linger, PollAt, Polled};
 pub use connection::{RequestBody, Status, Transition};
+#[cfg(feature = "agent")]
+pub use agent::{
+    AddressFamily, Agent, AgentBuilder, CacheMode, ConnectionInfo, Download, Event, Hop, PoolLimits,
+    Priority, Progress, Request, RequestHandle, RequestId, Response, RetryCause, SavedFile, Timings,
+    Transferred,
+};
+#[cfg(all(feature = "agent", feature = "websocket"))]
+pub use agent::WebSocketOptions;
+#[cfg(feature = "agent")]
+pub use error::RequestRefused;
 pub use error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved, ProxyFault, TlsFault};
 pub use limits::{Limit, Limits};
 pub use node::{

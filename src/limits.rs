@@ -61,6 +61,9 @@ pub enum Limit {
     InterimResponses(usize),
     /// The `max_body_bytes` of whoever collects whole responses.
     BodyBytes(usize),
+    /// The [`max_size`](crate::Download::max_size) of a download.
+    #[cfg(feature = "agent")]
+    FileBytes(usize),
 }
 
 impl fmt::Display for Limit {
@@ -77,6 +80,10 @@ impl fmt::Display for Limit {
             Self::InterimResponses(n) => ("interim responses", n, "interim_responses"),
             Self::BodyBytes(n) => {
                 return write!(f, "more than {n} bytes of content (max_body_bytes)");
+            }
+            #[cfg(feature = "agent")]
+            Self::FileBytes(n) => {
+                return write!(f, "more than {n} bytes in one download (Download::max_size)");
             }
         };
         write!(f, "more than {value} {what} (Limits::{field})")

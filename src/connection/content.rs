@@ -57,6 +57,38 @@ impl RequestBody {
         }
     }
 
+    /// The content as bytes; itself when only a reader knows it.
+    #[cfg(feature = "agent")]
+    pub(crate) fn into_bytes(self) -> Result<Bytes, Self> {
+        match self.0 {
+            Content::None => Ok(Bytes::new()),
+            Content::Bytes(bytes) => Ok(bytes),
+            content @ Content::Reader { .. } => Err(Self(content)),
+        }
+    }
+
+    /// The announced length of a reader.
+    #[cfg(feature = "agent")]
+    pub(crate) fn known_length(&self) -> Option<u64> {
+        match self.length() {
+            BodyLength::None => Some(0),
+            BodyLength::Known(length) => Some(length),
+            BodyLength::Unknown => None,
+        }
+    }
+
+    /// The content as a reader, whatever it is.
+    #[cfg(feature = "agent")]
+    pub(crate) fn into_reader(self) -> impl Read + Send {
+        struct Drawn(RequestBody);
+        impl Read for Drawn {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0.draw(buffer)
+            }
+        }
+        Drawn(self)
+    }
+
     /// The same content once more, unless only a reader knows it.
     pub(super) fn at_hand(&self) -> Option<Self> {
         match &self.0 {

@@ -43,6 +43,13 @@ impl Connection {
         true
     }
 
+    /// Begins the present deadline anew: whoever paused did not wait for the peer.
+    #[cfg(feature = "agent")]
+    pub(crate) fn restart_deadline(&mut self, now: Instant) {
+        self.deadline = None;
+        self.rearm(now, false);
+    }
+
     /// Arms the deadline of the phase that is waited in. A phase keeps its deadline; only the stall
     /// deadlines start anew with every byte.
     pub(super) fn rearm(&mut self, now: Instant, progressed: bool) {

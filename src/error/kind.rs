@@ -2,6 +2,22 @@
 
 use crate::limits::Limit;
 use crate::phase::Phase;
+#[cfg(feature = "agent")]
+use crate::semantics::access::AccessRefusal;
+#[cfg(feature = "agent")]
+use crate::semantics::auth::AuthFault;
+#[cfg(feature = "agent")]
+use crate::semantics::coding::CodingFault;
+#[cfg(feature = "agent")]
+use crate::semantics::event_stream::EventStreamFault;
+#[cfg(all(feature = "agent", feature = "multipart"))]
+use crate::semantics::multipart::FormFault;
+#[cfg(feature = "agent")]
+use crate::semantics::redirect::RedirectRefusal;
+#[cfg(all(feature = "agent", feature = "websocket"))]
+use crate::semantics::websocket::WebSocketFault;
+#[cfg(feature = "agent")]
+use crate::transport::disk::DiskFault;
 
 /// What failed, by blame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +46,61 @@ pub enum ErrorKind {
     Timeout(Phase),
     /// The caller's own source of request content failed or ended early.
     RequestBody,
+    /// The whole request, with all redirects and retries, took longer than its total timeout. This is
+    /// the phase that it had come to.
+    #[cfg(feature = "agent")]
+    TotalTimeout(Phase),
+    /// The status was 400 or above, or one that the request has no use for.
+    #[cfg(feature = "agent")]
+    Status(u16),
+    /// A redirect was not followed.
+    #[cfg(feature = "agent")]
+    Redirect(RedirectRefusal),
+    /// An [`AccessPolicy`](crate::AccessPolicy) forbids it.
+    #[cfg(feature = "agent")]
+    Access(AccessRefusal),
+    /// The credentials cannot be used.
+    #[cfg(feature = "agent")]
+    Auth(AuthFault),
+    /// The content coding could not be undone.
+    #[cfg(feature = "agent")]
+    Coding(CodingFault),
+    /// The event stream is none.
+    #[cfg(feature = "agent")]
+    EventStream(EventStreamFault),
+    /// The content is no JSON, or not what was asked for.
+    #[cfg(feature = "agent")]
+    InvalidJson,
+    /// A file could not be read or written, or is not what was expected.
+    #[cfg(feature = "agent")]
+    File(DiskFault),
+    /// The multipart form cannot be sent.
+    #[cfg(all(feature = "agent", feature = "multipart"))]
+    Form(FormFault),
+    /// The WebSocket failed.
+    #[cfg(all(feature = "agent", feature = "websocket"))]
+    WebSocket(WebSocketFault),
+    /// The agent did not send it, or not again.
+    #[cfg(feature = "agent")]
+    Refused(RequestRefused),
+}
+
+/// Why the agent did not send a request, or not again.
+#[cfg(feature = "agent")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RequestRefused {
+    /// It must be sent again with its content, which came from a reader and is spent.
+    ContentSpent,
+    /// It was under way when the agent was suspended, and must not be sent twice.
+    Suspended,
+    /// Its origin is left alone for a while; see [`CircuitPolicy`](crate::CircuitPolicy).
+    CircuitOpen,
+    /// It was to be answered from the cache, which has nothing for it
+    /// ([`CacheMode::OnlyIfCached`](crate::CacheMode::OnlyIfCached)).
+    NotCached,
+    /// No WebSocket is open for it.
+    NoWebSocket,
 }
 
 /// A call that cannot be obeyed; the state is as before.
@@ -69,6 +140,14 @@ pub enum Misuse {
     InvalidCredentials,
     /// The call would break the message order (for example a response before its request).
     OutOfOrder,
+    /// The URL is no absolute `http` or `https` URL, and there is no base for a relative one.
+    InvalidUrl,
+    /// The value given as content cannot be encoded.
+    InvalidContent,
+    /// Content was given twice, for example as JSON and as a form.
+    ConflictingContent,
+    /// What was asked for needs this feature of the crate.
+    FeatureNotBuilt(&'static str),
 }
 
 /// The network between here and the peer.

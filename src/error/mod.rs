@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 use crate::phase::Phase;
 
+#[cfg(feature = "agent")]
+pub use kind::RequestRefused;
 pub use kind::{ErrorKind, Misuse, NetworkFault, PeerMisbehaved, ProxyFault, TlsFault};
 
 /// A failed request, connection or call. Cheap to clone.
@@ -66,6 +68,16 @@ impl Error {
         self
     }
 
+    /// Adds phase and origin where the error names none.
+    #[cfg(feature = "agent")]
+    #[must_use]
+    pub(crate) fn at_least_at(self, phase: Phase, origin: &str) -> Self {
+        if self.0.origin.is_some() {
+            return self;
+        }
+        self.at(phase, origin)
+    }
+
     #[must_use]
     pub(crate) fn moved(mut self, sent: u64, received: u64) -> Self {
         let inner = Arc::make_mut(&mut self.0);
@@ -108,7 +120,12 @@ impl Error {
 
     /// Whether some deadline passed.
     pub fn is_timeout(&self) -> bool {
-        matches!(self.0.kind, ErrorKind::Timeout(_))
+        match self.0.kind {
+            ErrorKind::Timeout(_) => true,
+            #[cfg(feature = "agent")]
+            ErrorKind::TotalTimeout(_) => true,
+            _ => false,
+        }
     }
 
     /// Whether the call was refused as misuse and nothing changed.

@@ -33,6 +33,30 @@ impl fmt::Display for ErrorKind {
             }
             Self::Timeout(phase) => write!(f, "timed out while {phase}"),
             Self::RequestBody => f.write_str("the source of the request content failed"),
+            #[cfg(feature = "agent")]
+            Self::TotalTimeout(phase) => write!(f, "took longer than its total timeout, while {phase}"),
+            #[cfg(feature = "agent")]
+            Self::Status(code) => write!(f, "the server answered with status {code}"),
+            #[cfg(feature = "agent")]
+            Self::Redirect(refusal) => refusal.fmt(f),
+            #[cfg(feature = "agent")]
+            Self::Access(refusal) => refusal.fmt(f),
+            #[cfg(feature = "agent")]
+            Self::Auth(fault) => fault.fmt(f),
+            #[cfg(feature = "agent")]
+            Self::Coding(fault) => fault.fmt(f),
+            #[cfg(feature = "agent")]
+            Self::EventStream(fault) => fault.fmt(f),
+            #[cfg(feature = "agent")]
+            Self::InvalidJson => f.write_str("the content is not the JSON that was expected"),
+            #[cfg(feature = "agent")]
+            Self::File(fault) => fault.fmt(f),
+            #[cfg(all(feature = "agent", feature = "multipart"))]
+            Self::Form(fault) => fault.fmt(f),
+            #[cfg(all(feature = "agent", feature = "websocket"))]
+            Self::WebSocket(fault) => fault.fmt(f),
+            #[cfg(feature = "agent")]
+            Self::Refused(refused) => refused.fmt(f),
         }
     }
 }
@@ -61,6 +85,31 @@ impl fmt::Display for Misuse {
                 "a SOCKS name must have 1 to 255 bytes, its password at most 255"
             }
             Self::OutOfOrder => "this would break the order of messages on the connection",
+            Self::InvalidUrl => "the URL must be absolute, and http or https",
+            Self::InvalidContent => "the value cannot be encoded as content",
+            Self::ConflictingContent => {
+                "content was given twice: give one of body, text, json, form, multipart and file"
+            }
+            Self::FeatureNotBuilt(feature) => {
+                return write!(f, "this needs httpoll's `{feature}` feature");
+            }
+        })
+    }
+}
+
+#[cfg(feature = "agent")]
+impl fmt::Display for super::kind::RequestRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ContentSpent => {
+                "the request must be sent again, but its content came from a reader and is spent"
+            }
+            Self::Suspended => "the agent was suspended, and the request must not be sent twice",
+            Self::CircuitOpen => {
+                "the origin failed too often and is left alone for a while (CircuitPolicy)"
+            }
+            Self::NotCached => "the cache has no response for it (CacheMode::OnlyIfCached)",
+            Self::NoWebSocket => "no WebSocket is open for this request",
         })
     }
 }

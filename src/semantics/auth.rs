@@ -200,6 +200,11 @@ impl AuthSession {
         }
     }
 
+    /// Whose session it is.
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
     /// The value of `Authorization` or `Proxy-Authorization` for a request that is about to be sent,
     /// marked as sensitive; `None` until a challenge tells what is wanted. `target` is the target as
     /// it stands on the request line.

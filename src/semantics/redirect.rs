@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use http::{Method, StatusCode};
 use url::Url;
 
 use super::origin::{Origin, same_origin};
@@ -195,52 +195,37 @@ pub(crate) fn referer(url: &Url) -> String {
     url.into()
 }
 
-/// Removes from the fields of the first request what must not go along (RFC 9110 §15.4, list).
-/// `credentials` names further fields that the caller marked as secret, such as `X-Api-Key`.
-pub(crate) fn leave_behind(
-    fields: &mut HeaderMap,
-    redirection: &Redirection,
-    policy: &RedirectPolicy,
-    credentials: &[HeaderName],
-) {
-    if redirection.crosses_origin {
-        for name in OF_ORIGIN {
-            fields.remove(name);
-        }
-        if !policy.keep_credentials_across_origins {
-            for name in CREDENTIALS.iter().chain(credentials) {
-                fields.remove(name);
-            }
-        }
-    }
-    if !redirection.keeps_content {
-        let about_content = fields
-            .keys()
-            .filter(|name| is_about_content(name))
-            .cloned()
-            .collect::<Vec<_>>();
-        for name in about_content {
-            fields.remove(name);
-        }
+impl Redirection {
+    /// Whether a field of the request before goes along (RFC 9110 §15.4, list). `secrets` names
+    /// further fields that the caller marked as secret, such as `X-Api-Key`.
+    pub(crate) fn takes_along(&self, name: &str, policy: &RedirectPolicy, secrets: &[String]) -> bool {
+        let is_among = |list: &[&str]| list.iter().any(|other| other.eq_ignore_ascii_case(name));
+        let is_secret = is_among(&CREDENTIALS)
+            || secrets.iter().any(|secret| secret.eq_ignore_ascii_case(name));
+        let stays_with_origin = is_among(&OF_ORIGIN)
+            || is_secret && !policy.keep_credentials_across_origins;
+        !(self.crosses_origin && stays_with_origin)
+            && (self.keeps_content || !is_about_content(name))
     }
 }
 
 /// Fields that mean one origin, or the way to it, and are wrong for any other.
-const OF_ORIGIN: [HeaderName; 3] = [header::HOST, header::ORIGIN, header::PROXY_AUTHORIZATION];
+const OF_ORIGIN: [&str; 3] = ["host", "origin", "proxy-authorization"];
 
 /// Fields that tell who is asking.
-const CREDENTIALS: [HeaderName; 3] = [
-    header::AUTHORIZATION,
-    header::COOKIE,
-    HeaderName::from_static("cookie2"),
-];
+const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "cookie2"];
 
-fn is_about_content(name: &HeaderName) -> bool {
-    name.as_str().starts_with("content-")
-        || matches!(
-            name.as_str(),
-            "transfer-encoding" | "trailer" | "expect" | "digest" | "repr-digest" | "last-modified"
-        )
+fn is_about_content(name: &str) -> bool {
+    const ABOUT_CONTENT: [&str; 6] = [
+        "transfer-encoding",
+        "trailer",
+        "expect",
+        "digest",
+        "repr-digest",
+        "last-modified",
+    ];
+    let name = name.to_ascii_lowercase();
+    name.starts_with("content-") || ABOUT_CONTENT.contains(&name.as_str())
 }
 
 fn is_followed(status: StatusCode) -> bool {

@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, NetworkFault};
 use crate::transport::buffer::{BUFFER_BYTES, BufferPool};
 use crate::transport::memory::{Interest, MemoryNetwork};
 use crate::transport::meter::Clock;
-use crate::transport::resolver::{Lookup, Resolver};
+use crate::transport::resolver::{Lookup, Resolver, Wake};
 
 /// Events taken from the kernel at once; more wait for the next look.
 const EVENTS: usize = 256;
@@ -207,14 +207,19 @@ impl Reactor {
             };
             return Ok(Lookup::ready_at(self.counted(at), result));
         }
+        let wake = self.wake()?;
+        Ok(self.resolver.lookup(host, self.clock.now(), wake))
+    }
+
+    /// What ends a [`wait`](Self::wait) from another thread.
+    pub(crate) fn wake(&mut self) -> Result<Wake, Error> {
         let waker = self.waker()?;
-        let wake = Arc::new(move || {
+        Ok(Arc::new(move || {
             if let Some(waker) = &waker {
                 // The loop that this would wake is gone if it fails.
                 let _ = waker.wake();
             }
-        });
-        Ok(self.resolver.lookup(host, self.clock.now(), wake))
+        }))
     }
 
     /// What a worker wakes this reactor with; `None` in memory, where nobody sleeps.

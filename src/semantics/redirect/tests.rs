@@ -329,12 +329,10 @@ fn left(
     )
     .unwrap()
     .unwrap();
-    let mut fields = all_fields();
-    let before = fields.keys().cloned().collect::<Vec<_>>();
-    leave_behind(&mut fields, &next, policy, keys);
-    before
-        .into_iter()
-        .filter(|name| !fields.contains_key(name))
+    let keys: Vec<String> = keys.iter().map(|key| key.to_string()).collect();
+    all_fields()
+        .keys()
+        .filter(|name| !next.takes_along(name.as_str(), policy, &keys))
         .map(|name| name.to_string())
         .collect()
 }

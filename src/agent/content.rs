@@ -1,0 +1,360 @@
+//! What a request sends: as it was asked for ([`Content`]), and made ready to be sent, once or again
+//! ([`Payload`]).
+
+use std::fmt;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::{Buf, Bytes};
+
+use crate::connection::RequestBody;
+use crate::error::{Error, ErrorKind, Misuse, RequestRefused};
+use crate::transport::disk::{Disk, UploadFile};
+
+/// What was asked for.
+#[derive(Default)]
+pub(crate) enum Content {
+    #[default]
+    None,
+    /// As it is, with no `Content-Type` of ours.
+    Raw(RequestBody),
+    Typed {
+        content_type: &'static str,
+        bytes: Bytes,
+    },
+    /// Pairs and files; the header decides how they are encoded.
+    Form {
+        pairs: Vec<(String, String)>,
+        files: Vec<(String, PathBuf)>,
+    },
+    #[cfg(feature = "multipart")]
+    Multipart(crate::semantics::multipart::Form),
+    File(PathBuf),
+}
+
+impl Content {
+    pub(super) fn raw(body: RequestBody) -> Self {
+        Self::Raw(body)
+    }
+
+    pub(super) fn typed(content_type: &'static str, bytes: Bytes) -> Self {
+        Self::Typed {
+            content_type,
+            bytes,
+        }
+    }
+
+    #[cfg(feature = "multipart")]
+    pub(super) fn multipart(form: crate::semantics::multipart::Form) -> Self {
+        Self::Multipart(form)
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Raw(_) => "raw",
+            Self::Typed { content_type, .. } => content_type,
+            Self::Form { .. } => "form",
+            #[cfg(feature = "multipart")]
+            Self::Multipart(_) => "multipart",
+            Self::File(_) => "file",
+        })
+    }
+}
+
+/// Content that can be sent, and whether it can be sent again.
+#[derive(Debug)]
+pub(crate) struct Payload {
+    source: Source,
+    /// For the `Content-Type` line, unless the caller set one.
+    pub(crate) content_type: Option<String>,
+    /// Whether files are sent in a form: then the server is asked first.
+    pub(crate) has_files: bool,
+    pub(crate) flow: Flow,
+    /// What of it was charged to a rate.
+    noted: u64,
+}
+
+/// Content up to this size is sent without being counted.
+const UNMETERED_BYTES: usize = 16 * 1024;
+
+#[derive(Debug)]
+enum Source {
+    None,
+    Bytes(Bytes),
+    /// A reader of the caller's: it can be drawn once.
+    Once {
+        body: Option<RequestBody>,
+        length: Option<u64>,
+    },
+    #[cfg(feature = "multipart")]
+    Multipart(Box<crate::semantics::multipart::Form>),
+    File {
+        path: PathBuf,
+        opened: Option<UploadFile>,
+        length: u64,
+    },
+}
+
+/// Counts request content on its way out, and holds it back when a rate is set.
+#[derive(Clone, Debug)]
+pub(crate) struct Flow {
+    drawn: Arc<AtomicU64>,
+    allowance: Arc<AtomicU64>,
+}
+
+impl Default for Flow {
+    fn default() -> Self {
+        Self {
+            drawn: Arc::default(),
+            allowance: Arc::new(AtomicU64::new(u64::MAX)),
+        }
+    }
+}
+
+impl Flow {
+    /// Bytes drawn so far.
+    pub(crate) fn drawn(&self) -> u64 {
+        self.drawn.load(Ordering::Relaxed)
+    }
+
+    fn restart(&self) {
+        self.drawn.store(0, Ordering::Relaxed);
+    }
+
+    /// Lets at most so many more bytes be drawn.
+    pub(crate) fn allow(&self, bytes: u64) {
+        self.allowance.store(bytes, Ordering::Relaxed);
+    }
+}
+
+/// A reader that is counted and held back. It is only ever drawn from by the thread that polls.
+struct Metered<R> {
+    reader: R,
+    flow: Flow,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let allowance = self.flow.allowance.load(Ordering::Relaxed);
+        if allowance == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let most = usize::try_from(allowance).unwrap_or(usize::MAX).min(buffer.len());
+        let count = self.reader.read(&mut buffer[..most])?;
+        self.flow.drawn.fetch_add(count as u64, Ordering::Relaxed);
+        if allowance != u64::MAX {
+            self.flow.allow(allowance - count as u64);
+        }
+        Ok(count)
+    }
+}
+
+impl Payload {
+    /// Makes content ready. `content_type` is what the caller's header says.
+    pub(crate) fn prepare(content: Content, content_type: Option<&[u8]>) -> Result<Self, Error> {
+        let asked = content_type.and_then(|value| std::str::from_utf8(value).ok());
+        let (source, content_type, has_files) = match content {
+            Content::None => (Source::None, None, false),
+            Content::Raw(body) => (Source::of(body), None, false),
+            Content::Typed {
+                content_type,
+                bytes,
+            } => (Source::Bytes(bytes), Some(content_type.to_owned()), false),
+            Content::Form { pairs, files } => Self::encode_form(pairs, files, asked)?,
+            #[cfg(feature = "multipart")]
+            Content::Multipart(form) => Self::multipart(form),
+            Content::File(path) => {
+                let source = Source::File {
+                    path,
+                    opened: None,
+                    length: 0,
+                };
+                (source, Some("application/octet-stream".to_owned()), false)
+            }
+        };
+        Ok(Self {
+            source,
+            content_type,
+            has_files,
+            flow: Flow::default(),
+            noted: 0,
+        })
+    }
+
+    fn encode_form(
+        pairs: Vec<(String, String)>,
+        files: Vec<(String, PathBuf)>,
+        asked: Option<&str>,
+    ) -> Result<(Source, Option<String>, bool), Error> {
+        let asked = asked.unwrap_or_default().to_ascii_lowercase();
+        let asked = asked.split(';').next().unwrap_or_default().trim();
+        if !files.is_empty() || asked == "multipart/form-data" {
+            return Self::form_as_multipart(pairs, files);
+        }
+        if asked == "application/json" {
+            let object: serde_json::Map<String, serde_json::Value> = pairs
+                .into_iter()
+                .map(|(name, value)| (name, value.into()))
+                .collect();
+            let json = serde_json::to_vec(&object)
+                .map_err(|error| Error::from(Misuse::InvalidContent).with_source(error))?;
+            return Ok((Source::Bytes(json.into()), None, false));
+        }
+        let mut encoded = url::form_urlencoded::Serializer::new(String::new());
+        encoded.extend_pairs(pairs);
+        let content_type = "application/x-www-form-urlencoded".to_owned();
+        let bytes = Bytes::from(encoded.finish());
+        Ok((Source::Bytes(bytes), Some(content_type), false))
+    }
+
+    #[cfg(feature = "multipart")]
+    fn form_as_multipart(
+        pairs: Vec<(String, String)>,
+        files: Vec<(String, PathBuf)>,
+    ) -> Result<(Source, Option<String>, bool), Error> {
+        let mut form = crate::semantics::multipart::Form::new();
+        for (name, value) in pairs {
+            form = form.text(name, value);
+        }
+        for (name, path) in files {
+            form = form.file(name, path);
+        }
+        Ok(Self::multipart(form))
+    }
+
+    #[cfg(not(feature = "multipart"))]
+    fn form_as_multipart(
+        _pairs: Vec<(String, String)>,
+        _files: Vec<(String, PathBuf)>,
+    ) -> Result<(Source, Option<String>, bool), Error> {
+        Err(Misuse::FeatureNotBuilt("multipart").into())
+    }
+
+    /// How many bytes it is; `None` when only its end tells.
+    pub(crate) fn length(&self) -> Option<u64> {
+        match &self.source {
+            Source::None => Some(0),
+            Source::Bytes(bytes) => Some(bytes.len() as u64),
+            Source::Once { length, .. } => *length,
+            #[cfg(feature = "multipart")]
+            Source::Multipart(form) => form.length(),
+            Source::File { length, .. } => Some(*length),
+        }
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self.source, Source::None)
+    }
+
+    /// Whether it can still be sent, for the first time or again.
+    pub(crate) fn can_be_sent(&self) -> bool {
+        match &self.source {
+            Source::Once { body, .. } => body.is_some(),
+            _ => true,
+        }
+    }
+
+    /// Whether a file must be opened before it can be sent.
+    pub(crate) fn needs_file(&self) -> bool {
+        matches!(&self.source, Source::File { opened: None, .. })
+    }
+
+    /// Starts to open the file.
+    pub(crate) fn open_file(&mut self, disk: &Disk) {
+        if let Source::File { path, opened, .. } = &mut self.source {
+            *opened = Some(UploadFile::open(disk, path));
+        }
+    }
+
+    /// Whether the file, if it is one, is open.
+    pub(crate) fn poll_opened(&mut self) -> Result<bool, Error> {
+        let Source::File {
+            opened: Some(file),
+            length,
+            ..
+        } = &mut self.source
+        else {
+            return Ok(true);
+        };
+        match file.poll_opened() {
+            None => Ok(false),
+            Some(Ok(bytes)) => {
+                *length = bytes;
+                Ok(true)
+            }
+            Some(Err(fault)) => Err(ErrorKind::File(fault).into()),
+        }
+    }
+
+    /// The content for one attempt. A reader of the caller's is gone after the first.
+    pub(crate) fn take(&mut self) -> Result<RequestBody, Error> {
+        self.flow.restart();
+        let length = self.length();
+        let flow = self.flow.clone();
+        let metered = |reader: Box<dyn Read + Send>| {
+            RequestBody::reader(Metered { reader, flow }, length)
+        };
+        Ok(match &mut self.source {
+            Source::None => RequestBody::none(),
+            // Small content is gone in one write: nothing to count or to hold back.
+            Source::Bytes(bytes) if bytes.len() <= UNMETERED_BYTES => bytes.clone().into(),
+            Source::Bytes(bytes) => metered(Box::new(bytes.clone().reader())),
+            Source::Once { body, .. } => match body.take() {
+                Some(body) => metered(Box::new(body.into_reader())),
+                None => return Err(ErrorKind::Refused(RequestRefused::ContentSpent).into()),
+            },
+            #[cfg(feature = "multipart")]
+            Source::Multipart(form) => metered(Box::new(form.open()?)),
+            Source::File { opened, .. } => match opened.take() {
+                Some(file) => metered(Box::new(file)),
+                None => return Err(ErrorKind::RequestBody.into()),
+            },
+        })
+    }
+
+    /// Bytes of content given to the connection in this attempt.
+    pub(crate) fn sent(&self) -> u64 {
+        match &self.source {
+            Source::Bytes(bytes) if bytes.len() <= UNMETERED_BYTES => bytes.len() as u64,
+            _ => self.flow.drawn(),
+        }
+    }
+
+    /// Bytes given to the connection since this was last asked.
+    pub(crate) fn newly_drawn(&mut self) -> u64 {
+        let drawn = self.flow.drawn();
+        let new = drawn.saturating_sub(self.noted);
+        self.noted = drawn;
+        new
+    }
+
+    /// Whether content moved since it was last told.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.flow.drawn() > 0
+    }
+
+    /// Forgets the content: a redirect asked for a `GET` (RFC 9110 §15.4).
+    pub(crate) fn drop_content(&mut self) {
+        self.source = Source::None;
+        self.content_type = None;
+        self.has_files = false;
+    }
+}
+
+impl Source {
+    fn of(body: RequestBody) -> Self {
+        match body.into_bytes() {
+            Ok(bytes) if bytes.is_empty() => Self::None,
+            Ok(bytes) => Self::Bytes(bytes),
+            Err(body) => Self::Once {
+                length: body.known_length(),
+                body: Some(body),
+            },
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The machine behind an [`Agent`](super::Agent): transfers, the pool, timers and one reactor.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `commands` | what the owner asks for: start, cancel, pause |
+//! | `hops` | the way of a transfer to a connection, and the request that is sent |
+//! | `driving` | one poll: ready connections in turn, timers, lingering |
+//! | `receiving` | heads and content |
+//! | `ending` | how a hop and a transfer end: next hop, again, done, failed |
+//! | `policies` | cookies, credentials, secure hosts, broken origins |
+//! | `files` | transfers that wait for the disk |
+//! | `suspending` | closing down for a while |
+
+mod commands;
+mod driving;
+mod ending;
+mod files;
+mod hops;
+mod policies;
+mod receiving;
+mod suspending;
+#[cfg(feature = "websocket")]
+mod web_sockets;
+
+use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::builder::Config;
+use super::event::{Event, RequestId};
+use super::pool::{ConnectionKey, Pool};
+use super::timers::Timers;
+use super::transfer::Transfer;
+use crate::error::{Error, ErrorKind, NetworkFault};
+use crate::semantics::circuit::Circuits;
+use crate::transport::disk::Disk;
+use crate::transport::reactor::{Owner, Reactor};
+use crate::transport::resolver::Wake;
+use crate::transport::throttle::Throttle;
+
+pub(crate) use commands::Command;
+use policies::ProtectionSpace;
+use suspending::Suspension;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Core {
+    reactor: Reactor,
+    config: Arc<Config>,
+    pool: Pool,
+    transfers: HashMap<RequestId, Box<Transfer>>,
+    timers: Timers,
+    events: VecDeque<Event>,
+    /// Connections to drive, in turn.
+    run: VecDeque<ConnectionKey>,
+    /// Owners of sockets that became ready; kept for its memory.
+    ready: Vec<Owner>,
+    /// Connections that are being made: a lookup tells nobody when it is done.
+    connecting: Vec<ConnectionKey>,
+    /// Transfers that wait for the disk.
+    attended: Vec<RequestId>,
+    /// Transfers whose progress is to be told.
+    progressed: VecDeque<RequestId>,
+    /// Transfers whose content is arriving.
+    receiving: usize,
+    throttle: Throttle,
+    disk: Option<Disk>,
+    circuits: Option<Circuits>,
+    spaces: Vec<ProtectionSpace>,
+    /// Requests were queued, and their owners not told yet.
+    is_queue_new: bool,
+    suspension: Suspension,
+    random: Random,
+}
+
+impl Core {
+    pub(crate) fn new(reactor: Reactor, config: Arc<Config>) -> Self {
+        let now = reactor.clock().now();
+        let mut throttle = Throttle::unlimited();
+        throttle.set_rate(config.rate_limit.and_then(NonZeroU64::new), now);
+        Self {
+            pool: Pool {
+                limits: config.pool.clone(),
+                ..Pool::default()
+            },
+            circuits: config.circuit.clone().map(Circuits::new),
+            throttle,
+            reactor,
+            config,
+            transfers: HashMap::new(),
+            timers: Timers::default(),
+            events: VecDeque::new(),
+            run: VecDeque::new(),
+            ready: Vec::new(),
+            connecting: Vec::new(),
+            attended: Vec::new(),
+            progressed: VecDeque::new(),
+            receiving: 0,
+            disk: None,
+            spaces: Vec::new(),
+            is_queue_new: false,
+            suspension: Suspension::default(),
+            random: Random::seeded(),
+        }
+    }
+
+    /// The next event; what is told of progress is what is now.
+    pub(crate) fn next_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
+        }
+        while let Some(id) = self.progressed.pop_front() {
+            let Some(transfer) = self.transfers.get_mut(&id) else {
+                continue;
+            };
+            transfer.is_listed = false;
+            let progress = transfer.progress();
+            if transfer.told != Some(progress) {
+                transfer.told = Some(progress);
+                return Some(Event::Progress { id, progress });
+            }
+        }
+        None
+    }
+
+    /// Content was pulled: there is room for more.
+    fn note_pulled(&mut self, id: RequestId, count: usize) {
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        transfer.outstanding = transfer.outstanding.saturating_sub(count);
+        if let Some(key) = transfer.connection() {
+            self.list(key);
+        }
+    }
+
+    fn note_progress(&mut self, transfer: &mut Transfer) {
+        if !transfer.is_listed {
+            transfer.is_listed = true;
+            self.progressed.push_back(transfer.id);
+        }
+    }
+
+    /// Lists a connection to be driven.
+    fn list(&mut self, key: ConnectionKey) {
+        if let Some(pooled) = self.pool.get_mut(key)
+            && !pooled.is_listed
+        {
+            pooled.is_listed = true;
+            self.run.push_back(key);
+        }
+    }
+
+    fn attend(&mut self, id: RequestId) {
+        if !self.attended.contains(&id) {
+            self.attended.push(id);
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.reactor.clock().now()
+    }
+
+    fn counted(&self) -> Instant {
+        self.reactor.counted(self.now())
+    }
+
+    /// Closes a connection for good.
+    fn close(&mut self, key: ConnectionKey) {
+        if let Some(mut pooled) = self.pool.remove(key) {
+            pooled.connection.close(&mut self.reactor);
+        }
+    }
+
+    /// The worker for files; it starts with the first of them.
+    fn disk(&mut self) -> Result<&Disk, Error> {
+        if self.disk.is_none() {
+            let disk = if self.reactor.network().is_some() {
+                Disk::inline()
+            } else {
+                Disk::new(self.reactor.wake()?)
+            };
+            return Ok(self.disk.insert(disk));
+        }
+        self.disk
+            .as_ref()
+            .ok_or_else(|| ErrorKind::Network(NetworkFault::System).into())
+    }
+
+    /// What ends [`wait`](Self::wait) and [`sleep`](Self::sleep) from another thread.
+    pub(crate) fn wake(&mut self) -> Result<Wake, Error> {
+        self.reactor.wake()
+    }
+
+    /// Sleeps until something becomes ready or it is woken, however long.
+    pub(crate) fn sleep(&mut self) {
+        // Readiness stays noted; if the system cannot even wait, the next poll tells.
+        let _ = self.reactor.wait(None);
+    }
+}
+
+/// Random numbers for jitter, boundaries and keys: from the operating system, a block at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Random {
+    state: u64,
+}
+
+impl Random {
+    fn seeded() -> Self {
+        Self {
+            state: getrandom::u64().unwrap_or(0x9e37_79b9_7f4a_7c15),
+        }
+    }
+
+    /// For jitter only: splitmix64 over a random seed.
+    fn next(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}

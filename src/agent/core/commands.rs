@@ -1,0 +1,154 @@
+//! What the owner of an agent asks for. Commands are values, so that they can be carried out at once
+//! or sent to the thread that drives.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use super::Core;
+use crate::agent::Priority;
+use crate::agent::event::RequestId;
+use crate::agent::prepared::Prepared;
+use crate::agent::timers::Timer;
+use crate::agent::transfer::{Stage, Transfer};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Start(RequestId, Box<Prepared>),
+    Cancel(RequestId),
+    Pause(RequestId),
+    Resume(RequestId),
+    SetPriority(RequestId, Priority),
+    SetRateLimit(RequestId, Option<u64>),
+    SetGlobalRateLimit(Option<u64>),
+    /// So many bytes of content were pulled by the caller.
+    Pulled(RequestId, usize),
+    Suspend(Duration),
+    ResumeAll,
+    CloseIdle,
+    #[cfg(feature = "websocket")]
+    Send(RequestId, crate::semantics::websocket::WebSocketMessage),
+    #[cfg(feature = "websocket")]
+    CloseWebSocket(RequestId, u16, String),
+}
+
+impl Core {
+    pub(crate) fn obey(&mut self, command: Command) {
+        match command {
+            Command::Start(id, prepared) => self.start(id, *prepared),
+            Command::Cancel(id) => self.cancel(id),
+            Command::Pause(id) => self.pause(id),
+            Command::Resume(id) => self.resume_one(id),
+            Command::SetPriority(id, priority) => self.set_priority(id, priority),
+            Command::SetRateLimit(id, rate) => self.set_rate_limit(id, rate),
+            Command::SetGlobalRateLimit(rate) => self.set_global_rate_limit(rate),
+            Command::Pulled(id, count) => self.note_pulled(id, count),
+            Command::Suspend(deadline) => self.suspend(deadline),
+            Command::ResumeAll => self.resume_all(),
+            Command::CloseIdle => self.close_idle(),
+            #[cfg(feature = "websocket")]
+            Command::Send(id, message) => self.send_message(id, message),
+            #[cfg(feature = "websocket")]
+            Command::CloseWebSocket(id, code, reason) => self.close_web_socket(id, code, reason),
+        }
+    }
+
+    fn start(&mut self, id: RequestId, prepared: Prepared) {
+        let now = self.now();
+        let counted = self.reactor.counted(now);
+        let mut transfer = Box::new(Transfer::new(id, prepared, now, counted));
+        if let Some(deadline) = transfer.deadline {
+            self.timers.set(deadline, Timer::Request(id));
+        }
+        if !self.begin_hop(&mut transfer).is_over {
+            self.transfers.insert(id, transfer);
+        }
+    }
+
+    /// Ends a transfer without another word: its connection is closed, its file removed.
+    fn cancel(&mut self, id: RequestId) {
+        if let Some(mut transfer) = self.transfers.remove(&id) {
+            self.note_receiving(transfer.is_receiving(), false);
+            self.forget(&mut transfer);
+        }
+        self.events.retain(|event| event.id() != Some(id));
+    }
+
+    fn pause(&mut self, id: RequestId) {
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        let was_receiving = transfer.is_receiving();
+        transfer.paused = true;
+        if let Stage::Queued { host, place, .. } = transfer.stage {
+            transfer.stage = Stage::Parked;
+            self.pool.leave(host, place);
+        }
+        self.note_receiving(was_receiving, false);
+    }
+
+    fn resume_one(&mut self, id: RequestId) {
+        let Some(mut transfer) = self.transfers.remove(&id) else {
+            return;
+        };
+        transfer.paused = false;
+        let mut is_over = false;
+        match transfer.stage {
+            Stage::Active { connection, .. } => {
+                self.note_receiving(false, transfer.is_receiving());
+                // Its deadline begins anew: the peer was not waited for.
+                let counted = self.counted();
+                if let Some(pooled) = self.pool.get_mut(connection) {
+                    pooled.connection.restart_deadline(counted);
+                    pooled.armed = None;
+                }
+                self.arm(connection, counted);
+                self.list(connection);
+            }
+            Stage::Parked if !self.suspension.holds() => {
+                is_over = self.begin_hop(&mut transfer).is_over;
+            }
+            Stage::Waiting { until } => self.timers.set(until, Timer::Request(id)),
+            _ => {}
+        }
+        if !is_over {
+            self.transfers.insert(id, transfer);
+        }
+    }
+
+    fn set_priority(&mut self, id: RequestId, priority: Priority) {
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        transfer.settings.priority = priority;
+        if let Stage::Queued { host, place, .. } = &mut transfer.stage {
+            *place = self.pool.promote(*host, *place, priority);
+        }
+    }
+
+    fn set_rate_limit(&mut self, id: RequestId, rate: Option<u64>) {
+        let counted = self.counted();
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        transfer.throttle.set_rate(rate.and_then(NonZeroU64::new), counted);
+        if rate.is_none() {
+            transfer.payload.flow.allow(u64::MAX);
+        }
+        if let Some(key) = transfer.connection() {
+            self.list(key);
+        }
+    }
+
+    fn set_global_rate_limit(&mut self, rate: Option<u64>) {
+        let counted = self.counted();
+        self.throttle.set_rate(rate.and_then(NonZeroU64::new), counted);
+        let keys: Vec<_> = self.transfers.values().filter_map(|it| it.connection()).collect();
+        for transfer in self.transfers.values_mut() {
+            transfer.payload.flow.allow(u64::MAX);
+        }
+        for key in keys {
+            self.list(key);
+        }
+    }
+}

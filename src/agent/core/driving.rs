@@ -1,0 +1,297 @@
+//! One poll: what became ready, what is due, what waits for a connection; each connection in turn, as
+//! far as the budget goes.
+
+use std::time::{Duration, Instant};
+
+use super::Core;
+use crate::agent::pool::{ConnectionKey, Service};
+use crate::agent::timers::Timer;
+use crate::agent::transfer::Stage;
+use crate::budget::{Budget, Linger, PollAt, Polled};
+use crate::connection::Status;
+use crate::error::Error;
+use crate::transport::meter::{Allowance, Meter};
+use crate::transport::reactor::Owner;
+
+/// What driving a transfer came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Step {
+    /// Something happened.
+    pub(super) moved: bool,
+    /// Its last event was told.
+    pub(super) is_over: bool,
+}
+
+impl Step {
+    pub(super) const WAITS: Self = Self {
+        moved: false,
+        is_over: false,
+    };
+    pub(super) const MOVED: Self = Self {
+        moved: true,
+        is_over: false,
+    };
+    pub(super) const OVER: Self = Self {
+        moved: true,
+        is_over: true,
+    };
+}
+
+impl Core {
+    /// Goes as far as sockets, files and budget allow.
+    pub(crate) fn poll(&mut self, budget: &Budget) -> Polled {
+        let now = self.reactor.clock().now();
+        let counted = self.reactor.begin_poll(now);
+        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget)).with_grace();
+        let looked = self.reactor.look();
+        let changed = self.turn(looked, counted, &mut meter, budget.linger);
+        Polled {
+            changed,
+            next: self.next_poll(counted, meter.cut()),
+        }
+    }
+
+    /// Sleeps until something can be done or `timeout` is over, and does it.
+    pub(crate) fn wait(&mut self, timeout: Option<Duration>, budget: &Budget) -> Polled {
+        let first = self.poll(budget);
+        let now = self.now();
+        let until_due = match first.next {
+            PollAt::Now | PollAt::Idle => return first,
+            PollAt::At(at) => Some(at.saturating_duration_since(now)),
+            PollAt::Io => None,
+        };
+        if first.changed {
+            return first;
+        }
+        let sleep = match (timeout, until_due) {
+            (Some(timeout), Some(due)) => Some(timeout.min(due)),
+            (Some(sleep), None) | (None, Some(sleep)) => Some(sleep),
+            (None, None) => None,
+        };
+        let looked = self.reactor.wait(sleep);
+        let counted = self.reactor.begin_wait(self.now());
+        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget));
+        let changed = self.turn(looked, counted, &mut meter, budget.linger);
+        Polled {
+            changed,
+            next: self.next_poll(counted, meter.cut()),
+        }
+    }
+
+    fn turn(
+        &mut self,
+        looked: Result<bool, Error>,
+        counted: Instant,
+        meter: &mut Meter,
+        linger: Linger,
+    ) -> bool {
+        let mut looked = looked;
+        let mut changed = false;
+        let mut quiet_since = meter.started();
+        loop {
+            let anything = match looked {
+                Ok(anything) => anything,
+                Err(error) => {
+                    self.fail_everything(&error);
+                    return true;
+                }
+            };
+            let progressed = self.advance(counted, meter);
+            changed |= progressed;
+            let Some(patience) = self.patience(linger) else {
+                break;
+            };
+            if meter.exhausted() {
+                break;
+            }
+            let now = meter.now();
+            if anything || progressed {
+                quiet_since = now;
+            } else if now.saturating_duration_since(quiet_since) >= patience
+                || self.reactor.network().is_some()
+            {
+                break;
+            }
+            looked = self.reactor.look();
+        }
+        if self.fire_timers(counted, meter) {
+            self.advance(counted, meter);
+            changed = true;
+        }
+        changed |= self.step_suspension(counted);
+        changed
+    }
+
+    /// Takes in who became ready and drives what is listed.
+    fn advance(&mut self, counted: Instant, meter: &mut Meter) -> bool {
+        let mut ready = std::mem::take(&mut self.ready);
+        self.reactor.take_ready(&mut ready);
+        for Owner(number) in ready.drain(..) {
+            self.list(ConnectionKey(number));
+        }
+        self.ready = ready;
+        for index in 0..self.connecting.len() {
+            self.list(self.connecting[index]);
+        }
+        let before = (self.events.len(), self.progressed.len());
+        let mut progressed = self.attend_files(meter);
+        progressed |= self.start_waiting(counted, meter);
+        while let Some(key) = self.run.pop_front() {
+            if meter.exhausted() {
+                self.run.push_front(key);
+                break;
+            }
+            if let Some(pooled) = self.pool.get_mut(key) {
+                pooled.is_listed = false;
+                progressed |= self.run_connection(key, counted, meter);
+                // A connection that came free serves the next request in the same poll.
+                progressed |= self.start_waiting(counted, meter);
+            }
+        }
+        self.tell_queued();
+        progressed || before != (self.events.len(), self.progressed.len())
+    }
+
+    /// Drives one connection and what is on it.
+    fn run_connection(&mut self, key: ConnectionKey, counted: Instant, meter: &mut Meter) -> bool {
+        let Some(pooled) = self.pool.get(key) else {
+            return false;
+        };
+        match pooled.service {
+            Service::Idle { .. } => self.run_idle(key, counted, meter),
+            Service::Busy(id) => {
+                let Some(mut transfer) = self.transfers.remove(&id) else {
+                    // Its request is gone, so it goes, too.
+                    self.close(key);
+                    return true;
+                };
+                let was_receiving = transfer.is_receiving();
+                let step = self.run_transfer(&mut transfer, key, counted, meter);
+                self.note_receiving(was_receiving, !step.is_over && transfer.is_receiving());
+                if transfer.connection() == Some(key) {
+                    self.arm(key, counted);
+                }
+                if !step.is_over {
+                    self.transfers.insert(id, transfer);
+                }
+                step.moved
+            }
+        }
+    }
+
+    /// An idle connection has nothing to say but that it ends.
+    fn run_idle(&mut self, key: ConnectionKey, counted: Instant, meter: &mut Meter) -> bool {
+        let Some(pooled) = self.pool.get_mut(key) else {
+            return false;
+        };
+        self.reactor.set_owner(Owner(key.0));
+        pooled.connection.drive(&mut self.reactor, counted, meter);
+        if pooled.connection.status() == Status::Connected {
+            return false;
+        }
+        self.close(key);
+        true
+    }
+
+    pub(super) fn note_receiving(&mut self, was: bool, is: bool) {
+        match (was, is) {
+            (false, true) => self.receiving += 1,
+            (true, false) => self.receiving = self.receiving.saturating_sub(1),
+            _ => {}
+        }
+    }
+
+    /// Sets a timer for when the connection wants to be driven, unless an earlier one is set.
+    pub(super) fn arm(&mut self, key: ConnectionKey, counted: Instant) {
+        let Some(pooled) = self.pool.get_mut(key) else {
+            return;
+        };
+        let PollAt::At(at) = pooled.connection.poll_at(counted) else {
+            return;
+        };
+        if pooled.armed.is_none_or(|armed| at < armed) {
+            pooled.armed = Some(at);
+            self.timers.set(at, Timer::Connection(key));
+        }
+    }
+
+    /// Fires what is due, after everything that had arrived was taken. Answers whether anything may
+    /// go on now.
+    fn fire_timers(&mut self, counted: Instant, meter: &mut Meter) -> bool {
+        let mut fired = false;
+        while let Some(timer) = self.timers.next_due(counted) {
+            match timer {
+                Timer::Connection(key) => fired |= self.fire_connection(key, counted, meter),
+                Timer::Request(id) => fired |= self.fire_request(id, counted),
+            }
+        }
+        fired
+    }
+
+    fn fire_connection(&mut self, key: ConnectionKey, counted: Instant, meter: &Meter) -> bool {
+        if let Some(expires) = self.pool.expires(key) {
+            if expires <= counted {
+                self.close(key);
+                return true;
+            }
+            self.timers.set(expires, Timer::Connection(key));
+            return false;
+        }
+        let Some(pooled) = self.pool.get_mut(key) else {
+            return false;
+        };
+        pooled.armed = None;
+        let Service::Busy(id) = pooled.service else {
+            return false;
+        };
+        // What the budget left in the kernel may be what the deadline is about; and a request that
+        // was paused waits for nobody.
+        let is_left = meter.cut() && pooled.connection.is_readable(&mut self.reactor);
+        let is_paused = self.transfers.get(&id).is_some_and(|it| it.paused);
+        if !is_left && !is_paused {
+            pooled.connection.handle_timeout(&mut self.reactor, counted);
+        }
+        if is_paused {
+            return false;
+        }
+        self.list(key);
+        if is_left {
+            self.timers
+                .set(counted + Duration::from_millis(1), Timer::Connection(key));
+        }
+        true
+    }
+
+    fn patience(&self, linger: Linger) -> Option<Duration> {
+        match linger {
+            Linger::Off => None,
+            Linger::Bodies(patience) => (self.receiving > 0).then_some(patience),
+            Linger::Exchanges(patience) => {
+                let any = self
+                    .transfers
+                    .values()
+                    .any(|transfer| matches!(transfer.stage, Stage::Active { .. }));
+                any.then_some(patience)
+            }
+        }
+    }
+
+    fn next_poll(&self, counted: Instant, cut: bool) -> PollAt {
+        if cut || !self.run.is_empty() || !self.events.is_empty() || !self.progressed.is_empty() {
+            return PollAt::Now;
+        }
+        let due = self.timers.next_at().into_iter();
+        let lookups = self.connecting.iter().filter_map(|key| {
+            match self.pool.get(*key)?.connection.poll_at(counted) {
+                PollAt::At(at) => Some(at),
+                _ => None,
+            }
+        });
+        match due.chain(lookups).min() {
+            Some(at) if at <= counted => PollAt::Now,
+            Some(at) => PollAt::At(self.reactor.uncounted(at)),
+            None if self.transfers.is_empty() && self.pool.len() == 0 => PollAt::Idle,
+            None => PollAt::Io,
+        }
+    }
+}

@@ -1,0 +1,418 @@
+//! How a response is taken: what follows its head, how a hop ends, and how a transfer does.
+
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+
+use super::Core;
+use super::driving::Step;
+use crate::agent::event::{Event, RetryCause};
+use crate::agent::output::Output;
+use crate::agent::pool::ConnectionKey;
+use crate::agent::response::{Hop, Response};
+use crate::agent::timers::Timer;
+use crate::agent::transfer::{Sink, Stage, Then, Transfer};
+use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved, RequestRefused};
+use crate::proto::ResponseHead;
+use crate::semantics::redirect::{self, Redirection};
+use crate::semantics::retry::{Outcome, Repeatable, parse_retry_after};
+
+/// How long after an event stream ended it is opened again, unless the server said otherwise (WHATWG
+/// HTML §9.2 leaves it to the client, "in the region of a few seconds").
+const RECONNECT_AFTER: Duration = Duration::from_secs(3);
+
+impl Core {
+    /// What follows the end of this response.
+    pub(super) fn decide(
+        &mut self,
+        transfer: &mut Transfer,
+        head: &ResponseHead,
+        counted: Instant,
+    ) -> Result<Then, Error> {
+        let status = head.status;
+        #[cfg(feature = "cache")]
+        if status == StatusCode::NOT_MODIFIED && transfer.revalidating.is_some() {
+            return Ok(Then::Revalidated);
+        }
+        if let Some(then) = self.answer_challenge(transfer, head) {
+            return Ok(then);
+        }
+        if status == StatusCode::EXPECTATION_FAILED
+            && transfer.wants_continue()
+            && transfer.payload.can_be_sent()
+        {
+            // RFC 9110 §10.1.1: repeat the request without the expectation.
+            transfer.expects_continue = false;
+            return Ok(Then::Again);
+        }
+        if let Some(then) = self.redirect(transfer, head) {
+            return Ok(then);
+        }
+        if let Some(then) = self.retry_status(transfer, head, counted) {
+            return Ok(then);
+        }
+        if let Some(then) = self.resume_refused(transfer, head) {
+            return Ok(then);
+        }
+        let is_failure = status.as_u16() >= 400;
+        Ok(match &transfer.output {
+            _ if is_failure && transfer.settings.error_for_status => {
+                Then::Fail(ErrorKind::Status(status.as_u16()).into())
+            }
+            Output::File(_) if !status.is_success() => {
+                Then::Fail(ErrorKind::Status(status.as_u16()).into())
+            }
+            Output::EventStream if status != StatusCode::OK && status != StatusCode::NO_CONTENT => {
+                Then::Fail(ErrorKind::Status(status.as_u16()).into())
+            }
+            #[cfg(feature = "websocket")]
+            Output::WebSocket(_) => Then::Fail(ErrorKind::Status(status.as_u16()).into()),
+            _ => Then::Deliver,
+        })
+    }
+
+    fn redirect(&mut self, transfer: &mut Transfer, head: &ResponseHead) -> Option<Then> {
+        let followed = u32::try_from(transfer.history.len()).unwrap_or(u32::MAX);
+        let decided = redirect::redirect(
+            &transfer.settings.redirects,
+            head.status,
+            &transfer.method,
+            &transfer.url,
+            head.fields.get("location"),
+            followed,
+            &|url| self.secure_form(url),
+        );
+        match decided {
+            Ok(None) => None,
+            Ok(Some(next)) if next.keeps_content && !transfer.payload.can_be_sent() => {
+                Some(Then::Fail(
+                    ErrorKind::Refused(RequestRefused::ContentSpent).into(),
+                ))
+            }
+            Ok(Some(next)) => Some(Then::Redirect(Box::new(next))),
+            Err(refusal) => Some(Then::Fail(ErrorKind::Redirect(refusal).into())),
+        }
+    }
+
+    fn retry_status(
+        &mut self,
+        transfer: &mut Transfer,
+        head: &ResponseHead,
+        counted: Instant,
+    ) -> Option<Then> {
+        let wall = self.reactor.clock().wall();
+        let retry_after = head
+            .fields
+            .get("retry-after")
+            .and_then(|value| parse_retry_after(value, wall));
+        let outcome = Outcome::Status {
+            status: head.status,
+            retry_after,
+        };
+        if matches!(head.status.as_u16(), 502..=504) && self.try_next_origin(transfer) {
+            return Some(Then::Again);
+        }
+        let delay = self.retry_delay(transfer, outcome, counted)?;
+        Some(Then::Retry(delay, RetryCause::Status(head.status)))
+    }
+
+    fn retry_delay(
+        &mut self,
+        transfer: &mut Transfer,
+        outcome: Outcome,
+        counted: Instant,
+    ) -> Option<Duration> {
+        let random = self.random.next();
+        let Transfer {
+            retry,
+            settings,
+            method,
+            payload,
+            fields,
+            ..
+        } = transfer;
+        retry.next(
+            &settings.retries,
+            Repeatable {
+                method,
+                content_repeats: payload.can_be_sent(),
+                idempotency_key: fields.contains("idempotency-key"),
+            },
+            outcome,
+            counted,
+            random,
+        )
+    }
+
+    /// The response of this hop is over, or given up.
+    pub(super) fn end_hop(&mut self, transfer: &mut Transfer) -> Step {
+        let Some(answer) = &mut transfer.answer else {
+            return self.fail(transfer, Misuse::OutOfOrder.into());
+        };
+        if let Some(decoder) = &mut answer.decoder
+            && matches!(answer.then, Then::Deliver)
+            && answer.received > 0
+            && let Err(fault) = decoder.finish()
+        {
+            return self.fail(transfer, ErrorKind::Coding(fault).into());
+        }
+        match std::mem::replace(&mut answer.then, Then::Deliver) {
+            Then::Deliver => self.deliver_end(transfer),
+            Then::Redirect(next) => self.follow(transfer, *next),
+            Then::Again => self.begin_hop(transfer),
+            Then::Commit => self.commit(transfer),
+            Then::Retry(delay, cause) => self.wait_to_retry(transfer, delay, cause),
+            Then::Fail(error) => self.fail(transfer, error),
+            #[cfg(feature = "cache")]
+            Then::Revalidated => self.answer_revalidated(transfer),
+        }
+    }
+
+    fn deliver_end(&mut self, transfer: &mut Transfer) -> Step {
+        match transfer.answer.as_ref().map(|answer| &answer.sink) {
+            Some(Sink::File) => {
+                self.commit(transfer)
+            }
+            Some(Sink::EventStream) => {
+                let delay = transfer
+                    .events
+                    .as_ref()
+                    .and_then(|parser| parser.retry())
+                    .unwrap_or(RECONNECT_AFTER);
+                self.wait_to_retry(transfer, delay, RetryCause::StreamEnded)
+            }
+            _ => self.finish(transfer),
+        }
+    }
+
+    fn commit(&mut self, transfer: &mut Transfer) -> Step {
+        if let Some(file) = &mut transfer.file {
+            file.commit();
+        }
+        transfer.stage = Stage::Committing;
+        self.attend(transfer.id);
+        Step::MOVED
+    }
+
+    /// The last event of a transfer that succeeded.
+    pub(super) fn finish(&mut self, transfer: &mut Transfer) -> Step {
+        #[cfg(feature = "cache")]
+        self.store_in_cache(transfer);
+        let now = self.now();
+        let Some(response) = transfer.take_response(now) else {
+            return self.fail(transfer, Misuse::OutOfOrder.into());
+        };
+        self.events.push_back(Event::Done {
+            id: transfer.id,
+            response: Box::new(response),
+        });
+        self.forget(transfer);
+        Step::OVER
+    }
+
+    fn follow(&mut self, transfer: &mut Transfer, next: Redirection) -> Step {
+        let Some(answer) = transfer.answer.take() else {
+            return self.fail(transfer, Misuse::OutOfOrder.into());
+        };
+        transfer.history.push(Hop {
+            url: transfer.url.clone(),
+            status: answer.head.status,
+        });
+        self.events.push_back(Event::Redirect {
+            id: transfer.id,
+            status: answer.head.status,
+            location: next.url.clone(),
+        });
+        transfer.go_to(next);
+        self.begin_hop(transfer)
+    }
+
+    pub(super) fn wait_to_retry(
+        &mut self,
+        transfer: &mut Transfer,
+        delay: Duration,
+        cause: RetryCause,
+    ) -> Step {
+        let until = self.counted() + delay;
+        self.events.push_back(Event::WillRetry {
+            id: transfer.id,
+            attempt: transfer.attempts,
+            after: delay,
+            cause,
+        });
+        transfer.answer = None;
+        transfer.stage = Stage::Waiting { until };
+        self.timers.set(until, Timer::Request(transfer.id));
+        Step::MOVED
+    }
+
+    /// The connection of a transfer failed, or what came over it cannot be used.
+    pub(super) fn end_on(&mut self, transfer: &mut Transfer, key: ConnectionKey, error: Error) -> Step {
+        let was_reused = self
+            .pool
+            .get(key)
+            .is_some_and(|pooled| pooled.requests > 1);
+        self.close(key);
+        if was_reused && transfer.answer.is_none() && is_stale(&error, &transfer.method)
+            && transfer.payload.can_be_sent()
+        {
+            // S178: the server had closed it; nothing was lost, so nobody is told.
+            transfer.needs_new_connection = true;
+            return self.enqueue(transfer);
+        }
+        self.end_attempt(transfer, error)
+    }
+
+    /// The same, when a retry cannot help.
+    pub(super) fn fail_on(&mut self, transfer: &mut Transfer, key: ConnectionKey, error: Error) -> Step {
+        self.close(key);
+        self.fail(transfer, error)
+    }
+
+    /// An attempt failed: again later, elsewhere, or not at all.
+    pub(super) fn end_attempt(&mut self, transfer: &mut Transfer, error: Error) -> Step {
+        let counted = self.counted();
+        // What the caller has seen already cannot be sent to it again, unless it can go on.
+        let is_streamed = transfer
+            .answer
+            .as_ref()
+            .is_some_and(|answer| answer.is_streamed());
+        if is_streamed && !self.can_continue(transfer) {
+            return self.fail(transfer, error);
+        }
+        let is_cut = matches!(
+            error.kind(),
+            ErrorKind::Network(_) | ErrorKind::Truncated { .. } | ErrorKind::Timeout(_)
+        );
+        if is_cut {
+            self.keep_what_came(transfer);
+        }
+        if is_cut && std::mem::take(&mut transfer.was_paused) && transfer.may_repeat() {
+            // It is not the network that failed: the peer did not wait for the pause to end.
+            return self.begin_hop(transfer);
+        }
+        let outcome = Outcome::of(&error);
+        if let Outcome::Failed { transient: true, .. } = outcome
+            && is_connecting_failure(&error)
+            && self.try_next_origin(transfer)
+        {
+            return self.begin_hop(transfer);
+        }
+        if let (Output::EventStream, Some(parser)) = (&transfer.output, &transfer.events)
+            && matches!(outcome, Outcome::Failed { transient: true, .. })
+        {
+            let delay = parser.retry().unwrap_or(RECONNECT_AFTER);
+            return self.wait_to_retry(transfer, delay, RetryCause::Error(error));
+        }
+        match self.retry_delay(transfer, outcome, counted) {
+            Some(delay) => self.wait_to_retry(transfer, delay, RetryCause::Error(error)),
+            None => self.fail(transfer, error),
+        }
+    }
+
+    /// The last event of a transfer that failed.
+    pub(super) fn fail(&mut self, transfer: &mut Transfer, error: Error) -> Step {
+        let now = self.now();
+        let error = error.at_least_at(transfer.phase(), &origin(transfer));
+        let response: Option<Response> = transfer.take_response(now);
+        self.events.push_back(Event::Failed {
+            id: transfer.id,
+            error,
+            response: response.map(Box::new),
+        });
+        self.forget(transfer);
+        Step::OVER
+    }
+
+    /// Takes back all that a transfer holds.
+    pub(super) fn forget(&mut self, transfer: &mut Transfer) {
+        match transfer.stage {
+            Stage::Queued { host, place, .. } => {
+                self.pool.leave(host, place);
+            }
+            Stage::Active { connection, .. } => {
+                // Given back before, if it could serve again.
+                let is_ours = self.pool.get(connection).is_some_and(|pooled| {
+                    pooled.service == crate::agent::pool::Service::Busy(transfer.id)
+                });
+                if is_ours {
+                    self.close(connection);
+                }
+            }
+            Stage::Opening | Stage::Waiting { .. } | Stage::Committing | Stage::Parked => {}
+        }
+        transfer.stage = Stage::Parked;
+        transfer.file = None;
+    }
+
+    /// Fails all transfers: the machinery below is broken.
+    pub(super) fn fail_everything(&mut self, error: &Error) {
+        for (_, mut transfer) in std::mem::take(&mut self.transfers) {
+            self.fail(&mut transfer, error.clone());
+        }
+        self.receiving = 0;
+    }
+
+    /// A timer of a transfer fired.
+    pub(super) fn fire_request(&mut self, id: crate::agent::RequestId, counted: Instant) -> bool {
+        let Some(mut transfer) = self.transfers.remove(&id) else {
+            return false;
+        };
+        let was_receiving = transfer.is_receiving();
+        let step = if transfer.deadline.is_some_and(|deadline| deadline <= counted) {
+            let error = ErrorKind::TotalTimeout(transfer.phase()).into();
+            self.fail(&mut transfer, error)
+        } else {
+            match transfer.stage {
+                Stage::Queued { .. }
+                    if transfer.queue_deadline.is_some_and(|deadline| deadline <= counted) =>
+                {
+                    let error = ErrorKind::Timeout(crate::Phase::Queue).into();
+                    self.fail(&mut transfer, error)
+                }
+                Stage::Waiting { until } if until <= counted && !transfer.paused => {
+                    self.begin_hop(&mut transfer)
+                }
+                Stage::Active { connection, .. } => {
+                    self.list(connection);
+                    Step::MOVED
+                }
+                _ => Step::WAITS,
+            }
+        };
+        self.note_receiving(was_receiving, !step.is_over && transfer.is_receiving());
+        if !step.is_over {
+            self.transfers.insert(id, transfer);
+        }
+        step.moved
+    }
+}
+
+/// Whether the error is that of a kept-alive connection that the server had closed meanwhile
+/// (RFC 9112 §9.3.1), and sending the request again can do no harm.
+fn is_stale(error: &Error, method: &http::Method) -> bool {
+    let stale = match error.kind() {
+        ErrorKind::Network(NetworkFault::Closed | NetworkFault::Broken) => {
+            error.bytes_received() == 0
+        }
+        ErrorKind::Peer(PeerMisbehaved::UnexpectedData) => error.bytes_sent() == 0,
+        _ => false,
+    };
+    stale && (error.bytes_sent() == 0 || method.is_idempotent())
+}
+
+fn is_connecting_failure(error: &Error) -> bool {
+    use crate::Phase;
+    matches!(
+        error.phase(),
+        Some(Phase::Resolve | Phase::Connect | Phase::Tunnel | Phase::TlsHandshake)
+    )
+}
+
+pub(super) fn origin(transfer: &Transfer) -> String {
+    format!(
+        "{}://{}",
+        transfer.url.scheme(),
+        crate::agent::heading::authority(&transfer.url)
+    )
+}

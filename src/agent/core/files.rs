@@ -1,0 +1,191 @@
+//! Transfers that wait for the disk: for a file to be opened, for room, for the end.
+
+use super::Core;
+use super::driving::Step;
+use crate::agent::download::{Downloading, Verdict, strong, validator};
+use crate::agent::output::Output;
+use crate::agent::transfer::{Answer, Collected, Kept, Sink, Stage, Then, Transfer};
+use crate::error::Error;
+use crate::proto::ResponseHead;
+use crate::transport::meter::Meter;
+
+impl Core {
+    /// Opens the files that a transfer reads and writes. `true`: they are open.
+    pub(super) fn open_files(&mut self, transfer: &mut Transfer) -> Result<bool, Error> {
+        if let Output::File(plan) = &transfer.output
+            && transfer.file.is_none()
+        {
+            let identity = identity(transfer);
+            transfer.file = Some(Downloading::open(self.disk()?, plan, identity));
+        }
+        if transfer.payload.needs_file() {
+            let disk = self.disk()?;
+            transfer.payload.open_file(disk);
+        }
+        self.poll_files(transfer)
+    }
+
+    fn poll_files(&mut self, transfer: &mut Transfer) -> Result<bool, Error> {
+        let mut opened = true;
+        if let Some(file) = &mut transfer.file {
+            opened &= file.poll_opened()?;
+        }
+        opened &= transfer.payload.poll_opened()?;
+        Ok(opened)
+    }
+
+    /// Looks after the transfers that wait for the disk. Answers whether anything happened.
+    pub(super) fn attend_files(&mut self, _meter: &mut Meter) -> bool {
+        let mut moved = false;
+        let mut index = 0;
+        while let Some(id) = self.attended.get(index).copied() {
+            let Some(mut transfer) = self.transfers.remove(&id) else {
+                self.attended.swap_remove(index);
+                continue;
+            };
+            let step = self.attend_transfer(&mut transfer);
+            moved |= step.moved;
+            let waits = matches!(transfer.stage, Stage::Opening | Stage::Committing)
+                || transfer.is_writing();
+            if !step.is_over {
+                self.transfers.insert(id, transfer);
+            }
+            if step.is_over || !waits {
+                self.attended.swap_remove(index);
+            } else {
+                index += 1;
+            }
+        }
+        moved
+    }
+
+    fn attend_transfer(&mut self, transfer: &mut Transfer) -> Step {
+        match transfer.stage {
+            Stage::Opening if transfer.paused => Step::WAITS,
+            Stage::Opening => match self.poll_files(transfer) {
+                Ok(true) => self.enqueue(transfer),
+                Ok(false) => Step::WAITS,
+                Err(error) => self.fail(transfer, error),
+            },
+            Stage::Committing => match transfer.file.as_mut().and_then(Downloading::poll_committed)
+            {
+                None => Step::WAITS,
+                Some(Ok(saved)) => {
+                    transfer.saved = Some(saved);
+                    self.finish(transfer)
+                }
+                Some(Err(error)) => self.fail(transfer, error),
+            },
+            Stage::Active { connection, .. } => {
+                if let Some(error) = transfer.file.as_mut().and_then(Downloading::poll_fault) {
+                    let was_receiving = transfer.is_receiving();
+                    self.note_receiving(was_receiving, false);
+                    return self.fail_on(transfer, connection, error);
+                }
+                if transfer.file.as_ref().is_some_and(|file| file.room() > 0) {
+                    self.list(connection);
+                }
+                Step::WAITS
+            }
+            Stage::Queued { .. } | Stage::Waiting { .. } | Stage::Parked => Step::WAITS,
+        }
+    }
+
+    /// What the head of a response means for a download that goes on: `None` when its content is to
+    /// be written.
+    pub(super) fn resume_refused(
+        &mut self,
+        transfer: &mut Transfer,
+        head: &ResponseHead,
+    ) -> Option<Then> {
+        let file = transfer.file.as_mut()?;
+        match file.judge(head) {
+            Verdict::Write => None,
+            Verdict::StartAfresh => {
+                file.start_afresh();
+                Some(Then::Again)
+            }
+            Verdict::Complete => Some(Then::Commit),
+        }
+    }
+
+    /// The content of this response goes to the file.
+    pub(super) fn begin_file(
+        &mut self,
+        transfer: &mut Transfer,
+        answer: &Answer,
+    ) -> Result<(), Error> {
+        let is_plain = !transfer.settings.decompress
+            || answer.head.fields.get("content-encoding").is_none();
+        if let Some(file) = &mut transfer.file {
+            file.begin(&answer.head, answer.content_length, is_plain)?;
+        }
+        self.attend(transfer.id);
+        Ok(())
+    }
+}
+
+impl Core {
+    /// Keeps what came of a response that was cut, if the rest of it can be asked for (RFC 9110
+    /// §13.1.5). Answers whether it was kept.
+    pub(super) fn keep_what_came(&mut self, transfer: &mut Transfer) -> bool {
+        if let Some(file) = &mut transfer.file {
+            file.interrupt();
+            return true;
+        }
+        if !self.can_continue(transfer) {
+            transfer.kept = None;
+            return false;
+        }
+        let Some(answer) = &mut transfer.answer else {
+            return false;
+        };
+        let Some(if_range) = validator(&answer.head.fields).as_ref().and_then(strong) else {
+            return false;
+        };
+        let is_streamed = matches!(answer.sink, Sink::Stream);
+        let collected = match &mut answer.sink {
+            Sink::Collect(collected) => std::mem::take(collected),
+            _ => Collected::default(),
+        };
+        transfer.kept = Some(Kept {
+            collected,
+            received: answer.received,
+            if_range,
+            is_streamed,
+        });
+        true
+    }
+
+    /// Whether the rest of a response that was cut could be asked for.
+    pub(super) fn can_continue(&self, transfer: &Transfer) -> bool {
+        transfer.method == http::Method::GET
+            && !transfer.fields.contains("range")
+            && transfer.answer.as_ref().is_some_and(|answer| {
+                answer.decoder.is_none()
+                    && answer.received > 0
+                    && matches!(answer.sink, Sink::Collect(_) | Sink::Stream)
+                    && matches!(answer.head.status.as_u16(), 200 | 206)
+                    && validator(&answer.head.fields).as_ref().and_then(strong).is_some()
+            })
+    }
+}
+
+/// Which content a partial file is of: the URL without query values that may hold secrets would be
+/// too little, so it is the whole URL but user, password and fragment.
+fn identity(transfer: &Transfer) -> String {
+    let mut url = transfer.url.clone();
+    url.set_fragment(None);
+    url.into()
+}
+
+impl Transfer {
+    /// Whether content is on its way to a file.
+    pub(super) fn is_writing(&self) -> bool {
+        matches!(self.stage, Stage::Active { .. })
+            && self
+                .answer
+                .as_ref()
+                .is_some_and(|answer| matches!(answer.sink, Sink::File))
+    }
+}

@@ -1,0 +1,336 @@
+//! The way of a transfer to a connection: judged by the policies, answered by the cache or queued,
+//! given a connection, and asked.
+
+use std::time::Instant;
+
+use super::Core;
+use super::driving::Step;
+use crate::agent::event::Event;
+use crate::agent::heading::{self, Additions, Form};
+use crate::agent::output::Output;
+use crate::agent::pool::{ConnectionKey, Grant, HostKey, PoolKey};
+use crate::agent::timers::Timer;
+use crate::agent::transfer::{Stage, Transfer};
+use crate::connection::{Config as ConnectionConfig, Proxy, Route, SocksProxy, Target};
+use crate::error::{Error, ErrorKind, Misuse};
+use crate::proto::RequestHead;
+use crate::semantics::auth::{AuthAttempt, AuthSession, Credentials};
+use crate::semantics::coding;
+use crate::semantics::event_stream::ServerSentEvent;
+use crate::semantics::proxy_rules::ProxyScheme;
+use crate::transport::link::TlsChoice;
+use crate::transport::meter::Meter;
+use crate::transport::reactor::Owner;
+use crate::transport::tls::TlsOptions;
+
+impl Core {
+    /// Begins a hop: from the transfer's URL to the queue, or to its end.
+    pub(super) fn begin_hop(&mut self, transfer: &mut Transfer) -> Step {
+        transfer.clocks.hop_began = self.now();
+        transfer.clocks.left_queue = None;
+        transfer.answer = None;
+        match self.admit(transfer) {
+            Ok(Some(step)) => step,
+            Ok(None) => match self.open_files(transfer) {
+                Ok(true) => self.enqueue(transfer),
+                Ok(false) => {
+                    transfer.stage = Stage::Opening;
+                    self.attend(transfer.id);
+                    Step::MOVED
+                }
+                Err(error) => self.end_attempt(transfer, error),
+            },
+            Err(error) => self.fail(transfer, error),
+        }
+    }
+
+    /// What may be asked, and what need not be asked because the answer is here.
+    fn admit(&mut self, transfer: &mut Transfer) -> Result<Option<Step>, Error> {
+        if let Some(hsts) = &self.config.hsts {
+            let wall = self.reactor.clock().wall();
+            let mut store = hsts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if let Some(secure) = store.upgrade(&transfer.url, wall) {
+                transfer.url = secure;
+            }
+        }
+        if let Some(access) = &transfer.settings.access {
+            access.check_url(&transfer.url).map_err(ErrorKind::Access)?;
+        }
+        #[cfg(feature = "cache")]
+        if let Some(step) = self.ask_cache(transfer)? {
+            return Ok(Some(step));
+        }
+        Ok(None)
+    }
+
+    /// Lets the transfer wait for a connection.
+    pub(super) fn enqueue(&mut self, transfer: &mut Transfer) -> Step {
+        let counted = self.counted();
+        if self.suspension.holds() {
+            transfer.stage = Stage::Parked;
+            return Step::MOVED;
+        }
+        if let Some(step) = self.ask_circuit(transfer, counted) {
+            return step;
+        }
+        let key = match target(transfer) {
+            Ok(target) => PoolKey::of(&target, &transfer.settings.addresses),
+            Err(error) => return self.fail(transfer, error),
+        };
+        let host = self.pool.host(&key);
+        let place = self.pool.wait(host, transfer.id, transfer.settings.priority);
+        transfer.stage = Stage::Queued {
+            host,
+            place,
+            told: false,
+        };
+        if let Some(limit) = transfer.settings.queue_timeout
+            && let Some(at) = counted.checked_add(limit)
+        {
+            transfer.queue_deadline = Some(at);
+            self.timers.set(at, Timer::Request(transfer.id));
+        }
+        self.is_queue_new = true;
+        Step::MOVED
+    }
+
+    /// Gives connections to those who wait, as far as limits and budget allow.
+    pub(super) fn start_waiting(&mut self, counted: Instant, meter: &mut Meter) -> bool {
+        let mut started = false;
+        while self.pool.is_anyone_waiting() && !meter.exhausted() {
+            let Some((id, host, grant)) = self.pool.next() else {
+                break;
+            };
+            let Some(mut transfer) = self.transfers.remove(&id) else {
+                continue;
+            };
+            started = true;
+            transfer.clocks.left_queue = Some(meter.now());
+            transfer.queue_deadline = None;
+            let step = match grant {
+                Grant::Reuse(key) if transfer.needs_new_connection => {
+                    // It met stale connections; those kept beside it are no better.
+                    self.close(key);
+                    self.open_connection(&mut transfer, host, counted)
+                }
+                Grant::Reuse(key) => {
+                    self.pool.employ(key, id);
+                    transfer.stage = Stage::Active {
+                        connection: key,
+                        asked: false,
+                    };
+                    self.list(key);
+                    Step::MOVED
+                }
+                Grant::Open => {
+                    if let Some(old) = self.pool.evict() {
+                        self.close(old);
+                    }
+                    self.open_connection(&mut transfer, host, counted)
+                }
+            };
+            if !step.is_over {
+                self.transfers.insert(id, transfer);
+            }
+        }
+        started
+    }
+
+    fn open_connection(
+        &mut self,
+        transfer: &mut Transfer,
+        host: HostKey,
+        counted: Instant,
+    ) -> Step {
+        let target = match target(transfer) {
+            Ok(target) => target,
+            Err(error) => return self.fail(transfer, error),
+        };
+        let authorization = match proxy_authorization(transfer) {
+            Ok(authorization) => authorization,
+            Err(error) => return self.fail(transfer, error),
+        };
+        let key = self.pool.insert(host, transfer.id, counted);
+        transfer.opened += 1;
+        transfer.needs_new_connection = false;
+        transfer.stage = Stage::Active {
+            connection: key,
+            asked: false,
+        };
+        self.reactor.set_owner(Owner(key.0));
+        let Some(pooled) = self.pool.get_mut(key) else {
+            return Step::WAITS;
+        };
+        pooled.connection.config = ConnectionConfig {
+            limits: self.config.limits.clone(),
+            timeouts: transfer.settings.timeouts.clone(),
+            user_agent: self.config.user_agent.clone(),
+            proxy_authorization: authorization,
+            retry_stale: false,
+            addresses: transfer.settings.addresses.clone(),
+        };
+        // A failure shows as the connection's status when it is driven.
+        let _ = pooled.connection.open(&mut self.reactor, target, counted);
+        self.connecting.push(key);
+        self.list(key);
+        Step::MOVED
+    }
+
+    /// Gives the request to its connection, which is there.
+    pub(super) fn ask(
+        &mut self,
+        transfer: &mut Transfer,
+        key: ConnectionKey,
+        counted: Instant,
+    ) -> Result<(), Error> {
+        let head = self.request_head(transfer)?;
+        let body = transfer.payload.take()?;
+        let Some(pooled) = self.pool.get_mut(key) else {
+            return Err(Misuse::NotConnected.into());
+        };
+        pooled.connection.config.timeouts = transfer.settings.timeouts.clone();
+        pooled.connection.request(&head, body, counted)?;
+        pooled.requests += 1;
+        transfer.attempts += 1;
+        transfer.stage = Stage::Active {
+            connection: key,
+            asked: true,
+        };
+        Ok(())
+    }
+
+    fn request_head(&mut self, transfer: &mut Transfer) -> Result<RequestHead, Error> {
+        let form = match target(transfer)?.route {
+            Route::Forward(_) => Form::Absolute,
+            Route::Direct | Route::Tunnel(_) | Route::Socks(_) => Form::Origin,
+        };
+        let given = transfer.settings.request_target.as_deref();
+        let given = given.filter(|_| transfer.history.is_empty());
+        let target = given.map_or_else(|| heading::target(&transfer.url, form), str::to_owned);
+        let authorization = self.authorization(transfer, &target)?;
+        let cookie = self.cookie_line(transfer);
+        let mut additions = Additions {
+            user_agent: &self.config.user_agent,
+            authorization,
+            cookie,
+            proxy_authorization: (form == Form::Absolute)
+                .then(|| proxy_authorization(transfer))
+                .transpose()?
+                .flatten(),
+            accept_encoding: if transfer.asks_for_coding() {
+                coding::accept_encoding()
+            } else {
+                ""
+            },
+            referer: transfer.referer.as_deref(),
+            content_type: transfer.payload.content_type.as_deref(),
+            expects_continue: transfer.wants_continue(),
+            ..Additions::default()
+        };
+        if let Some(file) = &transfer.file {
+            additions.range = file.range();
+            additions.if_range = file.if_range();
+        } else if let Some(kept) = &transfer.kept {
+            additions.range = Some(format!("bytes={}-", kept.received));
+            additions.if_range = Some(&kept.if_range);
+        }
+        if let Output::EventStream = transfer.output {
+            additions.accept = Some(ServerSentEvent::CONTENT_TYPE);
+            let id = transfer.events.as_ref().map(|events| events.last_event_id());
+            additions.last_event_id = id.filter(|id| !id.is_empty());
+        }
+        #[cfg(feature = "websocket")]
+        if let Output::WebSocket(options) = &transfer.output {
+            additions.upgrade = options.request_fields()?;
+        }
+        #[cfg(feature = "cache")]
+        if let Some(stale) = &transfer.revalidating {
+            additions.validators = stale.validators();
+        }
+        heading::build(
+            &transfer.method,
+            &transfer.url,
+            transfer.settings.version,
+            target,
+            &transfer.fields,
+            &transfer.without,
+            &additions,
+        )
+    }
+
+    /// Tells of those who still wait after everything that could start has started.
+    pub(super) fn tell_queued(&mut self) {
+        if !std::mem::take(&mut self.is_queue_new) {
+            return;
+        }
+        for transfer in self.transfers.values_mut() {
+            if let Stage::Queued { told, .. } = &mut transfer.stage
+                && !*told
+            {
+                *told = true;
+                self.events.push_back(Event::Queued { id: transfer.id });
+            }
+        }
+    }
+}
+
+/// Where the transfer goes, and through which proxy.
+fn target(transfer: &Transfer) -> Result<Target, Error> {
+    let url = &transfer.url;
+    let is_secure = url.scheme() == "https";
+    let host = url.host().ok_or(Misuse::InvalidUrl)?.to_owned();
+    let port = url.port_or_known_default().ok_or(Misuse::InvalidUrl)?;
+    let tls = if is_secure {
+        let options = transfer.settings.tls.clone();
+        TlsChoice::Tls(options.map_or_else(TlsOptions::for_https, Ok)?)
+    } else {
+        TlsChoice::Plain
+    };
+    let route = match transfer.settings.proxies.proxy_for(url) {
+        None => Route::Direct,
+        Some(server) => match server.scheme {
+            ProxyScheme::Http => {
+                let proxy = Proxy {
+                    host: server.host.clone(),
+                    port: server.port,
+                };
+                if is_secure || transfer.settings.proxy_tunnel {
+                    Route::Tunnel(proxy)
+                } else {
+                    Route::Forward(proxy)
+                }
+            }
+            ProxyScheme::Socks5 | ProxyScheme::Socks5h => Route::Socks(SocksProxy {
+                host: server.host.clone(),
+                port: server.port,
+                resolves_remotely: server.scheme == ProxyScheme::Socks5h,
+                credentials: match &server.credentials {
+                    Some(Credentials::Basic { user, password }) => {
+                        Some((user.clone(), password.clone()))
+                    }
+                    _ => None,
+                },
+            }),
+        },
+    };
+    Ok(Target {
+        host,
+        port,
+        tls,
+        route,
+    })
+}
+
+/// The value of `Proxy-Authorization`.
+fn proxy_authorization(transfer: &Transfer) -> Result<Option<String>, Error> {
+    let Some(server) = transfer.settings.proxies.proxy_for(&transfer.url) else {
+        return Ok(None);
+    };
+    let Some(credentials) = &server.credentials else {
+        return Ok(None);
+    };
+    let value = AuthSession::new(credentials.clone())
+        .authorize(&mut AuthAttempt::default(), &transfer.method, "")
+        .map_err(ErrorKind::Auth)?;
+    Ok(value.and_then(|value| value.to_str().map(str::to_owned).ok()))
+}

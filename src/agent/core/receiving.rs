@@ -1,0 +1,501 @@
+//! What comes over a connection: statuses, the head, the content, its end.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::Core;
+use super::driving::Step;
+use crate::agent::event::Event;
+use crate::agent::output::Output;
+use crate::agent::pool::ConnectionKey;
+use crate::agent::timers::Timer;
+use crate::agent::transfer::{Answer, Collected, Sink, Stage, Then, Transfer};
+use crate::connection::{Connection, Status};
+use crate::error::{Error, ErrorKind, Misuse, NetworkFault};
+use crate::limits::Limit;
+use crate::proto::{FieldLines, ResponseHead};
+use crate::semantics::coding::Decoder;
+use crate::semantics::range::ContentRange;
+use crate::transport::meter::Meter;
+use crate::transport::reactor::Owner;
+
+/// Content of one connection taken in one turn, before the next connection has its turn.
+const TURN_BYTES: usize = 1024 * 1024;
+
+/// Content is taken in pieces of at most this size.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// Content given to the caller and not pulled yet, beyond which no more is read.
+const WINDOW_BYTES: usize = 1024 * 1024;
+
+/// Decoded content comes in pieces of at most this size.
+const DECODED_BYTES: usize = 64 * 1024;
+
+/// A response that is not wanted is read to its end, so that its connection can serve again, up to
+/// this many bytes.
+pub(super) const DISCARDED_BYTES: u64 = 64 * 1024;
+
+/// What reading content came to.
+enum Pumped {
+    /// All there is was taken.
+    Dry,
+    /// The turn is over, or the budget.
+    Interrupted,
+    /// The taker has no room.
+    Full,
+    /// The content is over.
+    Ended,
+}
+
+impl Core {
+    /// Drives a transfer's connection, and the transfer by what came.
+    pub(super) fn run_transfer(
+        &mut self,
+        transfer: &mut Transfer,
+        key: ConnectionKey,
+        counted: Instant,
+        meter: &mut Meter,
+    ) -> Step {
+        #[cfg(feature = "websocket")]
+        if transfer.socket.is_some() {
+            return self.run_web_socket(transfer, key, counted, meter);
+        }
+        let mut step = Step::WAITS;
+        self.allow_upload(transfer, counted);
+        loop {
+            let Some(pooled) = self.pool.get_mut(key) else {
+                return step;
+            };
+            // A paused download lets its connection wait: the kernel's window closes.
+            let is_held = transfer.paused && transfer.answer.is_some();
+            if !is_held {
+                self.reactor.set_owner(Owner(key.0));
+                step.moved |= pooled.connection.drive(&mut self.reactor, counted, meter);
+            }
+            while let Some(transition) = pooled.connection.next_transition() {
+                self.events.push_back(Event::Status {
+                    id: transfer.id,
+                    status: transition.to,
+                });
+            }
+            let status = pooled.connection.status();
+            if !matches!(status, Status::Resolving | Status::Connecting) {
+                self.connecting.retain(|other| *other != key);
+            }
+            if transfer.answer.is_some() {
+                return self.take_content(transfer, key, counted, meter, step);
+            }
+            if status.is_error() || status == Status::Disconnected && !has_head(&pooled.connection) {
+                return self.note_failed(transfer, key);
+            }
+            if has_head(&pooled.connection) && is_asked(transfer) {
+                let head = self.note_head(transfer, key, counted);
+                match head {
+                    Ok(Some(over)) => return over,
+                    Ok(None) => {
+                        step.moved = true;
+                        continue;
+                    }
+                    Err(error) => return self.fail_on(transfer, key, error),
+                }
+            }
+            if status == Status::Connected && !is_asked(transfer) {
+                if transfer.paused {
+                    return step;
+                }
+                if let Err(error) = self.ask(transfer, key, counted) {
+                    return self.fail_on(transfer, key, error);
+                }
+                step.moved = true;
+                continue;
+            }
+            if transfer.payload.has_moved() {
+                self.note_progress(transfer);
+            }
+            return step;
+        }
+    }
+
+    fn note_failed(&mut self, transfer: &mut Transfer, key: ConnectionKey) -> Step {
+        let error = self
+            .pool
+            .get(key)
+            .and_then(|pooled| pooled.connection.error().cloned())
+            .unwrap_or_else(|| ErrorKind::Network(NetworkFault::Closed).into());
+        self.note_outcome(transfer, None);
+        self.end_on(transfer, key, error)
+    }
+
+    /// The head of the final response is there. `Some`: the transfer goes on elsewhere, or is over.
+    fn note_head(
+        &mut self,
+        transfer: &mut Transfer,
+        key: ConnectionKey,
+        counted: Instant,
+    ) -> Result<Option<Step>, Error> {
+        let Some(pooled) = self.pool.get(key) else {
+            return Err(Misuse::NotConnected.into());
+        };
+        let Some(response) = pooled.connection.response() else {
+            return Err(Misuse::NotConnected.into());
+        };
+        let (head, content_length) = (response.head.clone(), response.content_length);
+        let timings = transfer.timings(&pooled.connection);
+        let connection = transfer.connection_info(&pooled.connection);
+        self.note_outcome(transfer, Some(&head));
+        self.learn(transfer, &head);
+        #[cfg(feature = "websocket")]
+        if let Output::WebSocket(_) = transfer.output
+            && head.status.as_u16() == 101
+        {
+            return self.open_web_socket(transfer, key, head).map(Some);
+        }
+        let then = self.decide(transfer, &head, counted)?;
+        let mut answer = Answer {
+            content_length,
+            sink: Sink::Discard,
+            then,
+            decoder: None,
+            undecoded: Bytes::new(),
+            received: 0,
+            decoded: 0,
+            timings,
+            connection: Some(connection),
+            trailers: FieldLines::new(),
+            from_cache: false,
+            head,
+        };
+        if let Then::Deliver = answer.then {
+            self.begin_delivery(transfer, &mut answer)?;
+        }
+        let is_unwanted = matches!(answer.sink, Sink::Discard)
+            && answer.content_length.is_none_or(|length| length > DISCARDED_BYTES);
+        transfer.answer = Some(answer);
+        if is_unwanted && self.pool.get(key).is_some_and(|it| it.connection.status() == Status::Body)
+        {
+            self.close(key);
+            return Ok(Some(self.end_hop(transfer)));
+        }
+        Ok(None)
+    }
+
+    /// Where the content of the final response goes.
+    fn begin_delivery(&mut self, transfer: &mut Transfer, answer: &mut Answer) -> Result<(), Error> {
+        let head = &answer.head;
+        if let Some(access) = &transfer.settings.access {
+            let content_type = head.fields.get("content-type");
+            access
+                .check_content_type(content_type)
+                .map_err(ErrorKind::Access)?;
+            if let Some(length) = answer.content_length {
+                access.check_body(length).map_err(ErrorKind::Access)?;
+            }
+        }
+        if let Some(kept) = transfer.kept.take()
+            && continues(head, kept.received)
+        {
+            answer.received = kept.received;
+            answer.decoded = kept.received;
+            answer.content_length = answer.content_length.map(|rest| rest + kept.received);
+            answer.sink = if kept.is_streamed {
+                Sink::Stream
+            } else {
+                Sink::Collect(kept.collected)
+            };
+            return Ok(());
+        }
+        answer.sink = match &transfer.output {
+            Output::Collect => Sink::Collect(Collected::default()),
+            Output::Stream => Sink::Stream,
+            Output::File(_) if head.status.is_success() => {
+                self.begin_file(transfer, answer)?;
+                Sink::File
+            }
+            Output::File(_) => Sink::Collect(Collected::default()),
+            Output::EventStream if is_event_stream(head) => {
+                transfer.begin_event_stream();
+                Sink::EventStream
+            }
+            Output::EventStream => Sink::Collect(Collected::default()),
+            #[cfg(feature = "websocket")]
+            Output::WebSocket(_) => Sink::Collect(Collected::default()),
+        };
+        let head = &answer.head;
+        if transfer.settings.decompress && !has_no_content(transfer, head) {
+            answer.decoder = Decoder::new(head.fields.get_all("content-encoding"))
+                .map_err(ErrorKind::Coding)?
+                .map(Box::new);
+        }
+        if let Sink::Collect(_) = answer.sink
+            && answer.decoder.is_none()
+            && let (Some(length), Some(most)) = (answer.content_length, transfer.most_collected())
+            && length > most
+            && !has_no_content(transfer, head)
+        {
+            return Err(ErrorKind::Limit(Limit::BodyBytes(clamp(most))).into());
+        }
+        self.events.push_back(Event::Head {
+            id: transfer.id,
+            head: head.clone(),
+            url: transfer.url.clone(),
+            content_length: answer.content_length,
+        });
+        Ok(())
+    }
+
+    /// Takes content as far as there is, and room for it.
+    fn take_content(
+        &mut self,
+        transfer: &mut Transfer,
+        key: ConnectionKey,
+        counted: Instant,
+        meter: &mut Meter,
+        mut step: Step,
+    ) -> Step {
+        let before = transfer.answer.as_ref().map_or(0, |answer| answer.received);
+        let pumped = self.pump(transfer, key, counted, meter);
+        let after = transfer.answer.as_ref().map_or(0, |answer| answer.received);
+        if after != before {
+            step.moved = true;
+            self.note_progress(transfer);
+        }
+        match pumped {
+            Ok(Pumped::Dry | Pumped::Full) => step,
+            Ok(Pumped::Interrupted) => {
+                self.list(key);
+                step
+            }
+            Ok(Pumped::Ended) => {
+                if let (Some(pooled), Some(answer)) = (self.pool.get(key), &mut transfer.answer) {
+                    answer.trailers = pooled.connection.trailers().clone();
+                }
+                self.release(key, counted);
+                self.end_hop(transfer)
+            }
+            Err(error) => self.end_on(transfer, key, error),
+        }
+    }
+
+    fn pump(
+        &mut self,
+        transfer: &mut Transfer,
+        key: ConnectionKey,
+        counted: Instant,
+        meter: &mut Meter,
+    ) -> Result<Pumped, Error> {
+        let mut taken = 0;
+        loop {
+            if transfer.paused {
+                return Ok(Pumped::Full);
+            }
+            if !self.decode(transfer, meter)? {
+                return Ok(if meter.exhausted() {
+                    Pumped::Interrupted
+                } else {
+                    Pumped::Full
+                });
+            }
+            let room = room(transfer);
+            if room == 0 {
+                return Ok(Pumped::Full);
+            }
+            let allowance = self
+                .throttle
+                .allowance(counted)
+                .min(transfer.throttle.allowance(counted));
+            if allowance == 0 {
+                let due = self.throttle.due(counted, 16 * 1024);
+                let due = due.max(transfer.throttle.due(counted, 16 * 1024));
+                self.timers.set(due, Timer::Request(transfer.id));
+                return Ok(Pumped::Full);
+            }
+            if taken >= TURN_BYTES || taken > 0 && meter.exhausted() {
+                return Ok(Pumped::Interrupted);
+            }
+            let Some(pooled) = self.pool.get_mut(key) else {
+                return Err(Misuse::NotConnected.into());
+            };
+            if pooled.connection.status() != Status::Body {
+                return match pooled.connection.error() {
+                    Some(error) => Err(error.clone()),
+                    None => Ok(Pumped::Ended),
+                };
+            }
+            let most = PIECE_BYTES
+                .min(room)
+                .min(usize::try_from(allowance).unwrap_or(usize::MAX));
+            let piece =
+                pooled
+                    .connection
+                    .read_content(&mut self.reactor, counted, meter, most)?;
+            if piece.is_empty() {
+                if pooled.connection.status() == Status::Body {
+                    return Ok(Pumped::Dry);
+                }
+                continue;
+            }
+            taken += piece.len();
+            self.throttle.spend(piece.len() as u64);
+            transfer.throttle.spend(piece.len() as u64);
+            if let Some(answer) = &mut transfer.answer {
+                answer.received += piece.len() as u64;
+                if answer.decoder.is_some() {
+                    answer.undecoded = piece;
+                    continue;
+                }
+            }
+            self.deliver(transfer, piece)?;
+        }
+    }
+
+    /// Decodes what was read, into free space only. `false`: no room, or no budget.
+    fn decode(&mut self, transfer: &mut Transfer, meter: &mut Meter) -> Result<bool, Error> {
+        loop {
+            let free = room(transfer).min(DECODED_BYTES);
+            let Some(answer) = &mut transfer.answer else {
+                return Ok(true);
+            };
+            let Some(decoder) = &mut answer.decoder else {
+                return Ok(true);
+            };
+            if free == 0 || meter.exhausted() && !answer.undecoded.is_empty() {
+                return Ok(false);
+            }
+            let mut scratch = self.reactor.lend_scratch();
+            let decoded = decoder.decode(&answer.undecoded, &mut scratch[..free]);
+            let outcome = decoded.map(|decoded| {
+                let piece = Bytes::copy_from_slice(&scratch[..decoded.produced]);
+                (decoded.consumed, piece)
+            });
+            self.reactor.return_scratch(scratch);
+            let (consumed, piece) = outcome.map_err(ErrorKind::Coding)?;
+            let _ = answer.undecoded.split_to(consumed);
+            if piece.is_empty() && consumed == 0 {
+                return Ok(true);
+            }
+            if !piece.is_empty() {
+                self.deliver(transfer, piece)?;
+            }
+        }
+    }
+
+    /// Gives a piece of content to whom it is for.
+    fn deliver(&mut self, transfer: &mut Transfer, piece: Bytes) -> Result<(), Error> {
+        let most = transfer.most_content();
+        let Some(answer) = &mut transfer.answer else {
+            return Ok(());
+        };
+        answer.decoded += piece.len() as u64;
+        if let Some(most) = most
+            && answer.decoded > most
+            && !matches!(answer.sink, Sink::Discard)
+        {
+            return Err(ErrorKind::Limit(Limit::BodyBytes(clamp(most))).into());
+        }
+        match &mut answer.sink {
+            Sink::Collect(collected) => {
+                let expected = answer
+                    .content_length
+                    .filter(|_| answer.decoder.is_none())
+                    .map_or(0, clamp);
+                collected.push(piece, expected);
+            }
+            Sink::Stream => {
+                transfer.outstanding += piece.len();
+                self.events.push_back(Event::Chunk {
+                    id: transfer.id,
+                    bytes: piece,
+                });
+            }
+            Sink::File => {
+                if let Some(file) = &mut transfer.file {
+                    file.write(piece)?;
+                }
+            }
+            Sink::EventStream => {
+                if let Some(parser) = &mut transfer.events {
+                    parser.push(&piece).map_err(ErrorKind::EventStream)?;
+                    while let Some(event) = parser.next_event() {
+                        self.events.push_back(Event::ServerSent {
+                            id: transfer.id,
+                            event,
+                        });
+                    }
+                }
+            }
+            Sink::Discard => {}
+        }
+        Ok(())
+    }
+
+    /// Gives a connection back, or closes it.
+    pub(super) fn release(&mut self, key: ConnectionKey, counted: Instant) {
+        let is_reusable = self
+            .pool
+            .get(key)
+            .is_some_and(|pooled| pooled.connection.status() == Status::Connected)
+            && !self.suspension.holds();
+        if !is_reusable || !self.pool.keep(key, counted) {
+            self.close(key);
+            return;
+        }
+        if let Some(expires) = self.pool.expires(key) {
+            self.timers.set(expires, Timer::Connection(key));
+        }
+    }
+
+    /// Lets as much of the request's content out as the rates allow.
+    fn allow_upload(&mut self, transfer: &mut Transfer, counted: Instant) {
+        if self.throttle.rate().is_none() && transfer.throttle.rate().is_none() {
+            return;
+        }
+        let drawn = transfer.payload.newly_drawn();
+        self.throttle.spend(drawn);
+        transfer.throttle.spend(drawn);
+        let allowance = self
+            .throttle
+            .allowance(counted)
+            .min(transfer.throttle.allowance(counted));
+        transfer.payload.flow.allow(allowance);
+    }
+}
+
+fn is_asked(transfer: &Transfer) -> bool {
+    matches!(transfer.stage, Stage::Active { asked: true, .. })
+}
+
+fn has_head(connection: &Connection) -> bool {
+    connection.response().is_some()
+}
+
+fn has_no_content(transfer: &Transfer, head: &ResponseHead) -> bool {
+    transfer.method == http::Method::HEAD || matches!(head.status.as_u16(), 204 | 304)
+}
+
+/// Whether a response goes on where the one before was cut.
+fn continues(head: &ResponseHead, received: u64) -> bool {
+    let range = head.fields.get("content-range").and_then(ContentRange::parse);
+    head.status.as_u16() == 206
+        && matches!(range, Some(ContentRange::Part { range, .. }) if range.start == received)
+}
+
+fn is_event_stream(head: &ResponseHead) -> bool {
+    let content_type = head.fields.get("content-type").unwrap_or_default();
+    let essence = content_type.split(|byte| *byte == b';').next();
+    head.status.as_u16() == 200
+        && essence.is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
+}
+
+/// How much content may be taken now.
+fn room(transfer: &Transfer) -> usize {
+    match transfer.answer.as_ref().map(|answer| &answer.sink) {
+        Some(Sink::Stream) => WINDOW_BYTES.saturating_sub(transfer.outstanding),
+        Some(Sink::File) => transfer.file.as_ref().map_or(0, |file| file.room()),
+        Some(Sink::Collect(_) | Sink::EventStream | Sink::Discard) | None => usize::MAX,
+    }
+}
+
+fn clamp(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}

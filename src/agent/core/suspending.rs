@@ -1,0 +1,131 @@
+//! Closing down for a while: a console or phone takes the game off the screen and its sockets with it.
+//!
+//! After [`Core::suspend`] nothing new begins. What is under way may end until the deadline; then all
+//! connections are closed and what was not over is parked. [`Core::resume_all`] begins it again.
+
+use std::time::{Duration, Instant};
+
+use super::Core;
+use super::driving::Step;
+use crate::agent::event::Event;
+use crate::agent::transfer::{Stage, Transfer};
+use crate::error::{Error, ErrorKind, RequestRefused};
+
+/// Whether the agent is suspended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Suspension {
+    #[default]
+    Running,
+    /// What is under way may end until then, by the clock: a deadline of the system counts gaps.
+    Draining { until: Instant },
+    Suspended,
+}
+
+impl Suspension {
+    /// Whether nothing new may begin.
+    pub(super) fn holds(self) -> bool {
+        self != Self::Running
+    }
+}
+
+impl Core {
+    pub(super) fn suspend(&mut self, deadline: Duration) {
+        if self.suspension != Suspension::Running {
+            return;
+        }
+        let until = self.now() + deadline;
+        self.suspension = Suspension::Draining { until };
+        self.close_idle();
+        for transfer in self.transfers.values_mut() {
+            if let Stage::Queued { host, place, .. } = transfer.stage {
+                self.pool.leave(host, place);
+                transfer.stage = Stage::Parked;
+            }
+        }
+    }
+
+    /// Goes on with closing down. Answers whether it is done now.
+    pub(super) fn step_suspension(&mut self, _counted: Instant) -> bool {
+        let Suspension::Draining { until } = self.suspension else {
+            return false;
+        };
+        let is_busy = self.transfers.values().any(|transfer| {
+            matches!(
+                transfer.stage,
+                Stage::Active { .. } | Stage::Committing | Stage::Opening
+            )
+        });
+        if is_busy && self.now() < until {
+            return false;
+        }
+        self.park_all();
+        for key in self.pool.keys() {
+            self.close(key);
+        }
+        self.suspension = Suspension::Suspended;
+        self.events.push_back(Event::Suspended);
+        true
+    }
+
+    /// Takes the connections from those who have one. What must not be sent twice fails.
+    fn park_all(&mut self) {
+        let ids: Vec<_> = self.transfers.keys().copied().collect();
+        for id in ids {
+            let Some(mut transfer) = self.transfers.remove(&id) else {
+                continue;
+            };
+            let was_receiving = transfer.is_receiving();
+            let step = self.park(&mut transfer);
+            self.note_receiving(was_receiving, false);
+            if !step.is_over {
+                self.transfers.insert(id, transfer);
+            }
+        }
+    }
+
+    fn park(&mut self, transfer: &mut Transfer) -> Step {
+        let Stage::Active { connection, asked } = transfer.stage else {
+            return Step::WAITS;
+        };
+        self.close(connection);
+        let may_repeat = !asked || transfer.may_repeat();
+        if !may_repeat {
+            let error: Error = ErrorKind::Refused(RequestRefused::Suspended).into();
+            return self.fail(transfer, error);
+        }
+        if !self.keep_what_came(transfer) && transfer.answer.as_ref().is_some_and(|it| it.is_streamed())
+        {
+            let error: Error = ErrorKind::Refused(RequestRefused::Suspended).into();
+            return self.fail(transfer, error);
+        }
+        transfer.answer = None;
+        transfer.stage = Stage::Parked;
+        Step::MOVED
+    }
+
+    pub(super) fn resume_all(&mut self) {
+        self.suspension = Suspension::Running;
+        let mut ids: Vec<_> = self.transfers.keys().copied().collect();
+        // In the order in which they were asked for.
+        ids.sort_unstable();
+        for id in ids {
+            let Some(mut transfer) = self.transfers.remove(&id) else {
+                continue;
+            };
+            let is_over = transfer.stage == Stage::Parked
+                && !transfer.paused
+                && self.begin_hop(&mut transfer).is_over;
+            if !is_over {
+                self.transfers.insert(id, transfer);
+            }
+        }
+    }
+
+    pub(super) fn close_idle(&mut self) {
+        for key in self.pool.keys() {
+            if self.pool.expires(key).is_some() {
+                self.close(key);
+            }
+        }
+    }
+}

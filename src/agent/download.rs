@@ -1,0 +1,327 @@
+//! A response that becomes a file: what was asked for ([`Download`]), and how far it is
+//! ([`Downloading`]). The file itself is written by `transport::disk`, off the frame.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::response::SavedFile;
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limit;
+use crate::proto::{FieldLines, ResponseHead};
+use crate::semantics::range::ContentRange;
+use crate::transport::disk::{Committed, Disk, DownloadFile, FilePlan, Resumable, Validator};
+
+/// A file to write a response's content to.
+///
+/// Parent folders are made. The content goes to a temporary file beside the target; when it is whole
+/// and was checked it is flushed to disk and renamed, so that nobody ever sees half a file under the
+/// target's name, and what was there before stays until then. On failure nothing is left, unless
+/// [`keep_partial`](Self::keep_partial) says otherwise. A status other than 2xx is a failure.
+///
+/// ```
+/// # #[cfg(feature = "agent")] {
+/// use httpoll::{Download, Request};
+///
+/// let request = Request::get("https://cdn.example/levels.pak")
+///     .download_to(Download::to("assets/levels.pak").resume(true));
+/// # let _ = request;
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Download {
+    path: PathBuf,
+    keep_partial: bool,
+    resume: bool,
+    expected_size: Option<u64>,
+    sha256: Option<[u8; 32]>,
+    max_size: u64,
+}
+
+impl Download {
+    /// To this path.
+    pub fn to(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            keep_partial: false,
+            resume: false,
+            expected_size: None,
+            sha256: None,
+            max_size: 1024 * 1024 * 1024,
+        }
+    }
+
+    /// Keeps what has come when the download fails or is cancelled, as `<name>.part`, with what is
+    /// needed to go on in `<name>.part.json`. Default no.
+    #[must_use]
+    pub fn keep_partial(mut self, keep: bool) -> Self {
+        self.keep_partial = keep;
+        self
+    }
+
+    /// Goes on where an earlier download of the same URL stopped, by `Range` and `If-Range`
+    /// (RFC 9110 §14.2, §13.1.5), and keeps what has come for the next time. When the content has
+    /// changed on the server, or the server knows no ranges, it starts afresh. Default no.
+    #[must_use]
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
+        self.keep_partial |= resume;
+        self
+    }
+
+    /// The size in bytes that the file must have.
+    #[must_use]
+    pub fn expected_size(mut self, bytes: u64) -> Self {
+        self.expected_size = Some(bytes);
+        self
+    }
+
+    /// The SHA-256 that the file must have. Needs the feature `sha256`; without it the request
+    /// fails.
+    #[must_use]
+    pub fn sha256(mut self, digest: [u8; 32]) -> Self {
+        self.sha256 = Some(digest);
+        self
+    }
+
+    /// The most bytes to take. Default 1 GiB; 0 is no limit.
+    #[must_use]
+    pub fn max_size(mut self, bytes: u64) -> Self {
+        self.max_size = bytes;
+        self
+    }
+
+    /// Where to.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl<P: Into<PathBuf>> From<P> for Download {
+    fn from(path: P) -> Self {
+        Self::to(path)
+    }
+}
+
+/// A download under way.
+pub(crate) struct Downloading {
+    plan: Download,
+    file: DownloadFile,
+    /// What may be continued: from an earlier run, or from the attempt before this.
+    held: Option<Resumable>,
+    resumed_from: u64,
+    if_range: Option<String>,
+}
+
+/// What a response means for a download.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Its content goes to the file.
+    Write,
+    /// The file is whole already.
+    Complete,
+    /// It cannot be continued like this: ask for the whole.
+    StartAfresh,
+}
+
+impl Downloading {
+    pub(crate) fn open(disk: &Disk, plan: &Download, identity: String) -> Self {
+        let file = DownloadFile::open(
+            disk,
+            FilePlan {
+                target: plan.path.clone(),
+                keep_partial: plan.keep_partial,
+                resume: plan.resume,
+                expected_size: plan.expected_size,
+                sha256: plan.sha256,
+                identity,
+            },
+        );
+        Self {
+            plan: plan.clone(),
+            file,
+            held: None,
+            resumed_from: 0,
+            if_range: None,
+        }
+    }
+
+    /// Whether the file is open; what there is of it is known then.
+    pub(crate) fn poll_opened(&mut self) -> Result<bool, Error> {
+        match self.file.poll_opened() {
+            None => Ok(self.held.is_some()),
+            Some(Ok(held)) => {
+                self.hold(held);
+                Ok(true)
+            }
+            Some(Err(fault)) => Err(ErrorKind::File(fault).into()),
+        }
+    }
+
+    fn hold(&mut self, held: Resumable) {
+        let validator = held.validator.as_ref().and_then(strong);
+        self.if_range = validator.filter(|_| held.offset > 0);
+        self.held = Some(held);
+    }
+
+    /// Prepares the next attempt: it goes on behind what this one has brought.
+    pub(crate) fn interrupt(&mut self) {
+        if let Some(held) = &mut self.held {
+            held.offset = self.file.length();
+            let held = held.clone();
+            self.hold(held);
+        }
+    }
+
+    /// Forgets what there is.
+    pub(crate) fn start_afresh(&mut self) {
+        self.hold(Resumable::default());
+    }
+
+    /// The `Range` to ask for.
+    pub(crate) fn range(&self) -> Option<String> {
+        let offset = self.held.as_ref()?.offset;
+        self.if_range.as_ref()?;
+        Some(format!("bytes={offset}-"))
+    }
+
+    /// The validator that the range depends on.
+    pub(crate) fn if_range(&self) -> Option<&str> {
+        self.if_range.as_deref()
+    }
+
+    pub(crate) fn resumed_from(&self) -> u64 {
+        self.resumed_from
+    }
+
+    /// What this response means.
+    pub(crate) fn judge(&self, head: &ResponseHead) -> Verdict {
+        let asked = self.if_range.is_some();
+        let offset = self.held.as_ref().map_or(0, |held| held.offset);
+        let range = head.fields.get("content-range").and_then(ContentRange::parse);
+        match (head.status.as_u16(), range) {
+            (206, Some(ContentRange::Part { range, .. })) if range.start == offset => {
+                Verdict::Write
+            }
+            (206, _) if asked => Verdict::StartAfresh,
+            (416, Some(ContentRange::Unsatisfied { complete })) if asked && complete == offset => {
+                Verdict::Complete
+            }
+            (416, _) if asked => Verdict::StartAfresh,
+            _ => Verdict::Write,
+        }
+    }
+
+    /// The head of the response whose content follows. `is_plain`: no coding is undone, so that
+    /// offsets in the file are offsets in the content.
+    pub(crate) fn begin(
+        &mut self,
+        head: &ResponseHead,
+        content_length: Option<u64>,
+        is_plain: bool,
+    ) -> Result<(), Error> {
+        let range = head.fields.get("content-range").and_then(ContentRange::parse);
+        let (offset, total) = match (head.status.as_u16(), range) {
+            (206, Some(ContentRange::Part { range, complete })) => (range.start, complete),
+            _ => (0, content_length.filter(|_| is_plain)),
+        };
+        if let Some(total) = total
+            && self.plan.max_size > 0
+            && total > self.plan.max_size
+        {
+            return Err(self.too_large());
+        }
+        let validator = is_plain.then(|| validator(&head.fields)).flatten();
+        self.resumed_from = offset;
+        self.file.begin(offset, validator.clone(), total);
+        self.hold(Resumable {
+            offset,
+            validator,
+            total,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn room(&self) -> usize {
+        self.file.room()
+    }
+
+    pub(crate) fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
+        if let Some(fault) = self.file.poll_fault() {
+            return Err(ErrorKind::File(fault).into());
+        }
+        self.file.write(bytes);
+        if self.plan.max_size > 0 && self.file.length() > self.plan.max_size {
+            return Err(self.too_large());
+        }
+        Ok(())
+    }
+
+    fn too_large(&self) -> Error {
+        let most = usize::try_from(self.plan.max_size).unwrap_or(usize::MAX);
+        ErrorKind::Limit(Limit::FileBytes(most)).into()
+    }
+
+    pub(crate) fn poll_fault(&mut self) -> Option<Error> {
+        self.file
+            .poll_fault()
+            .map(|fault| ErrorKind::File(fault).into())
+    }
+
+    pub(crate) fn commit(&mut self) {
+        self.file.commit();
+    }
+
+    /// The file, when it has its name.
+    pub(crate) fn poll_committed(&mut self) -> Option<Result<SavedFile, Error>> {
+        Some(match self.file.poll_committed()? {
+            Ok(Committed {
+                path,
+                bytes,
+                sha256,
+            }) => Ok(SavedFile {
+                path,
+                bytes,
+                resumed_from: self.resumed_from,
+                sha256,
+            }),
+            Err(fault) => Err(ErrorKind::File(fault).into()),
+        })
+    }
+
+    /// Keeps what there is for a later run, whatever the plan says.
+    pub(crate) fn suspend(self) {
+        self.file.suspend();
+    }
+}
+
+impl std::fmt::Debug for Downloading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Downloading")
+            .field("resumed_from", &self.resumed_from)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What names the version of the content.
+pub(crate) fn validator(fields: &FieldLines) -> Option<Validator> {
+    let text = |name: &str| {
+        let value = std::str::from_utf8(fields.get(name)?).ok()?;
+        Some(value.to_owned())
+    };
+    let validator = Validator {
+        etag: text("etag"),
+        last_modified: text("last-modified"),
+    };
+    (validator.etag.is_some() || validator.last_modified.is_some()).then_some(validator)
+}
+
+/// What `If-Range` may say: a strong entity tag, or a date when there is no tag at all (RFC 9110
+/// §13.1.5).
+pub(crate) fn strong(validator: &Validator) -> Option<String> {
+    match &validator.etag {
+        Some(etag) if !etag.starts_with("W/") => Some(etag.clone()),
+        Some(_) => None,
+        None => validator.last_modified.clone(),
+    }
+}

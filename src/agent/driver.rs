@@ -1,0 +1,196 @@
+//! The same machine on a thread of its own, for those who want progress between frames.
+//!
+//! Commands go there, events come back; both are handed over in the owner's calls, so that what is
+//! told is still told in `poll`, on the owner's thread. The thread sleeps in the operating system when
+//! there is nothing to do, and ends with the agent.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use super::core::{Command, Core};
+use super::event::Event;
+#[cfg(feature = "websocket")]
+use super::event::RequestId;
+use crate::budget::{Budget, PollAt, Polled};
+#[cfg(feature = "websocket")]
+use crate::error::Error;
+use crate::transport::resolver::Wake;
+
+/// What owner and thread share.
+#[derive(Default)]
+struct Shared {
+    desk: Mutex<Desk>,
+    came: Condvar,
+    ends: AtomicBool,
+}
+
+#[derive(Default)]
+struct Desk {
+    commands: Vec<Command>,
+    events: VecDeque<Event>,
+    is_idle: bool,
+}
+
+/// See the module's documentation.
+pub(super) struct Driver {
+    shared: Arc<Shared>,
+    wake: Wake,
+    events: VecDeque<Event>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Driver {
+    /// Starts the thread; gives the machine back when the system refuses one.
+    pub(super) fn start(mut core: Box<Core>) -> Result<Self, Box<Core>> {
+        let Ok(wake) = core.wake() else {
+            return Err(core);
+        };
+        let shared = Arc::new(Shared::default());
+        let theirs = Arc::clone(&shared);
+        let (hand_over, take_over) = mpsc::channel::<Box<Core>>();
+        let thread = thread::Builder::new()
+            .name("httpoll-agent".to_owned())
+            .spawn(move || {
+                if let Ok(mut core) = take_over.recv() {
+                    run(&mut core, &theirs);
+                }
+            });
+        let Ok(thread) = thread else {
+            return Err(core);
+        };
+        hand_over.send(core).map_err(|refused| refused.0)?;
+        Ok(Self {
+            shared,
+            wake,
+            events: VecDeque::new(),
+            thread: Some(thread),
+        })
+    }
+
+    pub(super) fn command(&mut self, command: Command) {
+        if let Command::Cancel(id) = command {
+            self.events.retain(|event| event.id() != Some(id));
+        }
+        let mut desk = lock(&self.shared.desk);
+        if let Command::Cancel(id) = command {
+            desk.events.retain(|event| event.id() != Some(id));
+        }
+        desk.commands.push(command);
+        desk.is_idle = false;
+        drop(desk);
+        (self.wake)();
+    }
+
+    /// Takes over what the thread has done.
+    pub(super) fn poll(&mut self) -> Polled {
+        let mut desk = lock(&self.shared.desk);
+        let changed = !desk.events.is_empty();
+        self.events.append(&mut desk.events);
+        Polled {
+            changed,
+            next: if !self.events.is_empty() {
+                PollAt::Now
+            } else if desk.is_idle {
+                PollAt::Idle
+            } else {
+                PollAt::Io
+            },
+        }
+    }
+
+    /// The same, once there is something or `timeout` is over.
+    pub(super) fn wait(&mut self, timeout: Option<Duration>) -> Polled {
+        let desk = lock(&self.shared.desk);
+        let nothing = |desk: &mut Desk| desk.events.is_empty() && !desk.is_idle;
+        let desk = match timeout {
+            Some(timeout) => {
+                let waited = self.shared.came.wait_timeout_while(desk, timeout, nothing);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => {
+                let waited = self.shared.came.wait_while(desk, nothing);
+                waited.unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        drop(desk);
+        self.poll()
+    }
+
+    pub(super) fn next_event(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        if let Event::Chunk { id, bytes } = &event {
+            let (id, count) = (*id, bytes.len());
+            self.command(Command::Pulled(id, count));
+        }
+        Some(event)
+    }
+
+    #[cfg(feature = "websocket")]
+    pub(super) fn send_message(
+        &mut self,
+        id: RequestId,
+        message: crate::semantics::websocket::WebSocketMessage,
+    ) -> Result<(), Error> {
+        self.command(Command::Send(id, message));
+        Ok(())
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.shared.ends.store(true, Ordering::Release);
+        (self.wake)();
+        if let Some(thread) = self.thread.take() {
+            // It ends at its next look; what it holds is closed by then.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(core: &mut Core, shared: &Shared) {
+    let budget = Budget::unlimited();
+    let mut next = PollAt::Now;
+    while !shared.ends.load(Ordering::Acquire) {
+        let commands = std::mem::take(&mut lock(&shared.desk).commands);
+        let is_told = !commands.is_empty();
+        for command in commands {
+            core.obey(command);
+        }
+        if next == PollAt::Idle && !is_told {
+            core.sleep();
+            next = PollAt::Now;
+            continue;
+        }
+        next = core.wait(None, &budget).next;
+        let mut desk = lock(&shared.desk);
+        while let Some(event) = core.next_event() {
+            desk.put(event);
+        }
+        desk.is_idle = next == PollAt::Idle && desk.commands.is_empty();
+        drop(desk);
+        shared.came.notify_all();
+    }
+}
+
+impl Desk {
+    /// Puts an event behind the others; of a request's progress only the latest is kept.
+    fn put(&mut self, event: Event) {
+        if let Event::Progress { id, .. } = &event {
+            let same = self.events.iter_mut().rev().find(
+                |other| matches!(other, Event::Progress { id: other, .. } if other == id),
+            );
+            if let Some(same) = same {
+                *same = event;
+                return;
+            }
+        }
+        self.events.push_back(event);
+    }
+}
+
+fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
+    desk.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,197 @@
+//! What an agent tells, one by one: [`Event`]s, pulled by [`Agent::next_event`](crate::Agent::next_event)
+//! after a poll.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use url::Url;
+
+use super::response::Response;
+use crate::connection::Status;
+use crate::error::Error;
+use crate::phase::Phase;
+use crate::proto::ResponseHead;
+use crate::semantics::event_stream::ServerSentEvent;
+
+/// Names one request of one agent; never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub(crate) u64);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// What happened. Every request ends with exactly one [`Done`](Self::Done) or
+/// [`Failed`](Self::Failed), unless it was cancelled: then nothing more is told of it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// It waits for a connection, because as many as may be are in use.
+    Queued {
+        /// Which request.
+        id: RequestId,
+    },
+    /// Its connection changed status, in Godot's words.
+    Status {
+        /// Which request.
+        id: RequestId,
+        /// The status now.
+        status: Status,
+    },
+    /// A redirect is followed (RFC 9110 §15.4).
+    Redirect {
+        /// Which request.
+        id: RequestId,
+        /// The redirect's status.
+        status: StatusCode,
+        /// Where to.
+        location: Url,
+    },
+    /// It failed in a way that may pass, and will be sent again.
+    WillRetry {
+        /// Which request.
+        id: RequestId,
+        /// How often it was sent so far.
+        attempt: u32,
+        /// In how long.
+        after: Duration,
+        /// Why: the error, or the status that asked for it.
+        cause: RetryCause,
+    },
+    /// The head of the final response is there.
+    Head {
+        /// Which request.
+        id: RequestId,
+        /// The head.
+        head: ResponseHead,
+        /// The URL that answered.
+        url: Url,
+        /// Bytes of content to come, if the server said.
+        content_length: Option<u64>,
+    },
+    /// How far it is. At most one per request and pull: what is told is what is now.
+    Progress {
+        /// Which request.
+        id: RequestId,
+        /// How far.
+        progress: Progress,
+    },
+    /// A piece of content of a [streaming](crate::Request::stream) request.
+    Chunk {
+        /// Which request.
+        id: RequestId,
+        /// The piece, decoded.
+        bytes: Bytes,
+    },
+    /// An event of an [event stream](crate::Request::event_stream).
+    ServerSent {
+        /// Which request.
+        id: RequestId,
+        /// The event.
+        event: ServerSentEvent,
+    },
+    /// A [WebSocket](crate::Request::web_socket) is open.
+    #[cfg(feature = "websocket")]
+    WebSocketOpen {
+        /// Which request.
+        id: RequestId,
+        /// The response that opened it.
+        head: ResponseHead,
+        /// The subprotocol agreed upon.
+        subprotocol: Option<String>,
+    },
+    /// A message of a WebSocket.
+    #[cfg(feature = "websocket")]
+    WebSocketMessage {
+        /// Which request.
+        id: RequestId,
+        /// The message.
+        message: crate::semantics::websocket::WebSocketMessage,
+    },
+    /// The response is whole.
+    Done {
+        /// Which request.
+        id: RequestId,
+        /// The response.
+        response: Box<Response>,
+    },
+    /// It failed.
+    Failed {
+        /// Which request.
+        id: RequestId,
+        /// Why.
+        error: Error,
+        /// The response, as far as it came: its head, and the content that was collected.
+        response: Option<Box<Response>>,
+    },
+    /// [Suspending](crate::Agent::suspend) is done: no connection is open.
+    Suspended,
+}
+
+/// Why a request is sent again.
+#[derive(Clone, Debug)]
+pub enum RetryCause {
+    /// It failed.
+    Error(Error),
+    /// The server answered with this status.
+    Status(StatusCode),
+    /// An event stream ended and is opened again.
+    StreamEnded,
+}
+
+/// How far a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Bytes of request content sent.
+    pub sent: u64,
+    /// Bytes of request content in all, when known.
+    pub to_send: Option<u64>,
+    /// Bytes of response content received, before content codings were undone; with what a resumed
+    /// download had already.
+    pub received: u64,
+    /// Bytes of response content in all, when the server said.
+    pub to_receive: Option<u64>,
+}
+
+impl Event {
+    /// Which request it is about; `None` for what is about the agent.
+    pub fn id(&self) -> Option<RequestId> {
+        match self {
+            Self::Queued { id }
+            | Self::Status { id, .. }
+            | Self::Redirect { id, .. }
+            | Self::WillRetry { id, .. }
+            | Self::Head { id, .. }
+            | Self::Progress { id, .. }
+            | Self::Chunk { id, .. }
+            | Self::ServerSent { id, .. }
+            | Self::Done { id, .. }
+            | Self::Failed { id, .. } => Some(*id),
+            #[cfg(feature = "websocket")]
+            Self::WebSocketOpen { id, .. } | Self::WebSocketMessage { id, .. } => Some(*id),
+            Self::Suspended => None,
+        }
+    }
+
+    /// Whether this is the last that is told of its request.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Done { .. } | Self::Failed { .. })
+    }
+}
+
+impl Progress {
+    /// Received part of the content, 0 to 1, when its length is known.
+    pub fn fraction(&self) -> Option<f32> {
+        let total = self.to_receive.filter(|total| *total > 0)?;
+        // Precision is lost above 16 million bytes, where nobody sees it.
+        #[allow(clippy::cast_precision_loss)]
+        Some((self.received as f32 / total as f32).min(1.0))
+    }
+}

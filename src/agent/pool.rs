@@ -1,0 +1,433 @@
+//! The connections of an agent and the requests that wait for one.
+//!
+//! Connections are shared by requests whose [`PoolKey`]s are equal, and by no others. Each key has a
+//! [`Host`]: the connections that are idle, and a queue by priority. Limits, ages and choice live
+//! here; connecting, sending and judging live in `core`.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+use url::Host as HostName;
+
+use super::Priority;
+use super::event::RequestId;
+use crate::connection::{AddressFilter, Connection, Route, Target};
+use crate::transport::link::TlsChoice;
+
+/// How many connections an agent holds, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolLimits {
+    /// Connections in all. Default 16.
+    pub total: usize,
+    /// Connections to one host and port with the same TLS options and proxy. Default 6, as browsers
+    /// have it.
+    pub per_host: usize,
+    /// How long an unused connection is kept. Default 60 s.
+    pub idle_age: Duration,
+    /// How old a connection may get before it serves no further request, so that a change of
+    /// addresses is noticed. Default 10 min.
+    pub lifetime: Duration,
+}
+
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self {
+            total: 16,
+            per_host: 6,
+            idle_age: Duration::from_secs(60),
+            lifetime: Duration::from_secs(600),
+        }
+    }
+}
+
+/// What two requests must have in common to share connections.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PoolKey {
+    host: HostName<String>,
+    port: u16,
+    tls: TlsChoice,
+    route: Route,
+    addresses: AddressFilter,
+}
+
+impl PoolKey {
+    pub(crate) fn of(target: &Target, addresses: &AddressFilter) -> Self {
+        // A proxy forwards requests to any host over one connection.
+        let (host, port) = match &target.route {
+            Route::Forward(proxy) => (&proxy.host, proxy.port),
+            _ => (&target.host, target.port),
+        };
+        Self {
+            host: host.clone(),
+            port,
+            tls: target.tls.clone(),
+            route: target.route.clone(),
+            addresses: addresses.clone(),
+        }
+    }
+}
+
+/// A connection's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ConnectionKey(pub(crate) usize);
+
+/// A host's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HostKey(usize);
+
+/// Where a request stands in its host's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    priority: Priority,
+    turn: u64,
+}
+
+/// One connection of the pool.
+#[derive(Debug)]
+pub(crate) struct Pooled {
+    pub(crate) connection: Box<Connection>,
+    pub(crate) host: HostKey,
+    pub(crate) service: Service,
+    /// Requests given to it.
+    pub(crate) requests: u32,
+    /// When it was opened, in counted time.
+    pub(crate) opened: Instant,
+    /// Whether it is listed to be driven in this poll.
+    pub(crate) is_listed: bool,
+    /// The earliest time for which a timer is set.
+    pub(crate) armed: Option<Instant>,
+}
+
+/// Whom a connection serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    Idle { since: Instant },
+    Busy(RequestId),
+}
+
+#[derive(Debug)]
+struct Host {
+    key: PoolKey,
+    /// Idle connections, the one used last at the end.
+    idle: Vec<ConnectionKey>,
+    open: usize,
+    waiting: BTreeMap<Place, RequestId>,
+}
+
+/// What a waiting request gets.
+#[derive(Debug)]
+pub(crate) enum Grant {
+    /// A connection that has served before.
+    Reuse(ConnectionKey),
+    /// The right to open one.
+    Open,
+}
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    pub(crate) limits: PoolLimits,
+    connections: Slab<Pooled>,
+    hosts: Slab<Host>,
+    turn: u64,
+    waiting: usize,
+    idle: usize,
+}
+
+impl Pool {
+    /// The host of this key, made if it is new.
+    pub(crate) fn host(&mut self, key: &PoolKey) -> HostKey {
+        let known = self.hosts.iter().find(|(_, host)| host.key == *key);
+        if let Some((index, _)) = known {
+            return HostKey(index);
+        }
+        HostKey(self.hosts.insert(Host {
+            key: key.clone(),
+            idle: Vec::new(),
+            open: 0,
+            waiting: BTreeMap::new(),
+        }))
+    }
+
+    /// Lets a request wait its turn, behind those of its priority.
+    pub(crate) fn wait(&mut self, host: HostKey, id: RequestId, priority: Priority) -> Place {
+        self.turn += 1;
+        let place = Place {
+            priority,
+            turn: self.turn,
+        };
+        self.wait_at(host, id, place);
+        place
+    }
+
+    fn wait_at(&mut self, host: HostKey, id: RequestId, place: Place) {
+        if let Some(host) = self.hosts.get_mut(host.0) {
+            host.waiting.insert(place, id);
+            self.waiting += 1;
+        }
+    }
+
+    /// Moves a waiting request to another priority; it keeps its turn by age.
+    pub(crate) fn promote(&mut self, host: HostKey, place: Place, priority: Priority) -> Place {
+        let new = Place { priority, ..place };
+        if let Some(id) = self.leave(host, place) {
+            self.wait_at(host, id, new);
+        }
+        new
+    }
+
+    /// Takes a request out of the queue.
+    pub(crate) fn leave(&mut self, host: HostKey, place: Place) -> Option<RequestId> {
+        let found = self.hosts.get_mut(host.0)?.waiting.remove(&place)?;
+        self.waiting -= 1;
+        self.forget_host(host);
+        Some(found)
+    }
+
+    /// Whether any request waits.
+    pub(crate) fn is_anyone_waiting(&self) -> bool {
+        self.waiting > 0
+    }
+
+    /// The request that is next and what it gets; `None` when none waits or none can be served now.
+    /// It has left the queue then.
+    pub(crate) fn next(&mut self) -> Option<(RequestId, HostKey, Grant)> {
+        if self.waiting == 0 {
+            return None;
+        }
+        let room = self.connections.len() < self.limits.total || self.idle > 0;
+        let (index, host) = self
+            .hosts
+            .iter_mut()
+            .filter(|(_, host)| {
+                !host.idle.is_empty() || room && host.open < self.limits.per_host
+            })
+            .filter_map(|(index, host)| {
+                let place = *host.waiting.first_key_value()?.0;
+                Some((place, index, host))
+            })
+            .min_by_key(|(place, ..)| *place)
+            .map(|(_, index, host)| (index, host))?;
+        let (_, id) = host.waiting.pop_first()?;
+        self.waiting -= 1;
+        let grant = match host.idle.pop() {
+            Some(key) => {
+                self.idle -= 1;
+                Grant::Reuse(key)
+            }
+            None => Grant::Open,
+        };
+        Some((id, HostKey(index), grant))
+    }
+
+    /// An idle connection to give up for one to another host: the one unused the longest. Only when
+    /// the pool is full.
+    pub(crate) fn evict(&mut self) -> Option<ConnectionKey> {
+        if self.connections.len() < self.limits.total {
+            return None;
+        }
+        self.connections
+            .iter()
+            .filter_map(|(index, pooled)| match pooled.service {
+                Service::Idle { since } => Some((since, index)),
+                Service::Busy(_) => None,
+            })
+            .min()
+            .map(|(_, index)| ConnectionKey(index))
+    }
+
+    pub(crate) fn insert(
+        &mut self,
+        host: HostKey,
+        id: RequestId,
+        now: Instant,
+    ) -> ConnectionKey {
+        if let Some(host) = self.hosts.get_mut(host.0) {
+            host.open += 1;
+        }
+        ConnectionKey(self.connections.insert(Pooled {
+            connection: Box::default(),
+            host,
+            service: Service::Busy(id),
+            requests: 0,
+            opened: now,
+            is_listed: false,
+            armed: None,
+        }))
+    }
+
+    pub(crate) fn get(&self, key: ConnectionKey) -> Option<&Pooled> {
+        self.connections.get(key.0)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: ConnectionKey) -> Option<&mut Pooled> {
+        self.connections.get_mut(key.0)
+    }
+
+    /// Takes a connection out; the caller closes it.
+    pub(crate) fn remove(&mut self, key: ConnectionKey) -> Option<Pooled> {
+        let pooled = self.connections.try_remove(key.0)?;
+        if let Some(host) = self.hosts.get_mut(pooled.host.0) {
+            host.open -= 1;
+            if let Some(at) = host.idle.iter().position(|idle| *idle == key) {
+                host.idle.remove(at);
+                self.idle -= 1;
+            }
+        }
+        self.forget_host(pooled.host);
+        Some(pooled)
+    }
+
+    /// Marks a connection as serving a request.
+    pub(crate) fn employ(&mut self, key: ConnectionKey, id: RequestId) {
+        if let Some(pooled) = self.connections.get_mut(key.0) {
+            pooled.service = Service::Busy(id);
+        }
+    }
+
+    /// Keeps a connection for whoever needs it next. `false` when it is too old for that.
+    pub(crate) fn keep(&mut self, key: ConnectionKey, now: Instant) -> bool {
+        let Some(pooled) = self.connections.get_mut(key.0) else {
+            return false;
+        };
+        if now.saturating_duration_since(pooled.opened) >= self.limits.lifetime
+            || self.limits.idle_age.is_zero()
+        {
+            return false;
+        }
+        pooled.service = Service::Idle { since: now };
+        if let Some(host) = self.hosts.get_mut(pooled.host.0) {
+            host.idle.push(key);
+            self.idle += 1;
+        }
+        true
+    }
+
+    /// When an idle connection has been kept for long enough; `None` for a busy one.
+    pub(crate) fn expires(&self, key: ConnectionKey) -> Option<Instant> {
+        let pooled = self.connections.get(key.0)?;
+        match pooled.service {
+            Service::Idle { since } => since.checked_add(self.limits.idle_age),
+            Service::Busy(_) => None,
+        }
+    }
+
+    pub(crate) fn keys(&self) -> Vec<ConnectionKey> {
+        self.connections
+            .iter()
+            .map(|(index, _)| ConnectionKey(index))
+            .collect()
+    }
+
+    /// Connections that are open or being opened.
+    pub(crate) fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    fn forget_host(&mut self, key: HostKey) {
+        if let Some(host) = self.hosts.get(key.0)
+            && host.open == 0
+            && host.waiting.is_empty()
+        {
+            self.hosts.remove(key.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::parse_host;
+
+    fn key(host: &str) -> PoolKey {
+        let target = Target {
+            host: parse_host(host).unwrap(),
+            port: 80,
+            tls: TlsChoice::Plain,
+            route: Route::Direct,
+        };
+        PoolKey::of(&target, &AddressFilter::default())
+    }
+
+    fn pool(total: usize, per_host: usize) -> Pool {
+        Pool {
+            limits: PoolLimits {
+                total,
+                per_host,
+                ..PoolLimits::default()
+            },
+            ..Pool::default()
+        }
+    }
+
+    fn granted(pool: &mut Pool, now: Instant) -> Vec<u64> {
+        let mut order = Vec::new();
+        while let Some((id, host, grant)) = pool.next() {
+            if let Grant::Open = grant {
+                if let Some(old) = pool.evict() {
+                    pool.remove(old);
+                }
+                pool.insert(host, id, now);
+            }
+            order.push(id.0);
+        }
+        order
+    }
+
+    #[test]
+    fn priority_then_age_within_the_limits_of_host_and_pool() {
+        let now = Instant::now();
+        let mut pool = pool(3, 2);
+        let (a, b) = (pool.host(&key("a")), pool.host(&key("b")));
+        for id in 1..=4 {
+            pool.wait(a, RequestId(id), Priority::Interface);
+        }
+        pool.wait(b, RequestId(5), Priority::Background);
+        pool.wait(a, RequestId(6), Priority::Gameplay);
+        // Two to a, the first of them by priority; then b has the last connection of the pool.
+        assert_eq!(granted(&mut pool, now), [6, 1, 5]);
+        assert!(pool.is_anyone_waiting());
+    }
+
+    #[test]
+    fn a_changed_priority_counts_at_once_and_keeps_the_turn() {
+        let now = Instant::now();
+        let mut pool = pool(1, 1);
+        let a = pool.host(&key("a"));
+        pool.wait(a, RequestId(1), Priority::Interface);
+        let place = pool.wait(a, RequestId(2), Priority::Background);
+        pool.wait(a, RequestId(3), Priority::Gameplay);
+        pool.promote(a, place, Priority::Gameplay);
+        assert_eq!(granted(&mut pool, now), [2]);
+    }
+
+    #[test]
+    fn the_connection_used_last_is_used_next_and_the_oldest_is_given_up() {
+        let start = Instant::now();
+        let mut pool = pool(2, 2);
+        let a = pool.host(&key("a"));
+        let first = pool.insert(a, RequestId(1), start);
+        let second = pool.insert(a, RequestId(2), start);
+        assert!(pool.keep(first, start));
+        assert!(pool.keep(second, start + Duration::from_secs(1)));
+        assert_eq!(pool.evict(), Some(first));
+        pool.wait(a, RequestId(3), Priority::Interface);
+        let Some((_, _, Grant::Reuse(key))) = pool.next() else {
+            panic!("an idle connection serves");
+        };
+        assert_eq!(key, second);
+    }
+
+    #[test]
+    fn an_old_connection_is_not_kept() {
+        let start = Instant::now();
+        let mut pool = pool(2, 2);
+        let a = pool.host(&key("a"));
+        let connection = pool.insert(a, RequestId(1), start);
+        assert!(!pool.keep(connection, start + Duration::from_secs(600)));
+        pool.remove(connection);
+        assert_eq!((pool.len(), pool.hosts.len()), (0, 0));
+    }
+}

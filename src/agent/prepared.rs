@@ -1,0 +1,138 @@
+//! From a [`Request`] to what can be sent: defaults applied, URL found, content encoded. All that can
+//! be wrong with a request is found here, before anything is opened.
+
+use std::collections::VecDeque;
+
+use http::Method;
+use url::Url;
+
+use super::builder::Config;
+use super::content::Payload;
+use super::output::Output;
+use super::request::Request;
+use super::settings::Settings;
+use crate::error::{Error, ErrorKind, Misuse};
+use crate::proto::FieldLines;
+use crate::semantics::auth::Credentials;
+use crate::semantics::base_url::{UrlFault, append_query_string, request_url};
+
+/// A request that can be sent.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) fields: FieldLines,
+    /// Names of lines that must not be sent, not even by default.
+    pub(crate) without: Vec<String>,
+    pub(crate) cookies: Vec<(String, String)>,
+    pub(crate) settings: Settings,
+    pub(crate) payload: Payload,
+    pub(crate) output: Output,
+    /// The same URL at other origins.
+    pub(crate) fail_over: VecDeque<Url>,
+}
+
+impl Prepared {
+    pub(crate) fn of(request: Request, config: &Config) -> Result<Self, Error> {
+        let Request {
+            method,
+            url,
+            query,
+            fields: own,
+            without,
+            cookies,
+            content,
+            output,
+            overrides,
+            fault,
+        } = request;
+        if let Some(error) = fault {
+            return Err(error);
+        }
+        let mut settings = config.defaults.clone();
+        for setting in overrides {
+            settings.apply(setting);
+        }
+        let fields = merge(&config.fields, &own, &without)?;
+        let host = fields.get("host").and_then(|value| std::str::from_utf8(value).ok());
+        let mut url = request_url(config.base_url.as_ref(), host, &url).map_err(invalid_url)?;
+        append_query_string(&mut url, &encode(&query));
+        if settings.credentials.is_none() {
+            settings.credentials = Credentials::from_url(&url).map_err(ErrorKind::Auth)?;
+        }
+        // They travel as fields, never in a target; refused only for URLs without a host.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        let fail_over = settings
+            .fail_over
+            .iter()
+            .map(|origin| at_origin(&url, origin))
+            .collect::<Result<_, _>>()?;
+        let payload = Payload::prepare(content, fields.get("content-type"))?;
+        Ok(Self {
+            method,
+            url,
+            fields,
+            without,
+            cookies,
+            settings,
+            payload,
+            output,
+            fail_over,
+        })
+    }
+}
+
+/// The caller's lines, then the defaults that neither they nor the caller's wish replace (RFC 9110
+/// §5.1: names are compared in any case).
+fn merge(
+    defaults: &FieldLines,
+    own: &FieldLines,
+    without: &[String],
+) -> Result<FieldLines, Misuse> {
+    let mut merged = FieldLines::new();
+    for (name, value) in defaults.iter() {
+        let unwanted = without.iter().any(|other| other.eq_ignore_ascii_case(name));
+        if !unwanted && !own.contains(name) {
+            merged.append(name, value)?;
+        }
+    }
+    for (name, value) in own.iter() {
+        merged.append(name, value)?;
+    }
+    Ok(merged)
+}
+
+fn encode(query: &[(String, Option<String>)]) -> String {
+    let mut encoded = String::new();
+    for (name, value) in query {
+        if !encoded.is_empty() {
+            encoded.push('&');
+        }
+        encoded.extend(percent_encoding::utf8_percent_encode(name, RESERVED));
+        if let Some(value) = value {
+            encoded.push('=');
+            encoded.extend(percent_encoding::utf8_percent_encode(value, RESERVED));
+        }
+    }
+    encoded
+}
+
+/// Everything but the unreserved characters (RFC 3986 §2.3).
+const RESERVED: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+fn at_origin(url: &Url, origin: &str) -> Result<Url, Error> {
+    let origin = Url::parse(origin).map_err(|error| invalid_url(UrlFault::Invalid(error)))?;
+    let mut moved = origin;
+    moved.set_path(url.path());
+    moved.set_query(url.query());
+    Ok(moved)
+}
+
+pub(crate) fn invalid_url(fault: UrlFault) -> Error {
+    Error::from(Misuse::InvalidUrl).with_source(fault)
+}

@@ -1,0 +1,342 @@
+//! What came back: [`Response`], how it got here ([`Hop`]), how long it took ([`Timings`]) and over
+//! what connection ([`ConnectionInfo`]).
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{StatusCode, Version};
+use serde_core::de::DeserializeOwned;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::error::{Error, ErrorKind};
+use crate::proto::{FieldLines, ResponseHead};
+use crate::transport::tls::TlsInfo;
+
+/// A whole response.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Response {
+    pub(crate) head: ResponseHead,
+    pub(crate) body: Bytes,
+    pub(crate) trailers: FieldLines,
+    pub(crate) url: Option<Url>,
+    pub(crate) history: Vec<Hop>,
+    pub(crate) timings: Timings,
+    pub(crate) connection: Option<ConnectionInfo>,
+    pub(crate) transferred: Transferred,
+    pub(crate) saved: Option<SavedFile>,
+    pub(crate) from_cache: bool,
+    pub(crate) attempts: u32,
+}
+
+/// A redirect that was followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// The URL that answered with the redirect.
+    pub url: Url,
+    /// Its status.
+    pub status: StatusCode,
+}
+
+/// Bytes of content moved for the response that came in the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Transferred {
+    /// Bytes of request content sent.
+    pub sent: u64,
+    /// Bytes of response content received, before content codings were undone.
+    pub received: u64,
+}
+
+/// When each step was done, by curl's names, from the time the request was sent to the agent.
+///
+/// Steps that did not happen on the last hop, because the connection was there already, are at the
+/// time when that hop began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// Waiting in the queue was over.
+    pub queue: Duration,
+    /// The name was looked up.
+    pub namelookup: Duration,
+    /// TCP was connected.
+    pub connect: Duration,
+    /// TLS was agreed upon; zero without TLS.
+    pub appconnect: Duration,
+    /// The request was about to be sent.
+    pub pretransfer: Duration,
+    /// The first byte of the response came.
+    pub starttransfer: Duration,
+    /// Spent on redirects before the last hop began; zero without any.
+    pub redirect: Duration,
+    /// The last byte came.
+    pub total: Duration,
+}
+
+/// The connection that the response came over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionInfo {
+    /// The far end: the proxy, when there is one.
+    pub peer_address: Option<SocketAddr>,
+    /// This end.
+    pub local_address: Option<SocketAddr>,
+    /// Whether it had served an earlier request.
+    pub reused: bool,
+    /// How many connections were opened for the request, over all hops.
+    pub opened: u32,
+    /// What TLS agreed upon, with the server's certificates; `None` without TLS.
+    pub tls: Option<TlsInfo>,
+}
+
+/// A file that a download left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SavedFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// How many of these were there before, and were not loaded again.
+    pub resumed_from: u64,
+    /// Its SHA-256, when one was asked for.
+    pub sha256: Option<[u8; 32]>,
+}
+
+impl Response {
+    /// A response made by hand, for tests: `HTTP/1.1`, no headers, no content. An unknown status
+    /// code is fine; one outside 100 to 999 becomes 500.
+    pub fn new(status: u16) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self::of(ResponseHead {
+            version: Version::HTTP_11,
+            status,
+            reason: status.canonical_reason().unwrap_or_default().to_owned(),
+            fields: FieldLines::new(),
+        })
+    }
+
+    pub(crate) fn of(head: ResponseHead) -> Self {
+        Self {
+            head,
+            body: Bytes::new(),
+            trailers: FieldLines::new(),
+            url: None,
+            history: Vec::new(),
+            timings: Timings::default(),
+            connection: None,
+            transferred: Transferred::default(),
+            saved: None,
+            from_cache: false,
+            attempts: 1,
+        }
+    }
+
+    /// The same with one more header line.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidHeader`](crate::Misuse::InvalidHeader).
+    pub fn with_header(mut self, name: &str, value: &str) -> Result<Self, Error> {
+        self.head.fields.append(name, value)?;
+        Ok(self)
+    }
+
+    /// The same with this content.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The same, answered by this URL after these redirects.
+    #[must_use]
+    pub fn with_url(mut self, url: Url, history: Vec<Hop>) -> Self {
+        self.url = Some(url);
+        self.history = history;
+        self
+    }
+
+    /// The same with these timings.
+    #[must_use]
+    pub fn with_timings(mut self, timings: Timings) -> Self {
+        self.timings = timings;
+        self
+    }
+
+    /// The status code (RFC 9110 §15), also an unknown one.
+    pub fn status(&self) -> StatusCode {
+        self.head.status
+    }
+
+    /// `HTTP/1.0` or `HTTP/1.1`.
+    pub fn version(&self) -> Version {
+        self.head.version
+    }
+
+    /// The reason phrase; it has no meaning and may be empty (RFC 9112 §4).
+    pub fn reason(&self) -> &str {
+        &self.head.reason
+    }
+
+    /// The header lines: in order, with their case and duplicates; looked up in any case.
+    pub fn headers(&self) -> &FieldLines {
+        &self.head.fields
+    }
+
+    /// The first value of a header as text; `None` when there is none or it is no UTF-8.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.head.fields.get(name)?).ok()
+    }
+
+    /// The fields behind chunked content (RFC 9110 §6.5).
+    pub fn trailers(&self) -> &FieldLines {
+        &self.trailers
+    }
+
+    /// The content, with content codings undone; empty when it went to a file or was streamed.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The content, moved out.
+    pub fn into_body(self) -> Bytes {
+        self.body
+    }
+
+    /// The content as text; bytes that are no UTF-8 become U+FFFD.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The content as a value.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidJson`], also for empty content.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Error::new(ErrorKind::InvalidJson).with_source(error))
+    }
+
+    /// Each `Set-Cookie` line of the response, as it came.
+    pub fn cookies(&self) -> impl Iterator<Item = &[u8]> {
+        self.head.fields.get_all("set-cookie")
+    }
+
+    /// The URL that answered, after redirects. `None` only for one made by hand.
+    pub fn url(&self) -> Option<&Url> {
+        self.url.as_ref()
+    }
+
+    /// How many redirects were followed.
+    pub fn redirects(&self) -> usize {
+        self.history.len()
+    }
+
+    /// The redirects that were followed, in order.
+    pub fn history(&self) -> &[Hop] {
+        &self.history
+    }
+
+    /// When each step was done.
+    pub fn timings(&self) -> &Timings {
+        &self.timings
+    }
+
+    /// From the start to the last byte, redirects included, by a monotonic clock.
+    pub fn time_taken(&self) -> Duration {
+        self.timings.total
+    }
+
+    /// The connection it came over; `None` for a response from the cache or made by hand.
+    pub fn connection(&self) -> Option<&ConnectionInfo> {
+        self.connection.as_ref()
+    }
+
+    /// Bytes of content moved.
+    pub fn transferred(&self) -> Transferred {
+        self.transferred
+    }
+
+    /// The file that a download left.
+    pub fn saved(&self) -> Option<&SavedFile> {
+        self.saved.as_ref()
+    }
+
+    /// Whether the content came from the agent's cache, validated or not.
+    pub fn is_from_cache(&self) -> bool {
+        self.from_cache
+    }
+
+    /// How often the request was sent, retries included and redirects not.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// This response, or an error when its status is 400 or above.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Status`].
+    pub fn error_for_status(self) -> Result<Self, Error> {
+        if self.status().as_u16() >= 400 {
+            return Err(ErrorKind::Status(self.status().as_u16()).into());
+        }
+        Ok(self)
+    }
+
+    /// Everything but the content's bytes as a JSON value, for logs and inspection; the content as
+    /// text when it is UTF-8. Header lines that carry credentials or cookies are left out.
+    pub fn to_json(&self) -> Value {
+        let headers: Vec<Value> = self
+            .head
+            .fields
+            .iter()
+            .filter(|(name, _)| !name.eq_ignore_ascii_case("set-cookie"))
+            .map(|(name, value)| json!([name, String::from_utf8_lossy(value)]))
+            .collect();
+        json!({
+            "version": version_text(self.version()),
+            "status": self.status().as_u16(),
+            "reason": self.reason(),
+            "headers": headers,
+            "url": self.url.as_ref().map(Url::as_str),
+            "redirects": self.redirects(),
+            "time_taken_ms": self.timings.total.as_secs_f64() * 1000.0,
+            "body": std::str::from_utf8(&self.body).ok(),
+            "body_length": self.body.len(),
+        })
+    }
+}
+
+fn version_text(version: Version) -> &'static str {
+    if version == Version::HTTP_10 {
+        "1.0"
+    } else {
+        "1.1"
+    }
+}
+
+impl fmt::Display for Response {
+    /// The status line and the header lines, as on the wire; the content by its length.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = self.status();
+        let (version, reason) = (version_text(self.version()), self.reason());
+        writeln!(f, "HTTP/{version} {} {reason}", status.as_str())?;
+        for (name, value) in self.head.fields.iter() {
+            if !name.eq_ignore_ascii_case("set-cookie") {
+                writeln!(f, "{name}: {}", value.escape_ascii())?;
+            }
+        }
+        write!(f, "({} bytes)", self.body.len())
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("head", &self.head)
+            .field("body", &self.body.len())
+            .field("redirects", &self.redirects())
+            .finish_non_exhaustive()
+    }
+}

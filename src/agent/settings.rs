@@ -1,0 +1,171 @@
+//! What a request is subject to: the agent's defaults, overridden one by one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Version;
+
+use super::builder::{AddressFamily, address_filter};
+use crate::connection::AddressFilter;
+use crate::phase::Timeouts;
+use crate::semantics::access::AccessPolicy;
+use crate::semantics::auth::Credentials;
+use crate::semantics::proxy_rules::ProxySettings;
+use crate::semantics::redirect::RedirectPolicy;
+use crate::semantics::retry::RetryPolicy;
+use crate::transport::tls::TlsOptions;
+
+/// Whose turn comes first when connections or bandwidth are short. Can be changed while a request
+/// waits or runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// The player waits for it now.
+    Gameplay,
+    /// What a menu or a leaderboard shows. The default.
+    #[default]
+    Interface,
+    /// Assets that are wanted soon.
+    Streaming,
+    /// Whatever can wait: telemetry, prefetching.
+    Background,
+}
+
+/// How a request uses the agent's cache (RFC 9111); the words are those of the Fetch standard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheMode {
+    /// Answered from the cache while fresh, validated when stale.
+    #[default]
+    Default,
+    /// Neither looked at nor filled.
+    NoStore,
+    /// Always fetched, and stored.
+    Reload,
+    /// Always validated, however fresh.
+    NoCache,
+    /// Answered from the cache however stale; fetched if it is not there.
+    ForceCache,
+    /// Answered from the cache however stale, or an error.
+    OnlyIfCached,
+}
+
+/// Everything decided about one request.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) redirects: RedirectPolicy,
+    pub(crate) retries: RetryPolicy,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) total_timeout: Option<Duration>,
+    pub(crate) queue_timeout: Option<Duration>,
+    pub(crate) priority: Priority,
+    pub(crate) rate_limit: Option<u64>,
+    pub(crate) max_body: Option<u64>,
+    pub(crate) tls: Option<TlsOptions>,
+    pub(crate) proxies: Arc<ProxySettings>,
+    /// Whether plain HTTP, too, goes through a tunnel.
+    pub(crate) proxy_tunnel: bool,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) decompress: bool,
+    pub(crate) cookies: bool,
+    pub(crate) cache: CacheMode,
+    pub(crate) expect_continue: Option<u64>,
+    pub(crate) error_for_status: bool,
+    pub(crate) access: Option<Arc<AccessPolicy>>,
+    pub(crate) family: AddressFamily,
+    /// What access policy and family come to; requests share connections only when they share it.
+    pub(crate) addresses: AddressFilter,
+    pub(crate) fail_over: Vec<String>,
+    pub(crate) version: Version,
+    pub(crate) request_target: Option<String>,
+    /// Names of lines of the caller's that must not cross to another origin.
+    pub(crate) secret_headers: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            redirects: RedirectPolicy::default(),
+            retries: RetryPolicy::default(),
+            timeouts: Timeouts::default(),
+            total_timeout: None,
+            queue_timeout: None,
+            priority: Priority::default(),
+            rate_limit: None,
+            max_body: None,
+            tls: None,
+            proxies: Arc::default(),
+            proxy_tunnel: false,
+            credentials: None,
+            decompress: true,
+            cookies: true,
+            cache: CacheMode::Default,
+            expect_continue: Some(1024 * 1024),
+            error_for_status: false,
+            access: None,
+            family: AddressFamily::Any,
+            addresses: AddressFilter::default(),
+            fail_over: Vec::new(),
+            version: Version::HTTP_11,
+            request_target: None,
+            secret_headers: Vec::new(),
+        }
+    }
+}
+
+/// One decision that differs from the default.
+#[derive(Clone, Debug)]
+pub(crate) enum Override {
+    Redirects(RedirectPolicy),
+    Retries(RetryPolicy),
+    Timeouts(Timeouts),
+    TotalTimeout(Option<Duration>),
+    QueueTimeout(Option<Duration>),
+    Priority(Priority),
+    RateLimit(Option<u64>),
+    MaxBody(u64),
+    Tls(TlsOptions),
+    Proxies(ProxySettings),
+    ProxyTunnel(bool),
+    Credentials(Option<Credentials>),
+    Decompress(bool),
+    Cookies(bool),
+    Cache(CacheMode),
+    ExpectContinue(Option<u64>),
+    ErrorForStatus(bool),
+    Access(Option<AccessPolicy>),
+    FailOver(Vec<String>),
+    Version(Version),
+    RequestTarget(String),
+    SecretHeader(String),
+}
+
+impl Settings {
+    pub(crate) fn apply(&mut self, setting: Override) {
+        match setting {
+            Override::Redirects(policy) => self.redirects = policy,
+            Override::Retries(policy) => self.retries = policy,
+            Override::Timeouts(timeouts) => self.timeouts = timeouts,
+            Override::TotalTimeout(limit) => self.total_timeout = limit,
+            Override::QueueTimeout(limit) => self.queue_timeout = limit,
+            Override::Priority(priority) => self.priority = priority,
+            Override::RateLimit(rate) => self.rate_limit = rate,
+            Override::MaxBody(bytes) => self.max_body = Some(bytes),
+            Override::Tls(options) => self.tls = Some(options),
+            Override::Proxies(proxies) => self.proxies = Arc::new(proxies),
+            Override::ProxyTunnel(tunnel) => self.proxy_tunnel = tunnel,
+            Override::Credentials(credentials) => self.credentials = credentials,
+            Override::Decompress(decompress) => self.decompress = decompress,
+            Override::Cookies(cookies) => self.cookies = cookies,
+            Override::Cache(mode) => self.cache = mode,
+            Override::ExpectContinue(at_least) => self.expect_continue = at_least,
+            Override::ErrorForStatus(fail) => self.error_for_status = fail,
+            Override::Access(policy) => {
+                self.access = policy.map(Arc::new);
+                self.addresses = address_filter(self.access.clone(), self.family);
+            }
+            Override::FailOver(origins) => self.fail_over = origins,
+            Override::Version(version) => self.version = version,
+            Override::SecretHeader(name) => self.secret_headers.push(name),
+            Override::RequestTarget(target) => self.request_target = Some(target),
+        }
+    }
+}

@@ -1,0 +1,476 @@
+//! One logical request on its way: over redirects, retries and connections, to its end.
+//!
+//! A [`Transfer`] is data; `core` moves it.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Method;
+use url::Url;
+
+use super::content::Payload;
+use super::download::Downloading;
+use super::event::{Progress, RequestId, RetryCause};
+use super::output::Output;
+use super::pool::{ConnectionKey, HostKey, Place};
+use super::prepared::Prepared;
+use super::response::{ConnectionInfo, Hop, Response, SavedFile, Timings, Transferred};
+use super::settings::Settings;
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::phase::Phase;
+use crate::proto::{FieldLines, ResponseHead};
+use crate::semantics::auth::AuthAttempt;
+use crate::semantics::coding::Decoder;
+use crate::semantics::event_stream::EventStreamParser;
+use crate::semantics::redirect::Redirection;
+use crate::semantics::retry::RetryState;
+use crate::transport::throttle::Throttle;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    pub(crate) id: RequestId,
+    pub(crate) settings: Settings,
+    pub(crate) payload: Payload,
+    pub(crate) output: Output,
+    /// The caller's lines and the agent's defaults, for the present hop.
+    pub(crate) fields: FieldLines,
+    pub(crate) without: Vec<String>,
+    pub(crate) cookies: Vec<(String, String)>,
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) referer: Option<String>,
+    /// Whether the credentials given for the first origin still apply.
+    pub(crate) is_trusted: bool,
+    pub(crate) stage: Stage,
+    pub(crate) history: Vec<Hop>,
+    pub(crate) retry: RetryState,
+    pub(crate) attempts: u32,
+    /// Stale connections met in a row: the next attempt asks for a new one.
+    pub(crate) needs_new_connection: bool,
+    pub(crate) expects_continue: bool,
+    pub(crate) paused: bool,
+    /// It was paused on its present connection, which may have died of that.
+    pub(crate) was_paused: bool,
+    /// When all of it must be over, and when it must have left the queue, in counted time.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) queue_deadline: Option<Instant>,
+    pub(crate) throttle: Throttle,
+    pub(crate) clocks: Clocks,
+    pub(crate) opened: u32,
+    pub(crate) answer: Option<Answer>,
+    pub(crate) file: Option<Downloading>,
+    pub(crate) saved: Option<SavedFile>,
+    /// What came before the connection was lost, when the rest can be asked for.
+    pub(crate) kept: Option<Kept>,
+    pub(crate) events: Option<Box<EventStreamParser>>,
+    /// Content handed to the caller's queue and not pulled yet.
+    pub(crate) outstanding: usize,
+    /// The progress told last, and whether it is listed to be told.
+    pub(crate) told: Option<Progress>,
+    pub(crate) is_listed: bool,
+    pub(crate) fail_over: VecDeque<Url>,
+    pub(crate) auth: AuthAttempt,
+    #[cfg(feature = "cache")]
+    pub(crate) revalidating: Option<Box<crate::semantics::cache::Stale>>,
+    #[cfg(feature = "websocket")]
+    pub(crate) socket: Option<Box<super::web_socket::OpenSocket>>,
+}
+
+/// Where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Stage {
+    /// Waits for a file to be opened.
+    Opening,
+    /// Waits for a connection.
+    Queued {
+        host: HostKey,
+        place: Place,
+        told: bool,
+    },
+    /// Has a connection; `asked` once the request was given to it.
+    Active {
+        connection: ConnectionKey,
+        asked: bool,
+    },
+    /// Waits to be sent again.
+    Waiting { until: Instant },
+    /// All content is there; the file is being finished.
+    Committing,
+    /// Held back while the agent is suspended.
+    Parked,
+}
+
+/// The response of the present hop.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) head: ResponseHead,
+    pub(crate) content_length: Option<u64>,
+    pub(crate) sink: Sink,
+    pub(crate) then: Then,
+    pub(crate) decoder: Option<Box<Decoder>>,
+    /// Read from the connection and not decoded yet.
+    pub(crate) undecoded: Bytes,
+    /// Content bytes received, before decoding; and after.
+    pub(crate) received: u64,
+    pub(crate) decoded: u64,
+    pub(crate) timings: Timings,
+    pub(crate) connection: Option<ConnectionInfo>,
+    pub(crate) trailers: FieldLines,
+    pub(crate) from_cache: bool,
+}
+
+/// Where the content goes.
+#[derive(Debug)]
+pub(crate) enum Sink {
+    /// Kept; whole pieces are not copied unless there are several.
+    Collect(Collected),
+    Stream,
+    File,
+    EventStream,
+    /// Read and forgotten, so that the connection can serve again.
+    Discard,
+}
+
+/// Content gathered in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Collected {
+    first: Bytes,
+    rest: Vec<u8>,
+}
+
+/// What follows the end of the response.
+#[derive(Debug)]
+pub(crate) enum Then {
+    Deliver,
+    Redirect(Box<Redirection>),
+    /// Send again at once, with what was learned.
+    Again,
+    /// The file was whole before.
+    Commit,
+    Retry(Duration, RetryCause),
+    Fail(Error),
+    #[cfg(feature = "cache")]
+    Revalidated,
+}
+
+/// When things began, by the clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clocks {
+    pub(crate) began: Instant,
+    pub(crate) hop_began: Instant,
+    pub(crate) left_queue: Option<Instant>,
+}
+
+impl Collected {
+    pub(crate) fn push(&mut self, piece: Bytes, expected: usize) {
+        if self.first.is_empty() && self.rest.is_empty() {
+            self.first = piece;
+            return;
+        }
+        if self.rest.is_empty() {
+            self.rest.reserve(expected.max(self.first.len() + piece.len()));
+            self.rest.extend_from_slice(&self.first);
+            self.first = Bytes::new();
+        }
+        self.rest.extend_from_slice(&piece);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.first.len() + self.rest.len()
+    }
+
+    pub(crate) fn take(&mut self) -> Bytes {
+        if self.rest.is_empty() {
+            std::mem::take(&mut self.first)
+        } else {
+            std::mem::take(&mut self.rest).into()
+        }
+    }
+}
+
+impl Answer {
+    /// Whether the caller has seen content of it.
+    pub(crate) fn is_streamed(&self) -> bool {
+        matches!(self.sink, Sink::Stream) && self.decoded > 0
+    }
+}
+
+impl Transfer {
+    pub(crate) fn new(id: RequestId, prepared: Prepared, clock: Instant, counted: Instant) -> Self {
+        let Prepared {
+            method,
+            url,
+            fields,
+            without,
+            cookies,
+            settings,
+            payload,
+            output,
+            fail_over,
+        } = prepared;
+        let deadline = settings
+            .total_timeout
+            .and_then(|limit| counted.checked_add(limit));
+        let mut throttle = Throttle::unlimited();
+        throttle.set_rate(settings.rate_limit.and_then(std::num::NonZeroU64::new), counted);
+        Self {
+            id,
+            payload,
+            output,
+            fields,
+            without,
+            cookies,
+            method,
+            url,
+            referer: None,
+            is_trusted: true,
+            stage: Stage::Opening,
+            history: Vec::new(),
+            retry: RetryState::new(counted),
+            attempts: 0,
+            needs_new_connection: false,
+            expects_continue: true,
+            paused: false,
+            was_paused: false,
+            deadline,
+            queue_deadline: None,
+            throttle,
+            clocks: Clocks {
+                began: clock,
+                hop_began: clock,
+                left_queue: None,
+            },
+            opened: 0,
+            answer: None,
+            file: None,
+            saved: None,
+            kept: None,
+            events: None,
+            outstanding: 0,
+            told: None,
+            is_listed: false,
+            fail_over,
+            auth: AuthAttempt::default(),
+            #[cfg(feature = "cache")]
+            revalidating: None,
+            #[cfg(feature = "websocket")]
+            socket: None,
+            settings,
+        }
+    }
+
+    /// The connection it has.
+    pub(crate) fn connection(&self) -> Option<ConnectionKey> {
+        match self.stage {
+            Stage::Active { connection, .. } => Some(connection),
+            _ => None,
+        }
+    }
+
+    /// Whether content of the response is arriving for someone who wants it soon.
+    pub(crate) fn is_receiving(&self) -> bool {
+        matches!(self.stage, Stage::Active { .. })
+            && !self.paused
+            && self
+                .answer
+                .as_ref()
+                .is_some_and(|answer| !matches!(answer.sink, Sink::EventStream))
+    }
+
+    /// How far it is.
+    pub(crate) fn progress(&self) -> Progress {
+        let (phase, received, to_receive) = match &self.answer {
+            Some(answer) => {
+                let resumed = self.file.as_ref().map_or(0, Downloading::resumed_from);
+                let total = answer.content_length.map(|length| length + resumed);
+                (Phase::ReceiveBody, answer.received + resumed, total)
+            }
+            None => (self.phase(), 0, None),
+        };
+        Progress {
+            phase,
+            sent: self.payload.sent(),
+            to_send: self.payload.length(),
+            received,
+            to_receive,
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.stage {
+            Stage::Active { .. } if self.answer.is_some() => Phase::ReceiveBody,
+            Stage::Active { asked: false, .. } => Phase::Connect,
+            Stage::Active { .. } => Phase::AwaitHead,
+            Stage::Committing => Phase::ReceiveBody,
+            Stage::Opening | Stage::Queued { .. } | Stage::Waiting { .. } | Stage::Parked => {
+                Phase::Queue
+            }
+        }
+    }
+
+    /// Turns to the next hop of a redirect, leaving behind what must not go along (RFC 9110 §15.4).
+    pub(crate) fn go_to(&mut self, next: Redirection) {
+        let mut fields = FieldLines::new();
+        for (name, value) in self.fields.iter() {
+            if next.takes_along(name, &self.settings.redirects, &self.settings.secret_headers) {
+                // It was a valid line before.
+                let _ = fields.append(name, value);
+            }
+        }
+        self.fields = fields;
+        if !next.keeps_content {
+            self.payload.drop_content();
+        }
+        if next.crosses_origin {
+            self.is_trusted &= self.settings.redirects.keep_credentials_across_origins;
+            self.auth = AuthAttempt::default();
+            if !self.is_trusted {
+                self.cookies.clear();
+            }
+        }
+        self.method = next.method;
+        self.url = next.url;
+        self.referer = next.referer;
+        self.expects_continue = true;
+        self.kept = None;
+        self.file = None;
+    }
+
+    /// Whether it can be sent again without harm (RFC 9110 §9.2.2).
+    pub(crate) fn may_repeat(&self) -> bool {
+        self.method.is_idempotent() && self.payload.can_be_sent()
+    }
+
+    /// Whether the content is held back until the server asks for it (RFC 9110 §10.1.1).
+    pub(crate) fn wants_continue(&self) -> bool {
+        if !self.expects_continue || self.payload.is_none() {
+            return false;
+        }
+        match self.settings.expect_continue {
+            None => false,
+            Some(least) => {
+                self.payload.has_files
+                    || self.payload.length().is_none_or(|length| length >= least)
+            }
+        }
+    }
+
+    /// Whether content codings are asked for. A download that may be continued counts bytes as they
+    /// are on the wire.
+    pub(crate) fn asks_for_coding(&self) -> bool {
+        self.settings.decompress
+            && !matches!(self.output, Output::File(_) | Output::EventStream)
+            && !self.fields.contains("range")
+            && self.kept.is_none()
+    }
+
+    /// The most content to hold in memory.
+    pub(crate) fn most_collected(&self) -> Option<u64> {
+        match self.settings.max_body {
+            Some(0) => None,
+            Some(most) => Some(most),
+            None => Some(COLLECTED_BYTES),
+        }
+    }
+
+    /// The most content to take, decoded.
+    pub(crate) fn most_content(&self) -> Option<u64> {
+        match &self.answer {
+            Some(Answer {
+                sink: Sink::Collect(_),
+                ..
+            }) => self.most_collected(),
+            _ => self.settings.max_body.filter(|most| *most > 0),
+        }
+    }
+
+    /// Turns to reading an event stream; what an earlier connection brought is remembered.
+    pub(crate) fn begin_event_stream(&mut self) {
+        match &mut self.events {
+            Some(parser) => parser.restart(),
+            None => self.events = Some(Box::default()),
+        }
+    }
+
+    /// The times so far, from when the request was given to the agent.
+    pub(crate) fn timings(&self, connection: &Connection) -> Timings {
+        let Clocks {
+            began,
+            hop_began,
+            left_queue,
+        } = self.clocks;
+        let queue = left_queue.unwrap_or(hop_began);
+        let marks = connection.marks();
+        let since = |at: Instant| at.saturating_duration_since(began);
+        // What happened before this hop, on a connection that was kept, took no time of it.
+        let step = |at: Option<Instant>, before: Instant| at.unwrap_or(before).max(before);
+        let resolved = step(marks.resolved, queue);
+        let connected = step(marks.connected, resolved);
+        let secured = step(marks.secured, connected);
+        let sent = step(marks.sent, secured);
+        Timings {
+            queue: since(queue),
+            namelookup: since(resolved),
+            connect: since(connected),
+            appconnect: marks.secured.map_or(Duration::ZERO, |_| since(secured)),
+            pretransfer: since(sent),
+            starttransfer: since(step(marks.first_byte, sent)),
+            redirect: if self.history.is_empty() {
+                Duration::ZERO
+            } else {
+                since(hop_began)
+            },
+            total: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn connection_info(&self, connection: &Connection) -> ConnectionInfo {
+        let socket = connection.link().map(|link| link.socket());
+        ConnectionInfo {
+            peer_address: socket.and_then(|socket| socket.peer_address()),
+            local_address: socket.and_then(|socket| socket.local_address()),
+            reused: connection.requests() > 1,
+            opened: self.opened,
+            tls: connection.link().and_then(|link| link.tls_info()),
+        }
+    }
+
+    /// The response as far as it came; `None` when no head did.
+    pub(crate) fn take_response(&mut self, now: Instant) -> Option<Response> {
+        let answer = self.answer.take()?;
+        let mut response = Response::of(answer.head);
+        if let Sink::Collect(mut collected) = answer.sink {
+            response.body = collected.take();
+        }
+        response.trailers = answer.trailers;
+        response.url = Some(self.url.clone());
+        response.history = std::mem::take(&mut self.history);
+        response.timings = answer.timings;
+        response.timings.total = now.saturating_duration_since(self.clocks.began);
+        response.connection = answer.connection;
+        response.transferred = Transferred {
+            sent: self.payload.sent(),
+            received: answer.received,
+        };
+        response.saved = self.saved.take();
+        response.from_cache = answer.from_cache;
+        response.attempts = self.attempts.max(1);
+        Some(response)
+    }
+}
+
+/// The most content that is collected in memory unless the request says otherwise.
+const COLLECTED_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Content that came before its connection was lost, and what its version is called.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) collected: Collected,
+    pub(crate) received: u64,
+    pub(crate) if_range: String,
+    /// Whether the caller has it already.
+    pub(crate) is_streamed: bool,
+}
