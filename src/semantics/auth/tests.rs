@@ -355,6 +355,20 @@ mod digest {
     }
 
     #[test]
+    fn a_server_may_change_its_mind_between_requests() {
+        let mut session = AuthSession::new(any());
+        for (field, scheme) in [(MD5, "Digest"), ("Basic realm=x", "Basic"), (MD5, "Digest")] {
+            let mut attempt = AuthAttempt::default();
+            authorize(&mut session, &mut attempt);
+            challenge(&mut session, &mut attempt, &[field]).unwrap();
+            let value = authorize(&mut session, &mut attempt).unwrap();
+            assert!(value.starts_with(scheme), "{value}");
+            let again = challenge(&mut session, &mut attempt, &["Basic realm=x"]);
+            assert_eq!(again, Err(AuthFault::Rejected));
+        }
+    }
+
+    #[test]
     fn what_is_not_supported_is_a_fault() {
         for field in [
             "Digest",
