@@ -283,8 +283,11 @@ impl AuthSession {
     }
 
     fn answer_basic(&mut self, attempt: &AuthAttempt) -> Result<(), AuthFault> {
-        if attempt.sent != Sent::Nothing {
-            return Err(AuthFault::Rejected);
+        match attempt.sent {
+            Sent::Nothing => {}
+            #[cfg(feature = "digest-auth")]
+            Sent::Remembered => {}
+            _ => return Err(AuthFault::Rejected),
         }
         self.scheme = Scheme::Basic;
         Ok(())

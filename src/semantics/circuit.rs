@@ -62,24 +62,13 @@ impl Default for CircuitPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     Go,
-    /// It may, as the only one, and what becomes of it decides about the others: exactly one of
-    /// `succeeded`, `failed`, `told_to_wait` and `abandoned` must follow.
+    /// It may, as the only one, and what becomes of it decides about the others: one of
+    /// `responded`, `failed` and `abandoned` must follow.
     Probe,
     /// It waits; ask again at this time.
     Wait(Instant),
     /// It fails; the origin is left alone until this time.
     Refuse(Instant),
-}
-
-/// Whether a response with this status counts as a failure of its server.
-pub(crate) fn is_failure(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::INTERNAL_SERVER_ERROR
-            | StatusCode::BAD_GATEWAY
-            | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::GATEWAY_TIMEOUT
-    )
 }
 
 /// The circuits of all origins that had trouble lately.
@@ -142,15 +131,26 @@ impl Circuits {
         }
     }
 
-    /// A response came that is no failure.
-    pub(crate) fn succeeded(&mut self, origin: &Origin) {
-        // One that was under way when the circuit opened says nothing about now.
-        if !matches!(self.circuits.get(origin), Some(Circuit::Open { .. })) {
-            self.circuits.remove(origin);
+    /// A response came. `retry_after` is what its field says; beside a status that is no refusal it
+    /// means something else (RFC 9110 §10.2.3) and does not count.
+    pub(crate) fn responded(
+        &mut self,
+        origin: &Origin,
+        status: StatusCode,
+        retry_after: Option<Duration>,
+        now: Instant,
+    ) {
+        let refuses = is_failure(status) || status == StatusCode::TOO_MANY_REQUESTS;
+        match retry_after {
+            Some(retry_after) if refuses && self.policy.respect_retry_after => {
+                self.told_to_wait(origin, retry_after, now);
+            }
+            _ if is_failure(status) => self.failed(origin, now),
+            _ => self.succeeded(origin),
         }
     }
 
-    /// No response came, or one with a status that [`is_failure`].
+    /// No response came.
     pub(crate) fn failed(&mut self, origin: &Origin, now: Instant) {
         if self.policy.failures == 0 && !self.circuits.contains_key(origin) {
             return;
@@ -172,25 +172,27 @@ impl Circuits {
         self.set(origin, next, now);
     }
 
-    /// A response came with `Retry-After`.
-    pub(crate) fn told_to_wait(&mut self, origin: &Origin, retry_after: Duration, now: Instant) {
-        if !self.policy.respect_retry_after {
-            self.failed(origin, now);
-            return;
+    /// A request ended without any outcome, for it was cancelled; the next one may probe.
+    pub(crate) fn abandoned(&mut self, origin: &Origin, now: Instant) {
+        if let Some(circuit @ Circuit::HalfOpen { .. }) = self.circuits.get_mut(origin) {
+            *circuit = Circuit::Open { until: now };
         }
+    }
+
+    fn succeeded(&mut self, origin: &Origin) {
+        // One that was under way when the circuit opened says nothing about now.
+        if !matches!(self.circuits.get(origin), Some(Circuit::Open { .. })) {
+            self.circuits.remove(origin);
+        }
+    }
+
+    fn told_to_wait(&mut self, origin: &Origin, retry_after: Duration, now: Instant) {
         let asked = after(now, retry_after.min(self.policy.max_retry_after));
         let until = match self.circuits.get(origin) {
             Some(Circuit::Open { until }) => asked.max(*until),
             _ => asked,
         };
         self.set(origin, Circuit::Open { until }, now);
-    }
-
-    /// A request ended without any outcome, for it was cancelled; the next one may probe.
-    pub(crate) fn abandoned(&mut self, origin: &Origin, now: Instant) {
-        if let Some(circuit @ Circuit::HalfOpen { .. }) = self.circuits.get_mut(origin) {
-            *circuit = Circuit::Open { until: now };
-        }
     }
 
     fn set(&mut self, origin: &Origin, circuit: Circuit, now: Instant) {
@@ -205,6 +207,17 @@ impl Circuits {
         }
         self.circuits.insert(origin.clone(), circuit);
     }
+}
+
+/// Whether a response with this status counts as a failure of its server.
+fn is_failure(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::INTERNAL_SERVER_ERROR
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+    )
 }
 
 /// A probe gets this long, however short circuits stay open.

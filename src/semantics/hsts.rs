@@ -92,8 +92,8 @@ impl HstsStore {
                 entry.expires > now && (entry.include_subdomains || !is_parent)
             })
         };
-        let parents = host.match_indices('.').map(|(dot, _)| &host[dot + 1..]);
-        holds(host, false) || parents.into_iter().any(|parent| holds(parent, true))
+        let mut parents = host.match_indices('.').map(|(dot, _)| &host[dot + 1..]);
+        holds(host, false) || parents.any(|parent| holds(parent, true))
     }
 
     fn insert(&mut self, host: &str, entry: Entry, now: SystemTime) {

@@ -6,22 +6,29 @@
 #[cfg(feature = "agent")]
 pub(crate) mod access;
 #[cfg(feature = "agent")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the agent will ask it"))]
 pub(crate) mod auth;
 #[cfg(feature = "agent")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the agent will ask it"))]
 pub(crate) mod base_url;
 #[cfg(feature = "agent")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the agent will ask it"))]
 pub(crate) mod circuit;
 #[cfg(feature = "agent")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the agent will ask it"))]
 pub(crate) mod hsts;
 #[cfg(feature = "agent")]
 pub(crate) mod netrc;
 #[cfg(feature = "agent")]
 pub(crate) mod origin;
 #[cfg(feature = "agent")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the agent will ask it"))]
 pub(crate) mod proxy_rules;
 #[cfg(feature = "agent")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the agent will ask it"))]
 pub(crate) mod redirect;
 #[cfg(feature = "agent")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the agent will ask it"))]
 pub(crate) mod retry;
 #[cfg(feature = "websocket")]
 #[cfg_attr(

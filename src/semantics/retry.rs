@@ -140,10 +140,10 @@ impl Outcome {
             _ => error.is_retryable(),
         };
         let reach = match error.phase() {
-            _ if error.bytes_sent() > 0 || error.bytes_received() > 0 => Reach::Sent,
             Some(Phase::Resolve | Phase::Connect | Phase::Tunnel | Phase::TlsHandshake) => {
                 Reach::Unconnected
             }
+            _ if error.bytes_sent() > 0 || error.bytes_received() > 0 => Reach::Sent,
             _ => Reach::Unsent,
         };
         Self::Failed { transient, reach }

@@ -37,6 +37,7 @@ pub(crate) mod reactor;
 pub(crate) mod resolver;
 pub(crate) mod socket;
 #[cfg(any(feature = "agent", feature = "server"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "the agent will ask it"))]
 pub(crate) mod throttle;
 pub(crate) mod socks;
 pub(crate) mod tls;

@@ -40,10 +40,12 @@ fn n18_by_default_only_https_to_public_hosts() {
 
 #[test]
 fn n18_hosts_ports_and_schemes_are_listed() {
-    let mut policy = AccessPolicy::default();
-    policy.schemes = vec!["HTTPS".to_owned(), "http".to_owned()];
-    policy.hosts = vec![pattern("mods.example"), pattern("*.Workshop.example")];
-    policy.ports = vec![443, 8080];
+    let policy = AccessPolicy {
+        schemes: vec!["HTTPS".to_owned(), "http".to_owned()],
+        hosts: vec![pattern("mods.example"), pattern("*.Workshop.example")],
+        ports: vec![443, 8080],
+        ..AccessPolicy::default()
+    };
     let refused = |text: &str| policy.check_url(&url(text)).err();
     for text in [
         "https://mods.example/",
@@ -188,8 +190,10 @@ fn refusals_name_the_field_to_change() {
         let text = refusal.to_string();
         assert!(text.contains(&format!("AccessPolicy::{field}")), "{text}");
     }
-    let mut policy = AccessPolicy::default();
-    policy.content_types = vec!["image/*".to_owned()];
+    let policy = AccessPolicy {
+        content_types: vec!["image/*".to_owned()],
+        ..AccessPolicy::default()
+    };
     let long = policy.check_content_type(Some(&b"x\x1b".repeat(9999)));
     assert!(long.unwrap_err().to_string().len() < 200);
 }

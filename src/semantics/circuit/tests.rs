@@ -113,19 +113,40 @@ fn n16_retry_after_holds_back_all_requests_to_the_origin() {
         circuits.succeeded(&a);
         assert_eq!(circuits.admit(&a, until), Admission::Go);
     }
-    let mut circuits = Circuits::new(CircuitPolicy {
-        respect_retry_after: false,
-        ..CircuitPolicy::default()
-    });
-    circuits.told_to_wait(&a, SECOND, now);
-    assert_eq!(circuits.admit(&a, now), Admission::Go);
-    for _ in 0..4 {
-        circuits.told_to_wait(&a, SECOND, now);
+}
+
+#[test]
+fn n16_which_responses_count() {
+    let now = Instant::now();
+    let a = origin("http://a.b/");
+    let (held, open) = (Some(SECOND), Some(30 * SECOND));
+    // (status, Retry-After, held back when it is respected, and when not)
+    for (status, retry_after, respected, otherwise) in [
+        (200, None, None, None),
+        (200, held, None, None),
+        (301, held, None, None),
+        (404, held, None, None),
+        (429, None, None, None),
+        (429, held, held, None),
+        (501, held, None, None),
+        (503, None, open, open),
+        (503, held, held, open),
+        (500, None, open, open),
+        (502, held, held, open),
+        (504, None, open, open),
+    ] {
+        for (respect_retry_after, expected) in [(true, respected), (false, otherwise)] {
+            let mut circuits = Circuits::new(CircuitPolicy {
+                failures: 1,
+                respect_retry_after,
+                ..CircuitPolicy::default()
+            });
+            let code = StatusCode::from_u16(status).unwrap();
+            circuits.responded(&a, code, retry_after, now);
+            let admission = expected.map_or(Admission::Go, |held| Admission::Refuse(now + held));
+            assert_eq!(circuits.admit(&a, now), admission, "{status}");
+        }
     }
-    assert_eq!(
-        circuits.admit(&a, now),
-        Admission::Refuse(now + 30 * SECOND)
-    );
 }
 
 #[test]

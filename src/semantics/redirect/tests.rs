@@ -364,3 +364,26 @@ fn s18_what_stays_behind() {
         of_origin
     );
 }
+
+#[test]
+fn any_bytes_are_followed_or_refused_and_stay_http() {
+    let mut random = 1_u32;
+    let mut draw = |below: usize| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 8) as usize % below
+    };
+    for _ in 0..5000 {
+        let mut location = b"https://user:pw@a.example:8080/x/../y?z#f".to_vec();
+        for _ in 0..=draw(6) {
+            let at = draw(location.len());
+            location[at] = draw(256) as u8;
+        }
+        location.truncate(draw(location.len() + 1));
+        if let Ok(Some(next)) = follow("http://u:p@a.b/x#g", &location) {
+            assert!(matches!(next.url.scheme(), "http" | "https"));
+            assert!(next.url.has_host() && next.url.fragment().is_some());
+            assert!(!next.crosses_origin || next.url.username().is_empty());
+            assert_ne!(next.url.password(), Some("pw"));
+        }
+    }
+}
