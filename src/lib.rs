@@ -74,16 +74,16 @@ mod transport;
 
 pub use bytes::Bytes;
 
-pub use budget::{Budget, Linger, PollAt, Polled};
-pub use connection::{RequestBody, Status, Transition};
+#[cfg(all(feature = "agent", feature = "websocket"))]
+pub use agent::WebSocketOptions;
 #[cfg(feature = "agent")]
 pub use agent::{
     AddressFamily, Agent, AgentBuilder, CacheMode, ConnectionInfo, Download, Event, Hop, PoolLimits,
     Priority, Progress, Request, RequestHandle, RequestId, Response, RetryCause, SavedFile, Timings,
     Transferred,
 };
-#[cfg(all(feature = "agent", feature = "websocket"))]
-pub use agent::WebSocketOptions;
+pub use budget::{Budget, Linger, PollAt, Polled};
+pub use connection::{RequestBody, Status, Transition};
 #[cfg(feature = "agent")]
 pub use error::RequestRefused;
 pub use error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved, ProxyFault, TlsFault};
@@ -102,6 +102,12 @@ pub use semantics::auth::{AuthFault, Credentials};
 #[cfg(feature = "agent")]
 pub use semantics::circuit::{CircuitPolicy, OnHold};
 #[cfg(feature = "agent")]
+pub use semantics::coding::{CodingFault, CodingLimits};
+#[cfg(any(feature = "agent", feature = "server"))]
+pub use semantics::event_stream::{EventStreamFault, EventStreamParser, ServerSentEvent};
+#[cfg(any(feature = "agent", feature = "server"))]
+pub use semantics::frames::{FrameFault, JsonLines, LengthPrefix, LengthPrefixed};
+#[cfg(feature = "agent")]
 pub use semantics::hsts::MalformedHsts;
 #[cfg(feature = "agent")]
 pub use semantics::netrc::{Netrc, NetrcError};
@@ -115,12 +121,8 @@ pub use semantics::retry::RetryPolicy;
 pub use semantics::websocket::{
     CloseFrame, WebSocketConfig, WebSocketFault, WebSocketMessage, close_code,
 };
+#[cfg(feature = "agent")]
 pub use transport::disk::{DiskFault, DiskStep};
-pub use semantics::coding::{CodingFault, CodingLimits};
-#[cfg(any(feature = "agent", feature = "server"))]
-pub use semantics::event_stream::{EventStreamFault, EventStreamParser, ServerSentEvent};
-#[cfg(any(feature = "agent", feature = "server"))]
-pub use semantics::frames::{FrameFault, JsonLines, LengthPrefix, LengthPrefixed};
 pub use transport::memory;
 pub use transport::resolver::Resolver;
 pub use transport::socket::NonblockingStream;

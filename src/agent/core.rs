@@ -80,10 +80,7 @@ impl Core {
         let mut throttle = Throttle::unlimited();
         throttle.set_rate(config.rate_limit.and_then(NonZeroU64::new), now);
         Self {
-            pool: Pool {
-                limits: config.pool.clone(),
-                ..Pool::default()
-            },
+            pool: Pool::new(config.pool.clone()),
             circuits: config.circuit.clone().map(Circuits::new),
             throttle,
             reactor,

@@ -128,7 +128,7 @@ pub(crate) enum Grant {
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    pub(crate) limits: PoolLimits,
+    limits: PoolLimits,
     connections: Slab<Pooled>,
     hosts: Slab<Host>,
     turn: u64,
@@ -137,6 +137,13 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
+    pub(crate) fn new(limits: PoolLimits) -> Self {
+        Self {
+            limits,
+            ..Self::default()
+        }
+    }
+
     /// The host of this key, made if it is new.
     pub(crate) fn host(&mut self, key: &PoolKey) -> HostKey {
         let known = self.hosts.iter().find(|(_, host)| host.key == *key);
@@ -352,14 +359,11 @@ mod tests {
     }
 
     fn pool(total: usize, per_host: usize) -> Pool {
-        Pool {
-            limits: PoolLimits {
-                total,
-                per_host,
-                ..PoolLimits::default()
-            },
-            ..Pool::default()
-        }
+        Pool::new(PoolLimits {
+            total,
+            per_host,
+            ..PoolLimits::default()
+        })
     }
 
     fn granted(pool: &mut Pool, now: Instant) -> Vec<u64> {

@@ -20,14 +20,6 @@
 
 pub(crate) mod buffer;
 #[cfg(feature = "agent")]
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the agent, which downloads and uploads, is not written yet"
-    )
-)]
 pub(crate) mod disk;
 pub(crate) mod happy_eyeballs;
 pub(crate) mod link;
@@ -36,9 +28,8 @@ pub(crate) mod meter;
 pub(crate) mod reactor;
 pub(crate) mod resolver;
 pub(crate) mod socket;
-#[cfg(any(feature = "agent", feature = "server"))]
-#[cfg_attr(not(test), expect(dead_code, reason = "the agent will ask it"))]
-pub(crate) mod throttle;
 pub(crate) mod socks;
+#[cfg(any(feature = "agent", feature = "server"))]
+pub(crate) mod throttle;
 pub(crate) mod tls;
 pub(crate) mod tunnel;

@@ -13,7 +13,7 @@ use crate::agent::transfer::{Stage, Then, Transfer};
 use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::proto::ResponseHead;
 use crate::semantics::auth::AuthSession;
-use crate::semantics::circuit::{self, Admission};
+use crate::semantics::circuit::Admission;
 use crate::semantics::origin::Origin;
 use crate::semantics::retry::parse_retry_after;
 
@@ -151,11 +151,7 @@ impl Core {
         };
         let retry_after = head.fields.get("retry-after");
         let retry_after = retry_after.and_then(|value| parse_retry_after(value, wall));
-        match retry_after.filter(|_| matches!(head.status.as_u16(), 429 | 503)) {
-            Some(after) => circuits.told_to_wait(&origin, after, counted),
-            None if circuit::is_failure(head.status) => circuits.failed(&origin, counted),
-            None => circuits.succeeded(&origin),
-        }
+        circuits.responded(&origin, head.status, retry_after, counted);
     }
 
     /// Turns to the next origin of the request's list, if there is one left.
