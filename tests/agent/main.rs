@@ -1,0 +1,7 @@
+//! The agent, end to end, on the in-memory network.
+
+#![cfg(feature = "agent")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod requests;
+mod support;
