@@ -40,6 +40,8 @@ use crate::transport::resolver::Wake;
 use crate::transport::throttle::Throttle;
 
 pub(crate) use commands::Command;
+#[cfg(feature = "websocket")]
+pub(crate) use web_sockets::cost;
 use policies::ProtectionSpace;
 use suspending::Suspension;
 

@@ -121,9 +121,8 @@ impl Driver {
 
     pub(super) fn next_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
-        if let Event::Chunk { id, bytes } = &event {
-            let (id, count) = (*id, bytes.len());
-            self.command(Command::Pulled(id, count));
+        if let (Some(id), 1..) = (event.id(), event.unpulled()) {
+            self.command(Command::Pulled(id, event.unpulled()));
         }
         Some(event)
     }

@@ -112,6 +112,14 @@ pub enum Event {
         /// The message.
         message: crate::semantics::websocket::WebSocketMessage,
     },
+    /// The server said goodbye; [`Done`](Self::Done) follows when the connection is closed.
+    #[cfg(feature = "websocket")]
+    WebSocketClosed {
+        /// Which request.
+        id: RequestId,
+        /// Code and reason, if it gave any.
+        frame: Option<crate::semantics::websocket::CloseFrame>,
+    },
     /// The response is whole.
     Done {
         /// Which request.
@@ -131,6 +139,9 @@ pub enum Event {
     /// [Suspending](crate::Agent::suspend) is done: no connection is open.
     Suspended,
 }
+
+/// What a server-sent event costs beside its data.
+pub(crate) const EVENT_COST: usize = 64;
 
 /// Why a request is sent again.
 #[derive(Clone, Debug)]
@@ -175,8 +186,21 @@ impl Event {
             | Self::Done { id, .. }
             | Self::Failed { id, .. } => Some(*id),
             #[cfg(feature = "websocket")]
-            Self::WebSocketOpen { id, .. } | Self::WebSocketMessage { id, .. } => Some(*id),
+            Self::WebSocketOpen { id, .. }
+            | Self::WebSocketMessage { id, .. }
+            | Self::WebSocketClosed { id, .. } => Some(*id),
             Self::Suspended => None,
+        }
+    }
+
+    /// How much it counts of what its request may have lying unpulled.
+    pub(crate) fn unpulled(&self) -> usize {
+        match self {
+            Self::Chunk { bytes, .. } => bytes.len(),
+            Self::ServerSent { event, .. } => event.data.len() + EVENT_COST,
+            #[cfg(feature = "websocket")]
+            Self::WebSocketMessage { message, .. } => super::core::cost(message),
+            _ => 0,
         }
     }
 

@@ -243,8 +243,8 @@ impl Agent {
         match &mut self.engine {
             Engine::Here(core) => {
                 let event = core.next_event()?;
-                if let Event::Chunk { id, bytes } = &event {
-                    core.obey(Command::Pulled(*id, bytes.len()));
+                if let (Some(id), 1..) = (event.id(), event.unpulled()) {
+                    core.obey(Command::Pulled(id, event.unpulled()));
                 }
                 Some(event)
             }
@@ -361,7 +361,9 @@ impl Agent {
     /// Sends a message over an open WebSocket.
     ///
     /// # Errors
-    /// Full, closing or no WebSocket: nothing was sent.
+    /// Full, closing or no WebSocket: nothing was sent. An agent
+    /// [on a thread of its own](AgentBuilder::on_thread) cannot know that here: there the WebSocket
+    /// fails.
     #[cfg(feature = "websocket")]
     pub fn send_message(
         &mut self,
@@ -370,7 +372,7 @@ impl Agent {
     ) -> Result<(), Error> {
         self.cancel_dropped();
         match &mut self.engine {
-            Engine::Here(core) => core.send_message(id, message),
+            Engine::Here(core) => core.send_message(id, &message),
             Engine::There(driver) => driver.send_message(id, message),
         }
     }

@@ -55,6 +55,17 @@ impl Prepared {
         }
         let fields = merge(&config.fields, &own, &without)?;
         let host = fields.get("host").and_then(|value| std::str::from_utf8(value).ok());
+        #[cfg(feature = "websocket")]
+        let url = match (&output, url.split_once(':')) {
+            // RFC 6455 §3: the same as http and https to the port.
+            (Output::WebSocket(_), Some((scheme, rest))) if scheme.eq_ignore_ascii_case("ws") => {
+                format!("http:{rest}")
+            }
+            (Output::WebSocket(_), Some((scheme, rest))) if scheme.eq_ignore_ascii_case("wss") => {
+                format!("https:{rest}")
+            }
+            _ => url,
+        };
         let mut url = request_url(config.base_url.as_ref(), host, &url).map_err(invalid_url)?;
         append_query_string(&mut url, &encode(&query));
         if settings.credentials.is_none() {

@@ -272,6 +272,10 @@ impl Transfer {
 
     /// Whether content of the response is arriving for someone who wants it soon.
     pub(crate) fn is_receiving(&self) -> bool {
+        #[cfg(feature = "websocket")]
+        if self.socket.is_some() {
+            return false;
+        }
         matches!(self.stage, Stage::Active { .. })
             && !self.paused
             && self

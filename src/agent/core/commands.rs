@@ -47,9 +47,17 @@ impl Core {
             Command::ResumeAll => self.resume_all(),
             Command::CloseIdle => self.close_idle(),
             #[cfg(feature = "websocket")]
-            Command::Send(id, message) => self.send_message(id, message),
+            Command::Send(id, message) => {
+                if let Err(error) = self.send_message(id, &message) {
+                    self.fail_by_id(id, error);
+                }
+            }
             #[cfg(feature = "websocket")]
-            Command::CloseWebSocket(id, code, reason) => self.close_web_socket(id, code, reason),
+            Command::CloseWebSocket(id, code, reason) => {
+                if let Err(error) = self.close_web_socket(id, code, &reason) {
+                    self.fail_by_id(id, error);
+                }
+            }
         }
     }
 
@@ -74,12 +82,22 @@ impl Core {
         self.events.retain(|event| event.id() != Some(id));
     }
 
+    /// Fails a request from outside of its turn.
+    #[cfg(feature = "websocket")]
+    fn fail_by_id(&mut self, id: RequestId, error: crate::Error) {
+        if let Some(mut transfer) = self.transfers.remove(&id) {
+            self.note_receiving(transfer.is_receiving(), false);
+            self.fail(&mut transfer, error);
+        }
+    }
+
     fn pause(&mut self, id: RequestId) {
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return;
         };
         let was_receiving = transfer.is_receiving();
         transfer.paused = true;
+        transfer.was_paused = true;
         if let Stage::Queued { host, place, .. } = transfer.stage {
             transfer.stage = Stage::Parked;
             self.pool.leave(host, place);

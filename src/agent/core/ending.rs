@@ -343,6 +343,10 @@ impl Core {
         }
         transfer.stage = Stage::Parked;
         transfer.file = None;
+        #[cfg(feature = "websocket")]
+        if let Some(socket) = transfer.socket.take() {
+            socket.link.close(&mut self.reactor);
+        }
     }
 
     /// Fails all transfers: the machinery below is broken.

@@ -149,7 +149,7 @@ impl Core {
         if let Output::WebSocket(_) = transfer.output
             && head.status.as_u16() == 101
         {
-            return self.open_web_socket(transfer, key, head).map(Some);
+            return self.open_web_socket(transfer, key, head, counted).map(Some);
         }
         let then = self.decide(transfer, &head, counted)?;
         let mut answer = Answer {
@@ -417,10 +417,12 @@ impl Core {
                 if let Some(parser) = &mut transfer.events {
                     parser.push(&piece).map_err(ErrorKind::EventStream)?;
                     while let Some(event) = parser.next_event() {
-                        self.events.push_back(Event::ServerSent {
+                        let event = Event::ServerSent {
                             id: transfer.id,
                             event,
-                        });
+                        };
+                        transfer.outstanding += event.unpulled();
+                        self.events.push_back(event);
                     }
                 }
             }
@@ -490,9 +492,9 @@ fn is_event_stream(head: &ResponseHead) -> bool {
 /// How much content may be taken now.
 fn room(transfer: &Transfer) -> usize {
     match transfer.answer.as_ref().map(|answer| &answer.sink) {
-        Some(Sink::Stream) => WINDOW_BYTES.saturating_sub(transfer.outstanding),
+        Some(Sink::Stream | Sink::EventStream) => WINDOW_BYTES.saturating_sub(transfer.outstanding),
         Some(Sink::File) => transfer.file.as_ref().map_or(0, |file| file.room()),
-        Some(Sink::Collect(_) | Sink::EventStream | Sink::Discard) | None => usize::MAX,
+        Some(Sink::Collect(_) | Sink::Discard) | None => usize::MAX,
     }
 }
 

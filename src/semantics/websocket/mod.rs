@@ -30,8 +30,10 @@ mod wire;
 
 pub use config::WebSocketConfig;
 pub use fault::WebSocketFault;
-#[expect(unused_imports, reason = "the agent and the server stand on it")]
-pub(crate) use handshake::{ClientHandshake, Refusal, UpgradeRequest};
-#[expect(unused_imports, reason = "the agent and the server stand on it")]
+#[cfg(feature = "agent")]
+pub(crate) use handshake::ClientHandshake;
+#[cfg(feature = "server")]
+#[expect(unused_imports, reason = "the server stands on it")]
+pub(crate) use handshake::{Refusal, UpgradeRequest};
 pub(crate) use machine::{WebSocketEvent, WebSocketMachine};
 pub use message::{CloseFrame, WebSocketMessage};

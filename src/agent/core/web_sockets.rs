@@ -1,0 +1,262 @@
+//! Open WebSockets: bytes between the link and the machine, messages to the caller.
+
+use std::time::Instant;
+
+use super::Core;
+use super::driving::Step;
+use crate::agent::event::{Event, RequestId};
+use crate::agent::output::Output;
+use crate::agent::pool::ConnectionKey;
+use crate::agent::timers::Timer;
+use crate::agent::transfer::{Answer, Sink, Then, Transfer};
+use crate::agent::web_socket::{End, OpenSocket};
+use crate::error::{Error, ErrorKind, Misuse, RequestRefused};
+use crate::proto::{FieldLines, ResponseHead};
+use crate::semantics::websocket::{WebSocketEvent, WebSocketMachine, WebSocketMessage};
+use crate::transport::buffer::RecvBuffer;
+use crate::transport::link::LinkRead;
+use crate::transport::meter::Meter;
+
+/// Bytes of messages that the caller has not pulled, beyond which nothing more is read.
+const WINDOW_BYTES: usize = 4 * 1024 * 1024;
+
+/// What a message costs beside its bytes.
+const MESSAGE_COST: usize = 64;
+
+impl Core {
+    /// The server switched: from here on the stream carries frames.
+    pub(super) fn open_web_socket(
+        &mut self,
+        transfer: &mut Transfer,
+        key: ConnectionKey,
+        head: ResponseHead,
+        counted: Instant,
+    ) -> Result<Step, Error> {
+        let Output::WebSocket(options) = &transfer.output else {
+            return Err(Misuse::OutOfOrder.into());
+        };
+        let subprotocol = options
+            .handshake()?
+            .verify(&head)
+            .map_err(ErrorKind::WebSocket)?
+            .map(str::to_owned);
+        let mut machine = WebSocketMachine::client(options.limits().clone(), counted);
+        let Some(pooled) = self.pool.get_mut(key) else {
+            return Err(Misuse::NotConnected.into());
+        };
+        let timings = transfer.timings(&pooled.connection);
+        let connection = Some(transfer.connection_info(&pooled.connection));
+        let Some((link, leftover)) = pooled.connection.take_switched(&mut self.reactor) else {
+            return Err(Misuse::OutOfOrder.into());
+        };
+        let mut recv = RecvBuffer::default();
+        let taken = machine.receive(&leftover, counted);
+        recv.append(self.reactor.pool(), |room| {
+            room.extend_from_slice(&leftover[taken..]);
+        });
+        transfer.socket = Some(Box::new(OpenSocket {
+            link,
+            recv,
+            machine,
+            end: End::Open,
+        }));
+        self.events.push_back(Event::WebSocketOpen {
+            id: transfer.id,
+            head: head.clone(),
+            subprotocol,
+        });
+        transfer.answer = Some(Answer {
+            content_length: None,
+            sink: Sink::Discard,
+            then: Then::Deliver,
+            decoder: None,
+            undecoded: bytes::Bytes::new(),
+            received: 0,
+            decoded: 0,
+            timings,
+            connection,
+            trailers: FieldLines::new(),
+            from_cache: false,
+            head,
+        });
+        self.list(key);
+        Ok(Step::MOVED)
+    }
+
+    /// Moves bytes and messages as far as they go.
+    pub(super) fn run_web_socket(
+        &mut self,
+        transfer: &mut Transfer,
+        key: ConnectionKey,
+        counted: Instant,
+        meter: &mut Meter,
+    ) -> Step {
+        let Some(mut socket) = transfer.socket.take() else {
+            return Step::WAITS;
+        };
+        let moved = self.move_frames(transfer, &mut socket, counted, meter);
+        let due = socket.machine.due();
+        let is_finished = socket.machine.is_finished() || socket.end == End::Received;
+        transfer.socket = Some(socket);
+        match moved {
+            Err(error) => return self.fail_on(transfer, key, error),
+            Ok(_) if is_finished => return self.finish(transfer),
+            Ok(_) => {}
+        }
+        if let Some(due) = due {
+            self.timers.set(due, Timer::Request(transfer.id));
+        }
+        if meter.exhausted() {
+            self.list(key);
+        }
+        Step {
+            moved: moved.unwrap_or(false),
+            is_over: false,
+        }
+    }
+
+    fn move_frames(
+        &mut self,
+        transfer: &mut Transfer,
+        socket: &mut OpenSocket,
+        counted: Instant,
+        meter: &mut Meter,
+    ) -> Result<bool, Error> {
+        let mut moved = false;
+        loop {
+            moved |= self.take_events(transfer, socket, counted)?;
+            let mut progressed = self.write_frames(socket, counted, meter)?;
+            let taken = socket.machine.receive(socket.recv.unread(), counted);
+            socket.recv.consume(taken, self.reactor.pool());
+            progressed |= taken > 0;
+            let has_room = transfer.outstanding < WINDOW_BYTES && !transfer.paused;
+            if socket.recv.is_empty()
+                && has_room
+                && socket.end == End::Open
+                && !meter.exhausted()
+            {
+                match socket.link.read(&mut self.reactor, meter, &mut socket.recv)? {
+                    LinkRead::Data(_) => progressed = true,
+                    LinkRead::Blocked => {}
+                    LinkRead::Closed | LinkRead::Truncated => {
+                        socket.end = End::Received;
+                        socket.machine.receive_eof();
+                        progressed = true;
+                    }
+                }
+            }
+            if !progressed {
+                break;
+            }
+            moved = true;
+        }
+        socket.machine.handle_timeout(counted);
+        moved |= self.take_events(transfer, socket, counted)?;
+        moved |= self.write_frames(socket, counted, meter)?;
+        Ok(moved)
+    }
+
+    fn take_events(
+        &mut self,
+        transfer: &mut Transfer,
+        socket: &mut OpenSocket,
+        counted: Instant,
+    ) -> Result<bool, Error> {
+        let mut any = false;
+        while transfer.outstanding < WINDOW_BYTES {
+            let next = socket.machine.next_event(counted);
+            let Some(event) = next.map_err(ErrorKind::WebSocket)? else {
+                break;
+            };
+            any = true;
+            let id = transfer.id;
+            self.events.push_back(match event {
+                WebSocketEvent::Message(message) => {
+                    transfer.outstanding += cost(&message);
+                    Event::WebSocketMessage { id, message }
+                }
+                WebSocketEvent::Closed(frame) => Event::WebSocketClosed { id, frame },
+            });
+        }
+        Ok(any)
+    }
+
+    fn write_frames(
+        &mut self,
+        socket: &mut OpenSocket,
+        counted: Instant,
+        meter: &mut Meter,
+    ) -> Result<bool, Error> {
+        let mut any = false;
+        loop {
+            let out = socket.machine.poll_transmit();
+            if out.is_empty() {
+                socket.link.flush(&mut self.reactor, meter)?;
+                return Ok(any);
+            }
+            let count = socket.link.write(&mut self.reactor, meter, out)?;
+            if count == 0 {
+                return Ok(any);
+            }
+            any = true;
+            socket.machine.transmitted(count, counted);
+        }
+    }
+
+    pub(crate) fn send_message(
+        &mut self,
+        id: RequestId,
+        message: &WebSocketMessage,
+    ) -> Result<(), Error> {
+        let counted = self.counted();
+        let transfer = self.transfers.get_mut(&id);
+        let Some(transfer) = transfer else {
+            return Err(ErrorKind::Refused(RequestRefused::NoWebSocket).into());
+        };
+        let Some(socket) = &mut transfer.socket else {
+            return Err(ErrorKind::Refused(RequestRefused::NoWebSocket).into());
+        };
+        socket
+            .machine
+            .send(message, counted)
+            .map_err(ErrorKind::WebSocket)?;
+        if let Some(key) = transfer.connection() {
+            self.list(key);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn close_web_socket(
+        &mut self,
+        id: RequestId,
+        code: u16,
+        reason: &str,
+    ) -> Result<(), Error> {
+        let counted = self.counted();
+        let Some(transfer) = self.transfers.get_mut(&id) else {
+            return Ok(());
+        };
+        if let Some(socket) = &mut transfer.socket {
+            socket
+                .machine
+                .close(code, reason, counted)
+                .map_err(ErrorKind::WebSocket)?;
+        }
+        if let Some(key) = transfer.connection() {
+            self.list(key);
+        }
+        Ok(())
+    }
+}
+
+/// What a message that was not pulled counts.
+pub(crate) fn cost(message: &WebSocketMessage) -> usize {
+    MESSAGE_COST
+        + match message {
+            WebSocketMessage::Text(text) => text.len(),
+            WebSocketMessage::Binary(bytes)
+            | WebSocketMessage::Ping(bytes)
+            | WebSocketMessage::Pong(bytes) => bytes.len(),
+            WebSocketMessage::Close(_) => 0,
+        }
+}

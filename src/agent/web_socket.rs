@@ -1,0 +1,83 @@
+//! A WebSocket instead of a response: what to ask for ([`WebSocketOptions`]), and what an open one
+//! holds ([`OpenSocket`]). The rules are in `semantics::websocket`; `core::web_sockets` moves the bytes.
+
+use crate::error::{Error, ErrorKind};
+use crate::proto::FieldLines;
+use crate::semantics::websocket::{
+    ClientHandshake, WebSocketConfig, WebSocketFault, WebSocketMachine,
+};
+use crate::transport::buffer::RecvBuffer;
+use crate::transport::link::Link;
+
+/// How to open a WebSocket (RFC 6455). The request's URL may begin with `ws` or `wss`.
+#[derive(Clone, Debug, Default)]
+pub struct WebSocketOptions {
+    subprotocols: Vec<String>,
+    config: WebSocketConfig,
+    handshake: Option<ClientHandshake>,
+}
+
+impl WebSocketOptions {
+    /// No subprotocol; limits and times at their defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Offers a subprotocol (RFC 6455 §1.9), the one liked best first.
+    #[must_use]
+    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
+        self.subprotocols.push(name.into());
+        self
+    }
+
+    /// Limits and times.
+    #[must_use]
+    pub fn config(mut self, config: WebSocketConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    pub(super) fn limits(&self) -> &WebSocketConfig {
+        &self.config
+    }
+
+    /// Makes the key of the next attempt.
+    pub(super) fn begin(&mut self, random: [u8; 16]) -> Result<(), Error> {
+        let subprotocols: Vec<&str> = self.subprotocols.iter().map(String::as_str).collect();
+        let handshake = ClientHandshake::new(random, &subprotocols).map_err(ErrorKind::WebSocket)?;
+        self.handshake = Some(handshake);
+        Ok(())
+    }
+
+    /// The lines that ask for it (RFC 6455 §4.1).
+    pub(super) fn request_fields(&self) -> Result<FieldLines, Error> {
+        let handshake = self.handshake()?;
+        handshake
+            .request_fields(&FieldLines::new())
+            .map_err(|fault| ErrorKind::WebSocket(fault).into())
+    }
+
+    pub(super) fn handshake(&self) -> Result<&ClientHandshake, Error> {
+        self.handshake
+            .as_ref()
+            .ok_or_else(|| ErrorKind::WebSocket(WebSocketFault::NotOpen).into())
+    }
+}
+
+/// An open WebSocket.
+#[derive(Debug)]
+pub(crate) struct OpenSocket {
+    pub(crate) link: Link,
+    pub(crate) recv: RecvBuffer,
+    pub(crate) machine: WebSocketMachine,
+    /// How far the end is.
+    pub(crate) end: End,
+}
+
+/// How the stream stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Open,
+    /// The peer's stream has ended.
+    Received,
+}
