@@ -83,12 +83,18 @@ pub use node::{
     verify_headers,
 };
 pub use phase::{Phase, Timeouts};
+#[cfg(feature = "cache")]
+pub use semantics::cache::{CacheFileFault, CachedResponse, HttpCache};
 #[cfg(feature = "agent")]
 pub use semantics::coding::{CodingFault, CodingLimits};
+#[cfg(feature = "cookies")]
+pub use semantics::cookies::{Cookie, CookieFault, CookieFileFault, CookieJar, SameSite};
 #[cfg(any(feature = "agent", feature = "server"))]
 pub use semantics::event_stream::{EventStreamFault, EventStreamParser, ServerSentEvent};
 #[cfg(any(feature = "agent", feature = "server"))]
 pub use semantics::frames::{FrameFault, JsonLines, LengthPrefix, LengthPrefixed};
+#[cfg(all(feature = "agent", feature = "multipart"))]
+pub use semantics::multipart::{Form, FormFault, Part};
 pub use transport::memory;
 pub use transport::resolver::Resolver;
 pub use transport::socket::NonblockingStream;

@@ -3,17 +3,29 @@
 //! What is written here takes bytes, field values, URLs and a `now`, and answers what to do. The agent
 //! and the server do it.
 
+#[cfg(feature = "cache")]
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "the agent and the server will ask")
 )]
+pub(crate) mod cache;
 #[cfg(feature = "agent")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the agent and the server will ask")
+)]
 pub(crate) mod coding;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "the agent and the server will ask")
 )]
 pub(crate) mod conditional;
+#[cfg(feature = "cookies")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the agent and the server will ask")
+)]
+pub(crate) mod cookies;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "the agent and the server will ask")
@@ -25,6 +37,12 @@ pub(crate) mod event_stream;
 )]
 pub(crate) mod form;
 pub(crate) mod frames;
+#[cfg(any(all(feature = "agent", feature = "multipart"), feature = "server"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the agent and the server will ask")
+)]
+pub(crate) mod multipart;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "the agent and the server will ask")
