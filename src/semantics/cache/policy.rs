@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::header::{
     AGE, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG,
-    EXPIRES, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, TRANSFER_ENCODING, VARY,
+    EXPIRES, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, TRANSFER_ENCODING,
+    VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy, RequestLike, ResponseLike};
@@ -52,8 +53,15 @@ impl Entry {
         let received = clamp(now);
         let age = initial_age(&response.headers, clamp(request.time), received);
         let varied = varied(&response.headers, request.headers);
+        let mut response = stripped(response);
+        // RFC 9110 §6.6.1: a recipient that stores a response without `Date` adds one.
+        if !response.headers.contains_key(DATE)
+            && let Some(Ok(date)) = http_date(received).map(HeaderValue::try_from)
+        {
+            response.headers.insert(DATE, date);
+        }
         let born = received.checked_sub(age).unwrap_or(UNIX_EPOCH);
-        let entry = Self::restore(varied, stripped(response), born, received);
+        let entry = Self::restore(varied, response, born, received);
         entry.policy.is_storable().then_some(entry)
     }
 
@@ -161,8 +169,9 @@ impl Entry {
         now: SystemTime,
     ) -> Option<Self> {
         let mut response = self.response.clone();
-        // An age that the new response does not state is 0.
+        // What the new response does not state is not what the old one stated.
         response.headers.remove(AGE);
+        response.headers.remove(DATE);
         for name in headers.keys() {
             if KEPT.contains(name) {
                 continue;
@@ -243,7 +252,8 @@ fn varied(response: &HeaderMap, request: &HeaderMap) -> HeaderMap {
     varied
 }
 
-/// Without the fields of the connection it came over (RFC 9111 §3.1).
+/// Without the fields of the connection it came over (RFC 9111 §3.1), and without its cookies: they
+/// were taken in when it came, and would be stale when it is used again.
 fn stripped(mut response: CachedResponse) -> CachedResponse {
     let nominated: Vec<HeaderName> = response
         .headers
@@ -266,6 +276,7 @@ fn stripped(mut response: CachedResponse) -> CachedResponse {
         response.headers.remove(name);
     }
     response.headers.remove(CONNECTION);
+    response.headers.remove(SET_COOKIE);
     response.headers.remove(TRANSFER_ENCODING);
     response
 }

@@ -306,9 +306,13 @@ impl fmt::Debug for HttpCache {
     }
 }
 
+/// Without the fragment, and without credentials, which go into a field of their own.
 fn key(url: &Url) -> String {
     let mut url = url.clone();
     url.set_fragment(None);
+    // Fails where there can be none.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
     url.into()
 }
 
