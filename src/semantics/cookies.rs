@@ -26,6 +26,8 @@ pub use netscape::CookieFileFault;
 use std::fmt;
 use std::time::SystemTime;
 
+use url::Url;
+
 /// One cookie, with all that is known about it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cookie {
@@ -67,6 +69,12 @@ impl Cookie {
             same_site: None,
             expires: None,
         }
+    }
+
+    /// Reads the value of one `Set-Cookie` line of a response from this URL, and judges it as
+    /// [`CookieJar::store`] does, as far as that needs no jar.
+    pub fn parse(url: &Url, set_cookie: &[u8], now: SystemTime) -> Result<Self, CookieFault> {
+        set_cookie::parse(url, set_cookie, now)
     }
 
     /// Whether it has ended.

@@ -4,47 +4,23 @@
 //! and the server do it.
 
 #[cfg(feature = "cache")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the agent and the server will ask")
-)]
+#[allow(dead_code, reason = "the agent and the server will ask")]
 pub(crate) mod cache;
 #[cfg(feature = "agent")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the agent and the server will ask")
-)]
+#[allow(dead_code, reason = "the agent and the server will ask")]
 pub(crate) mod coding;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the agent and the server will ask")
-)]
+#[allow(dead_code, reason = "the agent and the server will ask")]
 pub(crate) mod conditional;
 #[cfg(feature = "cookies")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the agent and the server will ask")
-)]
+#[allow(dead_code, reason = "the agent and the server will ask")]
 pub(crate) mod cookies;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the agent and the server will ask")
-)]
+#[allow(dead_code, reason = "the agent and the server will ask")]
 pub(crate) mod event_stream;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the agent and the server will ask")
-)]
+#[allow(dead_code, reason = "the agent and the server will ask")]
 pub(crate) mod form;
 pub(crate) mod frames;
 #[cfg(any(all(feature = "agent", feature = "multipart"), feature = "server"))]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the agent and the server will ask")
-)]
+#[allow(dead_code, reason = "the agent and the server will ask")]
 pub(crate) mod multipart;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the agent and the server will ask")
-)]
+#[allow(dead_code, reason = "the agent and the server will ask")]
 pub(crate) mod range;

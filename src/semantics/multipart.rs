@@ -7,14 +7,13 @@
 //! * `grammar`: boundaries, and the names in `Content-Disposition`.
 
 #[cfg(all(feature = "agent", feature = "multipart"))]
-mod body;
+pub(crate) mod body;
 #[cfg(all(feature = "agent", feature = "multipart"))]
 mod form;
 pub(crate) mod grammar;
-#[cfg(all(test, feature = "agent", feature = "multipart"))]
+#[cfg(test)]
+#[cfg(all(feature = "agent", feature = "multipart"))]
 mod tests;
 
-#[cfg(all(feature = "agent", feature = "multipart"))]
-pub(crate) use body::FormBody;
 #[cfg(all(feature = "agent", feature = "multipart"))]
 pub use form::{Form, FormFault, Part};

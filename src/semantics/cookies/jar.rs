@@ -70,7 +70,7 @@ impl CookieJar {
         set_cookie: &[u8],
         now: SystemTime,
     ) -> Result<(), CookieFault> {
-        let cookie = set_cookie::parse(url, set_cookie, now)?;
+        let cookie = Cookie::parse(url, set_cookie, now)?;
         if !cookie.secure && !set_cookie::is_secure(url) && self.hides_secure(&cookie) {
             return Err(CookieFault::SecureExists);
         }

@@ -1,5 +1,6 @@
 use std::io::{self, Read};
 
+use super::body::FormBody;
 use super::*;
 
 const RANDOM: [u8; 16] = [0xab; 16];
@@ -19,7 +20,7 @@ fn readable(body: FormBody) -> String {
     whole(body).replace(&boundary, "B")
 }
 
-/// A file in the target directory that goes when the test does.
+/// A temporary file that goes when the test does.
 struct TestFile(std::path::PathBuf);
 
 impl TestFile {
