@@ -93,6 +93,8 @@ pub use node::{
     verify_headers,
 };
 pub use phase::{Phase, Timeouts};
+#[cfg(feature = "cache")]
+pub use semantics::cache::{CacheFileFault, CachedResponse, HttpCache};
 #[cfg(feature = "agent")]
 pub use semantics::access::{
     AccessPolicy, AccessRefusal, AddressClass, HostPattern, InvalidHostPattern,
@@ -103,10 +105,14 @@ pub use semantics::auth::{AuthFault, Credentials};
 pub use semantics::circuit::{CircuitPolicy, OnHold};
 #[cfg(feature = "agent")]
 pub use semantics::coding::{CodingFault, CodingLimits};
+#[cfg(feature = "cookies")]
+pub use semantics::cookies::{Cookie, CookieFault, CookieFileFault, CookieJar, SameSite};
 #[cfg(any(feature = "agent", feature = "server"))]
 pub use semantics::event_stream::{EventStreamFault, EventStreamParser, ServerSentEvent};
 #[cfg(any(feature = "agent", feature = "server"))]
 pub use semantics::frames::{FrameFault, JsonLines, LengthPrefix, LengthPrefixed};
+#[cfg(all(feature = "agent", feature = "multipart"))]
+pub use semantics::multipart::{Form, FormFault, Part};
 #[cfg(feature = "agent")]
 pub use semantics::hsts::MalformedHsts;
 #[cfg(feature = "agent")]

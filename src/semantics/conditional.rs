@@ -49,13 +49,13 @@ impl ETag {
     }
 
     /// Strong comparison (RFC 9110 §8.8.3.2): the same, and both strong.
-    #[cfg(feature = "server")]
+    #[cfg(any(feature = "cache", feature = "server"))]
     pub(crate) fn strongly_matches(&self, other: &Self) -> bool {
         !self.weak && !other.weak && self.opaque == other.opaque
     }
 
     /// Weak comparison (RFC 9110 §8.8.3.2): the same, however strong.
-    #[cfg(feature = "server")]
+    #[cfg(any(feature = "cache", feature = "server"))]
     pub(crate) fn weakly_matches(&self, other: &Self) -> bool {
         self.opaque == other.opaque
     }

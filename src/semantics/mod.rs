@@ -9,20 +9,26 @@ pub(crate) mod access;
 pub(crate) mod auth;
 #[cfg(feature = "agent")]
 pub(crate) mod base_url;
+#[cfg(feature = "cache")]
+pub(crate) mod cache;
 #[cfg(feature = "agent")]
 pub(crate) mod circuit;
 #[cfg(feature = "agent")]
 pub(crate) mod coding;
 #[cfg(feature = "server")]
-#[cfg_attr(not(test), expect(dead_code, reason = "the server will ask"))]
+#[cfg_attr(not(test), allow(dead_code, reason = "the server will ask"))]
 pub(crate) mod conditional;
+#[cfg(feature = "cookies")]
+pub(crate) mod cookies;
 pub(crate) mod event_stream;
 #[cfg(feature = "server")]
-#[cfg_attr(not(test), expect(dead_code, reason = "the server will ask"))]
+#[cfg_attr(not(test), allow(dead_code, reason = "the server will ask"))]
 pub(crate) mod form;
 pub(crate) mod frames;
 #[cfg(feature = "agent")]
 pub(crate) mod hsts;
+#[cfg(any(all(feature = "agent", feature = "multipart"), feature = "server"))]
+pub(crate) mod multipart;
 #[cfg(feature = "agent")]
 pub(crate) mod netrc;
 #[cfg(feature = "agent")]

@@ -177,7 +177,7 @@ impl Byteranges {
             // A type that is no field value is left out rather than sent broken.
             let _ = fields.append("Content-Type", part_type);
         }
-        let _ = fields.append("Content-Range", &content_range(range, self.length));
+        let _ = fields.append("Content-Range", content_range(range, self.length));
         let mut head = format!("\r\n--{}\r\n", self.boundary).into_bytes();
         for (name, value) in fields.iter() {
             head.extend_from_slice(name.as_bytes());

@@ -50,16 +50,16 @@ impl Deflate {
                 head: vec![one, two],
             };
         }
-        if let State::Inflate { inflate, head } = &mut self.state {
-            if !head.is_empty() {
-                let (step, ended) = step(inflate, head, output).ok_or(CORRUPT)?;
-                total.produced += step.produced;
-                head.drain(..step.consumed);
-                if ended {
-                    self.state = State::Done;
-                } else if !head.is_empty() {
-                    return Ok(total);
-                }
+        if let State::Inflate { inflate, head } = &mut self.state
+            && !head.is_empty()
+        {
+            let (step, ended) = step(inflate, head, output).ok_or(CORRUPT)?;
+            total.produced += step.produced;
+            head.drain(..step.consumed);
+            if ended {
+                self.state = State::Done;
+            } else if !head.is_empty() {
+                return Ok(total);
             }
         }
         if let State::Inflate { inflate, .. } = &mut self.state {

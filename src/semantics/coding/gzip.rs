@@ -1,6 +1,6 @@
-//! The coding `gzip` (RFC 1952): one or several members, their checksums verified. What follows the
-//! last member and does not begin as one (padding, garbage) is ignored, as Chrome and Firefox do;
-//! curl takes no second member at all.
+//! The coding `gzip` (RFC 1952): one or several members, their checksums verified. What follows a
+//! member and does not begin as another one (padding, garbage) is ignored, as browsers do. curl
+//! fails on anything behind the first member.
 
 use flate2::Decompress;
 

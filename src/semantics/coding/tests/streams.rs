@@ -183,7 +183,7 @@ fn s56_five_codings_are_refused() {
 
 /// The bomb's coding, and a stream of 4 MiB of zeros in it.
 fn bombs() -> Vec<(&'static str, Vec<u8>)> {
-    vec![
+    [
         #[cfg(feature = "gzip")]
         ("gzip", streams_of::gzip(&vec![0; 4 << 20])),
         #[cfg(feature = "brotli")]
@@ -198,6 +198,7 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
             bomb
         }),
     ]
+    .to_vec()
 }
 
 #[test]
@@ -393,6 +394,7 @@ fn s56_br_ignores_what_follows_and_refuses_large_windows() {
 }
 
 /// Encoders.
+#[cfg(any(feature = "gzip", feature = "zstd"))]
 mod streams_of {
     #[cfg(feature = "gzip")]
     fn compress(mut coder: flate2::Compress, content: &[u8]) -> Vec<u8> {
@@ -432,5 +434,13 @@ mod streams_of {
     pub(super) fn zstd(content: &[u8]) -> Vec<u8> {
         use ruzstd::encoding::{CompressionLevel, compress_to_vec};
         compress_to_vec(content, CompressionLevel::Fastest)
+    }
+}
+
+#[test]
+fn a_decoder_may_change_threads() {
+    fn sent<T: Send>(_: &T) {}
+    for (value, _) in samples() {
+        sent(&decoder(value).unwrap());
     }
 }

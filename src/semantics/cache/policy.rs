@@ -1,0 +1,356 @@
+//! [`Entry`]: one stored response, and what RFC 9111 has to say about it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::header::{
+    AGE, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG,
+    EXPIRES, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, TRANSFER_ENCODING,
+    VARY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy, RequestLike, ResponseLike};
+
+use super::{CacheRequest, CachedResponse};
+use crate::semantics::conditional::{ETag, http_date, parse_http_date};
+
+/// One stored response.
+pub(super) struct Entry {
+    /// The request's fields that the response varies by, and no others: they may be secrets.
+    pub(super) varied: HeaderMap,
+    pub(super) response: CachedResponse,
+    /// When the response's age was 0 (RFC 9111 §4.2.3).
+    pub(super) born: SystemTime,
+    pub(super) received: SystemTime,
+    policy: CachePolicy,
+}
+
+/// How a stored response suits a request.
+pub(super) enum Suits {
+    Fresh,
+    Stale,
+    /// It was an answer to other fields (§4.1).
+    Not,
+}
+
+impl Entry {
+    /// `None` when the response must not be stored (RFC 9111 §3).
+    pub(super) fn new(
+        request: CacheRequest<'_>,
+        response: CachedResponse,
+        now: SystemTime,
+    ) -> Option<Self> {
+        if request.method != Method::GET
+            || directive(request.headers, "no-store").is_some()
+            || response.headers.get_all(VARY).iter().any(|value| {
+                value
+                    .as_bytes()
+                    .split(|&byte| byte == b',')
+                    .any(|name| name.trim_ascii() == b"*")
+            })
+        {
+            return None;
+        }
+        let received = clamp(now);
+        let age = initial_age(&response.headers, clamp(request.time), received);
+        let varied = varied(&response.headers, request.headers);
+        let mut response = stripped(response);
+        // RFC 9110 §6.6.1: a recipient that stores a response without `Date` adds one.
+        if !response.headers.contains_key(DATE)
+            && let Some(Ok(date)) = http_date(received).map(HeaderValue::try_from)
+        {
+            response.headers.insert(DATE, date);
+        }
+        let born = received.checked_sub(age).unwrap_or(UNIX_EPOCH);
+        let entry = Self::restore(varied, response, born, received);
+        entry.policy.is_storable().then_some(entry)
+    }
+
+    /// As it was stored.
+    pub(super) fn restore(
+        varied: HeaderMap,
+        response: CachedResponse,
+        born: SystemTime,
+        received: SystemTime,
+    ) -> Self {
+        let options = CacheOptions {
+            shared: false,
+            ..CacheOptions::default()
+        };
+        let request = Seen(combined(&varied));
+        let seen = SeenResponse(response.status, normal(&response.headers));
+        Self {
+            policy: CachePolicy::new_options(&request, &seen, clamp(born), options),
+            varied,
+            response,
+            born,
+            received,
+        }
+    }
+
+    pub(super) fn suits(&self, request: CacheRequest<'_>) -> Suits {
+        let now = clamp(request.time);
+        let seen = Seen(combined(request.headers));
+        match self.policy.before_request(&seen, now) {
+            BeforeRequest::Stale { matches: false, .. } => Suits::Not,
+            // A response of the future: the clock was put back, and its age is anybody's guess.
+            BeforeRequest::Fresh(_) if now < self.received => Suits::Stale,
+            // §5.2.2.4: not even with `max-stale`.
+            BeforeRequest::Fresh(_) if self.says("no-cache") => Suits::Stale,
+            BeforeRequest::Fresh(_) => Suits::Fresh,
+            BeforeRequest::Stale { .. } => Suits::Stale,
+        }
+    }
+
+    /// The response with its age (§5.1).
+    pub(super) fn aged(&self, now: SystemTime) -> CachedResponse {
+        let mut response = self.response.clone();
+        let age = self.policy.age(clamp(now)).as_secs();
+        response.headers.insert(AGE, HeaderValue::from(age));
+        response
+    }
+
+    /// The fields that ask whether the response is still good (§4.3.1).
+    pub(super) fn validators(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let headers = &self.response.headers;
+        let mut validators = Vec::new();
+        if let Some(etag) = headers.get(ETAG)
+            && ETag::parse(etag.as_bytes()).is_some()
+        {
+            validators.push((IF_NONE_MATCH, etag.clone()));
+        }
+        if let Some(date) = headers.get(LAST_MODIFIED)
+            && parse_http_date(date.as_bytes()).is_some()
+        {
+            validators.push((IF_MODIFIED_SINCE, date.clone()));
+        }
+        validators
+    }
+
+    /// Whether it may be used, stale as it is, when the server fails (RFC 5861 §4).
+    pub(super) fn serves_errors(&self, request: CacheRequest<'_>) -> bool {
+        if self.says("no-cache") || self.says("must-revalidate") {
+            return false;
+        }
+        let now = clamp(request.time);
+        if now < self.received {
+            return false;
+        }
+        let lifetime = self.policy.time_to_live(clamp(self.born));
+        let staleness = self.policy.age(now).saturating_sub(lifetime);
+        [&self.response.headers, request.headers]
+            .into_iter()
+            .filter_map(|headers| directive(headers, "stale-if-error")?.parse().ok())
+            .any(|seconds| staleness <= Duration::from_secs(seconds))
+    }
+
+    /// Whether this is the response that a `304` with these fields confirms (§4.3.4).
+    pub(super) fn is_confirmed_by(&self, headers: &HeaderMap) -> bool {
+        let etag = |headers: &HeaderMap| ETag::parse(headers.get(ETAG)?.as_bytes());
+        match (etag(&self.response.headers), etag(headers)) {
+            (Some(stored), Some(new)) if new.is_strong() => stored.strongly_matches(&new),
+            (Some(stored), Some(new)) => stored.weakly_matches(&new),
+            (None, Some(_)) => false,
+            (_, None) => match headers.get(LAST_MODIFIED) {
+                Some(date) => self
+                    .response
+                    .headers
+                    .get(LAST_MODIFIED)
+                    .is_none_or(|stored| stored == date),
+                None => true,
+            },
+        }
+    }
+
+    /// The stored response with the fields of a `304` (§3.2).
+    pub(super) fn freshened(
+        &self,
+        request: CacheRequest<'_>,
+        headers: &HeaderMap,
+        now: SystemTime,
+    ) -> Option<Self> {
+        let mut response = self.response.clone();
+        // What the new response does not state is not what the old one stated.
+        response.headers.remove(AGE);
+        response.headers.remove(DATE);
+        for name in headers.keys() {
+            if KEPT.contains(name) {
+                continue;
+            }
+            response.headers.remove(name);
+            for value in headers.get_all(name) {
+                response.headers.append(name, value.clone());
+            }
+        }
+        Self::new(request, response, now)
+    }
+
+    fn says(&self, name: &str) -> bool {
+        directive(&self.response.headers, name).is_some()
+    }
+}
+
+/// What belongs to the stored content, and so is not replaced by a `304` (RFC 9111 §3.2).
+const KEPT: [HeaderName; 4] = [
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_RANGE,
+    TRANSFER_ENCODING,
+];
+
+/// The argument of a `Cache-Control` directive; empty when it has none, `None` when it is not there.
+pub(super) fn directive(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get_all(CACHE_CONTROL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .find_map(|item| {
+            let (found, argument) = item.split_once('=').unwrap_or((item, ""));
+            let argument = argument.trim().trim_matches('"').to_owned();
+            found.trim().eq_ignore_ascii_case(name).then_some(argument)
+        })
+}
+
+/// RFC 9111 §4.2.3: `corrected_initial_age`.
+fn initial_age(headers: &HeaderMap, requested: SystemTime, received: SystemTime) -> Duration {
+    let since = |time| received.duration_since(time).unwrap_or_default();
+    let date = headers
+        .get(DATE)
+        .and_then(|date| parse_http_date(date.as_bytes()));
+    let stated = headers
+        .get(AGE)
+        .and_then(|age| age.to_str().ok()?.trim().parse().ok())
+        .map_or(Duration::ZERO, |age: u64| {
+            Duration::from_secs(age.min(1 << 31))
+        });
+    date.map_or(Duration::ZERO, since)
+        .max(stated.saturating_add(since(requested)))
+}
+
+/// The times that the library can print: it would panic outside the years 1900 to 9999.
+fn clamp(time: SystemTime) -> SystemTime {
+    let last = UNIX_EPOCH
+        .checked_add(Duration::from_secs(253_402_300_799))
+        .unwrap_or(UNIX_EPOCH);
+    time.clamp(UNIX_EPOCH, last)
+}
+
+/// The request's fields that the response's `Vary` names.
+fn varied(response: &HeaderMap, request: &HeaderMap) -> HeaderMap {
+    let names = response.get_all(VARY);
+    let names = names.iter().filter_map(|value| value.to_str().ok());
+    let mut varied = HeaderMap::new();
+    for name in names.flat_map(|value| value.split(',')) {
+        let Ok(name) = HeaderName::from_bytes(name.trim().as_bytes()) else {
+            continue;
+        };
+        varied.remove(&name);
+        for value in request.get_all(&name) {
+            varied.append(&name, value.clone());
+        }
+    }
+    varied
+}
+
+/// Without the fields of the connection it came over (RFC 9111 §3.1), and without its cookies: they
+/// were taken in when it came, and would be stale when it is used again.
+fn stripped(mut response: CachedResponse) -> CachedResponse {
+    let nominated: Vec<HeaderName> = response
+        .headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .collect();
+    let fixed = [
+        "keep-alive",
+        "proxy-authenticate",
+        "te",
+        "trailer",
+        "upgrade",
+    ];
+    for name in nominated {
+        response.headers.remove(name);
+    }
+    for name in fixed {
+        response.headers.remove(name);
+    }
+    response.headers.remove(CONNECTION);
+    response.headers.remove(SET_COOKIE);
+    response.headers.remove(TRANSFER_ENCODING);
+    response
+}
+
+/// All lines of a name as one, without `Host`, which is part of the URL. The library looks at first
+/// lines only, and knows directives in lower case.
+fn combined(headers: &HeaderMap) -> HeaderMap {
+    let mut combined = HeaderMap::with_capacity(headers.keys_len());
+    for name in headers.keys().filter(|name| *name != HOST) {
+        let lines: Vec<&[u8]> = headers.get_all(name).iter().map(|v| v.as_bytes()).collect();
+        let mut value = lines.join(&b", "[..]);
+        if name == CACHE_CONTROL {
+            value.make_ascii_lowercase();
+        }
+        if let Ok(value) = HeaderValue::from_bytes(&value) {
+            combined.insert(name, value);
+        }
+    }
+    combined
+}
+
+/// The fields of a response in the spelling that the library understands: dates in the one format
+/// that is in use, no `Age`, as it is part of [`Entry::born`] already.
+fn normal(headers: &HeaderMap) -> HeaderMap {
+    let mut normal = combined(headers);
+    normal.remove(AGE);
+    for name in [DATE, EXPIRES, LAST_MODIFIED] {
+        let date = normal
+            .get(&name)
+            .map(|value| parse_http_date(value.as_bytes()));
+        let date = date.flatten().and_then(http_date);
+        match date.map(HeaderValue::try_from) {
+            Some(Ok(date)) => {
+                normal.insert(name, date);
+            }
+            // An `Expires` that is no date is one of the past (§5.3).
+            _ if name == EXPIRES => {}
+            _ => {
+                normal.remove(name);
+            }
+        }
+    }
+    normal
+}
+
+/// A `GET` with these fields. That the URL is the same has been seen to.
+struct Seen(HeaderMap);
+
+impl RequestLike for Seen {
+    fn uri(&self) -> Uri {
+        Uri::default()
+    }
+
+    fn is_same_uri(&self, _: &Uri) -> bool {
+        true
+    }
+
+    fn method(&self) -> &Method {
+        &Method::GET
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        &self.0
+    }
+}
+
+struct SeenResponse(StatusCode, HeaderMap);
+
+impl ResponseLike for SeenResponse {
+    fn status(&self) -> StatusCode {
+        self.0
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        &self.1
+    }
+}

@@ -1,0 +1,240 @@
+//! [`CookieJar`]: the cookies that are kept (RFC 6265bis §5.7), and those that are sent (§5.8).
+
+use std::fmt;
+use std::time::SystemTime;
+
+use cookie_store::{CookieDomain, CookiePath};
+use url::Url;
+
+use super::{Cookie, CookieFault, append, netscape, set_cookie};
+use crate::CookieFileFault;
+
+/// RFC 6265bis §6.1 asks for room for at least so many.
+const MAX_PER_DOMAIN: usize = 50;
+const MAX_COOKIES: usize = 3000;
+
+/// The cookies of all hosts, kept and sent by the rules of RFC 6265bis.
+///
+/// Holds up to 50 cookies a domain and 3000 in all; beyond that the ones that have not been sent for
+/// longest go, expired ones first. Nothing reads a clock: every call that needs the time is given it.
+///
+/// There is no public suffix list: a server may set cookies for `co.uk`, though not for `uk`.
+#[derive(Clone, Default)]
+pub struct CookieJar {
+    cookies: Vec<Kept>,
+    /// Counts uses: what orders cookies by age and by last use.
+    ticks: u64,
+}
+
+#[derive(Clone)]
+struct Kept {
+    cookie: Cookie,
+    domain: CookieDomain,
+    path: CookiePath,
+    created: u64,
+    used: u64,
+}
+
+impl CookieJar {
+    /// An empty jar.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What to send as `Cookie` to this URL: longer paths first, then older cookies. `None` when there
+    /// is nothing to send.
+    pub fn cookie_header(&mut self, url: &Url, now: SystemTime) -> Option<String> {
+        self.ticks += 1;
+        let tick = self.ticks;
+        let mut sent: Vec<&mut Kept> = self
+            .cookies
+            .iter_mut()
+            .filter(|kept| kept.goes_to(url) && !kept.cookie.is_expired(now))
+            .collect();
+        sent.sort_by_key(|kept| (std::cmp::Reverse(kept.cookie.path.len()), kept.created));
+        let mut field = String::new();
+        for kept in sent {
+            kept.used = tick;
+            append(&mut field, &kept.cookie.name, &kept.cookie.value);
+        }
+        (!field.is_empty()).then_some(field)
+    }
+
+    /// Takes in the value of one `Set-Cookie` line of a response from this URL. One that has expired
+    /// removes the cookie it names.
+    ///
+    /// Fails when the cookie is not kept; nothing is changed then.
+    pub fn store(
+        &mut self,
+        url: &Url,
+        set_cookie: &[u8],
+        now: SystemTime,
+    ) -> Result<(), CookieFault> {
+        let cookie = Cookie::parse(url, set_cookie, now)?;
+        if !cookie.secure && !set_cookie::is_secure(url) && self.hides_secure(&cookie) {
+            return Err(CookieFault::SecureExists);
+        }
+        self.keep(cookie, now);
+        Ok(())
+    }
+
+    /// Puts a cookie in by hand. Nobody vouches for its domain here: `com` is as good as any.
+    pub fn insert(&mut self, cookie: Cookie, now: SystemTime) -> Result<(), CookieFault> {
+        let cookie = set_cookie::check(cookie)?;
+        self.keep(cookie, now);
+        Ok(())
+    }
+
+    /// All cookies that have not expired, the oldest first.
+    pub fn iter(&self, now: SystemTime) -> impl Iterator<Item = &Cookie> {
+        self.cookies
+            .iter()
+            .map(|kept| &kept.cookie)
+            .filter(move |cookie| !cookie.is_expired(now))
+    }
+
+    /// Removes the cookies of this name, domain and path.
+    pub fn remove(&mut self, name: &str, domain: &str, path: &str) {
+        self.cookies.retain(|kept| {
+            let cookie = &kept.cookie;
+            cookie.name != name || cookie.domain != domain || cookie.path != path
+        });
+    }
+
+    /// Removes all cookies.
+    pub fn clear(&mut self) {
+        self.cookies.clear();
+    }
+
+    /// Removes the cookies that end with the session: what a browser does when it is closed.
+    pub fn clear_session(&mut self) {
+        self.cookies.retain(|kept| kept.cookie.expires.is_some());
+    }
+
+    /// All cookies that have not expired as a file that curl reads (`-b`), session cookies included.
+    /// It holds secrets: keep it where other users cannot read it.
+    pub fn to_netscape(&self, now: SystemTime) -> String {
+        netscape::write(self.iter(now))
+    }
+
+    /// Adds the cookies of a file that [`to_netscape`](Self::to_netscape) or curl (`-c`) wrote.
+    /// Answers which lines it could not read; the others count all the same.
+    pub fn load_netscape(&mut self, file: &[u8], now: SystemTime) -> Vec<CookieFileFault> {
+        let mut faults = Vec::new();
+        for (line, cookie) in netscape::read(file) {
+            if let Err(fault) = cookie.and_then(|cookie| self.insert(cookie, now)) {
+                faults.push(CookieFileFault { line, fault });
+            }
+        }
+        faults
+    }
+
+    /// RFC 6265bis §5.7, step 14: a `Secure` cookie of this name at a place that this one would
+    /// cover, or be covered by.
+    fn hides_secure(&self, new: &Cookie) -> bool {
+        let below = |host: &str, domain: &str| {
+            host == domain
+                || host
+                    .strip_suffix(domain)
+                    .is_some_and(|front| front.ends_with('.'))
+        };
+        self.cookies.iter().map(|kept| &kept.cookie).any(|old| {
+            old.secure
+                && old.name == new.name
+                && (below(&old.domain, &new.domain) || below(&new.domain, &old.domain))
+                && path_below(&new.path, &old.path)
+        })
+    }
+
+    /// RFC 6265bis §5.7, steps 23 and 24, and the eviction after them.
+    fn keep(&mut self, cookie: Cookie, now: SystemTime) {
+        self.ticks += 1;
+        let place = self.cookies.iter().position(|kept| {
+            let old = &kept.cookie;
+            old.name == cookie.name
+                && old.domain == cookie.domain
+                && old.host_only == cookie.host_only
+                && old.path == cookie.path
+        });
+        if cookie.is_expired(now) {
+            if let Some(place) = place {
+                self.cookies.remove(place);
+            }
+            return;
+        }
+        let Some(path) = CookiePath::parse(&cookie.path) else {
+            return;
+        };
+        let kept = Kept {
+            domain: if cookie.host_only {
+                CookieDomain::HostOnly(cookie.domain.clone())
+            } else {
+                CookieDomain::Suffix(cookie.domain.clone())
+            },
+            path,
+            created: self.ticks,
+            used: self.ticks,
+            cookie,
+        };
+        match place.and_then(|place| self.cookies.get_mut(place)) {
+            Some(old) => {
+                *old = Kept {
+                    created: old.created,
+                    ..kept
+                };
+            }
+            None => {
+                self.make_room(&kept.cookie.domain, now);
+                self.cookies.push(kept);
+            }
+        }
+    }
+
+    fn make_room(&mut self, domain: &str, now: SystemTime) {
+        let of_domain = |kept: &&Kept| kept.cookie.domain == domain;
+        let full = |cookies: &Vec<Kept>| {
+            (
+                cookies.iter().filter(of_domain).count() >= MAX_PER_DOMAIN,
+                cookies.len() >= MAX_COOKIES,
+            )
+        };
+        if full(&self.cookies) != (false, false) {
+            self.cookies.retain(|kept| !kept.cookie.is_expired(now));
+        }
+        if full(&self.cookies).0 {
+            // Cookies that are not `Secure` go before those that are.
+            self.evict(|kept| (kept.cookie.domain != domain, kept.cookie.secure, kept.used));
+        }
+        if full(&self.cookies).1 {
+            self.evict(|kept| (false, false, kept.used));
+        }
+    }
+
+    fn evict(&mut self, order: impl Fn(&Kept) -> (bool, bool, u64)) {
+        let first = self.cookies.iter().enumerate();
+        if let Some((index, _)) = first.min_by_key(|(_, kept)| order(kept)) {
+            self.cookies.remove(index);
+        }
+    }
+}
+
+impl Kept {
+    fn goes_to(&self, url: &Url) -> bool {
+        self.domain.matches(url)
+            && self.path.matches(url)
+            && (!self.cookie.secure || set_cookie::is_secure(url))
+    }
+}
+
+/// RFC 6265bis §5.1.4, of two cookies' paths.
+fn path_below(path: &str, above: &str) -> bool {
+    path.strip_prefix(above)
+        .is_some_and(|rest| rest.is_empty() || above.ends_with('/') || rest.starts_with('/'))
+}
+
+impl fmt::Debug for CookieJar {
+    /// Counts the cookies instead of showing them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CookieJar({} cookies)", self.cookies.len())
+    }
+}

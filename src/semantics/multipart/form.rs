@@ -1,0 +1,225 @@
+//! [`Form`] and [`Part`]: what a form is made of, before any of it is read.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::body::FormBody;
+use crate::exclusive::Exclusive;
+
+/// A form to be sent as `multipart/form-data`: fields and files, in the order given; names may
+/// repeat.
+///
+/// Nothing is opened or read before the request starts, and files are never held whole in memory.
+///
+/// ```
+/// use httpoll::{Form, Part};
+///
+/// let form = Form::new()
+///     .text("player", "Ada")
+///     .file("replay", "replays/42.bin")
+///     .bytes("thumbnail", "shot.png", &b"\x89PNG"[..])
+///     .part("meta", Part::text("{}").content_type("application/json"));
+/// assert!(format!("{form:?}").contains("replay"));
+/// ```
+#[derive(Default)]
+pub struct Form {
+    parts: Vec<(String, Part)>,
+}
+
+impl Form {
+    /// A form without parts.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a field.
+    #[must_use]
+    pub fn text(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.part(name, Part::text(value))
+    }
+
+    /// Adds a file, under the last component of its path; its content type goes by the name.
+    #[must_use]
+    pub fn file(self, name: impl Into<String>, path: impl AsRef<Path>) -> Self {
+        self.part(name, Part::file(path))
+    }
+
+    /// Adds a file whose content is at hand; its content type goes by the file name.
+    #[must_use]
+    pub fn bytes(
+        self,
+        name: impl Into<String>,
+        filename: impl Into<String>,
+        content: impl Into<Bytes>,
+    ) -> Self {
+        self.part(name, Part::bytes(content).filename(filename))
+    }
+
+    /// Adds a file whose content is drawn from a reader as the connection takes it. See
+    /// [`Part::reader`].
+    #[must_use]
+    pub fn reader(
+        self,
+        name: impl Into<String>,
+        filename: impl Into<String>,
+        reader: impl Read + Send + 'static,
+        length: Option<u64>,
+    ) -> Self {
+        self.part(name, Part::reader(reader, length).filename(filename))
+    }
+
+    /// Adds a part.
+    #[must_use]
+    pub fn part(mut self, name: impl Into<String>, part: Part) -> Self {
+        self.parts.push((name.into(), part));
+        self
+    }
+
+    /// Opens the files and lays the form out. The boundary is made of `random`, and must not occur
+    /// in any content: the bytes must be unpredictable and never used twice.
+    pub(crate) fn start(self, random: [u8; 16]) -> Result<FormBody, FormFault> {
+        FormBody::new(self.parts, random)
+    }
+}
+
+impl fmt::Debug for Form {
+    /// Shows names, no values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = self.parts.iter().map(|(name, part)| (name, part));
+        f.debug_map().entries(parts).finish()
+    }
+}
+
+/// One part of a [`Form`]: a field, or a file when it has a file name.
+pub struct Part {
+    pub(super) source: Source,
+    pub(super) filename: Option<String>,
+    pub(super) content_type: Option<String>,
+}
+
+/// Where a part's content comes from.
+pub(super) enum Source {
+    Bytes(Bytes),
+    File(PathBuf),
+    Reader {
+        reader: Exclusive<Box<dyn Read + Send>>,
+        length: Option<u64>,
+    },
+}
+
+impl Part {
+    /// A text, sent as UTF-8 and as it is: line breaks are not changed.
+    pub fn text(value: impl Into<String>) -> Self {
+        Self::new(Source::Bytes(value.into().into()))
+    }
+
+    /// Bytes at hand.
+    pub fn bytes(content: impl Into<Bytes>) -> Self {
+        Self::new(Source::Bytes(content.into()))
+    }
+
+    /// A file, under the last component of its path. It is opened when the request starts, which
+    /// fails if that cannot be done or it is no regular file, and then read from inside `poll` as the connection takes it. As
+    /// many bytes are sent as it had when it was opened.
+    pub fn file(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        let filename = path.file_name().unwrap_or_default().to_string_lossy();
+        let filename = filename.into_owned();
+        Self::new(Source::File(path.to_path_buf())).filename(filename)
+    }
+
+    /// Content drawn from a reader as the connection takes it. If one part's `length` is not known,
+    /// the whole form is sent chunked. Of a reader that goes on beyond its `length` no more is read;
+    /// one that ends before is an error.
+    ///
+    /// `read` is called from inside `poll`: see [`RequestBody::reader`](crate::RequestBody::reader).
+    /// A form with such a part cannot be sent twice, so not follow a redirect that wants it again.
+    pub fn reader(reader: impl Read + Send + 'static, length: Option<u64>) -> Self {
+        Self::new(Source::Reader {
+            reader: Exclusive::new(Box::new(reader)),
+            length,
+        })
+    }
+
+    /// Makes this part a file of this name, without a path. The content type goes by its extension
+    /// unless [`content_type`](Self::content_type) says another; unknown ones are
+    /// `application/octet-stream`.
+    #[must_use]
+    pub fn filename(mut self, filename: impl Into<String>) -> Self {
+        self.filename = Some(filename.into());
+        self
+    }
+
+    /// Sets the content type. One that is no field value makes the request fail.
+    #[must_use]
+    pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
+        self.content_type = Some(content_type.into());
+        self
+    }
+
+    fn new(source: Source) -> Self {
+        Self {
+            source,
+            filename: None,
+            content_type: None,
+        }
+    }
+}
+
+impl fmt::Debug for Part {
+    /// Shows where the content comes from, and not the content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Source::Bytes(bytes) => write!(f, "{} bytes", bytes.len())?,
+            Source::File(path) => write!(f, "file {}", path.display())?,
+            Source::Reader { length, .. } => write!(f, "reader of {length:?} bytes")?,
+        }
+        match &self.filename {
+            Some(filename) => write!(f, " as {filename:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a form cannot be sent. Names the part, not its content.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FormFault {
+    /// The part's content type is no field value (RFC 9110 §5.5).
+    ContentType {
+        /// The part's name.
+        part: String,
+    },
+    /// The part's file cannot be opened.
+    File {
+        /// The part's name.
+        part: String,
+        /// What the operating system says.
+        error: io::Error,
+    },
+}
+
+impl fmt::Display for FormFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ContentType { part } => {
+                write!(f, "the content type of part {part:?} is no field value")
+            }
+            Self::File { part, error } => {
+                write!(f, "the file of part {part:?} cannot be opened: {error}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for FormFault {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::ContentType { .. } => None,
+            Self::File { error, .. } => Some(error),
+        }
+    }
+}
