@@ -75,7 +75,8 @@ pub(crate) struct Committed {
 pub(crate) struct DownloadFile {
     cell: Arc<Cell>,
     disk: Handle,
-    length: u64,
+    /// `None`: no content began.
+    length: Option<u64>,
 }
 
 impl DownloadFile {
@@ -86,7 +87,7 @@ impl DownloadFile {
         let file = Self {
             cell: Arc::default(),
             disk: disk.handle().clone(),
-            length: 0,
+            length: None,
         };
         // Here, as the game may change its current folder before the worker comes to it.
         match std::path::absolute(&plan.target) {
@@ -106,16 +107,14 @@ impl DownloadFile {
         if let Outlook::Failed(fault) = desk.outlook {
             return Some(Err(fault));
         }
-        let resumable = desk.opened.take()?;
-        self.length = resumable.offset;
-        Some(Ok(resumable))
+        desk.opened.take().map(Ok)
     }
 
     /// A response's content comes: it goes to `offset`, what is there from there on is cut off.
     /// So 0 starts afresh. `total` is the length of the whole content, as far as the response
-    /// tells; without validators nobody can resume.
+    /// tells; without validators nobody can resume. Without this call content starts afresh.
     pub(crate) fn begin(&mut self, offset: u64, validator: Option<Validator>, total: Option<u64>) {
-        self.length = offset;
+        self.length = Some(offset);
         self.order(Order::Begin(Box::new(Content {
             offset,
             validator: validator.unwrap_or_default(),
@@ -139,15 +138,16 @@ impl DownloadFile {
     /// taken, too, but costs memory.
     pub(crate) fn write(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
-            self.length += bytes.len() as u64;
+            let length = self.begun() + bytes.len() as u64;
+            self.length = Some(length);
             self.order(Order::Write(bytes));
         }
     }
 
-    /// Bytes of the whole content that were handed over, with those that were there before: where
-    /// to go on when the connection is lost.
+    /// Bytes of the whole content that were handed over since the first [`begin`](Self::begin),
+    /// with those that were there before: where to go on when the connection is lost.
     pub(crate) fn length(&self) -> u64 {
-        self.length
+        self.length.unwrap_or(0)
     }
 
     /// Bytes in the part file, with those that were there before.
@@ -165,6 +165,7 @@ impl DownloadFile {
 
     /// All bytes were handed over: check them, make them safe, give the file its name.
     pub(crate) fn commit(&mut self) {
+        self.begun();
         self.order(Order::Commit);
     }
 
@@ -186,6 +187,14 @@ impl DownloadFile {
             desk.orders.push_back(Order::Suspend);
             self.schedule(desk);
         }
+    }
+
+    /// The length, after a fresh start if nothing began yet.
+    fn begun(&mut self) -> u64 {
+        if self.length.is_none() {
+            self.begin(0, None, None);
+        }
+        self.length()
     }
 
     fn order(&self, order: Order) {

@@ -31,14 +31,14 @@ pub(super) struct Part {
     position: u64,
     /// Bytes that the sidecar vouches for.
     safe: u64,
+    /// What comes. `None`: nothing began.
     content: Option<Content>,
     digest: Option<Digest>,
     /// Bytes that are in the digest.
     digested: u64,
 }
 
-/// Where content comes from: a response, or what an earlier run wrote down about one.
-#[derive(Clone, Default)]
+/// What a response tells about the content that comes.
 pub(super) struct Content {
     pub(super) offset: u64,
     pub(super) validator: Validator,
@@ -154,9 +154,8 @@ impl Part {
         Ok(())
     }
 
-    /// Writes pieces; answers how long the part is now.
+    /// Writes pieces of the content that began; answers how long the part is now.
     pub(super) fn write(&mut self, pieces: &[Bytes], shared: &Shared) -> Result<u64, DiskFault> {
-        self.begin_if_needed(shared)?;
         for piece in pieces {
             shared.step(DiskStep::Write, || self.file.write_all(piece))?;
             self.position += piece.len() as u64;
@@ -173,7 +172,6 @@ impl Part {
 
     /// Checks the content and gives it its name.
     pub(super) fn commit(&mut self, shared: &Shared) -> Result<Committed, DiskFault> {
-        self.begin_if_needed(shared)?;
         let announced = self.content.as_ref().and_then(|content| content.total);
         for expected in [self.plan.expected_size, announced].into_iter().flatten() {
             let found = self.position;
@@ -219,14 +217,6 @@ impl Part {
         }
         // Should this fail, then the previous sidecar tells the truth.
         let _ = self.checkpoint(shared);
-    }
-
-    /// Content without an announcement is taken as a fresh start.
-    fn begin_if_needed(&mut self, shared: &Shared) -> Result<(), DiskFault> {
-        match self.content {
-            Some(_) => Ok(()),
-            None => self.begin(Content::default(), shared),
-        }
     }
 
     /// Makes what is written survive a power failure, and vouches for it.
