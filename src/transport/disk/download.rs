@@ -75,8 +75,9 @@ pub(crate) struct Committed {
 pub(crate) struct DownloadFile {
     cell: Arc<Cell>,
     disk: Handle,
-    /// `None`: no content began.
-    length: Option<u64>,
+    length: u64,
+    /// Content came, or is about to.
+    begun: bool,
 }
 
 impl DownloadFile {
@@ -87,7 +88,8 @@ impl DownloadFile {
         let file = Self {
             cell: Arc::default(),
             disk: disk.handle().clone(),
-            length: None,
+            length: 0,
+            begun: false,
         };
         // Here, as the game may change its current folder before the worker comes to it.
         match std::path::absolute(&plan.target) {
@@ -107,14 +109,19 @@ impl DownloadFile {
         if let Outlook::Failed(fault) = desk.outlook {
             return Some(Err(fault));
         }
-        desk.opened.take().map(Ok)
+        let resumable = desk.opened.take()?;
+        if !self.begun {
+            self.length = resumable.offset;
+        }
+        Some(Ok(resumable))
     }
 
     /// A response's content comes: it goes to `offset`, what is there from there on is cut off.
     /// So 0 starts afresh. `total` is the length of the whole content, as far as the response
     /// tells; without validators nobody can resume. Without this call content starts afresh.
     pub(crate) fn begin(&mut self, offset: u64, validator: Option<Validator>, total: Option<u64>) {
-        self.length = Some(offset);
+        self.length = offset;
+        self.begun = true;
         self.order(Order::Begin(Box::new(Content {
             offset,
             validator: validator.unwrap_or_default(),
@@ -138,16 +145,18 @@ impl DownloadFile {
     /// taken, too, but costs memory.
     pub(crate) fn write(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
-            let length = self.begun() + bytes.len() as u64;
-            self.length = Some(length);
+            if !self.begun {
+                self.begin(0, None, None);
+            }
+            self.length += bytes.len() as u64;
             self.order(Order::Write(bytes));
         }
     }
 
-    /// Bytes of the whole content that were handed over since the first [`begin`](Self::begin),
-    /// with those that were there before: where to go on when the connection is lost.
+    /// Bytes of the whole content that were handed over, with those that can be resumed: where to
+    /// go on when the connection is lost.
     pub(crate) fn length(&self) -> u64 {
-        self.length.unwrap_or(0)
+        self.length
     }
 
     /// Bytes in the part file, with those that were there before.
@@ -163,9 +172,9 @@ impl DownloadFile {
         }
     }
 
-    /// All bytes were handed over: check them, make them safe, give the file its name.
+    /// All bytes were handed over: check them, make them safe, give the file its name. Before any
+    /// content began, what can be resumed is the whole.
     pub(crate) fn commit(&mut self) {
-        self.begun();
         self.order(Order::Commit);
     }
 
@@ -187,14 +196,6 @@ impl DownloadFile {
             desk.orders.push_back(Order::Suspend);
             self.schedule(desk);
         }
-    }
-
-    /// The length, after a fresh start if nothing began yet.
-    fn begun(&mut self) -> u64 {
-        if self.length.is_none() {
-            self.begin(0, None, None);
-        }
-        self.length()
     }
 
     fn order(&self, order: Order) {

@@ -178,6 +178,11 @@ impl Cell {
                 Ok(false)
             }
             (Next::Other(Order::Commit), Some(part)) => {
+                part.begin_with_held(shared)?;
+                if part.is_behind() {
+                    lock(&self.desk).orders.push_front(Order::Commit);
+                    return Ok(false);
+                }
                 let committed = part.commit(shared)?;
                 bench.part = None;
                 let mut desk = lock(&self.desk);

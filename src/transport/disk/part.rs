@@ -31,6 +31,8 @@ pub(super) struct Part {
     position: u64,
     /// Bytes that the sidecar vouches for.
     safe: u64,
+    /// What an earlier run held.
+    held: Resumable,
     /// What comes. `None`: nothing began.
     content: Option<Content>,
     digest: Option<Digest>,
@@ -56,6 +58,7 @@ impl Part {
             file,
             position: 0,
             safe: 0,
+            held: Resumable::default(),
             content: None,
             digest,
             digested: 0,
@@ -63,6 +66,7 @@ impl Part {
         let resumable = part.find_resumable().unwrap_or_default();
         part.position = resumable.offset;
         part.safe = resumable.offset;
+        part.held = resumable.clone();
         Ok((part, resumable))
     }
 
@@ -117,6 +121,20 @@ impl Part {
             self.digested = 0;
         }
         self.checkpoint(shared)
+    }
+
+    /// Unless content began: what an earlier run held is taken for all of it.
+    pub(super) fn begin_with_held(&mut self, shared: &Shared) -> Result<(), DiskFault> {
+        if self.content.is_some() {
+            return Ok(());
+        }
+        let held = std::mem::take(&mut self.held);
+        let content = Content {
+            offset: held.offset,
+            validator: held.validator.unwrap_or_default(),
+            total: held.total,
+        };
+        self.begin(content, shared)
     }
 
     /// Whether bytes that were there before are still to be hashed.

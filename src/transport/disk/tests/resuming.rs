@@ -20,7 +20,7 @@ fn finish(disk: &Disk, plan: FilePlan, bytes: &[u8], offset: usize) {
     let target = plan.target.clone();
     let (mut file, resumable) = open(disk, plan);
     assert_eq!(resumable.offset, offset as u64);
-    assert_eq!(file.length(), 0);
+    assert_eq!(file.length(), offset as u64);
     assert_eq!(file.written(), offset as u64);
     if offset > 0 {
         assert_eq!(resumable.validator, version("\"1\""));
@@ -350,11 +350,45 @@ fn n6_content_that_does_not_say_where_it_goes_starts_afresh() {
         assert_eq!(file.length(), 6);
         commit(disk, &mut file).unwrap();
         assert_eq!(read(&target), b"afresh");
+    });
+}
 
-        leave(disk, &target, &content(1500), 2000);
-        let (mut file, _) = open(disk, kept(target.clone()));
-        assert_eq!(commit(disk, &mut file).unwrap().bytes, 0);
-        assert_eq!(read(&target), b"");
+#[test]
+fn n6_what_is_held_can_be_the_whole() {
+    on_both(|disk, folder| {
+        let bytes = content(1_500_000);
+        let target = folder.join("file.bin");
+        let part = folder.join("file.bin.part");
+        let plan = || FilePlan {
+            #[cfg(feature = "sha256")]
+            sha256: Some(sha256(&bytes)),
+            ..kept(target.clone())
+        };
+        for is_polled in [false, true] {
+            leave(disk, &target, &bytes, 1_500_000);
+            // Bytes that nobody vouches for do not get in.
+            let mut longer = fs::File::options().append(true).open(&part).unwrap();
+            std::io::Write::write_all(&mut longer, b"torn").unwrap();
+            let mut file = DownloadFile::open(disk, plan());
+            if is_polled {
+                settle(disk);
+                assert!(file.poll_opened().unwrap().is_ok());
+            }
+            assert_eq!(commit(disk, &mut file).unwrap().bytes, 1_500_000);
+            assert!(read(&target) == bytes);
+            assert_eq!(folder.names(), ["file.bin"]);
+            fs::remove_file(&target).unwrap();
+        }
+        // Not the whole, as the first response had told.
+        leave(disk, &target, &bytes[..7], 1_500_000);
+        let (mut file, _) = open(disk, plan());
+        let mismatch = DiskFault::SizeMismatch {
+            expected: 1_500_000,
+            found: 7,
+        };
+        assert_eq!(commit(disk, &mut file), Err(mismatch));
+        drop(file);
+        finish(disk, plan(), &bytes, 7);
     });
 }
 
