@@ -76,6 +76,8 @@ pub(crate) struct DownloadFile {
     cell: Arc<Cell>,
     disk: Handle,
     length: u64,
+    /// Content came, or is about to.
+    begun: bool,
 }
 
 impl DownloadFile {
@@ -87,6 +89,7 @@ impl DownloadFile {
             cell: Arc::default(),
             disk: disk.handle().clone(),
             length: 0,
+            begun: false,
         };
         // Here, as the game may change its current folder before the worker comes to it.
         match std::path::absolute(&plan.target) {
@@ -107,15 +110,18 @@ impl DownloadFile {
             return Some(Err(fault));
         }
         let resumable = desk.opened.take()?;
-        self.length = resumable.offset;
+        if !self.begun {
+            self.length = resumable.offset;
+        }
         Some(Ok(resumable))
     }
 
     /// A response's content comes: it goes to `offset`, what is there from there on is cut off.
     /// So 0 starts afresh. `total` is the length of the whole content, as far as the response
-    /// tells; without validators nobody can resume.
+    /// tells; without validators nobody can resume. Without this call content starts afresh.
     pub(crate) fn begin(&mut self, offset: u64, validator: Option<Validator>, total: Option<u64>) {
         self.length = offset;
+        self.begun = true;
         self.order(Order::Begin(Box::new(Content {
             offset,
             validator: validator.unwrap_or_default(),
@@ -139,13 +145,16 @@ impl DownloadFile {
     /// taken, too, but costs memory.
     pub(crate) fn write(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
+            if !self.begun {
+                self.begin(0, None, None);
+            }
             self.length += bytes.len() as u64;
             self.order(Order::Write(bytes));
         }
     }
 
-    /// Bytes of the whole content that were handed over, with those that were there before: where
-    /// to go on when the connection is lost.
+    /// Bytes of the whole content that were handed over, with those that can be resumed: where to
+    /// go on when the connection is lost.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
@@ -163,7 +172,8 @@ impl DownloadFile {
         }
     }
 
-    /// All bytes were handed over: check them, make them safe, give the file its name.
+    /// All bytes were handed over: check them, make them safe, give the file its name. Before any
+    /// content began, what can be resumed is the whole.
     pub(crate) fn commit(&mut self) {
         self.order(Order::Commit);
     }

@@ -18,6 +18,9 @@ pub(super) const PIECE_COST: usize = 64;
 /// Bytes that are written in one turn.
 const TURN_BYTES: usize = 256 * 1024;
 
+/// Pieces that are written in one turn: the owner may have to wait while they are taken out.
+const TURN_PIECES: usize = 256;
+
 /// What owner and worker share of one download.
 #[derive(Default)]
 pub(super) struct Cell {
@@ -133,6 +136,7 @@ impl Cell {
         }
         let mut bytes = 0;
         while bytes < TURN_BYTES
+            && bench.pieces.len() < TURN_PIECES
             && let Some(Order::Write(_)) = desk.orders.front()
             && let Some(Order::Write(piece)) = desk.orders.pop_front()
         {
@@ -174,6 +178,11 @@ impl Cell {
                 Ok(false)
             }
             (Next::Other(Order::Commit), Some(part)) => {
+                part.begin_with_held(shared)?;
+                if part.is_behind() {
+                    lock(&self.desk).orders.push_front(Order::Commit);
+                    return Ok(false);
+                }
                 let committed = part.commit(shared)?;
                 bench.part = None;
                 let mut desk = lock(&self.desk);

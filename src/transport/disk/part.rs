@@ -31,14 +31,16 @@ pub(super) struct Part {
     position: u64,
     /// Bytes that the sidecar vouches for.
     safe: u64,
+    /// What an earlier run held.
+    held: Resumable,
+    /// What comes. `None`: nothing began.
     content: Option<Content>,
     digest: Option<Digest>,
     /// Bytes that are in the digest.
     digested: u64,
 }
 
-/// Where content comes from: a response, or what an earlier run wrote down about one.
-#[derive(Clone, Default)]
+/// What a response tells about the content that comes.
 pub(super) struct Content {
     pub(super) offset: u64,
     pub(super) validator: Validator,
@@ -56,6 +58,7 @@ impl Part {
             file,
             position: 0,
             safe: 0,
+            held: Resumable::default(),
             content: None,
             digest,
             digested: 0,
@@ -63,6 +66,7 @@ impl Part {
         let resumable = part.find_resumable().unwrap_or_default();
         part.position = resumable.offset;
         part.safe = resumable.offset;
+        part.held = resumable.clone();
         Ok((part, resumable))
     }
 
@@ -119,6 +123,20 @@ impl Part {
         self.checkpoint(shared)
     }
 
+    /// Unless content began: what an earlier run held is taken for all of it.
+    pub(super) fn begin_with_held(&mut self, shared: &Shared) -> Result<(), DiskFault> {
+        if self.content.is_some() {
+            return Ok(());
+        }
+        let held = std::mem::take(&mut self.held);
+        let content = Content {
+            offset: held.offset,
+            validator: held.validator.unwrap_or_default(),
+            total: held.total,
+        };
+        self.begin(content, shared)
+    }
+
     /// Whether bytes that were there before are still to be hashed.
     pub(super) fn is_behind(&self) -> bool {
         self.digest.is_some() && self.content.is_some() && self.digested < self.position
@@ -154,9 +172,8 @@ impl Part {
         Ok(())
     }
 
-    /// Writes pieces; answers how long the part is now.
+    /// Writes pieces of the content that began; answers how long the part is now.
     pub(super) fn write(&mut self, pieces: &[Bytes], shared: &Shared) -> Result<u64, DiskFault> {
-        self.begin_if_needed(shared)?;
         for piece in pieces {
             shared.step(DiskStep::Write, || self.file.write_all(piece))?;
             self.position += piece.len() as u64;
@@ -173,7 +190,6 @@ impl Part {
 
     /// Checks the content and gives it its name.
     pub(super) fn commit(&mut self, shared: &Shared) -> Result<Committed, DiskFault> {
-        self.begin_if_needed(shared)?;
         let announced = self.content.as_ref().and_then(|content| content.total);
         for expected in [self.plan.expected_size, announced].into_iter().flatten() {
             let found = self.position;
@@ -219,14 +235,6 @@ impl Part {
         }
         // Should this fail, then the previous sidecar tells the truth.
         let _ = self.checkpoint(shared);
-    }
-
-    /// Content without an announcement is taken as a fresh start.
-    fn begin_if_needed(&mut self, shared: &Shared) -> Result<(), DiskFault> {
-        match self.content {
-            Some(_) => Ok(()),
-            None => self.begin(Content::default(), shared),
-        }
     }
 
     /// Makes what is written survive a power failure, and vouches for it.

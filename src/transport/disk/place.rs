@@ -301,3 +301,39 @@ fn remove_folders(folders: &[PathBuf]) {
 fn remove(path: &Path) {
     let _ = fs::remove_file(path);
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::transport::disk::tests::Folder;
+
+    #[test]
+    fn a_file_is_only_where_its_own_name_is() {
+        let folder = Folder::new();
+        let path = folder.join("file.part");
+        let file = new_file(&path).unwrap();
+        assert!(is_at(&file, &path).unwrap());
+        // Its owner gave it another name, ...
+        let moved = folder.join("file");
+        fs::rename(&path, &moved).unwrap();
+        assert!(!is_at(&file, &path).unwrap());
+        // ... and there is a link to it, or another file, where it was.
+        std::os::unix::fs::symlink(&moved, &path).unwrap();
+        assert!(!is_at(&file, &path).unwrap());
+        fs::remove_file(&path).unwrap();
+        let other = new_file(&path).unwrap();
+        assert!(!is_at(&file, &path).unwrap());
+        assert!(is_at(&other, &path).unwrap());
+    }
+
+    #[test]
+    fn a_locked_file_is_not_opened_twice() {
+        let folder = Folder::new();
+        let path = folder.join("file.part");
+        let first = open_alone(&path).unwrap();
+        assert!(first.is_some());
+        assert!(open_alone(&path).unwrap().is_none());
+        drop(first);
+        assert!(open_alone(&path).unwrap().is_some());
+    }
+}

@@ -18,16 +18,16 @@ use bytes::Bytes;
 
 use super::*;
 
-/// A safety net that never passes.
-const NET: Duration = Duration::from_secs(60);
+/// A safety net that never passes, not even when the disk is busy with others.
+const NET: Duration = Duration::from_secs(600);
 
 const URL: &str = "https://example.com/file";
 
 /// A folder that goes with its test.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("httpoll-disk-{}-{count}", std::process::id());
@@ -37,7 +37,7 @@ impl Folder {
         Self(path)
     }
 
-    fn join(&self, name: &str) -> PathBuf {
+    pub(super) fn join(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 

@@ -27,7 +27,9 @@ fn finish(disk: &Disk, plan: FilePlan, bytes: &[u8], offset: usize) {
         assert_eq!(resumable.total, Some(bytes.len() as u64));
     }
     file.begin(resumable.offset, version("\"1\""), Some(bytes.len() as u64));
+    assert_eq!(file.length(), offset as u64);
     write(&mut file, &bytes[offset..]);
+    assert_eq!(file.length(), bytes.len() as u64);
     let committed = commit(disk, &mut file).unwrap();
     assert_eq!(committed.bytes, bytes.len() as u64);
     assert!(read(&target) == bytes);
@@ -220,12 +222,12 @@ fn n6_a_torn_sidecar_means_a_fresh_start() {
     let sidecar = folder.join("file.bin.part.json");
     let (whole_part, json) = (read(&part), read(&sidecar));
     for end in 0..=json.len() {
-        fs::write(&part, &whole_part).unwrap();
         fs::write(&sidecar, &json[..end]).unwrap();
+        let (_file, resumable) = open(&disk, kept(target.clone()));
         let offset = if end == json.len() { 1500 } else { 0 };
-        finish(&disk, kept(target.clone()), &bytes, offset);
-        assert_eq!(folder.names(), ["file.bin"]);
+        assert_eq!(resumable.offset, offset, "{end}");
     }
+    finish(&disk, kept(target.clone()), &bytes, 1500);
     let garbage: [&[u8]; 4] = [b"", b"\0\0\0\0", &[0xFF; 100_000], &[b' '; 100_000]];
     for garbage in garbage {
         fs::write(&part, &whole_part).unwrap();
@@ -334,6 +336,59 @@ fn n6_left_before_content_came_nothing_changes() {
             drop(file);
         }
         finish(disk, kept(target.clone()), &bytes, 1500);
+    });
+}
+
+#[test]
+fn n6_content_that_does_not_say_where_it_goes_starts_afresh() {
+    on_both(|disk, folder| {
+        let target = folder.join("file.bin");
+        leave(disk, &target, &content(1500), 2000);
+        let (mut file, resumable) = open(disk, kept(target.clone()));
+        assert_eq!(resumable.offset, 1500);
+        write(&mut file, b"afresh");
+        assert_eq!(file.length(), 6);
+        commit(disk, &mut file).unwrap();
+        assert_eq!(read(&target), b"afresh");
+    });
+}
+
+#[test]
+fn n6_what_is_held_can_be_the_whole() {
+    on_both(|disk, folder| {
+        let bytes = content(1_500_000);
+        let target = folder.join("file.bin");
+        let part = folder.join("file.bin.part");
+        let plan = || FilePlan {
+            #[cfg(feature = "sha256")]
+            sha256: Some(sha256(&bytes)),
+            ..kept(target.clone())
+        };
+        for is_polled in [false, true] {
+            leave(disk, &target, &bytes, 1_500_000);
+            // Bytes that nobody vouches for do not get in.
+            let mut longer = fs::File::options().append(true).open(&part).unwrap();
+            std::io::Write::write_all(&mut longer, b"torn").unwrap();
+            let mut file = DownloadFile::open(disk, plan());
+            if is_polled {
+                settle(disk);
+                assert!(file.poll_opened().unwrap().is_ok());
+            }
+            assert_eq!(commit(disk, &mut file).unwrap().bytes, 1_500_000);
+            assert!(read(&target) == bytes);
+            assert_eq!(folder.names(), ["file.bin"]);
+            fs::remove_file(&target).unwrap();
+        }
+        // Not the whole, as the first response had told.
+        leave(disk, &target, &bytes[..7], 1_500_000);
+        let (mut file, _) = open(disk, plan());
+        let mismatch = DiskFault::SizeMismatch {
+            expected: 1_500_000,
+            found: 7,
+        };
+        assert_eq!(commit(disk, &mut file), Err(mismatch));
+        drop(file);
+        finish(disk, plan(), &bytes, 7);
     });
 }
 

@@ -28,7 +28,7 @@ fn n6_whatever_happened_before_the_file_is_right() {
         DiskStep::Rename,
     ];
     let versions = [content(40_000), content(70_000)[30_000..].to_vec()];
-    for seed in 0..300 {
+    for seed in 0..50 {
         let mut dice = Dice(seed);
         let mut folder = Folder::new();
         let disk = if seed % 2 == 0 {
@@ -109,7 +109,7 @@ fn n6_rivals_for_one_target_never_mix() {
         for bytes in &contents {
             scope.spawn(|| {
                 let disk = threaded();
-                for n in 0..100 {
+                for n in 0..40 {
                     let plan = if n % 3 == 0 { plain } else { kept };
                     let plan = FilePlan {
                         keep_partial: false,

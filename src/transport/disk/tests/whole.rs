@@ -48,6 +48,7 @@ fn orders_need_not_wait_for_each_other() {
         file.commit();
         settle(disk);
         assert!(file.poll_opened().unwrap().is_ok());
+        assert_eq!(file.length(), 13);
         assert_eq!(file.poll_committed().unwrap().unwrap().bytes, 13);
         // All of this comes too late and does nothing.
         file.begin(0, None, None);
@@ -241,4 +242,12 @@ fn a_hash_cannot_be_checked_without_the_feature() {
         assert_eq!(opening_fault(disk, plan), DiskFault::HashUnsupported);
         assert!(folder.names().is_empty());
     });
+}
+
+#[test]
+fn they_can_live_in_a_component() {
+    fn check<T: Send + Sync + std::fmt::Debug + 'static>() {}
+    check::<Disk>();
+    check::<DownloadFile>();
+    check::<UploadFile>();
 }
