@@ -78,9 +78,9 @@ pub use bytes::Bytes;
 pub use agent::WebSocketOptions;
 #[cfg(feature = "agent")]
 pub use agent::{
-    AddressFamily, Agent, AgentBuilder, CacheMode, ConnectionInfo, Download, Event, Hop, PoolLimits,
-    Priority, Progress, Request, RequestHandle, RequestId, Response, RetryCause, SavedFile, Timings,
-    Transferred,
+    AddressFamily, Agent, AgentBuilder, CacheMode, ConnectionInfo, Download, Event, Hop,
+    PoolLimits, Priority, Progress, Request, RequestHandle, RequestId, Response, RetryCause,
+    SavedFile, Timings, Transferred,
 };
 pub use budget::{Budget, Linger, PollAt, Polled};
 pub use connection::{RequestBody, Status, Transition};
@@ -93,14 +93,14 @@ pub use node::{
     verify_headers,
 };
 pub use phase::{Phase, Timeouts};
-#[cfg(feature = "cache")]
-pub use semantics::cache::{CacheFileFault, CachedResponse, HttpCache};
 #[cfg(feature = "agent")]
 pub use semantics::access::{
     AccessPolicy, AccessRefusal, AddressClass, HostPattern, InvalidHostPattern,
 };
 #[cfg(feature = "agent")]
 pub use semantics::auth::{AuthFault, Credentials};
+#[cfg(feature = "cache")]
+pub use semantics::cache::{CacheFileFault, CachedResponse, HttpCache};
 #[cfg(feature = "agent")]
 pub use semantics::circuit::{CircuitPolicy, OnHold};
 #[cfg(feature = "agent")]
@@ -111,10 +111,10 @@ pub use semantics::cookies::{Cookie, CookieFault, CookieFileFault, CookieJar, Sa
 pub use semantics::event_stream::{EventStreamFault, EventStreamParser, ServerSentEvent};
 #[cfg(any(feature = "agent", feature = "server"))]
 pub use semantics::frames::{FrameFault, JsonLines, LengthPrefix, LengthPrefixed};
-#[cfg(all(feature = "agent", feature = "multipart"))]
-pub use semantics::multipart::{Form, FormFault, Part};
 #[cfg(feature = "agent")]
 pub use semantics::hsts::MalformedHsts;
+#[cfg(all(feature = "agent", feature = "multipart"))]
+pub use semantics::multipart::{Form, FormFault, Part};
 #[cfg(feature = "agent")]
 pub use semantics::netrc::{Netrc, NetrcError};
 #[cfg(feature = "agent")]

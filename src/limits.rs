@@ -83,7 +83,10 @@ impl fmt::Display for Limit {
             }
             #[cfg(feature = "agent")]
             Self::FileBytes(n) => {
-                return write!(f, "more than {n} bytes in one download (Download::max_size)");
+                return write!(
+                    f,
+                    "more than {n} bytes in one download (Download::max_size)"
+                );
             }
         };
         write!(f, "more than {value} {what} (Limits::{field})")

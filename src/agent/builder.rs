@@ -191,7 +191,9 @@ impl AgentBuilder {
     /// [`MalformedHsts`] names the line.
     pub fn load_hsts(mut self, text: &str) -> Result<Self, MalformedHsts> {
         let store = self.config.hsts.get_or_insert_default();
-        let mut store = store.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut store = store
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         store.load(text, SystemTime::now())?;
         drop(store);
         Ok(self)
@@ -228,7 +230,9 @@ impl AgentBuilder {
 
     /// How long a whole request may take. Zero is no limit, and so is the default.
     pub fn total_timeout(self, limit: Duration) -> Self {
-        self.with(Override::TotalTimeout(Some(limit).filter(|it| !it.is_zero())))
+        self.with(Override::TotalTimeout(
+            Some(limit).filter(|it| !it.is_zero()),
+        ))
     }
 
     /// The priority of requests that have none of their own.

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(feature = "multipart")]
+use crate::semantics::multipart::body::FormBody;
 use bytes::{Buf, Bytes};
 
 use crate::connection::RequestBody;
@@ -92,7 +94,10 @@ enum Source {
         length: Option<u64>,
     },
     #[cfg(feature = "multipart")]
-    Multipart(Box<crate::semantics::multipart::Form>),
+    Multipart {
+        body: Option<FormBody>,
+        length: Option<u64>,
+    },
     File {
         path: PathBuf,
         opened: Option<UploadFile>,
@@ -144,7 +149,9 @@ impl<R: Read> Read for Metered<R> {
         if allowance == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let most = usize::try_from(allowance).unwrap_or(usize::MAX).min(buffer.len());
+        let most = usize::try_from(allowance)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         let count = self.reader.read(&mut buffer[..most])?;
         self.flow.drawn.fetch_add(count as u64, Ordering::Relaxed);
         if allowance != u64::MAX {
@@ -167,7 +174,10 @@ impl Payload {
             } => (Source::Bytes(bytes), Some(content_type.to_owned()), false),
             Content::Form { pairs, files } => Self::encode_form(pairs, files, asked)?,
             #[cfg(feature = "multipart")]
-            Content::Multipart(form) => Self::multipart(form),
+            Content::Multipart(form) => {
+                let has_files = form.has_files();
+                multipart(form, has_files)?
+            }
             Content::File(path) => {
                 let source = Source::File {
                     path,
@@ -217,6 +227,7 @@ impl Payload {
         pairs: Vec<(String, String)>,
         files: Vec<(String, PathBuf)>,
     ) -> Result<(Source, Option<String>, bool), Error> {
+        let has_files = !files.is_empty();
         let mut form = crate::semantics::multipart::Form::new();
         for (name, value) in pairs {
             form = form.text(name, value);
@@ -224,7 +235,7 @@ impl Payload {
         for (name, path) in files {
             form = form.file(name, path);
         }
-        Ok(Self::multipart(form))
+        multipart(form, has_files)
     }
 
     #[cfg(not(feature = "multipart"))]
@@ -242,7 +253,7 @@ impl Payload {
             Source::Bytes(bytes) => Some(bytes.len() as u64),
             Source::Once { length, .. } => *length,
             #[cfg(feature = "multipart")]
-            Source::Multipart(form) => form.length(),
+            Source::Multipart { length, .. } => *length,
             Source::File { length, .. } => Some(*length),
         }
     }
@@ -255,8 +266,17 @@ impl Payload {
     pub(crate) fn can_be_sent(&self) -> bool {
         match &self.source {
             Source::Once { body, .. } => body.is_some(),
+            #[cfg(feature = "multipart")]
+            Source::Multipart { body, .. } => body.is_some(),
             _ => true,
         }
+    }
+
+    /// Whether it is a multipart form, whose type names its boundary.
+    pub(crate) fn is_multipart(&self) -> bool {
+        self.content_type
+            .as_ref()
+            .is_some_and(|content_type| content_type.starts_with("multipart/"))
     }
 
     /// Whether a file must be opened before it can be sent.
@@ -296,9 +316,8 @@ impl Payload {
         self.flow.restart();
         let length = self.length();
         let flow = self.flow.clone();
-        let metered = |reader: Box<dyn Read + Send>| {
-            RequestBody::reader(Metered { reader, flow }, length)
-        };
+        let metered =
+            |reader: Box<dyn Read + Send>| RequestBody::reader(Metered { reader, flow }, length);
         Ok(match &mut self.source {
             Source::None => RequestBody::none(),
             // Small content is gone in one write: nothing to count or to hold back.
@@ -309,7 +328,13 @@ impl Payload {
                 None => return Err(ErrorKind::Refused(RequestRefused::ContentSpent).into()),
             },
             #[cfg(feature = "multipart")]
-            Source::Multipart(form) => metered(Box::new(form.open()?)),
+            Source::Multipart { body, .. } => {
+                let Some(now) = body.take() else {
+                    return Err(ErrorKind::Refused(RequestRefused::ContentSpent).into());
+                };
+                *body = now.again();
+                metered(Box::new(now))
+            }
             Source::File { opened, .. } => match opened.take() {
                 Some(file) => metered(Box::new(file)),
                 None => return Err(ErrorKind::RequestBody.into()),
@@ -344,6 +369,24 @@ impl Payload {
         self.content_type = None;
         self.has_files = false;
     }
+}
+
+/// A form, made ready.
+#[cfg(feature = "multipart")]
+fn multipart(
+    form: crate::semantics::multipart::Form,
+    has_files: bool,
+) -> Result<(Source, Option<String>, bool), Error> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)
+        .map_err(|error| Error::from(Misuse::InvalidContent).with_source(error))?;
+    let body = form.start(random).map_err(ErrorKind::Form)?;
+    let content_type = body.content_type();
+    let source = Source::Multipart {
+        length: body.length(),
+        body: Some(body),
+    };
+    Ok((source, Some(content_type), has_files))
 }
 
 impl Source {

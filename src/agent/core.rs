@@ -2,6 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `caching` | the cache, asked and told |
 //! | `commands` | what the owner asks for: start, cancel, pause |
 //! | `hops` | the way of a transfer to a connection, and the request that is sent |
 //! | `driving` | one poll: ready connections in turn, timers, lingering |
@@ -11,6 +12,8 @@
 //! | `files` | transfers that wait for the disk |
 //! | `suspending` | closing down for a while |
 
+#[cfg(feature = "cache")]
+mod caching;
 mod commands;
 mod driving;
 mod ending;
@@ -39,11 +42,13 @@ use crate::transport::reactor::{Owner, Reactor};
 use crate::transport::resolver::Wake;
 use crate::transport::throttle::Throttle;
 
+#[cfg(feature = "cache")]
+pub(crate) use caching::Caching;
 pub(crate) use commands::Command;
-#[cfg(feature = "websocket")]
-pub(crate) use web_sockets::cost;
 use policies::ProtectionSpace;
 use suspending::Suspension;
+#[cfg(feature = "websocket")]
+pub(crate) use web_sockets::cost;
 
 /// See the module's documentation.
 #[derive(Debug)]

@@ -198,7 +198,10 @@ impl Downloading {
     pub(crate) fn judge(&self, head: &ResponseHead) -> Verdict {
         let asked = self.if_range.is_some();
         let offset = self.held.as_ref().map_or(0, |held| held.offset);
-        let range = head.fields.get("content-range").and_then(ContentRange::parse);
+        let range = head
+            .fields
+            .get("content-range")
+            .and_then(ContentRange::parse);
         match (head.status.as_u16(), range) {
             (206, Some(ContentRange::Part { range, .. })) if range.start == offset => {
                 Verdict::Write
@@ -220,7 +223,10 @@ impl Downloading {
         content_length: Option<u64>,
         is_plain: bool,
     ) -> Result<(), Error> {
-        let range = head.fields.get("content-range").and_then(ContentRange::parse);
+        let range = head
+            .fields
+            .get("content-range")
+            .and_then(ContentRange::parse);
         let (offset, total) = match (head.status.as_u16(), range) {
             (206, Some(ContentRange::Part { range, complete })) => (range.start, complete),
             _ => (0, content_length.filter(|_| is_plain)),

@@ -178,9 +178,10 @@ impl Desk {
     /// Puts an event behind the others; of a request's progress only the latest is kept.
     fn put(&mut self, event: Event) {
         if let Event::Progress { id, .. } = &event {
-            let same = self.events.iter_mut().rev().find(
-                |other| matches!(other, Event::Progress { id: other, .. } if other == id),
-            );
+            let same =
+                self.events.iter_mut().rev().find(
+                    |other| matches!(other, Event::Progress { id: other, .. } if other == id),
+                );
             if let Some(same) = same {
                 *same = event;
                 return;

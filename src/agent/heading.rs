@@ -61,10 +61,19 @@ pub(crate) fn build(
         fields.append("Authorization", authorization)?;
     }
     let before: [(&str, Option<&str>); 4] = [
-        ("Proxy-Authorization", additions.proxy_authorization.as_deref()),
-        ("User-Agent", Some(additions.user_agent).filter(|it| !it.is_empty())),
+        (
+            "Proxy-Authorization",
+            additions.proxy_authorization.as_deref(),
+        ),
+        (
+            "User-Agent",
+            Some(additions.user_agent).filter(|it| !it.is_empty()),
+        ),
         ("Accept", Some(additions.accept.unwrap_or("*/*"))),
-        ("Accept-Encoding", Some(additions.accept_encoding).filter(|it| !it.is_empty())),
+        (
+            "Accept-Encoding",
+            Some(additions.accept_encoding).filter(|it| !it.is_empty()),
+        ),
     ];
     for (name, value) in before {
         if let Some(value) = value
@@ -92,7 +101,10 @@ pub(crate) fn build(
         ("Range", additions.range.as_deref()),
         ("If-Range", additions.if_range),
         ("Last-Event-ID", additions.last_event_id),
-        ("Expect", additions.expects_continue.then_some("100-continue")),
+        (
+            "Expect",
+            additions.expects_continue.then_some("100-continue"),
+        ),
     ];
     for (name, value) in behind {
         if let Some(value) = value

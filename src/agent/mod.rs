@@ -50,8 +50,8 @@ use crate::error::Error;
 use crate::transport::memory::MemoryNetwork;
 
 use self::core::{Command, Core};
-pub use builder::{AddressFamily, AgentBuilder};
 use builder::Config;
+pub use builder::{AddressFamily, AgentBuilder};
 pub use download::Download;
 use driver::Driver;
 pub use event::{Event, Progress, RequestId, RetryCause};

@@ -208,9 +208,7 @@ impl Pool {
         let (index, host) = self
             .hosts
             .iter_mut()
-            .filter(|(_, host)| {
-                !host.idle.is_empty() || room && host.open < self.limits.per_host
-            })
+            .filter(|(_, host)| !host.idle.is_empty() || room && host.open < self.limits.per_host)
             .filter_map(|(index, host)| {
                 let place = *host.waiting.first_key_value()?.0;
                 Some((place, index, host))
@@ -245,12 +243,7 @@ impl Pool {
             .map(|(_, index)| ConnectionKey(index))
     }
 
-    pub(crate) fn insert(
-        &mut self,
-        host: HostKey,
-        id: RequestId,
-        now: Instant,
-    ) -> ConnectionKey {
+    pub(crate) fn insert(&mut self, host: HostKey, id: RequestId, now: Instant) -> ConnectionKey {
         if let Some(host) = self.hosts.get_mut(host.0) {
             host.open += 1;
         }

@@ -53,8 +53,10 @@ impl Prepared {
         for setting in overrides {
             settings.apply(setting);
         }
-        let fields = merge(&config.fields, &own, &without)?;
-        let host = fields.get("host").and_then(|value| std::str::from_utf8(value).ok());
+        let mut fields = merge(&config.fields, &own, &without)?;
+        let host = fields
+            .get("host")
+            .and_then(|value| std::str::from_utf8(value).ok());
         #[cfg(feature = "websocket")]
         let url = match (&output, url.split_once(':')) {
             // RFC 6455 §3: the same as http and https to the port.
@@ -80,6 +82,10 @@ impl Prepared {
             .map(|origin| at_origin(&url, origin))
             .collect::<Result<_, _>>()?;
         let payload = Payload::prepare(content, fields.get("content-type"))?;
+        if payload.is_multipart() {
+            // The caller cannot know the boundary.
+            fields.remove("content-type");
+        }
         Ok(Self {
             method,
             url,

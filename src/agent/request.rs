@@ -163,7 +163,8 @@ impl Request {
         if name.eq_ignore_ascii_case("content-length") {
             return self;
         }
-        self.without.retain(|other| !other.eq_ignore_ascii_case(name));
+        self.without
+            .retain(|other| !other.eq_ignore_ascii_case(name));
         match self.fields.append(name, value) {
             Ok(()) => self,
             Err(misuse) => self.failing(misuse.into()),
@@ -220,7 +221,9 @@ impl Request {
         mut self,
         pairs: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        let pairs = pairs.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let pairs = pairs
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()));
         match &mut self.content {
             Content::None => {
                 self.content = Content::Form {
@@ -326,12 +329,16 @@ impl Request {
     /// How long the whole request may take, over all redirects and retries. Zero is no limit, and
     /// so is the default.
     pub fn total_timeout(self, limit: Duration) -> Self {
-        self.with(Override::TotalTimeout(Some(limit).filter(|it| !it.is_zero())))
+        self.with(Override::TotalTimeout(
+            Some(limit).filter(|it| !it.is_zero()),
+        ))
     }
 
     /// How long it may wait for a connection. No limit by default.
     pub fn queue_timeout(self, limit: Duration) -> Self {
-        self.with(Override::QueueTimeout(Some(limit).filter(|it| !it.is_zero())))
+        self.with(Override::QueueTimeout(
+            Some(limit).filter(|it| !it.is_zero()),
+        ))
     }
 
     /// Whose turn comes first when connections or bandwidth are short.

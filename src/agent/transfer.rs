@@ -74,7 +74,7 @@ pub(crate) struct Transfer {
     pub(crate) fail_over: VecDeque<Url>,
     pub(crate) auth: AuthAttempt,
     #[cfg(feature = "cache")]
-    pub(crate) revalidating: Option<Box<crate::semantics::cache::Stale>>,
+    pub(crate) caching: Option<Box<super::core::Caching>>,
     #[cfg(feature = "websocket")]
     pub(crate) socket: Option<Box<super::web_socket::OpenSocket>>,
 }
@@ -154,6 +154,8 @@ pub(crate) enum Then {
     Fail(Error),
     #[cfg(feature = "cache")]
     Revalidated,
+    #[cfg(feature = "cache")]
+    ServeStale,
 }
 
 /// When things began, by the clock.
@@ -171,15 +173,19 @@ impl Collected {
             return;
         }
         if self.rest.is_empty() {
-            self.rest.reserve(expected.max(self.first.len() + piece.len()));
+            self.rest
+                .reserve(expected.max(self.first.len() + piece.len()));
             self.rest.extend_from_slice(&self.first);
             self.first = Bytes::new();
         }
         self.rest.extend_from_slice(&piece);
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.first.len() + self.rest.len()
+    /// The content so far, which stays.
+    #[cfg(feature = "cache")]
+    pub(crate) fn share(&mut self) -> Bytes {
+        self.first = self.take();
+        self.first.clone()
     }
 
     pub(crate) fn take(&mut self) -> Bytes {
@@ -215,7 +221,10 @@ impl Transfer {
             .total_timeout
             .and_then(|limit| counted.checked_add(limit));
         let mut throttle = Throttle::unlimited();
-        throttle.set_rate(settings.rate_limit.and_then(std::num::NonZeroU64::new), counted);
+        throttle.set_rate(
+            settings.rate_limit.and_then(std::num::NonZeroU64::new),
+            counted,
+        );
         Self {
             id,
             payload,
@@ -255,7 +264,7 @@ impl Transfer {
             fail_over,
             auth: AuthAttempt::default(),
             #[cfg(feature = "cache")]
-            revalidating: None,
+            caching: None,
             #[cfg(feature = "websocket")]
             socket: None,
             settings,
@@ -319,7 +328,11 @@ impl Transfer {
     pub(crate) fn go_to(&mut self, next: Redirection) {
         let mut fields = FieldLines::new();
         for (name, value) in self.fields.iter() {
-            if next.takes_along(name, &self.settings.redirects, &self.settings.secret_headers) {
+            if next.takes_along(
+                name,
+                &self.settings.redirects,
+                &self.settings.secret_headers,
+            ) {
                 // It was a valid line before.
                 let _ = fields.append(name, value);
             }
@@ -356,8 +369,7 @@ impl Transfer {
         match self.settings.expect_continue {
             None => false,
             Some(least) => {
-                self.payload.has_files
-                    || self.payload.length().is_none_or(|length| length >= least)
+                self.payload.has_files || self.payload.length().is_none_or(|length| length >= least)
             }
         }
     }

@@ -44,7 +44,8 @@ impl WebSocketOptions {
     /// Makes the key of the next attempt.
     pub(super) fn begin(&mut self, random: [u8; 16]) -> Result<(), Error> {
         let subprotocols: Vec<&str> = self.subprotocols.iter().map(String::as_str).collect();
-        let handshake = ClientHandshake::new(random, &subprotocols).map_err(ErrorKind::WebSocket)?;
+        let handshake =
+            ClientHandshake::new(random, &subprotocols).map_err(ErrorKind::WebSocket)?;
         self.handshake = Some(handshake);
         Ok(())
     }

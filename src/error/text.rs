@@ -34,7 +34,9 @@ impl fmt::Display for ErrorKind {
             Self::Timeout(phase) => write!(f, "timed out while {phase}"),
             Self::RequestBody => f.write_str("the source of the request content failed"),
             #[cfg(feature = "agent")]
-            Self::TotalTimeout(phase) => write!(f, "took longer than its total timeout, while {phase}"),
+            Self::TotalTimeout(phase) => {
+                write!(f, "took longer than its total timeout, while {phase}")
+            }
             #[cfg(feature = "agent")]
             Self::Status(code) => write!(f, "the server answered with status {code}"),
             #[cfg(feature = "agent")]

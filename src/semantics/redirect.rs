@@ -198,12 +198,19 @@ pub(crate) fn referer(url: &Url) -> String {
 impl Redirection {
     /// Whether a field of the request before goes along (RFC 9110 §15.4, list). `secrets` names
     /// further fields that the caller marked as secret, such as `X-Api-Key`.
-    pub(crate) fn takes_along(&self, name: &str, policy: &RedirectPolicy, secrets: &[String]) -> bool {
+    pub(crate) fn takes_along(
+        &self,
+        name: &str,
+        policy: &RedirectPolicy,
+        secrets: &[String],
+    ) -> bool {
         let is_among = |list: &[&str]| list.iter().any(|other| other.eq_ignore_ascii_case(name));
         let is_secret = is_among(&CREDENTIALS)
-            || secrets.iter().any(|secret| secret.eq_ignore_ascii_case(name));
-        let stays_with_origin = is_among(&OF_ORIGIN)
-            || is_secret && !policy.keep_credentials_across_origins;
+            || secrets
+                .iter()
+                .any(|secret| secret.eq_ignore_ascii_case(name));
+        let stays_with_origin =
+            is_among(&OF_ORIGIN) || is_secret && !policy.keep_credentials_across_origins;
         !(self.crosses_origin && stays_with_origin)
             && (self.keeps_content || !is_about_content(name))
     }

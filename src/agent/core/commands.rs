@@ -149,7 +149,9 @@ impl Core {
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return;
         };
-        transfer.throttle.set_rate(rate.and_then(NonZeroU64::new), counted);
+        transfer
+            .throttle
+            .set_rate(rate.and_then(NonZeroU64::new), counted);
         if rate.is_none() {
             transfer.payload.flow.allow(u64::MAX);
         }
@@ -160,8 +162,13 @@ impl Core {
 
     fn set_global_rate_limit(&mut self, rate: Option<u64>) {
         let counted = self.counted();
-        self.throttle.set_rate(rate.and_then(NonZeroU64::new), counted);
-        let keys: Vec<_> = self.transfers.values().filter_map(|it| it.connection()).collect();
+        self.throttle
+            .set_rate(rate.and_then(NonZeroU64::new), counted);
+        let keys: Vec<_> = self
+            .transfers
+            .values()
+            .filter_map(|it| it.connection())
+            .collect();
         for transfer in self.transfers.values_mut() {
             transfer.payload.flow.allow(u64::MAX);
         }

@@ -31,8 +31,13 @@ impl Core {
     ) -> Result<Then, Error> {
         let status = head.status;
         #[cfg(feature = "cache")]
-        if status == StatusCode::NOT_MODIFIED && transfer.revalidating.is_some() {
-            return Ok(Then::Revalidated);
+        if let Some(caching) = &transfer.caching {
+            if status == StatusCode::NOT_MODIFIED && caching.is_validating() {
+                return Ok(Then::Revalidated);
+            }
+            if matches!(status.as_u16(), 500 | 502..=504) && self.has_stale(transfer) {
+                return Ok(Then::ServeStale);
+            }
         }
         if let Some(then) = self.answer_challenge(transfer, head) {
             return Ok(then);
@@ -84,11 +89,9 @@ impl Core {
         );
         match decided {
             Ok(None) => None,
-            Ok(Some(next)) if next.keeps_content && !transfer.payload.can_be_sent() => {
-                Some(Then::Fail(
-                    ErrorKind::Refused(RequestRefused::ContentSpent).into(),
-                ))
-            }
+            Ok(Some(next)) if next.keeps_content && !transfer.payload.can_be_sent() => Some(
+                Then::Fail(ErrorKind::Refused(RequestRefused::ContentSpent).into()),
+            ),
             Ok(Some(next)) => Some(Then::Redirect(Box::new(next))),
             Err(refusal) => Some(Then::Fail(ErrorKind::Redirect(refusal).into())),
         }
@@ -165,14 +168,17 @@ impl Core {
             Then::Fail(error) => self.fail(transfer, error),
             #[cfg(feature = "cache")]
             Then::Revalidated => self.answer_revalidated(transfer),
+            #[cfg(feature = "cache")]
+            Then::ServeStale => match self.serve_stale(transfer) {
+                Some(step) => step,
+                None => self.finish(transfer),
+            },
         }
     }
 
     fn deliver_end(&mut self, transfer: &mut Transfer) -> Step {
         match transfer.answer.as_ref().map(|answer| &answer.sink) {
-            Some(Sink::File) => {
-                self.commit(transfer)
-            }
+            Some(Sink::File) => self.commit(transfer),
             Some(Sink::EventStream) => {
                 let delay = transfer
                     .events
@@ -247,13 +253,17 @@ impl Core {
     }
 
     /// The connection of a transfer failed, or what came over it cannot be used.
-    pub(super) fn end_on(&mut self, transfer: &mut Transfer, key: ConnectionKey, error: Error) -> Step {
-        let was_reused = self
-            .pool
-            .get(key)
-            .is_some_and(|pooled| pooled.requests > 1);
+    pub(super) fn end_on(
+        &mut self,
+        transfer: &mut Transfer,
+        key: ConnectionKey,
+        error: Error,
+    ) -> Step {
+        let was_reused = self.pool.get(key).is_some_and(|pooled| pooled.requests > 1);
         self.close(key);
-        if was_reused && transfer.answer.is_none() && is_stale(&error, &transfer.method)
+        if was_reused
+            && transfer.answer.is_none()
+            && is_stale(&error, &transfer.method)
             && transfer.payload.can_be_sent()
         {
             // S178: the server had closed it; nothing was lost, so nobody is told.
@@ -264,7 +274,12 @@ impl Core {
     }
 
     /// The same, when a retry cannot help.
-    pub(super) fn fail_on(&mut self, transfer: &mut Transfer, key: ConnectionKey, error: Error) -> Step {
+    pub(super) fn fail_on(
+        &mut self,
+        transfer: &mut Transfer,
+        key: ConnectionKey,
+        error: Error,
+    ) -> Step {
         self.close(key);
         self.fail(transfer, error)
     }
@@ -292,21 +307,42 @@ impl Core {
             return self.begin_hop(transfer);
         }
         let outcome = Outcome::of(&error);
-        if let Outcome::Failed { transient: true, .. } = outcome
+        if let Outcome::Failed {
+            transient: true, ..
+        } = outcome
             && is_connecting_failure(&error)
             && self.try_next_origin(transfer)
         {
             return self.begin_hop(transfer);
         }
         if let (Output::EventStream, Some(parser)) = (&transfer.output, &transfer.events)
-            && matches!(outcome, Outcome::Failed { transient: true, .. })
+            && matches!(
+                outcome,
+                Outcome::Failed {
+                    transient: true,
+                    ..
+                }
+            )
         {
             let delay = parser.retry().unwrap_or(RECONNECT_AFTER);
             return self.wait_to_retry(transfer, delay, RetryCause::Error(error));
         }
         match self.retry_delay(transfer, outcome, counted) {
             Some(delay) => self.wait_to_retry(transfer, delay, RetryCause::Error(error)),
-            None => self.fail(transfer, error),
+            None => {
+                #[cfg(feature = "cache")]
+                if matches!(
+                    outcome,
+                    Outcome::Failed {
+                        transient: true,
+                        ..
+                    }
+                ) && let Some(step) = self.serve_stale(transfer)
+                {
+                    return step;
+                }
+                self.fail(transfer, error)
+            }
         }
     }
 
@@ -363,13 +399,18 @@ impl Core {
             return false;
         };
         let was_receiving = transfer.is_receiving();
-        let step = if transfer.deadline.is_some_and(|deadline| deadline <= counted) {
+        let step = if transfer
+            .deadline
+            .is_some_and(|deadline| deadline <= counted)
+        {
             let error = ErrorKind::TotalTimeout(transfer.phase()).into();
             self.fail(&mut transfer, error)
         } else {
             match transfer.stage {
                 Stage::Queued { .. }
-                    if transfer.queue_deadline.is_some_and(|deadline| deadline <= counted) =>
+                    if transfer
+                        .queue_deadline
+                        .is_some_and(|deadline| deadline <= counted) =>
                 {
                     let error = ErrorKind::Timeout(crate::Phase::Queue).into();
                     self.fail(&mut transfer, error)

@@ -115,8 +115,8 @@ impl Core {
         transfer: &mut Transfer,
         answer: &Answer,
     ) -> Result<(), Error> {
-        let is_plain = !transfer.settings.decompress
-            || answer.head.fields.get("content-encoding").is_none();
+        let is_plain =
+            !transfer.settings.decompress || answer.head.fields.get("content-encoding").is_none();
         if let Some(file) = &mut transfer.file {
             file.begin(&answer.head, answer.content_length, is_plain)?;
         }
@@ -166,7 +166,10 @@ impl Core {
                     && answer.received > 0
                     && matches!(answer.sink, Sink::Collect(_) | Sink::Stream)
                     && matches!(answer.head.status.as_u16(), 200 | 206)
-                    && validator(&answer.head.fields).as_ref().and_then(strong).is_some()
+                    && validator(&answer.head.fields)
+                        .as_ref()
+                        .and_then(strong)
+                        .is_some()
             })
     }
 }

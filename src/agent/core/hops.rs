@@ -48,7 +48,9 @@ impl Core {
     fn admit(&mut self, transfer: &mut Transfer) -> Result<Option<Step>, Error> {
         if let Some(hsts) = &self.config.hsts {
             let wall = self.reactor.clock().wall();
-            let mut store = hsts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let store = hsts
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             if let Some(secure) = store.upgrade(&transfer.url, wall) {
                 transfer.url = secure;
             }
@@ -78,7 +80,9 @@ impl Core {
             Err(error) => return self.fail(transfer, error),
         };
         let host = self.pool.host(&key);
-        let place = self.pool.wait(host, transfer.id, transfer.settings.priority);
+        let place = self
+            .pool
+            .wait(host, transfer.id, transfer.settings.priority);
         transfer.stage = Stage::Queued {
             host,
             place,
@@ -240,7 +244,10 @@ impl Core {
         }
         if let Output::EventStream = transfer.output {
             additions.accept = Some(ServerSentEvent::CONTENT_TYPE);
-            let id = transfer.events.as_ref().map(|events| events.last_event_id());
+            let id = transfer
+                .events
+                .as_ref()
+                .map(|events| events.last_event_id());
             additions.last_event_id = id.filter(|id| !id.is_empty());
         }
         #[cfg(feature = "websocket")]
@@ -248,8 +255,8 @@ impl Core {
             additions.upgrade = options.request_fields()?;
         }
         #[cfg(feature = "cache")]
-        if let Some(stale) = &transfer.revalidating {
-            additions.validators = stale.validators();
+        if let Some(caching) = &transfer.caching {
+            additions.validators = caching.validators();
         }
         heading::build(
             &transfer.method,
@@ -342,8 +349,7 @@ fn proxy_authorization(transfer: &Transfer) -> Result<Option<String>, Error> {
 /// Bytes that nobody can guess, for keys.
 pub(super) fn random_bytes() -> Result<[u8; 16], Error> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        Error::new(ErrorKind::Network(NetworkFault::System)).with_source(error)
-    })?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::new(ErrorKind::Network(NetworkFault::System)).with_source(error))?;
     Ok(bytes)
 }

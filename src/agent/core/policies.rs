@@ -58,7 +58,9 @@ impl Core {
             && transfer.settings.cookies
         {
             let wall = self.reactor.clock().wall();
-            line = lock(jar).cookie_header(&transfer.url, wall).unwrap_or_default();
+            line = lock(jar)
+                .cookie_header(&transfer.url, wall)
+                .unwrap_or_default();
         }
         for (name, value) in &transfer.cookies {
             if !line.is_empty() {
@@ -118,7 +120,11 @@ impl Core {
     }
 
     /// Whether the transfer's origin may be asked now (N16). `Some`: it may not, or not yet.
-    pub(super) fn ask_circuit(&mut self, transfer: &mut Transfer, counted: Instant) -> Option<Step> {
+    pub(super) fn ask_circuit(
+        &mut self,
+        transfer: &mut Transfer,
+        counted: Instant,
+    ) -> Option<Step> {
         let circuits = self.circuits.as_mut()?;
         match circuits.admit(&Origin::of(&transfer.url)?, counted) {
             Admission::Go | Admission::Probe => None,
@@ -170,9 +176,10 @@ impl Core {
     fn session(&mut self, transfer: &Transfer) -> Option<&mut AuthSession> {
         let credentials = transfer.settings.credentials.as_ref()?;
         let origin = Origin::of(&transfer.url)?;
-        let known = self.spaces.iter().position(|space| {
-            space.origin == origin && space.session.credentials() == credentials
-        });
+        let known = self
+            .spaces
+            .iter()
+            .position(|space| space.origin == origin && space.session.credentials() == credentials);
         let index = known.unwrap_or_else(|| {
             if self.spaces.len() == REMEMBERED_SPACES {
                 self.spaces.remove(0);

@@ -86,7 +86,8 @@ impl Core {
             if transfer.answer.is_some() {
                 return self.take_content(transfer, key, counted, meter, step);
             }
-            if status.is_error() || status == Status::Disconnected && !has_head(&pooled.connection) {
+            if status.is_error() || status == Status::Disconnected && !has_head(&pooled.connection)
+            {
                 return self.note_failed(transfer, key);
             }
             if has_head(&pooled.connection) && is_asked(transfer) {
@@ -170,9 +171,15 @@ impl Core {
             self.begin_delivery(transfer, &mut answer)?;
         }
         let is_unwanted = matches!(answer.sink, Sink::Discard)
-            && answer.content_length.is_none_or(|length| length > DISCARDED_BYTES);
+            && answer
+                .content_length
+                .is_none_or(|length| length > DISCARDED_BYTES);
         transfer.answer = Some(answer);
-        if is_unwanted && self.pool.get(key).is_some_and(|it| it.connection.status() == Status::Body)
+        if is_unwanted
+            && self
+                .pool
+                .get(key)
+                .is_some_and(|it| it.connection.status() == Status::Body)
         {
             self.close(key);
             return Ok(Some(self.end_hop(transfer)));
@@ -181,7 +188,11 @@ impl Core {
     }
 
     /// Where the content of the final response goes.
-    fn begin_delivery(&mut self, transfer: &mut Transfer, answer: &mut Answer) -> Result<(), Error> {
+    fn begin_delivery(
+        &mut self,
+        transfer: &mut Transfer,
+        answer: &mut Answer,
+    ) -> Result<(), Error> {
         let head = &answer.head;
         if let Some(access) = &transfer.settings.access {
             let content_type = head.fields.get("content-type");
@@ -325,10 +336,9 @@ impl Core {
             let most = PIECE_BYTES
                 .min(room)
                 .min(usize::try_from(allowance).unwrap_or(usize::MAX));
-            let piece =
-                pooled
-                    .connection
-                    .read_content(&mut self.reactor, counted, meter, most)?;
+            let piece = pooled
+                .connection
+                .read_content(&mut self.reactor, counted, meter, most)?;
             if piece.is_empty() {
                 if pooled.connection.status() == Status::Body {
                     return Ok(Pumped::Dry);
@@ -477,7 +487,10 @@ fn has_no_content(transfer: &Transfer, head: &ResponseHead) -> bool {
 
 /// Whether a response goes on where the one before was cut.
 fn continues(head: &ResponseHead, received: u64) -> bool {
-    let range = head.fields.get("content-range").and_then(ContentRange::parse);
+    let range = head
+        .fields
+        .get("content-range")
+        .and_then(ContentRange::parse);
     head.status.as_u16() == 206
         && matches!(range, Some(ContentRange::Part { range, .. }) if range.start == received)
 }

@@ -17,7 +17,9 @@ pub(super) enum Suspension {
     #[default]
     Running,
     /// What is under way may end until then, by the clock: a deadline of the system counts gaps.
-    Draining { until: Instant },
+    Draining {
+        until: Instant,
+    },
     Suspended,
 }
 
@@ -93,7 +95,8 @@ impl Core {
             let error: Error = ErrorKind::Refused(RequestRefused::Suspended).into();
             return self.fail(transfer, error);
         }
-        if !self.keep_what_came(transfer) && transfer.answer.as_ref().is_some_and(|it| it.is_streamed())
+        if !self.keep_what_came(transfer)
+            && transfer.answer.as_ref().is_some_and(|it| it.is_streamed())
         {
             let error: Error = ErrorKind::Refused(RequestRefused::Suspended).into();
             return self.fail(transfer, error);

@@ -130,12 +130,11 @@ impl Core {
             socket.recv.consume(taken, self.reactor.pool());
             progressed |= taken > 0;
             let has_room = transfer.outstanding < WINDOW_BYTES && !transfer.paused;
-            if socket.recv.is_empty()
-                && has_room
-                && socket.end == End::Open
-                && !meter.exhausted()
-            {
-                match socket.link.read(&mut self.reactor, meter, &mut socket.recv)? {
+            if socket.recv.is_empty() && has_room && socket.end == End::Open && !meter.exhausted() {
+                match socket
+                    .link
+                    .read(&mut self.reactor, meter, &mut socket.recv)?
+                {
                     LinkRead::Data(_) => progressed = true,
                     LinkRead::Blocked => {}
                     LinkRead::Closed | LinkRead::Truncated => {

@@ -30,10 +30,10 @@ impl FormBody {
         for (name, part) in parts {
             let head = head(&boundary, &name, &part)?;
             left.push_back(Segment::Bytes(head.into()));
-            left.push_back(
-                Segment::open(part.source)
-                    .map_err(|error| FormFault::File { part: name, error })?,
-            );
+            left.push_back(Segment::open(part.source).map_err(|error| FormFault::File {
+                part: name,
+                error: error.kind(),
+            })?);
             left.push_back(Segment::Bytes(Bytes::from_static(b"\r\n")));
         }
         left.push_back(Segment::Bytes(format!("--{boundary}--\r\n").into()));

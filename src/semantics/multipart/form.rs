@@ -80,6 +80,10 @@ impl Form {
 
     /// Opens the files and lays the form out. The boundary is made of `random`, and must not occur
     /// in any content: the bytes must be unpredictable and never used twice.
+    pub(crate) fn has_files(&self) -> bool {
+        self.parts.iter().any(|(_, part)| part.filename.is_some())
+    }
+
     pub(crate) fn start(self, random: [u8; 16]) -> Result<FormBody, FormFault> {
         FormBody::new(self.parts, random)
     }
@@ -185,7 +189,7 @@ impl fmt::Debug for Part {
 }
 
 /// Why a form cannot be sent. Names the part, not its content.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FormFault {
     /// The part's content type is no field value (RFC 9110 §5.5).
@@ -198,7 +202,7 @@ pub enum FormFault {
         /// The part's name.
         part: String,
         /// What the operating system says.
-        error: io::Error,
+        error: io::ErrorKind,
     },
 }
 
@@ -215,11 +219,4 @@ impl fmt::Display for FormFault {
     }
 }
 
-impl std::error::Error for FormFault {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::ContentType { .. } => None,
-            Self::File { error, .. } => Some(error),
-        }
-    }
-}
+impl std::error::Error for FormFault {}

@@ -1,0 +1,251 @@
+//! The cache on the way of a transfer (RFC 9111): asked before anything is sent, told what came.
+//!
+//! What is stored and served is `semantics::cache`'s to decide. Only responses that are collected in
+//! memory are looked up and stored; what goes to a file or comes as a stream passes by.
+
+use std::time::SystemTime;
+
+use http::HeaderMap;
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue};
+
+use super::Core;
+use super::driving::Step;
+use super::policies::lock;
+use crate::agent::CacheMode;
+use crate::agent::event::Event;
+use crate::agent::output::Output;
+use crate::agent::response::Timings;
+use crate::agent::transfer::{Answer, Collected, Sink, Then, Transfer};
+use crate::error::{Error, ErrorKind, RequestRefused};
+use crate::proto::{FieldLines, ResponseHead};
+use crate::semantics::cache::{CacheRequest, CachedResponse, Lookup, Stale};
+use crate::semantics::coding;
+
+/// What the cache knows of a transfer under way.
+#[derive(Debug)]
+pub(crate) struct Caching {
+    /// The fields that a response may vary by.
+    headers: HeaderMap,
+    time: SystemTime,
+    stale: Option<Stale>,
+}
+
+impl Caching {
+    fn request<'a>(&'a self, transfer: &'a Transfer) -> CacheRequest<'a> {
+        CacheRequest {
+            method: &transfer.method,
+            url: &transfer.url,
+            headers: &self.headers,
+            time: self.time,
+        }
+    }
+
+    /// The fields that ask whether the stored response is still good.
+    pub(crate) fn validators(&self) -> Vec<(String, Vec<u8>)> {
+        let stale = self.stale.iter();
+        stale
+            .flat_map(|stale| &stale.validators)
+            .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+            .collect()
+    }
+
+    /// Whether a `304` would be an answer to this side's own question.
+    pub(crate) fn is_validating(&self) -> bool {
+        let stale = self.stale.as_ref();
+        stale.is_some_and(|stale| !stale.validators.is_empty())
+    }
+}
+
+impl Core {
+    /// Asks the cache. `Some`: nothing need be sent.
+    pub(super) fn ask_cache(&mut self, transfer: &mut Transfer) -> Result<Option<Step>, Error> {
+        transfer.caching = None;
+        let Some(cache) = self.config.cache.clone() else {
+            return Ok(None);
+        };
+        let mode = transfer.settings.cache;
+        if mode == CacheMode::NoStore || !matches!(transfer.output, Output::Collect) {
+            return Ok(None);
+        }
+        let mut caching = Caching {
+            headers: self.varying_fields(transfer),
+            time: self.reactor.clock().wall(),
+            stale: None,
+        };
+        let asked = match mode {
+            CacheMode::Default | CacheMode::NoStore => None,
+            CacheMode::Reload => {
+                transfer.caching = Some(Box::new(caching));
+                return Ok(None);
+            }
+            CacheMode::NoCache => Some("no-cache"),
+            CacheMode::ForceCache => Some("max-stale"),
+            CacheMode::OnlyIfCached => Some("only-if-cached, max-stale"),
+        };
+        let sent = caching.headers.clone();
+        if let Some(asked) = asked {
+            caching
+                .headers
+                .append(CACHE_CONTROL, HeaderValue::from_static(asked));
+        }
+        let found = lock(&cache).lookup(caching.request(transfer));
+        caching.headers = sent;
+        match found {
+            Lookup::Fresh(response) => Ok(Some(self.answer_from_cache(transfer, response))),
+            Lookup::GatewayTimeout => Err(ErrorKind::Refused(RequestRefused::NotCached).into()),
+            Lookup::Stale(stale) => {
+                caching.stale = Some(stale);
+                transfer.caching = Some(Box::new(caching));
+                Ok(None)
+            }
+            Lookup::Miss => {
+                transfer.caching = Some(Box::new(caching));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The fields of the request, as far as a response may vary by them.
+    fn varying_fields(&mut self, transfer: &Transfer) -> HeaderMap {
+        let mut fields = transfer.fields.clone();
+        let codings = coding::accept_encoding();
+        if transfer.asks_for_coding() && !codings.is_empty() && !fields.contains("accept-encoding")
+        {
+            // A constant without control characters.
+            let _ = fields.append("Accept-Encoding", codings);
+        }
+        if let Some(cookie) = self.cookie_line(transfer) {
+            // One that cannot be sent is refused when the head is made.
+            let _ = fields.append("Cookie", cookie);
+        }
+        if transfer.settings.credentials.is_some() {
+            let _ = fields.append("Authorization", "(some)");
+        }
+        fields.to_header_map()
+    }
+
+    /// Ends a transfer with a response of the cache.
+    fn answer_from_cache(&mut self, transfer: &mut Transfer, response: CachedResponse) -> Step {
+        let mut fields = FieldLines::new();
+        for (name, value) in &response.headers {
+            // It was a valid line when it came.
+            let _ = fields.append(name.as_str(), value.as_bytes());
+        }
+        let head = ResponseHead {
+            version: http::Version::HTTP_11,
+            status: response.status,
+            reason: response
+                .status
+                .canonical_reason()
+                .unwrap_or_default()
+                .to_owned(),
+            fields,
+        };
+        self.events.push_back(Event::Head {
+            id: transfer.id,
+            head: head.clone(),
+            url: transfer.url.clone(),
+            content_length: Some(response.body.len() as u64),
+        });
+        let mut collected = Collected::default();
+        collected.push(response.body, 0);
+        transfer.caching = None;
+        transfer.answer = Some(Answer {
+            head,
+            content_length: None,
+            sink: Sink::Collect(collected),
+            then: Then::Deliver,
+            decoder: None,
+            undecoded: bytes::Bytes::new(),
+            received: 0,
+            decoded: 0,
+            timings: Timings::default(),
+            connection: None,
+            trailers: FieldLines::new(),
+            from_cache: true,
+        });
+        self.finish(transfer)
+    }
+
+    /// A `304` to validators of the cache's own.
+    pub(super) fn answer_revalidated(&mut self, transfer: &mut Transfer) -> Step {
+        let (Some(cache), Some(caching)) = (self.config.cache.clone(), transfer.caching.take())
+        else {
+            return self.finish(transfer);
+        };
+        let headers = transfer
+            .answer
+            .as_ref()
+            .map(|answer| answer.head.fields.to_header_map())
+            .unwrap_or_default();
+        let now = self.reactor.clock().wall();
+        let confirmed = lock(&cache).freshen(caching.request(transfer), &headers, now);
+        match confirmed {
+            Some(response) => self.answer_from_cache(transfer, response),
+            None => {
+                // It confirms nothing that is stored: ask for the whole.
+                transfer.settings.cache = CacheMode::Reload;
+                self.begin_hop(transfer)
+            }
+        }
+    }
+
+    /// What may be served although the server failed (RFC 5861 §4).
+    pub(super) fn serve_stale(&mut self, transfer: &mut Transfer) -> Option<Step> {
+        let response = transfer.caching.take()?.stale?.if_error?;
+        Some(self.answer_from_cache(transfer, response))
+    }
+
+    /// Whether there is something to serve although the server failed.
+    pub(super) fn has_stale(&self, transfer: &Transfer) -> bool {
+        let caching = transfer.caching.as_ref();
+        let stale = caching.and_then(|caching| caching.stale.as_ref());
+        stale.is_some_and(|stale| stale.if_error.is_some())
+    }
+
+    /// Stores a whole response, or forgets what the request has changed.
+    pub(super) fn store_in_cache(&mut self, transfer: &mut Transfer) {
+        let Some(cache) = &self.config.cache else {
+            return;
+        };
+        let wall = self.reactor.clock().wall();
+        let empty = HeaderMap::new();
+        let Some(answer) = &mut transfer.answer else {
+            return;
+        };
+        if answer.from_cache {
+            return;
+        }
+        let mut headers = answer.head.fields.to_header_map();
+        let status = answer.head.status;
+        let is_decoded = answer.decoder.is_some();
+        let body = match &mut answer.sink {
+            Sink::Collect(collected) => collected.share(),
+            _ => bytes::Bytes::new(),
+        };
+        let mut cache = lock(cache);
+        cache.invalidate(
+            CacheRequest {
+                method: &transfer.method,
+                url: &transfer.url,
+                headers: &empty,
+                time: wall,
+            },
+            status,
+            &headers,
+        );
+        let Some(caching) = transfer.caching.take() else {
+            return;
+        };
+        if is_decoded {
+            headers.remove(CONTENT_ENCODING);
+            headers.remove(CONTENT_LENGTH);
+        }
+        let response = CachedResponse {
+            status,
+            headers,
+            body,
+        };
+        cache.store(caching.request(transfer), response, wall);
+    }
+}
