@@ -120,6 +120,8 @@ pub use semantics::netrc::{Netrc, NetrcError};
 #[cfg(feature = "agent")]
 pub use semantics::proxy_rules::{InvalidProxy, ProxySettings, ProxyUrlFault};
 #[cfg(feature = "agent")]
+pub use semantics::range::RangeSpec;
+#[cfg(feature = "agent")]
 pub use semantics::redirect::{RedirectPolicy, RedirectRefusal};
 #[cfg(feature = "agent")]
 pub use semantics::retry::RetryPolicy;

@@ -28,7 +28,7 @@ use crate::semantics::hsts::{HstsStore, MalformedHsts};
 use crate::semantics::proxy_rules::ProxySettings;
 use crate::semantics::redirect::RedirectPolicy;
 use crate::semantics::retry::RetryPolicy;
-use crate::transport::memory::MemoryNetwork;
+use crate::transport::memory::{MemoryNetwork, Recorder};
 use crate::transport::reactor::Reactor;
 use crate::transport::resolver::Resolver;
 use crate::transport::tls::TlsOptions;
@@ -45,6 +45,7 @@ pub(crate) struct Config {
     pub(crate) rate_limit: Option<u64>,
     pub(crate) circuit: Option<CircuitPolicy>,
     pub(crate) hsts: Option<Arc<Mutex<HstsStore>>>,
+    pub(crate) recorder: Option<Recorder>,
     #[cfg(feature = "cookies")]
     pub(crate) cookies: Option<Arc<Mutex<crate::semantics::cookies::CookieJar>>>,
     #[cfg(feature = "cache")]
@@ -93,6 +94,7 @@ impl AgentBuilder {
                 rate_limit: None,
                 circuit: None,
                 hsts: None,
+                recorder: None,
                 #[cfg(feature = "cookies")]
                 cookies: None,
                 #[cfg(feature = "cache")]
@@ -197,6 +199,13 @@ impl AgentBuilder {
         store.load(text, SystemTime::now())?;
         drop(store);
         Ok(self)
+    }
+
+    /// Tells this recorder each exchange over the network, for a replay in a test; see
+    /// [`Recording`](crate::memory::Recording).
+    pub fn recorder(mut self, recorder: Recorder) -> Self {
+        self.config.recorder = Some(recorder);
+        self
     }
 
     /// Keeps cookies in this jar, which the caller may look into at any time. Default: no cookies.

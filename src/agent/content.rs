@@ -350,6 +350,15 @@ impl Payload {
         }
     }
 
+    /// The content, where it is at hand.
+    pub(crate) fn bytes(&self) -> Option<Bytes> {
+        match &self.source {
+            Source::None => Some(Bytes::new()),
+            Source::Bytes(bytes) => Some(bytes.clone()),
+            _ => None,
+        }
+    }
+
     /// Bytes given to the connection since this was last asked.
     pub(crate) fn newly_drawn(&mut self) -> u64 {
         let drawn = self.flow.drawn();

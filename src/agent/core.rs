@@ -7,6 +7,7 @@
 //! | `hops` | the way of a transfer to a connection, and the request that is sent |
 //! | `driving` | one poll: ready connections in turn, timers, lingering |
 //! | `receiving` | heads and content |
+//! | `recording` | exchanges, for a replay |
 //! | `ending` | how a hop and a transfer end: next hop, again, done, failed |
 //! | `policies` | cookies, credentials, secure hosts, broken origins |
 //! | `files` | transfers that wait for the disk |
@@ -21,6 +22,7 @@ mod files;
 mod hops;
 mod policies;
 mod receiving;
+mod recording;
 mod suspending;
 #[cfg(feature = "websocket")]
 mod web_sockets;
@@ -28,7 +30,7 @@ mod web_sockets;
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::builder::Config;
 use super::event::{Event, RequestId};
@@ -36,7 +38,7 @@ use super::pool::{ConnectionKey, Pool};
 use super::timers::Timers;
 use super::transfer::Transfer;
 use crate::error::{Error, ErrorKind, NetworkFault};
-use crate::semantics::circuit::Circuits;
+use crate::semantics::circuit::{Circuits, FailOver};
 use crate::transport::disk::Disk;
 use crate::transport::reactor::{Owner, Reactor};
 use crate::transport::resolver::Wake;
@@ -75,6 +77,7 @@ pub(crate) struct Core {
     disk: Option<Disk>,
     circuits: Option<Circuits>,
     spaces: Vec<ProtectionSpace>,
+    fail_overs: Vec<FailOver>,
     /// Requests were queued, and their owners not told yet.
     is_queue_new: bool,
     suspension: Suspension,
@@ -103,6 +106,7 @@ impl Core {
             receiving: 0,
             disk: None,
             spaces: Vec::new(),
+            fail_overs: Vec::new(),
             is_queue_new: false,
             suspension: Suspension::default(),
             random: Random::seeded(),
@@ -195,6 +199,11 @@ impl Core {
     /// What ends [`wait`](Self::wait) and [`sleep`](Self::sleep) from another thread.
     pub(crate) fn wake(&mut self) -> Result<Wake, Error> {
         self.reactor.wake()
+    }
+
+    /// Waits until all files are done with, at most for `timeout`. Answers whether they are.
+    pub(crate) fn drain_files(&self, timeout: Duration) -> bool {
+        self.disk.as_ref().is_none_or(|disk| disk.drain(timeout))
     }
 
     /// Sleeps until something becomes ready or it is woken, however long.

@@ -9,7 +9,7 @@ use super::response::SavedFile;
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limit;
 use crate::proto::{FieldLines, ResponseHead};
-use crate::semantics::range::ContentRange;
+use crate::semantics::range::{ContentRange, RangeSpec, range_field};
 use crate::transport::disk::{Committed, Disk, DownloadFile, FilePlan, Resumable, Validator};
 
 /// A file to write a response's content to.
@@ -125,13 +125,14 @@ pub(crate) enum Verdict {
 }
 
 impl Downloading {
-    pub(crate) fn open(disk: &Disk, plan: &Download, identity: String) -> Self {
+    /// `goes_on`: what an earlier part of this very request left is there to be continued.
+    pub(crate) fn open(disk: &Disk, plan: &Download, identity: String, goes_on: bool) -> Self {
         let file = DownloadFile::open(
             disk,
             FilePlan {
                 target: plan.path.clone(),
                 keep_partial: plan.keep_partial,
-                resume: plan.resume,
+                resume: plan.resume || goes_on,
                 expected_size: plan.expected_size,
                 sha256: plan.sha256,
                 identity,
@@ -182,7 +183,7 @@ impl Downloading {
     pub(crate) fn range(&self) -> Option<String> {
         let offset = self.held.as_ref()?.offset;
         self.if_range.as_ref()?;
-        Some(format!("bytes={offset}-"))
+        range_field(&[RangeSpec::From(offset)])
     }
 
     /// The validator that the range depends on.

@@ -32,6 +32,9 @@ struct Desk {
     commands: Vec<Command>,
     events: VecDeque<Event>,
     is_idle: bool,
+    /// The owner waits for files, and whether they were done with.
+    drains: Option<Duration>,
+    drained: bool,
 }
 
 /// See the module's documentation.
@@ -119,6 +122,17 @@ impl Driver {
         self.poll()
     }
 
+    /// Waits until the thread has obeyed, and its files are done with.
+    pub(super) fn finish_files(&mut self, timeout: Duration) -> bool {
+        lock(&self.shared.desk).drains = Some(timeout);
+        (self.wake)();
+        let desk = lock(&self.shared.desk);
+        let waits = |desk: &mut Desk| desk.drains.is_some();
+        let waited = self.shared.came.wait_timeout_while(desk, timeout, waits);
+        let (mut desk, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut desk.drained)
+    }
+
     pub(super) fn next_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
         if let (Some(id), 1..) = (event.id(), event.unpulled()) {
@@ -157,6 +171,14 @@ fn run(core: &mut Core, shared: &Shared) {
         let is_told = !commands.is_empty();
         for command in commands {
             core.obey(command);
+        }
+        let drains = lock(&shared.desk).drains;
+        if let Some(timeout) = drains {
+            let drained = core.drain_files(timeout);
+            let mut desk = lock(&shared.desk);
+            desk.drains = None;
+            desk.drained = drained;
+            shared.came.notify_all();
         }
         if next == PollAt::Idle && !is_told {
             core.sleep();

@@ -329,6 +329,28 @@ impl Agent {
         self.command(Command::CloseIdle);
     }
 
+    /// What the agent remembers of hosts that want `https` (RFC 6797), in curl's file format, for
+    /// [`AgentBuilder::load_hsts`]; empty when it remembers none.
+    pub fn save_hsts(&self) -> String {
+        let Some(store) = &self.config.hsts else {
+            return String::new();
+        };
+        let store = store
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        store.save(std::time::SystemTime::now())
+    }
+
+    /// Waits until files are closed, renamed or removed, at most for `timeout`, and answers whether
+    /// they are. For the end of a program: what is abandoned there would lie about. Not for frames.
+    pub fn finish_files(&mut self, timeout: Duration) -> bool {
+        self.cancel_dropped();
+        match &mut self.engine {
+            Engine::Here(core) => core.drain_files(timeout),
+            Engine::There(driver) => driver.finish_files(timeout),
+        }
+    }
+
     /// What a [`poll`](Self::poll) may spend; the default is [`Budget::default`].
     pub fn set_budget(&mut self, budget: Budget) {
         self.budget = budget;

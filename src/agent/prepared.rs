@@ -1,8 +1,6 @@
 //! From a [`Request`] to what can be sent: defaults applied, URL found, content encoded. All that can
 //! be wrong with a request is found here, before anything is opened.
 
-use std::collections::VecDeque;
-
 use http::Method;
 use url::Url;
 
@@ -14,7 +12,7 @@ use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Misuse};
 use crate::proto::FieldLines;
 use crate::semantics::auth::Credentials;
-use crate::semantics::base_url::{UrlFault, append_query_string, request_url};
+use crate::semantics::base_url::{UrlFault, append_query, parse_base, request_url};
 
 /// A request that can be sent.
 #[derive(Debug)]
@@ -28,8 +26,8 @@ pub(crate) struct Prepared {
     pub(crate) settings: Settings,
     pub(crate) payload: Payload,
     pub(crate) output: Output,
-    /// The same URL at other origins.
-    pub(crate) fail_over: VecDeque<Url>,
+    /// Other origins that serve the same.
+    pub(crate) fail_over: Vec<Url>,
 }
 
 impl Prepared {
@@ -69,7 +67,12 @@ impl Prepared {
             _ => url,
         };
         let mut url = request_url(config.base_url.as_ref(), host, &url).map_err(invalid_url)?;
-        append_query_string(&mut url, &encode(&query));
+        append_query(
+            &mut url,
+            query
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_deref())),
+        );
         if settings.credentials.is_none() {
             settings.credentials = Credentials::from_url(&url).map_err(ErrorKind::Auth)?;
         }
@@ -79,7 +82,7 @@ impl Prepared {
         let fail_over = settings
             .fail_over
             .iter()
-            .map(|origin| at_origin(&url, origin))
+            .map(|origin| parse_base(origin).map_err(invalid_url))
             .collect::<Result<_, _>>()?;
         let payload = Payload::prepare(content, fields.get("content-type"))?;
         if payload.is_multipart() {
@@ -118,36 +121,6 @@ fn merge(
         merged.append(name, value)?;
     }
     Ok(merged)
-}
-
-fn encode(query: &[(String, Option<String>)]) -> String {
-    let mut encoded = String::new();
-    for (name, value) in query {
-        if !encoded.is_empty() {
-            encoded.push('&');
-        }
-        encoded.extend(percent_encoding::utf8_percent_encode(name, RESERVED));
-        if let Some(value) = value {
-            encoded.push('=');
-            encoded.extend(percent_encoding::utf8_percent_encode(value, RESERVED));
-        }
-    }
-    encoded
-}
-
-/// Everything but the unreserved characters (RFC 3986 §2.3).
-const RESERVED: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
-fn at_origin(url: &Url, origin: &str) -> Result<Url, Error> {
-    let origin = Url::parse(origin).map_err(|error| invalid_url(UrlFault::Invalid(error)))?;
-    let mut moved = origin;
-    moved.set_path(url.path());
-    moved.set_query(url.query());
-    Ok(moved)
 }
 
 pub(crate) fn invalid_url(fault: UrlFault) -> Error {

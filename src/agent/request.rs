@@ -21,7 +21,9 @@ use crate::phase::Timeouts;
 use crate::proto::FieldLines;
 use crate::semantics::access::AccessPolicy;
 use crate::semantics::auth::Credentials;
+use crate::semantics::coding::CodingLimits;
 use crate::semantics::proxy_rules::ProxySettings;
+use crate::semantics::range::{RangeSpec, range_field};
 use crate::semantics::redirect::RedirectPolicy;
 use crate::semantics::retry::RetryPolicy;
 use crate::transport::tls::TlsOptions;
@@ -179,6 +181,15 @@ impl Request {
             .with(Override::SecretHeader(name_of_it))
     }
 
+    /// Asks for parts of the content only (RFC 9110 §14.2). The response is a 206, or the whole when
+    /// the server knows no ranges. Codings are not asked for then.
+    pub fn ranges(self, parts: &[RangeSpec]) -> Self {
+        match range_field(parts) {
+            Some(field) => self.header("Range", field),
+            None => self.failing(Misuse::InvalidHeader.into()),
+        }
+    }
+
     /// Sends no line of this name, whatever the defaults say.
     pub fn without_header(mut self, name: &str) -> Self {
         self.fields.remove(name);
@@ -186,9 +197,19 @@ impl Request {
         self
     }
 
-    /// Adds a cookie of the caller's own to the `Cookie` line (RFC 6265 §4.2).
+    /// Adds a cookie of the caller's own to the `Cookie` line (RFC 6265 §4.2.1). One that would be
+    /// read as several is an error.
     pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.cookies.push((name.into(), value.into()));
+        let (name, value) = (name.into(), value.into());
+        let breaks_out = |c: char| c == ';' || c.is_control();
+        if name.is_empty()
+            || name.contains('=')
+            || name.contains(breaks_out)
+            || value.contains(breaks_out)
+        {
+            return self.failing(Misuse::InvalidHeader.into());
+        }
+        self.cookies.push((name, value));
         self
     }
 
@@ -382,6 +403,11 @@ impl Request {
     /// the features `gzip`, `brotli` and `zstd` are built.
     pub fn decompress(self, decompress: bool) -> Self {
         self.with(Override::Decompress(decompress))
+    }
+
+    /// How far content may swell when codings are undone.
+    pub fn coding_limits(self, limits: CodingLimits) -> Self {
+        self.with(Override::CodingLimits(limits))
     }
 
     /// Whether the agent's cookie jar is used and filled. Default yes, when the agent has one.

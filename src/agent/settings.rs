@@ -10,6 +10,7 @@ use crate::connection::AddressFilter;
 use crate::phase::Timeouts;
 use crate::semantics::access::AccessPolicy;
 use crate::semantics::auth::Credentials;
+use crate::semantics::coding::CodingLimits;
 use crate::semantics::proxy_rules::ProxySettings;
 use crate::semantics::redirect::RedirectPolicy;
 use crate::semantics::retry::RetryPolicy;
@@ -65,6 +66,7 @@ pub(crate) struct Settings {
     pub(crate) proxy_tunnel: bool,
     pub(crate) credentials: Option<Credentials>,
     pub(crate) decompress: bool,
+    pub(crate) coding_limits: CodingLimits,
     pub(crate) cookies: bool,
     pub(crate) cache: CacheMode,
     pub(crate) expect_continue: Option<u64>,
@@ -96,6 +98,7 @@ impl Default for Settings {
             proxy_tunnel: false,
             credentials: None,
             decompress: true,
+            coding_limits: CodingLimits::default(),
             cookies: true,
             cache: CacheMode::Default,
             expect_continue: Some(1024 * 1024),
@@ -127,6 +130,7 @@ pub(crate) enum Override {
     ProxyTunnel(bool),
     Credentials(Option<Credentials>),
     Decompress(bool),
+    CodingLimits(CodingLimits),
     Cookies(bool),
     Cache(CacheMode),
     ExpectContinue(Option<u64>),
@@ -154,6 +158,7 @@ impl Settings {
             Override::ProxyTunnel(tunnel) => self.proxy_tunnel = tunnel,
             Override::Credentials(credentials) => self.credentials = credentials,
             Override::Decompress(decompress) => self.decompress = decompress,
+            Override::CodingLimits(limits) => self.coding_limits = limits,
             Override::Cookies(cookies) => self.cookies = cookies,
             Override::Cache(mode) => self.cache = mode,
             Override::ExpectContinue(at_least) => self.expect_continue = at_least,

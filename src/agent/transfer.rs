@@ -45,6 +45,8 @@ pub(crate) struct Transfer {
     /// Whether the credentials given for the first origin still apply.
     pub(crate) is_trusted: bool,
     pub(crate) stage: Stage,
+    /// Origins to try when the URL's own fails.
+    pub(crate) origins: Vec<Url>,
     pub(crate) history: Vec<Hop>,
     pub(crate) retry: RetryState,
     pub(crate) attempts: u32,
@@ -62,6 +64,8 @@ pub(crate) struct Transfer {
     pub(crate) opened: u32,
     pub(crate) answer: Option<Answer>,
     pub(crate) file: Option<Downloading>,
+    /// Its part file was put away, to be continued.
+    pub(crate) is_suspended_file: bool,
     pub(crate) saved: Option<SavedFile>,
     /// What came before the connection was lost, when the rest can be asked for.
     pub(crate) kept: Option<Kept>,
@@ -71,12 +75,26 @@ pub(crate) struct Transfer {
     /// The progress told last, and whether it is listed to be told.
     pub(crate) told: Option<Progress>,
     pub(crate) is_listed: bool,
-    pub(crate) fail_over: VecDeque<Url>,
+    /// Which of the agent's fail-over lists it uses, which entry of it, and which are left.
+    pub(crate) fail_over: Option<Standby>,
+    /// Whether it probes an origin that was left alone.
+    pub(crate) is_probe: bool,
+    /// The fields sent, for a recorder.
+    pub(crate) sent: Option<FieldLines>,
     pub(crate) auth: AuthAttempt,
     #[cfg(feature = "cache")]
     pub(crate) caching: Option<Box<super::core::Caching>>,
     #[cfg(feature = "websocket")]
     pub(crate) socket: Option<Box<super::web_socket::OpenSocket>>,
+}
+
+/// A place in a fail-over list of the agent's.
+#[derive(Debug)]
+pub(crate) struct Standby {
+    pub(crate) list: usize,
+    pub(crate) index: usize,
+    /// What to try next: index and origin.
+    pub(crate) left: VecDeque<(usize, Url)>,
 }
 
 /// Where it stands.
@@ -120,6 +138,8 @@ pub(crate) struct Answer {
     pub(crate) connection: Option<ConnectionInfo>,
     pub(crate) trailers: FieldLines,
     pub(crate) from_cache: bool,
+    /// What was delivered, for a recorder.
+    pub(crate) recorded: Option<Collected>,
 }
 
 /// Where the content goes.
@@ -237,6 +257,7 @@ impl Transfer {
             referer: None,
             is_trusted: true,
             stage: Stage::Opening,
+            origins: fail_over,
             history: Vec::new(),
             retry: RetryState::new(counted),
             attempts: 0,
@@ -255,13 +276,16 @@ impl Transfer {
             opened: 0,
             answer: None,
             file: None,
+            is_suspended_file: false,
             saved: None,
             kept: None,
             events: None,
             outstanding: 0,
             told: None,
             is_listed: false,
-            fail_over,
+            fail_over: None,
+            is_probe: false,
+            sent: None,
             auth: AuthAttempt::default(),
             #[cfg(feature = "cache")]
             caching: None,

@@ -65,22 +65,27 @@ pub(crate) fn request_url(
     }
 }
 
-/// Appends pairs to the query, each percent-encoded, joined with `&` to what is there (S35).
-pub(crate) fn append_query<'a>(url: &mut Url, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) {
+/// Appends pairs to the query, or names alone, each percent-encoded, joined with `&` to what is there (S35).
+pub(crate) fn append_query<'a>(
+    url: &mut Url,
+    pairs: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
+) {
     let mut query = String::new();
     for (name, value) in pairs {
         if !query.is_empty() {
             query.push('&');
         }
         query.extend(utf8_percent_encode(name, RESERVED));
-        query.push('=');
-        query.extend(utf8_percent_encode(value, RESERVED));
+        if let Some(value) = value {
+            query.push('=');
+            query.extend(utf8_percent_encode(value, RESERVED));
+        }
     }
     append_query_string(url, &query);
 }
 
 /// Appends a query string that is encoded already, joined with `&` to what is there.
-pub(crate) fn append_query_string(url: &mut Url, query: &str) {
+fn append_query_string(url: &mut Url, query: &str) {
     if query.is_empty() {
         return;
     }
@@ -259,7 +264,10 @@ mod tests {
             ),
         ] {
             let mut url = url(start);
-            append_query(&mut url, pairs.iter().copied());
+            append_query(
+                &mut url,
+                pairs.iter().map(|(name, value)| (*name, Some(*value))),
+            );
             assert_eq!(url.as_str(), expected);
         }
         let mut url = url("http://a.b/?y");

@@ -251,6 +251,11 @@ impl FailOver {
         1 + self.others.len()
     }
 
+    /// Whether it is the list of these.
+    pub(crate) fn is_of(&self, first: &Url, others: &[Url]) -> bool {
+        self.first == *first && self.others == others
+    }
+
     /// The base to ask now, and its index for [`failed`](Self::failed).
     pub(crate) fn current(&self) -> (usize, &Url) {
         (self.current, self.base(self.current))

@@ -48,10 +48,10 @@ impl ContentRange {
     }
 }
 
-/// One part a client asks for.
+/// One part to ask for (RFC 9110 §14.1.2), in bytes.
 #[cfg(feature = "agent")]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum RangeSpec {
+pub enum RangeSpec {
     /// From this byte to the end.
     From(u64),
     /// These bytes.

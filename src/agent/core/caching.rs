@@ -163,6 +163,7 @@ impl Core {
             connection: None,
             trailers: FieldLines::new(),
             from_cache: true,
+            recorded: None,
         });
         self.finish(transfer)
     }

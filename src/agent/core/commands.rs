@@ -68,6 +68,7 @@ impl Core {
         if let Some(deadline) = transfer.deadline {
             self.timers.set(deadline, Timer::Request(id));
         }
+        self.choose_origin(&mut transfer);
         if !self.begin_hop(&mut transfer).is_over {
             self.transfers.insert(id, transfer);
         }

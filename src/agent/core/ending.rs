@@ -159,7 +159,9 @@ impl Core {
         {
             return self.fail(transfer, ErrorKind::Coding(fault).into());
         }
-        match std::mem::replace(&mut answer.then, Then::Deliver) {
+        let then = std::mem::replace(&mut answer.then, Then::Deliver);
+        self.record(transfer);
+        match then {
             Then::Deliver => self.deliver_end(transfer),
             Then::Redirect(next) => self.follow(transfer, *next),
             Then::Again => self.begin_hop(transfer),
@@ -367,6 +369,7 @@ impl Core {
                 self.pool.leave(host, place);
             }
             Stage::Active { connection, .. } => {
+                self.abandon_probe(transfer);
                 // Given back before, if it could serve again.
                 let is_ours = self.pool.get(connection).is_some_and(|pooled| {
                     pooled.service == crate::agent::pool::Service::Busy(transfer.id)

@@ -16,7 +16,8 @@ impl Core {
             && transfer.file.is_none()
         {
             let identity = identity(transfer);
-            transfer.file = Some(Downloading::open(self.disk()?, plan, identity));
+            let goes_on = transfer.is_suspended_file;
+            transfer.file = Some(Downloading::open(self.disk()?, plan, identity, goes_on));
         }
         if transfer.payload.needs_file() {
             let disk = self.disk()?;

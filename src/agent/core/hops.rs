@@ -18,6 +18,7 @@ use crate::semantics::auth::{AuthAttempt, AuthSession, Credentials};
 use crate::semantics::coding;
 use crate::semantics::event_stream::ServerSentEvent;
 use crate::semantics::proxy_rules::ProxyScheme;
+use crate::semantics::range::{RangeSpec, range_field};
 use crate::transport::link::TlsChoice;
 use crate::transport::meter::Meter;
 use crate::transport::reactor::Owner;
@@ -192,6 +193,9 @@ impl Core {
             options.begin(random_bytes()?)?;
         }
         let head = self.request_head(transfer)?;
+        if self.config.recorder.is_some() {
+            transfer.sent = Some(head.fields.clone());
+        }
         let body = transfer.payload.take()?;
         let Some(pooled) = self.pool.get_mut(key) else {
             return Err(Misuse::NotConnected.into());
@@ -239,7 +243,7 @@ impl Core {
             additions.range = file.range();
             additions.if_range = file.if_range();
         } else if let Some(kept) = &transfer.kept {
-            additions.range = Some(format!("bytes={}-", kept.received));
+            additions.range = range_field(&[RangeSpec::From(kept.received)]);
             additions.if_range = Some(&kept.if_range);
         }
         if let Output::EventStream = transfer.output {

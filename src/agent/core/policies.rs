@@ -1,6 +1,7 @@
 //! What the agent remembers between requests and applies to each: cookies, credentials, secure hosts,
 //! broken origins.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -10,11 +11,11 @@ use super::Core;
 use super::driving::Step;
 use super::hops::random_bytes;
 use crate::agent::timers::Timer;
-use crate::agent::transfer::{Stage, Then, Transfer};
+use crate::agent::transfer::{Stage, Standby, Then, Transfer};
 use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::proto::ResponseHead;
 use crate::semantics::auth::AuthSession;
-use crate::semantics::circuit::Admission;
+use crate::semantics::circuit::{Admission, FailOver};
 use crate::semantics::origin::Origin;
 use crate::semantics::retry::parse_retry_after;
 
@@ -127,7 +128,11 @@ impl Core {
     ) -> Option<Step> {
         let circuits = self.circuits.as_mut()?;
         match circuits.admit(&Origin::of(&transfer.url)?, counted) {
-            Admission::Go | Admission::Probe => None,
+            Admission::Go => None,
+            Admission::Probe => {
+                transfer.is_probe = true;
+                None
+            }
             Admission::Wait(until) => {
                 transfer.stage = Stage::Waiting { until };
                 self.timers.set(until, Timer::Request(transfer.id));
@@ -145,7 +150,14 @@ impl Core {
     }
 
     /// Notes for the circuit of the origin what became of a request: a head, or nothing.
-    pub(super) fn note_outcome(&mut self, transfer: &Transfer, head: Option<&ResponseHead>) {
+    pub(super) fn note_outcome(&mut self, transfer: &mut Transfer, head: Option<&ResponseHead>) {
+        transfer.is_probe = false;
+        if let (Some(standby), Some(head)) = (&transfer.fail_over, head)
+            && transfer.history.is_empty()
+            && !head.status.is_server_error()
+        {
+            self.fail_overs[standby.list].succeeded(standby.index);
+        }
         let counted = self.counted();
         let wall = self.reactor.clock().wall();
         let (Some(circuits), Some(origin)) = (&mut self.circuits, Origin::of(&transfer.url)) else {
@@ -160,16 +172,57 @@ impl Core {
         circuits.responded(&origin, head.status, retry_after, counted);
     }
 
+    /// Turns a new transfer to the origin of its list that worked last.
+    pub(super) fn choose_origin(&mut self, transfer: &mut Transfer) {
+        if transfer.origins.is_empty() {
+            return;
+        }
+        let mut first = transfer.url.clone();
+        first.set_path("/");
+        first.set_query(None);
+        first.set_fragment(None);
+        let others = std::mem::take(&mut transfer.origins);
+        let known = self
+            .fail_overs
+            .iter()
+            .position(|list| list.is_of(&first, &others));
+        let list = known.unwrap_or_else(|| {
+            self.fail_overs.push(FailOver::new(first, others));
+            self.fail_overs.len() - 1
+        });
+        let order = self.fail_overs[list].order();
+        let mut left: VecDeque<_> = order.map(|(index, url)| (index, url.clone())).collect();
+        if let Some((index, origin)) = left.pop_front() {
+            transfer.url = at_origin(&transfer.url, &origin);
+            transfer.fail_over = Some(Standby { list, index, left });
+        }
+    }
+
     /// Turns to the next origin of the request's list, if there is one left.
     pub(super) fn try_next_origin(&mut self, transfer: &mut Transfer) -> bool {
-        if !transfer.may_repeat() {
+        if !transfer.may_repeat() || !transfer.history.is_empty() {
             return false;
         }
-        let Some(next) = transfer.fail_over.pop_front() else {
+        let Some(standby) = &mut transfer.fail_over else {
             return false;
         };
-        transfer.url = next;
+        self.fail_overs[standby.list].failed(standby.index);
+        let Some((index, origin)) = standby.left.pop_front() else {
+            return false;
+        };
+        standby.index = index;
+        transfer.url = at_origin(&transfer.url, &origin);
         true
+    }
+
+    /// A request that probed an origin ends without having learned anything.
+    pub(super) fn abandon_probe(&mut self, transfer: &mut Transfer) {
+        let counted = self.counted();
+        if std::mem::take(&mut transfer.is_probe)
+            && let (Some(circuits), Some(origin)) = (&mut self.circuits, Origin::of(&transfer.url))
+        {
+            circuits.abandoned(&origin, counted);
+        }
     }
 
     /// What is known of the origin that the transfer asks, for its credentials.
@@ -197,4 +250,12 @@ impl Core {
 /// Locks what is shared with the caller, who holds it for moments only.
 pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The same path and query at another origin.
+fn at_origin(url: &Url, origin: &Url) -> Url {
+    let mut moved = origin.clone();
+    moved.set_path(url.path());
+    moved.set_query(url.query());
+    moved
 }

@@ -165,6 +165,7 @@ impl Core {
             connection: Some(connection),
             trailers: FieldLines::new(),
             from_cache: false,
+            recorded: self.config.recorder.as_ref().map(|_| Collected::default()),
             head,
         };
         if let Then::Deliver = answer.then {
@@ -236,7 +237,9 @@ impl Core {
         if transfer.settings.decompress && !has_no_content(transfer, head) {
             answer.decoder = Decoder::new(head.fields.get_all("content-encoding"))
                 .map_err(ErrorKind::Coding)?
-                .map(Box::new);
+                .map(|decoder| {
+                    Box::new(decoder.with_limits(transfer.settings.coding_limits.clone()))
+                });
         }
         if let Sink::Collect(_) = answer.sink
             && answer.decoder.is_none()
@@ -402,6 +405,9 @@ impl Core {
             && !matches!(answer.sink, Sink::Discard)
         {
             return Err(ErrorKind::Limit(Limit::BodyBytes(clamp(most))).into());
+        }
+        if let Some(recorded) = &mut answer.recorded {
+            recorded.push(piece.clone(), 0);
         }
         match &mut answer.sink {
             Sink::Collect(collected) => {

@@ -101,6 +101,11 @@ impl Core {
             let error: Error = ErrorKind::Refused(RequestRefused::Suspended).into();
             return self.fail(transfer, error);
         }
+        if let Some(file) = transfer.file.take() {
+            // The game may be killed before it comes back.
+            file.suspend();
+            transfer.is_suspended_file = true;
+        }
         transfer.answer = None;
         transfer.stage = Stage::Parked;
         Step::MOVED

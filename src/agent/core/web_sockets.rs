@@ -77,6 +77,7 @@ impl Core {
             connection,
             trailers: FieldLines::new(),
             from_cache: false,
+            recorded: None,
             head,
         });
         self.list(key);

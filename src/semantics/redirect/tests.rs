@@ -1,3 +1,5 @@
+use http::{HeaderMap, HeaderName};
+
 use super::*;
 
 const NO_UPGRADE: &dyn Fn(&Url) -> Option<Url> = &|_| None;
