@@ -78,12 +78,13 @@ impl Form {
         self
     }
 
-    /// Opens the files and lays the form out. The boundary is made of `random`, and must not occur
-    /// in any content: the bytes must be unpredictable and never used twice.
+    /// Whether any part is a file.
     pub(crate) fn has_files(&self) -> bool {
         self.parts.iter().any(|(_, part)| part.filename.is_some())
     }
 
+    /// Opens the files and lays the form out. The boundary is made of `random`, and must not occur
+    /// in any content: the bytes must be unpredictable and never used twice.
     pub(crate) fn start(self, random: [u8; 16]) -> Result<FormBody, FormFault> {
         FormBody::new(self.parts, random)
     }

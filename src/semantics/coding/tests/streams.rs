@@ -174,7 +174,7 @@ fn s56_codings_are_undone_in_reverse_order() {
 #[test]
 fn s56_five_codings_are_refused() {
     for (value, _) in samples() {
-        let four = vec![value; 4].join(", identity, ");
+        let four = [value; 4].join(", identity, ");
         assert!(decoder(&four).is_ok());
         let five = decoder(&format!("{four}, {value}")).unwrap_err();
         assert_eq!(five, CodingFault::TooMany(4));
