@@ -61,6 +61,18 @@ pub enum Credentials {
 }
 
 impl Credentials {
+    /// Text that differs for whoever asks as somebody else. As secret as the credentials.
+    #[cfg(feature = "cache")]
+    pub(crate) fn identity(&self) -> String {
+        let (scheme, user, secret) = match self {
+            Self::Basic { user, password } => ("Basic", user.as_str(), password),
+            Self::Digest { user, password } => ("Digest", user.as_str(), password),
+            Self::Any { user, password } => ("Any", user.as_str(), password),
+            Self::Bearer(token) => ("Bearer", "", token),
+        };
+        STANDARD.encode(format!("{scheme}\0{user}\0{secret}"))
+    }
+
     /// Basic credentials from the user name and password in a URL, percent-decoded; `None` when it
     /// has neither.
     ///

@@ -105,6 +105,7 @@ impl Circuits {
     }
 
     /// How many origins are kept.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.circuits.len()
     }
@@ -257,6 +258,7 @@ impl FailOver {
     }
 
     /// The base to ask now, and its index for [`failed`](Self::failed).
+    #[cfg(test)]
     pub(crate) fn current(&self) -> (usize, &Url) {
         (self.current, self.base(self.current))
     }

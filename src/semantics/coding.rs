@@ -54,15 +54,15 @@ pub(crate) fn accept_encoding() -> &'static str {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CodingLimits {
-    /// So many times the bytes received, once the first MiB has come out. Default 1000: real content
-    /// stays below 100, a bomb of zeros is about 1030 in gzip and far more in br and zstd. How much
-    /// may come out at all is the limit of whoever collects it.
+    /// So many times the bytes received, once the first MiB has come out. Default 1100: deflate
+    /// cannot go beyond 1032, which a large file of zeros reaches honestly; a bomb in br or zstd goes
+    /// far beyond. How much may come out at all is the limit of whoever collects it.
     pub max_ratio: u32,
 }
 
 impl Default for CodingLimits {
     fn default() -> Self {
-        Self { max_ratio: 1000 }
+        Self { max_ratio: 1100 }
     }
 }
 

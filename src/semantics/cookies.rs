@@ -152,19 +152,6 @@ impl fmt::Display for CookieFault {
 
 impl std::error::Error for CookieFault {}
 
-/// The value of a `Cookie` field for cookies that the caller gives with a request. `None` when there
-/// are none; fails when one has no name, or characters that would make another cookie of it.
-pub(crate) fn request_cookies<'a>(
-    pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Result<Option<String>, CookieFault> {
-    let mut field = String::new();
-    for (name, value) in pairs {
-        set_cookie::check_pair(name, value)?;
-        append(&mut field, name, value);
-    }
-    Ok((!field.is_empty()).then_some(field))
-}
-
 fn append(field: &mut String, name: &str, value: &str) {
     if !field.is_empty() {
         field.push_str("; ");

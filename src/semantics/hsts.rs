@@ -31,11 +31,13 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 impl HstsStore {
     /// How many hosts are kept.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.hosts.len()
     }
 
     /// Forgets all hosts.
+    #[cfg(test)]
     pub(crate) fn clear(&mut self) {
         self.hosts.clear();
     }

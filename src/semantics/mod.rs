@@ -15,7 +15,7 @@ pub(crate) mod cache;
 pub(crate) mod circuit;
 #[cfg(feature = "agent")]
 pub(crate) mod coding;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "cache", feature = "server"))]
 #[cfg_attr(not(test), allow(dead_code, reason = "the server will ask"))]
 pub(crate) mod conditional;
 #[cfg(feature = "cookies")]

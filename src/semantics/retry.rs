@@ -167,6 +167,7 @@ impl RetryState {
     }
 
     /// How many retries there were.
+    #[cfg(test)]
     pub(crate) fn retried(&self) -> u32 {
         self.retried
     }

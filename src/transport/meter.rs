@@ -3,7 +3,9 @@
 //! The time of day of a poll is read once and passed down as `now`; only the meter reads the clock
 //! again, because a time budget cannot be kept without looking at the time.
 
-use std::time::{Duration, Instant, SystemTime};
+#[cfg(any(feature = "agent", feature = "server"))]
+use std::time::SystemTime;
+use std::time::{Duration, Instant};
 
 use crate::budget::Budget;
 use crate::transport::memory::MemoryNetwork;
@@ -25,6 +27,7 @@ impl Clock {
     }
 
     /// The time of day, for what HTTP dates: cookies, caches, `Retry-After`.
+    #[cfg(any(feature = "agent", feature = "server"))]
     pub(crate) fn wall(&self) -> SystemTime {
         match self {
             Self::System => SystemTime::now(),

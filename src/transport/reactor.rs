@@ -128,12 +128,14 @@ impl Reactor {
     }
 
     /// Names the owner of all sources added from now on.
+    #[cfg(any(feature = "agent", feature = "server", test))]
     pub(crate) fn set_owner(&mut self, owner: Owner) {
         self.owner = owner;
     }
 
     /// Whose sources became ready since the last call, moved behind what `into` holds. Readiness
     /// itself is sticky; this list is not.
+    #[cfg(any(feature = "agent", feature = "server", test))]
     pub(crate) fn take_ready(&mut self, into: &mut Vec<Owner>) {
         into.append(&mut self.ready);
     }

@@ -33,6 +33,7 @@ impl Throttle {
 
     /// Holds up to `bytes` (at least one) instead of a quarter of a second's worth.
     #[must_use]
+    #[cfg(test)]
     pub(crate) fn with_burst(mut self, bytes: u64) -> Self {
         if let Some(flow) = &mut self.flow {
             flow.capacity = Capacity::Fixed(bytes.max(1));
@@ -108,6 +109,7 @@ struct Flow {
 #[derive(Clone, Copy, Debug)]
 enum Capacity {
     OfRate,
+    #[cfg(test)]
     Fixed(u64),
 }
 
@@ -115,6 +117,7 @@ impl Flow {
     fn capacity(&self) -> u64 {
         match self.capacity {
             Capacity::OfRate => default_capacity(self.rate),
+            #[cfg(test)]
             Capacity::Fixed(bytes) => bytes,
         }
     }

@@ -118,8 +118,9 @@ impl Core {
             // One that cannot be sent is refused when the head is made.
             let _ = fields.append("Cookie", cookie);
         }
-        if transfer.settings.credentials.is_some() {
-            let _ = fields.append("Authorization", "(some)");
+        if let Some(credentials) = &transfer.settings.credentials {
+            // What it says on the wire changes with each use of a nonce; who asks does not.
+            let _ = fields.append("Authorization", credentials.identity());
         }
         fields.to_header_map()
     }

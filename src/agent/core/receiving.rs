@@ -237,9 +237,7 @@ impl Core {
         if transfer.settings.decompress && !has_no_content(transfer, head) {
             answer.decoder = Decoder::new(head.fields.get_all("content-encoding"))
                 .map_err(ErrorKind::Coding)?
-                .map(|decoder| {
-                    Box::new(decoder.with_limits(transfer.settings.coding_limits.clone()))
-                });
+                .map(|decoder| Box::new(decoder.with_limits(transfer.settings.coding_limits)));
         }
         if let Sink::Collect(_) = answer.sink
             && answer.decoder.is_none()

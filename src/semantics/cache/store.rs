@@ -130,23 +130,6 @@ impl HttpCache {
         }
     }
 
-    /// Whether the response to a request may be stored (§3), as far as its head tells. Its content
-    /// need not be collected otherwise.
-    pub(crate) fn wants(
-        &self,
-        request: CacheRequest<'_>,
-        status: StatusCode,
-        headers: &HeaderMap,
-        now: SystemTime,
-    ) -> bool {
-        let response = CachedResponse {
-            status,
-            headers: headers.clone(),
-            body: bytes::Bytes::new(),
-        };
-        Entry::new(request, response, now).is_some()
-    }
-
     /// Stores a whole response, if that is allowed and there is room for it, in the place of an
     /// earlier one. Answers whether it was.
     pub(crate) fn store(

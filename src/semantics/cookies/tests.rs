@@ -23,28 +23,6 @@ fn sent(from: &str, line: &str, to: &str) -> Option<String> {
 }
 
 #[test]
-fn s30_cookies_of_the_caller() {
-    for (pairs, expected) in [
-        (&[("a", "1"), ("b", "2")][..], Ok(Some("a=1; b=2"))),
-        (&[("a", "x=\"y\" z,")], Ok(Some("a=x=\"y\" z,"))),
-        (&[("a", "")], Ok(Some("a="))),
-        (&[], Ok(None)),
-        (&[("", "1")], Err(CookieFault::Malformed)),
-        (&[("a=b", "1")], Err(CookieFault::Characters)),
-        (&[("a", "1; b=2")], Err(CookieFault::Characters)),
-        (&[("a", "1\r\nX: y")], Err(CookieFault::Characters)),
-        (&[("a;", "1")], Err(CookieFault::Characters)),
-    ] {
-        let field = request_cookies(pairs.iter().copied());
-        assert_eq!(
-            field,
-            expected.map(|field| field.map(str::to_owned)),
-            "{pairs:?}"
-        );
-    }
-}
-
-#[test]
 fn which_requests_a_cookie_goes_with() {
     let from = "https://www.example.com/a/b?q";
     for (line, to, expected) in [

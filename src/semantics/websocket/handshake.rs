@@ -3,12 +3,16 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::StatusCode;
 use http::header::HeaderName;
-use http::{Method, StatusCode, Version};
+#[cfg(any(feature = "server", test))]
+use http::{Method, Version};
 use tungstenite::handshake::derive_accept_key;
 
 use super::fault::WebSocketFault;
-use crate::proto::{FieldLines, RequestHead, ResponseHead};
+#[cfg(any(feature = "server", test))]
+use crate::proto::RequestHead;
+use crate::proto::{FieldLines, ResponseHead};
 
 const CONNECTION: &str = "Connection";
 const UPGRADE: &str = "Upgrade";
@@ -121,6 +125,7 @@ impl ClientHandshake {
 
 /// A request for a WebSocket that is in order.
 #[derive(Clone, Debug)]
+#[cfg(any(feature = "server", test))]
 pub(crate) struct UpgradeRequest {
     key: String,
     protocols: Vec<String>,
@@ -128,6 +133,7 @@ pub(crate) struct UpgradeRequest {
 
 /// Why a request opens no WebSocket, and how to say so.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg(any(feature = "server", test))]
 pub(crate) struct Refusal {
     pub(crate) fault: WebSocketFault,
     /// 400, or 426 for another version (§4.4).
@@ -136,6 +142,7 @@ pub(crate) struct Refusal {
     pub(crate) fields: FieldLines,
 }
 
+#[cfg(any(feature = "server", test))]
 impl UpgradeRequest {
     /// Whether a request asks for a WebSocket at all; it may be in order or not.
     pub(crate) fn is_asked_for(request: &RequestHead) -> bool {
@@ -210,6 +217,7 @@ impl UpgradeRequest {
     }
 }
 
+#[cfg(any(feature = "server", test))]
 impl Refusal {
     fn bad_request(fault: WebSocketFault) -> Self {
         Self {

@@ -84,6 +84,7 @@ impl WebSocketMachine {
     }
 
     /// The server's end.
+    #[cfg(any(feature = "server", test))]
     pub(crate) fn server(config: WebSocketConfig, now: Instant) -> Self {
         Self::new(Role::Server, config, now)
     }
@@ -348,6 +349,7 @@ impl WebSocketMachine {
     }
 
     /// Whether messages can be sent.
+    #[cfg(any(feature = "server", test))]
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.state, State::Open)
     }

@@ -160,6 +160,7 @@ impl DownloadFile {
     }
 
     /// Bytes in the part file, with those that were there before.
+    #[cfg(test)]
     pub(crate) fn written(&self) -> u64 {
         lock(&self.cell.desk).written
     }

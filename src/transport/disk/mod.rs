@@ -80,6 +80,7 @@ impl Disk {
     }
 
     /// Whether nothing is being done or left to do.
+    #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         self.0.is_idle()
     }

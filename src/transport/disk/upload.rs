@@ -100,6 +100,7 @@ impl UploadFile {
     }
 
     /// What went wrong, if something did. It stays.
+    #[cfg(test)]
     pub(crate) fn poll_fault(&mut self) -> Option<DiskFault> {
         lock(&self.cell.desk).end.and_then(Result::err)
     }

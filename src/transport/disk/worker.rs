@@ -116,6 +116,7 @@ impl Handle {
         Ok(())
     }
 
+    #[cfg(test)]
     pub(super) fn is_idle(&self) -> bool {
         self.0.lock().is_idle()
     }

@@ -53,14 +53,14 @@ enum Condition {
 /// What a rule answers.
 #[derive(Clone)]
 pub(super) enum Reply {
-    Always(MockResponse),
+    Always(Box<MockResponse>),
     With(Arc<Mutex<dyn FnMut(&MockRequest) -> MockResponse + Send>>),
 }
 
 impl Reply {
     pub(super) fn make(&self, request: &MockRequest) -> MockResponse {
         match self {
-            Self::Always(response) => response.clone(),
+            Self::Always(response) => MockResponse::clone(response),
             Self::With(make) => make.lock().unwrap_or_else(PoisonError::into_inner)(request),
         }
     }
@@ -136,14 +136,14 @@ impl MockRule {
 
     /// Answers with this, and not with what was said before.
     pub fn reply(self, response: MockResponse) -> Self {
-        self.state().replies = vec![Reply::Always(response)];
+        self.state().replies = vec![Reply::Always(Box::new(response))];
         self
     }
 
     /// Answers with this after what was said before: the first request gets the first response, and
     /// so on. The last response repeats.
     pub fn then_reply(self, response: MockResponse) -> Self {
-        self.state().replies.push(Reply::Always(response));
+        self.state().replies.push(Reply::Always(Box::new(response)));
         self
     }
 
