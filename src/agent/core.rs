@@ -205,12 +205,6 @@ impl Core {
     pub(crate) fn drain_files(&self, timeout: Duration) -> bool {
         self.disk.as_ref().is_none_or(|disk| disk.drain(timeout))
     }
-
-    /// Sleeps until something becomes ready or it is woken, however long.
-    pub(crate) fn sleep(&mut self) {
-        // Readiness stays noted; if the system cannot even wait, the next poll tells.
-        let _ = self.reactor.wait(None);
-    }
 }
 
 /// Random numbers for jitter, boundaries and keys: from the operating system, a block at a time.

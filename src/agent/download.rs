@@ -111,6 +111,8 @@ pub(crate) struct Downloading {
     held: Option<Resumable>,
     resumed_from: u64,
     if_range: Option<String>,
+    /// What came is not worth keeping.
+    is_spoiled: bool,
 }
 
 /// What a response means for a download.
@@ -144,6 +146,7 @@ impl Downloading {
             held: None,
             resumed_from: 0,
             if_range: None,
+            is_spoiled: false,
         }
     }
 
@@ -264,7 +267,8 @@ impl Downloading {
         Ok(())
     }
 
-    fn too_large(&self) -> Error {
+    fn too_large(&mut self) -> Error {
+        self.is_spoiled = true;
         let most = usize::try_from(self.plan.max_size).unwrap_or(usize::MAX);
         ErrorKind::Limit(Limit::FileBytes(most)).into()
     }
@@ -294,6 +298,14 @@ impl Downloading {
             }),
             Err(fault) => Err(ErrorKind::File(fault).into()),
         })
+    }
+
+    /// Ends it before it is whole. What came is kept if the plan says so, with what still waits to
+    /// be written: dropping would forget that.
+    pub(crate) fn leave(self) {
+        if self.plan.keep_partial && !self.is_spoiled {
+            self.file.suspend();
+        }
     }
 
     /// Keeps what there is for a later run, whatever the plan says.

@@ -165,34 +165,48 @@ impl Drop for Driver {
 
 fn run(core: &mut Core, shared: &Shared) {
     let budget = Budget::unlimited();
-    let mut next = PollAt::Now;
     while !shared.ends.load(Ordering::Acquire) {
-        let commands = std::mem::take(&mut lock(&shared.desk).commands);
-        let is_told = !commands.is_empty();
+        let (commands, drains) = {
+            let mut desk = lock(&shared.desk);
+            (std::mem::take(&mut desk.commands), desk.drains)
+        };
         for command in commands {
             core.obey(command);
         }
-        let drains = lock(&shared.desk).drains;
+        let mut polled = core.poll(&budget);
+        shared.hand_over(core, polled.next);
         if let Some(timeout) = drains {
             let drained = core.drain_files(timeout);
             let mut desk = lock(&shared.desk);
             desk.drains = None;
             desk.drained = drained;
+            drop(desk);
             shared.came.notify_all();
-        }
-        if next == PollAt::Idle && !is_told {
-            core.sleep();
-            next = PollAt::Now;
             continue;
         }
-        next = core.wait(None, &budget).next;
-        let mut desk = lock(&shared.desk);
+        // The poll may have taken in the wake of a command that came meanwhile.
+        let is_told = {
+            let desk = lock(&shared.desk);
+            !desk.commands.is_empty() || desk.drains.is_some()
+        };
+        if is_told || polled.changed || shared.ends.load(Ordering::Acquire) {
+            continue;
+        }
+        polled = core.sleep(polled.next, None, &budget);
+        shared.hand_over(core, polled.next);
+    }
+}
+
+impl Shared {
+    /// Lays out what happened for the owner.
+    fn hand_over(&self, core: &mut Core, next: PollAt) {
+        let mut desk = lock(&self.desk);
         while let Some(event) = core.next_event() {
             desk.put(event);
         }
         desk.is_idle = next == PollAt::Idle && desk.commands.is_empty();
         drop(desk);
-        shared.came.notify_all();
+        self.came.notify_all();
     }
 }
 

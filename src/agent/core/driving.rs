@@ -54,21 +54,32 @@ impl Core {
     /// Sleeps until something can be done or `timeout` is over, and does it.
     pub(crate) fn wait(&mut self, timeout: Option<Duration>, budget: &Budget) -> Polled {
         let first = self.poll(budget);
-        let now = self.now();
-        let until_due = match first.next {
-            PollAt::Now | PollAt::Idle => return first,
-            PollAt::At(at) => Some(at.saturating_duration_since(now)),
-            PollAt::Io => None,
-        };
-        if first.changed {
+        if first.changed || matches!(first.next, PollAt::Now | PollAt::Idle) {
             return first;
         }
+        self.sleep(first.next, timeout, budget)
+    }
+
+    /// The second half of [`wait`](Self::wait): `next` is what the poll before this said. Nothing is
+    /// looked at before sleeping, so that a wake that came after that poll is not lost.
+    pub(crate) fn sleep(
+        &mut self,
+        next: PollAt,
+        timeout: Option<Duration>,
+        budget: &Budget,
+    ) -> Polled {
+        let until_due = match next {
+            PollAt::Now => Some(Duration::ZERO),
+            PollAt::At(at) => Some(at.saturating_duration_since(self.now())),
+            PollAt::Io | PollAt::Idle => None,
+        };
         let sleep = match (timeout, until_due) {
             (Some(timeout), Some(due)) => Some(timeout.min(due)),
             (Some(sleep), None) | (None, Some(sleep)) => Some(sleep),
             (None, None) => None,
         };
         let looked = self.reactor.wait(sleep);
+        // Time slept here was waited for the peer, so all of it counts.
         let counted = self.reactor.begin_wait(self.now());
         let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget));
         let changed = self.turn(looked, counted, &mut meter, budget.linger);

@@ -381,7 +381,9 @@ impl Core {
             Stage::Opening | Stage::Waiting { .. } | Stage::Committing | Stage::Parked => {}
         }
         transfer.stage = Stage::Parked;
-        transfer.file = None;
+        if let Some(file) = transfer.file.take() {
+            file.leave();
+        }
         #[cfg(feature = "websocket")]
         if let Some(socket) = transfer.socket.take() {
             socket.link.close(&mut self.reactor);

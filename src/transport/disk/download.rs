@@ -194,6 +194,7 @@ impl DownloadFile {
         let mut desk = lock(&self.cell.desk);
         if matches!(desk.outlook, Outlook::Good) {
             desk.outlook = Outlook::Suspended;
+            self.disk.shared().leaving.fetch_add(1, Ordering::AcqRel);
             desk.orders.push_back(Order::Suspend);
             self.schedule(desk);
         }

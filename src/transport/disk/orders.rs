@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
@@ -100,6 +101,10 @@ impl Cell {
             Ok(wake) => wake,
             Err(fault) => {
                 let suspended = matches!(lock(&self.desk).outlook, Outlook::Suspended);
+                if suspended {
+                    // It does not come to the order itself any more.
+                    shared.leaving.fetch_sub(1, Ordering::Release);
+                }
                 match bench.part.take() {
                     Some(part) if suspended => part.suspend(shared),
                     Some(part) => part.abandon(Some(&fault), shared),
@@ -157,7 +162,15 @@ impl Cell {
                 Ok(false)
             }
             (Next::Other(Order::Open(plan)), slot) => {
-                let (part, resumable) = Part::open(*plan, shared)?;
+                let opened = Part::open(FilePlan::clone(&plan), shared);
+                if let Err(DiskFault::AlreadyInUse) = opened
+                    && shared.leaving.load(Ordering::Acquire) > 0
+                {
+                    // Who holds it may be about to let go: that one's turn comes first.
+                    lock(&self.desk).orders.push_front(Order::Open(plan));
+                    return Ok(false);
+                }
+                let (part, resumable) = opened?;
                 let mut desk = lock(&self.desk);
                 desk.written = resumable.offset;
                 desk.opened = Some(resumable);
@@ -197,6 +210,7 @@ impl Cell {
                     part.suspend(shared);
                 }
                 lock(&self.desk).outlook = Outlook::Over;
+                shared.leaving.fetch_sub(1, Ordering::Release);
                 Ok(false)
             }
             // Without a part file nothing was opened, and nothing can be done.

@@ -27,6 +27,8 @@ pub(super) struct Shared {
     pub(super) claims: Claims,
     /// Downloads that there are: they share the memory for what waits to be written.
     pub(super) downloads: AtomicUsize,
+    /// Downloads that were suspended and still hold their target.
+    pub(super) leaving: AtomicUsize,
     #[cfg(test)]
     pub(super) failing: Mutex<Option<DiskStep>>,
 }
@@ -80,6 +82,7 @@ impl Handle {
             wake,
             claims: Claims::default(),
             downloads: AtomicUsize::new(0),
+            leaving: AtomicUsize::new(0),
             #[cfg(test)]
             failing: Mutex::default(),
         }))
