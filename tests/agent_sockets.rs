@@ -139,20 +139,25 @@ impl Drop for Folder {
 }
 
 fn content(length: usize) -> Vec<u8> {
-    (0..length).map(|index| (index * 7 + index / 251) as u8).collect()
+    (0..length)
+        .map(|index| (index * 7 + index / 251) as u8)
+        .collect()
 }
 
 /// Serves `content` with ranges and an entity tag; `cut` says how many bytes of an answer come before
 /// the connection ends.
-fn serve_file(
-    content: &[u8],
-    head: &Head,
-    stream: &mut TcpStream,
-    cut: Option<usize>,
-) -> bool {
-    let range = head.get("range").filter(|_| head.get("if-range") == Some("\"v1\""));
+fn serve_file(content: &[u8], head: &Head, stream: &mut TcpStream, cut: Option<usize>) -> bool {
+    let range = head
+        .get("range")
+        .filter(|_| head.get("if-range") == Some("\"v1\""));
     let first = range
-        .and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok())
+        .and_then(|range| {
+            range
+                .strip_prefix("bytes=")?
+                .strip_suffix('-')?
+                .parse()
+                .ok()
+        })
         .unwrap_or(0usize);
     let rest = &content[first..];
     let status = if range.is_some() {
@@ -187,7 +192,11 @@ fn n6_a_server_killed_at_each_kibibyte_is_resumed_to_the_same_bytes() {
     // Odd requests are cut after so many bytes; even ones go through.
     let server = Server::new(move |head, stream| {
         let number = asked.fetch_add(1, Ordering::SeqCst);
-        let cut = head.target.trim_start_matches('/').parse::<usize>().unwrap();
+        let cut = head
+            .target
+            .trim_start_matches('/')
+            .parse::<usize>()
+            .unwrap();
         serve_file(&served, head, stream, (number % 2 == 0).then_some(cut))
     });
     let folder = Folder::new("kill");
@@ -218,7 +227,12 @@ fn n6_a_server_killed_at_each_kibibyte_is_resumed_to_the_same_bytes() {
 fn five_hundred_at_once_over_six_connections_all_finish() {
     let server = Server::new(|head, stream| {
         let body = &head.target;
-        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).is_ok()
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .is_ok()
     });
     let mut agent = Agent::new();
     let handles: Vec<_> = (0..500)
@@ -249,7 +263,12 @@ fn five_hundred_at_once_over_six_connections_all_finish() {
 fn cancelling_half_at_random_leaves_no_socket_and_no_file() {
     let body = content(100_000);
     let server = Server::new(move |_, stream| {
-        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).is_ok()
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        )
+        .is_ok()
             && stream.write_all(&body).is_ok()
     });
     let folder = Folder::new("cancel");
@@ -286,7 +305,9 @@ fn cancelling_half_at_random_leaves_no_socket_and_no_file() {
                         }
                     });
                     // One is cancelled for each that is done: by its handle, or by dropping that.
-                    let victim = (index..500).chain(0..index).find(|at| running[*at].is_some());
+                    let victim = (index..500)
+                        .chain(0..index)
+                        .find(|at| running[*at].is_some());
                     if let Some(handle) = victim.and_then(|at| running[at].take()) {
                         cancelled.push(handle.id());
                         if next() % 2 == 0 {
@@ -306,7 +327,11 @@ fn cancelling_half_at_random_leaves_no_socket_and_no_file() {
     assert!(folder.names().len() >= done);
     for name in folder.names() {
         assert!(name.ends_with(".bin"), "{name}");
-        assert_eq!(fs::metadata(folder.0.join(&name)).unwrap().len(), 100_000, "{name}");
+        assert_eq!(
+            fs::metadata(folder.0.join(&name)).unwrap().len(),
+            100_000,
+            "{name}"
+        );
     }
     agent.close_idle_connections();
     server.wait_until_closed();
@@ -315,7 +340,9 @@ fn cancelling_half_at_random_leaves_no_socket_and_no_file() {
 #[test]
 fn on_a_thread_of_its_own_a_request_moves_between_polls() {
     let server = Server::new(|_, stream| {
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").is_ok()
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+            .is_ok()
     });
     let mut agent = Agent::builder().on_thread(true).build();
     let handle = agent.get(&server.url("/")).unwrap();
@@ -324,7 +351,12 @@ fn on_a_thread_of_its_own_a_request_moves_between_polls() {
     // A stream is held back until it is pulled, here as there.
     let big = Server::new(|_, stream| {
         let chunk = vec![7; 4 * 1024 * 1024];
-        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", chunk.len()).is_ok()
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+            chunk.len()
+        )
+        .is_ok()
             && stream.write_all(&chunk).is_ok()
     });
     let stream = agent.send(Request::get(big.url("/")).stream()).unwrap();
@@ -362,10 +394,14 @@ fn s41_a_file_is_uploaded_from_disk_with_its_length() {
         let mut body = vec![0; length];
         stream.read_exact(&mut body).unwrap();
         assert!(body == expected);
-        stream.write_all(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n").is_ok()
+        stream
+            .write_all(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+            .is_ok()
     });
     let mut agent = Agent::new();
-    let handle = agent.send(Request::put(server.url("/save")).file(&path)).unwrap();
+    let handle = agent
+        .send(Request::put(server.url("/save")).file(&path))
+        .unwrap();
     let mut most_sent = 0;
     'over: loop {
         agent.wait(None);
