@@ -3,5 +3,6 @@
 #![cfg(feature = "agent")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod bodies;
 mod requests;
 mod support;
