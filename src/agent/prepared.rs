@@ -14,7 +14,7 @@ use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Misuse};
 use crate::proto::FieldLines;
 use crate::semantics::auth::Credentials;
-use crate::semantics::base_url::{UrlFault, append_query_string, request_url};
+use crate::semantics::base_url::{UrlFault, append_query_string, is_absolute, request_url};
 
 /// A request that can be sent.
 #[derive(Debug)]
@@ -68,7 +68,12 @@ impl Prepared {
             }
             _ => url,
         };
+        let is_elsewhere = is_absolute(url.trim()) && !own.contains("host");
         let mut url = request_url(config.base_url.as_ref(), host, &url).map_err(invalid_url)?;
+        if is_elsewhere {
+            // The default says where relative URLs go, and nothing of others.
+            fields.remove("host");
+        }
         append_query_string(&mut url, &encode(&query));
         if settings.credentials.is_none() {
             settings.credentials = Credentials::from_url(&url).map_err(ErrorKind::Auth)?;
@@ -109,7 +114,9 @@ fn merge(
 ) -> Result<FieldLines, Misuse> {
     let mut merged = FieldLines::new();
     for (name, value) in defaults.iter() {
-        let unwanted = without.iter().any(|other| other.eq_ignore_ascii_case(name));
+        // The length is always that of the content.
+        let unwanted = name.eq_ignore_ascii_case("content-length")
+            || without.iter().any(|other| other.eq_ignore_ascii_case(name));
         if !unwanted && !own.contains(name) {
             merged.append(name, value)?;
         }

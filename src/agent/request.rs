@@ -186,9 +186,15 @@ impl Request {
         self
     }
 
-    /// Adds a cookie of the caller's own to the `Cookie` line (RFC 6265 §4.2).
+    /// Adds a cookie of the caller's own to the `Cookie` line (RFC 6265 §4.2). The name is a token,
+    /// the value holds neither semicolons nor control characters.
     pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.cookies.push((name.into(), value.into()));
+        let (name, value) = (name.into(), value.into());
+        let is_line = FieldLines::new().append(&name, &value).is_ok();
+        if !is_line || value.contains(';') {
+            return self.failing(Misuse::InvalidHeader.into());
+        }
+        self.cookies.push((name, value));
         self
     }
 

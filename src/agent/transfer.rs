@@ -294,14 +294,14 @@ impl Transfer {
     }
 
     /// How far it is.
-    pub(crate) fn progress(&self) -> Progress {
-        let (phase, received, to_receive) = match &self.answer {
+    pub(crate) fn progress(&self, phase: Phase) -> Progress {
+        let (received, to_receive) = match &self.answer {
             Some(answer) => {
                 let resumed = self.file.as_ref().map_or(0, Downloading::resumed_from);
                 let total = answer.content_length.map(|length| length + resumed);
-                (Phase::ReceiveBody, answer.received + resumed, total)
+                (answer.received + resumed, total)
             }
-            None => (self.phase(), 0, None),
+            None => (0, None),
         };
         Progress {
             phase,
@@ -312,6 +312,7 @@ impl Transfer {
         }
     }
 
+    /// What it is doing, as far as it knows without its connection.
     pub(crate) fn phase(&self) -> Phase {
         match self.stage {
             Stage::Active { .. } if self.answer.is_some() => Phase::ReceiveBody,

@@ -201,7 +201,7 @@ fn s41_upload_progress_is_told() {
     server.any("/**").reply(MockResponse::ok());
     network.set_capacity(8 * 1024);
     network.set_latency(Duration::from_millis(20));
-    let request = Request::put("http://game.example/").body(pattern(100_000)).expect_continue(None);
+    let request = Request::put("http://game.example/").body(pattern(1_000_000)).expect_continue(None);
     let outcome = run(&network, &mut agent, request);
     let progress: Vec<Progress> = outcome
         .events
@@ -212,9 +212,9 @@ fn s41_upload_progress_is_told() {
         })
         .collect();
     assert!(progress.len() > 3, "{progress:?}");
-    assert!(progress.iter().all(|it| it.to_send == Some(100_000)));
+    assert!(progress.iter().all(|it| it.to_send == Some(1_000_000)));
     assert!(progress.windows(2).all(|pair| pair[0].sent <= pair[1].sent));
-    assert!(progress[1].sent < 100_000);
+    assert!(progress[1].sent < 1_000_000);
     assert!(progress.iter().any(|it| it.phase == httpoll::Phase::SendBody), "{progress:?}");
 }
 

