@@ -150,8 +150,9 @@ const RESERVED: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERI
     .remove(b'~');
 
 fn at_origin(url: &Url, origin: &str) -> Result<Url, Error> {
-    let origin = Url::parse(origin).map_err(|error| invalid_url(UrlFault::Invalid(error)))?;
-    let mut moved = origin;
+    let mut moved = request_url(None, None, origin).map_err(invalid_url)?;
+    let _ = moved.set_username("");
+    let _ = moved.set_password(None);
     moved.set_path(url.path());
     moved.set_query(url.query());
     Ok(moved)

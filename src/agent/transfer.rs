@@ -52,6 +52,8 @@ pub(crate) struct Transfer {
     pub(crate) needs_new_connection: bool,
     pub(crate) expects_continue: bool,
     pub(crate) paused: bool,
+    /// It decides for all others whether its origin works again.
+    pub(crate) probes: bool,
     /// It was paused on its present connection, which may have died of that.
     pub(crate) was_paused: bool,
     /// When all of it must be over, and when it must have left the queue, in counted time.
@@ -198,6 +200,11 @@ impl Collected {
 }
 
 impl Answer {
+    /// Whether its content is read for the connection's sake only.
+    pub(crate) fn is_discarded(&self) -> bool {
+        matches!(self.sink, Sink::Discard)
+    }
+
     /// Whether the caller has seen content of it.
     pub(crate) fn is_streamed(&self) -> bool {
         matches!(self.sink, Sink::Stream) && self.decoded > 0
@@ -243,6 +250,7 @@ impl Transfer {
             needs_new_connection: false,
             expects_continue: true,
             paused: false,
+            probes: false,
             was_paused: false,
             deadline,
             queue_deadline: None,
@@ -354,7 +362,6 @@ impl Transfer {
         self.referer = next.referer;
         self.expects_continue = true;
         self.kept = None;
-        self.file = None;
     }
 
     /// Whether it can be sent again without harm (RFC 9110 §9.2.2).

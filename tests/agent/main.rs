@@ -4,5 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod bodies;
+mod circuits;
+mod redirects;
 mod requests;
+mod retries;
 mod support;

@@ -150,12 +150,32 @@ fn s6_base_urls() {
         ("http://game.example/api/", "/users", "/api/users"),
         ("http://game.example/api/", "users?a=b", "/api/users?a=b"),
         ("http://game.example", "users", "/users"),
-        ("http://game.example/api", "http://game.example/api/users", "/api/users"),
-        ("http://game.example/api", "http://game.example/apix", "/apix"),
+        (
+            "http://game.example/api",
+            "http://game.example/api/users",
+            "/api/users",
+        ),
+        (
+            "http://game.example/api",
+            "http://game.example/apix",
+            "/apix",
+        ),
         // A mod's reference does not leave the base's host.
-        ("http://game.example/api", "//evil.example/x", "/api/evil.example/x"),
-        ("http://game.example/api", "\\\\evil.example\\x", "/api/evil.example/x"),
-        ("http://game.example/api", "@evil.example/", "/api/@evil.example/"),
+        (
+            "http://game.example/api",
+            "//evil.example/x",
+            "/api/evil.example/x",
+        ),
+        (
+            "http://game.example/api",
+            "\\\\evil.example\\x",
+            "/api/evil.example/x",
+        ),
+        (
+            "http://game.example/api",
+            "@evil.example/",
+            "/api/@evil.example/",
+        ),
     ] {
         let builder = Agent::builder().base_url(base).unwrap();
         let (network, server, mut agent) = world_with(builder);
@@ -171,7 +191,9 @@ fn s6_base_urls() {
 
 #[test]
 fn s6_an_absolute_url_bypasses_the_base() {
-    let builder = Agent::builder().base_url("http://game.example/api").unwrap();
+    let builder = Agent::builder()
+        .base_url("http://game.example/api")
+        .unwrap();
     let (network, server, mut agent) = world_with(builder);
     let other = MockServer::on(&network, "other.example", 80);
     other.get("/x").reply(MockResponse::ok());
@@ -183,7 +205,9 @@ fn s6_an_absolute_url_bypasses_the_base() {
 fn s7_a_default_agent_follows_redirects() {
     assert!(httpoll::RedirectPolicy::default().follow);
     let (network, server, mut agent) = world();
-    server.get("/a").reply(MockResponse::with_status(302).header("Location", "/b"));
+    server
+        .get("/a")
+        .reply(MockResponse::with_status(302).header("Location", "/b"));
     server.get("/b").reply(MockResponse::ok());
     let outcome = run(&network, &mut agent, Request::get("http://game.example/a"));
     assert_eq!(outcome.response().status().as_u16(), 200);
@@ -198,7 +222,9 @@ fn s8_default_headers_are_replaced_as_a_whole() {
         .unwrap()
         .set_headers([("X-B", "2"), ("X-C", "3")])
         .unwrap();
-    let error = agent.set_headers([("X-D", "4"), ("X-E", "a\r\nb")]).unwrap_err();
+    let error = agent
+        .set_headers([("X-D", "4"), ("X-E", "a\r\nb")])
+        .unwrap_err();
     assert_eq!(*error.kind(), Misuse::InvalidHeader.into());
     run(&network, &mut agent, Request::get("http://game.example/")).response();
     let sent = &server.requests()[0];
@@ -216,7 +242,10 @@ fn s9_a_default_host_is_where_relative_urls_go_and_no_other() {
     other.any("/**").reply(MockResponse::ok());
     run(&network, &mut agent, Request::get("/current-user")).response();
     let sent = &server.requests()[0];
-    assert_eq!((sent.target.as_str(), sent.header("host")), ("/current-user", Some("game.example")));
+    assert_eq!(
+        (sent.target.as_str(), sent.header("host")),
+        ("/current-user", Some("game.example"))
+    );
     run(&network, &mut agent, Request::get("http://other.example/")).response();
     assert_eq!(other.requests()[0].header("host"), Some("other.example"));
     let own = Request::get("http://other.example/").header("Host", "third.example");
@@ -267,9 +296,17 @@ fn s11_content_length_is_computed() {
         .body("four");
     run(&network, &mut agent, request).response();
     agent.set_headers([("Content-Length", "7")]).unwrap();
-    run(&network, &mut agent, Request::post("http://game.example/").body("four")).response();
+    run(
+        &network,
+        &mut agent,
+        Request::post("http://game.example/").body("four"),
+    )
+    .response();
     for sent in server.requests() {
-        assert_eq!(sent.headers.get_all("content-length").collect::<Vec<_>>(), [b"4"]);
+        assert_eq!(
+            sent.headers.get_all("content-length").collect::<Vec<_>>(),
+            [b"4"]
+        );
         assert_eq!(sent.body, "four");
     }
 }
@@ -285,7 +322,11 @@ fn s12_user_agents() {
         }
         run(&network, &mut agent, request).response();
         let request = server.requests().pop().unwrap();
-        request.headers.get_all("user-agent").map(|it| String::from_utf8_lossy(it).into_owned()).collect::<Vec<_>>()
+        request
+            .headers
+            .get_all("user-agent")
+            .map(|it| String::from_utf8_lossy(it).into_owned())
+            .collect::<Vec<_>>()
     };
     let ours = concat!("httpoll/", env!("CARGO_PKG_VERSION"));
     let named = || Agent::builder().user_agent("Game/1").unwrap();
@@ -300,7 +341,9 @@ fn s12_user_agents() {
 fn s13_referer_after_a_redirect() {
     let (network, server, mut agent) = world();
     let other = MockServer::on(&network, "other.example", 80);
-    server.get("/a").reply(MockResponse::with_status(302).header("Location", "/b"));
+    server
+        .get("/a")
+        .reply(MockResponse::with_status(302).header("Location", "/b"));
     server.get("/b").reply(MockResponse::ok());
     let request = Request::get("http://u:p@game.example/a?q=1#part");
     run(&network, &mut agent, request).response();
@@ -309,7 +352,10 @@ fn s13_referer_after_a_redirect() {
     assert_eq!(sent[1].header("referer"), Some("http://game.example/a?q=1"));
     let own = Request::get("http://game.example/a").header("Referer", "http://own.example/");
     run(&network, &mut agent, own).response();
-    assert_eq!(server.requests()[2].header("referer"), Some("http://own.example/"));
+    assert_eq!(
+        server.requests()[2].header("referer"),
+        Some("http://own.example/")
+    );
     drop(other);
 }
 
@@ -326,10 +372,20 @@ fn s30_cookies_of_the_caller_are_one_line() {
     let lines: Vec<_> = sent.headers.get_all("cookie").collect();
     assert_eq!(lines, [b"z=0; a=1; b=x=y"]);
     assert!(sent.header("set-cookie").is_none());
-    for (name, value) in [("a", "1; b=2"), ("a", "1\r\nEvil: 1"), ("a=b", "1"), ("", "1"), ("a", "\0")] {
+    for (name, value) in [
+        ("a", "1; b=2"),
+        ("a", "1\r\nEvil: 1"),
+        ("a=b", "1"),
+        ("", "1"),
+        ("a", "\0"),
+    ] {
         let request = Request::get("http://game.example/").cookie(name, value);
         let error = agent.send(request).unwrap_err();
-        assert_eq!(*error.kind(), Misuse::InvalidHeader.into(), "{name:?} {value:?}");
+        assert_eq!(
+            *error.kind(),
+            Misuse::InvalidHeader.into(),
+            "{name:?} {value:?}"
+        );
     }
 }
 
@@ -339,12 +395,32 @@ fn s35_queries_are_encoded_and_joined() {
     server.any("/**").reply(MockResponse::ok());
     for (request, target) in [
         (Request::get("http://game.example").query("a", 1), "/?a=1"),
-        (Request::get("http://game.example/x?a=1").query("b", "2 3"), "/x?a=1&b=2%203"),
-        (Request::get("http://game.example/x?").query("b", "&=#?/"), "/x?b=%26%3D%23%3F%2F"),
-        (Request::get("http://game.example/x#f").query("\u{e4}", "\u{1f600}"), "/x?%C3%A4=%F0%9F%98%80"),
-        (Request::get("http://game.example/").query_flag("v").query("e", ""), "/?v&e="),
-        (Request::get("http://game.example/").query_pairs([("k", 1), ("k", 2)]), "/?k=1&k=2"),
-        (Request::get("http://game.example/").query("a", "\r\nX: y"), "/?a=%0D%0AX%3A%20y"),
+        (
+            Request::get("http://game.example/x?a=1").query("b", "2 3"),
+            "/x?a=1&b=2%203",
+        ),
+        (
+            Request::get("http://game.example/x?").query("b", "&=#?/"),
+            "/x?b=%26%3D%23%3F%2F",
+        ),
+        (
+            Request::get("http://game.example/x#f").query("\u{e4}", "\u{1f600}"),
+            "/x?%C3%A4=%F0%9F%98%80",
+        ),
+        (
+            Request::get("http://game.example/")
+                .query_flag("v")
+                .query("e", ""),
+            "/?v&e=",
+        ),
+        (
+            Request::get("http://game.example/").query_pairs([("k", 1), ("k", 2)]),
+            "/?k=1&k=2",
+        ),
+        (
+            Request::get("http://game.example/").query("a", "\r\nX: y"),
+            "/?a=%0D%0AX%3A%20y",
+        ),
     ] {
         run(&network, &mut agent, request).response();
         assert_eq!(server.requests().pop().unwrap().target, target);
@@ -361,15 +437,39 @@ fn s36_host_port_and_path_come_from_the_url() {
     for (url, server, host, target) in [
         ("http://game.example", &server, "game.example", "/"),
         ("HTTP://GAME.example:80/A", &server, "game.example", "/A"),
-        ("http://game.example:8080/a", &other_port, "game.example:8080", "/a"),
-        ("http://[2001:db8::1]/a b", &literal, "[2001:db8::1]", "/a%20b"),
-        ("http://u:p@game.example/\u{e4}", &server, "game.example", "/%C3%A4"),
-        ("http://game.example/a/../b/./c", &server, "game.example", "/b/c"),
+        (
+            "http://game.example:8080/a",
+            &other_port,
+            "game.example:8080",
+            "/a",
+        ),
+        (
+            "http://[2001:db8::1]/a b",
+            &literal,
+            "[2001:db8::1]",
+            "/a%20b",
+        ),
+        (
+            "http://u:p@game.example/\u{e4}",
+            &server,
+            "game.example",
+            "/%C3%A4",
+        ),
+        (
+            "http://game.example/a/../b/./c",
+            &server,
+            "game.example",
+            "/b/c",
+        ),
     ] {
         server.any("/**").reply(MockResponse::ok());
         run(&network, &mut agent, Request::get(url)).response();
         let sent = server.requests().pop().unwrap();
-        assert_eq!((sent.header("host"), sent.target.as_str()), (Some(host), target), "{url}");
+        assert_eq!(
+            (sent.header("host"), sent.target.as_str()),
+            (Some(host), target),
+            "{url}"
+        );
     }
 }
 
@@ -388,10 +488,19 @@ fn s37_connection_close_is_obeyed_when_asked_for() {
 
 #[test]
 fn s38_connections_are_kept_whatever_the_case_of_keep_alive() {
-    for line in ["", "Connection: Keep-Alive\r\n", "Connection: foo, KEEP-ALIVE\r\n"] {
+    for line in [
+        "",
+        "Connection: Keep-Alive\r\n",
+        "Connection: foo, KEEP-ALIVE\r\n",
+    ] {
         let network = MemoryNetwork::new();
         let answer = format!("HTTP/1.1 200 OK\r\n{line}Content-Length: 2\r\n\r\nhi");
-        script(&network, "game.example", "10.0.0.1:80", &[answer.as_bytes()]);
+        script(
+            &network,
+            "game.example",
+            "10.0.0.1:80",
+            &[answer.as_bytes()],
+        );
         let mut agent = Agent::on_memory(&network);
         for expected in [false, true] {
             let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
@@ -444,7 +553,11 @@ fn s164_a_given_target_cannot_inject() {
     server.any("/**").reply(MockResponse::ok());
     for target in ["/a b", "/a\r\nEvil: 1", "/\0", ""] {
         let request = Request::get("http://game.example/").request_target(target);
-        let result = agent.send(request).map(|handle| finish(&network, &mut agent, &handle).result.map_err(|it| it.0));
+        let result = agent.send(request).map(|handle| {
+            finish(&network, &mut agent, &handle)
+                .result
+                .map_err(|it| it.0)
+        });
         let error = match result {
             Err(error) => error,
             Ok(result) => result.unwrap_err(),
@@ -462,7 +575,12 @@ fn s174_international_names() {
     let server = MockServer::on(&network, "xn--spiel-mnchen-jlb.example", 80);
     server.any("/**").reply(MockResponse::ok());
     let mut agent = Agent::on_memory(&network);
-    run(&network, &mut agent, Request::get("http://spiel-m\u{fc}nchen.example/\u{fc}")).response();
+    run(
+        &network,
+        &mut agent,
+        Request::get("http://spiel-m\u{fc}nchen.example/\u{fc}"),
+    )
+    .response();
     assert_eq!(server.requests()[0].target, "/%C3%BC");
 }
 

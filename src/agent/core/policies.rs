@@ -127,7 +127,11 @@ impl Core {
     ) -> Option<Step> {
         let circuits = self.circuits.as_mut()?;
         match circuits.admit(&Origin::of(&transfer.url)?, counted) {
-            Admission::Go | Admission::Probe => None,
+            Admission::Go => None,
+            Admission::Probe => {
+                transfer.probes = true;
+                None
+            }
             Admission::Wait(until) => {
                 transfer.stage = Stage::Waiting { until };
                 self.timers.set(until, Timer::Request(transfer.id));
@@ -145,7 +149,8 @@ impl Core {
     }
 
     /// Notes for the circuit of the origin what became of a request: a head, or nothing.
-    pub(super) fn note_outcome(&mut self, transfer: &Transfer, head: Option<&ResponseHead>) {
+    pub(super) fn note_outcome(&mut self, transfer: &mut Transfer, head: Option<&ResponseHead>) {
+        transfer.probes = false;
         let counted = self.counted();
         let wall = self.reactor.clock().wall();
         let (Some(circuits), Some(origin)) = (&mut self.circuits, Origin::of(&transfer.url)) else {
@@ -158,6 +163,17 @@ impl Core {
         let retry_after = head.fields.get("retry-after");
         let retry_after = retry_after.and_then(|value| parse_retry_after(value, wall));
         circuits.responded(&origin, head.status, retry_after, counted);
+    }
+
+    /// The transfer ends or is held back without any outcome: another one may probe its origin.
+    pub(super) fn abandon_probe(&mut self, transfer: &mut Transfer) {
+        if !std::mem::take(&mut transfer.probes) {
+            return;
+        }
+        let counted = self.counted();
+        if let (Some(circuits), Some(origin)) = (&mut self.circuits, Origin::of(&transfer.url)) {
+            circuits.abandoned(&origin, counted);
+        }
     }
 
     /// Turns to the next origin of the request's list, if there is one left.
