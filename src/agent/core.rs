@@ -38,6 +38,7 @@ use super::pool::{ConnectionKey, Pool};
 use super::timers::Timers;
 use super::transfer::Transfer;
 use crate::error::{Error, ErrorKind, NetworkFault};
+use crate::phase::Phase;
 use crate::semantics::circuit::{Circuits, FailOver};
 use crate::transport::disk::Disk;
 use crate::transport::reactor::{Owner, Reactor};
@@ -119,17 +120,31 @@ impl Core {
             return Some(event);
         }
         while let Some(id) = self.progressed.pop_front() {
+            let Some(phase) = self.transfers.get(&id).map(|it| self.phase_of(it)) else {
+                continue;
+            };
             let Some(transfer) = self.transfers.get_mut(&id) else {
                 continue;
             };
             transfer.is_listed = false;
-            let progress = transfer.progress();
+            let progress = transfer.progress(phase);
             if transfer.told != Some(progress) {
                 transfer.told = Some(progress);
                 return Some(Event::Progress { id, progress });
             }
         }
         None
+    }
+
+    /// What a transfer is doing.
+    fn phase_of(&self, transfer: &Transfer) -> Phase {
+        let connection = match transfer.answer {
+            Some(_) => None,
+            None => transfer.connection().and_then(|key| self.pool.get(key)),
+        };
+        connection
+            .and_then(|pooled| pooled.connection.phase())
+            .unwrap_or_else(|| transfer.phase())
     }
 
     /// Content was pulled: there is room for more.

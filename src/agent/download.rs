@@ -207,7 +207,13 @@ impl Downloading {
             .get("content-range")
             .and_then(ContentRange::parse);
         match (head.status.as_u16(), range) {
-            (206, Some(ContentRange::Part { range, .. })) if range.start == offset => {
+            (206, Some(ContentRange::Part { range, .. }))
+                if range.start == offset
+                    && self
+                        .if_range
+                        .as_ref()
+                        .is_none_or(|version| is_same_version(&head.fields, version)) =>
+            {
                 Verdict::Write
             }
             (206, _) if asked => Verdict::StartAfresh,
@@ -333,6 +339,19 @@ pub(crate) fn validator(fields: &FieldLines) -> Option<Validator> {
         last_modified: text("last-modified"),
     };
     (validator.etag.is_some() || validator.last_modified.is_some()).then_some(validator)
+}
+
+/// Whether a part is of the version that `If-Range` named. A server need not repeat a date (RFC 9110
+/// §15.3.7), and one that repeats nothing is believed.
+pub(crate) fn is_same_version(fields: &FieldLines, if_range: &str) -> bool {
+    let name = if if_range.starts_with('"') {
+        "etag"
+    } else {
+        "last-modified"
+    };
+    fields
+        .get(name)
+        .is_none_or(|value| value == if_range.as_bytes())
 }
 
 /// What `If-Range` may say: a strong entity tag, or a date when there is no tag at all (RFC 9110

@@ -12,7 +12,7 @@ use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Misuse};
 use crate::proto::FieldLines;
 use crate::semantics::auth::Credentials;
-use crate::semantics::base_url::{UrlFault, append_query, parse_base, request_url};
+use crate::semantics::base_url::{UrlFault, append_query, is_absolute, parse_base, request_url};
 
 /// A request that can be sent.
 #[derive(Debug)]
@@ -66,7 +66,12 @@ impl Prepared {
             }
             _ => url,
         };
+        let is_elsewhere = is_absolute(url.trim()) && !own.contains("host");
         let mut url = request_url(config.base_url.as_ref(), host, &url).map_err(invalid_url)?;
+        if is_elsewhere {
+            // The default says where relative URLs go, and nothing of others.
+            fields.remove("host");
+        }
         append_query(
             &mut url,
             query
@@ -112,7 +117,9 @@ fn merge(
 ) -> Result<FieldLines, Misuse> {
     let mut merged = FieldLines::new();
     for (name, value) in defaults.iter() {
-        let unwanted = without.iter().any(|other| other.eq_ignore_ascii_case(name));
+        // The length is always that of the content.
+        let unwanted = name.eq_ignore_ascii_case("content-length")
+            || without.iter().any(|other| other.eq_ignore_ascii_case(name));
         if !unwanted && !own.contains(name) {
             merged.append(name, value)?;
         }

@@ -197,16 +197,12 @@ impl Request {
         self
     }
 
-    /// Adds a cookie of the caller's own to the `Cookie` line (RFC 6265 §4.2.1). One that would be
-    /// read as several is an error.
+    /// Adds a cookie of the caller's own to the `Cookie` line (RFC 6265 §4.2). The name is a token,
+    /// the value holds neither semicolons nor control characters.
     pub fn cookie(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let (name, value) = (name.into(), value.into());
-        let breaks_out = |c: char| c == ';' || c.is_control();
-        if name.is_empty()
-            || name.contains('=')
-            || name.contains(breaks_out)
-            || value.contains(breaks_out)
-        {
+        let is_line = FieldLines::new().append(&name, &value).is_ok();
+        if !is_line || value.contains(';') {
             return self.failing(Misuse::InvalidHeader.into());
         }
         self.cookies.push((name, value));

@@ -54,6 +54,8 @@ pub(crate) struct Transfer {
     pub(crate) needs_new_connection: bool,
     pub(crate) expects_continue: bool,
     pub(crate) paused: bool,
+    /// It decides for all others whether its origin works again.
+    pub(crate) probes: bool,
     /// It was paused on its present connection, which may have died of that.
     pub(crate) was_paused: bool,
     /// When all of it must be over, and when it must have left the queue, in counted time.
@@ -77,8 +79,6 @@ pub(crate) struct Transfer {
     pub(crate) is_listed: bool,
     /// Which of the agent's fail-over lists it uses, which entry of it, and which are left.
     pub(crate) fail_over: Option<Standby>,
-    /// Whether it probes an origin that was left alone.
-    pub(crate) is_probe: bool,
     /// The fields sent, for a recorder.
     pub(crate) sent: Option<FieldLines>,
     pub(crate) auth: AuthAttempt,
@@ -218,6 +218,11 @@ impl Collected {
 }
 
 impl Answer {
+    /// Whether its content is read for the connection's sake only.
+    pub(crate) fn is_discarded(&self) -> bool {
+        matches!(self.sink, Sink::Discard)
+    }
+
     /// Whether the caller has seen content of it.
     pub(crate) fn is_streamed(&self) -> bool {
         matches!(self.sink, Sink::Stream) && self.decoded > 0
@@ -264,6 +269,7 @@ impl Transfer {
             needs_new_connection: false,
             expects_continue: true,
             paused: false,
+            probes: false,
             was_paused: false,
             deadline,
             queue_deadline: None,
@@ -284,7 +290,7 @@ impl Transfer {
             told: None,
             is_listed: false,
             fail_over: None,
-            is_probe: false,
+
             sent: None,
             auth: AuthAttempt::default(),
             #[cfg(feature = "cache")]
@@ -318,14 +324,14 @@ impl Transfer {
     }
 
     /// How far it is.
-    pub(crate) fn progress(&self) -> Progress {
-        let (phase, received, to_receive) = match &self.answer {
+    pub(crate) fn progress(&self, phase: Phase) -> Progress {
+        let (received, to_receive) = match &self.answer {
             Some(answer) => {
                 let resumed = self.file.as_ref().map_or(0, Downloading::resumed_from);
                 let total = answer.content_length.map(|length| length + resumed);
-                (Phase::ReceiveBody, answer.received + resumed, total)
+                (answer.received + resumed, total)
             }
-            None => (self.phase(), 0, None),
+            None => (0, None),
         };
         Progress {
             phase,
@@ -336,6 +342,7 @@ impl Transfer {
         }
     }
 
+    /// What it is doing, as far as it knows without its connection.
     pub(crate) fn phase(&self) -> Phase {
         match self.stage {
             Stage::Active { .. } if self.answer.is_some() => Phase::ReceiveBody,
@@ -377,7 +384,6 @@ impl Transfer {
         self.referer = next.referer;
         self.expects_continue = true;
         self.kept = None;
-        self.file = None;
     }
 
     /// Whether it can be sent again without harm (RFC 9110 §9.2.2).

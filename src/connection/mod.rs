@@ -442,6 +442,17 @@ impl Connection {
         }
     }
 
+    /// What it is doing; `None` when that is nothing.
+    #[cfg(feature = "agent")]
+    pub(crate) fn phase(&self) -> Option<Phase> {
+        match &self.state {
+            State::Connecting(connecting, _) => Some(connecting.phase()),
+            State::Established(established) if established.awaits_source() => Some(Phase::SendBody),
+            State::Established(established) => established.awaits(),
+            State::Disconnected | State::Failed(..) => None,
+        }
+    }
+
     /// The error of a failed connection.
     pub(crate) fn error(&self) -> Option<&Error> {
         match &self.state {

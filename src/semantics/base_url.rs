@@ -117,7 +117,7 @@ fn parse(text: &str) -> Result<Url, UrlFault> {
 }
 
 /// A scheme and `://`. Less would take `users:1` and `localhost:8080/x` for URLs of strange schemes.
-fn is_absolute(reference: &str) -> bool {
+pub(crate) fn is_absolute(reference: &str) -> bool {
     reference.split_once("://").is_some_and(|(scheme, _)| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme

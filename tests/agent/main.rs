@@ -3,5 +3,9 @@
 #![cfg(feature = "agent")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod bodies;
+mod circuits;
+mod redirects;
 mod requests;
+mod retries;
 mod support;

@@ -9,9 +9,12 @@
     clippy::panic
 )]
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MockServer};
+use httpoll::memory::{MemoryNetwork, MockServer, Peer};
 use httpoll::{Agent, AgentBuilder, Error, Event, Request, RequestHandle, RequestId, Response};
 
 /// The length of a frame of virtual time.
@@ -128,4 +131,126 @@ pub fn frames(network: &MemoryNetwork, agent: &mut Agent, count: usize) -> Vec<E
         network.advance(FRAME);
     }
     events
+}
+
+/// What a scripted peer heard, one entry for each time that it answered.
+#[derive(Clone, Debug, Default)]
+pub struct Heard(Arc<Mutex<Vec<String>>>);
+
+impl Heard {
+    pub fn add(&self, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        self.0.lock().unwrap().push(text);
+    }
+
+    pub fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub fn last(&self) -> String {
+        self.all().pop().unwrap()
+    }
+}
+
+pub fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+/// Serves `name` at this address with a peer that answers the requests heads it hears, one after the
+/// other and over all its connections, with these bytes, the last of them for ever.
+pub fn script(network: &MemoryNetwork, name: &str, at: &str, answers: &[&[u8]]) -> Heard {
+    let heard = Heard::default();
+    let log = heard.clone();
+    let answers: Vec<Vec<u8>> = answers.iter().map(|it| it.to_vec()).collect();
+    let turn = Arc::new(Mutex::new(0));
+    network.add_name(name, &[address(at).ip()]);
+    network.serve(address(at), move || {
+        let (log, answers, turn) = (log.clone(), answers.clone(), turn.clone());
+        move |peer: &mut Peer| {
+            if !peer.received().windows(4).any(|it| it == b"\r\n\r\n") {
+                return;
+            }
+            log.add(&peer.take_received());
+            let mut turn = turn.lock().unwrap();
+            peer.send(&answers[(*turn).min(answers.len() - 1)]);
+            *turn += 1;
+        }
+    });
+    heard
+}
+
+/// The same, but each connection ends behind its first answer.
+pub fn script_closing(network: &MemoryNetwork, name: &str, at: &str, answer: &[u8]) -> Heard {
+    let heard = Heard::default();
+    let log = heard.clone();
+    let answer = answer.to_vec();
+    network.add_name(name, &[address(at).ip()]);
+    network.serve(address(at), move || {
+        let (log, answer) = (log.clone(), answer.clone());
+        move |peer: &mut Peer| {
+            if peer.received().windows(4).any(|it| it == b"\r\n\r\n") {
+                log.add(&peer.take_received());
+                peer.send(&answer);
+                peer.close();
+            }
+        }
+    });
+    heard
+}
+
+/// Bytes that tell where they are.
+pub fn pattern(length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at / 251 + at % 251) as u8).collect()
+}
+
+/// The pieces of content among these events, joined.
+pub fn chunks(events: &[Event]) -> Vec<u8> {
+    let mut content = Vec::new();
+    for event in events {
+        if let Event::Chunk { bytes, .. } = event {
+            content.extend_from_slice(bytes);
+        }
+    }
+    content
+}
+
+/// A folder for one test, removed with it.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("httpoll-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The names of all files and folders below.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut folders = vec![self.0.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.strip_prefix(&self.0).unwrap();
+                names.push(name.to_string_lossy().into_owned());
+                if path.is_dir() {
+                    folders.push(path);
+                }
+            }
+        }
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }

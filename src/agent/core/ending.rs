@@ -6,14 +6,16 @@ use http::StatusCode;
 
 use super::Core;
 use super::driving::Step;
+use crate::agent::download::is_same_version;
 use crate::agent::event::{Event, RetryCause};
 use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::response::{Hop, Response};
 use crate::agent::timers::Timer;
-use crate::agent::transfer::{Sink, Stage, Then, Transfer};
+use crate::agent::transfer::{Answer, Kept, Sink, Stage, Then, Transfer};
 use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved, RequestRefused};
 use crate::proto::ResponseHead;
+use crate::semantics::range::ContentRange;
 use crate::semantics::redirect::{self, Redirection};
 use crate::semantics::retry::{Outcome, Repeatable, parse_retry_after};
 
@@ -57,6 +59,9 @@ impl Core {
             return Ok(then);
         }
         if let Some(then) = self.resume_refused(transfer, head) {
+            return Ok(then);
+        }
+        if let Some(then) = continuation_refused(transfer, head) {
             return Ok(then);
         }
         let is_failure = status.as_u16() >= 400;
@@ -263,6 +268,10 @@ impl Core {
     ) -> Step {
         let was_reused = self.pool.get(key).is_some_and(|pooled| pooled.requests > 1);
         self.close(key);
+        if transfer.answer.as_ref().is_some_and(Answer::is_discarded) {
+            // What follows is known; nobody wants what did not come.
+            return self.end_hop(transfer);
+        }
         if was_reused
             && transfer.answer.is_none()
             && is_stale(&error, &transfer.method)
@@ -351,7 +360,7 @@ impl Core {
     /// The last event of a transfer that failed.
     pub(super) fn fail(&mut self, transfer: &mut Transfer, error: Error) -> Step {
         let now = self.now();
-        let error = error.at_least_at(transfer.phase(), &origin(transfer));
+        let error = error.at_least_at(self.phase_of(transfer), &origin(transfer));
         let response: Option<Response> = transfer.take_response(now);
         self.events.push_back(Event::Failed {
             id: transfer.id,
@@ -364,6 +373,7 @@ impl Core {
 
     /// Takes back all that a transfer holds.
     pub(super) fn forget(&mut self, transfer: &mut Transfer) {
+        self.abandon_probe(transfer);
         match transfer.stage {
             Stage::Queued { host, place, .. } => {
                 self.pool.leave(host, place);
@@ -408,7 +418,7 @@ impl Core {
             .deadline
             .is_some_and(|deadline| deadline <= counted)
         {
-            let error = ErrorKind::TotalTimeout(transfer.phase()).into();
+            let error = ErrorKind::TotalTimeout(self.phase_of(&transfer)).into();
             self.fail(&mut transfer, error)
         } else {
             match transfer.stage {
@@ -449,6 +459,42 @@ fn is_stale(error: &Error, method: &http::Method) -> bool {
         _ => false,
     };
     stale && (error.bytes_sent() == 0 || method.is_idempotent())
+}
+
+/// What the head means for content that was cut and is to go on: `None` when it goes on, or when the
+/// whole comes in its place.
+fn continuation_refused(transfer: &mut Transfer, head: &ResponseHead) -> Option<Then> {
+    let kept = transfer.kept.as_ref()?;
+    if continues(head, kept) {
+        return None;
+    }
+    let status = head.status.as_u16();
+    if kept.is_streamed {
+        // The caller has the beginning of something that is no more.
+        let received = kept.received;
+        let kind = match status {
+            200 | 206 | 416 => ErrorKind::Truncated {
+                received,
+                expected: None,
+            },
+            _ => ErrorKind::Status(status),
+        };
+        return Some(Then::Fail(kind.into()));
+    }
+    transfer.kept = None;
+    matches!(status, 206 | 416).then_some(Then::Again)
+}
+
+/// Whether a response goes on where the one before was cut (RFC 9110 §15.3.7): the same version of the
+/// content, from the right place.
+pub(super) fn continues(head: &ResponseHead, kept: &Kept) -> bool {
+    let range = head
+        .fields
+        .get("content-range")
+        .and_then(ContentRange::parse);
+    head.status.as_u16() == 206
+        && matches!(range, Some(ContentRange::Part { range, .. }) if range.start == kept.received)
+        && is_same_version(&head.fields, &kept.if_range)
 }
 
 fn is_connecting_failure(error: &Error) -> bool {

@@ -175,10 +175,12 @@ impl Core {
     }
 }
 
-/// Which content a partial file is of: the URL without query values that may hold secrets would be
-/// too little, so it is the whole URL but user, password and fragment.
+/// Which content a partial file is of: what was asked for, wherever redirects lead. The URL without
+/// query values that may hold secrets would be too little, so it is the whole URL but user, password
+/// and fragment.
 fn identity(transfer: &Transfer) -> String {
-    let mut url = transfer.url.clone();
+    let first = transfer.history.first();
+    let mut url = first.map_or(&transfer.url, |hop| &hop.url).clone();
     url.set_fragment(None);
     url.into()
 }

@@ -130,7 +130,7 @@ impl Core {
         match circuits.admit(&Origin::of(&transfer.url)?, counted) {
             Admission::Go => None,
             Admission::Probe => {
-                transfer.is_probe = true;
+                transfer.probes = true;
                 None
             }
             Admission::Wait(until) => {
@@ -151,7 +151,7 @@ impl Core {
 
     /// Notes for the circuit of the origin what became of a request: a head, or nothing.
     pub(super) fn note_outcome(&mut self, transfer: &mut Transfer, head: Option<&ResponseHead>) {
-        transfer.is_probe = false;
+        transfer.probes = false;
         if let (Some(standby), Some(head)) = (&transfer.fail_over, head)
             && transfer.history.is_empty()
             && !head.status.is_server_error()
@@ -218,7 +218,7 @@ impl Core {
     /// A request that probed an origin ends without having learned anything.
     pub(super) fn abandon_probe(&mut self, transfer: &mut Transfer) {
         let counted = self.counted();
-        if std::mem::take(&mut transfer.is_probe)
+        if std::mem::take(&mut transfer.probes)
             && let (Some(circuits), Some(origin)) = (&mut self.circuits, Origin::of(&transfer.url))
         {
             circuits.abandoned(&origin, counted);

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::Core;
 use super::driving::Step;
+use super::ending::continues;
 use crate::agent::event::Event;
 use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
@@ -16,7 +17,6 @@ use crate::error::{Error, ErrorKind, Misuse, NetworkFault};
 use crate::limits::Limit;
 use crate::proto::{FieldLines, ResponseHead};
 use crate::semantics::coding::Decoder;
-use crate::semantics::range::ContentRange;
 use crate::transport::meter::Meter;
 use crate::transport::reactor::Owner;
 
@@ -205,7 +205,7 @@ impl Core {
             }
         }
         if let Some(kept) = transfer.kept.take()
-            && continues(head, kept.received)
+            && continues(head, &kept)
         {
             answer.received = kept.received;
             answer.decoded = kept.received;
@@ -487,16 +487,6 @@ fn has_head(connection: &Connection) -> bool {
 
 fn has_no_content(transfer: &Transfer, head: &ResponseHead) -> bool {
     transfer.method == http::Method::HEAD || matches!(head.status.as_u16(), 204 | 304)
-}
-
-/// Whether a response goes on where the one before was cut.
-fn continues(head: &ResponseHead, received: u64) -> bool {
-    let range = head
-        .fields
-        .get("content-range")
-        .and_then(ContentRange::parse);
-    head.status.as_u16() == 206
-        && matches!(range, Some(ContentRange::Part { range, .. }) if range.start == received)
 }
 
 fn is_event_stream(head: &ResponseHead) -> bool {

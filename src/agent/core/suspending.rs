@@ -90,6 +90,7 @@ impl Core {
             return Step::WAITS;
         };
         self.close(connection);
+        self.abandon_probe(transfer);
         let may_repeat = !asked || transfer.may_repeat();
         if !may_repeat {
             let error: Error = ErrorKind::Refused(RequestRefused::Suspended).into();

@@ -1,0 +1,441 @@
+//! Request content: how it is encoded, framed, held back and sent again.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use httpoll::memory::{MemoryNetwork, MockResponse, Peer};
+use httpoll::{
+    Agent, ErrorKind, Event, Misuse, Progress, Request, RequestBody, RequestRefused, RetryPolicy,
+};
+use serde_json::json;
+
+use crate::support::{Folder, Heard, address, pattern, run, world};
+
+#[test]
+fn s24_s25_s29_s32_s39_s40_how_content_is_encoded() {
+    let (network, server, mut agent) = world();
+    server.any("/**").reply(MockResponse::ok());
+    let post = || Request::post("http://game.example/");
+    let pairs = [("a", "1"), ("b", "x y&"), ("c", ""), ("a", "2")];
+    let rows: Vec<(&str, Request, Option<&str>, &str)> = vec![
+        (
+            "S24",
+            post().form(pairs),
+            Some("application/x-www-form-urlencoded"),
+            "a=1&b=x+y%26&c=&a=2",
+        ),
+        (
+            "S24",
+            post().form([("a", "1")]).form([("b", "2")]),
+            Some("application/x-www-form-urlencoded"),
+            "a=1&b=2",
+        ),
+        (
+            "S25",
+            post()
+                .header("Content-Type", "application/json; charset=utf-8")
+                .form([("a", "1")]),
+            Some("application/json; charset=utf-8"),
+            r#"{"a":"1"}"#,
+        ),
+        ("S29", post().body("a=1"), None, "a=1"),
+        (
+            "S32",
+            post().json(&json!({"a": [1, null]})),
+            Some("application/json"),
+            r#"{"a":[1,null]}"#,
+        ),
+        (
+            "S32",
+            post()
+                .header("Content-Type", "application/ld+json")
+                .json(&1),
+            Some("application/ld+json"),
+            "1",
+        ),
+        (
+            "S40",
+            Request::patch("http://game.example/").json(&"x"),
+            Some("application/json"),
+            "\"x\"",
+        ),
+        (
+            "S33",
+            Request::delete("http://game.example/").json(&1),
+            Some("application/json"),
+            "1",
+        ),
+        (
+            "S29",
+            post().text("h\u{e4}"),
+            Some("text/plain; charset=utf-8"),
+            "h\u{e4}",
+        ),
+        (
+            "S24",
+            post().form(Vec::<(String, String)>::new()),
+            Some("application/x-www-form-urlencoded"),
+            "",
+        ),
+    ];
+    for (row, request, content_type, body) in rows {
+        run(&network, &mut agent, request).response();
+        let sent = server.requests().pop().unwrap();
+        assert_eq!(sent.header("content-type"), content_type, "{row}");
+        assert_eq!(
+            sent.headers.get_all("content-type").count(),
+            usize::from(content_type.is_some())
+        );
+        assert_eq!(sent.text(), body, "{row}");
+    }
+}
+
+#[test]
+fn s28_s39_content_given_twice_is_refused_before_anything_is_opened() {
+    let (network, server, mut agent) = world();
+    let post = || Request::post("http://game.example/");
+    for request in [
+        post().json(&1).form([("a", "1")]),
+        post().form([("a", "1")]).json(&1),
+        post().body("a").text("b"),
+        post().form([("a", "1")]).file("x"),
+        post().file("x").body("y"),
+    ] {
+        let error = agent.send(request).unwrap_err();
+        assert_eq!(*error.kind(), Misuse::ConflictingContent.into());
+    }
+    let _ = crate::support::frames(&network, &mut agent, 2);
+    assert_eq!(server.connections().opened, 0);
+}
+
+#[test]
+fn s32_what_is_no_json_is_refused() {
+    let (_network, _server, mut agent) = world();
+    let map = std::collections::BTreeMap::from([((1, 2), 3)]);
+    let error = agent
+        .send(Request::post("http://game.example/").json(&map))
+        .unwrap_err();
+    assert_eq!(*error.kind(), Misuse::InvalidContent.into());
+}
+
+/// Gives at most 512 bytes at a time, and counts the most that was asked for.
+struct Blocks {
+    left: usize,
+    total: usize,
+}
+
+impl Read for Blocks {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let at = self.total - self.left;
+        let count = self.left.min(512).min(buffer.len());
+        buffer[..count].copy_from_slice(&pattern(at + count)[at..]);
+        self.left -= count;
+        Ok(count)
+    }
+}
+
+#[test]
+fn s41_readers_are_streamed_with_and_without_a_length() {
+    for length in [Some(5000), None] {
+        let (network, server, mut agent) = world();
+        server.any("/**").reply(MockResponse::ok());
+        let body = RequestBody::reader(
+            Blocks {
+                left: 5000,
+                total: 5000,
+            },
+            length,
+        );
+        run(
+            &network,
+            &mut agent,
+            Request::put("http://game.example/").body(body),
+        )
+        .response();
+        let sent = &server.requests()[0];
+        assert_eq!(sent.body, pattern(5000));
+        match length {
+            Some(_) => assert_eq!(sent.header("content-length"), Some("5000")),
+            None => assert_eq!(sent.header("transfer-encoding"), Some("chunked")),
+        }
+    }
+}
+
+#[test]
+fn s41_a_reader_that_lies_about_its_length_fails_and_the_connection_ends() {
+    for (has, says) in [(100, 200), (0, 1)] {
+        let (network, server, mut agent) = world();
+        server.any("/**").reply(MockResponse::ok());
+        let body = RequestBody::reader(
+            Blocks {
+                left: has,
+                total: has,
+            },
+            Some(says),
+        );
+        let outcome = run(
+            &network,
+            &mut agent,
+            Request::put("http://game.example/").body(body),
+        );
+        assert_eq!(*outcome.error().kind(), ErrorKind::RequestBody);
+        crate::support::frames(&network, &mut agent, 2);
+        assert_eq!(network.open_connections(), 0);
+        assert!(server.requests().is_empty());
+    }
+}
+
+/// Fails after some bytes.
+struct Broken(usize);
+
+impl Read for Broken {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.0 == 0 {
+            return Err(io::Error::other("disk on fire"));
+        }
+        let count = self.0.min(buffer.len());
+        self.0 -= count;
+        Ok(count)
+    }
+}
+
+#[test]
+fn s41_a_reader_that_fails_is_an_error_that_says_why() {
+    let (network, server, mut agent) = world();
+    server.any("/**").reply(MockResponse::ok());
+    let body = RequestBody::reader(Broken(10), Some(100));
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::put("http://game.example/").body(body),
+    );
+    assert_eq!(*outcome.error().kind(), ErrorKind::RequestBody);
+    assert!(
+        outcome.error().to_string().contains("disk on fire"),
+        "{}",
+        outcome.error()
+    );
+}
+
+#[test]
+fn s41_files_are_uploaded() {
+    let folder = Folder::new("upload");
+    let content = pattern(300_000);
+    std::fs::write(folder.path("a.bin"), &content).unwrap();
+    let (network, server, mut agent) = world();
+    server.any("/**").reply(MockResponse::ok());
+    for (request, content_type) in [
+        (
+            Request::post("http://game.example/"),
+            "application/octet-stream",
+        ),
+        (
+            Request::put("http://game.example/").header("Content-Type", "image/png"),
+            "image/png",
+        ),
+    ] {
+        let outcome = run(&network, &mut agent, request.file(folder.path("a.bin")));
+        assert_eq!(outcome.response().transferred().sent, 300_000);
+        let sent = server.requests().pop().unwrap();
+        assert_eq!(sent.header("content-type"), Some(content_type));
+        assert_eq!(sent.header("content-length"), Some("300000"));
+        assert!(sent.body == content);
+    }
+    let missing = Request::post("http://game.example/").file(folder.path("missing"));
+    let outcome = run(&network, &mut agent, missing);
+    assert!(
+        matches!(outcome.error().kind(), ErrorKind::File(_)),
+        "{}",
+        outcome.error()
+    );
+    assert!(!outcome.error().is_retryable());
+    let empty = folder.path("empty");
+    std::fs::write(&empty, "").unwrap();
+    run(
+        &network,
+        &mut agent,
+        Request::put("http://game.example/").file(empty),
+    )
+    .response();
+    assert_eq!(
+        server.requests().pop().unwrap().header("content-length"),
+        Some("0")
+    );
+}
+
+#[test]
+fn s41_a_file_is_sent_again_by_a_retry() {
+    let folder = Folder::new("upload-again");
+    std::fs::write(folder.path("a.bin"), pattern(100_000)).unwrap();
+    let (network, server, mut agent) = world();
+    server
+        .put("/")
+        .reply(MockResponse::with_status(503))
+        .then_reply(MockResponse::ok());
+    let request = Request::put("http://game.example/")
+        .file(folder.path("a.bin"))
+        .expect_continue(None)
+        .retries(RetryPolicy::standard());
+    let outcome = run(&network, &mut agent, request);
+    assert_eq!(outcome.response().attempts(), 2);
+    for sent in server.requests() {
+        assert!(sent.body == pattern(100_000));
+    }
+}
+
+#[test]
+fn s41_upload_progress_is_told() {
+    let (network, server, mut agent) = world();
+    server.any("/**").reply(MockResponse::ok());
+    network.set_capacity(8 * 1024);
+    network.set_latency(Duration::from_millis(20));
+    let request = Request::put("http://game.example/")
+        .body(pattern(1_000_000))
+        .expect_continue(None);
+    let outcome = run(&network, &mut agent, request);
+    let progress: Vec<Progress> = outcome
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Progress { progress, .. } => Some(*progress),
+            _ => None,
+        })
+        .collect();
+    assert!(progress.len() > 3, "{progress:?}");
+    assert!(progress.iter().all(|it| it.to_send == Some(1_000_000)));
+    assert!(progress.windows(2).all(|pair| pair[0].sent <= pair[1].sent));
+    assert!(progress[1].sent < 1_000_000);
+    assert!(
+        progress
+            .iter()
+            .any(|it| it.phase == httpoll::Phase::SendBody),
+        "{progress:?}"
+    );
+}
+
+#[test]
+fn s22_content_waits_for_100_continue() {
+    let (network, server, mut agent) = world();
+    server.any("/**").reply(MockResponse::ok());
+    let put = |bytes: usize| Request::put("http://game.example/").body(pattern(bytes));
+    for (request, expects) in [
+        (put(100), false),
+        (put(100).expect_continue(Some(100)), true),
+        (put(99).expect_continue(Some(100)), false),
+        (put(2 * 1024 * 1024), true),
+        (put(2 * 1024 * 1024).expect_continue(None), false),
+        (put(100).header("Expect", "100-continue"), true),
+    ] {
+        run(&network, &mut agent, request).response();
+        let sent = server.requests().pop().unwrap();
+        assert_eq!(sent.header("expect"), expects.then_some("100-continue"));
+    }
+}
+
+#[test]
+fn s22_a_server_that_never_continues_gets_the_content_after_a_second() {
+    let (network, server, mut agent) = world();
+    server.set_continues(false);
+    server.any("/**").reply(MockResponse::ok());
+    let request = Request::put("http://game.example/")
+        .body("abc")
+        .expect_continue(Some(1));
+    let began = network.now();
+    run(&network, &mut agent, request).response();
+    let waited = network.now() - began;
+    assert!((1000..=1050).contains(&waited.as_millis()), "{waited:?}");
+    assert_eq!(server.requests()[0].body, "abc");
+}
+
+#[test]
+fn s22_a_final_status_before_the_content_spares_the_content() {
+    for status in [413, 403, 401, 200] {
+        let (network, server, mut agent) = world();
+        server
+            .any("/**")
+            .early()
+            .reply(MockResponse::with_status(status).text("early"));
+        let request = Request::put("http://game.example/").body(pattern(2_000_000));
+        let outcome = run(&network, &mut agent, request);
+        assert_eq!(outcome.response().status().as_u16(), status);
+        assert_eq!(outcome.response().text(), "early");
+        assert_eq!(server.requests()[0].body, "", "{status}");
+    }
+}
+
+#[test]
+fn s22_after_417_it_is_sent_without_the_expectation() {
+    let (network, server, mut agent) = world();
+    server
+        .any("/**")
+        .early()
+        .times(1)
+        .reply(MockResponse::with_status(417));
+    server.any("/**").reply(MockResponse::ok());
+    let request = Request::put("http://game.example/")
+        .body("abc")
+        .expect_continue(Some(1));
+    run(&network, &mut agent, request).response();
+    let sent = server.requests();
+    assert_eq!(sent.len(), 2);
+    assert_eq!(
+        (sent[1].header("expect"), sent[1].text().as_ref()),
+        (None, "abc")
+    );
+}
+
+#[test]
+fn content_of_a_reader_is_not_sent_twice() {
+    let (network, server, mut agent) = world();
+    server
+        .put("/")
+        .reply(MockResponse::with_status(307).header("Location", "/b"));
+    server.put("/b").reply(MockResponse::ok());
+    let body = RequestBody::reader(
+        Blocks {
+            left: 10,
+            total: 10,
+        },
+        Some(10),
+    );
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::put("http://game.example/").body(body),
+    );
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Refused(RequestRefused::ContentSpent)
+    );
+    let (_, response) = outcome.result.unwrap_err();
+    assert_eq!(response.unwrap().status().as_u16(), 307);
+}
+
+#[test]
+fn a_server_that_answers_early_and_stops_reading_is_heard() {
+    // It resets what it does not want; its answer came first.
+    let network = MemoryNetwork::new();
+    let heard = Heard::default();
+    network.add_name("game.example", &[address("10.0.0.1:80").ip()]);
+    network.set_capacity(4096);
+    network.serve(address("10.0.0.1:80"), || {
+        let mut answered = false;
+        move |peer: &mut Peer| {
+            if !answered && peer.received().len() > 1000 {
+                answered = true;
+                peer.send(
+                    b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig",
+                );
+                peer.close();
+            }
+        }
+    });
+    let mut agent = Agent::on_memory(&network);
+    let request = Request::put("http://game.example/")
+        .body(pattern(500_000))
+        .expect_continue(None);
+    let outcome = run(&network, &mut agent, request);
+    assert_eq!(outcome.response().status().as_u16(), 413);
+    assert_eq!(outcome.response().text(), "big");
+    drop(heard);
+}

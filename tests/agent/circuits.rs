@@ -1,0 +1,159 @@
+//! N16: origins that are left alone.
+
+use std::time::Duration;
+
+use httpoll::memory::{MockResponse, MockServer};
+use httpoll::{Agent, CircuitPolicy, ErrorKind, OnHold, Request, RequestRefused};
+
+use crate::support::{FRAME, finish, frames, run, world_with};
+
+fn policy(on_hold: OnHold) -> CircuitPolicy {
+    let mut policy = CircuitPolicy::default();
+    policy.failures = 3;
+    policy.open_for = Duration::from_secs(10);
+    policy.on_hold = on_hold;
+    policy
+}
+
+const OPEN: ErrorKind = ErrorKind::Refused(RequestRefused::CircuitOpen);
+
+#[test]
+fn n16_an_origin_that_fails_is_left_alone_and_probed() {
+    let (network, server, mut agent) =
+        world_with(Agent::builder().circuit(policy(OnHold::FailFast)));
+    let healthy = MockServer::on(&network, "healthy.example", 80);
+    healthy.any("/**").reply(MockResponse::ok());
+    server
+        .get("/")
+        .reply(MockResponse::with_status(500))
+        .then_reply(MockResponse::with_status(500))
+        .then_reply(MockResponse::with_status(503))
+        .then_reply(MockResponse::with_status(500))
+        .then_reply(MockResponse::ok());
+    let get = || Request::get("http://game.example/");
+    for _ in 0..3 {
+        run(&network, &mut agent, get()).response();
+    }
+    let outcome = run(&network, &mut agent, get());
+    assert_eq!(*outcome.error().kind(), OPEN);
+    assert_eq!(outcome.error().origin(), Some("http://game.example"));
+    run(
+        &network,
+        &mut agent,
+        Request::get("http://healthy.example/"),
+    )
+    .response();
+    assert_eq!(server.requests().len(), 3);
+    network.advance(Duration::from_secs(10));
+    // One probe, which fails; the others are refused at once.
+    let probe = agent.send(get()).unwrap();
+    let beside = agent.send(get()).unwrap();
+    assert_eq!(*finish(&network, &mut agent, &beside).error().kind(), OPEN);
+    frames(&network, &mut agent, 3);
+    drop(probe);
+    assert_eq!(*run(&network, &mut agent, get()).error().kind(), OPEN);
+    network.advance(Duration::from_secs(11));
+    assert_eq!(
+        run(&network, &mut agent, get())
+            .response()
+            .status()
+            .as_u16(),
+        200
+    );
+    assert_eq!(
+        run(&network, &mut agent, get())
+            .response()
+            .status()
+            .as_u16(),
+        200
+    );
+}
+
+#[test]
+fn n16_a_probe_that_was_cancelled_lets_the_next_one_probe() {
+    let (network, server, mut agent) =
+        world_with(Agent::builder().circuit(policy(OnHold::FailFast)));
+    server
+        .get("/")
+        .times(3)
+        .reply(MockResponse::with_status(500));
+    server.get("/").times(1).reply(MockResponse::ok().never());
+    server.get("/").reply(MockResponse::ok());
+    let get = || Request::get("http://game.example/");
+    for _ in 0..3 {
+        run(&network, &mut agent, get()).response();
+    }
+    network.advance(Duration::from_secs(10));
+    let probe = agent.send(get()).unwrap();
+    frames(&network, &mut agent, 3);
+    assert_eq!(server.requests().len(), 4);
+    agent.cancel(probe.id());
+    run(&network, &mut agent, get()).response();
+}
+
+#[test]
+fn n16_requests_wait_when_they_are_told_to() {
+    let (network, server, mut agent) = world_with(Agent::builder().circuit(policy(OnHold::Wait)));
+    server
+        .get("/")
+        .times(3)
+        .reply(MockResponse::with_status(500));
+    server.get("/").reply(MockResponse::ok());
+    let get = || Request::get("http://game.example/");
+    for _ in 0..3 {
+        run(&network, &mut agent, get()).response();
+    }
+    let began = network.now();
+    run(&network, &mut agent, get()).response();
+    let waited = network.now() - began;
+    assert!(
+        waited >= Duration::from_millis(9900) && waited <= Duration::from_secs(10) + 2 * FRAME,
+        "{waited:?}"
+    );
+}
+
+#[test]
+fn n16_retry_after_holds_for_the_whole_origin() {
+    // RFC 9110 §10.2.3.
+    let (network, server, mut agent) =
+        world_with(Agent::builder().circuit(policy(OnHold::FailFast)));
+    server
+        .get("/")
+        .times(1)
+        .reply(MockResponse::with_status(429).header("Retry-After", "4"));
+    server.get("/**").reply(MockResponse::ok());
+    run(&network, &mut agent, Request::get("http://game.example/")).response();
+    assert_eq!(
+        *run(&network, &mut agent, Request::get("http://game.example/b"))
+            .error()
+            .kind(),
+        OPEN
+    );
+    network.advance(Duration::from_secs(4));
+    run(&network, &mut agent, Request::get("http://game.example/b")).response();
+}
+
+#[test]
+fn n16_an_open_circuit_sends_to_the_next_host() {
+    let (network, server, mut agent) =
+        world_with(Agent::builder().circuit(policy(OnHold::FailFast)));
+    let second = MockServer::on(&network, "b.example", 80);
+    second.any("/**").reply(MockResponse::ok());
+    server.get("/").reply(MockResponse::with_status(500));
+    for _ in 0..3 {
+        run(&network, &mut agent, Request::get("http://game.example/")).response();
+    }
+    let request = Request::get("http://game.example/").fail_over(["http://b.example"]);
+    run(&network, &mut agent, request).response();
+    assert_eq!((server.requests().len(), second.requests().len()), (3, 1));
+}
+
+#[test]
+fn n16_client_errors_are_no_failures() {
+    let (network, server, mut agent) =
+        world_with(Agent::builder().circuit(policy(OnHold::FailFast)));
+    server.get("/").reply(MockResponse::with_status(404));
+    for _ in 0..8 {
+        run(&network, &mut agent, Request::get("http://game.example/")).response();
+    }
+}

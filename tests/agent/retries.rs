@@ -1,0 +1,470 @@
+//! Requests that are sent again: when, how often, how late, and when never (RFC 9110 §9.2.2, §10.2.3).
+
+use std::time::Duration;
+
+use http::StatusCode;
+use httpoll::memory::{FaultRates, MemoryNetwork, MockResponse, MockServer, Refusal};
+use httpoll::{
+    Agent, ErrorKind, Event, NetworkFault, Request, RequestBody, RetryCause, RetryPolicy,
+};
+
+use crate::support::{FRAME, Outcome, address, run, script_closing, world, world_with};
+
+/// Three retries, exactly 100, 200 and 400 ms apart.
+fn policy() -> RetryPolicy {
+    let mut policy = RetryPolicy::standard();
+    policy.jitter = false;
+    policy.base_delay = Duration::from_millis(100);
+    policy
+}
+
+fn retries(outcome: &Outcome) -> Vec<(u32, Duration)> {
+    outcome
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::WillRetry { attempt, after, .. } => Some((*attempt, *after)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_sent_again_by_status_and_method() {
+    for (section, method, status, key, again) in [
+        ("RFC 9110 §9.2.2", "GET", 503, false, true),
+        ("RFC 9110 §9.2.2", "PUT", 503, false, true),
+        ("RFC 9110 §9.2.2", "DELETE", 500, false, true),
+        ("RFC 9110 §9.2.2", "HEAD", 502, false, true),
+        ("RFC 9110 §9.2.2", "OPTIONS", 504, false, true),
+        ("RFC 9110 §9.2.2", "TRACE", 504, false, true),
+        ("RFC 9110 §9.2.2", "POST", 503, false, false),
+        ("RFC 9110 §9.2.2", "PATCH", 503, false, false),
+        ("RFC 9110 §9.2.2", "PURGE", 503, false, false),
+        ("Idempotency-Key draft", "POST", 503, true, true),
+        ("RFC 6585 §4", "GET", 429, false, true),
+        ("RFC 9110 §15.5.9", "GET", 408, false, true),
+        ("RFC 9110 §15.5", "GET", 404, false, false),
+        ("RFC 9110 §15.6.2", "GET", 501, false, false),
+        ("RFC 9110 §15.3", "GET", 200, false, false),
+    ] {
+        let (network, server, mut agent) = world();
+        server
+            .any("/**")
+            .reply(MockResponse::with_status(status))
+            .then_reply(MockResponse::ok());
+        let mut request =
+            Request::with_method_name(method, "http://game.example/").retries(policy());
+        if key {
+            request = request.header("Idempotency-Key", "7");
+        }
+        let outcome = run(&network, &mut agent, request);
+        let expected = if again { 200 } else { status };
+        assert_eq!(
+            outcome.response().status().as_u16(),
+            expected,
+            "{section} {method} {status}"
+        );
+        assert_eq!(outcome.response().attempts(), 1 + u32::from(again));
+        assert_eq!(server.requests().len(), 1 + usize::from(again));
+    }
+}
+
+#[test]
+fn none_by_default() {
+    let (network, server, mut agent) = world();
+    server.get("/").reply(MockResponse::with_status(503));
+    let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
+    assert_eq!(outcome.response().status().as_u16(), 503);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn delays_double_and_end_with_the_last_response() {
+    let (network, server, mut agent) = world();
+    server
+        .get("/")
+        .reply(MockResponse::with_status(503).text("busy"));
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::get("http://game.example/").retries(policy()),
+    );
+    let millis = Duration::from_millis;
+    assert_eq!(
+        retries(&outcome),
+        [(1, millis(100)), (2, millis(200)), (3, millis(400))]
+    );
+    assert_eq!(
+        (
+            outcome.response().status().as_u16(),
+            outcome.response().text()
+        ),
+        (503, "busy".to_owned())
+    );
+    assert_eq!(outcome.response().attempts(), 4);
+    let times: Vec<_> = server.requests().iter().map(|it| it.at).collect();
+    for (pair, delay) in times.windows(2).zip([100, 200, 400]) {
+        let passed = pair[1] - pair[0];
+        assert!(
+            passed >= millis(delay) && passed <= millis(delay) + 2 * FRAME,
+            "{passed:?}"
+        );
+    }
+    assert_eq!(server.connections().opened, 1);
+}
+
+#[test]
+fn full_jitter_stays_below_its_bounds() {
+    let (network, server, mut agent) = world();
+    server.get("/").reply(MockResponse::with_status(503));
+    let mut jitter = policy();
+    jitter.jitter = true;
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..10 {
+        let outcome = run(
+            &network,
+            &mut agent,
+            Request::get("http://game.example/").retries(jitter.clone()),
+        );
+        for ((_, after), most) in retries(&outcome).into_iter().zip([100, 200, 400]) {
+            assert!(after <= Duration::from_millis(most));
+            seen.insert(after);
+        }
+    }
+    assert!(seen.len() > 10, "they differ");
+}
+
+#[test]
+fn retry_after_in_both_forms() {
+    // RFC 9110 §10.2.3. The virtual year begins on Thursday, 1 January 2026.
+    for (section, value, at_least, at_most) in [
+        ("RFC 9110 §10.2.3 delay-seconds", "2", 2000, 2050),
+        (
+            "RFC 9110 §10.2.3 HTTP-date",
+            "Thu, 01 Jan 2026 00:00:05 GMT",
+            4900,
+            5050,
+        ),
+        (
+            "RFC 9110 §10.2.3, past",
+            "Thu, 01 Jan 2015 00:00:05 GMT",
+            100,
+            150,
+        ),
+        ("RFC 9110 §10.2.3, less than the delay", "0", 100, 150),
+        ("malformed", "soon", 100, 150),
+        ("malformed", "-1", 100, 150),
+    ] {
+        let (network, server, mut agent) = world();
+        let busy = MockResponse::with_status(503).header("Retry-After", value);
+        server.get("/").reply(busy).then_reply(MockResponse::ok());
+        let began = network.now();
+        run(
+            &network,
+            &mut agent,
+            Request::get("http://game.example/").retries(policy()),
+        )
+        .response();
+        let passed = (network.now() - began).as_millis();
+        assert!(
+            (at_least..=at_most).contains(&passed),
+            "{section} {value}: {passed}"
+        );
+    }
+}
+
+#[test]
+fn a_retry_after_beyond_reason_is_final() {
+    for value in [
+        "61",
+        "99999999999999999999999",
+        "Fri, 01 Jan 2100 00:00:00 GMT",
+    ] {
+        let (network, server, mut agent) = world();
+        server
+            .get("/")
+            .reply(MockResponse::with_status(429).header("Retry-After", value));
+        let outcome = run(
+            &network,
+            &mut agent,
+            Request::get("http://game.example/").retries(policy()),
+        );
+        assert_eq!(outcome.response().status().as_u16(), 429);
+        assert_eq!(server.requests().len(), 1, "{value}");
+    }
+}
+
+#[test]
+fn no_retry_begins_behind_the_window() {
+    let (network, server, mut agent) = world();
+    server
+        .get("/")
+        .reply(MockResponse::with_status(503).delay(Duration::from_secs(5)));
+    let mut short = policy();
+    short.window = Duration::from_secs(12);
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::get("http://game.example/").retries(short),
+    );
+    assert_eq!(outcome.response().attempts(), 3);
+    drop(server);
+}
+
+#[test]
+fn failures_by_how_far_the_request_came() {
+    let network = MemoryNetwork::new();
+    script_closing(&network, "hangs-up.example", "10.9.0.2:80", b"");
+    script_closing(
+        &network,
+        "cuts.example",
+        "10.9.0.3:80",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+    );
+    script_closing(
+        &network,
+        "lies.example",
+        "10.9.0.4:80",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+    );
+    network.add_name("refuses.example", &[address("10.9.0.5:80").ip()]);
+    network.refuse(address("10.9.0.5:80"), Refusal::Refused);
+    let mut agent = Agent::on_memory(&network);
+    for (section, method, host, attempts) in [
+        ("RFC 9110 §9.2.2: never sent", "POST", "refuses.example", 4),
+        ("RFC 9110 §9.2.2: never sent", "POST", "nobody.example", 4),
+        ("RFC 9112 §9.3.1", "GET", "hangs-up.example", 4),
+        (
+            "RFC 9110 §9.2.2: may have been processed",
+            "POST",
+            "hangs-up.example",
+            1,
+        ),
+        ("RFC 9112 §8", "GET", "cuts.example", 4),
+        ("RFC 9112 §8", "POST", "cuts.example", 1),
+        ("RFC 9112 §2.1: it will lie again", "GET", "lies.example", 1),
+    ] {
+        let request = Request::with_method_name(method, format!("http://{host}/"))
+            .body("x")
+            .retries(policy());
+        let outcome = run(&network, &mut agent, request);
+        assert_eq!(
+            retries(&outcome).len() + 1,
+            attempts,
+            "{section} {method} {host}: {}",
+            outcome.error()
+        );
+        for event in &outcome.events {
+            if let Event::WillRetry {
+                cause: RetryCause::Error(cause),
+                ..
+            } = event
+            {
+                assert_eq!(cause.kind(), outcome.error().kind());
+            }
+        }
+    }
+}
+
+#[test]
+fn content_that_only_a_reader_knows_is_not_sent_again() {
+    let (network, server, mut agent) = world();
+    server.put("/").reply(MockResponse::with_status(503));
+    let body = RequestBody::reader(&b"abc"[..], Some(3));
+    let request = Request::put("http://game.example/")
+        .body(body)
+        .retries(policy());
+    let outcome = run(&network, &mut agent, request);
+    assert_eq!(outcome.response().status().as_u16(), 503);
+    assert_eq!(server.requests().len(), 1);
+    // But one that was never begun is.
+    let request = Request::put("http://nobody.example/")
+        .body(RequestBody::reader(&b"abc"[..], Some(3)))
+        .retries(policy());
+    assert_eq!(retries(&run(&network, &mut agent, request)).len(), 3);
+}
+
+#[test]
+fn chosen_statuses_and_methods() {
+    let (network, server, mut agent) = world();
+    server
+        .any("/")
+        .reply(MockResponse::with_status(418))
+        .then_reply(MockResponse::ok());
+    let mut own = policy();
+    own.statuses = vec![StatusCode::IM_A_TEAPOT];
+    own.non_idempotent = true;
+    let request = Request::post("http://game.example/")
+        .body("tea")
+        .retries(own);
+    let outcome = run(&network, &mut agent, request);
+    assert_eq!(outcome.response().status().as_u16(), 200);
+    assert_eq!(server.requests()[1].text(), "tea");
+}
+
+#[test]
+fn a_response_that_was_cut_goes_on_where_it_was() {
+    // RFC 9110 §13.1.5, §14.2: with a strong validator only the rest is asked for.
+    let (network, server, mut agent) = world();
+    let content = crate::support::pattern(50_000);
+    let whole = MockResponse::resource(content.clone()).etag("\"a\"");
+    server
+        .get("/")
+        .reply(whole.clone().cut_after(20_000))
+        .then_reply(whole);
+    let request = Request::get("http://game.example/")
+        .retries(policy())
+        .decompress(false);
+    let outcome = run(&network, &mut agent, request);
+    assert!(*outcome.response().body() == content);
+    let again = &server.requests()[1];
+    assert_eq!(again.header("range"), Some("bytes=20000-"));
+    assert_eq!(again.header("if-range"), Some("\"a\""));
+}
+
+#[test]
+fn what_cannot_be_continued_begins_anew() {
+    let first = crate::support::pattern(50_000);
+    let second = vec![7; 30_000];
+    let changed = |etag| MockResponse::resource(second.clone()).etag(etag);
+    // A server that knows nothing of If-Range, and sends what is there, under another tag.
+    let careless = MockResponse::with_status(206)
+        .etag("\"b\"")
+        .header("Content-Range", "bytes 20000-29999/30000")
+        .bytes(second[20_000..].to_vec());
+    let elsewhere = MockResponse::with_status(206)
+        .etag("\"a\"")
+        .header("Content-Range", "bytes 10000-29999/30000")
+        .bytes(second[10_000..].to_vec());
+    let beyond = MockResponse::with_status(416).header("Content-Range", "bytes */30000");
+    for (section, middle) in [
+        ("RFC 9110 §13.1.5: 200", changed("\"b\"")),
+        ("RFC 9110 §15.3.7.3: the tag differs", careless),
+        ("RFC 9110 §15.3.7: another part", elsewhere),
+        ("RFC 9110 §15.5.17", beyond),
+    ] {
+        let (network, server, mut agent) = world();
+        server
+            .get("/")
+            .reply(
+                MockResponse::resource(first.clone())
+                    .etag("\"a\"")
+                    .cut_after(20_000),
+            )
+            .then_reply(middle)
+            .then_reply(changed("\"b\""));
+        let request = Request::get("http://game.example/")
+            .retries(policy())
+            .decompress(false);
+        let outcome = run(&network, &mut agent, request);
+        assert_eq!(outcome.response().status().as_u16(), 200, "{section}");
+        assert!(*outcome.response().body() == second, "{section}");
+    }
+}
+
+#[test]
+fn n7_seeded_faults_are_survived_and_repeat_exactly() {
+    let play = || {
+        let (network, server, mut agent) = world();
+        server
+            .get("/")
+            .reply(MockResponse::ok().bytes(crate::support::pattern(5000)));
+        let rates = FaultRates {
+            refuse: 0.2,
+            unavailable: 0.1,
+            cut: 0.1,
+            reset: 0.2,
+            delay: 0.1,
+            drip: 0.1,
+            ..FaultRates::default()
+        };
+        server.faults(11, rates);
+        let mut many = policy();
+        many.retries = 20;
+        (0..30)
+            .map(|_| {
+                let request = Request::get("http://game.example/").retries(many.clone());
+                let outcome = run(&network, &mut agent, request);
+                assert_eq!(*outcome.response().body(), crate::support::pattern(5000));
+                outcome.response().attempts()
+            })
+            .collect::<Vec<_>>()
+    };
+    let first = play();
+    assert!(first.iter().any(|attempts| *attempts > 1));
+    assert_eq!(first, play());
+}
+
+#[test]
+fn n16_the_next_host_is_asked_when_one_fails() {
+    let (network, server, mut agent) = world();
+    let second = MockServer::on(&network, "b.example", 80);
+    server.any("/x").reply(MockResponse::with_status(502));
+    server.any("/**").reply(MockResponse::ok());
+    second.any("/**").reply(MockResponse::ok().text("b"));
+    for (url, origins, method, expected) in [
+        (
+            "http://game.example/x?q=1",
+            vec!["http://b.example"],
+            "GET",
+            200,
+        ),
+        (
+            "http://nobody.example/x?q=1",
+            vec!["http://none.example", "http://b.example"],
+            "GET",
+            200,
+        ),
+        // RFC 9110 §9.2.2.
+        (
+            "http://game.example/x?q=1",
+            vec!["http://b.example"],
+            "POST",
+            502,
+        ),
+    ] {
+        let request = Request::with_method_name(method, url).fail_over(origins);
+        let outcome = run(&network, &mut agent, request);
+        assert_eq!(
+            outcome.response().status().as_u16(),
+            expected,
+            "{url} {method}"
+        );
+        if expected == 200 {
+            let sent = second.requests().pop().unwrap();
+            assert_eq!(
+                (sent.target.as_str(), sent.header("host")),
+                ("/x?q=1", Some("b.example"))
+            );
+            assert_eq!(
+                outcome.response().url().unwrap().as_str(),
+                "http://b.example/x?q=1"
+            );
+        }
+    }
+    for origin in ["", "b.example", "ftp://b.example", "mailto:a@b.example"] {
+        let request = Request::get("http://game.example/").fail_over([origin]);
+        assert!(agent.send(request).unwrap_err().is_misuse(), "{origin}");
+    }
+}
+
+#[test]
+fn the_total_timeout_holds_over_retries() {
+    let (network, server, mut agent) =
+        world_with(Agent::builder().total_timeout(Duration::from_millis(250)));
+    server.get("/").reply(MockResponse::with_status(503));
+    let began = network.now();
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::get("http://game.example/").retries(policy()),
+    );
+    assert!(
+        matches!(outcome.error().kind(), ErrorKind::TotalTimeout(_)),
+        "{}",
+        outcome.error()
+    );
+    assert!(network.now() - began <= Duration::from_millis(260));
+    let _ = NetworkFault::Closed;
+}
