@@ -3,5 +3,6 @@
 #![cfg(feature = "agent")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod heads;
 mod requests;
 mod support;
