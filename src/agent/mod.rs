@@ -358,6 +358,16 @@ impl Agent {
         Ok(self)
     }
 
+    /// The hosts that want `https`, for [`load_hsts`](AgentBuilder::load_hsts) of another run (curl's
+    /// file format); `None` when they are not remembered.
+    pub fn save_hsts(&self) -> Option<String> {
+        let store = self.config.hsts.as_ref()?;
+        let store = store
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        Some(store.save(std::time::SystemTime::now()))
+    }
+
     /// Sends a message over an open WebSocket.
     ///
     /// # Errors
