@@ -12,7 +12,7 @@ use super::response::Response;
 use crate::connection::Status;
 use crate::error::Error;
 use crate::phase::Phase;
-use crate::proto::ResponseHead;
+use crate::proto::{RequestHead, ResponseHead};
 use crate::semantics::event_stream::ServerSentEvent;
 
 /// Names one request of one agent; never given twice.
@@ -61,6 +61,23 @@ pub enum Event {
         after: Duration,
         /// Why: the error, or the status that asked for it.
         cause: RetryCause,
+    },
+    /// A request head goes out, with a request that
+    /// [tells its heads](crate::Request::tell_heads).
+    HeadSent {
+        /// Which request.
+        id: RequestId,
+        /// The head, as on the wire.
+        head: RequestHead,
+    },
+    /// A response head came in, with a request that [tells its heads](crate::Request::tell_heads):
+    /// of an interim response, a proxy's answer to `CONNECT`, a redirect, a challenge, a response
+    /// that is retried, or the final one.
+    HeadReceived {
+        /// Which request.
+        id: RequestId,
+        /// The head.
+        head: ResponseHead,
     },
     /// The head of the final response is there.
     Head {
@@ -179,6 +196,8 @@ impl Event {
             | Self::Status { id, .. }
             | Self::Redirect { id, .. }
             | Self::WillRetry { id, .. }
+            | Self::HeadSent { id, .. }
+            | Self::HeadReceived { id, .. }
             | Self::Head { id, .. }
             | Self::Progress { id, .. }
             | Self::Chunk { id, .. }

@@ -137,6 +137,17 @@ pub(crate) fn target(url: &Url, form: Form) -> String {
     }
 }
 
+/// The target that the caller gave: as it is, but a path goes to a proxy with the origin before it
+/// (RFC 9112 §3.2.2).
+pub(crate) fn given_target(url: &Url, form: Form, given: &str) -> String {
+    match form {
+        Form::Absolute if given.starts_with('/') => {
+            format!("{}://{}{given}", url.scheme(), authority(url))
+        }
+        Form::Origin | Form::Absolute => given.to_owned(),
+    }
+}
+
 /// Path and query (RFC 9112 §3.2.1).
 fn origin_form(url: &Url) -> String {
     match url.query() {

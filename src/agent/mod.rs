@@ -329,18 +329,6 @@ impl Agent {
         self.command(Command::CloseIdle);
     }
 
-    /// What the agent remembers of hosts that want `https` (RFC 6797), in curl's file format, for
-    /// [`AgentBuilder::load_hsts`]; empty when it remembers none.
-    pub fn save_hsts(&self) -> String {
-        let Some(store) = &self.config.hsts else {
-            return String::new();
-        };
-        let store = store
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        store.save(std::time::SystemTime::now())
-    }
-
     /// Waits until files are closed, renamed or removed, at most for `timeout`, and answers whether
     /// they are. For the end of a program: what is abandoned there would lie about. Not for frames.
     pub fn finish_files(&mut self, timeout: Duration) -> bool {
@@ -378,6 +366,16 @@ impl Agent {
         config.fields = fields;
         self.config = Arc::new(config);
         Ok(self)
+    }
+
+    /// The hosts that want `https`, for [`load_hsts`](AgentBuilder::load_hsts) of another run (curl's
+    /// file format); `None` when they are not remembered.
+    pub fn save_hsts(&self) -> Option<String> {
+        let store = self.config.hsts.as_ref()?;
+        let store = store
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        Some(store.save(std::time::SystemTime::now()))
     }
 
     /// Sends a message over an open WebSocket.

@@ -423,6 +423,13 @@ impl Request {
         self.with(Override::ExpectContinue(at_least))
     }
 
+    /// Whether every head of every hop is told as it goes over the wire, as
+    /// [`Event::HeadSent`](crate::Event::HeadSent) and
+    /// [`Event::HeadReceived`](crate::Event::HeadReceived). Default no.
+    pub fn tell_heads(self, tell: bool) -> Self {
+        self.with(Override::TellHeads(tell))
+    }
+
     /// Whether a status of 400 or above is an error. Default no.
     pub fn error_for_status(self, fail: bool) -> Self {
         self.with(Override::ErrorForStatus(fail))
@@ -447,7 +454,9 @@ impl Request {
         self.with(Override::Version(version))
     }
 
-    /// The request target to send instead of the URL's path and query, as it is.
+    /// The request target to send instead of the URL's path and query, as it is: dot segments are not
+    /// removed, nothing is encoded. A proxy that forwards gets a path with the origin before it. A
+    /// redirect goes to its own.
     pub fn request_target(self, target: impl Into<String>) -> Self {
         self.with(Override::RequestTarget(target.into()))
     }

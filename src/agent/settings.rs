@@ -71,6 +71,7 @@ pub(crate) struct Settings {
     pub(crate) cache: CacheMode,
     pub(crate) expect_continue: Option<u64>,
     pub(crate) error_for_status: bool,
+    pub(crate) tell_heads: bool,
     pub(crate) access: Option<Arc<AccessPolicy>>,
     pub(crate) family: AddressFamily,
     /// What access policy and family come to; requests share connections only when they share it.
@@ -103,6 +104,7 @@ impl Default for Settings {
             cache: CacheMode::Default,
             expect_continue: Some(1024 * 1024),
             error_for_status: false,
+            tell_heads: false,
             access: None,
             family: AddressFamily::Any,
             addresses: AddressFilter::default(),
@@ -135,6 +137,7 @@ pub(crate) enum Override {
     Cache(CacheMode),
     ExpectContinue(Option<u64>),
     ErrorForStatus(bool),
+    TellHeads(bool),
     Access(Option<AccessPolicy>),
     FailOver(Vec<String>),
     Version(Version),
@@ -163,6 +166,7 @@ impl Settings {
             Override::Cache(mode) => self.cache = mode,
             Override::ExpectContinue(at_least) => self.expect_continue = at_least,
             Override::ErrorForStatus(fail) => self.error_for_status = fail,
+            Override::TellHeads(tell) => self.tell_heads = tell,
             Override::Access(policy) => {
                 self.access = policy.map(Arc::new);
                 self.addresses = address_filter(self.access.clone(), self.family);

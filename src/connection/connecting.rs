@@ -5,6 +5,7 @@
 //!
 //! Each stage owns what it needs and hands it to the next; the whole chain may run in one poll.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use crate::connection::status::Status;
 use crate::connection::target::{Route, SocksProxy, Target, host_address};
 use crate::error::{Error, NetworkFault};
 use crate::phase::Phase;
+use crate::proto::ResponseHead;
 use crate::transport::happy_eyeballs::{Race, RaceStep};
 use crate::transport::link::{Link, TlsChoice};
 use crate::transport::meter::Meter;
@@ -131,7 +133,7 @@ impl Connecting {
         }
     }
 
-    /// Takes one step.
+    /// Takes one step. What a proxy answers goes to `heads`.
     pub(super) fn step(
         self,
         reactor: &mut Reactor,
@@ -139,6 +141,7 @@ impl Connecting {
         config: &Config,
         now: Instant,
         meter: &mut Meter,
+        heads: &mut VecDeque<ResponseHead>,
     ) -> Step {
         let (status, phase) = (self.failed_status(), self.phase());
         match self {
@@ -180,7 +183,7 @@ impl Connecting {
                 }
             },
             Self::Tunnelling(mut link, mut tunnel) => {
-                match tunnel.drive(&mut link, reactor, meter) {
+                match tunnel.drive(&mut link, reactor, meter, heads) {
                     Ok(true) => after_tunnel(link, reactor, target),
                     Ok(false) => Step::Waiting(Self::Tunnelling(link, tunnel)),
                     Err(error) => {

@@ -124,6 +124,8 @@ pub(crate) struct Connection {
     method: Method,
     response: Option<Response>,
     interim: VecDeque<ResponseHead>,
+    /// What a proxy answered to `CONNECT`.
+    proxy_heads: VecDeque<ResponseHead>,
     trailers: FieldLines,
     /// What to send again should the connection turn out to be stale.
     replay: Option<Replay>,
@@ -284,7 +286,14 @@ impl Connection {
             return false;
         };
         let phase = connecting.phase();
-        let step = connecting.step(reactor, target, &self.config, now, meter);
+        let step = connecting.step(
+            reactor,
+            target,
+            &self.config,
+            now,
+            meter,
+            &mut self.proxy_heads,
+        );
         if matches!(step, Step::Next(_) | Step::Established(_)) {
             self.marks.note_stage(phase, meter.now());
         }
@@ -413,6 +422,7 @@ impl Connection {
         self.replay = None;
         self.response = None;
         self.interim.clear();
+        self.proxy_heads.clear();
         self.trailers = FieldLines::new();
         self.moved = (0, 0);
         self.method = Method::GET;
@@ -467,6 +477,12 @@ impl Connection {
 
     pub(crate) fn next_interim(&mut self) -> Option<ResponseHead> {
         self.interim.pop_front()
+    }
+
+    /// The next head that a proxy sent for the tunnel: interim ones, then its answer.
+    #[cfg(feature = "agent")]
+    pub(crate) fn next_proxy_head(&mut self) -> Option<ResponseHead> {
+        self.proxy_heads.pop_front()
     }
 
     pub(crate) fn response(&self) -> Option<&Response> {

@@ -109,6 +109,11 @@ impl ProxySettings {
         })
     }
 
+    /// Whether a request of `url` goes through a proxy.
+    pub fn is_used_for(&self, url: &Url) -> bool {
+        self.proxy_for(url).is_some()
+    }
+
     /// The proxy for a request of `url`; `None` to connect directly.
     pub(crate) fn proxy_for(&self, url: &Url) -> Option<&ProxyServer> {
         let own = match url.scheme() {

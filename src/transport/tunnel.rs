@@ -3,11 +3,13 @@
 //! The framing of the proxy's answer is ignored as the RFC asks: after a 2xx the stream is the
 //! tunnel, whatever its header says.
 
+use std::collections::VecDeque;
+
 use http::{Method, Version};
 
 use crate::error::{Error, ErrorKind, NetworkFault, ProxyFault};
 use crate::limits::Limits;
-use crate::proto::{BodyLength, Event, Exchange, FieldLines, RequestHead};
+use crate::proto::{BodyLength, Event, Exchange, FieldLines, RequestHead, ResponseHead};
 use crate::transport::buffer::RecvBuffer;
 use crate::transport::link::{Link, LinkRead};
 use crate::transport::meter::Meter;
@@ -55,12 +57,13 @@ impl Tunnel {
         })
     }
 
-    /// Drives the request; `true` when the tunnel is open.
+    /// Drives the request; `true` when the tunnel is open. What the proxy answers goes to `heads`.
     pub(crate) fn drive(
         &mut self,
         link: &mut Link,
         reactor: &mut Reactor,
         meter: &mut Meter,
+        heads: &mut VecDeque<ResponseHead>,
     ) -> Result<bool, Error> {
         while self.out_sent < self.out.len() {
             match link.write(reactor, meter, &self.out[self.out_sent..])? {
@@ -74,6 +77,9 @@ impl Tunnel {
         loop {
             let received = self.exchange.receive(self.recv.unread())?;
             self.recv.consume(received.consumed, reactor.pool());
+            if let Some(Event::Response(head) | Event::Interim(head)) = &received.event {
+                heads.push_back(head.clone());
+            }
             match received.event {
                 Some(Event::Response(head)) if !head.status.is_success() => {
                     let fault = match head.status.as_u16() {

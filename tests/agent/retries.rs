@@ -424,6 +424,8 @@ fn n16_the_next_host_is_asked_when_one_fails() {
             502,
         ),
     ] {
+        // A new agent each time: one remembers which host worked.
+        agent = Agent::on_memory(&network);
         let request = Request::with_method_name(method, url).fail_over(origins);
         let outcome = run(&network, &mut agent, request);
         assert_eq!(
@@ -467,4 +469,18 @@ fn the_total_timeout_holds_over_retries() {
     );
     assert!(network.now() - began <= Duration::from_millis(260));
     let _ = NetworkFault::Closed;
+}
+
+#[test]
+fn n16_the_host_that_worked_is_asked_first_the_next_time() {
+    let (network, first, mut agent) = world();
+    let second = MockServer::on(&network, "b.example", 80);
+    first.any("/**").reply(MockResponse::with_status(503));
+    second.any("/**").reply(MockResponse::ok());
+    for _ in 0..3 {
+        let request = Request::get("http://game.example/").fail_over(["http://b.example"]);
+        run(&network, &mut agent, request).response();
+    }
+    assert_eq!(first.requests().len(), 1);
+    assert_eq!(second.requests().len(), 3);
 }

@@ -201,7 +201,14 @@ impl Core {
             return Err(Misuse::NotConnected.into());
         };
         pooled.connection.config.timeouts = transfer.settings.timeouts.clone();
+        let length = body.length();
         pooled.connection.request(&head, body, counted)?;
+        if transfer.settings.tell_heads {
+            self.events.push_back(Event::HeadSent {
+                id: transfer.id,
+                head: head.as_sent(length),
+            });
+        }
         pooled.requests += 1;
         transfer.attempts += 1;
         transfer.stage = Stage::Active {
@@ -218,7 +225,10 @@ impl Core {
         };
         let given = transfer.settings.request_target.as_deref();
         let given = given.filter(|_| transfer.history.is_empty());
-        let target = given.map_or_else(|| heading::target(&transfer.url, form), str::to_owned);
+        let target = match given {
+            Some(given) => heading::given_target(&transfer.url, form, given),
+            None => heading::target(&transfer.url, form),
+        };
         let authorization = self.authorization(transfer, &target)?;
         let cookie = self.cookie_line(transfer);
         let mut additions = Additions {

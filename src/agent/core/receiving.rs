@@ -79,6 +79,14 @@ impl Core {
                     status: transition.to,
                 });
             }
+            while let Some(head) = next_head(&mut pooled.connection) {
+                if transfer.settings.tell_heads {
+                    self.events.push_back(Event::HeadReceived {
+                        id: transfer.id,
+                        head,
+                    });
+                }
+            }
             let status = pooled.connection.status();
             if !matches!(status, Status::Resolving | Status::Connecting) {
                 self.connecting.retain(|other| *other != key);
@@ -144,6 +152,12 @@ impl Core {
         let (head, content_length) = (response.head.clone(), response.content_length);
         let timings = transfer.timings(&pooled.connection);
         let connection = transfer.connection_info(&pooled.connection);
+        if transfer.settings.tell_heads {
+            self.events.push_back(Event::HeadReceived {
+                id: transfer.id,
+                head: head.clone(),
+            });
+        }
         self.note_outcome(transfer, Some(&head));
         self.learn(transfer, &head);
         #[cfg(feature = "websocket")]
@@ -483,6 +497,13 @@ fn is_asked(transfer: &Transfer) -> bool {
 
 fn has_head(connection: &Connection) -> bool {
     connection.response().is_some()
+}
+
+/// The next head before the final one: a proxy's answer, or an interim response.
+fn next_head(connection: &mut Connection) -> Option<ResponseHead> {
+    connection
+        .next_proxy_head()
+        .or_else(|| connection.next_interim())
 }
 
 fn has_no_content(transfer: &Transfer, head: &ResponseHead) -> bool {

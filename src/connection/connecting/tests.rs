@@ -5,6 +5,7 @@ use crate::connection::{AddressFilter, Proxy};
 use crate::error::Misuse;
 use crate::transport::memory::MemoryNetwork;
 use crate::transport::meter::Allowance;
+use std::collections::VecDeque;
 
 /// Whether a connection to this host on this way is refused once addresses are known.
 fn is_refused(host: &str, route: &Route) -> bool {
@@ -25,13 +26,14 @@ fn is_refused(host: &str, route: &Route) -> bool {
         ..Config::default()
     };
     let now = reactor.clock().now();
+    let mut heads = VecDeque::new();
     let mut meter = Meter::start(reactor.clock(), &Allowance::unlimited());
     let mut connecting = match Connecting::begin(&mut reactor, &target, &config) {
         Ok(connecting) => connecting,
         Err(_) => return true,
     };
     loop {
-        match connecting.step(&mut reactor, &target, &config, now, &mut meter) {
+        match connecting.step(&mut reactor, &target, &config, now, &mut meter, &mut heads) {
             Step::Next(Connecting::Racing(..)) => return false,
             Step::Next(next) => connecting = next,
             Step::Waiting(_) | Step::Established(_) => return false,

@@ -1,0 +1,136 @@
+//! Where heads and content go: standard output, or a file that is made when there is something to
+//! write.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use httpoll::proto::ResponseHead;
+
+use crate::address::Address;
+use crate::exit_status::{Failure, WRITE_ERROR};
+use crate::options::{Group, Output as Wanted};
+
+/// One place to write to.
+#[derive(Debug)]
+pub(crate) struct Output {
+    path: Option<PathBuf>,
+    file: Option<File>,
+    appends: bool,
+    makes_folders: bool,
+}
+
+impl Output {
+    /// The place of a URL's content.
+    pub(crate) fn of(group: &Group, index: usize, address: &Address) -> Result<Self, Failure> {
+        let name = match group.output(index) {
+            None => return Ok(Self::to(None)),
+            Some(Wanted::File(name)) if name == "-" => return Ok(Self::to(None)),
+            Some(Wanted::File(name)) => name,
+            Some(Wanted::RemoteName) => address
+                .file_name()
+                .ok_or_else(|| Failure::new(WRITE_ERROR, "Remote file name has no length!"))?,
+        };
+        let folder = group.output_dir.as_deref().unwrap_or_default();
+        Ok(Self {
+            makes_folders: group.create_dirs,
+            ..Self::to(Some(Path::new(folder).join(name)))
+        })
+    }
+
+    /// The place of `-D`; only the first of its group begins the file anew.
+    pub(crate) fn of_heads(path: &str, appends: bool) -> Self {
+        Self {
+            appends,
+            ..Self::to((path != "-").then(|| path.into()))
+        }
+    }
+
+    fn to(path: Option<PathBuf>) -> Self {
+        Self {
+            path,
+            file: None,
+            appends: false,
+            makes_folders: false,
+        }
+    }
+
+    pub(crate) fn is_stdout(&self) -> bool {
+        self.path.is_none()
+    }
+
+    pub(crate) fn name(&self) -> String {
+        let path = self.path.as_deref();
+        path.map_or_else(String::new, |path| path.display().to_string())
+    }
+
+    /// The length of the file that is there already.
+    pub(crate) fn length(&self) -> u64 {
+        let path = self.path.as_deref();
+        let found = path.and_then(|path| std::fs::metadata(path).ok());
+        found.map_or(0, |found| found.len())
+    }
+
+    /// Goes on behind what is there.
+    pub(crate) fn append(&mut self) {
+        self.appends = true;
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let written = match &self.path {
+            None => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(bytes).and_then(|()| stdout.flush())
+            }
+            Some(_) => self.open().and_then(|file| file.write_all(bytes)),
+        };
+        written.map_err(|error| Failure::file(WRITE_ERROR, &self.name(), &error))
+    }
+
+    /// Makes the file although nothing was written.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        if self.path.is_none() {
+            return Ok(());
+        }
+        let opened = self.open().map(|_| ());
+        opened.map_err(|error| Failure::file(WRITE_ERROR, &self.name(), &error))
+    }
+
+    fn open(&mut self) -> io::Result<&mut File> {
+        if self.file.is_none() {
+            let path = self.path.as_deref().unwrap_or(Path::new(""));
+            if let Some(folder) = path.parent().filter(|_| self.makes_folders) {
+                std::fs::create_dir_all(folder)?;
+            }
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .append(self.appends)
+                .truncate(!self.appends)
+                .open(path)?;
+            return Ok(self.file.insert(file));
+        }
+        self.file
+            .as_mut()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+/// A response head as on the wire.
+pub(crate) fn head_text(head: &ResponseHead) -> Vec<u8> {
+    let mut text = format!(
+        "{:?} {} {}\r\n",
+        head.version,
+        head.status.as_str(),
+        head.reason
+    )
+    .into_bytes();
+    for (name, value) in head.fields.iter() {
+        text.extend_from_slice(name.as_bytes());
+        text.extend_from_slice(b": ");
+        text.extend_from_slice(value);
+        text.extend_from_slice(b"\r\n");
+    }
+    text.extend_from_slice(b"\r\n");
+    text
+}

@@ -1,0 +1,198 @@
+//! One transfer: what is made of its events.
+
+use std::time::Instant;
+
+use httpoll::proto::ResponseHead;
+use httpoll::{Event, RequestHandle, RequestId};
+
+use crate::address::Address;
+use crate::exit_status::{FILE_SIZE_EXCEEDED, Failure, HTTP_ERROR, RANGE_ERROR};
+use crate::facts::Facts;
+use crate::options::Group;
+use crate::output::{Output, head_text};
+use crate::progress::Bar;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    handle: Option<RequestHandle>,
+    pub(crate) group: usize,
+    pub(crate) facts: Facts,
+    output: Output,
+    heads: Option<Output>,
+    bar: Bar,
+    began: Instant,
+    /// Where a file goes on, when it does.
+    range_start: u64,
+    /// The request of this hop is out, so what comes is no proxy's answer to `CONNECT`.
+    asked: bool,
+    includes: bool,
+    discards: bool,
+    fails_with_body: bool,
+    max_file_size: Option<u64>,
+    uploads: bool,
+    through_proxy: bool,
+    pub(crate) is_over: bool,
+}
+
+/// How a transfer begins.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) handle: RequestHandle,
+    pub(crate) output: Output,
+    pub(crate) heads: Option<Output>,
+    pub(crate) bar: Bar,
+    pub(crate) range_start: u64,
+    pub(crate) uploads: bool,
+    pub(crate) through_proxy: bool,
+}
+
+impl Transfer {
+    pub(crate) fn new(start: Start, group_index: usize, group: &Group, address: &Address) -> Self {
+        Self {
+            facts: Facts {
+                given_url: address.given.clone(),
+                url: Some(address.url.clone()),
+                file_name: start.output.name(),
+                follows: group.location,
+                ..Facts::default()
+            },
+            handle: Some(start.handle),
+            group: group_index,
+            output: start.output,
+            heads: start.heads,
+            bar: start.bar,
+            began: Instant::now(),
+            range_start: start.range_start,
+            asked: false,
+            includes: group.include || group.head,
+            discards: false,
+            fails_with_body: group.fail_with_body,
+            max_file_size: group.max_file_size,
+            uploads: start.uploads,
+            through_proxy: start.through_proxy,
+            is_over: false,
+        }
+    }
+
+    pub(crate) fn is(&self, id: RequestId) -> bool {
+        self.handle.as_ref().is_some_and(|handle| handle.id() == id)
+    }
+
+    /// Takes an event of this transfer in.
+    pub(crate) fn take(&mut self, event: Event) {
+        let outcome = match event {
+            Event::HeadSent { head, .. } => {
+                self.asked = true;
+                self.facts.note_sent(&head);
+                Ok(())
+            }
+            Event::HeadReceived { head, .. } => self.note_head(&head),
+            Event::Head {
+                head,
+                url,
+                content_length,
+                ..
+            } => {
+                self.facts.url = Some(url);
+                self.judge(&head, content_length)
+            }
+            Event::Chunk { bytes, .. } => {
+                self.facts.downloaded += bytes.len() as u64;
+                match self.discards {
+                    true => Ok(()),
+                    false => self.output.write(&bytes),
+                }
+            }
+            Event::Progress { progress, .. } => {
+                self.bar.show(&progress);
+                Ok(())
+            }
+            Event::Done { response, .. } => {
+                self.facts.note_response(&response);
+                self.end(self.fault_of_status());
+                Ok(())
+            }
+            Event::Failed {
+                error, response, ..
+            } => {
+                if let Some(response) = response {
+                    self.facts.note_response(&response);
+                }
+                self.end(Some(Failure::of(&error, self.through_proxy, self.uploads)));
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        if let Err(failure) = outcome {
+            self.end(Some(failure));
+        }
+    }
+
+    fn note_head(&mut self, head: &ResponseHead) -> Result<(), Failure> {
+        self.facts.note_received(head, !self.asked);
+        if !head.status.is_informational() {
+            self.asked = false;
+        }
+        let text = head_text(head);
+        if let Some(heads) = &mut self.heads {
+            heads.write(&text)?;
+        }
+        match self.includes {
+            true => self.output.write(&text),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether the final response is what was asked for.
+    fn judge(&mut self, head: &ResponseHead, content_length: Option<u64>) -> Result<(), Failure> {
+        if let (Some(most), Some(length)) = (self.max_file_size, content_length)
+            && length > most
+        {
+            let message = "Maximum file size exceeded";
+            return Err(Failure::new(FILE_SIZE_EXCEEDED, message));
+        }
+        if self.range_start == 0 {
+            return Ok(());
+        }
+        match head.status.as_u16() {
+            206 => Ok(()),
+            // There is nothing behind what is there: it is whole.
+            416 => {
+                self.discards = true;
+                Ok(())
+            }
+            _ if content_length == Some(self.range_start) => {
+                self.discards = true;
+                Ok(())
+            }
+            _ => Err(Failure::new(
+                RANGE_ERROR,
+                "HTTP server doesn't seem to support byte ranges. Cannot resume.",
+            )),
+        }
+    }
+
+    fn fault_of_status(&self) -> Option<Failure> {
+        let status = self.facts.status;
+        (self.fails_with_body && status >= 400).then(|| {
+            let message = format_args!("The requested URL returned error: {status}").to_string();
+            Failure::new(HTTP_ERROR, message)
+        })
+    }
+
+    /// It is over. What is still under way is cancelled by dropping the handle.
+    fn end(&mut self, failure: Option<Failure>) {
+        if self.is_over {
+            return;
+        }
+        self.is_over = true;
+        self.handle = None;
+        self.bar.finish();
+        self.facts.total = self.began.elapsed();
+        self.facts.failure = failure;
+        if self.facts.failure.is_none() {
+            self.facts.failure = self.output.finish().err();
+        }
+    }
+}
