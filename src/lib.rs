@@ -31,6 +31,10 @@
 //! # Ok::<(), httpoll::Error>(())
 //! ```
 //!
+//! Around the node stands the [`Agent`]: many [`Request`]s over a pool of connections on one reactor,
+//! answered by [`Event`]s. It follows redirects, retries, keeps cookies and a cache, writes downloads to
+//! disk, and reads event streams and WebSockets. The `agent` feature, on by default, holds it.
+//!
 //! # The one invariant
 //!
 //! After any call the client is consistent; only `poll`, `wait`, `connect_to_host` and
@@ -42,6 +46,8 @@
 //! | what | types |
 //! |---|---|
 //! | the node | [`HttpClient`], [`Status`], [`Transition`], [`Method`], [`RequestBody`], [`response_code`] |
+//! | the agent | [`Agent`], [`Request`], [`Response`], [`Event`], [`Download`], [`Priority`] |
+//! | its policies | [`RedirectPolicy`], [`RetryPolicy`], [`CircuitPolicy`], [`AccessPolicy`], [`ProxySettings`], [`Credentials`] |
 //! | what a poll may cost, and when the next is wanted | [`Budget`], [`Linger`], [`Polled`], [`PollAt`] |
 //! | what goes wrong | [`Error`], [`ErrorKind`], [`Phase`], [`GodotError`] |
 //! | how long, how much | [`Timeouts`], [`Limits`] |
@@ -51,8 +57,10 @@
 //!
 //! # Features
 //!
-//! `tls` (default): HTTPS by rustls with ring and Mozilla's roots. Without it [`TlsOptions`] has no
-//! values, and `https` is refused.
+//! * `tls` (default): HTTPS by rustls with ring and Mozilla's roots. Without it [`TlsOptions`] has no
+//!   values, and `https` is refused.
+//! * `agent` (default): the agent. What costs it dependencies is apart: `cookies`, `cache`, `gzip`,
+//!   `brotli`, `zstd`, `multipart`, `digest-auth`, `sha256`, `websocket`. `full` is all of them.
 
 #![forbid(unsafe_code)]
 
