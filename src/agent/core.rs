@@ -79,8 +79,8 @@ pub(crate) struct Core {
     circuits: Option<Circuits>,
     spaces: Vec<ProtectionSpace>,
     fail_overs: Vec<FailOver>,
-    /// Requests were queued, and their owners not told yet.
-    is_queue_new: bool,
+    /// Requests that were queued, and their owners not told yet.
+    queued: Vec<RequestId>,
     suspension: Suspension,
     random: Random,
 }
@@ -108,7 +108,7 @@ impl Core {
             disk: None,
             spaces: Vec::new(),
             fail_overs: Vec::new(),
-            is_queue_new: false,
+            queued: Vec::new(),
             suspension: Suspension::default(),
             random: Random::seeded(),
         }
@@ -192,6 +192,7 @@ impl Core {
     /// Closes a connection for good.
     fn close(&mut self, key: ConnectionKey) {
         if let Some(mut pooled) = self.pool.remove(key) {
+            self.connecting.retain(|other| *other != key);
             pooled.connection.close(&mut self.reactor);
         }
     }

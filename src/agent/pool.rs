@@ -326,6 +326,11 @@ impl Pool {
         self.connections.len()
     }
 
+    /// Connections that serve a request.
+    pub(crate) fn busy(&self) -> usize {
+        self.connections.len() - self.idle
+    }
+
     fn forget_host(&mut self, key: HostKey) {
         if let Some(host) = self.hosts.get(key.0)
             && host.open == 0

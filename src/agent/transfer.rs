@@ -426,6 +426,10 @@ impl Transfer {
     pub(crate) fn most_content(&self) -> Option<u64> {
         match &self.answer {
             Some(Answer {
+                then: Then::Fail(_),
+                ..
+            }) => Some(FAILED_BYTES),
+            Some(Answer {
                 sink: Sink::Collect(_),
                 ..
             }) => self.most_collected(),
@@ -510,6 +514,9 @@ impl Transfer {
 
 /// The most content that is collected in memory unless the request says otherwise.
 const COLLECTED_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The most content that is kept of a response that is a failure.
+const FAILED_BYTES: u64 = 1024 * 1024;
 
 /// Content that came before its connection was lost, and what its version is called.
 #[derive(Debug)]

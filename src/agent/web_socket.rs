@@ -1,6 +1,8 @@
 //! A WebSocket instead of a response: what to ask for ([`WebSocketOptions`]), and what an open one
 //! holds ([`OpenSocket`]). The rules are in `semantics::websocket`; `core::web_sockets` moves the bytes.
 
+use std::time::Instant;
+
 use crate::error::{Error, ErrorKind};
 use crate::proto::FieldLines;
 use crate::semantics::websocket::{
@@ -73,6 +75,8 @@ pub(crate) struct OpenSocket {
     pub(crate) machine: WebSocketMachine,
     /// How far the end is.
     pub(crate) end: End,
+    /// The time for which a timer is set.
+    pub(crate) armed: Option<Instant>,
 }
 
 /// How the stream stands.

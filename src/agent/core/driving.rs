@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use super::Core;
 use crate::agent::pool::{ConnectionKey, Service};
 use crate::agent::timers::Timer;
-use crate::agent::transfer::Stage;
 use crate::budget::{Budget, Linger, PollAt, Polled};
 use crate::connection::Status;
 use crate::error::Error;
@@ -212,15 +211,20 @@ impl Core {
         }
     }
 
-    /// Sets a timer for when the connection wants to be driven, unless an earlier one is set.
+    /// Sets a timer for when the connection wants to be driven.
     pub(super) fn arm(&mut self, key: ConnectionKey, counted: Instant) {
-        let Some(pooled) = self.pool.get_mut(key) else {
-            return;
-        };
-        let PollAt::At(at) = pooled.connection.poll_at(counted) else {
-            return;
-        };
-        if pooled.armed.is_none_or(|armed| at < armed) {
+        if let Some(pooled) = self.pool.get(key)
+            && let PollAt::At(at) = pooled.connection.poll_at(counted)
+        {
+            self.arm_at(key, at);
+        }
+    }
+
+    /// Sets a connection's timer, unless an earlier one is set.
+    pub(super) fn arm_at(&mut self, key: ConnectionKey, at: Instant) {
+        if let Some(pooled) = self.pool.get_mut(key)
+            && pooled.armed.is_none_or(|armed| at < armed)
+        {
             pooled.armed = Some(at);
             self.timers.set(at, Timer::Connection(key));
         }
@@ -240,18 +244,21 @@ impl Core {
     }
 
     fn fire_connection(&mut self, key: ConnectionKey, counted: Instant, meter: &Meter) -> bool {
+        let Some(pooled) = self.pool.get_mut(key) else {
+            return false;
+        };
+        pooled.armed = None;
         if let Some(expires) = self.pool.expires(key) {
             if expires <= counted {
                 self.close(key);
                 return true;
             }
-            self.timers.set(expires, Timer::Connection(key));
+            self.arm_at(key, expires);
             return false;
         }
         let Some(pooled) = self.pool.get_mut(key) else {
             return false;
         };
-        pooled.armed = None;
         let Service::Busy(id) = pooled.service else {
             return false;
         };
@@ -267,8 +274,7 @@ impl Core {
         }
         self.list(key);
         if is_left {
-            self.timers
-                .set(counted + Duration::from_millis(1), Timer::Connection(key));
+            self.arm_at(key, counted + Duration::from_millis(1));
         }
         true
     }
@@ -277,13 +283,7 @@ impl Core {
         match linger {
             Linger::Off => None,
             Linger::Bodies(patience) => (self.receiving > 0).then_some(patience),
-            Linger::Exchanges(patience) => {
-                let any = self
-                    .transfers
-                    .values()
-                    .any(|transfer| matches!(transfer.stage, Stage::Active { .. }));
-                any.then_some(patience)
-            }
+            Linger::Exchanges(patience) => (self.pool.busy() > 0).then_some(patience),
         }
     }
 

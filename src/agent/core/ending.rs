@@ -297,6 +297,14 @@ impl Core {
 
     /// An attempt failed: again later, elsewhere, or not at all.
     pub(super) fn end_attempt(&mut self, transfer: &mut Transfer, error: Error) -> Step {
+        if let Some(Answer {
+            then: Then::Fail(_),
+            ..
+        }) = &transfer.answer
+        {
+            // It had failed before its content did.
+            return self.fail(transfer, error);
+        }
         let counted = self.counted();
         // What the caller has seen already cannot be sent to it again, unless it can go on.
         let is_streamed = transfer
@@ -360,6 +368,13 @@ impl Core {
     /// The last event of a transfer that failed.
     pub(super) fn fail(&mut self, transfer: &mut Transfer, error: Error) -> Step {
         let now = self.now();
+        let error = match transfer.answer.as_mut().map(|answer| &mut answer.then) {
+            Some(then @ Then::Fail(_)) => match std::mem::replace(then, Then::Deliver) {
+                Then::Fail(first) => first,
+                _ => error,
+            },
+            _ => error,
+        };
         let error = error.at_least_at(self.phase_of(transfer), &origin(transfer));
         let response: Option<Response> = transfer.take_response(now);
         self.events.push_back(Event::Failed {
@@ -402,7 +417,9 @@ impl Core {
 
     /// Fails all transfers: the machinery below is broken.
     pub(super) fn fail_everything(&mut self, error: &Error) {
-        for (_, mut transfer) in std::mem::take(&mut self.transfers) {
+        let mut all: Vec<_> = std::mem::take(&mut self.transfers).into_values().collect();
+        all.sort_unstable_by_key(|transfer| transfer.id);
+        for mut transfer in all {
             self.fail(&mut transfer, error.clone());
         }
         self.receiving = 0;

@@ -95,7 +95,7 @@ impl Core {
             transfer.queue_deadline = Some(at);
             self.timers.set(at, Timer::Request(transfer.id));
         }
-        self.is_queue_new = true;
+        self.queued.push(transfer.id);
         Step::MOVED
     }
 
@@ -107,6 +107,9 @@ impl Core {
                 break;
             };
             let Some(mut transfer) = self.transfers.remove(&id) else {
+                if let Grant::Reuse(key) = grant {
+                    self.close(key);
+                }
                 continue;
             };
             started = true;
@@ -285,15 +288,12 @@ impl Core {
 
     /// Tells of those who still wait after everything that could start has started.
     pub(super) fn tell_queued(&mut self) {
-        if !std::mem::take(&mut self.is_queue_new) {
-            return;
-        }
-        for transfer in self.transfers.values_mut() {
-            if let Stage::Queued { told, .. } = &mut transfer.stage
-                && !*told
+        for id in self.queued.drain(..) {
+            if let Some(transfer) = self.transfers.get_mut(&id)
+                && let Stage::Queued { told, .. } = &mut transfer.stage
+                && !std::mem::replace(told, true)
             {
-                *told = true;
-                self.events.push_back(Event::Queued { id: transfer.id });
+                self.events.push_back(Event::Queued { id });
             }
         }
     }

@@ -182,8 +182,20 @@ impl Core {
             recorded: self.config.recorder.as_ref().map(|_| Collected::default()),
             head,
         };
-        if let Then::Deliver = answer.then {
-            self.begin_delivery(transfer, &mut answer)?;
+        match answer.then {
+            Then::Deliver => self.begin_delivery(transfer, &mut answer)?,
+            // What the server says about a failure is for the caller to read.
+            Then::Fail(_) => {
+                answer.sink = Sink::Collect(Collected::default());
+                let codings = answer.head.fields.get_all("content-encoding");
+                if transfer.settings.decompress
+                    && !has_no_content(transfer, &answer.head)
+                    && let Ok(decoder) = Decoder::new(codings)
+                {
+                    answer.decoder = decoder.map(Box::new);
+                }
+            }
+            _ => {}
         }
         let is_unwanted = matches!(answer.sink, Sink::Discard)
             && answer
@@ -471,7 +483,7 @@ impl Core {
             return;
         }
         if let Some(expires) = self.pool.expires(key) {
-            self.timers.set(expires, Timer::Connection(key));
+            self.arm_at(key, expires);
         }
     }
 

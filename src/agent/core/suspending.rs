@@ -71,7 +71,8 @@ impl Core {
 
     /// Takes the connections from those who have one. What must not be sent twice fails.
     fn park_all(&mut self) {
-        let ids: Vec<_> = self.transfers.keys().copied().collect();
+        let mut ids: Vec<_> = self.transfers.keys().copied().collect();
+        ids.sort_unstable();
         for id in ids {
             let Some(mut transfer) = self.transfers.remove(&id) else {
                 continue;

@@ -59,6 +59,7 @@ impl Core {
             recv,
             machine,
             end: End::Open,
+            armed: None,
         }));
         self.events.push_back(Event::WebSocketOpen {
             id: transfer.id,
@@ -97,15 +98,20 @@ impl Core {
         };
         let moved = self.move_frames(transfer, &mut socket, counted, meter);
         let due = socket.machine.due();
+        if let Some(at) = due
+            && socket
+                .armed
+                .is_none_or(|armed| at < armed || armed <= counted)
+        {
+            socket.armed = Some(at);
+            self.timers.set(at, Timer::Request(transfer.id));
+        }
         let is_finished = socket.machine.is_finished() || socket.end == End::Received;
         transfer.socket = Some(socket);
         match moved {
             Err(error) => return self.fail_on(transfer, key, error),
             Ok(_) if is_finished => return self.finish(transfer),
             Ok(_) => {}
-        }
-        if let Some(due) = due {
-            self.timers.set(due, Timer::Request(transfer.id));
         }
         if meter.exhausted() {
             self.list(key);
