@@ -1,6 +1,6 @@
 //! How an agent is made: [`AgentBuilder`], and the [`Config`] that it becomes.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -325,6 +325,7 @@ impl AgentBuilder {
             config,
             budget: self.budget,
             next_id: 0,
+            under_way: HashSet::new(),
             passed: VecDeque::new(),
         }
     }

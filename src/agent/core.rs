@@ -11,6 +11,7 @@
 //! | `ending` | how a hop and a transfer end: next hop, again, done, failed |
 //! | `policies` | cookies, credentials, secure hosts, broken origins |
 //! | `files` | transfers that wait for the disk |
+//! | `sharing` | whose turn it is when bandwidth is short |
 //! | `suspending` | closing down for a while |
 
 #[cfg(feature = "cache")]
@@ -23,6 +24,7 @@ mod hops;
 mod policies;
 mod receiving;
 mod recording;
+mod sharing;
 mod suspending;
 #[cfg(feature = "websocket")]
 mod web_sockets;
@@ -49,9 +51,14 @@ use crate::transport::throttle::Throttle;
 pub(crate) use caching::Caching;
 pub(crate) use commands::Command;
 use policies::ProtectionSpace;
+use sharing::Sharing;
+pub(crate) use sharing::Ticket;
 use suspending::Suspension;
 #[cfg(feature = "websocket")]
 pub(crate) use web_sockets::cost;
+
+/// What is put off for longer is put off for a year: no clock overflows.
+const LONGEST_DELAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -75,6 +82,7 @@ pub(crate) struct Core {
     /// Transfers whose content is arriving.
     receiving: usize,
     throttle: Throttle,
+    sharing: Sharing,
     disk: Option<Disk>,
     circuits: Option<Circuits>,
     spaces: Vec<ProtectionSpace>,
@@ -94,6 +102,7 @@ impl Core {
             pool: Pool::new(config.pool.clone()),
             circuits: config.circuit.clone().map(Circuits::new),
             throttle,
+            sharing: Sharing::default(),
             reactor,
             config,
             transfers: HashMap::new(),
@@ -191,6 +200,7 @@ impl Core {
 
     /// Closes a connection for good.
     fn close(&mut self, key: ConnectionKey) {
+        self.connecting.retain(|other| *other != key);
         if let Some(mut pooled) = self.pool.remove(key) {
             self.connecting.retain(|other| *other != key);
             pooled.connection.close(&mut self.reactor);

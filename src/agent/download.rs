@@ -194,6 +194,11 @@ impl Downloading {
         self.if_range.as_deref()
     }
 
+    /// How much is there that may be continued.
+    pub(crate) fn held(&self) -> u64 {
+        self.held.as_ref().map_or(0, |held| held.offset)
+    }
+
     pub(crate) fn resumed_from(&self) -> u64 {
         self.resumed_from
     }

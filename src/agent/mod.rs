@@ -40,13 +40,13 @@ mod transfer;
 #[cfg(feature = "websocket")]
 mod web_socket;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::budget::{Budget, Polled};
-use crate::error::Error;
+use crate::error::{Error, Misuse};
 use crate::transport::memory::MemoryNetwork;
 
 use self::core::{Command, Core};
@@ -103,6 +103,8 @@ pub struct Agent {
     config: Arc<Config>,
     budget: Budget,
     next_id: u64,
+    /// Requests whose end was not told yet.
+    under_way: HashSet<RequestId>,
     /// Events that a call which waited for one of them passed over.
     passed: VecDeque<Event>,
 }
@@ -191,6 +193,7 @@ impl Agent {
         let prepared = Prepared::of(request, &self.config)?;
         self.next_id += 1;
         let id = RequestId(self.next_id);
+        self.under_way.insert(id);
         self.command(Command::Start(id, Box::new(prepared)));
         Ok(RequestHandle {
             id,
@@ -240,6 +243,14 @@ impl Agent {
     }
 
     fn pull(&mut self) -> Option<Event> {
+        let event = self.pull_any()?;
+        if let (Some(id), true) = (event.id(), event.is_final()) {
+            self.under_way.remove(&id);
+        }
+        Some(event)
+    }
+
+    fn pull_any(&mut self) -> Option<Event> {
         match &mut self.engine {
             Engine::Here(core) => {
                 let event = core.next_event()?;
@@ -256,31 +267,37 @@ impl Agent {
     /// for [`next_event`](Self::next_event).
     ///
     /// # Errors
-    /// The request's own.
+    /// The request's own; [`Misuse::UnknownRequest`] when its end was told before, or it was cancelled.
     pub fn wait_for(&mut self, handle: RequestHandle) -> Result<Response, Error> {
+        let id = handle.id;
+        let mut handle = Some(handle);
+        let mut passed = std::mem::take(&mut self.passed);
         loop {
-            self.wait(None);
-            while let Some(event) = self.pull() {
-                match event {
-                    Event::Done { id, response } if id == handle.id => {
-                        handle.detach();
-                        return Ok(*response);
-                    }
-                    Event::Failed { id, error, .. } if id == handle.id => {
-                        handle.detach();
-                        return Err(error);
-                    }
-                    event if event.id() == Some(handle.id) => {}
-                    event => self.passed.push_back(event),
+            while let Some(event) = passed.pop_front().or_else(|| self.pull()) {
+                if event.id() != Some(id) {
+                    self.passed.push_back(event);
+                    continue;
                 }
+                let result = match event {
+                    Event::Done { response, .. } => Ok(*response),
+                    Event::Failed { error, .. } => Err(error),
+                    _ => continue,
+                };
+                handle.take().map(RequestHandle::detach);
+                self.passed.append(&mut passed);
+                return result;
             }
+            if !self.under_way.contains(&id) {
+                return Err(Misuse::UnknownRequest.into());
+            }
+            self.wait(None);
         }
     }
 
     /// Ends a request at once, whatever it is doing: its connection is closed, its file removed, and
     /// nothing more is told of it. A request that is over or unknown is none.
     pub fn cancel(&mut self, id: RequestId) {
-        self.passed.retain(|event| event.id() != Some(id));
+        self.forget(id);
         self.command(Command::Cancel(id));
     }
 
@@ -411,9 +428,14 @@ impl Agent {
         }
     }
 
+    fn forget(&mut self, id: RequestId) {
+        self.under_way.remove(&id);
+        self.passed.retain(|event| event.id() != Some(id));
+    }
+
     fn cancel_dropped(&mut self) {
         for id in self.mailbox.take() {
-            self.passed.retain(|event| event.id() != Some(id));
+            self.forget(id);
             match &mut self.engine {
                 Engine::Here(core) => core.obey(Command::Cancel(id)),
                 Engine::There(driver) => driver.command(Command::Cancel(id)),

@@ -309,7 +309,11 @@ impl Pool {
     pub(crate) fn expires(&self, key: ConnectionKey) -> Option<Instant> {
         let pooled = self.connections.get(key.0)?;
         match pooled.service {
-            Service::Idle { since } => since.checked_add(self.limits.idle_age),
+            Service::Idle { since } => {
+                let idle = since.checked_add(self.limits.idle_age);
+                let old = pooled.opened.checked_add(self.limits.lifetime);
+                idle.into_iter().chain(old).min()
+            }
             Service::Busy(_) => None,
         }
     }

@@ -62,6 +62,8 @@ pub(crate) struct Transfer {
     pub(crate) deadline: Option<Instant>,
     pub(crate) queue_deadline: Option<Instant>,
     pub(crate) throttle: Throttle,
+    /// It waits for bandwidth that all share.
+    pub(crate) ticket: Option<super::core::Ticket>,
     pub(crate) clocks: Clocks,
     pub(crate) opened: u32,
     pub(crate) answer: Option<Answer>,
@@ -274,6 +276,7 @@ impl Transfer {
             deadline,
             queue_deadline: None,
             throttle,
+            ticket: None,
             clocks: Clocks {
                 began: clock,
                 hop_began: clock,
@@ -331,7 +334,13 @@ impl Transfer {
                 let total = answer.content_length.map(|length| length + resumed);
                 (answer.received + resumed, total)
             }
-            None => (0, None),
+            None => {
+                let in_file = self.file.as_ref().map_or(0, Downloading::held);
+                (
+                    self.kept.as_ref().map_or(in_file, |kept| kept.received),
+                    None,
+                )
+            }
         };
         Progress {
             phase,

@@ -43,6 +43,12 @@ impl Connection {
         true
     }
 
+    /// Whether the present deadline has passed.
+    #[cfg(feature = "agent")]
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline.at <= now)
+    }
+
     /// Begins the present deadline anew: whoever paused did not wait for the peer.
     #[cfg(feature = "agent")]
     pub(crate) fn restart_deadline(&mut self, now: Instant) {

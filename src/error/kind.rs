@@ -146,6 +146,8 @@ pub enum Misuse {
     InvalidContent,
     /// Content was given twice, for example as JSON and as a form.
     ConflictingContent,
+    /// The request is over and its end was told, or it was cancelled, or it is another agent's.
+    UnknownRequest,
     /// What was asked for needs this feature of the crate.
     FeatureNotBuilt(&'static str),
 }

@@ -92,6 +92,7 @@ impl fmt::Display for Misuse {
             Self::ConflictingContent => {
                 "content was given twice: give one of body, text, json, form, multipart and file"
             }
+            Self::UnknownRequest => "the request is over, and its end was told, or it was cancelled",
             Self::FeatureNotBuilt(feature) => {
                 return write!(f, "this needs httpoll's `{feature}` feature");
             }

@@ -180,6 +180,18 @@ impl Reactor {
         self.counted(now)
     }
 
+    /// Takes the time that does not count off a gap between two polls while it lasts, for times that are
+    /// noted between them.
+    #[cfg(feature = "agent")]
+    pub(crate) fn skip_gap(&mut self, now: Instant) {
+        let last = *self.last_poll.get_or_insert(now);
+        let beyond = now
+            .saturating_duration_since(last)
+            .saturating_sub(LONGEST_GAP);
+        self.skipped += beyond;
+        self.last_poll = Some(last + beyond);
+    }
+
     /// Begins a poll after a [`wait`](Self::wait): time slept there all counts.
     pub(crate) fn begin_wait(&mut self, now: Instant) -> Instant {
         self.last_poll = Some(self.last_poll.map_or(now, |last| last.max(now)));

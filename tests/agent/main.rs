@@ -3,9 +3,17 @@
 #![cfg(feature = "agent")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod auth;
 mod bodies;
+mod cancelling;
 mod circuits;
+mod deadlines;
 mod heads;
+mod pausing;
+mod pool;
+mod proxies;
+mod queue;
+mod rates;
 mod redirects;
 mod requests;
 mod retries;

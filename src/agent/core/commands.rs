@@ -34,6 +34,8 @@ pub(crate) enum Command {
 
 impl Core {
     pub(crate) fn obey(&mut self, command: Command) {
+        // What is asked for after a long gap is not charged with it.
+        self.reactor.skip_gap(self.now());
         match command {
             Command::Start(id, prepared) => self.start(id, *prepared),
             Command::Cancel(id) => self.cancel(id),
@@ -104,12 +106,20 @@ impl Core {
             self.pool.leave(host, place);
         }
         self.note_receiving(was_receiving, false);
+        if let Some(mut transfer) = self.transfers.remove(&id) {
+            self.leave_sharing(&mut transfer);
+            self.transfers.insert(id, transfer);
+        }
     }
 
     fn resume_one(&mut self, id: RequestId) {
         let Some(mut transfer) = self.transfers.remove(&id) else {
             return;
         };
+        if !transfer.paused {
+            self.transfers.insert(id, transfer);
+            return;
+        }
         transfer.paused = false;
         let mut is_over = false;
         match transfer.stage {
@@ -142,6 +152,14 @@ impl Core {
         transfer.settings.priority = priority;
         if let Stage::Queued { host, place, .. } = &mut transfer.stage {
             *place = self.pool.promote(*host, *place, priority);
+        }
+        if let Some(mut transfer) = self.transfers.remove(&id) {
+            // It takes its place anew when its connection is driven.
+            self.leave_sharing(&mut transfer);
+            if let Some(key) = transfer.connection() {
+                self.list(key);
+            }
+            self.transfers.insert(id, transfer);
         }
     }
 

@@ -213,10 +213,13 @@ impl Core {
 
     /// Sets a timer for when the connection wants to be driven.
     pub(super) fn arm(&mut self, key: ConnectionKey, counted: Instant) {
-        if let Some(pooled) = self.pool.get(key)
-            && let PollAt::At(at) = pooled.connection.poll_at(counted)
-        {
-            self.arm_at(key, at);
+        let Some(pooled) = self.pool.get(key) else {
+            return;
+        };
+        match pooled.connection.poll_at(counted) {
+            PollAt::At(at) => self.arm_at(key, at),
+            _ if pooled.connection.is_due(counted) => self.arm_at(key, counted),
+            _ => {}
         }
     }
 
@@ -291,6 +294,10 @@ impl Core {
         if cut || !self.run.is_empty() || !self.events.is_empty() || !self.progressed.is_empty() {
             return PollAt::Now;
         }
+        if self.transfers.is_empty() && self.pool.len() == 0 && self.suspension.until().is_none() {
+            // Timers that are left are of nobody.
+            return PollAt::Idle;
+        }
         let due = self.timers.next_at().into_iter();
         let lookups = self.connecting.iter().filter_map(|key| {
             match self.pool.get(*key)?.connection.poll_at(counted) {
@@ -298,10 +305,14 @@ impl Core {
                 _ => None,
             }
         });
-        match due.chain(lookups).min() {
-            Some(at) if at <= counted => PollAt::Now,
-            Some(at) => PollAt::At(self.reactor.uncounted(at)),
-            None if self.transfers.is_empty() && self.pool.len() == 0 => PollAt::Idle,
+        let due = due.chain(lookups).min();
+        let due = due.map(|at| (at <= counted, self.reactor.uncounted(at)));
+        // The system's deadline counts gaps.
+        let until = self.suspension.until();
+        let until = until.map(|until| (until <= self.now(), until));
+        match due.into_iter().chain(until).min_by_key(|(_, at)| *at) {
+            Some((true, _)) => PollAt::Now,
+            Some((false, at)) => PollAt::At(at),
             None => PollAt::Io,
         }
     }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
-use super::Core;
 use super::driving::Step;
+use super::{Core, LONGEST_DELAY};
 use crate::agent::download::is_same_version;
 use crate::agent::event::{Event, RetryCause};
 use crate::agent::output::Output;
@@ -246,6 +246,7 @@ impl Core {
         delay: Duration,
         cause: RetryCause,
     ) -> Step {
+        let delay = delay.min(LONGEST_DELAY);
         let until = self.counted() + delay;
         self.events.push_back(Event::WillRetry {
             id: transfer.id,
@@ -266,17 +267,17 @@ impl Core {
         key: ConnectionKey,
         error: Error,
     ) -> Step {
-        let was_reused = self.pool.get(key).is_some_and(|pooled| pooled.requests > 1);
+        let is_asked = matches!(transfer.stage, Stage::Active { asked: true, .. });
+        let pooled = self.pool.get(key);
+        let was_reused = pooled.is_some_and(|pooled| pooled.requests > u32::from(is_asked));
         self.close(key);
         if transfer.answer.as_ref().is_some_and(Answer::is_discarded) {
             // What follows is known; nobody wants what did not come.
             return self.end_hop(transfer);
         }
-        if was_reused
-            && transfer.answer.is_none()
-            && is_stale(&error, &transfer.method)
-            && transfer.payload.can_be_sent()
-        {
+        // Before the request was given to it, whatever the connection said was not about it.
+        let is_stale = !is_asked || is_stale(&error, &transfer.method);
+        if was_reused && is_stale && transfer.answer.is_none() && transfer.payload.can_be_sent() {
             // S178: the server had closed it; nothing was lost, so nobody is told.
             transfer.needs_new_connection = true;
             return self.enqueue(transfer);
@@ -389,6 +390,7 @@ impl Core {
     /// Takes back all that a transfer holds.
     pub(super) fn forget(&mut self, transfer: &mut Transfer) {
         self.abandon_probe(transfer);
+        self.leave_sharing(transfer);
         match transfer.stage {
             Stage::Queued { host, place, .. } => {
                 self.pool.leave(host, place);

@@ -118,8 +118,10 @@ impl Core {
             let step = match grant {
                 Grant::Reuse(key) if transfer.needs_new_connection => {
                     // It met stale connections; those kept beside it are no better.
+                    // The new one comes first, so that the pool does not forget their host.
+                    let step = self.open_connection(&mut transfer, host, counted);
                     self.close(key);
-                    self.open_connection(&mut transfer, host, counted)
+                    step
                 }
                 Grant::Reuse(key) => {
                     self.pool.employ(key, id);

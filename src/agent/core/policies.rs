@@ -126,14 +126,17 @@ impl Core {
         transfer: &mut Transfer,
         counted: Instant,
     ) -> Option<Step> {
+        // A server that asked to be left alone does not mind gaps between polls: the clock counts.
+        let now = self.now();
         let circuits = self.circuits.as_mut()?;
-        match circuits.admit(&Origin::of(&transfer.url)?, counted) {
+        match circuits.admit(&Origin::of(&transfer.url)?, now) {
             Admission::Go => None,
             Admission::Probe => {
                 transfer.probes = true;
                 None
             }
             Admission::Wait(until) => {
+                let until = counted + until.saturating_duration_since(now);
                 transfer.stage = Stage::Waiting { until };
                 self.timers.set(until, Timer::Request(transfer.id));
                 Some(Step::MOVED)
@@ -158,18 +161,18 @@ impl Core {
         {
             self.fail_overs[standby.list].succeeded(standby.index);
         }
-        let counted = self.counted();
+        let now = self.now();
         let wall = self.reactor.clock().wall();
         let (Some(circuits), Some(origin)) = (&mut self.circuits, Origin::of(&transfer.url)) else {
             return;
         };
         let Some(head) = head else {
-            circuits.failed(&origin, counted);
+            circuits.failed(&origin, now);
             return;
         };
         let retry_after = head.fields.get("retry-after");
         let retry_after = retry_after.and_then(|value| parse_retry_after(value, wall));
-        circuits.responded(&origin, head.status, retry_after, counted);
+        circuits.responded(&origin, head.status, retry_after, now);
     }
 
     /// Turns a new transfer to the origin of its list that worked last.
@@ -217,11 +220,11 @@ impl Core {
 
     /// A request that probed an origin ends without having learned anything.
     pub(super) fn abandon_probe(&mut self, transfer: &mut Transfer) {
-        let counted = self.counted();
+        let now = self.now();
         if std::mem::take(&mut transfer.probes)
             && let (Some(circuits), Some(origin)) = (&mut self.circuits, Origin::of(&transfer.url))
         {
-            circuits.abandoned(&origin, counted);
+            circuits.abandoned(&origin, now);
         }
     }
 

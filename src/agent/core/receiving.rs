@@ -29,6 +29,9 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// Content given to the caller and not pulled yet, beyond which no more is read.
 const WINDOW_BYTES: usize = 1024 * 1024;
 
+/// A transfer that was held back by a rate goes on when so much may move.
+const DUE_BYTES: u64 = 16 * 1024;
+
 /// Decoded content comes in pieces of at most this size.
 const DECODED_BYTES: usize = 64 * 1024;
 
@@ -44,6 +47,8 @@ enum Pumped {
     Interrupted,
     /// The taker has no room.
     Full,
+    /// It waits for bandwidth that all share.
+    Throttled,
     /// The content is over.
     Ended,
 }
@@ -298,8 +303,12 @@ impl Core {
             step.moved = true;
             self.note_progress(transfer);
         }
+        if !matches!(pumped, Ok(Pumped::Throttled)) {
+            self.leave_sharing(transfer);
+        }
+        self.pass_turn(counted);
         match pumped {
-            Ok(Pumped::Dry | Pumped::Full) => step,
+            Ok(Pumped::Dry | Pumped::Full | Pumped::Throttled) => step,
             Ok(Pumped::Interrupted) => {
                 self.list(key);
                 step
@@ -338,15 +347,17 @@ impl Core {
             if room == 0 {
                 return Ok(Pumped::Full);
             }
-            let allowance = self
-                .throttle
-                .allowance(counted)
-                .min(transfer.throttle.allowance(counted));
-            if allowance == 0 {
-                let due = self.throttle.due(counted, 16 * 1024);
-                let due = due.max(transfer.throttle.due(counted, 16 * 1024));
+            let own = transfer.throttle.allowance(counted);
+            if own == 0 {
+                let due = transfer.throttle.due(counted, DUE_BYTES);
                 self.timers.set(due, Timer::Request(transfer.id));
                 return Ok(Pumped::Full);
+            }
+            let allowance = self.share(transfer, counted).min(own);
+            if allowance == 0 {
+                let due = self.throttle.due(counted, DUE_BYTES);
+                self.timers.set(due, Timer::Request(transfer.id));
+                return Ok(Pumped::Throttled);
             }
             if taken >= TURN_BYTES || taken > 0 && meter.exhausted() {
                 return Ok(Pumped::Interrupted);
@@ -424,6 +435,13 @@ impl Core {
             return Ok(());
         };
         answer.decoded += piece.len() as u64;
+        if let Some(access) = &transfer.settings.access
+            && !answer.is_discarded()
+        {
+            access
+                .check_body(answer.decoded)
+                .map_err(ErrorKind::Access)?;
+        }
         if let Some(most) = most
             && answer.decoded > most
             && !matches!(answer.sink, Sink::Discard)
@@ -496,8 +514,7 @@ impl Core {
         self.throttle.spend(drawn);
         transfer.throttle.spend(drawn);
         let allowance = self
-            .throttle
-            .allowance(counted)
+            .share_for_upload(transfer, counted)
             .min(transfer.throttle.allowance(counted));
         transfer.payload.flow.allow(allowance);
     }

@@ -5,8 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::Core;
 use super::driving::Step;
+use super::{Core, LONGEST_DELAY};
 use crate::agent::event::Event;
 use crate::agent::transfer::{Stage, Transfer};
 use crate::error::{Error, ErrorKind, RequestRefused};
@@ -24,6 +24,14 @@ pub(super) enum Suspension {
 }
 
 impl Suspension {
+    /// When closing down ends at the latest, by the clock.
+    pub(super) fn until(self) -> Option<Instant> {
+        match self {
+            Self::Draining { until } => Some(until),
+            Self::Running | Self::Suspended => None,
+        }
+    }
+
     /// Whether nothing new may begin.
     pub(super) fn holds(self) -> bool {
         self != Self::Running
@@ -35,7 +43,7 @@ impl Core {
         if self.suspension != Suspension::Running {
             return;
         }
-        let until = self.now() + deadline;
+        let until = self.now() + deadline.min(LONGEST_DELAY);
         self.suspension = Suspension::Draining { until };
         self.close_idle();
         for transfer in self.transfers.values_mut() {

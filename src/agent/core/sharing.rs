@@ -1,0 +1,95 @@
+//! Who gets how much of the bandwidth that all transfers share: those of the first priority before all
+//! others, and in turn among equals.
+//!
+//! A transfer that finds the common bucket empty waits in [`Sharing`], and whoever comes behind it waits,
+//! too, even if there is something in the bucket again. One that cannot use its turn, because nothing
+//! has come for it, loses it.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::Core;
+use crate::agent::Priority;
+use crate::agent::event::RequestId;
+use crate::agent::transfer::Transfer;
+
+/// The most that one takes while others of its priority wait.
+const SHARE_BYTES: u64 = 16 * 1024;
+
+/// Transfers that wait for bandwidth, by priority and then by turn.
+#[derive(Debug, Default)]
+pub(super) struct Sharing {
+    waiting: BTreeMap<Ticket, RequestId>,
+    turn: u64,
+}
+
+/// A transfer's place among those that wait for bandwidth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket {
+    priority: Priority,
+    turn: u64,
+}
+
+impl Core {
+    /// How much of the common bandwidth a transfer may take for what it receives. Zero: it waits now.
+    pub(super) fn share(&mut self, transfer: &mut Transfer, counted: Instant) -> u64 {
+        let allowance = self.throttle.allowance(counted);
+        if self.throttle.rate().is_none() {
+            return allowance;
+        }
+        let priority = transfer.settings.priority;
+        let ticket = transfer.ticket.unwrap_or_else(|| {
+            self.sharing.turn += 1;
+            Ticket {
+                priority,
+                turn: self.sharing.turn,
+            }
+        });
+        let first = self.sharing.waiting.first_key_value();
+        let is_first = first.is_none_or(|(first, _)| *first >= ticket);
+        if allowance == 0 || !is_first {
+            transfer.ticket = Some(ticket);
+            self.sharing.waiting.insert(ticket, transfer.id);
+            return 0;
+        }
+        self.leave_sharing(transfer);
+        let has_equals = self
+            .sharing
+            .waiting
+            .keys()
+            .any(|other| other.priority == priority);
+        if has_equals {
+            allowance.min(SHARE_BYTES)
+        } else {
+            allowance
+        }
+    }
+
+    /// How much of it a transfer may take for what it sends.
+    pub(super) fn share_for_upload(&mut self, transfer: &Transfer, counted: Instant) -> u64 {
+        let first = self.sharing.waiting.first_key_value();
+        if first.is_some_and(|(first, _)| first.priority < transfer.settings.priority) {
+            return 0;
+        }
+        self.throttle.allowance(counted)
+    }
+
+    /// The transfer does not wait for bandwidth.
+    pub(super) fn leave_sharing(&mut self, transfer: &mut Transfer) {
+        if let Some(ticket) = transfer.ticket.take() {
+            self.sharing.waiting.remove(&ticket);
+        }
+    }
+
+    /// Lets whoever is first have its turn, if there is bandwidth.
+    pub(super) fn pass_turn(&mut self, counted: Instant) {
+        let Some((_, id)) = self.sharing.waiting.first_key_value() else {
+            return;
+        };
+        if self.throttle.allowance(counted) > 0
+            && let Some(key) = self.transfers.get(id).and_then(|it| it.connection())
+        {
+            self.list(key);
+        }
+    }
+}

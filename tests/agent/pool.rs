@@ -1,0 +1,426 @@
+//! Connections: shared, limited, and given up in time.
+
+use std::time::Duration;
+
+use httpoll::memory::{MemoryNetwork, MockResponse, MockServer, Peer};
+use httpoll::{
+    Agent, ErrorKind, Event, NetworkFault, PoolLimits, ProxySettings, Request, RequestHandle,
+};
+
+use crate::support::{Heard, address, finish, finish_all, frames, run, script, world, world_with};
+
+fn limits(total: usize, per_host: usize) -> PoolLimits {
+    let mut limits = PoolLimits::default();
+    limits.total = total;
+    limits.per_host = per_host;
+    limits
+}
+
+fn send(agent: &mut Agent, count: usize, url: &str) -> Vec<RequestHandle> {
+    (0..count).map(|_| agent.get(url).unwrap()).collect()
+}
+
+#[test]
+fn s38_one_connection_serves_one_after_the_other() {
+    let (network, server, mut agent) = world();
+    server.any("/**").reply(MockResponse::ok().text("x"));
+    for _ in 0..5 {
+        run(&network, &mut agent, Request::get("http://game.example/")).response();
+    }
+    assert_eq!(server.connections().opened, 1);
+}
+
+#[test]
+fn six_connections_to_a_host_and_sixteen_in_all() {
+    let network = MemoryNetwork::new();
+    let mut agent = Agent::on_memory(&network);
+    let servers: Vec<_> = (0..4)
+        .map(|at| MockServer::on(&network, &format!("h{at}.example"), 80))
+        .collect();
+    let mut handles = Vec::new();
+    for (at, server) in servers.iter().enumerate() {
+        server
+            .any("/**")
+            .reply(MockResponse::ok().delay(Duration::from_millis(100)));
+        handles.extend(send(&mut agent, 10, &format!("http://h{at}.example/")));
+    }
+    frames(&network, &mut agent, 5);
+    let open: Vec<_> = servers.iter().map(|it| it.connections().open).collect();
+    assert_eq!(open, [6, 6, 4, 0]);
+    assert_eq!(network.open_connections(), 16);
+    for (_, result) in finish_all(&network, &mut agent, 40) {
+        result.unwrap();
+    }
+    assert!(network.open_connections() <= 16);
+    for server in &servers {
+        assert!(server.connections().opened <= 10);
+    }
+}
+
+#[test]
+fn five_hundred_requests_over_six_connections_half_of_them_cancelled() {
+    let (network, server, mut agent) = world();
+    server.any("/**").reply(
+        MockResponse::ok()
+            .bytes(vec![1; 3000])
+            .delay(Duration::from_millis(5)),
+    );
+    let mut handles = send(&mut agent, 500, "http://game.example/");
+    frames(&network, &mut agent, 3);
+    let mut seed = 7u64;
+    handles.retain(|_| {
+        seed = seed
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        seed >> 63 == 0
+    });
+    let left = handles.len();
+    assert!((150..350).contains(&left));
+    let mut ended = 0;
+    for _ in 0..2000 {
+        for event in frames(&network, &mut agent, 1) {
+            match event {
+                Event::Done { id, .. } => {
+                    ended += usize::from(handles.iter().any(|it| it.id() == id));
+                }
+                Event::Failed { error, .. } => panic!("{error}"),
+                _ => {}
+            }
+        }
+        if ended >= left.saturating_sub(12) && agent.poll().next == httpoll::PollAt::Idle {
+            break;
+        }
+        assert!(network.open_connections() <= 6);
+    }
+    drop(handles);
+    agent.close_idle_connections();
+    frames(&network, &mut agent, 2);
+    assert_eq!(network.open_connections(), 0);
+    assert_eq!(agent.poll().next, httpoll::PollAt::Idle);
+}
+
+#[test]
+fn an_idle_connection_makes_room_for_another_host() {
+    let network = MemoryNetwork::new();
+    let (a, b) = (
+        MockServer::on(&network, "a.example", 80),
+        MockServer::on(&network, "b.example", 80),
+    );
+    a.any("/**").reply(MockResponse::ok());
+    b.any("/**").reply(MockResponse::ok());
+    let mut agent = Agent::builder()
+        .pool(limits(1, 6))
+        .build_on_memory(&network);
+    for _ in 0..3 {
+        run(&network, &mut agent, Request::get("http://a.example/")).response();
+        run(&network, &mut agent, Request::get("http://b.example/")).response();
+        assert_eq!(network.open_connections(), 1);
+    }
+    assert_eq!((a.connections().opened, b.connections().opened), (3, 3));
+}
+
+#[test]
+fn idle_connections_are_closed_in_time() {
+    let mut short = limits(16, 6);
+    short.idle_age = Duration::from_secs(5);
+    let (network, server, mut agent) = world_with(Agent::builder().pool(short));
+    server.any("/**").reply(MockResponse::ok());
+    run(&network, &mut agent, Request::get("http://game.example/")).response();
+    // Gaps between polls count for at most a second each: poll all the while.
+    frames(&network, &mut agent, 490);
+    assert_eq!(network.open_connections(), 1);
+    frames(&network, &mut agent, 12);
+    assert_eq!(network.open_connections(), 0);
+    let mut none = limits(16, 6);
+    none.idle_age = Duration::ZERO;
+    let (network, server, mut agent) = world_with(Agent::builder().pool(none));
+    server.any("/**").reply(MockResponse::ok());
+    run(&network, &mut agent, Request::get("http://game.example/")).response();
+    frames(&network, &mut agent, 1);
+    assert_eq!(network.open_connections(), 0);
+}
+
+#[test]
+fn a_connection_beyond_its_lifetime_serves_no_more() {
+    let mut short = limits(16, 6);
+    short.lifetime = Duration::from_secs(2);
+    let (network, server, mut agent) = world_with(Agent::builder().pool(short));
+    server.any("/**").reply(MockResponse::ok());
+    run(&network, &mut agent, Request::get("http://game.example/")).response();
+    frames(&network, &mut agent, 190);
+    run(&network, &mut agent, Request::get("http://game.example/")).response();
+    assert_eq!(server.connections().opened, 1, "it is not that old yet");
+    frames(&network, &mut agent, 20);
+    run(&network, &mut agent, Request::get("http://game.example/")).response();
+    assert_eq!(server.connections().opened, 2);
+}
+
+#[test]
+fn s178_a_stale_connection_costs_nothing_but_a_new_one() {
+    // RFC 9112 §9.3.1. The server closes each connection when the second request comes.
+    for (method, closes, repeated) in [
+        ("GET", true, true),
+        ("PUT", true, true),
+        ("POST", true, false),
+        ("GET", false, true),
+    ] {
+        let network = MemoryNetwork::new();
+        let heard = Heard::default();
+        let log = heard.clone();
+        network.add_name("game.example", &[address("10.9.0.1:80").ip()]);
+        network.serve(address("10.9.0.1:80"), move || {
+            let log = log.clone();
+            let mut served = 0;
+            move |peer: &mut Peer| {
+                if !peer.received().ends_with(b"\r\n\r\n") && !peer.received().ends_with(b"x") {
+                    return;
+                }
+                log.add(&peer.take_received());
+                served += 1;
+                if served == 1 {
+                    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+                } else if closes {
+                    peer.close();
+                } else {
+                    peer.reset();
+                }
+            }
+        });
+        let mut agent = Agent::on_memory(&network);
+        run(&network, &mut agent, Request::get("http://game.example/")).response();
+        let request = Request::with_method_name(method, "http://game.example/").body("x");
+        let outcome = run(&network, &mut agent, request);
+        assert_eq!(outcome.result.is_ok(), repeated, "{method}");
+        if repeated {
+            assert_eq!(outcome.response().attempts(), 2);
+            assert!(
+                !outcome
+                    .events
+                    .iter()
+                    .any(|it| matches!(it, Event::WillRetry { .. })),
+                "silent"
+            );
+        } else {
+            assert_eq!(
+                *outcome.error().kind(),
+                ErrorKind::Network(NetworkFault::Closed)
+            );
+            assert!(!outcome.error().is_retryable());
+        }
+        assert_eq!(heard.all().len(), if repeated { 3 } else { 2 });
+    }
+}
+
+#[test]
+fn s178_all_that_went_stale_together_are_given_up_together() {
+    // A server that restarts while several connections are idle, and many times over: the pool's
+    // books must balance.
+    let network = MemoryNetwork::new();
+    let server = MockServer::on(&network, "game.example", 80);
+    let others: Vec<_> = (0..3)
+        .map(|at| MockServer::on(&network, &format!("h{at}.example"), 80))
+        .collect();
+    for other in &others {
+        other.any("/**").reply(MockResponse::ok());
+    }
+    server
+        .any("/slow")
+        .reply(MockResponse::ok().delay(Duration::from_millis(50)));
+    server
+        .any("/x")
+        .matching(|request| request.number > 0)
+        .reply(MockResponse::raw(""));
+    server.any("/x").reply(MockResponse::ok());
+    let mut agent = Agent::builder()
+        .pool(limits(4, 2))
+        .build_on_memory(&network);
+    for round in 0..6 {
+        let handles = send(&mut agent, 2, "http://game.example/slow");
+        for (_, result) in finish_all(&network, &mut agent, 2) {
+            result.unwrap();
+        }
+        drop(handles);
+        let outcome = run(&network, &mut agent, Request::get("http://game.example/x"));
+        assert_eq!(outcome.response().status().as_u16(), 200, "{round}");
+        for at in 0..3 {
+            let url = format!("http://h{}.example/", (at + round) % 3);
+            run(&network, &mut agent, Request::get(url)).response();
+        }
+        assert!(network.open_connections() <= 4);
+    }
+    agent.close_idle_connections();
+    frames(&network, &mut agent, 2);
+    assert_eq!(network.open_connections(), 0);
+    // The limits hold still.
+    let handles = send(&mut agent, 5, "http://game.example/slow");
+    frames(&network, &mut agent, 2);
+    assert_eq!(server.connections().open, 2);
+    drop(handles);
+}
+
+#[test]
+fn dirty_connections_are_never_used_again() {
+    // RFC 9112 §9.6, §6.3; what follows a response belongs to nobody.
+    for (what, answer) in [
+        ("RFC 9112 §9.6: close", &b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi"[..]),
+        ("RFC 9112 §9.3: 1.0 without keep-alive", b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi"),
+        ("RFC 9112 §6.1: length and coding", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"),
+        ("response smuggling", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"),
+    ] {
+        let network = MemoryNetwork::new();
+        script(&network, "game.example", "10.9.0.1:80", &[answer]);
+        let mut agent = Agent::on_memory(&network);
+        for round in 1..4 {
+            let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
+            assert_eq!(outcome.response().body(), "hi", "{what}");
+            assert_eq!(network.connections_to(address("10.9.0.1:80")), round, "{what}");
+        }
+    }
+}
+
+#[test]
+fn what_an_idle_connection_says_is_not_the_next_answer() {
+    let network = MemoryNetwork::new();
+    network.add_name("game.example", &[address("10.9.0.1:80").ip()]);
+    network.serve(address("10.9.0.1:80"), || {
+        |peer: &mut Peer| {
+            if peer.received().ends_with(b"\r\n\r\n") {
+                peer.take_received();
+                peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+                peer.send_after(
+                    Duration::from_millis(50),
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+                );
+            }
+        }
+    });
+    let mut agent = Agent::on_memory(&network);
+    for _ in 0..3 {
+        let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
+        assert_eq!(outcome.response().body(), "hi");
+        network.advance(Duration::from_millis(100));
+    }
+    assert_eq!(network.connections_to(address("10.9.0.1:80")), 3);
+}
+
+#[test]
+fn s178_a_connection_that_ended_while_idle_serves_nobody() {
+    // RFC 9112 §9.3.1: not even a POST was sent then.
+    for how in ["close", "reset"] {
+        let network = MemoryNetwork::new();
+        network.add_name("game.example", &[address("10.9.0.1:80").ip()]);
+        network.serve(address("10.9.0.1:80"), move || {
+            move |peer: &mut Peer| {
+                if !peer.received().is_empty() {
+                    peer.take_received();
+                    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+                    match how {
+                        "close" => peer.close_after(Duration::from_millis(50)),
+                        _ => peer.reset_after(Duration::from_millis(50)),
+                    }
+                }
+            }
+        });
+        let mut agent = Agent::on_memory(&network);
+        for _ in 0..3 {
+            let request = Request::post("http://game.example/");
+            let outcome = run(&network, &mut agent, request);
+            assert_eq!(
+                (outcome.response().text(), outcome.response().attempts()),
+                ("hi".to_owned(), 1)
+            );
+            network.advance(Duration::from_millis(100));
+        }
+    }
+}
+
+#[test]
+fn a_response_that_is_cancelled_takes_its_connection_along() {
+    let (network, server, mut agent) = world();
+    server.get("/big").reply(
+        MockResponse::ok()
+            .bytes(vec![0; 1_000_000])
+            .drip(1000, Duration::from_millis(10)),
+    );
+    server.get("/").reply(MockResponse::ok().text("clean"));
+    let handle = agent.get("http://game.example/big").unwrap();
+    frames(&network, &mut agent, 5);
+    drop(handle);
+    let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
+    assert_eq!(outcome.response().text(), "clean");
+    assert_eq!(server.connections().opened, 2);
+}
+
+#[test]
+fn s179_connections_are_shared_only_by_equals() {
+    let network = MemoryNetwork::new();
+    let server = MockServer::on(&network, "game.example", 80);
+    let port = MockServer::on(&network, "game.example", 8080);
+    let proxy = MockServer::on(&network, "proxy.example", 3128);
+    for server in [&server, &port, &proxy] {
+        server.any("/**").reply(MockResponse::ok());
+    }
+    let mut agent = Agent::on_memory(&network);
+    let through = ProxySettings::default()
+        .with_http("http://proxy.example:3128")
+        .unwrap();
+    let mut access = httpoll::AccessPolicy::default();
+    access.schemes.clear();
+    access.non_public_addresses = true;
+    let requests = || {
+        [
+            Request::get("http://game.example/"),
+            Request::get("http://game.example:8080/"),
+            Request::get("http://game.example/").proxies(through.clone()),
+            Request::get("http://game.example/").access(access.clone()),
+        ]
+    };
+    for request in requests().into_iter().chain(requests()) {
+        run(&network, &mut agent, request).response();
+    }
+    assert_eq!(port.connections().opened, 1);
+    assert_eq!(proxy.connections().opened, 1);
+    assert!(
+        (2..=3).contains(&server.connections().opened),
+        "{}",
+        server.connections().opened
+    );
+}
+
+#[test]
+fn idle_connections_can_be_closed_at_will() {
+    let (network, server, mut agent) = world();
+    server.any("/**").reply(MockResponse::ok());
+    run(&network, &mut agent, Request::get("http://game.example/")).response();
+    assert_eq!(network.open_connections(), 1);
+    agent.close_idle_connections();
+    agent.poll();
+    assert_eq!(network.open_connections(), 0);
+}
+
+#[test]
+fn waiting_for_one_request_keeps_what_is_told_of_others() {
+    let (_network, server, mut agent) = world();
+    server.get("/slow").reply(
+        MockResponse::ok()
+            .text("slow")
+            .delay(Duration::from_millis(300)),
+    );
+    server.get("/fast").reply(MockResponse::ok().text("fast"));
+    let slow = agent.get("http://game.example/slow").unwrap();
+    let fast = agent.get("http://game.example/fast").unwrap();
+    assert_eq!(agent.wait_for(slow).unwrap().text(), "slow");
+    assert_eq!(agent.wait_for(fast).unwrap().text(), "fast");
+}
+
+#[test]
+fn waiting_for_what_is_over_or_cancelled_does_not_wait() {
+    let (network, server, mut agent) = world();
+    server.get("/").reply(MockResponse::ok());
+    let handle = agent.get("http://game.example/").unwrap();
+    finish(&network, &mut agent, &handle);
+    assert!(agent.wait_for(handle).unwrap_err().is_misuse());
+    let handle = agent.get("http://game.example/").unwrap();
+    agent.cancel(handle.id());
+    assert!(agent.wait_for(handle).unwrap_err().is_misuse());
+}

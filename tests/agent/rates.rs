@@ -1,0 +1,201 @@
+//! How fast content moves: per request, for all together, changed live, by the virtual clock (N5).
+
+use std::time::Duration;
+
+use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+use httpoll::{Agent, Event, Priority, Request, RequestId};
+
+use crate::support::{FRAME, chunks, finish, frames, pattern, run, world, world_with};
+
+/// How many milliseconds a request took.
+fn taken(network: &MemoryNetwork, agent: &mut Agent, request: Request) -> u128 {
+    let began = network.now();
+    run(network, agent, request).response();
+    (network.now() - began).as_millis()
+}
+
+fn resource(server: &MockServer, bytes: usize) {
+    server
+        .any("/**")
+        .reply(MockResponse::ok().bytes(pattern(bytes)));
+}
+
+#[test]
+fn n5_a_download_keeps_to_its_rate() {
+    // A quarter of a second's worth comes at once: 250 000 of 1 000 000 bytes.
+    for (rate, bytes, at_least, at_most) in [
+        (1_000_000, 1_000_000, 740, 780),
+        (100_000, 100_000, 740, 900),
+        (500_000, 2_000_000, 3740, 3800),
+    ] {
+        let (network, server, mut agent) = world();
+        resource(&server, bytes);
+        let request = Request::get("http://game.example/").rate_limit(Some(rate));
+        let millis = taken(&network, &mut agent, request);
+        assert!((at_least..=at_most).contains(&millis), "{rate}: {millis}");
+    }
+}
+
+#[test]
+fn n5_an_upload_keeps_to_its_rate() {
+    let (network, server, mut agent) = world();
+    server.any("/**").reply(MockResponse::ok());
+    let request = Request::put("http://game.example/")
+        .body(pattern(1_000_000))
+        .expect_continue(None)
+        .rate_limit(Some(500_000));
+    let millis = taken(&network, &mut agent, request);
+    assert!((1700..=1900).contains(&millis), "{millis}");
+    assert!(server.requests()[0].body == pattern(1_000_000));
+}
+
+#[test]
+fn n5_all_together_keep_to_the_rate_of_all() {
+    let (network, server, mut agent) =
+        world_with(Agent::builder().global_rate_limit(Some(1_000_000)));
+    resource(&server, 500_000);
+    let handles: Vec<_> = (0..4)
+        .map(|_| agent.get("http://game.example/").unwrap())
+        .collect();
+    let began = network.now();
+    crate::support::finish_all(&network, &mut agent, 4);
+    let millis = (network.now() - began).as_millis();
+    assert!((1740..=1800).contains(&millis), "{millis}");
+    drop(handles);
+}
+
+#[test]
+fn n5_rates_of_request_and_agent_compose() {
+    let (network, server, mut agent) =
+        world_with(Agent::builder().global_rate_limit(Some(1_000_000)));
+    resource(&server, 500_000);
+    let slow = agent
+        .send(Request::get("http://game.example/").rate_limit(Some(100_000)))
+        .unwrap();
+    let fast = agent.get("http://game.example/").unwrap();
+    let began = network.now();
+    finish(&network, &mut agent, &fast).response();
+    assert!((network.now() - began).as_millis() < 500);
+    finish(&network, &mut agent, &slow).response();
+    let millis = (network.now() - began).as_millis();
+    assert!((4700..=4900).contains(&millis), "{millis}");
+}
+
+fn received(events: &[Event], id: RequestId) -> u64 {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Progress { id: of, progress } if *of == id => Some(progress.received),
+            _ => None,
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+#[test]
+fn n5_rates_change_while_content_moves() {
+    let (network, server, mut agent) = world();
+    resource(&server, 10_000_000);
+    let handle = agent
+        .send(Request::get("http://game.example/").rate_limit(Some(100_000)))
+        .unwrap();
+    let first = received(&frames(&network, &mut agent, 101), handle.id());
+    assert!((105_000..=130_000).contains(&first), "{first}");
+    agent.set_rate_limit(handle.id(), Some(1_000_000));
+    let second = received(&frames(&network, &mut agent, 100), handle.id());
+    assert!((1_000_000..=1_150_000).contains(&second), "{second}");
+    agent.set_global_rate_limit(Some(10_000));
+    let third = received(&frames(&network, &mut agent, 100), handle.id());
+    assert!(third - second < 25_000, "{third}");
+    agent.set_global_rate_limit(None);
+    agent.set_rate_limit(handle.id(), None);
+    let outcome = finish(&network, &mut agent, &handle);
+    assert!(*outcome.response().body() == pattern(10_000_000));
+}
+
+#[test]
+fn n5_an_uploads_rate_changes_while_it_moves() {
+    let (network, server, mut agent) = world();
+    server.any("/**").reply(MockResponse::ok());
+    let request = Request::put("http://game.example/")
+        .body(pattern(5_000_000))
+        .expect_continue(None)
+        .rate_limit(Some(10_000));
+    let handle = agent.send(request).unwrap();
+    frames(&network, &mut agent, 100);
+    agent.set_rate_limit(handle.id(), None);
+    let began = network.now();
+    finish(&network, &mut agent, &handle).response();
+    assert!(network.now() - began < Duration::from_millis(500));
+}
+
+#[test]
+fn n5_who_is_slowed_down_is_not_timed_out() {
+    // The stall deadline is for the peer, and this side is what is slow.
+    let (network, server, mut agent) = world();
+    resource(&server, 300_000);
+    let mut timeouts = httpoll::Timeouts::default();
+    timeouts.stall = Some(Duration::from_millis(300));
+    let request = Request::get("http://game.example/")
+        .rate_limit(Some(20_000))
+        .timeouts(timeouts.clone());
+    let millis = taken(&network, &mut agent, request);
+    assert!(millis > 14_000, "{millis}");
+    let request = Request::put("http://game.example/")
+        .body(pattern(100_000))
+        .expect_continue(None)
+        .rate_limit(Some(10_000))
+        .timeouts(timeouts);
+    run(&network, &mut agent, request).response();
+}
+
+#[test]
+fn n5_priority_comes_first_when_bandwidth_is_short() {
+    let (network, server, mut agent) =
+        world_with(Agent::builder().global_rate_limit(Some(100_000)));
+    resource(&server, 1_000_000);
+    let get = |priority| Request::get("http://game.example/").priority(priority);
+    let background = agent.send(get(Priority::Background)).unwrap();
+    let gameplay = agent.send(get(Priority::Gameplay)).unwrap();
+    let events = frames(&network, &mut agent, 300);
+    let (low, high) = (
+        received(&events, background.id()),
+        received(&events, gameplay.id()),
+    );
+    assert!(high > 3 * low, "{high} and {low}");
+    assert!(low + high > 280_000, "nothing is wasted: {high} and {low}");
+    agent.set_priority(background.id(), Priority::Gameplay);
+    agent.set_priority(gameplay.id(), Priority::Background);
+    let events = frames(&network, &mut agent, 300);
+    let now = (
+        received(&events, background.id()).max(low),
+        received(&events, gameplay.id()).max(high),
+    );
+    assert!(
+        now.0 - low > 3 * (now.1 - high),
+        "{now:?} from {low}, {high}"
+    );
+}
+
+#[test]
+fn n5_a_chunk_is_never_more_than_the_rate_allows() {
+    let (network, server, mut agent) = world();
+    resource(&server, 100_000);
+    let handle = agent
+        .send(
+            Request::get("http://game.example/")
+                .stream()
+                .rate_limit(Some(40_000)),
+        )
+        .unwrap();
+    let mut total = Vec::new();
+    let began = network.now();
+    while network.now() - began < Duration::from_secs(2) {
+        total.extend_from_slice(&chunks(&frames(&network, &mut agent, 1)));
+        let most = 10_000 + 40 * (network.now() - began).as_millis() as usize;
+        assert!(total.len() <= most, "{} of {most}", total.len());
+    }
+    assert!(total.len() > 80_000);
+    drop(handle);
+    let _ = FRAME;
+}
