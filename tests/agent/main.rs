@@ -5,6 +5,7 @@
 
 mod bodies;
 mod circuits;
+mod connections;
 mod heads;
 mod redirects;
 mod requests;

@@ -266,7 +266,13 @@ impl Core {
         key: ConnectionKey,
         error: Error,
     ) -> Step {
-        let was_reused = self.pool.get(key).is_some_and(|pooled| pooled.requests > 1);
+        // Before its own request went out, all that the connection has seen is others'.
+        let asked = matches!(transfer.stage, Stage::Active { asked: true, .. });
+        let own = u32::from(asked);
+        let was_reused = self
+            .pool
+            .get(key)
+            .is_some_and(|pooled| pooled.requests > own);
         self.close(key);
         if transfer.answer.as_ref().is_some_and(Answer::is_discarded) {
             // What follows is known; nobody wants what did not come.
@@ -274,7 +280,7 @@ impl Core {
         }
         if was_reused
             && transfer.answer.is_none()
-            && is_stale(&error, &transfer.method)
+            && is_stale(&error, &transfer.method, asked)
             && transfer.payload.can_be_sent()
         {
             // S178: the server had closed it; nothing was lost, so nobody is told.
@@ -450,7 +456,15 @@ impl Core {
 
 /// Whether the error is that of a kept-alive connection that the server had closed meanwhile
 /// (RFC 9112 §9.3.1), and sending the request again can do no harm.
-fn is_stale(error: &Error, method: &http::Method) -> bool {
+fn is_stale(error: &Error, method: &http::Method, asked: bool) -> bool {
+    if !asked {
+        // What it counts of bytes is of the exchange before.
+        return matches!(
+            error.kind(),
+            ErrorKind::Network(NetworkFault::Closed | NetworkFault::Broken)
+                | ErrorKind::Peer(PeerMisbehaved::UnexpectedData)
+        );
+    }
     let stale = match error.kind() {
         ErrorKind::Network(NetworkFault::Closed | NetworkFault::Broken) => {
             error.bytes_received() == 0
