@@ -7,6 +7,7 @@ mod auth;
 mod bodies;
 mod cancelling;
 mod circuits;
+mod connections;
 mod deadlines;
 mod heads;
 mod pausing;

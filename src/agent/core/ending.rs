@@ -275,8 +275,7 @@ impl Core {
             // What follows is known; nobody wants what did not come.
             return self.end_hop(transfer);
         }
-        // Before the request was given to it, whatever the connection said was not about it.
-        let is_stale = !is_asked || is_stale(&error, &transfer.method);
+        let is_stale = is_stale(&error, &transfer.method, is_asked);
         if was_reused && is_stale && transfer.answer.is_none() && transfer.payload.can_be_sent() {
             // S178: the server had closed it; nothing was lost, so nobody is told.
             transfer.needs_new_connection = true;
@@ -469,7 +468,15 @@ impl Core {
 
 /// Whether the error is that of a kept-alive connection that the server had closed meanwhile
 /// (RFC 9112 §9.3.1), and sending the request again can do no harm.
-fn is_stale(error: &Error, method: &http::Method) -> bool {
+fn is_stale(error: &Error, method: &http::Method, asked: bool) -> bool {
+    if !asked {
+        // What it counts of bytes is of the exchange before.
+        return matches!(
+            error.kind(),
+            ErrorKind::Network(NetworkFault::Closed | NetworkFault::Broken)
+                | ErrorKind::Peer(PeerMisbehaved::UnexpectedData)
+        );
+    }
     let stale = match error.kind() {
         ErrorKind::Network(NetworkFault::Closed | NetworkFault::Broken) => {
             error.bytes_received() == 0

@@ -1,0 +1,1 @@
+"""The rooms of `fetch_against_curl.py`."""

@@ -1,0 +1,337 @@
+"""The invocations. `<H>` and the like stand for the servers of `farm.py`."""
+
+import re
+import shlex
+
+from . import origin
+
+FIXTURES = {
+    "upload.txt": b"first line\nsecond line\r\n",
+    "empty.txt": b"",
+    "picture.png": b"\x89PNG\r\n\x1a\nnot really",
+    "netrc": b"machine 127.0.0.1 login ann password s3cret\n",
+    "headers.txt": b"X-One: 1\nX-Two: 2\n",
+    "cookies.txt": (
+        b"# Netscape HTTP Cookie File\n"
+        b"127.0.0.1\tFALSE\t/\tFALSE\t0\tstored\tyes\n"
+        b"127.0.0.1\tFALSE\t/other\tFALSE\t0\telsewhere\tno\n"
+    ),
+}
+
+
+class Case:
+    def __init__(self, name, command, files=None, environment=None, stdin=b"", any_order=False):
+        self.name = name
+        self.command = command
+        self.arguments = ["-sS", *shlex.split(command)]
+        self.files = files or {}
+        self.environment = environment or {}
+        self.stdin = stdin
+        self.any_order = any_order
+
+    def tidy(self, name, content):
+        """A cookie jar without its comments and in order; dumped heads without dates."""
+        if name == "jar":
+            lines = [it for it in content.splitlines(True) if not re.match(rb"# |\s*$", it)]
+            return b"".join(sorted(lines))
+        return re.sub(rb"(?m)^Date: .*$", b"Date: (a date)", content)
+
+
+BIG_DATA = b"x" * (1024 * 1024 + 1)
+W = "-w '%{http_code} %{num_redirects} %{num_connects} %{size_download} %{size_upload} %{exitcode}\\n'"
+
+CASES = [
+    # Requests.
+    Case("get", "<H>/hello"),
+    Case("get without a scheme", "127.0.0.1:<HPORT>/hello"),
+    Case("query and fragment", "'<H>/a/b?x=1&y=%20#top'"),
+    Case("dot segments removed", "<H>/a/./b/../c"),
+    Case("dot segments kept", "--path-as-is <H>/a/./b/../c"),
+    Case("not ASCII in a path", "<H>/gr\u00fc\u00dfe"),
+    Case("request target", "--request-target '*' -X OPTIONS <H>/x"),
+    Case("custom method", "-X PURGE <H>/x"),
+    Case("lower-case method", "-X get <H>/x"),
+    Case("delete", "-X DELETE <H>/x"),
+    Case("head", "-I <H>/hello"),
+    Case("include", "-i <H>/hello"),
+    Case("HTTP/1.0", "--http1.0 <H>/hello"),
+    Case("HTTP/1.1", "--http1.1 <H>/hello"),
+    Case("IPv4", "-4 <H>/hello"),
+    Case("IPv6", "-6 -g <H6>/hello"),
+    Case("resolve", "--resolve game.test:<HPORT>:127.0.0.1 http://game.test:<HPORT>/x"),
+    Case("credentials in the URL", "http://ann:s3cret@127.0.0.1:<HPORT>/basic"),
+    Case("encoded credentials in the URL", "http://a%40b:c%3Ad@127.0.0.1:<HPORT>/headers"),
+    # Header lines.
+    Case("header", "-H 'X-A: 1' -H 'x-b:2' <H>/x"),
+    Case("header twice", "-H 'X-A: 1' -H 'X-A: 2' <H>/x"),
+    Case("header removed", "-H 'Accept:' -H 'User-Agent:' <H>/x"),
+    Case("header without a value", "-H 'X-Empty;' <H>/x"),
+    Case("headers of a file", "-H @headers.txt <H>/x"),
+    Case("host header", "-H 'Host: game.test' <H>/x"),
+    Case("user agent", "-A game/1 <H>/x"),
+    Case("no user agent", "-A '' <H>/x"),
+    Case("referer", "-e http://from.test/ <H>/x"),
+    # Content.
+    Case("data", "-d a=1 -d b=2 <H>/x"),
+    Case("data of a file", "-d @upload.txt <H>/x"),
+    Case("data of standard input", "-d @- <H>/x", stdin=b"from\nstdin\n"),
+    Case("no data", "-d '' <H>/x"),
+    Case("raw data", "--data-raw @upload.txt <H>/x"),
+    Case("binary data", "--data-binary @upload.txt <H>/x"),
+    Case("encoded data", "--data-urlencode 'a=\u00e4 &' --data-urlencode 'b c' --data-urlencode n@upload.txt <H>/x"),
+    Case("missing data file", "-d @missing <H>/x"),
+    Case("JSON", """--json '{"a":1}' <H>/x"""),
+    Case("JSON in pieces", """--json '{"a":' --json '1}' <H>/x"""),
+    Case("data in the query", "-G -d a=1 --data-urlencode 'b=c d' '<H>/x?q=0'"),
+    Case("data with another method", "-X PATCH -d x <H>/x"),
+    Case("data with another type", "-H 'Content-Type: text/x' -d x <H>/x"),
+    Case("chunked data", "-H 'Transfer-Encoding: chunked' -d hello <H>/x"),
+    Case("form", "-F a=1 -F 'b=two words' <H>/x"),
+    Case("form with files", "-F f=@upload.txt -F 'g=@picture.png;type=image/x;filename=p.png' <H>/x"),
+    Case("form with a file's content", "-F 'a=<upload.txt' --form-string 'b=@upload.txt' <H>/x"),
+    Case("form with a missing file", "-F f=@missing <H>/x"),
+    Case("upload", "-T upload.txt <H>/put/me"),
+    Case("upload into a folder", "-T upload.txt <H>/put/"),
+    Case("upload of nothing", "-T empty.txt <H>/put/me"),
+    Case("upload of standard input", "-T - <H>/put/me", stdin=b"a stream"),
+    Case("upload of a missing file", "-T missing <H>/put/me"),
+    Case("upload refused early", "-T big.bin <H>/refuse", files={"big.bin": BIG_DATA}),
+    Case("two methods at once", "-d x -I <H>/x"),
+    # Holding content back.
+    Case("expect for large content", "--data-binary @big.bin <H>/x", files={"big.bin": BIG_DATA}),
+    Case("expect by hand", "-H 'Expect: 100-continue' -d hello <H>/x"),
+    Case("expect, nobody answers", "-H 'Expect: 100-continue' --expect100-timeout 0.2 -d hello <H>/expect/silent"),
+    Case("expect refused", "--data-binary @big.bin <H>/expect/refused", files={"big.bin": BIG_DATA}),
+    Case("expect answered at once", "-H 'Expect: 100-continue' -d hello <H>/expect/final"),
+    Case("expect removed", "-H 'Expect:' --data-binary @big.bin <H>/x", files={"big.bin": BIG_DATA}),
+    Case("interim response", "-i <H>/hints"),
+    # Responses.
+    Case("chunked", "<H>/chunked"),
+    Case("chunked with trailers", "-i <H>/chunked-trailer"),
+    Case("until the end", "<H>/until-close/1.1"),
+    Case("until the end, HTTP/1.0", "<H>/until-close/1.0"),
+    Case("no content", f"-i {W} <H>/status/204"),
+    Case("not modified", f"{W} -H 'If-None-Match: x' <H>/status/304"),
+    Case("no reason phrase", "-i <H>/raw/reason"),
+    Case("head lines end in LF", "<H>/raw/lf"),
+    Case("folded header", "<H>/raw/fold"),
+    Case("large content", "-o out <H>/big"),
+    Case("content in drips", "<H>/drip"),
+    Case("server error is content", f"{W} <H>/status/500"),
+    Case("fail", f"-f {W} <H>/status/404"),
+    Case("fail with content", f"--fail-with-body {W} <H>/status/404"),
+    Case("fail shows heads", "-f -i <H>/status/404"),
+    # Codings.
+    *[
+        Case(f"coding {name}", f"--compressed <H>/coded/{name}")
+        for name in ("gzip", "deflate", "br", "zstd", "double", "identity", "broken", "short", "unknown")
+    ],
+    Case("coding not asked for", "-o out <H>/coded/gzip"),
+    # Redirects.
+    Case("redirect not followed", f"-i {W} '<H>/redirect/302?to=/x'"),
+    Case("redirect URL", "-w '%{redirect_url}\\n' '<H>/redirect/302?to=../x'"),
+    *[
+        Case(f"redirect {status}", f"-L {W} '<H>/redirect/{status}?to=/x'")
+        for status in (300, 301, 302, 303, 304, 305, 307, 308)
+    ],
+    *[
+        Case(f"redirect {status} of POST", f"-L -d a=1 '<H>/redirect/{status}?to=/x'")
+        for status in (301, 302, 303, 307, 308)
+    ],
+    Case("redirect 301 of POST kept", "-L --post301 -d a=1 '<H>/redirect/301?to=/x'"),
+    Case("redirect 302 of POST kept", "-L --post302 -d a=1 '<H>/redirect/302?to=/x'"),
+    Case("redirect 303 of POST kept", "-L --post303 -d a=1 '<H>/redirect/303?to=/x'"),
+    Case("redirect 303 of HEAD", "-L -I '<H>/redirect/303?to=/x'"),
+    Case("redirect 302 of PUT", "-L -T upload.txt '<H>/redirect/302?to=/x'"),
+    Case("redirect 307 of PUT", "-L -T upload.txt '<H>/redirect/307?to=/x'"),
+    Case("redirect 302 of a custom method", "-L -X DELETE '<H>/redirect/302?to=/x'"),
+    Case("redirect heads", "-L -i '<H>/redirect/302?to=/x'"),
+    Case("redirect without Location", "-L <H>/redirect/302"),
+    Case("redirect to a fragment", "-L -w '%{url_effective}' '<H>/redirect/302?to=/x%23f'"),
+    Case("redirect with spaces", "-L '<H>/redirect/302?to=/a%20b'"),
+    Case("redirect to another origin", "-L -u ann:s3cret -H 'X-Key: k' -b a=1 '<H>/redirect/302?to=<O>/x'"),
+    Case("redirect, trusted", "--location-trusted -u ann:s3cret -b a=1 '<H>/redirect/302?to=<O>/x'"),
+    Case("redirect with a host header", "-L -H 'Host: game.test' '<H>/redirect/302?to=<O>/x'"),
+    Case("redirect with Authorization by hand", "-L -H 'Authorization: x' '<H>/redirect/302?to=<O>/x'"),
+    Case("redirect to another scheme", "-L '<H>/redirect/302?to=gopher9://x/'"),
+    Case("redirect to TLS and back", "-L -k '<S>/redirect/302?to=<H>/x'"),
+    Case("redirect with automatic referer", "-L -e ';auto' '<H>/redirect/302?to=/x'"),
+    Case("redirect chain", f"-L {W} <H>/chain/5"),
+    Case("too many redirects", f"-L --max-redirs 3 {W} <H>/loop"),
+    Case("no redirect allowed", "-L --max-redirs 0 <H>/chain/1"),
+    # Cookies.
+    Case("cookie", "-b 'a=1; b=2' <H>/cookies"),
+    Case("cookies of a file", "-b cookies.txt <H>/cookies"),
+    Case("cookie jar", "-c jar '<H>/cookies/set?c=a%3D1&c=b%3D2%3B%20Path%3D/x' <H>/cookies"),
+    Case("cookie jar of a file", "-b cookies.txt -c jar '<H>/cookies/set?c=stored%3Dnew' <H>/cookies"),
+    Case("cookies off", "'<H>/cookies/set?c=a%3D1' <H>/cookies"),
+    Case("cookies on by an empty file", "-b '' '<H>/cookies/set?c=a%3D1' <H>/cookies"),
+    Case("cookies over a redirect", "-L -b '' '<H>/redirect/302?to=/cookies'"),
+    Case("cookie attributes", "-c jar '<H>/cookies/set?c=a%3D1%3BMax-Age%3D0&c=b%3D1%3BSecure&c=c%3D1%3BHttpOnly&c=d%3D1%3BDomain%3Dx.test'"),
+    Case("cookie of both", "-b stored=by-hand -b cookies.txt <H>/cookies"),
+    Case("session cookies forgotten", "-j -b cookies.txt <H>/cookies"),
+    # Logging in.
+    Case("basic", "-u ann:s3cret <H>/basic"),
+    Case("basic, wrong", f"-u ann:wrong {W} <H>/basic"),
+    *[
+        Case(f"digest {algorithm}", f"--digest -u ann:s3cret {W} <H>/digest/{algorithm}")
+        for algorithm in ("MD5", "SHA-256")
+    ],
+    Case("digest, wrong", f"--digest -u ann:wrong {W} <H>/digest/MD5"),
+    Case("digest heads", "-i --digest -u ann:s3cret <H>/digest/MD5"),
+    Case("digest with a query", "--digest -u ann:s3cret '<H>/digest/MD5?a=1&b=2'"),
+    Case("digest with content", "--digest -u ann:s3cret -d a=1 <H>/digest/MD5"),
+    Case("digest twice", "--digest -u ann:s3cret <H>/digest/MD5 <H>/digest/MD5"),
+    Case("any, both offered", "--anyauth -u ann:s3cret <H>/both"),
+    Case("any, basic offered", "--anyauth -u ann:s3cret <H>/basic"),
+    Case("any, nothing asked", "--anyauth -u ann:s3cret <H>/x"),
+    Case("bearer", "--oauth2-bearer t0ken <H>/bearer"),
+    Case("netrc", "-n <H>/basic", files={".netrc": FIXTURES["netrc"]}),
+    Case("netrc file", "--netrc-file netrc <H>/basic"),
+    Case("netrc file missing", "--netrc-file missing <H>/basic"),
+    # Failures.
+    Case("no URL", ""),
+    Case("unknown option", "--no-such-option <H>/x"),
+    Case("option without its value", "<H>/x -o"),
+    Case("URL with a space", "'<H>/a b'"),
+    Case("URL with a wrong port", "http://127.0.0.1:99999/"),
+    Case("unknown scheme", "nonsense://x/"),
+    Case("unknown host", "http://no-such-host.invalid/"),
+    Case("nobody listens", f"{W} <DEAD>/"),
+    Case("nothing came", f"{W} <H>/nothing"),
+    Case("connection reset", "<H>/reset"),
+    Case("reset within content", "<H>/reset-body"),
+    Case("content cut short", f"{W} <H>/cut"),
+    Case("content cut short, into a file", "-o out <H>/cut"),
+    Case("chunked content cut short", "<H>/cut-chunked"),
+    Case("malformed chunk", "<H>/chunked-bad"),
+    Case("head cut short", "<H>/cut-head"),
+    Case("no status line", "<H>/raw/09"),
+    Case("malformed status", "<H>/raw/status"),
+    Case("unknown version", "<H>/raw/version"),
+    Case("header without a colon", "<H>/raw/colon"),
+    Case("two lengths", "<H>/raw/lengths"),
+    Case("length that is no number", "<H>/raw/length"),
+    Case("unknown transfer coding", "<H>/raw/coding"),
+    Case("huge head", "<H>/raw/huge-head"),
+    Case("time is up", f"-m 0.4 {W} <H>/slow"),
+    Case("time is up within content", "-m 0.4 <H>/slow-body"),
+    Case("output cannot be written", "-o missing/folder/out <H>/x"),
+    Case("largest size", f"--max-filesize 100 {W} <H>/big"),
+    Case("largest size is enough", "--max-filesize 100 <H>/hello"),
+    # Several transfers.
+    Case("two URLs share a connection", f"{W} <H>/one <H>/two"),
+    Case("two URLs, two files", "-o one <H>/one -o two <H>/two"),
+    Case("connection closed in between", f"{W} <H>/close <H>/two"),
+    Case("connection gone stale", "<H>/once <H>/two"),
+    Case("two hosts", f"{W} <H>/one <O>/two <H>/three"),
+    Case("next", "-d a=1 <H>/one --next -H 'X-B: 2' <H>/two"),
+    Case("first fails, second does not", "<DEAD>/ <H>/two"),
+    Case("first does not fail, second does", "<H>/one <DEAD>/"),
+    Case("fail early", "--fail-early <DEAD>/ <H>/two"),
+    Case("parallel", "-Z -o a <H>/one -o b <H>/two -o c <H>/three", any_order=True),
+    Case("parallel, one fails", "-Z -o a <H>/one -o b <DEAD>/", any_order=True),
+    # Files.
+    Case("remote name", "-O <H>/range/file.txt"),
+    Case("remote name missing", "-O <H>/"),
+    Case("output folder", "--create-dirs --output-dir down/load -o f <H>/x"),
+    Case("output of nothing", "-o out <H>/status/204"),
+    Case("output of a failure", "-f -o out <H>/status/404"),
+    Case("dumped heads", "-D heads -o out -L '<H>/redirect/302?to=/x'"),
+    Case("dumped heads to standard output", "-D - -o out <H>/x"),
+    Case("range", "-r 10-19 <H>/range/file.txt"),
+    Case("range of the end", f"-r -12 {W} <H>/range/file.txt"),
+    Case("range beyond", f"-r 999999- {W} <H>/range/file.txt"),
+    Case("go on", "-C - -o out <H>/range/file.txt", files={"out": origin.FILE[:1000]}),
+    Case("go on at an offset", "-C 500 -o out <H>/range/file.txt", files={"out": origin.FILE[:500]}),
+    Case("go on, nothing there", "-C - -o out <H>/range/file.txt"),
+    Case("go on, all there", "-C - -o out <H>/range/file.txt", files={"out": origin.FILE}),
+    Case("go on, no ranges", f"-C - -o out {W} <H>/no-range/file.txt", files={"out": origin.FILE[:1000]}),
+    Case("rate", "--limit-rate 1M -o out <H>/big"),
+    # Retries.
+    Case("retry", f"--retry 2 --retry-delay 1 {W} <H>/retry/503"),
+    Case("retry as asked", f"--retry 1 {W} '<H>/retry/429?after=1'"),
+    Case("retry of what is final", f"--retry 1 {W} <H>/status/404"),
+    Case("retries used up", f"--retry 1 --retry-delay 1 {W} '<H>/retry/503?n=9'"),
+    Case("retry of a POST", "--retry 1 --retry-delay 1 -d a=1 <H>/retry/500"),
+    Case("retry after a reset", "--retry 1 --retry-delay 1 <H>/retry-reset"),
+    Case("retry after any failure", "--retry 1 --retry-delay 1 --retry-all-errors <H>/retry-reset"),
+    Case("retry, nobody listens", "--retry 1 --retry-delay 1 <DEAD>/"),
+    # Proxies.
+    Case("proxy", "-x <P> http://game.test/x?y"),
+    Case("proxy and a port", "-x <P> http://game.test:8080/x"),
+    Case("proxy without a scheme", "-x 127.0.0.1:<PPORT> http://game.test/x"),
+    Case("proxy with dot segments", "-x <P> --path-as-is http://game.test/a/../b"),
+    Case("proxy with content", "-x <P> -d a=1 http://game.test/x"),
+    Case("proxy login", "-x <PA> -U pat:pr0xy http://game.test/x"),
+    Case("proxy login in its URL", "-x http://pat:pr0xy@127.0.0.1:<PAPORT> http://game.test/x"),
+    Case("proxy login missing", f"{W} -x <PA> http://game.test/x"),
+    Case("proxy and login to the host", "-x <P> -u ann:s3cret http://game.test/x"),
+    Case("tunnel by request", "-p -x <P> <H>/x"),
+    Case("tunnel heads", "-i -p -x <P> <H>/x"),
+    Case("tunnel for TLS", "-x <P> --cacert <CA> <S>/x"),
+    Case("tunnel login", "-x <PA> -U pat:pr0xy --cacert <CA> <S>/x"),
+    Case("tunnel login missing", "-w '%{http_connect} %{http_code}\\n' -x <PA> --cacert <CA> <S>/x"),
+    Case("tunnel refused", "-w '%{http_connect} %{http_code}\\n' -p -x <P403> <H>/x"),
+    Case("tunnel shared", f"{W} -p -x <P> <H>/one <H>/two"),
+    Case("proxy unknown", "-x http://no-such-proxy.invalid:1 <H>/x"),
+    Case("proxy dead", "-x <DEAD> <H>/x"),
+    Case("proxy of the environment", "http://game.test/x", environment={"http_proxy": "<P>"}),
+    Case("HTTP_PROXY is not asked", "<H>/x", environment={"HTTP_PROXY": "<P>"}),
+    Case("ALL_PROXY", "http://game.test/x", environment={"ALL_PROXY": "<P>"}),
+    Case("no_proxy", "<H>/x", environment={"http_proxy": "<P>", "no_proxy": "127.0.0.1"}),
+    Case("no_proxy overridden", "--noproxy x.test <H>/x", environment={"http_proxy": "<P>", "no_proxy": "127.0.0.1"}),
+    Case("noproxy for all", "--noproxy '*' -x <P> <H>/x"),
+    Case("environment overridden", "-x '' <H>/x", environment={"http_proxy": "<P>"}),
+    Case("SOCKS by name", "--socks5-hostname 127.0.0.1:<KPORT> http://game.test:<HPORT>/x"),
+    Case("SOCKS by address", "--socks5 127.0.0.1:<KPORT> http://localhost:<HPORT>/x"),
+    Case("SOCKS URL", "-x socks5h://127.0.0.1:<KPORT> http://game.test:<HPORT>/x"),
+    Case("SOCKS login", "-x socks5h://127.0.0.1:<KAPORT> -U pat:pr0xy http://game.test:<HPORT>/x"),
+    Case("SOCKS login wrong", "-x socks5h://pat:no@127.0.0.1:<KAPORT> http://game.test:<HPORT>/x"),
+    Case("SOCKS refused", "--socks5-hostname 127.0.0.1:<K5PORT> http://game.test:<HPORT>/x"),
+    Case("SOCKS for TLS", "--socks5-hostname 127.0.0.1:<KPORT> --cacert <CA> <S>/x"),
+    # TLS.
+    Case("TLS", f"--cacert <CA> {W} <S>/x <S>/y"),
+    Case("TLS, authority unknown", f"{W} <S>/x"),
+    Case("TLS unchecked", "-k <S>/x"),
+    Case("TLS, other name", "--cacert <CA> <ELSEWHERE>/x"),
+    Case("TLS, expired", "--cacert <CA> <EXPIRED>/x"),
+    Case("TLS, expired and unchecked", "-k <EXPIRED>/x"),
+    Case("TLS by another name", "--cacert <CA> --resolve secure.test:<SPORT>:127.0.0.1 https://secure.test:<SPORT>/x"),
+    Case("TLS 1.2", "--cacert <CA> <TLS12>/x"),
+    Case("TLS 1.3 wanted, 1.2 there", "--cacert <CA> --tlsv1.3 <TLS12>/x"),
+    Case("TLS to a plain port", "-k https://127.0.0.1:<HPORT>/x"),
+    Case("plain to a TLS port", "http://127.0.0.1:<SPORT>/x"),
+    Case("client certificate", "--cacert <CA> --cert <TLS>/client.pem --key <TLS>/client.key <MTLS>/x"),
+    Case("client certificate in one file", "--cacert <CA> --cert <TLS>/client-both.pem <MTLS>/x"),
+    Case("client certificate missing, TLS 1.2", "--cacert <CA> <MTLS12>/x"),
+    Case("client certificate missing, TLS 1.3", "--cacert <CA> <MTLS>/x"),
+    Case("client certificate not there", "--cacert <CA> --cert missing.pem <MTLS>/x"),
+    Case("authorities not there", "--cacert missing.pem <S>/x"),
+    Case("authorities of the environment", "<S>/x", environment={"SSL_CERT_FILE": "<CA>"}),
+    # nginx.
+    Case("nginx: page", "-i <N>/"),
+    Case("nginx: missing", f"{W} <N>/missing"),
+    Case("nginx: fail", "-f <N>/missing"),
+    Case("nginx: head", "-I <N>/file.txt"),
+    Case("nginx: large file", f"-o out {W} <N>/big.bin"),
+    Case("nginx: keep-alive", f"-o a -o b {W} <N>/file.txt <N>/data.json"),
+    Case("nginx: zipped", f"--compressed <N>/zipped/file.txt"),
+    Case("nginx: range", "-i -r 5-20 <N>/file.txt"),
+    Case("nginx: range beyond", "-i -r 999999- <N>/file.txt"),
+    Case("nginx: go on", "-C - -o out <N>/file.txt", files={"out": origin.FILE[:777]}),
+    Case("nginx: go on, all there", "-C - -o out <N>/file.txt", files={"out": origin.FILE}),
+    Case("nginx: redirect", f"-L {W} <N>/moved"),
+    Case("nginx: folder", "-L <N>/folder"),
+    Case("nginx: login", "-u ann:s3cret <N>/private/data.json"),
+    Case("nginx: login by challenge", "--anyauth -u ann:s3cret <N>/private/data.json"),
+    Case("nginx: login wrong", f"-u ann:no -o /dev/null {W} <N>/private/data.json"),
+    Case("nginx: conditional", f"-H 'If-Modified-Since: Tue, 14 Nov 2023 22:13:20 GMT' {W} <N>/file.txt"),
+    Case("nginx: method not allowed", f"-X POST -d x {W} -o /dev/null <N>/file.txt"),
+    Case("nginx: too large", f"--data-binary @upload.txt -o /dev/null {W} <N>/small/x"),
+    Case("nginx: upload", f"-T upload.txt {W} <N>/put/deep.txt"),
+    Case("nginx: upload of a stream", "-T - <N>/put/stream.txt", stdin=b"streamed"),
+    Case("nginx: delete", f"-X DELETE {W} <N>/put/nothing.txt"),
+    Case("nginx: TLS", "--cacert <CA> <NS>/data.json"),
+    Case("nginx: slow", "-o out <N>/slow/file.txt"),
+]

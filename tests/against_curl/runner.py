@@ -1,0 +1,171 @@
+"""One invocation by one tool, and what could be seen of it; two of these compared."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+
+from .cases import FIXTURES
+from .differences import HEADERS
+
+LIMIT = 20
+
+
+class Seen:
+    """What one run left behind. Each aspect is compared by itself."""
+
+    ASPECTS = ("exit", "stdout", "stderr", "files", "requests", "headers", "bodies", "connections", "notes")
+
+    def __init__(self, **aspects):
+        self.__dict__.update(aspects)
+
+
+class Runner:
+    def __init__(self, farm, curl, fetch, folder):
+        self.farm = farm
+        self.tools = {"curl": [curl, "-q"], "fetch": [fetch]}
+        self.folder = folder
+
+    def run(self, tool, case):
+        """Runs one tool in a fresh folder."""
+        folder = os.path.join(self.folder, "run")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        for name, content in {**FIXTURES, **case.files}.items():
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(content)
+        shutil.rmtree(self.farm.path("uploaded"), ignore_errors=True)
+        os.makedirs(self.farm.path("uploaded"))
+        self.farm.nginx_log()
+        self.farm.log.clear()
+        places = {**self.farm.places, "CA": self.farm.path("ca.pem"), "TLS": self.farm.folder}
+
+        def fill(text):
+            return re.sub(r"<(\w+)>", lambda it: places[it[1]], text)
+
+        arguments = [fill(argument) for argument in case.arguments]
+        environment = {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": folder,
+            "LC_ALL": "C",
+            **{name: fill(value) for name, value in case.environment.items()},
+        }
+        try:
+            done = subprocess.run(
+                [*self.tools[tool], *arguments],
+                cwd=folder,
+                env=environment,
+                input=case.stdin,
+                capture_output=True,
+                timeout=LIMIT,
+            )
+            status, stdout, stderr = done.returncode, done.stdout, done.stderr
+        except subprocess.TimeoutExpired:
+            status, stdout, stderr = f"over {LIMIT} s", b"", b""
+        return self.seen(case, folder, status, stdout, stderr)
+
+    def seen(self, case, folder, status, stdout, stderr):
+        log = self.farm.log
+        with log.lock:
+            requests, connections = list(log.requests), dict(log.connections)
+            notes = list(log.notes)
+        logged = self.farm.nginx_log()
+        if case.any_order:
+            requests.sort(key=lambda it: (it.server, it.method, it.target))
+            logged.sort()
+        shown = [f"{it.server}: {it.method} {it.target} {it.version} {it.framing}" for it in requests]
+        files = {}
+        for root, _, names in os.walk(folder):
+            for name in names:
+                path = os.path.join(root, name)
+                with open(path, "rb") as file:
+                    content = file.read()
+                relative = os.path.relpath(path, folder)
+                files[relative] = digest(case.tidy(relative, content))
+        for name in os.listdir(self.farm.path("uploaded")):
+            with open(self.farm.path("uploaded", name), "rb") as file:
+                files[f"on the server: {name}"] = digest(file.read())
+        for name, content in {**FIXTURES, **case.files}.items():
+            if files.get(name) == digest(case.tidy(name, content)):
+                del files[name]
+        stdout = tidy_output(stdout, self.farm)
+        if case.any_order:
+            stdout = "".join(sorted(stdout.splitlines(True)))
+        said = re.findall(rb"^(?:curl|fetch): \((\d+)\)", stderr, re.MULTILINE)
+        return Seen(
+            exit=status,
+            stdout=stdout,
+            stderr=[int(number) for number in said],
+            files=files,
+            requests=shown + [nginx_line(line) for line in logged],
+            headers=[fields(it) for it in requests],
+            bodies=[tidy_body(it) for it in requests],
+            connections=connections,
+            notes=notes,
+            full_stderr=stderr.decode("utf-8", "replace"),
+        )
+
+
+def digest(content):
+    if len(content) <= 300:
+        return content.decode("latin-1")
+    return f"{len(content)} bytes, {hashlib.sha256(content).hexdigest()[:16]}"
+
+
+def tidy_output(stdout, farm):
+    """Dates and free ports say nothing."""
+    text = stdout.decode("latin-1")
+    text = re.sub(r"(?m)^Date: .*$", "Date: (a date)", text)
+    return text if len(text) <= 4000 else digest(stdout)
+
+
+def nginx_line(line):
+    """Of nginx's log: what both tools should say alike."""
+    parts = line.split("|")
+    parts[8] = "codings" if parts[8] != "-" else "-"
+    return "nginx: " + " ".join(parts[:-1])
+
+
+def fields(request):
+    """Name and value of each header as it should be alike; what differs by right is left out."""
+    found = []
+    for name, value in request.headers:
+        lower = name.lower()
+        rule = HEADERS.get(lower)
+        if rule and rule.how == "ignored":
+            continue
+        if rule and rule.how == "present":
+            value = "(present)"
+        if lower == "accept-encoding":
+            value = "codings"
+        if lower == "authorization" and value.startswith("Digest "):
+            value = tidy_digest(value)
+        if lower == "content-type" and "boundary=" in value:
+            value = re.sub(r"boundary=\S+", "boundary=(some)", value)
+        found.append(f"{lower}: {value}")
+    return sorted(found)
+
+
+def tidy_digest(value):
+    """Which parameters, and the values of those that neither tool invents."""
+    found = re.findall(r'(\w+)=("[^"]*"|[^\s,]+)', value)
+    invented = ("cnonce", "response")
+    return "Digest " + ", ".join(
+        sorted(f"{name}={'(some)' if name in invented else text.strip(chr(34))}" for name, text in found)
+    )
+
+
+def tidy_body(request):
+    """Content, with a form's boundary replaced."""
+    match = re.search(r"boundary=(\S+)", request.header("content-type", ""))
+    body = request.body
+    if match:
+        body = body.replace(match[1].strip('"').encode(), b"(boundary)")
+    return digest(body)
+
+
+def compare(curl, fetch):
+    """The aspects that differ, each with both values."""
+    pairs = {name: (getattr(curl, name), getattr(fetch, name)) for name in Seen.ASPECTS}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
