@@ -27,7 +27,6 @@ impl fmt::Display for RequestId {
 
 /// What happened. Every request ends with exactly one [`Done`](Self::Done) or
 /// [`Failed`](Self::Failed), unless it was cancelled: then nothing more is told of it.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
     /// It waits for a connection, because as many as may be are in use.
@@ -159,6 +158,80 @@ pub enum Event {
 
 /// What a server-sent event costs beside its data.
 pub(crate) const EVENT_COST: usize = 64;
+
+impl fmt::Debug for Event {
+    /// URLs without their queries, content by its length.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Queued { .. } => "Queued",
+            Self::Status { .. } => "Status",
+            Self::Redirect { .. } => "Redirect",
+            Self::WillRetry { .. } => "WillRetry",
+            Self::HeadSent { .. } => "HeadSent",
+            Self::HeadReceived { .. } => "HeadReceived",
+            Self::Head { .. } => "Head",
+            Self::Progress { .. } => "Progress",
+            Self::Chunk { .. } => "Chunk",
+            Self::ServerSent { .. } => "ServerSent",
+            #[cfg(feature = "websocket")]
+            Self::WebSocketOpen { .. } => "WebSocketOpen",
+            #[cfg(feature = "websocket")]
+            Self::WebSocketMessage { .. } => "WebSocketMessage",
+            #[cfg(feature = "websocket")]
+            Self::WebSocketClosed { .. } => "WebSocketClosed",
+            Self::Done { .. } => "Done",
+            Self::Failed { .. } => "Failed",
+            Self::Suspended => "Suspended",
+        };
+        let mut shown = f.debug_struct(name);
+        if let Some(id) = self.id() {
+            shown.field("id", &id);
+        }
+        match self {
+            Self::Status { status, .. } => shown.field("status", status),
+            Self::Redirect {
+                status, location, ..
+            } => shown
+                .field("status", status)
+                .field("location", &without_query(location)),
+            Self::WillRetry {
+                attempt,
+                after,
+                cause,
+                ..
+            } => shown
+                .field("attempt", attempt)
+                .field("after", after)
+                .field("cause", cause),
+            Self::HeadSent { head, .. } => shown.field("head", head),
+            Self::HeadReceived { head, .. } => shown.field("head", head),
+            Self::Head { head, url, .. } => {
+                shown.field("head", head).field("url", &without_query(url))
+            }
+            Self::Progress { progress, .. } => shown.field("progress", progress),
+            Self::Chunk { bytes, .. } => shown.field("bytes", &bytes.len()),
+            Self::Done { response, .. } => shown.field("response", response),
+            Self::Failed {
+                error, response, ..
+            } => shown.field("error", error).field("response", response),
+            _ => &mut shown,
+        }
+        .finish_non_exhaustive()
+    }
+}
+
+/// A URL as it may be shown.
+pub(super) fn without_query(url: &Url) -> String {
+    let mut shown = url.clone();
+    // Refused only for URLs without a host, which have none.
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    shown.set_fragment(None);
+    if shown.query().is_some() {
+        shown.set_query(Some("(hidden)"));
+    }
+    shown.into()
+}
 
 /// Why a request is sent again.
 #[derive(Clone, Debug)]

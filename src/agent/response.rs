@@ -12,6 +12,7 @@ use serde_core::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::event::without_query;
 use crate::error::{Error, ErrorKind};
 use crate::proto::{FieldLines, ResponseHead};
 use crate::transport::tls::TlsInfo;
@@ -33,7 +34,7 @@ pub struct Response {
 }
 
 /// A redirect that was followed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Hop {
     /// The URL that answered with the redirect.
     pub url: Url,
@@ -328,6 +329,15 @@ impl fmt::Display for Response {
             }
         }
         write!(f, "({} bytes)", self.body.len())
+    }
+}
+
+impl fmt::Debug for Hop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hop")
+            .field("url", &without_query(&self.url))
+            .field("status", &self.status)
+            .finish()
     }
 }
 

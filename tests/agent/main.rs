@@ -3,19 +3,28 @@
 #![cfg(feature = "agent")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod access;
 mod auth;
 mod bodies;
 mod cancelling;
 mod circuits;
 mod connections;
 mod deadlines;
+mod codings;
+mod downloads;
+mod errors;
+mod event_streams;
 mod heads;
+mod hostile;
 mod pausing;
 mod pool;
 mod proxies;
 mod queue;
 mod rates;
+mod records;
 mod redirects;
 mod requests;
 mod retries;
+mod responses;
 mod support;
+mod telling;

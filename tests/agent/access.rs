@@ -1,0 +1,197 @@
+//! N18: what URLs from outside may reach: judged before, after each redirect and after each lookup.
+
+use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+use httpoll::{AccessPolicy, AccessRefusal, AddressClass, AddressFamily, Agent, ErrorKind, HostPattern, ProxySettings, Request};
+
+use crate::support::{address, frames, run};
+
+fn policy() -> AccessPolicy {
+    let mut policy = AccessPolicy::default();
+    policy.schemes = vec!["http".to_owned()];
+    policy
+}
+
+/// A network where `public.example` is, and what must not be reached.
+fn network() -> (MemoryNetwork, MockServer, MockServer) {
+    let network = MemoryNetwork::new();
+    network.add_name("public.example", &["93.184.216.34".parse().unwrap()]);
+    network.add_name("rebound.example", &["127.0.0.1".parse().unwrap()]);
+    network.add_name("both.example", &["127.0.0.1".parse().unwrap(), "93.184.216.34".parse().unwrap()]);
+    let public = MockServer::on(&network, "public.example", 80);
+    let home = MockServer::on(&network, "rebound.example", 80);
+    home.any("/**").reply(MockResponse::ok().text("secret"));
+    (network, public, home)
+}
+
+fn refusal(kind: &ErrorKind) -> &AccessRefusal {
+    match kind {
+        ErrorKind::Access(refusal) => refusal,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn n18_urls_that_name_what_is_not_public() {
+    let (network, _public, home) = network();
+    let mut agent = Agent::builder().access(policy()).build_on_memory(&network);
+    for url in [
+        "http://127.0.0.1/",
+        "http://2130706433/",
+        "http://0x7f.1/",
+        "http://017700000001/",
+        "http://127.1/",
+        "http://[::1]/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://[::ffff:7f00:1]/",
+        "http://[64:ff9b::7f00:1]/",
+        "http://10.0.0.1/",
+        "http://192.168.1.1/",
+        "http://169.254.169.254/latest/meta-data",
+        "http://[fe80::1]/",
+        "http://[fc00::1]/",
+        "http://0.0.0.0/",
+        "http://100.64.0.1/",
+        "http://224.0.0.1/",
+        "http://localhost/",
+        "http://LOCALHOST./",
+    ] {
+        let outcome = run(&network, &mut agent, Request::get(url));
+        match outcome.error().kind() {
+            ErrorKind::Access(AccessRefusal::Address(..)) => {}
+            // The in-memory network knows no name that was not given to it.
+            ErrorKind::Network(_) if url.to_lowercase().contains("localhost") => {}
+            other => panic!("{url}: {other:?}"),
+        }
+    }
+    assert!(home.requests().is_empty());
+    assert_eq!(home.connections().opened, 0);
+}
+
+#[test]
+fn n18_names_that_lead_home() {
+    let (network, _public, home) = network();
+    let mut agent = Agent::builder().access(policy()).build_on_memory(&network);
+    let outcome = run(&network, &mut agent, Request::get("http://rebound.example/"));
+    let expected = AccessRefusal::Address("127.0.0.1".parse().unwrap(), AddressClass::Loopback);
+    assert_eq!(*refusal(outcome.error().kind()), expected);
+    assert!(!outcome.error().is_retryable());
+    assert_eq!(home.connections().opened, 0);
+}
+
+#[test]
+fn n18_of_several_addresses_only_public_ones_are_tried() {
+    let (network, _public, home) = network();
+    let both = MockServer::on(&network, "93.184.216.34", 80);
+    both.any("/**").reply(MockResponse::ok().text("public"));
+    let mut agent = Agent::builder().access(policy()).build_on_memory(&network);
+    let outcome = run(&network, &mut agent, Request::get("http://both.example/"));
+    // Either it is refused as a whole or only the public address is asked.
+    if let Ok(response) = &outcome.result {
+        assert_eq!(response.text(), "public");
+    }
+    assert_eq!(home.connections().opened, 0);
+}
+
+#[test]
+fn n18_redirects_are_judged_again() {
+    let (network, public, home) = network();
+    let mut agent = Agent::builder().access(policy()).build_on_memory(&network);
+    for (location, host) in [
+        ("http://127.0.0.1/", true),
+        ("http://rebound.example/", true),
+        ("http://[::1]/", true),
+        ("https://public.example/", false),
+    ] {
+        public.get("/").times(1).reply(MockResponse::with_status(302).header("Location", location));
+        let outcome = run(&network, &mut agent, Request::get("http://public.example/"));
+        let found = refusal(outcome.error().kind());
+        assert_eq!(matches!(found, AccessRefusal::Address(..)), host, "{location}: {found}");
+    }
+    assert_eq!(home.connections().opened, 0);
+}
+
+#[test]
+fn n18_hosts_ports_and_schemes() {
+    let (network, public, _home) = network();
+    public.any("/**").reply(MockResponse::ok());
+    let mut only = policy();
+    only.hosts = vec!["*.workshop.example".parse::<HostPattern>().unwrap(), "public.example".parse().unwrap()];
+    only.ports = vec![80];
+    let mut agent = Agent::builder().access(only).build_on_memory(&network);
+    run(&network, &mut agent, Request::get("http://public.example/")).response();
+    for (url, expected) in [
+        ("https://public.example/", AccessRefusal::Scheme("https".to_owned())),
+        ("http://public.example:8080/", AccessRefusal::Port(8080)),
+        ("http://public.example.evil.example/", AccessRefusal::Host("public.example.evil.example".to_owned())),
+        ("http://evilpublic.example/", AccessRefusal::Host("evilpublic.example".to_owned())),
+        ("http://public.example@evil.example/", AccessRefusal::Host("evil.example".to_owned())),
+        ("http://evil.example#public.example", AccessRefusal::Host("evil.example".to_owned())),
+        ("http://evil.example\\.public.example/", AccessRefusal::Host("evil.example".to_owned())),
+    ] {
+        let outcome = run(&network, &mut agent, Request::get(url));
+        assert_eq!(*refusal(outcome.error().kind()), expected, "{url}");
+    }
+}
+
+#[test]
+fn n18_types_and_sizes() {
+    let (network, public, _home) = network();
+    public.get("/png").reply(MockResponse::ok().header("Content-Type", "Image/PNG; x=y").bytes("x"));
+    public.get("/html").reply(MockResponse::ok().header("Content-Type", "text/html").bytes("x"));
+    public.get("/none").reply(MockResponse::ok().bytes("x"));
+    public.get("/length").reply(MockResponse::ok().header("Content-Type", "image/png").bytes(vec![0; 1001]));
+    public.get("/chunked").reply(MockResponse::ok().header("Content-Type", "image/png").chunked([vec![0; 600], vec![0; 401]]));
+    let mut images = policy();
+    images.content_types = vec!["image/*".to_owned()];
+    images.max_body_bytes = Some(1000);
+    let mut agent = Agent::builder().access(images).build_on_memory(&network);
+    let get = |path: &str| Request::get(format!("http://public.example{path}"));
+    run(&network, &mut agent, get("/png")).response();
+    for (path, expected) in [
+        ("/html", AccessRefusal::ContentType("text/html".to_owned())),
+        ("/none", AccessRefusal::ContentType(String::new())),
+        ("/length", AccessRefusal::BodyTooLarge { max: 1000 }),
+        ("/chunked", AccessRefusal::BodyTooLarge { max: 1000 }),
+    ] {
+        for stream in [false, true] {
+            let request = if stream { get(path).stream() } else { get(path) };
+            let outcome = run(&network, &mut agent, request);
+            assert_eq!(*refusal(outcome.error().kind()), expected, "{path}");
+        }
+    }
+    frames(&network, &mut agent, 2);
+}
+
+#[test]
+fn n18_a_connection_of_a_trusted_request_does_not_serve_a_mods() {
+    let (network, _public, home) = network();
+    let mut agent = Agent::on_memory(&network);
+    run(&network, &mut agent, Request::get("http://rebound.example/")).response();
+    let outcome = run(&network, &mut agent, Request::get("http://rebound.example/").access(policy()));
+    assert!(matches!(refusal(outcome.error().kind()), AccessRefusal::Address(..)));
+    assert_eq!(home.requests().len(), 1);
+}
+
+#[test]
+fn n18_a_proxy_of_the_players_own_may_be_at_home_only_if_allowed() {
+    let (network, _public, home) = network();
+    let proxies = ProxySettings::default().with_http("http://rebound.example:80").unwrap();
+    let mut agent = Agent::builder().proxies(proxies).access(policy()).build_on_memory(&network);
+    // A literal target is judged even though the proxy would do the connecting.
+    let outcome = run(&network, &mut agent, Request::get("http://127.0.0.1/"));
+    assert!(matches!(refusal(outcome.error().kind()), AccessRefusal::Address(..)));
+    assert!(home.requests().is_empty());
+}
+
+#[test]
+fn s180_families_are_chosen() {
+    for (family, expected) in [(AddressFamily::Ipv4, "10.9.0.1:80"), (AddressFamily::Ipv6, "[2001:db8::1]:80")] {
+        let network = MemoryNetwork::new();
+        network.add_name("game.example", &[address("10.9.0.1:80").ip(), address("[2001:db8::1]:80").ip()]);
+        let server = MockServer::on(&network, "game.example", 80);
+        server.any("/**").reply(MockResponse::ok());
+        let mut agent = Agent::builder().address_family(family).build_on_memory(&network);
+        let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
+        assert_eq!(outcome.response().connection().unwrap().peer_address, Some(address(expected)));
+    }
+}

@@ -1,0 +1,100 @@
+//! N19: every error says what failed, where, in which phase, after how many bytes, and whether another
+//! try may help; and nothing that is secret. S42, S60: the kinds are apart.
+
+use httpoll::memory::{MemoryNetwork, MockResponse, MockServer, Refusal};
+use httpoll::{Agent, ErrorKind, NetworkFault, PeerMisbehaved, Phase, Request, RetryPolicy};
+
+use crate::support::{address, run, script_closing, world};
+
+fn secret(host: &str) -> Request {
+    Request::get(format!("http://me:hush@{host}/hidden?key=hush#hush"))
+        .header("Authorization", "Bearer hush")
+        .header("X-Token", "hush")
+        .cookie("sid", "hush")
+}
+
+#[test]
+fn n19_s42_s60_each_failure_says_where_why_and_whether_again() {
+    let network = MemoryNetwork::new();
+    network.add_name("refuses.example", &[address("10.9.0.5:80").ip()]);
+    network.refuse(address("10.9.0.5:80"), Refusal::Refused);
+    for (name, at, answer) in [
+        ("hangs-up.example", "10.9.0.6:80", &b""[..]),
+        ("lies.example", "10.9.0.7:80", b"HTTP/1.1 200 OK\r\nno colon hush\r\n\r\n"),
+        ("cuts.example", "10.9.0.8:80", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhush"),
+        ("ssh.example", "10.9.0.9:80", b"SSH-2.0-hush\r\n"),
+    ] {
+        script_closing(&network, name, at, answer);
+    }
+    let mut agent = Agent::on_memory(&network);
+    for (host, kind, phase, sends, receives, again) in [
+        ("nobody.example", ErrorKind::Network(NetworkFault::Unresolved), Phase::Resolve, false, 0, true),
+        ("refuses.example", ErrorKind::Network(NetworkFault::ConnectFailed), Phase::Connect, false, 0, true),
+        ("hangs-up.example", ErrorKind::Network(NetworkFault::Closed), Phase::AwaitHead, true, 0, true),
+        ("lies.example", ErrorKind::Peer(PeerMisbehaved::InvalidHeader), Phase::AwaitHead, true, 36, false),
+        ("cuts.example", ErrorKind::Truncated { received: 4, expected: Some(10) }, Phase::ReceiveBody, true, 43, true),
+        ("ssh.example", ErrorKind::Peer(PeerMisbehaved::NotHttp), Phase::AwaitHead, true, 14, false),
+    ] {
+        let outcome = run(&network, &mut agent, secret(host));
+        let error = outcome.error();
+        assert_eq!(*error.kind(), kind, "{host}");
+        assert_eq!(error.phase(), Some(phase), "{host}");
+        assert_eq!(error.origin(), Some(format!("http://{host}").as_str()));
+        assert_eq!(error.bytes_sent() > 0, sends, "{host}");
+        assert_eq!(error.bytes_received() > 0, receives > 0, "{host}: {}", error.bytes_received());
+        assert_eq!(error.is_retryable(), again, "{host}");
+        let text = format!("{error} {error:?} {:?}", std::error::Error::source(error));
+        assert!(text.contains(host), "{text}");
+        assert!(!text.contains("hush") && !text.contains("hidden"), "{text}");
+    }
+}
+
+#[test]
+fn n19_no_secret_is_in_any_error_of_any_policy() {
+    let (network, server, mut agent) = world();
+    let evil = MockServer::on(&network, "evil.example", 80);
+    evil.any("/**").reply(MockResponse::ok());
+    server.get("/circle").reply(MockResponse::with_status(302).header("Location", "/circle?key=hush"));
+    server.get("/bad").reply(MockResponse::with_status(302).header("Location", "ftp://hush/"));
+    server.get("/status").reply(MockResponse::with_status(403).header("Set-Cookie", "a=hush").text("hush"));
+    server.get("/coding").reply(MockResponse::ok().header("Content-Encoding", "gzip").text("hush"));
+    let get = |path: &str| Request::get(format!("http://me:hush@game.example{path}?key=hush"));
+    for request in [
+        get("/circle"),
+        get("/bad"),
+        get("/status").error_for_status(true),
+        get("/coding"),
+        get("/status").download_to("/nowhere/hush\0/x"),
+        get("/status").max_body(1),
+    ] {
+        let outcome = run(&network, &mut agent, request);
+        let error = outcome.error();
+        let text = format!("{error} {error:?}");
+        assert!(!text.contains("hush"), "{text}");
+        assert_eq!(error.origin(), Some("http://game.example"), "{text}");
+    }
+}
+
+#[test]
+fn n19_an_error_after_retries_is_that_of_the_last_attempt() {
+    let network = MemoryNetwork::new();
+    script_closing(&network, "game.example", "10.9.0.6:80", b"");
+    let mut agent = Agent::builder().retries(RetryPolicy::standard()).build_on_memory(&network);
+    let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
+    assert_eq!(*outcome.error().kind(), ErrorKind::Network(NetworkFault::Closed));
+    assert_eq!(network.connections_to(address("10.9.0.6:80")), 4);
+}
+
+#[test]
+fn a_response_that_came_is_not_lost_with_the_error() {
+    let (network, server, mut agent) = world();
+    server.get("/").reply(MockResponse::ok().header("X-A", "1").bytes(vec![7; 1000]).cut_after(400));
+    let (_, response) = run(&network, &mut agent, Request::get("http://game.example/")).result.unwrap_err();
+    let response = response.unwrap();
+    assert_eq!((response.header("x-a"), response.body().len()), (Some("1"), 400));
+    server.get("/no").reply(MockResponse::with_status(403).text("why"));
+    let request = Request::get("http://game.example/no").error_for_status(true);
+    let (error, response) = run(&network, &mut agent, request).result.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Status(403));
+    assert_eq!(response.unwrap().status().as_u16(), 403);
+}
