@@ -337,7 +337,9 @@ impl Transfer {
             None => {
                 let in_file = self.file.as_ref().map_or(0, Downloading::held);
                 (
-                    self.kept.as_ref().map_or(in_file, |kept| kept.received),
+                    self.kept
+                        .as_ref()
+                        .map_or(in_file, |kept| kept.answer.received),
                     None,
                 )
             }
@@ -530,9 +532,7 @@ const FAILED_BYTES: u64 = 1024 * 1024;
 /// Content that came before its connection was lost, and what its version is called.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    pub(crate) collected: Collected,
-    pub(crate) received: u64,
+    /// The response as far as it came.
+    pub(crate) answer: Box<Answer>,
     pub(crate) if_range: String,
-    /// Whether the caller has it already.
-    pub(crate) is_streamed: bool,
 }

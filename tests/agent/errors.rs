@@ -92,6 +92,14 @@ fn a_response_that_came_is_not_lost_with_the_error() {
     let (_, response) = run(&network, &mut agent, Request::get("http://game.example/")).result.unwrap_err();
     let response = response.unwrap();
     assert_eq!((response.header("x-a"), response.body().len()), (Some("1"), 400));
+    // Also when the rest could have been asked for, and was in vain.
+    for (path, retries) in [("/once", RetryPolicy::default()), ("/again", RetryPolicy::standard())] {
+        let cut = MockResponse::resource(vec![7; 1000]).etag("\"a\"").cut_after(400);
+        server.get(path).reply(cut).then_reply(MockResponse::raw(""));
+        let request = Request::get(format!("http://game.example{path}")).decompress(false).retries(retries);
+        let (_, response) = run(&network, &mut agent, request).result.unwrap_err();
+        assert_eq!(response.unwrap().body().len(), 400, "{path}");
+    }
     server.get("/no").reply(MockResponse::with_status(403).text("why"));
     let request = Request::get("http://game.example/no").error_for_status(true);
     let (error, response) = run(&network, &mut agent, request).result.unwrap_err();

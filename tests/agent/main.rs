@@ -6,6 +6,7 @@
 mod access;
 mod auth;
 mod bodies;
+mod budgets;
 mod cancelling;
 mod circuits;
 mod connections;
@@ -28,3 +29,5 @@ mod retries;
 mod responses;
 mod support;
 mod telling;
+#[cfg(feature = "tls")]
+mod tls;

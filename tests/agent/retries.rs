@@ -318,6 +318,8 @@ fn a_response_that_was_cut_goes_on_where_it_was() {
         .decompress(false);
     let outcome = run(&network, &mut agent, request);
     assert!(*outcome.response().body() == content);
+    assert_eq!(outcome.response().status().as_u16(), 200, "to the caller it is one response");
+    assert_eq!(outcome.response().header("content-length"), Some("50000"));
     let again = &server.requests()[1];
     assert_eq!(again.header("range"), Some("bytes=20000-"));
     assert_eq!(again.header("if-range"), Some("\"a\""));
@@ -394,6 +396,34 @@ fn n7_seeded_faults_are_survived_and_repeat_exactly() {
     let first = play();
     assert!(first.iter().any(|attempts| *attempts > 1));
     assert_eq!(first, play());
+}
+
+#[test]
+fn n7_jitter_repeats_exactly_on_the_in_memory_network() {
+    let play = || {
+        let (network, server, mut agent) = world();
+        server.get("/").reply(MockResponse::with_status(503));
+        let request = Request::get("http://game.example/").retries(RetryPolicy::standard());
+        retries(&run(&network, &mut agent, request))
+    };
+    assert_eq!(play(), play());
+}
+
+#[test]
+fn what_came_is_not_forgotten_by_an_attempt_that_brought_nothing() {
+    let (network, server, mut agent) = world();
+    let content = crate::support::pattern(50_000);
+    let whole = MockResponse::resource(content.clone()).etag("\"a\"");
+    server
+        .get("/")
+        .reply(whole.clone().cut_after(20_000))
+        .then_reply(MockResponse::raw(""))
+        .then_reply(MockResponse::with_status(503))
+        .then_reply(whole);
+    let request = Request::get("http://game.example/").retries(policy()).decompress(false).stream();
+    let outcome = run(&network, &mut agent, request);
+    assert!(crate::support::chunks(&outcome.events) == content);
+    assert_eq!(outcome.response().attempts(), 4);
 }
 
 #[test]

@@ -376,6 +376,9 @@ impl Core {
             _ => error,
         };
         let error = error.at_least_at(self.phase_of(transfer), &origin(transfer));
+        if transfer.answer.is_none() {
+            transfer.answer = transfer.kept.take().map(|kept| *kept.answer);
+        }
         let response: Option<Response> = transfer.take_response(now);
         self.events.push_back(Event::Failed {
             id: transfer.id,
@@ -495,9 +498,9 @@ fn continuation_refused(transfer: &mut Transfer, head: &ResponseHead) -> Option<
         return None;
     }
     let status = head.status.as_u16();
-    if kept.is_streamed {
+    if matches!(kept.answer.sink, Sink::Stream) {
         // The caller has the beginning of something that is no more.
-        let received = kept.received;
+        let received = kept.answer.received;
         let kind = match status {
             200 | 206 | 416 => ErrorKind::Truncated {
                 received,
@@ -519,7 +522,7 @@ pub(super) fn continues(head: &ResponseHead, kept: &Kept) -> bool {
         .get("content-range")
         .and_then(ContentRange::parse);
     head.status.as_u16() == 206
-        && matches!(range, Some(ContentRange::Part { range, .. }) if range.start == kept.received)
+        && matches!(range, Some(ContentRange::Part { range, .. }) if range.start == kept.answer.received)
         && is_same_version(&head.fields, &kept.if_range)
 }
 

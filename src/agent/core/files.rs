@@ -4,7 +4,7 @@ use super::Core;
 use super::driving::Step;
 use crate::agent::download::{Downloading, Verdict, strong, validator};
 use crate::agent::output::Output;
-use crate::agent::transfer::{Answer, Collected, Kept, Sink, Stage, Then, Transfer};
+use crate::agent::transfer::{Answer, Kept, Sink, Stage, Then, Transfer};
 use crate::error::Error;
 use crate::proto::ResponseHead;
 use crate::transport::meter::Meter;
@@ -134,26 +134,21 @@ impl Core {
             file.interrupt();
             return true;
         }
+        if transfer.answer.is_none() {
+            // This attempt brought nothing; what an earlier one did is still there.
+            return transfer.kept.is_some();
+        }
+        transfer.kept = None;
         if !self.can_continue(transfer) {
-            transfer.kept = None;
             return false;
         }
-        let Some(answer) = &mut transfer.answer else {
+        let if_range = |answer: &Answer| validator(&answer.head.fields).as_ref().and_then(strong);
+        let Some(if_range) = transfer.answer.as_ref().and_then(if_range) else {
             return false;
         };
-        let Some(if_range) = validator(&answer.head.fields).as_ref().and_then(strong) else {
-            return false;
-        };
-        let is_streamed = matches!(answer.sink, Sink::Stream);
-        let collected = match &mut answer.sink {
-            Sink::Collect(collected) => std::mem::take(collected),
-            _ => Collected::default(),
-        };
-        transfer.kept = Some(Kept {
-            collected,
-            received: answer.received,
+        transfer.kept = transfer.answer.take().map(|answer| Kept {
+            answer: Box::new(answer),
             if_range,
-            is_streamed,
         });
         true
     }

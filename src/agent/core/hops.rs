@@ -258,7 +258,7 @@ impl Core {
             additions.range = file.range();
             additions.if_range = file.if_range();
         } else if let Some(kept) = &transfer.kept {
-            additions.range = range_field(&[RangeSpec::From(kept.received)]);
+            additions.range = range_field(&[RangeSpec::From(kept.answer.received)]);
             additions.if_range = Some(&kept.if_range);
         }
         if let Output::EventStream = transfer.output {

@@ -225,6 +225,18 @@ impl Core {
         transfer: &mut Transfer,
         answer: &mut Answer,
     ) -> Result<(), Error> {
+        if let Some(kept) = transfer.kept.take()
+            && continues(&answer.head, &kept)
+        {
+            // To the caller it is one response.
+            let begun = *kept.answer;
+            answer.head = begun.head;
+            answer.content_length = begun.content_length;
+            answer.received = begun.received;
+            answer.decoded = begun.decoded;
+            answer.sink = begun.sink;
+            return Ok(());
+        }
         let head = &answer.head;
         if let Some(access) = &transfer.settings.access {
             let content_type = head.fields.get("content-type");
@@ -234,19 +246,6 @@ impl Core {
             if let Some(length) = answer.content_length {
                 access.check_body(length).map_err(ErrorKind::Access)?;
             }
-        }
-        if let Some(kept) = transfer.kept.take()
-            && continues(head, &kept)
-        {
-            answer.received = kept.received;
-            answer.decoded = kept.received;
-            answer.content_length = answer.content_length.map(|rest| rest + kept.received);
-            answer.sink = if kept.is_streamed {
-                Sink::Stream
-            } else {
-                Sink::Collect(kept.collected)
-            };
-            return Ok(());
         }
         answer.sink = match &transfer.output {
             Output::Collect => Sink::Collect(Collected::default()),

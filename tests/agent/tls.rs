@@ -1,0 +1,186 @@
+//! HTTPS over the in-memory network: verification, options per request, what is known of the peer (S19–S21,
+//! S43, S54, S179).
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use httpoll::memory::{MemoryNetwork, Peer};
+use httpoll::{Agent, ErrorKind, Phase, Request, TlsFault, TlsOptions, TlsVersion};
+use rcgen::{CertificateParams, CertifiedIssuer, KeyPair, date_time_ymd};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection};
+
+use crate::support::{address, run};
+
+fn authority() -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.distinguished_name.push(rcgen::DnType::CommonName, "Test Authority");
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// Serves `name` with a certificate for these names that is good until that year. Heads are answered
+/// by 200 and `hi`, or, when they ask for `/go`, by a redirect to `http`.
+fn serve(network: &MemoryNetwork, authority: &CertifiedIssuer<'static, KeyPair>, name: &str, at: &str, names: &[&str], until: i32) {
+    let names: Vec<String> = names.iter().map(|it| (*it).to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = date_time_ymd(until, 1, 1);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.signed_by(&key, authority).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    let config = Arc::new(config);
+    network.add_name(name, &[address(at).ip()]);
+    network.serve(address(at), move || {
+        let mut session = ServerConnection::new(config.clone()).unwrap();
+        let mut request = Vec::new();
+        move |peer: &mut Peer| {
+            let received = peer.take_received();
+            let mut received = received.as_slice();
+            while !received.is_empty() {
+                session.read_tls(&mut received).unwrap();
+                if session.process_new_packets().is_err() {
+                    break;
+                }
+                // Nothing more is no fault.
+                let _ = session.reader().read_to_end(&mut request);
+            }
+            if request.ends_with(b"\r\n\r\n") {
+                let answer: &[u8] = if request.starts_with(b"GET /go") {
+                    b"HTTP/1.1 302 Found\r\nLocation: http://plain.example/\r\nContent-Length: 0\r\n\r\n"
+                } else {
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nStrict-Transport-Security: max-age=1000\r\n\r\nhi"
+                };
+                session.writer().write_all(answer).unwrap();
+                request.clear();
+            }
+            let mut out = Vec::new();
+            while session.wants_write() {
+                session.write_tls(&mut out).unwrap();
+            }
+            peer.send(&out);
+        }
+    });
+}
+
+fn trusting(authority: &CertifiedIssuer<'static, KeyPair>) -> TlsOptions {
+    TlsOptions::builder().add_root_pem(authority.pem().as_bytes()).build().unwrap()
+}
+
+#[test]
+fn s19_s20_s21_what_is_trusted() {
+    let authority = authority();
+    let network = MemoryNetwork::new();
+    let names = ["game.example", "*.wild.example"];
+    for (number, host) in ["game.example", "other.example", "a.wild.example", "a.b.wild.example", "wild.example"].iter().enumerate() {
+        serve(&network, &authority, host, &format!("10.9.1.{number}:443"), &names, 2200);
+    }
+    serve(&network, &authority, "old.example", "10.9.2.1:443", &["old.example"], 2021);
+    let trusts = trusting(&authority);
+    let no_name = TlsOptions::builder().add_root_pem(authority.pem().as_bytes()).insecure_no_name_check().build().unwrap();
+    let anything = TlsOptions::client_unsafe(None).unwrap();
+    let public = TlsOptions::client();
+    for (host, options, fault) in [
+        ("game.example", &trusts, None),
+        ("a.wild.example", &trusts, None),
+        ("a.b.wild.example", &trusts, Some(TlsFault::CertificateNameMismatch)),
+        ("wild.example", &trusts, Some(TlsFault::CertificateNameMismatch)),
+        ("other.example", &trusts, Some(TlsFault::CertificateNameMismatch)),
+        ("other.example", &no_name, None),
+        ("game.example", &public, Some(TlsFault::CertificateUnknownIssuer)),
+        ("game.example", &anything, None),
+        ("other.example", &anything, None),
+        ("old.example", &trusts, Some(TlsFault::CertificateExpired)),
+        ("old.example", &anything, None),
+    ] {
+        let mut agent = Agent::builder().tls(options.clone()).build_on_memory(&network);
+        let outcome = run(&network, &mut agent, Request::get(format!("https://{host}/?secret")));
+        match fault {
+            None => {
+                let tls = outcome.response().connection().unwrap().tls.clone();
+                assert!(tls.is_some(), "S54: also when nothing is verified");
+            }
+            Some(fault) => {
+                assert_eq!(*outcome.error().kind(), ErrorKind::Tls(fault), "{host}");
+                assert_eq!(outcome.error().phase(), Some(Phase::TlsHandshake));
+                assert!(!outcome.error().to_string().contains("secret"));
+            }
+        }
+    }
+}
+
+#[test]
+fn s43_s179_options_of_one_request_and_no_sharing_between_differing_ones() {
+    let authority = authority();
+    let network = MemoryNetwork::new();
+    serve(&network, &authority, "game.example", "10.9.1.1:443", &["game.example"], 2200);
+    let mut agent = Agent::on_memory(&network);
+    let get = || Request::get("https://game.example/");
+    run(&network, &mut agent, get().tls(TlsOptions::client_unsafe(None).unwrap())).response();
+    // The connection that was verified by nobody does not serve one who cares.
+    let outcome = run(&network, &mut agent, get());
+    assert_eq!(*outcome.error().kind(), ErrorKind::Tls(TlsFault::CertificateUnknownIssuer));
+    let trusts = trusting(&authority);
+    let before = network.connections_to(address("10.9.1.1:443"));
+    run(&network, &mut agent, get().tls(trusts.clone())).response();
+    let outcome = run(&network, &mut agent, get().tls(trusts));
+    assert!(outcome.response().connection().unwrap().reused);
+    assert_eq!(network.connections_to(address("10.9.1.1:443")), before + 1);
+}
+
+#[test]
+fn s54_what_is_known_of_the_certificate() {
+    let authority = authority();
+    let network = MemoryNetwork::new();
+    serve(&network, &authority, "game.example", "10.9.1.1:443", &["game.example", "b.example"], 2200);
+    let mut agent = Agent::builder().tls(trusting(&authority)).build_on_memory(&network);
+    let outcome = run(&network, &mut agent, Request::get("https://game.example/"));
+    let tls = outcome.response().connection().unwrap().tls.clone().unwrap();
+    assert_eq!(tls.version, TlsVersion::Tls13);
+    assert!(!tls.peer_certificates.is_empty());
+    let timings = outcome.response().timings();
+    assert!(timings.appconnect >= timings.connect && timings.appconnect <= timings.pretransfer);
+}
+
+#[test]
+fn s18_a_downgrade_is_refused_unless_allowed() {
+    // RFC 9110 §15.4 leaves it to the client; browsers refuse it.
+    let authority = authority();
+    let network = MemoryNetwork::new();
+    serve(&network, &authority, "game.example", "10.9.1.1:443", &["game.example"], 2200);
+    let plain = httpoll::memory::MockServer::on(&network, "plain.example", 80);
+    plain.any("/**").reply(httpoll::memory::MockResponse::ok());
+    let mut agent = Agent::builder().tls(trusting(&authority)).build_on_memory(&network);
+    let outcome = run(&network, &mut agent, Request::get("https://game.example/go"));
+    assert_eq!(*outcome.error().kind(), ErrorKind::Redirect(httpoll::RedirectRefusal::Downgrade));
+    assert!(plain.requests().is_empty());
+    let mut policy = httpoll::RedirectPolicy::default();
+    policy.allow_downgrade = true;
+    run(&network, &mut agent, Request::get("https://game.example/go?secret").redirects(policy)).response();
+    assert!(plain.requests()[0].header("referer").is_none(), "RFC 9110 §10.1.3");
+}
+
+#[test]
+fn hosts_that_want_https_get_it() {
+    // RFC 6797 §8.3.
+    let authority = authority();
+    let network = MemoryNetwork::new();
+    serve(&network, &authority, "game.example", "10.9.1.1:443", &["game.example"], 2200);
+    let plain = httpoll::memory::MockServer::on(&network, "game.example", 80);
+    plain.any("/**").reply(httpoll::memory::MockResponse::ok().text("plain").header("Strict-Transport-Security", "max-age=1000"));
+    let mut agent = Agent::builder().tls(trusting(&authority)).hsts().build_on_memory(&network);
+    let get = || Request::get("http://game.example/");
+    // §8.1: what comes over http counts for nothing.
+    assert_eq!(run(&network, &mut agent, get()).response().text(), "plain");
+    assert_eq!(run(&network, &mut agent, get()).response().text(), "plain");
+    run(&network, &mut agent, Request::get("https://game.example/")).response();
+    let outcome = run(&network, &mut agent, get());
+    assert_eq!(outcome.response().text(), "hi");
+    assert_eq!(outcome.response().url().unwrap().scheme(), "https");
+}
