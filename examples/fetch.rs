@@ -10,7 +10,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `arguments` | the list of options; words of a command line taken apart |
+//! | `option_list`, `arguments` | the options; words of a command line taken apart |
 //! | `options` | what the options decide |
 //! | `data`, `form` | content from `-d` and `-F` and their kin |
 //! | `address` | from the URL that was typed to the one that is asked |
@@ -36,6 +36,8 @@ mod facts;
 mod form;
 #[path = "fetch/network.rs"]
 mod network;
+#[path = "fetch/option_list.rs"]
+mod option_list;
 #[path = "fetch/options.rs"]
 mod options;
 #[path = "fetch/output.rs"]
@@ -64,7 +66,7 @@ fn main() -> ExitCode {
         .skip(1)
         .map(|word| word.to_string_lossy().into_owned());
     let outcome = CommandLine::parse(words).and_then(|line| match line.help {
-        true => print(&arguments::help()),
+        true => print(&option_list::help()),
         false => session::run(line),
     });
     match outcome {

@@ -52,7 +52,9 @@ fn url_encoded(value: &str) -> Result<Vec<u8>, Failure> {
         Some(at) => (&value[..at], value.as_bytes()[at + 1..].to_vec()),
         None => ("", value.as_bytes().to_vec()),
     };
-    let encoded = percent_encode(&content, ENCODED).to_string();
+    let encoded = percent_encode(&content, ENCODED)
+        .to_string()
+        .replace("%20", "+");
     Ok(match name {
         "" => encoded.into_bytes(),
         name => format!("{name}={encoded}").into_bytes(),

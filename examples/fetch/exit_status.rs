@@ -66,6 +66,10 @@ impl Failure {
     /// To standard error, as curl has it. There is nobody to tell if that fails.
     pub(crate) fn print(&self) {
         let mut stderr = std::io::stderr().lock();
+        if self.status == FAILED_INIT {
+            let _ = writeln!(stderr, "fetch: {}\nfetch: try 'fetch --help'", self.message);
+            return;
+        }
         let _ = writeln!(stderr, "fetch: ({}) {}", self.status, self.message);
     }
 }

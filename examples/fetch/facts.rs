@@ -65,7 +65,6 @@ impl Facts {
             self.url = Some(url.clone());
         }
         if let Some(connection) = response.connection() {
-            self.connects = connection.opened;
             self.local = connection.local_address;
             self.remote = connection.peer_address;
         }

@@ -150,6 +150,10 @@ impl CommandLine {
         Ok(line)
     }
 
+    pub(crate) fn shows_errors(&self) -> bool {
+        !self.silent || self.show_error
+    }
+
     /// Options that hold for all groups. Answers whether it is one.
     fn switch(&mut self, name: &str, on: bool) -> bool {
         match name {

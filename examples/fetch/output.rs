@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use httpoll::proto::ResponseHead;
+use httpoll::proto::{FieldLines, ResponseHead};
 
 use crate::address::Address;
 use crate::exit_status::{Failure, WRITE_ERROR};
@@ -118,19 +118,20 @@ impl Output {
 
 /// A response head as on the wire.
 pub(crate) fn head_text(head: &ResponseHead) -> Vec<u8> {
-    let mut text = format!(
-        "{:?} {} {}\r\n",
-        head.version,
-        head.status.as_str(),
-        head.reason
-    )
-    .into_bytes();
-    for (name, value) in head.fields.iter() {
-        text.extend_from_slice(name.as_bytes());
-        text.extend_from_slice(b": ");
-        text.extend_from_slice(value);
-        text.extend_from_slice(b"\r\n");
-    }
+    let (status, reason) = (head.status.as_str(), &head.reason);
+    let mut text = format!("{:?} {status} {reason}\r\n", head.version).into_bytes();
+    text.extend(lines_text(&head.fields));
     text.extend_from_slice(b"\r\n");
+    text
+}
+
+/// Field lines as on the wire.
+pub(crate) fn lines_text(fields: &FieldLines) -> Vec<u8> {
+    let mut text = Vec::new();
+    for (name, value) in fields.iter() {
+        for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+            text.extend_from_slice(part);
+        }
+    }
     text
 }

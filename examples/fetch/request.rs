@@ -140,7 +140,8 @@ fn with_content(request: Request, group: &Group, upload: Option<&str>) -> Result
             "-" | "." => request.body(RequestBody::reader(std::io::stdin(), None)),
             path => {
                 std::fs::metadata(path).map_err(|error| Failure::file(READ_ERROR, path, &error))?;
-                request.file(path)
+                // Whatever is uploaded, curl asks first.
+                request.file(path).expect_continue(Some(1))
             }
         });
     }
@@ -156,7 +157,8 @@ fn with_content(request: Request, group: &Group, upload: Option<&str>) -> Result
         line.starts_with("transfer-encoding:") && line.contains("chunked")
     });
     Ok(if is_chunked {
-        request.body(RequestBody::reader(std::io::Cursor::new(bytes), None))
+        let reader = RequestBody::reader(std::io::Cursor::new(bytes), None);
+        request.body(reader).expect_continue(None)
     } else {
         request.body(bytes)
     })

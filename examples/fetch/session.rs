@@ -207,6 +207,7 @@ impl Session {
             range_start,
             uploads: upload.is_some(),
             through_proxy,
+            shows_errors: self.line.shows_errors(),
         };
         Ok(Transfer::new(start, job.group, group, &address))
     }
@@ -214,7 +215,7 @@ impl Session {
     /// Says what is to be said of a transfer that is over.
     fn end(&mut self, group: usize, facts: Facts) {
         if let Some(failure) = &facts.failure
-            && (!self.line.silent || self.line.show_error)
+            && self.line.shows_errors()
         {
             failure.print();
         }

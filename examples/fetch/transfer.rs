@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use httpoll::proto::ResponseHead;
-use httpoll::{Event, RequestHandle, RequestId};
+use httpoll::proto::{FieldLines, ResponseHead};
+use httpoll::{Event, RequestHandle, RequestId, RetryCause, Status};
 
 use crate::address::Address;
 use crate::exit_status::{FILE_SIZE_EXCEEDED, Failure, HTTP_ERROR, RANGE_ERROR};
 use crate::facts::Facts;
 use crate::options::Group;
-use crate::output::{Output, head_text};
+use crate::output::{Output, head_text, lines_text};
 use crate::progress::Bar;
 
 /// See the module's documentation.
@@ -22,6 +22,7 @@ pub(crate) struct Transfer {
     heads: Option<Output>,
     bar: Bar,
     began: Instant,
+    status: Status,
     /// Where a file goes on, when it does.
     range_start: u64,
     /// The request of this hop is out, so what comes is no proxy's answer to `CONNECT`.
@@ -32,6 +33,7 @@ pub(crate) struct Transfer {
     max_file_size: Option<u64>,
     uploads: bool,
     through_proxy: bool,
+    shows_errors: bool,
     pub(crate) is_over: bool,
 }
 
@@ -45,6 +47,7 @@ pub(crate) struct Start {
     pub(crate) range_start: u64,
     pub(crate) uploads: bool,
     pub(crate) through_proxy: bool,
+    pub(crate) shows_errors: bool,
 }
 
 impl Transfer {
@@ -63,6 +66,7 @@ impl Transfer {
             heads: start.heads,
             bar: start.bar,
             began: Instant::now(),
+            status: Status::Disconnected,
             range_start: start.range_start,
             asked: false,
             includes: group.include || group.head,
@@ -71,6 +75,7 @@ impl Transfer {
             max_file_size: group.max_file_size,
             uploads: start.uploads,
             through_proxy: start.through_proxy,
+            shows_errors: start.shows_errors,
             is_over: false,
         }
     }
@@ -82,6 +87,19 @@ impl Transfer {
     /// Takes an event of this transfer in.
     pub(crate) fn take(&mut self, event: Event) {
         let outcome = match event {
+            Event::Status { status, .. } => {
+                self.note_status(status);
+                Ok(())
+            }
+            Event::WillRetry { cause, .. } => {
+                if let (RetryCause::Error(error), true) = (&cause, self.shows_errors) {
+                    Failure::of(error, self.through_proxy, self.uploads).print();
+                }
+                // What is counted is the last attempt, as curl has it.
+                self.facts.connects = 0;
+                self.facts.downloaded = 0;
+                Ok(())
+            }
             Event::HeadSent { head, .. } => {
                 self.asked = true;
                 self.facts.note_sent(&head);
@@ -110,7 +128,8 @@ impl Transfer {
             }
             Event::Done { response, .. } => {
                 self.facts.note_response(&response);
-                self.end(self.fault_of_status());
+                let written = self.write_trailers(response.trailers());
+                self.end(written.err().or_else(|| self.fault_of_status()));
                 Ok(())
             }
             Event::Failed {
@@ -126,6 +145,35 @@ impl Transfer {
         };
         if let Err(failure) = outcome {
             self.end(Some(failure));
+        }
+    }
+
+    /// Counts connections that were made, whether or not TLS came about.
+    fn note_status(&mut self, status: Status) {
+        let was_connecting = matches!(self.status, Status::Resolving | Status::Connecting);
+        let is_there = matches!(
+            status,
+            Status::Connected
+                | Status::Requesting
+                | Status::Body
+                | Status::ConnectionError
+                | Status::TlsHandshakeError
+        );
+        if was_connecting && is_there {
+            self.facts.connects += 1;
+        }
+        self.status = status;
+    }
+
+    /// The fields behind chunked content, where its head went.
+    fn write_trailers(&mut self, trailers: &FieldLines) -> Result<(), Failure> {
+        let text = lines_text(trailers);
+        if let Some(heads) = &mut self.heads {
+            heads.write(&text)?;
+        }
+        match self.includes && !text.is_empty() {
+            true => self.output.write(&text),
+            false => Ok(()),
         }
     }
 

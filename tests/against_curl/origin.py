@@ -24,8 +24,12 @@ def serve(peer):
         line, headers = peer.head()
         path = urllib.parse.urlsplit(line.split(" ")[1]).path if " " in line else ""
         found = {name.lower(): value for name, value in headers}
-        if found.get("expect", "").lower() == "100-continue" and not expect(peer, path, line, headers):
-            return
+        if found.get("expect", "").lower() == "100-continue":
+            goes_on = expect(peer, path, line, headers)
+            if goes_on is None:
+                continue
+            if not goes_on:
+                return
         body, framing = peer.content(headers)
         request = Request(peer.server, peer.connection, line, headers, body, framing)
         peer.log.add(request)
@@ -34,12 +38,13 @@ def serve(peer):
 
 
 def expect(peer, path, line, headers):
-    """What to do before content that is held back. `False`: it was answered without."""
+    """What to do before content that is held back: read it, or not and wait for the next request
+    (`None`), or close (`False`)."""
     if path == "/expect/refused":
         peer.log.add(Request(peer.server, peer.connection, line, headers, b"", "held back"))
         if peer.log.count("refused") == 1:
-            peer.send(b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            return False
+            peer.send(b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n")
+            return None
     elif path == "/expect/final":
         peer.log.add(Request(peer.server, peer.connection, line, headers, b"", "held back"))
         peer.send(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno\n")
@@ -255,7 +260,7 @@ def hints(peer, request, query):
 def retry(peer, request, query, status):
     if peer.log.count("retry") <= int(query.get("n", ["1"])[0]):
         after = [f"Retry-After: {it}" for it in query.get("after", [])]
-        return reply(int(status), b"", *after)
+        return reply(int(status), query.get("body", [""])[0].encode(), *after)
     return reply(200, b"at last\n", reason="OK")
 
 
@@ -341,6 +346,7 @@ ROUTES = [
     (r"/once", once),
     (r"/refuse", refuse_upload),
     (r"/headers", headers),
+    (r"/quiet", lambda p, r, q: reply(200, b"quiet\n", reason="OK")),
     (r"/big", lambda p, r, q: reply(200, BIG, reason="OK")),
     (r"/hsts", lambda p, r, q: reply(200, b"secure\n", "Strict-Transport-Security: max-age=99")),
     (r"/raw/09", raw(b"no status line at all\n")),

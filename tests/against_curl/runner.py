@@ -42,7 +42,7 @@ class Runner:
         places = {**self.farm.places, "CA": self.farm.path("ca.pem"), "TLS": self.farm.folder}
 
         def fill(text):
-            return re.sub(r"<(\w+)>", lambda it: places[it[1]], text)
+            return re.sub(r"<([A-Z]\w*)>", lambda it: places[it[1]], text)
 
         arguments = [fill(argument) for argument in case.arguments]
         environment = {
@@ -72,8 +72,10 @@ class Runner:
             notes = list(log.notes)
         logged = self.farm.nginx_log()
         if case.any_order:
+            # What runs at once ends in any order, over as many connections as were free just then.
             requests.sort(key=lambda it: (it.server, it.method, it.target))
             logged.sort()
+            connections = sorted(connections)
         shown = [f"{it.server}: {it.method} {it.target} {it.version} {it.framing}" for it in requests]
         files = {}
         for root, _, names in os.walk(folder):
@@ -92,7 +94,7 @@ class Runner:
         stdout = tidy_output(stdout, self.farm)
         if case.any_order:
             stdout = "".join(sorted(stdout.splitlines(True)))
-        said = re.findall(rb"^(?:curl|fetch): \((\d+)\)", stderr, re.MULTILINE)
+        said = re.findall(rb"(?:curl|fetch): \((\d+)\)", stderr)
         return Seen(
             exit=status,
             stdout=stdout,

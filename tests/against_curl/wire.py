@@ -67,11 +67,11 @@ class Gone(Exception):
 class Peer:
     """One connection of a client."""
 
-    def __init__(self, stream, server, log):
+    def __init__(self, stream, server, log, connection):
         self.stream = stream
         self.server = server
         self.log = log
-        self.connection = log.opened(server)
+        self.connection = connection
         self.buffer = b""
 
     def more(self):
@@ -152,10 +152,11 @@ class Server:
 
     def run(self, stream):
         stream.settimeout(20)
+        connection = self.log.opened(self.name)
         try:
             if self.tls:
                 stream = self.tls.wrap_socket(stream, server_side=True)
-            self.serve(Peer(stream, self.name, self.log))
+            self.serve(Peer(stream, self.name, self.log, connection))
         except (Gone, OSError, ValueError):
             pass
         finally:

@@ -218,6 +218,7 @@ impl Established {
         self.check_before_sending(reactor, meter)?;
         loop {
             self.transmit(reactor, meter)?;
+            let was_held_back = self.exchange.awaits_continue();
             let received = self.exchange.receive(self.recv.unread())?;
             self.recv.consume(received.consumed, reactor.pool());
             match received.event {
@@ -226,6 +227,11 @@ impl Established {
                     continue;
                 }
                 Some(Event::Response(head)) => {
+                    if was_held_back {
+                        // Answered without the content: nobody waits for it (RFC 9110 §10.1.1). As it
+                        // was announced, the connection ends with the response.
+                        self.content = RequestContent::Nothing;
+                    }
                     let follows = self.begin_content(&head, reactor);
                     return Ok(Driven::Response(Box::new(head), follows));
                 }
