@@ -420,10 +420,12 @@ fn s18_a_circle_ends() {
 #[test]
 fn s17_what_failed_comes_with_the_response_and_its_content() {
     let (network, server, mut agent) = world();
-    server.get("/teapot").reply(MockResponse::with_status(418).text("short and stout"));
-    server.get("/endless").reply(
-        MockResponse::with_status(500).bytes(vec![b'x'; 3 * 1024 * 1024]),
-    );
+    server
+        .get("/teapot")
+        .reply(MockResponse::with_status(418).text("short and stout"));
+    server
+        .get("/endless")
+        .reply(MockResponse::with_status(500).bytes(vec![b'x'; 3 * 1024 * 1024]));
     let request = Request::get("http://game.example/teapot").error_for_status(true);
     let (error, response) = run(&network, &mut agent, request).result.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Status(418));
