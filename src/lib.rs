@@ -59,8 +59,9 @@
 //!
 //! * `tls` (default): HTTPS by rustls with ring and Mozilla's roots. Without it [`TlsOptions`] has no
 //!   values, and `https` is refused.
+//! * `certificate-facts`: names, validity and fingerprint of a server's certificate.
 //! * `agent` (default): the agent. What costs it dependencies is apart: `cookies`, `cache`, `gzip`,
-//!   `brotli`, `zstd`, `multipart`, `digest-auth`, `sha256`, `websocket`. `full` is all of them.
+//!   `brotli`, `zstd`, `multipart`, `digest-auth`, `sha256`, `websocket`. `full` is all features.
 
 #![forbid(unsafe_code)]
 
@@ -144,4 +145,6 @@ pub use transport::resolver::Resolver;
 pub use transport::socket::NonblockingStream;
 #[cfg(feature = "tls")]
 pub use transport::tls::TlsOptionsBuilder;
+#[cfg(feature = "certificate-facts")]
+pub use transport::tls::{CertificateFacts, CertificateFault, SubjectAlternativeName};
 pub use transport::tls::{TlsInfo, TlsOptions, TlsVersion};

@@ -15,6 +15,8 @@ use url::Url;
 use super::event::without_query;
 use crate::error::{Error, ErrorKind};
 use crate::proto::{FieldLines, ResponseHead};
+#[cfg(feature = "certificate-facts")]
+use crate::transport::tls::CertificateFacts;
 use crate::transport::tls::TlsInfo;
 
 /// A whole response.
@@ -252,6 +254,14 @@ impl Response {
     /// The connection it came over; `None` for a response from the cache or made by hand.
     pub fn connection(&self) -> Option<&ConnectionInfo> {
         self.connection.as_ref()
+    }
+
+    /// What the server's certificate says, read at each call. `None` for a response over `http`, from
+    /// the cache or made by hand, and for a certificate that cannot be read;
+    /// [`TlsInfo::certificate`] says why it cannot.
+    #[cfg(feature = "certificate-facts")]
+    pub fn certificate(&self) -> Option<CertificateFacts> {
+        self.connection()?.tls.as_ref()?.certificate()?.ok()
     }
 
     /// Bytes of content moved.

@@ -8,6 +8,7 @@
 //! * `identity`: names and the client's own certificate.
 //! * `verifier`: which server certificates are trusted.
 //! * `fault`: rustls's errors told as [`TlsFault`](crate::TlsFault).
+//! * `certificate`: what a certificate says, for builds with the `certificate-facts` feature.
 //! * `disabled`: the same names, uninhabited, for builds without the `tls` feature, so that no
 //!   other room needs a `cfg`.
 //!
@@ -25,6 +26,8 @@
 //! of the next input. [`TlsSession`] keeps them: at most one partial record as a rule, so that
 //! the caller can use one scratch buffer for all its connections.
 
+#[cfg(feature = "certificate-facts")]
+mod certificate;
 #[cfg(not(feature = "tls"))]
 mod disabled;
 #[cfg(feature = "tls")]
@@ -43,6 +46,8 @@ mod tests;
 #[cfg(feature = "tls")]
 mod verifier;
 
+#[cfg(feature = "certificate-facts")]
+pub use certificate::{CertificateFacts, CertificateFault, SubjectAlternativeName};
 #[cfg(not(feature = "tls"))]
 pub use disabled::TlsOptions;
 #[cfg(not(feature = "tls"))]
