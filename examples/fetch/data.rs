@@ -89,7 +89,10 @@ pub(crate) fn header_lines(value: &str) -> Result<Vec<String>, Failure> {
 /// The value of `-w`: itself, or what a file holds.
 pub(crate) fn text_or_file(value: &str) -> Result<String, Failure> {
     match value.strip_prefix('@') {
-        Some(path) => read(path).map(|text| String::from_utf8_lossy(&text).into_owned()),
+        Some(path) => {
+            let text = String::from_utf8_lossy(&read(path)?).into_owned();
+            Ok(text.replace(['\r', '\n'], ""))
+        }
         None => Ok(value.to_owned()),
     }
 }

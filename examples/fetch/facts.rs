@@ -59,7 +59,6 @@ impl Facts {
 
     pub(crate) fn note_response(&mut self, response: &Response) {
         self.timings = *response.timings();
-        self.redirects = response.redirects();
         self.uploaded = response.transferred().sent;
         if let Some(url) = response.url() {
             self.url = Some(url.clone());

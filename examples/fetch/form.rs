@@ -22,6 +22,20 @@ pub(crate) fn build(parts: &[(String, bool)]) -> Result<Form, Failure> {
     Ok(form)
 }
 
+/// Whether its files are small enough to be sent without asking first.
+pub(crate) fn is_small(parts: &[(String, bool)]) -> bool {
+    let paths = parts.iter().filter_map(|(given, has_signs)| {
+        let (_, content) = given.split_once('=').filter(|_| *has_signs)?;
+        attributes(content).0.strip_prefix('@')
+    });
+    let length = |path: &str| std::fs::metadata(unquoted(path)).map_or(0, |found| found.len());
+    paths
+        .flat_map(|paths| paths.split(','))
+        .map(length)
+        .sum::<u64>()
+        < 1024 * 1024
+}
+
 fn add(form: Form, name: &str, content: &str) -> Result<Form, Failure> {
     let (content, attributes) = attributes(content);
     let Some(files) = content.strip_prefix('@') else {

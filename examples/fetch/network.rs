@@ -86,6 +86,10 @@ fn redirects(group: &Group) -> RedirectPolicy {
         policy.keep_post_on_303,
     ] = group.keep_post;
     policy.keep_credentials_across_origins = group.location_trusted;
+    policy.renew_referer = group
+        .referer
+        .as_deref()
+        .is_some_and(|referer| referer.ends_with(";auto"));
     policy
 }
 

@@ -146,7 +146,12 @@ fn with_content(request: Request, group: &Group, upload: Option<&str>) -> Result
         });
     }
     if !group.form.is_empty() {
-        return Ok(request.multipart(form::build(&group.form)?));
+        let form = form::build(&group.form)?;
+        // curl asks first only before content that is large.
+        return Ok(match form::is_small(&group.form) {
+            true => request.multipart(form).expect_continue(None),
+            false => request.multipart(form),
+        });
     }
     let Some(data) = group.data.as_ref().filter(|_| !group.get) else {
         return Ok(request);

@@ -194,6 +194,7 @@ impl Session {
         }
         let from = (range_start > 0).then_some(range_start);
         let request = request::build(group, common, &address, upload, from)?;
+        let method = request.method().to_string();
         let through_proxy = common.proxies.is_used_for(&address.url);
         let sent = self.agent.send(request);
         let start = Start {
@@ -209,7 +210,9 @@ impl Session {
             through_proxy,
             shows_errors: self.line.shows_errors(),
         };
-        Ok(Transfer::new(start, job.group, group, &address))
+        let mut transfer = Transfer::new(start, job.group, group, &address);
+        transfer.facts.method = method;
+        Ok(transfer)
     }
 
     /// Says what is to be said of a transfer that is over.

@@ -91,6 +91,10 @@ impl Transfer {
                 self.note_status(status);
                 Ok(())
             }
+            Event::Redirect { .. } => {
+                self.facts.redirects += 1;
+                Ok(())
+            }
             Event::WillRetry { cause, .. } => {
                 if let (RetryCause::Error(error), true) = (&cause, self.shows_errors) {
                     Failure::of(error, self.through_proxy, self.uploads).print();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Version;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::facts::Facts;
 
@@ -119,7 +119,7 @@ fn value_text(name: &str, facts: &Facts) -> String {
                 .map(|name| ((*name).to_owned(), value(name, facts)));
             Value::Object(all.collect::<Map<_, _>>()).to_string()
         }
-        ("header_json", _) => header_json(facts).to_string(),
+        ("header_json", _) => header_json(facts),
         ("http_code" | "response_code", _) => format!("{:03}", facts.status),
         ("http_connect", _) => format!("{:03}", facts.proxy_status),
         ("url" | "url_effective" | "redirect_url", Value::String(text)) => text,
@@ -132,15 +132,22 @@ fn value_text(name: &str, facts: &Facts) -> String {
     }
 }
 
-fn header_json(facts: &Facts) -> Value {
-    let mut all = Map::new();
+/// The latest head's lines as one object, in the order of the wire, laid out as curl does.
+fn header_json(facts: &Facts) -> String {
+    let mut all: Vec<(String, Vec<Value>)> = Vec::new();
     for (name, value) in facts.fields.iter() {
-        let values = all.entry(name.to_ascii_lowercase()).or_insert(json!([]));
-        if let Value::Array(values) = values {
-            values.push(String::from_utf8_lossy(value).into());
+        let name = name.to_ascii_lowercase();
+        let value = String::from_utf8_lossy(value).into();
+        match all.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, values)) => values.push(value),
+            None => all.push((name, vec![value])),
         }
     }
-    Value::Object(all)
+    let lines: Vec<String> = all
+        .into_iter()
+        .map(|(name, values)| format!("{}:{}", Value::from(name), Value::from(values)))
+        .collect();
+    format!("{{{}\n}}", lines.join(",\n"))
 }
 
 fn value(name: &str, facts: &Facts) -> Value {

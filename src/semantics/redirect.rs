@@ -31,6 +31,9 @@ pub struct RedirectPolicy {
     /// Whether a POST stays one on 303 (curl's `--post303`), against RFC 9110 §15.4.4. Default
     /// `false`.
     pub keep_post_on_303: bool,
+    /// Whether a `Referer` of the caller's own is for its own URL only, and each redirect is told the
+    /// URL that it came from (curl's `--referer "…;auto"`). Default `false`: the caller's stays.
+    pub renew_referer: bool,
     /// Whether credentials and cookies set by hand go along to other origins (curl's
     /// `--location-trusted`). Default `false`.
     pub keep_credentials_across_origins: bool,
@@ -45,6 +48,7 @@ impl Default for RedirectPolicy {
             keep_post_on_301: false,
             keep_post_on_302: false,
             keep_post_on_303: false,
+            renew_referer: false,
             keep_credentials_across_origins: false,
         }
     }
@@ -211,7 +215,8 @@ impl Redirection {
                 .any(|secret| secret.eq_ignore_ascii_case(name));
         let stays_with_origin =
             is_among(&OF_ORIGIN) || is_secret && !policy.keep_credentials_across_origins;
-        !(self.crosses_origin && stays_with_origin)
+        !(policy.renew_referer && name.eq_ignore_ascii_case("referer"))
+            && !(self.crosses_origin && stays_with_origin)
             && (self.keeps_content || !is_about_content(name))
     }
 }

@@ -1,7 +1,7 @@
 //! What a request puts on the wire, and what comes back.
 
 use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
-use httpoll::{Agent, Misuse, Request, RequestBody};
+use httpoll::{Agent, Misuse, RedirectPolicy, Request, RequestBody};
 
 use crate::support::{address, finish, frames, run, script, world, world_with};
 
@@ -356,6 +356,17 @@ fn s13_referer_after_a_redirect() {
         server.requests()[2].header("referer"),
         Some("http://own.example/")
     );
+    assert_eq!(
+        server.requests()[3].header("referer"),
+        Some("http://own.example/")
+    );
+    let mut renewing = RedirectPolicy::up_to(3);
+    renewing.renew_referer = true;
+    let own = Request::get("http://game.example/a").header("Referer", "http://own.example/");
+    run(&network, &mut agent, own.redirects(renewing)).response();
+    let sent = server.requests();
+    assert_eq!(sent[4].header("referer"), Some("http://own.example/"));
+    assert_eq!(sent[5].header("referer"), Some("http://game.example/a"));
     drop(other);
 }
 
