@@ -91,6 +91,9 @@ pub(crate) struct Core {
     queued: Vec<RequestId>,
     suspension: Suspension,
     random: Random,
+    /// Tells users apart for the cache.
+    #[cfg(feature = "cache")]
+    users: std::hash::RandomState,
 }
 
 impl Core {
@@ -126,6 +129,8 @@ impl Core {
             queued: Vec::new(),
             suspension: Suspension::default(),
             random,
+            #[cfg(feature = "cache")]
+            users: std::hash::RandomState::new(),
         }
     }
 

@@ -30,7 +30,7 @@ use challenge::Challenge;
 use digest::DigestSession;
 
 /// What to log in with, and how. `Debug` shows neither names nor secrets.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Credentials {
     /// Sent with the first request (RFC 7617). Readable by everyone on the way unless the URL is
@@ -61,18 +61,6 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// Text that differs for whoever asks as somebody else. As secret as the credentials.
-    #[cfg(feature = "cache")]
-    pub(crate) fn identity(&self) -> String {
-        let (scheme, user, secret) = match self {
-            Self::Basic { user, password } => ("Basic", user.as_str(), password),
-            Self::Digest { user, password } => ("Digest", user.as_str(), password),
-            Self::Any { user, password } => ("Any", user.as_str(), password),
-            Self::Bearer(token) => ("Bearer", "", token),
-        };
-        STANDARD.encode(format!("{scheme}\0{user}\0{secret}"))
-    }
-
     /// Basic credentials from the user name and password in a URL, percent-decoded; `None` when it
     /// has neither.
     ///

@@ -7,14 +7,21 @@ mod access;
 mod auth;
 mod bodies;
 mod budgets;
+#[cfg(feature = "cache")]
+mod caching;
 mod cancelling;
 mod circuits;
-mod connections;
-mod deadlines;
+#[cfg(all(feature = "gzip", feature = "brotli", feature = "zstd"))]
 mod codings;
+mod connections;
+#[cfg(feature = "cookies")]
+mod cookies;
+mod deadlines;
 mod downloads;
 mod errors;
 mod event_streams;
+#[cfg(feature = "multipart")]
+mod forms;
 mod heads;
 mod hostile;
 mod pausing;
@@ -25,8 +32,8 @@ mod rates;
 mod records;
 mod redirects;
 mod requests;
-mod retries;
 mod responses;
+mod retries;
 mod support;
 mod telling;
 #[cfg(feature = "tls")]

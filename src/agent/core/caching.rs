@@ -3,10 +3,11 @@
 //! What is stored and served is `semantics::cache`'s to decide. Only responses that are collected in
 //! memory are looked up and stored; what goes to a file or comes as a stream passes by.
 
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::time::SystemTime;
 
 use http::HeaderMap;
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, VARY};
 
 use super::Core;
 use super::driving::Step;
@@ -118,11 +119,26 @@ impl Core {
             // One that cannot be sent is refused when the head is made.
             let _ = fields.append("Cookie", cookie);
         }
-        if let Some(credentials) = &transfer.settings.credentials {
-            // What it says on the wire changes with each use of a nonce; who asks does not.
-            let _ = fields.append("Authorization", credentials.identity());
+        if let Some(user) = self.user(transfer) {
+            fields.remove("authorization");
+            let _ = fields.append("Authorization", user);
         }
         fields.to_header_map()
+    }
+
+    /// Who asks, in a way that tells users apart and nobody who they are: what a response varies by is
+    /// saved with the cache. In another run the same user is somebody else.
+    fn user(&self, transfer: &Transfer) -> Option<String> {
+        let line = transfer.fields.get("authorization");
+        // What it says on the wire changes with each use of a nonce; who asks does not.
+        let credentials = transfer.settings.credentials.as_ref();
+        if line.is_none() && credentials.is_none() {
+            return None;
+        }
+        let mut hasher = self.users.build_hasher();
+        line.hash(&mut hasher);
+        credentials.hash(&mut hasher);
+        Some(format!("{:016x}", hasher.finish()))
     }
 
     /// Ends a transfer with a response of the cache.
@@ -175,11 +191,14 @@ impl Core {
         else {
             return self.finish(transfer);
         };
-        let headers = transfer
+        let mut headers = transfer
             .answer
             .as_ref()
             .map(|answer| answer.head.fields.to_header_map())
             .unwrap_or_default();
+        if headers.contains_key(VARY) {
+            bind(&mut headers);
+        }
         let now = self.reactor.clock().wall();
         let confirmed = lock(&cache).freshen(caching.request(transfer), &headers, now);
         match confirmed {
@@ -243,6 +262,7 @@ impl Core {
             headers.remove(CONTENT_ENCODING);
             headers.remove(CONTENT_LENGTH);
         }
+        bind(&mut headers);
         let response = CachedResponse {
             status,
             headers,
@@ -250,4 +270,10 @@ impl Core {
         };
         cache.store(caching.request(transfer), response, wall);
     }
+}
+
+/// Binds a response to who asked for it: an agent may serve several users, and RFC 9111 §3.5 thinks of
+/// shared caches only.
+fn bind(headers: &mut HeaderMap) {
+    headers.append(VARY, HeaderValue::from_static("authorization"));
 }

@@ -154,6 +154,11 @@ impl Core {
             if let Some(pooled) = self.pool.get_mut(key) {
                 pooled.is_listed = false;
                 progressed |= self.run_connection(key, counted, meter);
+                if meter.exhausted() {
+                    // What the budget cut goes on in the next poll: a socket that stays writable tells
+                    // nobody so.
+                    self.list(key);
+                }
                 // A connection that came free serves the next request in the same poll.
                 progressed |= self.start_waiting(counted, meter);
             }

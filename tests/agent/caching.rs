@@ -1,0 +1,532 @@
+//! The private cache in front of the network, each rule with its section.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+use httpoll::{
+    Agent, CacheMode, Credentials, ErrorKind, HttpCache, Request, RequestRefused, RetryPolicy,
+};
+
+use crate::support::run;
+
+struct World {
+    network: MemoryNetwork,
+    server: MockServer,
+    cache: Arc<Mutex<HttpCache>>,
+    agent: Agent,
+}
+
+fn world() -> World {
+    let network = MemoryNetwork::new();
+    let server = MockServer::on(&network, "game.example", 80);
+    let cache = Arc::new(Mutex::new(HttpCache::new()));
+    let agent = Agent::builder()
+        .cache(cache.clone())
+        .build_on_memory(&network);
+    World {
+        network,
+        server,
+        cache,
+        agent,
+    }
+}
+
+const URL: &str = "http://game.example/a";
+
+fn dated(response: MockResponse) -> MockResponse {
+    response.header("Date", "Thu, 01 Jan 2026 00:00:00 GMT")
+}
+
+#[test]
+fn what_is_answered_without_a_request() {
+    for (section, response, request, later, hit) in [
+        (
+            "RFC 9111 §4.2",
+            dated(MockResponse::ok().header("Cache-Control", "max-age=60")),
+            Request::get(URL),
+            30,
+            true,
+        ),
+        (
+            "RFC 9111 §4.2: stale",
+            dated(MockResponse::ok().header("Cache-Control", "max-age=60")),
+            Request::get(URL),
+            90,
+            false,
+        ),
+        (
+            "RFC 9111 §5.3",
+            dated(MockResponse::ok().header("Expires", "Thu, 01 Jan 2026 00:01:00 GMT")),
+            Request::get(URL),
+            30,
+            true,
+        ),
+        (
+            "RFC 9111 §5.2.2.5: no-store",
+            dated(MockResponse::ok().header("Cache-Control", "max-age=60, no-store")),
+            Request::get(URL),
+            1,
+            false,
+        ),
+        (
+            "RFC 9111 §5.2.2.4: no-cache",
+            dated(MockResponse::ok().header("Cache-Control", "max-age=60, no-cache")),
+            Request::get(URL),
+            1,
+            false,
+        ),
+        (
+            "RFC 9111 §5.2.2.7: private is ours",
+            dated(MockResponse::ok().header("Cache-Control", "max-age=60, private")),
+            Request::get(URL),
+            30,
+            true,
+        ),
+        (
+            "RFC 9111 §5.2.2.10: s-maxage is not ours",
+            dated(MockResponse::ok().header("Cache-Control", "max-age=60, s-maxage=1")),
+            Request::get(URL),
+            30,
+            true,
+        ),
+        (
+            "RFC 9111 §3: nothing says so",
+            dated(MockResponse::ok()),
+            Request::get(URL),
+            1,
+            false,
+        ),
+        (
+            "RFC 9111 §3: POST",
+            dated(MockResponse::ok().header("Cache-Control", "max-age=60")),
+            Request::post(URL),
+            1,
+            false,
+        ),
+        (
+            "RFC 9111 §3: 500",
+            dated(MockResponse::with_status(500).header("Cache-Control", "max-age=60")),
+            Request::get(URL),
+            1,
+            false,
+        ),
+        (
+            "RFC 9111 §3: 404",
+            dated(MockResponse::with_status(404).header("Cache-Control", "max-age=60")),
+            Request::get(URL),
+            30,
+            true,
+        ),
+        (
+            "RFC 9111 §4.1: Vary *",
+            dated(
+                MockResponse::ok()
+                    .header("Cache-Control", "max-age=60")
+                    .header("Vary", "*"),
+            ),
+            Request::get(URL),
+            1,
+            false,
+        ),
+        (
+            "RFC 9111 §4.1: Vary, the same",
+            dated(
+                MockResponse::ok()
+                    .header("Cache-Control", "max-age=60")
+                    .header("Vary", "X-A"),
+            ),
+            Request::get(URL),
+            30,
+            true,
+        ),
+    ] {
+        let mut world = world();
+        world
+            .server
+            .any("/a")
+            .reply(response.bytes("first"))
+            .then_reply(MockResponse::ok().bytes("second"));
+        let first = run(&world.network, &mut world.agent, request);
+        assert!(!first.response().is_from_cache());
+        world.network.advance(Duration::from_secs(later));
+        let second = run(&world.network, &mut world.agent, Request::get(URL));
+        assert_eq!(second.response().is_from_cache(), hit, "{section}");
+        assert_eq!(
+            second.response().text(),
+            if hit { "first" } else { "second" },
+            "{section}"
+        );
+        assert_eq!(
+            world.server.requests().len(),
+            if hit { 1 } else { 2 },
+            "{section}"
+        );
+        if hit {
+            assert!(second.response().connection().is_none());
+            assert!(second.response().header("age").is_some(), "RFC 9111 §5.1");
+        }
+    }
+}
+
+#[test]
+fn what_varies_is_asked_for_again() {
+    // RFC 9111 §4.1.
+    let mut world = world();
+    let vary = dated(
+        MockResponse::ok()
+            .header("Cache-Control", "max-age=60")
+            .header("Vary", "Accept-Language"),
+    );
+    world
+        .server
+        .get("/a")
+        .reply(vary.clone().bytes("de"))
+        .then_reply(vary.bytes("en"));
+    let get = |language: &str| Request::get(URL).header("Accept-Language", language);
+    assert_eq!(
+        run(&world.network, &mut world.agent, get("de"))
+            .response()
+            .text(),
+        "de"
+    );
+    assert_eq!(
+        run(&world.network, &mut world.agent, get("en"))
+            .response()
+            .text(),
+        "en"
+    );
+    assert_eq!(
+        run(&world.network, &mut world.agent, get("en"))
+            .response()
+            .text(),
+        "en"
+    );
+    assert_eq!(world.server.requests().len(), 2);
+}
+
+#[test]
+fn what_is_stale_is_validated() {
+    for (section, response, line, value) in [
+        (
+            "RFC 9110 §13.1.2",
+            MockResponse::resource("body").etag("\"a\""),
+            "if-none-match",
+            "\"a\"",
+        ),
+        (
+            "RFC 9110 §13.1.3",
+            MockResponse::resource("body").last_modified("Sun, 06 Nov 1994 08:49:37 GMT"),
+            "if-modified-since",
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+        ),
+    ] {
+        let mut world = world();
+        world
+            .server
+            .get("/a")
+            .reply(dated(response.header("Cache-Control", "max-age=1")));
+        run(&world.network, &mut world.agent, Request::get(URL)).response();
+        world.network.advance(Duration::from_secs(5));
+        let second = run(&world.network, &mut world.agent, Request::get(URL));
+        assert_eq!(
+            second.response().status().as_u16(),
+            200,
+            "{section}: the 304 is between cache and server"
+        );
+        assert_eq!(second.response().text(), "body", "{section}");
+        assert!(second.response().is_from_cache());
+        assert_eq!(
+            world.server.requests()[1].header(line),
+            Some(value),
+            "{section}"
+        );
+    }
+}
+
+#[test]
+fn a_conditional_request_of_the_callers_own_gets_its_304() {
+    // RFC 9111 §4.3.2.
+    let mut world = world();
+    world
+        .server
+        .get("/a")
+        .reply(MockResponse::resource("body").etag("\"a\""));
+    let request = Request::get(URL).header("If-None-Match", "\"a\"");
+    let outcome = run(&world.network, &mut world.agent, request);
+    assert_eq!(outcome.response().status().as_u16(), 304);
+}
+
+#[test]
+fn modes() {
+    // The words are those of the Fetch standard, §2.2.5.
+    for (mode, later, requests, text, stored) in [
+        (CacheMode::Default, 1, 1, "first", true),
+        (CacheMode::NoStore, 1, 2, "second", true),
+        (CacheMode::Reload, 1, 2, "second", true),
+        (CacheMode::NoCache, 1, 2, "second", true),
+        (CacheMode::ForceCache, 100, 1, "first", true),
+        (CacheMode::OnlyIfCached, 100, 1, "first", true),
+    ] {
+        let mut world = world();
+        let fresh = || dated(MockResponse::ok().header("Cache-Control", "max-age=60"));
+        world
+            .server
+            .get("/a")
+            .reply(fresh().bytes("first"))
+            .then_reply(fresh().bytes("second"));
+        run(&world.network, &mut world.agent, Request::get(URL)).response();
+        world.network.advance(Duration::from_secs(later));
+        let outcome = run(
+            &world.network,
+            &mut world.agent,
+            Request::get(URL).cache(mode),
+        );
+        assert_eq!(outcome.response().text(), text, "{mode:?}");
+        assert_eq!(world.server.requests().len(), requests, "{mode:?}");
+        assert_eq!(!world.cache.lock().unwrap().is_empty(), stored);
+    }
+    let mut world = world();
+    world.server.get("/a").reply(MockResponse::ok());
+    let outcome = run(
+        &world.network,
+        &mut world.agent,
+        Request::get(URL).cache(CacheMode::OnlyIfCached),
+    );
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Refused(RequestRefused::NotCached),
+        "RFC 9111 §5.2.1.7"
+    );
+    assert!(world.server.requests().is_empty());
+}
+
+#[test]
+fn a_change_forgets_what_was_stored() {
+    // RFC 9111 §4.4.
+    for (method, status, forgotten) in [
+        ("POST", 200, true),
+        ("PUT", 204, true),
+        ("DELETE", 200, true),
+        ("POST", 500, false),
+        ("OPTIONS", 200, false),
+    ] {
+        let mut world = world();
+        world.server.get("/a").reply(dated(
+            MockResponse::ok().header("Cache-Control", "max-age=60"),
+        ));
+        world
+            .server
+            .any("/a")
+            .reply(MockResponse::with_status(status));
+        run(&world.network, &mut world.agent, Request::get(URL)).response();
+        run(
+            &world.network,
+            &mut world.agent,
+            Request::with_method_name(method, URL),
+        )
+        .response();
+        let outcome = run(&world.network, &mut world.agent, Request::get(URL));
+        assert_eq!(
+            !outcome.response().is_from_cache(),
+            forgotten,
+            "{method} {status}"
+        );
+    }
+}
+
+#[test]
+fn stale_if_error() {
+    // RFC 5861 §4.
+    for (section, control, failure, later, served) in [
+        (
+            "RFC 5861 §4",
+            "max-age=1, stale-if-error=600",
+            MockResponse::with_status(503),
+            30,
+            true,
+        ),
+        (
+            "RFC 5861 §4",
+            "max-age=1, stale-if-error=600",
+            MockResponse::raw(""),
+            30,
+            true,
+        ),
+        (
+            "RFC 5861 §4: too old",
+            "max-age=1, stale-if-error=10",
+            MockResponse::with_status(503),
+            30,
+            false,
+        ),
+        (
+            "RFC 5861 §4: not asked for",
+            "max-age=1",
+            MockResponse::with_status(503),
+            30,
+            false,
+        ),
+        (
+            "RFC 9111 §5.2.2.2",
+            "max-age=1, stale-if-error=600, must-revalidate",
+            MockResponse::with_status(503),
+            30,
+            false,
+        ),
+        (
+            "RFC 5861 §4: 404 is an answer",
+            "max-age=1, stale-if-error=600",
+            MockResponse::with_status(404),
+            30,
+            false,
+        ),
+    ] {
+        let mut world = world();
+        world
+            .server
+            .get("/a")
+            .reply(dated(MockResponse::ok().header("Cache-Control", control)).bytes("old"))
+            .then_reply(failure);
+        run(&world.network, &mut world.agent, Request::get(URL)).response();
+        world.network.advance(Duration::from_secs(later));
+        let outcome = run(&world.network, &mut world.agent, Request::get(URL));
+        let is_served = outcome
+            .result
+            .as_ref()
+            .is_ok_and(|it| it.is_from_cache() && it.text() == "old");
+        assert_eq!(is_served, served, "{section} {control}");
+    }
+    let _ = RetryPolicy::default();
+}
+
+#[test]
+fn one_players_response_is_not_anothers() {
+    // RFC 9111 §3.5 protects shared caches; an agent that is used for two users is one.
+    let mut world = world();
+    world.server.get("/a").reply_with(|request| {
+        dated(MockResponse::ok().header("Cache-Control", "max-age=60, private"))
+            .text(request.header("authorization").unwrap_or("nobody"))
+    });
+    let user = |name: &str| Credentials::Bearer(name.to_owned());
+    let get = || Request::get(URL);
+    for request in [
+        get().credentials(user("anna")),
+        get().credentials(user("bert")),
+        get().header("Authorization", "Bearer carl"),
+        get(),
+    ] {
+        let outcome = run(&world.network, &mut world.agent, request);
+        assert!(
+            !outcome.response().is_from_cache(),
+            "{}",
+            outcome.response().text()
+        );
+    }
+    // But each has its own.
+    let outcome = run(
+        &world.network,
+        &mut world.agent,
+        get().credentials(user("bert")),
+    );
+    assert_eq!(
+        (
+            outcome.response().text(),
+            outcome.response().is_from_cache()
+        ),
+        ("Bearer bert".to_owned(), true)
+    );
+    // What is saved knows the answers, and not the keys to them.
+    let key = Credentials::Basic {
+        user: "dora".to_owned(),
+        password: "hush".to_owned(),
+    };
+    world.cache.lock().unwrap().clear();
+    world
+        .server
+        .get("/b")
+        .reply(dated(MockResponse::ok().header("Cache-Control", "max-age=60")).text("answer"));
+    run(
+        &world.network,
+        &mut world.agent,
+        Request::get("http://game.example/b").credentials(key),
+    )
+    .response();
+    let saved = String::from_utf8_lossy(&world.cache.lock().unwrap().to_bytes()).into_owned();
+    assert!(
+        saved.contains("answer") && !saved.contains("hush") && !saved.contains("ZG9yYTpodXNo"),
+        "{saved}"
+    );
+}
+
+#[test]
+fn decoded_content_is_stored_decoded_and_redirects_pass_through() {
+    use std::io::Write;
+    let mut world = world();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(b"hello").unwrap();
+    let gzip = encoder.finish().unwrap();
+    world.server.get("/a").reply(dated(
+        MockResponse::ok()
+            .header("Cache-Control", "max-age=60")
+            .header("Content-Encoding", "gzip")
+            .bytes(gzip),
+    ));
+    world
+        .server
+        .get("/to")
+        .reply(MockResponse::with_status(302).header("Location", "/a"));
+    for url in ["http://game.example/to", URL, "http://game.example/to"] {
+        let outcome = run(&world.network, &mut world.agent, Request::get(url));
+        assert_eq!(outcome.response().text(), "hello");
+    }
+    assert_eq!(
+        world
+            .server
+            .requests()
+            .iter()
+            .filter(|it| it.path() == "/a")
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_cache_is_saved_and_loaded() {
+    let mut first = world();
+    first
+        .server
+        .get("/a")
+        .reply(dated(MockResponse::ok().header("Cache-Control", "max-age=600")).bytes("kept"));
+    run(&first.network, &mut first.agent, Request::get(URL)).response();
+    let bytes = first.cache.lock().unwrap().to_bytes();
+    let second = world();
+    *second.cache.lock().unwrap() = HttpCache::from_bytes(&bytes, None).unwrap();
+    let mut agent = second.agent;
+    let outcome = run(&second.network, &mut agent, Request::get(URL));
+    assert_eq!(
+        (
+            outcome.response().text(),
+            outcome.response().is_from_cache()
+        ),
+        ("kept".to_owned(), true)
+    );
+    assert!(second.server.requests().is_empty());
+}
+
+#[test]
+fn what_was_cut_is_not_stored() {
+    // RFC 9111 §3.3.
+    let mut world = world();
+    let whole =
+        dated(MockResponse::ok().header("Cache-Control", "max-age=60")).bytes(vec![1; 1000]);
+    world
+        .server
+        .get("/a")
+        .reply(whole.clone().cut_after(500))
+        .then_reply(whole);
+    run(&world.network, &mut world.agent, Request::get(URL)).error();
+    let outcome = run(&world.network, &mut world.agent, Request::get(URL));
+    assert!(!outcome.response().is_from_cache());
+    assert_eq!(outcome.response().body().len(), 1000);
+}
