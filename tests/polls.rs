@@ -224,3 +224,49 @@ fn no_event_is_lost_however_small_reads_and_writes_are() {
         assert_eq!(http.get_response_trailers().get("t"), Some(&b"x"[..]));
     }
 }
+
+#[cfg(feature = "agent")]
+#[test]
+fn n1_an_idle_poll_of_an_agent_allocates_nothing() {
+    use httpoll::memory::{MockResponse, MockServer, MockStream};
+    use httpoll::{Agent, Request};
+
+    let network = MemoryNetwork::new();
+    let server = MockServer::on(&network, "game.example", 80);
+    let stream = MockStream::new();
+    server.get("/events").reply(
+        MockResponse::ok()
+            .header("Content-Type", "text/event-stream")
+            .stream(&stream),
+    );
+    server.get("/silent").reply(MockResponse::ok().never());
+    server.any("/**").reply(MockResponse::ok());
+    let mut agent = Agent::on_memory(&network);
+    // Connections that are idle, that wait for a head, that wait for events; requests that wait.
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        agent.get("http://game.example/").unwrap().detach();
+    }
+    for number in 0..10 {
+        let path = if number == 0 { "events" } else { "silent" };
+        let request = Request::get(format!("http://game.example/{path}"));
+        let request = if number == 0 {
+            request.event_stream()
+        } else {
+            request
+        };
+        held.push(agent.send(request).unwrap());
+    }
+    for _ in 0..20 {
+        agent.poll();
+        while agent.next_event().is_some() {}
+        network.advance(support::FRAME);
+    }
+    let allocated = allocations_of(|| {
+        for _ in 0..100 {
+            agent.poll();
+            assert!(agent.next_event().is_none());
+        }
+    });
+    assert_eq!(allocated, 0);
+}

@@ -168,11 +168,13 @@ fn s23_credentials_in_a_url() {
     assert_eq!(server.requests().len(), 2);
 }
 
+#[cfg(feature = "digest-auth")]
 fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = line.split_once(&format!("{name}="))?;
     Some(rest.split([',', ' ']).next()?.trim_matches('"'))
 }
 
+#[cfg(feature = "digest-auth")]
 #[test]
 fn digest_answers_and_counts() {
     // RFC 7616 §3.4: the nonce count goes up with each request, without another challenge.
@@ -205,6 +207,7 @@ fn digest_answers_and_counts() {
     assert_eq!(server.connections().opened, 1);
 }
 
+#[cfg(feature = "digest-auth")]
 #[test]
 fn digest_is_answered_once_and_once_more_when_stale() {
     for (section, again, requests, status) in [
@@ -252,6 +255,7 @@ fn digest_is_answered_once_and_once_more_when_stale() {
     assert_eq!(server.requests().len(), 3);
 }
 
+#[cfg(feature = "digest-auth")]
 #[test]
 fn any_takes_the_strongest() {
     let (network, server, mut agent) = world();
@@ -338,6 +342,7 @@ fn an_agents_credentials_are_for_its_requests_and_can_be_taken_back() {
     assert_eq!(sent[2].header("authorization"), None);
 }
 
+#[cfg(feature = "digest-auth")]
 #[test]
 fn one_users_digest_is_not_anothers() {
     // RFC 7616 §3.4: a session belongs to its user.

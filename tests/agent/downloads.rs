@@ -227,6 +227,7 @@ fn s71_the_size_is_capped_before_and_while_it_comes() {
     );
 }
 
+#[cfg(feature = "sha256")]
 #[test]
 fn n6_size_and_hash_are_checked_before_the_name() {
     let folder = Folder::new("n6-hash");

@@ -185,7 +185,7 @@ fn s62_hostile_streams() {
     // An event without end, within a bounded memory.
     let (network, server, mut agent) = world();
     let stream = serve(&server);
-    let handle = open(&mut agent);
+    let _handle = open(&mut agent);
     frames(&network, &mut agent, 3);
     let mut events = Vec::new();
     for _ in 0..5 {

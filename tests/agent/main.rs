@@ -1,7 +1,12 @@
 //! The agent, end to end, on the in-memory network.
 
 #![cfg(feature = "agent")]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    // What may get more fields cannot be made in one go.
+    clippy::field_reassign_with_default
+)]
 
 mod access;
 mod auth;
