@@ -1,7 +1,10 @@
 //! N18: what URLs from outside may reach: judged before, after each redirect and after each lookup.
 
 use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
-use httpoll::{AccessPolicy, AccessRefusal, AddressClass, AddressFamily, Agent, ErrorKind, HostPattern, ProxySettings, Request};
+use httpoll::{
+    AccessPolicy, AccessRefusal, AddressClass, AddressFamily, Agent, ErrorKind, HostPattern,
+    ProxySettings, Request,
+};
 
 use crate::support::{address, frames, run};
 
@@ -16,7 +19,13 @@ fn network() -> (MemoryNetwork, MockServer, MockServer) {
     let network = MemoryNetwork::new();
     network.add_name("public.example", &["93.184.216.34".parse().unwrap()]);
     network.add_name("rebound.example", &["127.0.0.1".parse().unwrap()]);
-    network.add_name("both.example", &["127.0.0.1".parse().unwrap(), "93.184.216.34".parse().unwrap()]);
+    network.add_name(
+        "both.example",
+        &[
+            "127.0.0.1".parse().unwrap(),
+            "93.184.216.34".parse().unwrap(),
+        ],
+    );
     let public = MockServer::on(&network, "public.example", 80);
     let home = MockServer::on(&network, "rebound.example", 80);
     home.any("/**").reply(MockResponse::ok().text("secret"));
@@ -71,7 +80,11 @@ fn n18_urls_that_name_what_is_not_public() {
 fn n18_names_that_lead_home() {
     let (network, _public, home) = network();
     let mut agent = Agent::builder().access(policy()).build_on_memory(&network);
-    let outcome = run(&network, &mut agent, Request::get("http://rebound.example/"));
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::get("http://rebound.example/"),
+    );
     let expected = AccessRefusal::Address("127.0.0.1".parse().unwrap(), AddressClass::Loopback);
     assert_eq!(*refusal(outcome.error().kind()), expected);
     assert!(!outcome.error().is_retryable());
@@ -102,10 +115,17 @@ fn n18_redirects_are_judged_again() {
         ("http://[::1]/", true),
         ("https://public.example/", false),
     ] {
-        public.get("/").times(1).reply(MockResponse::with_status(302).header("Location", location));
+        public
+            .get("/")
+            .times(1)
+            .reply(MockResponse::with_status(302).header("Location", location));
         let outcome = run(&network, &mut agent, Request::get("http://public.example/"));
         let found = refusal(outcome.error().kind());
-        assert_eq!(matches!(found, AccessRefusal::Address(..)), host, "{location}: {found}");
+        assert_eq!(
+            matches!(found, AccessRefusal::Address(..)),
+            host,
+            "{location}: {found}"
+        );
     }
     assert_eq!(home.connections().opened, 0);
 }
@@ -115,18 +135,39 @@ fn n18_hosts_ports_and_schemes() {
     let (network, public, _home) = network();
     public.any("/**").reply(MockResponse::ok());
     let mut only = policy();
-    only.hosts = vec!["*.workshop.example".parse::<HostPattern>().unwrap(), "public.example".parse().unwrap()];
+    only.hosts = vec![
+        "*.workshop.example".parse::<HostPattern>().unwrap(),
+        "public.example".parse().unwrap(),
+    ];
     only.ports = vec![80];
     let mut agent = Agent::builder().access(only).build_on_memory(&network);
     run(&network, &mut agent, Request::get("http://public.example/")).response();
     for (url, expected) in [
-        ("https://public.example/", AccessRefusal::Scheme("https".to_owned())),
+        (
+            "https://public.example/",
+            AccessRefusal::Scheme("https".to_owned()),
+        ),
         ("http://public.example:8080/", AccessRefusal::Port(8080)),
-        ("http://public.example.evil.example/", AccessRefusal::Host("public.example.evil.example".to_owned())),
-        ("http://evilpublic.example/", AccessRefusal::Host("evilpublic.example".to_owned())),
-        ("http://public.example@evil.example/", AccessRefusal::Host("evil.example".to_owned())),
-        ("http://evil.example#public.example", AccessRefusal::Host("evil.example".to_owned())),
-        ("http://evil.example\\.public.example/", AccessRefusal::Host("evil.example".to_owned())),
+        (
+            "http://public.example.evil.example/",
+            AccessRefusal::Host("public.example.evil.example".to_owned()),
+        ),
+        (
+            "http://evilpublic.example/",
+            AccessRefusal::Host("evilpublic.example".to_owned()),
+        ),
+        (
+            "http://public.example@evil.example/",
+            AccessRefusal::Host("evil.example".to_owned()),
+        ),
+        (
+            "http://evil.example#public.example",
+            AccessRefusal::Host("evil.example".to_owned()),
+        ),
+        (
+            "http://evil.example\\.public.example/",
+            AccessRefusal::Host("evil.example".to_owned()),
+        ),
     ] {
         let outcome = run(&network, &mut agent, Request::get(url));
         assert_eq!(*refusal(outcome.error().kind()), expected, "{url}");
@@ -136,11 +177,27 @@ fn n18_hosts_ports_and_schemes() {
 #[test]
 fn n18_types_and_sizes() {
     let (network, public, _home) = network();
-    public.get("/png").reply(MockResponse::ok().header("Content-Type", "Image/PNG; x=y").bytes("x"));
-    public.get("/html").reply(MockResponse::ok().header("Content-Type", "text/html").bytes("x"));
+    public.get("/png").reply(
+        MockResponse::ok()
+            .header("Content-Type", "Image/PNG; x=y")
+            .bytes("x"),
+    );
+    public.get("/html").reply(
+        MockResponse::ok()
+            .header("Content-Type", "text/html")
+            .bytes("x"),
+    );
     public.get("/none").reply(MockResponse::ok().bytes("x"));
-    public.get("/length").reply(MockResponse::ok().header("Content-Type", "image/png").bytes(vec![0; 1001]));
-    public.get("/chunked").reply(MockResponse::ok().header("Content-Type", "image/png").chunked([vec![0; 600], vec![0; 401]]));
+    public.get("/length").reply(
+        MockResponse::ok()
+            .header("Content-Type", "image/png")
+            .bytes(vec![0; 1001]),
+    );
+    public.get("/chunked").reply(
+        MockResponse::ok()
+            .header("Content-Type", "image/png")
+            .chunked([vec![0; 600], vec![0; 401]]),
+    );
     let mut images = policy();
     images.content_types = vec!["image/*".to_owned()];
     images.max_body_bytes = Some(1000);
@@ -154,7 +211,11 @@ fn n18_types_and_sizes() {
         ("/chunked", AccessRefusal::BodyTooLarge { max: 1000 }),
     ] {
         for stream in [false, true] {
-            let request = if stream { get(path).stream() } else { get(path) };
+            let request = if stream {
+                get(path).stream()
+            } else {
+                get(path)
+            };
             let outcome = run(&network, &mut agent, request);
             assert_eq!(*refusal(outcome.error().kind()), expected, "{path}");
         }
@@ -166,32 +227,66 @@ fn n18_types_and_sizes() {
 fn n18_a_connection_of_a_trusted_request_does_not_serve_a_mods() {
     let (network, _public, home) = network();
     let mut agent = Agent::on_memory(&network);
-    run(&network, &mut agent, Request::get("http://rebound.example/")).response();
-    let outcome = run(&network, &mut agent, Request::get("http://rebound.example/").access(policy()));
-    assert!(matches!(refusal(outcome.error().kind()), AccessRefusal::Address(..)));
+    run(
+        &network,
+        &mut agent,
+        Request::get("http://rebound.example/"),
+    )
+    .response();
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::get("http://rebound.example/").access(policy()),
+    );
+    assert!(matches!(
+        refusal(outcome.error().kind()),
+        AccessRefusal::Address(..)
+    ));
     assert_eq!(home.requests().len(), 1);
 }
 
 #[test]
 fn n18_a_proxy_of_the_players_own_may_be_at_home_only_if_allowed() {
     let (network, _public, home) = network();
-    let proxies = ProxySettings::default().with_http("http://rebound.example:80").unwrap();
-    let mut agent = Agent::builder().proxies(proxies).access(policy()).build_on_memory(&network);
+    let proxies = ProxySettings::default()
+        .with_http("http://rebound.example:80")
+        .unwrap();
+    let mut agent = Agent::builder()
+        .proxies(proxies)
+        .access(policy())
+        .build_on_memory(&network);
     // A literal target is judged even though the proxy would do the connecting.
     let outcome = run(&network, &mut agent, Request::get("http://127.0.0.1/"));
-    assert!(matches!(refusal(outcome.error().kind()), AccessRefusal::Address(..)));
+    assert!(matches!(
+        refusal(outcome.error().kind()),
+        AccessRefusal::Address(..)
+    ));
     assert!(home.requests().is_empty());
 }
 
 #[test]
 fn s180_families_are_chosen() {
-    for (family, expected) in [(AddressFamily::Ipv4, "10.9.0.1:80"), (AddressFamily::Ipv6, "[2001:db8::1]:80")] {
+    for (family, expected) in [
+        (AddressFamily::Ipv4, "10.9.0.1:80"),
+        (AddressFamily::Ipv6, "[2001:db8::1]:80"),
+    ] {
         let network = MemoryNetwork::new();
-        network.add_name("game.example", &[address("10.9.0.1:80").ip(), address("[2001:db8::1]:80").ip()]);
+        network.add_name(
+            "game.example",
+            &[
+                address("10.9.0.1:80").ip(),
+                address("[2001:db8::1]:80").ip(),
+            ],
+        );
         let server = MockServer::on(&network, "game.example", 80);
         server.any("/**").reply(MockResponse::ok());
-        let mut agent = Agent::builder().address_family(family).build_on_memory(&network);
+        let mut agent = Agent::builder()
+            .address_family(family)
+            .build_on_memory(&network);
         let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
-        assert_eq!(outcome.response().connection().unwrap().peer_address, Some(address(expected)));
+        assert_eq!(
+            outcome.response().connection().unwrap().peer_address,
+            Some(address(expected))
+        );
     }
 }

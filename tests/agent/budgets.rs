@@ -16,10 +16,18 @@ fn n1_a_tiny_budget_still_makes_progress_and_loses_nothing() {
         Budget::frame(Duration::ZERO).with_bytes(1),
     ] {
         let (network, server, mut agent) = world();
-        server.any("/**").reply(MockResponse::ok().bytes(pattern(300)));
+        server
+            .any("/**")
+            .reply(MockResponse::ok().bytes(pattern(300)));
         agent.set_budget(budget.clone());
-        let outcome = run(&network, &mut agent, Request::post("http://game.example/").body(pattern(300)));
-        if let Err((error, _)) = &outcome.result { panic!("{budget:?}: {error}") }
+        let outcome = run(
+            &network,
+            &mut agent,
+            Request::post("http://game.example/").body(pattern(300)),
+        );
+        if let Err((error, _)) = &outcome.result {
+            panic!("{budget:?}: {error}")
+        }
         assert!(*outcome.response().body() == pattern(300), "{budget:?}");
         assert!(server.requests()[0].body == pattern(300));
     }
@@ -28,7 +36,9 @@ fn n1_a_tiny_budget_still_makes_progress_and_loses_nothing() {
 #[test]
 fn n1_a_poll_that_was_cut_says_that_there_is_more() {
     let (network, server, mut agent) = world();
-    server.get("/").reply(MockResponse::ok().bytes(pattern(200_000)));
+    server
+        .get("/")
+        .reply(MockResponse::ok().bytes(pattern(200_000)));
     let handle = agent.send(Request::get("http://game.example/")).unwrap();
     let budget = Budget::unlimited().with_bytes(10_000);
     let (mut polls, mut received) = (0, 0);
@@ -38,7 +48,11 @@ fn n1_a_poll_that_was_cut_says_that_there_is_more() {
         let mut is_over = false;
         while let Some(event) = agent.next_event() {
             if let Event::Progress { progress, .. } = &event {
-                assert!(progress.received - received <= 80_000, "{}", progress.received - received);
+                assert!(
+                    progress.received - received <= 80_000,
+                    "{}",
+                    progress.received - received
+                );
                 received = progress.received;
             }
             is_over |= event.is_final();
@@ -63,9 +77,16 @@ fn n1_all_transfers_get_their_turn() {
     let mut ids: Vec<RequestId> = Vec::new();
     for number in 0..3 {
         let server = MockServer::on(&network, &format!("h{number}.example"), 80);
-        server.any("/**").reply(MockResponse::ok().bytes(vec![0; 3_000_000]));
+        server
+            .any("/**")
+            .reply(MockResponse::ok().bytes(vec![0; 3_000_000]));
         for _ in 0..3 {
-            ids.push(agent.get(&format!("http://h{number}.example/")).unwrap().detach());
+            ids.push(
+                agent
+                    .get(&format!("http://h{number}.example/"))
+                    .unwrap()
+                    .detach(),
+            );
         }
     }
     agent.set_budget(Budget::unlimited().with_bytes(100_000));
@@ -79,14 +100,19 @@ fn n1_all_transfers_get_their_turn() {
         }
         network.advance(Duration::from_millis(10));
     }
-    let (least, most) = (received.iter().min().unwrap(), received.iter().max().unwrap());
+    let (least, most) = (
+        received.iter().min().unwrap(),
+        received.iter().max().unwrap(),
+    );
     assert!(*least > 0 && most - least <= 600_000, "{received:?}");
 }
 
 #[test]
 fn n1_a_huge_response_does_not_hold_up_a_small_one() {
     let (network, server, mut agent) = world();
-    server.get("/huge").reply(MockResponse::ok().bytes(vec![0; 20_000_000]));
+    server
+        .get("/huge")
+        .reply(MockResponse::ok().bytes(vec![0; 20_000_000]));
     server.get("/small").reply(MockResponse::ok().text("small"));
     agent.set_budget(Budget::unlimited().with_bytes(200_000));
     let huge = agent.get("http://game.example/huge").unwrap();
@@ -94,7 +120,11 @@ fn n1_a_huge_response_does_not_hold_up_a_small_one() {
     let began = network.now();
     let small = agent.get("http://game.example/small").unwrap();
     finish(&network, &mut agent, &small).response();
-    assert!(network.now() - began <= Duration::from_millis(150), "{:?}", network.now() - began);
+    assert!(
+        network.now() - began <= Duration::from_millis(150),
+        "{:?}",
+        network.now() - began
+    );
     drop(huge);
 }
 
@@ -146,7 +176,9 @@ fn n1_when_the_next_poll_is_wanted() {
         while agent.next_event().is_some() {}
         network.advance(Duration::from_millis(10));
     }
-    let PollAt::At(at) = agent.poll().next else { panic!("the head's deadline") };
+    let PollAt::At(at) = agent.poll().next else {
+        panic!("the head's deadline")
+    };
     // Perhaps earlier: a timer is not taken back.
     assert!(at > network.now() && at <= network.now() + Duration::from_secs(30));
     drop(handle);

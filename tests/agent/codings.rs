@@ -32,7 +32,11 @@ const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd\x20\x05\x29\x00\x00hello";
 const BROTLI: &[u8] = b"\x0b\x02\x80hello\x03";
 
 fn coded(server: &MockServer, coding: &str, content: Vec<u8>) {
-    server.get("/").reply(MockResponse::ok().header("Content-Encoding", coding).bytes(content));
+    server.get("/").reply(
+        MockResponse::ok()
+            .header("Content-Encoding", coding)
+            .bytes(content),
+    );
 }
 
 #[test]
@@ -43,13 +47,28 @@ fn s56_each_coding_is_asked_for_and_undone() {
         ("RFC 9110 §8.4.1.3", "gzip", gzip(&content), &content[..]),
         ("RFC 9110 §8.4.1.3", "x-gzip", gzip(&content), &content),
         ("RFC 9110 §8.4.1.2", "deflate", zlib(&content), &content),
-        ("as many servers send it", "deflate", raw_deflate(&content), &content),
-        ("RFC 9110 §8.4: in reverse order", "deflate, gzip", both, &content),
+        (
+            "as many servers send it",
+            "deflate",
+            raw_deflate(&content),
+            &content,
+        ),
+        (
+            "RFC 9110 §8.4: in reverse order",
+            "deflate, gzip",
+            both,
+            &content,
+        ),
         ("RFC 9110 §8.4.1", "GZip", gzip(&content), &content),
         ("RFC 9110 §12.5.3", "identity", content.clone(), &content),
         ("RFC 7932", "br", BROTLI.to_vec(), b"hello"),
         ("RFC 8878", "zstd", ZSTD.to_vec(), b"hello"),
-        ("RFC 1952 §2.2: members", "gzip", [gzip(b"hel"), gzip(b"lo")].concat(), b"hello"),
+        (
+            "RFC 1952 §2.2: members",
+            "gzip",
+            [gzip(b"hel"), gzip(b"lo")].concat(),
+            b"hello",
+        ),
         ("nothing at all", "gzip", Vec::new(), b""),
     ] {
         for limit in [None, Some(1)] {
@@ -60,13 +79,27 @@ fn s56_each_coding_is_asked_for_and_undone() {
             network.set_transfer_limit(limit);
             coded(&server, coding, coded_content.clone());
             let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
-            assert!(*outcome.response().body() == *expected, "{section} {coding}");
-            assert_eq!(outcome.response().transferred().received, coded_content.len() as u64);
+            assert!(
+                *outcome.response().body() == *expected,
+                "{section} {coding}"
+            );
+            assert_eq!(
+                outcome.response().transferred().received,
+                coded_content.len() as u64
+            );
             let accepts = server.requests().pop();
             if let Some(request) = accepts {
-                assert_eq!(request.header("accept-encoding"), Some("gzip, deflate, br, zstd"), "{section}");
+                assert_eq!(
+                    request.header("accept-encoding"),
+                    Some("gzip, deflate, br, zstd"),
+                    "{section}"
+                );
             }
-            let outcome = run(&network, &mut agent, Request::get("http://game.example/").stream());
+            let outcome = run(
+                &network,
+                &mut agent,
+                Request::get("http://game.example/").stream(),
+            );
             assert!(chunks(&outcome.events) == *expected, "{section} {coding}");
         }
     }
@@ -77,14 +110,24 @@ fn s56_raw_when_asked_for() {
     let (network, server, mut agent) = world();
     let raw = gzip(b"hello");
     coded(&server, "gzip", raw.clone());
-    let outcome = run(&network, &mut agent, Request::get("http://game.example/").decompress(false));
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::get("http://game.example/").decompress(false),
+    );
     assert!(*outcome.response().body() == raw);
     assert!(server.requests()[0].header("accept-encoding").is_none());
     // Whoever asks for codings by hand still gets content.
     let request = Request::get("http://game.example/").header("Accept-Encoding", "gzip;q=0.1");
     let outcome = run(&network, &mut agent, request);
     assert_eq!(outcome.response().text(), "hello");
-    assert_eq!(server.requests()[1].headers.get_all("accept-encoding").count(), 1);
+    assert_eq!(
+        server.requests()[1]
+            .headers
+            .get_all("accept-encoding")
+            .count(),
+        1
+    );
     // Parts are of the coded content: none is asked for (RFC 9110 §14.2).
     let request = Request::get("http://game.example/").header("Range", "bytes=0-3");
     drop(run(&network, &mut agent, request));
@@ -99,10 +142,18 @@ fn s56_what_cannot_be_undone_is_an_error() {
     let at = damaged.len() - 6;
     damaged[at] ^= 0xff;
     for (coding, content, fault) in [
-        ("lzma", b"x".to_vec(), CodingFault::Unknown("lzma".to_owned())),
+        (
+            "lzma",
+            b"x".to_vec(),
+            CodingFault::Unknown("lzma".to_owned()),
+        ),
         ("gzip", torn, CodingFault::Truncated("gzip")),
         ("gzip", damaged, CodingFault::Corrupt("gzip")),
-        ("gzip", b"<html>no gzip".to_vec(), CodingFault::Corrupt("gzip")),
+        (
+            "gzip",
+            b"<html>no gzip".to_vec(),
+            CodingFault::Corrupt("gzip"),
+        ),
     ] {
         for stream in [false, true] {
             let (network, server, mut agent) = world();
@@ -112,14 +163,29 @@ fn s56_what_cannot_be_undone_is_an_error() {
                 request = request.stream();
             }
             let outcome = run(&network, &mut agent, request);
-            assert_eq!(*outcome.error().kind(), ErrorKind::Coding(fault.clone()), "{coding}");
+            assert_eq!(
+                *outcome.error().kind(),
+                ErrorKind::Coding(fault.clone()),
+                "{coding}"
+            );
             assert!(!outcome.error().is_retryable());
         }
     }
     let (network, server, mut agent) = world();
-    coded(&server, "gzip, gzip, gzip, gzip, gzip, gzip, gzip, gzip, gzip", b"x".to_vec());
+    coded(
+        &server,
+        "gzip, gzip, gzip, gzip, gzip, gzip, gzip, gzip, gzip",
+        b"x".to_vec(),
+    );
     let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
-    assert!(matches!(outcome.error().kind(), ErrorKind::Coding(CodingFault::TooMany(_))), "{}", outcome.error());
+    assert!(
+        matches!(
+            outcome.error().kind(),
+            ErrorKind::Coding(CodingFault::TooMany(_))
+        ),
+        "{}",
+        outcome.error()
+    );
 }
 
 #[test]
@@ -130,35 +196,77 @@ fn s56_bombs_do_not_go_off() {
     drop(zeros);
     let (network, server, mut agent) = world();
     coded(&server, "gzip", bomb.clone());
-    let outcome = run(&network, &mut agent, Request::get("http://game.example/").max_body(1_000_000));
-    assert_eq!(*outcome.error().kind(), ErrorKind::Limit(Limit::BodyBytes(1_000_000)));
-    let outcome = run(&network, &mut agent, Request::get("http://game.example/").max_body(1_000_000).stream());
-    assert_eq!(*outcome.error().kind(), ErrorKind::Limit(Limit::BodyBytes(1_000_000)));
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::get("http://game.example/").max_body(1_000_000),
+    );
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Limit(Limit::BodyBytes(1_000_000))
+    );
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::get("http://game.example/")
+            .max_body(1_000_000)
+            .stream(),
+    );
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Limit(Limit::BodyBytes(1_000_000))
+    );
     assert!(chunks(&outcome.events).len() <= 1_000_000);
     let folder = Folder::new("bomb");
     let to = Download::to(folder.path("a")).max_size(1_000_000);
-    let outcome = run(&network, &mut agent, Request::get("http://game.example/").download_to(to));
-    assert_eq!(*outcome.error().kind(), ErrorKind::Limit(Limit::FileBytes(1_000_000)));
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::get("http://game.example/").download_to(to),
+    );
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Limit(Limit::FileBytes(1_000_000))
+    );
     assert!(folder.names().is_empty());
     let mut policy = AccessPolicy::default();
     policy.schemes.clear();
     policy.non_public_addresses = true;
     policy.max_body_bytes = Some(1_000_000);
-    for request in [Request::get("http://game.example/"), Request::get("http://game.example/").stream()] {
+    for request in [
+        Request::get("http://game.example/"),
+        Request::get("http://game.example/").stream(),
+    ] {
         let outcome = run(&network, &mut agent, request.access(policy.clone()));
-        assert_eq!(*outcome.error().kind(), ErrorKind::Access(AccessRefusal::BodyTooLarge { max: 1_000_000 }));
+        assert_eq!(
+            *outcome.error().kind(),
+            ErrorKind::Access(AccessRefusal::BodyTooLarge { max: 1_000_000 })
+        );
     }
     let (network, server, mut agent) = world();
     coded(&server, "gzip, gzip", twice);
-    let outcome = run(&network, &mut agent, Request::get("http://game.example/").max_body(0).stream());
-    assert_eq!(*outcome.error().kind(), ErrorKind::Coding(CodingFault::Ratio(1100)));
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::get("http://game.example/").max_body(0).stream(),
+    );
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Coding(CodingFault::Ratio(1100))
+    );
 }
 
 #[test]
 fn s56_a_head_response_or_none_at_all_is_not_decoded() {
     let (network, server, mut agent) = world();
-    server.any("/").reply(MockResponse::with_status(204).header("Content-Encoding", "gzip"));
+    server
+        .any("/")
+        .reply(MockResponse::with_status(204).header("Content-Encoding", "gzip"));
     run(&network, &mut agent, Request::get("http://game.example/")).response();
-    server.any("/h").reply(MockResponse::ok().header("Content-Encoding", "gzip").bytes("not gzip"));
+    server.any("/h").reply(
+        MockResponse::ok()
+            .header("Content-Encoding", "gzip")
+            .bytes("not gzip"),
+    );
     run(&network, &mut agent, Request::head("http://game.example/h")).response();
 }

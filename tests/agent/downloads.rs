@@ -17,10 +17,15 @@ fn download(to: impl Into<Download>) -> Request {
 fn s65_the_bytes_are_counted_and_not_held() {
     let folder = Folder::new("s65");
     let (network, server, mut agent) = world();
-    server.get("/**").reply(MockResponse::ok().bytes(pattern(3_000_000)));
+    server
+        .get("/**")
+        .reply(MockResponse::ok().bytes(pattern(3_000_000)));
     let outcome = run(&network, &mut agent, download(folder.path("a")));
     let saved = outcome.response().saved().unwrap();
-    assert_eq!((saved.bytes, saved.resumed_from, saved.sha256), (3_000_000, 0, None));
+    assert_eq!(
+        (saved.bytes, saved.resumed_from, saved.sha256),
+        (3_000_000, 0, None)
+    );
     assert_eq!(saved.path, std::path::absolute(folder.path("a")).unwrap());
     assert!(outcome.response().body().is_empty());
     assert!(std::fs::read(folder.path("a")).unwrap() == pattern(3_000_000));
@@ -32,7 +37,10 @@ fn s65_each_framing_and_nothing_at_all() {
     let folder = Folder::new("framings");
     for (name, response) in [
         ("length", MockResponse::ok().bytes(pattern(5000))),
-        ("chunked", MockResponse::ok().chunked(pattern(5000).chunks(99))),
+        (
+            "chunked",
+            MockResponse::ok().chunked(pattern(5000).chunks(99)),
+        ),
         ("close", MockResponse::ok().until_close(pattern(5000))),
         ("empty", MockResponse::ok()),
         ("none", MockResponse::with_status(204)),
@@ -40,8 +48,15 @@ fn s65_each_framing_and_nothing_at_all() {
         let (network, server, mut agent) = world();
         server.get("/**").reply(response);
         run(&network, &mut agent, download(folder.path(name))).response();
-        let expected = if matches!(name, "empty" | "none") { Vec::new() } else { pattern(5000) };
-        assert!(std::fs::read(folder.path(name)).unwrap() == expected, "{name}");
+        let expected = if matches!(name, "empty" | "none") {
+            Vec::new()
+        } else {
+            pattern(5000)
+        };
+        assert!(
+            std::fs::read(folder.path(name)).unwrap() == expected,
+            "{name}"
+        );
     }
 }
 
@@ -59,7 +74,11 @@ fn s67_nobody_sees_half_a_file_and_the_old_one_stays_till_then() {
     let folder = Folder::new("s67");
     std::fs::write(folder.path("a"), "old").unwrap();
     let (network, server, mut agent) = world();
-    server.get("/**").reply(MockResponse::ok().bytes(pattern(50_000)).drip(1000, Duration::from_millis(10)));
+    server.get("/**").reply(
+        MockResponse::ok()
+            .bytes(pattern(50_000))
+            .drip(1000, Duration::from_millis(10)),
+    );
     let handle = agent.send(download(folder.path("a"))).unwrap();
     for _ in 0..40 {
         frames(&network, &mut agent, 1);
@@ -99,11 +118,21 @@ fn s68_a_status_that_is_no_success_is_an_error() {
 fn s69_what_is_cut_or_late_leaves_nothing() {
     let whole = || MockResponse::ok().bytes(pattern(100_000));
     let outcome = failing("s69-cut", whole().cut_after(5000), |it| it);
-    assert_eq!(*outcome.error().kind(), ErrorKind::Truncated { received: 5000, expected: Some(100_000) });
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Truncated {
+            received: 5000,
+            expected: Some(100_000)
+        }
+    );
     failing("s69-reset", whole().reset_after(5000), |it| it);
     let outcome = failing("s69-stall", whole().stall_after(5000), |it| it);
     assert!(outcome.error().is_timeout());
-    failing("s69-lie", MockResponse::raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), |it| it);
+    failing(
+        "s69-lie",
+        MockResponse::raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+        |it| it,
+    );
 }
 
 #[test]
@@ -134,8 +163,14 @@ fn s69_paths_that_cannot_be_written_are_errors_that_say_so() {
 fn s70_headers_and_the_total_timeout() {
     let folder = Folder::new("s70");
     let (network, server, mut agent) = world();
-    server.get("/**").reply(MockResponse::ok().bytes(pattern(100_000)).drip(1000, Duration::from_millis(20)));
-    let request = download(folder.path("a")).header("X-Key", "1").total_timeout(Duration::from_secs(1));
+    server.get("/**").reply(
+        MockResponse::ok()
+            .bytes(pattern(100_000))
+            .drip(1000, Duration::from_millis(20)),
+    );
+    let request = download(folder.path("a"))
+        .header("X-Key", "1")
+        .total_timeout(Duration::from_secs(1));
     let outcome = run(&network, &mut agent, request);
     assert!(outcome.error().is_timeout());
     assert_eq!(server.requests()[0].header("x-key"), Some("1"));
@@ -148,25 +183,48 @@ fn s70_headers_and_the_total_timeout() {
 fn s71_the_size_is_capped_before_and_while_it_comes() {
     for (name, response, most) in [
         ("s71-length", MockResponse::ok().bytes(pattern(5001)), 5000),
-        ("s71-chunked", MockResponse::ok().chunked(pattern(5001).chunks(100)), 5000),
-        ("s71-close", MockResponse::ok().until_close(pattern(5001)), 5000),
+        (
+            "s71-chunked",
+            MockResponse::ok().chunked(pattern(5001).chunks(100)),
+            5000,
+        ),
+        (
+            "s71-close",
+            MockResponse::ok().until_close(pattern(5001)),
+            5000,
+        ),
     ] {
         let outcome = failing(name, response, |_| {
-            let folder = std::env::temp_dir().join(format!("httpoll-{}-{name}", std::process::id()));
+            let folder =
+                std::env::temp_dir().join(format!("httpoll-{}-{name}", std::process::id()));
             Request::get(URL).download_to(Download::to(folder.join("a")).max_size(most))
         });
-        assert_eq!(*outcome.error().kind(), ErrorKind::Limit(Limit::FileBytes(5000)), "{name}");
+        assert_eq!(
+            *outcome.error().kind(),
+            ErrorKind::Limit(Limit::FileBytes(5000)),
+            "{name}"
+        );
     }
     let folder = Folder::new("s71-ok");
     let (network, server, mut agent) = world();
-    server.get("/**").reply(MockResponse::ok().chunked(pattern(5000).chunks(100)));
+    server
+        .get("/**")
+        .reply(MockResponse::ok().chunked(pattern(5000).chunks(100)));
     for most in [5000, 0] {
-        run(&network, &mut agent, download(Download::to(folder.path("a")).max_size(most))).response();
+        run(
+            &network,
+            &mut agent,
+            download(Download::to(folder.path("a")).max_size(most)),
+        )
+        .response();
     }
     // 1 GiB unless told otherwise: what announces more is refused at once.
     let lie = MockResponse::raw("HTTP/1.1 200 OK\r\nContent-Length: 1073741825\r\n\r\nabc");
     let outcome = failing("s71-default", lie, |it| it);
-    assert_eq!(*outcome.error().kind(), ErrorKind::Limit(Limit::FileBytes(1 << 30)));
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Limit(Limit::FileBytes(1 << 30))
+    );
 }
 
 #[test]
@@ -174,17 +232,42 @@ fn n6_size_and_hash_are_checked_before_the_name() {
     let folder = Folder::new("n6-hash");
     // SHA-256 of nothing, and of "abc" (FIPS 180-2).
     let abc = [
-        0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17,
-        0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad,
+        0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22,
+        0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00,
+        0x15, 0xad,
     ];
     let (network, server, mut agent) = world();
     server.get("/**").reply(MockResponse::ok().bytes("abc"));
-    let outcome = run(&network, &mut agent, download(Download::to(folder.path("a")).expected_size(3).sha256(abc)));
+    let outcome = run(
+        &network,
+        &mut agent,
+        download(Download::to(folder.path("a")).expected_size(3).sha256(abc)),
+    );
     assert_eq!(outcome.response().saved().unwrap().sha256, Some(abc));
-    let outcome = run(&network, &mut agent, download(Download::to(folder.path("b")).sha256([7; 32])));
-    assert_eq!(*outcome.error().kind(), ErrorKind::File(DiskFault::HashMismatch { expected: [7; 32], found: abc }));
-    let outcome = run(&network, &mut agent, download(Download::to(folder.path("b")).expected_size(4)));
-    assert_eq!(*outcome.error().kind(), ErrorKind::File(DiskFault::SizeMismatch { expected: 4, found: 3 }));
+    let outcome = run(
+        &network,
+        &mut agent,
+        download(Download::to(folder.path("b")).sha256([7; 32])),
+    );
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::File(DiskFault::HashMismatch {
+            expected: [7; 32],
+            found: abc
+        })
+    );
+    let outcome = run(
+        &network,
+        &mut agent,
+        download(Download::to(folder.path("b")).expected_size(4)),
+    );
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::File(DiskFault::SizeMismatch {
+            expected: 4,
+            found: 3
+        })
+    );
     assert_eq!(folder.names(), ["a"]);
 }
 
@@ -196,10 +279,15 @@ fn n6_killed_at_each_kibibyte_it_is_resumed_to_the_same_bytes() {
         for at in (0..64).map(|kib| kib * 1024) {
             let (network, server, mut agent) = world();
             if redirected {
-                server.get("/level.pak").reply(MockResponse::with_status(302).header("Location", "/mirror/7"));
+                server
+                    .get("/level.pak")
+                    .reply(MockResponse::with_status(302).header("Location", "/mirror/7"));
             }
             let whole = MockResponse::resource(content.clone()).etag("\"v1\"");
-            server.get("/**").reply(whole.clone().cut_after(at)).then_reply(whole);
+            server
+                .get("/**")
+                .reply(whole.clone().cut_after(at))
+                .then_reply(whole);
             let to = || Download::to(folder.path("a")).resume(true);
             run(&network, &mut agent, download(to())).error();
             assert!(!folder.path("a").exists(), "{at}");
@@ -221,14 +309,24 @@ fn n6_killed_at_each_kibibyte_it_is_resumed_to_the_same_bytes() {
 #[test]
 fn n6_a_retry_goes_on_in_the_same_run() {
     let folder = Folder::new("n6-retry");
-    let (network, server, mut agent) = world_with(Agent::builder().retries(RetryPolicy::standard()));
+    let (network, server, mut agent) =
+        world_with(Agent::builder().retries(RetryPolicy::standard()));
     let content = pattern(100_000);
     let whole = MockResponse::resource(content.clone()).etag("\"v1\"");
-    server.get("/**").reply(whole.clone().reset_after(30_000)).then_reply(MockResponse::with_status(503)).then_reply(whole.clone().cut_after(30_000)).then_reply(whole);
+    server
+        .get("/**")
+        .reply(whole.clone().reset_after(30_000))
+        .then_reply(MockResponse::with_status(503))
+        .then_reply(whole.clone().cut_after(30_000))
+        .then_reply(whole);
     let outcome = run(&network, &mut agent, download(folder.path("a")));
     assert_eq!(outcome.response().attempts(), 4);
     assert!(std::fs::read(folder.path("a")).unwrap() == content);
-    let ranges: Vec<_> = server.requests().iter().map(|it| it.header("range").map(str::to_owned)).collect();
+    let ranges: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|it| it.header("range").map(str::to_owned))
+        .collect();
     assert_eq!(ranges[0], None);
     assert_eq!(ranges[1].as_deref(), Some("bytes=30000-"));
     assert_eq!(ranges[2].as_deref(), Some("bytes=30000-"));
@@ -247,23 +345,50 @@ fn n6_content_that_changed_is_begun_anew() {
             .bytes(second[start..].to_vec())
     };
     for (section, etag, answer) in [
-        ("RFC 9110 §13.1.5: 200", "\"v1\"", MockResponse::resource(second.clone()).etag("\"v2\"")),
-        ("RFC 9110 §15.3.7: another version", "\"v1\"", part(20_000, "\"v2\"")),
-        ("RFC 9110 §15.3.7: another place", "\"v1\"", part(10_000, "\"v1\"")),
-        ("RFC 9110 §15.5.17", "\"v1\"", MockResponse::with_status(416).header("Content-Range", "bytes */50000")),
-        ("RFC 9110 §8.8.1: weak tags do not do", "W/\"v1\"", MockResponse::resource(second.clone()).etag("\"v2\"")),
+        (
+            "RFC 9110 §13.1.5: 200",
+            "\"v1\"",
+            MockResponse::resource(second.clone()).etag("\"v2\""),
+        ),
+        (
+            "RFC 9110 §15.3.7: another version",
+            "\"v1\"",
+            part(20_000, "\"v2\""),
+        ),
+        (
+            "RFC 9110 §15.3.7: another place",
+            "\"v1\"",
+            part(10_000, "\"v1\""),
+        ),
+        (
+            "RFC 9110 §15.5.17",
+            "\"v1\"",
+            MockResponse::with_status(416).header("Content-Range", "bytes */50000"),
+        ),
+        (
+            "RFC 9110 §8.8.1: weak tags do not do",
+            "W/\"v1\"",
+            MockResponse::resource(second.clone()).etag("\"v2\""),
+        ),
     ] {
         let folder = Folder::new("n6-changed");
         let (network, server, mut agent) = world();
         server
             .get("/**")
-            .reply(MockResponse::resource(first.clone()).etag(etag).cut_after(20_000))
+            .reply(
+                MockResponse::resource(first.clone())
+                    .etag(etag)
+                    .cut_after(20_000),
+            )
             .then_reply(answer)
             .then_reply(MockResponse::resource(second.clone()).etag("\"v2\""));
         let to = || Download::to(folder.path("a")).resume(true);
         run(&network, &mut agent, download(to())).error();
         run(&network, &mut agent, download(to())).response();
-        assert!(std::fs::read(folder.path("a")).unwrap() == second, "{section}");
+        assert!(
+            std::fs::read(folder.path("a")).unwrap() == second,
+            "{section}"
+        );
         if etag.starts_with('W') {
             assert!(server.requests()[1].header("range").is_none(), "{section}");
         }
@@ -277,7 +402,15 @@ fn n6_a_part_that_is_whole_already_only_wants_its_name() {
     let (network, server, mut agent) = world();
     let whole = MockResponse::resource(pattern(20_000)).etag("\"v1\"");
     // All of it came, but the connection broke before chunked content could end.
-    server.get("/**").reply(MockResponse::ok().etag("\"v1\"").chunked(pattern(20_000).chunks(1000)).cut_after(20_000)).then_reply(whole);
+    server
+        .get("/**")
+        .reply(
+            MockResponse::ok()
+                .etag("\"v1\"")
+                .chunked(pattern(20_000).chunks(1000))
+                .cut_after(20_000),
+        )
+        .then_reply(whole);
     let to = || Download::to(folder.path("a")).resume(true);
     run(&network, &mut agent, download(to())).error();
     run(&network, &mut agent, download(to())).response();
@@ -290,11 +423,18 @@ fn n6_a_part_that_is_whole_already_only_wants_its_name() {
 fn n6_two_to_one_target_do_not_mix() {
     let folder = Folder::new("n6-two");
     let (network, server, mut agent) = world();
-    server.get("/**").reply(MockResponse::ok().bytes(pattern(50_000)).drip(5000, Duration::from_millis(10)));
+    server.get("/**").reply(
+        MockResponse::ok()
+            .bytes(pattern(50_000))
+            .drip(5000, Duration::from_millis(10)),
+    );
     let first = agent.send(download(folder.path("a"))).unwrap();
     frames(&network, &mut agent, 3);
     let outcome = run(&network, &mut agent, download(folder.path("a")));
-    assert_eq!(*outcome.error().kind(), ErrorKind::File(DiskFault::AlreadyInUse));
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::File(DiskFault::AlreadyInUse)
+    );
     finish(&network, &mut agent, &first).response();
     assert!(std::fs::read(folder.path("a")).unwrap() == pattern(50_000));
 }
@@ -304,7 +444,10 @@ fn n6_progress_counts_what_was_there() {
     let folder = Folder::new("n6-progress");
     let (network, server, mut agent) = world();
     let whole = || MockResponse::resource(pattern(40_000)).etag("\"v1\"");
-    server.get("/**").reply(whole().cut_after(10_000)).then_reply(whole().drip(1000, Duration::from_millis(10)));
+    server
+        .get("/**")
+        .reply(whole().cut_after(10_000))
+        .then_reply(whole().drip(1000, Duration::from_millis(10)));
     let to = || Download::to(folder.path("a")).resume(true);
     run(&network, &mut agent, download(to())).error();
     let outcome = run(&network, &mut agent, download(to()));
@@ -325,9 +468,18 @@ fn n6_progress_counts_what_was_there() {
 fn n6_a_server_that_sends_another_part_than_asked_for_harms_no_file() {
     // RFC 9110 §14.4: nobody asked for a part.
     let folder = Folder::new("n6-unasked");
-    for (range, fine) in [("bytes 5000-9999/10000", false), ("bytes 0-4999/5000", true), ("bytes 9-5/3", true), ("lines 1-2/3", true)] {
+    for (range, fine) in [
+        ("bytes 5000-9999/10000", false),
+        ("bytes 0-4999/5000", true),
+        ("bytes 9-5/3", true),
+        ("lines 1-2/3", true),
+    ] {
         let (network, server, mut agent) = world();
-        server.get("/**").reply_with(move |_: &MockRequest| MockResponse::with_status(206).header("Content-Range", range).bytes(pattern(5000)));
+        server.get("/**").reply_with(move |_: &MockRequest| {
+            MockResponse::with_status(206)
+                .header("Content-Range", range)
+                .bytes(pattern(5000))
+        });
         let outcome = run(&network, &mut agent, download(folder.path("a")));
         assert_eq!(outcome.result.is_ok(), fine, "{range}");
         let _ = std::fs::remove_file(folder.path("a"));

@@ -20,20 +20,73 @@ fn n19_s42_s60_each_failure_says_where_why_and_whether_again() {
     network.refuse(address("10.9.0.5:80"), Refusal::Refused);
     for (name, at, answer) in [
         ("hangs-up.example", "10.9.0.6:80", &b""[..]),
-        ("lies.example", "10.9.0.7:80", b"HTTP/1.1 200 OK\r\nno colon hush\r\n\r\n"),
-        ("cuts.example", "10.9.0.8:80", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhush"),
+        (
+            "lies.example",
+            "10.9.0.7:80",
+            b"HTTP/1.1 200 OK\r\nno colon hush\r\n\r\n",
+        ),
+        (
+            "cuts.example",
+            "10.9.0.8:80",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhush",
+        ),
         ("ssh.example", "10.9.0.9:80", b"SSH-2.0-hush\r\n"),
     ] {
         script_closing(&network, name, at, answer);
     }
     let mut agent = Agent::on_memory(&network);
     for (host, kind, phase, sends, receives, again) in [
-        ("nobody.example", ErrorKind::Network(NetworkFault::Unresolved), Phase::Resolve, false, 0, true),
-        ("refuses.example", ErrorKind::Network(NetworkFault::ConnectFailed), Phase::Connect, false, 0, true),
-        ("hangs-up.example", ErrorKind::Network(NetworkFault::Closed), Phase::AwaitHead, true, 0, true),
-        ("lies.example", ErrorKind::Peer(PeerMisbehaved::InvalidHeader), Phase::AwaitHead, true, 36, false),
-        ("cuts.example", ErrorKind::Truncated { received: 4, expected: Some(10) }, Phase::ReceiveBody, true, 43, true),
-        ("ssh.example", ErrorKind::Peer(PeerMisbehaved::NotHttp), Phase::AwaitHead, true, 14, false),
+        (
+            "nobody.example",
+            ErrorKind::Network(NetworkFault::Unresolved),
+            Phase::Resolve,
+            false,
+            0,
+            true,
+        ),
+        (
+            "refuses.example",
+            ErrorKind::Network(NetworkFault::ConnectFailed),
+            Phase::Connect,
+            false,
+            0,
+            true,
+        ),
+        (
+            "hangs-up.example",
+            ErrorKind::Network(NetworkFault::Closed),
+            Phase::AwaitHead,
+            true,
+            0,
+            true,
+        ),
+        (
+            "lies.example",
+            ErrorKind::Peer(PeerMisbehaved::InvalidHeader),
+            Phase::AwaitHead,
+            true,
+            36,
+            false,
+        ),
+        (
+            "cuts.example",
+            ErrorKind::Truncated {
+                received: 4,
+                expected: Some(10),
+            },
+            Phase::ReceiveBody,
+            true,
+            43,
+            true,
+        ),
+        (
+            "ssh.example",
+            ErrorKind::Peer(PeerMisbehaved::NotHttp),
+            Phase::AwaitHead,
+            true,
+            14,
+            false,
+        ),
     ] {
         let outcome = run(&network, &mut agent, secret(host));
         let error = outcome.error();
@@ -41,7 +94,12 @@ fn n19_s42_s60_each_failure_says_where_why_and_whether_again() {
         assert_eq!(error.phase(), Some(phase), "{host}");
         assert_eq!(error.origin(), Some(format!("http://{host}").as_str()));
         assert_eq!(error.bytes_sent() > 0, sends, "{host}");
-        assert_eq!(error.bytes_received() > 0, receives > 0, "{host}: {}", error.bytes_received());
+        assert_eq!(
+            error.bytes_received() > 0,
+            receives > 0,
+            "{host}: {}",
+            error.bytes_received()
+        );
         assert_eq!(error.is_retryable(), again, "{host}");
         let text = format!("{error} {error:?} {:?}", std::error::Error::source(error));
         assert!(text.contains(host), "{text}");
@@ -54,10 +112,22 @@ fn n19_no_secret_is_in_any_error_of_any_policy() {
     let (network, server, mut agent) = world();
     let evil = MockServer::on(&network, "evil.example", 80);
     evil.any("/**").reply(MockResponse::ok());
-    server.get("/circle").reply(MockResponse::with_status(302).header("Location", "/circle?key=hush"));
-    server.get("/bad").reply(MockResponse::with_status(302).header("Location", "ftp://hush/"));
-    server.get("/status").reply(MockResponse::with_status(403).header("Set-Cookie", "a=hush").text("hush"));
-    server.get("/coding").reply(MockResponse::ok().header("Content-Encoding", "gzip").text("hush"));
+    server
+        .get("/circle")
+        .reply(MockResponse::with_status(302).header("Location", "/circle?key=hush"));
+    server
+        .get("/bad")
+        .reply(MockResponse::with_status(302).header("Location", "ftp://hush/"));
+    server.get("/status").reply(
+        MockResponse::with_status(403)
+            .header("Set-Cookie", "a=hush")
+            .text("hush"),
+    );
+    server.get("/coding").reply(
+        MockResponse::ok()
+            .header("Content-Encoding", "gzip")
+            .text("hush"),
+    );
     let get = |path: &str| Request::get(format!("http://me:hush@game.example{path}?key=hush"));
     for request in [
         get("/circle"),
@@ -79,28 +149,55 @@ fn n19_no_secret_is_in_any_error_of_any_policy() {
 fn n19_an_error_after_retries_is_that_of_the_last_attempt() {
     let network = MemoryNetwork::new();
     script_closing(&network, "game.example", "10.9.0.6:80", b"");
-    let mut agent = Agent::builder().retries(RetryPolicy::standard()).build_on_memory(&network);
+    let mut agent = Agent::builder()
+        .retries(RetryPolicy::standard())
+        .build_on_memory(&network);
     let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
-    assert_eq!(*outcome.error().kind(), ErrorKind::Network(NetworkFault::Closed));
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Network(NetworkFault::Closed)
+    );
     assert_eq!(network.connections_to(address("10.9.0.6:80")), 4);
 }
 
 #[test]
 fn a_response_that_came_is_not_lost_with_the_error() {
     let (network, server, mut agent) = world();
-    server.get("/").reply(MockResponse::ok().header("X-A", "1").bytes(vec![7; 1000]).cut_after(400));
-    let (_, response) = run(&network, &mut agent, Request::get("http://game.example/")).result.unwrap_err();
+    server.get("/").reply(
+        MockResponse::ok()
+            .header("X-A", "1")
+            .bytes(vec![7; 1000])
+            .cut_after(400),
+    );
+    let (_, response) = run(&network, &mut agent, Request::get("http://game.example/"))
+        .result
+        .unwrap_err();
     let response = response.unwrap();
-    assert_eq!((response.header("x-a"), response.body().len()), (Some("1"), 400));
+    assert_eq!(
+        (response.header("x-a"), response.body().len()),
+        (Some("1"), 400)
+    );
     // Also when the rest could have been asked for, and was in vain.
-    for (path, retries) in [("/once", RetryPolicy::default()), ("/again", RetryPolicy::standard())] {
-        let cut = MockResponse::resource(vec![7; 1000]).etag("\"a\"").cut_after(400);
-        server.get(path).reply(cut).then_reply(MockResponse::raw(""));
-        let request = Request::get(format!("http://game.example{path}")).decompress(false).retries(retries);
+    for (path, retries) in [
+        ("/once", RetryPolicy::default()),
+        ("/again", RetryPolicy::standard()),
+    ] {
+        let cut = MockResponse::resource(vec![7; 1000])
+            .etag("\"a\"")
+            .cut_after(400);
+        server
+            .get(path)
+            .reply(cut)
+            .then_reply(MockResponse::raw(""));
+        let request = Request::get(format!("http://game.example{path}"))
+            .decompress(false)
+            .retries(retries);
         let (_, response) = run(&network, &mut agent, request).result.unwrap_err();
         assert_eq!(response.unwrap().body().len(), 400, "{path}");
     }
-    server.get("/no").reply(MockResponse::with_status(403).text("why"));
+    server
+        .get("/no")
+        .reply(MockResponse::with_status(403).text("why"));
     let request = Request::get("http://game.example/no").error_for_status(true);
     let (error, response) = run(&network, &mut agent, request).result.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Status(403));

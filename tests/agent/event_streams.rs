@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use httpoll::memory::{MockResponse, MockServer, MockStream};
-use httpoll::{Agent, CircuitPolicy, ErrorKind, Event, EventStreamFault, Request, RequestHandle, RetryCause, ServerSentEvent};
+use httpoll::{
+    Agent, CircuitPolicy, ErrorKind, Event, EventStreamFault, Request, RequestHandle, RetryCause,
+    ServerSentEvent,
+};
 
 use crate::support::{finish, frames, run, world, world_with};
 
@@ -15,7 +18,11 @@ fn open(agent: &mut Agent) -> RequestHandle {
 
 fn serve(server: &MockServer) -> MockStream {
     let stream = MockStream::new();
-    server.get("/events").reply(MockResponse::ok().header("Content-Type", "Text/Event-Stream; charset=utf-8").stream(&stream));
+    server.get("/events").reply(
+        MockResponse::ok()
+            .header("Content-Type", "Text/Event-Stream; charset=utf-8")
+            .stream(&stream),
+    );
     stream
 }
 
@@ -45,7 +52,10 @@ fn s62_events_come_as_they_are_sent_however_they_are_cut() {
     stream.send("\u{feff}: hello\r\nevent: chat\ndata: a\rdata:b\r\ndata:  c\n\nda");
     let first = told(frames(&network, &mut agent, 1));
     assert_eq!(first.len(), 1);
-    assert_eq!((first[0].event.as_deref(), first[0].data.as_str()), (Some("chat"), "a\nb\n c"));
+    assert_eq!(
+        (first[0].event.as_deref(), first[0].data.as_str()),
+        (Some("chat"), "a\nb\n c")
+    );
     for piece in ["ta", ":", " x\r", "\n\r", "\nid:", " 7\ndata\n\n"] {
         assert!(data(frames(&network, &mut agent, 1)).is_empty() || piece.starts_with("\nid"));
         stream.send(piece);
@@ -77,9 +87,16 @@ fn s62_it_reconnects_with_the_last_id_after_the_time_asked_for() {
         assert_eq!(causes, 1);
         let waited = (network.now() - began).as_millis();
         assert!((waits..waits + 60).contains(&waited), "{waited}");
-        assert_eq!(server.requests()[1].header("last-event-id"), Some("\u{e4}7"));
+        assert_eq!(
+            server.requests()[1].header("last-event-id"),
+            Some("\u{e4}7")
+        );
         stream.send("data: b\n\n");
-        assert_eq!(data(frames(&network, &mut agent, 5)), ["b"], "what was not ended is no event");
+        assert_eq!(
+            data(frames(&network, &mut agent, 5)),
+            ["b"],
+            "what was not ended is no event"
+        );
         drop(handle);
     }
 }
@@ -96,7 +113,10 @@ fn s62_a_broken_connection_is_no_end() {
         stream.reset();
         frames(&network, &mut agent, 30);
         assert_eq!(server.requests().len(), round + 1);
-        assert_eq!(server.requests()[round].header("last-event-id"), Some(round.to_string().as_str()));
+        assert_eq!(
+            server.requests()[round].header("last-event-id"),
+            Some(round.to_string().as_str())
+        );
     }
     drop(handle);
     frames(&network, &mut agent, 2);
@@ -109,8 +129,14 @@ fn s62_204_ends_it_and_other_answers_are_errors() {
     for status in [204, 404, 500, 401] {
         let (network, server, mut agent) = world();
         let stream = MockStream::new();
-        server.get("/events").times(1).reply(MockResponse::ok().header("Content-Type", "text/event-stream").stream(&stream));
-        server.get("/events").reply(MockResponse::with_status(status));
+        server.get("/events").times(1).reply(
+            MockResponse::ok()
+                .header("Content-Type", "text/event-stream")
+                .stream(&stream),
+        );
+        server
+            .get("/events")
+            .reply(MockResponse::with_status(status));
         let handle = open(&mut agent);
         frames(&network, &mut agent, 3);
         stream.send("retry: 10\ndata: x\n\n");
@@ -128,7 +154,9 @@ fn s62_204_ends_it_and_other_answers_are_errors() {
 #[test]
 fn s62_a_response_of_another_type_is_the_response() {
     let (network, server, mut agent) = world();
-    server.get("/events").reply(MockResponse::ok().text("data: no\n\n"));
+    server
+        .get("/events")
+        .reply(MockResponse::ok().text("data: no\n\n"));
     let outcome = run(&network, &mut agent, Request::get(URL).event_stream());
     assert_eq!(outcome.response().text(), "data: no\n\n");
 }
@@ -140,7 +168,12 @@ fn s62_no_stall_deadline_is_missed_by_a_server_that_comments() {
     let handle = open(&mut agent);
     for _ in 0..8 {
         let events = frames(&network, &mut agent, 2000);
-        assert!(!events.iter().any(|it| matches!(it, Event::WillRetry { .. })), "{events:?}");
+        assert!(
+            !events
+                .iter()
+                .any(|it| matches!(it, Event::WillRetry { .. })),
+            "{events:?}"
+        );
         stream.send(":\n");
     }
     assert_eq!(server.requests().len(), 1);
@@ -163,7 +196,10 @@ fn s62_hostile_streams() {
         Event::Failed { error, .. } => Some(error.kind()),
         _ => None,
     });
-    assert_eq!(*failed.unwrap(), ErrorKind::EventStream(EventStreamFault::TooLong(1024 * 1024)));
+    assert_eq!(
+        *failed.unwrap(),
+        ErrorKind::EventStream(EventStreamFault::TooLong(1024 * 1024))
+    );
     // A time to wait beyond all clocks.
     let (network, server, mut agent) = world();
     let stream = serve(&server);
@@ -183,7 +219,10 @@ fn s62_hostile_streams() {
     stream.send("retry: 10\nid: a\x01b\x7f\ndata: x\n\nid: c\0d\ndata: y\n\n");
     stream.close();
     let outcome = finish_or(&network, &mut agent, &handle, 100);
-    assert!(outcome.is_none_or(|error| error), "either way it goes on or says why");
+    assert!(
+        outcome.is_none_or(|error| error),
+        "either way it goes on or says why"
+    );
     drop(handle);
     // Floods that nobody pulls hold the server back.
     let (network, server, mut agent) = world();
@@ -203,13 +242,26 @@ fn s62_hostile_streams() {
     drop(handle);
 }
 
-fn finish_or(network: &httpoll::memory::MemoryNetwork, agent: &mut Agent, handle: &RequestHandle, count: usize) -> Option<bool> {
-    frames(network, agent, count).iter().find(|it| it.id() == Some(handle.id()) && it.is_final()).map(|it| matches!(it, Event::Failed { .. }))
+fn finish_or(
+    network: &httpoll::memory::MemoryNetwork,
+    agent: &mut Agent,
+    handle: &RequestHandle,
+    count: usize,
+) -> Option<bool> {
+    frames(network, agent, count)
+        .iter()
+        .find(|it| it.id() == Some(handle.id()) && it.is_final())
+        .map(|it| matches!(it, Event::Failed { .. }))
 }
 
 #[test]
 fn s62_the_first_connection_that_fails_is_an_error() {
-    let (network, _server, mut agent) = world_with(Agent::builder().circuit(CircuitPolicy::default()));
-    let outcome = run(&network, &mut agent, Request::get("http://nobody.example/").event_stream());
+    let (network, _server, mut agent) =
+        world_with(Agent::builder().circuit(CircuitPolicy::default()));
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::get("http://nobody.example/").event_stream(),
+    );
     assert!(outcome.result.is_err());
 }

@@ -69,9 +69,16 @@ fn s188_each_limit_is_an_error_of_its_own() {
 #[test]
 fn s188_limits_can_be_set() {
     let (network, server, _) = world();
-    server.get("/").reply(MockResponse::ok().header("X-Long", "y".repeat(500)).header("X-B", "1"));
+    server.get("/").reply(
+        MockResponse::ok()
+            .header("X-Long", "y".repeat(500))
+            .header("X-B", "1"),
+    );
     for (change, limit) in [
-        ((|it: &mut Limits| it.line_bytes = 400) as fn(&mut Limits), Limit::LineBytes(400)),
+        (
+            (|it: &mut Limits| it.line_bytes = 400) as fn(&mut Limits),
+            Limit::LineBytes(400),
+        ),
         (|it| it.header_count = 2, Limit::HeaderCount(2)),
         (|it| it.head_bytes = 450, Limit::HeadBytes(450)),
     ] {
@@ -86,22 +93,47 @@ fn s188_limits_can_be_set() {
 #[test]
 fn s188_content_has_a_cap() {
     let (network, server, mut agent) = world();
-    server.get("/length").reply(MockResponse::ok().bytes(pattern(1001)));
-    server.get("/chunked").reply(MockResponse::ok().chunked([pattern(1001)]));
-    server.get("/close").reply(MockResponse::ok().until_close(pattern(1001)));
-    server.get("/fits").reply(MockResponse::ok().bytes(pattern(1000)));
+    server
+        .get("/length")
+        .reply(MockResponse::ok().bytes(pattern(1001)));
+    server
+        .get("/chunked")
+        .reply(MockResponse::ok().chunked([pattern(1001)]));
+    server
+        .get("/close")
+        .reply(MockResponse::ok().until_close(pattern(1001)));
+    server
+        .get("/fits")
+        .reply(MockResponse::ok().bytes(pattern(1000)));
     for path in ["/length", "/chunked", "/close"] {
         let request = Request::get(format!("http://game.example{path}")).max_body(1000);
         let outcome = run(&network, &mut agent, request);
-        assert_eq!(*outcome.error().kind(), ErrorKind::Limit(Limit::BodyBytes(1000)), "{path}");
+        assert_eq!(
+            *outcome.error().kind(),
+            ErrorKind::Limit(Limit::BodyBytes(1000)),
+            "{path}"
+        );
     }
-    run(&network, &mut agent, Request::get("http://game.example/fits").max_body(1000)).response();
+    run(
+        &network,
+        &mut agent,
+        Request::get("http://game.example/fits").max_body(1000),
+    )
+    .response();
     // A response that announces more than the default is refused before it comes.
     let network = MemoryNetwork::new();
-    script_closing(&network, "game.example", "10.9.0.1:80", b"HTTP/1.1 200 OK\r\nContent-Length: 67108865\r\n\r\nx");
+    script_closing(
+        &network,
+        "game.example",
+        "10.9.0.1:80",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 67108865\r\n\r\nx",
+    );
     let mut agent = Agent::on_memory(&network);
     let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
-    assert_eq!(*outcome.error().kind(), ErrorKind::Limit(Limit::BodyBytes(64 * 1024 * 1024)));
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Limit(Limit::BodyBytes(64 * 1024 * 1024))
+    );
     let outcome = run(&network, &mut agent, Request::head("http://game.example/"));
     assert!(outcome.result.is_ok(), "a length is no content");
 }
@@ -110,21 +142,58 @@ fn s188_content_has_a_cap() {
 fn s188_lies_about_framing() {
     use PeerMisbehaved::*;
     for (section, answer, fault) in [
-        ("RFC 9112 §6.3", &b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"[..], InvalidContentLength),
-        ("RFC 9112 §6.3", b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\n", InvalidContentLength),
-        ("RFC 9112 §6.3", b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n", ConflictingContentLength),
-        ("RFC 9112 §7.1", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", InvalidChunkSize),
-        ("RFC 9112 §7.1", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", InvalidChunkSize),
-        ("RFC 9112 §7.1", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxyz", InvalidChunk),
-        ("RFC 9110 §15.2.2", b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", UnexpectedUpgrade),
-        ("RFC 9112 §2.3", b"HTTP/2.0 200 OK\r\n\r\n", UnsupportedVersion),
+        (
+            "RFC 9112 §6.3",
+            &b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"[..],
+            InvalidContentLength,
+        ),
+        (
+            "RFC 9112 §6.3",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+            InvalidContentLength,
+        ),
+        (
+            "RFC 9112 §6.3",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n",
+            ConflictingContentLength,
+        ),
+        (
+            "RFC 9112 §7.1",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+            InvalidChunkSize,
+        ),
+        (
+            "RFC 9112 §7.1",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+            InvalidChunkSize,
+        ),
+        (
+            "RFC 9112 §7.1",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxyz",
+            InvalidChunk,
+        ),
+        (
+            "RFC 9110 §15.2.2",
+            b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n",
+            UnexpectedUpgrade,
+        ),
+        (
+            "RFC 9112 §2.3",
+            b"HTTP/2.0 200 OK\r\n\r\n",
+            UnsupportedVersion,
+        ),
         ("RFC 9112 §4", b"HTTP/1.1 20 OK\r\n\r\n", InvalidStatus),
     ] {
         let network = MemoryNetwork::new();
         script_closing(&network, "evil.example", "10.9.0.1:80", answer);
         let mut agent = Agent::on_memory(&network);
         let outcome = run(&network, &mut agent, Request::get("http://evil.example/"));
-        assert_eq!(*outcome.error().kind(), ErrorKind::Peer(fault), "{section} {}", answer.escape_ascii());
+        assert_eq!(
+            *outcome.error().kind(),
+            ErrorKind::Peer(fault),
+            "{section} {}",
+            answer.escape_ascii()
+        );
     }
 }
 
@@ -149,14 +218,21 @@ fn s188_a_trickle_does_not_hold_a_request_for_ever() {
     let mut agent = Agent::on_memory(&network);
     let began = network.now();
     let outcome = run(&network, &mut agent, Request::get("http://evil.example/"));
-    assert_eq!(*outcome.error().kind(), ErrorKind::Timeout(Phase::AwaitHead));
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Timeout(Phase::AwaitHead)
+    );
     assert!(network.now() - began < Duration::from_secs(31));
 }
 
 #[test]
 fn s188_an_endless_unwanted_response_is_not_read() {
     let network = MemoryNetwork::new();
-    endless(&network, b"HTTP/1.1 302 Found\r\nLocation: http://evil.example/\r\n\r\n", b"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+    endless(
+        &network,
+        b"HTTP/1.1 302 Found\r\nLocation: http://evil.example/\r\n\r\n",
+        b"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    );
     let mut agent = Agent::on_memory(&network);
     let outcome = run(&network, &mut agent, Request::get("http://evil.example/"));
     assert!(matches!(outcome.error().kind(), ErrorKind::Redirect(_)));

@@ -13,14 +13,23 @@ fn n22_lines_of_json_are_there_before_the_response_ends() {
     network.set_transfer_limit(Some(5));
     let stream = MockStream::new();
     server.get("/").reply(MockResponse::ok().stream(&stream));
-    let handle = agent.send(Request::get("http://game.example/").stream()).unwrap();
+    let handle = agent
+        .send(Request::get("http://game.example/").stream())
+        .unwrap();
     frames(&network, &mut agent, 10);
     let mut lines = JsonLines::new();
     let mut values = Vec::new();
-    for (piece, expected) in [("{\"score\":1}\n{\"sco", 1), ("re\":2}\r\n\n", 2), ("nonsense\n[3]", 2), ("\n", 3)] {
+    for (piece, expected) in [
+        ("{\"score\":1}\n{\"sco", 1),
+        ("re\":2}\r\n\n", 2),
+        ("nonsense\n[3]", 2),
+        ("\n", 3),
+    ] {
         stream.send(piece);
         for event in frames(&network, &mut agent, 20) {
-            let Event::Chunk { bytes, .. } = event else { continue };
+            let Event::Chunk { bytes, .. } = event else {
+                continue;
+            };
             lines.push(&bytes);
             loop {
                 match lines.next_value() {
@@ -41,10 +50,20 @@ fn n22_frames_with_a_length() {
     let (network, server, mut agent) = world();
     let mut content = Vec::new();
     for size in [0, 1, 300, 70_000] {
-        LengthPrefix::U32BigEndian.encode(&vec![7; size], &mut content).unwrap();
+        LengthPrefix::U32BigEndian
+            .encode(&vec![7; size], &mut content)
+            .unwrap();
     }
-    server.get("/").reply(MockResponse::ok().bytes(content).drip(999, Duration::from_millis(10)));
-    let outcome = run(&network, &mut agent, Request::get("http://game.example/").stream());
+    server.get("/").reply(
+        MockResponse::ok()
+            .bytes(content)
+            .drip(999, Duration::from_millis(10)),
+    );
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::get("http://game.example/").stream(),
+    );
     let mut reader = LengthPrefixed::new(LengthPrefix::U32BigEndian);
     let mut sizes = Vec::new();
     for event in &outcome.events {
@@ -62,8 +81,14 @@ fn n22_frames_with_a_length() {
 #[test]
 fn n22_a_record_without_end_is_a_fault_and_not_memory() {
     let (network, server, mut agent) = world();
-    server.get("/").reply(MockResponse::ok().bytes(vec![b'x'; 50_000]));
-    let outcome = run(&network, &mut agent, Request::get("http://game.example/").stream());
+    server
+        .get("/")
+        .reply(MockResponse::ok().bytes(vec![b'x'; 50_000]));
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::get("http://game.example/").stream(),
+    );
     let mut lines = JsonLines::with_line_bytes(1000);
     let mut frames = LengthPrefixed::with_frame_bytes(LengthPrefix::U32BigEndian, 1000);
     for event in &outcome.events {

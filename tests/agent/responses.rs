@@ -19,7 +19,12 @@ fn answered(answer: &[u8]) -> Outcome {
 fn s45_s46_s166_versions_statuses_and_reasons() {
     for (line, version, status, reason) in [
         ("HTTP/1.1 200 OK", http::Version::HTTP_11, 200, "OK"),
-        ("HTTP/1.0 404 Not Found", http::Version::HTTP_10, 404, "Not Found"),
+        (
+            "HTTP/1.0 404 Not Found",
+            http::Version::HTTP_10,
+            404,
+            "Not Found",
+        ),
         ("HTTP/1.1 799 Odd", http::Version::HTTP_11, 799, "Odd"),
         ("HTTP/1.1 200", http::Version::HTTP_11, 200, ""),
         ("HTTP/1.1 200 ", http::Version::HTTP_11, 200, ""),
@@ -27,16 +32,24 @@ fn s45_s46_s166_versions_statuses_and_reasons() {
     ] {
         let outcome = answered(format!("{line}\r\nContent-Length: 0\r\n\r\n").as_bytes());
         let response = outcome.response();
-        assert_eq!((response.version(), response.status().as_u16()), (version, status), "{line}");
+        assert_eq!(
+            (response.version(), response.status().as_u16()),
+            (version, status),
+            "{line}"
+        );
         assert_eq!(response.reason(), reason);
     }
 }
 
 #[test]
 fn s47_headers_in_any_case_with_order_and_duplicates() {
-    let outcome = answered(b"HTTP/1.1 200 OK\r\nX-B: 1\r\nx-a:2\r\nX-b:  3 \r\nContent-Length: 0\r\n\r\n");
+    let outcome =
+        answered(b"HTTP/1.1 200 OK\r\nX-B: 1\r\nx-a:2\r\nX-b:  3 \r\nContent-Length: 0\r\n\r\n");
     let headers = outcome.response().headers();
-    let lines: Vec<_> = headers.iter().map(|(name, value)| (name, String::from_utf8_lossy(value))).collect();
+    let lines: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| (name, String::from_utf8_lossy(value)))
+        .collect();
     assert_eq!(lines[0], ("X-B", "1".into()));
     assert_eq!(lines[2], ("X-b", "3".into()));
     assert_eq!(headers.get_all("x-B").collect::<Vec<_>>(), [b"1", b"3"]);
@@ -46,24 +59,44 @@ fn s47_headers_in_any_case_with_order_and_duplicates() {
 #[test]
 fn s48_the_time_taken_is_by_the_monotonic_clock_and_over_redirects() {
     let (network, server, mut agent) = world();
-    server.get("/").reply(MockResponse::with_status(302).header("Location", "/b").delay(Duration::from_millis(300)));
-    server.get("/b").reply(MockResponse::ok().delay(Duration::from_millis(200)));
+    server.get("/").reply(
+        MockResponse::with_status(302)
+            .header("Location", "/b")
+            .delay(Duration::from_millis(300)),
+    );
+    server
+        .get("/b")
+        .reply(MockResponse::ok().delay(Duration::from_millis(200)));
     let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
     let taken = outcome.response().time_taken();
     assert!((500..=540).contains(&taken.as_millis()), "{taken:?}");
     let timings = outcome.response().timings();
-    assert!((300..=320).contains(&timings.redirect.as_millis()), "{timings:?}");
+    assert!(
+        (300..=320).contains(&timings.redirect.as_millis()),
+        "{timings:?}"
+    );
     assert!(timings.redirect <= timings.starttransfer && timings.starttransfer <= timings.total);
 }
 
 #[test]
 fn s49_s50_redirects_are_counted_and_the_responder_named() {
     let (network, server, mut agent) = world();
-    server.get("/a").reply(MockResponse::with_status(302).header("Location", "b"));
-    server.get("/b").reply(MockResponse::with_status(301).header("Location", "/c?d#e"));
+    server
+        .get("/a")
+        .reply(MockResponse::with_status(302).header("Location", "b"));
+    server
+        .get("/b")
+        .reply(MockResponse::with_status(301).header("Location", "/c?d#e"));
     server.get("/c").reply(MockResponse::ok());
-    for (path, count, responder) in [("/a", 2, "http://game.example/c?d#e"), ("/c", 0, "http://game.example/c")] {
-        let outcome = run(&network, &mut agent, Request::get(format!("http://game.example{path}")));
+    for (path, count, responder) in [
+        ("/a", 2, "http://game.example/c?d#e"),
+        ("/c", 0, "http://game.example/c"),
+    ] {
+        let outcome = run(
+            &network,
+            &mut agent,
+            Request::get(format!("http://game.example{path}")),
+        );
         assert_eq!(outcome.response().redirects(), count);
         assert_eq!(outcome.response().url().unwrap().as_str(), responder);
     }
@@ -90,9 +123,16 @@ fn s51_s57_s63_s187_content_is_binary_safe_in_each_framing_collected_and_streame
                     request = request.stream();
                 }
                 let outcome = run(&network, &mut agent, request);
-                let got = if stream { chunks(&outcome.events) } else { outcome.response().body().to_vec() };
+                let got = if stream {
+                    chunks(&outcome.events)
+                } else {
+                    outcome.response().body().to_vec()
+                };
                 assert!(got == content, "{response:?} {limit:?} {stream}");
-                assert_eq!(outcome.response().transferred().received, content.len() as u64);
+                assert_eq!(
+                    outcome.response().transferred().received,
+                    content.len() as u64
+                );
                 if stream {
                     assert_eq!(*outcome.response().body(), Bytes::new());
                 }
@@ -108,9 +148,15 @@ fn s52_s64_text_and_json() {
     let with = |body: &'static [u8]| Response::new(200).with_body(body);
     assert_eq!(with(b"").text(), "");
     assert_eq!(with(b"h\xff").text(), "h\u{fffd}");
-    assert_eq!(with(b"{\"a\":[1]}").json::<serde_json::Value>().unwrap()["a"][0], 1);
+    assert_eq!(
+        with(b"{\"a\":[1]}").json::<serde_json::Value>().unwrap()["a"][0],
+        1
+    );
     for bad in [&b""[..], b"{", b"[1,]", b"\xff"] {
-        let error = Response::new(200).with_body(bad).json::<serde_json::Value>().unwrap_err();
+        let error = Response::new(200)
+            .with_body(bad)
+            .json::<serde_json::Value>()
+            .unwrap_err();
         assert_eq!(*error.kind(), ErrorKind::InvalidJson);
     }
     let _ = Nothing;
@@ -126,7 +172,10 @@ fn s53_each_set_cookie_line_is_there() {
 #[test]
 fn s55_responses_are_made_by_hand_printed_and_told_as_json() {
     let url: url::Url = "http://game.example/b".parse().unwrap();
-    let hop = Hop { url: "http://game.example/a".parse().unwrap(), status: http::StatusCode::FOUND };
+    let hop = Hop {
+        url: "http://game.example/a".parse().unwrap(),
+        status: http::StatusCode::FOUND,
+    };
     let mut timings = httpoll::Timings::default();
     timings.total = Duration::from_millis(1500);
     let response = Response::new(404)
@@ -137,12 +186,31 @@ fn s55_responses_are_made_by_hand_printed_and_told_as_json() {
         .with_body("gone")
         .with_url(url.clone(), vec![hop])
         .with_timings(timings);
-    assert_eq!((response.redirects(), response.url(), response.time_taken().as_millis()), (1, Some(&url), 1500));
-    assert_eq!(response.to_string(), "HTTP/1.1 404 Not Found\nX-A: 1\n(4 bytes)");
+    assert_eq!(
+        (
+            response.redirects(),
+            response.url(),
+            response.time_taken().as_millis()
+        ),
+        (1, Some(&url), 1500)
+    );
+    assert_eq!(
+        response.to_string(),
+        "HTTP/1.1 404 Not Found\nX-A: 1\n(4 bytes)"
+    );
     let json = response.to_json();
-    assert_eq!((&json["status"], &json["body"], &json["redirects"]), (&404.into(), &"gone".into(), &1.into()));
-    assert!(!json.to_string().contains("secret") && !format!("{response:?}{response}").contains("secret"));
-    assert_eq!(*response.error_for_status().unwrap_err().kind(), ErrorKind::Status(404));
+    assert_eq!(
+        (&json["status"], &json["body"], &json["redirects"]),
+        (&404.into(), &"gone".into(), &1.into())
+    );
+    assert!(
+        !json.to_string().contains("secret")
+            && !format!("{response:?}{response}").contains("secret")
+    );
+    assert_eq!(
+        *response.error_for_status().unwrap_err().kind(),
+        ErrorKind::Status(404)
+    );
     assert!(Response::new(200).error_for_status().is_ok());
     assert_eq!(Response::new(9).status().as_u16(), 500);
     assert!(Response::new(200).with_header("X", "a\r\nb").is_err());
@@ -155,7 +223,10 @@ fn s57_trailers_and_extensions() {
     );
     assert_eq!(outcome.response().text(), "abc");
     assert_eq!(outcome.response().trailers().get("x-sum"), Some(&b"7"[..]));
-    assert!(outcome.response().headers().get("x-sum").is_none(), "RFC 9110 §6.5.1");
+    assert!(
+        outcome.response().headers().get("x-sum").is_none(),
+        "RFC 9110 §6.5.1"
+    );
 }
 
 #[test]
@@ -163,20 +234,41 @@ fn s58_interim_responses_are_skipped() {
     let outcome = answered(
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
     );
-    assert_eq!((outcome.response().text(), outcome.response().header("link")), ("hi".to_owned(), None));
+    assert_eq!(
+        (outcome.response().text(), outcome.response().header("link")),
+        ("hi".to_owned(), None)
+    );
 }
 
 #[test]
 fn s59_content_cut_short_is_an_error_with_what_came() {
     for (answer, expected) in [
-        (&b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"[..], Some(10)),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", None),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc", None),
+        (
+            &b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"[..],
+            Some(10),
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+            None,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc",
+            None,
+        ),
     ] {
         let (error, response) = answered(answer).result.unwrap_err();
-        assert_eq!(*error.kind(), ErrorKind::Truncated { received: 3, expected });
+        assert_eq!(
+            *error.kind(),
+            ErrorKind::Truncated {
+                received: 3,
+                expected
+            }
+        );
         let response = response.unwrap();
-        assert_eq!((response.status().as_u16(), response.text()), (200, "abc".to_owned()));
+        assert_eq!(
+            (response.status().as_u16(), response.text()),
+            (200, "abc".to_owned())
+        );
     }
 }
 
@@ -195,9 +287,15 @@ fn s167_until_the_connection_ends() {
 fn s168_no_content_whatever_the_length_says() {
     for status in [204, 304] {
         let network = MemoryNetwork::new();
-        let first = format!("HTTP/1.1 {status} X\r\nContent-Length: 5\r\nContent-Encoding: gzip\r\n\r\n");
+        let first =
+            format!("HTTP/1.1 {status} X\r\nContent-Length: 5\r\nContent-Encoding: gzip\r\n\r\n");
         let second = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
-        script(&network, "game.example", "10.9.0.1:80", &[first.as_bytes(), second]);
+        script(
+            &network,
+            "game.example",
+            "10.9.0.1:80",
+            &[first.as_bytes(), second],
+        );
         let mut agent = Agent::on_memory(&network);
         let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
         assert_eq!(outcome.response().body(), "", "{status}");
@@ -211,8 +309,12 @@ fn s168_no_content_whatever_the_length_says() {
 fn s169_chunked_wins_over_a_length() {
     let outcome = answered(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
     assert_eq!(outcome.response().text(), "hello");
-    let outcome = answered(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd");
-    assert_eq!(*outcome.error().kind(), ErrorKind::Peer(PeerMisbehaved::ConflictingContentLength));
+    let outcome =
+        answered(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd");
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Peer(PeerMisbehaved::ConflictingContentLength)
+    );
 }
 
 #[test]

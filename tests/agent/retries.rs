@@ -318,7 +318,11 @@ fn a_response_that_was_cut_goes_on_where_it_was() {
         .decompress(false);
     let outcome = run(&network, &mut agent, request);
     assert!(*outcome.response().body() == content);
-    assert_eq!(outcome.response().status().as_u16(), 200, "to the caller it is one response");
+    assert_eq!(
+        outcome.response().status().as_u16(),
+        200,
+        "to the caller it is one response"
+    );
     assert_eq!(outcome.response().header("content-length"), Some("50000"));
     let again = &server.requests()[1];
     assert_eq!(again.header("range"), Some("bytes=20000-"));
@@ -420,7 +424,10 @@ fn what_came_is_not_forgotten_by_an_attempt_that_brought_nothing() {
         .then_reply(MockResponse::raw(""))
         .then_reply(MockResponse::with_status(503))
         .then_reply(whole);
-    let request = Request::get("http://game.example/").retries(policy()).decompress(false).stream();
+    let request = Request::get("http://game.example/")
+        .retries(policy())
+        .decompress(false)
+        .stream();
     let outcome = run(&network, &mut agent, request);
     assert!(crate::support::chunks(&outcome.events) == content);
     assert_eq!(outcome.response().attempts(), 4);

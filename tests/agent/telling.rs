@@ -11,9 +11,20 @@ use crate::support::{chunks, frames, pattern, run, world, world_with};
 #[test]
 fn events_come_in_the_order_in_which_things_happened() {
     let (network, server, mut agent) = world();
-    server.get("/a").reply(MockResponse::with_status(302).header("Location", "/b"));
-    server.get("/b").reply(MockResponse::with_status(503)).then_reply(MockResponse::ok().bytes(pattern(100_000)).drip(10_000, Duration::from_millis(10)));
-    let request = Request::get("http://game.example/a").stream().retries(RetryPolicy::standard());
+    server
+        .get("/a")
+        .reply(MockResponse::with_status(302).header("Location", "/b"));
+    server
+        .get("/b")
+        .reply(MockResponse::with_status(503))
+        .then_reply(
+            MockResponse::ok()
+                .bytes(pattern(100_000))
+                .drip(10_000, Duration::from_millis(10)),
+        );
+    let request = Request::get("http://game.example/a")
+        .stream()
+        .retries(RetryPolicy::standard());
     let outcome = run(&network, &mut agent, request);
     let mut names: Vec<&str> = outcome
         .events
@@ -40,8 +51,21 @@ fn events_come_in_the_order_in_which_things_happened() {
     assert_eq!(
         names,
         [
-            "resolving", "connecting", "connected", "requesting", "body", "redirect", "connected", "requesting", "body", "retry",
-            "connected", "requesting", "body", "head", "chunk"
+            "resolving",
+            "connecting",
+            "connected",
+            "requesting",
+            "body",
+            "redirect",
+            "connected",
+            "requesting",
+            "body",
+            "retry",
+            "connected",
+            "requesting",
+            "body",
+            "head",
+            "chunk"
         ]
     );
     assert!(chunks(&outcome.events) == pattern(100_000));
@@ -50,7 +74,9 @@ fn events_come_in_the_order_in_which_things_happened() {
 #[test]
 fn progress_is_told_once_a_pull_however_much_came() {
     let (network, server, mut agent) = world();
-    server.get("/").reply(MockResponse::ok().bytes(pattern(3_000_000)));
+    server
+        .get("/")
+        .reply(MockResponse::ok().bytes(pattern(3_000_000)));
     let handle = agent.get("http://game.example/").unwrap();
     for _ in 0..400 {
         agent.poll();
@@ -63,7 +89,11 @@ fn progress_is_told_once_a_pull_however_much_came() {
     }
     // Polled many times and pulled once: still one.
     let (network, server, mut agent) = world();
-    server.get("/").reply(MockResponse::ok().bytes(pattern(100_000)).drip(1000, Duration::from_millis(10)));
+    server.get("/").reply(
+        MockResponse::ok()
+            .bytes(pattern(100_000))
+            .drip(1000, Duration::from_millis(10)),
+    );
     let other = agent.get("http://game.example/").unwrap();
     for _ in 0..60 {
         agent.poll();
@@ -76,18 +106,39 @@ fn progress_is_told_once_a_pull_however_much_came() {
         }
     }
     assert_eq!(progress.len(), 1);
-    assert!(progress[0].received >= 50_000, "what is told is what is now");
+    assert!(
+        progress[0].received >= 50_000,
+        "what is told is what is now"
+    );
     assert_eq!(progress[0].phase, Phase::ReceiveBody);
-    assert_eq!(progress[0].fraction(), Some(progress[0].received as f32 / 100_000.0));
+    assert_eq!(
+        progress[0].fraction(),
+        Some(progress[0].received as f32 / 100_000.0)
+    );
     drop((handle, other));
 }
 
 #[test]
 fn each_of_many_requests_ends_exactly_once_whatever_goes_wrong() {
     for seed in 0..6 {
-        let (network, server, mut agent) = world_with(Agent::builder().retries(RetryPolicy::standard()).total_timeout(Duration::from_secs(40)));
-        server.any("/**").reply(MockResponse::resource(pattern(20_000)).etag("\"a\""));
-        let rates = FaultRates { refuse: 0.1, unavailable: 0.1, silence: 0.05, delay: 0.2, drip: 0.2, cut: 0.1, reset: 0.1, ..FaultRates::default() };
+        let (network, server, mut agent) = world_with(
+            Agent::builder()
+                .retries(RetryPolicy::standard())
+                .total_timeout(Duration::from_secs(40)),
+        );
+        server
+            .any("/**")
+            .reply(MockResponse::resource(pattern(20_000)).etag("\"a\""));
+        let rates = FaultRates {
+            refuse: 0.1,
+            unavailable: 0.1,
+            silence: 0.05,
+            delay: 0.2,
+            drip: 0.2,
+            cut: 0.1,
+            reset: 0.1,
+            ..FaultRates::default()
+        };
         server.faults(seed, rates);
         let mut handles = Vec::new();
         for number in 0..60 {
@@ -105,7 +156,10 @@ fn each_of_many_requests_ends_exactly_once_whatever_goes_wrong() {
         for _ in 0..10_000 {
             for event in frames(&network, &mut agent, 1) {
                 let id = event.id().unwrap();
-                assert!(!ends.contains_key(&id), "nothing is told behind the end: {event:?}");
+                assert!(
+                    !ends.contains_key(&id),
+                    "nothing is told behind the end: {event:?}"
+                );
                 match event {
                     Event::Done { response, .. } => {
                         let streamed = content.remove(&id);
@@ -116,7 +170,9 @@ fn each_of_many_requests_ends_exactly_once_whatever_goes_wrong() {
                         *ends.entry(id).or_default() += 1;
                     }
                     Event::Failed { .. } => *ends.entry(id).or_default() += 1,
-                    Event::Chunk { bytes, .. } => content.entry(id).or_default().extend_from_slice(&bytes),
+                    Event::Chunk { bytes, .. } => {
+                        content.entry(id).or_default().extend_from_slice(&bytes)
+                    }
                     _ => {}
                 }
             }
@@ -135,21 +191,46 @@ fn each_of_many_requests_ends_exactly_once_whatever_goes_wrong() {
 #[test]
 fn timings_are_monotone_and_true() {
     let (network, server, mut agent) = world();
-    network.add_slow_name("slow.example", &[server.addresses()[0].ip()], Duration::from_millis(50));
+    network.add_slow_name(
+        "slow.example",
+        &[server.addresses()[0].ip()],
+        Duration::from_millis(50),
+    );
     network.set_latency(Duration::from_millis(20));
-    server.get("/").reply(MockResponse::ok().bytes(pattern(5000)).delay(Duration::from_millis(100)).drip(1000, Duration::from_millis(10)));
+    server.get("/").reply(
+        MockResponse::ok()
+            .bytes(pattern(5000))
+            .delay(Duration::from_millis(100))
+            .drip(1000, Duration::from_millis(10)),
+    );
     for reused in [false, true] {
         let outcome = run(&network, &mut agent, Request::get("http://slow.example/"));
         let timings = outcome.response().timings();
-        let steps = [timings.queue, timings.namelookup, timings.connect, timings.pretransfer, timings.starttransfer, timings.total];
-        assert!(steps.windows(2).all(|pair| pair[0] <= pair[1]), "{timings:?}");
+        let steps = [
+            timings.queue,
+            timings.namelookup,
+            timings.connect,
+            timings.pretransfer,
+            timings.starttransfer,
+            timings.total,
+        ];
+        assert!(
+            steps.windows(2).all(|pair| pair[0] <= pair[1]),
+            "{timings:?}"
+        );
         assert_eq!(timings.appconnect, Duration::ZERO);
         assert_eq!(timings.redirect, Duration::ZERO);
         if reused {
             assert!(timings.connect.as_millis() < 20, "{timings:?}");
         } else {
-            assert!((50..=70).contains(&timings.namelookup.as_millis()), "{timings:?}");
-            assert!((90..=120).contains(&timings.connect.as_millis()), "{timings:?}");
+            assert!(
+                (50..=70).contains(&timings.namelookup.as_millis()),
+                "{timings:?}"
+            );
+            assert!(
+                (90..=120).contains(&timings.connect.as_millis()),
+                "{timings:?}"
+            );
         }
         let waited = (timings.starttransfer - timings.pretransfer).as_millis();
         assert!((140..=180).contains(&waited), "{timings:?}");
@@ -163,7 +244,9 @@ fn time_in_the_queue_is_told() {
     let mut limits = httpoll::PoolLimits::default();
     limits.per_host = 1;
     let (network, server, mut agent) = world_with(Agent::builder().pool(limits));
-    server.get("/").reply(MockResponse::ok().delay(Duration::from_millis(200)));
+    server
+        .get("/")
+        .reply(MockResponse::ok().delay(Duration::from_millis(200)));
     let first = agent.get("http://game.example/").unwrap();
     let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
     let queue = outcome.response().timings().queue.as_millis();
@@ -175,16 +258,34 @@ fn time_in_the_queue_is_told() {
 #[test]
 fn debugging_shows_no_secrets() {
     let (network, server, mut agent) = world();
-    server.get("/a").reply(MockResponse::with_status(302).header("Location", "/b?token=hush"));
-    server.get("/b").reply(MockResponse::ok().header("Set-Cookie", "sid=hush").bytes("hush"));
+    server
+        .get("/a")
+        .reply(MockResponse::with_status(302).header("Location", "/b?token=hush"));
+    server.get("/b").reply(
+        MockResponse::ok()
+            .header("Set-Cookie", "sid=hush")
+            .bytes("hush"),
+    );
     let request = Request::get("http://me:hush@game.example/a?key=hush")
         .header("Authorization", "hush")
         .cookie("c", "hush")
         .body("hush");
     assert!(!format!("{request:?}").contains("hush"), "{request:?}");
     let outcome = run(&network, &mut agent, request);
-    assert!(!format!("{:?}", outcome.response()).contains("hush"), "{:?}", outcome.response());
-    assert!(!format!("{:?}", outcome.events).contains("hush"), "{:?}", outcome.events);
-    assert!(!format!("{:?}", outcome.response().history()).contains("hush"), "{:?}", outcome.response().history());
+    assert!(
+        !format!("{:?}", outcome.response()).contains("hush"),
+        "{:?}",
+        outcome.response()
+    );
+    assert!(
+        !format!("{:?}", outcome.events).contains("hush"),
+        "{:?}",
+        outcome.events
+    );
+    assert!(
+        !format!("{:?}", outcome.response().history()).contains("hush"),
+        "{:?}",
+        outcome.response().history()
+    );
     assert!(!format!("{agent:?}").contains("hush"));
 }

@@ -15,13 +15,22 @@ use crate::support::{address, run};
 fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    params.distinguished_name.push(rcgen::DnType::CommonName, "Test Authority");
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "Test Authority");
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
 /// Serves `name` with a certificate for these names that is good until that year. Heads are answered
 /// by 200 and `hi`, or, when they ask for `/go`, by a redirect to `http`.
-fn serve(network: &MemoryNetwork, authority: &CertifiedIssuer<'static, KeyPair>, name: &str, at: &str, names: &[&str], until: i32) {
+fn serve(
+    network: &MemoryNetwork,
+    authority: &CertifiedIssuer<'static, KeyPair>,
+    name: &str,
+    at: &str,
+    names: &[&str],
+    until: i32,
+) {
     let names: Vec<String> = names.iter().map(|it| (*it).to_owned()).collect();
     let mut params = CertificateParams::new(names).unwrap();
     params.not_before = date_time_ymd(2020, 1, 1);
@@ -29,12 +38,13 @@ fn serve(network: &MemoryNetwork, authority: &CertifiedIssuer<'static, KeyPair>,
     let key = KeyPair::generate().unwrap();
     let certificate = params.signed_by(&key, authority).unwrap();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .unwrap();
+    let config =
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
     let config = Arc::new(config);
     network.add_name(name, &[address(at).ip()]);
     network.serve(address(at), move || {
@@ -70,7 +80,10 @@ fn serve(network: &MemoryNetwork, authority: &CertifiedIssuer<'static, KeyPair>,
 }
 
 fn trusting(authority: &CertifiedIssuer<'static, KeyPair>) -> TlsOptions {
-    TlsOptions::builder().add_root_pem(authority.pem().as_bytes()).build().unwrap()
+    TlsOptions::builder()
+        .add_root_pem(authority.pem().as_bytes())
+        .build()
+        .unwrap()
 }
 
 #[test]
@@ -78,29 +91,78 @@ fn s19_s20_s21_what_is_trusted() {
     let authority = authority();
     let network = MemoryNetwork::new();
     let names = ["game.example", "*.wild.example"];
-    for (number, host) in ["game.example", "other.example", "a.wild.example", "a.b.wild.example", "wild.example"].iter().enumerate() {
-        serve(&network, &authority, host, &format!("10.9.1.{number}:443"), &names, 2200);
+    for (number, host) in [
+        "game.example",
+        "other.example",
+        "a.wild.example",
+        "a.b.wild.example",
+        "wild.example",
+    ]
+    .iter()
+    .enumerate()
+    {
+        serve(
+            &network,
+            &authority,
+            host,
+            &format!("10.9.1.{number}:443"),
+            &names,
+            2200,
+        );
     }
-    serve(&network, &authority, "old.example", "10.9.2.1:443", &["old.example"], 2021);
+    serve(
+        &network,
+        &authority,
+        "old.example",
+        "10.9.2.1:443",
+        &["old.example"],
+        2021,
+    );
     let trusts = trusting(&authority);
-    let no_name = TlsOptions::builder().add_root_pem(authority.pem().as_bytes()).insecure_no_name_check().build().unwrap();
+    let no_name = TlsOptions::builder()
+        .add_root_pem(authority.pem().as_bytes())
+        .insecure_no_name_check()
+        .build()
+        .unwrap();
     let anything = TlsOptions::client_unsafe(None).unwrap();
     let public = TlsOptions::client();
     for (host, options, fault) in [
         ("game.example", &trusts, None),
         ("a.wild.example", &trusts, None),
-        ("a.b.wild.example", &trusts, Some(TlsFault::CertificateNameMismatch)),
-        ("wild.example", &trusts, Some(TlsFault::CertificateNameMismatch)),
-        ("other.example", &trusts, Some(TlsFault::CertificateNameMismatch)),
+        (
+            "a.b.wild.example",
+            &trusts,
+            Some(TlsFault::CertificateNameMismatch),
+        ),
+        (
+            "wild.example",
+            &trusts,
+            Some(TlsFault::CertificateNameMismatch),
+        ),
+        (
+            "other.example",
+            &trusts,
+            Some(TlsFault::CertificateNameMismatch),
+        ),
         ("other.example", &no_name, None),
-        ("game.example", &public, Some(TlsFault::CertificateUnknownIssuer)),
+        (
+            "game.example",
+            &public,
+            Some(TlsFault::CertificateUnknownIssuer),
+        ),
         ("game.example", &anything, None),
         ("other.example", &anything, None),
         ("old.example", &trusts, Some(TlsFault::CertificateExpired)),
         ("old.example", &anything, None),
     ] {
-        let mut agent = Agent::builder().tls(options.clone()).build_on_memory(&network);
-        let outcome = run(&network, &mut agent, Request::get(format!("https://{host}/?secret")));
+        let mut agent = Agent::builder()
+            .tls(options.clone())
+            .build_on_memory(&network);
+        let outcome = run(
+            &network,
+            &mut agent,
+            Request::get(format!("https://{host}/?secret")),
+        );
         match fault {
             None => {
                 let tls = outcome.response().connection().unwrap().tls.clone();
@@ -119,13 +181,28 @@ fn s19_s20_s21_what_is_trusted() {
 fn s43_s179_options_of_one_request_and_no_sharing_between_differing_ones() {
     let authority = authority();
     let network = MemoryNetwork::new();
-    serve(&network, &authority, "game.example", "10.9.1.1:443", &["game.example"], 2200);
+    serve(
+        &network,
+        &authority,
+        "game.example",
+        "10.9.1.1:443",
+        &["game.example"],
+        2200,
+    );
     let mut agent = Agent::on_memory(&network);
     let get = || Request::get("https://game.example/");
-    run(&network, &mut agent, get().tls(TlsOptions::client_unsafe(None).unwrap())).response();
+    run(
+        &network,
+        &mut agent,
+        get().tls(TlsOptions::client_unsafe(None).unwrap()),
+    )
+    .response();
     // The connection that was verified by nobody does not serve one who cares.
     let outcome = run(&network, &mut agent, get());
-    assert_eq!(*outcome.error().kind(), ErrorKind::Tls(TlsFault::CertificateUnknownIssuer));
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Tls(TlsFault::CertificateUnknownIssuer)
+    );
     let trusts = trusting(&authority);
     let before = network.connections_to(address("10.9.1.1:443"));
     run(&network, &mut agent, get().tls(trusts.clone())).response();
@@ -138,10 +215,25 @@ fn s43_s179_options_of_one_request_and_no_sharing_between_differing_ones() {
 fn s54_what_is_known_of_the_certificate() {
     let authority = authority();
     let network = MemoryNetwork::new();
-    serve(&network, &authority, "game.example", "10.9.1.1:443", &["game.example", "b.example"], 2200);
-    let mut agent = Agent::builder().tls(trusting(&authority)).build_on_memory(&network);
+    serve(
+        &network,
+        &authority,
+        "game.example",
+        "10.9.1.1:443",
+        &["game.example", "b.example"],
+        2200,
+    );
+    let mut agent = Agent::builder()
+        .tls(trusting(&authority))
+        .build_on_memory(&network);
     let outcome = run(&network, &mut agent, Request::get("https://game.example/"));
-    let tls = outcome.response().connection().unwrap().tls.clone().unwrap();
+    let tls = outcome
+        .response()
+        .connection()
+        .unwrap()
+        .tls
+        .clone()
+        .unwrap();
     assert_eq!(tls.version, TlsVersion::Tls13);
     assert!(!tls.peer_certificates.is_empty());
     let timings = outcome.response().timings();
@@ -153,17 +245,41 @@ fn s18_a_downgrade_is_refused_unless_allowed() {
     // RFC 9110 §15.4 leaves it to the client; browsers refuse it.
     let authority = authority();
     let network = MemoryNetwork::new();
-    serve(&network, &authority, "game.example", "10.9.1.1:443", &["game.example"], 2200);
+    serve(
+        &network,
+        &authority,
+        "game.example",
+        "10.9.1.1:443",
+        &["game.example"],
+        2200,
+    );
     let plain = httpoll::memory::MockServer::on(&network, "plain.example", 80);
     plain.any("/**").reply(httpoll::memory::MockResponse::ok());
-    let mut agent = Agent::builder().tls(trusting(&authority)).build_on_memory(&network);
-    let outcome = run(&network, &mut agent, Request::get("https://game.example/go"));
-    assert_eq!(*outcome.error().kind(), ErrorKind::Redirect(httpoll::RedirectRefusal::Downgrade));
+    let mut agent = Agent::builder()
+        .tls(trusting(&authority))
+        .build_on_memory(&network);
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::get("https://game.example/go"),
+    );
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Redirect(httpoll::RedirectRefusal::Downgrade)
+    );
     assert!(plain.requests().is_empty());
     let mut policy = httpoll::RedirectPolicy::default();
     policy.allow_downgrade = true;
-    run(&network, &mut agent, Request::get("https://game.example/go?secret").redirects(policy)).response();
-    assert!(plain.requests()[0].header("referer").is_none(), "RFC 9110 §10.1.3");
+    run(
+        &network,
+        &mut agent,
+        Request::get("https://game.example/go?secret").redirects(policy),
+    )
+    .response();
+    assert!(
+        plain.requests()[0].header("referer").is_none(),
+        "RFC 9110 §10.1.3"
+    );
 }
 
 #[test]
@@ -171,10 +287,24 @@ fn hosts_that_want_https_get_it() {
     // RFC 6797 §8.3.
     let authority = authority();
     let network = MemoryNetwork::new();
-    serve(&network, &authority, "game.example", "10.9.1.1:443", &["game.example"], 2200);
+    serve(
+        &network,
+        &authority,
+        "game.example",
+        "10.9.1.1:443",
+        &["game.example"],
+        2200,
+    );
     let plain = httpoll::memory::MockServer::on(&network, "game.example", 80);
-    plain.any("/**").reply(httpoll::memory::MockResponse::ok().text("plain").header("Strict-Transport-Security", "max-age=1000"));
-    let mut agent = Agent::builder().tls(trusting(&authority)).hsts().build_on_memory(&network);
+    plain.any("/**").reply(
+        httpoll::memory::MockResponse::ok()
+            .text("plain")
+            .header("Strict-Transport-Security", "max-age=1000"),
+    );
+    let mut agent = Agent::builder()
+        .tls(trusting(&authority))
+        .hsts()
+        .build_on_memory(&network);
     let get = || Request::get("http://game.example/");
     // §8.1: what comes over http counts for nothing.
     assert_eq!(run(&network, &mut agent, get()).response().text(), "plain");
