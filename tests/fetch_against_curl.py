@@ -42,7 +42,9 @@ class Result:
         self.differences = differences
         self.argued = argued
         self.unargued = [name for name in differences if name not in argued]
-        self.outdated = [name for name in argued if name not in differences]
+        self.outdated = [
+            name for name, reason in argued.items() if reason.always and name not in differences
+        ]
 
     @property
     def verdict(self):

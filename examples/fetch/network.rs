@@ -1,6 +1,7 @@
 //! What is the same for all requests of a group: proxies, TLS, credentials by host, time limits,
 //! redirects, retries.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use httpoll::{
@@ -21,7 +22,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(300);
 pub(crate) struct Common {
     pub(crate) proxies: ProxySettings,
     pub(crate) tls: Option<TlsOptions>,
-    pub(crate) netrc: Option<Netrc>,
+    pub(crate) netrc: Option<Arc<Netrc>>,
     pub(crate) timeouts: Timeouts,
     pub(crate) redirects: RedirectPolicy,
     pub(crate) retries: RetryPolicy,
@@ -40,7 +41,7 @@ impl Common {
     }
 }
 
-fn netrc(group: &Group) -> Result<Option<Netrc>, Failure> {
+fn netrc(group: &Group) -> Result<Option<Arc<Netrc>>, Failure> {
     let home = || {
         let folder = std::env::var("HOME").unwrap_or_default();
         format!("{folder}/.netrc")
@@ -52,7 +53,7 @@ fn netrc(group: &Group) -> Result<Option<Netrc>, Failure> {
     };
     match read(&path) {
         Ok(text) => Netrc::parse(&String::from_utf8_lossy(&text))
-            .map(Some)
+            .map(|netrc| Some(Arc::new(netrc)))
             .map_err(|error| Failure::new(READ_ERROR, error)),
         Err(failure) if must_be_there => Err(failure),
         Err(_) => Ok(None),

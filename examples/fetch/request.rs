@@ -1,5 +1,7 @@
 //! One request out of the options of its group.
 
+use std::sync::Arc;
+
 use http::{Method, Version};
 use httpoll::{Credentials, Request, RequestBody};
 
@@ -41,6 +43,9 @@ pub(crate) fn build(
         request = request.request_target(target);
     } else if group.path_as_is {
         request = request.request_target(address.raw_target());
+    }
+    if let (Some(netrc), AuthScheme::Basic) = (&common.netrc, group.scheme) {
+        request = request.netrc(Arc::clone(netrc));
     }
     if let Some(credentials) = credentials(group, common, address) {
         request = request.credentials(credentials);
@@ -184,7 +189,12 @@ fn credentials(group: &Group, common: &Common, address: &Address) -> Option<Cred
             _ => None,
         }
     };
-    let (user, password) = given.or_else(|| address.user.clone()).or_else(found)?;
+    let given = given.or_else(|| address.user.clone());
+    let (user, password) = match group.scheme {
+        // The agent itself looks the host up, at each hop.
+        AuthScheme::Basic => given?,
+        AuthScheme::Digest | AuthScheme::Any => given.or_else(found)?,
+    };
     Some(match group.scheme {
         AuthScheme::Basic => Credentials::Basic { user, password },
         AuthScheme::Digest => Credentials::Digest { user, password },

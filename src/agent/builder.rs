@@ -25,6 +25,7 @@ use crate::semantics::auth::Credentials;
 use crate::semantics::base_url::parse_base;
 use crate::semantics::circuit::CircuitPolicy;
 use crate::semantics::hsts::{HstsStore, MalformedHsts};
+use crate::semantics::netrc::Netrc;
 use crate::semantics::proxy_rules::ProxySettings;
 use crate::semantics::redirect::RedirectPolicy;
 use crate::semantics::retry::RetryPolicy;
@@ -268,6 +269,12 @@ impl AgentBuilder {
     /// Credentials for every request, whatever its origin: for agents that speak to one server.
     pub fn credentials(self, credentials: Credentials) -> Self {
         self.with(Override::Credentials(Some(credentials)))
+    }
+
+    /// Credentials by host, for requests that have none of their own: asked at each hop, so that a
+    /// redirect to another host finds that host's.
+    pub fn netrc(self, netrc: impl Into<Arc<Netrc>>) -> Self {
+        self.with(Override::Netrc(netrc.into()))
     }
 
     /// How requests use the cache.

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +23,7 @@ use crate::proto::FieldLines;
 use crate::semantics::access::AccessPolicy;
 use crate::semantics::auth::Credentials;
 use crate::semantics::coding::CodingLimits;
+use crate::semantics::netrc::Netrc;
 use crate::semantics::proxy_rules::ProxySettings;
 use crate::semantics::range::{RangeSpec, range_field};
 use crate::semantics::redirect::RedirectPolicy;
@@ -393,6 +395,12 @@ impl Request {
     /// Who is asking. Given to the origin of this URL only, never across a redirect to another.
     pub fn credentials(self, credentials: Credentials) -> Self {
         self.with(Override::Credentials(Some(credentials)))
+    }
+
+    /// Credentials by host, for when there are none of the caller's own, in the URL or for this
+    /// origin: asked at each hop, so that a redirect to another host finds that host's.
+    pub fn netrc(self, netrc: impl Into<Arc<Netrc>>) -> Self {
+        self.with(Override::Netrc(netrc.into()))
     }
 
     /// Whether content codings are asked for and undone (RFC 9110 §8.4). Default: yes, as far as

@@ -11,6 +11,7 @@ use crate::phase::Timeouts;
 use crate::semantics::access::AccessPolicy;
 use crate::semantics::auth::Credentials;
 use crate::semantics::coding::CodingLimits;
+use crate::semantics::netrc::Netrc;
 use crate::semantics::proxy_rules::ProxySettings;
 use crate::semantics::redirect::RedirectPolicy;
 use crate::semantics::retry::RetryPolicy;
@@ -65,6 +66,8 @@ pub(crate) struct Settings {
     /// Whether plain HTTP, too, goes through a tunnel.
     pub(crate) proxy_tunnel: bool,
     pub(crate) credentials: Option<Credentials>,
+    /// Credentials by host, for hops that have no others.
+    pub(crate) netrc: Option<Arc<Netrc>>,
     pub(crate) decompress: bool,
     pub(crate) coding_limits: CodingLimits,
     pub(crate) cookies: bool,
@@ -98,6 +101,7 @@ impl Default for Settings {
             proxies: Arc::default(),
             proxy_tunnel: false,
             credentials: None,
+            netrc: None,
             decompress: true,
             coding_limits: CodingLimits::default(),
             cookies: true,
@@ -131,6 +135,7 @@ pub(crate) enum Override {
     Proxies(ProxySettings),
     ProxyTunnel(bool),
     Credentials(Option<Credentials>),
+    Netrc(Arc<Netrc>),
     Decompress(bool),
     CodingLimits(CodingLimits),
     Cookies(bool),
@@ -160,6 +165,7 @@ impl Settings {
             Override::Proxies(proxies) => self.proxies = Arc::new(proxies),
             Override::ProxyTunnel(tunnel) => self.proxy_tunnel = tunnel,
             Override::Credentials(credentials) => self.credentials = credentials,
+            Override::Netrc(netrc) => self.netrc = Some(netrc),
             Override::Decompress(decompress) => self.decompress = decompress,
             Override::CodingLimits(limits) => self.coding_limits = limits,
             Override::Cookies(cookies) => self.cookies = cookies,

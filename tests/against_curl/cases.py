@@ -251,6 +251,13 @@ CASES = [
     Case("netrc", "-n <H>/basic", files={".netrc": FIXTURES["netrc"]}),
     Case("netrc file", "--netrc-file netrc <H>/basic"),
     Case("netrc file missing", "--netrc-file missing <H>/basic"),
+    Case(
+        "netrc over a redirect",
+        "-L -n '<H>/redirect/302?to=http://localhost:<OPORT>/basic'",
+        files={".netrc": b"machine 127.0.0.1 login x password y\nmachine localhost login ann password s3cret\n"}),
+    Case("netrc without the host", "-n <H>/headers", files={".netrc": b"machine other.test login a password b\n"}),
+    Case("netrc and user", "-n -u ann:s3cret <H>/basic", files={".netrc": b"machine 127.0.0.1 login x password y\n"}),
+    Case("netrc and digest", "-n --digest <H>/digest/MD5", files={".netrc": FIXTURES["netrc"]}),
     # Failures.
     Case("no URL", ""),
     Case("unknown option", "--no-such-option <H>/x"),

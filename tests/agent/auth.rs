@@ -1,5 +1,7 @@
 //! Who is asking: credentials on the wire, each rule with its section.
 
+use std::sync::Arc;
+
 use httpoll::memory::{MemoryNetwork, MockRequest, MockResponse, MockServer};
 use httpoll::{Agent, AuthFault, Credentials, ErrorKind, Netrc, Request, RequestBody};
 
@@ -408,4 +410,35 @@ fn netrc_gives_credentials() {
     assert_eq!(server.requests()[0].header("authorization"), Some(BASIC));
     assert!(netrc.find("evil.example", None).is_none());
     let _ = MemoryNetwork::new();
+}
+
+#[test]
+fn credentials_of_a_netrc_text_are_those_of_each_hop() {
+    let (network, server, mut agent) = world();
+    let other = MockServer::on(&network, "other.example", 80);
+    server
+        .any("/**")
+        .reply(MockResponse::with_status(302).header("Location", "http://other.example/"));
+    other.any("/**").reply(MockResponse::ok());
+    let netrc = Netrc::parse(
+        "machine game.example login a password b\nmachine other.example login c password d",
+    );
+    let netrc = Arc::new(netrc.unwrap());
+    // Its own credentials stay at their origin; what the text says of the other host goes there.
+    for (own, expected) in [(None, "Basic YTpi"), (Some("x"), "Basic eDp5")] {
+        let mut request = Request::get("http://game.example/").netrc(Arc::clone(&netrc));
+        if let Some(user) = own {
+            request = request.credentials(Credentials::Basic {
+                user: user.to_owned(),
+                password: "y".to_owned(),
+            });
+        }
+        run(&network, &mut agent, request).response();
+        let (first, second) = (
+            server.requests().pop().unwrap(),
+            other.requests().pop().unwrap(),
+        );
+        assert_eq!(first.header("authorization"), Some(expected));
+        assert_eq!(second.header("authorization"), Some("Basic Yzpk"));
+    }
 }

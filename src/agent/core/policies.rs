@@ -14,7 +14,7 @@ use crate::agent::timers::Timer;
 use crate::agent::transfer::{Stage, Standby, Then, Transfer};
 use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::proto::ResponseHead;
-use crate::semantics::auth::AuthSession;
+use crate::semantics::auth::{AuthSession, Credentials};
 use crate::semantics::circuit::{Admission, FailOver};
 use crate::semantics::origin::Origin;
 use crate::semantics::retry::parse_retry_after;
@@ -86,9 +86,6 @@ impl Core {
         transfer: &mut Transfer,
         target: &str,
     ) -> Result<Option<Vec<u8>>, Error> {
-        if !transfer.is_trusted {
-            return Ok(None);
-        }
         let mut attempt = transfer.auth.clone();
         let Some(session) = self.session(transfer) else {
             return Ok(None);
@@ -106,7 +103,7 @@ impl Core {
         transfer: &mut Transfer,
         head: &ResponseHead,
     ) -> Option<Then> {
-        if head.status.as_u16() != 401 || !transfer.is_trusted || !transfer.payload.can_be_sent() {
+        if head.status.as_u16() != 401 || !transfer.payload.can_be_sent() {
             return None;
         }
         let cnonce = random_bytes().ok()?;
@@ -230,24 +227,37 @@ impl Core {
 
     /// What is known of the origin that the transfer asks, for its credentials.
     fn session(&mut self, transfer: &Transfer) -> Option<&mut AuthSession> {
-        let credentials = transfer.settings.credentials.as_ref()?;
+        let credentials = credentials(transfer)?;
         let origin = Origin::of(&transfer.url)?;
-        let known = self
-            .spaces
-            .iter()
-            .position(|space| space.origin == origin && space.session.credentials() == credentials);
+        let known = self.spaces.iter().position(|space| {
+            space.origin == origin && *space.session.credentials() == credentials
+        });
         let index = known.unwrap_or_else(|| {
             if self.spaces.len() == REMEMBERED_SPACES {
                 self.spaces.remove(0);
             }
             self.spaces.push(ProtectionSpace {
                 origin,
-                session: AuthSession::new(credentials.clone()),
+                session: AuthSession::new(credentials),
             });
             self.spaces.len() - 1
         });
         self.spaces.get_mut(index).map(|space| &mut space.session)
     }
+}
+
+/// Who is asking at this hop: the caller's own credentials as long as the request is at the origin
+/// that they were given for, else those that a netrc text has for the host.
+fn credentials(transfer: &Transfer) -> Option<Credentials> {
+    let settings = &transfer.settings;
+    let own = settings
+        .credentials
+        .as_ref()
+        .filter(|_| transfer.is_trusted);
+    own.cloned().or_else(|| {
+        let host = transfer.url.host_str()?;
+        settings.netrc.as_ref()?.find(host, None)
+    })
 }
 
 /// Locks what is shared with the caller, who holds it for moments only.
