@@ -215,9 +215,10 @@ impl Redirection {
                 .any(|secret| secret.eq_ignore_ascii_case(name));
         let stays_with_origin =
             is_among(&OF_ORIGIN) || is_secret && !policy.keep_credentials_across_origins;
-        !(policy.renew_referer && name.eq_ignore_ascii_case("referer"))
-            && !(self.crosses_origin && stays_with_origin)
-            && (self.keeps_content || !is_about_content(name))
+        let is_renewed = policy.renew_referer && name.eq_ignore_ascii_case("referer");
+        let is_foreign = self.crosses_origin && stays_with_origin;
+        let is_void = !self.keeps_content && is_about_content(name);
+        !(is_renewed || is_foreign || is_void)
     }
 }
 
