@@ -363,6 +363,60 @@ fn sessions_resume_and_facts_are_told() {
     thread.join().unwrap();
 }
 
+#[cfg(all(feature = "agent", feature = "certificate-facts"))]
+#[test]
+fn s54_a_response_over_https_has_the_servers_certificate_and_one_over_http_none() {
+    use httpoll::{Agent, CertificateFacts, Request, SubjectAlternativeName};
+
+    let authority = authority();
+    let (port, https) = Server::default().start(&authority, 1);
+    let mut agent = Agent::new();
+    let request = Request::get(format!("https://localhost:{port}/"));
+    let handle = agent.send(request.tls(trusting(&authority.pem()))).unwrap();
+    let response = agent.wait_for(handle).unwrap();
+    let facts = response.certificate().unwrap();
+    assert_eq!(facts.issuer, "CN=Test Authority");
+    assert_eq!(
+        facts.subject_alternative_names,
+        [
+            SubjectAlternativeName::Dns("localhost".to_owned()),
+            SubjectAlternativeName::Ip("127.0.0.1".parse().unwrap()),
+        ]
+    );
+    let after_epoch = |seconds| std::time::UNIX_EPOCH + Duration::from_secs(seconds);
+    assert_eq!(facts.not_before, after_epoch(1_577_836_800));
+    assert_eq!(facts.not_after, after_epoch(7_258_118_400));
+    let tls = response.connection().unwrap().tls.as_ref().unwrap();
+    assert_eq!(
+        CertificateFacts::parse(&tls.peer_certificates[0]),
+        Ok(facts)
+    );
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let http = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            request.extend(byte);
+        }
+        stream.write_all(Server::default().response).unwrap();
+    });
+    let request = Request::get(format!("http://127.0.0.1:{port}/"));
+    let handle = agent.send(request).unwrap();
+    let response = agent.wait_for(handle).unwrap();
+    assert_eq!(
+        (response.status().as_u16(), &response.body()[..]),
+        (200, &b"hi"[..])
+    );
+    assert_eq!(response.certificate(), None);
+    drop(agent);
+    https.join().unwrap();
+    http.join().unwrap();
+}
+
 /// A TLS server in memory: answers each request head with the response.
 fn serve_in_memory(network: &MemoryNetwork, at: SocketAddr, config: &Arc<ServerConfig>) {
     let config = config.clone();
