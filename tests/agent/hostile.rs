@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, MockResponse, Peer};
-use httpoll::{Agent, ErrorKind, Limit, Limits, PeerMisbehaved, Phase, Request};
+use httpoll::{Agent, ErrorKind, Event, Limit, Limits, PeerMisbehaved, Phase, Request};
 
 use crate::support::{address, pattern, run, script_closing, world};
 
