@@ -77,6 +77,7 @@ CASES = [
     Case("URL with port 0", "http://127.0.0.1:0/"),
     Case("URL without a host", "http:///"),
     Case("URL option", "--url <H>/a --url <H>/b"),
+    Case("URL with a pattern", "'<H>/{a,b}'"),
     Case("URL with many dots", "<H>/../../a/./../b/..c/d.."),
     Case("password missing in the URL", "http://ann@127.0.0.1:<HPORT>/headers"),
     Case("credentials of both", "-u ann:s3cret http://bob:x@127.0.0.1:<HPORT>/basic"),

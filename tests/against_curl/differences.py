@@ -75,6 +75,10 @@ CASES = {
     "URL with encoded dots": because(URL_STANDARD, "stdout", "requests"),
     "URL with characters that need encoding": because(URL_STANDARD, "stdout", "requests"),
     "URL with a backslash": because(URL_STANDARD, "stdout", "requests"),
+    "URL with a pattern": because(
+        "curl makes several URLs of `{a,b}` and `[1-9]`. fetch leaves that to the shell.",
+        *("stdout", "requests", "headers", "bodies"),
+    ),
     "connection closed by hand": because(
         "Who sends `Connection: close` sends nothing more over that connection (RFC 9112 section 9.6); "
         "curl does not look at lines given by hand.",
