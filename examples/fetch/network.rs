@@ -62,17 +62,16 @@ fn netrc(group: &Group) -> Result<Option<Arc<Netrc>>, Failure> {
 
 fn timeouts(group: &Group) -> Timeouts {
     let connect = Some(group.connect_timeout.unwrap_or(CONNECT_TIMEOUT)).filter(|it| !it.is_zero());
-    let mut timeouts = Timeouts::default();
-    timeouts.resolve = connect;
-    timeouts.connect = connect;
-    timeouts.tunnel = connect;
-    timeouts.tls_handshake = connect;
-    timeouts.head = None;
-    timeouts.stall = None;
-    if let Some(wait) = group.expect_timeout {
-        timeouts.continue_wait = Some(wait);
+    let usual = Timeouts::default();
+    Timeouts {
+        resolve: connect,
+        connect,
+        tunnel: connect,
+        tls_handshake: connect,
+        continue_wait: group.expect_timeout.or(usual.continue_wait),
+        head: None,
+        stall: None,
     }
-    timeouts
 }
 
 fn redirects(group: &Group) -> RedirectPolicy {

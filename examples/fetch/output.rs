@@ -84,7 +84,15 @@ impl Output {
             }
             Some(_) => self.open().and_then(|file| file.write_all(bytes)),
         };
-        written.map_err(|error| Failure::file(WRITE_ERROR, &self.name(), &error))
+        written.map_err(|error| {
+            let name = self.name();
+            let place = if name.is_empty() {
+                "standard output"
+            } else {
+                &name
+            };
+            Failure::file(WRITE_ERROR, place, &error)
+        })
     }
 
     /// Makes the file although nothing was written.

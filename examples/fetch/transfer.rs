@@ -6,7 +6,7 @@ use httpoll::proto::{FieldLines, ResponseHead};
 use httpoll::{Event, RequestHandle, RequestId, RetryCause, Status};
 
 use crate::address::Address;
-use crate::exit_status::{FILE_SIZE_EXCEEDED, Failure, HTTP_ERROR, RANGE_ERROR};
+use crate::exit_status::{Failure, HTTP_ERROR, RANGE_ERROR};
 use crate::facts::Facts;
 use crate::options::Group;
 use crate::output::{Output, head_text, lines_text};
@@ -30,7 +30,6 @@ pub(crate) struct Transfer {
     includes: bool,
     discards: bool,
     fails_with_body: bool,
-    max_file_size: Option<u64>,
     uploads: bool,
     through_proxy: bool,
     shows_errors: bool,
@@ -72,7 +71,6 @@ impl Transfer {
             includes: group.include || group.head,
             discards: false,
             fails_with_body: group.fail_with_body,
-            max_file_size: group.max_file_size,
             uploads: start.uploads,
             through_proxy: start.through_proxy,
             shows_errors: start.shows_errors,
@@ -198,12 +196,6 @@ impl Transfer {
 
     /// Whether the final response is what was asked for.
     fn judge(&mut self, head: &ResponseHead, content_length: Option<u64>) -> Result<(), Failure> {
-        if let (Some(most), Some(length)) = (self.max_file_size, content_length)
-            && length > most
-        {
-            let message = "Maximum file size exceeded";
-            return Err(Failure::new(FILE_SIZE_EXCEEDED, message));
-        }
         if self.range_start == 0 {
             return Ok(());
         }

@@ -33,11 +33,11 @@ fn try_tell(event: &Event) -> io::Result<()> {
         Event::Done { response, .. } => match response.connection() {
             Some(connection) => {
                 let reused = if connection.reused { "again" } else { "new" };
-                write!(
-                    out,
-                    "* Connection to {:?} ({reused})",
-                    connection.peer_address
-                )?;
+                write!(out, "* Connection")?;
+                if let Some(address) = connection.peer_address {
+                    write!(out, " to {address}")?;
+                }
+                write!(out, " ({reused})")?;
                 if let Some(tls) = &connection.tls {
                     write!(out, ", {:?}, {}", tls.version, tls.cipher_suite)?;
                 }

@@ -28,6 +28,7 @@ class Case:
         self.environment = environment or {}
         self.stdin = stdin
         self.any_order = any_order
+        self.asks_nginx = "<N>" in command or "<NS>" in command
 
     def tidy(self, name, content):
         """A cookie jar without its comments and in order; dumped heads and secure hosts without dates."""
@@ -76,6 +77,7 @@ CASES = [
     Case("URL with port 0", "http://127.0.0.1:0/"),
     Case("URL without a host", "http:///"),
     Case("URL option", "--url <H>/a --url <H>/b"),
+    Case("URL with a pattern", "'<H>/{a,b}'"),
     Case("URL with many dots", "<H>/../../a/./../b/..c/d.."),
     Case("password missing in the URL", "http://ann@127.0.0.1:<HPORT>/headers"),
     Case("credentials of both", "-u ann:s3cret http://bob:x@127.0.0.1:<HPORT>/basic"),
@@ -286,6 +288,7 @@ CASES = [
     Case("time is up", f"-m 0.4 {W} <H>/slow"),
     Case("time is up within content", "-m 0.4 <H>/slow-body"),
     Case("output cannot be written", "-o missing/folder/out <H>/x"),
+    Case("output is full", "-o /dev/full <H>/big"),
     Case("largest size", f"--max-filesize 100 {W} <H>/big"),
     Case("largest size is enough", "--max-filesize 100 <H>/hello"),
     # Several transfers.

@@ -2,6 +2,9 @@
 
 from collections import namedtuple
 
+# The curl that the reasons were written for.
+CURL = "7.88.1"
+
 Header = namedtuple("Header", "how reason")
 
 # Header lines that are not compared by value, in any case.
@@ -72,6 +75,10 @@ CASES = {
     "URL with encoded dots": because(URL_STANDARD, "stdout", "requests"),
     "URL with characters that need encoding": because(URL_STANDARD, "stdout", "requests"),
     "URL with a backslash": because(URL_STANDARD, "stdout", "requests"),
+    "URL with a pattern": because(
+        "curl makes several URLs of `{a,b}` and `[1-9]`. fetch leaves that to the shell.",
+        *("stdout", "requests", "headers", "bodies"),
+    ),
     "connection closed by hand": because(
         "Who sends `Connection: close` sends nothing more over that connection (RFC 9112 section 9.6); "
         "curl does not look at lines given by hand.",
@@ -103,8 +110,9 @@ CASES = {
         "stdout",
     ),
     "folded header": because(
-        "httpoll takes folded lines for an attack and refuses them; RFC 9112 section 5.2 forbids "
-        "servers to send them.",
+        "Servers must not send folded lines (RFC 9112 section 5.2), and proxies that read them "
+        "differently made them a means of attack. httpoll refuses them, where that section has user "
+        "agents replace them by spaces, as curl does.",
         "exit",
         "stdout",
         "stderr",

@@ -20,6 +20,11 @@ NONCE = "5f2c0b9c"
 
 def serve(peer):
     """Serves one connection."""
+    peer.more()
+    if peer.buffer[0] == 0x16:
+        # A TLS handshake where none was expected.
+        peer.send(reply(400, b"plain HTTP, please\n", "Connection: close"))
+        return
     while True:
         line, headers = peer.head()
         path = urllib.parse.urlsplit(line.split(" ")[1]).path if " " in line else ""

@@ -12,7 +12,9 @@ def counts(results):
 
 def table(results, skipped, took):
     width = max((len(result.case.name) for result in results), default=0)
-    lines = [f"{result.case.name:{width}}  {result.verdict}" for result in results]
+    lines = [
+        f"{result.case.name:{width}}  {result.took:5.2f} s  {result.verdict}" for result in results
+    ]
     lines += [f"SKIPPED {name}: {why}" for name, why in skipped]
     lines.append("")
     for result in results:

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, MockResponse, Peer};
-use httpoll::{Agent, ErrorKind, Limit, Limits, PeerMisbehaved, Phase, Request};
+use httpoll::{Agent, ErrorKind, Event, Limit, Limits, PeerMisbehaved, Phase, Request};
 
 use crate::support::{address, pattern, run, script_closing, world};
 
@@ -237,4 +237,22 @@ fn s188_an_endless_unwanted_response_is_not_read() {
     let outcome = run(&network, &mut agent, Request::get("http://evil.example/"));
     assert!(matches!(outcome.error().kind(), ErrorKind::Redirect(_)));
     assert_eq!(network.connections_to(address("10.9.0.6:80")), 11);
+}
+
+#[test]
+fn s188_streamed_content_that_announces_too_much_is_refused_before_it_comes() {
+    let (network, server, mut agent) = world();
+    server
+        .any("/**")
+        .reply(MockResponse::ok().bytes(vec![0; 1001]));
+    for (most, is_refused) in [(1000, true), (1001, false), (0, false)] {
+        let request = Request::get("http://game.example/").stream().max_body(most);
+        let outcome = run(&network, &mut agent, request);
+        let chunks = outcome
+            .events
+            .iter()
+            .filter(|event| matches!(event, Event::Chunk { .. }));
+        assert_eq!(outcome.result.is_err(), is_refused, "{most}");
+        assert_eq!(chunks.count() == 0, is_refused, "{most}");
+    }
 }

@@ -269,9 +269,14 @@ impl Core {
                 .map_err(ErrorKind::Coding)?
                 .map(|decoder| Box::new(decoder.with_limits(transfer.settings.coding_limits)));
         }
-        if let Sink::Collect(_) = answer.sink
-            && answer.decoder.is_none()
-            && let (Some(length), Some(most)) = (answer.content_length, transfer.most_collected())
+        // What announces that it is too much need not come first. A file's cap is its own.
+        let most = match answer.sink {
+            Sink::Collect(_) => transfer.most_collected(),
+            Sink::Stream => transfer.settings.max_body.filter(|most| *most > 0),
+            _ => None,
+        };
+        if answer.decoder.is_none()
+            && let (Some(length), Some(most)) = (answer.content_length, most)
             && length > most
             && !has_no_content(transfer, head)
         {
