@@ -37,7 +37,8 @@ fn each_request_ends_once_and_leaves_nothing_behind() {
         if seed % TWICE == 0 {
             let again = run(seed);
             for (at, (one, other)) in told.iter().zip(&again).enumerate() {
-                assert_eq!(one, other, "seed {seed}, event {at}");
+                let before = told[at.saturating_sub(8)..at].join("\n");
+                assert_eq!(one, other, "seed {seed}, event {at}, behind\n{before}");
             }
             assert_eq!(told.len(), again.len(), "seed {seed}");
         }

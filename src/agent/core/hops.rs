@@ -12,7 +12,7 @@ use crate::agent::pool::{ConnectionKey, Grant, HostKey, PoolKey};
 use crate::agent::timers::Timer;
 use crate::agent::transfer::{Stage, Transfer};
 use crate::connection::{Config as ConnectionConfig, Proxy, Route, SocksProxy, Target};
-use crate::error::{Error, ErrorKind, Misuse, NetworkFault};
+use crate::error::{Error, ErrorKind, Misuse};
 use crate::proto::RequestHead;
 use crate::semantics::auth::{AuthAttempt, AuthSession, Credentials};
 use crate::semantics::coding;
@@ -195,7 +195,7 @@ impl Core {
     ) -> Result<(), Error> {
         #[cfg(feature = "websocket")]
         if let Output::WebSocket(options) = &mut transfer.output {
-            options.begin(random_bytes()?)?;
+            options.begin(self.random.bytes()?)?;
         }
         let head = self.request_head(transfer)?;
         if self.config.recorder.is_some() {
@@ -360,12 +360,4 @@ fn proxy_authorization(transfer: &Transfer) -> Result<Option<String>, Error> {
         .authorize(&mut AuthAttempt::default(), &transfer.method, "")
         .map_err(ErrorKind::Auth)?;
     Ok(value.and_then(|value| value.to_str().map(str::to_owned).ok()))
-}
-
-/// Bytes that nobody can guess, for keys.
-pub(super) fn random_bytes() -> Result<[u8; 16], Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::new(ErrorKind::Network(NetworkFault::System)).with_source(error))?;
-    Ok(bytes)
 }
