@@ -82,6 +82,10 @@ impl Core {
     }
 
     fn redirect(&mut self, transfer: &mut Transfer, head: &ResponseHead) -> Option<Then> {
+        if transfer.kept.as_ref().is_some_and(|kept| kept.is_streamed) {
+            // The caller has the beginning of something else than what is there.
+            return None;
+        }
         let followed = u32::try_from(transfer.history.len()).unwrap_or(u32::MAX);
         let decided = redirect::redirect(
             &transfer.settings.redirects,

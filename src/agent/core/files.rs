@@ -134,6 +134,10 @@ impl Core {
             file.interrupt();
             return true;
         }
+        if transfer.answer.as_ref().is_none_or(Answer::is_discarded) {
+            // This attempt brought nothing: what the one before brought is all there is.
+            return transfer.kept.is_some();
+        }
         if !self.can_continue(transfer) {
             transfer.kept = None;
             return false;
