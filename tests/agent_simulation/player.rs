@@ -608,7 +608,11 @@ impl Player {
                 if polled.next != PollAt::Now {
                     break;
                 }
-                assert!(at_once < MOST_AT_ONCE, "does not come to rest");
+                assert!(
+                    at_once < MOST_AT_ONCE,
+                    "does not come to rest:\n{}",
+                    self.latest()
+                );
                 polled = agent.poll_with(&Budget::unlimited());
                 self.pull(agent);
             }
@@ -623,7 +627,12 @@ impl Player {
             .iter()
             .map(|(id, it)| format!("{id} {} {:?}", it.url, it.progress))
             .collect();
-        panic!("hang: {left:?}");
+        panic!("hang: {left:?}\n{}", self.latest());
+    }
+
+    /// What was told last.
+    fn latest(&self) -> String {
+        self.told[self.told.len().saturating_sub(12)..].join("\n")
     }
 
     /// Nothing is left when all is over.
@@ -660,6 +669,10 @@ impl Player {
             other.poll();
         }
         assert_eq!(self.network.open_connections(), 0, "left open by a drop");
+        if self.is_suspended {
+            // What was put away for a game that comes back stays for it.
+            self.asked.values_mut().for_each(|it| it.keeps = true);
+        }
         self.check_folder();
     }
 

@@ -411,8 +411,9 @@ impl Core {
             Stage::Opening | Stage::Waiting { .. } | Stage::Committing | Stage::Parked => {}
         }
         transfer.stage = Stage::Parked;
-        if let Some(file) = transfer.file.take() {
-            file.leave();
+        match transfer.file.take() {
+            Some(file) => file.leave(),
+            None => self.remove_suspended(transfer),
         }
         #[cfg(feature = "websocket")]
         if let Some(socket) = transfer.socket.take() {

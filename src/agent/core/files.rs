@@ -35,6 +35,16 @@ impl Core {
         Ok(opened)
     }
 
+    /// Removes the part file that was put away when the agent was suspended: nobody goes on with it.
+    pub(super) fn remove_suspended(&mut self, transfer: &mut Transfer) {
+        if std::mem::take(&mut transfer.is_suspended_file)
+            && let Output::File(plan) = &transfer.output
+            && let Ok(disk) = self.disk()
+        {
+            Downloading::remove_suspended(disk, plan, identity(transfer));
+        }
+    }
+
     /// Looks after the transfers that wait for the disk. Answers whether anything happened.
     pub(super) fn attend_files(&mut self, _meter: &mut Meter) -> bool {
         let mut moved = false;
