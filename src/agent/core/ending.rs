@@ -283,7 +283,8 @@ impl Core {
         if was_reused && is_stale && transfer.answer.is_none() && transfer.payload.can_be_sent() {
             // S178: the server had closed it; nothing was lost, so nobody is told.
             transfer.needs_new_connection = true;
-            return self.enqueue(transfer);
+            // A file that was sent must be opened anew.
+            return self.open_and_enqueue(transfer);
         }
         self.end_attempt(transfer, error)
     }

@@ -32,16 +32,21 @@ impl Core {
         transfer.answer = None;
         match self.admit(transfer) {
             Ok(Some(step)) => step,
-            Ok(None) => match self.open_files(transfer) {
-                Ok(true) => self.enqueue(transfer),
-                Ok(false) => {
-                    transfer.stage = Stage::Opening;
-                    self.attend(transfer.id);
-                    Step::MOVED
-                }
-                Err(error) => self.end_attempt(transfer, error),
-            },
+            Ok(None) => self.open_and_enqueue(transfer),
             Err(error) => self.fail(transfer, error),
+        }
+    }
+
+    /// Lets the transfer wait for its files, then for a connection.
+    pub(super) fn open_and_enqueue(&mut self, transfer: &mut Transfer) -> Step {
+        match self.open_files(transfer) {
+            Ok(true) => self.enqueue(transfer),
+            Ok(false) => {
+                transfer.stage = Stage::Opening;
+                self.attend(transfer.id);
+                Step::MOVED
+            }
+            Err(error) => self.end_attempt(transfer, error),
         }
     }
 
