@@ -79,6 +79,8 @@ pub(crate) struct Payload {
     pub(crate) flow: Flow,
     /// What of it was charged to a rate.
     noted: u64,
+    /// What of it was noted as progress.
+    shown: u64,
 }
 
 /// Content up to this size is sent without being counted.
@@ -193,6 +195,7 @@ impl Payload {
             has_files,
             flow: Flow::default(),
             noted: 0,
+            shown: 0,
         })
     }
 
@@ -367,9 +370,10 @@ impl Payload {
         new
     }
 
-    /// Whether content moved since it was last told.
-    pub(crate) fn has_moved(&self) -> bool {
-        self.flow.drawn() > 0
+    /// Whether content moved since this was last asked.
+    pub(crate) fn has_moved(&mut self) -> bool {
+        let drawn = self.flow.drawn();
+        std::mem::replace(&mut self.shown, drawn) != drawn
     }
 
     /// Forgets the content: a redirect asked for a `GET` (RFC 9110 §15.4).

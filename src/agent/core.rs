@@ -99,14 +99,12 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn new(reactor: Reactor, config: Arc<Config>) -> Self {
         let now = reactor.clock().now();
+        let random = match reactor.memory_queue() {
+            Some(queue) => Random::repeatable(queue as u64),
+            None => Random::system(),
+        };
         let mut throttle = Throttle::unlimited();
         throttle.set_rate(config.rate_limit.and_then(NonZeroU64::new), now);
-        let random = if reactor.network().is_some() {
-            // A test that is played again ends as it did.
-            Random::default()
-        } else {
-            Random::seeded()
-        };
         Self {
             pool: Pool::new(config.pool.clone()),
             circuits: config.circuit.clone().map(Circuits::new),
@@ -244,16 +242,26 @@ impl Core {
     }
 }
 
-/// Random numbers for jitter, boundaries and keys: from the operating system, a block at a time.
-#[derive(Debug, Default)]
+/// Random numbers for jitter and keys: those of the operating system; on an in-memory network those
+/// of a sequence that is the same in each run, as everything there is.
+#[derive(Debug)]
 pub(crate) struct Random {
     state: u64,
+    is_repeatable: bool,
 }
 
 impl Random {
-    fn seeded() -> Self {
+    fn system() -> Self {
         Self {
             state: getrandom::u64().unwrap_or(0x9e37_79b9_7f4a_7c15),
+            is_repeatable: false,
+        }
+    }
+
+    fn repeatable(seed: u64) -> Self {
+        Self {
+            state: seed,
+            is_repeatable: true,
         }
     }
 
@@ -264,5 +272,24 @@ impl Random {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
+    }
+
+    /// Bytes that nobody can guess, for keys; on an in-memory network there is nobody to guess.
+    fn bytes(&mut self) -> Result<[u8; 16], Error> {
+        let mut bytes = [0; 16];
+        if self.is_repeatable {
+            let numbers = [self.next(), self.next()];
+            for (slot, byte) in bytes
+                .iter_mut()
+                .zip(numbers.into_iter().flat_map(u64::to_le_bytes))
+            {
+                *slot = byte;
+            }
+            return Ok(bytes);
+        }
+        getrandom::fill(&mut bytes).map_err(|error| {
+            Error::new(ErrorKind::Network(NetworkFault::System)).with_source(error)
+        })?;
+        Ok(bytes)
     }
 }

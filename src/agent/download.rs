@@ -91,6 +91,17 @@ impl Download {
         self
     }
 
+    fn file(&self, identity: String) -> FilePlan {
+        FilePlan {
+            target: self.path.clone(),
+            keep_partial: self.keep_partial,
+            resume: self.resume,
+            expected_size: self.expected_size,
+            sha256: self.sha256,
+            identity,
+        }
+    }
+
     /// Where to.
     pub fn path(&self) -> &Path {
         &self.path
@@ -129,17 +140,9 @@ pub(crate) enum Verdict {
 impl Downloading {
     /// `goes_on`: what an earlier part of this very request left is there to be continued.
     pub(crate) fn open(disk: &Disk, plan: &Download, identity: String, goes_on: bool) -> Self {
-        let file = DownloadFile::open(
-            disk,
-            FilePlan {
-                target: plan.path.clone(),
-                keep_partial: plan.keep_partial,
-                resume: plan.resume || goes_on,
-                expected_size: plan.expected_size,
-                sha256: plan.sha256,
-                identity,
-            },
-        );
+        let mut file_plan = plan.file(identity);
+        file_plan.resume |= goes_on;
+        let file = DownloadFile::open(disk, file_plan);
         Self {
             plan: plan.clone(),
             file,
@@ -147,6 +150,13 @@ impl Downloading {
             resumed_from: 0,
             if_range: None,
             is_spoiled: false,
+        }
+    }
+
+    /// Removes what was put away for a download that nobody goes on with, unless it is to be kept.
+    pub(crate) fn remove_suspended(disk: &Disk, plan: &Download, identity: String) {
+        if !plan.keep_partial {
+            DownloadFile::remove(disk, plan.file(identity));
         }
     }
 

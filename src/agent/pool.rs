@@ -165,22 +165,21 @@ impl Pool {
             priority,
             turn: self.turn,
         };
-        self.wait_at(host, id, place);
-        place
-    }
-
-    fn wait_at(&mut self, host: HostKey, id: RequestId, place: Place) {
         if let Some(host) = self.hosts.get_mut(host.0) {
             host.waiting.insert(place, id);
             self.waiting += 1;
         }
+        place
     }
 
     /// Moves a waiting request to another priority; it keeps its turn by age.
     pub(crate) fn promote(&mut self, host: HostKey, place: Place, priority: Priority) -> Place {
         let new = Place { priority, ..place };
-        if let Some(id) = self.leave(host, place) {
-            self.wait_at(host, id, new);
+        // Not by leaving: a host for which nothing is open or waits is forgotten.
+        if let Some(host) = self.hosts.get_mut(host.0)
+            && let Some(id) = host.waiting.remove(&place)
+        {
+            host.waiting.insert(new, id);
         }
         new
     }
@@ -407,6 +406,15 @@ mod tests {
         pool.wait(a, RequestId(3), Priority::Gameplay);
         pool.promote(a, place, Priority::Gameplay);
         assert_eq!(granted(&mut pool, now), [2]);
+    }
+
+    #[test]
+    fn a_changed_priority_loses_nobody_who_waits_alone() {
+        let mut pool = pool(1, 1);
+        let a = pool.host(&key("a"));
+        let place = pool.wait(a, RequestId(1), Priority::Interface);
+        pool.promote(a, place, Priority::Gameplay);
+        assert_eq!(granted(&mut pool, Instant::now()), [1]);
     }
 
     #[test]

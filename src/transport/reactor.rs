@@ -156,6 +156,15 @@ impl Reactor {
         }
     }
 
+    /// Which of the in-memory network's reactors this is, from 0 in the order in which they were made.
+    #[cfg(feature = "agent")]
+    pub(crate) fn memory_queue(&self) -> Option<usize> {
+        match &self.backend {
+            Backend::Memory { queue, .. } => Some(*queue),
+            Backend::Unopened | Backend::System { .. } => None,
+        }
+    }
+
     /// Lends the shared scratch buffer. Give it back with [`return_scratch`](Self::return_scratch).
     pub(crate) fn lend_scratch(&mut self) -> Vec<u8> {
         let mut scratch = std::mem::take(&mut self.scratch);

@@ -439,3 +439,71 @@ fn a_server_that_answers_early_and_stops_reading_is_heard() {
     assert_eq!(outcome.response().text(), "big");
     drop(heard);
 }
+
+#[test]
+fn content_that_does_not_move_keeps_nobody_awake() {
+    let (network, server, mut agent) = world();
+    network.set_latency(Duration::from_millis(100));
+    server
+        .any("/")
+        .reply(MockResponse::with_status(503).reset_after(0))
+        .then_reply(MockResponse::ok());
+    let request = Request::put("http://game.example/")
+        .body(pattern(50_000))
+        .retries(RetryPolicy::standard());
+    let handle = agent.send(request).unwrap();
+    for _ in 0..1000 {
+        for at_once in 0.. {
+            let polled = agent.poll_with(&httpoll::Budget::unlimited());
+            while let Some(event) = agent.next_event() {
+                if let Event::Done { id, .. } = event {
+                    assert_eq!(id, handle.id());
+                    return;
+                }
+            }
+            if polled.next != httpoll::PollAt::Now {
+                break;
+            }
+            assert!(at_once < 20, "nothing moves, and it wants to be polled");
+        }
+        network.advance(Duration::from_millis(10));
+    }
+    panic!("not over");
+}
+
+#[test]
+fn s41_s178_a_file_is_sent_again_over_a_new_connection() {
+    let folder = Folder::new("stale-upload");
+    let path = folder.path("save.bin");
+    std::fs::write(&path, pattern(30_000)).unwrap();
+    let network = MemoryNetwork::new();
+    let first = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    network.add_name("game.example", &[address("10.0.0.1:80").ip()]);
+    network.serve(address("10.0.0.1:80"), move || {
+        let is_first = first.swap(false, std::sync::atomic::Ordering::Relaxed);
+        let mut heads = 0;
+        move |peer: &mut Peer| {
+            let has_head = peer.received().windows(4).any(|it| it == b"\r\n\r\n");
+            if !has_head {
+                return;
+            }
+            if heads == 1 && is_first {
+                // It had decided to close when the request came.
+                peer.reset();
+                return;
+            }
+            let length = if heads == 0 && is_first { 0 } else { 30_000 };
+            if peer.received().len() < length {
+                return;
+            }
+            heads += 1;
+            peer.take_received();
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let mut agent = Agent::on_memory(&network);
+    run(&network, &mut agent, Request::get("http://game.example/")).response();
+    let request = Request::put("http://game.example/").file(&path);
+    let outcome = run(&network, &mut agent, request);
+    assert_eq!(outcome.response().status().as_u16(), 200);
+}

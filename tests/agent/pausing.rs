@@ -472,3 +472,46 @@ fn s186_after_a_long_gap_a_kept_connection_is_tried_and_replaced() {
     run(&network, &mut agent, get()).response();
     assert_eq!(server.connections().opened, 2);
 }
+
+#[test]
+fn n8_what_was_put_away_for_a_download_goes_when_it_is_cancelled() {
+    let folder = Folder::new("cancelled-while-suspended");
+    let (network, server, mut agent) = world();
+    server.get("/").reply(dripping(100_000));
+    let request = get().download_to(folder.path("level"));
+    let handle = agent.send(request).unwrap();
+    frames(&network, &mut agent, 20);
+    agent.suspend(Duration::from_millis(20));
+    frames(&network, &mut agent, 10);
+    assert_eq!(folder.names(), ["level.part", "level.part.json"]);
+    agent.cancel(handle.id());
+    agent.poll();
+    assert!(folder.names().is_empty(), "{:?}", folder.names());
+}
+
+#[test]
+fn n8_what_waited_for_bandwidth_when_suspended_holds_up_nobody() {
+    let mut limits = httpoll::PoolLimits::default();
+    limits.per_host = 1;
+    let builder = Agent::builder()
+        .pool(limits)
+        .global_rate_limit(Some(20_000));
+    let (network, server, mut agent) = world_with(builder);
+    let other = httpoll::memory::MockServer::on(&network, "other.example", 80);
+    for server in [&server, &other] {
+        let content = MockResponse::resource(pattern(60_000)).etag("\"a\"");
+        let _ = server.get("/").reply(content);
+    }
+    let one = agent.send(get()).unwrap();
+    let two = agent
+        .send(Request::get("http://other.example/").decompress(false))
+        .unwrap();
+    frames(&network, &mut agent, 30);
+    agent.suspend(Duration::ZERO);
+    frames(&network, &mut agent, 2);
+    agent.resume_all();
+    agent.pause(one.id());
+    finish(&network, &mut agent, &two).response();
+    agent.resume(one.id());
+    finish(&network, &mut agent, &one).response();
+}

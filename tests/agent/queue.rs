@@ -142,3 +142,12 @@ fn a_cancelled_request_leaves_the_queue() {
     finish_all(&network, &mut agent, 2);
     assert_eq!(paths(&server), ["/1", "/3"]);
 }
+
+#[test]
+fn n5_a_priority_set_before_anything_began_loses_nothing() {
+    let (network, server, mut agent) = world_with(one_at_a_time());
+    server.any("/**").reply(MockResponse::ok());
+    let handle = agent.send(Request::get("http://game.example/")).unwrap();
+    agent.set_priority(handle.id(), Priority::Gameplay);
+    finish(&network, &mut agent, &handle).response();
+}

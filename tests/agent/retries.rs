@@ -521,3 +521,61 @@ fn n16_the_host_that_worked_is_asked_first_the_next_time() {
     assert_eq!(first.requests().len(), 1);
     assert_eq!(second.requests().len(), 3);
 }
+
+#[test]
+fn a_stream_that_was_cut_twice_brings_each_byte_once() {
+    // The second attempt brings nothing; the third must still go on behind the first.
+    let content = crate::support::pattern(50_000);
+    let whole = MockResponse::resource(content.clone()).etag("\"a\"");
+    for middle in [
+        MockResponse::raw(""),
+        MockResponse::with_status(503),
+        MockResponse::with_status(503)
+            .bytes(vec![0; 500])
+            .reset_after(100),
+    ] {
+        let (network, server, mut agent) = world();
+        server
+            .get("/")
+            .reply(whole.clone().cut_after(20_000))
+            .then_reply(middle)
+            .then_reply(whole.clone());
+        let request = Request::get("http://game.example/")
+            .stream()
+            .retries(policy())
+            .decompress(false);
+        let outcome = run(&network, &mut agent, request);
+        outcome.response();
+        assert!(crate::support::chunks(&outcome.events) == content);
+        let again = &server.requests()[2];
+        assert_eq!(again.header("range"), Some("bytes=20000-"));
+    }
+}
+
+#[test]
+fn a_stream_that_was_cut_does_not_begin_anew_elsewhere() {
+    let (network, server, mut agent) = world();
+    let content = crate::support::pattern(50_000);
+    server
+        .get("/")
+        .reply(
+            MockResponse::resource(content.clone())
+                .etag("\"a\"")
+                .cut_after(20_000),
+        )
+        .then_reply(MockResponse::with_status(302).header("Location", "/other"));
+    server
+        .get("/other")
+        .reply(MockResponse::resource(vec![7; 50_000]));
+    let request = Request::get("http://game.example/")
+        .stream()
+        .retries(policy())
+        .decompress(false);
+    let outcome = run(&network, &mut agent, request);
+    assert!(
+        matches!(outcome.error().kind(), ErrorKind::Status(302)),
+        "{}",
+        outcome.error()
+    );
+    assert!(crate::support::chunks(&outcome.events) == content[..20_000]);
+}

@@ -183,11 +183,13 @@ impl Core {
         let counted = self.counted();
         self.throttle
             .set_rate(rate.and_then(NonZeroU64::new), counted);
-        let keys: Vec<_> = self
+        let mut keys: Vec<_> = self
             .transfers
             .values()
             .filter_map(|it| it.connection())
             .collect();
+        // The order of a hash map is another in each run.
+        keys.sort_unstable();
         for transfer in self.transfers.values_mut() {
             transfer.payload.flow.allow(u64::MAX);
         }

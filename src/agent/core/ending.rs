@@ -82,6 +82,14 @@ impl Core {
     }
 
     fn redirect(&mut self, transfer: &mut Transfer, head: &ResponseHead) -> Option<Then> {
+        if transfer
+            .kept
+            .as_ref()
+            .is_some_and(|kept| kept.answer.is_streamed())
+        {
+            // The caller has the beginning of something else than what is there.
+            return None;
+        }
         let followed = u32::try_from(transfer.history.len()).unwrap_or(u32::MAX);
         let decided = redirect::redirect(
             &transfer.settings.redirects,
@@ -279,7 +287,8 @@ impl Core {
         if was_reused && is_stale && transfer.answer.is_none() && transfer.payload.can_be_sent() {
             // S178: the server had closed it; nothing was lost, so nobody is told.
             transfer.needs_new_connection = true;
-            return self.enqueue(transfer);
+            // A file that was sent must be opened anew.
+            return self.open_and_enqueue(transfer);
         }
         self.end_attempt(transfer, error)
     }
@@ -410,8 +419,9 @@ impl Core {
             Stage::Opening | Stage::Waiting { .. } | Stage::Committing | Stage::Parked => {}
         }
         transfer.stage = Stage::Parked;
-        if let Some(file) = transfer.file.take() {
-            file.leave();
+        match transfer.file.take() {
+            Some(file) => file.leave(),
+            None => self.remove_suspended(transfer),
         }
         #[cfg(feature = "websocket")]
         if let Some(socket) = transfer.socket.take() {

@@ -35,6 +35,16 @@ impl Core {
         Ok(opened)
     }
 
+    /// Removes the part file that was put away when the agent was suspended: nobody goes on with it.
+    pub(super) fn remove_suspended(&mut self, transfer: &mut Transfer) {
+        if std::mem::take(&mut transfer.is_suspended_file)
+            && let Output::File(plan) = &transfer.output
+            && let Ok(disk) = self.disk()
+        {
+            Downloading::remove_suspended(disk, plan, identity(transfer));
+        }
+    }
+
     /// Looks after the transfers that wait for the disk. Answers whether anything happened.
     pub(super) fn attend_files(&mut self, _meter: &mut Meter) -> bool {
         let mut moved = false;
@@ -134,8 +144,8 @@ impl Core {
             file.interrupt();
             return true;
         }
-        if transfer.answer.is_none() {
-            // This attempt brought nothing; what an earlier one did is still there.
+        if transfer.answer.as_ref().is_none_or(Answer::is_discarded) {
+            // This attempt brought nothing: what the one before brought is all there is.
             return transfer.kept.is_some();
         }
         transfer.kept = None;

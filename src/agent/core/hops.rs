@@ -12,7 +12,7 @@ use crate::agent::pool::{ConnectionKey, Grant, HostKey, PoolKey};
 use crate::agent::timers::Timer;
 use crate::agent::transfer::{Stage, Transfer};
 use crate::connection::{Config as ConnectionConfig, Proxy, Route, SocksProxy, Target};
-use crate::error::{Error, ErrorKind, Misuse, NetworkFault};
+use crate::error::{Error, ErrorKind, Misuse};
 use crate::proto::RequestHead;
 use crate::semantics::auth::{AuthAttempt, AuthSession, Credentials};
 use crate::semantics::coding;
@@ -32,16 +32,21 @@ impl Core {
         transfer.answer = None;
         match self.admit(transfer) {
             Ok(Some(step)) => step,
-            Ok(None) => match self.open_files(transfer) {
-                Ok(true) => self.enqueue(transfer),
-                Ok(false) => {
-                    transfer.stage = Stage::Opening;
-                    self.attend(transfer.id);
-                    Step::MOVED
-                }
-                Err(error) => self.end_attempt(transfer, error),
-            },
+            Ok(None) => self.open_and_enqueue(transfer),
             Err(error) => self.fail(transfer, error),
+        }
+    }
+
+    /// Lets the transfer wait for its files, then for a connection.
+    pub(super) fn open_and_enqueue(&mut self, transfer: &mut Transfer) -> Step {
+        match self.open_files(transfer) {
+            Ok(true) => self.enqueue(transfer),
+            Ok(false) => {
+                transfer.stage = Stage::Opening;
+                self.attend(transfer.id);
+                Step::MOVED
+            }
+            Err(error) => self.end_attempt(transfer, error),
         }
     }
 
@@ -195,7 +200,7 @@ impl Core {
     ) -> Result<(), Error> {
         #[cfg(feature = "websocket")]
         if let Output::WebSocket(options) = &mut transfer.output {
-            options.begin(random_bytes()?)?;
+            options.begin(self.random.bytes()?)?;
         }
         let head = self.request_head(transfer)?;
         if self.config.recorder.is_some() {
@@ -360,12 +365,4 @@ fn proxy_authorization(transfer: &Transfer) -> Result<Option<String>, Error> {
         .authorize(&mut AuthAttempt::default(), &transfer.method, "")
         .map_err(ErrorKind::Auth)?;
     Ok(value.and_then(|value| value.to_str().map(str::to_owned).ok()))
-}
-
-/// Bytes that nobody can guess, for keys.
-pub(super) fn random_bytes() -> Result<[u8; 16], Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::new(ErrorKind::Network(NetworkFault::System)).with_source(error))?;
-    Ok(bytes)
 }

@@ -9,7 +9,6 @@ use url::Url;
 
 use super::Core;
 use super::driving::Step;
-use super::hops::random_bytes;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::{Stage, Standby, Then, Transfer};
 use crate::error::{Error, ErrorKind, RequestRefused};
@@ -106,7 +105,7 @@ impl Core {
         if head.status.as_u16() != 401 || !transfer.payload.can_be_sent() {
             return None;
         }
-        let cnonce = random_bytes().ok()?;
+        let cnonce = self.random.bytes().ok()?;
         let mut attempt = transfer.auth.clone();
         let challenges = head.fields.get_all("www-authenticate");
         let answered = self

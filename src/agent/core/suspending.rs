@@ -99,6 +99,7 @@ impl Core {
             return Step::WAITS;
         };
         self.close(connection);
+        self.leave_sharing(transfer);
         self.abandon_probe(transfer);
         let may_repeat = !asked || transfer.may_repeat();
         if !may_repeat {

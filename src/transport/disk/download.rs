@@ -83,14 +83,7 @@ pub(crate) struct DownloadFile {
 impl DownloadFile {
     /// Starts to open the part file.
     pub(crate) fn open(disk: &Disk, mut plan: FilePlan) -> Self {
-        let shared = disk.handle().shared();
-        shared.downloads.fetch_add(1, Ordering::Relaxed);
-        let file = Self {
-            cell: Arc::default(),
-            disk: disk.handle().clone(),
-            length: 0,
-            begun: false,
-        };
+        let file = Self::on(disk);
         // Here, as the game may change its current folder before the worker comes to it.
         match std::path::absolute(&plan.target) {
             Ok(target) => {
@@ -101,6 +94,36 @@ impl DownloadFile {
             Err(error) => file.fail(DiskFault::io(DiskStep::Locate, &error)),
         }
         file
+    }
+
+    /// Removes what [`suspend`](Self::suspend) put away for a download that nobody goes on with.
+    pub(crate) fn remove(disk: &Disk, plan: FilePlan) {
+        let file = Self::on(disk);
+        let plan = FilePlan {
+            keep_partial: false,
+            resume: true,
+            ..plan
+        };
+        let Ok(target) = std::path::absolute(&plan.target) else {
+            return;
+        };
+        file.order(Order::Remove(Box::new(FilePlan { target, ..plan })));
+        let mut desk = lock(&file.cell.desk);
+        if matches!(desk.outlook, Outlook::Good) {
+            // The order is to be carried out although its owner is gone.
+            desk.outlook = Outlook::Suspended;
+        }
+    }
+
+    fn on(disk: &Disk) -> Self {
+        let shared = disk.handle().shared();
+        shared.downloads.fetch_add(1, Ordering::Relaxed);
+        Self {
+            cell: Arc::default(),
+            disk: disk.handle().clone(),
+            length: 0,
+            begun: false,
+        }
     }
 
     /// What can be resumed, once. `None`: not known yet, or told before.

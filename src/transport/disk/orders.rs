@@ -67,6 +67,8 @@ struct Bench {
 
 pub(super) enum Order {
     Open(Box<FilePlan>),
+    /// Removes what an earlier download left to be resumed.
+    Remove(Box<FilePlan>),
     Begin(Box<Content>),
     Write(Bytes),
     Commit,
@@ -176,6 +178,19 @@ impl Cell {
                 desk.opened = Some(resumable);
                 *slot = Some(part);
                 Ok(true)
+            }
+            (Next::Other(Order::Remove(plan)), _) => {
+                match Part::open(FilePlan::clone(&plan), shared) {
+                    Ok((part, _)) => part.abandon(None, shared),
+                    Err(DiskFault::AlreadyInUse) if shared.leaving.load(Ordering::Acquire) > 0 => {
+                        lock(&self.desk).orders.push_front(Order::Remove(plan));
+                        return Ok(false);
+                    }
+                    // Whoever holds it has taken it over.
+                    Err(_) => {}
+                }
+                lock(&self.desk).outlook = Outlook::Over;
+                Ok(false)
             }
             (Next::CatchUp, Some(part)) => part.catch_up(shared).map(|()| false),
             (Next::Write, Some(part)) => {

@@ -1,0 +1,182 @@
+//! What the servers of the simulation answer: the path of a request says it, so that whoever asks
+//! knows what must come.
+
+use std::collections::HashMap;
+
+use httpoll::memory::{MockRequest, MockResponse, MockServer};
+
+/// Xorshift: the same numbers for the same seed, everywhere.
+#[derive(Clone)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut random = Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        for _ in 0..4 {
+            random.below(2);
+        }
+        random
+    }
+
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        // The upper half: the lowest bits of a xorshift are its weakest.
+        ((self.0 >> 32) % end as u64) as usize
+    }
+
+    pub(crate) fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
+    pub(crate) fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+}
+
+/// Content that tells which it is, and where a piece of it belongs.
+pub(crate) fn content(number: usize, length: usize) -> Vec<u8> {
+    (0..length).map(|at| (number * 31 + at / 3) as u8).collect()
+}
+
+/// The data of one event of a stream.
+pub(crate) fn event_data(number: usize, index: usize) -> String {
+    format!("{number}-{index}-{}", "x".repeat(index * 7 % 40))
+}
+
+/// What this request must not bring: a server that a redirect of another origin leads to.
+pub(crate) const KEY: &str = "X-Key";
+
+/// Answers by the path, `/kind/number/length` with more behind it.
+pub(crate) fn serve(server: &MockServer, other: &'static str, seed: u64) {
+    let mut busy: HashMap<usize, usize> = HashMap::new();
+    let mut random = Random::new(seed);
+    let answer = move |request: &MockRequest| {
+        let path = request.path().to_owned();
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        let number = |at: usize| segments[at].parse::<usize>().unwrap();
+        let response = match segments[0] {
+            "redirect" => {
+                let rest = segments[3..].join("/");
+                let to = match segments[2] {
+                    "near" => format!("/{rest}"),
+                    _ => format!("http://{other}/{rest}"),
+                };
+                let length = random.of(&[0, 0, 10, 3000]);
+                return MockResponse::with_status(number(1) as u16)
+                    .header("Location", to)
+                    .bytes(content(1, length));
+            }
+            "stripped" => {
+                for name in ["authorization", KEY] {
+                    assert_eq!(request.header(name), None, "{name} came along");
+                }
+                let cookie = request.header("cookie").unwrap_or_default();
+                assert!(!cookie.contains("own="), "a cookie came along");
+                MockResponse::resource(content(number(1), number(2))).etag("\"s\"")
+            }
+            "plain" => MockResponse::resource(content(number(1), number(2)))
+                .etag(&format!("\"{}\"", number(1)))
+                .last_modified("Sun, 06 Nov 1994 08:49:37 GMT"),
+            "untagged" => MockResponse::resource(content(number(1), number(2))),
+            "chunked" => {
+                let all = content(number(1), number(2));
+                let size = 1 + random.below(all.len() + 1);
+                MockResponse::ok().chunked(all.chunks(size))
+            }
+            "close" => MockResponse::ok().until_close(content(number(1), number(2))),
+            "gzip" => {
+                let all = content(number(1), number(2));
+                let asked = request.header("accept-encoding").unwrap_or_default();
+                if asked.contains("gzip") {
+                    MockResponse::ok()
+                        .header("Content-Encoding", "gzip")
+                        .bytes(gzip(&all))
+                } else {
+                    MockResponse::resource(all).etag("\"plain\"")
+                }
+            }
+            "echo" => MockResponse::ok().bytes(request.body.clone()),
+            "busy" => {
+                let left = busy.entry(number(1)).or_insert(number(3));
+                if *left > 0 {
+                    *left -= 1;
+                    let response = MockResponse::with_status(503);
+                    return match random.below(2) {
+                        0 => response.header("Retry-After", "1"),
+                        _ => response,
+                    };
+                }
+                MockResponse::resource(content(number(1), number(2))).etag("\"b\"")
+            }
+            "login" => {
+                if request.header("authorization").is_none() {
+                    return MockResponse::with_status(401)
+                        .header("WWW-Authenticate", "Basic realm=\"game\"")
+                        .text("who are you?");
+                }
+                MockResponse::resource(content(number(1), number(2))).etag("\"l\"")
+            }
+            "cached" => MockResponse::resource(content(number(1), number(2)))
+                .etag("\"c\"")
+                .header(
+                    "Cache-Control",
+                    random.of(&["max-age=1", "no-cache", "max-age=600"]),
+                ),
+            "status" => return MockResponse::with_status(number(1) as u16).text("no"),
+            "events" => return events(request, number(1), number(2), &mut random),
+            other => panic!("no such path: {other}"),
+        };
+        let cookie = format!("c{}={}", random.below(4), random.below(100));
+        response.header("Set-Cookie", cookie)
+    };
+    let _ = server.any("/**").reply_with(answer);
+}
+
+/// Some of the events behind the last that the client has; 204 when there are none.
+fn events(request: &MockRequest, number: usize, count: usize, random: &mut Random) -> MockResponse {
+    let last = request.header("last-event-id").unwrap_or("0");
+    let last: usize = last.parse().unwrap();
+    if last >= count {
+        return MockResponse::with_status(204);
+    }
+    let end = (last + 1 + random.below(5)).min(count);
+    let mut text = format!("retry: {}\n\n", random.of(&[0, 10, 300]));
+    for index in last + 1..=end {
+        let data = event_data(number, index);
+        text.push_str(&format!("id: {index}\ndata: {data}\n\n"));
+    }
+    let response = MockResponse::ok().header("Content-Type", "text/event-stream");
+    match random.below(3) {
+        0 => response.until_close(text),
+        1 => response.chunked([text]),
+        _ => response.bytes(text),
+    }
+}
+
+/// A gzip member of stored blocks (RFC 1952, RFC 1951 §3.2.4).
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut member = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    let blocks: Vec<&[u8]> = match content {
+        [] => vec![&[]],
+        content => content.chunks(0xffff).collect(),
+    };
+    for (at, block) in blocks.iter().enumerate() {
+        member.push(u8::from(at + 1 == blocks.len()));
+        let length = block.len() as u16;
+        member.extend_from_slice(&length.to_le_bytes());
+        member.extend_from_slice(&(!length).to_le_bytes());
+        member.extend_from_slice(block);
+    }
+    let mut crc = !0_u32;
+    for byte in content {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
+        }
+    }
+    member.extend_from_slice(&(!crc).to_le_bytes());
+    member.extend_from_slice(&(content.len() as u32).to_le_bytes());
+    member
+}
