@@ -231,6 +231,7 @@ impl Core {
         let Some(answer) = transfer.answer.take() else {
             return self.fail(transfer, Misuse::OutOfOrder.into());
         };
+        transfer.attempts = transfer.attempts.saturating_sub(1);
         transfer.history.push(Hop {
             url: transfer.url.clone(),
             status: answer.head.status,
@@ -405,7 +406,6 @@ impl Core {
                 self.pool.leave(host, place);
             }
             Stage::Active { connection, .. } => {
-                self.abandon_probe(transfer);
                 // Given back before, if it could serve again.
                 let is_ours = self.pool.get(connection).is_some_and(|pooled| {
                     pooled.service == crate::agent::pool::Service::Busy(transfer.id)
@@ -417,6 +417,7 @@ impl Core {
             Stage::Opening | Stage::Waiting { .. } | Stage::Committing | Stage::Parked => {}
         }
         transfer.stage = Stage::Parked;
+        self.take_back_suspended(transfer);
         if let Some(file) = transfer.file.take() {
             file.leave();
         }

@@ -26,6 +26,20 @@ impl Core {
         self.poll_files(transfer)
     }
 
+    /// Takes hold of what a suspended download left, so that it can be removed.
+    pub(super) fn take_back_suspended(&mut self, transfer: &mut Transfer) {
+        if let Output::File(plan) = &transfer.output
+            && transfer.is_suspended_file
+            && transfer.file.is_none()
+        {
+            let identity = identity(transfer);
+            // Without a disk there is nothing to remove, and nobody to tell.
+            if let Ok(disk) = self.disk() {
+                transfer.file = Some(Downloading::open(disk, plan, identity, true));
+            }
+        }
+    }
+
     fn poll_files(&mut self, transfer: &mut Transfer) -> Result<bool, Error> {
         let mut opened = true;
         if let Some(file) = &mut transfer.file {
