@@ -197,7 +197,12 @@ fn n6_a_server_killed_at_each_kibibyte_is_resumed_to_the_same_bytes() {
             .trim_start_matches('/')
             .parse::<usize>()
             .unwrap();
-        serve_file(&served, head, stream, number.is_multiple_of(2).then_some(cut))
+        serve_file(
+            &served,
+            head,
+            stream,
+            number.is_multiple_of(2).then_some(cut),
+        )
     });
     let folder = Folder::new("kill");
     let target = folder.0.join("deep/er/levels.pak");

@@ -268,7 +268,7 @@ fn a_timeout_of_zero_or_for_ever_does_no_harm() {
 #[test]
 fn a_redirect_or_retry_that_hurries_does_not_loop_within_a_poll() {
     // Each poll ends, however fast the peer answers.
-    let (network, server, mut agent) = world();
+    let (_network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::with_status(503));
     let mut policy = httpoll::RetryPolicy::default();
     policy.retries = 1000;
