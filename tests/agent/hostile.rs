@@ -255,7 +255,9 @@ fn s188_streamed_content_that_announces_too_much_is_refused_before_it_comes() {
         assert_eq!(outcome.result.is_err(), is_refused, "{most}");
         assert_eq!(chunks.count() == 0, is_refused, "{most}");
     }
+}
 
+#[test]
 fn s188_a_flood_of_tiny_pieces_does_not_fill_the_memory() {
     let (network, server, mut agent) = world();
     server
