@@ -290,3 +290,36 @@ fn s180_families_are_chosen() {
         );
     }
 }
+
+#[test]
+fn n18_a_name_that_is_resolved_here_for_a_socks_proxy_is_judged_too() {
+    let (network, _public, home) = network();
+    network.add_name("proxy.example", &["93.184.216.35".parse().unwrap()]);
+    network.serve(address("93.184.216.35:1080"), || {
+        |peer: &mut httpoll::memory::Peer| {
+            let said = peer.take_received();
+            if said.starts_with(b"\x05\x01\x00\x01") {
+                peer.send(b"\x05\x00\x00\x01\x0a\x00\x00\x01\x00\x50");
+            } else if said.starts_with(b"\x05") {
+                peer.send(b"\x05\x00");
+            } else if !said.is_empty() {
+                peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret");
+            }
+        }
+    });
+    let proxies = ProxySettings::default()
+        .with_all("socks5://proxy.example")
+        .unwrap();
+    let mut agent = Agent::builder()
+        .proxies(proxies)
+        .access(policy())
+        .build_on_memory(&network);
+    let outcome = run(
+        &network,
+        &mut agent,
+        Request::get("http://rebound.example/"),
+    );
+    let found = refusal(outcome.error().kind());
+    assert!(matches!(found, AccessRefusal::Address(..)), "{found}");
+    assert!(home.requests().is_empty());
+}

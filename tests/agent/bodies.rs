@@ -507,3 +507,35 @@ fn s41_s178_a_file_is_sent_again_over_a_new_connection() {
     let outcome = run(&network, &mut agent, request);
     assert_eq!(outcome.response().status().as_u16(), 200);
 }
+
+#[test]
+fn s22_content_that_was_not_asked_for_goes_to_the_new_place_only() {
+    // RFC 9110 §10.1.1, §15.4.8.
+    let (network, server, mut agent) = world();
+    server
+        .put("/old")
+        .early()
+        .reply(MockResponse::with_status(307).header("Location", "/new"));
+    server.put("/new").reply(MockResponse::ok());
+    let request = Request::put("http://game.example/old").body(pattern(1_500_000));
+    run(&network, &mut agent, request).response();
+    let sent = server.requests();
+    assert_eq!(sent[0].body, "");
+    assert!(sent[1].body == pattern(1_500_000));
+}
+
+#[test]
+fn content_of_unknown_length_is_not_sent_chunked_to_http_1_0() {
+    // RFC 9112 §6.1.
+    let (network, server, mut agent) = world();
+    server.any("/**").reply(MockResponse::ok());
+    let put = || Request::put("http://game.example/").version(http::Version::HTTP_10);
+    let outcome = run(&network, &mut agent, put().body("abc"));
+    assert_eq!(outcome.response().status().as_u16(), 200);
+    let body = RequestBody::reader(&b"abc"[..], None);
+    let result = agent
+        .send(put().body(body))
+        .map(|handle| crate::support::finish(&network, &mut agent, &handle).result);
+    assert!(matches!(result, Err(_) | Ok(Err(_))), "{result:?}");
+    assert_eq!(server.requests().len(), 1);
+}

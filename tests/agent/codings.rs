@@ -270,3 +270,27 @@ fn s56_a_head_response_or_none_at_all_is_not_decoded() {
     );
     run(&network, &mut agent, Request::head("http://game.example/h")).response();
 }
+
+#[test]
+fn s56_a_coded_download_that_was_cut_is_whole_after_a_retry() {
+    // Offsets in the file are none in the content: it begins anew.
+    let folder = Folder::new("coded");
+    let content = pattern(50_000);
+    let coded = gzip(&content);
+    let half = coded.len() / 2;
+    let whole = MockResponse::ok()
+        .header("Content-Encoding", "gzip")
+        .etag("\"a\"")
+        .bytes(coded);
+    let (network, server, mut agent) = world();
+    server
+        .get("/")
+        .reply(whole.clone().cut_after(half))
+        .then_reply(whole);
+    let request = Request::get("http://game.example/")
+        .download_to(folder.path("a"))
+        .retries(httpoll::RetryPolicy::standard());
+    run(&network, &mut agent, request).response();
+    assert!(std::fs::read(folder.path("a")).unwrap() == content);
+    assert!(server.requests()[1].header("range").is_none());
+}

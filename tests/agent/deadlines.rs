@@ -264,3 +264,23 @@ fn a_timeout_of_zero_or_for_ever_does_no_harm() {
     agent.suspend(Duration::MAX);
     frames(&network, &mut agent, 2);
 }
+
+#[test]
+fn a_redirect_or_retry_that_hurries_does_not_loop_within_a_poll() {
+    // Each poll ends, however fast the peer answers.
+    let (_network, server, mut agent) = world();
+    server.any("/**").reply(MockResponse::with_status(503));
+    let mut policy = httpoll::RetryPolicy::default();
+    policy.retries = 1000;
+    policy.base_delay = Duration::ZERO;
+    policy.jitter = false;
+    let handle = agent
+        .send(Request::get("http://game.example/").retries(policy))
+        .unwrap();
+    let before = server.requests().len();
+    agent.poll();
+    agent.poll();
+    agent.poll();
+    assert!(server.requests().len() - before < 10);
+    agent.cancel(handle.id());
+}

@@ -265,3 +265,20 @@ fn s62_the_first_connection_that_fails_is_an_error() {
     );
     assert!(outcome.result.is_err());
 }
+
+#[test]
+fn s62_a_server_that_sends_away_at_once_is_not_hammered() {
+    for body in ["retry: 0\n\n", "retry: 0\ndata: x\n\n"] {
+        let (network, server, mut agent) = world();
+        server.get("/events").reply(
+            MockResponse::ok()
+                .header("Content-Type", "text/event-stream")
+                .bytes(body),
+        );
+        let handle = open(&mut agent);
+        frames(&network, &mut agent, 200);
+        let requests = server.requests().len();
+        assert!((2..=22).contains(&requests), "{requests} in two seconds");
+        drop(handle);
+    }
+}

@@ -256,3 +256,25 @@ fn s188_streamed_content_that_announces_too_much_is_refused_before_it_comes() {
         assert_eq!(chunks.count() == 0, is_refused, "{most}");
     }
 }
+
+#[test]
+fn s188_a_flood_of_tiny_pieces_does_not_fill_the_memory() {
+    let (network, server, mut agent) = world();
+    server
+        .get("/")
+        .reply(MockResponse::ok().chunked(vec![b"x"; 300_000]));
+    let handle = agent
+        .send(Request::get("http://game.example/").stream())
+        .unwrap();
+    // Polled, and never pulled.
+    for _ in 0..100 {
+        agent.poll();
+        network.advance(Duration::from_millis(10));
+    }
+    let mut pieces = 0;
+    while let Some(event) = agent.next_event() {
+        pieces += usize::from(matches!(event, httpoll::Event::Chunk { .. }));
+    }
+    assert!(pieces < 20_000, "{pieces}");
+    drop(handle);
+}

@@ -515,3 +515,33 @@ fn n8_what_waited_for_bandwidth_when_suspended_holds_up_nobody() {
     agent.resume(one.id());
     finish(&network, &mut agent, &one).response();
 }
+
+#[test]
+fn n8_a_download_goes_on_after_suspending_and_a_cancelled_one_leaves_nothing() {
+    for cancelled in [false, true] {
+        let folder = Folder::new("suspended");
+        let (network, server, mut agent) = world();
+        server
+            .get("/")
+            .reply(dripping(100_000))
+            .then_reply(MockResponse::resource(pattern(100_000)).etag("\"a\""));
+        let handle = agent
+            .send(get().download_to(Download::to(folder.path("a"))))
+            .unwrap();
+        frames(&network, &mut agent, 20);
+        agent.suspend(Duration::ZERO);
+        frames(&network, &mut agent, 2);
+        assert!(!folder.path("a").exists());
+        if cancelled {
+            agent.cancel(handle.id());
+            assert!(folder.names().is_empty(), "{:?}", folder.names());
+            continue;
+        }
+        agent.resume_all();
+        let outcome = finish(&network, &mut agent, &handle);
+        assert!(outcome.response().saved().unwrap().bytes == 100_000);
+        assert!(std::fs::read(folder.path("a")).unwrap() == pattern(100_000));
+        assert!(server.requests()[1].header("range").is_some());
+        assert_eq!(folder.names(), ["a"]);
+    }
+}

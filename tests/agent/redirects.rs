@@ -436,3 +436,20 @@ fn s17_what_failed_comes_with_the_response_and_its_content() {
     assert_eq!(*error.kind(), ErrorKind::Status(500));
     assert!(response.unwrap().body().len() <= 1024 * 1024);
 }
+
+#[test]
+fn redirects_are_no_attempts() {
+    let (network, server, mut agent) = world();
+    server
+        .get("/a")
+        .reply(MockResponse::with_status(503))
+        .then_reply(MockResponse::with_status(302).header("Location", "/b"));
+    server
+        .get("/b")
+        .reply(MockResponse::with_status(503))
+        .then_reply(MockResponse::ok());
+    let request = Request::get("http://game.example/a").retries(httpoll::RetryPolicy::standard());
+    let outcome = run(&network, &mut agent, request);
+    assert_eq!(outcome.response().redirects(), 1);
+    assert_eq!(outcome.response().attempts(), 3, "once, and two retries");
+}

@@ -605,3 +605,16 @@ fn s175_nothing_happens_outside_of_polls() {
     assert_eq!(server.connections().opened, 0);
     finish(&network, &mut agent, &handle).response();
 }
+
+#[test]
+fn s4_connect_is_for_proxies() {
+    // RFC 9110 §9.3.6: there is no way to go on with a tunnel.
+    let (network, server, mut agent) = world();
+    server.any("**").reply(MockResponse::ok());
+    let request = Request::new(http::Method::CONNECT, "http://game.example/");
+    let error = match agent.send(request) {
+        Err(error) => error,
+        Ok(handle) => finish(&network, &mut agent, &handle).result.unwrap_err().0,
+    };
+    assert!(error.is_misuse(), "{error}");
+}

@@ -23,6 +23,9 @@ use crate::semantics::retry::{Outcome, Repeatable, parse_retry_after};
 /// HTML §9.2 leaves it to the client, "in the region of a few seconds").
 const RECONNECT_AFTER: Duration = Duration::from_secs(3);
 
+/// And no sooner than this, whatever it said: one that ends each stream at once is not hammered.
+const SHORTEST_RECONNECT: Duration = Duration::from_millis(100);
+
 impl Core {
     /// What follows the end of this response.
     pub(super) fn decide(
@@ -199,7 +202,8 @@ impl Core {
                     .events
                     .as_ref()
                     .and_then(|parser| parser.retry())
-                    .unwrap_or(RECONNECT_AFTER);
+                    .unwrap_or(RECONNECT_AFTER)
+                    .max(SHORTEST_RECONNECT);
                 self.wait_to_retry(transfer, delay, RetryCause::StreamEnded)
             }
             _ => self.finish(transfer),
@@ -235,6 +239,7 @@ impl Core {
         let Some(answer) = transfer.answer.take() else {
             return self.fail(transfer, Misuse::OutOfOrder.into());
         };
+        transfer.attempts = transfer.attempts.saturating_sub(1);
         transfer.history.push(Hop {
             url: transfer.url.clone(),
             status: answer.head.status,
@@ -352,7 +357,10 @@ impl Core {
                 }
             )
         {
-            let delay = parser.retry().unwrap_or(RECONNECT_AFTER);
+            let delay = parser
+                .retry()
+                .unwrap_or(RECONNECT_AFTER)
+                .max(SHORTEST_RECONNECT);
             return self.wait_to_retry(transfer, delay, RetryCause::Error(error));
         }
         match self.retry_delay(transfer, outcome, counted) {
@@ -407,7 +415,6 @@ impl Core {
                 self.pool.leave(host, place);
             }
             Stage::Active { connection, .. } => {
-                self.abandon_probe(transfer);
                 // Given back before, if it could serve again.
                 let is_ours = self.pool.get(connection).is_some_and(|pooled| {
                     pooled.service == crate::agent::pool::Service::Busy(transfer.id)
