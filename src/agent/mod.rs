@@ -263,7 +263,7 @@ impl Agent {
         }
     }
 
-    /// Waits for one request, for tools: its response, or its error. Events of other requests stay
+    /// Waits for one request, for tools, however long it takes (one that is paused for ever): its response, or its error. Events of other requests stay
     /// for [`next_event`](Self::next_event).
     ///
     /// # Errors
@@ -318,12 +318,13 @@ impl Agent {
         self.command(Command::SetPriority(id, priority));
     }
 
-    /// Changes how many bytes of content a request may move in a second; `None` is no limit.
+    /// Changes how many bytes of content a request may move in a second; `None` and 0 are no limit.
     pub fn set_rate_limit(&mut self, id: RequestId, bytes_per_second: Option<u64>) {
         self.command(Command::SetRateLimit(id, bytes_per_second));
     }
 
-    /// Changes how many bytes of content all requests together may move in a second.
+    /// Changes how many bytes of content all requests together may move in a second; `None` and 0 are
+    /// no limit.
     pub fn set_global_rate_limit(&mut self, bytes_per_second: Option<u64>) {
         self.command(Command::SetGlobalRateLimit(bytes_per_second));
     }

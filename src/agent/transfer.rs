@@ -93,7 +93,8 @@ pub(crate) struct Transfer {
 /// A place in a fail-over list of the agent's.
 #[derive(Debug)]
 pub(crate) struct Standby {
-    pub(crate) list: usize,
+    /// `None`: the agent remembers too many already.
+    pub(crate) list: Option<usize>,
     pub(crate) index: usize,
     /// What to try next: index and origin.
     pub(crate) left: VecDeque<(usize, Url)>,

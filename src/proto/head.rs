@@ -92,7 +92,9 @@ impl ResponseHead {
     pub(super) fn parse(head: &[u8], fields: usize) -> Result<Self, PeerMisbehaved> {
         with_headers(fields, |headers| {
             let mut response = httparse::Response::new(headers);
-            response.parse(head).map_err(fault)?;
+            let mut parser = httparse::ParserConfig::default();
+            parser.allow_obsolete_multiline_headers_in_responses(true);
+            parser.parse_response(&mut response, head).map_err(fault)?;
             let (Some(code), Some(minor)) = (response.code, response.version) else {
                 return Err(PeerMisbehaved::NotHttp);
             };
@@ -147,9 +149,20 @@ fn version(minor: u8) -> Version {
 fn field_lines(headers: &[httparse::Header<'_>]) -> FieldLines {
     let mut fields = FieldLines::new();
     for header in headers {
-        fields.push(header.name, header.value);
+        if header.value.contains(&b'\n') {
+            fields.push(header.name, &unfolded(header.value));
+        } else {
+            fields.push(header.name, header.value);
+        }
     }
     fields
+}
+
+/// A value over several lines, in one: each fold becomes a space (RFC 9112 §5.2).
+fn unfolded(value: &[u8]) -> Vec<u8> {
+    let lines = value.split(|&byte| byte == b'\n');
+    let lines: Vec<&[u8]> = lines.map(<[u8]>::trim_ascii).collect();
+    lines.join(&b' ')
 }
 
 /// httparse withholds a reason that is not ASCII.

@@ -87,6 +87,12 @@ impl HeadScan {
                         fields: lines - 1,
                     });
                 }
+                // A client replaces a fold by spaces, a server refuses it (RFC 9112 §5.2); before the
+                // first field line it folds nothing.
+                ([b' ' | b'\t', ..], 2..) if self.sender == Role::Server => {
+                    self.line_start = end;
+                    continue;
+                }
                 ([b' ' | b'\t', ..], 1..) => {
                     return Err(PeerMisbehaved::ObsoleteLineFolding.into());
                 }
@@ -163,7 +169,7 @@ mod tests {
         let peer = |fault: PeerMisbehaved| Err(ErrorKind::from(fault));
         let limit = |limit: Limit| Err(ErrorKind::from(limit));
         let tight = limits(40, 24, 2);
-        let cases: [(Role, &[u8], Result<Scanned, ErrorKind>); 14] = [
+        let cases: [(Role, &[u8], Result<Scanned, ErrorKind>); 15] = [
             (Role::Server, b"HTTP/1.1 200 OK\r\n\r\nrest", head(19, 0)),
             (Role::Server, b"HTTP/1.1 200 OK\nA: b\n\n", head(22, 1)),
             (Role::Server, b"\r\n\nHTTP/1.1 200\r\n\r\n", head(16, 0)),
@@ -182,6 +188,11 @@ mod tests {
             (
                 Role::Server,
                 b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
+                head(29, 1),
+            ),
+            (
+                Role::Client,
+                b"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n",
                 peer(PeerMisbehaved::ObsoleteLineFolding),
             ),
             (

@@ -15,6 +15,10 @@ pub use host_pattern::{HostPattern, InvalidHostPattern};
 
 /// What may be requested on behalf of somebody who is not trusted. An empty list allows all.
 ///
+/// Addresses are judged where names are looked up here. Behind an HTTP proxy or `socks5h` it is the
+/// proxy that looks names up, and what it may reach is the proxy's to decide; addresses written in a
+/// URL are judged all the same.
+///
 /// ```
 /// let mut policy = httpoll::AccessPolicy::default();
 /// policy.hosts = vec!["*.workshop.example".parse()?, "mods.example".parse()?];

@@ -109,14 +109,6 @@ CASES = {
         "they were understood.",
         "stdout",
     ),
-    "folded header": because(
-        "Servers must not send folded lines (RFC 9112 section 5.2), and proxies that read them "
-        "differently made them a means of attack. httpoll refuses them, where that section has user "
-        "agents replace them by spaces, as curl does.",
-        "exit",
-        "stdout",
-        "stderr",
-    ),
     "coding short": because(
         "Content that ends before its coding does was cut short, and that is an error.", "exit", "stderr"
     ),

@@ -278,3 +278,17 @@ fn s188_a_flood_of_tiny_pieces_does_not_fill_the_memory() {
     assert!(pieces < 20_000, "{pieces}");
     drop(handle);
 }
+
+#[test]
+fn s188_a_transfer_coding_that_is_not_known_is_not_taken_for_content() {
+    // RFC 9112 §6.1.
+    let (network, server, mut agent) = world();
+    server.get("/").reply(MockResponse::raw(
+        &b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n\x1f\x8b"[..],
+    ));
+    let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
+    assert_eq!(
+        *outcome.error().kind(),
+        PeerMisbehaved::UnsupportedTransferCoding.into()
+    );
+}

@@ -18,6 +18,9 @@ use crate::semantics::circuit::{Admission, FailOver};
 use crate::semantics::origin::Origin;
 use crate::semantics::retry::parse_retry_after;
 
+/// Fail-over lists that are remembered.
+const REMEMBERED_LISTS: usize = 64;
+
 /// Protection spaces that are remembered; the oldest go first.
 const REMEMBERED_SPACES: usize = 64;
 
@@ -155,7 +158,9 @@ impl Core {
             && transfer.history.is_empty()
             && !head.status.is_server_error()
         {
-            self.fail_overs[standby.list].succeeded(standby.index);
+            if let Some(list) = standby.list.and_then(|list| self.fail_overs.get_mut(list)) {
+                list.succeeded(standby.index);
+            }
         }
         let now = self.now();
         let wall = self.reactor.clock().wall();
@@ -185,12 +190,19 @@ impl Core {
             .fail_overs
             .iter()
             .position(|list| list.is_of(&first, &others));
-        let list = known.unwrap_or_else(|| {
-            self.fail_overs.push(FailOver::new(first, others));
-            self.fail_overs.len() - 1
-        });
-        let order = self.fail_overs[list].order();
+        let fail_over = match known.and_then(|list| self.fail_overs.get(list)) {
+            Some(known) => known.clone(),
+            None => FailOver::new(first, others),
+        };
+        let order = fail_over.order();
         let mut left: VecDeque<_> = order.map(|(index, url)| (index, url.clone())).collect();
+        let list = known.or_else(|| {
+            // Beyond so many lists, what worked is not remembered.
+            (self.fail_overs.len() < REMEMBERED_LISTS).then(|| {
+                self.fail_overs.push(fail_over);
+                self.fail_overs.len() - 1
+            })
+        });
         if let Some((index, origin)) = left.pop_front() {
             transfer.url = at_origin(&transfer.url, &origin);
             transfer.fail_over = Some(Standby { list, index, left });
@@ -205,7 +217,9 @@ impl Core {
         let Some(standby) = &mut transfer.fail_over else {
             return false;
         };
-        self.fail_overs[standby.list].failed(standby.index);
+        if let Some(list) = standby.list.and_then(|list| self.fail_overs.get_mut(list)) {
+            list.failed(standby.index);
+        }
         let Some((index, origin)) = standby.left.pop_front() else {
             return false;
         };

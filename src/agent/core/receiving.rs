@@ -13,7 +13,7 @@ use crate::agent::pool::ConnectionKey;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::{Answer, Collected, Sink, Stage, Then, Transfer};
 use crate::connection::{Connection, Status};
-use crate::error::{Error, ErrorKind, Misuse, NetworkFault};
+use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved};
 use crate::limits::Limit;
 use crate::proto::{FieldLines, ResponseHead};
 use crate::semantics::coding::Decoder;
@@ -51,6 +51,8 @@ enum Pumped {
     Throttled,
     /// The content is over.
     Ended,
+    /// It is not wanted, and more of it than a connection is worth.
+    Enough,
 }
 
 impl Core {
@@ -155,6 +157,7 @@ impl Core {
             return Err(Misuse::NotConnected.into());
         };
         let (head, content_length) = (response.head.clone(), response.content_length);
+        let is_chunked = response.is_chunked;
         let timings = transfer.timings(&pooled.connection);
         let connection = transfer.connection_info(&pooled.connection);
         if transfer.settings.tell_heads {
@@ -202,10 +205,12 @@ impl Core {
             }
             _ => {}
         }
-        let is_unwanted = matches!(answer.sink, Sink::Discard)
-            && answer
-                .content_length
-                .is_none_or(|length| length > DISCARDED_BYTES);
+        let is_unwanted = answer.is_discarded()
+            && match answer.content_length {
+                Some(length) => length > DISCARDED_BYTES,
+                // Content that ends with the connection saves nothing when it is read to its end.
+                None => !is_chunked,
+            };
         transfer.answer = Some(answer);
         if is_unwanted
             && self
@@ -238,6 +243,12 @@ impl Core {
             return Ok(());
         }
         let head = &answer.head;
+        let codings = head.fields.list("transfer-encoding");
+        let mut foreign = codings.filter(|coding| !coding.eq_ignore_ascii_case(b"chunked"));
+        if foreign.next().is_some() && !has_no_content(transfer, head) {
+            // What it hides cannot be told from what was sent (RFC 9112 §6.1).
+            return Err(ErrorKind::Peer(PeerMisbehaved::UnsupportedTransferCoding).into());
+        }
         if let Some(access) = &transfer.settings.access {
             let content_type = head.fields.get("content-type");
             access
@@ -324,6 +335,10 @@ impl Core {
                 self.release(key, counted);
                 self.end_hop(transfer)
             }
+            Ok(Pumped::Enough) => {
+                self.close(key);
+                self.end_hop(transfer)
+            }
             Err(error) => self.end_on(transfer, key, error),
         }
     }
@@ -392,6 +407,9 @@ impl Core {
             transfer.throttle.spend(piece.len() as u64);
             if let Some(answer) = &mut transfer.answer {
                 answer.received += piece.len() as u64;
+                if answer.is_discarded() && answer.received > DISCARDED_BYTES {
+                    return Ok(Pumped::Enough);
+                }
                 if answer.decoder.is_some() {
                     answer.undecoded = piece;
                     continue;
