@@ -172,6 +172,8 @@ pub(crate) enum Then {
     Again,
     /// The file was whole before.
     Commit,
+    /// So was what had come before the connection was lost.
+    Kept,
     Retry(Duration, RetryCause),
     Fail(Error),
     #[cfg(feature = "cache")]
@@ -223,6 +225,16 @@ impl Answer {
     /// Whether its content is read for the connection's sake only.
     pub(crate) fn is_discarded(&self) -> bool {
         matches!(self.sink, Sink::Discard)
+    }
+
+    /// Goes on behind what was kept: to the caller it is one response.
+    pub(crate) fn go_on(&mut self, kept: Kept) {
+        let begun = *kept.answer;
+        self.head = begun.head;
+        self.content_length = begun.content_length;
+        self.received = begun.received;
+        self.decoded = begun.decoded;
+        self.sink = begun.sink;
     }
 
     /// Whether the caller has seen content of it.

@@ -564,6 +564,10 @@ impl Player {
             Event::Done { response, .. } => {
                 asked.is_over = true;
                 asked.handle = None;
+                if self.is_calm && asked.takes != Takes::Events {
+                    let is_success = response.status().is_success();
+                    assert!(is_success || asked.may_refuse, "{id} {}", response.status());
+                }
                 asked.check_done(id, &response);
             }
             Event::Failed {

@@ -179,6 +179,12 @@ impl Core {
             Then::Redirect(next) => self.follow(transfer, *next),
             Then::Again => self.begin_hop(transfer),
             Then::Commit => self.commit(transfer),
+            Then::Kept => {
+                if let (Some(kept), Some(answer)) = (transfer.kept.take(), &mut transfer.answer) {
+                    answer.go_on(kept);
+                }
+                self.finish(transfer)
+            }
             Then::Retry(delay, cause) => self.wait_to_retry(transfer, delay, cause),
             Then::Fail(error) => self.fail(transfer, error),
             #[cfg(feature = "cache")]
@@ -508,6 +514,16 @@ fn continuation_refused(transfer: &mut Transfer, head: &ResponseHead) -> Option<
         return None;
     }
     let status = head.status.as_u16();
+    let range = head
+        .fields
+        .get("content-range")
+        .and_then(ContentRange::parse);
+    if status == 416
+        && matches!(range, Some(ContentRange::Unsatisfied { complete }) if complete == kept.answer.received)
+    {
+        // All of it had come; only its end was not seen (RFC 9110 §15.5.17).
+        return Some(Then::Kept);
+    }
     if matches!(kept.answer.sink, Sink::Stream) {
         // The caller has the beginning of something that is no more.
         let received = kept.answer.received;

@@ -228,13 +228,7 @@ impl Core {
         if let Some(kept) = transfer.kept.take()
             && continues(&answer.head, &kept)
         {
-            // To the caller it is one response.
-            let begun = *kept.answer;
-            answer.head = begun.head;
-            answer.content_length = begun.content_length;
-            answer.received = begun.received;
-            answer.decoded = begun.decoded;
-            answer.sink = begun.sink;
+            answer.go_on(kept);
             return Ok(());
         }
         let head = &answer.head;
