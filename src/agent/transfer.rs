@@ -61,7 +61,9 @@ pub(crate) struct Transfer {
     /// When all of it must be over, and when it must have left the queue, in counted time.
     pub(crate) deadline: Option<Instant>,
     pub(crate) queue_deadline: Option<Instant>,
+    /// Its rate, each way.
     pub(crate) throttle: Throttle,
+    pub(crate) upload_throttle: Throttle,
     /// It waits for bandwidth that all share.
     pub(crate) ticket: Option<super::core::Ticket>,
     pub(crate) clocks: Clocks,
@@ -287,6 +289,7 @@ impl Transfer {
             was_paused: false,
             deadline,
             queue_deadline: None,
+            upload_throttle: throttle.clone(),
             throttle,
             ticket: None,
             clocks: Clocks {

@@ -32,6 +32,9 @@ const WINDOW_BYTES: usize = 1024 * 1024;
 /// A transfer that was held back by a rate goes on when so much may move.
 const DUE_BYTES: u64 = 16 * 1024;
 
+/// An upload that was held back by a rate goes on so many times a second.
+const UPLOADS_A_SECOND: u64 = 20;
+
 /// Decoded content comes in pieces of at most this size.
 const DECODED_BYTES: usize = 64 * 1024;
 
@@ -505,15 +508,19 @@ impl Core {
 
     /// Lets as much of the request's content out as the rates allow.
     fn allow_upload(&mut self, transfer: &mut Transfer, counted: Instant) {
-        if self.throttle.rate().is_none() && transfer.throttle.rate().is_none() {
+        let throttles = [&mut self.upload_throttle, &mut transfer.upload_throttle];
+        if throttles.iter().all(|it| it.rate().is_none()) {
             return;
         }
         let drawn = transfer.payload.newly_drawn();
-        self.throttle.spend(drawn);
-        transfer.throttle.spend(drawn);
-        let allowance = self
-            .share_for_upload(transfer, counted)
-            .min(transfer.throttle.allowance(counted));
+        let mut allowance = u64::MAX;
+        for throttle in throttles {
+            throttle.spend(drawn);
+            // In pieces that are worth a write, and a chunk's frame.
+            let least = throttle.rate().map_or(0, |rate| rate.get() / UPLOADS_A_SECOND);
+            let now = throttle.allowance(counted);
+            allowance = allowance.min(if now < least.min(DUE_BYTES) { 0 } else { now });
+        }
         transfer.payload.flow.allow(allowance);
     }
 }
