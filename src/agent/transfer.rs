@@ -64,6 +64,8 @@ pub(crate) struct Transfer {
     /// Its rate, each way.
     pub(crate) throttle: Throttle,
     pub(crate) upload_throttle: Throttle,
+    /// When more of its content may be sent, if a rate holds it back.
+    pub(crate) upload_due: Option<Instant>,
     /// It waits for bandwidth that all share.
     pub(crate) ticket: Option<super::core::Ticket>,
     pub(crate) clocks: Clocks,
@@ -290,6 +292,7 @@ impl Transfer {
             deadline,
             queue_deadline: None,
             upload_throttle: throttle.clone(),
+            upload_due: None,
             throttle,
             ticket: None,
             clocks: Clocks {

@@ -131,7 +131,7 @@ impl Core {
                     pooled.connection.restart_deadline(counted);
                     pooled.armed = None;
                 }
-                self.arm(connection, counted);
+                self.arm(connection, None, counted);
                 self.list(connection);
             }
             Stage::Parked if !self.suspension.holds() => {

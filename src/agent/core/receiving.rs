@@ -508,6 +508,7 @@ impl Core {
 
     /// Lets as much of the request's content out as the rates allow.
     fn allow_upload(&mut self, transfer: &mut Transfer, counted: Instant) {
+        transfer.upload_due = None;
         let throttles = [&mut self.upload_throttle, &mut transfer.upload_throttle];
         if throttles.iter().all(|it| it.rate().is_none()) {
             return;
@@ -518,8 +519,14 @@ impl Core {
             throttle.spend(drawn);
             // In pieces that are worth a write, and a chunk's frame.
             let least = throttle.rate().map_or(0, |rate| rate.get() / UPLOADS_A_SECOND);
+            let least = least.clamp(1, DUE_BYTES);
             let now = throttle.allowance(counted);
-            allowance = allowance.min(if now < least.min(DUE_BYTES) { 0 } else { now });
+            if now < least {
+                allowance = 0;
+                let due = throttle.due(counted, least);
+                transfer.upload_due = transfer.upload_due.max(Some(due));
+            }
+            allowance = allowance.min(now);
         }
         transfer.payload.flow.allow(allowance);
     }
