@@ -604,7 +604,11 @@ fn what_had_come_whole_when_the_connection_was_lost_is_the_response() {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.header("x-told"), Some("1"));
         let streamed = crate::support::chunks(&outcome.events);
-        assert!(if streams { streamed == content } else { *response.body() == content });
+        assert!(if streams {
+            streamed == content
+        } else {
+            *response.body() == content
+        });
         assert_eq!(server.requests().len(), 2);
     }
 }

@@ -129,6 +129,11 @@ impl Core {
             changed = true;
         }
         changed |= self.step_suspension(counted);
+        let (transfers, pool) = (&self.transfers, &self.pool);
+        self.timers.prune(|timer| match timer {
+            Timer::Connection(key) => pool.get(key).is_some(),
+            Timer::Request(id) => transfers.contains_key(&id),
+        });
         changed
     }
 

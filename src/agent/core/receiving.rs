@@ -518,7 +518,9 @@ impl Core {
         for throttle in throttles {
             throttle.spend(drawn);
             // In pieces that are worth a write, and a chunk's frame.
-            let least = throttle.rate().map_or(0, |rate| rate.get() / UPLOADS_A_SECOND);
+            let least = throttle
+                .rate()
+                .map_or(0, |rate| rate.get() / UPLOADS_A_SECOND);
             let least = least.clamp(1, DUE_BYTES);
             let now = throttle.allowance(counted);
             if now < least {
