@@ -451,10 +451,12 @@ impl Core {
             return false;
         };
         let was_receiving = transfer.is_receiving();
-        let step = if transfer
+        // All content is there, and the file may have its name already.
+        let is_saved = transfer.stage == Stage::Committing;
+        let is_late = transfer
             .deadline
-            .is_some_and(|deadline| deadline <= counted)
-        {
+            .is_some_and(|deadline| deadline <= counted);
+        let step = if is_late && !is_saved {
             let error = ErrorKind::TotalTimeout(self.phase_of(&transfer)).into();
             self.fail(&mut transfer, error)
         } else {

@@ -302,7 +302,10 @@ impl Core {
         let after = transfer.answer.as_ref().map_or(0, |answer| answer.received);
         if after != before {
             step.moved = true;
-            self.note_progress(transfer);
+            // What nobody wants is no progress.
+            if !transfer.answer.as_ref().is_some_and(Answer::is_discarded) {
+                self.note_progress(transfer);
+            }
         }
         if !matches!(pumped, Ok(Pumped::Throttled)) {
             self.leave_sharing(transfer);
