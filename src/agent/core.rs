@@ -81,7 +81,9 @@ pub(crate) struct Core {
     progressed: VecDeque<RequestId>,
     /// Transfers whose content is arriving.
     receiving: usize,
+    /// The rate of all, each way.
     throttle: Throttle,
+    upload_throttle: Throttle,
     sharing: Sharing,
     disk: Option<Disk>,
     circuits: Option<Circuits>,
@@ -108,6 +110,7 @@ impl Core {
         Self {
             pool: Pool::new(config.pool.clone()),
             circuits: config.circuit.clone().map(Circuits::new),
+            upload_throttle: throttle.clone(),
             throttle,
             sharing: Sharing::default(),
             reactor,

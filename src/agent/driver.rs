@@ -106,6 +106,10 @@ impl Driver {
 
     /// The same, once there is something or `timeout` is over.
     pub(super) fn wait(&mut self, timeout: Option<Duration>) -> Polled {
+        if !self.events.is_empty() {
+            // What was taken over before waits to be pulled, and the thread may wait for that.
+            return self.poll();
+        }
         let desk = lock(&self.shared.desk);
         let nothing = |desk: &mut Desk| desk.events.is_empty() && !desk.is_idle;
         let desk = match timeout {
@@ -202,7 +206,9 @@ impl Shared {
     fn hand_over(&self, core: &mut Core, next: PollAt) {
         let mut desk = lock(&self.desk);
         while let Some(event) = core.next_event() {
-            desk.put(event);
+            if !desk.is_cancelled(&event) {
+                desk.put(event);
+            }
         }
         desk.is_idle = next == PollAt::Idle && desk.commands.is_empty();
         drop(desk);
@@ -211,6 +217,14 @@ impl Shared {
 }
 
 impl Desk {
+    /// Whether the event is of a request that was cancelled while it happened.
+    fn is_cancelled(&self, event: &Event) -> bool {
+        let id = event.id();
+        self.commands
+            .iter()
+            .any(|command| matches!(command, Command::Cancel(other) if Some(*other) == id))
+    }
+
     /// Puts an event behind the others; of a request's progress only the latest is kept.
     fn put(&mut self, event: Event) {
         if let Event::Progress { id, .. } = &event {
@@ -229,4 +243,35 @@ impl Desk {
 
 fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
     desk.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Agent, Engine};
+    use super::*;
+    use crate::transport::memory::MemoryNetwork;
+
+    #[test]
+    fn what_happened_to_a_request_meanwhile_cancelled_is_not_told() {
+        let network = MemoryNetwork::new();
+        let mut agent = Agent::on_memory(&network);
+        let gone = agent.get("http://nowhere.example/").unwrap().detach();
+        let kept = agent.get("http://nowhere.example/").unwrap().detach();
+        let Engine::Here(mut core) = agent.engine else {
+            panic!("in memory there is no thread");
+        };
+        let shared = Shared::default();
+        for _ in 0..3 {
+            core.poll(&Budget::unlimited());
+        }
+        // The command lies there while the thread is about to hand over.
+        lock(&shared.desk).commands.push(Command::Cancel(gone));
+        shared.hand_over(&mut core, PollAt::Idle);
+        let told: Vec<_> = lock(&shared.desk)
+            .events
+            .iter()
+            .filter_map(Event::id)
+            .collect();
+        assert!(told.contains(&kept) && !told.contains(&gone), "{told:?}");
+    }
 }

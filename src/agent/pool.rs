@@ -50,10 +50,25 @@ pub(crate) struct PoolKey {
     tls: TlsChoice,
     route: Route,
     addresses: AddressFilter,
+    tunnelled_by: TunnelledBy,
+}
+
+/// Who asked a proxy for a tunnel, as `Proxy-Authorization` said it: nobody else goes through.
+#[derive(Clone, PartialEq, Eq)]
+struct TunnelledBy(Option<String>);
+
+impl std::fmt::Debug for TunnelledBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TunnelledBy({})", self.0.is_some())
+    }
 }
 
 impl PoolKey {
-    pub(crate) fn of(target: &Target, addresses: &AddressFilter) -> Self {
+    pub(crate) fn of(
+        target: &Target,
+        addresses: &AddressFilter,
+        proxy_authorization: Option<String>,
+    ) -> Self {
         // A proxy forwards requests to any host over one connection.
         let (host, port) = match &target.route {
             Route::Forward(proxy) => (&proxy.host, proxy.port),
@@ -65,6 +80,10 @@ impl PoolKey {
             tls: target.tls.clone(),
             route: target.route.clone(),
             addresses: addresses.clone(),
+            // Through a proxy that forwards each request tells for itself.
+            tunnelled_by: TunnelledBy(
+                proxy_authorization.filter(|_| matches!(target.route, Route::Tunnel(_))),
+            ),
         }
     }
 }
@@ -356,7 +375,31 @@ mod tests {
             tls: TlsChoice::Plain,
             route: Route::Direct,
         };
-        PoolKey::of(&target, &AddressFilter::default())
+        PoolKey::of(&target, &AddressFilter::default(), None)
+    }
+
+    #[test]
+    fn a_tunnel_is_for_whom_it_was_opened() {
+        let proxy = || crate::connection::Proxy {
+            host: parse_host("proxy").unwrap(),
+            port: 3128,
+        };
+        for (route, shares) in [
+            (Route::Tunnel(proxy()), false),
+            (Route::Forward(proxy()), true),
+        ] {
+            let target = Target {
+                host: parse_host("a").unwrap(),
+                port: 80,
+                tls: TlsChoice::Plain,
+                route,
+            };
+            let of =
+                |who: &str| PoolKey::of(&target, &AddressFilter::default(), Some(who.to_owned()));
+            assert_eq!(of("Basic ann"), of("Basic ann"));
+            assert_eq!(of("Basic ann") == of("Basic bob"), shares);
+            assert!(!format!("{:?}", of("Basic ann")).contains("ann"));
+        }
     }
 
     fn pool(total: usize, per_host: usize) -> Pool {

@@ -19,24 +19,65 @@ pub(crate) enum Timer {
 
 /// See the module's documentation. All times are counted ones.
 #[derive(Debug, Default)]
-pub(crate) struct Timers(BinaryHeap<Reverse<(Instant, Timer)>>);
+pub(crate) struct Timers {
+    heap: BinaryHeap<Reverse<(Instant, Timer)>>,
+    /// How many were left when it was last pruned.
+    pruned: usize,
+}
+
+/// Fewer timers than this are not worth to be looked through.
+const FEW: usize = 256;
 
 impl Timers {
     pub(crate) fn set(&mut self, at: Instant, timer: Timer) {
-        self.0.push(Reverse((at, timer)));
+        self.heap.push(Reverse((at, timer)));
     }
 
     /// The next timer that is due by `now`.
     pub(crate) fn next_due(&mut self, now: Instant) -> Option<Timer> {
-        let Reverse((at, _)) = self.0.peek()?;
+        let Reverse((at, _)) = self.heap.peek()?;
         if *at > now {
             return None;
         }
-        self.0.pop().map(|Reverse((_, timer))| timer)
+        self.heap.pop().map(|Reverse((_, timer))| timer)
     }
 
     /// When the next one is due.
     pub(crate) fn next_at(&self) -> Option<Instant> {
-        self.0.peek().map(|Reverse((at, _))| *at)
+        self.heap.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Drops those that are of nobody any more, once they may be more than the others: deadlines are
+    /// far away, and most requests end long before theirs.
+    pub(crate) fn prune(&mut self, is_of_someone: impl Fn(Timer) -> bool) {
+        if self.heap.len() > FEW.max(2 * self.pruned) {
+            self.heap
+                .retain(|Reverse((_, timer))| is_of_someone(*timer));
+            self.pruned = self.heap.len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn timers_of_nobody_do_not_pile_up() {
+        let start = Instant::now();
+        let mut timers = Timers::default();
+        let mut most = 0;
+        for id in 0..10_000 {
+            let hour = Duration::from_secs(3600);
+            timers.set(start + hour, Timer::Request(RequestId(id)));
+            // Ten are under way at a time.
+            timers.prune(|timer| timer > Timer::Request(RequestId(id.saturating_sub(10))));
+            most = most.max(timers.heap.len());
+        }
+        assert!(most <= FEW + 1, "{most}");
+        assert_eq!(timers.next_due(start), None);
+        assert!(timers.next_due(start + Duration::from_secs(3600)).is_some());
     }
 }

@@ -61,7 +61,11 @@ pub(crate) struct Transfer {
     /// When all of it must be over, and when it must have left the queue, in counted time.
     pub(crate) deadline: Option<Instant>,
     pub(crate) queue_deadline: Option<Instant>,
+    /// Its rate, each way.
     pub(crate) throttle: Throttle,
+    pub(crate) upload_throttle: Throttle,
+    /// When more of its content may be sent, if a rate holds it back.
+    pub(crate) upload_due: Option<Instant>,
     /// It waits for bandwidth that all share.
     pub(crate) ticket: Option<super::core::Ticket>,
     pub(crate) clocks: Clocks,
@@ -173,6 +177,8 @@ pub(crate) enum Then {
     Again,
     /// The file was whole before.
     Commit,
+    /// So was what had come before the connection was lost.
+    Kept,
     Retry(Duration, RetryCause),
     Fail(Error),
     #[cfg(feature = "cache")]
@@ -226,6 +232,16 @@ impl Answer {
         matches!(self.sink, Sink::Discard)
     }
 
+    /// Goes on behind what was kept: to the caller it is one response.
+    pub(crate) fn go_on(&mut self, kept: Kept) {
+        let begun = *kept.answer;
+        self.head = begun.head;
+        self.content_length = begun.content_length;
+        self.received = begun.received;
+        self.decoded = begun.decoded;
+        self.sink = begun.sink;
+    }
+
     /// Whether the caller has seen content of it.
     pub(crate) fn is_streamed(&self) -> bool {
         matches!(self.sink, Sink::Stream) && self.decoded > 0
@@ -276,6 +292,8 @@ impl Transfer {
             was_paused: false,
             deadline,
             queue_deadline: None,
+            upload_throttle: throttle.clone(),
+            upload_due: None,
             throttle,
             ticket: None,
             clocks: Clocks {

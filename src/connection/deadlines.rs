@@ -49,6 +49,12 @@ impl Connection {
         self.deadline.is_some_and(|deadline| deadline.at <= now)
     }
 
+    /// Whether it waits for its own side's content, and for nobody else.
+    #[cfg(feature = "agent")]
+    pub(crate) fn awaits_source(&self) -> bool {
+        matches!(&self.state, State::Established(it) if it.awaits_source() && self.deadline.is_none())
+    }
+
     /// Begins the present deadline anew: whoever paused did not wait for the peer.
     #[cfg(feature = "agent")]
     pub(crate) fn restart_deadline(&mut self, now: Instant) {

@@ -284,3 +284,26 @@ fn a_redirect_or_retry_that_hurries_does_not_loop_within_a_poll() {
     assert!(server.requests().len() - before < 10);
     agent.cancel(handle.id());
 }
+
+#[test]
+fn a_file_that_is_whole_when_its_time_is_over_is_no_failure() {
+    let mut saved = 0;
+    for delay in (50..=110).step_by(10) {
+        let folder = crate::support::Folder::new("whole-in-time");
+        let (network, server, mut agent) = world();
+        let late = MockResponse::ok().bytes(crate::support::pattern(1000));
+        server
+            .get("/")
+            .reply(late.delay(Duration::from_millis(delay)));
+        let request = Request::get("http://game.example/")
+            .total_timeout(Duration::from_millis(100))
+            .download_to(folder.path("level"));
+        let outcome = run(&network, &mut agent, request);
+        match outcome.result {
+            Ok(_) => assert_eq!(folder.names(), ["level"], "{delay}"),
+            Err(_) => assert!(folder.names().is_empty(), "{delay}"),
+        }
+        saved += usize::from(outcome.result.is_ok());
+    }
+    assert!((1..7).contains(&saved), "{saved}");
+}

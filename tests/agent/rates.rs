@@ -199,3 +199,24 @@ fn n5_a_chunk_is_never_more_than_the_rate_allows() {
     drop(handle);
     let _ = FRAME;
 }
+
+#[test]
+fn n5_rates_hold_each_way_and_uploads_go_in_pieces() {
+    let (network, server, mut agent) = world();
+    server.any("/up").reply(MockResponse::ok());
+    resource(&server, 200_000);
+    agent.set_global_rate_limit(Some(100_000));
+    let reader = std::io::Cursor::new(crate::support::pattern(200_000));
+    let up = Request::put("http://game.example/up")
+        .body(httpoll::RequestBody::reader(reader, None))
+        .expect_continue(None);
+    let up = agent.send(up).unwrap();
+    let down = agent.send(Request::get("http://game.example/")).unwrap();
+    let began = network.now();
+    let events = crate::support::finish_all(&network, &mut agent, 2);
+    let millis = (network.now() - began).as_millis();
+    assert!(events.iter().all(|(_, result)| result.is_ok()));
+    // Neither takes from the other: two seconds, less what the bucket held, and not four.
+    assert!((1600..=2000).contains(&millis), "{millis}");
+    drop((up, down));
+}

@@ -618,3 +618,29 @@ fn s4_connect_is_for_proxies() {
     };
     assert!(error.is_misuse(), "{error}");
 }
+
+#[cfg(feature = "cache")]
+#[test]
+fn what_is_beside_its_url_is_not_stored_under_it() {
+    let (network, server, mut agent) =
+        world_with(Agent::builder().cache(std::sync::Arc::default()));
+    let stored = |text: &str| {
+        MockResponse::ok()
+            .header("Cache-Control", "max-age=60")
+            .text(text)
+    };
+    server.get("/page").reply(stored("page"));
+    server.get("/other").reply(stored("other"));
+    let page = || Request::get("http://game.example/page");
+    for beside in [
+        page().request_target("/other"),
+        page().header("Host", "elsewhere.example"),
+    ] {
+        run(&network, &mut agent, beside).response();
+    }
+    let outcome = run(&network, &mut agent, page());
+    assert!(!outcome.response().is_from_cache());
+    assert_eq!(outcome.response().text(), "page");
+    let outcome = run(&network, &mut agent, page());
+    assert!(outcome.response().is_from_cache());
+}

@@ -579,3 +579,36 @@ fn a_stream_that_was_cut_does_not_begin_anew_elsewhere() {
     );
     assert!(crate::support::chunks(&outcome.events) == content[..20_000]);
 }
+
+#[test]
+fn what_had_come_whole_when_the_connection_was_lost_is_the_response() {
+    // RFC 9110 §15.5.17: nothing is behind the end. What the caller sees is the head it was told.
+    let content = crate::support::pattern(20_000);
+    let whole = MockResponse::resource(content.clone()).etag("\"a\"");
+    for streams in [false, true] {
+        let (network, server, mut agent) = world();
+        let cut = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nX-Told: 1\r\nTransfer-Encoding: chunked\r\n\r\n4e20\r\n";
+        let cut = [cut.as_bytes(), &content, b"\r\n"].concat();
+        server
+            .get("/")
+            .reply(MockResponse::raw(cut))
+            .then_reply(whole.clone());
+        let mut request = Request::get("http://game.example/")
+            .retries(policy())
+            .decompress(false);
+        if streams {
+            request = request.stream();
+        }
+        let outcome = run(&network, &mut agent, request);
+        let response = outcome.response();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.header("x-told"), Some("1"));
+        let streamed = crate::support::chunks(&outcome.events);
+        assert!(if streams {
+            streamed == content
+        } else {
+            *response.body() == content
+        });
+        assert_eq!(server.requests().len(), 2);
+    }
+}

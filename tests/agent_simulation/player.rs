@@ -64,6 +64,8 @@ struct Asked {
     progress: Option<Progress>,
     is_over: bool,
     is_paused: bool,
+    /// It was held, so that it may begin anew without a word.
+    was_held: bool,
 }
 
 struct Player {
@@ -262,6 +264,7 @@ impl Player {
             progress: None,
             is_over: false,
             is_paused: false,
+            was_held: false,
         };
         let hosts = if self.is_calm {
             &["a.example", "b.example"][..]
@@ -425,7 +428,9 @@ impl Player {
             }
             2 | 3 => {
                 agent.pause(id);
-                self.asked.get_mut(&id).unwrap().is_paused = true;
+                let asked = self.asked.get_mut(&id).unwrap();
+                asked.is_paused = true;
+                asked.was_held = true;
             }
             4 | 5 => {
                 let paused = self.asked.iter_mut().filter(|(_, it)| it.is_paused);
@@ -451,6 +456,7 @@ impl Player {
             _ if self.random.one_in(2) => {
                 agent.suspend(Duration::from_millis(self.random.below(500) as u64));
                 self.was_suspended = true;
+                self.asked.values_mut().for_each(|it| it.was_held = true);
                 self.is_suspended = true;
             }
             _ => {}
@@ -564,6 +570,10 @@ impl Player {
             Event::Done { response, .. } => {
                 asked.is_over = true;
                 asked.handle = None;
+                if self.is_calm && asked.takes != Takes::Events {
+                    let is_success = response.status().is_success();
+                    assert!(is_success || asked.may_refuse, "{id} {}", response.status());
+                }
                 asked.check_done(id, &response);
             }
             Event::Failed {
@@ -668,7 +678,7 @@ impl Player {
             other.poll();
         }
         assert_eq!(self.network.open_connections(), 0, "left open by a drop");
-        if self.is_suspended {
+        if self.was_suspended {
             // What was put away for a game that comes back stays for it.
             self.asked.values_mut().for_each(|it| it.keeps = true);
         }
@@ -691,7 +701,15 @@ impl Player {
                                 || name == format!("{file}.part.json"))
                 })
             });
-            assert!(asked.is_some(), "{} is left", path.display());
+            let number = path.file_name().unwrap().to_string_lossy().into_owned();
+            let id = format!("#{}", number.split('.').next().unwrap());
+            let of_it: Vec<_> = self
+                .told
+                .iter()
+                .filter(|it| it.contains(&id) || it.contains(&format!("({})", &id[1..])))
+                .cloned()
+                .collect();
+            assert!(asked.is_some(), "{number} is left:\n{}", of_it.join("\n"));
         }
     }
 }
@@ -700,7 +718,7 @@ impl Asked {
     fn note_progress(&mut self, progress: Progress) {
         if let Some(before) = self.progress {
             // What is asked for anew begins anew; within one answer nothing goes back.
-            let same = before.phase == progress.phase;
+            let same = before.phase == progress.phase && !self.was_held;
             assert!(
                 !same || before.received <= progress.received,
                 "{before:?} {progress:?}"
@@ -750,7 +768,7 @@ impl Asked {
             assert!(self.content.starts_with(&self.streamed), "{id} {error}");
         }
         if let Some(path) = &self.file {
-            assert!(!path.exists(), "{id} left a file");
+            assert!(!path.exists(), "{id} left a file: {error}");
         }
         let is_too_large = matches!(error.kind(), ErrorKind::Limit(Limit::BodyBytes(_)));
         assert!(!is_too_large, "{id} {error}");

@@ -14,6 +14,7 @@ use super::driving::Step;
 use super::policies::lock;
 use crate::agent::CacheMode;
 use crate::agent::event::Event;
+use crate::agent::heading;
 use crate::agent::output::Output;
 use crate::agent::response::Timings;
 use crate::agent::transfer::{Answer, Collected, Sink, Then, Transfer};
@@ -65,7 +66,10 @@ impl Core {
             return Ok(None);
         };
         let mode = transfer.settings.cache;
-        if mode == CacheMode::NoStore || !matches!(transfer.output, Output::Collect) {
+        if mode == CacheMode::NoStore
+            || !matches!(transfer.output, Output::Collect)
+            || self.is_beside_its_url(transfer)
+        {
             return Ok(None);
         }
         let mut caching = Caching {
@@ -104,6 +108,19 @@ impl Core {
                 Ok(None)
             }
         }
+    }
+
+    /// Whether the response may be that of another resource than the URL names, or come from whom
+    /// other requests would not trust: it is neither looked up nor stored under that URL.
+    fn is_beside_its_url(&self, transfer: &Transfer) -> bool {
+        let authority = heading::authority(&transfer.url);
+        let has_other_host = transfer
+            .fields
+            .get("host")
+            .is_some_and(|host| !host.eq_ignore_ascii_case(authority.as_bytes()));
+        has_other_host
+            || transfer.settings.request_target.is_some()
+            || transfer.settings.tls != self.config.defaults.tls
     }
 
     /// The fields of the request, as far as a response may vary by them.

@@ -131,7 +131,7 @@ impl Core {
                     pooled.connection.restart_deadline(counted);
                     pooled.armed = None;
                 }
-                self.arm(connection, counted);
+                self.arm(connection, None, counted);
                 self.list(connection);
             }
             Stage::Parked if !self.suspension.holds() => {
@@ -168,9 +168,9 @@ impl Core {
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return;
         };
-        transfer
-            .throttle
-            .set_rate(rate.and_then(NonZeroU64::new), counted);
+        let new = rate.and_then(NonZeroU64::new);
+        transfer.throttle.set_rate(new, counted);
+        transfer.upload_throttle.set_rate(new, counted);
         if rate.is_none() {
             transfer.payload.flow.allow(u64::MAX);
         }
@@ -181,8 +181,9 @@ impl Core {
 
     fn set_global_rate_limit(&mut self, rate: Option<u64>) {
         let counted = self.counted();
-        self.throttle
-            .set_rate(rate.and_then(NonZeroU64::new), counted);
+        let rate = rate.and_then(NonZeroU64::new);
+        self.throttle.set_rate(rate, counted);
+        self.upload_throttle.set_rate(rate, counted);
         let mut keys: Vec<_> = self
             .transfers
             .values()

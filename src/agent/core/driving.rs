@@ -129,6 +129,11 @@ impl Core {
             changed = true;
         }
         changed |= self.step_suspension(counted);
+        let (transfers, pool) = (&self.transfers, &self.pool);
+        self.timers.prune(|timer| match timer {
+            Timer::Connection(key) => pool.get(key).is_some(),
+            Timer::Request(id) => transfers.contains_key(&id),
+        });
         changed
     }
 
@@ -184,7 +189,7 @@ impl Core {
                 let step = self.run_transfer(&mut transfer, key, counted, meter);
                 self.note_receiving(was_receiving, !step.is_over && transfer.is_receiving());
                 if transfer.connection() == Some(key) {
-                    self.arm(key, counted);
+                    self.arm(key, transfer.upload_due, counted);
                 }
                 if !step.is_over {
                     self.transfers.insert(id, transfer);
@@ -216,11 +221,23 @@ impl Core {
         }
     }
 
-    /// Sets a timer for when the connection wants to be driven.
-    pub(super) fn arm(&mut self, key: ConnectionKey, counted: Instant) {
+    /// Sets a timer for when the connection wants to be driven. `upload_due`: until then its source is
+    /// held back by a rate.
+    pub(super) fn arm(
+        &mut self,
+        key: ConnectionKey,
+        upload_due: Option<Instant>,
+        counted: Instant,
+    ) {
         let Some(pooled) = self.pool.get(key) else {
             return;
         };
+        if let Some(due) = upload_due
+            && pooled.connection.awaits_source()
+        {
+            self.arm_at(key, due);
+            return;
+        }
         match pooled.connection.poll_at(counted) {
             PollAt::At(at) => self.arm_at(key, at),
             _ if pooled.connection.is_due(counted) => self.arm_at(key, counted),

@@ -182,6 +182,12 @@ impl Core {
             Then::Redirect(next) => self.follow(transfer, *next),
             Then::Again => self.begin_hop(transfer),
             Then::Commit => self.commit(transfer),
+            Then::Kept => {
+                if let (Some(kept), Some(answer)) = (transfer.kept.take(), &mut transfer.answer) {
+                    answer.go_on(kept);
+                }
+                self.finish(transfer)
+            }
             Then::Retry(delay, cause) => self.wait_to_retry(transfer, delay, cause),
             Then::Fail(error) => self.fail(transfer, error),
             #[cfg(feature = "cache")]
@@ -452,10 +458,12 @@ impl Core {
             return false;
         };
         let was_receiving = transfer.is_receiving();
-        let step = if transfer
+        // All content is there, and the file may have its name already.
+        let is_saved = transfer.stage == Stage::Committing;
+        let is_late = transfer
             .deadline
-            .is_some_and(|deadline| deadline <= counted)
-        {
+            .is_some_and(|deadline| deadline <= counted);
+        let step = if is_late && !is_saved {
             let error = ErrorKind::TotalTimeout(self.phase_of(&transfer)).into();
             self.fail(&mut transfer, error)
         } else {
@@ -515,6 +523,16 @@ fn continuation_refused(transfer: &mut Transfer, head: &ResponseHead) -> Option<
         return None;
     }
     let status = head.status.as_u16();
+    let range = head
+        .fields
+        .get("content-range")
+        .and_then(ContentRange::parse);
+    if status == 416
+        && matches!(range, Some(ContentRange::Unsatisfied { complete }) if complete == kept.answer.received)
+    {
+        // All of it had come; only its end was not seen (RFC 9110 §15.5.17).
+        return Some(Then::Kept);
+    }
     if matches!(kept.answer.sink, Sink::Stream) {
         // The caller has the beginning of something that is no more.
         let received = kept.answer.received;

@@ -81,8 +81,14 @@ impl Core {
         if let Some(step) = self.ask_circuit(transfer, counted) {
             return step;
         }
-        let key = match target(transfer) {
-            Ok(target) => PoolKey::of(&target, &transfer.settings.addresses),
+        let target = target(transfer);
+        let key = target.and_then(|target| {
+            let authorization = proxy_authorization(transfer)?;
+            let addresses = &transfer.settings.addresses;
+            Ok(PoolKey::of(&target, addresses, authorization))
+        });
+        let key = match key {
+            Ok(key) => key,
             Err(error) => return self.fail(transfer, error),
         };
         let host = self.pool.host(&key);

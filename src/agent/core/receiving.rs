@@ -32,6 +32,9 @@ const WINDOW_BYTES: usize = 1024 * 1024;
 /// A transfer that was held back by a rate goes on when so much may move.
 const DUE_BYTES: u64 = 16 * 1024;
 
+/// An upload that was held back by a rate goes on so many times a second.
+const UPLOADS_A_SECOND: u64 = 20;
+
 /// Decoded content comes in pieces of at most this size.
 const DECODED_BYTES: usize = 64 * 1024;
 
@@ -233,13 +236,7 @@ impl Core {
         if let Some(kept) = transfer.kept.take()
             && continues(&answer.head, &kept)
         {
-            // To the caller it is one response.
-            let begun = *kept.answer;
-            answer.head = begun.head;
-            answer.content_length = begun.content_length;
-            answer.received = begun.received;
-            answer.decoded = begun.decoded;
-            answer.sink = begun.sink;
+            answer.go_on(kept);
             return Ok(());
         }
         let head = &answer.head;
@@ -316,7 +313,10 @@ impl Core {
         let after = transfer.answer.as_ref().map_or(0, |answer| answer.received);
         if after != before {
             step.moved = true;
-            self.note_progress(transfer);
+            // What nobody wants is no progress.
+            if !transfer.answer.as_ref().is_some_and(Answer::is_discarded) {
+                self.note_progress(transfer);
+            }
         }
         if !matches!(pumped, Ok(Pumped::Throttled)) {
             self.leave_sharing(transfer);
@@ -529,15 +529,28 @@ impl Core {
 
     /// Lets as much of the request's content out as the rates allow.
     fn allow_upload(&mut self, transfer: &mut Transfer, counted: Instant) {
-        if self.throttle.rate().is_none() && transfer.throttle.rate().is_none() {
+        transfer.upload_due = None;
+        let throttles = [&mut self.upload_throttle, &mut transfer.upload_throttle];
+        if throttles.iter().all(|it| it.rate().is_none()) {
             return;
         }
         let drawn = transfer.payload.newly_drawn();
-        self.throttle.spend(drawn);
-        transfer.throttle.spend(drawn);
-        let allowance = self
-            .share_for_upload(transfer, counted)
-            .min(transfer.throttle.allowance(counted));
+        let mut allowance = u64::MAX;
+        for throttle in throttles {
+            throttle.spend(drawn);
+            // In pieces that are worth a write, and a chunk's frame.
+            let least = throttle
+                .rate()
+                .map_or(0, |rate| rate.get() / UPLOADS_A_SECOND);
+            let least = least.clamp(1, DUE_BYTES);
+            let now = throttle.allowance(counted);
+            if now < least {
+                allowance = 0;
+                let due = throttle.due(counted, least);
+                transfer.upload_due = transfer.upload_due.max(Some(due));
+            }
+            allowance = allowance.min(now);
+        }
         transfer.payload.flow.allow(allowance);
     }
 }

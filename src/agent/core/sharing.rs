@@ -1,4 +1,4 @@
-//! Who gets how much of the bandwidth that all transfers share: those of the first priority before all
+//! Who gets how much of the bandwidth that all downloads share: those of the first priority before all
 //! others, and in turn among equals.
 //!
 //! A transfer that finds the common bucket empty waits in [`Sharing`], and whoever comes behind it waits,
@@ -63,15 +63,6 @@ impl Core {
         } else {
             allowance
         }
-    }
-
-    /// How much of it a transfer may take for what it sends.
-    pub(super) fn share_for_upload(&mut self, transfer: &Transfer, counted: Instant) -> u64 {
-        let first = self.sharing.waiting.first_key_value();
-        if first.is_some_and(|(first, _)| first.priority < transfer.settings.priority) {
-            return 0;
-        }
-        self.throttle.allowance(counted)
     }
 
     /// The transfer does not wait for bandwidth.
