@@ -171,12 +171,6 @@ CASES = {
     "two lengths": because(
         "Lengths that differ are an unrecoverable error (RFC 9112 section 6.3).", "exit", "stdout", "stderr"
     ),
-    "unknown transfer coding": because(
-        "Content whose last coding is not chunked ends with the connection (RFC 9112 section 6.3).",
-        "exit",
-        "stdout",
-        "stderr",
-    ),
     "huge head": because(
         "curl 7.88 says that its memory is used up; later versions say 56, as fetch does.", "exit", "stderr"
     ),
