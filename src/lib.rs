@@ -78,7 +78,7 @@ pub mod proto;
 #[cfg(any(feature = "agent", feature = "server"))]
 mod semantics;
 #[cfg(feature = "server")]
-mod server;
+pub mod server;
 mod transport;
 
 pub use bytes::Bytes;
