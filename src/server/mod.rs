@@ -4,16 +4,24 @@
 //! |---|---|
 //! | `host`, `forwarded` | for which host a request is, and who sent it, behind trusted proxies too |
 //! | `guard` | who may ask: Host and Origin, CORS, tokens, credentials, rates |
+//! | `oauth_loopback` | login in the browser, ending at a port of this machine |
+//! | `port_file` | which ports to try, and how tools find the one it became |
+//! | `access_log` | what was asked and answered |
 //! | `mime`, `redirect`, `set_cookie`, `date` | single fields of answers |
 
+mod access_log;
 mod date;
 mod forwarded;
 mod guard;
 mod host;
 mod mime;
+#[cfg(feature = "oauth")]
+mod oauth_loopback;
+mod port_file;
 mod redirect;
 mod set_cookie;
 
+pub use access_log::{AccessLog, AccessRecord};
 pub use forwarded::{Client, ForwardedBy, InvalidIpNetwork, IpNetwork, TrustedProxies};
 pub use guard::{
     Auth, Cors, Guard, GuardRequest, InvalidAuth, InvalidCors, InvalidOrigin, RUN_TOKEN_FIELD,
@@ -22,5 +30,10 @@ pub use guard::{
 };
 pub use host::{HostField, InvalidHost};
 pub use mime::content_type;
+#[cfg(feature = "oauth")]
+pub use oauth_loopback::{
+    AuthorizationCode, CALLBACK_PATH, OAuthAnswer, OAuthError, OAuthLogin, OAuthRequest,
+};
+pub use port_file::{InvalidPortFile, PortFile, PortHunt, WrittenPortFile};
 pub use redirect::{DEFAULT_REDIRECT, InvalidRedirect, redirect_location};
 pub use set_cookie::{InvalidSetCookie, SameSite, SetCookie};
