@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use http::{Method, StatusCode};
 
 use super::date::http_date;
+use super::target::path_of;
 
 /// One request and its answer.
 ///
@@ -46,7 +47,7 @@ pub struct AccessLog {
 impl AccessRecord {
     /// The path of this request target, as it may stand in a record.
     pub fn path_of(target: &str) -> &str {
-        target.split(['?', '#']).next().unwrap_or_default()
+        path_of(target)
     }
 }
 

@@ -3,14 +3,17 @@
 //! | room | holds |
 //! |---|---|
 //! | `host`, `forwarded` | for which host a request is, and who sent it, behind trusted proxies too |
+//! | `files` | static files: paths that do no harm, roots, ranges, validators |
 //! | `guard` | who may ask: Host and Origin, CORS, tokens, credentials, rates |
 //! | `oauth_loopback` | login in the browser, ending at a port of this machine |
 //! | `port_file` | which ports to try, and how tools find the one it became |
 //! | `access_log` | what was asked and answered |
+//! | `target` | the parts of a request target |
 //! | `mime`, `redirect`, `set_cookie`, `date` | single fields of answers |
 
 mod access_log;
 mod date;
+mod files;
 mod forwarded;
 mod guard;
 mod host;
@@ -20,8 +23,15 @@ mod oauth_loopback;
 mod port_file;
 mod redirect;
 mod set_cookie;
+mod target;
 
 pub use access_log::{AccessLog, AccessRecord};
+#[cfg(feature = "archive")]
+pub use files::ArchiveRoot;
+pub use files::{
+    Asset, AssetBody, AssetContent, AssetPath, AssetRoot, DotFiles, EmbeddedRoot, FileAnswer,
+    FileBody, FilePlan, FileRoots, FolderRoot, Listed, PathFault, ReadSeek, StaticFiles, Symlinks,
+};
 pub use forwarded::{Client, ForwardedBy, InvalidIpNetwork, IpNetwork, TrustedProxies};
 pub use guard::{
     Auth, Cors, Guard, GuardRequest, InvalidAuth, InvalidCors, InvalidOrigin, RUN_TOKEN_FIELD,

@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 use url::{Url, form_urlencoded};
 
 use super::guard::secret::is_same_secret;
+use super::target::{path_of, query_of};
 
 /// The path of the address that the browser is sent back to.
 pub const CALLBACK_PATH: &str = "/callback";
@@ -164,8 +165,7 @@ impl OAuthLogin {
     /// Only `GET` of the callback with the right state ends the login, and only the first. Anything
     /// else (a favicon, a forged callback of some page) is refused and changes nothing.
     pub fn receive(&mut self, method: &Method, target: &str) -> OAuthAnswer {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        if path != CALLBACK_PATH {
+        if path_of(target) != CALLBACK_PATH {
             return page::answer(StatusCode::NOT_FOUND, page::NOTHING_HERE);
         }
         if *method != Method::GET {
@@ -178,7 +178,7 @@ impl OAuthLogin {
         if !matches!(self.progress, Progress::Waiting) {
             return page::answer(StatusCode::GONE, page::OVER);
         }
-        let Some(callback) = Callback::parse(query) else {
+        let Some(callback) = Callback::parse(query_of(target).unwrap_or_default()) else {
             return page::answer(StatusCode::BAD_REQUEST, page::NOT_THIS_LOGIN);
         };
         let given = callback.state.unwrap_or_default();

@@ -3,6 +3,8 @@
 
 use percent_encoding::percent_decode_str;
 
+use crate::server::target::path_of;
+
 /// A path and everything below it.
 #[derive(Clone, Debug)]
 pub(super) struct Scope(Vec<String>);
@@ -30,17 +32,6 @@ impl Scope {
                     .is_some_and(|other| other.eq_ignore_ascii_case(own))
             })
     }
-}
-
-/// The path of a request target in any of its forms (RFC 9112 §3.2).
-fn path_of(target: &str) -> &str {
-    let path = match target.split_once("://") {
-        Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
-            rest.find(['/', '?']).map_or("", |start| &rest[start..])
-        }
-        _ => target,
-    };
-    path.split(['?', '#']).next().unwrap_or_default()
 }
 
 fn segments(path: &str) -> impl Iterator<Item = &str> {

@@ -10,6 +10,7 @@ use http::{Method, StatusCode};
 
 use super::secret::is_same_secret;
 use super::{GuardRequest, Refusal, RefusalReason};
+use crate::server::target::query_of;
 
 /// The field in which a token may come. Pages of other sites cannot set it without a preflight.
 pub const RUN_TOKEN_FIELD: &str = "x-run-token";
@@ -103,10 +104,9 @@ impl Gate {
     }
 
     fn takes_query(&mut self, target: &str) -> bool {
-        let given = target
-            .split_once('?')
+        let given = query_of(target)
             .into_iter()
-            .flat_map(|(_, query)| query.split('&'))
+            .flat_map(|query| query.split('&'))
             .filter_map(|pair| pair.split_once('='))
             .find(|(name, _)| *name == RUN_TOKEN_QUERY);
         let is_taken = self.query == Query::Open
