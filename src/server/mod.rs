@@ -8,6 +8,7 @@
 //! | `oauth_loopback` | login in the browser, ending at a port of this machine |
 //! | `port_file` | which ports to try, and how tools find the one it became |
 //! | `access_log` | what was asked and answered |
+//! | `multipart` | forms with files, read as they come |
 //! | `target` | the parts of a request target |
 //! | `mime`, `redirect`, `set_cookie`, `date` | single fields of answers |
 
@@ -18,9 +19,11 @@ mod forwarded;
 mod guard;
 mod host;
 mod mime;
+mod multipart;
 #[cfg(feature = "oauth")]
 mod oauth_loopback;
 mod port_file;
+mod private_file;
 mod redirect;
 mod set_cookie;
 mod target;
@@ -40,6 +43,11 @@ pub use guard::{
 };
 pub use host::{HostField, InvalidHost};
 pub use mime::content_type;
+pub use multipart::{
+    FileContent, Form, FormField, FormReader, MultipartError, MultipartEvent, MultipartLimit,
+    MultipartLimits, MultipartParser, MultipartStep, PartHead, SpillFile, SpillStore, TempFolder,
+    UploadedFile,
+};
 #[cfg(feature = "oauth")]
 pub use oauth_loopback::{
     AuthorizationCode, CALLBACK_PATH, OAuthAnswer, OAuthError, OAuthLogin, OAuthRequest,

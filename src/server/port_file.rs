@@ -2,12 +2,14 @@
 //! try, and a small JSON file that says which one it became.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+
+use super::private_file::create_private;
 
 /// The ports to try, one after the other: the preferred one, then those of a range, then any.
 ///
@@ -218,15 +220,6 @@ fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
     }
     let mut file = create_private(path)?;
     file.write_all(text)
-}
-
-/// Creates a file that nobody else can read, where none is yet.
-pub(super) fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ pub use archive::ArchiveRoot;
 pub use body::AssetBody;
 pub use embedded::EmbeddedRoot;
 pub use folder::{FolderRoot, Symlinks};
+pub(super) use path::is_plain_name;
 pub use path::{AssetPath, DotFiles, PathFault};
 pub use plan::{FileAnswer, FileBody, FilePlan};
 pub use root::{Asset, AssetContent, AssetRoot, Listed, ReadSeek};

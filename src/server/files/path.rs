@@ -152,6 +152,11 @@ pub(super) fn is_servable(name: &str, dot_files: DotFiles) -> bool {
     check(name, dot_files).is_ok()
 }
 
+/// Whether this is a plain name on every system, and not hidden.
+pub(in crate::server) fn is_plain_name(name: &str) -> bool {
+    is_servable(name, DotFiles::Refuse)
+}
+
 fn decode(encoded: &str) -> Result<String, PathFault> {
     let mut rest = encoded;
     while let Some(start) = rest.find('%') {

@@ -1,0 +1,27 @@
+//! Forms with files: `multipart/form-data` (RFC 7578, RFC 2046 §5.1) as it comes in from clients,
+//! in pieces of any size (FEATURES S123, S136). Writing such content is a client's business and
+//! elsewhere.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `parser` | [`MultipartParser`]: bytes in, the heads and contents of parts out; no I/O |
+//! | `part_head` | the fields of a part's head, and the boundary |
+//! | `parameters` | `type; name=value; name="value"` |
+//! | `form` | [`FormReader`] and [`Form`]: everything collected, large files on disk |
+//! | `spill` | [`SpillStore`]: where large files go |
+//! | `fault` | limits, and what goes wrong |
+
+mod fault;
+mod form;
+mod parameters;
+mod parser;
+mod part_head;
+mod spill;
+#[cfg(test)]
+mod tests;
+
+pub use fault::{MultipartError, MultipartLimit, MultipartLimits};
+pub use form::{FileContent, Form, FormField, FormReader, UploadedFile};
+pub use parser::{MultipartEvent, MultipartParser, MultipartStep};
+pub use part_head::PartHead;
+pub use spill::{SpillFile, SpillStore, TempFolder};
