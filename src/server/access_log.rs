@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{Method, StatusCode};
 
-use super::date::http_date;
+use super::fixdate::fixdate;
 use super::target::path_of;
 
 /// One request and its answer.
@@ -99,7 +99,7 @@ impl Default for AccessLog {
 impl fmt::Display for AccessRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // `Sun, 06 Nov 1994 08:49:37 GMT` has its parts at fixed places.
-        let date = http_date(self.time);
+        let date = fixdate(self.time);
         let part = |range: std::ops::Range<usize>| date.get(range).unwrap_or_default();
         let (day, month, year, clock) = (part(5..7), part(8..11), part(12..16), part(17..25));
         write!(

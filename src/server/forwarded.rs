@@ -40,7 +40,7 @@ pub struct TrustedProxies {
 
 /// Who asks, and for what.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Client {
+pub struct ForwardedClient {
     /// The address of the client: the peer of the connection, or, behind trusted proxies, the
     /// nearest address that is none of them.
     pub ip: IpAddr,
@@ -72,9 +72,9 @@ impl TrustedProxies {
     /// first that is no trusted proxy; an unknown or hidden one ends the search at the proxy that
     /// reported it. Of several `X-Forwarded-Host` and `-Proto` values the first counts (S117), so
     /// the outermost proxy has to overwrite what a client sent.
-    pub fn client(&self, peer: IpAddr, is_secure: bool, fields: &FieldLines) -> Client {
+    pub fn client(&self, peer: IpAddr, is_secure: bool, fields: &FieldLines) -> ForwardedClient {
         let peer = peer.to_canonical();
-        let direct = Client {
+        let direct = ForwardedClient {
             ip: peer,
             host: HostField::of(fields).ok().flatten(),
             is_secure,
@@ -86,7 +86,7 @@ impl TrustedProxies {
         }
     }
 
-    fn x_forwarded(&self, mut client: Client, fields: &FieldLines) -> Client {
+    fn x_forwarded(&self, mut client: ForwardedClient, fields: &FieldLines) -> ForwardedClient {
         let hops: Vec<&[u8]> = fields.list("x-forwarded-for").collect();
         for hop in hops.into_iter().rev() {
             match text(hop).and_then(node_address) {
@@ -107,7 +107,7 @@ impl TrustedProxies {
         client
     }
 
-    fn forwarded(&self, mut client: Client, fields: &FieldLines) -> Client {
+    fn forwarded(&self, mut client: ForwardedClient, fields: &FieldLines) -> ForwardedClient {
         let hops: Vec<&[u8]> = fields.list("forwarded").collect();
         for hop in hops.into_iter().rev() {
             // A proxy's element is taken whole or not at all.

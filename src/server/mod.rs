@@ -10,11 +10,11 @@
 //! | `access_log` | what was asked and answered |
 //! | `multipart` | forms with files, read as they come |
 //! | `target` | the parts of a request target |
-//! | `mime`, `redirect`, `set_cookie`, `date` | single fields of answers |
+//! | `mime`, `redirect`, `set_cookie`, `fixdate` | single fields of answers |
 
 mod access_log;
-mod date;
 mod files;
+mod fixdate;
 mod forwarded;
 mod guard;
 mod host;
@@ -35,7 +35,7 @@ pub use files::{
     Asset, AssetBody, AssetContent, AssetPath, AssetRoot, DotFiles, EmbeddedRoot, FileAnswer,
     FileBody, FilePlan, FileRoots, FolderRoot, Listed, PathFault, ReadSeek, StaticFiles, Symlinks,
 };
-pub use forwarded::{Client, ForwardedBy, InvalidIpNetwork, IpNetwork, TrustedProxies};
+pub use forwarded::{ForwardedBy, ForwardedClient, InvalidIpNetwork, IpNetwork, TrustedProxies};
 pub use guard::{
     Auth, Cors, Guard, GuardRequest, InvalidAuth, InvalidCors, InvalidOrigin, RUN_TOKEN_FIELD,
     RUN_TOKEN_QUERY, RateLimit, RateRule, Refusal, RefusalReason, RunToken, TokenScope, Verdict,
@@ -55,3 +55,20 @@ pub use oauth_loopback::{
 pub use port_file::{InvalidPortFile, PortFile, PortHunt, WrittenPortFile};
 pub use redirect::{DEFAULT_REDIRECT, InvalidRedirect, redirect_location};
 pub use set_cookie::{InvalidSetCookie, SameSite, SetCookie};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_send_and_sync<T: Send + Sync>() {}
+
+    #[test]
+    fn rooms_can_be_part_of_a_resource_of_a_game() {
+        is_send_and_sync::<FilePlan>();
+        is_send_and_sync::<FileRoots>();
+        is_send_and_sync::<Form>();
+        is_send_and_sync::<FormReader>();
+        is_send_and_sync::<Guard>();
+        is_send_and_sync::<AccessLog>();
+    }
+}

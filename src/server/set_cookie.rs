@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
 
-use super::date::http_date;
+use super::fixdate::fixdate;
 
 /// A cookie to set.
 ///
@@ -140,7 +140,7 @@ impl SetCookie {
             attribute(&format!("Domain={domain}"));
         }
         if let Some(at) = self.expires {
-            attribute(&format!("Expires={}", http_date(at)));
+            attribute(&format!("Expires={}", fixdate(at)));
         }
         if let Some(age) = self.max_age {
             attribute(&format!("Max-Age={}", age.as_secs()));

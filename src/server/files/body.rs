@@ -9,10 +9,11 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::root::AssetContent;
+use crate::exclusive::Exclusive;
 
 /// The content of an answer that is pulled in pieces. Dropping it closes the file.
 pub struct AssetBody {
-    content: AssetContent,
+    content: Exclusive<AssetContent>,
     /// Where the content would be read next.
     position: u64,
     pieces: VecDeque<Piece>,
@@ -27,7 +28,7 @@ pub(super) enum Piece {
 impl AssetBody {
     pub(super) fn new(content: AssetContent, pieces: impl IntoIterator<Item = Piece>) -> Self {
         Self {
-            content,
+            content: Exclusive::new(content),
             position: 0,
             pieces: pieces.into_iter().collect(),
         }
@@ -46,7 +47,8 @@ impl AssetBody {
                 Piece::Bytes(bytes) => return Ok(Some(bytes.split_to(limit.min(bytes.len())))),
                 Piece::Part(range) if range.is_empty() => {}
                 Piece::Part(range) => {
-                    let chunk = read_part(&mut self.content, &mut self.position, range, limit)?;
+                    let chunk =
+                        read_part(self.content.get_mut(), &mut self.position, range, limit)?;
                     return Ok(Some(chunk));
                 }
             }
@@ -59,7 +61,6 @@ impl AssetBody {
 impl fmt::Debug for AssetBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AssetBody")
-            .field("content", &self.content)
             .field("pieces", &self.pieces.len())
             .finish_non_exhaustive()
     }

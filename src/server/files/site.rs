@@ -13,6 +13,7 @@ use super::path::DotFiles;
 use super::plan::FilePlan;
 use super::root::AssetRoot;
 use crate::proto::FieldLines;
+use crate::semantics::multipart::grammar::boundary;
 
 /// The files of one root below one path of the server.
 ///
@@ -41,7 +42,6 @@ impl StaticFiles {
     /// The files of this root below this path, with all defaults. `/static` and `/static/` are the
     /// same base: it ends at a slash, and `/staticfoo` is not below it (S111).
     pub fn new(base: &str, root: impl AssetRoot + 'static) -> Self {
-        let random = || RandomState::new().build_hasher().finish();
         Self {
             base: base.trim_matches('/').to_owned(),
             root: Box::new(root),
@@ -51,7 +51,7 @@ impl StaticFiles {
             has_listings: false,
             is_precompressed: true,
             dot_files: DotFiles::default(),
-            boundary: format!("{:016x}{:016x}", random(), random()),
+            boundary: boundary(random().to_be_bytes()),
         }
     }
 
@@ -124,6 +124,12 @@ impl fmt::Debug for StaticFiles {
             .field("has_listings", &self.has_listings)
             .finish_non_exhaustive()
     }
+}
+
+/// Random enough that no file holds it by chance, and that its author cannot know it.
+fn random() -> u128 {
+    let half = || u128::from(RandomState::new().build_hasher().finish());
+    (half() << 64) | half()
 }
 
 /// Several roots, each at its base.

@@ -273,7 +273,7 @@ fn s112_several_ranges() {
     let boundary = content_type
         .strip_prefix("multipart/byteranges; boundary=")
         .unwrap();
-    assert_eq!(boundary.len(), 32);
+    assert_eq!(boundary.len(), 40);
     let part = |range, content| {
         format!(
             "\r\n--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n\

@@ -64,8 +64,8 @@ pub enum MultipartError {
     Boundary,
     /// A part's head is malformed (RFC 2046 §5.1).
     Head,
-    /// A part has no `Content-Disposition: form-data` with a name (RFC 7578 §4.2), or the name or
-    /// file name is no UTF-8 or holds NUL or line breaks.
+    /// A part has no well-formed `Content-Disposition: form-data` with a name (RFC 7578 §4.2), or the
+    /// name or file name holds NUL or line breaks, also encoded.
     Name,
     /// The content ended before the last boundary.
     Truncated,

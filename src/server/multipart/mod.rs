@@ -1,19 +1,17 @@
 //! Forms with files: `multipart/form-data` (RFC 7578, RFC 2046 §5.1) as it comes in from clients,
-//! in pieces of any size (FEATURES S123, S136). Writing such content is a client's business and
-//! elsewhere.
+//! in pieces of any size (FEATURES S123, S136). What a client sends, and the grammar that both sides
+//! share, are in `semantics`.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `parser` | [`MultipartParser`]: bytes in, the heads and contents of parts out; no I/O |
-//! | `part_head` | the fields of a part's head, and the boundary |
-//! | `parameters` | `type; name=value; name="value"` |
+//! | `part_head` | what the head of a part says |
 //! | `form` | [`FormReader`] and [`Form`]: everything collected, large files on disk |
 //! | `spill` | [`SpillStore`]: where large files go |
 //! | `fault` | limits, and what goes wrong |
 
 mod fault;
 mod form;
-mod parameters;
 mod parser;
 mod part_head;
 mod spill;

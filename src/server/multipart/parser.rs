@@ -13,7 +13,8 @@ use std::ops::Range;
 use memchr::{memchr_iter, memmem};
 
 use super::fault::{MultipartError, MultipartLimit, MultipartLimits};
-use super::part_head::{PartHead, boundary};
+use super::part_head::PartHead;
+use crate::semantics::multipart::grammar::form_boundary;
 
 /// White space that may follow a boundary on its line (RFC 2046 §5.1.1).
 const MOST_PADDING: usize = 128;
@@ -92,7 +93,7 @@ impl MultipartParser {
     /// A parser for content of this `Content-Type`.
     pub fn new(content_type: &[u8], limits: &MultipartLimits) -> Result<Self, MultipartError> {
         let mut delimiter = b"\r\n--".to_vec();
-        delimiter.extend(boundary(content_type)?);
+        delimiter.extend(form_boundary(content_type).ok_or(MultipartError::ContentType)?);
         Ok(Self {
             finder: memmem::Finder::new(&delimiter).into_owned(),
             delimiter,

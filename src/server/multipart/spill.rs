@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use crate::server::private_file::create_private;
 
 /// Makes the files that uploads are put into.
-pub trait SpillStore: Send {
+pub trait SpillStore: Send + Sync {
     /// A new, empty file.
     fn create(&mut self) -> io::Result<Box<dyn SpillFile>>;
 }
 
 /// A file that is gone when this is dropped, unless it was kept.
-pub trait SpillFile: Read + Write + Seek + Send {
+pub trait SpillFile: Read + Write + Seek + Send + Sync {
     /// Keeps the file under this path, on the same file system; what is there is replaced.
     ///
     /// Fails with [`io::ErrorKind::Unsupported`] where there is no file system.

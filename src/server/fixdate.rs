@@ -8,7 +8,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 
 /// This time as an IMF-fixdate (`Sun, 06 Nov 1994 08:49:37 GMT`), in whole seconds. Times before
 /// 1970 are written as its first second, times after 9999 as its last.
-pub(crate) fn http_date(time: SystemTime) -> String {
+pub(crate) fn fixdate(time: SystemTime) -> String {
     let seconds = time
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
@@ -37,7 +37,7 @@ mod tests {
             (after(LAST_SECOND), "Fri, 31 Dec 9999 23:59:59 GMT"),
             (after(LAST_SECOND + 1), "Fri, 31 Dec 9999 23:59:59 GMT"),
         ] {
-            assert_eq!(http_date(time), expected);
+            assert_eq!(fixdate(time), expected);
         }
     }
 }
