@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Version};
 
 use super::fixdate::fixdate;
 use super::target::path_of;
@@ -26,6 +26,8 @@ pub struct AccessRecord {
     pub method: Method,
     /// The path of the request target, never its query.
     pub path: String,
+    /// The version of the request.
+    pub version: Version,
     /// The status of the answer.
     pub status: StatusCode,
     /// Bytes of content that were sent.
@@ -109,9 +111,10 @@ impl fmt::Display for AccessRecord {
         )?;
         write!(
             f,
-            "\"{} {} HTTP/1.1\" {} {} \"-\" \"{}\"",
+            "\"{} {} {:?}\" {} {} \"-\" \"{}\"",
             self.method,
             Escaped(&self.path),
+            self.version,
             self.status.as_u16(),
             self.bytes,
             Escaped(self.agent.as_deref().unwrap_or("-")),
@@ -142,6 +145,7 @@ mod tests {
             client: [127, 0, 0, 1].into(),
             method: Method::GET,
             path: AccessRecord::path_of(path).to_owned(),
+            version: Version::HTTP_11,
             status: StatusCode::OK,
             bytes: 512,
             duration: Duration::from_millis(3),
@@ -177,8 +181,10 @@ mod tests {
     #[test]
     fn times_that_no_clock_shows() {
         let mut early = record("/", None);
+        early.version = Version::HTTP_10;
         early.time = UNIX_EPOCH - Duration::from_secs(1);
-        assert!(early.to_string().contains("[01/Jan/1970:00:00:00 +0000]"));
+        let expected = "[01/Jan/1970:00:00:00 +0000] \"GET / HTTP/1.0\"";
+        assert!(early.to_string().contains(expected));
     }
 
     #[test]

@@ -39,10 +39,11 @@ pub struct PortFile {
     pub token: Option<String>,
 }
 
-/// A port file on disk; dropping this deletes it.
+/// A port file on disk; dropping this deletes it, unless another server has replaced it.
 #[derive(Debug)]
 pub struct WrittenPortFile {
     path: PathBuf,
+    file: PortFile,
 }
 
 /// The text is no port file.
@@ -176,7 +177,10 @@ impl PortFile {
             let _ = fs::remove_file(&beside);
             return Err(error);
         }
-        Ok(WrittenPortFile { path })
+        Ok(WrittenPortFile {
+            path,
+            file: self.clone(),
+        })
     }
 }
 
@@ -189,8 +193,12 @@ impl WrittenPortFile {
 
 impl Drop for WrittenPortFile {
     fn drop(&mut self) {
-        // Nobody is left to be told; a reader sees from the process that it is stale.
-        let _ = fs::remove_file(&self.path);
+        let on_disk = fs::read_to_string(&self.path);
+        if on_disk.is_ok_and(|text| PortFile::parse(&text).as_ref() == Ok(&self.file)) {
+            // Nobody is left to be told when it fails; a reader sees from the process that it is
+            // stale.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -301,6 +309,13 @@ mod tests {
             );
         }
         drop(written);
+        assert!(!path.exists());
+
+        let first = file.write(&path).unwrap();
+        let second = PortFile::new(8081).write(&path).unwrap();
+        drop(first);
+        assert!(path.exists(), "it is the other server's now");
+        drop(second);
         assert!(!path.exists());
         assert!(file.write(folder.join("missing/game.port")).is_err());
         fs::remove_dir_all(folder).unwrap();

@@ -8,7 +8,8 @@
 //! | `root` | [`AssetRoot`] and [`Asset`]: where assets come from |
 //! | `folder`, `embedded`, `archive` | the three roots |
 //! | `site` | [`StaticFiles`], its settings, and [`FileRoots`] |
-//! | `plan` | the answer: full, partial, not modified, redirect, refusal |
+//! | `plan` | which file is meant, and the answer: the file, a redirect, a refusal |
+//! | `representation` | how a file is sent: validators, ranges, fields |
 //! | `body` | [`AssetBody`]: the content of an answer, piece by piece |
 //! | `precompressed` | `.br`, `.zst` and `.gz` siblings by `Accept-Encoding` |
 //! | `listing` | the page for a folder |
@@ -24,6 +25,7 @@ mod listing;
 mod path;
 mod plan;
 mod precompressed;
+mod representation;
 mod root;
 mod site;
 #[cfg(test)]
