@@ -32,8 +32,8 @@ pub use access_log::{AccessLog, AccessRecord};
 #[cfg(feature = "archive")]
 pub use files::ArchiveRoot;
 pub use files::{
-    Asset, AssetBody, AssetContent, AssetPath, AssetRoot, DotFiles, EmbeddedRoot, FileAnswer,
-    FileBody, FilePlan, FileRoots, FolderRoot, Listed, PathFault, ReadSeek, StaticFiles, Symlinks,
+    Asset, AssetBody, AssetContent, AssetPath, AssetRoot, DotFiles, EmbeddedRoot, FileBody,
+    FilePlan, FileRoots, FolderRoot, Listed, PathFault, ReadSeek, StaticFiles, Symlinks,
 };
 pub use forwarded::{ForwardedBy, ForwardedClient, InvalidIpNetwork, IpNetwork, TrustedProxies};
 pub use guard::{

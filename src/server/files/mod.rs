@@ -38,6 +38,6 @@ pub use embedded::EmbeddedRoot;
 pub use folder::{FolderRoot, Symlinks};
 pub(super) use path::is_plain_name;
 pub use path::{AssetPath, DotFiles, PathFault};
-pub use plan::{FileAnswer, FileBody, FilePlan};
+pub use plan::{FileBody, FilePlan};
 pub use root::{Asset, AssetContent, AssetRoot, Listed, ReadSeek};
 pub use site::{FileRoots, StaticFiles};

@@ -20,18 +20,9 @@ use crate::proto::FieldLines;
 use crate::server::mime::content_type;
 use crate::server::target::{path_of, query_of};
 
-/// What comes of a request for a file.
+/// What to answer to a request for a file.
 #[derive(Debug)]
-pub enum FilePlan {
-    /// This is the answer.
-    Answer(FileAnswer),
-    /// There is no such file: go on to whoever answers what nobody else does (S110).
-    NotFound,
-}
-
-/// The answer to a request for a file.
-#[derive(Debug)]
-pub struct FileAnswer {
+pub struct FilePlan {
     /// The status.
     pub status: StatusCode,
     /// The fields, without those of framing.
@@ -63,7 +54,8 @@ enum Found {
 }
 
 impl StaticFiles {
-    /// What to answer to this request. `target` is as it is on the wire; `now` becomes the answer's
+    /// What to answer to this request; `None` when there is no such file: go on to whoever answers
+    /// what nobody else does (S110). `target` is as it is on the wire; `now` becomes the answer's
     /// `Date`.
     ///
     /// Only `GET` and `HEAD` are answered, others with 405 where there is a file. What is not below
@@ -74,15 +66,15 @@ impl StaticFiles {
         target: &str,
         fields: &FieldLines,
         now: SystemTime,
-    ) -> FilePlan {
+    ) -> Option<FilePlan> {
         let reads = matches!(*method, Method::GET | Method::HEAD);
         let path = match AssetPath::parse(path_of(target), self.dot_files) {
             Ok(path) => path,
-            Err(PathFault::Hidden) => return FilePlan::NotFound,
+            Err(PathFault::Hidden) => return None,
             Err(_) if reads && self.is_meant_by(path_of(target)) => {
                 return plain(StatusCode::BAD_REQUEST);
             }
-            Err(_) => return FilePlan::NotFound,
+            Err(_) => return None,
         };
         let found = match path.below(&self.base) {
             Some(below) => self.find(&below, fields),
@@ -90,16 +82,16 @@ impl StaticFiles {
             None => Ok(Found::Nothing),
         };
         match found {
-            Ok(Found::Nothing) => FilePlan::NotFound,
+            Ok(Found::Nothing) => None,
             Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR),
             Ok(_) if !reads => {
                 let mut answer = empty(StatusCode::METHOD_NOT_ALLOWED);
                 set(&mut answer.headers, header::ALLOW, "GET, HEAD");
-                FilePlan::Answer(answer)
+                Some(answer)
             }
             Ok(Found::Folder) => redirect(&path, query_of(target)),
             Ok(Found::Listing(entries)) => self.list(method, &path, entries),
-            Ok(Found::File(file)) => FilePlan::Answer(self.serve(method, fields, now, file)),
+            Ok(Found::File(file)) => Some(self.serve(method, fields, now, file)),
         }
     }
 
@@ -159,7 +151,12 @@ impl StaticFiles {
         }))
     }
 
-    fn list(&self, method: &Method, path: &AssetPath, mut entries: Vec<Listed>) -> FilePlan {
+    fn list(
+        &self,
+        method: &Method,
+        path: &AssetPath,
+        mut entries: Vec<Listed>,
+    ) -> Option<FilePlan> {
         entries.retain(|entry| is_servable(&entry.name, self.dot_files));
         let page = Bytes::from(listing::page(path, entries));
         let mut answer = empty(StatusCode::OK);
@@ -178,7 +175,7 @@ impl StaticFiles {
         if *method != Method::HEAD {
             answer.body = FileBody::Bytes(page);
         }
-        FilePlan::Answer(answer)
+        Some(answer)
     }
 }
 
@@ -189,7 +186,7 @@ fn is_older(sibling: &Asset, file: &Asset) -> bool {
 
 /// To the same path with a slash. It is written anew, so that nothing of the request but names gets
 /// into it.
-fn redirect(path: &AssetPath, query: Option<&str>) -> FilePlan {
+fn redirect(path: &AssetPath, query: Option<&str>) -> Option<FilePlan> {
     let mut location = format!("/{}/", encoded(path.as_str()));
     if let Some(query) = query.filter(|query| query.bytes().all(|byte| byte.is_ascii_graphic())) {
         location.push('?');
@@ -197,7 +194,7 @@ fn redirect(path: &AssetPath, query: Option<&str>) -> FilePlan {
     }
     let mut answer = empty(StatusCode::MOVED_PERMANENTLY);
     set(&mut answer.headers, header::LOCATION, &location);
-    FilePlan::Answer(answer)
+    Some(answer)
 }
 
 /// Tells files that are not there, or not for us, from a disk that fails.
@@ -215,12 +212,12 @@ fn found<T>(opened: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-fn plain(status: StatusCode) -> FilePlan {
-    FilePlan::Answer(empty(status))
+fn plain(status: StatusCode) -> Option<FilePlan> {
+    Some(empty(status))
 }
 
-pub(super) fn empty(status: StatusCode) -> FileAnswer {
-    FileAnswer {
+pub(super) fn empty(status: StatusCode) -> FilePlan {
+    FilePlan {
         status,
         headers: safe(),
         length: Some(0),

@@ -8,7 +8,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 
 use super::body::{AssetBody, Piece};
-use super::plan::{FileAnswer, FileBody, empty, safe, set};
+use super::plan::{FileBody, FilePlan, empty, safe, set};
 use super::precompressed::Coding;
 use super::root::{Asset, AssetContent};
 use super::site::StaticFiles;
@@ -36,7 +36,7 @@ impl StaticFiles {
         fields: &FieldLines,
         now: SystemTime,
         file: File,
-    ) -> FileAnswer {
+    ) -> FilePlan {
         let etag = self.etag(&file, now);
         let current = Validators {
             exists: true,
@@ -73,7 +73,7 @@ impl StaticFiles {
             RangeSet::Ranges(ranges) => self.partial(&ranges, &file, &mut headers),
             RangeSet::Ignored => whole(&file, &mut headers),
         };
-        FileAnswer {
+        FilePlan {
             status,
             headers,
             length: Some(length),

@@ -160,18 +160,16 @@ impl FileRoots {
         });
     }
 
-    /// What the first root that has the file answers, the deepest base first.
+    /// What the first root that has the file answers, the deepest base first; `None` when none has.
     pub fn plan(
         &self,
         method: &Method,
         target: &str,
         fields: &FieldLines,
         now: SystemTime,
-    ) -> FilePlan {
+    ) -> Option<FilePlan> {
         self.sites
             .iter()
-            .map(|files| files.plan(method, target, fields, now))
-            .find(|plan| !matches!(plan, FilePlan::NotFound))
-            .unwrap_or(FilePlan::NotFound)
+            .find_map(|files| files.plan(method, target, fields, now))
     }
 }

@@ -92,10 +92,7 @@ fn ask(files: &StaticFiles, method: &str, target: &str, lines: &[&str]) -> Optio
         fields.append_line(line).unwrap();
     }
     let method = Method::from_bytes(method.as_bytes()).unwrap();
-    let answer = match files.plan(&method, target, &fields, now()) {
-        FilePlan::Answer(answer) => answer,
-        FilePlan::NotFound => return None,
-    };
+    let answer = files.plan(&method, target, &fields, now())?;
     let mut content = Vec::new();
     let is_empty = matches!(answer.body, FileBody::Empty);
     match answer.body {
@@ -148,9 +145,7 @@ fn s112_head_has_the_fields_of_get() {
         &FieldLines::new(),
         now(),
     );
-    let FilePlan::Answer(head) = head else {
-        panic!("not found");
-    };
+    let head = head.unwrap();
     assert_eq!(head.length, Some(10));
     assert!(matches!(head.body, FileBody::Empty));
     assert_eq!(head.headers, get("/static/digits.txt", &[]).1);

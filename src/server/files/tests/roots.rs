@@ -196,7 +196,7 @@ fn several_roots() {
         ("/missing", None),
     ] {
         let found = match roots.plan(&Method::GET, target, &FieldLines::new(), now()) {
-            FilePlan::Answer(FileAnswer {
+            Some(FilePlan {
                 body: FileBody::Asset(mut body),
                 ..
             }) => body.next_chunk(99).unwrap(),
