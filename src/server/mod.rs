@@ -55,20 +55,3 @@ pub use oauth_loopback::{
 pub use port_file::{InvalidPortFile, PortFile, PortHunt, WrittenPortFile};
 pub use redirect::{DEFAULT_REDIRECT, InvalidRedirect, redirect_location};
 pub use set_cookie::{InvalidSetCookie, SameSite, SetCookie};
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn is_send_and_sync<T: Send + Sync>() {}
-
-    #[test]
-    fn rooms_can_be_part_of_a_resource_of_a_game() {
-        is_send_and_sync::<FilePlan>();
-        is_send_and_sync::<FileRoots>();
-        is_send_and_sync::<Form>();
-        is_send_and_sync::<FormReader>();
-        is_send_and_sync::<Guard>();
-        is_send_and_sync::<AccessLog>();
-    }
-}

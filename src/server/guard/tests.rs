@@ -554,3 +554,9 @@ fn debug_of_a_request_shows_no_secrets() {
     };
     assert!(!format!("{request:?}").contains("sesame"));
 }
+
+#[test]
+fn a_guard_can_be_part_of_a_games_resource() {
+    fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<Guard>();
+}

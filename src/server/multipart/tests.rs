@@ -466,3 +466,10 @@ fn debug_hides_values() {
     };
     assert!(!format!("{field:?}").contains("sesame"));
 }
+
+#[test]
+fn forms_can_be_part_of_a_games_resource() {
+    fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<FormReader>();
+    is_send_and_sync::<Form>();
+}

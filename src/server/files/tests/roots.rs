@@ -205,3 +205,10 @@ fn several_roots() {
         assert_eq!(found.as_deref(), content.map(str::as_bytes), "{target}");
     }
 }
+
+#[test]
+fn files_can_be_part_of_a_games_resource() {
+    fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<FileRoots>();
+    is_send_and_sync::<FilePlan>();
+}
