@@ -370,3 +370,28 @@ fn faults_name_the_client() {
     house.ask("\0\r\n\r\n");
     assert_eq!(notes.take(), ["true 127.0.0.1"]);
 }
+
+#[test]
+fn a_client_that_never_stops_holds_up_neither_others_nor_the_loop() {
+    let mut house = house();
+    house.server.route("GET", "/", answers("hello")).unwrap();
+    house
+        .server
+        .route("GET", "/endless", |_: &mut Request| {
+            Response::reader(std::io::repeat(b'e'), None)
+        })
+        .unwrap();
+    let mut endless = house.connect();
+    endless.write(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut other = house.connect();
+    for round in 1..=20 {
+        other.write(GET.as_bytes());
+        for _ in 0..2 {
+            house.server.wait(Some(Duration::from_millis(1))).unwrap();
+            endless.read();
+            other.read();
+        }
+        assert_eq!(other.text().matches("hello").count(), round);
+    }
+    assert!(endless.received.len() > 1_000_000);
+}

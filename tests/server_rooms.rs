@@ -242,7 +242,7 @@ fn s122_s123_s136_forms() {
     }
     assert_eq!(
         status(&house.ask(post("multipart/form-data", content))),
-        400
+        415
     );
     assert_eq!(
         status(&house.ask(post("multipart/form-data; boundary=B", "--B\r\nbroken"))),

@@ -70,17 +70,17 @@ fn s147_s148_an_event_stream() {
             retry: Some(Duration::from_secs(2)),
         })
         .unwrap();
-    let text = {
-        house.settle(&mut client);
-        client.text()
-    };
+    stream.comment("not shown").unwrap();
+    stream.set_retry(Duration::from_millis(5)).unwrap();
+    house.settle(&mut client);
+    let text = client.text();
     assert_eq!(status(&text), 200);
     assert_eq!(header(&text, "content-type"), Some("text/event-stream"));
     assert_eq!(header(&text, "cache-control"), Some("no-cache"));
     assert_eq!(header(&text, "x-own"), Some("1"));
     assert_eq!(
         unchunked(&text),
-        "event: hit\ndata: a\ndata: b\ndata: c\ndata: d\nid: 7\nretry: 2000\n\n"
+        "event: hit\ndata: a\ndata: b\ndata: c\ndata: d\nid: 7\nretry: 2000\n\n: not shown\n\nretry: 5\n\n"
     );
     for event in [
         ServerSentEvent {
@@ -172,6 +172,7 @@ fn with_sockets(house: &mut House, options: WebSocketOptions) -> Kept<WebSocket>
             "GET",
             "/ws",
             move |request: &mut Request, response: &mut Response| {
+                assert!(request.wants_websocket() || request.header("upgrade").is_none());
                 if request.header("x-plain").is_some() {
                     response.write("plain");
                     return;
@@ -203,8 +204,10 @@ fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
 #[test]
 fn s150_s151_s156_the_handshake() {
     let mut house = house();
-    let mut options = WebSocketOptions::default();
-    options.protocols = vec!["chat.v1".into(), "chat.v2".into()];
+    let mut options = WebSocketOptions {
+        protocols: vec!["chat.v1".into(), "chat.v2".into()],
+        ..WebSocketOptions::default()
+    };
     options.fields.append("Set-Cookie", "a=1").unwrap();
     options.fields.append("Set-Cookie", "b=2").unwrap();
     let kept = with_sockets(&mut house, options);

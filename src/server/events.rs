@@ -10,6 +10,7 @@ use super::pipe::{Beat, Pipe, Refused};
 use super::responder::Responder;
 use super::response::Response;
 use crate::proto::FieldLines;
+use crate::semantics::event_stream::encoder::{encode_comment, encode_retry};
 use crate::semantics::event_stream::{EventStreamFault, ServerSentEvent};
 
 /// How often a silent stream says that it lives: proxies close what is silent for 30 to 60 s.
@@ -76,12 +77,36 @@ impl EventStream {
         self.push(event, Some(key.into()))
     }
 
+    /// Queues a comment, which clients do not show.
+    ///
+    /// # Errors
+    /// When the client is too slow or has gone.
+    pub fn comment(&mut self, text: &str) -> Result<(), Refused> {
+        let mut bytes = Vec::new();
+        encode_comment(text, &mut bytes);
+        self.queue(bytes, None)
+    }
+
+    /// Tells the client how long to wait before it connects again.
+    ///
+    /// # Errors
+    /// As [`comment`](Self::comment).
+    pub fn set_retry(&mut self, retry: Duration) -> Result<(), Refused> {
+        let mut bytes = Vec::new();
+        encode_retry(retry, &mut bytes);
+        self.queue(bytes, None)
+    }
+
     fn push(&mut self, event: &ServerSentEvent, key: Option<Arc<str>>) -> Result<(), EventRefused> {
         let mut bytes = Vec::new();
         event.encode(&mut bytes).map_err(EventRefused::Invalid)?;
+        self.queue(bytes, key).map_err(EventRefused::Refused)
+    }
+
+    fn queue(&mut self, bytes: Vec<u8>, key: Option<Arc<str>>) -> Result<(), Refused> {
         match &self.pipe {
-            Some(pipe) => pipe.push(bytes.into(), key).map_err(EventRefused::Refused),
-            None => Err(EventRefused::Refused(Refused::Closed)),
+            Some(pipe) => pipe.push(bytes.into(), key),
+            None => Err(Refused::Closed),
         }
     }
 

@@ -83,11 +83,7 @@ pub(super) enum Taken {
 }
 
 impl Pipe {
-    pub(super) fn new(mailbox: Arc<Mailbox>, id: ConnectionId, capacity: usize) -> Arc<Self> {
-        Self::with_beat(mailbox, id, capacity, None)
-    }
-
-    pub(super) fn with_beat(
+    pub(super) fn new(
         mailbox: Arc<Mailbox>,
         id: ConnectionId,
         capacity: usize,
@@ -247,7 +243,7 @@ mod tests {
     fn pipe(capacity: usize) -> (Arc<Mailbox>, Arc<Pipe>) {
         let mailbox = Arc::new(Mailbox::default());
         let id = ConnectionId { slot: 1, serial: 1 };
-        (Arc::clone(&mailbox), Pipe::new(mailbox, id, capacity))
+        (Arc::clone(&mailbox), Pipe::new(mailbox, id, capacity, None))
     }
 
     fn taken(pipe: &Pipe) -> Vec<Bytes> {

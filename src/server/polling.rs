@@ -14,6 +14,9 @@ use crate::transport::meter::{Allowance, Meter};
 use crate::transport::reactor::Owner;
 use crate::transport::socket::Socket;
 
+/// What a wait may spend once it is awake: its caller's loop must turn, however much comes.
+const AWAKE: Duration = Duration::from_millis(10);
+
 /// How long no connection is accepted after the system had no more sockets to give.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -40,13 +43,16 @@ impl Server {
         self.turn(counted, &mut meter, budget)
     }
 
-    /// Sleeps until something can be done or `timeout` is over, then polls without a budget. For loops
-    /// without frames; a game calls [`poll`](Self::poll).
+    /// Sleeps until something can be done or `timeout` is over, then polls for at most some 10 ms. For
+    /// loops without frames; a game calls [`poll`](Self::poll).
     ///
     /// # Errors
     /// As [`poll`](Self::poll).
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Polled, Error> {
-        let budget = Budget::unlimited();
+        let budget = Budget {
+            accepts: None,
+            ..Budget::frame(AWAKE)
+        };
         // What was left over by the last poll, or rung since, needs no sleep.
         let counted = self.reactor.counted(self.reactor.clock().now());
         let is_due =
@@ -68,7 +74,7 @@ impl Server {
         looked?;
         // Time slept here was waited for the clients, so all of it counts.
         let counted = self.reactor.begin_wait(self.reactor.clock().now());
-        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(&budget));
+        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(&budget)).with_grace();
         self.turn(counted, &mut meter, &budget)
     }
 
@@ -97,12 +103,17 @@ impl Server {
             let moved = self.accept(counted, meter, &mut accepts);
             let moved = self.run_queue(counted, meter, &mut calls) || moved;
             changed |= moved;
-            let Some(patience) = self.patience(budget) else {
-                break;
-            };
             if meter.exhausted() || calls == 0 {
                 break;
             }
+            if self.peers.waiting() > 0 {
+                // Others may have become ready while these had their turn.
+                self.reactor.look()?;
+                continue;
+            }
+            let Some(patience) = self.patience(budget) else {
+                break;
+            };
             let now = meter.now();
             if moved {
                 quiet_since = now;
@@ -252,11 +263,14 @@ impl Server {
         }
     }
 
-    /// Gives each connection in the queue its turn, until the budget is spent.
+    /// Gives each connection in the queue one turn, as far as the budget goes.
     fn run_queue(&mut self, counted: Instant, meter: &mut Meter, calls: &mut usize) -> bool {
         let mut moved = false;
         let mut held = std::mem::take(&mut self.held);
-        while !meter.exhausted() {
+        for _ in 0..self.peers.waiting() {
+            if meter.exhausted() {
+                break;
+            }
             let Some(mut connection) = self.peers.next() else {
                 break;
             };

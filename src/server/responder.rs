@@ -89,7 +89,7 @@ impl Responder {
     ) -> Option<Arc<Pipe>> {
         let slot = self.slot.as_ref()?;
         let capacity = slot.mailbox.queued_bytes();
-        let pipe = Pipe::with_beat(Arc::clone(&slot.mailbox), slot.id, capacity, beat);
+        let pipe = Pipe::new(Arc::clone(&slot.mailbox), slot.id, capacity, beat);
         response.stream_through(Arc::clone(&pipe));
         self.respond(response).then_some(pipe)
     }

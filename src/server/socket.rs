@@ -88,13 +88,7 @@ impl WebSocket {
         request: &mut Request,
         options: WebSocketOptions,
     ) -> Result<Self, WebSocketRefused> {
-        let head = RequestHead {
-            method: request.method().clone(),
-            target: String::new(),
-            version: request.version(),
-            fields: request.headers().clone(),
-        };
-        let upgrade = UpgradeRequest::check(&head)?;
+        let upgrade = UpgradeRequest::check(&head_of(request))?;
         let spoken: Vec<&str> = options.protocols.iter().map(String::as_str).collect();
         let protocol = upgrade.choose(&spoken).map(str::to_owned);
         let head = upgrade
@@ -109,7 +103,12 @@ impl WebSocket {
         let (mailbox, id) = responder.address();
         let shared = Arc::new(Shared {
             inbox: Mutex::default(),
-            outgoing: Pipe::new(Arc::clone(&mailbox), id, options.config.send_queue_bytes),
+            outgoing: Pipe::new(
+                Arc::clone(&mailbox),
+                id,
+                options.config.send_queue_bytes,
+                None,
+            ),
             mailbox,
             id,
             held_bytes: options.config.message_bytes,
@@ -331,6 +330,20 @@ impl From<WebSocketRefused> for Response {
 impl IntoResponse for WebSocketRefused {
     fn into_response(self) -> Result<Response, HandlerError> {
         Ok(self.into())
+    }
+}
+
+/// Whether a request asks for a WebSocket at all, in the right way or not.
+pub(super) fn is_asked_for(request: &Request) -> bool {
+    UpgradeRequest::is_asked_for(&head_of(request))
+}
+
+fn head_of(request: &Request) -> RequestHead {
+    RequestHead {
+        method: request.method().clone(),
+        target: String::new(),
+        version: request.version(),
+        fields: request.headers().clone(),
     }
 }
 

@@ -52,7 +52,7 @@ impl Templates {
             none => none.insert(engine(&self.folder)?),
         };
         let template = engine.get_template(name).map_err(fault)?;
-        let values = minijinja::Value::from_serialize(values);
+        let values = minijinja::value::Serde(values);
         template.render(values).map(Response::html).map_err(fault)
     }
 }

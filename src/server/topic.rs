@@ -161,12 +161,13 @@ impl Topic {
         let encoded = Bytes::from(encoded);
         state.last = number;
         #[cfg(feature = "websocket")]
-        let frame = state
-            .subscribers
-            .iter()
-            .any(|subscriber| subscriber.kind == Kind::Socket)
-            .then(|| text_frame(&event.data))
-            .unwrap_or_default();
+        let has_sockets = state.subscribers.iter().any(|it| it.kind == Kind::Socket);
+        #[cfg(feature = "websocket")]
+        let frame = if has_sockets {
+            text_frame(&event.data)
+        } else {
+            Bytes::new()
+        };
         let too_slow = state.too_slow;
         state.subscribers.retain(|subscriber| {
             let bytes = match subscriber.kind {

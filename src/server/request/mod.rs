@@ -358,6 +358,12 @@ impl Request {
         EventStream::start(self.defer(), response, last)
     }
 
+    /// Whether the request asks for a WebSocket at all.
+    #[cfg(feature = "websocket")]
+    pub fn wants_websocket(&self) -> bool {
+        super::socket::is_asked_for(self)
+    }
+
     /// Opens the WebSocket that the request asks for (RFC 6455 §4.2). A handler that does not call it
     /// answers as any other.
     ///
