@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use httpoll::server::{
-    BadRequest, Fault, Request, Responder, Response, Routes, Server, Slowness, Unrouted,
+    BadRequest, Fault, PortHunt, Request, Responder, Response, Routes, Server, Slowness, Unrouted,
 };
 use serde_json::json;
 use serving::{DATE, Notes, answers, body, header, headers, house, house_of, status};
@@ -27,10 +27,15 @@ fn s86_s90_a_server_listens_at_loopback_and_tells_its_port() {
     assert!(Server::bind("no port").is_err());
     server.close_now();
     assert!(server.is_closed());
-    let again = Server::builder()
-        .bind_local(server.local_addr().port())
-        .unwrap();
+    let port = server.local_addr().port();
+    let again = Server::builder().bind_local(port).unwrap();
     assert_eq!(again.local_addr(), server.local_addr());
+    // N9: hunting goes on where a port is taken.
+    let hunted = Server::builder()
+        .bind_first(PortHunt::new(port).or_any())
+        .unwrap();
+    assert!(![0, port].contains(&hunted.local_addr().port()));
+    assert!(Server::builder().bind_first(PortHunt::new(port)).is_err());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! [`ServerBuilder`]: what has to be decided before a server listens.
 
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::time::Duration;
 
 use super::Server;
@@ -9,6 +9,7 @@ use super::app::App;
 use super::forwarded::TrustedProxies;
 use super::guard::Guard;
 use super::multipart::{MultipartLimits, TempFolder};
+use super::port_file::PortHunt;
 use super::settings::{ServerLimits, ServerTimeouts, Unrouted};
 use crate::error::{Error, Misuse};
 use crate::transport::listener::Listener;
@@ -133,7 +134,24 @@ impl ServerBuilder {
     /// # Errors
     /// As [`bind`](Self::bind).
     pub fn bind_local(self, port: u16) -> Result<Server, Error> {
-        self.bind((std::net::Ipv4Addr::LOCALHOST, port))
+        self.bind((Ipv4Addr::LOCALHOST, port))
+    }
+
+    /// Listens at the first free one of these ports of the loopback address.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind), for the last one.
+    pub fn bind_first(self, ports: PortHunt) -> Result<Server, Error> {
+        let mut reactor = Reactor::system(Resolver::system());
+        let mut failure = Error::from(Misuse::InvalidPort);
+        for port in ports {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            match Listener::bind(&mut reactor, address) {
+                Ok(listener) => return self.build(reactor, listener),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
     }
 
     /// Takes over a listener that is bound already: one that systemd hands over, or one with options

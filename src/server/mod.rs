@@ -20,7 +20,7 @@
 //! | `host`, `forwarded` | for which host a request is, and who sent it, behind trusted proxies too |
 //! | `files` | static files: paths that do no harm, roots, ranges, validators |
 //! | `guard` | who may ask: Host and Origin, CORS, tokens, credentials, rates |
-//! | `oauth_loopback` | login in the browser, ending at a port of this machine |
+//! | `oauth_loopback`, `oauth_server` | login in the browser, ending at a port of this machine |
 //! | `port_file` | which ports to try, and how tools find the one it became |
 //! | `access_log` | what was asked and answered |
 //! | `multipart` | forms with files, read as they come |
@@ -49,6 +49,8 @@ mod mime;
 mod multipart;
 #[cfg(feature = "oauth")]
 mod oauth_loopback;
+#[cfg(feature = "oauth")]
+mod oauth_server;
 mod peers;
 mod pipe;
 mod polling;
@@ -119,6 +121,8 @@ pub use multipart::{
 pub use oauth_loopback::{
     AuthorizationCode, CALLBACK_PATH, OAuthAnswer, OAuthError, OAuthLogin, OAuthRequest,
 };
+#[cfg(feature = "oauth")]
+pub use oauth_server::{OAuthLoopback, OAuthNotStarted};
 pub use pipe::Refused;
 pub use port_file::{InvalidPortFile, PortFile, PortHunt, WrittenPortFile};
 pub use redirect::{DEFAULT_REDIRECT, InvalidRedirect, redirect_location};
