@@ -35,6 +35,9 @@
 //! answered by [`Event`]s. It follows redirects, retries, keeps cookies and a cache, writes downloads to
 //! disk, and reads event streams and WebSockets. The `agent` feature, on by default, holds it.
 //!
+//! The other way round there is the `server` module: routes, files, event streams and WebSockets, polled
+//! in the same loop. The `server` feature holds it.
+//!
 //! # The one invariant
 //!
 //! After any call the client is consistent; only `poll`, `wait`, `connect_to_host` and
