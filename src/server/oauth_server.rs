@@ -81,9 +81,7 @@ impl OAuthLoopback {
         })?;
         let now = server.reactor.clock().now();
         // What lies beyond the end of time is as long as anybody waits.
-        let deadline = now
-            .checked_add(patience)
-            .unwrap_or(now + A_DAY);
+        let deadline = now.checked_add(patience).unwrap_or(now + A_DAY);
         let port = server.local_addr().port();
         let login =
             OAuthLogin::new(request, port, random, deadline).map_err(OAuthNotStarted::Request)?;

@@ -200,7 +200,10 @@ pub(super) enum Turned {
 
 /// One step.
 enum Step {
+    /// Something came of it, at no cost worth measuring.
     Moved,
+    /// The system or a handler was called: time to look at the clock.
+    Worked,
     Stuck,
     /// No handler may be called in this poll any more.
     OutOfCalls,
@@ -266,11 +269,11 @@ impl Connection {
     /// Goes as far as socket, budget and its share of the turn allow.
     pub(super) fn turn(&mut self, cx: &mut Context<'_>) -> Turned {
         let (requests, calls) = (self.requests, *cx.calls);
-        let mut moved = 0;
+        let before = cx.app.metrics.bytes_received + cx.app.metrics.bytes_sent;
         loop {
-            let before = cx.app.metrics.bytes_received + cx.app.metrics.bytes_sent;
             match self.step(cx) {
-                Ok(Step::Moved) => {}
+                Ok(Step::Moved) => continue,
+                Ok(Step::Worked) => {}
                 // What looks like waiting may be the budget's end.
                 Ok(Step::Stuck) if cx.meter.exhausted() && self.is_ready(cx.reactor) => {
                     return Turned::Cut;
@@ -286,14 +289,13 @@ impl Connection {
                     return Turned::Over;
                 }
             }
-            moved += cx.app.metrics.bytes_received + cx.app.metrics.bytes_sent - before;
+            let moved = cx.app.metrics.bytes_received + cx.app.metrics.bytes_sent - before;
             let share = moved > TURN_BYTES || self.requests - requests >= TURN_REQUESTS;
             if share || cx.meter.exhausted() {
                 return Turned::Cut;
             }
         }
-        let pool = cx.reactor.pool().clone();
-        self.recv.shelve(&pool);
+        self.recv.shelve(cx.reactor.pool());
         if self.out.is_empty() && self.out.capacity() > OUT_BYTES {
             self.out = Vec::new();
         }
@@ -318,7 +320,11 @@ impl Connection {
             Stage::Handshaking => {}
             #[cfg(feature = "websocket")]
             Stage::Socket(_) => {}
-            Stage::Head => moved |= self.receive_head(cx)?,
+            Stage::Head => {
+                if !moved && self.receive_head(cx)? {
+                    return Ok(Step::Moved);
+                }
+            }
             Stage::Collecting(_) => moved |= self.collect(cx)?,
             Stage::Ready(_) => {
                 if *cx.calls == 0 {
@@ -353,15 +359,14 @@ impl Connection {
             Stage::Lingering { dropped } => {
                 *dropped += self.recv.unread().len() as u64;
                 let over = self.input_over || *dropped > cx.app.limits.drained_bytes.max(1024);
-                let pool = cx.reactor.pool().clone();
-                self.recv.clear(&pool);
+                self.recv.clear(cx.reactor.pool());
                 if over {
                     return Ok(Step::Over);
                 }
             }
         }
         if moved {
-            return Ok(Step::Moved);
+            return Ok(Step::Worked);
         }
         self.read(cx)
     }
@@ -382,7 +387,7 @@ impl Connection {
             LinkRead::Data(count) => {
                 cx.app.metrics.bytes_received += count as u64;
                 self.reading.note(count as u64, cx.now, cx.app);
-                Ok(Step::Moved)
+                Ok(Step::Worked)
             }
             LinkRead::Blocked => Ok(Step::Stuck),
             LinkRead::Closed | LinkRead::Truncated => {
@@ -433,7 +438,7 @@ impl Connection {
             self.current.sent += count as u64;
             cx.app.metrics.bytes_sent += count as u64;
             self.writing.note(count as u64, cx.now, cx.app);
-            if cx.meter.exhausted() {
+            if self.out_sent < self.out.len() && cx.meter.exhausted() {
                 break;
             }
         }

@@ -267,10 +267,10 @@ impl Connection {
             Some(Event::Content(range)) => match &mut self.incoming {
                 Incoming::Streaming(inbox) => {
                     let inbox = Arc::clone(inbox);
-                    let pool = cx.reactor.pool().clone();
+                    let pool = cx.reactor.pool();
                     let end = range.end;
-                    inbox.push(self.recv.take(range, &pool));
-                    self.recv.consume(consumed - end, &pool);
+                    inbox.push(self.recv.take(range, pool));
+                    self.recv.consume(consumed - end, pool);
                     return Ok(true);
                 }
                 Incoming::Discarding(dropped) => {
@@ -365,8 +365,7 @@ impl Connection {
 
     fn consume(&mut self, count: usize, cx: &mut Context<'_>) {
         if count > 0 {
-            let pool = cx.reactor.pool().clone();
-            self.recv.consume(count, &pool);
+            self.recv.consume(count, cx.reactor.pool());
         }
     }
 }

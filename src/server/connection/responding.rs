@@ -74,6 +74,8 @@ impl Connection {
     /// Sends the head; answers where the content comes from.
     fn start(&mut self, response: Response, cx: &mut Context<'_>) -> Result<Source, ErrorKind> {
         let (status, reason, mut fields, body) = response.into_parts();
+        // Date and Connection.
+        fields.reserve(2, 96);
         let is_head = self.current.method == Some(Method::HEAD);
         let has_content = !matches!(&body, Body::Bytes(bytes) if bytes.is_empty());
         let may_have_content = !matches!(

@@ -31,12 +31,11 @@ impl Connection {
     /// One step of a WebSocket.
     pub(super) fn step_socket(&mut self, cx: &mut Context<'_>) -> Result<Step, Error> {
         let mut moved = self.transmit(cx)?;
-        let pool = cx.reactor.pool().clone();
         let Stage::Socket(socket) = &mut self.stage else {
             return Ok(Step::Stuck);
         };
         let taken = socket.machine.receive(self.recv.unread(), cx.now);
-        self.recv.consume(taken, &pool);
+        self.recv.consume(taken, cx.reactor.pool());
         moved |= taken > 0;
         moved |= socket.take_events(cx.now);
         socket.say_goodbye(cx);
@@ -50,7 +49,7 @@ impl Connection {
             });
         }
         if moved {
-            return Ok(Step::Moved);
+            return Ok(Step::Worked);
         }
         self.read(cx)
     }
