@@ -9,7 +9,7 @@ mod serving;
 use std::sync::{Arc, Mutex};
 
 use httpoll::server::{Content, Piece, Request, Responder, Response, Server, ServerLimits};
-use httpoll::{Limits, server::Unrouted};
+use httpoll::{Budget, Limits, server::Unrouted};
 use serving::{Notes, answers, body, header, house, house_of, status};
 
 /// A server that echoes what it was asked, and notes every request that reached a handler.
@@ -549,4 +549,38 @@ fn tiny_limits_of_the_caller_hold() {
     let mut house = house_of(Server::builder().limits(limits));
     house.server.route("GET", "/", answers("")).unwrap();
     assert_eq!(status(&house.get(&format!("/{}", "x".repeat(64)))), 414);
+}
+
+#[test]
+fn however_the_network_cuts_it_the_conversation_is_the_same() {
+    let requests = "GET /a?b HTTP/1.1\r\nHost: a\r\n\r\nPOST /up HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\nHEAD /large HTTP/1.1\r\nHost: a\r\n\r\nGET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let mut expected = None;
+    for transfer in [None, Some(1), Some(2), Some(7), Some(61), Some(1000)] {
+        for bytes in [None, Some(3), Some(200)] {
+            let (mut house, _) = echoing();
+            house
+                .server
+                .route("GET", "/large", |_: &mut Request| {
+                    Response::content("text/plain", "large ".repeat(500))
+                })
+                .unwrap();
+            house.network.set_transfer_limit(transfer);
+            if let Some(bytes) = bytes {
+                house.budget = Budget::unlimited().with_bytes(bytes);
+            }
+            let mut client = house.connect();
+            let mut unsent = requests.as_bytes();
+            let mut polls = 0;
+            while !client.closed {
+                unsent = &unsent[client.write(unsent)..];
+                house.poll();
+                client.read();
+                polls += 1;
+                assert!(polls < 20_000, "{transfer:?} {bytes:?}: {}", client.text());
+            }
+            let text = client.text();
+            assert!(text.ends_with("large "), "{transfer:?} {bytes:?}");
+            assert_eq!(expected.get_or_insert_with(|| text.clone()), &text);
+        }
+    }
 }
