@@ -326,6 +326,12 @@ fn n9_the_guard_of_a_loopback_address() {
             403,
         ),
         ("Host: localhost\r\nOrigin: null\r\n", "POST", 403),
+        // A page of another site that opens a WebSocket sends a GET.
+        (
+            "Host: localhost\r\nOrigin: https://evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n",
+            "GET",
+            403,
+        ),
         (
             "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n",
             "POST",

@@ -9,7 +9,7 @@
 //! | `polling`, `peers`, `timers`, `mailbox` | who has something to do, and when |
 //! | `connection` | one accepted connection |
 //! | `app` | what is done with a request: hooks, routes, the queue of pulled ones |
-//! | `router`, `hooks` | the caller's functions |
+//! | `router`, `hooks`, `returned` | the caller's functions |
 //! | `request`, `content` | what came |
 //! | `response`, `responder`, `pipe`, `stream`, `events` | what goes |
 //! | `socket` | WebSockets, from the handler's side |
@@ -60,6 +60,7 @@ mod redirect;
 mod request;
 mod responder;
 mod response;
+mod returned;
 mod router;
 mod set_cookie;
 mod settings;
@@ -128,7 +129,8 @@ pub use port_file::{InvalidPortFile, PortFile, PortHunt, WrittenPortFile};
 pub use redirect::{DEFAULT_REDIRECT, InvalidRedirect, redirect_location};
 pub use request::{Pairs, Request};
 pub use responder::Responder;
-pub use response::{IntoResponse, Outcome, Response};
+pub use response::Response;
+pub use returned::{IntoResponse, Outcome};
 pub use router::{Route, Routes};
 pub use set_cookie::{InvalidSetCookie, SameSite, SetCookie};
 pub use settings::{ServerLimits, ServerTimeouts, Unrouted};

@@ -14,7 +14,8 @@ use super::fault::HandlerError;
 use super::mailbox::{ConnectionId, Mailbox};
 use super::pipe::{Pipe, Refused};
 use super::request::Request;
-use super::response::{IntoResponse, Response};
+use super::response::Response;
+use super::returned::IntoResponse;
 use crate::proto::{FieldLines, RequestHead, ResponseHead};
 use crate::semantics::websocket::{
     CloseFrame, Refusal, UpgradeRequest, WebSocketConfig, WebSocketFault, WebSocketMessage,

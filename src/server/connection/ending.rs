@@ -2,7 +2,8 @@
 
 use http::StatusCode;
 
-use super::{Connection, Context, Current, Incoming, Pace, Source, Stage, Step};
+use super::state::{Current, Incoming, Pace, Source, Stage};
+use super::{Connection, Context, Step};
 use crate::proto::{CloseReason, Verdict};
 use crate::server::fault::{Fault, Slowness};
 use crate::server::hooks::Sent;

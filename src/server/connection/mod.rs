@@ -12,6 +12,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `state` | where a connection stands |
 //! | `receiving` | from bytes to a request that is handed on |
 //! | `responding` | from a response to bytes |
 //! | `socket` | what follows a `101` |
@@ -22,33 +23,26 @@ mod receiving;
 mod responding;
 #[cfg(feature = "websocket")]
 mod socket;
+mod state;
 
-use std::io::Read;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::StatusCode;
 
-use super::app::{Admission, App, Plan};
+use super::app::App;
 use super::client::Client;
-use super::content::Inbox;
 use super::fault::Fault;
-use super::files::AssetBody;
 use super::mailbox::ConnectionId;
-use super::multipart::FormReader;
-use super::pipe::Pipe;
-use super::request::Request;
-use super::responder::{Found, Slot};
+use super::responder::Found;
 use crate::error::Error;
-use crate::exclusive::Exclusive;
 use crate::proto::Exchange;
 use crate::transport::buffer::RecvBuffer;
 use crate::transport::link::{Link, LinkRead};
 use crate::transport::meter::Meter;
 use crate::transport::reactor::Reactor;
 use crate::transport::tls::TlsInfo;
+use state::{Current, Incoming, Pace, Source, Stage};
 
 /// Bytes that may wait to be written before more are made.
 const OUT_BYTES: usize = 64 * 1024;
@@ -90,90 +84,6 @@ pub(super) struct Connection {
     writing: Pace,
 }
 
-#[derive(Debug)]
-enum Stage {
-    Handshaking,
-    /// Before a request, or in its head.
-    Head,
-    /// The content is collected.
-    Collecting(Box<Collecting>),
-    /// Whole, or as whole as the handler wants it; waits for its turn.
-    Ready(Box<(Request, Plan)>),
-    /// The handler has deferred its answer.
-    Waiting(Arc<Slot>),
-    Responding(Source),
-    /// HTTP has ended.
-    #[cfg(feature = "websocket")]
-    Socket(Box<socket::Socket>),
-    /// The response is out; what still comes is dropped, so that no reset overtakes it.
-    Lingering {
-        dropped: u64,
-    },
-}
-
-#[derive(Debug)]
-struct Collecting {
-    request: Request,
-    admission: Admission,
-    body: Collected,
-    length: u64,
-}
-
-/// Content that was collected so far.
-enum Collected {
-    Bytes(Vec<u8>),
-    Form(Box<FormReader>),
-}
-
-/// The rest of a request's content, once the request was handed on.
-#[derive(Debug)]
-enum Incoming {
-    /// There is none.
-    Over,
-    /// The handler reads it.
-    Streaming(Arc<Inbox>),
-    /// Nobody wants it; so many bytes were dropped.
-    Discarding(u64),
-}
-
-/// Where the rest of a response's content comes from.
-enum Source {
-    Bytes(Bytes),
-    Reader {
-        reader: Exclusive<Box<dyn Read + Send>>,
-        left: Option<u64>,
-    },
-    Asset(AssetBody),
-    Pipe(Arc<Pipe>),
-    /// All is in the buffer to be written.
-    Done,
-    /// The content cannot be ended: what is in the buffer is the last.
-    Broken,
-}
-
-/// What is known of the exchange under way, for whoever wants to know what was sent.
-#[derive(Debug, Default)]
-struct Current {
-    method: Option<Method>,
-    path: String,
-    version: Version,
-    agent: Option<String>,
-    /// The client's address, behind trusted proxies too.
-    ip: Option<IpAddr>,
-    /// What the guard adds to whatever is answered.
-    added: HeaderMap,
-    started: Option<Instant>,
-    status: StatusCode,
-    sent: u64,
-}
-
-/// How fast bytes move: in each window of time there must be so many.
-#[derive(Clone, Copy, Debug)]
-struct Pace {
-    since: Instant,
-    moved: u64,
-}
-
 /// What a turn works with.
 pub(super) struct Context<'a> {
     pub(super) reactor: &'a mut Reactor,
@@ -208,27 +118,6 @@ enum Step {
     /// No handler may be called in this poll any more.
     OutOfCalls,
     Over,
-}
-
-impl Pace {
-    fn start(now: Instant) -> Self {
-        Self {
-            since: now,
-            moved: 0,
-        }
-    }
-
-    fn note(&mut self, bytes: u64, now: Instant, app: &App) {
-        self.moved += bytes;
-        let window = app.timeouts.stall.unwrap_or(Duration::MAX).as_secs();
-        if self.moved >= window.saturating_mul(app.timeouts.least_rate.into()) {
-            *self = Self::start(now);
-        }
-    }
-
-    fn deadline(&self, app: &App) -> Option<Instant> {
-        self.since.checked_add(app.timeouts.stall?)
-    }
 }
 
 impl Connection {
@@ -516,27 +405,5 @@ impl Connection {
         // TLS may have more to write than what is pending here.
         let may_write = !matches!(self.stage, Stage::Head | Stage::Waiting(_));
         self.link.is_readable(reactor) || may_write && self.link.socket().is_writable(reactor)
-    }
-}
-
-impl std::fmt::Debug for Collected {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
-            Self::Form(_) => f.write_str("Form"),
-        }
-    }
-}
-
-impl std::fmt::Debug for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
-            Self::Reader { left, .. } => write!(f, "Reader({left:?})"),
-            Self::Asset(_) => f.write_str("Asset"),
-            Self::Pipe(pipe) => write!(f, "{pipe:?}"),
-            Self::Done => f.write_str("Done"),
-            Self::Broken => f.write_str("Broken"),
-        }
     }
 }

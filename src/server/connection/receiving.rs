@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{StatusCode, Version};
 
-use super::{Collected, Collecting, Connection, Context, Current, Incoming, Pace, Stage};
+use super::state::{Collected, Collecting, Current, Incoming, Pace, Stage};
+use super::{Connection, Context};
 use crate::error::{Error, ErrorKind, PeerMisbehaved};
 use crate::limits::Limit;
 use crate::proto::{BodyLength, Event, FieldLines, Received, RequestHead, ResponseHead};

@@ -5,7 +5,8 @@ use std::io::Read;
 
 use http::{Method, StatusCode, Version};
 
-use super::{Connection, Context, Incoming, OUT_BYTES, Source, Stage};
+use super::state::{Incoming, Source, Stage};
+use super::{Connection, Context, OUT_BYTES};
 use crate::error::{Error, ErrorKind};
 use crate::proto::{BodyLength, FieldLines, ResponseHead};
 #[cfg(feature = "websocket")]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Connection, Context, OUT_BYTES, Stage, Step};
+use super::state::Stage;
+use super::{Connection, Context, OUT_BYTES, Step};
 use crate::error::Error;
 use crate::semantics::websocket::{
     CloseFrame, WebSocketEvent, WebSocketFault, WebSocketMachine, close_code,

@@ -11,7 +11,8 @@ use http::Method;
 
 use super::fault::HandlerError;
 use super::request::Request;
-use super::response::{IntoResponse, Outcome, Response};
+use super::response::Response;
+use super::returned::{IntoResponse, Outcome};
 use crate::error::{Error, Misuse};
 use crate::exclusive::Exclusive;
 use pattern::{Reach, Tree};
