@@ -18,6 +18,12 @@ pub struct Budget {
     /// Whether to look again when the kernel has nothing more. Default
     /// [`Linger::Bodies`] with 20 µs.
     pub linger: Linger,
+    /// Connections that a server accepts in one poll. `None` means as many as wait. Default 64: a
+    /// burst of peers must not take the whole frame. Clients accept nothing.
+    pub accepts: Option<usize>,
+    /// Handlers and hooks' rounds that a server runs in one poll: one for each request that is
+    /// handed on. `None`, the default, means as many as the time allows.
+    pub handler_calls: Option<usize>,
 }
 
 /// When a poll looks again before it returns.
@@ -44,6 +50,8 @@ impl Budget {
             time: None,
             bytes: None,
             linger: Linger::Bodies(Duration::from_micros(20)),
+            accepts: None,
+            handler_calls: None,
         }
     }
 
@@ -51,6 +59,7 @@ impl Budget {
     pub const fn frame(time: Duration) -> Self {
         Self {
             time: Some(time),
+            accepts: Some(ACCEPTS),
             ..Self::unlimited()
         }
     }
@@ -64,12 +73,33 @@ impl Budget {
         }
     }
 
+    /// The same budget with another number of connections to accept.
+    #[must_use]
+    pub const fn with_accepts(self, accepts: usize) -> Self {
+        Self {
+            accepts: Some(accepts),
+            ..self
+        }
+    }
+
+    /// The same budget with a cap on handler calls.
+    #[must_use]
+    pub const fn with_handler_calls(self, calls: usize) -> Self {
+        Self {
+            handler_calls: Some(calls),
+            ..self
+        }
+    }
+
     /// The same budget with another rule for lingering.
     #[must_use]
     pub const fn with_linger(self, linger: Linger) -> Self {
         Self { linger, ..self }
     }
 }
+
+/// See [`Budget::accepts`].
+const ACCEPTS: usize = 64;
 
 impl Default for Budget {
     fn default() -> Self {

@@ -35,6 +35,9 @@
 //! answered by [`Event`]s. It follows redirects, retries, keeps cookies and a cache, writes downloads to
 //! disk, and reads event streams and WebSockets. The `agent` feature, on by default, holds it.
 //!
+//! The other way round there is the `server` module: routes, files, event streams and WebSockets, polled
+//! in the same loop. The `server` feature holds it.
+//!
 //! # The one invariant
 //!
 //! After any call the client is consistent; only `poll`, `wait`, `connect_to_host` and
@@ -78,7 +81,7 @@ pub mod proto;
 #[cfg(any(feature = "agent", feature = "server"))]
 mod semantics;
 #[cfg(feature = "server")]
-mod server;
+pub mod server;
 mod transport;
 
 pub use bytes::Bytes;

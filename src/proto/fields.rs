@@ -144,6 +144,14 @@ impl FieldLines {
         map
     }
 
+    /// Makes room for so many lines, with so many bytes of names and values together.
+    pub(crate) fn reserve(&mut self, lines: usize, bytes: usize) {
+        self.lines.reserve(lines);
+        // Names are the smaller part as a rule; what does not fit grows.
+        self.names.reserve(bytes / 3);
+        self.values.reserve(bytes - bytes / 3);
+    }
+
     /// Adds a line that is known to be valid; the parser has looked at every byte already.
     pub(super) fn push(&mut self, name: &str, value: &[u8]) {
         let (name_start, value_start) = (self.names.len(), self.values.len());

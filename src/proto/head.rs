@@ -148,6 +148,8 @@ fn version(minor: u8) -> Version {
 
 fn field_lines(headers: &[httparse::Header<'_>]) -> FieldLines {
     let mut fields = FieldLines::new();
+    let bytes = headers.iter().map(|it| it.name.len() + it.value.len());
+    fields.reserve(headers.len(), bytes.sum());
     for header in headers {
         if header.value.contains(&b'\n') {
             fields.push(header.name, &unfolded(header.value));

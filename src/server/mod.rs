@@ -1,1 +1,423 @@
-//! The server, polled in the same loop.
+//! The server: polled in the same loop as everything else, safe by default.
+//!
+//! [`Server`] owns a reactor, a listener and the connections that it accepted. A poll accepts, reads,
+//! calls the handlers and hooks of the caller's on the caller's thread, and writes, as far as its
+//! budget goes; only connections that something happened to are touched.
+//!
+//! | room | holds |
+//! |---|---|
+//! | `polling`, `peers`, `timers`, `mailbox` | who has something to do, and when |
+//! | `connection` | one accepted connection |
+//! | `app` | what is done with a request: hooks, routes, the queue of pulled ones |
+//! | `router`, `hooks`, `returned` | the caller's functions |
+//! | `request`, `content` | what came |
+//! | `response`, `responder`, `pipe`, `stream`, `events` | what goes |
+//! | `socket` | WebSockets, from the handler's side |
+//! | `templates` | pages out of files |
+//! | `topic` | one publisher, many subscribers |
+//! | `settings`, `builder` | what is decided before |
+//! | `ending` | graceful shutdown |
+//! | `host`, `forwarded` | for which host a request is, and who sent it, behind trusted proxies too |
+//! | `files` | static files: paths that do no harm, roots, ranges, validators |
+//! | `guard` | who may ask: Host and Origin, CORS, tokens, credentials, rates |
+//! | `oauth_loopback`, `oauth_server` | login in the browser, ending at a port of this machine |
+//! | `port_file` | which ports to try, and how tools find the one it became |
+//! | `access_log` | what was asked and answered |
+//! | `multipart` | forms with files, read as they come |
+//! | `target` | the parts of a request target |
+//! | `mime`, `redirect`, `set_cookie`, `fixdate` | single fields of answers |
+
+mod access_log;
+mod app;
+mod builder;
+mod client;
+mod connection;
+mod content;
+mod date;
+mod ending;
+mod events;
+mod fault;
+mod files;
+mod fixdate;
+mod forwarded;
+mod guard;
+mod hooks;
+mod host;
+mod mailbox;
+mod metrics;
+mod mime;
+mod multipart;
+#[cfg(feature = "oauth")]
+mod oauth_loopback;
+#[cfg(feature = "oauth")]
+mod oauth_server;
+mod peers;
+mod pipe;
+mod polling;
+mod port_file;
+mod private_file;
+mod redirect;
+mod request;
+mod responder;
+mod response;
+mod returned;
+mod router;
+mod set_cookie;
+mod settings;
+#[cfg(feature = "websocket")]
+mod socket;
+mod stream;
+mod target;
+#[cfg(feature = "templates")]
+mod templates;
+mod timers;
+mod topic;
+
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::Instant;
+
+use crate::budget::Budget;
+use crate::error::Error;
+use crate::exclusive::Exclusive;
+use crate::transport::listener::Listener;
+use crate::transport::reactor::{Owner, Reactor};
+pub use crate::transport::tls::ServerTlsOptions;
+use app::App;
+use ending::Ending;
+use mailbox::ConnectionId;
+use peers::Peers;
+use timers::Timers;
+
+#[cfg(feature = "tls")]
+pub use crate::transport::tls::{ClientCertificates, ServerTlsOptionsBuilder};
+pub use access_log::{AccessLog, AccessRecord};
+pub use builder::ServerBuilder;
+pub use client::Client;
+pub use content::{Content, Piece};
+pub use events::{EventRefused, EventStream};
+pub use fault::{BadRequest, Fault, HandlerError, Slowness};
+#[cfg(feature = "archive")]
+pub use files::ArchiveRoot;
+pub use files::{
+    Asset, AssetBody, AssetContent, AssetPath, AssetRoot, DotFiles, EmbeddedRoot, FileBody,
+    FilePlan, FileRoots, FolderRoot, Listed, PathFault, ReadSeek, StaticFiles, Symlinks,
+};
+pub use forwarded::{ForwardedBy, ForwardedClient, InvalidIpNetwork, IpNetwork, TrustedProxies};
+pub use guard::{
+    Auth, Cors, Guard, GuardRequest, InvalidAuth, InvalidCors, InvalidOrigin, RUN_TOKEN_FIELD,
+    RUN_TOKEN_QUERY, RateLimit, RateRule, Refusal, RefusalReason, RunToken, TokenScope, Verdict,
+    WebOrigin,
+};
+pub use hooks::Sent;
+pub use host::{HostField, InvalidHost};
+pub use metrics::Metrics;
+pub use mime::content_type;
+pub use multipart::{
+    FileContent, Form, FormField, FormReader, MultipartError, MultipartEvent, MultipartLimit,
+    MultipartLimits, MultipartParser, MultipartStep, PartHead, SpillFile, SpillStore, TempFolder,
+    UploadedFile,
+};
+#[cfg(feature = "oauth")]
+pub use oauth_loopback::{
+    AuthorizationCode, CALLBACK_PATH, OAuthAnswer, OAuthError, OAuthLogin, OAuthRequest,
+};
+#[cfg(feature = "oauth")]
+pub use oauth_server::{OAuthLoopback, OAuthNotStarted};
+pub use pipe::Refused;
+pub use port_file::{InvalidPortFile, PortFile, PortHunt, WrittenPortFile};
+pub use redirect::{DEFAULT_REDIRECT, InvalidRedirect, redirect_location};
+pub use request::{Pairs, Request};
+pub use responder::Responder;
+pub use response::Response;
+pub use returned::{IntoResponse, Outcome};
+pub use router::{Route, Routes};
+pub use set_cookie::{InvalidSetCookie, SameSite, SetCookie};
+pub use settings::{ServerLimits, ServerTimeouts, Unrouted};
+#[cfg(feature = "websocket")]
+pub use socket::{WebSocket, WebSocketOptions, WebSocketRefused};
+pub use stream::ResponseStream;
+#[cfg(feature = "templates")]
+pub use templates::{TemplateFault, Templates};
+pub use topic::{TooSlow, Topic};
+
+/// An HTTP/1.1 server, driven by [`poll`](Self::poll).
+///
+/// Nothing happens without `poll` (or [`wait`](Self::wait)), and nothing waits in it. Handlers and
+/// hooks are functions of the caller's; they run inside `poll`, on the caller's thread, and should be
+/// quick: what takes longer takes a [`Responder`] by [`Request::defer`] and answers in a later frame or
+/// from another thread. Requests can also be pulled by [`next_request`](Self::next_request).
+///
+/// ```no_run
+/// # fn draw_frame() {}
+/// use httpoll::server::{Request, Response, Server};
+///
+/// let mut server = Server::bind("127.0.0.1:0")?;
+/// println!("http://{}/", server.local_addr());
+/// server.route("GET", "/hello/:name", |request: &mut Request| {
+///     Response::text(format!("Hello, {}!", request.param("name").unwrap_or("you")))
+/// })?;
+/// loop {
+///     server.poll()?;
+///     draw_frame();
+/// }
+/// # #[expect(unreachable_code)]
+/// # Ok::<(), httpoll::Error>(())
+/// ```
+pub struct Server {
+    reactor: Reactor,
+    listener: Option<Listener>,
+    address: SocketAddr,
+    peers: Peers,
+    timers: Timers,
+    app: App,
+    budget: Budget,
+    /// Connections counted so far.
+    numbers: u64,
+    /// Connections that something is arriving on.
+    receiving: usize,
+    /// Reused from poll to poll: who rang, and who is ready.
+    calls: Vec<ConnectionId>,
+    ready: Vec<Owner>,
+    /// The same: who waits for a handler call.
+    held: Vec<usize>,
+    /// The system had no more sockets: not before this.
+    accept_again: Option<Instant>,
+    ending: Option<Ending>,
+    tls: Option<ServerTlsOptions>,
+}
+
+impl Server {
+    /// A server at `address` with the defaults. Give a loopback address, as `127.0.0.1:0`, for
+    /// everything that other machines need not reach.
+    ///
+    /// # Errors
+    /// As [`ServerBuilder::bind`].
+    pub fn bind(address: impl ToSocketAddrs) -> Result<Self, Error> {
+        Self::builder().bind(address)
+    }
+
+    /// Everything that can be decided before, starting at the defaults.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    fn assemble(reactor: Reactor, listener: Listener, app: App) -> Self {
+        Self {
+            reactor,
+            address: listener.address(),
+            listener: Some(listener),
+            peers: Peers::default(),
+            timers: Timers::default(),
+            app,
+            budget: Budget::default(),
+            numbers: 0,
+            receiving: 0,
+            calls: Vec::new(),
+            ready: Vec::new(),
+            held: Vec::new(),
+            accept_again: None,
+            ending: None,
+            tls: None,
+        }
+    }
+
+    /// Where it listens, with the real port; the last address when it listens no more.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether it accepts connections.
+    pub fn is_listening(&self) -> bool {
+        self.listener.is_some()
+    }
+
+    /// What [`poll`](Self::poll) may spend. Default [`Budget::default`].
+    pub fn set_budget(&mut self, budget: Budget) {
+        self.budget = budget;
+    }
+
+    /// Registers a handler that fills in a response. See [`Routes`] for methods and paths.
+    ///
+    /// # Errors
+    /// As [`Routes::handle`].
+    pub fn handle<F, R>(
+        &mut self,
+        method: impl AsRef<str>,
+        path: &str,
+        handler: F,
+    ) -> Result<&mut Route, Error>
+    where
+        F: FnMut(&mut Request, &mut Response) -> R + Send + 'static,
+        R: Outcome,
+    {
+        self.app.routes.handle(method, path, handler)
+    }
+
+    /// Registers a handler that returns its response.
+    ///
+    /// # Errors
+    /// As [`Routes::route`].
+    pub fn route<F, R>(
+        &mut self,
+        method: impl AsRef<str>,
+        path: &str,
+        handler: F,
+    ) -> Result<&mut Route, Error>
+    where
+        F: FnMut(&mut Request) -> R + Send + 'static,
+        R: IntoResponse,
+    {
+        self.app.routes.route(method, path, handler)
+    }
+
+    /// Registers a handler for a path and everything below it.
+    ///
+    /// # Errors
+    /// As [`Routes::tree`].
+    pub fn tree<F, R>(
+        &mut self,
+        method: impl AsRef<str>,
+        path: &str,
+        handler: F,
+    ) -> Result<&mut Route, Error>
+    where
+        F: FnMut(&mut Request, &mut Response) -> R + Send + 'static,
+        R: Outcome,
+    {
+        self.app.routes.tree(method, path, handler)
+    }
+
+    /// Lets [`next_request`](Self::next_request) hand out what matches.
+    ///
+    /// # Errors
+    /// As [`Routes::pull`].
+    pub fn pull(&mut self, method: impl AsRef<str>, path: &str) -> Result<&mut Route, Error> {
+        self.app.routes.pull(method, path)
+    }
+
+    /// Takes over all routes of a table.
+    pub fn merge(&mut self, routes: Routes) {
+        self.app.routes.merge(routes);
+    }
+
+    /// Asks another table when no route of the server's own matches.
+    pub fn set_fallback(&mut self, routes: Routes) {
+        self.app.fallback = Some(routes);
+    }
+
+    /// Replaces what answers when no route matches and there is no `on_receive` hook: by default `404`
+    /// with the text `404 - Not Found.`
+    pub fn set_none_handler<F, R>(&mut self, mut handler: F)
+    where
+        F: FnMut(&mut Request, &mut Response) -> R + Send + 'static,
+        R: Outcome,
+    {
+        let call: Box<dyn FnMut(&mut Request, &mut Response) -> _ + Send> =
+            Box::new(move |request, response| handler(request, response).outcome());
+        self.app.none = Some(router::Handler::Call(Exclusive::new(call)));
+    }
+
+    /// Serves static files below their base. Routes are asked first; a file that is not there is left to
+    /// the none handler. Of several, the one with the deepest base is asked first.
+    pub fn files(&mut self, files: StaticFiles) {
+        self.app.has_files = true;
+        self.app.files.add(files);
+    }
+
+    /// Replaces the guard, now that [`local_addr`](Self::local_addr) is known.
+    pub fn set_guard(&mut self, guard: Guard) {
+        self.app.guard = guard;
+    }
+
+    /// Speaks TLS with clients that connect from now on, with these certificates: so they are renewed.
+    /// Connections that are open go on as they are.
+    #[cfg(feature = "tls")]
+    pub fn set_tls(&mut self, options: ServerTlsOptions) {
+        self.tls = Some(options);
+    }
+
+    /// What was answered, if [so many records](ServerBuilder::access_log) are kept.
+    pub fn access_log(&mut self) -> &mut AccessLog {
+        &mut self.app.log
+    }
+
+    /// Adds a hook for each connection that was accepted.
+    pub fn on_connect(&mut self, hook: impl FnMut(&Client) + Send + 'static) {
+        self.app.hooks.connect.push(Exclusive::new(Box::new(hook)));
+    }
+
+    /// Adds a hook for each connection that is over, once each.
+    pub fn on_disconnect(&mut self, hook: impl FnMut(&Client) + Send + 'static) {
+        self.app
+            .hooks
+            .disconnect
+            .push(Exclusive::new(Box::new(hook)));
+    }
+
+    /// Adds a hook for each well-formed request, before its route's handler. With such a hook, a
+    /// request that no route takes is answered by what the hooks made of the response.
+    pub fn on_receive(&mut self, hook: impl FnMut(&mut Request, &mut Response) + Send + 'static) {
+        self.app.hooks.receive.push(Exclusive::new(Box::new(hook)));
+    }
+
+    /// Adds a hook for each response whose last byte was given to the system, or that was cut short.
+    pub fn on_sent(&mut self, hook: impl FnMut(&Sent) + Send + 'static) {
+        self.app.hooks.sent.push(Exclusive::new(Box::new(hook)));
+    }
+
+    /// Blade's first name of [`on_sent`](Self::on_sent).
+    pub fn on_reply(&mut self, hook: impl FnMut(&Sent) + Send + 'static) {
+        self.on_sent(hook);
+    }
+
+    /// Adds a hook for whatever goes wrong. Nothing of it ends the server.
+    pub fn on_error(&mut self, hook: impl FnMut(&Fault, Option<&Client>) + Send + 'static) {
+        self.app.hooks.error.push(Exclusive::new(Box::new(hook)));
+    }
+
+    /// The next request that is to be pulled: of a route made by [`pull`](Self::pull), or one that no
+    /// route takes, if the server was [told so](ServerBuilder::unrouted) or nothing is registered at
+    /// all.
+    pub fn next_request(&mut self) -> Option<Request> {
+        self.app.pulled.pop_front()
+    }
+
+    /// What it has done so far.
+    pub fn metrics(&self) -> Metrics {
+        let mut metrics = self.app.metrics;
+        metrics.open = self.peers.open();
+        metrics
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.close_now();
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("address", &self.address)
+            .field("connections", &self.peers.open())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_send_and_sync<T: Send + Sync>() {}
+
+    #[test]
+    fn a_server_can_be_a_resource_of_a_game() {
+        is_send_and_sync::<Server>();
+        is_send_and_sync::<Responder>();
+        is_send_and_sync::<ResponseStream>();
+        is_send_and_sync::<Request>();
+        is_send_and_sync::<Response>();
+    }
+}

@@ -98,6 +98,10 @@ impl Drop for Loan {
     }
 }
 
+/// The largest rest that [`RecvBuffer::shelve`] moves.
+#[cfg(feature = "server")]
+const SHELVED_BYTES: usize = 16 * 1024;
+
 /// Bytes received and not consumed yet.
 #[derive(Debug, Default)]
 pub(crate) struct RecvBuffer {
@@ -243,6 +247,19 @@ impl RecvBuffer {
             self.release(pool);
         }
         (added, outcome)
+    }
+
+    /// Moves a small rest into a buffer of its own size, so that a connection that trickles does not
+    /// keep a large one.
+    #[cfg(feature = "server")]
+    pub(crate) fn shelve(&mut self, pool: &BufferPool) {
+        let rest = self.unread();
+        if matches!(self.held, Held::Own { .. }) && !rest.is_empty() && rest.len() <= SHELVED_BYTES
+        {
+            let rest = Bytes::copy_from_slice(rest);
+            self.release(pool);
+            self.held = Held::Shared(rest);
+        }
     }
 
     /// Forgets everything.

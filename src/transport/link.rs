@@ -11,6 +11,8 @@ use crate::transport::buffer::{BUFFER_BYTES, RecvBuffer};
 use crate::transport::meter::Meter;
 use crate::transport::reactor::Reactor;
 use crate::transport::socket::Socket;
+#[cfg(feature = "server")]
+use crate::transport::tls::ServerTlsOptions;
 use crate::transport::tls::{TlsEnd, TlsInfo, TlsOptions, TlsSession};
 
 /// Ciphertext read and decrypted in one go: small enough that a time budget is kept to some 50 µs.
@@ -79,6 +81,27 @@ impl Link {
                 })),
             }),
             Err(error) => Err((self, error)),
+        }
+    }
+
+    /// Waits for a client's TLS on a plain link; the handshake goes on in
+    /// [`handshake`](Self::handshake).
+    #[cfg(feature = "server")]
+    pub(crate) fn accept_tls(
+        socket: Socket,
+        options: &ServerTlsOptions,
+    ) -> Result<Self, (Socket, Error)> {
+        match TlsSession::server(options) {
+            Ok(session) => Ok(Self {
+                socket,
+                layer: Layer::Tls(Box::new(TlsLayer {
+                    session,
+                    out: Vec::new(),
+                    out_sent: 0,
+                    early: Vec::new(),
+                })),
+            }),
+            Err(error) => Err((socket, error)),
         }
     }
 
@@ -162,6 +185,19 @@ impl Link {
             Layer::Tls(tls) => !tls.early.is_empty() || tls.session.end() != TlsEnd::Open,
         };
         is_held || self.socket.is_readable(reactor)
+    }
+
+    /// Ends what this side sends: says goodbye in TLS as far as that costs no waiting, then in TCP.
+    #[cfg(feature = "server")]
+    pub(crate) fn shutdown_write(&mut self, reactor: &mut Reactor) {
+        if let Layer::Tls(tls) = &mut self.layer {
+            tls.session.close();
+            tls.session.poll_transmit(&mut tls.out);
+            let _ = self.socket.write(reactor, &tls.out[tls.out_sent..]);
+            tls.out.clear();
+            tls.out_sent = 0;
+        }
+        self.socket.shutdown_write();
     }
 
     pub(crate) fn socket(&self) -> &Socket {

@@ -7,6 +7,7 @@
 //! | `meter` | counts a [`Budget`](crate::Budget) down |
 //! | `buffer` | pooled receive buffers, handed out without copying |
 //! | `socket` | a stream and its registration: TCP, in-memory or the caller's own |
+//! | `listener` | an address that accepts connections |
 //! | `link` | a socket, with or without TLS on it |
 //! | `tunnel`, `socks` | `CONNECT` through an HTTP proxy; the way through a SOCKS5 proxy |
 //! | `resolver`, `happy_eyeballs` | names to addresses to a connection |
@@ -23,6 +24,8 @@ pub(crate) mod buffer;
 pub(crate) mod disk;
 pub(crate) mod happy_eyeballs;
 pub(crate) mod link;
+#[cfg(feature = "server")]
+pub(crate) mod listener;
 pub mod memory;
 pub(crate) mod meter;
 pub(crate) mod reactor;

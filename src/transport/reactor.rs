@@ -294,6 +294,15 @@ impl Reactor {
         Ok(id)
     }
 
+    /// Lets a read be tried before any event: what a peer sent right behind its connecting is often
+    /// there when the connection is accepted.
+    #[cfg(feature = "server")]
+    pub(crate) fn assume_readable(&mut self, id: SourceId) {
+        if let Some(source) = self.source(id) {
+            source.readable = true;
+        }
+    }
+
     /// Registers an in-memory stream: `register` is given where its events go. On a reactor that runs
     /// on no in-memory network the stream is tried at every look instead.
     pub(crate) fn add_memory(&mut self, register: impl FnOnce(Interest)) -> SourceId {

@@ -5,11 +5,15 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
+#[cfg(feature = "server")]
+use std::net::Shutdown;
 use std::net::SocketAddr;
 
 use mio::Interest;
 use mio::net::TcpStream;
 
+#[cfg(feature = "server")]
+use crate::error::Error;
 use crate::exclusive::Exclusive;
 use crate::transport::memory::MemoryStream;
 use crate::transport::reactor::{Reactor, SourceId};
@@ -56,6 +60,33 @@ impl Socket {
             stream: Stream::Tcp(stream),
             id,
         })
+    }
+
+    /// Takes over a connection that a listener accepted.
+    #[cfg(feature = "server")]
+    pub(crate) fn accepted(reactor: &mut Reactor, mut stream: TcpStream) -> Result<Self, Error> {
+        // Responses are written whole, so Nagle's delay could only add to latency. A refusal costs
+        // speed, not the connection.
+        let _ = stream.set_nodelay(true);
+        let id = reactor.add_system(|registry, token| {
+            registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)
+        })?;
+        reactor.assume_readable(id);
+        Ok(Self {
+            stream: Stream::Tcp(stream),
+            id,
+        })
+    }
+
+    /// The same for a connection in memory.
+    #[cfg(feature = "server")]
+    pub(crate) fn accepted_in_memory(reactor: &mut Reactor, stream: MemoryStream) -> Self {
+        let id = reactor.add_memory(|interest| stream.register(interest));
+        reactor.assume_readable(id);
+        Self {
+            stream: Stream::Memory(stream),
+            id,
+        }
     }
 
     /// Adopts a stream of the caller's.
@@ -150,6 +181,24 @@ impl Socket {
             }
             return result;
         }
+    }
+
+    /// Ends what this side sends, in good order; reading goes on. A stream of the caller's own cannot
+    /// say so.
+    #[cfg(feature = "server")]
+    pub(crate) fn shutdown_write(&mut self) {
+        match &mut self.stream {
+            // The connection is gone already if it fails.
+            Stream::Tcp(stream) => drop(stream.shutdown(Shutdown::Write)),
+            Stream::Memory(stream) => stream.shutdown_write(),
+            Stream::Own(_) => {}
+        }
+    }
+
+    /// Whether a write may be taken, as far as the last look knows.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_writable(&self, reactor: &mut Reactor) -> bool {
+        reactor.is_writable(self.id)
     }
 
     /// Whether a read may find something, as far as the last look knows.

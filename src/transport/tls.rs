@@ -3,6 +3,7 @@
 //! `source`. Sockets, deadlines and HTTP are elsewhere.
 //!
 //! * `options`: what the caller decides ([`TlsOptions`]), made into a rustls configuration once.
+//! * `server_options`: what a server decides: its certificates, and whom it asks for theirs.
 //! * `session`: one connection's [`TlsSession`].
 //! * `record`: where its records end.
 //! * `identity`: names and the client's own certificate.
@@ -38,6 +39,8 @@ mod identity;
 mod options;
 #[cfg(feature = "tls")]
 mod record;
+#[cfg(all(feature = "tls", feature = "server"))]
+mod server_options;
 #[cfg(feature = "tls")]
 mod session;
 #[cfg(all(test, feature = "tls"))]
@@ -48,12 +51,16 @@ mod verifier;
 
 #[cfg(feature = "certificate-facts")]
 pub use certificate::{CertificateFacts, CertificateFault, SubjectAlternativeName};
+#[cfg(all(not(feature = "tls"), feature = "server"))]
+pub use disabled::ServerTlsOptions;
 #[cfg(not(feature = "tls"))]
 pub use disabled::TlsOptions;
 #[cfg(not(feature = "tls"))]
 pub(crate) use disabled::TlsSession;
 #[cfg(feature = "tls")]
 pub use options::{TlsOptions, TlsOptionsBuilder};
+#[cfg(all(feature = "tls", feature = "server"))]
+pub use server_options::{ClientCertificates, ServerTlsOptions, ServerTlsOptionsBuilder};
 #[cfg(feature = "tls")]
 pub(crate) use session::TlsSession;
 

@@ -33,7 +33,6 @@ pub use fault::WebSocketFault;
 #[cfg(feature = "agent")]
 pub(crate) use handshake::ClientHandshake;
 #[cfg(feature = "server")]
-#[expect(unused_imports, reason = "the server stands on it")]
 pub(crate) use handshake::{Refusal, UpgradeRequest};
 pub(crate) use machine::{WebSocketEvent, WebSocketMachine};
 pub use message::{CloseFrame, WebSocketMessage};

@@ -104,7 +104,7 @@ pub use mock::{
     MockStream, RecordedBody, RecordedExchange, RecordedRequest, RecordedResponse, Recorder,
     Recording, RecordingError, Replay,
 };
-use net::{Host, Net};
+use net::{Host, Listening, Net};
 use peer::Serve;
 pub use peer::{Peer, PeerWaker};
 pub use stream::MemoryStream;
@@ -214,7 +214,9 @@ impl MemoryNetwork {
     /// Accepts connections to an address, for a test that takes them by [`accept`](Self::accept)
     /// and plays the server itself.
     pub fn listen(&self, address: SocketAddr) {
-        self.net().hosts.insert(address, Host::Listen(Vec::new()));
+        self.net()
+            .hosts
+            .insert(address, Host::Listen(Listening::default()));
     }
 
     /// The server's end of the oldest connection to a [listening](Self::listen) address that was
@@ -223,7 +225,7 @@ impl MemoryNetwork {
         let mut net = self.net();
         net.run_due();
         let connection = match net.hosts.get_mut(&address) {
-            Some(Host::Listen(waiting)) if !waiting.is_empty() => waiting.remove(0),
+            Some(Host::Listen(listening)) => listening.waiting.pop_front()?,
             _ => return None,
         };
         drop(net);
@@ -254,7 +256,24 @@ impl MemoryNetwork {
         self.net().connections.len()
     }
 
-    pub(crate) fn connect(&self, address: SocketAddr) -> io::Result<MemoryStream> {
+    /// Stops accepting connections to an address: from now on they are refused. Those that nobody
+    /// took are reset.
+    pub fn stop_listening(&self, address: SocketAddr) {
+        let mut net = self.net();
+        if let Some(Host::Listen(listening)) = net.hosts.remove(&address) {
+            for connection in listening.waiting {
+                net.abandon(connection);
+            }
+        }
+    }
+
+    /// Asks for a connection to `address`, for a test that plays the client itself. It is there when
+    /// the other side has polled; what is read and written before fails with
+    /// [`io::ErrorKind::NotConnected`].
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NetworkUnreachable`] for an [unreachable](Refusal::Unreachable) address.
+    pub fn connect(&self, address: SocketAddr) -> io::Result<MemoryStream> {
         let connection = self.net().connect(address)?;
         Ok(MemoryStream::client(self.clone(), connection))
     }
@@ -292,6 +311,11 @@ impl MemoryNetwork {
             (None, None) => return,
         };
         net.now = net.now.max(next);
+    }
+
+    #[cfg(feature = "server")]
+    pub(crate) fn register_listener(&self, address: SocketAddr, interest: Interest) {
+        self.net().register_listener(address, interest);
     }
 
     fn net(&self) -> MutexGuard<'_, Net> {

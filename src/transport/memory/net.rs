@@ -54,8 +54,15 @@ pub(super) fn later(now: Instant, pause: Duration) -> Instant {
 pub(super) enum Host {
     /// Makes what answers a connection, or refuses it.
     Serve(Box<dyn FnMut() -> Option<Serve> + Send>),
-    Listen(Vec<usize>),
+    Listen(Listening),
     Refuse(Refusal),
+}
+
+/// Connections that nobody has accepted yet, and who wants to know of them.
+#[derive(Default)]
+pub(super) struct Listening {
+    pub(super) waiting: VecDeque<usize>,
+    interest: Option<Interest>,
 }
 
 pub(super) struct Net {
@@ -308,6 +315,12 @@ impl Net {
         }
     }
 
+    /// Gives up the server's end of a connection that nobody took.
+    pub(super) fn abandon(&mut self, connection: usize) {
+        self.reset(connection, Side::Server);
+        self.drop_end(connection, Side::Server);
+    }
+
     /// Puts something in flight from `side`.
     fn send(&mut self, connection: usize, side: Side, pause: Duration, what: Sent) {
         let Some(it) = self.connections.get_mut(connection) else {
@@ -371,9 +384,11 @@ impl Net {
                     }
                     None => it.stage = Stage::Refused,
                 },
-                Some(Host::Listen(waiting)) => {
-                    waiting.push(connection);
+                Some(Host::Listen(listening)) => {
+                    listening.waiting.push_back(connection);
+                    let told = listening.interest;
                     it.server.dropped = false;
+                    self.tell(told, true, false, false);
                 }
                 Some(Host::Refuse(_)) | None => it.stage = Stage::Refused,
             }
@@ -418,15 +433,32 @@ impl Net {
         let refused = matches!(it.stage, Stage::Refused);
         let end = it.end(side);
         let closed = end.fin || end.reset || refused;
-        if let Some(interest) = end.interest
+        let (interest, writable) = (end.interest, writable || end.reset || refused);
+        self.tell(interest, readable || closed, writable, closed);
+    }
+
+    fn tell(&mut self, interest: Option<Interest>, readable: bool, writable: bool, closed: bool) {
+        if let Some(interest) = interest
             && let Some(queue) = self.queues.get_mut(interest.queue)
         {
             queue.push_back(Looked {
                 token: interest.token,
-                readable: readable || closed,
-                writable: writable || end.reset || refused,
+                readable,
+                writable,
                 closed,
             });
+        }
+    }
+
+    #[cfg(feature = "server")]
+    /// Lets a reactor know when a connection to this address waits. Those that wait already are told
+    /// at once.
+    pub(super) fn register_listener(&mut self, address: SocketAddr, interest: Interest) {
+        if let Some(Host::Listen(listening)) = self.hosts.get_mut(&address) {
+            listening.interest = Some(interest);
+            if !listening.waiting.is_empty() {
+                self.tell(Some(interest), true, false, false);
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use super::MemoryNetwork;
 use super::net::{Interest, Side};
@@ -48,7 +48,14 @@ impl MemoryStream {
     }
 
     pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
-        self.network.net().address(self.connection)
+        match self.side {
+            Side::Client => self.network.net().address(self.connection),
+            // Clients have no address of their own here; a server that counts its peers needs one.
+            Side::Server => {
+                let port = 0xC000 | u16::try_from(self.connection & 0x3FFF).unwrap_or(0);
+                Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+            }
+        }
     }
 
     pub(crate) fn register(&self, interest: Interest) {

@@ -18,7 +18,17 @@ impl TlsOptions {
 #[derive(Debug)]
 pub(crate) enum TlsSession {}
 
+/// How a server speaks TLS. This build has no TLS, so that there are no values of this type.
+#[cfg(feature = "server")]
+#[derive(Clone, Debug)]
+pub enum ServerTlsOptions {}
+
 impl TlsSession {
+    #[cfg(feature = "server")]
+    pub(crate) fn server(options: &ServerTlsOptions) -> Result<Self, Error> {
+        match *options {}
+    }
+
     pub(crate) fn client(options: &TlsOptions, _host: &str) -> Result<Self, Error> {
         match *options {}
     }

@@ -21,7 +21,7 @@ use super::verifier::{ChainVerifier, NoVerifier};
 use crate::error::{Error, Misuse};
 
 /// The only protocol this crate speaks over TLS, offered by ALPN (RFC 7301).
-const ALPN: &[u8] = b"http/1.1";
+pub(super) const ALPN: &[u8] = b"http/1.1";
 
 /// Servers whose sessions are remembered for resumption, per [`TlsOptions`].
 const REMEMBERED_SESSIONS: usize = 256;
@@ -338,7 +338,7 @@ impl fmt::Debug for TlsOptionsBuilder {
 }
 
 /// The certificates in `pem`, of which there must be some.
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let found = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<Vec<_>, _>>()
         .map_err(invalid)?;
@@ -348,6 +348,6 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     Ok(found)
 }
 
-fn invalid(source: impl std::error::Error + Send + Sync + 'static) -> Error {
+pub(super) fn invalid(source: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::from(Misuse::InvalidTlsOptions).with_source(source)
 }

@@ -15,15 +15,19 @@ use std::sync::Arc;
 
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::pki_types::ServerName;
+#[cfg(feature = "server")]
+use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus, WriteTraffic,
 };
-use rustls::{HandshakeKind, ProtocolVersion};
+use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 
 use super::fault::{Seen, TlsFailure};
 use super::identity::{asked_for_certificate, server_name};
 use super::options::TlsOptions;
 use super::record::RecordBoundary;
+#[cfg(feature = "server")]
+use super::server_options::ServerTlsOptions;
 use super::{TlsEnd, TlsInfo, TlsVersion};
 use crate::error::{Error, ErrorKind, TlsFault};
 
@@ -35,11 +39,9 @@ const WRITE_LIMIT: usize = 64 * 1024;
 /// limit for a message, and one record.
 const HOLD_LIMIT: usize = 64 * 1024 + 5 + 16 * 1024 + 2048;
 
-/// The client's side of one TLS connection.
+/// One side of one TLS connection.
 pub(crate) struct TlsSession {
-    connection: UnbufferedClientConnection,
-    options: TlsOptions,
-    name: ServerName<'static>,
+    side: Side,
     /// Ciphertext that rustls cannot use before more comes. It must be at the front of its next
     /// input: in a handshake it may hold fragments that were decrypted already.
     held: Vec<u8>,
@@ -47,6 +49,16 @@ pub(crate) struct TlsSession {
     incoming: Incoming,
     outgoing: Vec<u8>,
     seen: Seen,
+}
+
+enum Side {
+    Client {
+        connection: Box<UnbufferedClientConnection>,
+        options: TlsOptions,
+        name: ServerName<'static>,
+    },
+    #[cfg(feature = "server")]
+    Server(Box<UnbufferedServerConnection>),
 }
 
 enum Incoming {
@@ -72,10 +84,27 @@ impl TlsSession {
         let config = options.config().map_err(not_configured)?;
         let connection = UnbufferedClientConnection::new(Arc::clone(config), name.clone())
             .map_err(not_configured)?;
-        let mut session = Self {
-            connection,
+        Ok(Self::begin(Side::Client {
+            connection: Box::new(connection),
             options: options.clone(),
             name,
+        }))
+    }
+
+    /// The server's side, which waits for a ClientHello.
+    ///
+    /// # Errors
+    /// When the options' configuration cannot serve.
+    #[cfg(feature = "server")]
+    pub(crate) fn server(options: &ServerTlsOptions) -> Result<Self, Error> {
+        let connection =
+            UnbufferedServerConnection::new(options.config()).map_err(not_configured)?;
+        Ok(Self::begin(Side::Server(Box::new(connection))))
+    }
+
+    fn begin(side: Side) -> Self {
+        let mut session = Self {
+            side,
             held: Vec::new(),
             record: RecordBoundary::default(),
             incoming: Incoming::Open,
@@ -83,7 +112,15 @@ impl TlsSession {
             seen: Seen::default(),
         };
         session.collect_pending();
-        Ok(session)
+        session
+    }
+
+    fn state(&self) -> &CommonState {
+        match &self.side {
+            Side::Client { connection, .. } => connection,
+            #[cfg(feature = "server")]
+            Side::Server(connection) => connection,
+        }
     }
 
     /// Takes all of `ciphertext`, as it came from the socket, and appends the plaintext in it to
@@ -154,7 +191,7 @@ impl TlsSession {
         if taken.is_empty() || self.is_handshaking() {
             return Ok(0);
         }
-        match self.with_traffic(|traffic, out| encrypt(traffic, taken, out)) {
+        match self.with_traffic(Say::Data(taken)) {
             Some(true) => Ok(taken.len()),
             Some(false) => {
                 self.collect_pending();
@@ -167,8 +204,7 @@ impl TlsSession {
     /// Tells the peer that nothing more will be sent (`close_notify`), once. During the handshake
     /// there is nothing to say: drop the connection.
     pub(crate) fn close(&mut self) {
-        // No buffer is given, so that rustls queues the alert behind what else is pending.
-        self.with_traffic(|traffic, _| traffic.queue_close_notify(&mut []).is_ok());
+        self.with_traffic(Say::Goodbye);
         self.collect_pending();
     }
 
@@ -189,7 +225,7 @@ impl TlsSession {
     /// Whether plaintext cannot flow yet. With TLS 1.3 the server may still refuse the client's
     /// certificate after this has become false.
     pub(crate) fn is_handshaking(&self) -> bool {
-        self.connection.is_handshaking()
+        self.state().is_handshaking()
     }
 
     /// Whether more plaintext can come; what came before the end has been delivered already.
@@ -206,21 +242,21 @@ impl TlsSession {
         if self.is_handshaking() {
             return None;
         }
-        let version = match self.connection.protocol_version()? {
+        let state = self.state();
+        let version = match state.protocol_version()? {
             ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
             _ => TlsVersion::Tls13,
         };
-        let suite = self.connection.negotiated_cipher_suite()?.suite();
-        let certificates = self.connection.peer_certificates().unwrap_or_default();
+        let suite = state.negotiated_cipher_suite()?.suite();
+        let certificates = state.peer_certificates().unwrap_or_default();
         Some(TlsInfo {
             version,
             cipher_suite: suite.as_str().unwrap_or("unknown"),
-            alpn: self
-                .connection
+            alpn: state
                 .alpn_protocol()
                 .map(|name| String::from_utf8_lossy(name).into_owned()),
             peer_certificates: certificates.iter().map(|der| der.to_vec()).collect(),
-            resumed: self.connection.handshake_kind() == Some(HandshakeKind::Resumed),
+            resumed: state.handshake_kind() == Some(HandshakeKind::Resumed),
         })
     }
 
@@ -239,29 +275,18 @@ impl TlsSession {
         input: &mut [u8],
         plaintext: &mut Vec<u8>,
     ) -> Result<usize, rustls::Error> {
-        let mut used = 0;
-        loop {
-            let unused = input.get_mut(used..).unwrap_or_default();
-            let UnbufferedStatus { discard, state } = self.connection.process_tls_records(unused);
-            used += discard;
-            self.seen.tls |= discard > 0;
-            match state? {
-                ConnectionState::ReadTraffic(mut records) => {
-                    while let Some(record) = records.next_record() {
-                        let record = record?;
-                        plaintext.extend_from_slice(record.payload);
-                        used += record.discard;
-                    }
-                }
-                ConnectionState::EncodeTlsData(data) => encode(data, &mut self.outgoing),
-                ConnectionState::TransmitTlsData(data) => data.done(),
-                ConnectionState::PeerClosed => {
-                    self.incoming = Incoming::CloseNotify;
-                    return Ok(used);
-                }
-                _ => return Ok(used),
+        let (out, seen) = (&mut self.outgoing, &mut self.seen);
+        let (used, is_closed) = match &mut self.side {
+            Side::Client { connection, .. } => {
+                decrypt(&mut **connection, input, plaintext, out, seen)
             }
+            #[cfg(feature = "server")]
+            Side::Server(connection) => decrypt(&mut **connection, input, plaintext, out, seen),
+        }?;
+        if is_closed {
+            self.incoming = Incoming::CloseNotify;
         }
+        Ok(used)
     }
 
     /// Moves what rustls has queued to `outgoing`.
@@ -269,39 +294,35 @@ impl TlsSession {
     /// rustls hands out queued bytes before it looks at its input, which is why none is given:
     /// after an error it must not meet the offending bytes again.
     fn collect_pending(&mut self) {
-        while self.connection.wants_write() {
-            match self.connection.process_tls_records(&mut []).state {
-                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
-                _ => break,
-            }
+        let out = &mut self.outgoing;
+        match &mut self.side {
+            Side::Client { connection, .. } => collect_pending(&mut **connection, out),
+            #[cfg(feature = "server")]
+            Side::Server(connection) => collect_pending(&mut **connection, out),
         }
     }
 
-    /// Runs `act` when rustls would encrypt data, with the bytes to send; returns what it returned.
-    fn with_traffic(
-        &mut self,
-        act: impl FnOnce(&mut WriteTraffic<'_, ClientConnectionData>, &mut Vec<u8>) -> bool,
-    ) -> Option<bool> {
+    /// Says something when rustls would encrypt data; whether that worked.
+    fn with_traffic(&mut self, say: Say<'_>) -> Option<bool> {
         if self.is_handshaking() || matches!(self.incoming, Incoming::Failed(_)) {
             return None;
         }
-        loop {
-            match self.connection.process_tls_records(&mut self.held).state {
-                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                    return Some(act(&mut traffic, &mut self.outgoing));
-                }
-                Ok(ConnectionState::EncodeTlsData(data)) => encode(data, &mut self.outgoing),
-                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
-                _ => return None,
-            }
+        let (held, out) = (&mut self.held, &mut self.outgoing);
+        match &mut self.side {
+            Side::Client { connection, .. } => with_traffic(&mut **connection, held, say, out),
+            #[cfg(feature = "server")]
+            Side::Server(connection) => with_traffic(&mut **connection, held, say, out),
         }
     }
 
     fn fail(&mut self, error: rustls::Error) -> TlsFailure {
-        if self.is_handshaking() && error == rustls::Error::DecryptError {
+        if self.is_handshaking()
+            && error == rustls::Error::DecryptError
+            && let Side::Client { options, name, .. } = &self.side
+        {
             // The server may have accepted a ticket that it cannot use. Without it the next
             // attempt does a full handshake instead of failing for ever.
-            self.options.forget_session(&self.name);
+            options.forget_session(name);
         }
         let failure = TlsFailure::new(error, self.seen);
         self.held = Vec::new();
@@ -312,8 +333,13 @@ impl TlsSession {
 
 impl fmt::Debug for TlsSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match &self.side {
+            Side::Client { name, .. } => Some(name),
+            #[cfg(feature = "server")]
+            Side::Server(_) => None,
+        };
         f.debug_struct("TlsSession")
-            .field("name", &self.name)
+            .field("name", &name)
             .field("handshaking", &self.is_handshaking())
             .field("end", &self.end())
             .field("outgoing", &self.outgoing.len())
@@ -321,7 +347,110 @@ impl fmt::Debug for TlsSession {
     }
 }
 
-fn encode(mut data: EncodeTlsData<'_, ClientConnectionData>, out: &mut Vec<u8>) {
+/// What is to be encrypted.
+#[derive(Clone, Copy)]
+enum Say<'a> {
+    Data(&'a [u8]),
+    /// `close_notify`. It is queued behind what else is pending.
+    Goodbye,
+}
+
+/// The one thing that rustls gives each side under the same name only.
+trait Records {
+    type Data;
+
+    fn records<'c, 'i>(&'c mut self, input: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data>;
+
+    fn wants_write(&self) -> bool;
+}
+
+impl Records for UnbufferedClientConnection {
+    type Data = ClientConnectionData;
+
+    fn records<'c, 'i>(&'c mut self, input: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
+        self.process_tls_records(input)
+    }
+
+    fn wants_write(&self) -> bool {
+        CommonState::wants_write(self)
+    }
+}
+
+#[cfg(feature = "server")]
+impl Records for UnbufferedServerConnection {
+    type Data = ServerConnectionData;
+
+    fn records<'c, 'i>(&'c mut self, input: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
+        self.process_tls_records(input)
+    }
+
+    fn wants_write(&self) -> bool {
+        CommonState::wants_write(self)
+    }
+}
+
+/// Decrypts `input`; how much of it is done with, and whether the peer said goodbye.
+fn decrypt<R: Records>(
+    connection: &mut R,
+    input: &mut [u8],
+    plaintext: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+    seen: &mut Seen,
+) -> Result<(usize, bool), rustls::Error> {
+    let mut used = 0;
+    loop {
+        let unused = input.get_mut(used..).unwrap_or_default();
+        let UnbufferedStatus { discard, state } = connection.records(unused);
+        used += discard;
+        seen.tls |= discard > 0;
+        match state? {
+            ConnectionState::ReadTraffic(mut records) => {
+                while let Some(record) = records.next_record() {
+                    let record = record?;
+                    plaintext.extend_from_slice(record.payload);
+                    used += record.discard;
+                }
+            }
+            ConnectionState::EncodeTlsData(data) => encode(data, out),
+            ConnectionState::TransmitTlsData(data) => data.done(),
+            ConnectionState::PeerClosed => return Ok((used, true)),
+            _ => return Ok((used, false)),
+        }
+    }
+}
+
+fn collect_pending<R: Records>(connection: &mut R, out: &mut Vec<u8>) {
+    while connection.wants_write() {
+        match connection.records(&mut []).state {
+            Ok(ConnectionState::EncodeTlsData(data)) => encode(data, out),
+            _ => break,
+        }
+    }
+}
+
+fn with_traffic<R: Records>(
+    connection: &mut R,
+    held: &mut [u8],
+    say: Say<'_>,
+    out: &mut Vec<u8>,
+) -> Option<bool> {
+    loop {
+        match connection.records(held).state {
+            Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+                return Some(match say {
+                    Say::Data(plaintext) => encrypt(&mut traffic, plaintext, out),
+                    // No buffer is given, so that rustls queues the alert.
+                    Say::Goodbye => traffic.queue_close_notify(&mut []).is_ok(),
+                });
+            }
+            Ok(ConnectionState::EncodeTlsData(data)) => encode(data, out),
+            Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+            _ => return None,
+        }
+    }
+}
+
+fn encode<D>(mut data: EncodeTlsData<'_, D>, out: &mut Vec<u8>) {
     let start = out.len();
     // The first attempt asks for the size: the face has no other way to say it.
     if let Err(EncodeError::InsufficientSize(size)) = data.encode(&mut []) {
@@ -332,11 +461,7 @@ fn encode(mut data: EncodeTlsData<'_, ClientConnectionData>, out: &mut Vec<u8>) 
 }
 
 /// Appends the records for `plaintext` to `out`; false when no key is left to encrypt with.
-fn encrypt(
-    traffic: &mut WriteTraffic<'_, ClientConnectionData>,
-    plaintext: &[u8],
-    out: &mut Vec<u8>,
-) -> bool {
+fn encrypt<D>(traffic: &mut WriteTraffic<'_, D>, plaintext: &[u8], out: &mut Vec<u8>) -> bool {
     // Each record of up to 16 KiB adds a header, a nonce (TLS 1.2), a content type and a tag: less
     // than 64 bytes. Should that ever be wrong, rustls says what it needs.
     let mut room = plaintext.len() + 64 * (1 + plaintext.len() / (16 * 1024));

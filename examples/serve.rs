@@ -1,0 +1,295 @@
+//! A server for everything that a client can try: `serve --port N [--tls CERT KEY] --root DIR`.
+//!
+//! It listens on 127.0.0.1 only. `GET /` is the root's `index.html` or a page of its own; the rest is
+//! listed there. It runs in one loop on one thread, as in a game, but sleeps where a game would draw.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use httpoll::server::{
+    FolderRoot, Form, Metrics, Request, Responder, Response, Server, ServerTlsOptions, StaticFiles,
+    Topic, WebSocket, WebSocketOptions,
+};
+use httpoll::{Bytes, ServerSentEvent, WebSocketMessage};
+use serde_json::{Value, json};
+
+/// How long `/slow` takes.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// How often `/sse` ticks.
+const TICK: Duration = Duration::from_millis(500);
+
+fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(wrong) => {
+            eprintln!("{wrong}\nusage: serve --port N [--tls CERT KEY] --root DIR");
+            return ExitCode::from(2);
+        }
+    };
+    match serve(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Options {
+    port: u16,
+    tls: Option<(PathBuf, PathBuf)>,
+    root: PathBuf,
+}
+
+impl Options {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self {
+            port: 0,
+            tls: None,
+            root: PathBuf::from("."),
+        };
+        while let Some(name) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{name} lacks a value"));
+            match &*name {
+                "--port" => options.port = value()?.parse().map_err(|_| "no such port")?,
+                "--tls" => options.tls = Some((value()?.into(), value()?.into())),
+                "--root" => options.root = value()?.into(),
+                _ => return Err(format!("what is {name}?")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// What the loop does beside polling.
+#[derive(Default)]
+struct Desk {
+    slow: Vec<(Instant, Responder)>,
+    sockets: Vec<WebSocket>,
+    metrics: Metrics,
+}
+
+type Shared<T> = Arc<Mutex<T>>;
+
+fn serve(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
+    let mut builder = Server::builder();
+    if let Some((cert, key)) = &options.tls {
+        builder = builder.tls(ServerTlsOptions::load_certs(cert, Some(key))?);
+    }
+    let mut server = builder.bind_local(options.port)?;
+    let scheme = if options.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    println!("{scheme}://{}/", server.local_addr());
+
+    let desk: Shared<Desk> = Arc::default();
+    let ticks = Topic::new();
+    register(&mut server, options, &desk, &ticks)?;
+
+    let mut next_tick = Instant::now() + TICK;
+    let mut ticked = 0_u64;
+    loop {
+        let now = Instant::now();
+        if ticks.subscribers() > 0 && now >= next_tick {
+            ticked += 1;
+            ticks.publish(ServerSentEvent::new(format!("tick {ticked}")))?;
+            next_tick = now + TICK;
+        }
+        let due = with(&desk, |desk| {
+            desk.metrics = server.metrics();
+            desk.turn(now)
+        });
+        let until_tick = next_tick
+            .saturating_duration_since(now)
+            .max(Duration::from_millis(1));
+        server.wait(Some(due.map_or(until_tick, |due| due.min(until_tick))))?;
+    }
+}
+
+impl Desk {
+    /// Answers what is due and echoes what came; how long until there is more to do.
+    fn turn(&mut self, now: Instant) -> Option<Duration> {
+        let (due, later): (Vec<_>, Vec<_>) = self.slow.drain(..).partition(|(at, _)| *at <= now);
+        self.slow = later;
+        for (_, responder) in due {
+            responder.respond(Response::text("slow, but here\n"));
+        }
+        for socket in &mut self.sockets {
+            while let Some(message) = socket.receive() {
+                if matches!(
+                    message,
+                    WebSocketMessage::Text(_) | WebSocketMessage::Binary(_)
+                ) {
+                    // A client that sends more than it takes is not echoed to.
+                    let _ = socket.send(message);
+                }
+            }
+        }
+        self.sockets.retain(|socket| !socket.is_closed());
+        let next = self.slow.iter().map(|(at, _)| *at).min()?;
+        Some(next.saturating_duration_since(now))
+    }
+}
+
+fn register(
+    server: &mut Server,
+    options: &Options,
+    desk: &Shared<Desk>,
+    ticks: &Topic,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let index = std::fs::read_to_string(options.root.join("index.html"));
+    let index = Bytes::from(index.unwrap_or_else(|_| PAGE.to_owned()));
+    server.route("GET", "/", move |_: &mut Request| {
+        Response::content("text/html; charset=utf-8", index.clone())
+    })?;
+    server.route("*", "/echo", echo)?;
+    server.route("GET", "/chunked", |_: &mut Request| {
+        let text: String = (0..100).map(|line| format!("line {line}\n")).collect();
+        let content = std::io::Cursor::new(text);
+        Response::reader(content, None).with_header("Content-Type", "text/plain")
+    })?;
+    server.route("GET", "/status/:code", |request: &mut Request| {
+        let code = request.param("code").unwrap_or_default();
+        match code.parse() {
+            Ok(code @ 200..=999) => Response::status(code),
+            _ => Response::status(400),
+        }
+    })?;
+    server.route("GET", "/redirect/:n", |request: &mut Request| {
+        let left: u32 = request.param("n").unwrap_or_default().parse().unwrap_or(0);
+        match left {
+            0 | 1 => Response::redirect("/echo"),
+            left => Response::redirect(&format!("/redirect/{}", left - 1)),
+        }
+    })?;
+
+    let slow = Arc::clone(desk);
+    server.handle(
+        "GET",
+        "/slow",
+        move |request: &mut Request, _: &mut Response| {
+            let responder = request.defer();
+            with(&slow, |desk| {
+                desk.slow.push((Instant::now() + SLOW, responder))
+            });
+        },
+    )?;
+    let sockets = Arc::clone(desk);
+    server.handle(
+        "GET",
+        "/ws",
+        move |request: &mut Request, response: &mut Response| match request
+            .accept_websocket(WebSocketOptions::default())
+        {
+            Ok(socket) => with(&sockets, |desk| desk.sockets.push(socket)),
+            Err(refused) => *response = refused.into(),
+        },
+    )?;
+    let events = ticks.clone();
+    server.handle(
+        "GET",
+        "/sse",
+        move |request: &mut Request, _: &mut Response| {
+            events.subscribe(request);
+        },
+    )?;
+    server.files(StaticFiles::new("/files", FolderRoot::new(&options.root)?));
+
+    let counted = Arc::clone(desk);
+    server.route("GET", "/metrics", move |_: &mut Request| {
+        let metrics = with(&counted, |desk| desk.metrics);
+        json!({
+            "accepted": metrics.accepted, "open": metrics.open, "requests": metrics.requests,
+            "responses": metrics.responses, "faults": metrics.faults,
+            "bytes_received": metrics.bytes_received, "bytes_sent": metrics.bytes_sent,
+        })
+    })?;
+    server.on_error(|fault, client| match client {
+        Some(client) => eprintln!("{}: {fault}", client.peer_addr()),
+        None => eprintln!("{fault}"),
+    });
+    Ok(())
+}
+
+/// Says what was asked.
+fn echo(request: &mut Request) -> Value {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let pairs = |pairs: Vec<(&str, Option<&str>)>| -> Value { json!(pairs) };
+    let (fields, files) = match &*request.media_type() {
+        "multipart/form-data" | "application/x-www-form-urlencoded" => describe(request.form()),
+        _ => (json!([]), json!([])),
+    };
+    let headers: Vec<_> = request
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_owned(), text(value)))
+        .collect();
+    json!({
+        "method": request.method().as_str(),
+        "path": request.path(),
+        "query": pairs(request.query().iter().collect()),
+        "headers": headers,
+        "cookies": request.cookies().collect::<Vec<_>>(),
+        "body": text(request.body()),
+        "form": fields,
+        "files": files,
+    })
+}
+
+fn describe(form: &mut Form) -> (Value, Value) {
+    let fields: Vec<_> = form
+        .fields
+        .iter()
+        .map(|field| {
+            (
+                field.name.clone(),
+                String::from_utf8_lossy(&field.value).into_owned(),
+            )
+        })
+        .collect();
+    let files: Vec<_> = form
+        .files
+        .iter()
+        .map(|file| {
+            json!({
+                "name": file.head.name, "filename": file.head.file_name,
+                "mime": file.mime(), "size": file.size,
+            })
+        })
+        .collect();
+    (json!(fields), json!(files))
+}
+
+fn with<T, R>(shared: &Shared<T>, work: impl FnOnce(&mut T) -> R) -> R {
+    work(&mut shared.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+const PAGE: &str = r#"<!doctype html>
+<title>httpoll</title>
+<h1>httpoll serves</h1>
+<ul>
+<li><a href="/echo?a=1">/echo</a>: what was asked, as JSON, by every method
+<li><a href="/chunked">/chunked</a>, <a href="/slow">/slow</a>, <a href="/metrics">/metrics</a>
+<li><a href="/status/404">/status/404</a>, <a href="/redirect/3">/redirect/3</a>
+<li><a href="/files/">/files/</a>: the root
+<li>/sse: <output id="sse">waiting</output>
+<li>/ws: <output id="ws">waiting</output>
+<li>/slow: <iframe src="/slow" height="40"></iframe>
+</ul>
+<script>
+new EventSource("/sse").onmessage = (event) => { sse.value = event.data; };
+const socket = new WebSocket(location.href.replace(/^http/, "ws") + "ws");
+socket.binaryType = "arraybuffer";
+const heard = [];
+socket.onopen = () => { socket.send("h\u00e9llo"); socket.send(new Uint8Array([1, 2, 3])); };
+socket.onmessage = (event) => {
+  heard.push(typeof event.data === "string" ? event.data : "bytes " + new Uint8Array(event.data));
+  ws.value = heard.join(" | ");
+};
+</script>
+"#;

@@ -1,0 +1,428 @@
+//! [`App`]: what a server does with a request once it is there: hooks, routes, the none handler, the
+//! queue of requests to be pulled. It knows no sockets; connections bring requests and carry answers
+//! away.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::{HeaderMap, StatusCode};
+
+use super::access_log::{AccessLog, AccessRecord};
+use super::client::Client;
+use super::date::DateLine;
+use super::fault::{BadRequest, Fault, HandlerError};
+use super::files::FileRoots;
+use super::forwarded::TrustedProxies;
+use super::guard::{Guard, GuardRequest, Verdict};
+use super::hooks::{Hooks, Sent, guarded};
+use super::mailbox::{ConnectionId, Mailbox};
+use super::metrics::Metrics;
+use super::multipart::{FormReader, MultipartError, MultipartLimits, TempFolder};
+use super::request::Request;
+use super::responder::Slot;
+use super::response::Response;
+use super::router::{Found, Handler, RouteId, Routes};
+use super::settings::{ServerLimits, ServerTimeouts, Unrouted};
+use crate::transport::meter::Clock;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct App {
+    pub(super) limits: ServerLimits,
+    pub(super) timeouts: ServerTimeouts,
+    pub(super) unrouted: Unrouted,
+    pub(super) slash_redirect: bool,
+    pub(super) slow_handler: Option<Duration>,
+    pub(super) routes: Routes,
+    pub(super) fallback: Option<Routes>,
+    pub(super) none: Option<Handler>,
+    pub(super) hooks: Hooks,
+    pub(super) files: FileRoots,
+    pub(super) has_files: bool,
+    pub(super) guard: Guard,
+    pub(super) proxies: TrustedProxies,
+    pub(super) forms: MultipartLimits,
+    pub(super) spill_folder: TempFolder,
+    pub(super) log: AccessLog,
+    pub(super) keeps_log: bool,
+    pub(super) pulled: VecDeque<Request>,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) metrics: Metrics,
+    /// Whether the server is ending: each response is its connection's last.
+    pub(super) draining: bool,
+    pub(super) clock: Clock,
+    pub(super) wall: SystemTime,
+    date: DateLine,
+}
+
+/// What will be done with a request, decided by its head.
+#[derive(Debug)]
+pub(super) struct Admission {
+    pub(super) plan: Plan,
+    /// So much content is collected at most.
+    pub(super) max_body: u64,
+    /// Whether the handler wants to be called before the content is there.
+    pub(super) at_head: bool,
+    /// What is added to whatever is answered.
+    pub(super) added: HeaderMap,
+}
+
+#[derive(Debug)]
+pub(super) enum Plan {
+    Call(Table, RouteId),
+    /// The table's own answer.
+    Answer(Box<Response>),
+    /// The guard's answer: not even a hook sees the request.
+    Refuse(Box<Response>),
+    /// No route takes it.
+    Nothing,
+    Pull,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Table {
+    Own,
+    Fallback,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub(super) enum Served {
+    Response(Box<Response>),
+    Deferred(Arc<Slot>),
+}
+
+impl App {
+    pub(super) fn new(limits: ServerLimits, timeouts: ServerTimeouts, clock: Clock) -> Self {
+        let mailbox = Arc::new(Mailbox::new(limits.queued_bytes));
+        let wall = clock.wall();
+        Self {
+            limits,
+            timeouts,
+            unrouted: Unrouted::default(),
+            slash_redirect: false,
+            slow_handler: None,
+            routes: Routes::new(),
+            fallback: None,
+            none: None,
+            hooks: Hooks::default(),
+            files: FileRoots::new(),
+            has_files: false,
+            guard: Guard::open(),
+            proxies: TrustedProxies::default(),
+            forms: MultipartLimits::default(),
+            spill_folder: TempFolder::default(),
+            log: AccessLog::new(0),
+            keeps_log: false,
+            pulled: VecDeque::new(),
+            mailbox,
+            metrics: Metrics::default(),
+            draining: false,
+            clock,
+            wall,
+            date: DateLine::default(),
+        }
+    }
+
+    /// The value of `Date`.
+    pub(super) fn date(&mut self) -> &str {
+        self.date.at(self.wall)
+    }
+
+    /// Whether anybody wants to know what was sent.
+    pub(super) fn wants_sent(&self) -> bool {
+        self.keeps_log || !self.hooks.sent.is_empty()
+    }
+
+    pub(super) fn sent(&mut self, sent: Sent) {
+        self.hooks.sent(&sent);
+        if !self.keeps_log {
+            return;
+        }
+        if let Some(method) = sent.method {
+            self.log.push(AccessRecord {
+                time: self.wall,
+                client: sent.ip,
+                method,
+                path: sent.path,
+                version: sent.version,
+                status: sent.status,
+                bytes: sent.bytes,
+                duration: sent.took,
+                agent: sent.agent,
+            });
+        }
+    }
+
+    /// What collects the content of a request that is a form with files; an error if it cannot be one.
+    pub(super) fn form_reader(
+        &self,
+        request: &Request,
+    ) -> Option<Result<FormReader, MultipartError>> {
+        if request.media_type() != "multipart/form-data" {
+            return None;
+        }
+        let line = request.headers().get("content-type").unwrap_or_default();
+        let store = self.spill_folder.clone();
+        Some(FormReader::new(line, self.forms.clone(), store))
+    }
+
+    pub(super) fn report(&mut self, fault: &Fault, client: Option<&Client>) {
+        self.metrics.faults += 1;
+        self.hooks.report(fault, client);
+    }
+
+    /// Decides by its head what to do with a request.
+    pub(super) fn admit(&mut self, request: &mut Request, now: Instant) -> Admission {
+        let mut admission = Admission {
+            plan: Plan::Nothing,
+            max_body: self.limits.body_bytes,
+            at_head: false,
+            added: HeaderMap::new(),
+        };
+        let peer = request.peer_addr().ip();
+        if self.proxies.contains(peer) {
+            let is_secure = request.is_secure();
+            request.set_forwarded(self.proxies.client(peer, is_secure, request.headers()));
+        }
+        let verdict = self.guard.check(
+            &GuardRequest {
+                method: request.method(),
+                target: request.target(),
+                fields: request.headers(),
+                client: request.ip(),
+                is_secure: request.is_secure(),
+            },
+            now,
+        );
+        match verdict {
+            Verdict::Allow(headers) => admission.added = headers,
+            Verdict::Preflight(headers) => {
+                let mut response = Response::status(204);
+                response.add_all(&headers);
+                admission.plan = Plan::Refuse(Box::new(response));
+                return admission;
+            }
+            Verdict::Refuse(refusal) => {
+                let text = format!("{} - {}\n", refusal.status.as_u16(), refusal.reason);
+                let mut response = Response::text(text).with_status(refusal.status.as_u16());
+                response.add_all(&refusal.headers);
+                admission.plan = Plan::Refuse(Box::new(response));
+                return admission;
+            }
+        }
+        let mut found = self.routes.find(request.method(), request.path());
+        let mut table = Table::Own;
+        if !matches!(found, Found::Route(..))
+            && let Some(fallback) = &self.fallback
+        {
+            let other = fallback.find(request.method(), request.path());
+            if matches!(other, Found::Route(..)) || matches!(found, Found::Nothing) {
+                (found, table) = (other, Table::Fallback);
+            }
+        }
+        match found {
+            Found::Route(id, params) => {
+                request.set_params(params);
+                admission.plan = Plan::Call(table, id);
+                if let Some(route) = self.route(table, id) {
+                    let (max_body, at_head) = (route.max_body, route.at_head);
+                    // Who reads content as it comes can stop by itself.
+                    let default = if at_head {
+                        u64::MAX
+                    } else {
+                        admission.max_body
+                    };
+                    admission.max_body = max_body.unwrap_or(default);
+                    admission.at_head = at_head;
+                }
+            }
+            Found::NotAllowed(allow) => {
+                let mut response = Response::plain(StatusCode::METHOD_NOT_ALLOWED);
+                add(&mut response, "Allow", &allow);
+                admission.plan = Plan::Answer(Box::new(response));
+            }
+            Found::Options(allow) => {
+                let mut response = Response::status(204);
+                add(&mut response, "Allow", &allow);
+                admission.plan = Plan::Answer(Box::new(response));
+            }
+            Found::Nothing => {
+                // Files are looked for when it is served; until then nobody knows.
+                if let Some(response) = self.slash_redirect(request) {
+                    admission.plan = Plan::Answer(Box::new(response));
+                } else if self.pulls_unrouted() {
+                    admission.plan = Plan::Pull;
+                }
+            }
+        }
+        admission
+    }
+
+    /// Whether a request that no route takes is handed out.
+    fn pulls_unrouted(&self) -> bool {
+        match self.unrouted {
+            Unrouted::Pull => true,
+            Unrouted::Answer => false,
+            Unrouted::Auto => {
+                self.routes.is_empty()
+                    && self.fallback.is_none()
+                    && self.none.is_none()
+                    && !self.has_files
+                    && self.hooks.receive.is_empty()
+            }
+        }
+    }
+
+    /// `/user` is sent on to `/user/` when that is a route and this is none (RFC 9110 §15.4.9).
+    fn slash_redirect(&self, request: &Request) -> Option<Response> {
+        let path = request.path();
+        if !self.slash_redirect || path.ends_with('/') {
+            return None;
+        }
+        let with_slash = format!("{path}/");
+        match self.routes.find(request.method(), &with_slash) {
+            Found::Route(..) => {}
+            _ => return None,
+        }
+        // Two slashes at the start would name another host.
+        let location = match request.query_string() {
+            _ if path.starts_with("//") => return None,
+            Some(query) => format!("{with_slash}?{query}"),
+            None => with_slash,
+        };
+        Response::redirect_with(&location, 308).ok()
+    }
+
+    fn route(&mut self, table: Table, id: RouteId) -> Option<&mut super::router::Route> {
+        match table {
+            Table::Own => self.routes.get(id),
+            Table::Fallback => self.fallback.as_mut()?.get(id),
+        }
+    }
+
+    /// Runs hooks and handler.
+    pub(super) fn serve(&mut self, mut request: Request, plan: Plan, id: ConnectionId) -> Served {
+        self.metrics.requests += 1;
+        if let Plan::Refuse(response) = plan {
+            return Served::Response(response);
+        }
+        request.reply_to(&self.mailbox, id);
+        let mut response = Response::new();
+        let client = *request.client();
+        let is_hooked = !self.hooks.receive.is_empty();
+        if is_hooked {
+            if let Err(text) = self.hooks.received(&mut request, &mut response) {
+                return self.panicked(text, &client);
+            }
+            if let Some(slot) = request.deferred() {
+                return Served::Deferred(slot);
+            }
+            if response.is_ended() {
+                return Served::Response(Box::new(response));
+            }
+        }
+        let started = self.slow_handler.map(|_| self.clock.now());
+        if matches!(plan, Plan::Nothing | Plan::Pull)
+            && let Some(plan) = self.files.plan(
+                request.method(),
+                request.target(),
+                request.headers(),
+                self.wall,
+            )
+        {
+            return Served::Response(Box::new(Response::of_plan(plan)));
+        }
+        let outcome = match plan {
+            Plan::Answer(response) | Plan::Refuse(response) => return Served::Response(response),
+            Plan::Nothing if is_hooked => Ok(Ok(())),
+            Plan::Nothing => match &mut self.none {
+                Some(handler) => handler.call(&mut request, &mut response),
+                None => {
+                    response = Response::not_found();
+                    Ok(Ok(()))
+                }
+            },
+            Plan::Pull => return self.hand_out(request),
+            Plan::Call(table, at) => match self.route(table, at).map(|route| &mut route.handler) {
+                Some(Handler::Pull) => return self.hand_out(request),
+                Some(handler) => handler.call(&mut request, &mut response),
+                // Routes are never removed; the table's answer stands in for the impossible.
+                None => Ok(Ok(())),
+            },
+        };
+        if let Some(started) = started {
+            self.watch(
+                &request,
+                self.clock.now().saturating_duration_since(started),
+            );
+        }
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(text) => return self.panicked(text, &client),
+        };
+        if let Some(slot) = request.deferred() {
+            return Served::Deferred(slot);
+        }
+        match outcome {
+            Ok(()) => Served::Response(Box::new(response)),
+            Err(error) => self.failed(error, &client),
+        }
+    }
+
+    fn hand_out(&mut self, mut request: Request) -> Served {
+        match request.hold_responder() {
+            Some(slot) => {
+                self.pulled.push_back(request);
+                Served::Deferred(slot)
+            }
+            None => Served::Response(Box::new(Response::plain(StatusCode::INTERNAL_SERVER_ERROR))),
+        }
+    }
+
+    fn watch(&mut self, request: &Request, took: Duration) {
+        if self.slow_handler.is_some_and(|longest| took > longest) {
+            let path = request.path().to_owned();
+            self.report(&Fault::SlowHandler { path, took }, Some(request.client()));
+        }
+    }
+
+    fn panicked(&mut self, text: String, client: &Client) -> Served {
+        self.report(&Fault::Panicked(text), Some(client));
+        Served::Response(Box::new(Response::plain(StatusCode::INTERNAL_SERVER_ERROR)))
+    }
+
+    fn failed(&mut self, error: HandlerError, client: &Client) -> Served {
+        let status = if error.is::<BadRequest>() {
+            StatusCode::BAD_REQUEST
+        } else {
+            StatusCode::INTERNAL_SERVER_ERROR
+        };
+        self.report(&Fault::Handler(error), Some(client));
+        Served::Response(Box::new(Response::plain(status)))
+    }
+}
+
+impl Handler {
+    /// Calls it; the text of its panic, or what it failed with.
+    fn call(
+        &mut self,
+        request: &mut Request,
+        response: &mut Response,
+    ) -> Result<Result<(), HandlerError>, String> {
+        match self {
+            Self::Call(call) => {
+                let call = call.get_mut();
+                guarded(|| call(request, response))
+            }
+            Self::Pull => Ok(Ok(())),
+        }
+    }
+}
+
+/// Adds a line that the server made itself.
+pub(super) fn add(response: &mut Response, name: &str, value: &str) {
+    // Should it be invalid after all, the response goes out without it.
+    let _ = response.set_header(name, value);
+}

@@ -1,0 +1,195 @@
+//! [`ServerBuilder`]: what has to be decided before a server listens.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::time::Duration;
+
+use super::Server;
+use super::access_log::AccessLog;
+use super::app::App;
+use super::forwarded::TrustedProxies;
+use super::guard::Guard;
+use super::multipart::{MultipartLimits, TempFolder};
+use super::port_file::PortHunt;
+use super::settings::{ServerLimits, ServerTimeouts, Unrouted};
+use crate::error::{Error, Misuse};
+use crate::transport::listener::Listener;
+use crate::transport::memory::MemoryNetwork;
+use crate::transport::reactor::Reactor;
+use crate::transport::resolver::Resolver;
+use crate::transport::tls::ServerTlsOptions;
+
+/// Decides about a [`Server`] before it listens; made by [`Server::builder`].
+#[derive(Debug, Default)]
+#[must_use]
+pub struct ServerBuilder {
+    limits: ServerLimits,
+    timeouts: ServerTimeouts,
+    unrouted: Unrouted,
+    slash_redirect: bool,
+    slow_handler: Option<Duration>,
+    guard: Option<Guard>,
+    proxies: TrustedProxies,
+    forms: MultipartLimits,
+    spill_folder: TempFolder,
+    access_log: usize,
+    tls: Option<ServerTlsOptions>,
+}
+
+impl ServerBuilder {
+    /// Replaces the caps on what clients may make the server hold.
+    pub fn limits(mut self, limits: ServerLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Replaces the deadlines.
+    pub fn timeouts(mut self, timeouts: ServerTimeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Says what becomes of requests that no route takes.
+    pub fn unrouted(mut self, unrouted: Unrouted) -> Self {
+        self.unrouted = unrouted;
+        self
+    }
+
+    /// Whether `/user` is redirected (`308`) to `/user/` when only that is a route. Off by default.
+    pub fn redirect_to_slash(mut self, redirect: bool) -> Self {
+        self.slash_redirect = redirect;
+        self
+    }
+
+    /// Reports handlers that take longer than this to `on_error` hooks: they hold the frame up. Off by
+    /// default.
+    pub fn slow_handler(mut self, longest: Duration) -> Self {
+        self.slow_handler = Some(longest);
+        self
+    }
+
+    /// Checks every request with this guard. The default is [`Guard::for_address`]: at a loopback
+    /// address `Host` must be this machine's and no page of another site may ask; elsewhere everybody
+    /// may. [`Server::set_guard`] replaces it when the port is known.
+    pub fn guard(mut self, guard: Guard) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+
+    /// Believes what these proxies say about the clients behind them. Default: nobody.
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
+    /// Caps on forms with files, on top of the route's own on content.
+    pub fn form_limits(mut self, limits: MultipartLimits) -> Self {
+        self.forms = limits;
+        self
+    }
+
+    /// Where files of forms go that are too large for memory. Default: the system's folder for
+    /// temporary files.
+    pub fn spill_folder(mut self, folder: TempFolder) -> Self {
+        self.spill_folder = folder;
+        self
+    }
+
+    /// Keeps the newest so many records of what was answered, for
+    /// [`Server::access_log`]. Default 0: off.
+    pub fn access_log(mut self, records: usize) -> Self {
+        self.access_log = records;
+        self
+    }
+
+    /// Speaks TLS with every client. Without, the server speaks none.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, options: ServerTlsOptions) -> Self {
+        self.tls = Some(options);
+        self
+    }
+
+    /// Listens at `address`. Port 0 is a free port, which [`Server::local_addr`] tells. A name is
+    /// looked up before it returns: give an IP address to be sure that nothing waits.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidHost`] when `address` names none, [`NetworkFault::System`](crate::NetworkFault::System) when none of those
+    /// it names can be listened at.
+    pub fn bind(self, address: impl ToSocketAddrs) -> Result<Server, Error> {
+        let addresses = address
+            .to_socket_addrs()
+            .map_err(|error| Error::from(Misuse::InvalidHost).with_source(error))?;
+        let mut reactor = Reactor::system(Resolver::system());
+        let mut failure = Error::from(Misuse::InvalidHost);
+        for address in addresses {
+            match Listener::bind(&mut reactor, address) {
+                Ok(listener) => return self.build(reactor, listener),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    /// Listens at `port` of the loopback address: only programs of this machine can connect.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn bind_local(self, port: u16) -> Result<Server, Error> {
+        self.bind((Ipv4Addr::LOCALHOST, port))
+    }
+
+    /// Listens at the first free one of these ports of the loopback address.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind), for the last one.
+    pub fn bind_first(self, ports: PortHunt) -> Result<Server, Error> {
+        let mut reactor = Reactor::system(Resolver::system());
+        let mut failure = Error::from(Misuse::InvalidPort);
+        for port in ports {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            match Listener::bind(&mut reactor, address) {
+                Ok(listener) => return self.build(reactor, listener),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    /// Takes over a listener that is bound already: one that systemd hands over, or one with options
+    /// of its own.
+    ///
+    /// # Errors
+    /// [`NetworkFault::System`](crate::NetworkFault::System) when it cannot be made non-blocking or has no address.
+    pub fn from_listener(self, listener: TcpListener) -> Result<Server, Error> {
+        let mut reactor = Reactor::system(Resolver::system());
+        let listener = Listener::from_std(&mut reactor, listener)?;
+        self.build(reactor, listener)
+    }
+
+    /// Listens on an in-memory network with its virtual clock, for tests.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn on_memory(self, network: &MemoryNetwork, address: SocketAddr) -> Result<Server, Error> {
+        let mut reactor = Reactor::memory(network);
+        let listener = Listener::bind(&mut reactor, address)?;
+        self.build(reactor, listener)
+    }
+
+    fn build(self, reactor: Reactor, listener: Listener) -> Result<Server, Error> {
+        let mut app = App::new(self.limits, self.timeouts, reactor.clock().clone());
+        app.unrouted = self.unrouted;
+        app.slash_redirect = self.slash_redirect;
+        app.slow_handler = self.slow_handler;
+        app.guard = self
+            .guard
+            .unwrap_or_else(|| Guard::for_address(listener.address()));
+        app.proxies = self.proxies;
+        app.forms = self.forms;
+        app.spill_folder = self.spill_folder;
+        app.keeps_log = self.access_log > 0;
+        app.log = AccessLog::new(self.access_log);
+        let mut server = Server::assemble(reactor, listener, app);
+        server.tls = self.tls;
+        Ok(server)
+    }
+}

@@ -1,0 +1,42 @@
+//! [`Client`]: who is at the other end of a connection.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// One accepted connection, as hooks and requests speak of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Client {
+    number: u64,
+    peer: SocketAddr,
+    local: SocketAddr,
+}
+
+impl Client {
+    pub(super) fn new(number: u64, peer: SocketAddr, local: SocketAddr) -> Self {
+        Self {
+            number,
+            peer,
+            local,
+        }
+    }
+
+    /// Of a request that came from nowhere.
+    pub(super) fn nobody() -> Self {
+        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        Self::new(0, nowhere, nowhere)
+    }
+
+    /// The connection's number: each connection of a server has another one.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The far end.
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// This end: where the server listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+}

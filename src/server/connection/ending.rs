@@ -1,0 +1,161 @@
+//! The end of an exchange, of the server's patience, and of the connection.
+
+use http::StatusCode;
+
+use super::state::{Current, Incoming, Pace, Source, Stage};
+use super::{Connection, Context, Step};
+use crate::proto::{CloseReason, Verdict};
+use crate::server::fault::{Fault, Slowness};
+use crate::server::hooks::Sent;
+use crate::transport::reactor::Reactor;
+
+impl Connection {
+    /// The response is out: what comes next?
+    pub(super) fn finish(&mut self, cx: &mut Context<'_>) -> Step {
+        let complete = matches!(self.stage, Stage::Responding(Source::Done));
+        let is_rest_wanted = match &self.incoming {
+            Incoming::Over => false,
+            // The handler still reads what it was sent.
+            Incoming::Streaming(inbox) => !inbox.is_dropped(),
+            // The rest of the request is short: once it is here, the connection can go on.
+            Incoming::Discarding(_) => {
+                self.exchange.verdict() == Verdict::Close(CloseReason::UnreadContent)
+            }
+        };
+        if complete && is_rest_wanted && !self.input_over {
+            return match self.read(cx) {
+                Ok(step) => step,
+                Err(_) => Step::Over,
+            };
+        }
+        self.note_sent(complete, cx);
+        if !complete {
+            return Step::Over;
+        }
+        match self.exchange.verdict() {
+            Verdict::Reuse if !cx.app.draining && self.exchange.next_cycle().is_ok() => {
+                self.cut_content();
+                self.current = Current::default();
+                self.reading = Pace::start(cx.now);
+                self.enter(Stage::Head, cx.now);
+                Step::Moved
+            }
+            _ => self.begin_closing(cx),
+        }
+    }
+
+    /// Closes at once if the client has nothing under way, else says goodbye and waits for its end:
+    /// closing with bytes unread makes a reset, which may overtake the response (RFC 9112 §9.6).
+    fn begin_closing(&mut self, cx: &mut Context<'_>) -> Step {
+        let is_quiet = self.exchange.remote_done()
+            && self.recv.is_empty()
+            && !self.link.is_readable(cx.reactor);
+        if self.input_over || is_quiet {
+            return Step::Over;
+        }
+        self.cut_content();
+        self.link.shutdown_write(cx.reactor);
+        self.enter(Stage::Lingering { dropped: 0 }, cx.now);
+        Step::Moved
+    }
+
+    fn note_sent(&mut self, complete: bool, cx: &mut Context<'_>) {
+        if !cx.app.wants_sent() {
+            return;
+        }
+        let current = std::mem::take(&mut self.current);
+        let took = current.started.map_or_else(Default::default, |started| {
+            cx.now.saturating_duration_since(started)
+        });
+        cx.app.sent(Sent {
+            client: self.client,
+            ip: current.ip.unwrap_or(self.client.peer_addr().ip()),
+            method: current.method,
+            path: current.path,
+            version: current.version,
+            agent: current.agent,
+            status: current.status,
+            bytes: current.sent,
+            took,
+            complete,
+        });
+    }
+
+    /// The deadline is over. Answers whether the connection is, too.
+    pub(in crate::server) fn expire(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Stage::Responding(Source::Pipe(pipe)) = &self.stage
+            && self.pending() == 0
+            && let Some(beat) = pipe.beat()
+        {
+            let beat = beat.bytes.clone();
+            self.send_piece(&beat, cx);
+            return false;
+        }
+        #[cfg(feature = "websocket")]
+        if self.pending() == 0
+            && let Stage::Socket(socket) = &mut self.stage
+        {
+            socket.handle_timeout(cx.now);
+            return false;
+        }
+        let slowness = match &self.stage {
+            Stage::Handshaking => Slowness::Handshake,
+            Stage::Head if self.has_begun() => Slowness::Head,
+            Stage::Head | Stage::Lingering { .. } => return true,
+            Stage::Collecting(_) => Slowness::Content,
+            Stage::Ready(_) => return false,
+            Stage::Waiting(_) => match &self.incoming {
+                Incoming::Streaming(inbox) if inbox.has_room() => Slowness::Content,
+                _ => Slowness::Answer,
+            },
+            Stage::Responding(_) if self.pending() > 0 => Slowness::Reading,
+            #[cfg(feature = "websocket")]
+            Stage::Socket(_) => Slowness::Reading,
+            Stage::Responding(_) => Slowness::Content,
+        };
+        cx.app.report(&Fault::TooSlow(slowness), Some(&self.client));
+        match slowness {
+            Slowness::Handshake | Slowness::Reading => {
+                self.note_sent(false, cx);
+                true
+            }
+            Slowness::Head => {
+                self.respond_plainly(StatusCode::REQUEST_TIMEOUT, cx);
+                false
+            }
+            Slowness::Content => {
+                let is_answered = matches!(self.stage, Stage::Responding(_));
+                if let Stage::Waiting(slot) = &self.stage {
+                    slot.close();
+                }
+                self.cut_content();
+                if !is_answered {
+                    self.respond_plainly(StatusCode::REQUEST_TIMEOUT, cx);
+                }
+                false
+            }
+            Slowness::Answer => {
+                if let Stage::Waiting(slot) = &self.stage {
+                    slot.close();
+                }
+                self.respond_plainly(StatusCode::GATEWAY_TIMEOUT, cx);
+                false
+            }
+        }
+    }
+
+    /// Closes the socket, and lets everybody know who waits for something of it.
+    pub(in crate::server) fn close(mut self, reactor: &mut Reactor) {
+        match &self.stage {
+            Stage::Waiting(slot) => slot.close(),
+            Stage::Responding(Source::Pipe(pipe)) => pipe.close(),
+            #[cfg(feature = "websocket")]
+            Stage::Socket(socket) => socket.close(),
+            _ => {}
+        }
+        self.cut_content();
+        let pool = reactor.pool().clone();
+        self.recv.clear(&pool);
+        self.link.close(reactor);
+    }
+}

@@ -1,0 +1,409 @@
+//! One accepted connection: handshake → requests and responses, one exchange after another → closing.
+//!
+//! ```text
+//! Handshaking ─▶ Head ─▶ Collecting ─▶ Ready ─▶ Waiting ─▶ Responding ─▶ Head …
+//!                  │                     ▲ (at the head)        │
+//!                  └── refused ──────────┴──────────▶ Responding└─▶ Lingering ─▶ gone
+//! ```
+//!
+//! It takes a reactor and owns none, and never looks at the clock. Requests are answered in their order
+//! because the next one is not looked at before the present one is done; what a client sends ahead
+//! waits, first here, then in the kernel.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `state` | where a connection stands |
+//! | `receiving` | from bytes to a request that is handed on |
+//! | `responding` | from a response to bytes |
+//! | `socket` | what follows a `101` |
+//! | `ending` | the end of an exchange, of patience, of the connection |
+
+mod ending;
+mod receiving;
+mod responding;
+#[cfg(feature = "websocket")]
+mod socket;
+mod state;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+
+use super::app::App;
+use super::client::Client;
+use super::fault::Fault;
+use super::mailbox::ConnectionId;
+use super::responder::Found;
+use crate::error::Error;
+use crate::proto::Exchange;
+use crate::transport::buffer::RecvBuffer;
+use crate::transport::link::{Link, LinkRead};
+use crate::transport::meter::Meter;
+use crate::transport::reactor::Reactor;
+use crate::transport::tls::TlsInfo;
+use state::{Current, Incoming, Pace, Source, Stage};
+
+/// Bytes that may wait to be written before more are made.
+const OUT_BYTES: usize = 64 * 1024;
+
+/// Bytes of pipelined requests that are read ahead while one is answered: enough to see the client's
+/// end behind them, not enough to matter.
+const AHEAD_BYTES: usize = 16 * 1024;
+
+/// Bytes that one connection may move before the others have their turn.
+const TURN_BYTES: u64 = 256 * 1024;
+
+/// Requests that one connection may have answered before the others have their turn.
+const TURN_REQUESTS: u32 = 16;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) client: Client,
+    pub(super) id: ConnectionId,
+    /// Whether it is in the queue of those that have something to do.
+    pub(super) queued: bool,
+    /// Whether it counts among those that something is arriving on.
+    pub(super) is_counted: bool,
+    link: Link,
+    tls: Option<Arc<TlsInfo>>,
+    exchange: Exchange,
+    recv: RecvBuffer,
+    /// The client ended its side.
+    input_over: bool,
+    out: Vec<u8>,
+    out_sent: usize,
+    stage: Stage,
+    incoming: Incoming,
+    current: Current,
+    requests: u32,
+    /// When the stage began.
+    since: Instant,
+    reading: Pace,
+    writing: Pace,
+}
+
+/// What a turn works with.
+pub(super) struct Context<'a> {
+    pub(super) reactor: &'a mut Reactor,
+    pub(super) meter: &'a mut Meter,
+    pub(super) app: &'a mut App,
+    /// Counted time.
+    pub(super) now: Instant,
+    /// Requests that may still be handed on in this poll.
+    pub(super) calls: &'a mut usize,
+}
+
+/// What a turn came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turned {
+    /// It waits for its socket, a responder or a deadline.
+    Waits,
+    /// It could go on: the budget or its share of the turn is spent.
+    Cut,
+    /// It waits for a handler that may not be called in this poll any more, and had none.
+    OutOfCalls,
+    /// Its time has come to be closed.
+    Over,
+}
+
+/// One step.
+enum Step {
+    /// Something came of it, at no cost worth measuring.
+    Moved,
+    /// The system or a handler was called: time to look at the clock.
+    Worked,
+    Stuck,
+    /// No handler may be called in this poll any more.
+    OutOfCalls,
+    Over,
+}
+
+impl Connection {
+    pub(super) fn new(
+        link: Link,
+        is_secure: bool,
+        client: Client,
+        id: ConnectionId,
+        app: &App,
+        now: Instant,
+    ) -> Self {
+        Self {
+            client,
+            id,
+            queued: false,
+            is_counted: false,
+            link,
+            tls: None,
+            exchange: Exchange::server(app.limits.message.clone()),
+            recv: RecvBuffer::default(),
+            input_over: false,
+            out: Vec::new(),
+            out_sent: 0,
+            stage: if is_secure {
+                Stage::Handshaking
+            } else {
+                Stage::Head
+            },
+            incoming: Incoming::Over,
+            current: Current::default(),
+            requests: 0,
+            since: now,
+            reading: Pace::start(now),
+            writing: Pace::start(now),
+        }
+    }
+
+    /// Goes as far as socket, budget and its share of the turn allow.
+    pub(super) fn turn(&mut self, cx: &mut Context<'_>) -> Turned {
+        let (requests, calls) = (self.requests, *cx.calls);
+        let before = cx.app.metrics.bytes_received + cx.app.metrics.bytes_sent;
+        loop {
+            match self.step(cx) {
+                Ok(Step::Moved) => continue,
+                Ok(Step::Worked) => {}
+                // What looks like waiting may be the budget's end.
+                Ok(Step::Stuck) if cx.meter.exhausted() && self.is_ready(cx.reactor) => {
+                    return Turned::Cut;
+                }
+                Ok(Step::Stuck) => break,
+                Ok(Step::OutOfCalls) if *cx.calls < calls => return Turned::Cut,
+                Ok(Step::OutOfCalls) => return Turned::OutOfCalls,
+                Ok(Step::Over) => return Turned::Over,
+                Err(error) => {
+                    if !matches!(self.stage, Stage::Head | Stage::Lingering { .. }) {
+                        cx.app.report(&Fault::Connection(error), Some(&self.client));
+                    }
+                    return Turned::Over;
+                }
+            }
+            let moved = cx.app.metrics.bytes_received + cx.app.metrics.bytes_sent - before;
+            let share = moved > TURN_BYTES || self.requests - requests >= TURN_REQUESTS;
+            if share || cx.meter.exhausted() {
+                return Turned::Cut;
+            }
+        }
+        self.recv.shelve(cx.reactor.pool());
+        if self.out.is_empty() && self.out.capacity() > OUT_BYTES {
+            self.out = Vec::new();
+        }
+        Turned::Waits
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>) -> Result<Step, Error> {
+        if matches!(self.stage, Stage::Handshaking) {
+            if !self.link.handshake(cx.reactor, cx.meter)? {
+                return Ok(Step::Stuck);
+            }
+            self.tls = self.link.tls_info().map(Arc::new);
+            self.enter(Stage::Head, cx.now);
+            return Ok(Step::Moved);
+        }
+        #[cfg(feature = "websocket")]
+        if matches!(self.stage, Stage::Socket(_)) {
+            return self.step_socket(cx);
+        }
+        let mut moved = self.transmit(cx)?;
+        match &mut self.stage {
+            Stage::Handshaking => {}
+            #[cfg(feature = "websocket")]
+            Stage::Socket(_) => {}
+            Stage::Head => {
+                if !moved && self.receive_head(cx)? {
+                    return Ok(Step::Moved);
+                }
+            }
+            Stage::Collecting(_) => moved |= self.collect(cx)?,
+            Stage::Ready(_) => {
+                if *cx.calls == 0 {
+                    return Ok(Step::OutOfCalls);
+                }
+                *cx.calls -= 1;
+                self.hand_on(cx);
+                moved = true;
+            }
+            Stage::Waiting(slot) => {
+                let slot = Arc::clone(slot);
+                moved |= self.take_content(cx)?;
+                match slot.look() {
+                    Found::Nothing => {}
+                    Found::Response(response) => {
+                        self.respond(*response, cx);
+                        moved = true;
+                    }
+                    Found::Abandoned => {
+                        self.respond_plainly(StatusCode::INTERNAL_SERVER_ERROR, cx);
+                        moved = true;
+                    }
+                }
+            }
+            Stage::Responding(_) => {
+                moved |= self.take_content(cx)?;
+                moved |= self.produce(cx);
+                if !moved && self.is_sent(cx)? {
+                    return Ok(self.finish(cx));
+                }
+            }
+            Stage::Lingering { dropped } => {
+                *dropped += self.recv.unread().len() as u64;
+                let over = self.input_over || *dropped > cx.app.limits.drained_bytes.max(1024);
+                self.recv.clear(cx.reactor.pool());
+                if over {
+                    return Ok(Step::Over);
+                }
+            }
+        }
+        if moved {
+            return Ok(Step::Worked);
+        }
+        self.read(cx)
+    }
+
+    /// Reads, if what comes has a place.
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<Step, Error> {
+        if self.input_over {
+            return Ok(match self.stage {
+                // Nothing of what is here makes a request any more.
+                Stage::Head | Stage::Collecting(_) | Stage::Lingering { .. } => Step::Over,
+                _ => Step::Stuck,
+            });
+        }
+        if !self.has_room() || !self.link.is_readable(cx.reactor) {
+            return Ok(Step::Stuck);
+        }
+        match self.link.read(cx.reactor, cx.meter, &mut self.recv)? {
+            LinkRead::Data(count) => {
+                cx.app.metrics.bytes_received += count as u64;
+                self.reading.note(count as u64, cx.now, cx.app);
+                Ok(Step::Worked)
+            }
+            LinkRead::Blocked => Ok(Step::Stuck),
+            LinkRead::Closed | LinkRead::Truncated => {
+                self.input_over = true;
+                // Who ends its side may still listen, but nobody who listens to an endless stream does.
+                if matches!(&self.stage, Stage::Responding(Source::Pipe(pipe)) if pipe.beat().is_some())
+                {
+                    return Ok(Step::Over);
+                }
+                if let Stage::Waiting(slot) = &self.stage {
+                    slot.set_aborted();
+                }
+                if let Incoming::Streaming(inbox) = &self.incoming {
+                    inbox.cut();
+                }
+                #[cfg(feature = "websocket")]
+                if let Stage::Socket(socket) = &mut self.stage {
+                    socket.receive_eof();
+                }
+                Ok(Step::Moved)
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        match (&self.stage, &self.incoming) {
+            (Stage::Handshaking, _) => false,
+            (Stage::Head | Stage::Collecting(_) | Stage::Lingering { .. }, _) => true,
+            #[cfg(feature = "websocket")]
+            (Stage::Socket(socket), _) => socket.has_room(),
+            (_, Incoming::Streaming(inbox)) => inbox.has_room() && !self.exchange.wants_continue(),
+            (_, Incoming::Discarding(_)) => true,
+            (_, Incoming::Over) => self.recv.unread().len() < AHEAD_BYTES,
+        }
+    }
+
+    /// Writes what waits to be written.
+    fn transmit(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        let mut moved = false;
+        while self.out_sent < self.out.len() {
+            let rest = &self.out[self.out_sent..];
+            let count = self.link.write(cx.reactor, cx.meter, rest)?;
+            if count == 0 {
+                break;
+            }
+            moved = true;
+            self.out_sent += count;
+            self.current.sent += count as u64;
+            cx.app.metrics.bytes_sent += count as u64;
+            self.writing.note(count as u64, cx.now, cx.app);
+            if self.out_sent < self.out.len() && cx.meter.exhausted() {
+                break;
+            }
+        }
+        if self.out_sent == self.out.len() {
+            self.out.clear();
+            self.out_sent = 0;
+            self.writing = Pace::start(cx.now);
+        }
+        Ok(moved)
+    }
+
+    fn pending(&self) -> usize {
+        self.out.len() - self.out_sent
+    }
+
+    fn enter(&mut self, stage: Stage, now: Instant) {
+        self.stage = stage;
+        self.since = now;
+    }
+
+    /// When something must have happened.
+    pub(super) fn deadline(&self, app: &App) -> Option<Instant> {
+        let timeouts = &app.timeouts;
+        let after = |time: Option<Duration>| self.since.checked_add(time?);
+        match &self.stage {
+            Stage::Handshaking => after(timeouts.tls_handshake),
+            Stage::Head if self.has_begun() => after(timeouts.head),
+            Stage::Head => after(timeouts.idle),
+            Stage::Collecting(_) => self.reading.deadline(app),
+            Stage::Ready(_) => None,
+            Stage::Waiting(_) => match &self.incoming {
+                // The handler cannot answer before it has what the client still sends.
+                Incoming::Streaming(inbox) if inbox.has_room() => self.reading.deadline(app),
+                _ => after(timeouts.respond),
+            },
+            Stage::Responding(_) if self.pending() > 0 => self.writing.deadline(app),
+            Stage::Responding(Source::Done) => self.reading.deadline(app),
+            Stage::Responding(Source::Pipe(pipe)) => {
+                self.writing.since.checked_add(pipe.beat()?.every)
+            }
+            #[cfg(feature = "websocket")]
+            Stage::Socket(_) if self.pending() > 0 => self.writing.deadline(app),
+            #[cfg(feature = "websocket")]
+            Stage::Socket(socket) => socket.due(),
+            Stage::Responding(_) => None,
+            Stage::Lingering { .. } => self.since.checked_add(timeouts.linger),
+        }
+    }
+
+    /// Whether some of a request's head is there.
+    fn has_begun(&self) -> bool {
+        !self.recv.is_empty()
+    }
+
+    /// Whether it could be closed without anybody missing it.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.stage, Stage::Head) && self.recv.is_empty()
+    }
+
+    /// Whether something is arriving that is worth another look.
+    pub(super) fn is_receiving(&self) -> bool {
+        match &self.stage {
+            Stage::Handshaking | Stage::Collecting(_) => true,
+            Stage::Waiting(_) | Stage::Responding(_) => {
+                matches!(self.incoming, Incoming::Streaming(_))
+            }
+            #[cfg(feature = "websocket")]
+            Stage::Socket(_) => false,
+            Stage::Head | Stage::Ready(_) | Stage::Lingering { .. } => false,
+        }
+    }
+
+    /// Whether the socket says that there is something to do.
+    pub(super) fn is_ready(&self, reactor: &mut Reactor) -> bool {
+        // TLS may have more to write than what is pending here.
+        let may_write = !matches!(self.stage, Stage::Head | Stage::Waiting(_));
+        self.link.is_readable(reactor) || may_write && self.link.socket().is_writable(reactor)
+    }
+}

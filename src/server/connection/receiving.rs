@@ -1,0 +1,381 @@
+//! From bytes to a request that is handed on: heads, the decision what to do with a request, the
+//! collection of its content, `100 Continue`, and what becomes of requests that are none.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{StatusCode, Version};
+
+use super::state::{Collected, Collecting, Current, Incoming, Pace, Stage};
+use super::{Connection, Context};
+use crate::error::{Error, ErrorKind, PeerMisbehaved};
+use crate::limits::Limit;
+use crate::proto::{BodyLength, Event, FieldLines, Received, RequestHead, ResponseHead};
+use crate::server::app::{Admission, Plan, Served};
+use crate::server::content::Inbox;
+use crate::server::fault::Fault;
+use crate::server::multipart::{FormReader, MultipartError};
+use crate::server::request::Request;
+use crate::server::response::Response;
+
+/// Content is expected to have this length when its length is not known, and room is made for no more
+/// than this before it comes.
+const EXPECTED_BODY: u64 = 64 * 1024;
+
+impl Connection {
+    /// Looks for a request in what was read.
+    pub(super) fn receive_head(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        if self.recv.is_empty() {
+            return Ok(false);
+        }
+        let Received { consumed, event } = match self.exchange.receive(self.recv.unread()) {
+            Ok(received) => received,
+            Err(kind) => {
+                self.refuse(kind, cx);
+                return Ok(true);
+            }
+        };
+        self.consume(consumed, cx);
+        match event {
+            Some(Event::Request(head)) => {
+                self.begin_request(head, cx);
+                Ok(true)
+            }
+            _ => {
+                // An empty line before a request is none of it.
+                if !self.exchange.buffered() {
+                    return Ok(consumed > 0);
+                }
+                if self.current.started.is_none() {
+                    // The first bytes of a head: from now on it must come to its end.
+                    self.current.started = Some(cx.now);
+                    self.since = cx.now;
+                }
+                Ok(consumed > 0)
+            }
+        }
+    }
+
+    fn begin_request(&mut self, head: RequestHead, cx: &mut Context<'_>) {
+        self.requests += 1;
+        self.current = Current {
+            method: Some(head.method.clone()),
+            version: head.version,
+            started: Some(self.current.started.unwrap_or(cx.now)),
+            ..Current::default()
+        };
+        let mut request = Request::new(head, self.client, self.tls.clone());
+        let mut admission = cx.app.admit(&mut request, cx.now);
+        self.current.added = std::mem::take(&mut admission.added);
+        if cx.app.wants_sent() {
+            request.path().clone_into(&mut self.current.path);
+            self.current.agent = request.header("user-agent").map(str::to_owned);
+            self.current.ip = Some(request.ip());
+        }
+        self.reading = Pace::start(cx.now);
+        self.since = cx.now;
+        if self.exchange.content_length() == Some(0) {
+            // Its end is due at once, and needs no more bytes.
+            match self.exchange.receive(&[]) {
+                Ok(Received {
+                    event: Some(Event::End { trailers }),
+                    ..
+                }) => {
+                    request.complete(Bytes::new(), trailers);
+                    self.incoming = Incoming::Over;
+                    self.stage = Stage::Ready(Box::new((request, admission.plan)));
+                }
+                Ok(_) => {}
+                Err(kind) => self.refuse(kind, cx),
+            }
+            return;
+        }
+        self.begin_content(request, admission, cx);
+    }
+
+    /// A request whose content is still to come.
+    fn begin_content(&mut self, mut request: Request, admission: Admission, cx: &mut Context<'_>) {
+        let length = self.exchange.content_length();
+        if let Plan::Answer(response) | Plan::Refuse(response) = admission.plan {
+            // What is answered by the head alone needs no content.
+            self.incoming = Incoming::Discarding(0);
+            self.respond(*response, cx);
+            return;
+        }
+        if length.is_some_and(|length| length > admission.max_body) {
+            self.incoming = Incoming::Discarding(0);
+            let fault = Fault::Request(Request::too_large(admission.max_body).into());
+            cx.app.report(&fault, Some(&self.client));
+            self.respond_plainly(StatusCode::PAYLOAD_TOO_LARGE, cx);
+            return;
+        }
+        if admission.at_head {
+            let (content, inbox) = Inbox::pair(&cx.app.mailbox, self.id);
+            request.content = Some(content);
+            self.incoming = Incoming::Streaming(inbox);
+            self.stage = Stage::Ready(Box::new((request, admission.plan)));
+            return;
+        }
+        if self.exchange.wants_continue() {
+            self.send_continue();
+        }
+        let body = match cx.app.form_reader(&request) {
+            Some(Ok(reader)) => Collected::Form(Box::new(reader)),
+            Some(Err(error)) => {
+                self.incoming = Incoming::Discarding(0);
+                self.refuse_form(error, cx);
+                return;
+            }
+            None => {
+                let room = length.unwrap_or(0).min(EXPECTED_BODY);
+                Collected::Bytes(Vec::with_capacity(usize::try_from(room).unwrap_or(0)))
+            }
+        };
+        self.stage = Stage::Collecting(Box::new(Collecting {
+            request,
+            admission,
+            body,
+            length: 0,
+        }));
+    }
+
+    /// Collects content until the request is whole.
+    pub(super) fn collect(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        let received = self.exchange.receive(self.recv.unread());
+        let Stage::Collecting(collecting) = &mut self.stage else {
+            return Ok(false);
+        };
+        let (consumed, event) = match received {
+            Ok(Received { consumed, event }) => (consumed, event),
+            Err(kind) => {
+                self.refuse(kind, cx);
+                return Ok(true);
+            }
+        };
+        let mut moved = consumed > 0;
+        match event {
+            Some(Event::Content(range)) => {
+                let content = self.recv.unread().get(range).unwrap_or_default();
+                collecting.length += content.len() as u64;
+                if collecting.length > collecting.admission.max_body {
+                    let kind = Request::too_large(collecting.admission.max_body);
+                    self.incoming = Incoming::Discarding(0);
+                    self.consume(consumed, cx);
+                    cx.app
+                        .report(&Fault::Request(kind.into()), Some(&self.client));
+                    self.respond_plainly(StatusCode::PAYLOAD_TOO_LARGE, cx);
+                    return Ok(true);
+                }
+                let put = match &mut collecting.body {
+                    Collected::Bytes(bytes) => {
+                        bytes.extend_from_slice(content);
+                        Ok(())
+                    }
+                    Collected::Form(reader) => feed(reader, content),
+                };
+                if let Err(error) = put {
+                    self.incoming = Incoming::Discarding(0);
+                    self.consume(consumed, cx);
+                    self.refuse_form(error, cx);
+                    return Ok(true);
+                }
+            }
+            Some(Event::End { trailers }) => {
+                self.consume(consumed, cx);
+                self.incoming = Incoming::Over;
+                if let Stage::Collecting(collecting) =
+                    std::mem::replace(&mut self.stage, Stage::Head)
+                {
+                    let Collecting {
+                        mut request,
+                        admission,
+                        body,
+                        ..
+                    } = *collecting;
+                    match body {
+                        Collected::Bytes(bytes) => request.complete(bytes.into(), trailers),
+                        Collected::Form(reader) => {
+                            request.complete(Bytes::new(), trailers);
+                            match reader.finish() {
+                                Ok(form) => request.set_form(form),
+                                Err(error) => {
+                                    self.refuse_form(error, cx);
+                                    return Ok(true);
+                                }
+                            }
+                        }
+                    }
+                    self.enter(Stage::Ready(Box::new((request, admission.plan))), cx.now);
+                }
+                return Ok(true);
+            }
+            Some(_) => moved = true,
+            None => {}
+        }
+        self.consume(consumed, cx);
+        Ok(moved)
+    }
+
+    /// Gives a request to its handler.
+    pub(super) fn hand_on(&mut self, cx: &mut Context<'_>) {
+        let Stage::Ready(ready) = std::mem::replace(&mut self.stage, Stage::Head) else {
+            return;
+        };
+        let (request, plan) = *ready;
+        match cx.app.serve(request, plan, self.id) {
+            Served::Response(response) => self.respond(*response, cx),
+            Served::Deferred(slot) => {
+                if self.input_over {
+                    slot.set_aborted();
+                }
+                self.enter(Stage::Waiting(slot), cx.now);
+            }
+        }
+    }
+
+    /// Takes in content that comes after its request was handed on.
+    pub(super) fn take_content(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        let mut moved = false;
+        if let Incoming::Streaming(inbox) = &self.incoming {
+            if inbox.is_dropped() {
+                self.incoming = Incoming::Discarding(0);
+            } else if self.exchange.wants_continue() {
+                if !inbox.is_asked() {
+                    return Ok(false);
+                }
+                self.send_continue();
+                moved = true;
+            } else if !inbox.has_room() {
+                // It is not the client who is slow.
+                self.reading = Pace::start(cx.now);
+                return Ok(false);
+            }
+        }
+        if matches!(self.incoming, Incoming::Over) || self.exchange.wants_continue() {
+            return Ok(moved);
+        }
+        let (consumed, event) = match self.exchange.receive(self.recv.unread()) {
+            Ok(Received { consumed, event }) => (consumed, event),
+            Err(kind) => {
+                cx.app
+                    .report(&Fault::Request(kind.into()), Some(&self.client));
+                self.cut_content();
+                return Ok(true);
+            }
+        };
+        moved |= consumed > 0;
+        match event {
+            Some(Event::Content(range)) => match &mut self.incoming {
+                Incoming::Streaming(inbox) => {
+                    let inbox = Arc::clone(inbox);
+                    let pool = cx.reactor.pool();
+                    let end = range.end;
+                    inbox.push(self.recv.take(range, pool));
+                    self.recv.consume(consumed - end, pool);
+                    return Ok(true);
+                }
+                Incoming::Discarding(dropped) => {
+                    *dropped += range.len() as u64;
+                    if *dropped > cx.app.limits.drained_bytes {
+                        self.cut_content();
+                    }
+                }
+                Incoming::Over => {}
+            },
+            Some(Event::End { trailers }) => {
+                if let Incoming::Streaming(inbox) = &self.incoming {
+                    inbox.end(trailers);
+                }
+                self.incoming = Incoming::Over;
+                // From now on it is the handler's time.
+                self.since = cx.now;
+                moved = true;
+            }
+            Some(_) => moved = true,
+            None => {}
+        }
+        self.consume(consumed, cx);
+        Ok(moved)
+    }
+
+    /// Nothing more of the content is wanted, or will come.
+    pub(super) fn cut_content(&mut self) {
+        if let Incoming::Streaming(inbox) = &self.incoming {
+            inbox.cut();
+        }
+        self.incoming = Incoming::Over;
+    }
+
+    fn send_continue(&mut self) {
+        let head = ResponseHead {
+            version: Version::HTTP_11,
+            status: StatusCode::CONTINUE,
+            reason: "Continue".to_owned(),
+            fields: FieldLines::new(),
+        };
+        // It is only asked for when it may be sent.
+        let _ = self
+            .exchange
+            .send_response(&head, BodyLength::None, &mut self.out);
+    }
+
+    /// Answers what is no request, or no more.
+    pub(super) fn refuse(&mut self, kind: ErrorKind, cx: &mut Context<'_>) {
+        let status = self.status_of(&kind);
+        cx.app
+            .report(&Fault::Request(kind.into()), Some(&self.client));
+        self.cut_content();
+        self.respond(Response::plain(status), cx);
+    }
+
+    /// Answers a form that is none, or too large.
+    fn refuse_form(&mut self, error: MultipartError, cx: &mut Context<'_>) {
+        let status = error.status();
+        cx.app
+            .report(&Fault::Handler(Box::new(error)), Some(&self.client));
+        self.respond(Response::plain(status), cx);
+    }
+
+    fn status_of(&self, kind: &ErrorKind) -> StatusCode {
+        match kind {
+            // The first line is the one with the target.
+            ErrorKind::Limit(Limit::LineBytes(most))
+                if !self
+                    .recv
+                    .unread()
+                    .iter()
+                    .take(*most)
+                    .any(|&byte| byte == b'\n') =>
+            {
+                StatusCode::URI_TOO_LONG
+            }
+            ErrorKind::Limit(Limit::LineBytes(_) | Limit::HeadBytes(_) | Limit::HeaderCount(_)) => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
+            ErrorKind::Limit(Limit::BodyBytes(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+            ErrorKind::Peer(PeerMisbehaved::UnsupportedVersion) => {
+                StatusCode::HTTP_VERSION_NOT_SUPPORTED
+            }
+            ErrorKind::Peer(PeerMisbehaved::UnsupportedTransferCoding) => {
+                StatusCode::NOT_IMPLEMENTED
+            }
+            ErrorKind::Peer(PeerMisbehaved::UnknownExpectation) => StatusCode::EXPECTATION_FAILED,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    fn consume(&mut self, count: usize, cx: &mut Context<'_>) {
+        if count > 0 {
+            self.recv.consume(count, cx.reactor.pool());
+        }
+    }
+}
+
+/// Gives all of `content` to a form's reader, which takes a bounded piece at a time.
+fn feed(reader: &mut FormReader, mut content: &[u8]) -> Result<(), MultipartError> {
+    while !content.is_empty() {
+        let taken = reader.receive(content)?;
+        content = content.get(taken..).unwrap_or_default();
+    }
+    Ok(())
+}

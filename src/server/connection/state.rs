@@ -1,0 +1,149 @@
+//! Where a connection stands: its stages, what is still to come of a request and still to go of a
+//! response, and how fast both move.
+
+use std::fmt;
+use std::io::Read;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, Version};
+
+#[cfg(feature = "websocket")]
+use super::socket::Socket;
+use crate::exclusive::Exclusive;
+use crate::server::app::{Admission, App, Plan};
+use crate::server::content::Inbox;
+use crate::server::files::AssetBody;
+use crate::server::multipart::FormReader;
+use crate::server::pipe::Pipe;
+use crate::server::request::Request;
+use crate::server::responder::Slot;
+
+#[derive(Debug)]
+pub(super) enum Stage {
+    Handshaking,
+    /// Before a request, or in its head.
+    Head,
+    /// The content is collected.
+    Collecting(Box<Collecting>),
+    /// Whole, or as whole as the handler wants it; waits for its turn.
+    Ready(Box<(Request, Plan)>),
+    /// The handler has deferred its answer.
+    Waiting(Arc<Slot>),
+    Responding(Source),
+    /// HTTP has ended.
+    #[cfg(feature = "websocket")]
+    Socket(Box<Socket>),
+    /// The response is out; what still comes is dropped, so that no reset overtakes it.
+    Lingering {
+        dropped: u64,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Collecting {
+    pub(super) request: Request,
+    pub(super) admission: Admission,
+    pub(super) body: Collected,
+    pub(super) length: u64,
+}
+
+/// Content that was collected so far.
+pub(super) enum Collected {
+    Bytes(Vec<u8>),
+    Form(Box<FormReader>),
+}
+
+/// The rest of a request's content, once the request was handed on.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    /// There is none.
+    Over,
+    /// The handler reads it.
+    Streaming(Arc<Inbox>),
+    /// Nobody wants it; so many bytes were dropped.
+    Discarding(u64),
+}
+
+/// Where the rest of a response's content comes from.
+pub(super) enum Source {
+    Bytes(Bytes),
+    Reader {
+        reader: Exclusive<Box<dyn Read + Send>>,
+        left: Option<u64>,
+    },
+    Asset(AssetBody),
+    Pipe(Arc<Pipe>),
+    /// All is in the buffer to be written.
+    Done,
+    /// The content cannot be ended: what is in the buffer is the last.
+    Broken,
+}
+
+/// What is known of the exchange under way, for whoever wants to know what was sent.
+#[derive(Debug, Default)]
+pub(super) struct Current {
+    pub(super) method: Option<Method>,
+    pub(super) path: String,
+    pub(super) version: Version,
+    pub(super) agent: Option<String>,
+    /// The client's address, behind trusted proxies too.
+    pub(super) ip: Option<IpAddr>,
+    /// What the guard adds to whatever is answered.
+    pub(super) added: HeaderMap,
+    pub(super) started: Option<Instant>,
+    pub(super) status: StatusCode,
+    pub(super) sent: u64,
+}
+
+/// How fast bytes move: in each window of time there must be so many.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    pub(super) since: Instant,
+    pub(super) moved: u64,
+}
+
+impl Pace {
+    pub(super) fn start(now: Instant) -> Self {
+        Self {
+            since: now,
+            moved: 0,
+        }
+    }
+
+    pub(super) fn note(&mut self, bytes: u64, now: Instant, app: &App) {
+        self.moved += bytes;
+        let window = app.timeouts.stall.unwrap_or(Duration::MAX).as_secs();
+        if self.moved >= window.saturating_mul(app.timeouts.least_rate.into()) {
+            *self = Self::start(now);
+        }
+    }
+
+    pub(super) fn deadline(&self, app: &App) -> Option<Instant> {
+        self.since.checked_add(app.timeouts.stall?)
+    }
+}
+
+impl fmt::Debug for Collected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+            Self::Form(_) => f.write_str("Form"),
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+            Self::Reader { left, .. } => write!(f, "Reader({left:?})"),
+            Self::Asset(_) => f.write_str("Asset"),
+            Self::Pipe(pipe) => write!(f, "{pipe:?}"),
+            Self::Done => f.write_str("Done"),
+            Self::Broken => f.write_str("Broken"),
+        }
+    }
+}

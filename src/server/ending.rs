@@ -1,0 +1,82 @@
+//! Ending a server: at once, or gracefully, which takes polls.
+
+use std::time::{Duration, Instant};
+
+use super::Server;
+
+/// A graceful end under way.
+#[derive(Debug)]
+pub(super) struct Ending {
+    /// When what is still open is cut.
+    pub(super) deadline: Instant,
+}
+
+impl Server {
+    /// Begins a graceful end: nobody is accepted any more, idle connections are closed, and each
+    /// response from now on is its connection's last. Go on polling until
+    /// [`is_closed`](Self::is_closed); what is still open after `patience` is cut then.
+    pub fn shutdown(&mut self, patience: Duration) {
+        let now = self.reactor.counted(self.reactor.clock().now());
+        self.app.draining = true;
+        if let Some(listener) = self.listener.take() {
+            listener.close(&mut self.reactor);
+        }
+        let deadline = now.checked_add(patience).unwrap_or(now);
+        self.ending = Some(Ending { deadline });
+        self.close_idle();
+        // WebSockets and event streams have no end of their own: they are told.
+        for slot in self.peers.slots() {
+            self.peers.enqueue(slot);
+        }
+    }
+
+    /// Closes everything now: the listener and all connections. Responders, streams and topics that
+    /// are still held notice; `on_disconnect` hooks run.
+    pub fn close_now(&mut self) {
+        if let Some(listener) = self.listener.take() {
+            listener.close(&mut self.reactor);
+        }
+        self.ending = None;
+        self.app.pulled.clear();
+        for slot in self.peers.slots() {
+            if let Some(connection) = self.peers.take(slot) {
+                self.close(connection);
+            }
+        }
+    }
+
+    /// Whether nothing is open any more.
+    pub fn is_closed(&self) -> bool {
+        self.listener.is_none() && self.peers.open() == 0
+    }
+
+    /// Closes what has nothing under way.
+    fn close_idle(&mut self) {
+        let idle: Vec<usize> = self
+            .peers
+            .iter()
+            .filter(|connection| connection.is_idle())
+            .map(|connection| connection.id.slot)
+            .collect();
+        for slot in idle {
+            if let Some(connection) = self.peers.take(slot) {
+                self.close(connection);
+            }
+        }
+    }
+
+    pub(super) fn go_on_ending(&mut self, counted: Instant) -> bool {
+        let Some(ending) = &self.ending else {
+            return false;
+        };
+        if self.peers.open() == 0 {
+            self.ending = None;
+            return true;
+        }
+        if ending.deadline <= counted {
+            self.close_now();
+            return true;
+        }
+        false
+    }
+}

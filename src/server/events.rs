@@ -1,0 +1,151 @@
+//! [`EventStream`]: server-sent events to one client (WHATWG HTML §9.2).
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::pipe::{Beat, Pipe, Refused};
+use super::responder::Responder;
+use super::response::Response;
+use crate::proto::FieldLines;
+use crate::semantics::event_stream::encoder::{encode_comment, encode_retry};
+use crate::semantics::event_stream::{EventStreamFault, ServerSentEvent};
+
+/// How often a silent stream says that it lives: proxies close what is silent for 30 to 60 s.
+const BEAT: Duration = Duration::from_secs(15);
+
+/// What is sent then: a comment, which no client shows.
+const COMMENT: &[u8] = b":\n\n";
+
+/// Events to one client, as long as both want. It can be kept and sent to another thread; dropping it
+/// ends the stream in good order. While nothing is sent, a comment goes out every 15 s.
+#[derive(Debug)]
+pub struct EventStream {
+    pipe: Option<Arc<Pipe>>,
+    last_event_id: Option<String>,
+}
+
+/// Why an event was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventRefused {
+    /// What it says cannot be said; nothing was sent.
+    Invalid(EventStreamFault),
+    /// The client is too slow, or has gone.
+    Refused(Refused),
+}
+
+impl EventStream {
+    /// Starts a stream with the head of `response`: with `Content-Type: text/event-stream` and, unless
+    /// it says otherwise, `Cache-Control: no-cache`.
+    pub(super) fn start(
+        responder: Responder,
+        mut response: Response,
+        last_event_id: Option<String>,
+    ) -> Self {
+        // Valid lines are never refused.
+        let _ = response.set_content_type(ServerSentEvent::CONTENT_TYPE);
+        if !response.headers().contains("cache-control") {
+            let _ = response.append_header("Cache-Control", "no-cache");
+        }
+        let beat = Beat {
+            every: BEAT,
+            bytes: Bytes::from_static(COMMENT),
+        };
+        Self {
+            pipe: responder.start_pipe(response, Some(beat)),
+            last_event_id,
+        }
+    }
+
+    /// Queues an event; never waits.
+    ///
+    /// # Errors
+    /// [`EventRefused::Invalid`] for line breaks in type or id; [`Refused::Full`] when the client
+    /// reads too slowly, [`Refused::Closed`] when it has gone. Nothing was queued then.
+    pub fn send(&mut self, event: &ServerSentEvent) -> Result<(), EventRefused> {
+        self.push(event, None)
+    }
+
+    /// The same, in place of an event with this key that still waits: a client that is slow gets the
+    /// latest only.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_latest(&mut self, key: &str, event: &ServerSentEvent) -> Result<(), EventRefused> {
+        self.push(event, Some(key.into()))
+    }
+
+    /// Queues a comment, which clients do not show.
+    ///
+    /// # Errors
+    /// When the client is too slow or has gone.
+    pub fn comment(&mut self, text: &str) -> Result<(), Refused> {
+        let mut bytes = Vec::new();
+        encode_comment(text, &mut bytes);
+        self.queue(bytes, None)
+    }
+
+    /// Tells the client how long to wait before it connects again.
+    ///
+    /// # Errors
+    /// As [`comment`](Self::comment).
+    pub fn set_retry(&mut self, retry: Duration) -> Result<(), Refused> {
+        let mut bytes = Vec::new();
+        encode_retry(retry, &mut bytes);
+        self.queue(bytes, None)
+    }
+
+    fn push(&mut self, event: &ServerSentEvent, key: Option<Arc<str>>) -> Result<(), EventRefused> {
+        let mut bytes = Vec::new();
+        event.encode(&mut bytes).map_err(EventRefused::Invalid)?;
+        self.queue(bytes, key).map_err(EventRefused::Refused)
+    }
+
+    fn queue(&mut self, bytes: Vec<u8>, key: Option<Arc<str>>) -> Result<(), Refused> {
+        match &self.pipe {
+            Some(pipe) => pipe.push(bytes.into(), key),
+            None => Err(Refused::Closed),
+        }
+    }
+
+    /// The id of the last event that the client had before it connected again (`Last-Event-ID`).
+    pub fn last_event_id(&self) -> Option<&str> {
+        self.last_event_id.as_deref()
+    }
+
+    /// How many bytes wait for the client.
+    pub fn queued(&self) -> usize {
+        self.pipe.as_ref().map_or(0, |pipe| pipe.queued())
+    }
+
+    /// Whether the client has gone.
+    pub fn is_closed(&self) -> bool {
+        self.pipe.as_ref().is_none_or(|pipe| pipe.is_closed())
+    }
+
+    /// Its pipe, for a topic, which ends it.
+    pub(super) fn into_pipe(mut self) -> Option<Arc<Pipe>> {
+        self.pipe.take()
+    }
+}
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        if let Some(pipe) = self.pipe.take() {
+            pipe.finish(FieldLines::new());
+        }
+    }
+}
+
+impl fmt::Display for EventRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(fault) => fault.fmt(f),
+            Self::Refused(refused) => refused.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for EventRefused {}

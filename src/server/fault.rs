@@ -1,0 +1,116 @@
+//! What goes wrong in a server without ending it, as told to `on_error` hooks; and what a handler may
+//! fail with.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// What a handler fails with. A [`BadRequest`] is answered `400`, anything else `500`, with a plain
+/// text that tells the client nothing.
+pub type HandlerError = Box<dyn StdError + Send + Sync>;
+
+/// The request cannot be understood: a handler that fails with it answers `400`.
+#[derive(Debug)]
+pub struct BadRequest(Option<HandlerError>);
+
+impl BadRequest {
+    /// With a reason, which only the server's own hooks are told.
+    pub fn because(reason: impl Into<HandlerError>) -> Self {
+        Self(Some(reason.into()))
+    }
+}
+
+impl fmt::Display for BadRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the request cannot be understood")
+    }
+}
+
+impl StdError for BadRequest {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.as_deref().map(|reason| reason as _)
+    }
+}
+
+/// What went wrong; the server goes on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Fault {
+    /// No connection could be accepted: the system is out of sockets or memory. It is tried again.
+    Accept(Error),
+    /// A client broke the protocol, went over a limit or was too slow. It was answered, if it could
+    /// be, and the connection is closed.
+    Request(Error),
+    /// A client or a handler was too slow.
+    TooSlow(Slowness),
+    /// The connection failed, or its TLS did.
+    Connection(Error),
+    /// A handler returned an error; the client got a `500` or `400`.
+    Handler(HandlerError),
+    /// A handler panicked; the client got a `500`.
+    Panicked(String),
+    /// A response could not be sent: its fields or its content are not what HTTP allows, or its
+    /// content could not be read. The client got a `500`, or the connection was cut.
+    Response(HandlerError),
+    /// A handler took longer than the [threshold](crate::server::ServerBuilder::slow_handler).
+    SlowHandler {
+        /// The path that was asked for.
+        path: String,
+        /// How long it took.
+        took: Duration,
+    },
+}
+
+/// Who was too slow with what; which deadline of [`ServerTimeouts`](crate::server::ServerTimeouts) it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Slowness {
+    /// The client, with its TLS handshake: `tls_handshake`. The connection was closed.
+    Handshake,
+    /// The client, with a request's head: `head`. It was answered `408`.
+    Head,
+    /// The client, with a request's content: `stall`. It was answered `408`, if it still could be.
+    Content,
+    /// The client, with reading a response: `stall`. The connection was closed.
+    Reading,
+    /// The holder of a responder: `respond`. The client was answered `504`.
+    Answer,
+}
+
+impl fmt::Display for Slowness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Handshake => "the client's TLS handshake took too long",
+            Self::Head => "the head of a request took too long",
+            Self::Content => "the content of a request came too slowly",
+            Self::Reading => "the client reads too slowly",
+            Self::Answer => "a deferred answer took too long",
+        })
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accept(error) => write!(f, "cannot accept: {error}"),
+            Self::Request(error) => write!(f, "a bad request: {error}"),
+            Self::TooSlow(slowness) => slowness.fmt(f),
+            Self::Connection(error) => write!(f, "a connection failed: {error}"),
+            Self::Handler(error) => write!(f, "a handler failed: {error}"),
+            Self::Panicked(text) => write!(f, "a handler panicked: {text}"),
+            Self::Response(error) => write!(f, "a response cannot be sent: {error}"),
+            Self::SlowHandler { path, took } => write!(f, "the handler of {path} took {took:?}"),
+        }
+    }
+}
+
+/// The text of a panic.
+pub(super) fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "(no text)".to_owned())
+}

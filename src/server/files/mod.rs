@@ -1,0 +1,43 @@
+//! Files for the web (FEATURES S106–S112, N17): which file a target means, and what to answer for
+//! it. Nothing is sent here, and nothing is read but what the answer's head needs; whoever sends it
+//! pulls the content in pieces.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `path` | [`AssetPath`]: what of a target may reach a file system |
+//! | `root` | [`AssetRoot`] and [`Asset`]: where assets come from |
+//! | `folder`, `embedded`, `archive` | the three roots |
+//! | `site` | [`StaticFiles`], its settings, and [`FileRoots`] |
+//! | `plan` | which file is meant, and the answer: the file, a redirect, a refusal |
+//! | `representation` | how a file is sent: validators, ranges, fields |
+//! | `body` | [`AssetBody`]: the content of an answer, piece by piece |
+//! | `precompressed` | `.br`, `.zst` and `.gz` siblings by `Accept-Encoding` |
+//! | `listing` | the page for a folder |
+//!
+//! Ranges and preconditions are judged by `semantics`.
+
+#[cfg(feature = "archive")]
+mod archive;
+mod body;
+mod embedded;
+mod folder;
+mod listing;
+mod path;
+mod plan;
+mod precompressed;
+mod representation;
+mod root;
+mod site;
+#[cfg(test)]
+mod tests;
+
+#[cfg(feature = "archive")]
+pub use archive::ArchiveRoot;
+pub use body::AssetBody;
+pub use embedded::EmbeddedRoot;
+pub use folder::{FolderRoot, Symlinks};
+pub(super) use path::is_plain_name;
+pub use path::{AssetPath, DotFiles, PathFault};
+pub use plan::{FileBody, FilePlan};
+pub use root::{Asset, AssetContent, AssetRoot, Listed, ReadSeek};
+pub use site::{FileRoots, StaticFiles};

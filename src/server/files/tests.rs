@@ -1,0 +1,540 @@
+//! Requests for files and what is answered (FEATURES S106–S112, N17).
+
+#[cfg(feature = "archive")]
+mod archive;
+mod roots;
+
+use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::Method;
+
+use super::*;
+use crate::proto::FieldLines;
+
+const MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+fn modified() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(784_111_777)
+}
+
+fn now() -> SystemTime {
+    modified() + Duration::from_secs(3600)
+}
+
+/// Files with times, some of which a disk would not have.
+struct Shelf(Vec<(&'static str, &'static str, SystemTime)>);
+
+impl AssetRoot for Shelf {
+    fn open(&self, path: &AssetPath) -> io::Result<Asset> {
+        if path.as_str() == "broken" {
+            return Err(io::Error::other("disk on fire"));
+        }
+        let (_, content, modified) = self
+            .0
+            .iter()
+            .find(|(name, ..)| *name == path.as_str())
+            .ok_or_else(root::not_found)?;
+        Ok(Asset {
+            length: content.len() as u64,
+            modified: Some(*modified),
+            etag: None,
+            content: AssetContent::Seekable(Box::new(io::Cursor::new(content.as_bytes()))),
+        })
+    }
+
+    fn is_dir(&self, path: &AssetPath) -> bool {
+        let folder = format!("{path}/");
+        path.as_str().is_empty() || self.0.iter().any(|(name, ..)| name.starts_with(&folder))
+    }
+
+    fn list(&self, _: &AssetPath, limit: usize) -> io::Result<Vec<Listed>> {
+        let names = self.0.iter().take(limit).map(|(name, ..)| Listed {
+            name: (*name).to_owned(),
+            is_dir: false,
+        });
+        Ok(names.collect())
+    }
+}
+
+fn shelf() -> Shelf {
+    Shelf(vec![
+        ("digits.txt", "0123456789", modified()),
+        ("sub/index.html", "<h1>sub</h1>", modified()),
+        ("bare/a b.css", "a{}", modified()),
+        ("app.js", "plain", modified()),
+        ("app.js.br", "brotli", modified()),
+        ("app.js.gz", "gzip", modified()),
+        ("stale.js", "plain", modified()),
+        ("stale.js.gz", "old", modified() - Duration::from_secs(1)),
+        ("empty", "", modified()),
+        ("young", "x", now()),
+        (".hidden", "x", modified()),
+    ])
+}
+
+fn files() -> StaticFiles {
+    StaticFiles::new("/static", shelf())
+}
+
+/// Status, fields and content.
+struct Answered(u16, http::HeaderMap, String);
+
+impl Answered {
+    fn field(&self, name: &str) -> Option<&str> {
+        self.1.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+fn ask(files: &StaticFiles, method: &str, target: &str, lines: &[&str]) -> Option<Answered> {
+    let mut fields = FieldLines::new();
+    for line in lines {
+        fields.append_line(line).unwrap();
+    }
+    let method = Method::from_bytes(method.as_bytes()).unwrap();
+    let answer = files.plan(&method, target, &fields, now())?;
+    let mut content = Vec::new();
+    let is_empty = matches!(answer.body, FileBody::Empty);
+    match answer.body {
+        FileBody::Empty => {}
+        FileBody::Bytes(bytes) => content.extend_from_slice(&bytes),
+        FileBody::Asset(mut body) => {
+            while let Some(chunk) = body.next_chunk(3).unwrap() {
+                content.extend_from_slice(&chunk);
+            }
+        }
+    }
+    if !is_empty {
+        assert_eq!(answer.length, Some(content.len() as u64), "{target}");
+    }
+    assert_eq!(
+        answer.headers["x-content-type-options"], "nosniff",
+        "{target}"
+    );
+    let content = String::from_utf8(content).unwrap();
+    Some(Answered(answer.status.as_u16(), answer.headers, content))
+}
+
+fn get(target: &str, lines: &[&str]) -> Answered {
+    ask(&files(), "GET", target, lines).unwrap()
+}
+
+#[test]
+fn s107_a_file_with_its_type_and_all_its_bytes() {
+    let answer = get("/static/digits.txt?v=1", &[]);
+    assert_eq!((answer.0, answer.2.as_str()), (200, "0123456789"));
+    assert_eq!(
+        answer.field("content-type"),
+        Some("text/plain; charset=utf-8")
+    );
+    assert_eq!(answer.field("last-modified"), Some(MODIFIED));
+    assert_eq!(answer.field("accept-ranges"), Some("bytes"));
+    assert_eq!(answer.field("vary"), Some("accept-encoding"));
+    assert_eq!(answer.field("cache-control"), None);
+    assert!(answer.field("etag").unwrap().starts_with('"'));
+    assert_eq!(get("/static/empty", &[]).2, "");
+    assert_eq!(get("http://a.example/static/digits.txt", &[]).0, 200);
+    assert_eq!(get("/%73tatic/digits%2etxt", &[]).0, 200);
+}
+
+#[test]
+fn s112_head_has_the_fields_of_get() {
+    let head = files().plan(
+        &Method::HEAD,
+        "/static/digits.txt",
+        &FieldLines::new(),
+        now(),
+    );
+    let head = head.unwrap();
+    assert_eq!(head.length, Some(10));
+    assert!(matches!(head.body, FileBody::Empty));
+    assert_eq!(head.headers, get("/static/digits.txt", &[]).1);
+    // RFC 9110 §14.2: a range is of a GET only.
+    let ranged = ask(
+        &files(),
+        "HEAD",
+        "/static/digits.txt",
+        &["Range: bytes=0-1"],
+    )
+    .unwrap();
+    assert_eq!(ranged.0, 200);
+}
+
+#[test]
+fn s108_how_long_files_may_be_kept() {
+    let files = files().cache_age(60);
+    let answer = ask(&files, "GET", "/static/digits.txt", &[]).unwrap();
+    assert_eq!(
+        answer.field("cache-control"),
+        Some("public, max-age=60, s-maxage=60, immutable")
+    );
+}
+
+#[test]
+fn s109_entity_tags() {
+    let tag = get("/static/digits.txt", &[])
+        .field("etag")
+        .unwrap()
+        .to_owned();
+    for (value, status) in [
+        (tag.clone(), 304),
+        (format!("W/{tag}"), 304),
+        (format!("\"other\", {tag}"), 304),
+        ("*".into(), 304),
+        ("\"other\"".into(), 200),
+        ("other".into(), 200),
+    ] {
+        let line = format!("If-None-Match: {value}");
+        let answer = get("/static/digits.txt", &[&line]);
+        assert_eq!(answer.0, status, "{value}");
+        assert_eq!(answer.field("etag"), Some(tag.as_str()));
+        if status == 304 {
+            // RFC 9110 §15.4.5
+            assert_eq!(answer.2, "");
+            assert_eq!(answer.field("vary"), Some("accept-encoding"));
+            assert_eq!(answer.field("content-type"), None);
+        }
+    }
+    let without = files().tag(false);
+    let line = format!("If-None-Match: {tag}");
+    let answer = ask(&without, "GET", "/static/digits.txt", &[&line]).unwrap();
+    assert_eq!((answer.0, answer.field("etag")), (200, None));
+    let young = get("/static/young", &[]);
+    assert!(
+        young.field("etag").unwrap().starts_with("W/"),
+        "it may still be written"
+    );
+}
+
+#[test]
+fn s112_preconditions() {
+    let tag = get("/static/digits.txt", &[])
+        .field("etag")
+        .unwrap()
+        .to_owned();
+    let (good, weak) = (format!("If-Match: {tag}"), format!("If-Match: W/{tag}"));
+    for (line, status) in [
+        ("If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT", 304),
+        ("If-Modified-Since: Sun, 06 Nov 1994 08:49:36 GMT", 200),
+        ("If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT", 200),
+        ("If-Unmodified-Since: Sun, 06 Nov 1994 08:49:36 GMT", 412),
+        ("If-Match: \"other\"", 412),
+        ("If-Match: *", 200),
+        (&good, 200),
+        (&weak, 412),
+    ] {
+        assert_eq!(get("/static/digits.txt", &[line]).0, status, "{line}");
+    }
+}
+
+#[test]
+fn s112_single_ranges() {
+    for (range, status, content_range, content) in [
+        ("bytes=0-3", 206, "bytes 0-3/10", "0123"),
+        ("bytes=7-", 206, "bytes 7-9/10", "789"),
+        ("bytes=-2", 206, "bytes 8-9/10", "89"),
+        ("bytes=9-99", 206, "bytes 9-9/10", "9"),
+        ("bytes=10-", 416, "bytes */10", ""),
+        ("bytes=-0", 416, "bytes */10", ""),
+        ("bytes=3-1", 200, "", "0123456789"),
+        ("lines=0-3", 200, "", "0123456789"),
+    ] {
+        let answer = get("/static/digits.txt", &[&format!("Range: {range}")]);
+        assert_eq!((answer.0, answer.2.as_str()), (status, content), "{range}");
+        assert_eq!(
+            answer.field("content-range").unwrap_or_default(),
+            content_range,
+            "{range}"
+        );
+        if status == 206 {
+            assert_eq!(
+                answer.field("content-type"),
+                Some("text/plain; charset=utf-8")
+            );
+        }
+    }
+    let twice = get(
+        "/static/digits.txt",
+        &["Range: bytes=0-1", "Range: bytes=2-3"],
+    );
+    assert_eq!(twice.0, 200);
+}
+
+#[test]
+fn s112_several_ranges() {
+    let answer = get("/static/digits.txt", &["Range: bytes=0-1, -2"]);
+    assert_eq!(answer.0, 206);
+    let content_type = answer.field("content-type").unwrap();
+    let boundary = content_type
+        .strip_prefix("multipart/byteranges; boundary=")
+        .unwrap();
+    assert_eq!(boundary.len(), 40);
+    let part = |range, content| {
+        format!(
+            "\r\n--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             Content-Range: bytes {range}/10\r\n\r\n{content}"
+        )
+    };
+    let expected = format!(
+        "{}{}\r\n--{boundary}--\r\n",
+        part("0-1", "01"),
+        part("8-9", "89")
+    );
+    assert_eq!(answer.2, expected);
+    assert_eq!(answer.field("content-range"), None);
+    // What touches is one range.
+    assert_eq!(
+        get("/static/digits.txt", &["Range: bytes=0-1,2-3"]).2,
+        "0123"
+    );
+}
+
+#[test]
+fn s112_if_range() {
+    let tag = get("/static/digits.txt", &[])
+        .field("etag")
+        .unwrap()
+        .to_owned();
+    for (value, status) in [
+        (tag.as_str(), 206),
+        (&format!("W/{tag}"), 200),
+        ("\"other\"", 200),
+        (MODIFIED, 206),
+        ("Sun, 06 Nov 1994 08:49:36 GMT", 200),
+    ] {
+        let line = format!("If-Range: {value}");
+        let answer = get("/static/digits.txt", &["Range: bytes=0-1", &line]);
+        assert_eq!(answer.0, status, "{value}");
+    }
+}
+
+#[test]
+fn s110_what_is_missing_is_left_to_others() {
+    for target in [
+        "/static/missing",
+        "/static/missing/",
+        "/static/digits.txt/",
+        "/static/",
+        "/static/bare/",
+        "/static/.hidden",
+        "/other",
+        "/",
+        "*",
+        // Not below the base, so not ours to refuse.
+        "/other/../x",
+        "/..%2fx",
+        "//x",
+    ] {
+        assert!(ask(&files(), "GET", target, &[]).is_none(), "{target}");
+    }
+}
+
+#[test]
+fn s111_the_base_ends_at_a_slash() {
+    assert!(ask(&files(), "GET", "/staticfoo", &[]).is_none());
+    assert!(ask(&files(), "GET", "/staticdigits.txt", &[]).is_none());
+    for base in ["static", "/static", "/static/"] {
+        let files = StaticFiles::new(base, shelf());
+        assert_eq!(
+            ask(&files, "GET", "/static/digits.txt", &[]).unwrap().0,
+            200,
+            "{base}"
+        );
+    }
+    for base in ["", "/"] {
+        let files = StaticFiles::new(base, shelf());
+        assert_eq!(
+            ask(&files, "GET", "/digits.txt", &[]).unwrap().0,
+            200,
+            "{base}"
+        );
+    }
+}
+
+#[test]
+fn s112_index_files_and_slashes() {
+    let index = get("/static/sub/", &[]);
+    assert_eq!((index.0, index.2.as_str()), (200, "<h1>sub</h1>"));
+    assert_eq!(
+        index.field("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    for (target, location) in [
+        ("/static/sub", "/static/sub/"),
+        ("/static/sub?a=b%20c", "/static/sub/?a=b%20c"),
+        ("/static/%73ub?", "/static/sub/?"),
+        ("/static/bare", "/static/bare/"),
+        ("/static", "/static/"),
+        ("/static/sub?\u{e9}", "/static/sub/"),
+    ] {
+        let answer = get(target, &[]);
+        assert_eq!(
+            (answer.0, answer.field("location")),
+            (301, Some(location)),
+            "{target}"
+        );
+    }
+    let other = files().index("digits.txt");
+    assert!(ask(&other, "GET", "/static/sub/", &[]).is_none());
+    assert_eq!(ask(&other, "GET", "/static/", &[]).unwrap().2, "0123456789");
+    let none = files().index("");
+    assert!(ask(&none, "GET", "/static/sub/", &[]).is_none());
+}
+
+#[test]
+fn s112_no_redirect_leads_to_another_host() {
+    let files = StaticFiles::new("/", shelf());
+    for target in [
+        "//sub",
+        "//evil.example/..",
+        "/\\evil.example",
+        "/%2fevil.example",
+        "/%5cevil",
+    ] {
+        let answer = ask(&files, "GET", target, &[]).unwrap();
+        assert_eq!(
+            (answer.0, answer.field("location")),
+            (400, None),
+            "{target}"
+        );
+    }
+}
+
+#[test]
+fn s112_paths_that_no_file_can_have() {
+    for target in [
+        "/static/../digits.txt",
+        "/static/%2e%2e/digits.txt",
+        "/static/..%2fdigits.txt",
+        "/static/a%5cb",
+        "/static/a%00.txt",
+        "/static//digits.txt",
+        "/static/nul",
+        "/static/C:/x",
+        "/%73tatic/../x",
+        "/static\\..\\x",
+    ] {
+        let answer = ask(&files(), "GET", target, &[]);
+        assert_eq!(answer.map(|answer| answer.0), Some(400), "{target}");
+    }
+    assert!(ask(&files(), "GET", "/static/%252e%252e/digits.txt", &[]).is_none());
+}
+
+#[test]
+fn s112_other_methods() {
+    for (method, target, status) in [
+        ("POST", "/static/digits.txt", Some(405)),
+        ("DELETE", "/static/sub/", Some(405)),
+        ("PUT", "/static/sub", Some(405)),
+        ("OPTIONS", "/static/digits.txt", Some(405)),
+        ("POST", "/static/missing", None),
+        ("POST", "/static/../x", None),
+        ("POST", "/other", None),
+    ] {
+        let answer = ask(&files(), method, target, &[]);
+        assert_eq!(
+            answer.as_ref().map(|answer| answer.0),
+            status,
+            "{method} {target}"
+        );
+        let allow = answer.as_ref().and_then(|answer| answer.field("allow"));
+        assert_eq!(allow, status.map(|_| "GET, HEAD"));
+    }
+}
+
+#[test]
+fn s112_a_failing_disk() {
+    assert_eq!(get("/static/broken", &[]).0, 500);
+}
+
+#[test]
+fn s112_listings_are_off_and_can_be_on() {
+    assert!(ask(&files(), "GET", "/static/", &[]).is_none());
+    let files = files().listing(true);
+    let page = ask(&files, "GET", "/static/", &[]).unwrap();
+    assert_eq!(page.0, 200);
+    assert_eq!(page.field("content-type"), Some("text/html; charset=utf-8"));
+    assert!(
+        page.field("content-security-policy")
+            .unwrap()
+            .contains("default-src 'none'")
+    );
+    assert!(page.2.contains("./digits.txt"));
+    assert!(!page.2.contains(".hidden"));
+    let head = ask(&files, "HEAD", "/static/", &[]).unwrap();
+    assert_eq!((head.0, head.2.as_str()), (200, ""));
+    assert_eq!(
+        ask(&files, "GET", "/static/sub/", &[]).unwrap().2,
+        "<h1>sub</h1>"
+    );
+    assert!(ask(&files, "GET", "/static/missing/", &[]).is_none());
+}
+
+#[test]
+fn precompressed_siblings() {
+    for (target, accepted, coding, content) in [
+        ("/static/app.js", "gzip, br", Some("br"), "brotli"),
+        ("/static/app.js", "gzip", Some("gzip"), "gzip"),
+        ("/static/app.js", "zstd", None, "plain"),
+        ("/static/app.js", "zstd, gzip;q=0.1", Some("gzip"), "gzip"),
+        ("/static/app.js", "gzip;q=0", None, "plain"),
+        ("/static/app.js", "", None, "plain"),
+        ("/static/stale.js", "gzip", None, "plain"),
+        ("/static/digits.txt", "gzip", None, "0123456789"),
+    ] {
+        let answer = get(target, &[&format!("Accept-Encoding: {accepted}")]);
+        assert_eq!(
+            answer.field("content-encoding"),
+            coding,
+            "{target} {accepted}"
+        );
+        assert_eq!(answer.2, content, "{target} {accepted}");
+        assert_eq!(answer.field("vary"), Some("accept-encoding"));
+        let is_script = target.ends_with(".js");
+        assert_eq!(
+            answer
+                .field("content-type")
+                .unwrap()
+                .starts_with("text/javascript"),
+            is_script
+        );
+    }
+    // Each coding is a representation with a tag and ranges of its own.
+    let plain = get("/static/app.js", &[]);
+    let coded = get("/static/app.js", &["Accept-Encoding: br"]);
+    assert_ne!(plain.field("etag"), coded.field("etag"));
+    let part = get(
+        "/static/app.js",
+        &["Accept-Encoding: br", "Range: bytes=0-1"],
+    );
+    assert_eq!(
+        (part.2.as_str(), part.field("content-encoding")),
+        ("br", Some("br"))
+    );
+
+    let off = files().precompressed(false);
+    let answer = ask(&off, "GET", "/static/app.js", &["Accept-Encoding: br"]).unwrap();
+    assert_eq!((answer.2.as_str(), answer.field("vary")), ("plain", None));
+    let direct = get("/static/app.js.gz", &[]);
+    assert_eq!(direct.field("content-type"), Some("application/gzip"));
+    assert_eq!(direct.field("content-encoding"), None);
+}
+
+#[test]
+fn s106_tags_come_with_an_age() {
+    let folder = roots::folder("serve-files");
+    std::fs::write(folder.join("x.css"), "a{}").unwrap();
+    for (age, tag, is_tagged) in [
+        (0, None, false),
+        (1, None, true),
+        (0, Some(true), true),
+        (1, Some(false), false),
+    ] {
+        let files = StaticFiles::serve_files("/static", &folder, age, tag).unwrap();
+        let answer = ask(&files, "GET", "/static/x.css", &[]).unwrap();
+        assert_eq!((answer.0, answer.2.as_str()), (200, "a{}"));
+        assert_eq!(answer.field("etag").is_some(), is_tagged, "{age} {tag:?}");
+    }
+    assert!(StaticFiles::serve_files("/", folder.join("missing"), 0, None).is_err());
+    std::fs::remove_dir_all(folder).unwrap();
+}

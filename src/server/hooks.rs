@@ -1,0 +1,128 @@
+//! Functions of the caller's that the server runs at certain moments, in the order in which they were
+//! added. One that panics is reported like a handler, and the others still run.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use http::{Method, StatusCode, Version};
+
+use super::client::Client;
+use super::fault::{Fault, panic_text};
+use super::request::Request;
+use super::response::Response;
+use crate::exclusive::Exclusive;
+
+/// What was sent: one line of an access log.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Sent {
+    /// To whom.
+    pub client: Client,
+    /// The client's address; behind trusted proxies what they say it is.
+    pub ip: IpAddr,
+    /// The method that was asked with; `None` when no request could be read.
+    pub method: Option<Method>,
+    /// The path that was asked for, without its query.
+    pub path: String,
+    /// The version of the request.
+    pub version: Version,
+    /// The `User-Agent`, when there was one.
+    pub agent: Option<String>,
+    /// The response's status.
+    pub status: StatusCode,
+    /// Bytes of the response, head and framing included.
+    pub bytes: u64,
+    /// From the request's head to the response's last byte.
+    pub took: Duration,
+    /// Whether the response went out whole.
+    pub complete: bool,
+}
+
+type ClientHook = Exclusive<Box<dyn FnMut(&Client) + Send>>;
+type ReceiveHook = Exclusive<Box<dyn FnMut(&mut Request, &mut Response) + Send>>;
+type SentHook = Exclusive<Box<dyn FnMut(&Sent) + Send>>;
+type ErrorHook = Exclusive<Box<dyn FnMut(&Fault, Option<&Client>) + Send>>;
+
+/// See the module's documentation.
+#[derive(Default)]
+pub(super) struct Hooks {
+    pub(super) connect: Vec<ClientHook>,
+    pub(super) disconnect: Vec<ClientHook>,
+    pub(super) receive: Vec<ReceiveHook>,
+    pub(super) sent: Vec<SentHook>,
+    pub(super) error: Vec<ErrorHook>,
+}
+
+impl Hooks {
+    pub(super) fn connected(&mut self, client: &Client) {
+        for at in 0..self.connect.len() {
+            let hook = self.connect[at].get_mut();
+            let result = guarded(|| hook(client));
+            self.settle(result, client);
+        }
+    }
+
+    pub(super) fn disconnected(&mut self, client: &Client) {
+        for at in 0..self.disconnect.len() {
+            let hook = self.disconnect[at].get_mut();
+            let result = guarded(|| hook(client));
+            self.settle(result, client);
+        }
+    }
+
+    /// Runs all `on_receive` hooks; the text of the first panic, if there was one.
+    pub(super) fn received(
+        &mut self,
+        request: &mut Request,
+        response: &mut Response,
+    ) -> Result<(), String> {
+        let mut outcome = Ok(());
+        for hook in &mut self.receive {
+            let hook = hook.get_mut();
+            outcome = outcome.and(guarded(|| hook(request, response)));
+        }
+        outcome
+    }
+
+    pub(super) fn sent(&mut self, sent: &Sent) {
+        for at in 0..self.sent.len() {
+            let hook = self.sent[at].get_mut();
+            let result = guarded(|| hook(sent));
+            self.settle(result, &sent.client);
+        }
+    }
+
+    pub(super) fn report(&mut self, fault: &Fault, client: Option<&Client>) {
+        for hook in &mut self.error {
+            let hook = hook.get_mut();
+            // There is nobody left to tell when this one panics.
+            let _ = guarded(|| hook(fault, client));
+        }
+    }
+
+    fn settle(&mut self, result: Result<(), String>, client: &Client) {
+        if let Err(text) = result {
+            self.report(&Fault::Panicked(text), Some(client));
+        }
+    }
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks")
+            .field("connect", &self.connect.len())
+            .field("disconnect", &self.disconnect.len())
+            .field("receive", &self.receive.len())
+            .field("sent", &self.sent.len())
+            .field("error", &self.error.len())
+            .finish()
+    }
+}
+
+/// Runs the caller's code; the text of its panic. What it shares with others may be left in any state:
+/// that is for its author to mind, as everywhere.
+pub(super) fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| panic_text(&*payload))
+}

@@ -1,0 +1,130 @@
+//! How a server learns that something outside of it (a responder, a stream, a topic, on whatever
+//! thread) wants one of its connections to be looked at: connections' numbers in a list, and a
+//! system call only when the server sleeps.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use crate::transport::resolver::Wake;
+
+/// A connection's number. Slots are used again, serials never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ConnectionId {
+    pub(super) slot: usize,
+    pub(super) serial: u64,
+}
+
+#[cfg(feature = "websocket")]
+impl ConnectionId {
+    /// No connection's.
+    pub(super) const NONE: Self = Self {
+        slot: usize::MAX,
+        serial: 0,
+    };
+}
+
+/// See the module's documentation.
+#[derive(Default)]
+pub(super) struct Mailbox {
+    calls: Mutex<Vec<ConnectionId>>,
+    rung: AtomicBool,
+    /// Whether the server is about to sleep and must be woken.
+    asleep: AtomicBool,
+    wake: OnceLock<Wake>,
+    /// [`ServerLimits::queued_bytes`](crate::server::ServerLimits::queued_bytes), for whoever makes a stream.
+    queued_bytes: usize,
+}
+
+impl Mailbox {
+    pub(super) fn new(queued_bytes: usize) -> Self {
+        Self {
+            queued_bytes,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    /// Asks the server to look at a connection.
+    pub(super) fn ring(&self, id: ConnectionId) {
+        self.calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(id);
+        self.rung.store(true, Ordering::SeqCst);
+        if self.asleep.swap(false, Ordering::SeqCst)
+            && let Some(wake) = self.wake.get()
+        {
+            wake();
+        }
+    }
+
+    /// Moves the calls into `calls`, which is empty.
+    pub(super) fn collect(&self, calls: &mut Vec<ConnectionId>) {
+        if self.rung.swap(false, Ordering::SeqCst) {
+            let mut waiting = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::swap(&mut *waiting, calls);
+        }
+    }
+
+    /// Whether it was rung.
+    pub(super) fn is_rung(&self) -> bool {
+        self.rung.load(Ordering::SeqCst)
+    }
+
+    /// The server is about to sleep; answers whether it may. What rings from now on wakes it.
+    pub(super) fn fall_asleep(&self, wake: impl FnOnce() -> Option<Wake>) -> bool {
+        if self.wake.get().is_none()
+            && let Some(wake) = wake()
+        {
+            let _ = self.wake.set(wake);
+        }
+        self.asleep.store(true, Ordering::SeqCst);
+        !self.is_rung()
+    }
+
+    /// The server is awake.
+    pub(super) fn wake_up(&self) {
+        self.asleep.store(false, Ordering::SeqCst);
+    }
+}
+
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailbox").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::transport::reactor::Reactor;
+    use crate::transport::resolver::Resolver;
+
+    #[test]
+    fn what_rings_before_or_during_sleep_ends_it() {
+        let mailbox = Arc::new(Mailbox::default());
+        let mut reactor = Reactor::system(Resolver::system());
+        let id = ConnectionId { slot: 3, serial: 9 };
+        mailbox.ring(id);
+        assert!(!mailbox.fall_asleep(|| reactor.wake().ok()));
+        mailbox.wake_up();
+        let mut calls = Vec::new();
+        mailbox.collect(&mut calls);
+        assert_eq!(calls, [id]);
+        assert!(mailbox.fall_asleep(|| reactor.wake().ok()));
+        let other = Arc::clone(&mailbox);
+        let ringing = std::thread::spawn(move || other.ring(id));
+        // Ends by the ring, not by the time: nothing here would wait that long.
+        reactor.wait(Some(Duration::from_secs(3600))).unwrap();
+        ringing.join().unwrap();
+        assert!(mailbox.is_rung());
+    }
+}

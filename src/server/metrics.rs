@@ -1,0 +1,30 @@
+//! [`Metrics`]: what a server has done so far, in numbers.
+
+/// Counts since the server was made, and what is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Connections that were accepted.
+    pub accepted: u64,
+    /// Connections that were closed at once, because there were too many.
+    pub refused: u64,
+    /// Connections that are open now.
+    pub open: usize,
+    /// Requests that were handed on.
+    pub requests: u64,
+    /// Responses by the hundreds of their status: 1xx at index 0 to 5xx and above at 4.
+    pub responses: [u64; 5],
+    /// Bytes of HTTP received.
+    pub bytes_received: u64,
+    /// Bytes of HTTP sent.
+    pub bytes_sent: u64,
+    /// Faults that `on_error` was told of.
+    pub faults: u64,
+}
+
+impl Metrics {
+    pub(super) fn count_response(&mut self, status: u16) {
+        let class = usize::from(status / 100).clamp(1, 5) - 1;
+        self.responses[class] += 1;
+    }
+}

@@ -1,0 +1,123 @@
+//! What a form may hold, and what is wrong with one.
+
+use std::fmt;
+use std::io;
+
+use http::StatusCode;
+
+/// Caps on one form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MultipartLimits {
+    /// Bytes of the whole content, with heads and boundaries. Default 64 MiB; the server's own cap
+    /// on content counts, too.
+    pub total_bytes: u64,
+    /// Parts. Default 256: forms have tens of fields, and an empty part costs its sender little.
+    pub parts: usize,
+    /// Bytes of one part's head. Default 8 KiB.
+    pub head_bytes: usize,
+    /// Bytes of one text field. Default 1 MiB: fields are held in memory.
+    pub field_bytes: usize,
+    /// Bytes of one file. Default 64 MiB.
+    pub file_bytes: u64,
+    /// Bytes of a file above which it goes to disk. Default 256 KiB.
+    pub memory_bytes: usize,
+}
+
+impl Default for MultipartLimits {
+    fn default() -> Self {
+        Self {
+            total_bytes: 64 * 1024 * 1024,
+            parts: 256,
+            head_bytes: 8 * 1024,
+            field_bytes: 1024 * 1024,
+            file_bytes: 64 * 1024 * 1024,
+            memory_bytes: 256 * 1024,
+        }
+    }
+}
+
+/// Which limit was exceeded. `Display` names the field to raise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MultipartLimit {
+    /// [`MultipartLimits::total_bytes`]
+    TotalBytes(u64),
+    /// [`MultipartLimits::parts`]
+    Parts(usize),
+    /// [`MultipartLimits::head_bytes`]
+    HeadBytes(usize),
+    /// [`MultipartLimits::field_bytes`]
+    FieldBytes(usize),
+    /// [`MultipartLimits::file_bytes`]
+    FileBytes(u64),
+}
+
+/// Why a form cannot be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MultipartError {
+    /// `Content-Type` is not `multipart/form-data` with a boundary of 1 to 70 of the allowed
+    /// characters (RFC 2046 §5.1.1).
+    ContentType,
+    /// A boundary is followed by something else than a line end or `--` (RFC 2046 §5.1.1).
+    Boundary,
+    /// A part's head is malformed (RFC 2046 §5.1).
+    Head,
+    /// A part has no well-formed `Content-Disposition: form-data` with a name (RFC 7578 §4.2), or the
+    /// name or file name holds NUL or line breaks, also encoded.
+    Name,
+    /// The content ended before the last boundary.
+    Truncated,
+    /// More than one of [`MultipartLimits`] allows.
+    Limit(MultipartLimit),
+    /// A large file could not be put on disk.
+    Spill(io::ErrorKind),
+}
+
+impl MultipartError {
+    /// The status to answer with: 415, 400, 413, or 500 when the disk failed.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Boundary | Self::Head | Self::Name | Self::Truncated => StatusCode::BAD_REQUEST,
+            Self::Limit(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Spill(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl From<MultipartLimit> for MultipartError {
+    fn from(limit: MultipartLimit) -> Self {
+        Self::Limit(limit)
+    }
+}
+
+impl fmt::Display for MultipartLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (value, what, field): (&dyn fmt::Display, _, _) = match self {
+            Self::TotalBytes(n) => (n, "bytes in the form", "total_bytes"),
+            Self::Parts(n) => (n, "parts in the form", "parts"),
+            Self::HeadBytes(n) => (n, "bytes in the head of a part", "head_bytes"),
+            Self::FieldBytes(n) => (n, "bytes in a text field", "field_bytes"),
+            Self::FileBytes(n) => (n, "bytes in a file", "file_bytes"),
+        };
+        write!(f, "more than {value} {what} (MultipartLimits::{field})")
+    }
+}
+
+impl fmt::Display for MultipartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ContentType => f.write_str("not multipart/form-data with a valid boundary"),
+            Self::Boundary => f.write_str("a boundary is not followed by a line end"),
+            Self::Head => f.write_str("the head of a part is malformed"),
+            Self::Name => f.write_str("a part has no valid form-data name"),
+            Self::Truncated => f.write_str("the form ended before its last boundary"),
+            Self::Limit(limit) => limit.fmt(f),
+            Self::Spill(kind) => write!(f, "a file of the form could not be put on disk: {kind}"),
+        }
+    }
+}
+
+impl std::error::Error for MultipartError {}

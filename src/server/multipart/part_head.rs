@@ -1,0 +1,141 @@
+//! What the head of a part says (RFC 7578 §4). The grammar of its main field is in `semantics`.
+
+use super::fault::MultipartError;
+use crate::semantics::multipart::grammar::disposition as disposition_of;
+use crate::server::files::is_plain_name;
+
+/// Field lines in the head of one part.
+const MOST_FIELDS: usize = 16;
+
+/// The head of a part. Other fields than these two mean nothing in a form (RFC 7578 §4.8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartHead {
+    /// The field's name. Several parts may have the same.
+    pub name: String,
+    /// The file's name as the client says it. It may hold anything but NUL and line breaks, also
+    /// `../`: never make a path of it; see [`safe_file_name`](Self::safe_file_name).
+    pub file_name: Option<String>,
+    /// The content type, when the part says one.
+    pub content_type: Option<String>,
+}
+
+impl PartHead {
+    /// Whether this is a file and not a text field: it has a file name or a content type.
+    pub fn is_file(&self) -> bool {
+        self.file_name.is_some() || self.content_type.is_some()
+    }
+
+    /// The last part of the file name, when it is a plain one on every system (see
+    /// [`AssetPath`](crate::server::AssetPath)) and not hidden: old browsers send whole paths.
+    pub fn safe_file_name(&self) -> Option<&str> {
+        let name = self.file_name.as_deref()?.rsplit(['/', '\\']).next()?;
+        is_plain_name(name).then_some(name)
+    }
+
+    /// Reads a head with the empty line at its end.
+    pub(super) fn parse(head: &[u8]) -> Result<Self, MultipartError> {
+        let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
+        let Ok(httparse::Status::Complete((_, fields))) =
+            httparse::parse_headers(head, &mut fields)
+        else {
+            return Err(MultipartError::Head);
+        };
+        let field = |name: &str| {
+            let mut same = fields
+                .iter()
+                .filter(|field| field.name.eq_ignore_ascii_case(name));
+            match (same.next(), same.next()) {
+                (Some(field), None) => Ok(Some(field.value)),
+                (None, _) => Ok(None),
+                (Some(_), Some(_)) => Err(MultipartError::Head),
+            }
+        };
+        let disposition = field("content-disposition")?.ok_or(MultipartError::Name)?;
+        let disposition = disposition_of(disposition).ok_or(MultipartError::Name)?;
+        let content_type = field("content-type")?.map(|value| String::from_utf8_lossy(value));
+        let part = Self {
+            name: disposition.name,
+            file_name: disposition.filename,
+            content_type: content_type.map(|value| value.trim().to_owned()),
+        };
+        if !is_clean(&part.name) || !part.file_name.as_deref().is_none_or(is_clean) {
+            return Err(MultipartError::Name);
+        }
+        Ok(part)
+    }
+}
+
+/// Neither may break a line or end a text of those who pass it on.
+fn is_clean(name: &str) -> bool {
+    !name.contains(['\0', '\r', '\n'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s123_heads() {
+        let cases: [(&[u8], Result<(&str, Option<&str>, Option<&str>), MultipartError>); 21] = [
+            (b"Content-Disposition: form-data; name=\"a\"\r\n\r\n", Ok(("a", None, None))),
+            (b"CONTENT-disposition:form-data;name=a\r\n\r\n", Ok(("a", None, None))),
+            (
+                b"Content-Type: image/png\r\nX: y\r\nContent-Disposition: form-data; name=\"a\"; filename=\"b.png\"\r\n\r\n",
+                Ok(("a", Some("b.png"), Some("image/png"))),
+            ),
+            (b"Content-Disposition: form-data; name=\"\"\r\n\r\n", Ok(("", None, None))),
+            (b"Content-Disposition: form-data; name=\"a[]\\\"\"\r\n\r\n", Ok(("a[]\"", None, None))),
+            ("Content-Disposition: form-data; name=\"\u{e9}\"\r\n\r\n".as_bytes(), Ok(("\u{e9}", None, None))),
+            (b"Content-Disposition: form-data; name=a; filename=\"\"\r\n\r\n", Ok(("a", Some(""), None))),
+            (b"Content-Disposition: form-data; name=a; filename*=UTF-8''%C3%A9.txt\r\n\r\n", Ok(("a", None, None))),
+            (b"Content-Disposition: form-data; name=a; filename=x; filename*=utf-8''y\r\n\r\n", Ok(("a", Some("x"), None))),
+            (b"Content-Disposition: form-data; name=a%0D%0A\r\n\r\n", Err(MultipartError::Name)),
+            (b"\r\n", Err(MultipartError::Name)),
+            (b"Content-Type: text/plain\r\n\r\n", Err(MultipartError::Name)),
+            (b"Content-Disposition: form-data\r\n\r\n", Err(MultipartError::Name)),
+            (b"Content-Disposition: attachment; name=a\r\n\r\n", Err(MultipartError::Name)),
+            (b"Content-Disposition: form-data; name=\"\xff\"\r\n\r\n", Ok(("\u{fffd}", None, None))),
+            (b"Content-Disposition: form-data; name=a; filename=a%0Db\r\n\r\n", Err(MultipartError::Name)),
+            (b"Content-Disposition: form-data; name=a; filename=\"a%0Ab\"\r\n\r\n", Err(MultipartError::Name)),
+            (b"Content-Disposition: form-data; name=\"a\0\"\r\n\r\n", Err(MultipartError::Head)),
+            (b"Content-Disposition: form-data; name=\"a\r\n\r\n", Err(MultipartError::Name)),
+            (b"Content-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=b\r\n\r\n", Err(MultipartError::Head)),
+            (b"no colon\r\n\r\n", Err(MultipartError::Head)),
+        ];
+        for (head, expected) in cases {
+            let found = PartHead::parse(head);
+            let found = found.as_ref().map_err(|error| *error).map(|head| {
+                (
+                    head.name.as_str(),
+                    head.file_name.as_deref(),
+                    head.content_type.as_deref(),
+                )
+            });
+            assert_eq!(found, expected, "{}", head.escape_ascii());
+        }
+        let many = "X: y\r\n".repeat(MOST_FIELDS + 1) + "\r\n";
+        assert_eq!(PartHead::parse(many.as_bytes()), Err(MultipartError::Head));
+    }
+
+    #[test]
+    fn s123_file_names_are_not_paths() {
+        for (sent, safe) in [
+            ("a.png", Some("a.png")),
+            ("../../etc/passwd", Some("passwd")),
+            ("C:\\temp\\a b.txt", Some("a b.txt")),
+            ("..", None),
+            ("a/", None),
+            ("", None),
+            (".bashrc", None),
+            ("nul.txt", None),
+            ("a:b", None),
+        ] {
+            let head = PartHead {
+                name: String::new(),
+                file_name: Some(sent.to_owned()),
+                content_type: None,
+            };
+            assert_eq!(head.safe_file_name(), safe, "{sent}");
+        }
+    }
+}

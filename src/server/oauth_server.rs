@@ -1,0 +1,257 @@
+//! [`OAuthLoopback`]: a login in the player's browser, from the port that is listened at to the page
+//! that says that the window may be closed. The rules are `oauth_loopback`'s; here is the server.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use url::Url;
+
+use super::Server;
+use super::builder::ServerBuilder;
+use super::oauth_loopback::{AuthorizationCode, OAuthAnswer, OAuthError, OAuthLogin, OAuthRequest};
+use super::request::Request;
+use super::response::Response;
+use super::settings::Unrouted;
+use crate::error::{Error, NetworkFault};
+use crate::transport::memory::MemoryNetwork;
+
+/// How long the last page may take to reach the browser.
+const LAST_PAGE: Duration = Duration::from_secs(2);
+
+/// A login under way: open [`authorization_url`](Self::authorization_url) in the browser and
+/// [`poll`](Self::poll) once a frame. It listens at a free port of 127.0.0.1, closes by itself, and
+/// dropping it gives up.
+pub struct OAuthLoopback {
+    server: Server,
+    login: Shared,
+}
+
+/// Instead of a patience that the clock cannot count.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+type Shared = Arc<Mutex<OAuthLogin>>;
+
+/// Why a login could not begin.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OAuthNotStarted {
+    /// No port, or no random numbers, from the system.
+    System(Error),
+    /// The request is not one that may be sent.
+    Request(OAuthError),
+}
+
+impl OAuthLoopback {
+    /// Listens, and makes up the secrets of this login. After `patience` it has failed; some minutes
+    /// are usual.
+    ///
+    /// # Errors
+    /// See [`OAuthNotStarted`].
+    pub fn start(request: &OAuthRequest, patience: Duration) -> Result<Self, OAuthNotStarted> {
+        let server = builder().bind_local(0).map_err(OAuthNotStarted::System)?;
+        Self::on(server, request, patience)
+    }
+
+    /// The same on an in-memory network with its virtual clock, for tests.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_on_memory(
+        network: &MemoryNetwork,
+        port: u16,
+        request: &OAuthRequest,
+        patience: Duration,
+    ) -> Result<Self, OAuthNotStarted> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let server = builder().on_memory(network, address);
+        Self::on(server.map_err(OAuthNotStarted::System)?, request, patience)
+    }
+
+    fn on(
+        mut server: Server,
+        request: &OAuthRequest,
+        patience: Duration,
+    ) -> Result<Self, OAuthNotStarted> {
+        let mut random = [0; 64];
+        getrandom::fill(&mut random).map_err(|error| {
+            let source = std::io::Error::other(error);
+            OAuthNotStarted::System(Error::io(NetworkFault::System, source))
+        })?;
+        let now = server.reactor.clock().now();
+        // What lies beyond the end of time is as long as anybody waits.
+        let deadline = now.checked_add(patience).unwrap_or(now + A_DAY);
+        let port = server.local_addr().port();
+        let login =
+            OAuthLogin::new(request, port, random, deadline).map_err(OAuthNotStarted::Request)?;
+        let login: Shared = Arc::new(Mutex::new(login));
+        let asked = Arc::clone(&login);
+        server
+            .route("*", "/*", move |request: &mut Request| {
+                page(lock(&asked).receive(request.method(), request.target()))
+            })
+            .map_err(OAuthNotStarted::System)?;
+        Ok(Self { server, login })
+    }
+
+    /// The address to open in the player's browser. It holds the state: show it to nobody else.
+    pub fn authorization_url(&self) -> Url {
+        lock(&self.login).authorization_url().clone()
+    }
+
+    /// Where the browser is sent back to: what the code has to be exchanged with.
+    pub fn redirect_uri(&self) -> String {
+        lock(&self.login).redirect_uri().to_owned()
+    }
+
+    /// Goes on; answers what came of it, once, when the browser has its last page.
+    ///
+    /// # Errors
+    /// As [`Server::poll`].
+    pub fn poll(&mut self) -> Result<Option<Result<AuthorizationCode, OAuthError>>, Error> {
+        let now = self.server.reactor.clock().now();
+        self.poll_at(now)
+    }
+
+    /// The same with the time given, for tests.
+    ///
+    /// # Errors
+    /// As [`Server::poll`].
+    pub fn poll_at(
+        &mut self,
+        now: Instant,
+    ) -> Result<Option<Result<AuthorizationCode, OAuthError>>, Error> {
+        let budget = self.server.budget.clone();
+        self.server.poll_at(now, &budget)?;
+        if lock(&self.login).handle_timeout(now) && self.server.is_listening() {
+            self.server.shutdown(LAST_PAGE);
+        }
+        if !self.server.is_closed() {
+            return Ok(None);
+        }
+        Ok(lock(&self.login).take_outcome())
+    }
+
+    /// Gives the login up; [`poll`](Self::poll) tells.
+    pub fn cancel(&mut self) {
+        lock(&self.login).cancel();
+    }
+}
+
+impl fmt::Debug for OAuthLoopback {
+    /// Shows no secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OAuthLoopback")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for OAuthNotStarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System(error) => error.fmt(f),
+            Self::Request(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OAuthNotStarted {}
+
+fn builder() -> ServerBuilder {
+    Server::builder().unrouted(Unrouted::Answer)
+}
+
+fn lock(login: &Shared) -> MutexGuard<'_, OAuthLogin> {
+    login.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn page(answer: OAuthAnswer) -> Response {
+    let mut response = Response::status(answer.status.as_u16());
+    response.add_all(&answer.headers);
+    response.set_body(answer.body);
+    response
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::*;
+
+    fn request() -> OAuthRequest {
+        OAuthRequest {
+            authorization_endpoint: "https://login.example/authorize".parse().unwrap(),
+            client_id: "game".to_owned(),
+            scope: String::new(),
+            issuer: None,
+            parameters: Vec::new(),
+        }
+    }
+
+    fn state(url: &Url) -> String {
+        let mut pairs = url.query_pairs();
+        pairs
+            .find(|(name, _)| name == "state")
+            .unwrap()
+            .1
+            .into_owned()
+    }
+
+    #[test]
+    fn n10_a_login_ends_with_its_callback() {
+        let network = MemoryNetwork::new();
+        let patience = Duration::from_secs(60);
+        let mut login =
+            OAuthLoopback::start_on_memory(&network, 4000, &request(), patience).unwrap();
+        assert_eq!(login.redirect_uri(), "http://127.0.0.1:4000/callback");
+        let mut browser = network.connect("127.0.0.1:4000".parse().unwrap()).unwrap();
+        assert!(login.poll().unwrap().is_none());
+        let state = state(&login.authorization_url());
+        let mut page = Vec::new();
+        let mut outcome = None;
+        for target in [
+            "/favicon.ico",
+            "/callback?code=forged&state=x",
+            &format!("/callback?code=c0de&state={state}"),
+        ] {
+            write!(
+                browser,
+                "GET {target} HTTP/1.1\r\nHost: 127.0.0.1:4000\r\n\r\n"
+            )
+            .unwrap();
+            for _ in 0..5 {
+                outcome = outcome.or(login.poll().unwrap());
+            }
+            let _ = browser.read_to_end(&mut page);
+        }
+        let page = String::from_utf8(page).unwrap();
+        assert!(
+            page.contains("404 Not Found")
+                && page.contains("400 Bad Request")
+                && page.contains("200 OK")
+        );
+        assert_eq!(outcome.unwrap().unwrap().code, "c0de");
+        assert!(login.poll().unwrap().is_none());
+        assert!(!login.server.is_listening());
+    }
+
+    #[test]
+    fn n10_a_login_has_a_deadline_and_can_be_given_up() {
+        let network = MemoryNetwork::new();
+        let patience = Duration::from_secs(60);
+        let mut login =
+            OAuthLoopback::start_on_memory(&network, 4000, &request(), patience).unwrap();
+        network.advance(patience);
+        assert!(matches!(login.poll(), Ok(Some(Err(OAuthError::TimedOut)))));
+        let mut login =
+            OAuthLoopback::start_on_memory(&network, 4001, &request(), patience).unwrap();
+        login.cancel();
+        assert!(matches!(login.poll(), Ok(Some(Err(OAuthError::Cancelled)))));
+        let real = OAuthLoopback::start(&request(), patience).unwrap();
+        assert!(real.redirect_uri().starts_with("http://127.0.0.1:"));
+        assert!(!format!("{real:?}").contains(&state(&real.authorization_url())));
+    }
+}

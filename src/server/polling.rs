@@ -1,0 +1,371 @@
+//! Polling and waiting: who has something to do, in which order, and how much of it fits.
+
+use std::time::{Duration, Instant};
+
+use super::Server;
+use super::client::Client;
+use super::connection::{Connection, Context, Turned};
+use super::fault::Fault;
+use super::mailbox::ConnectionId;
+use crate::budget::{Budget, Linger, PollAt, Polled};
+use crate::error::Error;
+use crate::transport::link::Link;
+use crate::transport::meter::{Allowance, Meter};
+use crate::transport::reactor::Owner;
+use crate::transport::socket::Socket;
+
+/// What a wait may spend once it is awake: its caller's loop must turn, however much comes.
+const AWAKE: Duration = Duration::from_millis(10);
+
+/// How long no connection is accepted after the system had no more sockets to give.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+impl Server {
+    /// Goes as far as the sockets and the server's [budget](Self::set_budget) allow: accepts, reads,
+    /// calls handlers and hooks, writes, judges deadlines. Call it once a frame.
+    ///
+    /// # Errors
+    /// When the operating system's readiness call fails. The server can be polled again.
+    pub fn poll(&mut self) -> Result<Polled, Error> {
+        let budget = self.budget.clone();
+        self.poll_at(self.reactor.clock().now(), &budget)
+    }
+
+    /// The same with the time and the budget given: the time drives all deadlines, so that a test can
+    /// choose it.
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll).
+    pub fn poll_at(&mut self, now: Instant, budget: &Budget) -> Result<Polled, Error> {
+        let counted = self.reactor.begin_poll(now);
+        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget)).with_grace();
+        self.reactor.look()?;
+        self.turn(counted, &mut meter, budget)
+    }
+
+    /// Sleeps until something can be done or `timeout` is over, then polls for at most some 10 ms. For
+    /// loops without frames; a game calls [`poll`](Self::poll).
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll).
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Polled, Error> {
+        let budget = Budget {
+            accepts: None,
+            ..Budget::frame(AWAKE)
+        };
+        // What was left over by the last poll, or rung since, needs no sleep.
+        let counted = self.reactor.counted(self.reactor.clock().now());
+        let is_due =
+            self.peers.waiting() > 0 || !self.app.pulled.is_empty() || self.can_accept(counted);
+        let mut sleep = timeout;
+        if is_due || self.app.mailbox.is_rung() {
+            sleep = Some(Duration::ZERO);
+        } else if let Some(at) = self.next_due() {
+            let now = self.reactor.clock().now();
+            let due = self.reactor.uncounted(at).saturating_duration_since(now);
+            sleep = Some(timeout.map_or(due, |timeout| timeout.min(due)));
+        }
+        let reactor = &mut self.reactor;
+        if !self.app.mailbox.fall_asleep(|| reactor.wake().ok()) {
+            sleep = Some(Duration::ZERO);
+        }
+        let looked = self.reactor.wait(sleep);
+        self.app.mailbox.wake_up();
+        looked?;
+        // Time slept here was waited for the clients, so all of it counts.
+        let counted = self.reactor.begin_wait(self.reactor.clock().now());
+        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(&budget)).with_grace();
+        self.turn(counted, &mut meter, &budget)
+    }
+
+    /// When something is due by itself, in counted time.
+    fn next_due(&self) -> Option<Instant> {
+        let ending = self.ending.as_ref().map(|ending| ending.deadline);
+        [self.timers.next(), self.accept_again, ending]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn turn(
+        &mut self,
+        counted: Instant,
+        meter: &mut Meter,
+        budget: &Budget,
+    ) -> Result<Polled, Error> {
+        self.app.wall = self.reactor.clock().wall();
+        let mut accepts = budget.accepts.unwrap_or(usize::MAX);
+        let mut calls = budget.handler_calls.unwrap_or(usize::MAX);
+        let mut changed = false;
+        let mut quiet_since = meter.started();
+        loop {
+            self.collect_ready(counted);
+            let moved = self.accept(counted, meter, &mut accepts);
+            let moved = self.run_queue(counted, meter, &mut calls) || moved;
+            changed |= moved;
+            if meter.exhausted() || calls == 0 {
+                break;
+            }
+            if self.peers.waiting() > 0 {
+                // Others may have become ready while these had their turn.
+                self.reactor.look()?;
+                continue;
+            }
+            let Some(patience) = self.patience(budget) else {
+                break;
+            };
+            let now = meter.now();
+            if moved {
+                quiet_since = now;
+            } else if now.saturating_duration_since(quiet_since) >= patience
+                || self.reactor.network().is_some()
+            {
+                break;
+            }
+            self.reactor.look()?;
+        }
+        changed |= self.expire(counted, meter, &mut calls);
+        changed |= self.go_on_ending(counted);
+        self.app.metrics.open = self.peers.open();
+        let is_cut =
+            self.peers.waiting() > 0 || self.app.mailbox.is_rung() || self.can_accept(counted);
+        let next = if is_cut || !self.app.pulled.is_empty() {
+            PollAt::Now
+        } else {
+            match self.next_due() {
+                Some(at) => PollAt::At(self.reactor.uncounted(at)),
+                None if self.listener.is_none() && self.peers.open() == 0 => PollAt::Idle,
+                None => PollAt::Io,
+            }
+        };
+        Ok(Polled { changed, next })
+    }
+
+    /// How long to look again without anything coming, if at all.
+    fn patience(&self, budget: &Budget) -> Option<Duration> {
+        match budget.linger {
+            Linger::Off => None,
+            Linger::Bodies(patience) => (self.receiving > 0).then_some(patience),
+            Linger::Exchanges(patience) => (self.peers.open() > 0).then_some(patience),
+        }
+    }
+
+    /// Puts everything into the queue that an event or a ring came for.
+    fn collect_ready(&mut self, counted: Instant) {
+        let mut ready = std::mem::take(&mut self.ready);
+        self.reactor.take_ready(&mut ready);
+        for Owner(slot) in ready.drain(..) {
+            self.peers.enqueue(slot);
+        }
+        self.ready = ready;
+        let mut calls = std::mem::take(&mut self.calls);
+        self.app.mailbox.collect(&mut calls);
+        for id in calls.drain(..) {
+            self.peers.enqueue_id(id);
+        }
+        self.calls = calls;
+        if self.accept_again.is_some_and(|at| at <= counted) {
+            self.accept_again = None;
+        }
+    }
+
+    /// Whether somebody may wait to be accepted, and has a place.
+    fn can_accept(&mut self, counted: Instant) -> bool {
+        let Some(listener) = &self.listener else {
+            return false;
+        };
+        self.accept_again.is_none_or(|at| at <= counted)
+            && listener.is_ready(&mut self.reactor)
+            && (self.peers.open() < self.app.limits.connections
+                || self.peers.iter().any(Connection::is_idle))
+    }
+
+    fn accept(&mut self, counted: Instant, meter: &mut Meter, accepts: &mut usize) -> bool {
+        let mut moved = false;
+        while *accepts > 0 && self.can_accept(counted) {
+            let Some(listener) = &mut self.listener else {
+                break;
+            };
+            let local = listener.address();
+            let slot = self.peers.reserve();
+            self.reactor.set_owner(Owner(slot));
+            match listener.accept(&mut self.reactor) {
+                Ok(Some((socket, peer))) => {
+                    moved = true;
+                    *accepts -= 1;
+                    if self.peers.open() >= self.app.limits.connections {
+                        self.close_an_idle_one();
+                    }
+                    let local = socket.local_address().unwrap_or(local);
+                    let client = Client::new(self.next_number(), peer, local);
+                    self.admit(socket, slot, client, counted);
+                }
+                Ok(None) => {
+                    self.peers.release(slot);
+                    break;
+                }
+                Err(error) => {
+                    self.peers.release(slot);
+                    self.app.report(&Fault::Accept(error), None);
+                    self.accept_again = counted.checked_add(ACCEPT_PAUSE);
+                    break;
+                }
+            }
+            if meter.exhausted() {
+                break;
+            }
+        }
+        moved
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    fn admit(&mut self, socket: Socket, slot: usize, client: Client, counted: Instant) {
+        let ip = client.peer_addr().ip();
+        if self.peers.of_ip(ip) >= self.app.limits.connections_per_ip {
+            self.app.metrics.refused += 1;
+            self.peers.release(slot);
+            socket.close(&mut self.reactor);
+            return;
+        }
+        let id = ConnectionId {
+            slot,
+            serial: client.number(),
+        };
+        self.app.metrics.accepted += 1;
+        let (link, is_secure) = match &self.tls {
+            None => (Link::plain(socket), false),
+            Some(options) => match Link::accept_tls(socket, options) {
+                Ok(link) => (link, true),
+                Err((socket, error)) => {
+                    self.peers.release(slot);
+                    socket.close(&mut self.reactor);
+                    self.app.report(&Fault::Connection(error), Some(&client));
+                    return;
+                }
+            },
+        };
+        let connection = Connection::new(link, is_secure, client, id, &self.app, counted);
+        self.peers.insert(Box::new(connection));
+        self.app.hooks.connected(&client);
+    }
+
+    /// Makes room for another connection.
+    fn close_an_idle_one(&mut self) {
+        let idle = self.peers.iter().find(|connection| connection.is_idle());
+        if let Some(slot) = idle.map(|connection| connection.id.slot)
+            && let Some(connection) = self.peers.take(slot)
+        {
+            self.close(connection);
+        }
+    }
+
+    /// Gives each connection in the queue one turn, as far as the budget goes.
+    fn run_queue(&mut self, counted: Instant, meter: &mut Meter, calls: &mut usize) -> bool {
+        let mut moved = false;
+        let mut held = std::mem::take(&mut self.held);
+        for _ in 0..self.peers.waiting() {
+            if meter.exhausted() {
+                break;
+            }
+            let Some(mut connection) = self.peers.next() else {
+                break;
+            };
+            let mut cx = Context {
+                reactor: &mut self.reactor,
+                meter,
+                app: &mut self.app,
+                now: counted,
+                calls,
+            };
+            let turned = connection.turn(&mut cx);
+            let slot = connection.id.slot;
+            self.settle(connection, turned);
+            match turned {
+                Turned::OutOfCalls => held.push(slot),
+                Turned::Waits | Turned::Cut | Turned::Over => moved = true,
+            }
+        }
+        // They are the first when there are calls again.
+        for slot in held.drain(..).rev() {
+            self.peers.enqueue_first(slot);
+        }
+        self.held = held;
+        moved
+    }
+
+    /// Puts a connection back to where it belongs after its turn.
+    fn settle(&mut self, mut connection: Box<Connection>, turned: Turned) {
+        let slot = connection.id.slot;
+        if turned == Turned::Over {
+            self.close(connection);
+            return;
+        }
+        self.receiving -= usize::from(connection.is_counted);
+        connection.is_counted = connection.is_receiving();
+        self.receiving += usize::from(connection.is_counted);
+        let deadline = connection.deadline(&self.app);
+        self.peers.put_back(connection);
+        if turned == Turned::Cut {
+            self.peers.enqueue(slot);
+        }
+        // A deadline that moved away is looked at when the old one is over: most never are.
+        match (deadline, self.timers.get(slot)) {
+            (Some(at), Some(armed)) if at >= armed => {}
+            (Some(at), _) => self.timers.set(slot, Some(at)),
+            (None, _) => {}
+        }
+    }
+
+    /// Closes a connection that was taken out.
+    pub(super) fn close(&mut self, connection: Box<Connection>) {
+        self.receiving -= usize::from(connection.is_counted);
+        let client = connection.client;
+        let slot = connection.id.slot;
+        self.timers.set(slot, None);
+        connection.close(&mut self.reactor);
+        self.peers.forget(slot, client.peer_addr().ip());
+        self.app.hooks.disconnected(&client);
+    }
+
+    /// Judges deadlines, last of all: what had arrived in time is never called late.
+    fn expire(&mut self, counted: Instant, meter: &mut Meter, calls: &mut usize) -> bool {
+        let mut moved = false;
+        while let Some(slot) = self.timers.pop_due(counted) {
+            let Some(mut connection) = self.peers.take(slot) else {
+                continue;
+            };
+            let deadline = connection.deadline(&self.app);
+            if deadline.is_none_or(|at| at > counted) {
+                self.peers.put_back(connection);
+                self.timers.set(slot, deadline);
+                continue;
+            }
+            if connection.is_ready(&mut self.reactor) && meter.cut() {
+                // The budget kept it from being read: it is not to blame.
+                self.peers.put_back(connection);
+                self.timers
+                    .set(slot, Some(counted + Duration::from_millis(1)));
+                continue;
+            }
+            moved = true;
+            let mut cx = Context {
+                reactor: &mut self.reactor,
+                meter,
+                app: &mut self.app,
+                now: counted,
+                calls,
+            };
+            let turned = if connection.expire(&mut cx) {
+                Turned::Over
+            } else {
+                connection.turn(&mut cx)
+            };
+            self.settle(connection, turned);
+        }
+        moved
+    }
+}

@@ -1,0 +1,495 @@
+//! [`Request`]: what a client asked, read in every way that a handler may want. Parsing of heads and
+//! framing is `proto`'s; this room only reads what came. A request can also be parsed without a
+//! server, from bytes.
+
+mod query;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Version};
+use percent_encoding::percent_decode_str;
+
+use super::client::Client;
+use super::content::Content;
+use super::events::EventStream;
+use super::forwarded::ForwardedClient;
+use super::mailbox::{ConnectionId, Mailbox};
+use super::multipart::{Form, FormField};
+use super::responder::{Responder, Slot};
+use super::response::Response;
+#[cfg(feature = "websocket")]
+use super::socket::{WebSocket, WebSocketOptions, WebSocketRefused};
+use crate::error::{Error, ErrorKind};
+use crate::limits::{Limit, Limits};
+use crate::proto::{Event, Exchange, FieldLines, RequestHead};
+use crate::transport::tls::TlsInfo;
+
+pub use query::Pairs;
+
+/// One request. Handlers get it by reference; [`Server::next_request`](crate::server::Server::next_request)
+/// hands it out.
+///
+/// To answer later, from another frame or thread, take its [`Responder`] by
+/// [`defer`](Self::defer). A request that was handed out and is dropped without an answer is answered
+/// `500`.
+pub struct Request {
+    method: Method,
+    target: String,
+    /// Where path and query are in the target.
+    path: std::ops::Range<usize>,
+    query: Option<usize>,
+    version: Version,
+    fields: FieldLines,
+    cookies: Option<String>,
+    params: Vec<(Arc<str>, String)>,
+    body: Bytes,
+    trailers: FieldLines,
+    client: Client,
+    tls: Option<Arc<TlsInfo>>,
+    /// What a trusted proxy said about the client behind it.
+    forwarded: Option<ForwardedClient>,
+    form: Option<Form>,
+    reply: Reply,
+    pub(super) content: Option<Content>,
+}
+
+/// Where the answer goes.
+enum Reply {
+    /// Nowhere: parsed without a server.
+    Nowhere,
+    /// Back to the connection that is calling a handler just now.
+    Handler(Arc<Mailbox>, ConnectionId),
+    /// Somebody holds the responder, or did.
+    Deferred(Arc<Slot>),
+    /// The request itself holds it.
+    Held(Responder),
+}
+
+impl Request {
+    /// Parses one whole request out of `bytes`, without a server: for tests and tools. Answers the
+    /// request and how many bytes it took; `None` when `bytes` end before the request does.
+    ///
+    /// # Errors
+    /// As a server would refuse it: [`ErrorKind::Peer`] or [`ErrorKind::Limit`].
+    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
+        let mut exchange = Exchange::server(limits.clone());
+        let (mut at, mut head, mut body) = (0, None, Vec::new());
+        loop {
+            let input = bytes.get(at..).unwrap_or_default();
+            let received = exchange.receive(input)?;
+            match received.event {
+                Some(Event::Request(request)) => head = Some(request),
+                Some(Event::Content(range)) => {
+                    body.extend_from_slice(input.get(range).unwrap_or_default());
+                }
+                Some(Event::End { trailers }) => {
+                    let Some(head) = head else { return Ok(None) };
+                    let client = Client::nobody();
+                    let mut request = Self::new(head, client, None);
+                    request.complete(body.into(), trailers);
+                    return Ok(Some((request, at + received.consumed)));
+                }
+                Some(_) => {}
+                None => return Ok(None),
+            }
+            at += received.consumed;
+        }
+    }
+
+    pub(super) fn new(head: RequestHead, client: Client, tls: Option<Arc<TlsInfo>>) -> Self {
+        let RequestHead {
+            method,
+            target,
+            version,
+            mut fields,
+        } = head;
+        let cookies = take_cookies(&mut fields);
+        let start = match target.as_bytes() {
+            [b'/', ..] => 0,
+            // Absolute form: the path begins behind the authority.
+            _ => match target.split_once("://") {
+                Some((scheme, rest)) => {
+                    let from = scheme.len() + 3;
+                    from + rest.find(['/', '?']).unwrap_or(rest.len())
+                }
+                None => 0,
+            },
+        };
+        let query = target[start..].find('?').map(|at| start + at);
+        let path = start..query.unwrap_or(target.len());
+        Self {
+            method,
+            target,
+            path,
+            query,
+            version,
+            fields,
+            cookies,
+            params: Vec::new(),
+            body: Bytes::new(),
+            trailers: FieldLines::new(),
+            client,
+            tls,
+            forwarded: None,
+            form: None,
+            reply: Reply::Nowhere,
+            content: None,
+        }
+    }
+
+    /// The method (RFC 9110 §9).
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The target as it is on the wire, query and all.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The path as it is on the wire, without the query: `/a%20b`. `*` for `OPTIONS *`.
+    pub fn path(&self) -> &str {
+        match &self.target[self.path.clone()] {
+            "" => "/",
+            path => path,
+        }
+    }
+
+    /// The path with its percent-encoding decoded, once; bytes that are no UTF-8 become U+FFFD. Good
+    /// to show; to find files, use [`Server::files`](crate::server::Server::files), which knows the traps.
+    pub fn decoded_path(&self) -> String {
+        percent_decode_str(self.path())
+            .decode_utf8_lossy()
+            .into_owned()
+    }
+
+    /// What is behind the `?`, as it is on the wire.
+    pub fn query_string(&self) -> Option<&str> {
+        self.query.map(|at| &self.target[at + 1..])
+    }
+
+    /// The pairs of the query string.
+    pub fn query(&self) -> Pairs {
+        Pairs::parse(self.query_string().unwrap_or_default().as_bytes())
+    }
+
+    /// The HTTP version.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The field lines, but for `Cookie`, which is in [`cookies`](Self::cookies).
+    pub fn headers(&self) -> &FieldLines {
+        &self.fields
+    }
+
+    /// The first field value of this name, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.fields.get(name)?).ok()
+    }
+
+    /// Names and values of the cookies, in order (RFC 6265 §4.2). Quotes around a value are dropped.
+    pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
+        let lines = self.cookies.as_deref().unwrap_or_default();
+        lines.split(';').filter_map(|pair| {
+            let (name, value) = pair.split_once('=')?;
+            let value = value.trim_matches([' ', '\t']);
+            let bare = value
+                .strip_prefix('"')
+                .and_then(|value| value.strip_suffix('"'));
+            Some((name.trim_matches([' ', '\t']), bare.unwrap_or(value)))
+        })
+    }
+
+    /// The first cookie of this name.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.cookies()
+            .find(|(other, _)| *other == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The host that the client asked for, without port and in lower case; brackets stay around an
+    /// IPv6 address. Of an absolute target its host counts (RFC 9112 §3.2.2). Behind a
+    /// [trusted proxy](crate::server::ServerBuilder::trusted_proxies) it is what the proxy says.
+    pub fn host(&self) -> Option<String> {
+        if let Some(host) = self.forwarded.as_ref().and_then(|it| it.host.as_ref()) {
+            return Some(host.host.to_string());
+        }
+        Some(without_port(self.authority()?).to_ascii_lowercase())
+    }
+
+    /// Host and port as the client wrote them: of an absolute target, else of `Host`.
+    pub fn authority(&self) -> Option<&str> {
+        if let Some((_, rest)) = self.target[..self.path.start].split_once("://") {
+            return Some(rest);
+        }
+        self.header("host")
+    }
+
+    /// The client's address: of its end of the connection, or what a
+    /// [trusted proxy](crate::server::ServerBuilder::trusted_proxies) says.
+    pub fn ip(&self) -> IpAddr {
+        match &self.forwarded {
+            Some(forwarded) => forwarded.ip,
+            None => self.client.peer_addr().ip(),
+        }
+    }
+
+    /// The same when it is an IPv4 address, also one that is written as IPv6.
+    pub fn ipv4(&self) -> Option<Ipv4Addr> {
+        match self.ip() {
+            IpAddr::V4(ip) => Some(ip),
+            IpAddr::V6(ip) => ip.to_ipv4_mapped(),
+        }
+    }
+
+    /// The same when it is an IPv6 address.
+    pub fn ipv6(&self) -> Option<Ipv6Addr> {
+        match self.ip() {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(ip) => Some(ip),
+        }
+    }
+
+    /// Who sent it.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The far end of the connection: the proxy's, when there is one.
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.client.peer_addr()
+    }
+
+    /// Whether it came over TLS, here or to a trusted proxy.
+    pub fn is_secure(&self) -> bool {
+        match &self.forwarded {
+            Some(forwarded) => forwarded.is_secure,
+            None => self.tls.is_some(),
+        }
+    }
+
+    /// Facts about the TLS session, with the client's certificates if it showed some.
+    pub fn tls_info(&self) -> Option<&TlsInfo> {
+        self.tls.as_deref()
+    }
+
+    /// What the route's pattern caught, by name, percent-decoded: `id` of `/players/:id`.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.params()
+            .find(|(other, _)| *other == name)
+            .map(|(_, value)| value)
+    }
+
+    /// All of them, in the order of the pattern.
+    pub fn params(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.params.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// The content, whole. Empty for a route that asked to be called
+    /// [at the head](crate::server::Route::at_head), and for `multipart/form-data`, which is in
+    /// [`form`](Self::form).
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The content as text.
+    ///
+    /// # Errors
+    /// When it is no UTF-8.
+    pub fn text(&self) -> Result<&str, std::str::Utf8Error> {
+        std::str::from_utf8(&self.body)
+    }
+
+    /// The content as JSON, whatever its content type says. A handler that returns the error answers
+    /// `400`.
+    ///
+    /// # Errors
+    /// When it is no JSON.
+    pub fn json(&self) -> Result<serde_json::Value, super::BadRequest> {
+        serde_json::from_slice(&self.body).map_err(super::BadRequest::because)
+    }
+
+    /// The content's media type, in lower case and without parameters; empty when there is none.
+    pub fn media_type(&self) -> String {
+        let line = self.header("content-type").unwrap_or_default();
+        let bare = line.split(';').next().unwrap_or_default();
+        bare.trim_matches([' ', '\t']).to_ascii_lowercase()
+    }
+
+    /// The content as a form: `multipart/form-data`, which was read while it came, with large files on
+    /// disk until they are dropped, or `application/x-www-form-urlencoded`. Content of another type,
+    /// and none, is read as the latter.
+    pub fn form(&mut self) -> &mut Form {
+        let body = &self.body;
+        self.form.get_or_insert_with(|| urlencoded(body))
+    }
+
+    /// The trailer section (RFC 9110 §6.5).
+    pub fn trailers(&self) -> &FieldLines {
+        &self.trailers
+    }
+
+    /// Takes the right to answer out of the request, to use it in a later frame or on another thread.
+    /// What the handler does with its response then has no effect.
+    pub fn defer(&mut self) -> Responder {
+        match std::mem::replace(&mut self.reply, Reply::Nowhere) {
+            Reply::Nowhere => Responder::nowhere(),
+            Reply::Handler(mailbox, id) => {
+                let slot = Slot::new(mailbox, id);
+                self.reply = Reply::Deferred(Arc::clone(&slot));
+                Responder::new(slot)
+            }
+            Reply::Deferred(slot) => {
+                self.reply = Reply::Deferred(slot);
+                Responder::nowhere()
+            }
+            Reply::Held(responder) => responder,
+        }
+    }
+
+    /// Answers with a stream of server-sent events: see [`Responder::event_stream`]. What the client had
+    /// last is in [`EventStream::last_event_id`].
+    pub fn event_stream(&mut self, response: Response) -> EventStream {
+        let last = self.header("last-event-id").map(str::to_owned);
+        EventStream::start(self.defer(), response, last)
+    }
+
+    /// Whether the request asks for a WebSocket at all.
+    #[cfg(feature = "websocket")]
+    pub fn wants_websocket(&self) -> bool {
+        super::socket::is_asked_for(self)
+    }
+
+    /// Opens the WebSocket that the request asks for (RFC 6455 §4.2). A handler that does not call it
+    /// answers as any other.
+    ///
+    /// # Errors
+    /// When the request asks for none, or in the wrong way. The error can be returned as the response;
+    /// nothing has changed.
+    #[cfg(feature = "websocket")]
+    pub fn accept_websocket(
+        &mut self,
+        options: WebSocketOptions,
+    ) -> Result<WebSocket, WebSocketRefused> {
+        WebSocket::accept(self, options)
+    }
+
+    /// Answers a request that was handed out. In a handler it is the same as
+    /// `request.defer().respond(response)`.
+    pub fn respond(mut self, response: Response) {
+        self.defer().respond(response);
+    }
+
+    /// Takes the content as a stream, in a route that asked to be called
+    /// [at the head](crate::server::Route::at_head): this is what sends `100 Continue` to a client that waits
+    /// for it. `None` for other routes, and the second time.
+    pub fn take_content(&mut self) -> Option<Content> {
+        let content = self.content.take()?;
+        content.ask();
+        Some(content)
+    }
+
+    pub(super) fn complete(&mut self, body: Bytes, trailers: FieldLines) {
+        self.body = body;
+        self.trailers = trailers;
+    }
+
+    pub(super) fn set_params(&mut self, params: Vec<(Arc<str>, String)>) {
+        self.params = params;
+    }
+
+    pub(super) fn set_forwarded(&mut self, forwarded: ForwardedClient) {
+        self.forwarded = Some(forwarded);
+    }
+
+    pub(super) fn set_form(&mut self, form: Form) {
+        self.form = Some(form);
+    }
+
+    pub(super) fn reply_to(&mut self, mailbox: &Arc<Mailbox>, id: ConnectionId) {
+        self.reply = Reply::Handler(Arc::clone(mailbox), id);
+    }
+
+    /// Where the answer will come from when the handler deferred it.
+    pub(super) fn deferred(&self) -> Option<Arc<Slot>> {
+        match &self.reply {
+            Reply::Deferred(slot) => Some(Arc::clone(slot)),
+            Reply::Nowhere | Reply::Handler(..) | Reply::Held(_) => None,
+        }
+    }
+
+    /// Makes the request hold its own responder, to be handed out.
+    pub(super) fn hold_responder(&mut self) -> Option<Arc<Slot>> {
+        let responder = self.defer();
+        let slot = responder.slot().cloned();
+        self.reply = Reply::Held(responder);
+        slot
+    }
+
+    /// The fault of content that is too large.
+    pub(super) fn too_large(limit: u64) -> ErrorKind {
+        ErrorKind::Limit(Limit::BodyBytes(
+            usize::try_from(limit).unwrap_or(usize::MAX),
+        ))
+    }
+}
+
+impl fmt::Debug for Request {
+    /// Method, path and client; no query, header or content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &self.path())
+            .field("client", &self.client)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Cookies are moved out of the field lines; several lines count as one (RFC 9113 §8.2.3).
+fn take_cookies(fields: &mut FieldLines) -> Option<String> {
+    let mut cookies: Option<String> = None;
+    for line in fields.get_all("cookie") {
+        let line = String::from_utf8_lossy(line);
+        match &mut cookies {
+            None => cookies = Some(line.into_owned()),
+            Some(cookies) => {
+                cookies.push_str("; ");
+                cookies.push_str(&line);
+            }
+        }
+    }
+    if cookies.is_some() {
+        fields.remove("cookie");
+    }
+    cookies
+}
+
+/// The pairs of such a form as its fields.
+fn urlencoded(body: &[u8]) -> Form {
+    let pairs = Pairs::parse(body);
+    let fields = pairs.iter().map(|(name, value)| FormField {
+        name: name.to_owned(),
+        value: Bytes::copy_from_slice(value.unwrap_or_default().as_bytes()),
+    });
+    Form {
+        fields: fields.collect(),
+        files: Vec::new(),
+    }
+}
+
+/// An authority without its port.
+pub(super) fn without_port(authority: &str) -> &str {
+    let end = match authority.find(']') {
+        Some(bracket) => bracket + 1,
+        None => authority.find(':').unwrap_or(authority.len()),
+    };
+    &authority[..end]
+}
+
+#[cfg(test)]
+mod tests;

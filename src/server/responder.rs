@@ -1,0 +1,179 @@
+//! [`Responder`]: the right to answer one request, in any later frame and on any thread.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::events::EventStream;
+use super::mailbox::{ConnectionId, Mailbox};
+use super::pipe::{Beat, Pipe};
+use super::response::Response;
+use super::stream::ResponseStream;
+
+/// The right to answer one request. It can be kept and sent to another thread; the server goes on
+/// meanwhile. If it takes longer than [`ServerTimeouts::respond`](crate::server::ServerTimeouts::respond) the
+/// client gets a `504`; dropped without an answer, a `500`.
+#[derive(Debug)]
+#[must_use = "a responder that is dropped answers 500"]
+pub struct Responder {
+    slot: Option<Arc<Slot>>,
+}
+
+/// What the responder and its connection share.
+#[derive(Debug)]
+pub(super) struct Slot {
+    answer: Mutex<Answer>,
+    aborted: AtomicBool,
+    mailbox: Arc<Mailbox>,
+    id: ConnectionId,
+}
+
+#[derive(Debug)]
+enum Answer {
+    Due,
+    Given(Box<Response>),
+    /// Dropped without an answer.
+    Abandoned,
+    /// Nobody wants it any more, or it was taken.
+    Over,
+}
+
+/// What a connection finds when it looks.
+#[derive(Debug)]
+pub(super) enum Found {
+    Nothing,
+    Response(Box<Response>),
+    Abandoned,
+}
+
+impl Responder {
+    pub(super) fn new(slot: Arc<Slot>) -> Self {
+        Self { slot: Some(slot) }
+    }
+
+    /// Of a request that nobody waits for.
+    pub(super) fn nowhere() -> Self {
+        Self { slot: None }
+    }
+
+    pub(super) fn slot(&self) -> Option<&Arc<Slot>> {
+        self.slot.as_ref()
+    }
+
+    /// Answers. Answers whether somebody still waited.
+    pub fn respond(mut self, response: Response) -> bool {
+        match self.slot.take() {
+            Some(slot) => slot.give(response),
+            None => false,
+        }
+    }
+
+    /// Sends the head of `response` now and its content piece by piece, whenever there is some.
+    pub fn stream(self, response: Response) -> ResponseStream {
+        match self.start_pipe(response, None) {
+            Some(pipe) => ResponseStream::new(pipe),
+            None => ResponseStream::nowhere(),
+        }
+    }
+
+    /// Sends the head of `response` now and server-sent events as its content, whenever there are some:
+    /// with `Content-Type: text/event-stream` and, unless it says otherwise, `Cache-Control: no-cache`.
+    pub fn event_stream(self, response: Response) -> EventStream {
+        EventStream::start(self, response, None)
+    }
+
+    /// Answers with content that comes through a pipe; `None` when nobody waits.
+    pub(super) fn start_pipe(
+        self,
+        mut response: Response,
+        beat: Option<Beat>,
+    ) -> Option<Arc<Pipe>> {
+        let slot = self.slot.as_ref()?;
+        let capacity = slot.mailbox.queued_bytes();
+        let pipe = Pipe::new(Arc::clone(&slot.mailbox), slot.id, capacity, beat);
+        response.stream_through(Arc::clone(&pipe));
+        self.respond(response).then_some(pipe)
+    }
+
+    /// Where its connection is.
+    #[cfg(feature = "websocket")]
+    pub(super) fn address(&self) -> (Arc<Mailbox>, ConnectionId) {
+        match &self.slot {
+            Some(slot) => (Arc::clone(&slot.mailbox), slot.id),
+            None => (Arc::default(), ConnectionId::NONE),
+        }
+    }
+
+    /// Whether the answer is wanted no more: the client has gone, or has at least ended its side,
+    /// or the deadline is over. An answer to a client that only ended its side is still sent.
+    pub fn is_aborted(&self) -> bool {
+        self.slot
+            .as_ref()
+            .is_none_or(|slot| slot.aborted.load(Ordering::Acquire))
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            slot.abandon();
+        }
+    }
+}
+
+impl Slot {
+    pub(super) fn new(mailbox: Arc<Mailbox>, id: ConnectionId) -> Arc<Self> {
+        Arc::new(Self {
+            answer: Mutex::new(Answer::Due),
+            aborted: AtomicBool::new(false),
+            mailbox,
+            id,
+        })
+    }
+
+    fn replace(&self, when_due: Answer) -> bool {
+        let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = matches!(*answer, Answer::Due);
+        if due {
+            *answer = when_due;
+        }
+        drop(answer);
+        if due {
+            self.mailbox.ring(self.id);
+        }
+        due
+    }
+
+    fn give(&self, response: Response) -> bool {
+        self.replace(Answer::Given(Box::new(response)))
+    }
+
+    fn abandon(&self) {
+        self.replace(Answer::Abandoned);
+    }
+
+    /// What has come of it so far; an answer is taken.
+    pub(super) fn look(&self) -> Found {
+        let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*answer {
+            Answer::Due | Answer::Over => Found::Nothing,
+            Answer::Given(_) | Answer::Abandoned => {
+                match std::mem::replace(&mut *answer, Answer::Over) {
+                    Answer::Given(response) => Found::Response(response),
+                    _ => Found::Abandoned,
+                }
+            }
+        }
+    }
+
+    /// The client has ended its side.
+    pub(super) fn set_aborted(&self) {
+        self.aborted.store(true, Ordering::Release);
+    }
+
+    /// Nobody waits any more.
+    pub(super) fn close(&self) {
+        self.set_aborted();
+        let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        *answer = Answer::Over;
+    }
+}

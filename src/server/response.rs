@@ -1,0 +1,379 @@
+//! [`Response`]: what a handler answers. Framing, `Date` and `Connection` are added when it is sent;
+//! what no field line may hold is refused when it is set.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, StatusCode};
+
+use super::files::{AssetBody, FileBody, FilePlan};
+use super::mime::content_type;
+use super::pipe::Pipe;
+use super::redirect::{InvalidRedirect, redirect_location};
+use super::set_cookie::{InvalidSetCookie, SetCookie};
+#[cfg(feature = "websocket")]
+use super::socket::Upgrade;
+use crate::error::{Error, Misuse};
+use crate::exclusive::Exclusive;
+use crate::proto::FieldLines;
+
+use std::sync::Arc;
+
+/// One response. The default is `200` without content; content without a `Content-Type` is sent as
+/// `text/html; charset=utf-8`.
+pub struct Response {
+    status: StatusCode,
+    reason: Option<String>,
+    fields: FieldLines,
+    body: Body,
+    ended: bool,
+}
+
+/// Where the content comes from.
+pub(super) enum Body {
+    Bytes(Bytes),
+    Gathering(BytesMut),
+    Reader(Exclusive<Box<dyn Read + Send>>, Option<u64>),
+    Asset(AssetBody, Option<u64>),
+    Pipe(Arc<Pipe>),
+    #[cfg(feature = "websocket")]
+    Upgrade(Box<Upgrade>),
+}
+
+impl Response {
+    /// `200` without content.
+    pub fn new() -> Self {
+        Self {
+            status: StatusCode::OK,
+            reason: None,
+            fields: FieldLines::new(),
+            body: Body::Bytes(Bytes::new()),
+            ended: false,
+        }
+    }
+
+    /// A status without content. A code that is not from 200 to 999 becomes `500`.
+    pub fn status(code: u16) -> Self {
+        let mut response = Self::new();
+        response.set_status(code);
+        response
+    }
+
+    /// `text/plain; charset=utf-8`.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::content("text/plain; charset=utf-8", text.into())
+    }
+
+    /// `text/html; charset=utf-8`.
+    pub fn html(html: impl Into<String>) -> Self {
+        Self::content("text/html; charset=utf-8", html.into())
+    }
+
+    /// `application/json`.
+    pub fn json(value: &serde_json::Value) -> Self {
+        Self::content("application/json", value.to_string())
+    }
+
+    /// Content of a media type. One that no field line may hold becomes
+    /// `application/octet-stream`.
+    pub fn content(media_type: &str, content: impl Into<Bytes>) -> Self {
+        let mut response = Self::new();
+        if response.set_content_type(media_type).is_err() {
+            // A valid line is never refused.
+            let _ = response.set_content_type("application/octet-stream");
+        }
+        response.set_body(content);
+        response
+    }
+
+    /// Content that is read while it is sent, a bounded piece at a time, in the polls of the server:
+    /// a file, for example. With a length it must bring so many bytes; without one it is sent in chunks.
+    ///
+    /// The reader must never wait long: a `WouldBlock` is taken for a failure.
+    pub fn reader(reader: impl Read + Send + 'static, length: Option<u64>) -> Self {
+        let mut response = Self::new();
+        response.body = Body::Reader(Exclusive::new(Box::new(reader)), length);
+        response
+    }
+
+    /// A file of the disk, with the media type of its name, read while it is sent. It is a response like
+    /// others; [`Server::files`](crate::server::Server::files) has ranges, validators and safe paths.
+    ///
+    /// # Errors
+    /// When there is no such file, or it cannot be opened.
+    pub fn file(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
+        let file = File::open(path)?;
+        let facts = file.metadata()?;
+        if !facts.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut response = Self::reader(file, Some(facts.len()));
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // The types of the table are valid lines.
+        let _ = response.set_content_type(&content_type(&name));
+        Ok(response)
+    }
+
+    /// `302` to another place, which is a URL or a path. See [`redirect_with`](Self::redirect_with).
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidHeader`] when `location` holds line breaks or other control characters.
+    pub fn redirect(location: &str) -> Result<Self, Error> {
+        Self::redirect_with(location, 302)
+    }
+
+    /// A redirect of another status, from 300 to 399.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidHeader`] as above; [`Misuse::WrongStatus`] for another status.
+    pub fn redirect_with(location: &str, status: u16) -> Result<Self, Error> {
+        let mut response = Self::new();
+        response.set_redirect(location, status)?;
+        Ok(response)
+    }
+
+    /// The status code.
+    pub fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Sets the status. Any code from 200 to 999 is sent, known or not; others become `500`, because a
+    /// final response cannot have them.
+    pub fn set_status(&mut self, code: u16) -> &mut Self {
+        self.status = StatusCode::from_u16(code)
+            .ok()
+            .filter(|status| status.as_u16() >= 200)
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        self.reason = None;
+        self
+    }
+
+    /// Sets a reason phrase other than the registered one. It has no meaning (RFC 9112 §4).
+    pub fn set_reason(&mut self, reason: impl Into<String>) -> &mut Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// Sets a field line, in place of all of this name.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidHeader`] for CR, LF, NUL and whatever else no field line may hold; nothing
+    /// changes then.
+    pub fn set_header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<&mut Self, Error> {
+        let mut fresh = FieldLines::new();
+        fresh.append(name, value.as_ref())?;
+        self.fields.remove(name);
+        self.fields.append(name, value)?;
+        Ok(self)
+    }
+
+    /// Adds a field line; lines of the same name stay, in order.
+    ///
+    /// # Errors
+    /// As [`set_header`](Self::set_header).
+    pub fn append_header(
+        &mut self,
+        name: &str,
+        value: impl AsRef<[u8]>,
+    ) -> Result<&mut Self, Error> {
+        self.fields.append(name, value)?;
+        Ok(self)
+    }
+
+    /// The same, to be chained: `Response::text("hi").with_header("X-A", "b")?`.
+    ///
+    /// # Errors
+    /// As [`set_header`](Self::set_header).
+    pub fn with_header(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, Error> {
+        self.append_header(name, value)?;
+        Ok(self)
+    }
+
+    /// The same response with another status.
+    #[must_use]
+    pub fn with_status(mut self, code: u16) -> Self {
+        self.set_status(code);
+        self
+    }
+
+    /// The field lines so far.
+    pub fn headers(&self) -> &FieldLines {
+        &self.fields
+    }
+
+    /// Replaces the `Content-Type`.
+    ///
+    /// # Errors
+    /// As [`set_header`](Self::set_header).
+    pub fn set_content_type(&mut self, media_type: &str) -> Result<&mut Self, Error> {
+        self.set_header("Content-Type", media_type)
+    }
+
+    /// Replaces the content.
+    pub fn set_body(&mut self, content: impl Into<Bytes>) -> &mut Self {
+        self.body = Body::Bytes(content.into());
+        self
+    }
+
+    /// Appends to the content. A response whose content is read or streamed becomes one of bytes.
+    pub fn write(&mut self, content: impl AsRef<[u8]>) -> &mut Self {
+        let mut gathering = match std::mem::replace(&mut self.body, Body::Bytes(Bytes::new())) {
+            Body::Gathering(gathering) => gathering,
+            Body::Bytes(bytes) => BytesMut::from(bytes),
+            _ => BytesMut::new(),
+        };
+        gathering.extend_from_slice(content.as_ref());
+        self.body = Body::Gathering(gathering);
+        self
+    }
+
+    /// Makes it a JSON response, whatever it was.
+    ///
+    /// # Errors
+    /// Never for the content; see [`set_header`](Self::set_header).
+    pub fn set_json(&mut self, value: &serde_json::Value) -> Result<&mut Self, Error> {
+        self.set_content_type("application/json")?;
+        Ok(self.set_body(value.to_string()))
+    }
+
+    /// Makes it a redirect: sets `Location` and the status, and drops the content.
+    ///
+    /// # Errors
+    /// As [`redirect_with`](Self::redirect_with); nothing changes then.
+    pub fn set_redirect(&mut self, location: &str, status: u16) -> Result<&mut Self, Error> {
+        let code = StatusCode::from_u16(status).map_err(|_| Misuse::WrongStatus)?;
+        let location = redirect_location(location, code).map_err(|invalid| match invalid {
+            InvalidRedirect::Status => Misuse::WrongStatus,
+            InvalidRedirect::Location => Misuse::InvalidHeader,
+        })?;
+        self.set_header("Location", location)?;
+        self.set_status(status);
+        Ok(self.set_body(Bytes::new()))
+    }
+
+    /// Adds a cookie, in a line of its own.
+    ///
+    /// # Errors
+    /// [`InvalidSetCookie`] names what no cookie may be.
+    pub fn set_cookie(&mut self, cookie: &SetCookie) -> Result<&mut Self, InvalidSetCookie> {
+        let value = cookie.header_value()?;
+        // What makes a valid header value makes a valid line.
+        let _ = self.fields.append("Set-Cookie", value.as_bytes());
+        Ok(self)
+    }
+
+    /// Ends the handling here: an `on_receive` hook that calls this answers for the route.
+    pub fn end(&mut self) -> &mut Self {
+        self.ended = true;
+        self
+    }
+
+    /// How many bytes the content has, when that is known.
+    pub fn content_length(&self) -> Option<u64> {
+        match &self.body {
+            Body::Bytes(bytes) => Some(bytes.len() as u64),
+            Body::Gathering(bytes) => Some(bytes.len() as u64),
+            Body::Reader(_, length) | Body::Asset(_, length) => *length,
+            Body::Pipe(_) => None,
+            #[cfg(feature = "websocket")]
+            Body::Upgrade(_) => None,
+        }
+    }
+
+    /// Not a response, but the end of HTTP on its connection.
+    #[cfg(feature = "websocket")]
+    pub(super) fn upgrade(upgrade: Upgrade) -> Self {
+        let mut response = Self::new();
+        response.body = Body::Upgrade(Box::new(upgrade));
+        response
+    }
+
+    #[cfg(feature = "websocket")]
+    pub(super) fn take_upgrade(&mut self) -> Option<Upgrade> {
+        match std::mem::replace(&mut self.body, Body::Bytes(Bytes::new())) {
+            Body::Upgrade(upgrade) => Some(*upgrade),
+            other => {
+                self.body = other;
+                None
+            }
+        }
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    pub(super) fn stream_through(&mut self, pipe: Arc<Pipe>) {
+        self.body = Body::Pipe(pipe);
+    }
+
+    pub(super) fn into_parts(self) -> (StatusCode, Option<String>, FieldLines, Body) {
+        let body = match self.body {
+            Body::Gathering(bytes) => Body::Bytes(bytes.freeze()),
+            other => other,
+        };
+        (self.status, self.reason, self.fields, body)
+    }
+
+    /// What the rules for static files came to.
+    pub(super) fn of_plan(plan: FilePlan) -> Self {
+        let mut response = Self::status(plan.status.as_u16());
+        response.add_all(&plan.headers);
+        response.body = match plan.body {
+            FileBody::Bytes(bytes) => Body::Bytes(bytes),
+            FileBody::Asset(asset) => Body::Asset(asset, plan.length),
+            FileBody::Empty => {
+                if let Some(length) = plan.length.filter(|&length| length > 0) {
+                    // To `HEAD`: what a `GET` would bring.
+                    let _ = response.fields.append("Content-Length", length.to_string());
+                }
+                Body::Bytes(Bytes::new())
+            }
+        };
+        response
+    }
+
+    /// Adds lines that are valid already.
+    pub(super) fn add_all(&mut self, lines: &HeaderMap) {
+        for (name, value) in lines {
+            let _ = self.fields.append(name.as_str(), value.as_bytes());
+        }
+    }
+
+    /// The plain answer of the library itself to a request that it does not hand on.
+    pub(super) fn plain(status: StatusCode) -> Self {
+        let reason = status.canonical_reason().unwrap_or("Error");
+        let text = format!("{} - {reason}\n", status.as_u16());
+        let mut response = Self::text(text);
+        response.status = status;
+        response
+    }
+
+    /// The answer of Blade's none handler.
+    pub(super) fn not_found() -> Self {
+        Self::content("text/plain", "404 - Not Found.").with_status(404)
+    }
+}
+
+impl Default for Response {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("fields", &self.fields)
+            .field("content_length", &self.content_length())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+fn body(response: Response) -> Bytes {
+    match response.into_parts().3 {
+        Body::Bytes(bytes) => bytes,
+        _ => Bytes::new(),
+    }
+}
+
+#[test]
+fn s127_write_appends() {
+    let mut response = Response::text("a");
+    response.write("b").write(b"c");
+    assert_eq!(response.content_length(), Some(3));
+    assert_eq!(body(response), "abc");
+}
+
+#[test]
+fn s128_s133_types() {
+    let json = Response::json(&serde_json::json!({"a": [1]}));
+    assert_eq!(
+        json.headers().get("content-type"),
+        Some(&b"application/json"[..])
+    );
+    let mut response = Response::html("x");
+    response.set_content_type("text/css").unwrap();
+    assert!(
+        response
+            .headers()
+            .get_all("content-type")
+            .eq([&b"text/css"[..]])
+    );
+    assert!(response.set_content_type("a\r\nb: c").is_err());
+    assert_eq!(response.headers().len(), 1);
+}
+
+#[test]
+fn s131_redirects() {
+    let mut response = Response::text("gone");
+    response.set_redirect("/there", 307).unwrap();
+    assert_eq!(response.status_code(), 307);
+    assert_eq!(response.content_length(), Some(0));
+    for status in [200, 299, 400] {
+        assert!(
+            Response::redirect_with("/", status)
+                .unwrap_err()
+                .is_misuse()
+        );
+    }
+    for location in ["/a\r\nSet-Cookie: x", "/a\nb", "", "/a b"] {
+        assert!(Response::redirect(location).is_err(), "{location:?}");
+    }
+}
+
+#[test]
+fn s135_any_final_status_can_be_set() {
+    for (code, expected) in [
+        (200, 200),
+        (444, 444),
+        (799, 799),
+        (999, 999),
+        (100, 500),
+        (1000, 500),
+        (0, 500),
+    ] {
+        assert_eq!(Response::status(code).status_code(), expected);
+    }
+}
+
+#[test]
+fn s140_several_lines_of_a_name_stay_in_order() {
+    let mut response = Response::new();
+    response.append_header("Set-Cookie", "a=1").unwrap();
+    response.append_header("set-cookie", "b=2").unwrap();
+    assert!(
+        response
+            .headers()
+            .get_all("Set-Cookie")
+            .eq([&b"a=1"[..], b"b=2"])
+    );
+    response.set_header("SET-COOKIE", "c=3").unwrap();
+    assert!(response.headers().get_all("Set-Cookie").eq([&b"c=3"[..]]));
+}

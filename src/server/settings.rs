@@ -1,0 +1,103 @@
+//! What a server is told once: its limits, its deadlines, and what it does with requests that no
+//! route takes. Each default is what the platforms and peers of today use, with the reason beside it.
+
+use std::time::Duration;
+
+use crate::limits::Limits;
+
+/// Caps on what clients may make a server hold or do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerLimits {
+    /// Caps on one request's head, chunks and trailers. Default: 32 KiB of head, 100 field lines,
+    /// 8 KiB a line (so that a target over 8 KiB is answered `414`, a head over its caps `431`); the
+    /// rest as [`Limits::default`].
+    pub message: Limits,
+    /// Bytes of a request's content, when it is collected before its handler is called. More is
+    /// answered `413`. Routes can [set their own](crate::server::Route::max_body). Default 2 MiB.
+    pub body_bytes: u64,
+    /// Connections at a time. Those beyond wait in the kernel until one ends; an idle one is closed
+    /// for them. Default 256.
+    pub connections: usize,
+    /// Connections at a time from one IP address; more are closed at once. Loopback counts, too.
+    /// Default 128: a browser opens 6, a load test 64.
+    pub connections_per_ip: usize,
+    /// Requests on one connection; the last one's response says `Connection: close`. `None`, the
+    /// default, is without end.
+    pub requests_per_connection: Option<u32>,
+    /// Bytes of unread request content that are read and dropped so that the connection can be kept;
+    /// with more ahead, it is closed behind the response. Default 64 KiB.
+    pub drained_bytes: u64,
+    /// Bytes that wait in a streaming response, an event stream or a WebSocket for a client that
+    /// reads too slowly. Default 1 MiB.
+    pub queued_bytes: usize,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            message: Limits {
+                head_bytes: 32 * 1024,
+                header_count: 100,
+                line_bytes: 8 * 1024,
+                ..Limits::default()
+            },
+            body_bytes: 2 * 1024 * 1024,
+            connections: 256,
+            connections_per_ip: 128,
+            requests_per_connection: None,
+            drained_bytes: 64 * 1024,
+            queued_bytes: 1024 * 1024,
+        }
+    }
+}
+
+/// How long a server waits for whom. `None` means without end. Time in which nobody polled does not
+/// count beyond one second a gap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerTimeouts {
+    /// The TLS handshake, from the first byte to the last. Default 10 s.
+    pub tls_handshake: Option<Duration>,
+    /// From the first byte of a request's head to its last, however it trickles in; then `408`.
+    /// Default 10 s.
+    pub head: Option<Duration>,
+    /// The window in which at least [`least_rate`](Self::least_rate) times its length must move, of a
+    /// request's content or of a response; else `408`, or the slow reader is dropped. Default 10 s.
+    pub stall: Option<Duration>,
+    /// Bytes a second that a client must send or take. Default 128.
+    pub least_rate: u32,
+    /// Between two requests, and before the first. Default 30 s.
+    pub idle: Option<Duration>,
+    /// From a request to its deferred answer; then `504`. Default 30 s.
+    pub respond: Option<Duration>,
+    /// How long what a client still sends is read and dropped behind a response that closes, so that
+    /// no reset overtakes it (RFC 9112 §9.6). Default 2 s.
+    pub linger: Duration,
+}
+
+impl Default for ServerTimeouts {
+    fn default() -> Self {
+        Self {
+            tls_handshake: Some(Duration::from_secs(10)),
+            head: Some(Duration::from_secs(10)),
+            stall: Some(Duration::from_secs(10)),
+            least_rate: 128,
+            idle: Some(Duration::from_secs(30)),
+            respond: Some(Duration::from_secs(30)),
+            linger: Duration::from_secs(2),
+        }
+    }
+}
+
+/// What becomes of a request that no route takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unrouted {
+    /// [`Pull`](Self::Pull) as long as nothing is registered, else [`Answer`](Self::Answer).
+    #[default]
+    Auto,
+    /// The [none handler](crate::server::Server::set_none_handler) answers, `404` unless it was replaced.
+    Answer,
+    /// [`Server::next_request`](crate::server::Server::next_request) hands it out.
+    Pull,
+}

@@ -1,0 +1,412 @@
+//! [`WebSocket`]: one client over RFC 6455, from the handler's side. The protocol is `semantics`'
+//! machine, which the connection drives; here are the two queues between them.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::StatusCode;
+
+use super::client::Client;
+use super::fault::HandlerError;
+use super::mailbox::{ConnectionId, Mailbox};
+use super::pipe::{Pipe, Refused};
+use super::request::Request;
+use super::response::Response;
+use super::returned::IntoResponse;
+use crate::proto::{FieldLines, RequestHead, ResponseHead};
+use crate::semantics::websocket::{
+    CloseFrame, Refusal, UpgradeRequest, WebSocketConfig, WebSocketFault, WebSocketMessage,
+    close_code,
+};
+
+/// A WebSocket to one client. It can be kept and sent to another thread; dropping it closes it with
+/// 1000. Pings are answered, and sent to a client that is silent, by the server.
+#[derive(Debug)]
+pub struct WebSocket {
+    shared: Arc<Shared>,
+    client: Client,
+    protocol: Option<String>,
+}
+
+/// How a WebSocket is to be opened.
+#[derive(Clone, Debug, Default)]
+pub struct WebSocketOptions {
+    /// Limits and times.
+    pub config: WebSocketConfig,
+    /// The subprotocols that are spoken. Of these the one that the client likes best is chosen; if it
+    /// offers none of them, none is.
+    pub protocols: Vec<String>,
+    /// More fields of the response; not the handshake's own.
+    pub fields: FieldLines,
+}
+
+/// The request opens no WebSocket. It becomes the response that says so: `400`, or `426` for another
+/// version.
+#[derive(Debug)]
+pub struct WebSocketRefused {
+    fault: WebSocketFault,
+    status: StatusCode,
+    fields: FieldLines,
+}
+
+/// What a socket and its connection share.
+pub(super) struct Shared {
+    inbox: Mutex<Inbox>,
+    outgoing: Arc<Pipe>,
+    mailbox: Arc<Mailbox>,
+    id: ConnectionId,
+    held_bytes: usize,
+}
+
+#[derive(Default)]
+struct Inbox {
+    messages: VecDeque<WebSocketMessage>,
+    bytes: usize,
+    /// What the holder said at its end.
+    goodbye: Option<CloseFrame>,
+    end: Option<End>,
+}
+
+#[derive(Clone, Debug)]
+enum End {
+    Closed(Option<CloseFrame>),
+    Failed(WebSocketFault),
+}
+
+/// What a connection needs to go on as a WebSocket.
+pub(super) struct Upgrade {
+    pub(super) head: ResponseHead,
+    pub(super) config: WebSocketConfig,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl WebSocket {
+    /// Accepts the WebSocket that a request asks for.
+    pub(super) fn accept(
+        request: &mut Request,
+        options: WebSocketOptions,
+    ) -> Result<Self, WebSocketRefused> {
+        let upgrade = UpgradeRequest::check(&head_of(request))?;
+        let spoken: Vec<&str> = options.protocols.iter().map(String::as_str).collect();
+        let protocol = upgrade.choose(&spoken).map(str::to_owned);
+        let head = upgrade
+            .accept(protocol.as_deref(), &options.fields)
+            .map_err(|fault| WebSocketRefused {
+                fault,
+                status: StatusCode::INTERNAL_SERVER_ERROR,
+                fields: FieldLines::new(),
+            })?;
+        let client = *request.client();
+        let responder = request.defer();
+        let (mailbox, id) = responder.address();
+        let shared = Arc::new(Shared {
+            inbox: Mutex::default(),
+            outgoing: Pipe::new(
+                Arc::clone(&mailbox),
+                id,
+                options.config.send_queue_bytes,
+                None,
+            ),
+            mailbox,
+            id,
+            held_bytes: options.config.message_bytes,
+        });
+        responder.respond(Response::upgrade(Upgrade {
+            head,
+            config: options.config,
+            shared: Arc::clone(&shared),
+        }));
+        Ok(Self {
+            shared,
+            client,
+            protocol,
+        })
+    }
+
+    /// The next message, if one is there; never waits. Messages that came before the end are still
+    /// handed out behind it. What nobody takes stops the reading, and so the client.
+    pub fn receive(&mut self) -> Option<WebSocketMessage> {
+        let mut inbox = self.shared.inbox();
+        let was_full = inbox.bytes >= self.shared.held_bytes;
+        let message = inbox.messages.pop_front()?;
+        inbox.bytes -= weight(&message);
+        if was_full && inbox.bytes < self.shared.held_bytes {
+            drop(inbox);
+            self.shared.ring();
+        }
+        Some(message)
+    }
+
+    /// Queues a message; never waits.
+    ///
+    /// # Errors
+    /// [`Refused::Full`] when the client reads too slowly, [`Refused::Closed`] when the WebSocket is
+    /// closed or closing. The message was not taken then.
+    pub fn send(&mut self, message: impl Into<WebSocketMessage>) -> Result<(), Refused> {
+        self.push(message.into(), None)
+    }
+
+    /// The same, in place of a message with this key that still waits: a client that is slow gets the
+    /// latest only.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_latest(
+        &mut self,
+        key: &str,
+        message: impl Into<WebSocketMessage>,
+    ) -> Result<(), Refused> {
+        self.push(message.into(), Some(key.into()))
+    }
+
+    fn push(&mut self, message: WebSocketMessage, key: Option<Arc<str>>) -> Result<(), Refused> {
+        if self.shared.inbox().goodbye.is_some() {
+            return Err(Refused::Closed);
+        }
+        let frame = match &message {
+            WebSocketMessage::Text(text) => frame(TEXT, text.as_bytes()),
+            WebSocketMessage::Binary(bytes) => frame(BINARY, bytes),
+            WebSocketMessage::Ping(bytes) => frame(PING, bytes.get(..125).unwrap_or(bytes)),
+            WebSocketMessage::Pong(bytes) => frame(PONG, bytes.get(..125).unwrap_or(bytes)),
+            WebSocketMessage::Close(goodbye) => {
+                match goodbye {
+                    Some(CloseFrame { code, reason }) => self.close(*code, reason),
+                    None => self.close(close_code::NORMAL_CLOSURE, ""),
+                }
+                return Ok(());
+            }
+        };
+        self.shared.outgoing.push(frame, key)
+    }
+
+    /// Says goodbye, behind what waits to be sent. Calls after the first change nothing. A code that
+    /// may not be sent becomes 1000, a reason over 123 bytes is left out.
+    pub fn close(&mut self, code: u16, reason: &str) {
+        let mut inbox = self.shared.inbox();
+        if inbox.goodbye.is_none() && inbox.end.is_none() {
+            let reason = if reason.len() > 123 { "" } else { reason };
+            inbox.goodbye = Some(CloseFrame {
+                code,
+                reason: reason.to_owned(),
+            });
+            drop(inbox);
+            self.shared.ring();
+        }
+    }
+
+    /// Whether it is over: no message comes any more, but for those that
+    /// [`receive`](Self::receive) still hands out.
+    pub fn is_closed(&self) -> bool {
+        self.shared.inbox().end.is_some()
+    }
+
+    /// What the client said at the end, if it said something.
+    pub fn close_frame(&self) -> Option<CloseFrame> {
+        match &self.shared.inbox().end {
+            Some(End::Closed(frame)) => frame.clone(),
+            _ => None,
+        }
+    }
+
+    /// Why it ended, if it did not end in good order.
+    pub fn fault(&self) -> Option<WebSocketFault> {
+        match &self.shared.inbox().end {
+            Some(End::Failed(fault)) => Some(fault.clone()),
+            _ => None,
+        }
+    }
+
+    /// How many bytes wait for the client.
+    pub fn queued(&self) -> usize {
+        self.shared.outgoing.queued()
+    }
+
+    /// The subprotocol that was chosen.
+    pub fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
+    }
+
+    /// Who is at the other end.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The far end's address.
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.client.peer_addr()
+    }
+
+    pub(super) fn pipe(&self) -> Arc<Pipe> {
+        Arc::clone(&self.shared.outgoing)
+    }
+}
+
+impl Drop for WebSocket {
+    fn drop(&mut self) {
+        self.close(close_code::NORMAL_CLOSURE, "");
+    }
+}
+
+impl Shared {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ring(&self) {
+        self.mailbox.ring(self.id);
+    }
+
+    pub(super) fn outgoing(&self) -> &Pipe {
+        &self.outgoing
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.inbox().bytes < self.held_bytes
+    }
+
+    pub(super) fn put(&self, message: WebSocketMessage) {
+        let mut inbox = self.inbox();
+        // The holder that said goodbye listens no more.
+        if inbox.goodbye.is_none() {
+            inbox.bytes += weight(&message);
+            inbox.messages.push_back(message);
+        }
+    }
+
+    /// What the holder said at its end.
+    pub(super) fn goodbye(&self) -> Option<CloseFrame> {
+        self.inbox().goodbye.clone()
+    }
+
+    pub(super) fn end_closed(&self, frame: Option<CloseFrame>) {
+        self.inbox().end.get_or_insert(End::Closed(frame));
+        self.outgoing.close();
+    }
+
+    pub(super) fn end_failed(&self, fault: WebSocketFault) {
+        self.inbox().end.get_or_insert(End::Failed(fault));
+        self.outgoing.close();
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl WebSocketRefused {
+    /// Why.
+    pub fn fault(&self) -> &WebSocketFault {
+        &self.fault
+    }
+}
+
+impl From<Refusal> for WebSocketRefused {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            fault: refusal.fault,
+            status: refusal.status,
+            fields: refusal.fields,
+        }
+    }
+}
+
+impl From<WebSocketRefused> for Response {
+    fn from(refused: WebSocketRefused) -> Self {
+        let mut response = Self::plain(refused.status);
+        for (name, value) in refused.fields.iter() {
+            // The handshake's own lines are valid.
+            let _ = response.append_header(name, value);
+        }
+        response
+    }
+}
+
+impl IntoResponse for WebSocketRefused {
+    fn into_response(self) -> Result<Response, HandlerError> {
+        Ok(self.into())
+    }
+}
+
+/// Whether a request asks for a WebSocket at all, in the right way or not.
+pub(super) fn is_asked_for(request: &Request) -> bool {
+    UpgradeRequest::is_asked_for(&head_of(request))
+}
+
+fn head_of(request: &Request) -> RequestHead {
+    RequestHead {
+        method: request.method().clone(),
+        target: String::new(),
+        version: request.version(),
+        fields: request.headers().clone(),
+    }
+}
+
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+const PING: u8 = 9;
+const PONG: u8 = 10;
+
+/// A text message as a server sends it.
+pub(super) fn text_frame(text: &str) -> Bytes {
+    frame(TEXT, text.as_bytes())
+}
+
+/// One whole message as one unmasked frame (RFC 6455 §5.2): the same bytes for every client.
+fn frame(opcode: u8, payload: &[u8]) -> Bytes {
+    let mut frame = BytesMut::with_capacity(payload.len() + 10);
+    frame.put_u8(0x80 | opcode);
+    match payload.len() {
+        length @ 0..=125 => frame.put_u8(u8::try_from(length).unwrap_or(125)),
+        length @ 126..=65_535 => {
+            frame.put_u8(126);
+            frame.put_u16(u16::try_from(length).unwrap_or(u16::MAX));
+        }
+        length => {
+            frame.put_u8(127);
+            frame.put_u64(length as u64);
+        }
+    }
+    frame.extend_from_slice(payload);
+    frame.freeze()
+}
+
+/// What a message weighs while nobody takes it.
+fn weight(message: &WebSocketMessage) -> usize {
+    64 + match message {
+        WebSocketMessage::Text(text) => text.len(),
+        WebSocketMessage::Binary(bytes)
+        | WebSocketMessage::Ping(bytes)
+        | WebSocketMessage::Pong(bytes) => bytes.len(),
+        WebSocketMessage::Close(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_have_the_shortest_length() {
+        for (length, head) in [
+            (0, &[0x81, 0][..]),
+            (125, &[0x81, 125]),
+            (126, &[0x81, 126, 0, 126]),
+            (65_535, &[0x81, 126, 255, 255]),
+            (65_536, &[0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let frame = text_frame(&"x".repeat(length));
+            assert_eq!(
+                (&frame[..head.len()], frame.len()),
+                (head, head.len() + length)
+            );
+        }
+        assert_eq!(frame(BINARY, b"\xff")[..], [0x82, 1, 0xff]);
+    }
+}

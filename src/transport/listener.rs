@@ -1,0 +1,183 @@
+//! An address that accepts connections: TCP through mio, or in memory.
+//!
+//! A listener waits for nothing: [`accept`](Listener::accept) answers `None` when nobody waits. Who
+//! is let in, and how many, is the server's to decide.
+
+use std::io;
+use std::net::SocketAddr;
+
+use mio::Interest;
+use mio::net::TcpListener;
+
+use crate::error::{Error, NetworkFault};
+use crate::transport::memory::MemoryNetwork;
+use crate::transport::reactor::{Reactor, SourceId};
+use crate::transport::socket::Socket;
+
+/// See the module's documentation. Must be [closed](Self::close) on the reactor it was opened on.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    kind: Kind,
+    address: SocketAddr,
+    id: SourceId,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Tcp(TcpListener),
+    Memory(MemoryNetwork),
+}
+
+impl Listener {
+    /// Listens at `address`; port 0 is a free one, which [`address`](Self::address) then tells. On
+    /// Unix an address is free again as soon as its listener is closed (`SO_REUSEADDR`); on Windows
+    /// that option would let two listeners share a port, so it is not set there.
+    pub(crate) fn bind(reactor: &mut Reactor, address: SocketAddr) -> Result<Self, Error> {
+        if let Some(network) = reactor.network() {
+            let network = network.clone();
+            network.listen(address);
+            let id = reactor.add_memory(|interest| network.register_listener(address, interest));
+            return Ok(Self {
+                kind: Kind::Memory(network),
+                address,
+                id,
+            });
+        }
+        let listener = TcpListener::bind(address).map_err(system)?;
+        Self::register(reactor, listener)
+    }
+
+    /// Takes over a listener of the standard library's.
+    pub(crate) fn from_std(
+        reactor: &mut Reactor,
+        listener: std::net::TcpListener,
+    ) -> Result<Self, Error> {
+        listener.set_nonblocking(true).map_err(system)?;
+        Self::register(reactor, TcpListener::from_std(listener))
+    }
+
+    fn register(reactor: &mut Reactor, mut listener: TcpListener) -> Result<Self, Error> {
+        let address = listener.local_addr().map_err(system)?;
+        let id = reactor.add_system(|registry, token| {
+            registry.register(&mut listener, token, Interest::READABLE)
+        })?;
+        // A listener of the caller's may have connections waiting that were told of before.
+        reactor.assume_readable(id);
+        Ok(Self {
+            kind: Kind::Tcp(listener),
+            address,
+            id,
+        })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether an accept may find somebody, as far as the last look knows.
+    pub(crate) fn is_ready(&self, reactor: &mut Reactor) -> bool {
+        reactor.is_readable(self.id)
+    }
+
+    /// The next connection and its far end; `None` when nobody waits. A connection that was given up
+    /// before it was accepted is passed over.
+    ///
+    /// # Errors
+    /// When the system has no more sockets or memory to give: try again later.
+    pub(crate) fn accept(
+        &mut self,
+        reactor: &mut Reactor,
+    ) -> Result<Option<(Socket, SocketAddr)>, Error> {
+        if !self.is_ready(reactor) {
+            return Ok(None);
+        }
+        match &mut self.kind {
+            Kind::Tcp(listener) => loop {
+                return match listener.accept() {
+                    Ok((stream, peer)) => {
+                        Socket::accepted(reactor, stream).map(|socket| Some((socket, peer)))
+                    }
+                    Err(error) => match error.kind() {
+                        io::ErrorKind::WouldBlock => {
+                            reactor.clear_readable(self.id);
+                            Ok(None)
+                        }
+                        io::ErrorKind::Interrupted
+                        | io::ErrorKind::ConnectionAborted
+                        | io::ErrorKind::ConnectionReset => continue,
+                        _ => Err(system(error)),
+                    },
+                };
+            },
+            Kind::Memory(network) => match network.accept(self.address) {
+                Some(stream) => {
+                    let peer = stream.peer_address().unwrap_or(self.address);
+                    Ok(Some((Socket::accepted_in_memory(reactor, stream), peer)))
+                }
+                None => {
+                    reactor.clear_readable(self.id);
+                    Ok(None)
+                }
+            },
+        }
+    }
+
+    /// Stops listening; the address is free again.
+    pub(crate) fn close(self, reactor: &mut Reactor) {
+        reactor.remove(self.id);
+        if let Kind::Memory(network) = &self.kind {
+            network.stop_listening(self.address);
+        }
+    }
+}
+
+fn system(error: io::Error) -> Error {
+    Error::io(NetworkFault::System, error)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream};
+
+    use super::*;
+    use crate::transport::resolver::Resolver;
+
+    #[test]
+    fn s86_port_zero_is_a_real_port_and_free_again_after_closing() {
+        let mut reactor = Reactor::system(Resolver::system());
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut listener = Listener::bind(&mut reactor, loopback).unwrap();
+        let address = listener.address();
+        assert_ne!(address.port(), 0);
+        assert!(listener.accept(&mut reactor).unwrap().is_none());
+
+        let client = TcpStream::connect(address).unwrap();
+        reactor.wait(None).unwrap();
+        let (socket, peer) = listener.accept(&mut reactor).unwrap().unwrap();
+        assert_eq!(peer, client.local_addr().unwrap());
+        socket.close(&mut reactor);
+        listener.close(&mut reactor);
+
+        let again = Listener::bind(&mut reactor, address).unwrap();
+        assert_eq!(again.address(), address);
+        again.close(&mut reactor);
+    }
+
+    #[test]
+    fn in_memory_a_connection_waits_until_it_is_accepted() {
+        let network = MemoryNetwork::new();
+        let address = SocketAddr::from(([10, 0, 0, 1], 80));
+        let mut reactor = Reactor::memory(&network);
+        let mut listener = Listener::bind(&mut reactor, address).unwrap();
+        let _client = network.connect(address).unwrap();
+        assert!(listener.accept(&mut reactor).unwrap().is_none());
+        reactor.look().unwrap();
+        let (socket, _) = listener.accept(&mut reactor).unwrap().unwrap();
+        assert!(listener.accept(&mut reactor).unwrap().is_none());
+        socket.close(&mut reactor);
+        listener.close(&mut reactor);
+        assert_eq!(network.open_connections(), 1);
+    }
+}

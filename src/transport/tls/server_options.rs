@@ -1,0 +1,262 @@
+//! What a server decides about TLS: its certificates by the name that clients ask for, and whether
+//! clients have to show one. Turned once into a rustls configuration that clones share; the connection
+//! itself is in `session`.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+
+use super::TlsVersion;
+use super::options::{ALPN, certificates, invalid};
+use crate::error::{Error, Misuse};
+
+/// How a server speaks TLS. Cheap to clone.
+///
+/// To renew certificates, make another value and give it to
+/// [`Server::set_tls`](crate::server::Server::set_tls): connections from then on use it.
+#[derive(Clone)]
+pub struct ServerTlsOptions(Arc<Shared>);
+
+struct Shared {
+    config: Arc<ServerConfig>,
+    cert_file: Option<PathBuf>,
+    private_key_file: Option<PathBuf>,
+}
+
+/// Decides about [`ServerTlsOptions`] one by one. Mistakes are reported by [`build`](Self::build).
+#[must_use]
+pub struct ServerTlsOptionsBuilder {
+    default: Option<Arc<CertifiedKey>>,
+    by_name: HashMap<String, Arc<CertifiedKey>>,
+    clients: ClientCertificates,
+    authorities: RootCertStore,
+    min: TlsVersion,
+    provider: Arc<CryptoProvider>,
+    cert_file: Option<PathBuf>,
+    private_key_file: Option<PathBuf>,
+    fault: Option<Error>,
+}
+
+/// Whether clients are asked for a certificate of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// They are not.
+    #[default]
+    NotAsked,
+    /// They may show one; one that is not trusted is refused.
+    Optional,
+    /// They have to.
+    Required,
+}
+
+impl ServerTlsOptions {
+    /// The certificate chain of `cert_file` (PEM, the server's own first) and the private key of
+    /// `private_key_file`; without one, the key is in `cert_file`, too. Reads the files before it
+    /// returns.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidTlsOptions`], with the reason as its source.
+    pub fn load_certs(
+        cert_file: impl AsRef<Path>,
+        private_key_file: Option<&Path>,
+    ) -> Result<Self, Error> {
+        let cert_file = cert_file.as_ref();
+        let key_file = private_key_file.unwrap_or(cert_file);
+        let chain = fs::read(cert_file).map_err(invalid)?;
+        let key = fs::read(key_file).map_err(invalid)?;
+        let mut builder = Self::builder().certificate_pem(&chain, &key);
+        builder.cert_file = Some(cert_file.to_owned());
+        builder.private_key_file = Some(key_file.to_owned());
+        builder.build()
+    }
+
+    /// Everything that can be decided.
+    pub fn builder() -> ServerTlsOptionsBuilder {
+        ServerTlsOptionsBuilder {
+            default: None,
+            by_name: HashMap::new(),
+            clients: ClientCertificates::default(),
+            authorities: RootCertStore::empty(),
+            min: TlsVersion::Tls12,
+            provider: Arc::new(rustls::crypto::ring::default_provider()),
+            cert_file: None,
+            private_key_file: None,
+            fault: None,
+        }
+    }
+
+    /// The file that the certificates were loaded from.
+    pub fn cert_file(&self) -> Option<&Path> {
+        self.0.cert_file.as_deref()
+    }
+
+    /// The file that the private key was loaded from.
+    pub fn private_key_file(&self) -> Option<&Path> {
+        self.0.private_key_file.as_deref()
+    }
+
+    pub(super) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.0.config)
+    }
+}
+
+impl ServerTlsOptionsBuilder {
+    /// The certificate for clients that ask for no name, or one that none was given for: `chain` in
+    /// PEM, the server's own certificate first, and its private `key` in PEM.
+    pub fn certificate_pem(mut self, chain: &[u8], key: &[u8]) -> Self {
+        self.default = self.certified(chain, key);
+        self
+    }
+
+    /// The certificate for clients that ask for this name (SNI, RFC 6066 §3).
+    pub fn certificate_for(mut self, name: &str, chain: &[u8], key: &[u8]) -> Self {
+        if let Some(certified) = self.certified(chain, key) {
+            self.by_name.insert(name.to_ascii_lowercase(), certified);
+        }
+        self
+    }
+
+    /// Asks clients for certificates that one of these authorities (PEM) has issued.
+    pub fn client_certificates(mut self, ask: ClientCertificates, authorities: &[u8]) -> Self {
+        self.clients = ask;
+        match certificates(authorities) {
+            Ok(found) => {
+                for certificate in found {
+                    if let Err(error) = self.authorities.add(certificate) {
+                        self.fault.get_or_insert(invalid(error));
+                    }
+                }
+            }
+            Err(error) => {
+                self.fault.get_or_insert(error);
+            }
+        }
+        self
+    }
+
+    /// The oldest version to accept; TLS 1.2 by default.
+    pub fn min_version(mut self, version: TlsVersion) -> Self {
+        self.min = version;
+        self
+    }
+
+    /// The options as decided.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidTlsOptions`], with the reason as its source: no certificate at all, PEM
+    /// without a usable one or a key, or a key that does not belong to its certificate.
+    pub fn build(mut self) -> Result<ServerTlsOptions, Error> {
+        if let Some(error) = self.fault.take() {
+            return Err(error);
+        }
+        if self.default.is_none() && self.by_name.is_empty() {
+            return Err(Error::from(Misuse::InvalidTlsOptions)
+                .with_source("a server needs a certificate and its private key: load_certs"));
+        }
+        let config = self.config().map_err(invalid)?;
+        Ok(ServerTlsOptions(Arc::new(Shared {
+            config: Arc::new(config),
+            cert_file: self.cert_file,
+            private_key_file: self.private_key_file,
+        })))
+    }
+
+    fn certified(&mut self, chain: &[u8], key: &[u8]) -> Option<Arc<CertifiedKey>> {
+        let certified = certificates(chain).and_then(|chain: Vec<CertificateDer<'static>>| {
+            let key = PrivateKeyDer::from_pem_slice(key).map_err(invalid)?;
+            CertifiedKey::from_der(chain, key, &self.provider).map_err(invalid)
+        });
+        match certified {
+            Ok(certified) => Some(Arc::new(certified)),
+            Err(error) => {
+                self.fault.get_or_insert(error);
+                None
+            }
+        }
+    }
+
+    fn config(&mut self) -> Result<ServerConfig, rustls::Error> {
+        let versions: Vec<&'static SupportedProtocolVersion> = [
+            (TlsVersion::Tls13, &rustls::version::TLS13),
+            (TlsVersion::Tls12, &rustls::version::TLS12),
+        ]
+        .into_iter()
+        .filter(|(version, _)| *version >= self.min)
+        .map(|(_, supported)| supported)
+        .collect();
+        let verifier = self.verifier()?;
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_protocol_versions(&versions)?;
+        let builder = match verifier {
+            Some(verifier) => builder.with_client_cert_verifier(verifier),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(Arc::new(ByName {
+            default: self.default.take(),
+            by_name: std::mem::take(&mut self.by_name),
+        }));
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        Ok(config)
+    }
+
+    fn verifier(&self) -> Result<Option<Arc<dyn ClientCertVerifier>>, rustls::Error> {
+        let builder = WebPkiClientVerifier::builder_with_provider(
+            Arc::new(self.authorities.clone()),
+            Arc::clone(&self.provider),
+        );
+        let builder = match self.clients {
+            ClientCertificates::NotAsked => return Ok(None),
+            ClientCertificates::Optional => builder.allow_unauthenticated(),
+            ClientCertificates::Required => builder,
+        };
+        builder
+            .build()
+            .map(Some)
+            .map_err(|error| rustls::Error::General(error.to_string()))
+    }
+}
+
+/// The certificate for the name that a client asks for.
+#[derive(Debug)]
+struct ByName {
+    default: Option<Arc<CertifiedKey>>,
+    by_name: HashMap<String, Arc<CertifiedKey>>,
+}
+
+impl ResolvesServerCert for ByName {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        hello
+            .server_name()
+            .and_then(|name| self.by_name.get(&name.to_ascii_lowercase()))
+            .or(self.default.as_ref())
+            .cloned()
+    }
+}
+
+impl fmt::Debug for ServerTlsOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerTlsOptions")
+            .field("cert_file", &self.0.cert_file)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ServerTlsOptionsBuilder {
+    /// Shows no key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerTlsOptionsBuilder")
+            .field("names", &self.by_name.len())
+            .field("clients", &self.clients)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,784 @@
+//! The features of the server, by the number of their row in the list of source documents.
+
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod serving;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use httpoll::server::{
+    BadRequest, Fault, PortHunt, Request, Responder, Response, Routes, Server, Slowness, Unrouted,
+};
+use serde_json::json;
+use serving::{DATE, Notes, answers, body, header, headers, house, house_of, status};
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n";
+
+#[test]
+fn s86_s90_a_server_listens_at_loopback_and_tells_its_port() {
+    let mut server = Server::bind("127.0.0.1:0").unwrap();
+    assert!(server.local_addr().ip().is_loopback());
+    assert_ne!(server.local_addr().port(), 0);
+    assert!(server.is_listening() && !server.is_closed());
+    // The port is taken: a second server says so.
+    assert!(Server::bind(server.local_addr()).is_err());
+    assert!(Server::bind("no port").is_err());
+    server.close_now();
+    assert!(server.is_closed());
+    let port = server.local_addr().port();
+    let again = Server::builder().bind_local(port).unwrap();
+    assert_eq!(again.local_addr(), server.local_addr());
+    // N9: hunting goes on where a port is taken.
+    let hunted = Server::builder()
+        .bind_first(PortHunt::new(port).or_any())
+        .unwrap();
+    assert!(![0, port].contains(&hunted.local_addr().port()));
+    assert!(Server::builder().bind_first(PortHunt::new(port)).is_err());
+}
+
+#[test]
+fn s87_an_address_can_be_used_again_at_once() {
+    let mut server = Server::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr();
+    let client = std::net::TcpStream::connect(address).unwrap();
+    server.wait(None).unwrap();
+    assert_eq!(server.metrics().open, 1);
+    // With a connection still open, its end in TIME_WAIT.
+    drop(server);
+    drop(client);
+    assert!(Server::bind(address).is_ok());
+}
+
+#[test]
+fn s88_half_a_request_is_answered_408() {
+    let mut house = house();
+    let mut client = house.connect();
+    assert_eq!(house.send(&mut client, "GET / HT"), "");
+    house.pass(Duration::from_millis(9_900));
+    assert_eq!(house.settle(&mut client), "");
+    house.pass(Duration::from_millis(200));
+    let response = house.settle(&mut client);
+    assert_eq!(status(&response), 408);
+    assert_eq!(header(&response, "connection"), Some("close"));
+    assert!(client.closed);
+}
+
+#[test]
+fn s91_s92_s95_hooks_of_connections_run_in_order_and_once() {
+    let mut house = house();
+    let notes = Notes::default();
+    for which in ["first", "second"] {
+        let (up, down) = (notes.clone(), notes.clone());
+        house
+            .server
+            .on_connect(move |client| up.add(format!("{which} +{}", client.number())));
+        house
+            .server
+            .on_disconnect(move |client| down.add(format!("{which} -{}", client.number())));
+    }
+    let errors = notes.clone();
+    house.server.on_error(move |fault, client| {
+        errors.add(format!(
+            "error {} {}",
+            client.is_some(),
+            matches!(fault, Fault::Request(_))
+        ));
+    });
+    let mut client = house.connect();
+    assert_eq!(notes.take(), ["first +1", "second +1"]);
+    house.send(&mut client, "nonsense\r\n\r\n");
+    client.hang_up();
+    house.poll();
+    assert_eq!(notes.take(), ["error true true", "first -1", "second -1"]);
+    house.connect();
+    house.server.close_now();
+    drop(house);
+    assert_eq!(
+        notes.take(),
+        ["first +2", "second +2", "first -2", "second -2"]
+    );
+}
+
+#[test]
+fn s93_s94_receive_hooks_run_before_the_handler_and_sent_hooks_behind_the_last_byte() {
+    let mut house = house();
+    let notes = Notes::default();
+    for which in ["one", "two"] {
+        let notes = notes.clone();
+        house.server.on_receive(move |request, response| {
+            notes.add(format!("{which} {}", request.path()));
+            response.append_header("X-Hook", which).unwrap();
+        });
+    }
+    let handler = notes.clone();
+    house
+        .server
+        .handle(
+            "GET",
+            "/",
+            move |_: &mut Request, response: &mut Response| {
+                handler.add("handler");
+                response.write("body");
+            },
+        )
+        .unwrap();
+    let (sent, reply) = (notes.clone(), notes.clone());
+    house.server.on_sent(move |it| {
+        sent.add(format!(
+            "sent {:?} {} {} {}",
+            it.method, it.path, it.status, it.complete
+        ));
+    });
+    house
+        .server
+        .on_reply(move |it| reply.add(format!("reply {}", it.bytes)));
+    let response = house.get("/?q=secret");
+    assert_eq!(headers(&response, "x-hook"), ["one", "two"]);
+    assert_eq!(
+        notes.take(),
+        [
+            "one /".to_owned(),
+            "two /".to_owned(),
+            "handler".to_owned(),
+            "sent Some(GET) / 200 OK true".to_owned(),
+            format!("reply {}", response.len())
+        ]
+    );
+}
+
+#[test]
+fn s93_a_receive_hook_can_answer_for_the_route() {
+    let mut house = house();
+    house.server.on_receive(|request, response| {
+        if request.header("authorization").is_none() {
+            response.set_status(401).end();
+        }
+    });
+    house.server.route("GET", "/", answers("in")).unwrap();
+    assert_eq!(status(&house.get("/")), 401);
+    let response = house.ask("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\n\r\n");
+    assert_eq!(body(&response), "in");
+}
+
+#[test]
+fn s97_a_malformed_request_is_400_without_hooks_and_closes() {
+    let mut house = house();
+    let notes = Notes::default();
+    let hook = notes.clone();
+    house.server.on_receive(move |_, _| hook.add("hook"));
+    let mut client = house.connect();
+    let response = house.send(&mut client, "GET / HTTP/1.1\r\nHost : a\r\n\r\n");
+    assert_eq!(status(&response), 400);
+    assert!(client.closed && !client.reset);
+    assert_eq!(notes.take(), Vec::<String>::new());
+}
+
+#[test]
+fn s98_exact_paths_any_case_of_method_and_replacing() {
+    let mut house = house();
+    house.server.route("get", "/a", answers("old")).unwrap();
+    house.server.route("Get", "/a", answers("new")).unwrap();
+    house.server.route("POST", "/a", answers("posted")).unwrap();
+    assert_eq!(body(&house.get("/a")), "new");
+    assert_eq!(body(&house.get("/a?x=/b")), "new");
+    assert_eq!(status(&house.get("/A")), 404);
+    let response = house.ask("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(body(&response), "posted");
+}
+
+#[test]
+fn s99_s103_paths_with_a_final_slash() {
+    let mut house = house();
+    for path in ["/", "/a/", "/a/b/", "/user/", "/user/record"] {
+        house.server.route("GET", path, answers(path)).unwrap();
+    }
+    for (asked, expected) in [
+        ("/", Some("/")),
+        ("/a/", Some("/a/")),
+        ("/a/x/y", Some("/a/")),
+        ("/a/b/c", Some("/a/b/")),
+        ("/a/b", Some("/a/")),
+        ("/other", None),
+        ("/user", None),
+        ("/user/", Some("/user/")),
+        ("/user/record", Some("/user/record")),
+        // S102: only what ends in a slash is a prefix.
+        ("/user/record/1", Some("/user/")),
+    ] {
+        let response = house.get(asked);
+        match expected {
+            Some(expected) => assert_eq!(body(&response), expected, "{asked}"),
+            None => assert_eq!(status(&response), 404, "{asked}"),
+        }
+    }
+    house
+        .server
+        .tree(
+            "GET",
+            "/user/record",
+            |_: &mut Request, response: &mut Response| {
+                response.write("tree");
+            },
+        )
+        .unwrap();
+    assert_eq!(body(&house.get("/user/record/1")), "tree");
+}
+
+#[test]
+fn s103_the_form_without_a_slash_can_be_redirected() {
+    let mut house = house_of(Server::builder().redirect_to_slash(true));
+    house.server.route("GET", "/user/", answers("in")).unwrap();
+    let response = house.get("/user?a=b");
+    assert_eq!(status(&response), 308);
+    assert_eq!(header(&response, "location"), Some("/user/?a=b"));
+    assert_eq!(status(&house.get("//user")), 404);
+}
+
+#[test]
+fn s104_any_token_can_be_a_method() {
+    let mut house = house();
+    house.server.route("PURGE", "/", answers("purged")).unwrap();
+    let response = house.ask("PURGE / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(body(&response), "purged");
+    assert!(house.server.route("NO GOOD", "/", answers("")).is_err());
+}
+
+#[test]
+fn s105_the_none_handler_is_404_and_can_be_replaced() {
+    let mut house = house();
+    house.server.route("GET", "/a", answers("a")).unwrap();
+    let response = house.get("/b");
+    assert_eq!(
+        response,
+        format!(
+            "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n{DATE}Content-Length: 16\r\n\r\n404 - Not Found."
+        )
+    );
+    house
+        .server
+        .set_none_handler(|request: &mut Request, response: &mut Response| {
+            response.set_status(410).write(request.path());
+        });
+    let response = house.get("/b");
+    assert_eq!((status(&response), body(&response)), (410, "/b"));
+    // With an `on_receive` hook it is the hook's response that counts.
+    house.server.on_receive(|_, response| {
+        response.write("hook");
+    });
+    let response = house.get("/b");
+    assert_eq!((status(&response), body(&response)), (200, "hook"));
+}
+
+#[test]
+fn requests_are_pulled_when_nothing_is_registered() {
+    let mut house = house();
+    let mut client = house.connect();
+    house.send(
+        &mut client,
+        "POST /x?a=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi",
+    );
+    let request = house.server.next_request().unwrap();
+    assert!(house.server.next_request().is_none());
+    assert_eq!((request.path(), &request.body()[..]), ("/x", &b"hi"[..]));
+    request.respond(Response::text("pulled"));
+    assert_eq!(body(&house.settle(&mut client)), "pulled");
+    // Dropped without an answer.
+    house.send(&mut client, GET);
+    drop(house.server.next_request());
+    assert_eq!(status(&house.settle(&mut client)), 500);
+}
+
+#[test]
+fn routes_can_be_pulled_and_so_can_what_no_route_takes() {
+    let mut house = house_of(Server::builder().unrouted(Unrouted::Pull));
+    house.server.pull("GET", "/pulled/:id").unwrap();
+    house.server.route("GET", "/", answers("handled")).unwrap();
+    assert_eq!(body(&house.get("/")), "handled");
+    let mut client = house.connect();
+    house.send(&mut client, "GET /pulled/7 HTTP/1.1\r\nHost: a\r\n\r\n");
+    let request = house.server.next_request().unwrap();
+    assert_eq!(request.param("id"), Some("7"));
+    request.respond(Response::status(204));
+    assert_eq!(status(&house.settle(&mut client)), 204);
+    house.send(&mut client, "GET /else HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(house.server.next_request().unwrap().path(), "/else");
+}
+
+#[test]
+fn s116_s121_what_a_request_tells() {
+    let mut house = house();
+    house
+        .server
+        .route("POST", "/a/:b", |request: &mut Request| {
+            json!({
+                "target": request.target(), "path": request.path(), "b": request.param("b"),
+                "method": request.method().as_str(), "host": request.host(),
+                "ip": request.ip().to_string(), "v6": request.ipv6().is_some(),
+                "query": request.query().iter().map(|(k, v)| json!([k, v])).collect::<Vec<_>>(),
+                "cookies": request.cookies().map(|(k, v)| json!([k, v])).collect::<Vec<_>>(),
+                "cookie_header": request.header("cookie"), "secure": request.is_secure(),
+            })
+        })
+        .unwrap();
+    let response = house.ask(
+        "POST /a/x%20y?k=1&k=2&z HTTP/1.1\r\nHost: Ex.example:80\r\nCookie: s=1; t=x=y\r\nContent-Length: 0\r\n\r\n",
+    );
+    let told: serde_json::Value = serde_json::from_str(body(&response)).unwrap();
+    assert_eq!(
+        told,
+        json!({
+            "target": "/a/x%20y?k=1&k=2&z", "path": "/a/x%20y", "b": "x y", "method": "POST",
+            "host": "ex.example", "ip": "127.0.0.1", "v6": false,
+            "query": [["k", "1"], ["k", "2"], ["z", null]],
+            "cookies": [["s", "1"], ["t", "x=y"]], "cookie_header": null, "secure": false,
+        })
+    );
+}
+
+#[test]
+fn s122_invalid_json_is_400() {
+    let mut house = house();
+    house
+        .server
+        .route(
+            "POST",
+            "/",
+            |request: &mut Request| -> Result<Response, BadRequest> {
+                Ok(Response::json(&request.json()?))
+            },
+        )
+        .unwrap();
+    let post = |text: &str| {
+        format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{text}",
+            text.len()
+        )
+    };
+    assert_eq!(body(&house.ask(post("{\"a\": 1}"))), "{\"a\":1}");
+    assert_eq!(status(&house.ask(post("{"))), 400);
+    assert_eq!(status(&house.ask(post(""))), 400);
+}
+
+#[test]
+fn s124_s157_content_is_collected_as_bytes_in_both_framings_and_capped() {
+    let mut house = house();
+    house
+        .server
+        .route("POST", "/", |request: &mut Request| {
+            Response::content("application/octet-stream", request.body().clone())
+        })
+        .unwrap()
+        .max_body(8);
+    let binary = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n\xff\x00\xfe\r";
+    let mut client = house.connect();
+    house.send(&mut client, binary);
+    assert!(client.received.ends_with(b"\r\n\r\n\xff\x00\xfe\r"));
+    let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n5\r\ndefgh\r\n0\r\n\r\n";
+    for end in 0..chunked.len() {
+        let mut client = house.connect();
+        house.send(&mut client, &chunked[..end]);
+        assert_eq!(body(&house.send(&mut client, &chunked[end..])), "abcdefgh");
+    }
+    for too_large in [
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabcdefghi\r\n",
+    ] {
+        let mut client = house.connect();
+        let response = house.send(&mut client, too_large);
+        assert_eq!(status(&response), 413, "{too_large}");
+    }
+}
+
+#[test]
+fn s126_s134_what_a_response_gets() {
+    let mut house = house();
+    house
+        .server
+        .handle("GET", "/", |_: &mut Request, response: &mut Response| {
+            response.write("hi");
+        })
+        .unwrap();
+    assert_eq!(
+        house.get("/"),
+        format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n{DATE}Content-Length: 2\r\n\r\nhi"
+        )
+    );
+}
+
+#[test]
+fn s127_s133_what_a_handler_can_make_of_a_response() {
+    let mut house = house();
+    house
+        .server
+        .handle(
+            "GET",
+            "/",
+            |request: &mut Request, response: &mut Response| match request
+                .query_string()
+                .unwrap_or_default()
+            {
+                "json" => drop(response.set_json(&json!({"a": 1}))),
+                "redirect" => drop(response.write("gone").set_redirect("/there", 302)),
+                "type" => drop(response.write("x").set_content_type("text/css")),
+                "write" => drop(response.write("a").write(b"b").write("c")),
+                "reader" => *response = Response::reader(&b"from a reader"[..], Some(13)),
+                "chunks" => *response = Response::reader(&b"from a reader"[..], None),
+                _ => {}
+            },
+        )
+        .unwrap();
+    let response = house.get("/?json");
+    assert_eq!(
+        (header(&response, "content-type"), body(&response)),
+        (Some("application/json"), "{\"a\":1}")
+    );
+    let response = house.get("/?redirect");
+    assert_eq!(
+        (
+            status(&response),
+            header(&response, "location"),
+            body(&response)
+        ),
+        (302, Some("/there"), "")
+    );
+    assert_eq!(
+        header(&house.get("/?type"), "content-type"),
+        Some("text/css")
+    );
+    assert_eq!(body(&house.get("/?write")), "abc");
+    assert_eq!(body(&house.get("/?reader")), "from a reader");
+    assert_eq!(
+        body(&house.get("/?chunks")),
+        "d\r\nfrom a reader\r\n0\r\n\r\n"
+    );
+}
+
+#[test]
+fn s135_unknown_status_codes_are_sent() {
+    let mut house = house();
+    house
+        .server
+        .route("GET", "/:code", |request: &mut Request| {
+            Response::status(request.param("code").unwrap().parse().unwrap())
+        })
+        .unwrap();
+    for code in [200, 218, 299, 444, 499, 599, 799, 999] {
+        let response = house.get(&format!("/{code}"));
+        assert_eq!(status(&response), code);
+    }
+    assert!(house.get("/218").starts_with("HTTP/1.1 218 \r\n"));
+    assert_eq!(header(&house.get("/204"), "content-length"), None);
+    assert_eq!(header(&house.get("/304"), "content-length"), None);
+}
+
+#[test]
+fn s137_s141_tables_of_handlers() {
+    let mut routes = Routes::new();
+    routes.route("GET", "/a", answers("got")).unwrap();
+    routes
+        .route("POST", "/a", |request: &mut Request| request.json())
+        .unwrap();
+    routes
+        .route("GET", "/nothing", |_: &mut Request| ())
+        .unwrap();
+    routes
+        .route(
+            "GET",
+            "/two",
+            |_: &mut Request| -> Result<Response, httpoll::Error> {
+                Response::text("x")
+                    .with_header("Link", "a")?
+                    .with_header("Link", "b")
+            },
+        )
+        .unwrap();
+    let mut house = house();
+    house.server.merge(routes);
+    let response = house.get("/a");
+    assert_eq!(
+        header(&response, "content-type"),
+        Some("text/plain; charset=utf-8")
+    );
+    let response = house.ask("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n[ 1]");
+    assert_eq!(body(&response), "[1]");
+    assert_eq!(headers(&house.get("/two"), "link"), ["a", "b"]);
+    let response = house.get("/nothing");
+    assert_eq!((status(&response), body(&response)), (200, ""));
+}
+
+#[test]
+fn s142_the_wrong_method_is_405_with_allow() {
+    let mut house = house();
+    house.server.route("GET", "/a", answers("a")).unwrap();
+    house.server.route("PUT", "/a", answers("a")).unwrap();
+    let response = house.ask("DELETE /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(status(&response), 405);
+    assert_eq!(header(&response, "allow"), Some("GET, HEAD, PUT, OPTIONS"));
+    let response = house.ask("OPTIONS /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(
+        (status(&response), header(&response, "allow")),
+        (204, Some("GET, HEAD, PUT, OPTIONS"))
+    );
+    let response = house.ask("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(
+        (status(&response), header(&response, "allow")),
+        (204, Some("GET, HEAD, PUT, OPTIONS"))
+    );
+    let response = house.ask("HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(
+        (
+            status(&response),
+            header(&response, "content-length"),
+            body(&response)
+        ),
+        (200, Some("1"), "")
+    );
+}
+
+#[test]
+fn s143_s184_a_handler_that_fails_or_panics_is_one_500_that_tells_nothing() {
+    let mut house = house();
+    house
+        .server
+        .route(
+            "GET",
+            "/fails",
+            |_: &mut Request| -> Result<(), std::io::Error> {
+                Err(std::io::Error::other("the secret reason"))
+            },
+        )
+        .unwrap();
+    house
+        .server
+        .handle(
+            "GET",
+            "/panics",
+            |_: &mut Request, response: &mut Response| {
+                response.write("half");
+                if response.content_length() == Some(4) {
+                    panic!("the secret reason");
+                }
+            },
+        )
+        .unwrap();
+    house.server.route("GET", "/", answers("fine")).unwrap();
+    let notes = Notes::default();
+    let errors = notes.clone();
+    house
+        .server
+        .on_error(move |fault, _| errors.add(fault.to_string()));
+    let mut client = house.connect();
+    for path in ["/fails", "/panics"] {
+        let response = house.send(
+            &mut client,
+            format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"),
+        );
+        assert_eq!(status(&response), 500);
+        assert!(!response.contains("secret") && !response.contains("half"));
+    }
+    // The connection and the server go on.
+    assert_eq!(body(&house.send(&mut client, GET)), "fine");
+    assert_eq!(
+        notes.take(),
+        [
+            "a handler failed: the secret reason",
+            "a handler panicked: the secret reason"
+        ]
+    );
+}
+
+#[test]
+fn s144_wildcards_by_depth() {
+    let mut house = house();
+    for path in ["/*", "/api/*", "/api/v1/*", "/api/exact"] {
+        house.server.route("GET", path, answers(path)).unwrap();
+    }
+    for (asked, expected) in [
+        ("/api/exact", "/api/exact"),
+        ("/api/v1/x/y", "/api/v1/*"),
+        ("/api/v2", "/api/*"),
+        ("/other/z", "/*"),
+        ("/", "/*"),
+    ] {
+        assert_eq!(body(&house.get(asked)), expected);
+    }
+}
+
+#[test]
+fn s145_n11_a_responder_answers_in_a_later_frame_and_blocks_nobody() {
+    let mut house = house();
+    let kept: Arc<Mutex<Vec<Responder>>> = Arc::default();
+    let keep = Arc::clone(&kept);
+    house
+        .server
+        .handle(
+            "GET",
+            "/later",
+            move |request: &mut Request, _: &mut Response| {
+                keep.lock().unwrap().push(request.defer());
+            },
+        )
+        .unwrap();
+    house.server.route("GET", "/now", answers("now")).unwrap();
+    let mut waiting = house.connect();
+    assert_eq!(
+        house.send(&mut waiting, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n"),
+        ""
+    );
+    assert_eq!(body(&house.get("/now")), "now");
+    let responder = kept.lock().unwrap().pop().unwrap();
+    assert!(!responder.is_aborted());
+    std::thread::spawn(move || assert!(responder.respond(Response::text("later"))))
+        .join()
+        .unwrap();
+    assert_eq!(body(&house.settle(&mut waiting)), "later");
+
+    // Dropped: 500. Too late: 504, and the holder is told.
+    house.send(&mut waiting, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+    kept.lock().unwrap().clear();
+    assert_eq!(status(&house.settle(&mut waiting)), 500);
+    house.send(&mut waiting, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+    let notes = Notes::default();
+    let errors = notes.clone();
+    house.server.on_error(move |fault, _| {
+        errors.add(format!(
+            "{}",
+            matches!(fault, Fault::TooSlow(Slowness::Answer))
+        ));
+    });
+    house.pass(Duration::from_secs(31));
+    assert_eq!(status(&house.settle(&mut waiting)), 504);
+    assert_eq!(notes.take(), ["true"]);
+    let late = kept.lock().unwrap().pop().unwrap();
+    assert!(late.is_aborted() && !late.respond(Response::new()));
+    // The connection lives on.
+    assert_eq!(
+        body(&house.send(&mut waiting, "GET /now HTTP/1.1\r\nHost: a\r\n\r\n")),
+        "now"
+    );
+
+    // Gone: the holder is told.
+    house.send(&mut waiting, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+    waiting.reset();
+    house.poll();
+    assert!(kept.lock().unwrap().pop().unwrap().is_aborted());
+}
+
+#[test]
+fn s146_the_fallback_answers_what_the_own_routes_do_not() {
+    let mut outer = Routes::new();
+    outer.route("GET", "/a", answers("outer a")).unwrap();
+    outer.route("GET", "/b", answers("outer b")).unwrap();
+    outer.route("PUT", "/a", answers("outer put")).unwrap();
+    let mut house = house();
+    house.server.route("GET", "/a", answers("inner a")).unwrap();
+    house.server.set_fallback(outer);
+    assert_eq!(body(&house.get("/a")), "inner a");
+    assert_eq!(body(&house.get("/b")), "outer b");
+    assert_eq!(status(&house.get("/c")), 404);
+    let response = house.ask("PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(body(&response), "outer put");
+}
+
+#[test]
+fn s164_nothing_can_be_injected_into_a_response() {
+    let mut response = Response::new();
+    for (name, value) in [
+        ("X", "a\r\nb: c"),
+        ("X", "a\nb"),
+        ("X", "a\0"),
+        ("X\r\n", "a"),
+        ("X:", "a"),
+        ("", "a"),
+    ] {
+        assert!(response.set_header(name, value).is_err());
+        assert!(response.append_header(name, value).is_err());
+    }
+    assert!(response.headers().is_empty());
+    response.append_header("X", "  two  words ").unwrap();
+    assert_eq!(response.headers().get("x"), Some(&b"two  words"[..]));
+}
+
+#[test]
+fn s175_handlers_run_in_the_poll_on_the_callers_thread() {
+    let mut house = house();
+    let notes = Notes::default();
+    let handler = notes.clone();
+    house
+        .server
+        .route("GET", "/", move |_: &mut Request| {
+            handler.add(format!("{:?}", std::thread::current().id()));
+            Response::new()
+        })
+        .unwrap();
+    let mut client = house.connect();
+    client.write(GET.as_bytes());
+    assert_eq!(notes.take(), Vec::<String>::new());
+    house.settle(&mut client);
+    assert_eq!(notes.take(), [format!("{:?}", std::thread::current().id())]);
+}
+
+#[test]
+fn s185_a_server_that_is_dropped_closes_everything_and_fires_hooks_once() {
+    let mut house = house();
+    let notes = Notes::default();
+    let gone = notes.clone();
+    house.server.on_disconnect(move |_| gone.add("gone"));
+    let kept: Arc<Mutex<Option<Responder>>> = Arc::default();
+    let keep = Arc::clone(&kept);
+    house
+        .server
+        .handle(
+            "GET",
+            "/",
+            move |request: &mut Request, _: &mut Response| {
+                *keep.lock().unwrap() = Some(request.defer());
+            },
+        )
+        .unwrap();
+    let mut client = house.connect();
+    house.send(&mut client, GET);
+    drop(house.server);
+    house.network.advance(Duration::from_millis(1));
+    assert_eq!(notes.take(), ["gone"]);
+    assert!(kept.lock().unwrap().take().unwrap().is_aborted());
+}
+
+#[test]
+fn s186_time_in_which_nobody_polled_is_not_the_clients() {
+    let mut house = house();
+    house.server.route("GET", "/", answers("in time")).unwrap();
+    let mut client = house.connect();
+    house.send(&mut client, "GET / HTTP/1.1\r\n");
+    // A loading screen, in which the rest arrives.
+    client.write(b"Host: a\r\n\r\n");
+    house.network.advance(Duration::from_secs(3600));
+    assert_eq!(body(&house.settle(&mut client)), "in time");
+    house.send(&mut client, "GET / HTTP/1.1\r\n");
+    house.network.advance(Duration::from_secs(3600));
+    assert_eq!(house.settle(&mut client), "");
+    assert_eq!(body(&house.send(&mut client, "Host: a\r\n\r\n")), "in time");
+}
+
+#[test]
+fn n14_a_slow_handler_is_named() {
+    let mut house = house_of(Server::builder().slow_handler(Duration::from_millis(8)));
+    let network = house.network.clone();
+    house
+        .server
+        .route("GET", "/slow", move |_: &mut Request| {
+            network.advance(Duration::from_millis(9));
+            Response::new()
+        })
+        .unwrap();
+    let notes = Notes::default();
+    let errors = notes.clone();
+    house
+        .server
+        .on_error(move |fault, _| errors.add(fault.to_string()));
+    house.get("/slow");
+    assert_eq!(notes.take(), ["the handler of /slow took 9ms"]);
+}

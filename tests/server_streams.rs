@@ -1,0 +1,552 @@
+//! Server-sent events, WebSockets, and topics over both.
+
+#![cfg(all(feature = "server", feature = "websocket"))]
+#![allow(clippy::unwrap_used)]
+
+mod serving;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use httpoll::server::{
+    EventRefused, EventStream, Refused, Request, Response, Server, ServerLimits, TooSlow, Topic,
+    WebSocket, WebSocketOptions,
+};
+use httpoll::{CloseFrame, ServerSentEvent, WebSocketFault, WebSocketMessage};
+use serving::{House, Raw, answers, body, header, house, house_of, status};
+
+const GET: &str = "GET /sse HTTP/1.1\r\nHost: a\r\n\r\n";
+
+type Kept<T> = Arc<Mutex<Option<T>>>;
+
+fn take<T>(kept: &Kept<T>) -> T {
+    kept.lock().unwrap().take().unwrap()
+}
+
+fn with_events(house: &mut House) -> Kept<EventStream> {
+    let kept: Kept<EventStream> = Arc::default();
+    let keep = Arc::clone(&kept);
+    house
+        .server
+        .handle(
+            "GET",
+            "/sse",
+            move |request: &mut Request, _: &mut Response| {
+                let response = Response::new().with_header("X-Own", "1").unwrap();
+                *keep.lock().unwrap() = Some(request.event_stream(response));
+            },
+        )
+        .unwrap();
+    kept
+}
+
+/// The content of a chunked response as far as it has come.
+fn unchunked(response: &str) -> String {
+    let mut rest = body(response);
+    let mut content = String::new();
+    while let Some((size, behind)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap();
+        if size == 0 {
+            break;
+        }
+        content += &behind[..size];
+        rest = &behind[size + 2..];
+    }
+    content
+}
+
+#[test]
+fn s147_s148_an_event_stream() {
+    let mut house = house();
+    let kept = with_events(&mut house);
+    let mut client = house.connect();
+    house.send(&mut client, GET);
+    let mut stream = take(&kept);
+    stream
+        .send(&ServerSentEvent {
+            event: Some("hit".into()),
+            data: "a\nb\rc\r\nd".into(),
+            id: Some("7".into()),
+            retry: Some(Duration::from_secs(2)),
+        })
+        .unwrap();
+    stream.comment("not shown").unwrap();
+    stream.set_retry(Duration::from_millis(5)).unwrap();
+    house.settle(&mut client);
+    let text = client.text();
+    assert_eq!(status(&text), 200);
+    assert_eq!(header(&text, "content-type"), Some("text/event-stream"));
+    assert_eq!(header(&text, "cache-control"), Some("no-cache"));
+    assert_eq!(header(&text, "x-own"), Some("1"));
+    assert_eq!(
+        unchunked(&text),
+        "event: hit\ndata: a\ndata: b\ndata: c\ndata: d\nid: 7\nretry: 2000\n\n: not shown\n\nretry: 5\n\n"
+    );
+    for event in [
+        ServerSentEvent {
+            event: Some("a\nb".into()),
+            ..ServerSentEvent::default()
+        },
+        ServerSentEvent {
+            id: Some("a\rb".into()),
+            ..ServerSentEvent::default()
+        },
+    ] {
+        assert!(matches!(stream.send(&event), Err(EventRefused::Invalid(_))));
+    }
+}
+
+#[test]
+fn s149_a_stream_ends_with_its_producer_and_tells_it_when_the_client_has_gone() {
+    let mut limits = ServerLimits::default();
+    limits.queued_bytes = 100;
+    let mut house = house_of(Server::builder().limits(limits));
+    house.server.route("GET", "/", answers("next")).unwrap();
+    let kept = with_events(&mut house);
+    let mut client = house.connect();
+    house.send(&mut client, GET);
+    drop(take(&kept));
+    assert!(house.settle(&mut client).ends_with("0\r\n\r\n"));
+    let response = house.send(&mut client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(body(&response), "next");
+
+    house.send(&mut client, GET);
+    let mut stream = take(&kept);
+    let event = ServerSentEvent::new("0123456789");
+    let mut sent = 0;
+    // Nobody polls, so nothing is taken.
+    while stream.send(&event).is_ok() {
+        sent += 1;
+    }
+    assert_eq!(sent, 100 / "data: 0123456789\n\n".len());
+    assert_eq!(
+        stream.send(&event),
+        Err(EventRefused::Refused(Refused::Full))
+    );
+    client.hang_up();
+    house.poll();
+    house.poll();
+    assert!(stream.is_closed());
+    assert_eq!(
+        stream.send(&event),
+        Err(EventRefused::Refused(Refused::Closed))
+    );
+}
+
+#[test]
+fn a_silent_event_stream_says_that_it_lives() {
+    let mut house = house();
+    let kept = with_events(&mut house);
+    let mut client = house.connect();
+    house.send(&mut client, GET);
+    let stream = take(&kept);
+    house.pass(Duration::from_secs(46));
+    house.settle(&mut client);
+    assert_eq!(unchunked(&client.text()), ":\n\n".repeat(3));
+    assert!(!stream.is_closed());
+    // A graceful end ends it.
+    house.server.shutdown(Duration::from_secs(5));
+    house.settle(&mut client);
+    assert!(client.text().ends_with("0\r\n\r\n") && client.closed);
+    assert!(stream.is_closed() && house.server.is_closed());
+}
+
+fn handshake(house: &mut House, extra: &str) -> (Raw, String) {
+    let mut client = house.connect();
+    let response = house.send(
+        &mut client,
+        format!(
+            "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{extra}\r\n"
+        ),
+    );
+    client.received.clear();
+    (client, response)
+}
+
+fn with_sockets(house: &mut House, options: WebSocketOptions) -> Kept<WebSocket> {
+    let kept: Kept<WebSocket> = Arc::default();
+    let keep = Arc::clone(&kept);
+    house
+        .server
+        .handle(
+            "GET",
+            "/ws",
+            move |request: &mut Request, response: &mut Response| {
+                assert!(request.wants_websocket() || request.header("upgrade").is_none());
+                if request.header("x-plain").is_some() {
+                    response.write("plain");
+                    return;
+                }
+                match request.accept_websocket(options.clone()) {
+                    Ok(socket) => *keep.lock().unwrap() = Some(socket),
+                    Err(refused) => *response = refused.into(),
+                }
+            },
+        )
+        .unwrap();
+    kept
+}
+
+/// A client's frame, masked with zeros.
+fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![
+        head,
+        0x80 | u8::try_from(payload.len()).unwrap(),
+        0,
+        0,
+        0,
+        0,
+    ];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+#[test]
+fn s150_s151_s156_the_handshake() {
+    let mut house = house();
+    let mut options = WebSocketOptions {
+        protocols: vec!["chat.v1".into(), "chat.v2".into()],
+        ..WebSocketOptions::default()
+    };
+    options.fields.append("Set-Cookie", "a=1").unwrap();
+    options.fields.append("Set-Cookie", "b=2").unwrap();
+    let kept = with_sockets(&mut house, options);
+    let (_client, response) = handshake(
+        &mut house,
+        "Sec-WebSocket-Protocol: other, chat.v2, chat.v1\r\n",
+    );
+    assert_eq!(status(&response), 101);
+    assert_eq!(
+        header(&response, "sec-websocket-accept"),
+        Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+    );
+    assert_eq!(header(&response, "sec-websocket-protocol"), Some("chat.v2"));
+    assert_eq!(serving::headers(&response, "set-cookie"), ["a=1", "b=2"]);
+    let socket = take(&kept);
+    assert_eq!(socket.protocol(), Some("chat.v2"));
+    assert!(socket.peer_addr().ip().is_loopback());
+
+    // Asked for, but answered as any other.
+    let (_client, response) = handshake(&mut house, "X-Plain: 1\r\n");
+    assert_eq!((status(&response), body(&response)), (200, "plain"));
+
+    for (head, expected) in [
+        (
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13",
+            400,
+        ),
+        (
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short",
+            400,
+        ),
+        (
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            400,
+        ),
+        (
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            400,
+        ),
+        (
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            426,
+        ),
+    ] {
+        let response = house.ask(format!("GET /ws HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n"));
+        assert_eq!(status(&response), expected, "{head}");
+        assert_eq!(
+            header(&response, "sec-websocket-version").is_some(),
+            expected == 426
+        );
+    }
+
+    // The handshake's own fields cannot be overridden.
+    let mut options = WebSocketOptions::default();
+    options.fields.append("Upgrade", "other").unwrap();
+    let mut house = serving::house();
+    with_sockets(&mut house, options);
+    assert_eq!(status(&handshake(&mut house, "").1), 500);
+}
+
+#[test]
+fn s152_s155_messages_both_ways() {
+    let mut house = house();
+    let kept = with_sockets(&mut house, WebSocketOptions::default());
+    let (mut client, _) = handshake(&mut house, "");
+    let mut socket = take(&kept);
+    assert!(socket.receive().is_none() && !socket.is_closed());
+    // Text in two fragments with a ping between, and binary.
+    client.write(&frame(0x01, "h\u{e9}".as_bytes()));
+    client.write(&frame(0x89, b"ping"));
+    client.write(&frame(0x80, b"llo"));
+    client.write(&frame(0x82, b"\xff\x00"));
+    house.settle(&mut client);
+    assert_eq!(socket.receive(), Some("h\u{e9}llo".into()));
+    assert_eq!(
+        socket.receive(),
+        Some(WebSocketMessage::Binary(vec![0xff, 0].into()))
+    );
+    assert_eq!(socket.receive(), None);
+    assert_eq!(client.received, b"\x8a\x04ping");
+    client.received.clear();
+    socket.send("text").unwrap();
+    socket.send(vec![1_u8, 2]).unwrap();
+    house.settle(&mut client);
+    assert_eq!(client.received, b"\x81\x04text\x82\x02\x01\x02");
+}
+
+#[test]
+fn s154_closing_from_both_sides() {
+    let mut house = house();
+    let kept = with_sockets(&mut house, WebSocketOptions::default());
+    // The server says goodbye, behind what waits.
+    let (mut client, _) = handshake(&mut house, "");
+    let mut socket = take(&kept);
+    socket.send("last").unwrap();
+    socket.close(4000, "done");
+    socket.close(1000, "again");
+    assert_eq!(socket.send("more"), Err(Refused::Closed));
+    house.settle(&mut client);
+    assert_eq!(client.received, b"\x81\x04last\x88\x06\x0f\xa0done");
+    client.write(&frame(0x88, b"\x0f\xa0"));
+    house.settle(&mut client);
+    assert!(client.closed && socket.is_closed());
+    assert_eq!(socket.close_frame().unwrap().code, 4000);
+    // The client says goodbye.
+    let (mut client, _) = handshake(&mut house, "");
+    let mut socket = take(&kept);
+    client.write(&frame(0x81, b"one"));
+    client.write(&frame(0x88, b"\x03\xe9bye"));
+    house.settle(&mut client);
+    assert_eq!(client.received, b"\x88\x05\x03\xe9bye");
+    assert!(client.closed && socket.is_closed());
+    assert_eq!(socket.receive(), Some("one".into()));
+    assert_eq!(socket.receive(), None);
+    assert_eq!(
+        socket.close_frame(),
+        Some(CloseFrame {
+            code: 1001,
+            reason: "bye".into()
+        })
+    );
+    assert_eq!(socket.send("x"), Err(Refused::Closed));
+    // Dropped.
+    let (mut client, _) = handshake(&mut house, "");
+    drop(take(&kept));
+    house.settle(&mut client);
+    assert_eq!(client.received, b"\x88\x02\x03\xe8");
+    // Gone without a word.
+    let (client, _) = handshake(&mut house, "");
+    let socket = take(&kept);
+    client_gone(&mut house, client);
+    assert_eq!(socket.fault(), Some(WebSocketFault::ClosedAbnormally));
+    // A graceful end.
+    let (mut client, _) = handshake(&mut house, "");
+    let _socket = take(&kept);
+    house.server.shutdown(Duration::from_secs(1));
+    house.settle(&mut client);
+    assert_eq!(client.received, b"\x88\x02\x03\xe9");
+}
+
+fn client_gone(house: &mut House, client: Raw) {
+    drop(client);
+    house.poll();
+    house.poll();
+}
+
+#[test]
+fn s153_what_breaks_the_protocol_is_told_by_its_code() {
+    for (bytes, code) in [
+        (frame(0x81, b"\xff"), 1007_u16),
+        (b"\x81\x01x".to_vec(), 1002),
+        (frame(0xc1, b"x"), 1002),
+        (frame(0x83, b"x"), 1002),
+        (
+            b"\x81\xff\x00\x00\x00\x00\x00\x20\x00\x00\x00\x00\x00\x00".to_vec(),
+            1009,
+        ),
+    ] {
+        let mut house = house();
+        let kept = with_sockets(&mut house, WebSocketOptions::default());
+        let (mut client, _) = handshake(&mut house, "");
+        let socket = take(&kept);
+        house.send(&mut client, &bytes);
+        assert_eq!(client.received[0], 0x88, "{bytes:?}");
+        assert_eq!(client.received[2..4], code.to_be_bytes(), "{bytes:?}");
+        assert!(socket.fault().is_some());
+        house.pass(Duration::from_secs(6));
+        client.read();
+        assert!(client.closed);
+    }
+}
+
+#[test]
+fn a_silent_peer_is_pinged_and_then_given_up() {
+    let mut house = house();
+    let kept = with_sockets(&mut house, WebSocketOptions::default());
+    let (mut client, _) = handshake(&mut house, "");
+    let socket = take(&kept);
+    house.pass(Duration::from_millis(20_100));
+    client.read();
+    assert_eq!(client.received, b"\x89\x00");
+    client.write(&frame(0x8a, b""));
+    house.pass(Duration::from_millis(20_100));
+    client.read();
+    assert_eq!(client.received, b"\x89\x00\x89\x00");
+    house.pass(Duration::from_secs(26));
+    assert_eq!(socket.fault(), Some(WebSocketFault::PongTimeout));
+    assert_eq!(house.server.metrics().open, 0);
+}
+
+#[test]
+fn messages_that_nobody_takes_stop_their_sender() {
+    let mut house = house();
+    house.network.set_capacity(32 * 1024);
+    let mut options = WebSocketOptions::default();
+    options.config.message_bytes = 10_000;
+    let kept = with_sockets(&mut house, options);
+    let (mut client, _) = handshake(&mut house, "");
+    let mut socket = take(&kept);
+    let message = frame(0x81, &[b'm'; 100]);
+    // Whole frames only: a cut one could not be continued here.
+    let mut sent = 0;
+    for _ in 0..300 {
+        if client.write(&message.repeat(10)) < message.len() * 10 {
+            break;
+        }
+        sent += 10;
+        house.poll();
+    }
+    assert!(sent < 3000);
+    let mut received = 0;
+    for _ in 0..100 {
+        while socket.receive().is_some() {
+            received += 1;
+        }
+        house.poll();
+    }
+    assert!(
+        received >= sent && received <= sent + 10,
+        "{received} of {sent}"
+    );
+}
+
+#[test]
+fn n12_n13_a_topic_reaches_event_streams_and_sockets_alike() {
+    let mut house = house();
+    let topic = Topic::new();
+    let subscribed = topic.clone();
+    house
+        .server
+        .handle(
+            "GET",
+            "/sse",
+            move |request: &mut Request, _: &mut Response| {
+                subscribed.subscribe(request);
+            },
+        )
+        .unwrap();
+    let kept = with_sockets(&mut house, WebSocketOptions::default());
+    let mut events = house.connect();
+    house.send(&mut events, GET);
+    let (mut client, _) = handshake(&mut house, "");
+    let socket = take(&kept);
+    topic.subscribe_socket(&socket);
+    let published = topic.clone();
+    std::thread::spawn(move || {
+        assert_eq!(published.publish(ServerSentEvent::new("one")), Ok(2));
+    })
+    .join()
+    .unwrap();
+    house.settle(&mut events);
+    house.settle(&mut client);
+    assert_eq!(unchunked(&events.text()), "data: one\nid: 1\n\n");
+    assert_eq!(client.received, b"\x81\x03one");
+    // Who connects again gets what it missed.
+    events.hang_up();
+    house.poll();
+    house.poll();
+    for data in ["two", "three"] {
+        topic.publish(ServerSentEvent::new(data)).unwrap();
+    }
+    assert_eq!(topic.subscribers(), 1);
+    let mut again = house.connect();
+    house.send(
+        &mut again,
+        "GET /sse HTTP/1.1\r\nHost: a\r\nLast-Event-ID: 1\r\n\r\n",
+    );
+    assert_eq!(
+        unchunked(&again.text()),
+        "data: two\nid: 2\n\ndata: three\nid: 3\n\n"
+    );
+    // Who was away for too long gets all that is remembered; who is new, nothing.
+    let mut old = house.connect();
+    house.send(
+        &mut old,
+        "GET /sse HTTP/1.1\r\nHost: a\r\nLast-Event-ID: x\r\n\r\n",
+    );
+    assert_eq!(unchunked(&old.text()).matches("data").count(), 3);
+    let mut new = house.connect();
+    house.send(&mut new, GET);
+    assert_eq!(unchunked(&new.text()), "");
+    topic.close();
+    assert!(house.settle(&mut new).ends_with("0\r\n\r\n"));
+}
+
+#[test]
+fn n12_a_slow_subscriber_gets_the_latest_and_holds_nobody_up() {
+    for too_slow in [TooSlow::DropOldest, TooSlow::Disconnect] {
+        let mut limits = ServerLimits::default();
+        limits.queued_bytes = 2000;
+        let mut house = house_of(Server::builder().limits(limits));
+        house.network.set_capacity(1000);
+        let topic = Topic::new().when_too_slow(too_slow).replaying(4);
+        let subscribed = topic.clone();
+        house
+            .server
+            .handle(
+                "GET",
+                "/sse",
+                move |request: &mut Request, _: &mut Response| {
+                    subscribed.subscribe(request);
+                },
+            )
+            .unwrap();
+        let mut slow = house.connect();
+        slow.write(GET.as_bytes());
+        let mut quick = house.connect();
+        house.send(&mut quick, GET);
+        for number in 0..3000 {
+            topic
+                .publish_latest("position", ServerSentEvent::new(format!("at {number}")))
+                .unwrap();
+            topic
+                .publish(ServerSentEvent::new(format!(
+                    "shot {number} {}",
+                    "x".repeat(60)
+                )))
+                .unwrap();
+            if number % 5 == 0 {
+                house.poll();
+                quick.read();
+            }
+        }
+        house.settle(&mut quick);
+        let text = unchunked(&quick.text());
+        assert_eq!(text.matches("shot").count(), 3000);
+        // Positions in between were overtaken, the last one was not.
+        assert!(text.matches("at ").count() < 3000 && text.contains("data: at 2999\n"));
+        house.settle(&mut slow);
+        match too_slow {
+            TooSlow::DropOldest => {
+                let text = unchunked(&slow.text());
+                assert!(text.contains("shot 2999") && !text.contains("shot 2000 "));
+                assert!(topic.dropped() > 0);
+            }
+            TooSlow::Disconnect => {
+                assert!(slow.closed);
+                assert_eq!(topic.subscribers(), 1);
+            }
+        }
+    }
+}

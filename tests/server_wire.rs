@@ -1,0 +1,586 @@
+//! The server against raw bytes: what smuggles, what breaks the protocol, what goes over a limit,
+//! pipelining, half-closing, and content nobody wants.
+
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used)]
+
+mod serving;
+
+use std::sync::{Arc, Mutex};
+
+use httpoll::server::{Content, Piece, Request, Responder, Response, Server, ServerLimits};
+use httpoll::{Budget, Limits, server::Unrouted};
+use serving::{Notes, answers, body, header, house, house_of, status};
+
+/// A server that echoes what it was asked, and notes every request that reached a handler.
+fn echoing() -> (serving::House, Notes) {
+    let mut house = house();
+    let notes = Notes::default();
+    let seen = notes.clone();
+    house
+        .server
+        .handle(
+            "*",
+            "/*",
+            move |request: &mut Request, response: &mut Response| {
+                seen.add(format!("{} {}", request.method(), request.target()));
+                response.write(request.body());
+            },
+        )
+        .unwrap();
+    (house, notes)
+}
+
+#[test]
+fn s169_s170_nothing_can_be_smuggled() {
+    let smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+    for (head, expected) in [
+        ("Content-Length: 4\r\nTransfer-Encoding: chunked", 400),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 4", 400),
+        ("Content-Length: 4\r\nContent-Length: 5", 400),
+        ("Content-Length: 4, 5", 400),
+        ("Content-Length: +4", 400),
+        ("Content-Length: -4", 400),
+        ("Content-Length: 4 4", 400),
+        ("Content-Length: 0x4", 400),
+        ("Content-Length:", 400),
+        ("Content-Length: 99999999999999999999999", 400),
+        ("Transfer-Encoding: xchunked", 501),
+        ("Transfer-Encoding: gzip, chunked", 501),
+        ("Transfer-Encoding: chunked, chunked", 400),
+        ("Transfer-Encoding: chunked, identity", 400),
+        ("Transfer-Encoding: identity", 501),
+        ("Transfer-Encoding: \"chunked\"", 501),
+        ("Transfer-Encoding : chunked", 400),
+        ("Transfer-Encoding:\x0bchunked", 400),
+        ("Transfer-Encoding: chunked\r\n foo", 400),
+        ("X: y\r\n folded: z", 400),
+        ("Transfer-Encoding: chunked\nX: y", 400),
+        ("X: y\rTransfer-Encoding: chunked", 400),
+        ("X\0: y", 400),
+        ("X: a\0b", 400),
+        (": y", 400),
+        ("X y", 400),
+    ] {
+        let (mut house, notes) = echoing();
+        let mut client = house.connect();
+        let response = house.send(
+            &mut client,
+            format!("POST /outer HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n0\r\n\r\n{smuggled}"),
+        );
+        assert_eq!(status(&response), expected, "{head:?}");
+        assert_eq!(response.matches("HTTP/1.1 ").count(), 1, "{head:?}");
+        assert_eq!(header(&response, "connection"), Some("close"));
+        assert!(client.closed && !client.reset, "{head:?}");
+        assert_eq!(notes.take(), Vec::<String>::new(), "{head:?}");
+    }
+}
+
+#[test]
+fn one_coding_in_other_letters_is_still_one() {
+    let (mut house, _) = echoing();
+    for coding in ["chunked", "CHUNKED", "Chunked", " chunked "] {
+        let response = house.ask(format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: {coding}\r\n\r\n1\r\nx\r\n0\r\n\r\n"
+        ));
+        assert_eq!(body(&response), "x", "{coding}");
+    }
+    // The same length twice is one length (RFC 9112 §6.3).
+    let response =
+        house.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx");
+    assert_eq!(body(&response), "x");
+}
+
+#[test]
+fn s173_chunks_are_read_strictly() {
+    for chunks in [
+        "1\nx\r\n0\r\n\r\n",
+        "1\r\nx\n0\r\n\r\n",
+        "1 \r\nxy\r\n0\r\n\r\n",
+        "-1\r\nx\r\n0\r\n\r\n",
+        "0x1\r\nx\r\n0\r\n\r\n",
+        "g\r\n",
+        "1\r\nxy\r\n0\r\n\r\n",
+        "fffffffffffffffff\r\n",
+        "\r\n1\r\nx\r\n0\r\n\r\n",
+    ] {
+        let (mut house, notes) = echoing();
+        let mut client = house.connect();
+        let response = house.send(
+            &mut client,
+            format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}"),
+        );
+        assert_eq!(status(&response), 400, "{chunks:?}");
+        assert!(client.closed, "{chunks:?}");
+        assert_eq!(notes.take(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn s171_s172_hosts_and_targets() {
+    for (head, expected) in [
+        ("GET / HTTP/1.1\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a, b\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a b\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a@b\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a/b\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost:\r\n", 400),
+        ("GET / HTTP/1.0\r\n", 200),
+        ("GET http://a/x HTTP/1.1\r\nHost: b\r\n", 200),
+        ("GET ftp://a/x HTTP/1.1\r\nHost: b\r\n", 400),
+        ("GET a HTTP/1.1\r\nHost: b\r\n", 400),
+        ("GET /a b HTTP/1.1\r\nHost: b\r\n", 400),
+        ("GET /a#b HTTP/1.1\r\nHost: b\r\n", 400),
+        ("GET * HTTP/1.1\r\nHost: b\r\n", 400),
+        ("OPTIONS * HTTP/1.1\r\nHost: b\r\n", 204),
+        ("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n", 404),
+        ("GET / HTTP/2.0\r\nHost: b\r\n", 505),
+        ("GET / HTTP/1.2\r\nHost: b\r\n", 505),
+        ("GET /\r\n", 400),
+        ("GET  / HTTP/1.1\r\nHost: b\r\n", 400),
+        ("GET / HTTP/1.1 \r\nHost: b\r\n", 400),
+        ("G\x01T / HTTP/1.1\r\nHost: b\r\n", 400),
+        ("\x16\x03\x01\x02\x00\x01\x00", 400),
+        (
+            "POST / HTTP/1.1\r\nHost: b\r\nExpect: tea\r\nContent-Length: 1\r\n",
+            417,
+        ),
+    ] {
+        let (mut house, _) = echoing();
+        let response = house.ask(format!("{head}\r\n"));
+        assert_eq!(status(&response), expected, "{head:?}");
+    }
+}
+
+#[test]
+fn s188_limits_of_a_head_have_their_statuses() {
+    let limits = ServerLimits::default();
+    assert_eq!(
+        (
+            limits.message.head_bytes,
+            limits.message.header_count,
+            limits.message.line_bytes
+        ),
+        (32 * 1024, 100, 8 * 1024)
+    );
+    assert_eq!(
+        (limits.body_bytes, limits.connections),
+        (2 * 1024 * 1024, 256)
+    );
+    let long = "x".repeat(9000);
+    let many = "A: b\r\n".repeat(101);
+    let large = format!("A: {}\r\n", "x".repeat(7000)).repeat(5);
+    for (request, expected) in [
+        (format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"), 414),
+        (format!("GET /{long}"), 414),
+        (
+            format!("GET / HTTP/1.1\r\nHost: a\r\nA: {long}\r\n\r\n"),
+            431,
+        ),
+        (format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n"), 431),
+        (format!("GET / HTTP/1.1\r\nHost: a\r\n{large}\r\n"), 431),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2097153\r\n\r\n".to_owned(),
+            413,
+        ),
+    ] {
+        let (mut house, notes) = echoing();
+        let mut client = house.connect();
+        let response = house.send(&mut client, &request);
+        assert_eq!(status(&response), expected, "{:.60}", request);
+        assert_eq!(header(&response, "connection"), Some("close"));
+        assert_eq!(notes.take(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn s188_numbers_of_connections_and_requests_are_limited() {
+    let mut limits = ServerLimits::default();
+    limits.connections = 3;
+    limits.connections_per_ip = 2;
+    limits.requests_per_connection = Some(2);
+    let mut house = house_of(Server::builder().limits(limits));
+    house.server.route("GET", "/", answers("ok")).unwrap();
+    let mut first = house.connect();
+    house.connect();
+    let mut third = house.connect();
+    house.settle(&mut third);
+    assert!(third.closed);
+    assert_eq!(house.server.metrics().refused, 1);
+    let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    assert_eq!(header(&house.send(&mut first, get), "connection"), None);
+    assert_eq!(
+        header(&house.send(&mut first, get), "connection"),
+        Some("close")
+    );
+    assert!(first.closed);
+}
+
+#[test]
+fn an_idle_connection_makes_room_for_another() {
+    let mut limits = ServerLimits::default();
+    limits.connections = 1;
+    let mut house = house_of(Server::builder().limits(limits));
+    house.server.route("GET", "/", answers("ok")).unwrap();
+    let mut first = house.connect();
+    let mut second = house.connect();
+    house.settle(&mut first);
+    assert!(first.closed);
+    assert_eq!(
+        body(&house.send(&mut second, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")),
+        "ok"
+    );
+}
+
+#[test]
+fn s181_pipelined_requests_are_answered_in_order_however_they_are_cut() {
+    let requests = "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\ntwo\r\nGET /3 HTTP/1.1\r\nHost: a\r\n\r\n";
+    for cut in 0..requests.len() {
+        let (mut house, notes) = echoing();
+        let mut client = house.connect();
+        let mut responses = house.send(&mut client, &requests[..cut]);
+        responses += &house.send(&mut client, &requests[cut..]);
+        assert_eq!(notes.take(), ["GET /1", "POST /2", "GET /3"], "{cut}");
+        assert_eq!(responses.matches("HTTP/1.1 200 OK").count(), 3);
+    }
+}
+
+#[test]
+fn s181_a_deferred_answer_holds_back_the_ones_behind_it() {
+    let (mut house, _) = echoing();
+    let kept: Arc<Mutex<Option<Responder>>> = Arc::default();
+    let keep = Arc::clone(&kept);
+    house
+        .server
+        .handle(
+            "GET",
+            "/slow",
+            move |request: &mut Request, _: &mut Response| {
+                *keep.lock().unwrap() = Some(request.defer());
+            },
+        )
+        .unwrap();
+    house.server.route("GET", "/fast", answers("fast")).unwrap();
+    let mut client = house.connect();
+    let both = "GET /slow HTTP/1.1\r\nHost: a\r\n\r\nGET /fast HTTP/1.1\r\nHost: a\r\n\r\n";
+    assert_eq!(house.send(&mut client, both), "");
+    kept.lock()
+        .unwrap()
+        .take()
+        .unwrap()
+        .respond(Response::text("slow"));
+    let responses = house.settle(&mut client);
+    assert!(responses.find("slow").unwrap() < responses.find("fast").unwrap());
+}
+
+#[test]
+fn what_a_client_sends_ahead_is_bounded() {
+    let (mut house, _) = echoing();
+    let kept: Arc<Mutex<Vec<Responder>>> = Arc::default();
+    let keep = Arc::clone(&kept);
+    house
+        .server
+        .handle(
+            "GET",
+            "/slow",
+            move |request: &mut Request, _: &mut Response| {
+                keep.lock().unwrap().push(request.defer());
+            },
+        )
+        .unwrap();
+    house.network.set_capacity(64 * 1024);
+    let mut client = house.connect();
+    house.send(&mut client, "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut sent = 0;
+    for _ in 0..100 {
+        sent += client.write(&b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000));
+        house.poll();
+    }
+    assert!(sent < 512 * 1024, "{sent}");
+}
+
+#[test]
+fn s182_http_1_0() {
+    let (mut house, _) = echoing();
+    house
+        .server
+        .route("GET", "/stream", |_: &mut Request| {
+            Response::reader(&b"streamed"[..], None)
+        })
+        .unwrap();
+    let mut client = house.connect();
+    let response = house.send(&mut client, "GET / HTTP/1.0\r\n\r\n");
+    assert_eq!(
+        (status(&response), header(&response, "connection")),
+        (200, Some("close"))
+    );
+    assert!(client.closed);
+    let mut client = house.connect();
+    let request = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+    assert_eq!(
+        header(&house.send(&mut client, request), "connection"),
+        Some("keep-alive")
+    );
+    assert!(!client.closed);
+    // No chunks: the content ends with the connection.
+    let mut client = house.connect();
+    let response = house.send(
+        &mut client,
+        "GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    );
+    assert_eq!(
+        (body(&response), header(&response, "transfer-encoding")),
+        ("streamed", None)
+    );
+    assert!(client.closed);
+}
+
+#[test]
+fn s183_a_client_that_ends_its_side_still_gets_its_answer() {
+    let (mut house, notes) = echoing();
+    let mut client = house.connect();
+    client.write(b"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhiGET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.half_close();
+    let responses = house.settle(&mut client);
+    assert_eq!(responses.matches("HTTP/1.1 200 OK").count(), 2);
+    assert_eq!(notes.take(), ["POST /1", "GET /2"]);
+    assert!(client.closed && !client.reset);
+    // Deferred, too.
+    let mut house = house_of(Server::builder().unrouted(Unrouted::Pull));
+    let mut client = house.connect();
+    client.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.half_close();
+    house.settle(&mut client);
+    let mut request = house.server.next_request().unwrap();
+    let responder = request.defer();
+    assert!(responder.is_aborted());
+    responder.respond(Response::text("still"));
+    assert_eq!(body(&house.settle(&mut client)), "still");
+    assert!(client.closed);
+    assert_eq!(house.server.metrics().open, 0);
+}
+
+#[test]
+fn a_client_that_ends_in_the_middle_is_let_go() {
+    for part in [
+        "",
+        "GET /",
+        "GET / HTTP/1.1\r\nHost: a\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",
+    ] {
+        let (mut house, notes) = echoing();
+        let mut client = house.connect();
+        house.send(&mut client, part);
+        client.half_close();
+        assert_eq!(house.settle(&mut client), "");
+        assert!(client.closed);
+        assert_eq!(notes.take(), Vec::<String>::new());
+        assert_eq!(house.server.metrics().open, 0);
+    }
+}
+
+#[test]
+fn one_hundred_continue_is_sent_when_the_content_is_wanted() {
+    let (mut house, _) = echoing();
+    house.server.route("GET", "/get", answers("got")).unwrap();
+    let expecting = |path: &str, length: u64| {
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    let mut client = house.connect();
+    assert_eq!(
+        house.send(&mut client, expecting("/", 2)),
+        "HTTP/1.1 100 Continue\r\n\r\n"
+    );
+    assert_eq!(body(&house.send(&mut client, "hi")), "hi");
+    // Who sends it anyway needs none.
+    let response = house.send(&mut client, expecting("/", 2) + "ho");
+    assert!(response.ends_with("ho"), "{response}");
+    // Too large: refused by the head alone.
+    let response = house.ask(expecting("/", 3_000_000));
+    assert_eq!(status(&response), 413);
+
+    // A route that is called at the head.
+    let kept: Arc<Mutex<Option<(Content, Responder)>>> = Arc::default();
+    let keep = Arc::clone(&kept);
+    house
+        .server
+        .handle(
+            "POST",
+            "/head",
+            move |request: &mut Request, response: &mut Response| {
+                if request.header("x-refuse").is_some() {
+                    response.set_status(403);
+                } else if let Some(content) = request.take_content() {
+                    *keep.lock().unwrap() = Some((content, request.defer()));
+                }
+            },
+        )
+        .unwrap()
+        .at_head();
+    let mut client = house.connect();
+    assert_eq!(
+        house.send(&mut client, expecting("/head", 6)),
+        "HTTP/1.1 100 Continue\r\n\r\n"
+    );
+    house.send(&mut client, "abc");
+    let (mut content, responder) = kept.lock().unwrap().take().unwrap();
+    assert!(matches!(content.next(), Piece::Bytes(bytes) if bytes == "abc"));
+    assert!(matches!(content.next(), Piece::Pending));
+    house.send(&mut client, "def");
+    assert!(matches!(content.next(), Piece::Bytes(bytes) if bytes == "def"));
+    assert!(matches!(content.next(), Piece::End(_)));
+    responder.respond(Response::text("all"));
+    assert_eq!(body(&house.settle(&mut client)), "all");
+    let mut client = house.connect();
+    let refused = expecting("/head", 6).replace("Host: a", "Host: a\r\nX-Refuse: 1");
+    let response = house.send(&mut client, refused);
+    assert_eq!(
+        (status(&response), header(&response, "connection")),
+        (403, Some("close"))
+    );
+    assert!(client.closed);
+}
+
+#[test]
+fn content_that_nobody_takes_stops_its_sender() {
+    let mut house = house();
+    house.network.set_capacity(64 * 1024);
+    let kept: Arc<Mutex<Option<(Content, Responder)>>> = Arc::default();
+    let keep = Arc::clone(&kept);
+    house
+        .server
+        .handle(
+            "PUT",
+            "/",
+            move |request: &mut Request, _: &mut Response| {
+                let content = request.take_content().unwrap();
+                *keep.lock().unwrap() = Some((content, request.defer()));
+            },
+        )
+        .unwrap()
+        .at_head();
+    let mut client = house.connect();
+    let length = 8 * 1024 * 1024;
+    house.send(
+        &mut client,
+        format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"),
+    );
+    let mut sent = 0;
+    for _ in 0..200 {
+        sent += client.write(&vec![7; (length - sent).min(100_000)]);
+        house.poll();
+    }
+    assert!(sent < 2 * 1024 * 1024, "{sent}");
+    let (mut content, responder) = kept.lock().unwrap().take().unwrap();
+    let mut taken = 0;
+    loop {
+        match content.next() {
+            Piece::Bytes(bytes) => taken += bytes.len(),
+            Piece::Pending => {
+                sent += client.write(&vec![7; (length - sent).min(100_000)]);
+                house.poll();
+            }
+            Piece::End(_) => break,
+            Piece::Cut => unreachable!(),
+        }
+    }
+    assert_eq!(taken, length);
+    responder.respond(Response::status(204));
+    assert_eq!(status(&house.settle(&mut client)), 204);
+}
+
+#[test]
+fn an_early_answer_keeps_the_connection_if_little_is_left_and_else_closes_it_gently() {
+    let (mut house, _) = echoing();
+    house
+        .server
+        .handle("POST", "/no", |_: &mut Request, response: &mut Response| {
+            response.set_status(403);
+        })
+        .unwrap()
+        .at_head();
+    // Short: the rest is read and dropped.
+    let mut client = house.connect();
+    let response = house.send(
+        &mut client,
+        "POST /no HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab",
+    );
+    assert_eq!(status(&response), 403);
+    let next = "cdGET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+    assert_eq!(status(&house.send(&mut client, next)), 200);
+    // Long: the response arrives although the client is still sending.
+    let mut client = house.connect();
+    let response = house.send(
+        &mut client,
+        "POST /no HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n",
+    );
+    assert_eq!(
+        (status(&response), header(&response, "connection")),
+        (403, Some("close"))
+    );
+    client.write(&[0; 5000]);
+    house.poll();
+    client.read();
+    assert!(client.closed && !client.reset);
+}
+
+#[test]
+fn trailers_arrive() {
+    let mut house = house();
+    house
+        .server
+        .route("POST", "/", |request: &mut Request| {
+            String::from_utf8_lossy(request.trailers().get("x-sum").unwrap_or_default())
+                .into_owned()
+        })
+        .unwrap();
+    let response = house.ask("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 42\r\n\r\n");
+    assert_eq!(body(&response), "42");
+}
+
+#[test]
+fn tiny_limits_of_the_caller_hold() {
+    let mut limits = ServerLimits::default();
+    limits.message = Limits::default();
+    limits.message.line_bytes = 64;
+    let mut house = house_of(Server::builder().limits(limits));
+    house.server.route("GET", "/", answers("")).unwrap();
+    assert_eq!(status(&house.get(&format!("/{}", "x".repeat(64)))), 414);
+}
+
+#[test]
+fn however_the_network_cuts_it_the_conversation_is_the_same() {
+    let requests = "GET /a?b HTTP/1.1\r\nHost: a\r\n\r\nPOST /up HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\nHEAD /large HTTP/1.1\r\nHost: a\r\n\r\nGET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let mut expected = None;
+    for transfer in [None, Some(1), Some(2), Some(7), Some(61), Some(1000)] {
+        for bytes in [None, Some(3), Some(200)] {
+            let (mut house, _) = echoing();
+            house
+                .server
+                .route("GET", "/large", |_: &mut Request| {
+                    Response::content("text/plain", "large ".repeat(500))
+                })
+                .unwrap();
+            house.network.set_transfer_limit(transfer);
+            if let Some(bytes) = bytes {
+                house.budget = Budget::unlimited().with_bytes(bytes);
+            }
+            let mut client = house.connect();
+            let mut unsent = requests.as_bytes();
+            let mut polls = 0;
+            while !client.closed {
+                unsent = &unsent[client.write(unsent)..];
+                house.poll();
+                client.read();
+                polls += 1;
+                assert!(polls < 20_000, "{transfer:?} {bytes:?}: {}", client.text());
+            }
+            let text = client.text();
+            assert!(text.ends_with("large "), "{transfer:?} {bytes:?}");
+            assert_eq!(expected.get_or_insert_with(|| text.clone()), &text);
+        }
+    }
+}
