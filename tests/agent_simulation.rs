@@ -17,7 +17,7 @@ mod agent_simulation {
 use agent_simulation::player::run;
 
 /// Runs by default. `HTTPOLL_SEEDS=first..end` takes others.
-const SEEDS: std::ops::Range<u64> = 1..2500;
+const SEEDS: std::ops::Range<u64> = 1..2001;
 
 /// Every so many runs are done twice and compared.
 const TWICE: u64 = 5;

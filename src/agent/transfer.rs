@@ -64,6 +64,8 @@ pub(crate) struct Transfer {
     /// Its rate, each way.
     pub(crate) throttle: Throttle,
     pub(crate) upload_throttle: Throttle,
+    /// When a timer looks whether more may be received.
+    pub(crate) rate_due: Option<Instant>,
     /// When more of its content may be sent, if a rate holds it back.
     pub(crate) upload_due: Option<Instant>,
     /// It waits for bandwidth that all share.
@@ -293,6 +295,7 @@ impl Transfer {
             deadline,
             queue_deadline: None,
             upload_throttle: throttle.clone(),
+            rate_due: None,
             upload_due: None,
             throttle,
             ticket: None,

@@ -70,6 +70,19 @@ impl Throttle {
         u64::try_from(flow.level.max(0) / PARTS).unwrap_or(u64::MAX)
     }
 
+    /// The allowance once it is worth a move: so many at a time as come in a twentieth of a second, at
+    /// most [`LEAST_MOVE`]. Until then nothing.
+    #[cfg(feature = "agent")]
+    pub(crate) fn worthwhile(&mut self, now: Instant) -> u64 {
+        let least = self.rate().map_or(0, |rate| rate.get() / 20);
+        let allowance = self.allowance(now);
+        if allowance < least.min(LEAST_MOVE) {
+            0
+        } else {
+            allowance
+        }
+    }
+
     /// Notes that bytes moved. More than were allowed become a debt that later time pays.
     pub(crate) fn spend(&mut self, bytes: u64) {
         if let Some(flow) = &mut self.flow {
@@ -95,6 +108,10 @@ impl Throttle {
         flow.updated.checked_add(wait).unwrap_or(flow.updated)
     }
 }
+
+/// What is worth a move at any rate.
+#[cfg(feature = "agent")]
+pub(crate) const LEAST_MOVE: u64 = 16 * 1024;
 
 #[derive(Clone, Debug)]
 struct Flow {
@@ -193,6 +210,22 @@ mod tests {
             let exact = u128::from(rate) * (step * 9770).as_nanos() / 1_000_000_000;
             assert_eq!(u128::from(moved), exact, "at {rate} B/s");
         }
+    }
+
+    #[cfg(feature = "agent")]
+    #[test]
+    fn what_is_not_worth_a_move_waits() {
+        let start = Instant::now();
+        for (rate, least) in [(1000, 50), (10, 1), (1 << 30, LEAST_MOVE)] {
+            let mut bucket = throttle(rate, start);
+            let held = bucket.allowance(start);
+            bucket.spend(held - (least - 1));
+            assert_eq!(bucket.worthwhile(start), 0, "at {rate}");
+            bucket.spend(least - 1);
+            let due = bucket.due(start, least);
+            assert!(bucket.worthwhile(due) >= least, "at {rate}");
+        }
+        assert_eq!(Throttle::unlimited().worthwhile(start), u64::MAX);
     }
 
     #[test]

@@ -458,6 +458,7 @@ impl Core {
             return false;
         };
         let was_receiving = transfer.is_receiving();
+        transfer.rate_due.take_if(|due| *due <= counted);
         // All content is there, and the file may have its name already.
         let is_saved = transfer.stage == Stage::Committing;
         let is_late = transfer

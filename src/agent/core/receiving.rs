@@ -19,6 +19,7 @@ use crate::proto::{FieldLines, ResponseHead};
 use crate::semantics::coding::Decoder;
 use crate::transport::meter::Meter;
 use crate::transport::reactor::Owner;
+use crate::transport::throttle::LEAST_MOVE;
 
 /// Content of one connection taken in one turn, before the next connection has its turn.
 const TURN_BYTES: usize = 1024 * 1024;
@@ -28,12 +29,6 @@ const PIECE_BYTES: usize = 256 * 1024;
 
 /// Content given to the caller and not pulled yet, beyond which no more is read.
 const WINDOW_BYTES: usize = 1024 * 1024;
-
-/// A transfer that was held back by a rate goes on when so much may move.
-const DUE_BYTES: u64 = 16 * 1024;
-
-/// An upload that was held back by a rate goes on so many times a second.
-const UPLOADS_A_SECOND: u64 = 20;
 
 /// Decoded content comes in pieces of at most this size.
 const DECODED_BYTES: usize = 64 * 1024;
@@ -368,14 +363,14 @@ impl Core {
             }
             let own = transfer.throttle.allowance(counted);
             if own == 0 {
-                let due = transfer.throttle.due(counted, DUE_BYTES);
-                self.timers.set(due, Timer::Request(transfer.id));
+                let due = transfer.throttle.due(counted, LEAST_MOVE);
+                self.look_again(transfer, due);
                 return Ok(Pumped::Full);
             }
             let allowance = self.share(transfer, counted).min(own);
             if allowance == 0 {
-                let due = self.throttle.due(counted, DUE_BYTES);
-                self.timers.set(due, Timer::Request(transfer.id));
+                let due = self.throttle.due(counted, LEAST_MOVE);
+                self.look_again(transfer, due);
                 return Ok(Pumped::Throttled);
             }
             if taken >= TURN_BYTES || taken > 0 && meter.exhausted() {
@@ -416,6 +411,15 @@ impl Core {
                 }
             }
             self.deliver(transfer, piece)?;
+        }
+    }
+
+    /// Looks again at a transfer that a rate holds back. One timer is enough, however often it is
+    /// looked at before.
+    fn look_again(&mut self, transfer: &mut Transfer, due: Instant) {
+        if transfer.rate_due.is_none_or(|armed| due < armed) {
+            transfer.rate_due = Some(due);
+            self.timers.set(due, Timer::Request(transfer.id));
         }
     }
 
@@ -538,15 +542,9 @@ impl Core {
         let mut allowance = u64::MAX;
         for throttle in throttles {
             throttle.spend(drawn);
-            // In pieces that are worth a write, and a chunk's frame.
-            let least = throttle
-                .rate()
-                .map_or(0, |rate| rate.get() / UPLOADS_A_SECOND);
-            let least = least.clamp(1, DUE_BYTES);
-            let now = throttle.allowance(counted);
-            if now < least {
-                allowance = 0;
-                let due = throttle.due(counted, least);
+            let now = throttle.worthwhile(counted);
+            if now == 0 {
+                let due = throttle.due(counted, LEAST_MOVE);
                 transfer.upload_due = transfer.upload_due.max(Some(due));
             }
             allowance = allowance.min(now);
