@@ -382,6 +382,10 @@ impl Player {
                 _ => request.queue_timeout(limit),
             };
         }
+        if kind < 4 && self.random.one_in(4) {
+            // They serve the same.
+            request = request.fail_over(["http://b.example", "http://a.example"]);
+        }
         request = request
             .decompress(self.random.one_in(2))
             .tell_heads(self.random.one_in(4));

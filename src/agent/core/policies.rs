@@ -157,10 +157,9 @@ impl Core {
         if let (Some(standby), Some(head)) = (&transfer.fail_over, head)
             && transfer.history.is_empty()
             && !head.status.is_server_error()
+            && let Some(list) = standby.list.and_then(|list| self.fail_overs.get_mut(list))
         {
-            if let Some(list) = standby.list.and_then(|list| self.fail_overs.get_mut(list)) {
-                list.succeeded(standby.index);
-            }
+            list.succeeded(standby.index);
         }
         let now = self.now();
         let wall = self.reactor.clock().wall();
