@@ -1,8 +1,8 @@
 //! The raw loop: one `HttpClient`, polled once a frame, printing each transition and each chunk.
 //!
 //! ```text
-//! cargo run --example node                             # against a server of its own
-//! cargo run --example node -- http://127.0.0.1:8000/   # against yours
+//! cargo run --features server --example node                             # against a server of its own
+//! cargo run --features server --example node -- http://127.0.0.1:8000/   # against yours
 //! ```
 //!
 //! Options: `--fps N` (default 60, 0 polls in a tight loop), `--budget-us N` or `--unlimited`,
@@ -14,11 +14,10 @@
 //! takes, and that the longest poll stays within the budget however fast the server is.
 
 use std::error::Error;
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use httpoll::server::{Request, Response, Server};
 use httpoll::{Budget, HttpClient, Linger, Method, RequestUrl, Status, Timeouts, TlsOptions};
 
 fn main() -> ExitCode {
@@ -33,22 +32,27 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Box<dyn Error>> {
     let options = Options::parse()?;
-    let url = match &options.url {
-        Some(url) => url.clone(),
-        None => serve_hello()?,
+    let (url, server) = match &options.url {
+        Some(url) => (url.clone(), None),
+        None => {
+            let server = serve_hello()?;
+            let url = format!("http://{}/hello", server.local_addr());
+            println!("serving {url}");
+            (url, Some(server))
+        }
     };
     let url = RequestUrl::parse(&url)?;
 
     let mut http = HttpClient::new();
     http.set_budget(options.budget.clone());
     http.set_timeouts(options.timeouts.clone());
-    let mut frames = Frames::new(&options);
+    let mut frames = Frames::new(&options, server);
 
     let asked = Instant::now();
     http.connect_to_host(&url.host, url.port, options.tls)?;
     while matches!(http.get_status(), Status::Resolving | Status::Connecting) {
         frames.poll(&mut http)?;
-        frames.next();
+        frames.next()?;
     }
     if let (Some(peer), Some(tls)) = (http.peer_address(), http.tls_info()) {
         println!("connected to {peer} by {tls:?}");
@@ -67,7 +71,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             if !matches!(http.get_status(), Status::Requesting | Status::Body) {
                 break;
             }
-            frames.next();
+            frames.next()?;
         }
         let elapsed = asked.elapsed();
         println!(
@@ -81,7 +85,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         if http.get_status() != Status::Connected {
             break;
         }
-        frames.next();
+        frames.next()?;
     }
     for line in http.get_response_headers() {
         println!("  {line}");
@@ -92,6 +96,7 @@ fn run() -> Result<(), Box<dyn Error>> {
 
 /// Keeps the frame rate and what each frame cost.
 struct Frames {
+    server: Option<Server>,
     interval: Option<Duration>,
     next_at: Instant,
     quiet: bool,
@@ -101,8 +106,9 @@ struct Frames {
 }
 
 impl Frames {
-    fn new(options: &Options) -> Self {
+    fn new(options: &Options, server: Option<Server>) -> Self {
         Self {
+            server,
             interval: options.interval,
             next_at: Instant::now(),
             quiet: options.quiet,
@@ -151,8 +157,11 @@ impl Frames {
         Ok(received)
     }
 
-    /// Ends the frame: what a game does in the rest of it is a sleep here.
-    fn next(&mut self) {
+    /// Ends the frame: the server has its turn, and what a game does in the rest is a sleep here.
+    fn next(&mut self) -> Result<(), httpoll::Error> {
+        if let Some(server) = &mut self.server {
+            server.poll()?;
+        }
         self.works.push(std::mem::take(&mut self.work));
         if let Some(interval) = self.interval {
             self.next_at += interval;
@@ -163,6 +172,7 @@ impl Frames {
                 self.next_at = now;
             }
         }
+        Ok(())
     }
 
     fn report(&mut self, bytes: u64) {
@@ -238,40 +248,13 @@ impl Options {
     }
 }
 
-/// A few lines of a server, so that the example runs without one: three chunks of text.
-fn serve_hello() -> Result<String, Box<dyn Error>> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let url = format!("http://{}/hello", listener.local_addr()?);
-    println!("serving {url}");
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { continue };
-            std::thread::spawn(move || {
-                let mut request = Vec::new();
-                let mut buffer = [0; 1024];
-                while let Ok(count @ 1..) = stream.read(&mut buffer) {
-                    request.extend_from_slice(&buffer[..count]);
-                    if !request.ends_with(b"\r\n\r\n") {
-                        continue;
-                    }
-                    request.clear();
-                    let mut response = String::from(
-                        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n",
-                    );
-                    for line in [
-                        "Hello from a frame loop.\n",
-                        "Nothing blocked.\n",
-                        "Goodbye.\n",
-                    ] {
-                        response += &format!("{:x}\r\n{line}\r\n", line.len());
-                    }
-                    response += "0\r\n\r\n";
-                    if stream.write_all(response.as_bytes()).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    Ok(url)
+/// A server in the same loop, so that the example runs without another: text of unknown length, which
+/// is sent chunked.
+fn serve_hello() -> Result<Server, Box<dyn Error>> {
+    let mut server = Server::bind("127.0.0.1:0")?;
+    server.route("GET", "/hello", |_: &mut Request| {
+        let text = "Hello from a frame loop.\nNothing blocked.\nGoodbye.\n";
+        Response::reader(text.as_bytes(), None).with_header("Content-Type", "text/plain")
+    })?;
+    Ok(server)
 }

@@ -449,8 +449,9 @@ impl Request {
         self.with(Override::Access(Some(policy)))
     }
 
-    /// Origins to try one after another when one fails, as `https://b.example`; the URL's own comes
-    /// first.
+    /// Origins that serve the same, as `https://b.example`, to try one after another when one fails;
+    /// the URL's own comes first, until another has worked. They are trusted the same: credentials and
+    /// cookies given with the request go to whichever is asked.
     pub fn fail_over(self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.with(Override::FailOver(
             origins.into_iter().map(Into::into).collect(),

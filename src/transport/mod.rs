@@ -32,7 +32,7 @@ pub(crate) mod reactor;
 pub(crate) mod resolver;
 pub(crate) mod socket;
 pub(crate) mod socks;
-#[cfg(any(feature = "agent", feature = "server"))]
+#[cfg(feature = "agent")]
 pub(crate) mod throttle;
 pub(crate) mod tls;
 pub(crate) mod tunnel;

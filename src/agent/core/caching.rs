@@ -67,6 +67,8 @@ impl Core {
         };
         let mode = transfer.settings.cache;
         if mode == CacheMode::NoStore
+            // What a policy forbids must not come from here either, where nobody judges it.
+            || transfer.settings.access.is_some()
             || !matches!(transfer.output, Output::Collect)
             || self.is_beside_its_url(transfer)
         {

@@ -1,5 +1,7 @@
 //! Transfers that wait for the disk: for a file to be opened, for room, for the end.
 
+use std::hash::{Hash, Hasher};
+
 use super::Core;
 use super::driving::Step;
 use crate::agent::download::{Downloading, Verdict, strong, validator};
@@ -180,13 +182,18 @@ impl Core {
     }
 }
 
-/// Which content a partial file is of: what was asked for, wherever redirects lead. The URL without
-/// query values that may hold secrets would be too little, so it is the whole URL but user, password
-/// and fragment.
+/// Which content a partial file is of: what was asked for, wherever redirects lead. It is written to
+/// disk, so of a query, which may hold secrets, it is a digest.
 fn identity(transfer: &Transfer) -> String {
     let first = transfer.history.first();
     let mut url = first.map_or(&transfer.url, |hop| &hop.url).clone();
     url.set_fragment(None);
+    if let Some(query) = url.query() {
+        let mut hasher = std::hash::DefaultHasher::new();
+        query.hash(&mut hasher);
+        let digest = format!("{:016x}", hasher.finish());
+        url.set_query(Some(&digest));
+    }
     url.into()
 }
 

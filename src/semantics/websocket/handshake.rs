@@ -41,12 +41,14 @@ const RESERVED: [&str; 10] = [
 ];
 
 /// A handshake that a client began.
+#[cfg(any(feature = "agent", test))]
 #[derive(Clone, Debug)]
 pub(crate) struct ClientHandshake {
     key: String,
     protocols: Vec<String>,
 }
 
+#[cfg(any(feature = "agent", test))]
 impl ClientHandshake {
     /// Offers these subprotocols, the one liked best first. `random` is new for every handshake.
     ///

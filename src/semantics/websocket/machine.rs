@@ -79,6 +79,7 @@ enum State {
 
 impl WebSocketMachine {
     /// The client's end of a WebSocket that was just opened.
+    #[cfg(any(feature = "agent", test))]
     pub(crate) fn client(config: WebSocketConfig, now: Instant) -> Self {
         Self::new(Role::Client, config, now)
     }
@@ -204,6 +205,7 @@ impl WebSocketMachine {
     /// [`TooLargeToSend`](WebSocketFault::TooLargeToSend),
     /// [`ControlTooLong`](WebSocketFault::ControlTooLong); or what [`close`](Self::close) says.
     /// Nothing has changed then.
+    #[cfg(any(feature = "agent", test))]
     pub(crate) fn send(
         &mut self,
         message: &WebSocketMessage,

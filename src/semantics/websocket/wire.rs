@@ -11,6 +11,7 @@ use super::message::CloseFrame;
 const SHARE_FROM: usize = 4 * 1024;
 
 /// The bytes of a frame with so much payload (§5.2).
+#[cfg(any(feature = "agent", test))]
 pub(super) fn frame_length(role: Role, payload: usize) -> usize {
     let length = match payload {
         0..126 => 0,
