@@ -102,6 +102,28 @@ fn s91_s92_s95_hooks_of_connections_run_in_order_and_once() {
 }
 
 #[test]
+fn s95_an_error_ends_no_more_than_its_own_connection() {
+    // With nobody listening for errors, too.
+    let mut house = house();
+    house.server.route("GET", "/", answers("alive")).unwrap();
+    for nonsense in [
+        "nonsense\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "\0\0\0\0\r\n\r\n",
+    ] {
+        let mut client = house.connect();
+        let answer = house.send(&mut client, nonsense);
+        assert!(
+            answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 505"),
+            "{answer}"
+        );
+        client.hang_up();
+        house.poll();
+        assert_eq!(body(&house.get("/")), "alive");
+    }
+}
+
+#[test]
 fn s93_s94_receive_hooks_run_before_the_handler_and_sent_hooks_behind_the_last_byte() {
     let mut house = house();
     let notes = Notes::default();
@@ -472,6 +494,40 @@ fn s135_unknown_status_codes_are_sent() {
     assert!(house.get("/218").starts_with("HTTP/1.1 218 \r\n"));
     assert_eq!(header(&house.get("/204"), "content-length"), None);
     assert_eq!(header(&house.get("/304"), "content-length"), None);
+}
+
+#[test]
+fn s159_s163_codes_go_out_with_the_phrases_of_the_registry() {
+    let mut house = house();
+    house
+        .server
+        .route("GET", "/:code", |request: &mut Request| {
+            Response::status(request.param("code").unwrap().parse().unwrap())
+        })
+        .unwrap();
+    let finals = [
+        200..=208,
+        226..=226,
+        300..=305,
+        307..=308,
+        400..=418,
+        421..=424,
+    ];
+    let more = [
+        426..=426,
+        428..=429,
+        431..=431,
+        451..=451,
+        500..=508,
+        510..=511,
+    ];
+    for code in finals.into_iter().chain(more).flatten() {
+        let phrase = http::StatusCode::from_u16(code).unwrap();
+        let phrase = phrase.canonical_reason().unwrap_or_default();
+        let line = format!("HTTP/1.1 {code} {phrase}\r\n");
+        let answer = house.get(&format!("/{code}"));
+        assert!(answer.starts_with(&line), "{answer}");
+    }
 }
 
 #[test]

@@ -239,6 +239,13 @@ impl Server {
 
     /// Registers a handler that fills in a response. See [`Routes`] for methods and paths.
     ///
+    /// A handler of another shape is refused when it is registered, by the compiler:
+    ///
+    /// ```compile_fail,E0593
+    /// # let mut server = httpoll::server::Server::bind("127.0.0.1:0").unwrap();
+    /// server.handle("GET", "/", |only_one| {});
+    /// ```
+    ///
     /// # Errors
     /// As [`Routes::handle`].
     pub fn handle<F, R>(
