@@ -17,6 +17,8 @@
 #[cfg(feature = "cache")]
 mod caching;
 mod commands;
+mod content;
+mod deciding;
 mod driving;
 mod ending;
 mod files;

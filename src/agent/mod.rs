@@ -9,7 +9,7 @@
 //! | `request`, `settings`, `content`, `output`, `download` | what is asked for |
 //! | `builder`, `prepared`, `heading` | defaults applied; what goes on the wire |
 //! | `event`, `response` | what is told |
-//! | `transfer` | one logical request over hops and retries |
+//! | `transfer`, `answer` | one logical request over hops and retries; the response of its present hop |
 //! | `pool`, `timers` | connections and who waits for them; what is due |
 //! | `core` | the machine that moves all this |
 //! | `driver` | the same machine on a thread of its own |
@@ -22,6 +22,7 @@
 //!                      └─ Waiting (retry)        pause, suspend ─► Parked ─► Queued
 //! ```
 
+mod answer;
 mod builder;
 mod content;
 mod core;

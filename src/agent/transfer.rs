@@ -5,24 +5,22 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::Method;
 use url::Url;
 
+use super::answer::{Answer, Kept, Sink, Then};
 use super::content::Payload;
 use super::download::Downloading;
-use super::event::{Progress, RequestId, RetryCause};
+use super::event::{Progress, RequestId};
 use super::output::Output;
 use super::pool::{ConnectionKey, HostKey, Place};
 use super::prepared::Prepared;
 use super::response::{ConnectionInfo, Hop, Response, SavedFile, Timings, Transferred};
 use super::settings::Settings;
 use crate::connection::Connection;
-use crate::error::Error;
 use crate::phase::Phase;
-use crate::proto::{FieldLines, ResponseHead};
+use crate::proto::FieldLines;
 use crate::semantics::auth::AuthAttempt;
-use crate::semantics::coding::Decoder;
 use crate::semantics::event_stream::EventStreamParser;
 use crate::semantics::redirect::Redirection;
 use crate::semantics::retry::RetryState;
@@ -130,124 +128,12 @@ pub(crate) enum Stage {
     Parked,
 }
 
-/// The response of the present hop.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) head: ResponseHead,
-    pub(crate) content_length: Option<u64>,
-    pub(crate) sink: Sink,
-    pub(crate) then: Then,
-    pub(crate) decoder: Option<Box<Decoder>>,
-    /// Read from the connection and not decoded yet.
-    pub(crate) undecoded: Bytes,
-    /// Content bytes received, before decoding; and after.
-    pub(crate) received: u64,
-    pub(crate) decoded: u64,
-    pub(crate) timings: Timings,
-    pub(crate) connection: Option<ConnectionInfo>,
-    pub(crate) trailers: FieldLines,
-    pub(crate) from_cache: bool,
-    /// What was delivered, for a recorder.
-    pub(crate) recorded: Option<Collected>,
-}
-
-/// Where the content goes.
-#[derive(Debug)]
-pub(crate) enum Sink {
-    /// Kept; whole pieces are not copied unless there are several.
-    Collect(Collected),
-    Stream,
-    File,
-    EventStream,
-    /// Read and forgotten, so that the connection can serve again.
-    Discard,
-}
-
-/// Content gathered in memory.
-#[derive(Debug, Default)]
-pub(crate) struct Collected {
-    first: Bytes,
-    rest: Vec<u8>,
-}
-
-/// What follows the end of the response.
-#[derive(Debug)]
-pub(crate) enum Then {
-    Deliver,
-    Redirect(Box<Redirection>),
-    /// Send again at once, with what was learned.
-    Again,
-    /// The file was whole before.
-    Commit,
-    /// So was what had come before the connection was lost.
-    Kept,
-    Retry(Duration, RetryCause),
-    Fail(Error),
-    #[cfg(feature = "cache")]
-    Revalidated,
-    #[cfg(feature = "cache")]
-    ServeStale,
-}
-
 /// When things began, by the clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clocks {
     pub(crate) began: Instant,
     pub(crate) hop_began: Instant,
     pub(crate) left_queue: Option<Instant>,
-}
-
-impl Collected {
-    pub(crate) fn push(&mut self, piece: Bytes, expected: usize) {
-        if self.first.is_empty() && self.rest.is_empty() {
-            self.first = piece;
-            return;
-        }
-        if self.rest.is_empty() {
-            self.rest
-                .reserve(expected.max(self.first.len() + piece.len()));
-            self.rest.extend_from_slice(&self.first);
-            self.first = Bytes::new();
-        }
-        self.rest.extend_from_slice(&piece);
-    }
-
-    /// The content so far, which stays.
-    #[cfg(feature = "cache")]
-    pub(crate) fn share(&mut self) -> Bytes {
-        self.first = self.take();
-        self.first.clone()
-    }
-
-    pub(crate) fn take(&mut self) -> Bytes {
-        if self.rest.is_empty() {
-            std::mem::take(&mut self.first)
-        } else {
-            std::mem::take(&mut self.rest).into()
-        }
-    }
-}
-
-impl Answer {
-    /// Whether its content is read for the connection's sake only.
-    pub(crate) fn is_discarded(&self) -> bool {
-        matches!(self.sink, Sink::Discard)
-    }
-
-    /// Goes on behind what was kept: to the caller it is one response.
-    pub(crate) fn go_on(&mut self, kept: Kept) {
-        let begun = *kept.answer;
-        self.head = begun.head;
-        self.content_length = begun.content_length;
-        self.received = begun.received;
-        self.decoded = begun.decoded;
-        self.sink = begun.sink;
-    }
-
-    /// Whether the caller has seen content of it.
-    pub(crate) fn is_streamed(&self) -> bool {
-        matches!(self.sink, Sink::Stream) && self.decoded > 0
-    }
 }
 
 impl Transfer {
@@ -550,11 +436,3 @@ const COLLECTED_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The most content that is kept of a response that is a failure.
 const FAILED_BYTES: u64 = 1024 * 1024;
-
-/// Content that came before its connection was lost, and what its version is called.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    /// The response as far as it came.
-    pub(crate) answer: Box<Answer>,
-    pub(crate) if_range: String,
-}

@@ -4,9 +4,10 @@ use std::hash::{Hash, Hasher};
 
 use super::Core;
 use super::driving::Step;
+use crate::agent::answer::{Answer, Kept, Sink, Then};
 use crate::agent::download::{Downloading, Verdict, strong, validator};
 use crate::agent::output::Output;
-use crate::agent::transfer::{Answer, Kept, Sink, Stage, Then, Transfer};
+use crate::agent::transfer::{Stage, Transfer};
 use crate::error::Error;
 use crate::proto::ResponseHead;
 use crate::transport::meter::Meter;

@@ -9,8 +9,9 @@ use url::Url;
 
 use super::Core;
 use super::driving::Step;
+use crate::agent::answer::Then;
 use crate::agent::timers::Timer;
-use crate::agent::transfer::{Stage, Standby, Then, Transfer};
+use crate::agent::transfer::{Stage, Standby, Transfer};
 use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::proto::ResponseHead;
 use crate::semantics::auth::{AuthSession, Credentials};

@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use super::Core;
 use super::driving::Step;
+use crate::agent::answer::{Answer, Sink, Then};
 use crate::agent::event::{Event, RequestId};
 use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::timers::Timer;
-use crate::agent::transfer::{Answer, Sink, Then, Transfer};
+use crate::agent::transfer::Transfer;
 use crate::agent::web_socket::{End, OpenSocket};
 use crate::error::{Error, ErrorKind, Misuse, RequestRefused};
 use crate::proto::{FieldLines, ResponseHead};

@@ -1,0 +1,283 @@
+//! Content on its way from a connection to whom it is for: as far as there is, as rates, room and budget
+//! allow, decoded into free space only.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::Core;
+use super::driving::Step;
+use super::receiving::DISCARDED_BYTES;
+use crate::agent::answer::{Answer, Sink};
+use crate::agent::event::Event;
+use crate::agent::pool::ConnectionKey;
+use crate::agent::timers::Timer;
+use crate::agent::transfer::Transfer;
+use crate::connection::Status;
+use crate::error::{Error, ErrorKind, Misuse};
+use crate::limits::Limit;
+use crate::transport::meter::Meter;
+use crate::transport::throttle::LEAST_MOVE;
+
+/// Content of one connection taken in one turn, before the next connection has its turn.
+const TURN_BYTES: usize = 1024 * 1024;
+
+/// Content is taken in pieces of at most this size.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// Content given to the caller and not pulled yet, beyond which no more is read.
+const WINDOW_BYTES: usize = 1024 * 1024;
+
+/// Decoded content comes in pieces of at most this size.
+const DECODED_BYTES: usize = 64 * 1024;
+/// What reading content came to.
+enum Pumped {
+    /// All there is was taken.
+    Dry,
+    /// The turn is over, or the budget.
+    Interrupted,
+    /// The taker has no room.
+    Full,
+    /// It waits for bandwidth that all share.
+    Throttled,
+    /// The content is over.
+    Ended,
+    /// It is not wanted, and more of it than a connection is worth.
+    Enough,
+}
+
+impl Core {
+    /// Takes content as far as there is, and room for it.
+    pub(super) fn take_content(
+        &mut self,
+        transfer: &mut Transfer,
+        key: ConnectionKey,
+        counted: Instant,
+        meter: &mut Meter,
+        mut step: Step,
+    ) -> Step {
+        let before = transfer.answer.as_ref().map_or(0, |answer| answer.received);
+        let pumped = self.pump(transfer, key, counted, meter);
+        let after = transfer.answer.as_ref().map_or(0, |answer| answer.received);
+        if after != before {
+            step.moved = true;
+            // What nobody wants is no progress.
+            if !transfer.answer.as_ref().is_some_and(Answer::is_discarded) {
+                self.note_progress(transfer);
+            }
+        }
+        if !matches!(pumped, Ok(Pumped::Throttled)) {
+            self.leave_sharing(transfer);
+        }
+        self.pass_turn(counted);
+        match pumped {
+            Ok(Pumped::Dry | Pumped::Full | Pumped::Throttled) => step,
+            Ok(Pumped::Interrupted) => {
+                self.list(key);
+                step
+            }
+            Ok(Pumped::Ended) => {
+                if let (Some(pooled), Some(answer)) = (self.pool.get(key), &mut transfer.answer) {
+                    answer.trailers = pooled.connection.trailers().clone();
+                }
+                self.release(key, counted);
+                self.end_hop(transfer)
+            }
+            Ok(Pumped::Enough) => {
+                self.close(key);
+                self.end_hop(transfer)
+            }
+            Err(error) => self.end_on(transfer, key, error),
+        }
+    }
+
+    fn pump(
+        &mut self,
+        transfer: &mut Transfer,
+        key: ConnectionKey,
+        counted: Instant,
+        meter: &mut Meter,
+    ) -> Result<Pumped, Error> {
+        let mut taken = 0;
+        loop {
+            if transfer.paused {
+                return Ok(Pumped::Full);
+            }
+            if !self.decode(transfer, meter)? {
+                return Ok(if meter.exhausted() {
+                    Pumped::Interrupted
+                } else {
+                    Pumped::Full
+                });
+            }
+            let room = room(transfer);
+            if room == 0 {
+                return Ok(Pumped::Full);
+            }
+            let own = transfer.throttle.allowance(counted);
+            if own == 0 {
+                let due = transfer.throttle.due(counted, LEAST_MOVE);
+                self.look_again(transfer, due);
+                return Ok(Pumped::Full);
+            }
+            let allowance = self.share(transfer, counted).min(own);
+            if allowance == 0 {
+                let due = self.throttle.due(counted, LEAST_MOVE);
+                self.look_again(transfer, due);
+                return Ok(Pumped::Throttled);
+            }
+            if taken >= TURN_BYTES || taken > 0 && meter.exhausted() {
+                return Ok(Pumped::Interrupted);
+            }
+            let Some(pooled) = self.pool.get_mut(key) else {
+                return Err(Misuse::NotConnected.into());
+            };
+            if pooled.connection.status() != Status::Body {
+                return match pooled.connection.error() {
+                    Some(error) => Err(error.clone()),
+                    None => Ok(Pumped::Ended),
+                };
+            }
+            let most = PIECE_BYTES
+                .min(room)
+                .min(usize::try_from(allowance).unwrap_or(usize::MAX));
+            let piece = pooled
+                .connection
+                .read_content(&mut self.reactor, counted, meter, most)?;
+            if piece.is_empty() {
+                if pooled.connection.status() == Status::Body {
+                    return Ok(Pumped::Dry);
+                }
+                continue;
+            }
+            taken += piece.len();
+            self.throttle.spend(piece.len() as u64);
+            transfer.throttle.spend(piece.len() as u64);
+            if let Some(answer) = &mut transfer.answer {
+                answer.received += piece.len() as u64;
+                if answer.is_discarded() && answer.received > DISCARDED_BYTES {
+                    return Ok(Pumped::Enough);
+                }
+                if answer.decoder.is_some() {
+                    answer.undecoded = piece;
+                    continue;
+                }
+            }
+            self.deliver(transfer, piece)?;
+        }
+    }
+
+    /// Looks again at a transfer that a rate holds back. One timer is enough, however often it is
+    /// looked at before.
+    fn look_again(&mut self, transfer: &mut Transfer, due: Instant) {
+        if transfer.rate_due.is_none_or(|armed| due < armed) {
+            transfer.rate_due = Some(due);
+            self.timers.set(due, Timer::Request(transfer.id));
+        }
+    }
+
+    /// Decodes what was read, into free space only. `false`: no room, or no budget.
+    fn decode(&mut self, transfer: &mut Transfer, meter: &mut Meter) -> Result<bool, Error> {
+        loop {
+            let free = room(transfer).min(DECODED_BYTES);
+            let Some(answer) = &mut transfer.answer else {
+                return Ok(true);
+            };
+            let Some(decoder) = &mut answer.decoder else {
+                return Ok(true);
+            };
+            if free == 0 || meter.exhausted() && !answer.undecoded.is_empty() {
+                return Ok(false);
+            }
+            let mut scratch = self.reactor.lend_scratch();
+            let decoded = decoder.decode(&answer.undecoded, &mut scratch[..free]);
+            let outcome = decoded.map(|decoded| {
+                let piece = Bytes::copy_from_slice(&scratch[..decoded.produced]);
+                (decoded.consumed, piece)
+            });
+            self.reactor.return_scratch(scratch);
+            let (consumed, piece) = outcome.map_err(ErrorKind::Coding)?;
+            let _ = answer.undecoded.split_to(consumed);
+            if piece.is_empty() && consumed == 0 {
+                return Ok(true);
+            }
+            if !piece.is_empty() {
+                self.deliver(transfer, piece)?;
+            }
+        }
+    }
+
+    /// Gives a piece of content to whom it is for.
+    fn deliver(&mut self, transfer: &mut Transfer, piece: Bytes) -> Result<(), Error> {
+        let most = transfer.most_content();
+        let Some(answer) = &mut transfer.answer else {
+            return Ok(());
+        };
+        answer.decoded += piece.len() as u64;
+        if let Some(access) = &transfer.settings.access
+            && !answer.is_discarded()
+        {
+            access
+                .check_body(answer.decoded)
+                .map_err(ErrorKind::Access)?;
+        }
+        if let Some(most) = most
+            && answer.decoded > most
+            && !matches!(answer.sink, Sink::Discard)
+        {
+            return Err(ErrorKind::Limit(Limit::BodyBytes(clamp(most))).into());
+        }
+        if let Some(recorded) = &mut answer.recorded {
+            recorded.push(piece.clone(), 0);
+        }
+        match &mut answer.sink {
+            Sink::Collect(collected) => {
+                let expected = answer
+                    .content_length
+                    .filter(|_| answer.decoder.is_none())
+                    .map_or(0, clamp);
+                collected.push(piece, expected);
+            }
+            Sink::Stream => {
+                transfer.outstanding += piece.len();
+                self.events.push_back(Event::Chunk {
+                    id: transfer.id,
+                    bytes: piece,
+                });
+            }
+            Sink::File => {
+                if let Some(file) = &mut transfer.file {
+                    file.write(piece)?;
+                }
+            }
+            Sink::EventStream => {
+                if let Some(parser) = &mut transfer.events {
+                    parser.push(&piece).map_err(ErrorKind::EventStream)?;
+                    while let Some(event) = parser.next_event() {
+                        let event = Event::ServerSent {
+                            id: transfer.id,
+                            event,
+                        };
+                        transfer.outstanding += event.unpulled();
+                        self.events.push_back(event);
+                    }
+                }
+            }
+            Sink::Discard => {}
+        }
+        Ok(())
+    }
+}
+
+/// How much content may be taken now.
+fn room(transfer: &Transfer) -> usize {
+    match transfer.answer.as_ref().map(|answer| &answer.sink) {
+        Some(Sink::Stream | Sink::EventStream) => WINDOW_BYTES.saturating_sub(transfer.outstanding),
+        Some(Sink::File) => transfer.file.as_ref().map_or(0, |file| file.room()),
+        Some(Sink::Collect(_) | Sink::Discard) | None => usize::MAX,
+    }
+}
+
+pub(super) fn clamp(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
