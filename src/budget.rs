@@ -107,8 +107,9 @@ impl Default for Budget {
     }
 }
 
-/// When the machine wants to be polled again. A game that polls once a frame may ignore it; a loop
-/// without frames sleeps by it.
+/// When the machine wants to be polled again. A game that polls once a frame may ignore it. A loop
+/// without frames calls `wait`, which sleeps by it: of time slept elsewhere only a second counts against
+/// deadlines, as of every gap between polls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollAt {
     /// At once: the budget cut the work short, or content waits to be taken.
