@@ -8,7 +8,7 @@
 //! Without `--url` it serves `assets/leaderboard.json` to itself, on a free port of this machine.
 //! `--cacert FILE` trusts a private authority.
 //!
-//! What to look for: the request is one entity and its answer one event; each change of status is
+//! What to look for: the request is one entity and its answer one event; each change of phase is
 //! an event, too; the longest frame is as long as the others, because nothing in it waited.
 
 use std::error::Error;
@@ -27,7 +27,7 @@ const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 60);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
-    let mut plugin = HttpPlugin::default();
+    let mut plugin = HttpollPlugin::default();
     let mut url = None;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -69,7 +69,7 @@ fn fetch(mut commands: Commands, leaderboard: Res<Leaderboard>) {
     println!("GET {}", leaderboard.url);
     commands
         .spawn(HttpRequest::get(leaderboard.url.as_str()).header("Accept", "application/json"))
-        .observe(|changed: On<HttpStatusChanged>, frames: Res<Frames>| {
+        .observe(|changed: On<HttpPhaseChanged>, frames: Res<Frames>| {
             println!("frame {}: {} -> {}", frames.count, changed.from, changed.to);
         })
         .observe(show)

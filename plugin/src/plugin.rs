@@ -1,201 +1,318 @@
-//! The plugin: what runs when, and how the frame's budget is shared.
+//! The plugin: its settings, and what runs when.
 
-use std::time::Instant;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use bevy_app::{App, Plugin, PreUpdate};
-use bevy_ecs::entity::Entity;
-use bevy_ecs::query::With;
-use bevy_ecs::resource::Resource;
-use bevy_ecs::schedule::{IntoScheduleConfigs, SystemSet};
-use bevy_ecs::system::{Commands, Query, Res, ResMut};
-use httpoll::{Budget, Status};
+use bevy_app::{App, AppExit, First, Last, OnAppExitSystems, Plugin, PreUpdate};
+use bevy_ecs::message::Messages;
+use bevy_ecs::schedule::{
+    InternedScheduleLabel, IntoScheduleConfigs, ScheduleLabel, SystemSet,
+};
+use bevy_ecs::system::{Query, Res, ResMut};
+use httpoll::memory::MemoryNetwork;
+use httpoll::{Agent, AgentBuilder, Budget, Error, PoolLimits, Timeouts};
 
-use crate::driver::Driver;
-use crate::events::{HttpError, HttpResponse, HttpStatusChanged};
-use crate::node::HttpClientNode;
-use crate::request::KeepRequest;
+use crate::agent::HttpAgent;
+use crate::budget::{HttpBudget, HttpPace, Shares};
+use crate::events::HttpFinished;
+use crate::node::{HttpClientNode, dispatch_nodes, is_active};
+use crate::{cancel, dispatch, exit, submit};
 
 /// Adds HTTP to an app: [`HttpRequest`](crate::HttpRequest) entities are answered by events, and
 /// [`HttpClientNode`] components are polled.
 ///
 /// Needs no other plugin: it runs under `MinimalPlugins` and in a bare [`App`].
-#[derive(Clone, Debug)]
-pub struct HttpPlugin {
-    /// What all requests and nodes together may spend in one frame. Default 1 ms.
+///
+/// ```no_run
+/// # use bevy_app::prelude::*;
+/// # use bevy_httpoll::prelude::*;
+/// App::new().add_plugins(HttpollPlugin {
+///     user_agent: "space-game/1.2".into(),
+///     base_url: Some("https://api.game.example".into()),
+///     ..HttpollPlugin::default()
+/// });
+/// ```
+#[derive(Clone)]
+pub struct HttpollPlugin {
+    /// What requests, nodes and assets together may spend in one frame. Default 1 ms. Becomes
+    /// [`HttpBudget::frame`], which can be changed later.
     pub budget: Budget,
-    /// The most bytes of one response's content; beyond it the request fails. Default 64 MiB.
-    pub max_body_bytes: usize,
-    /// How requests speak TLS; `None`, the default, is [`TlsOptions::client`](httpoll::TlsOptions::client).
+    /// How that goes with the frame. Default [`HttpPace::Steady`].
+    pub pace: HttpPace,
+    /// How many connections there are, in all and to one host. Default 16 and 6. What does not fit
+    /// waits, by [`HttpPriority`](crate::HttpPriority).
+    pub pool: PoolLimits,
+    /// How long each phase of a request may take, in real time.
+    pub timeouts: Timeouts,
+    /// The `User-Agent`; empty for none.
+    pub user_agent: String,
+    /// Header lines of every request that has none of the same name.
+    pub headers: Vec<(String, String)>,
+    /// What relative URLs are below of. Default none: URLs are absolute.
+    pub base_url: Option<String>,
+    /// The most bytes of one response's content in memory; beyond it the request fails. Default
+    /// 64 MiB; 0 is no limit.
+    pub max_body_bytes: u64,
+    /// How requests speak TLS; `None`, the default, is
+    /// [`TlsOptions::client`](httpoll::TlsOptions::client).
     #[cfg(feature = "tls")]
     pub tls: Option<httpoll::TlsOptions>,
+    /// Content above so many bytes is parsed off the frame by
+    /// [`on_json`](crate::HttpEntityCommandsExt::on_json). Default 64 KiB.
+    pub json_off_frame: usize,
+    /// Observers that take longer than this are named in the log. Default 4 ms; `None` for never.
+    pub slow_observer: Option<Duration>,
+    /// What becomes of requests when the app ends. Default [`HttpOnExit::Abort`].
+    pub on_exit: HttpOnExit,
+    /// Whether the entities of finished requests are despawned, unless they have
+    /// [`KeepRequest`](crate::KeepRequest). Default yes.
+    pub despawn_finished: bool,
+    /// The schedule of [`HttpollSystems::Poll`] and [`HttpollSystems::Dispatch`]. Default
+    /// [`PreUpdate`], so that `Update` sees what came in this frame.
+    pub poll_in: InternedScheduleLabel,
+    /// The schedule of [`HttpollSystems::Submit`] and [`HttpollSystems::Flush`]. Default [`Last`],
+    /// so that what this frame asked for is on its way before the next.
+    pub flush_in: InternedScheduleLabel,
+    /// A network in memory with a virtual clock instead of the system's, for tests. Default none.
+    pub network: Option<MemoryNetwork>,
+    /// Decides about anything else of the agent: proxies, cookies, cache, redirects, circuit breaker.
+    pub configure: Option<Configure>,
 }
 
-impl Default for HttpPlugin {
-    fn default() -> Self {
-        Self {
-            budget: Budget::default(),
-            max_body_bytes: 64 * 1024 * 1024,
-            #[cfg(feature = "tls")]
-            tls: None,
-        }
-    }
+/// See [`HttpollPlugin::configure`].
+///
+/// ```
+/// # use bevy_httpoll::prelude::*;
+/// # use std::sync::Arc;
+/// let plugin = HttpollPlugin {
+///     configure: Some(Arc::new(|agent| agent.error_for_status(true).hsts())),
+///     ..HttpollPlugin::default()
+/// };
+/// # let _ = plugin;
+/// ```
+pub type Configure = Arc<dyn Fn(AgentBuilder) -> AgentBuilder + Send + Sync>;
+
+/// What becomes of requests when the app ends, by [`AppExit`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpOnExit {
+    /// They are cancelled.
+    #[default]
+    Abort,
+    /// The last frame waits for them, at most so long: for telemetry and saved games. Observers are
+    /// told as ever. Event streams and WebSockets are cancelled.
+    Drain(Duration),
 }
 
-/// When the plugin works. Both sets are in [`PreUpdate`], in this order, so that `Update` sees what
-/// came in this frame.
+/// When the plugin works.
+///
+/// | set | schedule | does |
+/// |---|---|---|
+/// | `Poll` | `PreUpdate` | sends what was spawned, reads and writes sockets |
+/// | `Dispatch` | `PreUpdate`, after `Poll` | triggers events, despawns requests that are done |
+/// | `Submit` | `Last` | sends what this frame spawned |
+/// | `Flush` | `Last`, after `Submit` | reads and writes sockets again; what comes is told in the next `Dispatch` |
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HttpollSystems {
-    /// Polls every request and node, within the budget.
+    /// Sends what was spawned; polls requests and nodes, within the budget.
     Poll,
     /// Triggers the events, and despawns requests that are done.
     Dispatch,
+    /// Sends what this frame spawned.
+    Submit,
+    /// Polls requests once more, with what is left of the budget.
+    Flush,
 }
 
-#[derive(Resource, Debug)]
-struct FrameBudget(Budget);
-
-impl Plugin for HttpPlugin {
-    fn build(&self, app: &mut App) {
-        app.insert_resource(FrameBudget(self.budget.clone()))
-            .insert_resource(Driver::new(self))
-            .configure_sets(
-                PreUpdate,
-                (HttpollSystems::Poll, HttpollSystems::Dispatch).chain(),
-            )
-            .add_systems(
-                PreUpdate,
-                (
-                    poll.in_set(HttpollSystems::Poll),
-                    (dispatch_nodes, dispatch_requests).in_set(HttpollSystems::Dispatch),
-                ),
-            );
-    }
-}
-
-/// A frame's budget, shared between its clients.
-struct Shares {
-    budget: Budget,
-    began: Instant,
-    clients: usize,
-    /// Clients that have not had their turn.
-    left: usize,
-}
-
-impl Shares {
-    fn new(budget: Budget, clients: usize) -> Self {
+impl Default for HttpollPlugin {
+    fn default() -> Self {
         Self {
-            budget,
-            began: Instant::now(),
-            clients,
-            left: clients,
+            budget: Budget::default(),
+            pace: HttpPace::default(),
+            pool: PoolLimits::default(),
+            timeouts: Timeouts::default(),
+            user_agent: concat!("bevy_httpoll/", env!("CARGO_PKG_VERSION")).to_owned(),
+            headers: Vec::new(),
+            base_url: None,
+            max_body_bytes: 64 * 1024 * 1024,
+            #[cfg(feature = "tls")]
+            tls: None,
+            json_off_frame: 64 * 1024,
+            slow_observer: Some(Duration::from_millis(4)),
+            on_exit: HttpOnExit::default(),
+            despawn_finished: true,
+            poll_in: PreUpdate.intern(),
+            flush_in: Last.intern(),
+            network: None,
+            configure: None,
         }
-    }
-
-    /// The budget of the next client. All get a turn in each frame, and each poll gets on a little
-    /// whatever its budget, so that none starves; time that the others did not use is there for
-    /// those after them.
-    fn next(&mut self) -> Budget {
-        let mut share = self.budget.clone();
-        let part = |clients: usize| u32::try_from(clients.max(1)).unwrap_or(u32::MAX);
-        if let Some(time) = self.budget.time {
-            share.time = Some(time.saturating_sub(self.began.elapsed()) / part(self.left));
-        }
-        share.bytes = self
-            .budget
-            .bytes
-            .map(|bytes| bytes / u64::from(part(self.clients)));
-        self.left = self.left.saturating_sub(1);
-        share
-    }
-
-    fn is_spent(&self) -> bool {
-        self.budget
-            .time
-            .is_some_and(|time| self.began.elapsed() >= time)
     }
 }
 
-fn poll(
-    budget: Res<FrameBudget>,
-    mut driver: ResMut<Driver>,
-    mut nodes: Query<&mut HttpClientNode>,
-) {
-    let clients = driver.in_flight.len() + nodes.iter().len();
-    let mut shares = Shares::new(budget.0.clone(), clients);
-    // Whoever was first in the last frame is last in this one.
-    if !driver.in_flight.is_empty() {
-        driver.in_flight.rotate_left(1);
+impl fmt::Debug for HttpollPlugin {
+    /// Shows what is no secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpollPlugin")
+            .field("budget", &self.budget)
+            .field("pace", &self.pace)
+            .field("pool", &self.pool)
+            .field("timeouts", &self.timeouts)
+            .field("user_agent", &self.user_agent)
+            .field("max_body_bytes", &self.max_body_bytes)
+            .field("on_exit", &self.on_exit)
+            .finish_non_exhaustive()
     }
-    // However little time there is, one new connection a frame is begun.
-    let mut has_begun = false;
-    for transfer in &mut driver.in_flight {
-        let share = shares.next();
-        if transfer.is_waiting() {
-            if has_begun && shares.is_spent() {
-                continue;
-            }
-            has_begun = true;
+}
+
+impl Plugin for HttpollPlugin {
+    fn build(&self, app: &mut App) {
+        let (poll_in, flush_in) = (self.poll_in, self.flush_in);
+        app.insert_resource(HttpBudget {
+            frame: self.budget.clone(),
+            pace: self.pace,
+        })
+        .insert_resource(HttpAgent::new(self))
+        .add_message::<HttpFinished>()
+        .add_observer(cancel::cancel)
+        .configure_sets(
+            poll_in,
+            (HttpollSystems::Poll, HttpollSystems::Dispatch).chain(),
+        )
+        .configure_sets(
+            flush_in,
+            (HttpollSystems::Submit, HttpollSystems::Flush).chain(),
+        )
+        .add_systems(First, begin_frame)
+        .add_systems(
+            poll_in,
+            (
+                (submit::prioritise, submit::submit, poll)
+                    .chain()
+                    .in_set(HttpollSystems::Poll),
+                (dispatch_nodes, dispatch::dispatch)
+                    .chain()
+                    .in_set(HttpollSystems::Dispatch),
+            ),
+        )
+        .add_systems(
+            flush_in,
+            (
+                submit::submit.in_set(HttpollSystems::Submit),
+                flush.in_set(HttpollSystems::Flush),
+            ),
+        )
+        .add_systems(
+            Last,
+            exit::leave
+                .run_if(is_exiting)
+                .after(HttpollSystems::Flush)
+                .in_set(OnAppExitSystems),
+        );
+        #[cfg(feature = "websocket")]
+        app.add_observer(crate::cancel::send_message);
+        #[cfg(feature = "diagnostics")]
+        crate::diagnostics::build(app);
+        #[cfg(feature = "reflect")]
+        crate::reflect::build(app);
+    }
+}
+
+impl HttpollPlugin {
+    /// The agent that these settings make. What is wrong in them is logged and left out: a plugin
+    /// cannot refuse to be added.
+    pub(crate) fn agent(&self) -> Agent {
+        let builder = self.builder().unwrap_or_else(|error| {
+            log::error!("HttpollPlugin's user_agent, headers or base_url are left out: {error}");
+            self.plain_builder()
+        });
+        let builder = match &self.configure {
+            Some(configure) => configure(builder),
+            None => builder,
+        };
+        match &self.network {
+            Some(network) => builder.build_on_memory(network),
+            None => builder.build(),
         }
-        transfer.drive(&share);
     }
+
+    fn builder(&self) -> Result<AgentBuilder, Error> {
+        let mut builder = self.plain_builder().user_agent(&self.user_agent)?;
+        for (name, value) in &self.headers {
+            builder = builder.header(name, value)?;
+        }
+        match &self.base_url {
+            Some(url) => builder.base_url(url),
+            None => Ok(builder),
+        }
+    }
+
+    fn plain_builder(&self) -> AgentBuilder {
+        let builder = Agent::builder()
+            .pool(self.pool.clone())
+            .timeouts(self.timeouts.clone())
+            .max_body(self.max_body_bytes);
+        #[cfg(feature = "tls")]
+        let builder = match &self.tls {
+            Some(tls) => builder.tls(tls.clone()),
+            None => builder,
+        };
+        builder
+    }
+}
+
+fn begin_frame(http: Option<ResMut<HttpAgent>>, budget: Option<Res<HttpBudget>>) {
+    let Some(mut http) = http else { return };
+    if let Some(budget) = budget {
+        let granted = budget.granted(http.frame.busy);
+        http.frame.granted = granted;
+    }
+    http.frame.latest = http.frame.spent;
+    http.frame.spent = Duration::ZERO;
+    http.frame.began = Some(Instant::now());
+}
+
+/// The first pump: three quarters of the budget, so that the second can still begin what this frame
+/// asks for.
+fn poll(http: Option<ResMut<HttpAgent>>, mut nodes: Query<&mut HttpClientNode>) {
+    let Some(mut http) = http else { return };
+    let began = Instant::now();
+    let mut budget = http.frame.granted.clone();
+    budget.time = budget
+        .time
+        .map(|time| (time - time / 4).saturating_sub(http.frame.spent));
+    budget.bytes = budget.bytes.map(|bytes| bytes - bytes / 4);
+    let requests = http.weight();
+    let active = nodes.iter().filter(|node| is_active(node)).count();
+    let mut shares = Shares::new(budget, requests + active);
     for mut node in &mut nodes {
-        let share = shares.next();
-        if node.get_status() != Status::Disconnected && !node.get_status().is_error() {
-            node.set_budget(share);
-            // A failure is announced by the dispatch system, from the client itself.
+        if is_active(&node) {
+            node.set_budget(shares.next(1));
+            // A failure is told by the dispatch system, from the client itself.
             let _ = node.poll();
         }
     }
+    http.agent.poll_with(&shares.next(requests));
+    http.frame.spent += began.elapsed();
 }
 
-fn dispatch_nodes(mut commands: Commands, mut nodes: Query<(Entity, &mut HttpClientNode)>) {
-    for (entity, mut node) in &mut nodes {
-        while let Some(transition) = node.next_transition() {
-            commands.trigger(HttpStatusChanged {
-                entity,
-                from: transition.from,
-                to: transition.to,
-            });
-            if transition.to.is_error()
-                && let Some(error) = node.get_error().cloned()
-            {
-                commands.trigger(HttpError { entity, error });
-            }
-        }
-    }
+/// The second pump: what is left of the budget.
+fn flush(http: Option<ResMut<HttpAgent>>) {
+    let Some(mut http) = http else { return };
+    let began = Instant::now();
+    let mut budget = http.frame.granted.clone();
+    budget.time = budget
+        .time
+        .map(|time| time.saturating_sub(http.frame.spent));
+    budget.bytes = budget.bytes.map(|bytes| bytes / 4);
+    http.agent.poll_with(&budget);
+    http.frame.spent += began.elapsed();
+    let spent = http.frame.spent;
+    http.frame.busy = http
+        .frame
+        .began
+        .map(|frame| frame.elapsed().saturating_sub(spent));
 }
 
-fn dispatch_requests(
-    mut commands: Commands,
-    mut driver: ResMut<Driver>,
-    kept: Query<(), With<KeepRequest>>,
-) {
-    for transfer in &mut driver.in_flight {
-        let entity = transfer.entity;
-        while let Some(transition) = transfer.next_transition() {
-            commands.trigger(HttpStatusChanged {
-                entity,
-                from: transition.from,
-                to: transition.to,
-            });
-        }
-        match &transfer.outcome {
-            None => continue,
-            Some(Ok((head, body))) => commands.trigger(HttpResponse {
-                entity,
-                head: head.clone(),
-                body: body.clone(),
-            }),
-            Some(Err(error)) => commands.trigger(HttpError {
-                entity,
-                error: error.clone(),
-            }),
-        }
-        if !kept.contains(entity) {
-            commands.entity(entity).try_despawn();
-        }
-    }
-    driver
-        .in_flight
-        .retain(|transfer| transfer.outcome.is_none());
+fn is_exiting(exits: Option<Res<Messages<AppExit>>>) -> bool {
+    exits.is_some_and(|exits| !exits.is_empty())
 }

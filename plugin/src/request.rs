@@ -1,96 +1,293 @@
-//! One-shot requests: an entity asks, an observed event answers.
+//! What is asked for: [`HttpRequest`], a value that can be sent again and again, and the hooks that
+//! tie a request's life to that of its entity.
 
-use std::fmt;
+use std::fmt::{self, Display};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bevy_ecs::component::Component;
 use bevy_ecs::lifecycle::HookContext;
+#[cfg(feature = "reflect")]
+use bevy_ecs::reflect::ReflectComponent;
 use bevy_ecs::world::DeferredWorld;
-use httpoll::RequestUrl;
+#[cfg(feature = "reflect")]
+use bevy_reflect::prelude::ReflectDefault;
+use httpoll::{Bytes, Error, ErrorKind, Misuse, Request, RequestUrl, Timeouts};
+use serde_core::Serialize;
 
-use crate::driver::Driver;
+use crate::agent::HttpAgent;
+use crate::state::{HttpPhase, HttpProgress};
 
-/// A GET, asked for by spawning it.
+/// A request, asked for by spawning it.
 ///
 /// The answer comes as [`HttpResponse`](crate::HttpResponse) or [`HttpError`](crate::HttpError) at
-/// this entity, which is then despawned unless it has [`KeepRequest`]. Despawning it, removing the
-/// component or replacing it cancels: the socket is closed at once and nothing is triggered.
+/// this entity, which is then despawned unless it has [`KeepRequest`] or
+/// [`HttpRepeat`](crate::HttpRepeat). Despawning it, removing this component or replacing it cancels:
+/// the socket is closed at once and nothing more is triggered. Replacing it starts anew.
+///
+/// It is immutable. What else belongs to a request is said by components beside it, looked at when
+/// the request is sent: [`HttpDownload`](crate::HttpDownload), [`HttpUpload`](crate::HttpUpload),
+/// [`HttpStream`](crate::HttpStream), [`HttpRetry`](crate::HttpRetry),
+/// [`HttpPriority`](crate::HttpPriority), [`HttpRepeat`](crate::HttpRepeat),
+/// [`RequestedBy`](crate::RequestedBy).
 ///
 /// ```no_run
 /// # use bevy_ecs::prelude::*;
 /// # use bevy_httpoll::prelude::*;
 /// fn fetch(mut commands: Commands) {
 ///     commands
-///         .spawn(HttpRequest::get("https://game.example/leaderboard.json"))
+///         .spawn(HttpRequest::get("https://game.example/scores").query("season", 7))
 ///         .observe(|response: On<HttpResponse>| {
 ///             println!("{}: {} bytes", response.status(), response.body.len());
 ///         })
 ///         .observe(|failed: On<HttpError>| eprintln!("{}", failed.error));
 /// }
 /// ```
-#[derive(Component, Clone, PartialEq, Eq)]
-#[component(immutable, on_insert = submit, on_discard = cancel)]
+#[derive(Component, Clone)]
+#[cfg_attr(
+    feature = "reflect",
+    derive(bevy_reflect::Reflect),
+    reflect(opaque),
+    reflect(Component, Default, Clone, Debug)
+)]
+#[component(immutable, on_insert = submit, on_discard = discard)]
+#[require(HttpPhase, HttpProgress)]
 pub struct HttpRequest {
+    method: String,
     url: String,
-    headers: Vec<String>,
+    /// What is done to the agent's request each time it is sent.
+    steps: Vec<Step>,
 }
+
+type Step = Arc<dyn Fn(Request) -> Request + Send + Sync>;
 
 /// Keeps the entity of a finished [`HttpRequest`] alive, with the request on it.
 #[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "reflect",
+    derive(bevy_reflect::Reflect),
+    reflect(Component, Default, Clone, Debug)
+)]
 pub struct KeepRequest;
 
 impl HttpRequest {
-    /// A GET of an absolute `http` or `https` URL. What is wrong with it is told by
-    /// [`HttpError`](crate::HttpError).
-    pub fn get(url: impl Into<String>) -> Self {
+    /// A request by the name of its method. `url` is absolute, or relative to
+    /// [`HttpollPlugin::base_url`](crate::HttpollPlugin::base_url). What is wrong with either is told
+    /// by [`HttpError`](crate::HttpError).
+    pub fn new(method: impl Into<String>, url: impl Into<String>) -> Self {
         Self {
+            method: method.into(),
             url: url.into(),
-            headers: Vec::new(),
+            steps: Vec::new(),
         }
     }
 
-    /// Adds a header.
+    /// `GET` (RFC 9110 §9.3.1).
+    pub fn get(url: impl Into<String>) -> Self {
+        Self::new("GET", url)
+    }
+
+    /// `HEAD` (RFC 9110 §9.3.2).
+    pub fn head(url: impl Into<String>) -> Self {
+        Self::new("HEAD", url)
+    }
+
+    /// `POST` (RFC 9110 §9.3.3).
+    pub fn post(url: impl Into<String>) -> Self {
+        Self::new("POST", url)
+    }
+
+    /// `PUT` (RFC 9110 §9.3.4).
+    pub fn put(url: impl Into<String>) -> Self {
+        Self::new("PUT", url)
+    }
+
+    /// `DELETE` (RFC 9110 §9.3.5).
+    pub fn delete(url: impl Into<String>) -> Self {
+        Self::new("DELETE", url)
+    }
+
+    /// `PATCH` (RFC 5789).
+    pub fn patch(url: impl Into<String>) -> Self {
+        Self::new("PATCH", url)
+    }
+
+    /// Appends `name=value` to the query, percent-encoded.
     #[must_use]
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push(format!("{name}: {value}"));
+    pub fn query(self, name: impl Into<String>, value: impl Display) -> Self {
+        let (name, value) = (name.into(), value.to_string());
+        self.with(move |request| request.query(name.as_str(), &value))
+    }
+
+    /// Sets a header, in place of the plugin's default of this name.
+    #[must_use]
+    pub fn header(self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
+        let (name, value) = (name.into(), value.as_ref().to_vec());
+        self.with(move |request| request.header(&name, &value))
+    }
+
+    /// Sets a header that tells who is asking: a redirect to another origin does not take it along.
+    #[must_use]
+    pub fn secret_header(self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
+        let (name, value) = (name.into(), value.as_ref().to_vec());
+        self.with(move |request| request.secret_header(&name, &value))
+    }
+
+    /// `Authorization: Bearer …` (RFC 6750 §2.1). A redirect to another origin does not take it along.
+    #[must_use]
+    pub fn bearer(self, token: impl Display) -> Self {
+        self.header("Authorization", format!("Bearer {token}"))
+    }
+
+    /// Content as it is, without a `Content-Type`.
+    #[must_use]
+    pub fn body(self, body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        self.with(move |request| request.body(body.clone()))
+    }
+
+    /// Text, as `text/plain; charset=utf-8`.
+    #[must_use]
+    pub fn text(self, text: impl Into<String>) -> Self {
+        let text = text.into();
+        self.with(move |request| request.text(text.as_str()))
+    }
+
+    /// A value as JSON, `application/json`. A value that cannot be JSON fails the request.
+    #[must_use]
+    pub fn json(self, value: &(impl Serialize + ?Sized)) -> Self {
+        // Encoded once, by the agent's own rules; a request of no other use carries the result.
+        match serde_json::to_vec(value) {
+            Ok(json) => {
+                let json = Bytes::from(json);
+                self.with(move |request| {
+                    request
+                        .header("Content-Type", "application/json")
+                        .body(json.clone())
+                })
+            }
+            Err(_) => self.with(|request| request.json(&Unwritable)),
+        }
+    }
+
+    /// A form of names and values, `application/x-www-form-urlencoded`.
+    #[must_use]
+    pub fn form<N: Into<String>, V: Into<String>>(
+        self,
+        pairs: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let pairs: Vec<(String, String)> = pairs
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        self.with(move |request| request.form(pairs.clone()))
+    }
+
+    /// How long the whole request may take, over all redirects and retries. Real time, whatever the
+    /// game's time does. Default no limit; each phase has its own, see [`timeouts`](Self::timeouts).
+    #[must_use]
+    pub fn timeout(self, limit: Duration) -> Self {
+        self.with(move |request| request.total_timeout(limit))
+    }
+
+    /// How long each phase may take.
+    #[must_use]
+    pub fn timeouts(self, timeouts: Timeouts) -> Self {
+        self.with(move |request| request.timeouts(timeouts.clone()))
+    }
+
+    /// The most bytes of content to take, decoded.
+    #[must_use]
+    pub fn max_body(self, bytes: u64) -> Self {
+        self.with(move |request| request.max_body(bytes))
+    }
+
+    /// Makes a status of 400 and above an [`HttpError`](crate::HttpError). Default: any status is a
+    /// response.
+    #[must_use]
+    pub fn error_for_status(self) -> Self {
+        self.with(|request| request.error_for_status(true))
+    }
+
+    /// Anything else that [`httpoll::Request`] can be told. `step` is called each time the request
+    /// is sent, also when it repeats, and must not wait.
+    ///
+    /// ```
+    /// # use bevy_httpoll::prelude::*;
+    /// # use bevy_httpoll::httpoll::{RangeSpec, RequestBody};
+    /// let tail = HttpRequest::get("https://game.example/log")
+    ///     .with(|request| request.ranges(&[RangeSpec::Last(1024)]));
+    /// ```
+    #[must_use]
+    pub fn with(mut self, step: impl Fn(Request) -> Request + Send + Sync + 'static) -> Self {
+        self.steps.push(Arc::new(step));
         self
     }
 
-    /// The URL.
+    /// The name of the method.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The URL as it was given, with its query if it had one.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The header lines, `Name: value`.
-    pub fn headers(&self) -> &[String] {
-        &self.headers
+    /// The agent's request, made anew.
+    pub(crate) fn build(&self) -> Request {
+        self.steps.iter().fold(
+            Request::with_method_name(&self.method, self.url.as_str()),
+            |request, step| step(request),
+        )
+    }
+}
+
+impl Default for HttpRequest {
+    /// A `GET` of nothing, which fails: for scenes and templates that fill in the rest.
+    fn default() -> Self {
+        Self::get("")
     }
 }
 
 impl fmt::Debug for HttpRequest {
-    /// Shows where to, but neither path, query, credentials nor headers.
+    /// Shows method and host, but neither path, query, credentials nor headers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = RequestUrl::parse(&self.url).map(|url| url.host);
         f.debug_struct("HttpRequest")
+            .field("method", &self.method)
             .field("host", &host.ok())
-            .field("headers", &self.headers.len())
             .finish_non_exhaustive()
     }
 }
 
-fn submit(mut world: DeferredWorld, context: HookContext) {
-    let Some(request) = world.get::<HttpRequest>(context.entity).cloned() else {
-        return;
-    };
-    match world.get_resource_mut::<Driver>() {
-        Some(mut driver) => driver.submit(context.entity, &request),
-        None => log::warn!(
-            "an HttpRequest was spawned, but HttpPlugin was not added: it will never be answered"
-        ),
+/// What no JSON can say, for the agent to refuse.
+struct Unwritable;
+
+impl Serialize for Unwritable {
+    fn serialize<S: serde_core::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        let error: Error = ErrorKind::Misuse(Misuse::InvalidContent).into();
+        Err(serde_core::ser::Error::custom(error))
     }
 }
 
-fn cancel(mut world: DeferredWorld, context: HookContext) {
-    if let Some(mut driver) = world.get_resource_mut::<Driver>() {
-        driver.cancel(context.entity);
+fn submit(mut world: DeferredWorld, context: HookContext) {
+    match world.get_resource_mut::<HttpAgent>() {
+        Some(mut http) => http.submit(context.entity),
+        None => {
+            static WARNED: std::sync::Once = std::sync::Once::new();
+            WARNED.call_once(|| {
+                log::warn!(
+                    "an HttpRequest was spawned, but HttpollPlugin was not added to the app: \
+                     it will never be answered"
+                );
+            });
+        }
+    }
+}
+
+fn discard(mut world: DeferredWorld, context: HookContext) {
+    if let Some(mut http) = world.get_resource_mut::<HttpAgent>() {
+        http.discard(context.entity);
     }
 }

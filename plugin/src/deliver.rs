@@ -1,0 +1,156 @@
+//! How events get to their observers: each as a command of its own, so that an observer that fails
+//! or panics takes nobody's event along, and only if its request is still the one that it is about.
+
+use std::time::Instant;
+
+use bevy_ecs::entity::Entity;
+use bevy_ecs::event::Event;
+use bevy_ecs::system::{Command, Commands};
+use bevy_ecs::world::{Mut, World};
+
+use crate::agent::{HttpAgent, Job, Serial, Stage};
+use crate::events::HttpPhaseChanged;
+use crate::options::HttpRepeat;
+use crate::request::KeepRequest;
+use crate::state::HttpPhase;
+
+/// Events of one request.
+pub(crate) struct Outbox<'a, 'w, 's> {
+    commands: &'a mut Commands<'w, 's>,
+    request: Entity,
+    serial: Serial,
+}
+
+impl<'a, 'w, 's> Outbox<'a, 'w, 's> {
+    pub(crate) fn new(
+        commands: &'a mut Commands<'w, 's>,
+        request: Entity,
+        serial: Serial,
+    ) -> Self {
+        Self {
+            commands,
+            request,
+            serial,
+        }
+    }
+
+    /// Triggers this at the next sync point, unless its request was cancelled by then.
+    pub(crate) fn trigger<E>(&mut self, event: E)
+    where
+        E: for<'t> Event<Trigger<'t>: Default> + Send + 'static,
+    {
+        let (request, serial) = (self.request, self.serial);
+        self.commands.queue(move |world: &mut World| {
+            let Some(http) = world.get_resource::<HttpAgent>() else {
+                return;
+            };
+            if http.job(request, serial).is_none() {
+                return;
+            }
+            let limit = http.manners.slow_observer;
+            let began = Instant::now();
+            world.trigger(event);
+            warn_if_slow(began, limit, std::any::type_name::<E>(), request);
+        });
+    }
+
+    /// Moves the request to this phase, if it is another than it is in.
+    pub(crate) fn enter(
+        &mut self,
+        to: HttpPhase,
+        job: &mut Job,
+        component: Option<&mut Mut<HttpPhase>>,
+    ) {
+        let from = std::mem::replace(&mut job.phase, to);
+        if let Some(component) = component {
+            bevy_ecs::change_detection::DetectChangesMut::set_if_neq(component, to);
+        }
+        if from != to {
+            self.trigger(HttpPhaseChanged {
+                entity: self.request,
+                request: self.request,
+                from,
+                to,
+            });
+        }
+    }
+
+    /// Ends the request's life, or begins the wait for its next round.
+    pub(crate) fn finish(&mut self) {
+        self.commands.queue(finish(self.request, self.serial));
+    }
+}
+
+/// Names observers that hold the frame up.
+fn warn_if_slow(
+    began: Instant,
+    limit: Option<std::time::Duration>,
+    event: &'static str,
+    request: Entity,
+) {
+    let took = began.elapsed();
+    if limit.is_some_and(|limit| took > limit) {
+        let name = event.rsplit("::").next().unwrap_or(event);
+        log::warn!("the observers of {name} for request {request} took {took:?} of the frame");
+    }
+}
+
+/// See [`Outbox::finish`].
+pub(crate) fn finish(request: Entity, serial: Serial) -> impl Command<Out = ()> {
+    move |world: &mut World| {
+        let repeat = world.get::<HttpRepeat>(request).copied();
+        let is_kept = world.get::<KeepRequest>(request).is_some();
+        let Some(mut http) = world.get_resource_mut::<HttpAgent>() else {
+            return;
+        };
+        let is_kept = is_kept || !http.manners.despawn_finished;
+        let (now, is_exiting) = (http.now(), http.is_exiting);
+        // Another request was put on the entity, or this one was cancelled.
+        let Some(job) = http
+            .job_mut(request, serial)
+            .filter(|job| job.stage == Stage::Over)
+        else {
+            return;
+        };
+        if let Some(repeat) = repeat.filter(|_| job.phase != HttpPhase::Cancelled) {
+            if !is_exiting {
+                job.stage = Stage::Sleeping;
+                let pause = repeat.pause(job.failures, random());
+                let due = job.began.checked_add(pause).unwrap_or(now);
+                http.sleeping.push((request, serial, due));
+            }
+        } else if job.holds > 0 {
+            job.is_finishing = true;
+        } else if !is_kept {
+            // It may be gone already: an observer despawned it.
+            let _ = world.try_despawn(request);
+        }
+    }
+}
+
+/// Work elsewhere is done.
+pub(crate) fn release(request: Entity, serial: Serial) -> impl Command<Out = ()> {
+    move |world: &mut World| {
+        let Some(mut http) = world.get_resource_mut::<HttpAgent>() else {
+            return;
+        };
+        let Some(job) = http.job_mut(request, serial) else {
+            return;
+        };
+        job.holds = job.holds.saturating_sub(1);
+        if job.is_finishing && job.holds == 0 {
+            finish(request, serial).apply(world);
+        }
+    }
+}
+
+/// 0 to 1, from the standard library's seed.
+fn random() -> f32 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    let bits = RandomState::new().build_hasher().finish() >> 40;
+    // 24 bits are what an f32 holds.
+    #[allow(clippy::cast_precision_loss)]
+    {
+        bits as f32 / (1_u64 << 24) as f32
+    }
+}

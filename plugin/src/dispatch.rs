@@ -1,0 +1,255 @@
+//! From the agent to observers: its events become entity events, messages and components.
+
+use std::sync::Arc;
+
+use bevy_ecs::change_detection::DetectChangesMut;
+use bevy_ecs::entity::Entity;
+use bevy_ecs::message::Messages;
+use bevy_ecs::system::{Commands, Query, ResMut};
+use httpoll::{Error, Event, RequestId, Response};
+
+use crate::agent::{HttpAgent, Job, Stage};
+use crate::deliver::{Outbox, release};
+use crate::events::{
+    HttpChunk, HttpError, HttpFinished, HttpHead, HttpProgressed, HttpResponse,
+    HttpServerSentEvent,
+};
+#[cfg(feature = "websocket")]
+use crate::events::{HttpWebSocketClosed, HttpWebSocketMessage, HttpWebSocketOpened};
+use crate::owner::RequestedBy;
+use crate::state::{HttpPhase, HttpProgress};
+
+type Shown<'w, 's> = Query<
+    'w,
+    's,
+    (
+        &'static mut HttpPhase,
+        &'static mut HttpProgress,
+        Option<&'static RequestedBy>,
+    ),
+>;
+
+pub(crate) fn dispatch(
+    http: Option<ResMut<HttpAgent>>,
+    mut shown: Shown,
+    finished: Option<ResMut<Messages<HttpFinished>>>,
+    mut commands: Commands,
+) {
+    let Some(mut http) = http else { return };
+    let http = &mut *http;
+    let mut finished = finished;
+    for (entity, serial, error) in std::mem::take(&mut http.early) {
+        let Some(job) = http.job_mut(entity, serial) else {
+            continue;
+        };
+        job.stage = Stage::Over;
+        let mut outbox = Outbox::new(&mut commands, entity, serial);
+        let outcome = Err((error, None));
+        end(entity, job, outcome, &mut outbox, &mut shown, &mut finished);
+    }
+    while let Some(event) = http.agent.next_event() {
+        let Some(id) = event.id() else { continue };
+        #[cfg(feature = "assets")]
+        let event = match http.assets.take(&mut http.agent, event) {
+            Some(event) => event,
+            None => continue,
+        };
+        tell(http, id, event, &mut shown, &mut finished, &mut commands);
+    }
+    for delivery in http.desk.take() {
+        if http.job(delivery.request, delivery.serial).is_some() {
+            commands.queue(delivery.trigger);
+            commands.queue(release(delivery.request, delivery.serial));
+        }
+    }
+}
+
+fn tell(
+    http: &mut HttpAgent,
+    id: RequestId,
+    event: Event,
+    shown: &mut Shown,
+    finished: &mut Option<ResMut<Messages<HttpFinished>>>,
+    commands: &mut Commands,
+) {
+    let Some((entity, job)) = http.by_id(id) else {
+        return;
+    };
+    let request = entity;
+    let mut outbox = Outbox::new(commands, request, job.serial);
+    let mut enter = |phase, job: &mut Job, outbox: &mut Outbox| {
+        let mut components = shown.get_mut(request).ok();
+        outbox.enter(phase, job, components.as_mut().map(|(phase, ..)| phase));
+    };
+    match event {
+        Event::Queued { .. } => enter(HttpPhase::Queued, job, &mut outbox),
+        Event::Status { status, .. } => {
+            if let Some(phase) = HttpPhase::of(status) {
+                enter(phase, job, &mut outbox);
+            }
+        }
+        Event::WillRetry { .. } => enter(HttpPhase::Retrying, job, &mut outbox),
+        Event::Head {
+            head,
+            content_length,
+            ..
+        } => {
+            if job.tells_progress {
+                outbox.trigger(HttpHead {
+                    entity,
+                    request,
+                    head,
+                    content_length,
+                });
+            }
+        }
+        Event::Progress { progress, .. } => {
+            let progress = HttpProgress::from(progress);
+            let tells = job.tells_progress;
+            let (sent, received) = note(progress, request, shown);
+            if tells {
+                outbox.trigger(HttpProgressed {
+                    entity,
+                    request,
+                    progress,
+                });
+            }
+            http.frame.sent += sent;
+            http.frame.received += received;
+        }
+        Event::Chunk { bytes, .. } => outbox.trigger(HttpChunk {
+            entity,
+            request,
+            bytes,
+        }),
+        Event::ServerSent { event, .. } => outbox.trigger(HttpServerSentEvent {
+            entity,
+            request,
+            event,
+        }),
+        #[cfg(feature = "websocket")]
+        Event::WebSocketOpen { subprotocol, .. } => outbox.trigger(HttpWebSocketOpened {
+            entity,
+            request,
+            subprotocol,
+        }),
+        #[cfg(feature = "websocket")]
+        Event::WebSocketMessage { message, .. } => outbox.trigger(HttpWebSocketMessage {
+            entity,
+            request,
+            message,
+        }),
+        #[cfg(feature = "websocket")]
+        Event::WebSocketClosed { frame, .. } => outbox.trigger(HttpWebSocketClosed {
+            entity,
+            request,
+            frame,
+        }),
+        Event::Done { response, .. } => {
+            let outcome = Ok(Arc::from(response));
+            let moved = end(entity, job, outcome, &mut outbox, shown, finished);
+            http.frame.sent += moved.0;
+            http.frame.received += moved.1;
+            http.over(id);
+        }
+        Event::Failed {
+            error, response, ..
+        } => {
+            let outcome = Err((error, response.map(Arc::from)));
+            let moved = end(entity, job, outcome, &mut outbox, shown, finished);
+            http.frame.sent += moved.0;
+            http.frame.received += moved.1;
+            http.over(id);
+        }
+        // Nobody asked for heads; a redirect is told by the phases that follow.
+        _ => {}
+    }
+}
+
+/// Shows how far a request is. Answers what it moved since it was last asked.
+fn note(progress: HttpProgress, request: Entity, shown: &mut Shown) -> (u64, u64) {
+    let Ok((_, mut component, _)) = shown.get_mut(request) else {
+        return (0, 0);
+    };
+    let before = *component;
+    component.set_if_neq(progress);
+    (
+        progress.sent.saturating_sub(before.sent),
+        progress.received.saturating_sub(before.received),
+    )
+}
+
+/// Tells how a request ended: phase, message, event, end of life. Answers what it moved since its
+/// progress was last told.
+fn end(
+    entity: Entity,
+    job: &mut Job,
+    outcome: Result<Arc<Response>, (Error, Option<Arc<Response>>)>,
+    outbox: &mut Outbox,
+    shown: &mut Shown,
+    finished: &mut Option<ResMut<Messages<HttpFinished>>>,
+) -> (u64, u64) {
+    let request = entity;
+    let mut components = shown.get_mut(request).ok();
+    let to = match &outcome {
+        Ok(_) => HttpPhase::Done,
+        Err(_) => HttpPhase::Failed,
+    };
+    let phase = components.as_mut().map(|(phase, ..)| phase);
+    outbox.enter(to, job, phase);
+    let owner = components
+        .as_ref()
+        .and_then(|(_, _, owner)| owner.map(|owner| owner.0));
+    job.failures = match &outcome {
+        Ok(response) if !is_overloaded(response.status().as_u16()) => 0,
+        _ => job.failures.saturating_add(1),
+    };
+    if let Some(finished) = finished {
+        finished.write(HttpFinished {
+            request,
+            owner,
+            outcome: match &outcome {
+                Ok(response) => Ok(Arc::clone(response)),
+                Err((error, _)) => Err(error.clone()),
+            },
+        });
+    }
+    let mut moved = (0, 0);
+    match outcome {
+        Ok(response) => {
+            if let Some((_, progress, _)) = &mut components {
+                let transferred = response.transferred();
+                let whole = HttpProgress {
+                    sent: progress.sent.max(transferred.sent),
+                    to_send: progress.to_send.or(Some(transferred.sent)),
+                    received: progress.received.max(transferred.received),
+                    to_receive: progress.to_receive.or(Some(transferred.received)),
+                };
+                moved = (
+                    whole.sent - progress.sent,
+                    whole.received - progress.received,
+                );
+                progress.set_if_neq(whole);
+            }
+            outbox.trigger(HttpResponse {
+                entity,
+                request,
+                body: response.body().clone(),
+                response,
+            });
+        }
+        Err((error, response)) => outbox.trigger(HttpError {
+            entity,
+            request,
+            error,
+            response,
+        }),
+    }
+    outbox.finish();
+    moved
+}
+
+/// Whether the server asks to be left alone for a while.
+fn is_overloaded(status: u16) -> bool {
+    status == 429 || status >= 500
+}

@@ -1,0 +1,56 @@
+//! The end of the app: requests are cancelled, or waited for.
+
+use std::time::{Duration, Instant};
+
+use bevy_ecs::world::World;
+
+use crate::agent::HttpAgent;
+use crate::dispatch::dispatch;
+use crate::plugin::HttpOnExit;
+use crate::submit::submit_all;
+
+/// How long the last frame waits for files that are being closed or removed.
+const FILES: Duration = Duration::from_millis(250);
+
+/// The longest sleep between two looks at what came.
+const LOOK: Duration = Duration::from_millis(10);
+
+pub(crate) fn leave(world: &mut World) {
+    let Some(mut http) = world.get_resource_mut::<HttpAgent>() else {
+        return;
+    };
+    http.is_exiting = true;
+    match http.manners.on_exit {
+        HttpOnExit::Abort => http.abort(true),
+        HttpOnExit::Drain(limit) => {
+            http.abort(false);
+            drain(world, limit);
+        }
+    }
+    if let Some(mut http) = world.get_resource_mut::<HttpAgent>() {
+        http.abort(true);
+        http.agent.finish_files(FILES);
+    }
+}
+
+fn drain(world: &mut World, limit: Duration) {
+    let began = Instant::now();
+    loop {
+        // Observers may ask for more while their last answers come: that is waited for, too.
+        let sent = world.run_system_cached(submit_all).is_ok();
+        let left = limit.saturating_sub(began.elapsed());
+        let Some(mut http) = world.get_resource_mut::<HttpAgent>() else {
+            return;
+        };
+        if !http.is_idle() {
+            http.agent.wait(Some(left.min(LOOK)));
+        }
+        let told = world.run_system_cached(dispatch).is_ok();
+        let is_idle = world
+            .get_resource::<HttpAgent>()
+            .is_none_or(HttpAgent::is_idle);
+        if is_idle || left.is_zero() || !sent || !told {
+            return;
+        }
+    }
+}

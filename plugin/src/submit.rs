@@ -1,0 +1,162 @@
+//! From components to the agent: requests that were spawned since the last pump are sent, and those
+//! that repeat begin their next round.
+//!
+//! Sending costs time, so it is paid from the frame's budget: what does not fit goes out in the
+//! next pump. One is sent in each, however little there is.
+
+use std::time::Instant;
+
+use bevy_ecs::change_detection::DetectChanges;
+use bevy_ecs::entity::Entity;
+use bevy_ecs::query::{Changed, QueryData};
+use bevy_ecs::system::{Commands, Query, ResMut};
+use bevy_ecs::world::{Mut, Ref};
+
+use crate::agent::{HttpAgent, Serial};
+use crate::deliver::{Outbox, finish};
+use crate::options::{
+    HttpDownload, HttpPriority, HttpRepeat, HttpRetry, HttpStream, HttpUpload,
+};
+use crate::request::HttpRequest;
+use crate::state::{HttpPhase, HttpProgress};
+
+/// Everything that belongs to a request.
+#[derive(QueryData)]
+#[query_data(mutable)]
+pub(crate) struct Asked {
+    request: &'static HttpRequest,
+    download: Option<&'static HttpDownload>,
+    upload: Option<&'static HttpUpload>,
+    stream: Option<&'static HttpStream>,
+    retry: Option<&'static HttpRetry>,
+    priority: Option<&'static HttpPriority>,
+    phase: &'static mut HttpPhase,
+    progress: &'static mut HttpProgress,
+}
+
+pub(crate) fn submit(
+    http: Option<ResMut<HttpAgent>>,
+    mut asked: Query<Asked>,
+    repeats: Query<&HttpRepeat>,
+    mut commands: Commands,
+) {
+    let Some(mut http) = http else { return };
+    let http = &mut *http;
+    let began = Instant::now();
+    wake(http, &repeats, &mut commands);
+    let limit = http
+        .frame
+        .granted
+        .time
+        .map(|granted| granted.saturating_sub(http.frame.spent) / 2);
+    while let Some((entity, serial)) = http.next_submitted() {
+        if let Ok(asked) = asked.get_mut(entity) {
+            send(http, entity, serial, asked, &mut commands);
+        }
+        if limit.is_some_and(|limit| began.elapsed() >= limit) {
+            break;
+        }
+    }
+    http.frame.spent += began.elapsed();
+}
+
+/// Sends everything, whatever the budget: for the end of the app.
+pub(crate) fn submit_all(
+    http: Option<ResMut<HttpAgent>>,
+    mut asked: Query<Asked>,
+    mut commands: Commands,
+) {
+    let Some(mut http) = http else { return };
+    while let Some((entity, serial)) = http.next_submitted() {
+        if let Ok(asked) = asked.get_mut(entity) {
+            send(&mut http, entity, serial, asked, &mut commands);
+        }
+    }
+}
+
+fn send(
+    http: &mut HttpAgent,
+    entity: Entity,
+    serial: Serial,
+    mut asked: AskedItem<'_, '_>,
+    commands: &mut Commands,
+) {
+    let now = http.now();
+    let mut request = asked.request.build();
+    if let Some(upload) = asked.upload {
+        request = upload.apply(request);
+    }
+    // A file wins over a stream: it is what cannot be had otherwise.
+    if let Some(download) = asked.download {
+        request = download.apply(request);
+    } else if let Some(stream) = asked.stream {
+        request = stream.apply(request);
+    }
+    if let Some(retry) = asked.retry {
+        request = request.retries(retry.0.clone());
+    }
+    if let Some(priority) = asked.priority {
+        request = request.priority(priority.0);
+    }
+    let request = http.with_host_headers(asked.request.url(), request);
+    let tells_progress =
+        asked.download.is_some() || asked.upload.is_some() || asked.stream.is_some();
+    let is_endless =
+        asked.download.is_none() && asked.stream.is_some_and(HttpStream::is_endless);
+    if let Some(job) = http.job_mut(entity, serial) {
+        job.began = now;
+        job.phase = *asked.phase;
+        job.tells_progress = tells_progress;
+        job.is_endless = is_endless;
+        let mut outbox = Outbox::new(commands, entity, serial);
+        outbox.enter(HttpPhase::Queued, job, Some(&mut asked.phase));
+    }
+    set_if_neq(&mut asked.progress, HttpProgress::default());
+    match http.agent.send(request) {
+        Ok(handle) => http.started(entity, serial, handle.detach()),
+        Err(error) => http.early.push((entity, serial, error)),
+    }
+}
+
+fn set_if_neq(progress: &mut Mut<HttpProgress>, to: HttpProgress) {
+    bevy_ecs::change_detection::DetectChangesMut::set_if_neq(progress, to);
+}
+
+/// Submits the rounds that are due.
+fn wake(http: &mut HttpAgent, repeats: &Query<&HttpRepeat>, commands: &mut Commands) {
+    if http.sleeping.is_empty() || http.is_exiting {
+        return;
+    }
+    let now = http.now();
+    let mut index = 0;
+    while let Some(&(entity, serial, due)) = http.sleeping.get(index) {
+        match repeats.get(entity) {
+            Ok(repeat) if repeat.paused || due > now => index += 1,
+            Ok(_) => {
+                http.sleeping.swap_remove(index);
+                http.resubmit(entity, serial);
+            }
+            // It repeats no more.
+            Err(_) => {
+                http.sleeping.swap_remove(index);
+                http.end(entity);
+                commands.queue(finish(entity, serial));
+            }
+        }
+    }
+}
+
+/// Tells the agent of priorities that changed while requests were waiting.
+pub(crate) fn prioritise(
+    http: Option<ResMut<HttpAgent>>,
+    changed: Query<(Entity, Ref<HttpPriority>), Changed<HttpPriority>>,
+) {
+    let Some(mut http) = http else { return };
+    for (entity, priority) in &changed {
+        if !priority.is_added()
+            && let Some(id) = http.id(entity)
+        {
+            http.agent.set_priority(id, priority.0);
+        }
+    }
+}

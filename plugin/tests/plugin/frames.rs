@@ -1,0 +1,303 @@
+//! How many frames things take, what a frame may cost, and that no order of systems matters.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use bevy_app::{App, First, Last, PreUpdate, Update};
+use bevy_ecs::prelude::*;
+use bevy_ecs::schedule::{ScheduleBuildSettings, SingleThreadedExecutor};
+use bevy_httpoll::httpoll::memory::MockResponse;
+use bevy_httpoll::prelude::*;
+
+use crate::support::{Game, SAFETY_NET, Seen, read_head, url, watch};
+
+#[derive(Resource, Default)]
+struct Frame {
+    number: usize,
+    asked: Option<usize>,
+    told: Option<usize>,
+}
+
+/// Counts the frames from a request in `Update` to its observer.
+fn count_frames(app: &mut App) {
+    app.init_resource::<Frame>()
+        .add_systems(First, |mut frame: ResMut<Frame>| frame.number += 1)
+        .add_observer(|on: On<HttpResponse>, mut frame: ResMut<Frame>| {
+            assert_eq!(on.status(), 200);
+            frame.told = Some(frame.number);
+        });
+}
+
+fn ask(app: &mut App, url: String) {
+    app.add_systems(
+        Update,
+        move |mut commands: Commands, mut frame: ResMut<Frame>| {
+            if frame.asked.is_none() {
+                frame.asked = Some(frame.number);
+                commands.spawn(HttpRequest::get(url.as_str()));
+            }
+        },
+    );
+}
+
+fn frames(app: &App) -> Option<usize> {
+    let frame = app.world().resource::<Frame>();
+    Some(frame.told? - frame.asked?)
+}
+
+#[test]
+fn a_get_on_a_kept_connection_is_told_in_the_next_frame() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (answered, answers) = mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        while read_head(&mut stream).is_some() {
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+                .unwrap();
+            answered.send(()).unwrap();
+        }
+    });
+    let mut app = App::new();
+    app.add_plugins(HttpollPlugin::default());
+    watch(&mut app);
+    // A first request leaves its connection behind.
+    app.world_mut()
+        .spawn(HttpRequest::get(format!("http://{address}/")));
+    crate::support::until(&mut app, |world| {
+        !world.resource::<Seen>().responses.is_empty()
+    });
+    answers.recv_timeout(SAFETY_NET).unwrap();
+    count_frames(&mut app);
+    ask(&mut app, format!("http://{address}/"));
+    app.update();
+    // However slow this machine is: the server has answered before the next frame.
+    answers.recv_timeout(SAFETY_NET).unwrap();
+    app.update();
+    assert_eq!(frames(&app), Some(1));
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_get_over_a_new_tls_connection_is_told_within_three_frames() {
+    use bevy_httpoll::httpoll::TlsOptions;
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    use rustls::{ServerConfig, ServerConnection};
+    use std::io::Read;
+    use std::sync::Arc;
+
+    let key = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let certificate = key.cert.der().clone();
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.signing_key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], private)
+        .unwrap();
+    let config = Arc::new(config);
+    let network = bevy_httpoll::httpoll::memory::MemoryNetwork::new();
+    network.serve("127.0.0.1:443".parse().unwrap(), move || {
+        let mut tls = ServerConnection::new(config.clone()).unwrap();
+        move |peer: &mut bevy_httpoll::httpoll::memory::Peer| {
+            let received = peer.take_received();
+            let mut received = received.as_slice();
+            while !received.is_empty() {
+                tls.read_tls(&mut received).unwrap();
+                tls.process_new_packets().unwrap();
+            }
+            let mut asked = [0; 4096];
+            if tls.reader().read(&mut asked).is_ok_and(|count| count > 0) {
+                tls.writer()
+                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+                    .unwrap();
+            }
+            let mut out = Vec::new();
+            while tls.wants_write() {
+                tls.write_tls(&mut out).unwrap();
+            }
+            if !out.is_empty() {
+                peer.send(&out);
+            }
+        }
+    });
+    let mut app = App::new();
+    app.add_plugins(HttpollPlugin {
+        network: Some(network.clone()),
+        tls: Some(
+            TlsOptions::builder()
+                .trusted_chain_pem(key.cert.pem().as_bytes())
+                .build()
+                .unwrap(),
+        ),
+        ..HttpollPlugin::default()
+    });
+    count_frames(&mut app);
+    ask(&mut app, "https://127.0.0.1/".to_owned());
+    for _ in 0..10 {
+        app.update();
+        network.advance(Duration::from_micros(16_667));
+    }
+    let frames = frames(&app).unwrap();
+    assert!(frames <= 3, "{frames}");
+}
+
+#[test]
+fn n1_without_time_a_request_is_begun_in_each_pump_and_all_are_answered() {
+    let mut game = Game::with(HttpollPlugin {
+        budget: Budget::frame(Duration::ZERO),
+        ..HttpollPlugin::default()
+    });
+    let _rule = game.server.get("/**").reply(MockResponse::ok());
+    for number in 0..20 {
+        game.spawn(HttpRequest::get(url(&format!("/{number}"))));
+    }
+    game.app.update();
+    let begun = game.seen().phases.len();
+    assert!(begun <= 2, "{begun}");
+    game.until_ended(20);
+    assert_eq!(game.seen().responses.len(), 20);
+}
+
+#[test]
+fn n1_a_flood_takes_no_more_of_a_frame_than_it_was_granted() {
+    let mut game = Game::with(HttpollPlugin {
+        budget: Budget::default().with_bytes(10_000),
+        ..HttpollPlugin::default()
+    });
+    let _rule = game
+        .server
+        .get("/**")
+        .reply(MockResponse::ok().bytes(vec![7; 5_000]));
+    for number in 0..200 {
+        game.spawn(HttpRequest::get(url(&format!("/{number}"))));
+    }
+    let mut before = 0;
+    while game.seen().responses.len() < 200 {
+        game.frame();
+        let received = game.agent().transferred().1;
+        // Bytes are counted here, because a clock would measure the machine: the time of a poll is
+        // bounded by the same meter.
+        assert!(received - before <= 10_000, "{}", received - before);
+        before = received;
+    }
+}
+
+#[test]
+fn n2_a_frame_that_took_a_minute_is_nobodys_timeout() {
+    let mut game = Game::new();
+    let _rule = game
+        .server
+        .get("/")
+        .reply(MockResponse::ok().delay(Duration::from_secs(20)));
+    game.spawn(HttpRequest::get(url("/")));
+    game.frames(3);
+    game.network.advance(Duration::from_secs(60));
+    game.until_ended(1);
+    assert_eq!(game.seen().responses.len(), 1, "{:?}", game.seen().errors);
+}
+
+#[test]
+fn n3_a_loading_screen_is_granted_more() {
+    let mut game = Game::new();
+    game.frame();
+    let granted = |game: &Game| game.agent().spent().1;
+    assert_eq!(granted(&game), Some(Duration::from_millis(1)));
+    let mut budget = game.app.world_mut().resource_mut::<HttpBudget>();
+    budget.pace = HttpPace::loading();
+    game.frame();
+    assert_eq!(granted(&game), Some(Duration::from_millis(14)));
+    let mut budget = game.app.world_mut().resource_mut::<HttpBudget>();
+    budget.pace = HttpPace::adaptive(60);
+    game.frames(2);
+    let granted = granted(&game).unwrap();
+    let allowed = Duration::from_micros(200)..Duration::from_micros(8334);
+    assert!(allowed.contains(&granted), "{granted:?}");
+}
+
+#[test]
+fn any_order_of_systems_and_the_single_threaded_executor_will_do() {
+    for seed in 0..12 {
+        let mut game = Game::new();
+        let _rules = [
+            game.server.get("/**").reply(MockResponse::ok().text("hi")),
+            game.server.get("/never").reply(MockResponse::ok().never()),
+        ];
+        for label in [
+            bevy_ecs::schedule::ScheduleLabel::intern(&First),
+            bevy_ecs::schedule::ScheduleLabel::intern(&PreUpdate),
+            bevy_ecs::schedule::ScheduleLabel::intern(&Last),
+        ] {
+            game.app.edit_schedule(label, |schedule| {
+                schedule.set_executor(SingleThreadedExecutor::new());
+                schedule.set_build_settings(ScheduleBuildSettings {
+                    shuffle_seed: Some(seed),
+                    ..ScheduleBuildSettings::default()
+                });
+            });
+        }
+        game.app.world_mut().spawn((
+            HttpRequest::get(url("/looped")),
+            HttpRepeat::every(Duration::from_secs(1)),
+        ));
+        for number in 0..5 {
+            game.spawn(HttpRequest::get(url(&format!("/{number}"))));
+        }
+        game.spawn(HttpRequest::get("no url"));
+        game.until_ended(7);
+        assert_eq!(game.seen().responses.len(), 6, "seed {seed}");
+        for pair in game.seen().phases.windows(2) {
+            if pair[0].0 == pair[1].0 {
+                assert_eq!(pair[0].2, pair[1].1, "seed {seed}: in order");
+            }
+        }
+    }
+}
+
+#[cfg(feature = "diagnostics")]
+#[test]
+fn n14_figures_are_measured_each_frame() {
+    use bevy_diagnostic::DiagnosticsStore;
+    use bevy_httpoll::diagnostics::{BUDGET_SPENT, BYTES_IN, IN_FLIGHT, POLL_MS};
+    let mut game = Game::new();
+    let _rule = game
+        .server
+        .get("/")
+        .reply(MockResponse::ok().bytes(vec![7; 1000]));
+    game.spawn(HttpRequest::get(url("/")));
+    let mut most = 0.0_f64;
+    let mut received = 0.0;
+    while game.seen().responses.is_empty() {
+        game.frame();
+        let store = game.app.world().resource::<DiagnosticsStore>();
+        let value = |path| store.get(path).and_then(|it| it.value());
+        most = most.max(value(&IN_FLIGHT).unwrap());
+        received += value(&BYTES_IN).unwrap();
+        assert!(value(&POLL_MS).is_some() && value(&BUDGET_SPENT).is_some());
+    }
+    assert!((most - 1.0).abs() < f64::EPSILON, "{most}");
+    assert!((received - 1000.0).abs() < f64::EPSILON, "{received}");
+}
+
+#[cfg(feature = "reflect")]
+#[test]
+fn components_are_in_the_registry() {
+    use bevy_ecs::reflect::{AppTypeRegistry, ReflectComponent};
+    let game = Game::new();
+    let registry = game.app.world().resource::<AppTypeRegistry>().read();
+    for path in [
+        "bevy_httpoll::request::HttpRequest",
+        "bevy_httpoll::state::HttpPhase",
+        "bevy_httpoll::options::HttpRepeat",
+        "bevy_httpoll::owner::RequestedBy",
+    ] {
+        let registration = registry.get_with_type_path(path).unwrap();
+        assert!(registration.data::<ReflectComponent>().is_some(), "{path}");
+    }
+}

@@ -1,0 +1,120 @@
+//! Answers as values.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::mpsc;
+
+use bevy_app::TaskPoolPlugin;
+use bevy_ecs::prelude::*;
+use bevy_httpoll::httpoll::ErrorKind;
+use bevy_httpoll::httpoll::memory::MockResponse;
+use bevy_httpoll::prelude::*;
+use serde::Deserialize;
+
+use crate::support::{Game, url};
+
+#[derive(Deserialize, Debug, PartialEq)]
+struct Score {
+    name: String,
+    score: u32,
+}
+
+type Told = (Result<Vec<Score>, ErrorKind>, Option<u16>);
+
+fn ask(game: &mut Game, path: &str) -> (Entity, mpsc::Receiver<Told>) {
+    let (heard, hears) = mpsc::channel();
+    let entity = game
+        .app
+        .world_mut()
+        .spawn(HttpRequest::get(path.to_owned()))
+        .on_json(move |mut on: On<HttpJson<Vec<Score>>>| {
+            let result = std::mem::replace(&mut on.result, Ok(Vec::new()));
+            let status = on.response.as_ref().map(|it| it.status().as_u16());
+            let result = result.map_err(|error| error.kind().clone());
+            heard.send((result, status)).unwrap();
+        })
+        .id();
+    (entity, hears)
+}
+
+#[test]
+fn a_value_or_what_went_wrong_is_told_exactly_once() {
+    let mut game = Game::new();
+    let _rules = [
+        game.server
+            .get("/good")
+            .reply(MockResponse::ok().text("[{\"name\":\"Ada\",\"score\":7}]")),
+        game.server.get("/bad").reply(MockResponse::ok().text("[")),
+        game.server
+            .get("/gone")
+            .reply(MockResponse::with_status(404).text("[]")),
+    ];
+    let ada = Score {
+        name: "Ada".into(),
+        score: 7,
+    };
+    for (path, result, status) in [
+        (url("/good"), Ok(vec![ada]), Some(200)),
+        (url("/bad"), Err(ErrorKind::InvalidJson), Some(200)),
+        (url("/gone"), Err(ErrorKind::Status(404)), Some(404)),
+    ] {
+        let (_, hears) = ask(&mut game, &path);
+        game.frames(20);
+        assert_eq!(hears.try_iter().collect::<Vec<_>>(), [(result, status)]);
+    }
+    let (_, hears) = ask(&mut game, "no url");
+    game.frames(3);
+    let told: Vec<_> = hears.try_iter().collect();
+    assert_eq!(told.len(), 1);
+    assert!(matches!(told[0], (Err(ErrorKind::Misuse(_)), None)));
+}
+
+#[test]
+fn large_content_is_parsed_off_the_frame_and_its_entity_waits() {
+    let mut game = Game::with(HttpollPlugin {
+        json_off_frame: 100,
+        ..HttpollPlugin::default()
+    });
+    game.app.add_plugins(TaskPoolPlugin::default());
+    let scores: Vec<String> = (0..500)
+        .map(|score| format!("{{\"name\":\"p\",\"score\":{score}}}"))
+        .collect();
+    let _rule = game
+        .server
+        .get("/")
+        .reply(MockResponse::ok().text(&format!("[{}]", scores.join(","))));
+    let (entity, hears) = ask(&mut game, &url("/"));
+    game.until_ended(1);
+    let start = std::time::Instant::now();
+    let told = loop {
+        if let Ok(told) = hears.try_recv() {
+            break told;
+        }
+        // A few of these may pass while the pool works; the entity is there as long.
+        assert!(game.exists(entity));
+        game.frame();
+        std::thread::yield_now();
+        assert!(start.elapsed() < crate::support::SAFETY_NET);
+    };
+    assert_eq!(told.0.unwrap().len(), 500);
+    game.frame();
+    assert!(!game.exists(entity), "despawned when all was told");
+}
+
+#[test]
+fn an_owner_may_ask_for_values_too() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok().text("[1]"));
+    let (heard, hears) = mpsc::channel();
+    let owner = game
+        .app
+        .world_mut()
+        .spawn(())
+        .on_json(move |on: On<HttpJson<Vec<u8>>>| {
+            heard.send((on.entity, on.request)).unwrap();
+        })
+        .id();
+    let entity = game.spawn((HttpRequest::get(url("/")), RequestedBy(owner)));
+    game.until_ended(1);
+    assert_eq!(hears.try_iter().collect::<Vec<_>>(), [(owner, entity)]);
+}

@@ -1,0 +1,14 @@
+//! The plugin in bare apps: on a network in memory with a virtual clock, and on loopback where real
+//! sockets matter.
+
+mod ends;
+mod frames;
+mod json;
+mod life;
+mod node;
+mod observers;
+mod options;
+mod polling;
+mod requests;
+mod streams;
+mod support;

@@ -1,0 +1,128 @@
+//! The node on an entity, on loopback.
+
+#![allow(clippy::unwrap_used)]
+
+use std::net::TcpListener;
+
+use bevy_app::{App, Update};
+use bevy_ecs::prelude::*;
+use bevy_httpoll::httpoll::{ErrorKind, NetworkFault};
+use bevy_httpoll::prelude::*;
+
+use crate::support::{Seen, serve, until, watch};
+
+fn app() -> App {
+    let mut app = App::new();
+    app.add_plugins(HttpollPlugin::default());
+    watch(&mut app);
+    app
+}
+
+fn chunked() -> std::net::SocketAddr {
+    serve(|head| {
+        let target = head.split(' ').nth(1).unwrap();
+        format!(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{target}\r\n0\r\n\r\n",
+            target.len()
+        )
+    })
+}
+
+#[test]
+fn a_node_is_driven_by_its_events() {
+    let server = chunked();
+    #[derive(Resource, Default)]
+    struct Content(Vec<u8>);
+    let mut app = app();
+    app.init_resource::<Content>().add_systems(
+        Update,
+        |mut nodes: Query<&mut HttpClientNode>, mut content: ResMut<Content>| {
+            for mut node in &mut nodes {
+                while node.get_status() == Status::Body {
+                    let Ok(chunk) = node.read_response_body_chunk() else {
+                        return;
+                    };
+                    if chunk.is_empty() {
+                        return;
+                    }
+                    content.0.extend_from_slice(&chunk);
+                }
+            }
+        },
+    );
+    app.add_observer(
+        |on: On<HttpStatusChanged>, mut nodes: Query<&mut HttpClientNode>| -> Result {
+            if (on.from, on.to) == (Status::Connecting, Status::Connected) {
+                nodes
+                    .get_mut(on.entity)?
+                    .request(Method::Get, "/from/a/node", &[], "")?;
+            }
+            Ok(())
+        },
+    );
+    let mut node = HttpClientNode::default();
+    node.connect_to_host("127.0.0.1", server.port().into(), None)
+        .unwrap();
+    let entity = app.world_mut().spawn(node).id();
+    until(&mut app, |world| {
+        let last = world.resource::<Seen>().statuses.last();
+        last.is_some_and(|(_, from, to)| (*from, *to) == (Status::Body, Status::Connected))
+    });
+    assert_eq!(app.world().resource::<Content>().0, b"/from/a/node");
+    let seen = app.world().resource::<Seen>();
+    assert!(seen.statuses.iter().all(|(whose, ..)| *whose == entity));
+    for pair in seen.statuses.windows(2) {
+        assert_eq!(pair[0].2, pair[1].1, "no transition is lost");
+    }
+}
+
+#[test]
+fn a_node_that_fails_says_why_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let mut app = app();
+    let mut node = HttpClientNode::default();
+    let _ = node.connect_to_host("127.0.0.1", address.port().into(), None);
+    let entity = app.world_mut().spawn(node).id();
+    until(&mut app, |world| {
+        !world.resource::<Seen>().errors.is_empty()
+    });
+    for _ in 0..5 {
+        app.update();
+    }
+    let kind = ErrorKind::Network(NetworkFault::ConnectFailed);
+    assert_eq!(app.world().resource::<Seen>().errors, [(entity, kind)]);
+}
+
+#[test]
+fn with_a_stream_the_content_of_a_node_comes_as_events() {
+    #[derive(Resource, Default)]
+    struct Content(Vec<u8>);
+    let server = chunked();
+    let mut app = app();
+    app.init_resource::<Content>();
+    let mut node = HttpClientNode::default();
+    node.connect_to_host("127.0.0.1", server.port().into(), None)
+        .unwrap();
+    app.world_mut()
+        .spawn((node, HttpStream::Chunks))
+        .observe(
+            |on: On<HttpStatusChanged>, mut nodes: Query<&mut HttpClientNode>| -> Result {
+                if (on.from, on.to) == (Status::Connecting, Status::Connected) {
+                    nodes
+                        .get_mut(on.entity)?
+                        .request(Method::Get, "/streamed", &[], "")?;
+                }
+                Ok(())
+            },
+        )
+        .observe(|on: On<HttpChunk>, mut content: ResMut<Content>| {
+            content.0.extend_from_slice(&on.bytes);
+        });
+    until(&mut app, |world| {
+        let last = world.resource::<Seen>().statuses.last();
+        last.is_some_and(|(_, from, to)| (*from, *to) == (Status::Body, Status::Connected))
+    });
+    assert_eq!(app.world().resource::<Content>().0, b"/streamed");
+}

@@ -1,0 +1,210 @@
+//! Who is told, in which order, and what an observer that fails does to the others: nothing.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::sync::{Arc, Mutex, mpsc};
+
+use bevy_ecs::prelude::*;
+use bevy_httpoll::httpoll::memory::MockResponse;
+use bevy_httpoll::prelude::*;
+
+use crate::support::{Game, url};
+
+#[test]
+fn an_observer_on_the_request_hears_of_it_alone() {
+    let mut game = Game::new();
+    let _rules = [
+        game.server.get("/a").reply(MockResponse::ok().text("A")),
+        game.server.get("/b").reply(MockResponse::ok().text("B")),
+    ];
+    let (heard, hears) = mpsc::channel();
+    for name in ["a", "b"] {
+        let heard = heard.clone();
+        game.app
+            .world_mut()
+            .spawn(HttpRequest::get(url(&format!("/{name}"))))
+            .on_response(move |on: On<HttpResponse>| {
+                heard.send((name, on.text())).unwrap();
+            });
+    }
+    game.until_ended(2);
+    let mut both: Vec<_> = hears.try_iter().collect();
+    both.sort();
+    assert_eq!(both, [("a", "A".to_owned()), ("b", "B".to_owned())]);
+}
+
+#[test]
+fn twenty_requests_in_one_frame_are_all_answered() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/**").reply(MockResponse::ok());
+    for number in 0..20 {
+        game.spawn(HttpRequest::get(url(&format!("/{number}"))));
+    }
+    game.until_ended(20);
+    game.frames(3);
+    assert_eq!(game.seen().responses.len(), 20);
+}
+
+#[test]
+fn the_owner_hears_after_the_request_and_knows_which_it_was() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok());
+    let (heard, hears) = mpsc::channel();
+    let owner = game.spawn(());
+    let entity = game.spawn((HttpRequest::get(url("/")), RequestedBy(owner)));
+    for watched in [owner, entity] {
+        let heard = heard.clone();
+        game.app
+            .world_mut()
+            .entity_mut(watched)
+            .observe(move |on: On<HttpResponse>| heard.send((on.entity, on.request)).unwrap());
+    }
+    game.until_ended(1);
+    assert_eq!(
+        hears.try_iter().collect::<Vec<_>>(),
+        [(entity, entity), (owner, entity)]
+    );
+    assert!(game.exists(owner), "the owner stays");
+}
+
+/// Observers that go wrong for every second of ten requests; answers who was heard.
+fn going_wrong(how: impl Fn(u32) -> Result + Clone + Send + Sync + 'static) -> Vec<u32> {
+    let mut game = Game::new();
+    game.app.set_error_handler(bevy_ecs::error::ignore);
+    let _rule = game.server.get("/**").reply(MockResponse::ok());
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    for number in 0..10_u32 {
+        let (heard, how) = (heard.clone(), how.clone());
+        game.app
+            .world_mut()
+            .spawn(HttpRequest::get(url(&format!("/{number}"))))
+            .observe(move |_: On<HttpResponse>| -> Result {
+                if number % 2 == 0 {
+                    how(number)?;
+                }
+                heard.lock().unwrap().push(number);
+                Ok(())
+            });
+    }
+    game.until(|world| world.resource::<HttpAgent>().is_idle());
+    game.frames(2);
+    let mut heard = heard.lock().unwrap().clone();
+    heard.sort_unstable();
+    heard
+}
+
+#[test]
+fn an_observer_that_returns_an_error_loses_no_other_response() {
+    let heard = going_wrong(|number| Err(format!("no {number}").into()));
+    assert_eq!(heard, [1, 3, 5, 7, 9]);
+}
+
+#[test]
+fn an_observer_that_panics_loses_no_other_response() {
+    let heard = going_wrong(|number| panic!("on purpose: {number}"));
+    assert_eq!(heard, [1, 3, 5, 7, 9]);
+}
+
+#[test]
+fn an_observer_may_despawn_anything_while_it_is_told() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/**").reply(MockResponse::ok());
+    let all: Vec<_> = (0..6)
+        .map(|number| game.spawn(HttpRequest::get(url(&format!("/{number}")))))
+        .collect();
+    for entity in &all {
+        let all = all.clone();
+        game.app.world_mut().entity_mut(*entity).observe(
+            move |_: On<HttpResponse>, mut commands: Commands| {
+                for entity in &all {
+                    commands.entity(*entity).try_despawn();
+                }
+            },
+        );
+    }
+    game.until(|world| !world.resource::<crate::support::Seen>().responses.is_empty());
+    game.frames(5);
+    assert!(game.agent().is_idle());
+    assert!(all.iter().all(|entity| !game.exists(*entity)));
+}
+
+#[test]
+fn s175_observers_run_in_the_dispatch_set_and_are_seen_by_update() {
+    #[derive(Resource, Default)]
+    struct Order(Vec<&'static str>);
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok());
+    game.app
+        .init_resource::<Order>()
+        .add_systems(
+            bevy_app::PreUpdate,
+            (
+                (|mut order: ResMut<Order>| order.0.push("before"))
+                    .after(HttpollSystems::Poll)
+                    .before(HttpollSystems::Dispatch),
+                (|mut order: ResMut<Order>| order.0.push("after")).after(HttpollSystems::Dispatch),
+            ),
+        )
+        .add_observer(|_: On<HttpResponse>, mut order: ResMut<Order>| order.0.push("told"));
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_ended(1);
+    let order = &game.app.world().resource::<Order>().0;
+    assert_eq!(order[order.len() - 3..], ["before", "told", "after"]);
+}
+
+#[test]
+fn run_conditions_follow_the_requests() {
+    #[derive(Resource, Default)]
+    struct Runs(Vec<bool>);
+    let mut game = Game::new();
+    let _rule = game
+        .server
+        .get("/")
+        .reply(MockResponse::ok().delay(crate::support::FRAME * 3));
+    game.app.init_resource::<Runs>().add_systems(
+        bevy_app::Update,
+        (
+            (|mut runs: ResMut<Runs>| runs.0.push(false)).run_if(http_idle),
+            (|mut runs: ResMut<Runs>| runs.0.push(true)).run_if(http_in_flight),
+        ),
+    );
+    game.frame();
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_ended(1);
+    game.frame();
+    let runs = &game.app.world().resource::<Runs>().0;
+    assert_eq!((runs[0], runs[1]), (false, true));
+    assert_eq!(runs.last(), Some(&false));
+}
+
+#[test]
+fn the_system_param_sends_owns_downloads_and_cancels() {
+    #[derive(Resource)]
+    struct Owner(Entity);
+    let mut game = Game::new();
+    let _rules = [
+        game.server.any("/**").reply(MockResponse::ok().text("hi")),
+        game.server.get("/never").reply(MockResponse::ok().never()),
+    ];
+    let owner = game.spawn(());
+    game.app.insert_resource(Owner(owner)).add_systems(
+        bevy_app::Startup,
+        |mut http: Http, owner: Res<Owner>| {
+            http.get(url("/get"));
+            http.send(HttpRequest::delete(url("/delete")));
+            http.send_for(owner.0, HttpRequest::get(url("/owned")));
+            let never = http.get(url("/cancelled")).id();
+            http.cancel(never);
+        },
+    );
+    game.until_ended(3);
+    game.frames(3);
+    let mut asked: Vec<_> = game
+        .server
+        .requests()
+        .iter()
+        .map(|it| format!("{} {}", it.method, it.path()))
+        .collect();
+    asked.sort();
+    assert_eq!(asked, ["DELETE /delete", "GET /get", "GET /owned"]);
+}

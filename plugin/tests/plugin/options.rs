@@ -1,0 +1,193 @@
+//! What stands beside a request: files both ways, retries, priorities.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use bevy_httpoll::httpoll::memory::MockResponse;
+use bevy_httpoll::httpoll::{ErrorKind, PoolLimits, RetryPolicy};
+use bevy_httpoll::prelude::*;
+
+use crate::support::{Folder, Game, url};
+
+#[test]
+fn a_download_is_a_file_and_its_progress_is_told() {
+    use bevy_ecs::prelude::*;
+    let folder = Folder::new("download");
+    let mut game = Game::new();
+    let content: Vec<u8> = (0..=255).cycle().take(50_000).collect();
+    let _rule = game.server.get("/pack").reply(
+        MockResponse::ok()
+            .bytes(content.clone())
+            .drip(10_000, Duration::from_millis(50)),
+    );
+    #[derive(Resource, Default)]
+    struct Told(Vec<HttpProgress>);
+    game.app
+        .init_resource::<Told>()
+        .add_observer(|on: On<HttpProgressed>, mut told: ResMut<Told>| told.0.push(on.progress));
+    let path = folder.path("a/pack");
+    game.spawn((HttpRequest::get(url("/pack")), HttpDownload::to(&path)));
+    game.until_ended(1);
+    assert_eq!(game.seen().responses[0].1, 200);
+    assert_eq!(game.seen().responses[0].2, "", "the content is in the file");
+    assert_eq!(std::fs::read(&path).unwrap(), content);
+    let told = &game.app.world().resource::<Told>().0;
+    assert!(told.len() >= 4, "{told:?}");
+    assert!(told.is_sorted_by_key(|it| it.received), "{told:?}");
+    assert_eq!(told.last().unwrap().to_receive, Some(50_000));
+    assert_eq!(game.agent().transferred().1, 50_000);
+}
+
+#[test]
+fn a_cancelled_download_leaves_no_file_and_one_that_resumes_goes_on() {
+    let folder = Folder::new("resume");
+    let mut game = Game::new();
+    let content: Vec<u8> = (0..=255).cycle().take(40_000).collect();
+    let _rules = [game.server.get("/pack").reply(
+        MockResponse::resource(content.clone())
+            .etag("\"v1\"")
+            .drip(5_000, Duration::from_millis(50)),
+    )];
+    for (resume, names) in [(false, 0), (true, 2)] {
+        let entity = game.spawn((
+            HttpRequest::get(url("/pack")),
+            HttpDownload::to(folder.path("pack")).resume(resume),
+        ));
+        game.until(|world| {
+            world
+                .get::<HttpProgress>(entity)
+                .is_some_and(|it| it.received >= 15_000)
+        });
+        game.app.world_mut().despawn(entity);
+        game.frames(3);
+        assert_eq!(folder.names().len(), names, "{:?}", folder.names());
+    }
+    game.spawn((
+        HttpRequest::get(url("/pack")),
+        HttpDownload::to(folder.path("pack")).resume(true),
+    ));
+    game.until_ended(1);
+    assert_eq!(game.seen().responses[0].1, 206);
+    assert_eq!(std::fs::read(folder.path("pack")).unwrap(), content);
+    assert_eq!(folder.names(), ["pack"]);
+}
+
+#[test]
+fn a_download_of_what_is_not_there_is_an_error_and_leaves_nothing() {
+    let folder = Folder::new("missing");
+    let mut game = Game::new();
+    let _rule = game
+        .server
+        .get("/pack")
+        .reply(MockResponse::with_status(404).text("no"));
+    game.spawn((
+        HttpRequest::get(url("/pack")),
+        HttpDownload::to(folder.path("pack")),
+    ));
+    game.until_ended(1);
+    assert_eq!(game.seen().errors[0].1, ErrorKind::Status(404));
+    assert!(folder.names().is_empty());
+}
+
+#[test]
+fn a_file_is_uploaded() {
+    let folder = Folder::new("upload");
+    let path = folder.path("replay");
+    std::fs::write(&path, "a replay").unwrap();
+    let mut game = Game::new();
+    let _rule = game.server.put("/replay").reply(MockResponse::with_status(201));
+    let entity = game.spawn((
+        HttpRequest::put(url("/replay")),
+        HttpUpload::file(&path),
+        KeepRequest,
+    ));
+    game.until_ended(1);
+    assert_eq!(game.seen().responses[0].1, 201);
+    let asked = &game.server.requests()[0];
+    assert_eq!(asked.text(), "a replay");
+    assert_eq!(asked.header("content-length"), Some("8"));
+    let progress = game.app.world().get::<HttpProgress>(entity).unwrap();
+    assert_eq!((progress.sent, progress.to_send), (8, Some(8)));
+}
+
+#[cfg(feature = "multipart")]
+#[test]
+fn a_form_with_files_is_uploaded() {
+    let folder = Folder::new("form");
+    let path = folder.path("replay.bin");
+    std::fs::write(&path, "a replay").unwrap();
+    let mut game = Game::new();
+    let _rule = game.server.post("/").reply(MockResponse::ok());
+    game.spawn((
+        HttpRequest::post(url("/")),
+        HttpUpload::form()
+            .form_text("player", "Ada")
+            .form_file("replay", &path)
+            .form_bytes("shot", "shot.png", &b"png"[..]),
+    ));
+    game.until_ended(1);
+    let asked = &game.server.requests()[0];
+    let text = asked.text();
+    for part in ["Ada", "filename=\"replay.bin\"", "a replay", "image/png"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+#[test]
+fn retries_are_told_by_the_phase() {
+    let mut game = Game::new();
+    let _rule = game
+        .server
+        .get("/")
+        .reply(MockResponse::with_status(503))
+        .then_reply(MockResponse::ok());
+    game.spawn((HttpRequest::get(url("/")), HttpRetry::times(1)));
+    game.until_ended(1);
+    assert_eq!(game.seen().responses[0].1, 200);
+    let retried = game.seen().phases.iter();
+    assert_eq!(
+        retried.filter(|it| it.2 == HttpPhase::Retrying).count(),
+        1
+    );
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_ended(2);
+    assert_eq!(game.server.requests().len(), 3, "nothing else is sent twice");
+    assert_eq!(HttpRetry::default().0, RetryPolicy::standard());
+}
+
+#[test]
+fn the_more_important_request_goes_first_also_when_that_changes_while_it_waits() {
+    let mut pool = PoolLimits::default();
+    (pool.total, pool.per_host) = (1, 1);
+    let mut game = Game::with(HttpollPlugin {
+        pool,
+        ..HttpollPlugin::default()
+    });
+    let _rules = [game
+        .server
+        .get("/**")
+        .reply(MockResponse::ok().delay(Duration::from_millis(100)))];
+    game.spawn(HttpRequest::get(url("/first")));
+    game.frames(2);
+    game.spawn((
+        HttpRequest::get(url("/background")),
+        HttpPriority(Priority::Background),
+    ));
+    let raised = game.spawn((
+        HttpRequest::get(url("/raised")),
+        HttpPriority(Priority::Background),
+    ));
+    game.spawn(HttpRequest::get(url("/interface")));
+    game.frames(2);
+    let mut priority = game.app.world_mut().get_mut::<HttpPriority>(raised).unwrap();
+    priority.0 = Priority::Gameplay;
+    game.until_ended(4);
+    let order: Vec<_> = game
+        .server
+        .requests()
+        .iter()
+        .map(|it| it.path().to_owned())
+        .collect();
+    assert_eq!(order, ["/first", "/raised", "/interface", "/background"]);
+}

@@ -1,0 +1,148 @@
+//! Requests that repeat.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use bevy_ecs::prelude::*;
+use bevy_httpoll::httpoll::memory::MockResponse;
+use bevy_httpoll::prelude::*;
+
+use crate::support::{Game, url};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn evenly() -> HttpRepeat {
+    HttpRepeat {
+        jitter: 0.0,
+        ..HttpRepeat::every(SECOND)
+    }
+}
+
+/// When the server was asked, in milliseconds since it was first.
+fn asked(game: &Game) -> Vec<u128> {
+    let requests = game.server.requests();
+    requests
+        .iter()
+        .map(|it| (it.at - requests[0].at).as_millis())
+        .collect()
+}
+
+fn run(game: &mut Game, time: Duration) {
+    let end = game.network.now() + time;
+    while game.network.now() < end {
+        game.frame();
+    }
+}
+
+#[test]
+fn rounds_follow_each_other_by_real_time_and_each_is_told() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok());
+    let entity = game.spawn((HttpRequest::get(url("/")), evenly()));
+    run(&mut game, 3 * SECOND + SECOND / 2);
+    let asked = asked(&game);
+    assert_eq!(asked.len(), 4, "{asked:?}");
+    for (round, at) in asked.iter().enumerate() {
+        let due = round as u128 * 1000;
+        assert!((due..due + 60).contains(at), "{asked:?}");
+    }
+    assert_eq!(game.seen().responses.len(), 4);
+    assert!(game.exists(entity), "it stays");
+    assert!(game.agent().is_idle(), "waiting for a round is idle");
+    game.app.world_mut().despawn(entity);
+    run(&mut game, 3 * SECOND);
+    assert_eq!(game.seen().responses.len(), 4);
+}
+
+#[test]
+fn a_round_never_begins_while_one_is_under_way() {
+    let mut game = Game::new();
+    let _rule = game
+        .server
+        .get("/")
+        .reply(MockResponse::ok().delay(SECOND * 5 / 2));
+    game.spawn((HttpRequest::get(url("/")), evenly()));
+    run(&mut game, 6 * SECOND);
+    let asked = asked(&game);
+    assert_eq!(asked.len(), 3, "{asked:?}");
+    assert_eq!(game.server.connections().opened, 1);
+}
+
+#[test]
+fn failures_are_told_and_slow_the_rounds_down_until_one_succeeds() {
+    let mut game = Game::new();
+    let mut rule = game.server.get("/").reply(MockResponse::with_status(500));
+    rule = rule
+        .then_reply(MockResponse::ok().cut_after(5))
+        .then_reply(MockResponse::ok());
+    let _rule = rule;
+    game.spawn((HttpRequest::get(url("/")), evenly()));
+    run(&mut game, 8 * SECOND + SECOND / 2);
+    let seconds: Vec<_> = asked(&game).iter().map(|ms| ms / 1000).collect();
+    assert_eq!(seconds[..4], [0, 2, 6, 7], "{seconds:?}");
+    assert_eq!(game.seen().errors.len(), 1);
+}
+
+#[test]
+fn a_paused_loop_begins_no_round_and_goes_on_when_asked() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok());
+    let entity = game.spawn((HttpRequest::get(url("/")), evenly()));
+    game.until_ended(1);
+    let set = |game: &mut Game, paused| {
+        game.app
+            .world_mut()
+            .get_mut::<HttpRepeat>(entity)
+            .unwrap()
+            .paused = paused;
+    };
+    set(&mut game, true);
+    run(&mut game, 5 * SECOND);
+    assert_eq!(game.seen().responses.len(), 1);
+    set(&mut game, false);
+    game.frames(3);
+    assert_eq!(game.seen().responses.len(), 2);
+}
+
+#[test]
+fn a_loop_ends_when_its_component_goes_or_it_is_cancelled() {
+    for cancel in [true, false] {
+        let mut game = Game::new();
+        let _rule = game.server.get("/").reply(MockResponse::ok());
+        let entity = game.spawn((HttpRequest::get(url("/")), evenly()));
+        game.until_ended(1);
+        game.frame();
+        if cancel {
+            game.app.world_mut().trigger(CancelHttp { request: entity });
+        } else {
+            game.app
+                .world_mut()
+                .entity_mut(entity)
+                .remove::<HttpRepeat>();
+        }
+        run(&mut game, 3 * SECOND);
+        assert_eq!(game.seen().responses.len(), 1);
+        assert!(!game.exists(entity));
+    }
+}
+
+#[test]
+fn paused_virtual_time_stops_neither_rounds_nor_deadlines() {
+    use bevy_time::{Time, TimePlugin, Virtual};
+    let mut game = Game::new();
+    game.app.add_plugins(TimePlugin);
+    let _rules = [
+        game.server.get("/").reply(MockResponse::ok()),
+        game.server.get("/never").reply(MockResponse::ok().never()),
+    ];
+    game.app
+        .world_mut()
+        .resource_mut::<Time<Virtual>>()
+        .pause();
+    game.spawn((HttpRequest::get(url("/")), evenly()));
+    game.spawn(HttpRequest::get(url("/never")).timeout(SECOND));
+    run(&mut game, 3 * SECOND + SECOND / 2);
+    assert_eq!(game.seen().responses.len(), 4);
+    assert_eq!(game.seen().errors.len(), 1);
+}

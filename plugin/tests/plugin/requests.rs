@@ -1,0 +1,320 @@
+//! One request: what goes out, what comes back, and that it is told once.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::mpsc;
+
+use bevy_ecs::message::Messages;
+use bevy_ecs::prelude::*;
+use bevy_httpoll::httpoll::memory::MockResponse;
+use bevy_httpoll::httpoll::{ErrorKind, Limit, Misuse, NetworkFault};
+use bevy_httpoll::prelude::*;
+
+use crate::support::{Game, Seen, url};
+
+#[test]
+fn a_request_is_answered_once_and_its_entity_despawned() {
+    let mut game = Game::new();
+    let _rule = game
+        .server
+        .get("/scores?top=3")
+        .reply(MockResponse::ok().text("hi"));
+    let entity = game.spawn(HttpRequest::get(url("/scores#part")).query("top", 3));
+    game.until_ended(1);
+    game.frames(3);
+    assert_eq!(game.seen().responses, [(entity, 200, "hi".to_owned())]);
+    assert!(game.seen().errors.is_empty());
+    assert!(!game.exists(entity), "despawned");
+    assert!(game.agent().is_idle());
+}
+
+#[test]
+fn each_phase_is_an_event_in_order_on_a_new_connection_and_on_a_kept_one() {
+    use HttpPhase::{Connecting, Done, Queued, Receiving, Requesting, Resolving};
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok().text("hi"));
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_ended(1);
+    let phases: Vec<_> = game
+        .seen()
+        .phases
+        .iter()
+        .map(|(_, a, b)| (*a, *b))
+        .collect();
+    assert_eq!(
+        phases,
+        [
+            (Queued, Resolving),
+            (Resolving, Connecting),
+            (Connecting, Requesting),
+            (Requesting, Receiving),
+            (Receiving, Done),
+        ]
+    );
+    game.app.world_mut().resource_mut::<Seen>().phases.clear();
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_ended(2);
+    let phases: Vec<_> = game
+        .seen()
+        .phases
+        .iter()
+        .map(|(_, a, b)| (*a, *b))
+        .collect();
+    assert_eq!(
+        phases,
+        [
+            (Queued, Requesting),
+            (Requesting, Receiving),
+            (Receiving, Done)
+        ]
+    );
+}
+
+#[test]
+fn phase_and_progress_are_written_only_when_they_change() {
+    #[derive(Resource, Default)]
+    struct Changes {
+        phases: usize,
+        progress: usize,
+    }
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(
+        MockResponse::ok()
+            .bytes(vec![7; 30])
+            .drip(10, std::time::Duration::from_millis(100)),
+    );
+    game.app.init_resource::<Changes>().add_systems(
+        bevy_app::Update,
+        |phases: Query<Ref<HttpPhase>>,
+         progress: Query<Ref<HttpProgress>>,
+         mut changes: ResMut<Changes>| {
+            changes.phases += phases.iter().filter(|it| it.is_changed()).count();
+            changes.progress += progress.iter().filter(|it| it.is_changed()).count();
+        },
+    );
+    let entity = game.spawn((HttpRequest::get(url("/")), KeepRequest));
+    game.until_ended(1);
+    game.frames(10);
+    let world = game.app.world();
+    assert_eq!(world.get::<HttpPhase>(entity), Some(&HttpPhase::Done));
+    let progress = world.get::<HttpProgress>(entity).unwrap();
+    assert_eq!((progress.received, progress.to_receive), (30, Some(30)));
+    assert_eq!(progress.fraction(), Some(1.0));
+    let changes = world.resource::<Changes>();
+    assert!(changes.phases <= 5, "{}", changes.phases);
+    assert!((3..=6).contains(&changes.progress), "{}", changes.progress);
+}
+
+#[test]
+fn headers_defaults_and_content_go_out() {
+    let mut game = Game::with(HttpollPlugin {
+        user_agent: "tests/1".into(),
+        headers: vec![
+            ("X-Default".into(), "d".into()),
+            ("X-Own".into(), "d".into()),
+        ],
+        base_url: Some("http://game.example/api/".into()),
+        ..HttpollPlugin::default()
+    });
+    let _rule = game.server.post("/api/scores").reply(MockResponse::ok());
+    game.spawn(
+        HttpRequest::post("scores")
+            .header("X-Own", "o")
+            .bearer("secret")
+            .json(&[1, 2]),
+    );
+    game.until_ended(1);
+    let asked = &game.server.requests()[0];
+    for (name, value) in [
+        ("user-agent", "tests/1"),
+        ("x-default", "d"),
+        ("x-own", "o"),
+        ("authorization", "Bearer secret"),
+        ("content-type", "application/json"),
+    ] {
+        assert_eq!(asked.header(name), Some(value), "{name}");
+    }
+    assert_eq!(asked.text(), "[1,2]");
+}
+
+#[test]
+fn every_kind_of_content_is_sent_again_when_the_request_is_cloned() {
+    for (request, content) in [
+        (HttpRequest::put(url("/")).body("raw"), "raw"),
+        (HttpRequest::put(url("/")).text("text"), "text"),
+        (HttpRequest::put(url("/")).json("json"), "\"json\""),
+        (HttpRequest::put(url("/")).form([("a", "b c")]), "a=b+c"),
+        (
+            HttpRequest::put(url("/")).with(|request| request.body("with")),
+            "with",
+        ),
+    ] {
+        let mut game = Game::new();
+        let _rule = game.server.put("/").reply(MockResponse::ok());
+        game.spawn(request.clone());
+        game.spawn(request);
+        game.until_ended(2);
+        for asked in game.server.requests() {
+            assert_eq!(asked.text(), content);
+        }
+    }
+}
+
+#[test]
+fn headers_of_a_host_go_to_it_alone() {
+    let mut game = Game::new();
+    let other = bevy_httpoll::httpoll::memory::MockServer::on(&game.network, "other.example", 80);
+    let _rules = [
+        game.server.get("/").reply(MockResponse::ok()),
+        other.get("/").reply(MockResponse::ok()),
+    ];
+    let mut http = game.app.world_mut().resource_mut::<HttpAgent>();
+    http.set_host_headers("GAME.example", [("X-Key", "k")])
+        .unwrap();
+    assert!(http.set_host_headers("x", [("X", "a\r\nb")]).is_err());
+    http.set_headers([("X-All", "a")]).unwrap();
+    game.spawn(HttpRequest::get(url("/")));
+    game.spawn(HttpRequest::get("http://other.example/"));
+    game.until_ended(2);
+    let asked = &game.server.requests()[0];
+    assert_eq!(asked.header("x-key"), Some("k"));
+    assert_eq!(asked.header("x-all"), Some("a"));
+    assert_eq!(other.requests()[0].header("x-key"), None);
+}
+
+#[test]
+fn a_status_of_404_is_a_response_unless_asked_otherwise() {
+    let mut game = Game::new();
+    let _rule = game
+        .server
+        .get("/")
+        .reply(MockResponse::with_status(404).text("gone"));
+    game.spawn(HttpRequest::get(url("/")));
+    game.spawn(HttpRequest::get(url("/")).error_for_status());
+    game.until_ended(2);
+    let seen = game.seen();
+    assert_eq!(seen.responses[0].1, 404);
+    assert_eq!(seen.errors[0].1, ErrorKind::Status(404));
+}
+
+#[test]
+fn errors_known_at_the_spawn_reach_the_observer_attached_after_it() {
+    for (request, is_kind) in [
+        (HttpRequest::get("no url"), Misuse::InvalidUrl),
+        (HttpRequest::default(), Misuse::InvalidUrl),
+        (HttpRequest::get("ftp://game.example/"), Misuse::InvalidUrl),
+        (
+            HttpRequest::get(url("/")).header("X", "a\r\nY: b"),
+            Misuse::InvalidHeader,
+        ),
+        (HttpRequest::new("a b", url("/")), Misuse::InvalidMethod),
+        (
+            HttpRequest::post(url("/")).json(&std::collections::HashMap::from([((1, 2), 3)])),
+            Misuse::InvalidContent,
+        ),
+        (
+            HttpRequest::post(url("/")).text("a").body("b"),
+            Misuse::ConflictingContent,
+        ),
+    ] {
+        let mut game = Game::new();
+        let (heard, hears) = mpsc::channel();
+        game.app
+            .world_mut()
+            .spawn(request)
+            .observe(move |on: On<HttpError>| {
+                heard.send(on.error.kind().clone()).unwrap();
+            });
+        game.frames(3);
+        let told: Vec<_> = hears.try_iter().collect();
+        assert_eq!(told.len(), 1, "{is_kind:?}: {told:?}");
+        assert!(
+            matches!(&told[0], ErrorKind::Misuse(misuse) if *misuse == is_kind),
+            "{is_kind:?}: {told:?}"
+        );
+    }
+}
+
+#[test]
+fn a_refused_connection_is_an_error() {
+    let mut game = Game::new();
+    game.network
+        .add_name("closed.example", &["10.9.9.9".parse().unwrap()]);
+    let entity = game.spawn(HttpRequest::get("http://closed.example/"));
+    game.until_ended(1);
+    let kind = ErrorKind::Network(NetworkFault::ConnectFailed);
+    assert_eq!(game.seen().errors, [(entity, kind)]);
+    assert!(!game.exists(entity), "despawned");
+}
+
+#[test]
+fn content_over_the_limit_is_an_error() {
+    let mut game = Game::with(HttpollPlugin {
+        max_body_bytes: 999,
+        ..HttpollPlugin::default()
+    });
+    let _rule = game
+        .server
+        .get("/")
+        .reply(MockResponse::ok().bytes(vec![b'x'; 1000]));
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_ended(1);
+    assert_eq!(
+        game.seen().errors[0].1,
+        ErrorKind::Limit(Limit::BodyBytes(999))
+    );
+}
+
+#[test]
+fn the_message_tells_each_end_once_with_its_owner() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok().text("hi"));
+    let owner = game.spawn(());
+    let asked = game.spawn((HttpRequest::get(url("/")), RequestedBy(owner)));
+    let failed = game.spawn(HttpRequest::get("no url"));
+    game.until_ended(2);
+    let mut messages = game
+        .app
+        .world_mut()
+        .resource_mut::<Messages<HttpFinished>>();
+    let mut told: Vec<_> = messages.drain().collect();
+    told.sort_by_key(|it| it.outcome.is_err());
+    assert_eq!(told.len(), 2);
+    assert_eq!((told[0].request, told[0].owner), (asked, Some(owner)));
+    assert_eq!(told[0].outcome.as_ref().unwrap().text(), "hi");
+    assert_eq!((told[1].request, told[1].owner), (failed, None));
+    assert!(told[1].outcome.is_err());
+}
+
+#[test]
+fn what_is_wrong_in_the_plugin_is_left_out() {
+    let mut game = Game::with(HttpollPlugin {
+        user_agent: "a\r\nb".into(),
+        ..HttpollPlugin::default()
+    });
+    let _rule = game.server.get("/").reply(MockResponse::ok());
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_ended(1);
+    assert_eq!(game.seen().responses.len(), 1);
+}
+
+#[test]
+fn n21_no_socket_thread_or_file_handle_is_in_the_face() {
+    // What a back end over `fetch` must keep: a request is a value, told of by these alone.
+    fn is_value<T: Clone + Send + Sync + 'static>() {}
+    is_value::<HttpRequest>();
+    is_value::<HttpStream>();
+    is_value::<HttpRetry>();
+    is_value::<HttpResponse>();
+    is_value::<HttpError>();
+    is_value::<HttpPhaseChanged>();
+    is_value::<HttpFinished>();
+    let debug = format!(
+        "{:?}",
+        HttpRequest::get("http://user:pass@game.example/a?token=1").bearer("t")
+    );
+    assert!(debug.contains("game.example"), "{debug}");
+    for secret in ["pass", "token", "Bearer"] {
+        assert!(!debug.contains(secret), "{debug}");
+    }
+}

@@ -1,0 +1,174 @@
+//! Responses handed over while they come: pieces, server-sent events, WebSockets.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::mpsc;
+
+use bevy_ecs::prelude::*;
+use bevy_httpoll::httpoll::memory::{MockResponse, MockStream};
+use bevy_httpoll::prelude::*;
+
+use crate::support::{Game, url};
+
+#[test]
+fn head_pieces_and_end_come_in_order() {
+    let mut game = Game::new();
+    let stream = MockStream::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok().stream(&stream));
+    let (heard, hears) = mpsc::channel();
+    let entity = game.spawn((HttpRequest::get(url("/")), HttpStream::default()));
+    let (head, chunk, end) = (heard.clone(), heard.clone(), heard);
+    game.app
+        .world_mut()
+        .entity_mut(entity)
+        .observe(move |on: On<HttpHead>| head.send(format!("{}", on.head.status.as_u16())).unwrap())
+        .observe(move |on: On<HttpChunk>| {
+            let text = String::from_utf8_lossy(&on.bytes).into_owned();
+            chunk.send(text).unwrap();
+        })
+        .observe(move |on: On<HttpResponse>| end.send(format!("end {}", on.body.len())).unwrap());
+    for piece in ["one", "two"] {
+        stream.send(piece);
+        game.frames(4);
+    }
+    stream.close();
+    game.until_ended(1);
+    assert_eq!(
+        hears.try_iter().collect::<Vec<_>>(),
+        ["200", "one", "two", "end 0"]
+    );
+}
+
+#[test]
+fn pausing_leaves_content_with_the_server() {
+    let mut game = Game::new();
+    game.network.set_capacity(1000);
+    let _rule = game
+        .server
+        .get("/")
+        .reply(MockResponse::ok().bytes(vec![7; 100_000]));
+    let entity = game.spawn(HttpRequest::get(url("/")));
+    game.until(|world| {
+        world
+            .get::<HttpProgress>(entity)
+            .is_some_and(|it| it.received > 0)
+    });
+    game.app
+        .world_mut()
+        .resource_mut::<HttpAgent>()
+        .pause(entity);
+    game.frames(2);
+    let held = game.app.world().get::<HttpProgress>(entity).unwrap().received;
+    game.frames(20);
+    let still = game.app.world().get::<HttpProgress>(entity).unwrap().received;
+    assert_eq!(still, held);
+    game.app
+        .world_mut()
+        .resource_mut::<HttpAgent>()
+        .resume(entity);
+    game.until_ended(1);
+    assert_eq!(game.seen().responses[0].2.len(), 100_000);
+}
+
+#[test]
+fn server_sent_events_come_one_by_one_and_the_stream_reconnects() {
+    let mut game = Game::new();
+    let stream = MockStream::new();
+    let _rule = game.server.get("/events").reply(
+        MockResponse::ok()
+            .header("Content-Type", "text/event-stream")
+            .stream(&stream),
+    );
+    let (heard, hears) = mpsc::channel();
+    let entity = game.spawn((
+        HttpRequest::get(url("/events")),
+        HttpStream::ServerSentEvents,
+    ));
+    game.app
+        .world_mut()
+        .entity_mut(entity)
+        .observe(move |on: On<HttpServerSentEvent>| {
+            heard.send(on.event.data.clone()).unwrap();
+        });
+    stream.send("retry: 100\nid: 1\ndata: one\n\n");
+    game.frames(4);
+    stream.send("id: 2\ndata: two\n\n");
+    game.frames(4);
+    stream.close();
+    game.until(|world| world.get::<HttpPhase>(entity) == Some(&HttpPhase::Retrying));
+    stream.send("data: three\n\n");
+    game.until(|world| world.get::<HttpPhase>(entity) == Some(&HttpPhase::Receiving));
+    game.frames(10);
+    assert_eq!(
+        hears.try_iter().collect::<Vec<_>>(),
+        ["one", "two", "three"]
+    );
+    let again = &game.server.requests()[1];
+    assert_eq!(again.header("last-event-id"), Some("2"));
+    game.app
+        .world_mut()
+        .trigger(CancelHttp { request: entity });
+    assert_eq!(game.network.open_connections(), 0);
+}
+
+#[cfg(feature = "websocket")]
+#[test]
+fn a_web_socket_is_an_entity() {
+    use bevy_httpoll::httpoll::{CloseFrame, WebSocketMessage, WebSocketOptions};
+    use crate::support::{until, watch};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/chat", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut socket = tungstenite::accept(stream).unwrap();
+        loop {
+            match socket.read() {
+                Ok(message @ tungstenite::Message::Text(_)) => socket.send(message).unwrap(),
+                Ok(_) => {}
+                Err(end) => return matches!(end, tungstenite::Error::ConnectionClosed),
+            }
+        }
+    });
+    #[derive(Resource, Default)]
+    struct Heard(Vec<WebSocketMessage>);
+    let mut app = bevy_app::App::new();
+    app.add_plugins(HttpollPlugin::default())
+        .init_resource::<Heard>();
+    watch(&mut app);
+    app.world_mut()
+        .spawn((
+            HttpRequest::get(url),
+            HttpStream::WebSocket(WebSocketOptions::new()),
+        ))
+        .observe(|on: On<HttpWebSocketOpened>, mut commands: Commands| {
+            commands.trigger(SendWebSocketMessage {
+                request: on.request,
+                message: WebSocketMessage::Text("hello".into()),
+            });
+        })
+        .observe(
+            |on: On<HttpWebSocketMessage>, mut heard: ResMut<Heard>, mut commands: Commands| {
+                heard.0.push(on.message.clone());
+                let frame = CloseFrame {
+                    code: 1000,
+                    reason: "bye".into(),
+                };
+                commands.trigger(SendWebSocketMessage {
+                    request: on.request,
+                    message: WebSocketMessage::Close(Some(frame)),
+                });
+            },
+        );
+    until(&mut app, |world| {
+        !world.resource::<crate::support::Seen>().responses.is_empty()
+    });
+    assert_eq!(
+        app.world().resource::<Heard>().0,
+        [WebSocketMessage::Text("hello".into())]
+    );
+    assert!(server.join().unwrap(), "closed in good order");
+    let seen = app.world().resource::<crate::support::Seen>();
+    assert_eq!(seen.responses[0].1, 101);
+    assert!(seen.errors.is_empty());
+}
