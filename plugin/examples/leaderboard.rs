@@ -11,20 +11,15 @@
 //! What to look for: the request is one entity and its answer one event; each change of phase is
 //! an event, too; the longest frame is as long as the others, because nothing in it waited.
 
+mod offline;
+
 use std::error::Error;
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use bevy_app::{App, AppExit, First, ScheduleRunnerPlugin, Startup, Update};
+use bevy_app::{AppExit, First, Startup};
 use bevy_ecs::prelude::*;
 use bevy_httpoll::prelude::*;
 use serde_json::Value;
-
-const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 60);
-
-/// After this the example gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
     let mut plugin = HttpollPlugin::default();
@@ -48,13 +43,12 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
         Some(url) => url,
         None => serve_leaderboard()?,
     };
-    Ok(App::new()
-        .add_plugins((ScheduleRunnerPlugin::run_loop(FRAME), plugin))
+    Ok(offline::app()
+        .add_plugins(plugin)
         .insert_resource(Leaderboard { url })
         .init_resource::<Frames>()
         .add_systems(Startup, fetch)
         .add_systems(First, begin_frame)
-        .add_systems(Update, give_up)
         .add_systems(bevy_app::Last, end_frame)
         .run())
 }
@@ -159,43 +153,16 @@ fn end_frame(mut frames: ResMut<Frames>, exit: MessageReader<AppExit>) {
         println!(
             "longest frame: {:.3} ms of {:.1} ms, in {} frames",
             frames.longest.as_secs_f64() * 1e3,
-            FRAME.as_secs_f64() * 1e3,
+            offline::FRAME.as_secs_f64() * 1e3,
             frames.count,
         );
     }
 }
 
-fn give_up(frames: Res<Frames>, mut exit: MessageWriter<AppExit>) {
-    if frames.started.elapsed() > PATIENCE {
-        eprintln!("no answer in {PATIENCE:?}");
-        exit.write(AppExit::error());
-    }
-}
-
-/// A few lines of a server, in a thread of its own.
 fn serve_leaderboard() -> Result<String, Box<dyn Error>> {
     const BOARD: &str = include_str!("../../assets/leaderboard.json");
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let url = format!("http://{}/leaderboard.json", listener.local_addr()?);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { continue };
-            let mut request = Vec::new();
-            let mut buffer = [0; 1024];
-            while let Ok(count @ 1..) = stream.read(&mut buffer) {
-                request.extend_from_slice(&buffer[..count]);
-                if request.ends_with(b"\r\n\r\n") {
-                    break;
-                }
-            }
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                BOARD.len(),
-            );
-            // A client that went away is the next client's loss only if this thread minds.
-            let _ = stream.write_all(head.as_bytes());
-            let _ = stream.write_all(BOARD.as_bytes());
-        }
-    });
-    Ok(url)
+    let server = offline::serve(|_, stream| {
+        offline::reply(stream, 200, "application/json", BOARD.as_bytes())
+    })?;
+    Ok(format!("http://{server}/leaderboard.json"))
 }

@@ -175,7 +175,13 @@ impl HttpAgent {
         self.submitted.len() + self.entities.len()
     }
 
-    /// Whether no request is waiting or under way.
+    /// How many assets are being loaded.
+    #[cfg(feature = "assets")]
+    pub fn loads(&self) -> usize {
+        self.assets.count()
+    }
+
+    /// Whether no request is waiting or under way. Assets do not count.
     pub fn is_idle(&self) -> bool {
         self.in_flight() == 0
     }
@@ -243,8 +249,7 @@ impl HttpAgent {
         for (name, value) in &headers {
             lines.append(name, value).map_err(|misuse: Misuse| misuse)?;
         }
-        self.host_headers
-            .insert(host.to_ascii_lowercase(), headers);
+        self.host_headers.insert(host.to_ascii_lowercase(), headers);
         Ok(())
     }
 
@@ -295,7 +300,7 @@ impl HttpAgent {
     /// How many polls' worth of work there is, for shares of the budget.
     pub(crate) fn weight(&self) -> usize {
         #[cfg(feature = "assets")]
-        let loads = self.assets.count();
+        let loads = self.loads();
         #[cfg(not(feature = "assets"))]
         let loads = 0;
         (self.in_flight() + loads).max(1)

@@ -122,10 +122,7 @@ const PIECES: usize = 8;
 /// The loads under way, for the system that dispatches the agent's events.
 pub(crate) struct Loads {
     under_way: HashMap<RequestId, UnderWay>,
-    pub(crate) schedules: (
-        InternedScheduleLabel,
-        InternedScheduleLabel,
-    ),
+    pub(crate) schedules: (InternedScheduleLabel, InternedScheduleLabel),
 }
 
 struct UnderWay {
@@ -140,10 +137,7 @@ struct UnderWay {
 }
 
 impl Loads {
-    pub(crate) fn new(
-        poll_in: InternedScheduleLabel,
-        flush_in: InternedScheduleLabel,
-    ) -> Self {
+    pub(crate) fn new(poll_in: InternedScheduleLabel, flush_in: InternedScheduleLabel) -> Self {
         Self {
             under_way: HashMap::new(),
             schedules: (poll_in, flush_in),

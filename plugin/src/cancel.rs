@@ -5,9 +5,9 @@ use bevy_ecs::system::{Commands, Query, ResMut};
 
 use crate::agent::HttpAgent;
 use crate::deliver::{Outbox, finish};
+use crate::events::CancelHttp;
 #[cfg(feature = "websocket")]
 use crate::events::SendWebSocketMessage;
-use crate::events::CancelHttp;
 use crate::state::HttpPhase;
 
 /// See [`CancelHttp`].

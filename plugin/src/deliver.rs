@@ -22,11 +22,7 @@ pub(crate) struct Outbox<'a, 'w, 's> {
 }
 
 impl<'a, 'w, 's> Outbox<'a, 'w, 's> {
-    pub(crate) fn new(
-        commands: &'a mut Commands<'w, 's>,
-        request: Entity,
-        serial: Serial,
-    ) -> Self {
+    pub(crate) fn new(commands: &'a mut Commands<'w, 's>, request: Entity, serial: Serial) -> Self {
         Self {
             commands,
             request,

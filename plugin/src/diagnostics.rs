@@ -53,7 +53,12 @@ fn measure(
     diagnostics.add_measurement(&BYTES_OUT, || moved.0 as f64);
     diagnostics.add_measurement(&BYTES_IN, || moved.1 as f64);
     diagnostics.add_measurement(&POLL_MS, || spent.as_secs_f64() * 1e3);
-    if let Some(granted) = http.frame.granted.time.filter(|time| *time > Duration::ZERO) {
+    if let Some(granted) = http
+        .frame
+        .granted
+        .time
+        .filter(|time| *time > Duration::ZERO)
+    {
         diagnostics.add_measurement(&BUDGET_SPENT, || {
             spent.as_secs_f64() / granted.as_secs_f64()
         });

@@ -11,8 +11,7 @@ use httpoll::{Error, Event, RequestId, Response};
 use crate::agent::{HttpAgent, Job, Stage};
 use crate::deliver::{Outbox, release};
 use crate::events::{
-    HttpChunk, HttpError, HttpFinished, HttpHead, HttpProgressed, HttpResponse,
-    HttpServerSentEvent,
+    HttpChunk, HttpError, HttpFinished, HttpHead, HttpProgressed, HttpResponse, HttpServerSentEvent,
 };
 #[cfg(feature = "websocket")]
 use crate::events::{HttpWebSocketClosed, HttpWebSocketMessage, HttpWebSocketOpened};
@@ -93,16 +92,12 @@ fn tell(
             head,
             content_length,
             ..
-        } => {
-            if job.tells_progress {
-                outbox.trigger(HttpHead {
-                    entity,
-                    request,
-                    head,
-                    content_length,
-                });
-            }
-        }
+        } if job.tells_progress => outbox.trigger(HttpHead {
+            entity,
+            request,
+            head,
+            content_length,
+        }),
         Event::Progress { progress, .. } => {
             let progress = HttpProgress::from(progress);
             let tells = job.tells_progress;
@@ -161,7 +156,7 @@ fn tell(
             http.frame.received += moved.1;
             http.over(id);
         }
-        // Nobody asked for heads; a redirect is told by the phases that follow.
+        // Who collects has the head with the rest; a redirect is told by the phases that follow.
         _ => {}
     }
 }

@@ -67,10 +67,7 @@ pub trait HttpEntityCommandsExt {
     /// Content above [`json_off_frame`](crate::HttpollPlugin::json_off_frame) is parsed by Bevy's
     /// `AsyncComputeTaskPool`, if the app has one, and told some frames later; the request's entity
     /// stays until then.
-    fn on_json<T, M>(
-        &mut self,
-        observer: impl IntoObserverSystem<HttpJson<T>, M>,
-    ) -> &mut Self
+    fn on_json<T, M>(&mut self, observer: impl IntoObserverSystem<HttpJson<T>, M>) -> &mut Self
     where
         T: DeserializeOwned + Send + Sync + 'static,
         M: 'static;

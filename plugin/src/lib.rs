@@ -45,9 +45,7 @@ pub use events::{
 pub use httpoll;
 pub use json::{HttpEntityCommandsExt, HttpJson};
 pub use node::HttpClientNode;
-pub use options::{
-    HttpDownload, HttpPriority, HttpRepeat, HttpRetry, HttpStream, HttpUpload,
-};
+pub use options::{HttpDownload, HttpPriority, HttpRepeat, HttpRetry, HttpStream, HttpUpload};
 pub use owner::{RequestedBy, Requests};
 pub use param::{Http, http_idle, http_in_flight};
 pub use plugin::{Configure, HttpOnExit, HttpollPlugin, HttpollSystems};

@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 
 use bevy_app::{App, AppExit, First, Last, OnAppExitSystems, Plugin, PreUpdate};
 use bevy_ecs::message::Messages;
-use bevy_ecs::schedule::{
-    InternedScheduleLabel, IntoScheduleConfigs, ScheduleLabel, SystemSet,
-};
+use bevy_ecs::schedule::{InternedScheduleLabel, IntoScheduleConfigs, ScheduleLabel, SystemSet};
 use bevy_ecs::system::{Query, Res, ResMut};
 use httpoll::memory::MemoryNetwork;
 use httpoll::{Agent, AgentBuilder, Budget, Error, PoolLimits, Timeouts};

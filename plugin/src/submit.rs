@@ -14,9 +14,7 @@ use bevy_ecs::world::{Mut, Ref};
 
 use crate::agent::{HttpAgent, Serial};
 use crate::deliver::{Outbox, finish};
-use crate::options::{
-    HttpDownload, HttpPriority, HttpRepeat, HttpRetry, HttpStream, HttpUpload,
-};
+use crate::options::{HttpDownload, HttpPriority, HttpRepeat, HttpRetry, HttpStream, HttpUpload};
 use crate::request::HttpRequest;
 use crate::state::{HttpPhase, HttpProgress};
 
@@ -101,8 +99,7 @@ fn send(
     let request = http.with_host_headers(asked.request.url(), request);
     let tells_progress =
         asked.download.is_some() || asked.upload.is_some() || asked.stream.is_some();
-    let is_endless =
-        asked.download.is_none() && asked.stream.is_some_and(HttpStream::is_endless);
+    let is_endless = asked.download.is_none() && asked.stream.is_some_and(HttpStream::is_endless);
     if let Some(job) = http.job_mut(entity, serial) {
         job.began = now;
         job.phase = *asked.phase;

@@ -18,10 +18,10 @@ fn app_exit_cancels_what_is_under_way() {
     let _rule = game.server.get("/never").reply(MockResponse::ok().never());
     let entity = game.spawn((HttpRequest::get(url("/never")), KeepRequest));
     game.frames(3);
-    assert_eq!(game.network.open_connections(), 1);
+    assert_eq!(game.connections(), 1);
     game.app.world_mut().write_message(AppExit::Success);
     game.app.update();
-    assert_eq!(game.network.open_connections(), 0);
+    assert_eq!(game.connections(), 0);
     assert!(game.agent().is_idle());
     assert!(game.exists(entity));
 }

@@ -263,7 +263,7 @@ fn any_order_of_systems_and_the_single_threaded_executor_will_do() {
 #[cfg(feature = "diagnostics")]
 #[test]
 fn n14_figures_are_measured_each_frame() {
-    use bevy_diagnostic::DiagnosticsStore;
+    use bevy_diagnostic::{Diagnostic, DiagnosticPath, DiagnosticsStore};
     use bevy_httpoll::diagnostics::{BUDGET_SPENT, BYTES_IN, IN_FLIGHT, POLL_MS};
     let mut game = Game::new();
     let _rule = game
@@ -276,10 +276,10 @@ fn n14_figures_are_measured_each_frame() {
     while game.seen().responses.is_empty() {
         game.frame();
         let store = game.app.world().resource::<DiagnosticsStore>();
-        let value = |path| store.get(path).and_then(|it| it.value());
-        most = most.max(value(&IN_FLIGHT).unwrap());
-        received += value(&BYTES_IN).unwrap();
-        assert!(value(&POLL_MS).is_some() && value(&BUDGET_SPENT).is_some());
+        let value = |path: DiagnosticPath| store.get(&path).and_then(Diagnostic::value);
+        most = most.max(value(IN_FLIGHT).unwrap());
+        received += value(BYTES_IN).unwrap();
+        assert!(value(POLL_MS).is_some() && value(BUDGET_SPENT).is_some());
     }
     assert!((most - 1.0).abs() < f64::EPSILON, "{most}");
     assert!((received - 1000.0).abs() < f64::EPSILON, "{received}");

@@ -122,7 +122,12 @@ fn an_observer_may_despawn_anything_while_it_is_told() {
             },
         );
     }
-    game.until(|world| !world.resource::<crate::support::Seen>().responses.is_empty());
+    game.until(|world| {
+        !world
+            .resource::<crate::support::Seen>()
+            .responses
+            .is_empty()
+    });
     game.frames(5);
     assert!(game.agent().is_idle());
     assert!(all.iter().all(|entity| !game.exists(*entity)));

@@ -96,7 +96,10 @@ fn a_file_is_uploaded() {
     let path = folder.path("replay");
     std::fs::write(&path, "a replay").unwrap();
     let mut game = Game::new();
-    let _rule = game.server.put("/replay").reply(MockResponse::with_status(201));
+    let _rule = game
+        .server
+        .put("/replay")
+        .reply(MockResponse::with_status(201));
     let entity = game.spawn((
         HttpRequest::put(url("/replay")),
         HttpUpload::file(&path),
@@ -146,13 +149,14 @@ fn retries_are_told_by_the_phase() {
     game.until_ended(1);
     assert_eq!(game.seen().responses[0].1, 200);
     let retried = game.seen().phases.iter();
-    assert_eq!(
-        retried.filter(|it| it.2 == HttpPhase::Retrying).count(),
-        1
-    );
+    assert_eq!(retried.filter(|it| it.2 == HttpPhase::Retrying).count(), 1);
     game.spawn(HttpRequest::get(url("/")));
     game.until_ended(2);
-    assert_eq!(game.server.requests().len(), 3, "nothing else is sent twice");
+    assert_eq!(
+        game.server.requests().len(),
+        3,
+        "nothing else is sent twice"
+    );
     assert_eq!(HttpRetry::default().0, RetryPolicy::standard());
 }
 
@@ -180,7 +184,11 @@ fn the_more_important_request_goes_first_also_when_that_changes_while_it_waits()
     ));
     game.spawn(HttpRequest::get(url("/interface")));
     game.frames(2);
-    let mut priority = game.app.world_mut().get_mut::<HttpPriority>(raised).unwrap();
+    let mut priority = game
+        .app
+        .world_mut()
+        .get_mut::<HttpPriority>(raised)
+        .unwrap();
     priority.0 = Priority::Gameplay;
     game.until_ended(4);
     let order: Vec<_> = game

@@ -14,7 +14,10 @@ use crate::support::{Game, url};
 fn head_pieces_and_end_come_in_order() {
     let mut game = Game::new();
     let stream = MockStream::new();
-    let _rule = game.server.get("/").reply(MockResponse::ok().stream(&stream));
+    let _rule = game
+        .server
+        .get("/")
+        .reply(MockResponse::ok().stream(&stream));
     let (heard, hears) = mpsc::channel();
     let entity = game.spawn((HttpRequest::get(url("/")), HttpStream::default()));
     let (head, chunk, end) = (heard.clone(), heard.clone(), heard);
@@ -41,8 +44,10 @@ fn head_pieces_and_end_come_in_order() {
 
 #[test]
 fn pausing_leaves_content_with_the_server() {
-    let mut game = Game::new();
-    game.network.set_capacity(1000);
+    let mut game = Game::with(HttpollPlugin {
+        budget: Budget::default().with_bytes(4_000),
+        ..HttpollPlugin::default()
+    });
     let _rule = game
         .server
         .get("/")
@@ -58,9 +63,19 @@ fn pausing_leaves_content_with_the_server() {
         .resource_mut::<HttpAgent>()
         .pause(entity);
     game.frames(2);
-    let held = game.app.world().get::<HttpProgress>(entity).unwrap().received;
+    let held = game
+        .app
+        .world()
+        .get::<HttpProgress>(entity)
+        .unwrap()
+        .received;
     game.frames(20);
-    let still = game.app.world().get::<HttpProgress>(entity).unwrap().received;
+    let still = game
+        .app
+        .world()
+        .get::<HttpProgress>(entity)
+        .unwrap()
+        .received;
     assert_eq!(still, held);
     game.app
         .world_mut()
@@ -105,17 +120,15 @@ fn server_sent_events_come_one_by_one_and_the_stream_reconnects() {
     );
     let again = &game.server.requests()[1];
     assert_eq!(again.header("last-event-id"), Some("2"));
-    game.app
-        .world_mut()
-        .trigger(CancelHttp { request: entity });
-    assert_eq!(game.network.open_connections(), 0);
+    game.app.world_mut().trigger(CancelHttp { request: entity });
+    assert_eq!(game.connections(), 0);
 }
 
 #[cfg(feature = "websocket")]
 #[test]
 fn a_web_socket_is_an_entity() {
-    use bevy_httpoll::httpoll::{CloseFrame, WebSocketMessage, WebSocketOptions};
     use crate::support::{until, watch};
+    use bevy_httpoll::httpoll::{CloseFrame, WebSocketMessage, WebSocketOptions};
 
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/chat", listener.local_addr().unwrap());
@@ -161,7 +174,10 @@ fn a_web_socket_is_an_entity() {
             },
         );
     until(&mut app, |world| {
-        !world.resource::<crate::support::Seen>().responses.is_empty()
+        !world
+            .resource::<crate::support::Seen>()
+            .responses
+            .is_empty()
     });
     assert_eq!(
         app.world().resource::<Heard>().0,

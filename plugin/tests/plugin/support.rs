@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use bevy_app::App;
 use bevy_ecs::prelude::*;
-use bevy_httpoll::httpoll::ErrorKind;
 use bevy_httpoll::httpoll::memory::{MemoryNetwork, MockServer};
+use bevy_httpoll::httpoll::{Agent, ErrorKind};
 use bevy_httpoll::prelude::*;
 
 /// The length of a frame of virtual time.
@@ -106,6 +106,12 @@ impl Game {
 
     pub fn exists(&self, entity: Entity) -> bool {
         self.app.world().get_entity(entity).is_ok()
+    }
+
+    /// Open connections, once the servers have had a look; the game has not.
+    pub fn connections(&self) -> usize {
+        Agent::on_memory(&self.network).poll();
+        self.network.open_connections()
     }
 
     pub fn entities(&self) -> u32 {

@@ -1,0 +1,69 @@
+//! A dedicated game server reports its matches, and the last one on its way out.
+//!
+//! ```text
+//! cargo run -p bevy_httpoll --example headless
+//! ```
+//!
+//! What to look for: no window, no asset, no time plugin is needed. The last report is asked for in
+//! the very frame that ends the app, and still arrives: `HttpOnExit::Drain` waits for it.
+
+mod offline;
+
+use std::error::Error;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use bevy_app::{AppExit, Update};
+use bevy_ecs::prelude::*;
+use bevy_httpoll::prelude::*;
+
+const MATCHES: u32 = 3;
+
+#[derive(Resource)]
+struct Telemetry(String);
+
+fn main() -> Result<AppExit, Box<dyn Error>> {
+    let (reports, reported) = mpsc::channel();
+    let server = offline::serve(move |asked, stream| {
+        let report = String::from_utf8_lossy(&asked.body).into_owned();
+        // A slow service: each report takes it 50 ms.
+        std::thread::sleep(Duration::from_millis(50));
+        let _ = reports.send(report);
+        offline::reply(stream, 202, "text/plain", b"")
+    })?;
+    let exit = offline::app()
+        .add_plugins(HttpollPlugin {
+            on_exit: HttpOnExit::Drain(Duration::from_secs(5)),
+            ..HttpollPlugin::default()
+        })
+        .insert_resource(Telemetry(format!("http://{server}/matches")))
+        .add_systems(Update, play)
+        .add_observer(|answer: On<HttpResponse>| println!("reported: {}", answer.status()))
+        .run();
+    println!("the service has:");
+    for report in reported.try_iter() {
+        println!("  {report}");
+    }
+    Ok(exit)
+}
+
+/// A match takes ten frames.
+fn play(
+    mut http: Http,
+    telemetry: Res<Telemetry>,
+    mut frame: Local<u32>,
+    mut exit: MessageWriter<AppExit>,
+) {
+    *frame += 1;
+    if *frame % 10 != 0 {
+        return;
+    }
+    let number = *frame / 10;
+    let report = serde_json::json!({ "match": number, "winner": if number % 2 == 0 { "Ada" } else { "Bob" } });
+    http.send(HttpRequest::post(telemetry.0.as_str()).json(&report))
+        .insert(HttpRetry::default());
+    if number == MATCHES {
+        println!("match {number} is over, and so is the evening");
+        exit.write(AppExit::Success);
+    }
+}

@@ -1,0 +1,270 @@
+//! Bevy's `AssetServer` over HTTP, on loopback: its own tasks and threads take part, so time is real.
+
+#![cfg(feature = "assets")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bevy_app::{App, TaskPoolPlugin};
+use bevy_asset::io::{AssetReaderError, Reader};
+use bevy_asset::{
+    Asset, AssetApp, AssetLoadFailedEvent, AssetLoader, AssetPlugin, AssetServer, Assets, Handle,
+    LoadContext,
+};
+use bevy_ecs::prelude::*;
+use bevy_httpoll::prelude::*;
+use bevy_reflect::TypePath;
+
+const SAFETY_NET: Duration = Duration::from_secs(60);
+
+#[derive(Asset, TypePath)]
+struct Text(String);
+
+#[derive(TypePath)]
+struct TextLoader;
+
+impl AssetLoader for TextLoader {
+    type Asset = Text;
+    type Settings = ();
+    type Error = std::io::Error;
+
+    async fn load(
+        &self,
+        reader: &mut dyn Reader,
+        _: &(),
+        _: &mut LoadContext<'_>,
+    ) -> Result<Text, std::io::Error> {
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).await?;
+        Ok(Text(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    fn extensions(&self) -> &[&str] {
+        &["txt"]
+    }
+}
+
+#[derive(Resource, Default)]
+struct Failures(Vec<AssetReaderError>);
+
+/// An app whose local assets are in `folder`.
+fn app(folder: &std::path::Path) -> App {
+    let mut app = App::new();
+    app.add_plugins((
+        TaskPoolPlugin::default(),
+        HttpollAssetPlugin {
+            retries: bevy_httpoll::httpoll::RetryPolicy::default(),
+            ..HttpollAssetPlugin::default()
+        },
+        AssetPlugin {
+            file_path: folder.to_string_lossy().into_owned(),
+            ..AssetPlugin::default()
+        },
+        HttpollPlugin::default(),
+    ))
+    .init_asset::<Text>()
+    .register_asset_loader(TextLoader)
+    .init_resource::<Failures>()
+    .add_systems(
+        bevy_app::Update,
+        |mut failed: MessageReader<AssetLoadFailedEvent<Text>>, mut failures: ResMut<Failures>| {
+            for event in failed.read() {
+                match &event.error {
+                    bevy_asset::AssetLoadError::AssetReaderError(error) => {
+                        failures.0.push(error.clone());
+                    }
+                    other => panic!("{other}"),
+                }
+            }
+        },
+    );
+    app.finish();
+    app.cleanup();
+    app
+}
+
+fn until(app: &mut App, mut done: impl FnMut(&World) -> bool) {
+    let start = Instant::now();
+    while !done(app.world()) {
+        app.update();
+        std::thread::yield_now();
+        assert!(start.elapsed() < SAFETY_NET);
+    }
+}
+
+fn load(app: &App, path: impl Into<String>) -> Handle<Text> {
+    app.world()
+        .resource::<AssetServer>()
+        .load::<Text>(path.into())
+}
+
+fn text(world: &World, handle: &Handle<Text>) -> Option<String> {
+    let text = world.resource::<Assets<Text>>().get(handle)?;
+    Some(text.0.clone())
+}
+
+fn read_head(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte).ok()? == 0 {
+            return None;
+        }
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).ok()
+}
+
+/// A server of texts; `/slow.txt` answers its head and then one byte for each message.
+struct Texts {
+    address: SocketAddr,
+    heads: Arc<Mutex<Vec<String>>>,
+    slow: Sender<()>,
+    /// A connection ended while it served `/slow.txt`.
+    closed: Receiver<()>,
+}
+
+fn texts() -> Texts {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let (slow, goes_on) = mpsc::channel();
+    let (closes, closed) = mpsc::channel();
+    let goes_on = Arc::new(Mutex::new(goes_on));
+    let log = heads.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let (log, goes_on, closes) = (log.clone(), goes_on.clone(), closes.clone());
+            std::thread::spawn(move || {
+                while let Some(head) = read_head(&mut stream) {
+                    let target = head.split(' ').nth(1).unwrap().to_owned();
+                    log.lock().unwrap().push(head);
+                    let (status, body) = match target.as_str() {
+                        "/gone.txt" => (404, "no such text".to_owned()),
+                        "/broken.txt" => (503, String::new()),
+                        "/large.txt" => (200, "large ".repeat(200_000)),
+                        target if target.ends_with("/slow.txt") => {
+                            stream
+                                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n")
+                                .unwrap();
+                            for _ in 0..3 {
+                                if goes_on.lock().unwrap().recv().is_err() {
+                                    return;
+                                }
+                                if stream.write_all(b"s").is_err() {
+                                    break;
+                                }
+                            }
+                            let _ = closes.send(());
+                            continue;
+                        }
+                        target => (200, format!("text of {target}")),
+                    };
+                    let length = body.len();
+                    let answer =
+                        format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{body}");
+                    if stream.write_all(answer.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+                let _ = closes.send(());
+            });
+        }
+    });
+    Texts {
+        address,
+        heads,
+        slow,
+        closed,
+    }
+}
+
+#[test]
+fn n17_assets_load_over_http_without_meta_files_and_with_headers_of_their_host() {
+    let server = texts();
+    let mut app = app(&std::env::temp_dir());
+    app.world_mut()
+        .resource_mut::<HttpAgent>()
+        .set_host_headers("127.0.0.1", [("X-Key", "k")])
+        .unwrap();
+    let small = load(&app, format!("http://{}/a/b.txt", server.address));
+    let large = load(&app, format!("http://{}/large.txt", server.address));
+    until(&mut app, |world| {
+        text(world, &small).is_some() && text(world, &large).is_some()
+    });
+    assert_eq!(text(app.world(), &small).unwrap(), "text of /a/b.txt");
+    assert_eq!(text(app.world(), &large).unwrap().len(), 1_200_000);
+    let heads = server.heads.lock().unwrap();
+    assert_eq!(heads.len(), 2, "no .meta: {heads:?}");
+    assert!(heads.iter().all(|head| head.contains("X-Key: k")));
+}
+
+#[test]
+fn what_is_not_there_is_not_found_and_the_rest_has_its_status() {
+    let server = texts();
+    let mut app = app(&std::env::temp_dir());
+    let _handles =
+        ["gone", "broken"].map(|name| load(&app, format!("http://{}/{name}.txt", server.address)));
+    until(&mut app, |world| world.resource::<Failures>().0.len() == 2);
+    let failures = &app.world().resource::<Failures>().0;
+    let not_found = |it: &&AssetReaderError| matches!(it, AssetReaderError::NotFound(_));
+    assert_eq!(failures.iter().filter(not_found).count(), 1, "{failures:?}");
+    assert!(failures.contains(&AssetReaderError::HttpError(503)));
+    // A refused asset with content did not spoil the connection's next answer.
+    let next = load(&app, format!("http://{}/next.txt", server.address));
+    until(&mut app, |world| text(world, &next).is_some());
+}
+
+#[test]
+fn a_slow_body_delays_no_local_asset() {
+    let folder = std::env::temp_dir().join(format!("bevy-httpoll-local-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let server = texts();
+    let mut app = app(&folder);
+    // More of them than Bevy has IO threads.
+    let slow: Vec<_> = (0..6)
+        .map(|number| load(&app, format!("http://{}/{number}/slow.txt", server.address)))
+        .collect();
+    until(&mut app, |_| server.heads.lock().unwrap().len() == 6);
+    for number in 0..8 {
+        std::fs::write(folder.join(format!("{number}.txt")), "local").unwrap();
+    }
+    let local: Vec<_> = (0..8)
+        .map(|number| load(&app, format!("{number}.txt")))
+        .collect();
+    until(&mut app, |world| {
+        local.iter().all(|handle| text(world, handle).is_some())
+    });
+    assert!(slow.iter().all(|it| text(app.world(), it).is_none()));
+    for _ in 0..18 {
+        server.slow.send(()).unwrap();
+    }
+    until(&mut app, |world| {
+        slow.iter().all(|handle| text(world, handle).is_some())
+    });
+    assert_eq!(text(app.world(), &slow[0]).unwrap(), "sss");
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+#[test]
+fn dropping_the_last_handle_cancels_the_load() {
+    let server = texts();
+    let mut app = app(&std::env::temp_dir());
+    let slow = load(&app, format!("http://{}/slow.txt", server.address));
+    until(&mut app, |_| !server.heads.lock().unwrap().is_empty());
+    server.slow.send(()).unwrap();
+    let loads = |world: &World| world.resource::<HttpAgent>().loads();
+    until(&mut app, |world| loads(world) == 1);
+    drop(slow);
+    // Nothing more comes from the server: only the drop can end it.
+    until(&mut app, |world| loads(world) == 0);
+    server.slow.send(()).unwrap();
+    server.slow.send(()).unwrap();
+    server.closed.recv_timeout(SAFETY_NET).unwrap();
+    assert!(app.world().resource::<Failures>().0.is_empty());
+}
