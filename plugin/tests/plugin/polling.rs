@@ -74,7 +74,7 @@ fn failures_are_told_and_slow_the_rounds_down_until_one_succeeds() {
     let mut game = Game::new();
     let mut rule = game.server.get("/").reply(MockResponse::with_status(500));
     rule = rule
-        .then_reply(MockResponse::ok().cut_after(5))
+        .then_reply(MockResponse::ok().text("0123456789").cut_after(5))
         .then_reply(MockResponse::ok());
     let _rule = rule;
     game.spawn((HttpRequest::get(url("/")), evenly()));
