@@ -31,7 +31,7 @@ struct Server {
 fn main() -> Result<AppExit, Box<dyn Error>> {
     let (closes, closed) = mpsc::channel();
     let server = offline::serve(move |_, stream| {
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n")?;
         // A slow picture: 100 KB each 10 ms.
         for sent in 0.. {
             if let Err(error) = stream.write_all(&[0; 100_000]) {

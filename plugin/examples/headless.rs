@@ -55,11 +55,16 @@ fn play(
     mut exit: MessageWriter<AppExit>,
 ) {
     *frame += 1;
-    if *frame % 10 != 0 {
+    if !frame.is_multiple_of(10) {
         return;
     }
     let number = *frame / 10;
-    let report = serde_json::json!({ "match": number, "winner": if number % 2 == 0 { "Ada" } else { "Bob" } });
+    let winner = if number.is_multiple_of(2) {
+        "Ada"
+    } else {
+        "Bob"
+    };
+    let report = serde_json::json!({ "match": number, "winner": winner });
     http.send(HttpRequest::post(telemetry.0.as_str()).json(&report))
         .insert(HttpRetry::default());
     if number == MATCHES {

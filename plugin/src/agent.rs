@@ -25,6 +25,8 @@ use crate::state::HttpPhase;
 #[derive(Resource)]
 pub struct HttpAgent {
     pub(crate) agent: Agent,
+    #[cfg(feature = "cache")]
+    kept: Option<crate::cache::Kept>,
     clock: Clock,
     jobs: HashMap<Entity, Job>,
     entities: HashMap<RequestId, Entity>,
@@ -133,7 +135,14 @@ enum Clock {
 
 impl HttpAgent {
     pub(crate) fn new(plugin: &HttpollPlugin) -> Self {
+        #[cfg(feature = "cache")]
+        let kept = plugin.cache.as_ref().map(crate::HttpCacheFile::load);
         Self {
+            #[cfg(feature = "cache")]
+            agent: plugin.agent(kept.as_ref()),
+            #[cfg(feature = "cache")]
+            kept,
+            #[cfg(not(feature = "cache"))]
             agent: plugin.agent(),
             clock: match &plugin.network {
                 Some(network) => Clock::Virtual(network.clone()),
@@ -173,6 +182,12 @@ impl HttpAgent {
     /// are not.
     pub fn in_flight(&self) -> usize {
         self.submitted.len() + self.entities.len()
+    }
+
+    /// How far the assets are that are being loaded, by their paths, without the scheme.
+    #[cfg(feature = "assets")]
+    pub fn load_progress(&self) -> impl Iterator<Item = (&std::path::Path, crate::HttpProgress)> {
+        self.assets.progress()
     }
 
     /// How many assets are being loaded.
@@ -279,6 +294,25 @@ impl HttpAgent {
     /// limit.
     pub fn spent(&self) -> (Duration, Option<Duration>) {
         (self.frame.latest, self.frame.granted.time)
+    }
+
+    /// Writes the cache to its file, on this thread: for the end of a level rather than a frame.
+    /// Without [`HttpollPlugin::cache`] it does nothing. The end of the app does it, too.
+    ///
+    /// # Errors
+    /// Those of writing; the file that was there is left as it was.
+    #[cfg(feature = "cache")]
+    pub fn save_cache(&self) -> std::io::Result<()> {
+        self.kept.as_ref().map_or(Ok(()), crate::cache::Kept::save)
+    }
+
+    /// Whether responses are kept.
+    #[cfg(feature = "assets")]
+    pub(crate) fn has_cache(&self) -> bool {
+        #[cfg(feature = "cache")]
+        return self.kept.is_some();
+        #[cfg(not(feature = "cache"))]
+        false
     }
 
     /// Sends a message over the open WebSocket of this request.

@@ -29,11 +29,13 @@ use httpoll::{Agent, Bytes, Error, Event, Priority, Request, RequestId, RetryPol
 
 use crate::agent::HttpAgent;
 use crate::plugin::HttpollSystems;
+use crate::state::HttpProgress;
 
 /// Lets the `AssetServer` load `http://…` and `https://…`. Add it before `AssetPlugin`, and
 /// [`HttpollPlugin`](crate::HttpollPlugin) anywhere.
 ///
-/// There is no request for a `.meta` file. A status of 404 or 410 is
+/// With [`HttpollPlugin::cache`](crate::HttpollPlugin) assets are kept, and asked for again by their
+/// `ETag`. There is no request for a `.meta` file. A status of 404 or 410 is
 /// [`AssetReaderError::NotFound`], any other failure by status is
 /// [`AssetReaderError::HttpError`]. Header lines for a host, such as a token, are set by
 /// [`HttpAgent::set_host_headers`].
@@ -130,6 +132,7 @@ struct UnderWay {
     pieces: Sender<Piece>,
     /// What the channel had no room for.
     waiting: VecDeque<Piece>,
+    progress: HttpProgress,
     /// Its head was told: failures are those of reading from now on.
     has_head: bool,
     is_paused: bool,
@@ -146,6 +149,12 @@ impl Loads {
 
     pub(crate) fn count(&self) -> usize {
         self.under_way.len()
+    }
+
+    pub(crate) fn progress(&self) -> impl Iterator<Item = (&Path, HttpProgress)> {
+        self.under_way
+            .values()
+            .map(|load| (load.path.as_path(), load.progress))
     }
 
     /// Takes an event that is about a load; gives back any other.
@@ -188,6 +197,7 @@ impl Loads {
                 load.waiting.push_back(Err(failure(error)));
                 load.is_over = true;
             }
+            Event::Progress { progress, .. } => load.progress = progress.into(),
             _ => {}
         }
         self.hand_over(agent, id);
@@ -237,8 +247,13 @@ fn load(http: Option<ResMut<HttpAgent>>, wanted: Option<Res<Wanted>>) {
         if load.pieces.is_closed() {
             continue;
         }
-        let request = Request::get(load.url.as_str())
-            .stream()
+        // What the cache is to keep must come whole.
+        let request = Request::get(load.url.as_str());
+        let request = match http.has_cache() {
+            true => request.collect().max_body(0),
+            false => request.stream(),
+        };
+        let request = request
             .retries(wanted.settings.retries.clone())
             .priority(wanted.settings.priority);
         let request = http.with_host_headers(&load.url, request);
@@ -248,6 +263,7 @@ fn load(http: Option<ResMut<HttpAgent>>, wanted: Option<Res<Wanted>>) {
                     path: load.path,
                     pieces: load.pieces,
                     waiting: VecDeque::new(),
+                    progress: HttpProgress::default(),
                     has_head: false,
                     is_paused: false,
                     is_over: false,

@@ -30,6 +30,10 @@ pub(crate) fn leave(world: &mut World) {
     if let Some(mut http) = world.get_resource_mut::<HttpAgent>() {
         http.abort(true);
         http.agent.finish_files(FILES);
+        #[cfg(feature = "cache")]
+        if let Err(error) = http.save_cache() {
+            log::warn!("the HTTP cache was not saved: {error}");
+        }
     }
 }
 

@@ -11,6 +11,8 @@ mod agent;
 #[cfg(feature = "assets")]
 mod assets;
 mod budget;
+#[cfg(feature = "cache")]
+mod cache;
 mod cancel;
 mod deliver;
 #[cfg(feature = "diagnostics")]
@@ -34,6 +36,8 @@ pub use agent::HttpAgent;
 #[cfg(feature = "assets")]
 pub use assets::HttpollAssetPlugin;
 pub use budget::{HttpBudget, HttpPace};
+#[cfg(feature = "cache")]
+pub use cache::HttpCacheFile;
 pub use events::{
     CancelHttp, HttpChunk, HttpError, HttpFinished, HttpHead, HttpPhaseChanged, HttpProgressed,
     HttpResponse, HttpServerSentEvent, HttpStatusChanged,
@@ -54,6 +58,8 @@ pub use state::{HttpPhase, HttpProgress};
 
 /// What most programs import.
 pub mod prelude {
+    #[cfg(feature = "cache")]
+    pub use crate::HttpCacheFile;
     #[cfg(feature = "assets")]
     pub use crate::HttpollAssetPlugin;
     pub use crate::{

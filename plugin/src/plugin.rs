@@ -56,6 +56,10 @@ pub struct HttpollPlugin {
     /// [`TlsOptions::client`](httpoll::TlsOptions::client).
     #[cfg(feature = "tls")]
     pub tls: Option<httpoll::TlsOptions>,
+    /// Keeps responses as far as HTTP allows, from one run to the next, and asks for them again only
+    /// when they are stale, by their `ETag` or date (RFC 9111). Assets, too. Default none.
+    #[cfg(feature = "cache")]
+    pub cache: Option<crate::HttpCacheFile>,
     /// Content above so many bytes is parsed off the frame by
     /// [`on_json`](crate::HttpEntityCommandsExt::on_json). Default 64 KiB.
     pub json_off_frame: usize,
@@ -135,6 +139,8 @@ impl Default for HttpollPlugin {
             max_body_bytes: 64 * 1024 * 1024,
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "cache")]
+            cache: None,
             json_off_frame: 64 * 1024,
             slow_observer: Some(Duration::from_millis(4)),
             on_exit: HttpOnExit::default(),
@@ -218,11 +224,19 @@ impl Plugin for HttpollPlugin {
 impl HttpollPlugin {
     /// The agent that these settings make. What is wrong in them is logged and left out: a plugin
     /// cannot refuse to be added.
-    pub(crate) fn agent(&self) -> Agent {
+    pub(crate) fn agent(
+        &self,
+        #[cfg(feature = "cache")] kept: Option<&crate::cache::Kept>,
+    ) -> Agent {
         let builder = self.builder().unwrap_or_else(|error| {
             log::error!("HttpollPlugin's user_agent, headers or base_url are left out: {error}");
             self.plain_builder()
         });
+        #[cfg(feature = "cache")]
+        let builder = match kept {
+            Some(kept) => builder.cache(Arc::clone(&kept.cache)),
+            None => builder,
+        };
         let builder = match &self.configure {
             Some(configure) => configure(builder),
             None => builder,

@@ -54,6 +54,11 @@ struct Failures(Vec<AssetReaderError>);
 /// An app whose local assets are in `folder`.
 fn app(folder: &std::path::Path) -> App {
     let mut app = App::new();
+    add(&mut app, folder, HttpollPlugin::default());
+    app
+}
+
+fn add(app: &mut App, folder: &std::path::Path, plugin: HttpollPlugin) {
     app.add_plugins((
         TaskPoolPlugin::default(),
         HttpollAssetPlugin {
@@ -64,7 +69,7 @@ fn app(folder: &std::path::Path) -> App {
             file_path: folder.to_string_lossy().into_owned(),
             ..AssetPlugin::default()
         },
-        HttpollPlugin::default(),
+        plugin,
     ))
     .init_asset::<Text>()
     .register_asset_loader(TextLoader)
@@ -84,7 +89,6 @@ fn app(folder: &std::path::Path) -> App {
     );
     app.finish();
     app.cleanup();
-    app
 }
 
 fn until(app: &mut App, mut done: impl FnMut(&World) -> bool) {
@@ -144,6 +148,15 @@ fn texts() -> Texts {
                 while let Some(head) = read_head(&mut stream) {
                     let target = head.split(' ').nth(1).unwrap().to_owned();
                     log.lock().unwrap().push(head);
+                    let known = log.lock().unwrap().last().is_some_and(|head| {
+                        head.to_lowercase().contains("if-none-match: \"v1\"")
+                            && target == "/kept.txt"
+                    });
+                    if known {
+                        let answer = "HTTP/1.1 304 Not Modified\r\nETag: \"v1\"\r\n\r\n";
+                        stream.write_all(answer.as_bytes()).unwrap();
+                        continue;
+                    }
                     let (status, body) = match target.as_str() {
                         "/gone.txt" => (404, "no such text".to_owned()),
                         "/broken.txt" => (503, String::new()),
@@ -166,8 +179,9 @@ fn texts() -> Texts {
                         target => (200, format!("text of {target}")),
                     };
                     let length = body.len();
-                    let answer =
-                        format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{body}");
+                    let answer = format!(
+                        "HTTP/1.1 {status} X\r\nETag: \"v1\"\r\nCache-Control: no-cache\r\nContent-Length: {length}\r\n\r\n{body}"
+                    );
                     if stream.write_all(answer.as_bytes()).is_err() {
                         return;
                     }
@@ -267,4 +281,48 @@ fn dropping_the_last_handle_cancels_the_load() {
     server.slow.send(()).unwrap();
     server.closed.recv_timeout(SAFETY_NET).unwrap();
     assert!(app.world().resource::<Failures>().0.is_empty());
+}
+
+#[cfg(feature = "cache")]
+#[test]
+fn an_asset_is_kept_from_run_to_run_and_asked_for_by_its_tag() {
+    let folder = std::env::temp_dir().join(format!("bevy-httpoll-cache-{}", std::process::id()));
+    let file = folder.join("a/http.cache");
+    let server = texts();
+    for run in 0..3 {
+        if run == 2 {
+            // A damaged file costs the cache, not the game.
+            std::fs::write(&file, "damaged").unwrap();
+        }
+        let mut app = App::new();
+        let plugin = HttpollPlugin {
+            cache: Some(HttpCacheFile::new(&file)),
+            ..HttpollPlugin::default()
+        };
+        add(&mut app, &folder, plugin);
+        let kept = load(&app, format!("http://{}/kept.txt", server.address));
+        until(&mut app, |world| text(world, &kept).is_some());
+        assert_eq!(text(app.world(), &kept).unwrap(), "text of /kept.txt");
+        app.world_mut().write_message(bevy_app::AppExit::Success);
+        app.update();
+        let heads = server.heads.lock().unwrap();
+        let is_asked_by_tag = heads[run].to_lowercase().contains("if-none-match");
+        assert_eq!(is_asked_by_tag, run == 1, "run {run}");
+        assert_eq!(heads.len(), run + 1);
+    }
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+#[test]
+fn loads_tell_how_far_they_are() {
+    let server = texts();
+    let mut app = app(&std::env::temp_dir());
+    let slow = load(&app, format!("http://{}/slow.txt", server.address));
+    server.slow.send(()).unwrap();
+    until(&mut app, |world| {
+        let http = world.resource::<HttpAgent>();
+        http.load_progress()
+            .any(|(path, it)| path.ends_with("slow.txt") && it.to_receive == Some(3))
+    });
+    drop(slow);
 }

@@ -1,0 +1,74 @@
+//! Responses kept from one run to the next, in a file (RFC 9111).
+//!
+//! It is read when the plugin is built and written when the app ends: never in a frame between.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use httpoll::HttpCache;
+
+/// Where responses are kept, and how many; see
+/// [`HttpollPlugin::cache`](crate::HttpollPlugin::cache).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpCacheFile {
+    /// The file. It is made when the app ends, by [`AppExit`](bevy_app::AppExit), or by
+    /// [`HttpAgent::save_cache`](crate::HttpAgent::save_cache). A damaged one is begun anew.
+    pub path: PathBuf,
+    /// The most bytes of content to keep. Default 32 MiB.
+    pub max_bytes: usize,
+}
+
+impl HttpCacheFile {
+    /// In this file, with at most 32 MiB.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            max_bytes: 32 * 1024 * 1024,
+        }
+    }
+
+    /// What the file has; nothing if it is not there or damaged.
+    pub(crate) fn load(&self) -> Kept {
+        let cache = match std::fs::read(&self.path) {
+            Ok(bytes) => HttpCache::from_bytes(&bytes, Some(self.max_bytes)).ok(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Some(HttpCache::with_max_bytes(self.max_bytes))
+            }
+            Err(_) => None,
+        };
+        let cache = cache.unwrap_or_else(|| {
+            log::warn!("the HTTP cache {} is begun anew", self.path.display());
+            HttpCache::with_max_bytes(self.max_bytes)
+        });
+        Kept {
+            path: self.path.clone(),
+            cache: Arc::new(Mutex::new(cache)),
+        }
+    }
+}
+
+/// A cache and its file.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    path: PathBuf,
+    pub(crate) cache: Arc<Mutex<HttpCache>>,
+}
+
+impl Kept {
+    /// Writes the file, whole or not at all.
+    pub(crate) fn save(&self) -> io::Result<()> {
+        let bytes = self
+            .cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .to_bytes();
+        if let Some(folder) = self.path.parent().filter(|it| *it != Path::new("")) {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut beside = self.path.clone().into_os_string();
+        beside.push(".new");
+        std::fs::write(&beside, bytes)?;
+        std::fs::rename(&beside, &self.path)
+    }
+}
