@@ -465,8 +465,12 @@ impl HttpAgent {
         if self.host_headers.is_empty() {
             return request;
         }
-        let parsed = RequestUrl::parse(url).or_else(|_| RequestUrl::parse(&self.base_url));
-        let Ok(parsed) = parsed else {
+        let url = if url.contains("://") {
+            url
+        } else {
+            &self.base_url
+        };
+        let Ok(parsed) = RequestUrl::parse(url) else {
             return request;
         };
         // The node's words: the host has its scheme.

@@ -1,6 +1,7 @@
 //! The observers of events that users trigger.
 
 use bevy_ecs::observer::On;
+use bevy_ecs::query::With;
 use bevy_ecs::system::{Commands, Query, ResMut};
 
 use crate::agent::HttpAgent;
@@ -8,6 +9,7 @@ use crate::deliver::{Outbox, finish};
 use crate::events::CancelHttp;
 #[cfg(feature = "websocket")]
 use crate::events::SendWebSocketMessage;
+use crate::options::HttpRepeat;
 use crate::state::HttpPhase;
 
 /// See [`CancelHttp`].
@@ -15,16 +17,20 @@ pub(crate) fn cancel(
     on: On<CancelHttp>,
     http: Option<ResMut<HttpAgent>>,
     mut phases: Query<&mut HttpPhase>,
+    repeats: Query<(), With<HttpRepeat>>,
     mut commands: Commands,
 ) {
     let Some(mut http) = http else { return };
     let request = on.request;
-    if !http.end(request) {
-        return;
-    }
+    let was_busy = http.end(request);
     let Some(job) = http.latest(request) else {
         return;
     };
+    // A round is over, and its observers run: the next one would follow.
+    let goes_on = repeats.contains(request) && job.phase != HttpPhase::Cancelled;
+    if !was_busy && !goes_on {
+        return;
+    }
     let serial = job.serial;
     let mut outbox = Outbox::new(&mut commands, request, serial);
     let mut phase = phases.get_mut(request).ok();

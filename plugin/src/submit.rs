@@ -6,11 +6,10 @@
 
 use std::time::Instant;
 
-use bevy_ecs::change_detection::DetectChanges;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::query::{Changed, QueryData};
 use bevy_ecs::system::{Commands, Query, ResMut};
-use bevy_ecs::world::{Mut, Ref};
+use bevy_ecs::world::Mut;
 
 use crate::agent::{HttpAgent, Serial};
 use crate::deliver::{Outbox, finish};
@@ -146,13 +145,11 @@ fn wake(http: &mut HttpAgent, repeats: &Query<&HttpRepeat>, commands: &mut Comma
 /// Tells the agent of priorities that changed while requests were waiting.
 pub(crate) fn prioritise(
     http: Option<ResMut<HttpAgent>>,
-    changed: Query<(Entity, Ref<HttpPriority>), Changed<HttpPriority>>,
+    changed: Query<(Entity, &HttpPriority), Changed<HttpPriority>>,
 ) {
     let Some(mut http) = http else { return };
     for (entity, priority) in &changed {
-        if !priority.is_added()
-            && let Some(id) = http.id(entity)
-        {
+        if let Some(id) = http.id(entity) {
             http.agent.set_priority(id, priority.0);
         }
     }

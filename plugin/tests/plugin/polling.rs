@@ -134,6 +134,26 @@ fn a_loop_ends_when_its_component_goes_or_it_is_cancelled() {
 }
 
 #[test]
+fn a_loop_is_cancelled_by_its_own_observer() {
+    use bevy_ecs::prelude::*;
+    for keep in [true, false] {
+        let mut game = Game::new();
+        let _rule = game.server.get("/").reply(MockResponse::ok().text("1"));
+        let entity = game.spawn((HttpRequest::get(url("/")), evenly()));
+        let mut request = game.app.world_mut().entity_mut(entity);
+        if keep {
+            request.insert(KeepRequest);
+        }
+        request.on_json(|on: On<HttpJson<u32>>, mut http: Http| http.cancel(on.request));
+        run(&mut game, 3 * SECOND);
+        assert_eq!(game.seen().responses.len(), 1);
+        assert_eq!(game.exists(entity), keep);
+        let last = game.seen().phases.last().unwrap();
+        assert_eq!((last.1, last.2), (HttpPhase::Done, HttpPhase::Cancelled));
+    }
+}
+
+#[test]
 fn paused_virtual_time_stops_neither_rounds_nor_deadlines() {
     use bevy_time::{Time, TimePlugin, Virtual};
     let mut game = Game::new();
