@@ -378,6 +378,15 @@ impl Request {
         WebSocket::accept(self, options)
     }
 
+    /// Whether the answer to a request that was handed out is wanted no more: see
+    /// [`Responder::is_aborted`]. `false` in a handler, and once the right to answer was taken.
+    pub fn is_aborted(&self) -> bool {
+        match &self.reply {
+            Reply::Held(responder) => responder.is_aborted(),
+            Reply::Nowhere | Reply::Handler(..) | Reply::Deferred(_) => false,
+        }
+    }
+
     /// Answers a request that was handed out. In a handler it is the same as
     /// `request.defer().respond(response)`.
     pub fn respond(mut self, response: Response) {
