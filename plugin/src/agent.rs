@@ -347,6 +347,15 @@ impl HttpAgent {
         }
     }
 
+    /// The network in memory, if that is what requests go over.
+    #[cfg(feature = "server")]
+    pub(crate) fn network(&self) -> Option<&MemoryNetwork> {
+        match &self.clock {
+            Clock::System => None,
+            Clock::Virtual(network) => Some(network),
+        }
+    }
+
     pub(crate) fn now(&self) -> Instant {
         match &self.clock {
             Clock::System => Instant::now(),

@@ -29,6 +29,8 @@ mod plugin;
 #[cfg(feature = "reflect")]
 mod reflect;
 mod request;
+#[cfg(feature = "server")]
+mod server;
 mod state;
 mod submit;
 
@@ -54,6 +56,14 @@ pub use owner::{RequestedBy, Requests};
 pub use param::{Http, http_idle, http_in_flight};
 pub use plugin::{Configure, HttpOnExit, HttpollPlugin, HttpollSystems};
 pub use request::{HttpRequest, KeepRequest};
+#[cfg(feature = "server")]
+pub use server::{
+    HttpCommandsExt, HttpEventPeer, HttpPeerClosed, HttpRequestAborted, HttpRequestReceived,
+    HttpServer, HttpServerFailed, HttpServerRequest, HttpServerStarted, HttpServing, ServedBy,
+    Serving,
+};
+#[cfg(all(feature = "server", feature = "websocket"))]
+pub use server::{HttpPeerMessage, HttpSocketPeer};
 pub use state::{HttpPhase, HttpProgress};
 
 /// What most programs import.
@@ -70,6 +80,14 @@ pub mod prelude {
         HttpUpload, HttpollPlugin, HttpollSystems, KeepRequest, RequestedBy, Requests, http_idle,
         http_in_flight,
     };
+    #[cfg(feature = "server")]
+    pub use crate::{
+        HttpCommandsExt, HttpEventPeer, HttpPeerClosed, HttpRequestAborted, HttpRequestReceived,
+        HttpServer, HttpServerFailed, HttpServerRequest, HttpServerStarted, HttpServing, ServedBy,
+        Serving,
+    };
+    #[cfg(all(feature = "server", feature = "websocket"))]
+    pub use crate::{HttpPeerMessage, HttpSocketPeer};
     #[cfg(feature = "websocket")]
     pub use crate::{
         HttpWebSocketClosed, HttpWebSocketMessage, HttpWebSocketOpened, SendWebSocketMessage,

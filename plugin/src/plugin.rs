@@ -214,6 +214,8 @@ impl Plugin for HttpollPlugin {
         );
         #[cfg(feature = "websocket")]
         app.add_observer(crate::cancel::send_message);
+        #[cfg(feature = "server")]
+        crate::server::build(app, poll_in);
         #[cfg(feature = "diagnostics")]
         crate::diagnostics::build(app);
         #[cfg(feature = "reflect")]
@@ -285,7 +287,11 @@ fn begin_frame(http: Option<ResMut<HttpAgent>>, budget: Option<Res<HttpBudget>>)
 
 /// The first pump: three quarters of the budget, so that the second can still begin what this frame
 /// asks for.
-fn poll(http: Option<ResMut<HttpAgent>>, mut nodes: Query<&mut HttpClientNode>) {
+fn poll(
+    http: Option<ResMut<HttpAgent>>,
+    mut nodes: Query<&mut HttpClientNode>,
+    #[cfg(feature = "server")] mut servers: Query<&mut crate::HttpServing>,
+) {
     let Some(mut http) = http else { return };
     let began = Instant::now();
     let mut budget = http.frame.granted.clone();
@@ -295,7 +301,13 @@ fn poll(http: Option<ResMut<HttpAgent>>, mut nodes: Query<&mut HttpClientNode>) 
     budget.bytes = budget.bytes.map(|bytes| bytes - bytes / 4);
     let requests = http.weight();
     let active = nodes.iter().filter(|node| is_active(node)).count();
+    #[cfg(feature = "server")]
+    let active = active + servers.iter().len();
     let mut shares = Shares::new(budget, requests + active);
+    #[cfg(feature = "server")]
+    for mut server in &mut servers {
+        server.poll(&shares.next(1));
+    }
     for mut node in &mut nodes {
         if is_active(&node) {
             node.set_budget(shares.next(1));
@@ -308,7 +320,10 @@ fn poll(http: Option<ResMut<HttpAgent>>, mut nodes: Query<&mut HttpClientNode>) 
 }
 
 /// The second pump: what is left of the budget.
-fn flush(http: Option<ResMut<HttpAgent>>) {
+fn flush(
+    http: Option<ResMut<HttpAgent>>,
+    #[cfg(feature = "server")] mut servers: Query<&mut crate::HttpServing>,
+) {
     let Some(mut http) = http else { return };
     let began = Instant::now();
     let mut budget = http.frame.granted.clone();
@@ -316,7 +331,17 @@ fn flush(http: Option<ResMut<HttpAgent>>) {
         .time
         .map(|time| time.saturating_sub(http.frame.spent));
     budget.bytes = budget.bytes.map(|bytes| bytes / 4);
+    #[cfg(not(feature = "server"))]
     http.agent.poll_with(&budget);
+    #[cfg(feature = "server")]
+    {
+        let requests = http.weight();
+        let mut shares = Shares::new(budget, requests + servers.iter().len());
+        for mut server in &mut servers {
+            server.poll(&shares.next(1));
+        }
+        http.agent.poll_with(&shares.next(requests));
+    }
     http.frame.spent += began.elapsed();
     let spent = http.frame.spent;
     http.frame.busy = http

@@ -10,5 +10,6 @@ mod observers;
 mod options;
 mod polling;
 mod requests;
+mod server;
 mod streams;
 mod support;

@@ -1,0 +1,111 @@
+//! A game that other programs can ask: who plays, and what happens.
+//!
+//! ```text
+//! cargo run -p bevy_httpoll --features server --example server
+//! ```
+//!
+//! What to look for: each request is an entity, answered by a command, here three frames after it
+//! came; a viewer of the event stream is an entity, too. Server and client share one app, one frame and
+//! one budget.
+
+mod offline;
+
+use std::error::Error;
+
+use bevy_app::{AppExit, Startup, Update};
+use bevy_ecs::prelude::*;
+use bevy_httpoll::httpoll::ServerSentEvent;
+use bevy_httpoll::httpoll::server::Response;
+use bevy_httpoll::prelude::*;
+use serde_json::json;
+
+#[derive(Component)]
+struct Player(&'static str);
+
+/// A question that the game thinks about for some frames.
+#[derive(Component)]
+struct Thinking(u32);
+
+fn main() -> Result<AppExit, Box<dyn Error>> {
+    Ok(offline::app()
+        .add_plugins(HttpollPlugin::default())
+        .add_systems(Startup, listen)
+        .add_systems(Update, (answer, play))
+        .add_observer(ask)
+        .run())
+}
+
+fn listen(mut commands: Commands) {
+    commands.spawn(Player("Ada"));
+    commands.spawn(Player("Bob"));
+    commands
+        .spawn(HttpServer::bind("127.0.0.1:0"))
+        .observe(
+            |asked: On<HttpRequestReceived>,
+             requests: Query<&HttpServerRequest>,
+             mut commands: Commands|
+             -> Result {
+                let request = requests.get(asked.request)?;
+                println!("asked for {} {}", request.method(), request.path());
+                match request.path() {
+                    "/players" => {
+                        commands.entity(asked.request).insert(Thinking(3));
+                    }
+                    "/events" => commands.stream_events(asked.request),
+                    _ => commands.respond(asked.request, Response::status(404)),
+                }
+                Ok(())
+            },
+        )
+        .observe(|failed: On<HttpServerFailed>| eprintln!("{}", failed.error));
+}
+
+/// Answers what was thought about long enough.
+fn answer(
+    mut thoughts: Query<(Entity, &mut Thinking)>,
+    players: Query<&Player>,
+    mut commands: Commands,
+) {
+    for (request, mut thinking) in &mut thoughts {
+        thinking.0 -= 1;
+        if thinking.0 == 0 {
+            let names: Vec<_> = players.iter().map(|player| player.0).collect();
+            commands.respond(request, Response::json(&json!(names)));
+        }
+    }
+}
+
+/// Something happens every tenth frame.
+fn play(mut viewers: Query<&mut HttpEventPeer>, mut frame: Local<u32>) {
+    *frame += 1;
+    if frame.is_multiple_of(10) {
+        for mut viewer in &mut viewers {
+            // A viewer that is too slow misses it.
+            let _ = viewer.send(&ServerSentEvent::new(format!("frame {}", *frame)));
+        }
+    }
+}
+
+/// The other side: what a companion app would do.
+fn ask(started: On<HttpServerStarted>, mut http: Http) {
+    println!("listening at a free port of this machine");
+    let address = started.address;
+    http.get(format!("http://{address}/players")).on_response(
+        move |players: On<HttpResponse>, mut http: Http| {
+            println!("players: {}", players.text());
+            http.get(format!("http://{address}/events"))
+                .insert(HttpStream::ServerSentEvents)
+                .observe(
+                    |event: On<HttpServerSentEvent>,
+                     mut count: Local<u32>,
+                     mut exit: MessageWriter<AppExit>| {
+                        println!("event: {}", event.event.data);
+                        *count += 1;
+                        if *count == 3 {
+                            exit.write(AppExit::Success);
+                        }
+                    },
+                );
+        },
+    );
+}

@@ -1,0 +1,251 @@
+//! Servers as entities, on the network that the app's own requests go over.
+
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use bevy_ecs::prelude::*;
+use bevy_httpoll::httpoll::ServerSentEvent;
+use bevy_httpoll::httpoll::server::{Response, ServerTimeouts, Topic};
+use bevy_httpoll::prelude::*;
+
+use crate::support::Game;
+
+const ADDRESS: &str = "10.0.0.7:80";
+
+fn url(path: &str) -> String {
+    format!("http://{ADDRESS}{path}")
+}
+
+/// A game with a server.
+fn serving(server: HttpServer) -> (Game, Entity) {
+    let mut game = Game::new();
+    let entity = game.spawn(server);
+    game.until(|world| world.get::<HttpServing>(entity).is_some());
+    (game, entity)
+}
+
+fn waiting(game: &mut Game) -> Vec<Entity> {
+    let world = game.app.world_mut();
+    let mut requests = world.query_filtered::<Entity, With<HttpServerRequest>>();
+    requests.iter(world).collect()
+}
+
+#[test]
+fn a_request_is_an_entity_and_is_answered_by_a_command() {
+    let (mut game, server) = serving(HttpServer::bind(ADDRESS));
+    game.app.world_mut().entity_mut(server).observe(
+        |asked: On<HttpRequestReceived>,
+         requests: Query<&HttpServerRequest>,
+         mut commands: Commands|
+         -> Result {
+            let request = requests.get(asked.request)?;
+            let answer = format!("{} {}", request.method(), request.path());
+            commands.respond(asked.request, Response::text(answer));
+            Ok(())
+        },
+    );
+    game.frame();
+    let entities = game.entities();
+    game.spawn(HttpRequest::put(url("/scores")).text("7"));
+    game.until_ended(1);
+    assert_eq!(game.seen().responses[0].2, "PUT /scores");
+    game.frame();
+    assert_eq!(game.entities(), entities, "nothing is left");
+}
+
+#[test]
+fn n11_an_answer_may_come_from_any_later_frame_and_routes_come_first() {
+    let (mut game, _) = serving(HttpServer::bind(ADDRESS).with(|server| {
+        server.route(
+            "GET",
+            "/routed",
+            |_: &mut bevy_httpoll::httpoll::server::Request| Response::text("routed"),
+        )?;
+        Ok(())
+    }));
+    game.spawn(HttpRequest::get(url("/routed")));
+    game.until_ended(1);
+    assert_eq!(game.seen().responses[0].2, "routed");
+    game.spawn(HttpRequest::get(url("/later")));
+    game.frames(100);
+    let waiting = waiting(&mut game);
+    assert_eq!(waiting.len(), 1);
+    game.app
+        .world_mut()
+        .commands()
+        .respond(waiting[0], Response::text("late"));
+    game.app.world_mut().flush();
+    game.until_ended(2);
+    assert_eq!(game.seen().responses[1].2, "late");
+}
+
+#[test]
+fn n11_nobody_is_left_waiting() {
+    let (mut game, server) = serving(HttpServer::bind(ADDRESS).configure(|builder| {
+        let mut timeouts = ServerTimeouts::default();
+        timeouts.respond = Some(Duration::from_secs(2));
+        builder.timeouts(timeouts)
+    }));
+    #[derive(Resource, Default)]
+    struct Aborted(usize);
+    game.app.init_resource::<Aborted>();
+    game.app
+        .world_mut()
+        .entity_mut(server)
+        .observe(|_: On<HttpRequestAborted>, mut aborted: ResMut<Aborted>| aborted.0 += 1);
+    // Nobody answers: the deadline does.
+    game.spawn(HttpRequest::get(url("/slow")));
+    game.until_ended(1);
+    assert_eq!(game.seen().responses[0].1, 504);
+    game.frames(3);
+    assert!(waiting(&mut game).is_empty());
+    // Its entity is despawned.
+    game.spawn(HttpRequest::get(url("/despawned")));
+    game.until(|world| {
+        world
+            .get::<Serving>(server)
+            .is_some_and(|it| !it.entities().is_empty())
+    });
+    let request = waiting(&mut game)[0];
+    game.app.world_mut().despawn(request);
+    game.until_ended(2);
+    assert_eq!(game.seen().responses[1].1, 500);
+    // The client goes.
+    let gone = game.spawn(HttpRequest::get(url("/gone")));
+    game.until(|world| {
+        world
+            .get::<Serving>(server)
+            .is_some_and(|it| !it.entities().is_empty())
+    });
+    game.app.world_mut().despawn(gone);
+    game.frames(5);
+    assert!(waiting(&mut game).is_empty());
+    assert_eq!(game.app.world().resource::<Aborted>().0, 2);
+}
+
+#[test]
+fn a_server_that_cannot_listen_says_why_and_one_that_is_despawned_closes_all() {
+    #[derive(Resource, Default)]
+    struct Told(usize);
+    let mut game = Game::new();
+    game.app
+        .init_resource::<Told>()
+        .add_observer(|_: On<HttpServerFailed>, mut told: ResMut<Told>| told.0 += 1);
+    let failed = game.spawn(HttpServer::bind("no address"));
+    game.frames(5);
+    assert_eq!(game.app.world().resource::<Told>().0, 1, "tried once");
+    assert!(game.app.world().get::<HttpServing>(failed).is_none());
+    game.app
+        .world_mut()
+        .entity_mut(failed)
+        .insert(HttpServer::bind(ADDRESS));
+    game.frame();
+    assert!(game.app.world().get::<HttpServing>(failed).is_some());
+    game.spawn(HttpRequest::get(url("/")));
+    game.frames(3);
+    assert_eq!(waiting(&mut game).len(), 1);
+    game.app.world_mut().despawn(failed);
+    assert!(waiting(&mut game).is_empty(), "requests go with it");
+    game.until_ended(1);
+    assert_eq!(game.seen().errors.len(), 1);
+}
+
+#[test]
+fn n12_peers_of_event_streams_are_entities_and_topics_are_for_many() {
+    #[derive(Resource, Default)]
+    struct Heard(Vec<String>);
+    let (mut game, server) = serving(HttpServer::bind(ADDRESS));
+    let topic = Topic::new();
+    let subject = topic.clone();
+    game.app.init_resource::<Heard>();
+    game.app
+        .add_observer(|on: On<HttpServerSentEvent>, mut heard: ResMut<Heard>| {
+            heard.0.push(on.event.data.clone());
+        });
+    game.app.world_mut().entity_mut(server).observe(
+        move |asked: On<HttpRequestReceived>,
+              requests: Query<&HttpServerRequest>,
+              mut commands: Commands|
+              -> Result {
+            match requests.get(asked.request)?.path() {
+                "/own" => commands.stream_events(asked.request),
+                _ => commands.subscribe(asked.request, &subject),
+            }
+            Ok(())
+        },
+    );
+    let own = game.spawn((HttpRequest::get(url("/own")), HttpStream::ServerSentEvents));
+    for _ in 0..3 {
+        game.spawn((HttpRequest::get(url("/all")), HttpStream::ServerSentEvents));
+    }
+    game.frames(10);
+    assert_eq!(topic.subscribers(), 3);
+    topic.publish(ServerSentEvent::new("to all")).unwrap();
+    let world = game.app.world_mut();
+    let mut peers = world.query::<&mut HttpEventPeer>();
+    for mut peer in peers.iter_mut(world) {
+        peer.send(&ServerSentEvent::new("to one")).unwrap();
+    }
+    game.frames(5);
+    let mut heard = game.app.world().resource::<Heard>().0.clone();
+    heard.sort();
+    assert_eq!(heard, ["to all", "to all", "to all", "to one"]);
+    game.app.world_mut().despawn(own);
+    game.frames(5);
+    let world = game.app.world_mut();
+    assert_eq!(world.query::<&HttpEventPeer>().iter(world).len(), 0);
+}
+
+#[cfg(feature = "websocket")]
+#[test]
+fn a_web_socket_of_a_client_is_an_entity() {
+    use bevy_httpoll::httpoll::server::WebSocketOptions as Accept;
+    use bevy_httpoll::httpoll::{WebSocketMessage, WebSocketOptions};
+    #[derive(Resource, Default)]
+    struct Heard(Vec<WebSocketMessage>);
+    let (mut game, server) = serving(HttpServer::bind(ADDRESS));
+    game.app.init_resource::<Heard>();
+    game.app
+        .world_mut()
+        .entity_mut(server)
+        .observe(|asked: On<HttpRequestReceived>, mut commands: Commands| {
+            commands.accept_socket(asked.request, Accept::default());
+        })
+        .observe(
+            |said: On<HttpPeerMessage>, mut peers: Query<&mut HttpSocketPeer>| -> Result {
+                peers.get_mut(said.peer)?.send(said.message.clone())?;
+                Ok(())
+            },
+        );
+    game.app
+        .add_observer(|on: On<HttpWebSocketMessage>, mut heard: ResMut<Heard>| {
+            heard.0.push(on.message.clone());
+        });
+    let client = game.spawn((
+        HttpRequest::get(url("/")),
+        HttpStream::WebSocket(WebSocketOptions::new()),
+    ));
+    game.app.world_mut().entity_mut(client).observe(
+        |open: On<HttpWebSocketOpened>, mut commands: Commands| {
+            commands.trigger(SendWebSocketMessage {
+                request: open.request,
+                message: WebSocketMessage::Text("echo".into()),
+            });
+        },
+    );
+    game.until(|world| !world.resource::<Heard>().0.is_empty());
+    assert_eq!(
+        game.app.world().resource::<Heard>().0,
+        [WebSocketMessage::Text("echo".into())]
+    );
+    game.app.world_mut().despawn(client);
+    game.frames(5);
+    let world = game.app.world_mut();
+    assert_eq!(world.query::<&HttpSocketPeer>().iter(world).len(), 0);
+    // A request that asks for no WebSocket is told so.
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_ended(1);
+    assert!(game.seen().responses[0].1 >= 400);
+}
