@@ -42,6 +42,8 @@ fn drain(world: &mut World, limit: Duration) {
     loop {
         // Observers may ask for more while their last answers come: that is waited for, too.
         let sent = world.run_system_cached(submit_all).is_ok();
+        #[cfg(feature = "server")]
+        crate::server::serve(world);
         let left = limit.saturating_sub(began.elapsed());
         let Some(mut http) = world.get_resource_mut::<HttpAgent>() else {
             return;

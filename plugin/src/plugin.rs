@@ -33,7 +33,7 @@ use crate::{cancel, dispatch, exit, submit};
 /// ```
 #[derive(Clone)]
 pub struct HttpollPlugin {
-    /// What requests, nodes and assets together may spend in one frame. Default 1 ms. Becomes
+    /// What requests, nodes, assets and servers together may spend in one frame. Default 1 ms. Becomes
     /// [`HttpBudget::frame`], which can be changed later.
     pub budget: Budget,
     /// How that goes with the frame. Default [`HttpPace::Steady`].

@@ -379,6 +379,14 @@ pub(crate) fn build(app: &mut App, poll_in: InternedScheduleLabel) {
     app.add_systems(poll_in, hear.before(end).in_set(HttpollSystems::Dispatch));
 }
 
+/// Lets servers answer while the end of the app waits for requests, which may be to them.
+pub(crate) fn serve(world: &mut World) {
+    let mut servers = world.query::<&mut HttpServing>();
+    for mut server in servers.iter_mut(world) {
+        server.poll(&Budget::default());
+    }
+}
+
 /// Starts the servers that were spawned; tries each once.
 fn start(
     http: Option<Res<HttpAgent>>,

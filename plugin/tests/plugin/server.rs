@@ -249,3 +249,30 @@ fn a_web_socket_of_a_client_is_an_entity() {
     game.until_ended(1);
     assert!(game.seen().responses[0].1 >= 400);
 }
+
+#[test]
+fn an_app_that_drains_answers_its_own_requests() {
+    use bevy_app::{App, AppExit};
+    let mut app = App::new();
+    app.add_plugins(HttpollPlugin {
+        on_exit: HttpOnExit::Drain(crate::support::SAFETY_NET),
+        ..HttpollPlugin::default()
+    });
+    crate::support::watch(&mut app);
+    app.world_mut()
+        .spawn(HttpServer::bind("127.0.0.1:0").with(|server| {
+            server.route(
+                "GET",
+                "/",
+                |_: &mut bevy_httpoll::httpoll::server::Request| Response::text("hi"),
+            )?;
+            Ok(())
+        }))
+        .observe(|started: On<HttpServerStarted>, mut http: Http| {
+            http.get(format!("http://{}/", started.address));
+        });
+    app.world_mut().write_message(AppExit::Success);
+    app.update();
+    let seen = app.world().resource::<crate::support::Seen>();
+    assert_eq!(seen.responses.len(), 1, "{seen:?}");
+}
