@@ -391,7 +391,7 @@ fn multipart(
     has_files: bool,
 ) -> Result<(Source, Option<String>, bool), Error> {
     let mut random = [0; 16];
-    getrandom::fill(&mut random)
+    getrandom::getrandom(&mut random)
         .map_err(|error| Error::from(Misuse::InvalidContent).with_source(error))?;
     let body = form.start(random).map_err(ErrorKind::Form)?;
     let content_type = body.content_type();

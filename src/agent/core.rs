@@ -257,8 +257,11 @@ pub(crate) struct Random {
 
 impl Random {
     fn system() -> Self {
+        let mut seed = [0; 8];
+        // Jitter that others have, too, is still jitter.
+        let _ = getrandom::getrandom(&mut seed);
         Self {
-            state: getrandom::u64().unwrap_or(0x9e37_79b9_7f4a_7c15),
+            state: u64::from_ne_bytes(seed),
             is_repeatable: false,
         }
     }
@@ -292,7 +295,7 @@ impl Random {
             }
             return Ok(bytes);
         }
-        getrandom::fill(&mut bytes).map_err(|error| {
+        getrandom::getrandom(&mut bytes).map_err(|error| {
             Error::new(ErrorKind::Network(NetworkFault::System)).with_source(error)
         })?;
         Ok(bytes)

@@ -75,7 +75,7 @@ impl OAuthLoopback {
         patience: Duration,
     ) -> Result<Self, OAuthNotStarted> {
         let mut random = [0; 64];
-        getrandom::fill(&mut random).map_err(|error| {
+        getrandom::getrandom(&mut random).map_err(|error| {
             let source = std::io::Error::other(error);
             OAuthNotStarted::System(Error::io(NetworkFault::System, source))
         })?;

@@ -199,7 +199,9 @@ fn create_temporary(
 ) -> Result<(PathBuf, File), DiskFault> {
     let name: String = name.to_string_lossy().chars().take(REPEATED_NAME).collect();
     shared.step(DiskStep::Open, || {
-        let random = getrandom::u64().map_err(io::Error::other)?;
+        let mut random = [0; 8];
+        getrandom::getrandom(&mut random).map_err(io::Error::other)?;
+        let random = u64::from_ne_bytes(random);
         let path = folder.join(format!(".{name}.{random:016x}.part"));
         let file = new_file(&path)?;
         // For the day when it gets a name that others know. Nobody else can have locked it.
