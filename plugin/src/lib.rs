@@ -31,6 +31,8 @@ mod reflect;
 mod request;
 #[cfg(feature = "server")]
 mod server;
+#[cfg(all(feature = "server", feature = "assets"))]
+mod source;
 mod state;
 mod submit;
 
@@ -64,10 +66,14 @@ pub use server::{
 };
 #[cfg(all(feature = "server", feature = "websocket"))]
 pub use server::{HttpPeerMessage, HttpSocketPeer};
+#[cfg(all(feature = "server", feature = "assets"))]
+pub use source::AssetSourceRoot;
 pub use state::{HttpPhase, HttpProgress};
 
 /// What most programs import.
 pub mod prelude {
+    #[cfg(all(feature = "server", feature = "assets"))]
+    pub use crate::AssetSourceRoot;
     #[cfg(feature = "cache")]
     pub use crate::HttpCacheFile;
     #[cfg(feature = "assets")]

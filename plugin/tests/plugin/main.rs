@@ -11,5 +11,6 @@ mod options;
 mod polling;
 mod requests;
 mod server;
+mod source;
 mod streams;
 mod support;
