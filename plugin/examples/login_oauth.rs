@@ -1,30 +1,46 @@
-//! A player logs in by OAuth without a browser in the game: the device grant (RFC 8628).
+//! A player logs in by OAuth in their own browser, which comes back to a port of this machine:
+//! the loopback redirect (RFC 8252) with PKCE (RFC 7636).
 //!
 //! ```text
-//! cargo run -p bevy_httpoll --example login_oauth
+//! cargo run -p bevy_httpoll --features oauth --example login_oauth
 //! ```
 //!
-//! What to look for: the game shows a code and asks for the token once in a while, by `HttpRepeat`,
-//! until the player has typed the code elsewhere; then every request to this host carries the token,
-//! set once. The server of this example says yes at the third question.
+//! What to look for: the game opens a page, and polls once a frame for the code that the browser
+//! brings back; it exchanges the code and its own verifier for a token, and from then on every request
+//! to this host carries the token, set once. The authorization server is played in the same frames, the
+//! browser by a thread; a game would open the page by a crate such as `webbrowser`.
 
 mod offline;
 
 use std::error::Error;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bevy_app::{AppExit, Startup};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bevy_app::{AppExit, Startup, Update};
 use bevy_ecs::prelude::*;
+use bevy_httpoll::httpoll::server::{
+    AuthorizationCode, FormField, OAuthLoopback, OAuthRequest, Request, Response, Server,
+};
 use bevy_httpoll::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
-#[derive(Deserialize)]
-struct Device {
-    device_code: String,
-    user_code: String,
-    verification_uri: String,
+/// A public client: an identifier, and no secret in the game's files.
+const CLIENT: &str = "space-game";
+
+/// How long a player may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A login under way.
+#[derive(Component)]
+struct Login {
+    browser_returns: OAuthLoopback,
+    service: SocketAddr,
 }
 
 #[derive(Deserialize)]
@@ -33,72 +49,158 @@ struct Token {
 }
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
-    let asked = AtomicU32::new(0);
-    let server = offline::serve(move |request, stream| {
-        let (status, answer) = match request.target.as_str() {
-            "/device" => (
-                200,
-                json!({
-                    "device_code": "d-4711",
-                    "user_code": "WDJB-MJHT",
-                    "verification_uri": "https://login.example/device",
-                }),
-            ),
-            "/token" if asked.fetch_add(1, Ordering::Relaxed) < 2 => {
-                (400, json!({ "error": "authorization_pending" }))
-            }
-            "/token" => (200, json!({ "access_token": "t-0815" })),
-            _ if request.field("authorization") == Some("Bearer t-0815") => {
-                (200, json!({ "name": "Ada", "level": 12 }))
-            }
-            _ => (401, json!({ "error": "who are you?" })),
-        };
-        let answer = answer.to_string();
-        offline::reply(stream, status, "application/json", answer.as_bytes())
-    })?;
     Ok(offline::app()
-        .add_plugins(HttpollPlugin {
-            base_url: Some(format!("http://{server}/")),
-            ..HttpollPlugin::default()
+        .add_plugins(HttpollPlugin::default())
+        .add_systems(Startup, |mut commands: Commands| {
+            commands.spawn(HttpServer::bind("127.0.0.1:0").with(authorization_server));
         })
-        .add_systems(Startup, begin)
+        .add_systems(Update, wait_for_code)
+        .add_observer(log_in)
+        .add_observer(|failed: On<HttpError>, mut exit: MessageWriter<AppExit>| {
+            eprintln!("{}", failed.error);
+            exit.write(AppExit::error());
+        })
         .run())
 }
 
-fn begin(mut http: Http) {
-    http.send(HttpRequest::post("device").form([("client_id", "space-game")]))
-        .on_json(|device: On<HttpJson<Device>>, mut http: Http| -> Result {
-            let device = device.result.as_ref().map_err(Clone::clone)?;
-            println!("type {} at {}", device.user_code, device.verification_uri);
-            ask_for_token(&mut http, device);
-            Ok(())
-        });
+fn log_in(started: On<HttpServerStarted>, mut commands: Commands) -> Result {
+    let service = started.address;
+    let request = OAuthRequest {
+        authorization_endpoint: format!("http://{service}/authorize").parse()?,
+        client_id: CLIENT.to_owned(),
+        scope: "profile".to_owned(),
+        parameters: Vec::new(),
+        issuer: Some(format!("http://{service}")),
+    };
+    let browser_returns = OAuthLoopback::start(&request, PATIENCE)?;
+    println!("the game opens the player's browser and goes on drawing");
+    open_browser(browser_returns.authorization_url().as_str());
+    commands.spawn(Login {
+        browser_returns,
+        service,
+    });
+    Ok(())
 }
 
-fn ask_for_token(http: &mut Http, device: &Device) {
+/// Once a frame, like everything else.
+fn wait_for_code(
+    mut logins: Query<(Entity, &mut Login)>,
+    mut http: Http,
+    mut commands: Commands,
+) -> Result {
+    for (entity, mut login) in &mut logins {
+        let Some(outcome) = login.browser_returns.poll()? else {
+            continue;
+        };
+        println!("the browser came back, and the port is closed again");
+        commands.entity(entity).despawn();
+        exchange(&mut http, login.service, &outcome?);
+    }
+    Ok(())
+}
+
+/// The code is worth nothing to whoever saw it pass by: only this game knows the verifier.
+fn exchange(http: &mut Http, service: SocketAddr, code: &AuthorizationCode) {
     let form = [
-        ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
-        ("device_code", device.device_code.as_str()),
-        ("client_id", "space-game"),
+        ("grant_type", "authorization_code"),
+        ("client_id", CLIENT),
+        ("code", &code.code),
+        ("code_verifier", &code.verifier),
+        ("redirect_uri", &code.redirect_uri),
     ];
-    http.send(HttpRequest::post("token").form(form))
-        .insert(HttpRepeat::every(Duration::from_millis(200)))
+    http.send(HttpRequest::post(format!("http://{service}/token")).form(form))
         .on_json(
-            |token: On<HttpJson<Token>>, mut agent: ResMut<HttpAgent>, mut http: Http| -> Result {
-                let Ok(token_value) = &token.result else {
-                    println!("not yet");
-                    return Ok(());
-                };
-                http.cancel(token.request);
-                let line = format!("Bearer {}", token_value.access_token);
+            move |token: On<HttpJson<Token>>,
+                  mut agent: ResMut<HttpAgent>,
+                  mut http: Http|
+                  -> Result {
+                let token = token.result.as_ref().map_err(Clone::clone)?;
+                println!("the code is exchanged for a token");
+                let line = format!("Bearer {}", token.access_token);
                 agent.set_host_headers("127.0.0.1", [("Authorization", line)])?;
-                http.get("me").on_response(
-                    |me: On<HttpResponse>, mut exit: MessageWriter<AppExit>| {
-                        println!("logged in: {} {}", me.status(), me.text());
-                        exit.write(AppExit::Success);
-                    },
-                );
+                http.get(format!("http://{service}/me")).on_response(greet);
                 Ok(())
             },
         );
+}
+
+fn greet(me: On<HttpResponse>, mut exit: MessageWriter<AppExit>) {
+    println!("logged in: {} {}", me.status(), me.text());
+    exit.write(AppExit::Success);
+}
+
+/// Plays the browser, which is another program: it goes where it is sent, and shows the title of the
+/// page that it ends at.
+fn open_browser(url: &str) {
+    let url = url.to_owned();
+    std::thread::spawn(move || match visit(&url) {
+        Ok(title) => println!("the browser shows: {title}"),
+        Err(error) => eprintln!("the browser fails: {error}"),
+    });
+}
+
+fn visit(url: &str) -> io::Result<String> {
+    let after = |text: &str, mark: &str, end: &str| {
+        let (_, rest) = text.split_once(mark)?;
+        Some(rest.split(end).next()?.to_owned())
+    };
+    let host = after(url, "http://", "/").ok_or(io::ErrorKind::InvalidInput)?;
+    let target = &url["http://".len() + host.len()..];
+    let mut stream = TcpStream::connect(&host)?;
+    let head = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
+    let mut page = String::new();
+    stream.read_to_string(&mut page)?;
+    match after(&page, "Location: ", "\r\n") {
+        Some(next) => visit(&next),
+        None => Ok(after(&page, "<title>", "</title>").unwrap_or(page)),
+    }
+}
+
+/// Plays the authorization server, and the service that its tokens are for. Its player says yes at once.
+fn authorization_server(server: &mut Server) -> Result<(), bevy_httpoll::httpoll::Error> {
+    let issuer = format!("http://{}", server.local_addr());
+    let granted = Arc::new(Mutex::new(None::<(String, String)>));
+    let to_redeem = granted.clone();
+    server.route("GET", "/authorize", move |asked: &mut Request| {
+        let value = |name: &str| asked.query().get(name).unwrap_or_default().to_owned();
+        let (redirect_uri, state) = (value("redirect_uri"), value("state"));
+        if value("code_challenge_method") != "S256" || value("client_id") != CLIENT {
+            return Ok(Response::status(400));
+        }
+        if let Ok(mut granted) = granted.lock() {
+            *granted = Some((value("code_challenge"), redirect_uri.clone()));
+        }
+        Response::redirect(&format!(
+            "{redirect_uri}?code=c-4711&state={state}&iss={issuer}"
+        ))
+    })?;
+    server.route("POST", "/token", move |asked: &mut Request| {
+        let form = asked.form();
+        let value = |name: &str| {
+            form.field(name)
+                .and_then(FormField::text)
+                .unwrap_or_default()
+        };
+        let digest = Sha256::digest(value("code_verifier").as_bytes());
+        let shown = (
+            URL_SAFE_NO_PAD.encode(digest),
+            value("redirect_uri").to_owned(),
+        );
+        // A code is good once.
+        let granted = to_redeem.lock().ok().and_then(|mut granted| granted.take());
+        if value("code") == "c-4711" && granted == Some(shown) {
+            Response::json(&json!({ "access_token": "t-0815", "token_type": "Bearer" }))
+        } else {
+            Response::json(&json!({ "error": "invalid_grant" })).with_status(400)
+        }
+    })?;
+    server.route("GET", "/me", |asked: &mut Request| {
+        if asked.header("authorization") == Some("Bearer t-0815") {
+            Response::json(&json!({ "name": "Ada", "level": 12 }))
+        } else {
+            Response::status(401)
+        }
+    })?;
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Godot's `HTTPClient` on an entity, driven by its own transitions.
 //!
 //! ```text
-//! cargo run -p bevy_httpoll --example node
+//! cargo run -p bevy_httpoll --example bevy_node
 //! ```
 //!
 //! What to look for: every status is an event, in order; the request is sent by the observer that

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use httpoll::memory::{MemoryNetwork, MockRequest, MockResponse, MockServer};
+#[cfg(feature = "digest-auth")]
+use httpoll::memory::MockRequest;
+use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
 use httpoll::{Agent, AuthFault, Credentials, ErrorKind, Netrc, Request, RequestBody};
 
 use crate::support::{run, world, world_with};

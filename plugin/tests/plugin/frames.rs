@@ -148,6 +148,53 @@ fn a_get_over_a_new_tls_connection_is_told_within_three_frames() {
     assert!(frames <= 3, "{frames}");
 }
 
+/// The same on real sockets. The server answers between the frames, so that only frames are counted.
+#[cfg(all(feature = "tls", feature = "server"))]
+#[test]
+fn a_fresh_tls_get_reaches_its_observer_within_three_frames_on_loopback() {
+    use bevy_httpoll::httpoll::TlsOptions;
+    use bevy_httpoll::httpoll::server::{Request, Response, Server, ServerTlsOptions};
+
+    let key = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let options = ServerTlsOptions::builder()
+        .certificate_pem(
+            key.cert.pem().as_bytes(),
+            key.signing_key.serialize_pem().as_bytes(),
+        )
+        .build()
+        .unwrap();
+    let mut server = Server::builder().tls(options).bind("127.0.0.1:0").unwrap();
+    server
+        .route("GET", "/", |asked: &mut Request| {
+            assert!(asked.is_secure());
+            Response::text("hi")
+        })
+        .unwrap();
+    let mut app = App::new();
+    app.add_plugins(HttpollPlugin {
+        // However slow this machine is: no frame ends for want of time.
+        budget: Budget::frame(SAFETY_NET),
+        tls: Some(
+            TlsOptions::builder()
+                .trusted_chain_pem(key.cert.pem().as_bytes())
+                .build()
+                .unwrap(),
+        ),
+        ..HttpollPlugin::default()
+    });
+    count_frames(&mut app);
+    ask(&mut app, format!("https://{}/", server.local_addr()));
+    for _ in 0..10 {
+        app.update();
+        // More than one poll: each has a budget of its own, and a handshake may not fit.
+        for _ in 0..10 {
+            server.poll().unwrap();
+        }
+    }
+    let frames = frames(&app).unwrap();
+    assert!(frames <= 3, "{frames}");
+}
+
 #[test]
 fn n1_without_time_a_request_is_begun_in_each_pump_and_all_are_answered() {
     let mut game = Game::with(HttpollPlugin {
