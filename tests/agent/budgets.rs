@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+use httpoll::memory::{MemoryNetwork, MockResponse, MockServer, Peer};
 use httpoll::{Agent, Budget, Event, PollAt, Request, RequestId};
 
-use crate::support::{finish, pattern, run, world};
+use crate::support::{address, finish, pattern, run, world};
 
 #[test]
 fn n1_a_tiny_budget_still_makes_progress_and_loses_nothing() {
@@ -180,4 +180,33 @@ fn n1_when_the_next_poll_is_wanted() {
     assert!(at > network.now() && at <= network.now() + Duration::from_secs(30));
     drop(handle);
     assert_eq!(agent.poll().next, PollAt::Idle);
+}
+
+#[test]
+fn n1_a_response_that_is_whole_does_not_fail_when_its_server_leaves_between_two_polls() {
+    for response in [
+        &b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"[..],
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+    ] {
+        for bytes in 1..100 {
+            let network = MemoryNetwork::new();
+            network.add_name("game.example", &[address("10.0.0.1:80").ip()]);
+            network.serve(address("10.0.0.1:80"), move || {
+                move |peer: &mut Peer| {
+                    if peer.received().ends_with(b"\r\n\r\n") {
+                        peer.take_received();
+                        peer.send(response);
+                        peer.close();
+                    }
+                }
+            });
+            let mut agent = Agent::builder()
+                .budget(Budget::unlimited().with_bytes(bytes))
+                .build_on_memory(&network);
+            let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
+            let text = outcome.response().text();
+            assert!(["", "hello"].contains(&text.as_str()), "{bytes}");
+        }
+    }
 }

@@ -126,9 +126,6 @@ impl Core {
                 self.look_again(transfer, due);
                 return Ok(Pumped::Throttled);
             }
-            if taken >= TURN_BYTES || taken > 0 && meter.exhausted() {
-                return Ok(Pumped::Interrupted);
-            }
             let Some(pooled) = self.pool.get_mut(key) else {
                 return Err(Misuse::NotConnected.into());
             };
@@ -137,6 +134,9 @@ impl Core {
                     Some(error) => Err(error.clone()),
                     None => Ok(Pumped::Ended),
                 };
+            }
+            if taken >= TURN_BYTES || taken > 0 && meter.exhausted() {
+                return Ok(Pumped::Interrupted);
             }
             let most = PIECE_BYTES
                 .min(room)

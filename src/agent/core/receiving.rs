@@ -47,7 +47,13 @@ impl Core {
             };
             // A paused download lets its connection wait: the kernel's window closes.
             let is_held = transfer.paused && transfer.answer.is_some();
-            if !is_held {
+            // What an idle connection has to say is not about this response, which is whole.
+            let is_whole = transfer.answer.is_some()
+                && matches!(
+                    pooled.connection.status(),
+                    Status::Connected | Status::Disconnected
+                );
+            if !is_held && !is_whole {
                 self.reactor.set_owner(Owner(key.0));
                 step.moved |= pooled.connection.drive(&mut self.reactor, counted, meter);
             }
