@@ -122,6 +122,18 @@ pub enum PollAt {
     Idle,
 }
 
+impl PollAt {
+    /// How long a wait may sleep from `now` on, at most `timeout`; `None` is without end.
+    pub(crate) fn sleep(self, now: Instant, timeout: Option<Duration>) -> Option<Duration> {
+        let due = match self {
+            Self::Now => Some(Duration::ZERO),
+            Self::At(at) => Some(at.saturating_duration_since(now)),
+            Self::Io | Self::Idle => None,
+        };
+        timeout.into_iter().chain(due).min()
+    }
+}
+
 /// What a poll came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Polled {

@@ -54,20 +54,10 @@ impl HttpClient {
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Polled, Error> {
         let budget = Budget::unlimited();
         let first = self.poll_at(self.reactor.clock().now(), &budget)?;
-        let now = self.reactor.clock().now();
-        let until_due = match first.next {
-            PollAt::Now | PollAt::Idle => return Ok(first),
-            PollAt::At(at) => Some(at.saturating_duration_since(now)),
-            PollAt::Io => None,
-        };
-        if first.changed {
+        if first.changed || matches!(first.next, PollAt::Now | PollAt::Idle) {
             return Ok(first);
         }
-        let sleep = match (timeout, until_due) {
-            (Some(timeout), Some(due)) => Some(timeout.min(due)),
-            (Some(sleep), None) | (None, Some(sleep)) => Some(sleep),
-            (None, None) => None,
-        };
+        let sleep = first.next.sleep(self.reactor.clock().now(), timeout);
         let looked = self.reactor.wait(sleep);
         // Time slept here was waited for the peer, so all of it counts.
         let counted = self.reactor.begin_wait(self.reactor.clock().now());

@@ -67,16 +67,7 @@ impl Core {
         timeout: Option<Duration>,
         budget: &Budget,
     ) -> Polled {
-        let until_due = match next {
-            PollAt::Now => Some(Duration::ZERO),
-            PollAt::At(at) => Some(at.saturating_duration_since(self.now())),
-            PollAt::Io | PollAt::Idle => None,
-        };
-        let sleep = match (timeout, until_due) {
-            (Some(timeout), Some(due)) => Some(timeout.min(due)),
-            (Some(sleep), None) | (None, Some(sleep)) => Some(sleep),
-            (None, None) => None,
-        };
+        let sleep = next.sleep(self.now(), timeout);
         let looked = self.reactor.wait(sleep);
         // Time slept here was waited for the peer, so all of it counts.
         let counted = self.reactor.begin_wait(self.now());
