@@ -114,7 +114,7 @@ impl Transfer {
                 content_length,
                 ..
             } => {
-                self.facts.url = Some(url);
+                self.facts.url = Some((*url).clone());
                 self.judge(&head, content_length)
             }
             Event::Chunk { bytes, .. } => {

@@ -15,7 +15,7 @@ use crate::semantics::redirect::Redirection;
 /// The response of the present hop.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) head: ResponseHead,
+    pub(crate) head: Box<ResponseHead>,
     pub(crate) content_length: Option<u64>,
     pub(crate) sink: Sink,
     pub(crate) then: Then,

@@ -37,7 +37,7 @@ use crate::transport::tls::TlsOptions;
 /// What holds for all requests of an agent, unless a request says otherwise.
 #[derive(Clone)]
 pub(crate) struct Config {
-    pub(crate) defaults: Settings,
+    pub(crate) defaults: Arc<Settings>,
     pub(crate) fields: FieldLines,
     pub(crate) base_url: Option<Url>,
     pub(crate) user_agent: String,
@@ -86,7 +86,7 @@ impl AgentBuilder {
     pub(super) fn new() -> Self {
         Self {
             config: Config {
-                defaults: Settings::default(),
+                defaults: Arc::default(),
                 fields: FieldLines::new(),
                 base_url: None,
                 user_agent: concat!("httpoll/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -314,8 +314,9 @@ impl AgentBuilder {
 
     fn build_on(mut self, reactor: Reactor) -> Agent {
         let access = self.config.defaults.access.clone();
-        self.config.defaults.family = self.family;
-        self.config.defaults.addresses = address_filter(access, self.family);
+        let defaults = Arc::make_mut(&mut self.config.defaults);
+        defaults.family = self.family;
+        defaults.addresses = address_filter(access, self.family);
         let config = Arc::new(self.config);
         let core = Box::new(Core::new(reactor, Arc::clone(&config)));
         let engine = if self.on_thread {
@@ -338,7 +339,7 @@ impl AgentBuilder {
     }
 
     fn with(mut self, setting: Override) -> Self {
-        self.config.defaults.apply(setting);
+        Arc::make_mut(&mut self.config.defaults).apply(setting);
         self
     }
 }

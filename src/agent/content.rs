@@ -107,35 +107,62 @@ enum Source {
     },
 }
 
-/// Counts request content on its way out, and holds it back when a rate is set.
-#[derive(Clone, Debug)]
-pub(crate) struct Flow {
-    drawn: Arc<AtomicU64>,
-    allowance: Arc<AtomicU64>,
-}
+/// Counts request content on its way out, and holds it back when a rate is set. Content that goes in
+/// one write needs none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flow(Option<Arc<Gauge>>);
 
-impl Default for Flow {
-    fn default() -> Self {
-        Self {
-            drawn: Arc::default(),
-            allowance: Arc::new(AtomicU64::new(u64::MAX)),
-        }
-    }
+#[derive(Debug)]
+struct Gauge {
+    drawn: AtomicU64,
+    allowance: AtomicU64,
 }
 
 impl Flow {
-    /// Bytes drawn so far.
-    pub(crate) fn drawn(&self) -> u64 {
-        self.drawn.load(Ordering::Relaxed)
+    fn of(source: &Source) -> Self {
+        let is_sent_at_once = match source {
+            Source::None => true,
+            Source::Bytes(bytes) => bytes.len() <= UNMETERED_BYTES,
+            _ => false,
+        };
+        Self((!is_sent_at_once).then(|| {
+            Arc::new(Gauge {
+                drawn: AtomicU64::new(0),
+                allowance: AtomicU64::new(u64::MAX),
+            })
+        }))
     }
 
-    fn restart(&self) {
-        self.drawn.store(0, Ordering::Relaxed);
+    /// Bytes drawn so far.
+    pub(crate) fn drawn(&self) -> u64 {
+        self.0
+            .as_ref()
+            .map_or(0, |gauge| gauge.drawn.load(Ordering::Relaxed))
+    }
+
+    fn allowance(&self) -> u64 {
+        self.0
+            .as_ref()
+            .map_or(u64::MAX, |gauge| gauge.allowance.load(Ordering::Relaxed))
     }
 
     /// Lets at most so many more bytes be drawn.
     pub(crate) fn allow(&self, bytes: u64) {
-        self.allowance.store(bytes, Ordering::Relaxed);
+        if let Some(gauge) = &self.0 {
+            gauge.allowance.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    fn restart(&self) {
+        if let Some(gauge) = &self.0 {
+            gauge.drawn.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn note_drawn(&self, bytes: u64) {
+        if let Some(gauge) = &self.0 {
+            gauge.drawn.fetch_add(bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -147,7 +174,7 @@ struct Metered<R> {
 
 impl<R: Read> Read for Metered<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let allowance = self.flow.allowance.load(Ordering::Relaxed);
+        let allowance = self.flow.allowance();
         if allowance == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -155,7 +182,7 @@ impl<R: Read> Read for Metered<R> {
             .unwrap_or(usize::MAX)
             .min(buffer.len());
         let count = self.reader.read(&mut buffer[..most])?;
-        self.flow.drawn.fetch_add(count as u64, Ordering::Relaxed);
+        self.flow.note_drawn(count as u64);
         if allowance != u64::MAX {
             self.flow.allow(allowance - count as u64);
         }
@@ -190,10 +217,10 @@ impl Payload {
             }
         };
         Ok(Self {
+            flow: Flow::of(&source),
             source,
             content_type,
             has_files,
-            flow: Flow::default(),
             noted: 0,
             shown: 0,
         })

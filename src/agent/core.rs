@@ -38,6 +38,7 @@ use std::time::{Duration, Instant};
 
 use super::builder::Config;
 use super::event::{Event, RequestId};
+use super::heading::Draft;
 use super::pool::{ConnectionKey, Pool};
 use super::timers::Timers;
 use super::transfer::Transfer;
@@ -95,6 +96,8 @@ pub(crate) struct Core {
     queued: Vec<RequestId>,
     suspension: Suspension,
     random: Random,
+    /// Memory for the heads of requests.
+    draft: Draft,
     /// Tells users apart for the cache.
     #[cfg(feature = "cache")]
     users: std::hash::RandomState,
@@ -132,6 +135,7 @@ impl Core {
             queued: Vec::new(),
             suspension: Suspension::default(),
             random,
+            draft: Draft::default(),
             #[cfg(feature = "cache")]
             users: std::hash::RandomState::new(),
         }

@@ -2,6 +2,7 @@
 //! after a poll.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -84,8 +85,8 @@ pub enum Event {
         id: RequestId,
         /// The head.
         head: ResponseHead,
-        /// The URL that answered.
-        url: Url,
+        /// The URL that answered; the response will have the same.
+        url: Arc<Url>,
         /// Bytes of content to come, if the server said.
         content_length: Option<u64>,
     },

@@ -1,6 +1,8 @@
 //! The request head of one hop: the caller's lines, and what this side adds unless the caller said
 //! otherwise. The order is the customary one: `Host` first (RFC 9110 §7.2).
 
+use std::fmt::Write as _;
+
 use http::{Method, Version};
 use url::Url;
 
@@ -28,6 +30,27 @@ pub(crate) struct Additions<'a> {
     pub(crate) upgrade: FieldLines,
 }
 
+/// A head that is being built, again and again in the same memory.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) head: RequestHead,
+    text: String,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self {
+            head: RequestHead {
+                method: Method::GET,
+                target: String::new(),
+                version: Version::HTTP_11,
+                fields: FieldLines::new(),
+            },
+            text: String::new(),
+        }
+    }
+}
+
 /// How the target is written (RFC 9112 §3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -36,23 +59,32 @@ pub(crate) enum Form {
     Absolute,
 }
 
-/// Builds the head. `own` are the caller's lines, `without` the names of lines that must not be sent.
+/// Builds the head around a target that is there already. `own` are the caller's lines, `without` the
+/// names of lines that must not be sent.
 pub(crate) fn build(
+    draft: &mut Draft,
     method: &Method,
     url: &Url,
     version: Version,
-    target: String,
     own: &FieldLines,
     without: &[String],
     additions: &Additions<'_>,
-) -> Result<RequestHead, Error> {
-    let mut fields = FieldLines::new();
+) -> Result<(), Error> {
+    let Draft { head, text } = draft;
+    head.method = method.clone();
+    head.version = version;
+    let fields = &mut head.fields;
+    fields.clear();
     let wanted = |name: &str| {
         !own.contains(name) && !without.iter().any(|other| other.eq_ignore_ascii_case(name))
     };
     match own.get("host") {
         Some(host) => fields.append("Host", host)?,
-        None if wanted("host") => fields.append("Host", authority(url))?,
+        None if wanted("host") => {
+            text.clear();
+            push_authority(url, text);
+            fields.append("Host", &text)?;
+        }
         None => {}
     }
     if let Some(authorization) = &additions.authorization
@@ -121,46 +153,49 @@ pub(crate) fn build(
     for (name, value) in additions.upgrade.iter() {
         fields.append(name, value)?;
     }
-    Ok(RequestHead {
-        method: method.clone(),
-        target,
-        version,
-        fields,
-    })
+    Ok(())
 }
 
-/// The request target of a URL.
-pub(crate) fn target(url: &Url, form: Form) -> String {
-    match form {
-        Form::Origin => origin_form(url),
-        Form::Absolute => format!("{}://{}{}", url.scheme(), authority(url), origin_form(url)),
+/// Writes the request target of a URL.
+pub(crate) fn write_target(url: &Url, form: Form, out: &mut String) {
+    out.clear();
+    if form == Form::Absolute {
+        push_origin(url, out);
+    }
+    out.push_str(url.path());
+    if let Some(query) = url.query() {
+        out.push('?');
+        out.push_str(query);
     }
 }
 
-/// The target that the caller gave: as it is, but a path goes to a proxy with the origin before it
-/// (RFC 9112 §3.2.2).
-pub(crate) fn given_target(url: &Url, form: Form, given: &str) -> String {
-    match form {
-        Form::Absolute if given.starts_with('/') => {
-            format!("{}://{}{given}", url.scheme(), authority(url))
-        }
-        Form::Origin | Form::Absolute => given.to_owned(),
+/// Writes the target that the caller gave: as it is, but a path goes to a proxy with the origin before
+/// it (RFC 9112 §3.2.2).
+pub(crate) fn write_given_target(url: &Url, form: Form, given: &str, out: &mut String) {
+    out.clear();
+    if form == Form::Absolute && given.starts_with('/') {
+        push_origin(url, out);
     }
-}
-
-/// Path and query (RFC 9112 §3.2.1).
-fn origin_form(url: &Url) -> String {
-    match url.query() {
-        Some(query) => format!("{}?{query}", url.path()),
-        None => url.path().to_owned(),
-    }
+    out.push_str(given);
 }
 
 /// `host[:port]`, the port only when it is not the scheme's (RFC 9110 §7.2).
 pub(crate) fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
+    let mut authority = String::new();
+    push_authority(url, &mut authority);
+    authority
+}
+
+fn push_origin(url: &Url, out: &mut String) {
+    out.push_str(url.scheme());
+    out.push_str("://");
+    push_authority(url, out);
+}
+
+fn push_authority(url: &Url, out: &mut String) {
+    out.push_str(url.host_str().unwrap_or_default());
+    if let Some(port) = url.port() {
+        // A string takes whatever is written to it.
+        let _ = write!(out, ":{port}");
     }
 }

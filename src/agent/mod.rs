@@ -195,7 +195,11 @@ impl Agent {
         self.next_id += 1;
         let id = RequestId(self.next_id);
         self.under_way.insert(id);
-        self.command(Command::Start(id, Box::new(prepared)));
+        self.cancel_dropped();
+        match &mut self.engine {
+            Engine::Here(core) => core.start(id, prepared),
+            Engine::There(driver) => driver.command(Command::Start(id, Box::new(prepared))),
+        }
         Ok(RequestHandle {
             id,
             mailbox: Some(Arc::clone(&self.mailbox)),

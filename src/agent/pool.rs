@@ -65,25 +65,25 @@ impl std::fmt::Debug for TunnelledBy {
 
 impl PoolKey {
     pub(crate) fn of(
-        target: &Target,
+        target: Target,
         addresses: &AddressFilter,
         proxy_authorization: Option<String>,
     ) -> Self {
         // A proxy forwards requests to any host over one connection.
         let (host, port) = match &target.route {
-            Route::Forward(proxy) => (&proxy.host, proxy.port),
-            _ => (&target.host, target.port),
+            Route::Forward(proxy) => (proxy.host.clone(), proxy.port),
+            _ => (target.host, target.port),
         };
         Self {
-            host: host.clone(),
+            host,
             port,
-            tls: target.tls.clone(),
-            route: target.route.clone(),
-            addresses: addresses.clone(),
             // Through a proxy that forwards each request tells for itself.
             tunnelled_by: TunnelledBy(
                 proxy_authorization.filter(|_| matches!(target.route, Route::Tunnel(_))),
             ),
+            tls: target.tls,
+            route: target.route,
+            addresses: addresses.clone(),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! From a [`Request`] to what can be sent: defaults applied, URL found, content encoded. All that can
 //! be wrong with a request is found here, before anything is opened.
 
+use std::sync::Arc;
+
 use http::Method;
 use url::Url;
 
@@ -18,12 +20,12 @@ use crate::semantics::base_url::{UrlFault, append_query, is_absolute, parse_base
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) method: Method,
-    pub(crate) url: Url,
+    pub(crate) url: Arc<Url>,
     pub(crate) fields: FieldLines,
     /// Names of lines that must not be sent, not even by default.
     pub(crate) without: Vec<String>,
     pub(crate) cookies: Vec<(String, String)>,
-    pub(crate) settings: Settings,
+    pub(crate) settings: Arc<Settings>,
     pub(crate) payload: Payload,
     pub(crate) output: Output,
     /// Other origins that serve the same.
@@ -47,9 +49,9 @@ impl Prepared {
         if let Some(error) = fault {
             return Err(error);
         }
-        let mut settings = config.defaults.clone();
+        let mut settings = Arc::clone(&config.defaults);
         for setting in overrides {
-            settings.apply(setting);
+            Arc::make_mut(&mut settings).apply(setting);
         }
         let mut fields = merge(&config.fields, &own, &without)?;
         let host = fields
@@ -78,8 +80,10 @@ impl Prepared {
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.as_deref())),
         );
-        if settings.credentials.is_none() {
-            settings.credentials = Credentials::from_url(&url).map_err(ErrorKind::Auth)?;
+        if settings.credentials.is_none()
+            && let Some(credentials) = Credentials::from_url(&url).map_err(ErrorKind::Auth)?
+        {
+            Arc::make_mut(&mut settings).credentials = Some(credentials);
         }
         // They travel as fields, never in a target; refused only for URLs without a host.
         let _ = url.set_username("");
@@ -96,7 +100,7 @@ impl Prepared {
         }
         Ok(Self {
             method,
-            url,
+            url: Arc::new(url),
             fields,
             without,
             cookies,

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,10 +23,10 @@ use crate::transport::tls::TlsInfo;
 /// A whole response.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
-    pub(crate) head: ResponseHead,
+    pub(crate) head: Box<ResponseHead>,
     pub(crate) body: Bytes,
     pub(crate) trailers: FieldLines,
-    pub(crate) url: Option<Url>,
+    pub(crate) url: Option<Arc<Url>>,
     pub(crate) history: Vec<Hop>,
     pub(crate) timings: Timings,
     pub(crate) connection: Option<ConnectionInfo>,
@@ -112,15 +113,15 @@ impl Response {
     /// code is fine; one outside 100 to 999 becomes 500.
     pub fn new(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self::of(ResponseHead {
+        Self::of(Box::new(ResponseHead {
             version: Version::HTTP_11,
             status,
-            reason: status.canonical_reason().unwrap_or_default().to_owned(),
+            reason: status.canonical_reason().unwrap_or_default().into(),
             fields: FieldLines::new(),
-        })
+        }))
     }
 
-    pub(crate) fn of(head: ResponseHead) -> Self {
+    pub(crate) fn of(head: Box<ResponseHead>) -> Self {
         Self {
             head,
             body: Bytes::new(),
@@ -155,7 +156,7 @@ impl Response {
     /// The same, answered by this URL after these redirects.
     #[must_use]
     pub fn with_url(mut self, url: Url, history: Vec<Hop>) -> Self {
-        self.url = Some(url);
+        self.url = Some(Arc::new(url));
         self.history = history;
         self
     }
@@ -228,7 +229,7 @@ impl Response {
 
     /// The URL that answered, after redirects. `None` only for one made by hand.
     pub fn url(&self) -> Option<&Url> {
-        self.url.as_ref()
+        self.url.as_deref()
     }
 
     /// How many redirects were followed.
@@ -310,7 +311,7 @@ impl Response {
             "status": self.status().as_u16(),
             "reason": self.reason(),
             "headers": headers,
-            "url": self.url.as_ref().map(Url::as_str),
+            "url": self.url().map(Url::as_str),
             "redirects": self.redirects(),
             "time_taken_ms": self.timings.total.as_secs_f64() * 1000.0,
             "body": std::str::from_utf8(&self.body).ok(),

@@ -3,6 +3,7 @@
 //! A [`Transfer`] is data; `core` moves it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::Method;
@@ -30,7 +31,7 @@ use crate::transport::throttle::Throttle;
 #[derive(Debug)]
 pub(crate) struct Transfer {
     pub(crate) id: RequestId,
-    pub(crate) settings: Settings,
+    pub(crate) settings: Arc<Settings>,
     pub(crate) payload: Payload,
     pub(crate) output: Output,
     /// The caller's lines and the agent's defaults, for the present hop.
@@ -38,7 +39,7 @@ pub(crate) struct Transfer {
     pub(crate) without: Vec<String>,
     pub(crate) cookies: Vec<(String, String)>,
     pub(crate) method: Method,
-    pub(crate) url: Url,
+    pub(crate) url: Arc<Url>,
     pub(crate) referer: Option<String>,
     /// Whether the credentials given for the first origin still apply.
     pub(crate) is_trusted: bool,
@@ -299,7 +300,7 @@ impl Transfer {
             }
         }
         self.method = next.method;
-        self.url = next.url;
+        self.url = Arc::new(next.url);
         self.referer = next.referer;
         self.expects_continue = true;
         self.kept = None;
@@ -415,7 +416,7 @@ impl Transfer {
             response.body = collected.take();
         }
         response.trailers = answer.trailers;
-        response.url = Some(self.url.clone());
+        response.url = Some(Arc::clone(&self.url));
         response.history = std::mem::take(&mut self.history);
         response.timings = answer.timings;
         response.timings.total = now.saturating_duration_since(self.clocks.began);

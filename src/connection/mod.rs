@@ -105,7 +105,7 @@ impl fmt::Debug for AddressFilter {
 /// The response to the latest request, as far as it has come.
 #[derive(Debug)]
 pub(crate) struct Response {
-    pub(crate) head: ResponseHead,
+    pub(crate) head: Box<ResponseHead>,
     pub(crate) content_length: Option<u64>,
     pub(crate) is_chunked: bool,
 }
@@ -262,7 +262,7 @@ impl Connection {
                 match driven {
                     Ok(Driven::Waiting) => {}
                     Ok(Driven::Response(head, follows)) => {
-                        self.receive_head(reactor, *head, follows);
+                        self.receive_head(reactor, head, follows);
                     }
                     Err(error) => {
                         if self.retry_stale(reactor, &error, now) {
@@ -328,7 +328,7 @@ impl Connection {
         }
     }
 
-    fn receive_head(&mut self, reactor: &mut Reactor, head: ResponseHead, follows: Follows) {
+    fn receive_head(&mut self, reactor: &mut Reactor, head: Box<ResponseHead>, follows: Follows) {
         let State::Established(established) = &self.state else {
             return;
         };
@@ -487,6 +487,12 @@ impl Connection {
 
     pub(crate) fn response(&self) -> Option<&Response> {
         self.response.as_ref()
+    }
+
+    /// Takes the response's head; what it says of the content is no longer known here.
+    #[cfg(feature = "agent")]
+    pub(crate) fn take_response(&mut self) -> Option<Response> {
+        self.response.take()
     }
 
     pub(crate) fn trailers(&self) -> &FieldLines {

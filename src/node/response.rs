@@ -24,7 +24,7 @@ impl HttpClient {
     /// The response head: version, status, reason and field lines in order, with their original
     /// case, duplicates kept. Stays readable until the next request or `close`.
     pub fn get_response_head(&self) -> Option<&ResponseHead> {
-        self.response().map(|it| &it.head)
+        self.response().map(|it| &*it.head)
     }
 
     /// The response's header lines as `Name: value`, in order, with their original case, duplicates

@@ -190,7 +190,7 @@ pub(super) fn write_response(
     head.fields.write_to(out);
     write_added(added, out);
     if let Some(token) = connection {
-        write_line("Connection", token.as_bytes(), out);
+        write_line(b"Connection", token.as_bytes(), out);
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -245,9 +245,9 @@ fn write_added(added: Added, out: &mut Vec<u8>) {
     match added {
         Added::Nothing => {}
         Added::ContentLength(length) => {
-            write_line("Content-Length", length.to_string().as_bytes(), out);
+            write_line(b"Content-Length", length.to_string().as_bytes(), out);
         }
-        Added::Chunked => write_line("Transfer-Encoding", b"chunked", out),
+        Added::Chunked => write_line(b"Transfer-Encoding", b"chunked", out),
     }
 }
 

@@ -2,7 +2,6 @@
 //! (RFC 9110 §5). What single fields mean (framing, persistence) lives in `framing` and `verdict`.
 
 use std::fmt;
-use std::ops::Range;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -18,18 +17,14 @@ use crate::error::Misuse;
 /// `Debug` hides the values of fields that carry credentials.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct FieldLines {
-    // All names and all values share one buffer each, so a head costs three allocations however
-    // many lines it has, and a name is text without being checked again.
-    names: String,
-    values: Vec<u8>,
-    lines: Vec<Line>,
+    // Line by line: the lengths of name and value, the name, the value. So a head is one
+    // allocation, however many lines it has.
+    lines: Vec<u8>,
+    count: usize,
 }
 
-#[derive(Clone, PartialEq, Eq)]
-struct Line {
-    name: Range<usize>,
-    value: Range<usize>,
-}
+/// The length of a name or a value, before it.
+const LENGTH_BYTES: usize = size_of::<u32>();
 
 impl FieldLines {
     /// No lines; allocates nothing.
@@ -41,10 +36,11 @@ impl FieldLines {
     /// dropped (RFC 9110 §5.5).
     ///
     /// Fails with [`Misuse::InvalidHeader`] when the name is no token or the value holds CR, LF,
-    /// NUL or another control character except a tab; nothing is added then.
+    /// NUL or another control character except a tab, or either has 4 GiB; nothing is added then.
     pub fn append(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), Misuse> {
         let value = trim_ows(value.as_ref());
-        if !is_token(name.as_bytes()) || !is_field_value(value) {
+        let is_too_long = name.len().max(value.len()) > u32::MAX as usize;
+        if is_too_long || !is_token(name.as_bytes()) || !is_field_value(value) {
             return Err(Misuse::InvalidHeader);
         }
         self.push(name, value);
@@ -75,35 +71,32 @@ impl FieldLines {
 
     /// How many lines.
     pub fn len(&self) -> usize {
-        self.lines.len()
+        self.count
     }
 
     /// Whether there is no line.
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.count == 0
     }
 
     /// Name and value of each line, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.lines.iter().map(|line| {
-            (
-                &self.names[line.name.clone()],
-                &self.values[line.value.clone()],
-            )
-        })
+        // Names are tokens, and so text.
+        self.raw()
+            .map(|(name, value)| (str::from_utf8(name).unwrap_or_default(), value))
     }
 
     /// The value of the first line of this name.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter()
-            .find(|(other, _)| other.eq_ignore_ascii_case(name))
+        self.raw()
+            .find(|(other, _)| other.eq_ignore_ascii_case(name.as_bytes()))
             .map(|(_, value)| value)
     }
 
     /// The value of each line of this name, in order.
     pub fn get_all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        self.iter()
-            .filter(move |(other, _)| other.eq_ignore_ascii_case(name))
+        self.raw()
+            .filter(move |(other, _)| other.eq_ignore_ascii_case(name.as_bytes()))
             .map(|(_, value)| value)
     }
 
@@ -144,28 +137,43 @@ impl FieldLines {
         map
     }
 
-    /// Makes room for so many lines, with so many bytes of names and values together.
-    pub(crate) fn reserve(&mut self, lines: usize, bytes: usize) {
-        self.lines.reserve(lines);
-        // Names are the smaller part as a rule; what does not fit grows.
-        self.names.reserve(bytes / 3);
-        self.values.reserve(bytes - bytes / 3);
+    /// Forgets all lines, and keeps their memory.
+    pub(crate) fn clear(&mut self) {
+        self.lines.clear();
+        self.count = 0;
     }
 
-    /// Adds a line that is known to be valid; the parser has looked at every byte already.
+    /// Makes room for so many lines, with so many bytes of names and values together.
+    pub(crate) fn reserve(&mut self, lines: usize, bytes: usize) {
+        self.lines.reserve(lines * 2 * LENGTH_BYTES + bytes);
+    }
+
+    /// Adds a line that is known to be valid; the parser has looked at every byte already, and heads
+    /// are shorter than 4 GiB.
     pub(super) fn push(&mut self, name: &str, value: &[u8]) {
-        let (name_start, value_start) = (self.names.len(), self.values.len());
-        self.names.push_str(name);
-        self.values.extend_from_slice(value);
-        self.lines.push(Line {
-            name: name_start..self.names.len(),
-            value: value_start..self.values.len(),
-        });
+        for part in [name.as_bytes(), value] {
+            let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+            self.lines.extend_from_slice(&length.to_ne_bytes());
+        }
+        self.lines.extend_from_slice(name.as_bytes());
+        self.lines.extend_from_slice(value);
+        self.count += 1;
+    }
+
+    /// Name and value of each line, as bytes.
+    fn raw(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut rest = self.lines.as_slice();
+        std::iter::from_fn(move || {
+            let name = take_length(&mut rest)?;
+            let value = take_length(&mut rest)?;
+            let name = take(&mut rest, name)?;
+            Some((name, take(&mut rest, value)?))
+        })
     }
 
     /// Appends all lines as they go on the wire.
     pub(super) fn write_to(&self, out: &mut Vec<u8>) {
-        for (name, value) in self.iter() {
+        for (name, value) in self.raw() {
             write_line(name, value, out);
         }
     }
@@ -185,9 +193,21 @@ impl fmt::Debug for FieldLines {
     }
 }
 
+fn take<'lines>(rest: &mut &'lines [u8], length: usize) -> Option<&'lines [u8]> {
+    let (taken, behind) = rest.split_at_checked(length)?;
+    *rest = behind;
+    Some(taken)
+}
+
+fn take_length(rest: &mut &[u8]) -> Option<usize> {
+    let (length, behind) = rest.split_first_chunk::<LENGTH_BYTES>()?;
+    *rest = behind;
+    usize::try_from(u32::from_ne_bytes(*length)).ok()
+}
+
 /// Appends one line as it goes on the wire.
-pub(super) fn write_line(name: &str, value: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(name.as_bytes());
+pub(super) fn write_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(name);
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");

@@ -2,6 +2,7 @@
 //! `scan` has found. Emission lives in `emit`; what the fields mean lives in `framing`, `verdict`
 //! and `target`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use http::{Method, StatusCode, Version};
@@ -36,7 +37,7 @@ pub struct ResponseHead {
     pub status: StatusCode,
     /// The reason phrase; may be empty. Bytes that are no UTF-8 were replaced by U+FFFD. It has no
     /// meaning (RFC 9112 §4).
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// The field lines.
     pub fields: FieldLines,
 }
@@ -98,12 +99,15 @@ impl ResponseHead {
             let (Some(code), Some(minor)) = (response.code, response.version) else {
                 return Err(PeerMisbehaved::NotHttp);
             };
+            let status = StatusCode::from_u16(code).map_err(|_| PeerMisbehaved::InvalidStatus)?;
             Ok(Self {
                 version: version(minor),
-                status: StatusCode::from_u16(code).map_err(|_| PeerMisbehaved::InvalidStatus)?,
-                reason: match response.reason {
-                    Some(reason) if !reason.is_empty() => reason.to_owned(),
-                    _ => lossy_reason(head),
+                status,
+                // Nearly always the usual one.
+                reason: match (response.reason, status.canonical_reason()) {
+                    (Some(reason), Some(usual)) if reason == usual => usual.into(),
+                    (Some(reason), _) if !reason.is_empty() => reason.to_owned().into(),
+                    _ => lossy_reason(head).into(),
                 },
                 fields: field_lines(response.headers),
             })

@@ -4,6 +4,7 @@
 //! memory are looked up and stored; what goes to a file or comes as a stream passes by.
 
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderMap;
@@ -168,20 +169,20 @@ impl Core {
             // It was a valid line when it came.
             let _ = fields.append(name.as_str(), value.as_bytes());
         }
-        let head = ResponseHead {
+        let head = Box::new(ResponseHead {
             version: http::Version::HTTP_11,
             status: response.status,
             reason: response
                 .status
                 .canonical_reason()
                 .unwrap_or_default()
-                .to_owned(),
+                .into(),
             fields,
-        };
+        });
         self.events.push_back(Event::Head {
             id: transfer.id,
-            head: head.clone(),
-            url: transfer.url.clone(),
+            head: (*head).clone(),
+            url: Arc::clone(&transfer.url),
             content_length: Some(response.body.len() as u64),
         });
         let mut collected = Collected::default();
@@ -225,7 +226,7 @@ impl Core {
             Some(response) => self.answer_from_cache(transfer, response),
             None => {
                 // It confirms nothing that is stored: ask for the whole.
-                transfer.settings.cache = CacheMode::Reload;
+                Arc::make_mut(&mut transfer.settings).cache = CacheMode::Reload;
                 self.begin_hop(transfer)
             }
         }

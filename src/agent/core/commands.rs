@@ -34,7 +34,6 @@ pub(crate) enum Command {
 
 impl Core {
     pub(crate) fn obey(&mut self, command: Command) {
-        // What is asked for after a long gap is not charged with it.
         self.reactor.skip_gap(self.now());
         match command {
             Command::Start(id, prepared) => self.start(id, *prepared),
@@ -63,8 +62,10 @@ impl Core {
         }
     }
 
-    fn start(&mut self, id: RequestId, prepared: Prepared) {
+    pub(crate) fn start(&mut self, id: RequestId, prepared: Prepared) {
         let now = self.now();
+        // What is asked for after a long gap is not charged with it.
+        self.reactor.skip_gap(now);
         let counted = self.reactor.counted(now);
         let mut transfer = Box::new(Transfer::new(id, prepared, now, counted));
         if let Some(deadline) = transfer.deadline {
@@ -149,7 +150,7 @@ impl Core {
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return;
         };
-        transfer.settings.priority = priority;
+        std::sync::Arc::make_mut(&mut transfer.settings).priority = priority;
         if let Stage::Queued { host, place, .. } = &mut transfer.stage {
             *place = self.pool.promote(*host, *place, priority);
         }

@@ -107,7 +107,7 @@ impl Core {
         };
         transfer.attempts = transfer.attempts.saturating_sub(1);
         transfer.history.push(Hop {
-            url: transfer.url.clone(),
+            url: (*transfer.url).clone(),
             status: answer.head.status,
         });
         self.events.push_back(Event::Redirect {

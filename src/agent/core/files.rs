@@ -187,7 +187,7 @@ impl Core {
 /// disk, so of a query, which may hold secrets, it is a digest.
 fn identity(transfer: &Transfer) -> String {
     let first = transfer.history.first();
-    let mut url = first.map_or(&transfer.url, |hop| &hop.url).clone();
+    let mut url = first.map_or(&*transfer.url, |hop| &hop.url).clone();
     url.set_fragment(None);
     if let Some(query) = url.query() {
         let mut hasher = std::hash::DefaultHasher::new();

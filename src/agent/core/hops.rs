@@ -1,19 +1,19 @@
 //! The way of a transfer to a connection: judged by the policies, answered by the cache or queued,
 //! given a connection, and asked.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Core;
 use super::driving::Step;
 use crate::agent::event::Event;
-use crate::agent::heading::{self, Additions, Form};
+use crate::agent::heading::{self, Additions, Draft, Form};
 use crate::agent::output::Output;
 use crate::agent::pool::{ConnectionKey, Grant, HostKey, PoolKey};
 use crate::agent::timers::Timer;
 use crate::agent::transfer::{Stage, Transfer};
 use crate::connection::{Config as ConnectionConfig, Proxy, Route, SocksProxy, Target};
 use crate::error::{Error, ErrorKind, Misuse};
-use crate::proto::RequestHead;
 use crate::semantics::auth::{AuthAttempt, AuthSession, Credentials};
 use crate::semantics::coding;
 use crate::semantics::event_stream::ServerSentEvent;
@@ -58,7 +58,7 @@ impl Core {
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             if let Some(secure) = store.upgrade(&transfer.url, wall) {
-                transfer.url = secure;
+                transfer.url = Arc::new(secure);
             }
         }
         if let Some(access) = &transfer.settings.access {
@@ -85,7 +85,7 @@ impl Core {
         let key = target.and_then(|target| {
             let authorization = proxy_authorization(transfer)?;
             let addresses = &transfer.settings.addresses;
-            Ok(PoolKey::of(&target, addresses, authorization))
+            Ok(PoolKey::of(target, addresses, authorization))
         });
         let key = match key {
             Ok(key) => key,
@@ -208,7 +208,9 @@ impl Core {
         if let Output::WebSocket(options) = &mut transfer.output {
             options.begin(self.random.bytes()?)?;
         }
-        let head = self.request_head(transfer)?;
+        let mut draft = std::mem::take(&mut self.draft);
+        self.write_head(transfer, &mut draft)?;
+        let head = &draft.head;
         if self.config.recorder.is_some() {
             transfer.sent = Some(head.fields.clone());
         }
@@ -218,7 +220,7 @@ impl Core {
         };
         pooled.connection.config.timeouts = transfer.settings.timeouts.clone();
         let length = body.length();
-        pooled.connection.request(&head, body, counted)?;
+        pooled.connection.request(head, body, counted)?;
         if transfer.settings.tell_heads {
             self.events.push_back(Event::HeadSent {
                 id: transfer.id,
@@ -226,6 +228,7 @@ impl Core {
             });
         }
         pooled.requests += 1;
+        self.draft = draft;
         transfer.attempts += 1;
         transfer.stage = Stage::Active {
             connection: key,
@@ -234,18 +237,20 @@ impl Core {
         Ok(())
     }
 
-    fn request_head(&mut self, transfer: &mut Transfer) -> Result<RequestHead, Error> {
-        let form = match target(transfer)?.route {
-            Route::Forward(_) => Form::Absolute,
-            Route::Direct | Route::Tunnel(_) | Route::Socks(_) => Form::Origin,
+    fn write_head(&mut self, transfer: &mut Transfer, draft: &mut Draft) -> Result<(), Error> {
+        let form = if is_forwarded(transfer) {
+            Form::Absolute
+        } else {
+            Form::Origin
         };
         let given = transfer.settings.request_target.as_deref();
         let given = given.filter(|_| transfer.history.is_empty());
-        let target = match given {
-            Some(given) => heading::given_target(&transfer.url, form, given),
-            None => heading::target(&transfer.url, form),
-        };
-        let authorization = self.authorization(transfer, &target)?;
+        let target = &mut draft.head.target;
+        match given {
+            Some(given) => heading::write_given_target(&transfer.url, form, given, target),
+            None => heading::write_target(&transfer.url, form, target),
+        }
+        let authorization = self.authorization(transfer, target)?;
         let cookie = self.cookie_line(transfer);
         let mut additions = Additions {
             user_agent: &self.config.user_agent,
@@ -289,10 +294,10 @@ impl Core {
             additions.validators = caching.validators();
         }
         heading::build(
+            draft,
             &transfer.method,
             &transfer.url,
             transfer.settings.version,
-            target,
             &transfer.fields,
             &transfer.without,
             &additions,
@@ -310,6 +315,15 @@ impl Core {
             }
         }
     }
+}
+
+/// Whether a proxy gets the request itself, and not a tunnel to its origin.
+fn is_forwarded(transfer: &Transfer) -> bool {
+    let settings = &transfer.settings;
+    let proxy = settings.proxies.proxy_for(&transfer.url);
+    proxy.is_some_and(|server| server.scheme == ProxyScheme::Http)
+        && !settings.proxy_tunnel
+        && transfer.url.scheme() != "https"
 }
 
 /// Where the transfer goes, and through which proxy.

@@ -2,7 +2,7 @@
 //! broken origins.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use url::Url;
@@ -164,7 +164,10 @@ impl Core {
         }
         let now = self.now();
         let wall = self.reactor.clock().wall();
-        let (Some(circuits), Some(origin)) = (&mut self.circuits, Origin::of(&transfer.url)) else {
+        let Some(circuits) = &mut self.circuits else {
+            return;
+        };
+        let Some(origin) = Origin::of(&transfer.url) else {
             return;
         };
         let Some(head) = head else {
@@ -181,7 +184,7 @@ impl Core {
         if transfer.origins.is_empty() {
             return;
         }
-        let mut first = transfer.url.clone();
+        let mut first = Url::clone(&transfer.url);
         first.set_path("/");
         first.set_query(None);
         first.set_fragment(None);
@@ -204,7 +207,7 @@ impl Core {
             })
         });
         if let Some((index, origin)) = left.pop_front() {
-            transfer.url = at_origin(&transfer.url, &origin);
+            transfer.url = Arc::new(at_origin(&transfer.url, &origin));
             transfer.fail_over = Some(Standby { list, index, left });
         }
     }
@@ -224,7 +227,7 @@ impl Core {
             return false;
         };
         standby.index = index;
-        transfer.url = at_origin(&transfer.url, &origin);
+        transfer.url = Arc::new(at_origin(&transfer.url, &origin));
         true
     }
 

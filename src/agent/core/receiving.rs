@@ -1,5 +1,6 @@
 //! What comes over a connection: statuses, the head, the content, its end.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use crate::agent::event::Event;
 use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::transfer::{Stage, Transfer};
-use crate::connection::{Connection, Status};
+use crate::connection::{Connection, Response as ConnectionResponse, Status};
 use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved};
 use crate::limits::Limit;
 use crate::proto::{FieldLines, ResponseHead};
@@ -127,20 +128,23 @@ impl Core {
         key: ConnectionKey,
         counted: Instant,
     ) -> Result<Option<Step>, Error> {
-        let Some(pooled) = self.pool.get(key) else {
+        let Some(pooled) = self.pool.get_mut(key) else {
             return Err(Misuse::NotConnected.into());
         };
-        let Some(response) = pooled.connection.response() else {
+        let Some(response) = pooled.connection.take_response() else {
             return Err(Misuse::NotConnected.into());
         };
-        let (head, content_length) = (response.head.clone(), response.content_length);
-        let is_chunked = response.is_chunked;
+        let ConnectionResponse {
+            head,
+            content_length,
+            is_chunked,
+        } = response;
         let timings = transfer.timings(&pooled.connection);
         let connection = transfer.connection_info(&pooled.connection);
         if transfer.settings.tell_heads {
             self.events.push_back(Event::HeadReceived {
                 id: transfer.id,
-                head: head.clone(),
+                head: (*head).clone(),
             });
         }
         self.note_outcome(transfer, Some(&head));
@@ -149,7 +153,9 @@ impl Core {
         if let Output::WebSocket(_) = transfer.output
             && head.status.as_u16() == 101
         {
-            return self.open_web_socket(transfer, key, head, counted).map(Some);
+            return self
+                .open_web_socket(transfer, key, *head, counted)
+                .map(Some);
         }
         let then = self.decide(transfer, &head, counted)?;
         let mut answer = Answer {
@@ -266,8 +272,8 @@ impl Core {
         }
         self.events.push_back(Event::Head {
             id: transfer.id,
-            head: head.clone(),
-            url: transfer.url.clone(),
+            head: ResponseHead::clone(head),
+            url: Arc::clone(&transfer.url),
             content_length: answer.content_length,
         });
         Ok(())

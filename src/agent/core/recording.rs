@@ -31,7 +31,7 @@ impl Core {
         recorder.record(RecordedExchange {
             request: RecordedRequest {
                 method: transfer.method.clone(),
-                url: transfer.url.clone(),
+                url: (*transfer.url).clone(),
                 headers,
                 body: match transfer.payload.bytes() {
                     Some(bytes) => RecordedBody::Bytes(bytes),

@@ -80,7 +80,7 @@ impl Core {
             trailers: FieldLines::new(),
             from_cache: false,
             recorded: None,
-            head,
+            head: Box::new(head),
         });
         self.list(key);
         Ok(Step::MOVED)

@@ -8,7 +8,7 @@ fn key(host: &str) -> PoolKey {
         tls: TlsChoice::Plain,
         route: Route::Direct,
     };
-    PoolKey::of(&target, &AddressFilter::default(), None)
+    PoolKey::of(target, &AddressFilter::default(), None)
 }
 
 #[test]
@@ -27,7 +27,13 @@ fn a_tunnel_is_for_whom_it_was_opened() {
             tls: TlsChoice::Plain,
             route,
         };
-        let of = |who: &str| PoolKey::of(&target, &AddressFilter::default(), Some(who.to_owned()));
+        let of = |who: &str| {
+            PoolKey::of(
+                target.clone(),
+                &AddressFilter::default(),
+                Some(who.to_owned()),
+            )
+        };
         assert_eq!(of("Basic ann"), of("Basic ann"));
         assert_eq!(of("Basic ann") == of("Basic bob"), shares);
         assert!(!format!("{:?}", of("Basic ann")).contains("ann"));

@@ -23,7 +23,7 @@ fn response(status: u16, lines: &[&str]) -> ResponseHead {
     ResponseHead {
         version: Version::HTTP_11,
         status: StatusCode::from_u16(status).unwrap(),
-        reason: String::new(),
+        reason: "".into(),
         fields: fields(lines),
     }
 }
@@ -282,7 +282,7 @@ fn reasons_cannot_inject() {
     };
     for reason in ["OK\r\nEvil: 1", "OK\n", "O\0K", "\x7f"] {
         let mut head = response(200, &[]);
-        head.reason = reason.to_owned();
+        head.reason = reason.to_owned().into();
         assert_eq!(
             plan_response(&head, NoBody, answered),
             Err(Misuse::InvalidHeader)
@@ -306,7 +306,7 @@ fn the_bytes_of_heads() {
     let mut out = Vec::new();
     let mut head = response(404, &["A: b"]);
     write_response(&head, Added::Chunked, Some("close"), &mut out);
-    head.reason = "Not Found".to_owned();
+    head.reason = "Not Found".into();
     head.version = Version::HTTP_2;
     write_response(&head, Added::Nothing, None, &mut out);
     assert_eq!(

@@ -38,7 +38,7 @@ pub(super) fn response(status: u16, lines: &[&str]) -> ResponseHead {
     ResponseHead {
         version: Version::HTTP_11,
         status: StatusCode::from_u16(status).unwrap(),
-        reason: String::new(),
+        reason: "".into(),
         fields,
     }
 }

@@ -18,7 +18,7 @@ fn response(method: &Method, version: Version, status: u16, lines: &[&str]) -> O
     let head = ResponseHead {
         version,
         status: StatusCode::from_u16(status).unwrap(),
-        reason: String::new(),
+        reason: "".into(),
         fields: fields(lines),
     };
     of_response(method, &head).map(|framed| (framed.framing, framed.close))

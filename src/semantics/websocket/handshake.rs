@@ -213,7 +213,7 @@ impl UpgradeRequest {
         Ok(ResponseHead {
             version: Version::HTTP_11,
             status: StatusCode::SWITCHING_PROTOCOLS,
-            reason: "Switching Protocols".to_owned(),
+            reason: "Switching Protocols".into(),
             fields: with_own(extra, own.into_iter().chain(protocol))?,
         })
     }

@@ -310,7 +310,7 @@ impl Connection {
         let head = ResponseHead {
             version: Version::HTTP_11,
             status: StatusCode::CONTINUE,
-            reason: "Continue".to_owned(),
+            reason: "Continue".into(),
             fields: FieldLines::new(),
         };
         // It is only asked for when it may be sent.

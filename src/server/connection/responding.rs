@@ -121,8 +121,10 @@ impl Connection {
         let head = ResponseHead {
             version: Version::HTTP_11,
             status,
-            reason: reason
-                .unwrap_or_else(|| status.canonical_reason().unwrap_or_default().to_owned()),
+            reason: reason.map_or_else(
+                || status.canonical_reason().unwrap_or_default().into(),
+                Into::into,
+            ),
             fields,
         };
         let sent = self.exchange.send_response(&head, length, &mut self.out);

@@ -37,7 +37,7 @@ fn response(status: u16, lines: &[&str]) -> ResponseHead {
     ResponseHead {
         version: Version::HTTP_11,
         status: StatusCode::from_u16(status).unwrap(),
-        reason: String::new(),
+        reason: "".into(),
         fields: fields(lines),
     }
 }

@@ -122,7 +122,7 @@ pub(super) fn response_head(status: StatusCode, fields: FieldLines) -> ResponseH
     ResponseHead {
         version: Version::HTTP_11,
         status,
-        reason: status.canonical_reason().unwrap_or_default().to_owned(),
+        reason: status.canonical_reason().unwrap_or_default().into(),
         fields,
     }
 }
