@@ -1,6 +1,6 @@
 //! How an agent is made: [`AgentBuilder`], and the [`Config`] that it becomes.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -10,8 +10,9 @@ use url::Url;
 
 use super::core::Core;
 use super::driver::Driver;
+use super::event::ById;
 use super::pool::PoolLimits;
-use super::prepared::invalid_url;
+use super::prepared::{KnownUrls, invalid_url};
 use super::settings::{Override, Settings};
 use super::{Agent, CacheMode, Engine, Mailbox, Priority};
 use crate::budget::Budget;
@@ -333,7 +334,8 @@ impl AgentBuilder {
             config,
             budget: self.budget,
             next_id: 0,
-            under_way: HashSet::new(),
+            under_way: ById::default(),
+            urls: KnownUrls::default(),
             passed: VecDeque::new(),
         }
     }

@@ -31,13 +31,13 @@ mod suspending;
 #[cfg(feature = "websocket")]
 mod web_sockets;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::builder::Config;
-use super::event::{Event, RequestId};
+use super::event::{ById, Event, RequestId};
 use super::heading::Draft;
 use super::pool::{ConnectionKey, Pool};
 use super::timers::Timers;
@@ -69,7 +69,7 @@ pub(crate) struct Core {
     reactor: Reactor,
     config: Arc<Config>,
     pool: Pool,
-    transfers: HashMap<RequestId, Box<Transfer>>,
+    transfers: ById<Box<Transfer>>,
     timers: Timers,
     events: VecDeque<Event>,
     /// Connections to drive, in turn.
@@ -120,7 +120,7 @@ impl Core {
             sharing: Sharing::default(),
             reactor,
             config,
-            transfers: HashMap::new(),
+            transfers: ById::default(),
             timers: Timers::default(),
             events: VecDeque::new(),
             run: VecDeque::new(),

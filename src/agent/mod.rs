@@ -41,7 +41,7 @@ mod transfer;
 #[cfg(feature = "websocket")]
 mod web_socket;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -55,9 +55,10 @@ use builder::Config;
 pub use builder::{AddressFamily, AgentBuilder};
 pub use download::Download;
 use driver::Driver;
+use event::ById;
 pub use event::{Event, Progress, RequestId, RetryCause};
 pub use pool::PoolLimits;
-use prepared::Prepared;
+use prepared::{KnownUrls, Prepared};
 pub use request::Request;
 pub use response::{ConnectionInfo, Hop, Response, SavedFile, Timings, Transferred};
 pub use settings::{CacheMode, Priority};
@@ -105,7 +106,8 @@ pub struct Agent {
     budget: Budget,
     next_id: u64,
     /// Requests whose end was not told yet.
-    under_way: HashSet<RequestId>,
+    under_way: ById<()>,
+    urls: KnownUrls,
     /// Events that a call which waited for one of them passed over.
     passed: VecDeque<Event>,
 }
@@ -191,10 +193,10 @@ impl Agent {
     /// [`Misuse`](crate::Misuse), when the request is not one: a URL that is none, a header that cannot be sent,
     /// content given twice. Everything else that can fail is told by [`Event::Failed`].
     pub fn send(&mut self, request: Request) -> Result<RequestHandle, Error> {
-        let prepared = Prepared::of(request, &self.config)?;
+        let prepared = Prepared::of(request, &self.config, &mut self.urls)?;
         self.next_id += 1;
         let id = RequestId(self.next_id);
-        self.under_way.insert(id);
+        self.under_way.insert(id, ());
         self.cancel_dropped();
         match &mut self.engine {
             Engine::Here(core) => core.start(id, prepared),
@@ -292,7 +294,7 @@ impl Agent {
                 self.passed.append(&mut passed);
                 return result;
             }
-            if !self.under_way.contains(&id) {
+            if !self.under_way.contains_key(&id) {
                 return Err(Misuse::UnknownRequest.into());
             }
             self.wait(None);

@@ -1,6 +1,7 @@
 //! From a [`Request`] to what can be sent: defaults applied, URL found, content encoded. All that can
 //! be wrong with a request is found here, before anything is opened.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use http::Method;
@@ -32,8 +33,34 @@ pub(crate) struct Prepared {
     pub(crate) fail_over: Vec<Url>,
 }
 
+/// URLs that were asked for of late: a polling loop asks for the same one again and again, and
+/// parsing is a good part of what a small request costs.
+#[derive(Default)]
+pub(crate) struct KnownUrls(VecDeque<(String, Arc<Url>)>);
+
+/// How many are remembered.
+const KNOWN_URLS: usize = 8;
+
+impl KnownUrls {
+    fn find(&self, text: &str) -> Option<Arc<Url>> {
+        let known = self.0.iter().find(|(other, _)| other == text)?;
+        Some(Arc::clone(&known.1))
+    }
+
+    fn remember(&mut self, text: String, url: &Arc<Url>) {
+        if self.0.len() == KNOWN_URLS {
+            self.0.pop_back();
+        }
+        self.0.push_front((text, Arc::clone(url)));
+    }
+}
+
 impl Prepared {
-    pub(crate) fn of(request: Request, config: &Config) -> Result<Self, Error> {
+    pub(crate) fn of(
+        request: Request,
+        config: &Config,
+        known: &mut KnownUrls,
+    ) -> Result<Self, Error> {
         let Request {
             method,
             url,
@@ -68,26 +95,39 @@ impl Prepared {
             }
             _ => url,
         };
-        let is_elsewhere = is_absolute(url.trim()) && !own.contains("host");
-        let mut url = request_url(config.base_url.as_ref(), host, &url).map_err(invalid_url)?;
-        if is_elsewhere {
+        let is_absolute = is_absolute(url.trim());
+        let found = known.find(&url).filter(|_| query.is_empty());
+        let url = match found {
+            Some(url) => url,
+            None => {
+                let base = config.base_url.as_ref();
+                let mut parsed = request_url(base, host, &url).map_err(invalid_url)?;
+                append_query(
+                    &mut parsed,
+                    query
+                        .iter()
+                        .map(|(name, value)| (name.as_str(), value.as_deref())),
+                );
+                let names_user = !parsed.username().is_empty() || parsed.password().is_some();
+                if names_user && settings.credentials.is_none() {
+                    Arc::make_mut(&mut settings).credentials =
+                        Credentials::from_url(&parsed).map_err(ErrorKind::Auth)?;
+                }
+                // They travel as fields, never in a target; refused only for URLs without a host.
+                let _ = parsed.set_username("");
+                let _ = parsed.set_password(None);
+                let parsed = Arc::new(parsed);
+                // What other URLs mean depends on more than their text.
+                if is_absolute && query.is_empty() && !names_user {
+                    known.remember(url, &parsed);
+                }
+                parsed
+            }
+        };
+        if is_absolute && !own.contains("host") {
             // The default says where relative URLs go, and nothing of others.
             fields.remove("host");
         }
-        append_query(
-            &mut url,
-            query
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_deref())),
-        );
-        if settings.credentials.is_none()
-            && let Some(credentials) = Credentials::from_url(&url).map_err(ErrorKind::Auth)?
-        {
-            Arc::make_mut(&mut settings).credentials = Some(credentials);
-        }
-        // They travel as fields, never in a target; refused only for URLs without a host.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
         let fail_over = settings
             .fail_over
             .iter()
@@ -100,7 +140,7 @@ impl Prepared {
         }
         Ok(Self {
             method,
-            url: Arc::new(url),
+            url,
             fields,
             without,
             cookies,

@@ -61,7 +61,7 @@ impl HeadScan {
     pub(super) fn scan(&mut self, input: &[u8], limits: &Limits) -> Result<Scanned, ErrorKind> {
         loop {
             let new = input.get(self.searched..).unwrap_or_default();
-            let newline = new.iter().position(|&byte| byte == b'\n');
+            let newline = memchr::memchr(b'\n', new);
             let end = match newline {
                 Some(index) => self.searched + index + 1,
                 None => self.searched + new.len(),

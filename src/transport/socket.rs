@@ -37,6 +37,8 @@ enum Stream {
 pub(crate) struct Socket {
     stream: Stream,
     id: SourceId,
+    /// Both ends of a TCP connection that was opened here, asked for once.
+    ends: Option<(SocketAddr, SocketAddr)>,
 }
 
 impl Socket {
@@ -48,6 +50,7 @@ impl Socket {
             return Ok(Self {
                 stream: Stream::Memory(stream),
                 id,
+                ends: None,
             });
         }
         let mut stream = TcpStream::connect(address)?;
@@ -59,6 +62,7 @@ impl Socket {
         Ok(Self {
             stream: Stream::Tcp(stream),
             id,
+            ends: None,
         })
     }
 
@@ -75,6 +79,7 @@ impl Socket {
         Ok(Self {
             stream: Stream::Tcp(stream),
             id,
+            ends: None,
         })
     }
 
@@ -86,6 +91,7 @@ impl Socket {
         Self {
             stream: Stream::Memory(stream),
             id,
+            ends: None,
         }
     }
 
@@ -94,6 +100,7 @@ impl Socket {
         Self {
             stream: Stream::Own(Exclusive::new(stream)),
             id: reactor.add_untold(),
+            ends: None,
         }
     }
 
@@ -108,7 +115,8 @@ impl Socket {
                     return Err(error);
                 }
                 match stream.peer_addr() {
-                    Ok(_) => {
+                    Ok(peer) => {
+                        self.ends = stream.local_addr().ok().map(|local| (peer, local));
                         // Requests are written whole, so Nagle's delay could only add to latency. A
                         // refusal costs speed, not the connection.
                         let _ = stream.set_nodelay(true);
@@ -208,6 +216,9 @@ impl Socket {
 
     /// The far end's address, if the stream has one.
     pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
+        if let Some((peer, _)) = self.ends {
+            return Some(peer);
+        }
         match &self.stream {
             Stream::Tcp(stream) => stream.peer_addr().ok(),
             Stream::Memory(stream) => stream.peer_address(),
@@ -217,6 +228,9 @@ impl Socket {
 
     /// This end's address, if the stream has one.
     pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        if let Some((_, local)) = self.ends {
+            return Some(local);
+        }
         match &self.stream {
             Stream::Tcp(stream) => stream.local_addr().ok(),
             Stream::Memory(_) | Stream::Own(_) => None,

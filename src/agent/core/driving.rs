@@ -52,11 +52,18 @@ impl Core {
 
     /// Sleeps until something can be done or `timeout` is over, and does it.
     pub(crate) fn wait(&mut self, timeout: Option<Duration>, budget: &Budget) -> Polled {
-        let first = self.poll(budget);
-        if first.changed || matches!(first.next, PollAt::Now | PollAt::Idle) {
-            return first;
+        // What can be done without asking the system comes first: then one question is enough.
+        let counted = self.reactor.begin_poll(self.now());
+        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget)).with_grace();
+        let changed = self.advance(counted, &mut meter);
+        let next = self.next_poll(counted, meter.cut());
+        match next {
+            _ if changed => Polled { changed, next },
+            // Nothing is late before the system was asked.
+            PollAt::Now => self.poll(budget),
+            PollAt::Idle => Polled { changed, next },
+            PollAt::At(_) | PollAt::Io => self.sleep(next, timeout, budget),
         }
-        self.sleep(first.next, timeout, budget)
     }
 
     /// The second half of [`wait`](Self::wait): `next` is what the poll before this said. Nothing is
