@@ -1,0 +1,214 @@
+//! From what single runs said to tables and to the file of results.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use crate::Outcome;
+
+/// What one run measured, in the order of the columns.
+#[derive(Default)]
+pub struct Metrics(pub Vec<(String, String, f64)>);
+
+impl Metrics {
+    pub fn add(&mut self, name: &str, unit: &str, value: f64) {
+        self.0.push((name.to_owned(), unit.to_owned(), value));
+    }
+
+    /// How a run tells its parent.
+    pub fn to_lines(&self) -> String {
+        self.0
+            .iter()
+            .fold(String::new(), |mut lines, (name, unit, value)| {
+                let _ = writeln!(lines, "{name}\t{unit}\t{value}");
+                lines
+            })
+    }
+
+    pub fn from_lines(lines: &str) -> Outcome<Self> {
+        let mut metrics = Self::default();
+        for line in lines.lines() {
+            let mut parts = line.split('\t');
+            let (Some(name), Some(unit), Some(value)) = (parts.next(), parts.next(), parts.next())
+            else {
+                return Err(format!("a run said {line:?}").into());
+            };
+            metrics.add(name, unit, value.parse()?);
+        }
+        Ok(metrics)
+    }
+}
+
+/// All rounds of one scenario: for each peer its runs, `None` where one failed.
+pub struct Rounds {
+    pub scenario: String,
+    pub title: String,
+    /// The first is what the others' ratios are to.
+    pub peers: Vec<(&'static str, Vec<Option<Metrics>>)>,
+}
+
+pub struct Cell {
+    pub metric: String,
+    pub unit: String,
+    pub median: f64,
+    pub low: f64,
+    pub high: f64,
+    /// The median over the rounds of this peer's value to the first peer's in the same round.
+    pub ratio: f64,
+}
+
+impl Rounds {
+    fn cells(&self, peer: usize) -> Vec<Cell> {
+        let runs = &self.peers[peer].1;
+        let first = &self.peers[0].1;
+        let Some(columns) = runs.iter().flatten().next() else {
+            return Vec::new();
+        };
+        (columns.0.iter())
+            .map(|(metric, unit, _)| {
+                let value = |run: &Option<Metrics>| {
+                    let metrics = run.as_ref()?;
+                    let found = metrics.0.iter().find(|it| it.0 == *metric)?;
+                    Some(found.2)
+                };
+                let mut values: Vec<f64> = runs.iter().filter_map(value).collect();
+                let mut ratios: Vec<f64> = (runs.iter().zip(first))
+                    .filter_map(|(run, first)| Some(value(run)? / value(first)?))
+                    .filter(|ratio| ratio.is_finite())
+                    .collect();
+                values.sort_by(f64::total_cmp);
+                Cell {
+                    metric: metric.clone(),
+                    unit: unit.clone(),
+                    low: values.first().copied().unwrap_or(f64::NAN),
+                    high: values.last().copied().unwrap_or(f64::NAN),
+                    median: median(&mut values),
+                    ratio: median(&mut ratios),
+                }
+            })
+            .collect()
+    }
+
+    /// A table in Markdown; the last column is the ratio of the first metric.
+    pub fn table(&self) -> String {
+        let mut text = format!("### `{}`: {}\n\n", self.scenario, self.title);
+        let all: Vec<Vec<Cell>> = (0..self.peers.len()).map(|at| self.cells(at)).collect();
+        let Some(columns) = all.iter().find(|cells| !cells.is_empty()) else {
+            return text + "(no run ended well)\n";
+        };
+        text += "| peer |";
+        for cell in columns {
+            let _ = match cell.unit.as_str() {
+                "" => write!(text, " {} |", cell.metric),
+                unit if unit == cell.metric => write!(text, " {unit} |"),
+                unit => write!(text, " {}, {unit} |", cell.metric),
+            };
+        }
+        text += " ratio |\n|";
+        text += &"---|".repeat(columns.len() + 2);
+        text += "\n";
+        for ((name, _), cells) in self.peers.iter().zip(&all) {
+            let _ = write!(text, "| {name} |");
+            for column in columns {
+                match cells.iter().find(|cell| cell.metric == column.metric) {
+                    None => text += " – |",
+                    Some(cell) if shown(cell.low) == shown(cell.high) => {
+                        let _ = write!(text, " {} |", shown(cell.median));
+                    }
+                    Some(cell) => {
+                        let (low, high) = (shown(cell.low), shown(cell.high));
+                        let _ = write!(text, " {} ({low}..{high}) |", shown(cell.median));
+                    }
+                }
+            }
+            match cells.first() {
+                Some(cell) if cell.ratio.is_finite() => {
+                    let _ = writeln!(text, " {:.2} |", cell.ratio);
+                }
+                _ => text += " – |\n",
+            }
+        }
+        text
+    }
+
+    fn lines(&self) -> String {
+        let mut text = String::new();
+        for (at, (name, _)) in self.peers.iter().enumerate() {
+            for cell in self.cells(at) {
+                let number = |it: f64| {
+                    if it.is_finite() {
+                        format!("{it:.6}")
+                            .trim_end_matches('0')
+                            .trim_end_matches('.')
+                            .to_owned()
+                    } else {
+                        String::new()
+                    }
+                };
+                let _ = writeln!(
+                    text,
+                    "{},{name},{},{},{},{},{},{}",
+                    self.scenario,
+                    cell.metric,
+                    cell.unit,
+                    number(cell.median),
+                    number(cell.low),
+                    number(cell.high),
+                    number(cell.ratio)
+                );
+            }
+        }
+        text
+    }
+
+    /// Replaces what the file says of this scenario; other scenarios stay.
+    pub fn save(&self, path: &Path) -> Outcome<()> {
+        let mut scenarios: BTreeMap<String, String> = BTreeMap::new();
+        let mut order = Vec::new();
+        for line in fs::read_to_string(path).unwrap_or_default().lines().skip(1) {
+            let name = line.split(',').next().unwrap_or_default().to_owned();
+            if !order.contains(&name) {
+                order.push(name.clone());
+            }
+            let lines = scenarios.entry(name).or_default();
+            lines.push_str(line);
+            lines.push('\n');
+        }
+        if !order.contains(&self.scenario) {
+            order.push(self.scenario.clone());
+        }
+        scenarios.insert(self.scenario.clone(), self.lines());
+        let mut text = String::from("scenario,peer,metric,unit,median,low,high,ratio\n");
+        text.extend(
+            order
+                .iter()
+                .filter_map(|name| scenarios.get(name))
+                .map(String::as_str),
+        );
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(path, text)?;
+        Ok(())
+    }
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        odd if odd % 2 == 1 => values[odd / 2],
+        even => f64::midpoint(values[even / 2 - 1], values[even / 2]),
+    }
+}
+
+/// Three figures.
+fn shown(value: f64) -> String {
+    match value.abs() {
+        it if it == 0.0 || it >= 100.0 => format!("{value:.0}"),
+        it if it >= 10.0 && value.fract() != 0.0 => format!("{value:.1}"),
+        _ if value.fract() == 0.0 => format!("{value:.0}"),
+        _ => format!("{value:.2}"),
+    }
+}
