@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use httpoll::{
-    Budget, Event, Linger, PollAt, PoolLimits, Request, Response, TlsOptions, TlsVersion,
+    Budget, Event, Linger, PollAt, PoolLimits, Request, Response, Timeouts, TlsOptions, TlsVersion,
 };
 
 use super::{Ask, Peer, Seen, Setup};
@@ -44,8 +44,13 @@ impl Agent {
         if let Manner::Lingering(time) = manner {
             budget = budget.with_linger(Linger::Exchanges(time));
         }
+        let mut timeouts = Timeouts::default();
+        if setup.waits_long {
+            timeouts.head = None;
+        }
         Ok(Self {
             agent: httpoll::Agent::builder()
+                .timeouts(timeouts)
                 .pool(pool)
                 .tls(tls(setup)?)
                 .budget(budget.clone())

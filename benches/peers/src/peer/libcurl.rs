@@ -40,7 +40,6 @@ impl Handler for Answer {
     }
 }
 
-// The crate's own initialisation, which comes later, finds libcurl initialised.
 unsafe extern "C" {
     fn curl_global_init_mem(
         flags: std::ffi::c_long,
@@ -56,8 +55,10 @@ const CURL_GLOBAL_ALL: std::ffi::c_long = 3;
 
 impl Curl {
     pub fn new(setup: &Setup, buffer: Option<usize>, once: bool) -> Outcome<Self> {
-        // SAFETY: nothing else runs yet, and the functions are the allocator's own.
+        // SAFETY: the crate initialised libcurl before `main`; nothing of it is in use yet, and the
+        // functions are the allocator's own.
         let code = unsafe {
+            curl_sys::curl_global_cleanup();
             curl_global_init_mem(
                 CURL_GLOBAL_ALL,
                 c::malloc,

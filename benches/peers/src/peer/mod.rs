@@ -2,8 +2,11 @@
 
 mod agent;
 mod floor;
+mod hyper;
 mod libcurl;
 mod node;
+mod reqwest;
+mod ureq;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -95,6 +98,8 @@ pub struct Setup {
     pub connections: usize,
     /// Of one poll.
     pub budget: Option<Duration>,
+    /// Whether answers are awaited without a deadline.
+    pub waits_long: bool,
 }
 
 impl Setup {
@@ -128,6 +133,10 @@ pub const CURL: &str = "libcurl 16 KiB";
 pub const CURL_LARGE: &str = "libcurl 512 KiB";
 pub const CURL_ONCE: &str = "libcurl 16 KiB once a frame";
 
+pub const UREQ: &str = "ureq";
+pub const REQWEST: &str = "reqwest";
+pub const HYPER: &str = "hyper";
+
 const LINGER: Duration = Duration::from_micros(500);
 
 /// The client of this name.
@@ -144,6 +153,9 @@ pub fn of(name: &str, setup: &Setup) -> Outcome<Box<dyn Peer>> {
         CURL => Box::new(libcurl::Curl::new(setup, None, false)?),
         CURL_LARGE => Box::new(libcurl::Curl::new(setup, Some(512 * 1024), false)?),
         CURL_ONCE => Box::new(libcurl::Curl::new(setup, None, true)?),
+        UREQ => Box::new(ureq::Ureq::new(setup)?),
+        REQWEST => Box::new(reqwest::Reqwest::new(setup)?),
+        HYPER => Box::new(hyper::Hyper::new(setup)?),
         _ => return Err(format!("no client is called {name:?}").into()),
     })
 }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use httpoll::{Budget, HttpClient, Method, Status, TlsOptions};
+use httpoll::{Budget, HttpClient, Method, Status, Timeouts, TlsOptions};
 
 use super::{Ask, Peer, Seen, Setup};
 use crate::Outcome;
@@ -14,6 +14,7 @@ pub struct Nodes {
     waiting: VecDeque<&'static Ask>,
     most: usize,
     budget: Budget,
+    timeouts: Timeouts,
     tls: TlsOptions,
     kept: Vec<Vec<u8>>,
 }
@@ -27,7 +28,12 @@ struct Node {
 
 impl Nodes {
     pub fn new(setup: &Setup) -> Outcome<Self> {
+        let mut timeouts = Timeouts::default();
+        if setup.waits_long {
+            timeouts.head = None;
+        }
         Ok(Self {
+            timeouts,
             nodes: Vec::new(),
             waiting: VecDeque::new(),
             most: setup.connections,
@@ -39,6 +45,7 @@ impl Nodes {
 
     fn advance(&mut self, at: usize, waits: bool, seen: &mut Seen) -> Outcome<()> {
         let node = &mut self.nodes[at];
+        node.send_when_connected()?;
         if waits {
             node.http.wait(Some(Duration::from_secs(10)))?;
         } else {
@@ -47,8 +54,7 @@ impl Nodes {
         let Some(ask) = node.asked else {
             return Ok(());
         };
-        if !node.is_sent && node.http.get_status() == Status::Connected {
-            node.send(ask)?;
+        if node.send_when_connected()? {
             node.http.poll()?;
         }
         if !node.is_sent {
@@ -103,6 +109,17 @@ impl Node {
         Ok(())
     }
 
+    /// Answers whether it was sent just now.
+    fn send_when_connected(&mut self) -> Outcome<bool> {
+        match self.asked {
+            Some(ask) if !self.is_sent && self.http.get_status() == Status::Connected => {
+                self.send(ask)?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
     fn send(&mut self, ask: &'static Ask) -> Outcome<()> {
         let closing: &[&str] = if ask.closes {
             &["Connection: close"]
@@ -131,6 +148,7 @@ impl Peer for Nodes {
             content: Vec::new(),
         };
         node.http.set_budget(self.budget.clone());
+        node.http.set_timeouts(self.timeouts.clone());
         node.begin(ask, &self.tls)?;
         self.nodes.push(node);
         Ok(())

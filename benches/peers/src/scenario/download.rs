@@ -20,6 +20,9 @@ pub fn scenarios() -> Vec<Scenario> {
                 peer::NODE,
                 peer::CURL,
                 peer::CURL_LARGE,
+                peer::UREQ,
+                peer::REQWEST,
+                peer::HYPER,
             ],
             run: Box::new(|context| tight(context, false, 4)),
         },
@@ -32,6 +35,9 @@ pub fn scenarios() -> Vec<Scenario> {
                 peer::NODE,
                 peer::CURL,
                 peer::CURL_LARGE,
+                peer::UREQ,
+                peer::REQWEST,
+                peer::HYPER,
             ],
             run: Box::new(|context| tight(context, true, 2)),
         },
@@ -55,7 +61,14 @@ pub fn scenarios() -> Vec<Scenario> {
             peer::NODE,
         ];
         if pace == Pace::Idle {
-            peers.extend([peer::CURL, peer::CURL_LARGE, peer::CURL_ONCE]);
+            peers.extend([
+                peer::CURL,
+                peer::CURL_LARGE,
+                peer::CURL_ONCE,
+                peer::UREQ,
+                peer::REQWEST,
+                peer::HYPER,
+            ]);
         }
         all.push(Scenario {
             name: format!("download-60fps{infix}-{milliseconds}ms"),

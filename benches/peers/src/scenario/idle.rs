@@ -22,7 +22,7 @@ pub fn scenarios() -> Vec<Scenario> {
                 peers.push(peer::NODE);
             }
             if count <= 1000 {
-                peers.push(peer::CURL);
+                peers.extend([peer::CURL, peer::UREQ, peer::REQWEST, peer::HYPER]);
             }
             Scenario {
                 name: format!("idle-{count}"),
@@ -37,7 +37,7 @@ pub fn scenarios() -> Vec<Scenario> {
 fn held_open(context: &Context, count: usize) -> Outcome<Metrics> {
     let sockets_before = sockets();
     count_allocations();
-    let mut client = context.client(count, Some(BUDGET))?;
+    let mut client = context.patient_client(count, Some(BUDGET))?;
     let ask = Ask::new(context.silent, false, "/").leak();
     let mut seen = Seen::default();
     let mut frames = Frames::new(Pace::Idle);

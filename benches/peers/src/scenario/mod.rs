@@ -1,7 +1,10 @@
 //! What is measured: each scenario drives one client and tells what that cost.
 
+mod burst;
 mod download;
+mod fresh;
 mod idle;
+mod latency;
 mod small;
 
 use std::path::PathBuf;
@@ -34,12 +37,29 @@ pub struct Context {
 impl Context {
     /// The client of this run.
     pub fn client(&self, connections: usize, budget: Option<Duration>) -> Outcome<Box<dyn Peer>> {
+        peer::of(&self.peer, &self.setup(connections, budget))
+    }
+
+    /// The same for one who waits for answers as long as it takes.
+    pub fn patient_client(
+        &self,
+        connections: usize,
+        budget: Option<Duration>,
+    ) -> Outcome<Box<dyn Peer>> {
         let setup = Setup {
+            waits_long: true,
+            ..self.setup(connections, budget)
+        };
+        peer::of(&self.peer, &setup)
+    }
+
+    fn setup(&self, connections: usize, budget: Option<Duration>) -> Setup {
+        Setup {
             authority: self.authority.clone(),
             connections,
             budget,
-        };
-        peer::of(&self.peer, &setup)
+            waits_long: false,
+        }
     }
 
     /// So many, or as few as are quick.
@@ -56,6 +76,9 @@ pub fn large_mebibytes(quick: bool) -> u64 {
 pub fn all() -> Vec<Scenario> {
     let mut all = download::scenarios();
     all.extend(idle::scenarios());
+    all.extend(burst::scenarios());
     all.extend(small::scenarios());
+    all.extend(fresh::scenarios());
+    all.extend(latency::scenarios());
     all
 }

@@ -17,7 +17,7 @@ pub fn scenarios() -> Vec<Scenario> {
             if connections == 1 {
                 peers.push(peer::NODE);
             }
-            peers.push(peer::CURL);
+            peers.extend([peer::CURL, peer::UREQ, peer::REQWEST, peer::HYPER]);
             Scenario {
                 name: format!("small-{in_flight}-on-{connections}"),
                 title: format!(
