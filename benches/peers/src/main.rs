@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 }
 
 struct Options {
-    /// Beginnings of names; none is all.
+    /// Names of scenarios, or beginnings of names; none is all.
     only: Vec<String>,
     peers: Vec<String>,
     rounds: usize,
@@ -92,8 +92,13 @@ impl Options {
         Ok(options)
     }
 
-    fn wants(&self, name: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|only| name.starts_with(only.as_str()))
+    /// A whole name means that scenario only, a beginning all that begin so.
+    fn wants(&self, name: &str, all: &[Scenario]) -> bool {
+        let is_meant = |only: &String| match all.iter().any(|it| it.name == *only) {
+            true => name == only,
+            false => name.starts_with(only.as_str()),
+        };
+        self.only.is_empty() || self.only.iter().any(is_meant)
     }
 }
 
@@ -102,8 +107,12 @@ fn compare(options: &Options) -> Outcome<bool> {
     measure::open_many_files();
     let nginx = Nginx::start(scenario::large_mebibytes(options.quick))?;
     let mut all_well = true;
-    for scenario in scenario::all() {
-        if !options.wants(&scenario.name) {
+    let all = scenario::all();
+    if !all.iter().any(|it| options.wants(&it.name, &all)) {
+        return Err("no scenario is called so; --list tells them".into());
+    }
+    for scenario in &all {
+        if !options.wants(&scenario.name, &all) {
             continue;
         }
         let title = match &options.network {
@@ -126,7 +135,7 @@ fn compare(options: &Options) -> Outcome<bool> {
         let mut strangers: f64 = 0.0;
         for round in 1..=options.rounds {
             for (name, runs) in &mut rounds.peers {
-                runs.push(match spawn(&scenario, name, &nginx, options.quick) {
+                runs.push(match spawn(scenario, name, &nginx, options.quick) {
                     Ok((metrics, others)) => {
                         strangers = strangers.max(others);
                         Some(metrics)

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -27,7 +28,8 @@ impl Nginx {
         } else {
             std::env::temp_dir()
         };
-        let folder = base.join(format!("httpoll-clients-{}", std::process::id()));
+        remove_left_over(&base);
+        let folder = base.join(format!("{PREFIX}{}", std::process::id()));
         fs::create_dir_all(&folder)?;
         let block: Vec<u8> = (0..1 << 20)
             .map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
@@ -57,7 +59,16 @@ impl Nginx {
         );
         let config_path = folder.join("nginx.conf");
         fs::write(&config_path, config)?;
-        let process = Command::new("nginx")
+        let mut command = Command::new("nginx");
+        // SAFETY: one system call, which is allowed between fork and exec.
+        unsafe {
+            // It must not outlive a benchmark that was interrupted.
+            command.pre_exec(|| {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                Ok(())
+            });
+        }
+        let process = command
             .arg("-c")
             .arg(&config_path)
             .arg("-e")
@@ -93,6 +104,26 @@ impl Drop for Nginx {
         let _ = self.process.kill();
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Of everything that a run leaves in memory, followed by its process's number.
+pub const PREFIX: &str = "httpoll-clients-";
+
+/// What interrupted runs left.
+fn remove_left_over(base: &Path) {
+    for entry in fs::read_dir(base).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| {
+            name.strip_prefix(PREFIX)?
+                .split('-')
+                .next()?
+                .parse::<u32>()
+                .ok()
+        });
+        if process.is_some_and(|id| !Path::new(&format!("/proc/{id}")).exists()) {
+            let _ = fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
+        }
     }
 }
 

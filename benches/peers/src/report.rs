@@ -212,3 +212,72 @@ fn shown(value: f64) -> String {
         _ => format!("{value:.2}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(rate: f64) -> Option<Metrics> {
+        let mut metrics = Metrics::default();
+        metrics.add("rate", "MB/s", rate);
+        Some(metrics)
+    }
+
+    fn rounds(scenario: &str) -> Rounds {
+        Rounds {
+            scenario: scenario.to_owned(),
+            title: "a title".to_owned(),
+            peers: vec![
+                ("floor", vec![run(10.0), run(20.0), run(40.0)]),
+                ("other", vec![run(5.0), None, run(40.0)]),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_ratio_is_of_the_same_round_and_a_failed_run_is_left_out() {
+        let cells = rounds("s").cells(1);
+        assert_eq!(cells.len(), 1);
+        let cell = &cells[0];
+        assert_eq!((cell.low, cell.median, cell.high), (5.0, 22.5, 40.0));
+        assert_eq!(cell.ratio, 0.75);
+    }
+
+    #[test]
+    fn metrics_survive_the_way_from_child_to_parent() {
+        let lines = run(1.25).unwrap_or_default().to_lines();
+        let metrics = Metrics::from_lines(&lines).unwrap();
+        assert_eq!(metrics.0, [("rate".to_owned(), "MB/s".to_owned(), 1.25)]);
+        assert!(Metrics::from_lines("rate MB/s").is_err());
+    }
+
+    #[test]
+    fn saving_replaces_one_scenario_and_keeps_the_others() {
+        let path = std::env::temp_dir().join(format!("clients-{}.csv", std::process::id()));
+        let _ = fs::remove_file(&path);
+        rounds("one").save(&path).unwrap();
+        rounds("two").save(&path).unwrap();
+        let first = fs::read_to_string(&path).unwrap();
+        rounds("one").save(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), first);
+        fs::remove_file(&path).unwrap();
+        let lines: Vec<&str> = first.lines().collect();
+        assert_eq!(lines[0], "scenario,peer,metric,unit,median,low,high,ratio");
+        assert_eq!(lines[1], "one,floor,rate,MB/s,20,10,40,1");
+        assert_eq!(lines[4], "two,other,rate,MB/s,22.5,5,40,0.75");
+    }
+
+    #[test]
+    fn figures_are_short() {
+        let cases = [
+            (0.0, "0"),
+            (0.5, "0.50"),
+            (2.0, "2"),
+            (12.34, "12.3"),
+            (1234.5, "1234"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(shown(value), text);
+        }
+    }
+}

@@ -10,12 +10,14 @@ use httpoll::{
 
 use super::{Ask, Peer, Seen, Setup};
 use crate::Outcome;
+use crate::nginx::PREFIX;
 
 pub struct Agent {
     agent: httpoll::Agent,
     budget: Budget,
     manner: Manner,
     files: u64,
+    saved: Vec<PathBuf>,
     kept: Vec<Response>,
 }
 
@@ -58,6 +60,7 @@ impl Agent {
             budget,
             manner,
             files: 0,
+            saved: Vec::new(),
             kept: Vec::new(),
         })
     }
@@ -69,11 +72,7 @@ impl Agent {
         } else {
             std::env::temp_dir()
         };
-        folder.join(format!(
-            "httpoll-clients-{}-{}",
-            std::process::id(),
-            self.files
-        ))
+        folder.join(format!("{PREFIX}{}-{}", std::process::id(), self.files))
     }
 
     fn pull(&mut self, seen: &mut Seen) -> Outcome<bool> {
@@ -90,7 +89,7 @@ impl Agent {
                     seen.bytes += response.body().len() as u64;
                     if let Some(file) = response.saved() {
                         seen.bytes += file.bytes;
-                        std::fs::remove_file(&file.path)?;
+                        self.saved.push(file.path.clone());
                     }
                     if !response.body().is_empty() {
                         self.kept.push(*response);
@@ -160,5 +159,15 @@ impl Peer for Agent {
 
     fn release(&mut self) {
         self.kept.clear();
+        // Freeing a large file takes milliseconds, which are not the client's.
+        for path in self.saved.drain(..) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.release();
     }
 }

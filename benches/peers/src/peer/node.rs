@@ -45,6 +45,9 @@ impl Nodes {
 
     fn advance(&mut self, at: usize, waits: bool, seen: &mut Seen) -> Outcome<()> {
         let node = &mut self.nodes[at];
+        if node.asked.is_none() && node.http.get_status() == Status::Disconnected {
+            return Ok(());
+        }
         node.send_when_connected()?;
         if waits {
             node.http.wait(Some(Duration::from_secs(10)))?;

@@ -9,9 +9,6 @@ use crate::frames::{Frames, Pace, at, micros};
 use crate::peer::{self, Ask, Seen};
 use crate::report::Metrics;
 
-/// Of each poll: the default of a frame.
-const BUDGET: Duration = Duration::from_millis(1);
-
 /// What is asked for in one frame.
 #[derive(Clone, Copy)]
 struct Batch {
@@ -19,6 +16,8 @@ struct Batch {
     connections: usize,
     is_tls: bool,
     is_fresh: bool,
+    /// Of each poll, in milliseconds; 1 is httpoll's default.
+    budget: u64,
 }
 
 pub fn scenarios() -> Vec<Scenario> {
@@ -27,6 +26,7 @@ pub fn scenarios() -> Vec<Scenario> {
         connections: 1,
         is_tls: false,
         is_fresh: true,
+        budget: 1,
     };
     let batches = [
         ("fresh-plain-60fps", "a fresh plain GET of 1 KiB", one),
@@ -45,6 +45,17 @@ pub fn scenarios() -> Vec<Scenario> {
                 count: 64,
                 connections: 6,
                 is_fresh: false,
+                ..one
+            },
+        ),
+        (
+            "64-on-6-60fps-4ms",
+            "64 GETs of 1 KiB asked in one frame, 6 connections that are open",
+            Batch {
+                count: 64,
+                connections: 6,
+                is_fresh: false,
+                budget: 4,
                 ..one
             },
         ),
@@ -88,7 +99,7 @@ pub fn scenarios() -> Vec<Scenario> {
             ]);
             Scenario {
                 name: name.to_owned(),
-                title: format!("{title}, 60 fps, 1 ms for each poll"),
+                title: format!("{title}, 60 fps, {} ms for each poll", batch.budget),
                 peers,
                 run: Box::new(move |context| in_frames(context, batch)),
             }
@@ -97,7 +108,8 @@ pub fn scenarios() -> Vec<Scenario> {
 }
 
 fn in_frames(context: &Context, batch: Batch) -> Outcome<Metrics> {
-    let mut client = context.client(batch.connections, Some(BUDGET))?;
+    let mut client =
+        context.client(batch.connections, Some(Duration::from_millis(batch.budget)))?;
     let port = if batch.is_tls {
         context.tls
     } else {
