@@ -13,15 +13,18 @@ use tokio::net::TcpListener;
 
 async fn hello(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let mut response = Response::new(Full::new(Bytes::from_static(b"Hello, World!")));
-    response
-        .headers_mut()
-        .insert("content-type", hyper::header::HeaderValue::from_static("text/plain"));
+    response.headers_mut().insert(
+        "content-type",
+        hyper::header::HeaderValue::from_static("text/plain"),
+    );
     Ok(response)
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let port = std::env::args().nth(1).map_or(Ok(8081), |port| port.parse())?;
+    let port = std::env::args()
+        .nth(1)
+        .map_or(Ok(8081), |port| port.parse())?;
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
     println!("listening on {}", listener.local_addr()?);
     loop {
