@@ -95,7 +95,7 @@ fn tell(
         } if job.tells_progress => outbox.trigger(HttpHead {
             entity,
             request,
-            head,
+            head: std::sync::Arc::unwrap_or_clone(head),
             content_length,
         }),
         Event::Progress { progress, .. } => {

@@ -1,6 +1,7 @@
 //! The response of a transfer's present hop: how far it has come, where its content goes, and what
 //! follows its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use crate::semantics::redirect::Redirection;
 /// The response of the present hop.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) head: Box<ResponseHead>,
+    pub(crate) head: Arc<ResponseHead>,
     pub(crate) content_length: Option<u64>,
     pub(crate) sink: Sink,
     pub(crate) then: Then,

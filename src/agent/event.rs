@@ -109,8 +109,8 @@ pub enum Event {
     Head {
         /// Which request.
         id: RequestId,
-        /// The head.
-        head: ResponseHead,
+        /// The head; the response will have the same.
+        head: Arc<ResponseHead>,
         /// The URL that answered; the response will have the same.
         url: Arc<Url>,
         /// Bytes of content to come, if the server said.

@@ -23,7 +23,7 @@ use crate::transport::tls::TlsInfo;
 /// A whole response.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
-    pub(crate) head: Box<ResponseHead>,
+    pub(crate) head: Arc<ResponseHead>,
     pub(crate) body: Bytes,
     pub(crate) trailers: FieldLines,
     pub(crate) url: Option<Arc<Url>>,
@@ -113,7 +113,7 @@ impl Response {
     /// code is fine; one outside 100 to 999 becomes 500.
     pub fn new(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self::of(Box::new(ResponseHead {
+        Self::of(Arc::new(ResponseHead {
             version: Version::HTTP_11,
             status,
             reason: status.canonical_reason().unwrap_or_default().into(),
@@ -121,7 +121,7 @@ impl Response {
         }))
     }
 
-    pub(crate) fn of(head: Box<ResponseHead>) -> Self {
+    pub(crate) fn of(head: Arc<ResponseHead>) -> Self {
         Self {
             head,
             body: Bytes::new(),
@@ -142,7 +142,7 @@ impl Response {
     /// # Errors
     /// [`Misuse::InvalidHeader`](crate::Misuse::InvalidHeader).
     pub fn with_header(mut self, name: &str, value: &str) -> Result<Self, Error> {
-        self.head.fields.append(name, value)?;
+        Arc::make_mut(&mut self.head).fields.append(name, value)?;
         Ok(self)
     }
 

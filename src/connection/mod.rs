@@ -105,7 +105,7 @@ impl fmt::Debug for AddressFilter {
 /// The response to the latest request, as far as it has come.
 #[derive(Debug)]
 pub(crate) struct Response {
-    pub(crate) head: Box<ResponseHead>,
+    pub(crate) head: Arc<ResponseHead>,
     pub(crate) content_length: Option<u64>,
     pub(crate) is_chunked: bool,
 }
@@ -328,7 +328,7 @@ impl Connection {
         }
     }
 
-    fn receive_head(&mut self, reactor: &mut Reactor, head: Box<ResponseHead>, follows: Follows) {
+    fn receive_head(&mut self, reactor: &mut Reactor, head: Arc<ResponseHead>, follows: Follows) {
         let State::Established(established) = &self.state else {
             return;
         };

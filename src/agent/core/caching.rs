@@ -169,7 +169,7 @@ impl Core {
             // It was a valid line when it came.
             let _ = fields.append(name.as_str(), value.as_bytes());
         }
-        let head = Box::new(ResponseHead {
+        let head = Arc::new(ResponseHead {
             version: http::Version::HTTP_11,
             status: response.status,
             reason: response
@@ -181,7 +181,7 @@ impl Core {
         });
         self.events.push_back(Event::Head {
             id: transfer.id,
-            head: (*head).clone(),
+            head: Arc::clone(&head),
             url: Arc::clone(&transfer.url),
             content_length: Some(response.body.len() as u64),
         });

@@ -153,9 +153,7 @@ impl Core {
         if let Output::WebSocket(_) = transfer.output
             && head.status.as_u16() == 101
         {
-            return self
-                .open_web_socket(transfer, key, *head, counted)
-                .map(Some);
+            return self.open_web_socket(transfer, key, head, counted).map(Some);
         }
         let then = self.decide(transfer, &head, counted)?;
         let mut answer = Answer {
@@ -272,7 +270,7 @@ impl Core {
         }
         self.events.push_back(Event::Head {
             id: transfer.id,
-            head: ResponseHead::clone(head),
+            head: Arc::clone(head),
             url: Arc::clone(&transfer.url),
             content_length: answer.content_length,
         });

@@ -1,5 +1,6 @@
 //! Open WebSockets: bytes between the link and the machine, messages to the caller.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Core;
@@ -30,7 +31,7 @@ impl Core {
         &mut self,
         transfer: &mut Transfer,
         key: ConnectionKey,
-        head: ResponseHead,
+        head: Arc<ResponseHead>,
         counted: Instant,
     ) -> Result<Step, Error> {
         let Output::WebSocket(options) = &transfer.output else {
@@ -64,7 +65,7 @@ impl Core {
         }));
         self.events.push_back(Event::WebSocketOpen {
             id: transfer.id,
-            head: head.clone(),
+            head: (*head).clone(),
             subprotocol,
         });
         transfer.answer = Some(Answer {
@@ -80,7 +81,7 @@ impl Core {
             trailers: FieldLines::new(),
             from_cache: false,
             recorded: None,
-            head: Box::new(head),
+            head: head,
         });
         self.list(key);
         Ok(Step::MOVED)

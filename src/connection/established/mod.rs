@@ -10,6 +10,8 @@
 mod receiving;
 mod sending;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::connection::content::RequestBody;
@@ -106,7 +108,7 @@ enum RequestContent {
 pub(super) enum Driven {
     Waiting,
     /// The head of the final response, and whether content may follow it.
-    Response(Box<ResponseHead>, Follows),
+    Response(Arc<ResponseHead>, Follows),
 }
 
 /// What follows a response head.
@@ -233,7 +235,7 @@ impl Established {
                         self.content = RequestContent::Nothing;
                     }
                     let follows = self.begin_content(&head, reactor);
-                    return Ok(Driven::Response(Box::new(head), follows));
+                    return Ok(Driven::Response(Arc::new(head), follows));
                 }
                 // Nothing else comes before a response head.
                 Some(_) => return Err(ErrorKind::Peer(PeerMisbehaved::UnexpectedData).into()),
