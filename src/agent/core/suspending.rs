@@ -102,6 +102,9 @@ impl Core {
         self.leave_sharing(transfer);
         self.abandon_probe(transfer);
         let may_repeat = !asked || transfer.may_repeat();
+        #[cfg(feature = "websocket")]
+        // What was said over it cannot be said again.
+        let may_repeat = may_repeat && transfer.socket.is_none();
         if !may_repeat {
             let error: Error = ErrorKind::Refused(RequestRefused::Suspended).into();
             return self.fail(transfer, error);
