@@ -134,7 +134,7 @@ impl House {
     /// The end of the run: nothing is open and nothing is due.
     pub(crate) fn close(mut self) {
         let metrics = self.server.metrics();
-        assert_eq!(metrics.open, 0);
+        assert_eq!(metrics.open, 0, "{}", self.ledger.open());
         assert!(self.desk.is_empty());
         let budget = Budget::unlimited();
         let now = self.network.now();

@@ -130,6 +130,11 @@ impl Ledger {
         state.told.push(line);
     }
 
+    /// What is connected, and what it waits for.
+    pub(crate) fn open(&self) -> String {
+        format!("{:?}", self.state().peers)
+    }
+
     /// A server is closed: all of its requests are over, all of its responses were told of.
     pub(crate) fn check_closed(&self, number: usize, server: &Server) {
         self.check();

@@ -191,9 +191,11 @@ impl Player {
             } => {
                 asked.is_over = true;
                 asked.handle = None;
-                let is_suspended =
-                    matches!(error.kind(), ErrorKind::Refused(RequestRefused::Suspended));
-                let is_calm = self.is_calm && !(self.was_suspended && is_suspended);
+                // What was delivered already cannot be asked for again.
+                let may_fail =
+                    matches!(error.kind(), ErrorKind::Refused(RequestRefused::Suspended))
+                        || asked.takes == Takes::Streamed;
+                let is_calm = self.is_calm && !(self.was_suspended && may_fail);
                 asked.check_failed(id, &error, response.as_deref(), is_calm);
             }
             _ => {}

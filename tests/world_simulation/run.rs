@@ -226,7 +226,12 @@ impl World {
             }
             PollAt::Now | PollAt::Io | PollAt::Idle => None,
         };
-        self.player.agent.wait(until);
+        // A wait of one who waits for nothing does not sleep.
+        if self.random.one_in(2) {
+            self.player.agent.wait(until);
+        } else {
+            self.house.server.wait(until).unwrap();
+        }
     }
 
     /// Nothing is left when all is over.

@@ -195,6 +195,28 @@ mod tests {
         );
     }
 
+    #[test]
+    fn who_waits_for_room_learns_that_the_reader_has_gone() {
+        let network = MemoryNetwork::new();
+        network.set_capacity(3);
+        let queue = network.open_queue();
+        let (client, mut server) = network.pair();
+        server.register(Interest { queue, token: 1 });
+        assert_eq!(server.write(b"hello").unwrap(), 3);
+        network.look(queue, |_| {});
+        assert_eq!(
+            server.write(b"lo").unwrap_err().kind(),
+            ErrorKind::WouldBlock
+        );
+        drop(client);
+        let mut writable = false;
+        network.look(queue, |event| writable |= event.writable);
+        assert!(writable);
+        assert_eq!(server.write(b"lo").unwrap(), 2);
+        network.settle();
+        assert_eq!(read(&mut server), (0, ErrorKind::ConnectionReset));
+    }
+
     /// The tokens that become readable in each look, until nothing comes any more.
     fn looks(seed: Option<u64>) -> Vec<Vec<usize>> {
         let network = MemoryNetwork::new();

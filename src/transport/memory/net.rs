@@ -341,10 +341,15 @@ impl Net {
         let end = it.end(side);
         end.dropped = true;
         end.interest = None;
+        // Who waits for room learns by the next write that nobody reads any more.
+        let starved = std::mem::take(&mut end.starved);
         if it.end(side.other()).dropped && it.serve.is_none() {
             self.connections.remove(connection);
         } else {
             self.shutdown(connection, side);
+            if starved {
+                self.edge(connection, side.other(), false, true);
+            }
         }
     }
 
