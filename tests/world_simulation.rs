@@ -13,6 +13,7 @@
 mod seeded;
 mod world_simulation {
     pub(crate) mod asks;
+    pub(crate) mod cuts;
     pub(crate) mod desk;
     pub(crate) mod house;
     pub(crate) mod ledger;
@@ -21,10 +22,36 @@ mod world_simulation {
     pub(crate) mod run;
 }
 
+use httpoll::memory::Arriving;
+use world_simulation::cuts::{ALL, End, play};
 use world_simulation::run::run;
 
 /// Every tenth run is done twice and compared.
 #[test]
 fn every_request_ends_once_on_both_sides_and_leaves_nothing_behind() {
     seeded::run_seeds(1..1001, 10, run);
+}
+
+#[test]
+fn an_exchange_that_is_cut_behind_any_byte_is_whole_or_says_so() {
+    for exchange in ALL {
+        let (end, moved) = play(exchange, None);
+        assert_eq!(end, End::Whole);
+        for (arriving_at, bytes) in [
+            (Arriving::AtServer, moved.to_server),
+            (Arriving::AtClient, moved.to_client),
+        ] {
+            let mut failed = 0;
+            for cut in 0..=bytes {
+                let (end, _) = play(exchange, Some((arriving_at, cut)));
+                failed += u64::from(end == End::Failed);
+                let is_promised = exchange.may_repeat() || cut == 0;
+                assert!(
+                    end == End::Whole || !is_promised,
+                    "{exchange:?} {arriving_at:?} {cut}"
+                );
+            }
+            assert!(failed > 0 || exchange.may_repeat(), "{exchange:?} {failed}");
+        }
+    }
 }

@@ -17,7 +17,7 @@ use super::ledger::Ledger;
 use crate::seeded::{Random, content};
 
 /// Lengths of the static files, by number.
-pub(crate) const FILES: [usize; 4] = [0, 10, 3000, 40_000];
+pub(crate) const FILES: [usize; 5] = [0, 10, 300, 3000, 40_000];
 
 pub(crate) fn address() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], 80))
