@@ -268,7 +268,13 @@ impl Asked {
                 Takes::Streamed => &self.streamed[..],
                 _ => response.body(),
             };
-            assert!(self.content.starts_with(found), "{id} {error}");
+            assert!(
+                self.content.starts_with(found),
+                "{id} {}: {} bytes that nobody sent, of {}, then {error}",
+                self.url,
+                found.len(),
+                self.content.len()
+            );
         }
         if let Some(path) = &self.file {
             assert!(!path.exists(), "{id} left a file: {error}");

@@ -221,8 +221,10 @@ impl World {
         let until = match next {
             PollAt::At(at) => {
                 let left = at.saturating_duration_since(self.network.now());
-                // In small steps: time that passes between two polls counts up to a second only.
-                Some(left.min(Duration::from_millis(900)))
+                // In small steps: time that passes between two polls counts up to a second only, and
+                // the game's own work goes by frames.
+                let step = if self.house.desk.is_empty() { 900 } else { 50 };
+                Some(left.min(Duration::from_millis(step)))
             }
             PollAt::Now | PollAt::Io | PollAt::Idle => None,
         };
@@ -242,7 +244,8 @@ impl World {
         for _ in 0..1000 {
             self.turn();
             self.network.advance(Duration::from_millis(200));
-            if self.network.open_connections() == 0 && self.house.server.metrics().open == 0 {
+            let open = self.network.open_connections() + self.house.server.metrics().open;
+            if open == 0 && self.house.desk.is_empty() {
                 break;
             }
         }
