@@ -3,6 +3,7 @@
 
 use std::io::Cursor;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use httpoll::memory::MemoryNetwork;
@@ -182,16 +183,25 @@ fn build(
     server
 }
 
+/// Made once: thousands of servers have them.
+fn files() -> EmbeddedRoot {
+    static FILES_OF_ALL: OnceLock<EmbeddedRoot> = OnceLock::new();
+    let make = || {
+        let mut root = EmbeddedRoot::new();
+        for (file, length) in FILES.iter().enumerate() {
+            root.insert(&file.to_string(), content(file, *length));
+        }
+        root
+    };
+    FILES_OF_ALL.get_or_init(make).clone()
+}
+
 fn number_of(request: &Request, name: &str) -> usize {
     request.param(name).unwrap().parse().unwrap()
 }
 
 fn routes(server: &mut Server, ledger: &Ledger, desk: &Desk, random: &mut Random) {
-    let mut root = EmbeddedRoot::new();
-    for (file, length) in FILES.iter().enumerate() {
-        root.insert(&file.to_string(), content(file, *length));
-    }
-    server.files(StaticFiles::new("/static", root));
+    server.files(StaticFiles::new("/static", files()));
     server.pull("GET", "/pulled/:number/:length").unwrap();
     answers(server, ledger);
     deferred(server, desk, random);
