@@ -54,6 +54,7 @@
 //! | what a poll may cost, and when the next is wanted | [`Budget`], [`Linger`], [`Polled`], [`PollAt`] |
 //! | what goes wrong | [`Error`], [`ErrorKind`], [`Phase`], [`GodotError`] |
 //! | how long, how much | [`Timeouts`], [`Limits`] |
+//! | what each kind of bad input gets | [`bad_input`] |
 //! | names and TLS | [`Resolver`], [`TlsOptions`], [`TlsInfo`] |
 //! | tests without a network | [`memory`] |
 //! | HTTP/1.1 as bytes in and events out, both roles | [`proto`] |
@@ -70,6 +71,8 @@
 
 #[cfg(feature = "agent")]
 mod agent;
+#[doc = include_str!("bad_input.md")]
+pub mod bad_input {}
 mod budget;
 mod connection;
 mod error;

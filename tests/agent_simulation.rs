@@ -14,40 +14,12 @@ mod agent_simulation {
     pub(crate) mod servers;
 }
 
+mod seeded;
+
 use agent_simulation::player::run;
 
-/// Runs by default. `HTTPOLL_SEEDS=first..end` takes others.
-const SEEDS: std::ops::Range<u64> = 1..2001;
-
-/// Every so many runs are done twice and compared.
-const TWICE: u64 = 5;
-
+/// Every fifth run is done twice and compared.
 #[test]
 fn each_request_ends_once_and_leaves_nothing_behind() {
-    let mut seeds = SEEDS;
-    if let Ok(given) = std::env::var("HTTPOLL_SEEDS") {
-        let (first, end) = given.split_once("..").unwrap();
-        seeds = first.parse().unwrap()..end.parse().unwrap();
-    }
-    let mut failed = Vec::new();
-    for seed in seeds {
-        let outcome = std::panic::catch_unwind(|| {
-            let told = run(seed);
-            if seed % TWICE == 0 {
-                compare(&told, &run(seed));
-            }
-        });
-        if outcome.is_err() {
-            failed.push(seed);
-        }
-    }
-    assert!(failed.is_empty(), "seeds {failed:?}");
-}
-
-fn compare(told: &[String], again: &[String]) {
-    for (at, (one, other)) in told.iter().zip(again).enumerate() {
-        let before = told[at.saturating_sub(8)..at].join("\n");
-        assert_eq!(one, other, "event {at}, behind\n{before}");
-    }
-    assert_eq!(told.len(), again.len());
+    seeded::run_seeds(1..2001, 5, run);
 }

@@ -7,8 +7,8 @@ use std::net::TcpListener;
 use std::thread::JoinHandle;
 
 use httpoll::{
-    Agent, ErrorKind, Event, Request, WebSocketConfig, WebSocketFault, WebSocketMessage,
-    WebSocketOptions, close_code,
+    Agent, ErrorKind, Event, Request, RequestRefused, WebSocketConfig, WebSocketFault,
+    WebSocketMessage, WebSocketOptions, close_code,
 };
 use tungstenite::Message;
 use tungstenite::handshake::server::{Request as Asked, Response as Answer};
@@ -193,5 +193,28 @@ fn dropping_the_handle_closes_the_stream() {
     drop(handle);
     agent.poll();
     assert!(agent.next_event().is_none());
+    thread.join().unwrap();
+}
+
+#[test]
+fn n8_an_open_web_socket_fails_when_the_agent_is_suspended() {
+    let (url, thread) = server(|socket| {
+        socket.send(Message::text("hello")).unwrap();
+    });
+    let mut agent = Agent::new();
+    let handle = agent.send(open(&url, WebSocketOptions::new())).unwrap();
+    assert!(matches!(next(&mut agent), Event::WebSocketOpen { .. }));
+    assert!(matches!(next(&mut agent), Event::WebSocketMessage { .. }));
+    agent.suspend(std::time::Duration::ZERO);
+    let Event::Failed { id, error, .. } = next(&mut agent) else {
+        panic!("not failed");
+    };
+    assert_eq!(id, handle.id());
+    assert!(
+        matches!(error.kind(), ErrorKind::Refused(RequestRefused::Suspended)),
+        "{error:?}"
+    );
+    assert!(matches!(next(&mut agent), Event::Suspended));
+    // The connection is closed, not kept: the server sees its end.
     thread.join().unwrap();
 }

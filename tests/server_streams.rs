@@ -550,3 +550,69 @@ fn n12_a_slow_subscriber_gets_the_latest_and_holds_nobody_up() {
         }
     }
 }
+
+/// What `on_sent` is told: status and whether it went out whole.
+fn told(house: &mut House) -> serving::Notes {
+    let notes = serving::Notes::default();
+    let sent = notes.clone();
+    house
+        .server
+        .on_sent(move |it| sent.add(format!("{} {}", it.status.as_u16(), it.complete)));
+    notes
+}
+
+#[test]
+fn a_response_that_is_cut_by_its_client_is_told_of_once() {
+    for reset in [true, false] {
+        let mut house = house();
+        let notes = told(&mut house);
+        let kept = with_events(&mut house);
+        let mut client = house.connect();
+        house.send(&mut client, GET);
+        let stream = take(&kept);
+        match reset {
+            true => client.reset(),
+            false => client.hang_up(),
+        }
+        house.poll();
+        house.poll();
+        assert!(stream.is_closed());
+        drop(stream);
+        house.poll();
+        assert_eq!(notes.take(), ["200 false"], "reset {reset}");
+    }
+}
+
+#[test]
+fn a_response_that_is_cut_by_its_server_is_told_of_once() {
+    let mut house = house();
+    let notes = told(&mut house);
+    let _kept = with_events(&mut house);
+    let mut client = house.connect();
+    house.send(&mut client, GET);
+    let _nothing_asked = house.connect();
+    house.server.close_now();
+    assert_eq!(notes.take(), ["200 false"]);
+}
+
+#[test]
+fn a_web_socket_is_told_of_at_its_end() {
+    for (ends_well, expected) in [(true, "101 true"), (false, "101 false")] {
+        let mut house = house();
+        let notes = told(&mut house);
+        let kept = with_sockets(&mut house, WebSocketOptions::default());
+        let (mut client, _) = handshake(&mut house, "");
+        let _socket = take(&kept);
+        assert_eq!(notes.take(), Vec::<String>::new());
+        if ends_well {
+            client.write(&frame(0x88, b"\x03\xe9bye"));
+            house.settle(&mut client);
+        } else {
+            client.reset();
+            house.poll();
+            house.poll();
+        }
+        assert_eq!(house.server.metrics().open, 0);
+        assert_eq!(notes.take(), [expected]);
+    }
+}

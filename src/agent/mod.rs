@@ -339,7 +339,7 @@ impl Agent {
     /// Closes down for a while, as when a console or phone takes the game off the screen: nothing new
     /// begins, what is under way may end until `deadline`, then all connections are closed and
     /// [`Event::Suspended`] is told. Keep polling until then. What was not over waits for
-    /// [`resume_all`](Self::resume_all); what must not be sent twice fails.
+    /// [`resume_all`](Self::resume_all); what must not be sent twice, and open WebSockets, fail.
     pub fn suspend(&mut self, deadline: Duration) {
         self.command(Command::Suspend(deadline));
     }

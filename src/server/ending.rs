@@ -38,8 +38,10 @@ impl Server {
         }
         self.ending = None;
         self.app.pulled.clear();
+        let now = self.reactor.counted(self.reactor.clock().now());
         for slot in self.peers.slots() {
-            if let Some(connection) = self.peers.take(slot) {
+            if let Some(mut connection) = self.peers.take(slot) {
+                connection.note_sent(false, &mut self.app, now);
                 self.close(connection);
             }
         }

@@ -368,7 +368,8 @@ impl Server {
         self.app.hooks.receive.push(Exclusive::new(Box::new(hook)));
     }
 
-    /// Adds a hook for each response whose last byte was given to the system, or that was cut short.
+    /// Adds a hook for each response whose last byte was given to the system, or that was cut short; the
+    /// `101` of a WebSocket when that is over.
     pub fn on_sent(&mut self, hook: impl FnMut(&Sent) + Send + 'static) {
         self.app.hooks.sent.push(Exclusive::new(Box::new(hook)));
     }

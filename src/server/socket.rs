@@ -286,6 +286,11 @@ impl Shared {
         self.outgoing.close();
     }
 
+    /// Whether both sides said goodbye.
+    pub(super) fn is_closed_in_order(&self) -> bool {
+        matches!(self.inbox().end, Some(End::Closed(_)))
+    }
+
     pub(super) fn end_failed(&self, fault: WebSocketFault) {
         self.inbox().end.get_or_insert(End::Failed(fault));
         self.outgoing.close();

@@ -411,9 +411,9 @@ impl Reactor {
 
     /// Sleeps until something becomes ready or `timeout` is over, then takes it in.
     pub(crate) fn wait(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
-        if let Backend::Memory { network, .. } = &self.backend {
+        if let Backend::Memory { network, queue } = &self.backend {
             let until = timeout.and_then(|timeout| network.now().checked_add(timeout));
-            network.sleep_until(until);
+            network.sleep_until(*queue, until);
         }
         if matches!(self.backend, Backend::Unopened) {
             // Only a stream that tells nothing can be under way: look again soon.

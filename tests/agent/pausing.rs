@@ -545,3 +545,40 @@ fn n8_a_download_goes_on_after_suspending_and_a_cancelled_one_leaves_nothing() {
         assert_eq!(folder.names(), ["a"]);
     }
 }
+
+#[test]
+fn n8_a_stream_that_had_failed_already_does_not_begin_anew_after_suspending() {
+    let (network, server, mut agent) = world();
+    let whole = || MockResponse::ok().etag("\"a\"").bytes(pattern(3000));
+    server
+        .get("/")
+        .reply(whole().cut_after(1000))
+        // It knows no ranges, so what was cut cannot go on; and its content takes its time.
+        .then_reply(whole().drip(10, Duration::from_millis(100)))
+        .then_reply(whole());
+    let request = get().stream().retries(RetryPolicy::standard());
+    let handle = agent.send(request).unwrap();
+    let mut events = Vec::new();
+    while server.requests().len() < 2 {
+        events.extend(frames(&network, &mut agent, 1));
+    }
+    events.extend(frames(&network, &mut agent, 5));
+    agent.suspend(Duration::ZERO);
+    events.extend(frames(&network, &mut agent, 5));
+    agent.resume_all();
+    events.extend(frames(&network, &mut agent, 100));
+    let told = chunks(&events);
+    assert!(told == pattern(3000)[..told.len()], "{} bytes", told.len());
+    let errors: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Failed { error, .. } => Some(error.kind()),
+            _ => None,
+        })
+        .collect();
+    assert!(
+        matches!(errors[..], [ErrorKind::Truncated { .. }]),
+        "{errors:?}"
+    );
+    drop(handle);
+}

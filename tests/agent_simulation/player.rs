@@ -14,7 +14,8 @@ use httpoll::{
     RequestId, RequestRefused, Response, RetryPolicy, Timeouts,
 };
 
-use super::servers::{KEY, Random, content, event_data, serve};
+use super::servers::{KEY, event_data, serve};
+use crate::seeded::{Random, content};
 
 /// Frames in which the player acts; then all is let go to its end.
 const ACTS: usize = 120;

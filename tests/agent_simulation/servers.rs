@@ -5,40 +5,7 @@ use std::collections::HashMap;
 
 use httpoll::memory::{MockRequest, MockResponse, MockServer};
 
-/// Xorshift: the same numbers for the same seed, everywhere.
-#[derive(Clone)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        let mut random = Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        for _ in 0..4 {
-            random.below(2);
-        }
-        random
-    }
-
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        // The upper half: the lowest bits of a xorshift are its weakest.
-        ((self.0 >> 32) % end as u64) as usize
-    }
-
-    pub(crate) fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-
-    pub(crate) fn of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
-}
-
-/// Content that tells which it is, and where a piece of it belongs.
-pub(crate) fn content(number: usize, length: usize) -> Vec<u8> {
-    (0..length).map(|at| (number * 31 + at / 3) as u8).collect()
-}
+use crate::seeded::{Random, content};
 
 /// The data of one event of a stream.
 pub(crate) fn event_data(number: usize, index: usize) -> String {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::driving::Step;
 use super::{Core, LONGEST_DELAY};
+use crate::agent::answer::{Answer, Then};
 use crate::agent::event::Event;
 use crate::agent::transfer::{Stage, Transfer};
 use crate::error::{Error, ErrorKind, RequestRefused};
@@ -101,7 +102,19 @@ impl Core {
         self.close(connection);
         self.leave_sharing(transfer);
         self.abandon_probe(transfer);
+        if let Some(Answer {
+            then: Then::Fail(_),
+            ..
+        }) = &transfer.answer
+        {
+            // It had failed already; only the rest of its content was still to come.
+            let error: Error = ErrorKind::Refused(RequestRefused::Suspended).into();
+            return self.fail(transfer, error);
+        }
         let may_repeat = !asked || transfer.may_repeat();
+        #[cfg(feature = "websocket")]
+        // What was said over it cannot be said again.
+        let may_repeat = may_repeat && transfer.socket.is_none();
         if !may_repeat {
             let error: Error = ErrorKind::Refused(RequestRefused::Suspended).into();
             return self.fail(transfer, error);

@@ -1,10 +1,13 @@
 //! The end of an exchange, of the server's patience, and of the connection.
 
+use std::time::Instant;
+
 use http::StatusCode;
 
 use super::state::{Current, Incoming, Pace, Source, Stage};
 use super::{Connection, Context, Step};
 use crate::proto::{CloseReason, Verdict};
+use crate::server::app::App;
 use crate::server::fault::{Fault, Slowness};
 use crate::server::hooks::Sent;
 use crate::transport::reactor::Reactor;
@@ -28,7 +31,7 @@ impl Connection {
                 Err(_) => Step::Over,
             };
         }
-        self.note_sent(complete, cx);
+        self.note_sent(complete, cx.app, cx.now);
         if !complete {
             return Step::Over;
         }
@@ -59,22 +62,26 @@ impl Connection {
         Step::Moved
     }
 
-    fn note_sent(&mut self, complete: bool, cx: &mut Context<'_>) {
-        if !cx.app.wants_sent() {
+    /// Tells of the response under way, if there is one, that it is over.
+    pub(in crate::server) fn note_sent(&mut self, complete: bool, app: &mut App, now: Instant) {
+        let Some(status) = self.current.status.take() else {
+            return;
+        };
+        if !app.wants_sent() {
             return;
         }
         let current = std::mem::take(&mut self.current);
         let took = current.started.map_or_else(Default::default, |started| {
-            cx.now.saturating_duration_since(started)
+            now.saturating_duration_since(started)
         });
-        cx.app.sent(Sent {
+        app.sent(Sent {
             client: self.client,
             ip: current.ip.unwrap_or(self.client.peer_addr().ip()),
             method: current.method,
             path: current.path,
             version: current.version,
             agent: current.agent,
-            status: current.status,
+            status,
             bytes: current.sent,
             took,
             complete,
@@ -116,7 +123,7 @@ impl Connection {
         cx.app.report(&Fault::TooSlow(slowness), Some(&self.client));
         match slowness {
             Slowness::Handshake | Slowness::Reading => {
-                self.note_sent(false, cx);
+                self.note_sent(false, cx.app, cx.now);
                 true
             }
             Slowness::Head => {

@@ -157,6 +157,15 @@ impl Connection {
 
     /// Goes as far as socket, budget and its share of the turn allow.
     pub(super) fn turn(&mut self, cx: &mut Context<'_>) -> Turned {
+        let turned = self.go_on(cx);
+        if turned == Turned::Over {
+            // What is still under way was cut short, by whomever.
+            self.note_sent(false, cx.app, cx.now);
+        }
+        turned
+    }
+
+    fn go_on(&mut self, cx: &mut Context<'_>) -> Turned {
         let (requests, calls) = (self.requests, *cx.calls);
         let before = cx.app.metrics.bytes_received + cx.app.metrics.bytes_sent;
         loop {

@@ -59,7 +59,7 @@ impl Connection {
             .send_response(&upgrade.head, BodyLength::None, &mut self.out);
         match sent {
             Ok(()) => {
-                self.current.status = upgrade.head.status;
+                self.current.status = Some(upgrade.head.status);
                 cx.app.metrics.count_response(101);
                 self.begin_socket(upgrade, cx);
             }
@@ -134,7 +134,7 @@ impl Connection {
             }
             return Err(kind);
         }
-        self.current.status = status;
+        self.current.status = Some(status);
         cx.app.metrics.count_response(status.as_u16());
         if is_head && let Source::Pipe(pipe) = &source {
             // Nobody hears what will be said.

@@ -43,11 +43,12 @@ impl Connection {
         let pending = self.out.len() - self.out_sent;
         moved |= socket.transmit(&mut self.out, pending, cx.now);
         if socket.machine.is_finished() && self.out.is_empty() {
-            return Ok(if self.link.flush(cx.reactor, cx.meter)? {
-                Step::Over
-            } else {
-                Step::Stuck
-            });
+            let ends_well = socket.shared.is_closed_in_order();
+            if !self.link.flush(cx.reactor, cx.meter)? {
+                return Ok(Step::Stuck);
+            }
+            self.note_sent(ends_well, cx.app, cx.now);
+            return Ok(Step::Over);
         }
         if moved {
             return Ok(Step::Worked);

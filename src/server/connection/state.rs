@@ -94,7 +94,8 @@ pub(super) struct Current {
     /// What the guard adds to whatever is answered.
     pub(super) added: HeaderMap,
     pub(super) started: Option<Instant>,
-    pub(super) status: StatusCode,
+    /// Of the response under way, until it was told of.
+    pub(super) status: Option<StatusCode>,
     pub(super) sent: u64,
 }
 

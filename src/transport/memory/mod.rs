@@ -88,6 +88,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod breakdown;
 mod mock;
 mod net;
 mod peer;
@@ -99,6 +100,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use breakdown::Shuffle;
+pub use breakdown::{Arriving, Break, Breakdown};
 pub use mock::{
     Fault, FaultRates, MockConnections, MockRequest, MockResponse, MockRule, MockServer,
     MockStream, RecordedBody, RecordedExchange, RecordedRequest, RecordedResponse, Recorder,
@@ -164,6 +167,23 @@ impl MemoryNetwork {
     /// 256 KiB. Holds for connections opened later.
     pub fn set_capacity(&self, bytes: usize) {
         self.net().capacity = bytes;
+    }
+
+    /// Lets connections break. From now on `decide` is asked about each new one, by its address and its
+    /// number among those to that address, from 0. It is called under the network's lock and must not
+    /// use the network.
+    pub fn set_breakdowns(
+        &self,
+        decide: impl FnMut(SocketAddr, usize) -> Option<Breakdown> + Send + 'static,
+    ) {
+        self.net().breakdowns = Some(Box::new(decide));
+    }
+
+    /// Reports sockets ready in any order, and at times only some of those that are, the others at a
+    /// later look; as this seed decides. So does a kernel that has more to report than it is asked for.
+    /// Default: all, in the order in which it happened.
+    pub fn shuffle_readiness(&self, seed: u64) {
+        self.net().shuffle = Some(Shuffle::new(seed));
     }
 
     /// Lets a host name resolve to these addresses, in this order. An empty list is a name that
@@ -296,15 +316,19 @@ impl MemoryNetwork {
     pub(crate) fn look(&self, queue: usize, mut each: impl FnMut(Looked)) {
         self.settle();
         let mut net = self.net();
-        while let Some(event) = net.next_event(queue) {
+        for event in net.take_events(queue) {
             each(event);
         }
     }
 
-    /// Moves the clock to the next thing that happens, at most to `until`.
-    pub(crate) fn sleep_until(&self, until: Option<Instant>) {
+    /// Moves the clock to the next thing that happens, at most to `until`; not at all while events wait
+    /// in the queue.
+    pub(crate) fn sleep_until(&self, queue: usize, until: Option<Instant>) {
         self.settle();
         let mut net = self.net();
+        if net.has_events(queue) {
+            return;
+        }
         let next = match (net.next_due(), until) {
             (Some(due), Some(until)) => due.min(until),
             (Some(at), None) | (None, Some(at)) => at,

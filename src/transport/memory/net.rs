@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::Refusal;
+use super::breakdown::{Break, Breakdown, Breakdowns, Fuse, Shuffle};
 use super::peer::{Peer, PeerWaker, Sent, Serve};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +78,8 @@ pub(super) struct Net {
     pub(super) asked: HashMap<SocketAddr, usize>,
     pub(super) connections: Slab<Connection>,
     queues: Vec<VecDeque<Looked>>,
+    pub(super) breakdowns: Option<Breakdowns>,
+    pub(super) shuffle: Option<Shuffle>,
 }
 
 pub(super) struct Connection {
@@ -91,6 +94,9 @@ pub(super) struct Connection {
     /// When the peer wants to be called, and what calls it from outside.
     wakes: Vec<Instant>,
     waker: PeerWaker,
+    fuse: Option<Fuse>,
+    /// Nothing arrives any more.
+    is_silent: bool,
 }
 
 enum Stage {
@@ -140,6 +146,8 @@ impl Net {
             asked: HashMap::new(),
             connections: Slab::new(),
             queues: Vec::new(),
+            breakdowns: None,
+            shuffle: None,
         }
     }
 
@@ -160,14 +168,35 @@ impl Net {
         self.queues.len() - 1
     }
 
-    pub(super) fn next_event(&mut self, queue: usize) -> Option<Looked> {
-        self.queues.get_mut(queue)?.pop_front()
+    /// The events that one look hands out.
+    pub(super) fn take_events(&mut self, queue: usize) -> impl Iterator<Item = Looked> {
+        let events = self.queues.get_mut(queue);
+        events.into_iter().flat_map(|events| {
+            let count = match &mut self.shuffle {
+                Some(shuffle) => shuffle.deal(events),
+                None => events.len(),
+            };
+            events.drain(..count)
+        })
+    }
+
+    pub(super) fn has_events(&self, queue: usize) -> bool {
+        self.queues
+            .get(queue)
+            .is_some_and(|events| !events.is_empty())
     }
 
     pub(super) fn connect(&mut self, address: SocketAddr) -> io::Result<usize> {
-        *self.asked.entry(address).or_default() += 1;
+        let asked = self.asked.entry(address).or_default();
+        let number = *asked;
+        *asked += 1;
+        let breakdown = self
+            .breakdowns
+            .as_mut()
+            .and_then(|decide| decide(address, number));
         let answered = Some(self.now + 2 * self.latency);
         let (at, refused) = match self.hosts.get(&address) {
+            _ if breakdown == Some(Breakdown::Refused) => (answered, true),
             Some(Host::Serve(_) | Host::Listen(_)) => (answered, false),
             Some(Host::Refuse(Refusal::BlackHole)) => (None, false),
             Some(Host::Refuse(Refusal::Unreachable)) => {
@@ -176,7 +205,9 @@ impl Net {
             Some(Host::Refuse(Refusal::Refused)) | None => (answered, true),
         };
         let connection = self.insert(Some(address), Stage::Connecting { at, refused });
-        self.connections[connection].server.dropped = true;
+        let it = &mut self.connections[connection];
+        it.server.dropped = true;
+        it.fuse = breakdown.and_then(Fuse::of);
         Ok(connection)
     }
 
@@ -199,6 +230,8 @@ impl Net {
             tell_peer: false,
             wakes: Vec::new(),
             waker: PeerWaker::default(),
+            fuse: None,
+            is_silent: false,
         };
         self.connections.insert(connection)
     }
@@ -308,10 +341,15 @@ impl Net {
         let end = it.end(side);
         end.dropped = true;
         end.interest = None;
+        // Who waits for room learns by the next write that nobody reads any more.
+        let starved = std::mem::take(&mut end.starved);
         if it.end(side.other()).dropped && it.serve.is_none() {
             self.connections.remove(connection);
         } else {
             self.shutdown(connection, side);
+            if starved {
+                self.edge(connection, side.other(), false, true);
+            }
         }
     }
 
@@ -394,21 +432,57 @@ impl Net {
             }
         }
         self.edge(connection, Side::Client, false, true);
+        let it = &self.connections[connection];
+        if matches!(it.stage, Stage::Open) && it.fuse.as_ref().is_some_and(|fuse| fuse.left == 0) {
+            self.break_now(connection);
+        }
+    }
+
+    /// What has arrived stays; all else that is on its way is lost.
+    fn break_now(&mut self, connection: usize) {
+        let it = &mut self.connections[connection];
+        let Some(fuse) = it.fuse.take() else {
+            return;
+        };
+        match fuse.how {
+            Break::Silence => it.is_silent = true,
+            Break::Reset => {
+                for side in [Side::Client, Side::Server] {
+                    let end = it.end(side);
+                    end.in_flight.clear();
+                    end.bytes_in_flight = 0;
+                    end.in_flight.push_back((self.now, Sent::Reset));
+                }
+            }
+        }
     }
 
     fn land(&mut self, connection: usize, side: Side) {
         let now = self.now;
         let mut landed = false;
+        let mut breaks = false;
         let it = &mut self.connections[connection];
-        let end = it.end(side);
-        while let Some((at, _)) = end.in_flight.front()
+        let (silent, fuse) = (it.is_silent, &mut it.fuse);
+        let end = match side {
+            Side::Client => &mut it.client,
+            Side::Server => &mut it.server,
+        };
+        while !breaks
+            && let Some((at, _)) = end.in_flight.front()
             && *at <= now
             && let Some((_, what)) = end.in_flight.pop_front()
         {
+            if silent {
+                // Nobody is told that there is no more room either: the window stays as it is.
+                continue;
+            }
             landed = true;
             match what {
-                Sent::Bytes(bytes) => {
+                Sent::Bytes(mut bytes) => {
                     end.bytes_in_flight = end.bytes_in_flight.saturating_sub(bytes.len());
+                    breaks = fuse
+                        .as_mut()
+                        .is_some_and(|fuse| fuse.burn(side, &mut bytes));
                     if !end.dropped {
                         end.arrived.extend(bytes);
                     }
@@ -423,6 +497,12 @@ impl Net {
             } else {
                 self.edge(connection, side, true, false);
             }
+        }
+        if breaks {
+            self.break_now(connection);
+            // Both ends learn of it now, whichever of them was landed first.
+            self.land(connection, side);
+            self.land(connection, side.other());
         }
     }
 

@@ -142,7 +142,7 @@ impl Fault {
 }
 
 /// SplitMix64: the same numbers for the same seed, everywhere.
-struct Dice(u64);
+pub(in crate::transport::memory) struct Dice(pub(in crate::transport::memory) u64);
 
 impl Dice {
     fn next(&mut self) -> u64 {
@@ -159,7 +159,7 @@ impl Dice {
     }
 
     /// Below `end`; 0 if that is 0.
-    fn below(&mut self, end: usize) -> usize {
+    pub(in crate::transport::memory) fn below(&mut self, end: usize) -> usize {
         let drawn = self.next() >> 32;
         drawn.checked_rem(end as u64).unwrap_or(0) as usize
     }

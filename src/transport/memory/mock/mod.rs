@@ -28,6 +28,7 @@ mod rule;
 mod server;
 mod stream;
 
+pub(in crate::transport::memory) use fault::Dice;
 pub use fault::{Fault, FaultRates};
 pub use recording::{
     RecordedBody, RecordedExchange, RecordedRequest, RecordedResponse, Recorder, Recording,

@@ -1,0 +1,150 @@
+//! The table of bad input tells the truth: each of its rows names a test that there is. And rows that
+//! are shown nowhere else.
+
+#![cfg(feature = "full")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod serving;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+use httpoll::server::{Request as Asked, Response as Answer, ResponseStream};
+use httpoll::{Agent, DiskFault, Download, ErrorKind, Event, Request, Response};
+
+const TABLE: &str = include_str!("../src/bad_input.md");
+
+/// The names of all tests below a folder.
+fn tests_below(folder: &Path, names: &mut HashSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            tests_below(&path, names);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            let text = std::fs::read_to_string(path).unwrap();
+            let mut is_test = false;
+            for line in text.lines().map(str::trim) {
+                if line == "#[test]" {
+                    is_test = true;
+                } else if let Some(rest) = line.strip_prefix("fn ")
+                    && std::mem::take(&mut is_test)
+                {
+                    names.insert(rest.split('(').next().unwrap().to_owned());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_row_of_the_table_names_tests_that_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut names = HashSet::new();
+    tests_below(&root.join("src"), &mut names);
+    tests_below(&root.join("tests"), &mut names);
+    let mut rows = 0;
+    for line in TABLE.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        assert_eq!(cells.len(), 4, "{line}");
+        if cells[3] == "Test" {
+            continue;
+        }
+        rows += 1;
+        for name in cells[3].split(", ") {
+            let name = name.trim_matches('`');
+            assert!(names.contains(name), "no test {name:?}: {line}");
+        }
+    }
+    assert!(rows > 90, "{rows}");
+}
+
+fn world() -> (MemoryNetwork, MockServer, Agent) {
+    let network = MemoryNetwork::new();
+    let server = MockServer::on(&network, "game.example", 80);
+    let agent = Agent::on_memory(&network);
+    (network, server, agent)
+}
+
+/// What comes of one request.
+fn run(
+    network: &MemoryNetwork,
+    agent: &mut Agent,
+    request: Request,
+) -> Result<Response, httpoll::Error> {
+    let handle = agent.send(request).unwrap();
+    for _ in 0..1000 {
+        agent.poll();
+        while let Some(event) = agent.next_event() {
+            match event {
+                Event::Done { response, .. } => return Ok(*response),
+                Event::Failed { error, .. } => return Err(error),
+                _ => {}
+            }
+        }
+        network.advance(Duration::from_millis(10));
+    }
+    panic!("{} hangs", handle.id());
+}
+
+#[test]
+fn bytes_behind_a_response_spoil_nothing_but_the_connection() {
+    // RFC 9112 §9.2.
+    let (network, server, mut agent) = world();
+    let response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+    let injected = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+    server
+        .get("/")
+        .reply(MockResponse::raw(format!("{response}{injected}")))
+        .then_reply(MockResponse::raw(response));
+    for _ in 0..2 {
+        let done = run(&network, &mut agent, Request::get("http://game.example/")).unwrap();
+        assert_eq!(done.text(), "hi");
+    }
+    assert_eq!(server.connections().opened, 2);
+}
+
+#[test]
+fn a_part_that_does_not_follow_what_is_there_is_a_gap() {
+    // RFC 9110 §14.4.
+    let (network, server, mut agent) = world();
+    server.get("/").reply(
+        MockResponse::with_status(206)
+            .header("Content-Range", "bytes 5-9/10")
+            .bytes("56789"),
+    );
+    let folder = std::env::temp_dir().join(format!("httpoll-gap-{}", std::process::id()));
+    let to = folder.join("file.bin");
+    let request = Request::get("http://game.example/").download_to(Download::to(&to));
+    let error = run(&network, &mut agent, request).unwrap_err();
+    assert_eq!(
+        *error.kind(),
+        ErrorKind::File(DiskFault::Gap { held: 0, offset: 5 })
+    );
+    assert!(!to.exists());
+    let _ = std::fs::remove_dir_all(folder);
+}
+
+#[test]
+fn a_stream_that_is_dropped_is_seen_to_be_cut() {
+    // RFC 9112 §8.
+    let mut house = serving::house();
+    let kept: Arc<Mutex<Option<ResponseStream>>> = Arc::default();
+    let keep = Arc::clone(&kept);
+    house
+        .server
+        .handle("GET", "/", move |request: &mut Asked, _: &mut Answer| {
+            *keep.lock().unwrap() = Some(request.defer().stream(Answer::new()));
+        })
+        .unwrap();
+    let mut client = house.connect();
+    house.send(&mut client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut stream = kept.lock().unwrap().take().unwrap();
+    stream.write("half").unwrap();
+    drop(stream);
+    let response = house.settle(&mut client);
+    assert!(response.ends_with("4\r\nhalf\r\n"), "{response:?}");
+    assert!(client.closed);
+}

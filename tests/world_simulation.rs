@@ -1,0 +1,57 @@
+//! The whole world in one process: a game with our agent and our nodes, and our server, over one network
+//! in memory. A seed decides about everything: what is asked and how it is answered, latency, short reads
+//! and writes, in which order sockets are reported ready, where connections break, frames that come late
+//! or not at all, budgets, and what the player and the server's owner do meanwhile.
+//!
+//! Whatever happens: each request ends once, at the agent, at the node and at the server; what is
+//! delivered is what a handler sent; files are whole or absent; nothing stays open, nobody waits for
+//! anything at the end, and the same seed tells the same again. In calm runs nothing may fail either.
+
+#![cfg(feature = "full")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
+
+mod seeded;
+mod world_simulation {
+    pub(crate) mod asks;
+    pub(crate) mod cuts;
+    pub(crate) mod desk;
+    pub(crate) mod house;
+    pub(crate) mod ledger;
+    pub(crate) mod node;
+    pub(crate) mod player;
+    pub(crate) mod run;
+}
+
+use httpoll::memory::Arriving;
+use world_simulation::cuts::{ALL, End, play};
+use world_simulation::run::run;
+
+/// Every tenth run is done twice and compared.
+#[test]
+fn every_request_ends_once_on_both_sides_and_leaves_nothing_behind() {
+    seeded::run_seeds(1..1001, 10, run);
+}
+
+#[test]
+fn an_exchange_that_is_cut_behind_any_byte_is_whole_or_says_so() {
+    for exchange in ALL {
+        let (end, moved) = play(exchange, None);
+        assert_eq!(end, End::Whole);
+        for (arriving_at, bytes) in [
+            (Arriving::AtServer, moved.to_server),
+            (Arriving::AtClient, moved.to_client),
+        ] {
+            let mut failed = 0;
+            for cut in 0..=bytes {
+                let (end, _) = play(exchange, Some((arriving_at, cut)));
+                failed += u64::from(end == End::Failed);
+                let is_promised = exchange.may_repeat() || cut == 0;
+                assert!(
+                    end == End::Whole || !is_promised,
+                    "{exchange:?} {arriving_at:?} {cut}"
+                );
+            }
+            assert!(failed > 0 || exchange.may_repeat(), "{exchange:?} {failed}");
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! What is asked for, what must come of it, and what has come.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use httpoll::{
+    Download, Error, ErrorKind, Limit, Priority, Request, RequestBody, RequestHandle, RequestId,
+    Response, WebSocketMessage, WebSocketOptions,
+};
+
+use super::house::FILES;
+use crate::seeded::{Random, content};
+
+pub(crate) const PRIORITIES: [Priority; 4] = [
+    Priority::Gameplay,
+    Priority::Interface,
+    Priority::Streaming,
+    Priority::Background,
+];
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Takes {
+    Collected,
+    Streamed,
+    Saved,
+    Events,
+    Socket,
+}
+
+/// What a server that works answers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Expected {
+    Content,
+    /// The content, or this status.
+    Or(u16),
+    /// Content that is cut short; all of it only if nothing was left to cut.
+    Torn,
+}
+
+/// A request and what was told of it.
+pub(crate) struct Asked {
+    pub(crate) url: String,
+    pub(crate) handle: Option<RequestHandle>,
+    pub(crate) takes: Takes,
+    pub(crate) expected: Expected,
+    /// What a success brings.
+    pub(crate) content: Vec<u8>,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) keeps: bool,
+    pub(crate) streamed: Vec<u8>,
+    /// Events or messages so far.
+    pub(crate) told: usize,
+    /// How many there are to be, and how many messages were sent.
+    pub(crate) messages: usize,
+    pub(crate) said: usize,
+    pub(crate) is_open: bool,
+    pub(crate) is_over: bool,
+    pub(crate) is_paused: bool,
+}
+
+/// One message of a WebSocket.
+pub(crate) fn message(number: usize, index: usize) -> WebSocketMessage {
+    let bytes = content(number + index, index * 131 % 1500);
+    match index % 2 {
+        0 => WebSocketMessage::Binary(bytes.into()),
+        _ => WebSocketMessage::Text(format!("{number} {index} {}", "y".repeat(bytes.len()))),
+    }
+}
+
+impl Asked {
+    fn new(content: Vec<u8>) -> Self {
+        Self {
+            url: String::new(),
+            handle: None,
+            takes: Takes::Collected,
+            expected: Expected::Content,
+            content,
+            file: None,
+            keeps: false,
+            streamed: Vec::new(),
+            told: 0,
+            messages: 0,
+            said: 0,
+            is_open: false,
+            is_over: false,
+            is_paused: false,
+        }
+    }
+
+    pub(crate) fn number(&self) -> usize {
+        self.url.split('/').nth(4).unwrap().parse().unwrap()
+    }
+
+    /// Any request, with this number.
+    pub(crate) fn any(
+        random: &mut Random,
+        number: usize,
+        most: usize,
+        folder: Option<&Path>,
+        is_calm: bool,
+    ) -> (Request, Self) {
+        let most = random.of(&[1, 20, 300, most, most]);
+        let length = random.below(most + 1);
+        let mut asked = Self::new(content(number, length));
+        let path = asked.path(random, number, length);
+        asked.url = format!("http://a.example/{path}");
+        let url = asked.url.clone();
+        let request = match path.split('/').next() {
+            Some("echo" | "upload") => {
+                let method = random.of(&["POST", "PUT"]);
+                let body = body(&asked.content, random);
+                Request::with_method_name(method, url).body(body)
+            }
+            Some("bytes" | "static") if random.one_in(8) => {
+                asked.content.clear();
+                Request::head(url)
+            }
+            _ => Request::get(url),
+        };
+        let request = asked.take(request, random, number, folder);
+        (dress(request, random, is_calm), asked)
+    }
+
+    fn path(&mut self, random: &mut Random, number: usize, length: usize) -> String {
+        let place = format!("{number}/{length}");
+        match random.below(19) {
+            0 | 1 => format!("bytes/{place}"),
+            2 => format!("chunked/{place}"),
+            3 | 4 => format!("echo/{number}"),
+            5 | 6 => format!("upload/{number}"),
+            7 | 8 => format!("late/{place}"),
+            9 => {
+                self.expected = Expected::Or(500);
+                format!("{}/{number}", random.of(&["dropped", "panic"]))
+            }
+            10 => format!("stream/{place}"),
+            11 => {
+                self.expected = Expected::Torn;
+                format!("torn/{place}")
+            }
+            12 => {
+                self.expected = Expected::Or(500);
+                format!("pulled/{place}")
+            }
+            13 => {
+                let status = random.of(&[301, 302, 303, 307, 308]);
+                let times = random.below(3);
+                format!("redirect/{status}/").repeat(times) + &format!("bytes/{place}")
+            }
+            14 => {
+                self.expected = Expected::Or(503);
+                format!("busy/{place}/{}", random.below(3))
+            }
+            15 => {
+                let file = random.below(FILES.len());
+                self.content = content(file, FILES[file]);
+                format!("static/{file}")
+            }
+            16 => {
+                self.expected = Expected::Or(404);
+                format!("nothing/{number}")
+            }
+            17 => {
+                self.takes = Takes::Events;
+                self.messages = 1 + length % 12;
+                format!("events/{number}/{}", self.messages)
+            }
+            _ => {
+                self.takes = Takes::Socket;
+                self.messages = 1 + length % 9;
+                let patience = random.of(&[self.messages, self.messages, 2]);
+                format!("ws/{number}/{patience}")
+            }
+        }
+    }
+
+    /// Decides in which form the content is wanted.
+    fn take(
+        &mut self,
+        request: Request,
+        random: &mut Random,
+        number: usize,
+        folder: Option<&Path>,
+    ) -> Request {
+        match self.takes {
+            Takes::Events => return request.event_stream(),
+            Takes::Socket => return request.web_socket(WebSocketOptions::new()),
+            _ if request.method() == "HEAD" => return request,
+            _ => {}
+        }
+        if random.one_in(3) {
+            self.takes = Takes::Streamed;
+            return request.stream();
+        }
+        if let Some(folder) = folder
+            && request.method() == "GET"
+            && random.one_in(2)
+        {
+            self.takes = Takes::Saved;
+            let path = folder.join(format!("{number}.bin"));
+            self.keeps = random.one_in(2);
+            let download = Download::to(&path).resume(self.keeps);
+            self.file = Some(path);
+            return request.download_to(download);
+        }
+        request
+    }
+
+    pub(crate) fn check_done(&self, id: RequestId, response: &Response, is_calm: bool) {
+        let status = response.status().as_u16();
+        match self.takes {
+            Takes::Events => {
+                assert_eq!(status, 204, "{id}");
+                assert_eq!(self.told, self.messages, "{id}");
+                return;
+            }
+            Takes::Socket => {
+                assert_eq!(status, 101, "{id}");
+                return;
+            }
+            _ => {}
+        }
+        if !response.status().is_success() {
+            let is_planned = self.expected == Expected::Or(status);
+            // The server's patience may be at its end.
+            assert!(
+                is_planned || !is_calm && matches!(status, 408 | 504),
+                "{id} {} got {status}",
+                self.url
+            );
+            return;
+        }
+        let found = match self.takes {
+            Takes::Streamed => self.streamed.clone(),
+            Takes::Saved => std::fs::read(self.file.as_ref().unwrap()).unwrap(),
+            _ => response.body().to_vec(),
+        };
+        assert!(
+            self.content == found,
+            "{id} {}: {} bytes of {}",
+            self.url,
+            found.len(),
+            self.content.len()
+        );
+    }
+
+    pub(crate) fn check_failed(
+        &self,
+        id: RequestId,
+        error: &Error,
+        response: Option<&Response>,
+        is_calm: bool,
+    ) {
+        // A download is of a success only.
+        let is_planned = self.expected == Expected::Torn
+            || self.takes == Takes::Saved && self.expected != Expected::Content;
+        assert!(
+            is_planned || !is_calm,
+            "{id} {} failed: {error} {error:?}",
+            self.url
+        );
+        if let Some(response) = response
+            && response.status().is_success()
+            && matches!(self.takes, Takes::Streamed | Takes::Collected)
+        {
+            let found = match self.takes {
+                Takes::Streamed => &self.streamed[..],
+                _ => response.body(),
+            };
+            assert!(
+                self.content.starts_with(found),
+                "{id} {}: {} bytes that nobody sent, of {}, then {error}",
+                self.url,
+                found.len(),
+                self.content.len()
+            );
+        }
+        if let Some(path) = &self.file {
+            assert!(!path.exists(), "{id} left a file: {error}");
+        }
+        let is_too_large = matches!(error.kind(), ErrorKind::Limit(Limit::BodyBytes(_)));
+        assert!(!is_too_large, "{id} {error}");
+    }
+}
+
+fn dress(request: Request, random: &mut Random, is_calm: bool) -> Request {
+    let mut request = request.priority(random.of(&PRIORITIES));
+    if random.one_in(6) {
+        let rate = 1000 + random.below(50_000) as u64;
+        request = request.rate_limit(Some(rate));
+    }
+    if random.one_in(4) {
+        request = request.expect_continue(random.of(&[None, Some(1)]));
+    }
+    if !is_calm && random.one_in(8) {
+        let limit = Duration::from_millis(random.below(4000) as u64);
+        request = match random.below(2) {
+            0 => request.total_timeout(limit),
+            _ => request.queue_timeout(limit),
+        };
+    }
+    request.tell_heads(random.one_in(4))
+}
+
+fn body(content: &[u8], random: &mut Random) -> RequestBody {
+    let source = Source {
+        content: content.to_vec(),
+        random: random.branch(),
+    };
+    match random.below(3) {
+        0 => content.to_vec().into(),
+        1 => RequestBody::reader(source, Some(content.len() as u64)),
+        _ => RequestBody::reader(source, None),
+    }
+}
+
+/// Content of a request that comes in pieces, and at times not at once.
+struct Source {
+    content: Vec<u8>,
+    random: Random,
+}
+
+impl Read for Source {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.random.one_in(4) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let most = into.len().min(self.content.len());
+        let count = most.min(1 + self.random.below(5000));
+        into[..count].copy_from_slice(&self.content[..count]);
+        self.content.drain(..count);
+        Ok(count)
+    }
+}

@@ -1,0 +1,368 @@
+//! The server's side: its routes, which a path tells what to answer, its frames, and its owner, who
+//! closes it and opens another one at the same address.
+
+use std::io::Cursor;
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use httpoll::memory::MemoryNetwork;
+use httpoll::server::{
+    EmbeddedRoot, Request, Response, Server, ServerLimits, ServerTimeouts, StaticFiles,
+    WebSocketOptions,
+};
+use httpoll::{Budget, PollAt};
+
+use super::desk::{Desk, Task, answer};
+use super::ledger::Ledger;
+use crate::seeded::{Random, content};
+
+/// Lengths of the static files, by number.
+pub(crate) const FILES: [usize; 5] = [0, 10, 300, 3000, 40_000];
+
+pub(crate) fn address() -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], 80))
+}
+
+pub(crate) struct House {
+    pub(crate) server: Server,
+    pub(crate) desk: Desk,
+    network: MemoryNetwork,
+    ledger: Ledger,
+    random: Random,
+    is_calm: bool,
+    /// Servers so far.
+    number: usize,
+    /// Its owner asked it to close.
+    is_closing: bool,
+}
+
+impl House {
+    pub(crate) fn open(
+        network: &MemoryNetwork,
+        ledger: &Ledger,
+        random: Random,
+        is_calm: bool,
+    ) -> Self {
+        let mut random = random;
+        let desk = Desk::default();
+        let server = build(network, ledger, &desk, &mut random, is_calm, 1);
+        Self {
+            server,
+            desk,
+            network: network.clone(),
+            ledger: ledger.clone(),
+            random,
+            is_calm,
+            number: 1,
+            is_closing: false,
+        }
+    }
+
+    /// One poll, and the work of the game on what handlers left.
+    pub(crate) fn frame(&mut self, budget: &Budget, all: bool) -> PollAt {
+        let polled = self.server.poll_at(self.network.now(), budget).unwrap();
+        if all || !self.random.one_in(4) {
+            self.pull(all);
+        }
+        self.desk.work(&mut self.random, all);
+        self.ledger.check();
+        if self.is_closing && self.server.is_closed() {
+            self.replace();
+        }
+        polled.next
+    }
+
+    /// Answers, delays or drops requests that are pulled.
+    fn pull(&mut self, all: bool) {
+        while let Some(mut request) = self.server.next_request() {
+            let number: usize = request.param("number").unwrap().parse().unwrap();
+            let length: usize = request.param("length").unwrap().parse().unwrap();
+            match self.random.below(3) {
+                0 => self.desk.put(Task::Late {
+                    responder: Some(request.defer()),
+                    frames: self.random.below(10),
+                    answer: Some((number, length)),
+                }),
+                1 if !self.is_calm => drop(request),
+                _ => request.respond(answer(number, content(number, length))),
+            }
+            if !all && self.random.one_in(2) {
+                break;
+            }
+        }
+    }
+
+    /// What an owner does at times: a graceful end, or a sudden one.
+    pub(crate) fn restart(&mut self) {
+        if self.is_closing {
+            return;
+        }
+        self.is_closing = true;
+        if self.random.one_in(3) {
+            self.ledger.tell("closed at once".to_owned());
+            self.server.close_now();
+        } else {
+            let patience = Duration::from_millis(self.random.of(&[0, 100, 3000, 20_000]));
+            self.ledger.tell(format!("shutdown {patience:?}"));
+            self.server.shutdown(patience);
+        }
+    }
+
+    fn replace(&mut self) {
+        self.ledger.check_closed(self.number, &self.server);
+        assert_eq!(
+            self.server
+                .poll_at(self.network.now(), &Budget::unlimited())
+                .unwrap()
+                .next,
+            PollAt::Idle
+        );
+        // Nobody is there to answer any more.
+        self.desk.clear();
+        self.is_closing = false;
+        self.number += 1;
+        self.server = build(
+            &self.network,
+            &self.ledger,
+            &self.desk,
+            &mut self.random,
+            self.is_calm,
+            self.number,
+        );
+    }
+
+    /// The end of the run: nothing is open and nothing is due.
+    pub(crate) fn close(mut self) {
+        let metrics = self.server.metrics();
+        assert_eq!(metrics.open, 0, "{}", self.ledger.open());
+        assert!(self.desk.is_empty());
+        let budget = Budget::unlimited();
+        let now = self.network.now();
+        let idle = self.server.poll_at(now, &budget).unwrap();
+        assert_eq!(idle.next, PollAt::Io, "a timer is left");
+        self.server.shutdown(Duration::from_secs(1));
+        let over = self.server.poll_at(now, &budget).unwrap();
+        assert_eq!(over.next, PollAt::Idle);
+        assert!(self.server.is_closed() && !self.server.is_listening());
+        self.ledger.check_closed(self.number, &self.server);
+    }
+}
+
+fn build(
+    network: &MemoryNetwork,
+    ledger: &Ledger,
+    desk: &Desk,
+    random: &mut Random,
+    is_calm: bool,
+    number: usize,
+) -> Server {
+    let mut limits = ServerLimits::default();
+    limits.queued_bytes = 600 + random.below(20_000);
+    limits.drained_bytes = random.of(&[0, 1000, 64 * 1024]);
+    let mut timeouts = ServerTimeouts::default();
+    if is_calm {
+        timeouts.head = None;
+        timeouts.stall = None;
+        timeouts.idle = None;
+        timeouts.respond = None;
+    } else {
+        limits.connections = random.of(&[1, 2, 4, 256]);
+        limits.connections_per_ip = random.of(&[3, 128, 128]);
+        limits.requests_per_connection = random.of(&[None, Some(1), Some(4)]);
+        timeouts.idle = Some(Duration::from_secs(random.of(&[1, 5, 30])));
+        timeouts.respond = Some(Duration::from_secs(random.of(&[3, 30])));
+    }
+    let mut server = Server::builder()
+        .limits(limits)
+        .timeouts(timeouts)
+        .on_memory(network, address())
+        .unwrap();
+    ledger.watch(&mut server, number);
+    routes(&mut server, ledger, desk, random);
+    server
+}
+
+/// Made once: thousands of servers have them.
+fn files() -> EmbeddedRoot {
+    static FILES_OF_ALL: OnceLock<EmbeddedRoot> = OnceLock::new();
+    let make = || {
+        let mut root = EmbeddedRoot::new();
+        for (file, length) in FILES.iter().enumerate() {
+            root.insert(&file.to_string(), content(file, *length));
+        }
+        root
+    };
+    FILES_OF_ALL.get_or_init(make).clone()
+}
+
+fn number_of(request: &Request, name: &str) -> usize {
+    request.param(name).unwrap().parse().unwrap()
+}
+
+fn routes(server: &mut Server, ledger: &Ledger, desk: &Desk, random: &mut Random) {
+    server.files(StaticFiles::new("/static", files()));
+    server.pull("GET", "/pulled/:number/:length").unwrap();
+    answers(server, ledger);
+    deferred(server, desk, random);
+    streams(server, desk, random);
+    sockets(server, desk, random);
+}
+
+/// Those that are answered at once.
+fn answers(server: &mut Server, ledger: &Ledger) {
+    let bytes = |request: &mut Request| {
+        let number = number_of(request, "number");
+        answer(number, content(number, number_of(request, "length")))
+    };
+    server
+        .route("GET", "/bytes/:number/:length", bytes)
+        .unwrap();
+    let chunked = |request: &mut Request| {
+        let bytes = content(number_of(request, "number"), number_of(request, "length"));
+        Response::reader(Cursor::new(bytes), None)
+    };
+    server
+        .route("GET", "/chunked/:number/:length", chunked)
+        .unwrap();
+    let echo =
+        |request: &mut Request| answer(number_of(request, "number"), request.body().to_vec());
+    server.route("*", "/echo/:number", echo).unwrap();
+    let redirect = |request: &mut Request| {
+        let status = number_of(request, "status") as u16;
+        let to = format!("/{}", request.param("rest").unwrap());
+        Response::redirect_with(&to, status).unwrap()
+    };
+    server
+        .route("GET", "/redirect/:status/*rest", redirect)
+        .unwrap();
+    let books = ledger.clone();
+    let busy = move |request: &mut Request| {
+        let (number, times) = (number_of(request, "number"), number_of(request, "times"));
+        if books.is_busy(number, times) {
+            return Response::status(503)
+                .with_header("Retry-After", "1")
+                .unwrap();
+        }
+        answer(number, content(number, number_of(request, "length")))
+    };
+    server
+        .route("GET", "/busy/:number/:length/:times", busy)
+        .unwrap();
+    let nothing = |_: &mut Request| Response::status(404);
+    server.route("GET", "/nothing/:number", nothing).unwrap();
+    let panics = |_: &mut Request| -> Response {
+        // Without the message that a panic prints.
+        std::panic::resume_unwind(Box::new("as planned"))
+    };
+    server.route("GET", "/panic/:number", panics).unwrap();
+}
+
+/// Those whose responder is kept.
+fn deferred(server: &mut Server, desk: &Desk, random: &mut Random) {
+    let (tasks, mut numbers) = (desk.clone(), random.branch());
+    let late = move |request: &mut Request, _: &mut Response| {
+        let number = number_of(request, "number");
+        let length = number_of(request, "length");
+        tasks.put(Task::Late {
+            responder: Some(request.defer()),
+            frames: numbers.below(20),
+            answer: Some((number, length)),
+        });
+    };
+    server.handle("GET", "/late/:number/:length", late).unwrap();
+    let (tasks, mut numbers) = (desk.clone(), random.branch());
+    let dropped = move |request: &mut Request, _: &mut Response| {
+        tasks.put(Task::Late {
+            responder: Some(request.defer()),
+            frames: numbers.below(5),
+            answer: None,
+        });
+    };
+    server.handle("GET", "/dropped/:number", dropped).unwrap();
+    let tasks = desk.clone();
+    let upload = move |request: &mut Request, _: &mut Response| {
+        let Some(content) = request.take_content() else {
+            // There is none.
+            let number = number_of(request, "number");
+            request.defer().respond(answer(number, Vec::new()));
+            return;
+        };
+        tasks.put(Task::Upload {
+            content,
+            number: number_of(request, "number"),
+            responder: Some(request.defer()),
+            received: Vec::new(),
+        });
+    };
+    server
+        .handle("*", "/upload/:number", upload)
+        .unwrap()
+        .at_head();
+}
+
+/// Those whose content comes in later frames.
+fn streams(server: &mut Server, desk: &Desk, random: &mut Random) {
+    for (path, is_torn) in [
+        ("/stream/:number/:length", false),
+        ("/torn/:number/:length", true),
+    ] {
+        let (tasks, mut numbers) = (desk.clone(), random.branch());
+        let stream = move |request: &mut Request, _: &mut Response| {
+            let number = number_of(request, "number");
+            let left = content(number, number_of(request, "length"));
+            let torn_at = is_torn.then(|| numbers.below(left.len() + 1));
+            let response = answer(number, Vec::new());
+            tasks.put(Task::Stream {
+                stream: Some(request.defer().stream(response)),
+                left,
+                torn_at,
+            });
+        };
+        server.handle("GET", path, stream).unwrap();
+    }
+    let (tasks, mut numbers) = (desk.clone(), random.branch());
+    let events = move |request: &mut Request, response: &mut Response| {
+        let (number, count) = (number_of(request, "number"), number_of(request, "length"));
+        let last = request.header("last-event-id").unwrap_or("0");
+        let last: usize = last.parse().unwrap();
+        if last >= count {
+            response.set_status(204);
+            return;
+        }
+        let mut stream = request.event_stream(Response::new());
+        let retry = Duration::from_millis(numbers.of(&[0, 10, 300]));
+        stream.set_retry(retry).unwrap();
+        tasks.put(Task::Events {
+            stream,
+            number,
+            next: last + 1,
+            end: (last + 1 + numbers.below(5)).min(count),
+        });
+    };
+    server
+        .handle("GET", "/events/:number/:length", events)
+        .unwrap();
+}
+
+fn sockets(server: &mut Server, desk: &Desk, random: &mut Random) {
+    let (tasks, mut numbers) = (desk.clone(), random.branch());
+    let socket = move |request: &mut Request, response: &mut Response| {
+        let mut options = WebSocketOptions::default();
+        options.config.send_queue_bytes = 3000 + numbers.below(5000);
+        let messages = number_of(request, "messages");
+        match request.accept_websocket(options) {
+            Ok(socket) => {
+                tasks.put(Task::Socket {
+                    socket,
+                    waiting: None,
+                    patience: messages,
+                });
+            }
+            Err(refused) => *response = refused.into(),
+        }
+    };
+    server
+        .handle("GET", "/ws/:number/:messages", socket)
+        .unwrap();
+}

@@ -1,0 +1,150 @@
+//! What was told, by whom, in order; and what the server's hooks say of each request, which must end
+//! once. A panic in a hook or handler would be taken for a fault of the game's, so what is wrong is
+//! noted here and found by the run.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use httpoll::server::{Client, Fault, Request, Response, Sent, Server};
+
+/// One connection of one server.
+type Peer = (usize, u64);
+
+#[derive(Clone, Default)]
+pub(crate) struct Ledger(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    told: Vec<String>,
+    wrong: Vec<String>,
+    /// Connections, and what was received on each and has not ended.
+    peers: BTreeMap<Peer, Option<String>>,
+    /// How often each `POST` was handed to a handler.
+    posts: BTreeMap<String, usize>,
+    busy: BTreeMap<usize, usize>,
+    /// Responses that `on_sent` was told of, by server.
+    sent: BTreeMap<usize, u64>,
+}
+
+impl Ledger {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    pub(crate) fn tell(&self, line: String) {
+        self.state().told.push(line);
+    }
+
+    pub(crate) fn wrong(&self, line: String) {
+        self.state().wrong.push(line);
+    }
+
+    pub(crate) fn check(&self) {
+        let state = self.state();
+        assert!(state.wrong.is_empty(), "{:?}", state.wrong);
+    }
+
+    pub(crate) fn take_told(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().told)
+    }
+
+    /// What was told last, of this request, for a failure's message.
+    pub(crate) fn latest(&self, about: &str) -> String {
+        let state = self.state();
+        let of_it = state.told.iter().filter(|line| line.contains(about));
+        let mut lines: Vec<_> = of_it.rev().take(40).cloned().collect();
+        lines.reverse();
+        lines.join("\n")
+    }
+
+    /// Whether a request is still to be told that the server is busy; counts down from `times`.
+    pub(crate) fn is_busy(&self, number: usize, times: usize) -> bool {
+        let mut state = self.state();
+        let left = state.busy.entry(number).or_insert(times);
+        let is_busy = *left > 0;
+        *left = left.saturating_sub(1);
+        is_busy
+    }
+
+    /// Listens to the hooks of a server, which gets this number.
+    pub(crate) fn watch(&self, server: &mut Server, number: usize) {
+        let ledger = self.clone();
+        server.on_connect(move |client: &Client| {
+            let peer = (number, client.number());
+            if ledger.state().peers.insert(peer, None).is_some() {
+                ledger.wrong(format!("{peer:?} connected twice"));
+            }
+        });
+        let ledger = self.clone();
+        server.on_disconnect(move |client: &Client| {
+            let peer = (number, client.number());
+            // A request ends with its connection if not before.
+            let known = ledger.state().peers.remove(&peer);
+            if known.is_none() {
+                ledger.wrong(format!("{peer:?} disconnected twice"));
+            }
+        });
+        let ledger = self.clone();
+        server.on_receive(move |request: &mut Request, _: &mut Response| {
+            ledger.received((number, request.client().number()), request);
+        });
+        let ledger = self.clone();
+        server.on_sent(move |sent: &Sent| ledger.sent(number, sent));
+        let ledger = self.clone();
+        server.on_error(move |fault: &Fault, client: Option<&Client>| {
+            let client = client.map(Client::number);
+            ledger.tell(format!("server {number} {client:?}: {fault}"));
+        });
+    }
+
+    fn received(&self, peer: Peer, request: &Request) {
+        let line = format!("{} {}", request.method(), request.target());
+        let mut state = self.state();
+        state.told.push(format!("{peer:?} received {line}"));
+        if request.method() == "POST" {
+            *state.posts.entry(line.clone()).or_default() += 1;
+        }
+        match state.peers.get_mut(&peer) {
+            Some(open @ None) => *open = Some(line),
+            Some(Some(before)) => {
+                let wrong = format!("{peer:?} received {line} before {before} was over");
+                state.wrong.push(wrong);
+            }
+            None => state.wrong.push(format!("{peer:?} is not connected")),
+        }
+    }
+
+    fn sent(&self, number: usize, sent: &Sent) {
+        let peer = (number, sent.client.number());
+        let mut state = self.state();
+        let line = format!(
+            "{peer:?} sent {} to {}, {} bytes, complete {}",
+            sent.status, sent.path, sent.bytes, sent.complete
+        );
+        *state.sent.entry(number).or_default() += 1;
+        let was_open = state.peers.get_mut(&peer).and_then(Option::take).is_some();
+        // What could not be read was not received.
+        if !was_open && sent.status.as_u16() < 400 {
+            state.wrong.push(format!("nobody asked: {line}"));
+        }
+        state.told.push(line);
+    }
+
+    /// What is connected, and what it waits for.
+    pub(crate) fn open(&self) -> String {
+        format!("{:?}", self.state().peers)
+    }
+
+    /// A server is closed: all of its requests are over, all of its responses were told of.
+    pub(crate) fn check_closed(&self, number: usize, server: &Server) {
+        self.check();
+        let state = self.state();
+        let left: Vec<_> = state.peers.keys().filter(|it| it.0 == number).collect();
+        assert!(left.is_empty(), "never disconnected: {left:?}");
+        let responses: u64 = server.metrics().responses.iter().sum();
+        let sent = state.sent.get(&number).copied().unwrap_or(0);
+        assert_eq!(responses, sent, "of server {number} were told of");
+        let posts: Vec<_> = state.posts.iter().filter(|it| *it.1 > 1).collect();
+        assert!(posts.is_empty(), "handled twice: {posts:?}");
+    }
+}

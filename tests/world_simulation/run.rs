@@ -1,0 +1,268 @@
+//! One run: the network and its faults, frames in any order, and the end, at which all must be over.
+
+use std::time::Duration;
+
+use httpoll::memory::{Arriving, Break, Breakdown, MemoryNetwork};
+use httpoll::{Budget, Linger, PollAt};
+
+use super::house::{House, address};
+use super::ledger::Ledger;
+use super::node::Node;
+use super::player::Player;
+use crate::seeded::Random;
+
+/// Frames in which things are asked for and meddled with.
+const ACTS: usize = 80;
+
+/// More turns than any run needs to come to rest.
+const MOST_TURNS: usize = 20_000;
+
+/// More turns than can have something to do while the clock stands still.
+const MOST_AT_ONCE: usize = 3000;
+
+struct World {
+    random: Random,
+    network: MemoryNetwork,
+    ledger: Ledger,
+    house: House,
+    player: Player,
+    nodes: Vec<Node>,
+    is_calm: bool,
+    asked: usize,
+}
+
+/// One run. Answers all that was told.
+pub(crate) fn run(seed: u64) -> Vec<String> {
+    let mut random = Random::new(seed);
+    let is_calm = random.one_in(3);
+    let network = MemoryNetwork::new();
+    let ledger = Ledger::default();
+    let delay = Duration::from_millis(random.of(&[0, 0, 200]));
+    network.add_slow_name("a.example", &[address().ip()], delay);
+    network.set_capacity(500 + random.below(50_000));
+    if random.one_in(2) {
+        network.shuffle_readiness(seed);
+    }
+    if !is_calm && !random.one_in(4) {
+        break_down(&network, random.branch());
+    }
+    let house = House::open(&network, &ledger, random.branch(), is_calm);
+    let player = Player::new(&network, &ledger, random.branch(), is_calm, seed);
+    let nodes = (0..random.below(3))
+        .map(|number| Node::new(&network, &ledger, random.branch(), is_calm, number))
+        .collect();
+    let mut world = World {
+        random,
+        network,
+        ledger,
+        house,
+        player,
+        nodes,
+        is_calm,
+        asked: 100,
+    };
+    world.play();
+    if world.random.one_in(8) {
+        world.player.quit();
+    }
+    world.settle();
+    world.rest()
+}
+
+/// Lets some connections be refused, reset or fall silent.
+fn break_down(network: &MemoryNetwork, mut random: Random) {
+    let rate = random.of(&[2, 4, 10]);
+    network.set_breakdowns(move |_, _| {
+        if !random.one_in(rate) {
+            return None;
+        }
+        if random.one_in(5) {
+            return Some(Breakdown::Refused);
+        }
+        let most = random.of(&[10, 500, 500, 5000, 50_000]);
+        Some(Breakdown::After {
+            arriving_at: random.of(&[Arriving::AtServer, Arriving::AtClient]),
+            bytes: random.below(most) as u64,
+            how: random.of(&[Break::Reset, Break::Reset, Break::Silence]),
+        })
+    });
+}
+
+impl World {
+    fn play(&mut self) {
+        for _ in 0..1 + self.random.below(4) {
+            self.ask();
+        }
+        for _ in 0..ACTS {
+            if self.random.one_in(10) {
+                self.ask();
+            }
+            if self.random.one_in(6) {
+                self.player.act();
+            }
+            if !self.is_calm && self.random.one_in(60) {
+                self.house.restart();
+            }
+            self.frame();
+        }
+    }
+
+    fn ask(&mut self) {
+        self.asked += 1;
+        self.player.ask(self.asked);
+    }
+
+    /// One frame: some of the machines, in any order, and time.
+    fn frame(&mut self) {
+        self.weather();
+        let first = self.random.below(3);
+        for at in 0..3 {
+            if self.random.one_in(6) {
+                continue;
+            }
+            let budget = self.budget();
+            match (first + at) % 3 {
+                0 => drop(self.house.frame(&budget, false)),
+                1 => drop(self.player.frame(&budget, false)),
+                _ => {
+                    for node in &mut self.nodes {
+                        node.frame(&budget, false);
+                    }
+                }
+            }
+        }
+        let pause = match self.random.below(60) {
+            0 => 90_000,
+            1 => 2000,
+            _ => self.random.below(40),
+        };
+        self.network.advance(Duration::from_millis(pause as u64));
+    }
+
+    /// The network is another one in each frame.
+    fn weather(&mut self) {
+        if self.random.one_in(3) {
+            let latency = self.random.below(25) as u64;
+            self.network.set_latency(Duration::from_millis(latency));
+            let most = 1 + self.random.below(4000);
+            let limit = self.random.one_in(2).then_some(most);
+            self.network.set_transfer_limit(limit);
+        }
+    }
+
+    fn budget(&mut self) -> Budget {
+        let patience = Duration::from_micros(20);
+        let linger = self.random.of(&[
+            Linger::Off,
+            Linger::Bodies(patience),
+            Linger::Exchanges(patience),
+        ]);
+        let most = self.random.of(&[50, 2000, 100_000, usize::MAX >> 1]);
+        let budget = match self.random.below(5) {
+            0 => Budget::frame(Duration::ZERO),
+            _ => Budget::unlimited(),
+        };
+        let budget = budget
+            .with_bytes(1 + self.random.below(most) as u64)
+            .with_linger(linger);
+        match self.random.below(4) {
+            0 => budget.with_accepts(1).with_handler_calls(1),
+            _ => budget,
+        }
+    }
+
+    /// Everybody, once. When the next turn is wanted.
+    fn turn(&mut self) -> PollAt {
+        let budget = Budget::unlimited();
+        let mut next = earlier(
+            self.house.frame(&budget, true),
+            self.player.frame(&budget, true),
+        );
+        for node in &mut self.nodes {
+            next = earlier(next, node.frame(&budget, true));
+        }
+        next
+    }
+
+    /// Lets everything come to its end. The clock moves only to what somebody waits for: who promises
+    /// too much hangs here.
+    fn settle(&mut self) {
+        self.player.let_go();
+        let mut at_once = 0;
+        for _ in 0..MOST_TURNS {
+            if self.player.is_done() && self.nodes.iter().all(Node::is_done) {
+                return;
+            }
+            let next = self.turn();
+            at_once += 1;
+            assert!(
+                at_once < MOST_AT_ONCE,
+                "does not come to rest: {next:?} at {:?}\n{}",
+                self.network.now(),
+                self.player.waits_for()
+            );
+            if next == PollAt::Now {
+                continue;
+            }
+            let before = self.network.now();
+            self.sleep(next);
+            if self.network.now() > before {
+                at_once = 0;
+            } else if !self.house.desk.is_empty() {
+                // The game's own work goes by frames.
+                self.network.advance(Duration::from_millis(1));
+            }
+        }
+        panic!("hang:\n{}", self.player.waits_for());
+    }
+
+    /// To the next thing that happens on the network, at the latest until somebody wants a turn.
+    fn sleep(&mut self, next: PollAt) {
+        let until = match next {
+            PollAt::At(at) => {
+                let left = at.saturating_duration_since(self.network.now());
+                // In small steps: time that passes between two polls counts up to a second only, and
+                // the game's own work goes by frames.
+                let step = if self.house.desk.is_empty() { 900 } else { 50 };
+                Some(left.min(Duration::from_millis(step)))
+            }
+            PollAt::Now | PollAt::Io | PollAt::Idle => None,
+        };
+        // A wait of one who waits for nothing does not sleep.
+        if self.random.one_in(2) {
+            self.player.agent.wait(until);
+        } else {
+            self.house.server.wait(until).unwrap();
+        }
+    }
+
+    /// Nothing is left when all is over.
+    fn rest(mut self) -> Vec<String> {
+        self.player.agent.close_idle_connections();
+        self.house.desk.clear();
+        // Who fell silent is given up in time.
+        for _ in 0..1000 {
+            self.turn();
+            self.network.advance(Duration::from_millis(200));
+            let open = self.network.open_connections() + self.house.server.metrics().open;
+            if open == 0 && self.house.desk.is_empty() {
+                break;
+            }
+        }
+        self.turn();
+        self.player.check_rest();
+        self.house.close();
+        assert_eq!(self.network.open_connections(), 0, "left open");
+        self.ledger.take_told()
+    }
+}
+
+fn earlier(one: PollAt, other: PollAt) -> PollAt {
+    match (one, other) {
+        (PollAt::Now, _) | (_, PollAt::Now) => PollAt::Now,
+        (PollAt::At(one), PollAt::At(other)) => PollAt::At(one.min(other)),
+        (at @ PollAt::At(_), _) | (_, at @ PollAt::At(_)) => at,
+        (PollAt::Io, _) | (_, PollAt::Io) => PollAt::Io,
+        (PollAt::Idle, PollAt::Idle) => PollAt::Idle,
+    }
+}
