@@ -50,7 +50,8 @@ pub struct HttpollPlugin {
     /// What relative URLs are below of. Default none: URLs are absolute.
     pub base_url: Option<String>,
     /// The most bytes of one response's content in memory; beyond it the request fails. Default
-    /// 64 MiB; 0 is no limit.
+    /// 64 MiB; 0 is no limit. [Chunks](crate::HttpStream::Chunks) have no limit but
+    /// [their own](crate::HttpRequest::max_body), files [theirs](crate::HttpDownload::max_size).
     pub max_body_bytes: u64,
     /// How requests speak TLS; `None`, the default, is
     /// [`TlsOptions::client`](httpoll::TlsOptions::client).

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use bevy_app::{App, First, Last, Main, PreUpdate, Startup, Update};
 use bevy_ecs::prelude::*;
@@ -12,10 +11,10 @@ use bevy_httpoll::prelude::*;
 use httpoll::server::Topic;
 use httpoll::{PoolLimits, ServerSentEvent, TlsOptions, WebSocketMessage, WebSocketOptions};
 
-use crate::Outcome;
 use crate::frames::{Marks, mark};
 use crate::nginx::Nginx;
 use crate::peers::Peers;
+use crate::{Outcome, Settings};
 
 /// Small questions a second.
 const SMALL: u64 = 200;
@@ -25,6 +24,33 @@ const TALKERS: u32 = 50;
 const TALK: u32 = 10;
 /// Broadcasts a second.
 const BROADCASTS: u32 = 20;
+
+/// What the app asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// A download, by its place.
+    Download(usize),
+    Small,
+    Sockets,
+    Events,
+}
+
+impl Part {
+    pub(crate) const ALL: [(&str, Self); 7] = [
+        ("plain", Self::Download(0)),
+        ("gzip", Self::Download(1)),
+        ("tls-file", Self::Download(2)),
+        ("tls", Self::Download(3)),
+        ("small", Self::Small),
+        ("sockets", Self::Sockets),
+        ("events", Self::Events),
+    ];
+
+    pub(crate) fn named(name: &str) -> Outcome<Self> {
+        let found = Self::ALL.iter().find(|(other, _)| *other == name);
+        Ok(found.ok_or(format!("there is no load {name}"))?.1)
+    }
+}
 
 /// The app with its loop taken out.
 pub(crate) struct Game {
@@ -64,6 +90,13 @@ struct Places {
     small: String,
     echo: String,
     fps: u32,
+    load: Vec<Part>,
+}
+
+impl Places {
+    fn asks_for(&self, part: Part) -> bool {
+        self.load.contains(&part)
+    }
 }
 
 #[derive(Clone)]
@@ -94,7 +127,12 @@ struct Open;
 struct Streamed(u64);
 
 impl Game {
-    pub(crate) fn new(budget: Duration, fps: u32, nginx: &Nginx, peers: &Peers) -> Outcome<Self> {
+    pub(crate) fn new(
+        settings: &Settings,
+        fps: u32,
+        nginx: &Nginx,
+        peers: &Peers,
+    ) -> Outcome<Self> {
         let place = |url: String, file: Option<&str>| Place {
             url,
             file: file.map(|name| nginx.saved(name)),
@@ -110,6 +148,7 @@ impl Game {
             small: format!("http://{}/small", peers.address()),
             echo: format!("ws://{}/echo", peers.address()),
             fps,
+            load: settings.load.clone(),
         };
         let tls = TlsOptions::builder()
             .trusted_chain_pem(nginx.authority().as_bytes())
@@ -118,7 +157,7 @@ impl Game {
         (pool.total, pool.per_host) = (128, 96);
         let mut app = App::new();
         app.add_plugins(HttpollPlugin {
-            budget: Budget::frame(budget),
+            budget: Budget::frame(settings.budget),
             pool,
             tls: Some(tls),
             slow_observer: None,
@@ -193,9 +232,16 @@ fn single_threaded(schedule: &mut Schedule) {
 
 fn begin(places: Res<Places>, mut commands: Commands) {
     for slot in 0..places.downloads.len() {
-        download(slot, &places, &mut commands);
+        if places.asks_for(Part::Download(slot)) {
+            download(slot, &places, &mut commands);
+        }
     }
-    for number in 0..TALKERS {
+    let talkers = if places.asks_for(Part::Sockets) {
+        TALKERS
+    } else {
+        0
+    };
+    for number in 0..talkers {
         commands
             .spawn((
                 HttpRequest::get(places.echo.as_str()),
@@ -279,6 +325,9 @@ fn failed(failed: On<HttpError>, mut tally: ResMut<Tally>) {
 /// The small questions, spread over the frames.
 fn ask(mut http: Http, mut frame: ResMut<Frame>, places: Res<Places>, mut tally: ResMut<Tally>) {
     frame.0 += 1;
+    if !places.asks_for(Part::Small) {
+        return;
+    }
     let due = u64::from(frame.0) * SMALL / u64::from(places.fps);
     while tally.asked < due {
         tally.asked += 1;
@@ -315,7 +364,8 @@ fn talk(
 }
 
 fn broadcast(frame: Res<Frame>, places: Res<Places>, news: Res<News>, mut tally: ResMut<Tally>) {
-    if !frame.0.is_multiple_of((places.fps / BROADCASTS).max(1)) {
+    let is_asked = places.asks_for(Part::Events);
+    if !is_asked || !frame.0.is_multiple_of((places.fps / BROADCASTS).max(1)) {
         return;
     }
     let event = ServerSentEvent::new(format!("frame {}: {}", frame.0, "x".repeat(200)));

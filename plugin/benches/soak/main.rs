@@ -15,6 +15,9 @@
 //! budget instead: what is odd there is the machine's. The figures go to `soak.csv` and `soak.md`, and
 //! the last lines say whether each criterion is met; so does the exit status.
 //!
+//! `--load` names what is asked for, all of `plain,gzip,tls-file,tls,small,sockets,events` by default:
+//! to find out what a long frame is due to.
+//!
 //! Needs `nginx` and `gzip` on the path. `--ahead` runs the frame loop ahead of everything else on the
 //! machine (`chrt`, needs the right to), for machines that others use at the same time.
 
@@ -34,7 +37,7 @@ use std::time::{Duration, Instant};
 
 use crate::figures::{Figures, Memory};
 use crate::frames::{Pace, Waited};
-use crate::load::Game;
+use crate::load::{Game, Part};
 use crate::nginx::Nginx;
 use crate::peers::Peers;
 
@@ -76,6 +79,7 @@ struct Settings {
     /// The size of a download.
     mib: u64,
     is_ahead: bool,
+    load: Vec<Part>,
     out: PathBuf,
 }
 
@@ -87,6 +91,7 @@ impl Settings {
             budget: Duration::from_millis(1),
             mib: 256,
             is_ahead: false,
+            load: Part::ALL.iter().map(|(_, part)| *part).collect(),
             out: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/results")),
         };
         let mut arguments = arguments.iter();
@@ -103,6 +108,12 @@ impl Settings {
                 }
                 "--budget-us" => settings.budget = Duration::from_micros(value()?.parse()?),
                 "--mib" => settings.mib = value()?.parse()?,
+                "--load" => {
+                    settings.load = value()?
+                        .split(',')
+                        .map(Part::named)
+                        .collect::<Outcome<_>>()?;
+                }
                 "--ahead" => settings.is_ahead = true,
                 "--out" => settings.out = PathBuf::from(value()?),
                 _ => return Err(format!("what is {name}?").into()),
@@ -138,7 +149,7 @@ fn run(settings: &Settings, fps: u32, nginx: &Nginx) -> Outcome<Figures> {
     if settings.is_ahead {
         go_ahead()?;
     }
-    let mut game = Game::new(settings.budget, fps, nginx, &peers)?;
+    let mut game = Game::new(settings, fps, nginx, &peers)?;
     let mut figures = Figures::new(fps, settings.budget, settings.seconds);
     let mut memory = Memory::new(settings.seconds as usize * 2);
     let mut pace = Pace::new(fps);
