@@ -1,6 +1,8 @@
 //! What a frame's clock is: the marks that systems leave around the plugin's, the time that the thread
 //! stood in the queue for a processor, and the sleep until the next frame.
 
+use std::fs::File;
+use std::io::{Read, Seek};
 use std::time::{Duration, Instant};
 
 use bevy_ecs::resource::Resource;
@@ -58,25 +60,38 @@ pub(crate) fn mark<const INDEX: usize>(mut marks: ResMut<Marks>) {
     marks.at[INDEX] = Instant::now();
 }
 
-/// How long this thread was ready to run and did not, since it began, as the kernel counts it.
-#[derive(Clone, Copy)]
-pub(crate) struct Waited(Option<Duration>);
+/// What the kernel tells of how long this thread was ready to run and did not. Kept open: a look is one
+/// system call.
+pub(crate) struct Queue(Option<File>);
 
-impl Waited {
-    pub(crate) fn read() -> Self {
+impl Queue {
+    /// Of the calling thread. It tells nothing where the kernel does not say.
+    pub(crate) fn of_this_thread() -> Self {
+        Self(File::open("/proc/thread-self/schedstat").ok())
+    }
+
+    /// How long since the thread began.
+    pub(crate) fn waited(&mut self) -> Duration {
+        self.read().map_or(Duration::ZERO, Duration::from_nanos)
+    }
+
+    fn read(&mut self) -> Option<u64> {
+        let file = self.0.as_mut()?;
+        let mut text = [0; 64];
+        file.rewind().ok()?;
+        let length = file.read(&mut text).ok()?;
         // Running, waiting, turns: in nanoseconds.
-        let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-        let nanoseconds = text.and_then(|text| text.split(' ').nth(1)?.parse().ok());
-        Self(nanoseconds.map(Duration::from_nanos))
+        let text = std::str::from_utf8(&text[..length]).ok()?;
+        text.split(' ').nth(1)?.parse().ok()
     }
+}
 
-    /// Nothing where the kernel does not say.
-    pub(crate) fn since(before: Self) -> Duration {
-        match (before.0, Self::read().0) {
-            (Some(before), Some(after)) => after.saturating_sub(before),
-            _ => Duration::ZERO,
-        }
-    }
+/// What the hypervisor has taken of all processors since the machine began, to 10 ms.
+pub(crate) fn stolen() -> Duration {
+    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    // `cpu`, an empty word, user, nice, system, idle, iowait, irq, softirq, steal: in hundredths.
+    let ticks = text.split(' ').nth(9).and_then(|it| it.parse().ok());
+    Duration::from_millis(10) * ticks.unwrap_or(0)
 }
 
 /// Frames at equal distances.

@@ -36,7 +36,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use crate::figures::{Figures, Memory};
-use crate::frames::{Pace, Waited};
+use crate::frames::{Pace, Queue, stolen};
 use crate::load::{Game, Part};
 use crate::nginx::Nginx;
 use crate::peers::Peers;
@@ -152,30 +152,35 @@ fn run(settings: &Settings, fps: u32, nginx: &Nginx) -> Outcome<Figures> {
     let mut game = Game::new(settings, fps, nginx, &peers)?;
     let mut figures = Figures::new(fps, settings.budget, settings.seconds);
     let mut memory = Memory::new(settings.seconds as usize * 2);
+    let mut queue = Queue::of_this_thread();
     let mut pace = Pace::new(fps);
     let frames_of = |window: Duration| (window.as_secs() as u32) * fps;
     for _ in 0..settings.seconds {
+        let at_first = stolen();
         for _ in 0..frames_of(WINDOW) {
-            let before = Waited::read();
+            let before = queue.waited();
             game.frame();
-            figures.note_frame(game.marks(), Waited::since(before));
+            figures.note_frame(game.marks(), queue.waited().saturating_sub(before));
             if let Some(address) = game.listens_now() {
                 peers.listen_to(address)?;
             }
             pace.sleep();
         }
         memory.note();
+        let between = stolen();
+        figures.stolen += between.saturating_sub(at_first);
         for _ in 0..frames_of(WINDOW) {
-            let before = Waited::read();
+            let before = queue.waited();
             let began = Instant::now();
             while began.elapsed() < settings.budget {
                 std::hint::spin_loop();
             }
             let took = began.elapsed();
-            figures.note_empty(took, Waited::since(before));
+            figures.note_empty(took, queue.waited().saturating_sub(before));
             pace.sleep();
         }
         memory.note();
+        figures.empty_stolen += stolen().saturating_sub(between);
     }
     figures.memory = memory;
     figures.tally = game.tally();

@@ -172,6 +172,13 @@ fn table(all: &[Figures]) -> String {
             )
         });
     }
+    row("stolen by the hypervisor", &|it| {
+        format!(
+            "{} ms; empty loop {} ms",
+            it.stolen.as_millis(),
+            it.empty_stolen.as_millis()
+        )
+    });
     row("resident at 10 %, 50 %, 100 % of the run, KiB", &|it| {
         let at = |part| it.memory.at(part);
         format!("{}, {}, {}", at(0.1), at(0.5), at(1.0))
