@@ -22,13 +22,32 @@ const FINE: u64 = 3000;
 pub(crate) struct Frame {
     pub(crate) number: u32,
     pub(crate) work: Work,
-    /// For how long the thread waited for a processor.
-    pub(crate) waited: Duration,
+    pub(crate) lost: Lost,
 }
 
 impl Frame {
     pub(crate) fn took(&self) -> Duration {
         self.work.polled()
+    }
+
+    /// But for what the machine took.
+    pub(crate) fn own(&self) -> Duration {
+        self.lost.without(self.took())
+    }
+}
+
+/// What the machine took of a frame.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lost {
+    /// For how long the thread was ready to run and did not.
+    pub(crate) waited: Duration,
+    /// What the hypervisor took from the frame's beginning to that of the next one, to 10 ms.
+    pub(crate) stolen: Duration,
+}
+
+impl Lost {
+    fn without(self, took: Duration) -> Duration {
+        took.saturating_sub(self.waited + self.stolen)
     }
 }
 
@@ -36,7 +55,14 @@ impl Frame {
 #[derive(Clone, Copy)]
 pub(crate) struct Empty {
     pub(crate) took: Duration,
-    pub(crate) waited: Duration,
+    pub(crate) lost: Lost,
+}
+
+impl Empty {
+    /// But for what the machine took.
+    pub(crate) fn own(&self) -> Duration {
+        self.lost.without(self.took)
+    }
 }
 
 pub(crate) struct Figures {
@@ -44,9 +70,6 @@ pub(crate) struct Figures {
     pub(crate) budget: Duration,
     pub(crate) frames: Vec<Frame>,
     pub(crate) empty: Vec<Empty>,
-    /// What the hypervisor took of all processors while the app ran, and while the empty loop did.
-    pub(crate) stolen: Duration,
-    pub(crate) empty_stolen: Duration,
     pub(crate) memory: Memory,
     pub(crate) tally: Tally,
     pub(crate) peers: Counted,
@@ -56,7 +79,7 @@ pub(crate) struct Figures {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Over {
     pub(crate) all: usize,
-    /// Of these, those that were within the limit but for waiting for a processor.
+    /// Of these, those that were within the limit but for what the machine took.
     pub(crate) by_the_machine: usize,
 }
 
@@ -66,9 +89,9 @@ impl Over {
             all: 0,
             by_the_machine: 0,
         };
-        for (took, waited) in frames.filter(|(took, _)| *took > limit) {
+        for (_, own) in frames.filter(|(took, _)| *took > limit) {
             over.all += 1;
-            over.by_the_machine += usize::from(took.saturating_sub(waited) <= limit);
+            over.by_the_machine += usize::from(own <= limit);
         }
         over
     }
@@ -85,11 +108,11 @@ impl Figures {
         let frame = Frame {
             number: 1,
             work: Work::default(),
-            waited: Duration::MAX,
+            lost: Lost::default(),
         };
         let empty = Empty {
             took: Duration::MAX,
-            waited: Duration::MAX,
+            lost: Lost::default(),
         };
         // Written, not only reserved: else the pages would come one by one.
         let (mut frames, mut empties) = (vec![frame; count], vec![empty; count]);
@@ -100,34 +123,32 @@ impl Figures {
             budget,
             frames,
             empty: empties,
-            stolen: Duration::ZERO,
-            empty_stolen: Duration::ZERO,
             memory: Memory::new(0),
             tally: Tally::default(),
             peers: Counted::default(),
         }
     }
 
-    pub(crate) fn note_frame(&mut self, marks: Marks, waited: Duration) {
+    pub(crate) fn note_frame(&mut self, marks: Marks, lost: Lost) {
         self.frames.push(Frame {
             number: u32::try_from(self.frames.len()).unwrap_or(u32::MAX),
             work: marks.work(),
-            waited,
+            lost,
         });
     }
 
-    pub(crate) fn note_empty(&mut self, took: Duration, waited: Duration) {
-        self.empty.push(Empty { took, waited });
+    pub(crate) fn note_empty(&mut self, took: Duration, lost: Lost) {
+        self.empty.push(Empty { took, lost });
     }
 
     /// Frames that took this much more than the budget.
     pub(crate) fn over(&self, slack: Duration) -> Over {
-        let frames = self.frames.iter().map(|it| (it.took(), it.waited));
+        let frames = self.frames.iter().map(|it| (it.took(), it.own()));
         Over::count(frames, self.budget + slack)
     }
 
     pub(crate) fn empty_over(&self, slack: Duration) -> Over {
-        let frames = self.empty.iter().map(|it| (it.took, it.waited));
+        let frames = self.empty.iter().map(|it| (it.took, it.own()));
         Over::count(frames, self.budget + slack)
     }
 

@@ -1,5 +1,5 @@
-//! What a frame's clock is: the marks that systems leave around the plugin's, the time that the thread
-//! stood in the queue for a processor, and the sleep until the next frame.
+//! What a frame's clock is: the marks that systems leave around the plugin's, the time that the machine
+//! took, and the sleep until the next frame.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use bevy_ecs::resource::Resource;
 use bevy_ecs::system::ResMut;
+
+use crate::figures::Lost;
 
 /// When the plugin's sets began and ended in this frame.
 #[derive(Resource, Clone, Copy)]
@@ -60,38 +62,68 @@ pub(crate) fn mark<const INDEX: usize>(mut marks: ResMut<Marks>) {
     marks.at[INDEX] = Instant::now();
 }
 
-/// What the kernel tells of how long this thread was ready to run and did not. Kept open: a look is one
-/// system call.
-pub(crate) struct Queue(Option<File>);
+/// What the kernel tells of time in which this thread could have run and did not. Its files are kept
+/// open: a look is one system call each. Where there are none, nothing is lost.
+pub(crate) struct Losses {
+    /// What the thread waited for a processor.
+    queue: Option<File>,
+    /// What the hypervisor took of all processors.
+    steal: Option<File>,
+}
 
-impl Queue {
-    /// Of the calling thread. It tells nothing where the kernel does not say.
+/// How both stood when a frame began.
+pub(crate) struct Began {
+    waited: Duration,
+    stolen: Duration,
+}
+
+impl Losses {
     pub(crate) fn of_this_thread() -> Self {
-        Self(File::open("/proc/thread-self/schedstat").ok())
+        Self {
+            queue: File::open("/proc/thread-self/schedstat").ok(),
+            steal: File::open("/proc/stat").ok(),
+        }
     }
 
-    /// How long since the thread began.
-    pub(crate) fn waited(&mut self) -> Duration {
-        self.read().map_or(Duration::ZERO, Duration::from_nanos)
+    pub(crate) fn begin(&mut self) -> Began {
+        Began {
+            stolen: self.stolen(),
+            waited: self.waited(),
+        }
     }
 
-    fn read(&mut self) -> Option<u64> {
-        let file = self.0.as_mut()?;
-        let mut text = [0; 64];
-        file.rewind().ok()?;
-        let length = file.read(&mut text).ok()?;
+    /// To be asked at the end of the work, because a sleeper waits, too, when it wakes.
+    pub(crate) fn waited_since(&mut self, began: &Began) -> Duration {
+        self.waited().saturating_sub(began.waited)
+    }
+
+    /// To be asked when the next frame begins: the kernel learns of it at its next tick.
+    pub(crate) fn lost_since(&mut self, began: &Began, waited: Duration) -> Lost {
+        Lost {
+            waited,
+            stolen: self.stolen().saturating_sub(began.stolen),
+        }
+    }
+
+    fn waited(&mut self) -> Duration {
         // Running, waiting, turns: in nanoseconds.
-        let text = std::str::from_utf8(&text[..length]).ok()?;
-        text.split(' ').nth(1)?.parse().ok()
+        number(&mut self.queue, 1).map_or(Duration::ZERO, Duration::from_nanos)
+    }
+
+    fn stolen(&mut self) -> Duration {
+        // `cpu`, an empty word, user, nice, system, idle, iowait, irq, softirq, steal: in hundredths.
+        Duration::from_millis(10 * number(&mut self.steal, 9).unwrap_or(0))
     }
 }
 
-/// What the hypervisor has taken of all processors since the machine began, to 10 ms.
-pub(crate) fn stolen() -> Duration {
-    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
-    // `cpu`, an empty word, user, nice, system, idle, iowait, irq, softirq, steal: in hundredths.
-    let ticks = text.split(' ').nth(9).and_then(|it| it.parse().ok());
-    Duration::from_millis(10) * ticks.unwrap_or(0)
+/// The number at this place of a file's first line.
+fn number(file: &mut Option<File>, place: usize) -> Option<u64> {
+    let file = file.as_mut()?;
+    let mut text = [0; 256];
+    file.rewind().ok()?;
+    let length = file.read(&mut text).ok()?;
+    let line = std::str::from_utf8(&text[..length]).ok()?.lines().next()?;
+    line.split(' ').nth(place)?.parse().ok()
 }
 
 /// Frames at equal distances.

@@ -19,7 +19,7 @@
 //! to find out what a long frame is due to.
 //!
 //! Needs `nginx` and `gzip` on the path. `--ahead` runs the frame loop ahead of everything else on the
-//! machine (`chrt`, needs the right to), for machines that others use at the same time.
+//! machine (`chrt`, needs the right to), for machines with few processors: the peers need some, too.
 
 #![allow(missing_docs)]
 
@@ -36,7 +36,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use crate::figures::{Figures, Memory};
-use crate::frames::{Pace, Queue, stolen};
+use crate::frames::{Losses, Pace};
 use crate::load::{Game, Part};
 use crate::nginx::Nginx;
 use crate::peers::Peers;
@@ -119,8 +119,7 @@ impl Settings {
                 _ => return Err(format!("what is {name}?").into()),
             }
         }
-        if settings.seconds == 0 || settings.mib == 0 || settings.rates.iter().any(|fps| *fps == 0)
-        {
+        if settings.seconds == 0 || settings.mib == 0 || settings.rates.contains(&0) {
             return Err("seconds, mib and fps must not be 0".into());
         }
         Ok(settings)
@@ -152,35 +151,33 @@ fn run(settings: &Settings, fps: u32, nginx: &Nginx) -> Outcome<Figures> {
     let mut game = Game::new(settings, fps, nginx, &peers)?;
     let mut figures = Figures::new(fps, settings.budget, settings.seconds);
     let mut memory = Memory::new(settings.seconds as usize * 2);
-    let mut queue = Queue::of_this_thread();
+    let mut clock = Losses::of_this_thread();
     let mut pace = Pace::new(fps);
     let frames_of = |window: Duration| (window.as_secs() as u32) * fps;
     for _ in 0..settings.seconds {
-        let at_first = stolen();
         for _ in 0..frames_of(WINDOW) {
-            let before = queue.waited();
+            let began = clock.begin();
             game.frame();
-            figures.note_frame(game.marks(), queue.waited().saturating_sub(before));
+            let waited = clock.waited_since(&began);
             if let Some(address) = game.listens_now() {
                 peers.listen_to(address)?;
             }
             pace.sleep();
+            figures.note_frame(game.marks(), clock.lost_since(&began, waited));
         }
         memory.note();
-        let between = stolen();
-        figures.stolen += between.saturating_sub(at_first);
         for _ in 0..frames_of(WINDOW) {
-            let before = queue.waited();
-            let began = Instant::now();
-            while began.elapsed() < settings.budget {
+            let began = clock.begin();
+            let spinning = Instant::now();
+            while spinning.elapsed() < settings.budget {
                 std::hint::spin_loop();
             }
-            let took = began.elapsed();
-            figures.note_empty(took, queue.waited().saturating_sub(before));
+            let took = spinning.elapsed();
+            let waited = clock.waited_since(&began);
             pace.sleep();
+            figures.note_empty(took, clock.lost_since(&began, waited));
         }
         memory.note();
-        figures.empty_stolen += stolen().saturating_sub(between);
     }
     figures.memory = memory;
     figures.tally = game.tally();

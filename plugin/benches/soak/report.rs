@@ -14,20 +14,21 @@ pub(crate) fn tell(all: &[Figures]) -> bool {
     println!("{}", table(all));
     for figures in all {
         println!(
-            "the longest frames at {} fps, in µs: poll + submit + flush = all of them; dispatch; waited",
+            "the longest frames at {} fps, in µs: poll + submit + flush = all of them; dispatch; waited; stolen",
             figures.fps
         );
         for frame in figures.longest(8) {
             let work = &frame.work;
             println!(
-                "  frame {:>5}: {:>5} + {:>4} + {:>5} = {:>5}; {:>5}; {:>5}",
+                "  frame {:>5}: {:>5} + {:>4} + {:>5} = {:>5}; {:>5}; {:>5}; {:>5}",
                 frame.number,
                 work.poll.as_micros(),
                 work.submit.as_micros(),
                 work.flush.as_micros(),
                 work.polled().as_micros(),
                 work.dispatch.as_micros(),
-                frame.waited.as_micros()
+                frame.lost.waited.as_micros(),
+                frame.lost.stolen.as_micros()
             );
         }
         for fault in &figures.tally.faults {
@@ -137,12 +138,8 @@ fn table(all: &[Figures]) -> String {
     row("poll time, p50 / p99 / p99.9 / longest", &|it| {
         spread(|| it.frames.iter().map(Frame::took))
     });
-    row("without waiting for a processor", &|it| {
-        spread(|| {
-            it.frames
-                .iter()
-                .map(|it| it.took().saturating_sub(it.waited))
-        })
+    row("but for what the machine took", &|it| {
+        spread(|| it.frames.iter().map(Frame::own))
     });
     row("events told, with the app's observers", &|it| {
         spread(|| it.frames.iter().map(|it| it.work.dispatch))
@@ -153,9 +150,8 @@ fn table(all: &[Figures]) -> String {
     row("empty loop", &|it| {
         spread(|| it.empty.iter().map(|it| it.took))
     });
-    row("empty loop without waiting", &|it| {
-        let own = |it: &Empty| it.took.saturating_sub(it.waited);
-        spread(|| it.empty.iter().map(own))
+    row("empty loop but for what the machine took", &|it| {
+        spread(|| it.empty.iter().map(Empty::own))
     });
     for (name, slack) in [
         (
@@ -172,13 +168,6 @@ fn table(all: &[Figures]) -> String {
             )
         });
     }
-    row("stolen by the hypervisor", &|it| {
-        format!(
-            "{} ms; empty loop {} ms",
-            it.stolen.as_millis(),
-            it.empty_stolen.as_millis()
-        )
-    });
     row("resident at 10 %, 50 %, 100 % of the run, KiB", &|it| {
         let at = |part| it.memory.at(part);
         format!("{}, {}, {}", at(0.1), at(0.5), at(1.0))
