@@ -220,9 +220,20 @@ impl Memory {
         let index = (last as f64 * part).round() as usize;
         let from = index.saturating_sub(AROUND);
         let to = (index + AROUND + 1).min(self.resident.len());
-        let mut around = self.resident[from..to].to_vec();
-        around.sort_unstable();
-        around.get(around.len() / 2).copied().unwrap_or(0)
+        self.middle(from, to)
+    }
+
+    /// The middle one of these samples.
+    fn middle(&self, from: usize, to: usize) -> u64 {
+        let mut samples = self.resident[from..to].to_vec();
+        samples.sort_unstable();
+        samples.get(samples.len() / 2).copied().unwrap_or(0)
+    }
+
+    /// In this quarter of the run, 0 to 3: what is under way for a moment shows in no middle one.
+    pub(crate) fn in_quarter(&self, quarter: usize) -> u64 {
+        let count = self.resident.len();
+        self.middle(count * quarter / 4, count * (quarter + 1) / 4)
     }
 
     /// KiB a sample over the second half of the run, by least squares.
@@ -240,12 +251,12 @@ impl Memory {
         if below > 0.0 { above / below } else { 0.0 }
     }
 
-    /// Flat: the run ends with hardly more than it had at its middle.
+    /// Flat: the last quarter of the run has hardly more than the second.
     pub(crate) fn is_flat(&self) -> bool {
-        self.at(1.0) <= self.at(0.5) + FLAT
+        self.in_quarter(3) <= self.in_quarter(1) + FLAT
     }
 }
 
-/// How much more memory may be in use at the end than at the middle, in KiB: in a run of 60 s at 60 fps
-/// some 100 bytes for each frame and small question of the second half.
+/// How much more memory may be in use in the last quarter than in the second, in KiB: in a run of 60 s at
+/// 60 fps some 100 bytes for each frame and small question between them.
 pub(crate) const FLAT: u64 = 1024;

@@ -12,7 +12,7 @@
 //! other processes: an nginx, and this program once more (`peers`).
 //!
 //! A second of that is followed by a second of the same frame loop that spins for the length of the
-//! budget instead: what is odd there is the machine's. The figures go to `soak.csv` and `soak.md`, and
+//! budget instead, while others keep nginx busy: what is odd there is the machine's. The figures go to `soak.csv` and `soak.md`, and
 //! the last lines say whether each criterion is met; so does the exit status.
 //!
 //! `--load` names what is asked for, all of `plain,gzip,tls-file,tls,small,sockets,events` by default:
@@ -166,6 +166,7 @@ fn run(settings: &Settings, fps: u32, nginx: &Nginx) -> Outcome<Figures> {
             figures.note_frame(game.marks(), clock.lost_since(&began, waited));
         }
         memory.note();
+        peers.be_busy(&nginx.plain_address())?;
         for _ in 0..frames_of(WINDOW) {
             let began = clock.begin();
             let spinning = Instant::now();
@@ -177,6 +178,7 @@ fn run(settings: &Settings, fps: u32, nginx: &Nginx) -> Outcome<Figures> {
             pace.sleep();
             figures.note_empty(took, clock.lost_since(&began, waited));
         }
+        peers.be_idle()?;
         memory.note();
     }
     figures.memory = memory;

@@ -62,6 +62,11 @@ impl Nginx {
         Ok(nginx)
     }
 
+    /// Where it answers without TLS.
+    pub(crate) fn plain_address(&self) -> String {
+        format!("127.0.0.1:{}", self.plain)
+    }
+
     pub(crate) fn plain_url(&self) -> String {
         format!("http://127.0.0.1:{}/file", self.plain)
     }

@@ -1,11 +1,12 @@
 //! The other process: a server for small questions and WebSockets, and those who listen to the app's
 //! broadcast.
 //!
-//! Parent and child speak in lines. The child begins with its address; then it is told `listen ADDRESS`
-//! and `report`, and ends when its input does, so that it never outlives its parent.
+//! Parent and child speak in lines. The child begins with its address; then it is told `listen ADDRESS`,
+//! `busy ADDRESS`, `idle` and `report`, and ends when its input does, so that it never outlives its
+//! parent.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,6 +68,18 @@ impl Peers {
         Ok(())
     }
 
+    /// Downloads from the nginx at this address until [`be_idle`](Self::be_idle), so that the machine has
+    /// the same to do while the app does nothing.
+    pub(crate) fn be_busy(&mut self, address: &str) -> Outcome<()> {
+        writeln!(self.input, "busy {address}")?;
+        Ok(())
+    }
+
+    pub(crate) fn be_idle(&mut self) -> Outcome<()> {
+        writeln!(self.input, "idle")?;
+        Ok(())
+    }
+
     pub(crate) fn report(&mut self) -> Outcome<Counted> {
         writeln!(self.input, "report")?;
         let line = self.line()?;
@@ -100,6 +113,8 @@ struct Counters {
     answered: AtomicU64,
     echoed: AtomicU64,
     heard: AtomicU64,
+    /// How often it was told to be busy or idle: who is busy is so until the next time.
+    turns: AtomicU64,
 }
 
 /// What the child does.
@@ -161,6 +176,21 @@ fn obey(counters: &Arc<Counters>) {
                     }
                 });
             }
+            Some(("busy", address)) => {
+                let (address, counters) = (address.to_owned(), Arc::clone(counters));
+                let turn = counters.turns.fetch_add(1, Ordering::Relaxed) + 1;
+                std::thread::spawn(move || {
+                    while counters.turns.load(Ordering::Relaxed) == turn {
+                        if let Err(error) = drain(&address, turn, &counters) {
+                            eprintln!("busy: {error}");
+                            return;
+                        }
+                    }
+                });
+            }
+            None if line == "idle" => {
+                counters.turns.fetch_add(1, Ordering::Relaxed);
+            }
             _ => {
                 let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
                 println!(
@@ -173,6 +203,15 @@ fn obey(counters: &Arc<Counters>) {
         }
     }
     std::process::exit(0);
+}
+
+/// Downloads the file once, or until the turn is over.
+fn drain(address: &str, turn: u64, counters: &Counters) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(b"GET /file HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut buffer = vec![0; 256 * 1024];
+    while counters.turns.load(Ordering::Relaxed) == turn && stream.read(&mut buffer)? > 0 {}
+    Ok(())
 }
 
 fn listen(url: &str, counters: &Counters) -> Outcome<()> {

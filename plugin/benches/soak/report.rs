@@ -103,9 +103,9 @@ fn verdicts(figures: &Figures) -> [Verdict; 4] {
         Verdict {
             is_met: figures.memory.is_flat(),
             text: format!(
-                "{fps} fps: resident at half of the run {} KiB, at its end {}, at most {FLAT} more",
-                figures.memory.at(0.5),
-                figures.memory.at(1.0)
+                "{fps} fps: resident in the second quarter {} KiB, in the last {}, at most {FLAT} more",
+                figures.memory.in_quarter(1),
+                figures.memory.in_quarter(3)
             ),
         },
         Verdict {
