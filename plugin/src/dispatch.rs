@@ -1,6 +1,7 @@
 //! From the agent to observers: its events become entity events, messages and components.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::entity::Entity;
@@ -36,6 +37,7 @@ pub(crate) fn dispatch(
 ) {
     let Some(mut http) = http else { return };
     let http = &mut *http;
+    let began = Instant::now();
     let mut finished = finished;
     for (entity, serial, error) in std::mem::take(&mut http.early) {
         let Some(job) = http.job_mut(entity, serial) else {
@@ -61,6 +63,7 @@ pub(crate) fn dispatch(
             commands.queue(release(delivery.request, delivery.serial));
         }
     }
+    http.frame.spent += began.elapsed();
 }
 
 fn tell(

@@ -1,12 +1,15 @@
 //! The node on an entity: Godot's state machine itself, for those who want to drive it.
 
+use std::time::Instant;
+
 use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::component::Component;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::query::Has;
-use bevy_ecs::system::{Commands, Query};
+use bevy_ecs::system::{Commands, Query, ResMut};
 use httpoll::{HttpClient, Status, Transition};
 
+use crate::agent::HttpAgent;
 use crate::events::{HttpChunk, HttpError, HttpStatusChanged};
 use crate::options::HttpStream;
 
@@ -71,11 +74,14 @@ pub(crate) fn is_active(node: &HttpClientNode) -> bool {
     node.get_status() != Status::Disconnected && !node.get_status().is_error()
 }
 
-/// Tells what the polls of this frame did to the nodes. With [`HttpStream`] their content, too.
+/// Tells what the polls of this frame did to the nodes. With [`HttpStream`] their content, too: that
+/// reads on from the socket, which the frame's budget pays for.
 pub(crate) fn dispatch_nodes(
+    http: Option<ResMut<HttpAgent>>,
     mut commands: Commands,
     mut nodes: Query<(Entity, &mut HttpClientNode, Has<HttpStream>)>,
 ) {
+    let began = Instant::now();
     for (entity, mut node, streams) in &mut nodes {
         if node.get_status() != Status::Disconnected {
             tell(entity, &mut node, streams, &mut commands);
@@ -83,6 +89,9 @@ pub(crate) fn dispatch_nodes(
             tell_transition(entity, transition, &node, &mut commands);
             tell(entity, &mut node, streams, &mut commands);
         }
+    }
+    if let Some(mut http) = http {
+        http.frame.spent += began.elapsed();
     }
 }
 

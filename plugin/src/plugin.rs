@@ -50,7 +50,8 @@ pub struct HttpollPlugin {
     /// What relative URLs are below of. Default none: URLs are absolute.
     pub base_url: Option<String>,
     /// The most bytes of one response's content in memory; beyond it the request fails. Default
-    /// 64 MiB; 0 is no limit.
+    /// 64 MiB; 0 is no limit. [Chunks](crate::HttpStream::Chunks) have no limit but
+    /// [their own](crate::HttpRequest::max_body), files [theirs](crate::HttpDownload::max_size).
     pub max_body_bytes: u64,
     /// How requests speak TLS; `None`, the default, is
     /// [`TlsOptions::client`](httpoll::TlsOptions::client).
@@ -319,30 +320,33 @@ fn poll(
     http.frame.spent += began.elapsed();
 }
 
-/// The second pump: what is left of the budget.
+/// The second pump: what is left of the budget. If nothing is, it does nothing, not even the little that
+/// each poll does: the first pump does that in each frame.
 fn flush(
     http: Option<ResMut<HttpAgent>>,
     #[cfg(feature = "server")] mut servers: Query<&mut crate::HttpServing>,
 ) {
     let Some(mut http) = http else { return };
-    let began = Instant::now();
     let mut budget = http.frame.granted.clone();
     budget.time = budget
         .time
         .map(|time| time.saturating_sub(http.frame.spent));
     budget.bytes = budget.bytes.map(|bytes| bytes / 4);
-    #[cfg(not(feature = "server"))]
-    http.agent.poll_with(&budget);
-    #[cfg(feature = "server")]
-    {
-        let requests = http.weight();
-        let mut shares = Shares::new(budget, requests + servers.iter().len());
-        for mut server in &mut servers {
-            server.poll(&shares.next(1));
+    if budget.time != Some(Duration::ZERO) {
+        let began = Instant::now();
+        #[cfg(not(feature = "server"))]
+        http.agent.poll_with(&budget);
+        #[cfg(feature = "server")]
+        {
+            let requests = http.weight();
+            let mut shares = Shares::new(budget, requests + servers.iter().len());
+            for mut server in &mut servers {
+                server.poll(&shares.next(1));
+            }
+            http.agent.poll_with(&shares.next(requests));
         }
-        http.agent.poll_with(&shares.next(requests));
+        http.frame.spent += began.elapsed();
     }
-    http.frame.spent += began.elapsed();
     let spent = http.frame.spent;
     http.frame.busy = http
         .frame

@@ -196,7 +196,9 @@ impl HttpRequest {
         self.with(move |request| request.timeouts(timeouts.clone()))
     }
 
-    /// The most bytes of content to take, decoded.
+    /// The most bytes of content to take, decoded. Default
+    /// [`HttpollPlugin::max_body_bytes`](crate::HttpollPlugin::max_body_bytes); none for
+    /// files and [chunks](crate::HttpStream::Chunks). 0 is no limit.
     #[must_use]
     pub fn max_body(self, bytes: u64) -> Self {
         self.with(move |request| request.max_body(bytes))
@@ -234,12 +236,16 @@ impl HttpRequest {
         &self.url
     }
 
-    /// The agent's request, made anew.
-    pub(crate) fn build(&self) -> Request {
-        self.steps.iter().fold(
-            Request::with_method_name(&self.method, self.url.as_str()),
-            |request, step| step(request),
-        )
+    /// The agent's request, made anew. `is_passed_on` says that its content is not held in memory, so
+    /// that the plugin's cap does not hold for it.
+    pub(crate) fn build(&self, is_passed_on: bool) -> Request {
+        let mut request = Request::with_method_name(&self.method, self.url.as_str());
+        if is_passed_on {
+            request = request.max_body(0);
+        }
+        self.steps
+            .iter()
+            .fold(request, |request, step| step(request))
     }
 }
 

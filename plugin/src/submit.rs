@@ -79,7 +79,9 @@ fn send(
     commands: &mut Commands,
 ) {
     let now = http.now();
-    let mut request = asked.request.build();
+    // Event streams and WebSockets hold what is none, such as a page that says what is wrong.
+    let is_passed_on = asked.download.is_some() || matches!(asked.stream, Some(HttpStream::Chunks));
+    let mut request = asked.request.build(is_passed_on);
     if let Some(upload) = asked.upload {
         request = upload.apply(request);
     }

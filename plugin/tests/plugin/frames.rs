@@ -213,6 +213,23 @@ fn n1_without_time_a_request_is_begun_in_each_pump_and_all_are_answered() {
 }
 
 #[test]
+fn n1_the_second_pump_does_nothing_where_nothing_is_left() {
+    for (time, connections) in [(Duration::ZERO, 0), (Duration::from_secs(60), 1)] {
+        let mut game = Game::with(HttpollPlugin {
+            budget: Budget::frame(time),
+            ..HttpollPlugin::default()
+        });
+        let _rule = game.server.get("/").reply(MockResponse::ok());
+        count_frames(&mut game.app);
+        ask(&mut game.app, url("/"));
+        game.frame();
+        assert_eq!(game.network.open_connections(), connections, "{time:?}");
+        game.until_ended(1);
+        assert_eq!(game.seen().responses.len(), 1);
+    }
+}
+
+#[test]
 fn n1_a_flood_takes_no_more_of_a_frame_than_it_was_granted() {
     let mut game = Game::with(HttpollPlugin {
         budget: Budget::default().with_bytes(10_000),

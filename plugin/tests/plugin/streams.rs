@@ -8,7 +8,7 @@ use bevy_ecs::prelude::*;
 use bevy_httpoll::httpoll::memory::{MockResponse, MockStream};
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Game, url};
+use crate::support::{Folder, Game, Seen, until, url};
 
 #[test]
 fn head_pieces_and_end_come_in_order() {
@@ -40,6 +40,31 @@ fn head_pieces_and_end_come_in_order() {
         hears.try_iter().collect::<Vec<_>>(),
         ["200", "one", "two", "end 0"]
     );
+}
+
+#[test]
+fn the_cap_of_memory_is_none_for_streams_and_files() {
+    let mut game = Game::with(HttpollPlugin {
+        max_body_bytes: 999,
+        ..HttpollPlugin::default()
+    });
+    let folder = Folder::new("uncapped");
+    let _rule = game
+        .server
+        .get("/")
+        .times(4)
+        .reply(MockResponse::ok().bytes(vec![b'x'; 5_000]));
+    game.spawn((HttpRequest::get(url("/")), HttpStream::Chunks));
+    let file = folder.path("file");
+    game.spawn((HttpRequest::get(url("/")), HttpDownload::to(&file)));
+    until(&mut game.app, |world| {
+        world.resource::<Seen>().responses.len() == 2
+    });
+    assert_eq!(std::fs::metadata(&file).unwrap().len(), 5_000);
+    game.spawn(HttpRequest::get(url("/")));
+    game.spawn((HttpRequest::get(url("/")).max_body(999), HttpStream::Chunks));
+    game.until_ended(4);
+    assert_eq!(game.seen().errors.len(), 2, "{:?}", game.seen());
 }
 
 #[test]
