@@ -26,6 +26,9 @@ pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 #[global_allocator]
 static ALLOCATOR: measure::Counting = measure::Counting;
 
+/// This very program, even when a build has replaced the file meanwhile.
+pub const PROGRAM: &str = "/proc/self/exe";
+
 /// Longer takes no run that works.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -169,7 +172,7 @@ fn spawn(scenario: &Scenario, peer: &str, nginx: &Nginx, quick: bool) -> Outcome
     let servers = || measure::ticks_of(nginx.id()) + measure::ticks_of(silent.id());
     let own = || measure::ticks_of(std::process::id());
     let (busy, ours, began) = (measure::busy_ticks(), servers() + own(), Instant::now());
-    let mut child = Command::new(std::env::current_exe()?)
+    let mut child = Command::new(PROGRAM)
         .arg("--run")
         .args([&scenario.name, peer])
         .args([nginx.plain, nginx.tls, silent.port].map(|port| port.to_string()))

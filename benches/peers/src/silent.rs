@@ -14,7 +14,7 @@ pub struct Silent {
 
 impl Silent {
     pub fn start() -> Outcome<Self> {
-        let mut process = Command::new(std::env::current_exe()?)
+        let mut process = Command::new(crate::PROGRAM)
             .arg("--silent-server")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
