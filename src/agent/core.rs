@@ -63,6 +63,9 @@ pub(crate) use web_sockets::cost;
 /// What is put off for longer is put off for a year: no clock overflows.
 const LONGEST_DELAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// Room for more events than this is given back when they are pulled: a burst is not kept room for.
+const MANY_EVENTS: usize = 1024;
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -144,6 +147,9 @@ impl Core {
     /// The next event; what is told of progress is what is now.
     pub(crate) fn next_event(&mut self) -> Option<Event> {
         if let Some(event) = self.events.pop_front() {
+            if self.events.is_empty() && self.events.capacity() > MANY_EVENTS {
+                self.events.shrink_to(0);
+            }
             return Some(event);
         }
         while let Some(id) = self.progressed.pop_front() {

@@ -31,7 +31,7 @@ pub struct Response {
     pub(crate) timings: Timings,
     pub(crate) connection: Option<ConnectionInfo>,
     pub(crate) transferred: Transferred,
-    pub(crate) saved: Option<SavedFile>,
+    pub(crate) saved: Option<Box<SavedFile>>,
     pub(crate) from_cache: bool,
     pub(crate) attempts: u32,
 }
@@ -272,7 +272,7 @@ impl Response {
 
     /// The file that a download left.
     pub fn saved(&self) -> Option<&SavedFile> {
-        self.saved.as_ref()
+        self.saved.as_deref()
     }
 
     /// Whether the content came from the agent's cache, validated or not.

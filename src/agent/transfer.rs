@@ -72,10 +72,10 @@ pub(crate) struct Transfer {
     pub(crate) clocks: Clocks,
     pub(crate) opened: u32,
     pub(crate) answer: Option<Answer>,
-    pub(crate) file: Option<Downloading>,
+    pub(crate) file: Option<Box<Downloading>>,
     /// Its part file was put away, to be continued.
     pub(crate) is_suspended_file: bool,
-    pub(crate) saved: Option<SavedFile>,
+    pub(crate) saved: Option<Box<SavedFile>>,
     /// What came before the connection was lost, when the rest can be asked for.
     pub(crate) kept: Option<Kept>,
     pub(crate) events: Option<Box<EventStreamParser>>,
@@ -239,12 +239,12 @@ impl Transfer {
     pub(crate) fn progress(&self, phase: Phase) -> Progress {
         let (received, to_receive) = match &self.answer {
             Some(answer) => {
-                let resumed = self.file.as_ref().map_or(0, Downloading::resumed_from);
+                let resumed = self.file.as_deref().map_or(0, Downloading::resumed_from);
                 let total = answer.content_length.map(|length| length + resumed);
                 (answer.received + resumed, total)
             }
             None => {
-                let in_file = self.file.as_ref().map_or(0, Downloading::held);
+                let in_file = self.file.as_deref().map_or(0, Downloading::held);
                 (
                     self.kept
                         .as_ref()

@@ -20,7 +20,8 @@ impl Core {
         {
             let identity = identity(transfer);
             let goes_on = transfer.is_suspended_file;
-            transfer.file = Some(Downloading::open(self.disk()?, plan, identity, goes_on));
+            let file = Downloading::open(self.disk()?, plan, identity, goes_on);
+            transfer.file = Some(Box::new(file));
         }
         if transfer.payload.needs_file() {
             let disk = self.disk()?;
@@ -81,17 +82,17 @@ impl Core {
                 Ok(false) => Step::WAITS,
                 Err(error) => self.fail(transfer, error),
             },
-            Stage::Committing => match transfer.file.as_mut().and_then(Downloading::poll_committed)
+            Stage::Committing => match transfer.file.as_deref_mut().and_then(Downloading::poll_committed)
             {
                 None => Step::WAITS,
                 Some(Ok(saved)) => {
-                    transfer.saved = Some(saved);
+                    transfer.saved = Some(Box::new(saved));
                     self.finish(transfer)
                 }
                 Some(Err(error)) => self.fail(transfer, error),
             },
             Stage::Active { connection, .. } => {
-                if let Some(error) = transfer.file.as_mut().and_then(Downloading::poll_fault) {
+                if let Some(error) = transfer.file.as_deref_mut().and_then(Downloading::poll_fault) {
                     let was_receiving = transfer.is_receiving();
                     self.note_receiving(was_receiving, false);
                     return self.fail_on(transfer, connection, error);
