@@ -253,6 +253,9 @@ impl Agent {
 
     /// The next event, oldest first; `None` until the next poll. What is told of a request's progress
     /// is what is so now.
+    ///
+    /// Streamed content that was pulled makes room for more, which is read on with what the poll left of
+    /// its budget.
     pub fn next_event(&mut self) -> Option<Event> {
         self.cancel_dropped();
         self.passed.pop_front().or_else(|| self.pull())

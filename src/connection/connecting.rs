@@ -175,7 +175,7 @@ impl Connecting {
                 }
                 Some(Err(error)) => Step::Failed(status, phase, error),
             },
-            Self::Racing(mut attempts, far_end) => match attempts.drive(reactor, now) {
+            Self::Racing(mut attempts, far_end) => match attempts.drive(reactor, now, meter) {
                 Ok(Some(socket)) => {
                     after_connect(Link::plain(socket), reactor, target, config, far_end)
                 }
@@ -356,7 +356,12 @@ impl Attempts {
     }
 
     /// Starts what may start and answers the first socket that is connected.
-    fn drive(&mut self, reactor: &mut Reactor, now: Instant) -> Result<Option<Socket>, Error> {
+    fn drive(
+        &mut self,
+        reactor: &mut Reactor,
+        now: Instant,
+        meter: &mut Meter,
+    ) -> Result<Option<Socket>, Error> {
         loop {
             if let Some(winner) = self.first_connected(reactor) {
                 for loser in self.sockets.drain(..) {
@@ -365,7 +370,10 @@ impl Attempts {
                 return Ok(Some(winner));
             }
             match self.race.next(now) {
-                RaceStep::Start(address) => self.start(reactor, address),
+                RaceStep::Start(address) => {
+                    self.start(reactor, address);
+                    meter.note_work();
+                }
                 RaceStep::WaitUntil(_) => return Ok(None),
                 RaceStep::Exhausted if !self.sockets.is_empty() => return Ok(None),
                 RaceStep::Exhausted => {

@@ -328,4 +328,85 @@ mod tests {
         assert!(!meter.exhausted());
         assert_eq!(meter.clamp(usize::MAX), usize::MAX);
     }
+
+    /// Reads as a download does, from a machine that needs so long for a KiB; answers how much of the
+    /// budget was left over, or by how much it was broken, and how many reads that took.
+    fn read_all(nanos_per_kib: u64, budget: Duration) -> (i128, usize) {
+        let network = MemoryNetwork::new();
+        let mut meter = meter(&network, &Budget::frame(budget));
+        let mut reads = 0;
+        while !meter.exhausted() {
+            let bytes = meter.clamp(256 * 1024);
+            let nanos = 2000 + nanos_per_kib * bytes as u64 / 1024;
+            network.advance(Duration::from_nanos(nanos));
+            meter.spend(bytes);
+            reads += 1;
+        }
+        let took = network.now() - meter.started();
+        let over = took.as_nanos() as i128 - budget.as_nanos() as i128;
+        (over / 1000, reads)
+    }
+
+    #[test]
+    fn n1_reads_keep_to_the_budget_on_machines_of_any_speed() {
+        for millis in [1, 2, 4] {
+            let budget = Duration::from_millis(millis);
+            for nanos_per_kib in [50, 150, 500, 1000, 2000, 3000] {
+                let (over, reads) = read_all(nanos_per_kib, budget);
+                assert!(over <= 60, "{over} us over {millis} ms, {nanos_per_kib} ns");
+                let fewest = budget.as_nanos() as usize / (256 * nanos_per_kib as usize + 2000);
+                assert!(reads <= fewest + 12, "{reads} reads instead of {fewest}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_learned_of_the_pace_holds_for_the_rest_of_the_frame() {
+        let network = MemoryNetwork::new();
+        let mut first = meter(&network, &Budget::frame(Duration::from_micros(1000)));
+        assert!(!first.exhausted());
+        first.spend(100 * 1024);
+        network.advance(Duration::from_micros(100));
+        assert!(!first.exhausted());
+        assert_eq!(first.clamp(usize::MAX), 450 * 1024);
+        let mut second = Meter::start(&Clock::Virtual(network), &first.rest());
+        assert_eq!(second.clamp(usize::MAX), 450 * 1024);
+    }
+
+    #[test]
+    fn what_moves_little_says_nothing_of_the_pace() {
+        let network = MemoryNetwork::new();
+        let mut meter = meter(&network, &Budget::frame(Duration::from_micros(1000)));
+        meter.spend(100);
+        network.advance(Duration::from_micros(200));
+        assert!(!meter.exhausted());
+        assert_eq!(meter.clamp(usize::MAX), 400 * 2048);
+    }
+
+    #[test]
+    fn a_piece_that_does_not_fit_ends_the_poll_unless_it_is_the_first() {
+        let network = MemoryNetwork::new();
+        let cost = Duration::from_micros(300);
+        let mut meter = meter(&network, &Budget::frame(Duration::from_micros(500)));
+        network.advance(Duration::from_micros(400));
+        assert!(meter.affords(cost), "nothing was done yet");
+        meter.note_work();
+        assert!(!meter.exhausted());
+        assert!(!meter.affords(cost));
+        assert!(meter.exhausted() && meter.cut());
+        assert!(meter.rest().time.unwrap().is_zero());
+    }
+
+    #[test]
+    fn a_piece_that_fits_is_done() {
+        let network = MemoryNetwork::new();
+        let mut meter = meter(&network, &Budget::frame(Duration::from_micros(500)));
+        meter.note_work();
+        network.advance(Duration::from_micros(200));
+        assert!(meter.affords(Duration::from_micros(300)));
+        assert!(!meter.affords(Duration::from_micros(301)));
+        let mut unlimited = Meter::start(&Clock::Virtual(network), &Allowance::unlimited());
+        unlimited.note_work();
+        assert!(unlimited.affords(Duration::MAX));
+    }
 }

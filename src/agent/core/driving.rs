@@ -46,6 +46,7 @@ impl Core {
         let now = self.reactor.clock().now();
         let counted = self.reactor.begin_poll(now);
         let asked = std::mem::take(&mut self.asked);
+        self.is_window_full = false;
         let allowance = Allowance::of(budget).less(asked);
         let mut meter = Meter::start(self.reactor.clock(), &allowance).with_grace();
         let looked = self.reactor.look();
@@ -134,7 +135,8 @@ impl Core {
             let Some(patience) = self.patience(linger) else {
                 break;
             };
-            if meter.exhausted() {
+            // A caller whose window is full is waited for, not the peer.
+            if meter.exhausted() || self.is_window_full {
                 break;
             }
             let now = meter.now();
@@ -296,6 +298,7 @@ impl Core {
                 Timer::Connection(key) => fired |= self.fire_connection(key, counted, meter),
                 Timer::Request(id) => fired |= self.fire_request(id, counted),
             }
+            meter.note_work();
         }
         fired
     }
