@@ -98,13 +98,16 @@ impl Pace {
     fn learn(&mut self, bytes: usize, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let seen = nanos.saturating_mul(1024) / (bytes as u64).max(1);
-        // One move that the system interrupted says little.
-        let seen = seen.min(self.nanos_per_kib.saturating_mul(2));
         self.nanos_per_kib = match seen.checked_sub(self.nanos_per_kib) {
             Some(_) => seen,
             None => self.nanos_per_kib - (self.nanos_per_kib - seen) / 4,
         }
         .max(1);
+    }
+
+    /// How long it takes to move so many bytes.
+    fn time_for(self, bytes: usize) -> Duration {
+        Duration::from_nanos(self.nanos_per_kib.saturating_mul(bytes as u64) / 1024)
     }
 
     /// How many bytes can be moved in `time`.
@@ -134,6 +137,8 @@ pub(crate) struct Meter {
     /// Whether anything was done yet.
     worked: bool,
     pace: Pace,
+    /// What is left when not even the smallest read fits any more; nothing before a read has shown it.
+    reserve: Duration,
     /// Bytes moved since the time was last asked for, and what the time was then.
     moved: Option<(usize, Instant)>,
 }
@@ -156,6 +161,7 @@ impl Meter {
             grace: false,
             worked: false,
             pace: allowance.pace,
+            reserve: Duration::ZERO,
             moved: None,
         }
     }
@@ -237,12 +243,14 @@ impl Meter {
                 && self.latest > since
             {
                 self.pace.learn(bytes, self.latest - since);
+                // Twice, for what a read costs besides its bytes.
+                self.reserve = self.pace.time_for(2 * LEAST_READ);
             }
         }
         let spent = self.bytes == Some(0)
             || self
                 .deadline
-                .is_some_and(|deadline| self.latest >= deadline);
+                .is_some_and(|deadline| self.latest + self.reserve >= deadline);
         self.cut |= spent;
         spent
     }
