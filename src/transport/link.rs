@@ -51,6 +51,19 @@ enum Layer {
     Tls(Box<TlsLayer>),
 }
 
+impl Layer {
+    fn over(session: TlsSession) -> Self {
+        Self::Tls(Box::new(TlsLayer {
+            session,
+            out: Vec::new(),
+            out_sent: 0,
+            early: Vec::new(),
+            dearest: Duration::ZERO,
+            put_off: 0,
+        }))
+    }
+}
+
 #[derive(Debug)]
 struct TlsLayer {
     session: TlsSession,
@@ -93,7 +106,7 @@ impl Link {
         match session {
             Ok(session) => Ok(Self {
                 socket: self.socket,
-                layer: Layer::Tls(Box::new(TlsLayer::new(session))),
+                layer: Layer::over(session),
             }),
             Err(error) => Err((self, error)),
         }
@@ -109,7 +122,7 @@ impl Link {
         match TlsSession::server(options) {
             Ok(session) => Ok(Self {
                 socket,
-                layer: Layer::Tls(Box::new(TlsLayer::new(session))),
+                layer: Layer::over(session),
             }),
             Err(error) => Err((socket, error)),
         }
@@ -285,17 +298,6 @@ fn broken(error: io::Error) -> Error {
 }
 
 impl TlsLayer {
-    fn new(session: TlsSession) -> Self {
-        Self {
-            session,
-            out: Vec::new(),
-            out_sent: 0,
-            early: Vec::new(),
-            dearest: Duration::ZERO,
-            put_off: 0,
-        }
-    }
-
     /// Whether what the peer sent may be worked through now. It cannot be cut, so it begins only when
     /// the time left is what it takes.
     fn may_go_on(&mut self, socket: &Socket, reactor: &mut Reactor, meter: &mut Meter) -> bool {

@@ -125,10 +125,6 @@ pub(crate) struct Meter {
     deadline: Option<Instant>,
     bytes: Option<u64>,
     cut: bool,
-    #[cfg_attr(
-        not(feature = "agent"),
-        expect(dead_code, reason = "only one is driven")
-    )]
     put_off: bool,
     /// The time when it was last asked for.
     latest: Instant,
