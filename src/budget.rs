@@ -10,7 +10,12 @@ use std::time::{Duration, Instant};
 #[non_exhaustive]
 pub struct Budget {
     /// Wall time on the calling thread, counting the reads that follow the poll as well as the poll
-    /// itself. `None` means unlimited. Default 1 ms, about 6 % of a frame at 60 fps.
+    /// itself, and the requests that an agent was given since the poll before. `None` means unlimited.
+    /// Default 1 ms, about 6 % of a frame at 60 fps.
+    ///
+    /// Reads become smaller towards its end, at the pace that this poll has shown. What cannot be cut, as
+    /// the pieces of a TLS handshake, begins only when there is time left for what it took of late; the
+    /// first piece of a poll always does, so that a budget below its cost delays but never starves.
     pub time: Option<Duration>,
     /// Bytes moved over the network in both directions. `None` means unlimited, the default: time is
     /// what a frame is short of.

@@ -42,10 +42,12 @@ use super::heading::Draft;
 use super::pool::{ConnectionKey, Pool};
 use super::timers::Timers;
 use super::transfer::Transfer;
+use crate::budget::Linger;
 use crate::error::{Error, ErrorKind, NetworkFault};
 use crate::phase::Phase;
 use crate::semantics::circuit::{Circuits, FailOver};
 use crate::transport::disk::Disk;
+use crate::transport::meter::Allowance;
 use crate::transport::reactor::{Owner, Reactor};
 use crate::transport::resolver::Wake;
 use crate::transport::throttle::Throttle;
@@ -98,6 +100,12 @@ pub(crate) struct Core {
     /// Requests that were queued, and their owners not told yet.
     queued: Vec<RequestId>,
     suspension: Suspension,
+    /// What the latest poll left of its budget, and how it lingered.
+    left: (Allowance, Linger),
+    /// Whether content waits only for room in the window of a caller who pulls.
+    is_window_full: bool,
+    /// What was spent on asking since the latest poll; the next one has so much less.
+    asked: Duration,
     random: Random,
     /// Memory for the heads of requests.
     draft: Draft,
@@ -137,6 +145,9 @@ impl Core {
             fail_overs: Vec::new(),
             queued: Vec::new(),
             suspension: Suspension::default(),
+            left: (Allowance::nothing(), Linger::Off),
+            is_window_full: false,
+            asked: Duration::ZERO,
             random,
             draft: Draft::default(),
             #[cfg(feature = "cache")]
@@ -146,6 +157,9 @@ impl Core {
 
     /// The next event; what is told of progress is what is now.
     pub(crate) fn next_event(&mut self) -> Option<Event> {
+        if self.events.is_empty() && self.is_window_full {
+            self.go_on();
+        }
         if let Some(event) = self.events.pop_front() {
             if self.events.is_empty() && self.events.capacity() > MANY_EVENTS {
                 self.events.shrink_to(0);
@@ -214,7 +228,12 @@ impl Core {
         }
     }
 
-    fn now(&self) -> Instant {
+    /// Notes time that was spent on asking.
+    pub(crate) fn note_asked(&mut self, since: Instant) {
+        self.asked += self.now().saturating_duration_since(since);
+    }
+
+    pub(crate) fn now(&self) -> Instant {
         self.reactor.clock().now()
     }
 

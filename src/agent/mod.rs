@@ -187,19 +187,28 @@ impl Agent {
         AgentBuilder::new()
     }
 
-    /// Takes a request. It begins in the next poll.
+    /// Takes a request. It begins in the next poll, which has as much less time as this took.
     ///
     /// # Errors
     /// [`Misuse`](crate::Misuse), when the request is not one: a URL that is none, a header that cannot be sent,
     /// content given twice. Everything else that can fail is told by [`Event::Failed`].
     pub fn send(&mut self, request: Request) -> Result<RequestHandle, Error> {
+        let began = match &self.engine {
+            Engine::Here(core) => Some(core.now()),
+            Engine::There(_) => None,
+        };
         let prepared = Prepared::of(request, &self.config, &mut self.urls)?;
         self.next_id += 1;
         let id = RequestId(self.next_id);
         self.under_way.insert(id, ());
         self.cancel_dropped();
         match &mut self.engine {
-            Engine::Here(core) => core.start(id, prepared),
+            Engine::Here(core) => {
+                core.start(id, prepared);
+                if let Some(began) = began {
+                    core.note_asked(began);
+                }
+            }
             Engine::There(driver) => driver.command(Command::Start(id, Box::new(prepared))),
         }
         Ok(RequestHandle {
@@ -244,6 +253,9 @@ impl Agent {
 
     /// The next event, oldest first; `None` until the next poll. What is told of a request's progress
     /// is what is so now.
+    ///
+    /// Streamed content that was pulled makes room for more, which is read on with what the poll left of
+    /// its budget.
     pub fn next_event(&mut self) -> Option<Event> {
         self.cancel_dropped();
         self.passed.pop_front().or_else(|| self.pull())

@@ -40,6 +40,8 @@ pub(super) enum Connecting {
     Racing(Attempts, FarEnd),
     Tunnelling(Link, Box<Tunnel>),
     NegotiatingSocks(Link, Box<Socks>),
+    /// The way to the far end is open, and TLS not begun.
+    Greeting(Link),
     Handshaking(Link),
 }
 
@@ -109,6 +111,7 @@ impl Connecting {
             Self::Racing(..)
             | Self::Tunnelling(..)
             | Self::NegotiatingSocks(..)
+            | Self::Greeting(_)
             | Self::Handshaking(_) => Status::Connecting,
         }
     }
@@ -118,7 +121,7 @@ impl Connecting {
             Self::ResolvingForProxy(_) | Self::Resolving(..) => Phase::Resolve,
             Self::Racing(..) => Phase::Connect,
             Self::Tunnelling(..) | Self::NegotiatingSocks(..) => Phase::Tunnel,
-            Self::Handshaking(_) => Phase::TlsHandshake,
+            Self::Greeting(_) | Self::Handshaking(_) => Phase::TlsHandshake,
         }
     }
 
@@ -129,7 +132,7 @@ impl Connecting {
             Self::Racing(..) | Self::Tunnelling(..) | Self::NegotiatingSocks(..) => {
                 Status::CantConnect
             }
-            Self::Handshaking(_) => Status::TlsHandshakeError,
+            Self::Greeting(_) | Self::Handshaking(_) => Status::TlsHandshakeError,
         }
     }
 
@@ -172,7 +175,7 @@ impl Connecting {
                 }
                 Some(Err(error)) => Step::Failed(status, phase, error),
             },
-            Self::Racing(mut attempts, far_end) => match attempts.drive(reactor, now) {
+            Self::Racing(mut attempts, far_end) => match attempts.drive(reactor, now, meter) {
                 Ok(Some(socket)) => {
                     after_connect(Link::plain(socket), reactor, target, config, far_end)
                 }
@@ -184,7 +187,7 @@ impl Connecting {
             },
             Self::Tunnelling(mut link, mut tunnel) => {
                 match tunnel.drive(&mut link, reactor, meter, heads) {
-                    Ok(true) => after_tunnel(link, reactor, target),
+                    Ok(true) => after_tunnel(link, target),
                     Ok(false) => Step::Waiting(Self::Tunnelling(link, tunnel)),
                     Err(error) => {
                         link.close(reactor);
@@ -194,7 +197,7 @@ impl Connecting {
             }
             Self::NegotiatingSocks(mut link, mut socks) => {
                 match socks.drive(&mut link, reactor, meter) {
-                    Ok(true) => after_tunnel(link, reactor, target),
+                    Ok(true) => after_tunnel(link, target),
                     Ok(false) => Step::Waiting(Self::NegotiatingSocks(link, socks)),
                     Err(error) => {
                         link.close(reactor);
@@ -202,6 +205,7 @@ impl Connecting {
                     }
                 }
             }
+            Self::Greeting(link) => greet(link, reactor, target, meter),
             Self::Handshaking(mut link) => match link.handshake(reactor, meter) {
                 Ok(true) => Step::Established(link),
                 Ok(false) => Step::Waiting(Self::Handshaking(link)),
@@ -218,7 +222,10 @@ impl Connecting {
         match self {
             Self::ResolvingForProxy(lookup) | Self::Resolving(lookup, _) => lookup.due(),
             Self::Racing(attempts, _) => attempts.race.due(),
-            Self::Tunnelling(..) | Self::NegotiatingSocks(..) | Self::Handshaking(_) => None,
+            Self::Tunnelling(..)
+            | Self::NegotiatingSocks(..)
+            | Self::Greeting(_)
+            | Self::Handshaking(_) => None,
         }
     }
 
@@ -228,6 +235,7 @@ impl Connecting {
             Self::Racing(attempts, _) => attempts.close(reactor),
             Self::Tunnelling(link, _)
             | Self::NegotiatingSocks(link, _)
+            | Self::Greeting(link)
             | Self::Handshaking(link) => link.close(reactor),
         }
     }
@@ -270,7 +278,7 @@ fn after_connect(
     far_end: FarEnd,
 ) -> Step {
     let begun = match &target.route {
-        Route::Direct | Route::Forward(_) => return after_tunnel(link, reactor, target),
+        Route::Direct | Route::Forward(_) => return after_tunnel(link, target),
         Route::Tunnel(_) => ask_for_tunnel(target, config).map(Asked::Tunnel),
         Route::Socks(proxy) => ask_socks(target, proxy, far_end).map(Asked::Socks),
     };
@@ -314,11 +322,22 @@ fn ask_socks(target: &Target, proxy: &SocksProxy, far_end: FarEnd) -> Result<Box
     Ok(Box::new(socks))
 }
 
-fn after_tunnel(link: Link, reactor: &mut Reactor, target: &Target) -> Step {
+fn after_tunnel(link: Link, target: &Target) -> Step {
+    match &target.tls {
+        TlsChoice::Plain => Step::Established(link),
+        TlsChoice::Tls(_) => Step::Next(Connecting::Greeting(link)),
+    }
+}
+
+/// Begins TLS, if the budget has room for it: keys are dear.
+fn greet(link: Link, reactor: &mut Reactor, target: &Target, meter: &mut Meter) -> Step {
     let TlsChoice::Tls(options) = &target.tls else {
         return Step::Established(link);
     };
-    match link.start_tls(options, &target.host.to_string()) {
+    if !meter.affords(reactor.handshakes.hello.expected()) {
+        return Step::Waiting(Connecting::Greeting(link));
+    }
+    match link.start_tls(reactor, meter, options, &target.host.to_string()) {
         Ok(link) => Step::Next(Connecting::Handshaking(link)),
         Err((link, error)) => {
             link.close(reactor);
@@ -337,7 +356,12 @@ impl Attempts {
     }
 
     /// Starts what may start and answers the first socket that is connected.
-    fn drive(&mut self, reactor: &mut Reactor, now: Instant) -> Result<Option<Socket>, Error> {
+    fn drive(
+        &mut self,
+        reactor: &mut Reactor,
+        now: Instant,
+        meter: &mut Meter,
+    ) -> Result<Option<Socket>, Error> {
         loop {
             if let Some(winner) = self.first_connected(reactor) {
                 for loser in self.sockets.drain(..) {
@@ -346,7 +370,10 @@ impl Attempts {
                 return Ok(Some(winner));
             }
             match self.race.next(now) {
-                RaceStep::Start(address) => self.start(reactor, address),
+                RaceStep::Start(address) => {
+                    self.start(reactor, address);
+                    meter.note_work();
+                }
                 RaceStep::WaitUntil(_) => return Ok(None),
                 RaceStep::Exhausted if !self.sockets.is_empty() => return Ok(None),
                 RaceStep::Exhausted => {

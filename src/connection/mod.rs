@@ -237,6 +237,9 @@ impl Connection {
         let mut stepped = false;
         while self.step(reactor, now, meter) {
             stepped = true;
+            if meter.exhausted() {
+                break;
+            }
         }
         let progressed = stepped || before != (self.status(), self.moved);
         self.rearm(now, progressed);

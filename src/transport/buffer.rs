@@ -15,8 +15,9 @@ use bytes::Bytes;
 /// The size of one receive buffer.
 pub(crate) const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Spare buffers kept for reuse; more are freed.
-const SPARE_BUFFERS: usize = 4;
+/// Spare buffers kept for reuse; more are freed. As many as a caller has of one download at once, and
+/// what is read meanwhile: the system gives fresh memory page by page, which costs more than to fill it.
+const SPARE_BUFFERS: usize = 6;
 
 /// Content shorter than this part of a buffer is copied out instead of sharing it: a caller that
 /// keeps small pieces must not keep large buffers alive.

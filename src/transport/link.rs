@@ -5,6 +5,7 @@
 //! complete (RFC 9112 §9.8).
 
 use std::io;
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, NetworkFault};
 use crate::transport::buffer::{BUFFER_BYTES, RecvBuffer};
@@ -50,6 +51,19 @@ enum Layer {
     Tls(Box<TlsLayer>),
 }
 
+impl Layer {
+    fn over(session: TlsSession) -> Self {
+        Self::Tls(Box::new(TlsLayer {
+            session,
+            out: Vec::new(),
+            out_sent: 0,
+            early: Vec::new(),
+            dearest: Duration::ZERO,
+            put_off: 0,
+        }))
+    }
+}
+
 #[derive(Debug)]
 struct TlsLayer {
     session: TlsSession,
@@ -58,7 +72,15 @@ struct TlsLayer {
     out_sent: usize,
     /// Plaintext that came with the end of the handshake.
     early: Vec<u8>,
+    /// The dearest piece of the handshake so far.
+    dearest: Duration,
+    /// How many polls running were too short for the next piece.
+    put_off: u8,
 }
+
+/// A piece of a handshake that was put off so often is done however little time is left: nobody may
+/// starve.
+const PUT_OFF_AT_MOST: u8 = 8;
 
 impl Link {
     pub(crate) fn plain(socket: Socket) -> Self {
@@ -69,16 +91,22 @@ impl Link {
     }
 
     /// Begins TLS on a plain link; the handshake goes on in [`handshake`](Self::handshake).
-    pub(crate) fn start_tls(self, options: &TlsOptions, host: &str) -> Result<Self, (Self, Error)> {
-        match TlsSession::client(options, host) {
+    pub(crate) fn start_tls(
+        self,
+        reactor: &mut Reactor,
+        meter: &mut Meter,
+        options: &TlsOptions,
+        host: &str,
+    ) -> Result<Self, (Self, Error)> {
+        let began = meter.now();
+        let session = TlsSession::client(options, host);
+        let took = meter.now().saturating_duration_since(began);
+        reactor.handshakes.hello.learn(took);
+        meter.note_work();
+        match session {
             Ok(session) => Ok(Self {
                 socket: self.socket,
-                layer: Layer::Tls(Box::new(TlsLayer {
-                    session,
-                    out: Vec::new(),
-                    out_sent: 0,
-                    early: Vec::new(),
-                })),
+                layer: Layer::over(session),
             }),
             Err(error) => Err((self, error)),
         }
@@ -94,12 +122,7 @@ impl Link {
         match TlsSession::server(options) {
             Ok(session) => Ok(Self {
                 socket,
-                layer: Layer::Tls(Box::new(TlsLayer {
-                    session,
-                    out: Vec::new(),
-                    out_sent: 0,
-                    early: Vec::new(),
-                })),
+                layer: Layer::over(session),
             }),
             Err(error) => Err((socket, error)),
         }
@@ -275,6 +298,20 @@ fn broken(error: io::Error) -> Error {
 }
 
 impl TlsLayer {
+    /// Whether what the peer sent may be worked through now. It cannot be cut, so it begins only when
+    /// the time left is what it takes.
+    fn may_go_on(&mut self, socket: &Socket, reactor: &mut Reactor, meter: &mut Meter) -> bool {
+        if !socket.is_readable(reactor)
+            || self.put_off >= PUT_OFF_AT_MOST
+            || meter.affords(reactor.handshakes.flight.expected())
+        {
+            self.put_off = 0;
+            return true;
+        }
+        self.put_off += 1;
+        false
+    }
+
     /// Sends ciphertext until none is left, the socket is full or the budget is spent.
     fn transmit(
         &mut self,
@@ -315,11 +352,21 @@ impl TlsLayer {
                 sent?;
                 return Ok(true);
             }
+            if !self.may_go_on(socket, reactor, meter) {
+                sent?;
+                return Ok(false);
+            }
             // A peer that refuses may close before it has read all: its alert says more than the
             // broken pipe.
             let mut early = std::mem::take(&mut self.early);
+            let began = meter.now();
             let received = self.receive(socket, reactor, meter, &mut early);
+            let took = meter.now().saturating_duration_since(began);
             self.early = early;
+            self.dearest = self.dearest.max(took);
+            if !self.session.is_handshaking() {
+                reactor.handshakes.flight.learn(self.dearest);
+            }
             match received {
                 Ok(LinkRead::Data(_)) => {}
                 Ok(LinkRead::Blocked) => {

@@ -41,6 +41,8 @@ impl Clock {
 pub(crate) struct Allowance {
     time: Option<Duration>,
     bytes: Option<u64>,
+    /// What the poll learned of the speed of moving bytes.
+    pace: Pace,
 }
 
 impl Allowance {
@@ -48,23 +50,70 @@ impl Allowance {
         Self {
             time: budget.time,
             bytes: budget.bytes,
+            pace: Pace::default(),
+        }
+    }
+
+    /// The same, less time that was spent before the poll on its behalf.
+    #[cfg(feature = "agent")]
+    pub(crate) fn less(self, spent: Duration) -> Self {
+        Self {
+            time: self.time.map(|time| time.saturating_sub(spent)),
+            ..self
         }
     }
 
     /// No limit: for calls that wait.
     pub(crate) fn unlimited() -> Self {
-        Self {
-            time: None,
-            bytes: None,
-        }
+        Self::default()
     }
 
     /// Nothing at all, until a poll grants something.
     pub(crate) fn nothing() -> Self {
         Self {
             time: Some(Duration::ZERO),
-            bytes: None,
+            ..Self::default()
         }
+    }
+}
+
+/// How long it takes to move a byte, as learned while moving: what the kernel and TLS take depends on
+/// the machine, and on whether the processor just slept.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    nanos_per_kib: u64,
+}
+
+/// What is trusted before anything was moved: 2 KiB a microsecond, what a kernel copies at its slowest,
+/// right after the processor slept.
+impl Default for Pace {
+    fn default() -> Self {
+        Self { nanos_per_kib: 500 }
+    }
+}
+
+impl Pace {
+    /// Learns from a move of `bytes` that took `time`. Slower counts at once, faster bit by bit: a move
+    /// that is too large breaks the budget, one that is too small costs a system call.
+    fn learn(&mut self, bytes: usize, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let seen = nanos.saturating_mul(1024) / (bytes as u64).max(1);
+        self.nanos_per_kib = match seen.checked_sub(self.nanos_per_kib) {
+            Some(_) => seen,
+            None => self.nanos_per_kib - (self.nanos_per_kib - seen) / 4,
+        }
+        .max(1);
+    }
+
+    /// How long it takes to move so many bytes.
+    fn time_for(self, bytes: usize) -> Duration {
+        Duration::from_nanos(self.nanos_per_kib.saturating_mul(bytes as u64) / 1024)
+    }
+
+    /// How many bytes can be moved in `time`.
+    fn bytes_in(self, time: Duration) -> usize {
+        let bytes = time.as_nanos() * 1024 / u128::from(self.nanos_per_kib.max(1));
+        usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 }
 
@@ -76,17 +125,21 @@ pub(crate) struct Meter {
     deadline: Option<Instant>,
     bytes: Option<u64>,
     cut: bool,
+    put_off: bool,
     /// The time when it was last asked for.
     latest: Instant,
     /// Whether one operation is free, because none was done yet.
     grace: bool,
+    /// Whether anything was done yet.
+    worked: bool,
+    pace: Pace,
+    /// What is left when not even the smallest read fits any more; nothing before a read has shown it.
+    reserve: Duration,
+    /// Bytes moved since the time was last asked for, and what the time was then.
+    moved: Option<(usize, Instant)>,
 }
 
-/// The speed that a read is trusted to have, in bytes a microsecond, when it is cut to fit the rest
-/// of a time budget: what a kernel copies at its slowest, right after the processor slept.
-const BYTES_PER_MICROSECOND: u128 = 2048;
-
-/// No read is cut below this.
+/// No read is cut below this: a TLS record, about. What moves fewer bytes says nothing of the pace.
 const LEAST_READ: usize = 16 * 1024;
 
 impl Meter {
@@ -99,8 +152,13 @@ impl Meter {
             deadline: allowance.time.and_then(|time| started.checked_add(time)),
             bytes: allowance.bytes,
             cut: false,
+            put_off: false,
             latest: started,
             grace: false,
+            worked: false,
+            pace: allowance.pace,
+            reserve: Duration::ZERO,
+            moved: None,
         }
     }
 
@@ -115,26 +173,58 @@ impl Meter {
 
     /// Notes bytes moved over the network.
     pub(crate) fn spend(&mut self, bytes: usize) {
+        if self.deadline.is_some() {
+            let (before, since) = self.moved.unwrap_or((0, self.latest));
+            self.moved = Some((before + bytes, since));
+        }
         if let Some(left) = &mut self.bytes {
             *left = left.saturating_sub(bytes as u64);
         }
     }
 
     /// How many of `wanted` bytes may be moved in one go: as many as the budget has left, and so few
-    /// that moving them should not take longer than the time that is left. At least one: whoever
-    /// asks has seen that the budget is not exhausted.
+    /// that moving them should take half of the time that is left, so that a slow move does not break
+    /// the budget. At least one: whoever asks has seen that the budget is not exhausted.
     pub(crate) fn clamp(&mut self, wanted: usize) -> usize {
-        self.grace = false;
+        self.note_work();
         let by_time = self.deadline.map_or(usize::MAX, |deadline| {
-            let left = deadline.saturating_duration_since(self.latest).as_micros();
-            usize::try_from(left * BYTES_PER_MICROSECOND)
-                .unwrap_or(usize::MAX)
-                .max(LEAST_READ)
+            let left = deadline.saturating_duration_since(self.latest);
+            self.pace.bytes_in(left / 2).max(LEAST_READ)
         });
         let by_bytes = self.bytes.map_or(usize::MAX, |left| {
             usize::try_from(left).unwrap_or(usize::MAX)
         });
         wanted.min(by_time).min(by_bytes).max(1)
+    }
+
+    /// Notes that a piece of work was done: what was free is used up.
+    pub(crate) fn note_work(&mut self) {
+        self.grace = false;
+        self.worked = true;
+    }
+
+    /// Whether a piece of work that cannot be cut, and that has taken `cost` of late, may begin. If not,
+    /// the budget is spent for this poll. The first piece of work always may, or one that costs more
+    /// than a whole budget would never be done.
+    pub(crate) fn affords(&mut self, cost: Duration) -> bool {
+        let Some(deadline) = self.deadline.filter(|_| self.worked) else {
+            return true;
+        };
+        self.latest = self.clock.now();
+        if deadline.saturating_duration_since(self.latest) >= cost {
+            return true;
+        }
+        self.deadline = Some(self.latest);
+        self.cut = true;
+        self.put_off = true;
+        false
+    }
+
+    /// Whether [`affords`](Self::affords) ever said no: whoever was put off should be the first in the
+    /// next poll.
+    #[cfg(feature = "agent")]
+    pub(crate) fn has_put_off(&self) -> bool {
+        self.put_off
     }
 
     /// Whether the budget is spent. Remembers that it cut work short.
@@ -144,11 +234,19 @@ impl Meter {
         }
         if self.deadline.is_some() {
             self.latest = self.clock.now();
+            if let Some((bytes, since)) = self.moved.take()
+                && bytes >= LEAST_READ
+                && self.latest > since
+            {
+                self.pace.learn(bytes, self.latest - since);
+                // Twice, for what a read costs besides its bytes.
+                self.reserve = self.pace.time_for(2 * LEAST_READ);
+            }
         }
         let spent = self.bytes == Some(0)
             || self
                 .deadline
-                .is_some_and(|deadline| self.latest >= deadline);
+                .is_some_and(|deadline| self.latest + self.reserve >= deadline);
         self.cut |= spent;
         spent
     }
@@ -169,6 +267,7 @@ impl Meter {
                 .deadline
                 .map(|deadline| deadline.saturating_duration_since(self.clock.now())),
             bytes: self.bytes,
+            pace: self.pace,
         }
     }
 
@@ -204,10 +303,10 @@ mod tests {
     fn time_runs_out_and_large_reads_shrink_before_it_does() {
         let network = MemoryNetwork::new();
         let mut meter = meter(&network, &Budget::frame(Duration::from_micros(100)));
-        assert_eq!(meter.clamp(usize::MAX), 100 * 2048);
+        assert_eq!(meter.clamp(usize::MAX), 50 * 2048);
         network.advance(Duration::from_micros(60));
         assert!(!meter.exhausted());
-        assert_eq!(meter.clamp(usize::MAX), 40 * 2048);
+        assert_eq!(meter.clamp(usize::MAX), 20 * 2048);
         network.advance(Duration::from_micros(39));
         assert!(!meter.exhausted());
         assert_eq!(meter.clamp(usize::MAX), LEAST_READ);
@@ -232,5 +331,86 @@ mod tests {
         network.advance(Duration::from_secs(3600));
         assert!(!meter.exhausted());
         assert_eq!(meter.clamp(usize::MAX), usize::MAX);
+    }
+
+    /// Reads as a download does, from a machine that needs so long for a KiB; answers how much of the
+    /// budget was left over, or by how much it was broken, and how many reads that took.
+    fn read_all(nanos_per_kib: u64, budget: Duration) -> (i128, usize) {
+        let network = MemoryNetwork::new();
+        let mut meter = meter(&network, &Budget::frame(budget));
+        let mut reads = 0;
+        while !meter.exhausted() {
+            let bytes = meter.clamp(256 * 1024);
+            let nanos = 2000 + nanos_per_kib * bytes as u64 / 1024;
+            network.advance(Duration::from_nanos(nanos));
+            meter.spend(bytes);
+            reads += 1;
+        }
+        let took = network.now() - meter.started();
+        let over = took.as_nanos() as i128 - budget.as_nanos() as i128;
+        (over / 1000, reads)
+    }
+
+    #[test]
+    fn n1_reads_keep_to_the_budget_on_machines_of_any_speed() {
+        for millis in [1, 2, 4] {
+            let budget = Duration::from_millis(millis);
+            for nanos_per_kib in [50, 150, 500, 1000, 2000, 3000] {
+                let (over, reads) = read_all(nanos_per_kib, budget);
+                assert!(over <= 60, "{over} us over {millis} ms, {nanos_per_kib} ns");
+                let fewest = budget.as_nanos() as usize / (256 * nanos_per_kib as usize + 2000);
+                assert!(reads <= fewest + 12, "{reads} reads instead of {fewest}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_learned_of_the_pace_holds_for_the_rest_of_the_frame() {
+        let network = MemoryNetwork::new();
+        let mut first = meter(&network, &Budget::frame(Duration::from_micros(1000)));
+        assert!(!first.exhausted());
+        first.spend(100 * 1024);
+        network.advance(Duration::from_micros(100));
+        assert!(!first.exhausted());
+        assert_eq!(first.clamp(usize::MAX), 450 * 1024);
+        let mut second = Meter::start(&Clock::Virtual(network), &first.rest());
+        assert_eq!(second.clamp(usize::MAX), 450 * 1024);
+    }
+
+    #[test]
+    fn what_moves_little_says_nothing_of_the_pace() {
+        let network = MemoryNetwork::new();
+        let mut meter = meter(&network, &Budget::frame(Duration::from_micros(1000)));
+        meter.spend(100);
+        network.advance(Duration::from_micros(200));
+        assert!(!meter.exhausted());
+        assert_eq!(meter.clamp(usize::MAX), 400 * 2048);
+    }
+
+    #[test]
+    fn a_piece_that_does_not_fit_ends_the_poll_unless_it_is_the_first() {
+        let network = MemoryNetwork::new();
+        let cost = Duration::from_micros(300);
+        let mut meter = meter(&network, &Budget::frame(Duration::from_micros(500)));
+        network.advance(Duration::from_micros(400));
+        assert!(meter.affords(cost), "nothing was done yet");
+        meter.note_work();
+        assert!(!meter.exhausted());
+        assert!(!meter.affords(cost));
+        assert!(meter.exhausted() && meter.cut());
+        assert!(meter.rest().time.unwrap().is_zero());
+    }
+
+    #[test]
+    fn a_piece_that_fits_is_done() {
+        let network = MemoryNetwork::new();
+        let mut meter = meter(&network, &Budget::frame(Duration::from_micros(500)));
+        meter.note_work();
+        network.advance(Duration::from_micros(200));
+        assert!(meter.affords(Duration::from_micros(300)));
+        assert!(!meter.affords(Duration::from_micros(301)));
+        let mut unlimited = Meter::start(&Clock::Virtual(network), &Allowance::unlimited());
+        unlimited.note_work();
+        assert!(unlimited.affords(Duration::MAX));
     }
 }

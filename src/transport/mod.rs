@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `reactor` | one `mio::Poll`, sticky readiness, generational tokens, the clock |
 //! | `meter` | counts a [`Budget`](crate::Budget) down |
+//! | `cost` | what work that cannot be cut has cost of late |
 //! | `buffer` | pooled receive buffers, handed out without copying |
 //! | `socket` | a stream and its registration: TCP, in-memory or the caller's own |
 //! | `listener` | an address that accepts connections |
@@ -20,6 +21,7 @@
 //! use, and the threads of the resolver and the disk.
 
 pub(crate) mod buffer;
+pub(crate) mod cost;
 #[cfg(feature = "agent")]
 pub(crate) mod disk;
 pub(crate) mod happy_eyeballs;

@@ -18,6 +18,7 @@ use slab::Slab;
 
 use crate::error::{Error, ErrorKind, NetworkFault};
 use crate::transport::buffer::{BUFFER_BYTES, BufferPool};
+use crate::transport::cost::HandshakeCosts;
 use crate::transport::memory::{Interest, MemoryNetwork};
 use crate::transport::meter::Clock;
 use crate::transport::resolver::{Lookup, Resolver, Wake};
@@ -89,6 +90,8 @@ pub(crate) struct Reactor {
     pool: BufferPool,
     /// One buffer that a poll may use between two calls, shared by all sockets.
     scratch: Vec<u8>,
+    /// What handshakes have cost on this machine.
+    pub(crate) handshakes: HandshakeCosts,
     clock: Clock,
     last_poll: Option<Instant>,
     /// How much time did not count so far.
@@ -121,6 +124,7 @@ impl Reactor {
             resolver,
             pool: BufferPool::default(),
             scratch: Vec::new(),
+            handshakes: HandshakeCosts::default(),
             clock,
             last_poll: None,
             skipped: Duration::ZERO,

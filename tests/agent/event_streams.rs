@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use httpoll::memory::{MockResponse, MockServer, MockStream};
 use httpoll::{
-    Agent, CircuitPolicy, ErrorKind, Event, EventStreamFault, Request, RequestHandle, RetryCause,
-    ServerSentEvent,
+    Agent, Budget, CircuitPolicy, ErrorKind, Event, EventStreamFault, Request, RequestHandle,
+    RetryCause, ServerSentEvent,
 };
 
 use crate::support::{finish, frames, run, world, world_with};
@@ -234,6 +234,8 @@ fn s62_hostile_streams() {
         agent.poll();
         network.advance(Duration::from_millis(10));
     }
+    // With nothing left of the budget, pulling does not read on.
+    agent.poll_with(&Budget::frame(Duration::ZERO));
     let mut held = 0;
     while let Some(event) = agent.next_event() {
         held += usize::from(matches!(event, Event::ServerSent { .. }));

@@ -11,6 +11,7 @@
 mod access;
 mod auth;
 mod bodies;
+mod budget_time;
 mod budgets;
 #[cfg(feature = "cache")]
 mod caching;

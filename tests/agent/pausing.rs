@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use httpoll::memory::{MockResponse, MockStream};
 use httpoll::{
-    Agent, Download, ErrorKind, Event, PollAt, Request, RequestRefused, RetryPolicy, Timeouts,
+    Agent, Budget, Download, ErrorKind, Event, PollAt, Request, RequestRefused, RetryPolicy,
+    Timeouts,
 };
 
 use crate::support::{Folder, chunks, finish, frames, pattern, run, world, world_with};
@@ -265,6 +266,8 @@ fn n4_a_slow_taker_holds_the_server_back_and_nothing_is_lost() {
         agent.poll();
         network.advance(Duration::from_millis(10));
     }
+    // With nothing left of the budget, pulling does not read on.
+    agent.poll_with(&Budget::frame(Duration::ZERO));
     let mut held = 0;
     let mut content = Vec::new();
     while let Some(event) = agent.next_event() {

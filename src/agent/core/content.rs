@@ -112,6 +112,7 @@ impl Core {
             }
             let room = room(transfer);
             if room == 0 {
+                self.is_window_full |= transfer.outstanding > 0;
                 return Ok(Pumped::Full);
             }
             let own = transfer.throttle.allowance(counted);

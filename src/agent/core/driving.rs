@@ -36,18 +36,43 @@ impl Step {
     };
 }
 
+/// Timers that fire in a poll however little of its budget is left: no deadline may be kept from being
+/// judged.
+const LEAST_TIMERS: usize = 4;
+
 impl Core {
     /// Goes as far as sockets, files and budget allow.
     pub(crate) fn poll(&mut self, budget: &Budget) -> Polled {
         let now = self.reactor.clock().now();
         let counted = self.reactor.begin_poll(now);
-        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget)).with_grace();
+        let asked = std::mem::take(&mut self.asked);
+        self.is_window_full = false;
+        let allowance = Allowance::of(budget).less(asked);
+        let mut meter = Meter::start(self.reactor.clock(), &allowance).with_grace();
         let looked = self.reactor.look();
         let changed = self.turn(looked, counted, &mut meter, budget.linger);
+        self.left = (meter.rest(), budget.linger);
         Polled {
             changed,
             next: self.next_poll(counted, meter.cut()),
         }
+    }
+
+    /// Goes on with what the last poll left of its budget when a caller has pulled content that was in
+    /// the way of more. So one window serves a download of any speed, and content is touched while it is
+    /// warm.
+    pub(super) fn go_on(&mut self) {
+        let (allowance, linger) = &self.left;
+        let linger = *linger;
+        let mut meter = Meter::start(self.reactor.clock(), allowance);
+        if !std::mem::take(&mut self.is_window_full) || self.run.is_empty() || meter.exhausted() {
+            return;
+        }
+        let now = self.reactor.clock().now();
+        let counted = self.reactor.begin_poll(now);
+        let looked = self.reactor.look();
+        self.turn(looked, counted, &mut meter, linger);
+        self.left.0 = meter.rest();
     }
 
     /// Sleeps until something can be done or `timeout` is over, and does it.
@@ -80,6 +105,7 @@ impl Core {
         let counted = self.reactor.begin_wait(self.now());
         let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget));
         let changed = self.turn(looked, counted, &mut meter, budget.linger);
+        self.left = (meter.rest(), budget.linger);
         Polled {
             changed,
             next: self.next_poll(counted, meter.cut()),
@@ -109,7 +135,8 @@ impl Core {
             let Some(patience) = self.patience(linger) else {
                 break;
             };
-            if meter.exhausted() {
+            // A caller whose window is full is waited for, not the peer.
+            if meter.exhausted() || self.is_window_full {
                 break;
             }
             let now = meter.now();
@@ -161,6 +188,10 @@ impl Core {
                     // What the budget cut goes on in the next poll: a socket that stays writable tells
                     // nobody so.
                     self.list(key);
+                    if meter.has_put_off() && self.run.back() == Some(&key) {
+                        // What needs more than was left has all of the next budget.
+                        self.run.rotate_right(1);
+                    }
                 }
                 // A connection that came free serves the next request in the same poll.
                 progressed |= self.start_waiting(counted, meter);
@@ -257,11 +288,17 @@ impl Core {
     /// go on now.
     fn fire_timers(&mut self, counted: Instant, meter: &mut Meter) -> bool {
         let mut fired = false;
-        while let Some(timer) = self.timers.next_due(counted) {
+        let mut count = 0;
+        while count < LEAST_TIMERS || !meter.exhausted() {
+            let Some(timer) = self.timers.next_due(counted) else {
+                break;
+            };
+            count += 1;
             match timer {
                 Timer::Connection(key) => fired |= self.fire_connection(key, counted, meter),
                 Timer::Request(id) => fired |= self.fire_request(id, counted),
             }
+            meter.note_work();
         }
         fired
     }

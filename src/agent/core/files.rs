@@ -49,8 +49,9 @@ impl Core {
         }
     }
 
-    /// Looks after the transfers that wait for the disk. Answers whether anything happened.
-    pub(super) fn attend_files(&mut self, _meter: &mut Meter) -> bool {
+    /// Looks after the transfers that wait for the disk, as far as the budget goes. Answers whether
+    /// anything happened.
+    pub(super) fn attend_files(&mut self, meter: &mut Meter) -> bool {
         let mut moved = false;
         let mut index = 0;
         while let Some(id) = self.attended.get(index).copied() {
@@ -69,6 +70,14 @@ impl Core {
                 self.attended.swap_remove(index);
             } else {
                 index += 1;
+            }
+            if step.moved {
+                meter.note_work();
+            }
+            if meter.exhausted() {
+                // Those behind are the first the next time.
+                self.attended.rotate_left(index);
+                break;
             }
         }
         moved

@@ -153,6 +153,7 @@ impl Core {
             if !step.is_over {
                 self.transfers.insert(id, transfer);
             }
+            meter.note_work();
         }
         started
     }

@@ -186,6 +186,12 @@ impl MemoryNetwork {
         self.net().shuffle = Some(Shuffle::new(seed));
     }
 
+    /// How much virtual time a client's calls take: each that connects, reads or writes, and each KiB that
+    /// it moves. Default zero: no budget of time is ever spent.
+    pub fn set_work(&self, call: Duration, kib: Duration) {
+        self.net().work = (call, kib);
+    }
+
     /// Lets a host name resolve to these addresses, in this order. An empty list is a name that
     /// does not exist, as are names that were never added.
     pub fn add_name(&self, name: &str, addresses: &[IpAddr]) {

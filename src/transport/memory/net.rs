@@ -73,6 +73,8 @@ pub(super) struct Net {
     pub(super) latency: Duration,
     pub(super) transfer_limit: Option<usize>,
     pub(super) capacity: usize,
+    /// What a call of a client's costs, and each KiB that it moves.
+    pub(super) work: (Duration, Duration),
     pub(super) names: HashMap<String, (Vec<IpAddr>, Duration)>,
     pub(super) hosts: HashMap<SocketAddr, Host>,
     pub(super) asked: HashMap<SocketAddr, usize>,
@@ -141,6 +143,7 @@ impl Net {
             latency: Duration::ZERO,
             transfer_limit: None,
             capacity: 256 * 1024,
+            work: (Duration::ZERO, Duration::ZERO),
             names: HashMap::new(),
             hosts: HashMap::new(),
             asked: HashMap::new(),
@@ -187,6 +190,7 @@ impl Net {
     }
 
     pub(super) fn connect(&mut self, address: SocketAddr) -> io::Result<usize> {
+        self.work(Side::Client, 0);
         let asked = self.asked.entry(address).or_default();
         let number = *asked;
         *asked += 1;
@@ -288,6 +292,7 @@ impl Net {
         if std::mem::take(&mut end.starved) {
             self.edge(connection, side.other(), false, true);
         }
+        self.work(side, count);
         Ok(count)
     }
 
@@ -323,7 +328,17 @@ impl Net {
         far.bytes_in_flight += count;
         far.in_flight
             .push_back((at, Sent::Bytes(src[..count].to_vec())));
+        self.work(side, count);
         Ok(count)
+    }
+
+    /// Lets the time pass that a call takes which moves so many bytes.
+    fn work(&mut self, side: Side, bytes: usize) {
+        if side == Side::Client {
+            let (call, kib) = self.work;
+            let moving = kib.as_nanos() * bytes as u128 / 1024;
+            self.now += call + Duration::from_nanos(u64::try_from(moving).unwrap_or(u64::MAX));
+        }
     }
 
     pub(super) fn shutdown(&mut self, connection: usize, side: Side) {

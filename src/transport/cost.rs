@@ -1,0 +1,96 @@
+//! What a piece of work that cannot be cut has cost of late, so that a poll does not begin one that
+//! does not fit. It keeps no clock: whoever does the work tells how long it took.
+
+use std::time::Duration;
+
+/// The recent cost of one kind of work.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost(Duration);
+
+/// The pieces of a TLS handshake.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HandshakeCosts {
+    /// To make a client's hello: its keys, above all.
+    pub(crate) hello: Cost,
+    /// To work through the peer's flight: certificates and signatures, above all.
+    pub(crate) flight: Cost,
+}
+
+impl Cost {
+    /// Before anything was seen: a guess.
+    pub(crate) const fn guessed(micros: u64) -> Self {
+        Self(Duration::from_micros(micros))
+    }
+
+    /// How long it is to take.
+    pub(crate) fn expected(self) -> Duration {
+        self.0
+    }
+
+    /// Learns from one piece that took `time`. One that the system interrupted takes many times as long
+    /// and says little, so that no piece more than doubles what is expected.
+    pub(crate) fn learn(&mut self, time: Duration) {
+        let seen = time.min(self.0 * 2).max(LEAST);
+        self.0 = if seen > self.0 {
+            self.0 + (seen - self.0) / 2
+        } else {
+            self.0 - (self.0 - seen) / 4
+        };
+    }
+}
+
+impl Default for HandshakeCosts {
+    fn default() -> Self {
+        Self {
+            hello: Cost::guessed(100),
+            flight: Cost::guessed(300),
+        }
+    }
+}
+
+/// Below this nothing is worth putting off.
+const LEAST: Duration = Duration::from_micros(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn us(micros: u64) -> Duration {
+        Duration::from_micros(micros)
+    }
+
+    #[test]
+    fn it_follows_what_is_seen() {
+        for seen in [us(20), us(300), us(900)] {
+            let mut cost = Cost::guessed(300);
+            for _ in 0..30 {
+                cost.learn(seen);
+            }
+            assert!(cost.expected().abs_diff(seen) <= us(1), "{cost:?}");
+        }
+    }
+
+    #[test]
+    fn one_piece_that_was_interrupted_does_not_spoil_it() {
+        let mut cost = Cost::guessed(300);
+        cost.learn(Duration::from_secs(5));
+        assert_eq!(cost.expected(), us(450));
+        for _ in 0..6 {
+            cost.learn(us(300));
+        }
+        assert!(cost.expected() < us(330));
+    }
+
+    #[test]
+    fn it_never_becomes_nothing_and_so_can_grow_again() {
+        let mut cost = Cost::guessed(300);
+        for _ in 0..100 {
+            cost.learn(Duration::ZERO);
+        }
+        assert!(cost.expected() >= us(1));
+        for _ in 0..100 {
+            cost.learn(us(400));
+        }
+        assert!(cost.expected() > us(390));
+    }
+}

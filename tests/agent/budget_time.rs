@@ -1,0 +1,135 @@
+//! N1: the time that a frame takes, on a network where every call of the client takes virtual time.
+
+use std::time::Duration;
+
+use httpoll::memory::{MemoryNetwork, MockResponse, Refusal};
+use httpoll::{Agent, Budget, Event, PoolLimits, Request};
+
+use crate::support::{FRAME, address, pattern, world, world_with};
+
+/// What a frame may take beyond its budget: the smallest read, on the slowest of these machines.
+const GRACE: Duration = Duration::from_micros(60);
+
+const CALL: Duration = Duration::from_micros(10);
+
+/// Polls and pulls until `count` requests are over; answers how long each frame took, and how much
+/// content was pulled.
+fn run_frames(network: &MemoryNetwork, agent: &mut Agent, count: usize) -> (Vec<Duration>, usize) {
+    let (mut over, mut pulled) = (0, 0);
+    let mut took = Vec::new();
+    while over < count {
+        assert!(took.len() < 10_000, "{over} of {count} over");
+        let began = network.now();
+        agent.poll();
+        while let Some(event) = agent.next_event() {
+            match event {
+                Event::Chunk { bytes, .. } => pulled += bytes.len(),
+                Event::Done { .. } => over += 1,
+                Event::Failed { error, .. } => panic!("{error}"),
+                _ => {}
+            }
+        }
+        took.push(network.now() - began);
+        network.advance(FRAME);
+    }
+    (took, pulled)
+}
+
+fn longest(took: &[Duration]) -> Duration {
+    took.iter().copied().max().unwrap()
+}
+
+#[test]
+fn n1_downloads_keep_to_the_budget_on_machines_of_any_speed() {
+    for nanos_per_kib in [100, 500, 2000] {
+        for millis in [1, 2, 4] {
+            let budget = Duration::from_millis(millis);
+            let builder = Agent::builder().budget(Budget::frame(budget));
+            let (network, server, mut agent) = world_with(builder);
+            network.set_capacity(4 * 1024 * 1024);
+            network.set_work(CALL, Duration::from_nanos(nanos_per_kib));
+            server
+                .get("/")
+                .reply(MockResponse::ok().bytes(pattern(8_000_000)));
+            for _ in 0..3 {
+                let request = Request::get("http://game.example/").stream();
+                agent.send(request).unwrap().detach();
+            }
+            let (took, pulled) = run_frames(&network, &mut agent, 3);
+            assert_eq!(pulled, 24_000_000);
+            let longest = longest(&took);
+            assert!(
+                longest <= budget + GRACE,
+                "{longest:?} of {millis} ms, {nanos_per_kib} ns"
+            );
+        }
+    }
+}
+
+#[test]
+fn n1_a_thousand_requests_asked_in_one_frame_keep_to_the_budget() {
+    for connections in [6, 1000] {
+        let mut limits = PoolLimits::default();
+        (limits.total, limits.per_host) = (connections, connections);
+        let (network, server, mut agent) = world_with(Agent::builder().pool(limits));
+        network.set_work(CALL, Duration::from_nanos(500));
+        server
+            .get("/")
+            .reply(MockResponse::ok().bytes(pattern(1000)));
+        for _ in 0..1000 {
+            let request = Request::get("http://game.example/");
+            agent.send(request).unwrap().detach();
+        }
+        let (took, _) = run_frames(&network, &mut agent, 1000);
+        let longest = longest(&took);
+        // A step of one connection: it connects, writes and reads.
+        assert!(
+            longest <= Duration::from_millis(1) + 4 * CALL,
+            "{longest:?}"
+        );
+    }
+}
+
+#[test]
+fn n1_pulling_goes_on_reading_with_what_the_poll_left() {
+    let (network, server, mut agent) = world();
+    network.set_capacity(16 * 1024 * 1024);
+    network.set_work(Duration::ZERO, Duration::from_nanos(100));
+    agent.set_budget(Budget::frame(Duration::from_millis(5)));
+    server
+        .get("/")
+        .reply(MockResponse::ok().bytes(pattern(8_000_000)));
+    let request = Request::get("http://game.example/").stream();
+    agent.send(request).unwrap().detach();
+    let (took, pulled) = run_frames(&network, &mut agent, 1);
+    assert_eq!(pulled, 8_000_000);
+    // Not one window in each frame.
+    assert!(took.len() <= 4, "{}", took.len());
+    assert!(longest(&took) <= Duration::from_millis(5));
+}
+
+#[test]
+fn n1_deadlines_that_are_due_together_are_judged_as_the_budget_allows() {
+    let network = MemoryNetwork::new();
+    network.refuse(address("10.0.0.1:80"), Refusal::BlackHole);
+    let mut agent = Agent::on_memory(&network);
+    let url = "http://10.0.0.1/";
+    for _ in 0..100 {
+        let request = Request::get(url).total_timeout(Duration::from_secs(1));
+        agent.send(request).unwrap().detach();
+    }
+    agent.poll();
+    network.advance(Duration::from_secs(1));
+    let nothing = Budget::frame(Duration::ZERO);
+    let mut told = Vec::new();
+    for _ in 0..200 {
+        agent.poll_with(&nothing);
+        let mut failed = 0;
+        while let Some(event) = agent.next_event() {
+            failed += usize::from(event.is_final());
+        }
+        told.push(failed);
+    }
+    assert_eq!(told.iter().sum::<usize>(), 100);
+    assert!(told.iter().all(|failed| *failed <= 8), "{told:?}");
+}
