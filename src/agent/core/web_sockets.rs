@@ -81,7 +81,7 @@ impl Core {
             trailers: FieldLines::new(),
             from_cache: false,
             recorded: None,
-            head: head,
+            head,
         });
         self.list(key);
         Ok(Step::MOVED)
