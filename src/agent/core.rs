@@ -104,6 +104,8 @@ pub(crate) struct Core {
     left: (Allowance, Linger),
     /// Whether content waits only for room in the window of a caller who pulls.
     is_window_full: bool,
+    /// Connections that were asked in this poll and have not answered.
+    unanswered: Vec<ConnectionKey>,
     /// What was spent on asking since the latest poll; the next one has so much less.
     asked: Duration,
     random: Random,
@@ -147,6 +149,7 @@ impl Core {
             suspension: Suspension::default(),
             left: (Allowance::nothing(), Linger::Off),
             is_window_full: false,
+            unanswered: Vec::new(),
             asked: Duration::ZERO,
             random,
             draft: Draft::default(),

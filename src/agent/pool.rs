@@ -42,6 +42,9 @@ impl Default for PoolLimits {
     }
 }
 
+/// So many answers in a row that were looked for in vain say that a server is far away.
+const LATE_ENOUGH: u8 = 24;
+
 /// What two requests must have in common to share connections.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PoolKey {
@@ -133,6 +136,8 @@ struct Host {
     idle: Vec<ConnectionKey>,
     open: usize,
     waiting: BTreeMap<Place, RequestId>,
+    /// How often a poll looked on for its answers in vain, since the last time it did not.
+    late: u8,
 }
 
 /// What a waiting request gets.
@@ -174,6 +179,7 @@ impl Pool {
             idle: Vec::new(),
             open: 0,
             waiting: BTreeMap::new(),
+            late: 0,
         }))
     }
 
@@ -214,6 +220,28 @@ impl Pool {
     /// Whether any request waits.
     pub(crate) fn is_anyone_waiting(&self) -> bool {
         self.waiting > 0
+    }
+
+    /// Whether requests wait for connections whose answers may come while a poll looks on: those of a
+    /// server on this machine or beside it.
+    pub(crate) fn is_anyone_near_waiting(&self) -> bool {
+        self.waiting > 0
+            && self
+                .hosts
+                .iter()
+                .any(|(_, host)| !host.waiting.is_empty() && host.late < LATE_ENOUGH)
+    }
+
+    /// Notes whether a connection's answer came in the poll that asked for it.
+    pub(crate) fn note_answer(&mut self, key: ConnectionKey, came_at_once: bool) {
+        let host = self.connections.get(key.0).map(|pooled| pooled.host);
+        if let Some(host) = host.and_then(|host| self.hosts.get_mut(host.0)) {
+            host.late = if came_at_once {
+                0
+            } else {
+                host.late.saturating_add(1)
+            };
+        }
     }
 
     /// The request that is next and what it gets; `None` when none waits or none can be served now.

@@ -28,8 +28,10 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// Content given to the caller and not pulled yet, beyond which no more is read.
 const WINDOW_BYTES: usize = 1024 * 1024;
 
-/// Decoded content comes in pieces of at most this size.
-const DECODED_BYTES: usize = 64 * 1024;
+/// Decoded content comes in pieces of at most this size: undoing a coding takes much longer than reading,
+/// and the budget is looked at between two pieces.
+const DECODED_BYTES: usize = 16 * 1024;
+
 /// What reading content came to.
 enum Pumped {
     /// All there is was taken.
@@ -190,6 +192,7 @@ impl Core {
             if free == 0 || meter.exhausted() && !answer.undecoded.is_empty() {
                 return Ok(false);
             }
+            meter.note_work();
             let mut scratch = self.reactor.lend_scratch();
             let decoded = decoder.decode(&answer.undecoded, &mut scratch[..free]);
             let outcome = decoded.map(|decoded| {

@@ -40,6 +40,9 @@ impl Step {
 /// judged.
 const LEAST_TIMERS: usize = 4;
 
+/// How long a poll looks on for the answers of servers nearby while requests wait for their turn.
+const ANSWER_PATIENCE: Duration = Duration::from_micros(200);
+
 impl Core {
     /// Goes as far as sockets, files and budget allow.
     pub(crate) fn poll(&mut self, budget: &Budget) -> Polled {
@@ -122,6 +125,7 @@ impl Core {
         let mut looked = looked;
         let mut changed = false;
         let mut quiet_since = meter.started();
+        self.unanswered.clear();
         loop {
             let anything = match looked {
                 Ok(anything) => anything,
@@ -145,6 +149,9 @@ impl Core {
             } else if now.saturating_duration_since(quiet_since) >= patience
                 || self.reactor.network().is_some()
             {
+                for key in self.unanswered.drain(..) {
+                    self.pool.note_answer(key, false);
+                }
                 break;
             }
             looked = self.reactor.look();
@@ -342,7 +349,11 @@ impl Core {
     fn patience(&self, linger: Linger) -> Option<Duration> {
         match linger {
             Linger::Off => None,
-            Linger::Bodies(patience) => (self.receiving > 0).then_some(patience),
+            Linger::Bodies(patience) if self.receiving > 0 => Some(patience),
+            Linger::Bodies(patience) => {
+                let is_worth_it = !self.unanswered.is_empty() && self.pool.is_anyone_near_waiting();
+                is_worth_it.then_some(ANSWER_PATIENCE.max(patience))
+            }
             Linger::Exchanges(patience) => (self.pool.busy() > 0).then_some(patience),
         }
     }

@@ -91,7 +91,10 @@ impl Core {
                 Ok(false) => Step::WAITS,
                 Err(error) => self.fail(transfer, error),
             },
-            Stage::Committing => match transfer.file.as_deref_mut().and_then(Downloading::poll_committed)
+            Stage::Committing => match transfer
+                .file
+                .as_deref_mut()
+                .and_then(Downloading::poll_committed)
             {
                 None => Step::WAITS,
                 Some(Ok(saved)) => {
@@ -101,7 +104,11 @@ impl Core {
                 Some(Err(error)) => self.fail(transfer, error),
             },
             Stage::Active { connection, .. } => {
-                if let Some(error) = transfer.file.as_deref_mut().and_then(Downloading::poll_fault) {
+                if let Some(error) = transfer
+                    .file
+                    .as_deref_mut()
+                    .and_then(Downloading::poll_fault)
+                {
                     let was_receiving = transfer.is_receiving();
                     self.note_receiving(was_receiving, false);
                     return self.fail_on(transfer, connection, error);

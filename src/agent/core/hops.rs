@@ -229,6 +229,7 @@ impl Core {
             });
         }
         pooled.requests += 1;
+        self.unanswered.push(key);
         self.draft = draft;
         transfer.attempts += 1;
         transfer.stage = Stage::Active {

@@ -128,6 +128,10 @@ impl Core {
         key: ConnectionKey,
         counted: Instant,
     ) -> Result<Option<Step>, Error> {
+        if let Some(at) = self.unanswered.iter().position(|other| *other == key) {
+            self.unanswered.swap_remove(at);
+            self.pool.note_answer(key, true);
+        }
         let Some(pooled) = self.pool.get_mut(key) else {
             return Err(Misuse::NotConnected.into());
         };
