@@ -107,7 +107,8 @@ impl Core {
         // Time slept here was waited for the peer, so all of it counts.
         let counted = self.reactor.begin_wait(self.now());
         let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget));
-        let changed = self.turn(looked, counted, &mut meter, budget.linger);
+        // Whoever sleeps until something comes need not look on for it.
+        let changed = self.turn(looked, counted, &mut meter, Linger::Off);
         self.left = (meter.rest(), budget.linger);
         Polled {
             changed,
