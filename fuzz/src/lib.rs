@@ -1,0 +1,8 @@
+//! What the fuzz targets share: how one input is cut into choices, bytes and pieces, and how a machine
+//! without I/O is fed.
+
+mod exchange;
+mod pieces;
+
+pub use exchange::{Said, client, server};
+pub use pieces::{Choices, pieces, split};
