@@ -207,7 +207,7 @@ impl Run {
     }
 
     fn ask(&mut self, choices: &mut Choices) {
-        let head = RequestHead {
+        let mut head = RequestHead {
             method: [Method::GET, Method::HEAD, Method::POST, Method::CONNECT]
                 [choices.bits(2) as usize]
                 .clone(),
@@ -215,7 +215,6 @@ impl Run {
             version: Version::HTTP_11,
             fields: FieldLines::new(),
         };
-        let mut head = head;
         let mut lines = vec![("Host", "a.example")];
         if head.method == Method::CONNECT {
             head.target = "a.example:443".to_owned();
@@ -301,7 +300,10 @@ impl Run {
     }
 
     fn finish(mut self) -> Vec<Said> {
-        self.said.push(Said::Rest(self.unread));
+        // How much is consumed with an error, nobody is told.
+        if !matches!(self.said.last(), Some(Said::Failed(_))) {
+            self.said.push(Said::Rest(self.unread));
+        }
         self.said
     }
 }

@@ -131,6 +131,8 @@ pub use request::{Pairs, Request};
 pub use responder::Responder;
 pub use response::Response;
 pub use returned::{IntoResponse, Outcome};
+#[cfg(fuzzing)]
+pub use router::route_params;
 pub use router::{Route, Routes};
 pub use set_cookie::{InvalidSetCookie, SameSite, SetCookie};
 pub use settings::{ServerLimits, ServerTimeouts, Unrouted};
@@ -139,6 +141,8 @@ pub use socket::{WebSocket, WebSocketOptions, WebSocketRefused};
 pub use stream::ResponseStream;
 #[cfg(feature = "templates")]
 pub use templates::{TemplateFault, Templates};
+#[cfg(fuzzing)]
+pub(crate) use target::{path_of, query_of};
 pub use topic::{TooSlow, Topic};
 
 /// An HTTP/1.1 server, driven by [`poll`](Self::poll).
