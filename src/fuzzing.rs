@@ -18,8 +18,7 @@ use crate::semantics::hsts::HstsStore;
 use crate::semantics::range::{self, ContentRange, RangeSet};
 use crate::semantics::redirect::{self, RedirectPolicy, RedirectRefusal};
 use crate::semantics::websocket::{
-    CloseFrame, WebSocketConfig, WebSocketEvent, WebSocketFault, WebSocketMachine,
-    WebSocketMessage,
+    CloseFrame, WebSocketConfig, WebSocketEvent, WebSocketFault, WebSocketMachine, WebSocketMessage,
 };
 use crate::semantics::{base_url, coding, retry};
 
@@ -97,7 +96,9 @@ pub fn redirect(
     location: &[u8],
 ) -> Result<Option<Followed>, RedirectRefusal> {
     let policy = RedirectPolicy::default();
-    let next = redirect::redirect(&policy, status, method, current, Some(location), 0, &|_| None)?;
+    let next = redirect::redirect(&policy, status, method, current, Some(location), 0, &|_| {
+        None
+    })?;
     Ok(next.map(|next| Followed {
         keeps_authorization: next.takes_along("authorization", &policy, &[]),
         crosses_origin: next.crosses_origin,
@@ -287,5 +288,8 @@ impl WebSocket {
 
 /// The path and the query of a request target.
 pub fn target_parts(target: &str) -> (&str, Option<&str>) {
-    (crate::server::path_of(target), crate::server::query_of(target))
+    (
+        crate::server::path_of(target),
+        crate::server::query_of(target),
+    )
 }

@@ -18,8 +18,8 @@ fuzz_target!(|input: &[u8]| {
     let network = MemoryNetwork::new();
     let sent: Vec<Vec<u8>> = pieces(&choices, bytes).map(<[u8]>::to_vec).collect();
     let ending = choices.bits(2);
-    let method = [Method::Get, Method::Head, Method::Post, Method::Options]
-        [choices.bits(2) as usize];
+    let method =
+        [Method::Get, Method::Head, Method::Post, Method::Options][choices.bits(2) as usize];
     let speaks_first = choices.flag();
     network.serve("10.0.0.1:80".parse().unwrap(), move || {
         let mut sent: VecDeque<Vec<u8>> = sent.iter().cloned().collect();
@@ -87,6 +87,7 @@ fuzz_target!(|input: &[u8]| {
         while http.next_transition().is_some() {}
     }
     let status = http.get_status();
-    let is_at_rest = status.is_error() || matches!(status, Status::Connected | Status::Disconnected);
+    let is_at_rest =
+        status.is_error() || matches!(status, Status::Connected | Status::Disconnected);
     assert!(is_at_rest, "{status:?} for ever");
 });

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, MemoryStream};
 use httpoll::server::{
-    EmbeddedRoot, MultipartLimits, Piece, Request, Responder, Response, Server,
-    ServerLimits, ServerTimeouts, StaticFiles, WebSocket, WebSocketOptions,
+    EmbeddedRoot, MultipartLimits, Piece, Request, Responder, Response, Server, ServerLimits,
+    ServerTimeouts, StaticFiles, WebSocket, WebSocketOptions,
 };
 use httpoll::{Budget, ServerSentEvent, WebSocketConfig};
 use httpoll_fuzz::{pieces, split};
@@ -59,7 +59,10 @@ fuzz_target!(|input: &[u8]| {
         let _ = drain(&mut streams);
     }
     match ending {
-        0 => streams.iter_mut().flatten().for_each(MemoryStream::shutdown_write),
+        0 => streams
+            .iter_mut()
+            .flatten()
+            .for_each(MemoryStream::shutdown_write),
         1 => streams.drain(..).flatten().for_each(MemoryStream::reset),
         _ => {}
     }
@@ -76,7 +79,10 @@ fuzz_target!(|input: &[u8]| {
         let kept = kept.lock().unwrap();
         kept.sockets.len() + kept.streams.len()
     };
-    assert!(server.metrics().open <= lasting, "open beyond all deadlines");
+    assert!(
+        server.metrics().open <= lasting,
+        "open beyond all deadlines"
+    );
     streams.clear();
     for _ in 0..8 {
         network.advance(FRAME);
@@ -204,7 +210,12 @@ fn build(network: &MemoryNetwork, kept: &Shared) -> Server {
             assert!(request.body().len() as u64 <= MOST_CONTENT);
             let body = request.body().clone();
             let query: Vec<_> = request.query().iter().map(|(name, _)| name.len()).collect();
-            let _ = (request.json(), request.cookies().count(), query, request.host());
+            let _ = (
+                request.json(),
+                request.cookies().count(),
+                query,
+                request.host(),
+            );
             Response::content("text/plain", body)
         })
         .unwrap();
@@ -226,7 +237,9 @@ fn build(network: &MemoryNetwork, kept: &Shared) -> Server {
         })
         .unwrap();
     server
-        .route("GET", "/never", |request: &mut Request| drop(request.defer()))
+        .route("GET", "/never", |request: &mut Request| {
+            drop(request.defer())
+        })
         .unwrap();
     let shared = of(kept);
     server

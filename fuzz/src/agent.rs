@@ -131,8 +131,11 @@ fn build(choices: &mut Choices, way: Way, network: &MemoryNetwork) -> Agent {
         .cookies(Default::default())
         .cache(Default::default());
     if way == Way::Proxy {
-        let url = ["http://a.example:80", "socks5h://u:p@a.example:80", "socks5://a.example:80"]
-            [choices.bits(2) as usize % 3];
+        let url = [
+            "http://a.example:80",
+            "socks5h://u:p@a.example:80",
+            "socks5://a.example:80",
+        ][choices.bits(2) as usize % 3];
         builder = builder.proxies(ProxySettings::default().with_all(url).unwrap());
     }
     builder.build_on_memory(network)
@@ -174,7 +177,10 @@ fn note(asked: &mut [(RequestId, bool)], event: Event) {
             error, response, ..
         } => {
             let shown = format!("{error} {error:?}");
-            assert!(!shown.contains("secret") && !shown.contains("token=hidden"), "{shown}");
+            assert!(
+                !shown.contains("secret") && !shown.contains("token=hidden"),
+                "{shown}"
+            );
             response
         }
         Event::Chunk { bytes, .. } => {

@@ -2,9 +2,7 @@
 //! connection may be reused for. What is said must not depend on how the bytes were cut.
 
 use http::{Method, StatusCode, Version};
-use httpoll::proto::{
-    BodyLength, Event, Exchange, FieldLines, RequestHead, ResponseHead, Verdict,
-};
+use httpoll::proto::{BodyLength, Event, Exchange, FieldLines, RequestHead, ResponseHead, Verdict};
 use httpoll::{ErrorKind, Limits};
 
 use crate::Choices;
@@ -239,9 +237,7 @@ impl Run {
             .send_request(&head, body, &mut self.out)
             .unwrap();
         if body != BodyLength::None {
-            self.exchange
-                .send_content(b"hi", &mut self.out)
-                .unwrap();
+            self.exchange.send_content(b"hi", &mut self.out).unwrap();
             self.exchange
                 .finish(&FieldLines::new(), &mut self.out)
                 .unwrap();
@@ -285,9 +281,7 @@ impl Run {
         if status != 101 {
             sent.unwrap();
             if body != BodyLength::None {
-                self.exchange
-                    .send_content(b"hi", &mut self.out)
-                    .unwrap();
+                self.exchange.send_content(b"hi", &mut self.out).unwrap();
             }
             self.exchange
                 .finish(&FieldLines::new(), &mut self.out)

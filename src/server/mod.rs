@@ -139,10 +139,10 @@ pub use settings::{ServerLimits, ServerTimeouts, Unrouted};
 #[cfg(feature = "websocket")]
 pub use socket::{WebSocket, WebSocketOptions, WebSocketRefused};
 pub use stream::ResponseStream;
-#[cfg(feature = "templates")]
-pub use templates::{TemplateFault, Templates};
 #[cfg(fuzzing)]
 pub(crate) use target::{path_of, query_of};
+#[cfg(feature = "templates")]
+pub use templates::{TemplateFault, Templates};
 pub use topic::{TooSlow, Topic};
 
 /// An HTTP/1.1 server, driven by [`poll`](Self::poll).
