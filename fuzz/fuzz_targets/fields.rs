@@ -26,7 +26,6 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(fields.to_header_map().len(), fields.len());
         assert!(!format!("{fields:?}").is_empty());
         for name in names {
-            assert!(fields.contains(&name));
             assert!(fields.list(&name).all(|item| !item.is_empty()));
             let _ = fields.has_token(&name, "close");
             fields.remove(&name);
