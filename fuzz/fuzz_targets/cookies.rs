@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use httpoll::CookieJar;
+use httpoll::{Cookie, CookieJar};
 use httpoll_fuzz::split;
 use libfuzzer_sys::fuzz_target;
 use url::Url;
@@ -29,14 +29,16 @@ fuzz_target!(|input: &[u8]| {
             let _ = jar.store(&url, line, now);
         }
     }
-    for (index, url) in URLS.iter().enumerate() {
+    for url in URLS {
         let url = Url::parse(url).unwrap();
         if let Some(header) = jar.cookie_header(&url, now) {
             assert!(
-                !header.is_empty() && !header.chars().any(char::is_control),
+                !header.is_empty()
+                    && !header
+                        .bytes()
+                        .any(|byte| byte.is_ascii_control() && byte != b'\t'),
                 "{header:?}"
             );
-            assert!(index < 2 || !header.is_empty());
         }
         let far = now + Duration::from_secs(401 * 24 * 3600);
         let _ = jar.clone().cookie_header(&url, far);
@@ -45,6 +47,13 @@ fuzz_target!(|input: &[u8]| {
     let mut again = CookieJar::new();
     let faults = again.load_netscape(saved.as_bytes(), now);
     assert!(faults.is_empty(), "{faults:?} {saved:?}");
-    assert_eq!(again.iter(now).count(), jar.iter(now).count(), "{saved:?}");
+    // A file cannot hold those with a tab.
+    let has_place = |cookie: &&Cookie| {
+        let fields = [&cookie.name, &cookie.value, &cookie.path, &cookie.domain];
+        !fields.iter().any(|field| field.contains('\t'))
+    };
+    let expected: Vec<&Cookie> = jar.iter(now).filter(has_place).collect();
+    let loaded: Vec<&Cookie> = again.iter(now).collect();
+    assert_eq!(loaded.len(), expected.len(), "{saved:?}");
     assert_eq!(again.to_netscape(now), saved);
 });

@@ -70,13 +70,14 @@ fn parse<'a>(
     limits: &MultipartLimits,
     input: impl Iterator<Item = &'a [u8]>,
 ) -> Vec<Said> {
+    let is_tight = limits.total_bytes < 1000;
     let mut parser = MultipartParser::new(content_type, limits).unwrap();
     let mut said = Vec::new();
     for mut piece in input {
         loop {
             let step = match parser.receive(piece) {
                 Ok(step) => step,
-                Err(error) => return failed(said, &error),
+                Err(error) => return failed(said, &error, is_tight),
             };
             piece = &piece[step.consumed..];
             let next = match step.event {
@@ -99,16 +100,20 @@ fn parse<'a>(
     }
     match parser.finish() {
         Ok(()) => said,
-        Err(error) => failed(said, &error),
+        Err(error) => failed(said, &error, is_tight),
     }
 }
 
-/// How much came out before a failure depends on the pieces; that it failed, and how, does not.
-fn failed(mut said: Vec<Said>, error: &MultipartError) -> Vec<Said> {
+/// How much came out before a failure depends on the pieces, and whether a limit is met before another
+/// fault is; that it failed does not, and without tight limits neither does why.
+fn failed(mut said: Vec<Said>, error: &MultipartError, is_tight: bool) -> Vec<Said> {
     if let Some(Said::Content(_)) = said.last() {
         said.pop();
     }
-    said.push(Said::Failed(format!("{error:?}")));
+    said.push(Said::Failed(match is_tight {
+        true => String::new(),
+        false => format!("{error:?}"),
+    }));
     said
 }
 
