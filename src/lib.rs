@@ -77,6 +77,9 @@ mod budget;
 mod connection;
 mod error;
 mod exclusive;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod limits;
 mod node;
 mod phase;

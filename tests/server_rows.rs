@@ -12,7 +12,7 @@ use httpoll::server::{
     BadRequest, Fault, PortHunt, Request, Responder, Response, Routes, Server, Slowness, Unrouted,
 };
 use serde_json::json;
-use serving::{DATE, Notes, answers, body, header, headers, house, house_of, status};
+use serving::{DATE, Notes, Raw, answers, body, header, headers, house, house_of, status};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n";
 
@@ -168,6 +168,50 @@ fn s93_s94_receive_hooks_run_before_the_handler_and_sent_hooks_behind_the_last_b
             format!("reply {}", response.len())
         ]
     );
+}
+
+#[test]
+fn s93_a_response_that_its_client_leaves_is_told_of_once_as_cut() {
+    let mut house = house();
+    let streams = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&streams);
+    house
+        .server
+        .route("GET", "/events", move |request: &mut Request| {
+            let stream = request.event_stream(Response::new());
+            kept.lock().unwrap().push(stream);
+        })
+        .unwrap();
+    house
+        .server
+        .route("GET", "/long", |_: &mut Request| {
+            Response::content("text/plain", vec![b'x'; 1 << 20])
+        })
+        .unwrap();
+    let notes = Notes::default();
+    let sent = notes.clone();
+    house
+        .server
+        .on_sent(move |it| sent.add(format!("{} {} {}", it.path, it.status, it.complete)));
+    for leaves in [Raw::half_close, Raw::reset, Raw::hang_up] {
+        let mut client = house.connect();
+        house.send(
+            &mut client,
+            "GET /events HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n",
+        );
+        assert_eq!(notes.take(), Vec::<String>::new());
+        leaves(&mut client);
+        house.pass(Duration::from_millis(100));
+        assert_eq!(notes.take(), ["/events 200 OK false"]);
+    }
+    house.network.set_capacity(16 * 1024);
+    let mut client = house.connect();
+    client.write(b"GET /long HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n");
+    house.poll();
+    client.reset();
+    house.pass(Duration::from_millis(100));
+    assert_eq!(notes.take(), ["/long 200 OK false"]);
+    assert_eq!(house.server.metrics().open, 0);
 }
 
 #[test]

@@ -17,6 +17,8 @@ mod store;
 mod tests;
 
 pub use file::CacheFileFault;
+#[cfg(fuzzing)]
+pub(crate) use file::checksum;
 pub use store::HttpCache;
 
 use std::fmt;

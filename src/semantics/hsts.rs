@@ -53,6 +53,9 @@ impl HstsStore {
             return;
         };
         let host = canonical(host);
+        if !is_name(host) {
+            return;
+        }
         if wanted.max_age == 0 {
             self.hosts.remove(host);
             return;
@@ -191,6 +194,11 @@ fn split_unquoted(field: &str) -> Option<Vec<&str>> {
 /// A name without the root's dot (RFC 6797 §8.2 compares labels).
 fn canonical(host: &str) -> &str {
     host.strip_suffix('.').unwrap_or(host)
+}
+
+/// Whether a canonical host is a name: not the root, and without an empty label at its end.
+fn is_name(host: &str) -> bool {
+    !host.is_empty() && !host.ends_with('.')
 }
 
 #[cfg(test)]

@@ -111,11 +111,12 @@ impl fmt::Display for InvalidHost {
 impl std::error::Error for InvalidHost {}
 
 fn name_or_address(name: &str) -> Result<Host<String>, InvalidHost> {
+    let name = name.strip_suffix('.').unwrap_or(name);
     if let Ok(address) = name.parse::<Ipv4Addr>() {
         return Ok(Host::Ipv4(address));
     }
-    let name = name.strip_suffix('.').unwrap_or(name);
     let is_name = !name.is_empty()
+        && !name.ends_with('.')
         && name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&byte));
@@ -155,10 +156,13 @@ mod tests {
             ("a:", "a", None),
             ("under_score", "under_score", None),
             ("127.1", "127.1", None),
+            // A name of digits and dots is an address, as in the URL Standard, with the dot too.
+            ("127.0.0.1.:80", "127.0.0.1", Some(80)),
         ] {
             let parsed: HostField = text.parse().unwrap();
             assert_eq!(parsed.host.to_string(), host, "{text}");
             assert_eq!(parsed.port, port, "{text}");
+            assert_eq!(parsed.to_string().parse(), Ok(parsed), "{text}");
         }
     }
 
@@ -167,6 +171,8 @@ mod tests {
         for text in [
             "",
             ".",
+            "localhost..",
+            "127.0.0.1..",
             ":80",
             "a b",
             "a,b",

@@ -40,7 +40,7 @@ impl FromStr for HostPattern {
             None => (text, false),
         };
         match Host::parse(name).map_err(|_| InvalidHostPattern)? {
-            Host::Domain(name) if name.contains('*') || rootless(&name).is_empty() => {
+            Host::Domain(name) if name.contains('*') || !is_name(rootless(&name)) => {
                 Err(InvalidHostPattern)
             }
             Host::Domain(name) if is_below => Ok(Self(Pattern::Below(rootless(&name).to_owned()))),
@@ -78,4 +78,9 @@ impl std::error::Error for InvalidHostPattern {}
 
 fn rootless(host: &str) -> &str {
     host.strip_suffix('.').unwrap_or(host)
+}
+
+/// Not the root, and without an empty label at its end.
+fn is_name(rootless: &str) -> bool {
+    !rootless.is_empty() && !rootless.ends_with('.')
 }

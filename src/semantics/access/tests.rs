@@ -97,6 +97,8 @@ fn patterns_are_read_or_refused() {
         "*.*.a",
         "a.*.b",
         "a*",
+        "a..",
+        "*.a..",
         "http://a",
         "a/b",
         "a:80",

@@ -135,7 +135,7 @@ fn time(seconds: u64) -> Option<SystemTime> {
 
 /// FNV-1a, 64 bits: it need only tell a damaged file, and not an attacker's, who could write a valid
 /// one just as well.
-pub(super) fn checksum(bytes: &[u8]) -> u64 {
+pub(crate) fn checksum(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, &byte| {
         (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })

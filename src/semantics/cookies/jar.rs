@@ -112,6 +112,7 @@ impl CookieJar {
     }
 
     /// All cookies that have not expired as a file that curl reads (`-b`), session cookies included.
+    /// Those with a tab in them have no place in such a file and are left out.
     /// It holds secrets: keep it where other users cannot read it.
     pub fn to_netscape(&self, now: SystemTime) -> String {
         netscape::write(self.iter(now))

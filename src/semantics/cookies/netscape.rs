@@ -29,6 +29,11 @@ impl std::error::Error for CookieFileFault {}
 pub(super) fn write<'a>(cookies: impl Iterator<Item = &'a Cookie>) -> String {
     let mut file = String::from(HEADER);
     for cookie in cookies {
+        // A tab would end the field, and make others of what follows.
+        let fields = [&cookie.domain, &cookie.path, &cookie.name, &cookie.value];
+        if fields.iter().any(|field| field.contains('\t')) {
+            continue;
+        }
         let flag = |flag: bool| if flag { "TRUE" } else { "FALSE" };
         // 0 is a session cookie.
         let expires = cookie.expires.map_or(0, |expires| {

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cookie_store::{CookieDomain, CookiePath, RawCookie};
-use url::Url;
+use url::{Host, Url};
 
 use super::{Cookie, CookieFault, SameSite};
 
@@ -99,6 +99,10 @@ pub(super) fn check(mut cookie: Cookie) -> Result<Cookie, CookieFault> {
             Ok(CookieDomain::Suffix(domain)) => domain,
             _ => return Err(CookieFault::Malformed),
         };
+    }
+    // IDNA is more lenient than URLs are: a space, or the `#` that makes a comment of a file's line.
+    if Host::parse(&cookie.domain).is_err() {
+        return Err(CookieFault::Malformed);
     }
     Ok(cookie)
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use url::Host;
 
-use super::{Entry, HstsStore, LONGEST, canonical};
+use super::{Entry, HstsStore, LONGEST, canonical, is_name};
 
 /// A line of an HSTS text that cannot be read. All others were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +94,8 @@ fn parse_line(line: &str, now: SystemTime) -> Option<(String, Entry)> {
         expires,
         include_subdomains,
     };
-    Some((canonical(&host).to_owned(), entry))
+    let host = canonical(&host);
+    is_name(host).then(|| (host.to_owned(), entry))
 }
 
 /// `YYYYMMDD hh:mm:ss`; what lies outside the years 1970 to 9999 has no such form.

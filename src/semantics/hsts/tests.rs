@@ -69,6 +69,8 @@ fn what_a_host_says_is_taken_or_ignored() {
         ("8.1", "http://a.b/", "max-age=1", false),
         ("8.1.1", "https://127.0.0.1/", "max-age=1", false),
         ("8.1.1", "https://[::1]/", "max-age=1", false),
+        ("8.1", "https://./", "max-age=1", false),
+        ("8.1", "https://a../", "max-age=1", false),
     ] {
         let store = told(from, field);
         assert_eq!(
@@ -221,6 +223,8 @@ fn loading_keeps_the_later_time_and_names_a_bad_line() {
         ("# z\n\nx.y \"2030\"", 3),
         ("127.0.0.1 \"20301231 23:59:59\"", 1),
         (". \"20301231 23:59:59\"", 1),
+        (".. \"20301231 23:59:59\"", 1),
+        ("x.. \"20301231 23:59:59\"", 1),
         ("x/y \"20301231 23:59:59\"", 1),
         ("x.y \"20301231 23:59:59", 1),
     ] {

@@ -321,6 +321,19 @@ impl fmt::Debug for Handler {
     }
 }
 
+/// The parameters that a pattern catches; `None` when it does not take the path.
+#[cfg(fuzzing)]
+pub fn route_params(pattern: &str, path: &str) -> Result<Option<Vec<(Arc<str>, String)>>, Misuse> {
+    let mut tree = Tree::default();
+    tree.insert(pattern, Reach::AsWritten, 0)?;
+    let mut params = None;
+    tree.visit(path, &mut |matched| {
+        params = Some(matched.into_params());
+        false
+    });
+    Ok(params)
+}
+
 fn call(
     handler: impl FnMut(&mut Request, &mut Response) -> Result<(), HandlerError> + Send + 'static,
 ) -> Handler {

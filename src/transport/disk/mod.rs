@@ -50,6 +50,12 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+/// A sidecar as it is written again.
+#[cfg(fuzzing)]
+pub fn read_sidecar(json: &[u8]) -> Option<String> {
+    sidecar::Sidecar::from_json(json).map(|sidecar| sidecar.to_json())
+}
+
 use std::time::Duration;
 
 use self::worker::Handle;

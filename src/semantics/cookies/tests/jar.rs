@@ -153,6 +153,27 @@ fn by_hand() {
         ),
         (
             Cookie {
+                domain: "#h.test".into(),
+                ..good()
+            },
+            CookieFault::Malformed,
+        ),
+        (
+            Cookie {
+                domain: "a b.test".into(),
+                ..good()
+            },
+            CookieFault::Malformed,
+        ),
+        (
+            Cookie {
+                domain: "[::1".into(),
+                ..good()
+            },
+            CookieFault::Malformed,
+        ),
+        (
+            Cookie {
                 domain: "h\tt".into(),
                 ..good()
             },

@@ -68,3 +68,20 @@ fn s31_a_damaged_file_spoils_only_its_lines() {
         CookieJar::new().load_netscape(&file[..end], at(0));
     }
 }
+
+#[test]
+fn s31_a_tab_in_a_cookie_makes_no_other_fields() {
+    let url = Url::parse("https://h.test/").unwrap();
+    let mut jar = CookieJar::new();
+    for line in [
+        "a=b\tFALSE\t0\tc\td",
+        "e=f; Path=/\tTRUE\t0\tg\th",
+        "i=j; Path=/k",
+    ] {
+        // Whether such a cookie is kept at all is another question.
+        let _ = jar.store(&url, line.as_bytes(), at(0));
+    }
+    let written = jar.to_netscape(at(0));
+    let expected = "# Netscape HTTP Cookie File\nh.test\tFALSE\t/k\tFALSE\t0\ti\tj\n";
+    assert_eq!(written, expected);
+}
