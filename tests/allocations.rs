@@ -94,8 +94,8 @@ fn a_get_of_an_agent_allocates_no_more_than_now() {
                     handle.detach();
                     None
                 };
-                agent.poll();
-                answer(peer.get_or_insert_with(|| listener.accept().unwrap().0));
+                let peer = peer.get_or_insert_with(|| accept(&listener, || _ = agent.poll()));
+                answer(peer, || _ = agent.poll());
                 kept = Some(response_of(&mut agent));
                 drop(held);
             });
@@ -222,8 +222,7 @@ fn agent_with_held_requests() -> (Agent, Vec<RequestHandle>, Vec<TcpStream>) {
     let mut handles = Vec::with_capacity(CONNECTIONS);
     for _ in 0..CONNECTIONS {
         handles.push(agent.get(&url).unwrap());
-        agent.poll();
-        peers.push(listener.accept().unwrap().0);
+        peers.push(accept(&listener, || _ = agent.poll()));
     }
     for peer in &mut peers {
         // Polled until its head is there.
@@ -261,8 +260,7 @@ fn get_by_client(
     peer: &mut TcpStream,
 ) -> (httpoll::proto::ResponseHead, Bytes) {
     http.request(Method::Get, "/", &[], "").unwrap();
-    http.poll().unwrap();
-    answer(peer);
+    answer(peer, || _ = http.poll().unwrap());
     until(|| {
         http.poll().unwrap();
         http.get_status() != Status::Requesting
@@ -293,9 +291,24 @@ fn response_of(agent: &mut Agent) -> Box<httpoll::Response> {
     done.unwrap()
 }
 
-/// Reads one request and answers it.
-fn answer(peer: &mut TcpStream) {
-    let length = peer.read(&mut [0; 4096]).unwrap();
-    assert!(length > 0);
+/// Polls until a request came, and answers it.
+fn answer(peer: &mut TcpStream, mut poll: impl FnMut()) {
+    peer.set_nonblocking(true).unwrap();
+    until(|| {
+        poll();
+        peer.read(&mut [0; 4096]).is_ok()
+    });
     peer.write_all(ANSWER).unwrap();
+}
+
+/// Polls until a connection came.
+fn accept(listener: &TcpListener, mut poll: impl FnMut()) -> TcpStream {
+    listener.set_nonblocking(true).unwrap();
+    let mut accepted = None;
+    until(|| {
+        poll();
+        accepted = listener.accept().ok();
+        accepted.is_some()
+    });
+    accepted.unwrap().0
 }
