@@ -15,9 +15,9 @@ use httpoll::{Agent, Bytes, Event, HttpClient, Method, Polled, PoolLimits, Reque
 /// it (head and content). Today's figures: lower them when they fall.
 const NODE_GET: u64 = 12;
 /// The same for the agent, with the request that is built, and let run without a handle.
-const AGENT_GET: u64 = 5;
+const AGENT_GET: u64 = 2;
 /// The same with a handle that is dropped when the response is there.
-const AGENT_GET_HELD: u64 = 6;
+const AGENT_GET_HELD: u64 = 3;
 /// The most that answering one may take, with the caller's handler.
 const SERVER_GET: u64 = 12;
 
