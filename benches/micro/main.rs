@@ -1,0 +1,28 @@
+//! Small pieces, one at a time: parsing, decoding, polls of idle connections, one exchange. Beside
+//! the times stand the allocations of each.
+//!
+//! ```sh
+//! cargo bench --bench micro --features server          # all of it
+//! cargo bench --bench micro --features server -- idle  # what has `idle` in its name
+//! ```
+//!
+//! What other programs do with the same work is measured in `benches/peers`.
+
+#![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod chunked;
+mod exchange;
+mod head;
+mod idle;
+mod other_ends;
+
+/// Counts what is allocated, which costs some nanoseconds an allocation.
+#[global_allocator]
+static ALLOCATOR: divan::AllocProfiler = divan::AllocProfiler::system();
+
+fn main() {
+    // The process that holds the other ends of idle connections is this program, too.
+    if !other_ends::held_here() {
+        divan::main();
+    }
+}

@@ -1,0 +1,93 @@
+//! How many frames took how long, the app's beside an empty loop's, a panel for each frame rate.
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use crate::Outcome;
+use crate::results::{Bucket, Buckets};
+use crate::style::{self, FLOOR, INK, OURS, TEXT, TITLE, WIDTH};
+
+/// Pixels.
+const PANEL: u32 = 250;
+const HEAD: u32 = 34;
+
+/// Few of many frames are what matters, so the axis of frames is logarithmic.
+pub fn draw(title: &str, axis: &str, buckets: &Buckets) -> Outcome<String> {
+    let mut svg = String::new();
+    let height = HEAD + PANEL * u32::try_from(buckets.0.len())?;
+    let root = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
+    let middle = Pos::new(HPos::Center, VPos::Center);
+    root.draw(&Text::new(
+        title.to_owned(),
+        (WIDTH as i32 / 2, HEAD as i32 / 2),
+        style::text(TITLE).pos(middle),
+    ))?;
+    let all = || buckets.0.iter().flat_map(|(_, buckets)| buckets);
+    // The last buckets may be empty.
+    let end = all()
+        .filter(|it| it.httpoll + it.empty > 0.0)
+        .map(|it| it.to)
+        .fold(1.0, f64::max);
+    let (_, most) = style::range(all().flat_map(|it| [it.httpoll, it.empty]));
+    let (_, below) = root.split_vertically(HEAD);
+    for (panel, (fps, buckets)) in below
+        .split_evenly((buckets.0.len(), 1))
+        .iter()
+        .zip(&buckets.0)
+    {
+        let mut chart = ChartBuilder::on(panel)
+            .margin(8)
+            .x_label_area_size(44)
+            .y_label_area_size(66)
+            .build_cartesian_2d(0.0..end, (0.5..most * 1.5).log_scale())?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .x_labels(10)
+            .y_labels(6)
+            .x_label_formatter(&|value| style::number(*value))
+            .y_label_formatter(&|value| style::number(*value))
+            .x_desc(format!("time of a frame at {fps} fps, µs"))
+            .y_desc(format!("{axis} (logarithmic)"))
+            .label_style(style::text(TEXT))
+            .axis_desc_style(style::text(TEXT))
+            .axis_style(INK)
+            .bold_line_style(INK.mix(0.3))
+            .light_line_style(TRANSPARENT)
+            .draw()?;
+        let app = bars(buckets, |it| it.httpoll, end, OURS.filled());
+        chart
+            .draw_series(app)?
+            .label("the app with httpoll")
+            .legend(|at| key(at, OURS.filled()));
+        let empty = bars(buckets, |it| it.empty, end, FLOOR.stroke_width(2));
+        chart
+            .draw_series(empty)?
+            .label("an empty loop that spins for 1 ms")
+            .legend(|at| key(at, FLOOR.stroke_width(2)));
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperRight)
+            .label_font(style::text(TEXT))
+            .draw()?;
+    }
+    root.present()?;
+    drop((root, below));
+    Ok(svg)
+}
+
+fn bars(
+    buckets: &[Bucket],
+    count: impl Fn(&Bucket) -> f64,
+    end: f64,
+    style: ShapeStyle,
+) -> Vec<Rectangle<(f64, f64)>> {
+    (buckets.iter())
+        .filter(|it| count(it) > 0.0)
+        .map(|it| Rectangle::new([(it.from, 0.5), (it.to.min(end), count(it))], style))
+        .collect()
+}
+
+fn key((x, y): (i32, i32), style: ShapeStyle) -> Rectangle<(i32, i32)> {
+    Rectangle::new([(x, y - 5), (x + 14, y + 5)], style)
+}

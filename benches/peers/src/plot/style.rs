@@ -1,0 +1,170 @@
+//! Colours, sizes, numbers. The background is the page's own, light or dark: so nothing is lighter or
+//! darker than reads on both.
+
+use plotters::style::{IntoFont, RGBColor, TextStyle};
+
+/// Of all text and axes.
+pub const INK: RGBColor = RGBColor(0x77, 0x7b, 0x80);
+/// This library.
+pub const OURS: RGBColor = RGBColor(0xd9, 0x5f, 0x0e);
+/// What can be reached by hand, and an empty loop.
+pub const FLOOR: RGBColor = RGBColor(0x84, 0x88, 0x8d);
+/// Others, in bars.
+pub const OTHERS: RGBColor = RGBColor(0x3d, 0x83, 0xc4);
+/// Others, where each has a line.
+const LINES: [RGBColor; 6] = [
+    RGBColor(0x3d, 0x83, 0xc4),
+    RGBColor(0x2e, 0x94, 0x60),
+    RGBColor(0xa5, 0x67, 0xb8),
+    RGBColor(0xc2, 0x4f, 0x7c),
+    RGBColor(0x1f, 0x90, 0x97),
+    RGBColor(0x93, 0x80, 0x1f),
+];
+/// The second of ours.
+const OURS_TOO: RGBColor = RGBColor(0xb5, 0x7d, 0x26);
+
+pub const WIDTH: u32 = 760;
+pub const TITLE: f64 = 17.0;
+pub const TEXT: f64 = 13.0;
+
+pub fn text(size: f64) -> TextStyle<'static> {
+    ("sans-serif", size).into_font().color(&INK)
+}
+
+pub fn bar(peer: &str) -> RGBColor {
+    if is_ours(peer) {
+        OURS
+    } else if is_floor(peer) {
+        FLOOR
+    } else {
+        OTHERS
+    }
+}
+
+/// The colour of each peer's line, in the same order.
+pub fn lines<'a>(peers: impl Iterator<Item = &'a str>) -> Vec<RGBColor> {
+    let mut ours = [OURS, OURS_TOO].into_iter().cycle();
+    let mut others = LINES.into_iter().cycle();
+    let colour = |peer: &str| {
+        if is_ours(peer) {
+            ours.next()
+        } else if is_floor(peer) {
+            Some(FLOOR)
+        } else {
+            others.next()
+        }
+    };
+    peers.map(colour).map(|it| it.unwrap_or(OTHERS)).collect()
+}
+
+pub fn is_ours(peer: &str) -> bool {
+    peer.starts_with("httpoll")
+}
+
+pub fn is_floor(peer: &str) -> bool {
+    peer.starts_with("floor")
+}
+
+/// Three figures, and thousands apart.
+pub fn number(value: f64) -> String {
+    let digits = match value {
+        it if it == 0.0 || it >= 100.0 || it.fract() == 0.0 => 0,
+        it if it >= 10.0 => 1,
+        _ => 2,
+    };
+    let text = format!("{value:.digits$}");
+    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let mut apart = String::new();
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at) % 3 == 0 {
+            apart.push(',');
+        }
+        apart.push(digit);
+    }
+    apart + rest
+}
+
+/// Whether these range over so much that the small ones would not be seen beside the large ones.
+pub fn is_wide(values: impl Iterator<Item = f64>) -> bool {
+    let (least, most) = range(values);
+    most / least > 30.0
+}
+
+/// The least and the most above zero; 1 and 1 if there is none.
+pub fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (least, most) = values
+        .filter(|value| *value > 0.0)
+        .fold((f64::INFINITY, 0.0_f64), |(least, most), value| {
+            (least.min(value), most.max(value))
+        });
+    if most > 0.0 {
+        (least, most)
+    } else {
+        (1.0, 1.0)
+    }
+}
+
+/// The power of ten at or below.
+pub fn decade(value: f64) -> f64 {
+    10_f64.powf(value.log10().floor())
+}
+
+/// Adds what it is called, for those who do not see it, and lets it shrink with the page.
+pub fn finish(svg: &str, title: &str) -> String {
+    let title = title.replace('&', "&amp;").replace('<', "&lt;");
+    svg.replacen(
+        '>',
+        &format!(" role=\"img\" style=\"max-width:100%;height:auto\">\n<title>{title}</title>"),
+        1,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance and contrast as in WCAG 2.2.
+    fn luminance(colour: RGBColor) -> f64 {
+        let linear = |part: u8| {
+            let part = f64::from(part) / 255.0;
+            if part <= 0.04045 {
+                part / 12.92
+            } else {
+                ((part + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        0.2126 * linear(colour.0) + 0.7152 * linear(colour.1) + 0.0722 * linear(colour.2)
+    }
+
+    fn contrast(one: RGBColor, other: RGBColor) -> f64 {
+        let (one, other) = (luminance(one) + 0.05, luminance(other) + 0.05);
+        (one / other).max(other / one)
+    }
+
+    #[test]
+    fn everything_reads_on_white_and_on_dark() {
+        let pages = [RGBColor(0xff, 0xff, 0xff), RGBColor(0x0d, 0x11, 0x17)];
+        for page in pages {
+            assert!(contrast(INK, page) >= 4.0, "text on {page:?}");
+            for colour in [OURS, OURS_TOO, FLOOR, OTHERS].into_iter().chain(LINES) {
+                assert!(contrast(colour, page) >= 3.0, "{colour:?} on {page:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_have_three_figures() {
+        let shown = [0.0, 0.256, 2.0, 12.34, 123.4, 1234.5, 1_234_567.0].map(number);
+        assert_eq!(
+            shown,
+            ["0", "0.26", "2", "12.3", "123", "1,234", "1,234,567"]
+        );
+    }
+
+    #[test]
+    fn a_wide_range_is_seen_and_zero_is_no_part_of_it() {
+        assert!(is_wide([0.0, 1.0, 31.0].into_iter()));
+        assert!(!is_wide([0.0, 1.0, 29.0].into_iter()));
+        assert!(!is_wide([0.0].into_iter()));
+    }
+}
