@@ -25,7 +25,7 @@ const SERVER_GET: u64 = 12;
 /// request's. A client is a whole reactor, with a receive buffer of 256 KiB of its own.
 const NODE_CONNECTION: u64 = 268_400;
 /// The same for a request of an agent.
-const AGENT_CONNECTION: u64 = 7_300;
+const AGENT_CONNECTION: u64 = 6_400;
 /// The same for a connection to a server that asks nothing.
 const SERVER_CONNECTION: u64 = 3_700;
 
