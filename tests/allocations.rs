@@ -24,8 +24,8 @@ const SERVER_GET: u64 = 12;
 /// The most bytes of heap for a plain connection whose request the server does not answer, with the
 /// request's. A client is a whole reactor, with a receive buffer of 256 KiB of its own.
 const NODE_CONNECTION: u64 = 268_400;
-/// The same for a request of an agent.
-const AGENT_CONNECTION: u64 = 6_400;
+/// The same for a request of an agent; 2,600 of these are its receive buffer, one for all.
+const AGENT_CONNECTION: u64 = 6_700;
 /// The same for a connection to a server that asks nothing.
 const SERVER_CONNECTION: u64 = 3_700;
 
