@@ -77,7 +77,7 @@ mod budget;
 mod connection;
 mod error;
 mod exclusive;
-#[cfg(fuzzing)]
+#[cfg(all(fuzzing, feature = "full"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod limits;

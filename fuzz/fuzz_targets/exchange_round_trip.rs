@@ -51,7 +51,7 @@ fuzz_target!(|input: &[u8]| {
     let response = ResponseHead {
         version: Version::HTTP_11,
         status: StatusCode::OK,
-        reason: "Fine".to_owned(),
+        reason: "Fine".into(),
         fields,
     };
     let body = length(&mut choices, content);

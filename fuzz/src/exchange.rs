@@ -274,7 +274,7 @@ impl Run {
         let head = ResponseHead {
             version: Version::HTTP_11,
             status: StatusCode::from_u16(status).unwrap(),
-            reason: String::new(),
+            reason: "".into(),
             fields,
         };
         let sent = self.exchange.send_response(&head, body, &mut self.out);

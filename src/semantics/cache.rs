@@ -17,7 +17,7 @@ mod store;
 mod tests;
 
 pub use file::CacheFileFault;
-#[cfg(fuzzing)]
+#[cfg(all(fuzzing, feature = "full"))]
 pub(crate) use file::checksum;
 pub use store::HttpCache;
 

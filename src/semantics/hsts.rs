@@ -196,9 +196,9 @@ fn canonical(host: &str) -> &str {
     host.strip_suffix('.').unwrap_or(host)
 }
 
-/// Whether a canonical host is a name: not the root, and without an empty label at its end.
+/// Whether a canonical host is a name: not the root, and without empty labels.
 fn is_name(host: &str) -> bool {
-    !host.is_empty() && !host.ends_with('.')
+    host.split('.').all(|label| !label.is_empty())
 }
 
 #[cfg(test)]

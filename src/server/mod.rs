@@ -131,7 +131,7 @@ pub use request::{Pairs, Request};
 pub use responder::Responder;
 pub use response::Response;
 pub use returned::{IntoResponse, Outcome};
-#[cfg(fuzzing)]
+#[cfg(all(fuzzing, feature = "full"))]
 pub use router::route_params;
 pub use router::{Route, Routes};
 pub use set_cookie::{InvalidSetCookie, SameSite, SetCookie};
@@ -139,7 +139,7 @@ pub use settings::{ServerLimits, ServerTimeouts, Unrouted};
 #[cfg(feature = "websocket")]
 pub use socket::{WebSocket, WebSocketOptions, WebSocketRefused};
 pub use stream::ResponseStream;
-#[cfg(fuzzing)]
+#[cfg(all(fuzzing, feature = "full"))]
 pub(crate) use target::{path_of, query_of};
 #[cfg(feature = "templates")]
 pub use templates::{TemplateFault, Templates};

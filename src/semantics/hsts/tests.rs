@@ -71,6 +71,7 @@ fn what_a_host_says_is_taken_or_ignored() {
         ("8.1.1", "https://[::1]/", "max-age=1", false),
         ("8.1", "https://./", "max-age=1", false),
         ("8.1", "https://a../", "max-age=1", false),
+        ("8.1", "https://a..b/", "max-age=1", false),
     ] {
         let store = told(from, field);
         assert_eq!(
@@ -225,6 +226,9 @@ fn loading_keeps_the_later_time_and_names_a_bad_line() {
         (". \"20301231 23:59:59\"", 1),
         (".. \"20301231 23:59:59\"", 1),
         ("x.. \"20301231 23:59:59\"", 1),
+        ("..x \"20301231 23:59:59\"", 1),
+        // IDNA's other dot, which would be taken for that of subdomains when it is read again.
+        ("\u{3002}x \"20301231 23:59:59\"", 1),
         ("x/y \"20301231 23:59:59\"", 1),
         ("x.y \"20301231 23:59:59", 1),
     ] {

@@ -322,7 +322,7 @@ impl fmt::Debug for Handler {
 }
 
 /// The parameters that a pattern catches; `None` when it does not take the path.
-#[cfg(fuzzing)]
+#[cfg(all(fuzzing, feature = "full"))]
 pub fn route_params(pattern: &str, path: &str) -> Result<Option<Vec<(Arc<str>, String)>>, Misuse> {
     let mut tree = Tree::default();
     tree.insert(pattern, Reach::AsWritten, 0)?;

@@ -51,7 +51,7 @@ mod worker;
 mod tests;
 
 /// A sidecar as it is written again.
-#[cfg(fuzzing)]
+#[cfg(all(fuzzing, feature = "full"))]
 pub fn read_sidecar(json: &[u8]) -> Option<String> {
     sidecar::Sidecar::from_json(json).map(|sidecar| sidecar.to_json())
 }
