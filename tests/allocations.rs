@@ -118,17 +118,15 @@ fn an_answer_of_a_server_allocates_no_more_than_now() {
     let address = server.local_addr();
     let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\n\r\n");
     let mut client = TcpStream::connect(address).unwrap();
+    client.set_nonblocking(true).unwrap();
     let per_answer = per_exchange(|| {
-        let before = server.metrics().responses[1];
         client.write_all(request.as_bytes()).unwrap();
         let total = measure(|| {
             until(|| {
                 server.poll().unwrap();
-                server.metrics().responses[1] > before
+                client.read(&mut [0; 1024]).is_ok_and(|length| length > 13)
             });
         });
-        let length = client.read(&mut [0; 1024]).unwrap();
-        assert!(length > 13);
         (total, AllocationInfo::default())
     });
     at_most("Server: allocations an answer", per_answer, SERVER_GET);
@@ -192,7 +190,7 @@ fn at_most(what: &str, count: u64, most: u64) {
 
 /// Polls until something came, which the loopback interface may take a while to bring.
 fn until(mut done: impl FnMut() -> bool) {
-    assert!((0..10_000_000).any(|_| done()), "it never came");
+    assert!((0..1_000_000).any(|_| done()), "it never came");
 }
 
 fn listener() -> TcpListener {

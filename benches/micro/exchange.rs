@@ -22,13 +22,13 @@ fn in_memory_http_client(bencher: Bencher) {
     while http.get_status() != Status::Connected {
         http.poll().unwrap();
     }
-    bencher.bench_local(|| get_by_http_client(&mut http, || {}));
+    bencher.bench_local(|| get_by_http_client(&mut http, || true));
 }
 
 #[divan::bench]
 fn in_memory_agent(bencher: Bencher) {
     let mut agent = Agent::on_memory(&answering_network());
-    bencher.bench_local(|| get_by_agent(&mut agent, "http://10.0.0.1/", || {}));
+    bencher.bench_local(|| get_by_agent(&mut agent, "http://10.0.0.1/", || true));
 }
 
 #[divan::bench]
@@ -68,6 +68,7 @@ fn over_sockets_http_client(bencher: Bencher) {
         http.wait(None).unwrap();
     }
     let (mut peer, _) = listener.accept().unwrap();
+    peer.set_nonblocking(true).unwrap();
     bencher.bench_local(|| get_by_http_client(&mut http, || answer(&mut peer)));
 }
 
@@ -75,20 +76,29 @@ fn over_sockets_http_client(bencher: Bencher) {
 fn over_sockets_agent(bencher: Bencher) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
+    listener.set_nonblocking(true).unwrap();
     let mut agent = Agent::new();
-    let mut peer: Option<TcpStream> = None;
+    let mut peer = None;
     bencher.bench_local(|| {
         get_by_agent(&mut agent, &url, || {
-            answer(peer.get_or_insert_with(|| listener.accept().unwrap().0));
+            if peer.is_none() {
+                peer = listener.accept().ok().map(|(peer, _)| peer);
+                if let Some(peer) = &peer {
+                    peer.set_nonblocking(true).unwrap();
+                }
+            }
+            peer.as_mut().is_some_and(answer)
         })
     });
 }
 
-/// Asks, lets the server answer, takes the content.
-fn get_by_http_client(http: &mut HttpClient, serve: impl FnOnce()) -> Bytes {
+/// Asks, polls until `serve` has answered, takes the content.
+fn get_by_http_client(http: &mut HttpClient, mut serve: impl FnMut() -> bool) -> Bytes {
     http.request(Method::Get, "/", &[], "").unwrap();
     http.poll().unwrap();
-    serve();
+    while !serve() {
+        http.poll().unwrap();
+    }
     while http.get_status() == Status::Requesting {
         http.poll().unwrap();
     }
@@ -101,10 +111,16 @@ fn get_by_http_client(http: &mut HttpClient, serve: impl FnOnce()) -> Bytes {
 }
 
 /// The same.
-fn get_by_agent(agent: &mut Agent, url: &str, serve: impl FnOnce()) -> Box<httpoll::Response> {
-    let _handle = agent.get(url).unwrap();
+fn get_by_agent(
+    agent: &mut Agent,
+    url: &str,
+    mut serve: impl FnMut() -> bool,
+) -> Box<httpoll::Response> {
+    agent.get(url).unwrap().detach();
     agent.poll();
-    let mut serve = Some(serve);
+    while !serve() {
+        agent.poll();
+    }
     loop {
         while let Some(event) = agent.next_event() {
             match event {
@@ -113,19 +129,19 @@ fn get_by_agent(agent: &mut Agent, url: &str, serve: impl FnOnce()) -> Box<httpo
                 _ => {}
             }
         }
-        if let Some(serve) = serve.take() {
-            serve();
-        }
         agent.poll();
     }
 }
 
-/// Reads one request and answers it.
-fn answer(peer: &mut TcpStream) {
+/// Reads one request and answers it; `false` when none has come yet.
+fn answer(peer: &mut TcpStream) -> bool {
     let mut request = [0; 4096];
-    let length = peer.read(&mut request).unwrap();
+    let Ok(length) = peer.read(&mut request) else {
+        return false;
+    };
     assert!(request[..length].ends_with(b"\r\n\r\n"));
     peer.write_all(ANSWER).unwrap();
+    true
 }
 
 fn answering_network() -> MemoryNetwork {

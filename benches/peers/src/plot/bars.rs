@@ -10,7 +10,7 @@ use crate::style::{self, INK, TEXT, TITLE, WIDTH};
 
 /// Pixels: of a row, of the peers' names, of the figures behind the bars, and of title and axis.
 const ROW: u32 = 30;
-const NAMES: u32 = 180;
+const NAMES: u32 = 190;
 const FIGURES: u32 = 80;
 const AROUND: u32 = 100;
 

@@ -9,7 +9,7 @@ use crate::style::{self, FLOOR, INK, OURS, TEXT, TITLE, WIDTH};
 
 /// Pixels.
 const PANEL: u32 = 250;
-const HEAD: u32 = 34;
+const HEAD: u32 = 62;
 
 /// Few of many frames are what matters, so the axis of frames is logarithmic.
 pub fn draw(title: &str, axis: &str, buckets: &Buckets) -> Outcome<String> {
@@ -19,9 +19,22 @@ pub fn draw(title: &str, axis: &str, buckets: &Buckets) -> Outcome<String> {
     let middle = Pos::new(HPos::Center, VPos::Center);
     root.draw(&Text::new(
         title.to_owned(),
-        (WIDTH as i32 / 2, HEAD as i32 / 2),
+        (WIDTH as i32 / 2, 18),
         style::text(TITLE).pos(middle),
     ))?;
+    let keys = [
+        (OURS.filled(), "the app with httpoll"),
+        (
+            FLOOR.stroke_width(2),
+            "an empty loop that spins for the budget",
+        ),
+    ];
+    for (at, (style, what)) in [120, 340].into_iter().zip(keys) {
+        root.draw(&Rectangle::new([(at, 40), (at + 16, 52)], style))?;
+        let beside = Pos::new(HPos::Left, VPos::Center);
+        let text = style::text(TEXT).pos(beside);
+        root.draw(&Text::new(what, (at + 24, 46), text))?;
+    }
     let all = || buckets.0.iter().flat_map(|(_, buckets)| buckets);
     // The last buckets may be empty.
     let end = all()
@@ -55,21 +68,8 @@ pub fn draw(title: &str, axis: &str, buckets: &Buckets) -> Outcome<String> {
             .bold_line_style(INK.mix(0.3))
             .light_line_style(TRANSPARENT)
             .draw()?;
-        let app = bars(buckets, |it| it.httpoll, end, OURS.filled());
-        chart
-            .draw_series(app)?
-            .label("the app with httpoll")
-            .legend(|at| key(at, OURS.filled()));
-        let empty = bars(buckets, |it| it.empty, end, FLOOR.stroke_width(2));
-        chart
-            .draw_series(empty)?
-            .label("an empty loop that spins for 1 ms")
-            .legend(|at| key(at, FLOOR.stroke_width(2)));
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .label_font(style::text(TEXT))
-            .draw()?;
+        chart.draw_series(bars(buckets, |it| it.httpoll, end, OURS.filled()))?;
+        chart.draw_series(bars(buckets, |it| it.empty, end, FLOOR.stroke_width(2)))?;
     }
     root.present()?;
     drop((root, below));
@@ -86,8 +86,4 @@ fn bars(
         .filter(|it| count(it) > 0.0)
         .map(|it| Rectangle::new([(it.from, 0.5), (it.to.min(end), count(it))], style))
         .collect()
-}
-
-fn key((x, y): (i32, i32), style: ShapeStyle) -> Rectangle<(i32, i32)> {
-    Rectangle::new([(x, y - 5), (x + 14, y + 5)], style)
 }

@@ -168,7 +168,7 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "soak-histogram",
-        title: "Everything at once, 1 ms a frame: how long frames took",
+        title: "Everything at once, a budget of 1 ms: how long frames took",
         axis: "frames",
         shows: Shows::Soak,
     },

@@ -24,8 +24,8 @@ const LINES: [RGBColor; 6] = [
 const OURS_TOO: RGBColor = RGBColor(0xb5, 0x7d, 0x26);
 
 pub const WIDTH: u32 = 760;
-pub const TITLE: f64 = 17.0;
-pub const TEXT: f64 = 13.0;
+pub const TITLE: f64 = 20.0;
+pub const TEXT: f64 = 15.5;
 
 pub fn text(size: f64) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&INK)
