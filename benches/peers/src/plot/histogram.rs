@@ -11,7 +11,8 @@ use crate::style::{self, FLOOR, INK, OURS, TEXT, TITLE, WIDTH};
 const PANEL: u32 = 250;
 const HEAD: u32 = 62;
 
-/// Few of many frames are what matters, so the axis of frames is logarithmic.
+/// Few of many frames are what matters, so the axis of frames is logarithmic; that of time is, too,
+/// because buckets grow with it.
 pub fn draw(title: &str, axis: &str, buckets: &Buckets) -> Outcome<String> {
     let mut svg = String::new();
     let height = HEAD + PANEL * u32::try_from(buckets.0.len())?;
@@ -36,11 +37,11 @@ pub fn draw(title: &str, axis: &str, buckets: &Buckets) -> Outcome<String> {
         root.draw(&Text::new(what, (at + 24, 46), text))?;
     }
     let all = || buckets.0.iter().flat_map(|(_, buckets)| buckets);
-    // The last buckets may be empty.
-    let end = all()
-        .filter(|it| it.httpoll + it.empty > 0.0)
-        .map(|it| it.to)
-        .fold(1.0, f64::max);
+    // The first and the last buckets may be empty.
+    let full = || all().filter(|it| it.httpoll + it.empty > 0.0);
+    let end = full().map(|it| it.to).fold(2.0, f64::max);
+    let (least, _) = style::range(full().map(|it| it.from));
+    let begin = least.min(end / 10.0).max(1.0);
     let (_, most) = style::range(all().flat_map(|it| [it.httpoll, it.empty]));
     let (_, below) = root.split_vertically(HEAD);
     for (panel, (fps, buckets)) in below
@@ -52,15 +53,14 @@ pub fn draw(title: &str, axis: &str, buckets: &Buckets) -> Outcome<String> {
             .margin(8)
             .x_label_area_size(44)
             .y_label_area_size(66)
-            .build_cartesian_2d(0.0..end, (0.5..most * 1.5).log_scale())?;
+            .build_cartesian_2d((begin..end).log_scale(), (0.5..most * 1.5).log_scale())?;
         chart
             .configure_mesh()
             .disable_x_mesh()
-            .x_labels(10)
             .y_labels(6)
-            .x_label_formatter(&|value| style::number(*value))
+            .x_label_formatter(&|_| String::new())
             .y_label_formatter(&|value| style::number(*value))
-            .x_desc(format!("time of a frame at {fps} fps, µs"))
+            .x_desc(format!("time of a frame at {fps} fps, µs (logarithmic)"))
             .y_desc(format!("{axis} (logarithmic)"))
             .label_style(style::text(TEXT))
             .axis_desc_style(style::text(TEXT))
@@ -68,8 +68,11 @@ pub fn draw(title: &str, axis: &str, buckets: &Buckets) -> Outcome<String> {
             .bold_line_style(INK.mix(0.3))
             .light_line_style(TRANSPARENT)
             .draw()?;
-        chart.draw_series(bars(buckets, |it| it.httpoll, end, OURS.filled()))?;
-        chart.draw_series(bars(buckets, |it| it.empty, end, FLOOR.stroke_width(2)))?;
+        chart.draw_series(bars(buckets, |it| it.httpoll, begin, OURS.filled()))?;
+        chart.draw_series(bars(buckets, |it| it.empty, begin, FLOOR.stroke_width(2)))?;
+        for time in one_two_five(begin, end) {
+            style::tick(&root, time, chart.backend_coord(&(time, 0.5)))?;
+        }
     }
     root.present()?;
     drop((root, below));
@@ -79,11 +82,28 @@ pub fn draw(title: &str, axis: &str, buckets: &Buckets) -> Outcome<String> {
 fn bars(
     buckets: &[Bucket],
     count: impl Fn(&Bucket) -> f64,
-    end: f64,
+    begin: f64,
     style: ShapeStyle,
 ) -> Vec<Rectangle<(f64, f64)>> {
     (buckets.iter())
         .filter(|it| count(it) > 0.0)
-        .map(|it| Rectangle::new([(it.from, 0.5), (it.to.min(end), count(it))], style))
+        .map(|it| {
+            Rectangle::new(
+                [(it.from.max(begin), 0.5), (it.to.max(begin), count(it))],
+                style,
+            )
+        })
         .collect()
+}
+
+/// What is written on a logarithmic axis.
+fn one_two_five(begin: f64, end: f64) -> Vec<f64> {
+    let mut values = Vec::new();
+    let mut decade = style::decade(begin);
+    while decade <= end {
+        values.extend([1.0, 2.0, 5.0].map(|it| it * decade));
+        decade *= 10.0;
+    }
+    values.retain(|value| (begin..=end).contains(value));
+    values
 }

@@ -60,16 +60,13 @@ pub fn draw(title: &str, across: &str, up: &str, tracks: &[Track]) -> Outcome<St
             names.push((chart.backend_coord(last), track.peer.clone(), colour));
         }
     }
-    let (edge, floor) = chart.backend_coord(&(right, bottom));
+    let (edge, _) = chart.backend_coord(&(right, bottom));
     // What was measured is named on the axis, and nothing else.
     let mut measured: Vec<f64> = points().map(|(x, _)| x).collect();
     measured.sort_by(f64::total_cmp);
     measured.dedup();
     for x in measured {
-        let (at, _) = chart.backend_coord(&(x, bottom));
-        let below = style::text(TEXT).pos(Pos::new(HPos::Center, VPos::Top));
-        root.draw(&PathElement::new([(at, floor), (at, floor + 5)], INK))?;
-        root.draw(&Text::new(style::number(x), (at, floor + 8), below))?;
+        style::tick(&root, x, chart.backend_coord(&(x, bottom)))?;
     }
     drop(chart);
     // Names that would lie on each other move down, then all up again as far as they must.

@@ -1,7 +1,12 @@
 //! Colours, sizes, numbers. The background is the page's own, light or dark: so nothing is lighter or
 //! darker than reads on both.
 
+use plotters::coord::Shift;
+use plotters::prelude::{DrawingArea, PathElement, SVGBackend, Text};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{IntoFont, RGBColor, TextStyle};
+
+use crate::Outcome;
 
 /// Of all text and axes.
 pub const INK: RGBColor = RGBColor(0x77, 0x7b, 0x80);
@@ -29,6 +34,18 @@ pub const TEXT: f64 = 15.5;
 
 pub fn text(size: f64) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&INK)
+}
+
+/// A value below the axis, at this point of it.
+pub fn tick(
+    root: &DrawingArea<SVGBackend<'_>, Shift>,
+    value: f64,
+    (x, y): (i32, i32),
+) -> Outcome<()> {
+    let below = text(TEXT).pos(Pos::new(HPos::Center, VPos::Top));
+    root.draw(&PathElement::new([(x, y), (x, y + 5)], INK))?;
+    root.draw(&Text::new(number(value), (x, y + 8), below))?;
+    Ok(())
 }
 
 pub fn bar(peer: &str) -> RGBColor {
