@@ -41,7 +41,7 @@ pub struct Budget {
 pub enum Linger {
     /// Never: look once.
     Off,
-    /// While response content is arriving. An agent also looks on, at least 200 µs, when it has just asked a
+    /// While response content is arriving. An agent also looks on, at least 500 µs, when it has just asked a
     /// server and more requests wait for the same connections, as long as that server answers so soon:
     /// one on this machine or nearby. So a queue is worked off in one frame instead of one answer a frame
     /// and connection.

@@ -41,7 +41,7 @@ impl Step {
 const LEAST_TIMERS: usize = 4;
 
 /// How long a poll looks on for the answers of servers nearby while requests wait for their turn.
-const ANSWER_PATIENCE: Duration = Duration::from_micros(200);
+const ANSWER_PATIENCE: Duration = Duration::from_micros(500);
 
 impl Core {
     /// Goes as far as sockets, files and budget allow.
