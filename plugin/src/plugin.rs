@@ -328,11 +328,16 @@ fn flush(
 ) {
     let Some(mut http) = http else { return };
     let mut budget = http.frame.granted.clone();
-    budget.time = budget
-        .time
-        .map(|time| time.saturating_sub(http.frame.spent));
+    let granted = budget.time;
+    budget.time = granted.map(|time| time.saturating_sub(http.frame.spent));
     budget.bytes = budget.bytes.map(|bytes| bytes / 4);
-    if budget.time != Some(Duration::ZERO) {
+    // A pump's first piece of work is done whatever it costs, a handshake's half a millisecond: with less
+    // than half of the budget left it waits for the next frame.
+    let is_enough_left = match (granted, budget.time) {
+        (Some(granted), Some(left)) => left >= granted / 2 && !left.is_zero(),
+        _ => true,
+    };
+    if is_enough_left {
         let began = Instant::now();
         #[cfg(not(feature = "server"))]
         http.agent.poll_with(&budget);

@@ -138,6 +138,7 @@ impl FieldLines {
     }
 
     /// Forgets all lines, and keeps their memory.
+    #[cfg(feature = "agent")]
     pub(crate) fn clear(&mut self) {
         self.lines.clear();
         self.count = 0;
