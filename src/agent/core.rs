@@ -2,6 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `arriving` | requests that no poll has judged yet |
 //! | `caching` | the cache, asked and told |
 //! | `commands` | what the owner asks for: start, cancel, pause |
 //! | `hops` | the way of a transfer to a connection, and the request that is sent |
@@ -14,6 +15,7 @@
 //! | `sharing` | whose turn it is when bandwidth is short |
 //! | `suspending` | closing down for a while |
 
+mod arriving;
 #[cfg(feature = "cache")]
 mod caching;
 mod commands;
@@ -52,6 +54,7 @@ use crate::transport::reactor::{Owner, Reactor};
 use crate::transport::resolver::Wake;
 use crate::transport::throttle::Throttle;
 
+use arriving::Arrivals;
 #[cfg(feature = "cache")]
 pub(crate) use caching::Caching;
 pub(crate) use commands::Command;
@@ -74,6 +77,7 @@ pub(crate) struct Core {
     reactor: Reactor,
     config: Arc<Config>,
     pool: Pool,
+    arrivals: Arrivals,
     transfers: ById<Box<Transfer>>,
     timers: Timers,
     events: VecDeque<Event>,
@@ -133,6 +137,7 @@ impl Core {
             sharing: Sharing::default(),
             reactor,
             config,
+            arrivals: Arrivals::default(),
             transfers: ById::default(),
             timers: Timers::default(),
             events: VecDeque::new(),

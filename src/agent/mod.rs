@@ -193,24 +193,22 @@ impl Agent {
     /// [`Misuse`](crate::Misuse), when the request is not one: a URL that is none, a header that cannot be sent,
     /// content given twice. Everything else that can fail is told by [`Event::Failed`].
     pub fn send(&mut self, request: Request) -> Result<RequestHandle, Error> {
-        let began = match &self.engine {
-            Engine::Here(core) => Some(core.now()),
-            Engine::There(_) => None,
-        };
-        let prepared = Prepared::of(request, &self.config, &mut self.urls)?;
-        self.next_id += 1;
-        let id = RequestId(self.next_id);
-        self.under_way.insert(id, ());
         self.cancel_dropped();
+        let id = RequestId(self.next_id + 1);
         match &mut self.engine {
             Engine::Here(core) => {
-                core.start(id, prepared);
-                if let Some(began) = began {
-                    core.note_asked(began);
-                }
+                let began = core.now();
+                let prepared = Prepared::of(request, &self.config, &mut self.urls)?;
+                core.start(id, prepared, began);
+                core.note_asked(began);
             }
-            Engine::There(driver) => driver.command(Command::Start(id, Box::new(prepared))),
+            Engine::There(driver) => {
+                let prepared = Prepared::of(request, &self.config, &mut self.urls)?;
+                driver.command(Command::Start(id, Box::new(prepared)));
+            }
         }
+        self.next_id += 1;
+        self.under_way.insert(id, ());
         Ok(RequestHandle {
             id,
             mailbox: Some(Arc::clone(&self.mailbox)),

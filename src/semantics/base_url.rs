@@ -118,12 +118,10 @@ fn parse(text: &str) -> Result<Url, UrlFault> {
 
 /// A scheme and `://`. Less would take `users:1` and `localhost:8080/x` for URLs of strange schemes.
 pub(crate) fn is_absolute(reference: &str) -> bool {
-    reference.split_once("://").is_some_and(|(scheme, _)| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
-    })
+    let is_of_scheme = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+    let end = reference.bytes().position(|b| !is_of_scheme(b));
+    reference.starts_with(|c: char| c.is_ascii_alphabetic())
+        && end.is_some_and(|end| reference.as_bytes()[end..].starts_with(b"://"))
 }
 
 fn authority(host: &str) -> Result<Url, UrlFault> {

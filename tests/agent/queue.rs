@@ -151,3 +151,26 @@ fn n5_a_priority_set_before_anything_began_loses_nothing() {
     agent.set_priority(handle.id(), Priority::Gameplay);
     finish(&network, &mut agent, &handle).response();
 }
+
+#[test]
+fn what_is_wanted_of_requests_before_the_first_poll_is_done() {
+    let (network, server, mut agent) = world_with(one_at_a_time());
+    server.any("/**").reply(MockResponse::ok());
+    let ask = |agent: &mut Agent, path: &str| agent.get(&format!("http://game.example{path}"));
+    let first = ask(&mut agent, "/1").unwrap();
+    let cancelled = ask(&mut agent, "/2").unwrap();
+    let paused = ask(&mut agent, "/3").unwrap();
+    let urgent = ask(&mut agent, "/4").unwrap();
+    let dropped = ask(&mut agent, "/5").unwrap();
+    agent.cancel(cancelled.id());
+    agent.pause(paused.id());
+    agent.set_priority(urgent.id(), Priority::Gameplay);
+    agent.set_rate_limit(first.id(), Some(1_000_000));
+    drop(dropped);
+    finish_all(&network, &mut agent, 2);
+    assert_eq!(paths(&server), ["/4", "/1"]);
+    agent.resume(paused.id());
+    finish(&network, &mut agent, &paused).response();
+    assert_eq!(paths(&server), ["/4", "/1", "/3"]);
+    assert!(frames(&network, &mut agent, 3).is_empty());
+}

@@ -9,7 +9,7 @@ use crate::agent::Priority;
 use crate::agent::event::RequestId;
 use crate::agent::prepared::Prepared;
 use crate::agent::timers::Timer;
-use crate::agent::transfer::{Stage, Transfer};
+use crate::agent::transfer::Stage;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -34,9 +34,10 @@ pub(crate) enum Command {
 
 impl Core {
     pub(crate) fn obey(&mut self, command: Command) {
-        self.reactor.skip_gap(self.now());
+        let now = self.now();
+        self.reactor.skip_gap(now);
         match command {
-            Command::Start(id, prepared) => self.start(id, *prepared),
+            Command::Start(id, prepared) => self.start(id, *prepared, now),
             Command::Cancel(id) => self.cancel(id),
             Command::Pause(id) => self.pause(id),
             Command::Resume(id) => self.resume_one(id),
@@ -62,23 +63,11 @@ impl Core {
         }
     }
 
-    pub(crate) fn start(&mut self, id: RequestId, prepared: Prepared) {
-        let now = self.now();
-        // What is asked for after a long gap is not charged with it.
-        self.reactor.skip_gap(now);
-        let counted = self.reactor.counted(now);
-        let mut transfer = Box::new(Transfer::new(id, prepared, now, counted));
-        if let Some(deadline) = transfer.deadline {
-            self.timers.set(deadline, Timer::Request(id));
-        }
-        self.choose_origin(&mut transfer);
-        if !self.begin_hop(&mut transfer).is_over {
-            self.transfers.insert(id, transfer);
-        }
-    }
-
     /// Ends a transfer without another word: its connection is closed, its file removed.
     fn cancel(&mut self, id: RequestId) {
+        if self.forget_arrival(id) {
+            return;
+        }
         if let Some(mut transfer) = self.transfers.remove(&id) {
             self.note_receiving(transfer.is_receiving(), false);
             self.forget(&mut transfer);
@@ -96,6 +85,7 @@ impl Core {
     }
 
     fn pause(&mut self, id: RequestId) {
+        self.admit_by_id(id);
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return;
         };
@@ -147,6 +137,7 @@ impl Core {
     }
 
     fn set_priority(&mut self, id: RequestId, priority: Priority) {
+        self.admit_by_id(id);
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return;
         };
@@ -165,6 +156,7 @@ impl Core {
     }
 
     fn set_rate_limit(&mut self, id: RequestId, rate: Option<u64>) {
+        self.admit_by_id(id);
         let counted = self.counted();
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return;

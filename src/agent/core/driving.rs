@@ -43,6 +43,10 @@ const LEAST_TIMERS: usize = 4;
 /// How long a poll looks on for the answers of servers nearby while requests wait for their turn.
 const ANSWER_PATIENCE: Duration = Duration::from_micros(500);
 
+/// So many requests that have only just arrived are judged before connections are driven; a flood of them
+/// takes what the connections leave.
+const ADMITTED_FIRST: usize = 256;
+
 impl Core {
     /// Goes as far as sockets, files and budget allow.
     pub(crate) fn poll(&mut self, budget: &Budget) -> Polled {
@@ -182,7 +186,8 @@ impl Core {
             self.list(self.connecting[index]);
         }
         let before = (self.events.len(), self.progressed.len());
-        let mut progressed = self.attend_files(meter);
+        let mut progressed = self.admit_arrivals(ADMITTED_FIRST, meter);
+        progressed |= self.attend_files(meter);
         progressed |= self.start_waiting(counted, meter);
         while let Some(key) = self.run.pop_front() {
             if meter.exhausted() {
@@ -204,6 +209,10 @@ impl Core {
                 // A connection that came free serves the next request in the same poll.
                 progressed |= self.start_waiting(counted, meter);
             }
+        }
+        if !self.arrivals.is_empty() {
+            progressed |= self.admit_arrivals(usize::MAX, meter);
+            progressed |= self.start_waiting(counted, meter);
         }
         self.tell_queued();
         progressed || before != (self.events.len(), self.progressed.len())
@@ -360,7 +369,12 @@ impl Core {
     }
 
     fn next_poll(&self, counted: Instant, cut: bool) -> PollAt {
-        if cut || !self.run.is_empty() || !self.events.is_empty() || !self.progressed.is_empty() {
+        if cut
+            || !self.arrivals.is_empty()
+            || !self.run.is_empty()
+            || !self.events.is_empty()
+            || !self.progressed.is_empty()
+        {
             return PollAt::Now;
         }
         if self.transfers.is_empty() && self.pool.len() == 0 && self.suspension.until().is_none() {

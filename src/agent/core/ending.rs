@@ -304,6 +304,7 @@ impl Core {
 
     /// Fails all transfers: the machinery below is broken.
     pub(super) fn fail_everything(&mut self, error: &Error) {
+        self.admit_all();
         let mut all: Vec<_> = std::mem::take(&mut self.transfers).into_values().collect();
         all.sort_unstable_by_key(|transfer| transfer.id);
         for mut transfer in all {

@@ -30,6 +30,11 @@ impl Core {
         transfer.clocks.hop_began = self.now();
         transfer.clocks.left_queue = None;
         transfer.answer = None;
+        self.enter_hop(transfer)
+    }
+
+    /// From the policies to the queue, or to its end.
+    pub(super) fn enter_hop(&mut self, transfer: &mut Transfer) -> Step {
         match self.admit(transfer) {
             Ok(Some(step)) => step,
             Ok(None) => self.open_and_enqueue(transfer),

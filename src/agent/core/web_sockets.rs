@@ -240,6 +240,7 @@ impl Core {
         code: u16,
         reason: &str,
     ) -> Result<(), Error> {
+        self.admit_by_id(id);
         let counted = self.counted();
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return Ok(());
