@@ -71,6 +71,9 @@ const LONGEST_DELAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Room for more events than this is given back when they are pulled: a burst is not kept room for.
 const MANY_EVENTS: usize = 1024;
 
+/// What passes between two requests is part of asking while it is less: a loop makes the next one.
+const BETWEEN_REQUESTS: Duration = Duration::from_micros(5);
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -112,6 +115,8 @@ pub(crate) struct Core {
     unanswered: Vec<ConnectionKey>,
     /// What was spent on asking since the latest poll; the next one has so much less.
     asked: Duration,
+    /// When it was asked for something last.
+    asked_last: Option<Instant>,
     random: Random,
     /// Memory for the heads of requests.
     draft: Draft,
@@ -156,6 +161,7 @@ impl Core {
             is_window_full: false,
             unanswered: Vec::new(),
             asked: Duration::ZERO,
+            asked_last: None,
             random,
             draft: Draft::default(),
             #[cfg(feature = "cache")]
@@ -236,9 +242,14 @@ impl Core {
         }
     }
 
-    /// Notes time that was spent on asking.
+    /// Notes time that was spent on asking, with what the caller took to make this request when it asks
+    /// for one after another.
     pub(crate) fn note_asked(&mut self, since: Instant) {
-        self.asked += self.now().saturating_duration_since(since);
+        let now = self.now();
+        let before = self.asked_last.replace(now).filter(|before| {
+            !self.asked.is_zero() && since.saturating_duration_since(*before) < BETWEEN_REQUESTS
+        });
+        self.asked += now.saturating_duration_since(before.unwrap_or(since));
     }
 
     pub(crate) fn now(&self) -> Instant {
