@@ -16,22 +16,10 @@ for control in cubic bbr; do
     fi
     for buffer in "6MiB 4096 131072 6291456" "208KiB 4096 425984 425984"; do
         read -r name sizes <<<"$buffer"
-        unshare --net bash -c '
-            set -euo pipefail
-            control=$1 sizes=$2 label=$3 clients=$4
-            shift 4
-            ip link set lo up
-            # The namespace-wide setting is closed to what the machine does not allow to everybody; a
-            # route may choose.
-            for of in 127.0.0.0/8 127.0.0.1; do
-                ip route replace local "$of" dev lo table local proto kernel scope host \
-                    src 127.0.0.1 congctl "$control"
-            done
-            sysctl -qw "net.ipv4.tcp_rmem=$sizes"
-            exec "$clients" --only download-60fps-1ms --only download-60fps-2ms --only download-60fps-4ms \
-                --network "$label" --peer "httpoll agent" --peer "httpoll agent polled on" \
-                --peer "httpoll agent to a file" --peer "httpoll node" --peer "libcurl 16 KiB" \
-                --peer "libcurl 512 KiB" "$@"
-        ' networks "$control" "$sizes" "$control-$name" "$target/release/clients" "$@"
+        ../network.sh "$control" "$sizes" "$target/release/clients" \
+            --only download-60fps-1ms --only download-60fps-2ms --only download-60fps-4ms \
+            --network "$control-$name" --peer "httpoll agent" --peer "httpoll agent polled on" \
+            --peer "httpoll agent to a file" --peer "httpoll node" --peer "libcurl 16 KiB" \
+            --peer "libcurl 512 KiB" "$@"
     done
 done

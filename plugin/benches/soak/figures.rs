@@ -51,14 +51,14 @@ impl Lost {
     }
 }
 
-/// One frame of the empty loop.
+/// One frame of a loop that stands beside the app.
 #[derive(Clone, Copy)]
-pub(crate) struct Empty {
+pub(crate) struct Other {
     pub(crate) took: Duration,
     pub(crate) lost: Lost,
 }
 
-impl Empty {
+impl Other {
     /// But for what the machine took.
     pub(crate) fn own(&self) -> Duration {
         self.lost.without(self.took)
@@ -69,7 +69,10 @@ pub(crate) struct Figures {
     pub(crate) fps: u32,
     pub(crate) budget: Duration,
     pub(crate) frames: Vec<Frame>,
-    pub(crate) empty: Vec<Empty>,
+    /// Of the loop that spins.
+    pub(crate) empty: Vec<Other>,
+    /// Of the loop that reads by hand.
+    pub(crate) plain: Vec<Other>,
     pub(crate) memory: Memory,
     pub(crate) tally: Tally,
     pub(crate) peers: Counted,
@@ -110,19 +113,22 @@ impl Figures {
             work: Work::default(),
             lost: Lost::default(),
         };
-        let empty = Empty {
+        let other = Other {
             took: Duration::MAX,
             lost: Lost::default(),
         };
         // Written, not only reserved: else the pages would come one by one.
-        let (mut frames, mut empties) = (vec![frame; count], vec![empty; count]);
+        let mut frames = vec![frame; count];
+        let (mut empty, mut plain) = (vec![other; count], vec![other; count]);
         frames.clear();
-        empties.clear();
+        empty.clear();
+        plain.clear();
         Self {
             fps,
             budget,
             frames,
-            empty: empties,
+            empty,
+            plain,
             memory: Memory::new(0),
             tally: Tally::default(),
             peers: Counted::default(),
@@ -138,7 +144,11 @@ impl Figures {
     }
 
     pub(crate) fn note_empty(&mut self, took: Duration, lost: Lost) {
-        self.empty.push(Empty { took, lost });
+        self.empty.push(Other { took, lost });
+    }
+
+    pub(crate) fn note_plain(&mut self, took: Duration, lost: Lost) {
+        self.plain.push(Other { took, lost });
     }
 
     /// Frames that took this much more than the budget.
@@ -148,7 +158,15 @@ impl Figures {
     }
 
     pub(crate) fn empty_over(&self, slack: Duration) -> Over {
-        let frames = self.empty.iter().map(|it| (it.took, it.own()));
+        self.others_over(&self.empty, slack)
+    }
+
+    pub(crate) fn plain_over(&self, slack: Duration) -> Over {
+        self.others_over(&self.plain, slack)
+    }
+
+    fn others_over(&self, others: &[Other], slack: Duration) -> Over {
+        let frames = others.iter().map(|it| (it.took, it.own()));
         Over::count(frames, self.budget + slack)
     }
 
@@ -160,19 +178,24 @@ impl Figures {
         frames
     }
 
-    /// Buckets in µs, with how many frames of the app and of the empty loop were in each. Empty buckets
-    /// behind the last one in use are left out.
-    pub(crate) fn histogram(&self) -> Vec<(u64, u64, usize, usize)> {
+    /// Buckets in µs, with how many frames of the app, of the empty loop and of the reading one were in
+    /// each. Empty buckets behind the last one in use are left out.
+    pub(crate) fn histogram(&self) -> Vec<(u64, u64, [usize; 3])> {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let app: Vec<u64> = self.frames.iter().map(|it| micros(it.took())).collect();
-        let empty: Vec<u64> = self.empty.iter().map(|it| micros(it.took)).collect();
-        let last = app.iter().chain(&empty).copied().max().unwrap_or(0);
+        let others = |of: &[Other]| of.iter().map(|it| micros(it.took)).collect();
+        let loops: [Vec<u64>; 3] = [
+            self.frames.iter().map(|it| micros(it.took())).collect(),
+            others(&self.empty),
+            others(&self.plain),
+        ];
+        let last = loops.iter().flatten().copied().max().unwrap_or(0);
         let mut buckets = Vec::new();
         let mut from = 0;
         while from <= last {
             let to = if from < FINE { from + BUCKET } else { from * 2 };
-            let within = |times: &[u64]| times.iter().filter(|it| (from..to).contains(it)).count();
-            buckets.push((from, to, within(&app), within(&empty)));
+            let within =
+                |times: &Vec<u64>| times.iter().filter(|it| (from..to).contains(it)).count();
+            buckets.push((from, to, loops.each_ref().map(within)));
             from = to;
         }
         buckets

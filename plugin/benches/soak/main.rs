@@ -12,8 +12,9 @@
 //! other processes: an nginx, and this program once more (`peers`).
 //!
 //! A second of that is followed by a second of the same frame loop that spins for the length of the
-//! budget instead, while others keep nginx busy: what is odd there is the machine's. The figures go to `soak.csv` and `soak.md`, and
-//! the last lines say whether each criterion is met; so does the exit status.
+//! budget instead, while others keep nginx busy, and by a second in which it reads a download by hand for as
+//! long: what is odd there is the machine's. The figures go to `soak.csv` and `soak.md`, and the last lines
+//! say whether each criterion is met; so does the exit status.
 //!
 //! `--load` names what is asked for, all of `plain,gzip,tls-file,tls,small,sockets,events` by default:
 //! to find out what a long frame is due to.
@@ -28,6 +29,7 @@ mod frames;
 mod load;
 mod nginx;
 mod peers;
+mod plain;
 mod report;
 
 use std::error::Error;
@@ -40,10 +42,11 @@ use crate::frames::{Losses, Pace};
 use crate::load::{Game, Part};
 use crate::nginx::Nginx;
 use crate::peers::Peers;
+use crate::plain::Reader;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// How long the app runs before the spinning loop takes over, and the other way round.
+/// How long the app runs before the spinning loop takes over, and that before the reading one.
 const WINDOW: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
@@ -72,7 +75,7 @@ fn main() -> ExitCode {
 }
 
 struct Settings {
-    /// How long the app runs at each rate; the spinning loop takes as long again.
+    /// How long the app runs at each rate; the spinning and the reading loop take as long again.
     seconds: u32,
     rates: Vec<u32>,
     budget: Duration,
@@ -133,7 +136,7 @@ fn soak(settings: &Settings) -> Outcome<bool> {
     let mut all = Vec::new();
     for fps in &settings.rates {
         eprintln!(
-            "{} s at {fps} fps, and as long of the empty loop",
+            "{} s at {fps} fps, and as long of the empty loop and of reading by hand",
             settings.seconds
         );
         all.push(run(settings, *fps, &nginx)?);
@@ -150,9 +153,10 @@ fn run(settings: &Settings, fps: u32, nginx: &Nginx) -> Outcome<Figures> {
     }
     let mut game = Game::new(settings, fps, nginx, &peers)?;
     let mut figures = Figures::new(fps, settings.budget, settings.seconds);
-    let mut memory = Memory::new(settings.seconds as usize * 2);
+    let mut memory = Memory::new(settings.seconds as usize * 3);
     let mut clock = Losses::of_this_thread();
     let mut pace = Pace::new(fps);
+    let mut reader = Reader::new(nginx.plain_address());
     let frames_of = |window: Duration| (window.as_secs() as u32) * fps;
     for _ in 0..settings.seconds {
         for _ in 0..frames_of(WINDOW) {
@@ -179,6 +183,16 @@ fn run(settings: &Settings, fps: u32, nginx: &Nginx) -> Outcome<Figures> {
             figures.note_empty(took, clock.lost_since(&began, waited));
         }
         peers.be_idle()?;
+        memory.note();
+        for _ in 0..frames_of(WINDOW) {
+            reader.begin()?;
+            let began = clock.begin();
+            let took = reader.read_for(settings.budget)?;
+            let waited = clock.waited_since(&began);
+            pace.sleep();
+            figures.note_plain(took, clock.lost_since(&began, waited));
+        }
+        reader.end();
         memory.note();
     }
     figures.memory = memory;

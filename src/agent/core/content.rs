@@ -26,7 +26,7 @@ const TURN_BYTES: usize = 1024 * 1024;
 const PIECE_BYTES: usize = 256 * 1024;
 
 /// Content given to the caller and not pulled yet, beyond which no more is read.
-const WINDOW_BYTES: usize = 1024 * 1024;
+const WINDOW_BYTES: usize = 256 * 1024;
 
 /// Decoded content comes in pieces of at most this size: undoing a coding takes much longer than reading,
 /// and the budget is looked at between two pieces.

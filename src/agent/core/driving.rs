@@ -111,8 +111,14 @@ impl Core {
         // Time slept here was waited for the peer, so all of it counts.
         let counted = self.reactor.begin_wait(self.now());
         let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget));
-        // Whoever sleeps until something comes need not look on for it.
-        let changed = self.turn(looked, counted, &mut meter, Linger::Off);
+        // Whoever sleeps until something comes need not look on for it; but in the middle of content,
+        // which is there again before a sleeper has woken.
+        let linger = if self.receiving > 0 {
+            budget.linger
+        } else {
+            Linger::Off
+        };
+        let changed = self.turn(looked, counted, &mut meter, linger);
         self.left = (meter.rest(), budget.linger);
         Polled {
             changed,
