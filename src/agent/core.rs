@@ -109,6 +109,8 @@ pub(crate) struct Core {
     suspension: Suspension,
     /// What the latest poll left of its budget, and how it lingered.
     left: (Allowance, Linger),
+    /// How much content a caller may leave unpulled before no more is read.
+    window: usize,
     /// Whether content waits only for room in the window of a caller who pulls.
     is_window_full: bool,
     /// Connections that were asked in this poll and have not answered.
@@ -158,6 +160,7 @@ impl Core {
             queued: Vec::new(),
             suspension: Suspension::default(),
             left: (Allowance::nothing(), Linger::Off),
+            window: content::WINDOW_BYTES,
             is_window_full: false,
             unanswered: Vec::new(),
             asked: Duration::ZERO,

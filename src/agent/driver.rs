@@ -58,6 +58,7 @@ impl Driver {
             .name("httpoll-agent".to_owned())
             .spawn(move || {
                 if let Ok(mut core) = take_over.recv() {
+                    core.widen_window();
                     run(&mut core, &theirs);
                 }
             });

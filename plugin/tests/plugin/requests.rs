@@ -4,7 +4,7 @@
 
 use std::sync::mpsc;
 
-use bevy_ecs::message::Messages;
+use bevy_app::Last;
 use bevy_ecs::prelude::*;
 use bevy_httpoll::httpoll::memory::MockResponse;
 use bevy_httpoll::httpoll::{ErrorKind, Limit, Misuse, NetworkFault};
@@ -267,17 +267,24 @@ fn content_over_the_limit_is_an_error() {
 
 #[test]
 fn the_message_tells_each_end_once_with_its_owner() {
+    /// Read each frame, since a message lives for two.
+    #[derive(Resource, Default)]
+    struct Told(Vec<HttpFinished>);
+
     let mut game = Game::new();
+    game.app.init_resource::<Told>().add_systems(
+        Last,
+        |mut ends: MessageReader<HttpFinished>, mut told: ResMut<Told>| {
+            told.0.extend(ends.read().cloned());
+        },
+    );
     let _rule = game.server.get("/").reply(MockResponse::ok().text("hi"));
     let owner = game.spawn(());
     let asked = game.spawn((HttpRequest::get(url("/")), RequestedBy(owner)));
     let failed = game.spawn(HttpRequest::get("no url"));
     game.until_ended(2);
-    let mut messages = game
-        .app
-        .world_mut()
-        .resource_mut::<Messages<HttpFinished>>();
-    let mut told: Vec<_> = messages.drain().collect();
+    game.frames(3);
+    let mut told = std::mem::take(&mut game.app.world_mut().resource_mut::<Told>().0);
     told.sort_by_key(|it| it.outcome.is_err());
     assert_eq!(told.len(), 2);
     assert_eq!((told[0].request, told[0].owner), (asked, Some(owner)));

@@ -25,8 +25,12 @@ const TURN_BYTES: usize = 1024 * 1024;
 /// Content is taken in pieces of at most this size.
 const PIECE_BYTES: usize = 256 * 1024;
 
-/// Content given to the caller and not pulled yet, beyond which no more is read.
-const WINDOW_BYTES: usize = 256 * 1024;
+/// Content given to the caller and not pulled yet, beyond which no more is read: one piece, which is warm
+/// when it is pulled, and makes room for the next in the same frame.
+pub(super) const WINDOW_BYTES: usize = PIECE_BYTES;
+
+/// The same on a thread of its own, where nothing is pulled between two frames.
+const THREAD_WINDOW_BYTES: usize = 4 * 1024 * 1024;
 
 /// Decoded content comes in pieces of at most this size: undoing a coding takes much longer than reading,
 /// and the budget is looked at between two pieces.
@@ -112,7 +116,7 @@ impl Core {
                     Pumped::Full
                 });
             }
-            let room = room(transfer);
+            let room = self.room(transfer);
             if room == 0 {
                 self.is_window_full |= transfer.outstanding > 0;
                 return Ok(Pumped::Full);
@@ -170,6 +174,22 @@ impl Core {
         }
     }
 
+    /// Gives the caller the window of one who pulls once a frame, however much arrived meanwhile.
+    pub(crate) fn widen_window(&mut self) {
+        self.window = THREAD_WINDOW_BYTES;
+    }
+
+    /// How much more content its taker has room for.
+    fn room(&self, transfer: &Transfer) -> usize {
+        match transfer.answer.as_ref().map(|answer| &answer.sink) {
+            Some(Sink::Stream | Sink::EventStream) => {
+                self.window.saturating_sub(transfer.outstanding)
+            }
+            Some(Sink::File) => transfer.file.as_ref().map_or(0, |file| file.room()),
+            Some(Sink::Collect(_) | Sink::Discard) | None => usize::MAX,
+        }
+    }
+
     /// Looks again at a transfer that a rate holds back. One timer is enough, however often it is
     /// looked at before.
     fn look_again(&mut self, transfer: &mut Transfer, due: Instant) {
@@ -182,7 +202,7 @@ impl Core {
     /// Decodes what was read, into free space only. `false`: no room, or no budget.
     fn decode(&mut self, transfer: &mut Transfer, meter: &mut Meter) -> Result<bool, Error> {
         loop {
-            let free = room(transfer).min(DECODED_BYTES);
+            let free = self.room(transfer).min(DECODED_BYTES);
             let Some(answer) = &mut transfer.answer else {
                 return Ok(true);
             };
@@ -270,15 +290,6 @@ impl Core {
             Sink::Discard => {}
         }
         Ok(())
-    }
-}
-
-/// How much content may be taken now.
-fn room(transfer: &Transfer) -> usize {
-    match transfer.answer.as_ref().map(|answer| &answer.sink) {
-        Some(Sink::Stream | Sink::EventStream) => WINDOW_BYTES.saturating_sub(transfer.outstanding),
-        Some(Sink::File) => transfer.file.as_ref().map_or(0, |file| file.room()),
-        Some(Sink::Collect(_) | Sink::Discard) | None => usize::MAX,
     }
 }
 
