@@ -32,6 +32,8 @@ pub enum Manner {
     ToFile,
     /// Looks again over a whole exchange.
     Lingering(Duration),
+    /// Driven on a thread of its own.
+    OnThread,
 }
 
 impl Agent {
@@ -56,6 +58,7 @@ impl Agent {
                 .pool(pool)
                 .tls(tls(setup)?)
                 .budget(budget.clone())
+                .on_thread(manner == Manner::OnThread)
                 .build(),
             budget,
             manner,

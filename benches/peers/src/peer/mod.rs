@@ -128,6 +128,7 @@ pub const AGENT: &str = "httpoll agent";
 pub const AGENT_ON: &str = "httpoll agent polled on";
 pub const AGENT_FILE: &str = "httpoll agent to a file";
 pub const AGENT_LINGERING: &str = "httpoll agent lingering 500 us";
+pub const AGENT_THREAD: &str = "httpoll agent on a thread";
 pub const NODE: &str = "httpoll node";
 pub const CURL: &str = "libcurl 16 KiB";
 pub const CURL_LARGE: &str = "libcurl 512 KiB";
@@ -149,6 +150,7 @@ pub fn of(name: &str, setup: &Setup) -> Outcome<Box<dyn Peer>> {
         AGENT_ON => Box::new(Agent::new(setup, Manner::PolledOn)?),
         AGENT_FILE => Box::new(Agent::new(setup, Manner::ToFile)?),
         AGENT_LINGERING => Box::new(Agent::new(setup, Manner::Lingering(LINGER))?),
+        AGENT_THREAD => Box::new(Agent::new(setup, Manner::OnThread)?),
         NODE => Box::new(node::Nodes::new(setup)?),
         CURL => Box::new(libcurl::Curl::new(setup, None, false)?),
         CURL_LARGE => Box::new(libcurl::Curl::new(setup, Some(512 * 1024), false)?),

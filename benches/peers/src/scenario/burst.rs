@@ -26,6 +26,7 @@ pub fn scenarios() -> Vec<Scenario> {
         peers: vec![
             peer::FLOOR,
             peer::AGENT,
+            peer::AGENT_THREAD,
             peer::CURL,
             peer::UREQ,
             peer::REQWEST,

@@ -62,6 +62,7 @@ pub fn scenarios() -> Vec<Scenario> {
         ];
         if pace == Pace::Idle {
             peers.extend([
+                peer::AGENT_THREAD,
                 peer::CURL,
                 peer::CURL_LARGE,
                 peer::CURL_ONCE,

@@ -17,7 +17,7 @@ pub fn scenarios() -> Vec<Scenario> {
     [1, 100, 1000, 10_000]
         .into_iter()
         .map(|count| {
-            let mut peers = vec![peer::FLOOR, peer::AGENT];
+            let mut peers = vec![peer::FLOOR, peer::AGENT, peer::AGENT_THREAD];
             if count <= 100 {
                 peers.push(peer::NODE);
             }

@@ -86,6 +86,7 @@ pub fn scenarios() -> Vec<Scenario> {
                 peer::FLOOR_LINGERING,
                 peer::AGENT,
                 peer::AGENT_LINGERING,
+                peer::AGENT_THREAD,
             ];
             if batch.count == 1 {
                 peers.push(peer::NODE);
