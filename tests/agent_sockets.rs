@@ -11,7 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use httpoll::{Agent, Download, Event, Request, RequestHandle, RequestId};
+use httpoll::{
+    Agent, Download, ErrorKind, Event, Request, RequestBody, RequestHandle, RequestId,
+    RequestRefused,
+};
 
 /// A server on threads, one for each connection.
 struct Server {
@@ -355,7 +358,7 @@ fn on_a_thread_of_its_own_a_request_moves_between_polls() {
     assert_eq!(response.text(), "hi");
     // A stream is held back until it is pulled, here as there.
     let big = Server::new(|_, stream| {
-        let chunk = vec![7; 4 * 1024 * 1024];
+        let chunk = vec![7; 16 * 1024 * 1024];
         write!(
             stream,
             "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
@@ -377,11 +380,43 @@ fn on_a_thread_of_its_own_a_request_moves_between_polls() {
             }
         }
     }
-    assert_eq!(received, 4 * 1024 * 1024);
+    assert_eq!(received, 16 * 1024 * 1024);
     drop(stream);
     drop(agent);
     server.wait_until_closed();
     big.wait_until_closed();
+}
+
+#[test]
+fn a_panic_on_the_thread_of_the_agent_fails_its_requests() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            panic!("a reader that panics");
+        }
+    }
+
+    let server = Server::new(|_, stream| {
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+            .is_ok()
+    });
+    let mut agent = Agent::builder().on_thread(true).build();
+    let handle = agent.get(&server.url("/")).unwrap();
+    assert_eq!(finish(&mut agent, handle).unwrap().text(), "hi");
+    let broken = agent
+        .send(Request::put(server.url("/")).body(RequestBody::reader(Broken, Some(2))))
+        .unwrap();
+    let panicked = ErrorKind::Refused(RequestRefused::ThreadPanicked);
+    let error = finish(&mut agent, broken).unwrap_err();
+    assert_eq!(*error.kind(), panicked);
+    // What is asked for later fails, too, and nobody waits for ever.
+    let later = agent.get(&server.url("/")).unwrap();
+    let error = finish(&mut agent, later).unwrap_err();
+    assert_eq!(*error.kind(), panicked);
+    assert!(agent.next_event().is_none());
+    agent.wait(None);
+    agent.finish_files(Duration::from_secs(10));
 }
 
 #[test]

@@ -333,6 +333,9 @@ impl HttpAgent {
 
     /// How many polls' worth of work there is, for shares of the budget.
     pub(crate) fn weight(&self) -> usize {
+        if self.agent.is_on_thread() {
+            return 1;
+        }
         #[cfg(feature = "assets")]
         let loads = self.loads();
         #[cfg(not(feature = "assets"))]

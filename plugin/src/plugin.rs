@@ -41,6 +41,11 @@ pub struct HttpollPlugin {
     /// How many connections there are, in all and to one host. Default 16 and 6. What does not fit
     /// waits, by [`HttpPriority`](crate::HttpPriority).
     pub pool: PoolLimits,
+    /// Drives requests on a thread of their own, also between frames: TLS, inflating and bursts of
+    /// requests cost the frame nothing then, and the budget is the nodes' and the servers' alone. What is
+    /// told is told in the frame as ever. Default no; without effect on a [`network`](Self::network) in
+    /// memory.
+    pub on_thread: bool,
     /// How long each phase of a request may take, in real time.
     pub timeouts: Timeouts,
     /// The `User-Agent`; empty for none.
@@ -133,6 +138,7 @@ impl Default for HttpollPlugin {
             budget: Budget::default(),
             pace: HttpPace::default(),
             pool: PoolLimits::default(),
+            on_thread: false,
             timeouts: Timeouts::default(),
             user_agent: concat!("bevy_httpoll/", env!("CARGO_PKG_VERSION")).to_owned(),
             headers: Vec::new(),
@@ -161,6 +167,7 @@ impl fmt::Debug for HttpollPlugin {
             .field("budget", &self.budget)
             .field("pace", &self.pace)
             .field("pool", &self.pool)
+            .field("on_thread", &self.on_thread)
             .field("timeouts", &self.timeouts)
             .field("user_agent", &self.user_agent)
             .field("max_body_bytes", &self.max_body_bytes)
@@ -264,6 +271,7 @@ impl HttpollPlugin {
     fn plain_builder(&self) -> AgentBuilder {
         let builder = Agent::builder()
             .pool(self.pool.clone())
+            .on_thread(self.on_thread)
             .timeouts(self.timeouts.clone())
             .max_body(self.max_body_bytes);
         #[cfg(feature = "tls")]

@@ -294,7 +294,9 @@ impl AgentBuilder {
     }
 
     /// Drives requests on a thread of their own, also between polls. What is told is still told in
-    /// [`Agent::poll`]. Budgets do not apply there. Default no.
+    /// [`Agent::poll`]. Budgets do not apply there; content that is streamed is read ahead, 4 MiB of each
+    /// request. Should that thread panic, because a reader of yours does, every request fails
+    /// ([`RequestRefused::ThreadPanicked`](crate::RequestRefused::ThreadPanicked)). Default no.
     pub fn on_thread(mut self, on_thread: bool) -> Self {
         self.on_thread = on_thread;
         self

@@ -11,12 +11,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::core::{Command, Core};
-use super::event::Event;
-#[cfg(feature = "websocket")]
-use super::event::RequestId;
+use super::event::{Event, RequestId};
 use crate::budget::{Budget, PollAt, Polled};
 #[cfg(feature = "websocket")]
 use crate::error::Error;
+use crate::error::{ErrorKind, RequestRefused};
 use crate::transport::resolver::Wake;
 
 /// What owner and thread share.
@@ -32,6 +31,8 @@ struct Desk {
     commands: Vec<Command>,
     events: VecDeque<Event>,
     is_idle: bool,
+    /// The thread is gone, and its owner is not: it panicked.
+    has_panicked: bool,
     /// The owner waits for files, and whether they were done with.
     drains: Option<Duration>,
     drained: bool,
@@ -58,6 +59,7 @@ impl Driver {
             .name("httpoll-agent".to_owned())
             .spawn(move || {
                 if let Ok(mut core) = take_over.recv() {
+                    let _last = LastWord(&theirs);
                     core.widen_window();
                     run(&mut core, &theirs);
                 }
@@ -79,25 +81,40 @@ impl Driver {
             self.events.retain(|event| event.id() != Some(id));
         }
         let mut desk = lock(&self.shared.desk);
+        if desk.has_panicked {
+            return;
+        }
         if let Command::Cancel(id) = command {
             desk.events.retain(|event| event.id() != Some(id));
         }
+        // Where others lie already, the thread was woken for them and has not come yet.
+        let is_first = desk.commands.is_empty();
         desk.commands.push(command);
         desk.is_idle = false;
         drop(desk);
-        (self.wake)();
+        if is_first {
+            (self.wake)();
+        }
     }
 
-    /// Takes over what the thread has done.
-    pub(super) fn poll(&mut self) -> Polled {
+    /// Takes over what the thread has done. If it is gone, it tells nothing more of the requests that
+    /// are `under_way`: they fail.
+    pub(super) fn poll<'a>(&mut self, under_way: impl Iterator<Item = &'a RequestId>) -> Polled {
         let mut desk = lock(&self.shared.desk);
-        let changed = !desk.events.is_empty();
+        let before = self.events.len();
         self.events.append(&mut desk.events);
+        if self.events.is_empty() && desk.has_panicked {
+            self.events.extend(under_way.map(|id| Event::Failed {
+                id: *id,
+                error: ErrorKind::Refused(RequestRefused::ThreadPanicked).into(),
+                response: None,
+            }));
+        }
         Polled {
-            changed,
+            changed: self.events.len() > before,
             next: if !self.events.is_empty() {
                 PollAt::Now
-            } else if desk.is_idle {
+            } else if desk.is_idle || desk.has_panicked {
                 PollAt::Idle
             } else {
                 PollAt::Io
@@ -106,13 +123,18 @@ impl Driver {
     }
 
     /// The same, once there is something or `timeout` is over.
-    pub(super) fn wait(&mut self, timeout: Option<Duration>) -> Polled {
+    pub(super) fn wait<'a>(
+        &mut self,
+        timeout: Option<Duration>,
+        under_way: impl Iterator<Item = &'a RequestId>,
+    ) -> Polled {
         if !self.events.is_empty() {
             // What was taken over before waits to be pulled, and the thread may wait for that.
-            return self.poll();
+            return self.poll(under_way);
         }
         let desk = lock(&self.shared.desk);
-        let nothing = |desk: &mut Desk| desk.events.is_empty() && !desk.is_idle;
+        let nothing =
+            |desk: &mut Desk| desk.events.is_empty() && !desk.is_idle && !desk.has_panicked;
         let desk = match timeout {
             Some(timeout) => {
                 let waited = self.shared.came.wait_timeout_while(desk, timeout, nothing);
@@ -124,7 +146,7 @@ impl Driver {
             }
         };
         drop(desk);
-        self.poll()
+        self.poll(under_way)
     }
 
     /// Waits until the thread has obeyed, and its files are done with.
@@ -132,7 +154,7 @@ impl Driver {
         lock(&self.shared.desk).drains = Some(timeout);
         (self.wake)();
         let desk = lock(&self.shared.desk);
-        let waits = |desk: &mut Desk| desk.drains.is_some();
+        let waits = |desk: &mut Desk| desk.drains.is_some() && !desk.has_panicked;
         let waited = self.shared.came.wait_timeout_while(desk, timeout, waits);
         let (mut desk, _) = waited.unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut desk.drained)
@@ -164,6 +186,18 @@ impl Drop for Driver {
         if let Some(thread) = self.thread.take() {
             // It ends at its next look; what it holds is closed by then.
             let _ = thread.join();
+        }
+    }
+}
+
+/// Says so when the thread ends without having been told to.
+struct LastWord<'a>(&'a Shared);
+
+impl Drop for LastWord<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            lock(&self.0.desk).has_panicked = true;
+            self.0.came.notify_all();
         }
     }
 }

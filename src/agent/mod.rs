@@ -235,7 +235,7 @@ impl Agent {
         self.cancel_dropped();
         match &mut self.engine {
             Engine::Here(core) => core.poll(budget),
-            Engine::There(driver) => driver.poll(),
+            Engine::There(driver) => driver.poll(self.under_way.keys()),
         }
     }
 
@@ -245,7 +245,7 @@ impl Agent {
         self.cancel_dropped();
         match &mut self.engine {
             Engine::Here(core) => core.wait(timeout, &Budget::unlimited()),
-            Engine::There(driver) => driver.wait(timeout),
+            Engine::There(driver) => driver.wait(timeout, self.under_way.keys()),
         }
     }
 
@@ -280,8 +280,8 @@ impl Agent {
         }
     }
 
-    /// Waits for one request, for tools, however long it takes (one that is paused for ever): its response, or its error. Events of other requests stay
-    /// for [`next_event`](Self::next_event).
+    /// Waits for one request, for tools, however long it takes (one that is paused: for ever), and answers
+    /// with its response or its error. Events of other requests stay for [`next_event`](Self::next_event).
     ///
     /// # Errors
     /// The request's own; [`Misuse::UnknownRequest`] when its end was told before, or it was cancelled.
@@ -372,6 +372,12 @@ impl Agent {
             Engine::Here(core) => core.drain_files(timeout),
             Engine::There(driver) => driver.finish_files(timeout),
         }
+    }
+
+    /// Whether requests are driven on a thread of their own: it was
+    /// [asked for](AgentBuilder::on_thread), and the system gave one.
+    pub fn is_on_thread(&self) -> bool {
+        matches!(self.engine, Engine::There(_))
     }
 
     /// What a [`poll`](Self::poll) may spend; the default is [`Budget::default`].

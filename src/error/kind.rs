@@ -101,6 +101,8 @@ pub enum RequestRefused {
     NotCached,
     /// No WebSocket is open for it.
     NoWebSocket,
+    /// The agent's own thread ended in a panic: of the caller's reader, say.
+    ThreadPanicked,
 }
 
 /// A call that cannot be obeyed; the state is as before.

@@ -113,6 +113,7 @@ impl fmt::Display for super::kind::RequestRefused {
             }
             Self::NotCached => "the cache has no response for it (CacheMode::OnlyIfCached)",
             Self::NoWebSocket => "no WebSocket is open for this request",
+            Self::ThreadPanicked => "the agent's thread panicked; build another agent",
         })
     }
 }

@@ -160,6 +160,7 @@ impl Game {
             budget: Budget::frame(settings.budget),
             pool,
             tls: Some(tls),
+            on_thread: settings.is_on_thread,
             slow_observer: None,
             ..HttpollPlugin::default()
         })

@@ -3,13 +3,13 @@
 //! ```sh
 //! cargo bench -p bevy_httpoll --bench soak --features compression,server,websocket
 //! cargo bench -p bevy_httpoll --bench soak --features compression,server,websocket -- \
-//!     --seconds 60 --fps 60,144 --budget-us 1000 --mib 256 --ahead --out benches/results
+//!     --seconds 60 --fps 60,144 --budget-us 1000 --mib 256 --ahead --on-thread --out benches/results
 //! ```
 //!
 //! A Bevy app with a budget of 1 ms a frame keeps four downloads of 256 MiB going (two over TLS, one
 //! of the others coded with gzip; two to files, two as streams), asks 200 small questions a second,
-//! talks over 50 WebSockets, and broadcasts server-sent events from a server of its own. What it talks to runs in
-//! other processes: an nginx, and this program once more (`peers`).
+//! talks over 50 WebSockets, and broadcasts server-sent events from a server of its own. What it talks to
+//! runs in other processes: an nginx, and this program once more (`peers`).
 //!
 //! A second of that is followed by a second of the same frame loop that spins for the length of the
 //! budget instead, while others keep nginx busy, and by a second in which it reads a download by hand for as
@@ -17,7 +17,7 @@
 //! say whether each criterion is met; so does the exit status.
 //!
 //! `--load` names what is asked for, all of `plain,gzip,tls-file,tls,small,sockets,events` by default:
-//! to find out what a long frame is due to.
+//! to find out what a long frame is due to. `--on-thread` sets `HttpollPlugin::on_thread`.
 //!
 //! Needs `nginx` and `gzip` on the path. `--ahead` runs the frame loop ahead of everything else on the
 //! machine (`chrt`, needs the right to), for machines with few processors: the peers need some, too.
@@ -82,6 +82,7 @@ struct Settings {
     /// The size of a download.
     mib: u64,
     is_ahead: bool,
+    is_on_thread: bool,
     load: Vec<Part>,
     out: PathBuf,
 }
@@ -94,6 +95,7 @@ impl Settings {
             budget: Duration::from_millis(1),
             mib: 256,
             is_ahead: false,
+            is_on_thread: false,
             load: Part::ALL.iter().map(|(_, part)| *part).collect(),
             out: PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/results")),
         };
@@ -118,6 +120,7 @@ impl Settings {
                         .collect::<Outcome<_>>()?;
                 }
                 "--ahead" => settings.is_ahead = true,
+                "--on-thread" => settings.is_on_thread = true,
                 "--out" => settings.out = PathBuf::from(value()?),
                 _ => return Err(format!("what is {name}?").into()),
             }

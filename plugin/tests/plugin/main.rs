@@ -14,3 +14,4 @@ mod server;
 mod source;
 mod streams;
 mod support;
+mod threads;

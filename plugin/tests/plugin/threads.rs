@@ -1,0 +1,101 @@
+//! Requests on a thread of their own: what the game sees is the same.
+
+#![allow(clippy::unwrap_used)]
+
+use bevy_app::{App, AppExit};
+use bevy_httpoll::httpoll::{ErrorKind, Misuse};
+use bevy_httpoll::prelude::*;
+
+use crate::support::{Folder, SAFETY_NET, Seen, echo, serve, until, watch, with_length};
+
+fn game(on_exit: HttpOnExit) -> App {
+    let mut app = App::new();
+    app.add_plugins(HttpollPlugin {
+        on_thread: true,
+        on_exit,
+        ..HttpollPlugin::default()
+    });
+    watch(&mut app);
+    app
+}
+
+#[test]
+fn answers_errors_and_files_come_as_ever() {
+    let folder = Folder::new("thread");
+    let server = echo();
+    let mut app = game(HttpOnExit::Abort);
+    let path = folder.path("pack");
+    let world = app.world_mut();
+    for number in 0..20 {
+        world.spawn(HttpRequest::get(format!("http://{server}/{number}")));
+    }
+    let wrong = world.spawn(HttpRequest::get("no url")).id();
+    let pack = world
+        .spawn((
+            HttpRequest::get(format!("http://{server}/pack")),
+            HttpDownload::to(&path),
+        ))
+        .id();
+    until(&mut app, |world| {
+        let seen = world.resource::<Seen>();
+        seen.responses.len() + seen.errors.len() == 22
+    });
+    let seen = app.world().resource::<Seen>();
+    assert!(matches!(
+        seen.errors[..],
+        [(request, ErrorKind::Misuse(Misuse::InvalidUrl))] if request == wrong
+    ));
+    for number in 0..20 {
+        let target = format!("/{number}");
+        assert_eq!(seen.responses.iter().filter(|it| it.2 == target).count(), 1);
+    }
+    assert!(seen.responses.iter().any(|it| it.0 == pack && it.1 == 200));
+    assert_eq!(std::fs::read(&path).unwrap(), b"/pack");
+    assert!(app.world().resource::<HttpAgent>().is_idle());
+}
+
+#[test]
+fn what_is_despawned_is_told_nothing_more() {
+    let server = serve(|head| {
+        // Never answered: the connection is held until the request is gone.
+        if head.starts_with("GET /never") {
+            std::thread::park();
+        }
+        with_length(200, "hi")
+    });
+    let mut app = game(HttpOnExit::Abort);
+    let never = app
+        .world_mut()
+        .spawn(HttpRequest::get(format!("http://{server}/never")))
+        .id();
+    until(&mut app, |world| {
+        world
+            .resource::<Seen>()
+            .phases
+            .iter()
+            .any(|(_, _, to)| *to == HttpPhase::Requesting)
+    });
+    app.world_mut().despawn(never);
+    app.world_mut()
+        .spawn(HttpRequest::get(format!("http://{server}/")));
+    until(&mut app, |world| {
+        !world.resource::<Seen>().responses.is_empty()
+    });
+    let seen = app.world().resource::<Seen>();
+    assert_eq!(seen.responses.len(), 1);
+    assert!(seen.errors.is_empty());
+    assert!(app.world().resource::<HttpAgent>().is_idle());
+}
+
+#[test]
+fn the_last_frame_waits_for_the_thread() {
+    let server = echo();
+    let mut app = game(HttpOnExit::Drain(SAFETY_NET));
+    let world = app.world_mut();
+    world.spawn(HttpRequest::post(format!("http://{server}/save")));
+    world.write_message(AppExit::Success);
+    app.update();
+    let seen = app.world().resource::<Seen>();
+    assert_eq!(seen.responses.len(), 1);
+    assert_eq!(seen.responses[0].2, "/save");
+}
