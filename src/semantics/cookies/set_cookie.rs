@@ -101,7 +101,8 @@ pub(super) fn check(mut cookie: Cookie) -> Result<Cookie, CookieFault> {
         };
     }
     // IDNA is more lenient than URLs are: a space, or the `#` that makes a comment of a file's line.
-    if Host::parse(&cookie.domain).is_err() {
+    // And to it one dot in front is none.
+    if Host::parse(&cookie.domain).is_err() || cookie.domain.starts_with('.') {
         return Err(CookieFault::Malformed);
     }
     Ok(cookie)

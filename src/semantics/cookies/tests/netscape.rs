@@ -70,6 +70,19 @@ fn s31_a_damaged_file_spoils_only_its_lines() {
 }
 
 #[test]
+fn s31_a_domain_may_begin_with_one_dot_only() {
+    let line = |dots: &str| format!("{dots}h.test\tFALSE\t/\tFALSE\t0\ta\t1\n");
+    let mut jar = CookieJar::new();
+    for dots in ["...", "...."] {
+        assert_eq!(jar.load_netscape(line(dots).as_bytes(), at(0)).len(), 1);
+    }
+    assert_eq!(jar.iter(at(0)).count(), 0);
+    assert_eq!(jar.load_netscape(line(".").as_bytes(), at(0)), []);
+    let by_hand = Cookie::new("a", "1", "..h.test");
+    assert_eq!(jar.insert(by_hand, at(0)), Err(CookieFault::Malformed));
+}
+
+#[test]
 fn s31_a_tab_in_a_cookie_makes_no_other_fields() {
     let url = Url::parse("https://h.test/").unwrap();
     let mut jar = CookieJar::new();
