@@ -9,7 +9,7 @@ use crate::style::{self, INK, TEXT, TITLE, WIDTH};
 
 /// Pixels.
 const HEIGHT: u32 = 420;
-const NAMES: u32 = 150;
+const NAMES: u32 = 200;
 const BETWEEN_NAMES: i32 = 17;
 
 /// Both axes are logarithmic: what grows with the other is a slope, what does not lies flat.
