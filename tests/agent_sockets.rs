@@ -187,8 +187,13 @@ fn finish(agent: &mut Agent, handle: RequestHandle) -> Result<httpoll::Response,
     agent.wait_for(handle)
 }
 
-#[test]
-fn n6_a_server_killed_at_each_kibibyte_is_resumed_to_the_same_bytes() {
+fn on_thread() -> Agent {
+    let agent = Agent::builder().on_thread(true).build();
+    assert!(agent.is_on_thread());
+    agent
+}
+
+fn kill_at_each_kibibyte(mut agent: Agent, folder: &str) {
     let whole = content(64 * 1024);
     let served = whole.clone();
     let asked = AtomicUsize::new(0);
@@ -207,9 +212,8 @@ fn n6_a_server_killed_at_each_kibibyte_is_resumed_to_the_same_bytes() {
             number.is_multiple_of(2).then_some(cut),
         )
     });
-    let folder = Folder::new("kill");
+    let folder = Folder::new(folder);
     let target = folder.0.join("deep/er/levels.pak");
-    let mut agent = Agent::new();
     for kibibyte in 0..64 {
         let url = server.url(&format!("/{}", kibibyte * 1024));
         let request = |url: &str| {
@@ -232,7 +236,16 @@ fn n6_a_server_killed_at_each_kibibyte_is_resumed_to_the_same_bytes() {
 }
 
 #[test]
-fn five_hundred_at_once_over_six_connections_all_finish() {
+fn n6_a_server_killed_at_each_kibibyte_is_resumed_to_the_same_bytes() {
+    kill_at_each_kibibyte(Agent::new(), "kill");
+}
+
+#[test]
+fn n6_the_same_on_a_thread() {
+    kill_at_each_kibibyte(on_thread(), "kill-on-thread");
+}
+
+fn five_hundred_over_six(mut agent: Agent) {
     let server = Server::new(|head, stream| {
         let body = &head.target;
         write!(
@@ -242,7 +255,6 @@ fn five_hundred_at_once_over_six_connections_all_finish() {
         )
         .is_ok()
     });
-    let mut agent = Agent::new();
     let handles: Vec<_> = (0..500)
         .map(|number| agent.get(&server.url(&format!("/{number}"))).unwrap())
         .collect();
@@ -268,7 +280,16 @@ fn five_hundred_at_once_over_six_connections_all_finish() {
 }
 
 #[test]
-fn cancelling_half_at_random_leaves_no_socket_and_no_file() {
+fn five_hundred_at_once_over_six_connections_all_finish() {
+    five_hundred_over_six(Agent::new());
+}
+
+#[test]
+fn five_hundred_at_once_on_a_thread_all_finish() {
+    five_hundred_over_six(on_thread());
+}
+
+fn cancel_half(mut agent: Agent, folder: &str) {
     let body = content(100_000);
     let server = Server::new(move |_, stream| {
         write!(
@@ -279,8 +300,7 @@ fn cancelling_half_at_random_leaves_no_socket_and_no_file() {
         .is_ok()
             && stream.write_all(&body).is_ok()
     });
-    let folder = Folder::new("cancel");
-    let mut agent = Agent::new();
+    let folder = Folder::new(folder);
     let mut random = 0x2545_f491_4f6c_dd1du64;
     let mut next = move || {
         random ^= random << 13;
@@ -346,13 +366,23 @@ fn cancelling_half_at_random_leaves_no_socket_and_no_file() {
 }
 
 #[test]
+fn cancelling_half_at_random_leaves_no_socket_and_no_file() {
+    cancel_half(Agent::new(), "cancel");
+}
+
+#[test]
+fn cancelling_half_at_random_on_a_thread_leaves_no_socket_and_no_file() {
+    cancel_half(on_thread(), "cancel-on-thread");
+}
+
+#[test]
 fn on_a_thread_of_its_own_a_request_moves_between_polls() {
     let server = Server::new(|_, stream| {
         stream
             .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
             .is_ok()
     });
-    let mut agent = Agent::builder().on_thread(true).build();
+    let mut agent = on_thread();
     let handle = agent.get(&server.url("/")).unwrap();
     let response = finish(&mut agent, handle).unwrap();
     assert_eq!(response.text(), "hi");
@@ -401,7 +431,7 @@ fn a_panic_on_the_thread_of_the_agent_fails_its_requests() {
             .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
             .is_ok()
     });
-    let mut agent = Agent::builder().on_thread(true).build();
+    let mut agent = on_thread();
     let handle = agent.get(&server.url("/")).unwrap();
     assert_eq!(finish(&mut agent, handle).unwrap().text(), "hi");
     let broken = agent
