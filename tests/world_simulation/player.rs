@@ -283,6 +283,8 @@ fn build(network: &MemoryNetwork, random: &mut Random, is_calm: bool) -> Agent {
     let timeouts = match is_calm {
         true => Timeouts {
             resolve: Some(Duration::from_secs(5)),
+            // A handler may take an upload in pieces of a few bytes, some in a frame.
+            head: Some(Duration::from_secs(600)),
             ..Timeouts::default()
         },
         false => Timeouts {
