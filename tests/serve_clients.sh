@@ -56,10 +56,10 @@ wait_for() {
 cargo build --quiet --example serve --features server,tls,websocket 2>/dev/null
 serve=$(cargo metadata --format-version 1 --no-deps |
     sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug/examples/serve
-mkdir "$work/root"
-printf 'a file of 26 bytes, indeed' >"$work/root/file.txt"
-head -c 3000000 /dev/urandom >"$work/root/large.bin"
-start "$serve" --port "$port" --root "$work/root"
+mkdir "$work/served"
+printf 'a file of 26 bytes, indeed' >"$work/served/file.txt"
+head -c 3000000 /dev/urandom >"$work/served/large.bin"
+start "$serve" --port "$port" --root "$work/served"
 wait_for "$base/"
 
 # curl
@@ -67,9 +67,9 @@ check 'curl: page' 'httpoll serves' "$(curl -s $base/)"
 check 'curl: echo' '"path":"/echo".*"query":\[\["a","1"\],\["b",null\]\]' "$(curl -s "$base/echo?a=1&b")"
 check 'curl: cookies' '"cookies":\[\["k","v"\]\]' "$(curl -s -b k=v $base/echo)"
 check 'curl: form' '"form":\[\["x","1 2"\]\]' "$(curl -s --data-urlencode 'x=1 2' $base/echo)"
-check 'curl: files' '"filename":"file.txt".*"size":26' "$(curl -s -F "f=@$work/root/file.txt" $base/echo)"
+check 'curl: files' '"filename":"file.txt".*"size":26' "$(curl -s -F "f=@$work/served/file.txt" $base/echo)"
 check 'curl: chunked upload' '"body":"a file of 26' \
-    "$(curl -s -H 'Transfer-Encoding: chunked' -H 'Content-Type: text/plain' --data-binary "@$work/root/file.txt" $base/echo)"
+    "$(curl -s -H 'Transfer-Encoding: chunked' -H 'Content-Type: text/plain' --data-binary "@$work/served/file.txt" $base/echo)"
 check 'curl: Expect: 100-continue' '100 Continue' \
     "$(curl -sv -H 'Expect: 100-continue' -H 'Content-Type: text/plain' -d hello $base/echo 2>&1)"
 check 'curl: chunked' 'line 99' "$(curl -s $base/chunked)"
@@ -85,7 +85,7 @@ check 'curl: too large' '^413$' \
 tag=$(curl -sI $base/files/file.txt | tr -d '\r' | sed -n 's/^etag: //Ip')
 check 'curl: not modified' '^304$' \
     "$(curl -so /dev/null -w '%{http_code}' -H "If-None-Match: $tag" $base/files/file.txt)"
-curl -s $base/files/large.bin | cmp - "$work/root/large.bin"
+curl -s $base/files/large.bin | cmp - "$work/served/large.bin"
 check 'curl: pages of other sites' '^403$' \
     "$(curl -so /dev/null -w '%{http_code}' -H 'Origin: https://evil.example' -d x $base/echo)"
 check 'curl: other hosts' '^421$' "$(curl -so /dev/null -w '%{http_code}' -H 'Host: evil.example' $base/)"
@@ -100,19 +100,19 @@ if has openssl; then
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
         -subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' \
         -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
-    start "$serve" --port "$secure" --tls "$work/cert.pem" "$work/key.pem" --root "$work/root"
+    start "$serve" --port "$secure" --tls "$work/cert.pem" "$work/key.pem" --root "$work/served"
     wait_for "https://127.0.0.1:$secure/"
     check 'curl: TLS' 'httpoll serves' "$(curl -s --cacert "$work/cert.pem" "https://localhost:$secure/")"
     check 'curl: TLS 1.2' 'httpoll serves' \
         "$(curl -s --tls-max 1.2 --cacert "$work/cert.pem" "https://localhost:$secure/")"
-    curl -sk "https://127.0.0.1:$secure/files/large.bin" | cmp - "$work/root/large.bin"
+    curl -sk "https://127.0.0.1:$secure/files/large.bin" | cmp - "$work/served/large.bin"
 fi
 
 if has wget; then
     check 'wget' 'httpoll serves' "$(wget -qO- $base/)"
-    head -c 1000000 "$work/root/large.bin" >"$work/large.bin"
+    head -c 1000000 "$work/served/large.bin" >"$work/large.bin"
     wget -qcP "$work" $base/files/large.bin
-    cmp "$work/large.bin" "$work/root/large.bin"
+    cmp "$work/large.bin" "$work/served/large.bin"
     echo 'ok   wget: continues a download'
 fi
 
@@ -190,10 +190,10 @@ NGINX
     front=http://127.0.0.1:$proxy
     wait_for $front/
     check 'nginx: page' 'httpoll serves' "$(curl -s $front/)"
-    check 'nginx: upload' '"filename":"file.txt"' "$(curl -s -F "f=@$work/root/file.txt" $front/echo)"
+    check 'nginx: upload' '"filename":"file.txt"' "$(curl -s -F "f=@$work/served/file.txt" $front/echo)"
     check 'nginx: events' 'data: tick' "$(curl -sN --max-time 2 $front/sse || true)"
     check 'nginx: deferred' 'slow, but here' "$(curl -s $front/slow)"
-    curl -s $front/files/large.bin | cmp - "$work/root/large.bin"
+    curl -s $front/files/large.bin | cmp - "$work/served/large.bin"
     check 'nginx: WebSocket' '101 Switching Protocols' "$(curl -sN --max-time 1 -i \
         -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' \
         -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' $front/ws || true)"
