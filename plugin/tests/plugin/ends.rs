@@ -10,7 +10,7 @@ use bevy_ecs::prelude::*;
 use bevy_httpoll::httpoll::memory::MockResponse;
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Game, SAFETY_NET, Seen, serve, url, watch, with_length};
+use crate::support::{Game, SAFETY_NET, Seen, patient, serve, url, watch, with_length};
 
 #[test]
 fn app_exit_cancels_what_is_under_way() {
@@ -32,7 +32,7 @@ fn leaving(on_exit: HttpOnExit) -> (App, std::net::SocketAddr) {
     let mut app = App::new();
     app.add_plugins(HttpollPlugin {
         on_exit,
-        ..HttpollPlugin::default()
+        ..patient()
     });
     watch(&mut app);
     (app, server)

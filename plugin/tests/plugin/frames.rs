@@ -13,7 +13,7 @@ use bevy_ecs::schedule::{ScheduleBuildSettings, SingleThreadedExecutor};
 use bevy_httpoll::httpoll::memory::MockResponse;
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Game, SAFETY_NET, Seen, read_head, url, watch};
+use crate::support::{Game, SAFETY_NET, Seen, patient, read_head, url, watch};
 
 #[derive(Resource, Default)]
 struct Frame {
@@ -64,7 +64,7 @@ fn a_get_on_a_kept_connection_is_told_in_the_next_frame() {
         }
     });
     let mut app = App::new();
-    app.add_plugins(HttpollPlugin::default());
+    app.add_plugins(patient());
     watch(&mut app);
     // A first request leaves its connection behind.
     app.world_mut()
@@ -136,7 +136,7 @@ fn a_get_over_a_new_tls_connection_is_told_within_three_frames() {
                 .build()
                 .unwrap(),
         ),
-        ..HttpollPlugin::default()
+        ..patient()
     });
     count_frames(&mut app);
     ask(&mut app, "https://127.0.0.1/".to_owned());
@@ -172,15 +172,13 @@ fn a_fresh_tls_get_reaches_its_observer_within_three_frames_on_loopback() {
         .unwrap();
     let mut app = App::new();
     app.add_plugins(HttpollPlugin {
-        // However slow this machine is: no frame ends for want of time.
-        budget: Budget::frame(SAFETY_NET),
         tls: Some(
             TlsOptions::builder()
                 .trusted_chain_pem(key.cert.pem().as_bytes())
                 .build()
                 .unwrap(),
         ),
-        ..HttpollPlugin::default()
+        ..patient()
     });
     count_frames(&mut app);
     ask(&mut app, format!("https://{}/", server.local_addr()));
@@ -199,7 +197,7 @@ fn a_fresh_tls_get_reaches_its_observer_within_three_frames_on_loopback() {
 fn n1_without_time_a_request_is_begun_in_each_pump_and_all_are_answered() {
     let mut game = Game::with(HttpollPlugin {
         budget: Budget::frame(Duration::ZERO),
-        ..HttpollPlugin::default()
+        ..patient()
     });
     let _rule = game.server.get("/**").reply(MockResponse::ok());
     for number in 0..20 {
@@ -217,7 +215,7 @@ fn n1_the_second_pump_does_nothing_where_nothing_is_left() {
     for (time, connections) in [(Duration::ZERO, 0), (Duration::from_secs(60), 1)] {
         let mut game = Game::with(HttpollPlugin {
             budget: Budget::frame(time),
-            ..HttpollPlugin::default()
+            ..patient()
         });
         let _rule = game.server.get("/").reply(MockResponse::ok());
         count_frames(&mut game.app);
@@ -233,7 +231,7 @@ fn n1_the_second_pump_does_nothing_where_nothing_is_left() {
 fn n1_a_flood_takes_no_more_of_a_frame_than_it_was_granted() {
     let mut game = Game::with(HttpollPlugin {
         budget: Budget::default().with_bytes(10_000),
-        ..HttpollPlugin::default()
+        ..patient()
     });
     let _rule = game
         .server
@@ -269,7 +267,7 @@ fn n2_a_frame_that_took_a_minute_is_nobodys_timeout() {
 
 #[test]
 fn n3_a_loading_screen_is_granted_more() {
-    let mut game = Game::new();
+    let mut game = Game::with(HttpollPlugin::default());
     game.frame();
     let granted = |game: &Game| game.agent().spent().1;
     assert_eq!(granted(&game), Some(Duration::from_millis(1)));

@@ -11,7 +11,7 @@ use bevy_httpoll::httpoll::memory::MockResponse;
 use bevy_httpoll::prelude::*;
 use serde::Deserialize;
 
-use crate::support::{Game, url};
+use crate::support::{Game, patient, url};
 
 #[derive(Deserialize, Debug, PartialEq)]
 struct Score {
@@ -73,7 +73,7 @@ fn a_value_or_what_went_wrong_is_told_exactly_once() {
 fn large_content_is_parsed_off_the_frame_and_its_entity_waits() {
     let mut game = Game::with(HttpollPlugin {
         json_off_frame: 100,
-        ..HttpollPlugin::default()
+        ..patient()
     });
     game.app.add_plugins(TaskPoolPlugin::default());
     let scores: Vec<String> = (0..500)

@@ -16,7 +16,7 @@ use bevy_httpoll::prelude::*;
 use bevy_state::app::{AppExtStates, StatesPlugin};
 use bevy_state::prelude::{DespawnOnExit, NextState, States};
 
-use crate::support::{Game, SAFETY_NET, read_head, url, watch};
+use crate::support::{Game, SAFETY_NET, patient, read_head, url, watch};
 
 /// A game with a request under way to a server that never answers.
 fn waiting() -> (Game, Entity) {
@@ -68,7 +68,7 @@ fn s176_over_real_sockets_the_server_sees_the_close_without_another_frame() {
         stream.read(&mut [0; 16]).unwrap_or(0)
     });
     let mut app = App::new();
-    app.add_plugins(HttpollPlugin::default());
+    app.add_plugins(patient());
     watch(&mut app);
     let entity = app
         .world_mut()
@@ -87,10 +87,7 @@ fn s176_over_real_sockets_the_server_sees_the_close_without_another_frame() {
 fn despawning_requests_under_way_frees_their_connections() {
     let mut pool = PoolLimits::default();
     (pool.total, pool.per_host) = (2, 2);
-    let mut game = Game::with(HttpollPlugin {
-        pool,
-        ..HttpollPlugin::default()
-    });
+    let mut game = Game::with(HttpollPlugin { pool, ..patient() });
     let _rules = [
         game.server.get("/never").reply(MockResponse::ok().never()),
         game.server.get("/").reply(MockResponse::ok()),

@@ -9,11 +9,11 @@ use bevy_ecs::prelude::*;
 use bevy_httpoll::httpoll::{ErrorKind, NetworkFault};
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Seen, serve, until, watch};
+use crate::support::{Seen, patient, serve, until, watch};
 
 fn app() -> App {
     let mut app = App::new();
-    app.add_plugins(HttpollPlugin::default());
+    app.add_plugins(patient());
     watch(&mut app);
     app
 }

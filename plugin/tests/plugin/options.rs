@@ -8,7 +8,7 @@ use bevy_httpoll::httpoll::memory::MockResponse;
 use bevy_httpoll::httpoll::{ErrorKind, PoolLimits, RetryPolicy};
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Folder, Game, url};
+use crate::support::{Folder, Game, patient, url};
 
 #[test]
 fn a_download_is_a_file_and_its_progress_is_told() {
@@ -164,10 +164,7 @@ fn retries_are_told_by_the_phase() {
 fn the_more_important_request_goes_first_also_when_that_changes_while_it_waits() {
     let mut pool = PoolLimits::default();
     (pool.total, pool.per_host) = (1, 1);
-    let mut game = Game::with(HttpollPlugin {
-        pool,
-        ..HttpollPlugin::default()
-    });
+    let mut game = Game::with(HttpollPlugin { pool, ..patient() });
     let _rules = [game
         .server
         .get("/**")

@@ -10,7 +10,7 @@ use bevy_httpoll::httpoll::memory::MockResponse;
 use bevy_httpoll::httpoll::{ErrorKind, Limit, Misuse, NetworkFault};
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Game, Seen, url};
+use crate::support::{Game, Seen, patient, url};
 
 #[test]
 fn a_request_is_answered_once_and_its_entity_despawned() {
@@ -114,7 +114,7 @@ fn headers_defaults_and_content_go_out() {
             ("X-Own".into(), "d".into()),
         ],
         base_url: Some("http://game.example/api/".into()),
-        ..HttpollPlugin::default()
+        ..patient()
     });
     let _rule = game.server.post("/api/scores").reply(MockResponse::ok());
     game.spawn(
@@ -251,7 +251,7 @@ fn a_refused_connection_is_an_error() {
 fn content_over_the_limit_is_an_error() {
     let mut game = Game::with(HttpollPlugin {
         max_body_bytes: 999,
-        ..HttpollPlugin::default()
+        ..patient()
     });
     let _rule = game
         .server
@@ -297,7 +297,7 @@ fn the_message_tells_each_end_once_with_its_owner() {
 fn what_is_wrong_in_the_plugin_is_left_out() {
     let mut game = Game::with(HttpollPlugin {
         user_agent: "a\r\nb".into(),
-        ..HttpollPlugin::default()
+        ..patient()
     });
     let _rule = game.server.get("/").reply(MockResponse::ok());
     game.spawn(HttpRequest::get(url("/")));

@@ -10,7 +10,7 @@ use bevy_httpoll::httpoll::ServerSentEvent;
 use bevy_httpoll::httpoll::server::{Response, ServerTimeouts, Topic};
 use bevy_httpoll::prelude::*;
 
-use crate::support::Game;
+use crate::support::{Game, patient};
 
 const ADDRESS: &str = "10.0.0.7:80";
 
@@ -256,7 +256,7 @@ fn an_app_that_drains_answers_its_own_requests() {
     let mut app = App::new();
     app.add_plugins(HttpollPlugin {
         on_exit: HttpOnExit::Drain(crate::support::SAFETY_NET),
-        ..HttpollPlugin::default()
+        ..patient()
     });
     crate::support::watch(&mut app);
     app.world_mut()

@@ -8,7 +8,7 @@ use bevy_ecs::prelude::*;
 use bevy_httpoll::httpoll::memory::{MockResponse, MockStream};
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Folder, Game, Seen, until, url};
+use crate::support::{Folder, Game, Seen, patient, until, url};
 
 #[test]
 fn head_pieces_and_end_come_in_order() {
@@ -46,7 +46,7 @@ fn head_pieces_and_end_come_in_order() {
 fn the_cap_of_memory_is_none_for_streams_and_files() {
     let mut game = Game::with(HttpollPlugin {
         max_body_bytes: 999,
-        ..HttpollPlugin::default()
+        ..patient()
     });
     let folder = Folder::new("uncapped");
     let _rule = game
@@ -71,7 +71,7 @@ fn the_cap_of_memory_is_none_for_streams_and_files() {
 fn pausing_leaves_content_with_the_server() {
     let mut game = Game::with(HttpollPlugin {
         budget: Budget::default().with_bytes(4_000),
-        ..HttpollPlugin::default()
+        ..patient()
     });
     let _rule = game
         .server
@@ -171,8 +171,7 @@ fn a_web_socket_is_an_entity() {
     #[derive(Resource, Default)]
     struct Heard(Vec<WebSocketMessage>);
     let mut app = bevy_app::App::new();
-    app.add_plugins(HttpollPlugin::default())
-        .init_resource::<Heard>();
+    app.add_plugins(patient()).init_resource::<Heard>();
     watch(&mut app);
     app.world_mut()
         .spawn((

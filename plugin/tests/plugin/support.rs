@@ -32,6 +32,14 @@ pub struct Seen {
     pub statuses: Vec<(Entity, Status, Status)>,
 }
 
+/// The defaults, but however slow this machine is no frame ends for want of time.
+pub fn patient() -> HttpollPlugin {
+    HttpollPlugin {
+        budget: Budget::frame(SAFETY_NET),
+        ..HttpollPlugin::default()
+    }
+}
+
 /// An app on a network with one server, `game.example`.
 pub struct Game {
     pub app: App,
@@ -41,7 +49,7 @@ pub struct Game {
 
 impl Game {
     pub fn new() -> Self {
-        Self::with(HttpollPlugin::default())
+        Self::with(patient())
     }
 
     pub fn with(plugin: HttpollPlugin) -> Self {

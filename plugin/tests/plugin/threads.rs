@@ -6,14 +6,14 @@ use bevy_app::{App, AppExit};
 use bevy_httpoll::httpoll::{ErrorKind, Misuse};
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Folder, SAFETY_NET, Seen, echo, serve, until, watch, with_length};
+use crate::support::{Folder, SAFETY_NET, Seen, echo, patient, serve, until, watch, with_length};
 
 fn game(on_exit: HttpOnExit) -> App {
     let mut app = App::new();
     app.add_plugins(HttpollPlugin {
         on_thread: true,
         on_exit,
-        ..HttpollPlugin::default()
+        ..patient()
     });
     watch(&mut app);
     app
