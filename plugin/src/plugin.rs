@@ -42,7 +42,7 @@ pub struct HttpollPlugin {
     /// waits, by [`HttpPriority`](crate::HttpPriority).
     pub pool: PoolLimits,
     /// Drives requests on a thread of their own, also between frames: TLS, inflating and bursts of
-    /// requests cost the frame nothing then, and the budget is the nodes' and the servers' alone. What is
+    /// requests cost the frame little then, and the budget is the nodes' and the servers' alone. What is
     /// told is told in the frame as ever. Default no; without effect on a [`network`](Self::network) in
     /// memory.
     pub on_thread: bool,

@@ -174,7 +174,7 @@ impl Core {
         }
     }
 
-    /// Gives the caller the window of one who pulls once a frame, however much arrived meanwhile.
+    /// Gives the caller the wider window of an agent on a thread of its own.
     pub(crate) fn widen_window(&mut self) {
         self.window = THREAD_WINDOW_BYTES;
     }
