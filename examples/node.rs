@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use httpoll::server::{Request, Response, Server};
-use httpoll::{Budget, HttpClient, Linger, Method, RequestUrl, Status, Timeouts, TlsOptions};
+use httpoll::{Budget, BusyPoll, HttpClient, Method, RequestUrl, Status, Timeouts, TlsOptions};
 
 fn main() -> ExitCode {
     match run() {
@@ -224,9 +224,9 @@ impl Options {
                     options.budget.time = Some(Duration::from_micros(value()?.parse()?));
                 }
                 "--unlimited" => options.budget = Budget::unlimited(),
-                "--linger-us" => {
+                "--busy_poll-us" => {
                     let patience = Duration::from_micros(value()?.parse()?);
-                    options.budget.linger = Linger::Exchanges(patience);
+                    options.budget.busy_poll = BusyPoll::Exchange(patience);
                 }
                 "--get" => options.requests = value()?.parse()?,
                 "--cacert" => {

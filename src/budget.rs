@@ -21,8 +21,8 @@ pub struct Budget {
     /// what a frame is short of.
     pub bytes: Option<u64>,
     /// Whether to look again when the kernel has nothing more. Default
-    /// [`Linger::Bodies`] with 20 µs.
-    pub linger: Linger,
+    /// [`BusyPoll::Content`] with 20 µs.
+    pub busy_poll: BusyPoll,
     /// Connections that a server accepts in one poll. `None` means as many as wait. Default 64: a
     /// burst of peers must not take the whole frame. Clients accept nothing.
     pub accepts: Option<usize>,
@@ -35,20 +35,20 @@ pub struct Budget {
 ///
 /// Looking once a frame starves a download: the kernel keeps the receive window as small as the
 /// reader seems slow, and at 60 frames a second that is a few MB/s on a link of many Gbit/s. A poll
-/// that lingers keeps looking, without sleeping, until nothing came for the given time or until the
+/// that busy-polls keeps looking, without sleeping, until nothing came for the given time or until the
 /// budget is spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Linger {
+pub enum BusyPoll {
     /// Never: look once.
     Off,
     /// While response content is arriving. An agent also looks on, at least 500 µs, when it has just asked a
     /// server and more requests wait for the same connections, as long as that server answers so soon:
     /// one on this machine or nearby. So a queue is worked off in one frame instead of one answer a frame
     /// and connection.
-    Bodies(Duration),
+    Content(Duration),
     /// While anything is due from the peer: a connection, a handshake, a head or content. A fresh
     /// TLS request can then finish in the frame that asked for it.
-    Exchanges(Duration),
+    Exchange(Duration),
 }
 
 impl Budget {
@@ -57,7 +57,7 @@ impl Budget {
         Self {
             time: None,
             bytes: None,
-            linger: Linger::Bodies(Duration::from_micros(20)),
+            busy_poll: BusyPoll::Content(Duration::from_micros(20)),
             accepts: None,
             handler_calls: None,
         }
@@ -99,10 +99,10 @@ impl Budget {
         }
     }
 
-    /// The same budget with another rule for lingering.
+    /// The same budget with another rule for busy polling.
     #[must_use]
-    pub const fn with_linger(self, linger: Linger) -> Self {
-        Self { linger, ..self }
+    pub const fn with_busy_poll(self, busy_poll: BusyPoll) -> Self {
+        Self { busy_poll, ..self }
     }
 }
 

@@ -51,7 +51,7 @@
 //! | the node | [`HttpClient`], [`Status`], [`Transition`], [`Method`], [`RequestBody`], [`response_code`] |
 //! | the agent | [`Agent`], [`Request`], [`Response`], [`Event`], [`Download`], [`Priority`] |
 //! | its policies | [`RedirectPolicy`], [`RetryPolicy`], [`CircuitPolicy`], [`AccessPolicy`], [`ProxySettings`], [`Credentials`] |
-//! | what a poll may cost, and when the next is wanted | [`Budget`], [`Linger`], [`Polled`], [`PollAt`] |
+//! | what a poll may cost, and when the next is wanted | [`Budget`], [`BusyPoll`], [`Polled`], [`PollAt`] |
 //! | what goes wrong | [`Error`], [`ErrorKind`], [`Phase`], [`GodotError`] |
 //! | how long, how much | [`Timeouts`], [`Limits`] |
 //! | what each kind of bad input gets | [`bad_input`] |
@@ -100,7 +100,7 @@ pub use agent::{
     PoolLimits, Priority, Progress, Request, RequestHandle, RequestId, Response, RetryCause,
     SavedFile, Timings, Transferred,
 };
-pub use budget::{Budget, Linger, PollAt, Polled};
+pub use budget::{Budget, BusyPoll, PollAt, Polled};
 pub use connection::{RequestBody, Status, Transition};
 #[cfg(feature = "agent")]
 pub use error::RequestRefused;

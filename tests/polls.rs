@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use httpoll::memory::MemoryNetwork;
-use httpoll::{Budget, HttpClient, Linger, Method, PollAt, Status};
+use httpoll::{Budget, BusyPoll, HttpClient, Method, PollAt, Status};
 use support::{connected, server};
 
 /// Counts what this thread allocates.
@@ -69,11 +69,11 @@ fn polls_of(http: &mut HttpClient, budget: &Budget, network: &MemoryNetwork) -> 
 }
 
 fn looks_once() -> Budget {
-    Budget::default().with_linger(Linger::Off)
+    Budget::default().with_busy_poll(BusyPoll::Off)
 }
 
-fn lingers() -> Budget {
-    Budget::default().with_linger(Linger::Exchanges(Duration::from_micros(500)))
+fn busy_polls() -> Budget {
+    Budget::default().with_busy_poll(BusyPoll::Exchange(Duration::from_micros(500)))
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_keep_alive_get_takes_two_polls() {
         assert_eq!(http.get_status(), Status::Connected);
     }
     http.request(Method::Get, "/", &[], "").unwrap();
-    assert_eq!(polls_of(&mut http, &lingers(), &network), 1);
+    assert_eq!(polls_of(&mut http, &busy_polls(), &network), 1);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_fresh_plain_get_takes_three_polls() {
     http.connect_to_host("10.0.0.1", 80, None).unwrap();
     assert_eq!(polls_of(&mut http, &looks_once(), &network), 3);
     http.connect_to_host("10.0.0.1", 80, None).unwrap();
-    assert_eq!(polls_of(&mut http, &lingers(), &network), 2);
+    assert_eq!(polls_of(&mut http, &busy_polls(), &network), 2);
 }
 
 #[test]

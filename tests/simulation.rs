@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::proto::{Event, Exchange};
-use httpoll::{Budget, Error, HttpClient, Limits, Linger, Method, RequestBody, Status, Timeouts};
+use httpoll::{Budget, BusyPoll, Error, HttpClient, Limits, Method, RequestBody, Status, Timeouts};
 use support::{server, transitions};
 
 const SEEDS: u64 = 3000;
@@ -316,14 +316,14 @@ impl Driver {
     fn budget(&mut self) -> Budget {
         let most = [2000, 200_000, usize::MAX >> 1][self.random.below(3)];
         let patience = Duration::from_micros(20);
-        let lingers = [
-            Linger::Off,
-            Linger::Bodies(patience),
-            Linger::Exchanges(patience),
+        let busy_polls = [
+            BusyPoll::Off,
+            BusyPoll::Content(patience),
+            BusyPoll::Exchange(patience),
         ];
         Budget::unlimited()
             .with_bytes(64 + self.random.below(most) as u64)
-            .with_linger(lingers[self.random.below(3)])
+            .with_busy_poll(busy_polls[self.random.below(3)])
     }
 }
 

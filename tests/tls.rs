@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, Peer};
-use httpoll::{Budget, ErrorKind, HttpClient, Linger, Method, Status, TlsFault, TlsOptions};
+use httpoll::{Budget, BusyPoll, ErrorKind, HttpClient, Method, Status, TlsFault, TlsOptions};
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -475,11 +475,11 @@ fn polls_of_a_fresh_get(budget: &Budget) -> usize {
 
 #[test]
 fn a_fresh_tls_get_takes_four_polls_and_two_when_lingering() {
-    let looks_once = Budget::default().with_linger(Linger::Off);
+    let looks_once = Budget::default().with_busy_poll(BusyPoll::Off);
     assert_eq!(polls_of_a_fresh_get(&looks_once), 4);
-    let lingers = Linger::Exchanges(Duration::from_micros(500));
+    let busy_polls = BusyPoll::Exchange(Duration::from_micros(500));
     // The handshake's cryptography takes longer than a default frame in a debug build.
-    let budget = Budget::unlimited().with_linger(lingers);
+    let budget = Budget::unlimited().with_busy_poll(busy_polls);
     assert_eq!(polls_of_a_fresh_get(&budget), 2);
 }
 

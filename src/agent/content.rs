@@ -115,7 +115,7 @@ pub(crate) struct Flow(Option<Arc<Gauge>>);
 #[derive(Debug)]
 struct Gauge {
     drawn: AtomicU64,
-    allowance: AtomicU64,
+    remaining_budget: AtomicU64,
 }
 
 impl Flow {
@@ -128,7 +128,7 @@ impl Flow {
         Self((!is_sent_at_once).then(|| {
             Arc::new(Gauge {
                 drawn: AtomicU64::new(0),
-                allowance: AtomicU64::new(u64::MAX),
+                remaining_budget: AtomicU64::new(u64::MAX),
             })
         }))
     }
@@ -140,16 +140,16 @@ impl Flow {
             .map_or(0, |gauge| gauge.drawn.load(Ordering::Relaxed))
     }
 
-    fn allowance(&self) -> u64 {
-        self.0
-            .as_ref()
-            .map_or(u64::MAX, |gauge| gauge.allowance.load(Ordering::Relaxed))
+    fn remaining_budget(&self) -> u64 {
+        self.0.as_ref().map_or(u64::MAX, |gauge| {
+            gauge.remaining_budget.load(Ordering::Relaxed)
+        })
     }
 
     /// Lets at most so many more bytes be drawn.
     pub(crate) fn allow(&self, bytes: u64) {
         if let Some(gauge) = &self.0 {
-            gauge.allowance.store(bytes, Ordering::Relaxed);
+            gauge.remaining_budget.store(bytes, Ordering::Relaxed);
         }
     }
 
@@ -174,17 +174,17 @@ struct Metered<R> {
 
 impl<R: Read> Read for Metered<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let allowance = self.flow.allowance();
-        if allowance == 0 {
+        let remaining_budget = self.flow.remaining_budget();
+        if remaining_budget == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let most = usize::try_from(allowance)
+        let most = usize::try_from(remaining_budget)
             .unwrap_or(usize::MAX)
             .min(buffer.len());
         let count = self.reader.read(&mut buffer[..most])?;
         self.flow.note_drawn(count as u64);
-        if allowance != u64::MAX {
-            self.flow.allow(allowance - count as u64);
+        if remaining_budget != u64::MAX {
+            self.flow.allow(remaining_budget - count as u64);
         }
         Ok(count)
     }

@@ -6,7 +6,7 @@
 //! | `caching` | the cache, asked and told |
 //! | `commands` | what the owner asks for: start, cancel, pause |
 //! | `hops` | the way of a transfer to a connection, and the request that is sent |
-//! | `driving` | one poll: ready connections in turn, timers, lingering |
+//! | `driving` | one poll: ready connections in turn, timers, busy polling |
 //! | `receiving` | heads and content |
 //! | `recording` | exchanges, for a replay |
 //! | `ending` | how a hop and a transfer end: next hop, again, done, failed |
@@ -44,12 +44,12 @@ use super::heading::Draft;
 use super::pool::{ConnectionKey, Pool};
 use super::timers::Timers;
 use super::transfer::Transfer;
-use crate::budget::Linger;
+use crate::budget::BusyPoll;
 use crate::error::{Error, ErrorKind, NetworkFault};
 use crate::phase::Phase;
 use crate::semantics::circuit::{Circuits, FailOver};
 use crate::transport::disk::Disk;
-use crate::transport::meter::Allowance;
+use crate::transport::meter::RemainingBudget;
 use crate::transport::reactor::{Owner, Reactor};
 use crate::transport::resolver::Wake;
 use crate::transport::throttle::Throttle;
@@ -108,7 +108,7 @@ pub(crate) struct Core {
     queued: Vec<RequestId>,
     suspension: Suspension,
     /// What the latest poll left of its budget, and how it lingered.
-    left: (Allowance, Linger),
+    left: (RemainingBudget, BusyPoll),
     /// How much content a caller may leave unpulled before no more is read.
     window: usize,
     /// Whether content waits only for room in the window of a caller who pulls.
@@ -159,7 +159,7 @@ impl Core {
             fail_overs: Vec::new(),
             queued: Vec::new(),
             suspension: Suspension::default(),
-            left: (Allowance::nothing(), Linger::Off),
+            left: (RemainingBudget::nothing(), BusyPoll::Off),
             window: content::WINDOW_BYTES,
             is_window_full: false,
             unanswered: Vec::new(),
@@ -259,8 +259,8 @@ impl Core {
         self.reactor.clock().now()
     }
 
-    fn counted(&self) -> Instant {
-        self.reactor.counted(self.now())
+    fn active_time(&self) -> Instant {
+        self.reactor.active_time(self.now())
     }
 
     /// Closes a connection for good.

@@ -114,7 +114,7 @@ pub(crate) struct Pooled {
     pub(crate) service: Service,
     /// Requests given to it.
     pub(crate) requests: u32,
-    /// When it was opened, in counted time.
+    /// When it was opened, in active time.
     pub(crate) opened: Instant,
     /// Whether it is listed to be driven in this poll.
     pub(crate) is_listed: bool,

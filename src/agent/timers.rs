@@ -17,7 +17,7 @@ pub(crate) enum Timer {
     Request(RequestId),
 }
 
-/// See the module's documentation. All times are counted ones.
+/// See the module's documentation. All times are active time.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     heap: BinaryHeap<Reverse<(Instant, Timer)>>,

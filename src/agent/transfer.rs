@@ -57,7 +57,7 @@ pub(crate) struct Transfer {
     pub(crate) probes: bool,
     /// It was paused on its present connection, which may have died of that.
     pub(crate) was_paused: bool,
-    /// When all of it must be over, and when it must have left the queue, in counted time.
+    /// When all of it must be over, and when it must have left the queue, in active time.
     pub(crate) deadline: Option<Instant>,
     pub(crate) queue_deadline: Option<Instant>,
     /// Its rate, each way.
@@ -138,7 +138,12 @@ pub(crate) struct Clocks {
 }
 
 impl Transfer {
-    pub(crate) fn new(id: RequestId, prepared: Prepared, clock: Instant, counted: Instant) -> Self {
+    pub(crate) fn new(
+        id: RequestId,
+        prepared: Prepared,
+        clock: Instant,
+        active_now: Instant,
+    ) -> Self {
         let Prepared {
             method,
             url,
@@ -152,11 +157,11 @@ impl Transfer {
         } = prepared;
         let deadline = settings
             .total_timeout
-            .and_then(|limit| counted.checked_add(limit));
+            .and_then(|limit| active_now.checked_add(limit));
         let mut throttle = Throttle::unlimited();
         throttle.set_rate(
             settings.rate_limit.and_then(std::num::NonZeroU64::new),
-            counted,
+            active_now,
         );
         Self {
             id,
@@ -172,7 +177,7 @@ impl Transfer {
             stage: Stage::Opening,
             origins: fail_over,
             history: Vec::new(),
-            retry: RetryState::new(counted),
+            retry: RetryState::new(active_now),
             attempts: 0,
             needs_new_connection: false,
             expects_continue: true,

@@ -20,7 +20,7 @@ use crate::phase::Phase;
 use crate::proto::ResponseHead;
 use crate::transport::happy_eyeballs::{Race, RaceStep};
 use crate::transport::link::{Link, TlsChoice};
-use crate::transport::meter::Meter;
+use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 use crate::transport::resolver::Lookup;
 use crate::transport::socket::Socket;
@@ -143,7 +143,7 @@ impl Connecting {
         target: &Target,
         config: &Config,
         now: Instant,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
         heads: &mut VecDeque<ResponseHead>,
     ) -> Step {
         let (status, phase) = (self.failed_status(), self.phase());
@@ -330,11 +330,11 @@ fn after_tunnel(link: Link, target: &Target) -> Step {
 }
 
 /// Begins TLS, if the budget has room for it: keys are dear.
-fn greet(link: Link, reactor: &mut Reactor, target: &Target, meter: &mut Meter) -> Step {
+fn greet(link: Link, reactor: &mut Reactor, target: &Target, meter: &mut BudgetMeter) -> Step {
     let TlsChoice::Tls(options) = &target.tls else {
         return Step::Established(link);
     };
-    if !meter.affords(reactor.handshakes.hello.expected()) {
+    if !meter.can_start(reactor.handshakes.hello.expected()) {
         return Step::Waiting(Connecting::Greeting(link));
     }
     match link.start_tls(reactor, meter, options, &target.host.to_string()) {
@@ -360,7 +360,7 @@ impl Attempts {
         &mut self,
         reactor: &mut Reactor,
         now: Instant,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
     ) -> Result<Option<Socket>, Error> {
         loop {
             if let Some(winner) = self.first_connected(reactor) {

@@ -100,7 +100,7 @@ impl Connection {
         self.deadline = at.map(|at| Deadline { phase, at });
     }
 
-    /// When this connection wants to be driven again. `now` is counted time, and so is the answer.
+    /// When this connection wants to be driven again. `now` is active time, and so is the answer.
     pub(crate) fn poll_at(&self, now: Instant) -> PollAt {
         let due = match &self.state {
             State::Disconnected | State::Failed(..) => return PollAt::Idle,

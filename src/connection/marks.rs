@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::phase::Phase;
 
-/// Times by the clock, not counted ones: what really passed is what timings tell.
+/// Times by the clock, not active time: what really passed is what timings tell.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Marks {
     /// The name was looked up. `None`: there was nothing to look up.

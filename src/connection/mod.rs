@@ -40,7 +40,7 @@ use crate::limits::Limits;
 use crate::phase::{Phase, Timeouts};
 use crate::proto::{FieldLines, RequestHead, ResponseHead};
 use crate::transport::link::Link;
-use crate::transport::meter::Meter;
+use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 use crate::transport::socket::{NonblockingStream, Socket};
 
@@ -158,7 +158,7 @@ impl Connection {
         }
     }
 
-    /// Starts to connect, closing what there was. `now` is counted time.
+    /// Starts to connect, closing what there was. `now` is active time.
     pub(crate) fn open(
         &mut self,
         reactor: &mut Reactor,
@@ -232,7 +232,12 @@ impl Connection {
     }
 
     /// Goes as far as sockets, data and budget allow. Answers whether anything happened.
-    pub(crate) fn drive(&mut self, reactor: &mut Reactor, now: Instant, meter: &mut Meter) -> bool {
+    pub(crate) fn drive(
+        &mut self,
+        reactor: &mut Reactor,
+        now: Instant,
+        meter: &mut BudgetMeter,
+    ) -> bool {
         let before = (self.status(), self.moved);
         let mut stepped = false;
         while self.step(reactor, now, meter) {
@@ -247,7 +252,7 @@ impl Connection {
     }
 
     /// One step; `true` when another may follow.
-    fn step(&mut self, reactor: &mut Reactor, now: Instant, meter: &mut Meter) -> bool {
+    fn step(&mut self, reactor: &mut Reactor, now: Instant, meter: &mut BudgetMeter) -> bool {
         match &mut self.state {
             State::Disconnected | State::Failed(..) => false,
             State::Connecting(..) => self.step_connecting(reactor, now, meter),
@@ -280,7 +285,12 @@ impl Connection {
         }
     }
 
-    fn step_connecting(&mut self, reactor: &mut Reactor, now: Instant, meter: &mut Meter) -> bool {
+    fn step_connecting(
+        &mut self,
+        reactor: &mut Reactor,
+        now: Instant,
+        meter: &mut BudgetMeter,
+    ) -> bool {
         let Some(target) = &self.target else {
             return false;
         };
@@ -369,7 +379,7 @@ impl Connection {
         &mut self,
         reactor: &mut Reactor,
         now: Instant,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
         most: usize,
     ) -> Result<Bytes, Error> {
         let error = match &mut self.state {

@@ -41,7 +41,7 @@ use crate::connection::{
 use crate::error::{Error, Misuse};
 use crate::transport::link::TlsChoice;
 use crate::transport::memory::MemoryNetwork;
-use crate::transport::meter::{Allowance, Meter};
+use crate::transport::meter::{BudgetMeter, RemainingBudget};
 use crate::transport::reactor::Reactor;
 use crate::transport::resolver::Resolver;
 use crate::transport::socket::NonblockingStream;
@@ -99,7 +99,7 @@ pub struct HttpClient {
     proxies: Proxies,
     user_agent: String,
     budget: Budget,
-    allowance: Allowance,
+    remaining_budget: RemainingBudget,
     /// When the latest request was made, and when its response was over.
     asked_at: Option<Instant>,
     ended_at: Option<Instant>,
@@ -134,7 +134,7 @@ impl HttpClient {
             proxies: Proxies::default(),
             user_agent: concat!("httpoll/", env!("CARGO_PKG_VERSION")).to_owned(),
             budget: Budget::default(),
-            allowance: Allowance::nothing(),
+            remaining_budget: RemainingBudget::nothing(),
             asked_at: None,
             ended_at: None,
             read_chunk_size: READ_CHUNK_SIZE,
@@ -167,13 +167,14 @@ impl HttpClient {
             .clone_from(&self.user_agent);
         self.connection.config.proxy_authorization = self.proxies.authorization();
         let now = self.reactor.clock().now();
-        let counted = self.reactor.begin_poll(now);
-        self.connection.open(&mut self.reactor, target, counted)?;
+        let active_now = self.reactor.begin_poll(now);
+        self.connection
+            .open(&mut self.reactor, target, active_now)?;
         if self.connection.status() == Status::Connecting {
             // An address needs no lookup: the attempt starts now, and may fail now.
-            let mut meter = Meter::start(self.reactor.clock(), &Allowance::nothing());
+            let mut meter = BudgetMeter::start(self.reactor.clock(), &RemainingBudget::nothing());
             self.connection
-                .drive(&mut self.reactor, counted, &mut meter);
+                .drive(&mut self.reactor, active_now, &mut meter);
         }
         self.connection
             .error()
@@ -253,8 +254,8 @@ impl HttpClient {
             forwarding.as_deref(),
         )?;
         let now = self.reactor.clock().now();
-        let counted = self.reactor.begin_poll(now);
-        self.connection.request(&head, body.into(), counted)?;
+        let active_now = self.reactor.begin_poll(now);
+        self.connection.request(&head, body.into(), active_now)?;
         self.asked_at = Some(now);
         self.ended_at = None;
         Ok(())

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use super::HttpClient;
-use crate::budget::{Budget, Linger, PollAt, Polled};
+use crate::budget::{Budget, BusyPoll, PollAt, Polled};
 use crate::connection::{Expects, Status};
 use crate::error::{Error, Misuse};
-use crate::transport::meter::{Allowance, Meter};
+use crate::transport::meter::{BudgetMeter, RemainingBudget};
 
 impl HttpClient {
     /// Goes as far as the sockets and the client's [budget](Self::set_budget) allow (Godot's
@@ -38,12 +38,13 @@ impl HttpClient {
     /// As [`poll`](Self::poll).
     pub fn poll_at(&mut self, now: Instant, budget: &Budget) -> Result<Polled, Error> {
         self.check_active()?;
-        let counted = self.reactor.begin_poll(now);
-        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget)).with_grace();
+        let active_now = self.reactor.begin_poll(now);
+        let mut meter =
+            BudgetMeter::start(self.reactor.clock(), &RemainingBudget::of(budget)).with_free_step();
         let looked = self.reactor.look();
-        let changed = self.turn(looked, counted, &mut meter, budget.linger);
-        self.allowance = meter.rest();
-        self.polled(changed, meter.cut(), counted)
+        let changed = self.turn(looked, active_now, &mut meter, budget.busy_poll);
+        self.remaining_budget = meter.rest();
+        self.polled(changed, meter.cut(), active_now)
     }
 
     /// Sleeps until something can be done or `timeout` is over, then polls without a budget. For
@@ -60,11 +61,11 @@ impl HttpClient {
         let sleep = first.next.sleep(self.reactor.clock().now(), timeout);
         let looked = self.reactor.wait(sleep);
         // Time slept here was waited for the peer, so all of it counts.
-        let counted = self.reactor.begin_wait(self.reactor.clock().now());
-        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(&budget));
-        let changed = self.turn(looked, counted, &mut meter, budget.linger);
-        self.allowance = meter.rest();
-        self.polled(changed, meter.cut(), counted)
+        let active_now = self.reactor.begin_wait(self.reactor.clock().now());
+        let mut meter = BudgetMeter::start(self.reactor.clock(), &RemainingBudget::of(&budget));
+        let changed = self.turn(looked, active_now, &mut meter, budget.busy_poll);
+        self.remaining_budget = meter.rest();
+        self.polled(changed, meter.cut(), active_now)
     }
 
     /// Notes when the response was over, the first time that it is.
@@ -83,27 +84,27 @@ impl HttpClient {
         }
     }
 
-    fn polled(&mut self, changed: bool, cut: bool, counted: Instant) -> Result<Polled, Error> {
+    fn polled(&mut self, changed: bool, cut: bool, active_now: Instant) -> Result<Polled, Error> {
         self.note_end();
         if let Some(error) = self.connection.error() {
             return Err(error.clone());
         }
-        let next = match self.connection.poll_at(counted) {
+        let next = match self.connection.poll_at(active_now) {
             PollAt::Io | PollAt::At(_) if cut => PollAt::Now,
-            PollAt::At(at) => PollAt::At(self.reactor.uncounted(at)),
+            PollAt::At(at) => PollAt::At(self.reactor.real_time(at)),
             other => other,
         };
         Ok(Polled { changed, next })
     }
 
-    /// Drives the connection, lingers as far as it was told to, then judges deadlines: what had
+    /// Drives the connection, busy-polls as far as it was told to, then judges deadlines: what had
     /// arrived in time is never called late.
     fn turn(
         &mut self,
         looked: Result<bool, Error>,
-        counted: Instant,
-        meter: &mut Meter,
-        linger: Linger,
+        active_now: Instant,
+        meter: &mut BudgetMeter,
+        busy_poll: BusyPoll,
     ) -> bool {
         let mut looked = looked;
         let mut changed = false;
@@ -116,9 +117,9 @@ impl HttpClient {
                     return true;
                 }
             };
-            let progressed = self.connection.drive(&mut self.reactor, counted, meter);
+            let progressed = self.connection.drive(&mut self.reactor, active_now, meter);
             changed |= progressed;
-            let Some(patience) = self.patience(linger) else {
+            let Some(patience) = self.patience(busy_poll) else {
                 break;
             };
             if meter.exhausted() {
@@ -136,19 +137,25 @@ impl HttpClient {
         }
         // What the budget left in the kernel may be what the deadline is about.
         let is_left = meter.cut() && self.connection.is_readable(&mut self.reactor);
-        if !is_left && self.connection.handle_timeout(&mut self.reactor, counted) {
-            self.connection.drive(&mut self.reactor, counted, meter);
+        if !is_left
+            && self
+                .connection
+                .handle_timeout(&mut self.reactor, active_now)
+        {
+            self.connection.drive(&mut self.reactor, active_now, meter);
             changed = true;
         }
         changed
     }
 
     /// How long to look on without seeing anything, if at all.
-    fn patience(&self, linger: Linger) -> Option<Duration> {
-        match (linger, self.connection.expects()) {
-            (Linger::Off, _) | (_, Expects::Nothing) | (Linger::Bodies(_), Expects::Answer) => None,
-            (Linger::Bodies(patience), Expects::Content)
-            | (Linger::Exchanges(patience), Expects::Content | Expects::Answer) => Some(patience),
+    fn patience(&self, busy_poll: BusyPoll) -> Option<Duration> {
+        match (busy_poll, self.connection.expects()) {
+            (BusyPoll::Off, _)
+            | (_, Expects::Nothing)
+            | (BusyPoll::Content(_), Expects::Answer) => None,
+            (BusyPoll::Content(patience), Expects::Content)
+            | (BusyPoll::Exchange(patience), Expects::Content | Expects::Answer) => Some(patience),
         }
     }
 
@@ -174,32 +181,32 @@ impl HttpClient {
             self.note_end();
             return chunk;
         }
-        let counted = self.reactor.begin_poll(self.reactor.clock().now());
-        let mut meter = Meter::start(self.reactor.clock(), &self.allowance);
-        let chunk = self.read_chunk(counted, &mut meter, self.budget.linger);
-        self.allowance = meter.rest();
+        let active_now = self.reactor.begin_poll(self.reactor.clock().now());
+        let mut meter = BudgetMeter::start(self.reactor.clock(), &self.remaining_budget);
+        let chunk = self.read_chunk(active_now, &mut meter, self.budget.busy_poll);
+        self.remaining_budget = meter.rest();
         self.note_end();
         chunk
     }
 
     fn read_chunk(
         &mut self,
-        counted: Instant,
-        meter: &mut Meter,
-        linger: Linger,
+        active_now: Instant,
+        meter: &mut BudgetMeter,
+        busy_poll: BusyPoll,
     ) -> Result<Bytes, Error> {
         let mut quiet_since = meter.started();
         loop {
             let chunk = self.connection.read_content(
                 &mut self.reactor,
-                counted,
+                active_now,
                 meter,
                 self.read_chunk_size,
             )?;
             if !chunk.is_empty() || self.get_status() != Status::Body || meter.exhausted() {
                 return Ok(chunk);
             }
-            let Some(patience) = self.patience(linger) else {
+            let Some(patience) = self.patience(busy_poll) else {
                 return Ok(chunk);
             };
             let now = meter.now();
@@ -216,12 +223,12 @@ impl HttpClient {
     fn read_chunk_blocking(&mut self) -> Result<Bytes, Error> {
         let mut gathered = BytesMut::new();
         loop {
-            let counted = self.reactor.begin_poll(self.reactor.clock().now());
-            let mut meter = Meter::start(self.reactor.clock(), &Allowance::unlimited());
+            let active_now = self.reactor.begin_poll(self.reactor.clock().now());
+            let mut meter = BudgetMeter::start(self.reactor.clock(), &RemainingBudget::unlimited());
             let most = self.read_chunk_size - gathered.len();
             let chunk =
                 self.connection
-                    .read_content(&mut self.reactor, counted, &mut meter, most)?;
+                    .read_content(&mut self.reactor, active_now, &mut meter, most)?;
             let whole = chunk.len() == most;
             if gathered.is_empty() && (whole || self.get_status() != Status::Body) {
                 return Ok(chunk);

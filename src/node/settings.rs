@@ -46,7 +46,7 @@ impl HttpClient {
         &self.budget
     }
 
-    /// Sets what [`poll`](Self::poll) may spend. Default 1 ms, lingering over content.
+    /// Sets what [`poll`](Self::poll) may spend. Default 1 ms, busy polling over content.
     pub fn set_budget(&mut self, budget: Budget) {
         self.budget = budget;
     }

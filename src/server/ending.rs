@@ -16,7 +16,7 @@ impl Server {
     /// response from now on is its connection's last. Go on polling until
     /// [`is_closed`](Self::is_closed); what is still open after `patience` is cut then.
     pub fn shutdown(&mut self, patience: Duration) {
-        let now = self.reactor.counted(self.reactor.clock().now());
+        let now = self.reactor.active_time(self.reactor.clock().now());
         self.app.draining = true;
         if let Some(listener) = self.listener.take() {
             listener.close(&mut self.reactor);
@@ -38,7 +38,7 @@ impl Server {
         }
         self.ending = None;
         self.app.pulled.clear();
-        let now = self.reactor.counted(self.reactor.clock().now());
+        let now = self.reactor.active_time(self.reactor.clock().now());
         for slot in self.peers.slots() {
             if let Some(mut connection) = self.peers.take(slot) {
                 connection.note_sent(false, &mut self.app, now);
@@ -67,7 +67,7 @@ impl Server {
         }
     }
 
-    pub(super) fn go_on_ending(&mut self, counted: Instant) -> bool {
+    pub(super) fn go_on_ending(&mut self, active_now: Instant) -> bool {
         let Some(ending) = &self.ending else {
             return false;
         };
@@ -75,7 +75,7 @@ impl Server {
             self.ending = None;
             return true;
         }
-        if ending.deadline <= counted {
+        if ending.deadline <= active_now {
             self.close_now();
             return true;
         }

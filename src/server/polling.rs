@@ -7,10 +7,10 @@ use super::client::Client;
 use super::connection::{Connection, Context, Turned};
 use super::fault::Fault;
 use super::mailbox::ConnectionId;
-use crate::budget::{Budget, Linger, PollAt, Polled};
+use crate::budget::{Budget, BusyPoll, PollAt, Polled};
 use crate::error::Error;
 use crate::transport::link::Link;
-use crate::transport::meter::{Allowance, Meter};
+use crate::transport::meter::{BudgetMeter, RemainingBudget};
 use crate::transport::reactor::Owner;
 use crate::transport::socket::Socket;
 
@@ -37,10 +37,11 @@ impl Server {
     /// # Errors
     /// As [`poll`](Self::poll).
     pub fn poll_at(&mut self, now: Instant, budget: &Budget) -> Result<Polled, Error> {
-        let counted = self.reactor.begin_poll(now);
-        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget)).with_grace();
+        let active_now = self.reactor.begin_poll(now);
+        let mut meter =
+            BudgetMeter::start(self.reactor.clock(), &RemainingBudget::of(budget)).with_free_step();
         self.reactor.look()?;
-        self.turn(counted, &mut meter, budget)
+        self.turn(active_now, &mut meter, budget)
     }
 
     /// Sleeps until something can be done or `timeout` is over, then polls for at most some 10 ms. For
@@ -54,15 +55,15 @@ impl Server {
             ..Budget::frame(AWAKE)
         };
         // What was left over by the last poll, or rung since, needs no sleep.
-        let counted = self.reactor.counted(self.reactor.clock().now());
+        let active_now = self.reactor.active_time(self.reactor.clock().now());
         let is_due =
-            self.peers.waiting() > 0 || !self.app.pulled.is_empty() || self.can_accept(counted);
+            self.peers.waiting() > 0 || !self.app.pulled.is_empty() || self.can_accept(active_now);
         let mut sleep = timeout;
         if is_due || self.app.mailbox.is_rung() {
             sleep = Some(Duration::ZERO);
         } else if let Some(at) = self.next_due() {
             let now = self.reactor.clock().now();
-            let due = self.reactor.uncounted(at).saturating_duration_since(now);
+            let due = self.reactor.real_time(at).saturating_duration_since(now);
             sleep = Some(timeout.map_or(due, |timeout| timeout.min(due)));
         }
         let reactor = &mut self.reactor;
@@ -73,12 +74,13 @@ impl Server {
         self.app.mailbox.wake_up();
         looked?;
         // Time slept here was waited for the clients, so all of it counts.
-        let counted = self.reactor.begin_wait(self.reactor.clock().now());
-        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(&budget)).with_grace();
-        self.turn(counted, &mut meter, &budget)
+        let active_now = self.reactor.begin_wait(self.reactor.clock().now());
+        let mut meter = BudgetMeter::start(self.reactor.clock(), &RemainingBudget::of(&budget))
+            .with_free_step();
+        self.turn(active_now, &mut meter, &budget)
     }
 
-    /// When something is due by itself, in counted time.
+    /// When something is due by itself, in active time.
     fn next_due(&self) -> Option<Instant> {
         let ending = self.ending.as_ref().map(|ending| ending.deadline);
         [self.timers.next(), self.accept_again, ending]
@@ -89,8 +91,8 @@ impl Server {
 
     fn turn(
         &mut self,
-        counted: Instant,
-        meter: &mut Meter,
+        active_now: Instant,
+        meter: &mut BudgetMeter,
         budget: &Budget,
     ) -> Result<Polled, Error> {
         self.app.wall = self.reactor.clock().wall();
@@ -99,9 +101,9 @@ impl Server {
         let mut changed = false;
         let mut quiet_since = meter.started();
         loop {
-            self.collect_ready(counted);
-            let moved = self.accept(counted, meter, &mut accepts);
-            let moved = self.run_queue(counted, meter, &mut calls) || moved;
+            self.collect_ready(active_now);
+            let moved = self.accept(active_now, meter, &mut accepts);
+            let moved = self.run_queue(active_now, meter, &mut calls) || moved;
             changed |= moved;
             if meter.exhausted() || calls == 0 {
                 break;
@@ -124,16 +126,16 @@ impl Server {
             }
             self.reactor.look()?;
         }
-        changed |= self.expire(counted, meter, &mut calls);
-        changed |= self.go_on_ending(counted);
+        changed |= self.expire(active_now, meter, &mut calls);
+        changed |= self.go_on_ending(active_now);
         self.app.metrics.open = self.peers.open();
         let is_cut =
-            self.peers.waiting() > 0 || self.app.mailbox.is_rung() || self.can_accept(counted);
+            self.peers.waiting() > 0 || self.app.mailbox.is_rung() || self.can_accept(active_now);
         let next = if is_cut || !self.app.pulled.is_empty() {
             PollAt::Now
         } else {
             match self.next_due() {
-                Some(at) => PollAt::At(self.reactor.uncounted(at)),
+                Some(at) => PollAt::At(self.reactor.real_time(at)),
                 None if self.listener.is_none() && self.peers.open() == 0 => PollAt::Idle,
                 None => PollAt::Io,
             }
@@ -143,15 +145,15 @@ impl Server {
 
     /// How long to look again without anything coming, if at all.
     fn patience(&self, budget: &Budget) -> Option<Duration> {
-        match budget.linger {
-            Linger::Off => None,
-            Linger::Bodies(patience) => (self.receiving > 0).then_some(patience),
-            Linger::Exchanges(patience) => (self.peers.open() > 0).then_some(patience),
+        match budget.busy_poll {
+            BusyPoll::Off => None,
+            BusyPoll::Content(patience) => (self.receiving > 0).then_some(patience),
+            BusyPoll::Exchange(patience) => (self.peers.open() > 0).then_some(patience),
         }
     }
 
     /// Puts everything into the queue that an event or a ring came for.
-    fn collect_ready(&mut self, counted: Instant) {
+    fn collect_ready(&mut self, active_now: Instant) {
         let mut ready = std::mem::take(&mut self.ready);
         self.reactor.take_ready(&mut ready);
         for Owner(slot) in ready.drain(..) {
@@ -164,25 +166,30 @@ impl Server {
             self.peers.enqueue_id(id);
         }
         self.calls = calls;
-        if self.accept_again.is_some_and(|at| at <= counted) {
+        if self.accept_again.is_some_and(|at| at <= active_now) {
             self.accept_again = None;
         }
     }
 
     /// Whether somebody may wait to be accepted, and has a place.
-    fn can_accept(&mut self, counted: Instant) -> bool {
+    fn can_accept(&mut self, active_now: Instant) -> bool {
         let Some(listener) = &self.listener else {
             return false;
         };
-        self.accept_again.is_none_or(|at| at <= counted)
+        self.accept_again.is_none_or(|at| at <= active_now)
             && listener.is_ready(&mut self.reactor)
             && (self.peers.open() < self.app.limits.connections
                 || self.peers.iter().any(Connection::is_idle))
     }
 
-    fn accept(&mut self, counted: Instant, meter: &mut Meter, accepts: &mut usize) -> bool {
+    fn accept(
+        &mut self,
+        active_now: Instant,
+        meter: &mut BudgetMeter,
+        accepts: &mut usize,
+    ) -> bool {
         let mut moved = false;
-        while *accepts > 0 && self.can_accept(counted) {
+        while *accepts > 0 && self.can_accept(active_now) {
             let Some(listener) = &mut self.listener else {
                 break;
             };
@@ -198,7 +205,7 @@ impl Server {
                     }
                     let local = socket.local_address().unwrap_or(local);
                     let client = Client::new(self.next_number(), peer, local);
-                    self.admit(socket, slot, client, counted);
+                    self.admit(socket, slot, client, active_now);
                 }
                 Ok(None) => {
                     self.peers.release(slot);
@@ -207,7 +214,7 @@ impl Server {
                 Err(error) => {
                     self.peers.release(slot);
                     self.app.report(&Fault::Accept(error), None);
-                    self.accept_again = counted.checked_add(ACCEPT_PAUSE);
+                    self.accept_again = active_now.checked_add(ACCEPT_PAUSE);
                     break;
                 }
             }
@@ -223,7 +230,7 @@ impl Server {
         self.numbers
     }
 
-    fn admit(&mut self, socket: Socket, slot: usize, client: Client, counted: Instant) {
+    fn admit(&mut self, socket: Socket, slot: usize, client: Client, active_now: Instant) {
         let ip = client.peer_addr().ip();
         if self.peers.of_ip(ip) >= self.app.limits.connections_per_ip {
             self.app.metrics.refused += 1;
@@ -248,7 +255,7 @@ impl Server {
                 }
             },
         };
-        let connection = Connection::new(link, is_secure, client, id, &self.app, counted);
+        let connection = Connection::new(link, is_secure, client, id, &self.app, active_now);
         self.peers.insert(Box::new(connection));
         self.app.hooks.connected(&client);
     }
@@ -264,7 +271,12 @@ impl Server {
     }
 
     /// Gives each connection in the queue one turn, as far as the budget goes.
-    fn run_queue(&mut self, counted: Instant, meter: &mut Meter, calls: &mut usize) -> bool {
+    fn run_queue(
+        &mut self,
+        active_now: Instant,
+        meter: &mut BudgetMeter,
+        calls: &mut usize,
+    ) -> bool {
         let mut moved = false;
         let mut held = std::mem::take(&mut self.held);
         for _ in 0..self.peers.waiting() {
@@ -278,7 +290,7 @@ impl Server {
                 reactor: &mut self.reactor,
                 meter,
                 app: &mut self.app,
-                now: counted,
+                now: active_now,
                 calls,
             };
             let turned = connection.turn(&mut cx);
@@ -332,14 +344,14 @@ impl Server {
     }
 
     /// Judges deadlines, last of all: what had arrived in time is never called late.
-    fn expire(&mut self, counted: Instant, meter: &mut Meter, calls: &mut usize) -> bool {
+    fn expire(&mut self, active_now: Instant, meter: &mut BudgetMeter, calls: &mut usize) -> bool {
         let mut moved = false;
-        while let Some(slot) = self.timers.pop_due(counted) {
+        while let Some(slot) = self.timers.pop_due(active_now) {
             let Some(mut connection) = self.peers.take(slot) else {
                 continue;
             };
             let deadline = connection.deadline(&self.app);
-            if deadline.is_none_or(|at| at > counted) {
+            if deadline.is_none_or(|at| at > active_now) {
                 self.peers.put_back(connection);
                 self.timers.set(slot, deadline);
                 continue;
@@ -348,7 +360,7 @@ impl Server {
                 // The budget kept it from being read: it is not to blame.
                 self.peers.put_back(connection);
                 self.timers
-                    .set(slot, Some(counted + Duration::from_millis(1)));
+                    .set(slot, Some(active_now + Duration::from_millis(1)));
                 continue;
             }
             moved = true;
@@ -356,7 +368,7 @@ impl Server {
                 reactor: &mut self.reactor,
                 meter,
                 app: &mut self.app,
-                now: counted,
+                now: active_now,
                 calls,
             };
             let turned = if connection.expire(&mut cx) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, NetworkFault};
 use crate::transport::buffer::{BUFFER_BYTES, RecvBuffer};
-use crate::transport::meter::Meter;
+use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 use crate::transport::socket::Socket;
 #[cfg(feature = "server")]
@@ -94,7 +94,7 @@ impl Link {
     pub(crate) fn start_tls(
         self,
         reactor: &mut Reactor,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
         options: &TlsOptions,
         host: &str,
     ) -> Result<Self, (Self, Error)> {
@@ -132,7 +132,7 @@ impl Link {
     pub(crate) fn handshake(
         &mut self,
         reactor: &mut Reactor,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
     ) -> Result<bool, Error> {
         match &mut self.layer {
             Layer::Plain => Ok(true),
@@ -144,7 +144,7 @@ impl Link {
     pub(crate) fn read(
         &mut self,
         reactor: &mut Reactor,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
         recv: &mut RecvBuffer,
     ) -> Result<LinkRead, Error> {
         match &mut self.layer {
@@ -168,7 +168,7 @@ impl Link {
     pub(crate) fn write(
         &mut self,
         reactor: &mut Reactor,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
         src: &[u8],
     ) -> Result<usize, Error> {
         match &mut self.layer {
@@ -189,7 +189,7 @@ impl Link {
     pub(crate) fn flush(
         &mut self,
         reactor: &mut Reactor,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
     ) -> Result<bool, Error> {
         match &mut self.layer {
             Layer::Plain => Ok(true),
@@ -258,7 +258,7 @@ impl Link {
 fn read_socket(
     socket: &mut Socket,
     reactor: &mut Reactor,
-    meter: &mut Meter,
+    meter: &mut BudgetMeter,
     dst: &mut [u8],
 ) -> Result<LinkRead, Error> {
     let most = meter.clamp(dst.len());
@@ -276,7 +276,7 @@ fn read_socket(
 fn write_socket(
     socket: &mut Socket,
     reactor: &mut Reactor,
-    meter: &mut Meter,
+    meter: &mut BudgetMeter,
     src: &[u8],
 ) -> Result<usize, Error> {
     if src.is_empty() {
@@ -300,10 +300,15 @@ fn broken(error: io::Error) -> Error {
 impl TlsLayer {
     /// Whether what the peer sent may be worked through now. It cannot be cut, so it begins only when
     /// the time left is what it takes.
-    fn may_go_on(&mut self, socket: &Socket, reactor: &mut Reactor, meter: &mut Meter) -> bool {
+    fn may_go_on(
+        &mut self,
+        socket: &Socket,
+        reactor: &mut Reactor,
+        meter: &mut BudgetMeter,
+    ) -> bool {
         if !socket.is_readable(reactor)
             || self.put_off >= PUT_OFF_AT_MOST
-            || meter.affords(reactor.handshakes.flight.expected())
+            || meter.can_start(reactor.handshakes.flight.expected())
         {
             self.put_off = 0;
             return true;
@@ -317,7 +322,7 @@ impl TlsLayer {
         &mut self,
         socket: &mut Socket,
         reactor: &mut Reactor,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
     ) -> Result<(), Error> {
         loop {
             if self.out.is_empty() {
@@ -344,7 +349,7 @@ impl TlsLayer {
         &mut self,
         socket: &mut Socket,
         reactor: &mut Reactor,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
     ) -> Result<bool, Error> {
         loop {
             let sent = self.transmit(socket, reactor, meter);
@@ -392,7 +397,7 @@ impl TlsLayer {
         &mut self,
         socket: &mut Socket,
         reactor: &mut Reactor,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
         recv: &mut RecvBuffer,
     ) -> Result<LinkRead, Error> {
         let pool = reactor.pool().clone();
@@ -432,7 +437,7 @@ impl TlsLayer {
         &mut self,
         socket: &mut Socket,
         reactor: &mut Reactor,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
         plaintext: &mut Vec<u8>,
     ) -> Result<LinkRead, Error> {
         // Tells a failure again, if there was one.

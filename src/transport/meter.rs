@@ -38,14 +38,14 @@ impl Clock {
 
 /// What is left of a budget. Survives from a poll to the reads that follow it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Allowance {
+pub(crate) struct RemainingBudget {
     time: Option<Duration>,
     bytes: Option<u64>,
     /// What the poll learned of the speed of moving bytes.
     pace: Pace,
 }
 
-impl Allowance {
+impl RemainingBudget {
     pub(crate) fn of(budget: &Budget) -> Self {
         Self {
             time: budget.time,
@@ -117,19 +117,19 @@ impl Pace {
     }
 }
 
-/// Counts one stretch of work against an [`Allowance`].
+/// Counts one stretch of work against an [`RemainingBudget`].
 #[derive(Debug)]
-pub(crate) struct Meter {
+pub(crate) struct BudgetMeter {
     clock: Clock,
     started: Instant,
     deadline: Option<Instant>,
     bytes: Option<u64>,
     cut: bool,
-    put_off: bool,
+    deferred: bool,
     /// The time when it was last asked for.
     latest: Instant,
     /// Whether one operation is free, because none was done yet.
-    grace: bool,
+    free_step: bool,
     /// Whether anything was done yet.
     worked: bool,
     pace: Pace,
@@ -142,21 +142,23 @@ pub(crate) struct Meter {
 /// No read is cut below this: a TLS record, about. What moves fewer bytes says nothing of the pace.
 const LEAST_READ: usize = 16 * 1024;
 
-impl Meter {
-    pub(crate) fn start(clock: &Clock, allowance: &Allowance) -> Self {
+impl BudgetMeter {
+    pub(crate) fn start(clock: &Clock, remaining_budget: &RemainingBudget) -> Self {
         let started = clock.now();
         Self {
             clock: clock.clone(),
             started,
             // What lies beyond the end of time is no limit.
-            deadline: allowance.time.and_then(|time| started.checked_add(time)),
-            bytes: allowance.bytes,
+            deadline: remaining_budget
+                .time
+                .and_then(|time| started.checked_add(time)),
+            bytes: remaining_budget.bytes,
             cut: false,
-            put_off: false,
+            deferred: false,
             latest: started,
-            grace: false,
+            free_step: false,
             worked: false,
-            pace: allowance.pace,
+            pace: remaining_budget.pace,
             reserve: Duration::ZERO,
             moved: None,
         }
@@ -164,9 +166,9 @@ impl Meter {
 
     /// Lets the first operation through whatever the budget says: a poll with nothing to spend must
     /// still get on, or a client that is always last would starve.
-    pub(crate) fn with_grace(self) -> Self {
+    pub(crate) fn with_free_step(self) -> Self {
         Self {
-            grace: true,
+            free_step: true,
             ..self
         }
     }
@@ -199,14 +201,14 @@ impl Meter {
 
     /// Notes that a piece of work was done: what was free is used up.
     pub(crate) fn note_work(&mut self) {
-        self.grace = false;
+        self.free_step = false;
         self.worked = true;
     }
 
     /// Whether a piece of work that cannot be cut, and that has taken `cost` of late, may begin. If not,
     /// the budget is spent for this poll. The first piece of work always may, or one that costs more
     /// than a whole budget would never be done.
-    pub(crate) fn affords(&mut self, cost: Duration) -> bool {
+    pub(crate) fn can_start(&mut self, cost: Duration) -> bool {
         let Some(deadline) = self.deadline.filter(|_| self.worked) else {
             return true;
         };
@@ -216,20 +218,20 @@ impl Meter {
         }
         self.deadline = Some(self.latest);
         self.cut = true;
-        self.put_off = true;
+        self.deferred = true;
         false
     }
 
-    /// Whether [`affords`](Self::affords) ever said no: whoever was put off should be the first in the
+    /// Whether [`can_start`](Self::can_start) ever said no: whoever was put off should be the first in the
     /// next poll.
     #[cfg(feature = "agent")]
-    pub(crate) fn has_put_off(&self) -> bool {
-        self.put_off
+    pub(crate) fn has_deferred(&self) -> bool {
+        self.deferred
     }
 
     /// Whether the budget is spent. Remembers that it cut work short.
     pub(crate) fn exhausted(&mut self) -> bool {
-        if self.grace {
+        if self.free_step {
             return false;
         }
         if self.deadline.is_some() {
@@ -261,8 +263,8 @@ impl Meter {
     }
 
     /// What is left, for a later stretch of the same frame.
-    pub(crate) fn rest(&self) -> Allowance {
-        Allowance {
+    pub(crate) fn rest(&self) -> RemainingBudget {
+        RemainingBudget {
             time: self
                 .deadline
                 .map(|deadline| deadline.saturating_duration_since(self.clock.now())),
@@ -281,8 +283,11 @@ impl Meter {
 mod tests {
     use super::*;
 
-    fn meter(network: &MemoryNetwork, budget: &Budget) -> Meter {
-        Meter::start(&Clock::Virtual(network.clone()), &Allowance::of(budget))
+    fn meter(network: &MemoryNetwork, budget: &Budget) -> BudgetMeter {
+        BudgetMeter::start(
+            &Clock::Virtual(network.clone()),
+            &RemainingBudget::of(budget),
+        )
     }
 
     #[test]
@@ -292,7 +297,7 @@ mod tests {
         assert_eq!(first.clamp(1000), 100);
         first.spend(60);
         assert!(!first.exhausted());
-        let mut second = Meter::start(&Clock::Virtual(network), &first.rest());
+        let mut second = BudgetMeter::start(&Clock::Virtual(network), &first.rest());
         assert_eq!(second.clamp(1000), 40);
         second.spend(40);
         assert!(second.exhausted() && second.cut());
@@ -317,7 +322,7 @@ mod tests {
     #[test]
     fn with_grace_the_first_operation_is_free() {
         let network = MemoryNetwork::new();
-        let mut meter = meter(&network, &Budget::frame(Duration::ZERO)).with_grace();
+        let mut meter = meter(&network, &Budget::frame(Duration::ZERO)).with_free_step();
         assert!(!meter.exhausted());
         assert_eq!(meter.clamp(usize::MAX), LEAST_READ);
         assert!(meter.exhausted() && meter.cut());
@@ -373,7 +378,7 @@ mod tests {
         network.advance(Duration::from_micros(100));
         assert!(!first.exhausted());
         assert_eq!(first.clamp(usize::MAX), 450 * 1024);
-        let mut second = Meter::start(&Clock::Virtual(network), &first.rest());
+        let mut second = BudgetMeter::start(&Clock::Virtual(network), &first.rest());
         assert_eq!(second.clamp(usize::MAX), 450 * 1024);
     }
 
@@ -393,10 +398,10 @@ mod tests {
         let cost = Duration::from_micros(300);
         let mut meter = meter(&network, &Budget::frame(Duration::from_micros(500)));
         network.advance(Duration::from_micros(400));
-        assert!(meter.affords(cost), "nothing was done yet");
+        assert!(meter.can_start(cost), "nothing was done yet");
         meter.note_work();
         assert!(!meter.exhausted());
-        assert!(!meter.affords(cost));
+        assert!(!meter.can_start(cost));
         assert!(meter.exhausted() && meter.cut());
         assert!(meter.rest().time.unwrap().is_zero());
     }
@@ -407,10 +412,11 @@ mod tests {
         let mut meter = meter(&network, &Budget::frame(Duration::from_micros(500)));
         meter.note_work();
         network.advance(Duration::from_micros(200));
-        assert!(meter.affords(Duration::from_micros(300)));
-        assert!(!meter.affords(Duration::from_micros(301)));
-        let mut unlimited = Meter::start(&Clock::Virtual(network), &Allowance::unlimited());
+        assert!(meter.can_start(Duration::from_micros(300)));
+        assert!(!meter.can_start(Duration::from_micros(301)));
+        let mut unlimited =
+            BudgetMeter::start(&Clock::Virtual(network), &RemainingBudget::unlimited());
         unlimited.note_work();
-        assert!(unlimited.affords(Duration::MAX));
+        assert!(unlimited.can_start(Duration::MAX));
     }
 }

@@ -190,7 +190,7 @@ impl Reactor {
             self.skipped += gap.saturating_sub(LONGEST_GAP);
         }
         self.last_poll = Some(self.last_poll.map_or(now, |last| last.max(now)));
-        self.counted(now)
+        self.active_time(now)
     }
 
     /// Takes the time that does not count off a gap between two polls while it lasts, for times that are
@@ -208,17 +208,17 @@ impl Reactor {
     /// Begins a poll after a [`wait`](Self::wait): time slept there all counts.
     pub(crate) fn begin_wait(&mut self, now: Instant) -> Instant {
         self.last_poll = Some(self.last_poll.map_or(now, |last| last.max(now)));
-        self.counted(now)
+        self.active_time(now)
     }
 
-    /// The counted time: `now` less the time that did not count.
-    pub(crate) fn counted(&self, now: Instant) -> Instant {
+    /// The active time: `now` less the time that did not count.
+    pub(crate) fn active_time(&self, now: Instant) -> Instant {
         now.checked_sub(self.skipped).unwrap_or(now)
     }
 
-    /// The clock's time for a counted one.
-    pub(crate) fn uncounted(&self, counted: Instant) -> Instant {
-        counted + self.skipped
+    /// The clock's time for a active time.
+    pub(crate) fn real_time(&self, active_now: Instant) -> Instant {
+        active_now + self.skipped
     }
 
     /// Looks a name up; the answer wakes a [`wait`](Self::wait).
@@ -232,7 +232,7 @@ impl Reactor {
             } else {
                 Ok(addresses.into())
             };
-            return Ok(Lookup::ready_at(self.counted(at), result));
+            return Ok(Lookup::ready_at(self.active_time(at), result));
         }
         let wake = self.wake()?;
         Ok(self.resolver.lookup(host, self.clock.now(), wake))
@@ -573,6 +573,6 @@ mod tests {
         assert_eq!(reactor.begin_poll(start + half), start + half);
         let late = start + half + Duration::from_secs(60);
         assert_eq!(reactor.begin_poll(late), start + half + LONGEST_GAP);
-        assert_eq!(reactor.uncounted(reactor.counted(late)), late);
+        assert_eq!(reactor.real_time(reactor.active_time(late)), late);
     }
 }

@@ -12,7 +12,7 @@ use url::Host;
 use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved, ProxyFault};
 use crate::transport::buffer::RecvBuffer;
 use crate::transport::link::{Link, LinkRead};
-use crate::transport::meter::Meter;
+use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 
 /// RFC 1928 §3.
@@ -114,7 +114,7 @@ impl Socks {
         &mut self,
         link: &mut Link,
         reactor: &mut Reactor,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
     ) -> Result<bool, Error> {
         loop {
             while self.out_sent < self.out.len() {

@@ -1,6 +1,6 @@
 //! A token bucket: how many bytes may move now, at a given rate. Whoever moves them asks first and
 //! tells afterwards. Several buckets on one way (all transfers, one transfer) compose: the least
-//! allowance and the latest due time count.
+//! remaining_budget and the latest due time count.
 
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
@@ -62,7 +62,7 @@ impl Throttle {
     }
 
     /// How many bytes may move now; `u64::MAX` without a limit.
-    pub(crate) fn allowance(&mut self, now: Instant) -> u64 {
+    pub(crate) fn remaining_budget(&mut self, now: Instant) -> u64 {
         let Some(flow) = &mut self.flow else {
             return u64::MAX;
         };
@@ -70,16 +70,16 @@ impl Throttle {
         u64::try_from(flow.level.max(0) / PARTS).unwrap_or(u64::MAX)
     }
 
-    /// The allowance once it is worth a move: so many at a time as come in a twentieth of a second, at
+    /// The remaining_budget once it is worth a move: so many at a time as come in a twentieth of a second, at
     /// most [`LEAST_MOVE`]. Until then nothing.
     #[cfg(feature = "agent")]
     pub(crate) fn worthwhile(&mut self, now: Instant) -> u64 {
         let least = self.rate().map_or(0, |rate| rate.get() / 20);
-        let allowance = self.allowance(now);
-        if allowance < least.min(LEAST_MOVE) {
+        let remaining_budget = self.remaining_budget(now);
+        if remaining_budget < least.min(LEAST_MOVE) {
             0
         } else {
-            allowance
+            remaining_budget
         }
     }
 
@@ -182,15 +182,15 @@ mod tests {
     fn a_bucket_fills_at_its_rate_and_holds_a_quarter_second() {
         let start = Instant::now();
         let mut bucket = throttle(1000, start);
-        assert_eq!(bucket.allowance(start), 250);
+        assert_eq!(bucket.remaining_budget(start), 250);
         bucket.spend(250);
-        assert_eq!(bucket.allowance(start), 0);
+        assert_eq!(bucket.remaining_budget(start), 0);
         for (milliseconds, allowed) in [(1, 1), (100, 100), (250, 250), (251, 250), (9999, 250)] {
             let later = start + Duration::from_millis(milliseconds);
-            assert_eq!(bucket.clone().allowance(later), allowed);
+            assert_eq!(bucket.clone().remaining_budget(later), allowed);
         }
         let mut large = throttle(1000, start).with_burst(5000);
-        assert_eq!(large.allowance(start), 5000);
+        assert_eq!(large.remaining_budget(start), 5000);
     }
 
     #[test]
@@ -199,11 +199,11 @@ mod tests {
         for rate in [1, 7, 999, 1_000_003] {
             let start = Instant::now();
             let mut bucket = throttle(rate, start);
-            bucket.spend(bucket.clone().allowance(start));
+            bucket.spend(bucket.clone().remaining_budget(start));
             let mut moved = 0;
             let step = SECOND / 977;
             for n in 1..=977 * 10 {
-                let allowed = bucket.allowance(start + step * n);
+                let allowed = bucket.remaining_budget(start + step * n);
                 bucket.spend(allowed);
                 moved += allowed;
             }
@@ -218,7 +218,7 @@ mod tests {
         let start = Instant::now();
         for (rate, least) in [(1000, 50), (10, 1), (1 << 30, LEAST_MOVE)] {
             let mut bucket = throttle(rate, start);
-            let held = bucket.allowance(start);
+            let held = bucket.remaining_budget(start);
             bucket.spend(held - (least - 1));
             assert_eq!(bucket.worthwhile(start), 0, "at {rate}");
             bucket.spend(least - 1);
@@ -233,10 +233,10 @@ mod tests {
         let start = Instant::now();
         let mut bucket = throttle(1000, start);
         bucket.spend(1250);
-        assert_eq!(bucket.allowance(start), 0);
-        assert_eq!(bucket.allowance(start + SECOND), 0);
+        assert_eq!(bucket.remaining_budget(start), 0);
+        assert_eq!(bucket.remaining_budget(start + SECOND), 0);
         assert_eq!(bucket.due(start + SECOND, 100), start + SECOND * 11 / 10);
-        assert_eq!(bucket.allowance(start + SECOND * 11 / 10), 100);
+        assert_eq!(bucket.remaining_budget(start + SECOND * 11 / 10), 100);
     }
 
     #[test]
@@ -248,11 +248,14 @@ mod tests {
                 bucket.spend(4096);
                 let due = bucket.due(start, wanted);
                 assert!(
-                    bucket.clone().allowance(due) >= wanted,
+                    bucket.clone().remaining_budget(due) >= wanted,
                     "{wanted} at {rate}"
                 );
                 let before = due - Duration::from_nanos(1);
-                assert!(bucket.allowance(before) < wanted, "{wanted} at {rate}");
+                assert!(
+                    bucket.remaining_budget(before) < wanted,
+                    "{wanted} at {rate}"
+                );
             }
         }
         // More than fits is due when the bucket is full.
@@ -271,14 +274,22 @@ mod tests {
         let half = start + SECOND / 10;
         bucket.set_rate(rate(4000), half);
         assert_eq!(bucket.rate(), rate(4000));
-        assert_eq!(bucket.allowance(half), 100, "gathered at the old rate");
-        assert_eq!(bucket.allowance(half + SECOND / 10), 500);
+        assert_eq!(
+            bucket.remaining_budget(half),
+            100,
+            "gathered at the old rate"
+        );
+        assert_eq!(bucket.remaining_budget(half + SECOND / 10), 500);
         bucket.set_rate(rate(40), half + SECOND / 10);
-        assert_eq!(bucket.allowance(half + SECOND / 10), 10, "no longer fits");
+        assert_eq!(
+            bucket.remaining_budget(half + SECOND / 10),
+            10,
+            "no longer fits"
+        );
         bucket.set_rate(None, half);
-        assert_eq!(bucket.allowance(half), u64::MAX);
+        assert_eq!(bucket.remaining_budget(half), u64::MAX);
         bucket.set_rate(rate(400), half);
-        assert_eq!(bucket.allowance(half), 100);
+        assert_eq!(bucket.remaining_budget(half), 100);
     }
 
     #[test]
@@ -288,9 +299,9 @@ mod tests {
         let mut one = throttle(400, start);
         let mut free = Throttle::unlimited();
         let allowed = all
-            .allowance(start)
-            .min(one.allowance(start))
-            .min(free.allowance(start));
+            .remaining_budget(start)
+            .min(one.remaining_budget(start))
+            .min(free.remaining_budget(start));
         assert_eq!(allowed, 100);
         for bucket in [&mut all, &mut one, &mut free] {
             bucket.spend(allowed);
@@ -306,18 +317,18 @@ mod tests {
     fn extreme_values_neither_panic_nor_block_for_ever() {
         let start = Instant::now();
         let mut bucket = throttle(u64::MAX, start);
-        assert_eq!(bucket.allowance(start), u64::MAX / 4);
+        assert_eq!(bucket.remaining_budget(start), u64::MAX / 4);
         for _ in 0..3 {
             bucket.spend(u64::MAX);
         }
-        assert!(bucket.allowance(start + SECOND * u32::MAX) > 0);
+        assert!(bucket.remaining_budget(start + SECOND * u32::MAX) > 0);
         let mut slow = throttle(1, start);
         slow.spend(u64::MAX);
         assert_eq!(slow.due(start, 1), start + LONGEST_WAIT);
         // A clock that goes back gives nothing and takes nothing.
         let mut bucket = throttle(1000, start + SECOND);
         bucket.spend(250);
-        assert_eq!(bucket.allowance(start), 0);
+        assert_eq!(bucket.remaining_budget(start), 0);
         assert_eq!(bucket.due(start, 10), start + SECOND + SECOND / 100);
     }
 }

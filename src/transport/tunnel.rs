@@ -12,7 +12,7 @@ use crate::limits::Limits;
 use crate::proto::{BodyLength, Event, Exchange, FieldLines, RequestHead, ResponseHead};
 use crate::transport::buffer::RecvBuffer;
 use crate::transport::link::{Link, LinkRead};
-use crate::transport::meter::Meter;
+use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 
 /// A `CONNECT` request on its way.
@@ -62,7 +62,7 @@ impl Tunnel {
         &mut self,
         link: &mut Link,
         reactor: &mut Reactor,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
         heads: &mut VecDeque<ResponseHead>,
     ) -> Result<bool, Error> {
         while self.out_sent < self.out.len() {

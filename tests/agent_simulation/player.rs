@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use httpoll::memory::{FaultRates, MemoryNetwork, MockServer, Refusal};
 use httpoll::{
-    Agent, Budget, CircuitPolicy, Credentials, Download, Error, ErrorKind, Event, Limit, Linger,
+    Agent, Budget, BusyPoll, CircuitPolicy, Credentials, Download, Error, ErrorKind, Event, Limit,
     OnHold, PollAt, Polled, PoolLimits, Priority, Progress, Request, RequestBody, RequestHandle,
     RequestId, RequestRefused, Response, RetryPolicy, Timeouts,
 };
@@ -506,10 +506,10 @@ impl Player {
 
     fn budget(&mut self) -> Budget {
         let patience = Duration::from_micros(20);
-        let linger = self.random.of(&[
-            Linger::Off,
-            Linger::Bodies(patience),
-            Linger::Exchanges(patience),
+        let busy_poll = self.random.of(&[
+            BusyPoll::Off,
+            BusyPoll::Content(patience),
+            BusyPoll::Exchange(patience),
         ]);
         let most = self.random.of(&[50, 2000, 100_000, usize::MAX >> 1]);
         let budget = match self.random.below(5) {
@@ -518,7 +518,7 @@ impl Player {
         };
         budget
             .with_bytes(1 + self.random.below(most) as u64)
-            .with_linger(linger)
+            .with_busy_poll(busy_poll)
     }
 
     fn pull(&mut self, agent: &mut Agent) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use httpoll::memory::{Arriving, Break, Breakdown, MemoryNetwork};
-use httpoll::{Budget, Linger, PollAt};
+use httpoll::{Budget, BusyPoll, PollAt};
 
 use super::house::{House, address};
 use super::ledger::Ledger;
@@ -152,10 +152,10 @@ impl World {
 
     fn budget(&mut self) -> Budget {
         let patience = Duration::from_micros(20);
-        let linger = self.random.of(&[
-            Linger::Off,
-            Linger::Bodies(patience),
-            Linger::Exchanges(patience),
+        let busy_poll = self.random.of(&[
+            BusyPoll::Off,
+            BusyPoll::Content(patience),
+            BusyPoll::Exchange(patience),
         ]);
         let most = self.random.of(&[50, 2000, 100_000, usize::MAX >> 1]);
         let budget = match self.random.below(5) {
@@ -164,7 +164,7 @@ impl World {
         };
         let budget = budget
             .with_bytes(1 + self.random.below(most) as u64)
-            .with_linger(linger);
+            .with_busy_poll(busy_poll);
         match self.random.below(4) {
             0 => budget.with_accepts(1).with_handler_calls(1),
             _ => budget,

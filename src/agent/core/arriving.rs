@@ -10,7 +10,7 @@ use crate::agent::event::RequestId;
 use crate::agent::prepared::Prepared;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
-use crate::transport::meter::Meter;
+use crate::transport::meter::BudgetMeter;
 
 /// Room for more than this is given back when the last has been judged.
 const MANY: usize = 64;
@@ -24,9 +24,9 @@ struct Arrival {
     id: RequestId,
     /// `None`: was taken out of its turn.
     prepared: Option<Prepared>,
-    /// When it was asked for, by the clock and in counted time.
+    /// When it was asked for, by the clock and in active time.
     clock: Instant,
-    counted: Instant,
+    active_now: Instant,
 }
 
 impl Arrivals {
@@ -65,12 +65,12 @@ impl Core {
             id,
             prepared: Some(prepared),
             clock: now,
-            counted: self.reactor.counted(now),
+            active_now: self.reactor.active_time(now),
         });
     }
 
     /// Judges those who arrived, oldest first: at most so many, and as far as the budget goes.
-    pub(super) fn admit_arrivals(&mut self, most: usize, meter: &mut Meter) -> bool {
+    pub(super) fn admit_arrivals(&mut self, most: usize, meter: &mut BudgetMeter) -> bool {
         let mut admitted = false;
         for _ in 0..most {
             if self.arrivals.is_empty() || meter.exhausted() {
@@ -109,7 +109,7 @@ impl Core {
             return;
         };
         let id = arrival.id;
-        let transfer = Transfer::new(id, prepared, arrival.clock, arrival.counted);
+        let transfer = Transfer::new(id, prepared, arrival.clock, arrival.active_now);
         let mut transfer = Box::new(transfer);
         if let Some(deadline) = transfer.deadline {
             self.timers.set(deadline, Timer::Request(id));

@@ -117,12 +117,12 @@ impl Core {
             Stage::Active { connection, .. } => {
                 self.note_receiving(false, transfer.is_receiving());
                 // Its deadline begins anew: the peer was not waited for.
-                let counted = self.counted();
+                let active_now = self.active_time();
                 if let Some(pooled) = self.pool.get_mut(connection) {
-                    pooled.connection.restart_deadline(counted);
+                    pooled.connection.restart_deadline(active_now);
                     pooled.armed = None;
                 }
-                self.arm(connection, None, counted);
+                self.arm(connection, None, active_now);
                 self.list(connection);
             }
             Stage::Parked if !self.suspension.holds() => {
@@ -157,13 +157,13 @@ impl Core {
 
     fn set_rate_limit(&mut self, id: RequestId, rate: Option<u64>) {
         self.admit_by_id(id);
-        let counted = self.counted();
+        let active_now = self.active_time();
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return;
         };
         let new = rate.and_then(NonZeroU64::new);
-        transfer.throttle.set_rate(new, counted);
-        transfer.upload_throttle.set_rate(new, counted);
+        transfer.throttle.set_rate(new, active_now);
+        transfer.upload_throttle.set_rate(new, active_now);
         if rate.is_none() {
             transfer.payload.flow.allow(u64::MAX);
         }
@@ -173,10 +173,10 @@ impl Core {
     }
 
     fn set_global_rate_limit(&mut self, rate: Option<u64>) {
-        let counted = self.counted();
+        let active_now = self.active_time();
         let rate = rate.and_then(NonZeroU64::new);
-        self.throttle.set_rate(rate, counted);
-        self.upload_throttle.set_rate(rate, counted);
+        self.throttle.set_rate(rate, active_now);
+        self.upload_throttle.set_rate(rate, active_now);
         let mut keys: Vec<_> = self
             .transfers
             .values()

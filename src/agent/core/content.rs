@@ -16,7 +16,7 @@ use crate::agent::transfer::Transfer;
 use crate::connection::Status;
 use crate::error::{Error, ErrorKind, Misuse};
 use crate::limits::Limit;
-use crate::transport::meter::Meter;
+use crate::transport::meter::BudgetMeter;
 use crate::transport::throttle::LEAST_MOVE;
 
 /// Content of one connection taken in one turn, before the next connection has its turn.
@@ -58,12 +58,12 @@ impl Core {
         &mut self,
         transfer: &mut Transfer,
         key: ConnectionKey,
-        counted: Instant,
-        meter: &mut Meter,
+        active_now: Instant,
+        meter: &mut BudgetMeter,
         mut step: Step,
     ) -> Step {
         let before = transfer.answer.as_ref().map_or(0, |answer| answer.received);
-        let pumped = self.pump(transfer, key, counted, meter);
+        let pumped = self.pump(transfer, key, active_now, meter);
         let after = transfer.answer.as_ref().map_or(0, |answer| answer.received);
         if after != before {
             step.moved = true;
@@ -75,7 +75,7 @@ impl Core {
         if !matches!(pumped, Ok(Pumped::Throttled)) {
             self.leave_sharing(transfer);
         }
-        self.pass_turn(counted);
+        self.pass_turn(active_now);
         match pumped {
             Ok(Pumped::Dry | Pumped::Full | Pumped::Throttled) => step,
             Ok(Pumped::Interrupted) => {
@@ -86,7 +86,7 @@ impl Core {
                 if let (Some(pooled), Some(answer)) = (self.pool.get(key), &mut transfer.answer) {
                     answer.trailers = pooled.connection.trailers().clone();
                 }
-                self.release(key, counted);
+                self.release(key, active_now);
                 self.end_hop(transfer)
             }
             Ok(Pumped::Enough) => {
@@ -101,8 +101,8 @@ impl Core {
         &mut self,
         transfer: &mut Transfer,
         key: ConnectionKey,
-        counted: Instant,
-        meter: &mut Meter,
+        active_now: Instant,
+        meter: &mut BudgetMeter,
     ) -> Result<Pumped, Error> {
         let mut taken = 0;
         loop {
@@ -121,15 +121,15 @@ impl Core {
                 self.is_window_full |= transfer.outstanding > 0;
                 return Ok(Pumped::Full);
             }
-            let own = transfer.throttle.allowance(counted);
+            let own = transfer.throttle.remaining_budget(active_now);
             if own == 0 {
-                let due = transfer.throttle.due(counted, LEAST_MOVE);
+                let due = transfer.throttle.due(active_now, LEAST_MOVE);
                 self.look_again(transfer, due);
                 return Ok(Pumped::Full);
             }
-            let allowance = self.share(transfer, counted).min(own);
-            if allowance == 0 {
-                let due = self.throttle.due(counted, LEAST_MOVE);
+            let remaining_budget = self.share(transfer, active_now).min(own);
+            if remaining_budget == 0 {
+                let due = self.throttle.due(active_now, LEAST_MOVE);
                 self.look_again(transfer, due);
                 return Ok(Pumped::Throttled);
             }
@@ -147,10 +147,11 @@ impl Core {
             }
             let most = PIECE_BYTES
                 .min(room)
-                .min(usize::try_from(allowance).unwrap_or(usize::MAX));
-            let piece = pooled
-                .connection
-                .read_content(&mut self.reactor, counted, meter, most)?;
+                .min(usize::try_from(remaining_budget).unwrap_or(usize::MAX));
+            let piece =
+                pooled
+                    .connection
+                    .read_content(&mut self.reactor, active_now, meter, most)?;
             if piece.is_empty() {
                 if pooled.connection.status() == Status::Body {
                     return Ok(Pumped::Dry);
@@ -200,7 +201,7 @@ impl Core {
     }
 
     /// Decodes what was read, into free space only. `false`: no room, or no budget.
-    fn decode(&mut self, transfer: &mut Transfer, meter: &mut Meter) -> Result<bool, Error> {
+    fn decode(&mut self, transfer: &mut Transfer, meter: &mut BudgetMeter) -> Result<bool, Error> {
         loop {
             let free = self.room(transfer).min(DECODED_BYTES);
             let Some(answer) = &mut transfer.answer else {

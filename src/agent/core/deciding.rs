@@ -22,7 +22,7 @@ impl Core {
         &mut self,
         transfer: &mut Transfer,
         head: &ResponseHead,
-        counted: Instant,
+        active_now: Instant,
     ) -> Result<Then, Error> {
         let status = head.status;
         #[cfg(feature = "cache")]
@@ -48,7 +48,7 @@ impl Core {
         if let Some(then) = self.redirect(transfer, head) {
             return Ok(then);
         }
-        if let Some(then) = self.retry_status(transfer, head, counted) {
+        if let Some(then) = self.retry_status(transfer, head, active_now) {
             return Ok(then);
         }
         if let Some(then) = self.resume_refused(transfer, head) {
@@ -107,7 +107,7 @@ impl Core {
         &mut self,
         transfer: &mut Transfer,
         head: &ResponseHead,
-        counted: Instant,
+        active_now: Instant,
     ) -> Option<Then> {
         let wall = self.reactor.clock().wall();
         let retry_after = head
@@ -121,7 +121,7 @@ impl Core {
         if matches!(head.status.as_u16(), 502..=504) && self.try_next_origin(transfer) {
             return Some(Then::Again);
         }
-        let delay = self.retry_delay(transfer, outcome, counted)?;
+        let delay = self.retry_delay(transfer, outcome, active_now)?;
         Some(Then::Retry(delay, RetryCause::Status(head.status)))
     }
 
@@ -129,7 +129,7 @@ impl Core {
         &mut self,
         transfer: &mut Transfer,
         outcome: Outcome,
-        counted: Instant,
+        active_now: Instant,
     ) -> Option<Duration> {
         let random = self.random.next();
         let Transfer {
@@ -148,7 +148,7 @@ impl Core {
                 idempotency_key: fields.contains("idempotency-key"),
             },
             outcome,
-            counted,
+            active_now,
             random,
         )
     }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::Core;
 use crate::agent::pool::{ConnectionKey, Service};
 use crate::agent::timers::Timer;
-use crate::budget::{Budget, Linger, PollAt, Polled};
+use crate::budget::{Budget, BusyPoll, PollAt, Polled};
 use crate::connection::Status;
 use crate::error::Error;
-use crate::transport::meter::{Allowance, Meter};
+use crate::transport::meter::{BudgetMeter, RemainingBudget};
 use crate::transport::reactor::Owner;
 
 /// What driving a transfer came to.
@@ -51,17 +51,18 @@ impl Core {
     /// Goes as far as sockets, files and budget allow.
     pub(crate) fn poll(&mut self, budget: &Budget) -> Polled {
         let now = self.reactor.clock().now();
-        let counted = self.reactor.begin_poll(now);
+        let active_now = self.reactor.begin_poll(now);
         let asked = std::mem::take(&mut self.asked);
         self.is_window_full = false;
-        let allowance = Allowance::of(budget).less(asked);
-        let mut meter = Meter::start(self.reactor.clock(), &allowance).with_grace();
+        let remaining_budget = RemainingBudget::of(budget).less(asked);
+        let mut meter =
+            BudgetMeter::start(self.reactor.clock(), &remaining_budget).with_free_step();
         let looked = self.reactor.look();
-        let changed = self.turn(looked, counted, &mut meter, budget.linger);
-        self.left = (meter.rest(), budget.linger);
+        let changed = self.turn(looked, active_now, &mut meter, budget.busy_poll);
+        self.left = (meter.rest(), budget.busy_poll);
         Polled {
             changed,
-            next: self.next_poll(counted, meter.cut()),
+            next: self.next_poll(active_now, meter.cut()),
         }
     }
 
@@ -69,26 +70,27 @@ impl Core {
     /// the way of more. So one window serves a download of any speed, and content is touched while it is
     /// warm.
     pub(super) fn go_on(&mut self) {
-        let (allowance, linger) = &self.left;
-        let linger = *linger;
-        let mut meter = Meter::start(self.reactor.clock(), allowance);
+        let (remaining_budget, busy_poll) = &self.left;
+        let busy_poll = *busy_poll;
+        let mut meter = BudgetMeter::start(self.reactor.clock(), remaining_budget);
         if !std::mem::take(&mut self.is_window_full) || self.run.is_empty() || meter.exhausted() {
             return;
         }
         let now = self.reactor.clock().now();
-        let counted = self.reactor.begin_poll(now);
+        let active_now = self.reactor.begin_poll(now);
         let looked = self.reactor.look();
-        self.turn(looked, counted, &mut meter, linger);
+        self.turn(looked, active_now, &mut meter, busy_poll);
         self.left.0 = meter.rest();
     }
 
     /// Sleeps until something can be done or `timeout` is over, and does it.
     pub(crate) fn wait(&mut self, timeout: Option<Duration>, budget: &Budget) -> Polled {
         // What can be done without asking the system comes first: then one question is enough.
-        let counted = self.reactor.begin_poll(self.now());
-        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget)).with_grace();
-        let changed = self.advance(counted, &mut meter);
-        let next = self.next_poll(counted, meter.cut());
+        let active_now = self.reactor.begin_poll(self.now());
+        let mut meter =
+            BudgetMeter::start(self.reactor.clock(), &RemainingBudget::of(budget)).with_free_step();
+        let changed = self.advance(active_now, &mut meter);
+        let next = self.next_poll(active_now, meter.cut());
         match next {
             _ if changed => Polled { changed, next },
             // Nothing is late before the system was asked.
@@ -109,29 +111,29 @@ impl Core {
         let sleep = next.sleep(self.now(), timeout);
         let looked = self.reactor.wait(sleep);
         // Time slept here was waited for the peer, so all of it counts.
-        let counted = self.reactor.begin_wait(self.now());
-        let mut meter = Meter::start(self.reactor.clock(), &Allowance::of(budget));
+        let active_now = self.reactor.begin_wait(self.now());
+        let mut meter = BudgetMeter::start(self.reactor.clock(), &RemainingBudget::of(budget));
         // Whoever sleeps until something comes need not look on for it; but in the middle of content,
         // which is there again before a sleeper has woken.
-        let linger = if self.receiving > 0 {
-            budget.linger
+        let busy_poll = if self.receiving > 0 {
+            budget.busy_poll
         } else {
-            Linger::Off
+            BusyPoll::Off
         };
-        let changed = self.turn(looked, counted, &mut meter, linger);
-        self.left = (meter.rest(), budget.linger);
+        let changed = self.turn(looked, active_now, &mut meter, busy_poll);
+        self.left = (meter.rest(), budget.busy_poll);
         Polled {
             changed,
-            next: self.next_poll(counted, meter.cut()),
+            next: self.next_poll(active_now, meter.cut()),
         }
     }
 
     fn turn(
         &mut self,
         looked: Result<bool, Error>,
-        counted: Instant,
-        meter: &mut Meter,
-        linger: Linger,
+        active_now: Instant,
+        meter: &mut BudgetMeter,
+        busy_poll: BusyPoll,
     ) -> bool {
         let mut looked = looked;
         let mut changed = false;
@@ -145,9 +147,9 @@ impl Core {
                     return true;
                 }
             };
-            let progressed = self.advance(counted, meter);
+            let progressed = self.advance(active_now, meter);
             changed |= progressed;
-            let Some(patience) = self.patience(linger) else {
+            let Some(patience) = self.patience(busy_poll) else {
                 break;
             };
             // A caller whose window is full is waited for, not the peer.
@@ -167,11 +169,11 @@ impl Core {
             }
             looked = self.reactor.look();
         }
-        if self.fire_timers(counted, meter) {
-            self.advance(counted, meter);
+        if self.fire_timers(active_now, meter) {
+            self.advance(active_now, meter);
             changed = true;
         }
-        changed |= self.step_suspension(counted);
+        changed |= self.step_suspension(active_now);
         let (transfers, pool) = (&self.transfers, &self.pool);
         self.timers.prune(|timer| match timer {
             Timer::Connection(key) => pool.get(key).is_some(),
@@ -181,7 +183,7 @@ impl Core {
     }
 
     /// Takes in who became ready and drives what is listed.
-    fn advance(&mut self, counted: Instant, meter: &mut Meter) -> bool {
+    fn advance(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         let mut ready = std::mem::take(&mut self.ready);
         self.reactor.take_ready(&mut ready);
         for Owner(number) in ready.drain(..) {
@@ -194,7 +196,7 @@ impl Core {
         let before = (self.events.len(), self.progressed.len());
         let mut progressed = self.admit_arrivals(ADMITTED_FIRST, meter);
         progressed |= self.attend_files(meter);
-        progressed |= self.start_waiting(counted, meter);
+        progressed |= self.start_waiting(active_now, meter);
         while let Some(key) = self.run.pop_front() {
             if meter.exhausted() {
                 self.run.push_front(key);
@@ -202,35 +204,40 @@ impl Core {
             }
             if let Some(pooled) = self.pool.get_mut(key) {
                 pooled.is_listed = false;
-                progressed |= self.run_connection(key, counted, meter);
+                progressed |= self.run_connection(key, active_now, meter);
                 if meter.exhausted() {
                     // What the budget cut goes on in the next poll: a socket that stays writable tells
                     // nobody so.
                     self.list(key);
-                    if meter.has_put_off() && self.run.back() == Some(&key) {
+                    if meter.has_deferred() && self.run.back() == Some(&key) {
                         // What needs more than was left has all of the next budget.
                         self.run.rotate_right(1);
                     }
                 }
                 // A connection that came free serves the next request in the same poll.
-                progressed |= self.start_waiting(counted, meter);
+                progressed |= self.start_waiting(active_now, meter);
             }
         }
         if !self.arrivals.is_empty() {
             progressed |= self.admit_arrivals(usize::MAX, meter);
-            progressed |= self.start_waiting(counted, meter);
+            progressed |= self.start_waiting(active_now, meter);
         }
         self.tell_queued();
         progressed || before != (self.events.len(), self.progressed.len())
     }
 
     /// Drives one connection and what is on it.
-    fn run_connection(&mut self, key: ConnectionKey, counted: Instant, meter: &mut Meter) -> bool {
+    fn run_connection(
+        &mut self,
+        key: ConnectionKey,
+        active_now: Instant,
+        meter: &mut BudgetMeter,
+    ) -> bool {
         let Some(pooled) = self.pool.get(key) else {
             return false;
         };
         match pooled.service {
-            Service::Idle { .. } => self.run_idle(key, counted, meter),
+            Service::Idle { .. } => self.run_idle(key, active_now, meter),
             Service::Busy(id) => {
                 let Some(mut transfer) = self.transfers.remove(&id) else {
                     // Its request is gone, so it goes, too.
@@ -238,10 +245,10 @@ impl Core {
                     return true;
                 };
                 let was_receiving = transfer.is_receiving();
-                let step = self.run_transfer(&mut transfer, key, counted, meter);
+                let step = self.run_transfer(&mut transfer, key, active_now, meter);
                 self.note_receiving(was_receiving, !step.is_over && transfer.is_receiving());
                 if transfer.connection() == Some(key) {
-                    self.arm(key, transfer.upload_due, counted);
+                    self.arm(key, transfer.upload_due, active_now);
                 }
                 if !step.is_over {
                     self.transfers.insert(id, transfer);
@@ -252,12 +259,19 @@ impl Core {
     }
 
     /// An idle connection has nothing to say but that it ends.
-    fn run_idle(&mut self, key: ConnectionKey, counted: Instant, meter: &mut Meter) -> bool {
+    fn run_idle(
+        &mut self,
+        key: ConnectionKey,
+        active_now: Instant,
+        meter: &mut BudgetMeter,
+    ) -> bool {
         let Some(pooled) = self.pool.get_mut(key) else {
             return false;
         };
         self.reactor.set_owner(Owner(key.0));
-        pooled.connection.drive(&mut self.reactor, counted, meter);
+        pooled
+            .connection
+            .drive(&mut self.reactor, active_now, meter);
         if pooled.connection.status() == Status::Connected {
             return false;
         }
@@ -279,7 +293,7 @@ impl Core {
         &mut self,
         key: ConnectionKey,
         upload_due: Option<Instant>,
-        counted: Instant,
+        active_now: Instant,
     ) {
         let Some(pooled) = self.pool.get(key) else {
             return;
@@ -290,9 +304,9 @@ impl Core {
             self.arm_at(key, due);
             return;
         }
-        match pooled.connection.poll_at(counted) {
+        match pooled.connection.poll_at(active_now) {
             PollAt::At(at) => self.arm_at(key, at),
-            _ if pooled.connection.is_due(counted) => self.arm_at(key, counted),
+            _ if pooled.connection.is_due(active_now) => self.arm_at(key, active_now),
             _ => {}
         }
     }
@@ -309,30 +323,35 @@ impl Core {
 
     /// Fires what is due, after everything that had arrived was taken. Answers whether anything may
     /// go on now.
-    fn fire_timers(&mut self, counted: Instant, meter: &mut Meter) -> bool {
+    fn fire_timers(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         let mut fired = false;
         let mut count = 0;
         while count < LEAST_TIMERS || !meter.exhausted() {
-            let Some(timer) = self.timers.next_due(counted) else {
+            let Some(timer) = self.timers.next_due(active_now) else {
                 break;
             };
             count += 1;
             match timer {
-                Timer::Connection(key) => fired |= self.fire_connection(key, counted, meter),
-                Timer::Request(id) => fired |= self.fire_request(id, counted),
+                Timer::Connection(key) => fired |= self.fire_connection(key, active_now, meter),
+                Timer::Request(id) => fired |= self.fire_request(id, active_now),
             }
             meter.note_work();
         }
         fired
     }
 
-    fn fire_connection(&mut self, key: ConnectionKey, counted: Instant, meter: &Meter) -> bool {
+    fn fire_connection(
+        &mut self,
+        key: ConnectionKey,
+        active_now: Instant,
+        meter: &BudgetMeter,
+    ) -> bool {
         let Some(pooled) = self.pool.get_mut(key) else {
             return false;
         };
         pooled.armed = None;
         if let Some(expires) = self.pool.expires(key) {
-            if expires <= counted {
+            if expires <= active_now {
                 self.close(key);
                 return true;
             }
@@ -350,31 +369,33 @@ impl Core {
         let is_left = meter.cut() && pooled.connection.is_readable(&mut self.reactor);
         let is_paused = self.transfers.get(&id).is_some_and(|it| it.paused);
         if !is_left && !is_paused {
-            pooled.connection.handle_timeout(&mut self.reactor, counted);
+            pooled
+                .connection
+                .handle_timeout(&mut self.reactor, active_now);
         }
         if is_paused {
             return false;
         }
         self.list(key);
         if is_left {
-            self.arm_at(key, counted + Duration::from_millis(1));
+            self.arm_at(key, active_now + Duration::from_millis(1));
         }
         true
     }
 
-    fn patience(&self, linger: Linger) -> Option<Duration> {
-        match linger {
-            Linger::Off => None,
-            Linger::Bodies(patience) if self.receiving > 0 => Some(patience),
-            Linger::Bodies(patience) => {
+    fn patience(&self, busy_poll: BusyPoll) -> Option<Duration> {
+        match busy_poll {
+            BusyPoll::Off => None,
+            BusyPoll::Content(patience) if self.receiving > 0 => Some(patience),
+            BusyPoll::Content(patience) => {
                 let is_worth_it = !self.unanswered.is_empty() && self.pool.is_anyone_near_waiting();
                 is_worth_it.then_some(ANSWER_PATIENCE.max(patience))
             }
-            Linger::Exchanges(patience) => (self.pool.busy() > 0).then_some(patience),
+            BusyPoll::Exchange(patience) => (self.pool.busy() > 0).then_some(patience),
         }
     }
 
-    fn next_poll(&self, counted: Instant, cut: bool) -> PollAt {
+    fn next_poll(&self, active_now: Instant, cut: bool) -> PollAt {
         if cut
             || !self.arrivals.is_empty()
             || !self.run.is_empty()
@@ -389,13 +410,13 @@ impl Core {
         }
         let due = self.timers.next_at().into_iter();
         let lookups = self.connecting.iter().filter_map(|key| {
-            match self.pool.get(*key)?.connection.poll_at(counted) {
+            match self.pool.get(*key)?.connection.poll_at(active_now) {
                 PollAt::At(at) => Some(at),
                 _ => None,
             }
         });
         let due = due.chain(lookups).min();
-        let due = due.map(|at| (at <= counted, self.reactor.uncounted(at)));
+        let due = due.map(|at| (at <= active_now, self.reactor.real_time(at)));
         // The system's deadline counts gaps.
         let until = self.suspension.until();
         let until = until.map(|until| (until <= self.now(), until));

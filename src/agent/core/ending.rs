@@ -126,7 +126,7 @@ impl Core {
         cause: RetryCause,
     ) -> Step {
         let delay = delay.min(LONGEST_DELAY);
-        let until = self.counted() + delay;
+        let until = self.active_time() + delay;
         self.events.push_back(Event::WillRetry {
             id: transfer.id,
             attempt: transfer.attempts,
@@ -185,7 +185,7 @@ impl Core {
             // It had failed before its content did.
             return self.fail(transfer, error);
         }
-        let counted = self.counted();
+        let active_now = self.active_time();
         // What the caller has seen already cannot be sent to it again, unless it can go on.
         let is_streamed = transfer
             .answer
@@ -229,7 +229,7 @@ impl Core {
                 .max(SHORTEST_RECONNECT);
             return self.wait_to_retry(transfer, delay, RetryCause::Error(error));
         }
-        match self.retry_delay(transfer, outcome, counted) {
+        match self.retry_delay(transfer, outcome, active_now) {
             Some(delay) => self.wait_to_retry(transfer, delay, RetryCause::Error(error)),
             None => {
                 #[cfg(feature = "cache")]
@@ -314,17 +314,21 @@ impl Core {
     }
 
     /// A timer of a transfer fired.
-    pub(super) fn fire_request(&mut self, id: crate::agent::RequestId, counted: Instant) -> bool {
+    pub(super) fn fire_request(
+        &mut self,
+        id: crate::agent::RequestId,
+        active_now: Instant,
+    ) -> bool {
         let Some(mut transfer) = self.transfers.remove(&id) else {
             return false;
         };
         let was_receiving = transfer.is_receiving();
-        transfer.rate_due.take_if(|due| *due <= counted);
+        transfer.rate_due.take_if(|due| *due <= active_now);
         // All content is there, and the file may have its name already.
         let is_saved = transfer.stage == Stage::Committing;
         let is_late = transfer
             .deadline
-            .is_some_and(|deadline| deadline <= counted);
+            .is_some_and(|deadline| deadline <= active_now);
         let step = if is_late && !is_saved {
             let error = ErrorKind::TotalTimeout(self.phase_of(&transfer)).into();
             self.fail(&mut transfer, error)
@@ -333,12 +337,12 @@ impl Core {
                 Stage::Queued { .. }
                     if transfer
                         .queue_deadline
-                        .is_some_and(|deadline| deadline <= counted) =>
+                        .is_some_and(|deadline| deadline <= active_now) =>
                 {
                     let error = ErrorKind::Timeout(crate::Phase::Queue).into();
                     self.fail(&mut transfer, error)
                 }
-                Stage::Waiting { until } if until <= counted && !transfer.paused => {
+                Stage::Waiting { until } if until <= active_now && !transfer.paused => {
                     self.begin_hop(&mut transfer)
                 }
                 Stage::Active { connection, .. } => {

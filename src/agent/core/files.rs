@@ -10,7 +10,7 @@ use crate::agent::output::Output;
 use crate::agent::transfer::{Stage, Transfer};
 use crate::error::Error;
 use crate::proto::ResponseHead;
-use crate::transport::meter::Meter;
+use crate::transport::meter::BudgetMeter;
 
 impl Core {
     /// Opens the files that a transfer reads and writes. `true`: they are open.
@@ -51,7 +51,7 @@ impl Core {
 
     /// Looks after the transfers that wait for the disk, as far as the budget goes. Answers whether
     /// anything happened.
-    pub(super) fn attend_files(&mut self, meter: &mut Meter) -> bool {
+    pub(super) fn attend_files(&mut self, meter: &mut BudgetMeter) -> bool {
         let mut moved = false;
         let mut index = 0;
         while let Some(id) = self.attended.get(index).copied() {

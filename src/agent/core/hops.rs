@@ -20,7 +20,7 @@ use crate::semantics::event_stream::ServerSentEvent;
 use crate::semantics::proxy_rules::ProxyScheme;
 use crate::semantics::range::{RangeSpec, range_field};
 use crate::transport::link::TlsChoice;
-use crate::transport::meter::Meter;
+use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Owner;
 use crate::transport::tls::TlsOptions;
 
@@ -78,12 +78,12 @@ impl Core {
 
     /// Lets the transfer wait for a connection.
     pub(super) fn enqueue(&mut self, transfer: &mut Transfer) -> Step {
-        let counted = self.counted();
+        let active_now = self.active_time();
         if self.suspension.holds() {
             transfer.stage = Stage::Parked;
             return Step::MOVED;
         }
-        if let Some(step) = self.ask_circuit(transfer, counted) {
+        if let Some(step) = self.ask_circuit(transfer, active_now) {
             return step;
         }
         let target = target(transfer);
@@ -106,7 +106,7 @@ impl Core {
             told: false,
         };
         if let Some(limit) = transfer.settings.queue_timeout
-            && let Some(at) = counted.checked_add(limit)
+            && let Some(at) = active_now.checked_add(limit)
         {
             transfer.queue_deadline = Some(at);
             self.timers.set(at, Timer::Request(transfer.id));
@@ -116,7 +116,7 @@ impl Core {
     }
 
     /// Gives connections to those who wait, as far as limits and budget allow.
-    pub(super) fn start_waiting(&mut self, counted: Instant, meter: &mut Meter) -> bool {
+    pub(super) fn start_waiting(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         let mut started = false;
         while self.pool.is_anyone_waiting() && !meter.exhausted() {
             let Some((id, host, grant)) = self.pool.next() else {
@@ -135,7 +135,7 @@ impl Core {
                 Grant::Reuse(key) if transfer.needs_new_connection => {
                     // It met stale connections; those kept beside it are no better.
                     // The new one comes first, so that the pool does not forget their host.
-                    let step = self.open_connection(&mut transfer, host, counted);
+                    let step = self.open_connection(&mut transfer, host, active_now);
                     self.close(key);
                     step
                 }
@@ -152,7 +152,7 @@ impl Core {
                     if let Some(old) = self.pool.evict() {
                         self.close(old);
                     }
-                    self.open_connection(&mut transfer, host, counted)
+                    self.open_connection(&mut transfer, host, active_now)
                 }
             };
             if !step.is_over {
@@ -167,7 +167,7 @@ impl Core {
         &mut self,
         transfer: &mut Transfer,
         host: HostKey,
-        counted: Instant,
+        active_now: Instant,
     ) -> Step {
         let target = match target(transfer) {
             Ok(target) => target,
@@ -177,7 +177,7 @@ impl Core {
             Ok(authorization) => authorization,
             Err(error) => return self.fail(transfer, error),
         };
-        let key = self.pool.insert(host, transfer.id, counted);
+        let key = self.pool.insert(host, transfer.id, active_now);
         transfer.opened += 1;
         transfer.needs_new_connection = false;
         transfer.stage = Stage::Active {
@@ -197,7 +197,9 @@ impl Core {
             addresses: transfer.settings.addresses.clone(),
         };
         // A failure shows as the connection's status when it is driven.
-        let _ = pooled.connection.open(&mut self.reactor, target, counted);
+        let _ = pooled
+            .connection
+            .open(&mut self.reactor, target, active_now);
         self.connecting.push(key);
         self.list(key);
         Step::MOVED
@@ -208,7 +210,7 @@ impl Core {
         &mut self,
         transfer: &mut Transfer,
         key: ConnectionKey,
-        counted: Instant,
+        active_now: Instant,
     ) -> Result<(), Error> {
         #[cfg(feature = "websocket")]
         if let Output::WebSocket(options) = &mut transfer.output {
@@ -226,7 +228,7 @@ impl Core {
         };
         pooled.connection.config.timeouts = transfer.settings.timeouts.clone();
         let length = body.length();
-        pooled.connection.request(head, body, counted)?;
+        pooled.connection.request(head, body, active_now)?;
         if transfer.settings.tell_heads {
             self.events.push_back(Event::HeadSent {
                 id: transfer.id,

@@ -124,7 +124,7 @@ impl Core {
     pub(super) fn ask_circuit(
         &mut self,
         transfer: &mut Transfer,
-        counted: Instant,
+        active_now: Instant,
     ) -> Option<Step> {
         // A server that asked to be left alone does not mind gaps between polls: the clock counts.
         let now = self.now();
@@ -136,7 +136,7 @@ impl Core {
                 None
             }
             Admission::Wait(until) => {
-                let until = counted + until.saturating_duration_since(now);
+                let until = active_now + until.saturating_duration_since(now);
                 transfer.stage = Stage::Waiting { until };
                 self.timers.set(until, Timer::Request(transfer.id));
                 Some(Step::MOVED)

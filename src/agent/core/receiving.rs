@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved};
 use crate::limits::Limit;
 use crate::proto::{FieldLines, ResponseHead};
 use crate::semantics::coding::Decoder;
-use crate::transport::meter::Meter;
+use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Owner;
 use crate::transport::throttle::LEAST_MOVE;
 
@@ -33,15 +33,15 @@ impl Core {
         &mut self,
         transfer: &mut Transfer,
         key: ConnectionKey,
-        counted: Instant,
-        meter: &mut Meter,
+        active_now: Instant,
+        meter: &mut BudgetMeter,
     ) -> Step {
         #[cfg(feature = "websocket")]
         if transfer.socket.is_some() {
-            return self.run_web_socket(transfer, key, counted, meter);
+            return self.run_web_socket(transfer, key, active_now, meter);
         }
         let mut step = Step::WAITS;
-        self.allow_upload(transfer, counted);
+        self.allow_upload(transfer, active_now);
         loop {
             let Some(pooled) = self.pool.get_mut(key) else {
                 return step;
@@ -56,7 +56,9 @@ impl Core {
                 );
             if !is_held && !is_whole {
                 self.reactor.set_owner(Owner(key.0));
-                step.moved |= pooled.connection.drive(&mut self.reactor, counted, meter);
+                step.moved |= pooled
+                    .connection
+                    .drive(&mut self.reactor, active_now, meter);
             }
             while let Some(transition) = pooled.connection.next_transition() {
                 self.events.push_back(Event::Status {
@@ -77,14 +79,14 @@ impl Core {
                 self.connecting.retain(|other| *other != key);
             }
             if transfer.answer.is_some() {
-                return self.take_content(transfer, key, counted, meter, step);
+                return self.take_content(transfer, key, active_now, meter, step);
             }
             if status.is_error() || status == Status::Disconnected && !has_head(&pooled.connection)
             {
                 return self.note_failed(transfer, key);
             }
             if has_head(&pooled.connection) && is_asked(transfer) {
-                let head = self.note_head(transfer, key, counted);
+                let head = self.note_head(transfer, key, active_now);
                 match head {
                     Ok(Some(over)) => return over,
                     Ok(None) => {
@@ -98,7 +100,7 @@ impl Core {
                 if transfer.paused {
                     return step;
                 }
-                if let Err(error) = self.ask(transfer, key, counted) {
+                if let Err(error) = self.ask(transfer, key, active_now) {
                     return self.fail_on(transfer, key, error);
                 }
                 step.moved = true;
@@ -126,7 +128,7 @@ impl Core {
         &mut self,
         transfer: &mut Transfer,
         key: ConnectionKey,
-        counted: Instant,
+        active_now: Instant,
     ) -> Result<Option<Step>, Error> {
         if let Some(at) = self.unanswered.iter().position(|other| *other == key) {
             self.unanswered.swap_remove(at);
@@ -157,9 +159,11 @@ impl Core {
         if let Output::WebSocket(_) = transfer.output
             && head.status.as_u16() == 101
         {
-            return self.open_web_socket(transfer, key, head, counted).map(Some);
+            return self
+                .open_web_socket(transfer, key, head, active_now)
+                .map(Some);
         }
-        let then = self.decide(transfer, &head, counted)?;
+        let then = self.decide(transfer, &head, active_now)?;
         let mut answer = Answer {
             content_length,
             sink: Sink::Discard,
@@ -282,13 +286,13 @@ impl Core {
     }
 
     /// Gives a connection back, or closes it.
-    pub(super) fn release(&mut self, key: ConnectionKey, counted: Instant) {
+    pub(super) fn release(&mut self, key: ConnectionKey, active_now: Instant) {
         let is_reusable = self
             .pool
             .get(key)
             .is_some_and(|pooled| pooled.connection.status() == Status::Connected)
             && !self.suspension.holds();
-        if !is_reusable || !self.pool.keep(key, counted) {
+        if !is_reusable || !self.pool.keep(key, active_now) {
             self.close(key);
             return;
         }
@@ -298,24 +302,24 @@ impl Core {
     }
 
     /// Lets as much of the request's content out as the rates allow.
-    fn allow_upload(&mut self, transfer: &mut Transfer, counted: Instant) {
+    fn allow_upload(&mut self, transfer: &mut Transfer, active_now: Instant) {
         transfer.upload_due = None;
         let throttles = [&mut self.upload_throttle, &mut transfer.upload_throttle];
         if throttles.iter().all(|it| it.rate().is_none()) {
             return;
         }
         let drawn = transfer.payload.newly_drawn();
-        let mut allowance = u64::MAX;
+        let mut remaining_budget = u64::MAX;
         for throttle in throttles {
             throttle.spend(drawn);
-            let now = throttle.worthwhile(counted);
+            let now = throttle.worthwhile(active_now);
             if now == 0 {
-                let due = throttle.due(counted, LEAST_MOVE);
+                let due = throttle.due(active_now, LEAST_MOVE);
                 transfer.upload_due = transfer.upload_due.max(Some(due));
             }
-            allowance = allowance.min(now);
+            remaining_budget = remaining_budget.min(now);
         }
-        transfer.payload.flow.allow(allowance);
+        transfer.payload.flow.allow(remaining_budget);
     }
 }
 

@@ -32,10 +32,10 @@ pub(crate) struct Ticket {
 
 impl Core {
     /// How much of the common bandwidth a transfer may take for what it receives. Zero: it waits now.
-    pub(super) fn share(&mut self, transfer: &mut Transfer, counted: Instant) -> u64 {
-        let allowance = self.throttle.allowance(counted);
+    pub(super) fn share(&mut self, transfer: &mut Transfer, active_now: Instant) -> u64 {
+        let remaining_budget = self.throttle.remaining_budget(active_now);
         if self.throttle.rate().is_none() {
-            return allowance;
+            return remaining_budget;
         }
         let priority = transfer.settings.priority;
         let ticket = transfer.ticket.unwrap_or_else(|| {
@@ -47,7 +47,7 @@ impl Core {
         });
         let first = self.sharing.waiting.first_key_value();
         let is_first = first.is_none_or(|(first, _)| *first >= ticket);
-        if allowance == 0 || !is_first {
+        if remaining_budget == 0 || !is_first {
             transfer.ticket = Some(ticket);
             self.sharing.waiting.insert(ticket, transfer.id);
             return 0;
@@ -59,9 +59,9 @@ impl Core {
             .keys()
             .any(|other| other.priority == priority);
         if has_equals {
-            allowance.min(SHARE_BYTES)
+            remaining_budget.min(SHARE_BYTES)
         } else {
-            allowance
+            remaining_budget
         }
     }
 
@@ -73,11 +73,11 @@ impl Core {
     }
 
     /// Lets whoever is first have its turn, if there is bandwidth.
-    pub(super) fn pass_turn(&mut self, counted: Instant) {
+    pub(super) fn pass_turn(&mut self, active_now: Instant) {
         let Some((_, id)) = self.sharing.waiting.first_key_value() else {
             return;
         };
-        if self.throttle.allowance(counted) > 0
+        if self.throttle.remaining_budget(active_now) > 0
             && let Some(key) = self.transfers.get(id).and_then(|it| it.connection())
         {
             self.list(key);

@@ -17,7 +17,7 @@ use crate::proto::{FieldLines, ResponseHead};
 use crate::semantics::websocket::{WebSocketEvent, WebSocketMachine, WebSocketMessage};
 use crate::transport::buffer::RecvBuffer;
 use crate::transport::link::LinkRead;
-use crate::transport::meter::Meter;
+use crate::transport::meter::BudgetMeter;
 
 /// Bytes of messages that the caller has not pulled, beyond which nothing more is read.
 const WINDOW_BYTES: usize = 4 * 1024 * 1024;
@@ -32,7 +32,7 @@ impl Core {
         transfer: &mut Transfer,
         key: ConnectionKey,
         head: Arc<ResponseHead>,
-        counted: Instant,
+        active_now: Instant,
     ) -> Result<Step, Error> {
         let Output::WebSocket(options) = &transfer.output else {
             return Err(Misuse::OutOfOrder.into());
@@ -42,7 +42,7 @@ impl Core {
             .verify(&head)
             .map_err(ErrorKind::WebSocket)?
             .map(str::to_owned);
-        let mut machine = WebSocketMachine::client(options.limits().clone(), counted);
+        let mut machine = WebSocketMachine::client(options.limits().clone(), active_now);
         let Some(pooled) = self.pool.get_mut(key) else {
             return Err(Misuse::NotConnected.into());
         };
@@ -52,7 +52,7 @@ impl Core {
             return Err(Misuse::OutOfOrder.into());
         };
         let mut recv = RecvBuffer::default();
-        let taken = machine.receive(&leftover, counted);
+        let taken = machine.receive(&leftover, active_now);
         recv.append(self.reactor.pool(), |room| {
             room.extend_from_slice(&leftover[taken..]);
         });
@@ -92,18 +92,18 @@ impl Core {
         &mut self,
         transfer: &mut Transfer,
         key: ConnectionKey,
-        counted: Instant,
-        meter: &mut Meter,
+        active_now: Instant,
+        meter: &mut BudgetMeter,
     ) -> Step {
         let Some(mut socket) = transfer.socket.take() else {
             return Step::WAITS;
         };
-        let moved = self.move_frames(transfer, &mut socket, counted, meter);
+        let moved = self.move_frames(transfer, &mut socket, active_now, meter);
         let due = socket.machine.due();
         if let Some(at) = due
             && socket
                 .armed
-                .is_none_or(|armed| at < armed || armed <= counted)
+                .is_none_or(|armed| at < armed || armed <= active_now)
         {
             socket.armed = Some(at);
             self.timers.set(at, Timer::Request(transfer.id));
@@ -128,14 +128,14 @@ impl Core {
         &mut self,
         transfer: &mut Transfer,
         socket: &mut OpenSocket,
-        counted: Instant,
-        meter: &mut Meter,
+        active_now: Instant,
+        meter: &mut BudgetMeter,
     ) -> Result<bool, Error> {
         let mut moved = false;
         loop {
-            moved |= self.take_events(transfer, socket, counted)?;
-            let mut progressed = self.write_frames(socket, counted, meter)?;
-            let taken = socket.machine.receive(socket.recv.unread(), counted);
+            moved |= self.take_events(transfer, socket, active_now)?;
+            let mut progressed = self.write_frames(socket, active_now, meter)?;
+            let taken = socket.machine.receive(socket.recv.unread(), active_now);
             socket.recv.consume(taken, self.reactor.pool());
             progressed |= taken > 0;
             let has_room = transfer.outstanding < WINDOW_BYTES && !transfer.paused;
@@ -158,9 +158,9 @@ impl Core {
             }
             moved = true;
         }
-        socket.machine.handle_timeout(counted);
-        moved |= self.take_events(transfer, socket, counted)?;
-        moved |= self.write_frames(socket, counted, meter)?;
+        socket.machine.handle_timeout(active_now);
+        moved |= self.take_events(transfer, socket, active_now)?;
+        moved |= self.write_frames(socket, active_now, meter)?;
         Ok(moved)
     }
 
@@ -168,11 +168,11 @@ impl Core {
         &mut self,
         transfer: &mut Transfer,
         socket: &mut OpenSocket,
-        counted: Instant,
+        active_now: Instant,
     ) -> Result<bool, Error> {
         let mut any = false;
         while transfer.outstanding < WINDOW_BYTES {
-            let next = socket.machine.next_event(counted);
+            let next = socket.machine.next_event(active_now);
             let Some(event) = next.map_err(ErrorKind::WebSocket)? else {
                 break;
             };
@@ -192,8 +192,8 @@ impl Core {
     fn write_frames(
         &mut self,
         socket: &mut OpenSocket,
-        counted: Instant,
-        meter: &mut Meter,
+        active_now: Instant,
+        meter: &mut BudgetMeter,
     ) -> Result<bool, Error> {
         let mut any = false;
         loop {
@@ -207,7 +207,7 @@ impl Core {
                 return Ok(any);
             }
             any = true;
-            socket.machine.transmitted(count, counted);
+            socket.machine.transmitted(count, active_now);
         }
     }
 
@@ -216,7 +216,7 @@ impl Core {
         id: RequestId,
         message: &WebSocketMessage,
     ) -> Result<(), Error> {
-        let counted = self.counted();
+        let active_now = self.active_time();
         let transfer = self.transfers.get_mut(&id);
         let Some(transfer) = transfer else {
             return Err(ErrorKind::Refused(RequestRefused::NoWebSocket).into());
@@ -226,7 +226,7 @@ impl Core {
         };
         socket
             .machine
-            .send(message, counted)
+            .send(message, active_now)
             .map_err(ErrorKind::WebSocket)?;
         if let Some(key) = transfer.connection() {
             self.list(key);
@@ -241,14 +241,14 @@ impl Core {
         reason: &str,
     ) -> Result<(), Error> {
         self.admit_by_id(id);
-        let counted = self.counted();
+        let active_now = self.active_time();
         let Some(transfer) = self.transfers.get_mut(&id) else {
             return Ok(());
         };
         if let Some(socket) = &mut transfer.socket {
             socket
                 .machine
-                .close(code, reason, counted)
+                .close(code, reason, active_now)
                 .map_err(ErrorKind::WebSocket)?;
         }
         if let Some(key) = transfer.connection() {

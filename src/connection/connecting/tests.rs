@@ -4,7 +4,7 @@ use super::*;
 use crate::connection::{AddressFilter, Proxy};
 use crate::error::Misuse;
 use crate::transport::memory::MemoryNetwork;
-use crate::transport::meter::Allowance;
+use crate::transport::meter::RemainingBudget;
 use std::collections::VecDeque;
 
 /// Whether a connection to this host on this way is refused once addresses are known.
@@ -27,7 +27,7 @@ fn is_refused(host: &str, route: &Route) -> bool {
     };
     let now = reactor.clock().now();
     let mut heads = VecDeque::new();
-    let mut meter = Meter::start(reactor.clock(), &Allowance::unlimited());
+    let mut meter = BudgetMeter::start(reactor.clock(), &RemainingBudget::unlimited());
     let mut connecting = match Connecting::begin(&mut reactor, &target, &config) {
         Ok(connecting) => connecting,
         Err(_) => return true,

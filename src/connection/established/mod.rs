@@ -21,7 +21,7 @@ use crate::phase::Phase;
 use crate::proto::{Event, Exchange, FieldLines, RequestHead, ResponseHead, Verdict};
 use crate::transport::buffer::{BUFFER_BYTES, RecvBuffer};
 use crate::transport::link::Link;
-use crate::transport::meter::Meter;
+use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 
 /// Request content is drawn from its source in pieces of at most this size.
@@ -175,7 +175,7 @@ impl Established {
     pub(super) fn drive(
         &mut self,
         reactor: &mut Reactor,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
         interim: &mut impl FnMut(ResponseHead),
     ) -> Result<Driven, Error> {
         match self.stage {
@@ -194,7 +194,7 @@ impl Established {
     }
 
     /// An idle peer has nothing to say but goodbye (or, inside TLS, tickets).
-    fn drive_idle(&mut self, reactor: &mut Reactor, meter: &mut Meter) -> Result<(), Error> {
+    fn drive_idle(&mut self, reactor: &mut Reactor, meter: &mut BudgetMeter) -> Result<(), Error> {
         self.link.flush(reactor, meter)?;
         if self.ended.is_none() && self.link.is_readable(reactor) && !meter.exhausted() {
             self.fill(reactor, meter);
@@ -214,7 +214,7 @@ impl Established {
     fn drive_requesting(
         &mut self,
         reactor: &mut Reactor,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
         interim: &mut impl FnMut(ResponseHead),
     ) -> Result<Driven, Error> {
         self.check_before_sending(reactor, meter)?;
@@ -263,7 +263,7 @@ impl Established {
     fn check_before_sending(
         &mut self,
         reactor: &mut Reactor,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
     ) -> Result<(), Error> {
         let is_due = self.sent == 0 && self.recv.is_empty() && self.link.is_readable(reactor);
         if is_due && !meter.exhausted() {

@@ -4,7 +4,7 @@ use super::{Ended, Established, Follows, JOIN_BELOW, PIECE_BYTES, Receiving, Sta
 use crate::error::{Error, ErrorKind, PeerMisbehaved};
 use crate::proto::{Event, ResponseHead};
 use crate::transport::link::LinkRead;
-use crate::transport::meter::Meter;
+use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 
 impl Established {
@@ -27,7 +27,7 @@ impl Established {
     pub(in crate::connection) fn read_content(
         &mut self,
         reactor: &mut Reactor,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
         most: usize,
     ) -> Result<Taken, Error> {
         if self.ready().is_empty() {
@@ -139,7 +139,7 @@ impl Established {
     }
 
     /// Reads until there is content for the caller, or nothing more can be read now.
-    pub(super) fn fill_content(&mut self, reactor: &mut Reactor, meter: &mut Meter) {
+    pub(super) fn fill_content(&mut self, reactor: &mut Reactor, meter: &mut BudgetMeter) {
         loop {
             self.prefetch(reactor);
             let Stage::Receiving(receiving) = &mut self.stage else {
@@ -170,7 +170,7 @@ impl Established {
     }
 
     /// Reads once into the buffer. `true` when bytes came; an end is noted for later.
-    pub(super) fn fill(&mut self, reactor: &mut Reactor, meter: &mut Meter) -> bool {
+    pub(super) fn fill(&mut self, reactor: &mut Reactor, meter: &mut BudgetMeter) -> bool {
         if self.ended.is_some() || self.recv.unread().len() >= self.most_unread {
             return false;
         }

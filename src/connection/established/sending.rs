@@ -6,7 +6,7 @@ use std::mem;
 use super::{Established, PIECE_BYTES, RequestContent};
 use crate::error::{Error, ErrorKind};
 use crate::proto::FieldLines;
-use crate::transport::meter::Meter;
+use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 
 impl Established {
@@ -15,7 +15,7 @@ impl Established {
     pub(super) fn transmit(
         &mut self,
         reactor: &mut Reactor,
-        meter: &mut Meter,
+        meter: &mut BudgetMeter,
     ) -> Result<(), Error> {
         while self.write_error.is_none() {
             if self.out_sent < self.out.len() {

@@ -39,7 +39,7 @@ use crate::error::Error;
 use crate::proto::Exchange;
 use crate::transport::buffer::RecvBuffer;
 use crate::transport::link::{Link, LinkRead};
-use crate::transport::meter::Meter;
+use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 use crate::transport::tls::TlsInfo;
 use state::{Current, Incoming, Pace, Source, Stage};
@@ -87,7 +87,7 @@ pub(super) struct Connection {
 /// What a turn works with.
 pub(super) struct Context<'a> {
     pub(super) reactor: &'a mut Reactor,
-    pub(super) meter: &'a mut Meter,
+    pub(super) meter: &'a mut BudgetMeter,
     pub(super) app: &'a mut App,
     /// Counted time.
     pub(super) now: Instant,

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::*;
 use crate::budget::Budget;
 use crate::transport::memory::{MemoryNetwork, MemoryStream};
-use crate::transport::meter::Allowance;
+use crate::transport::meter::RemainingBudget;
 use crate::transport::socket::Socket;
 
 const NAME: &str = "game.example";
@@ -41,17 +41,17 @@ impl Talk {
         }
     }
 
-    fn drive_within(&mut self, allowance: &Allowance) -> Result<bool, Error> {
+    fn drive_within(&mut self, remaining_budget: &RemainingBudget) -> Result<bool, Error> {
         let now = self.reactor.clock().now();
         self.reactor.begin_poll(now);
         self.reactor.look().unwrap();
-        let mut meter = Meter::start(self.reactor.clock(), allowance);
+        let mut meter = BudgetMeter::start(self.reactor.clock(), remaining_budget);
         self.socks
             .drive(&mut self.link, &mut self.reactor, &mut meter)
     }
 
     fn drive(&mut self) -> Result<bool, Error> {
-        self.drive_within(&Allowance::unlimited())
+        self.drive_within(&RemainingBudget::unlimited())
     }
 
     /// What the proxy was sent since it last looked.
@@ -295,10 +295,10 @@ fn an_end_before_the_answer_is_told() {
 #[test]
 fn keeps_to_the_budget_of_bytes() {
     let mut talk = Talk::new(&domain(NAME), Some(("me", "secret")));
-    let allowance = Allowance::of(&Budget::unlimited().with_bytes(2));
-    assert!(!talk.drive_within(&allowance).unwrap());
+    let remaining_budget = RemainingBudget::of(&Budget::unlimited().with_bytes(2));
+    assert!(!talk.drive_within(&remaining_budget).unwrap());
     assert_eq!(talk.heard(), b"\x05\x02");
-    assert!(!talk.drive_within(&allowance).unwrap());
+    assert!(!talk.drive_within(&remaining_budget).unwrap());
     assert_eq!(talk.heard(), b"\x00\x02");
 }
 

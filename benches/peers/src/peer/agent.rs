@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use httpoll::{
-    Budget, Event, Linger, PollAt, PoolLimits, Request, Response, Timeouts, TlsOptions, TlsVersion,
+    Budget, Event, BusyPoll, PollAt, PoolLimits, Request, Response, Timeouts, TlsOptions, TlsVersion,
 };
 
 use super::{Ask, Peer, Seen, Setup};
@@ -46,7 +46,7 @@ impl Agent {
             None => Budget::unlimited(),
         };
         if let Manner::Lingering(time) = manner {
-            budget = budget.with_linger(Linger::Exchanges(time));
+            budget = budget.with_busy_poll(BusyPoll::Exchange(time));
         }
         let mut timeouts = Timeouts::default();
         if setup.waits_long {

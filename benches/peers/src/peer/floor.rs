@@ -32,7 +32,7 @@ pub struct Floor {
     most: usize,
     budget: Option<Duration>,
     /// Over whole exchanges.
-    linger: Option<Duration>,
+    busy_poll: Option<Duration>,
     tls: Arc<ClientConfig>,
     buffers: Buffers,
     kept: Vec<Vec<u8>>,
@@ -62,7 +62,7 @@ enum State {
 }
 
 impl Floor {
-    pub fn new(setup: &Setup, linger: Option<Duration>) -> Outcome<Self> {
+    pub fn new(setup: &Setup, busy_poll: Option<Duration>) -> Outcome<Self> {
         Ok(Self {
             poll: Poll::new()?,
             events: Events::with_capacity(1024),
@@ -75,7 +75,7 @@ impl Floor {
             receiving: 0,
             most: setup.connections,
             budget: setup.budget,
-            linger,
+            busy_poll,
             tls: Arc::new(setup.rustls()?),
             buffers: Buffers {
                 cipher: vec![0; BUFFER],
@@ -142,8 +142,8 @@ impl Floor {
                     return Ok(());
                 }
             }
-            let patience = match self.linger {
-                Some(linger) if self.under_way > 0 => linger,
+            let patience = match self.busy_poll {
+                Some(busy_poll) if self.under_way > 0 => busy_poll,
                 None if self.receiving > 0 => LINGER,
                 _ => return Ok(()),
             };
