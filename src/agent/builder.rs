@@ -8,13 +8,13 @@ use std::time::{Duration, SystemTime};
 
 use url::Url;
 
-use super::core::Core;
-use super::driver::Driver;
+use super::engine::Engine;
+use super::engine_thread::EngineThread;
 use super::event::ById;
 use super::pool::PoolLimits;
 use super::prepared::{KnownUrls, invalid_url};
 use super::settings::{Override, Settings};
-use super::{Agent, CacheMode, Engine, Mailbox, Priority};
+use super::{Agent, Backend, CacheMode, Mailbox, Priority};
 use crate::budget::Budget;
 use crate::connection::AddressFilter;
 use crate::error::{Error, ErrorKind, NetworkFault};
@@ -321,17 +321,17 @@ impl AgentBuilder {
         defaults.family = self.family;
         defaults.addresses = address_filter(access, self.family);
         let config = Arc::new(self.config);
-        let core = Box::new(Core::new(reactor, Arc::clone(&config)));
-        let engine = if self.on_thread {
-            match Driver::start(core) {
-                Ok(driver) => Engine::There(driver),
-                Err(core) => Engine::Here(core),
+        let engine = Box::new(Engine::new(reactor, Arc::clone(&config)));
+        let backend = if self.on_thread {
+            match EngineThread::start(engine) {
+                Ok(thread) => Backend::Threaded(thread),
+                Err(engine) => Backend::Inline(engine),
             }
         } else {
-            Engine::Here(core)
+            Backend::Inline(engine)
         };
         Agent {
-            engine,
+            backend,
             mailbox: Arc::new(Mailbox::default()),
             config,
             budget: self.budget,

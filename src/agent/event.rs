@@ -318,7 +318,7 @@ impl Event {
             Self::Chunk { bytes, .. } => bytes.len(),
             Self::ServerSent { event, .. } => event.data.len() + EVENT_COST,
             #[cfg(feature = "websocket")]
-            Self::WebSocketMessage { message, .. } => super::core::cost(message),
+            Self::WebSocketMessage { message, .. } => super::engine::cost(message),
             _ => 0,
         }
     }

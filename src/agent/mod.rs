@@ -7,12 +7,12 @@
 //! | file | holds |
 //! |---|---|
 //! | `request`, `settings`, `content`, `output`, `download` | what is asked for |
-//! | `builder`, `prepared`, `heading` | defaults applied; what goes on the wire |
+//! | `builder`, `prepared`, `request_head` | defaults applied; what goes on the wire |
 //! | `event`, `response` | what is told |
 //! | `transfer`, `answer` | one logical request over hops and retries; the response of its present hop |
 //! | `pool`, `timers` | connections and who waits for them; what is due |
 //! | `core` | the machine that moves all this |
-//! | `driver` | the same machine on a thread of its own |
+//! | `engine_thread` | the same machine on a thread of its own |
 //! | `web_socket` | messages instead of a response |
 //!
 //! ```text
@@ -22,18 +22,17 @@
 //!                      └─ Waiting (retry)        pause, suspend ─► Parked ─► Queued
 //! ```
 
-mod answer;
 mod builder;
 mod content;
-mod core;
 mod download;
-mod driver;
+mod engine;
+mod engine_thread;
 mod event;
-mod heading;
 mod output;
 mod pool;
 mod prepared;
 mod request;
+mod request_head;
 mod response;
 mod settings;
 mod timers;
@@ -50,11 +49,11 @@ use crate::budget::{Budget, Polled};
 use crate::error::{Error, Misuse};
 use crate::transport::memory::MemoryNetwork;
 
-use self::core::{Command, Core};
+use self::engine::{Command, Engine};
 use builder::Config;
 pub use builder::{AddressFamily, AgentBuilder};
 pub use download::Download;
-use driver::Driver;
+use engine_thread::EngineThread;
 use event::ById;
 pub use event::{Event, Progress, RequestId, RetryCause};
 pub use pool::PoolLimits;
@@ -100,7 +99,7 @@ pub use web_socket::WebSocketOptions;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Agent {
-    engine: Engine,
+    backend: Backend,
     mailbox: Arc<Mailbox>,
     config: Arc<Config>,
     budget: Budget,
@@ -113,11 +112,11 @@ pub struct Agent {
 }
 
 /// Where the machine runs.
-enum Engine {
+enum Backend {
     /// In `poll`, on the caller's thread.
-    Here(Box<Core>),
+    Inline(Box<Engine>),
     /// On a thread of its own; `poll` hands over what it did.
-    There(Driver),
+    Threaded(EngineThread),
 }
 
 /// Requests whose handle was dropped, since the last call.
@@ -195,16 +194,16 @@ impl Agent {
     pub fn send(&mut self, request: Request) -> Result<RequestHandle, Error> {
         self.cancel_dropped();
         let id = RequestId(self.next_id + 1);
-        match &mut self.engine {
-            Engine::Here(core) => {
-                let began = core.now();
+        match &mut self.backend {
+            Backend::Inline(engine) => {
+                let began = engine.now();
                 let prepared = Prepared::of(request, &self.config, &mut self.urls)?;
-                core.start(id, prepared, began);
-                core.note_asked(began);
+                engine.start(id, prepared, began);
+                engine.note_asked(began);
             }
-            Engine::There(driver) => {
+            Backend::Threaded(thread) => {
                 let prepared = Prepared::of(request, &self.config, &mut self.urls)?;
-                driver.command(Command::Start(id, Box::new(prepared)));
+                thread.command(Command::Start(id, Box::new(prepared)));
             }
         }
         self.next_id += 1;
@@ -233,9 +232,9 @@ impl Agent {
     /// The same with a budget for this frame.
     pub fn poll_with(&mut self, budget: &Budget) -> Polled {
         self.cancel_dropped();
-        match &mut self.engine {
-            Engine::Here(core) => core.poll(budget),
-            Engine::There(driver) => driver.poll(self.under_way.keys()),
+        match &mut self.backend {
+            Backend::Inline(engine) => engine.poll(budget),
+            Backend::Threaded(thread) => thread.poll(self.under_way.keys()),
         }
     }
 
@@ -243,9 +242,9 @@ impl Agent {
     /// screens without frames.
     pub fn wait(&mut self, timeout: Option<Duration>) -> Polled {
         self.cancel_dropped();
-        match &mut self.engine {
-            Engine::Here(core) => core.wait(timeout, &Budget::unlimited()),
-            Engine::There(driver) => driver.wait(timeout, self.under_way.keys()),
+        match &mut self.backend {
+            Backend::Inline(engine) => engine.wait(timeout, &Budget::unlimited()),
+            Backend::Threaded(thread) => thread.wait(timeout, self.under_way.keys()),
         }
     }
 
@@ -268,15 +267,15 @@ impl Agent {
     }
 
     fn pull_any(&mut self) -> Option<Event> {
-        match &mut self.engine {
-            Engine::Here(core) => {
-                let event = core.next_event()?;
+        match &mut self.backend {
+            Backend::Inline(engine) => {
+                let event = engine.next_event()?;
                 if let (Some(id), 1..) = (event.id(), event.unpulled()) {
-                    core.obey(Command::Pulled(id, event.unpulled()));
+                    engine.obey(Command::Pulled(id, event.unpulled()));
                 }
                 Some(event)
             }
-            Engine::There(driver) => driver.next_event(),
+            Backend::Threaded(thread) => thread.next_event(),
         }
     }
 
@@ -368,16 +367,16 @@ impl Agent {
     /// they are. For the end of a program: what is abandoned there would lie about. Not for frames.
     pub fn finish_files(&mut self, timeout: Duration) -> bool {
         self.cancel_dropped();
-        match &mut self.engine {
-            Engine::Here(core) => core.drain_files(timeout),
-            Engine::There(driver) => driver.finish_files(timeout),
+        match &mut self.backend {
+            Backend::Inline(engine) => engine.drain_files(timeout),
+            Backend::Threaded(thread) => thread.finish_files(timeout),
         }
     }
 
     /// Whether requests are driven on a thread of their own: it was
     /// [asked for](AgentBuilder::on_thread), and the system gave one.
     pub fn is_on_thread(&self) -> bool {
-        matches!(self.engine, Engine::There(_))
+        matches!(self.backend, Backend::Threaded(_))
     }
 
     /// What a [`poll`](Self::poll) may spend; the default is [`Budget::default`].
@@ -432,9 +431,9 @@ impl Agent {
         message: crate::semantics::websocket::WebSocketMessage,
     ) -> Result<(), Error> {
         self.cancel_dropped();
-        match &mut self.engine {
-            Engine::Here(core) => core.send_message(id, &message),
-            Engine::There(driver) => driver.send_message(id, message),
+        match &mut self.backend {
+            Backend::Inline(engine) => engine.send_message(id, &message),
+            Backend::Threaded(thread) => thread.send_message(id, message),
         }
     }
 
@@ -446,9 +445,9 @@ impl Agent {
 
     fn command(&mut self, command: Command) {
         self.cancel_dropped();
-        match &mut self.engine {
-            Engine::Here(core) => core.obey(command),
-            Engine::There(driver) => driver.command(command),
+        match &mut self.backend {
+            Backend::Inline(engine) => engine.obey(command),
+            Backend::Threaded(thread) => thread.command(command),
         }
     }
 
@@ -460,9 +459,9 @@ impl Agent {
     fn cancel_dropped(&mut self) {
         for id in self.mailbox.take() {
             self.forget(id);
-            match &mut self.engine {
-                Engine::Here(core) => core.obey(Command::Cancel(id)),
-                Engine::There(driver) => driver.command(Command::Cancel(id)),
+            match &mut self.backend {
+                Backend::Inline(engine) => engine.obey(Command::Cancel(id)),
+                Backend::Threaded(thread) => thread.command(Command::Cancel(id)),
             }
         }
     }

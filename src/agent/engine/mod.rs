@@ -15,21 +15,21 @@
 //! | `sharing` | whose turn it is when bandwidth is short |
 //! | `suspending` | closing down for a while |
 
-mod arriving;
+mod bandwidth;
 #[cfg(feature = "cache")]
 mod caching;
 mod commands;
+mod completion;
 mod content;
-mod deciding;
-mod driving;
-mod ending;
+mod decide;
+mod dispatch;
 mod files;
-mod hops;
 mod policies;
-mod receiving;
+mod poll;
 mod recording;
-mod sharing;
-mod suspending;
+mod response;
+mod submissions;
+mod suspension;
 #[cfg(feature = "websocket")]
 mod web_sockets;
 
@@ -40,8 +40,8 @@ use std::time::{Duration, Instant};
 
 use super::builder::Config;
 use super::event::{ById, Event, RequestId};
-use super::heading::Draft;
 use super::pool::{ConnectionKey, Pool};
+use super::request_head::Draft;
 use super::timers::Timers;
 use super::transfer::Transfer;
 use crate::budget::BusyPoll;
@@ -54,14 +54,14 @@ use crate::transport::reactor::{Owner, Reactor};
 use crate::transport::resolver::Wake;
 use crate::transport::throttle::Throttle;
 
-use arriving::Arrivals;
+use bandwidth::Sharing;
+pub(crate) use bandwidth::Ticket;
 #[cfg(feature = "cache")]
 pub(crate) use caching::Caching;
 pub(crate) use commands::Command;
 use policies::ProtectionSpace;
-use sharing::Sharing;
-pub(crate) use sharing::Ticket;
-use suspending::Suspension;
+use submissions::Arrivals;
+use suspension::Suspension;
 #[cfg(feature = "websocket")]
 pub(crate) use web_sockets::cost;
 
@@ -76,7 +76,7 @@ const BETWEEN_REQUESTS: Duration = Duration::from_micros(5);
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(crate) struct Core {
+pub(crate) struct Engine {
     reactor: Reactor,
     config: Arc<Config>,
     pool: Pool,
@@ -127,7 +127,7 @@ pub(crate) struct Core {
     users: std::hash::RandomState,
 }
 
-impl Core {
+impl Engine {
     pub(crate) fn new(reactor: Reactor, config: Arc<Config>) -> Self {
         let now = reactor.clock().now();
         let random = match reactor.memory_queue() {

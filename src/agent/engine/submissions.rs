@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::Core;
+use super::Engine;
 use crate::agent::event::RequestId;
 use crate::agent::prepared::Prepared;
 use crate::agent::timers::Timer;
@@ -56,7 +56,7 @@ impl Arrivals {
     }
 }
 
-impl Core {
+impl Engine {
     /// Takes a request in.
     pub(crate) fn start(&mut self, id: RequestId, prepared: Prepared, now: Instant) {
         // What is asked for after a long gap is not charged with it.

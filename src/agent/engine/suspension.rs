@@ -1,14 +1,14 @@
 //! Closing down for a while: a console or phone takes the game off the screen and its sockets with it.
 //!
-//! After [`Core::suspend`] nothing new begins. What is under way may end until the deadline; then all
-//! connections are closed and what was not over is parked. [`Core::resume_all`] begins it again.
+//! After [`Engine::suspend`] nothing new begins. What is under way may end until the deadline; then all
+//! connections are closed and what was not over is parked. [`Engine::resume_all`] begins it again.
 
 use std::time::{Duration, Instant};
 
-use super::driving::Step;
-use super::{Core, LONGEST_DELAY};
-use crate::agent::answer::{Answer, Then};
+use super::poll::Step;
+use super::{Engine, LONGEST_DELAY};
 use crate::agent::event::Event;
+use crate::agent::transfer::response_state::{Answer, Then};
 use crate::agent::transfer::{Stage, Transfer};
 use crate::error::{Error, ErrorKind, RequestRefused};
 
@@ -39,7 +39,7 @@ impl Suspension {
     }
 }
 
-impl Core {
+impl Engine {
     pub(super) fn suspend(&mut self, deadline: Duration) {
         if self.suspension != Suspension::Running {
             return;

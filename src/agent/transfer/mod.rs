@@ -2,6 +2,8 @@
 //!
 //! A [`Transfer`] is data; `core` moves it.
 
+pub(crate) mod response_state;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,15 +11,15 @@ use std::time::{Duration, Instant};
 use http::Method;
 use url::Url;
 
-use super::answer::{Answer, Kept, Sink, Then};
-use super::content::Payload;
-use super::download::Downloading;
-use super::event::{Progress, RequestId};
-use super::output::Output;
-use super::pool::{ConnectionKey, HostKey, Place};
-use super::prepared::Prepared;
-use super::response::{ConnectionInfo, Hop, Response, SavedFile, Timings, Transferred};
-use super::settings::Settings;
+use self::response_state::{Answer, Kept, Sink, Then};
+use crate::agent::content::Payload;
+use crate::agent::download::Downloading;
+use crate::agent::event::{Progress, RequestId};
+use crate::agent::output::Output;
+use crate::agent::pool::{ConnectionKey, HostKey, Place};
+use crate::agent::prepared::Prepared;
+use crate::agent::response::{ConnectionInfo, Hop, Response, SavedFile, Timings, Transferred};
+use crate::agent::settings::Settings;
 use crate::connection::Connection;
 use crate::phase::Phase;
 use crate::proto::FieldLines;
@@ -68,7 +70,7 @@ pub(crate) struct Transfer {
     /// When more of its content may be sent, if a rate holds it back.
     pub(crate) upload_due: Option<Instant>,
     /// It waits for bandwidth that all share.
-    pub(crate) ticket: Option<super::core::Ticket>,
+    pub(crate) ticket: Option<crate::agent::engine::Ticket>,
     pub(crate) clocks: Clocks,
     pub(crate) opened: u32,
     pub(crate) answer: Option<Answer>,
@@ -90,9 +92,9 @@ pub(crate) struct Transfer {
     pub(crate) sent: Option<FieldLines>,
     pub(crate) auth: AuthAttempt,
     #[cfg(feature = "cache")]
-    pub(crate) caching: Option<Box<super::core::Caching>>,
+    pub(crate) caching: Option<Box<crate::agent::engine::Caching>>,
     #[cfg(feature = "websocket")]
-    pub(crate) socket: Option<Box<super::web_socket::OpenSocket>>,
+    pub(crate) socket: Option<Box<crate::agent::web_socket::OpenSocket>>,
 }
 
 /// A place in a fail-over list of the agent's.

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::Core;
+use super::Engine;
 use crate::agent::Priority;
 use crate::agent::event::RequestId;
 use crate::agent::transfer::Transfer;
@@ -30,7 +30,7 @@ pub(crate) struct Ticket {
     turn: u64,
 }
 
-impl Core {
+impl Engine {
     /// How much of the common bandwidth a transfer may take for what it receives. Zero: it waits now.
     pub(super) fn share(&mut self, transfer: &mut Transfer, active_now: Instant) -> u64 {
         let remaining_budget = self.throttle.remaining_budget(active_now);

@@ -10,16 +10,16 @@ use std::time::SystemTime;
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, VARY};
 
-use super::Core;
-use super::driving::Step;
+use super::Engine;
 use super::policies::lock;
+use super::poll::Step;
 use crate::agent::CacheMode;
-use crate::agent::answer::{Answer, Collected, Sink, Then};
 use crate::agent::event::Event;
-use crate::agent::heading;
 use crate::agent::output::Output;
+use crate::agent::request_head;
 use crate::agent::response::Timings;
 use crate::agent::transfer::Transfer;
+use crate::agent::transfer::response_state::{Answer, Collected, Sink, Then};
 use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::proto::{FieldLines, ResponseHead};
 use crate::semantics::cache::{CacheRequest, CachedResponse, Lookup, Stale};
@@ -60,7 +60,7 @@ impl Caching {
     }
 }
 
-impl Core {
+impl Engine {
     /// Asks the cache. `Some`: nothing need be sent.
     pub(super) fn ask_cache(&mut self, transfer: &mut Transfer) -> Result<Option<Step>, Error> {
         transfer.caching = None;
@@ -117,7 +117,7 @@ impl Core {
     /// Whether the response may be that of another resource than the URL names, or come from whom
     /// other requests would not trust: it is neither looked up nor stored under that URL.
     fn is_beside_its_url(&self, transfer: &Transfer) -> bool {
-        let authority = heading::authority(&transfer.url);
+        let authority = request_head::authority(&transfer.url);
         let has_other_host = transfer
             .fields
             .get("host")

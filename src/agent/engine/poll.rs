@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Core;
+use super::Engine;
 use crate::agent::pool::{ConnectionKey, Service};
 use crate::agent::timers::Timer;
 use crate::budget::{Budget, BusyPoll, PollAt, Polled};
@@ -47,7 +47,7 @@ const ANSWER_PATIENCE: Duration = Duration::from_micros(500);
 /// takes what the connections leave.
 const ADMITTED_FIRST: usize = 256;
 
-impl Core {
+impl Engine {
     /// Goes as far as sockets, files and budget allow.
     pub(crate) fn poll(&mut self, budget: &Budget) -> Polled {
         let now = self.reactor.clock().now();

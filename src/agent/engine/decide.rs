@@ -4,19 +4,19 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
-use super::Core;
-use crate::agent::answer::{Kept, Sink, Then};
+use super::Engine;
 use crate::agent::download::is_same_version;
 use crate::agent::event::RetryCause;
 use crate::agent::output::Output;
 use crate::agent::transfer::Transfer;
+use crate::agent::transfer::response_state::{Kept, Sink, Then};
 use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::proto::ResponseHead;
 use crate::semantics::range::ContentRange;
 use crate::semantics::redirect;
 use crate::semantics::retry::{Outcome, Repeatable, parse_retry_after};
 
-impl Core {
+impl Engine {
     /// What follows the end of this response.
     pub(super) fn decide(
         &mut self,

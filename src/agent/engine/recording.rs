@@ -1,12 +1,12 @@
 //! What the agent tells a [`Recorder`](crate::memory::Recorder): each exchange over the network, hops
 //! of redirects included, as it can be replayed.
 
-use super::Core;
+use super::Engine;
 use crate::agent::transfer::Transfer;
 use crate::memory::{RecordedBody, RecordedExchange, RecordedRequest, RecordedResponse};
 use crate::proto::FieldLines;
 
-impl Core {
+impl Engine {
     /// Records the exchange that a transfer just ended.
     pub(super) fn record(&mut self, transfer: &mut Transfer) {
         let Some(recorder) = &self.config.recorder else {

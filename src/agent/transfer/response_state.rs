@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::event::RetryCause;
-use super::response::{ConnectionInfo, Timings};
+use crate::agent::event::RetryCause;
+use crate::agent::response::{ConnectionInfo, Timings};
 use crate::error::Error;
 use crate::proto::{FieldLines, ResponseHead};
 use crate::semantics::coding::Decoder;

@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::Core;
-use super::driving::Step;
-use super::receiving::DISCARDED_BYTES;
-use crate::agent::answer::{Answer, Sink};
+use super::Engine;
+use super::poll::Step;
+use super::response::DISCARDED_BYTES;
 use crate::agent::event::Event;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
+use crate::agent::transfer::response_state::{Answer, Sink};
 use crate::connection::Status;
 use crate::error::{Error, ErrorKind, Misuse};
 use crate::limits::Limit;
@@ -52,7 +52,7 @@ enum Pumped {
     Enough,
 }
 
-impl Core {
+impl Engine {
     /// Takes content as far as there is, and room for it.
     pub(super) fn take_content(
         &mut self,

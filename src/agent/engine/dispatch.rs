@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Core;
-use super::driving::Step;
+use super::Engine;
+use super::poll::Step;
 use crate::agent::event::Event;
-use crate::agent::heading::{self, Additions, Draft, Form};
 use crate::agent::output::Output;
 use crate::agent::pool::{ConnectionKey, Grant, HostKey, PoolKey};
+use crate::agent::request_head::{self, Additions, Draft, Form};
 use crate::agent::timers::Timer;
 use crate::agent::transfer::{Stage, Transfer};
 use crate::connection::{Config as ConnectionConfig, Proxy, Route, SocksProxy, Target};
@@ -24,7 +24,7 @@ use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Owner;
 use crate::transport::tls::TlsOptions;
 
-impl Core {
+impl Engine {
     /// Begins a hop: from the transfer's URL to the queue, or to its end.
     pub(super) fn begin_hop(&mut self, transfer: &mut Transfer) -> Step {
         transfer.clocks.hop_began = self.now();
@@ -256,8 +256,8 @@ impl Core {
         let given = given.filter(|_| transfer.history.is_empty());
         let target = &mut draft.head.target;
         match given {
-            Some(given) => heading::write_given_target(&transfer.url, form, given, target),
-            None => heading::write_target(&transfer.url, form, target),
+            Some(given) => request_head::write_given_target(&transfer.url, form, given, target),
+            None => request_head::write_target(&transfer.url, form, target),
         }
         let authorization = self.authorization(transfer, target)?;
         let cookie = self.cookie_line(transfer);
@@ -302,7 +302,7 @@ impl Core {
         if let Some(caching) = &transfer.caching {
             additions.validators = caching.validators();
         }
-        heading::build(
+        request_head::build(
             draft,
             &transfer.method,
             &transfer.url,

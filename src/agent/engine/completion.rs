@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::driving::Step;
-use super::{Core, LONGEST_DELAY};
-use crate::agent::answer::{Answer, Sink, Then};
+use super::poll::Step;
+use super::{Engine, LONGEST_DELAY};
 use crate::agent::event::{Event, RetryCause};
 use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::response::{Hop, Response};
 use crate::agent::timers::Timer;
+use crate::agent::transfer::response_state::{Answer, Sink, Then};
 use crate::agent::transfer::{Stage, Transfer};
 use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved};
 use crate::semantics::redirect::Redirection;
@@ -22,7 +22,7 @@ const RECONNECT_AFTER: Duration = Duration::from_secs(3);
 /// And no sooner than this, whatever it said: one that ends each stream at once is not hammered.
 const SHORTEST_RECONNECT: Duration = Duration::from_millis(100);
 
-impl Core {
+impl Engine {
     /// The response of this hop is over, or given up.
     pub(super) fn end_hop(&mut self, transfer: &mut Transfer) -> Step {
         let Some(answer) = &mut transfer.answer else {
@@ -393,6 +393,6 @@ pub(super) fn origin(transfer: &Transfer) -> String {
     format!(
         "{}://{}",
         transfer.url.scheme(),
-        crate::agent::heading::authority(&transfer.url)
+        crate::agent::request_head::authority(&transfer.url)
     )
 }

@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use url::Url;
 
-use super::Core;
-use super::driving::Step;
-use crate::agent::answer::Then;
+use super::Engine;
+use super::poll::Step;
 use crate::agent::timers::Timer;
+use crate::agent::transfer::response_state::Then;
 use crate::agent::transfer::{Stage, Standby, Transfer};
 use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::proto::ResponseHead;
@@ -32,7 +32,7 @@ pub(super) struct ProtectionSpace {
     session: AuthSession,
 }
 
-impl Core {
+impl Engine {
     /// Takes in what the head of a response says beyond its own request.
     pub(super) fn learn(&mut self, transfer: &Transfer, head: &ResponseHead) {
         let wall = self.reactor.clock().wall();

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Core;
-use super::driving::Step;
-use crate::agent::answer::{Answer, Sink, Then};
+use super::Engine;
+use super::poll::Step;
 use crate::agent::event::{Event, RequestId};
 use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
+use crate::agent::transfer::response_state::{Answer, Sink, Then};
 use crate::agent::web_socket::{End, OpenSocket};
 use crate::error::{Error, ErrorKind, Misuse, RequestRefused};
 use crate::proto::{FieldLines, ResponseHead};
@@ -25,7 +25,7 @@ const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 /// What a message costs beside its bytes.
 const MESSAGE_COST: usize = 64;
 
-impl Core {
+impl Engine {
     /// The server switched: from here on the stream carries frames.
     pub(super) fn open_web_socket(
         &mut self,

@@ -2,17 +2,17 @@
 
 use std::hash::{Hash, Hasher};
 
-use super::Core;
-use super::driving::Step;
-use crate::agent::answer::{Answer, Kept, Sink, Then};
+use super::Engine;
+use super::poll::Step;
 use crate::agent::download::{Downloading, Verdict, strong, validator};
 use crate::agent::output::Output;
+use crate::agent::transfer::response_state::{Answer, Kept, Sink, Then};
 use crate::agent::transfer::{Stage, Transfer};
 use crate::error::Error;
 use crate::proto::ResponseHead;
 use crate::transport::meter::BudgetMeter;
 
-impl Core {
+impl Engine {
     /// Opens the files that a transfer reads and writes. `true`: they are open.
     pub(super) fn open_files(&mut self, transfer: &mut Transfer) -> Result<bool, Error> {
         if let Output::File(plan) = &transfer.output
@@ -156,7 +156,7 @@ impl Core {
     }
 }
 
-impl Core {
+impl Engine {
     /// Keeps what came of a response that was cut, if the rest of it can be asked for (RFC 9110
     /// §13.1.5). Answers whether it was kept.
     pub(super) fn keep_what_came(&mut self, transfer: &mut Transfer) -> bool {

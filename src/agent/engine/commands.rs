@@ -4,7 +4,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::Core;
+use super::Engine;
 use crate::agent::Priority;
 use crate::agent::event::RequestId;
 use crate::agent::prepared::Prepared;
@@ -32,7 +32,7 @@ pub(crate) enum Command {
     CloseWebSocket(RequestId, u16, String),
 }
 
-impl Core {
+impl Engine {
     pub(crate) fn obey(&mut self, command: Command) {
         let now = self.now();
         self.reactor.skip_gap(now);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use super::core::{Command, Core};
+use super::engine::{Command, Engine};
 use super::event::{Event, RequestId};
 use crate::budget::{Budget, PollAt, Polled};
 #[cfg(feature = "websocket")]
@@ -39,35 +39,35 @@ struct Desk {
 }
 
 /// See the module's documentation.
-pub(super) struct Driver {
+pub(super) struct EngineThread {
     shared: Arc<Shared>,
     wake: Wake,
     events: VecDeque<Event>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
-impl Driver {
+impl EngineThread {
     /// Starts the thread; gives the machine back when the system refuses one.
-    pub(super) fn start(mut core: Box<Core>) -> Result<Self, Box<Core>> {
-        let Ok(wake) = core.wake() else {
-            return Err(core);
+    pub(super) fn start(mut engine: Box<Engine>) -> Result<Self, Box<Engine>> {
+        let Ok(wake) = engine.wake() else {
+            return Err(engine);
         };
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
-        let (hand_over, take_over) = mpsc::channel::<Box<Core>>();
+        let (hand_over, take_over) = mpsc::channel::<Box<Engine>>();
         let thread = thread::Builder::new()
             .name("httpoll-agent".to_owned())
             .spawn(move || {
-                if let Ok(mut core) = take_over.recv() {
+                if let Ok(mut engine) = take_over.recv() {
                     let _last = LastWord(&theirs);
-                    core.widen_window();
-                    run(&mut core, &theirs);
+                    engine.widen_window();
+                    run(&mut engine, &theirs);
                 }
             });
         let Ok(thread) = thread else {
-            return Err(core);
+            return Err(engine);
         };
-        hand_over.send(core).map_err(|refused| refused.0)?;
+        hand_over.send(engine).map_err(|refused| refused.0)?;
         Ok(Self {
             shared,
             wake,
@@ -179,7 +179,7 @@ impl Driver {
     }
 }
 
-impl Drop for Driver {
+impl Drop for EngineThread {
     fn drop(&mut self) {
         self.shared.ends.store(true, Ordering::Release);
         (self.wake)();
@@ -202,7 +202,7 @@ impl Drop for LastWord<'_> {
     }
 }
 
-fn run(core: &mut Core, shared: &Shared) {
+fn run(engine: &mut Engine, shared: &Shared) {
     let budget = Budget::unlimited();
     while !shared.ends.load(Ordering::Acquire) {
         let (commands, drains) = {
@@ -210,12 +210,12 @@ fn run(core: &mut Core, shared: &Shared) {
             (std::mem::take(&mut desk.commands), desk.drains)
         };
         for command in commands {
-            core.obey(command);
+            engine.obey(command);
         }
-        let mut polled = core.poll(&budget);
-        shared.hand_over(core, polled.next);
+        let mut polled = engine.poll(&budget);
+        shared.hand_over(engine, polled.next);
         if let Some(timeout) = drains {
-            let drained = core.drain_files(timeout);
+            let drained = engine.drain_files(timeout);
             let mut desk = lock(&shared.desk);
             desk.drains = None;
             desk.drained = drained;
@@ -231,16 +231,16 @@ fn run(core: &mut Core, shared: &Shared) {
         if is_told || polled.changed || shared.ends.load(Ordering::Acquire) {
             continue;
         }
-        polled = core.sleep(polled.next, None, &budget);
-        shared.hand_over(core, polled.next);
+        polled = engine.sleep(polled.next, None, &budget);
+        shared.hand_over(engine, polled.next);
     }
 }
 
 impl Shared {
     /// Lays out what happened for the owner.
-    fn hand_over(&self, core: &mut Core, next: PollAt) {
+    fn hand_over(&self, engine: &mut Engine, next: PollAt) {
         let mut desk = lock(&self.desk);
-        while let Some(event) = core.next_event() {
+        while let Some(event) = engine.next_event() {
             if !desk.is_cancelled(&event) {
                 desk.put(event);
             }
@@ -282,7 +282,7 @@ fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Agent, Engine};
+    use super::super::{Agent, Backend};
     use super::*;
     use crate::transport::memory::MemoryNetwork;
 
@@ -292,16 +292,16 @@ mod tests {
         let mut agent = Agent::on_memory(&network);
         let gone = agent.get("http://nowhere.example/").unwrap().detach();
         let kept = agent.get("http://nowhere.example/").unwrap().detach();
-        let Engine::Here(mut core) = agent.engine else {
+        let Backend::Inline(mut engine) = agent.backend else {
             panic!("in memory there is no thread");
         };
         let shared = Shared::default();
         for _ in 0..3 {
-            core.poll(&Budget::unlimited());
+            engine.poll(&Budget::unlimited());
         }
         // The command lies there while the thread is about to hand over.
         lock(&shared.desk).commands.push(Command::Cancel(gone));
-        shared.hand_over(&mut core, PollAt::Idle);
+        shared.hand_over(&mut engine, PollAt::Idle);
         let told: Vec<_> = lock(&shared.desk)
             .events
             .iter()

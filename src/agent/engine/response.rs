@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::Core;
+use super::Engine;
 use super::content::clamp;
-use super::deciding::continues;
-use super::driving::Step;
-use crate::agent::answer::{Answer, Collected, Sink, Then};
+use super::decide::continues;
+use super::poll::Step;
 use crate::agent::event::Event;
 use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
+use crate::agent::transfer::response_state::{Answer, Collected, Sink, Then};
 use crate::agent::transfer::{Stage, Transfer};
 use crate::connection::{Connection, Response as ConnectionResponse, Status};
 use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved};
@@ -27,7 +27,7 @@ use crate::transport::throttle::LEAST_MOVE;
 /// this many bytes.
 pub(super) const DISCARDED_BYTES: u64 = 64 * 1024;
 
-impl Core {
+impl Engine {
     /// Drives a transfer's connection, and the transfer by what came.
     pub(super) fn run_transfer(
         &mut self,
