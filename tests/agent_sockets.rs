@@ -236,12 +236,12 @@ fn kill_at_each_kibibyte(mut agent: Agent, folder: &str) {
 }
 
 #[test]
-fn n6_a_server_killed_at_each_kibibyte_is_resumed_to_the_same_bytes() {
+fn a_server_killed_at_each_kibibyte_is_resumed_to_the_same_bytes() {
     kill_at_each_kibibyte(Agent::new(), "kill");
 }
 
 #[test]
-fn n6_the_same_on_a_thread() {
+fn the_same_on_a_thread() {
     kill_at_each_kibibyte(on_thread(), "kill-on-thread");
 }
 
@@ -450,7 +450,7 @@ fn a_panic_on_the_thread_of_the_agent_fails_its_requests() {
 }
 
 #[test]
-fn s41_a_file_is_uploaded_from_disk_with_its_length() {
+fn a_file_is_uploaded_from_disk_with_its_length() {
     let folder = Folder::new("upload");
     let whole = content(3 * 1024 * 1024);
     let path = folder.0.join("save.bin");

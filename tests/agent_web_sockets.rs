@@ -59,7 +59,7 @@ fn next(agent: &mut Agent) -> Event {
 }
 
 #[test]
-fn s158_messages_both_ways_and_a_close_in_good_order() {
+fn messages_both_ways_and_a_close_in_good_order() {
     let (url, thread) = server(|socket| {
         for _ in 0..3 {
             let message = socket.read().unwrap();
@@ -103,7 +103,7 @@ fn s158_messages_both_ways_and_a_close_in_good_order() {
 }
 
 #[test]
-fn s155_a_ping_is_answered_and_does_not_surface() {
+fn a_ping_is_answered_and_does_not_surface() {
     let (url, thread) = server(|socket| {
         socket
             .send(Message::Ping(b"are you there"[..].into()))
@@ -129,7 +129,7 @@ fn s155_a_ping_is_answered_and_does_not_surface() {
 }
 
 #[test]
-fn s188_a_message_over_the_limit_fails_the_socket() {
+fn a_message_over_the_limit_fails_the_socket() {
     let (url, thread) = server(|socket| {
         socket.send(Message::Binary(vec![1; 4096].into())).unwrap();
     });
@@ -197,7 +197,7 @@ fn dropping_the_handle_closes_the_stream() {
 }
 
 #[test]
-fn n8_an_open_web_socket_fails_when_the_agent_is_suspended() {
+fn an_open_web_socket_fails_when_the_agent_is_suspended() {
     let (url, thread) = server(|socket| {
         socket.send(Message::text("hello")).unwrap();
     });

@@ -39,7 +39,7 @@ const ANSWER: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, World!";
 
 #[test]
-fn n1_an_idle_poll_of_a_client_allocates_nothing() {
+fn an_idle_poll_of_a_client_allocates_nothing() {
     let (mut http, mut peer) = connected_client();
     no_allocation("connected", || http.poll().unwrap());
     http.request(Method::Get, "/", &[], "").unwrap();
@@ -55,13 +55,13 @@ fn n1_an_idle_poll_of_a_client_allocates_nothing() {
 }
 
 #[test]
-fn n1_an_idle_poll_of_an_agent_allocates_nothing() {
+fn an_idle_poll_of_an_agent_allocates_nothing() {
     let (mut agent, _handles, _peers) = agent_with_held_requests(CONNECTIONS);
     no_allocation("requests held open", || agent.poll());
 }
 
 #[test]
-fn n1_an_idle_poll_of_a_server_allocates_nothing() {
+fn an_idle_poll_of_a_server_allocates_nothing() {
     let (mut server, _clients) = server_with_idle_connections(CONNECTIONS);
     no_allocation("idle connections", || server.poll().unwrap());
 }

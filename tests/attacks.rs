@@ -106,7 +106,7 @@ fn endless_empty_lines() {
 }
 
 #[test]
-fn s188_each_limit_is_configurable_and_named() {
+fn each_limit_is_configurable_and_named() {
     let network = httpoll::memory::MemoryNetwork::new();
     support::serve(
         &network,

@@ -232,7 +232,7 @@ fn each_limit_can_be_changed_and_taken_away() {
 }
 
 #[test]
-fn n2_a_long_gap_between_polls_is_not_the_peers_fault() {
+fn a_long_gap_between_polls_is_not_the_peers_fault() {
     let (network, mut http, mut stream) = listening();
     http.request(Method::Get, "/", &[], "").unwrap();
     http.poll().unwrap();
@@ -246,7 +246,7 @@ fn n2_a_long_gap_between_polls_is_not_the_peers_fault() {
 }
 
 #[test]
-fn s186_deadlines_go_on_after_a_gap_with_the_time_they_had_left() {
+fn deadlines_go_on_after_a_gap_with_the_time_they_had_left() {
     let (network, mut http, _stream) = listening();
     http.request(Method::Get, "/", &[], "").unwrap();
     http.poll().unwrap();

@@ -66,7 +66,7 @@ fn has_line(http: &HttpClient, line: &str) -> bool {
 }
 
 #[test]
-fn n7_the_first_rule_that_fits_answers() {
+fn the_first_rule_that_fits_answers() {
     let (network, server, mut http) = mock();
     let name = |name: &str| MockResponse::ok().text(name);
     server
@@ -115,7 +115,7 @@ fn n7_the_first_rule_that_fits_answers() {
 }
 
 #[test]
-fn n7_what_no_rule_takes_is_told_why() {
+fn what_no_rule_takes_is_told_why() {
     let (network, server, mut http) = mock();
     let (code, text) = get(&network, &mut http, "/scores?page=3");
     assert_eq!(code, 404);
@@ -153,7 +153,7 @@ fn n7_what_no_rule_takes_is_told_why() {
 }
 
 #[test]
-fn n7_replies_come_in_sequence_and_by_closure() {
+fn replies_come_in_sequence_and_by_closure() {
     let (network, server, mut http) = mock();
     server
         .get("/a")
@@ -188,7 +188,7 @@ fn n7_replies_come_in_sequence_and_by_closure() {
 }
 
 #[test]
-fn n7_requests_are_remembered() {
+fn requests_are_remembered() {
     let (network, server, mut http) = mock();
     server.any("/**").reply(MockResponse::ok());
     ask(
@@ -223,7 +223,7 @@ fn n7_requests_are_remembered() {
 }
 
 #[test]
-fn n7_head_is_answered_like_get() {
+fn head_is_answered_like_get() {
     let (network, server, mut http) = mock();
     server.get("/").reply(MockResponse::ok().text("hello"));
     let answer = ask(&network, &mut http, (Method::Head, "/"), &[], "");
@@ -252,7 +252,7 @@ fn timed(network: &MemoryNetwork, http: &mut HttpClient) -> (Duration, Duration,
 }
 
 #[test]
-fn n7_delays_and_drips_are_exact_in_virtual_time() {
+fn delays_and_drips_are_exact_in_virtual_time() {
     let plain = || MockResponse::ok().bytes("0123456789");
     for (response, latency, head, end) in [
         (plain(), 0, 0, 0),
@@ -287,7 +287,7 @@ fn n7_delays_and_drips_are_exact_in_virtual_time() {
 }
 
 #[test]
-fn n7_cuts_resets_and_silence_become_errors() {
+fn cuts_resets_and_silence_become_errors() {
     let whole = || MockResponse::ok().bytes("0123456789");
     let truncated = |received| ErrorKind::Truncated {
         received,
@@ -326,7 +326,7 @@ fn n7_cuts_resets_and_silence_become_errors() {
 }
 
 #[test]
-fn n7_a_cut_download_is_resumed() {
+fn a_cut_download_is_resumed() {
     let (network, server, mut http) = mock();
     let data = "0123456789".repeat(100);
     let resource = |tag: &str| MockResponse::resource(data.clone()).etag(tag);
@@ -367,7 +367,7 @@ fn take(network: &MemoryNetwork, http: &mut HttpClient) -> String {
 }
 
 #[test]
-fn n7_the_test_sends_a_stream_while_it_looks_on() {
+fn the_test_sends_a_stream_while_it_looks_on() {
     let (network, server, mut http) = mock();
     let events = MockStream::new();
     server.get("/events").reply(
@@ -457,7 +457,7 @@ fn outcomes(seed: u64) -> (Vec<String>, Vec<Option<Fault>>, MockConnections) {
 }
 
 #[test]
-fn n7_a_seed_decides_what_goes_wrong() {
+fn a_seed_decides_what_goes_wrong() {
     let first = outcomes(7);
     assert_eq!(first, outcomes(7));
     assert_ne!(first.1, outcomes(8).1);
@@ -474,7 +474,7 @@ fn n7_a_seed_decides_what_goes_wrong() {
 }
 
 #[test]
-fn n7_each_request_ends_whatever_the_seed() {
+fn each_request_ends_whatever_the_seed() {
     for seed in 100..150 {
         let (outcomes, ..) = outcomes(seed);
         assert_eq!(outcomes.len(), 60, "seed {seed}");
@@ -482,7 +482,7 @@ fn n7_each_request_ends_whatever_the_seed() {
 }
 
 #[test]
-fn n7_servers_find_their_addresses() {
+fn servers_find_their_addresses() {
     let network = MemoryNetwork::new();
     network.add_name(
         "two.example",
@@ -516,7 +516,7 @@ fn n7_servers_find_their_addresses() {
 }
 
 #[test]
-fn n7_a_peer_is_called_when_it_asked_and_when_the_test_calls() {
+fn a_peer_is_called_when_it_asked_and_when_the_test_calls() {
     let network = MemoryNetwork::new();
     network.add_name("game.example", &[address("10.0.0.1:0").ip()]);
     let waker: Arc<Mutex<Option<PeerWaker>>> = Arc::default();

@@ -227,7 +227,7 @@ fn no_event_is_lost_however_small_reads_and_writes_are() {
 
 #[cfg(feature = "agent")]
 #[test]
-fn n1_an_idle_poll_of_an_agent_allocates_nothing() {
+fn an_idle_poll_of_an_agent_allocates_nothing() {
     use httpoll::memory::{MockResponse, MockServer, MockStream};
     use httpoll::{Agent, Request};
 

@@ -25,7 +25,7 @@ fn body_of(response: &[u8]) -> (u16, Vec<u8>) {
 }
 
 #[test]
-fn s45_s46_version_and_status_also_unknown_ones() {
+fn version_and_status_also_unknown_ones() {
     for (response, code, version) in [
         (
             &b"HTTP/1.1 799 Odd\r\nContent-Length: 0\r\n\r\n"[..],
@@ -45,7 +45,7 @@ fn s45_s46_version_and_status_also_unknown_ones() {
 }
 
 #[test]
-fn s47_s78_headers_keep_order_case_and_duplicates() {
+fn headers_keep_order_case_and_duplicates() {
     let (network, mut http, _) = connected(&[
         b"HTTP/1.1 200 OK\r\nX-One: 1\r\nsEt-CooKie: a=1; Path=/\r\nSet-Cookie: b=2\r\nLocation: http://h:8080/\r\nContent-Length: 0\r\n\r\n",
     ]);
@@ -83,7 +83,7 @@ fn s47_s78_headers_keep_order_case_and_duplicates() {
 }
 
 #[test]
-fn s48_the_time_that_a_request_took() {
+fn the_time_that_a_request_took() {
     let network = MemoryNetwork::new();
     network.set_latency(Duration::from_millis(20));
     support::serve(&network, server(), &[OK]);
@@ -102,7 +102,7 @@ fn s48_the_time_that_a_request_took() {
 }
 
 #[test]
-fn s50_s74_the_target_is_what_was_asked_for() {
+fn the_target_is_what_was_asked_for() {
     let (network, mut http, log) = connected(&[OK]);
     http.request(Method::Get, "/a b?x=ü#part", &["Accept: text/plain"], "")
         .unwrap();
@@ -117,7 +117,7 @@ fn s50_s74_the_target_is_what_was_asked_for() {
 }
 
 #[test]
-fn s74_prefixes_and_ports() {
+fn prefixes_and_ports() {
     let network = MemoryNetwork::new();
     for port in [80, 443, 8080] {
         network.listen(address(&format!("10.0.0.1:{port}")));
@@ -170,7 +170,7 @@ fn s74_prefixes_and_ports() {
 }
 
 #[test]
-fn s51_s57_content_is_binary_safe_in_each_framing() {
+fn content_is_binary_safe_in_each_framing() {
     let nasty = b"\0\xff\xfe0\r\n\r\n\r\n0\r\n\r\nend\0";
     let length = nasty.len();
     let with_length = [
@@ -206,7 +206,7 @@ fn s51_s57_content_is_binary_safe_in_each_framing() {
 }
 
 #[test]
-fn s58_interim_responses_are_skipped_and_can_be_seen() {
+fn interim_responses_are_skipped_and_can_be_seen() {
     let (network, mut http, _) = connected(&[
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
         OK,
@@ -227,7 +227,7 @@ fn s58_interim_responses_are_skipped_and_can_be_seen() {
 }
 
 #[test]
-fn s59_content_cut_short_is_an_error_after_what_came() {
+fn content_cut_short_is_an_error_after_what_came() {
     for (response, came, expected) in [
         (
             &b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf<close>"[..],
@@ -274,7 +274,7 @@ fn a_server_that_closes_right_after_the_last_chunk_is_tolerated() {
 }
 
 #[test]
-fn s60_errors_tell_apart_what_failed() {
+fn errors_tell_apart_what_failed() {
     for (response, kind) in [
         (&b"<close>"[..], ErrorKind::Network(NetworkFault::Closed)),
         (b"<reset>", ErrorKind::Network(NetworkFault::Broken)),
@@ -313,13 +313,13 @@ fn errors_hold_no_secrets() {
 }
 
 #[test]
-fn s61_s85_codes_are_known_by_name() {
+fn codes_are_known_by_name() {
     assert_eq!(response_code::NOT_FOUND, 404);
     assert_eq!(response_code::reason(306), Some("Switch Proxy"));
 }
 
 #[test]
-fn s72_each_method_goes_out_by_name_and_others_do_too() {
+fn each_method_goes_out_by_name_and_others_do_too() {
     for method in Method::ALL {
         let (network, mut http, log) =
             connected(&[b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"]);
@@ -347,7 +347,7 @@ fn s72_each_method_goes_out_by_name_and_others_do_too() {
 }
 
 #[test]
-fn s76_a_request_before_connected_is_refused() {
+fn a_request_before_connected_is_refused() {
     let mut http = HttpClient::new();
     let error = http.request(Method::Get, "/", &[], "").unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Misuse(Misuse::WrongStatus));
@@ -355,7 +355,7 @@ fn s76_a_request_before_connected_is_refused() {
 }
 
 #[test]
-fn s77_bodies_go_out_unmodified_with_their_length() {
+fn bodies_go_out_unmodified_with_their_length() {
     let (network, mut http, mut stream) = listening();
     let bytes: Vec<u8> = (0..=255).collect();
     http.request_raw(Method::Post, "/", &["X: y"], &bytes)
@@ -473,7 +473,7 @@ fn content_that_breaks_its_promise_or_fails_is_the_callers_error() {
 }
 
 #[test]
-fn s187_a_reader_that_has_nothing_yet_ends_nothing() {
+fn a_reader_that_has_nothing_yet_ends_nothing() {
     struct Hesitates(Arc<Mutex<u32>>);
     impl Read for Hesitates {
         fn read(&mut self, dst: &mut [u8]) -> io::Result<usize> {
@@ -549,7 +549,7 @@ fn an_early_answer_is_read_although_sending_failed() {
 }
 
 #[test]
-fn s79_s168_lengths_and_what_has_no_content() {
+fn lengths_and_what_has_no_content() {
     for (response, length) in [
         (
             &b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"[..],
@@ -584,7 +584,7 @@ fn s79_s168_lengths_and_what_has_no_content() {
 }
 
 #[test]
-fn s80_chunks_are_no_larger_than_asked_and_keep_their_bounds() {
+fn chunks_are_no_larger_than_asked_and_keep_their_bounds() {
     let (network, mut http, _) = connected(&[&[
         &b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"[..],
         &[7; 1000],
@@ -606,7 +606,7 @@ fn s80_chunks_are_no_larger_than_asked_and_keep_their_bounds() {
 }
 
 #[test]
-fn s81_blocking_mode_waits_for_full_chunks() {
+fn blocking_mode_waits_for_full_chunks() {
     let network = MemoryNetwork::new();
     network.serve(server(), || {
         |peer: &mut httpoll::memory::Peer| {
@@ -638,7 +638,7 @@ fn s81_blocking_mode_waits_for_full_chunks() {
 }
 
 #[test]
-fn s82_an_injected_stream_works_through_whole_exchanges() {
+fn an_injected_stream_works_through_whole_exchanges() {
     let network = MemoryNetwork::new();
     let (client, mut far) = network.pair();
     let mut http = HttpClient::on_memory(&network);
@@ -692,7 +692,7 @@ fn after_an_upgrade_the_stream_is_the_callers() {
 }
 
 #[test]
-fn s83_one_client_serves_many_requests_and_hosts() {
+fn one_client_serves_many_requests_and_hosts() {
     let network = MemoryNetwork::new();
     for host in 1..=3 {
         support::serve(&network, address(&format!("10.0.0.{host}:80")), &[OK]);
@@ -716,7 +716,7 @@ fn s83_one_client_serves_many_requests_and_hosts() {
 }
 
 #[test]
-fn s84_query_strings() {
+fn query_strings() {
     let query = query_string_from_dict([
         ("single", json!(123)),
         ("not_valued", json!(null)),
@@ -729,7 +729,7 @@ fn s84_query_strings() {
 }
 
 #[test]
-fn s164_s165_values_keep_inner_spaces_and_lose_outer_ones() {
+fn values_keep_inner_spaces_and_lose_outer_ones() {
     let (network, mut http, log) =
         connected(&[b"HTTP/1.1 200 OK\r\nX: \t a  b\t \r\nContent-Length: 0\r\n\r\n"]);
     http.request(Method::Get, "/", &["Y: \t c  d "], "")
@@ -740,7 +740,7 @@ fn s164_s165_values_keep_inner_spaces_and_lose_outer_ones() {
 }
 
 #[test]
-fn s166_a_status_line_may_lack_its_reason_or_hold_any_bytes() {
+fn a_status_line_may_lack_its_reason_or_hold_any_bytes() {
     for response in [
         &b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nhi"[..],
         b"HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nhi",
@@ -756,7 +756,7 @@ fn s166_a_status_line_may_lack_its_reason_or_hold_any_bytes() {
 }
 
 #[test]
-fn s169_chunked_beats_a_length_and_the_connection_is_not_used_again() {
+fn chunked_beats_a_length_and_the_connection_is_not_used_again() {
     let (network, mut http, _) = connected(&[
         b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
     ]);
@@ -765,7 +765,7 @@ fn s169_chunked_beats_a_length_and_the_connection_is_not_used_again() {
 }
 
 #[test]
-fn s174_ipv6_and_international_hosts() {
+fn ipv6_and_international_hosts() {
     let network = MemoryNetwork::new();
     let log = support::serve(&network, address("[::1]:8080"), &[OK]);
     let local: IpAddr = "::1".parse().unwrap();
@@ -792,7 +792,7 @@ fn s174_ipv6_and_international_hosts() {
 }
 
 #[test]
-fn s175_the_callers_source_is_asked_inside_of_poll_on_its_thread() {
+fn the_callers_source_is_asked_inside_of_poll_on_its_thread() {
     struct Asked(Arc<Mutex<Vec<std::thread::ThreadId>>>);
     impl Read for Asked {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -810,7 +810,7 @@ fn s175_the_callers_source_is_asked_inside_of_poll_on_its_thread() {
 }
 
 #[test]
-fn s176_dropping_a_client_closes_its_connection() {
+fn dropping_a_client_closes_its_connection() {
     let (_network, http, mut stream) = listening();
     drop(http);
     let mut byte = [0];
@@ -829,7 +829,7 @@ fn forgetful() -> (MemoryNetwork, HttpClient, support::Log) {
 }
 
 #[test]
-fn s178_a_stale_connection_costs_an_idempotent_request_nothing() {
+fn a_stale_connection_costs_an_idempotent_request_nothing() {
     let (network, mut http, log) = forgetful();
     http.request(Method::Put, "/x", &["X: y"], "content")
         .unwrap();
@@ -844,7 +844,7 @@ fn s178_a_stale_connection_costs_an_idempotent_request_nothing() {
 }
 
 #[test]
-fn s178_the_retry_is_made_once() {
+fn the_retry_is_made_once() {
     let network = MemoryNetwork::new();
     let answered = Arc::new(Mutex::new(false));
     network.serve(server(), move || {
@@ -870,7 +870,7 @@ fn s178_the_retry_is_made_once() {
 }
 
 #[test]
-fn s178_what_might_do_harm_is_not_sent_again() {
+fn what_might_do_harm_is_not_sent_again() {
     let reader = || RequestBody::reader(&b"content"[..], Some(7));
     for (method, body, retried, retryable) in [
         (Method::Post, "content".into(), true, false),
@@ -889,7 +889,7 @@ fn s178_what_might_do_harm_is_not_sent_again() {
 }
 
 #[test]
-fn s178_a_request_of_which_nothing_was_sent_is_sent_again_whatever_its_method() {
+fn a_request_of_which_nothing_was_sent_is_sent_again_whatever_its_method() {
     let network = MemoryNetwork::new();
     network.listen(server());
     let mut http = HttpClient::on_memory(&network);
@@ -909,7 +909,7 @@ fn s178_a_request_of_which_nothing_was_sent_is_sent_again_whatever_its_method() 
 }
 
 #[test]
-fn s178_a_retry_that_cannot_connect_fails() {
+fn a_retry_that_cannot_connect_fails() {
     let (network, mut http, _) = forgetful();
     network.refuse(server(), Refusal::Refused);
     http.request(Method::Get, "/", &[], "").unwrap();
@@ -923,7 +923,7 @@ fn s178_a_retry_that_cannot_connect_fails() {
 }
 
 #[test]
-fn s180_a_dead_ipv6_address_first_costs_a_quarter_of_a_second() {
+fn a_dead_ipv6_address_first_costs_a_quarter_of_a_second() {
     let network = MemoryNetwork::new();
     let dead: IpAddr = "2001:db8::1".parse().unwrap();
     network.add_name("game.example", &[dead, server().ip()]);
@@ -943,7 +943,7 @@ fn s180_a_dead_ipv6_address_first_costs_a_quarter_of_a_second() {
 }
 
 #[test]
-fn s180_a_refused_or_unreachable_address_costs_nothing() {
+fn a_refused_or_unreachable_address_costs_nothing() {
     for refusal in [Refusal::Refused, Refusal::Unreachable] {
         let network = MemoryNetwork::new();
         let dead: IpAddr = "2001:db8::1".parse().unwrap();

@@ -72,7 +72,7 @@ fn content_must_come_at_a_least_rate() {
 }
 
 #[test]
-fn s89_a_client_that_does_not_read_is_dropped() {
+fn a_client_that_does_not_read_is_dropped() {
     let mut house = house();
     house.network.set_capacity(16 * 1024);
     house

@@ -54,7 +54,7 @@ fn with_files() -> House {
 }
 
 #[test]
-fn s106_s112_static_files() {
+fn static_files() {
     let mut house = with_files();
     house
         .server
@@ -81,7 +81,7 @@ fn s106_s112_static_files() {
         assert_eq!(header(&response, "content-length"), None);
         assert_eq!(header(&response, "etag"), Some(&*tag));
     }
-    // S110, S111: what is not there is the none handler's, and so is what is only spelled alike.
+    // What is not there is the none handler's, and so is what is only spelled alike.
     for path in ["/static/none.css", "/staticapp.css", "/other"] {
         let response = house.get(path);
         assert_eq!(
@@ -188,7 +188,7 @@ fn no_path_leads_out_of_a_folder() {
 }
 
 #[test]
-fn s122_s123_s136_forms() {
+fn forms() {
     let mut house = house();
     house
         .server
@@ -251,7 +251,7 @@ fn s122_s123_s136_forms() {
 }
 
 #[test]
-fn s129_a_file_as_the_response() {
+fn a_file_as_the_response() {
     let folder = std::env::temp_dir().join(format!("httpoll-file-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("model.glb");
@@ -278,7 +278,7 @@ fn s129_a_file_as_the_response() {
 }
 
 #[test]
-fn s130_s134_each_cookie_has_a_line() {
+fn each_cookie_has_a_line() {
     let mut house = house();
     house
         .server
@@ -301,7 +301,7 @@ fn s130_s134_each_cookie_has_a_line() {
 }
 
 #[test]
-fn n9_the_guard_of_a_loopback_address() {
+fn the_guard_of_a_loopback_address() {
     let mut house = local_house();
     let mut ask = |lines: &str, method: &str| {
         status(&house.ask(format!(
@@ -421,7 +421,7 @@ fn tokens_credentials_rates_and_other_origins() {
 }
 
 #[test]
-fn s117_proxies_are_believed_only_when_they_are_trusted() {
+fn proxies_are_believed_only_when_they_are_trusted() {
     let request = "GET / HTTP/1.1\r\nHost: inner\r\nX-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Host: outer.example:8443\r\nX-Forwarded-Proto: https\r\n\r\n";
     for (trusted, expected) in [
         (false, "127.0.0.1 inner false"),

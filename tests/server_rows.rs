@@ -17,7 +17,7 @@ use serving::{DATE, Notes, Raw, answers, body, header, headers, house, house_of,
 const GET: &str = "GET / HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n";
 
 #[test]
-fn s86_s90_a_server_listens_at_loopback_and_tells_its_port() {
+fn a_server_listens_at_loopback_and_tells_its_port() {
     let mut server = Server::bind("127.0.0.1:0").unwrap();
     assert!(server.local_addr().ip().is_loopback());
     assert_ne!(server.local_addr().port(), 0);
@@ -30,7 +30,7 @@ fn s86_s90_a_server_listens_at_loopback_and_tells_its_port() {
     let port = server.local_addr().port();
     let again = Server::builder().bind_local(port).unwrap();
     assert_eq!(again.local_addr(), server.local_addr());
-    // N9: hunting goes on where a port is taken.
+    // Hunting goes on where a port is taken.
     let hunted = Server::builder()
         .bind_first(PortHunt::new(port).or_any())
         .unwrap();
@@ -39,7 +39,7 @@ fn s86_s90_a_server_listens_at_loopback_and_tells_its_port() {
 }
 
 #[test]
-fn s87_an_address_can_be_used_again_at_once() {
+fn an_address_can_be_used_again_at_once() {
     let mut server = Server::bind("127.0.0.1:0").unwrap();
     let address = server.local_addr();
     let client = std::net::TcpStream::connect(address).unwrap();
@@ -52,7 +52,7 @@ fn s87_an_address_can_be_used_again_at_once() {
 }
 
 #[test]
-fn s88_half_a_request_is_answered_408() {
+fn half_a_request_is_answered_408() {
     let mut house = house();
     let mut client = house.connect();
     assert_eq!(house.send(&mut client, "GET / HT"), "");
@@ -66,7 +66,7 @@ fn s88_half_a_request_is_answered_408() {
 }
 
 #[test]
-fn s91_s92_s95_hooks_of_connections_run_in_order_and_once() {
+fn hooks_of_connections_run_in_order_and_once() {
     let mut house = house();
     let notes = Notes::default();
     for which in ["first", "second"] {
@@ -102,7 +102,7 @@ fn s91_s92_s95_hooks_of_connections_run_in_order_and_once() {
 }
 
 #[test]
-fn s95_an_error_ends_no_more_than_its_own_connection() {
+fn an_error_ends_no_more_than_its_own_connection() {
     // With nobody listening for errors, too.
     let mut house = house();
     house.server.route("GET", "/", answers("alive")).unwrap();
@@ -124,7 +124,7 @@ fn s95_an_error_ends_no_more_than_its_own_connection() {
 }
 
 #[test]
-fn s93_s94_receive_hooks_run_before_the_handler_and_sent_hooks_behind_the_last_byte() {
+fn receive_hooks_run_before_the_handler_and_sent_hooks_behind_the_last_byte() {
     let mut house = house();
     let notes = Notes::default();
     for which in ["one", "two"] {
@@ -171,7 +171,7 @@ fn s93_s94_receive_hooks_run_before_the_handler_and_sent_hooks_behind_the_last_b
 }
 
 #[test]
-fn s93_a_response_that_its_client_leaves_is_told_of_once_as_cut() {
+fn a_response_that_its_client_leaves_is_told_of_once_as_cut() {
     let mut house = house();
     let streams = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&streams);
@@ -215,7 +215,7 @@ fn s93_a_response_that_its_client_leaves_is_told_of_once_as_cut() {
 }
 
 #[test]
-fn s93_a_receive_hook_can_answer_for_the_route() {
+fn a_receive_hook_can_answer_for_the_route() {
     let mut house = house();
     house.server.on_receive(|request, response| {
         if request.header("authorization").is_none() {
@@ -229,7 +229,7 @@ fn s93_a_receive_hook_can_answer_for_the_route() {
 }
 
 #[test]
-fn s97_a_malformed_request_is_400_without_hooks_and_closes() {
+fn a_malformed_request_is_400_without_hooks_and_closes() {
     let mut house = house();
     let notes = Notes::default();
     let hook = notes.clone();
@@ -242,7 +242,7 @@ fn s97_a_malformed_request_is_400_without_hooks_and_closes() {
 }
 
 #[test]
-fn s98_exact_paths_any_case_of_method_and_replacing() {
+fn exact_paths_any_case_of_method_and_replacing() {
     let mut house = house();
     house.server.route("get", "/a", answers("old")).unwrap();
     house.server.route("Get", "/a", answers("new")).unwrap();
@@ -255,7 +255,7 @@ fn s98_exact_paths_any_case_of_method_and_replacing() {
 }
 
 #[test]
-fn s99_s103_paths_with_a_final_slash() {
+fn paths_with_a_final_slash() {
     let mut house = house();
     for path in ["/", "/a/", "/a/b/", "/user/", "/user/record"] {
         house.server.route("GET", path, answers(path)).unwrap();
@@ -270,7 +270,7 @@ fn s99_s103_paths_with_a_final_slash() {
         ("/user", None),
         ("/user/", Some("/user/")),
         ("/user/record", Some("/user/record")),
-        // S102: only what ends in a slash is a prefix.
+        // Only what ends in a slash is a prefix.
         ("/user/record/1", Some("/user/")),
     ] {
         let response = house.get(asked);
@@ -293,7 +293,7 @@ fn s99_s103_paths_with_a_final_slash() {
 }
 
 #[test]
-fn s103_the_form_without_a_slash_can_be_redirected() {
+fn the_form_without_a_slash_can_be_redirected() {
     let mut house = house_of(Server::builder().redirect_to_slash(true));
     house.server.route("GET", "/user/", answers("in")).unwrap();
     let response = house.get("/user?a=b");
@@ -303,7 +303,7 @@ fn s103_the_form_without_a_slash_can_be_redirected() {
 }
 
 #[test]
-fn s104_any_token_can_be_a_method() {
+fn any_token_can_be_a_method() {
     let mut house = house();
     house.server.route("PURGE", "/", answers("purged")).unwrap();
     let response = house.ask("PURGE / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -312,7 +312,7 @@ fn s104_any_token_can_be_a_method() {
 }
 
 #[test]
-fn s105_the_none_handler_is_404_and_can_be_replaced() {
+fn the_none_handler_is_404_and_can_be_replaced() {
     let mut house = house();
     house.server.route("GET", "/a", answers("a")).unwrap();
     let response = house.get("/b");
@@ -373,7 +373,7 @@ fn routes_can_be_pulled_and_so_can_what_no_route_takes() {
 }
 
 #[test]
-fn s116_s121_what_a_request_tells() {
+fn what_a_request_tells() {
     let mut house = house();
     house
         .server
@@ -404,7 +404,7 @@ fn s116_s121_what_a_request_tells() {
 }
 
 #[test]
-fn s122_invalid_json_is_400() {
+fn invalid_json_is_400() {
     let mut house = house();
     house
         .server
@@ -428,7 +428,7 @@ fn s122_invalid_json_is_400() {
 }
 
 #[test]
-fn s124_s157_content_is_collected_as_bytes_in_both_framings_and_capped() {
+fn content_is_collected_as_bytes_in_both_framings_and_capped() {
     let mut house = house();
     house
         .server
@@ -458,7 +458,7 @@ fn s124_s157_content_is_collected_as_bytes_in_both_framings_and_capped() {
 }
 
 #[test]
-fn s126_s134_what_a_response_gets() {
+fn what_a_response_gets() {
     let mut house = house();
     house
         .server
@@ -475,7 +475,7 @@ fn s126_s134_what_a_response_gets() {
 }
 
 #[test]
-fn s127_s133_what_a_handler_can_make_of_a_response() {
+fn what_a_handler_can_make_of_a_response() {
     let mut house = house();
     house
         .server
@@ -523,7 +523,7 @@ fn s127_s133_what_a_handler_can_make_of_a_response() {
 }
 
 #[test]
-fn s135_unknown_status_codes_are_sent() {
+fn unknown_status_codes_are_sent() {
     let mut house = house();
     house
         .server
@@ -541,7 +541,7 @@ fn s135_unknown_status_codes_are_sent() {
 }
 
 #[test]
-fn s159_s163_codes_go_out_with_the_phrases_of_the_registry() {
+fn codes_go_out_with_the_phrases_of_the_registry() {
     let mut house = house();
     house
         .server
@@ -575,7 +575,7 @@ fn s159_s163_codes_go_out_with_the_phrases_of_the_registry() {
 }
 
 #[test]
-fn s137_s141_tables_of_handlers() {
+fn tables_of_handlers() {
     let mut routes = Routes::new();
     routes.route("GET", "/a", answers("got")).unwrap();
     routes
@@ -610,7 +610,7 @@ fn s137_s141_tables_of_handlers() {
 }
 
 #[test]
-fn s142_the_wrong_method_is_405_with_allow() {
+fn the_wrong_method_is_405_with_allow() {
     let mut house = house();
     house.server.route("GET", "/a", answers("a")).unwrap();
     house.server.route("PUT", "/a", answers("a")).unwrap();
@@ -639,7 +639,7 @@ fn s142_the_wrong_method_is_405_with_allow() {
 }
 
 #[test]
-fn s143_s184_a_handler_that_fails_or_panics_is_one_500_that_tells_nothing() {
+fn a_handler_that_fails_or_panics_is_one_500_that_tells_nothing() {
     let mut house = house();
     house
         .server
@@ -691,7 +691,7 @@ fn s143_s184_a_handler_that_fails_or_panics_is_one_500_that_tells_nothing() {
 }
 
 #[test]
-fn s144_wildcards_by_depth() {
+fn wildcards_by_depth() {
     let mut house = house();
     for path in ["/*", "/api/*", "/api/v1/*", "/api/exact"] {
         house.server.route("GET", path, answers(path)).unwrap();
@@ -708,7 +708,7 @@ fn s144_wildcards_by_depth() {
 }
 
 #[test]
-fn s145_n11_a_responder_answers_in_a_later_frame_and_blocks_nobody() {
+fn a_responder_answers_in_a_later_frame_and_blocks_nobody() {
     let mut house = house();
     let kept: Arc<Mutex<Vec<Responder>>> = Arc::default();
     let keep = Arc::clone(&kept);
@@ -768,7 +768,7 @@ fn s145_n11_a_responder_answers_in_a_later_frame_and_blocks_nobody() {
 }
 
 #[test]
-fn s146_the_fallback_answers_what_the_own_routes_do_not() {
+fn the_fallback_answers_what_the_own_routes_do_not() {
     let mut outer = Routes::new();
     outer.route("GET", "/a", answers("outer a")).unwrap();
     outer.route("GET", "/b", answers("outer b")).unwrap();
@@ -784,7 +784,7 @@ fn s146_the_fallback_answers_what_the_own_routes_do_not() {
 }
 
 #[test]
-fn s164_nothing_can_be_injected_into_a_response() {
+fn nothing_can_be_injected_into_a_response() {
     let mut response = Response::new();
     for (name, value) in [
         ("X", "a\r\nb: c"),
@@ -803,7 +803,7 @@ fn s164_nothing_can_be_injected_into_a_response() {
 }
 
 #[test]
-fn s175_handlers_run_in_the_poll_on_the_callers_thread() {
+fn handlers_run_in_the_poll_on_the_callers_thread() {
     let mut house = house();
     let notes = Notes::default();
     let handler = notes.clone();
@@ -822,7 +822,7 @@ fn s175_handlers_run_in_the_poll_on_the_callers_thread() {
 }
 
 #[test]
-fn s185_a_server_that_is_dropped_closes_everything_and_fires_hooks_once() {
+fn a_server_that_is_dropped_closes_everything_and_fires_hooks_once() {
     let mut house = house();
     let notes = Notes::default();
     let gone = notes.clone();
@@ -848,7 +848,7 @@ fn s185_a_server_that_is_dropped_closes_everything_and_fires_hooks_once() {
 }
 
 #[test]
-fn s186_time_in_which_nobody_polled_is_not_the_clients() {
+fn time_in_which_nobody_polled_is_not_the_clients() {
     let mut house = house();
     house.server.route("GET", "/", answers("in time")).unwrap();
     let mut client = house.connect();
@@ -864,7 +864,7 @@ fn s186_time_in_which_nobody_polled_is_not_the_clients() {
 }
 
 #[test]
-fn n14_a_slow_handler_is_named() {
+fn a_slow_handler_is_named() {
     let mut house = house_of(Server::builder().slow_handler(Duration::from_millis(8)));
     let network = house.network.clone();
     house

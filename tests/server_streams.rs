@@ -56,7 +56,7 @@ fn unchunked(response: &str) -> String {
 }
 
 #[test]
-fn s147_s148_an_event_stream() {
+fn an_event_stream() {
     let mut house = house();
     let kept = with_events(&mut house);
     let mut client = house.connect();
@@ -97,7 +97,7 @@ fn s147_s148_an_event_stream() {
 }
 
 #[test]
-fn s149_a_stream_ends_with_its_producer_and_tells_it_when_the_client_has_gone() {
+fn a_stream_ends_with_its_producer_and_tells_it_when_the_client_has_gone() {
     let mut limits = ServerLimits::default();
     limits.queued_bytes = 100;
     let mut house = house_of(Server::builder().limits(limits));
@@ -202,7 +202,7 @@ fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn s150_s151_s156_the_handshake() {
+fn the_handshake() {
     let mut house = house();
     let mut options = WebSocketOptions {
         protocols: vec!["chat.v1".into(), "chat.v2".into()],
@@ -269,7 +269,7 @@ fn s150_s151_s156_the_handshake() {
 }
 
 #[test]
-fn s152_s155_messages_both_ways() {
+fn messages_both_ways() {
     let mut house = house();
     let kept = with_sockets(&mut house, WebSocketOptions::default());
     let (mut client, _) = handshake(&mut house, "");
@@ -296,7 +296,7 @@ fn s152_s155_messages_both_ways() {
 }
 
 #[test]
-fn s154_closing_from_both_sides() {
+fn closing_from_both_sides() {
     let mut house = house();
     let kept = with_sockets(&mut house, WebSocketOptions::default());
     // The server says goodbye, behind what waits.
@@ -355,7 +355,7 @@ fn client_gone(house: &mut House, client: Raw) {
 }
 
 #[test]
-fn s153_what_breaks_the_protocol_is_told_by_its_code() {
+fn what_breaks_the_protocol_is_told_by_its_code() {
     for (bytes, code) in [
         (frame(0x81, b"\xff"), 1007_u16),
         (b"\x81\x01x".to_vec(), 1002),
@@ -432,7 +432,7 @@ fn messages_that_nobody_takes_stop_their_sender() {
 }
 
 #[test]
-fn n12_n13_a_topic_reaches_event_streams_and_sockets_alike() {
+fn a_topic_reaches_event_streams_and_sockets_alike() {
     let mut house = house();
     let topic = Topic::new();
     let subscribed = topic.clone();
@@ -494,7 +494,7 @@ fn n12_n13_a_topic_reaches_event_streams_and_sockets_alike() {
 }
 
 #[test]
-fn n12_a_slow_subscriber_gets_the_latest_and_holds_nobody_up() {
+fn a_slow_subscriber_gets_the_latest_and_holds_nobody_up() {
     for too_slow in [TooSlow::DropOldest, TooSlow::Disconnect] {
         let mut limits = ServerLimits::default();
         limits.queued_bytes = 2000;

@@ -100,7 +100,7 @@ fn trusting(authority: &Authority) -> TlsOptions {
 }
 
 #[test]
-fn s113_requests_over_tls_and_renewed_certificates() {
+fn requests_over_tls_and_renewed_certificates() {
     let (old, new) = (authority(), authority_named("Two"));
     let mut house = secure_house(options(&old, "one.example"));
     assert_eq!(
@@ -140,7 +140,7 @@ fn certificates_are_chosen_by_the_name_that_is_asked_for() {
 }
 
 #[test]
-fn s115_clients_may_be_asked_for_certificates() {
+fn clients_may_be_asked_for_certificates() {
     let authority = authority();
     let (chain, key) = certificate(&authority, "one.example");
     let (client_chain, client_key) = certificate(&authority, "player");
@@ -174,7 +174,7 @@ fn s115_clients_may_be_asked_for_certificates() {
 }
 
 #[test]
-fn s113_s114_what_is_missing_is_named() {
+fn what_is_missing_is_named() {
     let authority = authority();
     let (chain, key) = certificate(&authority, "one.example");
     let other = certificate(&authority, "one.example").1;

@@ -262,7 +262,7 @@ fn a_download_under_small_budgets_is_whole() {
 }
 
 #[test]
-fn s176_dropping_the_client_closes_the_socket_at_once() {
+fn dropping_the_client_closes_the_socket_at_once() {
     let (closed, told) = mpsc::channel();
     let (port, thread) = server(move |mut stream| {
         read_head(&mut stream);

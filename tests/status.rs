@@ -198,7 +198,7 @@ fn close_is_idempotent_and_leads_to_disconnected_from_everywhere() {
 }
 
 #[test]
-fn s73_statuses_have_godots_numbers_and_names() {
+fn statuses_have_godots_numbers_and_names() {
     for (number, status) in Status::ALL.into_iter().enumerate() {
         assert_eq!(status as usize, number);
     }
@@ -210,7 +210,7 @@ fn s73_statuses_have_godots_numbers_and_names() {
 }
 
 #[test]
-fn s75_nothing_moves_without_a_poll() {
+fn nothing_moves_without_a_poll() {
     for status in [
         Status::Resolving,
         Status::Connecting,

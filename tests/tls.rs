@@ -217,7 +217,7 @@ fn both_versions_and_only_one() {
 }
 
 #[test]
-fn s19_s20_what_is_wrong_with_a_certificate_is_told() {
+fn what_is_wrong_with_a_certificate_is_told() {
     let expired = Server {
         years: (2001, 2002),
         ..Server::default()
@@ -365,7 +365,7 @@ fn sessions_resume_and_facts_are_told() {
 
 #[cfg(all(feature = "agent", feature = "certificate-facts"))]
 #[test]
-fn s54_a_response_over_https_has_the_servers_certificate_and_one_over_http_none() {
+fn a_response_over_https_has_the_servers_certificate_and_one_over_http_none() {
     use httpoll::{Agent, CertificateFacts, Request, SubjectAlternativeName};
 
     let authority = authority();

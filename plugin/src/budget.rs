@@ -130,7 +130,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn n3_idle_frames_give_more_heavy_ones_less_and_loading_all() {
+    fn idle_frames_give_more_heavy_ones_less_and_loading_all() {
         let adaptive = HttpPace::Adaptive {
             frame: 16 * MS,
             least: MS / 5,
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn n1_shares_of_bytes_never_exceed_the_whole() {
+    fn shares_of_bytes_never_exceed_the_whole() {
         for (requests, nodes) in [(0, 1), (1, 0), (1, 3), (20, 3), (7, 7)] {
             let clients = requests + nodes;
             let mut shares = Shares::new(Budget::unlimited().with_bytes(1000), clients);

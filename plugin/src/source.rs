@@ -1,4 +1,4 @@
-//! [`AssetSourceRoot`]: what Bevy's `AssetServer` loads, served over HTTP (FEATURES N17). Paths,
+//! [`AssetSourceRoot`]: what Bevy's `AssetServer` loads, served over HTTP. Paths,
 //! ranges, preconditions and types are judged by [`StaticFiles`](httpoll::server::StaticFiles); here
 //! is only how a source of Bevy, whose readers are asynchronous, becomes an [`AssetRoot`], whose
 //! calls are answered at once.

@@ -199,7 +199,7 @@ fn texts() -> Texts {
 }
 
 #[test]
-fn n17_assets_load_over_http_without_meta_files_and_with_headers_of_their_host() {
+fn assets_load_over_http_without_meta_files_and_with_headers_of_their_host() {
     let server = texts();
     let mut app = app(&std::env::temp_dir());
     app.world_mut()

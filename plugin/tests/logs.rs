@@ -49,7 +49,7 @@ fn what_a_developer_should_know_is_said_once() {
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("HttpollPlugin was not added"), "{told:?}");
 
-    // N14: observers that hold the frame up.
+    // Observers that hold the frame up.
     let network = MemoryNetwork::new();
     let server = MockServer::on(&network, "game.example", 80);
     let _rule = server.get("/").reply(MockResponse::ok());

@@ -1,4 +1,4 @@
-//! What URLs that come from players and mods may reach (row N18): scheme, host, port, address,
+//! What URLs that come from players and mods may reach: scheme, host, port, address,
 //! content type and size. The agent asks again after each redirect and after each lookup, for a
 //! harmless name may lead to an address at home.
 

@@ -1,5 +1,5 @@
 //! From what the caller wrote to the URL of a request: a base URL, the authority of a default `Host`
-//! field, and query pairs (RFC 3986 §3; rows S6, S9, S35). References in responses are resolved by
+//! field, and query pairs (RFC 3986 §3). References in responses are resolved by
 //! `redirect`, by other rules.
 
 use std::fmt;
@@ -47,8 +47,8 @@ pub(crate) fn parse_base(text: &str) -> Result<Url, UrlFault> {
 }
 
 /// The URL that `reference` means. A URL with a scheme is taken as it is, whatever the base. Anything
-/// else goes below `base`, with exactly one slash between (S6), so it never leaves the base's host;
-/// or, without a base, to `host`, the value of a default `Host` field, over `http` (S9).
+/// else goes below `base`, with exactly one slash between, so it never leaves the base's host;
+/// or, without a base, to `host`, the value of a default `Host` field, over `http`.
 pub(crate) fn request_url(
     base: Option<&Url>,
     host: Option<&str>,
@@ -65,7 +65,7 @@ pub(crate) fn request_url(
     }
 }
 
-/// Appends pairs to the query, or names alone, each percent-encoded, joined with `&` to what is there (S35).
+/// Appends pairs to the query, or names alone, each percent-encoded, joined with `&` to what is there.
 pub(crate) fn append_query<'a>(
     url: &mut Url,
     pairs: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn s6_a_base_url_comes_before_what_is_relative() {
+    fn a_base_url_comes_before_what_is_relative() {
         for (base, reference, expected) in [
             ("https://h/api", "users", "https://h/api/users"),
             ("https://h/api", "/users", "https://h/api/users"),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn s9_a_default_host_supplies_the_authority_of_a_relative_url() {
+    fn a_default_host_supplies_the_authority_of_a_relative_url() {
         for (host, reference, expected) in [
             (
                 "example.com",
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn s35_pairs_are_encoded_and_joined() {
+    fn pairs_are_encoded_and_joined() {
         for (start, pairs, expected) in [
             ("http://a.b/", &[][..], "http://a.b/"),
             ("http://a.b/", &[("x", "1")][..], "http://a.b/?x=1"),

@@ -1,5 +1,5 @@
 //! When an origin is left alone: after too many failures in a row, or because it said `Retry-After`
-//! (RFC 9110 §10.2.3; row N16); and which of several base URLs is asked instead. Whether a single
+//! (RFC 9110 §10.2.3); and which of several base URLs is asked instead. Whether a single
 //! request is sent once more is `retry`'s business.
 //!
 //! ```text

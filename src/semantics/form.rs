@@ -137,7 +137,7 @@ fn text(encoded: &[u8]) -> String {
 mod tests {
     #[cfg(feature = "agent")]
     #[test]
-    fn s24_a_dictionary_becomes_a_form() {
+    fn a_dictionary_becomes_a_form() {
         use super::{encode, encode_values};
         use serde_json::json;
 
@@ -160,7 +160,7 @@ mod tests {
 
     #[cfg(feature = "server")]
     #[test]
-    fn s120_s122_a_form_becomes_pairs() {
+    fn a_form_becomes_pairs() {
         use super::{FormLimits, decode};
 
         type Pairs<'a> = &'a [(&'a str, Option<&'a str>)];

@@ -1,5 +1,5 @@
 //! Which proxy a URL is requested through: settings by scheme, exceptions, and the environment
-//! variables, by curl's rules (row S177). Talking to the proxy is `transport`'s business, how to log
+//! variables, by curl's rules. Talking to the proxy is `transport`'s business, how to log
 //! in to it `auth`'s.
 
 mod no_proxy;

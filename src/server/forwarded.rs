@@ -1,4 +1,4 @@
-//! Who really asks, when trusted proxies stand in between (FEATURES S117, S118): `Forwarded`
+//! Who really asks, when trusted proxies stand in between: `Forwarded`
 //! (RFC 7239) and `X-Forwarded-*`. Without a trusted proxy these fields mean nothing, since anybody
 //! can send them.
 
@@ -62,7 +62,7 @@ impl TrustedProxies {
     ///
     /// Addresses are read from the right, as each proxy appends the one it heard from, up to the
     /// first that is no trusted proxy; an unknown or hidden one ends the search at the proxy that
-    /// reported it. Of several `X-Forwarded-Host` and `-Proto` values the first counts (S117), so
+    /// reported it. Of several `X-Forwarded-Host` and `-Proto` values the first counts, so
     /// the outermost proxy has to overwrite what a client sent.
     pub fn client(&self, peer: IpAddr, is_secure: bool, fields: &FieldLines) -> ForwardedClient {
         let peer = peer.to_canonical();

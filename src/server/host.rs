@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s117_hosts_names_addresses_and_ports() {
+    fn hosts_names_addresses_and_ports() {
         for (text, host, port) in [
             ("game.example", "game.example", None),
             ("Game.Example:8080", "game.example", Some(8080)),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn s117_what_is_no_host() {
+    fn what_is_no_host() {
         for text in [
             "",
             ".",
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn s171_one_host_line() {
+    fn one_host_line() {
         let mut fields = FieldLines::new();
         assert_eq!(HostField::of(&fields), Ok(None));
         fields.append("HOST", "a:81").unwrap();

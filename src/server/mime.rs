@@ -1,4 +1,4 @@
-//! Content types by file name (FEATURES S107, S129): mime_guess's table, and what game engines add
+//! Content types by file name: mime_guess's table, and what game engines add
 //! to it. Content is never looked at; answers go out with `nosniff`.
 
 use std::borrow::Cow;
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s107_content_types_by_name() {
+    fn content_types_by_name() {
         for (name, expected) in [
             ("index.html", "text/html; charset=utf-8"),
             ("x.css", "text/css; charset=utf-8"),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn s129_unknown_names_are_octets() {
+    fn unknown_names_are_octets() {
         for name in [
             "",
             "README",

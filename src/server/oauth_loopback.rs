@@ -1,4 +1,4 @@
-//! Login in the player's own browser (FEATURES N10): the address to open, and the one request that
+//! Login in the player's own browser: the address to open, and the one request that
 //! comes back to a port of this machine (RFC 8252 §7.3, §8; PKCE by RFC 7636; the issuer check of
 //! RFC 9207). No socket and no clock here: the server binds port 0 of 127.0.0.1 and passes on what
 //! comes. The code is exchanged for tokens by a client, not here.

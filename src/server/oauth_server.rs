@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn n10_a_login_ends_with_its_callback() {
+    fn a_login_ends_with_its_callback() {
         let network = MemoryNetwork::new();
         let patience = Duration::from_secs(60);
         let mut login =
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn n10_a_login_has_a_deadline_and_can_be_given_up() {
+    fn a_login_has_a_deadline_and_can_be_given_up() {
         let network = MemoryNetwork::new();
         let patience = Duration::from_secs(60);
         let mut login =

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn n12_the_latest_of_a_key_wins_and_the_rest_keeps_its_order() {
+    fn the_latest_of_a_key_wins_and_the_rest_keeps_its_order() {
         let (_mailbox, pipe) = pipe(100);
         let key: Arc<str> = "position".into();
         for (bytes, key) in [
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn n12_a_full_queue_refuses_or_drops_its_oldest() {
+    fn a_full_queue_refuses_or_drops_its_oldest() {
         let (_mailbox, pipe) = pipe(4);
         assert_eq!(pipe.push("larger than all".into(), None), Ok(()));
         assert_eq!(pipe.push("x".into(), None), Err(Refused::Full));
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn s187_empty_pieces_end_nothing() {
+    fn empty_pieces_end_nothing() {
         let (mailbox, pipe) = pipe(4);
         pipe.push(Bytes::new(), None).unwrap();
         assert!(!mailbox.is_rung());

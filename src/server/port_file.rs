@@ -1,4 +1,4 @@
-//! How the tools of one machine find a server whose port is not fixed (FEATURES N9): which ports to
+//! How the tools of one machine find a server whose port is not fixed: which ports to
 //! try, and a small JSON file that says which one it became.
 
 use std::fmt;
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn n9_ports_to_try() {
+    fn ports_to_try() {
         for (hunt, expected) in [
             (PortHunt::new(8080), &[8080][..]),
             (PortHunt::new(0), &[0]),
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn n9_text_there_and_back() {
+    fn text_there_and_back() {
         let file = PortFile::new(8080);
         assert_eq!(PortFile::parse(&file.to_text()), Ok(file.clone()));
         let file = file.token("s\"e");
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn n9_what_is_no_port_file() {
+    fn what_is_no_port_file() {
         for text in [
             "",
             "8080",
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn n9_written_whole_and_deleted_on_drop() {
+    fn written_whole_and_deleted_on_drop() {
         let folder = folder("port-file");
         let path = folder.join("game.port");
         fs::write(&path, "old").unwrap();

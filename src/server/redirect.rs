@@ -1,4 +1,4 @@
-//! What a redirect may say: its status and its `Location` (FEATURES S131; RFC 9110 §10.2.2, §15.4).
+//! What a redirect may say: its status and its `Location` (RFC 9110 §10.2.2, §15.4).
 
 use std::fmt;
 
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s131_redirects() {
+    fn redirects() {
         use InvalidRedirect::{Location, Status};
         for (location, status, expected) in [
             ("/lobby", 302, Ok(())),

@@ -1,5 +1,5 @@
-//! One `Set-Cookie` line (FEATURES S130; RFC 6265 §4.1 and the prefixes of RFC 6265bis §4.1.3).
-//! Several cookies are several lines (S134); reading `Cookie` lives with the request.
+//! One `Set-Cookie` line (RFC 6265 §4.1 and the prefixes of RFC 6265bis §4.1.3).
+//! Several cookies are several lines; reading `Cookie` lives with the request.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s130_cookies_as_lines() {
+    fn cookies_as_lines() {
         let at = UNIX_EPOCH + Duration::from_secs(784_111_777);
         for (cookie, expected) in [
             (SetCookie::new("a", "1"), "a=1; Path=/"),
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn s130_cookies_that_cannot_be_set() {
+    fn cookies_that_cannot_be_set() {
         use InvalidSetCookie::{Attribute, HostPrefix, Name, Value};
         let plain = || SetCookie::new("a", "1");
         for (cookie, expected) in [
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn s130_debug_hides_the_value() {
+    fn debug_hides_the_value() {
         assert!(!format!("{:?}", SetCookie::new("a", "secret")).contains("secret"));
     }
 }

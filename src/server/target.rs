@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s116_path_and_query() {
+    fn path_and_query() {
         for (target, path, query) in [
             ("/", "/", None),
             ("/a%20b?c=d?e", "/a%20b", Some("c=d?e")),

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s132_templates_of_a_folder() {
+    fn templates_of_a_folder() {
         let folder = std::env::temp_dir().join(format!("httpoll-templates-{}", std::process::id()));
         let mut templates = Templates::new(&folder);
         let absent = templates.render("page.html", &json!({}));

@@ -145,7 +145,7 @@ mod tests {
     use crate::transport::resolver::Resolver;
 
     #[test]
-    fn s86_port_zero_is_a_real_port_and_free_again_after_closing() {
+    fn port_zero_is_a_real_port_and_free_again_after_closing() {
         let mut reactor = Reactor::system(Resolver::system());
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mut listener = Listener::bind(&mut reactor, loopback).unwrap();

@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn n1_reads_keep_to_the_budget_on_machines_of_any_speed() {
+    fn reads_keep_to_the_budget_on_machines_of_any_speed() {
         for millis in [1, 2, 4] {
             let budget = Duration::from_millis(millis);
             for nanos_per_kib in [50, 150, 500, 1000, 2000, 3000] {

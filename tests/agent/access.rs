@@ -40,7 +40,7 @@ fn refusal(kind: &ErrorKind) -> &AccessRefusal {
 }
 
 #[test]
-fn n18_urls_that_name_what_is_not_public() {
+fn urls_that_name_what_is_not_public() {
     let (network, _public, home) = network();
     let mut agent = Agent::builder().access(policy()).build_on_memory(&network);
     for url in [
@@ -77,7 +77,7 @@ fn n18_urls_that_name_what_is_not_public() {
 }
 
 #[test]
-fn n18_names_that_lead_home() {
+fn names_that_lead_home() {
     let (network, _public, home) = network();
     let mut agent = Agent::builder().access(policy()).build_on_memory(&network);
     let outcome = run(
@@ -92,7 +92,7 @@ fn n18_names_that_lead_home() {
 }
 
 #[test]
-fn n18_of_several_addresses_only_public_ones_are_tried() {
+fn of_several_addresses_only_public_ones_are_tried() {
     let (network, _public, home) = network();
     let both = MockServer::on(&network, "93.184.216.34", 80);
     both.any("/**").reply(MockResponse::ok().text("public"));
@@ -106,7 +106,7 @@ fn n18_of_several_addresses_only_public_ones_are_tried() {
 }
 
 #[test]
-fn n18_redirects_are_judged_again() {
+fn redirects_are_judged_again() {
     let (network, public, home) = network();
     let mut agent = Agent::builder().access(policy()).build_on_memory(&network);
     for (location, host) in [
@@ -131,7 +131,7 @@ fn n18_redirects_are_judged_again() {
 }
 
 #[test]
-fn n18_hosts_ports_and_schemes() {
+fn hosts_ports_and_schemes() {
     let (network, public, _home) = network();
     public.any("/**").reply(MockResponse::ok());
     let mut only = policy();
@@ -175,7 +175,7 @@ fn n18_hosts_ports_and_schemes() {
 }
 
 #[test]
-fn n18_types_and_sizes() {
+fn types_and_sizes() {
     let (network, public, _home) = network();
     public.get("/png").reply(
         MockResponse::ok()
@@ -224,7 +224,7 @@ fn n18_types_and_sizes() {
 }
 
 #[test]
-fn n18_a_connection_of_a_trusted_request_does_not_serve_a_mods() {
+fn a_connection_of_a_trusted_request_does_not_serve_a_mods() {
     let (network, _public, home) = network();
     let mut agent = Agent::on_memory(&network);
     run(
@@ -246,7 +246,7 @@ fn n18_a_connection_of_a_trusted_request_does_not_serve_a_mods() {
 }
 
 #[test]
-fn n18_a_proxy_of_the_players_own_may_be_at_home_only_if_allowed() {
+fn a_proxy_of_the_players_own_may_be_at_home_only_if_allowed() {
     let (network, _public, home) = network();
     let proxies = ProxySettings::default()
         .with_http("http://rebound.example:80")
@@ -265,7 +265,7 @@ fn n18_a_proxy_of_the_players_own_may_be_at_home_only_if_allowed() {
 }
 
 #[test]
-fn s180_families_are_chosen() {
+fn families_are_chosen() {
     for (family, expected) in [
         (AddressFamily::Ipv4, "10.9.0.1:80"),
         (AddressFamily::Ipv6, "[2001:db8::1]:80"),
@@ -292,7 +292,7 @@ fn s180_families_are_chosen() {
 }
 
 #[test]
-fn n18_a_name_that_is_resolved_here_for_a_socks_proxy_is_judged_too() {
+fn a_name_that_is_resolved_here_for_a_socks_proxy_is_judged_too() {
     let (network, _public, home) = network();
     network.add_name("proxy.example", &["93.184.216.35".parse().unwrap()]);
     network.serve(address("93.184.216.35:1080"), || {

@@ -114,7 +114,7 @@ fn what_is_sent_first_and_what_after_a_challenge() {
 }
 
 #[test]
-fn s23_credentials_in_a_url() {
+fn credentials_in_a_url() {
     for (url, expected) in [
         ("http://Aladdin:open%20sesame@game.example/", Some(BASIC)),
         ("http://user@game.example/", Some("Basic dXNlcjo=")),

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::support::{Folder, Heard, address, pattern, run, world};
 
 #[test]
-fn s24_s25_s29_s32_s39_s40_how_content_is_encoded() {
+fn how_content_is_encoded() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     let post = || Request::post("http://game.example/");
@@ -91,7 +91,7 @@ fn s24_s25_s29_s32_s39_s40_how_content_is_encoded() {
 }
 
 #[test]
-fn s28_s39_content_given_twice_is_refused_before_anything_is_opened() {
+fn content_given_twice_is_refused_before_anything_is_opened() {
     let (network, server, mut agent) = world();
     let post = || Request::post("http://game.example/");
     for request in [
@@ -109,7 +109,7 @@ fn s28_s39_content_given_twice_is_refused_before_anything_is_opened() {
 }
 
 #[test]
-fn s32_what_is_no_json_is_refused() {
+fn what_is_no_json_is_refused() {
     let (_network, _server, mut agent) = world();
     let map = std::collections::BTreeMap::from([((1, 2), 3)]);
     let error = agent
@@ -135,7 +135,7 @@ impl Read for Blocks {
 }
 
 #[test]
-fn s41_readers_are_streamed_with_and_without_a_length() {
+fn readers_are_streamed_with_and_without_a_length() {
     for length in [Some(5000), None] {
         let (network, server, mut agent) = world();
         server.any("/**").reply(MockResponse::ok());
@@ -162,7 +162,7 @@ fn s41_readers_are_streamed_with_and_without_a_length() {
 }
 
 #[test]
-fn s41_a_reader_that_lies_about_its_length_fails_and_the_connection_ends() {
+fn a_reader_that_lies_about_its_length_fails_and_the_connection_ends() {
     for (has, says) in [(100, 200), (0, 1)] {
         let (network, server, mut agent) = world();
         server.any("/**").reply(MockResponse::ok());
@@ -200,7 +200,7 @@ impl Read for Broken {
 }
 
 #[test]
-fn s41_a_reader_that_fails_is_an_error_that_says_why() {
+fn a_reader_that_fails_is_an_error_that_says_why() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     let body = RequestBody::reader(Broken(10), Some(100));
@@ -218,7 +218,7 @@ fn s41_a_reader_that_fails_is_an_error_that_says_why() {
 }
 
 #[test]
-fn s41_files_are_uploaded() {
+fn files_are_uploaded() {
     let folder = Folder::new("upload");
     let content = pattern(300_000);
     std::fs::write(folder.path("a.bin"), &content).unwrap();
@@ -264,7 +264,7 @@ fn s41_files_are_uploaded() {
 }
 
 #[test]
-fn s41_a_file_is_sent_again_by_a_retry() {
+fn a_file_is_sent_again_by_a_retry() {
     let folder = Folder::new("upload-again");
     std::fs::write(folder.path("a.bin"), pattern(100_000)).unwrap();
     let (network, server, mut agent) = world();
@@ -284,7 +284,7 @@ fn s41_a_file_is_sent_again_by_a_retry() {
 }
 
 #[test]
-fn s41_upload_progress_is_told() {
+fn upload_progress_is_told() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     network.set_capacity(8 * 1024);
@@ -314,7 +314,7 @@ fn s41_upload_progress_is_told() {
 }
 
 #[test]
-fn s22_content_waits_for_100_continue() {
+fn content_waits_for_100_continue() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     let put = |bytes: usize| Request::put("http://game.example/").body(pattern(bytes));
@@ -333,7 +333,7 @@ fn s22_content_waits_for_100_continue() {
 }
 
 #[test]
-fn s22_a_server_that_never_continues_gets_the_content_after_a_second() {
+fn a_server_that_never_continues_gets_the_content_after_a_second() {
     let (network, server, mut agent) = world();
     server.set_continues(false);
     server.any("/**").reply(MockResponse::ok());
@@ -348,7 +348,7 @@ fn s22_a_server_that_never_continues_gets_the_content_after_a_second() {
 }
 
 #[test]
-fn s22_a_final_status_before_the_content_spares_the_content() {
+fn a_final_status_before_the_content_spares_the_content() {
     for status in [413, 403, 401, 200] {
         let (network, server, mut agent) = world();
         server
@@ -364,7 +364,7 @@ fn s22_a_final_status_before_the_content_spares_the_content() {
 }
 
 #[test]
-fn s22_after_417_it_is_sent_without_the_expectation() {
+fn after_417_it_is_sent_without_the_expectation() {
     let (network, server, mut agent) = world();
     server
         .any("/**")
@@ -472,7 +472,7 @@ fn content_that_does_not_move_keeps_nobody_awake() {
 }
 
 #[test]
-fn s41_s178_a_file_is_sent_again_over_a_new_connection() {
+fn a_file_is_sent_again_over_a_new_connection() {
     let folder = Folder::new("stale-upload");
     let path = folder.path("save.bin");
     std::fs::write(&path, pattern(30_000)).unwrap();
@@ -509,7 +509,7 @@ fn s41_s178_a_file_is_sent_again_over_a_new_connection() {
 }
 
 #[test]
-fn s22_content_that_was_not_asked_for_goes_to_the_new_place_only() {
+fn content_that_was_not_asked_for_goes_to_the_new_place_only() {
     // RFC 9110 §10.1.1, §15.4.8.
     let (network, server, mut agent) = world();
     server

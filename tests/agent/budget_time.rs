@@ -40,7 +40,7 @@ fn longest(took: &[Duration]) -> Duration {
 }
 
 #[test]
-fn n1_downloads_keep_to_the_budget_on_machines_of_any_speed() {
+fn downloads_keep_to_the_budget_on_machines_of_any_speed() {
     for nanos_per_kib in [100, 500, 2000] {
         for millis in [1, 2, 4] {
             let budget = Duration::from_millis(millis);
@@ -67,7 +67,7 @@ fn n1_downloads_keep_to_the_budget_on_machines_of_any_speed() {
 }
 
 #[test]
-fn n1_a_thousand_requests_asked_in_one_frame_keep_to_the_budget() {
+fn a_thousand_requests_asked_in_one_frame_keep_to_the_budget() {
     for connections in [6, 1000] {
         let mut limits = PoolLimits::default();
         (limits.total, limits.per_host) = (connections, connections);
@@ -91,7 +91,7 @@ fn n1_a_thousand_requests_asked_in_one_frame_keep_to_the_budget() {
 }
 
 #[test]
-fn n1_pulling_goes_on_reading_with_what_the_poll_left() {
+fn pulling_goes_on_reading_with_what_the_poll_left() {
     let (network, server, mut agent) = world();
     network.set_capacity(16 * 1024 * 1024);
     network.set_work(Duration::ZERO, Duration::from_nanos(100));
@@ -109,7 +109,7 @@ fn n1_pulling_goes_on_reading_with_what_the_poll_left() {
 }
 
 #[test]
-fn n1_deadlines_that_are_due_together_are_judged_as_the_budget_allows() {
+fn deadlines_that_are_due_together_are_judged_as_the_budget_allows() {
     let network = MemoryNetwork::new();
     network.refuse(address("10.0.0.1:80"), Refusal::BlackHole);
     let mut agent = Agent::on_memory(&network);

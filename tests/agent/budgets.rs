@@ -8,7 +8,7 @@ use httpoll::{Agent, Budget, Event, PollAt, Request, RequestId};
 use crate::support::{address, finish, pattern, run, world};
 
 #[test]
-fn n1_a_tiny_budget_still_makes_progress_and_loses_nothing() {
+fn a_tiny_budget_still_makes_progress_and_loses_nothing() {
     for budget in [
         Budget::unlimited().with_bytes(1),
         Budget::unlimited().with_bytes(0),
@@ -31,7 +31,7 @@ fn n1_a_tiny_budget_still_makes_progress_and_loses_nothing() {
 }
 
 #[test]
-fn n1_a_poll_that_was_cut_says_that_there_is_more() {
+fn a_poll_that_was_cut_says_that_there_is_more() {
     let (network, server, mut agent) = world();
     server
         .get("/")
@@ -68,7 +68,7 @@ fn n1_a_poll_that_was_cut_says_that_there_is_more() {
 }
 
 #[test]
-fn n1_all_transfers_get_their_turn() {
+fn all_transfers_get_their_turn() {
     let network = MemoryNetwork::new();
     let mut agent = Agent::on_memory(&network);
     let mut ids: Vec<RequestId> = Vec::new();
@@ -105,7 +105,7 @@ fn n1_all_transfers_get_their_turn() {
 }
 
 #[test]
-fn n1_a_huge_response_does_not_hold_up_a_small_one() {
+fn a_huge_response_does_not_hold_up_a_small_one() {
     let (network, server, mut agent) = world();
     server
         .get("/huge")
@@ -126,7 +126,7 @@ fn n1_a_huge_response_does_not_hold_up_a_small_one() {
 }
 
 #[test]
-fn n1_a_keep_alive_get_takes_two_polls_and_a_queue_moves_on_within_one() {
+fn a_keep_alive_get_takes_two_polls_and_a_queue_moves_on_within_one() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok().text("x"));
     run(&network, &mut agent, Request::get("http://game.example/")).response();
@@ -163,7 +163,7 @@ fn n1_a_keep_alive_get_takes_two_polls_and_a_queue_moves_on_within_one() {
 }
 
 #[test]
-fn n1_when_the_next_poll_is_wanted() {
+fn when_the_next_poll_is_wanted() {
     let (network, server, mut agent) = world();
     assert_eq!(agent.poll().next, PollAt::Idle);
     server.get("/").reply(MockResponse::ok().never());
@@ -183,7 +183,7 @@ fn n1_when_the_next_poll_is_wanted() {
 }
 
 #[test]
-fn n1_a_response_that_is_whole_does_not_fail_when_its_server_leaves_between_two_polls() {
+fn a_response_that_is_whole_does_not_fail_when_its_server_leaves_between_two_polls() {
     for response in [
         &b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"[..],
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",

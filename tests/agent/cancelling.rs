@@ -63,7 +63,7 @@ fn play(network: &MemoryNetwork) -> MockServer {
 }
 
 #[test]
-fn s176_nothing_is_left_of_a_request_cancelled_at_any_time() {
+fn nothing_is_left_of_a_request_cancelled_at_any_time() {
     for frames_before in [0, 1, 2, 3, 5, 8, 20, 60, 150] {
         for by_handle in [false, true] {
             let folder = Folder::new("cancel");
@@ -97,7 +97,7 @@ fn s176_nothing_is_left_of_a_request_cancelled_at_any_time() {
 }
 
 #[test]
-fn s176_events_that_were_told_but_not_pulled_are_taken_back() {
+fn events_that_were_told_but_not_pulled_are_taken_back() {
     let (network, server, mut agent) = world();
     server.get("/").reply(MockResponse::ok());
     let first = agent.get("http://game.example/").unwrap();
@@ -119,7 +119,7 @@ fn s176_events_that_were_told_but_not_pulled_are_taken_back() {
 }
 
 #[test]
-fn s176_a_detached_request_runs_on() {
+fn a_detached_request_runs_on() {
     let (network, server, mut agent) = world();
     server.get("/").reply(MockResponse::ok());
     let id = agent.get("http://game.example/").unwrap().detach();
@@ -128,7 +128,7 @@ fn s176_a_detached_request_runs_on() {
 }
 
 #[test]
-fn s176_cancelling_twice_or_what_is_over_or_unknown_is_nothing() {
+fn cancelling_twice_or_what_is_over_or_unknown_is_nothing() {
     let (network, server, mut agent) = world();
     server.get("/").reply(MockResponse::ok());
     let handle = agent.get("http://game.example/").unwrap();
@@ -154,7 +154,7 @@ fn s176_cancelling_twice_or_what_is_over_or_unknown_is_nothing() {
 }
 
 #[test]
-fn s185_an_agent_that_is_dropped_closes_everything() {
+fn an_agent_that_is_dropped_closes_everything() {
     let folder = Folder::new("dropped");
     let network = MemoryNetwork::new();
     let _server = play(&network);
@@ -174,7 +174,7 @@ fn s185_an_agent_that_is_dropped_closes_everything() {
 }
 
 #[test]
-fn s176_a_kept_part_stays_when_cancelled() {
+fn a_kept_part_stays_when_cancelled() {
     let folder = Folder::new("kept-part");
     let (network, server, mut agent) = world();
     server.get("/").reply(
@@ -207,7 +207,7 @@ impl Drop for Watched {
 }
 
 #[test]
-fn s176_a_reader_is_dropped_with_its_request() {
+fn a_reader_is_dropped_with_its_request() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     let gone = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));

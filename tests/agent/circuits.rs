@@ -18,7 +18,7 @@ fn policy(on_hold: OnHold) -> CircuitPolicy {
 const OPEN: ErrorKind = ErrorKind::Refused(RequestRefused::CircuitOpen);
 
 #[test]
-fn n16_an_origin_that_fails_is_left_alone_and_probed() {
+fn an_origin_that_fails_is_left_alone_and_probed() {
     let (network, server, mut agent) =
         world_with(Agent::builder().circuit(policy(OnHold::FailFast)));
     let healthy = MockServer::on(&network, "healthy.example", 80);
@@ -70,7 +70,7 @@ fn n16_an_origin_that_fails_is_left_alone_and_probed() {
 }
 
 #[test]
-fn n16_a_probe_that_was_cancelled_lets_the_next_one_probe() {
+fn a_probe_that_was_cancelled_lets_the_next_one_probe() {
     let (network, server, mut agent) =
         world_with(Agent::builder().circuit(policy(OnHold::FailFast)));
     server
@@ -92,7 +92,7 @@ fn n16_a_probe_that_was_cancelled_lets_the_next_one_probe() {
 }
 
 #[test]
-fn n16_requests_wait_when_they_are_told_to() {
+fn requests_wait_when_they_are_told_to() {
     let (network, server, mut agent) = world_with(Agent::builder().circuit(policy(OnHold::Wait)));
     server
         .get("/")
@@ -113,7 +113,7 @@ fn n16_requests_wait_when_they_are_told_to() {
 }
 
 #[test]
-fn n16_retry_after_holds_for_the_whole_origin() {
+fn retry_after_holds_for_the_whole_origin() {
     // RFC 9110 §10.2.3.
     let (network, server, mut agent) =
         world_with(Agent::builder().circuit(policy(OnHold::FailFast)));
@@ -134,7 +134,7 @@ fn n16_retry_after_holds_for_the_whole_origin() {
 }
 
 #[test]
-fn n16_an_open_circuit_sends_to_the_next_host() {
+fn an_open_circuit_sends_to_the_next_host() {
     let (network, server, mut agent) =
         world_with(Agent::builder().circuit(policy(OnHold::FailFast)));
     let second = MockServer::on(&network, "b.example", 80);
@@ -149,7 +149,7 @@ fn n16_an_open_circuit_sends_to_the_next_host() {
 }
 
 #[test]
-fn n16_client_errors_are_no_failures() {
+fn client_errors_are_no_failures() {
     let (network, server, mut agent) =
         world_with(Agent::builder().circuit(policy(OnHold::FailFast)));
     server.get("/").reply(MockResponse::with_status(404));

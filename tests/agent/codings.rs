@@ -40,7 +40,7 @@ fn coded(server: &MockServer, coding: &str, content: Vec<u8>) {
 }
 
 #[test]
-fn s56_each_coding_is_asked_for_and_undone() {
+fn each_coding_is_asked_for_and_undone() {
     let content = pattern(100_000);
     let both = gzip(&zlib(&content));
     for (section, coding, coded_content, expected) in [
@@ -106,7 +106,7 @@ fn s56_each_coding_is_asked_for_and_undone() {
 }
 
 #[test]
-fn s56_raw_when_asked_for() {
+fn raw_when_asked_for() {
     let (network, server, mut agent) = world();
     let raw = gzip(b"hello");
     coded(&server, "gzip", raw.clone());
@@ -135,7 +135,7 @@ fn s56_raw_when_asked_for() {
 }
 
 #[test]
-fn s56_what_cannot_be_undone_is_an_error() {
+fn what_cannot_be_undone_is_an_error() {
     let mut torn = gzip(&pattern(10_000));
     torn.truncate(torn.len() - 9);
     let mut damaged = gzip(&pattern(10_000));
@@ -189,7 +189,7 @@ fn s56_what_cannot_be_undone_is_an_error() {
 }
 
 #[test]
-fn s56_bombs_do_not_go_off() {
+fn bombs_do_not_go_off() {
     let zeros = vec![0; 8 * 1024 * 1024];
     let bomb = gzip(&zeros);
     let twice = gzip(&bomb);
@@ -257,7 +257,7 @@ fn s56_bombs_do_not_go_off() {
 }
 
 #[test]
-fn s56_a_head_response_or_none_at_all_is_not_decoded() {
+fn a_head_response_or_none_at_all_is_not_decoded() {
     let (network, server, mut agent) = world();
     server
         .any("/")
@@ -272,7 +272,7 @@ fn s56_a_head_response_or_none_at_all_is_not_decoded() {
 }
 
 #[test]
-fn s56_a_coded_download_that_was_cut_is_whole_after_a_retry() {
+fn a_coded_download_that_was_cut_is_whole_after_a_retry() {
     // Offsets in the file are none in the content: it begins anew.
     let folder = Folder::new("coded");
     let content = pattern(50_000);

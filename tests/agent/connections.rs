@@ -9,7 +9,7 @@ use crate::support::{frames, run};
 
 /// RFC 9112 §9.3.1, row S178: the server promises to stay and closes right behind its response.
 #[test]
-fn s178_a_connection_found_closed_before_the_request_went_out_is_replaced() {
+fn a_connection_found_closed_before_the_request_went_out_is_replaced() {
     let network = MemoryNetwork::new();
     network.add_name("game.example", &["10.0.0.1".parse().unwrap()]);
     network.serve("10.0.0.1:80".parse().unwrap(), || {
@@ -33,7 +33,7 @@ fn s178_a_connection_found_closed_before_the_request_went_out_is_replaced() {
 /// RFC 9110 §10.1.1: a final response in place of `100 Continue` makes the content needless. Whether
 /// the server would have read it nobody knows, so the connection serves no other request.
 #[test]
-fn s22_content_that_was_refused_before_it_went_out_stays_here() {
+fn content_that_was_refused_before_it_went_out_stays_here() {
     let network = MemoryNetwork::new();
     network.add_name("game.example", &["10.0.0.1".parse().unwrap()]);
     let received = Arc::new(Mutex::new(Vec::new()));

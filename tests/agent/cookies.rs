@@ -293,7 +293,7 @@ fn own_cookies_join_those_of_the_jar() {
 }
 
 #[test]
-fn s31_a_jar_is_loaded_and_saved() {
+fn a_jar_is_loaded_and_saved() {
     let mut first = world();
     first.server("game.example", "a=1; Path=/; Max-Age=1000\ns=2; Path=/");
     first.get("http://game.example/dir/set");
@@ -313,7 +313,7 @@ fn s31_a_jar_is_loaded_and_saved() {
 }
 
 #[test]
-fn s53_cookies_of_a_response_are_there_without_a_jar() {
+fn cookies_of_a_response_are_there_without_a_jar() {
     let network = MemoryNetwork::new();
     script_closing(
         &network,

@@ -1,4 +1,4 @@
-//! How long things may take: each phase, the whole, and gaps between polls (N2, S14, S15, S186).
+//! How long things may take: each phase, the whole, and gaps between polls.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::support::{FRAME, address, finish, frames, pattern, run, world, world_
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn s14_s15_each_phase_has_its_deadline() {
+fn each_phase_has_its_deadline() {
     for (phase, path) in [
         (Phase::Resolve, "http://slow-name.example/"),
         (Phase::Connect, "http://black-hole.example/"),
@@ -84,7 +84,7 @@ fn timeouts_of(change: impl FnOnce(&mut Timeouts)) -> Timeouts {
 }
 
 #[test]
-fn s15_a_stall_is_per_quiet_period_and_the_total_is_not() {
+fn a_stall_is_per_quiet_period_and_the_total_is_not() {
     let (network, server, mut agent) = world();
     server.get("/").reply(
         MockResponse::ok()
@@ -152,7 +152,7 @@ fn the_total_timeout_holds_at_each_stage() {
 }
 
 #[test]
-fn n2_s186_a_long_gap_is_not_the_peers_fault() {
+fn a_long_gap_is_not_the_peers_fault() {
     // A loading screen, a breakpoint, a laptop that slept: at any moment of a request.
     for gap in [5 * SECOND, 3600 * SECOND] {
         for at in 0..14 {
@@ -186,7 +186,7 @@ fn n2_s186_a_long_gap_is_not_the_peers_fault() {
 }
 
 #[test]
-fn n2_what_the_kernel_holds_is_taken_before_a_deadline_is_judged() {
+fn what_the_kernel_holds_is_taken_before_a_deadline_is_judged() {
     let (network, server, mut agent) = world();
     server.get("/").reply(
         MockResponse::ok()
@@ -207,7 +207,7 @@ fn n2_what_the_kernel_holds_is_taken_before_a_deadline_is_judged() {
 }
 
 #[test]
-fn n2_a_small_budget_is_not_the_peers_fault() {
+fn a_small_budget_is_not_the_peers_fault() {
     let (network, server, mut agent) = world();
     server
         .get("/")

@@ -1,4 +1,4 @@
-//! Responses that become files (S65–S71, N6).
+//! Responses that become files.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn download(to: impl Into<Download>) -> Request {
 }
 
 #[test]
-fn s65_the_bytes_are_counted_and_not_held() {
+fn the_bytes_are_counted_and_not_held() {
     let folder = Folder::new("s65");
     let (network, server, mut agent) = world();
     server
@@ -33,7 +33,7 @@ fn s65_the_bytes_are_counted_and_not_held() {
 }
 
 #[test]
-fn s65_each_framing_and_nothing_at_all() {
+fn each_framing_and_nothing_at_all() {
     let folder = Folder::new("framings");
     for (name, response) in [
         ("length", MockResponse::ok().bytes(pattern(5000))),
@@ -61,7 +61,7 @@ fn s65_each_framing_and_nothing_at_all() {
 }
 
 #[test]
-fn s66_folders_are_made() {
+fn folders_are_made() {
     let folder = Folder::new("s66");
     let (network, server, mut agent) = world();
     server.get("/**").reply(MockResponse::ok().text("x"));
@@ -70,7 +70,7 @@ fn s66_folders_are_made() {
 }
 
 #[test]
-fn s67_nobody_sees_half_a_file_and_the_old_one_stays_till_then() {
+fn nobody_sees_half_a_file_and_the_old_one_stays_till_then() {
     let folder = Folder::new("s67");
     std::fs::write(folder.path("a"), "old").unwrap();
     let (network, server, mut agent) = world();
@@ -105,7 +105,7 @@ fn failing(name: &str, response: MockResponse, change: impl FnOnce(Request) -> R
 }
 
 #[test]
-fn s68_a_status_that_is_no_success_is_an_error() {
+fn a_status_that_is_no_success_is_an_error() {
     for status in [400, 404, 416, 500, 503, 302, 304] {
         let outcome = failing("s68", MockResponse::with_status(status).text("no"), |it| it);
         assert_eq!(*outcome.error().kind(), ErrorKind::Status(status));
@@ -115,7 +115,7 @@ fn s68_a_status_that_is_no_success_is_an_error() {
 }
 
 #[test]
-fn s69_what_is_cut_or_late_leaves_nothing() {
+fn what_is_cut_or_late_leaves_nothing() {
     let whole = || MockResponse::ok().bytes(pattern(100_000));
     let outcome = failing("s69-cut", whole().cut_after(5000), |it| it);
     assert_eq!(
@@ -136,7 +136,7 @@ fn s69_what_is_cut_or_late_leaves_nothing() {
 }
 
 #[test]
-fn s69_paths_that_cannot_be_written_are_errors_that_say_so() {
+fn paths_that_cannot_be_written_are_errors_that_say_so() {
     let folder = Folder::new("s69-paths");
     std::fs::create_dir(folder.path("folder")).unwrap();
     std::fs::write(folder.path("file"), "x").unwrap();
@@ -160,7 +160,7 @@ fn s69_paths_that_cannot_be_written_are_errors_that_say_so() {
 }
 
 #[test]
-fn s70_headers_and_the_total_timeout() {
+fn headers_and_the_total_timeout() {
     let folder = Folder::new("s70");
     let (network, server, mut agent) = world();
     server.get("/**").reply(
@@ -180,7 +180,7 @@ fn s70_headers_and_the_total_timeout() {
 }
 
 #[test]
-fn s71_the_size_is_capped_before_and_while_it_comes() {
+fn the_size_is_capped_before_and_while_it_comes() {
     for (name, response, most) in [
         ("s71-length", MockResponse::ok().bytes(pattern(5001)), 5000),
         (
@@ -229,7 +229,7 @@ fn s71_the_size_is_capped_before_and_while_it_comes() {
 
 #[cfg(feature = "sha256")]
 #[test]
-fn n6_size_and_hash_are_checked_before_the_name() {
+fn size_and_hash_are_checked_before_the_name() {
     let folder = Folder::new("n6-hash");
     // SHA-256 of nothing, and of "abc" (FIPS 180-2).
     let abc = [
@@ -273,7 +273,7 @@ fn n6_size_and_hash_are_checked_before_the_name() {
 }
 
 #[test]
-fn n6_killed_at_each_kibibyte_it_is_resumed_to_the_same_bytes() {
+fn killed_at_each_kibibyte_it_is_resumed_to_the_same_bytes() {
     let folder = Folder::new("n6-kill");
     let content = pattern(64 * 1024);
     for redirected in [false, true] {
@@ -308,7 +308,7 @@ fn n6_killed_at_each_kibibyte_it_is_resumed_to_the_same_bytes() {
 }
 
 #[test]
-fn n6_a_retry_goes_on_in_the_same_run() {
+fn a_retry_goes_on_in_the_same_run() {
     let folder = Folder::new("n6-retry");
     let (network, server, mut agent) =
         world_with(Agent::builder().retries(RetryPolicy::standard()));
@@ -336,7 +336,7 @@ fn n6_a_retry_goes_on_in_the_same_run() {
 }
 
 #[test]
-fn n6_content_that_changed_is_begun_anew() {
+fn content_that_changed_is_begun_anew() {
     let first = pattern(60_000);
     let second = vec![3; 50_000];
     let part = |start: usize, etag: &str| {
@@ -398,7 +398,7 @@ fn n6_content_that_changed_is_begun_anew() {
 }
 
 #[test]
-fn n6_a_part_that_is_whole_already_only_wants_its_name() {
+fn a_part_that_is_whole_already_only_wants_its_name() {
     let folder = Folder::new("n6-whole");
     let (network, server, mut agent) = world();
     let whole = MockResponse::resource(pattern(20_000)).etag("\"v1\"");
@@ -421,7 +421,7 @@ fn n6_a_part_that_is_whole_already_only_wants_its_name() {
 }
 
 #[test]
-fn n6_two_to_one_target_do_not_mix() {
+fn two_to_one_target_do_not_mix() {
     let folder = Folder::new("n6-two");
     let (network, server, mut agent) = world();
     server.get("/**").reply(
@@ -441,7 +441,7 @@ fn n6_two_to_one_target_do_not_mix() {
 }
 
 #[test]
-fn n6_progress_counts_what_was_there() {
+fn progress_counts_what_was_there() {
     let folder = Folder::new("n6-progress");
     let (network, server, mut agent) = world();
     let whole = || MockResponse::resource(pattern(40_000)).etag("\"v1\"");
@@ -466,7 +466,7 @@ fn n6_progress_counts_what_was_there() {
 }
 
 #[test]
-fn n6_a_server_that_sends_another_part_than_asked_for_harms_no_file() {
+fn a_server_that_sends_another_part_than_asked_for_harms_no_file() {
     // RFC 9110 §14.4: nobody asked for a part.
     let folder = Folder::new("n6-unasked");
     for (range, fine) in [

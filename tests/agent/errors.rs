@@ -14,7 +14,7 @@ fn secret(host: &str) -> Request {
 }
 
 #[test]
-fn n19_s42_s60_each_failure_says_where_why_and_whether_again() {
+fn each_failure_says_where_why_and_whether_again() {
     let network = MemoryNetwork::new();
     network.add_name("refuses.example", &[address("10.9.0.5:80").ip()]);
     network.refuse(address("10.9.0.5:80"), Refusal::Refused);
@@ -108,7 +108,7 @@ fn n19_s42_s60_each_failure_says_where_why_and_whether_again() {
 }
 
 #[test]
-fn n19_no_secret_is_in_any_error_of_any_policy() {
+fn no_secret_is_in_any_error_of_any_policy() {
     let (network, server, mut agent) = world();
     let evil = MockServer::on(&network, "evil.example", 80);
     evil.any("/**").reply(MockResponse::ok());
@@ -146,7 +146,7 @@ fn n19_no_secret_is_in_any_error_of_any_policy() {
 }
 
 #[test]
-fn n19_an_error_after_retries_is_that_of_the_last_attempt() {
+fn an_error_after_retries_is_that_of_the_last_attempt() {
     let network = MemoryNetwork::new();
     script_closing(&network, "game.example", "10.9.0.6:80", b"");
     let mut agent = Agent::builder()

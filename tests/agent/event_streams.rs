@@ -41,7 +41,7 @@ fn data(events: Vec<Event>) -> Vec<String> {
 }
 
 #[test]
-fn s62_events_come_as_they_are_sent_however_they_are_cut() {
+fn events_come_as_they_are_sent_however_they_are_cut() {
     let (network, server, mut agent) = world();
     let stream = serve(&server);
     let handle = open(&mut agent);
@@ -65,7 +65,7 @@ fn s62_events_come_as_they_are_sent_however_they_are_cut() {
 }
 
 #[test]
-fn s62_it_reconnects_with_the_last_id_after_the_time_asked_for() {
+fn it_reconnects_with_the_last_id_after_the_time_asked_for() {
     for (retry, waits) in [("", 3000), ("retry: 200\n", 200), ("retry: 2x\n", 3000)] {
         let (network, server, mut agent) = world();
         let stream = serve(&server);
@@ -102,7 +102,7 @@ fn s62_it_reconnects_with_the_last_id_after_the_time_asked_for() {
 }
 
 #[test]
-fn s62_a_broken_connection_is_no_end() {
+fn a_broken_connection_is_no_end() {
     let (network, server, mut agent) = world();
     let stream = serve(&server);
     let handle = open(&mut agent);
@@ -152,7 +152,7 @@ fn s62_204_ends_it_and_other_answers_are_errors() {
 }
 
 #[test]
-fn s62_a_response_of_another_type_is_the_response() {
+fn a_response_of_another_type_is_the_response() {
     let (network, server, mut agent) = world();
     server
         .get("/events")
@@ -162,7 +162,7 @@ fn s62_a_response_of_another_type_is_the_response() {
 }
 
 #[test]
-fn s62_no_stall_deadline_is_missed_by_a_server_that_comments() {
+fn no_stall_deadline_is_missed_by_a_server_that_comments() {
     let (network, server, mut agent) = world();
     let stream = serve(&server);
     let handle = open(&mut agent);
@@ -181,7 +181,7 @@ fn s62_no_stall_deadline_is_missed_by_a_server_that_comments() {
 }
 
 #[test]
-fn s62_hostile_streams() {
+fn hostile_streams() {
     // An event without end, within a bounded memory.
     let (network, server, mut agent) = world();
     let stream = serve(&server);
@@ -257,7 +257,7 @@ fn finish_or(
 }
 
 #[test]
-fn s62_the_first_connection_that_fails_is_an_error() {
+fn the_first_connection_that_fails_is_an_error() {
     let (network, _server, mut agent) =
         world_with(Agent::builder().circuit(CircuitPolicy::default()));
     let outcome = run(
@@ -269,7 +269,7 @@ fn s62_the_first_connection_that_fails_is_an_error() {
 }
 
 #[test]
-fn s62_a_server_that_sends_away_at_once_is_not_hammered() {
+fn a_server_that_sends_away_at_once_is_not_hammered() {
     for body in ["retry: 0\n\n", "retry: 0\ndata: x\n\n"] {
         let (network, server, mut agent) = world();
         server.get("/events").reply(

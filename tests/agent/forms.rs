@@ -40,7 +40,7 @@ fn parts(request: &MockRequest) -> (String, Vec<(String, Vec<u8>)>) {
 }
 
 #[test]
-fn s26_a_file_makes_it_multipart_whatever_the_type_says() {
+fn a_file_makes_it_multipart_whatever_the_type_says() {
     let folder = Folder::new("form");
     std::fs::write(folder.path("a.png"), pattern(1000)).unwrap();
     let (network, server, mut agent) = world();
@@ -83,7 +83,7 @@ fn s26_a_file_makes_it_multipart_whatever_the_type_says() {
 }
 
 #[test]
-fn s27_multipart_without_files() {
+fn multipart_without_files() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     let request = Request::post("http://game.example/")
@@ -95,7 +95,7 @@ fn s27_multipart_without_files() {
 }
 
 #[test]
-fn s28_content_beside_files_is_refused() {
+fn content_beside_files_is_refused() {
     let (_network, _server, mut agent) = world();
     let request = Request::post("http://game.example/")
         .body("x")
@@ -105,7 +105,7 @@ fn s28_content_beside_files_is_refused() {
 }
 
 #[test]
-fn s26_names_cannot_inject_and_boundaries_differ() {
+fn names_cannot_inject_and_boundaries_differ() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     let mut boundaries = Vec::new();
@@ -137,7 +137,7 @@ fn s26_names_cannot_inject_and_boundaries_differ() {
 }
 
 #[test]
-fn s26_a_missing_file_is_an_error_and_a_form_is_sent_again() {
+fn a_missing_file_is_an_error_and_a_form_is_sent_again() {
     let folder = Folder::new("form-again");
     let (network, server, mut agent) = world();
     server

@@ -29,7 +29,7 @@ fn endless(network: &MemoryNetwork, beginning: &'static [u8], more: &'static [u8
 }
 
 #[test]
-fn s188_each_limit_is_an_error_of_its_own() {
+fn each_limit_is_an_error_of_its_own() {
     let defaults = Limits::default();
     for (beginning, more, limit) in [
         (&b"HTTP/1.1 200 OK\r\n"[..], &b"X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n"[..], Limit::HeaderCount(defaults.header_count)),
@@ -67,7 +67,7 @@ fn s188_each_limit_is_an_error_of_its_own() {
 }
 
 #[test]
-fn s188_limits_can_be_set() {
+fn limits_can_be_set() {
     let (network, server, _) = world();
     server.get("/").reply(
         MockResponse::ok()
@@ -91,7 +91,7 @@ fn s188_limits_can_be_set() {
 }
 
 #[test]
-fn s188_content_has_a_cap() {
+fn content_has_a_cap() {
     let (network, server, mut agent) = world();
     server
         .get("/length")
@@ -139,7 +139,7 @@ fn s188_content_has_a_cap() {
 }
 
 #[test]
-fn s188_lies_about_framing() {
+fn lies_about_framing() {
     use PeerMisbehaved::*;
     for (section, answer, fault) in [
         (
@@ -198,7 +198,7 @@ fn s188_lies_about_framing() {
 }
 
 #[test]
-fn s188_a_trickle_does_not_hold_a_request_for_ever() {
+fn a_trickle_does_not_hold_a_request_for_ever() {
     // A byte of a header line every second: the head's deadline is for all of it.
     let network = MemoryNetwork::new();
     network.add_name("evil.example", &[address("10.9.0.6:80").ip()]);
@@ -226,7 +226,7 @@ fn s188_a_trickle_does_not_hold_a_request_for_ever() {
 }
 
 #[test]
-fn s188_an_endless_unwanted_response_is_not_read() {
+fn an_endless_unwanted_response_is_not_read() {
     let network = MemoryNetwork::new();
     endless(
         &network,
@@ -240,7 +240,7 @@ fn s188_an_endless_unwanted_response_is_not_read() {
 }
 
 #[test]
-fn s188_streamed_content_that_announces_too_much_is_refused_before_it_comes() {
+fn streamed_content_that_announces_too_much_is_refused_before_it_comes() {
     let (network, server, mut agent) = world();
     server
         .any("/**")
@@ -258,7 +258,7 @@ fn s188_streamed_content_that_announces_too_much_is_refused_before_it_comes() {
 }
 
 #[test]
-fn s188_a_flood_of_tiny_pieces_does_not_fill_the_memory() {
+fn a_flood_of_tiny_pieces_does_not_fill_the_memory() {
     let (network, server, mut agent) = world();
     server
         .get("/")
@@ -280,7 +280,7 @@ fn s188_a_flood_of_tiny_pieces_does_not_fill_the_memory() {
 }
 
 #[test]
-fn s188_a_transfer_coding_that_is_not_known_is_not_taken_for_content() {
+fn a_transfer_coding_that_is_not_known_is_not_taken_for_content() {
     // RFC 9112 §6.1.
     let (network, server, mut agent) = world();
     server.get("/").reply(MockResponse::raw(

@@ -24,7 +24,7 @@ fn get() -> Request {
 }
 
 #[test]
-fn n4_a_paused_request_stands_still_and_goes_on() {
+fn a_paused_request_stands_still_and_goes_on() {
     let (network, server, mut agent) = world();
     server.get("/").reply(dripping(100_000));
     let handle = agent.send(get()).unwrap();
@@ -45,7 +45,7 @@ fn n4_a_paused_request_stands_still_and_goes_on() {
 }
 
 #[test]
-fn n4_no_deadline_but_the_total_one_runs_while_paused() {
+fn no_deadline_but_the_total_one_runs_while_paused() {
     let mut timeouts = Timeouts::default();
     timeouts.stall = Some(Duration::from_millis(200));
     timeouts.head = Some(Duration::from_millis(200));
@@ -67,7 +67,7 @@ fn n4_no_deadline_but_the_total_one_runs_while_paused() {
 }
 
 #[test]
-fn n4_pausing_at_each_stage() {
+fn pausing_at_each_stage() {
     for polls in 0..12 {
         let (network, server, mut agent) = world();
         network.set_latency(Duration::from_millis(10));
@@ -97,7 +97,7 @@ fn n4_pausing_at_each_stage() {
 }
 
 #[test]
-fn n4_a_paused_request_gives_its_turn_to_others() {
+fn a_paused_request_gives_its_turn_to_others() {
     let mut limits = httpoll::PoolLimits::default();
     limits.per_host = 1;
     let (network, server, mut agent) = world_with(Agent::builder().pool(limits));
@@ -112,7 +112,7 @@ fn n4_a_paused_request_gives_its_turn_to_others() {
 }
 
 #[test]
-fn n4_a_connection_that_dies_while_paused_is_replaced_for_the_rest() {
+fn a_connection_that_dies_while_paused_is_replaced_for_the_rest() {
     // RFC 9110 §13.1.5, §14.2.
     for streamed in [false, true] {
         let (network, server, mut agent) = world();
@@ -147,7 +147,7 @@ fn n4_a_connection_that_dies_while_paused_is_replaced_for_the_rest() {
 }
 
 #[test]
-fn n4_content_that_changed_while_paused_begins_anew_or_fails() {
+fn content_that_changed_while_paused_begins_anew_or_fails() {
     for streamed in [false, true] {
         let (network, server, mut agent) = world();
         let changed = vec![9; 60_000];
@@ -179,7 +179,7 @@ fn n4_content_that_changed_while_paused_begins_anew_or_fails() {
 }
 
 #[test]
-fn n4_without_a_validator_the_whole_is_asked_for_again() {
+fn without_a_validator_the_whole_is_asked_for_again() {
     let (network, server, mut agent) = world();
     let whole = MockResponse::ok().bytes(pattern(100_000));
     server
@@ -202,7 +202,7 @@ fn n4_without_a_validator_the_whole_is_asked_for_again() {
 }
 
 #[test]
-fn n4_a_post_that_died_while_paused_is_not_sent_twice() {
+fn a_post_that_died_while_paused_is_not_sent_twice() {
     let (network, server, mut agent) = world();
     server
         .post("/")
@@ -217,7 +217,7 @@ fn n4_a_post_that_died_while_paused_is_not_sent_twice() {
 }
 
 #[test]
-fn n4_a_paused_download_goes_on_in_its_file() {
+fn a_paused_download_goes_on_in_its_file() {
     let folder = Folder::new("paused");
     let (network, server, mut agent) = world();
     server
@@ -239,7 +239,7 @@ fn n4_a_paused_download_goes_on_in_its_file() {
 }
 
 #[test]
-fn n4_pausing_what_waits_to_be_sent_again() {
+fn pausing_what_waits_to_be_sent_again() {
     let (network, server, mut agent) = world();
     server
         .get("/")
@@ -255,7 +255,7 @@ fn n4_pausing_what_waits_to_be_sent_again() {
 }
 
 #[test]
-fn n4_a_slow_taker_holds_the_server_back_and_nothing_is_lost() {
+fn a_slow_taker_holds_the_server_back_and_nothing_is_lost() {
     let (network, server, mut agent) = world();
     server
         .get("/")
@@ -283,7 +283,7 @@ fn n4_a_slow_taker_holds_the_server_back_and_nothing_is_lost() {
 }
 
 #[test]
-fn n8_suspending_lets_what_is_quick_end() {
+fn suspending_lets_what_is_quick_end() {
     let (network, server, mut agent) = world();
     server
         .get("/")
@@ -310,7 +310,7 @@ fn n8_suspending_lets_what_is_quick_end() {
 }
 
 #[test]
-fn n8_at_the_deadline_everything_is_closed_and_goes_on_later() {
+fn at_the_deadline_everything_is_closed_and_goes_on_later() {
     let (network, server, mut agent) = world();
     server
         .get("/slow")
@@ -373,7 +373,7 @@ fn n8_at_the_deadline_everything_is_closed_and_goes_on_later() {
 }
 
 #[test]
-fn n8_what_was_queued_while_suspended_begins_on_resume() {
+fn what_was_queued_while_suspended_begins_on_resume() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     agent.suspend(Duration::ZERO);
@@ -406,7 +406,7 @@ fn n8_what_was_queued_while_suspended_begins_on_resume() {
 }
 
 #[test]
-fn n8_resuming_before_the_deadline_goes_on_as_if_nothing_was() {
+fn resuming_before_the_deadline_goes_on_as_if_nothing_was() {
     let (network, server, mut agent) = world();
     server.get("/").reply(dripping(50_000));
     let handle = agent.send(get()).unwrap();
@@ -426,7 +426,7 @@ fn n8_resuming_before_the_deadline_goes_on_as_if_nothing_was() {
 }
 
 #[test]
-fn n8_the_deadline_counts_gaps_between_polls() {
+fn the_deadline_counts_gaps_between_polls() {
     // The system's patience does not care whether the game polled.
     let (network, server, mut agent) = world();
     server.get("/").reply(MockResponse::ok().never());
@@ -441,7 +441,7 @@ fn n8_the_deadline_counts_gaps_between_polls() {
 }
 
 #[test]
-fn n8_an_event_stream_comes_back_after_suspending() {
+fn an_event_stream_comes_back_after_suspending() {
     let (network, server, mut agent) = world();
     let stream = MockStream::new();
     server.get("/").reply(
@@ -463,7 +463,7 @@ fn n8_an_event_stream_comes_back_after_suspending() {
 }
 
 #[test]
-fn s186_after_a_long_gap_a_kept_connection_is_tried_and_replaced() {
+fn after_a_long_gap_a_kept_connection_is_tried_and_replaced() {
     let (network, server, mut agent) = world();
     server
         .get("/")
@@ -477,7 +477,7 @@ fn s186_after_a_long_gap_a_kept_connection_is_tried_and_replaced() {
 }
 
 #[test]
-fn n8_what_was_put_away_for_a_download_goes_when_it_is_cancelled() {
+fn what_was_put_away_for_a_download_goes_when_it_is_cancelled() {
     let folder = Folder::new("cancelled-while-suspended");
     let (network, server, mut agent) = world();
     server.get("/").reply(dripping(100_000));
@@ -493,7 +493,7 @@ fn n8_what_was_put_away_for_a_download_goes_when_it_is_cancelled() {
 }
 
 #[test]
-fn n8_what_waited_for_bandwidth_when_suspended_holds_up_nobody() {
+fn what_waited_for_bandwidth_when_suspended_holds_up_nobody() {
     let mut limits = httpoll::PoolLimits::default();
     limits.per_host = 1;
     let builder = Agent::builder()
@@ -520,7 +520,7 @@ fn n8_what_waited_for_bandwidth_when_suspended_holds_up_nobody() {
 }
 
 #[test]
-fn n8_a_download_goes_on_after_suspending_and_a_cancelled_one_leaves_nothing() {
+fn a_download_goes_on_after_suspending_and_a_cancelled_one_leaves_nothing() {
     for cancelled in [false, true] {
         let folder = Folder::new("suspended");
         let (network, server, mut agent) = world();
@@ -550,7 +550,7 @@ fn n8_a_download_goes_on_after_suspending_and_a_cancelled_one_leaves_nothing() {
 }
 
 #[test]
-fn n8_a_stream_that_had_failed_already_does_not_begin_anew_after_suspending() {
+fn a_stream_that_had_failed_already_does_not_begin_anew_after_suspending() {
     let (network, server, mut agent) = world();
     let whole = || MockResponse::ok().etag("\"a\"").bytes(pattern(3000));
     server

@@ -21,7 +21,7 @@ fn send(agent: &mut Agent, count: usize, url: &str) -> Vec<RequestHandle> {
 }
 
 #[test]
-fn s38_one_connection_serves_one_after_the_other() {
+fn one_connection_serves_one_after_the_other() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok().text("x"));
     for _ in 0..5 {
@@ -156,7 +156,7 @@ fn a_connection_beyond_its_lifetime_serves_no_more() {
 }
 
 #[test]
-fn s178_a_stale_connection_costs_nothing_but_a_new_one() {
+fn a_stale_connection_costs_nothing_but_a_new_one() {
     // RFC 9112 §9.3.1. The server closes each connection when the second request comes.
     for (method, closes, repeated) in [
         ("GET", true, true),
@@ -212,7 +212,7 @@ fn s178_a_stale_connection_costs_nothing_but_a_new_one() {
 }
 
 #[test]
-fn s178_all_that_went_stale_together_are_given_up_together() {
+fn all_that_went_stale_together_are_given_up_together() {
     // A server that restarts while several connections are idle, and many times over: the pool's
     // books must balance.
     let network = MemoryNetwork::new();
@@ -304,7 +304,7 @@ fn what_an_idle_connection_says_is_not_the_next_answer() {
 }
 
 #[test]
-fn s178_a_connection_that_ended_while_idle_serves_nobody() {
+fn a_connection_that_ended_while_idle_serves_nobody() {
     // RFC 9112 §9.3.1: not even a POST was sent then.
     for how in ["close", "reset"] {
         let network = MemoryNetwork::new();
@@ -352,7 +352,7 @@ fn a_response_that_is_cancelled_takes_its_connection_along() {
 }
 
 #[test]
-fn s179_connections_are_shared_only_by_equals() {
+fn connections_are_shared_only_by_equals() {
     let network = MemoryNetwork::new();
     let server = MockServer::on(&network, "game.example", 80);
     let port = MockServer::on(&network, "game.example", 8080);

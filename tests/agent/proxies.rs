@@ -38,7 +38,7 @@ fn through(url: &str) -> AgentBuilder {
 }
 
 #[test]
-fn s177_how_a_proxy_is_asked() {
+fn how_a_proxy_is_asked() {
     for (section, proxy_url, tunnel, target, first, second) in [
         (
             "RFC 9112 §3.2.2",
@@ -92,7 +92,7 @@ fn s177_how_a_proxy_is_asked() {
 }
 
 #[test]
-fn s177_https_goes_through_a_tunnel_that_sees_nothing() {
+fn https_goes_through_a_tunnel_that_sees_nothing() {
     // RFC 9110 §9.3.6, §17.9: neither path nor lines of the request.
     let network = MemoryNetwork::new();
     let heard = proxy(
@@ -121,7 +121,7 @@ fn s177_https_goes_through_a_tunnel_that_sees_nothing() {
 }
 
 #[test]
-fn s177_the_proxys_credentials_are_for_the_proxy() {
+fn the_proxys_credentials_are_for_the_proxy() {
     // RFC 9110 §11.7.2.
     let network = MemoryNetwork::new();
     let heard = proxy(&network, &[OPENED, OK]);
@@ -151,7 +151,7 @@ fn s177_the_proxys_credentials_are_for_the_proxy() {
 }
 
 #[test]
-fn s177_a_redirect_away_from_the_proxy_leaves_its_credentials() {
+fn a_redirect_away_from_the_proxy_leaves_its_credentials() {
     // RFC 9110 §15.4.
     let network = MemoryNetwork::new();
     let direct = MockServer::on(&network, "direct.example", 80);
@@ -172,7 +172,7 @@ fn s177_a_redirect_away_from_the_proxy_leaves_its_credentials() {
 }
 
 #[test]
-fn s177_who_is_reached_without() {
+fn who_is_reached_without() {
     for (no_proxy, host, direct) in [
         ("", "game.example", false),
         ("game.example", "game.example", true),
@@ -207,7 +207,7 @@ fn s177_who_is_reached_without() {
 }
 
 #[test]
-fn s177_the_environment_counts_only_when_asked() {
+fn the_environment_counts_only_when_asked() {
     let environment = |name: &str| match name {
         "http_proxy" => Some("http://proxy.example:3128".to_owned()),
         "HTTP_PROXY" => Some("http://evil.example:1".to_owned()),
@@ -231,7 +231,7 @@ fn s177_the_environment_counts_only_when_asked() {
 }
 
 #[test]
-fn s177_connections_to_a_forwarding_proxy_serve_any_host() {
+fn connections_to_a_forwarding_proxy_serve_any_host() {
     let network = MemoryNetwork::new();
     proxy(&network, &[OK, OK]);
     let mut agent = through("http://proxy.example:3128").build_on_memory(&network);
@@ -247,7 +247,7 @@ fn s177_connections_to_a_forwarding_proxy_serve_any_host() {
 }
 
 #[test]
-fn s177_what_a_proxy_may_answer_to_connect() {
+fn what_a_proxy_may_answer_to_connect() {
     for (section, answer, kind) in [
         (
             "RFC 9110 §15.5.8",
@@ -280,7 +280,7 @@ fn s177_what_a_proxy_may_answer_to_connect() {
 }
 
 #[test]
-fn s177_a_tunnel_that_never_opens_times_out() {
+fn a_tunnel_that_never_opens_times_out() {
     let network = MemoryNetwork::new();
     proxy(&network, &[]);
     let mut agent = through("http://proxy.example:3128").build_on_memory(&network);
@@ -315,7 +315,7 @@ fn socks(network: &MemoryNetwork, answers: &[&[u8]]) -> Heard {
 }
 
 #[test]
-fn s177_socks_with_the_name_resolved_there_or_here() {
+fn socks_with_the_name_resolved_there_or_here() {
     const GRANTED: &[u8] = b"\x05\x00\x00\x01\x0a\x00\x00\x01\x00\x50";
     for (section, url, answers, expected) in [
         (
@@ -358,7 +358,7 @@ fn s177_socks_with_the_name_resolved_there_or_here() {
 }
 
 #[test]
-fn s177_what_a_socks_proxy_may_refuse() {
+fn what_a_socks_proxy_may_refuse() {
     for (answers, fault) in [
         (&[&b"\x05\xff"[..]][..], ProxyFault::NoAcceptableMethod),
         (
@@ -396,7 +396,7 @@ fn s177_what_a_socks_proxy_may_refuse() {
 }
 
 #[test]
-fn s177_proxies_that_cannot_be_used_are_refused_at_once() {
+fn proxies_that_cannot_be_used_are_refused_at_once() {
     for url in [
         "https://proxy.example",
         "socks4://proxy.example",

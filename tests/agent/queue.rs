@@ -1,4 +1,4 @@
-//! Whose turn it is: priorities, changed live, fairness, and how long one waits (N5).
+//! Whose turn it is: priorities, changed live, fairness, and how long one waits.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn paths(server: &MockServer) -> Vec<String> {
 }
 
 #[test]
-fn n5_priority_first_then_age() {
+fn priority_first_then_age() {
     let (network, server, mut agent) = world_with(one_at_a_time());
     server
         .any("/**")
@@ -45,7 +45,7 @@ fn n5_priority_first_then_age() {
 }
 
 #[test]
-fn n5_a_priority_changes_while_waiting() {
+fn a_priority_changes_while_waiting() {
     let (network, server, mut agent) = world_with(one_at_a_time().priority(Priority::Background));
     server
         .any("/**")
@@ -62,7 +62,7 @@ fn n5_a_priority_changes_while_waiting() {
 }
 
 #[test]
-fn n5_who_waits_is_told_once() {
+fn who_waits_is_told_once() {
     let (network, server, mut agent) = world_with(one_at_a_time());
     server
         .any("/**")
@@ -144,7 +144,7 @@ fn a_cancelled_request_leaves_the_queue() {
 }
 
 #[test]
-fn n5_a_priority_set_before_anything_began_loses_nothing() {
+fn a_priority_set_before_anything_began_loses_nothing() {
     let (network, server, mut agent) = world_with(one_at_a_time());
     server.any("/**").reply(MockResponse::ok());
     let handle = agent.send(Request::get("http://game.example/")).unwrap();

@@ -1,4 +1,4 @@
-//! How fast content moves: per request, for all together, changed live, by the virtual clock (N5).
+//! How fast content moves: per request, for all together, changed live, by the virtual clock.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn resource(server: &MockServer, bytes: usize) {
 }
 
 #[test]
-fn n5_a_download_keeps_to_its_rate() {
+fn a_download_keeps_to_its_rate() {
     // A quarter of a second's worth comes at once: 250 000 of 1 000 000 bytes.
     for (rate, bytes, at_least, at_most) in [
         (1_000_000, 1_000_000, 740, 780),
@@ -37,7 +37,7 @@ fn n5_a_download_keeps_to_its_rate() {
 }
 
 #[test]
-fn n5_an_upload_keeps_to_its_rate() {
+fn an_upload_keeps_to_its_rate() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     let request = Request::put("http://game.example/")
@@ -50,7 +50,7 @@ fn n5_an_upload_keeps_to_its_rate() {
 }
 
 #[test]
-fn n5_all_together_keep_to_the_rate_of_all() {
+fn all_together_keep_to_the_rate_of_all() {
     let (network, server, mut agent) =
         world_with(Agent::builder().global_rate_limit(Some(1_000_000)));
     resource(&server, 500_000);
@@ -65,7 +65,7 @@ fn n5_all_together_keep_to_the_rate_of_all() {
 }
 
 #[test]
-fn n5_rates_of_request_and_agent_compose() {
+fn rates_of_request_and_agent_compose() {
     let (network, server, mut agent) =
         world_with(Agent::builder().global_rate_limit(Some(1_000_000)));
     resource(&server, 500_000);
@@ -93,7 +93,7 @@ fn received(events: &[Event], id: RequestId) -> u64 {
 }
 
 #[test]
-fn n5_rates_change_while_content_moves() {
+fn rates_change_while_content_moves() {
     let (network, server, mut agent) = world();
     resource(&server, 10_000_000);
     let handle = agent
@@ -114,7 +114,7 @@ fn n5_rates_change_while_content_moves() {
 }
 
 #[test]
-fn n5_an_uploads_rate_changes_while_it_moves() {
+fn an_uploads_rate_changes_while_it_moves() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     let request = Request::put("http://game.example/")
@@ -130,7 +130,7 @@ fn n5_an_uploads_rate_changes_while_it_moves() {
 }
 
 #[test]
-fn n5_who_is_slowed_down_is_not_timed_out() {
+fn who_is_slowed_down_is_not_timed_out() {
     // The stall deadline is for the peer, and this side is what is slow.
     let (network, server, mut agent) = world();
     resource(&server, 300_000);
@@ -150,7 +150,7 @@ fn n5_who_is_slowed_down_is_not_timed_out() {
 }
 
 #[test]
-fn n5_priority_comes_first_when_bandwidth_is_short() {
+fn priority_comes_first_when_bandwidth_is_short() {
     let (network, server, mut agent) =
         world_with(Agent::builder().global_rate_limit(Some(100_000)));
     resource(&server, 1_000_000);
@@ -178,7 +178,7 @@ fn n5_priority_comes_first_when_bandwidth_is_short() {
 }
 
 #[test]
-fn n5_a_chunk_is_never_more_than_the_rate_allows() {
+fn a_chunk_is_never_more_than_the_rate_allows() {
     let (network, server, mut agent) = world();
     resource(&server, 100_000);
     let handle = agent
@@ -201,7 +201,7 @@ fn n5_a_chunk_is_never_more_than_the_rate_allows() {
 }
 
 #[test]
-fn n5_rates_hold_each_way_and_uploads_go_in_pieces() {
+fn rates_hold_each_way_and_uploads_go_in_pieces() {
     let (network, server, mut agent) = world();
     server.any("/up").reply(MockResponse::ok());
     resource(&server, 200_000);

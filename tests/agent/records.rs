@@ -8,7 +8,7 @@ use httpoll::{Event, FrameFault, JsonLines, LengthPrefix, LengthPrefixed, Reques
 use crate::support::{frames, run, world};
 
 #[test]
-fn n22_lines_of_json_are_there_before_the_response_ends() {
+fn lines_of_json_are_there_before_the_response_ends() {
     let (network, server, mut agent) = world();
     network.set_transfer_limit(Some(5));
     let stream = MockStream::new();
@@ -46,7 +46,7 @@ fn n22_lines_of_json_are_there_before_the_response_ends() {
 }
 
 #[test]
-fn n22_frames_with_a_length() {
+fn frames_with_a_length() {
     let (network, server, mut agent) = world();
     let mut content = Vec::new();
     for size in [0, 1, 300, 70_000] {
@@ -79,7 +79,7 @@ fn n22_frames_with_a_length() {
 }
 
 #[test]
-fn n22_a_record_without_end_is_a_fault_and_not_memory() {
+fn a_record_without_end_is_a_fault_and_not_memory() {
     let (network, server, mut agent) = world();
     server
         .get("/")

@@ -17,7 +17,7 @@ fn redirecting(server: &MockServer, status: u16, location: &str) {
 }
 
 #[test]
-fn s18_which_method_and_content_go_where() {
+fn which_method_and_content_go_where() {
     let policy = RedirectPolicy::default();
     let mut as_it_is = RedirectPolicy::default();
     as_it_is.keep_post_on_301 = true;
@@ -94,7 +94,7 @@ fn s18_which_method_and_content_go_where() {
 }
 
 #[test]
-fn s18_what_is_not_followed() {
+fn what_is_not_followed() {
     for (section, status, location) in [
         ("RFC 9110 §15.3.2", 201, "/b"),
         ("RFC 9110 §15.3.1", 200, "/b"),
@@ -127,7 +127,7 @@ fn s18_what_is_not_followed() {
 }
 
 #[test]
-fn s16_a_redirect_is_the_response_when_none_are_followed() {
+fn a_redirect_is_the_response_when_none_are_followed() {
     let (network, server, mut agent) =
         world_with(Agent::builder().redirects(RedirectPolicy::none()));
     redirecting(&server, 302, "/b");
@@ -138,7 +138,7 @@ fn s16_a_redirect_is_the_response_when_none_are_followed() {
 }
 
 #[test]
-fn s17_too_many_redirects_are_an_error_with_the_last_response() {
+fn too_many_redirects_are_an_error_with_the_last_response() {
     let (network, server, mut agent) = world();
     server.get("/**").reply_with(|request| {
         let number: u32 = request.path()[1..].parse().unwrap();
@@ -165,7 +165,7 @@ fn s17_too_many_redirects_are_an_error_with_the_last_response() {
 }
 
 #[test]
-fn s18_where_a_location_leads() {
+fn where_a_location_leads() {
     for (section, url, location, target) in [
         ("RFC 9110 §10.2.2", "/a", "/b", "/b"),
         ("RFC 3986 §5.2", "/a", "b?c", "/b?c"),
@@ -190,7 +190,7 @@ fn s18_where_a_location_leads() {
 }
 
 #[test]
-fn s18_fragments_are_inherited_unless_there_is_one() {
+fn fragments_are_inherited_unless_there_is_one() {
     // RFC 9110 §10.2.2.
     for (location, url) in [
         ("/b", "http://game.example/b#x"),
@@ -209,7 +209,7 @@ fn s18_fragments_are_inherited_unless_there_is_one() {
 }
 
 #[test]
-fn s18_locations_that_lead_nowhere_are_errors() {
+fn locations_that_lead_nowhere_are_errors() {
     for (location, refusal) in [
         ("file:///etc/passwd", RedirectRefusal::UnsupportedScheme),
         ("ftp://game.example/", RedirectRefusal::UnsupportedScheme),
@@ -229,7 +229,7 @@ fn s18_locations_that_lead_nowhere_are_errors() {
 }
 
 #[test]
-fn s18_what_does_not_cross_origins() {
+fn what_does_not_cross_origins() {
     // RFC 9110 §15.4, the list; RFC 6454 §4 says what an origin is.
     for (location, crosses) in [
         ("http://game.example/b", false),
@@ -281,7 +281,7 @@ fn s18_what_does_not_cross_origins() {
 }
 
 #[test]
-fn s18_credentials_of_an_api_and_hand_made_ones_stay_at_home() {
+fn credentials_of_an_api_and_hand_made_ones_stay_at_home() {
     for (request, trusted) in [
         (
             Request::get("http://game.example/a").header("Authorization", "Bearer t"),
@@ -326,7 +326,7 @@ fn s18_credentials_of_an_api_and_hand_made_ones_stay_at_home() {
 }
 
 #[test]
-fn s18_a_host_line_does_not_follow_to_another_origin() {
+fn a_host_line_does_not_follow_to_another_origin() {
     let (network, server, mut agent) = world();
     let other = MockServer::on(&network, "other.example", 80);
     redirecting(&server, 302, "http://other.example/b");
@@ -338,7 +338,7 @@ fn s18_a_host_line_does_not_follow_to_another_origin() {
 }
 
 #[test]
-fn s18_redirects_are_told() {
+fn redirects_are_told() {
     let (network, server, mut agent) = world();
     redirecting(&server, 303, "/b");
     let outcome = run(&network, &mut agent, Request::get("http://game.example/a"));
@@ -361,7 +361,7 @@ fn s18_redirects_are_told() {
 }
 
 #[test]
-fn s18_content_of_a_redirect_that_never_ends_or_breaks_does_no_harm() {
+fn content_of_a_redirect_that_never_ends_or_breaks_does_no_harm() {
     let head = "HTTP/1.1 302 Found\r\nLocation: http://other.example/\r\n";
     for (content, what) in [
         ("Content-Length: 100\r\n\r\ncut", "cut"),
@@ -385,7 +385,7 @@ fn s18_content_of_a_redirect_that_never_ends_or_breaks_does_no_harm() {
 }
 
 #[test]
-fn s18_a_redirect_whose_content_stalls_is_followed_in_the_end() {
+fn a_redirect_whose_content_stalls_is_followed_in_the_end() {
     let network = MemoryNetwork::new();
     let other = MockServer::on(&network, "other.example", 80);
     other.any("/**").reply(MockResponse::ok());
@@ -399,7 +399,7 @@ fn s18_a_redirect_whose_content_stalls_is_followed_in_the_end() {
 }
 
 #[test]
-fn s18_a_circle_ends() {
+fn a_circle_ends() {
     let (network, server, mut agent) = world();
     redirecting(&server, 307, "/a");
     let outcome = run(
@@ -418,7 +418,7 @@ fn s18_a_circle_ends() {
 }
 
 #[test]
-fn s17_what_failed_comes_with_the_response_and_its_content() {
+fn what_failed_comes_with_the_response_and_its_content() {
     let (network, server, mut agent) = world();
     server
         .get("/teapot")

@@ -6,7 +6,7 @@ use httpoll::{Agent, Misuse, RedirectPolicy, Request, RequestBody};
 use crate::support::{address, finish, frames, run, script, world, world_with};
 
 #[test]
-fn s1_get_sends_no_body_and_answers_one_response() {
+fn get_sends_no_body_and_answers_one_response() {
     let (network, server, mut agent) = world();
     server.get("/scores").reply(MockResponse::ok().text("hi"));
     let outcome = run(
@@ -22,7 +22,7 @@ fn s1_get_sends_no_body_and_answers_one_response() {
 }
 
 #[test]
-fn s1_a_host_that_cannot_be_reached_is_an_error_value() {
+fn a_host_that_cannot_be_reached_is_an_error_value() {
     let (network, _server, mut agent) = world();
     let outcome = run(&network, &mut agent, Request::get("http://nobody.example/"));
     assert!(
@@ -33,7 +33,7 @@ fn s1_a_host_that_cannot_be_reached_is_an_error_value() {
 }
 
 #[test]
-fn s2_bodies_go_out_verbatim_with_their_length() {
+fn bodies_go_out_verbatim_with_their_length() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     for (method, body) in [("POST", "a\0b"), ("PUT", "x"), ("PATCH", "patch")] {
@@ -56,7 +56,7 @@ fn s2_bodies_go_out_verbatim_with_their_length() {
 }
 
 #[test]
-fn s39_content_given_twice_is_an_error_that_says_so() {
+fn content_given_twice_is_an_error_that_says_so() {
     let (_network, _server, mut agent) = world();
     let twice = Request::post("http://game.example/").text("a").json(&1);
     let error = agent.send(twice).unwrap_err();
@@ -65,7 +65,7 @@ fn s39_content_given_twice_is_an_error_that_says_so() {
 }
 
 #[test]
-fn s3_each_verb_and_no_content_unless_given() {
+fn each_verb_and_no_content_unless_given() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     let url = "http://game.example/a";
@@ -86,7 +86,7 @@ fn s3_each_verb_and_no_content_unless_given() {
 }
 
 #[test]
-fn s3_s168_a_head_response_has_a_length_and_no_content() {
+fn a_head_response_has_a_length_and_no_content() {
     let network = MemoryNetwork::new();
     let answers: [&[u8]; 2] = [
         b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n",
@@ -103,7 +103,7 @@ fn s3_s168_a_head_response_has_a_length_and_no_content() {
 }
 
 #[test]
-fn s4_methods_by_name() {
+fn methods_by_name() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     for (name, method) in [("get", "GET"), ("Post", "POST"), ("Purge", "Purge")] {
@@ -119,7 +119,7 @@ fn s4_methods_by_name() {
 }
 
 #[test]
-fn s5_what_is_no_url_is_refused_before_anything_is_opened() {
+fn what_is_no_url_is_refused_before_anything_is_opened() {
     let (network, server, mut agent) = world();
     for url in [
         "",
@@ -143,7 +143,7 @@ fn s5_what_is_no_url_is_refused_before_anything_is_opened() {
 }
 
 #[test]
-fn s6_base_urls() {
+fn base_urls() {
     for (base, reference, target) in [
         ("http://game.example/api", "users", "/api/users"),
         ("http://game.example/api", "/users", "/api/users"),
@@ -190,7 +190,7 @@ fn s6_base_urls() {
 }
 
 #[test]
-fn s6_an_absolute_url_bypasses_the_base() {
+fn an_absolute_url_bypasses_the_base() {
     let builder = Agent::builder()
         .base_url("http://game.example/api")
         .unwrap();
@@ -202,7 +202,7 @@ fn s6_an_absolute_url_bypasses_the_base() {
 }
 
 #[test]
-fn s7_a_default_agent_follows_redirects() {
+fn a_default_agent_follows_redirects() {
     assert!(httpoll::RedirectPolicy::default().follow);
     let (network, server, mut agent) = world();
     server
@@ -214,7 +214,7 @@ fn s7_a_default_agent_follows_redirects() {
 }
 
 #[test]
-fn s8_default_headers_are_replaced_as_a_whole() {
+fn default_headers_are_replaced_as_a_whole() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     agent
@@ -234,7 +234,7 @@ fn s8_default_headers_are_replaced_as_a_whole() {
 }
 
 #[test]
-fn s9_a_default_host_is_where_relative_urls_go_and_no_other() {
+fn a_default_host_is_where_relative_urls_go_and_no_other() {
     let builder = Agent::builder().header("Host", "game.example").unwrap();
     let (network, server, mut agent) = world_with(builder);
     let other = MockServer::on(&network, "other.example", 80);
@@ -254,7 +254,7 @@ fn s9_a_default_host_is_where_relative_urls_go_and_no_other() {
 }
 
 #[test]
-fn s10_headers_are_merged_in_any_case_and_the_caller_wins() {
+fn headers_are_merged_in_any_case_and_the_caller_wins() {
     let builder = Agent::builder()
         .header("Content-Type", "text/html")
         .unwrap()
@@ -286,7 +286,7 @@ fn s10_headers_are_merged_in_any_case_and_the_caller_wins() {
 }
 
 #[test]
-fn s11_content_length_is_computed() {
+fn content_length_is_computed() {
     let builder = Agent::builder().header("content-length", "9").unwrap();
     let (network, server, mut agent) = world_with(builder);
     server.any("/**").reply(MockResponse::ok());
@@ -312,7 +312,7 @@ fn s11_content_length_is_computed() {
 }
 
 #[test]
-fn s12_user_agents() {
+fn user_agents() {
     let sent = |builder: httpoll::AgentBuilder, own: Option<&str>| {
         let (network, server, mut agent) = world_with(builder);
         server.any("/**").reply(MockResponse::ok());
@@ -338,7 +338,7 @@ fn s12_user_agents() {
 }
 
 #[test]
-fn s13_referer_after_a_redirect() {
+fn referer_after_a_redirect() {
     let (network, server, mut agent) = world();
     let other = MockServer::on(&network, "other.example", 80);
     server
@@ -371,7 +371,7 @@ fn s13_referer_after_a_redirect() {
 }
 
 #[test]
-fn s30_cookies_of_the_caller_are_one_line() {
+fn cookies_of_the_caller_are_one_line() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     let request = Request::get("http://game.example/")
@@ -401,7 +401,7 @@ fn s30_cookies_of_the_caller_are_one_line() {
 }
 
 #[test]
-fn s35_queries_are_encoded_and_joined() {
+fn queries_are_encoded_and_joined() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     for (request, target) in [
@@ -439,7 +439,7 @@ fn s35_queries_are_encoded_and_joined() {
 }
 
 #[test]
-fn s36_host_port_and_path_come_from_the_url() {
+fn host_port_and_path_come_from_the_url() {
     let network = MemoryNetwork::new();
     let server = MockServer::on(&network, "game.example", 80);
     let other_port = MockServer::on(&network, "game.example", 8080);
@@ -485,7 +485,7 @@ fn s36_host_port_and_path_come_from_the_url() {
 }
 
 #[test]
-fn s37_connection_close_is_obeyed_when_asked_for() {
+fn connection_close_is_obeyed_when_asked_for() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     for _ in 0..2 {
@@ -498,7 +498,7 @@ fn s37_connection_close_is_obeyed_when_asked_for() {
 }
 
 #[test]
-fn s38_connections_are_kept_whatever_the_case_of_keep_alive() {
+fn connections_are_kept_whatever_the_case_of_keep_alive() {
     for line in [
         "",
         "Connection: Keep-Alive\r\n",
@@ -522,7 +522,7 @@ fn s38_connections_are_kept_whatever_the_case_of_keep_alive() {
 }
 
 #[test]
-fn s44_long_lines_are_sent_whole() {
+fn long_lines_are_sent_whole() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     let long = "x".repeat(12_000);
@@ -534,7 +534,7 @@ fn s44_long_lines_are_sent_whole() {
 }
 
 #[test]
-fn s164_s165_headers_that_would_inject_are_refused_and_spaces_kept() {
+fn headers_that_would_inject_are_refused_and_spaces_kept() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     for (name, value) in [
@@ -559,7 +559,7 @@ fn s164_s165_headers_that_would_inject_are_refused_and_spaces_kept() {
 }
 
 #[test]
-fn s164_a_given_target_cannot_inject() {
+fn a_given_target_cannot_inject() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     for target in ["/a b", "/a\r\nEvil: 1", "/\0", ""] {
@@ -581,7 +581,7 @@ fn s164_a_given_target_cannot_inject() {
 }
 
 #[test]
-fn s174_international_names() {
+fn international_names() {
     let network = MemoryNetwork::new();
     let server = MockServer::on(&network, "xn--spiel-mnchen-jlb.example", 80);
     server.any("/**").reply(MockResponse::ok());
@@ -596,7 +596,7 @@ fn s174_international_names() {
 }
 
 #[test]
-fn s175_nothing_happens_outside_of_polls() {
+fn nothing_happens_outside_of_polls() {
     let (network, server, mut agent) = world();
     server.any("/**").reply(MockResponse::ok());
     let handle = agent.get("http://game.example/").unwrap();
@@ -607,7 +607,7 @@ fn s175_nothing_happens_outside_of_polls() {
 }
 
 #[test]
-fn s4_connect_is_for_proxies() {
+fn connect_is_for_proxies() {
     // RFC 9110 §9.3.6: there is no way to go on with a tunnel.
     let (network, server, mut agent) = world();
     server.any("**").reply(MockResponse::ok());

@@ -370,7 +370,7 @@ fn what_cannot_be_continued_begins_anew() {
 }
 
 #[test]
-fn n7_seeded_faults_are_survived_and_repeat_exactly() {
+fn seeded_faults_are_survived_and_repeat_exactly() {
     let play = || {
         let (network, server, mut agent) = world();
         server
@@ -403,7 +403,7 @@ fn n7_seeded_faults_are_survived_and_repeat_exactly() {
 }
 
 #[test]
-fn n7_jitter_repeats_exactly_on_the_in_memory_network() {
+fn jitter_repeats_exactly_on_the_in_memory_network() {
     let play = || {
         let (network, server, mut agent) = world();
         server.get("/").reply(MockResponse::with_status(503));
@@ -434,7 +434,7 @@ fn what_came_is_not_forgotten_by_an_attempt_that_brought_nothing() {
 }
 
 #[test]
-fn n16_the_next_host_is_asked_when_one_fails() {
+fn the_next_host_is_asked_when_one_fails() {
     let (network, server, mut agent) = world();
     let second = MockServer::on(&network, "b.example", 80);
     server.any("/x").reply(MockResponse::with_status(502));
@@ -509,7 +509,7 @@ fn the_total_timeout_holds_over_retries() {
 }
 
 #[test]
-fn n16_the_host_that_worked_is_asked_first_the_next_time() {
+fn the_host_that_worked_is_asked_first_the_next_time() {
     let (network, first, mut agent) = world();
     let second = MockServer::on(&network, "b.example", 80);
     first.any("/**").reply(MockResponse::with_status(503));

@@ -87,7 +87,7 @@ fn trusting(authority: &CertifiedIssuer<'static, KeyPair>) -> TlsOptions {
 }
 
 #[test]
-fn s19_s20_s21_what_is_trusted() {
+fn what_is_trusted() {
     let authority = authority();
     let network = MemoryNetwork::new();
     let names = ["game.example", "*.wild.example"];
@@ -178,7 +178,7 @@ fn s19_s20_s21_what_is_trusted() {
 }
 
 #[test]
-fn s43_s179_options_of_one_request_and_no_sharing_between_differing_ones() {
+fn options_of_one_request_and_no_sharing_between_differing_ones() {
     let authority = authority();
     let network = MemoryNetwork::new();
     serve(
@@ -212,7 +212,7 @@ fn s43_s179_options_of_one_request_and_no_sharing_between_differing_ones() {
 }
 
 #[test]
-fn s54_what_is_known_of_the_certificate() {
+fn what_is_known_of_the_certificate() {
     let authority = authority();
     let network = MemoryNetwork::new();
     serve(
@@ -241,7 +241,7 @@ fn s54_what_is_known_of_the_certificate() {
 }
 
 #[test]
-fn s18_a_downgrade_is_refused_unless_allowed() {
+fn a_downgrade_is_refused_unless_allowed() {
     // RFC 9110 §15.4 leaves it to the client; browsers refuse it.
     let authority = authority();
     let network = MemoryNetwork::new();

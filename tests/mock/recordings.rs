@@ -55,7 +55,7 @@ fn recording() -> Recording {
 }
 
 #[test]
-fn n7_a_recording_answers_in_its_order() {
+fn a_recording_answers_in_its_order() {
     let network = MemoryNetwork::new();
     let replay = recording().replay_on(&network);
     assert_eq!(replay.remaining().len(), 5);
@@ -97,7 +97,7 @@ fn n7_a_recording_answers_in_its_order() {
 }
 
 #[test]
-fn n7_a_recording_answers_in_its_time() {
+fn a_recording_answers_in_its_time() {
     let network = MemoryNetwork::new();
     let mut recording = recording();
     recording.exchanges.drain(..2);
@@ -112,7 +112,7 @@ fn n7_a_recording_answers_in_its_time() {
 }
 
 #[test]
-fn n7_a_recording_is_kept_in_a_file() {
+fn a_recording_is_kept_in_a_file() {
     let path = std::env::temp_dir().join(format!("httpoll-mock-{}.json", std::process::id()));
     let recording = recording();
     recording.save(&path).unwrap();

@@ -194,7 +194,7 @@ fn a_fresh_tls_get_reaches_its_observer_within_three_frames_on_loopback() {
 }
 
 #[test]
-fn n1_without_time_a_request_is_begun_in_each_pump_and_all_are_answered() {
+fn without_time_a_request_is_begun_in_each_pump_and_all_are_answered() {
     let mut game = Game::with(HttpollPlugin {
         budget: Budget::frame(Duration::ZERO),
         ..patient()
@@ -211,7 +211,7 @@ fn n1_without_time_a_request_is_begun_in_each_pump_and_all_are_answered() {
 }
 
 #[test]
-fn n1_the_second_pump_does_nothing_where_nothing_is_left() {
+fn the_second_pump_does_nothing_where_nothing_is_left() {
     for (time, connections) in [(Duration::ZERO, 0), (Duration::from_secs(60), 1)] {
         let mut game = Game::with(HttpollPlugin {
             budget: Budget::frame(time),
@@ -228,7 +228,7 @@ fn n1_the_second_pump_does_nothing_where_nothing_is_left() {
 }
 
 #[test]
-fn n1_a_flood_takes_no_more_of_a_frame_than_it_was_granted() {
+fn a_flood_takes_no_more_of_a_frame_than_it_was_granted() {
     let mut game = Game::with(HttpollPlugin {
         budget: Budget::default().with_bytes(10_000),
         ..patient()
@@ -252,7 +252,7 @@ fn n1_a_flood_takes_no_more_of_a_frame_than_it_was_granted() {
 }
 
 #[test]
-fn n2_a_frame_that_took_a_minute_is_nobodys_timeout() {
+fn a_frame_that_took_a_minute_is_nobodys_timeout() {
     let mut game = Game::new();
     let _rule = game
         .server
@@ -266,7 +266,7 @@ fn n2_a_frame_that_took_a_minute_is_nobodys_timeout() {
 }
 
 #[test]
-fn n3_a_loading_screen_is_granted_more() {
+fn a_loading_screen_is_granted_more() {
     let mut game = Game::with(HttpollPlugin::default());
     game.frame();
     let granted = |game: &Game| game.agent().spent().1;
@@ -324,7 +324,7 @@ fn any_order_of_systems_and_the_single_threaded_executor_will_do() {
 
 #[cfg(feature = "diagnostics")]
 #[test]
-fn n14_figures_are_measured_each_frame() {
+fn figures_are_measured_each_frame() {
     use bevy_diagnostic::{Diagnostic, DiagnosticPath, DiagnosticsStore};
     use bevy_httpoll::diagnostics::{BUDGET_SPENT, BYTES_IN, IN_FLIGHT, POLL_MS};
     let mut game = Game::new();

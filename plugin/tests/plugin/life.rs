@@ -36,7 +36,7 @@ fn is_silent(game: &mut Game) {
 }
 
 #[test]
-fn s176_despawning_and_removing_close_the_socket_in_the_same_frame() {
+fn despawning_and_removing_close_the_socket_in_the_same_frame() {
     let cancels: [fn(&mut World, Entity); 3] = [
         |world, entity| assert!(world.despawn(entity)),
         |world, entity| {
@@ -57,7 +57,7 @@ fn s176_despawning_and_removing_close_the_socket_in_the_same_frame() {
 }
 
 #[test]
-fn s176_over_real_sockets_the_server_sees_the_close_without_another_frame() {
+fn over_real_sockets_the_server_sees_the_close_without_another_frame() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (asked, asks) = mpsc::channel();

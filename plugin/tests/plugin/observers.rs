@@ -134,7 +134,7 @@ fn an_observer_may_despawn_anything_while_it_is_told() {
 }
 
 #[test]
-fn s175_observers_run_in_the_dispatch_set_and_are_seen_by_update() {
+fn observers_run_in_the_dispatch_set_and_are_seen_by_update() {
     #[derive(Resource, Default)]
     struct Order(Vec<&'static str>);
     let mut game = Game::new();

@@ -306,7 +306,7 @@ fn what_is_wrong_in_the_plugin_is_left_out() {
 }
 
 #[test]
-fn n21_no_socket_thread_or_file_handle_is_in_the_face() {
+fn no_socket_thread_or_file_handle_is_in_the_face() {
     // What a back end over `fetch` must keep: a request is a value, told of by these alone.
     fn is_value<T: Clone + Send + Sync + 'static>() {}
     is_value::<HttpRequest>();

@@ -56,7 +56,7 @@ fn a_request_is_an_entity_and_is_answered_by_a_command() {
 }
 
 #[test]
-fn n11_an_answer_may_come_from_any_later_frame_and_routes_come_first() {
+fn an_answer_may_come_from_any_later_frame_and_routes_come_first() {
     let (mut game, _) = serving(HttpServer::bind(ADDRESS).with(|server| {
         server.route(
             "GET",
@@ -82,7 +82,7 @@ fn n11_an_answer_may_come_from_any_later_frame_and_routes_come_first() {
 }
 
 #[test]
-fn n11_nobody_is_left_waiting() {
+fn nobody_is_left_waiting() {
     let (mut game, server) = serving(HttpServer::bind(ADDRESS).configure(|builder| {
         let mut timeouts = ServerTimeouts::default();
         timeouts.respond = Some(Duration::from_secs(2));
@@ -153,7 +153,7 @@ fn a_server_that_cannot_listen_says_why_and_one_that_is_despawned_closes_all() {
 }
 
 #[test]
-fn n12_peers_of_event_streams_are_entities_and_topics_are_for_many() {
+fn peers_of_event_streams_are_entities_and_topics_are_for_many() {
     #[derive(Resource, Default)]
     struct Heard(Vec<String>);
     let (mut game, server) = serving(HttpServer::bind(ADDRESS));

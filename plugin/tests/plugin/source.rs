@@ -119,7 +119,7 @@ fn ask(game: &mut Game, request: HttpRequest) -> Answer {
 }
 
 #[test]
-fn n17_assets_of_the_engine_are_served_with_ranges_and_tags() {
+fn assets_of_the_engine_are_served_with_ranges_and_tags() {
     let files = Dir::default();
     files.insert_asset_text(Path::new("levels/1.txt"), "0123456789");
     files.insert_meta_text(Path::new("levels/1.txt"), "meta");
@@ -154,7 +154,7 @@ fn n17_assets_of_the_engine_are_served_with_ranges_and_tags() {
 }
 
 #[test]
-fn n17_what_no_source_has_goes_on_to_whoever_answers_the_rest() {
+fn what_no_source_has_goes_on_to_whoever_answers_the_rest() {
     let files = Dir::default();
     files.insert_asset_text(Path::new("levels/1.txt"), "1");
     files.insert_meta_text(Path::new("levels/1.txt"), "meta");
@@ -172,7 +172,7 @@ fn n17_what_no_source_has_goes_on_to_whoever_answers_the_rest() {
 }
 
 #[test]
-fn n17_other_sources_than_the_default_have_roots_of_their_own() {
+fn other_sources_than_the_default_have_roots_of_their_own() {
     let mods = Dir::default();
     mods.insert_asset_text(Path::new("a/one.txt"), "one");
     mods.insert_asset_text(Path::new("a/b/two.txt"), "two");
@@ -193,7 +193,7 @@ fn n17_other_sources_than_the_default_have_roots_of_their_own() {
 }
 
 #[test]
-fn n17_no_frame_waits_for_a_reader_or_reads_without_end() {
+fn no_frame_waits_for_a_reader_or_reads_without_end() {
     let mods = Dir::default();
     mods.insert_asset_text(Path::new("fits.txt"), "12345678");
     mods.insert_asset_text(Path::new("long.txt"), "123456789");
@@ -204,7 +204,7 @@ fn n17_no_frame_waits_for_a_reader_or_reads_without_end() {
 }
 
 #[test]
-fn n17_the_folder_that_bevy_means_is_served_from_the_disk() {
+fn the_folder_that_bevy_means_is_served_from_the_disk() {
     assert!(AssetSourceRoot::folder("src").is_ok());
     assert!(AssetSourceRoot::folder("no such folder").is_err());
 }

@@ -156,7 +156,7 @@ impl Engine {
         }
         let is_stale = is_stale(&error, &transfer.method, is_asked);
         if was_reused && is_stale && transfer.answer.is_none() && transfer.payload.can_be_sent() {
-            // S178: the server had closed it; nothing was lost, so nobody is told.
+            // The server had closed it; nothing was lost, so nobody is told.
             transfer.needs_new_connection = true;
             // A file that was sent must be opened anew.
             return self.open_and_enqueue(transfer);

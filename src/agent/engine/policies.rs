@@ -120,7 +120,7 @@ impl Engine {
         answered.ok().map(|()| Then::Again)
     }
 
-    /// Whether the transfer's origin may be asked now (N16). `Some`: it may not, or not yet.
+    /// Whether the transfer's origin may be asked now. `Some`: it may not, or not yet.
     pub(super) fn ask_circuit(
         &mut self,
         transfer: &mut Transfer,

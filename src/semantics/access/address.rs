@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn n18_addresses_by_what_they_are_for() {
+    fn addresses_by_what_they_are_for() {
         use AddressClass::*;
         for (section, text, class) in [
             ("RFC 1122 §3.2.1.3", "0.0.0.0", Unspecified),

@@ -9,7 +9,7 @@ fn pattern(text: &str) -> HostPattern {
 }
 
 #[test]
-fn n18_by_default_only_https_to_public_hosts() {
+fn by_default_only_https_to_public_hosts() {
     let policy = AccessPolicy::default();
     for (text, allowed) in [
         ("https://a.b/x", true),
@@ -39,7 +39,7 @@ fn n18_by_default_only_https_to_public_hosts() {
 }
 
 #[test]
-fn n18_hosts_ports_and_schemes_are_listed() {
+fn hosts_ports_and_schemes_are_listed() {
     let policy = AccessPolicy {
         schemes: vec!["HTTPS".to_owned(), "http".to_owned()],
         hosts: vec![pattern("mods.example"), pattern("*.Workshop.example")],
@@ -116,7 +116,7 @@ fn patterns_are_read_or_refused() {
 }
 
 #[test]
-fn n18_addresses_are_checked_after_the_lookup() {
+fn addresses_are_checked_after_the_lookup() {
     let mut policy = AccessPolicy::default();
     let home = "192.168.0.1".parse().unwrap();
     assert_eq!(
@@ -133,7 +133,7 @@ fn n18_addresses_are_checked_after_the_lookup() {
 }
 
 #[test]
-fn n18_content_types_are_listed() {
+fn content_types_are_listed() {
     let mut policy = AccessPolicy::default();
     assert_eq!(policy.check_content_type(None), Ok(()));
     policy.content_types = vec!["image/*".to_owned(), "application/ZIP".to_owned()];
@@ -162,7 +162,7 @@ fn n18_content_types_are_listed() {
 }
 
 #[test]
-fn n18_bodies_are_capped() {
+fn bodies_are_capped() {
     let mut policy = AccessPolicy::default();
     let max = 64 * 1024 * 1024;
     assert_eq!(policy.check_body(max), Ok(()));

@@ -25,7 +25,7 @@ fn opened(on_hold: OnHold, now: Instant) -> (Circuits, Origin) {
 }
 
 #[test]
-fn n16_failures_in_a_row_open_the_circuit_of_their_origin_only() {
+fn failures_in_a_row_open_the_circuit_of_their_origin_only() {
     let now = Instant::now();
     let (mut circuits, a) = opened(OnHold::FailFast, now);
     let until = now + 30 * SECOND;
@@ -97,7 +97,7 @@ fn what_was_under_way_when_the_circuit_opened_changes_nothing() {
 }
 
 #[test]
-fn n16_retry_after_holds_back_all_requests_to_the_origin() {
+fn retry_after_holds_back_all_requests_to_the_origin() {
     let now = Instant::now();
     let a = origin("http://a.b/");
     // (asked for, held back)
@@ -116,7 +116,7 @@ fn n16_retry_after_holds_back_all_requests_to_the_origin() {
 }
 
 #[test]
-fn n16_which_responses_count() {
+fn which_responses_count() {
     let now = Instant::now();
     let a = origin("http://a.b/");
     let (held, open) = (Some(SECOND), Some(30 * SECOND));
@@ -213,7 +213,7 @@ fn which_statuses_are_failures() {
 }
 
 #[test]
-fn n16_fail_over_keeps_what_works_and_moves_on_after_a_failure() {
+fn fail_over_keeps_what_works_and_moves_on_after_a_failure() {
     let mut bases = FailOver::new(
         url("http://a/?key=secret"),
         vec![url("http://b/"), url("http://c/")],

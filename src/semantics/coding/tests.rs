@@ -5,7 +5,7 @@ fn decoder(value: &str) -> Result<Option<Decoder>, CodingFault> {
 }
 
 #[test]
-fn s56_what_content_encoding_may_say() {
+fn what_content_encoding_may_say() {
     for value in ["", " ", ",", "identity", "Identity, identity,"] {
         assert!(matches!(decoder(value), Ok(None)), "{value:?}");
     }
@@ -21,7 +21,7 @@ fn s56_what_content_encoding_may_say() {
 }
 
 #[test]
-fn s56_what_is_not_built_in_is_named() {
+fn what_is_not_built_in_is_named() {
     for (value, feature, built) in [
         ("gzip", "gzip", cfg!(feature = "gzip")),
         ("X-GZip", "gzip", cfg!(feature = "gzip")),

@@ -15,7 +15,7 @@ fn read(parser: &mut EventStreamParser, pieces: &[&[u8]]) -> Vec<ServerSentEvent
 }
 
 #[test]
-fn s62_the_algorithm_of_whatwg_html_9_2_6() {
+fn the_algorithm_of_whatwg_html_9_2_6() {
     let cases: [(&[u8], &[Row<'_>]); 27] = [
         (b"", &[]),
         (b"data: a\n\n", &[(None, "a", None)]),
@@ -80,7 +80,7 @@ fn s62_the_algorithm_of_whatwg_html_9_2_6() {
 }
 
 #[test]
-fn s62_only_digits_are_a_retry() {
+fn only_digits_are_a_retry() {
     for (value, expected) in [
         ("1500", Some(1500)),
         ("0", Some(0)),
@@ -109,7 +109,7 @@ fn s62_only_digits_are_a_retry() {
 }
 
 #[test]
-fn s62_the_last_event_id_counts_once_its_event_is_whole() {
+fn the_last_event_id_counts_once_its_event_is_whole() {
     let mut parser = EventStreamParser::new();
     parser.set_last_event_id("0");
     parser.set_last_event_id("\0");
@@ -129,7 +129,7 @@ fn s62_the_last_event_id_counts_once_its_event_is_whole() {
 }
 
 #[test]
-fn s62_an_event_over_the_limit_is_a_fault_and_stays_one() {
+fn an_event_over_the_limit_is_a_fault_and_stays_one() {
     for input in [
         &b"data: a\n\ndata: 12345"[..],
         b"data: a\n\ndata: 1\ndata\n",
@@ -153,7 +153,7 @@ fn s62_an_event_over_the_limit_is_a_fault_and_stays_one() {
 }
 
 #[test]
-fn s148_the_order_on_the_wire() {
+fn the_order_on_the_wire() {
     let full = ServerSentEvent {
         event: Some("e".into()),
         data: "1\n2\r3\r\n4".into(),
@@ -180,7 +180,7 @@ fn s148_the_order_on_the_wire() {
 }
 
 #[test]
-fn s148_no_line_break_in_event_or_id() {
+fn no_line_break_in_event_or_id() {
     for (event, id, expected) in [
         (Some("a\nb"), None, EventStreamFault::InvalidEvent),
         (Some("a\r"), None, EventStreamFault::InvalidEvent),
@@ -200,7 +200,7 @@ fn s148_no_line_break_in_event_or_id() {
 }
 
 #[test]
-fn s147_what_is_no_event_reaches_nobody() {
+fn what_is_no_event_reaches_nobody() {
     let mut out = Vec::new();
     encode_comment("", &mut out);
     encode_comment("two\nlines", &mut out);

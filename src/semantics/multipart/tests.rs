@@ -44,7 +44,7 @@ impl Drop for TestFile {
 }
 
 #[test]
-fn s26_fields_and_files_in_order_rfc_7578() {
+fn fields_and_files_in_order_rfc_7578() {
     let file = TestFile::new("s26 \u{e4}.png", b"PNG");
     let form = Form::new()
         .text("a", "1")
@@ -73,7 +73,7 @@ fn s26_fields_and_files_in_order_rfc_7578() {
 }
 
 #[test]
-fn s27_a_form_of_plain_fields_or_of_nothing() {
+fn a_form_of_plain_fields_or_of_nothing() {
     let body = Form::new().text("", "").start(RANDOM).unwrap();
     let expected = "--B\r\nContent-Disposition: form-data; name=\"\"\r\n\r\n\r\n--B--\r\n";
     assert_eq!(readable(body), expected);
@@ -81,7 +81,7 @@ fn s27_a_form_of_plain_fields_or_of_nothing() {
 }
 
 #[test]
-fn s26_names_cannot_end_their_quotes_whatwg_4_10_21_8() {
+fn names_cannot_end_their_quotes_whatwg_4_10_21_8() {
     let form = Form::new().bytes("a\"\r\nX: y", "b\"\n\\%.txt", "");
     let text = readable(form.start(RANDOM).unwrap());
     let line = "name=\"a%22%0D%0AX: y\"; filename=\"b%22%0A\\%.txt\"\r\n";
@@ -89,7 +89,7 @@ fn s26_names_cannot_end_their_quotes_whatwg_4_10_21_8() {
 }
 
 #[test]
-fn s26_drawn_in_pieces_of_any_size() {
+fn drawn_in_pieces_of_any_size() {
     let form = || {
         Form::new()
             .text("a", "1")
@@ -111,7 +111,7 @@ fn s26_drawn_in_pieces_of_any_size() {
 }
 
 #[test]
-fn s26_a_part_of_unknown_length_makes_the_form_so() {
+fn a_part_of_unknown_length_makes_the_form_so() {
     let form = Form::new()
         .text("a", "1")
         .reader("b", "b", &b"read"[..], None);
@@ -126,7 +126,7 @@ fn s26_a_part_of_unknown_length_makes_the_form_so() {
 }
 
 #[test]
-fn s26_a_reader_keeps_to_its_length() {
+fn a_reader_keeps_to_its_length() {
     let form = Form::new().reader("a", "a", &b"longer"[..], Some(4));
     assert!(readable(form.start(RANDOM).unwrap()).ends_with("\r\n\r\nlong\r\n--B--\r\n"));
     let form = Form::new().reader("a", "a", &b"short"[..], Some(9));
@@ -136,7 +136,7 @@ fn s26_a_reader_keeps_to_its_length() {
 }
 
 #[test]
-fn s26_a_reader_that_has_nothing_yet_is_asked_again() {
+fn a_reader_that_has_nothing_yet_is_asked_again() {
     struct Hesitant(bool);
     impl Read for Hesitant {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -166,7 +166,7 @@ fn s26_a_reader_that_has_nothing_yet_is_asked_again() {
 }
 
 #[test]
-fn s26_the_same_form_again() {
+fn the_same_form_again() {
     let file = TestFile::new("again.txt", b"content");
     let form = Form::new().text("a", "1").file("f", &file.0);
     let mut body = form.start(RANDOM).unwrap();
@@ -183,7 +183,7 @@ fn s26_the_same_form_again() {
 }
 
 #[test]
-fn s28_what_cannot_be_sent_is_known_before_anything_is() {
+fn what_cannot_be_sent_is_known_before_anything_is() {
     let missing = std::env::temp_dir().join("httpoll-no-such-directory/file");
     let fault = Form::new().file("f", missing).start(RANDOM).unwrap_err();
     assert!(matches!(&fault, FormFault::File { part, .. } if part == "f"));

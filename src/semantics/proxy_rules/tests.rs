@@ -20,7 +20,7 @@ fn host_for(settings: &ProxySettings, requested: &str) -> Option<String> {
 }
 
 #[test]
-fn s177_proxies_are_off_by_default() {
+fn proxies_are_off_by_default() {
     let settings = ProxySettings::default();
     assert_eq!(host_for(&settings, "http://a.b/"), None);
     assert_eq!(host_for(&settings, "https://a.b/"), None);
@@ -28,7 +28,7 @@ fn s177_proxies_are_off_by_default() {
 }
 
 #[test]
-fn s177_urls_of_proxies() {
+fn urls_of_proxies() {
     let plain = |scheme, host: &str, port| ProxyServer {
         scheme,
         host: Host::parse(host).unwrap(),
@@ -71,7 +71,7 @@ fn s177_urls_of_proxies() {
 }
 
 #[test]
-fn s177_what_is_no_proxy_is_refused_and_not_shown() {
+fn what_is_no_proxy_is_refused_and_not_shown() {
     for (text, fault) in [
         ("https://secret@p", ProxyUrlFault::HttpsProxy),
         ("socks4://p", ProxyUrlFault::Socks4),
@@ -97,7 +97,7 @@ fn s177_what_is_no_proxy_is_refused_and_not_shown() {
 }
 
 #[test]
-fn s177_the_environment_by_curls_precedence() {
+fn the_environment_by_curls_precedence() {
     for (variables, http, https) in [
         (&[("http_proxy", "l")][..], Some("l"), None),
         // Set from a request's `Proxy` field under CGI.
@@ -165,7 +165,7 @@ fn settings_by_call_are_by_scheme_too() {
 }
 
 #[test]
-fn s177_no_proxy_by_curls_rules() {
+fn no_proxy_by_curls_rules() {
     for (list, host, excepted) in [
         ("*", "a.b", true),
         ("*", "[::1]", true),

@@ -2,7 +2,7 @@ use super::*;
 
 #[cfg(feature = "agent")]
 #[test]
-fn n6_content_range_rfc_9110_14_4() {
+fn content_range_rfc_9110_14_4() {
     let part = |range, complete| Some(ContentRange::Part { range, complete });
     for (value, expected) in [
         ("bytes 0-499/1234", part(0..500, Some(1234))),
@@ -36,7 +36,7 @@ fn n6_content_range_rfc_9110_14_4() {
 
 #[cfg(feature = "agent")]
 #[test]
-fn n6_range_field_rfc_9110_14_2() {
+fn range_field_rfc_9110_14_2() {
     use RangeSpec::{Bytes, From, Last};
     for (specs, expected) in [
         (vec![From(500)], Some("bytes=500-")),
@@ -53,7 +53,7 @@ fn n6_range_field_rfc_9110_14_2() {
 
 #[cfg(feature = "server")]
 #[test]
-fn s112_range_rfc_9110_14_1_2() {
+fn range_rfc_9110_14_1_2() {
     use RangeSet::{Ignored, Unsatisfiable};
     let ranges = |ranges: &[(u64, u64)]| {
         RangeSet::Ranges(ranges.iter().map(|&(start, end)| start..end).collect())
@@ -109,7 +109,7 @@ fn s112_range_rfc_9110_14_1_2() {
 
 #[cfg(feature = "server")]
 #[test]
-fn s112_too_many_ranges_are_ignored() {
+fn too_many_ranges_are_ignored() {
     let value = |count: u64| {
         let specs: Vec<String> = (0..count).map(|n| format!("{0}-{0}", n * 2)).collect();
         format!("bytes={}", specs.join(","))
@@ -121,7 +121,7 @@ fn s112_too_many_ranges_are_ignored() {
 
 #[cfg(feature = "server")]
 #[test]
-fn s112_byteranges_rfc_9110_14_6() {
+fn byteranges_rfc_9110_14_6() {
     let content = b"0123456789";
     let byteranges = Byteranges::new("B".into(), Some("text/plain".into()), 10);
     assert_eq!(

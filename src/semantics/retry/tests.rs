@@ -40,7 +40,7 @@ fn by_default_nothing_is_sent_twice() {
 }
 
 #[test]
-fn n16_which_outcomes_are_tried_again() {
+fn which_outcomes_are_tried_again() {
     let policy = RetryPolicy::standard();
     // (section of RFC 9110, method, outcome, again)
     for (section, method, outcome, again) in [

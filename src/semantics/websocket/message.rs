@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s153_text_must_be_utf8() {
+    fn text_must_be_utf8() {
         assert_eq!(WebSocketMessage::text("ä"), Ok("ä".into()));
         assert_eq!(
             WebSocketMessage::text(*b"\xff"),

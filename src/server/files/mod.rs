@@ -1,4 +1,4 @@
-//! Files for the web (FEATURES S106–S112, N17): which file a target means, and what to answer for
+//! Files for the web: which file a target means, and what to answer for
 //! it. Nothing is sent here, and nothing is read but what the answer's head needs; whoever sends it
 //! pulls the content in pieces.
 //!

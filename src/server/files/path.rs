@@ -233,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s112_paths_that_are_served() {
+    fn paths_that_are_served() {
         for (path, text, is_folder) in [
             ("/", "", true),
             ("/a", "a", false),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn s112_paths_that_are_refused() {
+    fn paths_that_are_refused() {
         for (path, expected) in [
             ("", Malformed),
             ("a", Malformed),
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn s112_dot_files_when_allowed() {
+    fn dot_files_when_allowed() {
         let parse = |path| AssetPath::parse(path, DotFiles::Allow);
         assert_eq!(parse("/.well-known/x").unwrap().as_str(), ".well-known/x");
         assert_eq!(parse("/../x"), Err(Traversal));
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn s111_below_a_base() {
+    fn below_a_base() {
         for (path, base, expected) in [
             ("/static/a", "static", Some("a")),
             ("/static/", "static", Some("")),

@@ -1,4 +1,4 @@
-//! What to answer for a file (FEATURES S107–S112): full, partial, not modified, a redirect, or why
+//! What to answer for a file: full, partial, not modified, a redirect, or why
 //! not. How a file that was found is sent is in `representation`.
 
 use std::io;
@@ -55,7 +55,7 @@ enum Found {
 
 impl StaticFiles {
     /// What to answer to this request; `None` when there is no such file: go on to whoever answers
-    /// what nobody else does (S110). `target` is as it is on the wire; `now` becomes the answer's
+    /// what nobody else does. `target` is as it is on the wire; `now` becomes the answer's
     /// `Date`.
     ///
     /// Only `GET` and `HEAD` are answered, others with 405 where there is a file. What is not below

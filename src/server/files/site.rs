@@ -40,7 +40,7 @@ pub struct StaticFiles {
 
 impl StaticFiles {
     /// The files of this root below this path, with all defaults. `/static` and `/static/` are the
-    /// same base: it ends at a slash, and `/staticfoo` is not below it (S111).
+    /// same base: it ends at a slash, and `/staticfoo` is not below it.
     pub fn new(base: &str, root: impl AssetRoot + 'static) -> Self {
         Self {
             base: base.trim_matches('/').to_owned(),
@@ -55,7 +55,7 @@ impl StaticFiles {
         }
     }
 
-    /// The files of a folder of the disk, as Blade's `serve_files` (S106): with entity tags only
+    /// The files of a folder of the disk, as Blade's `serve_files`: with entity tags only
     /// when they may be cached, unless `tag` says otherwise.
     ///
     /// Fails when there is no such folder.
@@ -70,7 +70,7 @@ impl StaticFiles {
             .tag(tag.unwrap_or(cache_age > 0)))
     }
 
-    /// How many seconds browsers and caches may keep files without asking (S108): for names that
+    /// How many seconds browsers and caches may keep files without asking: for names that
     /// change with their content. Default 0: nothing is said.
     #[must_use]
     pub fn cache_age(mut self, seconds: u64) -> Self {
@@ -78,7 +78,7 @@ impl StaticFiles {
         self
     }
 
-    /// Whether answers have entity tags (S109). Default: yes.
+    /// Whether answers have entity tags. Default: yes.
     #[must_use]
     pub fn tag(mut self, on: bool) -> Self {
         self.has_tags = on;

@@ -1,4 +1,4 @@
-//! Requests for files and what is answered (FEATURES S106–S112, N17).
+//! Requests for files and what is answered.
 
 #[cfg(feature = "archive")]
 mod archive;
@@ -120,7 +120,7 @@ fn get(target: &str, lines: &[&str]) -> Answered {
 }
 
 #[test]
-fn s107_a_file_with_its_type_and_all_its_bytes() {
+fn a_file_with_its_type_and_all_its_bytes() {
     let answer = get("/static/digits.txt?v=1", &[]);
     assert_eq!((answer.0, answer.2.as_str()), (200, "0123456789"));
     assert_eq!(
@@ -138,7 +138,7 @@ fn s107_a_file_with_its_type_and_all_its_bytes() {
 }
 
 #[test]
-fn s112_head_has_the_fields_of_get() {
+fn head_has_the_fields_of_get() {
     let head = files().plan(
         &Method::HEAD,
         "/static/digits.txt",
@@ -161,7 +161,7 @@ fn s112_head_has_the_fields_of_get() {
 }
 
 #[test]
-fn s108_how_long_files_may_be_kept() {
+fn how_long_files_may_be_kept() {
     let files = files().cache_age(60);
     let answer = ask(&files, "GET", "/static/digits.txt", &[]).unwrap();
     assert_eq!(
@@ -171,7 +171,7 @@ fn s108_how_long_files_may_be_kept() {
 }
 
 #[test]
-fn s109_entity_tags() {
+fn entity_tags() {
     let tag = get("/static/digits.txt", &[])
         .field("etag")
         .unwrap()
@@ -207,7 +207,7 @@ fn s109_entity_tags() {
 }
 
 #[test]
-fn s112_preconditions() {
+fn preconditions() {
     let tag = get("/static/digits.txt", &[])
         .field("etag")
         .unwrap()
@@ -228,7 +228,7 @@ fn s112_preconditions() {
 }
 
 #[test]
-fn s112_single_ranges() {
+fn single_ranges() {
     for (range, status, content_range, content) in [
         ("bytes=0-3", 206, "bytes 0-3/10", "0123"),
         ("bytes=7-", 206, "bytes 7-9/10", "789"),
@@ -261,7 +261,7 @@ fn s112_single_ranges() {
 }
 
 #[test]
-fn s112_several_ranges() {
+fn several_ranges() {
     let answer = get("/static/digits.txt", &["Range: bytes=0-1, -2"]);
     assert_eq!(answer.0, 206);
     let content_type = answer.field("content-type").unwrap();
@@ -290,7 +290,7 @@ fn s112_several_ranges() {
 }
 
 #[test]
-fn s112_if_range() {
+fn if_range() {
     let tag = get("/static/digits.txt", &[])
         .field("etag")
         .unwrap()
@@ -309,7 +309,7 @@ fn s112_if_range() {
 }
 
 #[test]
-fn s110_what_is_missing_is_left_to_others() {
+fn what_is_missing_is_left_to_others() {
     for target in [
         "/static/missing",
         "/static/missing/",
@@ -330,7 +330,7 @@ fn s110_what_is_missing_is_left_to_others() {
 }
 
 #[test]
-fn s111_the_base_ends_at_a_slash() {
+fn the_base_ends_at_a_slash() {
     assert!(ask(&files(), "GET", "/staticfoo", &[]).is_none());
     assert!(ask(&files(), "GET", "/staticdigits.txt", &[]).is_none());
     for base in ["static", "/static", "/static/"] {
@@ -352,7 +352,7 @@ fn s111_the_base_ends_at_a_slash() {
 }
 
 #[test]
-fn s112_index_files_and_slashes() {
+fn index_files_and_slashes() {
     let index = get("/static/sub/", &[]);
     assert_eq!((index.0, index.2.as_str()), (200, "<h1>sub</h1>"));
     assert_eq!(
@@ -382,7 +382,7 @@ fn s112_index_files_and_slashes() {
 }
 
 #[test]
-fn s112_no_redirect_leads_to_another_host() {
+fn no_redirect_leads_to_another_host() {
     let files = StaticFiles::new("/", shelf());
     for target in [
         "//sub",
@@ -401,7 +401,7 @@ fn s112_no_redirect_leads_to_another_host() {
 }
 
 #[test]
-fn s112_paths_that_no_file_can_have() {
+fn paths_that_no_file_can_have() {
     for target in [
         "/static/../digits.txt",
         "/static/%2e%2e/digits.txt",
@@ -421,7 +421,7 @@ fn s112_paths_that_no_file_can_have() {
 }
 
 #[test]
-fn s112_other_methods() {
+fn other_methods() {
     for (method, target, status) in [
         ("POST", "/static/digits.txt", Some(405)),
         ("DELETE", "/static/sub/", Some(405)),
@@ -443,12 +443,12 @@ fn s112_other_methods() {
 }
 
 #[test]
-fn s112_a_failing_disk() {
+fn a_failing_disk() {
     assert_eq!(get("/static/broken", &[]).0, 500);
 }
 
 #[test]
-fn s112_listings_are_off_and_can_be_on() {
+fn listings_are_off_and_can_be_on() {
     assert!(ask(&files(), "GET", "/static/", &[]).is_none());
     let files = files().listing(true);
     let page = ask(&files, "GET", "/static/", &[]).unwrap();
@@ -521,7 +521,7 @@ fn precompressed_siblings() {
 }
 
 #[test]
-fn s106_tags_come_with_an_age() {
+fn tags_come_with_an_age() {
     let folder = roots::folder("serve-files");
     std::fs::write(folder.join("x.css"), "a{}").unwrap();
     for (age, tag, is_tagged) in [

@@ -1,4 +1,4 @@
-//! Who asks, through proxies and without (FEATURES S117, S118).
+//! Who asks, through proxies and without.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn client(by: ForwardedBy, peer: &str, lines: &[&str]) -> (String, String, bool)
 }
 
 #[test]
-fn s117_x_forwarded_only_from_trusted_proxies() {
+fn x_forwarded_only_from_trusted_proxies() {
     let lines = [
         "Host: inner:8080",
         "X-Forwarded-For: 1.1.1.1, 2.2.2.2",
@@ -44,7 +44,7 @@ fn s117_x_forwarded_only_from_trusted_proxies() {
 }
 
 #[test]
-fn s118_addresses_are_read_from_the_right() {
+fn addresses_are_read_from_the_right() {
     for (chain, expected) in [
         ("1.1.1.1", "1.1.1.1"),
         ("6.6.6.6, 1.1.1.1, 10.0.0.3", "1.1.1.1"),
@@ -65,7 +65,7 @@ fn s118_addresses_are_read_from_the_right() {
 }
 
 #[test]
-fn s117_the_first_forwarded_host() {
+fn the_first_forwarded_host() {
     for (host, expected) in [
         ("a.example, b.example", "a.example"),
         ("A.example:81", "a.example:81"),
@@ -79,7 +79,7 @@ fn s117_the_first_forwarded_host() {
 }
 
 #[test]
-fn s117_forwarded() {
+fn forwarded() {
     // RFC 7239 §4, §6
     for (value, ip, host, is_secure) in [
         (

@@ -1,4 +1,4 @@
-//! Who may ask (FEATURES N9): Host and Origin checks against DNS rebinding and cross-site requests,
+//! Who may ask: Host and Origin checks against DNS rebinding and cross-site requests,
 //! CORS, a token per run, basic and bearer credentials, and a rate limit. Only heads are looked at,
 //! before any handler runs; nothing here knows routes, sockets or a clock.
 //!

@@ -1,4 +1,4 @@
-//! Requests and what guards say to them (FEATURES N9).
+//! Requests and what guards say to them.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ fn refused(verdict: Verdict) -> Option<(u16, RefusalReason)> {
 }
 
 #[test]
-fn n9_hosts_of_a_local_server() {
+fn hosts_of_a_local_server() {
     use RefusalReason::{ForeignHost, Malformed};
     let foreign = Some((421, ForeignHost));
     for (target, lines, expected) in [
@@ -71,7 +71,7 @@ fn n9_hosts_of_a_local_server() {
 }
 
 #[test]
-fn n9_hosts_without_a_port_mean_the_schemes() {
+fn hosts_without_a_port_mean_the_schemes() {
     assert_eq!(
         refused(ask(&mut Guard::local(80), "GET", "/", &["Host: localhost"])),
         None
@@ -89,7 +89,7 @@ fn n9_hosts_without_a_port_mean_the_schemes() {
 }
 
 #[test]
-fn n9_hosts_that_were_added() {
+fn hosts_that_were_added() {
     let guard = || Guard::local(8080).allow_host("game.example").unwrap();
     for (host, is_ours) in [
         ("Host: game.example", true),
@@ -114,7 +114,7 @@ fn n9_hosts_that_were_added() {
 }
 
 #[test]
-fn n9_which_bind_is_guarded() {
+fn which_bind_is_guarded() {
     let evil = ["Host: evil.example", "Origin: http://evil.example"];
     for (address, is_guarded) in [
         ("127.0.0.1:80", true),
@@ -135,7 +135,7 @@ fn n9_which_bind_is_guarded() {
 }
 
 #[test]
-fn n9_origins() {
+fn origins() {
     use RefusalReason::{CrossSite, ForeignOrigin, Malformed};
     let foreign = Some((403, ForeignOrigin));
     let cross_site = Some((403, CrossSite));
@@ -220,7 +220,7 @@ fn n9_origins() {
 }
 
 #[test]
-fn n9_origins_where_no_hosts_are_checked() {
+fn origins_where_no_hosts_are_checked() {
     for (host, origin, is_own) in [
         ("game.example", "https://game.example", true),
         ("game.example", "http://game.example", true),
@@ -367,7 +367,7 @@ fn cors_fields_are_on_refusals_that_a_page_should_read() {
 }
 
 #[test]
-fn n9_token_of_the_run() {
+fn token_of_the_run() {
     let token = RunToken::from_random([7; 32]);
     assert_eq!(token.as_str().len(), 43);
     assert!(!format!("{token:?}").contains(token.as_str()));
@@ -408,7 +408,7 @@ fn n9_token_of_the_run() {
 }
 
 #[test]
-fn n9_a_foreign_host_does_not_use_up_the_query_token() {
+fn a_foreign_host_does_not_use_up_the_query_token() {
     let token = RunToken::from_random([7; 32]);
     let target = format!("/?token={}", token.as_str());
     let mut guard = Guard::local(8080).require_token(token, TokenScope::EveryRequest);

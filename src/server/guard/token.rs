@@ -1,4 +1,4 @@
-//! The token of one run (FEATURES N9): made anew at each start, told to those who may ask (by the
+//! The token of one run: made anew at each start, told to those who may ask (by the
 //! port file, by the link that opens the page), and asked for before anything is changed.
 
 use std::fmt;

@@ -1,5 +1,5 @@
 //! Forms with files: `multipart/form-data` (RFC 7578, RFC 2046 §5.1) as it comes in from clients,
-//! in pieces of any size (FEATURES S123, S136). What a client sends, and the grammar that both sides
+//! in pieces of any size. What a client sends, and the grammar that both sides
 //! share, are in `semantics`.
 //!
 //! | file | holds |

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s123_heads() {
+    fn heads() {
         let cases: [(&[u8], Result<(&str, Option<&str>, Option<&str>), MultipartError>); 21] = [
             (b"Content-Disposition: form-data; name=\"a\"\r\n\r\n", Ok(("a", None, None))),
             (b"CONTENT-disposition:form-data;name=a\r\n\r\n", Ok(("a", None, None))),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn s123_file_names_are_not_paths() {
+    fn file_names_are_not_paths() {
         for (sent, safe) in [
             ("a.png", Some("a.png")),
             ("../../etc/passwd", Some("passwd")),

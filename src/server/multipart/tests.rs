@@ -1,4 +1,4 @@
-//! Forms in pieces of every size (FEATURES S123, S136).
+//! Forms in pieces of every size.
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -60,7 +60,7 @@ fn part(name: &str, content: &str) -> String {
 }
 
 #[test]
-fn s123_parts_byte_for_byte() {
+fn parts_byte_for_byte() {
     let head = "--XX\r\nContent-Disposition: form-data; name=a\r\n\r\n";
     let one = |content: &str| {
         let mut events = vec!["part a".to_owned()];
@@ -98,7 +98,7 @@ fn s123_parts_byte_for_byte() {
 }
 
 #[test]
-fn s123_the_shape_of_forms() {
+fn the_shape_of_forms() {
     let (a, b) = (part("a", "1"), part("b", "2"));
     let two = [
         "part a", "= 1", "part end", "part b", "= 2", "part end", "end",
@@ -139,7 +139,7 @@ fn s123_the_shape_of_forms() {
 }
 
 #[test]
-fn s123_broken_forms() {
+fn broken_forms() {
     use MultipartError::{Boundary, Head, Name, Truncated};
     let a = part("a", "1");
     for (form, expected) in [
@@ -169,7 +169,7 @@ fn s123_broken_forms() {
 }
 
 #[test]
-fn s123_limits_of_the_parser() {
+fn limits_of_the_parser() {
     let form = format!("{}{}--XX--", part("a", "1"), part("b", "2"));
     let total = form.len() as u64;
     let fits = MultipartLimits {
@@ -288,7 +288,7 @@ fn small(memory_bytes: usize) -> MultipartLimits {
 }
 
 #[test]
-fn s123_s136_fields_and_files() {
+fn fields_and_files() {
     let form = part("a", "1")
         + &file("pic", "0123456789")
         + &part("a", "2\r\n")
@@ -352,7 +352,7 @@ fn s123_s136_fields_and_files() {
 }
 
 #[test]
-fn s136_a_form_that_breaks_off_leaves_nothing() {
+fn a_form_that_breaks_off_leaves_nothing() {
     let shelf = Shelf::default();
     let form = file("a", "0123456789") + &file("b", "0123456789");
     for end in 0..form.len() {
@@ -364,7 +364,7 @@ fn s136_a_form_that_breaks_off_leaves_nothing() {
 }
 
 #[test]
-fn s136_a_call_writes_only_so_much() {
+fn a_call_writes_only_so_much() {
     let shelf = Shelf::default();
     let content = "x".repeat(3_000_000);
     let form = file("a", &content) + "--XX--";
@@ -386,7 +386,7 @@ fn s136_a_call_writes_only_so_much() {
 }
 
 #[test]
-fn s123_limits_of_fields_and_files() {
+fn limits_of_fields_and_files() {
     let limits = MultipartLimits {
         field_bytes: 4,
         file_bytes: 6,
@@ -411,7 +411,7 @@ fn s123_limits_of_fields_and_files() {
 }
 
 #[test]
-fn s136_a_full_disk() {
+fn a_full_disk() {
     let shelf = Shelf {
         is_full: true,
         ..Shelf::default()
@@ -423,7 +423,7 @@ fn s136_a_full_disk() {
 }
 
 #[test]
-fn s136_files_in_a_folder() {
+fn files_in_a_folder() {
     let folder = std::env::temp_dir().join(format!("httpoll-uploads-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();

@@ -1,4 +1,4 @@
-//! Logins from start to end (FEATURES N10).
+//! Logins from start to end.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -40,7 +40,7 @@ fn with_state(login: &OAuthLogin, query: &str) -> String {
 }
 
 #[test]
-fn n10_the_address_to_open() {
+fn the_address_to_open() {
     let login = login_for(&request());
     let url = login.authorization_url();
     assert!(
@@ -68,7 +68,7 @@ fn n10_the_address_to_open() {
 }
 
 #[test]
-fn n10_pkce_of_rfc_7636_appendix_b() {
+fn pkce_of_rfc_7636_appendix_b() {
     assert_eq!(
         challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
         "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
@@ -76,7 +76,7 @@ fn n10_pkce_of_rfc_7636_appendix_b() {
 }
 
 #[test]
-fn n10_endpoints_that_others_could_read() {
+fn endpoints_that_others_could_read() {
     for (endpoint, is_fine) in [
         ("https://login.example/", true),
         ("http://127.0.0.1:9/", true),
@@ -95,7 +95,7 @@ fn n10_endpoints_that_others_could_read() {
 }
 
 #[test]
-fn n10_a_login_that_works() {
+fn a_login_that_works() {
     let mut login = login_for(&request());
     assert!(login.take_outcome().is_none());
     let query = with_state(&login, "code=a%2Fb+c");
@@ -113,7 +113,7 @@ fn n10_a_login_that_works() {
 }
 
 #[test]
-fn n10_callbacks_that_change_nothing() {
+fn callbacks_that_change_nothing() {
     let mut login = login_for(&request());
     let state = login.state.clone();
     for (method, target, status) in [
@@ -152,7 +152,7 @@ fn n10_callbacks_that_change_nothing() {
 }
 
 #[test]
-fn n10_logins_that_fail() {
+fn logins_that_fail() {
     for (issuer, query, expected) in [
         (
             None,
@@ -191,7 +191,7 @@ fn n10_logins_that_fail() {
 }
 
 #[test]
-fn n10_time_runs_out() {
+fn time_runs_out() {
     let mut login = login_for(&request());
     let deadline = login.deadline();
     assert!(!login.handle_timeout(deadline - Duration::from_millis(1)));
@@ -207,7 +207,7 @@ fn n10_time_runs_out() {
 }
 
 #[test]
-fn n10_debug_shows_no_secrets() {
+fn debug_shows_no_secrets() {
     let mut login = login_for(&request());
     let query = with_state(&login, "code=sesame");
     callback(&mut login, &query);

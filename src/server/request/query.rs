@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s120_pairs_are_decoded_and_duplicates_kept() {
+    fn pairs_are_decoded_and_duplicates_kept() {
         for (encoded, expected) in [
             ("", &[][..]),
             ("&&", &[]),

@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn s98_s141_methods_of_a_path() {
+    fn methods_of_a_path() {
         let mut routes = Routes::new();
         routes.handle("get", "/a", nothing).unwrap();
         routes.handle("POST", "/a", nothing).unwrap();
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn s104_any_token_is_a_method() {
+    fn any_token_is_a_method() {
         let mut routes = Routes::new();
         assert!(routes.handle("SUB-SCRIBE", "/", nothing).is_ok());
         for method in ["", "A B", "A\r"] {

@@ -301,14 +301,14 @@ mod tests {
     }
 
     #[test]
-    fn s101_the_root_is_no_prefix() {
+    fn the_root_is_no_prefix() {
         assert_eq!(first(&tree(&["/"]), "/a"), None);
         assert_eq!(first(&tree(&["/a/"]), "/a"), None);
         assert_eq!(first(&tree(&["/"]), "*"), None);
     }
 
     #[test]
-    fn s102_an_explicit_tree_takes_the_path_and_all_below() {
+    fn an_explicit_tree_takes_the_path_and_all_below() {
         let mut tree = tree(&["/user/"]);
         tree.insert("/user/record", Reach::Tree, "tree").unwrap();
         for (path, expected) in [

@@ -88,7 +88,7 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn s56_streams_of_other_programs() {
+fn streams_of_other_programs() {
     for (value, stream) in samples() {
         assert_eq!(decode_all_ways(value, &stream), Ok(text()), "{value}");
         assert_eq!(
@@ -100,7 +100,7 @@ fn s56_streams_of_other_programs() {
 }
 
 #[test]
-fn s56_a_truncated_stream_is_a_fault_wherever_it_ends() {
+fn a_truncated_stream_is_a_fault_wherever_it_ends() {
     for (value, stream) in samples() {
         for end in 1..stream.len() {
             let fault = decode(value, &[&stream[..end]], 1000);
@@ -114,7 +114,7 @@ fn s56_a_truncated_stream_is_a_fault_wherever_it_ends() {
 }
 
 #[test]
-fn s56_a_damaged_stream_never_panics_and_stays_failed() {
+fn a_damaged_stream_never_panics_and_stays_failed() {
     for (value, stream) in samples() {
         for index in 0..stream.len() {
             for change in [0x01, 0x10, 0x80, 0xff] {
@@ -133,7 +133,7 @@ fn s56_a_damaged_stream_never_panics_and_stays_failed() {
 }
 
 #[test]
-fn s56_codings_are_undone_in_reverse_order() {
+fn codings_are_undone_in_reverse_order() {
     let mut chain = Vec::new();
     let mut stream = text();
     let stored: [(&str, fn(&[u8]) -> Vec<u8>); 4] = [
@@ -172,7 +172,7 @@ fn s56_codings_are_undone_in_reverse_order() {
 }
 
 #[test]
-fn s56_five_codings_are_refused() {
+fn five_codings_are_refused() {
     for (value, _) in samples() {
         let four = [value; 4].join(", identity, ");
         assert!(decoder(&four).is_ok());
@@ -202,7 +202,7 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn s56_a_bomb_is_stopped_by_its_ratio() {
+fn a_bomb_is_stopped_by_its_ratio() {
     for (value, bomb) in bombs() {
         let result = decode(value, &[&bomb], 64 * 1024);
         if value != "gzip" {
@@ -242,7 +242,7 @@ mod deflates {
     use super::*;
 
     #[test]
-    fn s56_gzip_members_rfc_1952_2_2() {
+    fn gzip_members_rfc_1952_2_2() {
         let two = [streams_of::gzip(b"one "), streams_of::gzip(b"two")].concat();
         assert_eq!(decode_all_ways("gzip", &two), Ok(b"one two".to_vec()));
         for end in two.len() - 17..two.len() {
@@ -252,7 +252,7 @@ mod deflates {
     }
 
     #[test]
-    fn s56_what_follows_the_end_is_ignored() {
+    fn what_follows_the_end_is_ignored() {
         for tail in [
             &b"\0\0\0"[..],
             b"garbage",
@@ -273,7 +273,7 @@ mod deflates {
     }
 
     #[test]
-    fn s56_a_wrong_checksum_is_a_fault() {
+    fn a_wrong_checksum_is_a_fault() {
         for (value, encode, from_end) in [
             ("gzip", streams_of::gzip as fn(&[u8]) -> Vec<u8>, 8),
             ("gzip", streams_of::gzip, 1),
@@ -288,7 +288,7 @@ mod deflates {
     }
 
     #[test]
-    fn s56_deflate_with_and_without_zlib_rfc_9110_8_4_1_2() {
+    fn deflate_with_and_without_zlib_rfc_9110_8_4_1_2() {
         for content in [&b""[..], b"x", b"hello hello hello", &[7; 10_000]] {
             let stream = streams_of::zlib(content);
             assert_eq!(decode_all_ways("deflate", &stream).unwrap(), content);
@@ -309,7 +309,7 @@ mod zstds {
     use super::*;
 
     #[test]
-    fn s56_zstd_frames_rfc_8878_3_1() {
+    fn zstd_frames_rfc_8878_3_1() {
         let skippable = hex("502a4d1803000000abcdef");
         let (one, two) = (streams_of::zstd(b"one "), streams_of::zstd(b"two"));
         let stream = [&skippable[..], &one, &skippable, &two, &skippable].concat();
@@ -321,7 +321,7 @@ mod zstds {
     }
 
     #[test]
-    fn s56_zstd_hostile_frames() {
+    fn zstd_hostile_frames() {
         for (what, stream, expected) in [
             // A window of 128 MiB, as `--long=27` asks for; RFC 9659.
             ("window", "28b52ffd04884c0000", CodingFault::Window(8 << 20)),
@@ -370,7 +370,7 @@ mod zstds {
     }
 
     #[test]
-    fn s56_zstd_streams_beyond_its_window() {
+    fn zstd_streams_beyond_its_window() {
         let mut content = Vec::new();
         let mut random = 1u32;
         while content.len() < 3 << 20 {
@@ -385,7 +385,7 @@ mod zstds {
 
 #[cfg(feature = "brotli")]
 #[test]
-fn s56_br_ignores_what_follows_and_refuses_large_windows() {
+fn br_ignores_what_follows_and_refuses_large_windows() {
     let stream = [hex("3b"), b"garbage".to_vec()].concat();
     assert_eq!(decode_all_ways("br", &stream), Ok(Vec::new()));
     // The marker of a large window (RFC 9841), which `br` does not have.

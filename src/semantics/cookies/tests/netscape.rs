@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn s31_the_file_that_curl_writes() {
+fn the_file_that_curl_writes() {
     // As written by curl's -c.
     let file = "# Netscape HTTP Cookie File\n\
         # https://curl.se/docs/http-cookies.html\n\
@@ -46,7 +46,7 @@ fn s31_the_file_that_curl_writes() {
 }
 
 #[test]
-fn s31_a_damaged_file_spoils_only_its_lines() {
+fn a_damaged_file_spoils_only_its_lines() {
     let file = b"junk\n\
         h.test\tFALSE\t/\tFALSE\t0\ta\t1\n\
         h.test\tMAYBE\t/\tFALSE\t0\ta\t1\n\
@@ -70,7 +70,7 @@ fn s31_a_damaged_file_spoils_only_its_lines() {
 }
 
 #[test]
-fn s31_a_domain_may_begin_with_one_dot_only() {
+fn a_domain_may_begin_with_one_dot_only() {
     let line = |dots: &str| format!("{dots}h.test\tFALSE\t/\tFALSE\t0\ta\t1\n");
     let mut jar = CookieJar::new();
     for dots in ["...", "...."] {
@@ -83,7 +83,7 @@ fn s31_a_domain_may_begin_with_one_dot_only() {
 }
 
 #[test]
-fn s31_a_tab_in_a_cookie_makes_no_other_fields() {
+fn a_tab_in_a_cookie_makes_no_other_fields() {
     let url = Url::parse("https://h.test/").unwrap();
     let mut jar = CookieJar::new();
     for line in [

@@ -1,4 +1,4 @@
-//! Archives (FEATURES N17), written here byte by byte.
+//! Archives, written here byte by byte.
 
 use std::io::Write;
 
@@ -95,7 +95,7 @@ fn check(root: ArchiveRoot) {
 }
 
 #[test]
-fn n17_archives_in_memory_and_on_disk() {
+fn archives_in_memory_and_on_disk() {
     check(ArchiveRoot::from_bytes(package()).unwrap());
     let folder = roots::folder("archive");
     let path = folder.join("game.pak");
@@ -106,7 +106,7 @@ fn n17_archives_in_memory_and_on_disk() {
 }
 
 #[test]
-fn n17_what_is_no_archive() {
+fn what_is_no_archive() {
     for bytes in [&b""[..], b"PK", b"hello, this is not an archive at all"] {
         let error = ArchiveRoot::from_bytes(bytes).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
@@ -122,7 +122,7 @@ fn n17_what_is_no_archive() {
 }
 
 #[test]
-fn n17_an_entry_that_lies_about_its_length_is_an_error_when_read() {
+fn an_entry_that_lies_about_its_length_is_an_error_when_read() {
     let mut bytes = archive(&[("a", DEFLATED, 0, b"hello")]);
     // The length in the index, which follows the one entry.
     let index = bytes

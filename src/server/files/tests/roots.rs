@@ -1,4 +1,4 @@
-//! Folders, embedded bytes, and several roots together (FEATURES S112, N17).
+//! Folders, embedded bytes, and several roots together.
 
 use std::fs;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ fn listed(root: &dyn AssetRoot, folder: &str, limit: usize) -> Vec<String> {
 }
 
 #[test]
-fn n17_embedded_bytes() {
+fn embedded_bytes() {
     let root = EmbeddedRoot::new()
         .with("/index.html", &b"hello"[..])
         .with("css/main.css", "a{}")
@@ -78,7 +78,7 @@ fn n17_embedded_bytes() {
 }
 
 #[test]
-fn n17_embedded_files_have_ranges_and_tags() {
+fn embedded_files_have_ranges_and_tags() {
     let files = StaticFiles::new("/", EmbeddedRoot::new().with("a.wasm", "0123456789"));
     let whole = ask(&files, "GET", "/a.wasm", &[]).unwrap();
     assert_eq!(whole.field("content-type"), Some("application/wasm"));
@@ -89,7 +89,7 @@ fn n17_embedded_files_have_ranges_and_tags() {
 }
 
 #[test]
-fn s112_folders() {
+fn folders() {
     let folder = folder("folder-root");
     fs::create_dir_all(folder.join("sub/deep")).unwrap();
     fs::write(folder.join("a b.txt"), "hello").unwrap();
@@ -121,7 +121,7 @@ fn s112_folders() {
 
 #[cfg(unix)]
 #[test]
-fn s112_symbolic_links() {
+fn symbolic_links() {
     use std::os::unix::fs::symlink;
     let folder = folder("symlinks");
     let inside = folder.join("site");

@@ -25,7 +25,7 @@ fn full(step: DiskStep) -> DiskFault {
 }
 
 #[test]
-fn s69_a_step_that_fails_leaves_nothing() {
+fn a_step_that_fails_leaves_nothing() {
     on_both(|disk, folder| {
         fs::write(folder.join("old.bin"), b"old").unwrap();
         let opening = [DiskStep::CreateFolder, DiskStep::Locate, DiskStep::Open];
@@ -47,7 +47,7 @@ fn s69_a_step_that_fails_leaves_nothing() {
 }
 
 #[test]
-fn s69_a_fault_comes_as_soon_as_it_happens_and_stays() {
+fn a_fault_comes_as_soon_as_it_happens_and_stays() {
     on_both(|disk, folder| {
         let (mut file, _) = open(disk, plain(folder.join("file.bin")));
         file.begin(0, None, None);
@@ -74,7 +74,7 @@ fn s69_a_fault_comes_as_soon_as_it_happens_and_stays() {
 }
 
 #[test]
-fn n6_a_step_that_fails_keeps_what_was_asked_to_be_kept() {
+fn a_step_that_fails_keeps_what_was_asked_to_be_kept() {
     on_both(|disk, folder| {
         let bytes = content(1000);
         for step in WRITING {
@@ -178,7 +178,7 @@ fn a_folder_that_is_read_only_is_told() {
 }
 
 #[test]
-fn s176_dropping_leaves_nothing_at_any_stage() {
+fn dropping_leaves_nothing_at_any_stage() {
     on_both(|disk, folder| {
         fs::write(folder.join("other"), b"other").unwrap();
         for keep in [false, true] {
@@ -212,7 +212,7 @@ fn s176_dropping_leaves_nothing_at_any_stage() {
 }
 
 #[test]
-fn s68_folders_that_others_use_stay() {
+fn folders_that_others_use_stay() {
     on_both(|disk, folder| {
         let (file, _) = open(disk, plain(folder.join("new/deep/file.bin")));
         fs::write(folder.join("new/other"), b"other").unwrap();

@@ -36,7 +36,7 @@ fn finish(disk: &Disk, plan: FilePlan, bytes: &[u8], offset: usize) {
 }
 
 #[test]
-fn n6_left_at_each_kib_it_goes_on_there() {
+fn left_at_each_kib_it_goes_on_there() {
     on_both(|disk, folder| {
         let bytes = content(32 * KIB + 1);
         let target = folder.join("file.bin");
@@ -57,7 +57,7 @@ fn n6_left_at_each_kib_it_goes_on_there() {
 }
 
 #[test]
-fn n6_left_again_and_again_it_gets_there() {
+fn left_again_and_again_it_gets_there() {
     on_both(|disk, folder| {
         let bytes = content(32 * KIB);
         let plan = kept(folder.join("file.bin"));
@@ -75,7 +75,7 @@ fn n6_left_again_and_again_it_gets_there() {
 
 #[cfg(feature = "sha256")]
 #[test]
-fn n6_what_was_there_is_hashed_in_slices() {
+fn what_was_there_is_hashed_in_slices() {
     on_both(|disk, folder| {
         let bytes = content(5_000_000);
         let target = folder.join("file.bin");
@@ -102,7 +102,7 @@ fn n6_what_was_there_is_hashed_in_slices() {
 }
 
 #[test]
-fn n6_a_server_that_starts_afresh_is_followed() {
+fn a_server_that_starts_afresh_is_followed() {
     on_both(|disk, folder| {
         let (old, new) = (content(9000), content(5000).repeat(2));
         let target = folder.join("file.bin");
@@ -132,7 +132,7 @@ fn n6_a_server_that_starts_afresh_is_followed() {
 }
 
 #[test]
-fn s69_a_lost_connection_is_gone_on_from() {
+fn a_lost_connection_is_gone_on_from() {
     on_both(|disk, folder| {
         let bytes = content(10_000);
         for plan in [plain, kept] {
@@ -174,7 +174,7 @@ fn content_that_leaves_a_gap_is_refused() {
 }
 
 #[test]
-fn n6_suspended_it_goes_on_whatever_the_plan() {
+fn suspended_it_goes_on_whatever_the_plan() {
     on_both(|disk, folder| {
         let bytes = content(10_000);
         let target = folder.join("file.bin");
@@ -198,7 +198,7 @@ fn n6_suspended_it_goes_on_whatever_the_plan() {
 }
 
 #[test]
-fn n6_suspending_does_not_take_the_part_of_another() {
+fn suspending_does_not_take_the_part_of_another() {
     let (one, other, folder) = (Disk::inline(), Disk::inline(), Folder::new());
     let target = folder.join("file.bin");
     let (mut held, _) = open(&one, kept(target.clone()));
@@ -213,7 +213,7 @@ fn n6_suspending_does_not_take_the_part_of_another() {
 }
 
 #[test]
-fn n6_a_torn_sidecar_means_a_fresh_start() {
+fn a_torn_sidecar_means_a_fresh_start() {
     let (disk, folder) = (Disk::inline(), Folder::new());
     let bytes = content(2000);
     let target = folder.join("file.bin");
@@ -249,7 +249,7 @@ fn n6_a_torn_sidecar_means_a_fresh_start() {
 }
 
 #[test]
-fn n6_only_bytes_that_are_vouched_for_count() {
+fn only_bytes_that_are_vouched_for_count() {
     let (disk, folder) = (Disk::inline(), Folder::new());
     let bytes = content(2000);
     let target = folder.join("file.bin");
@@ -264,7 +264,7 @@ fn n6_only_bytes_that_are_vouched_for_count() {
 }
 
 #[test]
-fn n6_a_crash_costs_no_more_than_since_the_last_checkpoint() {
+fn a_crash_costs_no_more_than_since_the_last_checkpoint() {
     let (disk, folder) = (Disk::inline(), Folder::new());
     let bytes = content(20 * KIB * KIB);
     let target = folder.join("file.bin");
@@ -288,7 +288,7 @@ fn n6_a_crash_costs_no_more_than_since_the_last_checkpoint() {
 }
 
 #[test]
-fn n6_what_does_not_fit_the_plan_is_not_resumed() {
+fn what_does_not_fit_the_plan_is_not_resumed() {
     let fresh: [(&str, fn(&mut FilePlan)); 4] = [
         ("of another URL", |plan| {
             plan.identity = "https://example.com/other".to_owned();
@@ -325,7 +325,7 @@ fn n6_what_does_not_fit_the_plan_is_not_resumed() {
 }
 
 #[test]
-fn n6_left_before_content_came_nothing_changes() {
+fn left_before_content_came_nothing_changes() {
     on_both(|disk, folder| {
         let bytes = content(2000);
         let target = folder.join("file.bin");
@@ -340,7 +340,7 @@ fn n6_left_before_content_came_nothing_changes() {
 }
 
 #[test]
-fn n6_content_that_does_not_say_where_it_goes_starts_afresh() {
+fn content_that_does_not_say_where_it_goes_starts_afresh() {
     on_both(|disk, folder| {
         let target = folder.join("file.bin");
         leave(disk, &target, &content(1500), 2000);
@@ -354,7 +354,7 @@ fn n6_content_that_does_not_say_where_it_goes_starts_afresh() {
 }
 
 #[test]
-fn n6_what_is_held_can_be_the_whole() {
+fn what_is_held_can_be_the_whole() {
     on_both(|disk, folder| {
         let bytes = content(1_500_000);
         let target = folder.join("file.bin");

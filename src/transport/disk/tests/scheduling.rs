@@ -51,7 +51,7 @@ impl Gated {
 const PIECE: usize = 256 * 1024;
 
 #[test]
-fn s71_a_slow_disk_fills_no_memory_and_holds_nobody_up() {
+fn a_slow_disk_fills_no_memory_and_holds_nobody_up() {
     let (slow, folder) = (gated(), Folder::new());
     let mut file = slow.held(plain(folder.join("file.bin")));
     file.begin(0, None, None);
@@ -110,7 +110,7 @@ fn many_downloads_share_the_memory() {
 }
 
 #[test]
-fn s176_what_waits_is_discarded_when_dropped() {
+fn what_waits_is_discarded_when_dropped() {
     let (slow, folder) = (gated(), Folder::new());
     let mut file = slow.held(plain(folder.join("file.bin")));
     file.begin(0, None, None);
@@ -134,7 +134,7 @@ fn s176_what_waits_is_discarded_when_dropped() {
 }
 
 #[test]
-fn s176_a_target_is_free_for_the_next_at_once() {
+fn a_target_is_free_for_the_next_at_once() {
     let (slow, folder) = (gated(), Folder::new());
     let mut file = slow.held(plain(folder.join("file.bin")));
     file.begin(0, None, None);
@@ -171,7 +171,7 @@ fn a_small_file_does_not_wait_for_a_large_one() {
 }
 
 #[test]
-fn n6_a_hundred_at_once() {
+fn a_hundred_at_once() {
     on_both(|disk, folder| {
         let bytes = content(50_000);
         let mut files: Vec<_> = (0..100)

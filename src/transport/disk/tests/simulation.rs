@@ -18,7 +18,7 @@ impl Dice {
 }
 
 #[test]
-fn n6_whatever_happened_before_the_file_is_right() {
+fn whatever_happened_before_the_file_is_right() {
     const STEPS: [DiskStep; 6] = [
         DiskStep::Open,
         DiskStep::Truncate,
@@ -101,7 +101,7 @@ fn n6_whatever_happened_before_the_file_is_right() {
 }
 
 #[test]
-fn n6_rivals_for_one_target_never_mix() {
+fn rivals_for_one_target_never_mix() {
     let folder = Folder::new();
     let target = folder.join("file.bin");
     let contents = [content(100_000), content(200_000)[90_000..].to_vec()];

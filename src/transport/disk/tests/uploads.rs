@@ -28,7 +28,7 @@ fn read_all(disk: &Disk, file: &mut UploadFile, portion: usize) -> io::Result<Ve
 }
 
 #[test]
-fn s41_a_file_is_read_whole() {
+fn a_file_is_read_whole() {
     on_both(|disk, folder| {
         let path = folder.join("file.bin");
         for length in [0, 1, PIECE - 1, PIECE, PIECE + 1, 9 * PIECE + 7] {
@@ -48,7 +48,7 @@ fn s41_a_file_is_read_whole() {
 }
 
 #[test]
-fn s41_it_can_be_the_content_of_a_request() {
+fn it_can_be_the_content_of_a_request() {
     let (disk, folder) = (Disk::inline(), Folder::new());
     fs::write(folder.join("file.bin"), b"content").unwrap();
     let (file, length) = opened(&disk, &folder.join("file.bin"));
@@ -56,7 +56,7 @@ fn s41_it_can_be_the_content_of_a_request() {
 }
 
 #[test]
-fn s41_no_more_than_a_little_is_held() {
+fn no_more_than_a_little_is_held() {
     on_both(|disk, folder| {
         let path = folder.join("file.bin");
         let bytes = content(20 * PIECE);
@@ -79,7 +79,7 @@ fn s41_no_more_than_a_little_is_held() {
 }
 
 #[test]
-fn s41_a_file_that_shrinks_is_an_error() {
+fn a_file_that_shrinks_is_an_error() {
     on_both(|disk, folder| {
         let path = folder.join("file.bin");
         fs::write(&path, content(8 * PIECE)).unwrap();
@@ -102,7 +102,7 @@ fn s41_a_file_that_shrinks_is_an_error() {
 }
 
 #[test]
-fn s41_what_is_appended_is_not_sent() {
+fn what_is_appended_is_not_sent() {
     on_both(|disk, folder| {
         use std::io::Write;
         let path = folder.join("file.bin");
@@ -166,7 +166,7 @@ fn nothing_there_yet_is_not_the_end_and_wakes_when_there_is_more() {
 }
 
 #[test]
-fn s176_dropping_ends_it() {
+fn dropping_ends_it() {
     on_both(|disk, folder| {
         fs::write(folder.join("file.bin"), content(9 * PIECE)).unwrap();
         for settled in [false, true] {

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn s65_content_becomes_the_file() {
+fn content_becomes_the_file() {
     on_both(|disk, folder| {
         for length in [0, 1, 4096, 300_000, 5_000_000] {
             let (bytes, target) = (content(length), folder.join("file.bin"));
@@ -31,7 +31,7 @@ fn s65_content_becomes_the_file() {
 }
 
 #[test]
-fn n6_a_resumable_one_leaves_nothing_but_the_file() {
+fn a_resumable_one_leaves_nothing_but_the_file() {
     on_both(|disk, folder| {
         let bytes = content(10_000);
         download(disk, kept(folder.join("file.bin")), &bytes).unwrap();
@@ -62,7 +62,7 @@ fn orders_need_not_wait_for_each_other() {
 }
 
 #[test]
-fn s66_parent_folders_are_made() {
+fn parent_folders_are_made() {
     on_both(|disk, folder| {
         let target = folder.join("a/b/../c/file.bin");
         download(disk, plain(target.clone()), b"content").unwrap();
@@ -72,7 +72,7 @@ fn s66_parent_folders_are_made() {
 }
 
 #[test]
-fn s67_what_is_there_stays_until_the_end() {
+fn what_is_there_stays_until_the_end() {
     on_both(|disk, folder| {
         for plan in [plain, kept] {
             let target = folder.join("file.bin");
@@ -91,7 +91,7 @@ fn s67_what_is_there_stays_until_the_end() {
 }
 
 #[test]
-fn s67_a_plain_part_has_a_name_that_nobody_can_foresee() {
+fn a_plain_part_has_a_name_that_nobody_can_foresee() {
     let (disk, folder) = (Disk::inline(), Folder::new());
     let mut seen = Vec::new();
     for _ in 0..4 {
@@ -117,7 +117,7 @@ fn a_name_as_long_as_the_file_system_takes_will_do() {
 
 #[cfg(unix)]
 #[test]
-fn s67_links_are_replaced_and_never_followed() {
+fn links_are_replaced_and_never_followed() {
     use std::os::unix::fs::symlink;
     on_both(|disk, folder| {
         let precious = folder.join("precious");
@@ -149,7 +149,7 @@ fn s67_links_are_replaced_and_never_followed() {
 }
 
 #[test]
-fn n6_the_size_is_checked() {
+fn the_size_is_checked() {
     let mismatch = |expected, found| Err(DiskFault::SizeMismatch { expected, found });
     #[rustfmt::skip]
     let table = [
@@ -184,7 +184,7 @@ fn n6_the_size_is_checked() {
 }
 
 #[test]
-fn n6_what_is_too_long_is_not_kept_but_what_is_too_short_is() {
+fn what_is_too_long_is_not_kept_but_what_is_too_short_is() {
     on_both(|disk, folder| {
         for (came, left) in [
             (6, vec!["file.bin.part", "file.bin.part.json"]),
@@ -202,7 +202,7 @@ fn n6_what_is_too_long_is_not_kept_but_what_is_too_short_is() {
 
 #[cfg(feature = "sha256")]
 #[test]
-fn n6_the_hash_is_checked() {
+fn the_hash_is_checked() {
     on_both(|disk, folder| {
         for length in [0, 1, 3_000_000] {
             let bytes = content(length);

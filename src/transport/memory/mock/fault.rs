@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn n7_the_same_seed_draws_the_same() {
+    fn the_same_seed_draws_the_same() {
         let rates = FaultRates {
             refuse: 0.3,
             unavailable: 0.1,

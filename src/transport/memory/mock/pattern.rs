@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn n7_paths() {
+    fn paths() {
         for (pattern, path, expected) in [
             ("/", "/", true),
             ("/", "", false),

@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn n7_ranges_rfc_9110_section_14() {
+    fn ranges_rfc_9110_section_14() {
         for (text, length, expected) in [
             ("bytes=0-3", 10, Asked::Part(0..4)),
             ("bytes=4-", 10, Asked::Part(4..10)),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn n7_conditions_rfc_9110_section_13() {
+    fn conditions_rfc_9110_section_13() {
         const OLD: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
         const NEW: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
         for (etag, lines, status) in [

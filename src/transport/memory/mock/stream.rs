@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn n7_pushes_go_to_those_who_listen_or_wait_for_the_first() {
+    fn pushes_go_to_those_who_listen_or_wait_for_the_first() {
         let stream = MockStream::new();
         stream.send("early");
         let waker = PeerWaker::default();

@@ -103,7 +103,7 @@ impl ByHand {
 }
 
 #[test]
-fn s54_a_certificate_of_openssl_says_what_openssl_says() {
+fn a_certificate_of_openssl_says_what_openssl_says() {
     let der = by_openssl();
     let facts = CertificateFacts::parse(&der).unwrap();
     // As by `openssl x509 -nameopt RFC2253,utf8,-esc_msb`, which calls EMAIL emailAddress and turns
@@ -138,7 +138,7 @@ fn s54_a_certificate_of_openssl_says_what_openssl_says() {
 }
 
 #[test]
-fn s54_names_validity_and_fingerprint_of_a_made_certificate() {
+fn names_validity_and_fingerprint_of_a_made_certificate() {
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let mut params = CertificateParams::new(names).unwrap();
     let uri = SanType::URI("https://game.example/".try_into().unwrap());
@@ -168,7 +168,7 @@ fn s54_names_validity_and_fingerprint_of_a_made_certificate() {
 }
 
 #[test]
-fn s54_a_certificate_without_alternative_names_has_none() {
+fn a_certificate_without_alternative_names_has_none() {
     let facts = CertificateFacts::parse(&by_rcgen(&CertificateParams::default())).unwrap();
     assert!(facts.subject_alternative_names.is_empty());
     let facts = ByHand::default().parse().unwrap();
@@ -177,7 +177,7 @@ fn s54_a_certificate_without_alternative_names_has_none() {
 }
 
 #[test]
-fn s54_alternative_names_by_their_kind() {
+fn alternative_names_by_their_kind() {
     use SubjectAlternativeName::{Email, Ip, Other, Uri};
     let v6 = [0x20, 1, 0xD, 0xB8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
     // GeneralName, RFC 5280 §4.2.1.6.
@@ -223,7 +223,7 @@ fn s54_alternative_names_by_their_kind() {
 }
 
 #[test]
-fn s54_dates_up_to_the_ends_of_their_ranges() {
+fn dates_up_to_the_ends_of_their_ranges() {
     const UTC: u8 = 0x17;
     const GENERALIZED: u8 = 0x18;
     // RFC 5280 §4.1.2.5.
@@ -270,7 +270,7 @@ fn s54_dates_up_to_the_ends_of_their_ranges() {
 }
 
 #[test]
-fn s54_serial_numbers_also_those_that_no_authority_should_give() {
+fn serial_numbers_also_those_that_no_authority_should_give() {
     let table: [(&[u8], Result<&str, CertificateFault>); 7] = [
         (&[0], Ok("00")),
         (&[0x7F], Ok("7F")),
@@ -301,7 +301,7 @@ fn attributes(count: u8) -> impl Iterator<Item = Vec<u8>> {
 }
 
 #[test]
-fn s54_names_have_a_bounded_number_of_attributes() {
+fn names_have_a_bounded_number_of_attributes() {
     let limit = CertificateFacts::MAX_NAME_ATTRIBUTES;
     for (count, fits) in [(1, true), (128, true), (129, false), (255, false)] {
         let in_one_set: Vec<u8> = attributes(count).flatten().collect();
@@ -328,7 +328,7 @@ fn s54_names_have_a_bounded_number_of_attributes() {
 }
 
 #[test]
-fn s54_attributes_have_their_registered_names() {
+fn attributes_have_their_registered_names() {
     let user_id = [9, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 1, 1];
     let domain_component = [9, 0x92, 0x26, 0x89, 0x93, 0xF2, 0x2C, 0x64, 1, 25];
     // RFC 4514 §3, and what authorities put into names besides.
@@ -359,7 +359,7 @@ fn s54_attributes_have_their_registered_names() {
 }
 
 #[test]
-fn s54_attributes_that_are_no_text_are_hexadecimal() {
+fn attributes_that_are_no_text_are_hexadecimal() {
     let table: [(&[u8], &str); 6] = [
         (&[12, 2, b'a', 0], r"CN=a\00"),
         (&[12, 1, 0xFF], "2.5.4.3=#0c01ff"),
@@ -379,7 +379,7 @@ fn s54_attributes_that_are_no_text_are_hexadecimal() {
 }
 
 #[test]
-fn s54_sizes_are_bounded() {
+fn sizes_are_bounded() {
     let limit = CertificateFacts::MAX_BYTES;
     let zeros = vec![0; limit + 1];
     assert_eq!(
@@ -393,7 +393,7 @@ fn s54_sizes_are_bounded() {
 }
 
 #[test]
-fn s54_no_cut_certificate_is_read_and_none_with_more_behind() {
+fn no_cut_certificate_is_read_and_none_with_more_behind() {
     let whole = by_openssl();
     for end in 0..whole.len() {
         let facts = CertificateFacts::parse(&whole[..end]);
@@ -407,7 +407,7 @@ fn s54_no_cut_certificate_is_read_and_none_with_more_behind() {
 }
 
 #[test]
-fn s54_a_certificate_with_a_wrong_byte_is_read_or_refused() {
+fn a_certificate_with_a_wrong_byte_is_read_or_refused() {
     let whole = by_openssl();
     let mut wrong = whole.clone();
     for at in 0..whole.len() {
@@ -423,7 +423,7 @@ fn s54_a_certificate_with_a_wrong_byte_is_read_or_refused() {
 }
 
 #[test]
-fn s54_the_first_of_a_chain_is_the_peers_own() {
+fn the_first_of_a_chain_is_the_peers_own() {
     let mut info = TlsInfo {
         version: TlsVersion::Tls13,
         cipher_suite: "TLS13_AES_128_GCM_SHA256",

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn s154_this_side_says_goodbye_once() {
+fn this_side_says_goodbye_once() {
     let mut server = End::server(WebSocketConfig::default());
     server.send("last").unwrap();
     server.close(1001, "restart").unwrap();
@@ -37,7 +37,7 @@ fn s154_this_side_says_goodbye_once() {
 }
 
 #[test]
-fn s154_the_peer_says_goodbye_and_is_answered() {
+fn the_peer_says_goodbye_and_is_answered() {
     for (payload, told) in [
         (close_payload(4000, "x"), closed(4000, "x")),
         (Vec::new(), WebSocketEvent::Closed(None)),

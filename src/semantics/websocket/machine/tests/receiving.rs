@@ -10,7 +10,7 @@ fn showing() -> WebSocketConfig {
 }
 
 #[test]
-fn s152_frames_become_messages_at_every_split() {
+fn frames_become_messages_at_every_split() {
     let long = vec![7; 300];
     let stream = [
         // RFC 6455 §5.7: the examples.
@@ -60,7 +60,7 @@ fn s152_frames_become_messages_at_every_split() {
 }
 
 #[test]
-fn s155_control_frames_are_shown_when_asked_for_and_pings_answered_either_way() {
+fn control_frames_are_shown_when_asked_for_and_pings_answered_either_way() {
     let stream = [
         from_server(FIN | PING, b"a"),
         from_server(FIN | PONG, b"b"),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn s153_messages_become_frames() {
+fn messages_become_frames() {
     for length in [0, 1, 125, 126, 127, 65_535, 65_536, 70_000] {
         let bytes = vec![b'x'; length];
         let text = String::from_utf8(bytes.clone()).unwrap();

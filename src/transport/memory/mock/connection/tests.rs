@@ -9,7 +9,7 @@ use crate::transport::memory::mock::response::Drip;
 use crate::transport::memory::{MemoryNetwork, MemoryStream, MockServer, MockStream};
 
 #[test]
-fn n7_content_is_split_by_pieces_drip_and_end() {
+fn content_is_split_by_pieces_drip_and_end() {
     let drip = |bytes| {
         let every = Duration::ZERO;
         Some(Drip { bytes, every })
@@ -99,7 +99,7 @@ const ANSWERS: &str = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nA\
     HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\nA";
 
 #[test]
-fn n7_pipelined_requests_whole_bytewise_and_cut_at_every_position() {
+fn pipelined_requests_whole_bytewise_and_cut_at_every_position() {
     let cuts = (1..PIPELINE.len()).map(|at| vec![&PIPELINE[..at], &PIPELINE[at..]]);
     let bytewise = (0..PIPELINE.len()).map(|at| &PIPELINE[at..=at]).collect();
     for parts in cuts.chain([vec![PIPELINE], bytewise]) {
@@ -125,7 +125,7 @@ fn n7_pipelined_requests_whole_bytewise_and_cut_at_every_position() {
 }
 
 #[test]
-fn n7_a_late_answer_holds_up_the_next_one() {
+fn a_late_answer_holds_up_the_next_one() {
     let (network, server) = mock();
     let second = Duration::from_secs(1);
     server
@@ -144,7 +144,7 @@ fn n7_a_late_answer_holds_up_the_next_one() {
 }
 
 #[test]
-fn n7_continue_is_said_to_those_who_wait() {
+fn continue_is_said_to_those_who_wait() {
     const HEAD: &str =
         "PUT /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
     let (network, server) = mock();
@@ -175,7 +175,7 @@ fn n7_continue_is_said_to_those_who_wait() {
 }
 
 #[test]
-fn n7_an_early_answer_lets_the_content_come() {
+fn an_early_answer_lets_the_content_come() {
     let (network, server) = mock();
     let rule = server
         .post("/a")
@@ -193,7 +193,7 @@ fn n7_an_early_answer_lets_the_content_come() {
 }
 
 #[test]
-fn n7_broken_requests_are_told_so_and_kept() {
+fn broken_requests_are_told_so_and_kept() {
     for (request, fault) in [
         ("nonsense\r\n\r\n", PeerMisbehaved::NotHttp),
         ("GET / HTTP/1.1\r\n\r\n", PeerMisbehaved::InvalidHost),
@@ -217,7 +217,7 @@ fn n7_broken_requests_are_told_so_and_kept() {
 }
 
 #[test]
-fn n7_a_client_that_closes_is_answered_or_missed() {
+fn a_client_that_closes_is_answered_or_missed() {
     for (request, answer, errors) in [
         ("", "", 0),
         ("GET /a HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200", 0),
@@ -245,7 +245,7 @@ fn n7_a_client_that_closes_is_answered_or_missed() {
 }
 
 #[test]
-fn n7_a_delayed_answer_reaches_a_client_that_closed_its_side() {
+fn a_delayed_answer_reaches_a_client_that_closed_its_side() {
     let (network, server) = mock();
     let second = Duration::from_secs(1);
     server.any("/a").reply(MockResponse::ok().delay(second));
@@ -262,7 +262,7 @@ fn n7_a_delayed_answer_reaches_a_client_that_closed_its_side() {
 }
 
 #[test]
-fn n7_endings_on_the_wire() {
+fn endings_on_the_wire() {
     let ok = |rest: &str| format!("HTTP/1.1 200 OK\r\n{rest}");
     let whole = MockResponse::ok().bytes("abcd");
     let chunks = MockResponse::ok().chunked(["ab", "cd"]);
@@ -328,7 +328,7 @@ fn n7_endings_on_the_wire() {
 }
 
 #[test]
-fn n7_what_cannot_be_sent_says_why() {
+fn what_cannot_be_sent_says_why() {
     for (response, why) in [
         (MockResponse::ok().header("A b", "c"), "header \"A b\""),
         (MockResponse::ok().header("A", "b\r\nC: d"), "header \"A\""),
@@ -355,7 +355,7 @@ fn n7_what_cannot_be_sent_says_why() {
 }
 
 #[test]
-fn n7_a_switched_connection_falls_silent() {
+fn a_switched_connection_falls_silent() {
     let (network, server) = mock();
     server
         .get("/")
@@ -368,7 +368,7 @@ fn n7_a_switched_connection_falls_silent() {
 }
 
 #[test]
-fn n7_a_stream_without_content_and_one_for_an_old_client() {
+fn a_stream_without_content_and_one_for_an_old_client() {
     let stream = MockStream::new();
     let (network, server) = mock();
     server.get("/").reply(MockResponse::ok().stream(&stream));

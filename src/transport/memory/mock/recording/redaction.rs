@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn n7_secrets_are_redacted_and_forms_stay() {
+    fn secrets_are_redacted_and_forms_stay() {
         let redaction = Redaction {
             headers: vec!["X-Api-Key".to_owned()],
             query: vec!["key".to_owned()],

@@ -25,7 +25,7 @@ fn exchange(url: &str) -> RecordedExchange {
 }
 
 #[test]
-fn n7_text_and_back() {
+fn text_and_back() {
     let mut recording = Recording::new();
     assert_eq!(Recording::parse(&recording.to_string()).unwrap(), recording);
     recording
@@ -51,7 +51,7 @@ fn n7_text_and_back() {
 }
 
 #[test]
-fn n7_the_example_of_the_documentation() {
+fn the_example_of_the_documentation() {
     let text = include_str!("mod.rs");
     let (_, text) = text.split_once("/// ```json\n").unwrap();
     let (text, _) = text.split_once("/// ```\n").unwrap();
@@ -63,7 +63,7 @@ fn n7_the_example_of_the_documentation() {
 }
 
 #[test]
-fn n7_secrets_never_get_in() {
+fn secrets_never_get_in() {
     let recorder = Recorder::new();
     recorder.redact_header("x-raw");
     recorder.redact_query("token");
@@ -93,7 +93,7 @@ fn n7_secrets_never_get_in() {
 }
 
 #[test]
-fn n7_errors_tell_the_place() {
+fn errors_tell_the_place() {
     let error = Recording::parse("{\n  \"format\": x").unwrap_err();
     assert_eq!(
         (error.line_and_column(), error.path()),
@@ -189,7 +189,7 @@ fn n7_errors_tell_the_place() {
 
 /// Cut off or damaged text is an error or another recording, never a panic.
 #[test]
-fn n7_damaged_text() {
+fn damaged_text() {
     let mut recording = Recording::new();
     recording.exchanges.push(exchange("http://game.example/"));
     let whole = recording.to_string();
