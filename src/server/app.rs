@@ -16,7 +16,6 @@ use super::files::FileRoots;
 use super::forwarded::TrustedProxies;
 use super::guard::{Guard, GuardRequest, Verdict};
 use super::hooks::{Hooks, Sent, guarded};
-use super::mailbox::{ConnectionId, Mailbox};
 use super::metrics::Metrics;
 use super::multipart::{FormReader, MultipartError, MultipartLimits, TempFolder};
 use super::request::Request;
@@ -24,6 +23,7 @@ use super::responder::Slot;
 use super::response::Response;
 use super::router::{Found, Handler, RouteId, Routes};
 use super::settings::{ServerLimits, ServerTimeouts, Unrouted};
+use super::wake_queue::{ConnectionId, WakeQueue};
 use crate::transport::meter::Clock;
 
 /// See the module's documentation.
@@ -47,7 +47,7 @@ pub(super) struct App {
     pub(super) log: AccessLog,
     pub(super) keeps_log: bool,
     pub(super) pulled: VecDeque<Request>,
-    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) wake_queue: Arc<WakeQueue>,
     pub(super) metrics: Metrics,
     /// Whether the server is ending: each response is its connection's last.
     pub(super) draining: bool,
@@ -95,7 +95,7 @@ pub(super) enum Served {
 
 impl App {
     pub(super) fn new(limits: ServerLimits, timeouts: ServerTimeouts, clock: Clock) -> Self {
-        let mailbox = Arc::new(Mailbox::new(limits.queued_bytes));
+        let wake_queue = Arc::new(WakeQueue::new(limits.queued_bytes));
         let wall = clock.wall();
         Self {
             limits,
@@ -116,7 +116,7 @@ impl App {
             log: AccessLog::new(0),
             keeps_log: false,
             pulled: VecDeque::new(),
-            mailbox,
+            wake_queue,
             metrics: Metrics::default(),
             draining: false,
             clock,
@@ -308,7 +308,7 @@ impl App {
         if let Plan::Refuse(response) = plan {
             return Served::Response(response);
         }
-        request.reply_to(&self.mailbox, id);
+        request.reply_to(&self.wake_queue, id);
         let mut response = Response::new();
         let client = *request.client();
         let is_hooked = !self.hooks.receive.is_empty();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::mailbox::{ConnectionId, Mailbox};
+use super::wake_queue::{ConnectionId, WakeQueue};
 use crate::proto::FieldLines;
 
 /// Bytes that wait for the handler before reading stops.
@@ -33,7 +33,7 @@ pub enum Piece {
 #[derive(Debug)]
 pub(super) struct Inbox {
     state: Mutex<State>,
-    mailbox: Arc<Mailbox>,
+    wake_queue: Arc<WakeQueue>,
     id: ConnectionId,
 }
 
@@ -97,7 +97,7 @@ impl Drop for Content {
 
 impl Inbox {
     /// Both ends.
-    pub(super) fn pair(mailbox: &Arc<Mailbox>, id: ConnectionId) -> (Content, Arc<Self>) {
+    pub(super) fn pair(wake_queue: &Arc<WakeQueue>, id: ConnectionId) -> (Content, Arc<Self>) {
         let inbox = Arc::new(Self {
             state: Mutex::new(State {
                 pieces: VecDeque::new(),
@@ -106,7 +106,7 @@ impl Inbox {
                 dropped: false,
                 end: None,
             }),
-            mailbox: Arc::clone(mailbox),
+            wake_queue: Arc::clone(wake_queue),
             id,
         });
         (Content(Arc::clone(&inbox)), inbox)
@@ -117,7 +117,7 @@ impl Inbox {
     }
 
     fn ring(&self) {
-        self.mailbox.ring(self.id);
+        self.wake_queue.ring(self.id);
     }
 
     pub(super) fn is_asked(&self) -> bool {

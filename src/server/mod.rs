@@ -6,21 +6,21 @@
 //!
 //! | room | holds |
 //! |---|---|
-//! | `polling`, `peers`, `timers`, `mailbox` | who has something to do, and when |
+//! | `polling`, `connections`, `timers`, `wake_queue` | who has something to do, and when |
 //! | `connection` | one accepted connection |
 //! | `app` | what is done with a request: hooks, routes, the queue of pulled ones |
-//! | `router`, `hooks`, `returned` | the caller's functions |
+//! | `router`, `hooks`, `into_response` | the caller's functions |
 //! | `request`, `content` | what came |
-//! | `response`, `responder`, `pipe`, `stream`, `events` | what goes |
-//! | `socket` | WebSockets, from the handler's side |
+//! | `response`, `responder`, `pipe`, `stream`, `event_stream` | what goes |
+//! | `websocket` | WebSockets, from the handler's side |
 //! | `templates` | pages out of files |
 //! | `topic` | one publisher, many subscribers |
 //! | `settings`, `builder` | what is decided before |
-//! | `ending` | graceful shutdown |
+//! | `shutdown` | graceful shutdown |
 //! | `host`, `forwarded` | for which host a request is, and who sent it, behind trusted proxies too |
 //! | `files` | static files: paths that do no harm, roots, ranges, validators |
 //! | `guard` | who may ask: Host and Origin, CORS, tokens, credentials, rates |
-//! | `oauth_loopback`, `oauth_server` | login in the browser, ending at a port of this machine |
+//! | `oauth` | login in the browser, ending at a port of this machine |
 //! | `port_file` | which ports to try, and how tools find the one it became |
 //! | `access_log` | what was asked and answered |
 //! | `multipart` | forms with files, read as they come |
@@ -32,10 +32,10 @@ mod app;
 mod builder;
 mod client;
 mod connection;
+mod connections;
 mod content;
 mod date;
-mod ending;
-mod events;
+mod event_stream;
 mod fault;
 mod files;
 mod fixdate;
@@ -43,35 +43,32 @@ mod forwarded;
 mod guard;
 mod hooks;
 mod host;
-mod mailbox;
+mod into_response;
 mod metrics;
 mod mime;
 mod multipart;
 #[cfg(feature = "oauth")]
-mod oauth_loopback;
-#[cfg(feature = "oauth")]
-mod oauth_server;
-mod peers;
+mod oauth;
 mod pipe;
 mod polling;
 mod port_file;
-mod private_file;
 mod redirect;
 mod request;
 mod responder;
 mod response;
-mod returned;
 mod router;
 mod set_cookie;
 mod settings;
-#[cfg(feature = "websocket")]
-mod socket;
+mod shutdown;
 mod stream;
 mod target;
 #[cfg(feature = "templates")]
 mod templates;
 mod timers;
 mod topic;
+mod wake_queue;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -84,10 +81,10 @@ use crate::transport::listener::Listener;
 use crate::transport::reactor::{Owner, Reactor};
 pub use crate::transport::tls::ServerTlsOptions;
 use app::App;
-use ending::Ending;
-use mailbox::ConnectionId;
-use peers::Peers;
+use connections::Connections;
+use shutdown::Shutdown;
 use timers::Timers;
+use wake_queue::ConnectionId;
 
 #[cfg(feature = "tls")]
 pub use crate::transport::tls::{ClientCertificates, ServerTlsOptionsBuilder};
@@ -95,7 +92,7 @@ pub use access_log::{AccessLog, AccessRecord};
 pub use builder::ServerBuilder;
 pub use client::Client;
 pub use content::{Content, Piece};
-pub use events::{EventRefused, EventStream};
+pub use event_stream::{EventRefused, EventStream};
 pub use fault::{BadRequest, Fault, HandlerError, Slowness};
 #[cfg(feature = "archive")]
 pub use files::ArchiveRoot;
@@ -111,6 +108,7 @@ pub use guard::{
 };
 pub use hooks::Sent;
 pub use host::{HostField, InvalidHost};
+pub use into_response::{IntoResponse, Outcome};
 pub use metrics::Metrics;
 pub use mime::content_type;
 pub use multipart::{
@@ -119,31 +117,29 @@ pub use multipart::{
     UploadedFile,
 };
 #[cfg(feature = "oauth")]
-pub use oauth_loopback::{
-    AuthorizationCode, CALLBACK_PATH, OAuthAnswer, OAuthError, OAuthLogin, OAuthRequest,
+pub use oauth::{
+    AuthorizationCode, CALLBACK_PATH, OAuthAnswer, OAuthError, OAuthLogin, OAuthLoopback,
+    OAuthNotStarted, OAuthRequest,
 };
-#[cfg(feature = "oauth")]
-pub use oauth_server::{OAuthLoopback, OAuthNotStarted};
 pub use pipe::Refused;
 pub use port_file::{InvalidPortFile, PortFile, PortHunt, WrittenPortFile};
 pub use redirect::{DEFAULT_REDIRECT, InvalidRedirect, redirect_location};
 pub use request::{Pairs, Request};
 pub use responder::Responder;
 pub use response::Response;
-pub use returned::{IntoResponse, Outcome};
 #[cfg(all(fuzzing, feature = "full"))]
 pub use router::route_params;
 pub use router::{Route, Routes};
 pub use set_cookie::{InvalidSetCookie, SameSite, SetCookie};
 pub use settings::{ServerLimits, ServerTimeouts, Unrouted};
-#[cfg(feature = "websocket")]
-pub use socket::{WebSocket, WebSocketOptions, WebSocketRefused};
 pub use stream::ResponseStream;
 #[cfg(all(fuzzing, feature = "full"))]
 pub(crate) use target::{path_of, query_of};
 #[cfg(feature = "templates")]
 pub use templates::{TemplateFault, Templates};
 pub use topic::{TooSlow, Topic};
+#[cfg(feature = "websocket")]
+pub use websocket::{WebSocket, WebSocketOptions, WebSocketRefused};
 
 /// An HTTP/1.1 server, driven by [`poll`](Self::poll).
 ///
@@ -172,7 +168,7 @@ pub struct Server {
     reactor: Reactor,
     listener: Option<Listener>,
     address: SocketAddr,
-    peers: Peers,
+    connections: Connections,
     timers: Timers,
     app: App,
     budget: Budget,
@@ -187,7 +183,7 @@ pub struct Server {
     held: Vec<usize>,
     /// The system had no more sockets: not before this.
     accept_again: Option<Instant>,
-    ending: Option<Ending>,
+    shutdown: Option<Shutdown>,
     tls: Option<ServerTlsOptions>,
 }
 
@@ -211,7 +207,7 @@ impl Server {
             reactor,
             address: listener.address(),
             listener: Some(listener),
-            peers: Peers::default(),
+            connections: Connections::default(),
             timers: Timers::default(),
             app,
             budget: Budget::default(),
@@ -221,7 +217,7 @@ impl Server {
             ready: Vec::new(),
             held: Vec::new(),
             accept_again: None,
-            ending: None,
+            shutdown: None,
             tls: None,
         }
     }
@@ -398,7 +394,7 @@ impl Server {
     /// What it has done so far.
     pub fn metrics(&self) -> Metrics {
         let mut metrics = self.app.metrics;
-        metrics.open = self.peers.open();
+        metrics.open = self.connections.open();
         metrics
     }
 }
@@ -413,7 +409,7 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("address", &self.address)
-            .field("connections", &self.peers.open())
+            .field("connections", &self.connections.open())
             .finish_non_exhaustive()
     }
 }

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::mailbox::{ConnectionId, Mailbox};
+use super::wake_queue::{ConnectionId, WakeQueue};
 use crate::proto::FieldLines;
 
 /// See the module's documentation.
 pub(super) struct Pipe {
     inner: Mutex<Inner>,
-    mailbox: Arc<Mailbox>,
+    wake_queue: Arc<WakeQueue>,
     id: ConnectionId,
     capacity: usize,
     beat: Option<Beat>,
@@ -84,7 +84,7 @@ pub(super) enum Taken {
 
 impl Pipe {
     pub(super) fn new(
-        mailbox: Arc<Mailbox>,
+        wake_queue: Arc<WakeQueue>,
         id: ConnectionId,
         capacity: usize,
         beat: Option<Beat>,
@@ -96,7 +96,7 @@ impl Pipe {
                 end: End::Open,
                 dropped: 0,
             }),
-            mailbox,
+            wake_queue,
             id,
             capacity,
             beat,
@@ -137,7 +137,7 @@ impl Pipe {
         inner.queue.push_back(Piece { bytes, key });
         drop(inner);
         if was_empty {
-            self.mailbox.ring(self.id);
+            self.wake_queue.ring(self.id);
         }
         Ok(())
     }
@@ -200,7 +200,7 @@ impl Pipe {
         if matches!(inner.end, End::Open) {
             inner.end = end;
             drop(inner);
-            self.mailbox.ring(self.id);
+            self.wake_queue.ring(self.id);
         }
     }
 
@@ -240,10 +240,13 @@ impl fmt::Debug for Pipe {
 mod tests {
     use super::*;
 
-    fn pipe(capacity: usize) -> (Arc<Mailbox>, Arc<Pipe>) {
-        let mailbox = Arc::new(Mailbox::default());
+    fn pipe(capacity: usize) -> (Arc<WakeQueue>, Arc<Pipe>) {
+        let wake_queue = Arc::new(WakeQueue::default());
         let id = ConnectionId { slot: 1, serial: 1 };
-        (Arc::clone(&mailbox), Pipe::new(mailbox, id, capacity, None))
+        (
+            Arc::clone(&wake_queue),
+            Pipe::new(wake_queue, id, capacity, None),
+        )
     }
 
     fn taken(pipe: &Pipe) -> Vec<Bytes> {
@@ -256,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_latest_of_a_key_wins_and_the_rest_keeps_its_order() {
-        let (_mailbox, pipe) = pipe(100);
+        let (_wake_queue, pipe) = pipe(100);
         let key: Arc<str> = "position".into();
         for (bytes, key) in [
             ("a", None),
@@ -274,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_refuses_or_drops_its_oldest() {
-        let (_mailbox, pipe) = pipe(4);
+        let (_wake_queue, pipe) = pipe(4);
         assert_eq!(pipe.push("larger than all".into(), None), Ok(()));
         assert_eq!(pipe.push("x".into(), None), Err(Refused::Full));
         assert_eq!(pipe.room(), 0);
@@ -290,12 +293,12 @@ mod tests {
 
     #[test]
     fn empty_pieces_end_nothing() {
-        let (mailbox, pipe) = pipe(4);
+        let (wake_queue, pipe) = pipe(4);
         pipe.push(Bytes::new(), None).unwrap();
-        assert!(!mailbox.is_rung());
+        assert!(!wake_queue.is_rung());
         assert!(matches!(pipe.take(), Taken::Nothing));
         pipe.finish(FieldLines::new());
-        assert!(mailbox.is_rung());
+        assert!(wake_queue.is_rung());
         assert!(matches!(pipe.take(), Taken::Finished(_)));
         assert_eq!(pipe.push("x".into(), None), Err(Refused::Closed));
     }

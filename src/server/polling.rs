@@ -6,7 +6,7 @@ use super::Server;
 use super::client::Client;
 use super::connection::{Connection, Context, Turned};
 use super::fault::Fault;
-use super::mailbox::ConnectionId;
+use super::wake_queue::ConnectionId;
 use crate::budget::{Budget, BusyPoll, PollAt, Polled};
 use crate::error::Error;
 use crate::transport::link::Link;
@@ -56,10 +56,11 @@ impl Server {
         };
         // What was left over by the last poll, or rung since, needs no sleep.
         let active_now = self.reactor.active_time(self.reactor.clock().now());
-        let is_due =
-            self.peers.waiting() > 0 || !self.app.pulled.is_empty() || self.can_accept(active_now);
+        let is_due = self.connections.waiting() > 0
+            || !self.app.pulled.is_empty()
+            || self.can_accept(active_now);
         let mut sleep = timeout;
-        if is_due || self.app.mailbox.is_rung() {
+        if is_due || self.app.wake_queue.is_rung() {
             sleep = Some(Duration::ZERO);
         } else if let Some(at) = self.next_due() {
             let now = self.reactor.clock().now();
@@ -67,11 +68,11 @@ impl Server {
             sleep = Some(timeout.map_or(due, |timeout| timeout.min(due)));
         }
         let reactor = &mut self.reactor;
-        if !self.app.mailbox.fall_asleep(|| reactor.wake().ok()) {
+        if !self.app.wake_queue.fall_asleep(|| reactor.wake().ok()) {
             sleep = Some(Duration::ZERO);
         }
         let looked = self.reactor.wait(sleep);
-        self.app.mailbox.wake_up();
+        self.app.wake_queue.wake_up();
         looked?;
         // Time slept here was waited for the clients, so all of it counts.
         let active_now = self.reactor.begin_wait(self.reactor.clock().now());
@@ -82,8 +83,8 @@ impl Server {
 
     /// When something is due by itself, in active time.
     fn next_due(&self) -> Option<Instant> {
-        let ending = self.ending.as_ref().map(|ending| ending.deadline);
-        [self.timers.next(), self.accept_again, ending]
+        let shutdown = self.shutdown.as_ref().map(|shutdown| shutdown.deadline);
+        [self.timers.next(), self.accept_again, shutdown]
             .into_iter()
             .flatten()
             .min()
@@ -108,7 +109,7 @@ impl Server {
             if meter.exhausted() || calls == 0 {
                 break;
             }
-            if self.peers.waiting() > 0 {
+            if self.connections.waiting() > 0 {
                 // Others may have become ready while these had their turn.
                 self.reactor.look()?;
                 continue;
@@ -127,16 +128,17 @@ impl Server {
             self.reactor.look()?;
         }
         changed |= self.expire(active_now, meter, &mut calls);
-        changed |= self.go_on_ending(active_now);
-        self.app.metrics.open = self.peers.open();
-        let is_cut =
-            self.peers.waiting() > 0 || self.app.mailbox.is_rung() || self.can_accept(active_now);
+        changed |= self.advance_shutdown(active_now);
+        self.app.metrics.open = self.connections.open();
+        let is_cut = self.connections.waiting() > 0
+            || self.app.wake_queue.is_rung()
+            || self.can_accept(active_now);
         let next = if is_cut || !self.app.pulled.is_empty() {
             PollAt::Now
         } else {
             match self.next_due() {
                 Some(at) => PollAt::At(self.reactor.real_time(at)),
-                None if self.listener.is_none() && self.peers.open() == 0 => PollAt::Idle,
+                None if self.listener.is_none() && self.connections.open() == 0 => PollAt::Idle,
                 None => PollAt::Io,
             }
         };
@@ -148,7 +150,7 @@ impl Server {
         match budget.busy_poll {
             BusyPoll::Off => None,
             BusyPoll::Content(patience) => (self.receiving > 0).then_some(patience),
-            BusyPoll::Exchange(patience) => (self.peers.open() > 0).then_some(patience),
+            BusyPoll::Exchange(patience) => (self.connections.open() > 0).then_some(patience),
         }
     }
 
@@ -157,13 +159,13 @@ impl Server {
         let mut ready = std::mem::take(&mut self.ready);
         self.reactor.take_ready(&mut ready);
         for Owner(slot) in ready.drain(..) {
-            self.peers.enqueue(slot);
+            self.connections.enqueue(slot);
         }
         self.ready = ready;
         let mut calls = std::mem::take(&mut self.calls);
-        self.app.mailbox.collect(&mut calls);
+        self.app.wake_queue.collect(&mut calls);
         for id in calls.drain(..) {
-            self.peers.enqueue_id(id);
+            self.connections.enqueue_id(id);
         }
         self.calls = calls;
         if self.accept_again.is_some_and(|at| at <= active_now) {
@@ -178,8 +180,8 @@ impl Server {
         };
         self.accept_again.is_none_or(|at| at <= active_now)
             && listener.is_ready(&mut self.reactor)
-            && (self.peers.open() < self.app.limits.connections
-                || self.peers.iter().any(Connection::is_idle))
+            && (self.connections.open() < self.app.limits.connections
+                || self.connections.iter().any(Connection::is_idle))
     }
 
     fn accept(
@@ -194,13 +196,13 @@ impl Server {
                 break;
             };
             let local = listener.address();
-            let slot = self.peers.reserve();
+            let slot = self.connections.reserve();
             self.reactor.set_owner(Owner(slot));
             match listener.accept(&mut self.reactor) {
                 Ok(Some((socket, peer))) => {
                     moved = true;
                     *accepts -= 1;
-                    if self.peers.open() >= self.app.limits.connections {
+                    if self.connections.open() >= self.app.limits.connections {
                         self.close_an_idle_one();
                     }
                     let local = socket.local_address().unwrap_or(local);
@@ -208,11 +210,11 @@ impl Server {
                     self.admit(socket, slot, client, active_now);
                 }
                 Ok(None) => {
-                    self.peers.release(slot);
+                    self.connections.release(slot);
                     break;
                 }
                 Err(error) => {
-                    self.peers.release(slot);
+                    self.connections.release(slot);
                     self.app.report(&Fault::Accept(error), None);
                     self.accept_again = active_now.checked_add(ACCEPT_PAUSE);
                     break;
@@ -232,9 +234,9 @@ impl Server {
 
     fn admit(&mut self, socket: Socket, slot: usize, client: Client, active_now: Instant) {
         let ip = client.peer_addr().ip();
-        if self.peers.of_ip(ip) >= self.app.limits.connections_per_ip {
+        if self.connections.of_ip(ip) >= self.app.limits.connections_per_ip {
             self.app.metrics.refused += 1;
-            self.peers.release(slot);
+            self.connections.release(slot);
             socket.close(&mut self.reactor);
             return;
         }
@@ -248,7 +250,7 @@ impl Server {
             Some(options) => match Link::accept_tls(socket, options) {
                 Ok(link) => (link, true),
                 Err((socket, error)) => {
-                    self.peers.release(slot);
+                    self.connections.release(slot);
                     socket.close(&mut self.reactor);
                     self.app.report(&Fault::Connection(error), Some(&client));
                     return;
@@ -256,15 +258,18 @@ impl Server {
             },
         };
         let connection = Connection::new(link, is_secure, client, id, &self.app, active_now);
-        self.peers.insert(Box::new(connection));
+        self.connections.insert(Box::new(connection));
         self.app.hooks.connected(&client);
     }
 
     /// Makes room for another connection.
     fn close_an_idle_one(&mut self) {
-        let idle = self.peers.iter().find(|connection| connection.is_idle());
+        let idle = self
+            .connections
+            .iter()
+            .find(|connection| connection.is_idle());
         if let Some(slot) = idle.map(|connection| connection.id.slot)
-            && let Some(connection) = self.peers.take(slot)
+            && let Some(connection) = self.connections.take(slot)
         {
             self.close(connection);
         }
@@ -279,11 +284,11 @@ impl Server {
     ) -> bool {
         let mut moved = false;
         let mut held = std::mem::take(&mut self.held);
-        for _ in 0..self.peers.waiting() {
+        for _ in 0..self.connections.waiting() {
             if meter.exhausted() {
                 break;
             }
-            let Some(mut connection) = self.peers.next() else {
+            let Some(mut connection) = self.connections.next() else {
                 break;
             };
             let mut cx = Context {
@@ -303,7 +308,7 @@ impl Server {
         }
         // They are the first when there are calls again.
         for slot in held.drain(..).rev() {
-            self.peers.enqueue_first(slot);
+            self.connections.enqueue_first(slot);
         }
         self.held = held;
         moved
@@ -320,9 +325,9 @@ impl Server {
         connection.is_counted = connection.is_receiving();
         self.receiving += usize::from(connection.is_counted);
         let deadline = connection.deadline(&self.app);
-        self.peers.put_back(connection);
+        self.connections.put_back(connection);
         if turned == Turned::Cut {
-            self.peers.enqueue(slot);
+            self.connections.enqueue(slot);
         }
         // A deadline that moved away is looked at when the old one is over: most never are.
         match (deadline, self.timers.get(slot)) {
@@ -339,7 +344,7 @@ impl Server {
         let slot = connection.id.slot;
         self.timers.set(slot, None);
         connection.close(&mut self.reactor);
-        self.peers.forget(slot, client.peer_addr().ip());
+        self.connections.forget(slot, client.peer_addr().ip());
         self.app.hooks.disconnected(&client);
     }
 
@@ -347,18 +352,18 @@ impl Server {
     fn expire(&mut self, active_now: Instant, meter: &mut BudgetMeter, calls: &mut usize) -> bool {
         let mut moved = false;
         while let Some(slot) = self.timers.pop_due(active_now) {
-            let Some(mut connection) = self.peers.take(slot) else {
+            let Some(mut connection) = self.connections.take(slot) else {
                 continue;
             };
             let deadline = connection.deadline(&self.app);
             if deadline.is_none_or(|at| at > active_now) {
-                self.peers.put_back(connection);
+                self.connections.put_back(connection);
                 self.timers.set(slot, deadline);
                 continue;
             }
             if connection.is_ready(&mut self.reactor) && meter.cut() {
                 // The budget kept it from being read: it is not to blame.
-                self.peers.put_back(connection);
+                self.connections.put_back(connection);
                 self.timers
                     .set(slot, Some(active_now + Duration::from_millis(1)));
                 continue;

@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::events::EventStream;
-use super::mailbox::{ConnectionId, Mailbox};
+use super::event_stream::EventStream;
 use super::pipe::{Beat, Pipe};
 use super::response::Response;
 use super::stream::ResponseStream;
+use super::wake_queue::{ConnectionId, WakeQueue};
 
 /// The right to answer one request. It can be kept and sent to another thread; the server goes on
 /// meanwhile. If it takes longer than [`ServerTimeouts::respond`](crate::server::ServerTimeouts::respond) the
@@ -23,7 +23,7 @@ pub struct Responder {
 pub(super) struct Slot {
     answer: Mutex<Answer>,
     aborted: AtomicBool,
-    mailbox: Arc<Mailbox>,
+    wake_queue: Arc<WakeQueue>,
     id: ConnectionId,
 }
 
@@ -88,17 +88,17 @@ impl Responder {
         beat: Option<Beat>,
     ) -> Option<Arc<Pipe>> {
         let slot = self.slot.as_ref()?;
-        let capacity = slot.mailbox.queued_bytes();
-        let pipe = Pipe::new(Arc::clone(&slot.mailbox), slot.id, capacity, beat);
+        let capacity = slot.wake_queue.queued_bytes();
+        let pipe = Pipe::new(Arc::clone(&slot.wake_queue), slot.id, capacity, beat);
         response.stream_through(Arc::clone(&pipe));
         self.respond(response).then_some(pipe)
     }
 
     /// Where its connection is.
     #[cfg(feature = "websocket")]
-    pub(super) fn address(&self) -> (Arc<Mailbox>, ConnectionId) {
+    pub(super) fn address(&self) -> (Arc<WakeQueue>, ConnectionId) {
         match &self.slot {
-            Some(slot) => (Arc::clone(&slot.mailbox), slot.id),
+            Some(slot) => (Arc::clone(&slot.wake_queue), slot.id),
             None => (Arc::default(), ConnectionId::NONE),
         }
     }
@@ -121,11 +121,11 @@ impl Drop for Responder {
 }
 
 impl Slot {
-    pub(super) fn new(mailbox: Arc<Mailbox>, id: ConnectionId) -> Arc<Self> {
+    pub(super) fn new(wake_queue: Arc<WakeQueue>, id: ConnectionId) -> Arc<Self> {
         Arc::new(Self {
             answer: Mutex::new(Answer::Due),
             aborted: AtomicBool::new(false),
-            mailbox,
+            wake_queue,
             id,
         })
     }
@@ -138,7 +138,7 @@ impl Slot {
         }
         drop(answer);
         if due {
-            self.mailbox.ring(self.id);
+            self.wake_queue.ring(self.id);
         }
         due
     }

@@ -15,7 +15,7 @@ use super::pipe::Pipe;
 use super::redirect::{InvalidRedirect, redirect_location};
 use super::set_cookie::{InvalidSetCookie, SetCookie};
 #[cfg(feature = "websocket")]
-use super::socket::Upgrade;
+use super::websocket::Upgrade;
 use crate::error::{Error, Misuse};
 use crate::exclusive::Exclusive;
 use crate::proto::FieldLines;

@@ -11,7 +11,7 @@ use super::pipe::Pipe;
 use super::request::Request;
 use super::response::Response;
 #[cfg(feature = "websocket")]
-use super::socket::{WebSocket, text_frame};
+use super::websocket::{WebSocket, text_frame};
 use crate::proto::FieldLines;
 use crate::semantics::event_stream::{EventStreamFault, ServerSentEvent};
 

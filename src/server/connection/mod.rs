@@ -18,12 +18,12 @@
 //! | `socket` | what follows a `101` |
 //! | `ending` | the end of an exchange, of patience, of the connection |
 
-mod ending;
+mod closing;
 mod receiving;
 mod responding;
-#[cfg(feature = "websocket")]
-mod socket;
 mod state;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,8 +33,8 @@ use http::StatusCode;
 use super::app::App;
 use super::client::Client;
 use super::fault::Fault;
-use super::mailbox::ConnectionId;
 use super::responder::Found;
+use super::wake_queue::ConnectionId;
 use crate::error::Error;
 use crate::proto::Exchange;
 use crate::transport::buffer::RecvBuffer;

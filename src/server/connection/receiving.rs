@@ -110,7 +110,7 @@ impl Connection {
             return;
         }
         if admission.at_head {
-            let (content, inbox) = Inbox::pair(&cx.app.mailbox, self.id);
+            let (content, inbox) = Inbox::pair(&cx.app.wake_queue, self.id);
             request.content = Some(content);
             self.incoming = Incoming::Streaming(inbox);
             self.stage = Stage::Ready(Box::new((request, admission.plan)));

@@ -15,7 +15,7 @@ use crate::server::fault::Fault;
 use crate::server::pipe::Taken;
 use crate::server::response::{Body, Response};
 #[cfg(feature = "websocket")]
-use crate::server::socket::Upgrade;
+use crate::server::websocket::Upgrade;
 
 impl Connection {
     pub(super) fn respond_plainly(&mut self, status: StatusCode, cx: &mut Context<'_>) {

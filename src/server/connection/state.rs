@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Version};
 
 #[cfg(feature = "websocket")]
-use super::socket::Socket;
+use super::websocket::Socket;
 use crate::exclusive::Exclusive;
 use crate::server::app::{Admission, App, Plan};
 use crate::server::content::Inbox;

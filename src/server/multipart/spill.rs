@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::server::private_file::create_private;
+use crate::server::port_file::private_file::create_private;
 
 /// Makes the files that uploads are put into.
 pub trait SpillStore: Send + Sync {

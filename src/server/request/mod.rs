@@ -14,14 +14,14 @@ use percent_encoding::percent_decode_str;
 
 use super::client::Client;
 use super::content::Content;
-use super::events::EventStream;
+use super::event_stream::EventStream;
 use super::forwarded::ForwardedClient;
-use super::mailbox::{ConnectionId, Mailbox};
 use super::multipart::{Form, FormField};
 use super::responder::{Responder, Slot};
 use super::response::Response;
+use super::wake_queue::{ConnectionId, WakeQueue};
 #[cfg(feature = "websocket")]
-use super::socket::{WebSocket, WebSocketOptions, WebSocketRefused};
+use super::websocket::{WebSocket, WebSocketOptions, WebSocketRefused};
 use crate::error::{Error, ErrorKind};
 use crate::limits::{Limit, Limits};
 use crate::proto::{Event, Exchange, FieldLines, RequestHead};
@@ -61,7 +61,7 @@ enum Reply {
     /// Nowhere: parsed without a server.
     Nowhere,
     /// Back to the connection that is calling a handler just now.
-    Handler(Arc<Mailbox>, ConnectionId),
+    Handler(Arc<WakeQueue>, ConnectionId),
     /// Somebody holds the responder, or did.
     Deferred(Arc<Slot>),
     /// The request itself holds it.
@@ -338,8 +338,8 @@ impl Request {
     pub fn defer(&mut self) -> Responder {
         match std::mem::replace(&mut self.reply, Reply::Nowhere) {
             Reply::Nowhere => Responder::nowhere(),
-            Reply::Handler(mailbox, id) => {
-                let slot = Slot::new(mailbox, id);
+            Reply::Handler(wake_queue, id) => {
+                let slot = Slot::new(wake_queue, id);
                 self.reply = Reply::Deferred(Arc::clone(&slot));
                 Responder::new(slot)
             }
@@ -361,7 +361,7 @@ impl Request {
     /// Whether the request asks for a WebSocket at all.
     #[cfg(feature = "websocket")]
     pub fn wants_websocket(&self) -> bool {
-        super::socket::is_asked_for(self)
+        super::websocket::is_asked_for(self)
     }
 
     /// Opens the WebSocket that the request asks for (RFC 6455 §4.2). A handler that does not call it
@@ -419,8 +419,8 @@ impl Request {
         self.form = Some(form);
     }
 
-    pub(super) fn reply_to(&mut self, mailbox: &Arc<Mailbox>, id: ConnectionId) {
-        self.reply = Reply::Handler(Arc::clone(mailbox), id);
+    pub(super) fn reply_to(&mut self, wake_queue: &Arc<WakeQueue>, id: ConnectionId) {
+        self.reply = Reply::Handler(Arc::clone(wake_queue), id);
     }
 
     /// Where the answer will come from when the handler deferred it.

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use http::Method;
 
 use super::fault::HandlerError;
+use super::into_response::{IntoResponse, Outcome};
 use super::request::Request;
 use super::response::Response;
-use super::returned::{IntoResponse, Outcome};
 use crate::error::{Error, Misuse};
 use crate::exclusive::Exclusive;
 use pattern::{Reach, Tree};

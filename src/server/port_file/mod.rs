@@ -1,6 +1,8 @@
 //! How the tools of one machine find a server whose port is not fixed: which ports to
 //! try, and a small JSON file that says which one it became.
 
+pub(in crate::server) mod private_file;
+
 use std::fmt;
 use std::fs;
 use std::io::{self, Write};
@@ -9,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::private_file::create_private;
+use private_file::create_private;
 
 /// The ports to try, one after the other: the preferred one, then those of a range, then any.
 ///

@@ -1,4 +1,4 @@
-//! Ending a server: at once, or gracefully, which takes polls.
+//! Shutdown a server: at once, or gracefully, which takes polls.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use super::Server;
 
 /// A graceful end under way.
 #[derive(Debug)]
-pub(super) struct Ending {
+pub(super) struct Shutdown {
     /// When what is still open is cut.
     pub(super) deadline: Instant,
 }
@@ -22,11 +22,11 @@ impl Server {
             listener.close(&mut self.reactor);
         }
         let deadline = now.checked_add(patience).unwrap_or(now);
-        self.ending = Some(Ending { deadline });
+        self.shutdown = Some(Shutdown { deadline });
         self.close_idle();
         // WebSockets and event streams have no end of their own: they are told.
-        for slot in self.peers.slots() {
-            self.peers.enqueue(slot);
+        for slot in self.connections.slots() {
+            self.connections.enqueue(slot);
         }
     }
 
@@ -36,11 +36,11 @@ impl Server {
         if let Some(listener) = self.listener.take() {
             listener.close(&mut self.reactor);
         }
-        self.ending = None;
+        self.shutdown = None;
         self.app.pulled.clear();
         let now = self.reactor.active_time(self.reactor.clock().now());
-        for slot in self.peers.slots() {
-            if let Some(mut connection) = self.peers.take(slot) {
+        for slot in self.connections.slots() {
+            if let Some(mut connection) = self.connections.take(slot) {
                 connection.note_sent(false, &mut self.app, now);
                 self.close(connection);
             }
@@ -49,33 +49,33 @@ impl Server {
 
     /// Whether nothing is open any more.
     pub fn is_closed(&self) -> bool {
-        self.listener.is_none() && self.peers.open() == 0
+        self.listener.is_none() && self.connections.open() == 0
     }
 
     /// Closes what has nothing under way.
     fn close_idle(&mut self) {
         let idle: Vec<usize> = self
-            .peers
+            .connections
             .iter()
             .filter(|connection| connection.is_idle())
             .map(|connection| connection.id.slot)
             .collect();
         for slot in idle {
-            if let Some(connection) = self.peers.take(slot) {
+            if let Some(connection) = self.connections.take(slot) {
                 self.close(connection);
             }
         }
     }
 
-    pub(super) fn go_on_ending(&mut self, active_now: Instant) -> bool {
-        let Some(ending) = &self.ending else {
+    pub(super) fn advance_shutdown(&mut self, active_now: Instant) -> bool {
+        let Some(shutdown) = &self.shutdown else {
             return false;
         };
-        if self.peers.open() == 0 {
-            self.ending = None;
+        if self.connections.open() == 0 {
+            self.shutdown = None;
             return true;
         }
-        if ending.deadline <= active_now {
+        if shutdown.deadline <= active_now {
             self.close_now();
             return true;
         }

@@ -11,11 +11,11 @@ use http::StatusCode;
 
 use super::client::Client;
 use super::fault::HandlerError;
-use super::mailbox::{ConnectionId, Mailbox};
+use super::into_response::IntoResponse;
 use super::pipe::{Pipe, Refused};
 use super::request::Request;
 use super::response::Response;
-use super::returned::IntoResponse;
+use super::wake_queue::{ConnectionId, WakeQueue};
 use crate::proto::{FieldLines, RequestHead, ResponseHead};
 use crate::semantics::websocket::{
     CloseFrame, Refusal, UpgradeRequest, WebSocketConfig, WebSocketFault, WebSocketMessage,
@@ -56,7 +56,7 @@ pub struct WebSocketRefused {
 pub(super) struct Shared {
     inbox: Mutex<Inbox>,
     outgoing: Arc<Pipe>,
-    mailbox: Arc<Mailbox>,
+    wake_queue: Arc<WakeQueue>,
     id: ConnectionId,
     held_bytes: usize,
 }
@@ -101,16 +101,16 @@ impl WebSocket {
             })?;
         let client = *request.client();
         let responder = request.defer();
-        let (mailbox, id) = responder.address();
+        let (wake_queue, id) = responder.address();
         let shared = Arc::new(Shared {
             inbox: Mutex::default(),
             outgoing: Pipe::new(
-                Arc::clone(&mailbox),
+                Arc::clone(&wake_queue),
                 id,
                 options.config.send_queue_bytes,
                 None,
             ),
-            mailbox,
+            wake_queue,
             id,
             held_bytes: options.config.message_bytes,
         });
@@ -256,7 +256,7 @@ impl Shared {
     }
 
     fn ring(&self) {
-        self.mailbox.ring(self.id);
+        self.wake_queue.ring(self.id);
     }
 
     pub(super) fn outgoing(&self) -> &Pipe {

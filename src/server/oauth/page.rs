@@ -3,7 +3,19 @@
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use super::OAuthAnswer;
+/// What to answer to one request, and whether the login is over with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OAuthAnswer {
+    /// The status.
+    pub status: StatusCode,
+    /// The fields, with the content type.
+    pub headers: HeaderMap,
+    /// The page.
+    pub body: String,
+    /// Whether the login is over: send this answer, close the server, and take the
+    /// [`outcome`](OAuthLogin::take_outcome).
+    pub is_last: bool,
+}
 
 /// Title and text of a page.
 pub(super) struct Page(&'static str, &'static str);

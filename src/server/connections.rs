@@ -5,11 +5,11 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
 use super::connection::Connection;
-use super::mailbox::ConnectionId;
+use super::wake_queue::ConnectionId;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub(super) struct Peers {
+pub(super) struct Connections {
     // Boxed, so that a connection is taken out and put back as cheaply as its address.
     slots: Vec<Option<Box<Connection>>>,
     /// Slots that nobody has.
@@ -19,7 +19,7 @@ pub(super) struct Peers {
     open: usize,
 }
 
-impl Peers {
+impl Connections {
     pub(super) fn open(&self) -> usize {
         self.open
     }

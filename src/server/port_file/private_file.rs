@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Creates a file that nobody else can read (on Unix; elsewhere the folder decides), where none is
 /// yet: a link that somebody has put there is not followed.
-pub(super) fn create_private(path: &Path) -> io::Result<File> {
+pub(in crate::server) fn create_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
     #[cfg(unix)]

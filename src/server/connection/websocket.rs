@@ -10,7 +10,7 @@ use crate::semantics::websocket::{
     CloseFrame, WebSocketEvent, WebSocketFault, WebSocketMachine, close_code,
 };
 use crate::server::pipe::Taken;
-use crate::server::socket::{Shared, Upgrade};
+use crate::server::websocket::{Shared, Upgrade};
 
 /// One open WebSocket.
 #[derive(Debug)]

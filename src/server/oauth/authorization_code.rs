@@ -8,7 +8,6 @@
 //!    └─────────deadline, cancel────────────▶ Done(error)
 //! ```
 
-mod page;
 #[cfg(test)]
 mod tests;
 
@@ -17,13 +16,14 @@ use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::{Method, StatusCode};
 use sha2::{Digest, Sha256};
 use url::{Url, form_urlencoded};
 
-use super::guard::secret::is_same_secret;
-use super::target::{path_of, query_of};
+use super::page::{self, OAuthAnswer};
+use crate::server::guard::secret::is_same_secret;
+use crate::server::target::{path_of, query_of};
 
 /// The path of the address that the browser is sent back to.
 pub const CALLBACK_PATH: &str = "/callback";
@@ -84,20 +84,6 @@ pub enum OAuthError {
     TimedOut,
     /// The game has given it up.
     Cancelled,
-}
-
-/// What to answer to one request, and whether the login is over with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OAuthAnswer {
-    /// The status.
-    pub status: StatusCode,
-    /// The fields, with the content type.
-    pub headers: HeaderMap,
-    /// The page.
-    pub body: String,
-    /// Whether the login is over: send this answer, close the server, and take the
-    /// [`outcome`](OAuthLogin::take_outcome).
-    pub is_last: bool,
 }
 
 enum Progress {

@@ -1,5 +1,5 @@
 //! [`OAuthLoopback`]: a login in the player's browser, from the port that is listened at to the page
-//! that says that the window may be closed. The rules are `oauth_loopback`'s; here is the server.
+//! that says that the window may be closed. The rules are `authorization_code`'s; here is the server.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
-use super::Server;
-use super::builder::ServerBuilder;
-use super::oauth_loopback::{AuthorizationCode, OAuthAnswer, OAuthError, OAuthLogin, OAuthRequest};
-use super::request::Request;
-use super::response::Response;
-use super::settings::Unrouted;
+use super::authorization_code::{AuthorizationCode, OAuthError, OAuthLogin, OAuthRequest};
+use super::page::OAuthAnswer;
 use crate::error::{Error, NetworkFault};
+use crate::server::Server;
+use crate::server::builder::ServerBuilder;
+use crate::server::request::Request;
+use crate::server::response::Response;
+use crate::server::settings::Unrouted;
 use crate::transport::memory::MemoryNetwork;
 
 /// How long the last page may take to reach the browser.

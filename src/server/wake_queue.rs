@@ -26,7 +26,7 @@ impl ConnectionId {
 
 /// See the module's documentation.
 #[derive(Default)]
-pub(super) struct Mailbox {
+pub(super) struct WakeQueue {
     calls: Mutex<Vec<ConnectionId>>,
     rung: AtomicBool,
     /// Whether the server is about to sleep and must be woken.
@@ -36,7 +36,7 @@ pub(super) struct Mailbox {
     queued_bytes: usize,
 }
 
-impl Mailbox {
+impl WakeQueue {
     pub(super) fn new(queued_bytes: usize) -> Self {
         Self {
             queued_bytes,
@@ -92,9 +92,9 @@ impl Mailbox {
     }
 }
 
-impl fmt::Debug for Mailbox {
+impl fmt::Debug for WakeQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mailbox").finish_non_exhaustive()
+        f.debug_struct("WakeQueue").finish_non_exhaustive()
     }
 }
 
@@ -110,21 +110,21 @@ mod tests {
 
     #[test]
     fn what_rings_before_or_during_sleep_ends_it() {
-        let mailbox = Arc::new(Mailbox::default());
+        let wake_queue = Arc::new(WakeQueue::default());
         let mut reactor = Reactor::system(Resolver::system());
         let id = ConnectionId { slot: 3, serial: 9 };
-        mailbox.ring(id);
-        assert!(!mailbox.fall_asleep(|| reactor.wake().ok()));
-        mailbox.wake_up();
+        wake_queue.ring(id);
+        assert!(!wake_queue.fall_asleep(|| reactor.wake().ok()));
+        wake_queue.wake_up();
         let mut calls = Vec::new();
-        mailbox.collect(&mut calls);
+        wake_queue.collect(&mut calls);
         assert_eq!(calls, [id]);
-        assert!(mailbox.fall_asleep(|| reactor.wake().ok()));
-        let other = Arc::clone(&mailbox);
+        assert!(wake_queue.fall_asleep(|| reactor.wake().ok()));
+        let other = Arc::clone(&wake_queue);
         let ringing = std::thread::spawn(move || other.ring(id));
         // Ends by the ring, not by the time: nothing here would wait that long.
         reactor.wait(Some(Duration::from_secs(3600))).unwrap();
         ringing.join().unwrap();
-        assert!(mailbox.is_rung());
+        assert!(wake_queue.is_rung());
     }
 }
