@@ -16,7 +16,7 @@ use crate::budget::{Budget, PollAt, Polled};
 #[cfg(feature = "websocket")]
 use crate::error::Error;
 use crate::error::{ErrorKind, RequestRefused};
-use crate::transport::resolver::Wake;
+use crate::transport::wake::Wake;
 
 /// What owner and thread share.
 #[derive(Default)]

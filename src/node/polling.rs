@@ -41,7 +41,7 @@ impl HttpClient {
         let active_now = self.reactor.begin_poll(now);
         let mut meter =
             BudgetMeter::start(self.reactor.clock(), &RemainingBudget::of(budget)).with_free_step();
-        let looked = self.reactor.look();
+        let looked = self.reactor.poll_events();
         let changed = self.turn(looked, active_now, &mut meter, budget.busy_poll);
         self.remaining_budget = meter.rest();
         self.polled(changed, meter.cut(), active_now)
@@ -119,7 +119,7 @@ impl HttpClient {
             };
             let progressed = self.connection.drive(&mut self.reactor, active_now, meter);
             changed |= progressed;
-            let Some(patience) = self.patience(busy_poll) else {
+            let Some(spin_time) = self.spin_time(busy_poll) else {
                 break;
             };
             if meter.exhausted() {
@@ -128,12 +128,12 @@ impl HttpClient {
             let now = meter.now();
             if anything || progressed {
                 quiet_since = now;
-            } else if now.saturating_duration_since(quiet_since) >= patience
+            } else if now.saturating_duration_since(quiet_since) >= spin_time
                 || self.reactor.network().is_some()
             {
                 break;
             }
-            looked = self.reactor.look();
+            looked = self.reactor.poll_events();
         }
         // What the budget left in the kernel may be what the deadline is about.
         let is_left = meter.cut() && self.connection.is_readable(&mut self.reactor);
@@ -149,13 +149,15 @@ impl HttpClient {
     }
 
     /// How long to look on without seeing anything, if at all.
-    fn patience(&self, busy_poll: BusyPoll) -> Option<Duration> {
+    fn spin_time(&self, busy_poll: BusyPoll) -> Option<Duration> {
         match (busy_poll, self.connection.expects()) {
             (BusyPoll::Off, _)
             | (_, Expects::Nothing)
             | (BusyPoll::Content(_), Expects::Answer) => None,
-            (BusyPoll::Content(patience), Expects::Content)
-            | (BusyPoll::Exchange(patience), Expects::Content | Expects::Answer) => Some(patience),
+            (BusyPoll::Content(spin_time), Expects::Content)
+            | (BusyPoll::Exchange(spin_time), Expects::Content | Expects::Answer) => {
+                Some(spin_time)
+            }
         }
     }
 
@@ -206,13 +208,13 @@ impl HttpClient {
             if !chunk.is_empty() || self.get_status() != Status::Body || meter.exhausted() {
                 return Ok(chunk);
             }
-            let Some(patience) = self.patience(busy_poll) else {
+            let Some(spin_time) = self.spin_time(busy_poll) else {
                 return Ok(chunk);
             };
             let now = meter.now();
-            if self.reactor.look()? {
+            if self.reactor.poll_events()? {
                 quiet_since = now;
-            } else if now.saturating_duration_since(quiet_since) >= patience
+            } else if now.saturating_duration_since(quiet_since) >= spin_time
                 || self.reactor.network().is_some()
             {
                 return Ok(chunk);

@@ -78,7 +78,7 @@ use crate::budget::Budget;
 use crate::error::Error;
 use crate::exclusive::Exclusive;
 use crate::transport::listener::Listener;
-use crate::transport::reactor::{Owner, Reactor};
+use crate::transport::reactor::{Key, Reactor};
 pub use crate::transport::tls::ServerTlsOptions;
 use app::App;
 use connections::Connections;
@@ -178,7 +178,7 @@ pub struct Server {
     receiving: usize,
     /// Reused from poll to poll: who rang, and who is ready.
     calls: Vec<ConnectionId>,
-    ready: Vec<Owner>,
+    ready: Vec<Key>,
     /// The same: who waits for a handler call.
     held: Vec<usize>,
     /// The system had no more sockets: not before this.

@@ -11,7 +11,7 @@ use crate::budget::{Budget, BusyPoll, PollAt, Polled};
 use crate::error::Error;
 use crate::transport::link::Link;
 use crate::transport::meter::{BudgetMeter, RemainingBudget};
-use crate::transport::reactor::Owner;
+use crate::transport::reactor::Key;
 use crate::transport::socket::Socket;
 
 /// What a wait may spend once it is awake: its caller's loop must turn, however much comes.
@@ -40,7 +40,7 @@ impl Server {
         let active_now = self.reactor.begin_poll(now);
         let mut meter =
             BudgetMeter::start(self.reactor.clock(), &RemainingBudget::of(budget)).with_free_step();
-        self.reactor.look()?;
+        self.reactor.poll_events()?;
         self.turn(active_now, &mut meter, budget)
     }
 
@@ -111,21 +111,21 @@ impl Server {
             }
             if self.connections.waiting() > 0 {
                 // Others may have become ready while these had their turn.
-                self.reactor.look()?;
+                self.reactor.poll_events()?;
                 continue;
             }
-            let Some(patience) = self.patience(budget) else {
+            let Some(spin_time) = self.spin_time(budget) else {
                 break;
             };
             let now = meter.now();
             if moved {
                 quiet_since = now;
-            } else if now.saturating_duration_since(quiet_since) >= patience
+            } else if now.saturating_duration_since(quiet_since) >= spin_time
                 || self.reactor.network().is_some()
             {
                 break;
             }
-            self.reactor.look()?;
+            self.reactor.poll_events()?;
         }
         changed |= self.expire(active_now, meter, &mut calls);
         changed |= self.advance_shutdown(active_now);
@@ -146,19 +146,19 @@ impl Server {
     }
 
     /// How long to look again without anything coming, if at all.
-    fn patience(&self, budget: &Budget) -> Option<Duration> {
+    fn spin_time(&self, budget: &Budget) -> Option<Duration> {
         match budget.busy_poll {
             BusyPoll::Off => None,
-            BusyPoll::Content(patience) => (self.receiving > 0).then_some(patience),
-            BusyPoll::Exchange(patience) => (self.connections.open() > 0).then_some(patience),
+            BusyPoll::Content(spin_time) => (self.receiving > 0).then_some(spin_time),
+            BusyPoll::Exchange(spin_time) => (self.connections.open() > 0).then_some(spin_time),
         }
     }
 
     /// Puts everything into the queue that an event or a ring came for.
     fn collect_ready(&mut self, active_now: Instant) {
         let mut ready = std::mem::take(&mut self.ready);
-        self.reactor.take_ready(&mut ready);
-        for Owner(slot) in ready.drain(..) {
+        self.reactor.drain_ready(&mut ready);
+        for Key(slot) in ready.drain(..) {
             self.connections.enqueue(slot);
         }
         self.ready = ready;
@@ -197,7 +197,7 @@ impl Server {
             };
             let local = listener.address();
             let slot = self.connections.reserve();
-            self.reactor.set_owner(Owner(slot));
+            self.reactor.set_key(Key(slot));
             match listener.accept(&mut self.reactor) {
                 Ok(Some((socket, peer))) => {
                     moved = true;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use crate::transport::resolver::Wake;
+use crate::transport::wake::Wake;
 
 /// A connection's number. Slots are used again, serials never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

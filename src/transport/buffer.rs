@@ -57,7 +57,7 @@ impl BufferPool {
         spare.unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES))
     }
 
-    fn give(&self, mut buffer: Vec<u8>) {
+    fn release(&self, mut buffer: Vec<u8>) {
         let Ok(mut spare) = self.0.try_lock() else {
             return;
         };
@@ -81,36 +81,36 @@ impl fmt::Debug for BufferPool {
 }
 
 /// A buffer on loan to the user: goes back to its pool when dropped.
-struct Loan {
+struct PooledBuffer {
     buffer: Vec<u8>,
     filled: usize,
     pool: BufferPool,
 }
 
-impl AsRef<[u8]> for Loan {
+impl AsRef<[u8]> for PooledBuffer {
     fn as_ref(&self) -> &[u8] {
         &self.buffer[..self.filled]
     }
 }
 
-impl Drop for Loan {
+impl Drop for PooledBuffer {
     fn drop(&mut self) {
-        self.pool.give(std::mem::take(&mut self.buffer));
+        self.pool.release(std::mem::take(&mut self.buffer));
     }
 }
 
-/// The largest rest that [`RecvBuffer::shelve`] moves.
+/// The largest rest that [`RecvBuffer::shrink`] moves.
 #[cfg(feature = "server")]
-const SHELVED_BYTES: usize = 16 * 1024;
+const LARGEST_REST: usize = 16 * 1024;
 
 /// Bytes received and not consumed yet.
 #[derive(Debug, Default)]
 pub(crate) struct RecvBuffer {
-    held: Held,
+    storage: Storage,
 }
 
 #[derive(Default)]
-enum Held {
+enum Storage {
     #[default]
     Nothing,
     /// Exclusively ours: can be filled further.
@@ -122,7 +122,7 @@ enum Held {
     Shared(Bytes),
 }
 
-impl fmt::Debug for Held {
+impl fmt::Debug for Storage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => f.write_str("Nothing"),
@@ -135,10 +135,10 @@ impl fmt::Debug for Held {
 impl RecvBuffer {
     /// The unconsumed bytes.
     pub(crate) fn unread(&self) -> &[u8] {
-        match &self.held {
-            Held::Nothing => &[],
-            Held::Own { buffer, unread } => &buffer[unread.clone()],
-            Held::Shared(bytes) => bytes,
+        match &self.storage {
+            Storage::Nothing => &[],
+            Storage::Own { buffer, unread } => &buffer[unread.clone()],
+            Storage::Shared(bytes) => bytes,
         }
     }
 
@@ -148,10 +148,10 @@ impl RecvBuffer {
 
     /// Drops the first `count` unread bytes; an empty buffer goes back to the pool.
     pub(crate) fn consume(&mut self, count: usize, pool: &BufferPool) {
-        match &mut self.held {
-            Held::Nothing => {}
-            Held::Own { unread, .. } => unread.start = (unread.start + count).min(unread.end),
-            Held::Shared(bytes) => drop(bytes.split_to(count.min(bytes.len()))),
+        match &mut self.storage {
+            Storage::Nothing => {}
+            Storage::Own { unread, .. } => unread.start = (unread.start + count).min(unread.end),
+            Storage::Shared(bytes) => drop(bytes.split_to(count.min(bytes.len()))),
         }
         if self.is_empty() {
             self.release(pool);
@@ -165,10 +165,10 @@ impl RecvBuffer {
             self.consume(range.end, pool);
             return taken;
         }
-        let mut bytes = match std::mem::take(&mut self.held) {
-            Held::Nothing => Bytes::new(),
-            Held::Shared(bytes) => bytes,
-            Held::Own { buffer, unread } => Bytes::from_owner(Loan {
+        let mut bytes = match std::mem::take(&mut self.storage) {
+            Storage::Nothing => Bytes::new(),
+            Storage::Shared(bytes) => bytes,
+            Storage::Own { buffer, unread } => Bytes::from_owner(PooledBuffer {
                 buffer,
                 filled: unread.end,
                 pool: pool.clone(),
@@ -178,17 +178,17 @@ impl RecvBuffer {
         let mut taken = bytes.split_to(range.end);
         let _ = taken.split_to(range.start);
         if !bytes.is_empty() {
-            self.held = Held::Shared(bytes);
+            self.storage = Storage::Shared(bytes);
         }
         taken
     }
 
     /// Room for more bytes behind the unread ones, at least `least` of it. Call [`filled`](Self::filled) with what was put there.
     pub(crate) fn room(&mut self, pool: &BufferPool, least: usize) -> &mut [u8] {
-        let (mut buffer, mut unread) = match std::mem::take(&mut self.held) {
-            Held::Nothing => (pool.take_full(), 0..0),
-            Held::Own { buffer, unread } => (buffer, unread),
-            Held::Shared(bytes) => {
+        let (mut buffer, mut unread) = match std::mem::take(&mut self.storage) {
+            Storage::Nothing => (pool.take_full(), 0..0),
+            Storage::Own { buffer, unread } => (buffer, unread),
+            Storage::Shared(bytes) => {
                 let mut buffer = pool.take_full();
                 if buffer.len() < bytes.len() + least {
                     buffer.resize(bytes.len() + least, 0);
@@ -204,7 +204,7 @@ impl RecvBuffer {
                 buffer.resize(unread.end + least, 0);
             }
         }
-        let Held::Own { buffer, unread } = self.held.insert_own(buffer, unread) else {
+        let Storage::Own { buffer, unread } = self.storage.insert_own(buffer, unread) else {
             return &mut [];
         };
         &mut buffer[unread.end..]
@@ -212,7 +212,7 @@ impl RecvBuffer {
 
     /// Notes that the first `count` bytes of the room hold received bytes now.
     pub(crate) fn filled(&mut self, count: usize, pool: &BufferPool) {
-        if let Held::Own { buffer, unread } = &mut self.held {
+        if let Storage::Own { buffer, unread } = &mut self.storage {
             unread.end = (unread.end + count).min(buffer.len());
         }
         if self.is_empty() {
@@ -226,14 +226,14 @@ impl RecvBuffer {
         pool: &BufferPool,
         append: impl FnOnce(&mut Vec<u8>) -> T,
     ) -> (usize, T) {
-        let mut buffer = match std::mem::take(&mut self.held) {
-            Held::Nothing => pool.take_blank(),
-            Held::Own { mut buffer, unread } => {
+        let mut buffer = match std::mem::take(&mut self.storage) {
+            Storage::Nothing => pool.take_blank(),
+            Storage::Own { mut buffer, unread } => {
                 buffer.truncate(unread.end);
                 buffer.drain(..unread.start);
                 buffer
             }
-            Held::Shared(bytes) => {
+            Storage::Shared(bytes) => {
                 let mut buffer = pool.take_blank();
                 buffer.extend_from_slice(&bytes);
                 buffer
@@ -243,7 +243,7 @@ impl RecvBuffer {
         let outcome = append(&mut buffer);
         let unread = 0..buffer.len();
         let added = unread.end - before;
-        self.held = Held::Own { buffer, unread };
+        self.storage = Storage::Own { buffer, unread };
         if self.is_empty() {
             self.release(pool);
         }
@@ -253,13 +253,15 @@ impl RecvBuffer {
     /// Moves a small rest into a buffer of its own size, so that a connection that trickles does not
     /// keep a large one.
     #[cfg(feature = "server")]
-    pub(crate) fn shelve(&mut self, pool: &BufferPool) {
+    pub(crate) fn shrink(&mut self, pool: &BufferPool) {
         let rest = self.unread();
-        if matches!(self.held, Held::Own { .. }) && !rest.is_empty() && rest.len() <= SHELVED_BYTES
+        if matches!(self.storage, Storage::Own { .. })
+            && !rest.is_empty()
+            && rest.len() <= LARGEST_REST
         {
             let rest = Bytes::copy_from_slice(rest);
             self.release(pool);
-            self.held = Held::Shared(rest);
+            self.storage = Storage::Shared(rest);
         }
     }
 
@@ -269,13 +271,13 @@ impl RecvBuffer {
     }
 
     fn release(&mut self, pool: &BufferPool) {
-        if let Held::Own { buffer, .. } = std::mem::take(&mut self.held) {
-            pool.give(buffer);
+        if let Storage::Own { buffer, .. } = std::mem::take(&mut self.storage) {
+            pool.release(buffer);
         }
     }
 }
 
-impl Held {
+impl Storage {
     fn insert_own(&mut self, buffer: Vec<u8>, unread: Range<usize>) -> &mut Self {
         *self = Self::Own { buffer, unread };
         self
@@ -309,7 +311,7 @@ mod tests {
         let mut recv = RecvBuffer::default();
         fill(&mut recv, &pool, b"x");
         recv.consume(1, &pool);
-        assert!(matches!(recv.held, Held::Nothing));
+        assert!(matches!(recv.storage, Storage::Nothing));
         assert_eq!(pool.0.lock().unwrap().full.len(), 1);
     }
 
@@ -349,7 +351,7 @@ mod tests {
                 .0
         };
         assert_eq!(add(&mut recv, b""), 0);
-        assert!(matches!(recv.held, Held::Nothing));
+        assert!(matches!(recv.storage, Storage::Nothing));
         assert_eq!(add(&mut recv, b"abc"), 3);
         recv.consume(1, &pool);
         assert_eq!(add(&mut recv, b"de"), 2);

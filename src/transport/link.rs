@@ -59,7 +59,7 @@ impl Layer {
             out_sent: 0,
             early: Vec::new(),
             dearest: Duration::ZERO,
-            put_off: 0,
+            deferrals: 0,
         }))
     }
 }
@@ -75,12 +75,12 @@ struct TlsLayer {
     /// The dearest piece of the handshake so far.
     dearest: Duration,
     /// How many polls running were too short for the next piece.
-    put_off: u8,
+    deferrals: u8,
 }
 
 /// A piece of a handshake that was put off so often is done however little time is left: nobody may
 /// starve.
-const PUT_OFF_AT_MOST: u8 = 8;
+const MAX_DEFERRALS: u8 = 8;
 
 impl Link {
     pub(crate) fn plain(socket: Socket) -> Self {
@@ -307,13 +307,13 @@ impl TlsLayer {
         meter: &mut BudgetMeter,
     ) -> bool {
         if !socket.is_readable(reactor)
-            || self.put_off >= PUT_OFF_AT_MOST
+            || self.deferrals >= MAX_DEFERRALS
             || meter.can_start(reactor.handshakes.flight.expected())
         {
-            self.put_off = 0;
+            self.deferrals = 0;
             return true;
         }
-        self.put_off += 1;
+        self.deferrals += 1;
         false
     }
 

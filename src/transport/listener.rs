@@ -173,7 +173,7 @@ mod tests {
         let mut listener = Listener::bind(&mut reactor, address).unwrap();
         let _client = network.connect(address).unwrap();
         assert!(listener.accept(&mut reactor).unwrap().is_none());
-        reactor.look().unwrap();
+        reactor.poll_events().unwrap();
         let (socket, _) = listener.accept(&mut reactor).unwrap().unwrap();
         assert!(listener.accept(&mut reactor).unwrap().is_none());
         socket.close(&mut reactor);

@@ -15,6 +15,7 @@
 //! | `tls` | the one room that knows rustls |
 //! | `throttle` | a token bucket: how many bytes may move now |
 //! | `disk` | files of downloads and uploads, on a worker thread |
+//! | `wake` | what ends a sleep from another thread |
 //! | `memory` | the in-memory network with its virtual clock |
 //!
 //! What may block: nothing but [`Reactor::wait`](reactor::Reactor::wait), which only waiting calls
@@ -38,3 +39,4 @@ pub(crate) mod socks;
 pub(crate) mod throttle;
 pub(crate) mod tls;
 pub(crate) mod tunnel;
+pub(crate) mod wake;

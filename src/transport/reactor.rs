@@ -21,7 +21,8 @@ use crate::transport::buffer::{BUFFER_BYTES, BufferPool};
 use crate::transport::cost::HandshakeCosts;
 use crate::transport::memory::{Interest, MemoryNetwork};
 use crate::transport::meter::Clock;
-use crate::transport::resolver::{Lookup, Resolver, Wake};
+use crate::transport::resolver::{Lookup, Resolver};
+use crate::transport::wake::Wake;
 
 /// Events taken from the kernel at once; more wait for the next look.
 const EVENTS: usize = 256;
@@ -48,16 +49,16 @@ struct Source {
     closed: bool,
     /// Tells nobody when it is ready, so it is tried at every look.
     always_tried: bool,
-    owner: Owner,
+    key: Key,
 }
 
 /// Who is told that a source became ready: whatever number the one who polls gave to what it drives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Owner(pub(crate) usize);
+pub(crate) struct Key(pub(crate) usize);
 
-impl Owner {
+impl Key {
     /// Someone who drives everything at each poll and needs no list.
-    pub(crate) const NOBODY: Self = Self(usize::MAX);
+    pub(crate) const NONE: Self = Self(usize::MAX);
 }
 
 #[derive(Debug)]
@@ -83,9 +84,9 @@ pub(crate) struct Reactor {
     generation: usize,
     always_tried: usize,
     /// Whose the sources are that are added now.
-    owner: Owner,
+    key: Key,
     /// Whose sources became ready since this list was taken; some may be named twice.
-    ready: Vec<Owner>,
+    ready: Vec<Key>,
     resolver: Resolver,
     pool: BufferPool,
     /// One buffer that a poll may use between two calls, shared by all sockets.
@@ -119,7 +120,7 @@ impl Reactor {
             sources: Slab::new(),
             generation: 0,
             always_tried: 0,
-            owner: Owner::NOBODY,
+            key: Key::NONE,
             ready: Vec::new(),
             resolver,
             pool: BufferPool::default(),
@@ -131,16 +132,16 @@ impl Reactor {
         }
     }
 
-    /// Names the owner of all sources added from now on.
+    /// Names the key of all sources added from now on.
     #[cfg(any(feature = "agent", feature = "server", test))]
-    pub(crate) fn set_owner(&mut self, owner: Owner) {
-        self.owner = owner;
+    pub(crate) fn set_key(&mut self, key: Key) {
+        self.key = key;
     }
 
     /// Whose sources became ready since the last call, moved behind what `into` holds. Readiness
     /// itself is sticky; this list is not.
     #[cfg(any(feature = "agent", feature = "server", test))]
-    pub(crate) fn take_ready(&mut self, into: &mut Vec<Owner>) {
+    pub(crate) fn drain_ready(&mut self, into: &mut Vec<Key>) {
         into.append(&mut self.ready);
     }
 
@@ -339,7 +340,7 @@ impl Reactor {
             writable: always_tried,
             closed: false,
             always_tried,
-            owner: self.owner,
+            key: self.key,
         });
         self.always_tried += usize::from(always_tried);
         id
@@ -409,8 +410,8 @@ impl Reactor {
     }
 
     /// Takes in what became ready, without waiting. Answers whether anything did.
-    pub(crate) fn look(&mut self) -> Result<bool, Error> {
-        self.look_for(Some(Duration::ZERO))
+    pub(crate) fn poll_events(&mut self) -> Result<bool, Error> {
+        self.poll_backend(Some(Duration::ZERO))
     }
 
     /// Sleeps until something becomes ready or `timeout` is over, then takes it in.
@@ -429,10 +430,10 @@ impl Reactor {
         } else {
             timeout
         };
-        self.look_for(timeout)
+        self.poll_backend(timeout)
     }
 
-    fn look_for(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
+    fn poll_backend(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
         // A stream that tells nothing is tried, which is no sign that anything came.
         let mut anything = false;
         if self.always_tried > 0 {
@@ -440,7 +441,7 @@ impl Reactor {
                 if source.always_tried {
                     source.readable = true;
                     source.writable = true;
-                    note_ready(&mut self.ready, source.owner);
+                    note_ready(&mut self.ready, source.key);
                 }
             }
         }
@@ -467,7 +468,7 @@ impl Reactor {
                         source.readable |= event.is_readable() || event.is_read_closed() || failed;
                         source.writable |= event.is_writable() || event.is_write_closed() || failed;
                         source.closed |= event.is_read_closed() || failed;
-                        note_ready(&mut self.ready, source.owner);
+                        note_ready(&mut self.ready, source.key);
                     }
                 }
             }
@@ -481,7 +482,7 @@ impl Reactor {
                         source.readable |= event.readable;
                         source.writable |= event.writable;
                         source.closed |= event.closed;
-                        note_ready(ready, source.owner);
+                        note_ready(ready, source.key);
                     }
                 });
             }
@@ -490,9 +491,9 @@ impl Reactor {
     }
 }
 
-fn note_ready(ready: &mut Vec<Owner>, owner: Owner) {
-    if owner != Owner::NOBODY && ready.last() != Some(&owner) {
-        ready.push(owner);
+fn note_ready(ready: &mut Vec<Key>, key: Key) {
+    if key != Key::NONE && ready.last() != Some(&key) {
+        ready.push(key);
     }
 }
 
@@ -505,23 +506,23 @@ mod tests {
         let network = MemoryNetwork::new();
         let mut reactor = Reactor::memory(&network);
         let mut peers = Vec::new();
-        for owner in [Owner(7), Owner::NOBODY, Owner(9)] {
+        for key in [Key(7), Key::NONE, Key(9)] {
             let (client, server) = network.pair();
-            reactor.set_owner(owner);
+            reactor.set_key(key);
             reactor.add_memory(|interest| client.register(interest));
             peers.push((client, server));
         }
         let mut ready = Vec::new();
-        reactor.look().unwrap();
-        reactor.take_ready(&mut ready);
-        assert_eq!(ready, [Owner(7), Owner(9)]);
+        reactor.poll_events().unwrap();
+        reactor.drain_ready(&mut ready);
+        assert_eq!(ready, [Key(7), Key(9)]);
         ready.clear();
         let (client, server) = peers.remove(2);
         drop(server);
-        reactor.look().unwrap();
-        reactor.take_ready(&mut ready);
+        reactor.poll_events().unwrap();
+        reactor.drain_ready(&mut ready);
         drop(client);
-        assert_eq!(ready, [Owner(9)]);
+        assert_eq!(ready, [Key(9)]);
     }
 
     #[test]
@@ -544,7 +545,7 @@ mod tests {
         reactor.remove(old);
         let (other, _other_server) = network.pair();
         let new = reactor.add_memory(|_| drop(other));
-        reactor.look().unwrap();
+        reactor.poll_events().unwrap();
         assert!(!reactor.is_readable(new));
     }
 
@@ -554,13 +555,13 @@ mod tests {
         let mut reactor = Reactor::memory(&network);
         let (client, _server) = network.pair();
         let id = reactor.add_memory(|interest| client.register(interest));
-        reactor.look().unwrap();
+        reactor.poll_events().unwrap();
         for _ in 0..3 {
             assert!(reactor.is_readable(id));
-            reactor.look().unwrap();
+            reactor.poll_events().unwrap();
         }
         reactor.clear_readable(id);
-        reactor.look().unwrap();
+        reactor.poll_events().unwrap();
         assert!(!reactor.is_readable(id));
     }
 

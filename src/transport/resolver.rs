@@ -28,9 +28,7 @@ use std::time::{Duration, Instant};
 
 use self::workers::{Interest, Pool};
 use crate::error::{Error, NetworkFault};
-
-/// Called by a worker when an answer is there, to end the sleep of whoever waits for it.
-pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
+use crate::transport::wake::Wake;
 
 /// Lookups by the operating system or the caller that somebody waits for, at once. They are mostly
 /// waiting themselves, and a program rarely needs more than a few names at a time.

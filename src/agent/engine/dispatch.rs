@@ -21,7 +21,7 @@ use crate::semantics::proxy_rules::ProxyScheme;
 use crate::semantics::range::{RangeSpec, range_field};
 use crate::transport::link::TlsChoice;
 use crate::transport::meter::BudgetMeter;
-use crate::transport::reactor::Owner;
+use crate::transport::reactor::Key;
 use crate::transport::tls::TlsOptions;
 
 impl Engine {
@@ -184,7 +184,7 @@ impl Engine {
             connection: key,
             asked: false,
         };
-        self.reactor.set_owner(Owner(key.0));
+        self.reactor.set_key(Key(key.0));
         let Some(pooled) = self.pool.get_mut(key) else {
             return Step::WAITS;
         };

@@ -50,9 +50,9 @@ use crate::phase::Phase;
 use crate::semantics::circuit::{Circuits, FailOver};
 use crate::transport::disk::Disk;
 use crate::transport::meter::RemainingBudget;
-use crate::transport::reactor::{Owner, Reactor};
-use crate::transport::resolver::Wake;
+use crate::transport::reactor::{Key, Reactor};
 use crate::transport::throttle::Throttle;
+use crate::transport::wake::Wake;
 
 use bandwidth::Sharing;
 pub(crate) use bandwidth::Ticket;
@@ -87,7 +87,7 @@ pub(crate) struct Engine {
     /// Connections to drive, in turn.
     run: VecDeque<ConnectionKey>,
     /// Owners of sockets that became ready; kept for its memory.
-    ready: Vec<Owner>,
+    ready: Vec<Key>,
     /// Connections that are being made: a lookup tells nobody when it is done.
     connecting: Vec<ConnectionKey>,
     /// Transfers that wait for the disk.

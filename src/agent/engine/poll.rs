@@ -10,7 +10,7 @@ use crate::budget::{Budget, BusyPoll, PollAt, Polled};
 use crate::connection::Status;
 use crate::error::Error;
 use crate::transport::meter::{BudgetMeter, RemainingBudget};
-use crate::transport::reactor::Owner;
+use crate::transport::reactor::Key;
 
 /// What driving a transfer came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Step {
 const LEAST_TIMERS: usize = 4;
 
 /// How long a poll looks on for the answers of servers nearby while requests wait for their turn.
-const ANSWER_PATIENCE: Duration = Duration::from_micros(500);
+const RESPONSE_SPIN_TIME: Duration = Duration::from_micros(500);
 
 /// So many requests that have only just arrived are judged before connections are driven; a flood of them
 /// takes what the connections leave.
@@ -57,7 +57,7 @@ impl Engine {
         let remaining_budget = RemainingBudget::of(budget).less(asked);
         let mut meter =
             BudgetMeter::start(self.reactor.clock(), &remaining_budget).with_free_step();
-        let looked = self.reactor.look();
+        let looked = self.reactor.poll_events();
         let changed = self.turn(looked, active_now, &mut meter, budget.busy_poll);
         self.left = (meter.rest(), budget.busy_poll);
         Polled {
@@ -78,7 +78,7 @@ impl Engine {
         }
         let now = self.reactor.clock().now();
         let active_now = self.reactor.begin_poll(now);
-        let looked = self.reactor.look();
+        let looked = self.reactor.poll_events();
         self.turn(looked, active_now, &mut meter, busy_poll);
         self.left.0 = meter.rest();
     }
@@ -149,7 +149,7 @@ impl Engine {
             };
             let progressed = self.advance(active_now, meter);
             changed |= progressed;
-            let Some(patience) = self.patience(busy_poll) else {
+            let Some(spin_time) = self.spin_time(busy_poll) else {
                 break;
             };
             // A caller whose window is full is waited for, not the peer.
@@ -159,7 +159,7 @@ impl Engine {
             let now = meter.now();
             if anything || progressed {
                 quiet_since = now;
-            } else if now.saturating_duration_since(quiet_since) >= patience
+            } else if now.saturating_duration_since(quiet_since) >= spin_time
                 || self.reactor.network().is_some()
             {
                 for key in self.unanswered.drain(..) {
@@ -167,7 +167,7 @@ impl Engine {
                 }
                 break;
             }
-            looked = self.reactor.look();
+            looked = self.reactor.poll_events();
         }
         if self.fire_timers(active_now, meter) {
             self.advance(active_now, meter);
@@ -185,8 +185,8 @@ impl Engine {
     /// Takes in who became ready and drives what is listed.
     fn advance(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         let mut ready = std::mem::take(&mut self.ready);
-        self.reactor.take_ready(&mut ready);
-        for Owner(number) in ready.drain(..) {
+        self.reactor.drain_ready(&mut ready);
+        for Key(number) in ready.drain(..) {
             self.list(ConnectionKey(number));
         }
         self.ready = ready;
@@ -268,7 +268,7 @@ impl Engine {
         let Some(pooled) = self.pool.get_mut(key) else {
             return false;
         };
-        self.reactor.set_owner(Owner(key.0));
+        self.reactor.set_key(Key(key.0));
         pooled
             .connection
             .drive(&mut self.reactor, active_now, meter);
@@ -383,15 +383,15 @@ impl Engine {
         true
     }
 
-    fn patience(&self, busy_poll: BusyPoll) -> Option<Duration> {
+    fn spin_time(&self, busy_poll: BusyPoll) -> Option<Duration> {
         match busy_poll {
             BusyPoll::Off => None,
-            BusyPoll::Content(patience) if self.receiving > 0 => Some(patience),
-            BusyPoll::Content(patience) => {
+            BusyPoll::Content(spin_time) if self.receiving > 0 => Some(spin_time),
+            BusyPoll::Content(spin_time) => {
                 let is_worth_it = !self.unanswered.is_empty() && self.pool.is_anyone_near_waiting();
-                is_worth_it.then_some(ANSWER_PATIENCE.max(patience))
+                is_worth_it.then_some(RESPONSE_SPIN_TIME.max(spin_time))
             }
-            BusyPoll::Exchange(patience) => (self.pool.busy() > 0).then_some(patience),
+            BusyPoll::Exchange(spin_time) => (self.pool.busy() > 0).then_some(spin_time),
         }
     }
 

@@ -20,7 +20,7 @@ use crate::limits::Limit;
 use crate::proto::{FieldLines, ResponseHead};
 use crate::semantics::coding::Decoder;
 use crate::transport::meter::BudgetMeter;
-use crate::transport::reactor::Owner;
+use crate::transport::reactor::Key;
 use crate::transport::throttle::LEAST_MOVE;
 
 /// A response that is not wanted is read to its end, so that its connection can serve again, up to
@@ -55,7 +55,7 @@ impl Engine {
                     Status::Connected | Status::Disconnected
                 );
             if !is_held && !is_whole {
-                self.reactor.set_owner(Owner(key.0));
+                self.reactor.set_key(Key(key.0));
                 step.moved |= pooled
                     .connection
                     .drive(&mut self.reactor, active_now, meter);

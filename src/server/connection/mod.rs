@@ -193,7 +193,7 @@ impl Connection {
                 return Turned::Cut;
             }
         }
-        self.recv.shelve(cx.reactor.pool());
+        self.recv.shrink(cx.reactor.pool());
         if self.out.is_empty() && self.out.capacity() > OUT_BYTES {
             self.out = Vec::new();
         }

@@ -59,7 +59,7 @@ pub fn read_sidecar(json: &[u8]) -> Option<String> {
 use std::time::Duration;
 
 use self::worker::Handle;
-use super::resolver::Wake;
+use super::wake::Wake;
 
 pub(crate) use self::download::{Committed, DownloadFile, FilePlan, Resumable};
 pub use self::fault::{DiskFault, DiskStep};

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::fault::{DiskFault, DiskStep};
 use super::{orders, upload};
-use crate::transport::resolver::Wake;
+use crate::transport::wake::Wake;
 
 /// A share in the worker: as long as there is one, its thread stays.
 pub(super) struct Handle(Arc<Shared>);

@@ -11,8 +11,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Answer, IDLE, LookupFn, MAX_CACHED, MAX_QUEUED, MAX_THREADS, WORKERS, Wake, answer};
+use super::{Answer, IDLE, LookupFn, MAX_CACHED, MAX_QUEUED, MAX_THREADS, WORKERS, answer};
 use crate::error::{Error, NetworkFault};
+use crate::transport::wake::Wake;
 
 /// What the clones of a resolver and its threads share.
 pub(super) struct Pool {

@@ -44,7 +44,7 @@ impl Talk {
     fn drive_within(&mut self, remaining_budget: &RemainingBudget) -> Result<bool, Error> {
         let now = self.reactor.clock().now();
         self.reactor.begin_poll(now);
-        self.reactor.look().unwrap();
+        self.reactor.poll_events().unwrap();
         let mut meter = BudgetMeter::start(self.reactor.clock(), remaining_budget);
         self.socks
             .drive(&mut self.link, &mut self.reactor, &mut meter)
@@ -57,7 +57,7 @@ impl Talk {
     /// What the proxy was sent since it last looked.
     fn heard(&mut self) -> Vec<u8> {
         self.network.advance(std::time::Duration::from_millis(1));
-        self.reactor.look().unwrap();
+        self.reactor.poll_events().unwrap();
         let mut all = vec![0; 1024];
         let count = self.proxy.read(&mut all).unwrap_or(0);
         all.truncate(count);
