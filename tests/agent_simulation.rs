@@ -10,13 +10,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
 mod agent_simulation {
-    pub(crate) mod player;
+    pub(crate) mod client_driver;
     pub(crate) mod servers;
 }
 
 mod seeded;
 
-use agent_simulation::player::run;
+use agent_simulation::client_driver::run;
 
 /// Every fifth run is done twice and compared.
 #[test]

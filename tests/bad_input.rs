@@ -61,7 +61,7 @@ fn every_row_of_the_table_names_tests_that_there_are() {
     assert!(rows > 90, "{rows}");
 }
 
-fn world() -> (MemoryNetwork, MockServer, Agent) {
+fn setup() -> (MemoryNetwork, MockServer, Agent) {
     let network = MemoryNetwork::new();
     let server = MockServer::on(&network, "game.example", 80);
     let agent = Agent::on_memory(&network);
@@ -92,7 +92,7 @@ fn run(
 #[test]
 fn bytes_behind_a_response_spoil_nothing_but_the_connection() {
     // RFC 9112 §9.2.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
     let injected = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
     server
@@ -109,7 +109,7 @@ fn bytes_behind_a_response_spoil_nothing_but_the_connection() {
 #[test]
 fn a_part_that_does_not_follow_what_is_there_is_a_gap() {
     // RFC 9110 §14.4.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(
         MockResponse::with_status(206)
             .header("Content-Range", "bytes 5-9/10")
@@ -130,21 +130,20 @@ fn a_part_that_does_not_follow_what_is_there_is_a_gap() {
 #[test]
 fn a_stream_that_is_dropped_is_seen_to_be_cut() {
     // RFC 9112 §8.
-    let mut house = serving::house();
+    let mut test = serving::test_server();
     let kept: Arc<Mutex<Option<ResponseStream>>> = Arc::default();
     let keep = Arc::clone(&kept);
-    house
-        .server
+    test.server
         .handle("GET", "/", move |request: &mut Asked, _: &mut Answer| {
             *keep.lock().unwrap() = Some(request.defer().stream(Answer::new()));
         })
         .unwrap();
-    let mut client = house.connect();
-    house.send(&mut client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut client = test.connect();
+    test.send(&mut client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     let mut stream = kept.lock().unwrap().take().unwrap();
     stream.write("half").unwrap();
     drop(stream);
-    let response = house.settle(&mut client);
+    let response = test.settle(&mut client);
     assert!(response.ends_with("4\r\nhalf\r\n"), "{response:?}");
     assert!(client.closed);
 }

@@ -13,33 +13,34 @@ use httpoll::server::{
     Auth, Cors, EmbeddedRoot, FolderRoot, ForwardedBy, Guard, RateLimit, RateRule, Request,
     Response, RunToken, Server, SetCookie, StaticFiles, TokenScope, TrustedProxies,
 };
-use serving::{House, Notes, answers, body, header, headers, house, house_of, status};
+use serving::{
+    Notes, TestServer, answers, body, header, headers, status, test_server, test_server_with,
+};
 
 /// A server at a loopback address of the in-memory network, with the guard that it gets there.
-fn local_house() -> House {
+fn local_server() -> TestServer {
     let network = MemoryNetwork::new();
     let server = Server::builder()
         .on_memory(&network, serving::address())
         .unwrap();
-    let mut house = House {
+    let mut test = TestServer {
         network,
         server,
         budget: httpoll::Budget::unlimited(),
     };
-    house
-        .server
+    test.server
         .set_guard(Guard::for_address("127.0.0.1:80".parse().unwrap()));
-    house.server.route("GET", "/", answers("in")).unwrap();
-    house.server.route("POST", "/", answers("done")).unwrap();
-    house
+    test.server.route("GET", "/", answers("in")).unwrap();
+    test.server.route("POST", "/", answers("done")).unwrap();
+    test
 }
 
-fn get(house: &mut House, path: &str, lines: &str) -> String {
-    house.ask(format!("GET {path} HTTP/1.1\r\nHost: a\r\n{lines}\r\n"))
+fn get(test: &mut TestServer, path: &str, lines: &str) -> String {
+    test.ask(format!("GET {path} HTTP/1.1\r\nHost: a\r\n{lines}\r\n"))
 }
 
-fn with_files() -> House {
-    let mut house = house();
+fn with_files() -> TestServer {
+    let mut test = test_server();
     let root = EmbeddedRoot::new()
         .with("app.css", "body {}")
         .with("index.html", "<h1>home</h1>")
@@ -47,20 +48,18 @@ fn with_files() -> House {
         .with("app.js", "plain")
         .with("app.js.gz", "zipped")
         .with("big.bin", "x".repeat(300_000));
-    house
-        .server
+    test.server
         .files(StaticFiles::new("/static", root).cache_age(60).tag(true));
-    house
+    test
 }
 
 #[test]
 fn static_files() {
-    let mut house = with_files();
-    house
-        .server
+    let mut test = with_files();
+    test.server
         .route("GET", "/static/own", answers("route"))
         .unwrap();
-    let response = house.get("/static/app.css");
+    let response = test.get("/static/app.css");
     assert_eq!((status(&response), body(&response)), (200, "body {}"));
     assert!(
         header(&response, "content-type")
@@ -76,42 +75,41 @@ fn static_files() {
         format!("If-None-Match: {tag}\r\n"),
         "If-None-Match: *\r\n".to_owned(),
     ] {
-        let response = get(&mut house, "/static/app.css", &lines);
+        let response = get(&mut test, "/static/app.css", &lines);
         assert_eq!((status(&response), body(&response)), (304, ""));
         assert_eq!(header(&response, "content-length"), None);
         assert_eq!(header(&response, "etag"), Some(&*tag));
     }
     // What is not there is the none handler's, and so is what is only spelled alike.
     for path in ["/static/none.css", "/staticapp.css", "/other"] {
-        let response = house.get(path);
+        let response = test.get(path);
         assert_eq!(
             (status(&response), body(&response)),
             (404, "404 - Not Found."),
             "{path}"
         );
     }
-    assert_eq!(body(&house.get("/static/own")), "route");
-    assert_eq!(body(&house.get("/static/")), "<h1>home</h1>");
-    let response = house.get("/static/sub");
+    assert_eq!(body(&test.get("/static/own")), "route");
+    assert_eq!(body(&test.get("/static/")), "<h1>home</h1>");
+    let response = test.get("/static/sub");
     assert!((300..400).contains(&status(&response)));
     assert!(
         header(&response, "location")
             .unwrap()
             .ends_with("/static/sub/")
     );
-    let response = house.ask("HEAD /static/app.css HTTP/1.1\r\nHost: a\r\n\r\n");
+    let response = test.ask("HEAD /static/app.css HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(
         (header(&response, "content-length"), body(&response)),
         (Some("7"), "")
     );
-    let response =
-        house.ask("PUT /static/app.css HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+    let response = test.ask("PUT /static/app.css HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(status(&response), 405);
 }
 
 #[test]
 fn ranges_and_precompressed_files() {
-    let mut house = with_files();
+    let mut test = with_files();
     for (range, expected, content) in [
         ("bytes=0-3", 206, "body"),
         ("bytes=-2", 206, "{}"),
@@ -119,17 +117,13 @@ fn ranges_and_precompressed_files() {
         ("bytes=9-", 416, ""),
         ("lines=1-2", 200, "body {}"),
     ] {
-        let response = get(
-            &mut house,
-            "/static/app.css",
-            &format!("Range: {range}\r\n"),
-        );
+        let response = get(&mut test, "/static/app.css", &format!("Range: {range}\r\n"));
         assert_eq!(status(&response), expected, "{range}");
         if expected != 416 {
             assert_eq!(body(&response), content);
         }
     }
-    let response = get(&mut house, "/static/app.css", "Range: bytes=0-0,2-2\r\n");
+    let response = get(&mut test, "/static/app.css", "Range: bytes=0-0,2-2\r\n");
     assert_eq!(status(&response), 206);
     assert!(
         header(&response, "content-type")
@@ -137,18 +131,18 @@ fn ranges_and_precompressed_files() {
             .starts_with("multipart/byteranges")
     );
     let response = get(
-        &mut house,
+        &mut test,
         "/static/app.css",
         "Range: bytes=0-3\r\nIf-Range: \"other\"\r\n",
     );
     assert_eq!(status(&response), 200);
-    let response = get(&mut house, "/static/app.js", "Accept-Encoding: gzip\r\n");
+    let response = get(&mut test, "/static/app.js", "Accept-Encoding: gzip\r\n");
     assert_eq!(
         (header(&response, "content-encoding"), body(&response)),
         (Some("gzip"), "zipped")
     );
-    assert_eq!(body(&house.get("/static/app.js")), "plain");
-    assert_eq!(body(&house.get("/static/big.bin")).len(), 300_000);
+    assert_eq!(body(&test.get("/static/app.js")), "plain");
+    assert_eq!(body(&test.get("/static/big.bin")).len(), 300_000);
 }
 
 #[test]
@@ -157,12 +151,12 @@ fn no_path_leads_out_of_a_folder() {
     std::fs::create_dir_all(folder.join("public")).unwrap();
     std::fs::write(folder.join("secret"), "secret").unwrap();
     std::fs::write(folder.join("public/open"), "open").unwrap();
-    let mut house = house();
-    house.server.files(StaticFiles::new(
+    let mut test = test_server();
+    test.server.files(StaticFiles::new(
         "/f",
         FolderRoot::new(folder.join("public")).unwrap(),
     ));
-    assert_eq!(body(&house.get("/f/open")), "open");
+    assert_eq!(body(&test.get("/f/open")), "open");
     for path in [
         "/f/../secret",
         "/f/..%2fsecret",
@@ -177,7 +171,7 @@ fn no_path_leads_out_of_a_folder() {
         "/f/C:/secret",
         "/../f/../secret",
     ] {
-        let response = house.get(path);
+        let response = test.get(path);
         assert!(matches!(status(&response), 400 | 404), "{path}: {response}");
         assert!(
             !response.contains("secret\n") && body(&response) != "secret",
@@ -189,9 +183,8 @@ fn no_path_leads_out_of_a_folder() {
 
 #[test]
 fn forms() {
-    let mut house = house();
-    house
-        .server
+    let mut test = test_server();
+    test.server
         .handle(
             "POST",
             "/",
@@ -222,7 +215,7 @@ fn forms() {
             content.len()
         )
     };
-    let response = house.ask(post(
+    let response = test.ask(post(
         "application/x-www-form-urlencoded",
         "a=1&a=2&b+c=%C3%A4",
     ));
@@ -230,22 +223,19 @@ fn forms() {
     let content = "--B\r\nContent-Disposition: form-data; name=\"t\"\r\n\r\ntext\r\n--B\r\ncontent-disposition: form-data; name=\"f\"; filename=\"x.bin\"\r\nContent-Type: application/octet-stream\r\n\r\n\r\nexact\r\n\r\n--B--\r\n";
     for cut in [1, 40, 90, 130, 170] {
         let whole = post("multipart/form-data; boundary=\"B\"; x=y", content);
-        let mut client = house.connect();
+        let mut client = test.connect();
         let at = whole.len() - content.len() + cut;
-        house.send(&mut client, &whole[..at]);
-        let response = house.send(&mut client, &whole[at..]);
+        test.send(&mut client, &whole[..at]);
+        let response = test.send(&mut client, &whole[at..]);
         assert_eq!(
             body(&response),
             "t=text f:Some(\"x.bin\"):9 \r\nexact\r\n",
             "{cut}"
         );
     }
+    assert_eq!(status(&test.ask(post("multipart/form-data", content))), 415);
     assert_eq!(
-        status(&house.ask(post("multipart/form-data", content))),
-        415
-    );
-    assert_eq!(
-        status(&house.ask(post("multipart/form-data; boundary=B", "--B\r\nbroken"))),
+        status(&test.ask(post("multipart/form-data; boundary=B", "--B\r\nbroken"))),
         400
     );
 }
@@ -256,9 +246,8 @@ fn a_file_as_the_response() {
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("model.glb");
     std::fs::write(&path, vec![b'g'; 200_000]).unwrap();
-    let mut house = house();
-    house
-        .server
+    let mut test = test_server();
+    test.server
         .route("GET", "/", move |request: &mut Request| {
             Response::file(if request.query().contains("none") {
                 path.with_extension("none")
@@ -267,21 +256,20 @@ fn a_file_as_the_response() {
             })
         })
         .unwrap();
-    let response = house.get("/");
+    let response = test.get("/");
     assert_eq!(header(&response, "content-type"), Some("model/gltf-binary"));
     assert_eq!(
         (header(&response, "content-length"), body(&response).len()),
         (Some("200000"), 200_000)
     );
-    assert_eq!(status(&house.get("/?none")), 500);
+    assert_eq!(status(&test.get("/?none")), 500);
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
 fn each_cookie_has_a_line() {
-    let mut house = house();
-    house
-        .server
+    let mut test = test_server();
+    test.server
         .handle(
             "GET",
             "/",
@@ -294,7 +282,7 @@ fn each_cookie_has_a_line() {
             },
         )
         .unwrap();
-    let response = house.get("/");
+    let response = test.get("/");
     let cookies = headers(&response, "set-cookie");
     assert_eq!(cookies.len(), 2);
     assert!(cookies[0].starts_with("a=1") && cookies[1].starts_with("__Host-b=2"));
@@ -302,9 +290,9 @@ fn each_cookie_has_a_line() {
 
 #[test]
 fn the_guard_of_a_loopback_address() {
-    let mut house = local_house();
+    let mut test = local_server();
     let mut ask = |lines: &str, method: &str| {
-        status(&house.ask(format!(
+        status(&test.ask(format!(
             "{method} / HTTP/1.1\r\n{lines}Content-Length: 0\r\n\r\n"
         )))
     };
@@ -343,8 +331,8 @@ fn the_guard_of_a_loopback_address() {
     // No hook and no handler sees what is refused.
     let notes = Notes::default();
     let seen = notes.clone();
-    house.server.on_receive(move |_, _| seen.add("seen"));
-    house.ask("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+    test.server.on_receive(move |_, _| seen.add("seen"));
+    test.ask("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n");
     assert!(notes.take().is_empty());
     // Real sockets get it by themselves.
     let server = Server::bind("127.0.0.1:0").unwrap();
@@ -353,23 +341,21 @@ fn the_guard_of_a_loopback_address() {
 
 #[test]
 fn tokens_credentials_rates_and_other_origins() {
-    let mut house = local_house();
+    let mut test = local_server();
     let token = RunToken::from_random([7; 32]);
     let text = token.as_str().to_owned();
-    house
-        .server
+    test.server
         .set_guard(Guard::open().require_token(token, TokenScope::EveryRequest));
-    assert_eq!(status(&get(&mut house, "/", "")), 401);
+    assert_eq!(status(&get(&mut test, "/", "")), 401);
     assert_eq!(
-        status(&get(&mut house, "/", &format!("X-Run-Token: {text}\r\n"))),
+        status(&get(&mut test, "/", &format!("X-Run-Token: {text}\r\n"))),
         200
     );
-    assert_eq!(status(&get(&mut house, "/", "X-Run-Token: wrong\r\n")), 401);
+    assert_eq!(status(&get(&mut test, "/", "X-Run-Token: wrong\r\n")), 401);
 
-    house
-        .server
+    test.server
         .set_guard(Guard::open().auth(Auth::basic("/", "realm", [("user", "pass")]).unwrap()));
-    let response = get(&mut house, "/", "");
+    let response = get(&mut test, "/", "");
     assert_eq!(status(&response), 401);
     assert!(
         header(&response, "www-authenticate")
@@ -378,7 +364,7 @@ fn tokens_credentials_rates_and_other_origins() {
     );
     assert_eq!(
         status(&get(
-            &mut house,
+            &mut test,
             "/",
             "Authorization: Basic dXNlcjpwYXNz\r\n"
         )),
@@ -386,22 +372,22 @@ fn tokens_credentials_rates_and_other_origins() {
     );
 
     let limit = RateLimit::new([RateRule::new("/", 2, Duration::from_secs(1))]);
-    house.server.set_guard(Guard::open().rate_limit(limit));
-    let statuses: Vec<u16> = (0..3).map(|_| status(&get(&mut house, "/", ""))).collect();
+    test.server.set_guard(Guard::open().rate_limit(limit));
+    let statuses: Vec<u16> = (0..3).map(|_| status(&get(&mut test, "/", ""))).collect();
     assert_eq!(statuses, [200, 200, 429]);
-    let response = get(&mut house, "/", "");
+    let response = get(&mut test, "/", "");
     assert!(header(&response, "retry-after").is_some());
-    house.pass(Duration::from_secs(3));
-    assert_eq!(status(&get(&mut house, "/", "")), 200);
+    test.pass(Duration::from_secs(3));
+    assert_eq!(status(&get(&mut test, "/", "")), 200);
 
     let cors = Cors::new(["https://friend.example"]).unwrap();
-    house.server.set_guard(Guard::local(80).cors(cors));
-    let preflight = house.ask("OPTIONS / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://friend.example\r\nAccess-Control-Request-Method: POST\r\n\r\n");
+    test.server.set_guard(Guard::local(80).cors(cors));
+    let preflight = test.ask("OPTIONS / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://friend.example\r\nAccess-Control-Request-Method: POST\r\n\r\n");
     assert_eq!(status(&preflight), 204);
     let allowed = Some("https://friend.example");
     assert_eq!(header(&preflight, "access-control-allow-origin"), allowed);
     let response =
-        house.ask("GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://friend.example\r\n\r\n");
+        test.ask("GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://friend.example\r\n\r\n");
     assert_eq!(
         (
             status(&response),
@@ -410,7 +396,7 @@ fn tokens_credentials_rates_and_other_origins() {
         (200, allowed)
     );
     let response =
-        house.ask("GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://other.example\r\n\r\n");
+        test.ask("GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://other.example\r\n\r\n");
     assert_eq!(
         (
             status(&response),
@@ -433,9 +419,8 @@ fn proxies_are_believed_only_when_they_are_trusted() {
             builder =
                 builder.trusted_proxies(TrustedProxies::new(networks, ForwardedBy::XForwarded));
         }
-        let mut house = house_of(builder);
-        house
-            .server
+        let mut test = test_server_with(builder);
+        test.server
             .route("GET", "/", |request: &mut Request| {
                 format!(
                     "{} {} {}",
@@ -445,18 +430,18 @@ fn proxies_are_believed_only_when_they_are_trusted() {
                 )
             })
             .unwrap();
-        assert_eq!(body(&house.ask(request)), expected);
+        assert_eq!(body(&test.ask(request)), expected);
     }
 }
 
 #[test]
 fn an_access_log_keeps_records_without_queries() {
-    let mut house = house_of(Server::builder().access_log(2));
-    house.server.route("GET", "/a", answers("a")).unwrap();
+    let mut test = test_server_with(Server::builder().access_log(2));
+    test.server.route("GET", "/a", answers("a")).unwrap();
     for path in ["/one?token=secret", "/two", "/a?b"] {
-        get(&mut house, path, "User-Agent: test\r\n");
+        get(&mut test, path, "User-Agent: test\r\n");
     }
-    let records: Vec<_> = house.server.access_log().drain().collect();
+    let records: Vec<_> = test.server.access_log().drain().collect();
     let told: Vec<_> = records
         .iter()
         .map(|it| (it.path.as_str(), it.status.as_u16()))

@@ -12,7 +12,9 @@ use httpoll::server::{
     BadRequest, Fault, PortHunt, Request, Responder, Response, Routes, Server, Slowness, Unrouted,
 };
 use serde_json::json;
-use serving::{DATE, Notes, Raw, answers, body, header, headers, house, house_of, status};
+use serving::{
+    DATE, Notes, Raw, answers, body, header, headers, status, test_server, test_server_with,
+};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n";
 
@@ -53,13 +55,13 @@ fn an_address_can_be_used_again_at_once() {
 
 #[test]
 fn half_a_request_is_answered_408() {
-    let mut house = house();
-    let mut client = house.connect();
-    assert_eq!(house.send(&mut client, "GET / HT"), "");
-    house.pass(Duration::from_millis(9_900));
-    assert_eq!(house.settle(&mut client), "");
-    house.pass(Duration::from_millis(200));
-    let response = house.settle(&mut client);
+    let mut test = test_server();
+    let mut client = test.connect();
+    assert_eq!(test.send(&mut client, "GET / HT"), "");
+    test.pass(Duration::from_millis(9_900));
+    assert_eq!(test.settle(&mut client), "");
+    test.pass(Duration::from_millis(200));
+    let response = test.settle(&mut client);
     assert_eq!(status(&response), 408);
     assert_eq!(header(&response, "connection"), Some("close"));
     assert!(client.closed);
@@ -67,34 +69,32 @@ fn half_a_request_is_answered_408() {
 
 #[test]
 fn hooks_of_connections_run_in_order_and_once() {
-    let mut house = house();
+    let mut test = test_server();
     let notes = Notes::default();
     for which in ["first", "second"] {
         let (up, down) = (notes.clone(), notes.clone());
-        house
-            .server
+        test.server
             .on_connect(move |client| up.add(format!("{which} +{}", client.number())));
-        house
-            .server
+        test.server
             .on_disconnect(move |client| down.add(format!("{which} -{}", client.number())));
     }
     let errors = notes.clone();
-    house.server.on_error(move |fault, client| {
+    test.server.on_error(move |fault, client| {
         errors.add(format!(
             "error {} {}",
             client.is_some(),
             matches!(fault, Fault::Request(_))
         ));
     });
-    let mut client = house.connect();
+    let mut client = test.connect();
     assert_eq!(notes.take(), ["first +1", "second +1"]);
-    house.send(&mut client, "nonsense\r\n\r\n");
+    test.send(&mut client, "nonsense\r\n\r\n");
     client.hang_up();
-    house.poll();
+    test.poll();
     assert_eq!(notes.take(), ["error true true", "first -1", "second -1"]);
-    house.connect();
-    house.server.close_now();
-    drop(house);
+    test.connect();
+    test.server.close_now();
+    drop(test);
     assert_eq!(
         notes.take(),
         ["first +2", "second +2", "first -2", "second -2"]
@@ -104,39 +104,38 @@ fn hooks_of_connections_run_in_order_and_once() {
 #[test]
 fn an_error_ends_no_more_than_its_own_connection() {
     // With nobody listening for errors, too.
-    let mut house = house();
-    house.server.route("GET", "/", answers("alive")).unwrap();
+    let mut test = test_server();
+    test.server.route("GET", "/", answers("alive")).unwrap();
     for nonsense in [
         "nonsense\r\n\r\n",
         "GET / HTTP/9.9\r\n\r\n",
         "\0\0\0\0\r\n\r\n",
     ] {
-        let mut client = house.connect();
-        let answer = house.send(&mut client, nonsense);
+        let mut client = test.connect();
+        let answer = test.send(&mut client, nonsense);
         assert!(
             answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 505"),
             "{answer}"
         );
         client.hang_up();
-        house.poll();
-        assert_eq!(body(&house.get("/")), "alive");
+        test.poll();
+        assert_eq!(body(&test.get("/")), "alive");
     }
 }
 
 #[test]
 fn receive_hooks_run_before_the_handler_and_sent_hooks_behind_the_last_byte() {
-    let mut house = house();
+    let mut test = test_server();
     let notes = Notes::default();
     for which in ["one", "two"] {
         let notes = notes.clone();
-        house.server.on_receive(move |request, response| {
+        test.server.on_receive(move |request, response| {
             notes.add(format!("{which} {}", request.path()));
             response.append_header("X-Hook", which).unwrap();
         });
     }
     let handler = notes.clone();
-    house
-        .server
+    test.server
         .handle(
             "GET",
             "/",
@@ -147,16 +146,15 @@ fn receive_hooks_run_before_the_handler_and_sent_hooks_behind_the_last_byte() {
         )
         .unwrap();
     let (sent, reply) = (notes.clone(), notes.clone());
-    house.server.on_sent(move |it| {
+    test.server.on_sent(move |it| {
         sent.add(format!(
             "sent {:?} {} {} {}",
             it.method, it.path, it.status, it.complete
         ));
     });
-    house
-        .server
+    test.server
         .on_reply(move |it| reply.add(format!("reply {}", it.bytes)));
-    let response = house.get("/?q=secret");
+    let response = test.get("/?q=secret");
     assert_eq!(headers(&response, "x-hook"), ["one", "two"]);
     assert_eq!(
         notes.take(),
@@ -172,70 +170,67 @@ fn receive_hooks_run_before_the_handler_and_sent_hooks_behind_the_last_byte() {
 
 #[test]
 fn a_response_that_its_client_leaves_is_told_of_once_as_cut() {
-    let mut house = house();
+    let mut test = test_server();
     let streams = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&streams);
-    house
-        .server
+    test.server
         .route("GET", "/events", move |request: &mut Request| {
             let stream = request.event_stream(Response::new());
             kept.lock().unwrap().push(stream);
         })
         .unwrap();
-    house
-        .server
+    test.server
         .route("GET", "/long", |_: &mut Request| {
             Response::content("text/plain", vec![b'x'; 1 << 20])
         })
         .unwrap();
     let notes = Notes::default();
     let sent = notes.clone();
-    house
-        .server
+    test.server
         .on_sent(move |it| sent.add(format!("{} {} {}", it.path, it.status, it.complete)));
     for leaves in [Raw::half_close, Raw::reset, Raw::hang_up] {
-        let mut client = house.connect();
-        house.send(
+        let mut client = test.connect();
+        test.send(
             &mut client,
             "GET /events HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n",
         );
         assert_eq!(notes.take(), Vec::<String>::new());
         leaves(&mut client);
-        house.pass(Duration::from_millis(100));
+        test.pass(Duration::from_millis(100));
         assert_eq!(notes.take(), ["/events 200 OK false"]);
     }
-    house.network.set_capacity(16 * 1024);
-    let mut client = house.connect();
+    test.network.set_capacity(16 * 1024);
+    let mut client = test.connect();
     client.write(b"GET /long HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n");
-    house.poll();
+    test.poll();
     client.reset();
-    house.pass(Duration::from_millis(100));
+    test.pass(Duration::from_millis(100));
     assert_eq!(notes.take(), ["/long 200 OK false"]);
-    assert_eq!(house.server.metrics().open, 0);
+    assert_eq!(test.server.metrics().open, 0);
 }
 
 #[test]
 fn a_receive_hook_can_answer_for_the_route() {
-    let mut house = house();
-    house.server.on_receive(|request, response| {
+    let mut test = test_server();
+    test.server.on_receive(|request, response| {
         if request.header("authorization").is_none() {
             response.set_status(401).end();
         }
     });
-    house.server.route("GET", "/", answers("in")).unwrap();
-    assert_eq!(status(&house.get("/")), 401);
-    let response = house.ask("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\n\r\n");
+    test.server.route("GET", "/", answers("in")).unwrap();
+    assert_eq!(status(&test.get("/")), 401);
+    let response = test.ask("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\n\r\n");
     assert_eq!(body(&response), "in");
 }
 
 #[test]
 fn a_malformed_request_is_400_without_hooks_and_closes() {
-    let mut house = house();
+    let mut test = test_server();
     let notes = Notes::default();
     let hook = notes.clone();
-    house.server.on_receive(move |_, _| hook.add("hook"));
-    let mut client = house.connect();
-    let response = house.send(&mut client, "GET / HTTP/1.1\r\nHost : a\r\n\r\n");
+    test.server.on_receive(move |_, _| hook.add("hook"));
+    let mut client = test.connect();
+    let response = test.send(&mut client, "GET / HTTP/1.1\r\nHost : a\r\n\r\n");
     assert_eq!(status(&response), 400);
     assert!(client.closed && !client.reset);
     assert_eq!(notes.take(), Vec::<String>::new());
@@ -243,22 +238,22 @@ fn a_malformed_request_is_400_without_hooks_and_closes() {
 
 #[test]
 fn exact_paths_any_case_of_method_and_replacing() {
-    let mut house = house();
-    house.server.route("get", "/a", answers("old")).unwrap();
-    house.server.route("Get", "/a", answers("new")).unwrap();
-    house.server.route("POST", "/a", answers("posted")).unwrap();
-    assert_eq!(body(&house.get("/a")), "new");
-    assert_eq!(body(&house.get("/a?x=/b")), "new");
-    assert_eq!(status(&house.get("/A")), 404);
-    let response = house.ask("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+    let mut test = test_server();
+    test.server.route("get", "/a", answers("old")).unwrap();
+    test.server.route("Get", "/a", answers("new")).unwrap();
+    test.server.route("POST", "/a", answers("posted")).unwrap();
+    assert_eq!(body(&test.get("/a")), "new");
+    assert_eq!(body(&test.get("/a?x=/b")), "new");
+    assert_eq!(status(&test.get("/A")), 404);
+    let response = test.ask("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(body(&response), "posted");
 }
 
 #[test]
 fn paths_with_a_final_slash() {
-    let mut house = house();
+    let mut test = test_server();
     for path in ["/", "/a/", "/a/b/", "/user/", "/user/record"] {
-        house.server.route("GET", path, answers(path)).unwrap();
+        test.server.route("GET", path, answers(path)).unwrap();
     }
     for (asked, expected) in [
         ("/", Some("/")),
@@ -273,14 +268,13 @@ fn paths_with_a_final_slash() {
         // Only what ends in a slash is a prefix.
         ("/user/record/1", Some("/user/")),
     ] {
-        let response = house.get(asked);
+        let response = test.get(asked);
         match expected {
             Some(expected) => assert_eq!(body(&response), expected, "{asked}"),
             None => assert_eq!(status(&response), 404, "{asked}"),
         }
     }
-    house
-        .server
+    test.server
         .tree(
             "GET",
             "/user/record",
@@ -289,94 +283,92 @@ fn paths_with_a_final_slash() {
             },
         )
         .unwrap();
-    assert_eq!(body(&house.get("/user/record/1")), "tree");
+    assert_eq!(body(&test.get("/user/record/1")), "tree");
 }
 
 #[test]
 fn the_form_without_a_slash_can_be_redirected() {
-    let mut house = house_of(Server::builder().redirect_to_slash(true));
-    house.server.route("GET", "/user/", answers("in")).unwrap();
-    let response = house.get("/user?a=b");
+    let mut test = test_server_with(Server::builder().redirect_to_slash(true));
+    test.server.route("GET", "/user/", answers("in")).unwrap();
+    let response = test.get("/user?a=b");
     assert_eq!(status(&response), 308);
     assert_eq!(header(&response, "location"), Some("/user/?a=b"));
-    assert_eq!(status(&house.get("//user")), 404);
+    assert_eq!(status(&test.get("//user")), 404);
 }
 
 #[test]
 fn any_token_can_be_a_method() {
-    let mut house = house();
-    house.server.route("PURGE", "/", answers("purged")).unwrap();
-    let response = house.ask("PURGE / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut test = test_server();
+    test.server.route("PURGE", "/", answers("purged")).unwrap();
+    let response = test.ask("PURGE / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(body(&response), "purged");
-    assert!(house.server.route("NO GOOD", "/", answers("")).is_err());
+    assert!(test.server.route("NO GOOD", "/", answers("")).is_err());
 }
 
 #[test]
 fn the_none_handler_is_404_and_can_be_replaced() {
-    let mut house = house();
-    house.server.route("GET", "/a", answers("a")).unwrap();
-    let response = house.get("/b");
+    let mut test = test_server();
+    test.server.route("GET", "/a", answers("a")).unwrap();
+    let response = test.get("/b");
     assert_eq!(
         response,
         format!(
             "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n{DATE}Content-Length: 16\r\n\r\n404 - Not Found."
         )
     );
-    house
-        .server
+    test.server
         .set_none_handler(|request: &mut Request, response: &mut Response| {
             response.set_status(410).write(request.path());
         });
-    let response = house.get("/b");
+    let response = test.get("/b");
     assert_eq!((status(&response), body(&response)), (410, "/b"));
     // With an `on_receive` hook it is the hook's response that counts.
-    house.server.on_receive(|_, response| {
+    test.server.on_receive(|_, response| {
         response.write("hook");
     });
-    let response = house.get("/b");
+    let response = test.get("/b");
     assert_eq!((status(&response), body(&response)), (200, "hook"));
 }
 
 #[test]
 fn requests_are_pulled_when_nothing_is_registered() {
-    let mut house = house();
-    let mut client = house.connect();
-    house.send(
+    let mut test = test_server();
+    let mut client = test.connect();
+    test.send(
         &mut client,
         "POST /x?a=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi",
     );
-    let request = house.server.next_request().unwrap();
-    assert!(house.server.next_request().is_none());
+    let request = test.server.next_request().unwrap();
+    assert!(test.server.next_request().is_none());
     assert_eq!((request.path(), &request.body()[..]), ("/x", &b"hi"[..]));
     request.respond(Response::text("pulled"));
-    assert_eq!(body(&house.settle(&mut client)), "pulled");
+    assert_eq!(body(&test.settle(&mut client)), "pulled");
     // Dropped without an answer.
-    house.send(&mut client, GET);
-    drop(house.server.next_request());
-    assert_eq!(status(&house.settle(&mut client)), 500);
+    test.send(&mut client, GET);
+    drop(test.server.next_request());
+    assert_eq!(status(&test.settle(&mut client)), 500);
 }
 
 #[test]
 fn routes_can_be_pulled_and_so_can_what_no_route_takes() {
-    let mut house = house_of(Server::builder().unrouted(Unrouted::Pull));
-    house.server.pull("GET", "/pulled/:id").unwrap();
-    house.server.route("GET", "/", answers("handled")).unwrap();
-    assert_eq!(body(&house.get("/")), "handled");
-    let mut client = house.connect();
-    house.send(&mut client, "GET /pulled/7 HTTP/1.1\r\nHost: a\r\n\r\n");
-    let request = house.server.next_request().unwrap();
+    let mut test = test_server_with(Server::builder().unrouted(Unrouted::Pull));
+    test.server.pull("GET", "/pulled/:id").unwrap();
+    test.server.route("GET", "/", answers("handled")).unwrap();
+    assert_eq!(body(&test.get("/")), "handled");
+    let mut client = test.connect();
+    test.send(&mut client, "GET /pulled/7 HTTP/1.1\r\nHost: a\r\n\r\n");
+    let request = test.server.next_request().unwrap();
     assert_eq!(request.param("id"), Some("7"));
     request.respond(Response::status(204));
-    assert_eq!(status(&house.settle(&mut client)), 204);
-    house.send(&mut client, "GET /else HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_eq!(house.server.next_request().unwrap().path(), "/else");
+    assert_eq!(status(&test.settle(&mut client)), 204);
+    test.send(&mut client, "GET /else HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(test.server.next_request().unwrap().path(), "/else");
 }
 
 #[test]
 fn what_a_request_tells() {
-    let mut house = house();
-    house
-        .server
+    let mut test = test_server();
+    test.server
         .route("POST", "/a/:b", |request: &mut Request| {
             json!({
                 "target": request.target(), "path": request.path(), "b": request.param("b"),
@@ -388,7 +380,7 @@ fn what_a_request_tells() {
             })
         })
         .unwrap();
-    let response = house.ask(
+    let response = test.ask(
         "POST /a/x%20y?k=1&k=2&z HTTP/1.1\r\nHost: Ex.example:80\r\nCookie: s=1; t=x=y\r\nContent-Length: 0\r\n\r\n",
     );
     let told: serde_json::Value = serde_json::from_str(body(&response)).unwrap();
@@ -405,9 +397,8 @@ fn what_a_request_tells() {
 
 #[test]
 fn invalid_json_is_400() {
-    let mut house = house();
-    house
-        .server
+    let mut test = test_server();
+    test.server
         .route(
             "POST",
             "/",
@@ -422,52 +413,50 @@ fn invalid_json_is_400() {
             text.len()
         )
     };
-    assert_eq!(body(&house.ask(post("{\"a\": 1}"))), "{\"a\":1}");
-    assert_eq!(status(&house.ask(post("{"))), 400);
-    assert_eq!(status(&house.ask(post(""))), 400);
+    assert_eq!(body(&test.ask(post("{\"a\": 1}"))), "{\"a\":1}");
+    assert_eq!(status(&test.ask(post("{"))), 400);
+    assert_eq!(status(&test.ask(post(""))), 400);
 }
 
 #[test]
 fn content_is_collected_as_bytes_in_both_framings_and_capped() {
-    let mut house = house();
-    house
-        .server
+    let mut test = test_server();
+    test.server
         .route("POST", "/", |request: &mut Request| {
             Response::content("application/octet-stream", request.body().clone())
         })
         .unwrap()
         .max_body(8);
     let binary = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n\xff\x00\xfe\r";
-    let mut client = house.connect();
-    house.send(&mut client, binary);
+    let mut client = test.connect();
+    test.send(&mut client, binary);
     assert!(client.received.ends_with(b"\r\n\r\n\xff\x00\xfe\r"));
     let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n5\r\ndefgh\r\n0\r\n\r\n";
     for end in 0..chunked.len() {
-        let mut client = house.connect();
-        house.send(&mut client, &chunked[..end]);
-        assert_eq!(body(&house.send(&mut client, &chunked[end..])), "abcdefgh");
+        let mut client = test.connect();
+        test.send(&mut client, &chunked[..end]);
+        assert_eq!(body(&test.send(&mut client, &chunked[end..])), "abcdefgh");
     }
     for too_large in [
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabcdefghi\r\n",
     ] {
-        let mut client = house.connect();
-        let response = house.send(&mut client, too_large);
+        let mut client = test.connect();
+        let response = test.send(&mut client, too_large);
         assert_eq!(status(&response), 413, "{too_large}");
     }
 }
 
 #[test]
 fn what_a_response_gets() {
-    let mut house = house();
-    house
-        .server
+    let mut test = test_server();
+    test.server
         .handle("GET", "/", |_: &mut Request, response: &mut Response| {
             response.write("hi");
         })
         .unwrap();
     assert_eq!(
-        house.get("/"),
+        test.get("/"),
         format!(
             "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n{DATE}Content-Length: 2\r\n\r\nhi"
         )
@@ -476,9 +465,8 @@ fn what_a_response_gets() {
 
 #[test]
 fn what_a_handler_can_make_of_a_response() {
-    let mut house = house();
-    house
-        .server
+    let mut test = test_server();
+    test.server
         .handle(
             "GET",
             "/",
@@ -496,12 +484,12 @@ fn what_a_handler_can_make_of_a_response() {
             },
         )
         .unwrap();
-    let response = house.get("/?json");
+    let response = test.get("/?json");
     assert_eq!(
         (header(&response, "content-type"), body(&response)),
         (Some("application/json"), "{\"a\":1}")
     );
-    let response = house.get("/?redirect");
+    let response = test.get("/?redirect");
     assert_eq!(
         (
             status(&response),
@@ -511,40 +499,38 @@ fn what_a_handler_can_make_of_a_response() {
         (302, Some("/there"), "")
     );
     assert_eq!(
-        header(&house.get("/?type"), "content-type"),
+        header(&test.get("/?type"), "content-type"),
         Some("text/css")
     );
-    assert_eq!(body(&house.get("/?write")), "abc");
-    assert_eq!(body(&house.get("/?reader")), "from a reader");
+    assert_eq!(body(&test.get("/?write")), "abc");
+    assert_eq!(body(&test.get("/?reader")), "from a reader");
     assert_eq!(
-        body(&house.get("/?chunks")),
+        body(&test.get("/?chunks")),
         "d\r\nfrom a reader\r\n0\r\n\r\n"
     );
 }
 
 #[test]
 fn unknown_status_codes_are_sent() {
-    let mut house = house();
-    house
-        .server
+    let mut test = test_server();
+    test.server
         .route("GET", "/:code", |request: &mut Request| {
             Response::status(request.param("code").unwrap().parse().unwrap())
         })
         .unwrap();
     for code in [200, 218, 299, 444, 499, 599, 799, 999] {
-        let response = house.get(&format!("/{code}"));
+        let response = test.get(&format!("/{code}"));
         assert_eq!(status(&response), code);
     }
-    assert!(house.get("/218").starts_with("HTTP/1.1 218 \r\n"));
-    assert_eq!(header(&house.get("/204"), "content-length"), None);
-    assert_eq!(header(&house.get("/304"), "content-length"), None);
+    assert!(test.get("/218").starts_with("HTTP/1.1 218 \r\n"));
+    assert_eq!(header(&test.get("/204"), "content-length"), None);
+    assert_eq!(header(&test.get("/304"), "content-length"), None);
 }
 
 #[test]
 fn codes_go_out_with_the_phrases_of_the_registry() {
-    let mut house = house();
-    house
-        .server
+    let mut test = test_server();
+    test.server
         .route("GET", "/:code", |request: &mut Request| {
             Response::status(request.param("code").unwrap().parse().unwrap())
         })
@@ -569,7 +555,7 @@ fn codes_go_out_with_the_phrases_of_the_registry() {
         let phrase = http::StatusCode::from_u16(code).unwrap();
         let phrase = phrase.canonical_reason().unwrap_or_default();
         let line = format!("HTTP/1.1 {code} {phrase}\r\n");
-        let answer = house.get(&format!("/{code}"));
+        let answer = test.get(&format!("/{code}"));
         assert!(answer.starts_with(&line), "{answer}");
     }
 }
@@ -595,39 +581,39 @@ fn tables_of_handlers() {
             },
         )
         .unwrap();
-    let mut house = house();
-    house.server.merge(routes);
-    let response = house.get("/a");
+    let mut test = test_server();
+    test.server.merge(routes);
+    let response = test.get("/a");
     assert_eq!(
         header(&response, "content-type"),
         Some("text/plain; charset=utf-8")
     );
-    let response = house.ask("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n[ 1]");
+    let response = test.ask("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n[ 1]");
     assert_eq!(body(&response), "[1]");
-    assert_eq!(headers(&house.get("/two"), "link"), ["a", "b"]);
-    let response = house.get("/nothing");
+    assert_eq!(headers(&test.get("/two"), "link"), ["a", "b"]);
+    let response = test.get("/nothing");
     assert_eq!((status(&response), body(&response)), (200, ""));
 }
 
 #[test]
 fn the_wrong_method_is_405_with_allow() {
-    let mut house = house();
-    house.server.route("GET", "/a", answers("a")).unwrap();
-    house.server.route("PUT", "/a", answers("a")).unwrap();
-    let response = house.ask("DELETE /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut test = test_server();
+    test.server.route("GET", "/a", answers("a")).unwrap();
+    test.server.route("PUT", "/a", answers("a")).unwrap();
+    let response = test.ask("DELETE /a HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(status(&response), 405);
     assert_eq!(header(&response, "allow"), Some("GET, HEAD, PUT, OPTIONS"));
-    let response = house.ask("OPTIONS /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    let response = test.ask("OPTIONS /a HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(
         (status(&response), header(&response, "allow")),
         (204, Some("GET, HEAD, PUT, OPTIONS"))
     );
-    let response = house.ask("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+    let response = test.ask("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(
         (status(&response), header(&response, "allow")),
         (204, Some("GET, HEAD, PUT, OPTIONS"))
     );
-    let response = house.ask("HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    let response = test.ask("HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(
         (
             status(&response),
@@ -640,9 +626,8 @@ fn the_wrong_method_is_405_with_allow() {
 
 #[test]
 fn a_handler_that_fails_or_panics_is_one_500_that_tells_nothing() {
-    let mut house = house();
-    house
-        .server
+    let mut test = test_server();
+    test.server
         .route(
             "GET",
             "/fails",
@@ -651,8 +636,7 @@ fn a_handler_that_fails_or_panics_is_one_500_that_tells_nothing() {
             },
         )
         .unwrap();
-    house
-        .server
+    test.server
         .handle(
             "GET",
             "/panics",
@@ -664,15 +648,14 @@ fn a_handler_that_fails_or_panics_is_one_500_that_tells_nothing() {
             },
         )
         .unwrap();
-    house.server.route("GET", "/", answers("fine")).unwrap();
+    test.server.route("GET", "/", answers("fine")).unwrap();
     let notes = Notes::default();
     let errors = notes.clone();
-    house
-        .server
+    test.server
         .on_error(move |fault, _| errors.add(fault.to_string()));
-    let mut client = house.connect();
+    let mut client = test.connect();
     for path in ["/fails", "/panics"] {
-        let response = house.send(
+        let response = test.send(
             &mut client,
             format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"),
         );
@@ -680,7 +663,7 @@ fn a_handler_that_fails_or_panics_is_one_500_that_tells_nothing() {
         assert!(!response.contains("secret") && !response.contains("half"));
     }
     // The connection and the server go on.
-    assert_eq!(body(&house.send(&mut client, GET)), "fine");
+    assert_eq!(body(&test.send(&mut client, GET)), "fine");
     assert_eq!(
         notes.take(),
         [
@@ -692,9 +675,9 @@ fn a_handler_that_fails_or_panics_is_one_500_that_tells_nothing() {
 
 #[test]
 fn wildcards_by_depth() {
-    let mut house = house();
+    let mut test = test_server();
     for path in ["/*", "/api/*", "/api/v1/*", "/api/exact"] {
-        house.server.route("GET", path, answers(path)).unwrap();
+        test.server.route("GET", path, answers(path)).unwrap();
     }
     for (asked, expected) in [
         ("/api/exact", "/api/exact"),
@@ -703,17 +686,16 @@ fn wildcards_by_depth() {
         ("/other/z", "/*"),
         ("/", "/*"),
     ] {
-        assert_eq!(body(&house.get(asked)), expected);
+        assert_eq!(body(&test.get(asked)), expected);
     }
 }
 
 #[test]
 fn a_responder_answers_in_a_later_frame_and_blocks_nobody() {
-    let mut house = house();
+    let mut test = test_server();
     let kept: Arc<Mutex<Vec<Responder>>> = Arc::default();
     let keep = Arc::clone(&kept);
-    house
-        .server
+    test.server
         .handle(
             "GET",
             "/later",
@@ -722,48 +704,48 @@ fn a_responder_answers_in_a_later_frame_and_blocks_nobody() {
             },
         )
         .unwrap();
-    house.server.route("GET", "/now", answers("now")).unwrap();
-    let mut waiting = house.connect();
+    test.server.route("GET", "/now", answers("now")).unwrap();
+    let mut waiting = test.connect();
     assert_eq!(
-        house.send(&mut waiting, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n"),
+        test.send(&mut waiting, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n"),
         ""
     );
-    assert_eq!(body(&house.get("/now")), "now");
+    assert_eq!(body(&test.get("/now")), "now");
     let responder = kept.lock().unwrap().pop().unwrap();
     assert!(!responder.is_aborted());
     std::thread::spawn(move || assert!(responder.respond(Response::text("later"))))
         .join()
         .unwrap();
-    assert_eq!(body(&house.settle(&mut waiting)), "later");
+    assert_eq!(body(&test.settle(&mut waiting)), "later");
 
     // Dropped: 500. Too late: 504, and the holder is told.
-    house.send(&mut waiting, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+    test.send(&mut waiting, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
     kept.lock().unwrap().clear();
-    assert_eq!(status(&house.settle(&mut waiting)), 500);
-    house.send(&mut waiting, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(status(&test.settle(&mut waiting)), 500);
+    test.send(&mut waiting, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
     let notes = Notes::default();
     let errors = notes.clone();
-    house.server.on_error(move |fault, _| {
+    test.server.on_error(move |fault, _| {
         errors.add(format!(
             "{}",
             matches!(fault, Fault::TooSlow(Slowness::Answer))
         ));
     });
-    house.pass(Duration::from_secs(31));
-    assert_eq!(status(&house.settle(&mut waiting)), 504);
+    test.pass(Duration::from_secs(31));
+    assert_eq!(status(&test.settle(&mut waiting)), 504);
     assert_eq!(notes.take(), ["true"]);
     let late = kept.lock().unwrap().pop().unwrap();
     assert!(late.is_aborted() && !late.respond(Response::new()));
     // The connection lives on.
     assert_eq!(
-        body(&house.send(&mut waiting, "GET /now HTTP/1.1\r\nHost: a\r\n\r\n")),
+        body(&test.send(&mut waiting, "GET /now HTTP/1.1\r\nHost: a\r\n\r\n")),
         "now"
     );
 
     // Gone: the holder is told.
-    house.send(&mut waiting, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+    test.send(&mut waiting, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
     waiting.reset();
-    house.poll();
+    test.poll();
     assert!(kept.lock().unwrap().pop().unwrap().is_aborted());
 }
 
@@ -773,13 +755,13 @@ fn the_fallback_answers_what_the_own_routes_do_not() {
     outer.route("GET", "/a", answers("outer a")).unwrap();
     outer.route("GET", "/b", answers("outer b")).unwrap();
     outer.route("PUT", "/a", answers("outer put")).unwrap();
-    let mut house = house();
-    house.server.route("GET", "/a", answers("inner a")).unwrap();
-    house.server.set_fallback(outer);
-    assert_eq!(body(&house.get("/a")), "inner a");
-    assert_eq!(body(&house.get("/b")), "outer b");
-    assert_eq!(status(&house.get("/c")), 404);
-    let response = house.ask("PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+    let mut test = test_server();
+    test.server.route("GET", "/a", answers("inner a")).unwrap();
+    test.server.set_fallback(outer);
+    assert_eq!(body(&test.get("/a")), "inner a");
+    assert_eq!(body(&test.get("/b")), "outer b");
+    assert_eq!(status(&test.get("/c")), 404);
+    let response = test.ask("PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(body(&response), "outer put");
 }
 
@@ -804,33 +786,31 @@ fn nothing_can_be_injected_into_a_response() {
 
 #[test]
 fn handlers_run_in_the_poll_on_the_callers_thread() {
-    let mut house = house();
+    let mut test = test_server();
     let notes = Notes::default();
     let handler = notes.clone();
-    house
-        .server
+    test.server
         .route("GET", "/", move |_: &mut Request| {
             handler.add(format!("{:?}", std::thread::current().id()));
             Response::new()
         })
         .unwrap();
-    let mut client = house.connect();
+    let mut client = test.connect();
     client.write(GET.as_bytes());
     assert_eq!(notes.take(), Vec::<String>::new());
-    house.settle(&mut client);
+    test.settle(&mut client);
     assert_eq!(notes.take(), [format!("{:?}", std::thread::current().id())]);
 }
 
 #[test]
 fn a_server_that_is_dropped_closes_everything_and_fires_hooks_once() {
-    let mut house = house();
+    let mut test = test_server();
     let notes = Notes::default();
     let gone = notes.clone();
-    house.server.on_disconnect(move |_| gone.add("gone"));
+    test.server.on_disconnect(move |_| gone.add("gone"));
     let kept: Arc<Mutex<Option<Responder>>> = Arc::default();
     let keep = Arc::clone(&kept);
-    house
-        .server
+    test.server
         .handle(
             "GET",
             "/",
@@ -839,36 +819,35 @@ fn a_server_that_is_dropped_closes_everything_and_fires_hooks_once() {
             },
         )
         .unwrap();
-    let mut client = house.connect();
-    house.send(&mut client, GET);
-    drop(house.server);
-    house.network.advance(Duration::from_millis(1));
+    let mut client = test.connect();
+    test.send(&mut client, GET);
+    drop(test.server);
+    test.network.advance(Duration::from_millis(1));
     assert_eq!(notes.take(), ["gone"]);
     assert!(kept.lock().unwrap().take().unwrap().is_aborted());
 }
 
 #[test]
 fn time_in_which_nobody_polled_is_not_the_clients() {
-    let mut house = house();
-    house.server.route("GET", "/", answers("in time")).unwrap();
-    let mut client = house.connect();
-    house.send(&mut client, "GET / HTTP/1.1\r\n");
+    let mut test = test_server();
+    test.server.route("GET", "/", answers("in time")).unwrap();
+    let mut client = test.connect();
+    test.send(&mut client, "GET / HTTP/1.1\r\n");
     // A loading screen, in which the rest arrives.
     client.write(b"Host: a\r\n\r\n");
-    house.network.advance(Duration::from_secs(3600));
-    assert_eq!(body(&house.settle(&mut client)), "in time");
-    house.send(&mut client, "GET / HTTP/1.1\r\n");
-    house.network.advance(Duration::from_secs(3600));
-    assert_eq!(house.settle(&mut client), "");
-    assert_eq!(body(&house.send(&mut client, "Host: a\r\n\r\n")), "in time");
+    test.network.advance(Duration::from_secs(3600));
+    assert_eq!(body(&test.settle(&mut client)), "in time");
+    test.send(&mut client, "GET / HTTP/1.1\r\n");
+    test.network.advance(Duration::from_secs(3600));
+    assert_eq!(test.settle(&mut client), "");
+    assert_eq!(body(&test.send(&mut client, "Host: a\r\n\r\n")), "in time");
 }
 
 #[test]
 fn a_slow_handler_is_named() {
-    let mut house = house_of(Server::builder().slow_handler(Duration::from_millis(8)));
-    let network = house.network.clone();
-    house
-        .server
+    let mut test = test_server_with(Server::builder().slow_handler(Duration::from_millis(8)));
+    let network = test.network.clone();
+    test.server
         .route("GET", "/slow", move |_: &mut Request| {
             network.advance(Duration::from_millis(9));
             Response::new()
@@ -876,9 +855,8 @@ fn a_slow_handler_is_named() {
         .unwrap();
     let notes = Notes::default();
     let errors = notes.clone();
-    house
-        .server
+    test.server
         .on_error(move |fault, _| errors.add(fault.to_string()));
-    house.get("/slow");
+    test.get("/slow");
     assert_eq!(notes.take(), ["the handler of /slow took 9ms"]);
 }

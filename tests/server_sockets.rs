@@ -15,7 +15,7 @@ use std::thread;
 
 use httpoll::server::{Request, Responder, Response, Server};
 use httpoll::{HttpClient, Method, PollAt, Status};
-use serving::{answers, body, house, status};
+use serving::{answers, body, status, test_server};
 
 /// Counts what this thread allocates.
 struct Counting;
@@ -233,19 +233,18 @@ fn a_server_can_move_to_another_thread() {
 
 #[test]
 fn client_and_server_share_one_loop_and_one_virtual_clock() {
-    let mut house = house();
-    house
-        .server
+    let mut test = test_server();
+    test.server
         .route("GET", "/", answers("from memory"))
         .unwrap();
-    let mut http = HttpClient::on_memory(&house.network);
+    let mut http = HttpClient::on_memory(&test.network);
     let host = serving::address().ip().to_string();
     http.connect_to_host(&host, 80, None).unwrap();
     let mut content = Vec::new();
     let mut asked = false;
     for _ in 0..20 {
         http.poll().unwrap();
-        house.frame();
+        test.frame();
         match http.get_status() {
             Status::Connected if !asked => {
                 http.request(Method::Get, "/", &[], "").unwrap();

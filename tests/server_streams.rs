@@ -13,7 +13,7 @@ use httpoll::server::{
     WebSocket, WebSocketOptions,
 };
 use httpoll::{CloseFrame, ServerSentEvent, WebSocketFault, WebSocketMessage};
-use serving::{House, Raw, answers, body, header, house, house_of, status};
+use serving::{Raw, TestServer, answers, body, header, status, test_server, test_server_with};
 
 const GET: &str = "GET /sse HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -23,11 +23,10 @@ fn take<T>(kept: &Kept<T>) -> T {
     kept.lock().unwrap().take().unwrap()
 }
 
-fn with_events(house: &mut House) -> Kept<EventStream> {
+fn with_events(test: &mut TestServer) -> Kept<EventStream> {
     let kept: Kept<EventStream> = Arc::default();
     let keep = Arc::clone(&kept);
-    house
-        .server
+    test.server
         .handle(
             "GET",
             "/sse",
@@ -57,10 +56,10 @@ fn unchunked(response: &str) -> String {
 
 #[test]
 fn an_event_stream() {
-    let mut house = house();
-    let kept = with_events(&mut house);
-    let mut client = house.connect();
-    house.send(&mut client, GET);
+    let mut test = test_server();
+    let kept = with_events(&mut test);
+    let mut client = test.connect();
+    test.send(&mut client, GET);
     let mut stream = take(&kept);
     stream
         .send(&ServerSentEvent {
@@ -72,7 +71,7 @@ fn an_event_stream() {
         .unwrap();
     stream.comment("not shown").unwrap();
     stream.set_retry(Duration::from_millis(5)).unwrap();
-    house.settle(&mut client);
+    test.settle(&mut client);
     let text = client.text();
     assert_eq!(status(&text), 200);
     assert_eq!(header(&text, "content-type"), Some("text/event-stream"));
@@ -100,17 +99,17 @@ fn an_event_stream() {
 fn a_stream_ends_with_its_producer_and_tells_it_when_the_client_has_gone() {
     let mut limits = ServerLimits::default();
     limits.queued_bytes = 100;
-    let mut house = house_of(Server::builder().limits(limits));
-    house.server.route("GET", "/", answers("next")).unwrap();
-    let kept = with_events(&mut house);
-    let mut client = house.connect();
-    house.send(&mut client, GET);
+    let mut test = test_server_with(Server::builder().limits(limits));
+    test.server.route("GET", "/", answers("next")).unwrap();
+    let kept = with_events(&mut test);
+    let mut client = test.connect();
+    test.send(&mut client, GET);
     drop(take(&kept));
-    assert!(house.settle(&mut client).ends_with("0\r\n\r\n"));
-    let response = house.send(&mut client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(test.settle(&mut client).ends_with("0\r\n\r\n"));
+    let response = test.send(&mut client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(body(&response), "next");
 
-    house.send(&mut client, GET);
+    test.send(&mut client, GET);
     let mut stream = take(&kept);
     let event = ServerSentEvent::new("0123456789");
     let mut sent = 0;
@@ -124,8 +123,8 @@ fn a_stream_ends_with_its_producer_and_tells_it_when_the_client_has_gone() {
         Err(EventRefused::Refused(Refused::Full))
     );
     client.hang_up();
-    house.poll();
-    house.poll();
+    test.poll();
+    test.poll();
     assert!(stream.is_closed());
     assert_eq!(
         stream.send(&event),
@@ -135,25 +134,25 @@ fn a_stream_ends_with_its_producer_and_tells_it_when_the_client_has_gone() {
 
 #[test]
 fn a_silent_event_stream_says_that_it_lives() {
-    let mut house = house();
-    let kept = with_events(&mut house);
-    let mut client = house.connect();
-    house.send(&mut client, GET);
+    let mut test = test_server();
+    let kept = with_events(&mut test);
+    let mut client = test.connect();
+    test.send(&mut client, GET);
     let stream = take(&kept);
-    house.pass(Duration::from_secs(46));
-    house.settle(&mut client);
+    test.pass(Duration::from_secs(46));
+    test.settle(&mut client);
     assert_eq!(unchunked(&client.text()), ":\n\n".repeat(3));
     assert!(!stream.is_closed());
     // A graceful end ends it.
-    house.server.shutdown(Duration::from_secs(5));
-    house.settle(&mut client);
+    test.server.shutdown(Duration::from_secs(5));
+    test.settle(&mut client);
     assert!(client.text().ends_with("0\r\n\r\n") && client.closed);
-    assert!(stream.is_closed() && house.server.is_closed());
+    assert!(stream.is_closed() && test.server.is_closed());
 }
 
-fn handshake(house: &mut House, extra: &str) -> (Raw, String) {
-    let mut client = house.connect();
-    let response = house.send(
+fn handshake(test: &mut TestServer, extra: &str) -> (Raw, String) {
+    let mut client = test.connect();
+    let response = test.send(
         &mut client,
         format!(
             "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{extra}\r\n"
@@ -163,11 +162,10 @@ fn handshake(house: &mut House, extra: &str) -> (Raw, String) {
     (client, response)
 }
 
-fn with_sockets(house: &mut House, options: WebSocketOptions) -> Kept<WebSocket> {
+fn with_sockets(test: &mut TestServer, options: WebSocketOptions) -> Kept<WebSocket> {
     let kept: Kept<WebSocket> = Arc::default();
     let keep = Arc::clone(&kept);
-    house
-        .server
+    test.server
         .handle(
             "GET",
             "/ws",
@@ -203,16 +201,16 @@ fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
 
 #[test]
 fn the_handshake() {
-    let mut house = house();
+    let mut test = test_server();
     let mut options = WebSocketOptions {
         protocols: vec!["chat.v1".into(), "chat.v2".into()],
         ..WebSocketOptions::default()
     };
     options.fields.append("Set-Cookie", "a=1").unwrap();
     options.fields.append("Set-Cookie", "b=2").unwrap();
-    let kept = with_sockets(&mut house, options);
+    let kept = with_sockets(&mut test, options);
     let (_client, response) = handshake(
-        &mut house,
+        &mut test,
         "Sec-WebSocket-Protocol: other, chat.v2, chat.v1\r\n",
     );
     assert_eq!(status(&response), 101);
@@ -227,7 +225,7 @@ fn the_handshake() {
     assert!(socket.peer_addr().ip().is_loopback());
 
     // Asked for, but answered as any other.
-    let (_client, response) = handshake(&mut house, "X-Plain: 1\r\n");
+    let (_client, response) = handshake(&mut test, "X-Plain: 1\r\n");
     assert_eq!((status(&response), body(&response)), (200, "plain"));
 
     for (head, expected) in [
@@ -252,7 +250,7 @@ fn the_handshake() {
             426,
         ),
     ] {
-        let response = house.ask(format!("GET /ws HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n"));
+        let response = test.ask(format!("GET /ws HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n"));
         assert_eq!(status(&response), expected, "{head}");
         assert_eq!(
             header(&response, "sec-websocket-version").is_some(),
@@ -263,16 +261,16 @@ fn the_handshake() {
     // The handshake's own fields cannot be overridden.
     let mut options = WebSocketOptions::default();
     options.fields.append("Upgrade", "other").unwrap();
-    let mut house = serving::house();
-    with_sockets(&mut house, options);
-    assert_eq!(status(&handshake(&mut house, "").1), 500);
+    let mut test = serving::test_server();
+    with_sockets(&mut test, options);
+    assert_eq!(status(&handshake(&mut test, "").1), 500);
 }
 
 #[test]
 fn messages_both_ways() {
-    let mut house = house();
-    let kept = with_sockets(&mut house, WebSocketOptions::default());
-    let (mut client, _) = handshake(&mut house, "");
+    let mut test = test_server();
+    let kept = with_sockets(&mut test, WebSocketOptions::default());
+    let (mut client, _) = handshake(&mut test, "");
     let mut socket = take(&kept);
     assert!(socket.receive().is_none() && !socket.is_closed());
     // Text in two fragments with a ping between, and binary.
@@ -280,7 +278,7 @@ fn messages_both_ways() {
     client.write(&frame(0x89, b"ping"));
     client.write(&frame(0x80, b"llo"));
     client.write(&frame(0x82, b"\xff\x00"));
-    house.settle(&mut client);
+    test.settle(&mut client);
     assert_eq!(socket.receive(), Some("h\u{e9}llo".into()));
     assert_eq!(
         socket.receive(),
@@ -291,33 +289,33 @@ fn messages_both_ways() {
     client.received.clear();
     socket.send("text").unwrap();
     socket.send(vec![1_u8, 2]).unwrap();
-    house.settle(&mut client);
+    test.settle(&mut client);
     assert_eq!(client.received, b"\x81\x04text\x82\x02\x01\x02");
 }
 
 #[test]
 fn closing_from_both_sides() {
-    let mut house = house();
-    let kept = with_sockets(&mut house, WebSocketOptions::default());
+    let mut test = test_server();
+    let kept = with_sockets(&mut test, WebSocketOptions::default());
     // The server says goodbye, behind what waits.
-    let (mut client, _) = handshake(&mut house, "");
+    let (mut client, _) = handshake(&mut test, "");
     let mut socket = take(&kept);
     socket.send("last").unwrap();
     socket.close(4000, "done");
     socket.close(1000, "again");
     assert_eq!(socket.send("more"), Err(Refused::Closed));
-    house.settle(&mut client);
+    test.settle(&mut client);
     assert_eq!(client.received, b"\x81\x04last\x88\x06\x0f\xa0done");
     client.write(&frame(0x88, b"\x0f\xa0"));
-    house.settle(&mut client);
+    test.settle(&mut client);
     assert!(client.closed && socket.is_closed());
     assert_eq!(socket.close_frame().unwrap().code, 4000);
     // The client says goodbye.
-    let (mut client, _) = handshake(&mut house, "");
+    let (mut client, _) = handshake(&mut test, "");
     let mut socket = take(&kept);
     client.write(&frame(0x81, b"one"));
     client.write(&frame(0x88, b"\x03\xe9bye"));
-    house.settle(&mut client);
+    test.settle(&mut client);
     assert_eq!(client.received, b"\x88\x05\x03\xe9bye");
     assert!(client.closed && socket.is_closed());
     assert_eq!(socket.receive(), Some("one".into()));
@@ -331,27 +329,27 @@ fn closing_from_both_sides() {
     );
     assert_eq!(socket.send("x"), Err(Refused::Closed));
     // Dropped.
-    let (mut client, _) = handshake(&mut house, "");
+    let (mut client, _) = handshake(&mut test, "");
     drop(take(&kept));
-    house.settle(&mut client);
+    test.settle(&mut client);
     assert_eq!(client.received, b"\x88\x02\x03\xe8");
     // Gone without a word.
-    let (client, _) = handshake(&mut house, "");
+    let (client, _) = handshake(&mut test, "");
     let socket = take(&kept);
-    client_gone(&mut house, client);
+    client_gone(&mut test, client);
     assert_eq!(socket.fault(), Some(WebSocketFault::ClosedAbnormally));
     // A graceful end.
-    let (mut client, _) = handshake(&mut house, "");
+    let (mut client, _) = handshake(&mut test, "");
     let _socket = take(&kept);
-    house.server.shutdown(Duration::from_secs(1));
-    house.settle(&mut client);
+    test.server.shutdown(Duration::from_secs(1));
+    test.settle(&mut client);
     assert_eq!(client.received, b"\x88\x02\x03\xe9");
 }
 
-fn client_gone(house: &mut House, client: Raw) {
+fn client_gone(test: &mut TestServer, client: Raw) {
     drop(client);
-    house.poll();
-    house.poll();
+    test.poll();
+    test.poll();
 }
 
 #[test]
@@ -366,15 +364,15 @@ fn what_breaks_the_protocol_is_told_by_its_code() {
             1009,
         ),
     ] {
-        let mut house = house();
-        let kept = with_sockets(&mut house, WebSocketOptions::default());
-        let (mut client, _) = handshake(&mut house, "");
+        let mut test = test_server();
+        let kept = with_sockets(&mut test, WebSocketOptions::default());
+        let (mut client, _) = handshake(&mut test, "");
         let socket = take(&kept);
-        house.send(&mut client, &bytes);
+        test.send(&mut client, &bytes);
         assert_eq!(client.received[0], 0x88, "{bytes:?}");
         assert_eq!(client.received[2..4], code.to_be_bytes(), "{bytes:?}");
         assert!(socket.fault().is_some());
-        house.pass(Duration::from_secs(6));
+        test.pass(Duration::from_secs(6));
         client.read();
         assert!(client.closed);
     }
@@ -382,30 +380,30 @@ fn what_breaks_the_protocol_is_told_by_its_code() {
 
 #[test]
 fn a_silent_peer_is_pinged_and_then_given_up() {
-    let mut house = house();
-    let kept = with_sockets(&mut house, WebSocketOptions::default());
-    let (mut client, _) = handshake(&mut house, "");
+    let mut test = test_server();
+    let kept = with_sockets(&mut test, WebSocketOptions::default());
+    let (mut client, _) = handshake(&mut test, "");
     let socket = take(&kept);
-    house.pass(Duration::from_millis(20_100));
+    test.pass(Duration::from_millis(20_100));
     client.read();
     assert_eq!(client.received, b"\x89\x00");
     client.write(&frame(0x8a, b""));
-    house.pass(Duration::from_millis(20_100));
+    test.pass(Duration::from_millis(20_100));
     client.read();
     assert_eq!(client.received, b"\x89\x00\x89\x00");
-    house.pass(Duration::from_secs(26));
+    test.pass(Duration::from_secs(26));
     assert_eq!(socket.fault(), Some(WebSocketFault::PongTimeout));
-    assert_eq!(house.server.metrics().open, 0);
+    assert_eq!(test.server.metrics().open, 0);
 }
 
 #[test]
 fn messages_that_nobody_takes_stop_their_sender() {
-    let mut house = house();
-    house.network.set_capacity(32 * 1024);
+    let mut test = test_server();
+    test.network.set_capacity(32 * 1024);
     let mut options = WebSocketOptions::default();
     options.config.message_bytes = 10_000;
-    let kept = with_sockets(&mut house, options);
-    let (mut client, _) = handshake(&mut house, "");
+    let kept = with_sockets(&mut test, options);
+    let (mut client, _) = handshake(&mut test, "");
     let mut socket = take(&kept);
     let message = frame(0x81, &[b'm'; 100]);
     // Whole frames only: a cut one could not be continued here.
@@ -415,7 +413,7 @@ fn messages_that_nobody_takes_stop_their_sender() {
             break;
         }
         sent += 10;
-        house.poll();
+        test.poll();
     }
     assert!(sent < 3000);
     let mut received = 0;
@@ -423,7 +421,7 @@ fn messages_that_nobody_takes_stop_their_sender() {
         while socket.receive().is_some() {
             received += 1;
         }
-        house.poll();
+        test.poll();
     }
     assert!(
         received >= sent && received <= sent + 10,
@@ -433,11 +431,10 @@ fn messages_that_nobody_takes_stop_their_sender() {
 
 #[test]
 fn a_topic_reaches_event_streams_and_sockets_alike() {
-    let mut house = house();
+    let mut test = test_server();
     let topic = Topic::new();
     let subscribed = topic.clone();
-    house
-        .server
+    test.server
         .handle(
             "GET",
             "/sse",
@@ -446,10 +443,10 @@ fn a_topic_reaches_event_streams_and_sockets_alike() {
             },
         )
         .unwrap();
-    let kept = with_sockets(&mut house, WebSocketOptions::default());
-    let mut events = house.connect();
-    house.send(&mut events, GET);
-    let (mut client, _) = handshake(&mut house, "");
+    let kept = with_sockets(&mut test, WebSocketOptions::default());
+    let mut events = test.connect();
+    test.send(&mut events, GET);
+    let (mut client, _) = handshake(&mut test, "");
     let socket = take(&kept);
     topic.subscribe_socket(&socket);
     let published = topic.clone();
@@ -458,20 +455,20 @@ fn a_topic_reaches_event_streams_and_sockets_alike() {
     })
     .join()
     .unwrap();
-    house.settle(&mut events);
-    house.settle(&mut client);
+    test.settle(&mut events);
+    test.settle(&mut client);
     assert_eq!(unchunked(&events.text()), "data: one\nid: 1\n\n");
     assert_eq!(client.received, b"\x81\x03one");
     // Who connects again gets what it missed.
     events.hang_up();
-    house.poll();
-    house.poll();
+    test.poll();
+    test.poll();
     for data in ["two", "three"] {
         topic.publish(ServerSentEvent::new(data)).unwrap();
     }
     assert_eq!(topic.subscribers(), 1);
-    let mut again = house.connect();
-    house.send(
+    let mut again = test.connect();
+    test.send(
         &mut again,
         "GET /sse HTTP/1.1\r\nHost: a\r\nLast-Event-ID: 1\r\n\r\n",
     );
@@ -480,17 +477,17 @@ fn a_topic_reaches_event_streams_and_sockets_alike() {
         "data: two\nid: 2\n\ndata: three\nid: 3\n\n"
     );
     // Who was away for too long gets all that is remembered; who is new, nothing.
-    let mut old = house.connect();
-    house.send(
+    let mut old = test.connect();
+    test.send(
         &mut old,
         "GET /sse HTTP/1.1\r\nHost: a\r\nLast-Event-ID: x\r\n\r\n",
     );
     assert_eq!(unchunked(&old.text()).matches("data").count(), 3);
-    let mut new = house.connect();
-    house.send(&mut new, GET);
+    let mut new = test.connect();
+    test.send(&mut new, GET);
     assert_eq!(unchunked(&new.text()), "");
     topic.close();
-    assert!(house.settle(&mut new).ends_with("0\r\n\r\n"));
+    assert!(test.settle(&mut new).ends_with("0\r\n\r\n"));
 }
 
 #[test]
@@ -498,12 +495,11 @@ fn a_slow_subscriber_gets_the_latest_and_holds_nobody_up() {
     for too_slow in [TooSlow::DropOldest, TooSlow::Disconnect] {
         let mut limits = ServerLimits::default();
         limits.queued_bytes = 2000;
-        let mut house = house_of(Server::builder().limits(limits));
-        house.network.set_capacity(1000);
+        let mut test = test_server_with(Server::builder().limits(limits));
+        test.network.set_capacity(1000);
         let topic = Topic::new().when_too_slow(too_slow).replaying(4);
         let subscribed = topic.clone();
-        house
-            .server
+        test.server
             .handle(
                 "GET",
                 "/sse",
@@ -512,10 +508,10 @@ fn a_slow_subscriber_gets_the_latest_and_holds_nobody_up() {
                 },
             )
             .unwrap();
-        let mut slow = house.connect();
+        let mut slow = test.connect();
         slow.write(GET.as_bytes());
-        let mut quick = house.connect();
-        house.send(&mut quick, GET);
+        let mut quick = test.connect();
+        test.send(&mut quick, GET);
         for number in 0..3000 {
             topic
                 .publish_latest("position", ServerSentEvent::new(format!("at {number}")))
@@ -527,16 +523,16 @@ fn a_slow_subscriber_gets_the_latest_and_holds_nobody_up() {
                 )))
                 .unwrap();
             if number % 5 == 0 {
-                house.poll();
+                test.poll();
                 quick.read();
             }
         }
-        house.settle(&mut quick);
+        test.settle(&mut quick);
         let text = unchunked(&quick.text());
         assert_eq!(text.matches("shot").count(), 3000);
         // Positions in between were overtaken, the last one was not.
         assert!(text.matches("at ").count() < 3000 && text.contains("data: at 2999\n"));
-        house.settle(&mut slow);
+        test.settle(&mut slow);
         match too_slow {
             TooSlow::DropOldest => {
                 let text = unchunked(&slow.text());
@@ -552,11 +548,10 @@ fn a_slow_subscriber_gets_the_latest_and_holds_nobody_up() {
 }
 
 /// What `on_sent` is told: status and whether it went out whole.
-fn told(house: &mut House) -> serving::Notes {
+fn told(test: &mut TestServer) -> serving::Notes {
     let notes = serving::Notes::default();
     let sent = notes.clone();
-    house
-        .server
+    test.server
         .on_sent(move |it| sent.add(format!("{} {}", it.status.as_u16(), it.complete)));
     notes
 }
@@ -564,55 +559,55 @@ fn told(house: &mut House) -> serving::Notes {
 #[test]
 fn a_response_that_is_cut_by_its_client_is_told_of_once() {
     for reset in [true, false] {
-        let mut house = house();
-        let notes = told(&mut house);
-        let kept = with_events(&mut house);
-        let mut client = house.connect();
-        house.send(&mut client, GET);
+        let mut test = test_server();
+        let notes = told(&mut test);
+        let kept = with_events(&mut test);
+        let mut client = test.connect();
+        test.send(&mut client, GET);
         let stream = take(&kept);
         match reset {
             true => client.reset(),
             false => client.hang_up(),
         }
-        house.poll();
-        house.poll();
+        test.poll();
+        test.poll();
         assert!(stream.is_closed());
         drop(stream);
-        house.poll();
+        test.poll();
         assert_eq!(notes.take(), ["200 false"], "reset {reset}");
     }
 }
 
 #[test]
 fn a_response_that_is_cut_by_its_server_is_told_of_once() {
-    let mut house = house();
-    let notes = told(&mut house);
-    let _kept = with_events(&mut house);
-    let mut client = house.connect();
-    house.send(&mut client, GET);
-    let _nothing_asked = house.connect();
-    house.server.close_now();
+    let mut test = test_server();
+    let notes = told(&mut test);
+    let _kept = with_events(&mut test);
+    let mut client = test.connect();
+    test.send(&mut client, GET);
+    let _nothing_asked = test.connect();
+    test.server.close_now();
     assert_eq!(notes.take(), ["200 false"]);
 }
 
 #[test]
 fn a_web_socket_is_told_of_at_its_end() {
     for (ends_well, expected) in [(true, "101 true"), (false, "101 false")] {
-        let mut house = house();
-        let notes = told(&mut house);
-        let kept = with_sockets(&mut house, WebSocketOptions::default());
-        let (mut client, _) = handshake(&mut house, "");
+        let mut test = test_server();
+        let notes = told(&mut test);
+        let kept = with_sockets(&mut test, WebSocketOptions::default());
+        let (mut client, _) = handshake(&mut test, "");
         let _socket = take(&kept);
         assert_eq!(notes.take(), Vec::<String>::new());
         if ends_well {
             client.write(&frame(0x88, b"\x03\xe9bye"));
-            house.settle(&mut client);
+            test.settle(&mut client);
         } else {
             client.reset();
-            house.poll();
-            house.poll();
+            test.poll();
+            test.poll();
         }
-        assert_eq!(house.server.metrics().open, 0);
+        assert_eq!(test.server.metrics().open, 0);
         assert_eq!(notes.take(), [expected]);
     }
 }

@@ -13,7 +13,7 @@ use httpoll::server::{
 };
 use httpoll::{Budget, HttpClient, Method, Status, TlsFault, TlsOptions, TlsVersion};
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
-use serving::{House, Notes, house_of};
+use serving::{Notes, TestServer, test_server_with};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -46,10 +46,9 @@ fn options(authority: &Authority, name: &str) -> ServerTlsOptions {
         .unwrap()
 }
 
-fn secure_house(options: ServerTlsOptions) -> House {
-    let mut house = house_of(Server::builder().tls(options));
-    house
-        .server
+fn secure_server(options: ServerTlsOptions) -> TestServer {
+    let mut test = test_server_with(Server::builder().tls(options));
+    test.server
         .route("GET", "/", |request: &mut Request| {
             let tls = request.tls_info().unwrap();
             let certificates = tls.peer_certificates.len();
@@ -57,14 +56,14 @@ fn secure_house(options: ServerTlsOptions) -> House {
         })
         .unwrap();
     for name in ["one.example", "two.example"] {
-        house.network.add_name(name, &[serving::address().ip()]);
+        test.network.add_name(name, &[serving::address().ip()]);
     }
-    house
+    test
 }
 
 /// Asks as a client that trusts this; the content, or why not.
-fn ask(house: &mut House, name: &str, options: &TlsOptions) -> Result<String, TlsFault> {
-    let mut http = HttpClient::on_memory(&house.network);
+fn ask(test: &mut TestServer, name: &str, options: &TlsOptions) -> Result<String, TlsFault> {
+    let mut http = HttpClient::on_memory(&test.network);
     let failed = |http: &HttpClient| match http.get_error().unwrap().kind() {
         httpoll::ErrorKind::Tls(fault) => fault.clone(),
         _ => TlsFault::Alert,
@@ -75,7 +74,7 @@ fn ask(house: &mut House, name: &str, options: &TlsOptions) -> Result<String, Tl
     let mut asked = false;
     for _ in 0..500 {
         let _ = http.poll();
-        house.frame();
+        test.frame();
         match http.get_status() {
             Status::Connected if !asked => {
                 http.request(Method::Get, "/", &[], "").unwrap();
@@ -102,18 +101,18 @@ fn trusting(authority: &Authority) -> TlsOptions {
 #[test]
 fn requests_over_tls_and_renewed_certificates() {
     let (old, new) = (authority(), authority_named("Two"));
-    let mut house = secure_house(options(&old, "one.example"));
+    let mut test = secure_server(options(&old, "one.example"));
     assert_eq!(
-        ask(&mut house, "one.example", &trusting(&old)),
+        ask(&mut test, "one.example", &trusting(&old)),
         Ok("true 0".to_owned())
     );
     assert_eq!(
-        ask(&mut house, "one.example", &trusting(&new)),
+        ask(&mut test, "one.example", &trusting(&new)),
         Err(TlsFault::CertificateUnknownIssuer)
     );
-    house.server.set_tls(options(&new, "one.example"));
+    test.server.set_tls(options(&new, "one.example"));
     assert_eq!(
-        ask(&mut house, "one.example", &trusting(&new)),
+        ask(&mut test, "one.example", &trusting(&new)),
         Ok("true 0".to_owned())
     );
 }
@@ -130,10 +129,10 @@ fn certificates_are_chosen_by_the_name_that_is_asked_for() {
         .certificate_for("Two.example", second.0.as_bytes(), second.1.as_bytes())
         .build()
         .unwrap();
-    let mut house = secure_house(options);
+    let mut test = secure_server(options);
     for name in ["one.example", "two.example"] {
         assert!(
-            ask(&mut house, name, &trusting(&authority)).is_ok(),
+            ask(&mut test, name, &trusting(&authority)).is_ok(),
             "{name}"
         );
     }
@@ -163,11 +162,11 @@ fn clients_may_be_asked_for_certificates() {
             .client_certificates(asked, authority.pem().as_bytes())
             .build()
             .unwrap();
-        let mut house = secure_house(options);
-        let unknown = ask(&mut house, "one.example", &trusting(&authority));
+        let mut test = secure_server(options);
+        let unknown = ask(&mut test, "one.example", &trusting(&authority));
         assert_eq!(unknown, unknown_gets.map(str::to_owned), "{asked:?}");
         assert_eq!(
-            ask(&mut house, "one.example", &known).as_deref(),
+            ask(&mut test, "one.example", &known).as_deref(),
             Ok(known_gets)
         );
     }
@@ -218,22 +217,22 @@ fn what_is_missing_is_named() {
 
 #[test]
 fn a_handshake_has_a_deadline_and_what_is_none_is_told() {
-    let mut house = secure_house(options(&authority(), "one.example"));
+    let mut test = secure_server(options(&authority(), "one.example"));
     let notes = Notes::default();
     let errors = notes.clone();
-    house.server.on_error(move |fault, _| {
+    test.server.on_error(move |fault, _| {
         errors.add(match fault {
             Fault::TooSlow(Slowness::Handshake) => "slow".to_owned(),
             Fault::Connection(error) => format!("{:?}", error.kind()),
             other => other.to_string(),
         });
     });
-    let mut silent = house.connect();
-    let mut plain = house.connect();
-    house.send(&mut plain, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut silent = test.connect();
+    let mut plain = test.connect();
+    test.send(&mut plain, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(plain.closed);
     assert_eq!(notes.take(), ["Tls(NotTls)"]);
-    house.pass(Duration::from_millis(10_100));
+    test.pass(Duration::from_millis(10_100));
     silent.read();
     assert!(silent.closed);
     assert_eq!(notes.take(), ["slow"]);
@@ -242,10 +241,10 @@ fn a_handshake_has_a_deadline_and_what_is_none_is_told() {
 #[test]
 fn handshakes_are_paid_from_the_budget() {
     let authority = authority();
-    let mut house = secure_house(options(&authority, "one.example"));
-    house.budget = Budget::unlimited().with_bytes(64);
+    let mut test = secure_server(options(&authority, "one.example"));
+    test.budget = Budget::unlimited().with_bytes(64);
     assert_eq!(
-        ask(&mut house, "one.example", &trusting(&authority)),
+        ask(&mut test, "one.example", &trusting(&authority)),
         Ok("true 0".to_owned())
     );
 }
@@ -259,15 +258,15 @@ fn old_versions_can_be_refused() {
         .min_version(TlsVersion::Tls13)
         .build()
         .unwrap();
-    let mut house = secure_house(options);
+    let mut test = secure_server(options);
     let old = TlsOptions::builder()
         .trusted_chain_pem(authority.pem().as_bytes())
         .max_version(TlsVersion::Tls12)
         .build()
         .unwrap();
     assert_eq!(
-        ask(&mut house, "one.example", &old),
+        ask(&mut test, "one.example", &old),
         Err(TlsFault::Incompatible)
     );
-    assert!(ask(&mut house, "one.example", &trusting(&authority)).is_ok());
+    assert!(ask(&mut test, "one.example", &trusting(&authority)).is_ok());
 }

@@ -10,15 +10,14 @@ use std::sync::{Arc, Mutex};
 
 use httpoll::server::{Content, Piece, Request, Responder, Response, Server, ServerLimits};
 use httpoll::{Budget, Limits, server::Unrouted};
-use serving::{Notes, answers, body, header, house, house_of, status};
+use serving::{Notes, answers, body, header, status, test_server, test_server_with};
 
 /// A server that echoes what it was asked, and notes every request that reached a handler.
-fn echoing() -> (serving::House, Notes) {
-    let mut house = house();
+fn echoing() -> (serving::TestServer, Notes) {
+    let mut test = test_server();
     let notes = Notes::default();
     let seen = notes.clone();
-    house
-        .server
+    test.server
         .handle(
             "*",
             "/*",
@@ -28,7 +27,7 @@ fn echoing() -> (serving::House, Notes) {
             },
         )
         .unwrap();
-    (house, notes)
+    (test, notes)
 }
 
 #[test]
@@ -62,9 +61,9 @@ fn nothing_can_be_smuggled() {
         (": y", 400),
         ("X y", 400),
     ] {
-        let (mut house, notes) = echoing();
-        let mut client = house.connect();
-        let response = house.send(
+        let (mut test, notes) = echoing();
+        let mut client = test.connect();
+        let response = test.send(
             &mut client,
             format!("POST /outer HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n0\r\n\r\n{smuggled}"),
         );
@@ -78,16 +77,16 @@ fn nothing_can_be_smuggled() {
 
 #[test]
 fn one_coding_in_other_letters_is_still_one() {
-    let (mut house, _) = echoing();
+    let (mut test, _) = echoing();
     for coding in ["chunked", "CHUNKED", "Chunked", " chunked "] {
-        let response = house.ask(format!(
+        let response = test.ask(format!(
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: {coding}\r\n\r\n1\r\nx\r\n0\r\n\r\n"
         ));
         assert_eq!(body(&response), "x", "{coding}");
     }
     // The same length twice is one length (RFC 9112 §6.3).
     let response =
-        house.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx");
+        test.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx");
     assert_eq!(body(&response), "x");
 }
 
@@ -104,9 +103,9 @@ fn chunks_are_read_strictly() {
         "fffffffffffffffff\r\n",
         "\r\n1\r\nx\r\n0\r\n\r\n",
     ] {
-        let (mut house, notes) = echoing();
-        let mut client = house.connect();
-        let response = house.send(
+        let (mut test, notes) = echoing();
+        let mut client = test.connect();
+        let response = test.send(
             &mut client,
             format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}"),
         );
@@ -147,8 +146,8 @@ fn hosts_and_targets() {
             417,
         ),
     ] {
-        let (mut house, _) = echoing();
-        let response = house.ask(format!("{head}\r\n"));
+        let (mut test, _) = echoing();
+        let response = test.ask(format!("{head}\r\n"));
         assert_eq!(status(&response), expected, "{head:?}");
     }
 }
@@ -185,9 +184,9 @@ fn limits_of_a_head_have_their_statuses() {
             413,
         ),
     ] {
-        let (mut house, notes) = echoing();
-        let mut client = house.connect();
-        let response = house.send(&mut client, &request);
+        let (mut test, notes) = echoing();
+        let mut client = test.connect();
+        let response = test.send(&mut client, &request);
         assert_eq!(status(&response), expected, "{:.60}", request);
         assert_eq!(header(&response, "connection"), Some("close"));
         assert_eq!(notes.take(), Vec::<String>::new());
@@ -200,18 +199,18 @@ fn numbers_of_connections_and_requests_are_limited() {
     limits.connections = 3;
     limits.connections_per_ip = 2;
     limits.requests_per_connection = Some(2);
-    let mut house = house_of(Server::builder().limits(limits));
-    house.server.route("GET", "/", answers("ok")).unwrap();
-    let mut first = house.connect();
-    house.connect();
-    let mut third = house.connect();
-    house.settle(&mut third);
+    let mut test = test_server_with(Server::builder().limits(limits));
+    test.server.route("GET", "/", answers("ok")).unwrap();
+    let mut first = test.connect();
+    test.connect();
+    let mut third = test.connect();
+    test.settle(&mut third);
     assert!(third.closed);
-    assert_eq!(house.server.metrics().refused, 1);
+    assert_eq!(test.server.metrics().refused, 1);
     let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-    assert_eq!(header(&house.send(&mut first, get), "connection"), None);
+    assert_eq!(header(&test.send(&mut first, get), "connection"), None);
     assert_eq!(
-        header(&house.send(&mut first, get), "connection"),
+        header(&test.send(&mut first, get), "connection"),
         Some("close")
     );
     assert!(first.closed);
@@ -221,14 +220,14 @@ fn numbers_of_connections_and_requests_are_limited() {
 fn an_idle_connection_makes_room_for_another() {
     let mut limits = ServerLimits::default();
     limits.connections = 1;
-    let mut house = house_of(Server::builder().limits(limits));
-    house.server.route("GET", "/", answers("ok")).unwrap();
-    let mut first = house.connect();
-    let mut second = house.connect();
-    house.settle(&mut first);
+    let mut test = test_server_with(Server::builder().limits(limits));
+    test.server.route("GET", "/", answers("ok")).unwrap();
+    let mut first = test.connect();
+    let mut second = test.connect();
+    test.settle(&mut first);
     assert!(first.closed);
     assert_eq!(
-        body(&house.send(&mut second, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")),
+        body(&test.send(&mut second, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")),
         "ok"
     );
 }
@@ -237,10 +236,10 @@ fn an_idle_connection_makes_room_for_another() {
 fn pipelined_requests_are_answered_in_order_however_they_are_cut() {
     let requests = "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\ntwo\r\nGET /3 HTTP/1.1\r\nHost: a\r\n\r\n";
     for cut in 0..requests.len() {
-        let (mut house, notes) = echoing();
-        let mut client = house.connect();
-        let mut responses = house.send(&mut client, &requests[..cut]);
-        responses += &house.send(&mut client, &requests[cut..]);
+        let (mut test, notes) = echoing();
+        let mut client = test.connect();
+        let mut responses = test.send(&mut client, &requests[..cut]);
+        responses += &test.send(&mut client, &requests[cut..]);
         assert_eq!(notes.take(), ["GET /1", "POST /2", "GET /3"], "{cut}");
         assert_eq!(responses.matches("HTTP/1.1 200 OK").count(), 3);
     }
@@ -248,11 +247,10 @@ fn pipelined_requests_are_answered_in_order_however_they_are_cut() {
 
 #[test]
 fn a_deferred_answer_holds_back_the_ones_behind_it() {
-    let (mut house, _) = echoing();
+    let (mut test, _) = echoing();
     let kept: Arc<Mutex<Option<Responder>>> = Arc::default();
     let keep = Arc::clone(&kept);
-    house
-        .server
+    test.server
         .handle(
             "GET",
             "/slow",
@@ -261,26 +259,25 @@ fn a_deferred_answer_holds_back_the_ones_behind_it() {
             },
         )
         .unwrap();
-    house.server.route("GET", "/fast", answers("fast")).unwrap();
-    let mut client = house.connect();
+    test.server.route("GET", "/fast", answers("fast")).unwrap();
+    let mut client = test.connect();
     let both = "GET /slow HTTP/1.1\r\nHost: a\r\n\r\nGET /fast HTTP/1.1\r\nHost: a\r\n\r\n";
-    assert_eq!(house.send(&mut client, both), "");
+    assert_eq!(test.send(&mut client, both), "");
     kept.lock()
         .unwrap()
         .take()
         .unwrap()
         .respond(Response::text("slow"));
-    let responses = house.settle(&mut client);
+    let responses = test.settle(&mut client);
     assert!(responses.find("slow").unwrap() < responses.find("fast").unwrap());
 }
 
 #[test]
 fn what_a_client_sends_ahead_is_bounded() {
-    let (mut house, _) = echoing();
+    let (mut test, _) = echoing();
     let kept: Arc<Mutex<Vec<Responder>>> = Arc::default();
     let keep = Arc::clone(&kept);
-    house
-        .server
+    test.server
         .handle(
             "GET",
             "/slow",
@@ -289,43 +286,42 @@ fn what_a_client_sends_ahead_is_bounded() {
             },
         )
         .unwrap();
-    house.network.set_capacity(64 * 1024);
-    let mut client = house.connect();
-    house.send(&mut client, "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+    test.network.set_capacity(64 * 1024);
+    let mut client = test.connect();
+    test.send(&mut client, "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
     let mut sent = 0;
     for _ in 0..100 {
         sent += client.write(&b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000));
-        house.poll();
+        test.poll();
     }
     assert!(sent < 512 * 1024, "{sent}");
 }
 
 #[test]
 fn http_1_0() {
-    let (mut house, _) = echoing();
-    house
-        .server
+    let (mut test, _) = echoing();
+    test.server
         .route("GET", "/stream", |_: &mut Request| {
             Response::reader(&b"streamed"[..], None)
         })
         .unwrap();
-    let mut client = house.connect();
-    let response = house.send(&mut client, "GET / HTTP/1.0\r\n\r\n");
+    let mut client = test.connect();
+    let response = test.send(&mut client, "GET / HTTP/1.0\r\n\r\n");
     assert_eq!(
         (status(&response), header(&response, "connection")),
         (200, Some("close"))
     );
     assert!(client.closed);
-    let mut client = house.connect();
+    let mut client = test.connect();
     let request = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
     assert_eq!(
-        header(&house.send(&mut client, request), "connection"),
+        header(&test.send(&mut client, request), "connection"),
         Some("keep-alive")
     );
     assert!(!client.closed);
     // No chunks: the content ends with the connection.
-    let mut client = house.connect();
-    let response = house.send(
+    let mut client = test.connect();
+    let response = test.send(
         &mut client,
         "GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
     );
@@ -338,27 +334,27 @@ fn http_1_0() {
 
 #[test]
 fn a_client_that_ends_its_side_still_gets_its_answer() {
-    let (mut house, notes) = echoing();
-    let mut client = house.connect();
+    let (mut test, notes) = echoing();
+    let mut client = test.connect();
     client.write(b"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhiGET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
     client.half_close();
-    let responses = house.settle(&mut client);
+    let responses = test.settle(&mut client);
     assert_eq!(responses.matches("HTTP/1.1 200 OK").count(), 2);
     assert_eq!(notes.take(), ["POST /1", "GET /2"]);
     assert!(client.closed && !client.reset);
     // Deferred, too.
-    let mut house = house_of(Server::builder().unrouted(Unrouted::Pull));
-    let mut client = house.connect();
+    let mut test = test_server_with(Server::builder().unrouted(Unrouted::Pull));
+    let mut client = test.connect();
     client.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     client.half_close();
-    house.settle(&mut client);
-    let mut request = house.server.next_request().unwrap();
+    test.settle(&mut client);
+    let mut request = test.server.next_request().unwrap();
     let responder = request.defer();
     assert!(responder.is_aborted());
     responder.respond(Response::text("still"));
-    assert_eq!(body(&house.settle(&mut client)), "still");
+    assert_eq!(body(&test.settle(&mut client)), "still");
     assert!(client.closed);
-    assert_eq!(house.server.metrics().open, 0);
+    assert_eq!(test.server.metrics().open, 0);
 }
 
 #[test]
@@ -369,44 +365,43 @@ fn a_client_that_ends_in_the_middle_is_let_go() {
         "GET / HTTP/1.1\r\nHost: a\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",
     ] {
-        let (mut house, notes) = echoing();
-        let mut client = house.connect();
-        house.send(&mut client, part);
+        let (mut test, notes) = echoing();
+        let mut client = test.connect();
+        test.send(&mut client, part);
         client.half_close();
-        assert_eq!(house.settle(&mut client), "");
+        assert_eq!(test.settle(&mut client), "");
         assert!(client.closed);
         assert_eq!(notes.take(), Vec::<String>::new());
-        assert_eq!(house.server.metrics().open, 0);
+        assert_eq!(test.server.metrics().open, 0);
     }
 }
 
 #[test]
 fn one_hundred_continue_is_sent_when_the_content_is_wanted() {
-    let (mut house, _) = echoing();
-    house.server.route("GET", "/get", answers("got")).unwrap();
+    let (mut test, _) = echoing();
+    test.server.route("GET", "/get", answers("got")).unwrap();
     let expecting = |path: &str, length: u64| {
         format!(
             "POST {path} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
         )
     };
-    let mut client = house.connect();
+    let mut client = test.connect();
     assert_eq!(
-        house.send(&mut client, expecting("/", 2)),
+        test.send(&mut client, expecting("/", 2)),
         "HTTP/1.1 100 Continue\r\n\r\n"
     );
-    assert_eq!(body(&house.send(&mut client, "hi")), "hi");
+    assert_eq!(body(&test.send(&mut client, "hi")), "hi");
     // Who sends it anyway needs none.
-    let response = house.send(&mut client, expecting("/", 2) + "ho");
+    let response = test.send(&mut client, expecting("/", 2) + "ho");
     assert!(response.ends_with("ho"), "{response}");
     // Too large: refused by the head alone.
-    let response = house.ask(expecting("/", 3_000_000));
+    let response = test.ask(expecting("/", 3_000_000));
     assert_eq!(status(&response), 413);
 
     // A route that is called at the head.
     let kept: Arc<Mutex<Option<(Content, Responder)>>> = Arc::default();
     let keep = Arc::clone(&kept);
-    house
-        .server
+    test.server
         .handle(
             "POST",
             "/head",
@@ -420,23 +415,23 @@ fn one_hundred_continue_is_sent_when_the_content_is_wanted() {
         )
         .unwrap()
         .at_head();
-    let mut client = house.connect();
+    let mut client = test.connect();
     assert_eq!(
-        house.send(&mut client, expecting("/head", 6)),
+        test.send(&mut client, expecting("/head", 6)),
         "HTTP/1.1 100 Continue\r\n\r\n"
     );
-    house.send(&mut client, "abc");
+    test.send(&mut client, "abc");
     let (mut content, responder) = kept.lock().unwrap().take().unwrap();
     assert!(matches!(content.next(), Piece::Bytes(bytes) if bytes == "abc"));
     assert!(matches!(content.next(), Piece::Pending));
-    house.send(&mut client, "def");
+    test.send(&mut client, "def");
     assert!(matches!(content.next(), Piece::Bytes(bytes) if bytes == "def"));
     assert!(matches!(content.next(), Piece::End(_)));
     responder.respond(Response::text("all"));
-    assert_eq!(body(&house.settle(&mut client)), "all");
-    let mut client = house.connect();
+    assert_eq!(body(&test.settle(&mut client)), "all");
+    let mut client = test.connect();
     let refused = expecting("/head", 6).replace("Host: a", "Host: a\r\nX-Refuse: 1");
-    let response = house.send(&mut client, refused);
+    let response = test.send(&mut client, refused);
     assert_eq!(
         (status(&response), header(&response, "connection")),
         (403, Some("close"))
@@ -446,12 +441,11 @@ fn one_hundred_continue_is_sent_when_the_content_is_wanted() {
 
 #[test]
 fn content_that_nobody_takes_stops_its_sender() {
-    let mut house = house();
-    house.network.set_capacity(64 * 1024);
+    let mut test = test_server();
+    test.network.set_capacity(64 * 1024);
     let kept: Arc<Mutex<Option<(Content, Responder)>>> = Arc::default();
     let keep = Arc::clone(&kept);
-    house
-        .server
+    test.server
         .handle(
             "PUT",
             "/",
@@ -462,16 +456,16 @@ fn content_that_nobody_takes_stops_its_sender() {
         )
         .unwrap()
         .at_head();
-    let mut client = house.connect();
+    let mut client = test.connect();
     let length = 8 * 1024 * 1024;
-    house.send(
+    test.send(
         &mut client,
         format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"),
     );
     let mut sent = 0;
     for _ in 0..200 {
         sent += client.write(&vec![7; (length - sent).min(100_000)]);
-        house.poll();
+        test.poll();
     }
     assert!(sent < 2 * 1024 * 1024, "{sent}");
     let (mut content, responder) = kept.lock().unwrap().take().unwrap();
@@ -481,7 +475,7 @@ fn content_that_nobody_takes_stops_its_sender() {
             Piece::Bytes(bytes) => taken += bytes.len(),
             Piece::Pending => {
                 sent += client.write(&vec![7; (length - sent).min(100_000)]);
-                house.poll();
+                test.poll();
             }
             Piece::End(_) => break,
             Piece::Cut => unreachable!(),
@@ -489,31 +483,30 @@ fn content_that_nobody_takes_stops_its_sender() {
     }
     assert_eq!(taken, length);
     responder.respond(Response::status(204));
-    assert_eq!(status(&house.settle(&mut client)), 204);
+    assert_eq!(status(&test.settle(&mut client)), 204);
 }
 
 #[test]
 fn an_early_answer_keeps_the_connection_if_little_is_left_and_else_closes_it_gently() {
-    let (mut house, _) = echoing();
-    house
-        .server
+    let (mut test, _) = echoing();
+    test.server
         .handle("POST", "/no", |_: &mut Request, response: &mut Response| {
             response.set_status(403);
         })
         .unwrap()
         .at_head();
     // Short: the rest is read and dropped.
-    let mut client = house.connect();
-    let response = house.send(
+    let mut client = test.connect();
+    let response = test.send(
         &mut client,
         "POST /no HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab",
     );
     assert_eq!(status(&response), 403);
     let next = "cdGET /x HTTP/1.1\r\nHost: a\r\n\r\n";
-    assert_eq!(status(&house.send(&mut client, next)), 200);
+    assert_eq!(status(&test.send(&mut client, next)), 200);
     // Long: the response arrives although the client is still sending.
-    let mut client = house.connect();
-    let response = house.send(
+    let mut client = test.connect();
+    let response = test.send(
         &mut client,
         "POST /no HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n",
     );
@@ -522,22 +515,21 @@ fn an_early_answer_keeps_the_connection_if_little_is_left_and_else_closes_it_gen
         (403, Some("close"))
     );
     client.write(&[0; 5000]);
-    house.poll();
+    test.poll();
     client.read();
     assert!(client.closed && !client.reset);
 }
 
 #[test]
 fn trailers_arrive() {
-    let mut house = house();
-    house
-        .server
+    let mut test = test_server();
+    test.server
         .route("POST", "/", |request: &mut Request| {
             String::from_utf8_lossy(request.trailers().get("x-sum").unwrap_or_default())
                 .into_owned()
         })
         .unwrap();
-    let response = house.ask("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 42\r\n\r\n");
+    let response = test.ask("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 42\r\n\r\n");
     assert_eq!(body(&response), "42");
 }
 
@@ -546,9 +538,9 @@ fn tiny_limits_of_the_caller_hold() {
     let mut limits = ServerLimits::default();
     limits.message = Limits::default();
     limits.message.line_bytes = 64;
-    let mut house = house_of(Server::builder().limits(limits));
-    house.server.route("GET", "/", answers("")).unwrap();
-    assert_eq!(status(&house.get(&format!("/{}", "x".repeat(64)))), 414);
+    let mut test = test_server_with(Server::builder().limits(limits));
+    test.server.route("GET", "/", answers("")).unwrap();
+    assert_eq!(status(&test.get(&format!("/{}", "x".repeat(64)))), 414);
 }
 
 #[test]
@@ -557,23 +549,22 @@ fn however_the_network_cuts_it_the_conversation_is_the_same() {
     let mut expected = None;
     for transfer in [None, Some(1), Some(2), Some(7), Some(61), Some(1000)] {
         for bytes in [None, Some(3), Some(200)] {
-            let (mut house, _) = echoing();
-            house
-                .server
+            let (mut test, _) = echoing();
+            test.server
                 .route("GET", "/large", |_: &mut Request| {
                     Response::content("text/plain", "large ".repeat(500))
                 })
                 .unwrap();
-            house.network.set_transfer_limit(transfer);
+            test.network.set_transfer_limit(transfer);
             if let Some(bytes) = bytes {
-                house.budget = Budget::unlimited().with_bytes(bytes);
+                test.budget = Budget::unlimited().with_bytes(bytes);
             }
-            let mut client = house.connect();
+            let mut client = test.connect();
             let mut unsent = requests.as_bytes();
             let mut polls = 0;
             while !client.closed {
                 unsent = &unsent[client.write(unsent)..];
-                house.poll();
+                test.poll();
                 client.read();
                 polls += 1;
                 assert!(polls < 20_000, "{transfer:?} {bytes:?}: {}", client.text());

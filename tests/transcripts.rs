@@ -8,10 +8,10 @@ use std::path::Path;
 use httpoll::proto::Role;
 use httpoll::{ErrorKind, Limits};
 
-use player::Player;
+use runner::Runner;
 
-#[path = "transcripts/player.rs"]
-mod player;
+#[path = "transcripts/runner.rs"]
+mod runner;
 
 const GARBAGE: &[u8] = b"\x01garbage\r\n\r\n";
 
@@ -79,10 +79,10 @@ fn damage_is_judged_alike_in_every_way() {
                 }
             }
             let judge = |piece: usize| {
-                let mut player = Player::new(transcript.role, &transcript.limits);
-                sent.iter().for_each(|bytes| player.send(bytes, &name));
-                damaged.chunks(piece).for_each(|piece| player.give(piece));
-                player.take_everything()
+                let mut runner = Runner::new(transcript.role, &transcript.limits);
+                sent.iter().for_each(|bytes| runner.send(bytes, &name));
+                damaged.chunks(piece).for_each(|piece| runner.give(piece));
+                runner.take_everything()
             };
             let text = damaged.escape_ascii();
             assert_eq!(judge(damaged.len().max(1)), judge(1), "{name}: {text}");
@@ -187,37 +187,37 @@ impl Transcript {
 
     fn play(&self, way: Way, name: &str) -> Fate {
         println!("{name}");
-        let mut player = Player::new(self.role, &self.limits);
+        let mut runner = Runner::new(self.role, &self.limits);
         for (index, step) in self.steps.iter().enumerate() {
             match &step.action {
-                Action::Next => player.next(name),
-                Action::Eof => player.eof(),
-                Action::Bytes(sender, bytes) if *sender == self.role => player.send(bytes, name),
+                Action::Next => runner.next(name),
+                Action::Eof => runner.eof(),
+                Action::Bytes(sender, bytes) if *sender == self.role => runner.send(bytes, name),
                 Action::Bytes(_, bytes) => match way {
-                    Way::Bytes => bytes.chunks(1).for_each(|byte| player.give(byte)),
+                    Way::Bytes => bytes.chunks(1).for_each(|byte| runner.give(byte)),
                     Way::Cut(here, cut) if here == index => {
-                        player.give(&bytes[..cut]);
-                        player.give(&bytes[cut..]);
+                        runner.give(&bytes[..cut]);
+                        runner.give(&bytes[cut..]);
                     }
                     Way::Garbage(here) if here == index => {
-                        player.give(&[bytes, GARBAGE].concat());
+                        runner.give(&[bytes, GARBAGE].concat());
                     }
-                    _ => player.give(bytes),
+                    _ => runner.give(bytes),
                 },
             }
-            let seen = player.take_log(&step.events);
+            let seen = runner.take_log(&step.events);
             assert_eq!(seen, step.events, "{name}: events of step {index}");
             let garbage = match way {
                 Way::Garbage(here) if here <= index => GARBAGE,
                 _ => b"",
             };
             for state in &step.states {
-                player.check(state, garbage, &format!("{name}: after step {index}"));
+                runner.check(state, garbage, &format!("{name}: after step {index}"));
             }
         }
-        if player.is_reusable() {
+        if runner.is_reusable() {
             if let Way::Garbage(_) = way {
-                assert!(player.holds(GARBAGE), "{name}: garbage consumed");
+                assert!(runner.holds(GARBAGE), "{name}: garbage consumed");
             }
             Fate::Reusable
         } else {

@@ -12,14 +12,14 @@
 
 mod seeded;
 mod world_simulation {
-    pub(crate) mod asks;
+    pub(crate) mod client_driver;
     pub(crate) mod cuts;
-    pub(crate) mod desk;
-    pub(crate) mod house;
-    pub(crate) mod ledger;
+    pub(crate) mod event_log;
+    pub(crate) mod handlers;
     pub(crate) mod node;
-    pub(crate) mod player;
+    pub(crate) mod requests;
     pub(crate) mod run;
+    pub(crate) mod test_server;
 }
 
 use httpoll::memory::Arriving;

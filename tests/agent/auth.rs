@@ -7,7 +7,7 @@ use httpoll::memory::MockRequest;
 use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
 use httpoll::{Agent, AuthFault, Credentials, ErrorKind, Netrc, Request, RequestBody};
 
-use crate::support::{run, world, world_with};
+use crate::support::{run, setup, setup_with};
 
 fn basic() -> Credentials {
     Credentials::Basic {
@@ -88,7 +88,7 @@ fn what_is_sent_first_and_what_after_a_challenge() {
             None,
         ),
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server
             .get("/")
             .reply(challenge(challenge_value))
@@ -121,7 +121,7 @@ fn credentials_in_a_url() {
         ("http://:pw@game.example/", Some("Basic OnB3")),
         ("http://game.example/", None),
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server.get("/").reply(MockResponse::ok());
         let outcome = run(&network, &mut agent, Request::get(url));
         let sent = &server.requests()[0];
@@ -133,7 +133,7 @@ fn credentials_in_a_url() {
         assert!(!outcome.response().url().unwrap().as_str().contains('@'));
     }
     // Own credentials go before those of the URL; a line of one's own before both.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok());
     let request = Request::get("http://u:p@game.example/").credentials(basic());
     run(&network, &mut agent, request).response();
@@ -182,7 +182,7 @@ fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 #[test]
 fn digest_answers_and_counts() {
     // RFC 7616 §3.4: the nonce count goes up with each request, without another challenge.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").times(1).reply(challenge(DIGEST));
     server.any("/**").reply(MockResponse::ok());
     for path in ["/a", "/b?c=d"] {
@@ -228,7 +228,7 @@ fn digest_is_answered_once_and_once_more_when_stale() {
             401,
         ),
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server
             .get("/")
             .reply(challenge(DIGEST))
@@ -243,7 +243,7 @@ fn digest_is_answered_once_and_once_more_when_stale() {
         assert_eq!(server.requests().len(), requests, "{section}");
     }
     // Whatever a server says, it does not go on for ever.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply_with(|request: &MockRequest| {
         challenge(&format!(
             "Digest realm=\"x\", qop=\"auth\", nonce=\"{}\", stale=true",
@@ -262,7 +262,7 @@ fn digest_is_answered_once_and_once_more_when_stale() {
 #[cfg(feature = "digest-auth")]
 #[test]
 fn any_takes_the_strongest() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let both = MockResponse::with_status(401)
         .header("WWW-Authenticate", "Basic realm=\"x\"")
         .header("WWW-Authenticate", DIGEST);
@@ -285,7 +285,7 @@ fn any_takes_the_strongest() {
 #[test]
 fn a_challenge_to_a_reader_is_the_response() {
     // RFC 9110 §9.2.2: its content is gone.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.put("/").reply(challenge(DIGEST));
     let request = Request::put("http://game.example/")
         .body(RequestBody::reader(&b"abc"[..], Some(3)))
@@ -298,7 +298,7 @@ fn a_challenge_to_a_reader_is_the_response() {
 #[test]
 fn a_challenge_of_another_origin_is_not_answered() {
     // RFC 9110 §11.5, §15.4.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let other = MockServer::on(&network, "evil.example", 80);
     server
         .get("/")
@@ -324,7 +324,7 @@ fn a_challenge_of_another_origin_is_not_answered() {
 
 #[test]
 fn an_agents_credentials_are_for_its_requests_and_can_be_taken_back() {
-    let (network, server, mut agent) = world_with(Agent::builder().credentials(basic()));
+    let (network, server, mut agent) = setup_with(Agent::builder().credentials(basic()));
     server.any("/**").reply(MockResponse::ok());
     run(&network, &mut agent, Request::get("http://game.example/")).response();
     let bearer = Credentials::Bearer("t".to_owned());
@@ -350,7 +350,7 @@ fn an_agents_credentials_are_for_its_requests_and_can_be_taken_back() {
 #[test]
 fn one_users_digest_is_not_anothers() {
     // RFC 7616 §3.4: a session belongs to its user.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply_with(
         |request: &MockRequest| match request.header("authorization") {
             None => challenge(DIGEST),
@@ -379,7 +379,7 @@ fn one_users_digest_is_not_anothers() {
 
 #[test]
 fn tokens_that_inject_are_refused() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     for token in ["a\r\nEvil: 1", "a b", "", "t\u{e4}"] {
         let credentials = Credentials::Bearer(token.to_owned());
         let outcome = run(
@@ -400,7 +400,7 @@ fn tokens_that_inject_are_refused() {
 fn netrc_gives_credentials() {
     let netrc =
         Netrc::parse("machine game.example login Aladdin password \"open sesame\"").unwrap();
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let credentials = netrc.find("game.example", None).unwrap();
     run(
@@ -416,7 +416,7 @@ fn netrc_gives_credentials() {
 
 #[test]
 fn credentials_of_a_netrc_text_are_those_of_each_hop() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let other = MockServer::on(&network, "other.example", 80);
     server
         .any("/**")

@@ -9,11 +9,11 @@ use httpoll::{
 };
 use serde_json::json;
 
-use crate::support::{Folder, Heard, address, pattern, run, world};
+use crate::support::{Folder, Heard, address, pattern, run, setup};
 
 #[test]
 fn how_content_is_encoded() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let post = || Request::post("http://game.example/");
     let pairs = [("a", "1"), ("b", "x y&"), ("c", ""), ("a", "2")];
@@ -92,7 +92,7 @@ fn how_content_is_encoded() {
 
 #[test]
 fn content_given_twice_is_refused_before_anything_is_opened() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let post = || Request::post("http://game.example/");
     for request in [
         post().json(&1).form([("a", "1")]),
@@ -110,7 +110,7 @@ fn content_given_twice_is_refused_before_anything_is_opened() {
 
 #[test]
 fn what_is_no_json_is_refused() {
-    let (_network, _server, mut agent) = world();
+    let (_network, _server, mut agent) = setup();
     let map = std::collections::BTreeMap::from([((1, 2), 3)]);
     let error = agent
         .send(Request::post("http://game.example/").json(&map))
@@ -137,7 +137,7 @@ impl Read for Blocks {
 #[test]
 fn readers_are_streamed_with_and_without_a_length() {
     for length in [Some(5000), None] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server.any("/**").reply(MockResponse::ok());
         let body = RequestBody::reader(
             Blocks {
@@ -164,7 +164,7 @@ fn readers_are_streamed_with_and_without_a_length() {
 #[test]
 fn a_reader_that_lies_about_its_length_fails_and_the_connection_ends() {
     for (has, says) in [(100, 200), (0, 1)] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server.any("/**").reply(MockResponse::ok());
         let body = RequestBody::reader(
             Blocks {
@@ -201,7 +201,7 @@ impl Read for Broken {
 
 #[test]
 fn a_reader_that_fails_is_an_error_that_says_why() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let body = RequestBody::reader(Broken(10), Some(100));
     let outcome = run(
@@ -222,7 +222,7 @@ fn files_are_uploaded() {
     let folder = Folder::new("upload");
     let content = pattern(300_000);
     std::fs::write(folder.path("a.bin"), &content).unwrap();
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     for (request, content_type) in [
         (
@@ -267,7 +267,7 @@ fn files_are_uploaded() {
 fn a_file_is_sent_again_by_a_retry() {
     let folder = Folder::new("upload-again");
     std::fs::write(folder.path("a.bin"), pattern(100_000)).unwrap();
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .put("/")
         .reply(MockResponse::with_status(503))
@@ -285,7 +285,7 @@ fn a_file_is_sent_again_by_a_retry() {
 
 #[test]
 fn upload_progress_is_told() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     network.set_capacity(8 * 1024);
     network.set_latency(Duration::from_millis(20));
@@ -315,7 +315,7 @@ fn upload_progress_is_told() {
 
 #[test]
 fn content_waits_for_100_continue() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let put = |bytes: usize| Request::put("http://game.example/").body(pattern(bytes));
     for (request, expects) in [
@@ -334,7 +334,7 @@ fn content_waits_for_100_continue() {
 
 #[test]
 fn a_server_that_never_continues_gets_the_content_after_a_second() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.set_continues(false);
     server.any("/**").reply(MockResponse::ok());
     let request = Request::put("http://game.example/")
@@ -350,7 +350,7 @@ fn a_server_that_never_continues_gets_the_content_after_a_second() {
 #[test]
 fn a_final_status_before_the_content_spares_the_content() {
     for status in [413, 403, 401, 200] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server
             .any("/**")
             .early()
@@ -365,7 +365,7 @@ fn a_final_status_before_the_content_spares_the_content() {
 
 #[test]
 fn after_417_it_is_sent_without_the_expectation() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .any("/**")
         .early()
@@ -386,7 +386,7 @@ fn after_417_it_is_sent_without_the_expectation() {
 
 #[test]
 fn content_of_a_reader_is_not_sent_twice() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .put("/")
         .reply(MockResponse::with_status(307).header("Location", "/b"));
@@ -442,7 +442,7 @@ fn a_server_that_answers_early_and_stops_reading_is_heard() {
 
 #[test]
 fn content_that_does_not_move_keeps_nobody_awake() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     network.set_latency(Duration::from_millis(100));
     server
         .any("/")
@@ -511,7 +511,7 @@ fn a_file_is_sent_again_over_a_new_connection() {
 #[test]
 fn content_that_was_not_asked_for_goes_to_the_new_place_only() {
     // RFC 9110 §10.1.1, §15.4.8.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .put("/old")
         .early()
@@ -527,7 +527,7 @@ fn content_that_was_not_asked_for_goes_to_the_new_place_only() {
 #[test]
 fn content_of_unknown_length_is_not_sent_chunked_to_http_1_0() {
     // RFC 9112 §6.1.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let put = || Request::put("http://game.example/").version(http::Version::HTTP_10);
     let outcome = run(&network, &mut agent, put().body("abc"));

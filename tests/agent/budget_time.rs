@@ -5,7 +5,7 @@ use std::time::Duration;
 use httpoll::memory::{MemoryNetwork, MockResponse, Refusal};
 use httpoll::{Agent, Budget, Event, PoolLimits, Request};
 
-use crate::support::{FRAME, address, pattern, world, world_with};
+use crate::support::{FRAME, address, pattern, setup, setup_with};
 
 /// What a frame may take beyond its budget: the smallest read, on the slowest of these machines.
 const GRACE: Duration = Duration::from_micros(60);
@@ -45,7 +45,7 @@ fn downloads_keep_to_the_budget_on_machines_of_any_speed() {
         for millis in [1, 2, 4] {
             let budget = Duration::from_millis(millis);
             let builder = Agent::builder().budget(Budget::frame(budget));
-            let (network, server, mut agent) = world_with(builder);
+            let (network, server, mut agent) = setup_with(builder);
             network.set_capacity(4 * 1024 * 1024);
             network.set_work(CALL, Duration::from_nanos(nanos_per_kib));
             server
@@ -71,7 +71,7 @@ fn a_thousand_requests_asked_in_one_frame_keep_to_the_budget() {
     for connections in [6, 1000] {
         let mut limits = PoolLimits::default();
         (limits.total, limits.per_host) = (connections, connections);
-        let (network, server, mut agent) = world_with(Agent::builder().pool(limits));
+        let (network, server, mut agent) = setup_with(Agent::builder().pool(limits));
         network.set_work(CALL, Duration::from_nanos(500));
         server
             .get("/")
@@ -92,7 +92,7 @@ fn a_thousand_requests_asked_in_one_frame_keep_to_the_budget() {
 
 #[test]
 fn pulling_goes_on_reading_with_what_the_poll_left() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     network.set_capacity(16 * 1024 * 1024);
     network.set_work(Duration::ZERO, Duration::from_nanos(100));
     agent.set_budget(Budget::frame(Duration::from_millis(5)));

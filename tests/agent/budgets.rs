@@ -5,7 +5,7 @@ use std::time::Duration;
 use httpoll::memory::{MemoryNetwork, MockResponse, MockServer, Peer};
 use httpoll::{Agent, Budget, Event, PollAt, Request, RequestId};
 
-use crate::support::{address, finish, pattern, run, world};
+use crate::support::{address, finish, pattern, run, setup};
 
 #[test]
 fn a_tiny_budget_still_makes_progress_and_loses_nothing() {
@@ -15,7 +15,7 @@ fn a_tiny_budget_still_makes_progress_and_loses_nothing() {
         Budget::frame(Duration::ZERO),
         Budget::frame(Duration::ZERO).with_bytes(1),
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server
             .any("/**")
             .reply(MockResponse::ok().bytes(pattern(300)));
@@ -32,7 +32,7 @@ fn a_tiny_budget_still_makes_progress_and_loses_nothing() {
 
 #[test]
 fn a_poll_that_was_cut_says_that_there_is_more() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/")
         .reply(MockResponse::ok().bytes(pattern(200_000)));
@@ -106,7 +106,7 @@ fn all_transfers_get_their_turn() {
 
 #[test]
 fn a_huge_response_does_not_hold_up_a_small_one() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/huge")
         .reply(MockResponse::ok().bytes(vec![0; 20_000_000]));
@@ -127,7 +127,7 @@ fn a_huge_response_does_not_hold_up_a_small_one() {
 
 #[test]
 fn a_keep_alive_get_takes_two_polls_and_a_queue_moves_on_within_one() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok().text("x"));
     run(&network, &mut agent, Request::get("http://game.example/")).response();
     for _ in 0..3 {
@@ -164,7 +164,7 @@ fn a_keep_alive_get_takes_two_polls_and_a_queue_moves_on_within_one() {
 
 #[test]
 fn when_the_next_poll_is_wanted() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     assert_eq!(agent.poll().next, PollAt::Idle);
     server.get("/").reply(MockResponse::ok().never());
     let handle = agent.get("http://game.example/").unwrap();

@@ -10,21 +10,21 @@ use httpoll::{
 
 use crate::support::run;
 
-struct World {
+struct Setup {
     network: MemoryNetwork,
     server: MockServer,
     cache: Arc<Mutex<HttpCache>>,
     agent: Agent,
 }
 
-fn world() -> World {
+fn setup() -> Setup {
     let network = MemoryNetwork::new();
     let server = MockServer::on(&network, "game.example", 80);
     let cache = Arc::new(Mutex::new(HttpCache::new()));
     let agent = Agent::builder()
         .cache(cache.clone())
         .build_on_memory(&network);
-    World {
+    Setup {
         network,
         server,
         cache,
@@ -141,16 +141,15 @@ fn what_is_answered_without_a_request() {
             true,
         ),
     ] {
-        let mut world = world();
-        world
-            .server
+        let mut test = setup();
+        test.server
             .any("/a")
             .reply(response.bytes("first"))
             .then_reply(MockResponse::ok().bytes("second"));
-        let first = run(&world.network, &mut world.agent, request);
+        let first = run(&test.network, &mut test.agent, request);
         assert!(!first.response().is_from_cache());
-        world.network.advance(Duration::from_secs(later));
-        let second = run(&world.network, &mut world.agent, Request::get(URL));
+        test.network.advance(Duration::from_secs(later));
+        let second = run(&test.network, &mut test.agent, Request::get(URL));
         assert_eq!(second.response().is_from_cache(), hit, "{section}");
         assert_eq!(
             second.response().text(),
@@ -158,7 +157,7 @@ fn what_is_answered_without_a_request() {
             "{section}"
         );
         assert_eq!(
-            world.server.requests().len(),
+            test.server.requests().len(),
             if hit { 1 } else { 2 },
             "{section}"
         );
@@ -172,37 +171,36 @@ fn what_is_answered_without_a_request() {
 #[test]
 fn what_varies_is_asked_for_again() {
     // RFC 9111 §4.1.
-    let mut world = world();
+    let mut test = setup();
     let vary = dated(
         MockResponse::ok()
             .header("Cache-Control", "max-age=60")
             .header("Vary", "Accept-Language"),
     );
-    world
-        .server
+    test.server
         .get("/a")
         .reply(vary.clone().bytes("de"))
         .then_reply(vary.bytes("en"));
     let get = |language: &str| Request::get(URL).header("Accept-Language", language);
     assert_eq!(
-        run(&world.network, &mut world.agent, get("de"))
+        run(&test.network, &mut test.agent, get("de"))
             .response()
             .text(),
         "de"
     );
     assert_eq!(
-        run(&world.network, &mut world.agent, get("en"))
+        run(&test.network, &mut test.agent, get("en"))
             .response()
             .text(),
         "en"
     );
     assert_eq!(
-        run(&world.network, &mut world.agent, get("en"))
+        run(&test.network, &mut test.agent, get("en"))
             .response()
             .text(),
         "en"
     );
-    assert_eq!(world.server.requests().len(), 2);
+    assert_eq!(test.server.requests().len(), 2);
 }
 
 #[test]
@@ -221,14 +219,13 @@ fn what_is_stale_is_validated() {
             "Sun, 06 Nov 1994 08:49:37 GMT",
         ),
     ] {
-        let mut world = world();
-        world
-            .server
+        let mut test = setup();
+        test.server
             .get("/a")
             .reply(dated(response.header("Cache-Control", "max-age=1")));
-        run(&world.network, &mut world.agent, Request::get(URL)).response();
-        world.network.advance(Duration::from_secs(5));
-        let second = run(&world.network, &mut world.agent, Request::get(URL));
+        run(&test.network, &mut test.agent, Request::get(URL)).response();
+        test.network.advance(Duration::from_secs(5));
+        let second = run(&test.network, &mut test.agent, Request::get(URL));
         assert_eq!(
             second.response().status().as_u16(),
             200,
@@ -237,7 +234,7 @@ fn what_is_stale_is_validated() {
         assert_eq!(second.response().text(), "body", "{section}");
         assert!(second.response().is_from_cache());
         assert_eq!(
-            world.server.requests()[1].header(line),
+            test.server.requests()[1].header(line),
             Some(value),
             "{section}"
         );
@@ -247,13 +244,12 @@ fn what_is_stale_is_validated() {
 #[test]
 fn a_conditional_request_of_the_callers_own_gets_its_304() {
     // RFC 9111 §4.3.2.
-    let mut world = world();
-    world
-        .server
+    let mut test = setup();
+    test.server
         .get("/a")
         .reply(MockResponse::resource("body").etag("\"a\""));
     let request = Request::get(URL).header("If-None-Match", "\"a\"");
-    let outcome = run(&world.network, &mut world.agent, request);
+    let outcome = run(&test.network, &mut test.agent, request);
     assert_eq!(outcome.response().status().as_u16(), 304);
 }
 
@@ -268,29 +264,28 @@ fn modes() {
         (CacheMode::ForceCache, 100, 1, "first", true),
         (CacheMode::OnlyIfCached, 100, 1, "first", true),
     ] {
-        let mut world = world();
+        let mut test = setup();
         let fresh = || dated(MockResponse::ok().header("Cache-Control", "max-age=60"));
-        world
-            .server
+        test.server
             .get("/a")
             .reply(fresh().bytes("first"))
             .then_reply(fresh().bytes("second"));
-        run(&world.network, &mut world.agent, Request::get(URL)).response();
-        world.network.advance(Duration::from_secs(later));
+        run(&test.network, &mut test.agent, Request::get(URL)).response();
+        test.network.advance(Duration::from_secs(later));
         let outcome = run(
-            &world.network,
-            &mut world.agent,
+            &test.network,
+            &mut test.agent,
             Request::get(URL).cache(mode),
         );
         assert_eq!(outcome.response().text(), text, "{mode:?}");
-        assert_eq!(world.server.requests().len(), requests, "{mode:?}");
-        assert_eq!(!world.cache.lock().unwrap().is_empty(), stored);
+        assert_eq!(test.server.requests().len(), requests, "{mode:?}");
+        assert_eq!(!test.cache.lock().unwrap().is_empty(), stored);
     }
-    let mut world = world();
-    world.server.get("/a").reply(MockResponse::ok());
+    let mut test = setup();
+    test.server.get("/a").reply(MockResponse::ok());
     let outcome = run(
-        &world.network,
-        &mut world.agent,
+        &test.network,
+        &mut test.agent,
         Request::get(URL).cache(CacheMode::OnlyIfCached),
     );
     assert_eq!(
@@ -298,7 +293,7 @@ fn modes() {
         ErrorKind::Refused(RequestRefused::NotCached),
         "RFC 9111 §5.2.1.7"
     );
-    assert!(world.server.requests().is_empty());
+    assert!(test.server.requests().is_empty());
 }
 
 #[test]
@@ -311,22 +306,21 @@ fn a_change_forgets_what_was_stored() {
         ("POST", 500, false),
         ("OPTIONS", 200, false),
     ] {
-        let mut world = world();
-        world.server.get("/a").reply(dated(
+        let mut test = setup();
+        test.server.get("/a").reply(dated(
             MockResponse::ok().header("Cache-Control", "max-age=60"),
         ));
-        world
-            .server
+        test.server
             .any("/a")
             .reply(MockResponse::with_status(status));
-        run(&world.network, &mut world.agent, Request::get(URL)).response();
+        run(&test.network, &mut test.agent, Request::get(URL)).response();
         run(
-            &world.network,
-            &mut world.agent,
+            &test.network,
+            &mut test.agent,
             Request::with_method_name(method, URL),
         )
         .response();
-        let outcome = run(&world.network, &mut world.agent, Request::get(URL));
+        let outcome = run(&test.network, &mut test.agent, Request::get(URL));
         assert_eq!(
             !outcome.response().is_from_cache(),
             forgotten,
@@ -382,15 +376,14 @@ fn stale_if_error() {
             false,
         ),
     ] {
-        let mut world = world();
-        world
-            .server
+        let mut test = setup();
+        test.server
             .get("/a")
             .reply(dated(MockResponse::ok().header("Cache-Control", control)).bytes("old"))
             .then_reply(failure);
-        run(&world.network, &mut world.agent, Request::get(URL)).response();
-        world.network.advance(Duration::from_secs(later));
-        let outcome = run(&world.network, &mut world.agent, Request::get(URL));
+        run(&test.network, &mut test.agent, Request::get(URL)).response();
+        test.network.advance(Duration::from_secs(later));
+        let outcome = run(&test.network, &mut test.agent, Request::get(URL));
         let is_served = outcome
             .result
             .as_ref()
@@ -403,8 +396,8 @@ fn stale_if_error() {
 #[test]
 fn one_players_response_is_not_anothers() {
     // RFC 9111 §3.5 protects shared caches; an agent that is used for two users is one.
-    let mut world = world();
-    world.server.get("/a").reply_with(|request| {
+    let mut test = setup();
+    test.server.get("/a").reply_with(|request| {
         dated(MockResponse::ok().header("Cache-Control", "max-age=60, private"))
             .text(request.header("authorization").unwrap_or("nobody"))
     });
@@ -416,7 +409,7 @@ fn one_players_response_is_not_anothers() {
         get().header("Authorization", "Bearer carl"),
         get(),
     ] {
-        let outcome = run(&world.network, &mut world.agent, request);
+        let outcome = run(&test.network, &mut test.agent, request);
         assert!(
             !outcome.response().is_from_cache(),
             "{}",
@@ -425,8 +418,8 @@ fn one_players_response_is_not_anothers() {
     }
     // But each has its own.
     let outcome = run(
-        &world.network,
-        &mut world.agent,
+        &test.network,
+        &mut test.agent,
         get().credentials(user("bert")),
     );
     assert_eq!(
@@ -440,18 +433,17 @@ fn one_players_response_is_not_anothers() {
         user: "dora".to_owned(),
         password: "hush".to_owned(),
     };
-    world.cache.lock().unwrap().clear();
-    world
-        .server
+    test.cache.lock().unwrap().clear();
+    test.server
         .get("/b")
         .reply(dated(MockResponse::ok().header("Cache-Control", "max-age=60")).text("answer"));
     run(
-        &world.network,
-        &mut world.agent,
+        &test.network,
+        &mut test.agent,
         Request::get("http://game.example/b").credentials(key),
     )
     .response();
-    let saved = String::from_utf8_lossy(&world.cache.lock().unwrap().to_bytes()).into_owned();
+    let saved = String::from_utf8_lossy(&test.cache.lock().unwrap().to_bytes()).into_owned();
     assert!(
         !saved.contains("answer"),
         "what depends on credentials stays here"
@@ -464,27 +456,25 @@ fn one_players_response_is_not_anothers() {
 #[test]
 fn decoded_content_is_stored_decoded_and_redirects_pass_through() {
     use std::io::Write;
-    let mut world = world();
+    let mut test = setup();
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(b"hello").unwrap();
     let gzip = encoder.finish().unwrap();
-    world.server.get("/a").reply(dated(
+    test.server.get("/a").reply(dated(
         MockResponse::ok()
             .header("Cache-Control", "max-age=60")
             .header("Content-Encoding", "gzip")
             .bytes(gzip),
     ));
-    world
-        .server
+    test.server
         .get("/to")
         .reply(MockResponse::with_status(302).header("Location", "/a"));
     for url in ["http://game.example/to", URL, "http://game.example/to"] {
-        let outcome = run(&world.network, &mut world.agent, Request::get(url));
+        let outcome = run(&test.network, &mut test.agent, Request::get(url));
         assert_eq!(outcome.response().text(), "hello");
     }
     assert_eq!(
-        world
-            .server
+        test.server
             .requests()
             .iter()
             .filter(|it| it.path() == "/a")
@@ -495,14 +485,14 @@ fn decoded_content_is_stored_decoded_and_redirects_pass_through() {
 
 #[test]
 fn a_cache_is_saved_and_loaded() {
-    let mut first = world();
+    let mut first = setup();
     first
         .server
         .get("/a")
         .reply(dated(MockResponse::ok().header("Cache-Control", "max-age=600")).bytes("kept"));
     run(&first.network, &mut first.agent, Request::get(URL)).response();
     let bytes = first.cache.lock().unwrap().to_bytes();
-    let second = world();
+    let second = setup();
     *second.cache.lock().unwrap() = HttpCache::from_bytes(&bytes, None).unwrap();
     let mut agent = second.agent;
     let outcome = run(&second.network, &mut agent, Request::get(URL));
@@ -519,16 +509,15 @@ fn a_cache_is_saved_and_loaded() {
 #[test]
 fn what_was_cut_is_not_stored() {
     // RFC 9111 §3.3.
-    let mut world = world();
+    let mut test = setup();
     let whole =
         dated(MockResponse::ok().header("Cache-Control", "max-age=60")).bytes(vec![1; 1000]);
-    world
-        .server
+    test.server
         .get("/a")
         .reply(whole.clone().cut_after(500))
         .then_reply(whole);
-    run(&world.network, &mut world.agent, Request::get(URL)).error();
-    let outcome = run(&world.network, &mut world.agent, Request::get(URL));
+    run(&test.network, &mut test.agent, Request::get(URL)).error();
+    let outcome = run(&test.network, &mut test.agent, Request::get(URL));
     assert!(!outcome.response().is_from_cache());
     assert_eq!(outcome.response().body().len(), 1000);
 }

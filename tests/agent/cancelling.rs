@@ -5,7 +5,7 @@ use std::time::Duration;
 use httpoll::memory::{MemoryNetwork, MockResponse, MockServer, Refusal};
 use httpoll::{Agent, Download, PollAt, Request, RequestBody, RetryPolicy};
 
-use crate::support::{Folder, address, frames, pattern, run, world};
+use crate::support::{Folder, address, frames, pattern, run, setup};
 
 fn requests(folder: &Folder) -> Vec<(&'static str, Request)> {
     let url = |path: &str| format!("http://game.example{path}");
@@ -98,7 +98,7 @@ fn nothing_is_left_of_a_request_cancelled_at_any_time() {
 
 #[test]
 fn events_that_were_told_but_not_pulled_are_taken_back() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok());
     let first = agent.get("http://game.example/").unwrap();
     let second = agent.get("http://game.example/").unwrap();
@@ -120,7 +120,7 @@ fn events_that_were_told_but_not_pulled_are_taken_back() {
 
 #[test]
 fn a_detached_request_runs_on() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok());
     let id = agent.get("http://game.example/").unwrap().detach();
     let events = frames(&network, &mut agent, 10);
@@ -129,11 +129,11 @@ fn a_detached_request_runs_on() {
 
 #[test]
 fn cancelling_twice_or_what_is_over_or_unknown_is_nothing() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok());
     let handle = agent.get("http://game.example/").unwrap();
     let id = handle.id();
-    let (_, _, mut other) = world();
+    let (_, _, mut other) = setup();
     let foreign = other.get("http://game.example/").unwrap();
     frames(&network, &mut agent, 10);
     for _ in 0..2 {
@@ -176,7 +176,7 @@ fn an_agent_that_is_dropped_closes_everything() {
 #[test]
 fn a_kept_part_stays_when_cancelled() {
     let folder = Folder::new("kept-part");
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(
         MockResponse::resource(pattern(200_000))
             .etag("\"a\"")
@@ -208,7 +208,7 @@ impl Drop for Watched {
 
 #[test]
 fn a_reader_is_dropped_with_its_request() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let gone = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let body = RequestBody::reader(Watched(gone.clone()), None);

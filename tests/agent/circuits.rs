@@ -5,7 +5,7 @@ use std::time::Duration;
 use httpoll::memory::{MockResponse, MockServer};
 use httpoll::{Agent, CircuitPolicy, ErrorKind, OnHold, Request, RequestRefused};
 
-use crate::support::{FRAME, finish, frames, run, world_with};
+use crate::support::{FRAME, finish, frames, run, setup_with};
 
 fn policy(on_hold: OnHold) -> CircuitPolicy {
     let mut policy = CircuitPolicy::default();
@@ -20,7 +20,7 @@ const OPEN: ErrorKind = ErrorKind::Refused(RequestRefused::CircuitOpen);
 #[test]
 fn an_origin_that_fails_is_left_alone_and_probed() {
     let (network, server, mut agent) =
-        world_with(Agent::builder().circuit(policy(OnHold::FailFast)));
+        setup_with(Agent::builder().circuit(policy(OnHold::FailFast)));
     let healthy = MockServer::on(&network, "healthy.example", 80);
     healthy.any("/**").reply(MockResponse::ok());
     server
@@ -72,7 +72,7 @@ fn an_origin_that_fails_is_left_alone_and_probed() {
 #[test]
 fn a_probe_that_was_cancelled_lets_the_next_one_probe() {
     let (network, server, mut agent) =
-        world_with(Agent::builder().circuit(policy(OnHold::FailFast)));
+        setup_with(Agent::builder().circuit(policy(OnHold::FailFast)));
     server
         .get("/")
         .times(3)
@@ -93,7 +93,7 @@ fn a_probe_that_was_cancelled_lets_the_next_one_probe() {
 
 #[test]
 fn requests_wait_when_they_are_told_to() {
-    let (network, server, mut agent) = world_with(Agent::builder().circuit(policy(OnHold::Wait)));
+    let (network, server, mut agent) = setup_with(Agent::builder().circuit(policy(OnHold::Wait)));
     server
         .get("/")
         .times(3)
@@ -116,7 +116,7 @@ fn requests_wait_when_they_are_told_to() {
 fn retry_after_holds_for_the_whole_origin() {
     // RFC 9110 §10.2.3.
     let (network, server, mut agent) =
-        world_with(Agent::builder().circuit(policy(OnHold::FailFast)));
+        setup_with(Agent::builder().circuit(policy(OnHold::FailFast)));
     server
         .get("/")
         .times(1)
@@ -136,7 +136,7 @@ fn retry_after_holds_for_the_whole_origin() {
 #[test]
 fn an_open_circuit_sends_to_the_next_host() {
     let (network, server, mut agent) =
-        world_with(Agent::builder().circuit(policy(OnHold::FailFast)));
+        setup_with(Agent::builder().circuit(policy(OnHold::FailFast)));
     let second = MockServer::on(&network, "b.example", 80);
     second.any("/**").reply(MockResponse::ok());
     server.get("/").reply(MockResponse::with_status(500));
@@ -151,7 +151,7 @@ fn an_open_circuit_sends_to_the_next_host() {
 #[test]
 fn client_errors_are_no_failures() {
     let (network, server, mut agent) =
-        world_with(Agent::builder().circuit(policy(OnHold::FailFast)));
+        setup_with(Agent::builder().circuit(policy(OnHold::FailFast)));
     server.get("/").reply(MockResponse::with_status(404));
     for _ in 0..8 {
         run(&network, &mut agent, Request::get("http://game.example/")).response();

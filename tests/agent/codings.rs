@@ -5,7 +5,7 @@ use std::io::Write;
 use httpoll::memory::{MockResponse, MockServer};
 use httpoll::{AccessPolicy, AccessRefusal, CodingFault, Download, ErrorKind, Limit, Request};
 
-use crate::support::{Folder, chunks, pattern, run, world};
+use crate::support::{Folder, chunks, pattern, run, setup};
 
 fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -75,7 +75,7 @@ fn each_coding_is_asked_for_and_undone() {
             if limit.is_some() && coded_content.len() > 5000 {
                 continue;
             }
-            let (network, server, mut agent) = world();
+            let (network, server, mut agent) = setup();
             network.set_transfer_limit(limit);
             coded(&server, coding, coded_content.clone());
             let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
@@ -107,7 +107,7 @@ fn each_coding_is_asked_for_and_undone() {
 
 #[test]
 fn raw_when_asked_for() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let raw = gzip(b"hello");
     coded(&server, "gzip", raw.clone());
     let outcome = run(
@@ -156,7 +156,7 @@ fn what_cannot_be_undone_is_an_error() {
         ),
     ] {
         for stream in [false, true] {
-            let (network, server, mut agent) = world();
+            let (network, server, mut agent) = setup();
             coded(&server, coding, content.clone());
             let mut request = Request::get("http://game.example/");
             if stream {
@@ -171,7 +171,7 @@ fn what_cannot_be_undone_is_an_error() {
             assert!(!outcome.error().is_retryable());
         }
     }
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     coded(
         &server,
         "gzip, gzip, gzip, gzip, gzip, gzip, gzip, gzip, gzip",
@@ -194,7 +194,7 @@ fn bombs_do_not_go_off() {
     let bomb = gzip(&zeros);
     let twice = gzip(&bomb);
     drop(zeros);
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     coded(&server, "gzip", bomb.clone());
     let outcome = run(
         &network,
@@ -243,7 +243,7 @@ fn bombs_do_not_go_off() {
             ErrorKind::Access(AccessRefusal::BodyTooLarge { max: 1_000_000 })
         );
     }
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     coded(&server, "gzip, gzip", twice);
     let outcome = run(
         &network,
@@ -258,7 +258,7 @@ fn bombs_do_not_go_off() {
 
 #[test]
 fn a_head_response_or_none_at_all_is_not_decoded() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .any("/")
         .reply(MockResponse::with_status(204).header("Content-Encoding", "gzip"));
@@ -282,7 +282,7 @@ fn a_coded_download_that_was_cut_is_whole_after_a_retry() {
         .header("Content-Encoding", "gzip")
         .etag("\"a\"")
         .bytes(coded);
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/")
         .reply(whole.clone().cut_after(half))

@@ -8,26 +8,26 @@ use httpoll::{Agent, CookieJar, Request};
 
 use crate::support::{run, script_closing};
 
-struct World {
+struct Setup {
     network: MemoryNetwork,
     jar: Arc<Mutex<CookieJar>>,
     agent: Agent,
 }
 
-fn world() -> World {
+fn setup() -> Setup {
     let network = MemoryNetwork::new();
     let jar = Arc::new(Mutex::new(CookieJar::new()));
     let agent = Agent::builder()
         .cookies(jar.clone())
         .build_on_memory(&network);
-    World {
+    Setup {
         network,
         jar,
         agent,
     }
 }
 
-impl World {
+impl Setup {
     /// A server that sets this at `/set` on a path below, and answers all else.
     fn server(&self, host: &str, set: &str) -> MockServer {
         let server = MockServer::on(&self.network, host, 80);
@@ -47,15 +47,15 @@ impl World {
 
 /// What a cookie is sent with, to this URL.
 fn sent(set: &str, host: &str, url: &str) -> Option<String> {
-    let mut world = world();
-    let setter = world.server(host, set);
-    world.get(&format!("http://{host}/dir/set"));
+    let mut test = setup();
+    let setter = test.server(host, set);
+    test.get(&format!("http://{host}/dir/set"));
     let parsed: url::Url = url.parse().unwrap();
     let target = match parsed.host_str().unwrap() == host {
         true => setter,
-        false => world.server(parsed.host_str().unwrap(), ""),
+        false => test.server(parsed.host_str().unwrap(), ""),
     };
-    world.get(url);
+    test.get(url);
     let last = target.requests().pop().unwrap();
     assert!(
         last.headers.get_all("cookie").count() <= 1,
@@ -223,9 +223,9 @@ fn which_cookies_are_kept_and_where_they_go() {
 #[test]
 fn cookies_of_redirects_count_and_do_not_stray() {
     // RFC 6265bis §5.6: of any response; RFC 9110 §15.4.
-    let mut world = world();
-    let game = MockServer::on(&world.network, "game.example", 80);
-    let other = MockServer::on(&world.network, "other.example", 80);
+    let mut test = setup();
+    let game = MockServer::on(&test.network, "game.example", 80);
+    let other = MockServer::on(&test.network, "other.example", 80);
     game.get("/login").reply(
         MockResponse::with_status(302)
             .header("Set-Cookie", "sid=1; Path=/")
@@ -236,37 +236,37 @@ fn cookies_of_redirects_count_and_do_not_stray() {
     other
         .any("/**")
         .reply(MockResponse::ok().header("Set-Cookie", "o=2; Path=/"));
-    world.get("http://game.example/login");
+    test.get("http://game.example/login");
     assert_eq!(game.requests()[1].header("cookie"), Some("sid=1"));
     assert_eq!(other.requests()[0].header("cookie"), None);
-    world.get("http://other.example/");
+    test.get("http://other.example/");
     assert_eq!(other.requests()[1].header("cookie"), Some("o=2"));
 }
 
 #[test]
 fn a_cookie_ends_by_the_time_of_day() {
-    let mut world = world();
-    let server = world.server(
+    let mut test = setup();
+    let server = test.server(
         "game.example",
         "a=1; Path=/; Max-Age=60\nb=2; Path=/; Expires=Thu, 01 Jan 2026 00:02:00 GMT",
     );
-    world.get("http://game.example/dir/set");
+    test.get("http://game.example/dir/set");
     for (advance, expected) in [(30, Some("a=1; b=2")), (40, Some("b=2")), (60, None)] {
-        world.network.advance(Duration::from_secs(advance));
-        world.get("http://game.example/");
+        test.network.advance(Duration::from_secs(advance));
+        test.get("http://game.example/");
         assert_eq!(server.requests().pop().unwrap().header("cookie"), expected);
     }
 }
 
 #[test]
 fn own_cookies_join_those_of_the_jar() {
-    let mut world = world();
-    let server = world.server("game.example", "a=1; Path=/");
-    world.get("http://game.example/dir/set");
+    let mut test = setup();
+    let server = test.server("game.example", "a=1; Path=/");
+    test.get("http://game.example/dir/set");
     let request = Request::get("http://game.example/")
         .cookie("b", "2")
         .header("Cookie", "c=3");
-    run(&world.network, &mut world.agent, request).response();
+    run(&test.network, &mut test.agent, request).response();
     let line = server
         .requests()
         .pop()
@@ -279,11 +279,10 @@ fn own_cookies_join_those_of_the_jar() {
     assert_eq!(pairs, ["a=1", "b=2", "c=3"]);
     // Without the jar for one request: nothing is sent, and nothing kept.
     let request = Request::get("http://game.example/dir/set").use_cookies(false);
-    world.jar.lock().unwrap().clear();
-    run(&world.network, &mut world.agent, request).response();
+    test.jar.lock().unwrap().clear();
+    run(&test.network, &mut test.agent, request).response();
     assert!(
-        world
-            .jar
+        test.jar
             .lock()
             .unwrap()
             .iter(SystemTime::UNIX_EPOCH)
@@ -294,11 +293,11 @@ fn own_cookies_join_those_of_the_jar() {
 
 #[test]
 fn a_jar_is_loaded_and_saved() {
-    let mut first = world();
+    let mut first = setup();
     first.server("game.example", "a=1; Path=/; Max-Age=1000\ns=2; Path=/");
     first.get("http://game.example/dir/set");
     let file = first.jar.lock().unwrap().to_netscape(first.network.wall());
-    let mut second = world();
+    let mut second = setup();
     assert!(
         second
             .jar
@@ -331,9 +330,9 @@ fn cookies_of_a_response_are_there_without_a_jar() {
 #[test]
 fn a_server_that_sets_cookies_without_end_fills_no_memory() {
     // RFC 6265bis §6.1.
-    let mut world = world();
+    let mut test = setup();
     for round in 0..30 {
-        let server = MockServer::on(&world.network, "game.example", 80);
+        let server = MockServer::on(&test.network, "game.example", 80);
         let mut response = MockResponse::ok();
         for number in 0..100 {
             response = response.header(
@@ -344,12 +343,12 @@ fn a_server_that_sets_cookies_without_end_fills_no_memory() {
         server
             .any("/**")
             .reply(response.header("Set-Cookie", format!("big={}", "v".repeat(5000))));
-        world.get("http://game.example/");
+        test.get("http://game.example/");
     }
-    let jar = world.jar.lock().unwrap();
-    assert!(jar.iter(world.network.wall()).count() <= 50);
+    let jar = test.jar.lock().unwrap();
+    assert!(jar.iter(test.network.wall()).count() <= 50);
     assert!(
-        jar.iter(world.network.wall())
+        jar.iter(test.network.wall())
             .all(|cookie| cookie.value.len() < 5000)
     );
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use httpoll::memory::{MemoryNetwork, MockResponse, MockServer, Refusal};
 use httpoll::{Agent, Budget, ErrorKind, Phase, ProxySettings, Request, Timeouts};
 
-use crate::support::{FRAME, address, finish, frames, pattern, run, world, world_with};
+use crate::support::{FRAME, address, finish, frames, pattern, run, setup, setup_with};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -85,7 +85,7 @@ fn timeouts_of(change: impl FnOnce(&mut Timeouts)) -> Timeouts {
 
 #[test]
 fn a_stall_is_per_quiet_period_and_the_total_is_not() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(
         MockResponse::ok()
             .bytes(pattern(1000))
@@ -145,7 +145,7 @@ fn the_total_timeout_holds_at_each_stage() {
         assert_eq!(network.open_connections(), 0);
     }
     // Zero is none.
-    let (network, server, mut agent) = world_with(Agent::builder().total_timeout(SECOND));
+    let (network, server, mut agent) = setup_with(Agent::builder().total_timeout(SECOND));
     server.get("/").reply(MockResponse::ok().delay(2 * SECOND));
     let request = Request::get("http://game.example/").total_timeout(Duration::ZERO);
     run(&network, &mut agent, request).response();
@@ -156,7 +156,7 @@ fn a_long_gap_is_not_the_peers_fault() {
     // A loading screen, a breakpoint, a laptop that slept: at any moment of a request.
     for gap in [5 * SECOND, 3600 * SECOND] {
         for at in 0..14 {
-            let (network, server, mut agent) = world();
+            let (network, server, mut agent) = setup();
             network.set_latency(Duration::from_millis(15));
             server.get("/").reply(
                 MockResponse::ok()
@@ -187,7 +187,7 @@ fn a_long_gap_is_not_the_peers_fault() {
 
 #[test]
 fn what_the_kernel_holds_is_taken_before_a_deadline_is_judged() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(
         MockResponse::ok()
             .bytes(pattern(100_000))
@@ -208,7 +208,7 @@ fn what_the_kernel_holds_is_taken_before_a_deadline_is_judged() {
 
 #[test]
 fn a_small_budget_is_not_the_peers_fault() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/")
         .reply(MockResponse::ok().bytes(pattern(60_000)));
@@ -230,7 +230,7 @@ fn a_small_budget_is_not_the_peers_fault() {
 
 #[test]
 fn a_timeout_of_zero_or_for_ever_does_no_harm() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/")
         .reply(MockResponse::ok().delay(Duration::from_millis(30)));
@@ -268,7 +268,7 @@ fn a_timeout_of_zero_or_for_ever_does_no_harm() {
 #[test]
 fn a_redirect_or_retry_that_hurries_does_not_loop_within_a_poll() {
     // Each poll ends, however fast the peer answers.
-    let (_network, server, mut agent) = world();
+    let (_network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::with_status(503));
     let mut policy = httpoll::RetryPolicy::default();
     policy.retries = 1000;
@@ -290,7 +290,7 @@ fn a_file_that_is_whole_when_its_time_is_over_is_no_failure() {
     let mut saved = 0;
     for delay in (50..=110).step_by(10) {
         let folder = crate::support::Folder::new("whole-in-time");
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         let late = MockResponse::ok().bytes(crate::support::pattern(1000));
         server
             .get("/")

@@ -5,7 +5,7 @@ use std::time::Duration;
 use httpoll::memory::{MemoryNetwork, MockRequest, MockResponse};
 use httpoll::{Agent, DiskFault, Download, ErrorKind, Event, Limit, Request, RetryPolicy};
 
-use crate::support::{Folder, Outcome, finish, frames, pattern, run, world, world_with};
+use crate::support::{Folder, Outcome, finish, frames, pattern, run, setup, setup_with};
 
 const URL: &str = "http://game.example/level.pak";
 
@@ -16,7 +16,7 @@ fn download(to: impl Into<Download>) -> Request {
 #[test]
 fn the_bytes_are_counted_and_not_held() {
     let folder = Folder::new("s65");
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/**")
         .reply(MockResponse::ok().bytes(pattern(3_000_000)));
@@ -45,7 +45,7 @@ fn each_framing_and_nothing_at_all() {
         ("empty", MockResponse::ok()),
         ("none", MockResponse::with_status(204)),
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server.get("/**").reply(response);
         run(&network, &mut agent, download(folder.path(name))).response();
         let expected = if matches!(name, "empty" | "none") {
@@ -63,7 +63,7 @@ fn each_framing_and_nothing_at_all() {
 #[test]
 fn folders_are_made() {
     let folder = Folder::new("s66");
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/**").reply(MockResponse::ok().text("x"));
     run(&network, &mut agent, download(folder.path("a/b/c.txt"))).response();
     assert_eq!(std::fs::read(folder.path("a/b/c.txt")).unwrap(), b"x");
@@ -73,7 +73,7 @@ fn folders_are_made() {
 fn nobody_sees_half_a_file_and_the_old_one_stays_till_then() {
     let folder = Folder::new("s67");
     std::fs::write(folder.path("a"), "old").unwrap();
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/**").reply(
         MockResponse::ok()
             .bytes(pattern(50_000))
@@ -94,7 +94,7 @@ fn nobody_sees_half_a_file_and_the_old_one_stays_till_then() {
 fn failing(name: &str, response: MockResponse, change: impl FnOnce(Request) -> Request) -> Outcome {
     let folder = Folder::new(name);
     std::fs::write(folder.path("a"), "old").unwrap();
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/**").reply(response);
     let outcome = run(&network, &mut agent, change(download(folder.path("a"))));
     assert!(outcome.result.is_err(), "{name}");
@@ -140,7 +140,7 @@ fn paths_that_cannot_be_written_are_errors_that_say_so() {
     let folder = Folder::new("s69-paths");
     std::fs::create_dir(folder.path("folder")).unwrap();
     std::fs::write(folder.path("file"), "x").unwrap();
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/**").reply(MockResponse::ok().text("x"));
     for (path, fault) in [
         (folder.path("folder"), Some(DiskFault::NotAFile)),
@@ -162,7 +162,7 @@ fn paths_that_cannot_be_written_are_errors_that_say_so() {
 #[test]
 fn headers_and_the_total_timeout() {
     let folder = Folder::new("s70");
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/**").reply(
         MockResponse::ok()
             .bytes(pattern(100_000))
@@ -206,7 +206,7 @@ fn the_size_is_capped_before_and_while_it_comes() {
         );
     }
     let folder = Folder::new("s71-ok");
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/**")
         .reply(MockResponse::ok().chunked(pattern(5000).chunks(100)));
@@ -237,7 +237,7 @@ fn size_and_hash_are_checked_before_the_name() {
         0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00,
         0x15, 0xad,
     ];
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/**").reply(MockResponse::ok().bytes("abc"));
     let outcome = run(
         &network,
@@ -278,7 +278,7 @@ fn killed_at_each_kibibyte_it_is_resumed_to_the_same_bytes() {
     let content = pattern(64 * 1024);
     for redirected in [false, true] {
         for at in (0..64).map(|kib| kib * 1024) {
-            let (network, server, mut agent) = world();
+            let (network, server, mut agent) = setup();
             if redirected {
                 server
                     .get("/level.pak")
@@ -311,7 +311,7 @@ fn killed_at_each_kibibyte_it_is_resumed_to_the_same_bytes() {
 fn a_retry_goes_on_in_the_same_run() {
     let folder = Folder::new("n6-retry");
     let (network, server, mut agent) =
-        world_with(Agent::builder().retries(RetryPolicy::standard()));
+        setup_with(Agent::builder().retries(RetryPolicy::standard()));
     let content = pattern(100_000);
     let whole = MockResponse::resource(content.clone()).etag("\"v1\"");
     server
@@ -373,7 +373,7 @@ fn content_that_changed_is_begun_anew() {
         ),
     ] {
         let folder = Folder::new("n6-changed");
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server
             .get("/**")
             .reply(
@@ -400,7 +400,7 @@ fn content_that_changed_is_begun_anew() {
 #[test]
 fn a_part_that_is_whole_already_only_wants_its_name() {
     let folder = Folder::new("n6-whole");
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let whole = MockResponse::resource(pattern(20_000)).etag("\"v1\"");
     // All of it came, but the connection broke before chunked content could end.
     server
@@ -423,7 +423,7 @@ fn a_part_that_is_whole_already_only_wants_its_name() {
 #[test]
 fn two_to_one_target_do_not_mix() {
     let folder = Folder::new("n6-two");
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/**").reply(
         MockResponse::ok()
             .bytes(pattern(50_000))
@@ -443,7 +443,7 @@ fn two_to_one_target_do_not_mix() {
 #[test]
 fn progress_counts_what_was_there() {
     let folder = Folder::new("n6-progress");
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let whole = || MockResponse::resource(pattern(40_000)).etag("\"v1\"");
     server
         .get("/**")
@@ -475,7 +475,7 @@ fn a_server_that_sends_another_part_than_asked_for_harms_no_file() {
         ("bytes 9-5/3", true),
         ("lines 1-2/3", true),
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server.get("/**").reply_with(move |_: &MockRequest| {
             MockResponse::with_status(206)
                 .header("Content-Range", range)

@@ -4,7 +4,7 @@
 use httpoll::memory::{MemoryNetwork, MockResponse, MockServer, Refusal};
 use httpoll::{Agent, ErrorKind, NetworkFault, PeerMisbehaved, Phase, Request, RetryPolicy};
 
-use crate::support::{address, run, script_closing, world};
+use crate::support::{address, run, script_closing, setup};
 
 fn secret(host: &str) -> Request {
     Request::get(format!("http://me:hush@{host}/hidden?key=hush#hush"))
@@ -109,7 +109,7 @@ fn each_failure_says_where_why_and_whether_again() {
 
 #[test]
 fn no_secret_is_in_any_error_of_any_policy() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let evil = MockServer::on(&network, "evil.example", 80);
     evil.any("/**").reply(MockResponse::ok());
     server
@@ -162,7 +162,7 @@ fn an_error_after_retries_is_that_of_the_last_attempt() {
 
 #[test]
 fn a_response_that_came_is_not_lost_with_the_error() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(
         MockResponse::ok()
             .header("X-A", "1")

@@ -8,7 +8,7 @@ use httpoll::{
     RetryCause, ServerSentEvent,
 };
 
-use crate::support::{finish, frames, run, world, world_with};
+use crate::support::{finish, frames, run, setup, setup_with};
 
 const URL: &str = "http://game.example/events";
 
@@ -42,7 +42,7 @@ fn data(events: Vec<Event>) -> Vec<String> {
 
 #[test]
 fn events_come_as_they_are_sent_however_they_are_cut() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let stream = serve(&server);
     let handle = open(&mut agent);
     frames(&network, &mut agent, 3);
@@ -67,7 +67,7 @@ fn events_come_as_they_are_sent_however_they_are_cut() {
 #[test]
 fn it_reconnects_with_the_last_id_after_the_time_asked_for() {
     for (retry, waits) in [("", 3000), ("retry: 200\n", 200), ("retry: 2x\n", 3000)] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         let stream = serve(&server);
         let handle = open(&mut agent);
         frames(&network, &mut agent, 3);
@@ -103,7 +103,7 @@ fn it_reconnects_with_the_last_id_after_the_time_asked_for() {
 
 #[test]
 fn a_broken_connection_is_no_end() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let stream = serve(&server);
     let handle = open(&mut agent);
     frames(&network, &mut agent, 3);
@@ -127,7 +127,7 @@ fn a_broken_connection_is_no_end() {
 fn s62_204_ends_it_and_other_answers_are_errors() {
     // WHATWG HTML §9.2.3.
     for status in [204, 404, 500, 401] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         let stream = MockStream::new();
         server.get("/events").times(1).reply(
             MockResponse::ok()
@@ -153,7 +153,7 @@ fn s62_204_ends_it_and_other_answers_are_errors() {
 
 #[test]
 fn a_response_of_another_type_is_the_response() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/events")
         .reply(MockResponse::ok().text("data: no\n\n"));
@@ -163,7 +163,7 @@ fn a_response_of_another_type_is_the_response() {
 
 #[test]
 fn no_stall_deadline_is_missed_by_a_server_that_comments() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let stream = serve(&server);
     let handle = open(&mut agent);
     for _ in 0..8 {
@@ -183,7 +183,7 @@ fn no_stall_deadline_is_missed_by_a_server_that_comments() {
 #[test]
 fn hostile_streams() {
     // An event without end, within a bounded memory.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let stream = serve(&server);
     let _handle = open(&mut agent);
     frames(&network, &mut agent, 3);
@@ -201,7 +201,7 @@ fn hostile_streams() {
         ErrorKind::EventStream(EventStreamFault::TooLong(1024 * 1024))
     );
     // A time to wait beyond all clocks.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let stream = serve(&server);
     let handle = open(&mut agent);
     frames(&network, &mut agent, 3);
@@ -212,7 +212,7 @@ fn hostile_streams() {
     agent.poll();
     drop(handle);
     // An id that would inject, and one with a NUL.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let stream = serve(&server);
     let handle = open(&mut agent);
     frames(&network, &mut agent, 3);
@@ -225,7 +225,7 @@ fn hostile_streams() {
     );
     drop(handle);
     // Floods that nobody pulls hold the server back.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let stream = serve(&server);
     let handle = open(&mut agent);
     frames(&network, &mut agent, 3);
@@ -259,7 +259,7 @@ fn finish_or(
 #[test]
 fn the_first_connection_that_fails_is_an_error() {
     let (network, _server, mut agent) =
-        world_with(Agent::builder().circuit(CircuitPolicy::default()));
+        setup_with(Agent::builder().circuit(CircuitPolicy::default()));
     let outcome = run(
         &network,
         &mut agent,
@@ -271,7 +271,7 @@ fn the_first_connection_that_fails_is_an_error() {
 #[test]
 fn a_server_that_sends_away_at_once_is_not_hammered() {
     for body in ["retry: 0\n\n", "retry: 0\ndata: x\n\n"] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server.get("/events").reply(
             MockResponse::ok()
                 .header("Content-Type", "text/event-stream")

@@ -3,7 +3,7 @@
 use httpoll::memory::{MockRequest, MockResponse};
 use httpoll::{ErrorKind, Form, Misuse, Part, Request, RetryPolicy};
 
-use crate::support::{Folder, pattern, run, world};
+use crate::support::{Folder, pattern, run, setup};
 
 /// Boundary and parts of a multipart request.
 fn parts(request: &MockRequest) -> (String, Vec<(String, Vec<u8>)>) {
@@ -43,7 +43,7 @@ fn parts(request: &MockRequest) -> (String, Vec<(String, Vec<u8>)>) {
 fn a_file_makes_it_multipart_whatever_the_type_says() {
     let folder = Folder::new("form");
     std::fs::write(folder.path("a.png"), pattern(1000)).unwrap();
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     for content_type in [
         None,
@@ -84,7 +84,7 @@ fn a_file_makes_it_multipart_whatever_the_type_says() {
 
 #[test]
 fn multipart_without_files() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let request = Request::post("http://game.example/")
         .header("Content-Type", "multipart/form-data")
@@ -96,7 +96,7 @@ fn multipart_without_files() {
 
 #[test]
 fn content_beside_files_is_refused() {
-    let (_network, _server, mut agent) = world();
+    let (_network, _server, mut agent) = setup();
     let request = Request::post("http://game.example/")
         .body("x")
         .form_file("f", "a");
@@ -106,7 +106,7 @@ fn content_beside_files_is_refused() {
 
 #[test]
 fn names_cannot_inject_and_boundaries_differ() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let mut boundaries = Vec::new();
     for _ in 0..2 {
@@ -139,7 +139,7 @@ fn names_cannot_inject_and_boundaries_differ() {
 #[test]
 fn a_missing_file_is_an_error_and_a_form_is_sent_again() {
     let folder = Folder::new("form-again");
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .any("/**")
         .reply(MockResponse::with_status(503))

@@ -3,7 +3,7 @@
 use httpoll::memory::MockResponse;
 use httpoll::{Event, Request};
 
-use crate::support::{run, world};
+use crate::support::{run, setup};
 
 fn told(events: &[Event]) -> Vec<String> {
     events
@@ -18,7 +18,7 @@ fn told(events: &[Event]) -> Vec<String> {
 
 #[test]
 fn every_head_of_every_hop_is_told_to_those_who_ask() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/old")
         .reply(MockResponse::ok().status(302).header("Location", "/new"));
@@ -39,7 +39,7 @@ fn every_head_of_every_hop_is_told_to_those_who_ask() {
 
 #[test]
 fn a_head_is_told_with_its_framing() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let request = Request::post("http://game.example/").body("12345");
     let outcome = run(&network, &mut agent, request.tell_heads(true));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use httpoll::memory::{MemoryNetwork, MockResponse, Peer};
 use httpoll::{Agent, ErrorKind, Event, Limit, Limits, PeerMisbehaved, Phase, Request};
 
-use crate::support::{address, pattern, run, script_closing, world};
+use crate::support::{address, pattern, run, script_closing, setup};
 
 /// Answers with a beginning, and then with these bytes for ever.
 fn endless(network: &MemoryNetwork, beginning: &'static [u8], more: &'static [u8]) {
@@ -68,7 +68,7 @@ fn each_limit_is_an_error_of_its_own() {
 
 #[test]
 fn limits_can_be_set() {
-    let (network, server, _) = world();
+    let (network, server, _) = setup();
     server.get("/").reply(
         MockResponse::ok()
             .header("X-Long", "y".repeat(500))
@@ -92,7 +92,7 @@ fn limits_can_be_set() {
 
 #[test]
 fn content_has_a_cap() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/length")
         .reply(MockResponse::ok().bytes(pattern(1001)));
@@ -241,7 +241,7 @@ fn an_endless_unwanted_response_is_not_read() {
 
 #[test]
 fn streamed_content_that_announces_too_much_is_refused_before_it_comes() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .any("/**")
         .reply(MockResponse::ok().bytes(vec![0; 1001]));
@@ -259,7 +259,7 @@ fn streamed_content_that_announces_too_much_is_refused_before_it_comes() {
 
 #[test]
 fn a_flood_of_tiny_pieces_does_not_fill_the_memory() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/")
         .reply(MockResponse::ok().chunked(vec![b"x"; 300_000]));
@@ -282,7 +282,7 @@ fn a_flood_of_tiny_pieces_does_not_fill_the_memory() {
 #[test]
 fn a_transfer_coding_that_is_not_known_is_not_taken_for_content() {
     // RFC 9112 §6.1.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::raw(
         &b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n\x1f\x8b"[..],
     ));

@@ -26,6 +26,7 @@ mod deadlines;
 mod downloads;
 mod errors;
 mod event_streams;
+mod events;
 #[cfg(feature = "multipart")]
 mod forms;
 mod heads;
@@ -41,6 +42,5 @@ mod requests;
 mod responses;
 mod retries;
 mod support;
-mod telling;
 #[cfg(feature = "tls")]
 mod tls;

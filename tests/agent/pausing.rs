@@ -8,7 +8,7 @@ use httpoll::{
     Timeouts,
 };
 
-use crate::support::{Folder, chunks, finish, frames, pattern, run, world, world_with};
+use crate::support::{Folder, chunks, finish, frames, pattern, run, setup, setup_with};
 
 const URL: &str = "http://game.example/";
 
@@ -25,7 +25,7 @@ fn get() -> Request {
 
 #[test]
 fn a_paused_request_stands_still_and_goes_on() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(dripping(100_000));
     let handle = agent.send(get()).unwrap();
     let before = frames(&network, &mut agent, 20);
@@ -49,7 +49,7 @@ fn no_deadline_but_the_total_one_runs_while_paused() {
     let mut timeouts = Timeouts::default();
     timeouts.stall = Some(Duration::from_millis(200));
     timeouts.head = Some(Duration::from_millis(200));
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(dripping(50_000));
     let handle = agent.send(get().timeouts(timeouts.clone())).unwrap();
     frames(&network, &mut agent, 10);
@@ -69,7 +69,7 @@ fn no_deadline_but_the_total_one_runs_while_paused() {
 #[test]
 fn pausing_at_each_stage() {
     for polls in 0..12 {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         network.set_latency(Duration::from_millis(10));
         server.get("/").reply(dripping(5_000));
         let handle = agent.get(URL).unwrap();
@@ -100,7 +100,7 @@ fn pausing_at_each_stage() {
 fn a_paused_request_gives_its_turn_to_others() {
     let mut limits = httpoll::PoolLimits::default();
     limits.per_host = 1;
-    let (network, server, mut agent) = world_with(Agent::builder().pool(limits));
+    let (network, server, mut agent) = setup_with(Agent::builder().pool(limits));
     server.any("/**").reply(MockResponse::ok());
     let held = agent.get("http://game.example/held").unwrap();
     agent.pause(held.id());
@@ -115,7 +115,7 @@ fn a_paused_request_gives_its_turn_to_others() {
 fn a_connection_that_dies_while_paused_is_replaced_for_the_rest() {
     // RFC 9110 §13.1.5, §14.2.
     for streamed in [false, true] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server
             .get("/")
             .reply(dripping(100_000).reset_after(30_000))
@@ -149,7 +149,7 @@ fn a_connection_that_dies_while_paused_is_replaced_for_the_rest() {
 #[test]
 fn content_that_changed_while_paused_begins_anew_or_fails() {
     for streamed in [false, true] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         let changed = vec![9; 60_000];
         server
             .get("/")
@@ -180,7 +180,7 @@ fn content_that_changed_while_paused_begins_anew_or_fails() {
 
 #[test]
 fn without_a_validator_the_whole_is_asked_for_again() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let whole = MockResponse::ok().bytes(pattern(100_000));
     server
         .get("/")
@@ -203,7 +203,7 @@ fn without_a_validator_the_whole_is_asked_for_again() {
 
 #[test]
 fn a_post_that_died_while_paused_is_not_sent_twice() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .post("/")
         .reply(dripping(100_000).reset_after(30_000));
@@ -219,7 +219,7 @@ fn a_post_that_died_while_paused_is_not_sent_twice() {
 #[test]
 fn a_paused_download_goes_on_in_its_file() {
     let folder = Folder::new("paused");
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/")
         .reply(dripping(100_000).reset_after(30_000))
@@ -240,7 +240,7 @@ fn a_paused_download_goes_on_in_its_file() {
 
 #[test]
 fn pausing_what_waits_to_be_sent_again() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/")
         .reply(MockResponse::with_status(503).header("Retry-After", "1"))
@@ -256,7 +256,7 @@ fn pausing_what_waits_to_be_sent_again() {
 
 #[test]
 fn a_slow_taker_holds_the_server_back_and_nothing_is_lost() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/")
         .reply(MockResponse::ok().bytes(pattern(8_000_000)));
@@ -284,7 +284,7 @@ fn a_slow_taker_holds_the_server_back_and_nothing_is_lost() {
 
 #[test]
 fn suspending_lets_what_is_quick_end() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/")
         .reply(MockResponse::ok().delay(Duration::from_millis(100)));
@@ -311,7 +311,7 @@ fn suspending_lets_what_is_quick_end() {
 
 #[test]
 fn at_the_deadline_everything_is_closed_and_goes_on_later() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/slow")
         .reply(dripping(100_000))
@@ -374,7 +374,7 @@ fn at_the_deadline_everything_is_closed_and_goes_on_later() {
 
 #[test]
 fn what_was_queued_while_suspended_begins_on_resume() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     agent.suspend(Duration::ZERO);
     let events = frames(&network, &mut agent, 1);
@@ -407,7 +407,7 @@ fn what_was_queued_while_suspended_begins_on_resume() {
 
 #[test]
 fn resuming_before_the_deadline_goes_on_as_if_nothing_was() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(dripping(50_000));
     let handle = agent.send(get()).unwrap();
     frames(&network, &mut agent, 10);
@@ -428,7 +428,7 @@ fn resuming_before_the_deadline_goes_on_as_if_nothing_was() {
 #[test]
 fn the_deadline_counts_gaps_between_polls() {
     // The system's patience does not care whether the game polled.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok().never());
     let handle = agent.get(URL).unwrap();
     frames(&network, &mut agent, 5);
@@ -442,7 +442,7 @@ fn the_deadline_counts_gaps_between_polls() {
 
 #[test]
 fn an_event_stream_comes_back_after_suspending() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let stream = MockStream::new();
     server.get("/").reply(
         MockResponse::ok()
@@ -464,7 +464,7 @@ fn an_event_stream_comes_back_after_suspending() {
 
 #[test]
 fn after_a_long_gap_a_kept_connection_is_tried_and_replaced() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/")
         .matching(|it| it.number == 0)
@@ -479,7 +479,7 @@ fn after_a_long_gap_a_kept_connection_is_tried_and_replaced() {
 #[test]
 fn what_was_put_away_for_a_download_goes_when_it_is_cancelled() {
     let folder = Folder::new("cancelled-while-suspended");
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(dripping(100_000));
     let request = get().download_to(folder.path("level"));
     let handle = agent.send(request).unwrap();
@@ -499,7 +499,7 @@ fn what_waited_for_bandwidth_when_suspended_holds_up_nobody() {
     let builder = Agent::builder()
         .pool(limits)
         .global_rate_limit(Some(20_000));
-    let (network, server, mut agent) = world_with(builder);
+    let (network, server, mut agent) = setup_with(builder);
     let other = httpoll::memory::MockServer::on(&network, "other.example", 80);
     for server in [&server, &other] {
         let content = MockResponse::resource(pattern(60_000)).etag("\"a\"");
@@ -523,7 +523,7 @@ fn what_waited_for_bandwidth_when_suspended_holds_up_nobody() {
 fn a_download_goes_on_after_suspending_and_a_cancelled_one_leaves_nothing() {
     for cancelled in [false, true] {
         let folder = Folder::new("suspended");
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server
             .get("/")
             .reply(dripping(100_000))
@@ -551,7 +551,7 @@ fn a_download_goes_on_after_suspending_and_a_cancelled_one_leaves_nothing() {
 
 #[test]
 fn a_stream_that_had_failed_already_does_not_begin_anew_after_suspending() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let whole = || MockResponse::ok().etag("\"a\"").bytes(pattern(3000));
     server
         .get("/")

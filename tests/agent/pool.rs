@@ -7,7 +7,7 @@ use httpoll::{
     Agent, ErrorKind, Event, NetworkFault, PoolLimits, ProxySettings, Request, RequestHandle,
 };
 
-use crate::support::{Heard, address, finish, finish_all, frames, run, script, world, world_with};
+use crate::support::{Heard, address, finish, finish_all, frames, run, script, setup, setup_with};
 
 fn limits(total: usize, per_host: usize) -> PoolLimits {
     let mut limits = PoolLimits::default();
@@ -22,7 +22,7 @@ fn send(agent: &mut Agent, count: usize, url: &str) -> Vec<RequestHandle> {
 
 #[test]
 fn one_connection_serves_one_after_the_other() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok().text("x"));
     for _ in 0..5 {
         run(&network, &mut agent, Request::get("http://game.example/")).response();
@@ -59,7 +59,7 @@ fn six_connections_to_a_host_and_sixteen_in_all() {
 
 #[test]
 fn five_hundred_requests_over_six_connections_half_of_them_cancelled() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(
         MockResponse::ok()
             .bytes(vec![1; 3000])
@@ -123,7 +123,7 @@ fn an_idle_connection_makes_room_for_another_host() {
 fn idle_connections_are_closed_in_time() {
     let mut short = limits(16, 6);
     short.idle_age = Duration::from_secs(5);
-    let (network, server, mut agent) = world_with(Agent::builder().pool(short));
+    let (network, server, mut agent) = setup_with(Agent::builder().pool(short));
     server.any("/**").reply(MockResponse::ok());
     run(&network, &mut agent, Request::get("http://game.example/")).response();
     // Gaps between polls count for at most a second each: poll all the while.
@@ -133,7 +133,7 @@ fn idle_connections_are_closed_in_time() {
     assert_eq!(network.open_connections(), 0);
     let mut none = limits(16, 6);
     none.idle_age = Duration::ZERO;
-    let (network, server, mut agent) = world_with(Agent::builder().pool(none));
+    let (network, server, mut agent) = setup_with(Agent::builder().pool(none));
     server.any("/**").reply(MockResponse::ok());
     run(&network, &mut agent, Request::get("http://game.example/")).response();
     frames(&network, &mut agent, 1);
@@ -144,7 +144,7 @@ fn idle_connections_are_closed_in_time() {
 fn a_connection_beyond_its_lifetime_serves_no_more() {
     let mut short = limits(16, 6);
     short.lifetime = Duration::from_secs(2);
-    let (network, server, mut agent) = world_with(Agent::builder().pool(short));
+    let (network, server, mut agent) = setup_with(Agent::builder().pool(short));
     server.any("/**").reply(MockResponse::ok());
     run(&network, &mut agent, Request::get("http://game.example/")).response();
     frames(&network, &mut agent, 190);
@@ -336,7 +336,7 @@ fn a_connection_that_ended_while_idle_serves_nobody() {
 
 #[test]
 fn a_response_that_is_cancelled_takes_its_connection_along() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/big").reply(
         MockResponse::ok()
             .bytes(vec![0; 1_000_000])
@@ -389,7 +389,7 @@ fn connections_are_shared_only_by_equals() {
 
 #[test]
 fn idle_connections_can_be_closed_at_will() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     run(&network, &mut agent, Request::get("http://game.example/")).response();
     assert_eq!(network.open_connections(), 1);
@@ -400,7 +400,7 @@ fn idle_connections_can_be_closed_at_will() {
 
 #[test]
 fn waiting_for_one_request_keeps_what_is_told_of_others() {
-    let (_network, server, mut agent) = world();
+    let (_network, server, mut agent) = setup();
     server.get("/slow").reply(
         MockResponse::ok()
             .text("slow")
@@ -415,7 +415,7 @@ fn waiting_for_one_request_keeps_what_is_told_of_others() {
 
 #[test]
 fn waiting_for_what_is_over_or_cancelled_does_not_wait() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok());
     let handle = agent.get("http://game.example/").unwrap();
     finish(&network, &mut agent, &handle);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
 use httpoll::{Agent, ErrorKind, Event, Phase, PoolLimits, Priority, Request, RequestId};
 
-use crate::support::{finish, finish_all, frames, world_with};
+use crate::support::{finish, finish_all, frames, setup_with};
 
 fn one_at_a_time() -> httpoll::AgentBuilder {
     let mut limits = PoolLimits::default();
@@ -23,7 +23,7 @@ fn paths(server: &MockServer) -> Vec<String> {
 
 #[test]
 fn priority_first_then_age() {
-    let (network, server, mut agent) = world_with(one_at_a_time());
+    let (network, server, mut agent) = setup_with(one_at_a_time());
     server
         .any("/**")
         .reply(MockResponse::ok().delay(Duration::from_millis(20)));
@@ -46,7 +46,7 @@ fn priority_first_then_age() {
 
 #[test]
 fn a_priority_changes_while_waiting() {
-    let (network, server, mut agent) = world_with(one_at_a_time().priority(Priority::Background));
+    let (network, server, mut agent) = setup_with(one_at_a_time().priority(Priority::Background));
     server
         .any("/**")
         .reply(MockResponse::ok().delay(Duration::from_millis(20)));
@@ -63,7 +63,7 @@ fn a_priority_changes_while_waiting() {
 
 #[test]
 fn who_waits_is_told_once() {
-    let (network, server, mut agent) = world_with(one_at_a_time());
+    let (network, server, mut agent) = setup_with(one_at_a_time());
     server
         .any("/**")
         .reply(MockResponse::ok().delay(Duration::from_millis(20)));
@@ -105,7 +105,7 @@ fn a_busy_host_does_not_hold_up_another() {
 
 #[test]
 fn the_queue_timeout_counts_waiting_only() {
-    let (network, server, mut agent) = world_with(one_at_a_time());
+    let (network, server, mut agent) = setup_with(one_at_a_time());
     server
         .get("/slow")
         .reply(MockResponse::ok().delay(Duration::from_secs(2)));
@@ -130,7 +130,7 @@ fn the_queue_timeout_counts_waiting_only() {
 
 #[test]
 fn a_cancelled_request_leaves_the_queue() {
-    let (network, server, mut agent) = world_with(one_at_a_time());
+    let (network, server, mut agent) = setup_with(one_at_a_time());
     server
         .any("/**")
         .reply(MockResponse::ok().delay(Duration::from_millis(20)));
@@ -145,7 +145,7 @@ fn a_cancelled_request_leaves_the_queue() {
 
 #[test]
 fn a_priority_set_before_anything_began_loses_nothing() {
-    let (network, server, mut agent) = world_with(one_at_a_time());
+    let (network, server, mut agent) = setup_with(one_at_a_time());
     server.any("/**").reply(MockResponse::ok());
     let handle = agent.send(Request::get("http://game.example/")).unwrap();
     agent.set_priority(handle.id(), Priority::Gameplay);
@@ -154,7 +154,7 @@ fn a_priority_set_before_anything_began_loses_nothing() {
 
 #[test]
 fn what_is_wanted_of_requests_before_the_first_poll_is_done() {
-    let (network, server, mut agent) = world_with(one_at_a_time());
+    let (network, server, mut agent) = setup_with(one_at_a_time());
     server.any("/**").reply(MockResponse::ok());
     let ask = |agent: &mut Agent, path: &str| agent.get(&format!("http://game.example{path}"));
     let first = ask(&mut agent, "/1").unwrap();

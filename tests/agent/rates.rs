@@ -5,7 +5,7 @@ use std::time::Duration;
 use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
 use httpoll::{Agent, Event, Priority, Request, RequestId};
 
-use crate::support::{FRAME, chunks, finish, frames, pattern, run, world, world_with};
+use crate::support::{FRAME, chunks, finish, frames, pattern, run, setup, setup_with};
 
 /// How many milliseconds a request took.
 fn taken(network: &MemoryNetwork, agent: &mut Agent, request: Request) -> u128 {
@@ -28,7 +28,7 @@ fn a_download_keeps_to_its_rate() {
         (100_000, 100_000, 740, 900),
         (500_000, 2_000_000, 3740, 3800),
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         resource(&server, bytes);
         let request = Request::get("http://game.example/").rate_limit(Some(rate));
         let millis = taken(&network, &mut agent, request);
@@ -38,7 +38,7 @@ fn a_download_keeps_to_its_rate() {
 
 #[test]
 fn an_upload_keeps_to_its_rate() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let request = Request::put("http://game.example/")
         .body(pattern(1_000_000))
@@ -52,7 +52,7 @@ fn an_upload_keeps_to_its_rate() {
 #[test]
 fn all_together_keep_to_the_rate_of_all() {
     let (network, server, mut agent) =
-        world_with(Agent::builder().global_rate_limit(Some(1_000_000)));
+        setup_with(Agent::builder().global_rate_limit(Some(1_000_000)));
     resource(&server, 500_000);
     let handles: Vec<_> = (0..4)
         .map(|_| agent.get("http://game.example/").unwrap())
@@ -67,7 +67,7 @@ fn all_together_keep_to_the_rate_of_all() {
 #[test]
 fn rates_of_request_and_agent_compose() {
     let (network, server, mut agent) =
-        world_with(Agent::builder().global_rate_limit(Some(1_000_000)));
+        setup_with(Agent::builder().global_rate_limit(Some(1_000_000)));
     resource(&server, 500_000);
     let slow = agent
         .send(Request::get("http://game.example/").rate_limit(Some(100_000)))
@@ -94,7 +94,7 @@ fn received(events: &[Event], id: RequestId) -> u64 {
 
 #[test]
 fn rates_change_while_content_moves() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     resource(&server, 10_000_000);
     let handle = agent
         .send(Request::get("http://game.example/").rate_limit(Some(100_000)))
@@ -115,7 +115,7 @@ fn rates_change_while_content_moves() {
 
 #[test]
 fn an_uploads_rate_changes_while_it_moves() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let request = Request::put("http://game.example/")
         .body(pattern(5_000_000))
@@ -132,7 +132,7 @@ fn an_uploads_rate_changes_while_it_moves() {
 #[test]
 fn who_is_slowed_down_is_not_timed_out() {
     // The stall deadline is for the peer, and this side is what is slow.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     resource(&server, 300_000);
     let mut timeouts = httpoll::Timeouts::default();
     timeouts.stall = Some(Duration::from_millis(300));
@@ -152,7 +152,7 @@ fn who_is_slowed_down_is_not_timed_out() {
 #[test]
 fn priority_comes_first_when_bandwidth_is_short() {
     let (network, server, mut agent) =
-        world_with(Agent::builder().global_rate_limit(Some(100_000)));
+        setup_with(Agent::builder().global_rate_limit(Some(100_000)));
     resource(&server, 1_000_000);
     let get = |priority| Request::get("http://game.example/").priority(priority);
     let background = agent.send(get(Priority::Background)).unwrap();
@@ -179,7 +179,7 @@ fn priority_comes_first_when_bandwidth_is_short() {
 
 #[test]
 fn a_chunk_is_never_more_than_the_rate_allows() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     resource(&server, 100_000);
     let handle = agent
         .send(
@@ -202,7 +202,7 @@ fn a_chunk_is_never_more_than_the_rate_allows() {
 
 #[test]
 fn rates_hold_each_way_and_uploads_go_in_pieces() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/up").reply(MockResponse::ok());
     resource(&server, 200_000);
     agent.set_global_rate_limit(Some(100_000));

@@ -5,11 +5,11 @@ use std::time::Duration;
 use httpoll::memory::{MockResponse, MockStream};
 use httpoll::{Event, FrameFault, JsonLines, LengthPrefix, LengthPrefixed, Request};
 
-use crate::support::{frames, run, world};
+use crate::support::{frames, run, setup};
 
 #[test]
 fn lines_of_json_are_there_before_the_response_ends() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     network.set_transfer_limit(Some(5));
     let stream = MockStream::new();
     server.get("/").reply(MockResponse::ok().stream(&stream));
@@ -47,7 +47,7 @@ fn lines_of_json_are_there_before_the_response_ends() {
 
 #[test]
 fn frames_with_a_length() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let mut content = Vec::new();
     for size in [0, 1, 300, 70_000] {
         LengthPrefix::U32BigEndian
@@ -80,7 +80,7 @@ fn frames_with_a_length() {
 
 #[test]
 fn a_record_without_end_is_a_fault_and_not_memory() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/")
         .reply(MockResponse::ok().bytes(vec![b'x'; 50_000]));

@@ -4,7 +4,7 @@ use http::StatusCode;
 use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
 use httpoll::{Agent, Credentials, ErrorKind, Event, RedirectPolicy, RedirectRefusal, Request};
 
-use crate::support::{address, finish, frames, run, script, script_closing, world, world_with};
+use crate::support::{address, finish, frames, run, script, script_closing, setup, setup_with};
 
 /// A server that answers `/a` by this status and `Location`, and all else by 200.
 fn redirecting(server: &MockServer, status: u16, location: &str) {
@@ -45,7 +45,7 @@ fn which_method_and_content_go_where() {
         ("RFC 9110 §15.4.4", &as_it_is, 303, "PUT", "GET", false),
     ] {
         let row = format!("{section} {status} {method}");
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         redirecting(&server, status, "/b?c=d");
         let mut request = Request::with_method_name(method, "http://game.example/a")
             .redirects(policy.clone())
@@ -104,7 +104,7 @@ fn what_is_not_followed() {
         ("RFC 9110 §15.4.7", 306, "/b"),
         ("RFC 9110 §15.5.1", 400, "/b"),
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         redirecting(&server, status, location);
         let outcome = run(&network, &mut agent, Request::get("http://game.example/a"));
         assert_eq!(outcome.response().status().as_u16(), status, "{section}");
@@ -112,7 +112,7 @@ fn what_is_not_followed() {
         assert_eq!(server.requests().len(), 1);
     }
     // No Location: RFC 9110 §15.4.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/a")
         .reply(MockResponse::with_status(302).text("where?"));
@@ -129,7 +129,7 @@ fn what_is_not_followed() {
 #[test]
 fn a_redirect_is_the_response_when_none_are_followed() {
     let (network, server, mut agent) =
-        world_with(Agent::builder().redirects(RedirectPolicy::none()));
+        setup_with(Agent::builder().redirects(RedirectPolicy::none()));
     redirecting(&server, 302, "/b");
     let outcome = run(&network, &mut agent, Request::get("http://game.example/a"));
     assert_eq!(outcome.response().status().as_u16(), 302);
@@ -139,7 +139,7 @@ fn a_redirect_is_the_response_when_none_are_followed() {
 
 #[test]
 fn too_many_redirects_are_an_error_with_the_last_response() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/**").reply_with(|request| {
         let number: u32 = request.path()[1..].parse().unwrap();
         MockResponse::with_status(302).header("Location", format!("/{}", number + 1))
@@ -177,7 +177,7 @@ fn where_a_location_leads() {
         ("WHATWG URL", "/a", "\\b", "/b"),
         ("RFC 9110 §5.5", "/a", "  /b \t", "/b"),
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server
             .any("/a")
             .times(1)
@@ -196,7 +196,7 @@ fn fragments_are_inherited_unless_there_is_one() {
         ("/b", "http://game.example/b#x"),
         ("/b#y", "http://game.example/b#y"),
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         redirecting(&server, 302, location);
         let outcome = run(
             &network,
@@ -218,7 +218,7 @@ fn locations_that_lead_nowhere_are_errors() {
         ("http://[::1", RedirectRefusal::InvalidLocation),
         ("http://a:999999/", RedirectRefusal::InvalidLocation),
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         redirecting(&server, 302, location);
         let outcome = run(&network, &mut agent, Request::get("http://game.example/a"));
         let (error, response) = outcome.result.unwrap_err();
@@ -300,7 +300,7 @@ fn credentials_of_an_api_and_hand_made_ones_stay_at_home() {
             true,
         ),
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         let other = MockServer::on(&network, "other.example", 80);
         // There and back again: what was left behind is not picked up.
         redirecting(&server, 302, "http://other.example/b");
@@ -327,7 +327,7 @@ fn credentials_of_an_api_and_hand_made_ones_stay_at_home() {
 
 #[test]
 fn a_host_line_does_not_follow_to_another_origin() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let other = MockServer::on(&network, "other.example", 80);
     redirecting(&server, 302, "http://other.example/b");
     other.any("/**").reply(MockResponse::ok());
@@ -339,7 +339,7 @@ fn a_host_line_does_not_follow_to_another_origin() {
 
 #[test]
 fn redirects_are_told() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     redirecting(&server, 303, "/b");
     let outcome = run(&network, &mut agent, Request::get("http://game.example/a"));
     let told: Vec<_> = outcome
@@ -400,7 +400,7 @@ fn a_redirect_whose_content_stalls_is_followed_in_the_end() {
 
 #[test]
 fn a_circle_ends() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     redirecting(&server, 307, "/a");
     let outcome = run(
         &network,
@@ -419,7 +419,7 @@ fn a_circle_ends() {
 
 #[test]
 fn what_failed_comes_with_the_response_and_its_content() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/teapot")
         .reply(MockResponse::with_status(418).text("short and stout"));
@@ -439,7 +439,7 @@ fn what_failed_comes_with_the_response_and_its_content() {
 
 #[test]
 fn redirects_are_no_attempts() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/a")
         .reply(MockResponse::with_status(503))

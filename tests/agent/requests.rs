@@ -3,11 +3,11 @@
 use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
 use httpoll::{Agent, Misuse, RedirectPolicy, Request, RequestBody};
 
-use crate::support::{address, finish, frames, run, script, world, world_with};
+use crate::support::{address, finish, frames, run, script, setup, setup_with};
 
 #[test]
 fn get_sends_no_body_and_answers_one_response() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/scores").reply(MockResponse::ok().text("hi"));
     let outcome = run(
         &network,
@@ -23,7 +23,7 @@ fn get_sends_no_body_and_answers_one_response() {
 
 #[test]
 fn a_host_that_cannot_be_reached_is_an_error_value() {
-    let (network, _server, mut agent) = world();
+    let (network, _server, mut agent) = setup();
     let outcome = run(&network, &mut agent, Request::get("http://nobody.example/"));
     assert!(
         outcome.error().to_string().contains("nobody.example"),
@@ -34,7 +34,7 @@ fn a_host_that_cannot_be_reached_is_an_error_value() {
 
 #[test]
 fn bodies_go_out_verbatim_with_their_length() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     for (method, body) in [("POST", "a\0b"), ("PUT", "x"), ("PATCH", "patch")] {
         let request = Request::with_method_name(method, "http://game.example/a").body(body);
@@ -57,7 +57,7 @@ fn bodies_go_out_verbatim_with_their_length() {
 
 #[test]
 fn content_given_twice_is_an_error_that_says_so() {
-    let (_network, _server, mut agent) = world();
+    let (_network, _server, mut agent) = setup();
     let twice = Request::post("http://game.example/").text("a").json(&1);
     let error = agent.send(twice).unwrap_err();
     assert_eq!(*error.kind(), Misuse::ConflictingContent.into());
@@ -66,7 +66,7 @@ fn content_given_twice_is_an_error_that_says_so() {
 
 #[test]
 fn each_verb_and_no_content_unless_given() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let url = "http://game.example/a";
     for (request, method) in [
@@ -104,7 +104,7 @@ fn a_head_response_has_a_length_and_no_content() {
 
 #[test]
 fn methods_by_name() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     for (name, method) in [("get", "GET"), ("Post", "POST"), ("Purge", "Purge")] {
         let request = Request::with_method_name(name, "http://game.example/");
@@ -120,7 +120,7 @@ fn methods_by_name() {
 
 #[test]
 fn what_is_no_url_is_refused_before_anything_is_opened() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     for url in [
         "",
         " ",
@@ -178,7 +178,7 @@ fn base_urls() {
         ),
     ] {
         let builder = Agent::builder().base_url(base).unwrap();
-        let (network, server, mut agent) = world_with(builder);
+        let (network, server, mut agent) = setup_with(builder);
         server.any("/**").reply(MockResponse::ok());
         run(&network, &mut agent, Request::get(reference)).response();
         assert_eq!(server.requests()[0].target, target, "{base} {reference}");
@@ -194,7 +194,7 @@ fn an_absolute_url_bypasses_the_base() {
     let builder = Agent::builder()
         .base_url("http://game.example/api")
         .unwrap();
-    let (network, server, mut agent) = world_with(builder);
+    let (network, server, mut agent) = setup_with(builder);
     let other = MockServer::on(&network, "other.example", 80);
     other.get("/x").reply(MockResponse::ok());
     run(&network, &mut agent, Request::get("http://other.example/x")).response();
@@ -204,7 +204,7 @@ fn an_absolute_url_bypasses_the_base() {
 #[test]
 fn a_default_agent_follows_redirects() {
     assert!(httpoll::RedirectPolicy::default().follow);
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/a")
         .reply(MockResponse::with_status(302).header("Location", "/b"));
@@ -215,7 +215,7 @@ fn a_default_agent_follows_redirects() {
 
 #[test]
 fn default_headers_are_replaced_as_a_whole() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     agent
         .set_headers([("X-A", "1")])
@@ -236,7 +236,7 @@ fn default_headers_are_replaced_as_a_whole() {
 #[test]
 fn a_default_host_is_where_relative_urls_go_and_no_other() {
     let builder = Agent::builder().header("Host", "game.example").unwrap();
-    let (network, server, mut agent) = world_with(builder);
+    let (network, server, mut agent) = setup_with(builder);
     let other = MockServer::on(&network, "other.example", 80);
     server.any("/**").reply(MockResponse::ok());
     other.any("/**").reply(MockResponse::ok());
@@ -264,7 +264,7 @@ fn headers_are_merged_in_any_case_and_the_caller_wins() {
         .unwrap()
         .header("Accept", "image/png")
         .unwrap();
-    let (network, server, mut agent) = world_with(builder);
+    let (network, server, mut agent) = setup_with(builder);
     server.any("/**").reply(MockResponse::ok());
     let request = Request::post("http://game.example/")
         .header("content-TYPE", "text/csv")
@@ -288,7 +288,7 @@ fn headers_are_merged_in_any_case_and_the_caller_wins() {
 #[test]
 fn content_length_is_computed() {
     let builder = Agent::builder().header("content-length", "9").unwrap();
-    let (network, server, mut agent) = world_with(builder);
+    let (network, server, mut agent) = setup_with(builder);
     server.any("/**").reply(MockResponse::ok());
     let request = Request::post("http://game.example/")
         .header("Content-Length", "1000")
@@ -314,7 +314,7 @@ fn content_length_is_computed() {
 #[test]
 fn user_agents() {
     let sent = |builder: httpoll::AgentBuilder, own: Option<&str>| {
-        let (network, server, mut agent) = world_with(builder);
+        let (network, server, mut agent) = setup_with(builder);
         server.any("/**").reply(MockResponse::ok());
         let mut request = Request::get("http://game.example/");
         if let Some(own) = own {
@@ -339,7 +339,7 @@ fn user_agents() {
 
 #[test]
 fn referer_after_a_redirect() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let other = MockServer::on(&network, "other.example", 80);
     server
         .get("/a")
@@ -372,7 +372,7 @@ fn referer_after_a_redirect() {
 
 #[test]
 fn cookies_of_the_caller_are_one_line() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let request = Request::get("http://game.example/")
         .cookie("a", "1")
@@ -402,7 +402,7 @@ fn cookies_of_the_caller_are_one_line() {
 
 #[test]
 fn queries_are_encoded_and_joined() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     for (request, target) in [
         (Request::get("http://game.example").query("a", 1), "/?a=1"),
@@ -486,7 +486,7 @@ fn host_port_and_path_come_from_the_url() {
 
 #[test]
 fn connection_close_is_obeyed_when_asked_for() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     for _ in 0..2 {
         let request = Request::get("http://game.example/").header("Connection", "close");
@@ -523,7 +523,7 @@ fn connections_are_kept_whatever_the_case_of_keep_alive() {
 
 #[test]
 fn long_lines_are_sent_whole() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let long = "x".repeat(12_000);
     let request = Request::get(format!("http://game.example/?{long}")).header("X-Long", &long);
@@ -535,7 +535,7 @@ fn long_lines_are_sent_whole() {
 
 #[test]
 fn headers_that_would_inject_are_refused_and_spaces_kept() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     for (name, value) in [
         ("X", "a\r\nEvil: 1"),
@@ -560,7 +560,7 @@ fn headers_that_would_inject_are_refused_and_spaces_kept() {
 
 #[test]
 fn a_given_target_cannot_inject() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     for target in ["/a b", "/a\r\nEvil: 1", "/\0", ""] {
         let request = Request::get("http://game.example/").request_target(target);
@@ -597,7 +597,7 @@ fn international_names() {
 
 #[test]
 fn nothing_happens_outside_of_polls() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let handle = agent.get("http://game.example/").unwrap();
     network.advance(std::time::Duration::from_secs(5));
@@ -609,7 +609,7 @@ fn nothing_happens_outside_of_polls() {
 #[test]
 fn connect_is_for_proxies() {
     // RFC 9110 §9.3.6: there is no way to go on with a tunnel.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.any("**").reply(MockResponse::ok());
     let request = Request::new(http::Method::CONNECT, "http://game.example/");
     let error = match agent.send(request) {
@@ -623,7 +623,7 @@ fn connect_is_for_proxies() {
 #[test]
 fn what_is_beside_its_url_is_not_stored_under_it() {
     let (network, server, mut agent) =
-        world_with(Agent::builder().cache(std::sync::Arc::default()));
+        setup_with(Agent::builder().cache(std::sync::Arc::default()));
     let stored = |text: &str| {
         MockResponse::ok()
             .header("Cache-Control", "max-age=60")

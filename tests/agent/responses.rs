@@ -5,7 +5,7 @@ use std::time::Duration;
 use httpoll::memory::{MemoryNetwork, MockResponse};
 use httpoll::{Agent, Bytes, ErrorKind, Event, Hop, PeerMisbehaved, Request, Response};
 
-use crate::support::{Outcome, chunks, pattern, run, script, script_closing, world};
+use crate::support::{Outcome, chunks, pattern, run, script, script_closing, setup};
 
 /// The outcome of one request to a server that answers with these bytes and closes.
 fn answered(answer: &[u8]) -> Outcome {
@@ -58,7 +58,7 @@ fn headers_in_any_case_with_order_and_duplicates() {
 
 #[test]
 fn the_time_taken_is_by_the_monotonic_clock_and_over_redirects() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(
         MockResponse::with_status(302)
             .header("Location", "/b")
@@ -80,7 +80,7 @@ fn the_time_taken_is_by_the_monotonic_clock_and_over_redirects() {
 
 #[test]
 fn redirects_are_counted_and_the_responder_named() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/a")
         .reply(MockResponse::with_status(302).header("Location", "b"));
@@ -115,7 +115,7 @@ fn content_is_binary_safe_in_each_framing_collected_and_streamed() {
     ] {
         for limit in [None, Some(1), Some(13)] {
             for stream in [false, true] {
-                let (network, server, mut agent) = world();
+                let (network, server, mut agent) = setup();
                 network.set_transfer_limit(limit);
                 server.get("/").reply(response.clone());
                 let mut request = Request::get("http://game.example/");
@@ -319,7 +319,7 @@ fn chunked_wins_over_a_length() {
 
 #[test]
 fn what_is_known_of_the_connection() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok());
     let first = run(&network, &mut agent, Request::get("http://game.example/"));
     let second = run(&network, &mut agent, Request::get("http://game.example/"));

@@ -8,7 +8,7 @@ use httpoll::{
     Agent, ErrorKind, Event, NetworkFault, Request, RequestBody, RetryCause, RetryPolicy,
 };
 
-use crate::support::{FRAME, Outcome, address, run, script_closing, world, world_with};
+use crate::support::{FRAME, Outcome, address, run, script_closing, setup, setup_with};
 
 /// Three retries, exactly 100, 200 and 400 ms apart.
 fn policy() -> RetryPolicy {
@@ -48,7 +48,7 @@ fn what_is_sent_again_by_status_and_method() {
         ("RFC 9110 §15.6.2", "GET", 501, false, false),
         ("RFC 9110 §15.3", "GET", 200, false, false),
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server
             .any("/**")
             .reply(MockResponse::with_status(status))
@@ -72,7 +72,7 @@ fn what_is_sent_again_by_status_and_method() {
 
 #[test]
 fn none_by_default() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::with_status(503));
     let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
     assert_eq!(outcome.response().status().as_u16(), 503);
@@ -81,7 +81,7 @@ fn none_by_default() {
 
 #[test]
 fn delays_double_and_end_with_the_last_response() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/")
         .reply(MockResponse::with_status(503).text("busy"));
@@ -116,7 +116,7 @@ fn delays_double_and_end_with_the_last_response() {
 
 #[test]
 fn full_jitter_stays_below_its_bounds() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::with_status(503));
     let mut jitter = policy();
     jitter.jitter = true;
@@ -156,7 +156,7 @@ fn retry_after_in_both_forms() {
         ("malformed", "soon", 100, 150),
         ("malformed", "-1", 100, 150),
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         let busy = MockResponse::with_status(503).header("Retry-After", value);
         server.get("/").reply(busy).then_reply(MockResponse::ok());
         let began = network.now();
@@ -181,7 +181,7 @@ fn a_retry_after_beyond_reason_is_final() {
         "99999999999999999999999",
         "Fri, 01 Jan 2100 00:00:00 GMT",
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server
             .get("/")
             .reply(MockResponse::with_status(429).header("Retry-After", value));
@@ -197,7 +197,7 @@ fn a_retry_after_beyond_reason_is_final() {
 
 #[test]
 fn no_retry_begins_behind_the_window() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/")
         .reply(MockResponse::with_status(503).delay(Duration::from_secs(5)));
@@ -269,7 +269,7 @@ fn failures_by_how_far_the_request_came() {
 
 #[test]
 fn content_that_only_a_reader_knows_is_not_sent_again() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.put("/").reply(MockResponse::with_status(503));
     let body = RequestBody::reader(&b"abc"[..], Some(3));
     let request = Request::put("http://game.example/")
@@ -287,7 +287,7 @@ fn content_that_only_a_reader_knows_is_not_sent_again() {
 
 #[test]
 fn chosen_statuses_and_methods() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .any("/")
         .reply(MockResponse::with_status(418))
@@ -306,7 +306,7 @@ fn chosen_statuses_and_methods() {
 #[test]
 fn a_response_that_was_cut_goes_on_where_it_was() {
     // RFC 9110 §13.1.5, §14.2: with a strong validator only the rest is asked for.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let content = crate::support::pattern(50_000);
     let whole = MockResponse::resource(content.clone()).etag("\"a\"");
     server
@@ -350,7 +350,7 @@ fn what_cannot_be_continued_begins_anew() {
         ("RFC 9110 §15.3.7: another part", elsewhere),
         ("RFC 9110 §15.5.17", beyond),
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server
             .get("/")
             .reply(
@@ -372,7 +372,7 @@ fn what_cannot_be_continued_begins_anew() {
 #[test]
 fn seeded_faults_are_survived_and_repeat_exactly() {
     let play = || {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server
             .get("/")
             .reply(MockResponse::ok().bytes(crate::support::pattern(5000)));
@@ -405,7 +405,7 @@ fn seeded_faults_are_survived_and_repeat_exactly() {
 #[test]
 fn jitter_repeats_exactly_on_the_in_memory_network() {
     let play = || {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server.get("/").reply(MockResponse::with_status(503));
         let request = Request::get("http://game.example/").retries(RetryPolicy::standard());
         retries(&run(&network, &mut agent, request))
@@ -415,7 +415,7 @@ fn jitter_repeats_exactly_on_the_in_memory_network() {
 
 #[test]
 fn what_came_is_not_forgotten_by_an_attempt_that_brought_nothing() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let content = crate::support::pattern(50_000);
     let whole = MockResponse::resource(content.clone()).etag("\"a\"");
     server
@@ -435,7 +435,7 @@ fn what_came_is_not_forgotten_by_an_attempt_that_brought_nothing() {
 
 #[test]
 fn the_next_host_is_asked_when_one_fails() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let second = MockServer::on(&network, "b.example", 80);
     server.any("/x").reply(MockResponse::with_status(502));
     server.any("/**").reply(MockResponse::ok());
@@ -491,7 +491,7 @@ fn the_next_host_is_asked_when_one_fails() {
 #[test]
 fn the_total_timeout_holds_over_retries() {
     let (network, server, mut agent) =
-        world_with(Agent::builder().total_timeout(Duration::from_millis(250)));
+        setup_with(Agent::builder().total_timeout(Duration::from_millis(250)));
     server.get("/").reply(MockResponse::with_status(503));
     let began = network.now();
     let outcome = run(
@@ -510,7 +510,7 @@ fn the_total_timeout_holds_over_retries() {
 
 #[test]
 fn the_host_that_worked_is_asked_first_the_next_time() {
-    let (network, first, mut agent) = world();
+    let (network, first, mut agent) = setup();
     let second = MockServer::on(&network, "b.example", 80);
     first.any("/**").reply(MockResponse::with_status(503));
     second.any("/**").reply(MockResponse::ok());
@@ -534,7 +534,7 @@ fn a_stream_that_was_cut_twice_brings_each_byte_once() {
             .bytes(vec![0; 500])
             .reset_after(100),
     ] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         server
             .get("/")
             .reply(whole.clone().cut_after(20_000))
@@ -554,7 +554,7 @@ fn a_stream_that_was_cut_twice_brings_each_byte_once() {
 
 #[test]
 fn a_stream_that_was_cut_does_not_begin_anew_elsewhere() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     let content = crate::support::pattern(50_000);
     server
         .get("/")
@@ -586,7 +586,7 @@ fn what_had_come_whole_when_the_connection_was_lost_is_the_response() {
     let content = crate::support::pattern(20_000);
     let whole = MockResponse::resource(content.clone()).etag("\"a\"");
     for streams in [false, true] {
-        let (network, server, mut agent) = world();
+        let (network, server, mut agent) = setup();
         let cut = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nX-Told: 1\r\nTransfer-Encoding: chunked\r\n\r\n4e20\r\n";
         let cut = [cut.as_bytes(), &content, b"\r\n"].concat();
         server

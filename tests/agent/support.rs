@@ -24,11 +24,11 @@ pub const FRAME: Duration = Duration::from_millis(10);
 const MOST_FRAMES: usize = 50_000;
 
 /// A network with one server, `game.example`, and an agent on it.
-pub fn world() -> (MemoryNetwork, MockServer, Agent) {
-    world_with(Agent::builder())
+pub fn setup() -> (MemoryNetwork, MockServer, Agent) {
+    setup_with(Agent::builder())
 }
 
-pub fn world_with(builder: AgentBuilder) -> (MemoryNetwork, MockServer, Agent) {
+pub fn setup_with(builder: AgentBuilder) -> (MemoryNetwork, MockServer, Agent) {
     let network = MemoryNetwork::new();
     let server = MockServer::on(&network, "game.example", 80);
     let agent = builder.build_on_memory(&network);

@@ -29,7 +29,7 @@ pub fn address() -> SocketAddr {
 }
 
 /// A server and its network.
-pub struct House {
+pub struct TestServer {
     pub network: MemoryNetwork,
     pub server: Server,
     pub budget: Budget,
@@ -44,21 +44,21 @@ pub struct Raw {
     pub reset: bool,
 }
 
-pub fn house() -> House {
-    house_of(Server::builder())
+pub fn test_server() -> TestServer {
+    test_server_with(Server::builder())
 }
 
-pub fn house_of(builder: ServerBuilder) -> House {
+pub fn test_server_with(builder: ServerBuilder) -> TestServer {
     let network = MemoryNetwork::new();
     let server = builder.on_memory(&network, address()).unwrap();
-    House {
+    TestServer {
         network,
         server,
         budget: Budget::unlimited(),
     }
 }
 
-impl House {
+impl TestServer {
     /// One poll, and time for what was sent to arrive; no time passes.
     pub fn poll(&mut self) {
         let now = self.network.now();

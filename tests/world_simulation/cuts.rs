@@ -10,9 +10,9 @@ use httpoll::{
     WebSocketOptions,
 };
 
-use super::desk::event_data;
-use super::house::{FILES, House, address};
-use super::ledger::Ledger;
+use super::event_log::EventLog;
+use super::handlers::event_data;
+use super::test_server::{FILES, TestServer, address};
 use crate::seeded::{Random, content};
 
 /// More turns than any of these needs.
@@ -95,8 +95,8 @@ pub(crate) fn play(exchange: Exchange, cut: Option<(Arriving, u64)>) -> (End, Mo
             how: Break::Reset,
         })
     });
-    let ledger = Ledger::default();
-    let mut house = House::open(&network, &ledger, Random::new(1), true);
+    let log = EventLog::default();
+    let mut test_server = TestServer::open(&network, &log, Random::new(1), true);
     let mut retries = RetryPolicy::default();
     retries.retries = 3;
     let mut agent = Agent::builder().retries(retries).build_on_memory(&network);
@@ -110,7 +110,7 @@ pub(crate) fn play(exchange: Exchange, cut: Option<(Arriving, u64)>) -> (End, Mo
         while let Some(event) = agent.next_event() {
             told.hear(exchange, event, &mut agent, &file);
         }
-        house.frame(&Budget::unlimited(), true);
+        test_server.frame(&Budget::unlimited(), true);
         if told.end.is_some() && polled.next == PollAt::Idle {
             break;
         }
@@ -120,12 +120,12 @@ pub(crate) fn play(exchange: Exchange, cut: Option<(Arriving, u64)>) -> (End, Mo
         network.advance(Duration::from_millis(5));
     }
     handle.detach();
-    let metrics = house.server.metrics();
-    while house.server.metrics().open > 0 || !house.desk.is_empty() {
-        house.frame(&Budget::unlimited(), true);
+    let metrics = test_server.server.metrics();
+    while test_server.server.metrics().open > 0 || !test_server.tasks.is_empty() {
+        test_server.frame(&Budget::unlimited(), true);
         network.advance(Duration::from_millis(5));
     }
-    house.close();
+    test_server.close();
     assert_eq!(network.open_connections(), 0, "{exchange:?} {cut:?}");
     folder.check(&file);
     let moved = Moved {

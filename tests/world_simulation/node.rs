@@ -4,14 +4,14 @@
 use httpoll::memory::MemoryNetwork;
 use httpoll::{Budget, HttpClient, Method, PollAt, Status, Timeouts};
 
-use super::ledger::Ledger;
+use super::event_log::EventLog;
 use crate::seeded::{Random, content};
 
 pub(crate) struct Node {
     http: HttpClient,
     random: Random,
     network: MemoryNetwork,
-    ledger: Ledger,
+    log: EventLog,
     /// What the request under way brings, and what came.
     expected: Option<Vec<u8>>,
     received: Vec<u8>,
@@ -24,7 +24,7 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) fn new(
         network: &MemoryNetwork,
-        ledger: &Ledger,
+        log: &EventLog,
         mut random: Random,
         is_calm: bool,
         number: usize,
@@ -44,7 +44,7 @@ impl Node {
             left: 1 + random.below(5),
             random,
             network: network.clone(),
-            ledger: ledger.clone(),
+            log: log.clone(),
             expected: None,
             received: Vec::new(),
             is_calm,
@@ -107,7 +107,7 @@ impl Node {
     }
 
     fn tell(&self, what: &str) {
-        self.ledger.tell(format!("node {} {what}", self.number));
+        self.log.tell(format!("node {} {what}", self.number));
     }
 
     fn ask(&mut self) {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use httpoll::memory::{Arriving, Break, Breakdown, MemoryNetwork};
 use httpoll::{Budget, BusyPoll, PollAt};
 
-use super::house::{House, address};
-use super::ledger::Ledger;
+use super::client_driver::ClientDriver;
+use super::event_log::EventLog;
 use super::node::Node;
-use super::player::Player;
+use super::test_server::{TestServer, address};
 use crate::seeded::Random;
 
 /// Frames in which things are asked for and meddled with.
@@ -23,9 +23,9 @@ const MOST_AT_ONCE: usize = 3000;
 struct World {
     random: Random,
     network: MemoryNetwork,
-    ledger: Ledger,
-    house: House,
-    player: Player,
+    log: EventLog,
+    test_server: TestServer,
+    client: ClientDriver,
     nodes: Vec<Node>,
     is_calm: bool,
     asked: usize,
@@ -36,7 +36,7 @@ pub(crate) fn run(seed: u64) -> Vec<String> {
     let mut random = Random::new(seed);
     let is_calm = random.one_in(3);
     let network = MemoryNetwork::new();
-    let ledger = Ledger::default();
+    let log = EventLog::default();
     let delay = Duration::from_millis(random.of(&[0, 0, 200]));
     network.add_slow_name("a.example", &[address().ip()], delay);
     network.set_capacity(500 + random.below(50_000));
@@ -46,24 +46,24 @@ pub(crate) fn run(seed: u64) -> Vec<String> {
     if !is_calm && !random.one_in(4) {
         break_down(&network, random.branch());
     }
-    let house = House::open(&network, &ledger, random.branch(), is_calm);
-    let player = Player::new(&network, &ledger, random.branch(), is_calm, seed);
+    let test_server = TestServer::open(&network, &log, random.branch(), is_calm);
+    let client = ClientDriver::new(&network, &log, random.branch(), is_calm, seed);
     let nodes = (0..random.below(3))
-        .map(|number| Node::new(&network, &ledger, random.branch(), is_calm, number))
+        .map(|number| Node::new(&network, &log, random.branch(), is_calm, number))
         .collect();
     let mut world = World {
         random,
         network,
-        ledger,
-        house,
-        player,
+        log,
+        test_server,
+        client,
         nodes,
         is_calm,
         asked: 100,
     };
     world.play();
     if world.random.one_in(8) {
-        world.player.quit();
+        world.client.quit();
     }
     world.settle();
     world.rest()
@@ -98,10 +98,10 @@ impl World {
                 self.ask();
             }
             if self.random.one_in(6) {
-                self.player.act();
+                self.client.act();
             }
             if !self.is_calm && self.random.one_in(60) {
-                self.house.restart();
+                self.test_server.restart();
             }
             self.frame();
         }
@@ -109,7 +109,7 @@ impl World {
 
     fn ask(&mut self) {
         self.asked += 1;
-        self.player.ask(self.asked);
+        self.client.ask(self.asked);
     }
 
     /// One frame: some of the machines, in any order, and time.
@@ -122,8 +122,8 @@ impl World {
             }
             let budget = self.budget();
             match (first + at) % 3 {
-                0 => drop(self.house.frame(&budget, false)),
-                1 => drop(self.player.frame(&budget, false)),
+                0 => drop(self.test_server.frame(&budget, false)),
+                1 => drop(self.client.frame(&budget, false)),
                 _ => {
                     for node in &mut self.nodes {
                         node.frame(&budget, false);
@@ -175,8 +175,8 @@ impl World {
     fn turn(&mut self) -> PollAt {
         let budget = Budget::unlimited();
         let mut next = earlier(
-            self.house.frame(&budget, true),
-            self.player.frame(&budget, true),
+            self.test_server.frame(&budget, true),
+            self.client.frame(&budget, true),
         );
         for node in &mut self.nodes {
             next = earlier(next, node.frame(&budget, true));
@@ -187,10 +187,10 @@ impl World {
     /// Lets everything come to its end. The clock moves only to what somebody waits for: who promises
     /// too much hangs here.
     fn settle(&mut self) {
-        self.player.let_go();
+        self.client.let_go();
         let mut at_once = 0;
         for _ in 0..MOST_TURNS {
-            if self.player.is_done() && self.nodes.iter().all(Node::is_done) {
+            if self.client.is_done() && self.nodes.iter().all(Node::is_done) {
                 return;
             }
             let next = self.turn();
@@ -199,7 +199,7 @@ impl World {
                 at_once < MOST_AT_ONCE,
                 "does not come to rest: {next:?} at {:?}\n{}",
                 self.network.now(),
-                self.player.waits_for()
+                self.client.waits_for()
             );
             if next == PollAt::Now {
                 continue;
@@ -208,12 +208,12 @@ impl World {
             self.sleep(next);
             if self.network.now() > before {
                 at_once = 0;
-            } else if !self.house.desk.is_empty() {
+            } else if !self.test_server.tasks.is_empty() {
                 // The game's own work goes by frames.
                 self.network.advance(Duration::from_millis(1));
             }
         }
-        panic!("hang:\n{}", self.player.waits_for());
+        panic!("hang:\n{}", self.client.waits_for());
     }
 
     /// To the next thing that happens on the network, at the latest until somebody wants a turn.
@@ -223,37 +223,41 @@ impl World {
                 let left = at.saturating_duration_since(self.network.now());
                 // In small steps: time that passes between two polls counts up to a second only, and
                 // the game's own work goes by frames.
-                let step = if self.house.desk.is_empty() { 900 } else { 50 };
+                let step = if self.test_server.tasks.is_empty() {
+                    900
+                } else {
+                    50
+                };
                 Some(left.min(Duration::from_millis(step)))
             }
             PollAt::Now | PollAt::Io | PollAt::Idle => None,
         };
         // A wait of one who waits for nothing does not sleep.
         if self.random.one_in(2) {
-            self.player.agent.wait(until);
+            self.client.agent.wait(until);
         } else {
-            self.house.server.wait(until).unwrap();
+            self.test_server.server.wait(until).unwrap();
         }
     }
 
     /// Nothing is left when all is over.
     fn rest(mut self) -> Vec<String> {
-        self.player.agent.close_idle_connections();
-        self.house.desk.clear();
+        self.client.agent.close_idle_connections();
+        self.test_server.tasks.clear();
         // Who fell silent is given up in time.
         for _ in 0..1000 {
             self.turn();
             self.network.advance(Duration::from_millis(200));
-            let open = self.network.open_connections() + self.house.server.metrics().open;
-            if open == 0 && self.house.desk.is_empty() {
+            let open = self.network.open_connections() + self.test_server.server.metrics().open;
+            if open == 0 && self.test_server.tasks.is_empty() {
                 break;
             }
         }
         self.turn();
-        self.player.check_rest();
-        self.house.close();
+        self.client.check_rest();
+        self.test_server.close();
         assert_eq!(self.network.open_connections(), 0, "left open");
-        self.ledger.take_told()
+        self.log.take_told()
     }
 }
 

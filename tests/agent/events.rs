@@ -6,11 +6,11 @@ use std::time::Duration;
 use httpoll::memory::{FaultRates, MockResponse, MockServer};
 use httpoll::{Agent, Event, Phase, Request, RequestId, RetryPolicy, Status};
 
-use crate::support::{chunks, frames, pattern, run, world, world_with};
+use crate::support::{chunks, frames, pattern, run, setup, setup_with};
 
 #[test]
 fn events_come_in_the_order_in_which_things_happened() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/a")
         .reply(MockResponse::with_status(302).header("Location", "/b"));
@@ -73,7 +73,7 @@ fn events_come_in_the_order_in_which_things_happened() {
 
 #[test]
 fn progress_is_told_once_a_pull_however_much_came() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/")
         .reply(MockResponse::ok().bytes(pattern(3_000_000)));
@@ -88,7 +88,7 @@ fn progress_is_told_once_a_pull_however_much_came() {
         network.advance(Duration::from_millis(10));
     }
     // Polled many times and pulled once: still one.
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server.get("/").reply(
         MockResponse::ok()
             .bytes(pattern(100_000))
@@ -121,7 +121,7 @@ fn progress_is_told_once_a_pull_however_much_came() {
 #[test]
 fn each_of_many_requests_ends_exactly_once_whatever_goes_wrong() {
     for seed in 0..6 {
-        let (network, server, mut agent) = world_with(
+        let (network, server, mut agent) = setup_with(
             Agent::builder()
                 .retries(RetryPolicy::standard())
                 .total_timeout(Duration::from_secs(40)),
@@ -190,7 +190,7 @@ fn each_of_many_requests_ends_exactly_once_whatever_goes_wrong() {
 
 #[test]
 fn timings_are_monotone_and_true() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     network.add_slow_name(
         "slow.example",
         &[server.addresses()[0].ip()],
@@ -243,7 +243,7 @@ fn timings_are_monotone_and_true() {
 fn time_in_the_queue_is_told() {
     let mut limits = httpoll::PoolLimits::default();
     limits.per_host = 1;
-    let (network, server, mut agent) = world_with(Agent::builder().pool(limits));
+    let (network, server, mut agent) = setup_with(Agent::builder().pool(limits));
     server
         .get("/")
         .reply(MockResponse::ok().delay(Duration::from_millis(200)));
@@ -257,7 +257,7 @@ fn time_in_the_queue_is_told() {
 
 #[test]
 fn debugging_shows_no_secrets() {
-    let (network, server, mut agent) = world();
+    let (network, server, mut agent) = setup();
     server
         .get("/a")
         .reply(MockResponse::with_status(302).header("Location", "/b?token=hush"));

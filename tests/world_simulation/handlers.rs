@@ -58,9 +58,9 @@ pub(crate) enum Task {
 
 /// The tasks of one server.
 #[derive(Clone, Default)]
-pub(crate) struct Desk(Arc<Mutex<Vec<Task>>>);
+pub(crate) struct Tasks(Arc<Mutex<Vec<Task>>>);
 
-impl Desk {
+impl Tasks {
     pub(crate) fn put(&self, task: Task) {
         self.0.lock().unwrap().push(task);
     }

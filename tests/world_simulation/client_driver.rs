@@ -11,17 +11,17 @@ use httpoll::{
     Timeouts,
 };
 
-use super::asks::{Asked, PRIORITIES, Takes, message};
-use super::desk::event_data;
-use super::ledger::Ledger;
+use super::event_log::EventLog;
+use super::handlers::event_data;
+use super::requests::{PRIORITIES, Takes, TrackedRequest, message};
 use crate::seeded::Random;
 
-pub(crate) struct Player {
+pub(crate) struct ClientDriver {
     pub(crate) agent: Agent,
-    asked: BTreeMap<RequestId, Asked>,
+    asked: BTreeMap<RequestId, TrackedRequest>,
     random: Random,
     network: MemoryNetwork,
-    ledger: Ledger,
+    log: EventLog,
     is_calm: bool,
     folder: Option<Folder>,
     most: usize,
@@ -30,10 +30,10 @@ pub(crate) struct Player {
     began: Instant,
 }
 
-impl Player {
+impl ClientDriver {
     pub(crate) fn new(
         network: &MemoryNetwork,
-        ledger: &Ledger,
+        log: &EventLog,
         mut random: Random,
         is_calm: bool,
         seed: u64,
@@ -45,7 +45,7 @@ impl Player {
             folder: random.one_in(5).then(|| Folder::new(seed)),
             random,
             network: network.clone(),
-            ledger: ledger.clone(),
+            log: log.clone(),
             is_calm,
             was_suspended: false,
             is_suspended: false,
@@ -56,10 +56,10 @@ impl Player {
     pub(crate) fn ask(&mut self, number: usize) {
         let folder = self.folder.as_ref().map(|folder| folder.0.as_path());
         let (request, mut asked) =
-            Asked::any(&mut self.random, number, self.most, folder, self.is_calm);
+            TrackedRequest::any(&mut self.random, number, self.most, folder, self.is_calm);
         let handle = self.agent.send(request).unwrap();
         let id = handle.id();
-        self.ledger.tell(format!("{id} asks {}", asked.url));
+        self.log.tell(format!("{id} asks {}", asked.url));
         asked.handle = Some(handle);
         self.asked.insert(id, asked);
     }
@@ -106,7 +106,7 @@ impl Player {
             _ if self.random.one_in(2) => {
                 let deadline = Duration::from_millis(self.random.below(500) as u64);
                 self.agent.suspend(deadline);
-                self.ledger.tell(format!("suspends in {deadline:?}"));
+                self.log.tell(format!("suspends in {deadline:?}"));
                 self.was_suspended = true;
                 self.is_suspended = true;
             }
@@ -116,7 +116,7 @@ impl Player {
 
     fn note_cancelled(&mut self, id: RequestId) {
         self.asked.get_mut(&id).unwrap().is_over = true;
-        self.ledger.tell(format!("{id} cancelled"));
+        self.log.tell(format!("{id} cancelled"));
     }
 
     fn resume(&mut self) {
@@ -162,7 +162,7 @@ impl Player {
 
     fn hear(&mut self, event: Event) {
         let since = self.network.now().saturating_duration_since(self.began);
-        self.ledger.tell(format!("{since:?} {}", describe(&event)));
+        self.log.tell(format!("{since:?} {}", describe(&event)));
         let Some(id) = event.id() else { return };
         let asked = self.asked.get_mut(&id).expect("an event of nobody");
         assert!(!asked.is_over, "{id} is over, and this told: {event:?}");
@@ -220,8 +220,8 @@ impl Player {
         let left = self.asked.iter().filter(|(_, asked)| !asked.is_over);
         let left: Vec<_> = left
             .map(|(id, asked)| {
-                let about = self.ledger.latest(&format!("{id} "));
-                let about_id = self.ledger.latest(&format!("({})", &id.to_string()[1..]));
+                let about = self.log.latest(&format!("{id} "));
+                let about_id = self.log.latest(&format!("({})", &id.to_string()[1..]));
                 format!("{id} {}\n{about}\n{about_id}", asked.url)
             })
             .collect();

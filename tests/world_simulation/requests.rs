@@ -9,7 +9,7 @@ use httpoll::{
     Response, WebSocketMessage, WebSocketOptions,
 };
 
-use super::house::FILES;
+use super::test_server::FILES;
 use crate::seeded::{Random, content};
 
 pub(crate) const PRIORITIES: [Priority; 4] = [
@@ -39,7 +39,7 @@ pub(crate) enum Expected {
 }
 
 /// A request and what was told of it.
-pub(crate) struct Asked {
+pub(crate) struct TrackedRequest {
     pub(crate) url: String,
     pub(crate) handle: Option<RequestHandle>,
     pub(crate) takes: Takes,
@@ -68,7 +68,7 @@ pub(crate) fn message(number: usize, index: usize) -> WebSocketMessage {
     }
 }
 
-impl Asked {
+impl TrackedRequest {
     fn new(content: Vec<u8>) -> Self {
         Self {
             url: String::new(),

@@ -13,8 +13,8 @@ use httpoll::server::{
 };
 use httpoll::{Budget, PollAt};
 
-use super::desk::{Desk, Task, answer};
-use super::ledger::Ledger;
+use super::event_log::EventLog;
+use super::handlers::{Task, Tasks, answer};
 use crate::seeded::{Random, content};
 
 /// Lengths of the static files, by number.
@@ -24,11 +24,11 @@ pub(crate) fn address() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], 80))
 }
 
-pub(crate) struct House {
+pub(crate) struct TestServer {
     pub(crate) server: Server,
-    pub(crate) desk: Desk,
+    pub(crate) tasks: Tasks,
     network: MemoryNetwork,
-    ledger: Ledger,
+    log: EventLog,
     random: Random,
     is_calm: bool,
     /// Servers so far.
@@ -37,21 +37,21 @@ pub(crate) struct House {
     is_closing: bool,
 }
 
-impl House {
+impl TestServer {
     pub(crate) fn open(
         network: &MemoryNetwork,
-        ledger: &Ledger,
+        log: &EventLog,
         random: Random,
         is_calm: bool,
     ) -> Self {
         let mut random = random;
-        let desk = Desk::default();
-        let server = build(network, ledger, &desk, &mut random, is_calm, 1);
+        let tasks = Tasks::default();
+        let server = build(network, log, &tasks, &mut random, is_calm, 1);
         Self {
             server,
-            desk,
+            tasks,
             network: network.clone(),
-            ledger: ledger.clone(),
+            log: log.clone(),
             random,
             is_calm,
             number: 1,
@@ -65,8 +65,8 @@ impl House {
         if all || !self.random.one_in(4) {
             self.pull(all);
         }
-        self.desk.work(&mut self.random, all);
-        self.ledger.check();
+        self.tasks.work(&mut self.random, all);
+        self.log.check();
         if self.is_closing && self.server.is_closed() {
             self.replace();
         }
@@ -79,7 +79,7 @@ impl House {
             let number: usize = request.param("number").unwrap().parse().unwrap();
             let length: usize = request.param("length").unwrap().parse().unwrap();
             match self.random.below(3) {
-                0 => self.desk.put(Task::Late {
+                0 => self.tasks.put(Task::Late {
                     responder: Some(request.defer()),
                     frames: self.random.below(10),
                     answer: Some((number, length)),
@@ -100,17 +100,17 @@ impl House {
         }
         self.is_closing = true;
         if self.random.one_in(3) {
-            self.ledger.tell("closed at once".to_owned());
+            self.log.tell("closed at once".to_owned());
             self.server.close_now();
         } else {
             let patience = Duration::from_millis(self.random.of(&[0, 100, 3000, 20_000]));
-            self.ledger.tell(format!("shutdown {patience:?}"));
+            self.log.tell(format!("shutdown {patience:?}"));
             self.server.shutdown(patience);
         }
     }
 
     fn replace(&mut self) {
-        self.ledger.check_closed(self.number, &self.server);
+        self.log.check_closed(self.number, &self.server);
         assert_eq!(
             self.server
                 .poll_at(self.network.now(), &Budget::unlimited())
@@ -119,13 +119,13 @@ impl House {
             PollAt::Idle
         );
         // Nobody is there to answer any more.
-        self.desk.clear();
+        self.tasks.clear();
         self.is_closing = false;
         self.number += 1;
         self.server = build(
             &self.network,
-            &self.ledger,
-            &self.desk,
+            &self.log,
+            &self.tasks,
             &mut self.random,
             self.is_calm,
             self.number,
@@ -135,8 +135,8 @@ impl House {
     /// The end of the run: nothing is open and nothing is due.
     pub(crate) fn close(mut self) {
         let metrics = self.server.metrics();
-        assert_eq!(metrics.open, 0, "{}", self.ledger.open());
-        assert!(self.desk.is_empty());
+        assert_eq!(metrics.open, 0, "{}", self.log.open());
+        assert!(self.tasks.is_empty());
         let budget = Budget::unlimited();
         let now = self.network.now();
         let idle = self.server.poll_at(now, &budget).unwrap();
@@ -145,14 +145,14 @@ impl House {
         let over = self.server.poll_at(now, &budget).unwrap();
         assert_eq!(over.next, PollAt::Idle);
         assert!(self.server.is_closed() && !self.server.is_listening());
-        self.ledger.check_closed(self.number, &self.server);
+        self.log.check_closed(self.number, &self.server);
     }
 }
 
 fn build(
     network: &MemoryNetwork,
-    ledger: &Ledger,
-    desk: &Desk,
+    log: &EventLog,
+    tasks: &Tasks,
     random: &mut Random,
     is_calm: bool,
     number: usize,
@@ -178,8 +178,8 @@ fn build(
         .timeouts(timeouts)
         .on_memory(network, address())
         .unwrap();
-    ledger.watch(&mut server, number);
-    routes(&mut server, ledger, desk, random);
+    log.watch(&mut server, number);
+    routes(&mut server, log, tasks, random);
     server
 }
 
@@ -200,17 +200,17 @@ fn number_of(request: &Request, name: &str) -> usize {
     request.param(name).unwrap().parse().unwrap()
 }
 
-fn routes(server: &mut Server, ledger: &Ledger, desk: &Desk, random: &mut Random) {
+fn routes(server: &mut Server, log: &EventLog, tasks: &Tasks, random: &mut Random) {
     server.files(StaticFiles::new("/static", files()));
     server.pull("GET", "/pulled/:number/:length").unwrap();
-    answers(server, ledger);
-    deferred(server, desk, random);
-    streams(server, desk, random);
-    sockets(server, desk, random);
+    answers(server, log);
+    deferred(server, tasks, random);
+    streams(server, tasks, random);
+    sockets(server, tasks, random);
 }
 
 /// Those that are answered at once.
-fn answers(server: &mut Server, ledger: &Ledger) {
+fn answers(server: &mut Server, log: &EventLog) {
     let bytes = |request: &mut Request| {
         let number = number_of(request, "number");
         answer(number, content(number, number_of(request, "length")))
@@ -236,7 +236,7 @@ fn answers(server: &mut Server, ledger: &Ledger) {
     server
         .route("GET", "/redirect/:status/*rest", redirect)
         .unwrap();
-    let books = ledger.clone();
+    let books = log.clone();
     let busy = move |request: &mut Request| {
         let (number, times) = (number_of(request, "number"), number_of(request, "times"));
         if books.is_busy(number, times) {
@@ -259,28 +259,28 @@ fn answers(server: &mut Server, ledger: &Ledger) {
 }
 
 /// Those whose responder is kept.
-fn deferred(server: &mut Server, desk: &Desk, random: &mut Random) {
-    let (tasks, mut numbers) = (desk.clone(), random.branch());
+fn deferred(server: &mut Server, tasks: &Tasks, random: &mut Random) {
+    let (later, mut numbers) = (tasks.clone(), random.branch());
     let late = move |request: &mut Request, _: &mut Response| {
         let number = number_of(request, "number");
         let length = number_of(request, "length");
-        tasks.put(Task::Late {
+        later.put(Task::Late {
             responder: Some(request.defer()),
             frames: numbers.below(20),
             answer: Some((number, length)),
         });
     };
     server.handle("GET", "/late/:number/:length", late).unwrap();
-    let (tasks, mut numbers) = (desk.clone(), random.branch());
+    let (later, mut numbers) = (tasks.clone(), random.branch());
     let dropped = move |request: &mut Request, _: &mut Response| {
-        tasks.put(Task::Late {
+        later.put(Task::Late {
             responder: Some(request.defer()),
             frames: numbers.below(5),
             answer: None,
         });
     };
     server.handle("GET", "/dropped/:number", dropped).unwrap();
-    let tasks = desk.clone();
+    let later = tasks.clone();
     let upload = move |request: &mut Request, _: &mut Response| {
         let Some(content) = request.take_content() else {
             // There is none.
@@ -288,7 +288,7 @@ fn deferred(server: &mut Server, desk: &Desk, random: &mut Random) {
             request.defer().respond(answer(number, Vec::new()));
             return;
         };
-        tasks.put(Task::Upload {
+        later.put(Task::Upload {
             content,
             number: number_of(request, "number"),
             responder: Some(request.defer()),
@@ -302,18 +302,18 @@ fn deferred(server: &mut Server, desk: &Desk, random: &mut Random) {
 }
 
 /// Those whose content comes in later frames.
-fn streams(server: &mut Server, desk: &Desk, random: &mut Random) {
+fn streams(server: &mut Server, tasks: &Tasks, random: &mut Random) {
     for (path, is_torn) in [
         ("/stream/:number/:length", false),
         ("/torn/:number/:length", true),
     ] {
-        let (tasks, mut numbers) = (desk.clone(), random.branch());
+        let (later, mut numbers) = (tasks.clone(), random.branch());
         let stream = move |request: &mut Request, _: &mut Response| {
             let number = number_of(request, "number");
             let left = content(number, number_of(request, "length"));
             let torn_at = is_torn.then(|| numbers.below(left.len() + 1));
             let response = answer(number, Vec::new());
-            tasks.put(Task::Stream {
+            later.put(Task::Stream {
                 stream: Some(request.defer().stream(response)),
                 left,
                 torn_at,
@@ -321,7 +321,7 @@ fn streams(server: &mut Server, desk: &Desk, random: &mut Random) {
         };
         server.handle("GET", path, stream).unwrap();
     }
-    let (tasks, mut numbers) = (desk.clone(), random.branch());
+    let (later, mut numbers) = (tasks.clone(), random.branch());
     let events = move |request: &mut Request, response: &mut Response| {
         let (number, count) = (number_of(request, "number"), number_of(request, "length"));
         let last = request.header("last-event-id").unwrap_or("0");
@@ -333,7 +333,7 @@ fn streams(server: &mut Server, desk: &Desk, random: &mut Random) {
         let mut stream = request.event_stream(Response::new());
         let retry = Duration::from_millis(numbers.of(&[0, 10, 300]));
         stream.set_retry(retry).unwrap();
-        tasks.put(Task::Events {
+        later.put(Task::Events {
             stream,
             number,
             next: last + 1,
@@ -345,15 +345,15 @@ fn streams(server: &mut Server, desk: &Desk, random: &mut Random) {
         .unwrap();
 }
 
-fn sockets(server: &mut Server, desk: &Desk, random: &mut Random) {
-    let (tasks, mut numbers) = (desk.clone(), random.branch());
+fn sockets(server: &mut Server, tasks: &Tasks, random: &mut Random) {
+    let (later, mut numbers) = (tasks.clone(), random.branch());
     let socket = move |request: &mut Request, response: &mut Response| {
         let mut options = WebSocketOptions::default();
         options.config.send_queue_bytes = 3000 + numbers.below(5000);
         let messages = number_of(request, "messages");
         match request.accept_websocket(options) {
             Ok(socket) => {
-                tasks.put(Task::Socket {
+                later.put(Task::Socket {
                     socket,
                     waiting: None,
                     patience: messages,

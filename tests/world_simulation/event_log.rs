@@ -11,7 +11,7 @@ use httpoll::server::{Client, Fault, Request, Response, Sent, Server};
 type Peer = (usize, u64);
 
 #[derive(Clone, Default)]
-pub(crate) struct Ledger(Arc<Mutex<State>>);
+pub(crate) struct EventLog(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -26,7 +26,7 @@ struct State {
     sent: BTreeMap<usize, u64>,
 }
 
-impl Ledger {
+impl EventLog {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
@@ -68,32 +68,32 @@ impl Ledger {
 
     /// Listens to the hooks of a server, which gets this number.
     pub(crate) fn watch(&self, server: &mut Server, number: usize) {
-        let ledger = self.clone();
+        let log = self.clone();
         server.on_connect(move |client: &Client| {
             let peer = (number, client.number());
-            if ledger.state().peers.insert(peer, None).is_some() {
-                ledger.wrong(format!("{peer:?} connected twice"));
+            if log.state().peers.insert(peer, None).is_some() {
+                log.wrong(format!("{peer:?} connected twice"));
             }
         });
-        let ledger = self.clone();
+        let log = self.clone();
         server.on_disconnect(move |client: &Client| {
             let peer = (number, client.number());
             // A request ends with its connection if not before.
-            let known = ledger.state().peers.remove(&peer);
+            let known = log.state().peers.remove(&peer);
             if known.is_none() {
-                ledger.wrong(format!("{peer:?} disconnected twice"));
+                log.wrong(format!("{peer:?} disconnected twice"));
             }
         });
-        let ledger = self.clone();
+        let log = self.clone();
         server.on_receive(move |request: &mut Request, _: &mut Response| {
-            ledger.received((number, request.client().number()), request);
+            log.received((number, request.client().number()), request);
         });
-        let ledger = self.clone();
-        server.on_sent(move |sent: &Sent| ledger.sent(number, sent));
-        let ledger = self.clone();
+        let log = self.clone();
+        server.on_sent(move |sent: &Sent| log.sent(number, sent));
+        let log = self.clone();
         server.on_error(move |fault: &Fault, client: Option<&Client>| {
             let client = client.map(Client::number);
-            ledger.tell(format!("server {number} {client:?}: {fault}"));
+            log.tell(format!("server {number} {client:?}: {fault}"));
         });
     }
 

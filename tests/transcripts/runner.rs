@@ -6,7 +6,7 @@ use httpoll::proto::{BodyLength, Event, Exchange, FieldLines, RequestHead, Role}
 use super::unescape;
 
 /// Our machine, the bytes that it has not consumed, and what came out of it.
-pub(crate) struct Player {
+pub(crate) struct Runner {
     role: Role,
     limits: Limits,
     exchange: Exchange,
@@ -18,7 +18,7 @@ pub(crate) struct Player {
     mirror: Option<Exchange>,
 }
 
-impl Player {
+impl Runner {
     /// A machine of this role on a new connection.
     pub(crate) fn new(role: Role, limits: &Limits) -> Self {
         Self {

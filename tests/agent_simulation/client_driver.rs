@@ -48,7 +48,7 @@ enum Takes {
 }
 
 /// A request and what was told of it.
-struct Asked {
+struct TrackedRequest {
     url: String,
     handle: Option<RequestHandle>,
     takes: Takes,
@@ -69,12 +69,12 @@ struct Asked {
     was_held: bool,
 }
 
-struct Player {
+struct ClientDriver {
     random: Random,
     network: MemoryNetwork,
     servers: [MockServer; 2],
     pool: PoolLimits,
-    asked: BTreeMap<RequestId, Asked>,
+    asked: BTreeMap<RequestId, TrackedRequest>,
     folder: Option<Folder>,
     /// Nothing goes wrong: nothing may fail.
     is_calm: bool,
@@ -99,7 +99,7 @@ pub(crate) fn run(seed: u64) -> Vec<String> {
     pool.idle_age = Duration::from_millis(random.of(&[0, 500, 60_000]));
     pool.lifetime = Duration::from_millis(random.of(&[1000, 600_000]));
     let mut agent = build(&network, &mut random, is_calm, &pool);
-    let mut player = Player {
+    let mut client = ClientDriver {
         drive: random.of(&[Drive::Frames, Drive::Frames, Drive::Waits]),
         most: random.of(&[300, 3000, 3000, 20_000, 60_000]),
         folder: random.one_in(5).then(|| Folder::new(seed)),
@@ -115,14 +115,14 @@ pub(crate) fn run(seed: u64) -> Vec<String> {
         numbers: 0,
         told: Vec::new(),
     };
-    player.play(&mut agent);
-    if player.random.one_in(8) {
-        player.quit(agent);
+    client.play(&mut agent);
+    if client.random.one_in(8) {
+        client.quit(agent);
     } else {
-        player.settle(&mut agent);
-        player.rest(&mut agent);
+        client.settle(&mut agent);
+        client.rest(&mut agent);
     }
-    player.told
+    client.told
 }
 
 fn set_up(
@@ -212,7 +212,7 @@ fn build(network: &MemoryNetwork, random: &mut Random, is_calm: bool, pool: &Poo
     builder.build_on_memory(network)
 }
 
-impl Player {
+impl ClientDriver {
     /// Frames in which things are asked for and meddled with.
     fn play(&mut self, agent: &mut Agent) {
         for _ in 0..1 + self.random.below(4) {
@@ -235,7 +235,7 @@ impl Player {
         let id = handle.id();
         self.asked.insert(
             id,
-            Asked {
+            TrackedRequest {
                 handle: Some(handle),
                 ..asked
             },
@@ -247,11 +247,11 @@ impl Player {
         self.random.below(most + 1)
     }
 
-    fn request(&mut self) -> (Request, Asked) {
+    fn request(&mut self) -> (Request, TrackedRequest) {
         self.numbers += 1;
         let number = self.numbers;
         let length = self.length();
-        let mut asked = Asked {
+        let mut asked = TrackedRequest {
             url: String::new(),
             handle: None,
             takes: Takes::Collected,
@@ -719,7 +719,7 @@ impl Player {
     }
 }
 
-impl Asked {
+impl TrackedRequest {
     fn note_progress(&mut self, progress: Progress) {
         if let Some(before) = self.progress {
             // What is asked for anew begins anew; within one answer nothing goes back.
