@@ -1,23 +1,19 @@
-//! How an agent is made: [`AgentBuilder`], and the [`Config`] that it becomes.
+//! How an agent is made: [`AgentBuilder`].
 
 use std::collections::VecDeque;
-use std::fmt;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use url::Url;
-
+use super::config::Config;
 use super::engine::Engine;
 use super::engine_thread::EngineThread;
-use super::event::ById;
+use super::id::ById;
 use super::pool::PoolLimits;
 use super::prepared::{KnownUrls, invalid_url};
-use super::settings::{Override, Settings};
+use super::settings::{AddressFamily, Override, address_filter};
 use super::{Agent, Backend, CacheMode, Mailbox, Priority};
 use crate::budget::Budget;
-use crate::connection::AddressFilter;
-use crate::error::{Error, ErrorKind, NetworkFault};
+use crate::error::Error;
 use crate::limits::Limits;
 use crate::phase::Timeouts;
 use crate::proto::FieldLines;
@@ -25,7 +21,7 @@ use crate::semantics::access::AccessPolicy;
 use crate::semantics::auth::Credentials;
 use crate::semantics::base_url::parse_base;
 use crate::semantics::circuit::CircuitPolicy;
-use crate::semantics::hsts::{HstsStore, MalformedHsts};
+use crate::semantics::hsts::MalformedHsts;
 use crate::semantics::netrc::Netrc;
 use crate::semantics::proxy_rules::ProxySettings;
 use crate::semantics::redirect::RedirectPolicy;
@@ -34,43 +30,6 @@ use crate::transport::memory::{MemoryNetwork, Recorder};
 use crate::transport::reactor::Reactor;
 use crate::transport::resolver::Resolver;
 use crate::transport::tls::TlsOptions;
-
-/// What holds for all requests of an agent, unless a request says otherwise.
-#[derive(Clone)]
-pub(crate) struct Config {
-    pub(crate) defaults: Arc<Settings>,
-    pub(crate) fields: FieldLines,
-    pub(crate) base_url: Option<Url>,
-    pub(crate) user_agent: String,
-    pub(crate) limits: Limits,
-    pub(crate) pool: PoolLimits,
-    pub(crate) rate_limit: Option<u64>,
-    pub(crate) circuit: Option<CircuitPolicy>,
-    pub(crate) hsts: Option<Arc<Mutex<HstsStore>>>,
-    pub(crate) recorder: Option<Recorder>,
-    #[cfg(feature = "cookies")]
-    pub(crate) cookies: Option<Arc<Mutex<crate::semantics::cookies::CookieJar>>>,
-    #[cfg(feature = "cache")]
-    pub(crate) cache: Option<Arc<Mutex<crate::semantics::cache::HttpCache>>>,
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config").finish_non_exhaustive()
-    }
-}
-
-/// Which of a name's addresses are used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AddressFamily {
-    /// Both, by Happy Eyeballs (RFC 8305).
-    #[default]
-    Any,
-    /// IPv4 only.
-    Ipv4,
-    /// IPv6 only.
-    Ipv6,
-}
 
 /// Decides about an [`Agent`] one by one. Mistakes are reported where they are made.
 #[must_use]
@@ -346,27 +305,4 @@ impl AgentBuilder {
         Arc::make_mut(&mut self.config.defaults).apply(setting);
         self
     }
-}
-
-/// Which addresses a request with this policy may go to.
-pub(crate) fn address_filter(
-    access: Option<Arc<AccessPolicy>>,
-    family: AddressFamily,
-) -> AddressFilter {
-    if access.is_none() && family == AddressFamily::Any {
-        return AddressFilter::default();
-    }
-    AddressFilter::new(move |address| {
-        if let Some(access) = &access {
-            access
-                .check_address(address)
-                .map_err(|refusal| Error::new(ErrorKind::Access(refusal)))?;
-        }
-        match (family, address) {
-            (AddressFamily::Ipv4, IpAddr::V6(_)) | (AddressFamily::Ipv6, IpAddr::V4(_)) => {
-                Err(ErrorKind::Network(NetworkFault::Unresolved).into())
-            }
-            _ => Ok(()),
-        }
-    })
 }

@@ -11,7 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::engine::{Command, Engine};
-use super::event::{Event, RequestId};
+use super::event::Event;
+use super::id::RequestId;
 use crate::budget::{Budget, PollAt, Polled};
 #[cfg(feature = "websocket")]
 use crate::error::Error;

@@ -1,9 +1,7 @@
 //! What an agent tells, one by one: [`Event`]s, pulled by [`Agent::next_event`](crate::Agent::next_event)
 //! after a poll.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,46 +9,15 @@ use bytes::Bytes;
 use http::StatusCode;
 use url::Url;
 
-use super::response::Response;
+use super::id::RequestId;
+use super::response::{Response, without_query};
+#[cfg(feature = "websocket")]
+use super::web_socket::cost;
 use crate::connection::Status;
 use crate::error::Error;
 use crate::phase::Phase;
 use crate::proto::{RequestHead, ResponseHead};
 use crate::semantics::event_stream::ServerSentEvent;
-
-/// Names one request of one agent; never given twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RequestId(pub(crate) u64);
-
-/// Request numbers spread over a table. They are counted here, so nobody can choose them to collide.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SpreadIds(u64);
-
-impl Hasher for SpreadIds {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        // Fibonacci hashing: what differs in low bits comes to differ in high ones.
-        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-/// A table of requests.
-pub(crate) type ById<T> = HashMap<RequestId, T, BuildHasherDefault<SpreadIds>>;
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
-    }
-}
 
 /// What happened. Every request ends with exactly one [`Done`](Self::Done) or
 /// [`Failed`](Self::Failed), unless it was cancelled: then nothing more is told of it.
@@ -247,19 +214,6 @@ impl fmt::Debug for Event {
     }
 }
 
-/// A URL as it may be shown.
-pub(super) fn without_query(url: &Url) -> String {
-    let mut shown = url.clone();
-    // Refused only for URLs without a host, which have none.
-    let _ = shown.set_username("");
-    let _ = shown.set_password(None);
-    shown.set_fragment(None);
-    if shown.query().is_some() {
-        shown.set_query(Some("(hidden)"));
-    }
-    shown.into()
-}
-
 /// Why a request is sent again.
 #[derive(Clone, Debug)]
 pub enum RetryCause {
@@ -318,7 +272,7 @@ impl Event {
             Self::Chunk { bytes, .. } => bytes.len(),
             Self::ServerSent { event, .. } => event.data.len() + EVENT_COST,
             #[cfg(feature = "websocket")]
-            Self::WebSocketMessage { message, .. } => super::engine::cost(message),
+            Self::WebSocketMessage { message, .. } => cost(message),
             _ => 0,
         }
     }

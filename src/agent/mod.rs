@@ -23,11 +23,13 @@
 //! ```
 
 mod builder;
+mod config;
 mod content;
 mod download;
 mod engine;
 mod engine_thread;
 mod event;
+mod id;
 mod output;
 mod pool;
 mod prepared;
@@ -50,17 +52,18 @@ use crate::error::{Error, Misuse};
 use crate::transport::memory::MemoryNetwork;
 
 use self::engine::{Command, Engine};
-use builder::Config;
-pub use builder::{AddressFamily, AgentBuilder};
+pub use builder::AgentBuilder;
+use config::Config;
 pub use download::Download;
 use engine_thread::EngineThread;
-use event::ById;
-pub use event::{Event, Progress, RequestId, RetryCause};
+pub use event::{Event, Progress, RetryCause};
+use id::ById;
+pub use id::RequestId;
 pub use pool::PoolLimits;
 use prepared::{KnownUrls, Prepared};
 pub use request::Request;
 pub use response::{ConnectionInfo, Hop, Response, SavedFile, Timings, Transferred};
-pub use settings::{CacheMode, Priority};
+pub use settings::{AddressFamily, CacheMode, Priority};
 #[cfg(feature = "websocket")]
 pub use web_socket::WebSocketOptions;
 

@@ -11,7 +11,7 @@ use slab::Slab;
 use url::Host as HostName;
 
 use super::Priority;
-use super::event::RequestId;
+use super::id::RequestId;
 use crate::connection::{AddressFilter, Connection, Route, Target};
 use crate::transport::link::TlsChoice;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::Method;
 use url::Url;
 
-use super::builder::Config;
+use super::config::Config;
 use super::content::Payload;
 use super::output::Output;
 use super::request::Request;

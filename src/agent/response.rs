@@ -13,7 +13,6 @@ use serde_core::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::event::without_query;
 use crate::error::{Error, ErrorKind};
 use crate::proto::{FieldLines, ResponseHead};
 #[cfg(feature = "certificate-facts")]
@@ -341,6 +340,19 @@ impl fmt::Display for Response {
         }
         write!(f, "({} bytes)", self.body.len())
     }
+}
+
+/// A URL as it may be shown.
+pub(super) fn without_query(url: &Url) -> String {
+    let mut shown = url.clone();
+    // Refused only for URLs without a host, which have none.
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    shown.set_fragment(None);
+    if shown.query().is_some() {
+        shown.set_query(Some("(hidden)"));
+    }
+    shown.into()
 }
 
 impl fmt::Debug for Hop {

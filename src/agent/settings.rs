@@ -1,12 +1,13 @@
 //! What a request is subject to: the agent's defaults, overridden one by one.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Version;
 
-use super::builder::{AddressFamily, address_filter};
 use crate::connection::AddressFilter;
+use crate::error::{Error, ErrorKind, NetworkFault};
 use crate::phase::Timeouts;
 use crate::semantics::access::AccessPolicy;
 use crate::semantics::auth::Credentials;
@@ -48,6 +49,18 @@ pub enum CacheMode {
     ForceCache,
     /// Answered from the cache however stale, or an error.
     OnlyIfCached,
+}
+
+/// Which of a name's addresses are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AddressFamily {
+    /// Both, by Happy Eyeballs (RFC 8305).
+    #[default]
+    Any,
+    /// IPv4 only.
+    Ipv4,
+    /// IPv6 only.
+    Ipv6,
 }
 
 /// Everything decided about one request.
@@ -183,4 +196,27 @@ impl Settings {
             Override::RequestTarget(target) => self.request_target = Some(target),
         }
     }
+}
+
+/// Which addresses a request with this policy may go to.
+pub(crate) fn address_filter(
+    access: Option<Arc<AccessPolicy>>,
+    family: AddressFamily,
+) -> AddressFilter {
+    if access.is_none() && family == AddressFamily::Any {
+        return AddressFilter::default();
+    }
+    AddressFilter::new(move |address| {
+        if let Some(access) = &access {
+            access
+                .check_address(address)
+                .map_err(|refusal| Error::new(ErrorKind::Access(refusal)))?;
+        }
+        match (family, address) {
+            (AddressFamily::Ipv4, IpAddr::V6(_)) | (AddressFamily::Ipv6, IpAddr::V4(_)) => {
+                Err(ErrorKind::Network(NetworkFault::Unresolved).into())
+            }
+            _ => Ok(()),
+        }
+    })
 }

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
-use super::event::RequestId;
+use super::id::RequestId;
 use super::pool::ConnectionKey;
 
 /// What fires.

@@ -1,12 +1,12 @@
 //! A WebSocket instead of a response: what to ask for ([`WebSocketOptions`]), and what an open one
-//! holds ([`OpenSocket`]). The rules are in `semantics::websocket`; `core::web_sockets` moves the bytes.
+//! holds ([`OpenSocket`]). The rules are in `semantics::websocket`; `engine::web_sockets` moves the bytes.
 
 use std::time::Instant;
 
 use crate::error::{Error, ErrorKind};
 use crate::proto::FieldLines;
 use crate::semantics::websocket::{
-    ClientHandshake, WebSocketConfig, WebSocketFault, WebSocketMachine,
+    ClientHandshake, WebSocketConfig, WebSocketFault, WebSocketMachine, WebSocketMessage,
 };
 use crate::transport::buffer::RecvBuffer;
 use crate::transport::link::Link;
@@ -85,4 +85,19 @@ pub(crate) enum End {
     Open,
     /// The peer's stream has ended.
     Received,
+}
+
+/// What a message costs besides its bytes.
+const MESSAGE_COST: usize = 64;
+
+/// How much an undelivered message counts against the limit of its request, in bytes.
+pub(crate) fn cost(message: &WebSocketMessage) -> usize {
+    MESSAGE_COST
+        + match message {
+            WebSocketMessage::Text(text) => text.len(),
+            WebSocketMessage::Binary(bytes)
+            | WebSocketMessage::Ping(bytes)
+            | WebSocketMessage::Pong(bytes) => bytes.len(),
+            WebSocketMessage::Close(_) => 0,
+        }
 }

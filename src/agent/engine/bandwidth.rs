@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::Engine;
 use crate::agent::Priority;
-use crate::agent::event::RequestId;
+use crate::agent::id::RequestId;
 use crate::agent::transfer::Transfer;
 
 /// The most that one takes while others of its priority wait.

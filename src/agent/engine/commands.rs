@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Engine;
 use crate::agent::Priority;
-use crate::agent::event::RequestId;
+use crate::agent::id::RequestId;
 use crate::agent::prepared::Prepared;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::Stage;

@@ -38,8 +38,9 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::builder::Config;
-use super::event::{ById, Event, RequestId};
+use super::config::Config;
+use super::event::Event;
+use super::id::{ById, RequestId};
 use super::pool::{ConnectionKey, Pool};
 use super::request_head::Draft;
 use super::timers::Timers;
@@ -62,8 +63,6 @@ pub(crate) use commands::Command;
 use policies::ProtectionSpace;
 use submissions::Arrivals;
 use suspension::Suspension;
-#[cfg(feature = "websocket")]
-pub(crate) use web_sockets::cost;
 
 /// What is put off for longer is put off for a year: no clock overflows.
 const LONGEST_DELAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::Engine;
-use crate::agent::event::RequestId;
+use crate::agent::id::RequestId;
 use crate::agent::prepared::Prepared;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;

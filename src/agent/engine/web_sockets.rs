@@ -5,12 +5,14 @@ use std::time::Instant;
 
 use super::Engine;
 use super::poll::Step;
-use crate::agent::event::{Event, RequestId};
+use crate::agent::event::Event;
+use crate::agent::id::RequestId;
 use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::response_state::{Answer, Sink, Then};
+use crate::agent::web_socket::cost;
 use crate::agent::web_socket::{End, OpenSocket};
 use crate::error::{Error, ErrorKind, Misuse, RequestRefused};
 use crate::proto::{FieldLines, ResponseHead};
@@ -21,9 +23,6 @@ use crate::transport::meter::BudgetMeter;
 
 /// Bytes of messages that the caller has not pulled, beyond which nothing more is read.
 const WINDOW_BYTES: usize = 4 * 1024 * 1024;
-
-/// What a message costs beside its bytes.
-const MESSAGE_COST: usize = 64;
 
 impl Engine {
     /// The server switched: from here on the stream carries frames.
@@ -256,16 +255,4 @@ impl Engine {
         }
         Ok(())
     }
-}
-
-/// What a message that was not pulled counts.
-pub(crate) fn cost(message: &WebSocketMessage) -> usize {
-    MESSAGE_COST
-        + match message {
-            WebSocketMessage::Text(text) => text.len(),
-            WebSocketMessage::Binary(bytes)
-            | WebSocketMessage::Ping(bytes)
-            | WebSocketMessage::Pong(bytes) => bytes.len(),
-            WebSocketMessage::Close(_) => 0,
-        }
 }

@@ -1,0 +1,40 @@
+//! What an [`AgentBuilder`](super::AgentBuilder) becomes: the decisions that hold for every request of an
+//! agent, shared by the calls that prepare requests and the engine that drives them.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use url::Url;
+
+use super::pool::PoolLimits;
+use super::settings::Settings;
+use crate::limits::Limits;
+use crate::proto::FieldLines;
+use crate::semantics::circuit::CircuitPolicy;
+use crate::semantics::hsts::HstsStore;
+use crate::transport::memory::Recorder;
+
+/// What holds for all requests of an agent, unless a request says otherwise.
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) defaults: Arc<Settings>,
+    pub(crate) fields: FieldLines,
+    pub(crate) base_url: Option<Url>,
+    pub(crate) user_agent: String,
+    pub(crate) limits: Limits,
+    pub(crate) pool: PoolLimits,
+    pub(crate) rate_limit: Option<u64>,
+    pub(crate) circuit: Option<CircuitPolicy>,
+    pub(crate) hsts: Option<Arc<Mutex<HstsStore>>>,
+    pub(crate) recorder: Option<Recorder>,
+    #[cfg(feature = "cookies")]
+    pub(crate) cookies: Option<Arc<Mutex<crate::semantics::cookies::CookieJar>>>,
+    #[cfg(feature = "cache")]
+    pub(crate) cache: Option<Arc<Mutex<crate::semantics::cache::HttpCache>>>,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,39 @@
+//! The number that names a request, and tables keyed by it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Names one request of one agent; never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub(crate) u64);
+
+/// Request numbers spread over a table. They are counted here, so nobody can choose them to collide.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SpreadIds(u64);
+
+impl Hasher for SpreadIds {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // Fibonacci hashing: what differs in low bits comes to differ in high ones.
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// A table of requests.
+pub(crate) type ById<T> = HashMap<RequestId, T, BuildHasherDefault<SpreadIds>>;
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
