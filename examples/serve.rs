@@ -8,10 +8,11 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use httpoll::server::{
-    FolderRoot, Form, Metrics, Request, Responder, Response, Server, ServerTlsOptions, StaticFiles,
-    Topic, WebSocket, WebSocketOptions,
-};
+use httpoll::server::files::{FolderRoot, StaticFiles};
+use httpoll::server::multipart::ReceivedForm;
+use httpoll::server::topic::Topic;
+use httpoll::server::websocket::{Options as WebSocketOptions, WebSocket};
+use httpoll::server::{Metrics, Request, Responder, Response, Server, ServerTlsOptions};
 use httpoll::{Bytes, ServerSentEvent, WebSocketMessage};
 use serde_json::{Value, json};
 
@@ -241,7 +242,7 @@ fn echo(request: &mut Request) -> Value {
     })
 }
 
-fn describe(form: &mut Form) -> (Value, Value) {
+fn describe(form: &mut ReceivedForm) -> (Value, Value) {
     let fields: Vec<_> = form
         .fields
         .iter()

@@ -124,7 +124,7 @@ pub use semantics::circuit::{CircuitPolicy, OnHold};
 #[cfg(feature = "agent")]
 pub use semantics::coding::{CodingFault, CodingLimits};
 #[cfg(feature = "cookies")]
-pub use semantics::cookies::{Cookie, CookieFault, CookieFileFault, CookieJar, SameSite};
+pub use semantics::cookies::{Cookie, CookieFault, CookieFileFault, CookieJar};
 #[cfg(any(feature = "agent", feature = "server"))]
 pub use semantics::event_stream::{EventStreamFault, EventStreamParser, ServerSentEvent};
 #[cfg(any(feature = "agent", feature = "server"))]
@@ -143,6 +143,8 @@ pub use semantics::range::RangeSpec;
 pub use semantics::redirect::{RedirectPolicy, RedirectRefusal};
 #[cfg(feature = "agent")]
 pub use semantics::retry::RetryPolicy;
+#[cfg(feature = "cookies")]
+pub use semantics::same_site::SameSite;
 #[cfg(all(feature = "websocket", any(feature = "agent", feature = "server")))]
 pub use semantics::websocket::{
     CloseFrame, WebSocketConfig, WebSocketFault, WebSocketMessage, close_code,

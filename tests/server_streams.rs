@@ -8,10 +8,10 @@ mod serving;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use httpoll::server::{
-    EventRefused, EventStream, Refused, Request, Response, Server, ServerLimits, TooSlow, Topic,
-    WebSocket, WebSocketOptions,
-};
+use httpoll::server::event_stream::{EventSendError, EventStream};
+use httpoll::server::topic::{SlowConsumerPolicy, Topic};
+use httpoll::server::websocket::{Options as WebSocketOptions, WebSocket};
+use httpoll::server::{Request, Response, SendError, Server, ServerLimits};
 use httpoll::{CloseFrame, ServerSentEvent, WebSocketFault, WebSocketMessage};
 use serving::{Raw, TestServer, answers, body, header, status, test_server, test_server_with};
 
@@ -91,7 +91,10 @@ fn an_event_stream() {
             ..ServerSentEvent::default()
         },
     ] {
-        assert!(matches!(stream.send(&event), Err(EventRefused::Invalid(_))));
+        assert!(matches!(
+            stream.send(&event),
+            Err(EventSendError::Invalid(_))
+        ));
     }
 }
 
@@ -120,7 +123,7 @@ fn a_stream_ends_with_its_producer_and_tells_it_when_the_client_has_gone() {
     assert_eq!(sent, 100 / "data: 0123456789\n\n".len());
     assert_eq!(
         stream.send(&event),
-        Err(EventRefused::Refused(Refused::Full))
+        Err(EventSendError::Refused(SendError::Full))
     );
     client.hang_up();
     test.poll();
@@ -128,7 +131,7 @@ fn a_stream_ends_with_its_producer_and_tells_it_when_the_client_has_gone() {
     assert!(stream.is_closed());
     assert_eq!(
         stream.send(&event),
-        Err(EventRefused::Refused(Refused::Closed))
+        Err(EventSendError::Refused(SendError::Closed))
     );
 }
 
@@ -303,7 +306,7 @@ fn closing_from_both_sides() {
     socket.send("last").unwrap();
     socket.close(4000, "done");
     socket.close(1000, "again");
-    assert_eq!(socket.send("more"), Err(Refused::Closed));
+    assert_eq!(socket.send("more"), Err(SendError::Closed));
     test.settle(&mut client);
     assert_eq!(client.received, b"\x81\x04last\x88\x06\x0f\xa0done");
     client.write(&frame(0x88, b"\x0f\xa0"));
@@ -327,7 +330,7 @@ fn closing_from_both_sides() {
             reason: "bye".into()
         })
     );
-    assert_eq!(socket.send("x"), Err(Refused::Closed));
+    assert_eq!(socket.send("x"), Err(SendError::Closed));
     // Dropped.
     let (mut client, _) = handshake(&mut test, "");
     drop(take(&kept));
@@ -492,7 +495,10 @@ fn a_topic_reaches_event_streams_and_sockets_alike() {
 
 #[test]
 fn a_slow_subscriber_gets_the_latest_and_holds_nobody_up() {
-    for too_slow in [TooSlow::DropOldest, TooSlow::Disconnect] {
+    for too_slow in [
+        SlowConsumerPolicy::DropOldest,
+        SlowConsumerPolicy::Disconnect,
+    ] {
         let mut limits = ServerLimits::default();
         limits.queued_bytes = 2000;
         let mut test = test_server_with(Server::builder().limits(limits));
@@ -534,12 +540,12 @@ fn a_slow_subscriber_gets_the_latest_and_holds_nobody_up() {
         assert!(text.matches("at ").count() < 3000 && text.contains("data: at 2999\n"));
         test.settle(&mut slow);
         match too_slow {
-            TooSlow::DropOldest => {
+            SlowConsumerPolicy::DropOldest => {
                 let text = unchunked(&slow.text());
                 assert!(text.contains("shot 2999") && !text.contains("shot 2000 "));
                 assert!(topic.dropped() > 0);
             }
-            TooSlow::Disconnect => {
+            SlowConsumerPolicy::Disconnect => {
                 assert!(slow.closed);
                 assert_eq!(topic.subscribers(), 1);
             }

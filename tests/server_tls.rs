@@ -9,7 +9,7 @@ mod serving;
 use std::time::Duration;
 
 use httpoll::server::{
-    ClientCertificates, Fault, Request, Response, Server, ServerTlsOptions, Slowness,
+    ClientCertificates, Request, Response, Server, ServerFault, ServerTlsOptions, TimeoutKind,
 };
 use httpoll::{Budget, HttpClient, Method, Status, TlsFault, TlsOptions, TlsVersion};
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
@@ -222,8 +222,8 @@ fn a_handshake_has_a_deadline_and_what_is_none_is_told() {
     let errors = notes.clone();
     test.server.on_error(move |fault, _| {
         errors.add(match fault {
-            Fault::TooSlow(Slowness::Handshake) => "slow".to_owned(),
-            Fault::Connection(error) => format!("{:?}", error.kind()),
+            ServerFault::TimedOut(TimeoutKind::Handshake) => "slow".to_owned(),
+            ServerFault::Connection(error) => format!("{:?}", error.kind()),
             other => other.to_string(),
         });
     });

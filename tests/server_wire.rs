@@ -9,7 +9,7 @@ mod serving;
 use std::sync::{Arc, Mutex};
 
 use httpoll::server::{Content, Piece, Request, Responder, Response, Server, ServerLimits};
-use httpoll::{Budget, Limits, server::Unrouted};
+use httpoll::{Budget, Limits, server::NotFoundPolicy};
 use serving::{Notes, answers, body, header, status, test_server, test_server_with};
 
 /// A server that echoes what it was asked, and notes every request that reached a handler.
@@ -343,7 +343,7 @@ fn a_client_that_ends_its_side_still_gets_its_answer() {
     assert_eq!(notes.take(), ["POST /1", "GET /2"]);
     assert!(client.closed && !client.reset);
     // Deferred, too.
-    let mut test = test_server_with(Server::builder().unrouted(Unrouted::Pull));
+    let mut test = test_server_with(Server::builder().not_found(NotFoundPolicy::Pull));
     let mut client = test.connect();
     client.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     client.half_close();

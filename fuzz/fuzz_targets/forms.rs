@@ -4,7 +4,7 @@
 
 use httpoll::fuzzing::form_pairs;
 use httpoll::query_string_from_dict;
-use httpoll::server::Pairs;
+use httpoll::server::QueryPairs;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     assert!(pairs.len() <= input.split(|&byte| byte == b'&').count());
-    let parsed = Pairs::parse(input);
+    let parsed = QueryPairs::parse(input);
     assert!(parsed.len() <= pairs.len() || parsed.len() == pairs.len());
     let named = pairs
         .iter()

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use httpoll::proto::FieldLines;
-use httpoll::server::{ForwardedBy, TrustedProxies};
+use httpoll::server::forwarded::{ForwardedBy, TrustedProxies};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -3,7 +3,11 @@
 #![no_main]
 
 use http::StatusCode;
-use httpoll::server::{HostField, IpNetwork, SetCookie, WebOrigin, redirect_location};
+use httpoll::server::cookies::SetCookie;
+use httpoll::server::forwarded::IpNetwork;
+use httpoll::server::guard::WebOrigin;
+use httpoll::server::host::HostField;
+use httpoll::server::redirect::redirect_location;
 use httpoll::{AddressClass, HostPattern};
 use libfuzzer_sys::fuzz_target;
 

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use httpoll::server::{
+use httpoll::server::multipart::{
     FormReader, MultipartError, MultipartEvent, MultipartLimits, MultipartParser, PartHead,
     SpillFile, SpillStore,
 };

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use http::Method;
-use httpoll::server::{OAuthLogin, OAuthRequest};
+use httpoll::server::oauth::{OAuthLogin, OAuthRequest};
 use httpoll_fuzz::split;
 use libfuzzer_sys::fuzz_target;
 use url::Url;

@@ -3,7 +3,7 @@
 #![no_main]
 
 use httpoll::fuzzing::{route_params, target_parts};
-use httpoll::server::Pairs;
+use httpoll::server::QueryPairs;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -13,13 +13,13 @@ fuzz_target!(|input: &[u8]| {
     let (pattern, target) = text.split_once('\n').unwrap_or((&text, &text));
     let (path, query) = target_parts(target);
     assert!(path.len() <= target.len() && !path.contains(['?', '#']));
-    let pairs = Pairs::parse(query.unwrap_or_default().as_bytes());
+    let pairs = QueryPairs::parse(query.unwrap_or_default().as_bytes());
     let written = httpoll::query_string_from_dict(
         pairs
             .iter()
             .map(|(name, value)| (name, Value::from(value.unwrap_or_default()))),
     );
-    let again = Pairs::parse(written.as_bytes());
+    let again = QueryPairs::parse(written.as_bytes());
     if pairs.iter().all(|(name, _)| !name.is_empty()) {
         assert_eq!(again.len(), pairs.len());
         for ((one, value), (other, same)) in pairs.iter().zip(again.iter()) {

@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, MemoryStream};
-use httpoll::server::{
-    EmbeddedRoot, MultipartLimits, Piece, Request, Responder, Response, Server, ServerLimits,
-    ServerTimeouts, StaticFiles, WebSocket, WebSocketOptions,
-};
+use httpoll::server::files::{EmbeddedRoot, StaticFiles};
+use httpoll::server::multipart::MultipartLimits;
+use httpoll::server::websocket::{Options as WebSocketOptions, WebSocket};
+use httpoll::server::{Piece, Request, Responder, Response, Server, ServerLimits, ServerTimeouts};
 use httpoll::{Budget, ServerSentEvent, WebSocketConfig};
 use httpoll_fuzz::{pieces, split};
 use libfuzzer_sys::fuzz_target;
@@ -26,7 +26,7 @@ const FRAME: Duration = Duration::from_millis(300);
 struct Kept {
     responders: Vec<Responder>,
     sockets: Vec<WebSocket>,
-    streams: Vec<httpoll::server::EventStream>,
+    streams: Vec<httpoll::server::event_stream::EventStream>,
     contents: Vec<(httpoll::server::Content, Responder)>,
     sent: u64,
     connected: u64,

@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use http::Method;
 use httpoll::Limits;
-use httpoll::server::{
-    AssetPath, DotFiles, EmbeddedRoot, FileBody, FileRoots, FolderRoot, Request, StaticFiles,
+use httpoll::server::Request;
+use httpoll::server::files::{
+    AssetPath, DotFiles, EmbeddedRoot, FileBody, FileRoots, FolderRoot, StaticFiles,
 };
 use libfuzzer_sys::fuzz_target;
 

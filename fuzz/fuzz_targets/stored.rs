@@ -4,7 +4,7 @@
 
 use httpoll::HttpCache;
 use httpoll::fuzzing::{read_sidecar, sealed_cache};
-use httpoll::server::PortFile;
+use httpoll::server::port_file::PortFile;
 use libfuzzer_sys::fuzz_target;
 
 const ROOM: usize = 4096;

@@ -22,9 +22,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bevy_app::{AppExit, Startup, Update};
 use bevy_ecs::prelude::*;
-use bevy_httpoll::httpoll::server::{
-    AuthorizationCode, FormField, OAuthLoopback, OAuthRequest, Request, Response, Server,
-};
+use bevy_httpoll::httpoll::server::multipart::FormField;
+use bevy_httpoll::httpoll::server::oauth::{AuthorizationCode, OAuthLoopback, OAuthRequest};
+use bevy_httpoll::httpoll::server::{Request, Response, Server};
 use bevy_httpoll::prelude::*;
 use serde::Deserialize;
 use serde_json::json;

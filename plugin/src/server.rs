@@ -17,9 +17,11 @@ use bevy_ecs::query::Without;
 use bevy_ecs::schedule::{InternedScheduleLabel, IntoScheduleConfigs};
 use bevy_ecs::system::{Commands, Query, Res};
 use bevy_ecs::world::World;
-use httpoll::server::{EventStream, Request, Response, Server, ServerBuilder, Topic, Unrouted};
+use httpoll::server::event_stream::EventStream;
+use httpoll::server::topic::Topic;
 #[cfg(feature = "websocket")]
-use httpoll::server::{WebSocket, WebSocketOptions};
+use httpoll::server::websocket::{Options as WebSocketOptions, WebSocket};
+use httpoll::server::{NotFoundPolicy, Request, Response, Server, ServerBuilder};
 use httpoll::{Budget, Error};
 
 use crate::agent::HttpAgent;
@@ -92,7 +94,7 @@ impl HttpServer {
     }
 
     fn start(&self, http: &HttpAgent) -> Result<Server, Error> {
-        let builder = Server::builder().unrouted(Unrouted::Pull);
+        let builder = Server::builder().not_found(NotFoundPolicy::Pull);
         let builder = match &self.builder {
             Some(configure) => configure(builder),
             None => builder,

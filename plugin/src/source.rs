@@ -1,5 +1,5 @@
 //! [`AssetSourceRoot`]: what Bevy's `AssetServer` loads, served over HTTP. Paths,
-//! ranges, preconditions and types are judged by [`StaticFiles`](httpoll::server::StaticFiles); here
+//! ranges, preconditions and types are judged by [`StaticFiles`](httpoll::server::files::StaticFiles); here
 //! is only how a source of Bevy, whose readers are asynchronous, becomes an [`AssetRoot`], whose
 //! calls are answered at once.
 
@@ -20,9 +20,9 @@ use bevy_asset::{AssetServer, AssetServerMode};
 use futures_core::Stream;
 use futures_io::AsyncRead;
 use httpoll::Bytes;
-use httpoll::server::{Asset, AssetContent, AssetPath, AssetRoot, FolderRoot, Listed};
+use httpoll::server::files::{Asset, AssetContent, AssetPath, AssetRoot, FolderRoot, Listed};
 
-/// A source of Bevy's `AssetServer` as a root of [`StaticFiles`](httpoll::server::StaticFiles):
+/// A source of Bevy's `AssetServer` as a root of [`StaticFiles`](httpoll::server::files::StaticFiles):
 /// `embedded`, or one that was registered over memory or a package.
 ///
 /// Requests are answered inside the frame, so only readers that are ready at once can be served: those
@@ -42,7 +42,7 @@ use httpoll::server::{Asset, AssetContent, AssetPath, AssetRoot, FolderRoot, Lis
 /// # use bevy_asset::AssetServer;
 /// # use bevy_ecs::prelude::*;
 /// # use bevy_httpoll::prelude::*;
-/// use bevy_httpoll::httpoll::server::StaticFiles;
+/// use bevy_httpoll::httpoll::server::files::StaticFiles;
 ///
 /// fn listen(assets: Res<AssetServer>, mut commands: Commands) -> Result {
 ///     let embedded = AssetSourceRoot::new(&assets, "embedded")?;

@@ -28,6 +28,8 @@ use std::time::SystemTime;
 
 use url::Url;
 
+use super::same_site::SameSite;
+
 /// One cookie, with all that is known about it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cookie {
@@ -98,17 +100,6 @@ impl fmt::Debug for Cookie {
             .field("expires", &self.expires)
             .finish()
     }
-}
-
-/// The attribute `SameSite` (RFC 6265bis §5.6.7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SameSite {
-    /// Only with requests from the same site.
-    Strict,
-    /// Also when a page of the site is opened from another one.
-    Lax,
-    /// Always.
-    None,
 }
 
 /// Why a cookie is not kept.

@@ -40,5 +40,7 @@ pub(crate) mod range;
 pub(crate) mod redirect;
 #[cfg(feature = "agent")]
 pub(crate) mod retry;
+#[cfg(any(feature = "cookies", feature = "server"))]
+pub(crate) mod same_site;
 #[cfg(feature = "websocket")]
 pub(crate) mod websocket;

@@ -11,10 +11,10 @@ use http::{HeaderMap, StatusCode};
 use super::access_log::{AccessLog, AccessRecord};
 use super::client::Client;
 use super::date::DateLine;
-use super::fault::{BadRequest, Fault, HandlerError};
+use super::fault::{BadRequest, HandlerError, ServerFault};
 use super::files::FileRoots;
 use super::forwarded::TrustedProxies;
-use super::guard::{Guard, GuardRequest, Verdict};
+use super::guard::{Decision, Guard, GuardRequest};
 use super::hooks::{Hooks, Sent, guarded};
 use super::metrics::Metrics;
 use super::multipart::{FormReader, MultipartError, MultipartLimits, TempFolder};
@@ -22,7 +22,7 @@ use super::request::Request;
 use super::responder::Slot;
 use super::response::Response;
 use super::router::{Found, Handler, RouteId, Routes};
-use super::settings::{ServerLimits, ServerTimeouts, Unrouted};
+use super::settings::{NotFoundPolicy, ServerLimits, ServerTimeouts};
 use super::wake_queue::{ConnectionId, WakeQueue};
 use crate::transport::meter::Clock;
 
@@ -31,7 +31,7 @@ use crate::transport::meter::Clock;
 pub(super) struct App {
     pub(super) limits: ServerLimits,
     pub(super) timeouts: ServerTimeouts,
-    pub(super) unrouted: Unrouted,
+    pub(super) not_found: NotFoundPolicy,
     pub(super) slash_redirect: bool,
     pub(super) slow_handler: Option<Duration>,
     pub(super) routes: Routes,
@@ -100,7 +100,7 @@ impl App {
         Self {
             limits,
             timeouts,
-            unrouted: Unrouted::default(),
+            not_found: NotFoundPolicy::default(),
             slash_redirect: false,
             slow_handler: None,
             routes: Routes::new(),
@@ -168,7 +168,7 @@ impl App {
         Some(FormReader::new(line, self.forms.clone(), store))
     }
 
-    pub(super) fn report(&mut self, fault: &Fault, client: Option<&Client>) {
+    pub(super) fn report(&mut self, fault: &ServerFault, client: Option<&Client>) {
         self.metrics.faults += 1;
         self.hooks.report(fault, client);
     }
@@ -197,14 +197,14 @@ impl App {
             now,
         );
         match verdict {
-            Verdict::Allow(headers) => admission.added = headers,
-            Verdict::Preflight(headers) => {
+            Decision::Allow(headers) => admission.added = headers,
+            Decision::Preflight(headers) => {
                 let mut response = Response::status(204);
                 response.add_all(&headers);
                 admission.plan = Plan::Refuse(Box::new(response));
                 return admission;
             }
-            Verdict::Refuse(refusal) => {
+            Decision::Refuse(refusal) => {
                 let text = format!("{} - {}\n", refusal.status.as_u16(), refusal.reason);
                 let mut response = Response::text(text).with_status(refusal.status.as_u16());
                 response.add_all(&refusal.headers);
@@ -262,10 +262,10 @@ impl App {
 
     /// Whether a request that no route takes is handed out.
     fn pulls_unrouted(&self) -> bool {
-        match self.unrouted {
-            Unrouted::Pull => true,
-            Unrouted::Answer => false,
-            Unrouted::Auto => {
+        match self.not_found {
+            NotFoundPolicy::Pull => true,
+            NotFoundPolicy::Answer => false,
+            NotFoundPolicy::Auto => {
                 self.routes.is_empty()
                     && self.fallback.is_none()
                     && self.none.is_none()
@@ -384,12 +384,15 @@ impl App {
     fn watch(&mut self, request: &Request, took: Duration) {
         if self.slow_handler.is_some_and(|longest| took > longest) {
             let path = request.path().to_owned();
-            self.report(&Fault::SlowHandler { path, took }, Some(request.client()));
+            self.report(
+                &ServerFault::SlowHandler { path, took },
+                Some(request.client()),
+            );
         }
     }
 
     fn panicked(&mut self, text: String, client: &Client) -> Served {
-        self.report(&Fault::Panicked(text), Some(client));
+        self.report(&ServerFault::Panicked(text), Some(client));
         Served::Response(Box::new(Response::plain(StatusCode::INTERNAL_SERVER_ERROR)))
     }
 
@@ -399,7 +402,7 @@ impl App {
         } else {
             StatusCode::INTERNAL_SERVER_ERROR
         };
-        self.report(&Fault::Handler(error), Some(client));
+        self.report(&ServerFault::Handler(error), Some(client));
         Served::Response(Box::new(Response::plain(status)))
     }
 }

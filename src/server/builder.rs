@@ -9,8 +9,8 @@ use super::app::App;
 use super::forwarded::TrustedProxies;
 use super::guard::Guard;
 use super::multipart::{MultipartLimits, TempFolder};
-use super::port_file::PortHunt;
-use super::settings::{ServerLimits, ServerTimeouts, Unrouted};
+use super::port_file::PortCandidates;
+use super::settings::{NotFoundPolicy, ServerLimits, ServerTimeouts};
 use crate::error::{Error, Misuse};
 use crate::transport::listener::Listener;
 use crate::transport::memory::MemoryNetwork;
@@ -24,7 +24,7 @@ use crate::transport::tls::ServerTlsOptions;
 pub struct ServerBuilder {
     limits: ServerLimits,
     timeouts: ServerTimeouts,
-    unrouted: Unrouted,
+    not_found: NotFoundPolicy,
     slash_redirect: bool,
     slow_handler: Option<Duration>,
     guard: Option<Guard>,
@@ -49,8 +49,8 @@ impl ServerBuilder {
     }
 
     /// Says what becomes of requests that no route takes.
-    pub fn unrouted(mut self, unrouted: Unrouted) -> Self {
-        self.unrouted = unrouted;
+    pub fn not_found(mut self, not_found: NotFoundPolicy) -> Self {
+        self.not_found = not_found;
         self
     }
 
@@ -141,7 +141,7 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// As [`bind`](Self::bind), for the last one.
-    pub fn bind_first(self, ports: PortHunt) -> Result<Server, Error> {
+    pub fn bind_first(self, ports: PortCandidates) -> Result<Server, Error> {
         let mut reactor = Reactor::system(Resolver::system());
         let mut failure = Error::from(Misuse::InvalidPort);
         for port in ports {
@@ -177,7 +177,7 @@ impl ServerBuilder {
 
     fn build(self, reactor: Reactor, listener: Listener) -> Result<Server, Error> {
         let mut app = App::new(self.limits, self.timeouts, reactor.clock().clone());
-        app.unrouted = self.unrouted;
+        app.not_found = self.not_found;
         app.slash_redirect = self.slash_redirect;
         app.slow_handler = self.slow_handler;
         app.guard = self

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::pipe::{Beat, Pipe, Refused};
+use super::pipe::{Beat, Pipe, SendError};
 use super::responder::Responder;
 use super::response::Response;
 use crate::proto::FieldLines;
@@ -29,11 +29,11 @@ pub struct EventStream {
 
 /// Why an event was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventRefused {
+pub enum EventSendError {
     /// What it says cannot be said; nothing was sent.
     Invalid(EventStreamFault),
     /// The client is too slow, or has gone.
-    Refused(Refused),
+    Refused(SendError),
 }
 
 impl EventStream {
@@ -62,9 +62,9 @@ impl EventStream {
     /// Queues an event; never waits.
     ///
     /// # Errors
-    /// [`EventRefused::Invalid`] for line breaks in type or id; [`Refused::Full`] when the client
-    /// reads too slowly, [`Refused::Closed`] when it has gone. Nothing was queued then.
-    pub fn send(&mut self, event: &ServerSentEvent) -> Result<(), EventRefused> {
+    /// [`EventSendError::Invalid`] for line breaks in type or id; [`SendError::Full`] when the client
+    /// reads too slowly, [`SendError::Closed`] when it has gone. Nothing was queued then.
+    pub fn send(&mut self, event: &ServerSentEvent) -> Result<(), EventSendError> {
         self.push(event, None)
     }
 
@@ -73,7 +73,11 @@ impl EventStream {
     ///
     /// # Errors
     /// As [`send`](Self::send).
-    pub fn send_latest(&mut self, key: &str, event: &ServerSentEvent) -> Result<(), EventRefused> {
+    pub fn send_latest(
+        &mut self,
+        key: &str,
+        event: &ServerSentEvent,
+    ) -> Result<(), EventSendError> {
         self.push(event, Some(key.into()))
     }
 
@@ -81,7 +85,7 @@ impl EventStream {
     ///
     /// # Errors
     /// When the client is too slow or has gone.
-    pub fn comment(&mut self, text: &str) -> Result<(), Refused> {
+    pub fn comment(&mut self, text: &str) -> Result<(), SendError> {
         let mut bytes = Vec::new();
         encode_comment(text, &mut bytes);
         self.queue(bytes, None)
@@ -91,22 +95,26 @@ impl EventStream {
     ///
     /// # Errors
     /// As [`comment`](Self::comment).
-    pub fn set_retry(&mut self, retry: Duration) -> Result<(), Refused> {
+    pub fn set_retry(&mut self, retry: Duration) -> Result<(), SendError> {
         let mut bytes = Vec::new();
         encode_retry(retry, &mut bytes);
         self.queue(bytes, None)
     }
 
-    fn push(&mut self, event: &ServerSentEvent, key: Option<Arc<str>>) -> Result<(), EventRefused> {
+    fn push(
+        &mut self,
+        event: &ServerSentEvent,
+        key: Option<Arc<str>>,
+    ) -> Result<(), EventSendError> {
         let mut bytes = Vec::new();
-        event.encode(&mut bytes).map_err(EventRefused::Invalid)?;
-        self.queue(bytes, key).map_err(EventRefused::Refused)
+        event.encode(&mut bytes).map_err(EventSendError::Invalid)?;
+        self.queue(bytes, key).map_err(EventSendError::Refused)
     }
 
-    fn queue(&mut self, bytes: Vec<u8>, key: Option<Arc<str>>) -> Result<(), Refused> {
+    fn queue(&mut self, bytes: Vec<u8>, key: Option<Arc<str>>) -> Result<(), SendError> {
         match &self.pipe {
             Some(pipe) => pipe.push(bytes.into(), key),
-            None => Err(Refused::Closed),
+            None => Err(SendError::Closed),
         }
     }
 
@@ -139,7 +147,7 @@ impl Drop for EventStream {
     }
 }
 
-impl fmt::Display for EventRefused {
+impl fmt::Display for EventSendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(fault) => fault.fmt(f),
@@ -148,4 +156,4 @@ impl fmt::Display for EventRefused {
     }
 }
 
-impl std::error::Error for EventRefused {}
+impl std::error::Error for EventSendError {}

@@ -37,14 +37,14 @@ impl StdError for BadRequest {
 /// What went wrong; the server goes on.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum ServerFault {
     /// No connection could be accepted: the system is out of sockets or memory. It is tried again.
     Accept(Error),
     /// A client broke the protocol, went over a limit or was too slow. It was answered, if it could
     /// be, and the connection is closed.
     Request(Error),
     /// A client or a handler was too slow.
-    TooSlow(Slowness),
+    TimedOut(TimeoutKind),
     /// The connection failed, or its TLS did.
     Connection(Error),
     /// A handler returned an error; the client got a `500` or `400`.
@@ -66,7 +66,7 @@ pub enum Fault {
 /// Who was too slow with what; which deadline of [`ServerTimeouts`](crate::server::ServerTimeouts) it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Slowness {
+pub enum TimeoutKind {
     /// The client, with its TLS handshake: `tls_handshake`. The connection was closed.
     Handshake,
     /// The client, with a request's head: `head`. It was answered `408`.
@@ -79,7 +79,7 @@ pub enum Slowness {
     Answer,
 }
 
-impl fmt::Display for Slowness {
+impl fmt::Display for TimeoutKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Handshake => "the client's TLS handshake took too long",
@@ -91,12 +91,12 @@ impl fmt::Display for Slowness {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ServerFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accept(error) => write!(f, "cannot accept: {error}"),
             Self::Request(error) => write!(f, "a bad request: {error}"),
-            Self::TooSlow(slowness) => slowness.fmt(f),
+            Self::TimedOut(slowness) => slowness.fmt(f),
             Self::Connection(error) => write!(f, "a connection failed: {error}"),
             Self::Handler(error) => write!(f, "a handler failed: {error}"),
             Self::Panicked(text) => write!(f, "a handler panicked: {text}"),

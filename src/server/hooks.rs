@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{Method, StatusCode, Version};
 
 use super::client::Client;
-use super::fault::{Fault, panic_text};
+use super::fault::{ServerFault, panic_text};
 use super::request::Request;
 use super::response::Response;
 use crate::exclusive::Exclusive;
@@ -43,7 +43,7 @@ pub struct Sent {
 type ClientHook = Exclusive<Box<dyn FnMut(&Client) + Send>>;
 type ReceiveHook = Exclusive<Box<dyn FnMut(&mut Request, &mut Response) + Send>>;
 type SentHook = Exclusive<Box<dyn FnMut(&Sent) + Send>>;
-type ErrorHook = Exclusive<Box<dyn FnMut(&Fault, Option<&Client>) + Send>>;
+type ErrorHook = Exclusive<Box<dyn FnMut(&ServerFault, Option<&Client>) + Send>>;
 
 /// See the module's documentation.
 #[derive(Default)]
@@ -94,7 +94,7 @@ impl Hooks {
         }
     }
 
-    pub(super) fn report(&mut self, fault: &Fault, client: Option<&Client>) {
+    pub(super) fn report(&mut self, fault: &ServerFault, client: Option<&Client>) {
         for hook in &mut self.error {
             let hook = hook.get_mut();
             // There is nobody left to tell when this one panics.
@@ -104,7 +104,7 @@ impl Hooks {
 
     fn settle(&mut self, result: Result<(), String>, client: &Client) {
         if let Err(text) = result {
-            self.report(&Fault::Panicked(text), Some(client));
+            self.report(&ServerFault::Panicked(text), Some(client));
         }
     }
 }

@@ -1,74 +1,83 @@
-//! The server: polled in the same loop as everything else, safe by default.
+//! The HTTP/1.1 server: polled in the same loop as everything else, and safe by default (RFC 9110, RFC 9112).
 //!
-//! [`Server`] owns a reactor, a listener and the connections that it accepted. A poll accepts, reads,
-//! calls the handlers and hooks of the caller's on the caller's thread, and writes, as far as its
-//! budget goes; only connections that something happened to are touched.
+//! [`Server`] owns a reactor, a listener and the connections that it accepted. A poll accepts
+//! connections, reads requests, calls handlers and hooks on the caller's thread, and writes responses,
+//! as far as its budget goes. A poll visits only connections that have something to do.
 //!
-//! | room | holds |
+//! This module exports what every server needs. Optional parts are in public modules:
+//!
+//! | module | holds |
 //! |---|---|
-//! | `polling`, `connections`, `timers`, `wake_queue` | who has something to do, and when |
+//! | [`access_log`] | records of requests and their responses |
+//! | [`cookies`] | the `Set-Cookie` field |
+//! | [`event_stream`] | server-sent events to one client |
+//! | [`files`] | static files: safe paths, roots, ranges, validators |
+//! | [`forwarded`] | clients behind trusted proxies |
+//! | [`guard`] | checks of `Host` and `Origin`, CORS, tokens, credentials, request rates |
+//! | [`host`] | the `Host` field |
+//! | [`multipart`] | forms with files, parsed while they arrive |
+//! | `oauth` | login in the browser through a loopback port |
+//! | [`port_file`] | which ports to try, and a file that tells tools the bound port |
+//! | [`redirect`] | checked `Location` fields |
+//! | `templates` | pages from template files |
+//! | [`topic`] | one publisher, many subscribers |
+//! | `websocket` | WebSockets |
+//!
+//! Internal modules:
+//!
+//! | module | holds |
+//! |---|---|
+//! | `polling`, `connections`, `timers`, `wake_queue` | which connection has something to do, and when |
 //! | `connection` | one accepted connection |
-//! | `app` | what is done with a request: hooks, routes, the queue of pulled ones |
+//! | `app` | what happens to a request: guard, hooks, routes, files, the queue of pulled requests |
 //! | `router`, `hooks`, `into_response` | the caller's functions |
-//! | `request`, `content` | what came |
-//! | `response`, `responder`, `pipe`, `stream`, `event_stream` | what goes |
-//! | `websocket` | WebSockets, from the handler's side |
-//! | `templates` | pages out of files |
-//! | `topic` | one publisher, many subscribers |
-//! | `settings`, `builder` | what is decided before |
-//! | `shutdown` | graceful shutdown |
-//! | `host`, `forwarded` | for which host a request is, and who sent it, behind trusted proxies too |
-//! | `files` | static files: paths that do no harm, roots, ranges, validators |
-//! | `guard` | who may ask: Host and Origin, CORS, tokens, credentials, rates |
-//! | `oauth` | login in the browser, ending at a port of this machine |
-//! | `port_file` | which ports to try, and how tools find the one it became |
-//! | `access_log` | what was asked and answered |
-//! | `multipart` | forms with files, read as they come |
-//! | `target` | the parts of a request target |
-//! | `mime`, `redirect`, `set_cookie`, `fixdate` | single fields of answers |
+//! | `request`, `content` | what was received |
+//! | `response`, `responder`, `pipe`, `stream` | what is sent |
+//! | `settings`, `builder` | what is decided before the server listens |
+//! | `shutdown` | immediate and graceful shutdown |
+//! | `target`, `fixdate`, `date` | the parts of a request target; the date format of HTTP |
 
-mod access_log;
+pub mod access_log;
 mod app;
 mod builder;
 mod client;
 mod connection;
 mod connections;
 mod content;
+pub mod cookies;
 mod date;
-mod event_stream;
+pub mod event_stream;
 mod fault;
-mod files;
+pub mod files;
 mod fixdate;
-mod forwarded;
-mod guard;
+pub mod forwarded;
+pub mod guard;
 mod hooks;
-mod host;
+pub mod host;
 mod into_response;
 mod metrics;
-mod mime;
-mod multipart;
+pub mod multipart;
 #[cfg(feature = "oauth")]
-mod oauth;
+pub mod oauth;
 mod pipe;
 mod polling;
-mod port_file;
-mod redirect;
+pub mod port_file;
+pub mod redirect;
 mod request;
 mod responder;
 mod response;
 mod router;
-mod set_cookie;
 mod settings;
 mod shutdown;
 mod stream;
 mod target;
 #[cfg(feature = "templates")]
-mod templates;
+pub mod templates;
 mod timers;
-mod topic;
+pub mod topic;
 mod wake_queue;
 #[cfg(feature = "websocket")]
-mod websocket;
+pub mod websocket;
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -80,66 +89,35 @@ use crate::exclusive::Exclusive;
 use crate::transport::listener::Listener;
 use crate::transport::reactor::{Key, Reactor};
 pub use crate::transport::tls::ServerTlsOptions;
+use access_log::AccessLog;
 use app::App;
 use connections::Connections;
+use files::StaticFiles;
+use guard::Guard;
 use shutdown::Shutdown;
 use timers::Timers;
 use wake_queue::ConnectionId;
 
 #[cfg(feature = "tls")]
 pub use crate::transport::tls::{ClientCertificates, ServerTlsOptionsBuilder};
-pub use access_log::{AccessLog, AccessRecord};
 pub use builder::ServerBuilder;
 pub use client::Client;
 pub use content::{Content, Piece};
-pub use event_stream::{EventRefused, EventStream};
-pub use fault::{BadRequest, Fault, HandlerError, Slowness};
-#[cfg(feature = "archive")]
-pub use files::ArchiveRoot;
-pub use files::{
-    Asset, AssetBody, AssetContent, AssetPath, AssetRoot, DotFiles, EmbeddedRoot, FileBody,
-    FilePlan, FileRoots, FolderRoot, Listed, PathFault, ReadSeek, StaticFiles, Symlinks,
-};
-pub use forwarded::{ForwardedBy, ForwardedClient, InvalidIpNetwork, IpNetwork, TrustedProxies};
-pub use guard::{
-    Auth, Cors, Guard, GuardRequest, InvalidAuth, InvalidCors, InvalidOrigin, RUN_TOKEN_FIELD,
-    RUN_TOKEN_QUERY, RateLimit, RateRule, Refusal, RefusalReason, RunToken, TokenScope, Verdict,
-    WebOrigin,
-};
+pub use fault::{BadRequest, HandlerError, ServerFault, TimeoutKind};
 pub use hooks::Sent;
-pub use host::{HostField, InvalidHost};
 pub use into_response::{IntoResponse, Outcome};
 pub use metrics::Metrics;
-pub use mime::content_type;
-pub use multipart::{
-    FileContent, Form, FormField, FormReader, MultipartError, MultipartEvent, MultipartLimit,
-    MultipartLimits, MultipartParser, MultipartStep, PartHead, SpillFile, SpillStore, TempFolder,
-    UploadedFile,
-};
-#[cfg(feature = "oauth")]
-pub use oauth::{
-    AuthorizationCode, CALLBACK_PATH, OAuthAnswer, OAuthError, OAuthLogin, OAuthLoopback,
-    OAuthNotStarted, OAuthRequest,
-};
-pub use pipe::Refused;
-pub use port_file::{InvalidPortFile, PortFile, PortHunt, WrittenPortFile};
-pub use redirect::{DEFAULT_REDIRECT, InvalidRedirect, redirect_location};
-pub use request::{Pairs, Request};
+pub use pipe::SendError;
+pub use request::{QueryPairs, Request};
 pub use responder::Responder;
 pub use response::Response;
 #[cfg(all(fuzzing, feature = "full"))]
 pub use router::route_params;
 pub use router::{Route, Routes};
-pub use set_cookie::{InvalidSetCookie, SameSite, SetCookie};
-pub use settings::{ServerLimits, ServerTimeouts, Unrouted};
+pub use settings::{NotFoundPolicy, ServerLimits, ServerTimeouts};
 pub use stream::ResponseStream;
 #[cfg(all(fuzzing, feature = "full"))]
 pub(crate) use target::{path_of, query_of};
-#[cfg(feature = "templates")]
-pub use templates::{TemplateFault, Templates};
-pub use topic::{TooSlow, Topic};
-#[cfg(feature = "websocket")]
-pub use websocket::{WebSocket, WebSocketOptions, WebSocketRefused};
 
 /// An HTTP/1.1 server, driven by [`poll`](Self::poll).
 ///
@@ -315,7 +293,7 @@ impl Server {
 
     /// Replaces what answers when no route matches and there is no `on_receive` hook: by default `404`
     /// with the text `404 - Not Found.`
-    pub fn set_none_handler<F, R>(&mut self, mut handler: F)
+    pub fn set_not_found_handler<F, R>(&mut self, mut handler: F)
     where
         F: FnMut(&mut Request, &mut Response) -> R + Send + 'static,
         R: Outcome,
@@ -380,7 +358,7 @@ impl Server {
     }
 
     /// Adds a hook for whatever goes wrong. Nothing of it ends the server.
-    pub fn on_error(&mut self, hook: impl FnMut(&Fault, Option<&Client>) + Send + 'static) {
+    pub fn on_error(&mut self, hook: impl FnMut(&ServerFault, Option<&Client>) + Send + 'static) {
         self.app.hooks.error.push(Exclusive::new(Box::new(hook)));
     }
 

@@ -54,14 +54,14 @@ enum End {
 
 /// Why a piece was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum SendError {
     /// The client reads too slowly and the queue is full: try again later.
     Full,
     /// The client has gone, or the stream was ended.
     Closed,
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full => "the queue is full; the client reads too slowly",
@@ -70,7 +70,7 @@ impl fmt::Display for Refused {
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for SendError {}
 
 /// What a connection takes out.
 #[derive(Debug)]
@@ -112,10 +112,10 @@ impl Pipe {
     }
 
     /// Puts a piece in. An empty queue takes a piece of any size, or nothing large could ever be sent.
-    pub(super) fn push(&self, bytes: Bytes, key: Option<Arc<str>>) -> Result<(), Refused> {
+    pub(super) fn push(&self, bytes: Bytes, key: Option<Arc<str>>) -> Result<(), SendError> {
         let mut inner = self.inner();
         if !matches!(inner.end, End::Open) {
-            return Err(Refused::Closed);
+            return Err(SendError::Closed);
         }
         if bytes.is_empty() {
             return Ok(());
@@ -130,7 +130,7 @@ impl Pipe {
             inner.bytes -= old.bytes.len();
         }
         if inner.bytes > 0 && inner.bytes + bytes.len() > self.capacity {
-            return Err(Refused::Full);
+            return Err(SendError::Full);
         }
         inner.bytes += bytes.len();
         let was_empty = inner.queue.is_empty();
@@ -147,10 +147,10 @@ impl Pipe {
         &self,
         bytes: &Bytes,
         key: Option<&Arc<str>>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), SendError> {
         loop {
             match self.push(bytes.clone(), key.cloned()) {
-                Err(Refused::Full) => {
+                Err(SendError::Full) => {
                     let mut inner = self.inner();
                     if let Some(oldest) = inner.queue.pop_front() {
                         inner.bytes -= oldest.bytes.len();
@@ -279,7 +279,7 @@ mod tests {
     fn a_full_queue_refuses_or_drops_its_oldest() {
         let (_wake_queue, pipe) = pipe(4);
         assert_eq!(pipe.push("larger than all".into(), None), Ok(()));
-        assert_eq!(pipe.push("x".into(), None), Err(Refused::Full));
+        assert_eq!(pipe.push("x".into(), None), Err(SendError::Full));
         assert_eq!(pipe.room(), 0);
         assert_eq!(taken(&pipe).len(), 1);
         for piece in ["12", "34", "56"] {
@@ -300,6 +300,6 @@ mod tests {
         pipe.finish(FieldLines::new());
         assert!(wake_queue.is_rung());
         assert!(matches!(pipe.take(), Taken::Finished(_)));
-        assert_eq!(pipe.push("x".into(), None), Err(Refused::Closed));
+        assert_eq!(pipe.push("x".into(), None), Err(SendError::Closed));
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Server;
 use super::client::Client;
 use super::connection::{Connection, Context, Turned};
-use super::fault::Fault;
+use super::fault::ServerFault;
 use super::wake_queue::ConnectionId;
 use crate::budget::{Budget, BusyPoll, PollAt, Polled};
 use crate::error::Error;
@@ -215,7 +215,7 @@ impl Server {
                 }
                 Err(error) => {
                     self.connections.release(slot);
-                    self.app.report(&Fault::Accept(error), None);
+                    self.app.report(&ServerFault::Accept(error), None);
                     self.accept_again = active_now.checked_add(ACCEPT_PAUSE);
                     break;
                 }
@@ -252,7 +252,8 @@ impl Server {
                 Err((socket, error)) => {
                     self.connections.release(slot);
                     socket.close(&mut self.reactor);
-                    self.app.report(&Fault::Connection(error), Some(&client));
+                    self.app
+                        .report(&ServerFault::Connection(error), Some(&client));
                     return;
                 }
             },

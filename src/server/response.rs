@@ -9,11 +9,11 @@ use std::path::Path;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 
+use super::cookies::{InvalidSetCookie, SetCookie};
+use super::files::content_type;
 use super::files::{AssetBody, FileBody, FilePlan};
-use super::mime::content_type;
 use super::pipe::Pipe;
 use super::redirect::{InvalidRedirect, redirect_location};
-use super::set_cookie::{InvalidSetCookie, SetCookie};
 #[cfg(feature = "websocket")]
 use super::websocket::Upgrade;
 use crate::error::{Error, Misuse};

@@ -62,11 +62,11 @@ pub struct ServerTimeouts {
     /// From the first byte of a request's head to its last, however it trickles in; then `408`.
     /// Default 10 s.
     pub head: Option<Duration>,
-    /// The window in which at least [`least_rate`](Self::least_rate) times its length must move, of a
+    /// The window in which at least [`min_rate`](Self::min_rate) times its length must move, of a
     /// request's content or of a response; else `408`, or the slow reader is dropped. Default 10 s.
     pub stall: Option<Duration>,
     /// Bytes a second that a client must send or take. Default 128.
-    pub least_rate: u32,
+    pub min_rate: u32,
     /// Between two requests, and before the first. Default 30 s.
     pub idle: Option<Duration>,
     /// From a request to its deferred answer; then `504`. Default 30 s.
@@ -82,7 +82,7 @@ impl Default for ServerTimeouts {
             tls_handshake: Some(Duration::from_secs(10)),
             head: Some(Duration::from_secs(10)),
             stall: Some(Duration::from_secs(10)),
-            least_rate: 128,
+            min_rate: 128,
             idle: Some(Duration::from_secs(30)),
             respond: Some(Duration::from_secs(30)),
             linger: Duration::from_secs(2),
@@ -92,11 +92,11 @@ impl Default for ServerTimeouts {
 
 /// What becomes of a request that no route takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Unrouted {
+pub enum NotFoundPolicy {
     /// [`Pull`](Self::Pull) as long as nothing is registered, else [`Answer`](Self::Answer).
     #[default]
     Auto,
-    /// The [none handler](crate::server::Server::set_none_handler) answers, `404` unless it was replaced.
+    /// The [none handler](crate::server::Server::set_not_found_handler) answers, `404` unless it was replaced.
     Answer,
     /// [`Server::next_request`](crate::server::Server::next_request) hands it out.
     Pull,

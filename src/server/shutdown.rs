@@ -14,14 +14,14 @@ pub(super) struct Shutdown {
 impl Server {
     /// Begins a graceful end: nobody is accepted any more, idle connections are closed, and each
     /// response from now on is its connection's last. Go on polling until
-    /// [`is_closed`](Self::is_closed); what is still open after `patience` is cut then.
-    pub fn shutdown(&mut self, patience: Duration) {
+    /// [`is_closed`](Self::is_closed); what is still open after `timeout` is cut then.
+    pub fn shutdown(&mut self, timeout: Duration) {
         let now = self.reactor.active_time(self.reactor.clock().now());
         self.app.draining = true;
         if let Some(listener) = self.listener.take() {
             listener.close(&mut self.reactor);
         }
-        let deadline = now.checked_add(patience).unwrap_or(now);
+        let deadline = now.checked_add(timeout).unwrap_or(now);
         self.shutdown = Some(Shutdown { deadline });
         self.close_idle();
         // WebSockets and event streams have no end of their own: they are told.

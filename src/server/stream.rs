@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::pipe::{Pipe, Refused};
+use super::pipe::{Pipe, SendError};
 use crate::proto::FieldLines;
 
 /// The content of a response under way. Sent in chunks (to HTTP/1.0 clients until the connection
@@ -27,12 +27,12 @@ impl ResponseStream {
     /// Queues a piece; never waits. An empty piece does nothing.
     ///
     /// # Errors
-    /// [`Refused::Full`] when the client reads too slowly: the piece was not taken.
-    /// [`Refused::Closed`] when the client has gone.
-    pub fn write(&mut self, piece: impl Into<Bytes>) -> Result<(), Refused> {
+    /// [`SendError::Full`] when the client reads too slowly: the piece was not taken.
+    /// [`SendError::Closed`] when the client has gone.
+    pub fn write(&mut self, piece: impl Into<Bytes>) -> Result<(), SendError> {
         match &self.pipe {
             Some(pipe) => pipe.push(piece.into(), None),
-            None => Err(Refused::Closed),
+            None => Err(SendError::Closed),
         }
     }
 

@@ -20,7 +20,7 @@ const REPLAYED: usize = 256;
 
 /// What becomes of a subscriber whose queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TooSlow {
+pub enum SlowConsumerPolicy {
     /// Its oldest waiting events make room.
     #[default]
     DropOldest,
@@ -38,7 +38,7 @@ struct State {
     subscribers: Vec<Subscriber>,
     replay: VecDeque<Remembered>,
     replayed: usize,
-    too_slow: TooSlow,
+    too_slow: SlowConsumerPolicy,
     /// The number of the last event; its id, unless the event has one of its own.
     last: u64,
 }
@@ -68,7 +68,7 @@ impl Default for State {
             subscribers: Vec::new(),
             replay: VecDeque::new(),
             replayed: REPLAYED,
-            too_slow: TooSlow::default(),
+            too_slow: SlowConsumerPolicy::default(),
             last: 0,
         }
     }
@@ -89,7 +89,7 @@ impl Topic {
 
     /// Sets what becomes of subscribers that are too slow.
     #[must_use]
-    pub fn when_too_slow(self, too_slow: TooSlow) -> Self {
+    pub fn when_too_slow(self, too_slow: SlowConsumerPolicy) -> Self {
         self.state().too_slow = too_slow;
         self
     }
@@ -177,8 +177,8 @@ impl Topic {
             };
             let pipe = &subscriber.pipe;
             let sent = match too_slow {
-                TooSlow::DropOldest => pipe.push_dropping_oldest(bytes, key.as_ref()),
-                TooSlow::Disconnect => pipe.push(bytes.clone(), key.clone()),
+                SlowConsumerPolicy::DropOldest => pipe.push_dropping_oldest(bytes, key.as_ref()),
+                SlowConsumerPolicy::Disconnect => pipe.push(bytes.clone(), key.clone()),
             };
             if sent.is_err() {
                 pipe.break_off();

@@ -12,7 +12,7 @@ use http::StatusCode;
 use super::client::Client;
 use super::fault::HandlerError;
 use super::into_response::IntoResponse;
-use super::pipe::{Pipe, Refused};
+use super::pipe::{Pipe, SendError};
 use super::request::Request;
 use super::response::Response;
 use super::wake_queue::{ConnectionId, WakeQueue};
@@ -33,7 +33,7 @@ pub struct WebSocket {
 
 /// How a WebSocket is to be opened.
 #[derive(Clone, Debug, Default)]
-pub struct WebSocketOptions {
+pub struct Options {
     /// Limits and times.
     pub config: WebSocketConfig,
     /// The subprotocols that are spoken. Of these the one that the client likes best is chosen; if it
@@ -87,7 +87,7 @@ impl WebSocket {
     /// Accepts the WebSocket that a request asks for.
     pub(super) fn accept(
         request: &mut Request,
-        options: WebSocketOptions,
+        options: Options,
     ) -> Result<Self, WebSocketRefused> {
         let upgrade = UpgradeRequest::check(&head_of(request))?;
         let spoken: Vec<&str> = options.protocols.iter().map(String::as_str).collect();
@@ -143,9 +143,9 @@ impl WebSocket {
     /// Queues a message; never waits.
     ///
     /// # Errors
-    /// [`Refused::Full`] when the client reads too slowly, [`Refused::Closed`] when the WebSocket is
+    /// [`SendError::Full`] when the client reads too slowly, [`SendError::Closed`] when the WebSocket is
     /// closed or closing. The message was not taken then.
-    pub fn send(&mut self, message: impl Into<WebSocketMessage>) -> Result<(), Refused> {
+    pub fn send(&mut self, message: impl Into<WebSocketMessage>) -> Result<(), SendError> {
         self.push(message.into(), None)
     }
 
@@ -158,13 +158,13 @@ impl WebSocket {
         &mut self,
         key: &str,
         message: impl Into<WebSocketMessage>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), SendError> {
         self.push(message.into(), Some(key.into()))
     }
 
-    fn push(&mut self, message: WebSocketMessage, key: Option<Arc<str>>) -> Result<(), Refused> {
+    fn push(&mut self, message: WebSocketMessage, key: Option<Arc<str>>) -> Result<(), SendError> {
         if self.shared.inbox().goodbye.is_some() {
-            return Err(Refused::Closed);
+            return Err(SendError::Closed);
         }
         let frame = match &message {
             WebSocketMessage::Text(text) => frame(TEXT, text.as_bytes()),

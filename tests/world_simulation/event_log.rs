@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use httpoll::server::{Client, Fault, Request, Response, Sent, Server};
+use httpoll::server::{Client, Request, Response, Sent, Server, ServerFault};
 
 /// One connection of one server.
 type Peer = (usize, u64);
@@ -91,7 +91,7 @@ impl EventLog {
         let log = self.clone();
         server.on_sent(move |sent: &Sent| log.sent(number, sent));
         let log = self.clone();
-        server.on_error(move |fault: &Fault, client: Option<&Client>| {
+        server.on_error(move |fault: &ServerFault, client: Option<&Client>| {
             let client = client.map(Client::number);
             log.tell(format!("server {number} {client:?}: {fault}"));
         });

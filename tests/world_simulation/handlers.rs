@@ -3,9 +3,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use httpoll::server::{
-    Content, EventStream, Piece, Refused, Responder, Response, ResponseStream, WebSocket,
-};
+use httpoll::server::event_stream::EventStream;
+use httpoll::server::websocket::WebSocket;
+use httpoll::server::{Content, Piece, Responder, Response, ResponseStream, SendError};
 use httpoll::{ServerSentEvent, WebSocketMessage};
 
 use crate::seeded::{Random, content};
@@ -122,7 +122,7 @@ impl Task {
                     }
                     match open.write(left[..count].to_vec()) {
                         Ok(()) => drop(left.drain(..count)),
-                        Err(Refused::Full) => return true,
+                        Err(SendError::Full) => return true,
                         Err(_) => return false,
                     }
                     if random.one_in(3) {
@@ -186,7 +186,7 @@ impl Task {
                     }
                     match socket.send(message.clone()) {
                         Ok(()) => *patience -= 1,
-                        Err(Refused::Full) => {
+                        Err(SendError::Full) => {
                             *waiting = Some(message);
                             return true;
                         }

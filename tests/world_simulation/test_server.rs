@@ -7,10 +7,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use httpoll::memory::MemoryNetwork;
-use httpoll::server::{
-    EmbeddedRoot, Request, Response, Server, ServerLimits, ServerTimeouts, StaticFiles,
-    WebSocketOptions,
-};
+use httpoll::server::files::{EmbeddedRoot, StaticFiles};
+use httpoll::server::websocket::Options as WebSocketOptions;
+use httpoll::server::{Request, Response, Server, ServerLimits, ServerTimeouts};
 use httpoll::{Budget, PollAt};
 
 use super::event_log::EventLog;

@@ -8,7 +8,7 @@ use bevy_app::{App, First, Last, Main, PreUpdate, Startup, Update};
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::SingleThreadedExecutor;
 use bevy_httpoll::prelude::*;
-use httpoll::server::Topic;
+use httpoll::server::topic::Topic;
 use httpoll::{PoolLimits, ServerSentEvent, TlsOptions, WebSocketMessage, WebSocketOptions};
 
 use crate::frames::{Marks, mark};

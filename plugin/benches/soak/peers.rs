@@ -11,7 +11,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use httpoll::server::{Request, Response, Server, ServerLimits, WebSocket, WebSocketOptions};
+use httpoll::server::websocket::{Options as WebSocketOptions, WebSocket};
+use httpoll::server::{Request, Response, Server, ServerLimits};
 use httpoll::{Agent, Bytes, Event, PoolLimits, WebSocketMessage};
 
 use crate::Outcome;

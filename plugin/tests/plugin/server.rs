@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bevy_ecs::prelude::*;
 use bevy_httpoll::httpoll::ServerSentEvent;
-use bevy_httpoll::httpoll::server::{Response, ServerTimeouts, Topic};
+use bevy_httpoll::httpoll::server::topic::Topic;
+use bevy_httpoll::httpoll::server::{Response, ServerTimeouts};
 use bevy_httpoll::prelude::*;
 
 use crate::support::{Game, patient};
@@ -201,7 +202,7 @@ fn peers_of_event_streams_are_entities_and_topics_are_for_many() {
 #[cfg(feature = "websocket")]
 #[test]
 fn a_web_socket_of_a_client_is_an_entity() {
-    use bevy_httpoll::httpoll::server::WebSocketOptions as Accept;
+    use bevy_httpoll::httpoll::server::websocket::Options as Accept;
     use bevy_httpoll::httpoll::{WebSocketMessage, WebSocketOptions};
     #[derive(Resource, Default)]
     struct Heard(Vec<WebSocketMessage>);

@@ -13,7 +13,8 @@ use bevy_asset::io::{
 };
 use bevy_asset::{AssetApp, AssetPlugin, AssetServer};
 use bevy_ecs::prelude::*;
-use bevy_httpoll::httpoll::server::{Response, StaticFiles};
+use bevy_httpoll::httpoll::server::Response;
+use bevy_httpoll::httpoll::server::files::StaticFiles;
 use bevy_httpoll::prelude::*;
 
 use crate::support::Game;

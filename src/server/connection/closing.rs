@@ -8,7 +8,7 @@ use super::state::{Current, Incoming, Pace, Source, Stage};
 use super::{Connection, Context, Step};
 use crate::proto::{CloseReason, Verdict};
 use crate::server::app::App;
-use crate::server::fault::{Fault, Slowness};
+use crate::server::fault::{ServerFault, TimeoutKind};
 use crate::server::hooks::Sent;
 use crate::transport::reactor::Reactor;
 
@@ -106,31 +106,32 @@ impl Connection {
             return false;
         }
         let slowness = match &self.stage {
-            Stage::Handshaking => Slowness::Handshake,
-            Stage::Head if self.has_begun() => Slowness::Head,
+            Stage::Handshaking => TimeoutKind::Handshake,
+            Stage::Head if self.has_begun() => TimeoutKind::Head,
             Stage::Head | Stage::Lingering { .. } => return true,
-            Stage::Collecting(_) => Slowness::Content,
+            Stage::Collecting(_) => TimeoutKind::Content,
             Stage::Ready(_) => return false,
             Stage::Waiting(_) => match &self.incoming {
-                Incoming::Streaming(inbox) if inbox.has_room() => Slowness::Content,
-                _ => Slowness::Answer,
+                Incoming::Streaming(inbox) if inbox.has_room() => TimeoutKind::Content,
+                _ => TimeoutKind::Answer,
             },
-            Stage::Responding(_) if self.pending() > 0 => Slowness::Reading,
+            Stage::Responding(_) if self.pending() > 0 => TimeoutKind::Reading,
             #[cfg(feature = "websocket")]
-            Stage::Socket(_) => Slowness::Reading,
-            Stage::Responding(_) => Slowness::Content,
+            Stage::Socket(_) => TimeoutKind::Reading,
+            Stage::Responding(_) => TimeoutKind::Content,
         };
-        cx.app.report(&Fault::TooSlow(slowness), Some(&self.client));
+        cx.app
+            .report(&ServerFault::TimedOut(slowness), Some(&self.client));
         match slowness {
-            Slowness::Handshake | Slowness::Reading => {
+            TimeoutKind::Handshake | TimeoutKind::Reading => {
                 self.note_sent(false, cx.app, cx.now);
                 true
             }
-            Slowness::Head => {
+            TimeoutKind::Head => {
                 self.respond_plainly(StatusCode::REQUEST_TIMEOUT, cx);
                 false
             }
-            Slowness::Content => {
+            TimeoutKind::Content => {
                 let is_answered = matches!(self.stage, Stage::Responding(_));
                 if let Stage::Waiting(slot) = &self.stage {
                     slot.close();
@@ -141,7 +142,7 @@ impl Connection {
                 }
                 false
             }
-            Slowness::Answer => {
+            TimeoutKind::Answer => {
                 if let Stage::Waiting(slot) = &self.stage {
                     slot.close();
                 }

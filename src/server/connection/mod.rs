@@ -32,7 +32,7 @@ use http::StatusCode;
 
 use super::app::App;
 use super::client::Client;
-use super::fault::Fault;
+use super::fault::ServerFault;
 use super::responder::Found;
 use super::wake_queue::ConnectionId;
 use crate::error::Error;
@@ -182,7 +182,8 @@ impl Connection {
                 Ok(Step::Over) => return Turned::Over,
                 Err(error) => {
                     if !matches!(self.stage, Stage::Head | Stage::Lingering { .. }) {
-                        cx.app.report(&Fault::Connection(error), Some(&self.client));
+                        cx.app
+                            .report(&ServerFault::Connection(error), Some(&self.client));
                     }
                     return Turned::Over;
                 }

@@ -13,7 +13,7 @@ use crate::limits::Limit;
 use crate::proto::{BodyLength, Event, FieldLines, Received, RequestHead, ResponseHead};
 use crate::server::app::{Admission, Plan, Served};
 use crate::server::content::Inbox;
-use crate::server::fault::Fault;
+use crate::server::fault::ServerFault;
 use crate::server::multipart::{FormReader, MultipartError};
 use crate::server::request::Request;
 use crate::server::response::Response;
@@ -104,7 +104,7 @@ impl Connection {
         }
         if length.is_some_and(|length| length > admission.max_body) {
             self.incoming = Incoming::Discarding(0);
-            let fault = Fault::Request(Request::too_large(admission.max_body).into());
+            let fault = ServerFault::Request(Request::too_large(admission.max_body).into());
             cx.app.report(&fault, Some(&self.client));
             self.respond_plainly(StatusCode::PAYLOAD_TOO_LARGE, cx);
             return;
@@ -162,7 +162,7 @@ impl Connection {
                     self.incoming = Incoming::Discarding(0);
                     self.consume(consumed, cx);
                     cx.app
-                        .report(&Fault::Request(kind.into()), Some(&self.client));
+                        .report(&ServerFault::Request(kind.into()), Some(&self.client));
                     self.respond_plainly(StatusCode::PAYLOAD_TOO_LARGE, cx);
                     return Ok(true);
                 }
@@ -258,7 +258,7 @@ impl Connection {
             Ok(Received { consumed, event }) => (consumed, event),
             Err(kind) => {
                 cx.app
-                    .report(&Fault::Request(kind.into()), Some(&self.client));
+                    .report(&ServerFault::Request(kind.into()), Some(&self.client));
                 self.cut_content();
                 return Ok(true);
             }
@@ -323,7 +323,7 @@ impl Connection {
     pub(super) fn refuse(&mut self, kind: ErrorKind, cx: &mut Context<'_>) {
         let status = self.status_of(&kind);
         cx.app
-            .report(&Fault::Request(kind.into()), Some(&self.client));
+            .report(&ServerFault::Request(kind.into()), Some(&self.client));
         self.cut_content();
         self.respond(Response::plain(status), cx);
     }
@@ -332,7 +332,7 @@ impl Connection {
     fn refuse_form(&mut self, error: MultipartError, cx: &mut Context<'_>) {
         let status = error.status();
         cx.app
-            .report(&Fault::Handler(Box::new(error)), Some(&self.client));
+            .report(&ServerFault::Handler(Box::new(error)), Some(&self.client));
         self.respond(Response::plain(status), cx);
     }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::proto::{BodyLength, FieldLines, ResponseHead};
 #[cfg(feature = "websocket")]
 use crate::semantics::websocket::WebSocketFault;
-use crate::server::fault::Fault;
+use crate::server::fault::ServerFault;
 use crate::server::pipe::Taken;
 use crate::server::response::{Body, Response};
 #[cfg(feature = "websocket")]
@@ -41,7 +41,7 @@ impl Connection {
         match self.start(response, cx) {
             Ok(source) => self.enter(Stage::Responding(source), cx.now),
             Err(kind) => {
-                let fault = Fault::Response(Box::new(Error::from(kind)));
+                let fault = ServerFault::Response(Box::new(Error::from(kind)));
                 cx.app.report(&fault, Some(&self.client));
                 let plain = Response::plain(StatusCode::INTERNAL_SERVER_ERROR);
                 let source = self.start(plain, cx).unwrap_or(Source::Broken);
@@ -65,7 +65,7 @@ impl Connection {
             }
             Err(kind) => {
                 upgrade.shared.end_failed(WebSocketFault::NotOpen);
-                let fault = Fault::Response(Box::new(Error::from(kind)));
+                let fault = ServerFault::Response(Box::new(Error::from(kind)));
                 cx.app.report(&fault, Some(&self.client));
                 self.respond_plainly(StatusCode::INTERNAL_SERVER_ERROR, cx);
             }
@@ -267,7 +267,7 @@ impl Connection {
     ) {
         self.stage = Stage::Responding(Source::Broken);
         cx.app
-            .report(&Fault::Response(why.into()), Some(&self.client));
+            .report(&ServerFault::Response(why.into()), Some(&self.client));
     }
 
     /// Whether all of the response is with the kernel.

@@ -117,7 +117,7 @@ impl Pace {
     pub(super) fn note(&mut self, bytes: u64, now: Instant, app: &App) {
         self.moved += bytes;
         let window = app.timeouts.stall.unwrap_or(Duration::MAX).as_secs();
-        if self.moved >= window.saturating_mul(app.timeouts.least_rate.into()) {
+        if self.moved >= window.saturating_mul(app.timeouts.min_rate.into()) {
             *self = Self::start(now);
         }
     }
@@ -131,7 +131,7 @@ impl fmt::Debug for Collected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
-            Self::Form(_) => f.write_str("Form"),
+            Self::Form(_) => f.write_str("ReceivedForm"),
         }
     }
 }

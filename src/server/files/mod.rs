@@ -19,6 +19,7 @@
 #[cfg(feature = "archive")]
 mod archive;
 mod body;
+mod content_type;
 mod embedded;
 mod folder;
 mod listing;
@@ -34,6 +35,7 @@ mod tests;
 #[cfg(feature = "archive")]
 pub use archive::ArchiveRoot;
 pub use body::AssetBody;
+pub use content_type::content_type;
 pub use embedded::EmbeddedRoot;
 pub use folder::{FolderRoot, Symlinks};
 pub(super) use path::is_plain_name;

@@ -10,6 +10,7 @@ use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use super::body::AssetBody;
+use super::content_type::content_type;
 use super::listing::{self, encoded};
 use super::path::{AssetPath, PathFault, is_servable};
 use super::precompressed::acceptable;
@@ -17,7 +18,6 @@ use super::representation::File;
 use super::root::{Asset, Listed};
 use super::site::StaticFiles;
 use crate::proto::FieldLines;
-use crate::server::mime::content_type;
 use crate::server::target::{path_of, query_of};
 
 /// What to answer to a request for a file.

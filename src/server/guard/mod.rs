@@ -50,7 +50,7 @@ pub struct Guard {
     checks_origin: bool,
     cors: Option<Cors>,
     rate_limit: Option<RateLimit>,
-    token: Option<token::Gate>,
+    token: Option<token::TokenCheck>,
     auth: Vec<Auth>,
 }
 
@@ -71,7 +71,7 @@ pub struct GuardRequest<'a> {
 
 /// What a guard says about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Decision {
     /// Go on; add these fields to whatever is answered.
     Allow(HeaderMap),
     /// Answer this, and run no handler.
@@ -148,7 +148,7 @@ impl Guard {
     /// that checked no hosts so far answers for those named here only.
     ///
     /// Fails when this is no host.
-    pub fn allow_host(mut self, host: &str) -> Result<Self, super::InvalidHost> {
+    pub fn allow_host(mut self, host: &str) -> Result<Self, super::host::InvalidHost> {
         let host = host.parse()?;
         self.hosts.get_or_insert_with(Hosts::none).allow(host);
         Ok(self)
@@ -179,7 +179,7 @@ impl Guard {
     /// Asks for this token. Off by default.
     #[must_use]
     pub fn require_token(mut self, token: RunToken, scope: TokenScope) -> Self {
-        self.token = Some(token::Gate::new(token, scope));
+        self.token = Some(token::TokenCheck::new(token, scope));
         self
     }
 
@@ -192,14 +192,14 @@ impl Guard {
 
     /// Judges a request: host, origin, preflight, rate, token, credentials, in this order. The
     /// first that fails is the answer.
-    pub fn check(&mut self, request: &GuardRequest<'_>, now: Instant) -> Verdict {
+    pub fn check(&mut self, request: &GuardRequest<'_>, now: Instant) -> Decision {
         match self.judge(request, now) {
             Ok(verdict) => verdict,
-            Err(refusal) => Verdict::Refuse(refusal),
+            Err(refusal) => Decision::Refuse(refusal),
         }
     }
 
-    fn judge(&mut self, request: &GuardRequest<'_>, now: Instant) -> Result<Verdict, Refusal> {
+    fn judge(&mut self, request: &GuardRequest<'_>, now: Instant) -> Result<Decision, Refusal> {
         if let Some(hosts) = &self.hosts {
             hosts.check(request)?;
         }
@@ -209,7 +209,7 @@ impl Guard {
             let mut is_let_in = false;
             if let Some(cors) = &self.cors {
                 if let Some(headers) = cors.preflight(request, &initiator) {
-                    return Ok(Verdict::Preflight(headers));
+                    return Ok(Decision::Preflight(headers));
                 }
                 is_let_in = cors.allows(&initiator);
                 headers = cors.headers(&initiator);
@@ -219,7 +219,7 @@ impl Guard {
             }
         }
         match self.admit(request, now) {
-            Ok(()) => Ok(Verdict::Allow(headers)),
+            Ok(()) => Ok(Decision::Allow(headers)),
             // Without these a page that is let in could not read why it failed.
             Err(mut refusal) => {
                 refusal.headers.extend(headers);

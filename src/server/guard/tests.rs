@@ -14,7 +14,7 @@ fn fields(lines: &[&str]) -> FieldLines {
     fields
 }
 
-fn ask_at(guard: &mut Guard, now: Instant, method: &str, target: &str, lines: &[&str]) -> Verdict {
+fn ask_at(guard: &mut Guard, now: Instant, method: &str, target: &str, lines: &[&str]) -> Decision {
     let request = GuardRequest {
         method: &Method::from_bytes(method.as_bytes()).unwrap(),
         target,
@@ -25,15 +25,15 @@ fn ask_at(guard: &mut Guard, now: Instant, method: &str, target: &str, lines: &[
     guard.check(&request, now)
 }
 
-fn ask(guard: &mut Guard, method: &str, target: &str, lines: &[&str]) -> Verdict {
+fn ask(guard: &mut Guard, method: &str, target: &str, lines: &[&str]) -> Decision {
     ask_at(guard, Instant::now(), method, target, lines)
 }
 
 /// The status and reason of a refusal.
-fn refused(verdict: Verdict) -> Option<(u16, RefusalReason)> {
+fn refused(verdict: Decision) -> Option<(u16, RefusalReason)> {
     match verdict {
-        Verdict::Refuse(refusal) => Some((refusal.status.as_u16(), refusal.reason)),
-        Verdict::Allow(_) | Verdict::Preflight(_) => None,
+        Decision::Refuse(refusal) => Some((refusal.status.as_u16(), refusal.reason)),
+        Decision::Allow(_) | Decision::Preflight(_) => None,
     }
 }
 
@@ -246,7 +246,7 @@ fn cors_answers_preflights_of_listed_origins_only() {
         lines.extend(more);
         ask(&mut Guard::local(8080).cors(cors), "OPTIONS", "/", &lines)
     };
-    let Verdict::Preflight(headers) = preflight(cors(), "http://localhost:5173", &[]) else {
+    let Decision::Preflight(headers) = preflight(cors(), "http://localhost:5173", &[]) else {
         panic!("no preflight");
     };
     assert_eq!(
@@ -269,8 +269,10 @@ fn cors_answers_preflights_of_listed_origins_only() {
     assert!(!headers.contains_key("access-control-allow-credentials"));
 
     let private = ["Access-Control-Request-Private-Network: true"];
-    let is_private = |verdict: Verdict| match verdict {
-        Verdict::Preflight(headers) => headers.contains_key("access-control-allow-private-network"),
+    let is_private = |verdict: Decision| match verdict {
+        Decision::Preflight(headers) => {
+            headers.contains_key("access-control-allow-private-network")
+        }
         other => panic!("{other:?}"),
     };
     let origin = "https://game.example:443";
@@ -307,7 +309,7 @@ fn cors_settings() {
         .credentials(true);
     let mut guard = Guard::local(8080).cors(cors);
     let mut lines = vec![LOCAL, "Origin: https://game.example"];
-    let Verdict::Allow(headers) = ask(&mut guard, "PUT", "/", &lines) else {
+    let Decision::Allow(headers) = ask(&mut guard, "PUT", "/", &lines) else {
         panic!("refused");
     };
     assert_eq!(
@@ -319,7 +321,7 @@ fn cors_settings() {
     assert_eq!(headers["vary"], "origin");
 
     lines.push("Access-Control-Request-Method: PUT");
-    let Verdict::Preflight(headers) = ask(&mut guard, "OPTIONS", "/", &lines) else {
+    let Decision::Preflight(headers) = ask(&mut guard, "OPTIONS", "/", &lines) else {
         panic!("no preflight");
     };
     assert_eq!(headers["access-control-allow-methods"], "PUT, DELETE");
@@ -337,7 +339,7 @@ fn cors_without_an_origin_check_lets_all_ask_and_few_read() {
         (&["Host: a", "Origin: https://evil.example"], false),
         (&["Host: a", "Origin: https://game.example"], true),
     ] {
-        let Verdict::Allow(headers) = ask(&mut guard, "GET", "/", lines) else {
+        let Decision::Allow(headers) = ask(&mut guard, "GET", "/", lines) else {
             panic!("refused");
         };
         assert_eq!(headers["vary"], "origin");
@@ -356,7 +358,7 @@ fn cors_fields_are_on_refusals_that_a_page_should_read() {
         .cors(Cors::new(["https://game.example"]).unwrap())
         .require_token(token, TokenScope::default());
     let lines = [LOCAL, "Origin: https://game.example"];
-    let Verdict::Refuse(refusal) = ask(&mut guard, "POST", "/", &lines) else {
+    let Decision::Refuse(refusal) = ask(&mut guard, "POST", "/", &lines) else {
         panic!("let in");
     };
     assert_eq!(refusal.status, 401);
@@ -447,7 +449,7 @@ fn basic_credentials() {
         );
         let mut guard = Guard::open().auth(auth.unwrap());
         match ask(&mut guard, "GET", target, &[line]) {
-            Verdict::Refuse(refusal) => {
+            Decision::Refuse(refusal) => {
                 assert!(!is_let_in, "{target} {line}");
                 assert_eq!(refusal.status, 401);
                 assert_eq!(
@@ -473,7 +475,7 @@ fn bearer_credentials() {
     ] {
         let mut guard = Guard::open().auth(Auth::bearer("/", "api", ["abc.DEF"]).unwrap());
         let found = match ask(&mut guard, "GET", "/", &[line]) {
-            Verdict::Refuse(refusal) => Some(refusal.headers["www-authenticate"].clone()),
+            Decision::Refuse(refusal) => Some(refusal.headers["www-authenticate"].clone()),
             _ => None,
         };
         assert_eq!(

@@ -56,7 +56,7 @@ impl fmt::Debug for RunToken {
 
 /// The check for a token.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct TokenCheck {
     token: RunToken,
     scope: TokenScope,
     query: Query,
@@ -69,7 +69,7 @@ enum Query {
     Used,
 }
 
-impl Gate {
+impl TokenCheck {
     pub(super) fn new(token: RunToken, scope: TokenScope) -> Self {
         Self {
             token,

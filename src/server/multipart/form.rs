@@ -1,4 +1,4 @@
-//! [`FormReader`]: a whole form, collected as it comes; and [`Form`], what it becomes. Text fields
+//! [`FormReader`]: a whole form, collected as it comes; and [`ReceivedForm`], what it becomes. Text fields
 //! stay in memory, large files go to a [`SpillStore`].
 
 use std::fmt;
@@ -23,12 +23,12 @@ pub struct FormReader {
     limits: MultipartLimits,
     store: Box<dyn SpillStore>,
     part: Part,
-    form: Form,
+    form: ReceivedForm,
 }
 
 /// A form: its text fields and its files, each in the order of the form, duplicates kept.
 #[derive(Debug, Default)]
-pub struct Form {
+pub struct ReceivedForm {
     /// The parts without a content type and a file name.
     pub fields: Vec<FormField>,
     /// The other parts.
@@ -94,7 +94,7 @@ impl FormReader {
             limits,
             store: Box::new(store),
             part: Part::None,
-            form: Form::default(),
+            form: ReceivedForm::default(),
         })
     }
 
@@ -123,13 +123,13 @@ impl FormReader {
     }
 
     /// The form, when all of its content was taken.
-    pub fn finish(self) -> Result<Form, MultipartError> {
+    pub fn finish(self) -> Result<ReceivedForm, MultipartError> {
         self.parser.finish()?;
         Ok(self.form)
     }
 }
 
-impl Form {
+impl ReceivedForm {
     /// The first field of this name.
     pub fn field(&self, name: &str) -> Option<&FormField> {
         self.fields.iter().find(|field| field.name == name)
@@ -227,7 +227,7 @@ impl Part {
         Ok(())
     }
 
-    fn finish(self, form: &mut Form) -> Result<(), MultipartError> {
+    fn finish(self, form: &mut ReceivedForm) -> Result<(), MultipartError> {
         match self {
             Self::None => {}
             Self::Field { name, value } => form.fields.push(FormField {

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `parser` | [`MultipartParser`]: bytes in, the heads and contents of parts out; no I/O |
 //! | `part_head` | what the head of a part says |
-//! | `form` | [`FormReader`] and [`Form`]: everything collected, large files on disk |
+//! | `form` | [`FormReader`] and [`ReceivedForm`]: everything collected, large files on disk |
 //! | `spill` | [`SpillStore`]: where large files go |
 //! | `fault` | limits, and what goes wrong |
 
@@ -19,7 +19,7 @@ mod spill;
 mod tests;
 
 pub use fault::{MultipartError, MultipartLimit, MultipartLimits};
-pub use form::{FileContent, Form, FormField, FormReader, UploadedFile};
+pub use form::{FileContent, FormField, FormReader, ReceivedForm, UploadedFile};
 pub use parser::{MultipartEvent, MultipartParser, MultipartStep};
 pub use part_head::PartHead;
 pub use spill::{SpillFile, SpillStore, TempFolder};

@@ -471,5 +471,5 @@ fn debug_hides_values() {
 fn forms_can_be_part_of_a_games_resource() {
     fn is_send_and_sync<T: Send + Sync>() {}
     is_send_and_sync::<FormReader>();
-    is_send_and_sync::<Form>();
+    is_send_and_sync::<ReceivedForm>();
 }

@@ -15,7 +15,7 @@ use crate::server::Server;
 use crate::server::builder::ServerBuilder;
 use crate::server::request::Request;
 use crate::server::response::Response;
-use crate::server::settings::Unrouted;
+use crate::server::settings::NotFoundPolicy;
 use crate::transport::memory::MemoryNetwork;
 
 /// How long the last page may take to reach the browser.
@@ -29,7 +29,7 @@ pub struct OAuthLoopback {
     login: Shared,
 }
 
-/// Instead of a patience that the clock cannot count.
+/// Instead of a timeout that the clock cannot count.
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 type Shared = Arc<Mutex<OAuthLogin>>;
@@ -45,14 +45,14 @@ pub enum OAuthNotStarted {
 }
 
 impl OAuthLoopback {
-    /// Listens, and makes up the secrets of this login. After `patience` it has failed; some minutes
+    /// Listens, and makes up the secrets of this login. After `timeout` it has failed; some minutes
     /// are usual.
     ///
     /// # Errors
     /// See [`OAuthNotStarted`].
-    pub fn start(request: &OAuthRequest, patience: Duration) -> Result<Self, OAuthNotStarted> {
+    pub fn start(request: &OAuthRequest, timeout: Duration) -> Result<Self, OAuthNotStarted> {
         let server = builder().bind_local(0).map_err(OAuthNotStarted::System)?;
-        Self::on(server, request, patience)
+        Self::on(server, request, timeout)
     }
 
     /// The same on an in-memory network with its virtual clock, for tests.
@@ -63,17 +63,17 @@ impl OAuthLoopback {
         network: &MemoryNetwork,
         port: u16,
         request: &OAuthRequest,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Self, OAuthNotStarted> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let server = builder().on_memory(network, address);
-        Self::on(server.map_err(OAuthNotStarted::System)?, request, patience)
+        Self::on(server.map_err(OAuthNotStarted::System)?, request, timeout)
     }
 
     fn on(
         mut server: Server,
         request: &OAuthRequest,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Self, OAuthNotStarted> {
         let mut random = [0; 64];
         getrandom::getrandom(&mut random).map_err(|error| {
@@ -82,7 +82,7 @@ impl OAuthLoopback {
         })?;
         let now = server.reactor.clock().now();
         // What lies beyond the end of time is as long as anybody waits.
-        let deadline = now.checked_add(patience).unwrap_or(now + A_DAY);
+        let deadline = now.checked_add(timeout).unwrap_or(now + A_DAY);
         let port = server.local_addr().port();
         let login =
             OAuthLogin::new(request, port, random, deadline).map_err(OAuthNotStarted::Request)?;
@@ -161,7 +161,7 @@ impl fmt::Display for OAuthNotStarted {
 impl std::error::Error for OAuthNotStarted {}
 
 fn builder() -> ServerBuilder {
-    Server::builder().unrouted(Unrouted::Answer)
+    Server::builder().not_found(NotFoundPolicy::Answer)
 }
 
 fn lock(login: &Shared) -> MutexGuard<'_, OAuthLogin> {
@@ -204,9 +204,9 @@ mod tests {
     #[test]
     fn a_login_ends_with_its_callback() {
         let network = MemoryNetwork::new();
-        let patience = Duration::from_secs(60);
+        let timeout = Duration::from_secs(60);
         let mut login =
-            OAuthLoopback::start_on_memory(&network, 4000, &request(), patience).unwrap();
+            OAuthLoopback::start_on_memory(&network, 4000, &request(), timeout).unwrap();
         assert_eq!(login.redirect_uri(), "http://127.0.0.1:4000/callback");
         let mut browser = network.connect("127.0.0.1:4000".parse().unwrap()).unwrap();
         assert!(login.poll().unwrap().is_none());
@@ -242,16 +242,16 @@ mod tests {
     #[test]
     fn a_login_has_a_deadline_and_can_be_given_up() {
         let network = MemoryNetwork::new();
-        let patience = Duration::from_secs(60);
+        let timeout = Duration::from_secs(60);
         let mut login =
-            OAuthLoopback::start_on_memory(&network, 4000, &request(), patience).unwrap();
-        network.advance(patience);
+            OAuthLoopback::start_on_memory(&network, 4000, &request(), timeout).unwrap();
+        network.advance(timeout);
         assert!(matches!(login.poll(), Ok(Some(Err(OAuthError::TimedOut)))));
         let mut login =
-            OAuthLoopback::start_on_memory(&network, 4001, &request(), patience).unwrap();
+            OAuthLoopback::start_on_memory(&network, 4001, &request(), timeout).unwrap();
         login.cancel();
         assert!(matches!(login.poll(), Ok(Some(Err(OAuthError::Cancelled)))));
-        let real = OAuthLoopback::start(&request(), patience).unwrap();
+        let real = OAuthLoopback::start(&request(), timeout).unwrap();
         assert!(real.redirect_uri().starts_with("http://127.0.0.1:"));
         assert!(!format!("{real:?}").contains(&state(&real.authorization_url())));
     }

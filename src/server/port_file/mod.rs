@@ -16,13 +16,13 @@ use private_file::create_private;
 /// The ports to try, one after the other: the preferred one, then those of a range, then any.
 ///
 /// ```
-/// use httpoll::server::PortHunt;
+/// use httpoll::server::PortCandidates;
 ///
-/// let ports: Vec<u16> = PortHunt::new(8080).within(8080..=8082).or_any().collect();
+/// let ports: Vec<u16> = PortCandidates::new(8080).within(8080..=8082).or_any().collect();
 /// assert_eq!(ports, [8080, 8081, 8082, 0]);
 /// ```
 #[derive(Clone, Debug)]
-pub struct PortHunt {
+pub struct PortCandidates {
     preferred: u16,
     next: Next,
     range: Option<RangeInclusive<u16>>,
@@ -59,7 +59,7 @@ enum Next {
     Done,
 }
 
-impl PortHunt {
+impl PortCandidates {
     /// Tries this port alone.
     pub fn new(preferred: u16) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl PortHunt {
     }
 }
 
-impl Iterator for PortHunt {
+impl Iterator for PortCandidates {
     type Item = u16;
 
     fn next(&mut self) -> Option<u16> {
@@ -246,14 +246,17 @@ mod tests {
     #[test]
     fn ports_to_try() {
         for (hunt, expected) in [
-            (PortHunt::new(8080), &[8080][..]),
-            (PortHunt::new(0), &[0]),
-            (PortHunt::new(8080).or_any(), &[8080, 0]),
-            (PortHunt::new(9).within(7..=10), &[9, 7, 8, 10]),
-            (PortHunt::new(9).within(7..=8).or_any(), &[9, 7, 8, 0]),
-            (PortHunt::new(0).within(7..=8), &[7, 8, 0]),
-            (PortHunt::new(0).within(0..=1), &[1, 0]),
-            (PortHunt::new(65535).within(65534..=65535), &[65535, 65534]),
+            (PortCandidates::new(8080), &[8080][..]),
+            (PortCandidates::new(0), &[0]),
+            (PortCandidates::new(8080).or_any(), &[8080, 0]),
+            (PortCandidates::new(9).within(7..=10), &[9, 7, 8, 10]),
+            (PortCandidates::new(9).within(7..=8).or_any(), &[9, 7, 8, 0]),
+            (PortCandidates::new(0).within(7..=8), &[7, 8, 0]),
+            (PortCandidates::new(0).within(0..=1), &[1, 0]),
+            (
+                PortCandidates::new(65535).within(65534..=65535),
+                &[65535, 65534],
+            ),
         ] {
             assert_eq!(hunt.clone().collect::<Vec<_>>(), expected, "{hunt:?}");
         }

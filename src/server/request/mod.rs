@@ -16,18 +16,18 @@ use super::client::Client;
 use super::content::Content;
 use super::event_stream::EventStream;
 use super::forwarded::ForwardedClient;
-use super::multipart::{Form, FormField};
+use super::multipart::{FormField, ReceivedForm};
 use super::responder::{Responder, Slot};
 use super::response::Response;
 use super::wake_queue::{ConnectionId, WakeQueue};
 #[cfg(feature = "websocket")]
-use super::websocket::{WebSocket, WebSocketOptions, WebSocketRefused};
+use super::websocket::{Options, WebSocket, WebSocketRefused};
 use crate::error::{Error, ErrorKind};
 use crate::limits::{Limit, Limits};
 use crate::proto::{Event, Exchange, FieldLines, RequestHead};
 use crate::transport::tls::TlsInfo;
 
-pub use query::Pairs;
+pub use query::QueryPairs;
 
 /// One request. Handlers get it by reference; [`Server::next_request`](crate::server::Server::next_request)
 /// hands it out.
@@ -51,7 +51,7 @@ pub struct Request {
     tls: Option<Arc<TlsInfo>>,
     /// What a trusted proxy said about the client behind it.
     forwarded: Option<ForwardedClient>,
-    form: Option<Form>,
+    form: Option<ReceivedForm>,
     reply: Reply,
     pub(super) content: Option<Content>,
 }
@@ -172,8 +172,8 @@ impl Request {
     }
 
     /// The pairs of the query string.
-    pub fn query(&self) -> Pairs {
-        Pairs::parse(self.query_string().unwrap_or_default().as_bytes())
+    pub fn query(&self) -> QueryPairs {
+        QueryPairs::parse(self.query_string().unwrap_or_default().as_bytes())
     }
 
     /// The HTTP version.
@@ -323,7 +323,7 @@ impl Request {
     /// The content as a form: `multipart/form-data`, which was read while it came, with large files on
     /// disk until they are dropped, or `application/x-www-form-urlencoded`. Content of another type,
     /// and none, is read as the latter.
-    pub fn form(&mut self) -> &mut Form {
+    pub fn form(&mut self) -> &mut ReceivedForm {
         let body = &self.body;
         self.form.get_or_insert_with(|| urlencoded(body))
     }
@@ -371,10 +371,7 @@ impl Request {
     /// When the request asks for none, or in the wrong way. The error can be returned as the response;
     /// nothing has changed.
     #[cfg(feature = "websocket")]
-    pub fn accept_websocket(
-        &mut self,
-        options: WebSocketOptions,
-    ) -> Result<WebSocket, WebSocketRefused> {
+    pub fn accept_websocket(&mut self, options: Options) -> Result<WebSocket, WebSocketRefused> {
         WebSocket::accept(self, options)
     }
 
@@ -415,7 +412,7 @@ impl Request {
         self.forwarded = Some(forwarded);
     }
 
-    pub(super) fn set_form(&mut self, form: Form) {
+    pub(super) fn set_form(&mut self, form: ReceivedForm) {
         self.form = Some(form);
     }
 
@@ -479,13 +476,13 @@ fn take_cookies(fields: &mut FieldLines) -> Option<String> {
 }
 
 /// The pairs of such a form as its fields.
-fn urlencoded(body: &[u8]) -> Form {
-    let pairs = Pairs::parse(body);
+fn urlencoded(body: &[u8]) -> ReceivedForm {
+    let pairs = QueryPairs::parse(body);
     let fields = pairs.iter().map(|(name, value)| FormField {
         name: name.to_owned(),
         value: Bytes::copy_from_slice(value.unwrap_or_default().as_bytes()),
     });
-    Form {
+    ReceivedForm {
         fields: fields.collect(),
         files: Vec::new(),
     }

@@ -1,4 +1,4 @@
-//! Pairs of names and values as forms write them (WHATWG URL §5, `application/x-www-form-urlencoded`):
+//! QueryPairs of names and values as forms write them (WHATWG URL §5, `application/x-www-form-urlencoded`):
 //! of query strings and of request content.
 
 use std::borrow::Cow;
@@ -8,9 +8,9 @@ use percent_encoding::percent_decode;
 /// Decoded pairs in their order, duplicates kept. `k` alone has no value, `k=` has an empty one, and
 /// `k=a=b` has the value `a=b`. A `+` is a space. Bytes that are no UTF-8 become U+FFFD.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pairs(Vec<(String, Option<String>)>);
+pub struct QueryPairs(Vec<(String, Option<String>)>);
 
-impl Pairs {
+impl QueryPairs {
     /// Reads `a=1&b=2`.
     pub fn parse(encoded: &[u8]) -> Self {
         Self(
@@ -97,14 +97,14 @@ mod tests {
             ("a=%zz%4", &[("a", Some("%zz%4"))]),
             ("=v", &[("", Some("v"))]),
         ] {
-            let pairs = Pairs::parse(encoded.as_bytes());
+            let pairs = QueryPairs::parse(encoded.as_bytes());
             assert!(
                 pairs.iter().eq(expected.iter().copied()),
                 "{encoded}: {pairs:?}"
             );
             assert_eq!(pairs.len(), expected.len());
         }
-        let pairs = Pairs::parse(b"a=1&a=2&b");
+        let pairs = QueryPairs::parse(b"a=1&a=2&b");
         assert!(pairs.get_all("a").eq(["1", "2"]));
         assert_eq!(
             (pairs.get("a"), pairs.get("b"), pairs.get("c")),

@@ -9,10 +9,11 @@ mod serving;
 use std::time::Duration;
 
 use httpoll::memory::MemoryNetwork;
-use httpoll::server::{
-    Auth, Cors, EmbeddedRoot, FolderRoot, ForwardedBy, Guard, RateLimit, RateRule, Request,
-    Response, RunToken, Server, SetCookie, StaticFiles, TokenScope, TrustedProxies,
-};
+use httpoll::server::cookies::SetCookie;
+use httpoll::server::files::{EmbeddedRoot, FolderRoot, StaticFiles};
+use httpoll::server::forwarded::{ForwardedBy, TrustedProxies};
+use httpoll::server::guard::{Auth, Cors, Guard, RateLimit, RateRule, RunToken, TokenScope};
+use httpoll::server::{Request, Response, Server};
 use serving::{
     Notes, TestServer, answers, body, header, headers, status, test_server, test_server_with,
 };
@@ -275,7 +276,7 @@ fn each_cookie_has_a_line() {
             "/",
             |_: &mut Request,
              response: &mut Response|
-             -> Result<(), httpoll::server::InvalidSetCookie> {
+             -> Result<(), httpoll::server::cookies::InvalidSetCookie> {
                 response.set_cookie(&SetCookie::new("a", "1"))?;
                 response.set_cookie(&SetCookie::new("__Host-b", "2").secure(true))?;
                 Ok(())

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use http::HeaderValue;
 
 use super::fixdate::fixdate;
+pub use crate::semantics::same_site::SameSite;
 
 /// A cookie to set.
 ///
@@ -23,17 +24,6 @@ pub struct SetCookie {
     http_only: bool,
     same_site: Option<SameSite>,
     extras: Vec<String>,
-}
-
-/// Which requests from other sites carry the cookie (RFC 6265bis §4.1.2.7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SameSite {
-    /// None does.
-    Strict,
-    /// Only those that follow a link.
-    Lax,
-    /// All do; browsers take this from secure cookies only, so it makes the cookie secure.
-    None,
 }
 
 /// Why a cookie cannot be set.

@@ -8,8 +8,10 @@ mod serving;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use httpoll::server::port_file::PortCandidates;
 use httpoll::server::{
-    BadRequest, Fault, PortHunt, Request, Responder, Response, Routes, Server, Slowness, Unrouted,
+    BadRequest, NotFoundPolicy, Request, Responder, Response, Routes, Server, ServerFault,
+    TimeoutKind,
 };
 use serde_json::json;
 use serving::{
@@ -34,10 +36,14 @@ fn a_server_listens_at_loopback_and_tells_its_port() {
     assert_eq!(again.local_addr(), server.local_addr());
     // Hunting goes on where a port is taken.
     let hunted = Server::builder()
-        .bind_first(PortHunt::new(port).or_any())
+        .bind_first(PortCandidates::new(port).or_any())
         .unwrap();
     assert!(![0, port].contains(&hunted.local_addr().port()));
-    assert!(Server::builder().bind_first(PortHunt::new(port)).is_err());
+    assert!(
+        Server::builder()
+            .bind_first(PortCandidates::new(port))
+            .is_err()
+    );
 }
 
 #[test]
@@ -83,7 +89,7 @@ fn hooks_of_connections_run_in_order_and_once() {
         errors.add(format!(
             "error {} {}",
             client.is_some(),
-            matches!(fault, Fault::Request(_))
+            matches!(fault, ServerFault::Request(_))
         ));
     });
     let mut client = test.connect();
@@ -306,7 +312,7 @@ fn any_token_can_be_a_method() {
 }
 
 #[test]
-fn the_none_handler_is_404_and_can_be_replaced() {
+fn the_not_found_handler_is_404_and_can_be_replaced() {
     let mut test = test_server();
     test.server.route("GET", "/a", answers("a")).unwrap();
     let response = test.get("/b");
@@ -317,7 +323,7 @@ fn the_none_handler_is_404_and_can_be_replaced() {
         )
     );
     test.server
-        .set_none_handler(|request: &mut Request, response: &mut Response| {
+        .set_not_found_handler(|request: &mut Request, response: &mut Response| {
             response.set_status(410).write(request.path());
         });
     let response = test.get("/b");
@@ -351,7 +357,7 @@ fn requests_are_pulled_when_nothing_is_registered() {
 
 #[test]
 fn routes_can_be_pulled_and_so_can_what_no_route_takes() {
-    let mut test = test_server_with(Server::builder().unrouted(Unrouted::Pull));
+    let mut test = test_server_with(Server::builder().not_found(NotFoundPolicy::Pull));
     test.server.pull("GET", "/pulled/:id").unwrap();
     test.server.route("GET", "/", answers("handled")).unwrap();
     assert_eq!(body(&test.get("/")), "handled");
@@ -728,7 +734,7 @@ fn a_responder_answers_in_a_later_frame_and_blocks_nobody() {
     test.server.on_error(move |fault, _| {
         errors.add(format!(
             "{}",
-            matches!(fault, Fault::TooSlow(Slowness::Answer))
+            matches!(fault, ServerFault::TimedOut(TimeoutKind::Answer))
         ));
     });
     test.pass(Duration::from_secs(31));

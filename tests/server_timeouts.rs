@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use httpoll::Budget;
 use httpoll::server::{
-    Refused, Request, Responder, Response, ResponseStream, Server, ServerLimits, ServerTimeouts,
+    Request, Responder, Response, ResponseStream, SendError, Server, ServerLimits, ServerTimeouts,
 };
-use httpoll::{PollAt, server::Fault};
+use httpoll::{PollAt, server::ServerFault};
 use serving::{Notes, answers, body, header, status, test_server, test_server_with};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -44,7 +44,7 @@ fn a_head_that_trickles_has_one_deadline_not_one_for_each_byte() {
 }
 
 #[test]
-fn content_must_come_at_a_least_rate() {
+fn content_must_arrive_at_the_minimum_rate() {
     for (bytes, every, survives) in [(20, 10, true), (1, 10, false), (4000, 900, true)] {
         let mut test = test_server();
         test.server.route("POST", "/", answers("done")).unwrap();
@@ -228,7 +228,7 @@ fn a_stream_takes_what_fits_and_says_so() {
         match stream.write(vec![b'y'; 1000]) {
             Ok(()) => written += 1000,
             Err(refused) => {
-                assert_eq!(refused, Refused::Full);
+                assert_eq!(refused, SendError::Full);
                 break;
             }
         }
@@ -263,7 +263,7 @@ fn a_stream_takes_what_fits_and_says_so() {
     client.reset();
     test.poll();
     assert!(stream.is_closed());
-    assert_eq!(stream.write("x"), Err(Refused::Closed));
+    assert_eq!(stream.write("x"), Err(SendError::Closed));
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn faults_name_the_client() {
     let notes = Notes::default();
     let errors = notes.clone();
     test.server.on_error(move |fault, client| {
-        let is_request = matches!(fault, Fault::Request(_));
+        let is_request = matches!(fault, ServerFault::Request(_));
         errors.add(format!("{is_request} {}", client.unwrap().peer_addr().ip()));
     });
     test.ask("\0\r\n\r\n");

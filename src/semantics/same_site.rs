@@ -1,0 +1,13 @@
+//! The cookie attribute `SameSite` (RFC 6265bis §5.6.7), for cookie jars and for servers.
+
+/// Which requests a browser sends a cookie with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SameSite {
+    /// Only requests that a page of the same site makes.
+    Strict,
+    /// Also requests that open a page of the site from another site, such as following a link.
+    Lax,
+    /// All requests. Browsers accept this from secure cookies only, so a server that sets it makes the
+    /// cookie secure.
+    None,
+}
