@@ -2,18 +2,17 @@
 //! here waits for the disk.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 
 use bytes::Bytes;
 
-use super::Disk;
+use super::commands::{Command, CommandQueue, DownloadState, PIECE_COST, SharedDownload};
 use super::fault::{DiskFault, DiskStep};
-use super::orders::{Cell, Desk, Order, Outlook, PIECE_COST};
 use super::part::Content;
+use super::plan::{Committed, FilePlan, Resumable};
 use super::sidecar::Validator;
-use super::worker::{Handle, Task, lock};
+use super::worker::{Disk, lock};
 
 /// Bytes that may wait to be written, per download.
 const MAX_QUEUED: usize = 4 * 1024 * 1024;
@@ -24,47 +23,6 @@ const MAX_QUEUED_TOGETHER: usize = 64 * 1024 * 1024;
 /// What each download may have waiting however many there are: one receive buffer.
 const MIN_QUEUED: usize = 256 * 1024;
 
-/// What is to become of a download.
-#[derive(Clone, Default)]
-pub(crate) struct FilePlan {
-    /// The file. Parent folders are made; what is there stays whole until it is replaced in one
-    /// go. A symbolic link is replaced, not followed.
-    pub(crate) target: PathBuf,
-    /// What has come survives a failure as `<name>.part`, with `<name>.part.json` beside it.
-    pub(crate) keep_partial: bool,
-    /// Go on with what an earlier run kept, if it is of the same `identity`.
-    pub(crate) resume: bool,
-    /// Bytes that the whole content must have.
-    pub(crate) expected_size: Option<u64>,
-    /// The SHA-256 that the whole content must have. Needs the feature `sha256`.
-    pub(crate) sha256: Option<[u8; 32]>,
-    /// Which content it is: the URL without credentials. It is written to the sidecar.
-    pub(crate) identity: String,
-}
-
-/// What an earlier run left behind. Without anything, `offset` is 0.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Resumable {
-    /// Bytes that are there and safe: where the content may go on.
-    pub(crate) offset: u64,
-    /// The version of the content that they belong to. Without one, nothing tells whether what
-    /// comes next fits.
-    pub(crate) validator: Option<Validator>,
-    /// Bytes of the whole content, as far as known.
-    pub(crate) total: Option<u64>,
-}
-
-/// A download that became a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Committed {
-    /// The absolute path.
-    pub(crate) path: PathBuf,
-    /// Its length.
-    pub(crate) bytes: u64,
-    /// Its SHA-256, if the plan asked for one.
-    pub(crate) sha256: Option<[u8; 32]>,
-}
-
 /// One download on its way to a file. Dropping it abandons the download: the worker removes what
 /// there is, or keeps it, as the plan says.
 ///
@@ -73,8 +31,8 @@ pub(crate) struct Committed {
 /// another `begin`. They may be called before the one before has been carried out. After a fault
 /// all is over, and calls do nothing.
 pub(crate) struct DownloadFile {
-    cell: Arc<Cell>,
-    disk: Handle,
+    shared: Arc<SharedDownload>,
+    disk: Disk,
     length: u64,
     /// Content came, or is about to.
     begun: bool,
@@ -88,7 +46,7 @@ impl DownloadFile {
         match std::path::absolute(&plan.target) {
             Ok(target) => {
                 plan.target = target;
-                file.order(Order::Open(Box::new(plan)));
+                file.command(Command::Open(Box::new(plan)));
             }
             Err(_) if plan.target.as_os_str().is_empty() => file.fail(DiskFault::NoFileName),
             Err(error) => file.fail(DiskFault::io(DiskStep::Locate, &error)),
@@ -107,20 +65,20 @@ impl DownloadFile {
         let Ok(target) = std::path::absolute(&plan.target) else {
             return;
         };
-        file.order(Order::Remove(Box::new(FilePlan { target, ..plan })));
-        let mut desk = lock(&file.cell.desk);
-        if matches!(desk.outlook, Outlook::Good) {
-            // The order is to be carried out although its owner is gone.
-            desk.outlook = Outlook::Suspended;
+        file.command(Command::Remove(Box::new(FilePlan { target, ..plan })));
+        let mut queue = lock(&file.shared.queue);
+        if matches!(queue.state, DownloadState::Active) {
+            // The command is to be carried out although its owner is gone.
+            queue.state = DownloadState::Suspended;
         }
     }
 
     fn on(disk: &Disk) -> Self {
-        let shared = disk.handle().shared();
+        let shared = disk.shared();
         shared.downloads.fetch_add(1, Ordering::Relaxed);
         Self {
-            cell: Arc::default(),
-            disk: disk.handle().clone(),
+            shared: Arc::default(),
+            disk: disk.clone(),
             length: 0,
             begun: false,
         }
@@ -128,11 +86,11 @@ impl DownloadFile {
 
     /// What can be resumed, once. `None`: not known yet, or told before.
     pub(crate) fn poll_opened(&mut self) -> Option<Result<Resumable, DiskFault>> {
-        let mut desk = lock(&self.cell.desk);
-        if let Outlook::Failed(fault) = desk.outlook {
+        let mut queue = lock(&self.shared.queue);
+        if let DownloadState::Failed(fault) = queue.state {
             return Some(Err(fault));
         }
-        let resumable = desk.opened.take()?;
+        let resumable = queue.opened.take()?;
         if !self.begun {
             self.length = resumable.offset;
         }
@@ -145,7 +103,7 @@ impl DownloadFile {
     pub(crate) fn begin(&mut self, offset: u64, validator: Option<Validator>, total: Option<u64>) {
         self.length = offset;
         self.begun = true;
-        self.order(Order::Begin(Box::new(Content {
+        self.command(Command::Begin(Box::new(Content {
             offset,
             validator: validator.unwrap_or_default(),
             total,
@@ -157,11 +115,11 @@ impl DownloadFile {
     pub(crate) fn room(&self) -> usize {
         let downloads = self.disk.shared().downloads.load(Ordering::Relaxed);
         let capacity = (MAX_QUEUED_TOGETHER / downloads.max(1)).clamp(MIN_QUEUED, MAX_QUEUED);
-        let mut desk = lock(&self.cell.desk);
-        if desk.queued > capacity / 2 {
-            desk.awaited_room = Some(capacity / 2);
+        let mut queue = lock(&self.shared.queue);
+        if queue.queued > capacity / 2 {
+            queue.awaited_room = Some(capacity / 2);
         }
-        capacity.saturating_sub(desk.queued + PIECE_COST)
+        capacity.saturating_sub(queue.queued + PIECE_COST)
     }
 
     /// Hands over the next bytes. It never waits; what does not fit into [`room`](Self::room) is
@@ -172,7 +130,7 @@ impl DownloadFile {
                 self.begin(0, None, None);
             }
             self.length += bytes.len() as u64;
-            self.order(Order::Write(bytes));
+            self.command(Command::Write(bytes));
         }
     }
 
@@ -185,13 +143,13 @@ impl DownloadFile {
     /// Bytes in the part file, with those that were there before.
     #[cfg(test)]
     pub(crate) fn written(&self) -> u64 {
-        lock(&self.cell.desk).written
+        lock(&self.shared.queue).written
     }
 
     /// What went wrong, if something did. It stays.
     pub(crate) fn poll_fault(&mut self) -> Option<DiskFault> {
-        match lock(&self.cell.desk).outlook {
-            Outlook::Failed(fault) => Some(fault),
+        match lock(&self.shared.queue).state {
+            DownloadState::Failed(fault) => Some(fault),
             _ => None,
         }
     }
@@ -199,64 +157,63 @@ impl DownloadFile {
     /// All bytes were handed over: check them, make them safe, give the file its name. Before any
     /// content began, what can be resumed is the whole.
     pub(crate) fn commit(&mut self) {
-        self.order(Order::Commit);
+        self.command(Command::Commit);
     }
 
     /// The finished file, once. `None`: not yet, or told before.
     pub(crate) fn poll_committed(&mut self) -> Option<Result<Committed, DiskFault>> {
-        let mut desk = lock(&self.cell.desk);
-        if let Outlook::Failed(fault) = desk.outlook {
+        let mut queue = lock(&self.shared.queue);
+        if let DownloadState::Failed(fault) = queue.state {
             return Some(Err(fault));
         }
-        desk.committed.take().map(Ok)
+        queue.committed.take().map(Ok)
     }
 
     /// Ends this download so that a later one can resume it, whatever the plan says about partial
     /// files. What was handed over is written first. If it cannot be kept, it is removed.
     pub(crate) fn suspend(self) {
-        let mut desk = lock(&self.cell.desk);
-        if matches!(desk.outlook, Outlook::Good) {
-            desk.outlook = Outlook::Suspended;
+        let mut queue = lock(&self.shared.queue);
+        if matches!(queue.state, DownloadState::Active) {
+            queue.state = DownloadState::Suspended;
             self.disk.shared().leaving.fetch_add(1, Ordering::AcqRel);
-            desk.orders.push_back(Order::Suspend);
-            self.schedule(desk);
+            queue.commands.push_back(Command::Suspend);
+            self.schedule(queue);
         }
     }
 
-    fn order(&self, order: Order) {
-        let mut desk = lock(&self.cell.desk);
-        if matches!(desk.outlook, Outlook::Good) {
-            desk.queued += order.cost();
-            desk.orders.push_back(order);
-            self.schedule(desk);
+    fn command(&self, command: Command) {
+        let mut queue = lock(&self.shared.queue);
+        if matches!(queue.state, DownloadState::Active) {
+            queue.queued += command.cost();
+            queue.commands.push_back(command);
+            self.schedule(queue);
         }
     }
 
-    fn schedule(&self, mut desk: MutexGuard<'_, Desk>) {
-        if std::mem::replace(&mut desk.scheduled, true) {
+    fn schedule(&self, mut queue: MutexGuard<'_, CommandQueue>) {
+        if std::mem::replace(&mut queue.scheduled, true) {
             return;
         }
-        drop(desk);
-        let task = Task::Download(Arc::clone(&self.cell));
-        if let Err(fault) = self.disk.submit(task) {
-            lock(&self.cell.desk).scheduled = false;
+        drop(queue);
+        if let Err(fault) = self.disk.submit(self.shared.clone()) {
+            lock(&self.shared.queue).scheduled = false;
             self.fail(fault);
         }
     }
 
     fn fail(&self, fault: DiskFault) {
-        lock(&self.cell.desk).fail(fault);
+        lock(&self.shared.queue).fail(fault);
     }
 }
 
 impl Drop for DownloadFile {
     fn drop(&mut self) {
         self.disk.shared().downloads.fetch_sub(1, Ordering::Relaxed);
-        let mut desk = lock(&self.cell.desk);
-        if matches!(desk.outlook, Outlook::Good) {
-            desk.outlook = Outlook::Abandoned;
-            let discarded = std::mem::take(&mut desk.orders);
-            self.schedule(desk);
+        let mut queue = lock(&self.shared.queue);
+        if matches!(queue.state, DownloadState::Active) {
+            queue.state = DownloadState::Abandoned;
+            let discarded = std::mem::take(&mut queue.commands);
+            self.schedule(queue);
             drop(discarded);
         }
     }
@@ -264,11 +221,11 @@ impl Drop for DownloadFile {
 
 impl fmt::Debug for DownloadFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let desk = lock(&self.cell.desk);
+        let queue = lock(&self.shared.queue);
         f.debug_struct("DownloadFile")
             .field("length", &self.length)
-            .field("written", &desk.written)
-            .field("queued", &desk.queued)
+            .field("written", &queue.written)
+            .field("queued", &queue.queued)
             .finish_non_exhaustive()
     }
 }

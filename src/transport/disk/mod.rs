@@ -37,12 +37,13 @@
 //! A download holds at most 4 MiB that wait to be written, less when there are more than 16 of
 //! them; an upload reads 1 MiB ahead.
 
+mod commands;
 mod digest;
 mod download;
 mod fault;
-mod orders;
 mod part;
-mod place;
+mod paths;
+mod plan;
 mod sidecar;
 mod upload;
 mod worker;
@@ -56,48 +57,9 @@ pub fn read_sidecar(json: &[u8]) -> Option<String> {
     sidecar::Sidecar::from_json(json).map(|sidecar| sidecar.to_json())
 }
 
-use std::time::Duration;
-
-use self::worker::Handle;
-use super::wake::Wake;
-
-pub(crate) use self::download::{Committed, DownloadFile, FilePlan, Resumable};
+pub(crate) use self::download::DownloadFile;
 pub use self::fault::{DiskFault, DiskStep};
+pub(crate) use self::plan::{Committed, FilePlan, Resumable};
 pub(crate) use self::sidecar::Validator;
 pub(crate) use self::upload::UploadFile;
-
-/// The way to the disk: one worker thread, `httpoll-disk`, that starts with the first file. It ends
-/// when this and all files are dropped and what they left to do is done; nobody waits for that,
-/// unless by [`drain`](Self::drain).
-#[derive(Debug)]
-pub(crate) struct Disk(Handle);
-
-impl Disk {
-    /// `wake` is called on the worker thread when there is something to hear or more room, perhaps
-    /// needlessly.
-    pub(crate) fn new(wake: Wake) -> Self {
-        Self(Handle::new(Some(wake)))
-    }
-
-    /// A disk without a thread: each call does its work before it returns. For tests on a virtual
-    /// clock.
-    pub(crate) fn inline() -> Self {
-        Self(Handle::new(None))
-    }
-
-    /// Whether nothing is being done or left to do.
-    #[cfg(test)]
-    pub(crate) fn is_idle(&self) -> bool {
-        self.0.is_idle()
-    }
-
-    /// Waits until nothing is left to do, at most for `timeout`, and answers whether nothing is.
-    /// For the end of a program, which would otherwise stop the worker before it removed part files.
-    pub(crate) fn drain(&self, timeout: Duration) -> bool {
-        self.0.drain(timeout)
-    }
-
-    fn handle(&self) -> &Handle {
-        &self.0
-    }
-}
+pub(crate) use self::worker::Disk;

@@ -7,9 +7,9 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use bytes::Bytes;
 
 use super::digest::Digest;
-use super::download::{Committed, FilePlan, Resumable};
 use super::fault::{DiskFault, DiskStep};
-use super::place::Place;
+use super::paths::DownloadPaths;
+use super::plan::{Committed, FilePlan, Resumable};
 use super::sidecar::{Sidecar, Validator};
 use super::worker::Shared;
 
@@ -25,7 +25,7 @@ const HASH_READ: usize = 64 * 1024;
 
 pub(super) struct Part {
     plan: FilePlan,
-    place: Place,
+    paths: DownloadPaths,
     file: File,
     /// Bytes that are written, and where the next go.
     position: u64,
@@ -51,10 +51,10 @@ impl Part {
     pub(super) fn open(plan: FilePlan, shared: &Shared) -> Result<(Self, Resumable), DiskFault> {
         let digest = Digest::wanted(plan.sha256.is_some())?;
         let lasting = plan.keep_partial || plan.resume;
-        let (place, file) = Place::open(plan.target.clone(), lasting, shared)?;
+        let (paths, file) = DownloadPaths::open(plan.target.clone(), lasting, shared)?;
         let mut part = Self {
             plan,
-            place,
+            paths,
             file,
             position: 0,
             safe: 0,
@@ -79,7 +79,7 @@ impl Part {
         if !self.plan.resume {
             return None;
         }
-        let sidecar = self.place.read_sidecar()?;
+        let sidecar = self.paths.read_sidecar()?;
         let length = self.file.metadata().ok()?.len();
         let offset = sidecar.safe.min(length);
         let expected = self.plan.expected_size;
@@ -138,12 +138,12 @@ impl Part {
     }
 
     /// Whether bytes that were there before are still to be hashed.
-    pub(super) fn is_behind(&self) -> bool {
+    pub(super) fn needs_rehash(&self) -> bool {
         self.digest.is_some() && self.content.is_some() && self.digested < self.position
     }
 
     /// Hashes some of the bytes that were there before.
-    pub(super) fn catch_up(&mut self, shared: &Shared) -> Result<(), DiskFault> {
+    pub(super) fn rehash(&mut self, shared: &Shared) -> Result<(), DiskFault> {
         let Some(digest) = &mut self.digest else {
             return Ok(());
         };
@@ -205,13 +205,13 @@ impl Part {
         }
         shared.step(DiskStep::Sync, || self.file.sync_all())?;
         // The lock is held meanwhile, so that nobody can take the part for his own.
-        shared.step(DiskStep::Rename, || self.place.publish())?;
-        // The file is complete and in its place: that some file system cannot sync a folder does
+        shared.step(DiskStep::Rename, || self.paths.publish())?;
+        // The file is complete and in its paths: that some file system cannot sync a folder does
         // not make it less so.
-        let _ = self.place.sync_folder();
-        self.place.remove_sidecar();
+        let _ = self.paths.sync_folder();
+        self.paths.remove_sidecar();
         Ok(Committed {
-            path: self.place.target.clone(),
+            path: self.paths.target.clone(),
             bytes: self.position,
             sha256,
         })
@@ -223,14 +223,14 @@ impl Part {
             // Should this fail, then the previous sidecar tells the truth.
             let _ = self.checkpoint(shared);
         } else {
-            self.place.remove_all();
+            self.paths.remove_all();
         }
     }
 
     /// Ends a download that another run will go on with.
     pub(super) fn suspend(mut self, shared: &Shared) {
-        if self.place.make_lasting(shared).is_err() {
-            self.place.remove_all();
+        if self.paths.make_lasting(shared).is_err() {
+            self.paths.remove_all();
             return;
         }
         // Should this fail, then the previous sidecar tells the truth.
@@ -239,7 +239,7 @@ impl Part {
 
     /// Makes what is written survive a power failure, and vouches for it.
     fn checkpoint(&mut self, shared: &Shared) -> Result<(), DiskFault> {
-        let (Some(content), Some(_)) = (&self.content, &self.place.sidecar) else {
+        let (Some(content), Some(_)) = (&self.content, &self.paths.sidecar) else {
             return Ok(());
         };
         if self.safe < self.position {
@@ -253,10 +253,10 @@ impl Part {
             safe: self.safe,
         };
         shared.step(DiskStep::WriteSidecar, || {
-            self.place.write_sidecar(&sidecar)?;
+            self.paths.write_sidecar(&sidecar)?;
             // A later version's bytes must not reach the disk before this. Where folders cannot
             // be synced there is no better way.
-            let _ = self.place.sync_folder();
+            let _ = self.paths.sync_folder();
             Ok(())
         })
     }

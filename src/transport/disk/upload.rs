@@ -7,9 +7,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::Disk;
 use super::fault::{DiskFault, DiskStep};
-use super::worker::{Handle, Shared, Task, Turn, lock};
+use super::worker::{Disk, Shared, Task, Turn, lock};
 
 /// Bytes that are read at once.
 const PIECE: usize = 256 * 1024;
@@ -25,21 +24,21 @@ const READ_AHEAD: usize = 4;
 ///
 /// To send it again, open it again.
 pub(crate) struct UploadFile {
-    cell: Arc<Cell>,
-    disk: Handle,
+    shared: Arc<SharedUpload>,
+    disk: Disk,
     piece: Vec<u8>,
     /// Bytes of `piece` that were taken.
     taken: usize,
 }
 
 /// What owner and worker share of one upload.
-pub(super) struct Cell {
-    desk: Mutex<Desk>,
+pub(super) struct SharedUpload {
+    ahead: Mutex<ReadAhead>,
     source: Mutex<Source>,
 }
 
 #[derive(Default)]
-struct Desk {
+struct ReadAhead {
     opened: Option<u64>,
     pieces: VecDeque<Vec<u8>>,
     /// Buffers to read into.
@@ -74,25 +73,25 @@ impl UploadFile {
             }
         };
         let file = Self {
-            cell: Arc::new(Cell {
-                desk: Mutex::new(Desk {
+            shared: Arc::new(SharedUpload {
+                ahead: Mutex::new(ReadAhead {
                     end,
-                    ..Desk::default()
+                    ..ReadAhead::default()
                 }),
                 source: Mutex::new(source),
             }),
-            disk: disk.handle().clone(),
+            disk: disk.clone(),
             piece: Vec::new(),
             taken: 0,
         };
-        file.schedule(lock(&file.cell.desk));
+        file.schedule(lock(&file.shared.ahead));
         file
     }
 
     /// The file's length, or why it cannot be read. `None`: not known yet.
     pub(crate) fn poll_opened(&mut self) -> Option<Result<u64, DiskFault>> {
-        let desk = lock(&self.cell.desk);
-        match (desk.opened, desk.end) {
+        let ahead = lock(&self.shared.ahead);
+        match (ahead.opened, ahead.end) {
             (Some(length), _) => Some(Ok(length)),
             (None, Some(Err(fault))) => Some(Err(fault)),
             (None, _) => None,
@@ -102,36 +101,36 @@ impl UploadFile {
     /// What went wrong, if something did. It stays.
     #[cfg(test)]
     pub(crate) fn poll_fault(&mut self) -> Option<DiskFault> {
-        lock(&self.cell.desk).end.and_then(Result::err)
+        lock(&self.shared.ahead).end.and_then(Result::err)
     }
 
-    fn schedule(&self, mut desk: MutexGuard<'_, Desk>) {
-        if desk.scheduled || desk.end.is_some() {
+    fn schedule(&self, mut ahead: MutexGuard<'_, ReadAhead>) {
+        if ahead.scheduled || ahead.end.is_some() {
             return;
         }
-        desk.scheduled = true;
-        drop(desk);
-        if let Err(fault) = self.disk.submit(Task::Upload(Arc::clone(&self.cell))) {
-            let mut desk = lock(&self.cell.desk);
-            desk.scheduled = false;
-            desk.end = Some(Err(fault));
+        ahead.scheduled = true;
+        drop(ahead);
+        if let Err(fault) = self.disk.submit(self.shared.clone()) {
+            let mut ahead = lock(&self.shared.ahead);
+            ahead.scheduled = false;
+            ahead.end = Some(Err(fault));
         }
     }
 
     /// Puts the next piece in the place of the one that was taken. Without one: the end, or `None`
     /// when there may be more later.
     fn next_piece(&mut self) -> Option<Result<(), DiskFault>> {
-        let mut desk = lock(&self.cell.desk);
-        let Some(piece) = desk.pieces.pop_front() else {
-            desk.awaited = desk.end.is_none();
-            return desk.end;
+        let mut ahead = lock(&self.shared.ahead);
+        let Some(piece) = ahead.pieces.pop_front() else {
+            ahead.awaited = ahead.end.is_none();
+            return ahead.end;
         };
         let empty = std::mem::replace(&mut self.piece, piece);
         self.taken = 0;
         if empty.capacity() > 0 {
-            desk.spare.push(empty);
+            ahead.spare.push(empty);
         }
-        self.schedule(desk);
+        self.schedule(ahead);
         Some(Ok(()))
     }
 }
@@ -155,69 +154,69 @@ impl Read for UploadFile {
 
 impl Drop for UploadFile {
     fn drop(&mut self) {
-        let mut desk = lock(&self.cell.desk);
-        desk.dropped = true;
-        let pieces = std::mem::take(&mut desk.pieces);
+        let mut ahead = lock(&self.shared.ahead);
+        ahead.dropped = true;
+        let pieces = std::mem::take(&mut ahead.pieces);
         // The worker closes the file: on some disks even that takes its time.
-        self.schedule(desk);
+        self.schedule(ahead);
         drop(pieces);
     }
 }
 
 impl fmt::Debug for UploadFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let desk = lock(&self.cell.desk);
+        let ahead = lock(&self.shared.ahead);
         f.debug_struct("UploadFile")
-            .field("length", &desk.opened)
-            .field("pieces", &desk.pieces.len())
-            .field("end", &desk.end)
+            .field("length", &ahead.opened)
+            .field("pieces", &ahead.pieces.len())
+            .field("end", &ahead.end)
             .finish_non_exhaustive()
     }
 }
 
-impl Cell {
-    /// One turn at the disk: opens the file, or reads one piece.
-    pub(super) fn turn(&self, shared: &Shared) -> Turn {
+impl Task for SharedUpload {
+    /// Opens the file, or reads one piece.
+    fn turn(&self, shared: &Shared) -> Turn {
         let mut source = lock(&self.source);
         let buffer = {
-            let mut desk = lock(&self.desk);
-            if desk.dropped {
-                desk.scheduled = false;
+            let mut ahead = lock(&self.ahead);
+            if ahead.dropped {
+                ahead.scheduled = false;
                 *source = Source::Closed;
                 return Turn::default();
             }
-            desk.spare.pop().unwrap_or_default()
+            ahead.spare.pop().unwrap_or_default()
         };
         let result = source.advance(buffer, shared);
-        let mut desk = lock(&self.desk);
+        let mut ahead = lock(&self.ahead);
         let wake = match result {
             Ok(Advance::Opened(length)) => {
-                desk.opened = Some(length);
+                ahead.opened = Some(length);
                 if length == 0 {
-                    desk.end = Some(Ok(()));
+                    ahead.end = Some(Ok(()));
                 }
                 true
             }
             Ok(Advance::Piece { piece, is_last }) => {
-                desk.pieces.push_back(piece);
+                ahead.pieces.push_back(piece);
                 if is_last {
-                    desk.end = Some(Ok(()));
+                    ahead.end = Some(Ok(()));
                 }
-                desk.awaited
+                ahead.awaited
             }
             Err(fault) => {
-                desk.end = Some(Err(fault));
+                ahead.end = Some(Err(fault));
                 true
             }
         };
         if wake {
-            desk.awaited = false;
+            ahead.awaited = false;
         }
-        if desk.end.is_some() || desk.dropped {
+        if ahead.end.is_some() || ahead.dropped {
             *source = Source::Closed;
         }
-        let more = desk.end.is_none() && !desk.dropped && desk.pieces.len() < READ_AHEAD;
-        desk.scheduled = more;
+        let more = ahead.end.is_none() && !ahead.dropped && ahead.pieces.len() < READ_AHEAD;
+        ahead.scheduled = more;
         Turn { more, wake }
     }
 }

@@ -12,11 +12,12 @@ use std::thread;
 use std::time::Duration;
 
 use super::fault::{DiskFault, DiskStep};
-use super::{orders, upload};
 use crate::transport::wake::Wake;
 
-/// A share in the worker: as long as there is one, its thread stays.
-pub(super) struct Handle(Arc<Shared>);
+/// The way to the disk: one worker thread, `httpoll-disk`, that starts with the first file. Clones
+/// are the same worker. It ends when all clones and all files are dropped and their work is done.
+/// Dropping them does not wait for that; [`drain`](Self::drain) does.
+pub(crate) struct Disk(Arc<Shared>);
 
 /// What the handles and the worker share.
 pub(super) struct Shared {
@@ -34,7 +35,7 @@ pub(super) struct Shared {
 }
 
 struct State {
-    ready: VecDeque<Task>,
+    ready: VecDeque<Arc<dyn Task>>,
     /// Somebody is at the file that was taken from `ready` last.
     working: bool,
     handles: usize,
@@ -48,10 +49,10 @@ enum Worker {
     Started,
 }
 
-/// A file that has something to do. It is in the queue or at work at most once.
-pub(super) enum Task {
-    Download(Arc<orders::Cell>),
-    Upload(Arc<upload::Cell>),
+/// A file that has something to do. Its owner puts it into the queue at most once at a time.
+pub(super) trait Task: Send + Sync {
+    /// Does one piece of the work. It may wait for the disk.
+    fn turn(&self, shared: &Shared) -> Turn;
 }
 
 /// What came of one turn of a file.
@@ -63,9 +64,20 @@ pub(super) struct Turn {
     pub(super) wake: bool,
 }
 
-impl Handle {
-    /// With a `wake` a thread does the work, once there is some; without one the caller does.
-    pub(super) fn new(wake: Option<Wake>) -> Self {
+impl Disk {
+    /// The worker thread calls `wake` when there is a result or more space in a queue. It may call it
+    /// without need.
+    pub(crate) fn new(wake: Wake) -> Self {
+        Self::with(Some(wake))
+    }
+
+    /// A disk without a thread: each call does its work before it returns. For tests on a virtual
+    /// clock.
+    pub(crate) fn inline() -> Self {
+        Self::with(None)
+    }
+
+    fn with(wake: Option<Wake>) -> Self {
         let worker = match wake {
             Some(_) => Worker::NotStarted,
             None => Worker::Inline,
@@ -93,7 +105,7 @@ impl Handle {
     }
 
     /// Has the task done. The caller must not hold any lock of the task.
-    pub(super) fn submit(&self, task: Task) -> Result<(), DiskFault> {
+    pub(super) fn submit(&self, task: Arc<dyn Task>) -> Result<(), DiskFault> {
         let mut state = self.0.lock();
         match state.worker {
             Worker::Inline => {
@@ -119,13 +131,15 @@ impl Handle {
         Ok(())
     }
 
+    /// Whether no work is running or waiting.
     #[cfg(test)]
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.0.lock().is_idle()
     }
 
-    /// Waits until nothing is left to do, at most for `timeout`; answers whether nothing is.
-    pub(super) fn drain(&self, timeout: Duration) -> bool {
+    /// Waits until no work is left, at most for `timeout`. Returns whether none is left. For the end of
+    /// a program, which would otherwise stop the worker before it removes part files.
+    pub(crate) fn drain(&self, timeout: Duration) -> bool {
         let state = self.0.lock();
         let (state, _) = self
             .0
@@ -136,14 +150,14 @@ impl Handle {
     }
 }
 
-impl Clone for Handle {
+impl Clone for Disk {
     fn clone(&self) -> Self {
         self.0.lock().handles += 1;
         Self(Arc::clone(&self.0))
     }
 }
 
-impl Drop for Handle {
+impl Drop for Disk {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.handles -= 1;
@@ -154,10 +168,10 @@ impl Drop for Handle {
     }
 }
 
-impl fmt::Debug for Handle {
+impl fmt::Debug for Disk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.0.lock();
-        f.debug_struct("Handle")
+        f.debug_struct("Disk")
             .field("waiting", &state.ready.len())
             .field("working", &state.working)
             .finish_non_exhaustive()
@@ -203,10 +217,7 @@ impl Shared {
         while let Some(task) = state.ready.pop_front() {
             state.working = true;
             drop(state);
-            let turn = match &task {
-                Task::Download(cell) => cell.turn(self),
-                Task::Upload(cell) => cell.turn(self),
-            };
+            let turn = task.turn(self);
             if turn.wake
                 && let Some(wake) = &self.wake
             {

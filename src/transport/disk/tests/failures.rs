@@ -13,7 +13,7 @@ const WRITING: [DiskStep; 4] = [
 ];
 
 fn fail(disk: &Disk, step: Option<DiskStep>) {
-    *lock(&disk.handle().shared().failing) = step;
+    *lock(&disk.shared().failing) = step;
 }
 
 fn full(step: DiskStep) -> DiskFault {

@@ -65,7 +65,7 @@ fn whatever_happened_before_the_file_is_right() {
                     settle(&disk);
                 }
                 if dice.below(20) == 0 {
-                    *lock(&disk.handle().shared().failing) = Some(STEPS[dice.below(6)]);
+                    *lock(&disk.shared().failing) = Some(STEPS[dice.below(6)]);
                 }
             }
             match dice.below(4) {
@@ -91,7 +91,7 @@ fn whatever_happened_before_the_file_is_right() {
                 }
             }
             settle(&disk);
-            *lock(&disk.handle().shared().failing) = None;
+            *lock(&disk.shared().failing) = None;
             // What is there is a whole version, always.
             if let Ok(present) = fs::read(folder.join("file.bin")) {
                 assert!(versions.contains(&present), "seed {seed}");

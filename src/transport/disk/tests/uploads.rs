@@ -63,7 +63,7 @@ fn no_more_than_a_little_is_held() {
         fs::write(&path, &bytes).unwrap();
         let (mut file, _) = opened(disk, &path);
         // What the disk has read ahead is there without the disk, and no more than that.
-        let handle = disk.handle().shared();
+        let handle = disk.shared();
         *lock(&handle.failing) = Some(DiskStep::Read);
         let mut buffer = vec![0; PIECE];
         for n in 0..4 {

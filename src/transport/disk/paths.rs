@@ -18,7 +18,7 @@ const ATTEMPTS: usize = 8;
 const REPEATED_NAME: usize = 32;
 
 /// The files of one download.
-pub(super) struct Place {
+pub(super) struct DownloadPaths {
     pub(super) target: PathBuf,
     folder: PathBuf,
     pub(super) part: PathBuf,
@@ -29,7 +29,7 @@ pub(super) struct Place {
     _claim: Claim,
 }
 
-impl Place {
+impl DownloadPaths {
     /// Makes the folders, claims the target, and opens the part file: with its `lasting` name,
     /// under which it is found again, or with a random one.
     pub(super) fn open(
