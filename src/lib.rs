@@ -56,7 +56,8 @@
 //! | how long, how much | [`Timeouts`], [`Limits`] |
 //! | what each kind of bad input gets | [`bad_input`] |
 //! | names and TLS | [`Resolver`], [`TlsOptions`], [`TlsInfo`] |
-//! | tests without a network | [`memory`] |
+//! | tests without a network | [`memory`]; `mock` with the feature `test-util` |
+//! | what was asked and answered, as a file | [`recording`] |
 //! | HTTP/1.1 as bytes in and events out, both roles | [`proto`] |
 //!
 //! # Features
@@ -81,9 +82,13 @@ mod exclusive;
 #[doc(hidden)]
 pub mod fuzzing;
 mod limits;
+#[cfg(feature = "test-util")]
+pub mod mock;
 mod node;
 mod phase;
 pub mod proto;
+mod random;
+pub mod recording;
 #[cfg(any(feature = "agent", feature = "server"))]
 mod semantics;
 #[cfg(feature = "server")]

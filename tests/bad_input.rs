@@ -11,7 +11,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+use httpoll::memory::MemoryNetwork;
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::server::{Request as Asked, Response as Answer, ResponseStream};
 use httpoll::{Agent, DiskFault, Download, ErrorKind, Event, Request, Response};
 

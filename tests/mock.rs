@@ -8,10 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Method as HttpMethod;
-use httpoll::memory::{
-    Fault, FaultRates, MemoryNetwork, MockConnections, MockResponse, MockServer, MockStream, Peer,
-    PeerWaker, Refusal,
-};
+use httpoll::memory::{MemoryNetwork, Peer, PeerWaker, Refusal};
+use httpoll::mock::{Fault, FaultRates, MockConnections, MockResponse, MockServer, MockStream};
 use httpoll::{ErrorKind, HttpClient, Method, NetworkFault, Phase, Status, Timeouts};
 use serde_json::json;
 use support::{FRAME, address, content, until, until_head};

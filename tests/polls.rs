@@ -225,10 +225,10 @@ fn no_event_is_lost_however_small_reads_and_writes_are() {
     }
 }
 
-#[cfg(feature = "agent")]
+#[cfg(all(feature = "agent", feature = "test-util"))]
 #[test]
 fn an_idle_poll_of_an_agent_allocates_nothing() {
-    use httpoll::memory::{MockResponse, MockServer, MockStream};
+    use httpoll::mock::{MockResponse, MockServer, MockStream};
     use httpoll::{Agent, Request};
 
     let network = MemoryNetwork::new();

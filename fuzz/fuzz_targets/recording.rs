@@ -2,7 +2,8 @@
 
 #![no_main]
 
-use httpoll::memory::{MemoryNetwork, Recording};
+use httpoll::memory::MemoryNetwork;
+use httpoll::recording::Recording;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bevy_app::App;
 use bevy_ecs::prelude::*;
-use bevy_httpoll::httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+use bevy_httpoll::httpoll::memory::MemoryNetwork;
+use bevy_httpoll::httpoll::mock::{MockResponse, MockServer};
 use bevy_httpoll::prelude::*;
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());

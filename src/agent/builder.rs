@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::phase::Timeouts;
 use crate::proto::FieldLines;
+use crate::recording::Recorder;
 use crate::semantics::access::AccessPolicy;
 use crate::semantics::auth::Credentials;
 use crate::semantics::base_url::parse_base;
@@ -26,7 +27,7 @@ use crate::semantics::netrc::Netrc;
 use crate::semantics::proxy_rules::ProxySettings;
 use crate::semantics::redirect::RedirectPolicy;
 use crate::semantics::retry::RetryPolicy;
-use crate::transport::memory::{MemoryNetwork, Recorder};
+use crate::transport::memory::MemoryNetwork;
 use crate::transport::reactor::Reactor;
 use crate::transport::resolver::Resolver;
 use crate::transport::tls::TlsOptions;
@@ -163,7 +164,7 @@ impl AgentBuilder {
     }
 
     /// Tells this recorder each exchange over the network, for a replay in a test; see
-    /// [`Recording`](crate::memory::Recording).
+    /// [`Recording`](crate::recording::Recording).
     pub fn recorder(mut self, recorder: Recorder) -> Self {
         self.config.recorder = Some(recorder);
         self

@@ -9,7 +9,7 @@
 //!      └──▶ Silent            nothing more comes; what is received is dropped
 //! ```
 
-mod playing;
+mod playback;
 
 use std::mem;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ use super::stream::StreamReader;
 use crate::error::{ErrorKind, NetworkFault};
 use crate::limits::Limits;
 use crate::proto::{BodyLength, CloseReason, Event, Exchange, FieldLines, RequestHead, Verdict};
-use crate::transport::memory::peer::Peer;
-use playing::response_head;
+use crate::transport::memory::Peer;
+use playback::response_head;
 
 pub(super) struct MockConnection {
     server: Arc<Shared>,

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::response::MockResponse;
+use crate::random::SplitMix64;
 
 /// How often what goes wrong, each from 0.0 (never) to 1.0 (always). The default is never.
 ///
@@ -13,7 +14,8 @@ use super::response::MockResponse;
 ///
 /// ```
 /// # use std::time::Duration;
-/// use httpoll::memory::{FaultRates, MemoryNetwork, MockServer};
+/// use httpoll::memory::MemoryNetwork;
+/// use httpoll::mock::{FaultRates, MockServer};
 ///
 /// let network = MemoryNetwork::new();
 /// let server = MockServer::on(&network, "game.example", 80);
@@ -85,14 +87,14 @@ const OPENING: usize = usize::MAX;
 
 impl Faults {
     pub(super) fn refuses(&self, connection: usize) -> bool {
-        self.dice(connection, OPENING).chance() < self.rates.refuse
+        self.dice(connection, OPENING).fraction() < self.rates.refuse
     }
 
     /// What goes wrong with this request, whose answer has so much content.
     pub(super) fn draw(&self, connection: usize, number: usize, content: usize) -> Option<Fault> {
         let mut dice = self.dice(connection, number);
         let rates = &self.rates;
-        let mut rest = dice.chance();
+        let mut rest = dice.fraction();
         let mut falls = |rate: f64| {
             let hit = (0.0..rate).contains(&rest);
             rest -= rate.max(0.0);
@@ -103,11 +105,14 @@ impl Faults {
         } else if falls(rates.silence) {
             Some(Fault::Silence)
         } else if falls(rates.delay) {
-            Some(Fault::Delay(dice.part(rates.longest_delay)))
+            Some(Fault::Delay(part(&mut dice, rates.longest_delay)))
         } else if falls(rates.drip) {
             let pieces = u32::try_from(2 + dice.below(6)).unwrap_or(2);
             let bytes = content.div_ceil(pieces as usize).max(1);
-            Some(Fault::Drip(bytes, dice.part(rates.longest_delay) / pieces))
+            Some(Fault::Drip(
+                bytes,
+                part(&mut dice, rates.longest_delay) / pieces,
+            ))
         } else if falls(rates.cut) {
             Some(Fault::Cut(dice.below(content)))
         } else if falls(rates.reset) {
@@ -117,13 +122,19 @@ impl Faults {
         }
     }
 
-    fn dice(&self, connection: usize, number: usize) -> Dice {
-        let mut dice = Dice(self.seed);
+    fn dice(&self, connection: usize, number: usize) -> SplitMix64 {
+        let mut dice = SplitMix64::new(self.seed);
         for salt in [connection, number] {
-            dice.0 = dice.next() ^ salt as u64;
+            dice = SplitMix64::new(dice.next() ^ salt as u64);
         }
         dice
     }
+}
+
+/// From nothing to all of `longest`, in steps of a thousandth.
+fn part(random: &mut SplitMix64, longest: Duration) -> Duration {
+    let thousandths = random.below(1001);
+    longest.saturating_mul(u32::try_from(thousandths).unwrap_or(0)) / 1000
 }
 
 impl Fault {
@@ -138,35 +149,6 @@ impl Fault {
             Self::Cut(at) => response.cut_after(at),
             Self::Reset(at) => response.reset_after(at),
         }
-    }
-}
-
-/// SplitMix64: the same numbers for the same seed, everywhere.
-pub(in crate::transport::memory) struct Dice(pub(in crate::transport::memory) u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From 0.0 to below 1.0: 32 bits are exact in an `f64`.
-    fn chance(&mut self) -> f64 {
-        f64::from((self.next() >> 32) as u32) / (f64::from(u32::MAX) + 1.0)
-    }
-
-    /// Below `end`; 0 if that is 0.
-    pub(in crate::transport::memory) fn below(&mut self, end: usize) -> usize {
-        let drawn = self.next() >> 32;
-        drawn.checked_rem(end as u64).unwrap_or(0) as usize
-    }
-
-    fn part(&mut self, longest: Duration) -> Duration {
-        let thousandths = (self.next() >> 32) % 1001;
-        longest.saturating_mul(u32::try_from(thousandths).unwrap_or(0)) / 1000
     }
 }
 

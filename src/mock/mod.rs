@@ -6,6 +6,58 @@
 //! the same [`Exchange`](crate::proto::Exchange) as everything else here. TLS is not spoken: a game
 //! under test is pointed at `http` addresses.
 //!
+//! # Example
+//!
+//! [`MockServer`] speaks HTTP/1.1: it answers by rules, late, in drips, in parts, or not at all, and
+//! remembers what it was asked. Time is virtual: a test waits for nothing.
+//!
+//! ```
+//! use std::time::Duration;
+//! use httpoll::memory::MemoryNetwork;
+//! use httpoll::mock::{MockResponse, MockServer};
+//! use httpoll::{HttpClient, Method, Status};
+//!
+//! let network = MemoryNetwork::new();
+//! let server = MockServer::on(&network, "game.example", 80);
+//! server
+//!     .get("/scores/*")
+//!     .query("page", "2")
+//!     .reply(MockResponse::with_status(503).delay(Duration::from_secs(5)))
+//!     .then_reply(MockResponse::ok().text("[7, 5]"));
+//!
+//! // What the game does, each frame of its own.
+//! let mut http = HttpClient::on_memory(&network);
+//! http.connect_to_host("game.example", -1, None)?;
+//! let mut answers = Vec::new();
+//! let mut body = Vec::new();
+//! while answers.len() < 2 {
+//!     http.poll()?;
+//!     if http.get_status() == Status::Connected {
+//!         if http.has_response() {
+//!             answers.push((http.get_response_code(), std::mem::take(&mut body)));
+//!         }
+//!         http.request(Method::Get, "/scores/7?page=2", &[], "")?;
+//!     }
+//!     while http.get_status() == Status::Body {
+//!         match http.read_response_body_chunk()? {
+//!             chunk if chunk.is_empty() => break,
+//!             chunk => body.extend_from_slice(&chunk),
+//!         }
+//!     }
+//!     network.advance(Duration::from_millis(16));
+//! }
+//! assert_eq!(answers, [(503, vec![]), (200, b"[7, 5]".to_vec())]);
+//!
+//! let requests = server.requests();
+//! assert_eq!(requests[0].path(), "/scores/7");
+//! assert!(requests[1].at - requests[0].at >= Duration::from_secs(5));
+//! assert!(server.unmatched().is_empty(), "{:?}", server.unmatched());
+//! # Ok::<(), httpoll::Error>(())
+//! ```
+//!
+//! [`FaultRates`] lets a seed break what works; [`MockStream`] sends content piece by piece, as
+//! servers of events do; a [`Recording`] of what a real server said answers in its place.
+//!
 //! | file | holds |
 //! |---|---|
 //! | `server` | [`MockServer`]: its address, its rules, what it has seen |
@@ -15,12 +67,12 @@
 //! | `stream` | [`MockStream`]: content that the test sends while it looks on |
 //! | `connection` | one connection of the server, and how a response leaves on it |
 //! | `fault` | what a seed lets go wrong |
-//! | `recording/` | exchanges as text, without secrets; their playback |
+//! | `replay` | mock servers that answer as recorded |
 
 mod connection;
 mod fault;
 mod pattern;
-mod recording;
+mod replay;
 mod request;
 mod resource;
 mod response;
@@ -28,12 +80,8 @@ mod rule;
 mod server;
 mod stream;
 
-pub(in crate::transport::memory) use fault::Dice;
 pub use fault::{Fault, FaultRates};
-pub use recording::{
-    RecordedBody, RecordedExchange, RecordedRequest, RecordedResponse, Recorder, Recording,
-    RecordingError, Replay,
-};
+pub use replay::Replay;
 pub use request::MockRequest;
 pub use response::MockResponse;
 pub use rule::MockRule;

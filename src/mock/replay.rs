@@ -8,17 +8,18 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use url::Url;
 
-use super::redaction::is_recorded_query;
-use super::{RecordedExchange, RecordedResponse, Recording};
+use super::request::MockRequest;
+use super::response::MockResponse;
+use super::server::MockServer;
+use crate::recording::{RecordedExchange, RecordedResponse, Recording, is_recorded_query};
 use crate::transport::memory::MemoryNetwork;
-use crate::transport::memory::mock::{MockRequest, MockResponse, MockServer};
 
 /// Into how many pieces the content of a recorded response is spread over its time.
 const PIECES: u32 = 8;
 
 /// When recorded answers come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pace {
+enum Pace {
     AtOnce,
     AsRecorded,
 }
@@ -44,8 +45,26 @@ struct Scene {
     is_played: bool,
 }
 
+impl Recording {
+    /// Answers on this network as recorded: a mock server for each origin, each method and URL in
+    /// its recorded order, at once. A request that was not recorded, or more often than recorded, is
+    /// answered by a 501 that says so.
+    ///
+    /// TLS is not spoken in memory: `https://game.example` is played back as `http` on port 80,
+    /// `https` with another port as `http` on that port.
+    pub fn replay_on(&self, network: &MemoryNetwork) -> Replay {
+        Replay::new(self, network, Pace::AtOnce)
+    }
+
+    /// The same, with the recorded times: the head after [`head_after`](RecordedResponse::head_after),
+    /// the content spread up to [`end_after`](RecordedResponse::end_after), of virtual time.
+    pub fn replay_in_time_on(&self, network: &MemoryNetwork) -> Replay {
+        Replay::new(self, network, Pace::AsRecorded)
+    }
+}
+
 impl Replay {
-    pub(super) fn new(recording: &Recording, network: &MemoryNetwork, pace: Pace) -> Self {
+    fn new(recording: &Recording, network: &MemoryNetwork, pace: Pace) -> Self {
         let mut origins: Vec<Origin> = Vec::new();
         for exchange in &recording.exchanges {
             let (host, port) = origin(&exchange.request.url);

@@ -22,7 +22,7 @@ use crate::proto::FieldLines;
 ///
 /// ```
 /// # use std::time::Duration;
-/// use httpoll::memory::MockResponse;
+/// use httpoll::mock::MockResponse;
 ///
 /// let late = MockResponse::with_status(503)
 ///     .header("Retry-After", "2")

@@ -16,7 +16,8 @@ use super::response::MockResponse;
 /// yet takes no request. Clones are the same rule.
 ///
 /// ```
-/// # use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+/// # use httpoll::memory::MemoryNetwork;
+/// # use httpoll::mock::{MockResponse, MockServer};
 /// # let network = MemoryNetwork::new();
 /// # let server = MockServer::on(&network, "game.example", 80);
 /// // Busy once, then fine.

@@ -11,8 +11,7 @@ use super::fault::{FaultRates, Faults};
 use super::request::MockRequest;
 use super::rule::{MockRule, Reply};
 use crate::error::ErrorKind;
-use crate::transport::memory::MemoryNetwork;
-use crate::transport::memory::peer::{Peer, Serve};
+use crate::transport::memory::{MemoryNetwork, Peer, Serve};
 
 /// An HTTP/1.1 server on a [`MemoryNetwork`] that answers by rules and remembers what it was asked.
 /// Clones are the same server; it lives as long as the network.
@@ -23,7 +22,8 @@ use crate::transport::memory::peer::{Peer, Serve};
 /// whoever waits for it. TLS is not spoken: a game under test is pointed at `http` addresses.
 ///
 /// ```
-/// use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+/// use httpoll::memory::MemoryNetwork;
+/// use httpoll::mock::{MockResponse, MockServer};
 /// use httpoll::{HttpClient, Method, Status};
 ///
 /// let network = MemoryNetwork::new();

@@ -6,12 +6,10 @@
 //! |---|---|
 //! | `recorder`, `redaction` | taking exchanges in, without secrets |
 //! | `write`, `parse` | the text form, version 1 |
-//! | `replay` | mock servers that answer as recorded |
 
 mod parse;
 mod recorder;
 mod redaction;
-mod replay;
 mod write;
 
 use std::fmt;
@@ -24,14 +22,14 @@ use http::{Method, StatusCode};
 use url::Url;
 
 use crate::proto::FieldLines;
-use crate::transport::memory::MemoryNetwork;
 
 pub use parse::RecordingError;
 pub use recorder::Recorder;
-pub use replay::Replay;
+#[cfg(feature = "test-util")]
+pub(crate) use redaction::is_recorded_query;
 
 /// Exchanges in the order in which they were made: written down by a [`Recorder`], kept as text,
-/// answered again by [`replay_on`](Self::replay_on).
+/// answered again by the mock servers of `mock` (feature `test-util`).
 ///
 /// The text is JSON, laid out to be read, compared and corrected by hand: one header line a line, one
 /// line of content a line. [`Display`](fmt::Display) writes it, [`parse`](Self::parse) reads it.
@@ -155,22 +153,6 @@ impl Recording {
     /// What the operating system says.
     pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
         std::fs::write(path, self.to_string())
-    }
-
-    /// Answers on this network as recorded: a mock server for each origin, each method and URL in
-    /// its recorded order, at once. A request that was not recorded, or more often than recorded, is
-    /// answered by a 501 that says so.
-    ///
-    /// TLS is not spoken in memory: `https://game.example` is played back as `http` on port 80,
-    /// `https` with another port as `http` on that port.
-    pub fn replay_on(&self, network: &MemoryNetwork) -> Replay {
-        Replay::new(self, network, replay::Pace::AtOnce)
-    }
-
-    /// The same, with the recorded times: the head after [`head_after`](RecordedResponse::head_after),
-    /// the content spread up to [`end_after`](RecordedResponse::end_after), of virtual time.
-    pub fn replay_in_time_on(&self, network: &MemoryNetwork) -> Replay {
-        Replay::new(self, network, replay::Pace::AsRecorded)
     }
 }
 

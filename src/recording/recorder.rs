@@ -15,7 +15,7 @@ use super::{RecordedBody, RecordedExchange, Recording};
 ///
 /// ```
 /// use std::time::Duration;
-/// use httpoll::memory::{RecordedBody, RecordedExchange, RecordedRequest, RecordedResponse, Recorder};
+/// use httpoll::recording::{RecordedBody, RecordedExchange, RecordedRequest, RecordedResponse, Recorder};
 /// use httpoll::proto::FieldLines;
 ///
 /// let recorder = Recorder::new();

@@ -100,7 +100,8 @@ fn is_name(encoded: &str, name: &str) -> bool {
 }
 
 /// Whether a query is the recorded one, where a redacted value stands for any.
-pub(super) fn is_recorded_query(recorded: Option<&str>, query: Option<&str>) -> bool {
+#[cfg(feature = "test-util")]
+pub(crate) fn is_recorded_query(recorded: Option<&str>, query: Option<&str>) -> bool {
     let (recorded, query) = (recorded.unwrap_or_default(), query.unwrap_or_default());
     let (mut recorded, mut query) = (recorded.split('&'), query.split('&'));
     loop {

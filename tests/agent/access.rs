@@ -1,6 +1,7 @@
 //! N18: what URLs from outside may reach: judged before, after each redirect and after each lookup.
 
-use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+use httpoll::memory::MemoryNetwork;
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
     AccessPolicy, AccessRefusal, AddressClass, AddressFamily, Agent, ErrorKind, HostPattern,
     ProxySettings, Request,

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use httpoll::memory::MemoryNetwork;
 #[cfg(feature = "digest-auth")]
-use httpoll::memory::MockRequest;
-use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+use httpoll::mock::MockRequest;
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, AuthFault, Credentials, ErrorKind, Netrc, Request, RequestBody};
 
 use crate::support::{run, setup, setup_with};

@@ -3,7 +3,8 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MockResponse, Peer};
+use httpoll::memory::{MemoryNetwork, Peer};
+use httpoll::mock::MockResponse;
 use httpoll::{
     Agent, ErrorKind, Event, Misuse, Progress, Request, RequestBody, RequestRefused, RetryPolicy,
 };

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MockResponse, Refusal};
+use httpoll::memory::{MemoryNetwork, Refusal};
+use httpoll::mock::MockResponse;
 use httpoll::{Agent, Budget, Event, PoolLimits, Request};
 
 use crate::support::{FRAME, address, pattern, setup, setup_with};

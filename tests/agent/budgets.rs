@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MockResponse, MockServer, Peer};
+use httpoll::memory::{MemoryNetwork, Peer};
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, Budget, Event, PollAt, Request, RequestId};
 
 use crate::support::{address, finish, pattern, run, setup};

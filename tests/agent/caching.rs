@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+use httpoll::memory::MemoryNetwork;
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
     Agent, CacheMode, Credentials, ErrorKind, HttpCache, Request, RequestRefused, RetryPolicy,
 };

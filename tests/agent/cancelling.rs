@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MockResponse, MockServer, Refusal};
+use httpoll::memory::{MemoryNetwork, Refusal};
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, Download, PollAt, Request, RequestBody, RetryPolicy};
 
 use crate::support::{Folder, address, frames, pattern, run, setup};

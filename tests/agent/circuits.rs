@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MockResponse, MockServer};
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, CircuitPolicy, ErrorKind, OnHold, Request, RequestRefused};
 
 use crate::support::{FRAME, finish, frames, run, setup_with};

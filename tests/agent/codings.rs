@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use httpoll::memory::{MockResponse, MockServer};
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{AccessPolicy, AccessRefusal, CodingFault, Download, ErrorKind, Limit, Request};
 
 use crate::support::{Folder, chunks, pattern, run, setup};

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+use httpoll::memory::MemoryNetwork;
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, CookieJar, Request};
 
 use crate::support::{run, script_closing};

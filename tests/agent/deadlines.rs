@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MockResponse, MockServer, Refusal};
+use httpoll::memory::{MemoryNetwork, Refusal};
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, Budget, ErrorKind, Phase, ProxySettings, Request, Timeouts};
 
 use crate::support::{FRAME, address, finish, frames, pattern, run, setup, setup_with};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MockRequest, MockResponse};
+use httpoll::memory::MemoryNetwork;
+use httpoll::mock::{MockRequest, MockResponse};
 use httpoll::{Agent, DiskFault, Download, ErrorKind, Event, Limit, Request, RetryPolicy};
 
 use crate::support::{Folder, Outcome, finish, frames, pattern, run, setup, setup_with};

@@ -1,7 +1,8 @@
 //! N19: every error says what failed, where, in which phase, after how many bytes, and whether another
 //! try may help; and nothing that is secret. S42, S60: the kinds are apart.
 
-use httpoll::memory::{MemoryNetwork, MockResponse, MockServer, Refusal};
+use httpoll::memory::{MemoryNetwork, Refusal};
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, ErrorKind, NetworkFault, PeerMisbehaved, Phase, Request, RetryPolicy};
 
 use crate::support::{address, run, script_closing, setup};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MockResponse, MockServer, MockStream};
+use httpoll::mock::{MockResponse, MockServer, MockStream};
 use httpoll::{
     Agent, Budget, CircuitPolicy, ErrorKind, Event, EventStreamFault, Request, RequestHandle,
     RetryCause, ServerSentEvent,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use httpoll::memory::{FaultRates, MockResponse, MockServer};
+use httpoll::mock::{FaultRates, MockResponse, MockServer};
 use httpoll::{Agent, Event, Phase, Request, RequestId, RetryPolicy, Status};
 
 use crate::support::{chunks, frames, pattern, run, setup, setup_with};

@@ -1,6 +1,6 @@
 //! Forms with files (S26–S28; RFC 7578).
 
-use httpoll::memory::{MockRequest, MockResponse};
+use httpoll::mock::{MockRequest, MockResponse};
 use httpoll::{ErrorKind, Form, Misuse, Part, Request, RetryPolicy};
 
 use crate::support::{Folder, pattern, run, setup};

@@ -1,6 +1,6 @@
 //! Heads told as they go over the wire.
 
-use httpoll::memory::MockResponse;
+use httpoll::mock::MockResponse;
 use httpoll::{Event, Request};
 
 use crate::support::{run, setup};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MockResponse, Peer};
+use httpoll::memory::{MemoryNetwork, Peer};
+use httpoll::mock::MockResponse;
 use httpoll::{Agent, ErrorKind, Event, Limit, Limits, PeerMisbehaved, Phase, Request};
 
 use crate::support::{address, pattern, run, script_closing, setup};

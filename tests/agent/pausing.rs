@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MockResponse, MockStream};
+use httpoll::mock::{MockResponse, MockStream};
 use httpoll::{
     Agent, Budget, Download, ErrorKind, Event, PollAt, Request, RequestRefused, RetryPolicy,
     Timeouts,
@@ -500,7 +500,7 @@ fn what_waited_for_bandwidth_when_suspended_holds_up_nobody() {
         .pool(limits)
         .global_rate_limit(Some(20_000));
     let (network, server, mut agent) = setup_with(builder);
-    let other = httpoll::memory::MockServer::on(&network, "other.example", 80);
+    let other = httpoll::mock::MockServer::on(&network, "other.example", 80);
     for server in [&server, &other] {
         let content = MockResponse::resource(pattern(60_000)).etag("\"a\"");
         let _ = server.get("/").reply(content);

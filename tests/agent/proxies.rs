@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MockResponse, MockServer, Peer};
+use httpoll::memory::{MemoryNetwork, Peer};
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, AgentBuilder, ErrorKind, Phase, ProxyFault, ProxySettings, Request};
 
 use crate::support::{Heard, address, run};

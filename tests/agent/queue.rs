@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+use httpoll::memory::MemoryNetwork;
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, ErrorKind, Event, Phase, PoolLimits, Priority, Request, RequestId};
 
 use crate::support::{finish, finish_all, frames, setup_with};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+use httpoll::memory::MemoryNetwork;
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, Event, Priority, Request, RequestId};
 
 use crate::support::{FRAME, chunks, finish, frames, pattern, run, setup, setup_with};

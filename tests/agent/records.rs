@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MockResponse, MockStream};
+use httpoll::mock::{MockResponse, MockStream};
 use httpoll::{Event, FrameFault, JsonLines, LengthPrefix, LengthPrefixed, Request};
 
 use crate::support::{frames, run, setup};

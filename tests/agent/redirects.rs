@@ -1,7 +1,8 @@
 //! Redirects, each rule with its section.
 
 use http::StatusCode;
-use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+use httpoll::memory::MemoryNetwork;
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, Credentials, ErrorKind, Event, RedirectPolicy, RedirectRefusal, Request};
 
 use crate::support::{address, finish, frames, run, script, script_closing, setup, setup_with};

@@ -1,6 +1,7 @@
 //! What a request puts on the wire, and what comes back.
 
-use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
+use httpoll::memory::MemoryNetwork;
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, Misuse, RedirectPolicy, Request, RequestBody};
 
 use crate::support::{address, finish, frames, run, script, setup, setup_with};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MockResponse};
+use httpoll::memory::MemoryNetwork;
+use httpoll::mock::MockResponse;
 use httpoll::{Agent, Bytes, ErrorKind, Event, Hop, PeerMisbehaved, Request, Response};
 
 use crate::support::{Outcome, chunks, pattern, run, script, script_closing, setup};

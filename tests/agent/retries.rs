@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use httpoll::memory::{FaultRates, MemoryNetwork, MockResponse, MockServer, Refusal};
+use httpoll::memory::{MemoryNetwork, Refusal};
+use httpoll::mock::{FaultRates, MockResponse, MockServer};
 use httpoll::{
     Agent, ErrorKind, Event, NetworkFault, Request, RequestBody, RetryCause, RetryPolicy,
 };

@@ -14,7 +14,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MockServer, Peer};
+use httpoll::memory::{MemoryNetwork, Peer};
+use httpoll::mock::MockServer;
 use httpoll::{Agent, AgentBuilder, Error, Event, Request, RequestHandle, RequestId, Response};
 
 /// The length of a frame of virtual time.

@@ -253,8 +253,8 @@ fn a_downgrade_is_refused_unless_allowed() {
         &["game.example"],
         2200,
     );
-    let plain = httpoll::memory::MockServer::on(&network, "plain.example", 80);
-    plain.any("/**").reply(httpoll::memory::MockResponse::ok());
+    let plain = httpoll::mock::MockServer::on(&network, "plain.example", 80);
+    plain.any("/**").reply(httpoll::mock::MockResponse::ok());
     let mut agent = Agent::builder()
         .tls(trusting(&authority))
         .build_on_memory(&network);
@@ -295,9 +295,9 @@ fn hosts_that_want_https_get_it() {
         &["game.example"],
         2200,
     );
-    let plain = httpoll::memory::MockServer::on(&network, "game.example", 80);
+    let plain = httpoll::mock::MockServer::on(&network, "game.example", 80);
     plain.any("/**").reply(
-        httpoll::memory::MockResponse::ok()
+        httpoll::mock::MockResponse::ok()
             .text("plain")
             .header("Strict-Transport-Security", "max-age=1000"),
     );

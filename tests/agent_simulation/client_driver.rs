@@ -7,7 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use httpoll::memory::{FaultRates, MemoryNetwork, MockServer, Refusal};
+use httpoll::memory::{MemoryNetwork, Refusal};
+use httpoll::mock::{FaultRates, MockServer};
 use httpoll::{
     Agent, Budget, BusyPoll, CircuitPolicy, Credentials, Download, Error, ErrorKind, Event, Limit,
     OnHold, PollAt, Polled, PoolLimits, Priority, Progress, Request, RequestBody, RequestHandle,

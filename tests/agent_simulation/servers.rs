@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use httpoll::memory::{MockRequest, MockResponse, MockServer};
+use httpoll::mock::{MockRequest, MockResponse, MockServer};
 
 use crate::seeded::{Random, content};
 

@@ -1,11 +1,11 @@
 //! Recordings that answer in the place of the server that they were made of.
 
 use http::Method as HttpMethod;
-use httpoll::memory::{
-    MemoryNetwork, RecordedBody, RecordedExchange, RecordedRequest, RecordedResponse, Recorder,
-    Recording,
-};
+use httpoll::memory::MemoryNetwork;
 use httpoll::proto::FieldLines;
+use httpoll::recording::{
+    RecordedBody, RecordedExchange, RecordedRequest, RecordedResponse, Recorder, Recording,
+};
 use httpoll::{HttpClient, Method};
 
 use super::{SECOND, ask, connect, get, has_line, timed};

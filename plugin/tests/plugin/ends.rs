@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bevy_app::{App, AppExit, Update};
 use bevy_ecs::prelude::*;
-use bevy_httpoll::httpoll::memory::MockResponse;
+use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::prelude::*;
 
 use crate::support::{Game, SAFETY_NET, Seen, patient, serve, url, watch, with_length};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bevy_app::{App, First, Last, PreUpdate, Update};
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{ScheduleBuildSettings, SingleThreadedExecutor};
-use bevy_httpoll::httpoll::memory::MockResponse;
+use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::prelude::*;
 
 use crate::support::{Game, SAFETY_NET, Seen, patient, read_head, url, watch};

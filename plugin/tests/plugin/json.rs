@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use bevy_app::TaskPoolPlugin;
 use bevy_ecs::prelude::*;
 use bevy_httpoll::httpoll::ErrorKind;
-use bevy_httpoll::httpoll::memory::MockResponse;
+use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::prelude::*;
 use serde::Deserialize;
 

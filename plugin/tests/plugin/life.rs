@@ -11,7 +11,7 @@ use std::time::Instant;
 use bevy_app::App;
 use bevy_ecs::prelude::*;
 use bevy_httpoll::httpoll::PoolLimits;
-use bevy_httpoll::httpoll::memory::MockResponse;
+use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::prelude::*;
 use bevy_state::app::{AppExtStates, StatesPlugin};
 use bevy_state::prelude::{DespawnOnExit, NextState, States};

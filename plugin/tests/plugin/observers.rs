@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, mpsc};
 
 use bevy_ecs::prelude::*;
-use bevy_httpoll::httpoll::memory::MockResponse;
+use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::prelude::*;
 
 use crate::support::{Game, url};

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use bevy_httpoll::httpoll::memory::MockResponse;
+use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::httpoll::{ErrorKind, PoolLimits, RetryPolicy};
 use bevy_httpoll::prelude::*;
 

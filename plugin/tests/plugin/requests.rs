@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use bevy_app::Last;
 use bevy_ecs::prelude::*;
-use bevy_httpoll::httpoll::memory::MockResponse;
+use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::httpoll::{ErrorKind, Limit, Misuse, NetworkFault};
 use bevy_httpoll::prelude::*;
 
@@ -163,7 +163,7 @@ fn every_kind_of_content_is_sent_again_when_the_request_is_cloned() {
 #[test]
 fn headers_of_a_host_go_to_it_alone() {
     let mut game = Game::new();
-    let other = bevy_httpoll::httpoll::memory::MockServer::on(&game.network, "other.example", 80);
+    let other = bevy_httpoll::httpoll::mock::MockServer::on(&game.network, "other.example", 80);
     let _rules = [
         game.server.get("/").reply(MockResponse::ok()),
         other.get("/").reply(MockResponse::ok()),

@@ -5,7 +5,7 @@
 use std::sync::mpsc;
 
 use bevy_ecs::prelude::*;
-use bevy_httpoll::httpoll::memory::{MockResponse, MockStream};
+use bevy_httpoll::httpoll::mock::{MockResponse, MockStream};
 use bevy_httpoll::prelude::*;
 
 use crate::support::{Folder, Game, Seen, patient, until, url};

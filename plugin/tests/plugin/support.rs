@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use bevy_app::App;
 use bevy_ecs::prelude::*;
-use bevy_httpoll::httpoll::memory::{MemoryNetwork, MockServer};
+use bevy_httpoll::httpoll::memory::MemoryNetwork;
+use bevy_httpoll::httpoll::mock::MockServer;
 use bevy_httpoll::httpoll::{Agent, ErrorKind};
 use bevy_httpoll::prelude::*;
 

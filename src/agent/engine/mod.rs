@@ -48,6 +48,7 @@ use super::transfer::Transfer;
 use crate::budget::BusyPoll;
 use crate::error::{Error, ErrorKind, NetworkFault};
 use crate::phase::Phase;
+use crate::random::SplitMix64;
 use crate::semantics::circuit::{Circuits, FailOver};
 use crate::transport::disk::Disk;
 use crate::transport::meter::RemainingBudget;
@@ -301,7 +302,7 @@ impl Engine {
 /// of a sequence that is the same in each run, as everything there is.
 #[derive(Debug)]
 pub(crate) struct Random {
-    state: u64,
+    numbers: SplitMix64,
     is_repeatable: bool,
 }
 
@@ -311,25 +312,21 @@ impl Random {
         // Jitter that others have, too, is still jitter.
         let _ = getrandom::getrandom(&mut seed);
         Self {
-            state: u64::from_ne_bytes(seed),
+            numbers: SplitMix64::new(u64::from_ne_bytes(seed)),
             is_repeatable: false,
         }
     }
 
     fn repeatable(seed: u64) -> Self {
         Self {
-            state: seed,
+            numbers: SplitMix64::new(seed),
             is_repeatable: true,
         }
     }
 
-    /// For jitter only: splitmix64 over a random seed.
+    /// For jitter only.
     fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.numbers.next()
     }
 
     /// Bytes that nobody can guess, for keys; on an in-memory network there is nobody to guess.

@@ -1,10 +1,10 @@
-//! What the agent tells a [`Recorder`](crate::memory::Recorder): each exchange over the network, hops
+//! What the agent tells a [`Recorder`](crate::recording::Recorder): each exchange over the network, hops
 //! of redirects included, as it can be replayed.
 
 use super::Engine;
 use crate::agent::transfer::Transfer;
-use crate::memory::{RecordedBody, RecordedExchange, RecordedRequest, RecordedResponse};
 use crate::proto::FieldLines;
+use crate::recording::{RecordedBody, RecordedExchange, RecordedRequest, RecordedResponse};
 
 impl Engine {
     /// Records the exchange that a transfer just ended.

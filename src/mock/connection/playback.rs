@@ -8,11 +8,11 @@ use http::{Method, StatusCode, Version};
 
 use super::{MockConnection, Turn};
 use crate::error::ErrorKind;
+use crate::mock::response::{Drip, Ending, MockContent, MockResponse};
+use crate::mock::stream::Push;
 use crate::proto::{BodyLength, FieldLines, ResponseHead};
-use crate::transport::memory::mock::response::{Drip, Ending, MockContent, MockResponse};
-use crate::transport::memory::mock::stream::Push;
-use crate::transport::memory::net::later;
-use crate::transport::memory::peer::Peer;
+use crate::transport::memory::Peer;
+use crate::transport::memory::later;
 
 impl MockConnection {
     /// Puts a response on its way. Fails, with nothing sent, if `proto` refuses its head.

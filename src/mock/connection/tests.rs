@@ -2,11 +2,12 @@ use std::io::{self, Read as _, Write as _};
 
 use std::time::Duration;
 
-use super::playing::split;
+use super::playback::split;
 use super::*;
 use crate::error::PeerMisbehaved;
-use crate::transport::memory::mock::response::Drip;
-use crate::transport::memory::{MemoryNetwork, MemoryStream, MockServer, MockStream};
+use crate::mock::response::Drip;
+use crate::mock::{MockServer, MockStream};
+use crate::transport::memory::{MemoryNetwork, MemoryStream};
 
 #[test]
 fn content_is_split_by_pieces_drip_and_end() {

@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use super::mock::Dice;
 use super::net::{Looked, Side};
+use crate::random::SplitMix64;
 
 /// What becomes of a connection. See
 /// [`MemoryNetwork::set_breakdowns`](super::MemoryNetwork::set_breakdowns).
@@ -87,11 +87,11 @@ impl Fuse {
 }
 
 /// Which events a look hands out, and in which order.
-pub(super) struct Shuffle(Dice);
+pub(super) struct Shuffle(SplitMix64);
 
 impl Shuffle {
     pub(super) fn new(seed: u64) -> Self {
-        Self(Dice(seed))
+        Self(SplitMix64::new(seed))
     }
 
     /// Brings the events into any order; answers how many of them are handed out now: all of them half

@@ -6,57 +6,6 @@
 //! only when it is told to. The same client code runs over it as over real sockets; given the same
 //! calls, it does the same each time.
 //!
-//! # A server with rules
-//!
-//! [`MockServer`] speaks HTTP/1.1: it answers by rules, late, in drips, in parts, or not at all, and
-//! remembers what it was asked. Time is virtual: a test waits for nothing.
-//!
-//! ```
-//! use std::time::Duration;
-//! use httpoll::memory::{MemoryNetwork, MockResponse, MockServer};
-//! use httpoll::{HttpClient, Method, Status};
-//!
-//! let network = MemoryNetwork::new();
-//! let server = MockServer::on(&network, "game.example", 80);
-//! server
-//!     .get("/scores/*")
-//!     .query("page", "2")
-//!     .reply(MockResponse::with_status(503).delay(Duration::from_secs(5)))
-//!     .then_reply(MockResponse::ok().text("[7, 5]"));
-//!
-//! // What the game does, each frame of its own.
-//! let mut http = HttpClient::on_memory(&network);
-//! http.connect_to_host("game.example", -1, None)?;
-//! let mut answers = Vec::new();
-//! let mut body = Vec::new();
-//! while answers.len() < 2 {
-//!     http.poll()?;
-//!     if http.get_status() == Status::Connected {
-//!         if http.has_response() {
-//!             answers.push((http.get_response_code(), std::mem::take(&mut body)));
-//!         }
-//!         http.request(Method::Get, "/scores/7?page=2", &[], "")?;
-//!     }
-//!     while http.get_status() == Status::Body {
-//!         match http.read_response_body_chunk()? {
-//!             chunk if chunk.is_empty() => break,
-//!             chunk => body.extend_from_slice(&chunk),
-//!         }
-//!     }
-//!     network.advance(Duration::from_millis(16));
-//! }
-//! assert_eq!(answers, [(503, vec![]), (200, b"[7, 5]".to_vec())]);
-//!
-//! let requests = server.requests();
-//! assert_eq!(requests[0].path(), "/scores/7");
-//! assert!(requests[1].at - requests[0].at >= Duration::from_secs(5));
-//! assert!(server.unmatched().is_empty(), "{:?}", server.unmatched());
-//! # Ok::<(), httpoll::Error>(())
-//! ```
-//!
-//! [`FaultRates`] lets a seed break what works; [`MockStream`] sends content piece by piece, as
-//! servers of events do; a [`Recording`] of what a real server said answers in its place.
-//!
 //! # A server of bytes
 //!
 //! Below HTTP a connection is bytes, and a [`Peer`] may send any:
@@ -89,7 +38,6 @@
 //! ```
 
 mod breakdown;
-mod mock;
 mod net;
 mod peer;
 mod stream;
@@ -102,17 +50,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use breakdown::Shuffle;
 pub use breakdown::{Arriving, Break, Breakdown};
-pub use mock::{
-    Fault, FaultRates, MockConnections, MockRequest, MockResponse, MockRule, MockServer,
-    MockStream, RecordedBody, RecordedExchange, RecordedRequest, RecordedResponse, Recorder,
-    Recording, RecordingError, Replay,
-};
 use net::{Host, Listening, Net};
-use peer::Serve;
 pub use peer::{Peer, PeerWaker};
 pub use stream::MemoryStream;
 
+#[cfg(feature = "test-util")]
+pub(crate) use net::later;
 pub(crate) use net::{Interest, Looked};
+pub(crate) use peer::Serve;
 
 /// How an address treats connections that nobody serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,14 +162,19 @@ impl MemoryNetwork {
 
     /// The same; a connection for which `open` makes nothing is refused. `open` runs under the
     /// network's lock.
-    fn serve_some(&self, address: SocketAddr, open: Box<dyn FnMut() -> Option<Serve> + Send>) {
+    pub(crate) fn serve_some(
+        &self,
+        address: SocketAddr,
+        open: Box<dyn FnMut() -> Option<Serve> + Send>,
+    ) {
         let before = self.net().hosts.insert(address, Host::Serve(open));
         // Without the lock: a server may own clients of this very network.
         drop(before);
     }
 
     /// The addresses of a name, chosen and added if it has none yet; an address literal is its own.
-    fn addresses_of(&self, name: &str) -> Vec<IpAddr> {
+    #[cfg(feature = "test-util")]
+    pub(crate) fn addresses_of(&self, name: &str) -> Vec<IpAddr> {
         if let Ok(address) = name.trim_matches(['[', ']']).parse() {
             return vec![address];
         }

@@ -47,7 +47,7 @@ pub(crate) struct Looked {
 }
 
 /// So much later, at most some years, so that no pause is too long for the clock.
-pub(super) fn later(now: Instant, pause: Duration) -> Instant {
+pub(crate) fn later(now: Instant, pause: Duration) -> Instant {
     const LONGEST: Duration = Duration::from_secs(1 << 30);
     now + pause.min(LONGEST)
 }

@@ -34,7 +34,7 @@ impl PeerWaker {
         self.0.swap(false, Ordering::AcqRel)
     }
 
-    pub(super) fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
@@ -46,7 +46,7 @@ pub(super) enum Sent {
     Reset,
 }
 
-pub(super) type Serve = Box<dyn FnMut(&mut Peer) + Send>;
+pub(crate) type Serve = Box<dyn FnMut(&mut Peer) + Send>;
 
 impl Peer {
     /// The bytes that arrived and were not taken yet.
