@@ -10,9 +10,9 @@ use super::pool::PoolLimits;
 use super::settings::Settings;
 use crate::limits::Limits;
 use crate::proto::FieldLines;
+use crate::recording::Recorder;
 use crate::semantics::circuit::CircuitPolicy;
 use crate::semantics::hsts::HstsStore;
-use crate::transport::memory::Recorder;
 
 /// What holds for all requests of an agent, unless a request says otherwise.
 #[derive(Clone)]
