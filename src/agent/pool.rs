@@ -116,8 +116,6 @@ pub(crate) struct Pooled {
     pub(crate) requests: u32,
     /// When it was opened, in active time.
     pub(crate) opened: Instant,
-    /// Whether it is listed to be driven in this poll.
-    pub(crate) is_listed: bool,
     /// The earliest time for which a timer is set.
     pub(crate) armed: Option<Instant>,
 }
@@ -299,7 +297,6 @@ impl Pool {
             service: Service::Busy(id),
             requests: 0,
             opened: now,
-            is_listed: false,
             armed: None,
         }))
     }

@@ -78,9 +78,9 @@ impl Engine {
             return;
         };
         if self.throttle.remaining_budget(active_now) > 0
-            && let Some(key) = self.transfers.get(id).and_then(|it| it.connection())
+            && let Some(key) = self.transfers.get(*id).and_then(|it| it.connection())
         {
-            self.list(key);
+            self.run_queue.schedule(key);
         }
     }
 }

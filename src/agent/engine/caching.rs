@@ -12,7 +12,7 @@ use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue,
 
 use super::Engine;
 use super::policies::lock;
-use super::poll::Step;
+use super::step::Step;
 use crate::agent::CacheMode;
 use crate::agent::event::Event;
 use crate::agent::output::Output;
@@ -179,7 +179,7 @@ impl Engine {
                 .into(),
             fields,
         });
-        self.events.push_back(Event::Head {
+        self.events.push(Event::Head {
             id: transfer.id,
             head: Arc::clone(&head),
             url: Arc::clone(&transfer.url),

@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::Engine;
+use super::step::Step;
 use crate::agent::Priority;
 use crate::agent::id::RequestId;
 use crate::agent::prepared::Prepared;
@@ -68,107 +69,87 @@ impl Engine {
         if self.forget_arrival(id) {
             return;
         }
-        if let Some(mut transfer) = self.transfers.remove(&id) {
-            self.note_receiving(transfer.is_receiving(), false);
-            self.forget(&mut transfer);
-        }
-        self.events.retain(|event| event.id() != Some(id));
+        self.with_transfer(id, |engine, transfer| {
+            engine.forget(transfer);
+            Step::OVER
+        });
+        self.events.forget(id);
     }
 
     /// Fails a request from outside of its turn.
     #[cfg(feature = "websocket")]
     fn fail_by_id(&mut self, id: RequestId, error: crate::Error) {
-        if let Some(mut transfer) = self.transfers.remove(&id) {
-            self.note_receiving(transfer.is_receiving(), false);
-            self.fail(&mut transfer, error);
-        }
+        self.with_transfer(id, |engine, transfer| engine.fail(transfer, error));
     }
 
     fn pause(&mut self, id: RequestId) {
         self.admit_by_id(id);
-        let Some(transfer) = self.transfers.get_mut(&id) else {
-            return;
-        };
-        let was_receiving = transfer.is_receiving();
-        transfer.paused = true;
-        transfer.was_paused = true;
-        if let Stage::Queued { host, place, .. } = transfer.stage {
-            transfer.stage = Stage::Parked;
-            self.pool.leave(host, place);
-        }
-        self.note_receiving(was_receiving, false);
-        if let Some(mut transfer) = self.transfers.remove(&id) {
-            self.leave_sharing(&mut transfer);
-            self.transfers.insert(id, transfer);
-        }
+        self.with_transfer(id, |engine, transfer| {
+            transfer.paused = true;
+            transfer.was_paused = true;
+            if let Stage::Queued { host, place, .. } = transfer.stage {
+                transfer.stage = Stage::Parked;
+                engine.pool.leave(host, place);
+            }
+            engine.leave_sharing(transfer);
+            Step::WAITS
+        });
     }
 
     fn resume_one(&mut self, id: RequestId) {
-        let Some(mut transfer) = self.transfers.remove(&id) else {
-            return;
-        };
-        if !transfer.paused {
-            self.transfers.insert(id, transfer);
-            return;
-        }
-        transfer.paused = false;
-        let mut is_over = false;
-        match transfer.stage {
-            Stage::Active { connection, .. } => {
-                self.note_receiving(false, transfer.is_receiving());
-                // Its deadline begins anew: the peer was not waited for.
-                let active_now = self.active_time();
-                if let Some(pooled) = self.pool.get_mut(connection) {
-                    pooled.connection.restart_deadline(active_now);
-                    pooled.armed = None;
+        self.with_transfer(id, |engine, transfer| {
+            if !std::mem::take(&mut transfer.paused) {
+                return Step::WAITS;
+            }
+            match transfer.stage {
+                Stage::Active { connection, .. } => {
+                    // Its deadline begins anew: nothing was expected of the peer meanwhile.
+                    let active_now = engine.active_time();
+                    if let Some(pooled) = engine.pool.get_mut(connection) {
+                        pooled.connection.restart_deadline(active_now);
+                        pooled.armed = None;
+                    }
+                    engine.arm(connection, None, active_now);
+                    engine.run_queue.schedule(connection);
                 }
-                self.arm(connection, None, active_now);
-                self.list(connection);
+                Stage::Parked if !engine.suspension.holds() => return engine.begin_hop(transfer),
+                Stage::Waiting { until } => engine.timers.set(until, Timer::Request(id)),
+                _ => {}
             }
-            Stage::Parked if !self.suspension.holds() => {
-                is_over = self.begin_hop(&mut transfer).is_over;
-            }
-            Stage::Waiting { until } => self.timers.set(until, Timer::Request(id)),
-            _ => {}
-        }
-        if !is_over {
-            self.transfers.insert(id, transfer);
-        }
+            Step::WAITS
+        });
     }
 
     fn set_priority(&mut self, id: RequestId, priority: Priority) {
         self.admit_by_id(id);
-        let Some(transfer) = self.transfers.get_mut(&id) else {
-            return;
-        };
-        std::sync::Arc::make_mut(&mut transfer.settings).priority = priority;
-        if let Stage::Queued { host, place, .. } = &mut transfer.stage {
-            *place = self.pool.promote(*host, *place, priority);
-        }
-        if let Some(mut transfer) = self.transfers.remove(&id) {
-            // It takes its place anew when its connection is driven.
-            self.leave_sharing(&mut transfer);
-            if let Some(key) = transfer.connection() {
-                self.list(key);
+        self.with_transfer(id, |engine, transfer| {
+            std::sync::Arc::make_mut(&mut transfer.settings).priority = priority;
+            if let Stage::Queued { host, place, .. } = &mut transfer.stage {
+                *place = engine.pool.promote(*host, *place, priority);
             }
-            self.transfers.insert(id, transfer);
-        }
+            // It takes its place anew when its connection is driven.
+            engine.leave_sharing(transfer);
+            if let Some(key) = transfer.connection() {
+                engine.run_queue.schedule(key);
+            }
+            Step::WAITS
+        });
     }
 
     fn set_rate_limit(&mut self, id: RequestId, rate: Option<u64>) {
         self.admit_by_id(id);
         let active_now = self.active_time();
-        let Some(transfer) = self.transfers.get_mut(&id) else {
-            return;
-        };
-        let new = rate.and_then(NonZeroU64::new);
-        transfer.throttle.set_rate(new, active_now);
-        transfer.upload_throttle.set_rate(new, active_now);
-        if rate.is_none() {
-            transfer.payload.flow.allow(u64::MAX);
-        }
-        if let Some(key) = transfer.connection() {
-            self.list(key);
+        let connection = self.transfers.update(id, |transfer| {
+            let new = rate.and_then(NonZeroU64::new);
+            transfer.throttle.set_rate(new, active_now);
+            transfer.upload_throttle.set_rate(new, active_now);
+            if rate.is_none() {
+                transfer.payload.flow.allow(u64::MAX);
+            }
+            transfer.connection()
+        });
+        if let Some(key) = connection.flatten() {
+            self.run_queue.schedule(key);
         }
     }
 
@@ -177,18 +158,15 @@ impl Engine {
         let rate = rate.and_then(NonZeroU64::new);
         self.throttle.set_rate(rate, active_now);
         self.upload_throttle.set_rate(rate, active_now);
-        let mut keys: Vec<_> = self
-            .transfers
-            .values()
-            .filter_map(|it| it.connection())
-            .collect();
+        let mut keys = Vec::new();
+        for transfer in self.transfers.iter() {
+            transfer.payload.flow.allow(u64::MAX);
+            keys.extend(transfer.connection());
+        }
         // The order of a hash map is another in each run.
         keys.sort_unstable();
-        for transfer in self.transfers.values_mut() {
-            transfer.payload.flow.allow(u64::MAX);
-        }
         for key in keys {
-            self.list(key);
+            self.run_queue.schedule(key);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! How a response is taken: what follows its head, how a hop ends, and how a transfer does.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::poll::Step;
+use super::step::Step;
 use super::{Engine, LONGEST_DELAY};
 use crate::agent::event::{Event, RetryCause};
 use crate::agent::output::Output;
@@ -81,7 +81,7 @@ impl Engine {
             file.commit();
         }
         transfer.stage = Stage::Committing;
-        self.attend(transfer.id);
+        self.watch_file(transfer.id);
         Step::MOVED
     }
 
@@ -93,7 +93,7 @@ impl Engine {
         let Some(response) = transfer.take_response(now) else {
             return self.fail(transfer, Misuse::OutOfOrder.into());
         };
-        self.events.push_back(Event::Done {
+        self.events.push(Event::Done {
             id: transfer.id,
             response: Box::new(response),
         });
@@ -110,7 +110,7 @@ impl Engine {
             url: (*transfer.url).clone(),
             status: answer.head.status,
         });
-        self.events.push_back(Event::Redirect {
+        self.events.push(Event::Redirect {
             id: transfer.id,
             status: answer.head.status,
             location: next.url.clone(),
@@ -127,7 +127,7 @@ impl Engine {
     ) -> Step {
         let delay = delay.min(LONGEST_DELAY);
         let until = self.active_time() + delay;
-        self.events.push_back(Event::WillRetry {
+        self.events.push(Event::WillRetry {
             id: transfer.id,
             attempt: transfer.attempts,
             after: delay,
@@ -263,7 +263,7 @@ impl Engine {
             transfer.answer = transfer.kept.take().map(|kept| *kept.answer);
         }
         let response: Option<Response> = transfer.take_response(now);
-        self.events.push_back(Event::Failed {
+        self.events.push(Event::Failed {
             id: transfer.id,
             error,
             response: response.map(Box::new),
@@ -305,58 +305,9 @@ impl Engine {
     /// Fails all transfers: the machinery below is broken.
     pub(super) fn fail_everything(&mut self, error: &Error) {
         self.admit_all();
-        let mut all: Vec<_> = std::mem::take(&mut self.transfers).into_values().collect();
-        all.sort_unstable_by_key(|transfer| transfer.id);
-        for mut transfer in all {
-            self.fail(&mut transfer, error.clone());
+        for id in self.transfers.ids() {
+            self.with_transfer(id, |engine, transfer| engine.fail(transfer, error.clone()));
         }
-        self.receiving = 0;
-    }
-
-    /// A timer of a transfer fired.
-    pub(super) fn fire_request(
-        &mut self,
-        id: crate::agent::RequestId,
-        active_now: Instant,
-    ) -> bool {
-        let Some(mut transfer) = self.transfers.remove(&id) else {
-            return false;
-        };
-        let was_receiving = transfer.is_receiving();
-        transfer.rate_due.take_if(|due| *due <= active_now);
-        // All content is there, and the file may have its name already.
-        let is_saved = transfer.stage == Stage::Committing;
-        let is_late = transfer
-            .deadline
-            .is_some_and(|deadline| deadline <= active_now);
-        let step = if is_late && !is_saved {
-            let error = ErrorKind::TotalTimeout(self.phase_of(&transfer)).into();
-            self.fail(&mut transfer, error)
-        } else {
-            match transfer.stage {
-                Stage::Queued { .. }
-                    if transfer
-                        .queue_deadline
-                        .is_some_and(|deadline| deadline <= active_now) =>
-                {
-                    let error = ErrorKind::Timeout(crate::Phase::Queue).into();
-                    self.fail(&mut transfer, error)
-                }
-                Stage::Waiting { until } if until <= active_now && !transfer.paused => {
-                    self.begin_hop(&mut transfer)
-                }
-                Stage::Active { connection, .. } => {
-                    self.list(connection);
-                    Step::MOVED
-                }
-                _ => Step::WAITS,
-            }
-        };
-        self.note_receiving(was_receiving, !step.is_over && transfer.is_receiving());
-        if !step.is_over {
-            self.transfers.insert(id, transfer);
-        }
-        step.moved
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::Engine;
-use super::poll::Step;
 use super::response::DISCARDED_BYTES;
+use super::step::Step;
 use crate::agent::event::Event;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::timers::Timer;
@@ -24,13 +24,6 @@ const TURN_BYTES: usize = 1024 * 1024;
 
 /// Content is taken in pieces of at most this size.
 const PIECE_BYTES: usize = 256 * 1024;
-
-/// Content given to the caller and not pulled yet, beyond which no more is read: one piece, which is warm
-/// when it is pulled, and makes room for the next in the same frame.
-pub(super) const WINDOW_BYTES: usize = PIECE_BYTES;
-
-/// The same on a thread of its own, where nothing is pulled between two frames.
-const THREAD_WINDOW_BYTES: usize = 4 * 1024 * 1024;
 
 /// Decoded content comes in pieces of at most this size: undoing a coding takes much longer than reading,
 /// and the budget is looked at between two pieces.
@@ -79,7 +72,7 @@ impl Engine {
         match pumped {
             Ok(Pumped::Dry | Pumped::Full | Pumped::Throttled) => step,
             Ok(Pumped::Interrupted) => {
-                self.list(key);
+                self.run_queue.schedule(key);
                 step
             }
             Ok(Pumped::Ended) => {
@@ -118,7 +111,9 @@ impl Engine {
             }
             let room = self.room(transfer);
             if room == 0 {
-                self.is_window_full |= transfer.outstanding > 0;
+                if transfer.unread_bytes > 0 {
+                    self.events.note_window_full();
+                }
                 return Ok(Pumped::Full);
             }
             let own = transfer.throttle.remaining_budget(active_now);
@@ -177,14 +172,14 @@ impl Engine {
 
     /// Gives the caller the wider window of an agent on a thread of its own.
     pub(crate) fn widen_window(&mut self) {
-        self.window = THREAD_WINDOW_BYTES;
+        self.events.widen_window();
     }
 
     /// How much more content its taker has room for.
     fn room(&self, transfer: &Transfer) -> usize {
         match transfer.answer.as_ref().map(|answer| &answer.sink) {
             Some(Sink::Stream | Sink::EventStream) => {
-                self.window.saturating_sub(transfer.outstanding)
+                self.events.window_left(transfer.unread_bytes)
             }
             Some(Sink::File) => transfer.file.as_ref().map_or(0, |file| file.room()),
             Some(Sink::Collect(_) | Sink::Discard) | None => usize::MAX,
@@ -264,8 +259,8 @@ impl Engine {
                 collected.push(piece, expected);
             }
             Sink::Stream => {
-                transfer.outstanding += piece.len();
-                self.events.push_back(Event::Chunk {
+                transfer.unread_bytes += piece.len();
+                self.events.push(Event::Chunk {
                     id: transfer.id,
                     bytes: piece,
                 });
@@ -283,8 +278,8 @@ impl Engine {
                             id: transfer.id,
                             event,
                         };
-                        transfer.outstanding += event.unpulled();
-                        self.events.push_back(event);
+                        transfer.unread_bytes += event.unpulled();
+                        self.events.push(event);
                     }
                 }
             }

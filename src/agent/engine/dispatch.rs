@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Engine;
-use super::poll::Step;
+use super::step::Step;
 use crate::agent::event::Event;
 use crate::agent::output::Output;
 use crate::agent::pool::{ConnectionKey, Grant, HostKey, PoolKey};
@@ -48,7 +48,7 @@ impl Engine {
             Ok(true) => self.enqueue(transfer),
             Ok(false) => {
                 transfer.stage = Stage::Opening;
-                self.attend(transfer.id);
+                self.watch_file(transfer.id);
                 Step::MOVED
             }
             Err(error) => self.end_attempt(transfer, error),
@@ -111,7 +111,7 @@ impl Engine {
             transfer.queue_deadline = Some(at);
             self.timers.set(at, Timer::Request(transfer.id));
         }
-        self.queued.push(transfer.id);
+        self.events.note_queued(transfer.id);
         Step::MOVED
     }
 
@@ -122,45 +122,55 @@ impl Engine {
             let Some((id, host, grant)) = self.pool.next() else {
                 break;
             };
-            let Some(mut transfer) = self.transfers.remove(&id) else {
-                if let Grant::Reuse(key) = grant {
-                    self.close(key);
+            let step = self.with_transfer(id, |engine, transfer| {
+                transfer.clocks.left_queue = Some(meter.now());
+                transfer.queue_deadline = None;
+                engine.use_grant(transfer, host, &grant, active_now)
+            });
+            match (step, grant) {
+                (Some(_), _) => {
+                    started = true;
+                    meter.note_work();
                 }
-                continue;
-            };
-            started = true;
-            transfer.clocks.left_queue = Some(meter.now());
-            transfer.queue_deadline = None;
-            let step = match grant {
-                Grant::Reuse(key) if transfer.needs_new_connection => {
-                    // It met stale connections; those kept beside it are no better.
-                    // The new one comes first, so that the pool does not forget their host.
-                    let step = self.open_connection(&mut transfer, host, active_now);
-                    self.close(key);
-                    step
-                }
-                Grant::Reuse(key) => {
-                    self.pool.employ(key, id);
-                    transfer.stage = Stage::Active {
-                        connection: key,
-                        asked: false,
-                    };
-                    self.list(key);
-                    Step::MOVED
-                }
-                Grant::Open => {
-                    if let Some(old) = self.pool.evict() {
-                        self.close(old);
-                    }
-                    self.open_connection(&mut transfer, host, active_now)
-                }
-            };
-            if !step.is_over {
-                self.transfers.insert(id, transfer);
+                (None, Grant::Reuse(key)) => self.close(key),
+                (None, Grant::Open) => {}
             }
-            meter.note_work();
         }
         started
+    }
+
+    /// Gives a transfer the connection that the pool grants it.
+    fn use_grant(
+        &mut self,
+        transfer: &mut Transfer,
+        host: HostKey,
+        grant: &Grant,
+        active_now: Instant,
+    ) -> Step {
+        match *grant {
+            Grant::Reuse(key) if transfer.needs_new_connection => {
+                // The transfer met stale connections, and the other idle ones are no better. The new one
+                // comes first, so that the pool does not forget their host.
+                let step = self.open_connection(transfer, host, active_now);
+                self.close(key);
+                step
+            }
+            Grant::Reuse(key) => {
+                self.pool.employ(key, transfer.id);
+                transfer.stage = Stage::Active {
+                    connection: key,
+                    asked: false,
+                };
+                self.run_queue.schedule(key);
+                Step::MOVED
+            }
+            Grant::Open => {
+                if let Some(old) = self.pool.evict() {
+                    self.close(old);
+                }
+                self.open_connection(transfer, host, active_now)
+            }
+        }
     }
 
     fn open_connection(
@@ -200,8 +210,7 @@ impl Engine {
         let _ = pooled
             .connection
             .open(&mut self.reactor, target, active_now);
-        self.connecting.push(key);
-        self.list(key);
+        self.run_queue.add_connecting(key);
         Step::MOVED
     }
 
@@ -230,13 +239,13 @@ impl Engine {
         let length = body.length();
         pooled.connection.request(head, body, active_now)?;
         if transfer.settings.tell_heads {
-            self.events.push_back(Event::HeadSent {
+            self.events.push(Event::HeadSent {
                 id: transfer.id,
                 head: head.as_sent(length),
             });
         }
         pooled.requests += 1;
-        self.unanswered.push(key);
+        self.run_queue.note_request(key);
         self.draft = draft;
         transfer.attempts += 1;
         transfer.stage = Stage::Active {
@@ -313,16 +322,18 @@ impl Engine {
         )
     }
 
-    /// Tells of those who still wait after everything that could start has started.
-    pub(super) fn tell_queued(&mut self) {
-        for id in self.queued.drain(..) {
-            if let Some(transfer) = self.transfers.get_mut(&id)
-                && let Stage::Queued { told, .. } = &mut transfer.stage
-                && !std::mem::replace(told, true)
-            {
-                self.events.push_back(Event::Queued { id });
-            }
-        }
+    /// Reports the requests that still wait for a connection after everything that could start has started.
+    pub(super) fn report_queued(&mut self) {
+        let Self {
+            events, transfers, ..
+        } = self;
+        events.report_queued(|id| {
+            let is_news = transfers.update(id, |transfer| match &mut transfer.stage {
+                Stage::Queued { told, .. } => !std::mem::replace(told, true),
+                _ => false,
+            });
+            is_news.unwrap_or(false)
+        });
     }
 }
 

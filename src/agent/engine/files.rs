@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 
 use super::Engine;
-use super::poll::Step;
+use super::step::Step;
 use crate::agent::download::{Downloading, Verdict, strong, validator};
 use crate::agent::output::Output;
 use crate::agent::transfer::response_state::{Answer, Kept, Sink, Then};
@@ -51,23 +51,24 @@ impl Engine {
 
     /// Looks after the transfers that wait for the disk, as far as the budget goes. Answers whether
     /// anything happened.
-    pub(super) fn attend_files(&mut self, meter: &mut BudgetMeter) -> bool {
+    pub(super) fn check_files(&mut self, meter: &mut BudgetMeter) -> bool {
         let mut moved = false;
         let mut index = 0;
-        while let Some(id) = self.attended.get(index).copied() {
-            let Some(mut transfer) = self.transfers.remove(&id) else {
-                self.attended.swap_remove(index);
+        while let Some(id) = self.watched_files.get(index).copied() {
+            let mut waits = false;
+            let step = self.with_transfer(id, |engine, transfer| {
+                let step = engine.check_file(transfer);
+                waits = matches!(transfer.stage, Stage::Opening | Stage::Committing)
+                    || transfer.is_writing();
+                step
+            });
+            let Some(step) = step else {
+                self.watched_files.swap_remove(index);
                 continue;
             };
-            let step = self.attend_transfer(&mut transfer);
             moved |= step.moved;
-            let waits = matches!(transfer.stage, Stage::Opening | Stage::Committing)
-                || transfer.is_writing();
-            if !step.is_over {
-                self.transfers.insert(id, transfer);
-            }
             if step.is_over || !waits {
-                self.attended.swap_remove(index);
+                self.watched_files.swap_remove(index);
             } else {
                 index += 1;
             }
@@ -76,14 +77,14 @@ impl Engine {
             }
             if meter.exhausted() {
                 // Those behind are the first the next time.
-                self.attended.rotate_left(index);
+                self.watched_files.rotate_left(index);
                 break;
             }
         }
         moved
     }
 
-    fn attend_transfer(&mut self, transfer: &mut Transfer) -> Step {
+    fn check_file(&mut self, transfer: &mut Transfer) -> Step {
         match transfer.stage {
             Stage::Opening if transfer.paused => Step::WAITS,
             Stage::Opening => match self.poll_files(transfer) {
@@ -109,12 +110,10 @@ impl Engine {
                     .as_deref_mut()
                     .and_then(Downloading::poll_fault)
                 {
-                    let was_receiving = transfer.is_receiving();
-                    self.note_receiving(was_receiving, false);
                     return self.fail_on(transfer, connection, error);
                 }
                 if transfer.file.as_ref().is_some_and(|file| file.room() > 0) {
-                    self.list(connection);
+                    self.run_queue.schedule(connection);
                 }
                 Step::WAITS
             }
@@ -151,7 +150,7 @@ impl Engine {
         if let Some(file) = &mut transfer.file {
             file.begin(&answer.head, answer.content_length, is_plain)?;
         }
-        self.attend(transfer.id);
+        self.watch_file(transfer.id);
         Ok(())
     }
 }

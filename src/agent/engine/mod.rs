@@ -23,24 +23,28 @@ mod completion;
 mod content;
 mod decide;
 mod dispatch;
+mod event_queue;
 mod files;
 mod policies;
 mod poll;
 mod recording;
 mod response;
+mod run_queue;
+mod step;
 mod submissions;
 mod suspension;
+mod timeouts;
+mod transfers;
 #[cfg(feature = "websocket")]
 mod web_sockets;
 
-use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::config::Config;
 use super::event::Event;
-use super::id::{ById, RequestId};
+use super::id::RequestId;
 use super::pool::{ConnectionKey, Pool};
 use super::request_head::Draft;
 use super::timers::Timers;
@@ -52,7 +56,7 @@ use crate::random::SplitMix64;
 use crate::semantics::circuit::{Circuits, FailOver};
 use crate::transport::disk::Disk;
 use crate::transport::meter::RemainingBudget;
-use crate::transport::reactor::{Key, Reactor};
+use crate::transport::reactor::Reactor;
 use crate::transport::throttle::Throttle;
 use crate::transport::wake::Wake;
 
@@ -61,15 +65,16 @@ pub(crate) use bandwidth::Ticket;
 #[cfg(feature = "cache")]
 pub(crate) use caching::Caching;
 pub(crate) use commands::Command;
+use event_queue::EventQueue;
 use policies::ProtectionSpace;
+use run_queue::RunQueue;
+use step::Step;
 use submissions::Arrivals;
 use suspension::Suspension;
+use transfers::Transfers;
 
 /// What is put off for longer is put off for a year: no clock overflows.
 const LONGEST_DELAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
-/// Room for more events than this is given back when they are pulled: a burst is not kept room for.
-const MANY_EVENTS: usize = 1024;
 
 /// What passes between two requests is part of asking while it is less: a loop makes the next one.
 const BETWEEN_REQUESTS: Duration = Duration::from_micros(5);
@@ -81,21 +86,12 @@ pub(crate) struct Engine {
     config: Arc<Config>,
     pool: Pool,
     arrivals: Arrivals,
-    transfers: ById<Box<Transfer>>,
+    transfers: Transfers,
     timers: Timers,
-    events: VecDeque<Event>,
-    /// Connections to drive, in turn.
-    run: VecDeque<ConnectionKey>,
-    /// Owners of sockets that became ready; kept for its memory.
-    ready: Vec<Key>,
-    /// Connections that are being made: a lookup tells nobody when it is done.
-    connecting: Vec<ConnectionKey>,
+    events: EventQueue,
+    run_queue: RunQueue,
     /// Transfers that wait for the disk.
-    attended: Vec<RequestId>,
-    /// Transfers whose progress is to be told.
-    progressed: VecDeque<RequestId>,
-    /// Transfers whose content is arriving.
-    receiving: usize,
+    watched_files: Vec<RequestId>,
     /// The rate of all, each way.
     throttle: Throttle,
     upload_throttle: Throttle,
@@ -104,17 +100,9 @@ pub(crate) struct Engine {
     circuits: Option<Circuits>,
     spaces: Vec<ProtectionSpace>,
     fail_overs: Vec<FailOver>,
-    /// Requests that were queued, and their owners not told yet.
-    queued: Vec<RequestId>,
     suspension: Suspension,
     /// What the latest poll left of its budget, and how it lingered.
     left: (RemainingBudget, BusyPoll),
-    /// How much content a caller may leave unpulled before no more is read.
-    window: usize,
-    /// Whether content waits only for room in the window of a caller who pulls.
-    is_window_full: bool,
-    /// Connections that were asked in this poll and have not answered.
-    unanswered: Vec<ConnectionKey>,
     /// What was spent on asking since the latest poll; the next one has so much less.
     asked: Duration,
     /// When it was asked for something last.
@@ -145,24 +133,16 @@ impl Engine {
             reactor,
             config,
             arrivals: Arrivals::default(),
-            transfers: ById::default(),
+            transfers: Transfers::default(),
             timers: Timers::default(),
-            events: VecDeque::new(),
-            run: VecDeque::new(),
-            ready: Vec::new(),
-            connecting: Vec::new(),
-            attended: Vec::new(),
-            progressed: VecDeque::new(),
-            receiving: 0,
+            events: EventQueue::default(),
+            run_queue: RunQueue::default(),
+            watched_files: Vec::new(),
             disk: None,
             spaces: Vec::new(),
             fail_overs: Vec::new(),
-            queued: Vec::new(),
             suspension: Suspension::default(),
             left: (RemainingBudget::nothing(), BusyPoll::Off),
-            window: content::WINDOW_BYTES,
-            is_window_full: false,
-            unanswered: Vec::new(),
             asked: Duration::ZERO,
             asked_last: None,
             random,
@@ -172,32 +152,38 @@ impl Engine {
         }
     }
 
-    /// The next event; what is told of progress is what is now.
+    /// The next event. Progress is that of now.
     pub(crate) fn next_event(&mut self) -> Option<Event> {
-        if self.events.is_empty() && self.is_window_full {
+        if self.events.has_no_events() && self.events.is_window_full() {
             self.go_on();
         }
-        if let Some(event) = self.events.pop_front() {
-            if self.events.is_empty() && self.events.capacity() > MANY_EVENTS {
-                self.events.shrink_to(0);
-            }
+        if let Some(event) = self.events.pop() {
             return Some(event);
         }
-        while let Some(id) = self.progressed.pop_front() {
-            let Some(phase) = self.transfers.get(&id).map(|it| self.phase_of(it)) else {
+        while let Some(id) = self.events.next_progressed() {
+            let Some(phase) = self.transfers.get(id).map(|it| self.phase_of(it)) else {
                 continue;
             };
-            let Some(transfer) = self.transfers.get_mut(&id) else {
-                continue;
-            };
-            transfer.is_listed = false;
-            let progress = transfer.progress(phase);
-            if transfer.told != Some(progress) {
-                transfer.told = Some(progress);
+            let changed = self.transfers.update(id, |transfer| {
+                transfer.progress_scheduled = false;
+                let progress = transfer.progress(phase);
+                (transfer.last_progress.replace(progress) != Some(progress)).then_some(progress)
+            });
+            if let Some(progress) = changed.flatten() {
                 return Some(Event::Progress { id, progress });
             }
         }
         None
+    }
+
+    /// Lets `work` use a transfer and the engine, then puts the transfer back unless it is over. `None`:
+    /// there is no such transfer.
+    fn with_transfer(
+        &mut self,
+        id: RequestId,
+        work: impl FnOnce(&mut Self, &mut Transfer) -> Step,
+    ) -> Option<Step> {
+        Transfers::with(self, |engine| &mut engine.transfers, id, work)
     }
 
     /// What a transfer is doing.
@@ -211,37 +197,25 @@ impl Engine {
             .unwrap_or_else(|| transfer.phase())
     }
 
-    /// Content was pulled: there is room for more.
+    /// The caller pulled content, so more may be delivered.
     fn note_pulled(&mut self, id: RequestId, count: usize) {
-        let Some(transfer) = self.transfers.get_mut(&id) else {
-            return;
-        };
-        transfer.outstanding = transfer.outstanding.saturating_sub(count);
-        if let Some(key) = transfer.connection() {
-            self.list(key);
+        let connection = self.transfers.update(id, |transfer| {
+            transfer.unread_bytes = transfer.unread_bytes.saturating_sub(count);
+            transfer.connection()
+        });
+        if let Some(key) = connection.flatten() {
+            self.run_queue.schedule(key);
         }
     }
 
     fn note_progress(&mut self, transfer: &mut Transfer) {
-        if !transfer.is_listed {
-            transfer.is_listed = true;
-            self.progressed.push_back(transfer.id);
-        }
+        self.events
+            .schedule_progress(transfer.id, &mut transfer.progress_scheduled);
     }
 
-    /// Lists a connection to be driven.
-    fn list(&mut self, key: ConnectionKey) {
-        if let Some(pooled) = self.pool.get_mut(key)
-            && !pooled.is_listed
-        {
-            pooled.is_listed = true;
-            self.run.push_back(key);
-        }
-    }
-
-    fn attend(&mut self, id: RequestId) {
-        if !self.attended.contains(&id) {
-            self.attended.push(id);
+    fn watch_file(&mut self, id: RequestId) {
+        if !self.watched_files.contains(&id) {
+            self.watched_files.push(id);
         }
     }
 
@@ -265,9 +239,8 @@ impl Engine {
 
     /// Closes a connection for good.
     fn close(&mut self, key: ConnectionKey) {
-        self.connecting.retain(|other| *other != key);
+        self.run_queue.forget(key);
         if let Some(mut pooled) = self.pool.remove(key) {
-            self.connecting.retain(|other| *other != key);
             pooled.connection.close(&mut self.reactor);
         }
     }

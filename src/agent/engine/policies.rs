@@ -8,7 +8,7 @@ use std::time::Instant;
 use url::Url;
 
 use super::Engine;
-use super::poll::Step;
+use super::step::Step;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::response_state::Then;
 use crate::agent::transfer::{Stage, Standby, Transfer};

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::Engine;
 use super::content::clamp;
 use super::decide::continues;
-use super::poll::Step;
+use super::step::Step;
 use crate::agent::event::Event;
 use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
@@ -61,14 +61,14 @@ impl Engine {
                     .drive(&mut self.reactor, active_now, meter);
             }
             while let Some(transition) = pooled.connection.next_transition() {
-                self.events.push_back(Event::Status {
+                self.events.push(Event::Status {
                     id: transfer.id,
                     status: transition.to,
                 });
             }
             while let Some(head) = next_head(&mut pooled.connection) {
                 if transfer.settings.tell_heads {
-                    self.events.push_back(Event::HeadReceived {
+                    self.events.push(Event::HeadReceived {
                         id: transfer.id,
                         head,
                     });
@@ -76,7 +76,7 @@ impl Engine {
             }
             let status = pooled.connection.status();
             if !matches!(status, Status::Resolving | Status::Connecting) {
-                self.connecting.retain(|other| *other != key);
+                self.run_queue.remove_connecting(key);
             }
             if transfer.answer.is_some() {
                 return self.take_content(transfer, key, active_now, meter, step);
@@ -130,8 +130,7 @@ impl Engine {
         key: ConnectionKey,
         active_now: Instant,
     ) -> Result<Option<Step>, Error> {
-        if let Some(at) = self.unanswered.iter().position(|other| *other == key) {
-            self.unanswered.swap_remove(at);
+        if self.run_queue.note_head(key) {
             self.pool.note_answer(key, true);
         }
         let Some(pooled) = self.pool.get_mut(key) else {
@@ -148,7 +147,7 @@ impl Engine {
         let timings = transfer.timings(&pooled.connection);
         let connection = transfer.connection_info(&pooled.connection);
         if transfer.settings.tell_heads {
-            self.events.push_back(Event::HeadReceived {
+            self.events.push(Event::HeadReceived {
                 id: transfer.id,
                 head: (*head).clone(),
             });
@@ -276,7 +275,7 @@ impl Engine {
         {
             return Err(ErrorKind::Limit(Limit::BodyBytes(clamp(most))).into());
         }
-        self.events.push_back(Event::Head {
+        self.events.push(Event::Head {
             id: transfer.id,
             head: Arc::clone(head),
             url: Arc::clone(&transfer.url),

@@ -116,8 +116,7 @@ impl Engine {
         }
         self.choose_origin(&mut transfer);
         // Its first hop began when it was asked for.
-        if !self.enter_hop(&mut transfer).is_over {
-            self.transfers.insert(id, transfer);
-        }
+        let first = self.enter_hop(&mut transfer);
+        self.transfers.add(transfer, first);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::poll::Step;
+use super::step::Step;
 use super::{Engine, LONGEST_DELAY};
 use crate::agent::event::Event;
 use crate::agent::transfer::response_state::{Answer, Then};
@@ -47,10 +47,16 @@ impl Engine {
         let until = self.now() + deadline.min(LONGEST_DELAY);
         self.suspension = Suspension::Draining { until };
         self.close_idle();
-        for transfer in self.transfers.values_mut() {
-            if let Stage::Queued { host, place, .. } = transfer.stage {
-                self.pool.leave(host, place);
+        for id in self.transfers.ids() {
+            let left = self.transfers.update(id, |transfer| {
+                let Stage::Queued { host, place, .. } = transfer.stage else {
+                    return None;
+                };
                 transfer.stage = Stage::Parked;
+                Some((host, place))
+            });
+            if let Some((host, place)) = left.flatten() {
+                self.pool.leave(host, place);
             }
         }
     }
@@ -60,7 +66,7 @@ impl Engine {
         let Suspension::Draining { until } = self.suspension else {
             return false;
         };
-        let is_busy = self.transfers.values().any(|transfer| {
+        let is_busy = self.transfers.iter().any(|transfer| {
             matches!(
                 transfer.stage,
                 Stage::Active { .. } | Stage::Committing | Stage::Opening
@@ -74,24 +80,14 @@ impl Engine {
             self.close(key);
         }
         self.suspension = Suspension::Suspended;
-        self.events.push_back(Event::Suspended);
+        self.events.push(Event::Suspended);
         true
     }
 
     /// Takes the connections from those who have one. What must not be sent twice fails.
     fn park_all(&mut self) {
-        let mut ids: Vec<_> = self.transfers.keys().copied().collect();
-        ids.sort_unstable();
-        for id in ids {
-            let Some(mut transfer) = self.transfers.remove(&id) else {
-                continue;
-            };
-            let was_receiving = transfer.is_receiving();
-            let step = self.park(&mut transfer);
-            self.note_receiving(was_receiving, false);
-            if !step.is_over {
-                self.transfers.insert(id, transfer);
-            }
+        for id in self.transfers.ids() {
+            self.with_transfer(id, Self::park);
         }
     }
 
@@ -137,19 +133,14 @@ impl Engine {
 
     pub(super) fn resume_all(&mut self) {
         self.suspension = Suspension::Running;
-        let mut ids: Vec<_> = self.transfers.keys().copied().collect();
-        // In the order in which they were asked for.
-        ids.sort_unstable();
-        for id in ids {
-            let Some(mut transfer) = self.transfers.remove(&id) else {
-                continue;
-            };
-            let is_over = transfer.stage == Stage::Parked
-                && !transfer.paused
-                && self.begin_hop(&mut transfer).is_over;
-            if !is_over {
-                self.transfers.insert(id, transfer);
-            }
+        for id in self.transfers.ids() {
+            self.with_transfer(id, |engine, transfer| {
+                if transfer.stage == Stage::Parked && !transfer.paused {
+                    engine.begin_hop(transfer)
+                } else {
+                    Step::WAITS
+                }
+            });
         }
     }
 

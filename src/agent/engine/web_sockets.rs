@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Engine;
-use super::poll::Step;
+use super::step::Step;
 use crate::agent::event::Event;
 use crate::agent::id::RequestId;
 use crate::agent::output::Output;
@@ -62,7 +62,7 @@ impl Engine {
             end: End::Open,
             armed: None,
         }));
-        self.events.push_back(Event::WebSocketOpen {
+        self.events.push(Event::WebSocketOpen {
             id: transfer.id,
             head: (*head).clone(),
             subprotocol,
@@ -82,7 +82,7 @@ impl Engine {
             recorded: None,
             head,
         });
-        self.list(key);
+        self.run_queue.schedule(key);
         Ok(Step::MOVED)
     }
 
@@ -115,7 +115,7 @@ impl Engine {
             Ok(_) => {}
         }
         if meter.exhausted() {
-            self.list(key);
+            self.run_queue.schedule(key);
         }
         Step {
             moved: moved.unwrap_or(false),
@@ -137,7 +137,7 @@ impl Engine {
             let taken = socket.machine.receive(socket.recv.unread(), active_now);
             socket.recv.consume(taken, self.reactor.pool());
             progressed |= taken > 0;
-            let has_room = transfer.outstanding < WINDOW_BYTES && !transfer.paused;
+            let has_room = transfer.unread_bytes < WINDOW_BYTES && !transfer.paused;
             if socket.recv.is_empty() && has_room && socket.end == End::Open && !meter.exhausted() {
                 match socket
                     .link
@@ -170,16 +170,16 @@ impl Engine {
         active_now: Instant,
     ) -> Result<bool, Error> {
         let mut any = false;
-        while transfer.outstanding < WINDOW_BYTES {
+        while transfer.unread_bytes < WINDOW_BYTES {
             let next = socket.machine.next_event(active_now);
             let Some(event) = next.map_err(ErrorKind::WebSocket)? else {
                 break;
             };
             any = true;
             let id = transfer.id;
-            self.events.push_back(match event {
+            self.events.push(match event {
                 WebSocketEvent::Message(message) => {
-                    transfer.outstanding += cost(&message);
+                    transfer.unread_bytes += cost(&message);
                     Event::WebSocketMessage { id, message }
                 }
                 WebSocketEvent::Closed(frame) => Event::WebSocketClosed { id, frame },
@@ -216,19 +216,19 @@ impl Engine {
         message: &WebSocketMessage,
     ) -> Result<(), Error> {
         let active_now = self.active_time();
-        let transfer = self.transfers.get_mut(&id);
-        let Some(transfer) = transfer else {
+        let sent = self.transfers.update(id, |transfer| {
+            let Some(socket) = &mut transfer.socket else {
+                return Err(ErrorKind::Refused(RequestRefused::NoWebSocket).into());
+            };
+            let sent = socket.machine.send(message, active_now);
+            sent.map_err(ErrorKind::WebSocket)?;
+            Ok::<_, Error>(transfer.connection())
+        });
+        let Some(sent) = sent else {
             return Err(ErrorKind::Refused(RequestRefused::NoWebSocket).into());
         };
-        let Some(socket) = &mut transfer.socket else {
-            return Err(ErrorKind::Refused(RequestRefused::NoWebSocket).into());
-        };
-        socket
-            .machine
-            .send(message, active_now)
-            .map_err(ErrorKind::WebSocket)?;
-        if let Some(key) = transfer.connection() {
-            self.list(key);
+        if let Some(key) = sent? {
+            self.run_queue.schedule(key);
         }
         Ok(())
     }
@@ -241,17 +241,15 @@ impl Engine {
     ) -> Result<(), Error> {
         self.admit_by_id(id);
         let active_now = self.active_time();
-        let Some(transfer) = self.transfers.get_mut(&id) else {
-            return Ok(());
-        };
-        if let Some(socket) = &mut transfer.socket {
-            socket
-                .machine
-                .close(code, reason, active_now)
-                .map_err(ErrorKind::WebSocket)?;
-        }
-        if let Some(key) = transfer.connection() {
-            self.list(key);
+        let closed = self.transfers.update(id, |transfer| {
+            if let Some(socket) = &mut transfer.socket {
+                let closed = socket.machine.close(code, reason, active_now);
+                closed.map_err(ErrorKind::WebSocket)?;
+            }
+            Ok::<_, Error>(transfer.connection())
+        });
+        if let Some(key) = closed.transpose()?.flatten() {
+            self.run_queue.schedule(key);
         }
         Ok(())
     }

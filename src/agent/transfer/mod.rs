@@ -83,10 +83,10 @@ pub(crate) struct Transfer {
     pub(crate) kept: Option<Kept>,
     pub(crate) events: Option<Box<EventStreamParser>>,
     /// Content handed to the caller's queue and not pulled yet.
-    pub(crate) outstanding: usize,
-    /// The progress told last, and whether it is listed to be told.
-    pub(crate) told: Option<Progress>,
-    pub(crate) is_listed: bool,
+    pub(crate) unread_bytes: usize,
+    /// The progress reported last, and whether newer is to be reported.
+    pub(crate) last_progress: Option<Progress>,
+    pub(crate) progress_scheduled: bool,
     /// Which of the agent's fail-over lists it uses, which entry of it, and which are left.
     pub(crate) fail_over: Option<Standby>,
     /// The fields sent, for a recorder.
@@ -206,9 +206,9 @@ impl Transfer {
             saved: None,
             kept: None,
             events: None,
-            outstanding: 0,
-            told: None,
-            is_listed: false,
+            unread_bytes: 0,
+            last_progress: None,
+            progress_scheduled: false,
             fail_over: None,
 
             sent: None,

@@ -1,0 +1,187 @@
+//! Which connections need work, and in which order.
+//!
+//! This module knows connections only by their keys. What is done with them is decided elsewhere.
+
+use std::collections::VecDeque;
+
+use crate::agent::pool::ConnectionKey;
+use crate::transport::reactor::{Key, Reactor};
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct RunQueue {
+    /// Connections to drive, in turn.
+    queue: VecDeque<ConnectionKey>,
+    /// For each connection's number, whether it is in `queue`.
+    scheduled: Vec<bool>,
+    /// Connections that are being made. A name lookup has no socket that could become ready, so they
+    /// are driven in each poll.
+    connecting: Vec<ConnectionKey>,
+    /// Connections that were sent a request in this poll and have not responded.
+    awaiting_head: Vec<ConnectionKey>,
+    /// Sockets that became ready; kept for its memory.
+    ready: Vec<Key>,
+}
+
+impl RunQueue {
+    /// Lets a connection be driven, behind those that are scheduled already.
+    pub(super) fn schedule(&mut self, key: ConnectionKey) {
+        let ConnectionKey(number) = key;
+        if self.scheduled.len() <= number {
+            self.scheduled.resize(number + 1, false);
+        }
+        if let Some(scheduled) = self.scheduled.get_mut(number)
+            && !std::mem::replace(scheduled, true)
+        {
+            self.queue.push_back(key);
+        }
+    }
+
+    /// Schedules the connections whose sockets became ready and those that are being made.
+    pub(super) fn schedule_ready(&mut self, reactor: &mut Reactor) {
+        let mut ready = std::mem::take(&mut self.ready);
+        reactor.drain_ready(&mut ready);
+        for Key(number) in ready.drain(..) {
+            self.schedule(ConnectionKey(number));
+        }
+        self.ready = ready;
+        for index in 0..self.connecting.len() {
+            self.schedule(self.connecting[index]);
+        }
+    }
+
+    /// The next connection to drive.
+    pub(super) fn next(&mut self) -> Option<ConnectionKey> {
+        let key = self.queue.pop_front()?;
+        if let Some(scheduled) = self.scheduled.get_mut(key.0) {
+            *scheduled = false;
+        }
+        Some(key)
+    }
+
+    /// Lets the connection that the budget cut go on in the next poll. `first`: before all others, because
+    /// its next piece of work needs more than was left.
+    pub(super) fn reschedule(&mut self, key: ConnectionKey, first: bool) {
+        self.schedule(key);
+        if first && self.queue.back() == Some(&key) {
+            self.queue.rotate_right(1);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// A connection is being made.
+    pub(super) fn add_connecting(&mut self, key: ConnectionKey) {
+        self.connecting.push(key);
+        self.schedule(key);
+    }
+
+    /// A connection is made, or has failed.
+    pub(super) fn remove_connecting(&mut self, key: ConnectionKey) {
+        self.connecting.retain(|other| *other != key);
+    }
+
+    pub(super) fn connecting(&self) -> impl Iterator<Item = ConnectionKey> {
+        self.connecting.iter().copied()
+    }
+
+    /// Forgets which connections have not responded: a poll begins.
+    pub(super) fn begin_poll(&mut self) {
+        self.awaiting_head.clear();
+    }
+
+    /// A connection was sent a request.
+    pub(super) fn note_request(&mut self, key: ConnectionKey) {
+        self.awaiting_head.push(key);
+    }
+
+    /// A response's head arrived. Returns whether the request was sent in this poll.
+    pub(super) fn note_head(&mut self, key: ConnectionKey) -> bool {
+        let found = self.awaiting_head.iter().position(|other| *other == key);
+        if let Some(index) = found {
+            self.awaiting_head.swap_remove(index);
+        }
+        found.is_some()
+    }
+
+    pub(super) fn is_awaiting_heads(&self) -> bool {
+        !self.awaiting_head.is_empty()
+    }
+
+    /// Takes the connections that did not respond in this poll.
+    pub(super) fn drain_awaiting_heads(&mut self) -> impl Iterator<Item = ConnectionKey> {
+        self.awaiting_head.drain(..)
+    }
+
+    /// Forgets a connection that is closed. Its number may be given to another.
+    pub(super) fn forget(&mut self, key: ConnectionKey) {
+        self.remove_connecting(key);
+        if let Some(scheduled) = self.scheduled.get_mut(key.0)
+            && std::mem::take(scheduled)
+        {
+            self.queue.retain(|other| *other != key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(queue: &mut RunQueue) -> Vec<usize> {
+        std::iter::from_fn(|| queue.next())
+            .map(|ConnectionKey(number)| number)
+            .collect()
+    }
+
+    #[test]
+    fn a_connection_is_scheduled_once_until_it_has_its_turn() {
+        let mut queue = RunQueue::default();
+        for number in [3, 1, 3, 1, 2] {
+            queue.schedule(ConnectionKey(number));
+        }
+        assert_eq!(queue.next(), Some(ConnectionKey(3)));
+        queue.schedule(ConnectionKey(3));
+        assert_eq!(drain(&mut queue), [1, 2, 3]);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_connection_cut_by_the_budget_is_last_unless_it_needs_a_whole_budget() {
+        let mut queue = RunQueue::default();
+        for number in 0..3 {
+            queue.schedule(ConnectionKey(number));
+        }
+        let cut = queue.next().unwrap();
+        queue.reschedule(cut, false);
+        assert_eq!(drain(&mut queue), [1, 2, 0]);
+        queue.schedule(ConnectionKey(1));
+        queue.reschedule(ConnectionKey(0), true);
+        assert_eq!(drain(&mut queue), [0, 1]);
+    }
+
+    #[test]
+    fn a_closed_connection_leaves_nothing_to_the_next_of_its_number() {
+        let mut queue = RunQueue::default();
+        queue.add_connecting(ConnectionKey(0));
+        queue.schedule(ConnectionKey(1));
+        queue.forget(ConnectionKey(0));
+        assert_eq!(queue.connecting().count(), 0);
+        assert_eq!(drain(&mut queue), [1]);
+        queue.schedule(ConnectionKey(0));
+        assert_eq!(drain(&mut queue), [0]);
+    }
+
+    #[test]
+    fn a_head_counts_as_prompt_only_in_the_poll_of_its_request() {
+        let mut queue = RunQueue::default();
+        queue.note_request(ConnectionKey(5));
+        queue.note_request(ConnectionKey(6));
+        assert!(queue.note_head(ConnectionKey(5)));
+        assert!(!queue.note_head(ConnectionKey(5)));
+        queue.begin_poll();
+        assert!(!queue.is_awaiting_heads() && !queue.note_head(ConnectionKey(6)));
+    }
+}

@@ -1,0 +1,148 @@
+//! Timers: when connections and transfers are to be looked at again, and what happens then.
+
+use std::time::{Duration, Instant};
+
+use super::Engine;
+use super::step::Step;
+use crate::agent::id::RequestId;
+use crate::agent::pool::{ConnectionKey, Service};
+use crate::agent::timers::Timer;
+use crate::agent::transfer::{Stage, Transfer};
+use crate::budget::PollAt;
+use crate::error::ErrorKind;
+use crate::phase::Phase;
+use crate::transport::meter::BudgetMeter;
+
+/// Timers that fire in a poll however little of its budget is left: no deadline may be kept from being
+/// judged.
+const LEAST_TIMERS: usize = 4;
+
+impl Engine {
+    /// Sets a timer for when the connection wants to be driven. `upload_due`: until then its source is
+    /// held back by a rate.
+    pub(super) fn arm(
+        &mut self,
+        key: ConnectionKey,
+        upload_due: Option<Instant>,
+        active_now: Instant,
+    ) {
+        let Some(pooled) = self.pool.get(key) else {
+            return;
+        };
+        if let Some(due) = upload_due
+            && pooled.connection.awaits_source()
+        {
+            self.arm_at(key, due);
+            return;
+        }
+        match pooled.connection.poll_at(active_now) {
+            PollAt::At(at) => self.arm_at(key, at),
+            _ if pooled.connection.is_due(active_now) => self.arm_at(key, active_now),
+            _ => {}
+        }
+    }
+
+    /// Sets a connection's timer, unless an earlier one is set.
+    pub(super) fn arm_at(&mut self, key: ConnectionKey, at: Instant) {
+        if let Some(pooled) = self.pool.get_mut(key)
+            && pooled.armed.is_none_or(|armed| at < armed)
+        {
+            pooled.armed = Some(at);
+            self.timers.set(at, Timer::Connection(key));
+        }
+    }
+
+    /// Fires what is due, after everything that had arrived was taken. Answers whether anything may
+    /// go on now.
+    pub(super) fn fire_timers(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
+        let mut fired = false;
+        let mut count = 0;
+        while count < LEAST_TIMERS || !meter.exhausted() {
+            let Some(timer) = self.timers.next_due(active_now) else {
+                break;
+            };
+            count += 1;
+            match timer {
+                Timer::Connection(key) => fired |= self.fire_connection(key, active_now, meter),
+                Timer::Request(id) => fired |= self.fire_request(id, active_now),
+            }
+            meter.note_work();
+        }
+        fired
+    }
+
+    fn fire_connection(
+        &mut self,
+        key: ConnectionKey,
+        active_now: Instant,
+        meter: &BudgetMeter,
+    ) -> bool {
+        let Some(pooled) = self.pool.get_mut(key) else {
+            return false;
+        };
+        pooled.armed = None;
+        if let Some(expires) = self.pool.expires(key) {
+            if expires <= active_now {
+                self.close(key);
+                return true;
+            }
+            self.arm_at(key, expires);
+            return false;
+        }
+        let Some(pooled) = self.pool.get_mut(key) else {
+            return false;
+        };
+        let Service::Busy(id) = pooled.service else {
+            return false;
+        };
+        // What the budget left in the kernel may be what the deadline is about; and a request that
+        // was paused waits for nobody.
+        let is_left = meter.cut() && pooled.connection.is_readable(&mut self.reactor);
+        let is_paused = self.transfers.get(id).is_some_and(|it| it.paused);
+        if !is_left && !is_paused {
+            pooled
+                .connection
+                .handle_timeout(&mut self.reactor, active_now);
+        }
+        if is_paused {
+            return false;
+        }
+        self.run_queue.schedule(key);
+        if is_left {
+            self.arm_at(key, active_now + Duration::from_millis(1));
+        }
+        true
+    }
+
+    /// A timer of a transfer fired. Returns whether anything may go on now.
+    fn fire_request(&mut self, id: RequestId, active_now: Instant) -> bool {
+        self.with_transfer(id, |engine, transfer| {
+            transfer.rate_due.take_if(|due| *due <= active_now);
+            engine.apply_timeouts(transfer, active_now)
+        })
+        .is_some_and(|step| step.moved)
+    }
+
+    fn apply_timeouts(&mut self, transfer: &mut Transfer, active_now: Instant) -> Step {
+        // All content is there, and the file may have its name already.
+        let is_saved = transfer.stage == Stage::Committing;
+        let is_late = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= active_now);
+        if is_late(transfer.deadline) && !is_saved {
+            let error = ErrorKind::TotalTimeout(self.phase_of(transfer)).into();
+            return self.fail(transfer, error);
+        }
+        match transfer.stage {
+            Stage::Queued { .. } if is_late(transfer.queue_deadline) => {
+                self.fail(transfer, ErrorKind::Timeout(Phase::Queue).into())
+            }
+            Stage::Waiting { until } if until <= active_now && !transfer.paused => {
+                self.begin_hop(transfer)
+            }
+            Stage::Active { connection, .. } => {
+                self.run_queue.schedule(connection);
+                Step::MOVED
+            }
+            _ => Step::WAITS,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The transfers under way, by the number of their request.
+//!
+//! A transfer is changed in one of two ways: by [`Transfers::update`], which needs the transfer alone, or by
+//! [`Transfers::with`], which takes it out of the table, so that whoever owns the table can work on both,
+//! and puts it back. Nothing else hands out a transfer that can be changed. So the table always knows how
+//! many of its transfers are receiving content.
+
+use super::step::Step;
+use crate::agent::id::{ById, RequestId};
+use crate::agent::transfer::Transfer;
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Transfers {
+    by_id: ById<Box<Transfer>>,
+    /// How many of them are receiving content that is wanted soon.
+    receiving: usize,
+}
+
+impl Transfers {
+    /// Adds a transfer, unless its first step was also its last.
+    pub(super) fn add(&mut self, transfer: Box<Transfer>, first: Step) {
+        if !first.is_over {
+            self.put(transfer);
+        }
+    }
+
+    /// Takes a transfer out of the table of its `owner`, lets `work` use both, and puts it back unless it
+    /// is over. `None`: there is no such transfer.
+    pub(super) fn with<O>(
+        owner: &mut O,
+        table: fn(&mut O) -> &mut Self,
+        id: RequestId,
+        work: impl FnOnce(&mut O, &mut Transfer) -> Step,
+    ) -> Option<Step> {
+        let mut transfer = table(owner).take(id)?;
+        let step = work(owner, &mut transfer);
+        if !step.is_over {
+            table(owner).put(transfer);
+        }
+        Some(step)
+    }
+
+    /// Changes a transfer in its place. `None`: there is no such transfer.
+    pub(super) fn update<R>(
+        &mut self,
+        id: RequestId,
+        change: impl FnOnce(&mut Transfer) -> R,
+    ) -> Option<R> {
+        let transfer = self.by_id.get_mut(&id)?;
+        let before = usize::from(transfer.is_receiving());
+        let result = change(transfer);
+        let after = usize::from(transfer.is_receiving());
+        self.receiving = (self.receiving + after).saturating_sub(before);
+        Some(result)
+    }
+
+    pub(super) fn get(&self, id: RequestId) -> Option<&Transfer> {
+        self.by_id.get(&id).map(|transfer| &**transfer)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Transfer> {
+        self.by_id.values().map(|transfer| &**transfer)
+    }
+
+    /// The numbers of all transfers, in the order of their requests.
+    pub(super) fn ids(&self) -> Vec<RequestId> {
+        let mut ids: Vec<_> = self.by_id.keys().copied().collect();
+        // The order of a hash map is another in each run.
+        ids.sort_unstable();
+        ids
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// Whether any transfer is receiving content that is wanted soon.
+    pub(super) fn are_receiving(&self) -> bool {
+        self.receiving > 0
+    }
+
+    fn take(&mut self, id: RequestId) -> Option<Box<Transfer>> {
+        let transfer = self.by_id.remove(&id)?;
+        self.receiving = self
+            .receiving
+            .saturating_sub(usize::from(transfer.is_receiving()));
+        Some(transfer)
+    }
+
+    fn put(&mut self, transfer: Box<Transfer>) {
+        self.receiving += usize::from(transfer.is_receiving());
+        self.by_id.insert(transfer.id, transfer);
+    }
+}
