@@ -1,4 +1,4 @@
-//! Row N7: mock rules, faults, streams, and recordings on the in-memory network, end to end.
+//! Mock rules, faults, streams, and recordings on the in-memory network, end to end.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

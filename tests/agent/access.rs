@@ -1,4 +1,4 @@
-//! N18: what URLs from outside may reach: judged before, after each redirect and after each lookup.
+//! What URLs from outside may reach: checked before connecting, after each redirect and after each lookup.
 
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};

@@ -18,36 +18,36 @@ fn how_content_is_encoded() {
     server.any("/**").reply(MockResponse::ok());
     let post = || Request::post("http://game.example/");
     let pairs = [("a", "1"), ("b", "x y&"), ("c", ""), ("a", "2")];
-    let rows: Vec<(&str, Request, Option<&str>, &str)> = vec![
+    let cases: Vec<(&str, Request, Option<&str>, &str)> = vec![
         (
-            "S24",
+            "a form",
             post().form(pairs),
             Some("application/x-www-form-urlencoded"),
             "a=1&b=x+y%26&c=&a=2",
         ),
         (
-            "S24",
+            "two forms",
             post().form([("a", "1")]).form([("b", "2")]),
             Some("application/x-www-form-urlencoded"),
             "a=1&b=2",
         ),
         (
-            "S25",
+            "a form as JSON",
             post()
                 .header("Content-Type", "application/json; charset=utf-8")
                 .form([("a", "1")]),
             Some("application/json; charset=utf-8"),
             r#"{"a":"1"}"#,
         ),
-        ("S29", post().body("a=1"), None, "a=1"),
+        ("bytes", post().body("a=1"), None, "a=1"),
         (
-            "S32",
+            "JSON",
             post().json(&json!({"a": [1, null]})),
             Some("application/json"),
             r#"{"a":[1,null]}"#,
         ),
         (
-            "S32",
+            "JSON of another type",
             post()
                 .header("Content-Type", "application/ld+json")
                 .json(&1),
@@ -55,39 +55,39 @@ fn how_content_is_encoded() {
             "1",
         ),
         (
-            "S40",
+            "PATCH",
             Request::patch("http://game.example/").json(&"x"),
             Some("application/json"),
             "\"x\"",
         ),
         (
-            "S33",
+            "DELETE",
             Request::delete("http://game.example/").json(&1),
             Some("application/json"),
             "1",
         ),
         (
-            "S29",
+            "text",
             post().text("h\u{e4}"),
             Some("text/plain; charset=utf-8"),
             "h\u{e4}",
         ),
         (
-            "S24",
+            "an empty form",
             post().form(Vec::<(String, String)>::new()),
             Some("application/x-www-form-urlencoded"),
             "",
         ),
     ];
-    for (row, request, content_type, body) in rows {
+    for (case, request, content_type, body) in cases {
         run(&network, &mut agent, request).response();
         let sent = server.requests().pop().unwrap();
-        assert_eq!(sent.header("content-type"), content_type, "{row}");
+        assert_eq!(sent.header("content-type"), content_type, "{case}");
         assert_eq!(
             sent.headers.get_all("content-type").count(),
             usize::from(content_type.is_some())
         );
-        assert_eq!(sent.text(), body, "{row}");
+        assert_eq!(sent.text(), body, "{case}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! N1: the time that a frame takes, on a network where every call of the client takes virtual time.
+//! The time that a frame takes, on a network where every call of the client takes virtual time.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! N1: what a poll may spend, and that all get their share of it.
+//! What a poll may spend, and that every request gets its share of it.
 
 use std::time::Duration;
 

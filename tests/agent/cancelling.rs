@@ -1,4 +1,4 @@
-//! S176, S185: requests that are dropped or cancelled, at each stage, leave nothing behind.
+//! Requests that are dropped or cancelled, at each stage, leave nothing behind.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! N16: origins that are left alone.
+//! Circuit breakers: origins that failed get no requests for a while.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! S56: content codings, undone as they come, with an eye on bombs.
+//! Content codings, decoded as content arrives, and decompression bombs.
 
 use std::io::Write;
 

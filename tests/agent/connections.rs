@@ -7,7 +7,7 @@ use httpoll::{Agent, Request};
 
 use crate::support::{frames, run};
 
-/// RFC 9112 §9.3.1, row S178: the server promises to stay and closes right behind its response.
+/// RFC 9112 §9.3.1: the server promises to keep the connection and closes it right after its response.
 #[test]
 fn a_connection_found_closed_before_the_request_went_out_is_replaced() {
     let network = MemoryNetwork::new();

@@ -1,5 +1,5 @@
-//! N19: every error says what failed, where, in which phase, after how many bytes, and whether another
-//! try may help; and nothing that is secret. S42, S60: the kinds are apart.
+//! Every error says what failed, where, in which phase, after how many bytes, and whether another try may
+//! help. It holds no secrets. Different failures have different kinds.
 
 use httpoll::memory::{MemoryNetwork, Refusal};
 use httpoll::mock::{MockResponse, MockServer};

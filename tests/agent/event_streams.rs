@@ -1,4 +1,4 @@
-//! Server-sent events that come back by themselves (S62; WHATWG HTML §9.2).
+//! Event streams, which reconnect by themselves (WHATWG HTML §9.2).
 
 use std::time::Duration;
 
@@ -124,7 +124,7 @@ fn a_broken_connection_is_no_end() {
 }
 
 #[test]
-fn s62_204_ends_it_and_other_answers_are_errors() {
+fn a_204_ends_it_and_other_statuses_are_errors() {
     // WHATWG HTML §9.2.3.
     for status in [204, 404, 500, 401] {
         let (network, server, mut agent) = setup();

@@ -1,4 +1,4 @@
-//! Forms with files (S26–S28; RFC 7578).
+//! Forms with files (RFC 7578).
 
 use httpoll::mock::{MockRequest, MockResponse};
 use httpoll::{ErrorKind, Form, Misuse, Part, Request, RetryPolicy};
@@ -78,7 +78,7 @@ fn a_file_makes_it_multipart_whatever_the_type_says() {
             sent.header("content-length"),
             Some(sent.body.len().to_string().as_str())
         );
-        assert_eq!(sent.header("expect"), Some("100-continue"), "S22");
+        assert_eq!(sent.header("expect"), Some("100-continue"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! S188: servers that lie, never end, or ask for more than they may; each limit is an error of its own.
+//! Servers that lie, never end, or send more than they may. Each limit has its own error.
 
 use std::time::Duration;
 

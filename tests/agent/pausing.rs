@@ -1,4 +1,4 @@
-//! N4, N8: requests that are held, also while their connection dies, and agents that are suspended.
+//! Requests that are paused, also while their connection dies, and agents that are suspended.
 
 use std::time::Duration;
 

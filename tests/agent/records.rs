@@ -1,4 +1,4 @@
-//! N22: records taken apart while a response streams.
+//! Records (lines of JSON, frames with a length) that are parsed while a response streams.
 
 use std::time::Duration;
 

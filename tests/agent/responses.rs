@@ -327,7 +327,7 @@ fn what_is_known_of_the_connection() {
     let info = first.response().connection().unwrap();
     assert_eq!(info.peer_address, Some(server.addresses()[0]));
     assert_eq!((info.reused, info.opened), (false, 1));
-    assert!(info.tls.is_none(), "S54");
+    assert!(info.tls.is_none());
     let info = second.response().connection().unwrap();
     assert_eq!((info.reused, info.opened), (true, 0));
 }

@@ -1,5 +1,4 @@
-//! HTTPS over the in-memory network: verification, options per request, what is known of the peer (S19–S21,
-//! S43, S54, S179).
+//! HTTPS over the in-memory network: verification, options per request, what is known of the peer.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -166,7 +165,7 @@ fn what_is_trusted() {
         match fault {
             None => {
                 let tls = outcome.response().connection().unwrap().tls.clone();
-                assert!(tls.is_some(), "S54: also when nothing is verified");
+                assert!(tls.is_some(), "also when nothing is verified");
             }
             Some(fault) => {
                 assert_eq!(*outcome.error().kind(), ErrorKind::Tls(fault), "{host}");

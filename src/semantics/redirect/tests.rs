@@ -145,7 +145,7 @@ fn off_and_too_many() {
 
 #[test]
 fn locations_resolve_against_the_present_url() {
-    // RFC 9110 §10.2.2, RFC 3986 §5.2; the last column is the final URL of S50.
+    // RFC 9110 §10.2.2, RFC 3986 §5.2; the last column is the final URL.
     for (current, location, expected) in [
         ("http://a.b/x/y?q=1", "z", "http://a.b/x/z"),
         ("http://a.b/x/y?q=1", "/z?r", "http://a.b/z?r"),

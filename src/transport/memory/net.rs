@@ -362,6 +362,8 @@ impl Net {
             self.connections.remove(connection);
         } else {
             self.shutdown(connection, side);
+            // Without latency the other end can read the end of the stream at once, as over a socket.
+            self.land(connection, side.other());
             if starved {
                 self.edge(connection, side.other(), false, true);
             }

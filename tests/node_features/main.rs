@@ -1,0 +1,15 @@
+//! The features of a node that one connection can show, on the in-memory network.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod connecting;
+mod failures;
+mod requests;
+mod responses;
+mod reuse;
+#[path = "../support/mod.rs"]
+mod support;
+mod uploads;
+
+/// The response that most servers of these tests give.
+pub(crate) const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
