@@ -7,99 +7,72 @@ compile_error!(
      leave it out there by [target.'cfg(not(target_family = \"wasm\"))'.dependencies]"
 );
 
-mod agent;
 #[cfg(feature = "assets")]
 mod assets;
-mod budget;
-#[cfg(feature = "cache")]
-mod cache;
-mod cancel;
-mod deliver;
-#[cfg(feature = "diagnostics")]
-pub mod diagnostics;
-mod dispatch;
+mod commands;
+mod components;
 mod events;
-mod exit;
-mod json;
-mod node;
-mod options;
-mod owner;
-mod param;
+mod jobs;
+mod mailbox;
 mod plugin;
+pub mod prelude;
 #[cfg(feature = "reflect")]
 mod reflect;
-mod request;
-#[cfg(feature = "server")]
-mod server;
-#[cfg(all(feature = "server", feature = "assets"))]
-mod source;
-mod state;
-mod submit;
+mod resources;
+mod schedule;
+mod system_param;
+mod systems;
 
-pub use agent::HttpAgent;
 #[cfg(feature = "assets")]
-pub use assets::HttpollAssetPlugin;
-pub use budget::{HttpBudget, HttpPace};
-#[cfg(feature = "cache")]
-pub use cache::HttpCacheFile;
-pub use events::{
-    CancelHttp, HttpChunk, HttpError, HttpFinished, HttpHead, HttpPhaseChanged, HttpProgressed,
-    HttpResponse, HttpServerSentEvent, HttpStatusChanged,
+pub use assets::plugin::HttpollAssetPlugin;
+#[cfg(all(feature = "server", feature = "assets"))]
+pub use assets::source_root::AssetSourceRoot;
+pub use commands::observe::HttpEntityCommandsExt;
+#[cfg(feature = "server")]
+pub use commands::respond::HttpCommandsExt;
+pub use components::download::HttpDownload;
+pub use components::node::HttpClientNode;
+pub use components::owner::{RequestedBy, Requests};
+pub use components::phase::HttpPhase;
+pub use components::priority::HttpPriority;
+pub use components::progress::HttpProgress;
+pub use components::repeat::HttpRepeat;
+pub use components::request::{HttpRequest, KeepRequest};
+pub use components::retry::HttpRetry;
+#[cfg(feature = "server")]
+pub use components::server::{HttpServer, HttpServing, ServedBy, Serving};
+#[cfg(all(feature = "server", feature = "websocket"))]
+pub use components::server_peers::HttpSocketPeer;
+#[cfg(feature = "server")]
+pub use components::server_peers::{HttpEventPeer, HttpServerRequest};
+pub use components::stream::HttpStream;
+pub use components::upload::HttpUpload;
+pub use events::request::{
+    CancelHttp, HttpChunk, HttpError, HttpFinished, HttpHead, HttpJson, HttpPhaseChanged,
+    HttpProgressed, HttpResponse, HttpServerSentEvent, HttpStatusChanged,
 };
 #[cfg(feature = "websocket")]
-pub use events::{
+pub use events::request::{
     HttpWebSocketClosed, HttpWebSocketMessage, HttpWebSocketOpened, SendWebSocketMessage,
 };
-pub use httpoll;
-pub use json::{HttpEntityCommandsExt, HttpJson};
-pub use node::HttpClientNode;
-pub use options::{HttpDownload, HttpPriority, HttpRepeat, HttpRetry, HttpStream, HttpUpload};
-pub use owner::{RequestedBy, Requests};
-pub use param::{Http, http_idle, http_in_flight};
-pub use plugin::{Configure, HttpOnExit, HttpollPlugin, HttpollSystems};
-pub use request::{HttpRequest, KeepRequest};
-#[cfg(feature = "server")]
-pub use server::{
-    HttpCommandsExt, HttpEventPeer, HttpPeerClosed, HttpRequestAborted, HttpRequestReceived,
-    HttpServer, HttpServerFailed, HttpServerRequest, HttpServerStarted, HttpServing, ServedBy,
-    Serving,
-};
 #[cfg(all(feature = "server", feature = "websocket"))]
-pub use server::{HttpPeerMessage, HttpSocketPeer};
-#[cfg(all(feature = "server", feature = "assets"))]
-pub use source::AssetSourceRoot;
-pub use state::{HttpPhase, HttpProgress};
-
-/// What most programs import.
-pub mod prelude {
-    #[cfg(all(feature = "server", feature = "assets"))]
-    pub use crate::AssetSourceRoot;
-    #[cfg(feature = "cache")]
-    pub use crate::HttpCacheFile;
-    #[cfg(feature = "assets")]
-    pub use crate::HttpollAssetPlugin;
-    pub use crate::{
-        CancelHttp, Http, HttpAgent, HttpBudget, HttpChunk, HttpClientNode, HttpDownload,
-        HttpEntityCommandsExt, HttpError, HttpFinished, HttpHead, HttpJson, HttpOnExit, HttpPace,
-        HttpPhase, HttpPhaseChanged, HttpPriority, HttpProgress, HttpProgressed, HttpRepeat,
-        HttpRequest, HttpResponse, HttpRetry, HttpServerSentEvent, HttpStatusChanged, HttpStream,
-        HttpUpload, HttpollPlugin, HttpollSystems, KeepRequest, RequestedBy, Requests, http_idle,
-        http_in_flight,
-    };
-    #[cfg(feature = "server")]
-    pub use crate::{
-        HttpCommandsExt, HttpEventPeer, HttpPeerClosed, HttpRequestAborted, HttpRequestReceived,
-        HttpServer, HttpServerFailed, HttpServerRequest, HttpServerStarted, HttpServing, ServedBy,
-        Serving,
-    };
-    #[cfg(all(feature = "server", feature = "websocket"))]
-    pub use crate::{HttpPeerMessage, HttpSocketPeer};
-    #[cfg(feature = "websocket")]
-    pub use crate::{
-        HttpWebSocketClosed, HttpWebSocketMessage, HttpWebSocketOpened, SendWebSocketMessage,
-    };
-    pub use httpoll::{Budget, Method, Priority, Status};
-}
+pub use events::server::HttpPeerMessage;
+#[cfg(feature = "server")]
+pub use events::server::{
+    HttpPeerClosed, HttpRequestAborted, HttpRequestReceived, HttpServerFailed, HttpServerStarted,
+};
+pub use httpoll;
+pub use plugin::{Configure, HttpollPlugin};
+pub use resources::agent::HttpAgent;
+#[cfg(feature = "assets")]
+pub use resources::asset_loads::HttpAssetLoads;
+pub use resources::budget::{HttpBudget, HttpPace};
+#[cfg(feature = "cache")]
+pub use resources::cache_file::HttpCacheFile;
+pub use schedule::{HttpOnExit, HttpollSystems};
+pub use system_param::{Http, http_idle, http_in_flight};
+#[cfg(feature = "diagnostics")]
+pub use systems::diagnostics;
 
 /// The repository's README, so that its code compiles.
 #[cfg(doctest)]

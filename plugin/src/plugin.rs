@@ -1,21 +1,22 @@
-//! The plugin: its settings, and what runs when.
+//! [`HttpollPlugin`]: the settings, and which system runs when.
 
 use std::fmt;
+#[cfg(feature = "cache")]
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bevy_app::{App, AppExit, First, Last, OnAppExitSystems, Plugin, PreUpdate};
-use bevy_ecs::message::Messages;
-use bevy_ecs::schedule::{InternedScheduleLabel, IntoScheduleConfigs, ScheduleLabel, SystemSet};
-use bevy_ecs::system::{Query, Res, ResMut};
+use bevy_app::{App, First, Last, OnAppExitSystems, Plugin, PreUpdate};
+use bevy_ecs::schedule::{InternedScheduleLabel, IntoScheduleConfigs, ScheduleLabel};
 use httpoll::memory::MemoryNetwork;
 use httpoll::{Agent, AgentBuilder, Budget, Error, PoolLimits, Timeouts};
 
-use crate::agent::HttpAgent;
-use crate::budget::{HttpBudget, HttpPace, Shares};
-use crate::events::HttpFinished;
-use crate::node::{HttpClientNode, dispatch_nodes, is_active};
-use crate::{cancel, dispatch, exit, submit};
+use crate::events::request::HttpFinished;
+use crate::resources::agent::HttpAgent;
+use crate::resources::budget::{HttpBudget, HttpPace};
+use crate::resources::config::PluginConfig;
+use crate::resources::frame::Frame;
+use crate::schedule::{HttpOnExit, HttpollSystems, is_exiting};
+use crate::systems::{cancel, dispatch, exit, nodes, poll, submit};
 
 /// Adds HTTP to an app: [`HttpRequest`](crate::HttpRequest) entities are answered by events, and
 /// [`HttpClientNode`] components are polled.
@@ -65,7 +66,7 @@ pub struct HttpollPlugin {
     /// Keeps responses as far as HTTP allows, from one run to the next, and asks for them again only
     /// when they are stale, by their `ETag` or date (RFC 9111). Assets, too. Default none.
     #[cfg(feature = "cache")]
-    pub cache: Option<crate::HttpCacheFile>,
+    pub cache: Option<crate::resources::cache_file::HttpCacheFile>,
     /// Content above so many bytes is parsed off the frame by
     /// [`on_json`](crate::HttpEntityCommandsExt::on_json). Default 64 KiB.
     pub json_off_frame: usize,
@@ -99,38 +100,7 @@ pub struct HttpollPlugin {
 /// };
 /// # let _ = plugin;
 /// ```
-pub type Configure = Arc<dyn Fn(AgentBuilder) -> AgentBuilder + Send + Sync>;
-
-/// What becomes of requests when the app ends, by [`AppExit`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HttpOnExit {
-    /// They are cancelled.
-    #[default]
-    Abort,
-    /// The last frame waits for them, at most so long: for telemetry and saved games. Observers are
-    /// told as ever. Event streams and WebSockets are cancelled.
-    Drain(Duration),
-}
-
-/// When the plugin works.
-///
-/// | set | schedule | does |
-/// |---|---|---|
-/// | `Poll` | `PreUpdate` | sends what was spawned, reads and writes sockets |
-/// | `Dispatch` | `PreUpdate`, after `Poll` | triggers events, despawns requests that are done |
-/// | `Submit` | `Last` | sends what this frame spawned |
-/// | `Flush` | `Last`, after `Submit` | reads and writes sockets again; what comes is told in the next `Dispatch` |
-#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum HttpollSystems {
-    /// Sends what was spawned; polls requests and nodes, within the budget.
-    Poll,
-    /// Triggers the events, and despawns requests that are done.
-    Dispatch,
-    /// Sends what this frame spawned.
-    Submit,
-    /// Polls requests once more, with what is left of the budget.
-    Flush,
-}
+pub type Configure = std::sync::Arc<dyn Fn(AgentBuilder) -> AgentBuilder + Send + Sync>;
 
 impl Default for HttpollPlugin {
     fn default() -> Self {
@@ -183,7 +153,8 @@ impl Plugin for HttpollPlugin {
             frame: self.budget.clone(),
             pace: self.pace,
         })
-        .insert_resource(HttpAgent::new(self))
+        .insert_resource(self.http_agent())
+        .insert_resource(self.config())
         .add_message::<HttpFinished>()
         .add_observer(cancel::cancel)
         .configure_sets(
@@ -194,14 +165,14 @@ impl Plugin for HttpollPlugin {
             flush_in,
             (HttpollSystems::Submit, HttpollSystems::Flush).chain(),
         )
-        .add_systems(First, begin_frame)
+        .add_systems(First, poll::begin_frame)
         .add_systems(
             poll_in,
             (
-                (submit::prioritise, submit::submit, poll)
+                (submit::prioritise, submit::submit, poll::poll)
                     .chain()
                     .in_set(HttpollSystems::Poll),
-                (dispatch_nodes, dispatch::dispatch)
+                (nodes::dispatch_nodes, dispatch::dispatch)
                     .chain()
                     .in_set(HttpollSystems::Dispatch),
             ),
@@ -210,7 +181,7 @@ impl Plugin for HttpollPlugin {
             flush_in,
             (
                 submit::submit.in_set(HttpollSystems::Submit),
-                flush.in_set(HttpollSystems::Flush),
+                poll::flush.in_set(HttpollSystems::Flush),
             ),
         )
         .add_systems(
@@ -221,30 +192,59 @@ impl Plugin for HttpollPlugin {
                 .in_set(OnAppExitSystems),
         );
         #[cfg(feature = "websocket")]
-        app.add_observer(crate::cancel::send_message);
+        app.add_observer(cancel::send_message);
         #[cfg(feature = "server")]
-        crate::server::build(app, poll_in);
+        crate::systems::servers::build(app, poll_in);
         #[cfg(feature = "diagnostics")]
-        crate::diagnostics::build(app);
+        crate::systems::diagnostics::build(app);
         #[cfg(feature = "reflect")]
         crate::reflect::build(app);
     }
 }
 
 impl HttpollPlugin {
+    fn config(&self) -> PluginConfig {
+        PluginConfig {
+            despawn_finished: self.despawn_finished,
+            slow_observer: self.slow_observer,
+            json_off_frame: self.json_off_frame,
+            on_exit: self.on_exit,
+            schedules: (self.poll_in, self.flush_in),
+        }
+    }
+
+    fn http_agent(&self) -> HttpAgent {
+        #[cfg(feature = "cache")]
+        let cache = self
+            .cache
+            .as_ref()
+            .map(crate::resources::cache_file::HttpCacheFile::load);
+        HttpAgent::new(
+            #[cfg(feature = "cache")]
+            self.agent(cache.as_ref()),
+            #[cfg(not(feature = "cache"))]
+            self.agent(),
+            self.network.clone(),
+            self.base_url.clone().unwrap_or_default(),
+            Frame::new(self.budget.clone()),
+            #[cfg(feature = "cache")]
+            cache,
+        )
+    }
+
     /// The agent that these settings make. What is wrong in them is logged and left out: a plugin
     /// cannot refuse to be added.
-    pub(crate) fn agent(
+    fn agent(
         &self,
-        #[cfg(feature = "cache")] kept: Option<&crate::cache::Kept>,
+        #[cfg(feature = "cache")] cache: Option<&crate::resources::cache_file::CacheHandle>,
     ) -> Agent {
         let builder = self.builder().unwrap_or_else(|error| {
             log::error!("HttpollPlugin's user_agent, headers or base_url are left out: {error}");
             self.plain_builder()
         });
         #[cfg(feature = "cache")]
-        let builder = match kept {
-            Some(kept) => builder.cache(Arc::clone(&kept.cache)),
+        let builder = match cache {
+            Some(handle) => builder.cache(Arc::clone(&handle.cache)),
             None => builder,
         };
         let builder = match &self.configure {
@@ -281,92 +281,4 @@ impl HttpollPlugin {
         };
         builder
     }
-}
-
-fn begin_frame(http: Option<ResMut<HttpAgent>>, budget: Option<Res<HttpBudget>>) {
-    let Some(mut http) = http else { return };
-    if let Some(budget) = budget {
-        let granted = budget.granted(http.frame.busy);
-        http.frame.granted = granted;
-    }
-    http.frame.latest = http.frame.spent;
-    http.frame.spent = Duration::ZERO;
-    http.frame.began = Some(Instant::now());
-}
-
-/// The first pump: three quarters of the budget, so that the second can still begin what this frame
-/// asks for.
-fn poll(
-    http: Option<ResMut<HttpAgent>>,
-    mut nodes: Query<&mut HttpClientNode>,
-    #[cfg(feature = "server")] mut servers: Query<&mut crate::HttpServing>,
-) {
-    let Some(mut http) = http else { return };
-    let began = Instant::now();
-    let mut budget = http.frame.granted.clone();
-    budget.time = budget
-        .time
-        .map(|time| (time - time / 4).saturating_sub(http.frame.spent));
-    budget.bytes = budget.bytes.map(|bytes| bytes - bytes / 4);
-    let requests = http.weight();
-    let active = nodes.iter().filter(|node| is_active(node)).count();
-    #[cfg(feature = "server")]
-    let active = active + servers.iter().len();
-    let mut shares = Shares::new(budget, requests + active);
-    #[cfg(feature = "server")]
-    for mut server in &mut servers {
-        server.poll(&shares.next(1));
-    }
-    for mut node in &mut nodes {
-        if is_active(&node) {
-            node.set_budget(shares.next(1));
-            // A failure is told by the dispatch system, from the client itself.
-            let _ = node.poll();
-        }
-    }
-    http.agent.poll_with(&shares.next(requests));
-    http.frame.spent += began.elapsed();
-}
-
-/// The second pump: what is left of the budget. If nothing is, it does nothing, not even the little that
-/// each poll does: the first pump does that in each frame.
-fn flush(
-    http: Option<ResMut<HttpAgent>>,
-    #[cfg(feature = "server")] mut servers: Query<&mut crate::HttpServing>,
-) {
-    let Some(mut http) = http else { return };
-    let mut budget = http.frame.granted.clone();
-    let granted = budget.time;
-    budget.time = granted.map(|time| time.saturating_sub(http.frame.spent));
-    budget.bytes = budget.bytes.map(|bytes| bytes / 4);
-    // A pump's first piece of work is done whatever it costs, a handshake's half a millisecond: with less
-    // than half of the budget left it waits for the next frame.
-    let is_enough_left = match (granted, budget.time) {
-        (Some(granted), Some(left)) => left >= granted / 2 && !left.is_zero(),
-        _ => true,
-    };
-    if is_enough_left {
-        let began = Instant::now();
-        #[cfg(not(feature = "server"))]
-        http.agent.poll_with(&budget);
-        #[cfg(feature = "server")]
-        {
-            let requests = http.weight();
-            let mut shares = Shares::new(budget, requests + servers.iter().len());
-            for mut server in &mut servers {
-                server.poll(&shares.next(1));
-            }
-            http.agent.poll_with(&shares.next(requests));
-        }
-        http.frame.spent += began.elapsed();
-    }
-    let spent = http.frame.spent;
-    http.frame.busy = http
-        .frame
-        .began
-        .map(|frame| frame.elapsed().saturating_sub(spent));
-}
-
-fn is_exiting(exits: Option<Res<Messages<AppExit>>>) -> bool {
-    exits.is_some_and(|exits| !exits.is_empty())
 }

@@ -272,7 +272,7 @@ fn dropping_the_last_handle_cancels_the_load() {
     let slow = load(&app, format!("http://{}/slow.txt", server.address));
     until(&mut app, |_| !server.heads.lock().unwrap().is_empty());
     server.slow.send(()).unwrap();
-    let loads = |world: &World| world.resource::<HttpAgent>().loads();
+    let loads = |world: &World| world.resource::<HttpAssetLoads>().count();
     until(&mut app, |world| loads(world) == 1);
     drop(slow);
     // Nothing more comes from the server: only the drop can end it.
@@ -320,8 +320,9 @@ fn loads_tell_how_far_they_are() {
     let slow = load(&app, format!("http://{}/slow.txt", server.address));
     server.slow.send(()).unwrap();
     until(&mut app, |world| {
-        let http = world.resource::<HttpAgent>();
-        http.load_progress()
+        let loads = world.resource::<HttpAssetLoads>();
+        loads
+            .progress()
             .any(|(path, it)| path.ends_with("slow.txt") && it.to_receive == Some(3))
     });
     drop(slow);

@@ -354,10 +354,10 @@ fn components_are_in_the_registry() {
     let game = Game::new();
     let registry = game.app.world().resource::<AppTypeRegistry>().read();
     for path in [
-        "bevy_httpoll::request::HttpRequest",
-        "bevy_httpoll::state::HttpPhase",
-        "bevy_httpoll::options::HttpRepeat",
-        "bevy_httpoll::owner::RequestedBy",
+        "bevy_httpoll::components::request::HttpRequest",
+        "bevy_httpoll::components::phase::HttpPhase",
+        "bevy_httpoll::components::repeat::HttpRepeat",
+        "bevy_httpoll::components::owner::RequestedBy",
     ] {
         let registration = registry.get_with_type_path(path).unwrap();
         assert!(registration.data::<ReflectComponent>().is_some(), "{path}");

@@ -8,11 +8,13 @@ use bevy_ecs::event::Event;
 use bevy_ecs::system::{Command, Commands};
 use bevy_ecs::world::{Mut, World};
 
-use crate::agent::{HttpAgent, Job, Serial, Stage};
-use crate::events::HttpPhaseChanged;
-use crate::options::HttpRepeat;
-use crate::request::KeepRequest;
-use crate::state::HttpPhase;
+use crate::components::phase::HttpPhase;
+use crate::components::repeat::HttpRepeat;
+use crate::components::request::KeepRequest;
+use crate::events::request::HttpPhaseChanged;
+use crate::jobs::{Job, Serial, Stage};
+use crate::resources::agent::HttpAgent;
+use crate::resources::config::PluginConfig;
 
 /// Events of one request.
 pub(crate) struct Outbox<'a, 'w, 's> {
@@ -40,10 +42,12 @@ impl<'a, 'w, 's> Outbox<'a, 'w, 's> {
             let Some(http) = world.get_resource::<HttpAgent>() else {
                 return;
             };
-            if http.job(request, serial).is_none() {
+            if http.jobs.job(request, serial).is_none() {
                 return;
             }
-            let limit = http.manners.slow_observer;
+            let limit = world
+                .get_resource::<PluginConfig>()
+                .and_then(|config| config.slow_observer);
             let began = Instant::now();
             world.trigger(event);
             warn_if_slow(began, limit, std::any::type_name::<E>(), request);
@@ -95,14 +99,17 @@ fn warn_if_slow(
 pub(crate) fn finish(request: Entity, serial: Serial) -> impl Command<Out = ()> {
     move |world: &mut World| {
         let repeat = world.get::<HttpRepeat>(request).copied();
-        let is_kept = world.get::<KeepRequest>(request).is_some();
+        let is_kept = world.get::<KeepRequest>(request).is_some()
+            || world
+                .get_resource::<PluginConfig>()
+                .is_some_and(|config| !config.despawn_finished);
         let Some(mut http) = world.get_resource_mut::<HttpAgent>() else {
             return;
         };
-        let is_kept = is_kept || !http.manners.despawn_finished;
         let (now, is_exiting) = (http.now(), http.is_exiting);
         // Another request was put on the entity, or this one was cancelled.
         let Some(job) = http
+            .jobs
             .job_mut(request, serial)
             .filter(|job| job.stage == Stage::Over)
         else {
@@ -110,12 +117,11 @@ pub(crate) fn finish(request: Entity, serial: Serial) -> impl Command<Out = ()> 
         };
         if let Some(repeat) = repeat.filter(|_| job.phase != HttpPhase::Cancelled) {
             if !is_exiting {
-                job.stage = Stage::Sleeping;
                 let pause = repeat.pause(job.failures, random());
                 let due = job.began.checked_add(pause).unwrap_or(now);
-                http.sleeping.push((request, serial, due));
+                http.jobs.schedule(request, serial, due);
             }
-        } else if job.holds > 0 {
+        } else if job.pending_jobs > 0 {
             job.is_finishing = true;
         } else if !is_kept {
             // It may be gone already: an observer despawned it.
@@ -130,11 +136,11 @@ pub(crate) fn release(request: Entity, serial: Serial) -> impl Command<Out = ()>
         let Some(mut http) = world.get_resource_mut::<HttpAgent>() else {
             return;
         };
-        let Some(job) = http.job_mut(request, serial) else {
+        let Some(job) = http.jobs.job_mut(request, serial) else {
             return;
         };
-        job.holds = job.holds.saturating_sub(1);
-        if job.is_finishing && job.holds == 0 {
+        job.pending_jobs = job.pending_jobs.saturating_sub(1);
+        if job.is_finishing && job.pending_jobs == 0 {
             finish(request, serial).apply(world);
         }
     }

@@ -29,7 +29,7 @@ impl HttpCacheFile {
     }
 
     /// What the file has; nothing if it is not there or damaged.
-    pub(crate) fn load(&self) -> Kept {
+    pub(crate) fn load(&self) -> CacheHandle {
         let cache = match std::fs::read(&self.path) {
             Ok(bytes) => HttpCache::from_bytes(&bytes, Some(self.max_bytes)).ok(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -41,7 +41,7 @@ impl HttpCacheFile {
             log::warn!("the HTTP cache {} is begun anew", self.path.display());
             HttpCache::with_max_bytes(self.max_bytes)
         });
-        Kept {
+        CacheHandle {
             path: self.path.clone(),
             cache: Arc::new(Mutex::new(cache)),
         }
@@ -50,12 +50,12 @@ impl HttpCacheFile {
 
 /// A cache and its file.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct CacheHandle {
     path: PathBuf,
     pub(crate) cache: Arc<Mutex<HttpCache>>,
 }
 
-impl Kept {
+impl CacheHandle {
     /// Writes the file, whole or not at all.
     pub(crate) fn save(&self) -> io::Result<()> {
         let bytes = self

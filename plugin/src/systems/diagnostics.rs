@@ -7,8 +7,8 @@ use bevy_diagnostic::{Diagnostic, DiagnosticPath, Diagnostics, RegisterDiagnosti
 use bevy_ecs::schedule::IntoScheduleConfigs;
 use bevy_ecs::system::{Local, Res};
 
-use crate::agent::HttpAgent;
-use crate::plugin::HttpollSystems;
+use crate::resources::agent::HttpAgent;
+use crate::schedule::HttpollSystems;
 
 /// Requests that are waiting or under way.
 pub const IN_FLIGHT: DiagnosticPath = DiagnosticPath::const_new("httpoll/in_flight");

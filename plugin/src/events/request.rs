@@ -16,8 +16,9 @@ use httpoll::{Bytes, Error, Response, SavedFile, ServerSentEvent, Status};
 use httpoll::{CloseFrame, WebSocketMessage};
 use serde_core::de::DeserializeOwned;
 
-use crate::owner::RequestedBy;
-use crate::state::{HttpPhase, HttpProgress};
+use crate::components::owner::RequestedBy;
+use crate::components::phase::HttpPhase;
+use crate::components::progress::HttpProgress;
 
 /// A whole response came.
 ///
@@ -266,4 +267,22 @@ pub struct HttpFinished {
     pub owner: Option<Entity>,
     /// How it ended.
     pub outcome: Result<Arc<Response>, Error>,
+}
+
+/// How a request ended, with its content as a value; see
+/// [`on_json`](HttpEntityCommandsExt::on_json). It does not go on to the owner: an owner that wants
+/// values calls `on_json` itself.
+#[derive(EntityEvent, Debug)]
+pub struct HttpJson<T: Send + Sync + 'static> {
+    /// The entity that `on_json` was called for.
+    #[event_target]
+    pub entity: Entity,
+    /// The request's entity.
+    pub request: Entity,
+    /// The value. An error when the request failed, when the status was 400 or above
+    /// ([`ErrorKind::Status`]), or when the content was not such a value
+    /// ([`ErrorKind::InvalidJson`]).
+    pub result: Result<T, Error>,
+    /// The response, if one came, also with an error: its status and content say more.
+    pub response: Option<Arc<Response>>,
 }

@@ -4,13 +4,13 @@ use bevy_ecs::observer::On;
 use bevy_ecs::query::With;
 use bevy_ecs::system::{Commands, Query, ResMut};
 
-use crate::agent::HttpAgent;
-use crate::deliver::{Outbox, finish};
-use crate::events::CancelHttp;
+use crate::components::phase::HttpPhase;
+use crate::components::repeat::HttpRepeat;
+use crate::events::request::CancelHttp;
 #[cfg(feature = "websocket")]
-use crate::events::SendWebSocketMessage;
-use crate::options::HttpRepeat;
-use crate::state::HttpPhase;
+use crate::events::request::SendWebSocketMessage;
+use crate::resources::agent::HttpAgent;
+use crate::systems::deliver::{Outbox, finish};
 
 /// See [`CancelHttp`].
 pub(crate) fn cancel(
@@ -23,7 +23,7 @@ pub(crate) fn cancel(
     let Some(mut http) = http else { return };
     let request = on.request;
     let was_busy = http.end(request);
-    let Some(job) = http.latest(request) else {
+    let Some(job) = http.jobs.latest(request) else {
         return;
     };
     // A round is over, and its observers run: the next one would follow.
@@ -35,7 +35,7 @@ pub(crate) fn cancel(
     let mut outbox = Outbox::new(&mut commands, request, serial);
     let mut phase = phases.get_mut(request).ok();
     outbox.enter(HttpPhase::Cancelled, job, phase.as_mut());
-    job.holds = 0;
+    job.pending_jobs = 0;
     commands.queue(finish(request, serial));
 }
 

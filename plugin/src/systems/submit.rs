@@ -11,16 +11,23 @@ use bevy_ecs::query::{Changed, QueryData};
 use bevy_ecs::system::{Commands, Query, ResMut};
 use bevy_ecs::world::Mut;
 
-use crate::agent::{HttpAgent, Serial};
-use crate::deliver::{Outbox, finish};
-use crate::options::{HttpDownload, HttpPriority, HttpRepeat, HttpRetry, HttpStream, HttpUpload};
-use crate::request::HttpRequest;
-use crate::state::{HttpPhase, HttpProgress};
+use crate::components::download::HttpDownload;
+use crate::components::phase::HttpPhase;
+use crate::components::priority::HttpPriority;
+use crate::components::progress::HttpProgress;
+use crate::components::repeat::HttpRepeat;
+use crate::components::request::HttpRequest;
+use crate::components::retry::HttpRetry;
+use crate::components::stream::HttpStream;
+use crate::components::upload::HttpUpload;
+use crate::jobs::Serial;
+use crate::resources::agent::HttpAgent;
+use crate::systems::deliver::{Outbox, finish};
 
 /// Everything that belongs to a request.
 #[derive(QueryData)]
 #[query_data(mutable)]
-pub(crate) struct Asked {
+pub(crate) struct RequestQuery {
     request: &'static HttpRequest,
     download: Option<&'static HttpDownload>,
     upload: Option<&'static HttpUpload>,
@@ -33,7 +40,7 @@ pub(crate) struct Asked {
 
 pub(crate) fn submit(
     http: Option<ResMut<HttpAgent>>,
-    mut asked: Query<Asked>,
+    mut query: Query<RequestQuery>,
     repeats: Query<&HttpRepeat>,
     mut commands: Commands,
 ) {
@@ -46,9 +53,9 @@ pub(crate) fn submit(
         .granted
         .time
         .map(|granted| granted.saturating_sub(http.frame.spent) / 2);
-    while let Some((entity, serial)) = http.next_submitted() {
-        if let Ok(asked) = asked.get_mut(entity) {
-            send(http, entity, serial, asked, &mut commands);
+    while let Some((entity, serial)) = http.jobs.next_submitted() {
+        if let Ok(query) = query.get_mut(entity) {
+            send(http, entity, serial, query, &mut commands);
         }
         if limit.is_some_and(|limit| began.elapsed() >= limit) {
             break;
@@ -60,13 +67,13 @@ pub(crate) fn submit(
 /// Sends everything, whatever the budget: for the end of the app.
 pub(crate) fn submit_all(
     http: Option<ResMut<HttpAgent>>,
-    mut asked: Query<Asked>,
+    mut query: Query<RequestQuery>,
     mut commands: Commands,
 ) {
     let Some(mut http) = http else { return };
-    while let Some((entity, serial)) = http.next_submitted() {
-        if let Ok(asked) = asked.get_mut(entity) {
-            send(&mut http, entity, serial, asked, &mut commands);
+    while let Some((entity, serial)) = http.jobs.next_submitted() {
+        if let Ok(query) = query.get_mut(entity) {
+            send(&mut http, entity, serial, query, &mut commands);
         }
     }
 }
@@ -75,44 +82,44 @@ fn send(
     http: &mut HttpAgent,
     entity: Entity,
     serial: Serial,
-    mut asked: AskedItem<'_, '_>,
+    mut query: RequestQueryItem<'_, '_>,
     commands: &mut Commands,
 ) {
     let now = http.now();
     // Event streams and WebSockets hold what is none, such as a page that says what is wrong.
-    let is_passed_on = asked.download.is_some() || matches!(asked.stream, Some(HttpStream::Chunks));
-    let mut request = asked.request.build(is_passed_on);
-    if let Some(upload) = asked.upload {
+    let is_passed_on = query.download.is_some() || matches!(query.stream, Some(HttpStream::Chunks));
+    let mut request = query.request.build(is_passed_on);
+    if let Some(upload) = query.upload {
         request = upload.apply(request);
     }
     // A file wins over a stream: it is what cannot be had otherwise.
-    if let Some(download) = asked.download {
+    if let Some(download) = query.download {
         request = download.apply(request);
-    } else if let Some(stream) = asked.stream {
+    } else if let Some(stream) = query.stream {
         request = stream.apply(request);
     }
-    if let Some(retry) = asked.retry {
+    if let Some(retry) = query.retry {
         request = request.retries(retry.0.clone());
     }
-    if let Some(priority) = asked.priority {
+    if let Some(priority) = query.priority {
         request = request.priority(priority.0);
     }
-    let request = http.with_host_headers(asked.request.url(), request);
-    let tells_progress =
-        asked.download.is_some() || asked.upload.is_some() || asked.stream.is_some();
-    let is_endless = asked.download.is_none() && asked.stream.is_some_and(HttpStream::is_endless);
-    if let Some(job) = http.job_mut(entity, serial) {
+    let request = http.with_host_headers(query.request.url(), request);
+    let reports_progress =
+        query.download.is_some() || query.upload.is_some() || query.stream.is_some();
+    let is_endless = query.download.is_none() && query.stream.is_some_and(HttpStream::is_endless);
+    if let Some(job) = http.jobs.job_mut(entity, serial) {
         job.began = now;
-        job.phase = *asked.phase;
-        job.tells_progress = tells_progress;
+        job.phase = *query.phase;
+        job.reports_progress = reports_progress;
         job.is_endless = is_endless;
         let mut outbox = Outbox::new(commands, entity, serial);
-        outbox.enter(HttpPhase::Queued, job, Some(&mut asked.phase));
+        outbox.enter(HttpPhase::Queued, job, Some(&mut query.phase));
     }
-    set_if_neq(&mut asked.progress, HttpProgress::default());
+    set_if_neq(&mut query.progress, HttpProgress::default());
     match http.agent.send(request) {
-        Ok(handle) => http.started(entity, serial, handle.detach()),
-        Err(error) => http.early.push((entity, serial, error)),
+        Ok(handle) => http.jobs.started(entity, serial, handle.detach()),
+        Err(error) => http.jobs.rejected.push((entity, serial, error)),
     }
 }
 
@@ -122,21 +129,21 @@ fn set_if_neq(progress: &mut Mut<HttpProgress>, to: HttpProgress) {
 
 /// Submits the rounds that are due.
 fn wake(http: &mut HttpAgent, repeats: &Query<&HttpRepeat>, commands: &mut Commands) {
-    if http.sleeping.is_empty() || http.is_exiting {
+    if http.jobs.scheduled_repeats.is_empty() || http.is_exiting {
         return;
     }
     let now = http.now();
     let mut index = 0;
-    while let Some(&(entity, serial, due)) = http.sleeping.get(index) {
+    while let Some(&(entity, serial, due)) = http.jobs.scheduled_repeats.get(index) {
         match repeats.get(entity) {
             Ok(repeat) if repeat.paused || due > now => index += 1,
             Ok(_) => {
-                http.sleeping.swap_remove(index);
-                http.resubmit(entity, serial);
+                http.jobs.scheduled_repeats.swap_remove(index);
+                http.jobs.resubmit(entity, serial);
             }
             // It repeats no more.
             Err(_) => {
-                http.sleeping.swap_remove(index);
+                http.jobs.scheduled_repeats.swap_remove(index);
                 http.end(entity);
                 commands.queue(finish(entity, serial));
             }

@@ -1,6 +1,6 @@
-//! What a frame may spend on HTTP: [`HttpBudget`], and how it is shared.
+//! [`HttpBudget`]: what the plugin may spend in a frame.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bevy_ecs::resource::Resource;
 use httpoll::Budget;
@@ -83,47 +83,7 @@ impl HttpBudget {
     }
 }
 
-/// A frame's budget, shared between what is polled in it.
-pub(crate) struct Shares {
-    budget: Budget,
-    began: Instant,
-    clients: usize,
-    /// Clients that have not had their turn.
-    left: usize,
-}
-
-impl Shares {
-    pub(crate) fn new(budget: Budget, clients: usize) -> Self {
-        Self {
-            budget,
-            began: Instant::now(),
-            clients,
-            left: clients,
-        }
-    }
-
-    /// The budget of the next client, which counts for `weight` of them. All get a turn in each
-    /// frame, and each poll gets on a little whatever its budget, so that none starves; time that
-    /// the others did not use is there for those after them.
-    pub(crate) fn next(&mut self, weight: usize) -> Budget {
-        let mut share = self.budget.clone();
-        let part = |clients: usize| u32::try_from(clients.max(1)).unwrap_or(u32::MAX);
-        let weight = weight.max(1);
-        if let Some(time) = self.budget.time {
-            let left = time.saturating_sub(self.began.elapsed());
-            let share_of_it = left / part(self.left) * part(weight.min(self.left));
-            share.time = Some(share_of_it.min(left));
-        }
-        share.bytes = self.budget.bytes.map(|bytes| {
-            bytes / u64::from(part(self.clients)) * u64::from(part(weight.min(self.clients)))
-        });
-        self.left = self.left.saturating_sub(weight);
-        share
-    }
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -166,21 +126,5 @@ mod tests {
             },
         };
         assert_eq!(budget.granted(Some(MS)).time, Some(5 * MS));
-    }
-
-    #[test]
-    fn shares_of_bytes_never_exceed_the_whole() {
-        for (requests, nodes) in [(0, 1), (1, 0), (1, 3), (20, 3), (7, 7)] {
-            let clients = requests + nodes;
-            let mut shares = Shares::new(Budget::unlimited().with_bytes(1000), clients);
-            let mut bytes = 0;
-            for _ in 0..nodes {
-                bytes += shares.next(1).bytes.unwrap();
-            }
-            if requests > 0 {
-                bytes += shares.next(requests).bytes.unwrap();
-            }
-            assert!(bytes <= 1000, "{bytes}");
-        }
     }
 }

@@ -9,15 +9,19 @@ use bevy_ecs::message::Messages;
 use bevy_ecs::system::{Commands, Query, ResMut};
 use httpoll::{Error, Event, RequestId, Response};
 
-use crate::agent::{HttpAgent, Job, Stage};
-use crate::deliver::{Outbox, release};
-use crate::events::{
+use crate::components::owner::RequestedBy;
+use crate::components::phase::HttpPhase;
+use crate::components::progress::HttpProgress;
+use crate::events::request::{
     HttpChunk, HttpError, HttpFinished, HttpHead, HttpProgressed, HttpResponse, HttpServerSentEvent,
 };
 #[cfg(feature = "websocket")]
-use crate::events::{HttpWebSocketClosed, HttpWebSocketMessage, HttpWebSocketOpened};
-use crate::owner::RequestedBy;
-use crate::state::{HttpPhase, HttpProgress};
+use crate::events::request::{HttpWebSocketClosed, HttpWebSocketMessage, HttpWebSocketOpened};
+use crate::jobs::{Job, Stage};
+use crate::resources::agent::HttpAgent;
+#[cfg(feature = "assets")]
+use crate::resources::asset_loads::HttpAssetLoads;
+use crate::systems::deliver::{Outbox, release};
 
 type Shown<'w, 's> = Query<
     'w,
@@ -33,14 +37,15 @@ pub(crate) fn dispatch(
     http: Option<ResMut<HttpAgent>>,
     mut shown: Shown,
     finished: Option<ResMut<Messages<HttpFinished>>>,
+    #[cfg(feature = "assets")] mut loads: Option<ResMut<HttpAssetLoads>>,
     mut commands: Commands,
 ) {
     let Some(mut http) = http else { return };
     let http = &mut *http;
     let began = Instant::now();
     let mut finished = finished;
-    for (entity, serial, error) in std::mem::take(&mut http.early) {
-        let Some(job) = http.job_mut(entity, serial) else {
+    for (entity, serial, error) in std::mem::take(&mut http.jobs.rejected) {
+        let Some(job) = http.jobs.job_mut(entity, serial) else {
             continue;
         };
         job.stage = Stage::Over;
@@ -51,14 +56,17 @@ pub(crate) fn dispatch(
     while let Some(event) = http.agent.next_event() {
         let Some(id) = event.id() else { continue };
         #[cfg(feature = "assets")]
-        let event = match http.assets.take(&mut http.agent, event) {
-            Some(event) => event,
-            None => continue,
+        let event = match loads.as_deref_mut() {
+            Some(loads) => match loads.take(&mut http.agent, event) {
+                Some(event) => event,
+                None => continue,
+            },
+            None => event,
         };
         tell(http, id, event, &mut shown, &mut finished, &mut commands);
     }
-    for delivery in http.desk.take() {
-        if http.job(delivery.request, delivery.serial).is_some() {
+    for delivery in http.mailbox.take() {
+        if http.jobs.job(delivery.request, delivery.serial).is_some() {
             commands.queue(delivery.trigger);
             commands.queue(release(delivery.request, delivery.serial));
         }
@@ -74,7 +82,7 @@ fn tell(
     finished: &mut Option<ResMut<Messages<HttpFinished>>>,
     commands: &mut Commands,
 ) {
-    let Some((entity, job)) = http.by_id(id) else {
+    let Some((entity, job)) = http.jobs.by_id(id) else {
         return;
     };
     let request = entity;
@@ -95,7 +103,7 @@ fn tell(
             head,
             content_length,
             ..
-        } if job.tells_progress => outbox.trigger(HttpHead {
+        } if job.reports_progress => outbox.trigger(HttpHead {
             entity,
             request,
             head: std::sync::Arc::unwrap_or_clone(head),
@@ -103,7 +111,7 @@ fn tell(
         }),
         Event::Progress { progress, .. } => {
             let progress = HttpProgress::from(progress);
-            let tells = job.tells_progress;
+            let tells = job.reports_progress;
             let (sent, received) = note(progress, request, shown);
             if tells {
                 outbox.trigger(HttpProgressed {
@@ -148,7 +156,7 @@ fn tell(
             let moved = end(entity, job, outcome, &mut outbox, shown, finished);
             http.frame.sent += moved.0;
             http.frame.received += moved.1;
-            http.over(id);
+            http.jobs.over(id);
         }
         Event::Failed {
             error, response, ..
@@ -157,7 +165,7 @@ fn tell(
             let moved = end(entity, job, outcome, &mut outbox, shown, finished);
             http.frame.sent += moved.0;
             http.frame.received += moved.1;
-            http.over(id);
+            http.jobs.over(id);
         }
         // Who collects has the head with the rest; a redirect is told by the phases that follow.
         _ => {}

@@ -15,8 +15,9 @@ use bevy_reflect::prelude::ReflectDefault;
 use httpoll::{Bytes, Error, ErrorKind, Misuse, Request, RequestUrl, Timeouts};
 use serde_core::Serialize;
 
-use crate::agent::HttpAgent;
-use crate::state::{HttpPhase, HttpProgress};
+use crate::components::phase::HttpPhase;
+use crate::components::progress::HttpProgress;
+use crate::resources::agent::HttpAgent;
 
 /// A request, asked for by spawning it.
 ///

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use bevy_ecs::world::World;
 
-use crate::agent::HttpAgent;
-use crate::dispatch::dispatch;
-use crate::plugin::HttpOnExit;
-use crate::submit::submit_all;
+use crate::resources::agent::HttpAgent;
+use crate::resources::config::PluginConfig;
+use crate::schedule::HttpOnExit;
+use crate::systems::dispatch::dispatch;
+use crate::systems::submit::submit_all;
 
 /// How long the last frame waits for files that are being closed or removed.
 const FILES: Duration = Duration::from_millis(250);
@@ -16,11 +17,14 @@ const FILES: Duration = Duration::from_millis(250);
 const LOOK: Duration = Duration::from_millis(10);
 
 pub(crate) fn leave(world: &mut World) {
+    let on_exit = world
+        .get_resource::<PluginConfig>()
+        .map_or_else(HttpOnExit::default, |config| config.on_exit);
     let Some(mut http) = world.get_resource_mut::<HttpAgent>() else {
         return;
     };
     http.is_exiting = true;
-    match http.manners.on_exit {
+    match on_exit {
         HttpOnExit::Abort => http.abort(true),
         HttpOnExit::Drain(limit) => {
             http.abort(false);
@@ -43,7 +47,7 @@ fn drain(world: &mut World, limit: Duration) {
         // Observers may ask for more while their last answers come: that is waited for, too.
         let sent = world.run_system_cached(submit_all).is_ok();
         #[cfg(feature = "server")]
-        crate::server::serve(world);
+        crate::systems::servers::serve(world);
         let left = limit.saturating_sub(began.elapsed());
         let Some(mut http) = world.get_resource_mut::<HttpAgent>() else {
             return;

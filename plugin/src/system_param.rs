@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::system::{Commands, EntityCommands, Res, SystemParam};
 
-use crate::agent::HttpAgent;
-use crate::events::CancelHttp;
-use crate::options::HttpDownload;
-use crate::owner::RequestedBy;
-use crate::request::HttpRequest;
+use crate::components::download::HttpDownload;
+use crate::components::owner::RequestedBy;
+use crate::components::request::HttpRequest;
+use crate::events::request::CancelHttp;
+use crate::resources::agent::HttpAgent;
 
 /// Sends requests from a system: [`Commands`] in the words of HTTP. Each call spawns a request's
 /// entity and answers its commands, for observers and further components.

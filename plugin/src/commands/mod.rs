@@ -1,0 +1,5 @@
+//! What commands gain: observers attached in a chain, and responses to the requests of a server.
+
+pub(crate) mod observe;
+#[cfg(feature = "server")]
+pub(crate) mod respond;

@@ -1,0 +1,19 @@
+//! The components: requests and what stands next to them, nodes, servers and their clients.
+//!
+//! Hooks of components only inform the resources; the systems do the work.
+
+pub(crate) mod download;
+pub(crate) mod node;
+pub(crate) mod owner;
+pub(crate) mod phase;
+pub(crate) mod priority;
+pub(crate) mod progress;
+pub(crate) mod repeat;
+pub(crate) mod request;
+pub(crate) mod retry;
+#[cfg(feature = "server")]
+pub(crate) mod server;
+#[cfg(feature = "server")]
+pub(crate) mod server_peers;
+pub(crate) mod stream;
+pub(crate) mod upload;

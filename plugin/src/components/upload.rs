@@ -1,0 +1,119 @@
+//! [`HttpUpload`]: the request's content comes from files.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use bevy_ecs::component::Component;
+#[cfg(feature = "reflect")]
+use bevy_ecs::reflect::ReflectComponent;
+#[cfg(feature = "multipart")]
+use httpoll::Bytes;
+use httpoll::Request;
+
+/// Sends files as the request's content, streamed from disk and never held whole in memory.
+///
+/// The request must not have content of its own.
+#[derive(Component, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "reflect",
+    derive(bevy_reflect::Reflect),
+    reflect(opaque),
+    reflect(Component, Clone, Debug)
+)]
+#[component(immutable)]
+pub struct HttpUpload(Upload);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Upload {
+    File(PathBuf),
+    #[cfg(feature = "multipart")]
+    Form(Vec<(String, Part)>),
+}
+
+#[cfg(feature = "multipart")]
+#[derive(Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    File(PathBuf),
+    Bytes(String, Bytes),
+}
+
+impl HttpUpload {
+    /// This file as it is. `Content-Type` is `application/octet-stream` unless the request has one.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self(Upload::File(path.into()))
+    }
+
+    /// A form, `multipart/form-data` (RFC 7578), without parts.
+    #[cfg(feature = "multipart")]
+    pub fn form() -> Self {
+        Self(Upload::Form(Vec::new()))
+    }
+
+    /// Adds a field to the form.
+    #[cfg(feature = "multipart")]
+    #[must_use]
+    pub fn form_text(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.part(name.into(), Part::Text(value.into()))
+    }
+
+    /// Adds a file to the form.
+    #[cfg(feature = "multipart")]
+    #[must_use]
+    pub fn form_file(self, name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        self.part(name.into(), Part::File(path.into()))
+    }
+
+    /// Adds bytes to the form, as a file of this name.
+    #[cfg(feature = "multipart")]
+    #[must_use]
+    pub fn form_bytes(
+        self,
+        name: impl Into<String>,
+        filename: impl Into<String>,
+        content: impl Into<Bytes>,
+    ) -> Self {
+        let part = Part::Bytes(filename.into(), content.into());
+        self.part(name.into(), part)
+    }
+
+    /// A single file that is joined by form parts becomes the form's part `file`.
+    #[cfg(feature = "multipart")]
+    fn part(self, name: String, part: Part) -> Self {
+        let mut parts = match self.0 {
+            Upload::File(path) => vec![("file".to_owned(), Part::File(path))],
+            Upload::Form(parts) => parts,
+        };
+        parts.push((name, part));
+        Self(Upload::Form(parts))
+    }
+
+    pub(crate) fn apply(&self, request: Request) -> Request {
+        match &self.0 {
+            Upload::File(path) => request.file(path.clone()),
+            #[cfg(feature = "multipart")]
+            Upload::Form(parts) => {
+                let form = parts.iter().cloned().fold(
+                    httpoll::Form::new(),
+                    |form, (name, part)| match part {
+                        Part::Text(value) => form.text(name, value),
+                        Part::File(path) => form.file(name, path),
+                        Part::Bytes(filename, content) => form.bytes(name, filename, content),
+                    },
+                );
+                request.multipart(form)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for HttpUpload {
+    /// Shows the kind, and no content.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Upload::File(path) => f.debug_tuple("HttpUpload").field(path).finish(),
+            #[cfg(feature = "multipart")]
+            Upload::Form(parts) => write!(f, "HttpUpload(form of {} parts)", parts.len()),
+        }
+    }
+}

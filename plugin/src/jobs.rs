@@ -1,0 +1,211 @@
+//! [`Jobs`]: which request of the agent belongs to which entity, and what each entity's request is
+//! doing.
+//!
+//! This is bookkeeping only. It sends nothing and triggers nothing: [`HttpAgent`] cancels what `end`
+//! returns, and the systems do the rest.
+//!
+//! [`HttpAgent`]: crate::resources::agent::HttpAgent
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use bevy_ecs::entity::Entity;
+use httpoll::{Error, RequestId};
+
+use crate::components::phase::HttpPhase;
+
+/// Tells the submissions of one entity apart: each insertion of an `HttpRequest` gets a new number.
+pub(crate) type Serial = u64;
+
+/// The request of one entity, for as long as its component exists.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) serial: Serial,
+    pub(crate) stage: Stage,
+    pub(crate) phase: HttpPhase,
+    /// When the current round was sent.
+    pub(crate) began: Instant,
+    /// The number of failed rounds in a row.
+    pub(crate) failures: u32,
+    /// The number of tasks on other threads, such as JSON parsing, that will still trigger an event at
+    /// the entity.
+    pub(crate) pending_jobs: u32,
+    /// The request finished while tasks were pending; the last task ends its life.
+    pub(crate) is_finishing: bool,
+    /// Whether to trigger [`HttpProgressed`](crate::HttpProgressed).
+    pub(crate) reports_progress: bool,
+    /// The request does not end by itself.
+    pub(crate) is_endless: bool,
+}
+
+/// Where a request is between the plugin and the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Its component was inserted; the next pump sends it.
+    Submitted,
+    /// The agent has it.
+    Running(RequestId),
+    /// It waits for its next round.
+    Scheduled,
+    /// It ended.
+    Over,
+}
+
+/// What [`Jobs::end`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Nothing: the entity had no request, or the request was over.
+    Nothing,
+    /// A request that the agent did not have.
+    Waiting,
+    /// A request that the agent has: cancel it there.
+    Running(RequestId),
+}
+
+/// All requests of the app.
+#[derive(Debug, Default)]
+pub(crate) struct Jobs {
+    jobs: HashMap<Entity, Job>,
+    entities: HashMap<RequestId, Entity>,
+    submitted: VecDeque<(Entity, Serial)>,
+    /// Repeating requests, with the time at which their next round is due.
+    pub(crate) scheduled_repeats: Vec<(Entity, Serial, Instant)>,
+    /// Requests that the agent refused to send; the next dispatch reports why.
+    pub(crate) rejected: Vec<(Entity, Serial, Error)>,
+    last_serial: Serial,
+}
+
+impl Jobs {
+    /// The number of requests that wait to be sent or that the agent has.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.submitted.len() + self.entities.len()
+    }
+
+    /// Whether this entity's request waits to be sent or is at the agent.
+    pub(crate) fn is_in_flight(&self, entity: Entity) -> bool {
+        self.jobs
+            .get(&entity)
+            .is_some_and(|job| matches!(job.stage, Stage::Submitted | Stage::Running(_)))
+    }
+
+    /// The agent's name for this entity's request, while the agent has it.
+    pub(crate) fn id(&self, entity: Entity) -> Option<RequestId> {
+        match self.jobs.get(&entity)?.stage {
+            Stage::Running(id) => Some(id),
+            Stage::Submitted | Stage::Scheduled | Stage::Over => None,
+        }
+    }
+
+    /// Records a new request of this entity. End the one before first.
+    pub(crate) fn submit(&mut self, entity: Entity, now: Instant) {
+        self.last_serial += 1;
+        let serial = self.last_serial;
+        let job = Job {
+            serial,
+            stage: Stage::Submitted,
+            phase: HttpPhase::Queued,
+            began: now,
+            failures: 0,
+            pending_jobs: 0,
+            is_finishing: false,
+            reports_progress: false,
+            is_endless: false,
+        };
+        self.jobs.insert(entity, job);
+        self.submitted.push_back((entity, serial));
+    }
+
+    /// Forgets this entity's request. End it first.
+    pub(crate) fn remove(&mut self, entity: Entity) {
+        self.jobs.remove(&entity);
+    }
+
+    /// Ends this entity's request.
+    pub(crate) fn end(&mut self, entity: Entity) -> Ended {
+        let Some(job) = self.jobs.get_mut(&entity) else {
+            return Ended::Nothing;
+        };
+        match std::mem::replace(&mut job.stage, Stage::Over) {
+            Stage::Submitted => self.submitted.retain(|(other, _)| *other != entity),
+            Stage::Running(id) => {
+                self.entities.remove(&id);
+                return Ended::Running(id);
+            }
+            Stage::Scheduled => self
+                .scheduled_repeats
+                .retain(|(other, ..)| *other != entity),
+            Stage::Over => return Ended::Nothing,
+        }
+        Ended::Waiting
+    }
+
+    /// The entities whose requests do not end by themselves; with `all`, every entity.
+    pub(crate) fn endless(&self, all: bool) -> Vec<Entity> {
+        self.jobs
+            .iter()
+            .filter(|(_, job)| all || job.is_endless || job.stage == Stage::Scheduled)
+            .map(|(entity, _)| *entity)
+            .collect()
+    }
+
+    /// Queues the next round of a request.
+    pub(crate) fn resubmit(&mut self, entity: Entity, serial: Serial) {
+        if let Some(job) = self.job_mut(entity, serial) {
+            job.stage = Stage::Submitted;
+            self.submitted.push_back((entity, serial));
+        }
+    }
+
+    /// Schedules the next round of a request.
+    pub(crate) fn schedule(&mut self, entity: Entity, serial: Serial, due: Instant) {
+        if let Some(job) = self.job_mut(entity, serial) {
+            job.stage = Stage::Scheduled;
+            self.scheduled_repeats.push((entity, serial, due));
+        }
+    }
+
+    /// Takes the request that has waited longest to be sent.
+    pub(crate) fn next_submitted(&mut self) -> Option<(Entity, Serial)> {
+        self.submitted.pop_front()
+    }
+
+    /// Records that the agent has the request.
+    pub(crate) fn started(&mut self, entity: Entity, serial: Serial, id: RequestId) {
+        if let Some(job) = self.job_mut(entity, serial) {
+            job.stage = Stage::Running(id);
+            self.entities.insert(id, entity);
+        }
+    }
+
+    /// Records that the agent has finished the request.
+    pub(crate) fn over(&mut self, id: RequestId) {
+        if let Some(entity) = self.entities.remove(&id)
+            && let Some(job) = self.jobs.get_mut(&entity)
+        {
+            job.stage = Stage::Over;
+        }
+    }
+
+    /// The entity and job of one of the agent's requests.
+    pub(crate) fn by_id(&mut self, id: RequestId) -> Option<(Entity, &mut Job)> {
+        let entity = *self.entities.get(&id)?;
+        Some((entity, self.jobs.get_mut(&entity)?))
+    }
+
+    /// The job of one submission; `None` if the entity's request was removed or replaced since.
+    pub(crate) fn job(&self, entity: Entity, serial: Serial) -> Option<&Job> {
+        self.jobs.get(&entity).filter(|job| job.serial == serial)
+    }
+
+    /// As [`job`](Self::job), to change it.
+    pub(crate) fn job_mut(&mut self, entity: Entity, serial: Serial) -> Option<&mut Job> {
+        self.jobs
+            .get_mut(&entity)
+            .filter(|job| job.serial == serial)
+    }
+
+    /// The job of an entity, whichever submission it belongs to.
+    pub(crate) fn latest(&mut self, entity: Entity) -> Option<&mut Job> {
+        self.jobs.get_mut(&entity)
+    }
+}

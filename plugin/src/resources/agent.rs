@@ -1,0 +1,280 @@
+//! [`HttpAgent`]: the resource behind all requests. It owns one [`Agent`] with one pool and one queue.
+//!
+//! Nothing is triggered from here. The hooks of [`HttpRequest`](crate::HttpRequest) only record that a
+//! request was submitted or removed; removal cancels at once. The systems in `submit` and `dispatch` do
+//! the rest.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use bevy_ecs::entity::Entity;
+use bevy_ecs::resource::Resource;
+use httpoll::memory::MemoryNetwork;
+use httpoll::{Agent, Error, Misuse, Request, RequestId, RequestUrl};
+
+use crate::jobs::{Ended, Jobs};
+use crate::mailbox::Mailbox;
+use crate::resources::frame::Frame;
+
+/// All requests of an app: how many are in flight, and what can be changed while they are.
+///
+/// Systems that only send or cancel do not need it: they spawn, despawn, or use
+/// [`Http`](crate::Http).
+#[derive(Resource)]
+pub struct HttpAgent {
+    pub(crate) agent: Agent,
+    pub(crate) jobs: Jobs,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) frame: Frame,
+    /// The app ends: no further round begins.
+    pub(crate) is_exiting: bool,
+    #[cfg(feature = "cache")]
+    cache: Option<crate::resources::cache_file::CacheHandle>,
+    /// The network in memory, whose virtual clock then replaces the system's.
+    network: Option<MemoryNetwork>,
+    host_headers: HashMap<String, Vec<(String, String)>>,
+    base_url: String,
+}
+
+impl HttpAgent {
+    pub(crate) fn new(
+        agent: Agent,
+        network: Option<MemoryNetwork>,
+        base_url: String,
+        frame: Frame,
+        #[cfg(feature = "cache")] cache: Option<crate::resources::cache_file::CacheHandle>,
+    ) -> Self {
+        Self {
+            agent,
+            jobs: Jobs::default(),
+            mailbox: Mailbox::default(),
+            frame,
+            is_exiting: false,
+            #[cfg(feature = "cache")]
+            cache,
+            network,
+            host_headers: HashMap::new(),
+            base_url,
+        }
+    }
+
+    /// The number of requests that wait to be sent or are under way. Requests that wait for their next
+    /// round do not count.
+    pub fn in_flight(&self) -> usize {
+        self.jobs.in_flight()
+    }
+
+    /// Whether no request waits to be sent or is under way. Assets do not count.
+    pub fn is_idle(&self) -> bool {
+        self.in_flight() == 0
+    }
+
+    /// Whether this entity's request waits to be sent or is under way.
+    pub fn is_in_flight(&self, request: Entity) -> bool {
+        self.jobs.is_in_flight(request)
+    }
+
+    /// Holds a request: content that comes is left with the server, and no deadline but the total
+    /// one runs. Does nothing for one that is not under way.
+    pub fn pause(&mut self, request: Entity) {
+        if let Some(id) = self.id(request) {
+            self.agent.pause(id);
+        }
+    }
+
+    /// Lets a paused request go on.
+    pub fn resume(&mut self, request: Entity) {
+        if let Some(id) = self.id(request) {
+            self.agent.resume(id);
+        }
+    }
+
+    /// Changes how many bytes of content a request may move in a second; `None` is no limit.
+    pub fn set_rate_limit(&mut self, request: Entity, bytes_per_second: Option<u64>) {
+        if let Some(id) = self.id(request) {
+            self.agent.set_rate_limit(id, bytes_per_second);
+        }
+    }
+
+    /// Changes how many bytes of content all requests together may move in a second.
+    pub fn set_global_rate_limit(&mut self, bytes_per_second: Option<u64>) {
+        self.agent.set_global_rate_limit(bytes_per_second);
+    }
+
+    /// Replaces the lines that every request has unless it has its own, such as a token.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidHeader`]; then nothing has changed.
+    pub fn set_headers<N: AsRef<str>, V: AsRef<[u8]>>(
+        &mut self,
+        headers: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<(), Error> {
+        self.agent.set_headers(headers).map(|_| ())
+    }
+
+    /// Replaces the lines that requests to this host have, assets included. They are secrets: a
+    /// redirect to another host does not take them along. `host` is a name without a port.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidHeader`]; then nothing has changed.
+    pub fn set_host_headers<N: Into<String>, V: Into<String>>(
+        &mut self,
+        host: &str,
+        headers: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<(), Error> {
+        let headers: Vec<(String, String)> = headers
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        let mut lines = httpoll::proto::FieldLines::new();
+        for (name, value) in &headers {
+            lines.append(name, value).map_err(|misuse: Misuse| misuse)?;
+        }
+        self.host_headers.insert(host.to_ascii_lowercase(), headers);
+        Ok(())
+    }
+
+    /// Closes down for a while, as when a phone takes the game off the screen: what is under way may
+    /// end until `deadline`, then all connections are closed. What was not over waits for
+    /// [`resume_all`](Self::resume_all); what must not be sent twice fails.
+    pub fn suspend(&mut self, deadline: Duration) {
+        self.agent.suspend(deadline);
+    }
+
+    /// Goes on after [`suspend`](Self::suspend).
+    pub fn resume_all(&mut self) {
+        self.agent.resume_all();
+    }
+
+    /// Closes the connections that nobody uses.
+    pub fn close_idle_connections(&mut self) {
+        self.agent.close_idle_connections();
+    }
+
+    /// Bytes of content sent and received since the app started.
+    pub fn transferred(&self) -> (u64, u64) {
+        (self.frame.sent, self.frame.received)
+    }
+
+    /// How long the plugin worked in the latest whole frame, and what it was granted; `None` is no
+    /// limit.
+    pub fn spent(&self) -> (Duration, Option<Duration>) {
+        (self.frame.latest, self.frame.granted.time)
+    }
+
+    /// Writes the cache to its file, on this thread: for the end of a level rather than a frame.
+    /// Without [`HttpollPlugin::cache`] it does nothing. The end of the app does it, too.
+    ///
+    /// # Errors
+    /// Those of writing; the file that was there is left as it was.
+    #[cfg(feature = "cache")]
+    pub fn save_cache(&self) -> std::io::Result<()> {
+        self.cache
+            .as_ref()
+            .map_or(Ok(()), crate::resources::cache_file::CacheHandle::save)
+    }
+
+    /// Whether responses are kept.
+    #[cfg(feature = "assets")]
+    pub(crate) fn has_cache(&self) -> bool {
+        #[cfg(feature = "cache")]
+        return self.cache.is_some();
+        #[cfg(not(feature = "cache"))]
+        false
+    }
+
+    /// Sends a message over the open WebSocket of this request.
+    ///
+    /// # Errors
+    /// Full, closing, or no open WebSocket: nothing was sent.
+    #[cfg(feature = "websocket")]
+    pub fn send_message(
+        &mut self,
+        request: Entity,
+        message: httpoll::WebSocketMessage,
+    ) -> Result<(), Error> {
+        match self.id(request) {
+            Some(id) => self.agent.send_message(id, message),
+            None => Err(httpoll::ErrorKind::WebSocket(httpoll::WebSocketFault::NotOpen).into()),
+        }
+    }
+
+    pub(crate) fn id(&self, request: Entity) -> Option<RequestId> {
+        self.jobs.id(request)
+    }
+
+    /// The network in memory, if requests go over one.
+    #[cfg(feature = "server")]
+    pub(crate) fn network(&self) -> Option<&MemoryNetwork> {
+        self.network.as_ref()
+    }
+
+    /// The time now: the network's virtual time, or the system's.
+    pub(crate) fn now(&self) -> Instant {
+        self.network
+            .as_ref()
+            .map_or_else(Instant::now, MemoryNetwork::now)
+    }
+
+    /// A component was inserted: the next pump sends its request.
+    pub(crate) fn submit(&mut self, entity: Entity) {
+        self.discard(entity);
+        self.jobs.submit(entity, self.now());
+    }
+
+    /// A component was removed: its request is cancelled and its socket closed at once.
+    pub(crate) fn discard(&mut self, entity: Entity) {
+        self.end(entity);
+        self.jobs.remove(entity);
+    }
+
+    /// Cancels this entity's request. Returns whether it was waiting or under way.
+    pub(crate) fn end(&mut self, entity: Entity) -> bool {
+        match self.jobs.end(entity) {
+            Ended::Nothing => return false,
+            Ended::Waiting => {}
+            Ended::Running(id) => {
+                self.agent.cancel(id);
+            }
+        }
+        true
+    }
+
+    /// Cancels the requests that do not end by themselves; with `all`, every request.
+    pub(crate) fn abort(&mut self, all: bool) {
+        for entity in self.jobs.endless(all) {
+            self.end(entity);
+        }
+    }
+
+    /// Adds what requests to this URL's host have.
+    pub(crate) fn with_host_headers(&self, url: &str, mut request: Request) -> Request {
+        if self.host_headers.is_empty() {
+            return request;
+        }
+        let url = if url.contains("://") {
+            url
+        } else {
+            &self.base_url
+        };
+        let Ok(parsed) = RequestUrl::parse(url) else {
+            return request;
+        };
+        // The node's words: the host has its scheme.
+        let host = parsed.host.rsplit("://").next().unwrap_or_default();
+        let host = host.to_ascii_lowercase();
+        for (name, value) in self.host_headers.get(&host).into_iter().flatten() {
+            request = request.secret_header(name, value);
+        }
+        request
+    }
+}
+
+impl fmt::Debug for HttpAgent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpAgent")
+            .field("in_flight", &self.in_flight())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,204 @@
+//! [`HttpAssetLoads`]: which request of the agent loads which asset.
+//!
+//! Readers ask through a channel. The reader is ready as soon as the head has arrived, and content
+//! follows through a bounded channel while the loader reads it: nothing ever waits on Bevy's IO threads,
+//! and a load whose last handle is dropped is cancelled. A loader that is slower than the network fills
+//! its channel; then the request is paused until the channel has room.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_channel::{Receiver, Sender, TrySendError};
+use bevy_asset::io::AssetReaderError;
+use bevy_ecs::resource::Resource;
+use httpoll::{Agent, Bytes, Error, Event, Priority, Request, RequestId, RetryPolicy};
+
+use crate::assets::reader::{Load, Piece};
+use crate::components::progress::HttpProgress;
+use crate::resources::agent::HttpAgent;
+
+/// The assets that are loading over `http://` and `https://`. [`HttpollAssetPlugin`] inserts it.
+///
+/// [`HttpollAssetPlugin`]: crate::HttpollAssetPlugin
+#[derive(Resource)]
+pub struct HttpAssetLoads {
+    under_way: HashMap<RequestId, UnderWay>,
+    requested: Receiver<Load>,
+    retries: RetryPolicy,
+    priority: Priority,
+}
+
+struct UnderWay {
+    path: PathBuf,
+    pieces: Sender<Piece>,
+    /// What the channel had no room for.
+    waiting: VecDeque<Piece>,
+    progress: HttpProgress,
+    /// Its head was told: failures are those of reading from now on.
+    has_head: bool,
+    is_paused: bool,
+    is_over: bool,
+}
+
+impl HttpAssetLoads {
+    pub(crate) fn new(requested: Receiver<Load>, retries: RetryPolicy, priority: Priority) -> Self {
+        Self {
+            under_way: HashMap::new(),
+            requested,
+            retries,
+            priority,
+        }
+    }
+
+    /// The number of assets that are loading.
+    pub fn count(&self) -> usize {
+        self.under_way.len()
+    }
+
+    /// How far each asset is, by its path without the scheme.
+    pub fn progress(&self) -> impl Iterator<Item = (&Path, HttpProgress)> {
+        self.under_way
+            .values()
+            .map(|load| (load.path.as_path(), load.progress))
+    }
+
+    /// Begins the loads that readers ask for, and gives their loaders what they have room for.
+    pub(crate) fn advance(&mut self, http: &mut HttpAgent) {
+        while let Ok(load) = self.requested.try_recv() {
+            if load.pieces.is_closed() {
+                continue;
+            }
+            // What the cache is to keep must come whole.
+            let request = Request::get(load.url.as_str());
+            let request = match http.has_cache() {
+                true => request.collect().max_body(0),
+                false => request.stream(),
+            };
+            let request = request
+                .retries(self.retries.clone())
+                .priority(self.priority);
+            let request = http.with_host_headers(&load.url, request);
+            match http.agent.send(request) {
+                Ok(handle) => {
+                    let under_way = UnderWay {
+                        path: load.path,
+                        pieces: load.pieces,
+                        waiting: VecDeque::new(),
+                        progress: HttpProgress::default(),
+                        has_head: false,
+                        is_paused: false,
+                        is_over: false,
+                    };
+                    self.under_way.insert(handle.detach(), under_way);
+                }
+                // A fresh channel has room; a reader that went away minds nothing.
+                Err(error) => drop(load.pieces.try_send(Err(failure(error)))),
+            }
+        }
+        let ids: Vec<RequestId> = self.under_way.keys().copied().collect();
+        for id in ids {
+            self.hand_over(&mut http.agent, id);
+        }
+    }
+
+    /// Takes an event that is about a load; gives back any other.
+    pub(crate) fn take(&mut self, agent: &mut Agent, event: Event) -> Option<Event> {
+        let Some((id, load)) = event
+            .id()
+            .and_then(|id| Some((id, self.under_way.get_mut(&id)?)))
+        else {
+            return Some(event);
+        };
+        match event {
+            Event::Head { head, .. } => {
+                load.has_head = true;
+                let status = head.status.as_u16();
+                match status {
+                    200..=299 => load.waiting.push_back(Ok(Bytes::new())),
+                    _ => {
+                        load.waiting.push_back(Err(refusal(status, &load.path)));
+                        load.is_over = true;
+                        agent.cancel(id);
+                    }
+                }
+            }
+            Event::Chunk { bytes, .. } if !bytes.is_empty() => load.waiting.push_back(Ok(bytes)),
+            Event::Done { response, .. } => {
+                if !load.has_head {
+                    // From the cache, or without content.
+                    let status = response.status().as_u16();
+                    load.waiting.push_back(match status {
+                        200..=299 => Ok(Bytes::new()),
+                        _ => Err(refusal(status, &load.path)),
+                    });
+                }
+                if !response.body().is_empty() {
+                    load.waiting.push_back(Ok(response.body().clone()));
+                }
+                load.is_over = true;
+            }
+            Event::Failed { error, .. } => {
+                load.waiting.push_back(Err(failure(error)));
+                load.is_over = true;
+            }
+            Event::Progress { progress, .. } => load.progress = progress.into(),
+            _ => {}
+        }
+        self.hand_over(agent, id);
+        None
+    }
+
+    /// Gives a loader what it has room for, and ends what is over or wanted no more.
+    fn hand_over(&mut self, agent: &mut Agent, id: RequestId) {
+        let Some(load) = self.under_way.get_mut(&id) else {
+            return;
+        };
+        let is_gone = loop {
+            let Some(piece) = load.waiting.pop_front() else {
+                break load.pieces.is_closed();
+            };
+            match load.pieces.try_send(piece) {
+                Ok(()) => {}
+                Err(TrySendError::Full(piece)) => {
+                    load.waiting.push_front(piece);
+                    break false;
+                }
+                Err(TrySendError::Closed(_)) => break true,
+            }
+        };
+        if is_gone || (load.is_over && load.waiting.is_empty()) {
+            // For one that is over this does nothing.
+            agent.cancel(id);
+            self.under_way.remove(&id);
+        } else if load.is_paused == load.waiting.is_empty() {
+            load.is_paused = !load.is_paused;
+            if load.is_paused {
+                agent.pause(id);
+            } else {
+                agent.resume(id);
+            }
+        }
+    }
+}
+
+fn refusal(status: u16, path: &Path) -> AssetReaderError {
+    match status {
+        404 | 410 => AssetReaderError::NotFound(path.to_path_buf()),
+        status => AssetReaderError::HttpError(status),
+    }
+}
+
+fn failure(error: Error) -> AssetReaderError {
+    AssetReaderError::Io(Arc::new(io::Error::other(error)))
+}
+
+impl fmt::Debug for HttpAssetLoads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpAssetLoads")
+            .field("count", &self.count())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,54 @@
+//! [`Frame`]: what the current frame may spend and has spent.
+
+use std::time::{Duration, Instant};
+
+use httpoll::Budget;
+
+/// The account of one frame, kept by the pumps and by everything that they pay for.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) granted: Budget,
+    pub(crate) spent: Duration,
+    /// What the frame before spent.
+    pub(crate) latest: Duration,
+    pub(crate) began: Option<Instant>,
+    /// How long everything else in the last frame took.
+    pub(crate) busy: Option<Duration>,
+    /// Bytes of content sent since the app started.
+    pub(crate) sent: u64,
+    /// Bytes of content received since the app started.
+    pub(crate) received: u64,
+}
+
+impl Frame {
+    /// Before the first frame.
+    pub(crate) fn new(granted: Budget) -> Self {
+        Self {
+            granted,
+            spent: Duration::ZERO,
+            latest: Duration::ZERO,
+            began: None,
+            busy: None,
+            sent: 0,
+            received: 0,
+        }
+    }
+
+    /// Begins a frame that may spend this.
+    pub(crate) fn begin(&mut self, granted: Option<Budget>) {
+        if let Some(granted) = granted {
+            self.granted = granted;
+        }
+        self.latest = self.spent;
+        self.spent = Duration::ZERO;
+        self.began = Some(Instant::now());
+    }
+
+    /// Ends the frame's work: measures how long everything else took.
+    pub(crate) fn end(&mut self) {
+        let spent = self.spent;
+        self.busy = self
+            .began
+            .map(|began| began.elapsed().saturating_sub(spent));
+    }
+}

@@ -1,0 +1,13 @@
+//! Moves asset loads on, before each pump.
+
+use bevy_ecs::system::ResMut;
+
+use crate::resources::agent::HttpAgent;
+use crate::resources::asset_loads::HttpAssetLoads;
+
+/// Begins the loads that readers ask for, and gives their loaders what they have room for.
+pub(crate) fn load(http: Option<ResMut<HttpAgent>>, loads: Option<ResMut<HttpAssetLoads>>) {
+    if let (Some(mut http), Some(mut loads)) = (http, loads) {
+        loads.advance(&mut http);
+    }
+}

@@ -1,0 +1,21 @@
+//! The systems, and the observers of events that users trigger.
+//!
+//! In the order of a frame: `poll` begins the frame; `asset_loads`, `servers` and `submit` hand new work
+//! to the agent and the listeners; `poll` moves bytes; `nodes` and `dispatch` report what happened, by
+//! way of `deliver`; `exit` runs in the last frame.
+
+#[cfg(feature = "assets")]
+pub(crate) mod asset_loads;
+pub(crate) mod cancel;
+pub(crate) mod deliver;
+#[cfg(feature = "diagnostics")]
+pub mod diagnostics;
+pub(crate) mod dispatch;
+pub(crate) mod exit;
+pub(crate) mod json;
+pub(crate) mod nodes;
+pub(crate) mod poll;
+#[cfg(feature = "server")]
+pub(crate) mod servers;
+pub(crate) mod shares;
+pub(crate) mod submit;

@@ -1,0 +1,80 @@
+//! Reports what happened to the nodes, and delivers the content of those with
+//! [`HttpStream`](crate::HttpStream).
+
+use std::time::Instant;
+
+use bevy_ecs::change_detection::DetectChangesMut;
+use bevy_ecs::entity::Entity;
+use bevy_ecs::query::Has;
+use bevy_ecs::system::{Commands, Query, ResMut};
+use httpoll::{Status, Transition};
+
+use crate::components::node::HttpClientNode;
+use crate::components::stream::HttpStream;
+use crate::events::request::{HttpChunk, HttpError, HttpStatusChanged};
+use crate::resources::agent::HttpAgent;
+
+/// Tells what the polls of this frame did to the nodes. With [`HttpStream`] their content, too: that
+/// reads on from the socket, which the frame's budget pays for.
+pub(crate) fn dispatch_nodes(
+    http: Option<ResMut<HttpAgent>>,
+    mut commands: Commands,
+    mut nodes: Query<(Entity, &mut HttpClientNode, Has<HttpStream>)>,
+) {
+    let began = Instant::now();
+    for (entity, mut node, streams) in &mut nodes {
+        if node.get_status() != Status::Disconnected {
+            tell(entity, &mut node, streams, &mut commands);
+        } else if let Some(transition) = node.bypass_change_detection().next_transition() {
+            tell_transition(entity, transition, &node, &mut commands);
+            tell(entity, &mut node, streams, &mut commands);
+        }
+    }
+    if let Some(mut http) = http {
+        http.frame.spent += began.elapsed();
+    }
+}
+
+fn tell(entity: Entity, node: &mut HttpClientNode, streams: bool, commands: &mut Commands) {
+    while let Some(transition) = node.next_transition() {
+        tell_transition(entity, transition, node, commands);
+    }
+    while streams && node.get_status() == Status::Body {
+        match node.read_response_body_chunk() {
+            Ok(bytes) if bytes.is_empty() => break,
+            Ok(bytes) => commands.trigger(HttpChunk {
+                entity,
+                request: entity,
+                bytes,
+            }),
+            // It is told by the transition that follows.
+            Err(_) => break,
+        }
+    }
+    while let Some(transition) = node.next_transition() {
+        tell_transition(entity, transition, node, commands);
+    }
+}
+
+fn tell_transition(
+    entity: Entity,
+    transition: Transition,
+    node: &HttpClientNode,
+    commands: &mut Commands,
+) {
+    commands.trigger(HttpStatusChanged {
+        entity,
+        from: transition.from,
+        to: transition.to,
+    });
+    if transition.to.is_error()
+        && let Some(error) = node.get_error().cloned()
+    {
+        commands.trigger(HttpError {
+            entity,
+            request: entity,
+            error,
+            response: None,
+        });
+    }
+}

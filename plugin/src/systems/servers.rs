@@ -1,0 +1,120 @@
+//! The systems of servers: they start listeners, spawn an entity for each request that no route takes,
+//! deliver WebSocket messages, and despawn the entities of clients that are gone.
+
+use bevy_app::App;
+use bevy_ecs::entity::Entity;
+use bevy_ecs::query::{Changed, Without};
+use bevy_ecs::schedule::{InternedScheduleLabel, IntoScheduleConfigs};
+use bevy_ecs::system::{Commands, Query, Res};
+use bevy_ecs::world::World;
+use httpoll::Budget;
+
+use crate::components::server::{HttpServer, HttpServing, ServedBy};
+#[cfg(feature = "websocket")]
+use crate::components::server_peers::HttpSocketPeer;
+use crate::components::server_peers::{HttpEventPeer, HttpServerRequest};
+#[cfg(feature = "websocket")]
+use crate::events::server::HttpPeerMessage;
+use crate::events::server::{
+    HttpPeerClosed, HttpRequestAborted, HttpRequestReceived, HttpServerFailed, HttpServerStarted,
+};
+use crate::resources::agent::HttpAgent;
+use crate::schedule::HttpollSystems;
+
+pub(crate) fn build(app: &mut App, poll_in: InternedScheduleLabel) {
+    app.add_systems(
+        poll_in,
+        (
+            start.before(HttpollSystems::Poll),
+            (end, receive).chain().in_set(HttpollSystems::Dispatch),
+        ),
+    );
+    #[cfg(feature = "websocket")]
+    app.add_systems(poll_in, hear.before(end).in_set(HttpollSystems::Dispatch));
+}
+
+/// Lets servers answer while the end of the app waits for requests, which may be to them.
+pub(crate) fn serve(world: &mut World) {
+    let mut servers = world.query::<&mut HttpServing>();
+    for mut server in servers.iter_mut(world) {
+        server.poll(&Budget::default());
+    }
+}
+
+/// Starts the servers that were spawned; tries each once.
+fn start(
+    http: Option<Res<HttpAgent>>,
+    changed: Query<(Entity, &HttpServer), Changed<HttpServer>>,
+    mut commands: Commands,
+) {
+    let Some(http) = http else { return };
+    for (entity, server) in &changed {
+        match server.start(http.network()) {
+            Ok(server) => {
+                let address = server.local_addr();
+                commands.entity(entity).try_insert(HttpServing(server));
+                commands.trigger(HttpServerStarted { entity, address });
+            }
+            Err(error) => {
+                commands.entity(entity).try_remove::<HttpServing>();
+                commands.trigger(HttpServerFailed { entity, error });
+            }
+        }
+    }
+}
+
+/// Spawns what came.
+fn receive(mut servers: Query<(Entity, &mut HttpServing)>, mut commands: Commands) {
+    for (server, mut serving) in &mut servers {
+        while let Some(request) = serving.0.next_request() {
+            let request = commands
+                .spawn((HttpServerRequest(request), ServedBy(server)))
+                .id();
+            commands.trigger(HttpRequestReceived {
+                entity: request,
+                request,
+            });
+        }
+    }
+}
+
+/// Despawns what nobody waits for.
+fn end(
+    requests: Query<(Entity, &HttpServerRequest)>,
+    streams: Query<(Entity, &HttpEventPeer), Without<HttpServerRequest>>,
+    mut commands: Commands,
+) {
+    for (request, asked) in &requests {
+        if asked.0.is_aborted() {
+            commands.trigger(HttpRequestAborted {
+                entity: request,
+                request,
+            });
+            commands.entity(request).try_despawn();
+        }
+    }
+    for (peer, stream) in &streams {
+        if stream.0.is_closed() {
+            commands.trigger(HttpPeerClosed { entity: peer, peer });
+            commands.entity(peer).try_despawn();
+        }
+    }
+}
+
+/// Tells what WebSockets said.
+#[cfg(feature = "websocket")]
+fn hear(mut sockets: Query<(Entity, &mut HttpSocketPeer)>, mut commands: Commands) {
+    for (peer, mut socket) in &mut sockets {
+        while let Some(message) = socket.0.receive() {
+            commands.trigger(HttpPeerMessage {
+                entity: peer,
+                peer,
+                message,
+            });
+        }
+        if socket.0.is_closed() {
+            commands.trigger(HttpPeerClosed { entity: peer, peer });
+            commands.entity(peer).try_despawn();
+        }
+    }
+}
