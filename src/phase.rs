@@ -30,6 +30,8 @@ pub enum Phase {
     AwaitHead,
     /// Receiving the response content.
     ReceiveBody,
+    /// Waiting before the request is sent again.
+    AwaitRetry,
 }
 
 impl fmt::Display for Phase {
@@ -45,6 +47,7 @@ impl fmt::Display for Phase {
             Self::SendBody => "sending the request content",
             Self::AwaitHead => "waiting for the response head",
             Self::ReceiveBody => "receiving the response content",
+            Self::AwaitRetry => "waiting before the next attempt",
         })
     }
 }

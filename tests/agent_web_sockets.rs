@@ -50,7 +50,7 @@ fn open(url: &str, options: WebSocketOptions) -> Request {
 fn next(agent: &mut Agent) -> Event {
     loop {
         while let Some(event) = agent.next_event() {
-            if !matches!(event, Event::Status { .. } | Event::Progress { .. }) {
+            if !matches!(event, Event::Phase { .. } | Event::Progress { .. }) {
                 return event;
             }
         }

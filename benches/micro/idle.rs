@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use divan::Bencher;
 use httpoll::server::{Server, ServerLimits, ServerTimeouts};
-use httpoll::{Agent, Event, PoolLimits, RequestHandle, Status, Timeouts};
+use httpoll::{Agent, Event, Phase, PoolLimits, RequestHandle, Timeouts};
 
 use crate::other_ends::{OtherEnds, sizes};
 
@@ -34,8 +34,8 @@ fn agent_with_requests_held_open(bencher: Bencher, requests: usize) {
         while let Some(event) = agent.next_event() {
             match event {
                 Event::Failed { error, .. } => panic!("{error}"),
-                Event::Status {
-                    status: Status::Requesting,
+                Event::Phase {
+                    phase: Phase::SendHead,
                     ..
                 } => sent += 1,
                 _ => {}

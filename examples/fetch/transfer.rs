@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use httpoll::proto::{FieldLines, ResponseHead};
-use httpoll::{Event, RequestHandle, RequestId, RetryCause, Status};
+use httpoll::{Event, Phase, RequestHandle, RequestId, RetryCause};
 
 use crate::address::Address;
 use crate::exit_status::{Failure, HTTP_ERROR, RANGE_ERROR};
@@ -22,7 +22,7 @@ pub(crate) struct Transfer {
     heads: Option<Output>,
     bar: Bar,
     began: Instant,
-    status: Status,
+    phase: Option<Phase>,
     /// Where a file goes on, when it does.
     range_start: u64,
     /// The request of this hop is out, so what comes is no proxy's answer to `CONNECT`.
@@ -65,7 +65,7 @@ impl Transfer {
             heads: start.heads,
             bar: start.bar,
             began: Instant::now(),
-            status: Status::Disconnected,
+            phase: None,
             range_start: start.range_start,
             asked: false,
             includes: group.include || group.head,
@@ -85,8 +85,8 @@ impl Transfer {
     /// Takes an event of this transfer in.
     pub(crate) fn take(&mut self, event: Event) {
         let outcome = match event {
-            Event::Status { status, .. } => {
-                self.note_status(status);
+            Event::Phase { phase, .. } => {
+                self.note_phase(phase);
                 Ok(())
             }
             Event::Redirect { .. } => {
@@ -137,6 +137,9 @@ impl Transfer {
             Event::Failed {
                 error, response, ..
             } => {
+                if let Some(phase) = error.phase() {
+                    self.note_phase(phase);
+                }
                 if let Some(response) = response {
                     self.facts.note_response(&response);
                 }
@@ -151,20 +154,12 @@ impl Transfer {
     }
 
     /// Counts connections that were made, whether or not TLS came about.
-    fn note_status(&mut self, status: Status) {
-        let was_connecting = matches!(self.status, Status::Resolving | Status::Connecting);
-        let is_there = matches!(
-            status,
-            Status::Connected
-                | Status::Requesting
-                | Status::Body
-                | Status::ConnectionError
-                | Status::TlsHandshakeError
-        );
-        if was_connecting && is_there {
+    fn note_phase(&mut self, phase: Phase) {
+        let was_connecting = self.phase.is_some_and(|phase| phase <= Phase::Tunnel);
+        if was_connecting && phase > Phase::Tunnel {
             self.facts.connects += 1;
         }
-        self.status = status;
+        self.phase = Some(phase);
     }
 
     /// The fields behind chunked content, where its head went.

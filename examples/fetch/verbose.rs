@@ -15,7 +15,7 @@ fn try_tell(event: &Event) -> io::Result<()> {
     let mut out = io::stderr().lock();
     match event {
         Event::Queued { .. } => writeln!(out, "* Waiting for a connection"),
-        Event::Status { status, .. } => writeln!(out, "* {status:?}"),
+        Event::Phase { phase, .. } => writeln!(out, "* Now {phase}"),
         Event::HeadSent { head, .. } => request(&mut out, head),
         Event::HeadReceived { head, .. } => response(&mut out, head),
         Event::Redirect { location, .. } => writeln!(out, "* Following to {location}"),

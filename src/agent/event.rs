@@ -13,7 +13,6 @@ use super::id::RequestId;
 use super::response::{Response, without_query};
 #[cfg(feature = "websocket")]
 use super::web_socket::cost;
-use crate::connection::Status;
 use crate::error::Error;
 use crate::phase::Phase;
 use crate::proto::{RequestHead, ResponseHead};
@@ -28,12 +27,22 @@ pub enum Event {
         /// Which request.
         id: RequestId,
     },
-    /// Its connection changed status, in Godot's words.
-    Status {
+    /// The request entered a phase of an attempt or hop.
+    ///
+    /// One attempt on a new connection goes through [`Resolve`](Phase::Resolve),
+    /// [`Connect`](Phase::Connect), [`Tunnel`](Phase::Tunnel), [`TlsHandshake`](Phase::TlsHandshake),
+    /// [`SendHead`](Phase::SendHead), [`AwaitContinue`](Phase::AwaitContinue),
+    /// [`SendBody`](Phase::SendBody), [`AwaitHead`](Phase::AwaitHead) and
+    /// [`ReceiveBody`](Phase::ReceiveBody), as far as each is needed; on a connection that exists already
+    /// it starts at `SendHead`. A redirect or a retry starts over. `Resolve` (for a host name), `Connect`,
+    /// `SendHead` and `ReceiveBody` (for a response with content) are always reported; the others only when
+    /// they last longer than one poll. [`Queue`](Phase::Queue) is reported by [`Queued`](Self::Queued) and
+    /// [`AwaitRetry`](Phase::AwaitRetry) by [`WillRetry`](Self::WillRetry).
+    Phase {
         /// Which request.
         id: RequestId,
-        /// The status now.
-        status: Status,
+        /// The phase that it is in now.
+        phase: Phase,
     },
     /// A redirect is followed (RFC 9110 §15.4).
     Redirect {
@@ -158,7 +167,7 @@ impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
             Self::Queued { .. } => "Queued",
-            Self::Status { .. } => "Status",
+            Self::Phase { .. } => "Phase",
             Self::Redirect { .. } => "Redirect",
             Self::WillRetry { .. } => "WillRetry",
             Self::HeadSent { .. } => "HeadSent",
@@ -182,7 +191,7 @@ impl fmt::Debug for Event {
             shown.field("id", &id);
         }
         match self {
-            Self::Status { status, .. } => shown.field("status", status),
+            Self::Phase { phase, .. } => shown.field("phase", phase),
             Self::Redirect {
                 status, location, ..
             } => shown
@@ -216,6 +225,7 @@ impl fmt::Debug for Event {
 
 /// Why a request is sent again.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum RetryCause {
     /// It failed.
     Error(Error),
@@ -247,7 +257,7 @@ impl Event {
     pub fn id(&self) -> Option<RequestId> {
         match self {
             Self::Queued { id }
-            | Self::Status { id, .. }
+            | Self::Phase { id, .. }
             | Self::Redirect { id, .. }
             | Self::WillRetry { id, .. }
             | Self::HeadSent { id, .. }

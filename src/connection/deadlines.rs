@@ -86,7 +86,7 @@ impl Connection {
         }
         let timeouts = &self.config.timeouts;
         let limit = match phase {
-            Phase::Queue => None,
+            Phase::Queue | Phase::AwaitRetry => None,
             Phase::Resolve => timeouts.resolve,
             Phase::Connect => timeouts.connect,
             Phase::Tunnel => timeouts.tunnel,

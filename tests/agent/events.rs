@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use httpoll::mock::{FaultRates, MockResponse, MockServer};
-use httpoll::{Agent, Event, Phase, Request, RequestId, RetryPolicy, Status};
+use httpoll::{Agent, Event, Phase, Request, RequestId, RetryPolicy};
 
 use crate::support::{chunks, frames, pattern, run, setup, setup_with};
 
@@ -30,12 +30,12 @@ fn events_come_in_the_order_in_which_things_happened() {
         .events
         .iter()
         .map(|event| match event {
-            Event::Status { status, .. } => match status {
-                Status::Resolving => "resolving",
-                Status::Connecting => "connecting",
-                Status::Connected => "connected",
-                Status::Requesting => "requesting",
-                Status::Body => "body",
+            Event::Phase { phase, .. } => match phase {
+                Phase::Resolve => "resolve",
+                Phase::Connect => "connect",
+                Phase::SendHead => "send head",
+                Phase::AwaitHead => "await head",
+                Phase::ReceiveBody => "receive body",
                 _ => "other",
             },
             Event::Redirect { .. } => "redirect",
@@ -51,19 +51,19 @@ fn events_come_in_the_order_in_which_things_happened() {
     assert_eq!(
         names,
         [
-            "resolving",
-            "connecting",
-            "connected",
-            "requesting",
-            "body",
+            "resolve",
+            "connect",
+            "send head",
+            "await head",
+            "receive body",
             "redirect",
-            "connected",
-            "requesting",
-            "body",
+            "send head",
+            "await head",
+            "receive body",
             "retry",
-            "connected",
-            "requesting",
-            "body",
+            "send head",
+            "await head",
+            "receive body",
             "head",
             "chunk"
         ]

@@ -5,7 +5,7 @@ use std::fmt;
 use bevy_ecs::component::Component;
 #[cfg(feature = "reflect")]
 use bevy_ecs::reflect::ReflectComponent;
-use httpoll::Status;
+use httpoll::Phase;
 
 /// What a request is doing. Read it; the plugin alone writes it, and only when it changes.
 ///
@@ -52,16 +52,19 @@ impl HttpPhase {
         matches!(self, Self::Done | Self::Failed | Self::Cancelled)
     }
 
-    /// What a connection's status means for its request; `None` when it means nothing.
-    pub(crate) fn of(status: Status) -> Option<Self> {
-        match status {
-            Status::Resolving => Some(Self::Resolving),
-            Status::Connecting => Some(Self::Connecting),
-            Status::Requesting => Some(Self::Requesting),
-            Status::Body => Some(Self::Receiving),
-            // Connected is either about to request or done already; failures are told by themselves.
-            _ => None,
-        }
+    /// The component's value for a phase that the agent reported.
+    pub(crate) fn of(phase: Phase) -> Option<Self> {
+        Some(match phase {
+            Phase::Queue => Self::Queued,
+            Phase::Resolve => Self::Resolving,
+            Phase::Connect | Phase::Tunnel | Phase::TlsHandshake => Self::Connecting,
+            Phase::SendHead | Phase::AwaitContinue | Phase::SendBody | Phase::AwaitHead => {
+                Self::Requesting
+            }
+            Phase::ReceiveBody => Self::Receiving,
+            Phase::AwaitRetry => Self::Retrying,
+            _ => return None,
+        })
     }
 }
 

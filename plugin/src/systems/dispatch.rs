@@ -93,8 +93,8 @@ fn tell(
     };
     match event {
         Event::Queued { .. } => enter(HttpPhase::Queued, job, &mut outbox),
-        Event::Status { status, .. } => {
-            if let Some(phase) = HttpPhase::of(status) {
+        Event::Phase { phase, .. } => {
+            if let Some(phase) = HttpPhase::of(phase) {
                 enter(phase, job, &mut outbox);
             }
         }

@@ -28,6 +28,7 @@ impl Engine {
     /// Begins a hop: from the transfer's URL to the queue, or to its end.
     pub(super) fn begin_hop(&mut self, transfer: &mut Transfer) -> Step {
         transfer.clocks.hop_began = self.now();
+        transfer.reported_phase = None;
         transfer.clocks.left_queue = None;
         transfer.answer = None;
         self.enter_hop(transfer)

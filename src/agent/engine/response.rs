@@ -17,6 +17,7 @@ use crate::agent::transfer::{Stage, Transfer};
 use crate::connection::{Connection, Response as ConnectionResponse, Status};
 use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved};
 use crate::limits::Limit;
+use crate::phase::Phase;
 use crate::proto::{FieldLines, ResponseHead};
 use crate::semantics::coding::Decoder;
 use crate::transport::meter::BudgetMeter;
@@ -61,9 +62,20 @@ impl Engine {
                     .drive(&mut self.reactor, active_now, meter);
             }
             while let Some(transition) = pooled.connection.next_transition() {
-                self.events.push(Event::Status {
+                if let Some(phase) = first_phase(transition.to) {
+                    transfer.reported_phase = Some(phase);
+                    self.events.push(Event::Phase {
+                        id: transfer.id,
+                        phase,
+                    });
+                }
+            }
+            let phase = pooled.connection.phase();
+            if let Some(phase) = phase.filter(|phase| Some(*phase) > transfer.reported_phase) {
+                transfer.reported_phase = Some(phase);
+                self.events.push(Event::Phase {
                     id: transfer.id,
-                    status: transition.to,
+                    phase,
                 });
             }
             while let Some(head) = next_head(&mut pooled.connection) {
@@ -346,4 +358,16 @@ fn is_event_stream(head: &ResponseHead) -> bool {
     let essence = content_type.split(|byte| *byte == b';').next();
     head.status.as_u16() == 200
         && essence.is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
+}
+
+/// The phase that a connection's status begins; `None` for a status without a phase.
+fn first_phase(status: Status) -> Option<Phase> {
+    match status {
+        Status::Resolving => Some(Phase::Resolve),
+        Status::Connecting => Some(Phase::Connect),
+        Status::Requesting => Some(Phase::SendHead),
+        Status::Body => Some(Phase::ReceiveBody),
+        // Connected either precedes SendHead or follows the end; failures have their own event.
+        _ => None,
+    }
 }

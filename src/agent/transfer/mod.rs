@@ -87,6 +87,8 @@ pub(crate) struct Transfer {
     /// The progress reported last, and whether newer is to be reported.
     pub(crate) last_progress: Option<Progress>,
     pub(crate) progress_scheduled: bool,
+    /// The phase reported last for the present attempt.
+    pub(crate) reported_phase: Option<Phase>,
     /// Which of the agent's fail-over lists it uses, which entry of it, and which are left.
     pub(crate) fail_over: Option<Standby>,
     /// The fields sent, for a recorder.
@@ -209,6 +211,7 @@ impl Transfer {
             unread_bytes: 0,
             last_progress: None,
             progress_scheduled: false,
+            reported_phase: None,
             fail_over: None,
 
             sent: None,
@@ -277,9 +280,8 @@ impl Transfer {
             Stage::Active { asked: false, .. } => Phase::Connect,
             Stage::Active { .. } => Phase::AwaitHead,
             Stage::Committing => Phase::ReceiveBody,
-            Stage::Opening | Stage::Queued { .. } | Stage::Waiting { .. } | Stage::Parked => {
-                Phase::Queue
-            }
+            Stage::Waiting { .. } => Phase::AwaitRetry,
+            Stage::Opening | Stage::Queued { .. } | Stage::Parked => Phase::Queue,
         }
     }
 
