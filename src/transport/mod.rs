@@ -3,7 +3,8 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `reactor` | one `mio::Poll`, sticky readiness, generational tokens, the clock |
+//! | `poller` | one `mio::Poll` for all machines of a group |
+//! | `reactor` | sticky readiness of one machine's sockets, its clock |
 //! | `meter` | counts a [`Budget`](crate::Budget) down |
 //! | `cost` | what work that cannot be cut has cost of late |
 //! | `buffer` | pooled receive buffers, handed out without copying |
@@ -31,6 +32,7 @@ pub(crate) mod link;
 pub(crate) mod listener;
 pub mod memory;
 pub(crate) mod meter;
+pub(crate) mod poller;
 pub(crate) mod reactor;
 pub(crate) mod resolver;
 pub(crate) mod socket;

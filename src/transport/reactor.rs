@@ -1,19 +1,19 @@
-//! One `mio::Poll` (or one in-memory network), the readiness of every socket on it, and the time.
+//! The readiness of one machine's sockets, its clock, and what its sockets share.
 //!
-//! mio reports edges: once a socket was reported ready, nothing more is said until it has failed
+//! mio reports edges: once a socket was reported ready, nothing more is reported until it has failed
 //! with `WouldBlock`. A poll that stops early because its budget is spent would lose the rest. So
 //! readiness is **sticky** here: a bit is set by an event and cleared only by `WouldBlock` (or by
-//! what proves it must come). Tokens carry a generation, so that an event of a closed socket never
-//! reaches its successor.
+//! what proves it must come).
 //!
-//! The reactor knows sockets by number only; it does no I/O on them.
+//! The events come from a [`Poller`], which may have other machines as members. The reactor knows
+//! sockets by number only; it does no I/O on them.
 
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::{Events, Poll, Registry, Token, Waker};
+use mio::{Registry, Token};
 use slab::Slab;
 
 use crate::error::{Error, ErrorKind, NetworkFault};
@@ -21,20 +21,15 @@ use crate::transport::buffer::{BUFFER_BYTES, BufferPool};
 use crate::transport::cost::HandshakeCosts;
 use crate::transport::memory::{Interest, MemoryNetwork};
 use crate::transport::meter::Clock;
+use crate::transport::poller::{Member, Poller, slot_of};
 use crate::transport::resolver::{Lookup, Resolver};
 use crate::transport::wake::Wake;
-
-/// Events taken from the kernel at once; more wait for the next look.
-const EVENTS: usize = 256;
 
 /// Time between two polls beyond this does not count against deadlines.
 const LONGEST_GAP: Duration = Duration::from_secs(1);
 
-const WAKER: Token = Token(usize::MAX);
-
-/// Half of a token is the slot, the other half the generation.
-const SLOT_BITS: u32 = usize::BITS / 2;
-const SLOT_MASK: usize = (1 << SLOT_BITS) - 1;
+/// How long a sleep may last while there is a stream that does not report when it is ready.
+const RETRY_INTERVAL: Duration = Duration::from_millis(1);
 
 /// A socket's number: valid until the socket is removed, never valid again after that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,34 +56,17 @@ impl Key {
     pub(crate) const NONE: Self = Self(usize::MAX);
 }
 
-#[derive(Debug)]
-enum Backend {
-    /// Nothing was opened yet.
-    Unopened,
-    System {
-        poll: Poll,
-        events: Events,
-        waker: Option<Arc<Waker>>,
-    },
-    Memory {
-        network: MemoryNetwork,
-        queue: usize,
-    },
-}
-
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Reactor {
-    backend: Backend,
+    member: Member,
     sources: Slab<Source>,
-    generation: usize,
     always_tried: usize,
     /// Whose the sources are that are added now.
     key: Key,
-    /// Whose sources became ready since this list was taken; some may be named twice.
+    /// Keys of sources that became ready since this list was taken; some may be there twice.
     ready: Vec<Key>,
     resolver: Resolver,
-    pool: BufferPool,
     /// One buffer that a poll may use between two calls, shared by all sockets.
     scratch: Vec<u8>,
     /// What handshakes have cost on this machine.
@@ -102,34 +80,38 @@ pub(crate) struct Reactor {
 impl Reactor {
     /// A reactor over the operating system. Opens nothing before a socket needs it.
     pub(crate) fn system(resolver: Resolver) -> Self {
-        Self::new(Backend::Unopened, Clock::System, resolver)
+        Self::new(&Poller::alone(), resolver)
     }
 
     /// A reactor over an in-memory network and its clock.
     pub(crate) fn memory(network: &MemoryNetwork) -> Self {
-        let backend = Backend::Memory {
-            network: network.clone(),
-            queue: network.open_queue(),
-        };
-        Self::new(backend, Clock::Virtual(network.clone()), Resolver::system())
+        Self::new(&Poller::memory(network), Resolver::system())
     }
 
-    fn new(backend: Backend, clock: Clock, resolver: Resolver) -> Self {
+    /// A reactor whose sockets this poller watches, with those of others.
+    pub(crate) fn new(poller: &Poller, resolver: Resolver) -> Self {
+        let clock = match poller.memory_queue() {
+            Some((network, _)) => Clock::Virtual(network.clone()),
+            None => Clock::System,
+        };
         Self {
-            backend,
+            member: poller.join(),
             sources: Slab::new(),
-            generation: 0,
             always_tried: 0,
             key: Key::NONE,
             ready: Vec::new(),
             resolver,
-            pool: BufferPool::default(),
             scratch: Vec::new(),
             handshakes: HandshakeCosts::default(),
             clock,
             last_poll: None,
             skipped: Duration::ZERO,
         }
+    }
+
+    /// What watches its sockets.
+    pub(crate) fn poller(&self) -> &Poller {
+        self.member.poller()
     }
 
     /// Names the key of all sources added from now on.
@@ -150,24 +132,23 @@ impl Reactor {
     }
 
     pub(crate) fn pool(&self) -> &BufferPool {
-        &self.pool
+        self.member.poller().pool()
     }
 
     /// The in-memory network, when this reactor runs on one.
     pub(crate) fn network(&self) -> Option<&MemoryNetwork> {
-        match &self.backend {
-            Backend::Memory { network, .. } => Some(network),
-            Backend::Unopened | Backend::System { .. } => None,
-        }
+        self.member
+            .poller()
+            .memory_queue()
+            .map(|(network, _)| network)
     }
 
-    /// Which of the in-memory network's reactors this is, from 0 in the order in which they were made.
+    /// On an in-memory network a number that is the same in each run: poller by poller in the order in
+    /// which they were made, and then member by member.
     #[cfg(feature = "agent")]
-    pub(crate) fn memory_queue(&self) -> Option<usize> {
-        match &self.backend {
-            Backend::Memory { queue, .. } => Some(*queue),
-            Backend::Unopened | Backend::System { .. } => None,
-        }
+    pub(crate) fn memory_number(&self) -> Option<u64> {
+        let (_, queue) = self.member.poller().memory_queue()?;
+        Some(((self.member.index() as u64) << 32) | queue as u64)
     }
 
     /// Lends the shared scratch buffer. Give it back with [`return_scratch`](Self::return_scratch).
@@ -224,7 +205,7 @@ impl Reactor {
 
     /// Looks a name up; the answer wakes a [`wait`](Self::wait).
     pub(crate) fn lookup(&mut self, host: &str) -> Result<Lookup, Error> {
-        if let Backend::Memory { network, .. } = &self.backend
+        if let Some(network) = self.network()
             && host.parse::<IpAddr>().is_err()
         {
             let (at, addresses) = network.resolve(host);
@@ -240,8 +221,8 @@ impl Reactor {
     }
 
     /// What ends a [`wait`](Self::wait) from another thread.
-    pub(crate) fn wake(&mut self) -> Result<Wake, Error> {
-        let waker = self.waker()?;
+    pub(crate) fn wake(&self) -> Result<Wake, Error> {
+        let waker = self.member.waker()?;
         Ok(Arc::new(move || {
             if let Some(waker) = &waker {
                 // The loop that this would wake is gone if it fails.
@@ -250,51 +231,22 @@ impl Reactor {
         }))
     }
 
-    /// What a worker wakes this reactor with; `None` in memory, where nobody sleeps.
-    fn waker(&mut self) -> Result<Option<Arc<Waker>>, Error> {
-        self.open()?;
-        let Backend::System { poll, waker, .. } = &mut self.backend else {
-            return Ok(None);
-        };
-        if waker.is_none() {
-            let new = Waker::new(poll.registry(), WAKER)
-                .map_err(|error| Error::io(NetworkFault::System, error))?;
-            *waker = Some(Arc::new(new));
-        }
-        Ok(waker.clone())
-    }
-
-    /// Opens the kernel's poll instance, if it was not.
-    fn open(&mut self) -> Result<(), Error> {
-        if matches!(self.backend, Backend::Unopened) {
-            let poll = Poll::new().map_err(|error| Error::io(NetworkFault::System, error))?;
-            self.backend = Backend::System {
-                poll,
-                events: Events::with_capacity(EVENTS),
-                waker: None,
-            };
-        }
-        Ok(())
-    }
-
     /// Registers a socket: `register` is given mio's registry and the token.
     pub(crate) fn add_system(
         &mut self,
         register: impl FnOnce(&Registry, Token) -> io::Result<()>,
     ) -> Result<SourceId, Error> {
-        self.open()?;
         let id = self.insert(false);
         // A loopback connection is often there before the first event: let it be tried at once.
         if let Some(source) = self.source(id) {
             source.writable = true;
         }
-        let result = match &self.backend {
-            Backend::System { poll, .. } => register(poll.registry(), Token(id.0)),
-            Backend::Unopened | Backend::Memory { .. } => Err(io::ErrorKind::Unsupported.into()),
-        };
-        if let Err(error) = result {
+        let registered = self
+            .member
+            .register(|registry| register(registry, Token(id.0)));
+        if let Err(error) = registered {
             self.remove(id);
-            return Err(Error::io(NetworkFault::System, error));
+            return Err(error);
         }
         Ok(id)
     }
@@ -311,14 +263,13 @@ impl Reactor {
     /// Registers an in-memory stream: `register` is given where its events go. On a reactor that runs
     /// on no in-memory network the stream is tried at every look instead.
     pub(crate) fn add_memory(&mut self, register: impl FnOnce(Interest)) -> SourceId {
-        match self.backend {
-            Backend::Memory { queue, .. } => {
-                let id = self.insert(false);
-                register(Interest { queue, token: id.0 });
-                id
-            }
-            Backend::Unopened | Backend::System { .. } => self.insert(true),
-        }
+        let queue = self.member.poller().memory_queue().map(|(_, queue)| queue);
+        let Some(queue) = queue else {
+            return self.insert(true);
+        };
+        let id = self.insert(false);
+        register(Interest { queue, token: id.0 });
+        id
     }
 
     /// Registers a stream that tells nobody when it is ready.
@@ -327,13 +278,8 @@ impl Reactor {
     }
 
     fn insert(&mut self, always_tried: bool) -> SourceId {
-        self.generation = (self.generation + 1) & SLOT_MASK;
         let entry = self.sources.vacant_entry();
-        let mut token = (self.generation << SLOT_BITS) | (entry.key() & SLOT_MASK);
-        if token == WAKER.0 {
-            token ^= 1 << SLOT_BITS;
-        }
-        let id = SourceId(token);
+        let id = SourceId(self.member.token(entry.key()));
         entry.insert(Source {
             id,
             readable: always_tried,
@@ -343,6 +289,7 @@ impl Reactor {
             key: self.key,
         });
         self.always_tried += usize::from(always_tried);
+        self.member.count_in();
         id
     }
 
@@ -352,24 +299,23 @@ impl Reactor {
         id: SourceId,
         deregister: impl FnOnce(&Registry) -> io::Result<()>,
     ) {
-        if let Backend::System { poll, .. } = &self.backend {
-            // Failing leaves an entry in the kernel that ends with the socket.
-            let _ = deregister(poll.registry());
-        }
+        // Failing leaves an entry in the kernel that ends with the socket.
+        let _ = self.member.register(deregister);
         self.remove(id);
     }
 
     /// Forgets a socket. Its late events reach nobody.
     pub(crate) fn remove(&mut self, id: SourceId) {
         if self.source(id).is_some() {
-            let source = self.sources.remove(id.0 & SLOT_MASK);
+            let source = self.sources.remove(slot_of(id.0));
             self.always_tried -= usize::from(source.always_tried);
+            self.member.count_out(1);
         }
     }
 
     fn source(&mut self, id: SourceId) -> Option<&mut Source> {
         self.sources
-            .get_mut(id.0 & SLOT_MASK)
+            .get_mut(slot_of(id.0))
             .filter(|source| source.id == id)
     }
 
@@ -409,34 +355,29 @@ impl Reactor {
         }
     }
 
-    /// Takes in what became ready, without waiting. Answers whether anything did.
+    /// Takes in what became ready, without waiting. Returns whether anything did.
     pub(crate) fn poll_events(&mut self) -> Result<bool, Error> {
-        self.poll_backend(Some(Duration::ZERO))
+        self.member.poller().poll()?;
+        Ok(self.take_events())
     }
 
     /// Sleeps until something becomes ready or `timeout` is over, then takes it in.
     pub(crate) fn wait(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
-        if let Backend::Memory { network, queue } = &self.backend {
-            let until = timeout.and_then(|timeout| network.now().checked_add(timeout));
-            network.sleep_until(*queue, until);
-        }
-        if matches!(self.backend, Backend::Unopened) {
-            // Only a stream that tells nothing can be under way: look again soon.
-            self.open()?;
-        }
-        let timeout = if self.always_tried > 0 {
-            let soon = Duration::from_millis(1);
-            Some(timeout.map_or(soon, |timeout| timeout.min(soon)))
-        } else {
-            timeout
-        };
-        self.poll_backend(timeout)
+        let timeout = self.longest_sleep().into_iter().chain(timeout).min();
+        self.member.poller().wait(timeout)?;
+        Ok(self.take_events())
     }
 
-    fn poll_backend(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
-        // A stream that tells nothing is tried, which is no sign that anything came.
-        let mut anything = false;
+    /// How long a sleep may last at most: a stream that does not report when it is ready is tried again
+    /// soon.
+    pub(crate) fn longest_sleep(&self) -> Option<Duration> {
+        (self.always_tried > 0).then_some(RETRY_INTERVAL)
+    }
+
+    /// Takes in what the poller has reported. Returns whether it reported anything.
+    pub(crate) fn take_events(&mut self) -> bool {
         if self.always_tried > 0 {
+            // Trying is no sign that anything came.
             for (_, source) in &mut self.sources {
                 if source.always_tried {
                     source.readable = true;
@@ -445,49 +386,26 @@ impl Reactor {
                 }
             }
         }
-        match &mut self.backend {
-            Backend::Unopened => {}
-            Backend::System { poll, events, .. } => {
-                if self.sources.is_empty() && timeout == Some(Duration::ZERO) {
-                    return Ok(anything);
-                }
-                match poll.poll(events, timeout) {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                        return Ok(anything);
-                    }
-                    Err(error) => return Err(Error::io(NetworkFault::System, error)),
-                }
-                for event in events.iter() {
-                    let token = event.token();
-                    if let Some(source) = self.sources.get_mut(token.0 & SLOT_MASK)
-                        && source.id.0 == token.0
-                    {
-                        anything = true;
-                        let failed = event.is_error();
-                        source.readable |= event.is_readable() || event.is_read_closed() || failed;
-                        source.writable |= event.is_writable() || event.is_write_closed() || failed;
-                        source.closed |= event.is_read_closed() || failed;
-                        note_ready(&mut self.ready, source.key);
-                    }
-                }
+        let mut anything = false;
+        let (sources, ready) = (&mut self.sources, &mut self.ready);
+        self.member.drain(|event| {
+            if let Some(source) = sources.get_mut(event.slot())
+                && source.id.0 == event.token
+            {
+                anything = true;
+                source.readable |= event.readable;
+                source.writable |= event.writable;
+                source.closed |= event.closed;
+                note_ready(ready, source.key);
             }
-            Backend::Memory { network, queue } => {
-                let (sources, ready) = (&mut self.sources, &mut self.ready);
-                network.look(*queue, |event| {
-                    if let Some(source) = sources.get_mut(event.token & SLOT_MASK)
-                        && source.id.0 == event.token
-                    {
-                        anything = true;
-                        source.readable |= event.readable;
-                        source.writable |= event.writable;
-                        source.closed |= event.closed;
-                        note_ready(ready, source.key);
-                    }
-                });
-            }
-        }
-        Ok(anything)
+        });
+        anything
+    }
+}
+
+impl Drop for Reactor {
+    fn drop(&mut self) {
+        self.member.count_out(self.sources.len());
     }
 }
 

@@ -118,8 +118,8 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(reactor: Reactor, config: Arc<Config>) -> Self {
         let now = reactor.clock().now();
-        let random = match reactor.memory_queue() {
-            Some(queue) => Random::repeatable(queue as u64),
+        let random = match reactor.memory_number() {
+            Some(number) => Random::repeatable(number),
             None => Random::system(),
         };
         let mut throttle = Throttle::unlimited();

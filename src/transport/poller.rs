@@ -1,0 +1,547 @@
+//! One `mio::Poll` (or one queue of an in-memory network) for all the machines of a group.
+//!
+//! Each machine joins as a [`Member`] and registers its sockets under tokens that name it. Whoever
+//! polls takes the events of all members from the system, with one call, and puts them into the
+//! members' inboxes. A machine alone is a group of one.
+//!
+//! An inbox holds one entry for each socket, however often the socket is reported: a member that is
+//! not polled for a while costs no memory.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::time::Duration;
+
+use mio::{Events, Poll, Registry, Token, Waker};
+use slab::Slab;
+
+use crate::error::{Error, NetworkFault};
+use crate::transport::buffer::BufferPool;
+use crate::transport::memory::MemoryNetwork;
+
+/// Events taken from the system at once by a machine alone, and by a group. More wait for the next call.
+const EVENTS_ALONE: usize = 256;
+const EVENTS_OF_GROUP: usize = 1024;
+
+const WAKER: Token = Token(usize::MAX);
+
+/// From its low end, a token has the socket's slot, a generation and the member.
+const SLOT_BITS: u32 = if usize::BITS >= 64 { 24 } else { 17 };
+const GENERATION_BITS: u32 = if usize::BITS >= 64 { 20 } else { 9 };
+const SLOT_MASK: usize = (1 << SLOT_BITS) - 1;
+const GENERATION_MASK: usize = (1 << GENERATION_BITS) - 1;
+const MEMBER_SHIFT: u32 = SLOT_BITS + GENERATION_BITS;
+
+/// The member that the waker's token names is never given away.
+const MAX_MEMBERS: usize = usize::MAX >> MEMBER_SHIFT;
+
+/// What became ready on one socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Readiness {
+    pub(crate) token: usize,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    /// The peer's end, or a failure, was reported.
+    pub(crate) closed: bool,
+}
+
+impl Readiness {
+    pub(crate) fn slot(&self) -> usize {
+        slot_of(self.token)
+    }
+}
+
+/// Which slot of its member a token names.
+pub(crate) fn slot_of(token: usize) -> usize {
+    token & SLOT_MASK
+}
+
+/// See the module's documentation. Clones are the same poller.
+#[derive(Clone, Debug)]
+pub(crate) struct Poller(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    backend: Backend,
+    members: Mutex<Slab<Arc<Inbox>>>,
+    /// Sockets that are registered, of all members.
+    sources: AtomicUsize,
+    /// Counts the tokens that were given out, so that none is valid twice.
+    generation: AtomicUsize,
+    pool: BufferPool,
+    /// How often the system was asked.
+    #[cfg(test)]
+    calls: AtomicUsize,
+}
+
+#[derive(Debug)]
+enum Backend {
+    System(System),
+    Memory {
+        network: MemoryNetwork,
+        queue: usize,
+    },
+}
+
+#[derive(Debug)]
+struct System {
+    /// Opened when the first socket needs it.
+    opened: Mutex<Option<Opened>>,
+    /// A group's own handle, so that no member waits for another that sleeps in the system. A machine
+    /// alone does without: the handle is a file descriptor.
+    registry: OnceLock<Registry>,
+    waker: Mutex<Option<Arc<Waker>>>,
+    is_group: bool,
+}
+
+#[derive(Debug)]
+struct Opened {
+    poll: Poll,
+    events: Events,
+}
+
+impl Poller {
+    /// A poller for one machine.
+    pub(crate) fn alone() -> Self {
+        Self::new(Backend::System(System::new(false)))
+    }
+
+    /// A poller for several machines.
+    pub(crate) fn group() -> Self {
+        Self::new(Backend::System(System::new(true)))
+    }
+
+    /// A poller on an in-memory network, for one machine or several.
+    pub(crate) fn memory(network: &MemoryNetwork) -> Self {
+        Self::new(Backend::Memory {
+            network: network.clone(),
+            queue: network.open_queue(),
+        })
+    }
+
+    fn new(backend: Backend) -> Self {
+        Self(Arc::new(Shared {
+            backend,
+            members: Mutex::default(),
+            sources: AtomicUsize::new(0),
+            generation: AtomicUsize::new(0),
+            pool: BufferPool::default(),
+            #[cfg(test)]
+            calls: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Takes a machine in. Beyond a million members (64 on a 32-bit system) it gets a poller of its own.
+    pub(crate) fn join(&self) -> Member {
+        let inbox = Arc::new(Inbox::default());
+        let mut members = lock(&self.0.members);
+        let entry = members.vacant_entry();
+        let index = entry.key();
+        if index >= MAX_MEMBERS {
+            drop(members);
+            return match &self.0.backend {
+                Backend::System(_) => Self::alone().join(),
+                Backend::Memory { network, .. } => Self::memory(network).join(),
+            };
+        }
+        entry.insert(Arc::clone(&inbox));
+        drop(members);
+        Member {
+            poller: self.clone(),
+            index,
+            inbox,
+        }
+    }
+
+    /// Spare receive buffers of all members.
+    pub(crate) fn pool(&self) -> &BufferPool {
+        &self.0.pool
+    }
+
+    /// The in-memory network that it runs on, and its queue there.
+    pub(crate) fn memory_queue(&self) -> Option<(&MemoryNetwork, usize)> {
+        match &self.0.backend {
+            Backend::Memory { network, queue } => Some((network, *queue)),
+            Backend::System(_) => None,
+        }
+    }
+
+    /// Whether the two are the same.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Puts what became ready into the members' inboxes, without waiting.
+    pub(crate) fn poll(&self) -> Result<(), Error> {
+        match &self.0.backend {
+            Backend::System(system) => {
+                if self.0.sources.load(Ordering::Relaxed) == 0 {
+                    return Ok(());
+                }
+                match system.opened.try_lock() {
+                    Ok(mut opened) => self.ask(&mut opened, Some(Duration::ZERO)),
+                    Err(TryLockError::Poisoned(opened)) => {
+                        self.ask(&mut opened.into_inner(), Some(Duration::ZERO))
+                    }
+                    // Another thread is at it, and puts everything where it belongs.
+                    Err(TryLockError::WouldBlock) => Ok(()),
+                }
+            }
+            Backend::Memory { network, queue } => {
+                self.look(network, *queue);
+                Ok(())
+            }
+        }
+    }
+
+    /// The same, once something is ready or `timeout` is over.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<(), Error> {
+        match &self.0.backend {
+            Backend::System(system) => {
+                let mut opened = lock(&system.opened);
+                system.open(&mut opened)?;
+                self.ask(&mut opened, timeout)
+            }
+            Backend::Memory { network, queue } => {
+                let until = timeout.and_then(|timeout| network.now().checked_add(timeout));
+                network.sleep_until(*queue, until);
+                self.look(network, *queue);
+                Ok(())
+            }
+        }
+    }
+
+    fn ask(&self, opened: &mut Option<Opened>, timeout: Option<Duration>) -> Result<(), Error> {
+        let Some(Opened { poll, events }) = opened else {
+            return Ok(());
+        };
+        self.count_call();
+        match poll.poll(events, timeout) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(Error::io(NetworkFault::System, error)),
+        }
+        if events.is_empty() {
+            return Ok(());
+        }
+        let members = lock(&self.0.members);
+        for event in events.iter() {
+            let failed = event.is_error();
+            deliver(
+                &members,
+                Readiness {
+                    token: event.token().0,
+                    readable: event.is_readable() || event.is_read_closed() || failed,
+                    writable: event.is_writable() || event.is_write_closed() || failed,
+                    closed: event.is_read_closed() || failed,
+                },
+            );
+        }
+        Ok(())
+    }
+
+    fn look(&self, network: &MemoryNetwork, queue: usize) {
+        self.count_call();
+        network.look(queue, |event| {
+            let event = Readiness {
+                token: event.token,
+                readable: event.readable,
+                writable: event.writable,
+                closed: event.closed,
+            };
+            deliver(&lock(&self.0.members), event);
+        });
+    }
+
+    fn count_call(&self) {
+        #[cfg(test)]
+        self.0.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often the system was asked what is ready.
+    #[cfg(test)]
+    pub(crate) fn calls(&self) -> usize {
+        self.0.calls.load(Ordering::Relaxed)
+    }
+
+    /// Hands mio's registry to `register`, opening the system's poll instance if it was not.
+    fn register(&self, register: impl FnOnce(&Registry) -> io::Result<()>) -> Result<(), Error> {
+        let Backend::System(system) = &self.0.backend else {
+            return Err(Error::io(
+                NetworkFault::System,
+                io::ErrorKind::Unsupported.into(),
+            ));
+        };
+        if let Some(registry) = system.registry.get() {
+            return register(registry).map_err(system_fault);
+        }
+        let mut opened = lock(&system.opened);
+        let poll = system.open(&mut opened)?;
+        register(poll.registry()).map_err(system_fault)
+    }
+
+    /// What wakes a [`wait`](Self::wait); `None` in memory, where nobody sleeps.
+    fn waker(&self) -> Result<Option<Arc<Waker>>, Error> {
+        let Backend::System(system) = &self.0.backend else {
+            return Ok(None);
+        };
+        let mut waker = lock(&system.waker);
+        if waker.is_none() {
+            self.register(|registry| {
+                *waker = Some(Arc::new(Waker::new(registry, WAKER)?));
+                Ok(())
+            })?;
+        }
+        Ok(waker.clone())
+    }
+}
+
+impl System {
+    fn new(is_group: bool) -> Self {
+        Self {
+            opened: Mutex::new(None),
+            registry: OnceLock::new(),
+            waker: Mutex::new(None),
+            is_group,
+        }
+    }
+
+    fn open<'a>(&self, opened: &'a mut Option<Opened>) -> Result<&'a Poll, Error> {
+        if opened.is_none() {
+            let poll = Poll::new().map_err(system_fault)?;
+            if self.is_group {
+                let registry = poll.registry().try_clone().map_err(system_fault)?;
+                // Another thread cannot have been first: `opened` is locked.
+                let _ = self.registry.set(registry);
+            }
+            let events = if self.is_group {
+                EVENTS_OF_GROUP
+            } else {
+                EVENTS_ALONE
+            };
+            *opened = Some(Opened {
+                poll,
+                events: Events::with_capacity(events),
+            });
+        }
+        let opened = opened.as_ref().map(|opened| &opened.poll);
+        opened.ok_or_else(|| Error::io(NetworkFault::System, io::ErrorKind::Other.into()))
+    }
+}
+
+fn system_fault(error: io::Error) -> Error {
+    Error::io(NetworkFault::System, error)
+}
+
+fn deliver(members: &Slab<Arc<Inbox>>, event: Readiness) {
+    // The waker's token names no member.
+    if let Some(inbox) = members.get(event.token >> MEMBER_SHIFT) {
+        inbox.put(event);
+    }
+}
+
+/// One machine's place in a [`Poller`]. It leaves when dropped; events of its sockets then reach nobody.
+#[derive(Debug)]
+pub(crate) struct Member {
+    poller: Poller,
+    index: usize,
+    inbox: Arc<Inbox>,
+}
+
+impl Member {
+    pub(crate) fn poller(&self) -> &Poller {
+        &self.poller
+    }
+
+    /// Which member this is, from 0.
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// A token for the socket in this slot. It was never given out before.
+    pub(crate) fn token(&self, slot: usize) -> usize {
+        let shared = &self.poller.0;
+        let generation = shared.generation.fetch_add(1, Ordering::Relaxed) & GENERATION_MASK;
+        (self.index << MEMBER_SHIFT) | (generation << SLOT_BITS) | (slot & SLOT_MASK)
+    }
+
+    /// Counts sockets in: without any, the system is not asked.
+    pub(crate) fn count_in(&self) {
+        self.poller.0.sources.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts sockets out.
+    pub(crate) fn count_out(&self, sources: usize) {
+        self.poller.0.sources.fetch_sub(sources, Ordering::Relaxed);
+    }
+
+    /// Hands mio's registry to `register`.
+    pub(crate) fn register(
+        &self,
+        register: impl FnOnce(&Registry) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        self.poller.register(register)
+    }
+
+    pub(crate) fn waker(&self) -> Result<Option<Arc<Waker>>, Error> {
+        self.poller.waker()
+    }
+
+    /// Hands out what became ready since the last call, each socket once.
+    pub(crate) fn drain(&self, each: impl FnMut(Readiness)) {
+        self.inbox.drain(each);
+    }
+
+    /// Whether anything became ready since it was last drained.
+    pub(crate) fn has_events(&self) -> bool {
+        self.inbox.is_filled.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        lock(&self.poller.0.members).try_remove(self.index);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    is_filled: AtomicBool,
+    pending: Mutex<Pending>,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    events: Vec<Readiness>,
+    /// Where in `events` a slot's entry is, plus one; 0 without.
+    positions: Vec<u32>,
+}
+
+impl Inbox {
+    fn put(&self, event: Readiness) {
+        lock(&self.pending).put(event);
+        self.is_filled.store(true, Ordering::Release);
+    }
+
+    fn drain(&self, mut each: impl FnMut(Readiness)) {
+        if !self.is_filled.swap(false, Ordering::Acquire) {
+            return;
+        }
+        let mut pending = lock(&self.pending);
+        let Pending { events, positions } = &mut *pending;
+        for event in events.drain(..) {
+            positions[event.slot()] = 0;
+            each(event);
+        }
+    }
+}
+
+impl Pending {
+    fn put(&mut self, event: Readiness) {
+        let slot = event.slot();
+        if self.positions.len() <= slot {
+            self.positions.resize(slot + 1, 0);
+        }
+        let position = self.positions[slot] as usize;
+        if let Some(before) = position.checked_sub(1).map(|at| &mut self.events[at])
+            && before.token == event.token
+        {
+            before.readable |= event.readable;
+            before.writable |= event.writable;
+            before.closed |= event.closed;
+            return;
+        }
+        // The first event of this socket. One of a socket that had the slot before may be there, too.
+        self.events.push(event);
+        self.positions[slot] = u32::try_from(self.events.len()).unwrap_or(0);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn event(token: usize) -> Readiness {
+        Readiness {
+            token,
+            readable: true,
+            writable: false,
+            closed: false,
+        }
+    }
+
+    fn drained(member: &Member) -> Vec<usize> {
+        let mut tokens = Vec::new();
+        member.drain(|event| tokens.push(event.token));
+        tokens
+    }
+
+    #[test]
+    fn events_reach_the_member_whose_token_they_carry() {
+        let poller = Poller::alone();
+        let (first, second) = (poller.join(), poller.join());
+        let tokens = [first.token(0), second.token(0), second.token(5)];
+        let members = lock(&poller.0.members);
+        for token in tokens {
+            deliver(&members, event(token));
+        }
+        deliver(&members, event(WAKER.0));
+        drop(members);
+        assert_eq!(drained(&first), tokens[..1]);
+        assert_eq!(drained(&second), tokens[1..]);
+        assert!(!second.has_events());
+    }
+
+    #[test]
+    fn a_socket_that_is_reported_often_takes_one_entry() {
+        let poller = Poller::alone();
+        let member = poller.join();
+        let (token, other) = (member.token(3), member.token(7));
+        for _ in 0..1000 {
+            member.inbox.put(event(token));
+            member.inbox.put(Readiness {
+                readable: false,
+                writable: true,
+                ..event(token)
+            });
+            member.inbox.put(event(other));
+        }
+        let mut events = Vec::new();
+        member.drain(|event| events.push(event));
+        assert_eq!(events.len(), 2);
+        assert!(events[0].readable && events[0].writable && !events[1].writable);
+        assert!(drained(&member).is_empty());
+    }
+
+    #[test]
+    fn a_slot_that_was_given_away_reports_its_new_socket() {
+        let poller = Poller::alone();
+        let member = poller.join();
+        let (old, new) = (member.token(2), member.token(2));
+        assert_ne!(old, new);
+        for token in [old, new, old] {
+            member.inbox.put(event(token));
+        }
+        assert!(drained(&member).contains(&new));
+        assert!(drained(&member).is_empty());
+    }
+
+    #[test]
+    fn tokens_of_a_removed_member_reach_nobody() {
+        let poller = Poller::alone();
+        let first = poller.join();
+        let old = first.token(0);
+        drop(first);
+        deliver(&lock(&poller.0.members), event(old));
+        let second = poller.join();
+        let new = second.token(0);
+        assert_eq!(second.index(), 0);
+        assert_ne!(old, new);
+        assert!(drained(&second).is_empty());
+    }
+}
