@@ -9,7 +9,7 @@ mod support;
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, Peer, Refusal};
+use httpoll::memory::{ConnectError, MemoryNetwork, Peer};
 use httpoll::{ErrorKind, HttpClient, Method, Phase, PollAt, RequestBody, Status, Timeouts};
 use support::{FRAME, address, connected, listening, server, until};
 
@@ -49,7 +49,7 @@ fn a_name_that_is_never_answered() {
 #[test]
 fn a_connection_that_is_never_answered() {
     let network = MemoryNetwork::new();
-    network.refuse(server(), Refusal::BlackHole);
+    network.refuse(server(), ConnectError::BlackHole);
     let mut http = HttpClient::on_memory(&network);
     http.connect_to_host("10.0.0.1", 80, None).unwrap();
     let (phase, elapsed) = time_to_failure(&network, &mut http);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Method as HttpMethod;
-use httpoll::memory::{MemoryNetwork, Peer, PeerWaker, Refusal};
+use httpoll::memory::{ConnectError, MemoryNetwork, Peer, PeerWaker};
 use httpoll::mock::{Fault, FaultRates, MockConnections, MockResponse, MockServer, MockStream};
 use httpoll::{ErrorKind, HttpClient, Method, NetworkFault, Phase, Status, Timeouts};
 use serde_json::json;
@@ -504,7 +504,7 @@ fn servers_find_their_addresses() {
 
     // A server answers at each address.
     two.get("/").reply(MockResponse::ok().text("two"));
-    network.refuse(address("10.0.0.1:80"), Refusal::Refused);
+    network.refuse(address("10.0.0.1:80"), ConnectError::Refused);
     let mut http = HttpClient::on_memory(&network);
     http.connect_to_host("two.example", 80, None).unwrap();
     until(&network, &mut http, |http| {

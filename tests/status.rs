@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, Refusal};
+use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::{ErrorKind, HttpClient, Method, Misuse, NetworkFault, Phase, Status};
 use support::{FRAME, address, connect, connected, content, listening, server, transitions, until};
 
@@ -24,7 +24,7 @@ fn statuses() -> impl Iterator<Item = Status> {
 fn client_in(status: Status) -> (MemoryNetwork, HttpClient) {
     let network = MemoryNetwork::new();
     network.add_slow_name("slow.example", &[server().ip()], Duration::from_secs(3600));
-    network.refuse(address("10.0.0.2:80"), Refusal::BlackHole);
+    network.refuse(address("10.0.0.2:80"), ConnectError::BlackHole);
     network.listen(address("10.0.0.3:80"));
     support::serve(&network, server(), &[OK]);
     let mut http = HttpClient::on_memory(&network);
@@ -318,7 +318,7 @@ fn each_failure_is_a_transition_from_where_it_happened() {
     assert_eq!(transitions(&mut http), life);
 
     let network = MemoryNetwork::new();
-    network.refuse(server(), Refusal::BlackHole);
+    network.refuse(server(), ConnectError::BlackHole);
     let mut http = HttpClient::on_memory(&network);
     http.connect_to_host("10.0.0.1", 80, None).unwrap();
     until(&network, &mut http, |_| false);

@@ -22,7 +22,7 @@ mod world_simulation {
     pub(crate) mod test_server;
 }
 
-use httpoll::memory::Arriving;
+use httpoll::memory::Direction;
 use world_simulation::cuts::{ALL, End, play};
 use world_simulation::run::run;
 
@@ -37,18 +37,18 @@ fn an_exchange_that_is_cut_behind_any_byte_is_whole_or_says_so() {
     for exchange in ALL {
         let (end, moved) = play(exchange, None);
         assert_eq!(end, End::Whole);
-        for (arriving_at, bytes) in [
-            (Arriving::AtServer, moved.to_server),
-            (Arriving::AtClient, moved.to_client),
+        for (direction, bytes) in [
+            (Direction::ToServer, moved.to_server),
+            (Direction::ToClient, moved.to_client),
         ] {
             let mut failed = 0;
             for cut in 0..=bytes {
-                let (end, _) = play(exchange, Some((arriving_at, cut)));
+                let (end, _) = play(exchange, Some((direction, cut)));
                 failed += u64::from(end == End::Failed);
                 let is_promised = exchange.may_repeat() || cut == 0;
                 assert!(
                     end == End::Whole || !is_promised,
-                    "{exchange:?} {arriving_at:?} {cut}"
+                    "{exchange:?} {direction:?} {cut}"
                 );
             }
             assert!(failed > 0 || exchange.may_repeat(), "{exchange:?} {failed}");

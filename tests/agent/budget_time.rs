@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, Refusal};
+use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::MockResponse;
 use httpoll::{Agent, Budget, Event, PoolLimits, Request};
 
@@ -112,7 +112,7 @@ fn pulling_goes_on_reading_with_what_the_poll_left() {
 #[test]
 fn deadlines_that_are_due_together_are_judged_as_the_budget_allows() {
     let network = MemoryNetwork::new();
-    network.refuse(address("10.0.0.1:80"), Refusal::BlackHole);
+    network.refuse(address("10.0.0.1:80"), ConnectError::BlackHole);
     let mut agent = Agent::on_memory(&network);
     let url = "http://10.0.0.1/";
     for _ in 0..100 {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, Refusal};
+use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, Download, PollAt, Request, RequestBody, RetryPolicy};
 
@@ -59,7 +59,7 @@ fn play(network: &MemoryNetwork) -> MockServer {
         Duration::from_secs(5),
     );
     network.add_name("black-hole.example", &[address("10.9.9.8:80").ip()]);
-    network.refuse(address("10.9.9.8:80"), Refusal::BlackHole);
+    network.refuse(address("10.9.9.8:80"), ConnectError::BlackHole);
     server
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, Refusal};
+use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, Budget, ErrorKind, Phase, ProxySettings, Request, Timeouts};
 
@@ -29,7 +29,7 @@ fn each_phase_has_its_deadline() {
             60 * SECOND,
         );
         network.add_name("black-hole.example", &[address("10.9.9.8:80").ip()]);
-        network.refuse(address("10.9.9.8:80"), Refusal::BlackHole);
+        network.refuse(address("10.9.9.8:80"), ConnectError::BlackHole);
         network.add_name("deaf.example", &[address("10.9.9.7:80").ip()]);
         network.listen(address("10.9.9.7:80"));
         let server = MockServer::on(&network, "game.example", 80);
@@ -130,7 +130,7 @@ fn the_total_timeout_holds_at_each_stage() {
             60 * SECOND,
         );
         network.add_name("black-hole.example", &[address("10.9.9.8:80").ip()]);
-        network.refuse(address("10.9.9.8:80"), Refusal::BlackHole);
+        network.refuse(address("10.9.9.8:80"), ConnectError::BlackHole);
         let server = MockServer::on(&network, "game.example", 80);
         server
             .get("/stall")

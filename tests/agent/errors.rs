@@ -1,7 +1,7 @@
 //! Every error says what failed, where, in which phase, after how many bytes, and whether another try may
 //! help. It holds no secrets. Different failures have different kinds.
 
-use httpoll::memory::{MemoryNetwork, Refusal};
+use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, ErrorKind, NetworkFault, PeerMisbehaved, Phase, Request, RetryPolicy};
 
@@ -18,7 +18,7 @@ fn secret(host: &str) -> Request {
 fn each_failure_says_where_why_and_whether_again() {
     let network = MemoryNetwork::new();
     network.add_name("refuses.example", &[address("10.9.0.5:80").ip()]);
-    network.refuse(address("10.9.0.5:80"), Refusal::Refused);
+    network.refuse(address("10.9.0.5:80"), ConnectError::Refused);
     for (name, at, answer) in [
         ("hangs-up.example", "10.9.0.6:80", &b""[..]),
         (

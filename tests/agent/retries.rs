@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use httpoll::memory::{MemoryNetwork, Refusal};
+use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::{FaultRates, MockResponse, MockServer};
 use httpoll::{
     Agent, ErrorKind, Event, NetworkFault, Request, RequestBody, RetryCause, RetryPolicy,
@@ -230,7 +230,7 @@ fn failures_by_how_far_the_request_came() {
         b"SSH-2.0-OpenSSH_9.6\r\n",
     );
     network.add_name("refuses.example", &[address("10.9.0.5:80").ip()]);
-    network.refuse(address("10.9.0.5:80"), Refusal::Refused);
+    network.refuse(address("10.9.0.5:80"), ConnectError::Refused);
     let mut agent = Agent::on_memory(&network);
     for (section, method, host, attempts) in [
         ("RFC 9110 §9.2.2: never sent", "POST", "refuses.example", 4),

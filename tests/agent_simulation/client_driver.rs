@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use httpoll::memory::{MemoryNetwork, Refusal};
+use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::{FaultRates, MockServer};
 use httpoll::{
     Agent, Budget, BusyPoll, CircuitPolicy, Credentials, Download, Error, ErrorKind, Event, Limit,
@@ -161,8 +161,8 @@ fn set_up(
         }
     }
     let dead = [
-        ("refused.example", 3, Refusal::Refused),
-        ("hole.example", 4, Refusal::BlackHole),
+        ("refused.example", 3, ConnectError::Refused),
+        ("hole.example", 4, ConnectError::BlackHole),
     ];
     for (name, last, how) in dead {
         let address = IpAddr::from([10, 0, 0, last]);

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, Refusal};
+use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::{ErrorKind, HttpClient, Method, Misuse, RequestBody, Status};
 
 use crate::support::{address, connected, content, get, listening, server, until};
@@ -119,7 +119,7 @@ fn a_dead_ipv6_address_first_costs_a_quarter_of_a_second() {
     let network = MemoryNetwork::new();
     let dead: IpAddr = "2001:db8::1".parse().unwrap();
     network.add_name("game.example", &[dead, server().ip()]);
-    network.refuse(address("[2001:db8::1]:80"), Refusal::BlackHole);
+    network.refuse(address("[2001:db8::1]:80"), ConnectError::BlackHole);
     support::serve(&network, server(), &[OK]);
     let start = network.now();
     let mut http = HttpClient::on_memory(&network);
@@ -136,7 +136,7 @@ fn a_dead_ipv6_address_first_costs_a_quarter_of_a_second() {
 
 #[test]
 fn a_refused_or_unreachable_address_costs_nothing() {
-    for refusal in [Refusal::Refused, Refusal::Unreachable] {
+    for refusal in [ConnectError::Refused, ConnectError::Unreachable] {
         let network = MemoryNetwork::new();
         let dead: IpAddr = "2001:db8::1".parse().unwrap();
         network.add_name("game.example", &[dead, server().ip()]);

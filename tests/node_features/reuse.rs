@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use httpoll::memory::{MemoryNetwork, Refusal};
+use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::{ErrorKind, HttpClient, Method, NetworkFault, RequestBody, Status};
 
 use crate::support::{connected, content, get, server};
@@ -101,7 +101,7 @@ fn a_request_of_which_nothing_was_sent_is_sent_again_whatever_its_method() {
 #[test]
 fn a_retry_that_cannot_connect_fails() {
     let (network, mut http, _) = forgetful();
-    network.refuse(server(), Refusal::Refused);
+    network.refuse(server(), ConnectError::Refused);
     http.request(Method::Get, "/", &[], "").unwrap();
     support::until_head(&network, &mut http);
     assert_eq!(http.get_status(), Status::CantConnect);

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use httpoll::memory::{Arriving, Break, Breakdown, MemoryNetwork};
+use httpoll::memory::{Break, ConnectionFault, Direction, MemoryNetwork};
 use httpoll::{
     Agent, Budget, Download, Event, PollAt, Request, RetryPolicy, WebSocketMessage,
     WebSocketOptions,
@@ -83,14 +83,14 @@ impl Exchange {
 }
 
 /// Plays one exchange; the first connection breaks like this.
-pub(crate) fn play(exchange: Exchange, cut: Option<(Arriving, u64)>) -> (End, Moved) {
+pub(crate) fn play(exchange: Exchange, cut: Option<(Direction, u64)>) -> (End, Moved) {
     let network = MemoryNetwork::new();
     network.add_name("a.example", &[address().ip()]);
     network.set_latency(Duration::from_millis(2));
-    network.set_breakdowns(move |_, number| {
-        let (arriving_at, bytes) = cut.filter(|_| number == 0)?;
-        Some(Breakdown::After {
-            arriving_at,
+    network.set_connection_faults(move |_, number| {
+        let (direction, bytes) = cut.filter(|_| number == 0)?;
+        Some(ConnectionFault::BreakAfter {
+            direction,
             bytes,
             how: Break::Reset,
         })
@@ -187,7 +187,7 @@ impl Told {
 struct Folder(PathBuf);
 
 impl Folder {
-    fn new(exchange: Exchange, cut: Option<(Arriving, u64)>) -> Self {
+    fn new(exchange: Exchange, cut: Option<(Direction, u64)>) -> Self {
         let name = format!("httpoll-cuts-{}-{exchange:?}-{cut:?}", std::process::id());
         let name: String = name.chars().filter(|it| it.is_alphanumeric()).collect();
         Self(std::env::temp_dir().join(name))

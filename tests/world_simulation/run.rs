@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use httpoll::memory::{Arriving, Break, Breakdown, MemoryNetwork};
+use httpoll::memory::{Break, ConnectionFault, Direction, MemoryNetwork};
 use httpoll::{Budget, BusyPoll, PollAt};
 
 use super::client_driver::ClientDriver;
@@ -72,16 +72,16 @@ pub(crate) fn run(seed: u64) -> Vec<String> {
 /// Lets some connections be refused, reset or fall silent.
 fn break_down(network: &MemoryNetwork, mut random: Random) {
     let rate = random.of(&[2, 4, 10]);
-    network.set_breakdowns(move |_, _| {
+    network.set_connection_faults(move |_, _| {
         if !random.one_in(rate) {
             return None;
         }
         if random.one_in(5) {
-            return Some(Breakdown::Refused);
+            return Some(ConnectionFault::Refused);
         }
         let most = random.of(&[10, 500, 500, 5000, 50_000]);
-        Some(Breakdown::After {
-            arriving_at: random.of(&[Arriving::AtServer, Arriving::AtClient]),
+        Some(ConnectionFault::BreakAfter {
+            direction: random.of(&[Direction::ToServer, Direction::ToClient]),
             bytes: random.below(most) as u64,
             how: random.of(&[Break::Reset, Break::Reset, Break::Silence]),
         })

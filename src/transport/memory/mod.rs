@@ -37,7 +37,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod breakdown;
+mod fault;
 mod net;
 mod peer;
 mod stream;
@@ -48,8 +48,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use breakdown::Shuffle;
-pub use breakdown::{Arriving, Break, Breakdown};
+use fault::Shuffle;
+pub use fault::{Break, ConnectionFault, Direction};
 use net::{Host, Listening, Net};
 pub use peer::{Peer, PeerWaker};
 pub use stream::MemoryStream;
@@ -61,7 +61,7 @@ pub(crate) use peer::Serve;
 
 /// How an address treats connections that nobody serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum ConnectError {
     /// Answers with a reset after one round trip, as a closed port does. This is also what every
     /// address does that nothing was said about.
     Refused,
@@ -117,11 +117,11 @@ impl MemoryNetwork {
     /// Lets connections break. From now on `decide` is asked about each new one, by its address and its
     /// number among those to that address, from 0. It is called under the network's lock and must not
     /// use the network.
-    pub fn set_breakdowns(
+    pub fn set_connection_faults(
         &self,
-        decide: impl FnMut(SocketAddr, usize) -> Option<Breakdown> + Send + 'static,
+        decide: impl FnMut(SocketAddr, usize) -> Option<ConnectionFault> + Send + 'static,
     ) {
-        self.net().breakdowns = Some(Box::new(decide));
+        self.net().decide_fault = Some(Box::new(decide));
     }
 
     /// Reports sockets ready in any order, and at times only some of those that are, the others at a
@@ -209,7 +209,7 @@ impl MemoryNetwork {
     }
 
     /// Makes an address treat connections like this.
-    pub fn refuse(&self, address: SocketAddr, how: Refusal) {
+    pub fn refuse(&self, address: SocketAddr, how: ConnectError) {
         self.net().hosts.insert(address, Host::Refuse(how));
     }
 
@@ -248,7 +248,7 @@ impl MemoryNetwork {
     /// [`io::ErrorKind::NotConnected`].
     ///
     /// # Errors
-    /// [`io::ErrorKind::NetworkUnreachable`] for an [unreachable](Refusal::Unreachable) address.
+    /// [`io::ErrorKind::NetworkUnreachable`] for an [unreachable](ConnectError::Unreachable) address.
     pub fn connect(&self, address: SocketAddr) -> io::Result<MemoryStream> {
         let connection = self.net().connect(address)?;
         Ok(MemoryStream::client(self.clone(), connection))

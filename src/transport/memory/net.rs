@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::Refusal;
-use super::breakdown::{Break, Breakdown, Breakdowns, Fuse, Shuffle};
+use super::ConnectError;
+use super::fault::{Break, ConnectionFault, DecideFault, FaultTrigger, Shuffle};
 use super::peer::{Peer, PeerWaker, Sent, Serve};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(super) enum Host {
     /// Makes what answers a connection, or refuses it.
     Serve(Box<dyn FnMut() -> Option<Serve> + Send>),
     Listen(Listening),
-    Refuse(Refusal),
+    Refuse(ConnectError),
 }
 
 /// Connections that nobody has accepted yet, and who wants to know of them.
@@ -80,7 +80,7 @@ pub(super) struct Net {
     pub(super) asked: HashMap<SocketAddr, usize>,
     pub(super) connections: Slab<Connection>,
     queues: Vec<VecDeque<Looked>>,
-    pub(super) breakdowns: Option<Breakdowns>,
+    pub(super) decide_fault: Option<DecideFault>,
     pub(super) shuffle: Option<Shuffle>,
 }
 
@@ -96,7 +96,7 @@ pub(super) struct Connection {
     /// When the peer wants to be called, and what calls it from outside.
     wakes: Vec<Instant>,
     waker: PeerWaker,
-    fuse: Option<Fuse>,
+    trigger: Option<FaultTrigger>,
     /// Nothing arrives any more.
     is_silent: bool,
 }
@@ -149,7 +149,7 @@ impl Net {
             asked: HashMap::new(),
             connections: Slab::new(),
             queues: Vec::new(),
-            breakdowns: None,
+            decide_fault: None,
             shuffle: None,
         }
     }
@@ -194,24 +194,24 @@ impl Net {
         let asked = self.asked.entry(address).or_default();
         let number = *asked;
         *asked += 1;
-        let breakdown = self
-            .breakdowns
+        let fault = self
+            .decide_fault
             .as_mut()
             .and_then(|decide| decide(address, number));
         let answered = Some(self.now + 2 * self.latency);
         let (at, refused) = match self.hosts.get(&address) {
-            _ if breakdown == Some(Breakdown::Refused) => (answered, true),
+            _ if fault == Some(ConnectionFault::Refused) => (answered, true),
             Some(Host::Serve(_) | Host::Listen(_)) => (answered, false),
-            Some(Host::Refuse(Refusal::BlackHole)) => (None, false),
-            Some(Host::Refuse(Refusal::Unreachable)) => {
+            Some(Host::Refuse(ConnectError::BlackHole)) => (None, false),
+            Some(Host::Refuse(ConnectError::Unreachable)) => {
                 return Err(io::ErrorKind::NetworkUnreachable.into());
             }
-            Some(Host::Refuse(Refusal::Refused)) | None => (answered, true),
+            Some(Host::Refuse(ConnectError::Refused)) | None => (answered, true),
         };
         let connection = self.insert(Some(address), Stage::Connecting { at, refused });
         let it = &mut self.connections[connection];
         it.server.dropped = true;
-        it.fuse = breakdown.and_then(Fuse::of);
+        it.trigger = fault.and_then(FaultTrigger::of);
         Ok(connection)
     }
 
@@ -234,7 +234,7 @@ impl Net {
             tell_peer: false,
             wakes: Vec::new(),
             waker: PeerWaker::default(),
-            fuse: None,
+            trigger: None,
             is_silent: false,
         };
         self.connections.insert(connection)
@@ -450,7 +450,9 @@ impl Net {
         }
         self.edge(connection, Side::Client, false, true);
         let it = &self.connections[connection];
-        if matches!(it.stage, Stage::Open) && it.fuse.as_ref().is_some_and(|fuse| fuse.left == 0) {
+        if matches!(it.stage, Stage::Open)
+            && it.trigger.as_ref().is_some_and(|trigger| trigger.left == 0)
+        {
             self.break_now(connection);
         }
     }
@@ -458,10 +460,10 @@ impl Net {
     /// What has arrived stays; all else that is on its way is lost.
     fn break_now(&mut self, connection: usize) {
         let it = &mut self.connections[connection];
-        let Some(fuse) = it.fuse.take() else {
+        let Some(trigger) = it.trigger.take() else {
             return;
         };
-        match fuse.how {
+        match trigger.how {
             Break::Silence => it.is_silent = true,
             Break::Reset => {
                 for side in [Side::Client, Side::Server] {
@@ -479,7 +481,7 @@ impl Net {
         let mut landed = false;
         let mut breaks = false;
         let it = &mut self.connections[connection];
-        let (silent, fuse) = (it.is_silent, &mut it.fuse);
+        let (silent, trigger) = (it.is_silent, &mut it.trigger);
         let end = match side {
             Side::Client => &mut it.client,
             Side::Server => &mut it.server,
@@ -497,9 +499,9 @@ impl Net {
             match what {
                 Sent::Bytes(mut bytes) => {
                     end.bytes_in_flight = end.bytes_in_flight.saturating_sub(bytes.len());
-                    breaks = fuse
+                    breaks = trigger
                         .as_mut()
-                        .is_some_and(|fuse| fuse.burn(side, &mut bytes));
+                        .is_some_and(|trigger| trigger.burn(side, &mut bytes));
                     if !end.dropped {
                         end.arrived.extend(bytes);
                     }

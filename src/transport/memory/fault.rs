@@ -8,16 +8,16 @@ use super::net::{Looked, Side};
 use crate::random::SplitMix64;
 
 /// What becomes of a connection. See
-/// [`MemoryNetwork::set_breakdowns`](super::MemoryNetwork::set_breakdowns).
+/// [`MemoryNetwork::set_connection_faults`](super::MemoryNetwork::set_connection_faults).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Breakdown {
+pub enum ConnectionFault {
     /// It is refused.
     Refused,
     /// It breaks once so many bytes have arrived in one direction: with 0 as soon as it is there.
-    After {
+    BreakAfter {
         /// Which bytes count.
-        arriving_at: Arriving,
+        direction: Direction,
         /// How many of them still arrive.
         bytes: u64,
         /// How it breaks.
@@ -27,11 +27,11 @@ pub enum Breakdown {
 
 /// One direction of a connection, by its receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arriving {
+pub enum Direction {
     /// At the side that accepted: requests.
-    AtServer,
+    ToServer,
     /// At the side that connected: responses.
-    AtClient,
+    ToClient,
 }
 
 /// How a connection breaks.
@@ -44,29 +44,29 @@ pub enum Break {
 }
 
 /// Decides by address and by the number of the connection to it, from 0.
-pub(super) type Breakdowns = Box<dyn FnMut(SocketAddr, usize) -> Option<Breakdown> + Send>;
+pub(super) type DecideFault = Box<dyn FnMut(SocketAddr, usize) -> Option<ConnectionFault> + Send>;
 
 /// How one connection will break.
 #[derive(Debug)]
-pub(super) struct Fuse {
+pub(super) struct FaultTrigger {
     pub(super) side: Side,
     /// Bytes that still arrive there.
     pub(super) left: u64,
     pub(super) how: Break,
 }
 
-impl Fuse {
-    pub(super) fn of(breakdown: Breakdown) -> Option<Self> {
-        match breakdown {
-            Breakdown::Refused => None,
-            Breakdown::After {
-                arriving_at,
+impl FaultTrigger {
+    pub(super) fn of(fault: ConnectionFault) -> Option<Self> {
+        match fault {
+            ConnectionFault::Refused => None,
+            ConnectionFault::BreakAfter {
+                direction,
                 bytes,
                 how,
             } => Some(Self {
-                side: match arriving_at {
-                    Arriving::AtServer => Side::Server,
-                    Arriving::AtClient => Side::Client,
+                side: match direction {
+                    Direction::ToServer => Side::Server,
+                    Direction::ToClient => Side::Client,
                 },
                 left: bytes,
                 how,
@@ -119,18 +119,18 @@ mod tests {
         SocketAddr::from(([10, 0, 0, 1], 80))
     }
 
-    fn after(arriving_at: Arriving, bytes: u64, how: Break) -> Breakdown {
-        Breakdown::After {
-            arriving_at,
+    fn after(direction: Direction, bytes: u64, how: Break) -> ConnectionFault {
+        ConnectionFault::BreakAfter {
+            direction,
             bytes,
             how,
         }
     }
 
-    fn network_of(breakdown: Breakdown) -> MemoryNetwork {
+    fn network_of(fault: ConnectionFault) -> MemoryNetwork {
         let network = MemoryNetwork::new();
         network.listen(address());
-        network.set_breakdowns(move |_, number| (number == 0).then_some(breakdown));
+        network.set_connection_faults(move |_, number| (number == 0).then_some(fault));
         network
     }
 
@@ -153,8 +153,8 @@ mod tests {
             (Break::Silence, ErrorKind::WouldBlock),
         ] {
             for bytes in 0..=10 {
-                for arriving_at in [Arriving::AtServer, Arriving::AtClient] {
-                    let network = network_of(after(arriving_at, bytes, how));
+                for direction in [Direction::ToServer, Direction::ToClient] {
+                    let network = network_of(after(direction, bytes, how));
                     let mut client = network.connect(address()).unwrap();
                     let mut server = network.accept(address()).unwrap();
                     for piece in [3, 3, 4] {
@@ -162,11 +162,11 @@ mod tests {
                         let _ = client.write(&vec![1; piece]);
                         network.settle();
                     }
-                    let (near, far) = match arriving_at {
-                        Arriving::AtServer => (read(&mut server), read(&mut client)),
-                        Arriving::AtClient => (read(&mut client), read(&mut server)),
+                    let (near, far) = match direction {
+                        Direction::ToServer => (read(&mut server), read(&mut client)),
+                        Direction::ToClient => (read(&mut client), read(&mut server)),
                     };
-                    assert_eq!(near, (bytes as usize, end), "{arriving_at:?}");
+                    assert_eq!(near, (bytes as usize, end), "{direction:?}");
                     assert_eq!(far.1, end);
                     drop((client, server));
                     assert_eq!(network.open_connections(), 0);
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn only_the_chosen_connection_breaks() {
-        let network = network_of(Breakdown::Refused);
+        let network = network_of(ConnectionFault::Refused);
         let mut first = network.connect(address()).unwrap();
         network.settle();
         assert_eq!(
