@@ -83,6 +83,9 @@ pub enum ErrorKind {
     /// The agent did not send it, or not again.
     #[cfg(feature = "agent")]
     Refused(RequestRefused),
+    /// A bug in httpoll itself, with the broken assumption in words. Please report it with this text.
+    /// The request is over; the client or agent can go on. A debug build panics instead.
+    Internal(&'static str),
 }
 
 /// Why the agent did not send a request, or not again.

@@ -47,6 +47,15 @@ impl Error {
         }))
     }
 
+    /// A broken assumption of our own code. Debug builds stop here, so that tests find it; release
+    /// builds end the request with [`ErrorKind::Internal`].
+    #[cfg_attr(not(feature = "agent"), allow(dead_code, reason = "not every feature needs it"))]
+    #[track_caller]
+    pub(crate) fn internal(what: &'static str) -> Self {
+        debug_assert!(false, "internal error: {what}");
+        Self::new(ErrorKind::Internal(what))
+    }
+
     pub(crate) fn io(fault: NetworkFault, source: io::Error) -> Self {
         Self::new(ErrorKind::Network(fault)).with_source(source)
     }

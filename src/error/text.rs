@@ -59,6 +59,9 @@ impl fmt::Display for ErrorKind {
             Self::WebSocket(fault) => fault.fmt(f),
             #[cfg(feature = "agent")]
             Self::Refused(refused) => refused.fmt(f),
+            Self::Internal(what) => {
+                write!(f, "a bug in httpoll: {what}; please report it with this text")
+            }
         }
     }
 }
