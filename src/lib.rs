@@ -46,19 +46,25 @@
 //!
 //! # Where things are
 //!
-//! | what | types |
+//! At the root are the names that every program needs; the rest is in modules by subject.
+//!
+//! | module | holds |
 //! |---|---|
-//! | the node | [`HttpClient`], [`Status`], [`Transition`], [`Method`], [`RequestBody`], [`response_code`] |
-//! | the agent | [`Agent`], [`Request`], [`Response`], [`Event`], [`Download`], [`Priority`] |
-//! | its policies | [`RedirectPolicy`], [`RetryPolicy`], [`CircuitPolicy`], [`AccessPolicy`], [`ProxySettings`], [`Credentials`] |
-//! | what a poll may cost, and when the next is wanted | [`Budget`], [`BusyPoll`], [`Polled`], [`PollAt`] |
-//! | what goes wrong | [`Error`], [`ErrorKind`], [`Phase`], [`GodotError`] |
-//! | how long, how much | [`Timeouts`], [`Limits`] |
-//! | what each kind of bad input gets | [`bad_input`] |
-//! | names and TLS | [`Resolver`], [`TlsOptions`], [`TlsInfo`] |
-//! | tests without a network | [`memory`]; `mock` with the feature `test-util` |
-//! | what was asked and answered, as a file | [`recording`] |
-//! | HTTP/1.1 as bytes in and events out, both roles | [`proto`] |
+//! | [`node`] | [`HttpClient`], [`Status`], [`Method`] and the rest of Godot's `HTTPClient` |
+//! | `agent` | [`Agent`], [`Request`], [`Response`], [`Event`], [`Download`], [`Priority`] and their settings |
+//! | [`budget`] | what a poll may cost, and when the next is wanted: [`Budget`], [`Polled`], [`PollAt`] |
+//! | [`error`] | [`Error`], [`ErrorKind`] and every fault that a kind names |
+//! | [`limits`] | how much a peer may send; [`Timeouts`] says how long each [`Phase`] may take |
+//! | `redirect`, `retry`, `circuit`, `access`, `proxy`, `auth`, `netrc` | what an agent may do, and as whom |
+//! | `cookies`, `cache` | what an agent remembers |
+//! | `coding`, `range`, `multipart` | content: codings, parts, forms |
+//! | `event_stream`, `frames`, `websocket` | messages in a stream |
+//! | [`resolver`], [`tls`], [`stream`] | names, TLS, a caller's own streams |
+//! | `server` | the server |
+//! | [`proto`] | HTTP/1.1 as bytes in and events out, both roles |
+//! | [`memory`], `mock` | tests without a network; the second with the feature `test-util` |
+//! | [`recording`] | what was asked and answered, as a file |
+//! | [`bad_input`] | what each kind of bad input gets |
 //!
 //! # Features
 //!
@@ -71,20 +77,20 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "agent")]
-mod agent;
+pub mod agent;
 #[doc = include_str!("bad_input.md")]
 pub mod bad_input {}
-mod budget;
+pub mod budget;
 mod connection;
-mod error;
+pub mod error;
 mod exclusive;
 #[cfg(all(fuzzing, feature = "full"))]
 #[doc(hidden)]
 pub mod fuzzing;
-mod limits;
+pub mod limits;
 #[cfg(feature = "test-util")]
 pub mod mock;
-mod node;
+pub mod node;
 mod phase;
 pub mod proto;
 mod random;
@@ -97,70 +103,193 @@ mod transport;
 
 pub use bytes::Bytes;
 
-#[cfg(all(feature = "agent", feature = "websocket"))]
-pub use agent::WebSocketOptions;
 #[cfg(feature = "agent")]
-pub use agent::{
-    AddressFamily, Agent, AgentBuilder, CacheMode, ConnectionInfo, Download, Event, Hop,
-    PoolLimits, Priority, Progress, Request, RequestHandle, RequestId, Response, RetryCause,
-    SavedFile, Timings, Transferred,
-};
-pub use budget::{Budget, BusyPoll, PollAt, Polled};
-pub use connection::{RequestBody, Status, Transition};
-#[cfg(feature = "agent")]
-pub use error::RequestRefused;
-pub use error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved, ProxyFault, TlsFault};
-pub use limits::{Limit, Limits};
-pub use node::{
-    GodotError, HttpClient, Method, RequestUrl, query_string_from_dict, response_code,
-    verify_headers,
-};
+pub use agent::{Agent, Download, Event, Priority, Request, RequestHandle, RequestId, Response};
+pub use budget::{Budget, PollAt, Polled};
+pub use error::{Error, ErrorKind};
+pub use limits::Limits;
+pub use node::{HttpClient, Method, Status};
 pub use phase::{Phase, Timeouts};
 #[cfg(feature = "agent")]
-pub use semantics::access::{
-    AccessPolicy, AccessRefusal, AddressClass, HostPattern, InvalidHostPattern,
-};
-#[cfg(feature = "agent")]
-pub use semantics::auth::{AuthFault, Credentials};
-#[cfg(feature = "cache")]
-pub use semantics::cache::{CacheFileFault, CachedResponse, HttpCache};
-#[cfg(feature = "agent")]
-pub use semantics::circuit::{CircuitPolicy, OnHold};
-#[cfg(feature = "agent")]
-pub use semantics::coding::{CodingFault, CodingLimits};
-#[cfg(feature = "cookies")]
-pub use semantics::cookies::{Cookie, CookieFault, CookieFileFault, CookieJar};
-#[cfg(any(feature = "agent", feature = "server"))]
-pub use semantics::event_stream::{EventStreamFault, EventStreamParser, ServerSentEvent};
-#[cfg(any(feature = "agent", feature = "server"))]
-pub use semantics::frames::{FrameFault, JsonLines, LengthPrefix, LengthPrefixed};
-#[cfg(feature = "agent")]
-pub use semantics::hsts::MalformedHsts;
-#[cfg(all(feature = "agent", feature = "multipart"))]
-pub use semantics::multipart::{Form, FormFault, Part};
-#[cfg(feature = "agent")]
-pub use semantics::netrc::{Netrc, NetrcError};
-#[cfg(feature = "agent")]
-pub use semantics::proxy_rules::{InvalidProxy, ProxySettings, ProxyUrlFault};
-#[cfg(feature = "agent")]
-pub use semantics::range::RangeSpec;
-#[cfg(feature = "agent")]
-pub use semantics::redirect::{RedirectPolicy, RedirectRefusal};
-#[cfg(feature = "agent")]
-pub use semantics::retry::RetryPolicy;
-#[cfg(feature = "cookies")]
-pub use semantics::same_site::SameSite;
-#[cfg(all(feature = "websocket", any(feature = "agent", feature = "server")))]
-pub use semantics::websocket::{
-    CloseFrame, WebSocketConfig, WebSocketFault, WebSocketMessage, close_code,
-};
-#[cfg(feature = "agent")]
-pub use transport::disk::{DiskFault, DiskStep};
+pub use retry::RetryPolicy;
 pub use transport::memory;
-pub use transport::resolver::Resolver;
-pub use transport::socket::NonblockingStream;
-#[cfg(feature = "tls")]
-pub use transport::tls::TlsOptionsBuilder;
+
+/// Where a request may go: to which hosts, to which kinds of addresses.
+#[cfg(feature = "agent")]
+pub mod access {
+    pub use crate::semantics::access::{
+        AccessPolicy, AddressClass, HostPattern, InvalidHostPattern,
+    };
+}
+
+/// Credentials of a request (RFC 7617, RFC 6750, RFC 7616).
+#[cfg(feature = "agent")]
+pub mod auth {
+    pub use crate::semantics::auth::Credentials;
+}
+
+/// The private cache of an agent (RFC 9111).
+#[cfg(feature = "cache")]
+pub mod cache {
+    pub use crate::semantics::cache::{CachedResponse, HttpCache};
+}
+
+/// When an agent stops asking an origin that keeps failing.
+#[cfg(feature = "agent")]
+pub mod circuit {
+    pub use crate::semantics::circuit::{CircuitPolicy, OnHold};
+}
+
+/// Content codings: `gzip`, `deflate`, `br` and `zstd` (RFC 9110 §8.4.1).
+#[cfg(feature = "agent")]
+pub mod coding {
+    pub use crate::semantics::coding::CodingLimits;
+}
+
+/// Cookies and the jar that keeps them (RFC 6265bis).
+#[cfg(feature = "cookies")]
+pub mod cookies {
+    pub use crate::semantics::cookies::{Cookie, CookieJar};
+    pub use crate::semantics::same_site::SameSite;
+}
+
+/// Server-sent events (WHATWG HTML §9.2).
+#[cfg(any(feature = "agent", feature = "server"))]
+pub mod event_stream {
+    pub use crate::semantics::event_stream::{EventStreamParser, ServerSentEvent};
+}
+
+/// Messages inside of one stream of content: JSON lines, and frames with a length in front.
+#[cfg(any(feature = "agent", feature = "server"))]
+pub mod frames {
+    pub use crate::semantics::frames::{JsonLines, LengthPrefix, LengthPrefixed};
+}
+
+/// Forms with files (RFC 7578).
+#[cfg(all(feature = "agent", feature = "multipart"))]
+pub mod multipart {
+    pub use crate::semantics::multipart::{Form, Part};
+}
+
+/// Names and passwords from a `.netrc` file.
+#[cfg(feature = "agent")]
+pub mod netrc {
+    pub use crate::semantics::netrc::{Netrc, NetrcError};
+}
+
+/// Which proxy a request goes through.
+#[cfg(feature = "agent")]
+pub mod proxy {
+    pub use crate::semantics::proxy_rules::{InvalidProxy, ProxySettings};
+}
+
+/// Parts of a representation (RFC 9110 §14).
+#[cfg(feature = "agent")]
+pub mod range {
+    pub use crate::semantics::range::RangeSpec;
+}
+
+/// Which redirects are followed, and with what (RFC 9110 §15.4).
+#[cfg(feature = "agent")]
+pub mod redirect {
+    pub use crate::semantics::redirect::RedirectPolicy;
+}
+
+/// Host names and their addresses.
+pub mod resolver {
+    pub use crate::transport::resolver::Resolver;
+}
+
+/// When a failed request is sent again.
+#[cfg(feature = "agent")]
+pub mod retry {
+    pub use crate::semantics::retry::RetryPolicy;
+}
+
+/// A caller's own stream in the place of a socket.
+pub mod stream {
+    pub use crate::transport::socket::NonblockingStream;
+}
+
+/// TLS: what a client trusts and shows, and what was agreed upon (RFC 8446, RFC 5246).
+pub mod tls {
+    #[cfg(feature = "tls")]
+    pub use crate::transport::tls::TlsOptionsBuilder;
+    #[cfg(feature = "certificate-facts")]
+    pub use crate::transport::tls::{CertificateFacts, SubjectAlternativeName};
+    pub use crate::transport::tls::{TlsInfo, TlsOptions, TlsVersion};
+}
+
+/// WebSocket messages, close codes and settings of both sides (RFC 6455). How a client opens one is in
+/// `agent`, how a server accepts one in `server`.
+#[cfg(all(feature = "websocket", any(feature = "agent", feature = "server")))]
+pub mod websocket {
+    pub use crate::semantics::websocket::{
+        CloseFrame, WebSocketConfig, WebSocketMessage, close_code,
+    };
+}
+
+// The names below move to the modules above; they stay here until their users have moved.
+#[cfg(all(feature = "agent", feature = "websocket"))]
+#[doc(hidden)]
+pub use agent::WebSocketOptions;
+#[cfg(feature = "agent")]
+#[doc(hidden)]
+pub use agent::{
+    AddressFamily, AgentBuilder, CacheMode, ConnectionInfo, Hop, PoolLimits, Progress, RetryCause,
+    SavedFile, Timings, Transferred,
+};
+#[doc(hidden)]
+pub use budget::BusyPoll;
 #[cfg(feature = "certificate-facts")]
-pub use transport::tls::{CertificateFacts, CertificateFault, SubjectAlternativeName};
-pub use transport::tls::{TlsInfo, TlsOptions, TlsVersion};
+#[doc(hidden)]
+pub use error::CertificateFault;
+#[doc(hidden)]
+pub use error::{Misuse, NetworkFault, PeerMisbehaved, ProxyFault, TlsFault};
+#[doc(hidden)]
+pub use limits::Limit;
+#[doc(hidden)]
+pub use node::{
+    GodotError, RequestBody, RequestUrl, Transition, query_string_from_dict, response_code,
+    verify_headers,
+};
+#[cfg(feature = "agent")]
+#[doc(hidden)]
+pub use {
+    access::*,
+    auth::*,
+    circuit::*,
+    coding::*,
+    error::{
+        AccessRefusal, AuthFault, CodingFault, DiskFault, DiskStep, MalformedHsts, ProxyUrlFault,
+        RedirectRefusal, RequestRefused,
+    },
+    netrc::*,
+    proxy::*,
+    range::*,
+    redirect::*,
+};
+#[cfg(feature = "cache")]
+#[doc(hidden)]
+pub use {cache::*, error::CacheFileFault};
+#[cfg(feature = "cookies")]
+#[doc(hidden)]
+pub use {
+    cookies::*,
+    error::{CookieFault, CookieFileFault},
+};
+#[cfg(all(feature = "agent", feature = "multipart"))]
+#[doc(hidden)]
+pub use {error::FormFault, multipart::*};
+#[cfg(all(feature = "websocket", any(feature = "agent", feature = "server")))]
+#[doc(hidden)]
+pub use {error::WebSocketFault, websocket::*};
+#[cfg(any(feature = "agent", feature = "server"))]
+#[doc(hidden)]
+pub use {
+    error::{EventStreamFault, FrameFault},
+    event_stream::*,
+    frames::*,
+};
+#[doc(hidden)]
+pub use {resolver::*, stream::*, tls::*};

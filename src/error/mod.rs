@@ -15,6 +15,34 @@ use std::sync::Arc;
 use crate::phase::Phase;
 
 #[cfg(feature = "agent")]
+pub use crate::semantics::access::AccessRefusal;
+#[cfg(feature = "agent")]
+pub use crate::semantics::auth::AuthFault;
+#[cfg(feature = "cache")]
+pub use crate::semantics::cache::CacheFileFault;
+#[cfg(feature = "agent")]
+pub use crate::semantics::coding::CodingFault;
+#[cfg(feature = "cookies")]
+pub use crate::semantics::cookies::{CookieFault, CookieFileFault};
+#[cfg(any(feature = "agent", feature = "server"))]
+pub use crate::semantics::event_stream::EventStreamFault;
+#[cfg(any(feature = "agent", feature = "server"))]
+pub use crate::semantics::frames::FrameFault;
+#[cfg(feature = "agent")]
+pub use crate::semantics::hsts::MalformedHsts;
+#[cfg(all(feature = "agent", feature = "multipart"))]
+pub use crate::semantics::multipart::FormFault;
+#[cfg(feature = "agent")]
+pub use crate::semantics::proxy_rules::ProxyUrlFault;
+#[cfg(feature = "agent")]
+pub use crate::semantics::redirect::RedirectRefusal;
+#[cfg(all(feature = "websocket", any(feature = "agent", feature = "server")))]
+pub use crate::semantics::websocket::WebSocketFault;
+#[cfg(feature = "agent")]
+pub use crate::transport::disk::{DiskFault, DiskStep};
+#[cfg(feature = "certificate-facts")]
+pub use crate::transport::tls::CertificateFault;
+#[cfg(feature = "agent")]
 pub use kind::RequestRefused;
 pub use kind::{ErrorKind, Misuse, NetworkFault, PeerMisbehaved, ProxyFault, TlsFault};
 
@@ -49,7 +77,10 @@ impl Error {
 
     /// A broken assumption of our own code. Debug builds stop here, so that tests find it; release
     /// builds end the request with [`ErrorKind::Internal`].
-    #[cfg_attr(not(feature = "agent"), allow(dead_code, reason = "not every feature needs it"))]
+    #[cfg_attr(
+        not(feature = "agent"),
+        allow(dead_code, reason = "not every feature needs it")
+    )]
     #[track_caller]
     pub(crate) fn internal(what: &'static str) -> Self {
         debug_assert!(false, "internal error: {what}");

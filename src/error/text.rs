@@ -60,7 +60,10 @@ impl fmt::Display for ErrorKind {
             #[cfg(feature = "agent")]
             Self::Refused(refused) => refused.fmt(f),
             Self::Internal(what) => {
-                write!(f, "a bug in httpoll: {what}; please report it with this text")
+                write!(
+                    f,
+                    "a bug in httpoll: {what}; please report it with this text"
+                )
             }
         }
     }

@@ -35,9 +35,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::budget::Budget;
-use crate::connection::{
-    Config, Connection, RequestBody, Route, Status, Target, Transition, parse_host,
-};
+use crate::connection::{Config, Connection, Route, Target, parse_host};
 use crate::error::{Error, Misuse};
 use crate::transport::link::TlsChoice;
 use crate::transport::memory::MemoryNetwork;
@@ -47,6 +45,7 @@ use crate::transport::resolver::Resolver;
 use crate::transport::socket::NonblockingStream;
 use crate::transport::tls::{TlsInfo, TlsOptions};
 
+pub use crate::connection::{RequestBody, Status, Transition};
 pub use godot_error::GodotError;
 pub use method::Method;
 use proxies::Proxies;
