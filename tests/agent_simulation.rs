@@ -1,16 +1,19 @@
 //! A seeded simulation of the agent: random requests to servers with random faults over a random
-//! network, in a random frame loop, while a player cancels, pauses, hurries and suspends at random.
+//! network, in a random frame loop, while a player cancels, pauses, changes priorities and suspends.
 //!
-//! Whatever happens, each request that was not cancelled ends once, and nothing is told of it behind
-//! its end; what is delivered is what the server has; files are whole or absent; nothing stays open;
-//! the limits of the pool hold; the agent comes to rest; and the same seed tells the same again. In
-//! calm runs, where nothing goes wrong, nothing may fail either. A failure names its seed for [`run`].
+//! Whatever happens: each request that was not cancelled ends once, and no event of it follows its end.
+//! Delivered content is what the server has. Files are whole or absent. Nothing stays open, the limits of
+//! the pool hold, the agent comes to rest, and the same seed reports the same events again. In calm runs,
+//! where nothing goes wrong, nothing may fail either. A failure names its seed for [`run`].
 
 #![cfg(feature = "agent")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
 mod agent_simulation {
+    pub(crate) mod checks;
     pub(crate) mod client_driver;
+    pub(crate) mod network;
+    pub(crate) mod requests;
     pub(crate) mod servers;
 }
 

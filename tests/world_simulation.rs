@@ -1,11 +1,11 @@
-//! The whole world in one process: a game with our agent and our nodes, and our server, over one network
-//! in memory. A seed decides about everything: what is asked and how it is answered, latency, short reads
-//! and writes, in which order sockets are reported ready, where connections break, frames that come late
-//! or not at all, budgets, and what the player and the server's owner do meanwhile.
+//! Client and server in one process: a game with our agent and our nodes, and our server, over one
+//! in-memory network. A seed decides about everything: requests and responses, latency, short reads and
+//! writes, the order in which sockets become ready, where connections break, frames that come late or not
+//! at all, budgets, and what the player and the server's owner do meanwhile.
 //!
-//! Whatever happens: each request ends once, at the agent, at the node and at the server; what is
-//! delivered is what a handler sent; files are whole or absent; nothing stays open, nobody waits for
-//! anything at the end, and the same seed tells the same again. In calm runs nothing may fail either.
+//! Whatever happens: each request ends once, at the agent, at the node and at the server. Delivered content
+//! is what a handler sent. Files are whole or absent. At the end nothing is open and nothing waits, and the
+//! same seed reports the same events again. In calm runs nothing may fail either.
 
 #![cfg(feature = "full")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]

@@ -1,4 +1,4 @@
-//! What the servers of the simulation answer: the path of a request says it, so that whoever asks
+//! The servers of the simulation. The path of a request says what they send, so that the client's side
 //! knows what must come.
 
 use std::collections::HashMap;
@@ -12,10 +12,10 @@ pub(crate) fn event_data(number: usize, index: usize) -> String {
     format!("{number}-{index}-{}", "x".repeat(index * 7 % 40))
 }
 
-/// What this request must not bring: a server that a redirect of another origin leads to.
+/// A secret field, which must not follow a redirect to another origin.
 pub(crate) const KEY: &str = "X-Key";
 
-/// Answers by the path, `/kind/number/length` with more behind it.
+/// Responds by the path, `/kind/number/length`, with more after it for some kinds.
 pub(crate) fn serve(server: &MockServer, other: &'static str, seed: u64) {
     let mut busy: HashMap<usize, usize> = HashMap::new();
     let mut random = Random::new(seed);
@@ -101,7 +101,7 @@ pub(crate) fn serve(server: &MockServer, other: &'static str, seed: u64) {
     let _ = server.any("/**").reply_with(answer);
 }
 
-/// Some of the events behind the last that the client has; 204 when there are none.
+/// Some of the events after the last one that the client has; 204 when there are none left.
 fn events(request: &MockRequest, number: usize, count: usize, random: &mut Random) -> MockResponse {
     let last = request.header("last-event-id").unwrap_or("0");
     let last: usize = last.parse().unwrap();

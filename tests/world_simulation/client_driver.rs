@@ -1,8 +1,7 @@
-//! The game's side: requests of an agent, what the player does to them, and what must hold of all that
-//! the agent tells.
+//! The game's side: requests of an agent, what the player does to them, and what must hold of every
+//! event of the agent.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use httpoll::memory::MemoryNetwork;
@@ -14,11 +13,11 @@ use httpoll::{
 use super::event_log::EventLog;
 use super::handlers::event_data;
 use super::requests::{PRIORITIES, Takes, TrackedRequest, message};
-use crate::seeded::Random;
+use crate::seeded::{Folder, Random};
 
 pub(crate) struct ClientDriver {
     pub(crate) agent: Agent,
-    asked: BTreeMap<RequestId, TrackedRequest>,
+    tracked: BTreeMap<RequestId, TrackedRequest>,
     random: Random,
     network: MemoryNetwork,
     log: EventLog,
@@ -40,9 +39,9 @@ impl ClientDriver {
     ) -> Self {
         Self {
             agent: build(network, &mut random, is_calm),
-            asked: BTreeMap::new(),
+            tracked: BTreeMap::new(),
             most: random.of(&[300, 3000, 3000, 20_000, 60_000]),
-            folder: random.one_in(5).then(|| Folder::new(seed)),
+            folder: random.one_in(5).then(|| Folder::new("world", seed)),
             random,
             network: network.clone(),
             log: log.clone(),
@@ -53,20 +52,20 @@ impl ClientDriver {
         }
     }
 
-    pub(crate) fn ask(&mut self, number: usize) {
-        let folder = self.folder.as_ref().map(|folder| folder.0.as_path());
-        let (request, mut asked) =
+    pub(crate) fn send(&mut self, number: usize) {
+        let folder = self.folder.as_ref().map(Folder::path);
+        let (request, mut tracked) =
             TrackedRequest::any(&mut self.random, number, self.most, folder, self.is_calm);
         let handle = self.agent.send(request).unwrap();
         let id = handle.id();
-        self.log.tell(format!("{id} asks {}", asked.url));
-        asked.handle = Some(handle);
-        self.asked.insert(id, asked);
+        self.log.note(format!("{id} asks {}", tracked.url));
+        tracked.handle = Some(handle);
+        self.tracked.insert(id, tracked);
     }
 
     /// Something that a player does.
     pub(crate) fn act(&mut self) {
-        let running = self.asked.iter().filter(|(_, asked)| !asked.is_over);
+        let running = self.tracked.iter().filter(|(_, tracked)| !tracked.is_over);
         let running: Vec<_> = running.map(|(id, _)| *id).collect();
         if running.is_empty() {
             return;
@@ -79,11 +78,11 @@ impl ClientDriver {
             }
             1 => {
                 self.note_cancelled(id);
-                self.asked.get_mut(&id).unwrap().handle = None;
+                self.tracked.get_mut(&id).unwrap().handle = None;
             }
             2 | 3 => {
                 self.agent.pause(id);
-                self.asked.get_mut(&id).unwrap().is_paused = true;
+                self.tracked.get_mut(&id).unwrap().is_paused = true;
             }
             4 | 5 => self.resume(),
             6 | 7 => {
@@ -106,7 +105,7 @@ impl ClientDriver {
             _ if self.random.one_in(2) => {
                 let deadline = Duration::from_millis(self.random.below(500) as u64);
                 self.agent.suspend(deadline);
-                self.log.tell(format!("suspends in {deadline:?}"));
+                self.log.note(format!("suspends in {deadline:?}"));
                 self.was_suspended = true;
                 self.is_suspended = true;
             }
@@ -115,140 +114,147 @@ impl ClientDriver {
     }
 
     fn note_cancelled(&mut self, id: RequestId) {
-        self.asked.get_mut(&id).unwrap().is_over = true;
-        self.log.tell(format!("{id} cancelled"));
+        self.tracked.get_mut(&id).unwrap().is_over = true;
+        self.log.note(format!("{id} cancelled"));
     }
 
     fn resume(&mut self) {
-        for (id, asked) in &mut self.asked {
-            if std::mem::take(&mut asked.is_paused) {
+        for (id, tracked) in &mut self.tracked {
+            if std::mem::take(&mut tracked.is_paused) {
                 self.agent.resume(*id);
             }
         }
     }
 
-    /// One frame: a poll, and what it told, unless the game is busy elsewhere.
+    /// One frame: a poll and its events, unless the game is busy elsewhere.
     pub(crate) fn frame(&mut self, budget: &Budget, all: bool) -> PollAt {
         let polled = self.agent.poll_with(budget);
         if all || !self.random.one_in(4) {
             self.pull();
         }
-        self.talk();
+        self.send_messages();
         self.check_files();
         polled.next
     }
 
     pub(crate) fn pull(&mut self) {
         while let Some(event) = self.agent.next_event() {
-            self.hear(event);
+            self.note_event(event);
         }
     }
 
-    /// Says what is to be said over WebSockets.
-    fn talk(&mut self) {
-        for (id, asked) in &mut self.asked {
-            if asked.takes != Takes::Socket || asked.is_over {
+    /// Sends the messages that are due over WebSockets.
+    fn send_messages(&mut self) {
+        for (id, tracked) in &mut self.tracked {
+            if tracked.takes != Takes::Socket || tracked.is_over {
                 continue;
             }
-            while asked.is_open && asked.said < asked.messages {
-                let message = message(asked.number(), asked.said);
+            while tracked.is_open && tracked.said < tracked.messages {
+                let message = message(tracked.number(), tracked.said);
                 if self.agent.send_message(*id, message).is_err() {
                     break;
                 }
-                asked.said += 1;
+                tracked.said += 1;
             }
         }
     }
 
-    fn hear(&mut self, event: Event) {
+    fn note_event(&mut self, event: Event) {
         let since = self.network.now().saturating_duration_since(self.began);
-        self.log.tell(format!("{since:?} {}", describe(&event)));
+        self.log.note(format!("{since:?} {}", describe(&event)));
         let Some(id) = event.id() else { return };
-        let asked = self.asked.get_mut(&id).expect("an event of nobody");
-        assert!(!asked.is_over, "{id} is over, and this told: {event:?}");
+        let tracked = self
+            .tracked
+            .get_mut(&id)
+            .expect("an event of an unknown request");
+        assert!(!tracked.is_over, "{id} is over, but reported: {event:?}");
         match event {
-            Event::Chunk { bytes, .. } => asked.streamed.extend_from_slice(&bytes),
+            Event::Chunk { bytes, .. } => tracked.streamed.extend_from_slice(&bytes),
             Event::ServerSent { event, .. } => {
-                asked.told += 1;
-                assert_eq!(event.data, event_data(asked.number(), asked.told), "{id}");
+                tracked.received += 1;
+                assert_eq!(
+                    event.data,
+                    event_data(tracked.number(), tracked.received),
+                    "{id}"
+                );
             }
-            Event::WebSocketOpen { .. } => asked.is_open = true,
+            Event::WebSocketOpen { .. } => tracked.is_open = true,
             Event::WebSocketMessage { message: heard, .. } => {
-                assert_eq!(heard, message(asked.number(), asked.told), "{id}");
-                asked.told += 1;
-                assert!(asked.told <= asked.said);
-                if asked.told == asked.messages {
+                assert_eq!(heard, message(tracked.number(), tracked.received), "{id}");
+                tracked.received += 1;
+                assert!(tracked.received <= tracked.said);
+                if tracked.received == tracked.messages {
                     self.agent.close_web_socket(id, 1000, "done");
                 }
             }
             Event::Done { response, .. } => {
-                asked.is_over = true;
-                asked.handle = None;
-                asked.check_done(id, &response, self.is_calm);
+                tracked.is_over = true;
+                tracked.handle = None;
+                tracked.check_done(id, &response, self.is_calm);
             }
             Event::Failed {
                 error, response, ..
             } => {
-                asked.is_over = true;
-                asked.handle = None;
-                // What was delivered already cannot be asked for again.
+                tracked.is_over = true;
+                tracked.handle = None;
+                // Content that was delivered already cannot be requested again.
                 let may_fail =
                     matches!(error.kind(), ErrorKind::Refused(RequestRefused::Suspended))
-                        || asked.takes == Takes::Streamed;
+                        || tracked.takes == Takes::Streamed;
                 let is_calm = self.is_calm && !(self.was_suspended && may_fail);
-                asked.check_failed(id, &error, response.as_deref(), is_calm);
+                tracked.check_failed(id, &error, response.as_deref(), is_calm);
             }
             _ => {}
         }
     }
 
-    /// Nothing is held any more: what is left is to come to its end.
+    /// Resumes everything, so that all requests can end.
     pub(crate) fn let_go(&mut self) {
         self.agent.resume_all();
-        for (id, asked) in &mut self.asked {
-            asked.is_paused = false;
+        for (id, tracked) in &mut self.tracked {
+            tracked.is_paused = false;
             self.agent.resume(*id);
         }
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        self.asked.values().all(|asked| asked.is_over)
+        self.tracked.values().all(|tracked| tracked.is_over)
     }
 
-    /// Whom the end waits for.
+    /// The requests that are not over, for the message of a failure.
     pub(crate) fn waits_for(&self) -> String {
-        let left = self.asked.iter().filter(|(_, asked)| !asked.is_over);
+        let left = self.tracked.iter().filter(|(_, tracked)| !tracked.is_over);
         let left: Vec<_> = left
-            .map(|(id, asked)| {
+            .map(|(id, tracked)| {
                 let about = self.log.latest(&format!("{id} "));
                 let about_id = self.log.latest(&format!("({})", &id.to_string()[1..]));
-                format!("{id} {}\n{about}\n{about_id}", asked.url)
+                format!("{id} {}\n{about}\n{about_id}", tracked.url)
             })
             .collect();
         left.join("\n")
     }
 
-    /// The game ends in the middle of everything. What was put away for the next time stays.
+    /// The game quits in the middle of everything. Partial downloads of a suspended agent stay.
     pub(crate) fn quit(&mut self) {
         self.agent = Agent::on_memory(&self.network);
-        for asked in self.asked.values_mut() {
-            asked.is_over = true;
-            asked.keeps |= self.was_suspended;
+        for tracked in self.tracked.values_mut() {
+            tracked.is_over = true;
+            tracked.keeps |= self.was_suspended;
         }
     }
 
-    /// No file is torn, at any time.
+    /// No file is partial, at any time.
     fn check_files(&self) {
-        for asked in self.asked.values() {
-            if let Some(path) = &asked.file
+        for tracked in self.tracked.values() {
+            if let Some(path) = &tracked.file
                 && let Ok(found) = std::fs::read(path)
             {
-                assert!(found == asked.content, "a partial {}", path.display());
+                assert!(found == tracked.content, "a partial {}", path.display());
             }
         }
     }
 
-    /// All is over: nothing is told, due or left.
+    /// All is over: no event, timer or file is left.
     pub(crate) fn check_rest(&mut self) {
         assert_eq!(
             self.agent.poll_with(&Budget::unlimited()).next,
@@ -256,13 +262,13 @@ impl ClientDriver {
         );
         assert!(self.agent.next_event().is_none());
         let Some(folder) = &self.folder else { return };
-        for entry in std::fs::read_dir(&folder.0).unwrap() {
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            let known = self.asked.values().any(|asked| {
-                asked.file.as_ref().is_some_and(|file| {
+            let known = self.tracked.values().any(|tracked| {
+                tracked.file.as_ref().is_some_and(|file| {
                     let file = file.file_name().unwrap().to_str().unwrap();
                     name == file
-                        || asked.keeps
+                        || tracked.keeps
                             && (name == format!("{file}.part")
                                 || name == format!("{file}.part.json"))
                 })
@@ -283,7 +289,7 @@ fn build(network: &MemoryNetwork, random: &mut Random, is_calm: bool) -> Agent {
     let timeouts = match is_calm {
         true => Timeouts {
             resolve: Some(Duration::from_secs(5)),
-            // A handler may take an upload in pieces of a few bytes, some in a frame.
+            // A handler may take an upload in pieces of a few bytes, few of them in each frame.
             head: Some(Duration::from_secs(600)),
             ..Timeouts::default()
         },
@@ -319,24 +325,5 @@ fn describe(event: &Event) -> String {
         Event::Failed { id, error, .. } => format!("{id} failed {error}"),
         Event::Chunk { id, bytes } => format!("{id} chunk {}", bytes.len()),
         other => format!("{other:?}"),
-    }
-}
-
-/// A folder for one run, removed with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(seed: u64) -> Self {
-        let name = format!("httpoll-world-{}-{seed}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -1,5 +1,5 @@
-//! The network is cut behind each byte of a few fixed exchanges, in each direction. What may be asked
-//! again comes whole all the same; what may not ends once, with an error or with all of it.
+//! The network is cut after each byte of a few fixed exchanges, in each direction. A request that may be
+//! sent again succeeds all the same. One that may not ends once, with an error or with all of its content.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub(crate) const ALL: [Exchange; 8] = [
     Exchange::Socket,
 ];
 
-/// What came of an exchange.
+/// How an exchange ended.
 #[derive(Debug, PartialEq)]
 pub(crate) enum End {
     Whole,
@@ -76,7 +76,7 @@ impl Exchange {
         }
     }
 
-    /// Whether it can be asked for again.
+    /// Whether its request may be sent again.
     pub(crate) fn may_repeat(self) -> bool {
         !matches!(self, Self::Post | Self::Socket)
     }
@@ -103,18 +103,18 @@ pub(crate) fn play(exchange: Exchange, cut: Option<(Direction, u64)>) -> (End, M
     let folder = Folder::new(exchange, cut);
     let file = folder.0.join("file.bin");
     let handle = agent.send(exchange.request(&file)).unwrap();
-    let mut told = Told::default();
+    let mut reported = Reported::default();
     for turn in 0.. {
         assert!(turn < MOST_TURNS, "{exchange:?} {cut:?} hangs");
         let polled = agent.poll_with(&Budget::unlimited());
         while let Some(event) = agent.next_event() {
-            told.hear(exchange, event, &mut agent, &file);
+            reported.note(exchange, event, &mut agent, &file);
         }
         test_server.frame(&Budget::unlimited(), true);
-        if told.end.is_some() && polled.next == PollAt::Idle {
+        if reported.end.is_some() && polled.next == PollAt::Idle {
             break;
         }
-        if told.end.is_some() {
+        if reported.end.is_some() {
             agent.close_idle_connections();
         }
         network.advance(Duration::from_millis(5));
@@ -132,19 +132,19 @@ pub(crate) fn play(exchange: Exchange, cut: Option<(Direction, u64)>) -> (End, M
         to_server: metrics.bytes_received,
         to_client: metrics.bytes_sent,
     };
-    (told.end.unwrap(), moved)
+    (reported.end.unwrap(), moved)
 }
 
 #[derive(Default)]
-struct Told {
+struct Reported {
     end: Option<End>,
     events: usize,
     messages: usize,
 }
 
-impl Told {
-    fn hear(&mut self, exchange: Exchange, event: Event, agent: &mut Agent, file: &Path) {
-        assert!(self.end.is_none(), "told behind the end: {event:?}");
+impl Reported {
+    fn note(&mut self, exchange: Exchange, event: Event, agent: &mut Agent, file: &Path) {
+        assert!(self.end.is_none(), "reported after the end: {event:?}");
         match event {
             Event::ServerSent { event, .. } => {
                 self.events += 1;
@@ -152,7 +152,7 @@ impl Told {
             }
             Event::WebSocketOpen { id, .. } => {
                 for text in ["one", "two", "three"] {
-                    // Refused, if it has failed already: that is told next.
+                    // An error if the WebSocket has failed already: the next event says so.
                     let _ = agent.send_message(id, text.into());
                 }
             }

@@ -1,6 +1,6 @@
-//! What was told, by whom, in order; and what the server's hooks say of each request, which must end
-//! once. A panic in a hook or handler would be taken for a fault of the game's, so what is wrong is
-//! noted here and found by the run.
+//! Everything that client and server reported, in order, and what the server's hooks say of each request,
+//! which must end once. The server catches a panic in a hook or handler, so violations are noted here, and
+//! the run fails because of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,14 +15,14 @@ pub(crate) struct EventLog(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    told: Vec<String>,
+    entries: Vec<String>,
     wrong: Vec<String>,
-    /// Connections, and what was received on each and has not ended.
+    /// Connections, and the request of each that has not ended.
     peers: BTreeMap<Peer, Option<String>>,
     /// How often each `POST` was handed to a handler.
     posts: BTreeMap<String, usize>,
     busy: BTreeMap<usize, usize>,
-    /// Responses that `on_sent` was told of, by server.
+    /// Calls of `on_sent`, by server.
     sent: BTreeMap<usize, u64>,
 }
 
@@ -31,8 +31,8 @@ impl EventLog {
         self.0.lock().unwrap()
     }
 
-    pub(crate) fn tell(&self, line: String) {
-        self.state().told.push(line);
+    pub(crate) fn note(&self, line: String) {
+        self.state().entries.push(line);
     }
 
     pub(crate) fn wrong(&self, line: String) {
@@ -44,20 +44,20 @@ impl EventLog {
         assert!(state.wrong.is_empty(), "{:?}", state.wrong);
     }
 
-    pub(crate) fn take_told(&self) -> Vec<String> {
-        std::mem::take(&mut self.state().told)
+    pub(crate) fn take_entries(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().entries)
     }
 
-    /// What was told last, of this request, for a failure's message.
+    /// The latest entries about this request, for the message of a failure.
     pub(crate) fn latest(&self, about: &str) -> String {
         let state = self.state();
-        let of_it = state.told.iter().filter(|line| line.contains(about));
+        let of_it = state.entries.iter().filter(|line| line.contains(about));
         let mut lines: Vec<_> = of_it.rev().take(40).cloned().collect();
         lines.reverse();
         lines.join("\n")
     }
 
-    /// Whether a request is still to be told that the server is busy; counts down from `times`.
+    /// Whether the server is still busy for this request; counts down from `times`.
     pub(crate) fn is_busy(&self, number: usize, times: usize) -> bool {
         let mut state = self.state();
         let left = state.busy.entry(number).or_insert(times);
@@ -93,14 +93,14 @@ impl EventLog {
         let log = self.clone();
         server.on_error(move |fault: &ServerFault, client: Option<&Client>| {
             let client = client.map(Client::number);
-            log.tell(format!("server {number} {client:?}: {fault}"));
+            log.note(format!("server {number} {client:?}: {fault}"));
         });
     }
 
     fn received(&self, peer: Peer, request: &Request) {
         let line = format!("{} {}", request.method(), request.target());
         let mut state = self.state();
-        state.told.push(format!("{peer:?} received {line}"));
+        state.entries.push(format!("{peer:?} received {line}"));
         if request.method() == "POST" {
             *state.posts.entry(line.clone()).or_default() += 1;
         }
@@ -123,11 +123,11 @@ impl EventLog {
         );
         *state.sent.entry(number).or_default() += 1;
         let was_open = state.peers.get_mut(&peer).and_then(Option::take).is_some();
-        // What could not be read was not received.
+        // A request that could not be parsed has no `on_receive`.
         if !was_open && sent.status.as_u16() < 400 {
             state.wrong.push(format!("nobody asked: {line}"));
         }
-        state.told.push(line);
+        state.entries.push(line);
     }
 
     /// What is connected, and what it waits for.
@@ -135,7 +135,7 @@ impl EventLog {
         format!("{:?}", self.state().peers)
     }
 
-    /// A server is closed: all of its requests are over, all of its responses were told of.
+    /// A server is closed: all of its requests are over, `on_sent` ran for all of its responses.
     pub(crate) fn check_closed(&self, number: usize, server: &Server) {
         self.check();
         let state = self.state();
@@ -143,7 +143,7 @@ impl EventLog {
         assert!(left.is_empty(), "never disconnected: {left:?}");
         let responses: u64 = server.metrics().responses.iter().sum();
         let sent = state.sent.get(&number).copied().unwrap_or(0);
-        assert_eq!(responses, sent, "of server {number} were told of");
+        assert_eq!(responses, sent, "of server {number} were entries of");
         let posts: Vec<_> = state.posts.iter().filter(|it| *it.1 > 1).collect();
         assert!(posts.is_empty(), "handled twice: {posts:?}");
     }

@@ -1,4 +1,4 @@
-//! What handlers leave for later frames: answers that come late or never, streams, uploads, events,
+//! What handlers leave for later frames: responses that come late or never, streams, uploads, events,
 //! WebSockets.
 
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,7 @@ pub(crate) fn answer(number: usize, bytes: Vec<u8>) -> Response {
 }
 
 pub(crate) enum Task {
-    /// Answers after so many frames, or drops the responder.
+    /// Responds after this number of frames, or drops the responder.
     Late {
         responder: Option<Responder>,
         frames: usize,
@@ -32,7 +32,7 @@ pub(crate) enum Task {
     Stream {
         stream: Option<ResponseStream>,
         left: Vec<u8>,
-        /// Breaks off when so much is left.
+        /// Breaks off when this number of bytes is left.
         torn_at: Option<usize>,
     },
     Upload {
@@ -51,8 +51,8 @@ pub(crate) enum Task {
         socket: WebSocket,
         /// What could not be sent yet.
         waiting: Option<WebSocketMessage>,
-        /// Says goodbye after so many messages.
-        patience: usize,
+        /// Closes the WebSocket after this number of messages.
+        messages: usize,
     },
 }
 
@@ -76,7 +76,7 @@ impl Tasks {
         self.0.lock().unwrap().append(&mut tasks);
     }
 
-    /// Lets go of everything: holders may be dropped at any time.
+    /// Drops everything, which a game may do at any time.
     pub(crate) fn clear(&self) {
         let tasks = std::mem::take(&mut *self.0.lock().unwrap());
         drop(tasks);
@@ -84,7 +84,7 @@ impl Tasks {
 }
 
 impl Task {
-    /// Answers whether there is more to do.
+    /// Returns whether there is more to do.
     fn step(&mut self, random: &mut Random) -> bool {
         match self {
             Self::Late {
@@ -174,18 +174,18 @@ impl Task {
             Self::Socket {
                 socket,
                 waiting,
-                patience,
+                messages,
             } => {
                 for _ in 0..1 + random.below(4) {
                     let Some(message) = waiting.take().or_else(|| socket.receive()) else {
                         return !socket.is_closed();
                     };
-                    if *patience == 0 {
+                    if *messages == 0 {
                         socket.close(1001, "enough");
                         continue;
                     }
                     match socket.send(message.clone()) {
-                        Ok(()) => *patience -= 1,
+                        Ok(()) => *messages -= 1,
                         Err(SendError::Full) => {
                             *waiting = Some(message);
                             return true;

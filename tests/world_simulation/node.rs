@@ -1,5 +1,5 @@
-//! A node of the game's beside its agent: one connection, one request after another, and a caller who
-//! closes it when it likes.
+//! A node next to the agent: one connection, one request after another, and a caller who closes it at any
+//! time.
 
 use httpoll::memory::MemoryNetwork;
 use httpoll::{Budget, HttpClient, Method, PollAt, Status, Timeouts};
@@ -12,7 +12,7 @@ pub(crate) struct Node {
     random: Random,
     network: MemoryNetwork,
     log: EventLog,
-    /// What the request under way brings, and what came.
+    /// The content that the present request must bring, and what was received.
     expected: Option<Vec<u8>>,
     received: Vec<u8>,
     /// Requests that it still makes.
@@ -96,7 +96,7 @@ impl Node {
             }
             Status::Disconnected => self.check_whole(),
             _ if !self.is_calm && !all && self.random.one_in(40) => {
-                self.tell("closes");
+                self.note("closes");
                 self.expected = None;
                 self.http.close();
                 next = PollAt::Now;
@@ -106,8 +106,8 @@ impl Node {
         next
     }
 
-    fn tell(&self, what: &str) {
-        self.log.tell(format!("node {} {what}", self.number));
+    fn note(&self, what: &str) {
+        self.log.note(format!("node {} {what}", self.number));
     }
 
     fn ask(&mut self) {
@@ -132,14 +132,14 @@ impl Node {
         };
         result.unwrap();
         self.expected = Some(bytes);
-        self.tell(&format!("asks for {length} bytes"));
+        self.note(&format!("asks for {length} bytes"));
     }
 
-    /// The request under way is over, and whole.
+    /// The present request is over, and its content is whole.
     fn check_whole(&mut self) {
         if let Some(expected) = self.expected.take() {
             let code = self.http.get_response_code();
-            self.tell(&format!("got {code}, {} bytes", self.received.len()));
+            self.note(&format!("got {code}, {} bytes", self.received.len()));
             if code == 200 {
                 assert!(expected == self.received, "node {}", self.number);
             } else {
@@ -150,14 +150,14 @@ impl Node {
 
     fn check_failed(&mut self) {
         let error = self.http.get_error().unwrap().to_string();
-        self.tell(&format!("failed: {error}"));
+        self.note(&format!("failed: {error}"));
         assert!(!self.is_calm, "node {}: {error}", self.number);
         if let Some(expected) = self.expected.take()
             && self.http.get_response_code() == 200
         {
             assert!(expected.starts_with(&self.received));
         } else if self.expected.is_none() && self.left > 0 {
-            // It never got so far as to ask: a dead server must not be asked for ever.
+            // It could not connect. Do not try a dead server for ever.
             self.left -= 1;
         }
     }

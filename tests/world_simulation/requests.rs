@@ -1,6 +1,5 @@
-//! What is asked for, what must come of it, and what has come.
+//! One request: what it asks for, what must come of it, and what came.
 
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use httpoll::{
 };
 
 use super::test_server::FILES;
-use crate::seeded::{Random, content};
+use crate::seeded::{HesitantReader, Random, content};
 
 pub(crate) const PRIORITIES: [Priority; 4] = [
     Priority::Gameplay,
@@ -28,17 +27,17 @@ pub(crate) enum Takes {
     Socket,
 }
 
-/// What a server that works answers.
+/// What a working server sends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Expected {
     Content,
     /// The content, or this status.
     Or(u16),
-    /// Content that is cut short; all of it only if nothing was left to cut.
+    /// Content that is cut short; whole only if nothing was left to cut.
     Torn,
 }
 
-/// A request and what was told of it.
+/// A request and what was reported of it.
 pub(crate) struct TrackedRequest {
     pub(crate) url: String,
     pub(crate) handle: Option<RequestHandle>,
@@ -50,8 +49,8 @@ pub(crate) struct TrackedRequest {
     pub(crate) keeps: bool,
     pub(crate) streamed: Vec<u8>,
     /// Events or messages so far.
-    pub(crate) told: usize,
-    /// How many there are to be, and how many messages were sent.
+    pub(crate) received: usize,
+    /// How many there must be in the end, and how many messages were sent.
     pub(crate) messages: usize,
     pub(crate) said: usize,
     pub(crate) is_open: bool,
@@ -79,7 +78,7 @@ impl TrackedRequest {
             file: None,
             keeps: false,
             streamed: Vec::new(),
-            told: 0,
+            received: 0,
             messages: 0,
             said: 0,
             is_open: false,
@@ -102,24 +101,24 @@ impl TrackedRequest {
     ) -> (Request, Self) {
         let most = random.of(&[1, 20, 300, most, most]);
         let length = random.below(most + 1);
-        let mut asked = Self::new(content(number, length));
-        let path = asked.path(random, number, length);
-        asked.url = format!("http://a.example/{path}");
-        let url = asked.url.clone();
+        let mut tracked = Self::new(content(number, length));
+        let path = tracked.path(random, number, length);
+        tracked.url = format!("http://a.example/{path}");
+        let url = tracked.url.clone();
         let request = match path.split('/').next() {
             Some("echo" | "upload") => {
                 let method = random.of(&["POST", "PUT"]);
-                let body = body(&asked.content, random);
+                let body = body(&tracked.content, random);
                 Request::with_method_name(method, url).body(body)
             }
             Some("bytes" | "static") if random.one_in(8) => {
-                asked.content.clear();
+                tracked.content.clear();
                 Request::head(url)
             }
             _ => Request::get(url),
         };
-        let request = asked.take(request, random, number, folder);
-        (dress(request, random, is_calm), asked)
+        let request = tracked.take(request, random, number, folder);
+        (dress(request, random, is_calm), tracked)
     }
 
     fn path(&mut self, random: &mut Random, number: usize, length: usize) -> String {
@@ -169,8 +168,8 @@ impl TrackedRequest {
             _ => {
                 self.takes = Takes::Socket;
                 self.messages = 1 + length % 9;
-                let patience = random.of(&[self.messages, self.messages, 2]);
-                format!("ws/{number}/{patience}")
+                let most = random.of(&[self.messages, self.messages, 2]);
+                format!("ws/{number}/{most}")
             }
         }
     }
@@ -212,7 +211,7 @@ impl TrackedRequest {
         match self.takes {
             Takes::Events => {
                 assert_eq!(status, 204, "{id}");
-                assert_eq!(self.told, self.messages, "{id}");
+                assert_eq!(self.received, self.messages, "{id}");
                 return;
             }
             Takes::Socket => {
@@ -223,7 +222,7 @@ impl TrackedRequest {
         }
         if !response.status().is_success() {
             let is_planned = self.expected == Expected::Or(status);
-            // The server's patience may be at its end.
+            // A timeout of the server may have run out.
             assert!(
                 is_planned || !is_calm && matches!(status, 408 | 504),
                 "{id} {} got {status}",
@@ -252,7 +251,7 @@ impl TrackedRequest {
         response: Option<&Response>,
         is_calm: bool,
     ) {
-        // A download is of a success only.
+        // A download fails unless the status is a success.
         let is_planned = self.expected == Expected::Torn
             || self.takes == Takes::Saved && self.expected != Expected::Content;
         assert!(
@@ -304,32 +303,10 @@ fn dress(request: Request, random: &mut Random, is_calm: bool) -> Request {
 }
 
 fn body(content: &[u8], random: &mut Random) -> RequestBody {
-    let source = Source {
-        content: content.to_vec(),
-        random: random.branch(),
-    };
+    let source = HesitantReader::new(content, random.branch());
     match random.below(3) {
         0 => content.to_vec().into(),
         1 => RequestBody::reader(source, Some(content.len() as u64)),
         _ => RequestBody::reader(source, None),
-    }
-}
-
-/// Content of a request that comes in pieces, and at times not at once.
-struct Source {
-    content: Vec<u8>,
-    random: Random,
-}
-
-impl Read for Source {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.random.one_in(4) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let most = into.len().min(self.content.len());
-        let count = most.min(1 + self.random.below(5000));
-        into[..count].copy_from_slice(&self.content[..count]);
-        self.content.drain(..count);
-        Ok(count)
     }
 }

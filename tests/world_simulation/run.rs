@@ -11,7 +11,7 @@ use super::node::Node;
 use super::test_server::{TestServer, address};
 use crate::seeded::Random;
 
-/// Frames in which things are asked for and meddled with.
+/// Frames in which requests are sent, and the player interferes.
 const ACTS: usize = 80;
 
 /// More turns than any run needs to come to rest.
@@ -28,10 +28,10 @@ struct World {
     client: ClientDriver,
     nodes: Vec<Node>,
     is_calm: bool,
-    asked: usize,
+    requests: usize,
 }
 
-/// One run. Answers all that was told.
+/// One run. Returns everything that client and server reported.
 pub(crate) fn run(seed: u64) -> Vec<String> {
     let mut random = Random::new(seed);
     let is_calm = random.one_in(3);
@@ -59,7 +59,7 @@ pub(crate) fn run(seed: u64) -> Vec<String> {
         client,
         nodes,
         is_calm,
-        asked: 100,
+        requests: 100,
     };
     world.play();
     if world.random.one_in(8) {
@@ -91,11 +91,11 @@ fn break_down(network: &MemoryNetwork, mut random: Random) {
 impl World {
     fn play(&mut self) {
         for _ in 0..1 + self.random.below(4) {
-            self.ask();
+            self.send();
         }
         for _ in 0..ACTS {
             if self.random.one_in(10) {
-                self.ask();
+                self.send();
             }
             if self.random.one_in(6) {
                 self.client.act();
@@ -107,12 +107,12 @@ impl World {
         }
     }
 
-    fn ask(&mut self) {
-        self.asked += 1;
-        self.client.ask(self.asked);
+    fn send(&mut self) {
+        self.requests += 1;
+        self.client.send(self.requests);
     }
 
-    /// One frame: some of the machines, in any order, and time.
+    /// One frame: some of client, server and nodes, in any order, and time.
     fn frame(&mut self) {
         self.weather();
         let first = self.random.below(3);
@@ -139,7 +139,7 @@ impl World {
         self.network.advance(Duration::from_millis(pause as u64));
     }
 
-    /// The network is another one in each frame.
+    /// Changes the network.
     fn weather(&mut self) {
         if self.random.one_in(3) {
             let latency = self.random.below(25) as u64;
@@ -151,11 +151,11 @@ impl World {
     }
 
     fn budget(&mut self) -> Budget {
-        let patience = Duration::from_micros(20);
+        let time = Duration::from_micros(20);
         let busy_poll = self.random.of(&[
             BusyPoll::Off,
-            BusyPoll::Content(patience),
-            BusyPoll::Exchange(patience),
+            BusyPoll::Content(time),
+            BusyPoll::Exchange(time),
         ]);
         let most = self.random.of(&[50, 2000, 100_000, usize::MAX >> 1]);
         let budget = match self.random.below(5) {
@@ -171,7 +171,7 @@ impl World {
         }
     }
 
-    /// Everybody, once. When the next turn is wanted.
+    /// Polls everything once. Returns when the next turn is due.
     fn turn(&mut self) -> PollAt {
         let budget = Budget::unlimited();
         let mut next = earlier(
@@ -184,8 +184,8 @@ impl World {
         next
     }
 
-    /// Lets everything come to its end. The clock moves only to what somebody waits for: who promises
-    /// too much hangs here.
+    /// Runs everything to its end. The clock moves only as far as somebody waits for it: a poll that
+    /// promises too late a time hangs here.
     fn settle(&mut self) {
         self.client.let_go();
         let mut at_once = 0;
@@ -209,20 +209,20 @@ impl World {
             if self.network.now() > before {
                 at_once = 0;
             } else if !self.test_server.tasks.is_empty() {
-                // The game's own work goes by frames.
+                // The game's own work advances by frames.
                 self.network.advance(Duration::from_millis(1));
             }
         }
         panic!("hang:\n{}", self.client.waits_for());
     }
 
-    /// To the next thing that happens on the network, at the latest until somebody wants a turn.
+    /// Sleeps until something happens on the network, at the latest until a turn is due.
     fn sleep(&mut self, next: PollAt) {
         let until = match next {
             PollAt::At(at) => {
                 let left = at.saturating_duration_since(self.network.now());
-                // In small steps: time that passes between two polls counts up to a second only, and
-                // the game's own work goes by frames.
+                // In small steps: at most a second of the time between two polls counts, and
+                // the game's own work advances by frames.
                 let step = if self.test_server.tasks.is_empty() {
                     900
                 } else {
@@ -232,7 +232,7 @@ impl World {
             }
             PollAt::Now | PollAt::Io | PollAt::Idle => None,
         };
-        // A wait of one who waits for nothing does not sleep.
+        // A wait for nothing does not sleep.
         if self.random.one_in(2) {
             self.client.agent.wait(until);
         } else {
@@ -244,7 +244,7 @@ impl World {
     fn rest(mut self) -> Vec<String> {
         self.client.agent.close_idle_connections();
         self.test_server.tasks.clear();
-        // Who fell silent is given up in time.
+        // Silent connections time out.
         for _ in 0..1000 {
             self.turn();
             self.network.advance(Duration::from_millis(200));
@@ -257,7 +257,7 @@ impl World {
         self.client.check_rest();
         self.test_server.close();
         assert_eq!(self.network.open_connections(), 0, "left open");
-        self.log.take_told()
+        self.log.take_entries()
     }
 }
 

@@ -1,5 +1,5 @@
-//! The server's side: its routes, which a path tells what to answer, its frames, and its owner, who
-//! closes it and opens another one at the same address.
+//! The server's side: its routes, whose paths say what to respond; its frames; and its owner, who closes it
+//! and opens another one at the same address.
 
 use std::io::Cursor;
 use std::net::SocketAddr;
@@ -72,7 +72,7 @@ impl TestServer {
         polled.next
     }
 
-    /// Answers, delays or drops requests that are pulled.
+    /// Responds to pulled requests, delays or drops them.
     fn pull(&mut self, all: bool) {
         while let Some(mut request) = self.server.next_request() {
             let number: usize = request.param("number").unwrap().parse().unwrap();
@@ -92,19 +92,19 @@ impl TestServer {
         }
     }
 
-    /// What an owner does at times: a graceful end, or a sudden one.
+    /// Shuts the server down, gracefully or at once.
     pub(crate) fn restart(&mut self) {
         if self.is_closing {
             return;
         }
         self.is_closing = true;
         if self.random.one_in(3) {
-            self.log.tell("closed at once".to_owned());
+            self.log.note("closed at once".to_owned());
             self.server.close_now();
         } else {
-            let patience = Duration::from_millis(self.random.of(&[0, 100, 3000, 20_000]));
-            self.log.tell(format!("shutdown {patience:?}"));
-            self.server.shutdown(patience);
+            let deadline = Duration::from_millis(self.random.of(&[0, 100, 3000, 20_000]));
+            self.log.note(format!("shutdown {deadline:?}"));
+            self.server.shutdown(deadline);
         }
     }
 
@@ -117,7 +117,7 @@ impl TestServer {
                 .next,
             PollAt::Idle
         );
-        // Nobody is there to answer any more.
+        // The server is gone, so its tasks are useless.
         self.tasks.clear();
         self.is_closing = false;
         self.number += 1;
@@ -208,7 +208,7 @@ fn routes(server: &mut Server, log: &EventLog, tasks: &Tasks, random: &mut Rando
     sockets(server, tasks, random);
 }
 
-/// Those that are answered at once.
+/// Routes that respond at once.
 fn answers(server: &mut Server, log: &EventLog) {
     let bytes = |request: &mut Request| {
         let number = number_of(request, "number");
@@ -257,7 +257,7 @@ fn answers(server: &mut Server, log: &EventLog) {
     server.route("GET", "/panic/:number", panics).unwrap();
 }
 
-/// Those whose responder is kept.
+/// Routes that keep the responder.
 fn deferred(server: &mut Server, tasks: &Tasks, random: &mut Random) {
     let (later, mut numbers) = (tasks.clone(), random.branch());
     let late = move |request: &mut Request, _: &mut Response| {
@@ -282,7 +282,7 @@ fn deferred(server: &mut Server, tasks: &Tasks, random: &mut Random) {
     let later = tasks.clone();
     let upload = move |request: &mut Request, _: &mut Response| {
         let Some(content) = request.take_content() else {
-            // There is none.
+            // The request has no content.
             let number = number_of(request, "number");
             request.defer().respond(answer(number, Vec::new()));
             return;
@@ -300,7 +300,7 @@ fn deferred(server: &mut Server, tasks: &Tasks, random: &mut Random) {
         .at_head();
 }
 
-/// Those whose content comes in later frames.
+/// Routes whose content comes in later frames.
 fn streams(server: &mut Server, tasks: &Tasks, random: &mut Random) {
     for (path, is_torn) in [
         ("/stream/:number/:length", false),
@@ -355,7 +355,7 @@ fn sockets(server: &mut Server, tasks: &Tasks, random: &mut Random) {
                 later.put(Task::Socket {
                     socket,
                     waiting: None,
-                    patience: messages,
+                    messages,
                 });
             }
             Err(refused) => *response = refused.into(),
