@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, ConnectError};
+use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::{FaultRates, MockServer};
 use httpoll::{Agent, CircuitPolicy, OnHold, PoolLimits, RetryPolicy, Timeouts};
 
