@@ -18,7 +18,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use httpoll::server::{Request, Response, Server};
-use httpoll::{Budget, BusyPoll, HttpClient, Method, RequestUrl, Status, Timeouts, TlsOptions};
+use httpoll::{
+    Budget, HttpClient, Method, Status, Timeouts, budget::BusyPoll, node::RequestUrl,
+    tls::TlsOptions,
+};
 
 fn main() -> ExitCode {
     match run() {

@@ -13,7 +13,7 @@ use httpoll::server::multipart::ReceivedForm;
 use httpoll::server::topic::Topic;
 use httpoll::server::websocket::{Options as WebSocketOptions, WebSocket};
 use httpoll::server::{Metrics, Request, Responder, Response, Server, ServerTlsOptions};
-use httpoll::{Bytes, ServerSentEvent, WebSocketMessage};
+use httpoll::{Bytes, event_stream::ServerSentEvent, websocket::WebSocketMessage};
 use serde_json::{Value, json};
 
 /// How long `/slow` takes.

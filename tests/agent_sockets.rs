@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use httpoll::{
-    Agent, Download, ErrorKind, Event, Request, RequestBody, RequestHandle, RequestId,
-    RequestRefused,
+    Agent, Download, ErrorKind, Event, Request, RequestHandle, RequestId, error::RequestRefused,
+    node::RequestBody,
 };
 
 /// A server on threads, one for each connection.

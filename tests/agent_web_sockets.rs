@@ -7,8 +7,10 @@ use std::net::TcpListener;
 use std::thread::JoinHandle;
 
 use httpoll::{
-    Agent, ErrorKind, Event, Request, RequestRefused, WebSocketConfig, WebSocketFault,
-    WebSocketMessage, WebSocketOptions, close_code,
+    Agent, ErrorKind, Event, Request,
+    agent::WebSocketOptions,
+    error::{RequestRefused, WebSocketFault},
+    websocket::{WebSocketConfig, WebSocketMessage, close_code},
 };
 use tungstenite::Message;
 use tungstenite::handshake::server::{Request as Asked, Response as Answer};

@@ -9,7 +9,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use allocation_counter::{AllocationInfo, measure};
 use httpoll::server::{Request, Response, Server};
-use httpoll::{Agent, Bytes, Event, HttpClient, Method, Polled, PoolLimits, RequestHandle, Status};
+use httpoll::{
+    Agent, Bytes, Event, HttpClient, Method, Polled, RequestHandle, Status, agent::PoolLimits,
+};
 
 /// The most allocations that one GET on a kept-alive connection may take, over what the user keeps of
 /// it (head and content). Today's figures: lower them when they fall.

@@ -7,7 +7,9 @@ mod support;
 
 use std::io::Write;
 
-use httpoll::{ErrorKind, HttpClient, Limit, Limits, Method, PeerMisbehaved, Status};
+use httpoll::{
+    ErrorKind, HttpClient, Limits, Method, Status, error::PeerMisbehaved, limits::Limit,
+};
 use support::{connected, failure, listening};
 
 /// Feeds a server's endless answer until the client gives up; answers how much it took, and why.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::server::{Request as Asked, Response as Answer, ResponseStream};
-use httpoll::{Agent, DiskFault, Download, ErrorKind, Event, Request, Response};
+use httpoll::{Agent, Download, ErrorKind, Event, Request, Response, error::DiskFault};
 
 const TABLE: &str = include_str!("../src/bad_input.md");
 

@@ -9,7 +9,8 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use httpoll::{
-    Budget, ErrorKind, HttpClient, Limits, Method, Phase, PollAt, RequestBody, Status, Timeouts,
+    Budget, ErrorKind, HttpClient, Limits, Method, Phase, PollAt, Status, Timeouts,
+    node::RequestBody,
 };
 use support::{FRAME, connected, listening, until};
 
@@ -346,7 +347,7 @@ fn a_tls_goodbye_without_the_end_of_the_stream_is_seen() {
         // The stream stays open until the client ends it.
         let _ = io::copy(&mut socket, &mut io::sink());
     });
-    let options = httpoll::TlsOptions::client_unsafe(None).unwrap();
+    let options = httpoll::tls::TlsOptions::client_unsafe(None).unwrap();
     let mut http = HttpClient::new();
     http.connect_to_host("127.0.0.1", port, Some(options))
         .unwrap();

@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use httpoll::memory::{ConnectError, MemoryNetwork, Peer};
-use httpoll::{ErrorKind, HttpClient, Method, Phase, PollAt, RequestBody, Status, Timeouts};
+use httpoll::{ErrorKind, HttpClient, Method, Phase, PollAt, Status, Timeouts, node::RequestBody};
 use support::{FRAME, address, connected, listening, server, until};
 
 /// Polls frame by frame until the client fails; answers after how long it did.

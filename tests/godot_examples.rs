@@ -6,7 +6,7 @@
 mod support;
 
 use httpoll::memory::MemoryNetwork;
-use httpoll::{HttpClient, Method, Status, query_string_from_dict};
+use httpoll::{HttpClient, Method, Status, node::query_string_from_dict};
 use serde_json::json;
 use support::server;
 

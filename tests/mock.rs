@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::Method as HttpMethod;
 use httpoll::memory::{ConnectError, MemoryNetwork, Peer, PeerWaker};
 use httpoll::mock::{Fault, FaultRates, MockConnections, MockResponse, MockServer, MockStream};
-use httpoll::{ErrorKind, HttpClient, Method, NetworkFault, Phase, Status, Timeouts};
+use httpoll::{ErrorKind, HttpClient, Method, Phase, Status, Timeouts, error::NetworkFault};
 use serde_json::json;
 use support::{FRAME, address, content, until, until_head};
 

@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use httpoll::memory::MemoryNetwork;
-use httpoll::{Budget, BusyPoll, HttpClient, Method, PollAt, Status};
+use httpoll::{Budget, HttpClient, Method, PollAt, Status, budget::BusyPoll};
 use support::{connected, server};
 
 /// Counts what this thread allocates.

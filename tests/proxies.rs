@@ -9,7 +9,10 @@ use std::io::Read;
 use std::sync::{Arc, Mutex};
 
 use httpoll::memory::{MemoryNetwork, Peer};
-use httpoll::{Budget, ErrorKind, HttpClient, Method, Misuse, ProxyFault, Status, TlsFault};
+use httpoll::{
+    Budget, ErrorKind, HttpClient, Method, Status,
+    error::{Misuse, ProxyFault, TlsFault},
+};
 use support::{address, content, get, until};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";

@@ -12,7 +12,11 @@ use httpoll::server::event_stream::{EventSendError, EventStream};
 use httpoll::server::topic::{SlowConsumerPolicy, Topic};
 use httpoll::server::websocket::{Options as WebSocketOptions, WebSocket};
 use httpoll::server::{Request, Response, SendError, Server, ServerLimits};
-use httpoll::{CloseFrame, ServerSentEvent, WebSocketFault, WebSocketMessage};
+use httpoll::{
+    error::WebSocketFault,
+    event_stream::ServerSentEvent,
+    websocket::{CloseFrame, WebSocketMessage},
+};
 use serving::{Raw, TestServer, answers, body, header, status, test_server, test_server_with};
 
 const GET: &str = "GET /sse HTTP/1.1\r\nHost: a\r\n\r\n";

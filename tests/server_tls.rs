@@ -11,7 +11,11 @@ use std::time::Duration;
 use httpoll::server::{
     ClientCertificates, Request, Response, Server, ServerFault, ServerTlsOptions, TimeoutKind,
 };
-use httpoll::{Budget, HttpClient, Method, Status, TlsFault, TlsOptions, TlsVersion};
+use httpoll::{
+    Budget, HttpClient, Method, Status,
+    error::TlsFault,
+    tls::{TlsOptions, TlsVersion},
+};
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use serving::{Notes, TestServer, test_server_with};
 

@@ -16,7 +16,10 @@ use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::proto::{Event, Exchange};
-use httpoll::{Budget, BusyPoll, Error, HttpClient, Limits, Method, RequestBody, Status, Timeouts};
+use httpoll::{
+    Budget, Error, HttpClient, Limits, Method, Status, Timeouts, budget::BusyPoll,
+    node::RequestBody,
+};
 use support::{server, transitions};
 
 const SEEDS: u64 = 3000;

@@ -8,7 +8,10 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use httpoll::{Budget, ErrorKind, HttpClient, Method, NetworkFault, RequestBody, Resolver, Status};
+use httpoll::{
+    Budget, ErrorKind, HttpClient, Method, Status, error::NetworkFault, node::RequestBody,
+    resolver::Resolver,
+};
 
 /// Serves one connection by `serve`, on a thread.
 fn server(serve: impl FnOnce(TcpStream) + Send + 'static) -> (i32, JoinHandle<()>) {

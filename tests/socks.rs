@@ -7,7 +7,10 @@ mod support;
 use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, Peer};
-use httpoll::{ErrorKind, HttpClient, Method, Misuse, NetworkFault, Phase, ProxyFault, Status};
+use httpoll::{
+    ErrorKind, HttpClient, Method, Phase, Status,
+    error::{Misuse, NetworkFault, ProxyFault},
+};
 use support::{Log, address, get, until};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
@@ -203,7 +206,7 @@ fn tls_begins_behind_the_reply() {
     connect(&network, &mut http, "https://game.example", -1);
     assert_eq!(
         http.get_error().unwrap().kind(),
-        &ErrorKind::Tls(httpoll::TlsFault::NotTls)
+        &ErrorKind::Tls(httpoll::error::TlsFault::NotTls)
     );
     let heard = log.bytes();
     let (asked, hello) = heard.split_at(3 + 7 + 12);

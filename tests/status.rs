@@ -7,7 +7,10 @@ mod support;
 use std::time::Duration;
 
 use httpoll::memory::{ConnectError, MemoryNetwork};
-use httpoll::{ErrorKind, HttpClient, Method, Misuse, NetworkFault, Phase, Status};
+use httpoll::{
+    ErrorKind, HttpClient, Method, Phase, Status,
+    error::{Misuse, NetworkFault},
+};
 use support::{FRAME, address, connect, connected, content, listening, server, transitions, until};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
@@ -281,7 +284,10 @@ fn each_failure_has_its_status_and_says_why() {
     assert_eq!(error.kind(), &ErrorKind::Network(NetworkFault::Closed));
     if cfg!(feature = "tls") {
         let error = fails(Status::TlsHandshakeError);
-        assert_eq!(error.kind(), &ErrorKind::Tls(httpoll::TlsFault::NotTls));
+        assert_eq!(
+            error.kind(),
+            &ErrorKind::Tls(httpoll::error::TlsFault::NotTls)
+        );
         assert_eq!(error.phase(), Some(Phase::TlsHandshake));
         assert!(!error.is_retryable());
     }

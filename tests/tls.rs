@@ -11,7 +11,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, Peer};
-use httpoll::{Budget, BusyPoll, ErrorKind, HttpClient, Method, Status, TlsFault, TlsOptions};
+use httpoll::{
+    Budget, ErrorKind, HttpClient, Method, Status, budget::BusyPoll, error::TlsFault,
+    tls::TlsOptions,
+};
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -366,7 +369,10 @@ fn sessions_resume_and_facts_are_told() {
 #[cfg(all(feature = "agent", feature = "certificate-facts"))]
 #[test]
 fn a_response_over_https_has_the_servers_certificate_and_one_over_http_none() {
-    use httpoll::{Agent, CertificateFacts, Request, SubjectAlternativeName};
+    use httpoll::{
+        Agent, Request,
+        tls::{CertificateFacts, SubjectAlternativeName},
+    };
 
     let authority = authority();
     let (port, https) = Server::default().start(&authority, 1);

@@ -286,6 +286,6 @@ fn the_escapes_of_the_format() {
         unescape(r"a\r\n\t\0\\\x7f{3*\nx}b"),
         b"a\r\n\t\0\\\x7f\nx\nx\nxb"
     );
-    let kind = ErrorKind::from(httpoll::PeerMisbehaved::NotHttp);
+    let kind = ErrorKind::from(httpoll::error::PeerMisbehaved::NotHttp);
     assert_eq!(format!("{kind:?}"), "Peer(NotHttp)");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use divan::Bencher;
 use httpoll::server::{Server, ServerLimits, ServerTimeouts};
-use httpoll::{Agent, Event, Phase, PoolLimits, RequestHandle, Timeouts};
+use httpoll::{Agent, Event, Phase, RequestHandle, Timeouts, agent::PoolLimits};
 
 use crate::other_ends::{OtherEnds, sizes};
 

@@ -4,8 +4,12 @@ use std::fmt;
 use std::io::Write;
 
 use httpoll::{
-    AuthFault, Error, ErrorKind, Limit, Misuse, NetworkFault, PeerMisbehaved, Phase, ProxyFault,
-    RedirectRefusal, RequestRefused, TlsFault,
+    Error, ErrorKind, Phase,
+    error::{
+        AuthFault, Misuse, NetworkFault, PeerMisbehaved, ProxyFault, RedirectRefusal,
+        RequestRefused, TlsFault,
+    },
+    limits::Limit,
 };
 
 pub(crate) const UNSUPPORTED_PROTOCOL: u8 = 1;

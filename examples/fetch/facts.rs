@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Version;
 use httpoll::proto::{FieldLines, RequestHead, ResponseHead};
-use httpoll::{Response, Timings};
+use httpoll::{Response, agent::Timings};
 use url::Url;
 
 use crate::exit_status::Failure;

@@ -1,6 +1,6 @@
 //! `-F`: parts of a form in curl's spelling.
 
-use httpoll::{Form, Part};
+use httpoll::multipart::{Form, Part};
 
 use crate::arguments::usage;
 use crate::data::read;

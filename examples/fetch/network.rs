@@ -5,8 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use httpoll::{
-    AgentBuilder, Netrc, ProxySettings, RedirectPolicy, RetryPolicy, Timeouts, TlsOptions,
-    TlsVersion,
+    RetryPolicy, Timeouts,
+    agent::AgentBuilder,
+    netrc::Netrc,
+    proxy::ProxySettings,
+    redirect::RedirectPolicy,
+    tls::{TlsOptions, TlsVersion},
 };
 
 use crate::data::read;
@@ -196,7 +200,7 @@ fn tls_version(name: &str) -> Result<TlsVersion, Failure> {
 pub(crate) fn with_family(builder: AgentBuilder, family: Option<Family>) -> AgentBuilder {
     match family {
         None => builder,
-        Some(Family::V4) => builder.address_family(httpoll::AddressFamily::Ipv4),
-        Some(Family::V6) => builder.address_family(httpoll::AddressFamily::Ipv6),
+        Some(Family::V4) => builder.address_family(httpoll::agent::AddressFamily::Ipv4),
+        Some(Family::V6) => builder.address_family(httpoll::agent::AddressFamily::Ipv6),
     }
 }

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use httpoll::Progress;
+use httpoll::agent::Progress;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// All bars.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{Method, Version};
-use httpoll::{Credentials, Request, RequestBody};
+use httpoll::{Request, auth::Credentials, node::RequestBody};
 
 use crate::address::Address;
 use crate::exit_status::{BAD_ARGUMENT, Failure, READ_ERROR};

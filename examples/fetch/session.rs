@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use httpoll::{Agent, CookieJar, PoolLimits, Resolver};
+use httpoll::{Agent, agent::PoolLimits, cookies::CookieJar, resolver::Resolver};
 
 use crate::address::Address;
 use crate::arguments::usage;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use httpoll::proto::{FieldLines, ResponseHead};
-use httpoll::{Event, Phase, RequestHandle, RequestId, RetryCause};
+use httpoll::{Event, Phase, RequestHandle, RequestId, agent::RetryCause};
 
 use crate::address::Address;
 use crate::exit_status::{Failure, HTTP_ERROR, RANGE_ERROR};

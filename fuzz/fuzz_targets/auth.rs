@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use httpoll::Credentials;
+use httpoll::auth::Credentials;
 use httpoll::fuzzing::authenticate;
 use httpoll_fuzz::split;
 use libfuzzer_sys::fuzz_target;

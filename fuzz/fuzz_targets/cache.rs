@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use httpoll::fuzzing::Cached;
-use httpoll::{Bytes, CachedResponse, HttpCache};
+use httpoll::{cache::{CachedResponse, HttpCache}, Bytes};
 use httpoll_fuzz::split;
 use libfuzzer_sys::fuzz_target;
 use url::Url;

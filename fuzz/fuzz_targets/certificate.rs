@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use httpoll::CertificateFacts;
+use httpoll::tls::CertificateFacts;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use httpoll::{Cookie, CookieJar};
+use httpoll::cookies::{Cookie, CookieJar};
 use httpoll_fuzz::split;
 use libfuzzer_sys::fuzz_target;
 use url::Url;

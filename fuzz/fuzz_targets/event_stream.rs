@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use httpoll::{EventStreamParser, ServerSentEvent};
+use httpoll::event_stream::{EventStreamParser, ServerSentEvent};
 use httpoll_fuzz::{pieces, split};
 use libfuzzer_sys::fuzz_target;
 

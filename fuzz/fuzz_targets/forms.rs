@@ -3,7 +3,7 @@
 #![no_main]
 
 use httpoll::fuzzing::form_pairs;
-use httpoll::query_string_from_dict;
+use httpoll::node::query_string_from_dict;
 use httpoll::server::QueryPairs;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;

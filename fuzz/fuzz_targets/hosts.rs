@@ -8,7 +8,7 @@ use httpoll::server::forwarded::IpNetwork;
 use httpoll::server::guard::WebOrigin;
 use httpoll::server::host::HostField;
 use httpoll::server::redirect::redirect_location;
-use httpoll::{AddressClass, HostPattern};
+use httpoll::access::{AddressClass, HostPattern};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use httpoll::Netrc;
+use httpoll::netrc::Netrc;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

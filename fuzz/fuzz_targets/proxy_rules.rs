@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use httpoll::ProxySettings;
+use httpoll::proxy::ProxySettings;
 use libfuzzer_sys::fuzz_target;
 use url::Url;
 

@@ -14,7 +14,7 @@ fuzz_target!(|input: &[u8]| {
     let (path, query) = target_parts(target);
     assert!(path.len() <= target.len() && !path.contains(['?', '#']));
     let pairs = QueryPairs::parse(query.unwrap_or_default().as_bytes());
-    let written = httpoll::query_string_from_dict(
+    let written = httpoll::node::query_string_from_dict(
         pairs
             .iter()
             .map(|(name, value)| (name, Value::from(value.unwrap_or_default()))),

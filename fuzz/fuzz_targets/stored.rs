@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use httpoll::HttpCache;
+use httpoll::cache::HttpCache;
 use httpoll::fuzzing::{read_sidecar, sealed_cache};
 use httpoll::server::port_file::PortFile;
 use libfuzzer_sys::fuzz_target;

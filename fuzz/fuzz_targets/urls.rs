@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use httpoll::RequestUrl;
+use httpoll::node::RequestUrl;
 use httpoll::fuzzing::{append_query, request_url};
 use libfuzzer_sys::fuzz_target;
 use url::Url;

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use httpoll::fuzzing::{WebSocket, WebSocketSaid};
-use httpoll::{WebSocketConfig, WebSocketMessage};
+use httpoll::websocket::{WebSocketConfig, WebSocketMessage};
 use httpoll_fuzz::{pieces, split};
 use libfuzzer_sys::fuzz_target;
 

@@ -6,10 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, Peer};
-use httpoll::{
-    Agent, CacheMode, Credentials, Event, Limits, PollAt, PoolLimits, ProxySettings, Request,
-    RequestId, RetryPolicy, Timeouts, WebSocketConfig, WebSocketOptions,
-};
+use httpoll::{agent::{CacheMode, PoolLimits, WebSocketOptions}, auth::Credentials, proxy::ProxySettings, websocket::WebSocketConfig, Agent, Event, Limits, PollAt, Request, RequestId, RetryPolicy, Timeouts};
 
 use crate::{Choices, pieces};
 

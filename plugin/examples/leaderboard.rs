@@ -33,7 +33,7 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
             "--url" => url = Some(value),
             "--cacert" => {
                 let pem = std::fs::read(value)?;
-                let options = bevy_httpoll::httpoll::TlsOptions::builder();
+                let options = bevy_httpoll::httpoll::tls::TlsOptions::builder();
                 plugin.tls = Some(options.add_root_pem(&pem).build()?);
             }
             other => return Err(format!("unknown option {other}").into()),

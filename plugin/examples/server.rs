@@ -14,7 +14,7 @@ use std::error::Error;
 
 use bevy_app::{AppExit, Startup, Update};
 use bevy_ecs::prelude::*;
-use bevy_httpoll::httpoll::ServerSentEvent;
+use bevy_httpoll::httpoll::event_stream::ServerSentEvent;
 use bevy_httpoll::httpoll::server::Response;
 use bevy_httpoll::prelude::*;
 use serde_json::json;

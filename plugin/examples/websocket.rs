@@ -14,7 +14,10 @@ use std::net::TcpListener;
 
 use bevy_app::{AppExit, Startup};
 use bevy_ecs::prelude::*;
-use bevy_httpoll::httpoll::{CloseFrame, WebSocketMessage, WebSocketOptions};
+use bevy_httpoll::httpoll::{
+    agent::WebSocketOptions,
+    websocket::{CloseFrame, WebSocketMessage},
+};
 use bevy_httpoll::prelude::*;
 
 #[derive(Resource)]

@@ -8,7 +8,10 @@ use std::time::Duration;
 use bevy_app::{App, First, Last, OnAppExitSystems, Plugin, PreUpdate};
 use bevy_ecs::schedule::{InternedScheduleLabel, IntoScheduleConfigs, ScheduleLabel};
 use httpoll::memory::MemoryNetwork;
-use httpoll::{Agent, AgentBuilder, Budget, Error, PoolLimits, Timeouts};
+use httpoll::{
+    Agent, Budget, Error, Timeouts,
+    agent::{AgentBuilder, PoolLimits},
+};
 
 use crate::events::request::HttpFinished;
 use crate::resources::agent::HttpAgent;
@@ -60,9 +63,9 @@ pub struct HttpollPlugin {
     /// [their own](crate::HttpRequest::max_body), files [theirs](crate::HttpDownload::max_size).
     pub max_body_bytes: u64,
     /// How requests speak TLS; `None`, the default, is
-    /// [`TlsOptions::client`](httpoll::TlsOptions::client).
+    /// [`TlsOptions::client`](httpoll::tls::TlsOptions::client).
     #[cfg(feature = "tls")]
-    pub tls: Option<httpoll::TlsOptions>,
+    pub tls: Option<httpoll::tls::TlsOptions>,
     /// Keeps responses as far as HTTP allows, from one run to the next, and asks for them again only
     /// when they are stale, by their `ETag` or date (RFC 9111). Assets, too. Default none.
     #[cfg(feature = "cache")]

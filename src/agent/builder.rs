@@ -73,7 +73,7 @@ impl AgentBuilder {
     /// `https://h/api/users`. Absolute URLs are taken as they are.
     ///
     /// # Errors
-    /// [`Misuse::InvalidUrl`](crate::Misuse::InvalidUrl).
+    /// [`Misuse::InvalidUrl`](crate::error::Misuse::InvalidUrl).
     pub fn base_url(mut self, url: &str) -> Result<Self, Error> {
         self.config.base_url = Some(parse_base(url).map_err(invalid_url)?);
         Ok(self)
@@ -82,7 +82,7 @@ impl AgentBuilder {
     /// A line to send with every request, unless the request has others of this name.
     ///
     /// # Errors
-    /// [`Misuse::InvalidHeader`](crate::Misuse::InvalidHeader).
+    /// [`Misuse::InvalidHeader`](crate::error::Misuse::InvalidHeader).
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, Error> {
         self.config.fields.append(name, value)?;
         Ok(self)
@@ -92,7 +92,7 @@ impl AgentBuilder {
     /// version.
     ///
     /// # Errors
-    /// [`Misuse::InvalidHeader`](crate::Misuse::InvalidHeader).
+    /// [`Misuse::InvalidHeader`](crate::error::Misuse::InvalidHeader).
     pub fn user_agent(mut self, name: &str) -> Result<Self, Error> {
         FieldLines::new().append("User-Agent", name)?;
         name.clone_into(&mut self.config.user_agent);
@@ -256,7 +256,7 @@ impl AgentBuilder {
     /// Drives requests on a thread of their own, also between polls. What is told is still told in
     /// [`Agent::poll`]. Budgets do not apply there; content that is streamed is read ahead, 4 MiB of each
     /// request. Should that thread panic, because a reader of yours does, every request fails
-    /// ([`RequestRefused::ThreadPanicked`](crate::RequestRefused::ThreadPanicked)). Default no.
+    /// ([`RequestRefused::ThreadPanicked`](crate::error::RequestRefused::ThreadPanicked)). Default no.
     pub fn on_thread(mut self, on_thread: bool) -> Self {
         self.on_thread = on_thread;
         self

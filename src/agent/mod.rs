@@ -192,7 +192,7 @@ impl Agent {
     /// Takes a request. It begins in the next poll, which has as much less time as this took.
     ///
     /// # Errors
-    /// [`Misuse`](crate::Misuse), when the request is not one: a URL that is none, a header that cannot be sent,
+    /// [`Misuse`](crate::error::Misuse), when the request is not one: a URL that is none, a header that cannot be sent,
     /// content given twice. Everything else that can fail is told by [`Event::Failed`].
     pub fn send(&mut self, request: Request) -> Result<RequestHandle, Error> {
         self.cancel_dropped();
@@ -396,7 +396,7 @@ impl Agent {
     /// agent itself (`set_headers` of the source documents).
     ///
     /// # Errors
-    /// [`Misuse::InvalidHeader`](crate::Misuse::InvalidHeader); then nothing has changed.
+    /// [`Misuse::InvalidHeader`](crate::error::Misuse::InvalidHeader); then nothing has changed.
     pub fn set_headers<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
         headers: impl IntoIterator<Item = (N, V)>,

@@ -61,7 +61,7 @@ pub struct Request {
 
 impl Request {
     /// A request of any method. `url` is absolute, or relative to the agent's
-    /// [base URL](crate::AgentBuilder::base_url).
+    /// [base URL](crate::agent::AgentBuilder::base_url).
     pub fn new(method: Method, url: impl Into<String>) -> Self {
         Self {
             method,

@@ -139,7 +139,7 @@ impl Response {
     /// The same with one more header line.
     ///
     /// # Errors
-    /// [`Misuse::InvalidHeader`](crate::Misuse::InvalidHeader).
+    /// [`Misuse::InvalidHeader`](crate::error::Misuse::InvalidHeader).
     pub fn with_header(mut self, name: &str, value: &str) -> Result<Self, Error> {
         Arc::make_mut(&mut self.head).fields.append(name, value)?;
         Ok(self)

@@ -56,7 +56,7 @@ pub enum ErrorKind {
     /// A redirect was not followed.
     #[cfg(feature = "agent")]
     Redirect(RedirectRefusal),
-    /// An [`AccessPolicy`](crate::AccessPolicy) forbids it.
+    /// An [`AccessPolicy`](crate::access::AccessPolicy) forbids it.
     #[cfg(feature = "agent")]
     Access(AccessRefusal),
     /// The credentials cannot be used.
@@ -97,10 +97,10 @@ pub enum RequestRefused {
     ContentSpent,
     /// It was under way when the agent was suspended, and must not be sent twice.
     Suspended,
-    /// Its origin is left alone for a while; see [`CircuitPolicy`](crate::CircuitPolicy).
+    /// Its origin is left alone for a while; see [`CircuitPolicy`](crate::circuit::CircuitPolicy).
     CircuitOpen,
     /// It was to be answered from the cache, which has nothing for it
-    /// ([`CacheMode::OnlyIfCached`](crate::CacheMode::OnlyIfCached)).
+    /// ([`CacheMode::OnlyIfCached`](crate::agent::CacheMode::OnlyIfCached)).
     NotCached,
     /// No WebSocket is open for it.
     NoWebSocket,

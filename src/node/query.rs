@@ -14,7 +14,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 /// given: names and values percent-encoded, a list repeats its name, null is a name alone.
 ///
 /// ```
-/// use httpoll::query_string_from_dict;
+/// use httpoll::node::query_string_from_dict;
 /// use serde_json::json;
 ///
 /// let query = query_string_from_dict([

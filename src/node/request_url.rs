@@ -11,7 +11,7 @@ use crate::error::{Error, Misuse};
 /// `connect_to_host`, a target for `request`.
 ///
 /// ```
-/// let url = httpoll::RequestUrl::parse("https://game.example:8443/scores?top=10")?;
+/// let url = httpoll::node::RequestUrl::parse("https://game.example:8443/scores?top=10")?;
 /// assert_eq!(url.host, "https://game.example");
 /// assert_eq!(url.port, 8443);
 /// assert_eq!(url.target, "/scores?top=10");

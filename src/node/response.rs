@@ -16,7 +16,7 @@ impl HttpClient {
     }
 
     /// The response's status code, 0 while there is none (Godot's `get_response_code`). See
-    /// [`response_code`](crate::response_code).
+    /// [`response_code`](crate::node::response_code).
     pub fn get_response_code(&self) -> u16 {
         self.response().map_or(0, |it| it.head.status.as_u16())
     }

@@ -20,10 +20,10 @@ pub use host_pattern::{HostPattern, InvalidHostPattern};
 /// URL are judged all the same.
 ///
 /// ```
-/// let mut policy = httpoll::AccessPolicy::default();
+/// let mut policy = httpoll::access::AccessPolicy::default();
 /// policy.hosts = vec!["*.workshop.example".parse()?, "mods.example".parse()?];
 /// policy.content_types = vec!["image/*".to_owned(), "application/zip".to_owned()];
-/// # Ok::<(), httpoll::InvalidHostPattern>(())
+/// # Ok::<(), httpoll::access::InvalidHostPattern>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -14,7 +14,7 @@ use serde_json::Value;
 /// Lines end in LF or CRLF. Blank lines are skipped.
 ///
 /// ```
-/// use httpoll::JsonLines;
+/// use httpoll::frames::JsonLines;
 ///
 /// let mut lines = JsonLines::new();
 /// lines.push(b"{\"score\":1}\n{\"sco");
@@ -23,7 +23,7 @@ use serde_json::Value;
 /// lines.push(b"re\":2}");
 /// lines.finish();
 /// assert_eq!(lines.next_value()?.unwrap()["score"], 2);
-/// # Ok::<(), httpoll::FrameFault>(())
+/// # Ok::<(), httpoll::error::FrameFault>(())
 /// ```
 #[derive(Debug)]
 pub struct JsonLines {

@@ -8,10 +8,10 @@ use super::auth::Credentials;
 /// The entries of a netrc text, in order.
 ///
 /// ```
-/// let netrc = httpoll::Netrc::parse("machine game.example login ann password \"s e c\"")?;
+/// let netrc = httpoll::netrc::Netrc::parse("machine game.example login ann password \"s e c\"")?;
 /// assert!(netrc.find("GAME.example", None).is_some());
 /// assert!(netrc.find("other.example", None).is_none());
-/// # Ok::<(), httpoll::NetrcError>(())
+/// # Ok::<(), httpoll::netrc::NetrcError>(())
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Netrc {

@@ -19,10 +19,10 @@ use no_proxy::NoProxy;
 /// Without a scheme it is `http`, without a port 1080, as with curl.
 ///
 /// ```
-/// let proxies = httpoll::ProxySettings::default()
+/// let proxies = httpoll::proxy::ProxySettings::default()
 ///     .with_all("socks5h://127.0.0.1:9050")?
 ///     .with_no_proxy("localhost, .internal.example, 10.0.0.0/8");
-/// # Ok::<(), httpoll::InvalidProxy>(())
+/// # Ok::<(), httpoll::proxy::InvalidProxy>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ProxySettings {

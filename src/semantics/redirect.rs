@@ -11,7 +11,7 @@ use super::origin::{Origin, same_origin};
 /// Which redirects are followed, and how.
 ///
 /// ```
-/// let mut policy = httpoll::RedirectPolicy::up_to(3);
+/// let mut policy = httpoll::redirect::RedirectPolicy::up_to(3);
 /// policy.keep_post_on_302 = true;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -112,7 +112,7 @@ impl ServerBuilder {
     /// looked up before it returns: give an IP address to be sure that nothing waits.
     ///
     /// # Errors
-    /// [`Misuse::InvalidHost`] when `address` names none, [`NetworkFault::System`](crate::NetworkFault::System) when none of those
+    /// [`Misuse::InvalidHost`] when `address` names none, [`NetworkFault::System`](crate::error::NetworkFault::System) when none of those
     /// it names can be listened at.
     pub fn bind(self, address: impl ToSocketAddrs) -> Result<Server, Error> {
         let addresses = address
@@ -158,7 +158,7 @@ impl ServerBuilder {
     /// of its own.
     ///
     /// # Errors
-    /// [`NetworkFault::System`](crate::NetworkFault::System) when it cannot be made non-blocking or has no address.
+    /// [`NetworkFault::System`](crate::error::NetworkFault::System) when it cannot be made non-blocking or has no address.
     pub fn from_listener(self, listener: TcpListener) -> Result<Server, Error> {
         let mut reactor = Reactor::system(Resolver::system());
         let listener = Listener::from_std(&mut reactor, listener)?;

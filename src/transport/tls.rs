@@ -8,7 +8,7 @@
 //! * `record`: where its records end.
 //! * `identity`: names and the client's own certificate.
 //! * `verifier`: which server certificates are trusted.
-//! * `fault`: rustls's errors told as [`TlsFault`](crate::TlsFault).
+//! * `fault`: rustls's errors told as [`TlsFault`](crate::error::TlsFault).
 //! * `certificate`: what a certificate says, for builds with the `certificate-facts` feature.
 //! * `disabled`: the same names, uninhabited, for builds without the `tls` feature, so that no
 //!   other room needs a `cfg`.

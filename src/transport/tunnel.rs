@@ -91,7 +91,9 @@ impl Tunnel {
                 // A server that speaks first inside the tunnel breaks TLS and HTTP alike.
                 Some(Event::Switched) if self.recv.is_empty() => return Ok(true),
                 Some(Event::Switched) => {
-                    return Err(ErrorKind::Peer(crate::PeerMisbehaved::UnexpectedData).into());
+                    return Err(
+                        ErrorKind::Peer(crate::error::PeerMisbehaved::UnexpectedData).into(),
+                    );
                 }
                 Some(_) => continue,
                 None => {}

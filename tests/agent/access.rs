@@ -3,8 +3,11 @@
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
-    AccessPolicy, AccessRefusal, AddressClass, AddressFamily, Agent, ErrorKind, HostPattern,
-    ProxySettings, Request,
+    Agent, ErrorKind, Request,
+    access::{AccessPolicy, AddressClass, HostPattern},
+    agent::AddressFamily,
+    error::AccessRefusal,
+    proxy::ProxySettings,
 };
 
 use crate::support::{address, frames, run};

@@ -6,7 +6,9 @@ use httpoll::memory::MemoryNetwork;
 #[cfg(feature = "digest-auth")]
 use httpoll::mock::MockRequest;
 use httpoll::mock::{MockResponse, MockServer};
-use httpoll::{Agent, AuthFault, Credentials, ErrorKind, Netrc, Request, RequestBody};
+use httpoll::{
+    Agent, ErrorKind, Request, auth::Credentials, error::AuthFault, netrc::Netrc, node::RequestBody,
+};
 
 use crate::support::{run, setup, setup_with};
 

@@ -6,7 +6,10 @@ use std::time::Duration;
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::mock::MockResponse;
 use httpoll::{
-    Agent, ErrorKind, Event, Misuse, Progress, Request, RequestBody, RequestRefused, RetryPolicy,
+    Agent, ErrorKind, Event, Request, RetryPolicy,
+    agent::Progress,
+    error::{Misuse, RequestRefused},
+    node::RequestBody,
 };
 use serde_json::json;
 

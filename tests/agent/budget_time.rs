@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::MockResponse;
-use httpoll::{Agent, Budget, Event, PoolLimits, Request};
+use httpoll::{Agent, Budget, Event, Request, agent::PoolLimits};
 
 use crate::support::{FRAME, address, pattern, setup, setup_with};
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
-    Agent, CacheMode, Credentials, ErrorKind, HttpCache, Request, RequestRefused, RetryPolicy,
+    Agent, ErrorKind, Request, RetryPolicy, agent::CacheMode, auth::Credentials, cache::HttpCache,
+    error::RequestRefused,
 };
 
 use crate::support::run;

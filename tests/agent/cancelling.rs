@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::{MockResponse, MockServer};
-use httpoll::{Agent, Download, PollAt, Request, RequestBody, RetryPolicy};
+use httpoll::{Agent, Download, PollAt, Request, RetryPolicy, node::RequestBody};
 
 use crate::support::{Folder, address, frames, pattern, run, setup};
 

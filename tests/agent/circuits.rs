@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use httpoll::mock::{MockResponse, MockServer};
-use httpoll::{Agent, CircuitPolicy, ErrorKind, OnHold, Request, RequestRefused};
+use httpoll::{
+    Agent, ErrorKind, Request,
+    circuit::{CircuitPolicy, OnHold},
+    error::RequestRefused,
+};
 
 use crate::support::{FRAME, finish, frames, run, setup_with};
 

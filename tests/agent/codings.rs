@@ -3,7 +3,12 @@
 use std::io::Write;
 
 use httpoll::mock::{MockResponse, MockServer};
-use httpoll::{AccessPolicy, AccessRefusal, CodingFault, Download, ErrorKind, Limit, Request};
+use httpoll::{
+    Download, ErrorKind, Request,
+    access::AccessPolicy,
+    error::{AccessRefusal, CodingFault},
+    limits::Limit,
+};
 
 use crate::support::{Folder, chunks, pattern, run, setup};
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
-use httpoll::{Agent, CookieJar, Request};
+use httpoll::{Agent, Request, cookies::CookieJar};
 
 use crate::support::{run, script_closing};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::{MockResponse, MockServer};
-use httpoll::{Agent, Budget, ErrorKind, Phase, ProxySettings, Request, Timeouts};
+use httpoll::{Agent, Budget, ErrorKind, Phase, Request, Timeouts, proxy::ProxySettings};
 
 use crate::support::{FRAME, address, finish, frames, pattern, run, setup, setup_with};
 

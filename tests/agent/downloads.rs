@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockRequest, MockResponse};
-use httpoll::{Agent, DiskFault, Download, ErrorKind, Event, Limit, Request, RetryPolicy};
+use httpoll::{
+    Agent, Download, ErrorKind, Event, Request, RetryPolicy, error::DiskFault, limits::Limit,
+};
 
 use crate::support::{Folder, Outcome, finish, frames, pattern, run, setup, setup_with};
 

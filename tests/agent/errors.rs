@@ -3,7 +3,10 @@
 
 use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::{MockResponse, MockServer};
-use httpoll::{Agent, ErrorKind, NetworkFault, PeerMisbehaved, Phase, Request, RetryPolicy};
+use httpoll::{
+    Agent, ErrorKind, Phase, Request, RetryPolicy,
+    error::{NetworkFault, PeerMisbehaved},
+};
 
 use crate::support::{address, run, script_closing, setup};
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use httpoll::mock::{MockResponse, MockServer, MockStream};
 use httpoll::{
-    Agent, Budget, CircuitPolicy, ErrorKind, Event, EventStreamFault, Request, RequestHandle,
-    RetryCause, ServerSentEvent,
+    Agent, Budget, ErrorKind, Event, Request, RequestHandle, agent::RetryCause,
+    circuit::CircuitPolicy, error::EventStreamFault, event_stream::ServerSentEvent,
 };
 
 use crate::support::{finish, frames, run, setup, setup_with};

@@ -241,7 +241,7 @@ fn timings_are_monotone_and_true() {
 
 #[test]
 fn time_in_the_queue_is_told() {
-    let mut limits = httpoll::PoolLimits::default();
+    let mut limits = httpoll::agent::PoolLimits::default();
     limits.per_host = 1;
     let (network, server, mut agent) = setup_with(Agent::builder().pool(limits));
     server

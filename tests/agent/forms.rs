@@ -1,7 +1,11 @@
 //! Forms with files (RFC 7578).
 
 use httpoll::mock::{MockRequest, MockResponse};
-use httpoll::{ErrorKind, Form, Misuse, Part, Request, RetryPolicy};
+use httpoll::{
+    ErrorKind, Request, RetryPolicy,
+    error::Misuse,
+    multipart::{Form, Part},
+};
 
 use crate::support::{Folder, pattern, run, setup};
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::mock::MockResponse;
-use httpoll::{Agent, ErrorKind, Event, Limit, Limits, PeerMisbehaved, Phase, Request};
+use httpoll::{
+    Agent, ErrorKind, Event, Limits, Phase, Request, error::PeerMisbehaved, limits::Limit,
+};
 
 use crate::support::{address, pattern, run, script_closing, setup};
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use httpoll::mock::{MockResponse, MockStream};
 use httpoll::{
-    Agent, Budget, Download, ErrorKind, Event, PollAt, Request, RequestRefused, RetryPolicy,
-    Timeouts,
+    Agent, Budget, Download, ErrorKind, Event, PollAt, Request, RetryPolicy, Timeouts,
+    error::RequestRefused,
 };
 
 use crate::support::{Folder, chunks, finish, frames, pattern, run, setup, setup_with};
@@ -98,7 +98,7 @@ fn pausing_at_each_stage() {
 
 #[test]
 fn a_paused_request_gives_its_turn_to_others() {
-    let mut limits = httpoll::PoolLimits::default();
+    let mut limits = httpoll::agent::PoolLimits::default();
     limits.per_host = 1;
     let (network, server, mut agent) = setup_with(Agent::builder().pool(limits));
     server.any("/**").reply(MockResponse::ok());
@@ -494,7 +494,7 @@ fn what_was_put_away_for_a_download_goes_when_it_is_cancelled() {
 
 #[test]
 fn what_waited_for_bandwidth_when_suspended_holds_up_nobody() {
-    let mut limits = httpoll::PoolLimits::default();
+    let mut limits = httpoll::agent::PoolLimits::default();
     limits.per_host = 1;
     let builder = Agent::builder()
         .pool(limits)

@@ -5,7 +5,8 @@ use std::time::Duration;
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
-    Agent, ErrorKind, Event, NetworkFault, PoolLimits, ProxySettings, Request, RequestHandle,
+    Agent, ErrorKind, Event, Request, RequestHandle, agent::PoolLimits, error::NetworkFault,
+    proxy::ProxySettings,
 };
 
 use crate::support::{Heard, address, finish, finish_all, frames, run, script, setup, setup_with};
@@ -365,7 +366,7 @@ fn connections_are_shared_only_by_equals() {
     let through = ProxySettings::default()
         .with_http("http://proxy.example:3128")
         .unwrap();
-    let mut access = httpoll::AccessPolicy::default();
+    let mut access = httpoll::access::AccessPolicy::default();
     access.schemes.clear();
     access.non_public_addresses = true;
     let requests = || {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::mock::{MockResponse, MockServer};
-use httpoll::{Agent, AgentBuilder, ErrorKind, Phase, ProxyFault, ProxySettings, Request};
+use httpoll::{
+    Agent, ErrorKind, Phase, Request, agent::AgentBuilder, error::ProxyFault, proxy::ProxySettings,
+};
 
 use crate::support::{Heard, address, run};
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
-use httpoll::{Agent, ErrorKind, Event, Phase, PoolLimits, Priority, Request, RequestId};
+use httpoll::{Agent, ErrorKind, Event, Phase, Priority, Request, RequestId, agent::PoolLimits};
 
 use crate::support::{finish, finish_all, frames, setup_with};
 
-fn one_at_a_time() -> httpoll::AgentBuilder {
+fn one_at_a_time() -> httpoll::agent::AgentBuilder {
     let mut limits = PoolLimits::default();
     limits.per_host = 1;
     Agent::builder().pool(limits)

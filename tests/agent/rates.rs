@@ -209,7 +209,7 @@ fn rates_hold_each_way_and_uploads_go_in_pieces() {
     agent.set_global_rate_limit(Some(100_000));
     let reader = std::io::Cursor::new(crate::support::pattern(200_000));
     let up = Request::put("http://game.example/up")
-        .body(httpoll::RequestBody::reader(reader, None))
+        .body(httpoll::node::RequestBody::reader(reader, None))
         .expect_continue(None);
     let up = agent.send(up).unwrap();
     let down = agent.send(Request::get("http://game.example/")).unwrap();

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use httpoll::mock::{MockResponse, MockStream};
-use httpoll::{Event, FrameFault, JsonLines, LengthPrefix, LengthPrefixed, Request};
+use httpoll::{
+    Event, Request,
+    error::FrameFault,
+    frames::{JsonLines, LengthPrefix, LengthPrefixed},
+};
 
 use crate::support::{frames, run, setup};
 

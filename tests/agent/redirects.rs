@@ -3,7 +3,10 @@
 use http::StatusCode;
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
-use httpoll::{Agent, Credentials, ErrorKind, Event, RedirectPolicy, RedirectRefusal, Request};
+use httpoll::{
+    Agent, ErrorKind, Event, Request, auth::Credentials, error::RedirectRefusal,
+    redirect::RedirectPolicy,
+};
 
 use crate::support::{address, finish, frames, run, script, script_closing, setup, setup_with};
 

@@ -2,7 +2,7 @@
 
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
-use httpoll::{Agent, Misuse, RedirectPolicy, Request, RequestBody};
+use httpoll::{Agent, Request, error::Misuse, node::RequestBody, redirect::RedirectPolicy};
 
 use crate::support::{address, finish, frames, run, script, setup, setup_with};
 
@@ -204,7 +204,7 @@ fn an_absolute_url_bypasses_the_base() {
 
 #[test]
 fn a_default_agent_follows_redirects() {
-    assert!(httpoll::RedirectPolicy::default().follow);
+    assert!(httpoll::redirect::RedirectPolicy::default().follow);
     let (network, server, mut agent) = setup();
     server
         .get("/a")
@@ -314,7 +314,7 @@ fn content_length_is_computed() {
 
 #[test]
 fn user_agents() {
-    let sent = |builder: httpoll::AgentBuilder, own: Option<&str>| {
+    let sent = |builder: httpoll::agent::AgentBuilder, own: Option<&str>| {
         let (network, server, mut agent) = setup_with(builder);
         server.any("/**").reply(MockResponse::ok());
         let mut request = Request::get("http://game.example/");

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::MockResponse;
-use httpoll::{Agent, Bytes, ErrorKind, Event, Hop, PeerMisbehaved, Request, Response};
+use httpoll::{
+    Agent, Bytes, ErrorKind, Event, Request, Response, agent::Hop, error::PeerMisbehaved,
+};
 
 use crate::support::{Outcome, chunks, pattern, run, script, script_closing, setup};
 
@@ -177,7 +179,7 @@ fn responses_are_made_by_hand_printed_and_told_as_json() {
         url: "http://game.example/a".parse().unwrap(),
         status: http::StatusCode::FOUND,
     };
-    let mut timings = httpoll::Timings::default();
+    let mut timings = httpoll::agent::Timings::default();
     timings.total = Duration::from_millis(1500);
     let response = Response::new(404)
         .with_header("X-A", "1")

@@ -6,7 +6,8 @@ use http::StatusCode;
 use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::{FaultRates, MockResponse, MockServer};
 use httpoll::{
-    Agent, ErrorKind, Event, NetworkFault, Request, RequestBody, RetryCause, RetryPolicy,
+    Agent, ErrorKind, Event, Request, RetryPolicy, agent::RetryCause, error::NetworkFault,
+    node::RequestBody,
 };
 
 use crate::support::{FRAME, Outcome, address, run, script_closing, setup, setup_with};

@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::mock::MockServer;
-use httpoll::{Agent, AgentBuilder, Error, Event, Request, RequestHandle, RequestId, Response};
+use httpoll::{
+    Agent, Error, Event, Request, RequestHandle, RequestId, Response, agent::AgentBuilder,
+};
 
 /// The length of a frame of virtual time.
 pub const FRAME: Duration = Duration::from_millis(10);

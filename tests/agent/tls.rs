@@ -4,7 +4,11 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use httpoll::memory::{MemoryNetwork, Peer};
-use httpoll::{Agent, ErrorKind, Phase, Request, TlsFault, TlsOptions, TlsVersion};
+use httpoll::{
+    Agent, ErrorKind, Phase, Request,
+    error::TlsFault,
+    tls::{TlsOptions, TlsVersion},
+};
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection};
@@ -264,10 +268,10 @@ fn a_downgrade_is_refused_unless_allowed() {
     );
     assert_eq!(
         *outcome.error().kind(),
-        ErrorKind::Redirect(httpoll::RedirectRefusal::Downgrade)
+        ErrorKind::Redirect(httpoll::error::RedirectRefusal::Downgrade)
     );
     assert!(plain.requests().is_empty());
-    let mut policy = httpoll::RedirectPolicy::default();
+    let mut policy = httpoll::redirect::RedirectPolicy::default();
     policy.allow_downgrade = true;
     run(
         &network,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use httpoll::memory::{ConnectError, MemoryNetwork};
-use httpoll::{ErrorKind, HttpClient, Method, Misuse, RequestBody, Status};
+use httpoll::{ErrorKind, HttpClient, Method, Status, error::Misuse, node::RequestBody};
 
 use crate::support::{address, connected, content, get, listening, server, until};
 use crate::{OK, support};
@@ -37,7 +37,7 @@ fn prefixes_and_ports() {
     ] {
         let at = address(&format!("10.0.0.1:{reached}"));
         let before = network.connections_to(at);
-        let tls = tls.then(httpoll::TlsOptions::client);
+        let tls = tls.then(httpoll::tls::TlsOptions::client);
         http.connect_to_host(host, port, tls).unwrap();
         assert_eq!(network.connections_to(at), before + 1, "{host} {port}");
     }

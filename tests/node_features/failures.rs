@@ -1,6 +1,6 @@
 //! Responses that are cut short, broken connections, and what an error says and does not say.
 
-use httpoll::{ErrorKind, Method, NetworkFault, Status};
+use httpoll::{ErrorKind, Method, Status, error::NetworkFault};
 
 use crate::support::{connected, content, failure, get, server};
 use crate::{OK, responses::body_of, support};

@@ -1,6 +1,6 @@
 //! What a node sends, apart from content.
 
-use httpoll::{ErrorKind, HttpClient, Method, Misuse, Status, query_string_from_dict};
+use httpoll::{ErrorKind, HttpClient, Method, Status, error::Misuse, node::query_string_from_dict};
 use serde_json::json;
 
 use crate::support::connected;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use httpoll::memory::MemoryNetwork;
-use httpoll::{ErrorKind, HttpClient, Method, Misuse, Status, response_code};
+use httpoll::{ErrorKind, HttpClient, Method, Status, error::Misuse, node::response_code};
 
 use crate::support::{connected, content, get, listening, server};
 use crate::{OK, support};

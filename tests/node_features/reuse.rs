@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use httpoll::memory::{ConnectError, MemoryNetwork};
-use httpoll::{ErrorKind, HttpClient, Method, NetworkFault, RequestBody, Status};
+use httpoll::{ErrorKind, HttpClient, Method, Status, error::NetworkFault, node::RequestBody};
 
 use crate::support::{connected, content, get, server};
 use crate::{OK, support};

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
 
-use httpoll::{ErrorKind, HttpClient, Method, RequestBody, Status};
+use httpoll::{ErrorKind, HttpClient, Method, Status, node::RequestBody};
 
 use crate::support::{connected, content, listening, until};
 use crate::{OK, support};

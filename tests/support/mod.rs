@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, MemoryStream, Peer};
-use httpoll::{Error, HttpClient, Method, Status, Transition};
+use httpoll::{Error, HttpClient, Method, Status, node::Transition};
 
 /// The length of a frame of virtual time.
 pub const FRAME: Duration = Duration::from_millis(10);

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use httpoll::memory::MemoryNetwork;
 use httpoll::{
-    Agent, Budget, ErrorKind, Event, PollAt, PoolLimits, RequestId, RequestRefused, RetryPolicy,
-    Timeouts,
+    Agent, Budget, ErrorKind, Event, PollAt, RequestId, RetryPolicy, Timeouts, agent::PoolLimits,
+    error::RequestRefused,
 };
 
 use super::event_log::EventLog;

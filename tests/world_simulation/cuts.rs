@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use httpoll::memory::{Break, ConnectionFault, Direction, MemoryNetwork};
 use httpoll::{
-    Agent, Budget, Download, Event, PollAt, Request, RetryPolicy, WebSocketMessage,
-    WebSocketOptions,
+    Agent, Budget, Download, Event, PollAt, Request, RetryPolicy, agent::WebSocketOptions,
+    websocket::WebSocketMessage,
 };
 
 use super::event_log::EventLog;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use httpoll::server::event_stream::EventStream;
 use httpoll::server::websocket::WebSocket;
 use httpoll::server::{Content, Piece, Responder, Response, ResponseStream, SendError};
-use httpoll::{ServerSentEvent, WebSocketMessage};
+use httpoll::{event_stream::ServerSentEvent, websocket::WebSocketMessage};
 
 use crate::seeded::{Random, content};
 

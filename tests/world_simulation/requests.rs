@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use httpoll::{
-    Download, Error, ErrorKind, Limit, Priority, Request, RequestBody, RequestHandle, RequestId,
-    Response, WebSocketMessage, WebSocketOptions,
+    Download, Error, ErrorKind, Priority, Request, RequestHandle, RequestId, Response,
+    agent::WebSocketOptions, limits::Limit, node::RequestBody, websocket::WebSocketMessage,
 };
 
 use super::test_server::FILES;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use httpoll::memory::{Break, ConnectionFault, Direction, MemoryNetwork};
-use httpoll::{Budget, BusyPoll, PollAt};
+use httpoll::{Budget, PollAt, budget::BusyPoll};
 
 use super::client_driver::ClientDriver;
 use super::event_log::EventLog;

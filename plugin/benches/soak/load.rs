@@ -9,7 +9,12 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::SingleThreadedExecutor;
 use bevy_httpoll::prelude::*;
 use httpoll::server::topic::Topic;
-use httpoll::{PoolLimits, ServerSentEvent, TlsOptions, WebSocketMessage, WebSocketOptions};
+use httpoll::{
+    agent::{PoolLimits, WebSocketOptions},
+    event_stream::ServerSentEvent,
+    tls::TlsOptions,
+    websocket::WebSocketMessage,
+};
 
 use crate::frames::{Marks, mark};
 use crate::nginx::Nginx;

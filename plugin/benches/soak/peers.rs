@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use httpoll::server::websocket::{Options as WebSocketOptions, WebSocket};
 use httpoll::server::{Request, Response, Server, ServerLimits};
-use httpoll::{Agent, Bytes, Event, PoolLimits, WebSocketMessage};
+use httpoll::{Agent, Bytes, Event, agent::PoolLimits, websocket::WebSocketMessage};
 
 use crate::Outcome;
 

@@ -42,8 +42,8 @@ fn fraction(part: u64, whole: Option<u64>) -> Option<f32> {
     Some((part as f32 / whole as f32).min(1.0))
 }
 
-impl From<httpoll::Progress> for HttpProgress {
-    fn from(progress: httpoll::Progress) -> Self {
+impl From<httpoll::agent::Progress> for HttpProgress {
+    fn from(progress: httpoll::agent::Progress) -> Self {
         Self {
             sent: progress.sent,
             to_send: progress.to_send,

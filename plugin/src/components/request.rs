@@ -12,7 +12,7 @@ use bevy_ecs::reflect::ReflectComponent;
 use bevy_ecs::world::DeferredWorld;
 #[cfg(feature = "reflect")]
 use bevy_reflect::prelude::ReflectDefault;
-use httpoll::{Bytes, Error, ErrorKind, Misuse, Request, RequestUrl, Timeouts};
+use httpoll::{Bytes, Error, ErrorKind, Request, Timeouts, error::Misuse, node::RequestUrl};
 use serde_core::Serialize;
 
 use crate::components::phase::HttpPhase;
@@ -217,7 +217,7 @@ impl HttpRequest {
     ///
     /// ```
     /// # use bevy_httpoll::prelude::*;
-    /// # use bevy_httpoll::httpoll::{RangeSpec, RequestBody};
+    /// # use bevy_httpoll::httpoll::{node::RequestBody, range::RangeSpec};
     /// let tail = HttpRequest::get("https://game.example/log")
     ///     .with(|request| request.ranges(&[RangeSpec::Last(1024)]));
     /// ```

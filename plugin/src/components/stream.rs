@@ -34,7 +34,7 @@ pub enum HttpStream {
     /// [`HttpWebSocketMessage`](crate::HttpWebSocketMessage). Send by
     /// [`SendWebSocketMessage`](crate::SendWebSocketMessage). The URL may begin with `ws` or `wss`.
     #[cfg(feature = "websocket")]
-    WebSocket(httpoll::WebSocketOptions),
+    WebSocket(httpoll::agent::WebSocketOptions),
 }
 
 impl HttpStream {

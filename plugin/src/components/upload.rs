@@ -94,7 +94,7 @@ impl HttpUpload {
             #[cfg(feature = "multipart")]
             Upload::Form(parts) => {
                 let form = parts.iter().cloned().fold(
-                    httpoll::Form::new(),
+                    httpoll::multipart::Form::new(),
                     |form, (name, part)| match part {
                         Part::Text(value) => form.text(name, value),
                         Part::File(path) => form.file(name, path),

@@ -11,9 +11,9 @@ use bevy_ecs::entity::Entity;
 use bevy_ecs::event::EntityEvent;
 use bevy_ecs::message::Message;
 use httpoll::proto::{FieldLines, ResponseHead};
-use httpoll::{Bytes, Error, Response, SavedFile, ServerSentEvent, Status};
 #[cfg(feature = "websocket")]
-use httpoll::{CloseFrame, WebSocketMessage};
+use httpoll::websocket::{CloseFrame, WebSocketMessage};
+use httpoll::{Bytes, Error, Response, Status, agent::SavedFile, event_stream::ServerSentEvent};
 use serde_core::de::DeserializeOwned;
 
 use crate::components::owner::RequestedBy;

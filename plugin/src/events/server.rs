@@ -60,7 +60,7 @@ pub struct HttpPeerMessage {
     /// The peer's entity.
     pub peer: Entity,
     /// What it said.
-    pub message: httpoll::WebSocketMessage,
+    pub message: httpoll::websocket::WebSocketMessage,
 }
 
 /// The client of an event stream or a WebSocket has gone. Its entity is despawned behind this.

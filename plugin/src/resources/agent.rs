@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bevy_ecs::entity::Entity;
 use bevy_ecs::resource::Resource;
 use httpoll::memory::MemoryNetwork;
-use httpoll::{Agent, Error, Misuse, Request, RequestId, RequestUrl};
+use httpoll::{Agent, Error, Request, RequestId, error::Misuse, node::RequestUrl};
 
 use crate::jobs::{Ended, Jobs};
 use crate::mailbox::Mailbox;
@@ -192,11 +192,13 @@ impl HttpAgent {
     pub fn send_message(
         &mut self,
         request: Entity,
-        message: httpoll::WebSocketMessage,
+        message: httpoll::websocket::WebSocketMessage,
     ) -> Result<(), Error> {
         match self.id(request) {
             Some(id) => self.agent.send_message(id, message),
-            None => Err(httpoll::ErrorKind::WebSocket(httpoll::WebSocketFault::NotOpen).into()),
+            None => {
+                Err(httpoll::ErrorKind::WebSocket(httpoll::error::WebSocketFault::NotOpen).into())
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use httpoll::HttpCache;
+use httpoll::cache::HttpCache;
 
 /// Where responses are kept, and how many; see
 /// [`HttpollPlugin::cache`](crate::HttpollPlugin::cache).

@@ -7,7 +7,7 @@ use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::query::Has;
 use bevy_ecs::system::{Commands, Query, ResMut};
-use httpoll::{Status, Transition};
+use httpoll::{Status, node::Transition};
 
 use crate::components::node::HttpClientNode;
 use crate::components::stream::HttpStream;

@@ -85,7 +85,7 @@ fn a_get_on_a_kept_connection_is_told_in_the_next_frame() {
 #[cfg(feature = "tls")]
 #[test]
 fn a_get_over_a_new_tls_connection_is_told_within_three_frames() {
-    use bevy_httpoll::httpoll::TlsOptions;
+    use bevy_httpoll::httpoll::tls::TlsOptions;
     use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     use rustls::{ServerConfig, ServerConnection};
     use std::io::Read;
@@ -152,8 +152,8 @@ fn a_get_over_a_new_tls_connection_is_told_within_three_frames() {
 #[cfg(all(feature = "tls", feature = "server"))]
 #[test]
 fn a_fresh_tls_get_reaches_its_observer_within_three_frames_on_loopback() {
-    use bevy_httpoll::httpoll::TlsOptions;
     use bevy_httpoll::httpoll::server::{Request, Response, Server, ServerTlsOptions};
+    use bevy_httpoll::httpoll::tls::TlsOptions;
 
     let key = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let options = ServerTlsOptions::builder()

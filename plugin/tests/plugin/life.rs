@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use bevy_app::App;
 use bevy_ecs::prelude::*;
-use bevy_httpoll::httpoll::PoolLimits;
+use bevy_httpoll::httpoll::agent::PoolLimits;
 use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::prelude::*;
 use bevy_state::app::{AppExtStates, StatesPlugin};

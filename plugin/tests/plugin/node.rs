@@ -6,7 +6,7 @@ use std::net::TcpListener;
 
 use bevy_app::{App, Update};
 use bevy_ecs::prelude::*;
-use bevy_httpoll::httpoll::{ErrorKind, NetworkFault};
+use bevy_httpoll::httpoll::{ErrorKind, error::NetworkFault};
 use bevy_httpoll::prelude::*;
 
 use crate::support::{Seen, patient, serve, until, watch};

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bevy_httpoll::httpoll::mock::MockResponse;
-use bevy_httpoll::httpoll::{ErrorKind, PoolLimits, RetryPolicy};
+use bevy_httpoll::httpoll::{ErrorKind, RetryPolicy, agent::PoolLimits};
 use bevy_httpoll::prelude::*;
 
 use crate::support::{Folder, Game, patient, url};

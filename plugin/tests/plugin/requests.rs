@@ -7,7 +7,11 @@ use std::sync::mpsc;
 use bevy_app::Last;
 use bevy_ecs::prelude::*;
 use bevy_httpoll::httpoll::mock::MockResponse;
-use bevy_httpoll::httpoll::{ErrorKind, Limit, Misuse, NetworkFault};
+use bevy_httpoll::httpoll::{
+    ErrorKind,
+    error::{Misuse, NetworkFault},
+    limits::Limit,
+};
 use bevy_httpoll::prelude::*;
 
 use crate::support::{Game, Seen, patient, url};

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bevy_ecs::prelude::*;
-use bevy_httpoll::httpoll::ServerSentEvent;
+use bevy_httpoll::httpoll::event_stream::ServerSentEvent;
 use bevy_httpoll::httpoll::server::topic::Topic;
 use bevy_httpoll::httpoll::server::{Response, ServerTimeouts};
 use bevy_httpoll::prelude::*;
@@ -203,7 +203,7 @@ fn peers_of_event_streams_are_entities_and_topics_are_for_many() {
 #[test]
 fn a_web_socket_of_a_client_is_an_entity() {
     use bevy_httpoll::httpoll::server::websocket::Options as Accept;
-    use bevy_httpoll::httpoll::{WebSocketMessage, WebSocketOptions};
+    use bevy_httpoll::httpoll::{agent::WebSocketOptions, websocket::WebSocketMessage};
     #[derive(Resource, Default)]
     struct Heard(Vec<WebSocketMessage>);
     let (mut game, server) = serving(HttpServer::bind(ADDRESS));

@@ -153,7 +153,10 @@ fn server_sent_events_come_one_by_one_and_the_stream_reconnects() {
 #[test]
 fn a_web_socket_is_an_entity() {
     use crate::support::{until, watch};
-    use bevy_httpoll::httpoll::{CloseFrame, WebSocketMessage, WebSocketOptions};
+    use bevy_httpoll::httpoll::{
+        agent::WebSocketOptions,
+        websocket::{CloseFrame, WebSocketMessage},
+    };
 
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/chat", listener.local_addr().unwrap());

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use bevy_app::{App, AppExit};
-use bevy_httpoll::httpoll::{ErrorKind, Misuse};
+use bevy_httpoll::httpoll::{ErrorKind, error::Misuse};
 use bevy_httpoll::prelude::*;
 
 use crate::support::{Folder, SAFETY_NET, Seen, echo, patient, serve, until, watch, with_length};

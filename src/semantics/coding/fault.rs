@@ -24,7 +24,7 @@ pub enum CodingFault {
     /// Decoding needs a window of more than so many bytes.
     Window(u64),
     /// The content swells to more than so many times its size
-    /// ([`CodingLimits::max_ratio`](crate::CodingLimits::max_ratio)).
+    /// ([`CodingLimits::max_ratio`](crate::coding::CodingLimits::max_ratio)).
     Ratio(u32),
 }
 

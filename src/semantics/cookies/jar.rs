@@ -7,7 +7,7 @@ use cookie_store::{CookieDomain, CookiePath};
 use url::Url;
 
 use super::{Cookie, CookieFault, append, netscape, set_cookie};
-use crate::CookieFileFault;
+use crate::error::CookieFileFault;
 
 /// RFC 6265bis §6.1 asks for room for at least so many.
 const MAX_PER_DOMAIN: usize = 50;

@@ -8,14 +8,14 @@ use super::{EventStreamFault, ServerSentEvent};
 /// Reads events out of a `text/event-stream`.
 ///
 /// ```
-/// use httpoll::EventStreamParser;
+/// use httpoll::event_stream::EventStreamParser;
 ///
 /// let mut stream = EventStreamParser::new();
 /// stream.push(b"event: chat\nda")?;
 /// stream.push(b"ta: hello\n\n")?;
 /// let event = stream.next_event().unwrap();
 /// assert_eq!((event.event.as_deref(), event.data.as_str()), (Some("chat"), "hello"));
-/// # Ok::<(), httpoll::EventStreamFault>(())
+/// # Ok::<(), httpoll::error::EventStreamFault>(())
 /// ```
 #[derive(Debug)]
 pub struct EventStreamParser {

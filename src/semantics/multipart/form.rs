@@ -15,7 +15,7 @@ use crate::exclusive::Exclusive;
 /// Nothing is opened or read before the request starts, and files are never held whole in memory.
 ///
 /// ```
-/// use httpoll::{Form, Part};
+/// use httpoll::multipart::{Form, Part};
 ///
 /// let form = Form::new()
 ///     .text("player", "Ada")
@@ -140,7 +140,7 @@ impl Part {
     /// the whole form is sent chunked. Of a reader that goes on beyond its `length` no more is read;
     /// one that ends before is an error.
     ///
-    /// `read` is called from inside `poll`: see [`RequestBody::reader`](crate::RequestBody::reader).
+    /// `read` is called from inside `poll`: see [`RequestBody::reader`](crate::node::RequestBody::reader).
     /// A form with such a part cannot be sent twice, so not follow a redirect that wants it again.
     pub fn reader(reader: impl Read + Send + 'static, length: Option<u64>) -> Self {
         Self::new(Source::Reader {

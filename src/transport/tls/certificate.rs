@@ -2,7 +2,7 @@
 //! Whether to believe it is decided in `verifier`; nothing here trusts or refuses anybody.
 //!
 //! The bytes are the peer's. A client that verifies reads only what rustls has accepted already, but
-//! one with an `unsafe` variant of [`TlsOptions`](crate::TlsOptions) reads whatever came. So the
+//! one with an `unsafe` variant of [`TlsOptions`](crate::tls::TlsOptions) reads whatever came. So the
 //! size and the number of a name's parts are bounded before there is work for each of them.
 
 #[cfg(test)]

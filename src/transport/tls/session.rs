@@ -75,7 +75,7 @@ impl TlsSession {
     /// with or without brackets and zone. The options' name override wins over it.
     ///
     /// # Errors
-    /// [`Misuse::InvalidHost`](crate::Misuse::InvalidHost) when the host is nothing of that.
+    /// [`Misuse::InvalidHost`](crate::error::Misuse::InvalidHost) when the host is nothing of that.
     pub(crate) fn client(options: &TlsOptions, host: &str) -> Result<Self, Error> {
         let name = match options.name_override() {
             Some(name) => name.clone(),

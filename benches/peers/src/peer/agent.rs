@@ -4,9 +4,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use httpoll::{
-    Budget, Event, BusyPoll, PollAt, PoolLimits, Request, Response, Timeouts, TlsOptions, TlsVersion,
-};
+use httpoll::{agent::PoolLimits, budget::BusyPoll, tls::{TlsOptions, TlsVersion}, Budget, Event, PollAt, Request, Response, Timeouts};
 
 use super::{Ask, Peer, Seen, Setup};
 use crate::Outcome;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use httpoll::{Budget, HttpClient, Method, Status, Timeouts, TlsOptions};
+use httpoll::{tls::TlsOptions, Budget, HttpClient, Method, Status, Timeouts};
 
 use super::{Ask, Peer, Seen, Setup};
 use crate::Outcome;

@@ -52,7 +52,7 @@ fn it_can_be_the_content_of_a_request() {
     let (disk, folder) = (Disk::inline(), Folder::new());
     fs::write(folder.join("file.bin"), b"content").unwrap();
     let (file, length) = opened(&disk, &folder.join("file.bin"));
-    let _body = crate::RequestBody::reader(file, Some(length));
+    let _body = crate::node::RequestBody::reader(file, Some(length));
 }
 
 #[test]
