@@ -10,7 +10,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use super::engine::{Command, Engine};
+use super::engine::Engine;
+use super::engine::command::Command;
 use super::event::Event;
 use super::id::RequestId;
 use crate::budget::{Budget, PollAt, Polled};
@@ -211,7 +212,7 @@ fn run(engine: &mut Engine, shared: &Shared) {
             (std::mem::take(&mut desk.commands), desk.drains)
         };
         for command in commands {
-            engine.obey(command);
+            engine.execute(command);
         }
         let mut polled = engine.poll(&budget);
         shared.hand_over(engine, polled.next);

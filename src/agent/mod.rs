@@ -51,7 +51,8 @@ use crate::budget::{Budget, Polled};
 use crate::error::{Error, Misuse};
 use crate::transport::memory::MemoryNetwork;
 
-use self::engine::{Command, Engine};
+use self::engine::Engine;
+use self::engine::command::Command;
 pub use builder::AgentBuilder;
 use config::Config;
 pub use download::Download;
@@ -201,12 +202,12 @@ impl Agent {
             Backend::Inline(engine) => {
                 let began = engine.now();
                 let prepared = Prepared::of(request, &self.config, &mut self.urls)?;
-                engine.start(id, prepared, began);
-                engine.note_asked(began);
+                engine.submit(id, prepared, began);
+                engine.note_submit_time(began);
             }
             Backend::Threaded(thread) => {
                 let prepared = Prepared::of(request, &self.config, &mut self.urls)?;
-                thread.command(Command::Start(id, Box::new(prepared)));
+                thread.command(Command::Submit(id, Box::new(prepared)));
             }
         }
         self.next_id += 1;
@@ -274,7 +275,7 @@ impl Agent {
             Backend::Inline(engine) => {
                 let event = engine.next_event()?;
                 if let (Some(id), 1..) = (event.id(), event.unpulled()) {
-                    engine.obey(Command::Pulled(id, event.unpulled()));
+                    engine.execute(Command::Pulled(id, event.unpulled()));
                 }
                 Some(event)
             }
@@ -449,7 +450,7 @@ impl Agent {
     fn command(&mut self, command: Command) {
         self.cancel_dropped();
         match &mut self.backend {
-            Backend::Inline(engine) => engine.obey(command),
+            Backend::Inline(engine) => engine.execute(command),
             Backend::Threaded(thread) => thread.command(command),
         }
     }
@@ -463,7 +464,7 @@ impl Agent {
         for id in self.mailbox.take() {
             self.forget(id);
             match &mut self.backend {
-                Backend::Inline(engine) => engine.obey(Command::Cancel(id)),
+                Backend::Inline(engine) => engine.execute(Command::Cancel(id)),
                 Backend::Threaded(thread) => thread.command(Command::Cancel(id)),
             }
         }

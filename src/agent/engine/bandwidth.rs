@@ -1,86 +1,158 @@
-//! Who gets how much of the bandwidth that all downloads share: those of the first priority before all
-//! others, and in turn among equals.
+//! The bandwidth that all downloads share, and the transfers that wait for it: those of the first priority
+//! before all others, and in turn among equals.
 //!
-//! A transfer that finds the common bucket empty waits in [`Sharing`], and whoever comes behind it waits,
-//! too, even if there is something in the bucket again. One that cannot use its turn, because nothing
-//! has come for it, loses it.
+//! A transfer that finds the common bucket empty takes a place in the queue. Transfers that come after it
+//! wait, too, even if there is something in the bucket again. A transfer that cannot use its turn, because
+//! nothing has arrived for it, loses it.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::time::Instant;
 
-use super::Engine;
-use crate::agent::Priority;
 use crate::agent::id::RequestId;
-use crate::agent::transfer::Transfer;
+use crate::agent::settings::Priority;
+use crate::agent::transfer::queue_key::QueueKey;
+use crate::transport::throttle::{LEAST_MOVE, Throttle};
 
-/// The most that one takes while others of its priority wait.
+/// The most that one transfer takes while others of its priority wait.
 const SHARE_BYTES: u64 = 16 * 1024;
 
-/// Transfers that wait for bandwidth, by priority and then by turn.
-#[derive(Debug, Default)]
-pub(super) struct Sharing {
-    waiting: BTreeMap<Ticket, RequestId>,
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct BandwidthQueue {
+    download: Throttle,
+    upload: Throttle,
+    waiting: BTreeMap<QueueKey, RequestId>,
     turn: u64,
 }
 
-/// A transfer's place among those that wait for bandwidth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Ticket {
-    priority: Priority,
-    turn: u64,
-}
-
-impl Engine {
-    /// How much of the common bandwidth a transfer may take for what it receives. Zero: it waits now.
-    pub(super) fn share(&mut self, transfer: &mut Transfer, active_now: Instant) -> u64 {
-        let remaining_budget = self.throttle.remaining_budget(active_now);
-        if self.throttle.rate().is_none() {
-            return remaining_budget;
+impl BandwidthQueue {
+    /// `rate`: bytes of content in a second, each way.
+    pub(super) fn new(rate: Option<NonZeroU64>, now: Instant) -> Self {
+        let mut throttle = Throttle::unlimited();
+        throttle.set_rate(rate, now);
+        Self {
+            upload: throttle.clone(),
+            download: throttle,
+            waiting: BTreeMap::new(),
+            turn: 0,
         }
-        let priority = transfer.settings.priority;
-        let ticket = transfer.ticket.unwrap_or_else(|| {
-            self.sharing.turn += 1;
-            Ticket {
+    }
+
+    pub(super) fn set_rate(&mut self, rate: Option<NonZeroU64>, now: Instant) {
+        self.download.set_rate(rate, now);
+        self.upload.set_rate(rate, now);
+    }
+
+    /// How many bytes a transfer may receive now. Zero: it waits, at the place that `key` names.
+    pub(super) fn share(
+        &mut self,
+        id: RequestId,
+        priority: Priority,
+        key: &mut Option<QueueKey>,
+        now: Instant,
+    ) -> u64 {
+        let available = self.download.remaining_budget(now);
+        if self.download.rate().is_none() {
+            return available;
+        }
+        let own = key.unwrap_or_else(|| {
+            self.turn += 1;
+            QueueKey {
                 priority,
-                turn: self.sharing.turn,
+                turn: self.turn,
             }
         });
-        let first = self.sharing.waiting.first_key_value();
-        let is_first = first.is_none_or(|(first, _)| *first >= ticket);
-        if remaining_budget == 0 || !is_first {
-            transfer.ticket = Some(ticket);
-            self.sharing.waiting.insert(ticket, transfer.id);
+        let first = self.waiting.first_key_value();
+        let is_first = first.is_none_or(|(first, _)| *first >= own);
+        if available == 0 || !is_first {
+            *key = Some(own);
+            self.waiting.insert(own, id);
             return 0;
         }
-        self.leave_sharing(transfer);
-        let has_equals = self
-            .sharing
-            .waiting
-            .keys()
-            .any(|other| other.priority == priority);
+        self.leave(key);
+        let has_equals = self.waiting.keys().any(|other| other.priority == priority);
         if has_equals {
-            remaining_budget.min(SHARE_BYTES)
+            available.min(SHARE_BYTES)
         } else {
-            remaining_budget
+            available
         }
     }
 
-    /// The transfer does not wait for bandwidth.
-    pub(super) fn leave_sharing(&mut self, transfer: &mut Transfer) {
-        if let Some(ticket) = transfer.ticket.take() {
-            self.sharing.waiting.remove(&ticket);
+    /// A transfer does not wait for bandwidth any more.
+    pub(super) fn leave(&mut self, key: &mut Option<QueueKey>) {
+        if let Some(key) = key.take() {
+            self.waiting.remove(&key);
         }
     }
 
-    /// Lets whoever is first have its turn, if there is bandwidth.
-    pub(super) fn pass_turn(&mut self, active_now: Instant) {
-        let Some((_, id)) = self.sharing.waiting.first_key_value() else {
-            return;
-        };
-        if self.throttle.remaining_budget(active_now) > 0
-            && let Some(key) = self.transfers.get(*id).and_then(|it| it.connection())
-        {
-            self.run_queue.schedule(key);
+    /// Notes that content was received.
+    pub(super) fn spend(&mut self, bytes: u64) {
+        self.download.spend(bytes);
+    }
+
+    /// When more may be received.
+    pub(super) fn due(&mut self, now: Instant) -> Instant {
+        self.download.due(now, LEAST_MOVE)
+    }
+
+    /// The transfer whose turn it is, if there is bandwidth for it.
+    pub(super) fn next_turn(&mut self, now: Instant) -> Option<RequestId> {
+        let (_, id) = self.waiting.first_key_value()?;
+        (self.download.remaining_budget(now) > 0).then_some(*id)
+    }
+
+    /// The rate of what all transfers send.
+    pub(super) fn upload(&mut self) -> &mut Throttle {
+        &mut self.upload
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_first_priority_comes_first_and_equals_take_turns() {
+        let now = Instant::now();
+        let mut queue = BandwidthQueue::new(NonZeroU64::new(1_000_000), now);
+        queue.spend(queue.download.clone().remaining_budget(now));
+        let mut keys = [None, None, None];
+        let priorities = [
+            Priority::Background,
+            Priority::Background,
+            Priority::Gameplay,
+        ];
+        for (number, key) in keys.iter_mut().enumerate() {
+            let id = RequestId(number as u64);
+            assert_eq!(queue.share(id, priorities[number], key, now), 0);
+            assert!(key.is_some());
         }
+        assert_eq!(queue.next_turn(now), None, "the bucket is empty");
+        let later = now + Duration::from_millis(200);
+        assert_eq!(queue.next_turn(later), Some(RequestId(2)));
+        // A transfer that comes out of its turn waits although there is bandwidth.
+        let background = Priority::Background;
+        assert_eq!(
+            queue.share(RequestId(0), background, &mut keys[0], later),
+            0
+        );
+        queue.leave(&mut keys[2]);
+        let share = queue.share(RequestId(0), background, &mut keys[0], later);
+        assert_eq!(share, SHARE_BYTES, "one equal still waits");
+        assert_eq!(keys[0], None);
+        let share = queue.share(RequestId(1), background, &mut keys[1], later);
+        assert!(share > SHARE_BYTES, "nothing else waits");
+    }
+
+    #[test]
+    fn without_a_rate_nothing_waits() {
+        let now = Instant::now();
+        let mut queue = BandwidthQueue::new(None, now);
+        let mut key = None;
+        let share = queue.share(RequestId(1), Priority::Background, &mut key, now);
+        assert_eq!((share, key), (u64::MAX, None));
     }
 }

@@ -5,7 +5,6 @@
 
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, VARY};
@@ -13,52 +12,18 @@ use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue,
 use super::Engine;
 use super::policies::lock;
 use super::step::Step;
-use crate::agent::CacheMode;
 use crate::agent::event::Event;
 use crate::agent::output::Output;
 use crate::agent::request_head;
 use crate::agent::response::Timings;
+use crate::agent::settings::CacheMode;
 use crate::agent::transfer::Transfer;
+use crate::agent::transfer::cache_state::CacheState;
 use crate::agent::transfer::response_state::{Answer, Collected, Sink, Then};
 use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::proto::{FieldLines, ResponseHead};
-use crate::semantics::cache::{CacheRequest, CachedResponse, Lookup, Stale};
+use crate::semantics::cache::{CacheRequest, CachedResponse, Lookup};
 use crate::semantics::coding;
-
-/// What the cache knows of a transfer under way.
-#[derive(Debug)]
-pub(crate) struct Caching {
-    /// The fields that a response may vary by.
-    headers: HeaderMap,
-    time: SystemTime,
-    stale: Option<Stale>,
-}
-
-impl Caching {
-    fn request<'a>(&'a self, transfer: &'a Transfer) -> CacheRequest<'a> {
-        CacheRequest {
-            method: &transfer.method,
-            url: &transfer.url,
-            headers: &self.headers,
-            time: self.time,
-        }
-    }
-
-    /// The fields that ask whether the stored response is still good.
-    pub(crate) fn validators(&self) -> Vec<(String, Vec<u8>)> {
-        let stale = self.stale.iter();
-        stale
-            .flat_map(|stale| &stale.validators)
-            .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
-            .collect()
-    }
-
-    /// Whether a `304` would be an answer to this side's own question.
-    pub(crate) fn is_validating(&self) -> bool {
-        let stale = self.stale.as_ref();
-        stale.is_some_and(|stale| !stale.validators.is_empty())
-    }
-}
 
 impl Engine {
     /// Asks the cache. `Some`: nothing need be sent.
@@ -76,7 +41,7 @@ impl Engine {
         {
             return Ok(None);
         }
-        let mut caching = Caching {
+        let mut caching = CacheState {
             headers: self.varying_fields(transfer),
             time: self.reactor.clock().wall(),
             stale: None,
@@ -97,7 +62,7 @@ impl Engine {
                 .headers
                 .append(CACHE_CONTROL, HeaderValue::from_static(asked));
         }
-        let found = lock(&cache).lookup(caching.request(transfer));
+        let found = lock(&cache).lookup(caching.request(&transfer.method, &transfer.url));
         caching.headers = sent;
         match found {
             Lookup::Fresh(response) => Ok(Some(self.answer_from_cache(transfer, response))),
@@ -136,7 +101,10 @@ impl Engine {
             // A constant without control characters.
             let _ = fields.append("Accept-Encoding", codings);
         }
-        if let Some(cookie) = self.cookie_line(transfer) {
+        if let Some(cookie) = self
+            .policies
+            .cookie_field(transfer, self.reactor.clock().wall())
+        {
             // One that cannot be sent is refused when the head is made.
             let _ = fields.append("Cookie", cookie);
         }
@@ -221,7 +189,11 @@ impl Engine {
             bind(&mut headers);
         }
         let now = self.reactor.clock().wall();
-        let confirmed = lock(&cache).freshen(caching.request(transfer), &headers, now);
+        let confirmed = lock(&cache).freshen(
+            caching.request(&transfer.method, &transfer.url),
+            &headers,
+            now,
+        );
         match confirmed {
             Some(response) => self.answer_from_cache(transfer, response),
             None => {
@@ -234,15 +206,8 @@ impl Engine {
 
     /// What may be served although the server failed (RFC 5861 §4).
     pub(super) fn serve_stale(&mut self, transfer: &mut Transfer) -> Option<Step> {
-        let response = transfer.caching.take()?.stale?.if_error?;
+        let response = transfer.caching.take()?.into_response_for_error()?;
         Some(self.answer_from_cache(transfer, response))
-    }
-
-    /// Whether there is something to serve although the server failed.
-    pub(super) fn has_stale(&self, transfer: &Transfer) -> bool {
-        let caching = transfer.caching.as_ref();
-        let stale = caching.and_then(|caching| caching.stale.as_ref());
-        stale.is_some_and(|stale| stale.if_error.is_some())
     }
 
     /// Stores a whole response, or forgets what the request has changed.
@@ -289,7 +254,11 @@ impl Engine {
             headers,
             body,
         };
-        cache.store(caching.request(transfer), response, wall);
+        cache.store(
+            caching.request(&transfer.method, &transfer.url),
+            response,
+            wall,
+        );
     }
 }
 

@@ -1,44 +1,21 @@
-//! What the owner of an agent asks for. Commands are values, so that they can be carried out at once
-//! or sent to the thread that drives.
+//! Executes the [`Command`]s of the agent's owner.
 
 use std::num::NonZeroU64;
-use std::time::Duration;
 
 use super::Engine;
+use super::command::Command;
 use super::step::Step;
-use crate::agent::Priority;
 use crate::agent::id::RequestId;
-use crate::agent::prepared::Prepared;
+use crate::agent::settings::Priority;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::Stage;
 
-/// See the module's documentation.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Start(RequestId, Box<Prepared>),
-    Cancel(RequestId),
-    Pause(RequestId),
-    Resume(RequestId),
-    SetPriority(RequestId, Priority),
-    SetRateLimit(RequestId, Option<u64>),
-    SetGlobalRateLimit(Option<u64>),
-    /// So many bytes of content were pulled by the caller.
-    Pulled(RequestId, usize),
-    Suspend(Duration),
-    ResumeAll,
-    CloseIdle,
-    #[cfg(feature = "websocket")]
-    Send(RequestId, crate::semantics::websocket::WebSocketMessage),
-    #[cfg(feature = "websocket")]
-    CloseWebSocket(RequestId, u16, String),
-}
-
 impl Engine {
-    pub(crate) fn obey(&mut self, command: Command) {
+    pub(crate) fn execute(&mut self, command: Command) {
         let now = self.now();
         self.reactor.skip_gap(now);
         match command {
-            Command::Start(id, prepared) => self.start(id, *prepared, now),
+            Command::Submit(id, prepared) => self.submit(id, *prepared, now),
             Command::Cancel(id) => self.cancel(id),
             Command::Pause(id) => self.pause(id),
             Command::Resume(id) => self.resume_one(id),
@@ -66,7 +43,7 @@ impl Engine {
 
     /// Ends a transfer without another word: its connection is closed, its file removed.
     fn cancel(&mut self, id: RequestId) {
-        if self.forget_arrival(id) {
+        if self.submissions.take(id).is_some() {
             return;
         }
         self.with_transfer(id, |engine, transfer| {
@@ -78,7 +55,7 @@ impl Engine {
 
     /// Fails a request from outside of its turn.
     #[cfg(feature = "websocket")]
-    fn fail_by_id(&mut self, id: RequestId, error: crate::Error) {
+    fn fail_by_id(&mut self, id: RequestId, error: crate::error::Error) {
         self.with_transfer(id, |engine, transfer| engine.fail(transfer, error));
     }
 
@@ -91,7 +68,7 @@ impl Engine {
                 transfer.stage = Stage::Parked;
                 engine.pool.leave(host, place);
             }
-            engine.leave_sharing(transfer);
+            engine.bandwidth.leave(&mut transfer.queue_key);
             Step::WAITS
         });
     }
@@ -112,7 +89,9 @@ impl Engine {
                     engine.arm(connection, None, active_now);
                     engine.run_queue.schedule(connection);
                 }
-                Stage::Parked if !engine.suspension.holds() => return engine.begin_hop(transfer),
+                Stage::Parked if !engine.suspension.is_active() => {
+                    return engine.begin_hop(transfer);
+                }
                 Stage::Waiting { until } => engine.timers.set(until, Timer::Request(id)),
                 _ => {}
             }
@@ -128,7 +107,7 @@ impl Engine {
                 *place = engine.pool.promote(*host, *place, priority);
             }
             // It takes its place anew when its connection is driven.
-            engine.leave_sharing(transfer);
+            engine.bandwidth.leave(&mut transfer.queue_key);
             if let Some(key) = transfer.connection() {
                 engine.run_queue.schedule(key);
             }
@@ -156,8 +135,7 @@ impl Engine {
     fn set_global_rate_limit(&mut self, rate: Option<u64>) {
         let active_now = self.active_time();
         let rate = rate.and_then(NonZeroU64::new);
-        self.throttle.set_rate(rate, active_now);
-        self.upload_throttle.set_rate(rate, active_now);
+        self.bandwidth.set_rate(rate, active_now);
         let mut keys = Vec::new();
         for transfer in self.transfers.iter() {
             transfer.payload.flow.allow(u64::MAX);

@@ -81,7 +81,7 @@ impl Engine {
             file.commit();
         }
         transfer.stage = Stage::Committing;
-        self.watch_file(transfer.id);
+        self.files.watch(transfer.id);
         Step::MOVED
     }
 
@@ -210,7 +210,7 @@ impl Engine {
             transient: true, ..
         } = outcome
             && is_connecting_failure(&error)
-            && self.try_next_origin(transfer)
+            && self.policies.try_next_origin(transfer)
         {
             return self.begin_hop(transfer);
         }
@@ -274,8 +274,9 @@ impl Engine {
 
     /// Takes back all that a transfer holds.
     pub(super) fn forget(&mut self, transfer: &mut Transfer) {
-        self.abandon_probe(transfer);
-        self.leave_sharing(transfer);
+        let now = self.now();
+        self.policies.abandon_probe(transfer, now);
+        self.bandwidth.leave(&mut transfer.queue_key);
         match transfer.stage {
             Stage::Queued { host, place, .. } => {
                 self.pool.leave(host, place);

@@ -66,9 +66,9 @@ impl Engine {
             }
         }
         if !matches!(pumped, Ok(Pumped::Throttled)) {
-            self.leave_sharing(transfer);
+            self.bandwidth.leave(&mut transfer.queue_key);
         }
-        self.pass_turn(active_now);
+        self.wake_next(active_now);
         match pumped {
             Ok(Pumped::Dry | Pumped::Full | Pumped::Throttled) => step,
             Ok(Pumped::Interrupted) => {
@@ -87,6 +87,15 @@ impl Engine {
                 self.end_hop(transfer)
             }
             Err(error) => self.end_on(transfer, key, error),
+        }
+    }
+
+    /// Lets the transfer whose turn it is use the shared bandwidth.
+    fn wake_next(&mut self, active_now: Instant) {
+        let id = self.bandwidth.next_turn(active_now);
+        let transfer = id.and_then(|id| self.transfers.get(id));
+        if let Some(key) = transfer.and_then(Transfer::connection) {
+            self.run_queue.schedule(key);
         }
     }
 
@@ -122,9 +131,14 @@ impl Engine {
                 self.look_again(transfer, due);
                 return Ok(Pumped::Full);
             }
-            let remaining_budget = self.share(transfer, active_now).min(own);
+            let priority = transfer.settings.priority;
+            let place = &mut transfer.queue_key;
+            let shared = self
+                .bandwidth
+                .share(transfer.id, priority, place, active_now);
+            let remaining_budget = shared.min(own);
             if remaining_budget == 0 {
-                let due = self.throttle.due(active_now, LEAST_MOVE);
+                let due = self.bandwidth.due(active_now);
                 self.look_again(transfer, due);
                 return Ok(Pumped::Throttled);
             }
@@ -154,7 +168,7 @@ impl Engine {
                 continue;
             }
             taken += piece.len();
-            self.throttle.spend(piece.len() as u64);
+            self.bandwidth.spend(piece.len() as u64);
             transfer.throttle.spend(piece.len() as u64);
             if let Some(answer) = &mut transfer.answer {
                 answer.received += piece.len() as u64;

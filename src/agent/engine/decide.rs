@@ -30,12 +30,16 @@ impl Engine {
             if status == StatusCode::NOT_MODIFIED && caching.is_validating() {
                 return Ok(Then::Revalidated);
             }
-            if matches!(status.as_u16(), 500 | 502..=504) && self.has_stale(transfer) {
+            if matches!(status.as_u16(), 500 | 502..=504) && caching.has_response_for_error() {
                 return Ok(Then::ServeStale);
             }
         }
-        if let Some(then) = self.answer_challenge(transfer, head) {
-            return Ok(then);
+        if status == StatusCode::UNAUTHORIZED
+            && transfer.payload.can_be_sent()
+            && let Ok(cnonce) = self.random.bytes()
+            && self.policies.take_challenges(transfer, head, cnonce)
+        {
+            return Ok(Then::Again);
         }
         if status == StatusCode::EXPECTATION_FAILED
             && transfer.wants_continue()
@@ -83,6 +87,7 @@ impl Engine {
             // The caller has the beginning of something else than what is there.
             return None;
         }
+        let wall = self.reactor.clock().wall();
         let followed = u32::try_from(transfer.history.len()).unwrap_or(u32::MAX);
         let decided = redirect::redirect(
             &transfer.settings.redirects,
@@ -91,7 +96,7 @@ impl Engine {
             &transfer.url,
             head.fields.get("location"),
             followed,
-            &|url| self.secure_form(url),
+            &|url| self.policies.secure_form(url, wall),
         );
         match decided {
             Ok(None) => None,
@@ -118,7 +123,7 @@ impl Engine {
             status: head.status,
             retry_after,
         };
-        if matches!(head.status.as_u16(), 502..=504) && self.try_next_origin(transfer) {
+        if matches!(head.status.as_u16(), 502..=504) && self.policies.try_next_origin(transfer) {
             return Some(Then::Again);
         }
         let delay = self.retry_delay(transfer, outcome, active_now)?;

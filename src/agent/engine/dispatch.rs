@@ -13,8 +13,9 @@ use crate::agent::request_head::{self, Additions, Draft, Form};
 use crate::agent::timers::Timer;
 use crate::agent::transfer::{Stage, Transfer};
 use crate::connection::{Config as ConnectionConfig, Proxy, Route, SocksProxy, Target};
-use crate::error::{Error, ErrorKind, Misuse};
+use crate::error::{Error, ErrorKind, Misuse, RequestRefused};
 use crate::semantics::auth::{AuthAttempt, AuthSession, Credentials};
+use crate::semantics::circuit::Admission;
 use crate::semantics::coding;
 use crate::semantics::event_stream::ServerSentEvent;
 use crate::semantics::proxy_rules::ProxyScheme;
@@ -36,7 +37,7 @@ impl Engine {
 
     /// From the policies to the queue, or to its end.
     pub(super) fn enter_hop(&mut self, transfer: &mut Transfer) -> Step {
-        match self.admit(transfer) {
+        match self.apply_policies(transfer) {
             Ok(Some(step)) => step,
             Ok(None) => self.open_and_enqueue(transfer),
             Err(error) => self.fail(transfer, error),
@@ -49,7 +50,7 @@ impl Engine {
             Ok(true) => self.enqueue(transfer),
             Ok(false) => {
                 transfer.stage = Stage::Opening;
-                self.watch_file(transfer.id);
+                self.files.watch(transfer.id);
                 Step::MOVED
             }
             Err(error) => self.end_attempt(transfer, error),
@@ -57,15 +58,10 @@ impl Engine {
     }
 
     /// What may be asked, and what need not be asked because the answer is here.
-    fn admit(&mut self, transfer: &mut Transfer) -> Result<Option<Step>, Error> {
-        if let Some(hsts) = &self.config.hsts {
-            let wall = self.reactor.clock().wall();
-            let store = hsts
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(secure) = store.upgrade(&transfer.url, wall) {
-                transfer.url = Arc::new(secure);
-            }
+    fn apply_policies(&mut self, transfer: &mut Transfer) -> Result<Option<Step>, Error> {
+        let wall = self.reactor.clock().wall();
+        if let Some(secure) = self.policies.secure_form(&transfer.url, wall) {
+            transfer.url = Arc::new(secure);
         }
         if let Some(access) = &transfer.settings.access {
             access.check_url(&transfer.url).map_err(ErrorKind::Access)?;
@@ -80,7 +76,7 @@ impl Engine {
     /// Lets the transfer wait for a connection.
     pub(super) fn enqueue(&mut self, transfer: &mut Transfer) -> Step {
         let active_now = self.active_time();
-        if self.suspension.holds() {
+        if self.suspension.is_active() {
             transfer.stage = Stage::Parked;
             return Step::MOVED;
         }
@@ -114,6 +110,28 @@ impl Engine {
         }
         self.events.note_queued(transfer.id);
         Step::MOVED
+    }
+
+    /// Asks the circuit of the transfer's origin. `Some`: the transfer must not go there, or not yet.
+    fn ask_circuit(&mut self, transfer: &mut Transfer, active_now: Instant) -> Option<Step> {
+        // A server that asked to be left alone does not mind gaps between polls: the clock counts.
+        let now = self.now();
+        match self.policies.ask_circuit(transfer, now)? {
+            Admission::Go | Admission::Probe => None,
+            Admission::Wait(until) => {
+                let until = active_now + until.saturating_duration_since(now);
+                transfer.stage = Stage::Waiting { until };
+                self.timers.set(until, Timer::Request(transfer.id));
+                Some(Step::MOVED)
+            }
+            Admission::Refuse(_) if self.policies.try_next_origin(transfer) => {
+                Some(self.begin_hop(transfer))
+            }
+            Admission::Refuse(_) => {
+                let error = ErrorKind::Refused(RequestRefused::CircuitOpen).into();
+                Some(self.fail(transfer, error))
+            }
+        }
     }
 
     /// Gives connections to those who wait, as far as limits and budget allow.
@@ -269,8 +287,10 @@ impl Engine {
             Some(given) => request_head::write_given_target(&transfer.url, form, given, target),
             None => request_head::write_target(&transfer.url, form, target),
         }
-        let authorization = self.authorization(transfer, target)?;
-        let cookie = self.cookie_line(transfer);
+        let authorization = self.policies.authorization(transfer, target)?;
+        let cookie = self
+            .policies
+            .cookie_field(transfer, self.reactor.clock().wall());
         let mut additions = Additions {
             user_agent: &self.config.user_agent,
             authorization,

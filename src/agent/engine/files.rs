@@ -20,11 +20,12 @@ impl Engine {
         {
             let identity = identity(transfer);
             let goes_on = transfer.is_suspended_file;
-            let file = Downloading::open(self.disk()?, plan, identity, goes_on);
+            let file =
+                Downloading::open(self.files.disk(&mut self.reactor)?, plan, identity, goes_on);
             transfer.file = Some(Box::new(file));
         }
         if transfer.payload.needs_file() {
-            let disk = self.disk()?;
+            let disk = self.files.disk(&mut self.reactor)?;
             transfer.payload.open_file(disk);
         }
         self.poll_files(transfer)
@@ -43,7 +44,7 @@ impl Engine {
     pub(super) fn remove_suspended(&mut self, transfer: &mut Transfer) {
         if std::mem::take(&mut transfer.is_suspended_file)
             && let Output::File(plan) = &transfer.output
-            && let Ok(disk) = self.disk()
+            && let Ok(disk) = self.files.disk(&mut self.reactor)
         {
             Downloading::remove_suspended(disk, plan, identity(transfer));
         }
@@ -54,7 +55,7 @@ impl Engine {
     pub(super) fn check_files(&mut self, meter: &mut BudgetMeter) -> bool {
         let mut moved = false;
         let mut index = 0;
-        while let Some(id) = self.watched_files.get(index).copied() {
+        while let Some(id) = self.files.watched(index) {
             let mut waits = false;
             let step = self.with_transfer(id, |engine, transfer| {
                 let step = engine.check_file(transfer);
@@ -63,12 +64,12 @@ impl Engine {
                 step
             });
             let Some(step) = step else {
-                self.watched_files.swap_remove(index);
+                self.files.unwatch(index);
                 continue;
             };
             moved |= step.moved;
             if step.is_over || !waits {
-                self.watched_files.swap_remove(index);
+                self.files.unwatch(index);
             } else {
                 index += 1;
             }
@@ -77,7 +78,7 @@ impl Engine {
             }
             if meter.exhausted() {
                 // Those behind are the first the next time.
-                self.watched_files.rotate_left(index);
+                self.files.begin_at(index);
                 break;
             }
         }
@@ -150,7 +151,7 @@ impl Engine {
         if let Some(file) = &mut transfer.file {
             file.begin(&answer.head, answer.content_length, is_plain)?;
         }
-        self.watch_file(transfer.id);
+        self.files.watch(transfer.id);
         Ok(())
     }
 }
@@ -212,15 +213,4 @@ fn identity(transfer: &Transfer) -> String {
         url.set_query(Some(&digest));
     }
     url.into()
-}
-
-impl Transfer {
-    /// Whether content is on its way to a file.
-    pub(super) fn is_writing(&self) -> bool {
-        matches!(self.stage, Stage::Active { .. })
-            && self
-                .answer
-                .as_ref()
-                .is_some_and(|answer| matches!(answer.sink, Sink::File))
-    }
 }

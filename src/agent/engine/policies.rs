@@ -3,19 +3,19 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use url::Url;
 
-use super::Engine;
-use super::step::Step;
-use crate::agent::timers::Timer;
-use crate::agent::transfer::response_state::Then;
-use crate::agent::transfer::{Stage, Standby, Transfer};
-use crate::error::{Error, ErrorKind, RequestRefused};
+use crate::agent::config::Config;
+use crate::agent::transfer::{Standby, Transfer};
+use crate::error::{Error, ErrorKind};
 use crate::proto::ResponseHead;
 use crate::semantics::auth::{AuthSession, Credentials};
-use crate::semantics::circuit::{Admission, FailOver};
+use crate::semantics::circuit::{Admission, Circuits, FailOver};
+#[cfg(feature = "cookies")]
+use crate::semantics::cookies::CookieJar;
+use crate::semantics::hsts::HstsStore;
 use crate::semantics::origin::Origin;
 use crate::semantics::retry::parse_retry_after;
 
@@ -25,65 +25,90 @@ const REMEMBERED_LISTS: usize = 64;
 /// Protection spaces that are remembered; the oldest go first.
 const REMEMBERED_SPACES: usize = 64;
 
-/// What one origin was found to want.
+/// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct ProtectionSpace {
+pub(super) struct Policies {
+    hsts: Option<Arc<Mutex<HstsStore>>>,
+    #[cfg(feature = "cookies")]
+    cookies: Option<Arc<Mutex<CookieJar>>>,
+    circuits: Option<Circuits>,
+    fail_overs: Vec<FailOver>,
+    spaces: Vec<ProtectionSpace>,
+}
+
+/// A protection space (RFC 9110 §11.5): an origin, and how it wants to be authenticated to.
+#[derive(Debug)]
+struct ProtectionSpace {
     origin: Origin,
     session: AuthSession,
 }
 
-impl Engine {
+impl Policies {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            hsts: config.hsts.clone(),
+            #[cfg(feature = "cookies")]
+            cookies: config.cookies.clone(),
+            circuits: config.circuit.clone().map(Circuits::new),
+            fail_overs: Vec::new(),
+            spaces: Vec::new(),
+        }
+    }
+
     /// Takes in what the head of a response says beyond its own request.
-    pub(super) fn learn(&mut self, transfer: &Transfer, head: &ResponseHead) {
-        let wall = self.reactor.clock().wall();
-        if let Some(hsts) = &self.config.hsts {
+    pub(super) fn learn(&self, transfer: &Transfer, head: &ResponseHead, wall: SystemTime) {
+        if let Some(hsts) = &self.hsts {
             for value in head.fields.get_all("strict-transport-security").take(1) {
                 lock(hsts).note(&transfer.url, value, wall);
             }
         }
         #[cfg(feature = "cookies")]
-        if let Some(jar) = &self.config.cookies
+        if let Some(jar) = &self.cookies
             && transfer.settings.cookies
         {
             let mut jar = lock(jar);
             for value in head.fields.get_all("set-cookie") {
-                // One that breaks the rules is not stored; that is all.
+                // A cookie that breaks the rules is not stored, and nothing else follows from it.
                 let _ = jar.store(&transfer.url, value, wall);
             }
         }
-        let _ = wall;
     }
 
-    /// The `Cookie` line: the jar's for this URL, and the caller's own.
-    pub(super) fn cookie_line(&mut self, transfer: &Transfer) -> Option<String> {
-        let mut line = String::new();
-        #[cfg(feature = "cookies")]
-        if let Some(jar) = &self.config.cookies
-            && transfer.settings.cookies
-        {
-            let wall = self.reactor.clock().wall();
-            line = lock(jar)
-                .cookie_header(&transfer.url, wall)
-                .unwrap_or_default();
-        }
+    /// The `Cookie` field: the jar's cookies for this URL, and the caller's own.
+    pub(super) fn cookie_field(&self, transfer: &Transfer, wall: SystemTime) -> Option<String> {
+        let mut field = self.stored_cookies(transfer, wall);
         for (name, value) in &transfer.cookies {
-            if !line.is_empty() {
-                line.push_str("; ");
+            if !field.is_empty() {
+                field.push_str("; ");
             }
-            line.push_str(name);
-            line.push('=');
-            line.push_str(value);
+            field.push_str(name);
+            field.push('=');
+            field.push_str(value);
         }
-        (!line.is_empty()).then_some(line)
+        (!field.is_empty()).then_some(field)
+    }
+
+    #[cfg(feature = "cookies")]
+    fn stored_cookies(&self, transfer: &Transfer, wall: SystemTime) -> String {
+        match &self.cookies {
+            Some(jar) if transfer.settings.cookies => lock(jar)
+                .cookie_header(&transfer.url, wall)
+                .unwrap_or_default(),
+            _ => String::new(),
+        }
+    }
+
+    #[cfg(not(feature = "cookies"))]
+    fn stored_cookies(&self, _transfer: &Transfer, _wall: SystemTime) -> String {
+        String::new()
     }
 
     /// The secure form of a URL whose host asked for it (RFC 6797 §8.3).
-    pub(super) fn secure_form(&self, url: &Url) -> Option<Url> {
-        let hsts = self.config.hsts.as_ref()?;
-        lock(hsts).upgrade(url, self.reactor.clock().wall())
+    pub(super) fn secure_form(&self, url: &Url, wall: SystemTime) -> Option<Url> {
+        lock(self.hsts.as_ref()?).upgrade(url, wall)
     }
 
-    /// The value of `Authorization`, when it is known what to say.
+    /// The value of `Authorization`, when it is known how to authenticate.
     pub(super) fn authorization(
         &mut self,
         transfer: &mut Transfer,
@@ -100,83 +125,66 @@ impl Engine {
         Ok(value.map(|value| value.as_bytes().to_vec()))
     }
 
-    /// A `401` that can be answered (RFC 9110 §11.6.1): the request is sent again.
-    pub(super) fn answer_challenge(
+    /// Takes in the challenges of a `401` (RFC 9110 §11.6.1). Returns whether the request can be sent
+    /// again with credentials that satisfy one of them.
+    pub(super) fn take_challenges(
         &mut self,
         transfer: &mut Transfer,
         head: &ResponseHead,
-    ) -> Option<Then> {
-        if head.status.as_u16() != 401 || !transfer.payload.can_be_sent() {
-            return None;
-        }
-        let cnonce = self.random.bytes().ok()?;
+        cnonce: [u8; 16],
+    ) -> bool {
         let mut attempt = transfer.auth.clone();
+        let Some(session) = self.session(transfer) else {
+            return false;
+        };
         let challenges = head.fields.get_all("www-authenticate");
-        let answered = self
-            .session(transfer)?
-            .challenged(&mut attempt, challenges, cnonce);
+        // Otherwise the 401 is the response, and says why.
+        let taken = session.challenged(&mut attempt, challenges, cnonce);
         transfer.auth = attempt;
-        // The 401 is the response then, and says why.
-        answered.ok().map(|()| Then::Again)
+        taken.is_ok()
     }
 
-    /// Whether the transfer's origin may be asked now. `Some`: it may not, or not yet.
+    /// Whether the circuit of the transfer's origin lets it pass. `None`: nothing speaks against it.
     pub(super) fn ask_circuit(
         &mut self,
         transfer: &mut Transfer,
-        active_now: Instant,
-    ) -> Option<Step> {
-        // A server that asked to be left alone does not mind gaps between polls: the clock counts.
-        let now = self.now();
+        now: Instant,
+    ) -> Option<Admission> {
         let circuits = self.circuits.as_mut()?;
-        match circuits.admit(&Origin::of(&transfer.url)?, now) {
-            Admission::Go => None,
-            Admission::Probe => {
-                transfer.probes = true;
-                None
-            }
-            Admission::Wait(until) => {
-                let until = active_now + until.saturating_duration_since(now);
-                transfer.stage = Stage::Waiting { until };
-                self.timers.set(until, Timer::Request(transfer.id));
-                Some(Step::MOVED)
-            }
-            Admission::Refuse(_) => {
-                let error = ErrorKind::Refused(RequestRefused::CircuitOpen).into();
-                Some(if self.try_next_origin(transfer) {
-                    self.begin_hop(transfer)
-                } else {
-                    self.fail(transfer, error)
-                })
-            }
-        }
+        let admission = circuits.admit(&Origin::of(&transfer.url)?, now);
+        transfer.probes |= matches!(admission, Admission::Probe);
+        Some(admission)
     }
 
-    /// Notes for the circuit of the origin what became of a request: a head, or nothing.
-    pub(super) fn note_outcome(&mut self, transfer: &mut Transfer, head: Option<&ResponseHead>) {
+    /// Notes for the circuit of the origin that a request brought a response.
+    pub(super) fn note_response(
+        &mut self,
+        transfer: &mut Transfer,
+        head: &ResponseHead,
+        now: Instant,
+        wall: SystemTime,
+    ) {
         transfer.probes = false;
-        if let (Some(standby), Some(head)) = (&transfer.fail_over, head)
+        if let Some(standby) = &transfer.fail_over
             && transfer.history.is_empty()
             && !head.status.is_server_error()
             && let Some(list) = standby.list.and_then(|list| self.fail_overs.get_mut(list))
         {
             list.succeeded(standby.index);
         }
-        let now = self.now();
-        let wall = self.reactor.clock().wall();
-        let Some(circuits) = &mut self.circuits else {
-            return;
-        };
-        let Some(origin) = Origin::of(&transfer.url) else {
-            return;
-        };
-        let Some(head) = head else {
+        if let (Some(circuits), Some(origin)) = (&mut self.circuits, Origin::of(&transfer.url)) {
+            let retry_after = head.fields.get("retry-after");
+            let retry_after = retry_after.and_then(|value| parse_retry_after(value, wall));
+            circuits.responded(&origin, head.status, retry_after, now);
+        }
+    }
+
+    /// Notes for the circuit of the origin that a request brought no response.
+    pub(super) fn note_failure(&mut self, transfer: &mut Transfer, now: Instant) {
+        transfer.probes = false;
+        if let (Some(circuits), Some(origin)) = (&mut self.circuits, Origin::of(&transfer.url)) {
             circuits.failed(&origin, now);
-            return;
-        };
-        let retry_after = head.fields.get("retry-after");
-        let retry_after = retry_after.and_then(|value| parse_retry_after(value, wall));
-        circuits.responded(&origin, head.status, retry_after, now);
+        }
     }
 
     /// Turns a new transfer to the origin of its list that worked last.
@@ -232,8 +240,7 @@ impl Engine {
     }
 
     /// A request that probed an origin ends without having learned anything.
-    pub(super) fn abandon_probe(&mut self, transfer: &mut Transfer) {
-        let now = self.now();
+    pub(super) fn abandon_probe(&mut self, transfer: &mut Transfer, now: Instant) {
         if std::mem::take(&mut transfer.probes)
             && let (Some(circuits), Some(origin)) = (&mut self.circuits, Origin::of(&transfer.url))
         {

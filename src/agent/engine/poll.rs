@@ -24,9 +24,9 @@ impl Engine {
     pub(crate) fn poll(&mut self, budget: &Budget) -> Polled {
         let now = self.reactor.clock().now();
         let active_now = self.reactor.begin_poll(now);
-        let asked = std::mem::take(&mut self.asked);
+        let submit_time = self.submissions.take_submit_time();
         self.events.take_window_full();
-        let remaining_budget = RemainingBudget::of(budget).less(asked);
+        let remaining_budget = RemainingBudget::of(budget).less(submit_time);
         let mut meter =
             BudgetMeter::start(self.reactor.clock(), &remaining_budget).with_free_step();
         let looked = self.reactor.poll_events();
@@ -145,7 +145,7 @@ impl Engine {
             self.advance(active_now, meter);
             changed = true;
         }
-        changed |= self.step_suspension(active_now);
+        changed |= self.step_suspension();
         let (transfers, pool) = (&self.transfers, &self.pool);
         self.timers.prune(|timer| match timer {
             Timer::Connection(key) => pool.get(key).is_some(),
@@ -158,7 +158,7 @@ impl Engine {
     fn advance(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         self.run_queue.schedule_ready(&mut self.reactor);
         let before = self.events.len();
-        let mut progressed = self.admit_arrivals(ADMITTED_FIRST, meter);
+        let mut progressed = self.admit_submissions(ADMITTED_FIRST, meter);
         progressed |= self.check_files(meter);
         progressed |= self.start_waiting(active_now, meter);
         while !self.run_queue.is_empty() && !meter.exhausted() {
@@ -177,8 +177,8 @@ impl Engine {
             // A connection that came free serves the next request in the same poll.
             progressed |= self.start_waiting(active_now, meter);
         }
-        if !self.arrivals.is_empty() {
-            progressed |= self.admit_arrivals(usize::MAX, meter);
+        if !self.submissions.is_empty() {
+            progressed |= self.admit_submissions(usize::MAX, meter);
             progressed |= self.start_waiting(active_now, meter);
         }
         self.report_queued();
@@ -250,7 +250,10 @@ impl Engine {
     }
 
     fn next_poll(&self, active_now: Instant, cut: bool) -> PollAt {
-        if cut || !self.arrivals.is_empty() || !self.run_queue.is_empty() || !self.events.is_empty()
+        if cut
+            || !self.submissions.is_empty()
+            || !self.run_queue.is_empty()
+            || !self.events.is_empty()
         {
             return PollAt::Now;
         }

@@ -131,7 +131,8 @@ impl Engine {
             .get(key)
             .and_then(|pooled| pooled.connection.error().cloned())
             .unwrap_or_else(|| ErrorKind::Network(NetworkFault::Closed).into());
-        self.note_outcome(transfer, None);
+        let now = self.now();
+        self.policies.note_failure(transfer, now);
         self.end_on(transfer, key, error)
     }
 
@@ -164,8 +165,10 @@ impl Engine {
                 head: (*head).clone(),
             });
         }
-        self.note_outcome(transfer, Some(&head));
-        self.learn(transfer, &head);
+        let now = self.now();
+        let wall = self.reactor.clock().wall();
+        self.policies.note_response(transfer, &head, now, wall);
+        self.policies.learn(transfer, &head, wall);
         #[cfg(feature = "websocket")]
         if let Output::WebSocket(_) = transfer.output
             && head.status.as_u16() == 101
@@ -302,7 +305,7 @@ impl Engine {
             .pool
             .get(key)
             .is_some_and(|pooled| pooled.connection.status() == Status::Connected)
-            && !self.suspension.holds();
+            && !self.suspension.is_active();
         if !is_reusable || !self.pool.keep(key, active_now) {
             self.close(key);
             return;
@@ -315,7 +318,7 @@ impl Engine {
     /// Lets as much of the request's content out as the rates allow.
     fn allow_upload(&mut self, transfer: &mut Transfer, active_now: Instant) {
         transfer.upload_due = None;
-        let throttles = [&mut self.upload_throttle, &mut transfer.upload_throttle];
+        let throttles = [self.bandwidth.upload(), &mut transfer.upload_throttle];
         if throttles.iter().all(|it| it.rate().is_none()) {
             return;
         }

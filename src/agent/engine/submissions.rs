@@ -1,122 +1,139 @@
-//! Requests between being asked for and being judged. Asking is cheap, because a frame may ask for a
-//! thousand things at once; policies, cache, files and queue come in the polls after it, as far as
-//! their budgets go.
+//! Requests that the caller submitted and no poll has looked at yet.
+//!
+//! Submitting is cheap, because a frame may submit a thousand requests at once. Policies, cache, files and
+//! the wait for a connection come in the polls after it, as far as their budgets go. What submitting
+//! costs is counted here, so that the next poll has that much less time.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::Engine;
 use crate::agent::id::RequestId;
 use crate::agent::prepared::Prepared;
-use crate::agent::timers::Timer;
-use crate::agent::transfer::Transfer;
-use crate::transport::meter::BudgetMeter;
 
-/// Room for more than this is given back when the last has been judged.
+/// A queue with room for more than this gives its memory back when it is empty.
 const MANY: usize = 64;
 
-/// Oldest first, so that their numbers ascend.
+/// Time between two submissions counts as submitting while it is shorter than this: the caller makes the
+/// next request in a loop.
+const BETWEEN_SUBMISSIONS: Duration = Duration::from_micros(5);
+
+/// See the module's documentation.
 #[derive(Debug, Default)]
-pub(super) struct Arrivals(VecDeque<Arrival>);
+pub(super) struct SubmissionQueue {
+    /// Oldest first, so that their numbers ascend.
+    queue: VecDeque<Slot>,
+    /// Time spent on submitting since the latest poll.
+    submit_time: Duration,
+    /// When a request was submitted last.
+    last_submit: Option<Instant>,
+}
 
+/// A request, until it is taken out of its turn.
 #[derive(Debug)]
-struct Arrival {
+struct Slot {
     id: RequestId,
-    /// `None`: was taken out of its turn.
-    prepared: Option<Prepared>,
-    /// When it was asked for, by the clock and in active time.
-    clock: Instant,
-    active_now: Instant,
+    submission: Option<Submission>,
 }
 
-impl Arrivals {
+/// A request that was submitted.
+#[derive(Debug)]
+pub(super) struct Submission {
+    pub(super) id: RequestId,
+    pub(super) prepared: Prepared,
+    /// When it was submitted, by the clock and in active time.
+    pub(super) clock: Instant,
+    pub(super) active_now: Instant,
+}
+
+impl SubmissionQueue {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.queue.is_empty()
     }
 
-    fn pop(&mut self) -> Option<Arrival> {
-        let arrival = self.0.pop_front();
-        if self.0.is_empty() && self.0.capacity() > MANY {
-            self.0.shrink_to(0);
-        }
-        arrival
-    }
-
-    /// Takes one out of its turn.
-    fn take(&mut self, id: RequestId) -> Option<Arrival> {
-        let index = self
-            .0
-            .binary_search_by_key(&id, |arrival| arrival.id)
-            .ok()?;
-        let arrival = &mut self.0[index];
-        Some(Arrival {
-            prepared: Some(arrival.prepared.take()?),
-            ..*arrival
-        })
-    }
-}
-
-impl Engine {
-    /// Takes a request in.
-    pub(crate) fn start(&mut self, id: RequestId, prepared: Prepared, now: Instant) {
-        // What is asked for after a long gap is not charged with it.
-        self.reactor.skip_gap(now);
-        self.arrivals.0.push_back(Arrival {
-            id,
-            prepared: Some(prepared),
-            clock: now,
-            active_now: self.reactor.active_time(now),
+    pub(super) fn push(&mut self, submission: Submission) {
+        self.queue.push_back(Slot {
+            id: submission.id,
+            submission: Some(submission),
         });
     }
 
-    /// Judges those who arrived, oldest first: at most so many, and as far as the budget goes.
-    pub(super) fn admit_arrivals(&mut self, most: usize, meter: &mut BudgetMeter) -> bool {
-        let mut admitted = false;
-        for _ in 0..most {
-            if self.arrivals.is_empty() || meter.exhausted() {
-                break;
+    /// The oldest request.
+    pub(super) fn pop(&mut self) -> Option<Submission> {
+        loop {
+            let slot = self.queue.pop_front()?;
+            if self.queue.is_empty() && self.queue.capacity() > MANY {
+                self.queue.shrink_to(0);
             }
-            if let Some(arrival) = self.arrivals.pop() {
-                self.admit_arrival(arrival);
-                admitted = true;
-                meter.note_work();
+            if slot.submission.is_some() {
+                return slot.submission;
             }
         }
-        admitted
     }
 
-    /// Judges this one now, if it has only just arrived: its owner wants something of it.
-    pub(super) fn admit_by_id(&mut self, id: RequestId) {
-        if let Some(arrival) = self.arrivals.take(id) {
-            self.admit_arrival(arrival);
+    /// Takes a request out of its turn.
+    pub(super) fn take(&mut self, id: RequestId) -> Option<Submission> {
+        let index = self.queue.binary_search_by_key(&id, |slot| slot.id).ok()?;
+        self.queue.get_mut(index)?.submission.take()
+    }
+
+    /// Notes the time since `began` as spent on submitting, with what the caller took to make this request
+    /// when it submits one after another.
+    pub(super) fn note_submit_time(&mut self, began: Instant, now: Instant) {
+        let before = self.last_submit.replace(now).filter(|before| {
+            !self.submit_time.is_zero()
+                && began.saturating_duration_since(*before) < BETWEEN_SUBMISSIONS
+        });
+        self.submit_time += now.saturating_duration_since(before.unwrap_or(began));
+    }
+
+    /// Time spent on submitting since this was asked last.
+    pub(super) fn take_submit_time(&mut self) -> Duration {
+        std::mem::take(&mut self.submit_time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::prepared::KnownUrls;
+    use crate::agent::request::Request;
+
+    fn submission(number: u64) -> Submission {
+        let config = crate::agent::Agent::new().config;
+        let request = Request::get("http://game.example/");
+        let now = Instant::now();
+        Submission {
+            id: RequestId(number),
+            prepared: Prepared::of(request, &config, &mut KnownUrls::default()).unwrap(),
+            clock: now,
+            active_now: now,
         }
     }
 
-    /// Judges all, before all are failed.
-    pub(super) fn admit_all(&mut self) {
-        while let Some(arrival) = self.arrivals.pop() {
-            self.admit_arrival(arrival);
+    #[test]
+    fn a_request_taken_out_of_its_turn_is_not_returned_again() {
+        let mut queue = SubmissionQueue::default();
+        for number in 1..=3 {
+            queue.push(submission(number));
         }
+        assert_eq!(queue.take(RequestId(2)).unwrap().id, RequestId(2));
+        assert!(queue.take(RequestId(2)).is_none() && queue.take(RequestId(4)).is_none());
+        assert_eq!(queue.pop().unwrap().id, RequestId(1));
+        assert_eq!(queue.pop().unwrap().id, RequestId(3));
+        assert!(queue.pop().is_none() && queue.is_empty());
     }
 
-    /// Forgets this one, if it has only just arrived.
-    pub(super) fn forget_arrival(&mut self, id: RequestId) -> bool {
-        self.arrivals.take(id).is_some()
-    }
-
-    fn admit_arrival(&mut self, arrival: Arrival) {
-        let Some(prepared) = arrival.prepared else {
-            return;
-        };
-        let id = arrival.id;
-        let transfer = Transfer::new(id, prepared, arrival.clock, arrival.active_now);
-        let mut transfer = Box::new(transfer);
-        if let Some(deadline) = transfer.deadline {
-            self.timers.set(deadline, Timer::Request(id));
-        }
-        self.choose_origin(&mut transfer);
-        // Its first hop began when it was asked for.
-        let first = self.enter_hop(&mut transfer);
-        self.transfers.add(transfer, first);
+    #[test]
+    fn a_loop_that_submits_is_charged_with_what_lies_between() {
+        let mut queue = SubmissionQueue::default();
+        let start = Instant::now();
+        let micros = |count| Duration::from_micros(count);
+        queue.note_submit_time(start, start + micros(10));
+        queue.note_submit_time(start + micros(13), start + micros(20));
+        assert_eq!(queue.take_submit_time(), micros(20));
+        // A pause is not charged, nor is the time before a poll.
+        queue.note_submit_time(start + micros(21), start + micros(22));
+        queue.note_submit_time(start + micros(90), start + micros(91));
+        assert_eq!(queue.take_submit_time(), micros(2));
     }
 }

@@ -1,23 +1,13 @@
-//! Closing down for a while: a console or phone takes the game off the screen and its sockets with it.
-//!
-//! After [`Engine::suspend`] nothing new begins. What is under way may end until the deadline; then all
-//! connections are closed and what was not over is parked. [`Engine::resume_all`] begins it again.
+//! Whether the agent is suspended, and until when it may still be closing down.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::step::Step;
-use super::{Engine, LONGEST_DELAY};
-use crate::agent::event::Event;
-use crate::agent::transfer::response_state::{Answer, Then};
-use crate::agent::transfer::{Stage, Transfer};
-use crate::error::{Error, ErrorKind, RequestRefused};
-
-/// Whether the agent is suspended.
+/// See the module's documentation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Suspension {
     #[default]
     Running,
-    /// What is under way may end until then, by the clock: a deadline of the system counts gaps.
+    /// Transfers under way may end until then, by the clock: a deadline of the system counts gaps.
     Draining {
         until: Instant,
     },
@@ -34,121 +24,56 @@ impl Suspension {
     }
 
     /// Whether nothing new may begin.
-    pub(super) fn holds(self) -> bool {
+    pub(super) fn is_active(self) -> bool {
         self != Self::Running
     }
-}
 
-impl Engine {
-    pub(super) fn suspend(&mut self, deadline: Duration) {
-        if self.suspension != Suspension::Running {
-            return;
+    /// Begins closing down. `false`: it had begun before.
+    pub(super) fn begin(&mut self, until: Instant) -> bool {
+        let is_news = *self == Self::Running;
+        if is_news {
+            *self = Self::Draining { until };
         }
-        let until = self.now() + deadline.min(LONGEST_DELAY);
-        self.suspension = Suspension::Draining { until };
-        self.close_idle();
-        for id in self.transfers.ids() {
-            let left = self.transfers.update(id, |transfer| {
-                let Stage::Queued { host, place, .. } = transfer.stage else {
-                    return None;
-                };
-                transfer.stage = Stage::Parked;
-                Some((host, place))
-            });
-            if let Some((host, place)) = left.flatten() {
-                self.pool.leave(host, place);
-            }
-        }
+        is_news
     }
 
-    /// Goes on with closing down. Answers whether it is done now.
-    pub(super) fn step_suspension(&mut self, _counted: Instant) -> bool {
-        let Suspension::Draining { until } = self.suspension else {
+    /// Ends closing down when nothing is under way any more, or at the deadline. Returns whether it ended now.
+    pub(super) fn step(&mut self, is_busy: impl FnOnce() -> bool, now: Instant) -> bool {
+        let Self::Draining { until } = *self else {
             return false;
         };
-        let is_busy = self.transfers.iter().any(|transfer| {
-            matches!(
-                transfer.stage,
-                Stage::Active { .. } | Stage::Committing | Stage::Opening
-            )
-        });
-        if is_busy && self.now() < until {
+        if now < until && is_busy() {
             return false;
         }
-        self.park_all();
-        for key in self.pool.keys() {
-            self.close(key);
-        }
-        self.suspension = Suspension::Suspended;
-        self.events.push(Event::Suspended);
+        *self = Self::Suspended;
         true
     }
 
-    /// Takes the connections from those who have one. What must not be sent twice fails.
-    fn park_all(&mut self) {
-        for id in self.transfers.ids() {
-            self.with_transfer(id, Self::park);
-        }
+    pub(super) fn resume(&mut self) {
+        *self = Self::Running;
     }
+}
 
-    fn park(&mut self, transfer: &mut Transfer) -> Step {
-        let Stage::Active { connection, asked } = transfer.stage else {
-            return Step::WAITS;
-        };
-        self.close(connection);
-        self.leave_sharing(transfer);
-        self.abandon_probe(transfer);
-        if let Some(Answer {
-            then: Then::Fail(_),
-            ..
-        }) = &transfer.answer
-        {
-            // It had failed already; only the rest of its content was still to come.
-            let error: Error = ErrorKind::Refused(RequestRefused::Suspended).into();
-            return self.fail(transfer, error);
-        }
-        let may_repeat = !asked || transfer.may_repeat();
-        #[cfg(feature = "websocket")]
-        // What was said over it cannot be said again.
-        let may_repeat = may_repeat && transfer.socket.is_none();
-        if !may_repeat {
-            let error: Error = ErrorKind::Refused(RequestRefused::Suspended).into();
-            return self.fail(transfer, error);
-        }
-        if !self.keep_what_came(transfer)
-            && transfer.answer.as_ref().is_some_and(|it| it.is_streamed())
-        {
-            let error: Error = ErrorKind::Refused(RequestRefused::Suspended).into();
-            return self.fail(transfer, error);
-        }
-        if let Some(file) = transfer.file.take() {
-            // The game may be killed before it comes back.
-            file.suspend();
-            transfer.is_suspended_file = true;
-        }
-        transfer.answer = None;
-        transfer.stage = Stage::Parked;
-        Step::MOVED
-    }
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-    pub(super) fn resume_all(&mut self) {
-        self.suspension = Suspension::Running;
-        for id in self.transfers.ids() {
-            self.with_transfer(id, |engine, transfer| {
-                if transfer.stage == Stage::Parked && !transfer.paused {
-                    engine.begin_hop(transfer)
-                } else {
-                    Step::WAITS
-                }
-            });
-        }
-    }
+    use super::*;
 
-    pub(super) fn close_idle(&mut self) {
-        for key in self.pool.keys() {
-            if self.pool.expires(key).is_some() {
-                self.close(key);
-            }
+    #[test]
+    fn closing_down_ends_when_nothing_is_under_way_or_at_the_deadline() {
+        let now = Instant::now();
+        let until = now + Duration::from_secs(1);
+        for (is_busy, at, ends) in [(true, now, false), (false, now, true), (true, until, true)] {
+            let mut suspension = Suspension::default();
+            assert!(!suspension.is_active() && !suspension.step(|| false, now));
+            assert!(suspension.begin(until) && !suspension.begin(until));
+            assert_eq!(suspension.step(|| is_busy, at), ends);
+            assert!(suspension.is_active());
+            assert_eq!(suspension.until(), (!ends).then_some(until));
+            assert!(!suspension.step(|| false, until) || !ends);
+            suspension.resume();
+            assert!(!suspension.is_active());
         }
     }
 }

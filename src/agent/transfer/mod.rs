@@ -2,6 +2,9 @@
 //!
 //! A [`Transfer`] is data; `core` moves it.
 
+#[cfg(feature = "cache")]
+pub(crate) mod cache_state;
+pub(crate) mod queue_key;
 pub(crate) mod response_state;
 
 use std::collections::VecDeque;
@@ -11,6 +14,7 @@ use std::time::{Duration, Instant};
 use http::Method;
 use url::Url;
 
+use self::queue_key::QueueKey;
 use self::response_state::{Answer, Kept, Sink, Then};
 use crate::agent::content::Payload;
 use crate::agent::download::Downloading;
@@ -71,7 +75,7 @@ pub(crate) struct Transfer {
     /// When more of its content may be sent, if a rate holds it back.
     pub(crate) upload_due: Option<Instant>,
     /// It waits for bandwidth that all share.
-    pub(crate) ticket: Option<crate::agent::engine::Ticket>,
+    pub(crate) queue_key: Option<QueueKey>,
     pub(crate) clocks: Clocks,
     pub(crate) opened: u32,
     pub(crate) answer: Option<Answer>,
@@ -95,7 +99,7 @@ pub(crate) struct Transfer {
     pub(crate) sent: Option<FieldLines>,
     pub(crate) auth: AuthAttempt,
     #[cfg(feature = "cache")]
-    pub(crate) caching: Option<Box<crate::agent::engine::Caching>>,
+    pub(crate) caching: Option<Box<cache_state::CacheState>>,
     #[cfg(feature = "websocket")]
     pub(crate) socket: Option<Box<crate::agent::web_socket::OpenSocket>>,
 }
@@ -195,7 +199,7 @@ impl Transfer {
             rate_due: None,
             upload_due: None,
             throttle,
-            ticket: None,
+            queue_key: None,
             clocks: Clocks {
                 began: clock,
                 hop_began: clock,
@@ -244,6 +248,15 @@ impl Transfer {
                 .answer
                 .as_ref()
                 .is_some_and(|answer| !matches!(answer.sink, Sink::EventStream))
+    }
+
+    /// Whether content is on its way to a file.
+    pub(crate) fn is_writing(&self) -> bool {
+        matches!(self.stage, Stage::Active { .. })
+            && self
+                .answer
+                .as_ref()
+                .is_some_and(|answer| matches!(answer.sink, Sink::File))
     }
 
     /// How far it is.

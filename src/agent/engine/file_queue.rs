@@ -1,0 +1,53 @@
+//! The disk worker, and the transfers that wait for it.
+
+use std::time::Duration;
+
+use crate::agent::id::RequestId;
+use crate::error::Error;
+use crate::transport::disk::Disk;
+use crate::transport::reactor::Reactor;
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct FileQueue {
+    disk: Option<Disk>,
+    watched: Vec<RequestId>,
+}
+
+impl FileQueue {
+    /// The disk worker. It starts when the first file is opened.
+    pub(super) fn disk(&mut self, reactor: &mut Reactor) -> Result<&Disk, Error> {
+        let disk = match self.disk.take() {
+            Some(disk) => disk,
+            None if reactor.network().is_some() => Disk::inline(),
+            None => Disk::new(reactor.wake()?),
+        };
+        Ok(self.disk.insert(disk))
+    }
+
+    /// Waits until the worker has finished with all files, at most for `timeout`. Returns whether it has.
+    pub(super) fn drain(&self, timeout: Duration) -> bool {
+        self.disk.as_ref().is_none_or(|disk| disk.drain(timeout))
+    }
+
+    /// Lets each poll look at the files of a transfer.
+    pub(super) fn watch(&mut self, id: RequestId) {
+        if !self.watched.contains(&id) {
+            self.watched.push(id);
+        }
+    }
+
+    pub(super) fn watched(&self, index: usize) -> Option<RequestId> {
+        self.watched.get(index).copied()
+    }
+
+    /// Stops watching. The last transfer of the list takes the place.
+    pub(super) fn unwatch(&mut self, index: usize) {
+        self.watched.swap_remove(index);
+    }
+
+    /// Lets the next poll begin with the transfer at `index`.
+    pub(super) fn begin_at(&mut self, index: usize) {
+        self.watched.rotate_left(index);
+    }
+}
