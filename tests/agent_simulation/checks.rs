@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use httpoll::{Agent, Budget, Error, ErrorKind, Limit, PollAt, Progress, RequestId, Response};
+use httpoll::{
+    Agent, Budget, Error, ErrorKind, PollAt, RequestId, Response, agent::Progress, limits::Limit,
+};
 
 use super::client_driver::ClientDriver;
 use super::requests::{Takes, TrackedRequest};

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::MockServer;
 use httpoll::{
-    Agent, Budget, BusyPoll, ErrorKind, Event, PollAt, PoolLimits, RequestId, RequestRefused,
+    Agent, Budget, ErrorKind, Event, PollAt, RequestId, agent::PoolLimits, budget::BusyPoll,
+    error::RequestRefused,
 };
 
 use super::network;

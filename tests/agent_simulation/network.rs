@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::{FaultRates, MockServer};
-use httpoll::{Agent, CircuitPolicy, OnHold, PoolLimits, RetryPolicy, Timeouts};
+use httpoll::{
+    Agent, RetryPolicy, Timeouts,
+    agent::PoolLimits,
+    circuit::{CircuitPolicy, OnHold},
+};
 
 use super::servers::serve;
 use crate::seeded::Random;

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use httpoll::{Credentials, Download, Priority, Progress, Request, RequestBody, RequestHandle};
+use httpoll::{
+    Download, Priority, Request, RequestHandle, agent::Progress, auth::Credentials,
+    node::RequestBody,
+};
 
 use super::servers::KEY;
 use crate::seeded::{HesitantReader, Random, content};
