@@ -21,10 +21,11 @@ use crate::resources::frame::Frame;
 use crate::schedule::{HttpOnExit, HttpollSystems, is_exiting};
 use crate::systems::{cancel, dispatch, exit, nodes, poll, submit};
 
-/// Adds HTTP to an app: [`HttpRequest`](crate::HttpRequest) entities are answered by events, and
-/// [`HttpClientNode`] components are polled.
+/// Adds HTTP to an app. It sends [`HttpRequest`](crate::HttpRequest) entities and triggers events for their
+/// responses, and it polls [`HttpClientNode`](crate::HttpClientNode) components.
 ///
-/// Needs no other plugin: it runs under `MinimalPlugins` and in a bare [`App`].
+/// It needs no other plugin, but an app needs a runner: `DefaultPlugins`, or `MinimalPlugins` with its
+/// `ScheduleRunnerPlugin`. Without a runner `App::run` updates the app only once.
 ///
 /// ```no_run
 /// # use bevy_app::prelude::*;
@@ -37,58 +38,59 @@ use crate::systems::{cancel, dispatch, exit, nodes, poll, submit};
 /// ```
 #[derive(Clone)]
 pub struct HttpollPlugin {
-    /// What requests, nodes, assets and servers together may spend in one frame. Default 1 ms. Becomes
-    /// [`HttpBudget::frame`], which can be changed later.
+    /// What requests, nodes, assets and servers together may spend per frame. Default 1 ms. It becomes
+    /// [`HttpBudget::frame`], which systems may change later.
     pub budget: Budget,
-    /// How that goes with the frame. Default [`HttpPace::Steady`].
+    /// How the budget follows the frame's load. Default [`HttpPace::Steady`].
     pub pace: HttpPace,
-    /// How many connections there are, in all and to one host. Default 16 and 6. What does not fit
-    /// waits, by [`HttpPriority`](crate::HttpPriority).
+    /// The most connections in total and per host. Default 16 and 6. Further requests wait, ordered by
+    /// [`HttpPriority`](crate::HttpPriority).
     pub pool: PoolLimits,
-    /// Drives requests on a thread of their own, also between frames: TLS, inflating and bursts of
-    /// requests cost the frame little then, and the budget is the nodes' and the servers' alone. What is
-    /// told is told in the frame as ever. Default no; without effect on a [`network`](Self::network) in
-    /// memory.
+    /// Whether a thread drives the requests, also between frames. TLS, decompression and bursts of requests
+    /// then cost the frame little, and the budget is left to nodes and servers. Events are still triggered
+    /// during the frame. Default `false`. No effect on a [`network`](Self::network) in memory.
     pub on_thread: bool,
-    /// How long each phase of a request may take, in real time.
+    /// How long each phase of a request may take, in real time. Defaults: see [`Timeouts`].
     pub timeouts: Timeouts,
-    /// The `User-Agent`; empty for none.
+    /// The `User-Agent` field; empty to send none. Default `bevy_httpoll/` and the version.
     pub user_agent: String,
-    /// Header lines of every request that has none of the same name.
+    /// Header fields of every request that does not set the same field itself. Default empty.
     pub headers: Vec<(String, String)>,
-    /// What relative URLs are below of. Default none: URLs are absolute.
+    /// The base of relative URLs. Default `None`: all URLs must be absolute.
     pub base_url: Option<String>,
-    /// The most bytes of one response's content in memory; beyond it the request fails. Default
-    /// 64 MiB; 0 is no limit. [Chunks](crate::HttpStream::Chunks) have no limit but
-    /// [their own](crate::HttpRequest::max_body), files [theirs](crate::HttpDownload::max_size).
+    /// The most bytes of one response's content in memory; a longer response fails. Default 64 MiB; 0 means
+    /// no limit. It does not limit [chunks](crate::HttpStream::Chunks), which have
+    /// [`max_body`](crate::HttpRequest::max_body), nor files, which have
+    /// [`max_size`](crate::HttpDownload::max_size).
     pub max_body_bytes: u64,
-    /// How requests speak TLS; `None`, the default, is
+    /// The TLS options of requests. Default `None`:
     /// [`TlsOptions::client`](httpoll::tls::TlsOptions::client).
     #[cfg(feature = "tls")]
     pub tls: Option<httpoll::tls::TlsOptions>,
-    /// Keeps responses as far as HTTP allows, from one run to the next, and asks for them again only
-    /// when they are stale, by their `ETag` or date (RFC 9111). Assets, too. Default none.
+    /// A file that caches responses from one run to the next, as far as HTTP allows (RFC 9111). Stale
+    /// responses are revalidated by `ETag` or date. Includes assets. Default `None`.
     #[cfg(feature = "cache")]
     pub cache: Option<crate::resources::cache_file::HttpCacheFile>,
-    /// Content above so many bytes is parsed off the frame by
-    /// [`on_json`](crate::HttpEntityCommandsExt::on_json). Default 64 KiB.
+    /// [`on_json`](crate::HttpEntityCommandsExt::on_json) parses content with more bytes than this off the
+    /// frame. Default 64 KiB.
     pub json_off_frame: usize,
-    /// Observers that take longer than this are named in the log. Default 4 ms; `None` for never.
+    /// The log names observers that take longer than this. Default 4 ms; `None` logs none.
     pub slow_observer: Option<Duration>,
-    /// What becomes of requests when the app ends. Default [`HttpOnExit::Abort`].
+    /// What happens to requests when the app ends. Default [`HttpOnExit::Abort`].
     pub on_exit: HttpOnExit,
     /// Whether the entities of finished requests are despawned, unless they have
-    /// [`KeepRequest`](crate::KeepRequest). Default yes.
+    /// [`KeepRequest`](crate::KeepRequest). Default `true`.
     pub despawn_finished: bool,
     /// The schedule of [`HttpollSystems::Poll`] and [`HttpollSystems::Dispatch`]. Default
-    /// [`PreUpdate`], so that `Update` sees what came in this frame.
+    /// [`PreUpdate`], so that `Update` sees what arrived in this frame.
     pub poll_in: InternedScheduleLabel,
-    /// The schedule of [`HttpollSystems::Submit`] and [`HttpollSystems::Flush`]. Default [`Last`],
-    /// so that what this frame asked for is on its way before the next.
+    /// The schedule of [`HttpollSystems::Submit`] and [`HttpollSystems::Flush`]. Default [`Last`], so that
+    /// requests of this frame are sent before the next.
     pub flush_in: InternedScheduleLabel,
-    /// A network in memory with a virtual clock instead of the system's, for tests. Default none.
+    /// A network in memory with a virtual clock, instead of the system's. For tests. Default `None`.
     pub network: Option<MemoryNetwork>,
-    /// Decides about anything else of the agent: proxies, cookies, cache, redirects, circuit breaker.
+    /// Sets anything else on the agent's builder: proxies, cookies, redirects, circuit breaker. Default
+    /// `None`.
     pub configure: Option<Configure>,
 }
 
@@ -134,7 +136,7 @@ impl Default for HttpollPlugin {
 }
 
 impl fmt::Debug for HttpollPlugin {
-    /// Shows what is no secret.
+    /// Leaves out headers and TLS keys, which may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpollPlugin")
             .field("budget", &self.budget)
@@ -235,14 +237,13 @@ impl HttpollPlugin {
         )
     }
 
-    /// The agent that these settings make. What is wrong in them is logged and left out: a plugin
-    /// cannot refuse to be added.
+    /// Builds the agent. Invalid settings are logged and left out, because adding a plugin cannot fail.
     fn agent(
         &self,
         #[cfg(feature = "cache")] cache: Option<&crate::resources::cache_file::CacheHandle>,
     ) -> Agent {
         let builder = self.builder().unwrap_or_else(|error| {
-            log::error!("HttpollPlugin's user_agent, headers or base_url are left out: {error}");
+            log::error!("HttpollPlugin ignores its user_agent, headers and base_url, because one is invalid: {error}");
             self.plain_builder()
         });
         #[cfg(feature = "cache")]

@@ -1,4 +1,4 @@
-//! Types for Bevy's registry, so that inspectors and scenes know them.
+//! Registers the components' types, for inspectors and scenes.
 
 use bevy_app::App;
 

@@ -7,34 +7,34 @@ use bevy_ecs::message::Messages;
 use bevy_ecs::schedule::SystemSet;
 use bevy_ecs::system::Res;
 
-/// When the plugin works.
+/// The plugin's system sets.
 ///
 /// | set | schedule | does |
 /// |---|---|---|
-/// | `Poll` | `PreUpdate` | sends what was spawned, reads and writes sockets |
-/// | `Dispatch` | `PreUpdate`, after `Poll` | triggers events, despawns requests that are done |
-/// | `Submit` | `Last` | sends what this frame spawned |
-/// | `Flush` | `Last`, after `Submit` | reads and writes sockets again; what comes is told in the next `Dispatch` |
+/// | `Poll` | `PreUpdate` | sends spawned requests, reads and writes sockets |
+/// | `Dispatch` | `PreUpdate`, after `Poll` | triggers events, despawns finished requests |
+/// | `Submit` | `Last` | sends the requests of this frame |
+/// | `Flush` | `Last`, after `Submit` | reads and writes sockets again; the next `Dispatch` triggers the events |
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HttpollSystems {
-    /// Sends what was spawned; polls requests and nodes, within the budget.
+    /// Sends spawned requests; polls requests, nodes and servers within the budget.
     Poll,
-    /// Triggers the events, and despawns requests that are done.
+    /// Triggers events, and despawns finished requests.
     Dispatch,
-    /// Sends what this frame spawned.
+    /// Sends the requests of this frame.
     Submit,
-    /// Polls requests once more, with what is left of the budget.
+    /// Polls requests and servers again with the rest of the budget.
     Flush,
 }
 
-/// What becomes of requests when the app ends, by [`AppExit`].
+/// What happens to requests when the app ends with [`AppExit`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HttpOnExit {
-    /// They are cancelled.
+    /// Cancels them.
     #[default]
     Abort,
-    /// The last frame waits for them, at most so long: for telemetry and saved games. Observers are
-    /// told as ever. Event streams and WebSockets are cancelled.
+    /// The last frame waits for them, at most this long, and runs their observers. For telemetry and saved
+    /// games. Event streams and WebSockets are cancelled.
     Drain(Duration),
 }
 

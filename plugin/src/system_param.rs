@@ -1,4 +1,4 @@
-//! What systems take: [`Http`], and run conditions.
+//! The system parameter [`Http`], and run conditions.
 
 use std::path::PathBuf;
 
@@ -11,8 +11,8 @@ use crate::components::request::HttpRequest;
 use crate::events::request::CancelHttp;
 use crate::resources::agent::HttpAgent;
 
-/// Sends requests from a system: [`Commands`] in the words of HTTP. Each call spawns a request's
-/// entity and answers its commands, for observers and further components.
+/// Sends requests from a system. Each call spawns the entity of a request and returns its commands, to
+/// attach observers and further components.
 ///
 /// ```no_run
 /// # use bevy_ecs::prelude::*;
@@ -36,8 +36,8 @@ impl Http<'_, '_> {
         self.commands.spawn(request)
     }
 
-    /// Sends this request on behalf of `owner`, which hears of it and takes it along when it is
-    /// despawned.
+    /// Sends this request for `owner`: its events propagate to `owner`, and despawning `owner` cancels it.
+    /// See [`RequestedBy`].
     pub fn send_for(&mut self, owner: Entity, request: HttpRequest) -> EntityCommands<'_> {
         self.commands.spawn((request, RequestedBy(owner)))
     }
@@ -47,7 +47,7 @@ impl Http<'_, '_> {
         self.send(HttpRequest::get(url))
     }
 
-    /// Sends `GET`, and writes what comes to a file.
+    /// Sends `GET`, and writes the content to a file. See [`HttpDownload`].
     pub fn download(
         &mut self,
         url: impl Into<String>,
@@ -63,12 +63,12 @@ impl Http<'_, '_> {
     }
 }
 
-/// A run condition: no request is waiting or under way.
+/// A run condition: no request waits to be sent or is under way.
 pub fn http_idle(http: Option<Res<HttpAgent>>) -> bool {
     http.is_none_or(|http| http.is_idle())
 }
 
-/// A run condition: some request is waiting or under way.
+/// A run condition: some request waits to be sent or is under way.
 pub fn http_in_flight(http: Option<Res<HttpAgent>>) -> bool {
     http.is_some_and(|http| !http.is_idle())
 }

@@ -13,14 +13,15 @@ use crate::resources::config::PluginConfig;
 use crate::schedule::HttpollSystems;
 use crate::systems::asset_loads::load;
 
-/// Lets the `AssetServer` load `http://…` and `https://…`. Add it before `AssetPlugin`, and
-/// [`HttpollPlugin`](crate::HttpollPlugin) anywhere.
+/// Lets the `AssetServer` load `http://…` and `https://…`, over the same agent, pool and budget as
+/// requests. Add it before `AssetPlugin`; the order of [`HttpollPlugin`](crate::HttpollPlugin) does not
+/// matter.
 ///
-/// With [`HttpollPlugin::cache`](crate::HttpollPlugin) assets are kept, and asked for again by their
-/// `ETag`. There is no request for a `.meta` file. A status of 404 or 410 is
-/// [`AssetReaderError::NotFound`], any other failure by status is
-/// [`AssetReaderError::HttpError`]. Header lines for a host, such as a token, are set by
-/// [`HttpAgent::set_host_headers`](crate::HttpAgent::set_host_headers).
+/// With [`HttpollPlugin::cache`](crate::HttpollPlugin) assets are cached and revalidated by their `ETag`.
+/// No `.meta` file is requested. Status 404 and 410 become `AssetReaderError::NotFound`, any other status
+/// that is not 2xx becomes `AssetReaderError::HttpError`.
+/// [`HttpAgent::set_host_headers`](crate::HttpAgent::set_host_headers) sets headers for a host, such as a
+/// token.
 ///
 /// ```no_run
 /// # use bevy_app::prelude::*;
@@ -35,10 +36,10 @@ use crate::systems::asset_loads::load;
 /// ```
 #[derive(Clone, Debug)]
 pub struct HttpollAssetPlugin {
-    /// How loads are sent again when they fail in a way that may pass. Default
-    /// [`RetryPolicy::standard`]: three retries. Never for 404.
+    /// How loads are retried after temporary failures. Default [`RetryPolicy::standard`]: three retries. A
+    /// 404 is never retried.
     pub retries: RetryPolicy,
-    /// Whose turn comes first. Default [`Priority::Streaming`]: after requests.
+    /// The priority of loads. Default [`Priority::Streaming`]: after requests.
     pub priority: Priority,
 }
 
@@ -75,7 +76,7 @@ impl Plugin for HttpollAssetPlugin {
 
     fn finish(&self, app: &mut App) {
         let Some(config) = app.world().get_resource::<PluginConfig>() else {
-            log::warn!("HttpollAssetPlugin loads nothing without HttpollPlugin");
+            log::warn!("HttpollAssetPlugin needs HttpollPlugin: no asset will load over HTTP");
             return;
         };
         let (poll_in, flush_in) = config.schedules;

@@ -15,26 +15,26 @@ use futures_core::Stream;
 use futures_io::AsyncRead;
 use httpoll::Bytes;
 
-/// One asset to be loaded.
+/// A reader's order for one asset.
 pub(crate) struct Load {
     pub(crate) url: String,
     pub(crate) path: PathBuf,
     pub(crate) pieces: Sender<Piece>,
 }
 
-/// The first is about the head: empty bytes, or why there is no asset.
+/// A piece of content. The first piece stands for the head: it is empty, or says why there is no asset.
 pub(crate) type Piece = Result<Bytes, AssetReaderError>;
 
-/// So many pieces wait for a loader before its server has to.
+/// How many pieces may wait for a loader before the request is paused.
 const PIECES: usize = 8;
 
 fn gone() -> AssetReaderError {
     AssetReaderError::Io(Arc::new(io::Error::other(
-        "the app with HttpollPlugin is gone",
+        "the app with HttpollPlugin was dropped",
     )))
 }
 
-/// The source of one scheme.
+/// The asset source of one scheme.
 pub(crate) struct HttpReader {
     pub(crate) scheme: &'static str,
     pub(crate) loads: Sender<Load>,
@@ -75,7 +75,7 @@ impl AssetReader for HttpReader {
     }
 }
 
-/// Content while it comes.
+/// Reads content while it arrives.
 struct PieceReader {
     pieces: Pin<Box<Receiver<Piece>>>,
     current: Bytes,

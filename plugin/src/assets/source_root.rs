@@ -1,7 +1,8 @@
-//! [`AssetSourceRoot`]: what Bevy's `AssetServer` loads, served over HTTP. Paths,
-//! ranges, preconditions and types are judged by [`StaticFiles`](httpoll::server::files::StaticFiles); here
-//! is only how a source of Bevy, whose readers are asynchronous, becomes an [`AssetRoot`], whose
-//! calls are answered at once.
+//! [`AssetSourceRoot`]: serves over HTTP what Bevy's `AssetServer` loads.
+//!
+//! [`StaticFiles`](httpoll::server::files::StaticFiles) handles paths, ranges, preconditions and types.
+//! This module only turns a Bevy asset source, whose readers are asynchronous, into an [`AssetRoot`],
+//! whose calls return at once.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
@@ -25,18 +26,18 @@ use httpoll::server::files::{Asset, AssetContent, AssetPath, AssetRoot, FolderRo
 /// A source of Bevy's `AssetServer` as a root of [`StaticFiles`](httpoll::server::files::StaticFiles):
 /// `embedded`, or one that was registered over memory or a package.
 ///
-/// Requests are answered inside the frame, so only readers that are ready at once can be served: those
-/// of memory are, and readers of packages that do not wait. What waits, as Bevy's reader of the disk
-/// does with its feature `multi_threaded`, and any source over a network, is never waited for: its
-/// assets are answered by 500, and the log says why, once for each root. For assets on the disk use
+/// The server responds within the frame, so it can only serve sources whose readers are ready at once,
+/// such as memory or a package in memory. A reader that waits is never waited for: its assets get status
+/// 500, and the log names the reason once per root. Readers that wait are those of the disk with Bevy's
+/// feature `multi_threaded`, and those of any network source. For assets on the disk use
 /// [`folder`](Self::folder), which sends them in pieces.
 ///
-/// An asset is read whole and hashed for its entity tag at each request for it, also one for a range
-/// or one that is answered by 304, since a source does not tell when an asset changed. So there is a
-/// limit, see [`max_length`](Self::max_length); serve large assets by [`folder`](Self::folder) or by
-/// `httpoll`'s `ArchiveRoot` or `EmbeddedRoot`. `.meta` files of memory are not served.
+/// A source does not report when an asset changed. So each request reads the whole asset and hashes it for
+/// the entity tag, even for a range or a 304. [`max_length`](Self::max_length) limits this; serve large
+/// assets from [`folder`](Self::folder), or from `httpoll`'s `ArchiveRoot` or `EmbeddedRoot`. `.meta` files
+/// of memory sources are not served.
 ///
-/// With `AssetMode::Processed` the processed assets are served, as the `AssetServer` loads them.
+/// With `AssetMode::Processed` the server serves the processed assets, as the `AssetServer` loads them.
 ///
 /// ```no_run
 /// # use bevy_asset::AssetServer;
@@ -64,10 +65,11 @@ pub struct AssetSourceRoot {
 }
 
 impl AssetSourceRoot {
-    /// The source of this name, such as `"embedded"`; [`AssetSourceId::Default`] for the one of paths
-    /// without a name.
+    /// The source with this name, such as `"embedded"`; [`AssetSourceId::Default`] for the default
+    /// source.
     ///
-    /// Fails when no such source was registered.
+    /// # Errors
+    /// No source with this name is registered.
     pub fn new(
         assets: &AssetServer,
         source: impl Into<AssetSourceId<'static>>,
@@ -82,19 +84,20 @@ impl AssetSourceRoot {
         })
     }
 
-    /// The longest asset that is read, in bytes. Default 8 MiB. Longer ones are answered by 500, and
-    /// the log says why, once for each root.
+    /// The longest asset to serve, in bytes. Default 8 MiB. Longer assets get status 500, and the log
+    /// names the reason once per root.
     #[must_use]
     pub fn max_length(mut self, bytes: usize) -> Self {
         self.max_length = bytes;
         self
     }
 
-    /// The folder of the disk that `AssetPlugin::file_path` means, by default `assets`, beside the
-    /// executable, the manifest or in `BEVY_ASSET_ROOT`. Bevy's `.meta` files in it are files like
-    /// others. On Android assets are in no folder: serve the default source there.
+    /// The folder on the disk to which `AssetPlugin::file_path` refers, by default `assets`: next to the
+    /// manifest or the executable, or in `BEVY_ASSET_ROOT`. It serves Bevy's `.meta` files as files. On
+    /// Android assets are not in a folder: serve the default source there.
     ///
-    /// Fails when there is no such folder.
+    /// # Errors
+    /// The folder does not exist.
     pub fn folder(file_path: impl AsRef<Path>) -> io::Result<FolderRoot> {
         FolderRoot::new(FileAssetReader::get_base_path().join(file_path))
     }
@@ -116,12 +119,12 @@ impl AssetSourceRoot {
         read_whole(&mut *reader, self.max_length)
     }
 
-    /// Says once why assets of this source are not served.
+    /// Logs once why assets of this source are not served.
     fn warn(&self, path: &AssetPath, error: &io::Error) {
         if error.kind() != io::ErrorKind::NotFound && !self.has_warned.swap(true, Ordering::Relaxed)
         {
             log::warn!(
-                "{} cannot be served out of {}, and maybe others: {error}",
+                "cannot serve {} from the asset source {}, and maybe others: {error}",
                 path.as_str(),
                 self.source
             );
@@ -160,7 +163,7 @@ impl AssetRoot for AssetSourceRoot {
                 return Err(not_ready());
             };
             let Some(entry) = entry else { break };
-            // A name that is not Unicode can be in no request.
+            // No request can contain a name that is not Unicode.
             let Some(name) = entry.file_name().and_then(|name| name.to_str()) else {
                 continue;
             };
@@ -186,7 +189,7 @@ fn is_directory(reader: &dyn ErasedAssetReader, path: &Path) -> bool {
     matches!(at_once(reader.is_directory(path)), Ok(Ok(true)))
 }
 
-/// The outcome of a future that is ready at the first poll. Others are dropped, which ends them.
+/// The outcome of a future that is ready at the first poll. Any other future is dropped.
 fn at_once<T>(
     mut future: impl Future<Output = Result<T, AssetReaderError>> + Unpin,
 ) -> io::Result<io::Result<T>> {
@@ -210,7 +213,7 @@ fn read_whole(mut reader: &mut dyn Reader, max_length: usize) -> io::Result<Vec<
                 return Err(io::Error::new(
                     io::ErrorKind::FileTooLarge,
                     format!(
-                        "it is longer than {max_length} bytes; raise max_length, or serve it out of \
+                        "it is longer than {max_length} bytes; raise max_length, or serve it from \
                          a folder or an archive"
                     ),
                 ));
@@ -225,7 +228,7 @@ fn read_whole(mut reader: &mut dyn Reader, max_length: usize) -> io::Result<Vec<
 fn not_ready() -> io::Error {
     io::Error::new(
         io::ErrorKind::WouldBlock,
-        "its reader waits, which a frame must not; for assets on the disk use AssetSourceRoot::folder",
+        "its reader waits, and a frame must not; for assets on the disk use AssetSourceRoot::folder",
     )
 }
 

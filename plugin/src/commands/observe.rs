@@ -7,7 +7,7 @@ use serde_core::de::DeserializeOwned;
 use crate::events::request::{HttpError, HttpJson, HttpResponse};
 use crate::systems::json::{fail, parse};
 
-/// Observers by purpose, for [`EntityCommands`] and [`EntityWorldMut`].
+/// Attaches observers in a chain, on [`EntityCommands`] and [`EntityWorldMut`].
 ///
 /// ```no_run
 /// # use bevy_ecs::prelude::*;
@@ -36,12 +36,12 @@ pub trait HttpEntityCommandsExt {
         observer: impl IntoObserverSystem<HttpError, M>,
     ) -> &mut Self;
 
-    /// Observes how the request ends as a value: exactly once, whether it came or not. Nothing needs
-    /// to be registered.
+    /// Observes the end of the request as a JSON value: exactly once, whether it succeeded or not. No type
+    /// needs to be registered.
     ///
-    /// Content above [`json_off_frame`](crate::HttpollPlugin::json_off_frame) is parsed by Bevy's
-    /// `AsyncComputeTaskPool`, if the app has one, and told some frames later; the request's entity
-    /// stays until then.
+    /// Bevy's `AsyncComputeTaskPool`, if the app has one, parses content larger than
+    /// [`json_off_frame`](crate::HttpollPlugin::json_off_frame); the event then follows some frames later,
+    /// and the request's entity stays until then.
     fn on_json<T, M>(&mut self, observer: impl IntoObserverSystem<HttpJson<T>, M>) -> &mut Self
     where
         T: DeserializeOwned + Send + Sync + 'static,

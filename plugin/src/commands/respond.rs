@@ -12,20 +12,21 @@ use httpoll::server::websocket::Options as WebSocketOptions;
 use crate::components::server_peers::HttpSocketPeer;
 use crate::components::server_peers::{HttpEventPeer, HttpServerRequest};
 
-/// Answers to requests, as commands. For an entity that is no waiting request they do nothing.
+/// Commands that respond to the requests of a server. They do nothing for an entity without
+/// [`HttpServerRequest`].
 pub trait HttpCommandsExt {
-    /// Answers a request, and despawns its entity.
+    /// Sends a response, and despawns the request's entity.
     fn respond(&mut self, request: Entity, response: Response);
 
-    /// Answers a request with server-sent events: its entity becomes an [`HttpEventPeer`].
+    /// Responds with server-sent events: [`HttpEventPeer`] replaces the request on the entity.
     fn stream_events(&mut self, request: Entity);
 
-    /// Answers a request with the events of a topic, which encodes each event once for all its
-    /// subscribers and never waits for a slow one. Its entity is despawned.
+    /// Responds with the events of a topic, and despawns the request's entity. A topic encodes each event
+    /// once for all subscribers and never waits for a slow one.
     fn subscribe(&mut self, request: Entity, topic: &Topic);
 
-    /// Opens the WebSocket that a request asks for: its entity becomes an [`HttpSocketPeer`]. One that
-    /// asks for none is answered with what is wrong, and despawned.
+    /// Accepts the WebSocket that a request asks for: [`HttpSocketPeer`] replaces the request on the
+    /// entity. A request that is not a WebSocket handshake gets an error response and is despawned.
     #[cfg(feature = "websocket")]
     fn accept_socket(&mut self, request: Entity, options: WebSocketOptions);
 }
@@ -33,8 +34,8 @@ pub trait HttpCommandsExt {
 impl HttpCommandsExt for Commands<'_, '_> {
     fn respond(&mut self, request: Entity, response: Response) {
         self.queue(move |world: &mut World| {
-            if let Some(HttpServerRequest(asked)) = take(world, request) {
-                asked.respond(response);
+            if let Some(HttpServerRequest(received)) = take(world, request) {
+                received.respond(response);
                 let _ = world.try_despawn(request);
             }
         });
@@ -42,8 +43,8 @@ impl HttpCommandsExt for Commands<'_, '_> {
 
     fn stream_events(&mut self, request: Entity) {
         self.queue(move |world: &mut World| {
-            if let Some(HttpServerRequest(mut asked)) = take(world, request) {
-                let stream = asked.event_stream(Response::new());
+            if let Some(HttpServerRequest(mut received)) = take(world, request) {
+                let stream = received.event_stream(Response::new());
                 world.entity_mut(request).insert(HttpEventPeer(stream));
             }
         });
@@ -52,8 +53,8 @@ impl HttpCommandsExt for Commands<'_, '_> {
     fn subscribe(&mut self, request: Entity, topic: &Topic) {
         let topic = topic.clone();
         self.queue(move |world: &mut World| {
-            if let Some(HttpServerRequest(mut asked)) = take(world, request) {
-                topic.subscribe(&mut asked);
+            if let Some(HttpServerRequest(mut received)) = take(world, request) {
+                topic.subscribe(&mut received);
                 let _ = world.try_despawn(request);
             }
         });
@@ -63,17 +64,17 @@ impl HttpCommandsExt for Commands<'_, '_> {
     fn accept_socket(&mut self, request: Entity, options: WebSocketOptions) {
         use httpoll::server::IntoResponse;
         self.queue(move |world: &mut World| {
-            let Some(HttpServerRequest(mut asked)) = take(world, request) else {
+            let Some(HttpServerRequest(mut received)) = take(world, request) else {
                 return;
             };
-            match asked.accept_websocket(options) {
+            match received.accept_websocket(options) {
                 Ok(socket) => {
                     world.entity_mut(request).insert(HttpSocketPeer(socket));
                 }
                 Err(refused) => {
-                    // What cannot be said is answered by 500.
+                    // Without a response the client gets status 500.
                     if let Ok(response) = refused.into_response() {
-                        asked.respond(response);
+                        received.respond(response);
                     }
                     let _ = world.try_despawn(request);
                 }
@@ -82,7 +83,7 @@ impl HttpCommandsExt for Commands<'_, '_> {
     }
 }
 
-/// Takes a request off its entity, which is there if it had one.
+/// Removes the request from its entity. `Some` implies that the entity exists.
 fn take(world: &mut World, request: Entity) -> Option<HttpServerRequest> {
     world.get_entity_mut(request).ok()?.take()
 }

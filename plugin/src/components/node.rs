@@ -3,13 +3,13 @@
 use bevy_ecs::component::Component;
 use httpoll::{HttpClient, Status};
 
-/// An [`HttpClient`] on an entity. The plugin polls it once a frame, within the budget of the whole
-/// frame; systems call its methods, and observers hear of each change of status by
-/// [`HttpStatusChanged`](crate::HttpStatusChanged) and of a failure by
-/// [`HttpError`](crate::HttpError). With [`HttpStream`] on the entity the plugin reads the response's
-/// content and hands it over as [`HttpChunk`](crate::HttpChunk)s; without it, systems read it.
+/// An [`HttpClient`] on an entity. The plugin polls it once per frame, within the frame's budget; systems
+/// call its methods. Each change of status triggers [`HttpStatusChanged`](crate::HttpStatusChanged), a
+/// failure triggers [`HttpError`](crate::HttpError). With [`HttpStream`](crate::HttpStream) on the entity
+/// the plugin reads the response's content and delivers it as [`HttpChunk`](crate::HttpChunk) events;
+/// without it, systems read the content.
 ///
-/// Do not call `poll` yourself: then the transitions of that poll are announced a frame later.
+/// Do not call `poll` yourself: the transitions of that poll would be reported one frame late.
 /// Removing the component or despawning the entity closes the connection at once.
 ///
 /// ```no_run
@@ -34,12 +34,12 @@ use httpoll::{HttpClient, Status};
 pub struct HttpClientNode(HttpClient);
 
 impl HttpClientNode {
-    /// Puts a client on an entity.
+    /// Makes a component of a client.
     pub fn new(client: HttpClient) -> Self {
         Self(client)
     }
 
-    /// The client itself.
+    /// Returns the client.
     pub fn into_inner(self) -> HttpClient {
         self.0
     }
@@ -59,7 +59,7 @@ impl std::ops::DerefMut for HttpClientNode {
     }
 }
 
-/// Whether a poll would do anything.
+/// Whether a poll can do anything.
 pub(crate) fn is_active(node: &HttpClientNode) -> bool {
     node.get_status() != Status::Disconnected && !node.get_status().is_error()
 }

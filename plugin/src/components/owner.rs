@@ -1,12 +1,12 @@
-//! Who asked: the relationship between a request and its owner.
+//! [`RequestedBy`] and [`Requests`]: the relationship between a request and its owner.
 
 use bevy_ecs::component::Component;
 use bevy_ecs::entity::Entity;
 #[cfg(feature = "reflect")]
 use bevy_ecs::reflect::ReflectComponent;
 
-/// On a request: the entity that asked for it. Despawning that cancels and despawns the request, and
-/// the events of the request go on to it.
+/// On a request: its owner. Despawning the owner cancels and despawns the request, and the events of the
+/// request propagate to the owner.
 ///
 /// ```no_run
 /// # use bevy_ecs::prelude::*;
@@ -15,7 +15,7 @@ use bevy_ecs::reflect::ReflectComponent;
 /// fn open(mut commands: Commands) {
 ///     commands
 ///         .spawn(Leaderboard)
-///         .observe(|answer: On<HttpResponse>| println!("the owner hears of {}", answer.request))
+///         .observe(|on: On<HttpResponse>| println!("the owner's request {} is done", on.request))
 ///         .with_related::<RequestedBy>(HttpRequest::get("https://game.example/scores"));
 /// }
 /// ```
@@ -28,7 +28,7 @@ use bevy_ecs::reflect::ReflectComponent;
 #[relationship(relationship_target = Requests)]
 pub struct RequestedBy(pub Entity);
 
-/// On an owner: its requests that are still there. Maintained by [`RequestedBy`].
+/// On an owner: its requests that still exist. Bevy maintains it from [`RequestedBy`].
 #[derive(Component, Debug, Default)]
 #[cfg_attr(
     feature = "reflect",

@@ -4,8 +4,8 @@ use bevy_ecs::component::Component;
 #[cfg(feature = "reflect")]
 use bevy_ecs::reflect::ReflectComponent;
 
-/// How far a request is, in bytes of content. Read it; the plugin alone writes it, at most once a
-/// frame and only when it changes, so that `Changed<HttpProgress>` is cheap.
+/// How many bytes of content a request has sent and received. Read only: the plugin writes it, at most
+/// once per frame and only when it changes, so `Changed<HttpProgress>` is cheap.
 #[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "reflect",
@@ -13,23 +13,23 @@ use bevy_ecs::reflect::ReflectComponent;
     reflect(Component, Clone, Debug, PartialEq)
 )]
 pub struct HttpProgress {
-    /// Sent.
+    /// Bytes sent.
     pub sent: u64,
-    /// To be sent in all, when known.
+    /// Bytes to send in total, when known.
     pub to_send: Option<u64>,
-    /// Received, before content codings were undone; with what a resumed download had already.
+    /// Bytes received, before content decoding. Includes what a resumed download already had.
     pub received: u64,
-    /// To be received in all, when the server said.
+    /// Bytes to receive in total, when the server reported it.
     pub to_receive: Option<u64>,
 }
 
 impl HttpProgress {
-    /// Received part of the content, 0 to 1, when its length is known.
+    /// The received fraction of the content, from 0 to 1, when its length is known.
     pub fn fraction(&self) -> Option<f32> {
         fraction(self.received, self.to_receive)
     }
 
-    /// Sent part of the content, 0 to 1, when its length is known.
+    /// The sent fraction of the content, from 0 to 1, when its length is known.
     pub fn sent_fraction(&self) -> Option<f32> {
         fraction(self.sent, self.to_send)
     }
@@ -37,7 +37,7 @@ impl HttpProgress {
 
 fn fraction(part: u64, whole: Option<u64>) -> Option<f32> {
     let whole = whole.filter(|whole| *whole > 0)?;
-    // Precision is lost above 16 million bytes, where nobody sees it.
+    // Above 16 million bytes the rounding is invisible in a progress bar.
     #[allow(clippy::cast_precision_loss)]
     Some((part as f32 / whole as f32).min(1.0))
 }

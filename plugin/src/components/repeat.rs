@@ -10,11 +10,11 @@ use bevy_reflect::prelude::ReflectDefault;
 
 /// Sends the request again and again: a polling loop.
 ///
-/// Each round ends with an [`HttpResponse`](crate::HttpResponse) or
-/// [`HttpError`](crate::HttpError) of its own. A round begins [`every`](Self::every) after the round
-/// before it began, by real time, and never while that one is still under way: rounds that were
-/// missed are not made up. Failures, and statuses 429 and 5xx, double the time up to
-/// [`longest`](Self::longest); the first success restores it.
+/// Each round ends with its own [`HttpResponse`](crate::HttpResponse) or
+/// [`HttpError`](crate::HttpError). A round begins [`every`](Self::every) after the round before it
+/// began, in real time, and never while that one is still under way; missed rounds are skipped.
+/// Failures, and statuses 429 and 5xx, double the time up to [`longest`](Self::longest); the first success
+/// restores it.
 ///
 /// The entity stays until it is despawned, this component is removed, or
 /// [`CancelHttp`](crate::CancelHttp).
@@ -25,12 +25,12 @@ use bevy_reflect::prelude::ReflectDefault;
     reflect(Component, Default, Clone, Debug)
 )]
 pub struct HttpRepeat {
-    /// From the beginning of one round to that of the next. Default 5 s.
+    /// The time from the start of one round to the start of the next. Default 5 s.
     pub every: Duration,
-    /// The part of the time, 0 to 1, by which rounds come earlier or later at random, so that all
-    /// players do not ask at the same moment. Default 0.1.
+    /// The fraction of the time, from 0 to 1, by which rounds start earlier or later at random, so that
+    /// not all players send at the same moment. Default 0.1.
     pub jitter: f32,
-    /// The longest time between rounds after failures. Default 5 min. Less than `every` means that
+    /// The longest time between rounds after failures. Default 5 min. If it is less than `every`,
     /// failures change nothing.
     pub longest: Duration,
     /// Begins no new round while this is set. Default `false`.
@@ -38,7 +38,7 @@ pub struct HttpRepeat {
 }
 
 impl HttpRepeat {
-    /// A round every so often, otherwise the defaults.
+    /// Rounds at this interval, otherwise the defaults.
     pub fn every(every: Duration) -> Self {
         Self {
             every,
@@ -46,7 +46,7 @@ impl HttpRepeat {
         }
     }
 
-    /// How long after the beginning of a round the next one begins. `random` is 0 to 1.
+    /// The time from the start of a round to the start of the next. `random` is from 0 to 1.
     pub(crate) fn pause(&self, failures: u32, random: f32) -> Duration {
         let longest = self.longest.max(self.every);
         let pause = self
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_figures_do_no_harm() {
+    fn extreme_values_do_not_panic() {
         for (every, jitter) in [
             (Duration::MAX, 0.1),
             (Duration::MAX, f32::NAN),

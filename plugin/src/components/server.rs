@@ -10,10 +10,14 @@ use httpoll::memory::MemoryNetwork;
 use httpoll::server::{NotFoundPolicy, Server, ServerBuilder};
 use httpoll::{Budget, Error};
 
-/// A server to be, by spawning it: it listens in the next [`HttpollSystems::Poll`].
+/// A server. Spawn it, and it listens from the next [`HttpollSystems::Poll`] on.
 ///
-/// Then [`HttpServing`] is beside it and [`HttpServerStarted`] is told, or [`HttpServerFailed`].
-/// Despawning the entity closes everything at once.
+/// The plugin then inserts [`HttpServing`] and triggers [`HttpServerStarted`], or triggers
+/// [`HttpServerFailed`]. Despawning the entity closes the listener and all connections at once.
+///
+/// [`HttpollSystems::Poll`]: crate::HttpollSystems::Poll
+/// [`HttpServerStarted`]: crate::HttpServerStarted
+/// [`HttpServerFailed`]: crate::HttpServerFailed
 ///
 /// ```no_run
 /// # use bevy_ecs::prelude::*;
@@ -22,12 +26,12 @@ use httpoll::{Budget, Error};
 ///
 /// fn listen(mut commands: Commands) {
 ///     commands.spawn(HttpServer::bind("127.0.0.1:8080")).observe(
-///         |asked: On<HttpRequestReceived>,
+///         |received: On<HttpRequestReceived>,
 ///          requests: Query<&HttpServerRequest>,
 ///          mut commands: Commands| {
-///             if let Ok(request) = requests.get(asked.request) {
-///                 let answer = Response::text(format!("you asked for {}", request.path()));
-///                 commands.respond(asked.request, answer);
+///             if let Ok(request) = requests.get(received.request) {
+///                 let response = Response::text(format!("you asked for {}", request.path()));
+///                 commands.respond(received.request, response);
 ///             }
 ///         },
 ///     );
@@ -46,8 +50,8 @@ type Configure = Arc<dyn Fn(ServerBuilder) -> ServerBuilder + Send + Sync>;
 type SetUpServer = Arc<dyn Fn(&mut Server) -> Result<(), Error> + Send + Sync>;
 
 impl HttpServer {
-    /// At this address, such as `127.0.0.1:0` for a free port of this machine alone. An IP address: a
-    /// name would be looked up in the frame.
+    /// Listens at this IP address and port, such as `127.0.0.1:0` for a free port that only this machine
+    /// can reach. Not a host name: its lookup would block the frame.
     pub fn bind(address: impl Into<String>) -> Self {
         Self {
             address: address.into(),
@@ -56,7 +60,7 @@ impl HttpServer {
         }
     }
 
-    /// Decides about limits, deadlines, the guard and TLS before it listens.
+    /// Sets limits, deadlines, the guard and TLS before the server listens.
     #[must_use]
     pub fn configure(
         mut self,
@@ -66,8 +70,8 @@ impl HttpServer {
         self
     }
 
-    /// Adds routes, files and hooks as soon as it listens. Requests that nothing of it takes become
-    /// entities.
+    /// Adds routes, files and hooks as soon as the server listens. Requests that none of them takes
+    /// become entities.
     #[must_use]
     pub fn with(
         mut self,
@@ -102,7 +106,8 @@ impl fmt::Debug for HttpServer {
     }
 }
 
-/// A server that listens. It derefs to [`Server`], for routes, files and metrics. Do not poll it.
+/// A listening server. Dereferences to [`Server`], for routes, files and metrics. Do not poll it: the
+/// plugin does.
 #[derive(Component, Debug)]
 pub struct HttpServing(pub(crate) Server);
 
@@ -132,19 +137,19 @@ impl std::ops::DerefMut for HttpServing {
     }
 }
 
-/// On a request or a peer: its server. Despawning that despawns these, too, and the events of these
-/// go on to it.
+/// On a request or a peer: its server. Despawning the server despawns its requests and peers, and their
+/// events propagate to the server.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
 #[relationship(relationship_target = Serving)]
 pub struct ServedBy(pub Entity);
 
-/// On a server: its requests and peers. Maintained by [`ServedBy`].
+/// On a server: its requests and peers. Bevy maintains it from [`ServedBy`].
 #[derive(Component, Debug, Default)]
 #[relationship_target(relationship = ServedBy, linked_spawn)]
 pub struct Serving(Vec<Entity>);
 
 impl Serving {
-    /// The entities of requests and peers.
+    /// The entities of the requests and peers.
     pub fn entities(&self) -> &[Entity] {
         &self.0
     }

@@ -7,9 +7,9 @@ use httpoll::server::event_stream::EventStream;
 #[cfg(feature = "websocket")]
 use httpoll::server::websocket::WebSocket;
 
-/// A request that waits for its answer: derefs to [`Request`]. Answer it in any later frame by
-/// [`HttpCommandsExt`]. Despawned without an answer, its client gets a 500; left for longer than the
-/// server's deadline, a 504.
+/// A request that waits for its response. Dereferences to [`Request`]. Respond in this or any later frame
+/// with [`HttpCommandsExt`](crate::HttpCommandsExt). If the entity is despawned without a response, the
+/// client gets status 500; after the server's deadline it gets 504.
 #[derive(Component, Debug)]
 pub struct HttpServerRequest(pub(crate) Request);
 
@@ -27,9 +27,9 @@ impl std::ops::DerefMut for HttpServerRequest {
     }
 }
 
-/// A client that listens to server-sent events; made by
-/// [`stream_events`](HttpCommandsExt::stream_events). Derefs to [`EventStream`]. Despawning it ends
-/// the stream.
+/// A client that receives server-sent events, from
+/// [`stream_events`](crate::HttpCommandsExt::stream_events). Dereferences to [`EventStream`]. Despawning
+/// the entity ends the stream.
 #[derive(Component, Debug)]
 pub struct HttpEventPeer(pub(crate) EventStream);
 
@@ -47,8 +47,8 @@ impl std::ops::DerefMut for HttpEventPeer {
     }
 }
 
-/// A client with an open WebSocket; made by [`accept_socket`](HttpCommandsExt::accept_socket). Derefs
-/// to [`WebSocket`], to send by. Despawning it closes the socket.
+/// A client with an open WebSocket, from [`accept_socket`](crate::HttpCommandsExt::accept_socket).
+/// Dereferences to [`WebSocket`], which sends. Despawning the entity closes the socket.
 #[cfg(feature = "websocket")]
 #[derive(Component, Debug)]
 pub struct HttpSocketPeer(pub(crate) WebSocket);

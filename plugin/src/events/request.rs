@@ -1,9 +1,9 @@
-//! The events of this plugin, and its one buffered message.
+//! The events of requests and nodes, and the one buffered message.
 //!
-//! Entity events are triggered at the request's entity and go on to its owner (see
-//! [`RequestedBy`]). Two things follow. `entity` names who is told, so in an observer of the owner it
-//! is the owner: `request` always names the request. And a global observer runs once for each of the
-//! two: compare `entity` with `request`, or read [`HttpFinished`].
+//! Entity events are triggered at the request's entity and propagate to its owner (see
+//! [`RequestedBy`]). Two things follow. `entity` is the entity that observes: in an observer of the owner
+//! it is the owner, while `request` is always the request. And a global observer runs once for each of
+//! the two: compare `entity` with `request`, or read [`HttpFinished`].
 
 use std::sync::Arc;
 
@@ -20,28 +20,28 @@ use crate::components::owner::RequestedBy;
 use crate::components::phase::HttpPhase;
 use crate::components::progress::HttpProgress;
 
-/// A whole response came.
+/// A response arrived completely.
 ///
-/// Exactly one of this and [`HttpError`] comes for each request that is not cancelled, and for each
-/// round of one that [repeats](crate::HttpRepeat). Any status code is a response, 404 and 500 too:
-/// see [`is_success`](Self::is_success) and [`error_for_status`](Self::error_for_status).
+/// Each request that is not cancelled, and each round of one that [repeats](crate::HttpRepeat), triggers
+/// exactly one of this and [`HttpError`]. Any status code is a response, also 404 and 500: see
+/// [`is_success`](Self::is_success) and [`error_for_status`](Self::error_for_status).
 #[derive(EntityEvent, Clone, Debug)]
 #[entity_event(propagate = &'static RequestedBy, auto_propagate)]
 pub struct HttpResponse {
-    /// Who is told: the request's entity, then its owner.
+    /// The entity that observes: the request's, then its owner's.
     #[event_target]
     pub entity: Entity,
     /// The request's entity.
     pub request: Entity,
-    /// The content. Cheap to clone; empty when it was [streamed](crate::HttpStream) or went to a
+    /// The content. Cheap to clone. Empty if it was [streamed](crate::HttpStream) or written to a
     /// [file](crate::HttpDownload).
     pub body: Bytes,
-    /// Everything that is known of it: timings, redirects, connection.
+    /// The whole response: head, timings, redirects, connection.
     pub response: Arc<Response>,
 }
 
 impl HttpResponse {
-    /// The status code, as in 200.
+    /// The status code, such as 200.
     pub fn status(&self) -> u16 {
         self.response.status().as_u16()
     }
@@ -51,22 +51,22 @@ impl HttpResponse {
         self.response.status().is_success()
     }
 
-    /// The header lines.
+    /// The header fields.
     pub fn headers(&self) -> &FieldLines {
         self.response.headers()
     }
 
-    /// The first value of a header, if there is one and it is text.
+    /// The first value of a header field, if it exists and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.response.header(name)
     }
 
-    /// The content as text; bytes that are no UTF-8 become U+FFFD.
+    /// The content as text; invalid UTF-8 becomes U+FFFD.
     pub fn text(&self) -> String {
         self.response.text()
     }
 
-    /// The content as a value. On the frame: for content of many KiB see
+    /// The content parsed as JSON, during the frame. For large content use
     /// [`on_json`](crate::HttpEntityCommandsExt::on_json).
     ///
     /// # Errors
@@ -75,12 +75,12 @@ impl HttpResponse {
         self.response.json()
     }
 
-    /// The file that a download left.
+    /// The file that a download wrote.
     pub fn saved(&self) -> Option<&SavedFile> {
         self.response.saved()
     }
 
-    /// Itself, or an error when the status is 400 or above.
+    /// Returns itself, or an error if the status is 400 or above.
     ///
     /// # Errors
     /// [`ErrorKind::Status`](httpoll::ErrorKind::Status).
@@ -96,23 +96,23 @@ impl HttpResponse {
 #[derive(EntityEvent, Clone, Debug)]
 #[entity_event(propagate = &'static RequestedBy, auto_propagate)]
 pub struct HttpError {
-    /// Who is told: the entity of the request or the node, then its owner.
+    /// The entity that observes: the request's or node's, then its owner's.
     #[event_target]
     pub entity: Entity,
-    /// The entity of the request or the node.
+    /// The entity of the request or node.
     pub request: Entity,
     /// What failed, in which phase, at which host, and whether a retry makes sense.
     pub error: Error,
-    /// The response, as far as it had come.
+    /// The response, as far as it had arrived.
     pub response: Option<Arc<Response>>,
 }
 
-/// A request's phase changed. One event for each change, in order, also for those that happened
-/// within one poll.
+/// A request's phase changed. There is one event per change, in order, also for several changes within one
+/// poll.
 #[derive(EntityEvent, Clone, Copy, Debug, PartialEq, Eq)]
 #[entity_event(propagate = &'static RequestedBy, auto_propagate)]
 pub struct HttpPhaseChanged {
-    /// Who is told: the request's entity, then its owner.
+    /// The entity that observes: the request's, then its owner's.
     #[event_target]
     pub entity: Entity,
     /// The request's entity.
@@ -123,88 +123,87 @@ pub struct HttpPhaseChanged {
     pub to: HttpPhase,
 }
 
-/// The head of a [streamed](crate::HttpStream) response is there.
+/// The head of a [streamed](crate::HttpStream) response arrived.
 #[derive(EntityEvent, Clone, Debug)]
 #[entity_event(propagate = &'static RequestedBy, auto_propagate)]
 pub struct HttpHead {
-    /// Who is told: the request's entity, then its owner.
+    /// The entity that observes: the request's, then its owner's.
     #[event_target]
     pub entity: Entity,
     /// The request's entity.
     pub request: Entity,
-    /// Status, version and header lines.
+    /// Status, version and header fields.
     pub head: ResponseHead,
-    /// Bytes of content to come, if the server said.
+    /// The length of the content in bytes, if the server reported it.
     pub content_length: Option<u64>,
 }
 
-/// A piece of a response's content, decoded: of a request, or of a node with
-/// [`HttpStream`](crate::HttpStream).
+/// A piece of decoded response content, of a request or a node with [`HttpStream`](crate::HttpStream).
 #[derive(EntityEvent, Clone, Debug)]
 #[entity_event(propagate = &'static RequestedBy, auto_propagate)]
 pub struct HttpChunk {
-    /// Who is told: the entity of the request or the node, then its owner.
+    /// The entity that observes: the request's or node's, then its owner's.
     #[event_target]
     pub entity: Entity,
-    /// The entity of the request or the node.
+    /// The entity of the request or node.
     pub request: Entity,
     /// The piece. Cheap to clone.
     pub bytes: Bytes,
 }
 
 /// A request with [`HttpStream`](crate::HttpStream), [`HttpDownload`](crate::HttpDownload) or
-/// [`HttpUpload`](crate::HttpUpload) moved on. At most one a frame. Others have the component
-/// [`HttpProgress`] only.
+/// [`HttpUpload`](crate::HttpUpload) made progress. At most one per frame. Other requests only update the
+/// component [`HttpProgress`].
 #[derive(EntityEvent, Clone, Copy, Debug, PartialEq, Eq)]
 #[entity_event(propagate = &'static RequestedBy, auto_propagate)]
 pub struct HttpProgressed {
-    /// Who is told: the request's entity, then its owner.
+    /// The entity that observes: the request's, then its owner's.
     #[event_target]
     pub entity: Entity,
     /// The request's entity.
     pub request: Entity,
-    /// How far it is.
+    /// The progress so far.
     pub progress: HttpProgress,
 }
 
-/// An event of an event stream; see [`HttpStream::ServerSentEvents`](crate::HttpStream).
+/// An event of an event stream arrived; see [`HttpStream::ServerSentEvents`](crate::HttpStream).
 #[derive(EntityEvent, Clone, Debug)]
 #[entity_event(propagate = &'static RequestedBy, auto_propagate)]
 pub struct HttpServerSentEvent {
-    /// Who is told: the request's entity, then its owner.
+    /// The entity that observes: the request's, then its owner's.
     #[event_target]
     pub entity: Entity,
     /// The request's entity.
     pub request: Entity,
-    /// What the server said.
+    /// The server's event.
     pub event: ServerSentEvent,
 }
 
-/// A WebSocket is open.
+/// A WebSocket opened.
 #[cfg(feature = "websocket")]
 #[derive(EntityEvent, Clone, Debug)]
 #[entity_event(propagate = &'static RequestedBy, auto_propagate)]
 pub struct HttpWebSocketOpened {
-    /// Who is told: the request's entity, then its owner.
+    /// The entity that observes: the request's, then its owner's.
     #[event_target]
     pub entity: Entity,
     /// The request's entity.
     pub request: Entity,
-    /// The subprotocol agreed upon.
+    /// The agreed subprotocol.
     pub subprotocol: Option<String>,
 }
 
-/// A message of a WebSocket.
+/// A WebSocket message arrived.
 #[cfg(feature = "websocket")]
 #[derive(EntityEvent, Clone, Debug)]
 #[entity_event(propagate = &'static RequestedBy, auto_propagate)]
 pub struct HttpWebSocketMessage {
-    /// Who is told: the request's entity, then its owner.
+    /// The entity that observes: the request's, then its owner's.
     #[event_target]
     pub entity: Entity,
     /// The request's entity.
     pub request: Entity,
-    /// What the peer said.
+    /// The peer's message.
     pub message: WebSocketMessage,
 }
 
@@ -213,30 +212,30 @@ pub struct HttpWebSocketMessage {
 #[derive(EntityEvent, Clone, Debug)]
 #[entity_event(propagate = &'static RequestedBy, auto_propagate)]
 pub struct HttpWebSocketClosed {
-    /// Who is told: the request's entity, then its owner.
+    /// The entity that observes: the request's, then its owner's.
     #[event_target]
     pub entity: Entity,
     /// The request's entity.
     pub request: Entity,
-    /// Code and reason, if it gave any.
+    /// Code and reason, if the peer sent any.
     pub frame: Option<CloseFrame>,
 }
 
-/// Trigger it to send a message over the open WebSocket of this request. One that cannot be sent
-/// is logged and dropped; [`HttpAgent::send_message`](crate::HttpAgent::send_message) tells why.
+/// Trigger it to send a message over the open WebSocket of this request. If the message cannot be sent, the
+/// log says why; [`HttpAgent::send_message`](crate::HttpAgent::send_message) returns the reason instead.
 #[cfg(feature = "websocket")]
 #[derive(EntityEvent, Clone, Debug)]
 pub struct SendWebSocketMessage {
     /// The request's entity.
     #[event_target]
     pub request: Entity,
-    /// What to say. [`WebSocketMessage::Close`] begins the closing handshake.
+    /// The message. [`WebSocketMessage::Close`] begins the closing handshake.
     pub message: WebSocketMessage,
 }
 
-/// Trigger it to cancel a request: its socket is closed and its files are removed at once, its phase
-/// becomes [`HttpPhase::Cancelled`], nothing else is told of it, and its entity is despawned unless
-/// it has [`KeepRequest`](crate::KeepRequest). A request that is over is left alone.
+/// Trigger it to cancel a request. Its socket closes and its files are removed at once, its phase becomes
+/// [`HttpPhase::Cancelled`], no other event follows, and its entity is despawned unless it has
+/// [`KeepRequest`](crate::KeepRequest). A finished request is not affected.
 #[derive(EntityEvent, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CancelHttp {
     /// The request's entity.
@@ -244,11 +243,11 @@ pub struct CancelHttp {
     pub request: Entity,
 }
 
-/// The status of a node changed. One event for each transition, in order, also for those that
-/// happened within one poll.
+/// The status of a node changed. There is one event per transition, in order, also for several transitions
+/// within one poll.
 #[derive(EntityEvent, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpStatusChanged {
-    /// The entity of the node.
+    /// The node's entity.
     #[event_target]
     pub entity: Entity,
     /// The status before.
@@ -257,21 +256,21 @@ pub struct HttpStatusChanged {
     pub to: Status,
 }
 
-/// A request ended, for those who read all traffic at once: logs, batches, `FixedUpdate`, tests.
-/// Written before the observers of [`HttpResponse`] and [`HttpError`] run; once for each of them.
+/// A request ended. A message for systems that read all traffic at once: logs, batches, `FixedUpdate`,
+/// tests. It is written once for each [`HttpResponse`] and [`HttpError`], before their observers run.
 #[derive(Message, Clone, Debug)]
 pub struct HttpFinished {
-    /// The request's entity. It may be gone by now.
+    /// The request's entity. It may not exist any more.
     pub request: Entity,
-    /// Who asked, if anybody is [named](RequestedBy).
+    /// The request's owner, if it has [`RequestedBy`].
     pub owner: Option<Entity>,
-    /// How it ended.
+    /// The response or the error.
     pub outcome: Result<Arc<Response>, Error>,
 }
 
-/// How a request ended, with its content as a value; see
-/// [`on_json`](HttpEntityCommandsExt::on_json). It does not go on to the owner: an owner that wants
-/// values calls `on_json` itself.
+/// How a request ended, with its content parsed as JSON; see
+/// [`on_json`](crate::HttpEntityCommandsExt::on_json). It does not propagate to the owner: call `on_json` on
+/// the owner for that.
 #[derive(EntityEvent, Debug)]
 pub struct HttpJson<T: Send + Sync + 'static> {
     /// The entity that `on_json` was called for.
@@ -279,10 +278,10 @@ pub struct HttpJson<T: Send + Sync + 'static> {
     pub entity: Entity,
     /// The request's entity.
     pub request: Entity,
-    /// The value. An error when the request failed, when the status was 400 or above
-    /// ([`ErrorKind::Status`]), or when the content was not such a value
-    /// ([`ErrorKind::InvalidJson`]).
+    /// The value. An error if the request failed, if the status is 400 or above
+    /// ([`ErrorKind::Status`](httpoll::ErrorKind::Status)), or if the content is not such a value
+    /// ([`ErrorKind::InvalidJson`](httpoll::ErrorKind::InvalidJson)).
     pub result: Result<T, Error>,
-    /// The response, if one came, also with an error: its status and content say more.
+    /// The response, if one arrived. With an error its status and content may say more.
     pub response: Option<Arc<Response>>,
 }

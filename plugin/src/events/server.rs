@@ -8,66 +8,66 @@ use httpoll::Error;
 
 use crate::components::server::ServedBy;
 
-/// A server listens.
+/// A server began to listen.
 #[derive(EntityEvent, Clone, Copy, Debug)]
 pub struct HttpServerStarted {
     /// The server's entity.
     pub entity: Entity,
-    /// Where, with the real port.
+    /// Its address, with the actual port.
     pub address: SocketAddr,
 }
 
 /// A server could not listen.
 #[derive(EntityEvent, Clone, Debug)]
 pub struct HttpServerFailed {
-    /// The server's entity. It stays: insert another [`HttpServer`] to try again.
+    /// The server's entity. It stays: insert [`HttpServer`](crate::HttpServer) again to try again.
     pub entity: Entity,
-    /// Why.
+    /// The reason.
     pub error: Error,
 }
 
-/// A request came that no route took.
+/// A request arrived that no route took.
 #[derive(EntityEvent, Clone, Copy, Debug)]
 #[entity_event(propagate = &'static ServedBy, auto_propagate)]
 pub struct HttpRequestReceived {
-    /// Who is told: the request's entity, then its server.
+    /// The entity that observes: the request's, then the server's.
     #[event_target]
     pub entity: Entity,
-    /// The request's entity, with [`HttpServerRequest`].
+    /// The request's entity, with [`HttpServerRequest`](crate::HttpServerRequest).
     pub request: Entity,
 }
 
-/// Nobody waits for this request's answer any more: its client has gone, or the deadline is over. Its
-/// entity is despawned behind this.
+/// The client no longer waits for this request's response: it disconnected, or the deadline passed. The
+/// entity is despawned after this event.
 #[derive(EntityEvent, Clone, Copy, Debug)]
 #[entity_event(propagate = &'static ServedBy, auto_propagate)]
 pub struct HttpRequestAborted {
-    /// Who is told: the request's entity, then its server.
+    /// The entity that observes: the request's, then the server's.
     #[event_target]
     pub entity: Entity,
     /// The request's entity.
     pub request: Entity,
 }
 
-/// A message of a WebSocket's client.
+/// A client sent a WebSocket message.
 #[cfg(feature = "websocket")]
 #[derive(EntityEvent, Clone, Debug)]
 #[entity_event(propagate = &'static ServedBy, auto_propagate)]
 pub struct HttpPeerMessage {
-    /// Who is told: the peer's entity, then its server.
+    /// The entity that observes: the peer's, then the server's.
     #[event_target]
     pub entity: Entity,
     /// The peer's entity.
     pub peer: Entity,
-    /// What it said.
+    /// The message.
     pub message: httpoll::websocket::WebSocketMessage,
 }
 
-/// The client of an event stream or a WebSocket has gone. Its entity is despawned behind this.
+/// The client of an event stream or a WebSocket disconnected. The entity is despawned after this event.
 #[derive(EntityEvent, Clone, Copy, Debug)]
 #[entity_event(propagate = &'static ServedBy, auto_propagate)]
 pub struct HttpPeerClosed {
-    /// Who is told: the peer's entity, then its server.
+    /// The entity that observes: the peer's, then the server's.
     #[event_target]
     pub entity: Entity,
     /// The peer's entity.

@@ -75,37 +75,38 @@ impl HttpAgent {
         self.jobs.is_in_flight(request)
     }
 
-    /// Holds a request: content that comes is left with the server, and no deadline but the total
-    /// one runs. Does nothing for one that is not under way.
+    /// Pauses a request: its content stays with the server, and only its total deadline runs. Does nothing
+    /// if the request is not under way.
     pub fn pause(&mut self, request: Entity) {
         if let Some(id) = self.id(request) {
             self.agent.pause(id);
         }
     }
 
-    /// Lets a paused request go on.
+    /// Resumes a paused request.
     pub fn resume(&mut self, request: Entity) {
         if let Some(id) = self.id(request) {
             self.agent.resume(id);
         }
     }
 
-    /// Changes how many bytes of content a request may move in a second; `None` is no limit.
+    /// Limits the bytes of content per second of one request; `None` removes the limit.
     pub fn set_rate_limit(&mut self, request: Entity, bytes_per_second: Option<u64>) {
         if let Some(id) = self.id(request) {
             self.agent.set_rate_limit(id, bytes_per_second);
         }
     }
 
-    /// Changes how many bytes of content all requests together may move in a second.
+    /// Limits the bytes of content per second of all requests together; `None` removes the limit.
     pub fn set_global_rate_limit(&mut self, bytes_per_second: Option<u64>) {
         self.agent.set_global_rate_limit(bytes_per_second);
     }
 
-    /// Replaces the lines that every request has unless it has its own, such as a token.
+    /// Replaces the header fields, such as a token, of every request that does not set the same field
+    /// itself.
     ///
     /// # Errors
-    /// [`Misuse::InvalidHeader`]; then nothing has changed.
+    /// [`Misuse::InvalidHeader`]. The fields are then unchanged.
     pub fn set_headers<N: AsRef<str>, V: AsRef<[u8]>>(
         &mut self,
         headers: impl IntoIterator<Item = (N, V)>,
@@ -113,11 +114,11 @@ impl HttpAgent {
         self.agent.set_headers(headers).map(|_| ())
     }
 
-    /// Replaces the lines that requests to this host have, assets included. They are secrets: a
-    /// redirect to another host does not take them along. `host` is a name without a port.
+    /// Replaces the header fields of all requests to this host, including assets. They count as secrets: a
+    /// redirect to another host drops them. `host` is a name without a port.
     ///
     /// # Errors
-    /// [`Misuse::InvalidHeader`]; then nothing has changed.
+    /// [`Misuse::InvalidHeader`]. The fields are then unchanged.
     pub fn set_host_headers<N: Into<String>, V: Into<String>>(
         &mut self,
         host: &str,
@@ -127,27 +128,29 @@ impl HttpAgent {
             .into_iter()
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
-        let mut lines = httpoll::proto::FieldLines::new();
+        let mut fields = httpoll::proto::FieldLines::new();
         for (name, value) in &headers {
-            lines.append(name, value).map_err(|misuse: Misuse| misuse)?;
+            fields
+                .append(name, value)
+                .map_err(|misuse: Misuse| misuse)?;
         }
         self.host_headers.insert(host.to_ascii_lowercase(), headers);
         Ok(())
     }
 
-    /// Closes down for a while, as when a phone takes the game off the screen: what is under way may
-    /// end until `deadline`, then all connections are closed. What was not over waits for
-    /// [`resume_all`](Self::resume_all); what must not be sent twice fails.
+    /// Suspends all requests, for instance when a phone sends the game to the background. Running requests
+    /// may finish until `deadline`; then all connections close. Unfinished requests wait for
+    /// [`resume_all`](Self::resume_all); those that must not be sent twice fail.
     pub fn suspend(&mut self, deadline: Duration) {
         self.agent.suspend(deadline);
     }
 
-    /// Goes on after [`suspend`](Self::suspend).
+    /// Resumes after [`suspend`](Self::suspend).
     pub fn resume_all(&mut self) {
         self.agent.resume_all();
     }
 
-    /// Closes the connections that nobody uses.
+    /// Closes the connections that no request uses.
     pub fn close_idle_connections(&mut self) {
         self.agent.close_idle_connections();
     }
@@ -157,17 +160,17 @@ impl HttpAgent {
         (self.frame.sent, self.frame.received)
     }
 
-    /// How long the plugin worked in the latest whole frame, and what it was granted; `None` is no
-    /// limit.
+    /// How long the plugin worked in the last complete frame, and the time granted to this frame; `None`
+    /// means no limit.
     pub fn spent(&self) -> (Duration, Option<Duration>) {
         (self.frame.latest, self.frame.granted.time)
     }
 
-    /// Writes the cache to its file, on this thread: for the end of a level rather than a frame.
-    /// Without [`HttpollPlugin::cache`] it does nothing. The end of the app does it, too.
+    /// Writes the cache to its file, and blocks until that is done: for the end of a level. Does nothing
+    /// without [`HttpollPlugin::cache`](crate::HttpollPlugin::cache). The end of the app does the same.
     ///
     /// # Errors
-    /// Those of writing; the file that was there is left as it was.
+    /// The file could not be written; an existing file is unchanged.
     #[cfg(feature = "cache")]
     pub fn save_cache(&self) -> std::io::Result<()> {
         self.cache
@@ -175,7 +178,7 @@ impl HttpAgent {
             .map_or(Ok(()), crate::resources::cache_file::CacheHandle::save)
     }
 
-    /// Whether responses are kept.
+    /// Whether there is a cache.
     #[cfg(feature = "assets")]
     pub(crate) fn has_cache(&self) -> bool {
         #[cfg(feature = "cache")]
@@ -187,7 +190,7 @@ impl HttpAgent {
     /// Sends a message over the open WebSocket of this request.
     ///
     /// # Errors
-    /// Full, closing, or no open WebSocket: nothing was sent.
+    /// The WebSocket is not open, is closing, or its send buffer is full. Nothing was sent.
     #[cfg(feature = "websocket")]
     pub fn send_message(
         &mut self,
@@ -250,7 +253,7 @@ impl HttpAgent {
         }
     }
 
-    /// Adds what requests to this URL's host have.
+    /// Adds the header fields for this URL's host.
     pub(crate) fn with_host_headers(&self, url: &str, mut request: Request) -> Request {
         if self.host_headers.is_empty() {
             return request;
@@ -263,7 +266,7 @@ impl HttpAgent {
         let Ok(parsed) = RequestUrl::parse(url) else {
             return request;
         };
-        // The node's words: the host has its scheme.
+        // The node's URL parser leaves the scheme in front of the host.
         let host = parsed.host.rsplit("://").next().unwrap_or_default();
         let host = host.to_ascii_lowercase();
         for (name, value) in self.host_headers.get(&host).into_iter().flatten() {

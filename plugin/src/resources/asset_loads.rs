@@ -34,10 +34,10 @@ pub struct HttpAssetLoads {
 struct UnderWay {
     path: PathBuf,
     pieces: Sender<Piece>,
-    /// What the channel had no room for.
+    /// Pieces for which the channel had no space.
     waiting: VecDeque<Piece>,
     progress: HttpProgress,
-    /// Its head was told: failures are those of reading from now on.
+    /// The head was delivered: failures from now on are reading failures.
     has_head: bool,
     is_paused: bool,
     is_over: bool,
@@ -65,13 +65,13 @@ impl HttpAssetLoads {
             .map(|load| (load.path.as_path(), load.progress))
     }
 
-    /// Begins the loads that readers ask for, and gives their loaders what they have room for.
+    /// Begins the loads that readers ask for, and delivers what their channels have space for.
     pub(crate) fn advance(&mut self, http: &mut HttpAgent) {
         while let Ok(load) = self.requested.try_recv() {
             if load.pieces.is_closed() {
                 continue;
             }
-            // What the cache is to keep must come whole.
+            // The cache stores whole responses only.
             let request = Request::get(load.url.as_str());
             let request = match http.has_cache() {
                 true => request.collect().max_body(0),
@@ -94,7 +94,7 @@ impl HttpAssetLoads {
                     };
                     self.under_way.insert(handle.detach(), under_way);
                 }
-                // A fresh channel has room; a reader that went away minds nothing.
+                // A new channel has space. If the reader is gone, the error has no receiver.
                 Err(error) => drop(load.pieces.try_send(Err(failure(error)))),
             }
         }
@@ -104,7 +104,7 @@ impl HttpAssetLoads {
         }
     }
 
-    /// Takes an event that is about a load; gives back any other.
+    /// Consumes an event of a load; returns any other event.
     pub(crate) fn take(&mut self, agent: &mut Agent, event: Event) -> Option<Event> {
         let Some((id, load)) = event
             .id()
@@ -128,7 +128,7 @@ impl HttpAssetLoads {
             Event::Chunk { bytes, .. } if !bytes.is_empty() => load.waiting.push_back(Ok(bytes)),
             Event::Done { response, .. } => {
                 if !load.has_head {
-                    // From the cache, or without content.
+                    // It came from the cache, or has no content.
                     let status = response.status().as_u16();
                     load.waiting.push_back(match status {
                         200..=299 => Ok(Bytes::new()),
@@ -151,7 +151,8 @@ impl HttpAssetLoads {
         None
     }
 
-    /// Gives a loader what it has room for, and ends what is over or wanted no more.
+    /// Delivers what a loader's channel has space for, and ends loads that are finished or whose reader
+    /// is gone.
     fn hand_over(&mut self, agent: &mut Agent, id: RequestId) {
         let Some(load) = self.under_way.get_mut(&id) else {
             return;
@@ -170,7 +171,7 @@ impl HttpAssetLoads {
             }
         };
         if is_gone || (load.is_over && load.waiting.is_empty()) {
-            // For one that is over this does nothing.
+            // Does nothing for a finished request.
             agent.cancel(id);
             self.under_way.remove(&id);
         } else if load.is_paused == load.waiting.is_empty() {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bevy_ecs::resource::Resource;
 use httpoll::Budget;
 
-/// What the plugin may spend in a frame, on requests, nodes and assets together. A system may change
-/// it at any time, such as when a loading screen begins.
+/// What the plugin may spend per frame on requests, nodes, assets and servers together. Systems may change
+/// it at any time, for instance when a loading screen appears.
 ///
 /// ```
 /// # use bevy_ecs::prelude::*;
@@ -20,34 +20,34 @@ use httpoll::Budget;
 /// ```
 #[derive(Resource, Clone, Debug, Default, PartialEq)]
 pub struct HttpBudget {
-    /// The budget of a frame: 1 ms and any number of bytes by default.
+    /// The budget of a frame. Default 1 ms and any number of bytes.
     pub frame: Budget,
-    /// How far the time of [`frame`](Self::frame) may be exceeded, and when. Its bytes hold always.
+    /// How the time of [`frame`](Self::frame) is adapted. Its byte limit always applies.
     pub pace: HttpPace,
 }
 
-/// How the time of a frame's budget goes with the frame.
+/// How the time of the budget follows the frame's load.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum HttpPace {
-    /// The same in each frame.
+    /// The same time in each frame.
     #[default]
     Steady,
-    /// More when the game is idle, less when it is not: half of what the last frame left of
-    /// `frame`, within `least` and `most`.
+    /// More in light frames, less in heavy ones: half of the time that the last frame left of `frame`,
+    /// within `least` and `most`.
     Adaptive {
-        /// How long a frame may take in all, as in 16.7 ms.
+        /// The target length of a frame, such as 16.7 ms.
         frame: Duration,
-        /// Never less than this.
+        /// The least time per frame.
         least: Duration,
-        /// Never more than this.
+        /// The most time per frame.
         most: Duration,
     },
-    /// So much in each frame, for loading screens, where nobody minds.
+    /// This time in each frame. For loading screens, where a long frame does not matter.
     Loading(Duration),
 }
 
 impl HttpPace {
-    /// [`Adaptive`](Self::Adaptive) to so many frames a second, from 0.2 ms to half a frame.
+    /// [`Adaptive`](Self::Adaptive) for this frame rate, from 0.2 ms to half a frame.
     pub fn adaptive(frames_per_second: u32) -> Self {
         let frame = Duration::from_secs(1) / frames_per_second.max(1);
         Self::Adaptive {
@@ -57,16 +57,15 @@ impl HttpPace {
         }
     }
 
-    /// [`Loading`](Self::Loading) with 14 ms: nearly all of a frame at 60 frames a second, so that a
-    /// progress bar still moves.
+    /// [`Loading`](Self::Loading) with 14 ms: most of a frame at 60 fps, so that a progress bar still
+    /// moves.
     pub fn loading() -> Self {
         Self::Loading(Duration::from_millis(14))
     }
 }
 
 impl HttpBudget {
-    /// What the next frame gets, when the last one was busy for so long with other things; `None`
-    /// when that is not known.
+    /// The budget of the next frame. `busy` is how long everything else in the last frame took, if known.
     pub fn granted(&self, busy: Option<Duration>) -> Budget {
         let mut granted = self.frame.clone();
         match self.pace {
@@ -90,7 +89,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn idle_frames_give_more_heavy_ones_less_and_loading_all() {
+    fn light_frames_get_more_time_and_loading_screens_a_fixed_time() {
         let adaptive = HttpPace::Adaptive {
             frame: 16 * MS,
             least: MS / 5,
@@ -111,12 +110,12 @@ mod tests {
             };
             let given = budget.granted(busy);
             assert_eq!(given.time, Some(granted), "{pace:?} {busy:?}");
-            assert_eq!(given.bytes, Some(100), "bytes hold always");
+            assert_eq!(given.bytes, Some(100), "the byte limit always applies");
         }
     }
 
     #[test]
-    fn adaptive_limits_in_the_wrong_order_do_no_harm() {
+    fn adaptive_limits_in_the_wrong_order_do_not_panic() {
         let budget = HttpBudget {
             frame: Budget::default(),
             pace: HttpPace::Adaptive {

@@ -1,6 +1,6 @@
-//! Responses kept from one run to the next, in a file (RFC 9111).
+//! [`HttpCacheFile`]: cached responses in a file, from one run to the next (RFC 9111).
 //!
-//! It is read when the plugin is built and written when the app ends: never in a frame between.
+//! The file is read when the plugin is built and written when the app ends.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,19 +8,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use httpoll::cache::HttpCache;
 
-/// Where responses are kept, and how many; see
+/// The file of the cache and its size; see
 /// [`HttpollPlugin::cache`](crate::HttpollPlugin::cache).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpCacheFile {
-    /// The file. It is made when the app ends, by [`AppExit`](bevy_app::AppExit), or by
-    /// [`HttpAgent::save_cache`](crate::HttpAgent::save_cache). A damaged one is begun anew.
+    /// The file. It is written when the app ends with [`AppExit`](bevy_app::AppExit), and by
+    /// [`HttpAgent::save_cache`](crate::HttpAgent::save_cache). A damaged file is replaced.
     pub path: PathBuf,
-    /// The most bytes of content to keep. Default 32 MiB.
+    /// The most bytes of content to store. Default 32 MiB.
     pub max_bytes: usize,
 }
 
 impl HttpCacheFile {
-    /// In this file, with at most 32 MiB.
+    /// A cache in this file, with at most 32 MiB.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -28,7 +28,7 @@ impl HttpCacheFile {
         }
     }
 
-    /// What the file has; nothing if it is not there or damaged.
+    /// Reads the file. The cache is empty if the file does not exist or is damaged.
     pub(crate) fn load(&self) -> CacheHandle {
         let cache = match std::fs::read(&self.path) {
             Ok(bytes) => HttpCache::from_bytes(&bytes, Some(self.max_bytes)).ok(),
@@ -38,7 +38,10 @@ impl HttpCacheFile {
             Err(_) => None,
         };
         let cache = cache.unwrap_or_else(|| {
-            log::warn!("the HTTP cache {} is begun anew", self.path.display());
+            log::warn!(
+                "the HTTP cache {} cannot be read and will be replaced",
+                self.path.display()
+            );
             HttpCache::with_max_bytes(self.max_bytes)
         });
         CacheHandle {
@@ -56,7 +59,7 @@ pub(crate) struct CacheHandle {
 }
 
 impl CacheHandle {
-    /// Writes the file, whole or not at all.
+    /// Writes the file, completely or not at all.
     pub(crate) fn save(&self) -> io::Result<()> {
         let bytes = self
             .cache
@@ -66,9 +69,9 @@ impl CacheHandle {
         if let Some(folder) = self.path.parent().filter(|it| *it != Path::new("")) {
             std::fs::create_dir_all(folder)?;
         }
-        let mut beside = self.path.clone().into_os_string();
-        beside.push(".new");
-        std::fs::write(&beside, bytes)?;
-        std::fs::rename(&beside, &self.path)
+        let mut temporary = self.path.clone().into_os_string();
+        temporary.push(".new");
+        std::fs::write(&temporary, bytes)?;
+        std::fs::rename(&temporary, &self.path)
     }
 }

@@ -5,7 +5,7 @@ use bevy_ecs::system::ResMut;
 use crate::resources::agent::HttpAgent;
 use crate::resources::asset_loads::HttpAssetLoads;
 
-/// Begins the loads that readers ask for, and gives their loaders what they have room for.
+/// Begins the loads that readers ask for, and delivers what their channels have space for.
 pub(crate) fn load(http: Option<ResMut<HttpAgent>>, loads: Option<ResMut<HttpAssetLoads>>) {
     if let (Some(mut http), Some(mut loads)) = (http, loads) {
         loads.advance(&mut http);

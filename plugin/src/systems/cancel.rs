@@ -26,7 +26,7 @@ pub(crate) fn cancel(
     let Some(job) = http.jobs.latest(request) else {
         return;
     };
-    // A round is over, and its observers run: the next one would follow.
+    // Between rounds nothing is running, but the next round would follow.
     let goes_on = repeats.contains(request) && job.phase != HttpPhase::Cancelled;
     if !was_busy && !goes_on {
         return;

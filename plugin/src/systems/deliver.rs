@@ -1,5 +1,6 @@
-//! How events get to their observers: each as a command of its own, so that an observer that fails
-//! or panics takes nobody's event along, and only if its request is still the one that it is about.
+//! How events reach their observers. Each event is a command of its own: when an observer returns an
+//! error, the other events are still delivered. An event is dropped if its request was cancelled or
+//! replaced before.
 
 use std::time::Instant;
 
@@ -16,7 +17,7 @@ use crate::jobs::{Job, Serial, Stage};
 use crate::resources::agent::HttpAgent;
 use crate::resources::config::PluginConfig;
 
-/// Events of one request.
+/// Queues the events of one request.
 pub(crate) struct Outbox<'a, 'w, 's> {
     commands: &'a mut Commands<'w, 's>,
     request: Entity,
@@ -32,7 +33,7 @@ impl<'a, 'w, 's> Outbox<'a, 'w, 's> {
         }
     }
 
-    /// Triggers this at the next sync point, unless its request was cancelled by then.
+    /// Triggers an event at the next sync point, unless its request was cancelled by then.
     pub(crate) fn trigger<E>(&mut self, event: E)
     where
         E: for<'t> Event<Trigger<'t>: Default> + Send + 'static,
@@ -54,7 +55,7 @@ impl<'a, 'w, 's> Outbox<'a, 'w, 's> {
         });
     }
 
-    /// Moves the request to this phase, if it is another than it is in.
+    /// Moves the request to this phase, and triggers the change if there is one.
     pub(crate) fn enter(
         &mut self,
         to: HttpPhase,
@@ -75,13 +76,13 @@ impl<'a, 'w, 's> Outbox<'a, 'w, 's> {
         }
     }
 
-    /// Ends the request's life, or begins the wait for its next round.
+    /// Ends the request's life, or schedules its next round.
     pub(crate) fn finish(&mut self) {
         self.commands.queue(finish(self.request, self.serial));
     }
 }
 
-/// Names observers that hold the frame up.
+/// Logs observers that take too much of the frame.
 fn warn_if_slow(
     began: Instant,
     limit: Option<std::time::Duration>,
@@ -107,7 +108,7 @@ pub(crate) fn finish(request: Entity, serial: Serial) -> impl Command<Out = ()> 
             return;
         };
         let (now, is_exiting) = (http.now(), http.is_exiting);
-        // Another request was put on the entity, or this one was cancelled.
+        // None if another request was inserted, or this one was cancelled.
         let Some(job) = http
             .jobs
             .job_mut(request, serial)
@@ -124,13 +125,13 @@ pub(crate) fn finish(request: Entity, serial: Serial) -> impl Command<Out = ()> 
         } else if job.pending_jobs > 0 {
             job.is_finishing = true;
         } else if !is_kept {
-            // It may be gone already: an observer despawned it.
+            // An observer may have despawned it already.
             let _ = world.try_despawn(request);
         }
     }
 }
 
-/// Work elsewhere is done.
+/// A task on another thread is done; the last one ends the request's life if that is due.
 pub(crate) fn release(request: Entity, serial: Serial) -> impl Command<Out = ()> {
     move |world: &mut World| {
         let Some(mut http) = world.get_resource_mut::<HttpAgent>() else {
@@ -146,11 +147,11 @@ pub(crate) fn release(request: Entity, serial: Serial) -> impl Command<Out = ()>
     }
 }
 
-/// 0 to 1, from the standard library's seed.
+/// A random number from 0 to 1, from the standard library's hash seed.
 fn random() -> f32 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     let bits = RandomState::new().build_hasher().finish() >> 40;
-    // 24 bits are what an f32 holds.
+    // An f32 holds 24 bits exactly.
     #[allow(clippy::cast_precision_loss)]
     {
         bits as f32 / (1_u64 << 24) as f32

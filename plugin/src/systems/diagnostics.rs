@@ -1,4 +1,4 @@
-//! Figures for Bevy's `DiagnosticsStore`, one measurement a frame.
+//! Measurements for Bevy's `DiagnosticsStore`, one per frame.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use bevy_ecs::system::{Local, Res};
 use crate::resources::agent::HttpAgent;
 use crate::schedule::HttpollSystems;
 
-/// Requests that are waiting or under way.
+/// The number of requests that wait to be sent or are under way.
 pub const IN_FLIGHT: DiagnosticPath = DiagnosticPath::const_new("httpoll/in_flight");
 
-/// Bytes of content received in a frame.
+/// Bytes of content received in the frame.
 pub const BYTES_IN: DiagnosticPath = DiagnosticPath::const_new("httpoll/bytes_in");
 
-/// Bytes of content sent in a frame.
+/// Bytes of content sent in the frame.
 pub const BYTES_OUT: DiagnosticPath = DiagnosticPath::const_new("httpoll/bytes_out");
 
-/// Milliseconds that the plugin took of a frame, observers not counted.
+/// Milliseconds of the frame that the plugin took, without observers.
 pub const POLL_MS: DiagnosticPath = DiagnosticPath::const_new("httpoll/poll_ms");
 
-/// The part of the frame's budget that was spent: 1 is all.
+/// The fraction of the frame's budget that was spent; 1 is all of it.
 pub const BUDGET_SPENT: DiagnosticPath = DiagnosticPath::const_new("httpoll/budget_spent");
 
 pub(crate) fn build(app: &mut App) {
@@ -34,7 +34,7 @@ pub(crate) fn build(app: &mut App) {
         .add_systems(Last, measure.after(HttpollSystems::Flush));
 }
 
-// Precision is lost where nobody sees it.
+// The rounding is invisible in a diagnostic.
 #[allow(clippy::cast_precision_loss)]
 fn measure(
     http: Option<Res<HttpAgent>>,

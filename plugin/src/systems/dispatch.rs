@@ -1,4 +1,4 @@
-//! From the agent to observers: its events become entity events, messages and components.
+//! Turns the agent's events into entity events, messages and components.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -63,7 +63,7 @@ pub(crate) fn dispatch(
             },
             None => event,
         };
-        tell(http, id, event, &mut shown, &mut finished, &mut commands);
+        report(http, id, event, &mut shown, &mut finished, &mut commands);
     }
     for delivery in http.mailbox.take() {
         if http.jobs.job(delivery.request, delivery.serial).is_some() {
@@ -74,7 +74,7 @@ pub(crate) fn dispatch(
     http.frame.spent += began.elapsed();
 }
 
-fn tell(
+fn report(
     http: &mut HttpAgent,
     id: RequestId,
     event: Event,
@@ -111,9 +111,9 @@ fn tell(
         }),
         Event::Progress { progress, .. } => {
             let progress = HttpProgress::from(progress);
-            let tells = job.reports_progress;
+            let reports = job.reports_progress;
             let (sent, received) = note(progress, request, shown);
-            if tells {
+            if reports {
                 outbox.trigger(HttpProgressed {
                     entity,
                     request,
@@ -167,12 +167,13 @@ fn tell(
             http.frame.received += moved.1;
             http.jobs.over(id);
         }
-        // Who collects has the head with the rest; a redirect is told by the phases that follow.
+        // The other events add nothing: without a stream the response has the head, and the phases
+        // that follow show a redirect.
         _ => {}
     }
 }
 
-/// Shows how far a request is. Answers what it moved since it was last asked.
+/// Updates the progress component. Returns the bytes sent and received since the last update.
 fn note(progress: HttpProgress, request: Entity, shown: &mut Shown) -> (u64, u64) {
     let Ok((_, mut component, _)) = shown.get_mut(request) else {
         return (0, 0);
@@ -185,8 +186,8 @@ fn note(progress: HttpProgress, request: Entity, shown: &mut Shown) -> (u64, u64
     )
 }
 
-/// Tells how a request ended: phase, message, event, end of life. Answers what it moved since its
-/// progress was last told.
+/// Reports the end of a request: phase, message, event, end of life. Returns the bytes sent and received
+/// since the last progress.
 fn end(
     entity: Entity,
     job: &mut Job,
@@ -255,7 +256,7 @@ fn end(
     moved
 }
 
-/// Whether the server asks to be left alone for a while.
+/// Whether the server asks for fewer requests.
 fn is_overloaded(status: u16) -> bool {
     status == 429 || status >= 500
 }

@@ -1,4 +1,4 @@
-//! The end of the app: requests are cancelled, or waited for.
+//! The end of the app: cancels all requests, or waits for them.
 
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,11 @@ use crate::schedule::HttpOnExit;
 use crate::systems::dispatch::dispatch;
 use crate::systems::submit::submit_all;
 
-/// How long the last frame waits for files that are being closed or removed.
+/// How long the last frame waits for the worker to close or remove files.
 const FILES: Duration = Duration::from_millis(250);
 
-/// The longest sleep between two looks at what came.
-const LOOK: Duration = Duration::from_millis(10);
+/// The longest sleep between two polls.
+const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 
 pub(crate) fn leave(world: &mut World) {
     let on_exit = world
@@ -44,7 +44,7 @@ pub(crate) fn leave(world: &mut World) {
 fn drain(world: &mut World, limit: Duration) {
     let began = Instant::now();
     loop {
-        // Observers may ask for more while their last answers come: that is waited for, too.
+        // Observers of the last responses may spawn more requests: they are waited for, too.
         let sent = world.run_system_cached(submit_all).is_ok();
         #[cfg(feature = "server")]
         crate::systems::servers::serve(world);
@@ -53,13 +53,13 @@ fn drain(world: &mut World, limit: Duration) {
             return;
         };
         if !http.is_idle() {
-            http.agent.wait(Some(left.min(LOOK)));
+            http.agent.wait(Some(left.min(LONGEST_SLEEP)));
         }
-        let told = world.run_system_cached(dispatch).is_ok();
+        let dispatched = world.run_system_cached(dispatch).is_ok();
         let is_idle = world
             .get_resource::<HttpAgent>()
             .is_none_or(HttpAgent::is_idle);
-        if is_idle || left.is_zero() || !sent || !told {
+        if is_idle || left.is_zero() || !sent || !dispatched {
             return;
         }
     }

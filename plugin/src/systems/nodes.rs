@@ -14,8 +14,8 @@ use crate::components::stream::HttpStream;
 use crate::events::request::{HttpChunk, HttpError, HttpStatusChanged};
 use crate::resources::agent::HttpAgent;
 
-/// Tells what the polls of this frame did to the nodes. With [`HttpStream`] their content, too: that
-/// reads on from the socket, which the frame's budget pays for.
+/// Triggers the events of what this frame's polls did to the nodes. Content of nodes with [`HttpStream`]
+/// is read here, which may read from the socket: the frame's budget pays for it.
 pub(crate) fn dispatch_nodes(
     http: Option<ResMut<HttpAgent>>,
     mut commands: Commands,
@@ -24,10 +24,10 @@ pub(crate) fn dispatch_nodes(
     let began = Instant::now();
     for (entity, mut node, streams) in &mut nodes {
         if node.get_status() != Status::Disconnected {
-            tell(entity, &mut node, streams, &mut commands);
+            report(entity, &mut node, streams, &mut commands);
         } else if let Some(transition) = node.bypass_change_detection().next_transition() {
-            tell_transition(entity, transition, &node, &mut commands);
-            tell(entity, &mut node, streams, &mut commands);
+            report_transition(entity, transition, &node, &mut commands);
+            report(entity, &mut node, streams, &mut commands);
         }
     }
     if let Some(mut http) = http {
@@ -35,9 +35,9 @@ pub(crate) fn dispatch_nodes(
     }
 }
 
-fn tell(entity: Entity, node: &mut HttpClientNode, streams: bool, commands: &mut Commands) {
+fn report(entity: Entity, node: &mut HttpClientNode, streams: bool, commands: &mut Commands) {
     while let Some(transition) = node.next_transition() {
-        tell_transition(entity, transition, node, commands);
+        report_transition(entity, transition, node, commands);
     }
     while streams && node.get_status() == Status::Body {
         match node.read_response_body_chunk() {
@@ -47,16 +47,16 @@ fn tell(entity: Entity, node: &mut HttpClientNode, streams: bool, commands: &mut
                 request: entity,
                 bytes,
             }),
-            // It is told by the transition that follows.
+            // The transition that follows reports it.
             Err(_) => break,
         }
     }
     while let Some(transition) = node.next_transition() {
-        tell_transition(entity, transition, node, commands);
+        report_transition(entity, transition, node, commands);
     }
 }
 
-fn tell_transition(
+fn report_transition(
     entity: Entity,
     transition: Transition,
     node: &HttpClientNode,

@@ -19,8 +19,8 @@ pub(crate) fn begin_frame(http: Option<ResMut<HttpAgent>>, budget: Option<Res<Ht
     http.frame.begin(granted);
 }
 
-/// The first pump: three quarters of the budget, so that the second can still begin what this frame
-/// asks for.
+/// The first pump. It gets three quarters of the budget, so that the second pump can still start what
+/// this frame spawns.
 pub(crate) fn poll(
     http: Option<ResMut<HttpAgent>>,
     mut nodes: Query<&mut HttpClientNode>,
@@ -50,7 +50,7 @@ pub(crate) fn poll(
     for mut node in &mut nodes {
         if is_active(&node) {
             node.set_budget(shares.next(1));
-            // A failure is told by the dispatch system, from the client itself.
+            // `dispatch_nodes` reports a failure.
             let _ = node.poll();
         }
     }
@@ -58,8 +58,7 @@ pub(crate) fn poll(
     http.frame.spent += began.elapsed();
 }
 
-/// The second pump: what is left of the budget. If nothing is, it does nothing, not even the little that
-/// each poll does: the first pump does that in each frame.
+/// The second pump. It gets the rest of the budget. With less than half of the budget left it does nothing.
 pub(crate) fn flush(
     http: Option<ResMut<HttpAgent>>,
     #[cfg(feature = "server")] mut servers: Query<&mut HttpServing>,
@@ -70,8 +69,8 @@ pub(crate) fn flush(
     let granted = budget.time;
     budget.time = granted.map(|time| time.saturating_sub(http.frame.spent));
     budget.bytes = budget.bytes.map(|bytes| bytes / 4);
-    // A pump's first piece of work is done whatever it costs, a handshake's half a millisecond: with less
-    // than half of the budget left it waits for the next frame.
+    // The first step of a poll runs whatever it costs, such as half a millisecond for a handshake. So the
+    // pump needs a reserve.
     let is_enough_left = match (granted, budget.time) {
         (Some(granted), Some(left)) => left >= granted / 2 && !left.is_zero(),
         _ => true,

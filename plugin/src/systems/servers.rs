@@ -33,7 +33,7 @@ pub(crate) fn build(app: &mut App, poll_in: InternedScheduleLabel) {
     app.add_systems(poll_in, hear.before(end).in_set(HttpollSystems::Dispatch));
 }
 
-/// Lets servers answer while the end of the app waits for requests, which may be to them.
+/// Polls the servers while the last frame waits for requests: those may be addressed to them.
 pub(crate) fn serve(world: &mut World) {
     let mut servers = world.query::<&mut HttpServing>();
     for mut server in servers.iter_mut(world) {
@@ -41,7 +41,7 @@ pub(crate) fn serve(world: &mut World) {
     }
 }
 
-/// Starts the servers that were spawned; tries each once.
+/// Starts the servers that were spawned. Tries each once.
 fn start(
     http: Option<Res<HttpAgent>>,
     changed: Query<(Entity, &HttpServer), Changed<HttpServer>>,
@@ -63,7 +63,7 @@ fn start(
     }
 }
 
-/// Spawns what came.
+/// Spawns an entity for each request that arrived.
 fn receive(mut servers: Query<(Entity, &mut HttpServing)>, mut commands: Commands) {
     for (server, mut serving) in &mut servers {
         while let Some(request) = serving.0.next_request() {
@@ -78,14 +78,14 @@ fn receive(mut servers: Query<(Entity, &mut HttpServing)>, mut commands: Command
     }
 }
 
-/// Despawns what nobody waits for.
+/// Despawns requests whose client stopped waiting, and streams whose client is gone.
 fn end(
     requests: Query<(Entity, &HttpServerRequest)>,
     streams: Query<(Entity, &HttpEventPeer), Without<HttpServerRequest>>,
     mut commands: Commands,
 ) {
-    for (request, asked) in &requests {
-        if asked.0.is_aborted() {
+    for (request, received) in &requests {
+        if received.0.is_aborted() {
             commands.trigger(HttpRequestAborted {
                 entity: request,
                 request,
@@ -101,7 +101,7 @@ fn end(
     }
 }
 
-/// Tells what WebSockets said.
+/// Delivers the messages of WebSockets, and despawns those that closed.
 #[cfg(feature = "websocket")]
 fn hear(mut sockets: Query<(Entity, &mut HttpSocketPeer)>, mut commands: Commands) {
     for (peer, mut socket) in &mut sockets {

@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use httpoll::Budget;
 
-/// A frame's budget, shared between what is polled in it.
+/// A pump's budget, divided between the clients and servers that it polls.
 pub(crate) struct Shares {
     budget: Budget,
     began: Instant,
     clients: usize,
-    /// Clients that have not had their turn.
+    /// Clients that have not had their turn yet.
     left: usize,
 }
 
@@ -23,9 +23,9 @@ impl Shares {
         }
     }
 
-    /// The budget of the next client, which counts for `weight` of them. All get a turn in each
-    /// frame, and each poll gets on a little whatever its budget, so that none starves; time that
-    /// the others did not use is there for those after them.
+    /// The budget of the next client, which counts as `weight` clients. Every client gets a turn in each
+    /// frame, and every poll makes some progress whatever its budget, so no client starves. Time that one
+    /// client does not use is left to those after it.
     pub(crate) fn next(&mut self, weight: usize) -> Budget {
         let mut share = self.budget.clone();
         let part = |clients: usize| u32::try_from(clients.max(1)).unwrap_or(u32::MAX);

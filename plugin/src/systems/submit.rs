@@ -1,8 +1,8 @@
-//! From components to the agent: requests that were spawned since the last pump are sent, and those
-//! that repeat begin their next round.
+//! Hands requests to the agent: those that were spawned since the last pump, and the rounds of repeating
+//! requests that are due.
 //!
-//! Sending costs time, so it is paid from the frame's budget: what does not fit goes out in the
-//! next pump. One is sent in each, however little there is.
+//! Sending costs time, which comes out of the frame's budget. What does not fit is sent in the next pump.
+//! Each pump sends at least one.
 
 use std::time::Instant;
 
@@ -24,7 +24,7 @@ use crate::jobs::Serial;
 use crate::resources::agent::HttpAgent;
 use crate::systems::deliver::{Outbox, finish};
 
-/// Everything that belongs to a request.
+/// The components of a request.
 #[derive(QueryData)]
 #[query_data(mutable)]
 pub(crate) struct RequestQuery {
@@ -47,7 +47,7 @@ pub(crate) fn submit(
     let Some(mut http) = http else { return };
     let http = &mut *http;
     let began = Instant::now();
-    wake(http, &repeats, &mut commands);
+    submit_due(http, &repeats, &mut commands);
     let limit = http
         .frame
         .granted
@@ -64,7 +64,7 @@ pub(crate) fn submit(
     http.frame.spent += began.elapsed();
 }
 
-/// Sends everything, whatever the budget: for the end of the app.
+/// Sends everything, whatever the budget. For the end of the app.
 pub(crate) fn submit_all(
     http: Option<ResMut<HttpAgent>>,
     mut query: Query<RequestQuery>,
@@ -86,13 +86,13 @@ fn send(
     commands: &mut Commands,
 ) {
     let now = http.now();
-    // Event streams and WebSockets hold what is none, such as a page that says what is wrong.
-    let is_passed_on = query.download.is_some() || matches!(query.stream, Some(HttpStream::Chunks));
-    let mut request = query.request.build(is_passed_on);
+    // The agent collects in memory what an event stream or WebSocket gets instead, such as an error page.
+    let is_streamed = query.download.is_some() || matches!(query.stream, Some(HttpStream::Chunks));
+    let mut request = query.request.build(is_streamed);
     if let Some(upload) = query.upload {
         request = upload.apply(request);
     }
-    // A file wins over a stream: it is what cannot be had otherwise.
+    // With both, the file wins over the stream.
     if let Some(download) = query.download {
         request = download.apply(request);
     } else if let Some(stream) = query.stream {
@@ -127,8 +127,8 @@ fn set_if_neq(progress: &mut Mut<HttpProgress>, to: HttpProgress) {
     bevy_ecs::change_detection::DetectChangesMut::set_if_neq(progress, to);
 }
 
-/// Submits the rounds that are due.
-fn wake(http: &mut HttpAgent, repeats: &Query<&HttpRepeat>, commands: &mut Commands) {
+/// Submits the rounds that are due, and ends requests that no longer repeat.
+fn submit_due(http: &mut HttpAgent, repeats: &Query<&HttpRepeat>, commands: &mut Commands) {
     if http.jobs.scheduled_repeats.is_empty() || http.is_exiting {
         return;
     }
@@ -141,7 +141,7 @@ fn wake(http: &mut HttpAgent, repeats: &Query<&HttpRepeat>, commands: &mut Comma
                 http.jobs.scheduled_repeats.swap_remove(index);
                 http.jobs.resubmit(entity, serial);
             }
-            // It repeats no more.
+            // The component was removed.
             Err(_) => {
                 http.jobs.scheduled_repeats.swap_remove(index);
                 http.end(entity);
@@ -151,7 +151,7 @@ fn wake(http: &mut HttpAgent, repeats: &Query<&HttpRepeat>, commands: &mut Comma
     }
 }
 
-/// Tells the agent of priorities that changed while requests were waiting.
+/// Passes changed priorities of running requests to the agent.
 pub(crate) fn prioritise(
     http: Option<ResMut<HttpAgent>>,
     changed: Query<(Entity, &HttpPriority), Changed<HttpPriority>>,
