@@ -56,7 +56,7 @@ fn begin(mut http: Http, server: Res<Server>) {
     http.get(server.0.as_str())
         .insert(HttpStream::ServerSentEvents)
         .observe(|phase: On<HttpPhaseChanged>| {
-            if phase.to == HttpPhase::Retrying {
+            if phase.to == HttpPhase::AwaitRetry {
                 println!("(the server hung up; reconnecting)");
             }
         })

@@ -103,7 +103,7 @@ impl Jobs {
         let job = Job {
             serial,
             stage: Stage::Submitted,
-            phase: HttpPhase::Queued,
+            phase: HttpPhase::Queue,
             began: now,
             failures: 0,
             pending_jobs: 0,

@@ -5,81 +5,113 @@ use std::fmt;
 use bevy_ecs::component::Component;
 #[cfg(feature = "reflect")]
 use bevy_ecs::reflect::ReflectComponent;
+#[cfg(feature = "reflect")]
+use bevy_reflect::prelude::ReflectDefault;
 use httpoll::Phase;
 
-/// What a request is doing. Read it; the plugin alone writes it, and only when it changes.
+/// What a request is doing: one of httpoll's [`Phase`]s, under the same name, or how it ended. Read only:
+/// the plugin writes it, and only when it changes.
 ///
-/// Redirects and retries go back to an earlier phase. A connection that is there already is not
-/// connected again: then `Requesting` follows `Queued`.
+/// A redirect or a retry goes back to an earlier phase. On a connection that exists already,
+/// [`SendHead`](Self::SendHead) follows [`Queue`](Self::Queue). `Tunnel`, `TlsHandshake`,
+/// `AwaitContinue`, `SendBody` and `AwaitHead` appear only when they last longer than one poll.
 ///
 /// ```text
-///  Queued ─► Resolving ─► Connecting ─► Requesting ─► Receiving ─► Done
-///    ▲                                                      │
-///    └──────────────── Retrying ◄───────────────────────────┴────► Failed | Cancelled
+///  Queue ─► Resolve ─► Connect ─► SendHead ─► AwaitHead ─► ReceiveBody ─► Done
+///    ▲                                             │
+///    └───────────────── AwaitRetry ◄───────────────┴────► Failed | Cancelled
 /// ```
 #[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "reflect",
     derive(bevy_reflect::Reflect),
-    reflect(Component, Clone, Debug, PartialEq)
+    reflect(Component, Default, Clone, Debug, PartialEq)
 )]
 #[non_exhaustive]
 pub enum HttpPhase {
-    /// It waits for the next frame's budget, or for a free connection.
+    /// Waiting to be sent, or for a free connection.
     #[default]
-    Queued,
-    /// The host's name is looked up.
-    Resolving,
-    /// TCP, a proxy's tunnel and TLS, as far as they are needed.
-    Connecting,
-    /// The request is sent, or its response awaited.
-    Requesting,
-    /// The response's content arrives.
-    Receiving,
-    /// It failed in a way that may pass, and will be sent again.
-    Retrying,
-    /// The response was whole.
+    Queue,
+    /// Looking the host name up.
+    Resolve,
+    /// Opening the TCP connection.
+    Connect,
+    /// Asking a proxy for a tunnel.
+    Tunnel,
+    /// The TLS handshake.
+    TlsHandshake,
+    /// Sending the request head.
+    SendHead,
+    /// Waiting for `100 Continue` before the content is sent.
+    AwaitContinue,
+    /// Sending the request content.
+    SendBody,
+    /// Waiting for the response head.
+    AwaitHead,
+    /// Receiving the response content.
+    ReceiveBody,
+    /// Waiting before the request is sent again.
+    AwaitRetry,
+    /// The response is complete.
     Done,
-    /// It failed.
+    /// The request failed.
     Failed,
-    /// It was cancelled by [`CancelHttp`](crate::CancelHttp).
+    /// [`CancelHttp`](crate::CancelHttp) cancelled the request.
     Cancelled,
 }
 
 impl HttpPhase {
-    /// Whether nothing more happens, unless it is sent again.
+    /// Whether the request has ended: `Done`, `Failed` or `Cancelled`.
     pub fn is_over(self) -> bool {
         matches!(self, Self::Done | Self::Failed | Self::Cancelled)
     }
 
-    /// The component's value for a phase that the agent reported.
+    /// The component's value for a phase that the agent reported; `None` for one that this version does
+    /// not know.
     pub(crate) fn of(phase: Phase) -> Option<Self> {
         Some(match phase {
-            Phase::Queue => Self::Queued,
-            Phase::Resolve => Self::Resolving,
-            Phase::Connect | Phase::Tunnel | Phase::TlsHandshake => Self::Connecting,
-            Phase::SendHead | Phase::AwaitContinue | Phase::SendBody | Phase::AwaitHead => {
-                Self::Requesting
-            }
-            Phase::ReceiveBody => Self::Receiving,
-            Phase::AwaitRetry => Self::Retrying,
+            Phase::Queue => Self::Queue,
+            Phase::Resolve => Self::Resolve,
+            Phase::Connect => Self::Connect,
+            Phase::Tunnel => Self::Tunnel,
+            Phase::TlsHandshake => Self::TlsHandshake,
+            Phase::SendHead => Self::SendHead,
+            Phase::AwaitContinue => Self::AwaitContinue,
+            Phase::SendBody => Self::SendBody,
+            Phase::AwaitHead => Self::AwaitHead,
+            Phase::ReceiveBody => Self::ReceiveBody,
+            Phase::AwaitRetry => Self::AwaitRetry,
             _ => return None,
+        })
+    }
+
+    /// The phase of httpoll that this stands for; `None` for a request that has ended.
+    fn phase(self) -> Option<Phase> {
+        Some(match self {
+            Self::Queue => Phase::Queue,
+            Self::Resolve => Phase::Resolve,
+            Self::Connect => Phase::Connect,
+            Self::Tunnel => Phase::Tunnel,
+            Self::TlsHandshake => Phase::TlsHandshake,
+            Self::SendHead => Phase::SendHead,
+            Self::AwaitContinue => Phase::AwaitContinue,
+            Self::SendBody => Phase::SendBody,
+            Self::AwaitHead => Phase::AwaitHead,
+            Self::ReceiveBody => Phase::ReceiveBody,
+            Self::AwaitRetry => Phase::AwaitRetry,
+            Self::Done | Self::Failed | Self::Cancelled => return None,
         })
     }
 }
 
 impl fmt::Display for HttpPhase {
+    /// As httpoll's [`Phase`]; `done`, `failed` or `cancelled` for a request that has ended.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Queued => "queued",
-            Self::Resolving => "resolving",
-            Self::Connecting => "connecting",
-            Self::Requesting => "requesting",
-            Self::Receiving => "receiving",
-            Self::Retrying => "retrying",
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        })
+        match (self.phase(), self) {
+            (Some(phase), _) => phase.fmt(f),
+            (None, Self::Failed) => f.write_str("failed"),
+            (None, Self::Cancelled) => f.write_str("cancelled"),
+            (None, _) => f.write_str("done"),
+        }
     }
 }

@@ -92,13 +92,13 @@ fn report(
         outbox.enter(phase, job, components.as_mut().map(|(phase, ..)| phase));
     };
     match event {
-        Event::Queued { .. } => enter(HttpPhase::Queued, job, &mut outbox),
+        Event::Queued { .. } => enter(HttpPhase::Queue, job, &mut outbox),
         Event::Phase { phase, .. } => {
             if let Some(phase) = HttpPhase::of(phase) {
                 enter(phase, job, &mut outbox);
             }
         }
-        Event::WillRetry { .. } => enter(HttpPhase::Retrying, job, &mut outbox),
+        Event::WillRetry { .. } => enter(HttpPhase::AwaitRetry, job, &mut outbox),
         Event::Head {
             head,
             content_length,

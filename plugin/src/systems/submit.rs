@@ -114,7 +114,7 @@ fn send(
         job.reports_progress = reports_progress;
         job.is_endless = is_endless;
         let mut outbox = Outbox::new(commands, entity, serial);
-        outbox.enter(HttpPhase::Queued, job, Some(&mut query.phase));
+        outbox.enter(HttpPhase::Queue, job, Some(&mut query.phase));
     }
     set_if_neq(&mut query.progress, HttpProgress::default());
     match http.agent.send(request) {

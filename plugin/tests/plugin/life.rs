@@ -23,7 +23,7 @@ fn waiting() -> (Game, Entity) {
     let mut game = Game::new();
     let _rule = game.server.get("/never").reply(MockResponse::ok().never());
     let entity = game.spawn(HttpRequest::get(url("/never")));
-    game.until(|world| world.get::<HttpPhase>(entity) == Some(&HttpPhase::Requesting));
+    game.until(|world| world.get::<HttpPhase>(entity) == Some(&HttpPhase::AwaitHead));
     assert_eq!(game.connections(), 1);
     (game, entity)
 }
@@ -153,7 +153,7 @@ fn cancelling_tells_the_phase_and_nothing_else() {
     let last = game.seen().phases.last();
     assert_eq!(
         last,
-        Some(&(entity, HttpPhase::Requesting, HttpPhase::Cancelled))
+        Some(&(entity, HttpPhase::AwaitHead, HttpPhase::Cancelled))
     );
     assert_eq!(
         game.app.world().get::<HttpPhase>(entity),

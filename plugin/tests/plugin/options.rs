@@ -149,7 +149,10 @@ fn retries_are_told_by_the_phase() {
     game.until_ended(1);
     assert_eq!(game.seen().responses[0].1, 200);
     let retried = game.seen().phases.iter();
-    assert_eq!(retried.filter(|it| it.2 == HttpPhase::Retrying).count(), 1);
+    assert_eq!(
+        retried.filter(|it| it.2 == HttpPhase::AwaitRetry).count(),
+        1
+    );
     game.spawn(HttpRequest::get(url("/")));
     game.until_ended(2);
     assert_eq!(

@@ -34,7 +34,7 @@ fn a_request_is_answered_once_and_its_entity_despawned() {
 
 #[test]
 fn each_phase_is_an_event_in_order_on_a_new_connection_and_on_a_kept_one() {
-    use HttpPhase::{Connecting, Done, Queued, Receiving, Requesting, Resolving};
+    use HttpPhase::{Connect, Done, Queue, ReceiveBody, Resolve, SendHead};
     let mut game = Game::new();
     let _rule = game.server.get("/").reply(MockResponse::ok().text("hi"));
     game.spawn(HttpRequest::get(url("/")));
@@ -48,11 +48,11 @@ fn each_phase_is_an_event_in_order_on_a_new_connection_and_on_a_kept_one() {
     assert_eq!(
         phases,
         [
-            (Queued, Resolving),
-            (Resolving, Connecting),
-            (Connecting, Requesting),
-            (Requesting, Receiving),
-            (Receiving, Done),
+            (Queue, Resolve),
+            (Resolve, Connect),
+            (Connect, SendHead),
+            (SendHead, ReceiveBody),
+            (ReceiveBody, Done),
         ]
     );
     game.app.world_mut().resource_mut::<Seen>().phases.clear();
@@ -67,9 +67,9 @@ fn each_phase_is_an_event_in_order_on_a_new_connection_and_on_a_kept_one() {
     assert_eq!(
         phases,
         [
-            (Queued, Requesting),
-            (Requesting, Receiving),
-            (Receiving, Done)
+            (Queue, SendHead),
+            (SendHead, ReceiveBody),
+            (ReceiveBody, Done)
         ]
     );
 }

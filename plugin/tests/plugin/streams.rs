@@ -135,9 +135,9 @@ fn server_sent_events_come_one_by_one_and_the_stream_reconnects() {
     stream.send("id: 2\ndata: two\n\n");
     game.frames(4);
     stream.close();
-    game.until(|world| world.get::<HttpPhase>(entity) == Some(&HttpPhase::Retrying));
+    game.until(|world| world.get::<HttpPhase>(entity) == Some(&HttpPhase::AwaitRetry));
     stream.send("data: three\n\n");
-    game.until(|world| world.get::<HttpPhase>(entity) == Some(&HttpPhase::Receiving));
+    game.until(|world| world.get::<HttpPhase>(entity) == Some(&HttpPhase::ReceiveBody));
     game.frames(10);
     assert_eq!(
         hears.try_iter().collect::<Vec<_>>(),

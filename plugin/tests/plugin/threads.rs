@@ -73,7 +73,7 @@ fn what_is_despawned_is_told_nothing_more() {
             .resource::<Seen>()
             .phases
             .iter()
-            .any(|(_, _, to)| *to == HttpPhase::Requesting)
+            .any(|(_, _, to)| *to == HttpPhase::SendHead)
     });
     app.world_mut().despawn(never);
     app.world_mut()
