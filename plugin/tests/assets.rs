@@ -1,4 +1,4 @@
-//! Bevy's `AssetServer` over HTTP, on loopback: its own tasks and threads take part, so time is real.
+//! Bevy's `AssetServer` over HTTP, on loopback and in real time, because Bevy's own threads take part.
 
 #![cfg(feature = "assets")]
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -19,7 +19,7 @@ use bevy_ecs::prelude::*;
 use bevy_httpoll::prelude::*;
 use bevy_reflect::TypePath;
 
-const SAFETY_NET: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Asset, TypePath)]
 struct Text(String);
@@ -96,7 +96,7 @@ fn until(app: &mut App, mut done: impl FnMut(&World) -> bool) {
     while !done(app.world()) {
         app.update();
         std::thread::yield_now();
-        assert!(start.elapsed() < SAFETY_NET);
+        assert!(start.elapsed() < TIME_LIMIT);
     }
 }
 
@@ -123,7 +123,7 @@ fn read_head(stream: &mut TcpStream) -> Option<String> {
     String::from_utf8(head).ok()
 }
 
-/// A server of texts; `/slow.txt` answers its head and then one byte for each message.
+/// A server of texts. `/slow.txt` sends its head, and then one byte for each message on `slow`.
 struct Texts {
     address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
@@ -199,7 +199,7 @@ fn texts() -> Texts {
 }
 
 #[test]
-fn assets_load_over_http_without_meta_files_and_with_headers_of_their_host() {
+fn assets_load_over_http_with_host_headers_and_without_meta_files() {
     let server = texts();
     let mut app = app(&std::env::temp_dir());
     app.world_mut()
@@ -219,7 +219,7 @@ fn assets_load_over_http_without_meta_files_and_with_headers_of_their_host() {
 }
 
 #[test]
-fn what_is_not_there_is_not_found_and_the_rest_has_its_status() {
+fn status_404_is_not_found_and_other_statuses_are_http_errors() {
     let server = texts();
     let mut app = app(&std::env::temp_dir());
     let _handles =
@@ -279,7 +279,7 @@ fn dropping_the_last_handle_cancels_the_load() {
     until(&mut app, |world| loads(world) == 0);
     server.slow.send(()).unwrap();
     server.slow.send(()).unwrap();
-    server.closed.recv_timeout(SAFETY_NET).unwrap();
+    server.closed.recv_timeout(TIME_LIMIT).unwrap();
     assert!(app.world().resource::<Failures>().0.is_empty());
 }
 
@@ -314,7 +314,7 @@ fn an_asset_is_kept_from_run_to_run_and_asked_for_by_its_tag() {
 }
 
 #[test]
-fn loads_tell_how_far_they_are() {
+fn loads_report_their_progress() {
     let server = texts();
     let mut app = app(&std::env::temp_dir());
     let slow = load(&app, format!("http://{}/slow.txt", server.address));

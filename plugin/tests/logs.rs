@@ -1,4 +1,4 @@
-//! What the plugin says in the log. In a program of its own, because a log is the whole program's.
+//! What the plugin logs. A separate program, because a program has only one logger.
 
 #![allow(clippy::unwrap_used)]
 
@@ -34,7 +34,7 @@ fn lines() -> Vec<String> {
 }
 
 #[test]
-fn what_a_developer_should_know_is_said_once() {
+fn mistakes_of_the_developer_are_logged_once() {
     log::set_logger(&Lines).unwrap();
     log::set_max_level(log::LevelFilter::Trace);
 
@@ -50,7 +50,7 @@ fn what_a_developer_should_know_is_said_once() {
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("HttpollPlugin was not added"), "{told:?}");
 
-    // Observers that hold the frame up.
+    // A slow observer.
     let network = MemoryNetwork::new();
     let server = MockServer::on(&network, "game.example", 80);
     let _rule = server.get("/").reply(MockResponse::ok());
@@ -73,7 +73,7 @@ fn what_a_developer_should_know_is_said_once() {
     let slow = told.iter().find(|line| line.contains("HttpResponse"));
     assert!(slow.unwrap().contains(&entity.to_string()), "{told:?}");
 
-    // What is wrong in the plugin.
+    // Invalid settings.
     App::new().add_plugins(HttpollPlugin {
         base_url: Some("no url".into()),
         ..HttpollPlugin::default()

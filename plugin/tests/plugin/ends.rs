@@ -1,4 +1,4 @@
-//! The end of the app.
+//! The end of the app: requests are cancelled or waited for.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,10 +10,10 @@ use bevy_ecs::prelude::*;
 use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Game, SAFETY_NET, Seen, patient, serve, url, watch, with_length};
+use crate::support::{EventLog, Game, TIME_LIMIT, log_events, serve, unhurried, url, with_length};
 
 #[test]
-fn app_exit_cancels_what_is_under_way() {
+fn app_exit_cancels_requests_in_flight() {
     let mut game = Game::new();
     let _rule = game.server.get("/never").reply(MockResponse::ok().never());
     let entity = game.spawn((HttpRequest::get(url("/never")), KeepRequest));
@@ -26,38 +26,38 @@ fn app_exit_cancels_what_is_under_way() {
     assert!(game.exists(entity));
 }
 
-/// An app with this rule for its end, whose server answers after it was asked.
-fn leaving(on_exit: HttpOnExit) -> (App, std::net::SocketAddr) {
+/// An app that ends in this way, and a server that echoes the request target.
+fn exiting_app(on_exit: HttpOnExit) -> (App, std::net::SocketAddr) {
     let server = serve(|head| with_length(200, head.split(' ').nth(1).unwrap()));
     let mut app = App::new();
     app.add_plugins(HttpollPlugin {
         on_exit,
-        ..patient()
+        ..unhurried()
     });
-    watch(&mut app);
+    log_events(&mut app);
     (app, server)
 }
 
 #[test]
-fn draining_waits_for_answers_asked_for_in_the_last_frame_and_for_what_they_ask() {
-    let (mut app, server) = leaving(HttpOnExit::Drain(SAFETY_NET));
-    let (heard, hears) = mpsc::channel();
+fn draining_waits_for_requests_of_the_last_frame_and_of_their_observers() {
+    let (mut app, server) = exiting_app(HttpOnExit::Drain(TIME_LIMIT));
+    let (sender, receiver) = mpsc::channel();
     app.add_systems(
         Update,
         move |mut commands: Commands, mut exit: MessageWriter<AppExit>| {
-            let heard = heard.clone();
+            let sender = sender.clone();
             commands
                 .spawn(HttpRequest::post(format!("http://{server}/save")))
                 .observe(move |on: On<HttpResponse>, mut commands: Commands| {
-                    heard.send(on.text()).unwrap();
+                    sender.send(on.text()).unwrap();
                     commands.spawn(HttpRequest::get(format!("http://{server}/bye")));
                 });
             exit.write(AppExit::Success);
         },
     );
     app.update();
-    assert_eq!(hears.try_iter().collect::<Vec<_>>(), ["/save"]);
-    let last = app.world().resource::<Seen>().responses.last().cloned();
+    assert_eq!(receiver.try_iter().collect::<Vec<_>>(), ["/save"]);
+    let last = app.world().resource::<EventLog>().responses.last().cloned();
     assert_eq!(last.unwrap().2, "/bye");
 }
 
@@ -65,7 +65,7 @@ fn draining_waits_for_answers_asked_for_in_the_last_frame_and_for_what_they_ask(
 fn draining_ends_at_its_deadline() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let (mut app, _) = leaving(HttpOnExit::Drain(Duration::from_millis(20)));
+    let (mut app, _) = exiting_app(HttpOnExit::Drain(Duration::from_millis(20)));
     app.world_mut()
         .spawn(HttpRequest::get(format!("http://{address}/")));
     app.world_mut().write_message(AppExit::Success);
@@ -73,12 +73,12 @@ fn draining_ends_at_its_deadline() {
     app.update();
     assert!(start.elapsed() >= Duration::from_millis(20));
     assert!(app.world().resource::<HttpAgent>().is_idle());
-    assert!(app.world().resource::<Seen>().responses.is_empty());
+    assert!(app.world().resource::<EventLog>().responses.is_empty());
 }
 
 #[test]
-fn draining_waits_for_no_stream_and_no_next_round() {
-    let (mut app, server) = leaving(HttpOnExit::Drain(SAFETY_NET));
+fn draining_does_not_wait_for_streams_or_the_next_round() {
+    let (mut app, server) = exiting_app(HttpOnExit::Drain(TIME_LIMIT));
     app.world_mut().spawn((
         HttpRequest::get(format!("http://{server}/")),
         HttpRepeat::every(Duration::ZERO),
@@ -91,6 +91,6 @@ fn draining_waits_for_no_stream_and_no_next_round() {
     let start = Instant::now();
     app.update();
     app.update();
-    assert!(start.elapsed() < SAFETY_NET);
+    assert!(start.elapsed() < TIME_LIMIT);
     assert!(app.world().resource::<HttpAgent>().is_idle());
 }

@@ -1,4 +1,4 @@
-//! How many frames things take, what a frame may cost, and that no order of systems matters.
+//! How many frames a request takes, what a frame may cost, and that the order of systems does not matter.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -13,7 +13,7 @@ use bevy_ecs::schedule::{ScheduleBuildSettings, SingleThreadedExecutor};
 use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Game, SAFETY_NET, Seen, patient, read_head, url, watch};
+use crate::support::{EventLog, Game, TIME_LIMIT, log_events, read_head, unhurried, url};
 
 #[derive(Resource, Default)]
 struct Frame {
@@ -50,7 +50,7 @@ fn frames(app: &App) -> Option<usize> {
 }
 
 #[test]
-fn a_get_on_a_kept_connection_is_told_in_the_next_frame() {
+fn a_get_on_a_kept_connection_is_delivered_in_the_next_frame() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (answered, answers) = mpsc::channel();
@@ -64,27 +64,27 @@ fn a_get_on_a_kept_connection_is_told_in_the_next_frame() {
         }
     });
     let mut app = App::new();
-    app.add_plugins(patient());
-    watch(&mut app);
-    // A first request leaves its connection behind.
+    app.add_plugins(unhurried());
+    log_events(&mut app);
+    // A first request opens the connection, which stays open.
     app.world_mut()
         .spawn(HttpRequest::get(format!("http://{address}/")));
     crate::support::until(&mut app, |world| {
-        !world.resource::<Seen>().responses.is_empty()
+        !world.resource::<EventLog>().responses.is_empty()
     });
-    answers.recv_timeout(SAFETY_NET).unwrap();
+    answers.recv_timeout(TIME_LIMIT).unwrap();
     count_frames(&mut app);
     ask(&mut app, format!("http://{address}/"));
     app.update();
-    // However slow this machine is: the server has answered before the next frame.
-    answers.recv_timeout(SAFETY_NET).unwrap();
+    // The server has responded before the next frame, however slow this machine is.
+    answers.recv_timeout(TIME_LIMIT).unwrap();
     app.update();
     assert_eq!(frames(&app), Some(1));
 }
 
 #[cfg(feature = "tls")]
 #[test]
-fn a_get_over_a_new_tls_connection_is_told_within_three_frames() {
+fn a_get_over_a_new_tls_connection_is_delivered_within_three_frames() {
     use bevy_httpoll::httpoll::tls::TlsOptions;
     use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     use rustls::{ServerConfig, ServerConnection};
@@ -136,7 +136,7 @@ fn a_get_over_a_new_tls_connection_is_told_within_three_frames() {
                 .build()
                 .unwrap(),
         ),
-        ..patient()
+        ..unhurried()
     });
     count_frames(&mut app);
     ask(&mut app, "https://127.0.0.1/".to_owned());
@@ -148,10 +148,10 @@ fn a_get_over_a_new_tls_connection_is_told_within_three_frames() {
     assert!(frames <= 3, "{frames}");
 }
 
-/// The same on real sockets. The server answers between the frames, so that only frames are counted.
+/// The same on real sockets. The server responds between the frames, so that only frames count.
 #[cfg(all(feature = "tls", feature = "server"))]
 #[test]
-fn a_fresh_tls_get_reaches_its_observer_within_three_frames_on_loopback() {
+fn a_get_over_a_new_tls_connection_on_loopback_is_delivered_within_three_frames() {
     use bevy_httpoll::httpoll::server::{Request, Response, Server, ServerTlsOptions};
     use bevy_httpoll::httpoll::tls::TlsOptions;
 
@@ -178,13 +178,13 @@ fn a_fresh_tls_get_reaches_its_observer_within_three_frames_on_loopback() {
                 .build()
                 .unwrap(),
         ),
-        ..patient()
+        ..unhurried()
     });
     count_frames(&mut app);
     ask(&mut app, format!("https://{}/", server.local_addr()));
     for _ in 0..10 {
         app.update();
-        // More than one poll: each has a budget of its own, and a handshake may not fit.
+        // Several polls, because a handshake may not fit into the budget of one.
         for _ in 0..10 {
             server.poll().unwrap();
         }
@@ -194,44 +194,44 @@ fn a_fresh_tls_get_reaches_its_observer_within_three_frames_on_loopback() {
 }
 
 #[test]
-fn without_time_a_request_is_begun_in_each_pump_and_all_are_answered() {
+fn with_a_budget_of_zero_each_pump_still_sends_one_request() {
     let mut game = Game::with(HttpollPlugin {
         budget: Budget::frame(Duration::ZERO),
-        ..patient()
+        ..unhurried()
     });
     let _rule = game.server.get("/**").reply(MockResponse::ok());
     for number in 0..20 {
         game.spawn(HttpRequest::get(url(&format!("/{number}"))));
     }
     game.app.update();
-    let begun = game.seen().phases.len();
+    let begun = game.log().phases.len();
     assert!(begun <= 2, "{begun}");
-    game.until_ended(20);
-    assert_eq!(game.seen().responses.len(), 20);
+    game.until_finished(20);
+    assert_eq!(game.log().responses.len(), 20);
 }
 
 #[test]
-fn the_second_pump_does_nothing_where_nothing_is_left() {
+fn the_second_pump_does_nothing_without_budget() {
     for (time, connections) in [(Duration::ZERO, 0), (Duration::from_secs(60), 1)] {
         let mut game = Game::with(HttpollPlugin {
             budget: Budget::frame(time),
-            ..patient()
+            ..unhurried()
         });
         let _rule = game.server.get("/").reply(MockResponse::ok());
         count_frames(&mut game.app);
         ask(&mut game.app, url("/"));
         game.frame();
         assert_eq!(game.network.open_connections(), connections, "{time:?}");
-        game.until_ended(1);
-        assert_eq!(game.seen().responses.len(), 1);
+        game.until_finished(1);
+        assert_eq!(game.log().responses.len(), 1);
     }
 }
 
 #[test]
-fn a_flood_takes_no_more_of_a_frame_than_it_was_granted() {
+fn a_flood_of_requests_keeps_to_the_budget_of_each_frame() {
     let mut game = Game::with(HttpollPlugin {
         budget: Budget::default().with_bytes(10_000),
-        ..patient()
+        ..unhurried()
     });
     let _rule = game
         .server
@@ -241,18 +241,17 @@ fn a_flood_takes_no_more_of_a_frame_than_it_was_granted() {
         game.spawn(HttpRequest::get(url(&format!("/{number}"))));
     }
     let mut before = 0;
-    while game.seen().responses.len() < 200 {
+    while game.log().responses.len() < 200 {
         game.frame();
         let received = game.agent().transferred().1;
-        // Bytes are counted here, because a clock would measure the machine: the time of a poll is
-        // bounded by the same meter.
+        // This counts bytes, because time would depend on the machine. The same meter limits time.
         assert!(received - before <= 10_000, "{}", received - before);
         before = received;
     }
 }
 
 #[test]
-fn a_frame_that_took_a_minute_is_nobodys_timeout() {
+fn a_frame_of_a_minute_is_not_a_timeout() {
     let mut game = Game::new();
     let _rule = game
         .server
@@ -261,12 +260,12 @@ fn a_frame_that_took_a_minute_is_nobodys_timeout() {
     game.spawn(HttpRequest::get(url("/")));
     game.frames(3);
     game.network.advance(Duration::from_secs(60));
-    game.until_ended(1);
-    assert_eq!(game.seen().responses.len(), 1, "{:?}", game.seen().errors);
+    game.until_finished(1);
+    assert_eq!(game.log().responses.len(), 1, "{:?}", game.log().errors);
 }
 
 #[test]
-fn a_loading_screen_is_granted_more() {
+fn the_pace_sets_the_budget_of_the_next_frame() {
     let mut game = Game::with(HttpollPlugin::default());
     game.frame();
     let granted = |game: &Game| game.agent().spent().1;
@@ -284,7 +283,7 @@ fn a_loading_screen_is_granted_more() {
 }
 
 #[test]
-fn any_order_of_systems_and_the_single_threaded_executor_will_do() {
+fn the_plugin_works_in_any_order_of_systems_and_on_one_thread() {
     for seed in 0..12 {
         let mut game = Game::new();
         let _rules = [
@@ -312,9 +311,9 @@ fn any_order_of_systems_and_the_single_threaded_executor_will_do() {
             game.spawn(HttpRequest::get(url(&format!("/{number}"))));
         }
         game.spawn(HttpRequest::get("no url"));
-        game.until_ended(7);
-        assert_eq!(game.seen().responses.len(), 6, "seed {seed}");
-        for pair in game.seen().phases.windows(2) {
+        game.until_finished(7);
+        assert_eq!(game.log().responses.len(), 6, "seed {seed}");
+        for pair in game.log().phases.windows(2) {
             if pair[0].0 == pair[1].0 {
                 assert_eq!(pair[0].2, pair[1].1, "seed {seed}: in order");
             }
@@ -324,7 +323,7 @@ fn any_order_of_systems_and_the_single_threaded_executor_will_do() {
 
 #[cfg(feature = "diagnostics")]
 #[test]
-fn figures_are_measured_each_frame() {
+fn diagnostics_are_measured_each_frame() {
     use bevy_diagnostic::{Diagnostic, DiagnosticPath, DiagnosticsStore};
     use bevy_httpoll::diagnostics::{BUDGET_SPENT, BYTES_IN, IN_FLIGHT, POLL_MS};
     let mut game = Game::new();
@@ -335,7 +334,7 @@ fn figures_are_measured_each_frame() {
     game.spawn(HttpRequest::get(url("/")));
     let mut most = 0.0_f64;
     let mut received = 0.0;
-    while game.seen().responses.is_empty() {
+    while game.log().responses.is_empty() {
         game.frame();
         let store = game.app.world().resource::<DiagnosticsStore>();
         let value = |path: DiagnosticPath| store.get(&path).and_then(Diagnostic::value);
@@ -349,7 +348,7 @@ fn figures_are_measured_each_frame() {
 
 #[cfg(feature = "reflect")]
 #[test]
-fn components_are_in_the_registry() {
+fn components_are_registered_for_reflection() {
     use bevy_ecs::reflect::{AppTypeRegistry, ReflectComponent};
     let game = Game::new();
     let registry = game.app.world().resource::<AppTypeRegistry>().read();

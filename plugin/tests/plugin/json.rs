@@ -1,4 +1,4 @@
-//! Answers as values.
+//! Responses as JSON values.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,7 @@ use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::prelude::*;
 use serde::Deserialize;
 
-use crate::support::{Game, patient, url};
+use crate::support::{Game, unhurried, url};
 
 #[derive(Deserialize, Debug, PartialEq)]
 struct Score {
@@ -22,7 +22,7 @@ struct Score {
 type Told = (Result<Vec<Score>, ErrorKind>, Option<u16>);
 
 fn ask(game: &mut Game, path: &str) -> (Entity, mpsc::Receiver<Told>) {
-    let (heard, hears) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let entity = game
         .app
         .world_mut()
@@ -31,14 +31,14 @@ fn ask(game: &mut Game, path: &str) -> (Entity, mpsc::Receiver<Told>) {
             let result = std::mem::replace(&mut on.result, Ok(Vec::new()));
             let status = on.response.as_ref().map(|it| it.status().as_u16());
             let result = result.map_err(|error| error.kind().clone());
-            heard.send((result, status)).unwrap();
+            sender.send((result, status)).unwrap();
         })
         .id();
-    (entity, hears)
+    (entity, receiver)
 }
 
 #[test]
-fn a_value_or_what_went_wrong_is_told_exactly_once() {
+fn on_json_delivers_a_value_or_an_error_exactly_once() {
     let mut game = Game::new();
     let _rules = [
         game.server
@@ -58,22 +58,22 @@ fn a_value_or_what_went_wrong_is_told_exactly_once() {
         (url("/bad"), Err(ErrorKind::InvalidJson), Some(200)),
         (url("/gone"), Err(ErrorKind::Status(404)), Some(404)),
     ] {
-        let (_, hears) = ask(&mut game, &path);
+        let (_, receiver) = ask(&mut game, &path);
         game.frames(20);
-        assert_eq!(hears.try_iter().collect::<Vec<_>>(), [(result, status)]);
+        assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [(result, status)]);
     }
-    let (_, hears) = ask(&mut game, "no url");
+    let (_, receiver) = ask(&mut game, "no url");
     game.frames(3);
-    let told: Vec<_> = hears.try_iter().collect();
+    let told: Vec<_> = receiver.try_iter().collect();
     assert_eq!(told.len(), 1);
     assert!(matches!(told[0], (Err(ErrorKind::Misuse(_)), None)));
 }
 
 #[test]
-fn large_content_is_parsed_off_the_frame_and_its_entity_waits() {
+fn large_json_is_parsed_off_the_frame_and_its_entity_stays_until_then() {
     let mut game = Game::with(HttpollPlugin {
         json_off_frame: 100,
-        ..patient()
+        ..unhurried()
     });
     game.app.add_plugins(TaskPoolPlugin::default());
     let scores: Vec<String> = (0..500)
@@ -83,38 +83,38 @@ fn large_content_is_parsed_off_the_frame_and_its_entity_waits() {
         .server
         .get("/")
         .reply(MockResponse::ok().text(&format!("[{}]", scores.join(","))));
-    let (entity, hears) = ask(&mut game, &url("/"));
-    game.until_ended(1);
+    let (entity, receiver) = ask(&mut game, &url("/"));
+    game.until_finished(1);
     let start = std::time::Instant::now();
     let told = loop {
-        if let Ok(told) = hears.try_recv() {
+        if let Ok(told) = receiver.try_recv() {
             break told;
         }
-        // A few of these may pass while the pool works; the entity is there as long.
+        // Some frames may pass while the pool works; the entity stays until then.
         assert!(game.exists(entity));
         game.frame();
         std::thread::yield_now();
-        assert!(start.elapsed() < crate::support::SAFETY_NET);
+        assert!(start.elapsed() < crate::support::TIME_LIMIT);
     };
     assert_eq!(told.0.unwrap().len(), 500);
     game.frame();
-    assert!(!game.exists(entity), "despawned when all was told");
+    assert!(!game.exists(entity), "despawned after the event");
 }
 
 #[test]
-fn an_owner_may_ask_for_values_too() {
+fn on_json_works_on_an_owner() {
     let mut game = Game::new();
     let _rule = game.server.get("/").reply(MockResponse::ok().text("[1]"));
-    let (heard, hears) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let owner = game
         .app
         .world_mut()
         .spawn(())
         .on_json(move |on: On<HttpJson<Vec<u8>>>| {
-            heard.send((on.entity, on.request)).unwrap();
+            sender.send((on.entity, on.request)).unwrap();
         })
         .id();
     let entity = game.spawn((HttpRequest::get(url("/")), RequestedBy(owner)));
-    game.until_ended(1);
-    assert_eq!(hears.try_iter().collect::<Vec<_>>(), [(owner, entity)]);
+    game.until_finished(1);
+    assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [(owner, entity)]);
 }

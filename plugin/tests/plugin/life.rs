@@ -1,5 +1,4 @@
-//! A request lives as long as its component: every way to end it cancels it, at once, and leaves
-//! nothing.
+//! A request lives as long as its component. Every way to remove the component cancels it at once.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,9 +15,9 @@ use bevy_httpoll::prelude::*;
 use bevy_state::app::{AppExtStates, StatesPlugin};
 use bevy_state::prelude::{DespawnOnExit, NextState, States};
 
-use crate::support::{Game, SAFETY_NET, patient, read_head, url, watch};
+use crate::support::{Game, TIME_LIMIT, log_events, read_head, unhurried, url};
 
-/// A game with a request under way to a server that never answers.
+/// A game with a request to a server that never responds.
 fn waiting() -> (Game, Entity) {
     let mut game = Game::new();
     let _rule = game.server.get("/never").reply(MockResponse::ok().never());
@@ -28,15 +27,15 @@ fn waiting() -> (Game, Entity) {
     (game, entity)
 }
 
-fn is_silent(game: &mut Game) {
-    let phases = game.seen().phases.len();
+fn assert_no_further_event(game: &mut Game) {
+    let phases = game.log().phases.len();
     game.frames(5);
-    assert!(game.seen().responses.is_empty() && game.seen().errors.is_empty());
-    assert_eq!(game.seen().phases.len(), phases);
+    assert!(game.log().responses.is_empty() && game.log().errors.is_empty());
+    assert_eq!(game.log().phases.len(), phases);
 }
 
 #[test]
-fn despawning_and_removing_close_the_socket_in_the_same_frame() {
+fn despawning_removing_and_cancelling_close_the_socket_at_once() {
     let cancels: [fn(&mut World, Entity); 3] = [
         |world, entity| assert!(world.despawn(entity)),
         |world, entity| {
@@ -52,7 +51,7 @@ fn despawning_and_removing_close_the_socket_in_the_same_frame() {
         cancel(game.app.world_mut(), entity);
         assert_eq!(game.connections(), 0, "without another frame");
         assert!(game.agent().is_idle());
-        is_silent(&mut game);
+        assert_no_further_event(&mut game);
     }
 }
 
@@ -68,8 +67,8 @@ fn over_real_sockets_the_server_sees_the_close_without_another_frame() {
         stream.read(&mut [0; 16]).unwrap_or(0)
     });
     let mut app = App::new();
-    app.add_plugins(patient());
-    watch(&mut app);
+    app.add_plugins(unhurried());
+    log_events(&mut app);
     let entity = app
         .world_mut()
         .spawn(HttpRequest::get(format!("http://{address}/")))
@@ -77,7 +76,7 @@ fn over_real_sockets_the_server_sees_the_close_without_another_frame() {
     let start = Instant::now();
     while asks.try_recv().is_err() {
         app.update();
-        assert!(start.elapsed() < SAFETY_NET);
+        assert!(start.elapsed() < TIME_LIMIT);
     }
     app.world_mut().despawn(entity);
     assert_eq!(server.join().unwrap(), 0);
@@ -87,7 +86,10 @@ fn over_real_sockets_the_server_sees_the_close_without_another_frame() {
 fn despawning_requests_under_way_frees_their_connections() {
     let mut pool = PoolLimits::default();
     (pool.total, pool.per_host) = (2, 2);
-    let mut game = Game::with(HttpollPlugin { pool, ..patient() });
+    let mut game = Game::with(HttpollPlugin {
+        pool,
+        ..unhurried()
+    });
     let _rules = [
         game.server.get("/never").reply(MockResponse::ok().never()),
         game.server.get("/").reply(MockResponse::ok()),
@@ -102,8 +104,8 @@ fn despawning_requests_under_way_frees_their_connections() {
         }
     }
     game.spawn(HttpRequest::get(url("/")));
-    game.until_ended(1);
-    assert_eq!(game.seen().responses.len(), 1);
+    game.until_finished(1);
+    assert_eq!(game.log().responses.len(), 1);
 }
 
 #[test]
@@ -119,7 +121,7 @@ fn despawning_the_owner_cancels_its_requests() {
     game.app.world_mut().despawn(owner);
     assert_eq!(game.connections(), 0);
     assert!(!game.exists(entity));
-    is_silent(&mut game);
+    assert_no_further_event(&mut game);
 }
 
 #[test]
@@ -145,12 +147,12 @@ fn leaving_a_state_cancels() {
 }
 
 #[test]
-fn cancelling_tells_the_phase_and_nothing_else() {
+fn cancelling_reports_only_the_phase() {
     let (mut game, entity) = waiting();
     game.app.world_mut().entity_mut(entity).insert(KeepRequest);
     game.app.world_mut().trigger(CancelHttp { request: entity });
     game.app.world_mut().flush();
-    let last = game.seen().phases.last();
+    let last = game.log().phases.last();
     assert_eq!(
         last,
         Some(&(entity, HttpPhase::AwaitHead, HttpPhase::Cancelled))
@@ -161,7 +163,7 @@ fn cancelling_tells_the_phase_and_nothing_else() {
     );
     assert!(game.exists(entity), "kept");
     game.app.world_mut().trigger(CancelHttp { request: entity });
-    is_silent(&mut game);
+    assert_no_further_event(&mut game);
 }
 
 #[test]
@@ -179,9 +181,9 @@ fn replacing_a_request_starts_it_anew() {
         .world_mut()
         .entity_mut(entity)
         .insert(HttpRequest::get(url("/new")));
-    game.until_ended(1);
+    game.until_finished(1);
     game.frames(3);
-    assert_eq!(game.seen().responses, [(entity, 200, "new".to_owned())]);
+    assert_eq!(game.log().responses, [(entity, 200, "new".to_owned())]);
 }
 
 #[test]
@@ -201,19 +203,19 @@ fn an_observer_may_put_the_next_request_on_the_entity() {
             }
         },
     );
-    game.until_ended(2);
-    let texts: Vec<_> = game.seen().responses.iter().map(|it| &it.2).collect();
+    game.until_finished(2);
+    let texts: Vec<_> = game.log().responses.iter().map(|it| &it.2).collect();
     assert_eq!(texts, ["1", "2"]);
     game.frame();
     assert!(!game.exists(entity), "despawned in the end");
 }
 
 #[test]
-fn a_request_with_keep_request_stays_with_what_it_came_to() {
+fn a_request_with_keep_request_keeps_its_components() {
     let mut game = Game::new();
     let _rule = game.server.get("/").reply(MockResponse::ok());
     let entity = game.spawn((HttpRequest::get(url("/")), KeepRequest));
-    game.until_ended(1);
+    game.until_finished(1);
     game.frames(2);
     let world = game.app.world();
     assert!(world.get::<HttpRequest>(entity).is_some());
@@ -235,17 +237,17 @@ fn a_thousand_requests_leave_no_entity_and_no_observer() {
             .on_json(|_: On<HttpJson<u32>>| {});
     }
     assert!(game.entities() > entities + 1000);
-    game.until_ended(1000);
+    game.until_finished(1000);
     game.frame();
     assert_eq!(game.entities(), entities);
-    assert_eq!(game.seen().responses.len(), 1000);
+    assert_eq!(game.log().responses.len(), 1000);
     assert!(game.agent().is_idle());
 }
 
 #[test]
-fn clearing_the_world_closes_all_sockets_and_panics_nowhere() {
+fn clearing_the_world_closes_all_sockets_without_a_panic() {
     let (mut game, _) = waiting();
-    // Bevy's own schedules and all observers go, too: what is left is a bare world.
+    // This removes Bevy's own schedules and all observers as well.
     game.app.world_mut().clear_entities();
     assert_eq!(game.connections(), 0);
     let entity = game.spawn(HttpRequest::get(url("/")));
@@ -263,17 +265,17 @@ fn dropping_the_app_closes_all_sockets() {
 }
 
 #[test]
-fn what_is_cancelled_by_an_observer_is_told_nothing_more() {
+fn a_request_that_its_observer_despawns_gets_no_further_event() {
     let mut game = Game::new();
     let _rule = game
         .server
         .get("/")
         .reply(MockResponse::ok().chunked(["a", "b", "c"]));
-    let (heard, hears) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let entity = game.spawn((HttpRequest::get(url("/")), HttpStream::Chunks));
     game.app.world_mut().entity_mut(entity).observe(
         move |on: On<HttpHead>, mut commands: Commands| {
-            heard.send("head").unwrap();
+            sender.send("head").unwrap();
             commands.entity(on.request).despawn();
         },
     );
@@ -283,7 +285,7 @@ fn what_is_cancelled_by_an_observer_is_told_nothing_more() {
         count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     });
     game.frames(10);
-    assert_eq!(hears.try_iter().count(), 1);
+    assert_eq!(receiver.try_iter().count(), 1);
     assert_eq!(told.load(std::sync::atomic::Ordering::Relaxed), 0);
-    assert!(game.seen().responses.is_empty());
+    assert!(game.log().responses.is_empty());
 }

@@ -1,5 +1,5 @@
-//! The plugin in bare apps: on a network in memory with a virtual clock, and on loopback where real
-//! sockets matter.
+//! Tests of the plugin in bare apps: on a network in memory with a virtual clock, and on loopback where
+//! real sockets matter. One file per topic.
 
 mod ends;
 mod frames;

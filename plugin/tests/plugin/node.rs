@@ -1,4 +1,4 @@
-//! The node on an entity, on loopback.
+//! `HttpClientNode` on loopback.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,12 +9,12 @@ use bevy_ecs::prelude::*;
 use bevy_httpoll::httpoll::{ErrorKind, error::NetworkFault};
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Seen, patient, serve, until, watch};
+use crate::support::{EventLog, log_events, serve, unhurried, until};
 
 fn app() -> App {
     let mut app = App::new();
-    app.add_plugins(patient());
-    watch(&mut app);
+    app.add_plugins(unhurried());
+    log_events(&mut app);
     app
 }
 
@@ -29,7 +29,7 @@ fn chunked() -> std::net::SocketAddr {
 }
 
 #[test]
-fn a_node_is_driven_by_its_events() {
+fn observers_of_its_status_drive_a_node() {
     let server = chunked();
     #[derive(Resource, Default)]
     struct Content(Vec<u8>);
@@ -65,11 +65,11 @@ fn a_node_is_driven_by_its_events() {
         .unwrap();
     let entity = app.world_mut().spawn(node).id();
     until(&mut app, |world| {
-        let last = world.resource::<Seen>().statuses.last();
+        let last = world.resource::<EventLog>().statuses.last();
         last.is_some_and(|(_, from, to)| (*from, *to) == (Status::Body, Status::Connected))
     });
     assert_eq!(app.world().resource::<Content>().0, b"/from/a/node");
-    let seen = app.world().resource::<Seen>();
+    let seen = app.world().resource::<EventLog>();
     assert!(seen.statuses.iter().all(|(whose, ..)| *whose == entity));
     for pair in seen.statuses.windows(2) {
         assert_eq!(pair[0].2, pair[1].1, "no transition is lost");
@@ -77,7 +77,7 @@ fn a_node_is_driven_by_its_events() {
 }
 
 #[test]
-fn a_node_that_fails_says_why_once() {
+fn a_node_reports_its_failure_once() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -86,17 +86,17 @@ fn a_node_that_fails_says_why_once() {
     let _ = node.connect_to_host("127.0.0.1", address.port().into(), None);
     let entity = app.world_mut().spawn(node).id();
     until(&mut app, |world| {
-        !world.resource::<Seen>().errors.is_empty()
+        !world.resource::<EventLog>().errors.is_empty()
     });
     for _ in 0..5 {
         app.update();
     }
     let kind = ErrorKind::Network(NetworkFault::ConnectFailed);
-    assert_eq!(app.world().resource::<Seen>().errors, [(entity, kind)]);
+    assert_eq!(app.world().resource::<EventLog>().errors, [(entity, kind)]);
 }
 
 #[test]
-fn with_a_stream_the_content_of_a_node_comes_as_events() {
+fn with_http_stream_the_content_of_a_node_arrives_as_events() {
     #[derive(Resource, Default)]
     struct Content(Vec<u8>);
     let server = chunked();
@@ -121,7 +121,7 @@ fn with_a_stream_the_content_of_a_node_comes_as_events() {
             content.0.extend_from_slice(&on.bytes);
         });
     until(&mut app, |world| {
-        let last = world.resource::<Seen>().statuses.last();
+        let last = world.resource::<EventLog>().statuses.last();
         last.is_some_and(|(_, from, to)| (*from, *to) == (Status::Body, Status::Connected))
     });
     assert_eq!(app.world().resource::<Content>().0, b"/streamed");

@@ -1,4 +1,4 @@
-//! Who is told, in which order, and what an observer that fails does to the others: nothing.
+//! Which observers run and in which order, and that a failing observer does not affect the others.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -11,24 +11,24 @@ use bevy_httpoll::prelude::*;
 use crate::support::{Game, url};
 
 #[test]
-fn an_observer_on_the_request_hears_of_it_alone() {
+fn an_observer_on_a_request_gets_only_its_events() {
     let mut game = Game::new();
     let _rules = [
         game.server.get("/a").reply(MockResponse::ok().text("A")),
         game.server.get("/b").reply(MockResponse::ok().text("B")),
     ];
-    let (heard, hears) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     for name in ["a", "b"] {
-        let heard = heard.clone();
+        let sender = sender.clone();
         game.app
             .world_mut()
             .spawn(HttpRequest::get(url(&format!("/{name}"))))
             .on_response(move |on: On<HttpResponse>| {
-                heard.send((name, on.text())).unwrap();
+                sender.send((name, on.text())).unwrap();
             });
     }
-    game.until_ended(2);
-    let mut both: Vec<_> = hears.try_iter().collect();
+    game.until_finished(2);
+    let mut both: Vec<_> = receiver.try_iter().collect();
     both.sort();
     assert_eq!(both, [("a", "A".to_owned()), ("b", "B".to_owned())]);
 }
@@ -40,41 +40,42 @@ fn twenty_requests_in_one_frame_are_all_answered() {
     for number in 0..20 {
         game.spawn(HttpRequest::get(url(&format!("/{number}"))));
     }
-    game.until_ended(20);
+    game.until_finished(20);
     game.frames(3);
-    assert_eq!(game.seen().responses.len(), 20);
+    assert_eq!(game.log().responses.len(), 20);
 }
 
 #[test]
-fn the_owner_hears_after_the_request_and_knows_which_it_was() {
+fn the_owner_observes_after_the_request_and_knows_which_it_was() {
     let mut game = Game::new();
     let _rule = game.server.get("/").reply(MockResponse::ok());
-    let (heard, hears) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let owner = game.spawn(());
     let entity = game.spawn((HttpRequest::get(url("/")), RequestedBy(owner)));
     for watched in [owner, entity] {
-        let heard = heard.clone();
+        let sender = sender.clone();
         game.app
             .world_mut()
             .entity_mut(watched)
-            .observe(move |on: On<HttpResponse>| heard.send((on.entity, on.request)).unwrap());
+            .observe(move |on: On<HttpResponse>| sender.send((on.entity, on.request)).unwrap());
     }
-    game.until_ended(1);
+    game.until_finished(1);
     assert_eq!(
-        hears.try_iter().collect::<Vec<_>>(),
+        receiver.try_iter().collect::<Vec<_>>(),
         [(entity, entity), (owner, entity)]
     );
     assert!(game.exists(owner), "the owner stays");
 }
 
-/// Observers that go wrong for every second of ten requests; answers who was heard.
-fn going_wrong(how: impl Fn(u32) -> Result + Clone + Send + Sync + 'static) -> Vec<u32> {
+/// Sends ten requests whose observers fail for every even number. Returns the numbers whose observer ran
+/// to its end.
+fn with_failing_observers(how: impl Fn(u32) -> Result + Clone + Send + Sync + 'static) -> Vec<u32> {
     let mut game = Game::new();
     game.app.set_error_handler(bevy_ecs::error::ignore);
     let _rule = game.server.get("/**").reply(MockResponse::ok());
-    let heard = Arc::new(Mutex::new(Vec::new()));
+    let completed = Arc::new(Mutex::new(Vec::new()));
     for number in 0..10_u32 {
-        let (heard, how) = (heard.clone(), how.clone());
+        let (completed, how) = (completed.clone(), how.clone());
         game.app
             .world_mut()
             .spawn(HttpRequest::get(url(&format!("/{number}"))))
@@ -82,31 +83,31 @@ fn going_wrong(how: impl Fn(u32) -> Result + Clone + Send + Sync + 'static) -> V
                 if number % 2 == 0 {
                     how(number)?;
                 }
-                heard.lock().unwrap().push(number);
+                completed.lock().unwrap().push(number);
                 Ok(())
             });
     }
     game.until(|world| world.resource::<HttpAgent>().is_idle());
     game.frames(2);
-    let mut heard = heard.lock().unwrap().clone();
-    heard.sort_unstable();
-    heard
+    let mut completed = completed.lock().unwrap().clone();
+    completed.sort_unstable();
+    completed
 }
 
 #[test]
 fn an_observer_that_returns_an_error_loses_no_other_response() {
-    let heard = going_wrong(|number| Err(format!("no {number}").into()));
-    assert_eq!(heard, [1, 3, 5, 7, 9]);
+    let completed = with_failing_observers(|number| Err(format!("no {number}").into()));
+    assert_eq!(completed, [1, 3, 5, 7, 9]);
 }
 
 #[test]
 fn an_observer_that_panics_loses_no_other_response() {
-    let heard = going_wrong(|number| panic!("on purpose: {number}"));
-    assert_eq!(heard, [1, 3, 5, 7, 9]);
+    let completed = with_failing_observers(|number| panic!("on purpose: {number}"));
+    assert_eq!(completed, [1, 3, 5, 7, 9]);
 }
 
 #[test]
-fn an_observer_may_despawn_anything_while_it_is_told() {
+fn an_observer_may_despawn_any_request() {
     let mut game = Game::new();
     let _rule = game.server.get("/**").reply(MockResponse::ok());
     let all: Vec<_> = (0..6)
@@ -124,7 +125,7 @@ fn an_observer_may_despawn_anything_while_it_is_told() {
     }
     game.until(|world| {
         !world
-            .resource::<crate::support::Seen>()
+            .resource::<crate::support::EventLog>()
             .responses
             .is_empty()
     });
@@ -134,7 +135,7 @@ fn an_observer_may_despawn_anything_while_it_is_told() {
 }
 
 #[test]
-fn observers_run_in_the_dispatch_set_and_are_seen_by_update() {
+fn observers_run_in_the_dispatch_set() {
     #[derive(Resource, Default)]
     struct Order(Vec<&'static str>);
     let mut game = Game::new();
@@ -152,7 +153,7 @@ fn observers_run_in_the_dispatch_set_and_are_seen_by_update() {
         )
         .add_observer(|_: On<HttpResponse>, mut order: ResMut<Order>| order.0.push("told"));
     game.spawn(HttpRequest::get(url("/")));
-    game.until_ended(1);
+    game.until_finished(1);
     let order = &game.app.world().resource::<Order>().0;
     assert_eq!(order[order.len() - 3..], ["before", "told", "after"]);
 }
@@ -175,7 +176,7 @@ fn run_conditions_follow_the_requests() {
     );
     game.frame();
     game.spawn(HttpRequest::get(url("/")));
-    game.until_ended(1);
+    game.until_finished(1);
     game.frame();
     let runs = &game.app.world().resource::<Runs>().0;
     assert_eq!((runs[0], runs[1]), (false, true));
@@ -183,7 +184,7 @@ fn run_conditions_follow_the_requests() {
 }
 
 #[test]
-fn the_system_param_sends_owns_downloads_and_cancels() {
+fn the_system_parameter_sends_owns_and_cancels_requests() {
     #[derive(Resource)]
     struct Owner(Entity);
     let mut game = Game::new();
@@ -202,7 +203,7 @@ fn the_system_param_sends_owns_downloads_and_cancels() {
             http.cancel(never);
         },
     );
-    game.until_ended(3);
+    game.until_finished(3);
     game.frames(3);
     let mut asked: Vec<_> = game
         .server

@@ -1,4 +1,4 @@
-//! What stands beside a request: files both ways, retries, priorities.
+//! Components next to a request: downloads, uploads, retries, priorities.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,10 +8,10 @@ use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::httpoll::{ErrorKind, RetryPolicy, agent::PoolLimits};
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Folder, Game, patient, url};
+use crate::support::{Folder, Game, unhurried, url};
 
 #[test]
-fn a_download_is_a_file_and_its_progress_is_told() {
+fn a_download_writes_a_file_and_reports_progress() {
     use bevy_ecs::prelude::*;
     let folder = Folder::new("download");
     let mut game = Game::new();
@@ -28,9 +28,9 @@ fn a_download_is_a_file_and_its_progress_is_told() {
         .add_observer(|on: On<HttpProgressed>, mut told: ResMut<Told>| told.0.push(on.progress));
     let path = folder.path("a/pack");
     game.spawn((HttpRequest::get(url("/pack")), HttpDownload::to(&path)));
-    game.until_ended(1);
-    assert_eq!(game.seen().responses[0].1, 200);
-    assert_eq!(game.seen().responses[0].2, "", "the content is in the file");
+    game.until_finished(1);
+    assert_eq!(game.log().responses[0].1, 200);
+    assert_eq!(game.log().responses[0].2, "", "the content is in the file");
     assert_eq!(std::fs::read(&path).unwrap(), content);
     let told = &game.app.world().resource::<Told>().0;
     assert!(told.len() >= 4, "{told:?}");
@@ -40,7 +40,7 @@ fn a_download_is_a_file_and_its_progress_is_told() {
 }
 
 #[test]
-fn a_cancelled_download_leaves_no_file_and_one_that_resumes_goes_on() {
+fn a_cancelled_download_leaves_no_file_unless_it_resumes() {
     let folder = Folder::new("resume");
     let mut game = Game::new();
     let content: Vec<u8> = (0..=255).cycle().take(40_000).collect();
@@ -67,14 +67,14 @@ fn a_cancelled_download_leaves_no_file_and_one_that_resumes_goes_on() {
         HttpRequest::get(url("/pack")),
         HttpDownload::to(folder.path("pack")).resume(true),
     ));
-    game.until_ended(1);
-    assert_eq!(game.seen().responses[0].1, 206);
+    game.until_finished(1);
+    assert_eq!(game.log().responses[0].1, 206);
     assert_eq!(std::fs::read(folder.path("pack")).unwrap(), content);
     assert_eq!(folder.names(), ["pack"]);
 }
 
 #[test]
-fn a_download_of_what_is_not_there_is_an_error_and_leaves_nothing() {
+fn a_download_with_status_404_is_an_error_and_leaves_no_file() {
     let folder = Folder::new("missing");
     let mut game = Game::new();
     let _rule = game
@@ -85,8 +85,8 @@ fn a_download_of_what_is_not_there_is_an_error_and_leaves_nothing() {
         HttpRequest::get(url("/pack")),
         HttpDownload::to(folder.path("pack")),
     ));
-    game.until_ended(1);
-    assert_eq!(game.seen().errors[0].1, ErrorKind::Status(404));
+    game.until_finished(1);
+    assert_eq!(game.log().errors[0].1, ErrorKind::Status(404));
     assert!(folder.names().is_empty());
 }
 
@@ -105,8 +105,8 @@ fn a_file_is_uploaded() {
         HttpUpload::file(&path),
         KeepRequest,
     ));
-    game.until_ended(1);
-    assert_eq!(game.seen().responses[0].1, 201);
+    game.until_finished(1);
+    assert_eq!(game.log().responses[0].1, 201);
     let asked = &game.server.requests()[0];
     assert_eq!(asked.text(), "a replay");
     assert_eq!(asked.header("content-length"), Some("8"));
@@ -129,7 +129,7 @@ fn a_form_with_files_is_uploaded() {
             .form_file("replay", &path)
             .form_bytes("shot", "shot.png", &b"png"[..]),
     ));
-    game.until_ended(1);
+    game.until_finished(1);
     let asked = &game.server.requests()[0];
     let text = asked.text();
     for part in ["Ada", "filename=\"replay.bin\"", "a replay", "image/png"] {
@@ -138,7 +138,7 @@ fn a_form_with_files_is_uploaded() {
 }
 
 #[test]
-fn retries_are_told_by_the_phase() {
+fn the_phase_shows_retries() {
     let mut game = Game::new();
     let _rule = game
         .server
@@ -146,15 +146,15 @@ fn retries_are_told_by_the_phase() {
         .reply(MockResponse::with_status(503))
         .then_reply(MockResponse::ok());
     game.spawn((HttpRequest::get(url("/")), HttpRetry::times(1)));
-    game.until_ended(1);
-    assert_eq!(game.seen().responses[0].1, 200);
-    let retried = game.seen().phases.iter();
+    game.until_finished(1);
+    assert_eq!(game.log().responses[0].1, 200);
+    let retried = game.log().phases.iter();
     assert_eq!(
         retried.filter(|it| it.2 == HttpPhase::AwaitRetry).count(),
         1
     );
     game.spawn(HttpRequest::get(url("/")));
-    game.until_ended(2);
+    game.until_finished(2);
     assert_eq!(
         game.server.requests().len(),
         3,
@@ -164,10 +164,13 @@ fn retries_are_told_by_the_phase() {
 }
 
 #[test]
-fn the_more_important_request_goes_first_also_when_that_changes_while_it_waits() {
+fn requests_start_in_the_order_of_their_priority_even_if_it_changes() {
     let mut pool = PoolLimits::default();
     (pool.total, pool.per_host) = (1, 1);
-    let mut game = Game::with(HttpollPlugin { pool, ..patient() });
+    let mut game = Game::with(HttpollPlugin {
+        pool,
+        ..unhurried()
+    });
     let _rules = [game
         .server
         .get("/**")
@@ -190,7 +193,7 @@ fn the_more_important_request_goes_first_also_when_that_changes_while_it_waits()
         .get_mut::<HttpPriority>(raised)
         .unwrap();
     priority.0 = Priority::Gameplay;
-    game.until_ended(4);
+    game.until_finished(4);
     let order: Vec<_> = game
         .server
         .requests()

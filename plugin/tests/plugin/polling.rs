@@ -1,4 +1,4 @@
-//! Requests that repeat.
+//! Repeating requests.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,14 +11,14 @@ use crate::support::{Game, url};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn evenly() -> HttpRepeat {
+fn every_second() -> HttpRepeat {
     HttpRepeat {
         jitter: 0.0,
         ..HttpRepeat::every(SECOND)
     }
 }
 
-/// When the server was asked, in milliseconds since it was first.
+/// When each request reached the server, in milliseconds after the first.
 fn asked(game: &Game) -> Vec<u128> {
     let requests = game.server.requests();
     requests
@@ -35,10 +35,10 @@ fn run(game: &mut Game, time: Duration) {
 }
 
 #[test]
-fn rounds_follow_each_other_by_real_time_and_each_is_told() {
+fn rounds_follow_each_other_in_real_time_and_each_is_reported() {
     let mut game = Game::new();
     let _rule = game.server.get("/").reply(MockResponse::ok());
-    let entity = game.spawn((HttpRequest::get(url("/")), evenly()));
+    let entity = game.spawn((HttpRequest::get(url("/")), every_second()));
     run(&mut game, 3 * SECOND + SECOND / 2);
     let asked = asked(&game);
     assert_eq!(asked.len(), 4, "{asked:?}");
@@ -47,12 +47,12 @@ fn rounds_follow_each_other_by_real_time_and_each_is_told() {
         let due = round as u128 * 1000;
         assert!((due.saturating_sub(60)..due + 60).contains(at), "{asked:?}");
     }
-    assert_eq!(game.seen().responses.len(), 4);
+    assert_eq!(game.log().responses.len(), 4);
     assert!(game.exists(entity), "it stays");
     assert!(game.agent().is_idle(), "waiting for a round is idle");
     game.app.world_mut().despawn(entity);
     run(&mut game, 3 * SECOND);
-    assert_eq!(game.seen().responses.len(), 4);
+    assert_eq!(game.log().responses.len(), 4);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_round_never_begins_while_one_is_under_way() {
         .server
         .get("/")
         .reply(MockResponse::ok().delay(SECOND * 5 / 2));
-    game.spawn((HttpRequest::get(url("/")), evenly()));
+    game.spawn((HttpRequest::get(url("/")), every_second()));
     run(&mut game, 6 * SECOND);
     let asked = asked(&game);
     assert_eq!(asked.len(), 3, "{asked:?}");
@@ -70,14 +70,14 @@ fn a_round_never_begins_while_one_is_under_way() {
 }
 
 #[test]
-fn failures_are_told_and_slow_the_rounds_down_until_one_succeeds() {
+fn failures_are_reported_and_slow_the_rounds_down_until_one_succeeds() {
     let mut game = Game::new();
     let mut rule = game.server.get("/").reply(MockResponse::with_status(500));
     rule = rule
         .then_reply(MockResponse::ok().text("0123456789").cut_after(5))
         .then_reply(MockResponse::ok());
     let _rule = rule;
-    game.spawn((HttpRequest::get(url("/")), evenly()));
+    game.spawn((HttpRequest::get(url("/")), every_second()));
     run(&mut game, 8 * SECOND + SECOND / 2);
     let seconds: Vec<_> = asked(&game).iter().map(|ms| (ms + 500) / 1000).collect();
     assert_eq!(
@@ -85,17 +85,17 @@ fn failures_are_told_and_slow_the_rounds_down_until_one_succeeds() {
         [0, 2, 6, 7],
         "{:?} {:?}",
         asked(&game),
-        game.seen()
+        game.log()
     );
-    assert_eq!(game.seen().errors.len(), 1);
+    assert_eq!(game.log().errors.len(), 1);
 }
 
 #[test]
-fn a_paused_loop_begins_no_round_and_goes_on_when_asked() {
+fn a_paused_loop_begins_no_round_until_it_is_resumed() {
     let mut game = Game::new();
     let _rule = game.server.get("/").reply(MockResponse::ok());
-    let entity = game.spawn((HttpRequest::get(url("/")), evenly()));
-    game.until_ended(1);
+    let entity = game.spawn((HttpRequest::get(url("/")), every_second()));
+    game.until_finished(1);
     let set = |game: &mut Game, paused| {
         game.app
             .world_mut()
@@ -105,19 +105,19 @@ fn a_paused_loop_begins_no_round_and_goes_on_when_asked() {
     };
     set(&mut game, true);
     run(&mut game, 5 * SECOND);
-    assert_eq!(game.seen().responses.len(), 1);
+    assert_eq!(game.log().responses.len(), 1);
     set(&mut game, false);
     game.frames(3);
-    assert_eq!(game.seen().responses.len(), 2);
+    assert_eq!(game.log().responses.len(), 2);
 }
 
 #[test]
-fn a_loop_ends_when_its_component_goes_or_it_is_cancelled() {
+fn removing_the_component_or_cancelling_ends_a_loop() {
     for cancel in [true, false] {
         let mut game = Game::new();
         let _rule = game.server.get("/").reply(MockResponse::ok());
-        let entity = game.spawn((HttpRequest::get(url("/")), evenly()));
-        game.until_ended(1);
+        let entity = game.spawn((HttpRequest::get(url("/")), every_second()));
+        game.until_finished(1);
         game.frame();
         if cancel {
             game.app.world_mut().trigger(CancelHttp { request: entity });
@@ -128,27 +128,27 @@ fn a_loop_ends_when_its_component_goes_or_it_is_cancelled() {
                 .remove::<HttpRepeat>();
         }
         run(&mut game, 3 * SECOND);
-        assert_eq!(game.seen().responses.len(), 1);
+        assert_eq!(game.log().responses.len(), 1);
         assert!(!game.exists(entity));
     }
 }
 
 #[test]
-fn a_loop_is_cancelled_by_its_own_observer() {
+fn its_own_observer_can_cancel_a_loop() {
     use bevy_ecs::prelude::*;
     for keep in [true, false] {
         let mut game = Game::new();
         let _rule = game.server.get("/").reply(MockResponse::ok().text("1"));
-        let entity = game.spawn((HttpRequest::get(url("/")), evenly()));
+        let entity = game.spawn((HttpRequest::get(url("/")), every_second()));
         let mut request = game.app.world_mut().entity_mut(entity);
         if keep {
             request.insert(KeepRequest);
         }
         request.on_json(|on: On<HttpJson<u32>>, mut http: Http| http.cancel(on.request));
         run(&mut game, 3 * SECOND);
-        assert_eq!(game.seen().responses.len(), 1);
+        assert_eq!(game.log().responses.len(), 1);
         assert_eq!(game.exists(entity), keep);
-        let last = game.seen().phases.last().unwrap();
+        let last = game.log().phases.last().unwrap();
         assert_eq!((last.1, last.2), (HttpPhase::Done, HttpPhase::Cancelled));
     }
 }
@@ -163,9 +163,9 @@ fn paused_virtual_time_stops_neither_rounds_nor_deadlines() {
         game.server.get("/never").reply(MockResponse::ok().never()),
     ];
     game.app.world_mut().resource_mut::<Time<Virtual>>().pause();
-    game.spawn((HttpRequest::get(url("/")), evenly()));
+    game.spawn((HttpRequest::get(url("/")), every_second()));
     game.spawn(HttpRequest::get(url("/never")).timeout(SECOND));
     run(&mut game, 3 * SECOND + SECOND / 2);
-    assert_eq!(game.seen().responses.len(), 4);
-    assert_eq!(game.seen().errors.len(), 1);
+    assert_eq!(game.log().responses.len(), 4);
+    assert_eq!(game.log().errors.len(), 1);
 }

@@ -1,4 +1,4 @@
-//! One request: what goes out, what comes back, and that it is told once.
+//! A single request: what is sent, what is received, and that its end is reported once.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,61 +14,57 @@ use bevy_httpoll::httpoll::{
 };
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Game, Seen, patient, url};
+use crate::support::{EventLog, Game, unhurried, url};
 
 #[test]
-fn a_request_is_answered_once_and_its_entity_despawned() {
+fn a_request_gets_one_response_and_its_entity_is_despawned() {
     let mut game = Game::new();
     let _rule = game
         .server
         .get("/scores?top=3")
         .reply(MockResponse::ok().text("hi"));
     let entity = game.spawn(HttpRequest::get(url("/scores#part")).query("top", 3));
-    game.until_ended(1);
+    game.until_finished(1);
     game.frames(3);
-    assert_eq!(game.seen().responses, [(entity, 200, "hi".to_owned())]);
-    assert!(game.seen().errors.is_empty());
+    assert_eq!(game.log().responses, [(entity, 200, "hi".to_owned())]);
+    assert!(game.log().errors.is_empty());
     assert!(!game.exists(entity), "despawned");
     assert!(game.agent().is_idle());
 }
 
 #[test]
 fn each_phase_is_an_event_in_order_on_a_new_connection_and_on_a_kept_one() {
-    use HttpPhase::{Connect, Done, Queue, ReceiveBody, Resolve, SendHead};
+    use HttpPhase::{AwaitHead, Connect, Done, Queue, ReceiveBody, Resolve, SendHead};
     let mut game = Game::new();
     let _rule = game.server.get("/").reply(MockResponse::ok().text("hi"));
     game.spawn(HttpRequest::get(url("/")));
-    game.until_ended(1);
-    let phases: Vec<_> = game
-        .seen()
-        .phases
-        .iter()
-        .map(|(_, a, b)| (*a, *b))
-        .collect();
+    game.until_finished(1);
+    let phases: Vec<_> = game.log().phases.iter().map(|(_, a, b)| (*a, *b)).collect();
     assert_eq!(
         phases,
         [
             (Queue, Resolve),
             (Resolve, Connect),
             (Connect, SendHead),
-            (SendHead, ReceiveBody),
+            (SendHead, AwaitHead),
+            (AwaitHead, ReceiveBody),
             (ReceiveBody, Done),
         ]
     );
-    game.app.world_mut().resource_mut::<Seen>().phases.clear();
-    game.spawn(HttpRequest::get(url("/")));
-    game.until_ended(2);
-    let phases: Vec<_> = game
-        .seen()
+    game.app
+        .world_mut()
+        .resource_mut::<EventLog>()
         .phases
-        .iter()
-        .map(|(_, a, b)| (*a, *b))
-        .collect();
+        .clear();
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_finished(2);
+    let phases: Vec<_> = game.log().phases.iter().map(|(_, a, b)| (*a, *b)).collect();
     assert_eq!(
         phases,
         [
             (Queue, SendHead),
-            (SendHead, ReceiveBody),
+            (SendHead, AwaitHead),
+            (AwaitHead, ReceiveBody),
             (ReceiveBody, Done)
         ]
     );
@@ -97,7 +93,7 @@ fn phase_and_progress_are_written_only_when_they_change() {
         },
     );
     let entity = game.spawn((HttpRequest::get(url("/")), KeepRequest));
-    game.until_ended(1);
+    game.until_finished(1);
     game.frames(10);
     let world = game.app.world();
     assert_eq!(world.get::<HttpPhase>(entity), Some(&HttpPhase::Done));
@@ -110,7 +106,7 @@ fn phase_and_progress_are_written_only_when_they_change() {
 }
 
 #[test]
-fn headers_defaults_and_content_go_out() {
+fn headers_defaults_and_content_are_sent() {
     let mut game = Game::with(HttpollPlugin {
         user_agent: "tests/1".into(),
         headers: vec![
@@ -118,7 +114,7 @@ fn headers_defaults_and_content_go_out() {
             ("X-Own".into(), "d".into()),
         ],
         base_url: Some("http://game.example/api/".into()),
-        ..patient()
+        ..unhurried()
     });
     let _rule = game.server.post("/api/scores").reply(MockResponse::ok());
     game.spawn(
@@ -127,7 +123,7 @@ fn headers_defaults_and_content_go_out() {
             .bearer("secret")
             .json(&[1, 2]),
     );
-    game.until_ended(1);
+    game.until_finished(1);
     let asked = &game.server.requests()[0];
     for (name, value) in [
         ("user-agent", "tests/1"),
@@ -157,7 +153,7 @@ fn every_kind_of_content_is_sent_again_when_the_request_is_cloned() {
         let _rule = game.server.put("/").reply(MockResponse::ok());
         game.spawn(request.clone());
         game.spawn(request);
-        game.until_ended(2);
+        game.until_finished(2);
         for asked in game.server.requests() {
             assert_eq!(asked.text(), content);
         }
@@ -165,7 +161,7 @@ fn every_kind_of_content_is_sent_again_when_the_request_is_cloned() {
 }
 
 #[test]
-fn headers_of_a_host_go_to_it_alone() {
+fn host_headers_are_sent_to_their_host_only() {
     let mut game = Game::new();
     let other = bevy_httpoll::httpoll::mock::MockServer::on(&game.network, "other.example", 80);
     let _rules = [
@@ -179,7 +175,7 @@ fn headers_of_a_host_go_to_it_alone() {
     http.set_headers([("X-All", "a")]).unwrap();
     game.spawn(HttpRequest::get(url("/")));
     game.spawn(HttpRequest::get("http://other.example/"));
-    game.until_ended(2);
+    game.until_finished(2);
     let asked = &game.server.requests()[0];
     assert_eq!(asked.header("x-key"), Some("k"));
     assert_eq!(asked.header("x-all"), Some("a"));
@@ -187,7 +183,7 @@ fn headers_of_a_host_go_to_it_alone() {
 }
 
 #[test]
-fn a_status_of_404_is_a_response_unless_asked_otherwise() {
+fn status_404_is_a_response_unless_error_for_status_is_set() {
     let mut game = Game::new();
     let _rule = game
         .server
@@ -195,8 +191,8 @@ fn a_status_of_404_is_a_response_unless_asked_otherwise() {
         .reply(MockResponse::with_status(404).text("gone"));
     game.spawn(HttpRequest::get(url("/")));
     game.spawn(HttpRequest::get(url("/")).error_for_status());
-    game.until_ended(2);
-    let seen = game.seen();
+    game.until_finished(2);
+    let seen = game.log();
     assert_eq!(seen.responses[0].1, 404);
     assert_eq!(seen.errors[0].1, ErrorKind::Status(404));
 }
@@ -222,15 +218,15 @@ fn errors_known_at_the_spawn_reach_the_observer_attached_after_it() {
         ),
     ] {
         let mut game = Game::new();
-        let (heard, hears) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         game.app
             .world_mut()
             .spawn(request)
             .observe(move |on: On<HttpError>| {
-                heard.send(on.error.kind().clone()).unwrap();
+                sender.send(on.error.kind().clone()).unwrap();
             });
         game.frames(3);
-        let told: Vec<_> = hears.try_iter().collect();
+        let told: Vec<_> = receiver.try_iter().collect();
         assert_eq!(told.len(), 1, "{is_kind:?}: {told:?}");
         assert!(
             matches!(&told[0], ErrorKind::Misuse(misuse) if *misuse == is_kind),
@@ -245,9 +241,9 @@ fn a_refused_connection_is_an_error() {
     game.network
         .add_name("closed.example", &["10.9.9.9".parse().unwrap()]);
     let entity = game.spawn(HttpRequest::get("http://closed.example/"));
-    game.until_ended(1);
+    game.until_finished(1);
     let kind = ErrorKind::Network(NetworkFault::ConnectFailed);
-    assert_eq!(game.seen().errors, [(entity, kind)]);
+    assert_eq!(game.log().errors, [(entity, kind)]);
     assert!(!game.exists(entity), "despawned");
 }
 
@@ -255,23 +251,23 @@ fn a_refused_connection_is_an_error() {
 fn content_over_the_limit_is_an_error() {
     let mut game = Game::with(HttpollPlugin {
         max_body_bytes: 999,
-        ..patient()
+        ..unhurried()
     });
     let _rule = game
         .server
         .get("/")
         .reply(MockResponse::ok().bytes(vec![b'x'; 1000]));
     game.spawn(HttpRequest::get(url("/")));
-    game.until_ended(1);
+    game.until_finished(1);
     assert_eq!(
-        game.seen().errors[0].1,
+        game.log().errors[0].1,
         ErrorKind::Limit(Limit::BodyBytes(999))
     );
 }
 
 #[test]
-fn the_message_tells_each_end_once_with_its_owner() {
-    /// Read each frame, since a message lives for two.
+fn http_finished_is_written_once_per_request_with_its_owner() {
+    /// Read in each frame, since a message lives for two frames.
     #[derive(Resource, Default)]
     struct Told(Vec<HttpFinished>);
 
@@ -286,7 +282,7 @@ fn the_message_tells_each_end_once_with_its_owner() {
     let owner = game.spawn(());
     let asked = game.spawn((HttpRequest::get(url("/")), RequestedBy(owner)));
     let failed = game.spawn(HttpRequest::get("no url"));
-    game.until_ended(2);
+    game.until_finished(2);
     game.frames(3);
     let mut told = std::mem::take(&mut game.app.world_mut().resource_mut::<Told>().0);
     told.sort_by_key(|it| it.outcome.is_err());
@@ -298,20 +294,20 @@ fn the_message_tells_each_end_once_with_its_owner() {
 }
 
 #[test]
-fn what_is_wrong_in_the_plugin_is_left_out() {
+fn invalid_settings_of_the_plugin_are_left_out() {
     let mut game = Game::with(HttpollPlugin {
         user_agent: "a\r\nb".into(),
-        ..patient()
+        ..unhurried()
     });
     let _rule = game.server.get("/").reply(MockResponse::ok());
     game.spawn(HttpRequest::get(url("/")));
-    game.until_ended(1);
-    assert_eq!(game.seen().responses.len(), 1);
+    game.until_finished(1);
+    assert_eq!(game.log().responses.len(), 1);
 }
 
 #[test]
-fn no_socket_thread_or_file_handle_is_in_the_face() {
-    // What a back end over `fetch` must keep: a request is a value, told of by these alone.
+fn requests_and_events_are_plain_values_without_secrets_in_debug() {
+    // A backend over `fetch` could offer the same types.
     fn is_value<T: Clone + Send + Sync + 'static>() {}
     is_value::<HttpRequest>();
     is_value::<HttpStream>();

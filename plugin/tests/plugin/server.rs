@@ -1,4 +1,4 @@
-//! Servers as entities, on the network that the app's own requests go over.
+//! Servers as entities, on the same network in memory as the app's own requests.
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used)]
@@ -11,7 +11,7 @@ use bevy_httpoll::httpoll::server::topic::Topic;
 use bevy_httpoll::httpoll::server::{Response, ServerTimeouts};
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Game, patient};
+use crate::support::{Game, unhurried};
 
 const ADDRESS: &str = "10.0.0.7:80";
 
@@ -19,7 +19,7 @@ fn url(path: &str) -> String {
     format!("http://{ADDRESS}{path}")
 }
 
-/// A game with a server.
+/// A game with a listening server.
 fn serving(server: HttpServer) -> (Game, Entity) {
     let mut game = Game::new();
     let entity = game.spawn(server);
@@ -34,7 +34,7 @@ fn waiting(game: &mut Game) -> Vec<Entity> {
 }
 
 #[test]
-fn a_request_is_an_entity_and_is_answered_by_a_command() {
+fn a_request_to_a_server_is_an_entity_that_a_command_responds_to() {
     let (mut game, server) = serving(HttpServer::bind(ADDRESS));
     game.app.world_mut().entity_mut(server).observe(
         |asked: On<HttpRequestReceived>,
@@ -50,14 +50,14 @@ fn a_request_is_an_entity_and_is_answered_by_a_command() {
     game.frame();
     let entities = game.entities();
     game.spawn(HttpRequest::put(url("/scores")).text("7"));
-    game.until_ended(1);
-    assert_eq!(game.seen().responses[0].2, "PUT /scores");
+    game.until_finished(1);
+    assert_eq!(game.log().responses[0].2, "PUT /scores");
     game.frame();
     assert_eq!(game.entities(), entities, "nothing is left");
 }
 
 #[test]
-fn an_answer_may_come_from_any_later_frame_and_routes_come_first() {
+fn a_response_may_follow_in_any_later_frame_and_routes_come_first() {
     let (mut game, _) = serving(HttpServer::bind(ADDRESS).with(|server| {
         server.route(
             "GET",
@@ -67,8 +67,8 @@ fn an_answer_may_come_from_any_later_frame_and_routes_come_first() {
         Ok(())
     }));
     game.spawn(HttpRequest::get(url("/routed")));
-    game.until_ended(1);
-    assert_eq!(game.seen().responses[0].2, "routed");
+    game.until_finished(1);
+    assert_eq!(game.log().responses[0].2, "routed");
     game.spawn(HttpRequest::get(url("/later")));
     game.frames(100);
     let waiting = waiting(&mut game);
@@ -78,12 +78,12 @@ fn an_answer_may_come_from_any_later_frame_and_routes_come_first() {
         .commands()
         .respond(waiting[0], Response::text("late"));
     game.app.world_mut().flush();
-    game.until_ended(2);
-    assert_eq!(game.seen().responses[1].2, "late");
+    game.until_finished(2);
+    assert_eq!(game.log().responses[1].2, "late");
 }
 
 #[test]
-fn nobody_is_left_waiting() {
+fn every_client_gets_a_response_or_its_request_is_aborted() {
     let (mut game, server) = serving(HttpServer::bind(ADDRESS).configure(|builder| {
         let mut timeouts = ServerTimeouts::default();
         timeouts.respond = Some(Duration::from_secs(2));
@@ -96,10 +96,10 @@ fn nobody_is_left_waiting() {
         .world_mut()
         .entity_mut(server)
         .observe(|_: On<HttpRequestAborted>, mut aborted: ResMut<Aborted>| aborted.0 += 1);
-    // Nobody answers: the deadline does.
+    // No system responds, so the server's deadline does.
     game.spawn(HttpRequest::get(url("/slow")));
-    game.until_ended(1);
-    assert_eq!(game.seen().responses[0].1, 504);
+    game.until_finished(1);
+    assert_eq!(game.log().responses[0].1, 504);
     game.frames(3);
     assert!(waiting(&mut game).is_empty());
     // Its entity is despawned.
@@ -111,9 +111,9 @@ fn nobody_is_left_waiting() {
     });
     let request = waiting(&mut game)[0];
     game.app.world_mut().despawn(request);
-    game.until_ended(2);
-    assert_eq!(game.seen().responses[1].1, 500);
-    // The client goes.
+    game.until_finished(2);
+    assert_eq!(game.log().responses[1].1, 500);
+    // The client disconnects.
     let gone = game.spawn(HttpRequest::get(url("/gone")));
     game.until(|world| {
         world
@@ -127,7 +127,7 @@ fn nobody_is_left_waiting() {
 }
 
 #[test]
-fn a_server_that_cannot_listen_says_why_and_one_that_is_despawned_closes_all() {
+fn a_server_that_cannot_listen_reports_why_and_despawning_closes_everything() {
     #[derive(Resource, Default)]
     struct Told(usize);
     let mut game = Game::new();
@@ -149,22 +149,23 @@ fn a_server_that_cannot_listen_says_why_and_one_that_is_despawned_closes_all() {
     assert_eq!(waiting(&mut game).len(), 1);
     game.app.world_mut().despawn(failed);
     assert!(waiting(&mut game).is_empty(), "requests go with it");
-    game.until_ended(1);
-    assert_eq!(game.seen().errors.len(), 1);
+    game.until_finished(1);
+    assert_eq!(game.log().errors.len(), 1);
 }
 
 #[test]
 fn peers_of_event_streams_are_entities_and_topics_are_for_many() {
     #[derive(Resource, Default)]
-    struct Heard(Vec<String>);
+    struct ReceivedMessages(Vec<String>);
     let (mut game, server) = serving(HttpServer::bind(ADDRESS));
     let topic = Topic::new();
     let subject = topic.clone();
-    game.app.init_resource::<Heard>();
-    game.app
-        .add_observer(|on: On<HttpServerSentEvent>, mut heard: ResMut<Heard>| {
-            heard.0.push(on.event.data.clone());
-        });
+    game.app.init_resource::<ReceivedMessages>();
+    game.app.add_observer(
+        |on: On<HttpServerSentEvent>, mut received: ResMut<ReceivedMessages>| {
+            received.0.push(on.event.data.clone());
+        },
+    );
     game.app.world_mut().entity_mut(server).observe(
         move |asked: On<HttpRequestReceived>,
               requests: Query<&HttpServerRequest>,
@@ -190,9 +191,9 @@ fn peers_of_event_streams_are_entities_and_topics_are_for_many() {
         peer.send(&ServerSentEvent::new("to one")).unwrap();
     }
     game.frames(5);
-    let mut heard = game.app.world().resource::<Heard>().0.clone();
-    heard.sort();
-    assert_eq!(heard, ["to all", "to all", "to all", "to one"]);
+    let mut received = game.app.world().resource::<ReceivedMessages>().0.clone();
+    received.sort();
+    assert_eq!(received, ["to all", "to all", "to all", "to one"]);
     game.app.world_mut().despawn(own);
     game.frames(5);
     let world = game.app.world_mut();
@@ -205,9 +206,9 @@ fn a_web_socket_of_a_client_is_an_entity() {
     use bevy_httpoll::httpoll::server::websocket::Options as Accept;
     use bevy_httpoll::httpoll::{agent::WebSocketOptions, websocket::WebSocketMessage};
     #[derive(Resource, Default)]
-    struct Heard(Vec<WebSocketMessage>);
+    struct ReceivedMessages(Vec<WebSocketMessage>);
     let (mut game, server) = serving(HttpServer::bind(ADDRESS));
-    game.app.init_resource::<Heard>();
+    game.app.init_resource::<ReceivedMessages>();
     game.app
         .world_mut()
         .entity_mut(server)
@@ -220,10 +221,11 @@ fn a_web_socket_of_a_client_is_an_entity() {
                 Ok(())
             },
         );
-    game.app
-        .add_observer(|on: On<HttpWebSocketMessage>, mut heard: ResMut<Heard>| {
-            heard.0.push(on.message.clone());
-        });
+    game.app.add_observer(
+        |on: On<HttpWebSocketMessage>, mut received: ResMut<ReceivedMessages>| {
+            received.0.push(on.message.clone());
+        },
+    );
     let client = game.spawn((
         HttpRequest::get(url("/")),
         HttpStream::WebSocket(WebSocketOptions::new()),
@@ -236,30 +238,30 @@ fn a_web_socket_of_a_client_is_an_entity() {
             });
         },
     );
-    game.until(|world| !world.resource::<Heard>().0.is_empty());
+    game.until(|world| !world.resource::<ReceivedMessages>().0.is_empty());
     assert_eq!(
-        game.app.world().resource::<Heard>().0,
+        game.app.world().resource::<ReceivedMessages>().0,
         [WebSocketMessage::Text("echo".into())]
     );
     game.app.world_mut().despawn(client);
     game.frames(5);
     let world = game.app.world_mut();
     assert_eq!(world.query::<&HttpSocketPeer>().iter(world).len(), 0);
-    // A request that asks for no WebSocket is told so.
+    // A request that is not a WebSocket handshake gets an error status.
     game.spawn(HttpRequest::get(url("/")));
-    game.until_ended(1);
-    assert!(game.seen().responses[0].1 >= 400);
+    game.until_finished(1);
+    assert!(game.log().responses[0].1 >= 400);
 }
 
 #[test]
-fn an_app_that_drains_answers_its_own_requests() {
+fn an_app_that_drains_responds_to_its_own_requests() {
     use bevy_app::{App, AppExit};
     let mut app = App::new();
     app.add_plugins(HttpollPlugin {
-        on_exit: HttpOnExit::Drain(crate::support::SAFETY_NET),
-        ..patient()
+        on_exit: HttpOnExit::Drain(crate::support::TIME_LIMIT),
+        ..unhurried()
     });
-    crate::support::watch(&mut app);
+    crate::support::log_events(&mut app);
     app.world_mut()
         .spawn(HttpServer::bind("127.0.0.1:0").with(|server| {
             server.route(
@@ -274,6 +276,6 @@ fn an_app_that_drains_answers_its_own_requests() {
         });
     app.world_mut().write_message(AppExit::Success);
     app.update();
-    let seen = app.world().resource::<crate::support::Seen>();
+    let seen = app.world().resource::<crate::support::EventLog>();
     assert_eq!(seen.responses.len(), 1, "{seen:?}");
 }

@@ -1,4 +1,4 @@
-//! Sources of Bevy's `AssetServer`, served to the app's own requests.
+//! Asset sources of Bevy's `AssetServer`, served to the app's own requests.
 
 #![cfg(all(feature = "server", feature = "assets"))]
 #![allow(clippy::unwrap_used)]
@@ -21,9 +21,9 @@ use crate::support::Game;
 
 const ADDRESS: &str = "10.0.0.7:80";
 
-/// What came back: a status, some fields and the content.
+/// The parts of a response that the tests compare.
 #[derive(Debug, PartialEq)]
-struct Answer {
+struct Received {
     status: u16,
     etag: Option<String>,
     range: Option<String>,
@@ -32,7 +32,18 @@ struct Answer {
 }
 
 #[derive(Resource, Default)]
-struct Answers(Vec<Answer>);
+struct AllReceived(Vec<Received>);
+
+fn log_response(on: On<HttpResponse>, mut received: ResMut<AllReceived>) {
+    let field = |name| on.header(name).map(str::to_owned);
+    received.0.push(Received {
+        status: on.status(),
+        etag: field("etag"),
+        range: field("content-range"),
+        kind: field("content-type"),
+        body: on.text(),
+    });
+}
 
 /// A reader that is never ready.
 struct Never;
@@ -72,17 +83,8 @@ fn serving(game_files: &Dir, mods: &Dir) -> Game {
         .register_asset_source("mods", memory(mods))
         .register_asset_source("never", AssetSourceBuilder::new(|| Box::new(Never)))
         .add_plugins((TaskPoolPlugin::default(), AssetPlugin::default()))
-        .init_resource::<Answers>()
-        .add_observer(|on: On<HttpResponse>, mut answers: ResMut<Answers>| {
-            let field = |name| on.header(name).map(str::to_owned);
-            answers.0.push(Answer {
-                status: on.status(),
-                etag: field("etag"),
-                range: field("content-range"),
-                kind: field("content-type"),
-                body: on.text(),
-            });
-        });
+        .init_resource::<AllReceived>()
+        .add_observer(log_response);
     let assets = game.app.world().resource::<AssetServer>().clone();
     let root = AssetSourceRoot::new(&assets, AssetSourceId::Default).unwrap();
     let named = |name: &'static str| AssetSourceRoot::new(&assets, name).unwrap();
@@ -99,7 +101,7 @@ fn serving(game_files: &Dir, mods: &Dir) -> Game {
         server.files(StaticFiles::new("/never", never.clone()));
         Ok(())
     }));
-    // What nothing of it takes.
+    // Requests that no root takes.
     game.app.world_mut().entity_mut(server).observe(
         |asked: On<HttpRequestReceived>, mut commands: Commands| {
             commands.respond(asked.request, Response::status(404));
@@ -113,14 +115,18 @@ fn get(path: &str) -> HttpRequest {
     HttpRequest::get(format!("http://{ADDRESS}{path}"))
 }
 
-fn ask(game: &mut Game, request: HttpRequest) -> Answer {
+fn ask(game: &mut Game, request: HttpRequest) -> Received {
     game.spawn(request);
-    game.until(|world| !world.resource::<Answers>().0.is_empty());
-    game.app.world_mut().resource_mut::<Answers>().0.remove(0)
+    game.until(|world| !world.resource::<AllReceived>().0.is_empty());
+    game.app
+        .world_mut()
+        .resource_mut::<AllReceived>()
+        .0
+        .remove(0)
 }
 
 #[test]
-fn assets_of_the_engine_are_served_with_ranges_and_tags() {
+fn assets_are_served_with_ranges_and_entity_tags() {
     let files = Dir::default();
     files.insert_asset_text(Path::new("levels/1.txt"), "0123456789");
     files.insert_meta_text(Path::new("levels/1.txt"), "meta");
@@ -147,7 +153,7 @@ fn assets_of_the_engine_are_served_with_ranges_and_tags() {
     let known = ask(&mut game, asked());
     assert_eq!((known.status, known.body.as_str()), (304, ""));
     assert_eq!(known.etag.as_ref(), Some(&tag));
-    // Of the same length: the tag is of the content.
+    // The same length: the tag depends on the content.
     files.insert_asset_text(Path::new("levels/1.txt"), "9876543210");
     let changed = ask(&mut game, asked());
     assert_eq!((changed.status, changed.body.as_str()), (200, "9876543210"));
@@ -155,7 +161,7 @@ fn assets_of_the_engine_are_served_with_ranges_and_tags() {
 }
 
 #[test]
-fn what_no_source_has_goes_on_to_whoever_answers_the_rest() {
+fn requests_for_missing_assets_reach_the_observer() {
     let files = Dir::default();
     files.insert_asset_text(Path::new("levels/1.txt"), "1");
     files.insert_meta_text(Path::new("levels/1.txt"), "meta");
@@ -173,7 +179,7 @@ fn what_no_source_has_goes_on_to_whoever_answers_the_rest() {
 }
 
 #[test]
-fn other_sources_than_the_default_have_roots_of_their_own() {
+fn named_sources_have_their_own_roots() {
     let mods = Dir::default();
     mods.insert_asset_text(Path::new("a/one.txt"), "one");
     mods.insert_asset_text(Path::new("a/b/two.txt"), "two");
@@ -194,7 +200,7 @@ fn other_sources_than_the_default_have_roots_of_their_own() {
 }
 
 #[test]
-fn no_frame_waits_for_a_reader_or_reads_without_end() {
+fn a_frame_neither_waits_for_a_reader_nor_reads_without_limit() {
     let mods = Dir::default();
     mods.insert_asset_text(Path::new("fits.txt"), "12345678");
     mods.insert_asset_text(Path::new("long.txt"), "123456789");
@@ -204,8 +210,37 @@ fn no_frame_waits_for_a_reader_or_reads_without_end() {
     assert_eq!(ask(&mut game, get("/never/a.txt")).status, 500);
 }
 
+/// A file of this package, whose folder is Bevy's base folder in a test.
+const FILE: &str = "src/lib.rs";
+
 #[test]
-fn the_folder_that_bevy_means_is_served_from_the_disk() {
-    assert!(AssetSourceRoot::folder("src").is_ok());
-    assert!(AssetSourceRoot::folder("no such folder").is_err());
+fn the_folder_of_bevys_assets_is_served_from_the_disk() {
+    let mut game = Game::new();
+    game.app
+        .init_resource::<AllReceived>()
+        .add_observer(log_response);
+    let root = AssetSourceRoot::folder("src").unwrap();
+    let server = game.spawn(HttpServer::bind(ADDRESS).with(move |server| {
+        server.files(StaticFiles::new("/assets", root.clone()));
+        Ok(())
+    }));
+    game.until(|world| world.get::<HttpServing>(server).is_some());
+
+    let content = std::fs::read_to_string(FILE).unwrap();
+    let whole = ask(&mut game, get("/assets/lib.rs"));
+    assert_eq!((whole.status, whole.body.as_str()), (200, content.as_str()));
+    let part = ask(
+        &mut game,
+        get("/assets/lib.rs").header("Range", "bytes=3-9"),
+    );
+    assert_eq!((part.status, part.body.as_str()), (206, &content[3..10]));
+    let outside = ask(&mut game, get("/assets/%2e%2e/Cargo.toml"));
+    assert!(outside.status >= 400, "{outside:?}");
+    assert!(!outside.body.contains("[package]"));
+}
+
+#[test]
+fn a_folder_that_does_not_exist_is_refused() {
+    let error = AssetSourceRoot::folder("no such folder").unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 }

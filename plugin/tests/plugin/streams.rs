@@ -1,4 +1,4 @@
-//! Responses handed over while they come: pieces, server-sent events, WebSockets.
+//! Responses delivered while they arrive: chunks, server-sent events, WebSockets.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,19 +8,19 @@ use bevy_ecs::prelude::*;
 use bevy_httpoll::httpoll::mock::{MockResponse, MockStream};
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Folder, Game, Seen, patient, until, url};
+use crate::support::{EventLog, Folder, Game, unhurried, until, url};
 
 #[test]
-fn head_pieces_and_end_come_in_order() {
+fn head_chunks_and_response_arrive_in_order() {
     let mut game = Game::new();
     let stream = MockStream::new();
     let _rule = game
         .server
         .get("/")
         .reply(MockResponse::ok().stream(&stream));
-    let (heard, hears) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let entity = game.spawn((HttpRequest::get(url("/")), HttpStream::default()));
-    let (head, chunk, end) = (heard.clone(), heard.clone(), heard);
+    let (head, chunk, end) = (sender.clone(), sender.clone(), sender);
     game.app
         .world_mut()
         .entity_mut(entity)
@@ -35,18 +35,18 @@ fn head_pieces_and_end_come_in_order() {
         game.frames(4);
     }
     stream.close();
-    game.until_ended(1);
+    game.until_finished(1);
     assert_eq!(
-        hears.try_iter().collect::<Vec<_>>(),
+        receiver.try_iter().collect::<Vec<_>>(),
         ["200", "one", "two", "end 0"]
     );
 }
 
 #[test]
-fn the_cap_of_memory_is_none_for_streams_and_files() {
+fn the_limit_in_memory_does_not_apply_to_streams_and_files() {
     let mut game = Game::with(HttpollPlugin {
         max_body_bytes: 999,
-        ..patient()
+        ..unhurried()
     });
     let folder = Folder::new("uncapped");
     let _rule = game
@@ -58,20 +58,20 @@ fn the_cap_of_memory_is_none_for_streams_and_files() {
     let file = folder.path("file");
     game.spawn((HttpRequest::get(url("/")), HttpDownload::to(&file)));
     until(&mut game.app, |world| {
-        world.resource::<Seen>().responses.len() == 2
+        world.resource::<EventLog>().responses.len() == 2
     });
     assert_eq!(std::fs::metadata(&file).unwrap().len(), 5_000);
     game.spawn(HttpRequest::get(url("/")));
     game.spawn((HttpRequest::get(url("/")).max_body(999), HttpStream::Chunks));
-    game.until_ended(4);
-    assert_eq!(game.seen().errors.len(), 2, "{:?}", game.seen());
+    game.until_finished(4);
+    assert_eq!(game.log().errors.len(), 2, "{:?}", game.log());
 }
 
 #[test]
 fn pausing_leaves_content_with_the_server() {
     let mut game = Game::with(HttpollPlugin {
         budget: Budget::default().with_bytes(4_000),
-        ..patient()
+        ..unhurried()
     });
     let _rule = game
         .server
@@ -106,12 +106,12 @@ fn pausing_leaves_content_with_the_server() {
         .world_mut()
         .resource_mut::<HttpAgent>()
         .resume(entity);
-    game.until_ended(1);
-    assert_eq!(game.seen().responses[0].2.len(), 100_000);
+    game.until_finished(1);
+    assert_eq!(game.log().responses[0].2.len(), 100_000);
 }
 
 #[test]
-fn server_sent_events_come_one_by_one_and_the_stream_reconnects() {
+fn server_sent_events_arrive_one_by_one_and_the_stream_reconnects() {
     let mut game = Game::new();
     let stream = MockStream::new();
     let _rule = game.server.get("/events").reply(
@@ -119,7 +119,7 @@ fn server_sent_events_come_one_by_one_and_the_stream_reconnects() {
             .header("Content-Type", "text/event-stream")
             .stream(&stream),
     );
-    let (heard, hears) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let entity = game.spawn((
         HttpRequest::get(url("/events")),
         HttpStream::ServerSentEvents,
@@ -128,7 +128,7 @@ fn server_sent_events_come_one_by_one_and_the_stream_reconnects() {
         .world_mut()
         .entity_mut(entity)
         .observe(move |on: On<HttpServerSentEvent>| {
-            heard.send(on.event.data.clone()).unwrap();
+            sender.send(on.event.data.clone()).unwrap();
         });
     stream.send("retry: 100\nid: 1\ndata: one\n\n");
     game.frames(4);
@@ -140,7 +140,7 @@ fn server_sent_events_come_one_by_one_and_the_stream_reconnects() {
     game.until(|world| world.get::<HttpPhase>(entity) == Some(&HttpPhase::ReceiveBody));
     game.frames(10);
     assert_eq!(
-        hears.try_iter().collect::<Vec<_>>(),
+        receiver.try_iter().collect::<Vec<_>>(),
         ["one", "two", "three"]
     );
     let again = &game.server.requests()[1];
@@ -152,7 +152,7 @@ fn server_sent_events_come_one_by_one_and_the_stream_reconnects() {
 #[cfg(feature = "websocket")]
 #[test]
 fn a_web_socket_is_an_entity() {
-    use crate::support::{until, watch};
+    use crate::support::{log_events, until};
     use bevy_httpoll::httpoll::{
         agent::WebSocketOptions,
         websocket::{CloseFrame, WebSocketMessage},
@@ -172,10 +172,11 @@ fn a_web_socket_is_an_entity() {
         }
     });
     #[derive(Resource, Default)]
-    struct Heard(Vec<WebSocketMessage>);
+    struct ReceivedMessages(Vec<WebSocketMessage>);
     let mut app = bevy_app::App::new();
-    app.add_plugins(patient()).init_resource::<Heard>();
-    watch(&mut app);
+    app.add_plugins(unhurried())
+        .init_resource::<ReceivedMessages>();
+    log_events(&mut app);
     app.world_mut()
         .spawn((
             HttpRequest::get(url),
@@ -188,8 +189,10 @@ fn a_web_socket_is_an_entity() {
             });
         })
         .observe(
-            |on: On<HttpWebSocketMessage>, mut heard: ResMut<Heard>, mut commands: Commands| {
-                heard.0.push(on.message.clone());
+            |on: On<HttpWebSocketMessage>,
+             mut received: ResMut<ReceivedMessages>,
+             mut commands: Commands| {
+                received.0.push(on.message.clone());
                 let frame = CloseFrame {
                     code: 1000,
                     reason: "bye".into(),
@@ -202,16 +205,16 @@ fn a_web_socket_is_an_entity() {
         );
     until(&mut app, |world| {
         !world
-            .resource::<crate::support::Seen>()
+            .resource::<crate::support::EventLog>()
             .responses
             .is_empty()
     });
     assert_eq!(
-        app.world().resource::<Heard>().0,
+        app.world().resource::<ReceivedMessages>().0,
         [WebSocketMessage::Text("hello".into())]
     );
-    assert!(server.join().unwrap(), "closed in good order");
-    let seen = app.world().resource::<crate::support::Seen>();
+    assert!(server.join().unwrap(), "closed cleanly");
+    let seen = app.world().resource::<crate::support::EventLog>();
     assert_eq!(seen.responses[0].1, 101);
     assert!(seen.errors.is_empty());
 }

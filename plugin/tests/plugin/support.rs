@@ -1,5 +1,4 @@
-//! What the tests of the plugin share: apps on a network in memory, frames of virtual time, and what
-//! their observers saw.
+//! Shared by the plugin's tests: apps on a network in memory, frames of virtual time, and a log of events.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
@@ -15,33 +14,33 @@ use bevy_httpoll::httpoll::mock::MockServer;
 use bevy_httpoll::httpoll::{Agent, ErrorKind};
 use bevy_httpoll::prelude::*;
 
-/// The length of a frame of virtual time.
+/// The length of a frame in virtual time.
 pub const FRAME: Duration = Duration::from_millis(16);
 
-/// More frames than any test needs.
-const MOST_FRAMES: usize = 20_000;
+/// No test needs this many frames.
+const FRAME_LIMIT: usize = 20_000;
 
-/// Far more than any test on loopback needs; one that hangs ends with a message.
-pub const SAFETY_NET: Duration = Duration::from_secs(60);
+/// No test on loopback needs this long. A test that hangs fails with a message.
+pub const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// What global observers saw of requests, each once.
+/// The events of requests and nodes, each once.
 #[derive(Resource, Default, Debug)]
-pub struct Seen {
+pub struct EventLog {
     pub responses: Vec<(Entity, u16, String)>,
     pub errors: Vec<(Entity, ErrorKind)>,
     pub phases: Vec<(Entity, HttpPhase, HttpPhase)>,
     pub statuses: Vec<(Entity, Status, Status)>,
 }
 
-/// The defaults, but however slow this machine is no frame ends for want of time.
-pub fn patient() -> HttpollPlugin {
+/// The default plugin with so much budget that no frame runs out of it, however slow this machine is.
+pub fn unhurried() -> HttpollPlugin {
     HttpollPlugin {
-        budget: Budget::frame(SAFETY_NET),
+        budget: Budget::frame(TIME_LIMIT),
         ..HttpollPlugin::default()
     }
 }
 
-/// An app on a network with one server, `game.example`.
+/// An app on a network in memory with one mock server, `game.example`.
 pub struct Game {
     pub app: App,
     pub network: MemoryNetwork,
@@ -50,7 +49,7 @@ pub struct Game {
 
 impl Game {
     pub fn new() -> Self {
-        Self::with(patient())
+        Self::with(unhurried())
     }
 
     pub fn with(plugin: HttpollPlugin) -> Self {
@@ -61,7 +60,7 @@ impl Game {
             network: Some(network.clone()),
             ..plugin
         });
-        watch(&mut app);
+        log_events(&mut app);
         Self {
             app,
             network,
@@ -69,12 +68,12 @@ impl Game {
         }
     }
 
-    /// Spawns this.
+    /// Spawns an entity.
     pub fn spawn(&mut self, bundle: impl Bundle) -> Entity {
         self.app.world_mut().spawn(bundle).id()
     }
 
-    /// One frame.
+    /// Runs one frame.
     pub fn frame(&mut self) {
         self.app.update();
         self.network.advance(FRAME);
@@ -86,27 +85,27 @@ impl Game {
         }
     }
 
-    /// Runs frames until `done`, and answers how many it took.
+    /// Runs frames until `done`, and returns how many it took.
     pub fn until(&mut self, done: impl Fn(&World) -> bool) -> usize {
-        for frame in 0..MOST_FRAMES {
+        for frame in 0..FRAME_LIMIT {
             if done(self.app.world()) {
                 return frame;
             }
             self.frame();
         }
-        panic!("{:?}", self.seen());
+        panic!("{:?}", self.log());
     }
 
-    /// Runs frames until so many responses and errors came.
-    pub fn until_ended(&mut self, count: usize) {
+    /// Runs frames until this many requests have finished.
+    pub fn until_finished(&mut self, count: usize) {
         self.until(|world| {
-            let seen = world.resource::<Seen>();
+            let seen = world.resource::<EventLog>();
             seen.responses.len() + seen.errors.len() >= count
         });
     }
 
-    pub fn seen(&self) -> &Seen {
-        self.app.world().resource::<Seen>()
+    pub fn log(&self) -> &EventLog {
+        self.app.world().resource::<EventLog>()
     }
 
     pub fn agent(&self) -> &HttpAgent {
@@ -117,7 +116,7 @@ impl Game {
         self.app.world().get_entity(entity).is_ok()
     }
 
-    /// Open connections, once the servers have had a look; the game has not.
+    /// The number of open connections. The servers get a poll to notice a close, the game does not.
     pub fn connections(&self) -> usize {
         Agent::on_memory(&self.network).poll();
         self.network.open_connections()
@@ -128,24 +127,24 @@ impl Game {
     }
 }
 
-pub fn watch(app: &mut App) {
-    app.init_resource::<Seen>()
-        .add_observer(|on: On<HttpResponse>, mut seen: ResMut<Seen>| {
+pub fn log_events(app: &mut App) {
+    app.init_resource::<EventLog>()
+        .add_observer(|on: On<HttpResponse>, mut seen: ResMut<EventLog>| {
             if on.entity == on.request {
                 seen.responses.push((on.request, on.status(), on.text()));
             }
         })
-        .add_observer(|on: On<HttpError>, mut seen: ResMut<Seen>| {
+        .add_observer(|on: On<HttpError>, mut seen: ResMut<EventLog>| {
             if on.entity == on.request {
                 seen.errors.push((on.request, on.error.kind().clone()));
             }
         })
-        .add_observer(|on: On<HttpPhaseChanged>, mut seen: ResMut<Seen>| {
+        .add_observer(|on: On<HttpPhaseChanged>, mut seen: ResMut<EventLog>| {
             if on.entity == on.request {
                 seen.phases.push((on.request, on.from, on.to));
             }
         })
-        .add_observer(|on: On<HttpStatusChanged>, mut seen: ResMut<Seen>| {
+        .add_observer(|on: On<HttpStatusChanged>, mut seen: ResMut<EventLog>| {
             seen.statuses.push((on.entity, on.from, on.to));
         });
 }
@@ -154,16 +153,16 @@ pub fn url(path: &str) -> String {
     format!("http://game.example{path}")
 }
 
-/// Runs frames of real time until `done`.
+/// Runs frames in real time until `done`.
 pub fn until(app: &mut App, done: impl Fn(&World) -> bool) {
     let start = Instant::now();
     while !done(app.world()) {
         app.update();
         std::thread::yield_now();
         assert!(
-            start.elapsed() < SAFETY_NET,
+            start.elapsed() < TIME_LIMIT,
             "{:?}",
-            app.world().resource::<Seen>()
+            app.world().resource::<EventLog>()
         );
     }
 }
@@ -180,17 +179,17 @@ pub fn read_head(stream: &mut TcpStream) -> Option<String> {
     String::from_utf8(head).ok()
 }
 
-/// Answers each request on each connection with what `answer` makes of its head.
-pub fn serve(answer: impl Fn(&str) -> String + Clone + Send + 'static) -> SocketAddr {
+/// A server on loopback that responds to each request with what `respond` returns for its head.
+pub fn serve(respond: impl Fn(&str) -> String + Clone + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
-            let answer = answer.clone();
+            let respond = respond.clone();
             std::thread::spawn(move || {
                 while let Some(head) = read_head(&mut stream) {
-                    if stream.write_all(answer(&head).as_bytes()).is_err() {
+                    if stream.write_all(respond(&head).as_bytes()).is_err() {
                         return;
                     }
                 }
@@ -207,12 +206,12 @@ pub fn with_length(code: u16, body: &str) -> String {
     )
 }
 
-/// Answers with the target that was asked for.
+/// A server that echoes the request target.
 pub fn echo() -> SocketAddr {
     serve(|head| with_length(200, head.split(' ').nth(1).unwrap()))
 }
 
-/// A folder for one test, removed with it.
+/// A folder for one test, removed when dropped.
 pub struct Folder(PathBuf);
 
 impl Folder {

@@ -1,4 +1,4 @@
-//! Requests on a thread of their own: what the game sees is the same.
+//! Requests on their own thread: components and events are the same.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,21 +6,23 @@ use bevy_app::{App, AppExit};
 use bevy_httpoll::httpoll::{ErrorKind, error::Misuse};
 use bevy_httpoll::prelude::*;
 
-use crate::support::{Folder, SAFETY_NET, Seen, echo, patient, serve, until, watch, with_length};
+use crate::support::{
+    EventLog, Folder, TIME_LIMIT, echo, log_events, serve, unhurried, until, with_length,
+};
 
 fn game(on_exit: HttpOnExit) -> App {
     let mut app = App::new();
     app.add_plugins(HttpollPlugin {
         on_thread: true,
         on_exit,
-        ..patient()
+        ..unhurried()
     });
-    watch(&mut app);
+    log_events(&mut app);
     app
 }
 
 #[test]
-fn answers_errors_and_files_come_as_ever() {
+fn a_thread_delivers_responses_errors_and_files() {
     let folder = Folder::new("thread");
     let server = echo();
     let mut app = game(HttpOnExit::Abort);
@@ -37,10 +39,10 @@ fn answers_errors_and_files_come_as_ever() {
         ))
         .id();
     until(&mut app, |world| {
-        let seen = world.resource::<Seen>();
+        let seen = world.resource::<EventLog>();
         seen.responses.len() + seen.errors.len() == 22
     });
-    let seen = app.world().resource::<Seen>();
+    let seen = app.world().resource::<EventLog>();
     assert!(matches!(
         seen.errors[..],
         [(request, ErrorKind::Misuse(Misuse::InvalidUrl))] if request == wrong
@@ -55,9 +57,9 @@ fn answers_errors_and_files_come_as_ever() {
 }
 
 #[test]
-fn what_is_despawned_is_told_nothing_more() {
+fn a_despawned_request_gets_no_further_event() {
     let server = serve(|head| {
-        // Never answered: the connection is held until the request is gone.
+        // Never responds: keeps the connection open until the request is gone.
         if head.starts_with("GET /never") {
             std::thread::park();
         }
@@ -70,7 +72,7 @@ fn what_is_despawned_is_told_nothing_more() {
         .id();
     until(&mut app, |world| {
         world
-            .resource::<Seen>()
+            .resource::<EventLog>()
             .phases
             .iter()
             .any(|(_, _, to)| *to == HttpPhase::SendHead)
@@ -79,9 +81,9 @@ fn what_is_despawned_is_told_nothing_more() {
     app.world_mut()
         .spawn(HttpRequest::get(format!("http://{server}/")));
     until(&mut app, |world| {
-        !world.resource::<Seen>().responses.is_empty()
+        !world.resource::<EventLog>().responses.is_empty()
     });
-    let seen = app.world().resource::<Seen>();
+    let seen = app.world().resource::<EventLog>();
     assert_eq!(seen.responses.len(), 1);
     assert!(seen.errors.is_empty());
     assert!(app.world().resource::<HttpAgent>().is_idle());
@@ -90,12 +92,12 @@ fn what_is_despawned_is_told_nothing_more() {
 #[test]
 fn the_last_frame_waits_for_the_thread() {
     let server = echo();
-    let mut app = game(HttpOnExit::Drain(SAFETY_NET));
+    let mut app = game(HttpOnExit::Drain(TIME_LIMIT));
     let world = app.world_mut();
     world.spawn(HttpRequest::post(format!("http://{server}/save")));
     world.write_message(AppExit::Success);
     app.update();
-    let seen = app.world().resource::<Seen>();
+    let seen = app.world().resource::<EventLog>();
     assert_eq!(seen.responses.len(), 1);
     assert_eq!(seen.responses[0].2, "/save");
 }
