@@ -103,7 +103,8 @@ fn endless_chunk_extensions() {
 
 #[test]
 fn endless_empty_lines() {
-    let (sent, _) = endless(b"", |_| b"\r\n".repeat(500));
+    let (sent, kind) = endless(b"", |_| b"\r\n".repeat(500));
+    assert_eq!(kind, ErrorKind::Limit(Limit::HeadBytes(64 * 1024)));
     assert!(sent < 256 * 1024);
 }
 

@@ -1,13 +1,13 @@
-//! The table of bad input tells the truth: each of its rows names a test that there is. And rows that
-//! are shown nowhere else.
+//! The table of bad input and the list of features name tests that exist. Also tests of bad input that have
+//! no better place.
 
 #![cfg(feature = "full")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod serving;
+#[path = "bad_input/test_names.rs"]
+mod test_names;
 
-use std::collections::HashSet;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,37 +15,15 @@ use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::server::{Request as Asked, Response as Answer, ResponseStream};
 use httpoll::{Agent, Download, ErrorKind, Event, Request, Response, error::DiskFault};
+use test_names::Tests;
 
 const TABLE: &str = include_str!("../src/bad_input.md");
 
-/// The names of all tests below a folder.
-fn tests_below(folder: &Path, names: &mut HashSet<String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            tests_below(&path, names);
-        } else if path.extension().is_some_and(|it| it == "rs") {
-            let text = std::fs::read_to_string(path).unwrap();
-            let mut is_test = false;
-            for line in text.lines().map(str::trim) {
-                if line == "#[test]" {
-                    is_test = true;
-                } else if let Some(rest) = line.strip_prefix("fn ")
-                    && std::mem::take(&mut is_test)
-                {
-                    names.insert(rest.split('(').next().unwrap().to_owned());
-                }
-            }
-        }
-    }
-}
+const FEATURES: &str = include_str!("README.md");
 
 #[test]
 fn every_row_of_the_table_names_tests_that_there_are() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut names = HashSet::new();
-    tests_below(&root.join("src"), &mut names);
-    tests_below(&root.join("tests"), &mut names);
+    let tests = Tests::of_the_workspace();
     let mut rows = 0;
     for line in TABLE.lines().filter(|line| line.starts_with("| ")) {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
@@ -55,11 +33,32 @@ fn every_row_of_the_table_names_tests_that_there_are() {
         }
         rows += 1;
         for name in cells[3].split(", ") {
-            let name = name.trim_matches('`');
-            assert!(names.contains(name), "no test {name:?}: {line}");
+            let found = tests.named(name.trim_matches('`'));
+            assert!(found > 0, "no test {name}: {line}");
         }
     }
     assert!(rows > 90, "{rows}");
+}
+
+#[test]
+fn every_row_of_the_features_names_tests_that_exist() {
+    let tests = Tests::of_the_workspace();
+    let mut rows = 0;
+    for line in FEATURES.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [feature, names] = cells[..] else {
+            panic!("two columns: {line}");
+        };
+        if !names.starts_with('`') {
+            continue;
+        }
+        rows += 1;
+        for name in names.split(", ") {
+            let name = name.trim_matches('`');
+            assert_eq!(tests.named(name), 1, "tests named {name}, of {feature}");
+        }
+    }
+    assert!(rows > 80, "{rows}");
 }
 
 fn setup() -> (MemoryNetwork, MockServer, Agent) {

@@ -143,10 +143,13 @@ fn an_idle_poll_allocates_nothing_over_sockets() {
 }
 
 #[test]
-fn a_client_that_was_never_used_costs_nothing() {
-    let http = HttpClient::new();
-    let _ = (http.get_status(), http.has_response());
-    drop(http);
+fn a_client_that_was_never_used_allocates_next_to_nothing() {
+    let allocated = allocations_of(|| {
+        let http = HttpClient::new();
+        assert_eq!(http.get_status(), Status::Disconnected);
+        assert!(!http.has_response());
+    });
+    assert!(allocated <= 8, "{allocated} allocations");
 }
 
 /// 1 MiB is there at once, a poll may move 64 KiB: no further readiness event comes, and nothing is

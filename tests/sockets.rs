@@ -266,16 +266,16 @@ fn a_download_under_small_budgets_is_whole() {
 
 #[test]
 fn dropping_the_client_closes_the_socket_at_once() {
-    let (closed, told) = mpsc::channel();
+    let (closed, ended) = mpsc::channel();
     let (port, thread) = server(move |mut stream| {
         read_head(&mut stream);
-        closed.send(stream.read(&mut [0; 16]).unwrap_or(0)).unwrap();
+        closed.send(stream.read(&mut [0; 16]).unwrap()).unwrap();
     });
     let mut http = connected(port);
     http.request(Method::Get, "/", &[], "").unwrap();
     http.poll().unwrap();
     drop(http);
-    assert_eq!(told.recv().unwrap(), 0);
+    assert_eq!(ended.recv().unwrap(), 0);
     thread.join().unwrap();
 }
 

@@ -282,7 +282,8 @@ fn a_redirect_or_retry_that_hurries_does_not_loop_within_a_poll() {
     agent.poll();
     agent.poll();
     agent.poll();
-    assert!(server.requests().len() - before < 10);
+    let sent = server.requests().len() - before;
+    assert!((1..10).contains(&sent), "{sent}");
     agent.cancel(handle.id());
 }
 

@@ -278,7 +278,7 @@ fn a_flood_of_tiny_pieces_does_not_fill_the_memory() {
     while let Some(event) = agent.next_event() {
         pieces += usize::from(matches!(event, httpoll::Event::Chunk { .. }));
     }
-    assert!(pieces < 20_000, "{pieces}");
+    assert!((1..20_000).contains(&pieces), "{pieces}");
     drop(handle);
 }
 

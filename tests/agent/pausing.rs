@@ -570,8 +570,12 @@ fn a_stream_that_had_failed_already_does_not_begin_anew_after_suspending() {
     events.extend(frames(&network, &mut agent, 5));
     agent.resume_all();
     events.extend(frames(&network, &mut agent, 100));
-    let told = chunks(&events);
-    assert!(told == pattern(3000)[..told.len()], "{} bytes", told.len());
+    let streamed = chunks(&events);
+    assert!(
+        streamed.len() >= 1000 && streamed == pattern(3000)[..streamed.len()],
+        "{} bytes",
+        streamed.len()
+    );
     let errors: Vec<_> = events
         .iter()
         .filter_map(|event| match event {

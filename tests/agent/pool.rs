@@ -94,6 +94,8 @@ fn five_hundred_requests_over_six_connections_half_of_them_cancelled() {
         }
         assert!(network.open_connections() <= 6);
     }
+    // A few may have ended before their handles were chosen.
+    assert!(ended >= left.saturating_sub(12), "{ended} of {left}");
     drop(handles);
     agent.close_idle_connections();
     frames(&network, &mut agent, 2);
@@ -382,11 +384,8 @@ fn connections_are_shared_only_by_equals() {
     }
     assert_eq!(port.connections().opened, 1);
     assert_eq!(proxy.connections().opened, 1);
-    assert!(
-        (2..=3).contains(&server.connections().opened),
-        "{}",
-        server.connections().opened
-    );
+    // One for requests without a policy, and one for each request with a policy of its own.
+    assert_eq!(server.connections().opened, 3);
 }
 
 #[test]

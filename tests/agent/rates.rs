@@ -6,7 +6,7 @@ use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, Event, Priority, Request, RequestId};
 
-use crate::support::{FRAME, chunks, finish, frames, pattern, run, setup, setup_with};
+use crate::support::{chunks, finish, frames, pattern, run, setup, setup_with};
 
 /// How many milliseconds a request took.
 fn taken(network: &MemoryNetwork, agent: &mut Agent, request: Request) -> u128 {
@@ -198,7 +198,6 @@ fn a_chunk_is_never_more_than_the_rate_allows() {
     }
     assert!(total.len() > 80_000);
     drop(handle);
-    let _ = FRAME;
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What a request puts on the wire, and what comes back.
 
+use httpoll::error::{Misuse, NetworkFault};
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
-use httpoll::{Agent, Request, error::Misuse, node::RequestBody, redirect::RedirectPolicy};
+use httpoll::{Agent, ErrorKind, Request, redirect::RedirectPolicy};
 
 use crate::support::{address, finish, frames, run, script, setup, setup_with};
 
@@ -26,11 +27,9 @@ fn get_sends_no_body_and_answers_one_response() {
 fn a_host_that_cannot_be_reached_is_an_error_value() {
     let (network, _server, mut agent) = setup();
     let outcome = run(&network, &mut agent, Request::get("http://nobody.example/"));
-    assert!(
-        outcome.error().to_string().contains("nobody.example"),
-        "{}",
-        outcome.error()
-    );
+    let error = outcome.error();
+    assert_eq!(error.kind(), &ErrorKind::Network(NetworkFault::Unresolved));
+    assert!(error.to_string().contains("nobody.example"), "{error}");
 }
 
 #[test]
@@ -62,7 +61,6 @@ fn content_given_twice_is_an_error_that_says_so() {
     let twice = Request::post("http://game.example/").text("a").json(&1);
     let error = agent.send(twice).unwrap_err();
     assert_eq!(*error.kind(), Misuse::ConflictingContent.into());
-    let _ = RequestBody::none();
 }
 
 #[test]

@@ -146,8 +146,6 @@ fn content_is_binary_safe_in_each_framing_collected_and_streamed() {
 
 #[test]
 fn text_and_json() {
-    #[derive(Debug, PartialEq)]
-    struct Nothing;
     let with = |body: &'static [u8]| Response::new(200).with_body(body);
     assert_eq!(with(b"").text(), "");
     assert_eq!(with(b"h\xff").text(), "h\u{fffd}");
@@ -162,7 +160,6 @@ fn text_and_json() {
             .unwrap_err();
         assert_eq!(*error.kind(), ErrorKind::InvalidJson);
     }
-    let _ = Nothing;
 }
 
 #[test]

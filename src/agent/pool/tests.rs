@@ -125,3 +125,37 @@ fn an_old_connection_is_not_kept() {
     pool.remove(connection);
     assert_eq!((pool.len(), pool.hosts.len()), (0, 0));
 }
+
+#[test]
+fn an_idle_connection_makes_way_for_another_host_and_a_busy_one_does_not() {
+    let now = Instant::now();
+    let mut pool = pool(1, 1);
+    let (a, b) = (pool.host(&key("a")), pool.host(&key("b")));
+    let connection = pool.insert(a, RequestId(1), now);
+    pool.wait(b, RequestId(2), Priority::Interface);
+    assert!(pool.next().is_none(), "the only connection is busy");
+    assert!(pool.keep(connection, now));
+    assert!(matches!(
+        pool.next(),
+        Some((RequestId(2), host, Grant::Open)) if host == b
+    ));
+    assert!(!pool.is_anyone_waiting());
+}
+
+#[test]
+fn a_connection_that_is_reused_is_not_idle_any_more() {
+    let now = Instant::now();
+    let mut pool = pool(2, 2);
+    let (a, b) = (pool.host(&key("a")), pool.host(&key("b")));
+    for id in [1, 2] {
+        let connection = pool.insert(a, RequestId(id), now);
+        assert!(pool.keep(connection, now));
+    }
+    // The pool is full. Each reuse takes one of its two idle connections.
+    for id in [3, 4] {
+        pool.wait(a, RequestId(id), Priority::Interface);
+        assert!(matches!(pool.next(), Some((_, host, Grant::Reuse(_))) if host == a));
+    }
+    pool.wait(b, RequestId(5), Priority::Interface);
+    assert!(pool.next().is_none(), "no connection is idle");
+}
