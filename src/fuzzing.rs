@@ -10,16 +10,17 @@ use std::time::{Duration, Instant, SystemTime};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::Url;
 
-use crate::semantics::auth::{AuthAttempt, AuthFault, AuthSession, Credentials};
+use crate::error::{AuthFault, CodingFault, RedirectRefusal, WebSocketFault};
+use crate::semantics::auth::{AuthAttempt, AuthSession, Credentials};
 use crate::semantics::cache::{CacheRequest, CachedResponse, HttpCache, Lookup};
-use crate::semantics::coding::{CodingFault, CodingLimits};
+use crate::semantics::coding::CodingLimits;
 use crate::semantics::conditional::{self, ETag};
 use crate::semantics::form::{self, FormLimits};
 use crate::semantics::hsts::HstsStore;
 use crate::semantics::range::{self, ContentRange, RangeSet};
-use crate::semantics::redirect::{self, RedirectPolicy, RedirectRefusal};
+use crate::semantics::redirect::{self, RedirectPolicy};
 use crate::semantics::websocket::{
-    CloseFrame, WebSocketConfig, WebSocketEvent, WebSocketFault, WebSocketMachine, WebSocketMessage,
+    CloseFrame, WebSocketConfig, WebSocketEvent, WebSocketMachine, WebSocketMessage,
 };
 use crate::semantics::{base_url, coding, retry};
 

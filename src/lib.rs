@@ -77,6 +77,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "agent")]
+mod address_class;
+#[cfg(feature = "agent")]
 pub mod agent;
 #[doc = include_str!("bad_input.md")]
 pub mod bad_input {}
@@ -117,9 +119,9 @@ pub use transport::memory;
 /// Where a request may go: to which hosts, to which kinds of addresses.
 #[cfg(feature = "agent")]
 pub mod access {
-    pub use crate::semantics::access::{
-        AccessPolicy, AddressClass, HostPattern, InvalidHostPattern,
-    };
+    pub use crate::address_class::AddressClass;
+    pub use crate::error::InvalidHostPattern;
+    pub use crate::semantics::access::{AccessPolicy, HostPattern};
 }
 
 /// Credentials of a request (RFC 7617, RFC 6750, RFC 7616).
@@ -174,13 +176,15 @@ pub mod multipart {
 /// Names and passwords from a `.netrc` file.
 #[cfg(feature = "agent")]
 pub mod netrc {
-    pub use crate::semantics::netrc::{Netrc, NetrcError};
+    pub use crate::error::NetrcError;
+    pub use crate::semantics::netrc::Netrc;
 }
 
 /// Which proxy a request goes through.
 #[cfg(feature = "agent")]
 pub mod proxy {
-    pub use crate::semantics::proxy_rules::{InvalidProxy, ProxySettings};
+    pub use crate::error::InvalidProxy;
+    pub use crate::semantics::proxy_rules::ProxySettings;
 }
 
 /// Parts of a representation (RFC 9110 §14).

@@ -3,10 +3,10 @@
 
 use std::time::Instant;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, WebSocketFault};
 use crate::proto::FieldLines;
 use crate::semantics::websocket::{
-    ClientHandshake, WebSocketConfig, WebSocketFault, WebSocketMachine, WebSocketMessage,
+    ClientHandshake, WebSocketConfig, WebSocketMachine, WebSocketMessage,
 };
 use crate::transport::buffer::RecvBuffer;
 use crate::transport::link::Link;

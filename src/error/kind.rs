@@ -1,23 +1,23 @@
 //! The kinds of errors, by blame. Their texts are in `text`.
 
+#[cfg(feature = "agent")]
+use super::access::AccessRefusal;
+#[cfg(feature = "agent")]
+use super::auth::AuthFault;
+#[cfg(feature = "agent")]
+use super::coding::CodingFault;
+#[cfg(feature = "agent")]
+use super::disk::DiskFault;
+#[cfg(feature = "agent")]
+use super::event_stream::EventStreamFault;
+#[cfg(all(feature = "agent", feature = "multipart"))]
+use super::form::FormFault;
+#[cfg(feature = "agent")]
+use super::redirect::RedirectRefusal;
+#[cfg(all(feature = "agent", feature = "websocket"))]
+use super::websocket::WebSocketFault;
 use crate::limits::Limit;
 use crate::phase::Phase;
-#[cfg(feature = "agent")]
-use crate::semantics::access::AccessRefusal;
-#[cfg(feature = "agent")]
-use crate::semantics::auth::AuthFault;
-#[cfg(feature = "agent")]
-use crate::semantics::coding::CodingFault;
-#[cfg(feature = "agent")]
-use crate::semantics::event_stream::EventStreamFault;
-#[cfg(all(feature = "agent", feature = "multipart"))]
-use crate::semantics::multipart::FormFault;
-#[cfg(feature = "agent")]
-use crate::semantics::redirect::RedirectRefusal;
-#[cfg(all(feature = "agent", feature = "websocket"))]
-use crate::semantics::websocket::WebSocketFault;
-#[cfg(feature = "agent")]
-use crate::transport::disk::DiskFault;
 
 /// What failed, by blame.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,40 @@
 //! Its text never holds credentials, query strings or header values. The lossy map to Godot's
 //! `Error` codes lives in `node`.
 
+#[cfg(feature = "agent")]
+mod access;
+#[cfg(feature = "agent")]
+mod auth;
+#[cfg(feature = "cache")]
+mod cache;
+#[cfg(feature = "certificate-facts")]
+mod certificate;
+#[cfg(feature = "agent")]
+mod coding;
+#[cfg(feature = "cookies")]
+mod cookies;
+#[cfg(feature = "agent")]
+mod disk;
+#[cfg(any(feature = "agent", feature = "server"))]
+mod event_stream;
+#[cfg(all(feature = "agent", feature = "multipart"))]
+mod form;
+#[cfg(any(feature = "agent", feature = "server"))]
+mod frames;
+#[cfg(feature = "agent")]
+mod host_pattern;
+#[cfg(feature = "agent")]
+mod hsts;
 mod kind;
+#[cfg(feature = "agent")]
+mod netrc;
+#[cfg(feature = "agent")]
+mod proxy;
+#[cfg(feature = "agent")]
+mod redirect;
 mod text;
+#[cfg(all(feature = "websocket", any(feature = "agent", feature = "server")))]
+mod websocket;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -15,36 +47,42 @@ use std::sync::Arc;
 use crate::phase::Phase;
 
 #[cfg(feature = "agent")]
-pub use crate::semantics::access::AccessRefusal;
+pub use access::AccessRefusal;
 #[cfg(feature = "agent")]
-pub use crate::semantics::auth::AuthFault;
+pub use auth::AuthFault;
 #[cfg(feature = "cache")]
-pub use crate::semantics::cache::CacheFileFault;
-#[cfg(feature = "agent")]
-pub use crate::semantics::coding::CodingFault;
-#[cfg(feature = "cookies")]
-pub use crate::semantics::cookies::{CookieFault, CookieFileFault};
-#[cfg(any(feature = "agent", feature = "server"))]
-pub use crate::semantics::event_stream::EventStreamFault;
-#[cfg(any(feature = "agent", feature = "server"))]
-pub use crate::semantics::frames::FrameFault;
-#[cfg(feature = "agent")]
-pub use crate::semantics::hsts::MalformedHsts;
-#[cfg(all(feature = "agent", feature = "multipart"))]
-pub use crate::semantics::multipart::FormFault;
-#[cfg(feature = "agent")]
-pub use crate::semantics::proxy_rules::ProxyUrlFault;
-#[cfg(feature = "agent")]
-pub use crate::semantics::redirect::RedirectRefusal;
-#[cfg(all(feature = "websocket", any(feature = "agent", feature = "server")))]
-pub use crate::semantics::websocket::WebSocketFault;
-#[cfg(feature = "agent")]
-pub use crate::transport::disk::{DiskFault, DiskStep};
+pub use cache::CacheFileFault;
 #[cfg(feature = "certificate-facts")]
-pub use crate::transport::tls::CertificateFault;
+pub use certificate::CertificateFault;
+#[cfg(feature = "agent")]
+pub use coding::CodingFault;
+#[cfg(feature = "cookies")]
+pub use cookies::{CookieFault, CookieFileFault};
+#[cfg(feature = "agent")]
+pub use disk::{DiskFault, DiskStep};
+#[cfg(any(feature = "agent", feature = "server"))]
+pub use event_stream::EventStreamFault;
+#[cfg(all(feature = "agent", feature = "multipart"))]
+pub use form::FormFault;
+#[cfg(any(feature = "agent", feature = "server"))]
+pub use frames::FrameFault;
+#[cfg(feature = "agent")]
+pub use host_pattern::InvalidHostPattern;
+#[cfg(feature = "agent")]
+pub use hsts::MalformedHsts;
 #[cfg(feature = "agent")]
 pub use kind::RequestRefused;
 pub use kind::{ErrorKind, Misuse, NetworkFault, PeerMisbehaved, ProxyFault, TlsFault};
+#[cfg(feature = "agent")]
+pub use netrc::NetrcError;
+#[cfg(feature = "agent")]
+pub(crate) use netrc::NetrcFault;
+#[cfg(feature = "agent")]
+pub use proxy::{InvalidProxy, ProxyUrlFault};
+#[cfg(feature = "agent")]
+pub use redirect::RedirectRefusal;
+#[cfg(all(feature = "websocket", any(feature = "agent", feature = "server")))]
+pub use websocket::WebSocketFault;
 
 /// A failed request, connection or call. Cheap to clone.
 #[derive(Clone)]

@@ -29,6 +29,8 @@ use challenge::Challenge;
 #[cfg(feature = "digest-auth")]
 use digest::DigestSession;
 
+use crate::error::AuthFault;
+
 /// What to log in with, and how. `Debug` shows neither names nor secrets.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -94,58 +96,6 @@ impl fmt::Debug for Credentials {
         f.debug_struct(scheme).finish_non_exhaustive()
     }
 }
-
-/// Why a request could not be authenticated. After a 401 or 407 that is still the response.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AuthFault {
-    /// A user name or password with control characters, a Basic user name with a colon
-    /// (RFC 7617 §2), or text in a URL that is not UTF-8.
-    InvalidUser,
-    /// A token with characters that RFC 6750 §2.1 does not allow.
-    InvalidToken,
-    /// The server answered 401 or 407 without a challenge that can be read (RFC 9110 §11.6.1).
-    InvalidChallenge,
-    /// The credentials fit none of the schemes that the server offers, which are listed here.
-    Unsupported(String),
-    /// The server wants Digest, and the feature `digest-auth` is off.
-    DigestNotBuilt,
-    /// The server wants Digest in a way that is not known here: an algorithm other than MD5,
-    /// SHA-256 and SHA-512-256, or protection other than `auth`.
-    UnsupportedDigest,
-    /// The server refused the credentials.
-    Rejected,
-}
-
-impl fmt::Display for AuthFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InvalidUser => f.write_str(
-                "the user name or password has control characters, is not UTF-8, or, for Basic, \
-                 the name has a colon",
-            ),
-            Self::InvalidToken => {
-                f.write_str("the bearer token has characters other than A-Z a-z 0-9 - . _ ~ + / =")
-            }
-            Self::InvalidChallenge => {
-                f.write_str("the server asks for credentials and does not say in what form")
-            }
-            Self::Unsupported(schemes) => write!(
-                f,
-                "the server takes credentials by {schemes} only; give Credentials of that kind"
-            ),
-            Self::DigestNotBuilt => {
-                f.write_str("the server wants Digest; build with the feature digest-auth")
-            }
-            Self::UnsupportedDigest => {
-                f.write_str("the server wants a form of Digest that is not supported")
-            }
-            Self::Rejected => f.write_str("the server refused the credentials; check them"),
-        }
-    }
-}
-
-impl std::error::Error for AuthFault {}
 
 /// What one protection space is known to want, and the credentials for it.
 #[derive(Debug)]

@@ -16,7 +16,6 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use file::CacheFileFault;
 #[cfg(all(fuzzing, feature = "full"))]
 pub(crate) use file::checksum;
 pub use store::HttpCache;

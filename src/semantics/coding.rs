@@ -13,17 +13,32 @@
 mod brotli;
 #[cfg(feature = "gzip")]
 mod deflate;
-mod fault;
 #[cfg(feature = "gzip")]
 mod gzip;
+/// The fault for a name that this build has no decoder for.
+fn unsupported(name: &[u8]) -> CodingFault {
+    let (coding, feature) = match name {
+        b"gzip" | b"x-gzip" => ("gzip", "gzip"),
+        b"deflate" => ("deflate", "gzip"),
+        b"br" => ("br", "brotli"),
+        b"zstd" => ("zstd", "zstd"),
+        other => {
+            // A peer's text: short, and without control characters.
+            let shown = other.get(..32).unwrap_or(other);
+            return CodingFault::Unknown(shown.escape_ascii().to_string());
+        }
+    };
+    CodingFault::NotBuilt { coding, feature }
+}
+
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "zstd")]
 mod zstd;
 
-pub use fault::CodingFault;
-
 use std::fmt;
+
+use crate::error::CodingFault;
 
 /// More codings than this are not undone. Nobody applies two to any good.
 const MAX_CODINGS: usize = 4;
@@ -278,7 +293,7 @@ fn coding(name: &[u8]) -> Result<Coding, CodingFault> {
         b"br" => Ok(Coding::Brotli(brotli::Brotli::new())),
         #[cfg(feature = "zstd")]
         b"zstd" => Ok(Coding::Zstd(zstd::Zstd::new())),
-        other => Err(fault::unsupported(other)),
+        other => Err(unsupported(other)),
     }
 }
 

@@ -10,8 +10,10 @@ mod parser;
 
 pub use parser::EventStreamParser;
 
-use std::fmt;
 use std::time::Duration;
+
+#[cfg(feature = "server")]
+use crate::error::EventStreamFault;
 
 /// One server-sent event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,30 +51,6 @@ impl ServerSentEvent {
         encoder::encode(self, out)
     }
 }
-
-/// What is wrong with an event or with a stream of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum EventStreamFault {
-    /// An event of more than so many bytes arrived.
-    TooLong(usize),
-    /// The type of an event to be sent holds a line break.
-    InvalidEvent,
-    /// The id of an event to be sent holds a line break or a NUL.
-    InvalidId,
-}
-
-impl fmt::Display for EventStreamFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong(limit) => write!(f, "a server-sent event of more than {limit} bytes"),
-            Self::InvalidEvent => f.write_str("the type of an event cannot hold a line break"),
-            Self::InvalidId => f.write_str("the id of an event cannot hold a line break or NUL"),
-        }
-    }
-}
-
-impl std::error::Error for EventStreamFault {}
 
 #[cfg(test)]
 mod tests;

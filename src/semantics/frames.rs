@@ -4,10 +4,10 @@
 //! Both readers hold what was pushed and not taken, and nothing else; how much is pushed at a time
 //! is the caller's choice. A single record over the limit is a fault, before it is held whole.
 
-use std::fmt;
-
 use bytes::{Buf, Bytes, BytesMut};
 use serde_json::Value;
+
+use crate::error::FrameFault;
 
 /// Reads lines of JSON (NDJSON, JSON Lines) out of a stream of bytes.
 ///
@@ -235,33 +235,6 @@ impl LengthPrefixed {
         }
     }
 }
-
-/// What is wrong with a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FrameFault {
-    /// A record of more than so many bytes.
-    TooLong(usize),
-    /// A line that is no JSON, with the column (counted from 1) where that shows.
-    NotJson {
-        /// Where, in bytes of the line.
-        column: usize,
-    },
-    /// The body ended inside a frame.
-    Truncated,
-}
-
-impl fmt::Display for FrameFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong(limit) => write!(f, "a record of more than {limit} bytes"),
-            Self::NotJson { column } => write!(f, "a line that is no JSON, at column {column}"),
-            Self::Truncated => f.write_str("the body ended inside a frame"),
-        }
-    }
-}
-
-impl std::error::Error for FrameFault {}
 
 #[cfg(test)]
 mod tests;

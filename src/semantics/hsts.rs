@@ -8,8 +8,6 @@ use std::time::{Duration, SystemTime};
 
 use url::{Host, Url};
 
-pub use file::MalformedHsts;
-
 /// Hosts that want `https`, and until when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HstsStore {

@@ -16,4 +16,4 @@ pub(crate) mod grammar;
 mod tests;
 
 #[cfg(all(feature = "agent", feature = "multipart"))]
-pub use form::{Form, FormFault, Part};
+pub use form::{Form, Part};

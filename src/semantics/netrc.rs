@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::auth::Credentials;
+use crate::error::{NetrcError, NetrcFault};
 
 /// The entries of a netrc text, in order.
 ///
@@ -102,45 +103,6 @@ impl fmt::Debug for Netrc {
     }
 }
 
-/// A netrc text that cannot be read. Holds nothing of the text, which is full of secrets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NetrcError {
-    line: usize,
-    fault: NetrcFault,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum NetrcFault {
-    UnknownKeyword,
-    BeforeMachine,
-    NoValue,
-    OpenQuote,
-}
-
-impl NetrcError {
-    /// The line, counted from 1.
-    pub fn line(&self) -> usize {
-        self.line
-    }
-}
-
-impl fmt::Display for NetrcError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.fault {
-            NetrcFault::UnknownKeyword => {
-                "expected machine, default, login, password, account or macdef; put values with \
-                 spaces in double quotes"
-            }
-            NetrcFault::BeforeMachine => "a value stands before the first machine or default",
-            NetrcFault::NoValue => "the keyword has no value",
-            NetrcFault::OpenQuote => "the closing double quote is missing",
-        };
-        write!(f, "netrc, line {}: {what}", self.line)
-    }
-}
-
-impl std::error::Error for NetrcError {}
-
 struct Parser<'a> {
     rest: &'a str,
     line: usize,
@@ -148,10 +110,7 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn error(&self, fault: NetrcFault) -> NetrcError {
-        NetrcError {
-            line: self.line,
-            fault,
-        }
+        NetrcError::new(self.line, fault)
     }
 
     fn skip_space(&mut self) {

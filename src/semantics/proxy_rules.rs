@@ -4,12 +4,11 @@
 
 mod no_proxy;
 
-use std::fmt;
-
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 use super::auth::Credentials;
+use crate::error::{InvalidProxy, ProxyUrlFault};
 use no_proxy::NoProxy;
 
 /// Proxies by the scheme of the request, and the hosts that are reached without. By default there
@@ -147,69 +146,11 @@ pub(crate) enum ProxyScheme {
     Socks5h,
 }
 
-/// A proxy setting that cannot be used. Shows nothing of the URL, which may hold a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidProxy {
-    setting: &'static str,
-    fault: ProxyUrlFault,
-}
-
-impl InvalidProxy {
-    /// The environment variable, or `http`, `https` or `all` for a proxy given by a call.
-    pub fn setting(&self) -> &'static str {
-        self.setting
-    }
-
-    /// What is wrong with its URL.
-    pub fn fault(&self) -> ProxyUrlFault {
-        self.fault
-    }
-}
-
-impl fmt::Display for InvalidProxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "proxy setting {}: {}", self.setting, self.fault)
-    }
-}
-
-impl std::error::Error for InvalidProxy {}
-
-/// What is wrong with the URL of a proxy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ProxyUrlFault {
-    /// No URL with a host and a port from 1 to 65535.
-    Malformed,
-    /// A user name or password that is not UTF-8 when decoded.
-    InvalidCredentials,
-    /// `https`: TLS to the proxy itself.
-    HttpsProxy,
-    /// `socks4` or `socks4a`.
-    Socks4,
-    /// A scheme that is no proxy's.
-    UnknownScheme,
-}
-
-impl fmt::Display for ProxyUrlFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "expected a URL such as http://proxy.example:3128",
-            Self::InvalidCredentials => "the user name or password is not UTF-8",
-            Self::HttpsProxy => {
-                "TLS to the proxy itself is not supported; https requests go through an http:// \
-                 proxy just as safely"
-            }
-            Self::Socks4 => "SOCKS 4 is not supported; use socks5:// or socks5h://",
-            Self::UnknownScheme => "the scheme must be http, socks5 or socks5h",
-        })
-    }
-}
-
 /// curl's port for any proxy without one.
 const DEFAULT_PORT: u16 = 1080;
 
 fn server(setting: &'static str, url: &str) -> Result<ProxyServer, InvalidProxy> {
-    parse(url.trim()).map_err(|fault| InvalidProxy { setting, fault })
+    parse(url.trim()).map_err(|fault| InvalidProxy::new(setting, fault))
 }
 
 fn parse(url: &str) -> Result<ProxyServer, ProxyUrlFault> {

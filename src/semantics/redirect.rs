@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 use url::Url;
 
 use super::origin::{Origin, same_origin};
+use crate::error::RedirectRefusal;
 
 /// Which redirects are followed, and how.
 ///
@@ -80,44 +81,6 @@ impl RedirectPolicy {
         }
     }
 }
-
-/// Why a redirect was not followed. The redirect itself is still the response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RedirectRefusal {
-    /// More than [`RedirectPolicy::max`], which is given here.
-    TooMany(u32),
-    /// From `https` to `http`.
-    Downgrade,
-    /// To a scheme other than `http` and `https`.
-    UnsupportedScheme,
-    /// `Location` is no URL reference (RFC 9110 §10.2.2).
-    InvalidLocation,
-}
-
-impl fmt::Display for RedirectRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooMany(max) => write!(
-                f,
-                "more than {max} redirects (RedirectPolicy::max); the server may be sending in circles"
-            ),
-            Self::Downgrade => f.write_str(
-                "redirected from https to http; ask for the http URL itself, or set \
-                 RedirectPolicy::allow_downgrade",
-            ),
-            Self::UnsupportedScheme => f.write_str(
-                "redirected to a scheme other than http and https; see the Location field of the \
-                 response",
-            ),
-            Self::InvalidLocation => f.write_str(
-                "redirected to a Location that is no URL; see that field of the response",
-            ),
-        }
-    }
-}
-
-impl std::error::Error for RedirectRefusal {}
 
 /// The next request of a redirected one.
 #[derive(Clone, PartialEq, Eq)]

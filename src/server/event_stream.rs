@@ -9,9 +9,10 @@ use bytes::Bytes;
 use super::pipe::{Beat, Pipe, SendError};
 use super::responder::Responder;
 use super::response::Response;
+use crate::error::EventStreamFault;
 use crate::proto::FieldLines;
+use crate::semantics::event_stream::ServerSentEvent;
 use crate::semantics::event_stream::encoder::{encode_comment, encode_retry};
-use crate::semantics::event_stream::{EventStreamFault, ServerSentEvent};
 
 /// How often a silent stream says that it lives: proxies close what is silent for 30 to 60 s.
 const BEAT: Duration = Duration::from_secs(15);

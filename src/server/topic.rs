@@ -12,8 +12,9 @@ use super::request::Request;
 use super::response::Response;
 #[cfg(feature = "websocket")]
 use super::websocket::{WebSocket, text_frame};
+use crate::error::EventStreamFault;
 use crate::proto::FieldLines;
-use crate::semantics::event_stream::{EventStreamFault, ServerSentEvent};
+use crate::semantics::event_stream::ServerSentEvent;
 
 /// Events remembered for clients that connect again.
 const REPLAYED: usize = 256;

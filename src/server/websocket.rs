@@ -16,10 +16,10 @@ use super::pipe::{Pipe, SendError};
 use super::request::Request;
 use super::response::Response;
 use super::wake_queue::{ConnectionId, WakeQueue};
+use crate::error::WebSocketFault;
 use crate::proto::{FieldLines, RequestHead, ResponseHead};
 use crate::semantics::websocket::{
-    CloseFrame, Refusal, UpgradeRequest, WebSocketConfig, WebSocketFault, WebSocketMessage,
-    close_code,
+    CloseFrame, Refusal, UpgradeRequest, WebSocketConfig, WebSocketMessage, close_code,
 };
 
 /// A WebSocket to one client. It can be kept and sent to another thread; dropping it closes it with

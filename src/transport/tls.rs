@@ -50,7 +50,7 @@ mod tests;
 mod verifier;
 
 #[cfg(feature = "certificate-facts")]
-pub use certificate::{CertificateFacts, CertificateFault, SubjectAlternativeName};
+pub use certificate::{CertificateFacts, SubjectAlternativeName};
 #[cfg(all(not(feature = "tls"), feature = "server"))]
 pub use disabled::ServerTlsOptions;
 #[cfg(not(feature = "tls"))]

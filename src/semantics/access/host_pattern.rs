@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use url::Host;
 
+use crate::error::InvalidHostPattern;
+
 /// A host: `mods.example`, `127.0.0.1`, `[::1]`; or `*.example.com` for all hosts below that name,
 /// at any depth, but not the name itself. International names may be written as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -61,20 +63,6 @@ impl fmt::Display for HostPattern {
         }
     }
 }
-
-/// Text that is no [`HostPattern`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidHostPattern;
-
-impl fmt::Display for InvalidHostPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "expected a host such as mods.example or *.example.com, without scheme, port and path",
-        )
-    }
-}
-
-impl std::error::Error for InvalidHostPattern {}
 
 fn rootless(host: &str) -> &str {
     host.strip_suffix('.').unwrap_or(host)

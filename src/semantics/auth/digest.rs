@@ -4,7 +4,8 @@ use http::{HeaderValue, Method};
 use http_auth::digest::{Algorithm, Qop};
 use http_auth::{ChallengeRef, DigestClient, ParamValue, PasswordParams};
 
-use super::{AuthFault, Challenge, sensitive};
+use super::{Challenge, sensitive};
+use crate::error::AuthFault;
 
 /// A nonce of the server, and the count of its uses.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! The cache as bytes: a magic number with the version, the entries from the least to the most
 //! recently used, and a checksum. Numbers are big-endian, texts begin with their length.
 
-use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Buf, BufMut, Bytes};
@@ -12,30 +11,10 @@ use url::Url;
 use super::CachedResponse;
 use super::policy::Entry;
 use super::store::Kept;
+use crate::error::CacheFileFault;
 
 /// The last two bytes are the version.
 const MAGIC: &[u8; 8] = b"httpol01";
-
-/// Why the bytes of a cache were not taken in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CacheFileFault {
-    /// They are no cache, or one of another version.
-    Version,
-    /// They were cut short, or changed.
-    Damaged,
-}
-
-impl fmt::Display for CacheFileFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Version => "no cache file, or one of another version",
-            Self::Damaged => "a damaged cache file",
-        })
-    }
-}
-
-impl std::error::Error for CacheFileFault {}
 
 pub(super) fn write<'a>(entries: impl Iterator<Item = &'a Kept>) -> Vec<u8> {
     let mut out = MAGIC.to_vec();

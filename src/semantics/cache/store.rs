@@ -9,7 +9,8 @@ use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
 use super::policy::{Entry, Suits, directive};
-use super::{CacheFileFault, CacheRequest, CachedResponse, Lookup, Stale, file};
+use super::{CacheRequest, CachedResponse, Lookup, Stale, file};
+use crate::error::CacheFileFault;
 
 /// Room for the stored responses of a game: 32 MiB.
 const MAX_BYTES: usize = 32 * 1024 * 1024;

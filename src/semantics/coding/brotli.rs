@@ -3,7 +3,8 @@
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 
-use super::{CodingFault, Decoded};
+use super::Decoded;
+use crate::error::CodingFault;
 
 pub(super) struct Brotli {
     state: Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>,

@@ -3,7 +3,8 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::{CodingFault, Decoded};
+use super::Decoded;
+use crate::error::CodingFault;
 
 pub(super) struct Deflate {
     state: State,

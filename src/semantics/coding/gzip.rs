@@ -4,8 +4,9 @@
 
 use flate2::Decompress;
 
+use super::Decoded;
 use super::deflate::step;
-use super::{CodingFault, Decoded};
+use crate::error::CodingFault;
 
 pub(super) struct Gzip {
     state: State,

@@ -10,7 +10,8 @@ use std::io::Read;
 use ruzstd::decoding::errors::FrameDecoderError;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::{CodingFault, Decoded};
+use super::Decoded;
+use crate::error::CodingFault;
 
 /// RFC 9659 §3.
 const MAX_WINDOW: u64 = 8 * 1024 * 1024;

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use cookie_store::{CookieDomain, CookiePath};
 use url::Url;
 
-use super::{Cookie, CookieFault, append, netscape, set_cookie};
-use crate::error::CookieFileFault;
+use super::{Cookie, append, netscape, set_cookie};
+use crate::error::{CookieFault, CookieFileFault};
 
 /// RFC 6265bis §6.1 asks for room for at least so many.
 const MAX_PER_DOMAIN: usize = 50;

@@ -1,30 +1,13 @@
 //! The cookie file of Netscape, as curl reads and writes it (`-b`, `-c`): one cookie a line, seven
 //! fields with tabs between them; `#HttpOnly_` in front of the first marks such a cookie.
 
-use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::{Cookie, CookieFault};
+use super::Cookie;
+use crate::error::CookieFault;
 
 const HEADER: &str = "# Netscape HTTP Cookie File\n";
 const HTTP_ONLY: &str = "#HttpOnly_";
-
-/// A line of a cookie file that was not taken in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CookieFileFault {
-    /// Which line, counted from 1.
-    pub line: usize,
-    /// What is wrong with its cookie.
-    pub fault: CookieFault,
-}
-
-impl fmt::Display for CookieFileFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {} of the cookie file: {}", self.line, self.fault)
-    }
-}
-
-impl std::error::Error for CookieFileFault {}
 
 pub(super) fn write<'a>(cookies: impl Iterator<Item = &'a Cookie>) -> String {
     let mut file = String::from(HEADER);

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use cookie_store::{CookieDomain, CookiePath, RawCookie};
 use url::{Host, Url};
 
-use super::{Cookie, CookieFault, SameSite};
+use super::{Cookie, SameSite};
+use crate::error::CookieFault;
 
 /// Name and value together (RFC 6265bis §5.6, step 5).
 const MAX_PAIR: usize = 4096;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{EventStreamFault, ServerSentEvent};
+use super::ServerSentEvent;
+use crate::error::EventStreamFault;
 
 pub(super) fn encode(event: &ServerSentEvent, out: &mut Vec<u8>) -> Result<(), EventStreamFault> {
     let breaks = |text: &str| text.contains(['\r', '\n']);

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{EventStreamFault, ServerSentEvent};
+use super::ServerSentEvent;
+use crate::error::EventStreamFault;
 
 /// Reads events out of a `text/event-stream`.
 ///

@@ -1,38 +1,13 @@
 //! An [`HstsStore`] as text, in the format of curl's HSTS cache: a host, with a dot in front when it
 //! includes its subdomains, and the time in quotes when it expires, in UTC.
 
-use std::fmt;
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
 use url::Host;
 
 use super::{Entry, HstsStore, LONGEST, canonical, is_name};
-
-/// A line of an HSTS text that cannot be read. All others were.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MalformedHsts {
-    line: usize,
-}
-
-impl MalformedHsts {
-    /// The first such line, counted from 1.
-    pub fn line(&self) -> usize {
-        self.line
-    }
-}
-
-impl fmt::Display for MalformedHsts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "HSTS text, line {}: expected a host and a time, as in: example.com \"20301231 23:59:59\"",
-            self.line
-        )
-    }
-}
-
-impl std::error::Error for MalformedHsts {}
+use crate::error::MalformedHsts;
 
 impl HstsStore {
     /// All hosts that have not expired.
@@ -62,7 +37,7 @@ impl HstsStore {
                 continue;
             }
             let Some((host, entry)) = parse_line(line, now) else {
-                malformed = malformed.or(Some(MalformedHsts { line: number + 1 }));
+                malformed = malformed.or(Some(MalformedHsts::new(number + 1)));
                 continue;
             };
             let is_later = self

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::form::{FormFault, Part, Source};
+use super::form::{Part, Source};
 use super::grammar::{boundary, quoted};
+use crate::error::FormFault;
 use crate::exclusive::Exclusive;
 use crate::proto::FieldLines;
 

@@ -1,12 +1,13 @@
 //! [`Form`] and [`Part`]: what a form is made of, before any of it is read.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
 use super::body::FormBody;
+use crate::error::FormFault;
 use crate::exclusive::Exclusive;
 
 /// A form to be sent as `multipart/form-data`: fields and files, in the order given; names may
@@ -188,36 +189,3 @@ impl fmt::Debug for Part {
         }
     }
 }
-
-/// Why a form cannot be sent. Names the part, not its content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FormFault {
-    /// The part's content type is no field value (RFC 9110 §5.5).
-    ContentType {
-        /// The part's name.
-        part: String,
-    },
-    /// The part's file cannot be opened.
-    File {
-        /// The part's name.
-        part: String,
-        /// What the operating system says.
-        error: io::ErrorKind,
-    },
-}
-
-impl fmt::Display for FormFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ContentType { part } => {
-                write!(f, "the content type of part {part:?} is no field value")
-            }
-            Self::File { part, error } => {
-                write!(f, "the file of part {part:?} cannot be opened: {error}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for FormFault {}

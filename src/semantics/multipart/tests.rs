@@ -2,6 +2,7 @@ use std::io::{self, Read};
 
 use super::body::FormBody;
 use super::*;
+use crate::error::FormFault;
 
 const RANDOM: [u8; 16] = [0xab; 16];
 

@@ -4,6 +4,8 @@
 //! 3000 to 3999 are for registered libraries and frameworks, 4000 to 4999 for whatever an application
 //! likes.
 
+use crate::error::WebSocketFault;
+
 /// The purpose was fulfilled.
 pub const NORMAL_CLOSURE: u16 = 1000;
 /// A server goes down, or a client leaves.
@@ -36,6 +38,26 @@ pub const TLS_HANDSHAKE: u16 = 1015;
 /// Whether a close frame may hold this code (§7.4.2).
 pub(super) fn may_be_sent(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1013 | 3000..=4999)
+}
+
+/// The code that the peer gets when this side fails the connection (§7.1.7); `None` when the fault is
+/// not the peer's framing.
+pub(super) fn for_fault(fault: &WebSocketFault) -> Option<u16> {
+    match fault {
+        WebSocketFault::ReservedBits
+        | WebSocketFault::ReservedOpcode
+        | WebSocketFault::MaskedFrame
+        | WebSocketFault::UnmaskedFrame
+        | WebSocketFault::FragmentedControl
+        | WebSocketFault::ControlTooLong
+        | WebSocketFault::UnexpectedContinuation
+        | WebSocketFault::ExpectedContinuation
+        | WebSocketFault::InvalidCloseFrame
+        | WebSocketFault::Protocol => Some(PROTOCOL_ERROR),
+        WebSocketFault::InvalidUtf8 => Some(INVALID_FRAME_PAYLOAD_DATA),
+        WebSocketFault::MessageTooBig { .. } => Some(MESSAGE_TOO_BIG),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

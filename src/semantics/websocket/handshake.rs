@@ -9,8 +9,8 @@ use http::header::HeaderName;
 use http::{Method, Version};
 use tungstenite::handshake::derive_accept_key;
 
-use super::fault::WebSocketFault;
 #[cfg(any(feature = "server", test))]
+use crate::error::WebSocketFault;
 use crate::proto::RequestHead;
 use crate::proto::{FieldLines, ResponseHead};
 

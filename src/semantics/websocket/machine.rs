@@ -25,11 +25,11 @@ use tungstenite::protocol::{Role, WebSocketConfig as Settings, WebSocketContext}
 
 use super::close_code::may_be_sent;
 use super::config::WebSocketConfig;
-use super::fault::WebSocketFault;
 use super::liveness::{Advice, Liveness};
 use super::message::{CONTROL_BYTES, CloseFrame, WebSocketMessage};
 use super::pipe::Pipe;
 use super::wire::{fault_of, frame_length, to_wire, unshared};
+use crate::error::WebSocketFault;
 
 /// Room in `tungstenite`'s buffer, which every connection has: small, as most connections are idle.
 const READ_BYTES: usize = 8 * 1024;
@@ -375,7 +375,7 @@ impl WebSocketMachine {
 
     /// Fails the connection (§7.1.7); tells the peer why, if the peer can hear it.
     fn fail(&mut self, fault: WebSocketFault, now: Instant) -> WebSocketFault {
-        match fault.close_code() {
+        match super::close_code::for_fault(&fault) {
             Some(code) => {
                 let reason = String::new();
                 if self.context.can_write() {

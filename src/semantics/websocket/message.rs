@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::close_code::may_be_sent;
-use super::fault::WebSocketFault;
+use crate::error::WebSocketFault;
 
 /// A control frame has at most so many bytes of payload (RFC 6455 §5.5).
 pub(super) const CONTROL_BYTES: usize = 125;

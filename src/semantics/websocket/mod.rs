@@ -20,7 +20,6 @@
 
 pub mod close_code;
 mod config;
-mod fault;
 mod handshake;
 mod liveness;
 mod machine;
@@ -29,7 +28,6 @@ mod pipe;
 mod wire;
 
 pub use config::WebSocketConfig;
-pub use fault::WebSocketFault;
 #[cfg(feature = "agent")]
 pub(crate) use handshake::ClientHandshake;
 #[cfg(feature = "server")]

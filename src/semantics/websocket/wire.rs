@@ -4,8 +4,8 @@ use bytes::Bytes;
 use tungstenite::error::{CapacityError, Error, ProtocolError};
 use tungstenite::protocol::Role;
 
-use super::fault::WebSocketFault;
 use super::message::CloseFrame;
+use crate::error::WebSocketFault;
 
 /// Shorter binary messages are copied out, so that a caller who keeps them keeps no larger buffers.
 const SHARE_FROM: usize = 4 * 1024;

@@ -7,10 +7,9 @@ use http::{Method, StatusCode, Version};
 
 use super::state::{Incoming, Source, Stage};
 use super::{Connection, Context, OUT_BYTES};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, WebSocketFault};
 use crate::proto::{BodyLength, FieldLines, ResponseHead};
 #[cfg(feature = "websocket")]
-use crate::semantics::websocket::WebSocketFault;
 use crate::server::fault::ServerFault;
 use crate::server::pipe::Taken;
 use crate::server::response::{Body, Response};

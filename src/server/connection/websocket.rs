@@ -5,10 +5,8 @@ use std::time::Instant;
 
 use super::state::Stage;
 use super::{Connection, Context, OUT_BYTES, Step};
-use crate::error::Error;
-use crate::semantics::websocket::{
-    CloseFrame, WebSocketEvent, WebSocketFault, WebSocketMachine, close_code,
-};
+use crate::error::{Error, WebSocketFault};
+use crate::semantics::websocket::{CloseFrame, WebSocketEvent, WebSocketMachine, close_code};
 use crate::server::pipe::Taken;
 use crate::server::websocket::{Shared, Upgrade};
 

@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
-use super::fault::DiskFault;
 use super::part::{Content, Part};
 use super::plan::{Committed, FilePlan, Resumable};
 use super::worker::{Shared, Task, Turn, lock};
+use crate::error::DiskFault;
 
 /// What a piece costs beside its bytes, so that a peer that sends single bytes does not fill the
 /// memory with their administration.

@@ -1,7 +1,7 @@
 //! SHA-256 of what is written, piece by piece. Without the feature `sha256` it has no values, so
 //! that nobody downstream needs to ask.
 
-use super::fault::DiskFault;
+use crate::error::DiskFault;
 
 pub(super) use implementation::Digest;
 
@@ -16,7 +16,7 @@ impl Digest {
 mod implementation {
     use sha2::{Digest as _, Sha256};
 
-    use super::DiskFault;
+    use crate::error::DiskFault;
 
     pub(in super::super) struct Digest(Sha256);
 
@@ -41,7 +41,7 @@ mod implementation {
 
 #[cfg(not(feature = "sha256"))]
 mod implementation {
-    use super::DiskFault;
+    use crate::error::DiskFault;
 
     pub(in super::super) enum Digest {}
 

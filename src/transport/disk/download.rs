@@ -8,11 +8,11 @@ use std::sync::{Arc, MutexGuard};
 use bytes::Bytes;
 
 use super::commands::{Command, CommandQueue, DownloadState, PIECE_COST, SharedDownload};
-use super::fault::{DiskFault, DiskStep};
 use super::part::Content;
 use super::plan::{Committed, FilePlan, Resumable};
 use super::sidecar::Validator;
 use super::worker::{Disk, lock};
+use crate::error::{DiskFault, DiskStep};
 
 /// Bytes that may wait to be written, per download.
 const MAX_QUEUED: usize = 4 * 1024 * 1024;

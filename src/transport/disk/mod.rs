@@ -40,7 +40,6 @@
 mod commands;
 mod digest;
 mod download;
-mod fault;
 mod part;
 mod paths;
 mod plan;
@@ -58,7 +57,6 @@ pub fn read_sidecar(json: &[u8]) -> Option<String> {
 }
 
 pub(crate) use self::download::DownloadFile;
-pub use self::fault::{DiskFault, DiskStep};
 pub(crate) use self::plan::{Committed, FilePlan, Resumable};
 pub(crate) use self::sidecar::Validator;
 pub(crate) use self::upload::UploadFile;

@@ -7,11 +7,11 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use bytes::Bytes;
 
 use super::digest::Digest;
-use super::fault::{DiskFault, DiskStep};
 use super::paths::DownloadPaths;
 use super::plan::{Committed, FilePlan, Resumable};
 use super::sidecar::{Sidecar, Validator};
 use super::worker::Shared;
+use crate::error::{DiskFault, DiskStep};
 
 /// After so many bytes a part file that can be resumed is synced and its sidecar renewed: what a
 /// crash costs at most.

@@ -6,9 +6,9 @@ use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::fault::{DiskFault, DiskStep};
 use super::sidecar::{self, Sidecar};
 use super::worker::{Claim, Shared};
+use crate::error::{DiskFault, DiskStep};
 
 /// So often another process may snatch a name before it counts as in use.
 const ATTEMPTS: usize = 8;

@@ -17,6 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
+use crate::error::{DiskFault, DiskStep};
 
 /// A safety net that never passes, not even when the disk is busy with others.
 const NET: Duration = Duration::from_secs(600);

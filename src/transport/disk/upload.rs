@@ -7,8 +7,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::fault::{DiskFault, DiskStep};
 use super::worker::{Disk, Shared, Task, Turn, lock};
+use crate::error::{DiskFault, DiskStep};
 
 /// Bytes that are read at once.
 const PIECE: usize = 256 * 1024;

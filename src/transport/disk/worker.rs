@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::fault::{DiskFault, DiskStep};
+use crate::error::{DiskFault, DiskStep};
 use crate::transport::wake::Wake;
 
 /// The way to the disk: one worker thread, `httpoll-disk`, that starts with the first file. Clones

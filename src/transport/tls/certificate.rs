@@ -23,6 +23,7 @@ use x509_cert::name::Name;
 use x509_cert::time::Time;
 
 use super::TlsInfo;
+use crate::error::CertificateFault;
 
 /// What a certificate says of itself (RFC 5280 §4.1). Told, not judged: the handshake has decided
 /// already whether it is trusted.
@@ -69,39 +70,6 @@ pub enum SubjectAlternativeName {
     /// `GeneralName`, 0 to 8.
     Other(u8),
 }
-
-/// Why a certificate's facts cannot be told. The connection is not affected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CertificateFault {
-    /// It has more than so many bytes: [`CertificateFacts::MAX_BYTES`].
-    TooLarge(usize),
-    /// Its subject or issuer has more than so many attributes:
-    /// [`CertificateFacts::MAX_NAME_ATTRIBUTES`].
-    TooManyNameAttributes(usize),
-    /// The start or end of its validity is no date, or lies before 1970.
-    Date,
-    /// It is no X.509 certificate in DER, or there is something behind it.
-    Malformed,
-}
-
-impl fmt::Display for CertificateFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLarge(limit) => write!(f, "a certificate of more than {limit} bytes"),
-            Self::TooManyNameAttributes(limit) => {
-                write!(
-                    f,
-                    "a certificate with more than {limit} attributes in a name"
-                )
-            }
-            Self::Date => f.write_str("a certificate whose validity has no date from 1970 on"),
-            Self::Malformed => f.write_str("not an X.509 certificate in DER"),
-        }
-    }
-}
-
-impl std::error::Error for CertificateFault {}
 
 impl TlsInfo {
     /// What the peer's own certificate says, read at each call; `None` when it sent none. For the

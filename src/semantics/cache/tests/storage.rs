@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::CacheFileFault;
 
 #[test]
 fn a_stored_response_is_as_it_came() {

@@ -1,6 +1,7 @@
 //! Frames in, events out: at every split, over every limit, and those that break the rules.
 
 use super::*;
+use crate::error::WebSocketFault as Fault;
 
 fn showing() -> WebSocketConfig {
     WebSocketConfig {
@@ -98,7 +99,6 @@ fn messages_before_a_breach_are_not_lost_with_it() {
 
 #[test]
 fn breaches_fail_with_their_code_however_they_are_cut() {
-    use WebSocketFault as Fault;
     let long = [b'a'; 126];
     // The bytes, the fault, the code that the peer is told.
     let rows: Vec<(Vec<u8>, Fault, u16)> = vec![

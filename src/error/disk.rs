@@ -77,7 +77,7 @@ pub enum DiskStep {
 }
 
 impl DiskFault {
-    pub(super) fn io(step: DiskStep, error: &io::Error) -> Self {
+    pub(crate) fn io(step: DiskStep, error: &io::Error) -> Self {
         Self::Io {
             step,
             kind: error.kind(),
@@ -102,7 +102,7 @@ impl DiskFault {
     }
 
     /// Whether what was downloaded is worthless: more of the same content would not mend it.
-    pub(super) fn spoils_content(&self) -> bool {
+    pub(crate) fn spoils_content(&self) -> bool {
         match self {
             Self::HashMismatch { .. } => true,
             Self::SizeMismatch { expected, found } => found > expected,

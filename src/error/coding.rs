@@ -49,19 +49,3 @@ impl fmt::Display for CodingFault {
 }
 
 impl std::error::Error for CodingFault {}
-
-/// The fault for a name that this build has no decoder for.
-pub(super) fn unsupported(name: &[u8]) -> CodingFault {
-    let (coding, feature) = match name {
-        b"gzip" | b"x-gzip" => ("gzip", "gzip"),
-        b"deflate" => ("deflate", "gzip"),
-        b"br" => ("br", "brotli"),
-        b"zstd" => ("zstd", "zstd"),
-        other => {
-            // A peer's text: short, and without control characters.
-            let shown = other.get(..32).unwrap_or(other);
-            return CodingFault::Unknown(shown.escape_ascii().to_string());
-        }
-    };
-    CodingFault::NotBuilt { coding, feature }
-}

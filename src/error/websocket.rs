@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::close_code::{INVALID_FRAME_PAYLOAD_DATA, MESSAGE_TOO_BIG, PROTOCOL_ERROR};
-
 /// Why a WebSocket could not be opened, failed, or refused a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -51,8 +49,8 @@ pub enum WebSocketFault {
     InvalidUtf8,
     /// A received frame or message over its limit.
     MessageTooBig {
-        /// [`WebSocketConfig::frame_bytes`](super::WebSocketConfig::frame_bytes) or
-        /// [`message_bytes`](super::WebSocketConfig::message_bytes).
+        /// [`WebSocketConfig::frame_bytes`](crate::websocket::WebSocketConfig::frame_bytes) or
+        /// [`message_bytes`](crate::websocket::WebSocketConfig::message_bytes).
         limit: usize,
     },
     /// Another breach of the framing (§5).
@@ -69,12 +67,12 @@ pub enum WebSocketFault {
     NotOpen,
     /// Too much waits to be sent; the message was not taken. Send it again later.
     QueueFull {
-        /// [`WebSocketConfig::send_queue_bytes`](super::WebSocketConfig::send_queue_bytes).
+        /// [`WebSocketConfig::send_queue_bytes`](crate::websocket::WebSocketConfig::send_queue_bytes).
         limit: usize,
     },
     /// The message is larger than what may ever wait to be sent.
     TooLargeToSend {
-        /// [`WebSocketConfig::send_queue_bytes`](super::WebSocketConfig::send_queue_bytes).
+        /// [`WebSocketConfig::send_queue_bytes`](crate::websocket::WebSocketConfig::send_queue_bytes).
         limit: usize,
     },
     /// A close code that no close frame may hold (§7.4).
@@ -86,27 +84,6 @@ pub enum WebSocketFault {
     InvalidSubprotocol,
     /// A header of the handshake that the handshake sets itself.
     ReservedHeader,
-}
-
-impl WebSocketFault {
-    /// The code that the peer is told when this side fails the connection (§7.1.7).
-    pub(super) fn close_code(&self) -> Option<u16> {
-        match self {
-            Self::ReservedBits
-            | Self::ReservedOpcode
-            | Self::MaskedFrame
-            | Self::UnmaskedFrame
-            | Self::FragmentedControl
-            | Self::ControlTooLong
-            | Self::UnexpectedContinuation
-            | Self::ExpectedContinuation
-            | Self::InvalidCloseFrame
-            | Self::Protocol => Some(PROTOCOL_ERROR),
-            Self::InvalidUtf8 => Some(INVALID_FRAME_PAYLOAD_DATA),
-            Self::MessageTooBig { .. } => Some(MESSAGE_TOO_BIG),
-            _ => None,
-        }
-    }
 }
 
 impl fmt::Display for WebSocketFault {

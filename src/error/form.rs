@@ -1,0 +1,38 @@
+//! [`FormFault`]: why a multipart form cannot be sent (RFC 7578).
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+/// Why a form cannot be sent. Names the part, not its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FormFault {
+    /// The part's content type is no field value (RFC 9110 §5.5).
+    ContentType {
+        /// The part's name.
+        part: String,
+    },
+    /// The part's file cannot be opened.
+    File {
+        /// The part's name.
+        part: String,
+        /// What the operating system says.
+        error: io::ErrorKind,
+    },
+}
+
+impl fmt::Display for FormFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ContentType { part } => {
+                write!(f, "the content type of part {part:?} is no field value")
+            }
+            Self::File { part, error } => {
+                write!(f, "the file of part {part:?} cannot be opened: {error}")
+            }
+        }
+    }
+}
+
+impl StdError for FormFault {}
