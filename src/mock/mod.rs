@@ -1,7 +1,8 @@
 //! A mock HTTP server on the in-memory network, and recordings that it can play back.
 //!
 //! [`MockServer`] answers requests by rules; [`MockResponse`] says with what and how badly;
-//! [`FaultRates`] lets a seed decide what goes wrong. [`Recorder`] and [`Recording`] keep what a real
+//! [`FaultRates`] lets a seed decide what goes wrong. [`Recorder`](crate::recording::Recorder) and
+//! [`Recording`](crate::recording::Recording) keep what a real
 //! server said and answer with it later. HTTP itself is `proto`'s: the server parses and frames with
 //! the same [`Exchange`](crate::proto::Exchange) as everything else here. TLS is not spoken: a game
 //! under test is pointed at `http` addresses.
@@ -56,7 +57,8 @@
 //! ```
 //!
 //! [`FaultRates`] lets a seed break what works; [`MockStream`] sends content piece by piece, as
-//! servers of events do; a [`Recording`] of what a real server said answers in its place.
+//! servers of events do; a
+//! [`Recording`](crate::recording::Recording) of what a real server said answers in its place.
 //!
 //! | file | holds |
 //! |---|---|

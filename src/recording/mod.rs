@@ -26,7 +26,7 @@ use crate::proto::FieldLines;
 pub use parse::RecordingError;
 pub use recorder::Recorder;
 #[cfg(feature = "test-util")]
-pub(crate) use redaction::is_recorded_query;
+pub(crate) use redaction::REDACTED;
 
 /// Exchanges in the order in which they were made: written down by a [`Recorder`], kept as text,
 /// answered again by the mock servers of `mock` (feature `test-util`).

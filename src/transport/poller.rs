@@ -242,7 +242,7 @@ impl Poller {
 
     fn look(&self, network: &MemoryNetwork, queue: usize) {
         self.count_call();
-        network.look(queue, |event| {
+        network.poll_events(queue, |event| {
             let event = Readiness {
                 token: event.token,
                 readable: event.readable,

@@ -50,7 +50,7 @@ impl Client {
     }
 
     fn look(&mut self) {
-        self.network.look(self.queue, |_| {});
+        self.network.poll_events(self.queue, |_| {});
     }
 
     fn send(&mut self, text: &str) {
@@ -322,7 +322,7 @@ fn endings_on_the_wire() {
             assert_eq!(server.connections().open, 1);
         }
         drop(client);
-        network.look(network.open_queue(), |_| {});
+        network.poll_events(network.open_queue(), |_| {});
         assert_eq!(server.connections().open, 0);
         assert_eq!(network.open_connections(), 0);
     }

@@ -1,61 +1,64 @@
-//! Connections that break at a byte, and readiness that comes in any order: what a real network and a
-//! real kernel do, on purpose. Below HTTP; what servers do wrong is `mock`'s business.
+//! Connections that are refused or that break after a number of bytes, as on a real network. Below
+//! HTTP: faults of HTTP servers belong to `mock`.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use super::net::{Looked, Side};
-use crate::random::SplitMix64;
+use super::connection::Side;
 
-/// What becomes of a connection. See
+/// What goes wrong with a connection. See
 /// [`MemoryNetwork::set_connection_faults`](super::MemoryNetwork::set_connection_faults).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectionFault {
-    /// It is refused.
+    /// The connection is refused.
     Refused,
-    /// It breaks once so many bytes have arrived in one direction: with 0 as soon as it is there.
+    /// The connection breaks once this many bytes have arrived in one direction; with 0, as soon as it
+    /// is established.
     BreakAfter {
-        /// Which bytes count.
+        /// The direction whose bytes count.
         direction: Direction,
-        /// How many of them still arrive.
+        /// How many bytes still arrive in this direction.
         bytes: u64,
-        /// How it breaks.
+        /// How the connection breaks.
         how: Break,
     },
 }
 
-/// One direction of a connection, by its receiver.
+/// One direction of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// At the side that accepted: requests.
+    /// To the side that accepted: requests.
     ToServer,
-    /// At the side that connected: responses.
+    /// To the side that connected: responses.
     ToClient,
 }
 
 /// How a connection breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Break {
-    /// Both sides see a reset, behind what has arrived.
+    /// Both sides see a reset, after what has arrived.
     Reset,
-    /// Nothing arrives any more, in either direction, and nobody is told: a cable is pulled.
+    /// Nothing arrives any more in either direction, and neither side is notified, as when a cable is
+    /// pulled.
     Silence,
 }
 
-/// Decides by address and by the number of the connection to it, from 0.
-pub(super) type DecideFault = Box<dyn FnMut(SocketAddr, usize) -> Option<ConnectionFault> + Send>;
+/// Chooses the fault of a connection from its address and its number among those to this address,
+/// from 0.
+pub(super) type ChooseFault = Box<dyn FnMut(SocketAddr, usize) -> Option<ConnectionFault> + Send>;
 
-/// How one connection will break.
+/// When and how one connection will break.
 #[derive(Debug)]
 pub(super) struct FaultTrigger {
-    pub(super) side: Side,
+    receiver: Side,
     /// Bytes that still arrive there.
-    pub(super) left: u64,
-    pub(super) how: Break,
+    left: u64,
+    how: Break,
 }
 
 impl FaultTrigger {
+    /// `None` for a fault that needs no trigger, because the connection is never established.
     pub(super) fn of(fault: ConnectionFault) -> Option<Self> {
         match fault {
             ConnectionFault::Refused => None,
@@ -64,7 +67,7 @@ impl FaultTrigger {
                 bytes,
                 how,
             } => Some(Self {
-                side: match direction {
+                receiver: match direction {
                     Direction::ToServer => Side::Server,
                     Direction::ToClient => Side::Client,
                 },
@@ -74,9 +77,19 @@ impl FaultTrigger {
         }
     }
 
-    /// Cuts off what does not arrive any more. Answers whether the connection breaks now.
-    pub(super) fn burn(&mut self, side: Side, bytes: &mut Vec<u8>) -> bool {
-        if side != self.side {
+    /// Whether the connection is to break now.
+    pub(super) fn is_due(&self) -> bool {
+        self.left == 0
+    }
+
+    pub(super) fn how(&self) -> Break {
+        self.how
+    }
+
+    /// Counts bytes that arrive at `receiver`, and cuts off those that no longer arrive. Returns
+    /// whether the connection breaks now.
+    pub(super) fn count(&mut self, receiver: Side, bytes: &mut Vec<u8>) -> bool {
+        if receiver != self.receiver {
             return false;
         }
         let passed = usize::try_from(self.left).unwrap_or(usize::MAX);
@@ -86,55 +99,26 @@ impl FaultTrigger {
     }
 }
 
-/// Which events a look hands out, and in which order.
-pub(super) struct Shuffle(SplitMix64);
-
-impl Shuffle {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(SplitMix64::new(seed))
-    }
-
-    /// Brings the events into any order; answers how many of them are handed out now: all of them half
-    /// of the time, and never none, so that who looks again and again gets them all.
-    pub(super) fn deal(&mut self, events: &mut VecDeque<Looked>) -> usize {
-        for at in (1..events.len()).rev() {
-            events.swap(at, self.0.below(at + 1));
-        }
-        match self.0.below(2) {
-            0 => events.len(),
-            _ => (1 + self.0.below(events.len())).min(events.len()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{ErrorKind, Read, Write};
 
     use super::super::MemoryNetwork;
-    use super::super::net::Interest;
+    use super::super::readiness::Interest;
     use super::*;
 
     fn address() -> SocketAddr {
         SocketAddr::from(([10, 0, 0, 1], 80))
     }
 
-    fn after(direction: Direction, bytes: u64, how: Break) -> ConnectionFault {
-        ConnectionFault::BreakAfter {
-            direction,
-            bytes,
-            how,
-        }
-    }
-
-    fn network_of(fault: ConnectionFault) -> MemoryNetwork {
+    fn network_with(fault: ConnectionFault) -> MemoryNetwork {
         let network = MemoryNetwork::new();
         network.listen(address());
         network.set_connection_faults(move |_, number| (number == 0).then_some(fault));
         network
     }
 
-    /// Everything that can be read now, and how it ended.
+    /// How many bytes can be read now, and how reading ended.
     fn read(stream: &mut impl Read) -> (usize, ErrorKind) {
         let (mut count, mut buffer) = (0, [0; 64]);
         loop {
@@ -147,14 +131,18 @@ mod tests {
     }
 
     #[test]
-    fn exactly_so_many_bytes_arrive() {
+    fn a_connection_breaks_after_exactly_this_many_bytes() {
         for (how, end) in [
             (Break::Reset, ErrorKind::ConnectionReset),
             (Break::Silence, ErrorKind::WouldBlock),
         ] {
             for bytes in 0..=10 {
                 for direction in [Direction::ToServer, Direction::ToClient] {
-                    let network = network_of(after(direction, bytes, how));
+                    let network = network_with(ConnectionFault::BreakAfter {
+                        direction,
+                        bytes,
+                        how,
+                    });
                     let mut client = network.connect(address()).unwrap();
                     let mut server = network.accept(address()).unwrap();
                     for piece in [3, 3, 4] {
@@ -177,7 +165,7 @@ mod tests {
 
     #[test]
     fn only_the_chosen_connection_breaks() {
-        let network = network_of(ConnectionFault::Refused);
+        let network = network_with(ConnectionFault::Refused);
         let mut first = network.connect(address()).unwrap();
         network.settle();
         assert_eq!(
@@ -196,79 +184,24 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_room_learns_that_the_reader_has_gone() {
+    fn a_blocked_writer_becomes_writable_when_the_reader_is_dropped() {
         let network = MemoryNetwork::new();
         network.set_capacity(3);
         let queue = network.open_queue();
         let (client, mut server) = network.pair();
         server.register(Interest { queue, token: 1 });
         assert_eq!(server.write(b"hello").unwrap(), 3);
-        network.look(queue, |_| {});
+        network.poll_events(queue, |_| {});
         assert_eq!(
             server.write(b"lo").unwrap_err().kind(),
             ErrorKind::WouldBlock
         );
         drop(client);
         let mut writable = false;
-        network.look(queue, |event| writable |= event.writable);
+        network.poll_events(queue, |event| writable |= event.writable);
         assert!(writable);
         assert_eq!(server.write(b"lo").unwrap(), 2);
         network.settle();
         assert_eq!(read(&mut server), (0, ErrorKind::ConnectionReset));
-    }
-
-    /// The tokens that become readable in each look, until nothing comes any more.
-    fn looks(seed: Option<u64>) -> Vec<Vec<usize>> {
-        let network = MemoryNetwork::new();
-        if let Some(seed) = seed {
-            network.shuffle_readiness(seed);
-        }
-        let queue = network.open_queue();
-        let mut ends = Vec::new();
-        for token in 0..8 {
-            let (client, server) = network.pair();
-            client.register(Interest { queue, token });
-            ends.push((client, server));
-        }
-        let mut looks = Vec::new();
-        loop {
-            let mut look = Vec::new();
-            network.look(queue, |event| look.push(event.token));
-            if look.is_empty() {
-                return looks;
-            }
-            looks.push(look);
-        }
-    }
-
-    #[test]
-    fn readiness_comes_in_any_order_and_all_of_it() {
-        assert_eq!(looks(None), [Vec::from_iter(0..8)]);
-        let (mut orders, mut parts) = (0, 0);
-        for seed in 0..40 {
-            let looks = looks(Some(seed));
-            parts += usize::from(looks.len() > 1);
-            let mut all: Vec<usize> = looks.concat();
-            orders += usize::from(!all.is_sorted());
-            all.sort_unstable();
-            assert_eq!(all, Vec::from_iter(0..8));
-            assert_eq!(looks, self::looks(Some(seed)));
-        }
-        assert!(orders > 35 && (10..35).contains(&parts), "{orders} {parts}");
-    }
-
-    #[test]
-    fn who_sleeps_is_woken_for_what_was_held_back() {
-        let network = MemoryNetwork::new();
-        network.shuffle_readiness(1);
-        let queue = network.open_queue();
-        let other = network.open_queue();
-        let (client, _server) = network.pair();
-        client.register(Interest { queue, token: 1 });
-        let before = network.now();
-        network.sleep_until(queue, Some(before + std::time::Duration::from_secs(1)));
-        assert_eq!(network.now(), before);
-        network.sleep_until(other, Some(before + std::time::Duration::from_secs(1)));
-        assert_ne!(network.now(), before);
     }
 }

@@ -1,10 +1,12 @@
-//! A network in memory with a clock of its own, for tests: of this library, and of games that use
-//! it.
+//! A network in memory with its own clock, for tests of this library and of games that use it.
 //!
-//! [`MemoryNetwork`] stands in for the operating system: names, addresses that answer, refuse or
-//! swallow connections, latency, short reads and writes, cuts and resets, and a clock that moves
-//! only when it is told to. The same client code runs over it as over real sockets; given the same
-//! calls, it does the same each time.
+//! [`MemoryNetwork`] replaces the operating system: names, addresses that accept, refuse or ignore
+//! connections, latency, short reads and writes, connections that break, and a clock that moves only
+//! when a test advances it. The same client code runs over it as over real sockets. Given the same
+//! calls, it behaves the same each time.
+//!
+//! HTTP is not known here. Servers that answer requests by rules are in `mock`, behind the feature
+//! `test-util`.
 //!
 //! # A server of bytes
 //!
@@ -37,9 +39,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod clock;
+mod connect_error;
+mod connection;
 mod fault;
 mod net;
 mod peer;
+mod readiness;
+mod served;
 mod stream;
 
 use std::fmt;
@@ -48,30 +55,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use fault::Shuffle;
+#[cfg(feature = "test-util")]
+pub(crate) use clock::later;
+pub use connect_error::ConnectError;
 pub use fault::{Break, ConnectionFault, Direction};
-use net::{Host, Listening, Net};
+#[cfg(feature = "test-util")]
+pub(crate) use peer::Serve;
 pub use peer::{Peer, PeerWaker};
+pub(crate) use readiness::{Interest, ReadyEvent};
 pub use stream::MemoryStream;
 
-#[cfg(feature = "test-util")]
-pub(crate) use net::later;
-pub(crate) use net::{Interest, Looked};
-pub(crate) use peer::Serve;
+use connection::Side;
+use net::{Call, Host, Listening, Net, OpenServe};
 
-/// How an address treats connections that nobody serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConnectError {
-    /// Answers with a reset after one round trip, as a closed port does. This is also what every
-    /// address does that nothing was said about.
-    Refused,
-    /// Never answers, as a dead route or a firewall does.
-    BlackHole,
-    /// Fails at once, as an address family without a route does.
-    Unreachable,
-}
-
-/// A network in memory. Clones are the same network.
+/// A network in memory with a virtual clock. Clones are the same network.
 #[derive(Clone)]
 pub struct MemoryNetwork(Arc<Mutex<Net>>);
 
@@ -81,21 +78,23 @@ impl MemoryNetwork {
         Self(Arc::new(Mutex::new(Net::new(Instant::now()))))
     }
 
-    /// The virtual time. It moves only by [`advance`](Self::advance) and by calls that wait.
+    /// The virtual time. It moves only by [`advance`](Self::advance), by calls that wait and by the
+    /// costs of [`set_work`](Self::set_work).
     pub fn now(&self) -> Instant {
-        self.net().now
+        self.net().clock.now()
     }
 
     /// The virtual time of day: 2026-01-01 00:00:00 UTC when the network was made.
     pub fn wall(&self) -> SystemTime {
         const NEW_YEAR_2026: Duration = Duration::from_secs(1_767_225_600);
-        let net = self.net();
-        SystemTime::UNIX_EPOCH + NEW_YEAR_2026 + net.now.saturating_duration_since(net.began)
+        SystemTime::UNIX_EPOCH + NEW_YEAR_2026 + self.net().clock.elapsed()
     }
 
-    /// Moves the clock. What falls due happens at the next poll.
+    /// Moves the clock. Bytes whose time has come arrive, and functions that serve connections are
+    /// called; reactors learn of it in their next poll.
     pub fn advance(&self, by: Duration) {
-        self.net().now += by;
+        self.net().clock.advance(by);
+        self.settle();
     }
 
     /// How long bytes travel one way, from now on. Default zero: they arrive by the next poll.
@@ -103,55 +102,70 @@ impl MemoryNetwork {
         self.net().latency = latency;
     }
 
-    /// The most bytes that one read or one write moves. `None`, the default: as many as fit.
+    /// The most bytes that one read or one write moves. `None`, the default, is no limit.
     pub fn set_transfer_limit(&self, bytes: Option<usize>) {
         self.net().transfer_limit = bytes;
     }
 
     /// How many bytes one direction of a connection holds before writes would block. Default
-    /// 256 KiB. Holds for connections opened later.
+    /// 256 KiB. Applies to connections opened later.
     pub fn set_capacity(&self, bytes: usize) {
         self.net().capacity = bytes;
     }
 
-    /// Lets connections break. From now on `decide` is asked about each new one, by its address and its
-    /// number among those to that address, from 0. It is called under the network's lock and must not
-    /// use the network.
+    /// Makes connections fail or break. From now on `choose` is called for each new connection, with its
+    /// address and its number among those to that address, from 0. It is called under the network's
+    /// lock and must not use the network.
     pub fn set_connection_faults(
         &self,
-        decide: impl FnMut(SocketAddr, usize) -> Option<ConnectionFault> + Send + 'static,
+        choose: impl FnMut(SocketAddr, usize) -> Option<ConnectionFault> + Send + 'static,
     ) {
-        self.net().decide_fault = Some(Box::new(decide));
+        self.net().choose_fault = Some(Box::new(choose));
     }
 
-    /// Reports sockets ready in any order, and at times only some of those that are, the others at a
-    /// later look; as this seed decides. So does a kernel that has more to report than it is asked for.
-    /// Default: all, in the order in which it happened.
+    /// Reports ready sockets in any order, and sometimes only some of them, the others in a later poll,
+    /// as this seed decides. A kernel with more events than it is asked for does the same. Default: all
+    /// events, in the order in which they happened.
     pub fn shuffle_readiness(&self, seed: u64) {
-        self.net().shuffle = Some(Shuffle::new(seed));
+        self.net().readiness.shuffle(seed);
     }
 
-    /// How much virtual time a client's calls take: each that connects, reads or writes, and each KiB that
-    /// it moves. Default zero: no budget of time is ever spent.
+    /// How much virtual time a client's calls take: each that connects, reads or writes, and each KiB
+    /// that it moves. Default zero: budgets of time are never spent.
     pub fn set_work(&self, call: Duration, kib: Duration) {
-        self.net().work = (call, kib);
+        self.net().clock.set_costs(call, kib);
     }
 
-    /// Lets a host name resolve to these addresses, in this order. An empty list is a name that
-    /// does not exist, as are names that were never added.
+    /// Lets a host name resolve to these addresses, in this order. A name with an empty list does not
+    /// exist, as do names that were never added.
     pub fn add_name(&self, name: &str, addresses: &[IpAddr]) {
         self.add_slow_name(name, addresses, Duration::ZERO);
     }
 
-    /// The same, with an answer that takes a while.
+    /// Like [`add_name`](Self::add_name), with a lookup that takes `delay`.
     pub fn add_slow_name(&self, name: &str, addresses: &[IpAddr], delay: Duration) {
-        self.net()
-            .names
-            .insert(name.to_ascii_lowercase(), (addresses.to_vec(), delay));
+        self.net().add_name(name, addresses, delay);
     }
 
-    /// Serves an address: `open` makes what answers one connection, and that is called when the
-    /// connection opens and whenever bytes or the client's end arrive.
+    /// The addresses of a host. An address literal is its own address; a name without an address gets
+    /// one that nothing else uses.
+    pub fn addresses_of(&self, host: &str) -> Vec<IpAddr> {
+        if let Ok(address) = host.trim_matches(['[', ']']).parse() {
+            return vec![address];
+        }
+        let mut net = self.net();
+        let (_, known) = net.resolve(host);
+        if !known.is_empty() {
+            return known;
+        }
+        let address = net.unused_address();
+        net.add_name(host, &[address], Duration::ZERO);
+        vec![address]
+    }
+
+    /// Serves an address. `open` makes one function for each connection. That function is called when
+    /// the connection opens, when bytes or the client's end arrive, and when a [`Peer`] asked for a
+    /// call.
     pub fn serve<F, P>(&self, address: SocketAddr, mut open: F)
     where
         F: FnMut() -> P + Send + 'static,
@@ -160,57 +174,35 @@ impl MemoryNetwork {
         self.serve_some(address, Box::new(move || Some(Box::new(open()))));
     }
 
-    /// The same; a connection for which `open` makes nothing is refused. `open` runs under the
-    /// network's lock.
-    pub(crate) fn serve_some(
-        &self,
-        address: SocketAddr,
-        open: Box<dyn FnMut() -> Option<Serve> + Send>,
-    ) {
-        let before = self.net().hosts.insert(address, Host::Serve(open));
-        // Without the lock: a server may own clients of this very network.
-        drop(before);
-    }
-
-    /// The addresses of a name, chosen and added if it has none yet; an address literal is its own.
-    #[cfg(feature = "test-util")]
-    pub(crate) fn addresses_of(&self, name: &str) -> Vec<IpAddr> {
-        if let Ok(address) = name.trim_matches(['[', ']']).parse() {
-            return vec![address];
-        }
-        let (_, known) = self.resolve(name);
-        if !known.is_empty() {
-            return known;
-        }
-        let address = self.net().unused_address();
-        self.add_name(name, &[address]);
-        vec![address]
+    /// Like [`serve`](Self::serve); a connection for which `open` returns `None` is refused. `open`
+    /// runs under the network's lock.
+    pub(crate) fn serve_some(&self, address: SocketAddr, open: OpenServe) {
+        let previous = self.net().set_host(address, Host::Serve(open));
+        drop(previous);
     }
 
     /// Accepts connections to an address, for a test that takes them by [`accept`](Self::accept)
-    /// and plays the server itself.
+    /// and acts as the server itself.
     pub fn listen(&self, address: SocketAddr) {
-        self.net()
-            .hosts
-            .insert(address, Host::Listen(Listening::default()));
+        let listening = Host::Listen(Listening::default());
+        let previous = self.net().set_host(address, listening);
+        drop(previous);
     }
 
     /// The server's end of the oldest connection to a [listening](Self::listen) address that was
-    /// not taken yet.
+    /// not accepted yet.
     pub fn accept(&self, address: SocketAddr) -> Option<MemoryStream> {
         let mut net = self.net();
         net.run_due();
-        let connection = match net.hosts.get_mut(&address) {
-            Some(Host::Listen(listening)) => listening.waiting.pop_front()?,
-            _ => return None,
-        };
+        let connection = net.accept(address)?;
         drop(net);
         Some(MemoryStream::server(self.clone(), connection))
     }
 
-    /// Makes an address treat connections like this.
+    /// Makes an address fail connections in this way.
     pub fn refuse(&self, address: SocketAddr, how: ConnectError) {
-        self.net().hosts.insert(address, Host::Refuse(how));
+        let previous = self.net().set_host(address, Host::Refuse(how));
+        drop(previous);
     }
 
     /// A pair of connected streams, without address or listener.
@@ -222,29 +214,24 @@ impl MemoryNetwork {
         )
     }
 
-    /// How many connections to `address` were asked for since the network was made.
+    /// How many connections to `address` were started since the network was made.
     pub fn connections_to(&self, address: SocketAddr) -> usize {
-        self.net().asked.get(&address).copied().unwrap_or(0)
+        self.net().connections_to(address)
     }
 
-    /// How many connections have a living end.
+    /// How many connections have at least one end that was not dropped.
     pub fn open_connections(&self) -> usize {
-        self.net().connections.len()
+        self.net().open_connections()
     }
 
     /// Stops accepting connections to an address: from now on they are refused. Those that nobody
-    /// took are reset.
+    /// accepted are reset.
     pub fn stop_listening(&self, address: SocketAddr) {
-        let mut net = self.net();
-        if let Some(Host::Listen(listening)) = net.hosts.remove(&address) {
-            for connection in listening.waiting {
-                net.abandon(connection);
-            }
-        }
+        self.net().stop_listening(address);
     }
 
-    /// Asks for a connection to `address`, for a test that plays the client itself. It is there when
-    /// the other side has polled; what is read and written before fails with
+    /// Starts a connection to `address`, for a test that acts as the client itself. It is established
+    /// when the other side has polled; until then reads and writes fail with
     /// [`io::ErrorKind::NotConnected`].
     ///
     /// # Errors
@@ -254,25 +241,21 @@ impl MemoryNetwork {
         Ok(MemoryStream::client(self.clone(), connection))
     }
 
-    /// The addresses of a name and when they are known; `None` when the name does not exist.
+    /// The addresses of a name, none if it does not exist, and when the lookup is over.
     pub(crate) fn resolve(&self, name: &str) -> (Instant, Vec<IpAddr>) {
-        let net = self.net();
-        match net.names.get(&name.to_ascii_lowercase()) {
-            Some((addresses, delay)) => (net.now + *delay, addresses.clone()),
-            None => (net.now, Vec::new()),
-        }
+        self.net().resolve(name)
     }
 
     /// A queue of readiness events for one reactor.
     pub(crate) fn open_queue(&self) -> usize {
-        self.net().open_queue()
+        self.net().readiness.open_queue()
     }
 
-    /// Lets everything happen that is due, peers included, and moves the queue's events out.
-    pub(crate) fn look(&self, queue: usize, mut each: impl FnMut(Looked)) {
+    /// Lets everything happen that is due, and hands out the queue's events.
+    pub(crate) fn poll_events(&self, queue: usize, mut each: impl FnMut(ReadyEvent)) {
         self.settle();
         let mut net = self.net();
-        for event in net.take_events(queue) {
+        for event in net.readiness.take_events(queue) {
             each(event);
         }
     }
@@ -282,15 +265,12 @@ impl MemoryNetwork {
     pub(crate) fn sleep_until(&self, queue: usize, until: Option<Instant>) {
         self.settle();
         let mut net = self.net();
-        if net.has_events(queue) {
+        if net.readiness.has_events(queue) {
             return;
         }
-        let next = match (net.next_due(), until) {
-            (Some(due), Some(until)) => due.min(until),
-            (Some(at), None) | (None, Some(at)) => at,
-            (None, None) => return,
-        };
-        net.now = net.now.max(next);
+        if let Some(time) = [net.next_due(), until].into_iter().flatten().min() {
+            net.clock.advance_to(time);
+        }
     }
 
     #[cfg(feature = "server")]
@@ -299,23 +279,55 @@ impl MemoryNetwork {
     }
 
     fn net(&self) -> MutexGuard<'_, Net> {
-        // A peer that panicked in a test must not hide its own panic behind a poisoned lock.
+        // A function that panicked in a test must not hide its own panic behind a poisoned lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs deliveries and peers until nothing more is due at the present time.
+    /// Delivers what has arrived and calls the functions that serve connections, until nothing more is
+    /// due at the present time.
     fn settle(&self) {
         loop {
-            let mut net = self.net();
-            net.run_due();
-            let Some((connection, mut serve)) = net.next_peer() else {
-                return;
+            let call = {
+                let mut net = self.net();
+                net.run_due();
+                net.next_call()
             };
-            let mut peer = net.begin_peer(connection);
-            // The peer runs without the lock: it may look at the network, too.
-            drop(net);
-            serve(&mut peer);
-            self.net().end_peer(connection, serve, peer);
+            match call {
+                Some(call) => self.make(call),
+                None => return,
+            }
+        }
+    }
+
+    /// The same for one connection.
+    fn settle_connection(&self, connection: usize) {
+        loop {
+            let call = {
+                let mut net = self.net();
+                net.run_due_on(connection);
+                net.next_call_on(connection)
+            };
+            match call {
+                Some(call) => self.make(call),
+                None => return,
+            }
+        }
+    }
+
+    /// Calls a function that serves a connection. It runs without the lock: it may use the network, too.
+    fn make(&self, mut call: Call) {
+        (call.serve)(&mut call.peer);
+        let over = self.net().end_call(call);
+        drop(over);
+    }
+
+    /// Drops one end of a connection. The other end learns of it at once if there is no latency.
+    fn drop_end(&self, connection: usize, side: Side) {
+        let over = self.net().drop_end(connection, side);
+        drop(over);
+        // A second panic of the same test, in a function that serves a connection, would abort.
+        if !std::thread::panicking() {
+            self.settle_connection(connection);
         }
     }
 }
@@ -331,3 +343,6 @@ impl fmt::Debug for MemoryNetwork {
         f.debug_struct("MemoryNetwork").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,13 @@
-//! What answers on the far side of an in-memory connection.
+//! The server side of an in-memory connection, as the function sees it that serves it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// One connection as its server sees it, handed to the function given to
-/// [`MemoryNetwork::serve`](super::MemoryNetwork::serve) whenever something happens on it: it opens,
-/// bytes or the client's end arrive, a time it [asked for](Peer::wake_after) has come, or a
-/// [`PeerWaker`] calls.
+/// One connection as its server sees it. The function of
+/// [`MemoryNetwork::serve`](super::MemoryNetwork::serve) gets it whenever something happens: the
+/// connection opens, bytes or the client's end arrive, a time has come that was set by
+/// [`wake_after`](Peer::wake_after), or a [`PeerWaker`] was used.
 #[derive(Debug)]
 pub struct Peer {
     pub(super) received: Vec<u8>,
@@ -18,14 +18,13 @@ pub struct Peer {
     pub(super) waker: PeerWaker,
 }
 
-/// Has the function behind one connection called again, from outside: for what a test decides after
-/// the connection opened. Clones are the same waker.
+/// Lets a test call the function of one connection again, from outside. Clones are the same waker.
 #[derive(Clone, Debug, Default)]
 pub struct PeerWaker(Arc<AtomicBool>);
 
 impl PeerWaker {
-    /// Lets the function be called at the next poll, or when the network is next waited for. Once
-    /// the connection is gone it does nothing.
+    /// Lets the function be called in the next poll or wait of a reactor, or when the clock moves. Does
+    /// nothing once the connection is closed.
     pub fn wake(&self) {
         self.0.store(true, Ordering::Release);
     }
@@ -49,7 +48,7 @@ pub(super) enum Sent {
 pub(crate) type Serve = Box<dyn FnMut(&mut Peer) + Send>;
 
 impl Peer {
-    /// The bytes that arrived and were not taken yet.
+    /// The bytes that have arrived and were not taken yet.
     pub fn received(&self) -> &[u8] {
         &self.received
     }
@@ -81,41 +80,42 @@ impl Peer {
         self.send_after(Duration::ZERO, bytes);
     }
 
-    /// Sends bytes after a pause. What is sent later arrives later, however short its own pause.
+    /// Sends bytes after a pause. Bytes that are sent later never overtake them, however short their own
+    /// pause.
     pub fn send_after(&mut self, pause: Duration, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.out.push((pause, Sent::Bytes(bytes.to_vec())));
         }
     }
 
-    /// Closes this side in good order, after what was sent.
+    /// Closes this side, after the bytes that were sent.
     pub fn close(&mut self) {
         self.close_after(Duration::ZERO);
     }
 
-    /// The same, after a pause.
+    /// Like [`close`](Self::close), after a pause.
     pub fn close_after(&mut self, pause: Duration) {
         self.out.push((pause, Sent::Fin));
     }
 
-    /// Breaks the connection as a TCP reset does: what is on its way arrives first.
+    /// Resets the connection, as TCP does. Bytes on their way arrive first.
     pub fn reset(&mut self) {
         self.reset_after(Duration::ZERO);
     }
 
-    /// The same, after a pause.
+    /// Like [`reset`](Self::reset), after a pause.
     pub fn reset_after(&mut self, pause: Duration) {
         self.out.push((pause, Sent::Reset));
     }
 
-    /// Has the function called again once so much virtual time has passed, at the next poll then.
-    /// Each call asks for one more time. No pause at all counts as a nanosecond, so that a function
-    /// that asks again and again lets every poll end.
+    /// Lets the function be called again after this much virtual time. Each call sets one more time. A
+    /// pause of zero counts as a nanosecond, so that a function that always asks for another call does
+    /// not keep a poll from ending.
     pub fn wake_after(&mut self, pause: Duration) {
         self.wakes.push(pause.max(Duration::from_nanos(1)));
     }
 
-    /// What has the function called again from outside, for this connection.
+    /// A waker for the function of this connection.
     pub fn waker(&self) -> PeerWaker {
         self.waker.clone()
     }

@@ -5,10 +5,14 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::MemoryNetwork;
-use super::net::{Interest, Side};
+use super::connection::Side;
+use super::peer::Sent;
+use super::readiness::Interest;
 
 /// One end of an in-memory connection. Reads and writes never wait: they fail with
-/// [`io::ErrorKind::WouldBlock`]. Dropping it closes it.
+/// [`io::ErrorKind::WouldBlock`]. Bytes arrive when some reactor of the network polls or the clock
+/// moves. Dropping the stream closes it: the other end reads the end of the stream, at once if the
+/// network has no latency.
 pub struct MemoryStream {
     network: MemoryNetwork,
     connection: usize,
@@ -32,14 +36,16 @@ impl MemoryStream {
         }
     }
 
-    /// Closes the writing side in good order; reading goes on.
+    /// Closes the writing side; reading goes on.
     pub fn shutdown_write(&mut self) {
-        self.network.net().shutdown(self.connection, self.side);
+        let mut net = self.network.net();
+        net.send(self.connection, self.side, Sent::Fin);
     }
 
     /// Breaks the connection as a TCP reset does.
     pub fn reset(self) {
-        self.network.net().reset(self.connection, self.side);
+        let mut net = self.network.net();
+        net.send(self.connection, self.side, Sent::Reset);
     }
 
     /// Whether the connection is established; the error of one that failed.
@@ -50,7 +56,7 @@ impl MemoryStream {
     pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
         match self.side {
             Side::Client => self.network.net().address(self.connection),
-            // Clients have no address of their own here; a server that counts its peers needs one.
+            // In-memory clients have no address; a server that counts connections by address needs one.
             Side::Server => {
                 let port = 0xC000 | u16::try_from(self.connection & 0x3FFF).unwrap_or(0);
                 Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
@@ -83,7 +89,7 @@ impl Write for MemoryStream {
 
 impl Drop for MemoryStream {
     fn drop(&mut self) {
-        self.network.net().drop_end(self.connection, self.side);
+        self.network.drop_end(self.connection, self.side);
     }
 }
 

@@ -1,0 +1,62 @@
+//! The virtual clock: it moves only when a caller advances it, when a waiting call sleeps, and by the
+//! time that calls are set to cost.
+
+use std::time::{Duration, Instant};
+
+/// The time of one in-memory network.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    now: Instant,
+    /// The time when the network was made.
+    start: Instant,
+    cost_per_call: Duration,
+    cost_per_kib: Duration,
+}
+
+impl Clock {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            now,
+            start: now,
+            cost_per_call: Duration::ZERO,
+            cost_per_kib: Duration::ZERO,
+        }
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// How much time has passed since the network was made.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.now.saturating_duration_since(self.start)
+    }
+
+    pub(super) fn advance(&mut self, by: Duration) {
+        self.now += by;
+    }
+
+    /// Moves to this time, never back.
+    pub(super) fn advance_to(&mut self, time: Instant) {
+        self.now = self.now.max(time);
+    }
+
+    pub(super) fn set_costs(&mut self, per_call: Duration, per_kib: Duration) {
+        self.cost_per_call = per_call;
+        self.cost_per_kib = per_kib;
+    }
+
+    /// Lets the time pass that a call takes which moves this many bytes.
+    pub(super) fn spend(&mut self, bytes: usize) {
+        let moving = self.cost_per_kib.as_nanos() * bytes as u128 / 1024;
+        let moving = Duration::from_nanos(u64::try_from(moving).unwrap_or(u64::MAX));
+        self.now += self.cost_per_call + moving;
+    }
+}
+
+/// The time `pause` after `now`. A pause longer than 34 years counts as 34 years, so that no pause
+/// overflows the clock.
+pub(crate) fn later(now: Instant, pause: Duration) -> Instant {
+    const LONGEST: Duration = Duration::from_secs(1 << 30);
+    now + pause.min(LONGEST)
+}

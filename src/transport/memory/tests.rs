@@ -1,0 +1,77 @@
+//! What a dropped end means for the other side.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+
+const LATENCY: Duration = Duration::from_millis(20);
+
+fn address() -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], 80))
+}
+
+#[test]
+fn the_other_end_reads_the_end_of_stream_without_any_poll() {
+    let network = MemoryNetwork::new();
+    let (mut client, mut server) = network.pair();
+    client.write_all(b"last words").unwrap();
+    drop(client);
+    let mut read = Vec::new();
+    server.read_to_end(&mut read).unwrap();
+    assert_eq!(read, b"last words");
+}
+
+#[test]
+fn the_end_of_stream_takes_the_latency_to_arrive() {
+    let network = MemoryNetwork::new();
+    network.set_latency(LATENCY);
+    let (mut client, server) = network.pair();
+    drop(server);
+    let mut buffer = [0; 8];
+    let early = client.read(&mut buffer).unwrap_err();
+    assert_eq!(early.kind(), ErrorKind::WouldBlock);
+    network.advance(LATENCY);
+    assert_eq!(client.read(&mut buffer).unwrap(), 0);
+}
+
+#[test]
+fn a_function_is_called_when_its_client_is_dropped_without_any_poll() {
+    for latency in [Duration::ZERO, LATENCY] {
+        let network = MemoryNetwork::new();
+        network.set_latency(latency);
+        let ends = Arc::new(AtomicUsize::new(0));
+        let seen = ends.clone();
+        network.serve(address(), move || {
+            let seen = seen.clone();
+            move |peer: &mut Peer| {
+                seen.fetch_add(usize::from(peer.is_closed()), Ordering::Relaxed);
+            }
+        });
+        let client = network.connect(address()).unwrap();
+        network.advance(2 * latency);
+        drop(client);
+        network.advance(latency);
+        assert_eq!(ends.load(Ordering::Relaxed), 1, "{latency:?}");
+        assert_eq!(network.open_connections(), 0);
+    }
+}
+
+#[test]
+fn a_function_may_own_a_client_of_the_same_network() {
+    let network = MemoryNetwork::new();
+    network.listen(address());
+    let inner = network.clone();
+    let outside = SocketAddr::from(([10, 0, 0, 2], 80));
+    network.serve(outside, move || {
+        let client = inner.clone();
+        let mut own = Vec::new();
+        move |_: &mut Peer| own.extend(client.connect(address()).ok())
+    });
+    let client = network.connect(outside).unwrap();
+    network.settle();
+    let mut server = network.accept(address()).unwrap();
+    drop(client);
+    assert_eq!(server.read(&mut [0; 8]).unwrap(), 0);
+}
