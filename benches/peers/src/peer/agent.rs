@@ -4,7 +4,12 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use httpoll::{agent::PoolLimits, budget::BusyPoll, tls::{TlsOptions, TlsVersion}, Budget, Event, PollAt, Request, Response, Timeouts};
+use httpoll::{
+    Budget, Event, PollAt, Request, Response, Timeouts,
+    agent::PoolLimits,
+    budget::BusyPoll,
+    tls::{TlsOptions, TlsVersion},
+};
 
 use super::{Ask, Peer, Seen, Setup};
 use crate::Outcome;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use httpoll::{tls::TlsOptions, Budget, HttpClient, Method, Status, Timeouts};
+use httpoll::{Budget, HttpClient, Method, Status, Timeouts, tls::TlsOptions};
 
 use super::{Ask, Peer, Seen, Setup};
 use crate::Outcome;

@@ -1,4 +1,5 @@
-//! One lying bar for each peer: the median, a line from the lowest round to the highest, the figure.
+//! One row for each peer: the median, a whisker from the lowest round to the highest, the figure. The median
+//! is a bar that begins at zero, or a dot on a logarithmic axis: that has no zero for a bar to begin at.
 
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
@@ -13,26 +14,46 @@ const ROW: u32 = 30;
 const NAMES: u32 = 190;
 const FIGURES: u32 = 80;
 const AROUND: u32 = 100;
+/// Pixels: the radius of a dot.
+const DOT: i32 = 6;
 
 pub fn draw(title: &str, axis: &str, rows: &[Row]) -> Outcome<String> {
     let values = || rows.iter().flat_map(|row| [row.median, row.low, row.high]);
     let (least, most) = style::range(values());
+    let axis = |scale: &str| {
+        let peers = rows.iter().map(|row| row.peer.as_str());
+        style::with_floor(&format!("{axis}{scale}"), peers)
+    };
     if style::is_wide(values()) {
         let from = style::decade(least);
-        // A bar of the least figure is to be seen, too.
-        let from = if least / from < 1.2 {
-            from / 10.0
-        } else {
-            from
-        };
         let across = (from..most * 1.05).log_scale();
-        chart(title, &format!("{axis} (logarithmic)"), rows, across, from)
+        chart(
+            title,
+            &axis(" (logarithmic)"),
+            rows,
+            across,
+            from,
+            Median::Dot,
+        )
     } else {
-        chart(title, axis, rows, 0.0..most * 1.05, 0.0)
+        chart(title, &axis(""), rows, 0.0..most * 1.05, 0.0, Median::Bar)
     }
 }
 
-fn chart<X>(title: &str, axis: &str, rows: &[Row], across: X, from: f64) -> Outcome<String>
+#[derive(Clone, Copy)]
+enum Median {
+    Bar,
+    Dot,
+}
+
+fn chart<X>(
+    title: &str,
+    axis: &str,
+    rows: &[Row],
+    across: X,
+    from: f64,
+    median: Median,
+) -> Outcome<String>
 where
     X: AsRangedCoord<Value = f64>,
     X::CoordDescType: ValueFormatter<f64>,
@@ -65,17 +86,31 @@ where
     for (at, row) in rows.iter().enumerate() {
         let middle = count - at as f64 - 0.5;
         let shown = |value: f64| value.max(from);
-        chart.draw_series([Rectangle::new(
-            [(from, middle - 0.32), (shown(row.median), middle + 0.32)],
-            style::bar(&row.peer).filled(),
-        )])?;
-        chart.draw_series([PathElement::new(
+        let colour = style::bar(&row.peer);
+        let whisker = PathElement::new(
             [(shown(row.low), middle), (shown(row.high), middle)],
             INK.stroke_width(2),
-        )])?;
+        );
+        match median {
+            Median::Bar => {
+                let ends = [(from, middle - 0.32), (shown(row.median), middle + 0.32)];
+                chart.draw_series([Rectangle::new(ends, colour.filled())])?;
+                chart.draw_series([whisker])?;
+            }
+            Median::Dot => {
+                chart.draw_series([whisker])?;
+                let at = (shown(row.median), middle);
+                chart.draw_series([Circle::new(at, DOT, colour.filled())])?;
+            }
+        }
         let text = |hpos| style::text(TEXT).pos(Pos::new(hpos, VPos::Center));
         let (left, y) = chart.backend_coord(&(from, middle));
-        let (right, _) = chart.backend_coord(&(shown(row.median.max(row.high)), middle));
+        let (whisker_end, _) = chart.backend_coord(&(shown(row.high), middle));
+        let (median_at, _) = chart.backend_coord(&(shown(row.median), middle));
+        let right = match median {
+            Median::Bar => whisker_end.max(median_at),
+            Median::Dot => whisker_end.max(median_at + DOT),
+        };
         root.draw(&Text::new(
             row.peer.clone(),
             (left - 8, y),

@@ -38,7 +38,10 @@ pub fn draw(title: &str, across: &str, up: &str, tracks: &[Track]) -> Outcome<St
         .x_label_formatter(&|_| String::new())
         .y_labels(8)
         .y_label_formatter(&|value| style::number(*value))
-        .x_desc(across)
+        .x_desc(style::with_floor(
+            across,
+            tracks.iter().map(|track| track.peer.as_str()),
+        ))
         .y_desc(wide)
         .label_style(style::text(TEXT))
         .axis_desc_style(style::text(TEXT))

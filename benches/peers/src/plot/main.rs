@@ -49,7 +49,7 @@ enum Shows {
 const PLOTS: &[Plot] = &[
     Plot {
         name: "download",
-        title: "256 MiB as fast as it goes: more is better",
+        title: "256 MiB in a tight loop (more is better)",
         axis: "MB/s",
         shows: Shows::Bars {
             scenario: "download-plain-tight",
@@ -58,7 +58,7 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "download-tls",
-        title: "256 MiB twice over TLS 1.3: less processor time is better",
+        title: "256 MiB twice over TLS 1.3: processor time (less is better)",
         axis: "seconds of processor time",
         shows: Shows::Bars {
             scenario: "download-tls-tight",
@@ -67,7 +67,7 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "download-60fps",
-        title: "256 MiB at 60 fps: what a budget buys",
+        title: "256 MiB at 60 fps: rate for each budget (more is better)",
         axis: "MB/s",
         shows: Shows::Lines {
             scenarios: &[
@@ -76,12 +76,12 @@ const PLOTS: &[Plot] = &[
                 (4.0, "download-60fps-4ms"),
             ],
             metric: "rate",
-            across: "budget of a frame, ms",
+            across: "budget per frame, ms",
         },
     },
     Plot {
         name: "download-60fps-longest",
-        title: "256 MiB at 60 fps with 1 ms a frame: the longest frame",
+        title: "256 MiB at 60 fps, 1 ms per frame: longest frame (less is better)",
         axis: "work of the longest frame, µs",
         shows: Shows::Bars {
             scenario: "download-60fps-1ms",
@@ -90,7 +90,7 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "small-gets",
-        title: "GETs of 1 KiB, 64 in flight on 6 connections: more is better",
+        title: "GETs of 1 KiB, 64 in flight on 6 connections (more is better)",
         axis: "requests/s",
         shows: Shows::Bars {
             scenario: "small-64-on-6",
@@ -99,7 +99,7 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "small-gets-in-turn",
-        title: "GETs of 1 KiB, one after another: more is better",
+        title: "GETs of 1 KiB, one after another (more is better)",
         axis: "requests/s",
         shows: Shows::Bars {
             scenario: "small-1-on-1",
@@ -108,8 +108,8 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "allocations",
-        title: "Allocations of a GET, beside what the caller keeps",
-        axis: "allocations",
+        title: "Allocations per GET, 64 in flight on 6 connections (less is better)",
+        axis: "allocations, without what the caller keeps",
         shows: Shows::Bars {
             scenario: "small-64-on-6",
             metric: "over what is kept",
@@ -117,8 +117,8 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "idle",
-        title: "A frame while requests wait for their answers: less is better",
-        axis: "work of a frame, median, µs",
+        title: "Work per frame while requests wait (less is better)",
+        axis: "work per frame, median, µs",
         shows: Shows::Lines {
             scenarios: &[
                 (1.0, "idle-1"),
@@ -132,7 +132,7 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "first-byte",
-        title: "64 GETs asked in one frame at 60 fps: frames until all are answered",
+        title: "64 GETs in one frame on 6 connections: frames until all are done (less is better)",
         axis: "frames",
         shows: Shows::Bars {
             scenario: "64-on-6-60fps",
@@ -141,7 +141,7 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "fresh-tls",
-        title: "A fresh TLS 1.3 connection and a GET at 60 fps: the longest frame",
+        title: "Fresh TLS 1.3 connection and GET at 60 fps: longest frame (less is better)",
         axis: "work of the longest frame, median, µs",
         shows: Shows::Bars {
             scenario: "fresh-tls-60fps",
@@ -150,7 +150,7 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "burst",
-        title: "1,000 GETs asked in one frame: the longest frame",
+        title: "1,000 GETs in one frame: longest frame (less is better)",
         axis: "work of the longest frame, µs",
         shows: Shows::Bars {
             scenario: "ask-1000",
@@ -158,8 +158,17 @@ const PLOTS: &[Plot] = &[
         },
     },
     Plot {
+        name: "burst-frames",
+        title: "1,000 GETs in one frame: frames until all are done (less is better)",
+        axis: "frames",
+        shows: Shows::Bars {
+            scenario: "ask-1000",
+            metric: "frames",
+        },
+    },
+    Plot {
         name: "server",
-        title: "A server on one processor, 64 connections: more is better",
+        title: "A server on one processor, 64 connections (more is better)",
         axis: "requests/s",
         shows: Shows::Bars {
             scenario: "server-64",
@@ -168,7 +177,7 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "soak-histogram",
-        title: "Everything at once, a budget of 1 ms: how long frames took",
+        title: "Everything at once with a budget of 1 ms: how long frames took",
         axis: "frames",
         shows: Shows::Soak,
     },

@@ -20,13 +20,13 @@ pub const OTHERS: RGBColor = RGBColor(0x3d, 0x83, 0xc4);
 const LINES: [RGBColor; 6] = [
     RGBColor(0x3d, 0x83, 0xc4),
     RGBColor(0x2e, 0x94, 0x60),
-    RGBColor(0xa5, 0x67, 0xb8),
-    RGBColor(0xc2, 0x4f, 0x7c),
-    RGBColor(0x1f, 0x90, 0x97),
     RGBColor(0x93, 0x80, 0x1f),
+    RGBColor(0x1f, 0x90, 0x97),
+    RGBColor(0xa5, 0x6a, 0x4a),
+    RGBColor(0x5f, 0x77, 0xb8),
 ];
 /// Further ones of ours, in lines.
-const OURS_TOO: [RGBColor; 2] = [RGBColor(0xb5, 0x7d, 0x26), RGBColor(0xe0, 0x4b, 0x4b)];
+const OURS_TOO: [RGBColor; 2] = [RGBColor(0x8a, 0x6d, 0xe0), RGBColor(0xd6, 0x3a, 0x7e)];
 
 pub const WIDTH: u32 = 760;
 pub const TITLE: f64 = 20.0;
@@ -80,6 +80,15 @@ pub fn is_ours(peer: &str) -> bool {
 
 pub fn is_floor(peer: &str) -> bool {
     peer.starts_with("floor")
+}
+
+/// What the axis shows, and what *floor* means where a floor is shown.
+pub fn with_floor<'a>(axis: &str, mut peers: impl Iterator<Item = &'a str>) -> String {
+    if peers.any(is_floor) {
+        format!("{axis}; floor: a GET written by hand over mio")
+    } else {
+        axis.to_owned()
+    }
 }
 
 /// Three figures, and thousands apart.
