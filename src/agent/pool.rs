@@ -323,8 +323,14 @@ impl Pool {
         Some(pooled)
     }
 
-    /// Marks a connection as serving a request.
-    pub(crate) fn employ(&mut self, key: ConnectionKey, id: RequestId) {
+    /// Whether a connection serves this request.
+    pub(crate) fn is_serving(&self, key: ConnectionKey, id: RequestId) -> bool {
+        self.get(key)
+            .is_some_and(|pooled| pooled.service == Service::Busy(id))
+    }
+
+    /// Assigns an idle connection to a request.
+    pub(crate) fn assign(&mut self, key: ConnectionKey, id: RequestId) {
         if let Some(pooled) = self.connections.get_mut(key.0) {
             pooled.service = Service::Busy(id);
         }

@@ -67,7 +67,7 @@ impl Engine {
             active_now,
         } = submission;
         let mut transfer = Box::new(Transfer::new(id, prepared, clock, active_now));
-        if let Some(deadline) = transfer.deadline {
+        if let Some(deadline) = transfer.times.deadline {
             self.timers.set(deadline, Timer::Request(id));
         }
         self.policies.choose_origin(&mut transfer);

@@ -19,7 +19,9 @@ use crate::agent::response::Timings;
 use crate::agent::settings::CacheMode;
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::cache_state::CacheState;
-use crate::agent::transfer::response_state::{Answer, Collected, Sink, Then};
+use crate::agent::transfer::next_action::NextAction;
+use crate::agent::transfer::response_state::{Collected, ResponseState, Sink};
+use crate::agent::transfer::state::State;
 use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::proto::{FieldLines, ResponseHead};
 use crate::semantics::cache::{CacheRequest, CachedResponse, Lookup};
@@ -28,7 +30,7 @@ use crate::semantics::coding;
 impl Engine {
     /// Asks the cache. `Some`: nothing need be sent.
     pub(super) fn ask_cache(&mut self, transfer: &mut Transfer) -> Result<Option<Step>, Error> {
-        transfer.caching = None;
+        transfer.cache = None;
         let Some(cache) = self.config.cache.clone() else {
             return Ok(None);
         };
@@ -36,7 +38,7 @@ impl Engine {
         if mode == CacheMode::NoStore
             // What a policy forbids must not come from here either, where nobody judges it.
             || transfer.settings.access.is_some()
-            || !matches!(transfer.output, Output::Collect)
+            || !matches!(transfer.request.output, Output::Collect)
             || self.is_beside_its_url(transfer)
         {
             return Ok(None);
@@ -49,7 +51,7 @@ impl Engine {
         let asked = match mode {
             CacheMode::Default | CacheMode::NoStore => None,
             CacheMode::Reload => {
-                transfer.caching = Some(Box::new(caching));
+                transfer.cache = Some(Box::new(caching));
                 return Ok(None);
             }
             CacheMode::NoCache => Some("no-cache"),
@@ -62,18 +64,19 @@ impl Engine {
                 .headers
                 .append(CACHE_CONTROL, HeaderValue::from_static(asked));
         }
-        let found = lock(&cache).lookup(caching.request(&transfer.method, &transfer.url));
+        let found =
+            lock(&cache).lookup(caching.request(&transfer.request.method, &transfer.request.url));
         caching.headers = sent;
         match found {
             Lookup::Fresh(response) => Ok(Some(self.answer_from_cache(transfer, response))),
             Lookup::GatewayTimeout => Err(ErrorKind::Refused(RequestRefused::NotCached).into()),
             Lookup::Stale(stale) => {
                 caching.stale = Some(stale);
-                transfer.caching = Some(Box::new(caching));
+                transfer.cache = Some(Box::new(caching));
                 Ok(None)
             }
             Lookup::Miss => {
-                transfer.caching = Some(Box::new(caching));
+                transfer.cache = Some(Box::new(caching));
                 Ok(None)
             }
         }
@@ -82,8 +85,9 @@ impl Engine {
     /// Whether the response may be that of another resource than the URL names, or come from whom
     /// other requests would not trust: it is neither looked up nor stored under that URL.
     fn is_beside_its_url(&self, transfer: &Transfer) -> bool {
-        let authority = request_head::authority(&transfer.url);
+        let authority = request_head::authority(&transfer.request.url);
         let has_other_host = transfer
+            .request
             .fields
             .get("host")
             .is_some_and(|host| !host.eq_ignore_ascii_case(authority.as_bytes()));
@@ -94,7 +98,7 @@ impl Engine {
 
     /// The fields of the request, as far as a response may vary by them.
     fn varying_fields(&mut self, transfer: &Transfer) -> HeaderMap {
-        let mut fields = transfer.fields.clone();
+        let mut fields = transfer.request.fields.clone();
         let codings = coding::accept_encoding();
         if transfer.asks_for_coding() && !codings.is_empty() && !fields.contains("accept-encoding")
         {
@@ -118,7 +122,7 @@ impl Engine {
     /// Who asks, in a way that tells users apart and nobody who they are: what a response varies by is
     /// saved with the cache. In another run the same user is somebody else.
     fn user(&self, transfer: &Transfer) -> Option<String> {
-        let line = transfer.fields.get("authorization");
+        let line = transfer.request.fields.get("authorization");
         // What it says on the wire changes with each use of a nonce; who asks does not.
         let credentials = transfer.settings.credentials.as_ref();
         if line.is_none() && credentials.is_none() {
@@ -150,17 +154,17 @@ impl Engine {
         self.events.push(Event::Head {
             id: transfer.id,
             head: Arc::clone(&head),
-            url: Arc::clone(&transfer.url),
+            url: Arc::clone(&transfer.request.url),
             content_length: Some(response.body.len() as u64),
         });
         let mut collected = Collected::default();
         collected.push(response.body, 0);
-        transfer.caching = None;
-        transfer.answer = Some(Answer {
+        transfer.cache = None;
+        let response = ResponseState {
             head,
             content_length: None,
             sink: Sink::Collect(collected),
-            then: Then::Deliver,
+            planned: NextAction::Deliver,
             decoder: None,
             undecoded: bytes::Bytes::new(),
             received: 0,
@@ -170,27 +174,28 @@ impl Engine {
             trailers: FieldLines::new(),
             from_cache: true,
             recorded: None,
-        });
+        };
+        transfer.state = State::Received { response };
         self.finish(transfer)
     }
 
     /// A `304` to validators of the cache's own.
     pub(super) fn answer_revalidated(&mut self, transfer: &mut Transfer) -> Step {
-        let (Some(cache), Some(caching)) = (self.config.cache.clone(), transfer.caching.take())
+        let (Some(cache), Some(caching)) = (self.config.cache.clone(), transfer.cache.take())
         else {
             return self.finish(transfer);
         };
         let mut headers = transfer
-            .answer
-            .as_ref()
-            .map(|answer| answer.head.fields.to_header_map())
+            .state
+            .response()
+            .map(|state| state.head.fields.to_header_map())
             .unwrap_or_default();
         if headers.contains_key(VARY) {
             bind(&mut headers);
         }
         let now = self.reactor.clock().wall();
         let confirmed = lock(&cache).freshen(
-            caching.request(&transfer.method, &transfer.url),
+            caching.request(&transfer.request.method, &transfer.request.url),
             &headers,
             now,
         );
@@ -204,10 +209,13 @@ impl Engine {
         }
     }
 
-    /// What may be served although the server failed (RFC 5861 §4).
-    pub(super) fn serve_stale(&mut self, transfer: &mut Transfer) -> Option<Step> {
-        let response = transfer.caching.take()?.into_response_for_error()?;
-        Some(self.answer_from_cache(transfer, response))
+    /// Serves the stored response although the server failed (RFC 5861 §4).
+    pub(super) fn serve_stale(&mut self, transfer: &mut Transfer) -> Step {
+        let cache = transfer.cache.take();
+        match cache.and_then(|cache| cache.into_response_for_error()) {
+            Some(response) => self.answer_from_cache(transfer, response),
+            None => self.fail(transfer, Error::internal("no stored response to serve")),
+        }
     }
 
     /// Stores a whole response, or forgets what the request has changed.
@@ -217,31 +225,31 @@ impl Engine {
         };
         let wall = self.reactor.clock().wall();
         let empty = HeaderMap::new();
-        let Some(answer) = &mut transfer.answer else {
+        let Some(state) = transfer.state.response_mut() else {
             return;
         };
-        if answer.from_cache {
+        if state.from_cache {
             return;
         }
-        let mut headers = answer.head.fields.to_header_map();
-        let status = answer.head.status;
-        let is_decoded = answer.decoder.is_some();
-        let body = match &mut answer.sink {
+        let mut headers = state.head.fields.to_header_map();
+        let status = state.head.status;
+        let is_decoded = state.decoder.is_some();
+        let body = match &mut state.sink {
             Sink::Collect(collected) => collected.share(),
             _ => bytes::Bytes::new(),
         };
         let mut cache = lock(cache);
         cache.invalidate(
             CacheRequest {
-                method: &transfer.method,
-                url: &transfer.url,
+                method: &transfer.request.method,
+                url: &transfer.request.url,
                 headers: &empty,
                 time: wall,
             },
             status,
             &headers,
         );
-        let Some(caching) = transfer.caching.take() else {
+        let Some(caching) = transfer.cache.take() else {
             return;
         };
         if is_decoded {
@@ -255,7 +263,7 @@ impl Engine {
             body,
         };
         cache.store(
-            caching.request(&transfer.method, &transfer.url),
+            caching.request(&transfer.request.method, &transfer.request.url),
             response,
             wall,
         );

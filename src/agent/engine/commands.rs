@@ -8,7 +8,7 @@ use super::step::Step;
 use crate::agent::id::RequestId;
 use crate::agent::settings::Priority;
 use crate::agent::timers::Timer;
-use crate::agent::transfer::Stage;
+use crate::agent::transfer::state::{Queued, State};
 
 impl Engine {
     pub(crate) fn execute(&mut self, command: Command) {
@@ -47,7 +47,7 @@ impl Engine {
             return;
         }
         self.with_transfer(id, |engine, transfer| {
-            engine.forget(transfer);
+            engine.release_all(transfer);
             Step::OVER
         });
         self.events.forget(id);
@@ -63,12 +63,12 @@ impl Engine {
         self.admit_by_id(id);
         self.with_transfer(id, |engine, transfer| {
             transfer.paused = true;
-            transfer.was_paused = true;
-            if let Stage::Queued { host, place, .. } = transfer.stage {
-                transfer.stage = Stage::Parked;
+            transfer.attempts.was_paused = true;
+            if let State::Queued(Queued { host, place, .. }) = transfer.state {
+                transfer.state = State::Suspended;
                 engine.pool.leave(host, place);
             }
-            engine.bandwidth.leave(&mut transfer.queue_key);
+            engine.bandwidth.leave(&mut transfer.rates.queue_key);
             Step::WAITS
         });
     }
@@ -78,24 +78,24 @@ impl Engine {
             if !std::mem::take(&mut transfer.paused) {
                 return Step::WAITS;
             }
-            match transfer.stage {
-                Stage::Active { connection, .. } => {
-                    // Its deadline begins anew: nothing was expected of the peer meanwhile.
-                    let active_now = engine.active_time();
-                    if let Some(pooled) = engine.pool.get_mut(connection) {
-                        pooled.connection.restart_deadline(active_now);
-                        pooled.armed = None;
-                    }
-                    engine.arm(connection, None, active_now);
-                    engine.run_queue.schedule(connection);
+            if let Some(connection) = transfer.connection() {
+                // Its deadline begins anew: nothing was expected of the peer meanwhile.
+                let active_now = engine.active_time();
+                if let Some(pooled) = engine.pool.get_mut(connection) {
+                    pooled.connection.restart_deadline(active_now);
+                    pooled.armed = None;
                 }
-                Stage::Parked if !engine.suspension.is_active() => {
-                    return engine.begin_hop(transfer);
-                }
-                Stage::Waiting { until } => engine.timers.set(until, Timer::Request(id)),
-                _ => {}
+                engine.arm(connection, None, active_now);
+                engine.run_queue.schedule(connection);
             }
-            Step::WAITS
+            match transfer.state {
+                State::Suspended if !engine.suspension.is_active() => engine.begin_hop(transfer),
+                State::Waiting { until } => {
+                    engine.timers.set(until, Timer::Request(id));
+                    Step::WAITS
+                }
+                _ => Step::WAITS,
+            }
         });
     }
 
@@ -103,11 +103,11 @@ impl Engine {
         self.admit_by_id(id);
         self.with_transfer(id, |engine, transfer| {
             std::sync::Arc::make_mut(&mut transfer.settings).priority = priority;
-            if let Stage::Queued { host, place, .. } = &mut transfer.stage {
+            if let State::Queued(Queued { host, place, .. }) = &mut transfer.state {
                 *place = engine.pool.promote(*host, *place, priority);
             }
             // It takes its place anew when its connection is driven.
-            engine.bandwidth.leave(&mut transfer.queue_key);
+            engine.bandwidth.leave(&mut transfer.rates.queue_key);
             if let Some(key) = transfer.connection() {
                 engine.run_queue.schedule(key);
             }
@@ -120,10 +120,10 @@ impl Engine {
         let active_now = self.active_time();
         let connection = self.transfers.update(id, |transfer| {
             let new = rate.and_then(NonZeroU64::new);
-            transfer.throttle.set_rate(new, active_now);
-            transfer.upload_throttle.set_rate(new, active_now);
+            transfer.rates.download.set_rate(new, active_now);
+            transfer.rates.upload.set_rate(new, active_now);
             if rate.is_none() {
-                transfer.payload.flow.allow(u64::MAX);
+                transfer.request.payload.flow.allow(u64::MAX);
             }
             transfer.connection()
         });
@@ -138,7 +138,7 @@ impl Engine {
         self.bandwidth.set_rate(rate, active_now);
         let mut keys = Vec::new();
         for transfer in self.transfers.iter() {
-            transfer.payload.flow.allow(u64::MAX);
+            transfer.request.payload.flow.allow(u64::MAX);
             keys.extend(transfer.connection());
         }
         // The order of a hash map is another in each run.

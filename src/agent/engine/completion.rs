@@ -1,170 +1,58 @@
-//! How a response is taken: what follows its head, how a hop ends, and how a transfer does.
+//! How a hop and a transfer end. What comes next is decided by `transfer::decide`; here it is carried out.
 
 use std::time::Duration;
 
 use super::step::Step;
 use super::{Engine, LONGEST_DELAY};
 use crate::agent::event::{Event, RetryCause};
-use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
-use crate::agent::response::{Hop, Response};
+use crate::agent::request_head;
+use crate::agent::response::Hop;
 use crate::agent::timers::Timer;
-use crate::agent::transfer::response_state::{Answer, Sink, Then};
-use crate::agent::transfer::{Stage, Transfer};
-use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved};
+use crate::agent::transfer::Transfer;
+use crate::agent::transfer::decide::{
+    Conditions, ErrorInput, Input, blames_origin, decide, is_cut,
+};
+use crate::agent::transfer::next_action::{Change, NextAction};
+use crate::agent::transfer::response_state::ResponseState;
+use crate::agent::transfer::state::{Holding, State};
+use crate::error::{Error, ErrorKind};
 use crate::semantics::redirect::Redirection;
-use crate::semantics::retry::Outcome;
-
-/// How long after an event stream ended it is opened again, unless the server said otherwise (WHATWG
-/// HTML §9.2 leaves it to the client, "in the region of a few seconds").
-const RECONNECT_AFTER: Duration = Duration::from_secs(3);
-
-/// And no sooner than this, whatever it said: one that ends each stream at once is not hammered.
-const SHORTEST_RECONNECT: Duration = Duration::from_millis(100);
 
 impl Engine {
-    /// The response of this hop is over, or given up.
+    /// The response of this hop has ended, or the rest of it is not wanted.
     pub(super) fn end_hop(&mut self, transfer: &mut Transfer) -> Step {
-        let Some(answer) = &mut transfer.answer else {
-            return self.fail(transfer, Misuse::OutOfOrder.into());
+        let Some(response) = transfer.state.response_mut() else {
+            return self.fail(transfer, Error::internal("a hop ended without a response"));
         };
-        if let Some(decoder) = &mut answer.decoder
-            && matches!(answer.then, Then::Deliver)
-            && answer.received > 0
+        if let Some(decoder) = &mut response.decoder
+            && matches!(response.planned, NextAction::Deliver)
+            && response.received > 0
             && let Err(fault) = decoder.finish()
         {
             return self.fail(transfer, ErrorKind::Coding(fault).into());
         }
-        let then = std::mem::replace(&mut answer.then, Then::Deliver);
+        let planned = std::mem::replace(&mut response.planned, NextAction::Deliver);
         self.record(transfer);
-        match then {
-            Then::Deliver => self.deliver_end(transfer),
-            Then::Redirect(next) => self.follow(transfer, *next),
-            Then::Again => self.begin_hop(transfer),
-            Then::Commit => self.commit(transfer),
-            Then::Kept => {
-                if let (Some(kept), Some(answer)) = (transfer.kept.take(), &mut transfer.answer) {
-                    answer.go_on(kept);
-                }
-                self.finish(transfer)
-            }
-            Then::Retry(delay, cause) => self.wait_to_retry(transfer, delay, cause),
-            Then::Fail(error) => self.fail(transfer, error),
-            #[cfg(feature = "cache")]
-            Then::Revalidated => self.answer_revalidated(transfer),
-            #[cfg(feature = "cache")]
-            Then::ServeStale => match self.serve_stale(transfer) {
-                Some(step) => step,
-                None => self.finish(transfer),
-            },
-        }
+        let action = decide(transfer, Input::End { planned });
+        self.carry_out(transfer, action)
     }
 
-    fn deliver_end(&mut self, transfer: &mut Transfer) -> Step {
-        match transfer.answer.as_ref().map(|answer| &answer.sink) {
-            Some(Sink::File) => self.commit(transfer),
-            Some(Sink::EventStream) => {
-                let delay = transfer
-                    .events
-                    .as_ref()
-                    .and_then(|parser| parser.retry())
-                    .unwrap_or(RECONNECT_AFTER)
-                    .max(SHORTEST_RECONNECT);
-                self.wait_to_retry(transfer, delay, RetryCause::StreamEnded)
-            }
-            _ => self.finish(transfer),
-        }
-    }
-
-    fn commit(&mut self, transfer: &mut Transfer) -> Step {
-        if let Some(file) = &mut transfer.file {
-            file.commit();
-        }
-        transfer.stage = Stage::Committing;
-        self.files.watch(transfer.id);
-        Step::MOVED
-    }
-
-    /// The last event of a transfer that succeeded.
-    pub(super) fn finish(&mut self, transfer: &mut Transfer) -> Step {
-        #[cfg(feature = "cache")]
-        self.store_in_cache(transfer);
-        let now = self.now();
-        let Some(response) = transfer.take_response(now) else {
-            return self.fail(transfer, Misuse::OutOfOrder.into());
-        };
-        self.events.push(Event::Done {
-            id: transfer.id,
-            response: Box::new(response),
-        });
-        self.forget(transfer);
-        Step::OVER
-    }
-
-    fn follow(&mut self, transfer: &mut Transfer, next: Redirection) -> Step {
-        let Some(answer) = transfer.answer.take() else {
-            return self.fail(transfer, Misuse::OutOfOrder.into());
-        };
-        transfer.attempts = transfer.attempts.saturating_sub(1);
-        transfer.history.push(Hop {
-            url: (*transfer.url).clone(),
-            status: answer.head.status,
-        });
-        self.events.push(Event::Redirect {
-            id: transfer.id,
-            status: answer.head.status,
-            location: next.url.clone(),
-        });
-        transfer.go_to(next);
-        self.begin_hop(transfer)
-    }
-
-    pub(super) fn wait_to_retry(
-        &mut self,
-        transfer: &mut Transfer,
-        delay: Duration,
-        cause: RetryCause,
-    ) -> Step {
-        let delay = delay.min(LONGEST_DELAY);
-        let until = self.active_time() + delay;
-        self.events.push(Event::WillRetry {
-            id: transfer.id,
-            attempt: transfer.attempts,
-            after: delay,
-            cause,
-        });
-        transfer.answer = None;
-        transfer.stage = Stage::Waiting { until };
-        self.timers.set(until, Timer::Request(transfer.id));
-        Step::MOVED
-    }
-
-    /// The connection of a transfer failed, or what came over it cannot be used.
+    /// The connection of a transfer failed, or what arrived over it cannot be used.
     pub(super) fn end_on(
         &mut self,
         transfer: &mut Transfer,
         key: ConnectionKey,
-        error: Error,
+        error: &Error,
     ) -> Step {
-        let is_asked = matches!(transfer.stage, Stage::Active { asked: true, .. });
+        let is_sent = transfer.state.is_sent();
         let pooled = self.pool.get(key);
-        let was_reused = pooled.is_some_and(|pooled| pooled.requests > u32::from(is_asked));
+        let was_reused = pooled.is_some_and(|pooled| pooled.requests > u32::from(is_sent));
         self.close(key);
-        if transfer.answer.as_ref().is_some_and(Answer::is_discarded) {
-            // What follows is known; nobody wants what did not come.
-            return self.end_hop(transfer);
-        }
-        let is_stale = is_stale(&error, &transfer.method, is_asked);
-        if was_reused && is_stale && transfer.answer.is_none() && transfer.payload.can_be_sent() {
-            // The server had closed it; nothing was lost, so nobody is told.
-            transfer.needs_new_connection = true;
-            // A file that was sent must be opened anew.
-            return self.open_and_enqueue(transfer);
-        }
-        self.end_attempt(transfer, error)
+        self.end_attempt(transfer, error, was_reused)
     }
 
-    /// The same, when a retry cannot help.
+    /// The same, when sending the request again cannot help.
     pub(super) fn fail_on(
         &mut self,
         transfer: &mut Transfer,
@@ -175,131 +63,236 @@ impl Engine {
         self.fail(transfer, error)
     }
 
-    /// An attempt failed: again later, elsewhere, or not at all.
-    pub(super) fn end_attempt(&mut self, transfer: &mut Transfer, error: Error) -> Step {
-        if let Some(Answer {
-            then: Then::Fail(_),
-            ..
-        }) = &transfer.answer
-        {
-            // It had failed before its content did.
-            return self.fail(transfer, error);
-        }
-        let active_now = self.active_time();
-        // What the caller has seen already cannot be sent to it again, unless it can go on.
-        let is_streamed = transfer
-            .answer
-            .as_ref()
-            .is_some_and(|answer| answer.is_streamed());
-        if is_streamed && !self.can_continue(transfer) {
-            return self.fail(transfer, error);
-        }
-        let is_cut = matches!(
-            error.kind(),
-            ErrorKind::Network(_) | ErrorKind::Truncated { .. } | ErrorKind::Timeout(_)
+    /// An attempt failed. The request is sent again later or elsewhere, or the transfer fails.
+    pub(super) fn end_attempt(
+        &mut self,
+        transfer: &mut Transfer,
+        error: &Error,
+        was_reused: bool,
+    ) -> Step {
+        let conditions = self.conditions();
+        let action = decide(
+            transfer,
+            Input::Error(ErrorInput {
+                error,
+                was_reused,
+                conditions,
+            }),
         );
-        if is_cut {
-            self.keep_what_came(transfer);
+        let is_new_attempt = match action {
+            NextAction::AsPlanned => return self.end_hop(transfer),
+            NextAction::Reconnect => return self.carry_out(transfer, action),
+            NextAction::SendAgain(_) => true,
+            NextAction::NextOrigin | NextAction::Retry { .. } => {
+                self.note_origin_failed(transfer, error);
+                true
+            }
+            _ => {
+                self.note_origin_failed(transfer, error);
+                false
+            }
+        };
+        if is_new_attempt && is_cut(error) {
+            transfer.keep_partial();
+            transfer.attempts.was_paused = false;
         }
-        if is_cut && std::mem::take(&mut transfer.was_paused) && transfer.may_repeat() {
-            // It is not the network that failed: the peer did not wait for the pause to end.
-            return self.begin_hop(transfer);
+        self.carry_out(transfer, action)
+    }
+
+    fn note_origin_failed(&mut self, transfer: &Transfer, error: &Error) {
+        if blames_origin(Err(error)) {
+            self.policies.note_origin_failed(transfer);
         }
-        let outcome = Outcome::of(&error);
-        if let Outcome::Failed {
-            transient: true, ..
-        } = outcome
-            && is_connecting_failure(&error)
-            && self.policies.try_next_origin(transfer)
-        {
-            return self.begin_hop(transfer);
+    }
+
+    /// Time and chance, for a decision.
+    pub(super) fn conditions(&mut self) -> Conditions {
+        Conditions {
+            active_now: self.active_time(),
+            wall: self.reactor.clock().wall(),
+            random: self.random.next(),
         }
-        if let (Output::EventStream, Some(parser)) = (&transfer.output, &transfer.events)
-            && matches!(
-                outcome,
-                Outcome::Failed {
-                    transient: true,
-                    ..
-                }
-            )
-        {
-            let delay = parser
-                .retry()
-                .unwrap_or(RECONNECT_AFTER)
-                .max(SHORTEST_RECONNECT);
-            return self.wait_to_retry(transfer, delay, RetryCause::Error(error));
-        }
-        match self.retry_delay(transfer, outcome, active_now) {
-            Some(delay) => self.wait_to_retry(transfer, delay, RetryCause::Error(error)),
-            None => {
-                #[cfg(feature = "cache")]
-                if matches!(
-                    outcome,
-                    Outcome::Failed {
-                        transient: true,
-                        ..
-                    }
-                ) && let Some(step) = self.serve_stale(transfer)
+    }
+
+    /// Does what was decided.
+    pub(super) fn carry_out(&mut self, transfer: &mut Transfer, action: NextAction) -> Step {
+        match action {
+            NextAction::Finish => self.finish(transfer),
+            NextAction::FinishPartial => {
+                if let (Some(partial), Some(response)) =
+                    (transfer.partial.take(), transfer.state.response_mut())
                 {
-                    return step;
+                    response.continue_from(partial);
                 }
+                self.finish(transfer)
+            }
+            NextAction::Commit => self.commit(transfer),
+            NextAction::Fail(error) => self.fail(transfer, error),
+            NextAction::Redirect(next) => self.follow(transfer, *next),
+            NextAction::SendAgain(change) => {
+                match change {
+                    Change::Nothing => {}
+                    Change::NoExpectation => transfer.request.expects_continue = false,
+                    Change::DropPartial => transfer.partial = None,
+                    Change::RestartFile => {
+                        if let Some(file) = &mut transfer.file.download {
+                            file.start_afresh();
+                        }
+                    }
+                }
+                self.begin_hop(transfer)
+            }
+            NextAction::Reconnect => {
+                // Nothing was lost, so nothing is reported. A file that was sent must be opened again.
+                transfer.attempts.needs_new_connection = true;
+                self.open_and_enqueue(transfer)
+            }
+            NextAction::NextOrigin => {
+                self.policies.use_next_origin(transfer);
+                self.begin_hop(transfer)
+            }
+            NextAction::Retry {
+                delay,
+                cause,
+                retries,
+            } => {
+                transfer.attempts.retries = retries;
+                self.wait_to_retry(transfer, delay, cause)
+            }
+            #[cfg(feature = "cache")]
+            NextAction::Revalidated => self.answer_revalidated(transfer),
+            #[cfg(feature = "cache")]
+            NextAction::ServeStale => self.serve_stale(transfer),
+            NextAction::Drive(connection) => {
+                self.run_queue.schedule(connection);
+                Step::MOVED
+            }
+            NextAction::Wait => Step::WAITS,
+            NextAction::Deliver | NextAction::AsPlanned => {
+                let error = Error::internal("a decision about a head was carried out too late");
                 self.fail(transfer, error)
             }
         }
     }
 
-    /// The last event of a transfer that failed.
-    pub(super) fn fail(&mut self, transfer: &mut Transfer, error: Error) -> Step {
-        let now = self.now();
-        let error = match transfer.answer.as_mut().map(|answer| &mut answer.then) {
-            Some(then @ Then::Fail(_)) => match std::mem::replace(then, Then::Deliver) {
-                Then::Fail(first) => first,
-                _ => error,
-            },
-            _ => error,
-        };
-        let error = error.at_least_at(self.phase_of(transfer), &origin(transfer));
-        if transfer.answer.is_none() {
-            transfer.answer = transfer.kept.take().map(|kept| *kept.answer);
+    fn commit(&mut self, transfer: &mut Transfer) -> Step {
+        if let Some(file) = &mut transfer.file.download {
+            file.commit();
         }
-        let response: Option<Response> = transfer.take_response(now);
-        self.events.push(Event::Failed {
+        transfer.state.commit();
+        self.files.watch(transfer.id);
+        Step::MOVED
+    }
+
+    /// Reports the last event of a transfer that succeeded.
+    pub(super) fn finish(&mut self, transfer: &mut Transfer) -> Step {
+        #[cfg(feature = "cache")]
+        if self.config.cache.is_some() {
+            self.store_in_cache(transfer);
+        }
+        let now = self.now();
+        let Some(response) = self.release_all(transfer) else {
+            return self.fail(
+                transfer,
+                Error::internal("a transfer ended without a response"),
+            );
+        };
+        self.events.push(Event::Done {
             id: transfer.id,
-            error,
-            response: response.map(Box::new),
+            response: Box::new(transfer.build_response(response, now)),
         });
-        self.forget(transfer);
         Step::OVER
     }
 
-    /// Takes back all that a transfer holds.
-    pub(super) fn forget(&mut self, transfer: &mut Transfer) {
+    /// Reports the last event of a transfer that failed.
+    pub(super) fn fail(&mut self, transfer: &mut Transfer, error: Error) -> Step {
+        let now = self.now();
+        let planned = transfer.state.response_mut().map(|it| &mut it.planned);
+        let error = match planned {
+            // It had failed before.
+            Some(NextAction::Fail(first)) => first.clone(),
+            _ => error,
+        };
+        let error = error.at_least_at(self.phase_of(transfer), &origin(transfer));
+        let partial = transfer.partial.take();
+        let response = self.release_all(transfer);
+        let response = response.or_else(|| partial.map(|partial| *partial.response));
+        let response = response.map(|response| Box::new(transfer.build_response(response, now)));
+        self.events.push(Event::Failed {
+            id: transfer.id,
+            error,
+            response,
+        });
+        Step::OVER
+    }
+
+    fn follow(&mut self, transfer: &mut Transfer, next: Redirection) -> Step {
+        let Some(response) = transfer.state.response() else {
+            return self.fail(transfer, Error::internal("a redirect without a response"));
+        };
+        let status = response.head.status;
+        transfer.attempts.count = transfer.attempts.count.saturating_sub(1);
+        transfer.attempts.history.push(Hop {
+            url: (*transfer.request.url).clone(),
+            status,
+        });
+        self.events.push(Event::Redirect {
+            id: transfer.id,
+            status,
+            location: next.url.clone(),
+        });
+        transfer.follow(next);
+        self.begin_hop(transfer)
+    }
+
+    fn wait_to_retry(
+        &mut self,
+        transfer: &mut Transfer,
+        delay: Duration,
+        cause: RetryCause,
+    ) -> Step {
+        let delay = delay.min(LONGEST_DELAY);
+        let until = self.active_time() + delay;
+        self.events.push(Event::WillRetry {
+            id: transfer.id,
+            attempt: transfer.attempts.count,
+            after: delay,
+            cause,
+        });
+        transfer.state = State::Waiting { until };
+        self.timers.set(until, Timer::Request(transfer.id));
+        Step::MOVED
+    }
+
+    /// Releases everything that a transfer holds. Returns its response, as far as it arrived.
+    pub(super) fn release_all(&mut self, transfer: &mut Transfer) -> Option<ResponseState> {
         let now = self.now();
         self.policies.abandon_probe(transfer, now);
-        self.bandwidth.leave(&mut transfer.queue_key);
-        match transfer.stage {
-            Stage::Queued { host, place, .. } => {
+        self.bandwidth.leave(&mut transfer.rates.queue_key);
+        let (response, holding) = transfer.state.take();
+        match holding {
+            Holding::Nothing => {}
+            Holding::Place(host, place) => {
                 self.pool.leave(host, place);
             }
-            Stage::Active { connection, .. } => {
-                // Given back before, if it could serve again.
-                let is_ours = self.pool.get(connection).is_some_and(|pooled| {
-                    pooled.service == crate::agent::pool::Service::Busy(transfer.id)
-                });
-                if is_ours {
-                    self.close(connection);
-                }
+            Holding::Connection(key) => self.close_if_serving(key, transfer),
+            #[cfg(feature = "websocket")]
+            Holding::WebSocket(key, socket) => {
+                self.close_if_serving(key, transfer);
+                socket.link.close(&mut self.reactor);
             }
-            Stage::Opening | Stage::Waiting { .. } | Stage::Committing | Stage::Parked => {}
         }
-        transfer.stage = Stage::Parked;
-        match transfer.file.take() {
+        match transfer.file.download.take() {
             Some(file) => file.leave(),
             None => self.remove_suspended(transfer),
         }
-        #[cfg(feature = "websocket")]
-        if let Some(socket) = transfer.socket.take() {
-            socket.link.close(&mut self.reactor);
+        response
+    }
+
+    /// Closes a connection unless it was closed before: its number may have been given to another.
+    fn close_if_serving(&mut self, key: ConnectionKey, transfer: &Transfer) {
+        if self.pool.is_serving(key, transfer.id) {
+            self.close(key);
         }
     }
 
@@ -312,39 +305,7 @@ impl Engine {
     }
 }
 
-/// Whether the error is that of a kept-alive connection that the server had closed meanwhile
-/// (RFC 9112 §9.3.1), and sending the request again can do no harm.
-fn is_stale(error: &Error, method: &http::Method, asked: bool) -> bool {
-    if !asked {
-        // What it counts of bytes is of the exchange before.
-        return matches!(
-            error.kind(),
-            ErrorKind::Network(NetworkFault::Closed | NetworkFault::Broken)
-                | ErrorKind::Peer(PeerMisbehaved::UnexpectedData)
-        );
-    }
-    let stale = match error.kind() {
-        ErrorKind::Network(NetworkFault::Closed | NetworkFault::Broken) => {
-            error.bytes_received() == 0
-        }
-        ErrorKind::Peer(PeerMisbehaved::UnexpectedData) => error.bytes_sent() == 0,
-        _ => false,
-    };
-    stale && (error.bytes_sent() == 0 || method.is_idempotent())
-}
-
-fn is_connecting_failure(error: &Error) -> bool {
-    use crate::Phase;
-    matches!(
-        error.phase(),
-        Some(Phase::Resolve | Phase::Connect | Phase::Tunnel | Phase::TlsHandshake)
-    )
-}
-
-pub(super) fn origin(transfer: &Transfer) -> String {
-    format!(
-        "{}://{}",
-        transfer.url.scheme(),
-        crate::agent::request_head::authority(&transfer.url)
-    )
+fn origin(transfer: &Transfer) -> String {
+    let url = &transfer.request.url;
+    format!("{}://{}", url.scheme(), request_head::authority(url))
 }

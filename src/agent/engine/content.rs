@@ -6,16 +6,16 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::Engine;
-use super::response::DISCARDED_BYTES;
 use super::step::Step;
 use crate::agent::event::Event;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
-use crate::agent::transfer::response_state::{Answer, Sink};
+use crate::agent::transfer::response_state::{
+    MAX_DISCARDED_BYTES, ResponseState, Sink, body_limit,
+};
 use crate::connection::Status;
-use crate::error::{Error, ErrorKind, Misuse};
-use crate::limits::Limit;
+use crate::error::{Error, ErrorKind};
 use crate::transport::meter::BudgetMeter;
 use crate::transport::throttle::LEAST_MOVE;
 
@@ -55,18 +55,28 @@ impl Engine {
         meter: &mut BudgetMeter,
         mut step: Step,
     ) -> Step {
-        let before = transfer.answer.as_ref().map_or(0, |answer| answer.received);
+        let before = transfer
+            .state
+            .response()
+            .map_or(0, |response| response.received);
         let pumped = self.pump(transfer, key, active_now, meter);
-        let after = transfer.answer.as_ref().map_or(0, |answer| answer.received);
+        let after = transfer
+            .state
+            .response()
+            .map_or(0, |response| response.received);
         if after != before {
             step.moved = true;
             // What nobody wants is no progress.
-            if !transfer.answer.as_ref().is_some_and(Answer::is_discarded) {
+            if !transfer
+                .state
+                .response()
+                .is_some_and(ResponseState::is_discarded)
+            {
                 self.note_progress(transfer);
             }
         }
         if !matches!(pumped, Ok(Pumped::Throttled)) {
-            self.bandwidth.leave(&mut transfer.queue_key);
+            self.bandwidth.leave(&mut transfer.rates.queue_key);
         }
         self.wake_next(active_now);
         match pumped {
@@ -76,17 +86,21 @@ impl Engine {
                 step
             }
             Ok(Pumped::Ended) => {
-                if let (Some(pooled), Some(answer)) = (self.pool.get(key), &mut transfer.answer) {
-                    answer.trailers = pooled.connection.trailers().clone();
+                if let (Some(pooled), Some(response)) =
+                    (self.pool.get(key), transfer.state.response_mut())
+                {
+                    response.trailers = pooled.connection.trailers().clone();
                 }
                 self.release(key, active_now);
+                transfer.state.end_exchange();
                 self.end_hop(transfer)
             }
             Ok(Pumped::Enough) => {
                 self.close(key);
+                transfer.state.end_exchange();
                 self.end_hop(transfer)
             }
-            Err(error) => self.end_on(transfer, key, error),
+            Err(error) => self.end_on(transfer, key, &error),
         }
     }
 
@@ -120,19 +134,19 @@ impl Engine {
             }
             let room = self.room(transfer);
             if room == 0 {
-                if transfer.unread_bytes > 0 {
+                if transfer.delivery.unread_bytes > 0 {
                     self.events.note_window_full();
                 }
                 return Ok(Pumped::Full);
             }
-            let own = transfer.throttle.remaining_budget(active_now);
+            let own = transfer.rates.download.remaining_budget(active_now);
             if own == 0 {
-                let due = transfer.throttle.due(active_now, LEAST_MOVE);
+                let due = transfer.rates.download.due(active_now, LEAST_MOVE);
                 self.look_again(transfer, due);
                 return Ok(Pumped::Full);
             }
             let priority = transfer.settings.priority;
-            let place = &mut transfer.queue_key;
+            let place = &mut transfer.rates.queue_key;
             let shared = self
                 .bandwidth
                 .share(transfer.id, priority, place, active_now);
@@ -143,7 +157,7 @@ impl Engine {
                 return Ok(Pumped::Throttled);
             }
             let Some(pooled) = self.pool.get_mut(key) else {
-                return Err(Misuse::NotConnected.into());
+                return Err(Error::internal("content without its connection"));
             };
             if pooled.connection.status() != Status::Body {
                 return match pooled.connection.error() {
@@ -169,14 +183,14 @@ impl Engine {
             }
             taken += piece.len();
             self.bandwidth.spend(piece.len() as u64);
-            transfer.throttle.spend(piece.len() as u64);
-            if let Some(answer) = &mut transfer.answer {
-                answer.received += piece.len() as u64;
-                if answer.is_discarded() && answer.received > DISCARDED_BYTES {
+            transfer.rates.download.spend(piece.len() as u64);
+            if let Some(response) = transfer.state.response_mut() {
+                response.received += piece.len() as u64;
+                if response.is_discarded() && response.received > MAX_DISCARDED_BYTES {
                     return Ok(Pumped::Enough);
                 }
-                if answer.decoder.is_some() {
-                    answer.undecoded = piece;
+                if response.decoder.is_some() {
+                    response.undecoded = piece;
                     continue;
                 }
             }
@@ -191,11 +205,15 @@ impl Engine {
 
     /// How much more content its taker has room for.
     fn room(&self, transfer: &Transfer) -> usize {
-        match transfer.answer.as_ref().map(|answer| &answer.sink) {
+        match transfer.state.response().map(|response| &response.sink) {
             Some(Sink::Stream | Sink::EventStream) => {
-                self.events.window_left(transfer.unread_bytes)
+                self.events.window_left(transfer.delivery.unread_bytes)
             }
-            Some(Sink::File) => transfer.file.as_ref().map_or(0, |file| file.room()),
+            Some(Sink::File) => transfer
+                .file
+                .download
+                .as_ref()
+                .map_or(0, |file| file.room()),
             Some(Sink::Collect(_) | Sink::Discard) | None => usize::MAX,
         }
     }
@@ -203,8 +221,8 @@ impl Engine {
     /// Looks again at a transfer that a rate holds back. One timer is enough, however often it is
     /// looked at before.
     fn look_again(&mut self, transfer: &mut Transfer, due: Instant) {
-        if transfer.rate_due.is_none_or(|armed| due < armed) {
-            transfer.rate_due = Some(due);
+        if transfer.rates.download_due.is_none_or(|armed| due < armed) {
+            transfer.rates.download_due = Some(due);
             self.timers.set(due, Timer::Request(transfer.id));
         }
     }
@@ -213,25 +231,25 @@ impl Engine {
     fn decode(&mut self, transfer: &mut Transfer, meter: &mut BudgetMeter) -> Result<bool, Error> {
         loop {
             let free = self.room(transfer).min(DECODED_BYTES);
-            let Some(answer) = &mut transfer.answer else {
+            let Some(response) = transfer.state.response_mut() else {
                 return Ok(true);
             };
-            let Some(decoder) = &mut answer.decoder else {
+            let Some(decoder) = &mut response.decoder else {
                 return Ok(true);
             };
-            if free == 0 || meter.exhausted() && !answer.undecoded.is_empty() {
+            if free == 0 || meter.exhausted() && !response.undecoded.is_empty() {
                 return Ok(false);
             }
             meter.note_work();
             let mut scratch = self.reactor.lend_scratch();
-            let decoded = decoder.decode(&answer.undecoded, &mut scratch[..free]);
+            let decoded = decoder.decode(&response.undecoded, &mut scratch[..free]);
             let outcome = decoded.map(|decoded| {
                 let piece = Bytes::copy_from_slice(&scratch[..decoded.produced]);
                 (decoded.consumed, piece)
             });
             self.reactor.return_scratch(scratch);
             let (consumed, piece) = outcome.map_err(ErrorKind::Coding)?;
-            let _ = answer.undecoded.split_to(consumed);
+            let _ = response.undecoded.split_to(consumed);
             if piece.is_empty() && consumed == 0 {
                 return Ok(true);
             }
@@ -244,55 +262,55 @@ impl Engine {
     /// Gives a piece of content to whom it is for.
     fn deliver(&mut self, transfer: &mut Transfer, piece: Bytes) -> Result<(), Error> {
         let most = transfer.most_content();
-        let Some(answer) = &mut transfer.answer else {
+        let Some(response) = transfer.state.response_mut() else {
             return Ok(());
         };
-        answer.decoded += piece.len() as u64;
+        response.decoded += piece.len() as u64;
         if let Some(access) = &transfer.settings.access
-            && !answer.is_discarded()
+            && !response.is_discarded()
         {
             access
-                .check_body(answer.decoded)
+                .check_body(response.decoded)
                 .map_err(ErrorKind::Access)?;
         }
         if let Some(most) = most
-            && answer.decoded > most
-            && !matches!(answer.sink, Sink::Discard)
+            && response.decoded > most
+            && !matches!(response.sink, Sink::Discard)
         {
-            return Err(ErrorKind::Limit(Limit::BodyBytes(clamp(most))).into());
+            return Err(body_limit(most));
         }
-        if let Some(recorded) = &mut answer.recorded {
+        if let Some(recorded) = &mut response.recorded {
             recorded.push(piece.clone(), 0);
         }
-        match &mut answer.sink {
+        match &mut response.sink {
             Sink::Collect(collected) => {
-                let expected = answer
+                let expected = response
                     .content_length
-                    .filter(|_| answer.decoder.is_none())
-                    .map_or(0, clamp);
+                    .filter(|_| response.decoder.is_none())
+                    .map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
                 collected.push(piece, expected);
             }
             Sink::Stream => {
-                transfer.unread_bytes += piece.len();
+                transfer.delivery.unread_bytes += piece.len();
                 self.events.push(Event::Chunk {
                     id: transfer.id,
                     bytes: piece,
                 });
             }
             Sink::File => {
-                if let Some(file) = &mut transfer.file {
+                if let Some(file) = &mut transfer.file.download {
                     file.write(piece)?;
                 }
             }
             Sink::EventStream => {
-                if let Some(parser) = &mut transfer.events {
+                if let Some(parser) = &mut transfer.delivery.event_parser {
                     parser.push(&piece).map_err(ErrorKind::EventStream)?;
                     while let Some(event) = parser.next_event() {
                         let event = Event::ServerSent {
                             id: transfer.id,
                             event,
                         };
-                        transfer.unread_bytes += event.unpulled();
+                        transfer.delivery.unread_bytes += event.unpulled();
                         self.events.push(event);
                     }
                 }
@@ -301,8 +319,4 @@ impl Engine {
         }
         Ok(())
     }
-}
-
-pub(super) fn clamp(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX)
 }

@@ -11,7 +11,8 @@ use crate::agent::output::Output;
 use crate::agent::pool::{ConnectionKey, Grant, HostKey, PoolKey};
 use crate::agent::request_head::{self, Additions, Draft, Form};
 use crate::agent::timers::Timer;
-use crate::agent::transfer::{Stage, Transfer};
+use crate::agent::transfer::Transfer;
+use crate::agent::transfer::state::{Queued, State};
 use crate::connection::{Config as ConnectionConfig, Proxy, Route, SocksProxy, Target};
 use crate::error::{Error, ErrorKind, Misuse, RequestRefused};
 use crate::semantics::auth::{AuthAttempt, AuthSession, Credentials};
@@ -28,10 +29,10 @@ use crate::transport::tls::TlsOptions;
 impl Engine {
     /// Begins a hop: from the transfer's URL to the queue, or to its end.
     pub(super) fn begin_hop(&mut self, transfer: &mut Transfer) -> Step {
-        transfer.clocks.hop_began = self.now();
-        transfer.reported_phase = None;
-        transfer.clocks.left_queue = None;
-        transfer.answer = None;
+        transfer.times.hop_began = self.now();
+        transfer.delivery.reported_phase = None;
+        transfer.times.left_queue = None;
+        transfer.state.take_response();
         self.enter_hop(transfer)
     }
 
@@ -49,22 +50,24 @@ impl Engine {
         match self.open_files(transfer) {
             Ok(true) => self.enqueue(transfer),
             Ok(false) => {
-                transfer.stage = Stage::Opening;
+                transfer.state = State::Opening;
                 self.files.watch(transfer.id);
                 Step::MOVED
             }
-            Err(error) => self.end_attempt(transfer, error),
+            Err(error) => self.end_attempt(transfer, &error, false),
         }
     }
 
     /// What may be asked, and what need not be asked because the answer is here.
     fn apply_policies(&mut self, transfer: &mut Transfer) -> Result<Option<Step>, Error> {
         let wall = self.reactor.clock().wall();
-        if let Some(secure) = self.policies.secure_form(&transfer.url, wall) {
-            transfer.url = Arc::new(secure);
+        if let Some(secure) = self.policies.secure_form(&transfer.request.url, wall) {
+            transfer.request.url = Arc::new(secure);
         }
         if let Some(access) = &transfer.settings.access {
-            access.check_url(&transfer.url).map_err(ErrorKind::Access)?;
+            access
+                .check_url(&transfer.request.url)
+                .map_err(ErrorKind::Access)?;
         }
         #[cfg(feature = "cache")]
         if let Some(step) = self.ask_cache(transfer)? {
@@ -77,7 +80,7 @@ impl Engine {
     pub(super) fn enqueue(&mut self, transfer: &mut Transfer) -> Step {
         let active_now = self.active_time();
         if self.suspension.is_active() {
-            transfer.stage = Stage::Parked;
+            transfer.state = State::Suspended;
             return Step::MOVED;
         }
         if let Some(step) = self.ask_circuit(transfer, active_now) {
@@ -97,17 +100,17 @@ impl Engine {
         let place = self
             .pool
             .wait(host, transfer.id, transfer.settings.priority);
-        transfer.stage = Stage::Queued {
-            host,
-            place,
-            told: false,
-        };
-        if let Some(limit) = transfer.settings.queue_timeout
-            && let Some(at) = active_now.checked_add(limit)
-        {
-            transfer.queue_deadline = Some(at);
+        let timeout = transfer.settings.queue_timeout;
+        let deadline = timeout.and_then(|limit| active_now.checked_add(limit));
+        if let Some(at) = deadline {
             self.timers.set(at, Timer::Request(transfer.id));
         }
+        transfer.state = State::Queued(Queued {
+            host,
+            place,
+            reported: false,
+            deadline,
+        });
         self.events.note_queued(transfer.id);
         Step::MOVED
     }
@@ -120,16 +123,18 @@ impl Engine {
             Admission::Go | Admission::Probe => None,
             Admission::Wait(until) => {
                 let until = active_now + until.saturating_duration_since(now);
-                transfer.stage = Stage::Waiting { until };
+                transfer.state = State::Waiting { until };
                 self.timers.set(until, Timer::Request(transfer.id));
                 Some(Step::MOVED)
             }
-            Admission::Refuse(_) if self.policies.try_next_origin(transfer) => {
-                Some(self.begin_hop(transfer))
-            }
             Admission::Refuse(_) => {
-                let error = ErrorKind::Refused(RequestRefused::CircuitOpen).into();
-                Some(self.fail(transfer, error))
+                self.policies.note_origin_failed(transfer);
+                Some(if self.policies.use_next_origin(transfer) {
+                    self.begin_hop(transfer)
+                } else {
+                    let error = ErrorKind::Refused(RequestRefused::CircuitOpen).into();
+                    self.fail(transfer, error)
+                })
             }
         }
     }
@@ -142,8 +147,7 @@ impl Engine {
                 break;
             };
             let step = self.with_transfer(id, |engine, transfer| {
-                transfer.clocks.left_queue = Some(meter.now());
-                transfer.queue_deadline = None;
+                transfer.times.left_queue = Some(meter.now());
                 engine.use_grant(transfer, host, &grant, active_now)
             });
             match (step, grant) {
@@ -167,7 +171,7 @@ impl Engine {
         active_now: Instant,
     ) -> Step {
         match *grant {
-            Grant::Reuse(key) if transfer.needs_new_connection => {
+            Grant::Reuse(key) if transfer.attempts.needs_new_connection => {
                 // The transfer met stale connections, and the other idle ones are no better. The new one
                 // comes first, so that the pool does not forget their host.
                 let step = self.open_connection(transfer, host, active_now);
@@ -175,11 +179,8 @@ impl Engine {
                 step
             }
             Grant::Reuse(key) => {
-                self.pool.employ(key, transfer.id);
-                transfer.stage = Stage::Active {
-                    connection: key,
-                    asked: false,
-                };
+                self.pool.assign(key, transfer.id);
+                transfer.state = State::Connecting { connection: key };
                 self.run_queue.schedule(key);
                 Step::MOVED
             }
@@ -207,12 +208,9 @@ impl Engine {
             Err(error) => return self.fail(transfer, error),
         };
         let key = self.pool.insert(host, transfer.id, active_now);
-        transfer.opened += 1;
-        transfer.needs_new_connection = false;
-        transfer.stage = Stage::Active {
-            connection: key,
-            asked: false,
-        };
+        transfer.attempts.opened += 1;
+        transfer.attempts.needs_new_connection = false;
+        transfer.state = State::Connecting { connection: key };
         self.reactor.set_key(Key(key.0));
         let Some(pooled) = self.pool.get_mut(key) else {
             return Step::WAITS;
@@ -241,18 +239,18 @@ impl Engine {
         active_now: Instant,
     ) -> Result<(), Error> {
         #[cfg(feature = "websocket")]
-        if let Output::WebSocket(options) = &mut transfer.output {
+        if let Output::WebSocket(options) = &mut transfer.request.output {
             options.begin(self.random.bytes()?)?;
         }
         let mut draft = std::mem::take(&mut self.draft);
         self.write_head(transfer, &mut draft)?;
         let head = &draft.head;
         if self.config.recorder.is_some() {
-            transfer.sent = Some(head.fields.clone());
+            transfer.request.sent = Some(head.fields.clone());
         }
-        let body = transfer.payload.take()?;
+        let body = transfer.request.payload.take()?;
         let Some(pooled) = self.pool.get_mut(key) else {
-            return Err(Misuse::NotConnected.into());
+            return Err(Error::internal("a request without its connection"));
         };
         pooled.connection.config.timeouts = transfer.settings.timeouts.clone();
         let length = body.length();
@@ -266,11 +264,8 @@ impl Engine {
         pooled.requests += 1;
         self.run_queue.note_request(key);
         self.draft = draft;
-        transfer.attempts += 1;
-        transfer.stage = Stage::Active {
-            connection: key,
-            asked: true,
-        };
+        transfer.attempts.count += 1;
+        transfer.state = State::Sent { connection: key };
         Ok(())
     }
 
@@ -281,11 +276,13 @@ impl Engine {
             Form::Origin
         };
         let given = transfer.settings.request_target.as_deref();
-        let given = given.filter(|_| transfer.history.is_empty());
+        let given = given.filter(|_| transfer.attempts.history.is_empty());
         let target = &mut draft.head.target;
         match given {
-            Some(given) => request_head::write_given_target(&transfer.url, form, given, target),
-            None => request_head::write_target(&transfer.url, form, target),
+            Some(given) => {
+                request_head::write_given_target(&transfer.request.url, form, given, target)
+            }
+            None => request_head::write_target(&transfer.request.url, form, target),
         }
         let authorization = self.policies.authorization(transfer, target)?;
         let cookie = self
@@ -304,41 +301,42 @@ impl Engine {
             } else {
                 ""
             },
-            referer: transfer.referer.as_deref(),
-            content_type: transfer.payload.content_type.as_deref(),
+            referer: transfer.request.referer.as_deref(),
+            content_type: transfer.request.payload.content_type.as_deref(),
             expects_continue: transfer.wants_continue(),
             ..Additions::default()
         };
-        if let Some(file) = &transfer.file {
+        if let Some(file) = &transfer.file.download {
             additions.range = file.range();
             additions.if_range = file.if_range();
-        } else if let Some(kept) = &transfer.kept {
-            additions.range = range_field(&[RangeSpec::From(kept.answer.received)]);
-            additions.if_range = Some(&kept.if_range);
+        } else if let Some(partial) = &transfer.partial {
+            additions.range = range_field(&[RangeSpec::From(partial.response.received)]);
+            additions.if_range = Some(&partial.if_range);
         }
-        if let Output::EventStream = transfer.output {
+        if let Output::EventStream = transfer.request.output {
             additions.accept = Some(ServerSentEvent::CONTENT_TYPE);
             let id = transfer
-                .events
+                .delivery
+                .event_parser
                 .as_ref()
                 .map(|events| events.last_event_id());
             additions.last_event_id = id.filter(|id| !id.is_empty());
         }
         #[cfg(feature = "websocket")]
-        if let Output::WebSocket(options) = &transfer.output {
+        if let Output::WebSocket(options) = &transfer.request.output {
             additions.upgrade = options.request_fields()?;
         }
         #[cfg(feature = "cache")]
-        if let Some(caching) = &transfer.caching {
+        if let Some(caching) = &transfer.cache {
             additions.validators = caching.validators();
         }
         request_head::build(
             draft,
-            &transfer.method,
-            &transfer.url,
+            &transfer.request.method,
+            &transfer.request.url,
             transfer.settings.version,
-            &transfer.fields,
-            &transfer.without,
+            &transfer.request.fields,
+            &transfer.request.without,
             &additions,
         )
     }
@@ -349,8 +347,8 @@ impl Engine {
             events, transfers, ..
         } = self;
         events.report_queued(|id| {
-            let is_news = transfers.update(id, |transfer| match &mut transfer.stage {
-                Stage::Queued { told, .. } => !std::mem::replace(told, true),
+            let is_news = transfers.update(id, |transfer| match &mut transfer.state {
+                State::Queued(queued) => !std::mem::replace(&mut queued.reported, true),
                 _ => false,
             });
             is_news.unwrap_or(false)
@@ -361,15 +359,15 @@ impl Engine {
 /// Whether a proxy gets the request itself, and not a tunnel to its origin.
 fn is_forwarded(transfer: &Transfer) -> bool {
     let settings = &transfer.settings;
-    let proxy = settings.proxies.proxy_for(&transfer.url);
+    let proxy = settings.proxies.proxy_for(&transfer.request.url);
     proxy.is_some_and(|server| server.scheme == ProxyScheme::Http)
         && !settings.proxy_tunnel
-        && transfer.url.scheme() != "https"
+        && transfer.request.url.scheme() != "https"
 }
 
 /// Where the transfer goes, and through which proxy.
 fn target(transfer: &Transfer) -> Result<Target, Error> {
-    let url = &transfer.url;
+    let url = &transfer.request.url;
     let is_secure = url.scheme() == "https";
     let host = url.host().ok_or(Misuse::InvalidUrl)?.to_owned();
     let port = url.port_or_known_default().ok_or(Misuse::InvalidUrl)?;
@@ -416,14 +414,14 @@ fn target(transfer: &Transfer) -> Result<Target, Error> {
 
 /// The value of `Proxy-Authorization`.
 fn proxy_authorization(transfer: &Transfer) -> Result<Option<String>, Error> {
-    let Some(server) = transfer.settings.proxies.proxy_for(&transfer.url) else {
+    let Some(server) = transfer.settings.proxies.proxy_for(&transfer.request.url) else {
         return Ok(None);
     };
     let Some(credentials) = &server.credentials else {
         return Ok(None);
     };
     let value = AuthSession::new(credentials.clone())
-        .authorize(&mut AuthAttempt::default(), &transfer.method, "")
+        .authorize(&mut AuthAttempt::default(), &transfer.request.method, "")
         .map_err(ErrorKind::Auth)?;
     Ok(value.and_then(|value| value.to_str().map(str::to_owned).ok()))
 }

@@ -23,7 +23,7 @@
 //! | `poll` | one poll: ready connections in turn, busy polling |
 //! | `timeouts` | timers: set and fired |
 //! | `response`, `content` | heads and content |
-//! | `decide`, `completion` | how a hop and a transfer end: next hop, again, done, failed |
+//! | `completion` | how a hop and a transfer end: next hop, again, done, failed |
 //! | `files`, `caching`, `recording`, `web_sockets`, `suspend` | features that take part in a transfer |
 
 mod admission;
@@ -34,7 +34,6 @@ pub(super) mod command;
 mod commands;
 mod completion;
 mod content;
-mod decide;
 mod dispatch;
 mod event_queue;
 mod file_queue;
@@ -153,9 +152,10 @@ impl Engine {
                 continue;
             };
             let changed = self.transfers.update(id, |transfer| {
-                transfer.progress_scheduled = false;
+                transfer.delivery.progress_scheduled = false;
                 let progress = transfer.progress(phase);
-                (transfer.last_progress.replace(progress) != Some(progress)).then_some(progress)
+                (transfer.delivery.last_progress.replace(progress) != Some(progress))
+                    .then_some(progress)
             });
             if let Some(progress) = changed.flatten() {
                 return Some(Event::Progress { id, progress });
@@ -176,19 +176,19 @@ impl Engine {
 
     /// What a transfer is doing.
     fn phase_of(&self, transfer: &Transfer) -> Phase {
-        let connection = match transfer.answer {
+        let connection = match transfer.state.response() {
             Some(_) => None,
             None => transfer.connection().and_then(|key| self.pool.get(key)),
         };
         connection
             .and_then(|pooled| pooled.connection.phase())
-            .unwrap_or_else(|| transfer.phase())
+            .unwrap_or_else(|| transfer.state.phase())
     }
 
     /// The caller pulled content, so more may be delivered.
     fn note_pulled(&mut self, id: RequestId, count: usize) {
         let connection = self.transfers.update(id, |transfer| {
-            transfer.unread_bytes = transfer.unread_bytes.saturating_sub(count);
+            transfer.delivery.unread_bytes = transfer.delivery.unread_bytes.saturating_sub(count);
             transfer.connection()
         });
         if let Some(key) = connection.flatten() {
@@ -198,7 +198,7 @@ impl Engine {
 
     fn note_progress(&mut self, transfer: &mut Transfer) {
         self.events
-            .schedule_progress(transfer.id, &mut transfer.progress_scheduled);
+            .schedule_progress(transfer.id, &mut transfer.delivery.progress_scheduled);
     }
 
     pub(crate) fn now(&self) -> Instant {

@@ -59,7 +59,7 @@ impl Policies {
     pub(super) fn learn(&self, transfer: &Transfer, head: &ResponseHead, wall: SystemTime) {
         if let Some(hsts) = &self.hsts {
             for value in head.fields.get_all("strict-transport-security").take(1) {
-                lock(hsts).note(&transfer.url, value, wall);
+                lock(hsts).note(&transfer.request.url, value, wall);
             }
         }
         #[cfg(feature = "cookies")]
@@ -69,7 +69,7 @@ impl Policies {
             let mut jar = lock(jar);
             for value in head.fields.get_all("set-cookie") {
                 // A cookie that breaks the rules is not stored, and nothing else follows from it.
-                let _ = jar.store(&transfer.url, value, wall);
+                let _ = jar.store(&transfer.request.url, value, wall);
             }
         }
     }
@@ -77,7 +77,7 @@ impl Policies {
     /// The `Cookie` field: the jar's cookies for this URL, and the caller's own.
     pub(super) fn cookie_field(&self, transfer: &Transfer, wall: SystemTime) -> Option<String> {
         let mut field = self.stored_cookies(transfer, wall);
-        for (name, value) in &transfer.cookies {
+        for (name, value) in &transfer.request.cookies {
             if !field.is_empty() {
                 field.push_str("; ");
             }
@@ -92,7 +92,7 @@ impl Policies {
     fn stored_cookies(&self, transfer: &Transfer, wall: SystemTime) -> String {
         match &self.cookies {
             Some(jar) if transfer.settings.cookies => lock(jar)
-                .cookie_header(&transfer.url, wall)
+                .cookie_header(&transfer.request.url, wall)
                 .unwrap_or_default(),
             _ => String::new(),
         }
@@ -114,14 +114,14 @@ impl Policies {
         transfer: &mut Transfer,
         target: &str,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let mut attempt = transfer.auth.clone();
+        let mut attempt = transfer.request.auth.clone();
         let Some(session) = self.session(transfer) else {
             return Ok(None);
         };
         let value = session
-            .authorize(&mut attempt, &transfer.method, target)
+            .authorize(&mut attempt, &transfer.request.method, target)
             .map_err(ErrorKind::Auth)?;
-        transfer.auth = attempt;
+        transfer.request.auth = attempt;
         Ok(value.map(|value| value.as_bytes().to_vec()))
     }
 
@@ -133,14 +133,14 @@ impl Policies {
         head: &ResponseHead,
         cnonce: [u8; 16],
     ) -> bool {
-        let mut attempt = transfer.auth.clone();
+        let mut attempt = transfer.request.auth.clone();
         let Some(session) = self.session(transfer) else {
             return false;
         };
         let challenges = head.fields.get_all("www-authenticate");
         // Otherwise the 401 is the response, and says why.
         let taken = session.challenged(&mut attempt, challenges, cnonce);
-        transfer.auth = attempt;
+        transfer.request.auth = attempt;
         taken.is_ok()
     }
 
@@ -151,8 +151,8 @@ impl Policies {
         now: Instant,
     ) -> Option<Admission> {
         let circuits = self.circuits.as_mut()?;
-        let admission = circuits.admit(&Origin::of(&transfer.url)?, now);
-        transfer.probes |= matches!(admission, Admission::Probe);
+        let admission = circuits.admit(&Origin::of(&transfer.request.url)?, now);
+        transfer.attempts.probes |= matches!(admission, Admission::Probe);
         Some(admission)
     }
 
@@ -164,15 +164,17 @@ impl Policies {
         now: Instant,
         wall: SystemTime,
     ) {
-        transfer.probes = false;
-        if let Some(standby) = &transfer.fail_over
-            && transfer.history.is_empty()
+        transfer.attempts.probes = false;
+        if let Some(standby) = &transfer.attempts.standby
+            && transfer.attempts.history.is_empty()
             && !head.status.is_server_error()
             && let Some(list) = standby.list.and_then(|list| self.fail_overs.get_mut(list))
         {
             list.succeeded(standby.index);
         }
-        if let (Some(circuits), Some(origin)) = (&mut self.circuits, Origin::of(&transfer.url)) {
+        if let (Some(circuits), Some(origin)) =
+            (&mut self.circuits, Origin::of(&transfer.request.url))
+        {
             let retry_after = head.fields.get("retry-after");
             let retry_after = retry_after.and_then(|value| parse_retry_after(value, wall));
             circuits.responded(&origin, head.status, retry_after, now);
@@ -181,22 +183,24 @@ impl Policies {
 
     /// Notes for the circuit of the origin that a request brought no response.
     pub(super) fn note_failure(&mut self, transfer: &mut Transfer, now: Instant) {
-        transfer.probes = false;
-        if let (Some(circuits), Some(origin)) = (&mut self.circuits, Origin::of(&transfer.url)) {
+        transfer.attempts.probes = false;
+        if let (Some(circuits), Some(origin)) =
+            (&mut self.circuits, Origin::of(&transfer.request.url))
+        {
             circuits.failed(&origin, now);
         }
     }
 
     /// Turns a new transfer to the origin of its list that worked last.
     pub(super) fn choose_origin(&mut self, transfer: &mut Transfer) {
-        if transfer.origins.is_empty() {
+        if transfer.attempts.origins.is_empty() {
             return;
         }
-        let mut first = Url::clone(&transfer.url);
+        let mut first = Url::clone(&transfer.request.url);
         first.set_path("/");
         first.set_query(None);
         first.set_fragment(None);
-        let others = std::mem::take(&mut transfer.origins);
+        let others = std::mem::take(&mut transfer.attempts.origins);
         let known = self
             .fail_overs
             .iter()
@@ -215,34 +219,44 @@ impl Policies {
             })
         });
         if let Some((index, origin)) = left.pop_front() {
-            transfer.url = Arc::new(at_origin(&transfer.url, &origin));
-            transfer.fail_over = Some(Standby { list, index, left });
+            transfer.request.url = Arc::new(at_origin(&transfer.request.url, &origin));
+            transfer.attempts.standby = Some(Standby { list, index, left });
+        }
+    }
+
+    /// The origin that a transfer was sent to does not work.
+    pub(super) fn note_origin_failed(&mut self, transfer: &Transfer) {
+        if transfer.can_change_origin()
+            && let Some(standby) = &transfer.attempts.standby
+            && let Some(list) = standby.list.and_then(|list| self.fail_overs.get_mut(list))
+        {
+            list.failed(standby.index);
         }
     }
 
     /// Turns to the next origin of the request's list, if there is one left.
-    pub(super) fn try_next_origin(&mut self, transfer: &mut Transfer) -> bool {
-        if !transfer.may_repeat() || !transfer.history.is_empty() {
+    pub(super) fn use_next_origin(&self, transfer: &mut Transfer) -> bool {
+        if !transfer.has_next_origin() {
             return false;
         }
-        let Some(standby) = &mut transfer.fail_over else {
+        let standby = transfer.attempts.standby.as_mut();
+        let next = standby.and_then(|standby| {
+            let (index, origin) = standby.left.pop_front()?;
+            standby.index = index;
+            Some(origin)
+        });
+        let Some(origin) = next else {
             return false;
         };
-        if let Some(list) = standby.list.and_then(|list| self.fail_overs.get_mut(list)) {
-            list.failed(standby.index);
-        }
-        let Some((index, origin)) = standby.left.pop_front() else {
-            return false;
-        };
-        standby.index = index;
-        transfer.url = Arc::new(at_origin(&transfer.url, &origin));
+        transfer.request.url = Arc::new(at_origin(&transfer.request.url, &origin));
         true
     }
 
     /// A request that probed an origin ends without having learned anything.
     pub(super) fn abandon_probe(&mut self, transfer: &mut Transfer, now: Instant) {
-        if std::mem::take(&mut transfer.probes)
-            && let (Some(circuits), Some(origin)) = (&mut self.circuits, Origin::of(&transfer.url))
+        if std::mem::take(&mut transfer.attempts.probes)
+            && let (Some(circuits), Some(origin)) =
+                (&mut self.circuits, Origin::of(&transfer.request.url))
         {
             circuits.abandoned(&origin, now);
         }
@@ -251,7 +265,7 @@ impl Policies {
     /// What is known of the origin that the transfer asks, for its credentials.
     fn session(&mut self, transfer: &Transfer) -> Option<&mut AuthSession> {
         let credentials = credentials(transfer)?;
-        let origin = Origin::of(&transfer.url)?;
+        let origin = Origin::of(&transfer.request.url)?;
         let known = self.spaces.iter().position(|space| {
             space.origin == origin && *space.session.credentials() == credentials
         });
@@ -276,9 +290,9 @@ fn credentials(transfer: &Transfer) -> Option<Credentials> {
     let own = settings
         .credentials
         .as_ref()
-        .filter(|_| transfer.is_trusted);
+        .filter(|_| transfer.request.is_trusted);
     own.cloned().or_else(|| {
-        let host = transfer.url.host_str()?;
+        let host = transfer.request.url.host_str()?;
         settings.netrc.as_ref()?.find(host, None)
     })
 }

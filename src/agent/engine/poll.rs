@@ -201,7 +201,7 @@ impl Engine {
                 let step = self.with_transfer(id, |engine, transfer| {
                     let step = engine.run_transfer(transfer, key, active_now, meter);
                     if transfer.connection() == Some(key) {
-                        engine.arm(key, transfer.upload_due, active_now);
+                        engine.arm(key, transfer.rates.upload_due, active_now);
                     }
                     step
                 });

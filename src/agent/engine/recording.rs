@@ -13,12 +13,14 @@ impl Engine {
             return;
         };
         let now = self.reactor.clock().now();
-        let (Some(headers), Some(answer)) = (transfer.sent.take(), &mut transfer.answer) else {
+        let (Some(headers), Some(response)) =
+            (transfer.request.sent.take(), transfer.state.response_mut())
+        else {
             return;
         };
         let mut fields = FieldLines::new();
-        for (name, value) in answer.head.fields.iter() {
-            let is_undone = answer.decoder.is_some()
+        for (name, value) in response.head.fields.iter() {
+            let is_undone = response.decoder.is_some()
                 && (name.eq_ignore_ascii_case("content-encoding")
                     || name.eq_ignore_ascii_case("content-length"));
             if !is_undone {
@@ -26,23 +28,23 @@ impl Engine {
                 let _ = fields.append(name, value);
             }
         }
-        let hop_began = transfer.clocks.hop_began;
-        let since_hop = hop_began.saturating_duration_since(transfer.clocks.began);
+        let hop_began = transfer.times.hop_began;
+        let since_hop = hop_began.saturating_duration_since(transfer.times.began);
         recorder.record(RecordedExchange {
             request: RecordedRequest {
-                method: transfer.method.clone(),
-                url: (*transfer.url).clone(),
+                method: transfer.request.method.clone(),
+                url: (*transfer.request.url).clone(),
                 headers,
-                body: match transfer.payload.bytes() {
+                body: match transfer.request.payload.bytes() {
                     Some(bytes) => RecordedBody::Bytes(bytes),
-                    None => RecordedBody::Omitted(transfer.payload.sent()),
+                    None => RecordedBody::Omitted(transfer.request.payload.sent()),
                 },
             },
             response: RecordedResponse {
-                status: answer.head.status,
+                status: response.head.status,
                 headers: fields,
-                body: answer.recorded.take().unwrap_or_default().take(),
-                head_after: answer.timings.starttransfer.saturating_sub(since_hop),
+                body: response.recorded.take().unwrap_or_default().take(),
+                head_after: response.timings.starttransfer.saturating_sub(since_hop),
                 end_after: now.saturating_duration_since(hop_began),
             },
         });

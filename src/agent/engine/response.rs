@@ -4,29 +4,28 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::StatusCode;
 
 use super::Engine;
-use super::content::clamp;
-use super::decide::continues;
 use super::step::Step;
 use crate::agent::event::Event;
 use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
-use crate::agent::transfer::response_state::{Answer, Collected, Sink, Then};
-use crate::agent::transfer::{Stage, Transfer};
+use crate::agent::transfer::Transfer;
+use crate::agent::transfer::decide::{HeadInput, Input, blames_origin, decide};
+use crate::agent::transfer::next_action::NextAction;
+use crate::agent::transfer::response_state::{
+    Collected, MAX_DISCARDED_BYTES, ResponseState, Sink, body_limit,
+};
+use crate::agent::transfer::state::State;
 use crate::connection::{Connection, Response as ConnectionResponse, Status};
-use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved};
-use crate::limits::Limit;
+use crate::error::{Error, ErrorKind, NetworkFault, PeerMisbehaved};
 use crate::phase::Phase;
 use crate::proto::{FieldLines, ResponseHead};
 use crate::semantics::coding::Decoder;
 use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Key;
 use crate::transport::throttle::LEAST_MOVE;
-
-/// A response that is not wanted is read to its end, so that its connection can serve again, up to
-/// this many bytes.
-pub(super) const DISCARDED_BYTES: u64 = 64 * 1024;
 
 impl Engine {
     /// Drives a transfer's connection, and the transfer by what came.
@@ -38,7 +37,7 @@ impl Engine {
         meter: &mut BudgetMeter,
     ) -> Step {
         #[cfg(feature = "websocket")]
-        if transfer.socket.is_some() {
+        if matches!(transfer.state, State::WebSocket { .. }) {
             return self.run_web_socket(transfer, key, active_now, meter);
         }
         let mut step = Step::WAITS;
@@ -48,9 +47,9 @@ impl Engine {
                 return step;
             };
             // A paused download lets its connection wait: the kernel's window closes.
-            let is_held = transfer.paused && transfer.answer.is_some();
+            let is_held = transfer.paused && transfer.state.response().is_some();
             // What an idle connection has to say is not about this response, which is whole.
-            let is_whole = transfer.answer.is_some()
+            let is_whole = transfer.state.response().is_some()
                 && matches!(
                     pooled.connection.status(),
                     Status::Connected | Status::Disconnected
@@ -63,7 +62,7 @@ impl Engine {
             }
             while let Some(transition) = pooled.connection.next_transition() {
                 if let Some(phase) = first_phase(transition.to) {
-                    transfer.reported_phase = Some(phase);
+                    transfer.delivery.reported_phase = Some(phase);
                     self.events.push(Event::Phase {
                         id: transfer.id,
                         phase,
@@ -71,8 +70,10 @@ impl Engine {
                 }
             }
             let phase = pooled.connection.phase();
-            if let Some(phase) = phase.filter(|phase| Some(*phase) > transfer.reported_phase) {
-                transfer.reported_phase = Some(phase);
+            if let Some(phase) =
+                phase.filter(|phase| Some(*phase) > transfer.delivery.reported_phase)
+            {
+                transfer.delivery.reported_phase = Some(phase);
                 self.events.push(Event::Phase {
                     id: transfer.id,
                     phase,
@@ -90,14 +91,14 @@ impl Engine {
             if !matches!(status, Status::Resolving | Status::Connecting) {
                 self.run_queue.remove_connecting(key);
             }
-            if transfer.answer.is_some() {
+            if transfer.state.response().is_some() {
                 return self.take_content(transfer, key, active_now, meter, step);
             }
             if status.is_error() || status == Status::Disconnected && !has_head(&pooled.connection)
             {
                 return self.note_failed(transfer, key);
             }
-            if has_head(&pooled.connection) && is_asked(transfer) {
+            if has_head(&pooled.connection) && transfer.state.is_sent() {
                 let head = self.note_head(transfer, key, active_now);
                 match head {
                     Ok(Some(over)) => return over,
@@ -108,7 +109,7 @@ impl Engine {
                     Err(error) => return self.fail_on(transfer, key, error),
                 }
             }
-            if status == Status::Connected && !is_asked(transfer) {
+            if status == Status::Connected && !transfer.state.is_sent() {
                 if transfer.paused {
                     return step;
                 }
@@ -118,7 +119,7 @@ impl Engine {
                 step.moved = true;
                 continue;
             }
-            if transfer.payload.has_moved() {
+            if transfer.request.payload.has_moved() {
                 self.note_progress(transfer);
             }
             return step;
@@ -133,7 +134,7 @@ impl Engine {
             .unwrap_or_else(|| ErrorKind::Network(NetworkFault::Closed).into());
         let now = self.now();
         self.policies.note_failure(transfer, now);
-        self.end_on(transfer, key, error)
+        self.end_on(transfer, key, &error)
     }
 
     /// The head of the final response is there. `Some`: the transfer goes on elsewhere, or is over.
@@ -147,10 +148,10 @@ impl Engine {
             self.pool.note_answer(key, true);
         }
         let Some(pooled) = self.pool.get_mut(key) else {
-            return Err(Misuse::NotConnected.into());
+            return Err(Error::internal("a head without its connection"));
         };
         let Some(response) = pooled.connection.take_response() else {
-            return Err(Misuse::NotConnected.into());
+            return Err(Error::internal("a head without its connection"));
         };
         let ConnectionResponse {
             head,
@@ -170,18 +171,18 @@ impl Engine {
         self.policies.note_response(transfer, &head, now, wall);
         self.policies.learn(transfer, &head, wall);
         #[cfg(feature = "websocket")]
-        if let Output::WebSocket(_) = transfer.output
+        if let Output::WebSocket(_) = transfer.request.output
             && head.status.as_u16() == 101
         {
             return self
                 .open_web_socket(transfer, key, head, active_now)
                 .map(Some);
         }
-        let then = self.decide(transfer, &head, active_now)?;
-        let mut answer = Answer {
+        let planned = self.plan(transfer, &head);
+        let mut response = ResponseState {
             content_length,
             sink: Sink::Discard,
-            then,
+            planned,
             decoder: None,
             undecoded: Bytes::new(),
             received: 0,
@@ -193,28 +194,31 @@ impl Engine {
             recorded: self.config.recorder.as_ref().map(|_| Collected::default()),
             head,
         };
-        match answer.then {
-            Then::Deliver => self.begin_delivery(transfer, &mut answer)?,
+        match response.planned {
+            NextAction::Deliver => self.begin_delivery(transfer, &mut response)?,
             // What the server says about a failure is for the caller to read.
-            Then::Fail(_) => {
-                answer.sink = Sink::Collect(Collected::default());
-                let codings = answer.head.fields.get_all("content-encoding");
+            NextAction::Fail(_) => {
+                response.sink = Sink::Collect(Collected::default());
+                let codings = response.head.fields.get_all("content-encoding");
                 if transfer.settings.decompress
-                    && !has_no_content(transfer, &answer.head)
+                    && !has_no_content(transfer, &response.head)
                     && let Ok(decoder) = Decoder::new(codings)
                 {
-                    answer.decoder = decoder.map(Box::new);
+                    response.decoder = decoder.map(Box::new);
                 }
             }
             _ => {}
         }
-        let is_unwanted = answer.is_discarded()
-            && match answer.content_length {
-                Some(length) => length > DISCARDED_BYTES,
+        let is_unwanted = response.is_discarded()
+            && match response.content_length {
+                Some(length) => length > MAX_DISCARDED_BYTES,
                 // Content that ends with the connection saves nothing when it is read to its end.
                 None => !is_chunked,
             };
-        transfer.answer = Some(answer);
+        transfer.state = State::Receiving {
+            connection: key,
+            response: response,
+        };
         if is_unwanted
             && self
                 .pool
@@ -222,24 +226,50 @@ impl Engine {
                 .is_some_and(|it| it.connection.status() == Status::Body)
         {
             self.close(key);
+            transfer.state.end_exchange();
             return Ok(Some(self.end_hop(transfer)));
         }
         Ok(None)
+    }
+
+    /// Decides what follows the end of a response, as soon as its head is there.
+    fn plan(&mut self, transfer: &mut Transfer, head: &ResponseHead) -> NextAction {
+        let can_authenticate = head.status == StatusCode::UNAUTHORIZED
+            && transfer.request.payload.can_be_sent()
+            && self
+                .random
+                .bytes()
+                .is_ok_and(|cnonce| self.policies.take_challenges(transfer, head, cnonce));
+        let conditions = self.conditions();
+        let policies = &self.policies;
+        let planned = decide(
+            transfer,
+            Input::Head(HeadInput {
+                head,
+                can_authenticate,
+                secure_form: &|url| policies.secure_form(url, conditions.wall),
+                conditions,
+            }),
+        );
+        if blames_origin(Ok(head.status)) {
+            self.policies.note_origin_failed(transfer);
+        }
+        planned
     }
 
     /// Where the content of the final response goes.
     fn begin_delivery(
         &mut self,
         transfer: &mut Transfer,
-        answer: &mut Answer,
+        response: &mut ResponseState,
     ) -> Result<(), Error> {
-        if let Some(kept) = transfer.kept.take()
-            && continues(&answer.head, &kept)
+        if let Some(partial) = transfer.partial.take()
+            && partial.is_continued_by(&response.head)
         {
-            answer.go_on(kept);
+            response.continue_from(partial);
             return Ok(());
         }
-        let head = &answer.head;
+        let head = &response.head;
         let codings = head.fields.list("transfer-encoding");
         let mut foreign = codings.filter(|coding| !coding.eq_ignore_ascii_case(b"chunked"));
         if foreign.next().is_some() && !has_no_content(transfer, head) {
@@ -251,15 +281,15 @@ impl Engine {
             access
                 .check_content_type(content_type)
                 .map_err(ErrorKind::Access)?;
-            if let Some(length) = answer.content_length {
+            if let Some(length) = response.content_length {
                 access.check_body(length).map_err(ErrorKind::Access)?;
             }
         }
-        answer.sink = match &transfer.output {
+        response.sink = match &transfer.request.output {
             Output::Collect => Sink::Collect(Collected::default()),
             Output::Stream => Sink::Stream,
             Output::File(_) if head.status.is_success() => {
-                self.begin_file(transfer, answer)?;
+                self.begin_file(transfer, response)?;
                 Sink::File
             }
             Output::File(_) => Sink::Collect(Collected::default()),
@@ -271,30 +301,30 @@ impl Engine {
             #[cfg(feature = "websocket")]
             Output::WebSocket(_) => Sink::Collect(Collected::default()),
         };
-        let head = &answer.head;
+        let head = &response.head;
         if transfer.settings.decompress && !has_no_content(transfer, head) {
-            answer.decoder = Decoder::new(head.fields.get_all("content-encoding"))
+            response.decoder = Decoder::new(head.fields.get_all("content-encoding"))
                 .map_err(ErrorKind::Coding)?
                 .map(|decoder| Box::new(decoder.with_limits(transfer.settings.coding_limits)));
         }
         // What announces that it is too much need not come first. A file's cap is its own.
-        let most = match answer.sink {
+        let most = match response.sink {
             Sink::Collect(_) => transfer.most_collected(),
             Sink::Stream => transfer.settings.max_body.filter(|most| *most > 0),
             _ => None,
         };
-        if answer.decoder.is_none()
-            && let (Some(length), Some(most)) = (answer.content_length, most)
+        if response.decoder.is_none()
+            && let (Some(length), Some(most)) = (response.content_length, most)
             && length > most
             && !has_no_content(transfer, head)
         {
-            return Err(ErrorKind::Limit(Limit::BodyBytes(clamp(most))).into());
+            return Err(body_limit(most));
         }
         self.events.push(Event::Head {
             id: transfer.id,
             head: Arc::clone(head),
-            url: Arc::clone(&transfer.url),
-            content_length: answer.content_length,
+            url: Arc::clone(&transfer.request.url),
+            content_length: response.content_length,
         });
         Ok(())
     }
@@ -317,35 +347,31 @@ impl Engine {
 
     /// Lets as much of the request's content out as the rates allow.
     fn allow_upload(&mut self, transfer: &mut Transfer, active_now: Instant) {
-        transfer.upload_due = None;
-        let throttles = [self.bandwidth.upload(), &mut transfer.upload_throttle];
+        transfer.rates.upload_due = None;
+        let throttles = [self.bandwidth.upload(), &mut transfer.rates.upload];
         if throttles.iter().all(|it| it.rate().is_none()) {
             return;
         }
-        let drawn = transfer.payload.newly_drawn();
+        let drawn = transfer.request.payload.newly_drawn();
         let mut remaining_budget = u64::MAX;
         for throttle in throttles {
             throttle.spend(drawn);
             let now = throttle.worthwhile(active_now);
             if now == 0 {
                 let due = throttle.due(active_now, LEAST_MOVE);
-                transfer.upload_due = transfer.upload_due.max(Some(due));
+                transfer.rates.upload_due = transfer.rates.upload_due.max(Some(due));
             }
             remaining_budget = remaining_budget.min(now);
         }
-        transfer.payload.flow.allow(remaining_budget);
+        transfer.request.payload.flow.allow(remaining_budget);
     }
-}
-
-fn is_asked(transfer: &Transfer) -> bool {
-    matches!(transfer.stage, Stage::Active { asked: true, .. })
 }
 
 fn has_head(connection: &Connection) -> bool {
     connection.response().is_some()
 }
 
-/// The next head before the final one: a proxy's answer, or an interim response.
+/// The next head before the final one: a proxy's response, or an interim response.
 fn next_head(connection: &mut Connection) -> Option<ResponseHead> {
     connection
         .next_proxy_head()
@@ -353,7 +379,7 @@ fn next_head(connection: &mut Connection) -> Option<ResponseHead> {
 }
 
 fn has_no_content(transfer: &Transfer, head: &ResponseHead) -> bool {
-    transfer.method == http::Method::HEAD || matches!(head.status.as_u16(), 204 | 304)
+    transfer.request.method == http::Method::HEAD || matches!(head.status.as_u16(), 204 | 304)
 }
 
 fn is_event_stream(head: &ResponseHead) -> bool {

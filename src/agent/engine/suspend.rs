@@ -8,9 +8,11 @@ use std::time::Duration;
 use super::step::Step;
 use super::{Engine, LONGEST_DELAY};
 use crate::agent::event::Event;
-use crate::agent::transfer::response_state::{Answer, Then};
-use crate::agent::transfer::{Stage, Transfer};
-use crate::error::{Error, ErrorKind, RequestRefused};
+use crate::agent::transfer::Transfer;
+use crate::agent::transfer::next_action::NextAction;
+use crate::agent::transfer::response_state::ResponseState;
+use crate::agent::transfer::state::{Queued, State};
+use crate::error::{ErrorKind, RequestRefused};
 
 impl Engine {
     pub(super) fn suspend(&mut self, deadline: Duration) {
@@ -21,10 +23,10 @@ impl Engine {
         self.close_idle();
         for id in self.transfers.ids() {
             let left = self.transfers.update(id, |transfer| {
-                let Stage::Queued { host, place, .. } = transfer.stage else {
+                let State::Queued(Queued { host, place, .. }) = transfer.state else {
                     return None;
                 };
-                transfer.stage = Stage::Parked;
+                transfer.state = State::Suspended;
                 Some((host, place))
             });
             if let Some((host, place)) = left.flatten() {
@@ -36,14 +38,7 @@ impl Engine {
     /// Goes on with closing down. Returns whether it ended now.
     pub(super) fn step_suspension(&mut self) -> bool {
         let transfers = &self.transfers;
-        let is_busy = || {
-            transfers.iter().any(|transfer| {
-                matches!(
-                    transfer.stage,
-                    Stage::Active { .. } | Stage::Committing | Stage::Opening
-                )
-            })
-        };
+        let is_busy = || transfers.iter().any(|it| it.state.is_under_way());
         if !self.suspension.step(is_busy, self.reactor.clock().now()) {
             return false;
         }
@@ -63,43 +58,34 @@ impl Engine {
     }
 
     fn suspend_transfer(&mut self, transfer: &mut Transfer) -> Step {
-        let Stage::Active { connection, asked } = transfer.stage else {
+        let Some(connection) = transfer.connection() else {
             return Step::WAITS;
         };
         self.close(connection);
-        self.bandwidth.leave(&mut transfer.queue_key);
+        self.bandwidth.leave(&mut transfer.rates.queue_key);
         let now = self.now();
         self.policies.abandon_probe(transfer, now);
-        if let Some(Answer {
-            then: Then::Fail(_),
-            ..
-        }) = &transfer.answer
-        {
-            // It had failed already; only the rest of its content was still to come.
-            let error: Error = ErrorKind::Refused(RequestRefused::Suspended).into();
-            return self.fail(transfer, error);
-        }
-        let may_repeat = !asked || transfer.may_repeat();
+        let response = transfer.state.response();
+        let has_failed = response.is_some_and(|it| matches!(it.planned, NextAction::Fail(_)));
+        let is_streamed = response.is_some_and(ResponseState::is_streamed);
+        // A WebSocket's messages cannot be sent again.
         #[cfg(feature = "websocket")]
-        // What was said over it cannot be said again.
-        let may_repeat = may_repeat && transfer.socket.is_none();
-        if !may_repeat {
-            let error: Error = ErrorKind::Refused(RequestRefused::Suspended).into();
-            return self.fail(transfer, error);
+        let is_repeatable = !matches!(transfer.state, State::WebSocket { .. });
+        #[cfg(not(feature = "websocket"))]
+        let is_repeatable = true;
+        let may_repeat = !transfer.state.is_sent() || is_repeatable && transfer.may_repeat();
+        if has_failed || !may_repeat || !transfer.keep_partial() && is_streamed {
+            return self.fail(
+                transfer,
+                ErrorKind::Refused(RequestRefused::Suspended).into(),
+            );
         }
-        if !self.keep_what_came(transfer)
-            && transfer.answer.as_ref().is_some_and(|it| it.is_streamed())
-        {
-            let error: Error = ErrorKind::Refused(RequestRefused::Suspended).into();
-            return self.fail(transfer, error);
-        }
-        if let Some(file) = transfer.file.take() {
+        if let Some(file) = transfer.file.download.take() {
             // The game may be killed before it comes back.
             file.suspend();
-            transfer.is_suspended_file = true;
+            transfer.file.is_suspended = true;
         }
-        transfer.answer = None;
-        transfer.stage = Stage::Parked;
+        transfer.state = State::Suspended;
         Step::MOVED
     }
 
@@ -107,7 +93,7 @@ impl Engine {
         self.suspension.resume();
         for id in self.transfers.ids() {
             self.with_transfer(id, |engine, transfer| {
-                if transfer.stage == Stage::Parked && !transfer.paused {
+                if matches!(transfer.state, State::Suspended) && !transfer.paused {
                     engine.begin_hop(transfer)
                 } else {
                     Step::WAITS

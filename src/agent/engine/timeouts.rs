@@ -3,14 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use super::step::Step;
 use crate::agent::id::RequestId;
 use crate::agent::pool::{ConnectionKey, Service};
 use crate::agent::timers::Timer;
-use crate::agent::transfer::{Stage, Transfer};
+use crate::agent::transfer::decide::{Input, decide};
 use crate::budget::PollAt;
-use crate::error::ErrorKind;
-use crate::phase::Phase;
 use crate::transport::meter::BudgetMeter;
 
 /// Timers that fire in a poll however little of its budget is left: no deadline may be kept from being
@@ -117,32 +114,17 @@ impl Engine {
     /// A timer of a transfer fired. Returns whether anything may go on now.
     fn fire_request(&mut self, id: RequestId, active_now: Instant) -> bool {
         self.with_transfer(id, |engine, transfer| {
-            transfer.rate_due.take_if(|due| *due <= active_now);
-            engine.apply_timeouts(transfer, active_now)
+            transfer
+                .rates
+                .download_due
+                .take_if(|due| *due <= active_now);
+            let phase = engine.phase_of(transfer);
+            let input = Input::Timer {
+                now: active_now,
+                phase,
+            };
+            engine.carry_out(transfer, decide(transfer, input))
         })
         .is_some_and(|step| step.moved)
-    }
-
-    fn apply_timeouts(&mut self, transfer: &mut Transfer, active_now: Instant) -> Step {
-        // All content is there, and the file may have its name already.
-        let is_saved = transfer.stage == Stage::Committing;
-        let is_late = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= active_now);
-        if is_late(transfer.deadline) && !is_saved {
-            let error = ErrorKind::TotalTimeout(self.phase_of(transfer)).into();
-            return self.fail(transfer, error);
-        }
-        match transfer.stage {
-            Stage::Queued { .. } if is_late(transfer.queue_deadline) => {
-                self.fail(transfer, ErrorKind::Timeout(Phase::Queue).into())
-            }
-            Stage::Waiting { until } if until <= active_now && !transfer.paused => {
-                self.begin_hop(transfer)
-            }
-            Stage::Active { connection, .. } => {
-                self.run_queue.schedule(connection);
-                Step::MOVED
-            }
-            _ => Step::WAITS,
-        }
     }
 }

@@ -11,10 +11,12 @@ use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
-use crate::agent::transfer::response_state::{Answer, Sink, Then};
+use crate::agent::transfer::next_action::NextAction;
+use crate::agent::transfer::response_state::{ResponseState, Sink};
+use crate::agent::transfer::state::State;
 use crate::agent::web_socket::cost;
 use crate::agent::web_socket::{End, OpenSocket};
-use crate::error::{Error, ErrorKind, Misuse, RequestRefused};
+use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::proto::{FieldLines, ResponseHead};
 use crate::semantics::websocket::{WebSocketEvent, WebSocketMachine, WebSocketMessage};
 use crate::transport::buffer::RecvBuffer;
@@ -33,8 +35,8 @@ impl Engine {
         head: Arc<ResponseHead>,
         active_now: Instant,
     ) -> Result<Step, Error> {
-        let Output::WebSocket(options) = &transfer.output else {
-            return Err(Misuse::OutOfOrder.into());
+        let Output::WebSocket(options) = &transfer.request.output else {
+            return Err(Error::internal("a handshake that was not asked for"));
         };
         let subprotocol = options
             .handshake()?
@@ -43,34 +45,34 @@ impl Engine {
             .map(str::to_owned);
         let mut machine = WebSocketMachine::client(options.limits().clone(), active_now);
         let Some(pooled) = self.pool.get_mut(key) else {
-            return Err(Misuse::NotConnected.into());
+            return Err(Error::internal("a handshake without its connection"));
         };
         let timings = transfer.timings(&pooled.connection);
         let connection = Some(transfer.connection_info(&pooled.connection));
         let Some((link, leftover)) = pooled.connection.take_switched(&mut self.reactor) else {
-            return Err(Misuse::OutOfOrder.into());
+            return Err(Error::internal("a switch without its stream"));
         };
         let mut recv = RecvBuffer::default();
         let taken = machine.receive(&leftover, active_now);
         recv.append(self.reactor.pool(), |room| {
             room.extend_from_slice(&leftover[taken..]);
         });
-        transfer.socket = Some(Box::new(OpenSocket {
+        let socket = Box::new(OpenSocket {
             link,
             recv,
             machine,
             end: End::Open,
             armed: None,
-        }));
+        });
         self.events.push(Event::WebSocketOpen {
             id: transfer.id,
             head: (*head).clone(),
             subprotocol,
         });
-        transfer.answer = Some(Answer {
+        let response = ResponseState {
             content_length: None,
             sink: Sink::Discard,
-            then: Then::Deliver,
+            planned: NextAction::Deliver,
             decoder: None,
             undecoded: bytes::Bytes::new(),
             received: 0,
@@ -81,7 +83,12 @@ impl Engine {
             from_cache: false,
             recorded: None,
             head,
-        });
+        };
+        transfer.state = State::WebSocket {
+            connection: key,
+            response,
+            socket,
+        };
         self.run_queue.schedule(key);
         Ok(Step::MOVED)
     }
@@ -94,10 +101,13 @@ impl Engine {
         active_now: Instant,
         meter: &mut BudgetMeter,
     ) -> Step {
-        let Some(mut socket) = transfer.socket.take() else {
+        let id = transfer.id;
+        let paused = transfer.paused;
+        let State::WebSocket { socket, .. } = &mut transfer.state else {
             return Step::WAITS;
         };
-        let moved = self.move_frames(transfer, &mut socket, active_now, meter);
+        let unread = &mut transfer.delivery.unread_bytes;
+        let moved = self.move_frames(id, socket, unread, paused, active_now, meter);
         let due = socket.machine.due();
         if let Some(at) = due
             && socket
@@ -105,10 +115,9 @@ impl Engine {
                 .is_none_or(|armed| at < armed || armed <= active_now)
         {
             socket.armed = Some(at);
-            self.timers.set(at, Timer::Request(transfer.id));
+            self.timers.set(at, Timer::Request(id));
         }
         let is_finished = socket.machine.is_finished() || socket.end == End::Received;
-        transfer.socket = Some(socket);
         match moved {
             Err(error) => return self.fail_on(transfer, key, error),
             Ok(_) if is_finished => return self.finish(transfer),
@@ -125,19 +134,21 @@ impl Engine {
 
     fn move_frames(
         &mut self,
-        transfer: &mut Transfer,
+        id: RequestId,
         socket: &mut OpenSocket,
+        unread: &mut usize,
+        paused: bool,
         active_now: Instant,
         meter: &mut BudgetMeter,
     ) -> Result<bool, Error> {
         let mut moved = false;
         loop {
-            moved |= self.take_events(transfer, socket, active_now)?;
+            moved |= self.take_events(id, socket, unread, active_now)?;
             let mut progressed = self.write_frames(socket, active_now, meter)?;
             let taken = socket.machine.receive(socket.recv.unread(), active_now);
             socket.recv.consume(taken, self.reactor.pool());
             progressed |= taken > 0;
-            let has_room = transfer.unread_bytes < WINDOW_BYTES && !transfer.paused;
+            let has_room = *unread < WINDOW_BYTES && !paused;
             if socket.recv.is_empty() && has_room && socket.end == End::Open && !meter.exhausted() {
                 match socket
                     .link
@@ -158,28 +169,28 @@ impl Engine {
             moved = true;
         }
         socket.machine.handle_timeout(active_now);
-        moved |= self.take_events(transfer, socket, active_now)?;
+        moved |= self.take_events(id, socket, unread, active_now)?;
         moved |= self.write_frames(socket, active_now, meter)?;
         Ok(moved)
     }
 
     fn take_events(
         &mut self,
-        transfer: &mut Transfer,
+        id: RequestId,
         socket: &mut OpenSocket,
+        unread: &mut usize,
         active_now: Instant,
     ) -> Result<bool, Error> {
         let mut any = false;
-        while transfer.unread_bytes < WINDOW_BYTES {
+        while *unread < WINDOW_BYTES {
             let next = socket.machine.next_event(active_now);
             let Some(event) = next.map_err(ErrorKind::WebSocket)? else {
                 break;
             };
             any = true;
-            let id = transfer.id;
             self.events.push(match event {
                 WebSocketEvent::Message(message) => {
-                    transfer.unread_bytes += cost(&message);
+                    *unread += cost(&message);
                     Event::WebSocketMessage { id, message }
                 }
                 WebSocketEvent::Closed(frame) => Event::WebSocketClosed { id, frame },
@@ -217,7 +228,7 @@ impl Engine {
     ) -> Result<(), Error> {
         let active_now = self.active_time();
         let sent = self.transfers.update(id, |transfer| {
-            let Some(socket) = &mut transfer.socket else {
+            let State::WebSocket { socket, .. } = &mut transfer.state else {
                 return Err(ErrorKind::Refused(RequestRefused::NoWebSocket).into());
             };
             let sent = socket.machine.send(message, active_now);
@@ -242,7 +253,7 @@ impl Engine {
         self.admit_by_id(id);
         let active_now = self.active_time();
         let closed = self.transfers.update(id, |transfer| {
-            if let Some(socket) = &mut transfer.socket {
+            if let State::WebSocket { socket, .. } = &mut transfer.state {
                 let closed = socket.machine.close(code, reason, active_now);
                 closed.map_err(ErrorKind::WebSocket)?;
             }

@@ -1,149 +1,153 @@
-//! One logical request on its way: over redirects, retries and connections, to its end.
+//! One logical request under way: over redirects, retries and connections, to its end.
 //!
-//! A [`Transfer`] is data; `core` moves it.
+//! A [`Transfer`] is data. Where it stands is its [`State`]; what it does next is decided by `decide`; the
+//! engine moves it.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `state` | where the transfer stands, with what exists only there |
+//! | `response_state` | the response of the present hop |
+//! | `decide`, `next_action` | what the transfer does next, and why |
+//! | `outgoing` | the request of the present hop |
+//! | `cache_state`, `queue_key` | what cache and bandwidth queue know of it |
 
 #[cfg(feature = "cache")]
 pub(crate) mod cache_state;
+pub(crate) mod decide;
+pub(crate) mod next_action;
+pub(crate) mod outgoing;
 pub(crate) mod queue_key;
 pub(crate) mod response_state;
+pub(crate) mod state;
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::Method;
 use url::Url;
 
+use self::next_action::NextAction;
+use self::outgoing::Outgoing;
 use self::queue_key::QueueKey;
-use self::response_state::{Answer, Kept, Sink, Then};
-use crate::agent::content::Payload;
-use crate::agent::download::Downloading;
+use self::response_state::{PartialResponse, ResponseState, Sink};
+use self::state::State;
+use crate::agent::download::{Downloading, strong, validator};
 use crate::agent::event::Progress;
 use crate::agent::id::RequestId;
 use crate::agent::output::Output;
-use crate::agent::pool::{ConnectionKey, HostKey, Place};
+use crate::agent::pool::ConnectionKey;
 use crate::agent::prepared::Prepared;
 use crate::agent::response::{ConnectionInfo, Hop, Response, SavedFile, Timings, Transferred};
 use crate::agent::settings::Settings;
 use crate::connection::Connection;
 use crate::phase::Phase;
-use crate::proto::FieldLines;
-use crate::semantics::auth::AuthAttempt;
 use crate::semantics::event_stream::EventStreamParser;
 use crate::semantics::redirect::Redirection;
 use crate::semantics::retry::RetryState;
 use crate::transport::throttle::Throttle;
+
+/// The most content that is collected in memory unless the request says otherwise.
+const COLLECTED_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The most content that is kept of a response that is a failure.
+const FAILED_BYTES: u64 = 1024 * 1024;
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Transfer {
     pub(crate) id: RequestId,
     pub(crate) settings: Arc<Settings>,
-    pub(crate) payload: Payload,
-    pub(crate) output: Output,
-    /// The caller's lines and the agent's defaults, for the present hop.
-    pub(crate) fields: FieldLines,
-    pub(crate) without: Vec<String>,
-    pub(crate) cookies: Vec<(String, String)>,
-    pub(crate) method: Method,
-    pub(crate) url: Arc<Url>,
-    pub(crate) referer: Option<String>,
-    /// Whether the credentials given for the first origin still apply.
-    pub(crate) is_trusted: bool,
-    pub(crate) stage: Stage,
-    /// Origins to try when the URL's own fails.
-    pub(crate) origins: Vec<Url>,
-    pub(crate) history: Vec<Hop>,
-    pub(crate) retry: RetryState,
-    pub(crate) attempts: u32,
-    /// Stale connections met in a row: the next attempt asks for a new one.
-    pub(crate) needs_new_connection: bool,
-    pub(crate) expects_continue: bool,
+    pub(crate) request: Outgoing,
+    pub(crate) state: State,
+    pub(crate) attempts: Attempts,
+    pub(crate) times: Times,
+    pub(crate) rates: Rates,
+    pub(crate) delivery: Delivery,
+    pub(crate) file: FileState,
+    /// What arrived before the connection was lost, when the rest can be asked for.
+    pub(crate) partial: Option<PartialResponse>,
     pub(crate) paused: bool,
-    /// It decides for all others whether its origin works again.
-    pub(crate) probes: bool,
-    /// It was paused on its present connection, which may have died of that.
-    pub(crate) was_paused: bool,
-    /// When all of it must be over, and when it must have left the queue, in active time.
-    pub(crate) deadline: Option<Instant>,
-    pub(crate) queue_deadline: Option<Instant>,
-    /// Its rate, each way.
-    pub(crate) throttle: Throttle,
-    pub(crate) upload_throttle: Throttle,
-    /// When a timer looks whether more may be received.
-    pub(crate) rate_due: Option<Instant>,
-    /// When more of its content may be sent, if a rate holds it back.
-    pub(crate) upload_due: Option<Instant>,
-    /// It waits for bandwidth that all share.
-    pub(crate) queue_key: Option<QueueKey>,
-    pub(crate) clocks: Clocks,
-    pub(crate) opened: u32,
-    pub(crate) answer: Option<Answer>,
-    pub(crate) file: Option<Box<Downloading>>,
-    /// Its part file was put away, to be continued.
-    pub(crate) is_suspended_file: bool,
-    pub(crate) saved: Option<Box<SavedFile>>,
-    /// What came before the connection was lost, when the rest can be asked for.
-    pub(crate) kept: Option<Kept>,
-    pub(crate) events: Option<Box<EventStreamParser>>,
-    /// Content handed to the caller's queue and not pulled yet.
-    pub(crate) unread_bytes: usize,
-    /// The progress reported last, and whether newer is to be reported.
-    pub(crate) last_progress: Option<Progress>,
-    pub(crate) progress_scheduled: bool,
-    /// The phase reported last for the present attempt.
-    pub(crate) reported_phase: Option<Phase>,
-    /// Which of the agent's fail-over lists it uses, which entry of it, and which are left.
-    pub(crate) fail_over: Option<Standby>,
-    /// The fields sent, for a recorder.
-    pub(crate) sent: Option<FieldLines>,
-    pub(crate) auth: AuthAttempt,
     #[cfg(feature = "cache")]
-    pub(crate) caching: Option<Box<cache_state::CacheState>>,
-    #[cfg(feature = "websocket")]
-    pub(crate) socket: Option<Box<crate::agent::web_socket::OpenSocket>>,
+    pub(crate) cache: Option<Box<cache_state::CacheState>>,
 }
 
-/// A place in a fail-over list of the agent's.
+/// The hops and attempts so far, and what was learned from them for the next one.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    pub(crate) history: Vec<Hop>,
+    pub(crate) retries: RetryState,
+    /// Requests sent for the present hop.
+    pub(crate) count: u32,
+    /// Connections opened.
+    pub(crate) opened: u32,
+    /// The last connection was stale: the next attempt opens a new one.
+    pub(crate) needs_new_connection: bool,
+    /// The transfer was paused on its present connection, which may have died of that.
+    pub(crate) was_paused: bool,
+    /// It decides for all others whether its origin works again.
+    pub(crate) probes: bool,
+    /// Other origins to try, until the transfer is admitted.
+    pub(crate) origins: Vec<Url>,
+    /// Which of the agent's fail-over lists it uses, and what is left of it.
+    pub(crate) standby: Option<Standby>,
+}
+
+/// A transfer's place in one of the agent's fail-over lists.
 #[derive(Debug)]
 pub(crate) struct Standby {
-    /// `None`: the agent remembers too many already.
+    /// `None`: the agent remembers too many lists already.
     pub(crate) list: Option<usize>,
     pub(crate) index: usize,
     /// What to try next: index and origin.
     pub(crate) left: VecDeque<(usize, Url)>,
 }
 
-/// Where it stands.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Stage {
-    /// Waits for a file to be opened.
-    Opening,
-    /// Waits for a connection.
-    Queued {
-        host: HostKey,
-        place: Place,
-        told: bool,
-    },
-    /// Has a connection; `asked` once the request was given to it.
-    Active {
-        connection: ConnectionKey,
-        asked: bool,
-    },
-    /// Waits to be sent again.
-    Waiting { until: Instant },
-    /// All content is there; the file is being finished.
-    Committing,
-    /// Held back while the agent is suspended.
-    Parked,
-}
-
-/// When things began, by the clock.
+/// When things began, by the clock, and when all must be over.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clocks {
+pub(crate) struct Times {
     pub(crate) began: Instant,
     pub(crate) hop_began: Instant,
     pub(crate) left_queue: Option<Instant>,
+    /// In active time.
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// How fast the transfer may be, each way. All times are active time.
+#[derive(Debug)]
+pub(crate) struct Rates {
+    pub(crate) download: Throttle,
+    pub(crate) upload: Throttle,
+    /// When a timer looks whether more may be received.
+    pub(crate) download_due: Option<Instant>,
+    /// When more of the content may be sent, if a rate holds it back.
+    pub(crate) upload_due: Option<Instant>,
+    /// The place among the transfers that wait for shared bandwidth.
+    pub(crate) queue_key: Option<QueueKey>,
+}
+
+/// What the caller was given, and what it was told.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery {
+    /// Content in the event queue that the caller has not pulled.
+    pub(crate) unread_bytes: usize,
+    /// The progress reported last.
+    pub(crate) last_progress: Option<Progress>,
+    /// Whether newer progress is to be reported.
+    pub(crate) progress_scheduled: bool,
+    /// The phase reported last for the present attempt.
+    pub(crate) reported_phase: Option<Phase>,
+    /// Remembers the last event's id over connections.
+    pub(crate) event_parser: Option<Box<EventStreamParser>>,
+}
+
+/// The file that the content goes to.
+#[derive(Debug, Default)]
+pub(crate) struct FileState {
+    pub(crate) download: Option<Box<Downloading>>,
+    /// The part file was put away while the agent is suspended, to be continued.
+    pub(crate) is_suspended: bool,
+    pub(crate) saved: Option<Box<SavedFile>>,
 }
 
 impl Transfer {
@@ -153,196 +157,106 @@ impl Transfer {
         clock: Instant,
         active_now: Instant,
     ) -> Self {
-        let Prepared {
-            method,
-            url,
-            fields,
-            without,
-            cookies,
-            settings,
-            payload,
-            output,
-            fail_over,
-        } = prepared;
+        let (request, settings, origins) = Outgoing::of(prepared);
         let deadline = settings
             .total_timeout
             .and_then(|limit| active_now.checked_add(limit));
         let mut throttle = Throttle::unlimited();
-        throttle.set_rate(
-            settings.rate_limit.and_then(std::num::NonZeroU64::new),
-            active_now,
-        );
+        let rate = settings.rate_limit.and_then(NonZeroU64::new);
+        throttle.set_rate(rate, active_now);
         Self {
             id,
-            payload,
-            output,
-            fields,
-            without,
-            cookies,
-            method,
-            url,
-            referer: None,
-            is_trusted: true,
-            stage: Stage::Opening,
-            origins: fail_over,
-            history: Vec::new(),
-            retry: RetryState::new(active_now),
-            attempts: 0,
-            needs_new_connection: false,
-            expects_continue: true,
-            paused: false,
-            probes: false,
-            was_paused: false,
-            deadline,
-            queue_deadline: None,
-            upload_throttle: throttle.clone(),
-            rate_due: None,
-            upload_due: None,
-            throttle,
-            queue_key: None,
-            clocks: Clocks {
+            request,
+            state: State::Opening,
+            attempts: Attempts {
+                history: Vec::new(),
+                retries: RetryState::new(active_now),
+                count: 0,
+                opened: 0,
+                needs_new_connection: false,
+                was_paused: false,
+                probes: false,
+                origins,
+                standby: None,
+            },
+            times: Times {
                 began: clock,
                 hop_began: clock,
                 left_queue: None,
+                deadline,
             },
-            opened: 0,
-            answer: None,
-            file: None,
-            is_suspended_file: false,
-            saved: None,
-            kept: None,
-            events: None,
-            unread_bytes: 0,
-            last_progress: None,
-            progress_scheduled: false,
-            reported_phase: None,
-            fail_over: None,
-
-            sent: None,
-            auth: AuthAttempt::default(),
+            rates: Rates {
+                upload: throttle.clone(),
+                download: throttle,
+                download_due: None,
+                upload_due: None,
+                queue_key: None,
+            },
+            delivery: Delivery::default(),
+            file: FileState::default(),
+            partial: None,
+            paused: false,
             #[cfg(feature = "cache")]
-            caching: None,
-            #[cfg(feature = "websocket")]
-            socket: None,
+            cache: None,
             settings,
         }
     }
 
-    /// The connection it has.
+    /// The connection that it has.
     pub(crate) fn connection(&self) -> Option<ConnectionKey> {
-        match self.stage {
-            Stage::Active { connection, .. } => Some(connection),
-            _ => None,
-        }
+        self.state.connection()
     }
 
-    /// Whether content of the response is arriving for someone who wants it soon.
+    /// Whether content of the response is arriving that is wanted soon.
     pub(crate) fn is_receiving(&self) -> bool {
-        #[cfg(feature = "websocket")]
-        if self.socket.is_some() {
-            return false;
-        }
-        matches!(self.stage, Stage::Active { .. })
-            && !self.paused
-            && self
-                .answer
-                .as_ref()
-                .is_some_and(|answer| !matches!(answer.sink, Sink::EventStream))
-    }
-
-    /// Whether content is on its way to a file.
-    pub(crate) fn is_writing(&self) -> bool {
-        matches!(self.stage, Stage::Active { .. })
-            && self
-                .answer
-                .as_ref()
-                .is_some_and(|answer| matches!(answer.sink, Sink::File))
+        !self.paused && self.state.is_receiving()
     }
 
     /// How far it is.
     pub(crate) fn progress(&self, phase: Phase) -> Progress {
-        let (received, to_receive) = match &self.answer {
-            Some(answer) => {
-                let resumed = self.file.as_deref().map_or(0, Downloading::resumed_from);
-                let total = answer.content_length.map(|length| length + resumed);
-                (answer.received + resumed, total)
+        let file = self.file.download.as_deref();
+        let (received, to_receive) = match self.state.response() {
+            Some(response) => {
+                let resumed = file.map_or(0, Downloading::resumed_from);
+                let total = response.content_length.map(|length| length + resumed);
+                (response.received + resumed, total)
             }
             None => {
-                let in_file = self.file.as_deref().map_or(0, Downloading::held);
-                (
-                    self.kept
-                        .as_ref()
-                        .map_or(in_file, |kept| kept.answer.received),
-                    None,
-                )
+                let in_file = file.map_or(0, Downloading::held);
+                let partial = self.partial.as_ref();
+                (partial.map_or(in_file, |it| it.response.received), None)
             }
         };
         Progress {
             phase,
-            sent: self.payload.sent(),
-            to_send: self.payload.length(),
+            sent: self.request.payload.sent(),
+            to_send: self.request.payload.length(),
             received,
             to_receive,
         }
     }
 
-    /// What it is doing, as far as it knows without its connection.
-    pub(crate) fn phase(&self) -> Phase {
-        match self.stage {
-            Stage::Active { .. } if self.answer.is_some() => Phase::ReceiveBody,
-            Stage::Active { asked: false, .. } => Phase::Connect,
-            Stage::Active { .. } => Phase::AwaitHead,
-            Stage::Committing => Phase::ReceiveBody,
-            Stage::Waiting { .. } => Phase::AwaitRetry,
-            Stage::Opening | Stage::Queued { .. } | Stage::Parked => Phase::Queue,
-        }
-    }
-
-    /// Turns to the next hop of a redirect, leaving behind what must not go along (RFC 9110 §15.4).
-    pub(crate) fn go_to(&mut self, next: Redirection) {
-        let mut fields = FieldLines::new();
-        for (name, value) in self.fields.iter() {
-            if next.takes_along(
-                name,
-                &self.settings.redirects,
-                &self.settings.secret_headers,
-            ) {
-                // It was a valid line before.
-                let _ = fields.append(name, value);
-            }
-        }
-        self.fields = fields;
-        if !next.keeps_content {
-            self.payload.drop_content();
-        }
-        if next.crosses_origin {
-            self.is_trusted &= self.settings.redirects.keep_credentials_across_origins;
-            self.auth = AuthAttempt::default();
-            if !self.is_trusted {
-                self.cookies.clear();
-            }
-        }
-        self.method = next.method;
-        self.url = Arc::new(next.url);
-        self.referer = next.referer;
-        self.expects_continue = true;
-        self.kept = None;
+    /// Turns to the next hop of a redirect.
+    pub(crate) fn follow(&mut self, next: Redirection) {
+        self.request.redirect(next, &self.settings);
+        self.partial = None;
     }
 
     /// Whether it can be sent again without harm (RFC 9110 §9.2.2).
     pub(crate) fn may_repeat(&self) -> bool {
-        self.method.is_idempotent() && self.payload.can_be_sent()
+        self.request.method.is_idempotent() && self.request.payload.can_be_sent()
     }
 
     /// Whether the content is held back until the server asks for it (RFC 9110 §10.1.1).
     pub(crate) fn wants_continue(&self) -> bool {
-        if !self.expects_continue || self.payload.is_none() {
+        let payload = &self.request.payload;
+        if !self.request.expects_continue || payload.is_none() {
             return false;
         }
         match self.settings.expect_continue {
             None => false,
             Some(least) => {
-                self.payload.has_files || self.payload.length().is_none_or(|length| length >= least)
+                payload.has_files || payload.length().is_none_or(|length| length >= least)
             }
         }
     }
@@ -351,9 +265,9 @@ impl Transfer {
     /// are on the wire.
     pub(crate) fn asks_for_coding(&self) -> bool {
         self.settings.decompress
-            && !matches!(self.output, Output::File(_) | Output::EventStream)
-            && !self.fields.contains("range")
-            && self.kept.is_none()
+            && !matches!(self.request.output, Output::File(_) | Output::EventStream)
+            && !self.request.fields.contains("range")
+            && self.partial.is_none()
     }
 
     /// The most content to hold in memory.
@@ -367,34 +281,79 @@ impl Transfer {
 
     /// The most content to take, decoded.
     pub(crate) fn most_content(&self) -> Option<u64> {
-        match &self.answer {
-            Some(Answer {
-                then: Then::Fail(_),
-                ..
-            }) => Some(FAILED_BYTES),
-            Some(Answer {
-                sink: Sink::Collect(_),
-                ..
-            }) => self.most_collected(),
+        match self.state.response() {
+            Some(response) if matches!(response.planned, NextAction::Fail(_)) => Some(FAILED_BYTES),
+            Some(response) if matches!(response.sink, Sink::Collect(_)) => self.most_collected(),
             _ => self.settings.max_body.filter(|most| *most > 0),
         }
     }
 
+    /// Whether it can be sent to another origin of its list.
+    pub(crate) fn has_next_origin(&self) -> bool {
+        let standby = self.attempts.standby.as_ref();
+        self.can_change_origin() && standby.is_some_and(|standby| !standby.left.is_empty())
+    }
+
+    /// Whether it may be sent to another origin at all.
+    pub(crate) fn can_change_origin(&self) -> bool {
+        self.may_repeat() && self.attempts.history.is_empty()
+    }
+
+    /// Whether the rest of a response that was cut could be asked for (RFC 9110 §13.1.5).
+    pub(crate) fn can_continue(&self) -> bool {
+        self.request.method == http::Method::GET
+            && !self.request.fields.contains("range")
+            && self.state.response().is_some_and(|response| {
+                response.decoder.is_none()
+                    && response.received > 0
+                    && matches!(response.sink, Sink::Collect(_) | Sink::Stream)
+                    && matches!(response.head.status.as_u16(), 200 | 206)
+                    && validator(&response.head.fields)
+                        .as_ref()
+                        .and_then(strong)
+                        .is_some()
+            })
+    }
+
+    /// Keeps what arrived of a response that was cut, if the rest of it can be asked for. Returns
+    /// whether it was kept.
+    pub(crate) fn keep_partial(&mut self) -> bool {
+        if let Some(file) = &mut self.file.download {
+            file.interrupt();
+            return true;
+        }
+        if self
+            .state
+            .response()
+            .is_none_or(ResponseState::is_discarded)
+        {
+            // This attempt brought nothing: what the one before brought is all there is.
+            return self.partial.is_some();
+        }
+        self.partial = None;
+        if !self.can_continue() {
+            return false;
+        }
+        self.partial = self.state.take_response().and_then(PartialResponse::of);
+        self.partial.is_some()
+    }
+
     /// Turns to reading an event stream; what an earlier connection brought is remembered.
     pub(crate) fn begin_event_stream(&mut self) {
-        match &mut self.events {
+        match &mut self.delivery.event_parser {
             Some(parser) => parser.restart(),
-            None => self.events = Some(Box::default()),
+            None => self.delivery.event_parser = Some(Box::default()),
         }
     }
 
     /// The times so far, from when the request was given to the agent.
     pub(crate) fn timings(&self, connection: &Connection) -> Timings {
-        let Clocks {
+        let Times {
             began,
             hop_began,
             left_queue,
-        } = self.clocks;
+            ..
+        } = self.times;
         let queue = left_queue.unwrap_or(hop_began);
         let marks = connection.marks();
         let since = |at: Instant| at.saturating_duration_since(began);
@@ -411,7 +370,7 @@ impl Transfer {
             appconnect: marks.secured.map_or(Duration::ZERO, |_| since(secured)),
             pretransfer: since(sent),
             starttransfer: since(step(marks.first_byte, sent)),
-            redirect: if self.history.is_empty() {
+            redirect: if self.attempts.history.is_empty() {
                 Duration::ZERO
             } else {
                 since(hop_began)
@@ -426,37 +385,30 @@ impl Transfer {
             peer_address: socket.and_then(|socket| socket.peer_address()),
             local_address: socket.and_then(|socket| socket.local_address()),
             reused: connection.requests() > 1,
-            opened: self.opened,
+            opened: self.attempts.opened,
             tls: connection.link().and_then(|link| link.tls_info()),
         }
     }
 
-    /// The response as far as it came; `None` when no head did.
-    pub(crate) fn take_response(&mut self, now: Instant) -> Option<Response> {
-        let answer = self.answer.take()?;
-        let mut response = Response::of(answer.head);
-        if let Sink::Collect(mut collected) = answer.sink {
+    /// What the caller gets of a response, as far as it has arrived.
+    pub(crate) fn build_response(&mut self, state: ResponseState, now: Instant) -> Response {
+        let mut response = Response::of(state.head);
+        if let Sink::Collect(mut collected) = state.sink {
             response.body = collected.take();
         }
-        response.trailers = answer.trailers;
-        response.url = Some(Arc::clone(&self.url));
-        response.history = std::mem::take(&mut self.history);
-        response.timings = answer.timings;
-        response.timings.total = now.saturating_duration_since(self.clocks.began);
-        response.connection = answer.connection;
+        response.trailers = state.trailers;
+        response.url = Some(Arc::clone(&self.request.url));
+        response.history = std::mem::take(&mut self.attempts.history);
+        response.timings = state.timings;
+        response.timings.total = now.saturating_duration_since(self.times.began);
+        response.connection = state.connection;
         response.transferred = Transferred {
-            sent: self.payload.sent(),
-            received: answer.received,
+            sent: self.request.payload.sent(),
+            received: state.received,
         };
-        response.saved = self.saved.take();
-        response.from_cache = answer.from_cache;
-        response.attempts = self.attempts.max(1);
-        Some(response)
+        response.saved = self.file.saved.take();
+        response.from_cache = state.from_cache;
+        response.attempts = self.attempts.count.max(1);
+        response
     }
 }
-
-/// The most content that is collected in memory unless the request says otherwise.
-const COLLECTED_BYTES: u64 = 64 * 1024 * 1024;
-
-/// The most content that is kept of a response that is a failure.
-const FAILED_BYTES: u64 = 1024 * 1024;

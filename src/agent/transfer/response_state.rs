@@ -2,24 +2,29 @@
 //! follows its end.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::agent::event::RetryCause;
+use super::next_action::NextAction;
+use crate::agent::download::{is_same_version, strong, validator};
 use crate::agent::response::{ConnectionInfo, Timings};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limit;
 use crate::proto::{FieldLines, ResponseHead};
 use crate::semantics::coding::Decoder;
-use crate::semantics::redirect::Redirection;
+use crate::semantics::range::ContentRange;
+
+/// The most content that is read of a response that is not wanted, so that its connection can serve again.
+pub(crate) const MAX_DISCARDED_BYTES: u64 = 64 * 1024;
 
 /// The response of the present hop.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ResponseState {
     pub(crate) head: Arc<ResponseHead>,
     pub(crate) content_length: Option<u64>,
     pub(crate) sink: Sink,
-    pub(crate) then: Then,
+    /// What is done when the response has ended.
+    pub(crate) planned: NextAction,
     pub(crate) decoder: Option<Box<Decoder>>,
     /// Read from the connection and not decoded yet.
     pub(crate) undecoded: Bytes,
@@ -53,31 +58,34 @@ pub(crate) struct Collected {
     rest: Vec<u8>,
 }
 
-/// What follows the end of the response.
+/// A response that was cut, and the validator of its version, so that the rest can be asked for.
 #[derive(Debug)]
-pub(crate) enum Then {
-    Deliver,
-    Redirect(Box<Redirection>),
-    /// Send again at once, with what was learned.
-    Again,
-    /// The file was whole before.
-    Commit,
-    /// So was what had come before the connection was lost.
-    Kept,
-    Retry(Duration, RetryCause),
-    Fail(Error),
-    #[cfg(feature = "cache")]
-    Revalidated,
-    #[cfg(feature = "cache")]
-    ServeStale,
+pub(crate) struct PartialResponse {
+    /// The response as far as it arrived.
+    pub(crate) response: Box<ResponseState>,
+    pub(crate) if_range: String,
 }
 
-/// Content that came before its connection was lost, and what its version is called.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    /// The response as far as it came.
-    pub(crate) answer: Box<Answer>,
-    pub(crate) if_range: String,
+impl PartialResponse {
+    /// `None`: the version of the content cannot be named.
+    pub(crate) fn of(response: ResponseState) -> Option<Self> {
+        let if_range = validator(&response.head.fields).as_ref().and_then(strong)?;
+        Some(Self {
+            response: Box::new(response),
+            if_range,
+        })
+    }
+
+    /// Whether a response continues where this one was cut (RFC 9110 §15.3.7): the same version of the
+    /// content, from the right place.
+    pub(crate) fn is_continued_by(&self, head: &ResponseHead) -> bool {
+        let range = head.fields.get("content-range");
+        let range = range.and_then(ContentRange::parse);
+        head.status.as_u16() == 206
+            && matches!(range, Some(ContentRange::Part { range, .. })
+                if range.start == self.response.received)
+            && is_same_version(&head.fields, &self.if_range)
+    }
 }
 
 impl Collected {
@@ -111,15 +119,15 @@ impl Collected {
     }
 }
 
-impl Answer {
+impl ResponseState {
     /// Whether its content is read for the connection's sake only.
     pub(crate) fn is_discarded(&self) -> bool {
         matches!(self.sink, Sink::Discard)
     }
 
-    /// Goes on behind what was kept: to the caller it is one response.
-    pub(crate) fn go_on(&mut self, kept: Kept) {
-        let begun = *kept.answer;
+    /// Continues a response that was cut: to the caller both are one response.
+    pub(crate) fn continue_from(&mut self, partial: PartialResponse) {
+        let begun = *partial.response;
         self.head = begun.head;
         self.content_length = begun.content_length;
         self.received = begun.received;
@@ -131,4 +139,10 @@ impl Answer {
     pub(crate) fn is_streamed(&self) -> bool {
         matches!(self.sink, Sink::Stream) && self.decoded > 0
     }
+}
+
+/// The error of content that is longer than `most`.
+pub(crate) fn body_limit(most: u64) -> Error {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    ErrorKind::Limit(Limit::BodyBytes(most)).into()
 }
