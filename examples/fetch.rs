@@ -1,22 +1,22 @@
-//! A command-line client in curl's spelling over [`httpoll::Agent`]: black-box access to all that the
-//! agent does, and a means to compare it with curl.
+//! A command-line client with curl's options over [`httpoll::Agent`]: it shows what the agent can do, and it
+//! can be compared with curl.
 //!
 //! ```text
 //! cargo run --example fetch --features full -- -L -o page.html example.com
 //! ```
 //!
 //! The options mean what curl's manual says; `fetch --help` lists them. `tests/fetch_against_curl.py`
-//! runs both side by side and keeps the list of differences.
+//! runs both and lists the accepted differences.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `option_list`, `arguments` | the options; words of a command line taken apart |
-//! | `options` | what the options decide |
-//! | `data`, `form` | content from `-d` and `-F` and their kin |
-//! | `address` | from the URL that was typed to the one that is asked |
-//! | `network`, `request` | what the options say about all requests, and about one |
-//! | `session` | the agent, its cookies and names; all transfers in turn or at once |
-//! | `transfer` | one transfer: what is made of its events |
+//! | `option_list`, `arguments` | the options; the parsed words of a command line |
+//! | `options` | the meaning of the options |
+//! | `data`, `form` | content from `-d`, `-F` and similar options |
+//! | `address` | from the URL that was typed to the one that is requested |
+//! | `network`, `request` | options of all requests, and of one |
+//! | `session` | the agent, its cookies and names; all transfers, one after another or at once |
+//! | `transfer` | one transfer and its events |
 //! | `output` | where heads and content go |
 //! | `facts`, `write_out` | what is known of a transfer; `-w` |
 //! | `verbose`, `progress` | `-v`; the bar on a terminal |

@@ -1,17 +1,22 @@
-//! The raw loop: one `HttpClient`, polled once a frame, printing each transition and each chunk.
+//! The raw loop: one `HttpClient`, polled once a frame. It prints each change of status and each chunk.
 //!
 //! ```text
-//! cargo run --features server --example node                             # against a server of its own
-//! cargo run --features server --example node -- http://127.0.0.1:8000/   # against yours
+//! cargo run --features server --example node                             # with a server in the same loop
+//! cargo run --features server --example node -- http://127.0.0.1:8000/   # with yours
 //! ```
 //!
-//! Options: `--fps N` (default 60, 0 polls in a tight loop), `--budget-us N` or `--unlimited`,
-//! `--linger-us N` (over whole exchanges), `--get N` (that many requests on one connection),
-//! `--cacert FILE`, `--insecure`, `--timeout SECONDS` (for a head, and for a stall), `--quiet` (no
-//! line for each chunk).
+//! | option | effect |
+//! |---|---|
+//! | `--fps N` | frames per second; default 60, 0 polls in a tight loop |
+//! | `--budget-us N`, `--unlimited` | the time that a frame may spend |
+//! | `--busy-poll-us N` | a poll waits this long for the response before it gives the frame back |
+//! | `--get N` | the number of requests on one connection |
+//! | `--cacert FILE`, `--insecure` | whom to trust |
+//! | `--timeout SECONDS` | for the head, and for silence while content arrives |
+//! | `--quiet` | no line for each chunk |
 //!
-//! What to look for: how many transitions and chunks one poll brings, how few polls a request
-//! takes, and that the longest poll stays within the budget however fast the server is.
+//! Look at how many changes and chunks one poll brings, how few polls a request takes, and that the longest
+//! frame stays within the budget however fast the server is.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -51,20 +56,20 @@ fn run() -> Result<(), Box<dyn Error>> {
     http.set_timeouts(options.timeouts.clone());
     let mut frames = Frames::new(&options, server);
 
-    let asked = Instant::now();
+    let started = Instant::now();
     http.connect_to_host(&url.host, url.port, options.tls)?;
     while matches!(http.get_status(), Status::Resolving | Status::Connecting) {
         frames.poll(&mut http)?;
         frames.next()?;
     }
     if let (Some(peer), Some(tls)) = (http.peer_address(), http.tls_info()) {
-        println!("connected to {peer} by {tls:?}");
+        println!("connected to {peer} with {tls:?}");
     }
 
     let mut total = 0_u64;
     for number in 1..=options.requests {
         let polls_before = if number == 1 { 0 } else { frames.polls };
-        let asked = if number == 1 { asked } else { Instant::now() };
+        let started = if number == 1 { started } else { Instant::now() };
         let headers: Vec<&str> = url.authorization.iter().map(String::as_str).collect();
         http.request(Method::Get, &url.target, &headers, "")?;
         let mut received = 0_u64;
@@ -76,7 +81,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             }
             frames.next()?;
         }
-        let elapsed = asked.elapsed();
+        let elapsed = started.elapsed();
         println!(
             "{} with {received} bytes after {} polls and {:.3} ms ({:.1} MB/s)",
             http.get_response_code(),
@@ -97,7 +102,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Keeps the frame rate and what each frame cost.
+/// Keeps the frame rate, and records the work of each frame.
 struct Frames {
     server: Option<Server>,
     interval: Option<Duration>,
@@ -135,7 +140,7 @@ impl Frames {
         polled.map(drop)
     }
 
-    /// Takes all content that this frame brings.
+    /// Reads all content that this frame brings.
     fn read(&mut self, http: &mut HttpClient) -> Result<u64, httpoll::Error> {
         let mut received = 0;
         while http.get_status() == Status::Body {
@@ -160,7 +165,7 @@ impl Frames {
         Ok(received)
     }
 
-    /// Ends the frame: the server has its turn, and what a game does in the rest is a sleep here.
+    /// Ends the frame: polls the server, then sleeps where a game would do its own work.
     fn next(&mut self) -> Result<(), httpoll::Error> {
         if let Some(server) = &mut self.server {
             server.poll()?;
@@ -227,9 +232,9 @@ impl Options {
                     options.budget.time = Some(Duration::from_micros(value()?.parse()?));
                 }
                 "--unlimited" => options.budget = Budget::unlimited(),
-                "--busy_poll-us" => {
-                    let patience = Duration::from_micros(value()?.parse()?);
-                    options.budget.busy_poll = BusyPoll::Exchange(patience);
+                "--busy-poll-us" => {
+                    let longest = Duration::from_micros(value()?.parse()?);
+                    options.budget.busy_poll = BusyPoll::Exchange(longest);
                 }
                 "--get" => options.requests = value()?.parse()?,
                 "--cacert" => {
@@ -251,8 +256,8 @@ impl Options {
     }
 }
 
-/// A server in the same loop, so that the example runs without another: text of unknown length, which
-/// is sent chunked.
+/// A server in the same loop, so that the example runs without another one. It sends text of unknown length,
+/// therefore chunked.
 fn serve_hello() -> Result<Server, Box<dyn Error>> {
     let mut server = Server::bind("127.0.0.1:0")?;
     server.route("GET", "/hello", |_: &mut Request| {

@@ -93,7 +93,7 @@ fn time_to_failure(
 }
 
 #[test]
-fn lingering_over_a_stream_that_tells_nothing_ends() {
+fn busy_polling_a_stream_that_reports_no_readiness_ends() {
     let half = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf";
     let mut http = HttpClient::new();
     http.set_budget(Budget::unlimited());

@@ -480,7 +480,7 @@ fn polls_of_a_fresh_get(budget: &Budget) -> usize {
 }
 
 #[test]
-fn a_fresh_tls_get_takes_four_polls_and_two_when_lingering() {
+fn a_fresh_tls_get_takes_four_polls_and_two_when_busy_polling() {
     let looks_once = Budget::default().with_busy_poll(BusyPoll::Off);
     assert_eq!(polls_of_a_fresh_get(&looks_once), 4);
     let busy_polls = BusyPoll::Exchange(Duration::from_micros(500));

@@ -22,7 +22,7 @@ use crate::options::{Family, Group, Netrc as NetrcChoice};
 /// What curl allows to connect, without `--connect-timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// What is the same for all requests of a group; made once, so that they share connections.
+/// The options that all requests of a group share; built once, so that they share connections.
 pub(crate) struct Common {
     pub(crate) proxies: ProxySettings,
     pub(crate) tls: Option<TlsOptions>,

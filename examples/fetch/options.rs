@@ -1,4 +1,4 @@
-//! What the options decide: for all transfers, and for each group of URLs between two `--next`.
+//! The meaning of the options: for all transfers, and for each group of URLs between two `--next`.
 
 use std::time::Duration;
 
@@ -154,7 +154,7 @@ impl CommandLine {
         !self.silent || self.show_error
     }
 
-    /// Options that hold for all groups. Answers whether it is one.
+    /// Handles an option that holds for all groups. Returns whether it is one.
     fn switch(&mut self, name: &str, on: bool) -> bool {
         match name {
             "help" => self.help = on,
@@ -233,7 +233,7 @@ impl Group {
             "retry-connrefused" => self.retry_connect_refused = on,
             "tlsv1.2" => self.tls_min = Some("1.2".to_owned()),
             "tlsv1.3" => self.tls_min = Some("1.3".to_owned()),
-            // What is left has no effect here; `arguments` says so.
+            // The remaining options have no effect here; `arguments` says so.
             _ => {}
         }
     }

@@ -1,5 +1,4 @@
-//! Where heads and content go: standard output, or a file that is made when there is something to
-//! write.
+//! Where heads and content go: standard output, or a file that is created with the first write.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -11,7 +10,7 @@ use crate::address::Address;
 use crate::exit_status::{Failure, WRITE_ERROR};
 use crate::options::{Group, Output as Wanted};
 
-/// One place to write to.
+/// One destination.
 #[derive(Debug)]
 pub(crate) struct Output {
     path: Option<PathBuf>,
@@ -21,7 +20,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// The place of a URL's content.
+    /// The destination of a URL's content.
     pub(crate) fn of(group: &Group, index: usize, address: &Address) -> Result<Self, Failure> {
         let name = match group.output(index) {
             None => return Ok(Self::to(None)),
@@ -38,7 +37,7 @@ impl Output {
         })
     }
 
-    /// The place of `-D`; only the first of its group begins the file anew.
+    /// The destination of `-D`. Only the first transfer of a group truncates the file.
     pub(crate) fn of_heads(path: &str, appends: bool) -> Self {
         Self {
             appends,
@@ -64,14 +63,14 @@ impl Output {
         path.map_or_else(String::new, |path| path.display().to_string())
     }
 
-    /// The length of the file that is there already.
+    /// The length of an existing file.
     pub(crate) fn length(&self) -> u64 {
         let path = self.path.as_deref();
         let found = path.and_then(|path| std::fs::metadata(path).ok());
         found.map_or(0, |found| found.len())
     }
 
-    /// Goes on behind what is there.
+    /// Appends to the file.
     pub(crate) fn append(&mut self) {
         self.appends = true;
     }
@@ -95,7 +94,7 @@ impl Output {
         })
     }
 
-    /// Makes the file although nothing was written.
+    /// Creates the file although nothing was written.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         if self.path.is_none() {
             return Ok(());

@@ -41,7 +41,7 @@ impl Bars {
 impl Bar {
     pub(crate) fn show(&self, progress: &Progress) {
         let Some(bar) = &self.0 else { return };
-        // Content goes up first and comes down then.
+        // Uploading comes first, then downloading.
         let (moved, total) = match (progress.received, progress.to_send) {
             (0, Some(to_send @ 1..)) => (progress.sent, Some(to_send)),
             (received, _) => (received, progress.to_receive),

@@ -1,4 +1,4 @@
-//! One request out of the options of its group.
+//! One request, built from the options of its group.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::form;
 use crate::network::Common;
 use crate::options::{AuthScheme, Group};
 
-/// Builds the request. `upload` is a file to send; `range_start` where to go on.
+/// Builds the request. `upload` is a file to send; `range_start` is where to continue.
 pub(crate) fn build(
     group: &Group,
     common: &Common,
@@ -96,7 +96,7 @@ fn with_fields(request: Request, group: &Group, upload: Option<&str>) -> Result<
         Some(name) => request.header("User-Agent", name),
     };
     request = match group.referer.as_deref().map(|it| it.strip_suffix(";auto")) {
-        // Without ";auto" nobody hears where a redirect came from.
+        // Without ";auto" a redirect sends no Referer.
         None => request.without_header("Referer"),
         Some(Some("")) => request,
         Some(Some(first)) => request.header("Referer", first),
@@ -110,7 +110,7 @@ fn with_fields(request: Request, group: &Group, upload: Option<&str>) -> Result<
         let (name, value) = match (line.split_once(':'), line.strip_suffix(';')) {
             (Some((name, value)), _) => (name, Some(value.trim()).filter(|it| !it.is_empty())),
             (None, Some(name)) => (name, Some("")),
-            // curl, too, takes no notice of a line that is none.
+            // Like curl, ignore a line that is not a header field.
             (None, None) => continue,
         };
         let is_repeated = given.iter().any(|other| other.eq_ignore_ascii_case(name));
@@ -145,14 +145,14 @@ fn with_content(request: Request, group: &Group, upload: Option<&str>) -> Result
             "-" | "." => request.body(RequestBody::reader(std::io::stdin(), None)),
             path => {
                 std::fs::metadata(path).map_err(|error| Failure::file(READ_ERROR, path, &error))?;
-                // Whatever is uploaded, curl asks first.
+                // curl expects 100-continue for every upload.
                 request.file(path).expect_continue(Some(1))
             }
         });
     }
     if !group.form.is_empty() {
         let form = form::build(&group.form)?;
-        // curl asks first only before content that is large.
+        // curl expects 100-continue only for large content.
         return Ok(match form::is_small(&group.form) {
             true => request.multipart(form).expect_continue(None),
             false => request.multipart(form),
@@ -191,7 +191,7 @@ fn credentials(group: &Group, common: &Common, address: &Address) -> Option<Cred
     };
     let given = given.or_else(|| address.user.clone());
     let (user, password) = match group.scheme {
-        // The agent itself looks the host up, at each hop.
+        // The agent itself resolves the host, at each hop.
         AuthScheme::Basic => given?,
         AuthScheme::Digest | AuthScheme::Any => given.or_else(found)?,
     };

@@ -1,4 +1,4 @@
-//! The agent, its cookies and names; all transfers, in turn or at once.
+//! The agent, its cookies and names; all transfers, one after another or at once.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,7 +39,7 @@ struct Session {
     begun: usize,
 }
 
-/// Runs all transfers and answers the exit status.
+/// Runs all transfers and returns the exit status.
 pub(crate) fn run(line: CommandLine) -> Result<u8, Failure> {
     let mut session = Session::new(line)?;
     let status = session.run_all();
@@ -134,7 +134,7 @@ impl Session {
         }
     }
 
-    /// Waits for something to happen, and takes in what did.
+    /// Waits for events, and handles them.
     fn turn(&mut self, running: &mut [Transfer]) {
         self.agent.wait(None);
         while let Some(event) = self.agent.next_event() {
@@ -215,7 +215,7 @@ impl Session {
         Ok(transfer)
     }
 
-    /// Says what is to be said of a transfer that is over.
+    /// Prints what is left to say about a transfer that is over.
     fn end(&mut self, group: usize, facts: Facts) {
         if let Some(failure) = &facts.failure
             && self.line.shows_errors()
@@ -226,13 +226,13 @@ impl Session {
             return;
         };
         let Written { stdout, stderr } = write_out::fill(format, &facts);
-        // A closed pipe shows in the content, whose status counts.
+        // A closed pipe is already reported by the content's status.
         let _ = std::io::stdout().write_all(stdout.as_bytes());
         let _ = std::io::stdout().flush();
         let _ = std::io::stderr().write_all(stderr.as_bytes());
     }
 
-    /// Writes cookies and secure hosts back. curl, too, only warns when that fails.
+    /// Writes cookies and secure hosts back. Like curl, it only warns when that fails.
     fn save(&self) {
         let now = SystemTime::now();
         for group in &self.line.groups {
@@ -262,9 +262,9 @@ fn load_cookies(group: &Group, jar: &Mutex<CookieJar>) -> Result<(), Failure> {
     let mut jar = jar.lock().unwrap_or_else(PoisonError::into_inner);
     let files = group.cookies.iter().filter(|given| !given.contains('='));
     for path in files.filter(|path| !path.is_empty()) {
-        // A file that is not there holds no cookies.
+        // A missing file holds no cookies.
         let Ok(text) = data::read(path) else { continue };
-        // Lines that are no cookies are passed over, as curl does.
+        // Lines that are not cookies are ignored, as curl does.
         let _ = jar.load_netscape(&text, now);
     }
     if group.junk_session_cookies {

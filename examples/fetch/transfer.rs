@@ -1,4 +1,4 @@
-//! One transfer: what is made of its events.
+//! One transfer and its events.
 
 use std::time::Instant;
 
@@ -23,9 +23,9 @@ pub(crate) struct Transfer {
     bar: Bar,
     began: Instant,
     phase: Option<Phase>,
-    /// Where a file goes on, when it does.
+    /// The length of a file that is continued.
     range_start: u64,
-    /// The request of this hop is out, so what comes is no proxy's answer to `CONNECT`.
+    /// The request of this hop was sent, so what arrives is not a proxy's response to `CONNECT`.
     asked: bool,
     includes: bool,
     discards: bool,
@@ -82,7 +82,7 @@ impl Transfer {
         self.handle.as_ref().is_some_and(|handle| handle.id() == id)
     }
 
-    /// Takes an event of this transfer in.
+    /// Handles an event of this transfer.
     pub(crate) fn take(&mut self, event: Event) {
         let outcome = match event {
             Event::Phase { phase, .. } => {
@@ -97,7 +97,7 @@ impl Transfer {
                 if let (RetryCause::Error(error), true) = (&cause, self.shows_errors) {
                     Failure::of(error, self.through_proxy, self.uploads).print();
                 }
-                // What is counted is the last attempt, as curl has it.
+                // Only the last attempt counts, as with curl.
                 self.facts.connects = 0;
                 self.facts.downloaded = 0;
                 Ok(())
@@ -153,7 +153,7 @@ impl Transfer {
         }
     }
 
-    /// Counts connections that were made, whether or not TLS came about.
+    /// Counts connections that were established, whether or not TLS succeeded.
     fn note_phase(&mut self, phase: Phase) {
         let was_connecting = self.phase.is_some_and(|phase| phase <= Phase::Tunnel);
         if was_connecting && phase > Phase::Tunnel {
@@ -162,7 +162,7 @@ impl Transfer {
         self.phase = Some(phase);
     }
 
-    /// The fields behind chunked content, where its head went.
+    /// Prints the trailer fields where the head was printed.
     fn write_trailers(&mut self, trailers: &FieldLines) -> Result<(), Failure> {
         let text = lines_text(trailers);
         if let Some(heads) = &mut self.heads {
@@ -189,14 +189,14 @@ impl Transfer {
         }
     }
 
-    /// Whether the final response is what was asked for.
+    /// Checks whether the final response is the one that the options ask for.
     fn judge(&mut self, head: &ResponseHead, content_length: Option<u64>) -> Result<(), Failure> {
         if self.range_start == 0 {
             return Ok(());
         }
         match head.status.as_u16() {
             206 => Ok(()),
-            // There is nothing behind what is there: it is whole.
+            // Nothing follows what the file holds: it is complete.
             416 => {
                 self.discards = true;
                 Ok(())
@@ -220,7 +220,7 @@ impl Transfer {
         })
     }
 
-    /// It is over. What is still under way is cancelled by dropping the handle.
+    /// The transfer is over. Dropping the handle cancels what is still running.
     fn end(&mut self, failure: Option<Failure>) {
         if self.is_over {
             return;
