@@ -316,7 +316,9 @@ impl Connection {
             (Stage::Handshaking, _) => false,
             (Stage::Head | Stage::Collecting(_) | Stage::Lingering { .. }, _) => true,
             #[cfg(feature = "websocket")]
-            (Stage::Socket(socket), _) => socket.has_room(),
+            (Stage::Socket(socket), _) => {
+                socket.has_room() && self.recv.unread().len() < AHEAD_BYTES
+            }
             (_, Incoming::Streaming(inbox)) => inbox.has_room() && !self.exchange.wants_continue(),
             (_, Incoming::Discarding(_)) => true,
             (_, Incoming::Over) => self.recv.unread().len() < AHEAD_BYTES,

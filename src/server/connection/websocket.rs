@@ -56,6 +56,7 @@ impl Connection {
 }
 
 impl Socket {
+    /// Whether the holder and the machine can take more messages.
     pub(super) fn has_room(&self) -> bool {
         self.shared.has_room()
     }
@@ -114,11 +115,13 @@ impl Socket {
         }
     }
 
-    /// Moves frames to the buffer that is written out: the machine's own first, they are short.
+    /// Moves frames to the buffer that is written out, as far as that has room: the machine's own
+    /// frames first, because they are short. What has no room stays in the machine, which then stops
+    /// answering pings, so that a client that reads nothing is no longer read from.
     fn transmit(&mut self, out: &mut Vec<u8>, mut pending: usize, now: Instant) -> bool {
         let own = self.machine.poll_transmit();
-        let count = own.len();
-        out.extend_from_slice(own);
+        let count = own.len().min(OUT_BYTES.saturating_sub(pending));
+        out.extend_from_slice(&own[..count]);
         self.machine.transmitted(count, now);
         pending += count;
         let mut moved = count > 0;

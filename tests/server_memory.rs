@@ -1,0 +1,257 @@
+//! The memory that one client can make a server hold, measured on the server's thread over real sockets
+//! of the loopback interface, with and without TLS. `-- --nocapture` prints the figures.
+//! A test program of its own: `allocation_counter` brings its own allocator.
+
+#![cfg(all(feature = "server", feature = "tls", feature = "websocket"))]
+#![allow(clippy::unwrap_used)]
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use allocation_counter::measure;
+use httpoll::ServerSentEvent;
+use httpoll::server::guard::Guard;
+use httpoll::server::topic::{SlowConsumerPolicy, Topic};
+use httpoll::server::websocket::{Options, WebSocket};
+use httpoll::server::{Request, Response, Server, ServerTlsOptions};
+use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
+use rustls::pki_types::ServerName;
+
+/// The documented maximum with the default limits.
+const CONNECTION_BYTES: u64 = 8 * 1024 * 1024;
+
+/// What an attacker sends at most, if the server takes it.
+const FLOOD: usize = 48 * 1024 * 1024;
+
+/// How long a server may take nothing before the attacker gives up.
+const STUCK: Duration = Duration::from_millis(700);
+
+trait Stream: Read + Write + Send {}
+impl<T: Read + Write + Send> Stream for T {}
+
+/// One way to make a server hold memory: what is sent once, and what is then sent without end.
+struct Attack {
+    name: &'static str,
+    opening: &'static str,
+    /// Whether the response's head is read before the flood begins.
+    reads_head: bool,
+    flood: fn() -> Vec<u8>,
+}
+
+const UPGRADE: &str = "GET /socket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+fn attacks() -> Vec<Attack> {
+    vec![
+        Attack {
+            name: "pings, pongs never read",
+            opening: UPGRADE,
+            reads_head: true,
+            flood: || frame(0x89, &[b'p'; 125]).repeat(512),
+        },
+        Attack {
+            name: "messages that the holder never takes",
+            opening: UPGRADE,
+            reads_head: true,
+            flood: || frame(0x82, &[b'm'; 60_000]),
+        },
+        Attack {
+            name: "one message in fragments without end",
+            opening: UPGRADE,
+            reads_head: true,
+            flood: || frame(0x00, b"f").repeat(4096),
+        },
+        Attack {
+            name: "pipelined requests, responses never read",
+            opening: "",
+            reads_head: false,
+            flood: || b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1024),
+        },
+        Attack {
+            name: "a head without end",
+            opening: "GET / HTTP/1.1\r\n",
+            reads_head: false,
+            flood: || b"X: yyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n".repeat(2048),
+        },
+        Attack {
+            name: "content without end",
+            opening: "POST /upload HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
+            reads_head: false,
+            flood: || b"1\r\nx\r\n".repeat(8192),
+        },
+        Attack {
+            name: "an event stream, never read, of a busy topic",
+            opening: "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            reads_head: true,
+            flood: || b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1024),
+        },
+    ]
+}
+
+/// A client's frame, masked with zeros.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match payload.len() {
+        length @ 0..126 => bytes.push(0x80 | length as u8),
+        length => {
+            bytes.push(0x80 | 126);
+            bytes.extend_from_slice(&(length as u16).to_be_bytes());
+        }
+    }
+    bytes.extend_from_slice(&[0; 4]);
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+fn server(tls: Option<ServerTlsOptions>, topic: &Topic) -> Server {
+    let builder = Server::builder().guard(Guard::open());
+    let builder = match tls {
+        Some(tls) => builder.tls(tls),
+        None => builder,
+    };
+    let mut server = builder.bind_local(0).unwrap();
+    let mut sockets: Vec<WebSocket> = Vec::new();
+    server
+        .route("GET", "/socket", move |request: &mut Request| {
+            sockets.push(request.accept_websocket(Options::default()).unwrap());
+        })
+        .unwrap();
+    server
+        .route("GET", "/large", |_: &mut Request| "x".repeat(200_000))
+        .unwrap();
+    server
+        .route("POST", "/upload", |_: &mut Request| Response::new())
+        .unwrap();
+    let topic = topic.clone();
+    server
+        .route("GET", "/events", move |request: &mut Request| {
+            topic.subscribe(request);
+        })
+        .unwrap();
+    server
+}
+
+/// Sends the attack without reading; returns how much the server took.
+fn run(mut stream: impl Stream, attack: &Attack) -> usize {
+    stream.write_all(attack.opening.as_bytes()).unwrap();
+    if attack.reads_head {
+        let (mut head, mut byte) = (Vec::new(), [0]);
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+    }
+    let flood = (attack.flood)();
+    let (mut sent, mut at) = (0, 0);
+    let mut moved = Instant::now();
+    while sent < FLOOD && moved.elapsed() < STUCK {
+        match stream.write(&flood[at..]) {
+            Ok(0) => break,
+            Ok(count) => {
+                sent += count;
+                at = (at + count) % flood.len();
+                moved = Instant::now();
+            }
+            Err(error) if is_timeout(&error) => {}
+            Err(_) => break,
+        }
+    }
+    sent
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_write_timeout(Some(Duration::from_millis(50)))
+        .unwrap();
+    stream
+}
+
+/// Runs every attack; `wrap` is what the client puts over TCP.
+fn measure_attacks<S: Stream + 'static>(
+    label: &str,
+    tls: impl Fn() -> Option<ServerTlsOptions>,
+    wrap: impl Fn(TcpStream) -> S,
+) {
+    for attack in attacks() {
+        let topic = Topic::new().when_too_slow(SlowConsumerPolicy::DropOldest);
+        let mut server = server(tls(), &topic);
+        let address = server.local_addr();
+        let name = attack.name;
+        let sent = Arc::new(AtomicUsize::new(0));
+        let total = Arc::clone(&sent);
+        let stream = wrap(connect(address));
+        let client = thread::spawn(move || total.store(run(stream, &attack), Ordering::SeqCst));
+        let held = measure(|| {
+            while !client.is_finished() {
+                server.wait(Some(Duration::from_millis(1))).unwrap();
+                if topic.subscribers() > 0 {
+                    for _ in 0..100 {
+                        let event = ServerSentEvent::new("e".repeat(1000));
+                        topic.publish(event).unwrap();
+                    }
+                }
+            }
+        });
+        client.join().unwrap();
+        let sent = sent.load(Ordering::SeqCst);
+        println!("{label}: {name}: {} bytes held of {sent} sent", held.bytes_max);
+        assert!(
+            held.bytes_max <= CONNECTION_BYTES,
+            "{label}: {name}: {} bytes held of {sent} sent",
+            held.bytes_max
+        );
+    }
+}
+
+#[test]
+fn one_client_cannot_make_the_server_hold_more_than_documented() {
+    measure_attacks("plain", || None, |stream| stream);
+}
+
+#[test]
+fn one_client_cannot_make_the_server_hold_more_than_documented_over_tls() {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()])
+        .unwrap()
+        .signed_by(&key, &issuer)
+        .unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(issuer.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let config = Arc::new(config);
+    measure_attacks(
+        "TLS",
+        || {
+            let options = ServerTlsOptions::builder()
+                .certificate_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes())
+                .build()
+                .unwrap();
+            Some(options)
+        },
+        |stream| {
+            let name = ServerName::try_from("localhost").unwrap();
+            let session = rustls::ClientConnection::new(Arc::clone(&config), name).unwrap();
+            rustls::StreamOwned::new(session, stream)
+        },
+    );
+}
