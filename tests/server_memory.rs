@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -39,6 +39,8 @@ struct Attack {
     opening: &'static str,
     /// Whether the response's head is read before the flood begins.
     reads_head: bool,
+    /// Bytes sent once, behind the head.
+    start: &'static [u8],
     flood: fn() -> Vec<u8>,
 }
 
@@ -51,42 +53,49 @@ fn attacks() -> Vec<Attack> {
             name: "pings, pongs never read",
             opening: UPGRADE,
             reads_head: true,
+            start: b"",
             flood: || frame(0x89, &[b'p'; 125]).repeat(512),
         },
         Attack {
             name: "messages that the holder never takes",
             opening: UPGRADE,
             reads_head: true,
+            start: b"",
             flood: || frame(0x82, &[b'm'; 60_000]),
         },
         Attack {
             name: "one message in fragments without end",
             opening: UPGRADE,
             reads_head: true,
+            start: b"\x02\x81\0\0\0\0f",
             flood: || frame(0x00, b"f").repeat(4096),
         },
         Attack {
             name: "pipelined requests, responses never read",
             opening: "",
             reads_head: false,
+            start: b"",
             flood: || b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1024),
         },
         Attack {
             name: "a head without end",
             opening: "GET / HTTP/1.1\r\n",
             reads_head: false,
+            start: b"",
             flood: || b"X: yyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n".repeat(2048),
         },
         Attack {
             name: "content without end",
             opening: "POST /upload HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
             reads_head: false,
+            start: b"",
             flood: || b"1\r\nx\r\n".repeat(8192),
         },
         Attack {
             name: "an event stream, never read, of a busy topic",
             opening: "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n",
             reads_head: true,
+            start: b"",
             flood: || b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1024),
         },
     ]
@@ -136,7 +145,7 @@ fn server(tls: Option<ServerTlsOptions>, topic: &Topic) -> Server {
 }
 
 /// Sends the attack without reading; returns how much the server took.
-fn run(mut stream: impl Stream, attack: &Attack) -> usize {
+fn run(mut stream: impl Stream, tcp: &TcpStream, attack: &Attack) -> usize {
     stream.write_all(attack.opening.as_bytes()).unwrap();
     if attack.reads_head {
         let (mut head, mut byte) = (Vec::new(), [0]);
@@ -145,6 +154,11 @@ fn run(mut stream: impl Stream, attack: &Attack) -> usize {
             head.push(byte[0]);
         }
     }
+    // Over TLS a write reads, too.
+    let brief = Some(Duration::from_millis(50));
+    tcp.set_read_timeout(brief).unwrap();
+    tcp.set_write_timeout(brief).unwrap();
+    stream.write_all(attack.start).unwrap();
     let flood = (attack.flood)();
     let (mut sent, mut at) = (0, 0);
     let mut moved = Instant::now();
@@ -170,14 +184,6 @@ fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream
-        .set_write_timeout(Some(Duration::from_millis(50)))
-        .unwrap();
-    stream
-}
-
 /// Runs every attack; `wrap` is what the client puts over TCP.
 fn measure_attacks<S: Stream + 'static>(
     label: &str,
@@ -191,8 +197,11 @@ fn measure_attacks<S: Stream + 'static>(
         let name = attack.name;
         let sent = Arc::new(AtomicUsize::new(0));
         let total = Arc::clone(&sent);
-        let stream = wrap(connect(address));
-        let client = thread::spawn(move || total.store(run(stream, &attack), Ordering::SeqCst));
+        let tcp = TcpStream::connect(address).unwrap();
+        let stream = wrap(tcp.try_clone().unwrap());
+        let client = thread::spawn(move || {
+            total.store(run(stream, &tcp, &attack), Ordering::SeqCst);
+        });
         let held = measure(|| {
             while !client.is_finished() {
                 server.wait(Some(Duration::from_millis(1))).unwrap();
@@ -206,7 +215,10 @@ fn measure_attacks<S: Stream + 'static>(
         });
         client.join().unwrap();
         let sent = sent.load(Ordering::SeqCst);
-        println!("{label}: {name}: {} bytes held of {sent} sent", held.bytes_max);
+        println!(
+            "{label}: {name}: {} bytes held of {sent} sent",
+            held.bytes_max
+        );
         assert!(
             held.bytes_max <= CONNECTION_BYTES,
             "{label}: {name}: {} bytes held of {sent} sent",

@@ -162,14 +162,15 @@ impl Request {
         self.append_header(name, value)
     }
 
-    /// Adds one more line of this name, for headers that are lists.
+    /// Adds one more line of this name, for headers that are lists. A header that a request may hold
+    /// once only, such as `Content-Type`, is replaced (RFC 9110 §5.3).
     pub fn append_header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         if name.eq_ignore_ascii_case("content-length") {
             return self;
         }
         self.without
             .retain(|other| !other.eq_ignore_ascii_case(name));
-        match self.fields.append(name, value) {
+        match self.fields.add(name, value) {
             Ok(()) => self,
             Err(misuse) => self.failing(misuse.into()),
         }

@@ -32,6 +32,7 @@ mod head;
 mod incoming;
 mod outgoing;
 mod scan;
+mod singleton;
 mod start_line;
 mod state;
 mod target;

@@ -171,7 +171,8 @@ impl Response {
         Ok(self)
     }
 
-    /// Adds a field line; lines of the same name stay, in order.
+    /// Adds a field line. Lines of the same name stay, in order; but a field that a message may hold
+    /// once only, such as `Content-Type` or `Location`, is replaced (RFC 9110 §5.3).
     ///
     /// # Errors
     /// As [`set_header`](Self::set_header).
@@ -180,11 +181,12 @@ impl Response {
         name: &str,
         value: impl AsRef<[u8]>,
     ) -> Result<&mut Self, Error> {
-        self.fields.append(name, value)?;
+        self.fields.add(name, value)?;
         Ok(self)
     }
 
-    /// The same, to be chained: `Response::text("hi").with_header("X-A", "b")?`.
+    /// [`append_header`](Self::append_header), to be chained:
+    /// `Response::text("a,b").with_header("Content-Type", "text/csv")?`.
     ///
     /// # Errors
     /// As [`set_header`](Self::set_header).
@@ -340,7 +342,7 @@ impl Response {
     /// Adds lines that are valid already.
     pub(super) fn add_all(&mut self, lines: &HeaderMap) {
         for (name, value) in lines {
-            let _ = self.fields.append(name.as_str(), value.as_bytes());
+            let _ = self.fields.add(name.as_str(), value.as_bytes());
         }
     }
 

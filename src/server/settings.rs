@@ -6,6 +6,23 @@ use std::time::Duration;
 use crate::limits::Limits;
 
 /// Caps on what clients may make a server hold or do.
+///
+/// # Memory of one connection
+///
+/// One client never makes the server hold more than 8 MiB with the default limits, over plain TCP or
+/// TLS, not counting what handlers keep. The parts, of which not all occur at once:
+///
+/// | part | at most |
+/// |---|---|
+/// | bytes received and not parsed yet | 256 KiB; over TLS 512 KiB and 82 KiB of ciphertext |
+/// | content of a request | twice [`body_bytes`](Self::body_bytes), or the route's own limit |
+/// | content of a form | [`MultipartLimits`](crate::server::multipart::MultipartLimits) |
+/// | bytes waiting to be written | 64 KiB and one piece of a stream; over TLS 128 KiB more |
+/// | a stream, an event stream or a WebSocket that the client does not read | [`queued_bytes`](Self::queued_bytes), or one larger piece |
+/// | received WebSocket messages | twice `message_bytes` and `frame_bytes` of its options |
+/// | pongs that the client does not read | 64 KiB, then nothing more is read from it |
+///
+/// A limit that is raised raises this sum.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerLimits {

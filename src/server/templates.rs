@@ -1,5 +1,5 @@
-//! [`Templates`]: pages out of files, by MiniJinja. The engine is made, and a template read, when it is
-//! used first.
+//! [`Templates`]: pages from template files, rendered by MiniJinja. The engine is created, and a template
+//! is read, at its first use.
 
 use std::fmt;
 use std::io;
@@ -9,51 +9,73 @@ use minijinja::{AutoEscape, Environment, ErrorKind, path_loader};
 
 use super::response::Response;
 
-/// The templates of a folder. Those whose names end in `.html`, `.htm` or `.xml` escape what they are
-/// given. Names are paths below the folder; none leads out of it.
+/// The templates of a folder. Names are paths below the folder; none leads out of it.
+///
+/// [`render`](Self::render) makes HTML pages and escapes every value, whatever the template is called:
+/// `a.html`, `a.html.j2`, `a.svg`. [`render_as`](Self::render_as) makes content of another type.
 pub struct Templates {
     folder: PathBuf,
-    engine: Option<Environment<'static>>,
+    /// Two engines, because escaping is part of a compiled template.
+    html: Option<Environment<'static>>,
+    text: Option<Environment<'static>>,
 }
 
-/// Why a template gave no page.
+/// Why a template could not be rendered.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TemplateFault {
-    /// There is no such folder. It is never made.
-    NoFolder(io::Error),
-    /// There is no such template in it.
-    NotFound,
-    /// The template is malformed, or failed with what it was given.
-    Failed(Box<dyn std::error::Error + Send + Sync>),
+    /// The folder does not exist or is not a folder. It is never created.
+    NoFolder(PathBuf, io::Error),
+    /// The folder has no template of this name.
+    NotFound(String),
+    /// The template of this name is malformed, or rendering failed with these values.
+    Failed(String, Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Templates {
-    /// The templates of this folder. Nothing is looked at yet.
+    /// The templates of this folder. Nothing is read yet.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
-            engine: None,
+            html: None,
+            text: None,
         }
     }
 
-    /// Renders a template with these values, as `text/html; charset=utf-8`. A template is read when it
-    /// is used first, and again when its file has changed.
+    /// Renders a template with these values as a page of type `text/html; charset=utf-8`. Values are
+    /// escaped for HTML, unless the template marks them as safe. A template is read at its first use,
+    /// and again when its file has changed.
     ///
     /// # Errors
-    /// See [`TemplateFault`]. A handler that returns the error answers `500`.
+    /// See [`TemplateFault`]. A handler that returns the error responds with `500`.
     pub fn render(
         &mut self,
         name: &str,
         values: &serde_json::Value,
     ) -> Result<Response, TemplateFault> {
-        let engine = match &mut self.engine {
-            Some(engine) => engine,
-            none => none.insert(engine(&self.folder)?),
-        };
-        let template = engine.get_template(name).map_err(fault)?;
-        let values = minijinja::value::Serde(values);
-        template.render(values).map(Response::html).map_err(fault)
+        let page = render(&mut self.html, &self.folder, AutoEscape::Html, name, values)?;
+        Ok(Response::html(page))
+    }
+
+    /// Renders a template with these values as content of another type, such as
+    /// `text/plain; charset=utf-8`. Values are escaped for types that a browser runs as HTML or XML
+    /// (any that contains `html` or `xml`), and inserted as they are for others.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render).
+    pub fn render_as(
+        &mut self,
+        media_type: &str,
+        name: &str,
+        values: &serde_json::Value,
+    ) -> Result<Response, TemplateFault> {
+        let lower = media_type.to_ascii_lowercase();
+        let content = if lower.contains("html") || lower.contains("xml") {
+            render(&mut self.html, &self.folder, AutoEscape::Html, name, values)
+        } else {
+            render(&mut self.text, &self.folder, AutoEscape::None, name, values)
+        }?;
+        Ok(Response::content(media_type, content))
     }
 }
 
@@ -75,36 +97,47 @@ impl fmt::Debug for Templates {
 impl fmt::Display for TemplateFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoFolder(error) => write!(f, "there is no folder of templates: {error}"),
-            Self::NotFound => f.write_str("there is no such template"),
-            Self::Failed(error) => write!(f, "the template failed: {error}"),
+            Self::NoFolder(folder, error) => {
+                write!(f, "the template folder {}: {error}", folder.display())
+            }
+            Self::NotFound(name) => write!(f, "no template is called {name:?}"),
+            Self::Failed(name, error) => write!(f, "the template {name:?} failed: {error}"),
         }
     }
 }
 
 impl std::error::Error for TemplateFault {}
 
-fn engine(folder: &Path) -> Result<Environment<'static>, TemplateFault> {
-    let folder = folder.canonicalize().map_err(TemplateFault::NoFolder)?;
-    if !folder.is_dir() {
-        return Err(TemplateFault::NoFolder(io::ErrorKind::NotADirectory.into()));
-    }
-    let mut engine = Environment::new();
-    engine.set_loader(path_loader(folder));
-    engine.set_auto_escape_callback(|name| {
-        match Path::new(name).extension().and_then(|it| it.to_str()) {
-            Some("html" | "htm" | "xml") => AutoEscape::Html,
-            _ => AutoEscape::None,
-        }
-    });
-    Ok(engine)
+fn render(
+    engine: &mut Option<Environment<'static>>,
+    folder: &Path,
+    escape: AutoEscape,
+    name: &str,
+    values: &serde_json::Value,
+) -> Result<String, TemplateFault> {
+    let engine = match engine {
+        Some(engine) => engine,
+        none => none.insert(open(folder, escape)?),
+    };
+    let fault = |error: minijinja::Error| match error.kind() {
+        ErrorKind::TemplateNotFound => TemplateFault::NotFound(name.to_owned()),
+        _ => TemplateFault::Failed(name.to_owned(), Box::new(error)),
+    };
+    let template = engine.get_template(name).map_err(fault)?;
+    let values = minijinja::value::Serde(values);
+    template.render(values).map_err(fault)
 }
 
-fn fault(error: minijinja::Error) -> TemplateFault {
-    match error.kind() {
-        ErrorKind::TemplateNotFound => TemplateFault::NotFound,
-        _ => TemplateFault::Failed(Box::new(error)),
+fn open(folder: &Path, escape: AutoEscape) -> Result<Environment<'static>, TemplateFault> {
+    let no_folder = |error| TemplateFault::NoFolder(folder.to_owned(), error);
+    let canonical = folder.canonicalize().map_err(no_folder)?;
+    if !canonical.is_dir() {
+        return Err(no_folder(io::ErrorKind::NotADirectory.into()));
     }
+    let mut engine = Environment::new();
+    engine.set_loader(path_loader(canonical));
+    engine.set_auto_escape_callback(move |_| escape.clone());
+    Ok(engine)
 }
 
 #[cfg(test)]
@@ -117,11 +150,40 @@ mod tests {
     use super::*;
 
     #[test]
+    fn pages_escape_values_whatever_the_template_is_called() {
+        let folder = std::env::temp_dir().join(format!("httpoll-escaping-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let mut templates = Templates::new(&folder);
+        let values = json!({"name": "<i>"});
+        for name in [
+            "a.html",
+            "a.HTML",
+            "a.htm",
+            "a.html.j2",
+            "a.jinja",
+            "a.svg",
+            "a.xml",
+            "a.txt",
+            "a",
+            "a.js",
+        ] {
+            fs::write(folder.join(name), "{{ name }}").unwrap();
+            let page = templates.render(name, &values).unwrap();
+            assert_eq!(page.content_length(), Some(9), "{name}");
+            let image = templates.render_as("image/svg+XML", name, &values).unwrap();
+            assert_eq!(image.content_length(), Some(9), "{name}");
+            let text = templates.render_as("text/plain", name, &values).unwrap();
+            assert_eq!(text.content_length(), Some(3), "{name}");
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
     fn templates_of_a_folder() {
         let folder = std::env::temp_dir().join(format!("httpoll-templates-{}", std::process::id()));
         let mut templates = Templates::new(&folder);
         let absent = templates.render("page.html", &json!({}));
-        assert!(matches!(absent, Err(TemplateFault::NoFolder(_))));
+        assert!(matches!(absent, Err(TemplateFault::NoFolder(..))));
         assert!(!folder.exists());
 
         fs::create_dir_all(folder.join("sub")).unwrap();
@@ -134,13 +196,14 @@ mod tests {
             length(templates.render("page.html", &values)),
             Some("<b>&lt;i&gt;</b>".len() as u64)
         );
-        assert_eq!(length(templates.render("sub/mail.txt", &values)), Some(3));
+        let text = templates.render_as("text/plain", "sub/mail.txt", &values);
+        assert_eq!(length(text), Some(3));
         for name in ["none.html", "../page.html", "/etc/passwd"] {
             let missing = templates.render(name, &values);
-            assert!(matches!(missing, Err(TemplateFault::NotFound)), "{name}");
+            assert!(matches!(missing, Err(TemplateFault::NotFound(_))), "{name}");
         }
         let broken = templates.render("broken.html", &values);
-        assert!(matches!(broken, Err(TemplateFault::Failed(_))));
+        assert!(matches!(broken, Err(TemplateFault::Failed(..))));
         fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -141,12 +141,8 @@ impl WebSocketMachine {
                 State::Closed { .. } => return Ok(None),
                 State::Failed { fault, .. } => return Err(fault.clone()),
             }
-            // A server keeps its messages in a queue of its own: only control frames wait here.
-            let messages = match self.role {
-                Role::Client => self.config.send_queue_bytes,
-                Role::Server => 0,
-            };
-            if self.queued() > messages.saturating_add(PONG_BYTES) {
+            let most = self.config.send_queue_bytes.saturating_add(PONG_BYTES);
+            if self.queued() > most {
                 // It does not count as unread: a peer that takes nothing is no living peer.
                 self.has_more = false;
                 return Ok(None);

@@ -89,7 +89,7 @@ impl Connection {
             fields.append("Date", cx.app.date())?;
         }
         for (name, value) in &std::mem::take(&mut self.current.added) {
-            fields.append(name.as_str(), value.as_bytes())?;
+            fields.add(name.as_str(), value.as_bytes())?;
         }
         if self.must_close(cx) && !fields.has_token("connection", "close") {
             fields.append("Connection", "close")?;

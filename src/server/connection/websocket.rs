@@ -6,7 +6,9 @@ use std::time::Instant;
 use super::state::Stage;
 use super::{Connection, Context, OUT_BYTES, Step};
 use crate::error::{Error, WebSocketFault};
-use crate::semantics::websocket::{CloseFrame, WebSocketEvent, WebSocketMachine, close_code};
+use crate::semantics::websocket::{
+    CloseFrame, WebSocketConfig, WebSocketEvent, WebSocketMachine, close_code,
+};
 use crate::server::pipe::Taken;
 use crate::server::websocket::{Shared, Upgrade};
 
@@ -20,8 +22,13 @@ pub(super) struct Socket {
 impl Connection {
     /// Goes on as a WebSocket; the head of the 101 is sent.
     pub(super) fn begin_socket(&mut self, upgrade: Upgrade, cx: &Context<'_>) {
+        let config = WebSocketConfig {
+            // Messages wait in `shared`; only pongs and close frames wait in the machine.
+            send_queue_bytes: 0,
+            ..upgrade.config
+        };
         let socket = Socket {
-            machine: WebSocketMachine::server(upgrade.config, cx.now),
+            machine: WebSocketMachine::server(config, cx.now),
             shared: upgrade.shared,
         };
         self.enter(Stage::Socket(Box::new(socket)), cx.now);

@@ -37,6 +37,26 @@ fn types() {
 }
 
 #[test]
+fn a_singleton_field_is_sent_once() {
+    let made = [
+        Response::text("a"),
+        Response::html("a"),
+        Response::json(&serde_json::json!({})),
+    ];
+    for response in made {
+        let response = response.with_header("content-type", "text/csv").unwrap();
+        let types: Vec<_> = response.headers().get_all("content-type").collect();
+        assert_eq!(types, [b"text/csv"]);
+    }
+    let mut response = Response::redirect("/a").unwrap();
+    response.append_header("Location", "/b").unwrap();
+    response.append_header("Vary", "a").unwrap();
+    response.append_header("Vary", "b").unwrap();
+    assert_eq!(response.headers().get_all("location").count(), 1);
+    assert_eq!(response.headers().get_all("vary").count(), 2);
+}
+
+#[test]
 fn redirects() {
     let mut response = Response::text("gone");
     response.set_redirect("/there", 307).unwrap();
