@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
-use httpoll::ServerSentEvent;
+use httpoll::event_stream::ServerSentEvent;
 use httpoll::server::guard::Guard;
 use httpoll::server::topic::{SlowConsumerPolicy, Topic};
 use httpoll::server::websocket::{Options, WebSocket};

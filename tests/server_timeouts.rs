@@ -89,7 +89,7 @@ fn a_client_that_does_not_read_is_dropped() {
         .on_sent(move |it| sent.add(format!("complete {}", it.complete)));
     let mut client = test.connect();
     client.write(GET.as_bytes());
-    test.pass(Duration::from_millis(9_900));
+    test.pass(Duration::from_millis(59_900));
     assert_eq!(test.server.metrics().open, 1);
     test.pass(Duration::from_millis(300));
     assert_eq!(test.server.metrics().open, 0);

@@ -182,6 +182,7 @@ fn build(network: &MemoryNetwork, kept: &Shared) -> Server {
     let mut timeouts = ServerTimeouts::default();
     timeouts.head = Some(Duration::from_secs(1));
     timeouts.stall = Some(Duration::from_secs(1));
+    timeouts.send_stall = Some(Duration::from_secs(1));
     timeouts.idle = Some(Duration::from_secs(1));
     timeouts.respond = Some(Duration::from_secs(1));
     timeouts.busy_poll = Duration::from_millis(500);

@@ -73,7 +73,7 @@ pub enum TimeoutKind {
     Head,
     /// The client, with a request's content: `stall`. It was answered `408`, if it still could be.
     Content,
-    /// The client, with reading a response: `stall`. The connection was closed.
+    /// The client, with reading a response: `send_stall`. The connection was closed.
     Reading,
     /// The holder of a responder: `respond`. The client was answered `504`.
     Answer,

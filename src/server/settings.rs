@@ -79,9 +79,15 @@ pub struct ServerTimeouts {
     /// From the first byte of a request's head to its last, however it trickles in; then `408`.
     /// Default 10 s.
     pub head: Option<Duration>,
-    /// The window in which at least [`min_rate`](Self::min_rate) times its length must move, of a
-    /// request's content or of a response; else `408`, or the slow reader is dropped. Default 10 s.
+    /// In each window of this length a client must send at least [`min_rate`](Self::min_rate) bytes a
+    /// second of a request's content; else it gets `408`. Default 10 s.
     pub stall: Option<Duration>,
+    /// In each window of this length a client must take at least [`min_rate`](Self::min_rate) bytes a
+    /// second of a response; else the connection is closed. A client has taken what its system has room
+    /// for: on Linux and Android the kernel holds at most 128 KiB beyond that. Elsewhere a full send
+    /// buffer can hide the progress of a slow client for longer, and so can a client's own large
+    /// receive buffer, hence the long window. Default 60 s, as nginx's `send_timeout`.
+    pub send_stall: Option<Duration>,
     /// Bytes a second that a client must send or take. Default 128.
     pub min_rate: u32,
     /// Between two requests, and before the first. Default 30 s.
@@ -99,6 +105,7 @@ impl Default for ServerTimeouts {
             tls_handshake: Some(Duration::from_secs(10)),
             head: Some(Duration::from_secs(10)),
             stall: Some(Duration::from_secs(10)),
+            send_stall: Some(Duration::from_secs(60)),
             min_rate: 128,
             idle: Some(Duration::from_secs(30)),
             respond: Some(Duration::from_secs(30)),

@@ -200,6 +200,15 @@ impl Link {
         }
     }
 
+    /// Ciphertext that the socket has not taken yet.
+    #[cfg(feature = "server")]
+    pub(crate) fn pending(&self) -> usize {
+        match &self.layer {
+            Layer::Plain => 0,
+            Layer::Tls(tls) => tls.out.len() - tls.out_sent,
+        }
+    }
+
     /// Whether a read may find something, as far as the last look knows. What TLS has taken off
     /// the socket already, nobody will tell of again.
     pub(crate) fn is_readable(&self, reactor: &mut Reactor) -> bool {

@@ -37,6 +37,9 @@ enum Stream {
 pub(crate) struct Socket {
     stream: Stream,
     id: SourceId,
+    /// Bytes that the system took so far.
+    #[cfg(feature = "server")]
+    written: u64,
     /// Both ends of a TCP connection that was opened here, asked for once.
     ends: Option<(SocketAddr, SocketAddr)>,
 }
@@ -50,6 +53,8 @@ impl Socket {
             return Ok(Self {
                 stream: Stream::Memory(stream),
                 id,
+                #[cfg(feature = "server")]
+                written: 0,
                 ends: None,
             });
         }
@@ -62,6 +67,8 @@ impl Socket {
         Ok(Self {
             stream: Stream::Tcp(stream),
             id,
+            #[cfg(feature = "server")]
+            written: 0,
             ends: None,
         })
     }
@@ -72,6 +79,7 @@ impl Socket {
         // Responses are written whole, so Nagle's delay could only add to latency. A refusal costs
         // speed, not the connection.
         let _ = stream.set_nodelay(true);
+        limit_unsent(&stream);
         let id = reactor.add_system(|registry, token| {
             registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)
         })?;
@@ -79,6 +87,8 @@ impl Socket {
         Ok(Self {
             stream: Stream::Tcp(stream),
             id,
+            #[cfg(feature = "server")]
+            written: 0,
             ends: None,
         })
     }
@@ -91,6 +101,8 @@ impl Socket {
         Self {
             stream: Stream::Memory(stream),
             id,
+            #[cfg(feature = "server")]
+            written: 0,
             ends: None,
         }
     }
@@ -100,6 +112,8 @@ impl Socket {
         Self {
             stream: Stream::Own(Exclusive::new(stream)),
             id: reactor.add_untold(),
+            #[cfg(feature = "server")]
+            written: 0,
             ends: None,
         }
     }
@@ -185,10 +199,20 @@ impl Socket {
                     reactor.clear_writable(self.id);
                 }
                 Ok(0) if !src.is_empty() => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(_) | Err(_) => {}
+                #[cfg(feature = "server")]
+                Ok(count) => self.written += *count as u64,
+                #[cfg(not(feature = "server"))]
+                Ok(_) => {}
+                Err(_) => {}
             }
             return result;
         }
+    }
+
+    /// How many bytes the system took so far: the measure of a peer's progress.
+    #[cfg(feature = "server")]
+    pub(crate) fn written(&self) -> u64 {
+        self.written
     }
 
     /// Ends what this side sends, in good order; reading goes on. A stream of the caller's own cannot
@@ -261,6 +285,26 @@ impl Socket {
         }
     }
 }
+
+/// How many bytes the kernel may hold that were not sent yet.
+#[cfg(all(feature = "server", any(target_os = "android", target_os = "linux")))]
+const UNSENT_BYTES: u32 = 128 * 1024;
+
+/// Limits what the kernel takes before the peer has room for it (`TCP_NOTSENT_LOWAT`). Without the
+/// limit a send buffer of several megabytes hides whether a slow peer makes progress, because Linux
+/// reports a socket as writable only when a third of the buffer is free; and what waits there is stale.
+#[cfg(all(feature = "server", any(target_os = "android", target_os = "linux")))]
+fn limit_unsent(stream: &TcpStream) {
+    // Kernels without the option only measure progress less often.
+    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES);
+}
+
+/// Other systems have no option that can be set without unsafe code.
+#[cfg(all(
+    feature = "server",
+    not(any(target_os = "android", target_os = "linux"))
+))]
+fn limit_unsent(_: &TcpStream) {}
 
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -163,6 +163,7 @@ fn build(
     if is_calm {
         timeouts.head = None;
         timeouts.stall = None;
+        timeouts.send_stall = None;
         timeouts.idle = None;
         timeouts.respond = None;
     } else {

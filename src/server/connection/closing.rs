@@ -91,7 +91,7 @@ impl Connection {
     /// The deadline is over. Answers whether the connection is, too.
     pub(in crate::server) fn expire(&mut self, cx: &mut Context<'_>) -> bool {
         if let Stage::Responding(Source::Pipe(pipe)) = &self.stage
-            && self.pending() == 0
+            && !self.is_sending()
             && let Some(beat) = pipe.beat()
         {
             let beat = beat.bytes.clone();
@@ -99,7 +99,7 @@ impl Connection {
             return false;
         }
         #[cfg(feature = "websocket")]
-        if self.pending() == 0
+        if !self.is_sending()
             && let Stage::Socket(socket) = &mut self.stage
         {
             socket.handle_timeout(cx.now);
@@ -115,7 +115,7 @@ impl Connection {
                 Incoming::Streaming(inbox) if inbox.has_room() => TimeoutKind::Content,
                 _ => TimeoutKind::Answer,
             },
-            Stage::Responding(_) if self.pending() > 0 => TimeoutKind::Reading,
+            Stage::Responding(_) if self.is_sending() => TimeoutKind::Reading,
             #[cfg(feature = "websocket")]
             Stage::Socket(_) => TimeoutKind::Reading,
             Stage::Responding(_) => TimeoutKind::Content,

@@ -34,6 +34,7 @@ use super::app::App;
 use super::client::Client;
 use super::fault::ServerFault;
 use super::responder::Found;
+use super::settings::ServerTimeouts;
 use super::wake_queue::ConnectionId;
 use crate::error::Error;
 use crate::proto::Exchange;
@@ -285,7 +286,10 @@ impl Connection {
         match self.link.read(cx.reactor, cx.meter, &mut self.recv)? {
             LinkRead::Data(count) => {
                 cx.app.metrics.bytes_received += count as u64;
-                self.reading.note(count as u64, cx.now, cx.app);
+                let ServerTimeouts {
+                    stall, min_rate, ..
+                } = cx.app.timeouts;
+                self.reading.note(count as u64, stall, min_rate, cx.now);
                 Ok(Step::Worked)
             }
             LinkRead::Blocked => Ok(Step::Stuck),
@@ -327,6 +331,22 @@ impl Connection {
 
     /// Writes what waits to be written.
     fn transmit(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        let before = self.link.socket().written();
+        let written = self.write_out(cx);
+        let count = self.link.socket().written() - before;
+        let ServerTimeouts {
+            send_stall,
+            min_rate,
+            ..
+        } = cx.app.timeouts;
+        self.writing.note(count, send_stall, min_rate, cx.now);
+        if !self.is_sending() {
+            self.writing = Pace::start(cx.now);
+        }
+        written
+    }
+
+    fn write_out(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         let mut moved = false;
         while self.out_sent < self.out.len() {
             let rest = &self.out[self.out_sent..];
@@ -338,7 +358,6 @@ impl Connection {
             self.out_sent += count;
             self.current.sent += count as u64;
             cx.app.metrics.bytes_sent += count as u64;
-            self.writing.note(count as u64, cx.now, cx.app);
             if self.out_sent < self.out.len() && cx.meter.exhausted() {
                 break;
             }
@@ -346,9 +365,15 @@ impl Connection {
         if self.out_sent == self.out.len() {
             self.out.clear();
             self.out_sent = 0;
-            self.writing = Pace::start(cx.now);
+            // TLS may still hold the last records of a stream that goes on later.
+            self.link.flush(cx.reactor, cx.meter)?;
         }
         Ok(moved)
+    }
+
+    /// Whether the client has not taken all that was made for it.
+    fn is_sending(&self) -> bool {
+        self.pending() > 0 || self.link.pending() > 0
     }
 
     fn pending(&self) -> usize {
@@ -368,20 +393,22 @@ impl Connection {
             Stage::Handshaking => after(timeouts.tls_handshake),
             Stage::Head if self.has_begun() => after(timeouts.head),
             Stage::Head => after(timeouts.idle),
-            Stage::Collecting(_) => self.reading.deadline(app),
+            Stage::Collecting(_) => self.reading.deadline(timeouts.stall),
             Stage::Ready(_) => None,
             Stage::Waiting(_) => match &self.incoming {
                 // The handler cannot answer before it has what the client still sends.
-                Incoming::Streaming(inbox) if inbox.has_room() => self.reading.deadline(app),
+                Incoming::Streaming(inbox) if inbox.has_room() => {
+                    self.reading.deadline(timeouts.stall)
+                }
                 _ => after(timeouts.respond),
             },
-            Stage::Responding(_) if self.pending() > 0 => self.writing.deadline(app),
-            Stage::Responding(Source::Done) => self.reading.deadline(app),
+            Stage::Responding(_) if self.is_sending() => self.writing.deadline(timeouts.send_stall),
+            Stage::Responding(Source::Done) => self.reading.deadline(timeouts.stall),
             Stage::Responding(Source::Pipe(pipe)) => {
                 self.writing.since.checked_add(pipe.beat()?.every)
             }
             #[cfg(feature = "websocket")]
-            Stage::Socket(_) if self.pending() > 0 => self.writing.deadline(app),
+            Stage::Socket(_) if self.is_sending() => self.writing.deadline(timeouts.send_stall),
             #[cfg(feature = "websocket")]
             Stage::Socket(socket) => socket.due(),
             Stage::Responding(_) => None,

@@ -13,7 +13,7 @@ use http::{HeaderMap, Method, StatusCode, Version};
 #[cfg(feature = "websocket")]
 use super::websocket::Socket;
 use crate::exclusive::Exclusive;
-use crate::server::app::{Admission, App, Plan};
+use crate::server::app::{Admission, Plan};
 use crate::server::content::Inbox;
 use crate::server::files::AssetBody;
 use crate::server::multipart::FormReader;
@@ -114,16 +114,18 @@ impl Pace {
         }
     }
 
-    pub(super) fn note(&mut self, bytes: u64, now: Instant, app: &App) {
+    /// Notes that bytes moved; begins the next window once there were enough for this one.
+    pub(super) fn note(&mut self, bytes: u64, window: Option<Duration>, rate: u32, now: Instant) {
         self.moved += bytes;
-        let window = app.timeouts.stall.unwrap_or(Duration::MAX).as_secs();
-        if self.moved >= window.saturating_mul(app.timeouts.min_rate.into()) {
+        let window = window.unwrap_or(Duration::MAX).as_secs();
+        if self.moved >= window.saturating_mul(rate.into()) {
             *self = Self::start(now);
         }
     }
 
-    pub(super) fn deadline(&self, app: &App) -> Option<Instant> {
-        self.since.checked_add(app.timeouts.stall?)
+    /// The end of the window.
+    pub(super) fn deadline(&self, window: Option<Duration>) -> Option<Instant> {
+        self.since.checked_add(window?)
     }
 }
 

@@ -1,0 +1,145 @@
+//! Clients that read slowly but steadily, over real sockets, whose send buffers hide progress: they keep
+//! their downloads and event streams, with and without TLS.
+
+#![cfg(all(feature = "server", feature = "tls", target_os = "linux"))]
+#![allow(clippy::unwrap_used)]
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use httpoll::event_stream::ServerSentEvent;
+use httpoll::server::guard::Guard;
+use httpoll::server::topic::Topic;
+use httpoll::server::{Request, Response, Server, ServerBuilder, ServerTlsOptions};
+use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
+use rustls::pki_types::ServerName;
+
+/// Bytes that the client reads before the server must have noticed. A send buffer of Linux frees a third
+/// of some megabytes before it takes more.
+const NOTICED: usize = 400_000;
+
+/// How long the server may take to notice.
+const SOON: Duration = Duration::from_secs(5);
+
+fn builder() -> ServerBuilder {
+    Server::builder().guard(Guard::open())
+}
+
+fn server(builder: ServerBuilder, topic: &Topic) -> Server {
+    let mut server = builder.bind_local(0).unwrap();
+    server
+        .route("GET", "/file", |_: &mut Request| {
+            Response::content("application/octet-stream", vec![b'x'; 60_000_000])
+        })
+        .unwrap();
+    let topic = topic.clone();
+    server
+        .route("GET", "/events", move |request: &mut Request| {
+            topic.subscribe(request);
+        })
+        .unwrap();
+    server
+}
+
+/// Polls until nothing more is sent for a while; returns how much was sent in all.
+fn fill(server: &mut Server, topic: &Topic) -> u64 {
+    let (mut sent, mut since) = (0, Instant::now());
+    while since.elapsed() < Duration::from_millis(400) {
+        server.wait(Some(Duration::from_millis(5))).unwrap();
+        for _ in 0..50 {
+            let event = ServerSentEvent::new("e".repeat(1000));
+            topic.publish(event).unwrap();
+        }
+        let now = server.metrics().bytes_sent;
+        if now > sent {
+            (sent, since) = (now, Instant::now());
+        }
+    }
+    sent
+}
+
+/// A client that reads nothing, then a little, again and again. Each time the server must send more:
+/// that is how it tells a slow reader from one that has stopped.
+fn read_in_parts<S: Read + Write + Send + 'static>(
+    builder: ServerBuilder,
+    wrap: impl FnOnce(TcpStream) -> S,
+    target: &'static str,
+) -> Topic {
+    let topic = Topic::new();
+    let mut server = server(builder, &topic);
+    let mut stream = wrap(TcpStream::connect(server.local_addr()).unwrap());
+    let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    // Over TLS a write needs the server's part of the handshake.
+    let writing = thread::spawn(move || {
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    });
+    while !writing.is_finished() {
+        server.wait(Some(Duration::from_millis(5))).unwrap();
+    }
+    let mut stream = writing.join().unwrap();
+    for part in 0..6 {
+        let sent = fill(&mut server, &topic);
+        let reading = thread::spawn(move || {
+            stream.read_exact(&mut vec![0; NOTICED]).unwrap();
+            stream
+        });
+        let began = Instant::now();
+        while !reading.is_finished() || server.metrics().bytes_sent == sent {
+            server.wait(Some(Duration::from_millis(5))).unwrap();
+            assert!(
+                began.elapsed() < SOON,
+                "{target}: no progress in part {part}"
+            );
+        }
+        stream = reading.join().unwrap();
+    }
+    topic
+}
+
+#[test]
+fn the_progress_of_a_slow_download_is_noticed() {
+    read_in_parts(builder(), |stream| stream, "/file");
+}
+
+#[test]
+fn a_slow_subscriber_makes_progress_and_loses_old_events() {
+    let topic = read_in_parts(builder(), |stream| stream, "/events");
+    assert!(topic.dropped() > 0);
+}
+
+#[test]
+fn the_progress_of_slow_readers_over_tls_is_noticed() {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["localhost".to_owned()])
+        .unwrap()
+        .signed_by(&key, &issuer)
+        .unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(issuer.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let config = Arc::new(config);
+    for target in ["/file", "/events"] {
+        let options = ServerTlsOptions::builder()
+            .certificate_pem(certificate.pem().as_bytes(), key.serialize_pem().as_bytes())
+            .build()
+            .unwrap();
+        let config = Arc::clone(&config);
+        let wrap = |stream| {
+            let name = ServerName::try_from("localhost").unwrap();
+            rustls::StreamOwned::new(rustls::ClientConnection::new(config, name).unwrap(), stream)
+        };
+        read_in_parts(builder().tls(options), wrap, target);
+    }
+}
