@@ -21,7 +21,7 @@ use http::{Method, StatusCode};
 use super::request::MockRequest;
 use super::response::MockResponse;
 use super::rule::no_rule_for;
-use super::server::{Opened, Shared};
+use super::state::{Opened, Shared};
 use super::stream::StreamReader;
 use crate::error::{ErrorKind, NetworkFault};
 use crate::limits::Limits;

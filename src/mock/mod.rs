@@ -62,7 +62,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `server` | [`MockServer`]: its address, its rules, what it has seen |
+//! | `server`, `state` | [`MockServer`]: its address, its rules, its log |
 //! | `rule`, `pattern` | which requests a rule takes, and why it took one not |
 //! | `request` | [`MockRequest`], as it was received |
 //! | `response`, `resource` | [`MockResponse`]; ranges and validators (RFC 9110 §13, §14) |
@@ -80,6 +80,7 @@ mod resource;
 mod response;
 mod rule;
 mod server;
+mod state;
 mod stream;
 
 pub use fault::{Fault, FaultRates};
@@ -87,5 +88,6 @@ pub use replay::Replay;
 pub use request::MockRequest;
 pub use response::MockResponse;
 pub use rule::MockRule;
-pub use server::{MockConnections, MockServer};
+pub use server::MockServer;
+pub use state::MockConnections;
 pub use stream::MockStream;

@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use http::Method;
 
 use super::connection::MockConnection;
 use super::fault::{FaultRates, Faults};
 use super::request::MockRequest;
-use super::rule::{MockRule, Reply};
+use super::rule::MockRule;
+use super::state::{MockConnections, Shared};
 use crate::error::ErrorKind;
 use crate::transport::memory::{MemoryNetwork, Peer, Serve};
 
@@ -49,18 +50,6 @@ use crate::transport::memory::{MemoryNetwork, Peer, Serve};
 pub struct MockServer {
     shared: Arc<Shared>,
     addresses: Vec<SocketAddr>,
-}
-
-/// How many connections a [`MockServer`] has had.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MockConnections {
-    /// Accepted since it was made.
-    pub opened: usize,
-    /// Of these, those that neither side has ended, as of the last poll.
-    pub open: usize,
-    /// Refused by [`FaultRates::refuse`].
-    pub refused: usize,
 }
 
 impl MockServer {
@@ -182,97 +171,8 @@ impl fmt::Debug for MockServer {
     }
 }
 
-/// What a server and its connections have in common. Nothing here calls out while it is locked.
-#[derive(Default)]
-pub(super) struct Shared(Mutex<State>);
-
-struct State {
-    rules: Vec<MockRule>,
-    requests: Vec<MockRequest>,
-    errors: Vec<ErrorKind>,
-    connections: MockConnections,
-    faults: Option<Faults>,
-    continues: bool,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            rules: Vec::new(),
-            requests: Vec::new(),
-            errors: Vec::new(),
-            connections: MockConnections::default(),
-            faults: None,
-            continues: true,
-        }
-    }
-}
-
-impl Shared {
-    /// The rule that takes this request, and its reply.
-    pub(super) fn choose(&self, request: &MockRequest, early: bool) -> Option<(usize, Reply)> {
-        self.rules()
-            .iter()
-            .find_map(|rule| rule.take(request, early))
-    }
-
-    pub(super) fn rules(&self) -> Vec<MockRule> {
-        self.state().rules.clone()
-    }
-
-    pub(super) fn faults(&self) -> Option<Faults> {
-        self.state().faults
-    }
-
-    pub(super) fn continues(&self) -> bool {
-        self.state().continues
-    }
-
-    /// Keeps a request; the index is for [`amend`](Self::amend).
-    pub(super) fn log(&self, request: MockRequest) -> usize {
-        let mut state = self.state();
-        state.requests.push(request);
-        state.requests.len() - 1
-    }
-
-    pub(super) fn amend(&self, index: usize, change: impl FnOnce(&mut MockRequest)) {
-        if let Some(request) = self.state().requests.get_mut(index) {
-            change(request);
-        }
-    }
-
-    pub(super) fn log_error(&self, error: ErrorKind) {
-        self.state().errors.push(error);
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Counts a connection as open while it lives.
-pub(super) struct Opened(Arc<Shared>);
-
-impl Drop for Opened {
-    fn drop(&mut self) {
-        self.0.state().connections.open -= 1;
-    }
-}
-
 fn open(shared: &Arc<Shared>) -> Option<Serve> {
-    let number = {
-        let mut state = shared.state();
-        let count = &state.connections;
-        let number = count.opened + count.refused;
-        if state.faults.is_some_and(|faults| faults.refuses(number)) {
-            state.connections.refused += 1;
-            return None;
-        }
-        state.connections.opened += 1;
-        state.connections.open += 1;
-        number
-    };
-    let opened = Opened(shared.clone());
+    let (number, opened) = shared.open_connection()?;
     let mut connection = MockConnection::new(shared.clone(), number, opened);
     Some(Box::new(move |peer: &mut Peer| connection.call(peer)))
 }

@@ -7,12 +7,13 @@
 //! goes on, and its answer only feeds the cache.
 //!
 //! # Threads
-//! At most [`WORKERS`] lookups that somebody waits for run at once; threads start on demand and
-//! end after [`IDLE`] without work. A lookup that was abandoned while running, because its
+//! At most [`WORKERS`](workers::WORKERS) lookups that somebody waits for run at once; threads start on demand and
+//! end after [`IDLE`](workers::IDLE) without work. A lookup that was abandoned while running, because its
 //! deadline passed, does not count: another worker takes its place, so that a few names that hang
-//! do not stop all others. [`MAX_THREADS`] bounds even that; then lookups queue, and their
+//! do not stop all others. [`MAX_THREADS`](workers::MAX_THREADS) bounds even that; then lookups queue, and their
 //! deadlines tell the tale.
 
+mod answer;
 mod workers;
 
 #[cfg(test)]
@@ -26,25 +27,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub(crate) use self::answer::Answer;
+
+use self::answer::{LookupFn, answer};
 use self::workers::{Interest, Pool};
-use crate::error::{Error, NetworkFault};
 use crate::transport::wake::Wake;
-
-/// Lookups by the operating system or the caller that somebody waits for, at once. They are mostly
-/// waiting themselves, and a program rarely needs more than a few names at a time.
-const WORKERS: usize = 4;
-
-/// Threads at once, with those that run abandoned lookups.
-const MAX_THREADS: usize = 16;
-
-/// How long a worker stays without work.
-const IDLE: Duration = Duration::from_secs(10);
-
-/// Lookups that may wait for a worker; Godot's number of resolver slots.
-const MAX_QUEUED: usize = 256;
-
-/// Names that are remembered, so that a program that invents names does not fill the memory.
-const MAX_CACHED: usize = 1024;
 
 /// Looks host names up on worker threads and remembers the answers. Cheap to clone; clones share
 /// workers, cache, overrides and the lookups in flight.
@@ -223,25 +210,9 @@ impl Lookup {
     }
 }
 
-/// At least one address, in the order of preference (RFC 6724), or why there is none.
-pub(crate) type Answer = Result<Arc<[IpAddr]>, Error>;
-
-type LookupFn = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
-
 fn ask_system(host: &str) -> io::Result<Vec<IpAddr>> {
     // The port is of no consequence.
     Ok((host, 0).to_socket_addrs()?.map(|a| a.ip()).collect())
-}
-
-fn answer(result: io::Result<Vec<IpAddr>>) -> Answer {
-    match result {
-        Ok(addresses) if addresses.is_empty() => {
-            let nothing = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-            Err(Error::io(NetworkFault::Unresolved, nothing))
-        }
-        Ok(addresses) => Ok(addresses.into()),
-        Err(error) => Err(Error::io(NetworkFault::Unresolved, error)),
-    }
 }
 
 /// Names whose answer needs no question.

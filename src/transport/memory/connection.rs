@@ -14,21 +14,7 @@ use super::fault::{Break, FaultTrigger};
 use super::peer::{Peer, Sent, Serve};
 use super::readiness::{Interest, Readiness, Ready};
 use super::served::Served;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    Client,
-    Server,
-}
-
-impl Side {
-    pub(super) fn other(self) -> Self {
-        match self {
-            Self::Client => Self::Server,
-            Self::Server => Self::Client,
-        }
-    }
-}
+use super::side::Side;
 
 /// How far a connection is with being established.
 #[derive(Clone, Copy)]

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use super::connection::Side;
+use super::side::Side;
 
 /// What goes wrong with a connection. See
 /// [`MemoryNetwork::set_connection_faults`](super::MemoryNetwork::set_connection_faults).

@@ -47,6 +47,7 @@ mod net;
 mod peer;
 mod readiness;
 mod served;
+mod side;
 mod stream;
 
 use std::fmt;
@@ -65,8 +66,8 @@ pub use peer::{Peer, PeerWaker};
 pub(crate) use readiness::{Interest, ReadyEvent};
 pub use stream::MemoryStream;
 
-use connection::Side;
 use net::{Call, Host, Listening, Net, OpenServe};
+use side::Side;
 
 /// A network in memory with a virtual clock. Clones are the same network.
 #[derive(Clone)]

@@ -11,10 +11,11 @@ use slab::Slab;
 
 use super::clock::Clock;
 use super::connect_error::ConnectError;
-use super::connection::{Connection, Side, Stage};
+use super::connection::{Connection, Stage};
 use super::fault::{ChooseFault, ConnectionFault, FaultTrigger};
 use super::peer::{Peer, Sent, Serve};
 use super::readiness::{Interest, Readiness, Ready};
+use super::side::Side;
 
 /// Makes the function that serves one connection, or refuses the connection.
 pub(super) type OpenServe = Box<dyn FnMut() -> Option<Serve> + Send>;

@@ -5,9 +5,9 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::MemoryNetwork;
-use super::connection::Side;
 use super::peer::Sent;
 use super::readiness::Interest;
+use super::side::Side;
 
 /// One end of an in-memory connection. Reads and writes never wait: they fail with
 /// [`io::ErrorKind::WouldBlock`]. Bytes arrive when some reactor of the network polls or the clock

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
+use super::workers::{MAX_CACHED, MAX_QUEUED, MAX_THREADS, WORKERS};
 use super::*;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind, NetworkFault};
 
 const NET: Duration = Duration::from_secs(60);
 

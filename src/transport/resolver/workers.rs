@@ -11,9 +11,25 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Answer, IDLE, LookupFn, MAX_CACHED, MAX_QUEUED, MAX_THREADS, WORKERS, answer};
+use super::answer::{Answer, LookupFn, answer};
 use crate::error::{Error, NetworkFault};
 use crate::transport::wake::Wake;
+
+/// Lookups by the operating system or the caller that somebody waits for, at once. They are mostly
+/// waiting themselves, and a program rarely needs more than a few names at a time.
+pub(super) const WORKERS: usize = 4;
+
+/// Threads at once, with those that run abandoned lookups.
+pub(super) const MAX_THREADS: usize = 16;
+
+/// How long a worker stays without work.
+pub(super) const IDLE: Duration = Duration::from_secs(10);
+
+/// Lookups that may wait for a worker; Godot's number of resolver slots.
+pub(super) const MAX_QUEUED: usize = 256;
+
+/// Names that are remembered, so that a program that invents names does not fill the memory.
+pub(super) const MAX_CACHED: usize = 1024;
 
 /// What the clones of a resolver and its threads share.
 pub(super) struct Pool {

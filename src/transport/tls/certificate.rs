@@ -22,7 +22,7 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::name::Name;
 use x509_cert::time::Time;
 
-use super::TlsInfo;
+use super::info::TlsInfo;
 use crate::error::CertificateFault;
 
 /// What a certificate says of itself (RFC 5280 §4.1). Told, not judged: the handshake has decided

@@ -1,7 +1,7 @@
 //! The names of this room in a build without the `tls` feature. The types are uninhabited: the
 //! compiler knows that no connection can have any. The real ones are in `options` and `session`.
 
-use super::{TlsEnd, TlsInfo};
+use super::info::{TlsEnd, TlsInfo};
 use crate::error::{Error, Misuse};
 
 /// How to speak TLS. This build has no TLS (the `tls` feature is off), so that there are no values

@@ -15,8 +15,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
-use super::TlsVersion;
 use super::identity::{AskedCertificate, server_name};
+use super::info::TlsVersion;
 use super::verifier::{ChainVerifier, NoVerifier};
 use crate::error::{Error, Misuse};
 

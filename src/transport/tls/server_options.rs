@@ -16,7 +16,7 @@ use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
-use super::TlsVersion;
+use super::info::TlsVersion;
 use super::options::{ALPN, certificates, invalid};
 use crate::error::{Error, Misuse};
 

@@ -24,11 +24,11 @@ use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 
 use super::fault::{Seen, TlsFailure};
 use super::identity::{asked_for_certificate, server_name};
+use super::info::{TlsEnd, TlsInfo, TlsVersion};
 use super::options::TlsOptions;
 use super::record::RecordBoundary;
 #[cfg(feature = "server")]
 use super::server_options::ServerTlsOptions;
-use super::{TlsEnd, TlsInfo, TlsVersion};
 use crate::error::{Error, ErrorKind, TlsFault};
 
 /// Ciphertext that may wait for `poll_transmit` before `write` takes no more: what a socket's send
@@ -191,7 +191,7 @@ impl TlsSession {
         if taken.is_empty() || self.is_handshaking() {
             return Ok(0);
         }
-        match self.with_traffic(Say::Data(taken)) {
+        match self.with_traffic(Outgoing::Data(taken)) {
             Some(true) => Ok(taken.len()),
             Some(false) => {
                 self.collect_pending();
@@ -204,7 +204,7 @@ impl TlsSession {
     /// Tells the peer that nothing more will be sent (`close_notify`), once. During the handshake
     /// there is nothing to say: drop the connection.
     pub(crate) fn close(&mut self) {
-        self.with_traffic(Say::Goodbye);
+        self.with_traffic(Outgoing::CloseNotify);
         self.collect_pending();
     }
 
@@ -303,15 +303,15 @@ impl TlsSession {
     }
 
     /// Says something when rustls would encrypt data; whether that worked.
-    fn with_traffic(&mut self, say: Say<'_>) -> Option<bool> {
+    fn with_traffic(&mut self, outgoing: Outgoing<'_>) -> Option<bool> {
         if self.is_handshaking() || matches!(self.incoming, Incoming::Failed(_)) {
             return None;
         }
         let (held, out) = (&mut self.held, &mut self.outgoing);
         match &mut self.side {
-            Side::Client { connection, .. } => with_traffic(&mut **connection, held, say, out),
+            Side::Client { connection, .. } => with_traffic(&mut **connection, held, outgoing, out),
             #[cfg(feature = "server")]
-            Side::Server(connection) => with_traffic(&mut **connection, held, say, out),
+            Side::Server(connection) => with_traffic(&mut **connection, held, outgoing, out),
         }
     }
 
@@ -349,10 +349,10 @@ impl fmt::Debug for TlsSession {
 
 /// What is to be encrypted.
 #[derive(Clone, Copy)]
-enum Say<'a> {
+enum Outgoing<'a> {
     Data(&'a [u8]),
     /// `close_notify`. It is queued behind what else is pending.
-    Goodbye,
+    CloseNotify,
 }
 
 /// The one thing that rustls gives each side under the same name only.
@@ -431,16 +431,16 @@ fn collect_pending<R: Records>(connection: &mut R, out: &mut Vec<u8>) {
 fn with_traffic<R: Records>(
     connection: &mut R,
     held: &mut [u8],
-    say: Say<'_>,
+    outgoing: Outgoing<'_>,
     out: &mut Vec<u8>,
 ) -> Option<bool> {
     loop {
         match connection.records(held).state {
             Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                return Some(match say {
-                    Say::Data(plaintext) => encrypt(&mut traffic, plaintext, out),
+                return Some(match outgoing {
+                    Outgoing::Data(plaintext) => encrypt(&mut traffic, plaintext, out),
                     // No buffer is given, so that rustls queues the alert.
-                    Say::Goodbye => traffic.queue_close_notify(&mut []).is_ok(),
+                    Outgoing::CloseNotify => traffic.queue_close_notify(&mut []).is_ok(),
                 });
             }
             Ok(ConnectionState::EncodeTlsData(data)) => encode(data, out),
