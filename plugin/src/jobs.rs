@@ -7,7 +7,7 @@
 //! [`HttpAgent`]: crate::resources::agent::HttpAgent
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bevy_ecs::entity::Entity;
 use httpoll::{Error, RequestId};
@@ -32,6 +32,10 @@ pub(crate) struct Job {
     pub(crate) pending_jobs: u32,
     /// The request finished while tasks were pending; the last task ends its life.
     pub(crate) is_finishing: bool,
+    /// The server asked for no further round for this long, counted from the end of the last round.
+    pub(crate) retry_after: Option<Duration>,
+    /// The agent has sent the current round more than once.
+    pub(crate) is_retried: bool,
     /// Whether to trigger [`HttpProgressed`](crate::HttpProgressed).
     pub(crate) reports_progress: bool,
     /// The request does not end by itself.
@@ -43,6 +47,8 @@ pub(crate) struct Job {
 pub(crate) enum Stage {
     /// Its component was inserted; the next pump sends it.
     Submitted,
+    /// It is held back: its entity is disabled or paused.
+    Held,
     /// The agent has it.
     Running(RequestId),
     /// It waits for its next round.
@@ -68,6 +74,7 @@ pub(crate) struct Jobs {
     jobs: HashMap<Entity, Job>,
     entities: HashMap<RequestId, Entity>,
     submitted: VecDeque<(Entity, Serial)>,
+    held: Vec<(Entity, Serial)>,
     /// Repeating requests, with the time at which their next round is due.
     pub(crate) scheduled_repeats: Vec<(Entity, Serial, Instant)>,
     /// Requests that the agent refused to send; the next dispatch reports why.
@@ -76,7 +83,8 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    /// The number of requests that wait to be sent or that the agent has.
+    /// The number of requests that wait to be sent or that the agent has. Those that are held back do not
+    /// count.
     pub(crate) fn in_flight(&self) -> usize {
         self.submitted.len() + self.entities.len()
     }
@@ -92,22 +100,24 @@ impl Jobs {
     pub(crate) fn id(&self, entity: Entity) -> Option<RequestId> {
         match self.jobs.get(&entity)?.stage {
             Stage::Running(id) => Some(id),
-            Stage::Submitted | Stage::Scheduled | Stage::Over => None,
+            Stage::Submitted | Stage::Held | Stage::Scheduled | Stage::Over => None,
         }
     }
 
-    /// Records a new request of this entity. End the one before first.
-    pub(crate) fn submit(&mut self, entity: Entity, now: Instant) {
+    /// Records a new request of this entity, which is in `phase` until it is sent. End the one before first.
+    pub(crate) fn submit(&mut self, entity: Entity, phase: HttpPhase, now: Instant) {
         self.last_serial += 1;
         let serial = self.last_serial;
         let job = Job {
             serial,
             stage: Stage::Submitted,
-            phase: HttpPhase::Queue,
+            phase,
             began: now,
             failures: 0,
             pending_jobs: 0,
             is_finishing: false,
+            retry_after: None,
+            is_retried: false,
             reports_progress: false,
             is_endless: false,
         };
@@ -127,6 +137,7 @@ impl Jobs {
         };
         match std::mem::replace(&mut job.stage, Stage::Over) {
             Stage::Submitted => self.submitted.retain(|(other, _)| *other != entity),
+            Stage::Held => self.held.retain(|(other, _)| *other != entity),
             Stage::Running(id) => {
                 self.entities.remove(&id);
                 return Ended::Running(id);
@@ -143,7 +154,9 @@ impl Jobs {
     pub(crate) fn endless(&self, all: bool) -> Vec<Entity> {
         self.jobs
             .iter()
-            .filter(|(_, job)| all || job.is_endless || job.stage == Stage::Scheduled)
+            .filter(|(_, job)| {
+                all || job.is_endless || matches!(job.stage, Stage::Held | Stage::Scheduled)
+            })
             .map(|(entity, _)| *entity)
             .collect()
     }
@@ -161,6 +174,27 @@ impl Jobs {
         if let Some(job) = self.job_mut(entity, serial) {
             job.stage = Stage::Scheduled;
             self.scheduled_repeats.push((entity, serial, due));
+        }
+    }
+
+    /// Holds a request back that `next_submitted` returned.
+    pub(crate) fn hold(&mut self, entity: Entity, serial: Serial) {
+        if let Some(job) = self.job_mut(entity, serial) {
+            job.stage = Stage::Held;
+            self.held.push((entity, serial));
+        }
+    }
+
+    /// Submits the requests that are held back and need not be any longer.
+    pub(crate) fn release_held(&mut self, mut is_free: impl FnMut(Entity) -> bool) {
+        let mut index = 0;
+        while let Some(&(entity, serial)) = self.held.get(index) {
+            if is_free(entity) {
+                self.held.swap_remove(index);
+                self.resubmit(entity, serial);
+            } else {
+                index += 1;
+            }
         }
     }
 

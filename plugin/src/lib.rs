@@ -28,16 +28,19 @@ pub use assets::plugin::HttpollAssetPlugin;
 #[cfg(all(feature = "server", feature = "assets"))]
 pub use assets::source_root::AssetSourceRoot;
 pub use commands::observe::HttpEntityCommandsExt;
+pub use commands::request::RequestCommands;
 #[cfg(feature = "server")]
 pub use commands::respond::HttpCommandsExt;
 pub use components::download::HttpDownload;
 pub use components::node::HttpClientNode;
 pub use components::owner::{RequestedBy, Requests};
+pub use components::paused::HttpPaused;
 pub use components::phase::HttpPhase;
 pub use components::priority::HttpPriority;
 pub use components::progress::HttpProgress;
+pub use components::rate_limit::HttpRateLimit;
 pub use components::repeat::HttpRepeat;
-pub use components::request::{HttpRequest, KeepRequest};
+pub use components::request::{DespawnOnFinish, HttpRequest, KeepRequest};
 pub use components::retry::HttpRetry;
 #[cfg(feature = "server")]
 pub use components::server::{HttpServer, HttpServing, ServedBy, Serving};
@@ -48,8 +51,8 @@ pub use components::server_peers::{HttpEventPeer, HttpServerRequest};
 pub use components::stream::HttpStream;
 pub use components::upload::HttpUpload;
 pub use events::request::{
-    CancelHttp, HttpChunk, HttpError, HttpFinished, HttpHead, HttpJson, HttpPhaseChanged,
-    HttpProgressed, HttpResponse, HttpServerSentEvent, HttpStatusChanged,
+    CancelHttp, HttpChunk, HttpError, HttpFinished, HttpHead, HttpJson, HttpOutcome,
+    HttpPhaseChanged, HttpProgressed, HttpResponse, HttpServerSentEvent, HttpStatusChanged,
 };
 #[cfg(feature = "websocket")]
 pub use events::request::{

@@ -6,20 +6,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bevy_app::{App, First, Last, OnAppExitSystems, Plugin, PreUpdate};
+use bevy_ecs::entity::Entity;
+use bevy_ecs::entity_disabling::Disabled;
+use bevy_ecs::query::{Allow, With};
 use bevy_ecs::schedule::{InternedScheduleLabel, IntoScheduleConfigs, ScheduleLabel};
+use bevy_ecs::world::World;
 use httpoll::memory::MemoryNetwork;
 use httpoll::{
     Agent, Budget, Error, Timeouts,
     agent::{AgentBuilder, PoolLimits},
 };
 
+use crate::components::owner::RequestedBy;
+use crate::components::phase::HttpPhase;
+use crate::components::request::HttpRequest;
 use crate::events::request::HttpFinished;
 use crate::resources::agent::HttpAgent;
 use crate::resources::budget::{HttpBudget, HttpPace};
 use crate::resources::config::PluginConfig;
 use crate::resources::frame::Frame;
+use crate::resources::request_components::RequestComponents;
 use crate::schedule::{HttpOnExit, HttpollSystems, is_exiting};
-use crate::systems::{cancel, dispatch, exit, nodes, poll, submit};
+use crate::systems::{cancel, dispatch, exit, nodes, owners, poll, submit};
 
 /// Adds HTTP to an app. It sends [`HttpRequest`](crate::HttpRequest) entities and triggers events for their
 /// responses, and it polls [`HttpClientNode`](crate::HttpClientNode) components.
@@ -162,6 +170,7 @@ impl Plugin for HttpollPlugin {
         .insert_resource(self.config())
         .add_message::<HttpFinished>()
         .add_observer(cancel::cancel)
+        .add_observer(owners::break_cycle::<RequestedBy>)
         .configure_sets(
             poll_in,
             (HttpollSystems::Poll, HttpollSystems::Dispatch).chain(),
@@ -174,7 +183,7 @@ impl Plugin for HttpollPlugin {
         .add_systems(
             poll_in,
             (
-                (submit::prioritise, submit::submit, poll::poll)
+                (submit::submit, poll::poll)
                     .chain()
                     .in_set(HttpollSystems::Poll),
                 (nodes::dispatch_nodes, dispatch::dispatch)
@@ -196,6 +205,9 @@ impl Plugin for HttpollPlugin {
                 .after(HttpollSystems::Flush)
                 .in_set(OnAppExitSystems),
         );
+        let components = RequestComponents::new(app.world_mut());
+        app.insert_resource(components);
+        submit_early(app.world_mut());
         #[cfg(feature = "websocket")]
         app.add_observer(cancel::send_message);
         #[cfg(feature = "server")]
@@ -204,6 +216,18 @@ impl Plugin for HttpollPlugin {
         crate::systems::diagnostics::build(app);
         #[cfg(feature = "reflect")]
         crate::reflect::build(app);
+    }
+}
+
+/// Submits the requests that were spawned before the plugin was added.
+fn submit_early(world: &mut World) {
+    let mut requests = world.query_filtered::<Entity, (With<HttpRequest>, Allow<Disabled>)>();
+    let requests: Vec<Entity> = requests.iter(world).collect();
+    let Some(mut http) = world.get_resource_mut::<HttpAgent>() else {
+        return;
+    };
+    for request in requests {
+        http.submit(request, HttpPhase::default());
     }
 }
 

@@ -13,11 +13,13 @@ pub use crate::commands::respond::HttpCommandsExt;
 pub use crate::components::download::HttpDownload;
 pub use crate::components::node::HttpClientNode;
 pub use crate::components::owner::{RequestedBy, Requests};
+pub use crate::components::paused::HttpPaused;
 pub use crate::components::phase::HttpPhase;
 pub use crate::components::priority::HttpPriority;
 pub use crate::components::progress::HttpProgress;
+pub use crate::components::rate_limit::HttpRateLimit;
 pub use crate::components::repeat::HttpRepeat;
-pub use crate::components::request::{HttpRequest, KeepRequest};
+pub use crate::components::request::{DespawnOnFinish, HttpRequest, KeepRequest};
 pub use crate::components::retry::HttpRetry;
 #[cfg(feature = "server")]
 pub use crate::components::server::{HttpServer, HttpServing, ServedBy, Serving};
@@ -28,8 +30,8 @@ pub use crate::components::server_peers::{HttpEventPeer, HttpServerRequest};
 pub use crate::components::stream::HttpStream;
 pub use crate::components::upload::HttpUpload;
 pub use crate::events::request::{
-    CancelHttp, HttpChunk, HttpError, HttpFinished, HttpHead, HttpJson, HttpPhaseChanged,
-    HttpProgressed, HttpResponse, HttpServerSentEvent, HttpStatusChanged,
+    CancelHttp, HttpChunk, HttpError, HttpFinished, HttpHead, HttpJson, HttpOutcome,
+    HttpPhaseChanged, HttpProgressed, HttpResponse, HttpServerSentEvent, HttpStatusChanged,
 };
 #[cfg(feature = "websocket")]
 pub use crate::events::request::{

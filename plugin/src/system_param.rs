@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 
 use bevy_ecs::entity::Entity;
-use bevy_ecs::system::{Commands, EntityCommands, Res, SystemParam};
+use bevy_ecs::system::{Commands, Res, SystemParam};
 
+use crate::commands::request::RequestCommands;
 use crate::components::download::HttpDownload;
 use crate::components::owner::RequestedBy;
-use crate::components::request::HttpRequest;
+use crate::components::request::{DespawnOnFinish, HttpRequest};
 use crate::events::request::CancelHttp;
 use crate::resources::agent::HttpAgent;
 
-/// Sends requests from a system. Each call spawns the entity of a request and returns its commands, to
-/// attach observers and further components.
+/// Sends requests from a system. Each call spawns an entity for the request, which is despawned when the
+/// request has finished, and returns [`RequestCommands`]: the builder of the request and the commands of
+/// its entity.
 ///
 /// ```no_run
 /// # use bevy_ecs::prelude::*;
@@ -20,7 +22,9 @@ use crate::resources::agent::HttpAgent;
 /// fn fetch(mut http: Http) {
 ///     http.get("https://game.example/news")
 ///         .on_response(|news: On<HttpResponse>| println!("{}", news.text()));
-///     http.send(HttpRequest::post("https://game.example/scores").json(&[1, 2, 3]))
+///     http.post("https://game.example/scores")
+///         .json(&[1, 2, 3])
+///         .idempotency_key("score-4711")
 ///         .insert(HttpRetry::times(2));
 /// }
 /// ```
@@ -31,20 +35,47 @@ pub struct Http<'w, 's> {
 }
 
 impl Http<'_, '_> {
-    /// Sends this request.
-    pub fn send(&mut self, request: HttpRequest) -> EntityCommands<'_> {
-        self.commands.spawn(request)
+    /// Sends this request, from an entity of its own.
+    pub fn send(&mut self, request: HttpRequest) -> RequestCommands<'_> {
+        let entity = self.commands.spawn(DespawnOnFinish);
+        RequestCommands::new(entity, request)
     }
 
     /// Sends this request for `owner`: its events propagate to `owner`, and despawning `owner` cancels it.
     /// See [`RequestedBy`].
-    pub fn send_for(&mut self, owner: Entity, request: HttpRequest) -> EntityCommands<'_> {
-        self.commands.spawn((request, RequestedBy(owner)))
+    pub fn send_for(&mut self, owner: Entity, request: HttpRequest) -> RequestCommands<'_> {
+        let entity = self.commands.spawn((DespawnOnFinish, RequestedBy(owner)));
+        RequestCommands::new(entity, request)
     }
 
     /// Sends `GET`.
-    pub fn get(&mut self, url: impl Into<String>) -> EntityCommands<'_> {
+    pub fn get(&mut self, url: impl Into<String>) -> RequestCommands<'_> {
         self.send(HttpRequest::get(url))
+    }
+
+    /// Sends `HEAD`.
+    pub fn head(&mut self, url: impl Into<String>) -> RequestCommands<'_> {
+        self.send(HttpRequest::head(url))
+    }
+
+    /// Sends `POST`.
+    pub fn post(&mut self, url: impl Into<String>) -> RequestCommands<'_> {
+        self.send(HttpRequest::post(url))
+    }
+
+    /// Sends `PUT`.
+    pub fn put(&mut self, url: impl Into<String>) -> RequestCommands<'_> {
+        self.send(HttpRequest::put(url))
+    }
+
+    /// Sends `PATCH`.
+    pub fn patch(&mut self, url: impl Into<String>) -> RequestCommands<'_> {
+        self.send(HttpRequest::patch(url))
+    }
+
+    /// Sends `DELETE`.
+    pub fn delete(&mut self, url: impl Into<String>) -> RequestCommands<'_> {
+        self.send(HttpRequest::delete(url))
     }
 
     /// Sends `GET`, and writes the content to a file. See [`HttpDownload`].
@@ -52,9 +83,8 @@ impl Http<'_, '_> {
         &mut self,
         url: impl Into<String>,
         path: impl Into<PathBuf>,
-    ) -> EntityCommands<'_> {
-        self.commands
-            .spawn((HttpRequest::get(url), HttpDownload::to(path)))
+    ) -> RequestCommands<'_> {
+        self.get(url).insert(HttpDownload::to(path))
     }
 
     /// Cancels a request; see [`CancelHttp`].

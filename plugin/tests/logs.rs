@@ -49,6 +49,8 @@ fn mistakes_of_the_developer_are_logged_once() {
     let told = lines();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("HttpollPlugin was not added"), "{told:?}");
+    unobserved_errors_are_logged_once();
+    a_post_that_is_not_retried_is_explained_once();
 
     // A slow observer.
     let network = MemoryNetwork::new();
@@ -81,4 +83,87 @@ fn mistakes_of_the_developer_are_logged_once() {
     let told = lines();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("base_url"), "{told:?}");
+}
+
+/// An app with a server whose responses are all 503.
+fn busy_server() -> (App, MemoryNetwork) {
+    let network = MemoryNetwork::new();
+    let server = MockServer::on(&network, "game.example", 80);
+    let _rule = server.any("/**").reply(MockResponse::with_status(503));
+    let mut app = App::new();
+    app.add_plugins(HttpollPlugin {
+        network: Some(network.clone()),
+        slow_observer: None,
+        ..HttpollPlugin::default()
+    });
+    (app, network)
+}
+
+fn run(app: &mut App, network: &MemoryNetwork, frames: usize) {
+    for _ in 0..frames {
+        app.update();
+        network.advance(Duration::from_millis(16));
+    }
+}
+
+fn unobserved_errors_are_logged_once() {
+    let request =
+        || HttpRequest::get("http://user:pass@game.example/news?token=secret").error_for_status();
+    let (mut app, network) = busy_server();
+    app.world_mut().spawn((
+        request(),
+        HttpRepeat {
+            jitter: 0.0,
+            ..HttpRepeat::every(Duration::from_millis(50))
+        },
+    ));
+    run(&mut app, &network, 50);
+    let logged = lines();
+    assert_eq!(logged.len(), 1, "once for a series of failures: {logged:?}");
+    for part in ["GET http://game.example/news failed", "on_error"] {
+        assert!(logged[0].contains(part), "{logged:?}");
+    }
+    for secret in ["pass", "secret"] {
+        assert!(!logged[0].contains(secret), "{logged:?}");
+    }
+
+    // Observed in one way or another.
+    let (mut app, network) = busy_server();
+    let owner = app
+        .world_mut()
+        .spawn(())
+        .on_error(|_: On<HttpError>| ())
+        .id();
+    app.world_mut().spawn((request(), RequestedBy(owner)));
+    app.world_mut()
+        .spawn(request())
+        .on_error(|_: On<HttpError>| ());
+    app.world_mut()
+        .spawn(request())
+        .on_json(|_: On<HttpJson<u32>>| ());
+    run(&mut app, &network, 20);
+    app.add_observer(|_: On<HttpError>| ());
+    app.world_mut().spawn(request());
+    run(&mut app, &network, 20);
+    assert!(lines().is_empty());
+}
+
+fn a_post_that_is_not_retried_is_explained_once() {
+    let (mut app, network) = busy_server();
+    for _ in 0..2 {
+        let request = HttpRequest::post("http://game.example/scores?token=secret");
+        app.world_mut().spawn((request, HttpRetry::times(3)));
+    }
+    app.world_mut().spawn((
+        HttpRequest::get("http://game.example/news"),
+        HttpRetry::times(1),
+    ));
+    run(&mut app, &network, 200);
+    let logged = lines();
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    assert!(
+        logged[0].contains("POST http://game.example/scores"),
+        "{logged:?}"
+    );
+    assert!(logged[0].contains("idempotency_key"), "{logged:?}");
 }

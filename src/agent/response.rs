@@ -192,6 +192,12 @@ impl Response {
         std::str::from_utf8(self.head.fields.get(name)?).ok()
     }
 
+    /// How long the server asks to wait before the next request (`Retry-After`, RFC 9110 §10.2.3): at most
+    /// one day. A date is compared with `now`. `None` without the field, or when it is invalid.
+    pub fn retry_after(&self, now: std::time::SystemTime) -> Option<std::time::Duration> {
+        crate::semantics::retry::parse_retry_after(self.head.fields.get("Retry-After")?, now)
+    }
+
     /// The fields behind chunked content (RFC 9110 §6.5).
     pub fn trailers(&self) -> &FieldLines {
         &self.trailers

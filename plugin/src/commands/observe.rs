@@ -1,9 +1,11 @@
 //! [`HttpEntityCommandsExt`]: observers of responses, errors and JSON values, attached in a chain.
 
+use bevy_ecs::observer::Observer;
 use bevy_ecs::system::{EntityCommands, IntoObserverSystem};
 use bevy_ecs::world::EntityWorldMut;
 use serde_core::de::DeserializeOwned;
 
+use crate::components::json_observers::JsonObservers;
 use crate::events::request::{HttpError, HttpJson, HttpResponse};
 use crate::systems::json::{fail, parse};
 
@@ -39,9 +41,12 @@ pub trait HttpEntityCommandsExt {
     /// Observes the end of the request as a JSON value: exactly once, whether it succeeded or not. No type
     /// needs to be registered.
     ///
-    /// Bevy's `AsyncComputeTaskPool`, if the app has one, parses content larger than
-    /// [`json_off_frame`](crate::HttpollPlugin::json_off_frame); the event then follows some frames later,
-    /// and the request's entity stays until then.
+    /// Several observers of one type on one entity share the value, which is parsed once. Empty content
+    /// counts as `null`, so `()` and `Option` accept a 204.
+    ///
+    /// Content larger than [`json_off_frame`](crate::HttpollPlugin::json_off_frame) is parsed off the frame:
+    /// by Bevy's `AsyncComputeTaskPool`, or by a thread if the app has none. The event then follows some
+    /// frames later, and the request's entity stays until then.
     fn on_json<T, M>(&mut self, observer: impl IntoObserverSystem<HttpJson<T>, M>) -> &mut Self
     where
         T: DeserializeOwned + Send + Sync + 'static,
@@ -49,7 +54,7 @@ pub trait HttpEntityCommandsExt {
 }
 
 macro_rules! on_entity {
-    ($entity:ty) => {
+    ($entity:ty, $observe_json:expr) => {
         impl HttpEntityCommandsExt for $entity {
             fn on_response<M: 'static>(
                 &mut self,
@@ -75,8 +80,7 @@ macro_rules! on_entity {
                 T: DeserializeOwned + Send + Sync + 'static,
                 M: 'static,
             {
-                self.observe(parse::<T>);
-                self.observe(fail::<T>);
+                $observe_json(self);
                 self.observe(observer);
                 self
             }
@@ -84,5 +88,22 @@ macro_rules! on_entity {
     };
 }
 
-on_entity!(EntityCommands<'_>);
-on_entity!(EntityWorldMut<'_>);
+on_entity!(EntityCommands<'_>, |entity: &mut EntityCommands<'_>| {
+    entity.queue_silenced(|mut entity: EntityWorldMut| observe_json::<T>(&mut entity));
+});
+on_entity!(EntityWorldMut<'_>, observe_json::<T>);
+
+/// Makes the entity parse its responses as `T`, unless it does already: several observers share one value.
+fn observe_json<T: DeserializeOwned + Send + Sync + 'static>(entity: &mut EntityWorldMut) {
+    if JsonObservers::contains::<T>(entity) {
+        return;
+    }
+    let watched = entity.id();
+    let observer = entity.world_scope(|world| {
+        world.spawn(Observer::new(fail::<T>).with_entity(watched));
+        world
+            .spawn(Observer::new(parse::<T>).with_entity(watched))
+            .id()
+    });
+    JsonObservers::insert::<T>(entity, observer);
+}

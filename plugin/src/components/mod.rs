@@ -3,11 +3,14 @@
 //! Hooks of components only inform the resources; the systems do the work.
 
 pub(crate) mod download;
+pub(crate) mod json_observers;
 pub(crate) mod node;
 pub(crate) mod owner;
+pub(crate) mod paused;
 pub(crate) mod phase;
 pub(crate) mod priority;
 pub(crate) mod progress;
+pub(crate) mod rate_limit;
 pub(crate) mod repeat;
 pub(crate) mod request;
 pub(crate) mod retry;

@@ -28,6 +28,7 @@ use httpoll::Phase;
     reflect(Component, Default, Clone, Debug, PartialEq)
 )]
 #[non_exhaustive]
+#[component(clone_behavior = Ignore)]
 pub enum HttpPhase {
     /// Waiting to be sent, or for a free connection.
     #[default]

@@ -1,19 +1,63 @@
 //! [`HttpPriority`]: which request gets a connection first.
 
 use bevy_ecs::component::Component;
+use bevy_ecs::lifecycle::HookContext;
 #[cfg(feature = "reflect")]
 use bevy_ecs::reflect::ReflectComponent;
+use bevy_ecs::world::DeferredWorld;
 #[cfg(feature = "reflect")]
 use bevy_reflect::prelude::ReflectDefault;
 use httpoll::Priority;
 
-/// Whose turn comes first when connections are short. May be changed while the request waits or
-/// runs. Default [`Priority::Interface`].
-#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
+use crate::resources::agent::HttpAgent;
+
+/// Which request gets a connection or bandwidth first when these are short: httpoll's [`Priority`], under
+/// the same names. Insert, replace or remove it at any time, also in the frame of the spawn. Without it a
+/// request has the priority [`Interface`](Self::Interface).
+#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(
     feature = "reflect",
     derive(bevy_reflect::Reflect),
-    reflect(opaque),
-    reflect(Component, Default, Clone, Debug)
+    reflect(Component, Default, Clone, Debug, PartialEq, Hash),
+    type_path = "bevy_httpoll"
 )]
-pub struct HttpPriority(pub Priority);
+#[component(immutable, on_insert = set, on_remove = reset)]
+pub enum HttpPriority {
+    /// The player waits for it now.
+    Gameplay,
+    /// A menu or a leaderboard shows it. The default.
+    #[default]
+    Interface,
+    /// Assets that are needed soon.
+    Streaming,
+    /// Everything that can wait: telemetry, prefetching.
+    Background,
+}
+
+impl From<HttpPriority> for Priority {
+    fn from(priority: HttpPriority) -> Self {
+        match priority {
+            HttpPriority::Gameplay => Self::Gameplay,
+            HttpPriority::Interface => Self::Interface,
+            HttpPriority::Streaming => Self::Streaming,
+            HttpPriority::Background => Self::Background,
+        }
+    }
+}
+
+fn set(mut world: DeferredWorld, context: HookContext) {
+    let priority = world.get::<HttpPriority>(context.entity).copied();
+    apply(&mut world, context, priority.unwrap_or_default());
+}
+
+fn reset(mut world: DeferredWorld, context: HookContext) {
+    apply(&mut world, context, HttpPriority::default());
+}
+
+fn apply(world: &mut DeferredWorld, context: HookContext, priority: HttpPriority) {
+    if let Some(mut http) = world.get_resource_mut::<HttpAgent>()
+        && let Some(id) = http.id(context.entity)
+    {
+        http.agent.set_priority(id, priority.into());
+    }
+}

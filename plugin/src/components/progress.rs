@@ -12,6 +12,7 @@ use bevy_ecs::reflect::ReflectComponent;
     derive(bevy_reflect::Reflect),
     reflect(Component, Clone, Debug, PartialEq)
 )]
+#[component(clone_behavior = Ignore)]
 pub struct HttpProgress {
     /// Bytes sent.
     pub sent: u64,

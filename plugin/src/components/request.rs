@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::component::Component;
 use bevy_ecs::lifecycle::HookContext;
 #[cfg(feature = "reflect")]
@@ -56,13 +57,28 @@ use crate::resources::agent::HttpAgent;
 pub struct HttpRequest {
     method: String,
     url: String,
+    has_idempotency_key: bool,
     /// What is done to the agent's request each time it is sent.
     steps: Vec<Step>,
 }
 
 type Step = Arc<dyn Fn(Request) -> Request + Send + Sync>;
 
-/// Keeps the entity of a finished [`HttpRequest`] alive, with the request on it.
+/// Despawns the entity, with its children, when its [`HttpRequest`] has finished. The methods of
+/// [`Http`](crate::Http) insert it on the entities that they spawn.
+///
+/// Without it the end of a request only removes the request's own components. An entity that has no other
+/// components is despawned in any case.
+#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "reflect",
+    derive(bevy_reflect::Reflect),
+    reflect(Component, Default, Clone, Debug),
+    type_path = "bevy_httpoll"
+)]
+pub struct DespawnOnFinish;
+
+/// Keeps the entity of a finished [`HttpRequest`], with the request on it.
 #[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "reflect",
@@ -79,6 +95,7 @@ impl HttpRequest {
         Self {
             method: method.into(),
             url: url.into(),
+            has_idempotency_key: false,
             steps: Vec::new(),
         }
     }
@@ -138,6 +155,15 @@ impl HttpRequest {
     #[must_use]
     pub fn bearer(self, token: impl Display) -> Self {
         self.header("Authorization", format!("Bearer {token}"))
+    }
+
+    /// `Idempotency-Key`: a value that is different for each action of the player, and the same when that
+    /// action is sent again. The server then carries it out only once, so [`HttpRetry`](crate::HttpRetry)
+    /// may repeat methods such as `POST`. The server must support the field.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.has_idempotency_key = true;
+        self.header("Idempotency-Key", key.into())
     }
 
     /// Content as it is, without a `Content-Type`.
@@ -237,6 +263,12 @@ impl HttpRequest {
         &self.url
     }
 
+    /// Whether the server may get it twice without harm (RFC 9110 §9.2.2), or recognises the repetition.
+    pub(crate) fn is_idempotent(&self) -> bool {
+        const METHODS: [&str; 6] = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"];
+        METHODS.contains(&self.method.as_str()) || self.has_idempotency_key
+    }
+
     /// The agent's request, made anew. `is_passed_on` says that its content is not held in memory, so
     /// that the plugin's cap does not hold for it.
     pub(crate) fn build(&self, is_passed_on: bool) -> Request {
@@ -254,6 +286,22 @@ impl Default for HttpRequest {
     /// A `GET` of nothing, which fails: for scenes and templates that fill in the rest.
     fn default() -> Self {
         Self::get("")
+    }
+}
+
+impl fmt::Display for HttpRequest {
+    /// Method and URL, without credentials, query and fragment.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.url.split(['?', '#']).next().unwrap_or_default();
+        match url.split_once("://") {
+            Some((scheme, rest)) => {
+                let end = rest.find('/').unwrap_or(rest.len());
+                let (authority, path) = rest.split_at(end);
+                let host = authority.rsplit('@').next().unwrap_or_default();
+                write!(f, "{} {scheme}://{host}{path}", self.method)
+            }
+            None => write!(f, "{} {url}", self.method),
+        }
     }
 }
 
@@ -278,15 +326,24 @@ impl Serialize for Unwritable {
     }
 }
 
+/// Resets what an earlier request left behind, and submits the request.
 fn submit(mut world: DeferredWorld, context: HookContext) {
+    let entity = context.entity;
+    let phase = match world.get_mut::<HttpPhase>(entity) {
+        Some(mut phase) => std::mem::take(&mut *phase),
+        None => HttpPhase::default(),
+    };
+    if let Some(mut progress) = world.get_mut::<HttpProgress>(entity) {
+        progress.set_if_neq(HttpProgress::default());
+    }
     match world.get_resource_mut::<HttpAgent>() {
-        Some(mut http) => http.submit(context.entity),
+        Some(mut http) => http.submit(entity, phase),
         None => {
             static WARNED: std::sync::Once = std::sync::Once::new();
             WARNED.call_once(|| {
                 log::warn!(
                     "an HttpRequest was spawned, but HttpollPlugin was not added to the app: \
-                     it will never be answered"
+                     it will not be sent before the plugin is added"
                 );
             });
         }

@@ -7,6 +7,8 @@ use bevy_ecs::reflect::ReflectComponent;
 use bevy_reflect::prelude::ReflectDefault;
 use httpoll::RetryPolicy;
 
+use crate::components::request::HttpRequest;
+
 /// Sends the request again when it fails in a way that may pass. Without it nothing is sent twice.
 #[derive(Component, Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
@@ -24,6 +26,24 @@ impl HttpRetry {
         let mut policy = RetryPolicy::default();
         policy.retries = retries;
         Self(policy)
+    }
+}
+
+impl HttpRetry {
+    /// Whether this would send the request again after such an end, if the request were idempotent.
+    pub(crate) fn refuses(
+        &self,
+        request: &HttpRequest,
+        status: Option<u16>,
+        is_temporary: bool,
+    ) -> bool {
+        let is_retried = is_temporary
+            || self
+                .0
+                .statuses
+                .iter()
+                .any(|other| Some(other.as_u16()) == status);
+        self.0.retries > 0 && !self.0.non_idempotent && is_retried && !request.is_idempotent()
     }
 }
 

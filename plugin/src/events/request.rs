@@ -234,8 +234,8 @@ pub struct SendWebSocketMessage {
 }
 
 /// Trigger it to cancel a request. Its socket closes and its files are removed at once, its phase becomes
-/// [`HttpPhase::Cancelled`], no other event follows, and its entity is despawned unless it has
-/// [`KeepRequest`](crate::KeepRequest). A finished request is not affected.
+/// [`HttpPhase::Cancelled`], and [`HttpFinished`] is written; no other event follows. Its entity is then
+/// cleaned up like that of a finished request. A request that has finished already is not affected.
 #[derive(EntityEvent, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CancelHttp {
     /// The request's entity.
@@ -257,15 +257,45 @@ pub struct HttpStatusChanged {
 }
 
 /// A request ended. A message for systems that read all traffic at once: logs, batches, `FixedUpdate`,
-/// tests. It is written once for each [`HttpResponse`] and [`HttpError`], before their observers run.
+/// tests. It is written once for each [`HttpResponse`] and [`HttpError`], before their observers run, and
+/// for each request that [`CancelHttp`] cancels. Despawning a request writes none.
 #[derive(Message, Clone, Debug)]
 pub struct HttpFinished {
     /// The request's entity. It may not exist any more.
     pub request: Entity,
     /// The request's owner, if it has [`RequestedBy`].
     pub owner: Option<Entity>,
-    /// The response or the error.
-    pub outcome: Result<Arc<Response>, Error>,
+    /// The response, the error, or that it was cancelled.
+    pub outcome: HttpOutcome,
+}
+
+/// How a request ended; see [`HttpFinished`].
+#[derive(Clone, Debug)]
+pub enum HttpOutcome {
+    /// A response arrived completely, whatever its status.
+    Done(Arc<Response>),
+    /// The request failed.
+    Failed(Error),
+    /// [`CancelHttp`] cancelled the request.
+    Cancelled,
+}
+
+impl HttpOutcome {
+    /// The response, if there is one.
+    pub fn response(&self) -> Option<&Response> {
+        match self {
+            Self::Done(response) => Some(response),
+            Self::Failed(_) | Self::Cancelled => None,
+        }
+    }
+
+    /// The error, if the request failed.
+    pub fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Done(_) | Self::Cancelled => None,
+        }
+    }
 }
 
 /// How a request ended, with its content parsed as JSON; see

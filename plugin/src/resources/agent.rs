@@ -13,6 +13,7 @@ use bevy_ecs::resource::Resource;
 use httpoll::memory::MemoryNetwork;
 use httpoll::{Agent, Error, Request, RequestId, error::Misuse, node::RequestUrl};
 
+use crate::components::phase::HttpPhase;
 use crate::jobs::{Ended, Jobs};
 use crate::mailbox::Mailbox;
 use crate::resources::frame::Frame;
@@ -73,28 +74,6 @@ impl HttpAgent {
     /// Whether this entity's request waits to be sent or is under way.
     pub fn is_in_flight(&self, request: Entity) -> bool {
         self.jobs.is_in_flight(request)
-    }
-
-    /// Pauses a request: its content stays with the server, and only its total deadline runs. Does nothing
-    /// if the request is not under way.
-    pub fn pause(&mut self, request: Entity) {
-        if let Some(id) = self.id(request) {
-            self.agent.pause(id);
-        }
-    }
-
-    /// Resumes a paused request.
-    pub fn resume(&mut self, request: Entity) {
-        if let Some(id) = self.id(request) {
-            self.agent.resume(id);
-        }
-    }
-
-    /// Limits the bytes of content per second of one request; `None` removes the limit.
-    pub fn set_rate_limit(&mut self, request: Entity, bytes_per_second: Option<u64>) {
-        if let Some(id) = self.id(request) {
-            self.agent.set_rate_limit(id, bytes_per_second);
-        }
     }
 
     /// Limits the bytes of content per second of all requests together; `None` removes the limit.
@@ -223,9 +202,9 @@ impl HttpAgent {
     }
 
     /// A component was inserted: the next pump sends its request.
-    pub(crate) fn submit(&mut self, entity: Entity) {
+    pub(crate) fn submit(&mut self, entity: Entity, phase: HttpPhase) {
         self.discard(entity);
-        self.jobs.submit(entity, self.now());
+        self.jobs.submit(entity, phase, self.now());
     }
 
     /// A component was removed: its request is cancelled and its socket closed at once.

@@ -9,6 +9,8 @@ use httpoll::Budget;
 pub(crate) struct Frame {
     pub(crate) granted: Budget,
     pub(crate) spent: Duration,
+    /// How long observers of this plugin parsed JSON in this frame.
+    pub(crate) parsing: Duration,
     /// What the frame before spent.
     pub(crate) latest: Duration,
     pub(crate) began: Option<Instant>,
@@ -26,6 +28,7 @@ impl Frame {
         Self {
             granted,
             spent: Duration::ZERO,
+            parsing: Duration::ZERO,
             latest: Duration::ZERO,
             began: None,
             busy: None,

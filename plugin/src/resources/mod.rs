@@ -8,3 +8,4 @@ pub(crate) mod budget;
 pub(crate) mod cache_file;
 pub(crate) mod config;
 pub(crate) mod frame;
+pub(crate) mod request_components;

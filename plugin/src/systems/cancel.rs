@@ -1,14 +1,17 @@
 //! The observers of events that users trigger.
 
+use bevy_ecs::entity_disabling::Disabled;
+use bevy_ecs::message::Messages;
 use bevy_ecs::observer::On;
-use bevy_ecs::query::With;
+use bevy_ecs::query::{Allow, With};
 use bevy_ecs::system::{Commands, Query, ResMut};
 
+use crate::components::owner::RequestedBy;
 use crate::components::phase::HttpPhase;
 use crate::components::repeat::HttpRepeat;
-use crate::events::request::CancelHttp;
 #[cfg(feature = "websocket")]
 use crate::events::request::SendWebSocketMessage;
+use crate::events::request::{CancelHttp, HttpFinished, HttpOutcome};
 use crate::resources::agent::HttpAgent;
 use crate::systems::deliver::{Outbox, finish};
 
@@ -16,8 +19,10 @@ use crate::systems::deliver::{Outbox, finish};
 pub(crate) fn cancel(
     on: On<CancelHttp>,
     http: Option<ResMut<HttpAgent>>,
-    mut phases: Query<&mut HttpPhase>,
-    repeats: Query<(), With<HttpRepeat>>,
+    mut phases: Query<&mut HttpPhase, Allow<Disabled>>,
+    repeats: Query<(), (With<HttpRepeat>, Allow<Disabled>)>,
+    owners: Query<&RequestedBy, Allow<Disabled>>,
+    finished: Option<ResMut<Messages<HttpFinished>>>,
     mut commands: Commands,
 ) {
     let Some(mut http) = http else { return };
@@ -36,6 +41,13 @@ pub(crate) fn cancel(
     let mut phase = phases.get_mut(request).ok();
     outbox.enter(HttpPhase::Cancelled, job, phase.as_mut());
     job.pending_jobs = 0;
+    if let Some(mut finished) = finished {
+        finished.write(HttpFinished {
+            request,
+            owner: owners.get(request).ok().map(|owner| owner.0),
+            outcome: HttpOutcome::Cancelled,
+        });
+    }
     commands.queue(finish(request, serial));
 }
 

@@ -2,20 +2,23 @@
 //! error, the other events are still delivered. An event is dropped if its request was cancelled or
 //! replaced before.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bevy_ecs::entity::Entity;
 use bevy_ecs::event::Event;
 use bevy_ecs::system::{Command, Commands};
 use bevy_ecs::world::{Mut, World};
 
+use crate::components::node::HttpClientNode;
+use crate::components::owner::RequestedBy;
 use crate::components::phase::HttpPhase;
 use crate::components::repeat::HttpRepeat;
-use crate::components::request::KeepRequest;
-use crate::events::request::HttpPhaseChanged;
+use crate::components::request::{DespawnOnFinish, HttpRequest, KeepRequest};
+use crate::events::request::{HttpError, HttpPhaseChanged};
 use crate::jobs::{Job, Serial, Stage};
 use crate::resources::agent::HttpAgent;
 use crate::resources::config::PluginConfig;
+use crate::resources::request_components::RequestComponents;
 
 /// Queues the events of one request.
 pub(crate) struct Outbox<'a, 'w, 's> {
@@ -46,12 +49,20 @@ impl<'a, 'w, 's> Outbox<'a, 'w, 's> {
             if http.jobs.job(request, serial).is_none() {
                 return;
             }
-            let limit = world
-                .get_resource::<PluginConfig>()
-                .and_then(|config| config.slow_observer);
-            let began = Instant::now();
-            world.trigger(event);
-            warn_if_slow(began, limit, std::any::type_name::<E>(), request);
+            trigger_timed(world, event, request);
+        });
+    }
+
+    /// Triggers the failure of the request; logs it if nothing observes it.
+    pub(crate) fn trigger_error(&mut self, event: HttpError, is_first: bool) {
+        let (request, serial) = (self.request, self.serial);
+        self.commands.queue(move |world: &mut World| {
+            let is_current = world
+                .get_resource::<HttpAgent>()
+                .is_some_and(|http| http.jobs.job(request, serial).is_some());
+            if is_current {
+                report_error(world, event, is_first);
+            }
         });
     }
 
@@ -62,6 +73,7 @@ impl<'a, 'w, 's> Outbox<'a, 'w, 's> {
         job: &mut Job,
         component: Option<&mut Mut<HttpPhase>>,
     ) {
+        job.is_retried |= to == HttpPhase::AwaitRetry;
         let from = std::mem::replace(&mut job.phase, to);
         if let Some(component) = component {
             bevy_ecs::change_detection::DetectChangesMut::set_if_neq(component, to);
@@ -82,18 +94,73 @@ impl<'a, 'w, 's> Outbox<'a, 'w, 's> {
     }
 }
 
-/// Logs observers that take too much of the frame.
-fn warn_if_slow(
-    began: Instant,
-    limit: Option<std::time::Duration>,
-    event: &'static str,
-    request: Entity,
-) {
-    let took = began.elapsed();
-    if limit.is_some_and(|limit| took > limit) {
-        let name = event.rsplit("::").next().unwrap_or(event);
+/// Triggers an event, and logs observers that take too much of the frame.
+fn trigger_timed<E>(world: &mut World, event: E, request: Entity)
+where
+    E: for<'t> Event<Trigger<'t>: Default>,
+{
+    let limit = world
+        .get_resource::<PluginConfig>()
+        .and_then(|config| config.slow_observer);
+    let parsing = |world: &World| {
+        world
+            .get_resource::<HttpAgent>()
+            .map_or(Duration::ZERO, |http| http.frame.parsing)
+    };
+    let (parsed_before, began) = (parsing(world), Instant::now());
+    world.trigger(event);
+    let Some(limit) = limit else { return };
+    let parsed = parsing(world).saturating_sub(parsed_before);
+    let took = began.elapsed().saturating_sub(parsed);
+    if parsed > limit {
+        log::warn!(
+            "parsing the JSON of request {request} took {parsed:?} of the frame; \
+             HttpollPlugin::json_off_frame sets how much is parsed within a frame"
+        );
+    }
+    if took > limit {
+        let name = std::any::type_name::<E>();
+        let name = name.rsplit("::").next().unwrap_or(name);
         log::warn!("the observers of {name} for request {request} took {took:?} of the frame");
     }
+}
+
+/// Triggers [`HttpError`]. One that nothing observes is logged, the first of each series of failures.
+pub(crate) fn report_error(world: &mut World, event: HttpError, is_first: bool) {
+    let entity = event.entity;
+    if is_first && !is_observed::<HttpError>(world, entity) {
+        let what = match world.get::<HttpRequest>(entity) {
+            Some(request) => request.to_string(),
+            None => format!("the client of entity {entity}"),
+        };
+        log::warn!(
+            "{what} failed: {}. Nothing observes HttpError here; attach an observer with on_error or \
+             on_json, or a global one with App::add_observer",
+            event.error
+        );
+    }
+    trigger_timed(world, event, entity);
+}
+
+/// Whether an event of type `E` at this entity runs any observer, also of its owners or a global one.
+fn is_observed<E: Event>(world: &World, entity: Entity) -> bool {
+    let Some(observers) = world
+        .event_key::<E>()
+        .and_then(|key| world.observers().try_get_observers(key))
+    else {
+        return false;
+    };
+    if !observers.global_observers().is_empty() || !observers.component_observers().is_empty() {
+        return true;
+    }
+    let mut next = Some(entity);
+    while let Some(entity) = next {
+        if observers.entity_observers().contains_key(&entity) {
+            return true;
+        }
+        next = world.get::<RequestedBy>(entity).map(|owner| owner.0);
+    }
+    false
 }
 
 /// See [`Outbox::finish`].
@@ -120,15 +187,35 @@ pub(crate) fn finish(request: Entity, serial: Serial) -> impl Command<Out = ()> 
             if !is_exiting {
                 let pause = repeat.pause(job.failures, random());
                 let due = job.began.checked_add(pause).unwrap_or(now);
+                let due = match job.retry_after {
+                    Some(after) => due.max(now.checked_add(after).unwrap_or(due)),
+                    None => due,
+                };
                 http.jobs.schedule(request, serial, due);
             }
         } else if job.pending_jobs > 0 {
             job.is_finishing = true;
         } else if !is_kept {
-            // An observer may have despawned it already.
-            let _ = world.try_despawn(request);
+            clean_up(world, request);
         }
     }
+}
+
+/// Removes a finished request: the whole entity if it was spawned for the request, otherwise only the
+/// request's components.
+fn clean_up(world: &mut World, request: Entity) {
+    world.resource_scope(|world, own: Mut<RequestComponents>| {
+        // An observer may have despawned it already.
+        let Ok(mut entity) = world.get_entity_mut(request) else {
+            return;
+        };
+        let is_node = entity.contains::<HttpClientNode>();
+        if entity.contains::<DespawnOnFinish>() || own.are_all_of(entity.archetype()) {
+            entity.despawn();
+        } else {
+            entity.remove_by_ids(own.to_remove(is_node));
+        }
+    });
 }
 
 /// A task on another thread is done; the last one ends the request's life if that is due.

@@ -1,19 +1,24 @@
 //! Turns the agent's events into entity events, messages and components.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Once};
+use std::time::{Duration, Instant, SystemTime};
 
 use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::entity::Entity;
+use bevy_ecs::entity_disabling::Disabled;
 use bevy_ecs::message::Messages;
+use bevy_ecs::query::Allow;
 use bevy_ecs::system::{Commands, Query, ResMut};
 use httpoll::{Error, Event, RequestId, Response};
 
 use crate::components::owner::RequestedBy;
 use crate::components::phase::HttpPhase;
 use crate::components::progress::HttpProgress;
+use crate::components::request::HttpRequest;
+use crate::components::retry::HttpRetry;
 use crate::events::request::{
-    HttpChunk, HttpError, HttpFinished, HttpHead, HttpProgressed, HttpResponse, HttpServerSentEvent,
+    HttpChunk, HttpError, HttpFinished, HttpHead, HttpOutcome, HttpProgressed, HttpResponse,
+    HttpServerSentEvent,
 };
 #[cfg(feature = "websocket")]
 use crate::events::request::{HttpWebSocketClosed, HttpWebSocketMessage, HttpWebSocketOpened};
@@ -30,7 +35,10 @@ type Shown<'w, 's> = Query<
         &'static mut HttpPhase,
         &'static mut HttpProgress,
         Option<&'static RequestedBy>,
+        Option<&'static HttpRequest>,
+        Option<&'static HttpRetry>,
     ),
+    Allow<Disabled>,
 >;
 
 pub(crate) fn dispatch(
@@ -175,7 +183,7 @@ fn report(
 
 /// Updates the progress component. Returns the bytes sent and received since the last update.
 fn note(progress: HttpProgress, request: Entity, shown: &mut Shown) -> (u64, u64) {
-    let Ok((_, mut component, _)) = shown.get_mut(request) else {
+    let Ok((_, mut component, ..)) = shown.get_mut(request) else {
         return (0, 0);
     };
     let before = *component;
@@ -206,7 +214,14 @@ fn end(
     outbox.enter(to, job, phase);
     let owner = components
         .as_ref()
-        .and_then(|(_, _, owner)| owner.map(|owner| owner.0));
+        .and_then(|(_, _, owner, ..)| owner.map(|owner| owner.0));
+    let response = match &outcome {
+        Ok(response) => Some(response),
+        Err((_, response)) => response.as_ref(),
+    };
+    job.retry_after = response.and_then(|response| retry_after(response));
+    let response_status = response.map(|response| response.status().as_u16());
+    let is_temporary = matches!(&outcome, Err((error, _)) if error.is_retryable());
     job.failures = match &outcome {
         Ok(response) if !is_overloaded(response.status().as_u16()) => 0,
         _ => job.failures.saturating_add(1),
@@ -216,15 +231,15 @@ fn end(
             request,
             owner,
             outcome: match &outcome {
-                Ok(response) => Ok(Arc::clone(response)),
-                Err((error, _)) => Err(error.clone()),
+                Ok(response) => HttpOutcome::Done(Arc::clone(response)),
+                Err((error, _)) => HttpOutcome::Failed(error.clone()),
             },
         });
     }
     let mut moved = (0, 0);
     match outcome {
         Ok(response) => {
-            if let Some((_, progress, _)) = &mut components {
+            if let Some((_, progress, ..)) = &mut components {
                 let transferred = response.transferred();
                 let whole = HttpProgress {
                     sent: progress.sent.max(transferred.sent),
@@ -245,15 +260,41 @@ fn end(
                 response,
             });
         }
-        Err((error, response)) => outbox.trigger(HttpError {
-            entity,
-            request,
-            error,
-            response,
-        }),
+        Err((error, response)) => {
+            let event = HttpError {
+                entity,
+                request,
+                error,
+                response,
+            };
+            outbox.trigger_error(event, job.failures == 1);
+        }
+    }
+    if let Some((_, _, _, Some(request), Some(retry))) = &components {
+        let status = response_status;
+        if !job.is_retried && retry.refuses(request, status, is_temporary) {
+            explain_retries(request);
+        }
     }
     outbox.finish();
     moved
+}
+
+/// Logs once why a request was not retried.
+fn explain_retries(request: &HttpRequest) {
+    static EXPLAINED: Once = Once::new();
+    EXPLAINED.call_once(|| {
+        log::warn!(
+            "{request} failed and is not retried in spite of HttpRetry, because its method is not \
+             idempotent: the server may have carried it out. If the server supports it, add \
+             HttpRequest::idempotency_key"
+        );
+    });
+}
+
+/// How long the server asks to wait (RFC 9110 §10.2.3), if it does.
+fn retry_after(response: &Response) -> Option<Duration> {
+    response.retry_after(SystemTime::now())
 }
 
 /// Whether the server asks for fewer requests.

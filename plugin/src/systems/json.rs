@@ -2,7 +2,10 @@
 //! a value, off the frame when it is large.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use bevy_ecs::change_detection::DetectChangesMut;
+use bevy_ecs::entity::Entity;
 use bevy_ecs::observer::On;
 use bevy_ecs::system::{Commands, Res, ResMut};
 use bevy_ecs::world::World;
@@ -17,50 +20,82 @@ use crate::resources::config::PluginConfig;
 
 pub(crate) fn parse<T: DeserializeOwned + Send + Sync + 'static>(
     on: On<HttpResponse>,
-    http: Option<ResMut<HttpAgent>>,
+    mut http: Option<ResMut<HttpAgent>>,
     config: Option<Res<PluginConfig>>,
     mut commands: Commands,
 ) {
     let (entity, request) = (on.entity, on.request);
     let response = Arc::clone(&on.response);
-    if let (Some(mut http), Some(config)) = (http, config)
+    if let (Some(http), Some(config)) = (&mut http, config)
         && response.body().len() > config.json_off_frame
-        && let Some(pool) = AsyncComputeTaskPool::try_get()
+        && parse_off_frame::<T>(http, entity, request, &response)
     {
-        let mailbox = http.mailbox.clone();
-        if let Some(job) = http.jobs.latest(request) {
-            job.pending_jobs += 1;
-            let serial = job.serial;
-            pool.spawn(async move {
-                let result = value::<T>(&response);
-                mailbox.put(Delivery {
-                    request,
-                    serial,
-                    trigger: Box::new(move |world: &mut World| {
-                        world.trigger(HttpJson {
-                            entity,
-                            request,
-                            result,
-                            response: Some(response),
-                        });
-                    }),
-                });
-            })
-            .detach();
-            return;
-        }
+        return;
+    }
+    let began = Instant::now();
+    let result = value::<T>(&response);
+    if let Some(http) = &mut http {
+        http.bypass_change_detection().frame.parsing += began.elapsed();
     }
     commands.trigger(HttpJson {
         entity,
         request,
-        result: value::<T>(&response),
+        result,
         response: Some(response),
     });
 }
 
-fn value<T: DeserializeOwned>(response: &Response) -> Result<T, Error> {
+/// Parses on another thread, and keeps the request's entity until then. Returns whether that is possible.
+fn parse_off_frame<T: DeserializeOwned + Send + Sync + 'static>(
+    http: &mut HttpAgent,
+    entity: Entity,
+    request: Entity,
+    response: &Arc<Response>,
+) -> bool {
+    let mailbox = http.mailbox.clone();
+    let Some(job) = http.jobs.latest(request) else {
+        return false;
+    };
+    let serial = job.serial;
+    let response = Arc::clone(response);
+    let work = move || {
+        let result = value::<T>(&response);
+        mailbox.put(Delivery {
+            request,
+            serial,
+            trigger: Box::new(move |world: &mut World| {
+                world.trigger(HttpJson {
+                    entity,
+                    request,
+                    result,
+                    response: Some(response),
+                });
+            }),
+        });
+    };
+    let is_started = match AsyncComputeTaskPool::try_get() {
+        Some(pool) => {
+            pool.spawn(async move { work() }).detach();
+            true
+        }
+        None => std::thread::Builder::new()
+            .name("httpoll-json".to_owned())
+            .spawn(work)
+            .is_ok(),
+    };
+    if is_started {
+        job.pending_jobs += 1;
+    }
+    is_started
+}
+
+/// The content as a value; empty content counts as `null`.
+pub(crate) fn value<T: DeserializeOwned>(response: &Response) -> Result<T, Error> {
     match response.status().as_u16() {
         status @ 400.. => Err(ErrorKind::Status(status).into()),
+        _ if response.body().is_empty() => {
+            serde_json::from_str("null").or_else(|_| response.json())
+        }
         _ => response.json(),
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod dispatch;
 pub(crate) mod exit;
 pub(crate) mod json;
 pub(crate) mod nodes;
+pub(crate) mod owners;
 pub(crate) mod poll;
 #[cfg(feature = "server")]
 pub(crate) mod servers;

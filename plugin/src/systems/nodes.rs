@@ -7,12 +7,14 @@ use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::query::Has;
 use bevy_ecs::system::{Commands, Query, ResMut};
+use bevy_ecs::world::World;
 use httpoll::{Status, node::Transition};
 
 use crate::components::node::HttpClientNode;
 use crate::components::stream::HttpStream;
 use crate::events::request::{HttpChunk, HttpError, HttpStatusChanged};
 use crate::resources::agent::HttpAgent;
+use crate::systems::deliver::report_error;
 
 /// Triggers the events of what this frame's polls did to the nodes. Content of nodes with [`HttpStream`]
 /// is read here, which may read from the socket: the frame's budget pays for it.
@@ -70,11 +72,12 @@ fn report_transition(
     if transition.to.is_error()
         && let Some(error) = node.get_error().cloned()
     {
-        commands.trigger(HttpError {
+        let event = HttpError {
             entity,
             request: entity,
             error,
             response: None,
-        });
+        };
+        commands.queue(move |world: &mut World| report_error(world, event, true));
     }
 }

@@ -20,8 +20,10 @@ use crate::events::server::{
 };
 use crate::resources::agent::HttpAgent;
 use crate::schedule::HttpollSystems;
+use crate::systems::owners::break_cycle;
 
 pub(crate) fn build(app: &mut App, poll_in: InternedScheduleLabel) {
+    app.add_observer(break_cycle::<ServedBy>);
     app.add_systems(
         poll_in,
         (

@@ -6,15 +6,18 @@
 
 use std::time::Instant;
 
+use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::entity::Entity;
-use bevy_ecs::query::{Changed, QueryData};
+use bevy_ecs::entity_disabling::Disabled;
+use bevy_ecs::query::{Has, QueryData, With};
 use bevy_ecs::system::{Commands, Query, ResMut};
-use bevy_ecs::world::Mut;
 
 use crate::components::download::HttpDownload;
+use crate::components::paused::HttpPaused;
 use crate::components::phase::HttpPhase;
 use crate::components::priority::HttpPriority;
 use crate::components::progress::HttpProgress;
+use crate::components::rate_limit::HttpRateLimit;
 use crate::components::repeat::HttpRepeat;
 use crate::components::request::HttpRequest;
 use crate::components::retry::HttpRetry;
@@ -34,28 +37,48 @@ pub(crate) struct RequestQuery {
     stream: Option<&'static HttpStream>,
     retry: Option<&'static HttpRetry>,
     priority: Option<&'static HttpPriority>,
-    phase: &'static mut HttpPhase,
-    progress: &'static mut HttpProgress,
+    rate_limit: Option<&'static HttpRateLimit>,
+    phase: Option<&'static mut HttpPhase>,
+    progress: Option<&'static mut HttpProgress>,
+    is_disabled: Has<Disabled>,
+    is_paused: Has<HttpPaused>,
 }
+
+impl RequestQueryItem<'_, '_> {
+    fn is_held(&self) -> bool {
+        self.is_disabled || self.is_paused
+    }
+}
+
+/// The components that decide about the next round of a request.
+type Repeats<'w, 's> =
+    Query<'w, 's, (Option<&'static HttpRepeat>, Has<Disabled>, Has<HttpPaused>), With<HttpRequest>>;
 
 pub(crate) fn submit(
     http: Option<ResMut<HttpAgent>>,
     mut query: Query<RequestQuery>,
-    repeats: Query<&HttpRepeat>,
+    repeats: Repeats,
     mut commands: Commands,
 ) {
     let Some(mut http) = http else { return };
     let http = &mut *http;
     let began = Instant::now();
     submit_due(http, &repeats, &mut commands);
+    http.jobs.release_held(|entity| {
+        repeats
+            .get(entity)
+            .is_ok_and(|(_, is_disabled, is_paused)| !is_disabled && !is_paused)
+    });
     let limit = http
         .frame
         .granted
         .time
         .map(|granted| granted.saturating_sub(http.frame.spent) / 2);
     while let Some((entity, serial)) = http.jobs.next_submitted() {
-        if let Ok(query) = query.get_mut(entity) {
-            send(http, entity, serial, query, &mut commands);
+        match query.get_mut(entity) {
+            Ok(query) if query.is_held() => http.jobs.hold(entity, serial),
+            Ok(query) => send(http, entity, serial, query, &mut commands),
+            Err(_) => {}
         }
         if limit.is_some_and(|limit| began.elapsed() >= limit) {
             break;
@@ -64,7 +87,7 @@ pub(crate) fn submit(
     http.frame.spent += began.elapsed();
 }
 
-/// Sends everything, whatever the budget. For the end of the app.
+/// Sends everything that is not held back, whatever the budget. For the end of the app.
 pub(crate) fn submit_all(
     http: Option<ResMut<HttpAgent>>,
     mut query: Query<RequestQuery>,
@@ -72,8 +95,10 @@ pub(crate) fn submit_all(
 ) {
     let Some(mut http) = http else { return };
     while let Some((entity, serial)) = http.jobs.next_submitted() {
-        if let Ok(query) = query.get_mut(entity) {
-            send(&mut http, entity, serial, query, &mut commands);
+        match query.get_mut(entity) {
+            Ok(query) if query.is_held() => http.jobs.hold(entity, serial),
+            Ok(query) => send(&mut http, entity, serial, query, &mut commands),
+            Err(_) => {}
         }
     }
 }
@@ -102,7 +127,10 @@ fn send(
         request = request.retries(retry.0.clone());
     }
     if let Some(priority) = query.priority {
-        request = request.priority(priority.0);
+        request = request.priority((*priority).into());
+    }
+    if let Some(limit) = query.rate_limit {
+        request = request.rate_limit(Some(limit.0));
     }
     let request = http.with_host_headers(query.request.url(), request);
     let reports_progress =
@@ -110,25 +138,24 @@ fn send(
     let is_endless = query.download.is_none() && query.stream.is_some_and(HttpStream::is_endless);
     if let Some(job) = http.jobs.job_mut(entity, serial) {
         job.began = now;
-        job.phase = *query.phase;
+        job.retry_after = None;
+        job.is_retried = false;
         job.reports_progress = reports_progress;
         job.is_endless = is_endless;
         let mut outbox = Outbox::new(commands, entity, serial);
-        outbox.enter(HttpPhase::Queue, job, Some(&mut query.phase));
+        outbox.enter(HttpPhase::Queue, job, query.phase.as_mut());
     }
-    set_if_neq(&mut query.progress, HttpProgress::default());
+    if let Some(progress) = &mut query.progress {
+        progress.set_if_neq(HttpProgress::default());
+    }
     match http.agent.send(request) {
         Ok(handle) => http.jobs.started(entity, serial, handle.detach()),
         Err(error) => http.jobs.rejected.push((entity, serial, error)),
     }
 }
 
-fn set_if_neq(progress: &mut Mut<HttpProgress>, to: HttpProgress) {
-    bevy_ecs::change_detection::DetectChangesMut::set_if_neq(progress, to);
-}
-
 /// Submits the rounds that are due, and ends requests that no longer repeat.
-fn submit_due(http: &mut HttpAgent, repeats: &Query<&HttpRepeat>, commands: &mut Commands) {
+fn submit_due(http: &mut HttpAgent, repeats: &Repeats, commands: &mut Commands) {
     if http.jobs.scheduled_repeats.is_empty() || http.is_exiting {
         return;
     }
@@ -136,30 +163,21 @@ fn submit_due(http: &mut HttpAgent, repeats: &Query<&HttpRepeat>, commands: &mut
     let mut index = 0;
     while let Some(&(entity, serial, due)) = http.jobs.scheduled_repeats.get(index) {
         match repeats.get(entity) {
-            Ok(repeat) if repeat.paused || due > now => index += 1,
-            Ok(_) => {
+            Ok((Some(repeat), is_disabled, is_paused))
+                if repeat.paused || is_disabled || is_paused || due > now =>
+            {
+                index += 1;
+            }
+            Ok((Some(_), ..)) => {
                 http.jobs.scheduled_repeats.swap_remove(index);
                 http.jobs.resubmit(entity, serial);
             }
             // The component was removed.
-            Err(_) => {
+            Ok((None, ..)) | Err(_) => {
                 http.jobs.scheduled_repeats.swap_remove(index);
                 http.end(entity);
                 commands.queue(finish(entity, serial));
             }
-        }
-    }
-}
-
-/// Passes changed priorities of running requests to the agent.
-pub(crate) fn prioritise(
-    http: Option<ResMut<HttpAgent>>,
-    changed: Query<(Entity, &HttpPriority), Changed<HttpPriority>>,
-) {
-    let Some(mut http) = http else { return };
-    for (entity, priority) in &changed {
-        if let Some(id) = http.id(entity) {
-            http.agent.set_priority(id, priority.0);
         }
     }
 }

@@ -118,3 +118,139 @@ fn on_json_works_on_an_owner() {
     game.until_finished(1);
     assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [(owner, entity)]);
 }
+
+#[test]
+fn two_observers_of_one_type_share_one_value() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok().text("7"));
+    let (sender, receiver) = mpsc::channel();
+    let (first, second, other) = (sender.clone(), sender.clone(), sender);
+    game.app
+        .world_mut()
+        .spawn(HttpRequest::get(url("/")))
+        .on_json(move |on: On<HttpJson<Counted>>| {
+            first
+                .send(("first", on.result.as_ref().unwrap().0))
+                .unwrap();
+        })
+        .on_json(move |on: On<HttpJson<Counted>>| {
+            second
+                .send(("second", on.result.as_ref().unwrap().0))
+                .unwrap();
+        })
+        .on_json(move |on: On<HttpJson<u64>>| {
+            other.send(("other", *on.result.as_ref().unwrap())).unwrap();
+        });
+    game.until_finished(1);
+    game.frames(3);
+    let mut received: Vec<_> = receiver.try_iter().collect();
+    received.sort_unstable();
+    assert_eq!(received, [("first", 7), ("other", 7), ("second", 7)]);
+    assert_eq!(PARSED.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
+
+static PARSED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+/// A number that counts how often it is parsed.
+struct Counted(u64);
+
+impl<'de> Deserialize<'de> for Counted {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        PARSED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        u64::deserialize(deserializer).map(Self)
+    }
+}
+
+#[test]
+fn a_clone_of_an_entity_with_on_json_can_have_its_own() {
+    for clone_observers in [false, true] {
+        let mut game = Game::new();
+        let _rule = game.server.get("/").reply(MockResponse::ok().text("7"));
+        let (sender, receiver) = mpsc::channel();
+        let (first, second) = (sender.clone(), sender);
+        let world = game.app.world_mut();
+        let original = world
+            .spawn(())
+            .on_json(move |_: On<HttpJson<u64>>| first.send("first").unwrap())
+            .id();
+        let clone = world
+            .entity_mut(original)
+            .clone_and_spawn_with_opt_out(move |cloner| {
+                cloner.add_observers(clone_observers);
+            });
+        world
+            .entity_mut(clone)
+            .on_json(move |_: On<HttpJson<u64>>| second.send("second").unwrap())
+            .insert(HttpRequest::get(url("/")));
+        game.until_finished(1);
+        game.frames(3);
+        let mut received: Vec<_> = receiver.try_iter().collect();
+        received.sort_unstable();
+        match clone_observers {
+            false => assert_eq!(received, ["second"]),
+            true => assert_eq!(received, ["first", "second"]),
+        }
+    }
+}
+
+#[test]
+fn empty_content_is_null() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::with_status(204));
+    let (sender, receiver) = mpsc::channel();
+    let (unit, option, number) = (sender.clone(), sender.clone(), sender);
+    game.app
+        .world_mut()
+        .spawn(HttpRequest::get(url("/")))
+        .on_json(move |on: On<HttpJson<()>>| unit.send(("()", on.result.is_ok())).unwrap())
+        .on_json(move |on: On<HttpJson<Option<u32>>>| {
+            option.send(("option", on.result.is_ok())).unwrap();
+        })
+        .on_json(move |on: On<HttpJson<u32>>| number.send(("u32", on.result.is_ok())).unwrap());
+    game.until_finished(1);
+    game.frames(3);
+    let mut received: Vec<_> = receiver.try_iter().collect();
+    received.sort_unstable();
+    assert_eq!(received, [("()", true), ("option", true), ("u32", false)]);
+}
+
+#[test]
+fn without_a_task_pool_a_thread_parses_large_content() {
+    /// Notes the thread that parses it.
+    struct OnThread(Option<String>);
+
+    impl<'de> Deserialize<'de> for OnThread {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            <String as Deserialize>::deserialize(deserializer)?;
+            let name = std::thread::current().name().map(str::to_owned);
+            Ok(Self(name))
+        }
+    }
+
+    let mut game = Game::with(HttpollPlugin {
+        json_off_frame: 4,
+        ..unhurried()
+    });
+    let _rule = game
+        .server
+        .get("/")
+        .reply(MockResponse::ok().text("\"long enough\""));
+    let (sender, receiver) = mpsc::channel();
+    game.app
+        .world_mut()
+        .spawn(HttpRequest::get(url("/")))
+        .on_json(move |on: On<HttpJson<OnThread>>| {
+            sender.send(on.result.as_ref().unwrap().0.clone()).unwrap();
+        });
+    let here = std::thread::current().name().map(str::to_owned);
+    let start = std::time::Instant::now();
+    let name = loop {
+        if let Ok(name) = receiver.try_recv() {
+            break name;
+        }
+        game.frame();
+        std::thread::yield_now();
+        assert!(start.elapsed() < crate::support::TIME_LIMIT);
+    };
+    assert_ne!(name, here, "not on the frame's thread");
+}

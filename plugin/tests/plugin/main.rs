@@ -1,6 +1,9 @@
 //! Tests of the plugin in bare apps: on a network in memory with a virtual clock, and on loopback where
 //! real sockets matter. One file per topic.
 
+mod builder;
+mod clean_up;
+mod controls;
 mod ends;
 mod frames;
 mod json;

@@ -179,20 +179,15 @@ fn requests_start_in_the_order_of_their_priority_even_if_it_changes() {
     game.frames(2);
     game.spawn((
         HttpRequest::get(url("/background")),
-        HttpPriority(Priority::Background),
+        HttpPriority::Background,
     ));
-    let raised = game.spawn((
-        HttpRequest::get(url("/raised")),
-        HttpPriority(Priority::Background),
-    ));
+    let raised = game.spawn((HttpRequest::get(url("/raised")), HttpPriority::Background));
     game.spawn(HttpRequest::get(url("/interface")));
     game.frames(2);
-    let mut priority = game
-        .app
+    game.app
         .world_mut()
-        .get_mut::<HttpPriority>(raised)
-        .unwrap();
-    priority.0 = Priority::Gameplay;
+        .entity_mut(raised)
+        .insert(HttpPriority::Gameplay);
     game.until_finished(4);
     let order: Vec<_> = game
         .server

@@ -169,3 +169,37 @@ fn paused_virtual_time_stops_neither_rounds_nor_deadlines() {
     assert_eq!(game.log().responses.len(), 4);
     assert_eq!(game.log().errors.len(), 1);
 }
+
+#[test]
+fn a_loop_waits_as_long_as_retry_after_asks() {
+    for status in [200, 429, 503] {
+        let mut game = Game::new();
+        let _rule = game
+            .server
+            .get("/")
+            .reply(MockResponse::with_status(status).header("Retry-After", "7"))
+            .then_reply(MockResponse::ok());
+        game.spawn((HttpRequest::get(url("/")), every_second()));
+        run(&mut game, 9 * SECOND + SECOND / 2);
+        let asked = asked(&game);
+        assert!((7_000..7_100).contains(&asked[1]), "{status}: {asked:?}");
+        assert!((8_000..8_100).contains(&asked[2]), "{status}: {asked:?}");
+    }
+}
+
+#[test]
+fn a_loop_waits_as_long_as_retry_after_asks_also_when_the_status_is_an_error() {
+    let mut game = Game::new();
+    let _rule = game
+        .server
+        .get("/")
+        .reply(MockResponse::with_status(503).header("Retry-After", "7"))
+        .then_reply(MockResponse::ok());
+    game.spawn((
+        HttpRequest::get(url("/")).error_for_status(),
+        every_second(),
+    ));
+    run(&mut game, 8 * SECOND + SECOND / 2);
+    let asked = asked(&game);
+    assert!((7_000..7_100).contains(&asked[1]), "{asked:?}");
+}

@@ -285,12 +285,12 @@ fn http_finished_is_written_once_per_request_with_its_owner() {
     game.until_finished(2);
     game.frames(3);
     let mut told = std::mem::take(&mut game.app.world_mut().resource_mut::<Told>().0);
-    told.sort_by_key(|it| it.outcome.is_err());
+    told.sort_by_key(|it| it.outcome.error().is_some());
     assert_eq!(told.len(), 2);
     assert_eq!((told[0].request, told[0].owner), (asked, Some(owner)));
-    assert_eq!(told[0].outcome.as_ref().unwrap().text(), "hi");
+    assert_eq!(told[0].outcome.response().unwrap().text(), "hi");
     assert_eq!((told[1].request, told[1].owner), (failed, None));
-    assert!(told[1].outcome.is_err());
+    assert!(told[1].outcome.error().is_some());
 }
 
 #[test]

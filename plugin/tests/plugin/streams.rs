@@ -83,10 +83,7 @@ fn pausing_leaves_content_with_the_server() {
             .get::<HttpProgress>(entity)
             .is_some_and(|it| it.received > 0)
     });
-    game.app
-        .world_mut()
-        .resource_mut::<HttpAgent>()
-        .pause(entity);
+    game.app.world_mut().entity_mut(entity).insert(HttpPaused);
     game.frames(2);
     let held = game
         .app
@@ -104,8 +101,8 @@ fn pausing_leaves_content_with_the_server() {
     assert_eq!(still, held);
     game.app
         .world_mut()
-        .resource_mut::<HttpAgent>()
-        .resume(entity);
+        .entity_mut(entity)
+        .remove::<HttpPaused>();
     game.until_finished(1);
     assert_eq!(game.log().responses[0].2.len(), 100_000);
 }

@@ -1,0 +1,169 @@
+//! Components that control a request at any time: pausing, rate limits, and disabled entities.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use bevy_ecs::entity_disabling::Disabled;
+use bevy_ecs::prelude::*;
+use bevy_httpoll::httpoll::mock::MockResponse;
+use bevy_httpoll::prelude::*;
+
+use crate::support::{Game, unhurried, url};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_request_of_a_disabled_entity_waits_and_is_sent_when_it_is_enabled() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok().text("hi"));
+    let entity = game.spawn((HttpRequest::get(url("/")), Disabled));
+    game.frames(10);
+    assert!(game.server.requests().is_empty());
+    assert!(game.agent().is_idle(), "nothing is under way");
+    game.app.world_mut().entity_mut(entity).remove::<Disabled>();
+    game.until_finished(1);
+    assert_eq!(game.log().responses, [(entity, 200, "hi".to_owned())]);
+}
+
+#[test]
+fn a_loop_of_a_disabled_entity_pauses_between_rounds_and_continues() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok());
+    let entity = game.spawn((HttpRequest::get(url("/")), HttpRepeat::every(SECOND)));
+    game.until_finished(1);
+    game.app.world_mut().entity_mut(entity).insert(Disabled);
+    game.frames(200);
+    assert_eq!(game.log().responses.len(), 1);
+    assert!(game.exists(entity));
+    game.app.world_mut().entity_mut(entity).remove::<Disabled>();
+    game.until_finished(2);
+}
+
+#[test]
+fn a_request_that_is_under_way_finishes_on_a_disabled_entity() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok().delay(SECOND));
+    let owner = game.spawn(());
+    let entity = game.spawn((HttpRequest::get(url("/")), RequestedBy(owner), KeepRequest));
+    game.frames(5);
+    game.app.world_mut().entity_mut(entity).insert(Disabled);
+    game.until_finished(1);
+    game.frames(2);
+    assert_eq!(
+        game.app.world().get::<HttpPhase>(entity),
+        Some(&HttpPhase::Done)
+    );
+}
+
+#[test]
+fn at_the_end_of_the_app_a_disabled_request_is_not_waited_for() {
+    use bevy_app::AppExit;
+    let mut game = Game::with(HttpollPlugin {
+        on_exit: HttpOnExit::Drain(crate::support::TIME_LIMIT),
+        ..unhurried()
+    });
+    game.spawn((HttpRequest::get(url("/")), Disabled));
+    game.spawn((HttpRequest::get(url("/")), HttpPaused));
+    game.frame();
+    game.app.world_mut().write_message(AppExit::Success);
+    let start = std::time::Instant::now();
+    game.app.update();
+    assert!(start.elapsed() < crate::support::TIME_LIMIT / 2);
+    assert!(game.server.requests().is_empty());
+}
+
+#[test]
+fn a_request_that_is_paused_in_the_frame_of_its_spawn_is_not_sent_before_it_is_resumed() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok());
+    let entity = game.spawn(HttpRequest::get(url("/")));
+    game.app.world_mut().entity_mut(entity).insert(HttpPaused);
+    game.frames(10);
+    assert!(game.server.requests().is_empty());
+    game.app
+        .world_mut()
+        .entity_mut(entity)
+        .remove::<HttpPaused>();
+    game.until_finished(1);
+    assert_eq!(game.log().responses.len(), 1);
+}
+
+/// How long 2,000 bytes take with a rate limit of 1,000 bytes per second that `insert` inserts.
+fn time_of_limited_request(frames_before: usize, change: impl Fn(&mut EntityWorldMut)) -> Duration {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(
+        MockResponse::ok()
+            .bytes(vec![7; 2_000])
+            .drip(100, Duration::from_millis(10)),
+    );
+    let entity = game.spawn(HttpRequest::get(url("/")));
+    game.frames(frames_before);
+    change(&mut game.app.world_mut().entity_mut(entity));
+    let began = game.network.now();
+    game.until_finished(1);
+    game.network.now() - began
+}
+
+#[test]
+fn a_rate_limit_applies_from_the_frame_of_the_spawn_on() {
+    let unlimited = time_of_limited_request(0, |_| ());
+    assert!(unlimited < SECOND / 2, "{unlimited:?}");
+    for frames_before in [0, 3] {
+        let limited = time_of_limited_request(frames_before, |entity| {
+            entity.insert(HttpRateLimit(1_000));
+        });
+        assert!(limited > SECOND / 2, "{frames_before}: {limited:?}");
+    }
+    let unlimited_again = time_of_limited_request(0, |entity| {
+        entity
+            .insert(HttpRateLimit(1_000))
+            .remove::<HttpRateLimit>();
+    });
+    assert!(unlimited_again < SECOND / 2, "{unlimited_again:?}");
+}
+
+#[test]
+fn a_cloned_request_starts_with_its_own_phase_and_progress() {
+    let mut game = Game::new();
+    let _rule = game
+        .server
+        .get("/")
+        .reply(MockResponse::ok().bytes(vec![7; 30]).drip(10, SECOND));
+    let entity = game.spawn(HttpRequest::get(url("/")));
+    game.until(|world| {
+        world
+            .get::<HttpProgress>(entity)
+            .is_some_and(|it| it.received > 0)
+    });
+    let clone = game.app.world_mut().entity_mut(entity).clone_and_spawn();
+    let world = game.app.world();
+    assert_eq!(world.get::<HttpPhase>(clone), Some(&HttpPhase::Queue));
+    assert_eq!(
+        world.get::<HttpProgress>(clone),
+        Some(&HttpProgress::default())
+    );
+    game.until_finished(2);
+}
+
+#[test]
+fn a_kept_request_that_is_inserted_again_is_queued_at_once() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok().text("hi"));
+    let entity = game.spawn((HttpRequest::get(url("/")), KeepRequest));
+    game.until_finished(1);
+    game.frame();
+    game.app
+        .world_mut()
+        .entity_mut(entity)
+        .insert(HttpRequest::get(url("/")));
+    let world = game.app.world();
+    assert_eq!(world.get::<HttpPhase>(entity), Some(&HttpPhase::Queue));
+    assert_eq!(
+        world.get::<HttpProgress>(entity),
+        Some(&HttpProgress::default())
+    );
+    game.until_finished(2);
+    let changes = &game.log().phases;
+    assert!(changes.contains(&(entity, HttpPhase::Done, HttpPhase::Queue)));
+}
