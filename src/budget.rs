@@ -131,6 +131,17 @@ pub enum PollAt {
 }
 
 impl PollAt {
+    /// The one of two that comes first.
+    pub(crate) fn sooner(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Now, _) | (_, Self::Now) => Self::Now,
+            (Self::At(one), Self::At(other)) => Self::At(one.min(other)),
+            (Self::At(at), _) | (_, Self::At(at)) => Self::At(at),
+            (Self::Io, _) | (_, Self::Io) => Self::Io,
+            (Self::Idle, Self::Idle) => Self::Idle,
+        }
+    }
+
     /// How long a wait may sleep from `now` on, at most `timeout`; `None` is without end.
     pub(crate) fn sleep(self, now: Instant, timeout: Option<Duration>) -> Option<Duration> {
         let due = match self {

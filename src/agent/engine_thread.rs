@@ -50,7 +50,7 @@ pub(super) struct EngineThread {
 
 impl EngineThread {
     /// Starts the thread; gives the machine back when the system refuses one.
-    pub(super) fn start(mut engine: Box<Engine>) -> Result<Self, Box<Engine>> {
+    pub(super) fn start(engine: Box<Engine>) -> Result<Self, Box<Engine>> {
         let Ok(wake) = engine.wake() else {
             return Err(engine);
         };
@@ -214,7 +214,7 @@ fn run(engine: &mut Engine, shared: &Shared) {
         for command in commands {
             engine.execute(command);
         }
-        let mut polled = engine.poll(&budget);
+        let mut polled = engine.go_ahead(&budget);
         shared.hand_over(engine, polled.next);
         if let Some(timeout) = drains {
             let drained = engine.drain_files(timeout);
@@ -225,7 +225,7 @@ fn run(engine: &mut Engine, shared: &Shared) {
             shared.came.notify_all();
             continue;
         }
-        // The poll may have taken in the wake of a command that came meanwhile.
+        // Handing over may have taken in the wake of a command that came meanwhile.
         let is_told = {
             let desk = lock(&shared.desk);
             !desk.commands.is_empty() || desk.drains.is_some()
@@ -233,7 +233,7 @@ fn run(engine: &mut Engine, shared: &Shared) {
         if is_told || polled.changed || shared.ends.load(Ordering::Acquire) {
             continue;
         }
-        polled = engine.sleep(polled.next, None, &budget);
+        polled = engine.sleep(polled.next, &budget);
         shared.hand_over(engine, polled.next);
     }
 }

@@ -98,7 +98,6 @@ pub struct HttpClient {
     proxies: Proxies,
     user_agent: String,
     budget: Budget,
-    remaining_budget: RemainingBudget,
     /// When the latest request was made, and when its response was over.
     asked_at: Option<Instant>,
     ended_at: Option<Instant>,
@@ -133,7 +132,6 @@ impl HttpClient {
             proxies: Proxies::default(),
             user_agent: concat!("httpoll/", env!("CARGO_PKG_VERSION")).to_owned(),
             budget: Budget::default(),
-            remaining_budget: RemainingBudget::nothing(),
             asked_at: None,
             ended_at: None,
             read_chunk_size: READ_CHUNK_SIZE,

@@ -10,6 +10,8 @@ use crate::budget::{Budget, BusyPoll, PollAt, Polled};
 use crate::connection::{Expects, Status};
 use crate::error::{Error, Misuse};
 use crate::transport::meter::{BudgetMeter, RemainingBudget};
+use crate::transport::poll_loop::{Machine, PollLoop};
+use crate::transport::reactor::Reactor;
 
 impl HttpClient {
     /// Goes as far as the sockets and the client's [budget](Self::set_budget) allow (Godot's
@@ -38,13 +40,9 @@ impl HttpClient {
     /// As [`poll`](Self::poll).
     pub fn poll_at(&mut self, now: Instant, budget: &Budget) -> Result<Polled, Error> {
         self.check_active()?;
-        let active_now = self.reactor.begin_poll(now);
-        let mut meter =
-            BudgetMeter::start(self.reactor.clock(), &RemainingBudget::of(budget)).with_free_step();
-        let looked = self.reactor.poll_events();
-        let changed = self.turn(looked, active_now, &mut meter, budget.busy_poll);
-        self.remaining_budget = meter.rest();
-        self.polled(changed, meter.cut(), active_now)
+        let poller = self.reactor.poller().clone();
+        let polled = PollLoop::new(&poller, &mut [self]).poll(now, budget);
+        self.polled(polled)
     }
 
     /// Sleeps until something can be done or `timeout` is over, then polls without a budget. For
@@ -53,19 +51,10 @@ impl HttpClient {
     /// # Errors
     /// As [`poll`](Self::poll).
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Polled, Error> {
-        let budget = Budget::unlimited();
-        let first = self.poll_at(self.reactor.clock().now(), &budget)?;
-        if first.changed || matches!(first.next, PollAt::Now | PollAt::Idle) {
-            return Ok(first);
-        }
-        let sleep = first.next.sleep(self.reactor.clock().now(), timeout);
-        let looked = self.reactor.wait(sleep);
-        // Time slept here was waited for the peer, so all of it counts.
-        let active_now = self.reactor.begin_wait(self.reactor.clock().now());
-        let mut meter = BudgetMeter::start(self.reactor.clock(), &RemainingBudget::of(&budget));
-        let changed = self.turn(looked, active_now, &mut meter, budget.busy_poll);
-        self.remaining_budget = meter.rest();
-        self.polled(changed, meter.cut(), active_now)
+        self.check_active()?;
+        let poller = self.reactor.poller().clone();
+        let polled = PollLoop::new(&poller, &mut [self]).wait(timeout, &Budget::unlimited());
+        self.polled(polled)
     }
 
     /// Notes when the response was over, the first time that it is.
@@ -84,80 +73,12 @@ impl HttpClient {
         }
     }
 
-    fn polled(&mut self, changed: bool, cut: bool, active_now: Instant) -> Result<Polled, Error> {
+    /// What a poll came to; the connection knows its own failures best.
+    fn polled(&mut self, polled: Result<Polled, Error>) -> Result<Polled, Error> {
         self.note_end();
-        if let Some(error) = self.connection.error() {
-            return Err(error.clone());
-        }
-        let next = match self.connection.poll_at(active_now) {
-            PollAt::Io | PollAt::At(_) if cut => PollAt::Now,
-            PollAt::At(at) => PollAt::At(self.reactor.real_time(at)),
-            other => other,
-        };
-        Ok(Polled { changed, next })
-    }
-
-    /// Drives the connection, busy-polls as far as it was told to, then judges deadlines: what had
-    /// arrived in time is never called late.
-    fn turn(
-        &mut self,
-        looked: Result<bool, Error>,
-        active_now: Instant,
-        meter: &mut BudgetMeter,
-        busy_poll: BusyPoll,
-    ) -> bool {
-        let mut looked = looked;
-        let mut changed = false;
-        let mut quiet_since = meter.started();
-        loop {
-            let anything = match looked {
-                Ok(anything) => anything,
-                Err(error) => {
-                    self.connection.fail_system(&mut self.reactor, error);
-                    return true;
-                }
-            };
-            let progressed = self.connection.drive(&mut self.reactor, active_now, meter);
-            changed |= progressed;
-            let Some(spin_time) = self.spin_time(busy_poll) else {
-                break;
-            };
-            if meter.exhausted() {
-                break;
-            }
-            let now = meter.now();
-            if anything || progressed {
-                quiet_since = now;
-            } else if now.saturating_duration_since(quiet_since) >= spin_time
-                || self.reactor.network().is_some()
-            {
-                break;
-            }
-            looked = self.reactor.poll_events();
-        }
-        // What the budget left in the kernel may be what the deadline is about.
-        let is_left = meter.cut() && self.connection.is_readable(&mut self.reactor);
-        if !is_left
-            && self
-                .connection
-                .handle_timeout(&mut self.reactor, active_now)
-        {
-            self.connection.drive(&mut self.reactor, active_now, meter);
-            changed = true;
-        }
-        changed
-    }
-
-    /// How long to look on without seeing anything, if at all.
-    fn spin_time(&self, busy_poll: BusyPoll) -> Option<Duration> {
-        match (busy_poll, self.connection.expects()) {
-            (BusyPoll::Off, _)
-            | (_, Expects::Nothing)
-            | (BusyPoll::Content(_), Expects::Answer) => None,
-            (BusyPoll::Content(spin_time), Expects::Content)
-            | (BusyPoll::Exchange(spin_time), Expects::Content | Expects::Answer) => {
-                Some(spin_time)
-            }
+        match self.connection.error() {
+            Some(error) => Err(error.clone()),
+            None => polled,
         }
     }
 
@@ -184,9 +105,10 @@ impl HttpClient {
             return chunk;
         }
         let active_now = self.reactor.begin_poll(self.reactor.clock().now());
-        let mut meter = BudgetMeter::start(self.reactor.clock(), &self.remaining_budget);
+        let remaining_budget = self.reactor.poller().remaining_budget();
+        let mut meter = BudgetMeter::start(self.reactor.clock(), &remaining_budget);
         let chunk = self.read_chunk(active_now, &mut meter, self.budget.busy_poll);
-        self.remaining_budget = meter.rest();
+        self.reactor.poller().set_remaining_budget(meter.rest());
         self.note_end();
         chunk
     }
@@ -247,6 +169,61 @@ impl HttpClient {
                     Err(error) => return Err(error),
                 }
             }
+        }
+    }
+}
+
+impl Machine for HttpClient {
+    fn reactor(&mut self) -> Option<&mut Reactor> {
+        Some(&mut self.reactor)
+    }
+
+    fn begin_poll(&mut self, _: &Budget) -> Duration {
+        Duration::ZERO
+    }
+
+    fn advance(&mut self, meter: &mut BudgetMeter) -> bool {
+        let active_now = self.reactor.poll_time();
+        self.connection.drive(&mut self.reactor, active_now, meter)
+    }
+
+    fn has_work(&self) -> bool {
+        false
+    }
+
+    fn spin_time(&self, busy_poll: BusyPoll) -> Option<Duration> {
+        match (busy_poll, self.connection.expects()) {
+            (BusyPoll::Off, _)
+            | (_, Expects::Nothing)
+            | (BusyPoll::Content(_), Expects::Answer) => None,
+            (BusyPoll::Content(time), Expects::Content)
+            | (BusyPoll::Exchange(time), Expects::Content | Expects::Answer) => Some(time),
+        }
+    }
+
+    fn fire_deadlines(&mut self, meter: &mut BudgetMeter) -> bool {
+        let active_now = self.reactor.poll_time();
+        // What the budget left in the kernel may be what the deadline is about.
+        let is_left = meter.cut() && self.connection.is_readable(&mut self.reactor);
+        let (connection, reactor) = (&mut self.connection, &mut self.reactor);
+        if is_left || !connection.handle_timeout(reactor, active_now) {
+            return false;
+        }
+        connection.drive(reactor, active_now, meter);
+        true
+    }
+
+    fn fail(&mut self, error: &Error) {
+        self.connection
+            .fail_system(&mut self.reactor, error.clone());
+    }
+
+    fn next_poll(&mut self) -> PollAt {
+        self.note_end();
+        match self.connection.poll_at(self.reactor.poll_time()) {
+            PollAt::Io | PollAt::At(_) if self.reactor.is_cut() => PollAt::Now,
+            PollAt::At(at) => PollAt::At(self.reactor.real_time(at)),
+            other => other,
         }
     }
 }

@@ -152,6 +152,9 @@ pub struct Server {
     budget: Budget,
     /// Connections counted so far.
     numbers: u64,
+    /// Connections to accept and handlers to call, before the present poll has done its part.
+    accepts_left: usize,
+    calls_left: usize,
     /// Connections that something is arriving on.
     receiving: usize,
     /// Reused from poll to poll: who rang, and who is ready.
@@ -190,6 +193,8 @@ impl Server {
             app,
             budget: Budget::default(),
             numbers: 0,
+            accepts_left: 0,
+            calls_left: 0,
             receiving: 0,
             calls: Vec::new(),
             ready: Vec::new(),

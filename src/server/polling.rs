@@ -10,8 +10,9 @@ use super::wake_queue::ConnectionId;
 use crate::budget::{Budget, BusyPoll, PollAt, Polled};
 use crate::error::Error;
 use crate::transport::link::Link;
-use crate::transport::meter::{BudgetMeter, RemainingBudget};
-use crate::transport::reactor::Key;
+use crate::transport::meter::BudgetMeter;
+use crate::transport::poll_loop::{Machine, PollLoop};
+use crate::transport::reactor::{Key, Reactor};
 use crate::transport::socket::Socket;
 
 /// What a wait may spend once it is awake: its caller's loop must turn, however much comes.
@@ -37,11 +38,8 @@ impl Server {
     /// # Errors
     /// As [`poll`](Self::poll).
     pub fn poll_at(&mut self, now: Instant, budget: &Budget) -> Result<Polled, Error> {
-        let active_now = self.reactor.begin_poll(now);
-        let mut meter =
-            BudgetMeter::start(self.reactor.clock(), &RemainingBudget::of(budget)).with_free_step();
-        self.reactor.poll_events()?;
-        self.turn(active_now, &mut meter, budget)
+        let poller = self.reactor.poller().clone();
+        PollLoop::new(&poller, &mut [self]).poll(now, budget)
     }
 
     /// Sleeps until something can be done or `timeout` is over, then polls for at most some 10 ms. For
@@ -54,31 +52,8 @@ impl Server {
             accepts: None,
             ..Budget::frame(AWAKE)
         };
-        // What was left over by the last poll, or rung since, needs no sleep.
-        let active_now = self.reactor.active_time(self.reactor.clock().now());
-        let is_due = self.connections.waiting() > 0
-            || !self.app.pulled.is_empty()
-            || self.can_accept(active_now);
-        let mut sleep = timeout;
-        if is_due || self.app.wake_queue.is_rung() {
-            sleep = Some(Duration::ZERO);
-        } else if let Some(at) = self.next_due() {
-            let now = self.reactor.clock().now();
-            let due = self.reactor.real_time(at).saturating_duration_since(now);
-            sleep = Some(timeout.map_or(due, |timeout| timeout.min(due)));
-        }
-        let reactor = &mut self.reactor;
-        if !self.app.wake_queue.fall_asleep(|| reactor.wake().ok()) {
-            sleep = Some(Duration::ZERO);
-        }
-        let looked = self.reactor.wait(sleep);
-        self.app.wake_queue.wake_up();
-        looked?;
-        // Time slept here was waited for the clients, so all of it counts.
-        let active_now = self.reactor.begin_wait(self.reactor.clock().now());
-        let mut meter = BudgetMeter::start(self.reactor.clock(), &RemainingBudget::of(&budget))
-            .with_free_step();
-        self.turn(active_now, &mut meter, &budget)
+        let poller = self.reactor.poller().clone();
+        PollLoop::new(&poller, &mut [self]).wait(timeout, &budget)
     }
 
     /// When something is due by itself, in active time.
@@ -88,70 +63,6 @@ impl Server {
             .into_iter()
             .flatten()
             .min()
-    }
-
-    fn turn(
-        &mut self,
-        active_now: Instant,
-        meter: &mut BudgetMeter,
-        budget: &Budget,
-    ) -> Result<Polled, Error> {
-        self.app.wall = self.reactor.clock().wall();
-        let mut accepts = budget.accepts.unwrap_or(usize::MAX);
-        let mut calls = budget.handler_calls.unwrap_or(usize::MAX);
-        let mut changed = false;
-        let mut quiet_since = meter.started();
-        loop {
-            self.collect_ready(active_now);
-            let moved = self.accept(active_now, meter, &mut accepts);
-            let moved = self.run_queue(active_now, meter, &mut calls) || moved;
-            changed |= moved;
-            if meter.exhausted() || calls == 0 {
-                break;
-            }
-            if self.connections.waiting() > 0 {
-                // Others may have become ready while these had their turn.
-                self.reactor.poll_events()?;
-                continue;
-            }
-            let Some(spin_time) = self.spin_time(budget) else {
-                break;
-            };
-            let now = meter.now();
-            if moved {
-                quiet_since = now;
-            } else if now.saturating_duration_since(quiet_since) >= spin_time
-                || self.reactor.network().is_some()
-            {
-                break;
-            }
-            self.reactor.poll_events()?;
-        }
-        changed |= self.expire(active_now, meter, &mut calls);
-        changed |= self.advance_shutdown(active_now);
-        self.app.metrics.open = self.connections.open();
-        let is_cut = self.connections.waiting() > 0
-            || self.app.wake_queue.is_rung()
-            || self.can_accept(active_now);
-        let next = if is_cut || !self.app.pulled.is_empty() {
-            PollAt::Now
-        } else {
-            match self.next_due() {
-                Some(at) => PollAt::At(self.reactor.real_time(at)),
-                None if self.listener.is_none() && self.connections.open() == 0 => PollAt::Idle,
-                None => PollAt::Io,
-            }
-        };
-        Ok(Polled { changed, next })
-    }
-
-    /// How long to look again without anything coming, if at all.
-    fn spin_time(&self, budget: &Budget) -> Option<Duration> {
-        match budget.busy_poll {
-            BusyPoll::Off => None,
-            BusyPoll::Content(spin_time) => (self.receiving > 0).then_some(spin_time),
-            BusyPoll::Exchange(spin_time) => (self.connections.open() > 0).then_some(spin_time),
-        }
     }
 
     /// Puts everything into the queue that an event or a ring came for.
@@ -184,14 +95,9 @@ impl Server {
                 || self.connections.iter().any(Connection::is_idle))
     }
 
-    fn accept(
-        &mut self,
-        active_now: Instant,
-        meter: &mut BudgetMeter,
-        accepts: &mut usize,
-    ) -> bool {
+    fn accept(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         let mut moved = false;
-        while *accepts > 0 && self.can_accept(active_now) {
+        while self.accepts_left > 0 && self.can_accept(active_now) {
             let Some(listener) = &mut self.listener else {
                 break;
             };
@@ -201,7 +107,7 @@ impl Server {
             match listener.accept(&mut self.reactor) {
                 Ok(Some((socket, peer))) => {
                     moved = true;
-                    *accepts -= 1;
+                    self.accepts_left -= 1;
                     if self.connections.open() >= self.app.limits.connections {
                         self.close_an_idle_one();
                     }
@@ -277,12 +183,7 @@ impl Server {
     }
 
     /// Gives each connection in the queue one turn, as far as the budget goes.
-    fn run_queue(
-        &mut self,
-        active_now: Instant,
-        meter: &mut BudgetMeter,
-        calls: &mut usize,
-    ) -> bool {
+    fn run_queue(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         let mut moved = false;
         let mut held = std::mem::take(&mut self.held);
         for _ in 0..self.connections.waiting() {
@@ -297,7 +198,7 @@ impl Server {
                 meter,
                 app: &mut self.app,
                 now: active_now,
-                calls,
+                calls: &mut self.calls_left,
             };
             let turned = connection.turn(&mut cx);
             let slot = connection.id.slot;
@@ -350,7 +251,7 @@ impl Server {
     }
 
     /// Judges deadlines, last of all: what had arrived in time is never called late.
-    fn expire(&mut self, active_now: Instant, meter: &mut BudgetMeter, calls: &mut usize) -> bool {
+    fn expire(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         let mut moved = false;
         while let Some(slot) = self.timers.pop_due(active_now) {
             let Some(mut connection) = self.connections.take(slot) else {
@@ -375,7 +276,7 @@ impl Server {
                 meter,
                 app: &mut self.app,
                 now: active_now,
-                calls,
+                calls: &mut self.calls_left,
             };
             let turned = if connection.expire(&mut cx) {
                 Turned::Over
@@ -385,5 +286,73 @@ impl Server {
             self.settle(connection, turned);
         }
         moved
+    }
+}
+
+impl Machine for Server {
+    fn reactor(&mut self) -> Option<&mut Reactor> {
+        Some(&mut self.reactor)
+    }
+
+    fn begin_poll(&mut self, budget: &Budget) -> Duration {
+        self.app.wall = self.reactor.clock().wall();
+        self.accepts_left = budget.accepts.unwrap_or(usize::MAX);
+        self.calls_left = budget.handler_calls.unwrap_or(usize::MAX);
+        Duration::ZERO
+    }
+
+    fn advance(&mut self, meter: &mut BudgetMeter) -> bool {
+        let active_now = self.reactor.poll_time();
+        self.collect_ready(active_now);
+        let accepted = self.accept(active_now, meter);
+        self.run_queue(active_now, meter) || accepted
+    }
+
+    fn has_work(&self) -> bool {
+        self.calls_left > 0 && self.connections.waiting() > 0
+    }
+
+    fn spin_time(&self, busy_poll: BusyPoll) -> Option<Duration> {
+        match busy_poll {
+            BusyPoll::Off => None,
+            _ if self.calls_left == 0 => None,
+            BusyPoll::Content(time) => (self.receiving > 0).then_some(time),
+            BusyPoll::Exchange(time) => (self.connections.open() > 0).then_some(time),
+        }
+    }
+
+    fn fire_deadlines(&mut self, meter: &mut BudgetMeter) -> bool {
+        let active_now = self.reactor.poll_time();
+        let expired = self.expire(active_now, meter);
+        let closed = self.advance_shutdown(active_now);
+        self.app.metrics.open = self.connections.open();
+        expired || closed
+    }
+
+    fn fail(&mut self, _: &Error) {
+        // Its caller gets the error, and may poll again.
+    }
+
+    fn next_poll(&mut self) -> PollAt {
+        let is_cut = self.connections.waiting() > 0
+            || self.app.wake_queue.is_rung()
+            || self.can_accept(self.reactor.poll_time());
+        if is_cut || !self.app.pulled.is_empty() {
+            return PollAt::Now;
+        }
+        match self.next_due() {
+            Some(at) => PollAt::At(self.reactor.real_time(at)),
+            None if self.listener.is_none() && self.connections.open() == 0 => PollAt::Idle,
+            None => PollAt::Io,
+        }
+    }
+
+    fn fall_asleep(&mut self) -> bool {
+        let reactor = &self.reactor;
+        self.app.wake_queue.fall_asleep(|| reactor.wake().ok())
+    }
+
+    fn wake_up(&mut self) {
+        self.app.wake_queue.wake_up();
     }
 }

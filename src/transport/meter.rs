@@ -55,12 +55,17 @@ impl RemainingBudget {
     }
 
     /// The same, less time that was spent before the poll on its behalf.
-    #[cfg(feature = "agent")]
     pub(crate) fn less(self, spent: Duration) -> Self {
         Self {
             time: self.time.map(|time| time.saturating_sub(spent)),
             ..self
         }
+    }
+
+    /// Whether nothing of it is left.
+    #[cfg(feature = "agent")]
+    pub(crate) fn is_spent(&self) -> bool {
+        self.time == Some(Duration::ZERO) || self.bytes == Some(0)
     }
 
     /// No limit: for calls that wait.
@@ -137,6 +142,16 @@ pub(crate) struct BudgetMeter {
     reserve: Duration,
     /// Bytes moved since the time was last asked for, and what the time was then.
     moved: Option<(usize, Instant)>,
+    turn: Option<Turn>,
+}
+
+/// The turn of one machine among several.
+#[derive(Debug)]
+struct Turn {
+    length: Duration,
+    /// Counted from its first question for the time.
+    started: Option<Instant>,
+    is_over: bool,
 }
 
 /// No read is cut below this: a TLS record, about. What moves fewer bytes says nothing of the pace.
@@ -161,16 +176,27 @@ impl BudgetMeter {
             pace: remaining_budget.pace,
             reserve: Duration::ZERO,
             moved: None,
+            turn: None,
         }
     }
 
-    /// Lets the first operation through whatever the budget says: a poll with nothing to spend must
-    /// still get on, or a client that is always last would starve.
-    pub(crate) fn with_free_step(self) -> Self {
-        Self {
-            free_step: true,
-            ..self
-        }
+    /// Starts another turn, which takes at most `length`. With `has_free_step` its first operation goes
+    /// through whatever the budget says: a machine that is always the last must not starve. `is_cut`:
+    /// whether the budget has kept it from some work already.
+    pub(crate) fn start_turn(
+        &mut self,
+        length: Option<Duration>,
+        has_free_step: bool,
+        is_cut: bool,
+    ) {
+        self.free_step = has_free_step;
+        self.cut = is_cut;
+        self.deferred = false;
+        self.turn = length.map(|length| Turn {
+            length,
+            started: None,
+            is_over: false,
+        });
     }
 
     /// Notes bytes moved over the network.
@@ -216,44 +242,63 @@ impl BudgetMeter {
         if deadline.saturating_duration_since(self.latest) >= cost {
             return true;
         }
-        self.deadline = Some(self.latest);
+        match &mut self.turn {
+            // Others may have work that fits.
+            Some(turn) => turn.is_over = true,
+            None => self.deadline = Some(self.latest),
+        }
         self.cut = true;
         self.deferred = true;
         false
     }
 
-    /// Whether [`can_start`](Self::can_start) ever said no: whoever was put off should be the first in the
-    /// next poll.
-    #[cfg(feature = "agent")]
+    /// Whether [`can_start`](Self::can_start) returned `false` in this turn. That piece of work should be
+    /// the first in the next poll.
     pub(crate) fn has_deferred(&self) -> bool {
         self.deferred
     }
 
-    /// Whether the budget is spent. Remembers that it cut work short.
+    /// Whether the budget is spent or the turn is over. Remembers that it cut work short.
     pub(crate) fn exhausted(&mut self) -> bool {
         if self.free_step {
             return false;
         }
-        if self.deadline.is_some() {
-            self.latest = self.clock.now();
-            if let Some((bytes, since)) = self.moved.take()
-                && bytes >= LEAST_READ
-                && self.latest > since
-            {
-                self.pace.learn(bytes, self.latest - since);
-                // Twice, for what a read costs besides its bytes.
-                self.reserve = self.pace.time_for(2 * LEAST_READ);
-            }
-        }
-        let spent = self.bytes == Some(0)
-            || self
-                .deadline
-                .is_some_and(|deadline| self.latest + self.reserve >= deadline);
-        self.cut |= spent;
-        spent
+        let is_over = self.is_spent() || self.is_turn_over();
+        self.cut |= is_over;
+        is_over
     }
 
-    /// Whether [`exhausted`](Self::exhausted) was ever true.
+    /// Whether the budget is spent, for all machines and turns.
+    pub(crate) fn is_spent(&mut self) -> bool {
+        if self.deadline.is_some() || self.turn.is_some() {
+            self.latest = self.clock.now();
+        }
+        if self.deadline.is_some()
+            && let Some((bytes, since)) = self.moved.take()
+            && bytes >= LEAST_READ
+            && self.latest > since
+        {
+            self.pace.learn(bytes, self.latest - since);
+            // Twice, for what a read costs besides its bytes.
+            self.reserve = self.pace.time_for(2 * LEAST_READ);
+        }
+        self.bytes == Some(0)
+            || self
+                .deadline
+                .is_some_and(|deadline| self.latest + self.reserve >= deadline)
+    }
+
+    /// Whether the turn is over, as of the time that was asked for last.
+    fn is_turn_over(&mut self) -> bool {
+        let Some(turn) = &mut self.turn else {
+            return false;
+        };
+        let started = *turn.started.get_or_insert(self.latest);
+        turn.is_over |= self.latest.saturating_duration_since(started) >= turn.length;
+        turn.is_over
+    }
+
+    /// Whether [`exhausted`](Self::exhausted) was ever true in this turn.
     pub(crate) fn cut(&self) -> bool {
         self.cut
     }
@@ -320,9 +365,10 @@ mod tests {
     }
 
     #[test]
-    fn with_grace_the_first_operation_is_free() {
+    fn the_first_operation_of_a_turn_is_free() {
         let network = MemoryNetwork::new();
-        let mut meter = meter(&network, &Budget::frame(Duration::ZERO)).with_free_step();
+        let mut meter = meter(&network, &Budget::frame(Duration::ZERO));
+        meter.start_turn(None, true, false);
         assert!(!meter.exhausted());
         assert_eq!(meter.clamp(usize::MAX), LEAST_READ);
         assert!(meter.exhausted() && meter.cut());
@@ -404,6 +450,34 @@ mod tests {
         assert!(!meter.can_start(cost));
         assert!(meter.exhausted() && meter.cut());
         assert!(meter.rest().time.unwrap().is_zero());
+    }
+
+    #[test]
+    fn a_turn_ends_before_the_budget_and_another_may_follow() {
+        let network = MemoryNetwork::new();
+        let mut meter = meter(&network, &Budget::frame(Duration::from_micros(250)));
+        for _ in 0..2 {
+            meter.start_turn(Some(Duration::from_micros(100)), false, false);
+            assert!(!meter.exhausted() && !meter.cut());
+            network.advance(Duration::from_micros(100));
+            assert!(meter.exhausted() && meter.cut() && !meter.is_spent());
+        }
+        meter.start_turn(Some(Duration::from_micros(100)), false, false);
+        assert!(!meter.exhausted());
+        network.advance(Duration::from_micros(50));
+        assert!(meter.exhausted() && meter.is_spent());
+    }
+
+    #[test]
+    fn a_piece_that_does_not_fit_ends_only_the_turn_of_its_machine() {
+        let network = MemoryNetwork::new();
+        let mut meter = meter(&network, &Budget::frame(Duration::from_micros(500)));
+        meter.note_work();
+        meter.start_turn(Some(Duration::from_micros(100)), false, false);
+        assert!(!meter.can_start(Duration::from_micros(600)));
+        assert!(meter.exhausted() && meter.has_deferred() && !meter.is_spent());
+        meter.start_turn(Some(Duration::from_micros(100)), false, false);
+        assert!(!meter.exhausted() && !meter.has_deferred());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `poll_loop` | one poll of everything that is polled: turns, busy polling, deadlines, sleep |
 //! | `poller` | one `mio::Poll` for all machines of a group |
 //! | `reactor` | sticky readiness of one machine's sockets, its clock |
 //! | `meter` | counts a [`Budget`](crate::Budget) down |
@@ -32,6 +33,7 @@ pub(crate) mod link;
 pub(crate) mod listener;
 pub mod memory;
 pub(crate) mod meter;
+pub(crate) mod poll_loop;
 pub(crate) mod poller;
 pub(crate) mod reactor;
 pub(crate) mod resolver;

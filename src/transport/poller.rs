@@ -18,10 +18,12 @@ use slab::Slab;
 use crate::error::{Error, NetworkFault};
 use crate::transport::buffer::BufferPool;
 use crate::transport::memory::MemoryNetwork;
+use crate::transport::meter::{Clock, RemainingBudget};
 
-/// Events taken from the system at once by a machine alone, and by a group. More wait for the next call.
-const EVENTS_ALONE: usize = 256;
-const EVENTS_OF_GROUP: usize = 1024;
+/// Events taken from the system at once, at first and at most; more wait for the next call. Most clients
+/// have a single socket.
+const FEWEST_EVENTS: usize = 64;
+const MOST_EVENTS: usize = 1024;
 
 const WAKER: Token = Token(usize::MAX);
 
@@ -68,7 +70,10 @@ struct Shared {
     sources: AtomicUsize,
     /// Counts the tokens that were given out, so that none is valid twice.
     generation: AtomicUsize,
+    clock: Clock,
     pool: BufferPool,
+    /// What the last poll left: reads between two polls are paid from it.
+    remaining_budget: Mutex<RemainingBudget>,
     /// How often the system was asked.
     #[cfg(test)]
     calls: AtomicUsize,
@@ -120,12 +125,18 @@ impl Poller {
     }
 
     fn new(backend: Backend) -> Self {
+        let clock = match &backend {
+            Backend::System(_) => Clock::System,
+            Backend::Memory { network, .. } => Clock::Virtual(network.clone()),
+        };
         Self(Arc::new(Shared {
             backend,
             members: Mutex::default(),
             sources: AtomicUsize::new(0),
             generation: AtomicUsize::new(0),
+            clock,
             pool: BufferPool::default(),
+            remaining_budget: Mutex::new(RemainingBudget::nothing()),
             #[cfg(test)]
             calls: AtomicUsize::new(0),
         }))
@@ -151,6 +162,20 @@ impl Poller {
             index,
             inbox,
         }
+    }
+
+    /// What the time is here.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// What the last poll left of its budget.
+    pub(crate) fn remaining_budget(&self) -> RemainingBudget {
+        lock(&self.0.remaining_budget).clone()
+    }
+
+    pub(crate) fn set_remaining_budget(&self, left: RemainingBudget) {
+        *lock(&self.0.remaining_budget) = left;
     }
 
     /// Spare receive buffers of all members.
@@ -225,7 +250,9 @@ impl Poller {
             return Ok(());
         }
         let members = lock(&self.0.members);
+        let mut count = 0;
         for event in events.iter() {
+            count += 1;
             let failed = event.is_error();
             deliver(
                 &members,
@@ -236,6 +263,9 @@ impl Poller {
                     closed: event.is_read_closed() || failed,
                 },
             );
+        }
+        if count >= events.capacity() && count < MOST_EVENTS {
+            *events = Events::with_capacity(2 * count);
         }
         Ok(())
     }
@@ -314,14 +344,9 @@ impl System {
                 // Another thread cannot have been first: `opened` is locked.
                 let _ = self.registry.set(registry);
             }
-            let events = if self.is_group {
-                EVENTS_OF_GROUP
-            } else {
-                EVENTS_ALONE
-            };
             *opened = Some(Opened {
                 poll,
-                events: Events::with_capacity(events),
+                events: Events::with_capacity(FEWEST_EVENTS),
             });
         }
         let opened = opened.as_ref().map(|opened| &opened.poll);
@@ -393,6 +418,7 @@ impl Member {
     }
 
     /// Whether anything became ready since it was last drained.
+    #[cfg(test)]
     pub(crate) fn has_events(&self) -> bool {
         self.inbox.is_filled.load(Ordering::Acquire)
     }

@@ -71,10 +71,22 @@ pub(crate) struct Reactor {
     scratch: Vec<u8>,
     /// What handshakes have cost on this machine.
     pub(crate) handshakes: HandshakeCosts,
-    clock: Clock,
     last_poll: Option<Instant>,
     /// How much time did not count so far.
     skipped: Duration,
+    /// See [`poll_time`](Self::poll_time).
+    poll_time: Option<Instant>,
+    turn: Turn,
+}
+
+/// How its machine's latest turn ended, and what has come since.
+#[derive(Debug, Default)]
+struct Turn {
+    /// The budget or the turn's length left work undone.
+    is_cut: bool,
+    /// A piece of work was put off until the next poll.
+    is_deferred: bool,
+    has_events: bool,
 }
 
 impl Reactor {
@@ -90,10 +102,6 @@ impl Reactor {
 
     /// A reactor whose sockets this poller watches, with those of others.
     pub(crate) fn new(poller: &Poller, resolver: Resolver) -> Self {
-        let clock = match poller.memory_queue() {
-            Some((network, _)) => Clock::Virtual(network.clone()),
-            None => Clock::System,
-        };
         Self {
             member: poller.join(),
             sources: Slab::new(),
@@ -103,9 +111,10 @@ impl Reactor {
             resolver,
             scratch: Vec::new(),
             handshakes: HandshakeCosts::default(),
-            clock,
             last_poll: None,
             skipped: Duration::ZERO,
+            poll_time: None,
+            turn: Turn::default(),
         }
     }
 
@@ -128,7 +137,7 @@ impl Reactor {
     }
 
     pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
+        self.member.poller().clock()
     }
 
     pub(crate) fn pool(&self) -> &BufferPool {
@@ -164,15 +173,43 @@ impl Reactor {
         self.scratch = scratch;
     }
 
-    /// Begins a poll at `now`; answers the time by which deadlines are judged. Of a long gap since
-    /// the last poll only a part counts: whoever was away cannot blame the peer.
+    /// Begins a poll at `now`, and returns the active time by which it judges deadlines. Of a long gap
+    /// since the last poll only a second counts: the peer is not to blame for a caller that was away.
     pub(crate) fn begin_poll(&mut self, now: Instant) -> Instant {
         if let Some(last) = self.last_poll {
             let gap = now.saturating_duration_since(last);
             self.skipped += gap.saturating_sub(LONGEST_GAP);
         }
         self.last_poll = Some(self.last_poll.map_or(now, |last| last.max(now)));
-        self.active_time(now)
+        *self.poll_time.insert(self.active_time(now))
+    }
+
+    /// The active time at which the present poll began.
+    pub(crate) fn poll_time(&self) -> Instant {
+        let began = self.poll_time;
+        began.unwrap_or_else(|| self.active_time(self.clock().now()))
+    }
+
+    /// A turn of its machine begins.
+    pub(crate) fn start_turn(&mut self) {
+        self.turn = Turn::default();
+    }
+
+    /// A turn of its machine is over: whether it left work undone, and put some off until the next poll.
+    pub(crate) fn end_turn(&mut self, is_cut: bool, is_deferred: bool) {
+        self.turn.is_cut |= is_cut;
+        self.turn.is_deferred |= is_deferred;
+    }
+
+    /// Whether its machine has work left that could be done now: its last turn was cut short, or something
+    /// has become ready since.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.turn.is_cut || self.turn.has_events
+    }
+
+    /// Whether its machine waits for the next poll with a piece of work that does not fit into this one.
+    pub(crate) fn is_deferred(&self) -> bool {
+        self.turn.is_deferred
     }
 
     /// Takes the time that does not count off a gap between two polls while it lasts, for times that are
@@ -190,7 +227,7 @@ impl Reactor {
     /// Begins a poll after a [`wait`](Self::wait): time slept there all counts.
     pub(crate) fn begin_wait(&mut self, now: Instant) -> Instant {
         self.last_poll = Some(self.last_poll.map_or(now, |last| last.max(now)));
-        self.active_time(now)
+        *self.poll_time.insert(self.active_time(now))
     }
 
     /// The active time: `now` less the time that did not count.
@@ -217,7 +254,7 @@ impl Reactor {
             return Ok(Lookup::ready_at(self.active_time(at), result));
         }
         let wake = self.wake()?;
-        Ok(self.resolver.lookup(host, self.clock.now(), wake))
+        Ok(self.resolver.lookup(host, self.clock().now(), wake))
     }
 
     /// What ends a [`wait`](Self::wait) from another thread.
@@ -362,6 +399,7 @@ impl Reactor {
     }
 
     /// Sleeps until something becomes ready or `timeout` is over, then takes it in.
+    #[cfg(test)]
     pub(crate) fn wait(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
         let timeout = self.longest_sleep().into_iter().chain(timeout).min();
         self.member.poller().wait(timeout)?;
@@ -399,6 +437,7 @@ impl Reactor {
                 note_ready(ready, source.key);
             }
         });
+        self.turn.has_events |= anything;
         anything
     }
 }

@@ -67,7 +67,6 @@ use super::transfer::Transfer;
 use crate::budget::BusyPoll;
 use crate::error::Error;
 use crate::phase::Phase;
-use crate::transport::meter::RemainingBudget;
 use crate::transport::reactor::Reactor;
 use crate::transport::wake::Wake;
 
@@ -101,8 +100,8 @@ pub(crate) struct Engine {
     policies: Policies,
     suspension: Suspension,
     random: Random,
-    /// What the latest poll left of its budget, and how it busy-polled.
-    left: (RemainingBudget, BusyPoll),
+    /// How the latest poll was to ask again.
+    busy_poll: BusyPoll,
     /// Memory for the heads of requests.
     draft: Draft,
     /// Tells users apart for the cache.
@@ -131,7 +130,7 @@ impl Engine {
             policies: Policies::new(&config),
             suspension: Suspension::default(),
             random,
-            left: (RemainingBudget::nothing(), BusyPoll::Off),
+            busy_poll: BusyPoll::Off,
             draft: Draft::default(),
             #[cfg(feature = "cache")]
             users: std::hash::RandomState::new(),
@@ -218,7 +217,7 @@ impl Engine {
     }
 
     /// Ends [`wait`](Self::wait) and [`sleep`](Self::sleep) from another thread.
-    pub(crate) fn wake(&mut self) -> Result<Wake, Error> {
+    pub(crate) fn wake(&self) -> Result<Wake, Error> {
         self.reactor.wake()
     }
 

@@ -9,8 +9,9 @@ use crate::agent::timers::Timer;
 use crate::budget::{Budget, BusyPoll, PollAt, Polled};
 use crate::connection::Status;
 use crate::error::Error;
-use crate::transport::meter::{BudgetMeter, RemainingBudget};
-use crate::transport::reactor::Key;
+use crate::transport::meter::BudgetMeter;
+use crate::transport::poll_loop::{Machine, PollLoop};
+use crate::transport::reactor::{Key, Reactor};
 
 /// How long a poll looks on for the answers of servers nearby while requests wait for their turn.
 const RESPONSE_SPIN_TIME: Duration = Duration::from_micros(500);
@@ -22,19 +23,17 @@ const ADMITTED_FIRST: usize = 256;
 impl Engine {
     /// Goes as far as sockets, files and budget allow.
     pub(crate) fn poll(&mut self, budget: &Budget) -> Polled {
-        let now = self.reactor.clock().now();
-        let active_now = self.reactor.begin_poll(now);
-        let submit_time = self.submissions.take_submit_time();
-        self.events.take_window_full();
-        let remaining_budget = RemainingBudget::of(budget).less(submit_time);
-        let mut meter =
-            BudgetMeter::start(self.reactor.clock(), &remaining_budget).with_free_step();
-        let looked = self.reactor.poll_events();
-        let changed = self.turn(looked, active_now, &mut meter, budget.busy_poll);
-        self.left = (meter.rest(), budget.busy_poll);
+        let poller = self.reactor.poller().clone();
+        let now = self.now();
+        let polled = PollLoop::new(&poller, &mut [self]).poll(now, budget);
+        polled.unwrap_or_else(|_| self.after_failure())
+    }
+
+    /// What a poll comes to whose readiness call failed, which each request has reported.
+    fn after_failure(&mut self) -> Polled {
         Polled {
-            changed,
-            next: self.next_poll(active_now, meter.cut()),
+            changed: true,
+            next: self.next_poll(),
         }
     }
 
@@ -42,120 +41,40 @@ impl Engine {
     /// the way of more. So one window serves a download of any speed, and content is touched while it is
     /// warm.
     pub(super) fn go_on(&mut self) {
-        let (remaining_budget, busy_poll) = &self.left;
-        let busy_poll = *busy_poll;
-        let mut meter = BudgetMeter::start(self.reactor.clock(), remaining_budget);
-        if !self.events.take_window_full() || self.run_queue.is_empty() || meter.exhausted() {
+        if !self.events.take_window_full() || self.run_queue.is_empty() {
             return;
         }
-        let now = self.reactor.clock().now();
-        let active_now = self.reactor.begin_poll(now);
-        let looked = self.reactor.poll_events();
-        self.turn(looked, active_now, &mut meter, busy_poll);
-        self.left.0 = meter.rest();
+        let poller = self.reactor.poller().clone();
+        let left = poller.remaining_budget();
+        if !left.is_spent() {
+            let busy_poll = self.busy_poll;
+            PollLoop::new(&poller, &mut [self]).go_on(&left, busy_poll);
+        }
     }
 
     /// Sleeps until something can be done or `timeout` is over, and does it.
     pub(crate) fn wait(&mut self, timeout: Option<Duration>, budget: &Budget) -> Polled {
-        // What can be done without asking the system comes first: then one question is enough.
-        let active_now = self.reactor.begin_poll(self.now());
-        let mut meter =
-            BudgetMeter::start(self.reactor.clock(), &RemainingBudget::of(budget)).with_free_step();
-        let changed = self.advance(active_now, &mut meter);
-        let next = self.next_poll(active_now, meter.cut());
-        match next {
-            _ if changed => Polled { changed, next },
-            // Nothing is late before the system was asked.
-            PollAt::Now => self.poll(budget),
-            PollAt::Idle => Polled { changed, next },
-            PollAt::At(_) | PollAt::Io => self.sleep(next, timeout, budget),
-        }
+        let poller = self.reactor.poller().clone();
+        let polled = PollLoop::new(&poller, &mut [self]).wait(timeout, budget);
+        polled.unwrap_or_else(|_| self.after_failure())
     }
 
-    /// The second half of [`wait`](Self::wait): `next` is what the poll before this said. Nothing is
-    /// looked at before sleeping, so that a wake that came after that poll is not lost.
-    pub(crate) fn sleep(
-        &mut self,
-        next: PollAt,
-        timeout: Option<Duration>,
-        budget: &Budget,
-    ) -> Polled {
-        let sleep = next.sleep(self.now(), timeout);
-        let looked = self.reactor.wait(sleep);
-        // Time slept here was waited for the peer, so all of it counts.
-        let active_now = self.reactor.begin_wait(self.now());
-        let mut meter = BudgetMeter::start(self.reactor.clock(), &RemainingBudget::of(budget));
-        // Whoever sleeps until something comes need not look on for it; but in the middle of content,
-        // which is there again before a sleeper has woken.
-        let busy_poll = if self.transfers.are_receiving() {
-            budget.busy_poll
-        } else {
-            BusyPoll::Off
-        };
-        let changed = self.turn(looked, active_now, &mut meter, busy_poll);
-        self.left = (meter.rest(), budget.busy_poll);
-        Polled {
-            changed,
-            next: self.next_poll(active_now, meter.cut()),
-        }
+    /// Does what can be done without asking the system.
+    pub(crate) fn go_ahead(&mut self, budget: &Budget) -> Polled {
+        let poller = self.reactor.poller().clone();
+        PollLoop::new(&poller, &mut [self]).advance(budget)
     }
 
-    fn turn(
-        &mut self,
-        looked: Result<bool, Error>,
-        active_now: Instant,
-        meter: &mut BudgetMeter,
-        busy_poll: BusyPoll,
-    ) -> bool {
-        let mut looked = looked;
-        let mut changed = false;
-        let mut quiet_since = meter.started();
-        self.run_queue.begin_poll();
-        loop {
-            let anything = match looked {
-                Ok(anything) => anything,
-                Err(error) => {
-                    self.fail_everything(&error);
-                    return true;
-                }
-            };
-            let progressed = self.advance(active_now, meter);
-            changed |= progressed;
-            let Some(spin_time) = self.spin_time(busy_poll) else {
-                break;
-            };
-            // A caller whose window is full is waited for, not the peer.
-            if meter.exhausted() || self.events.is_window_full() {
-                break;
-            }
-            let now = meter.now();
-            if anything || progressed {
-                quiet_since = now;
-            } else if now.saturating_duration_since(quiet_since) >= spin_time
-                || self.reactor.network().is_some()
-            {
-                for key in self.run_queue.drain_awaiting_heads() {
-                    self.pool.note_answer(key, false);
-                }
-                break;
-            }
-            looked = self.reactor.poll_events();
-        }
-        if self.fire_timers(active_now, meter) {
-            self.advance(active_now, meter);
-            changed = true;
-        }
-        changed |= self.step_suspension();
-        let (transfers, pool) = (&self.transfers, &self.pool);
-        self.timers.prune(|timer| match timer {
-            Timer::Connection(key) => pool.get(key).is_some(),
-            Timer::Request(id) => transfers.get(id).is_some(),
-        });
-        changed
+    /// Sleeps, then goes on; `next` is what [`go_ahead`](Self::go_ahead) returned. A wake in between is
+    /// not lost.
+    pub(crate) fn sleep(&mut self, next: PollAt, budget: &Budget) -> Polled {
+        let poller = self.reactor.poller().clone();
+        let polled = PollLoop::new(&poller, &mut [self]).sleep(next, None, budget);
+        polled.unwrap_or_else(|_| self.after_failure())
     }
 
-    /// Takes in who became ready and drives what is listed.
-    fn advance(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
+    /// Takes in what became ready and drives the scheduled connections.
+    fn drive_all(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         self.run_queue.schedule_ready(&mut self.reactor);
         let before = self.events.len();
         let mut progressed = self.admit_submissions(ADMITTED_FIRST, meter);
@@ -235,22 +154,75 @@ impl Engine {
         self.close(key);
         true
     }
+}
+
+impl Machine for Engine {
+    fn reactor(&mut self) -> Option<&mut Reactor> {
+        Some(&mut self.reactor)
+    }
+
+    fn begin_poll(&mut self, budget: &Budget) -> Duration {
+        self.events.take_window_full();
+        self.run_queue.begin_poll();
+        self.busy_poll = budget.busy_poll;
+        self.submissions.take_submit_time()
+    }
+
+    fn advance(&mut self, meter: &mut BudgetMeter) -> bool {
+        let active_now = self.reactor.poll_time();
+        self.drive_all(active_now, meter)
+    }
+
+    fn has_work(&self) -> bool {
+        // What would be read has no place before the caller has pulled.
+        !self.run_queue.is_empty() && !self.events.is_window_full()
+    }
 
     fn spin_time(&self, busy_poll: BusyPoll) -> Option<Duration> {
+        // A caller whose window is full is waited for, not the peer.
+        if self.events.is_window_full() {
+            return None;
+        }
         match busy_poll {
             BusyPoll::Off => None,
-            BusyPoll::Content(spin_time) if self.transfers.are_receiving() => Some(spin_time),
-            BusyPoll::Content(spin_time) => {
+            BusyPoll::Content(time) if self.transfers.are_receiving() => Some(time),
+            BusyPoll::Content(time) => {
                 let is_worth_it =
                     self.run_queue.is_awaiting_heads() && self.pool.is_anyone_near_waiting();
-                is_worth_it.then_some(RESPONSE_SPIN_TIME.max(spin_time))
+                is_worth_it.then_some(RESPONSE_SPIN_TIME.max(time))
             }
-            BusyPoll::Exchange(spin_time) => (self.pool.busy() > 0).then_some(spin_time),
+            BusyPoll::Exchange(time) => (self.pool.busy() > 0).then_some(time),
         }
     }
 
-    fn next_poll(&self, active_now: Instant, cut: bool) -> PollAt {
-        if cut
+    fn end_spin(&mut self) {
+        for key in self.run_queue.drain_awaiting_heads() {
+            self.pool.note_answer(key, false);
+        }
+    }
+
+    fn fire_deadlines(&mut self, meter: &mut BudgetMeter) -> bool {
+        let active_now = self.reactor.poll_time();
+        let fired = self.fire_timers(active_now, meter);
+        if fired {
+            self.drive_all(active_now, meter);
+        }
+        let suspended = self.step_suspension();
+        let (transfers, pool) = (&self.transfers, &self.pool);
+        self.timers.prune(|timer| match timer {
+            Timer::Connection(key) => pool.get(key).is_some(),
+            Timer::Request(id) => transfers.get(id).is_some(),
+        });
+        fired || suspended
+    }
+
+    fn fail(&mut self, error: &Error) {
+        self.fail_everything(error);
+    }
+
+    fn next_poll(&mut self) -> PollAt {
+        let active_now = self.reactor.poll_time();
+        if self.reactor.is_cut()
             || !self.submissions.is_empty()
             || !self.run_queue.is_empty()
             || !self.events.is_empty()

@@ -1,0 +1,329 @@
+//! The loop that moves everything that is polled: a machine alone, or a group of machines on one
+//! [`Poller`].
+//!
+//! One poll asks the system once and gives every machine a turn, then turns of bounded length in
+//! rotation to those that have more to do, until nothing or no budget is left. It asks again as long
+//! as the budget's [`BusyPoll`] wants it to. Deadlines are judged last: what had arrived is never
+//! called late.
+//!
+//! No machine gets a share in advance. What one does not need is there for the others; the first turn
+//! of each always happens, with one step that is free, so that none starves.
+
+use std::time::{Duration, Instant};
+
+use crate::budget::{Budget, BusyPoll, PollAt, Polled};
+use crate::error::Error;
+use crate::transport::meter::{BudgetMeter, RemainingBudget};
+use crate::transport::poller::Poller;
+use crate::transport::reactor::Reactor;
+
+/// How long a machine's turn takes at most, while others wait for theirs. One piece of work may exceed it.
+const TURN: Duration = Duration::from_micros(100);
+
+/// How long a sleep lasts at most when something cannot end it: a machine on another poller.
+const BLIND_SLEEP: Duration = Duration::from_millis(1);
+
+/// What the loop moves. Sealed: nothing outside of this crate can name it.
+pub trait Machine {
+    /// Its sockets; `None` when it has none on this thread.
+    fn reactor(&mut self) -> Option<&mut Reactor>;
+
+    /// A poll begins; its time is the reactor's [`poll_time`](Reactor::poll_time). Returns the time that
+    /// was spent on the machine's behalf since the last poll.
+    fn begin_poll(&mut self, budget: &Budget) -> Duration;
+
+    /// One turn: does what can be done now, until nothing is left or the meter is exhausted. Returns
+    /// whether anything happened.
+    fn advance(&mut self, meter: &mut BudgetMeter) -> bool;
+
+    /// Whether another turn would do something although nothing new has become ready.
+    fn has_work(&self) -> bool;
+
+    /// How long the poll should go on asking without seeing anything, if at all.
+    fn spin_time(&self, busy_poll: BusyPoll) -> Option<Duration>;
+
+    /// The poll went on asking for that long, in vain.
+    fn end_spin(&mut self) {}
+
+    /// Judges deadlines and fires timers that are due, and does what follows from them. Returns whether
+    /// anything happened.
+    fn fire_deadlines(&mut self, meter: &mut BudgetMeter) -> bool;
+
+    /// The system's readiness call failed.
+    fn fail(&mut self, error: &Error);
+
+    /// When it wants to be polled again.
+    fn next_poll(&mut self) -> PollAt;
+
+    /// A sleep begins: what happens from now on must end it. Returns whether it may begin.
+    fn fall_asleep(&mut self) -> bool {
+        true
+    }
+
+    /// The sleep is over.
+    fn wake_up(&mut self) {}
+}
+
+/// Machines that are polled together.
+#[derive(Debug)]
+pub(crate) struct PollLoop<'a, 'm, M: ?Sized> {
+    poller: &'a Poller,
+    machines: &'a mut [&'m mut M],
+    /// Whose turn comes first.
+    first: usize,
+}
+
+impl<'a, 'm, M: Machine + ?Sized> PollLoop<'a, 'm, M> {
+    pub(crate) fn new(poller: &'a Poller, machines: &'a mut [&'m mut M]) -> Self {
+        Self {
+            poller,
+            machines,
+            first: 0,
+        }
+    }
+
+    /// Begins with the machine at this place.
+    pub(crate) fn starting_at(self, first: usize) -> Self {
+        let first = first % self.machines.len().max(1);
+        Self { first, ..self }
+    }
+
+    /// One poll at `now`, within `budget`.
+    pub(crate) fn poll(&mut self, now: Instant, budget: &Budget) -> Result<Polled, Error> {
+        let mut meter = self.begin(now, budget);
+        let events = self.poll_events();
+        self.run(events, &mut meter, budget.busy_poll)
+    }
+
+    /// Goes on with what the last poll left of its budget.
+    #[cfg(feature = "agent")]
+    pub(crate) fn go_on(&mut self, left: &RemainingBudget, busy_poll: BusyPoll) {
+        let now = self.poller.clock().now();
+        for machine in &mut *self.machines {
+            if let Some(reactor) = machine.reactor() {
+                reactor.begin_poll(now);
+            }
+        }
+        let mut meter = BudgetMeter::start(self.poller.clock(), left);
+        let events = self.poll_events();
+        // A failure was reported to the machines.
+        let _ = self.run(events, &mut meter, busy_poll);
+    }
+
+    /// Sleeps until something can be done or `timeout` is over, and does it.
+    pub(crate) fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        budget: &Budget,
+    ) -> Result<Polled, Error> {
+        // Then one question to the system is enough.
+        let polled = self.advance(budget);
+        match polled.next {
+            _ if polled.changed => Ok(polled),
+            PollAt::Idle => Ok(polled),
+            // Nothing is late before the system was asked.
+            PollAt::Now | PollAt::At(_) | PollAt::Io => self.sleep(polled.next, timeout, budget),
+        }
+    }
+
+    /// The first half of [`wait`](Self::wait): does what can be done without asking the system.
+    pub(crate) fn advance(&mut self, budget: &Budget) -> Polled {
+        let mut meter = self.begin(self.poller.clock().now(), budget);
+        let changed = self.give_turns(&mut meter, true, BusyPoll::Off);
+        self.end(changed, &meter)
+    }
+
+    /// The second half: `next` is what the first returned. The system is not asked before the sleep, so
+    /// that a wake in between is not lost.
+    pub(crate) fn sleep(
+        &mut self,
+        next: PollAt,
+        timeout: Option<Duration>,
+        budget: &Budget,
+    ) -> Result<Polled, Error> {
+        let mut sleep = next.sleep(self.poller.clock().now(), timeout);
+        for machine in &mut *self.machines {
+            if !machine.fall_asleep() {
+                sleep = Some(Duration::ZERO);
+            }
+            let longest = match machine.reactor() {
+                Some(reactor) if reactor.poller().is(self.poller) => reactor.longest_sleep(),
+                Some(_) | None => Some(BLIND_SLEEP),
+            };
+            sleep = sleep.into_iter().chain(longest).min();
+        }
+        let slept = self.poller.wait(sleep);
+        // Time slept here was waited for the peer, so all of it counts.
+        let now = self.poller.clock().now();
+        for machine in &mut *self.machines {
+            machine.wake_up();
+            if let Some(reactor) = machine.reactor() {
+                reactor.begin_wait(now);
+            }
+            machine.begin_poll(budget);
+        }
+        let mut meter = BudgetMeter::start(self.poller.clock(), &RemainingBudget::of(budget));
+        let events = slept.and_then(|()| self.take_events());
+        // A sleeper is woken by what comes.
+        self.run(events, &mut meter, BusyPoll::Off)
+    }
+
+    fn begin(&mut self, now: Instant, budget: &Budget) -> BudgetMeter {
+        let mut spent = Duration::ZERO;
+        for machine in &mut *self.machines {
+            if let Some(reactor) = machine.reactor() {
+                let is_ours = reactor.poller().is(self.poller);
+                let now = if is_ours { now } else { reactor.clock().now() };
+                reactor.begin_poll(now);
+            }
+            spent += machine.begin_poll(budget);
+        }
+        let remaining_budget = RemainingBudget::of(budget).less(spent);
+        BudgetMeter::start(self.poller.clock(), &remaining_budget)
+    }
+
+    /// Takes in what became ready, without waiting. Returns whether anything did.
+    fn poll_events(&mut self) -> Result<bool, Error> {
+        self.poller.poll()?;
+        self.take_events()
+    }
+
+    fn take_events(&mut self) -> Result<bool, Error> {
+        let mut anything = false;
+        for machine in &mut *self.machines {
+            if let Some(reactor) = machine.reactor() {
+                if !reactor.poller().is(self.poller) {
+                    reactor.poller().poll()?;
+                }
+                anything |= reactor.take_events();
+            }
+        }
+        Ok(anything)
+    }
+
+    fn run(
+        &mut self,
+        events: Result<bool, Error>,
+        meter: &mut BudgetMeter,
+        busy_poll: BusyPoll,
+    ) -> Result<Polled, Error> {
+        let mut events = events;
+        let mut changed = false;
+        let mut is_first = true;
+        let mut quiet_since = meter.started();
+        loop {
+            let came = match events {
+                Ok(came) => came,
+                Err(error) => {
+                    for machine in &mut *self.machines {
+                        machine.fail(&error);
+                    }
+                    return Err(error);
+                }
+            };
+            let moved = self.give_turns(meter, is_first, busy_poll);
+            is_first = false;
+            changed |= moved;
+            if meter.is_spent() {
+                break;
+            }
+            if !self.has_work() {
+                let Some(spin_time) = self.spin_time(busy_poll) else {
+                    break;
+                };
+                let now = meter.now();
+                if came || moved {
+                    quiet_since = now;
+                } else if now.saturating_duration_since(quiet_since) >= spin_time
+                    || self.poller.memory_queue().is_some()
+                {
+                    for machine in &mut *self.machines {
+                        machine.end_spin();
+                    }
+                    break;
+                }
+            }
+            // Others may have become ready while these had their turns.
+            events = self.poll_events();
+        }
+        for machine in &mut *self.machines {
+            // What came for it, and got no turn any more, is not late.
+            let is_cut = machine.reactor().is_some_and(|reactor| reactor.is_cut());
+            meter.start_turn(None, true, is_cut);
+            changed |= machine.fire_deadlines(meter);
+            end_turn(&mut **machine, meter);
+        }
+        Ok(self.end(changed, meter))
+    }
+
+    /// Gives each machine that has something to do a turn; in the first round each that there is. Returns
+    /// whether anything happened.
+    fn give_turns(&mut self, meter: &mut BudgetMeter, is_first: bool, busy_poll: BusyPoll) -> bool {
+        let count = self.machines.len();
+        let turn = (count > 1).then_some(TURN);
+        let mut moved = false;
+        for number in 0..count {
+            let machine = &mut *self.machines[(self.first + number) % count];
+            if !is_first {
+                if meter.is_spent() {
+                    break;
+                }
+                if !wants_turn(machine) && spin_time(machine, busy_poll).is_none() {
+                    continue;
+                }
+            }
+            meter.start_turn(turn, is_first, false);
+            if let Some(reactor) = machine.reactor() {
+                reactor.start_turn();
+            }
+            moved |= machine.advance(meter);
+            end_turn(machine, meter);
+        }
+        moved
+    }
+
+    fn has_work(&mut self) -> bool {
+        self.machines
+            .iter_mut()
+            .any(|machine| wants_turn(&mut **machine))
+    }
+
+    fn spin_time(&mut self, busy_poll: BusyPoll) -> Option<Duration> {
+        let machines = self.machines.iter_mut();
+        machines
+            .filter_map(|machine| spin_time(&mut **machine, busy_poll))
+            .max()
+    }
+
+    fn end(&mut self, changed: bool, meter: &BudgetMeter) -> Polled {
+        self.poller.set_remaining_budget(meter.rest());
+        let next = self.machines.iter_mut().map(|machine| machine.next_poll());
+        Polled {
+            changed,
+            next: next.reduce(PollAt::sooner).unwrap_or(PollAt::Idle),
+        }
+    }
+}
+
+/// Whether a machine that had its first turn should have another.
+fn wants_turn<M: Machine + ?Sized>(machine: &mut M) -> bool {
+    match machine.reactor() {
+        Some(reactor) if reactor.is_deferred() => false,
+        Some(reactor) if reactor.is_cut() => true,
+        Some(_) | None => machine.has_work(),
+    }
+}
+
+/// How long to go on asking for the sake of this machine.
+fn spin_time<M: Machine + ?Sized>(machine: &mut M, busy_poll: BusyPoll) -> Option<Duration> {
+    match machine.reactor() {
+        Some(reactor) if reactor.is_deferred() => None,
+        Some(_) | None => machine.spin_time(busy_poll),
+    }
+}
+
+fn end_turn<M: Machine + ?Sized>(machine: &mut M, meter: &BudgetMeter) {
+    if let Some(reactor) = machine.reactor() {
+        reactor.end_turn(meter.cut(), meter.has_deferred());
+    }
+}
