@@ -89,6 +89,7 @@ mod exclusive;
 #[cfg(all(fuzzing, feature = "full"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod group;
 pub mod limits;
 #[cfg(feature = "test-util")]
 pub mod mock;
@@ -109,6 +110,7 @@ pub use bytes::Bytes;
 pub use agent::{Agent, Download, Event, Priority, Request, RequestHandle, RequestId, Response};
 pub use budget::{Budget, PollAt, Polled};
 pub use error::{Error, ErrorKind};
+pub use group::{GroupMember, PollGroup};
 pub use limits::Limits;
 pub use node::{HttpClient, Method, Status};
 pub use phase::{Phase, Timeouts};

@@ -14,6 +14,7 @@ use super::settings::{AddressFamily, Override, address_filter};
 use super::{Agent, Backend, CacheMode, Mailbox, Priority};
 use crate::budget::Budget;
 use crate::error::{Error, MalformedHsts};
+use crate::group::PollGroup;
 use crate::limits::Limits;
 use crate::phase::Timeouts;
 use crate::proto::FieldLines;
@@ -27,6 +28,7 @@ use crate::semantics::proxy_rules::ProxySettings;
 use crate::semantics::redirect::RedirectPolicy;
 use crate::semantics::retry::RetryPolicy;
 use crate::transport::memory::MemoryNetwork;
+use crate::transport::poller::Poller;
 use crate::transport::reactor::Reactor;
 use crate::transport::resolver::Resolver;
 use crate::transport::tls::TlsOptions;
@@ -37,6 +39,7 @@ use crate::transport::tls::TlsOptions;
 pub struct AgentBuilder {
     config: Config,
     resolver: Resolver,
+    group: Option<Poller>,
     budget: Budget,
     family: AddressFamily,
     on_thread: bool,
@@ -62,6 +65,7 @@ impl AgentBuilder {
                 cache: None,
             },
             resolver: Resolver::system(),
+            group: None,
             budget: Budget::default(),
             family: AddressFamily::Any,
             on_thread: false,
@@ -119,6 +123,13 @@ impl AgentBuilder {
     /// At most so many bytes of content a second, each way, for all requests together.
     pub fn global_rate_limit(mut self, bytes_per_second: Option<u64>) -> Self {
         self.config.rate_limit = bytes_per_second;
+        self
+    }
+
+    /// Lets the agent be polled with others: see [`PollGroup`]. A group on an in-memory network holds
+    /// agents on that network. An agent [on a thread of its own](Self::on_thread) does not join.
+    pub fn group(mut self, group: &PollGroup) -> Self {
+        self.group = Some(group.poller().clone());
         self
     }
 
@@ -264,14 +275,16 @@ impl AgentBuilder {
     /// The agent. It opens nothing yet; only with [`on_thread`](Self::on_thread) a thread is started,
     /// and if the system refuses one the agent works without.
     pub fn build(self) -> Agent {
-        let reactor = Reactor::system(self.resolver.clone());
+        let group = self.group.as_ref().filter(|_| !self.on_thread);
+        let reactor = Reactor::on(group, self.resolver.clone());
         self.build_on(reactor)
     }
 
     /// The agent on an in-memory network with its virtual clock, for tests.
     pub fn build_on_memory(mut self, network: &MemoryNetwork) -> Agent {
         self.on_thread = false;
-        self.build_on(Reactor::memory(network))
+        let reactor = Reactor::on_memory(self.group.as_ref(), network);
+        self.build_on(reactor)
     }
 
     fn build_on(mut self, reactor: Reactor) -> Agent {

@@ -12,6 +12,7 @@
 //! | `transfer`, `answer` | one logical request over hops and retries; the response of its present hop |
 //! | `pool`, `timers` | connections and who waits for them; what is due |
 //! | `core` | the machine that moves all this |
+//! | `polling` | the agent as a member of a group |
 //! | `engine_thread` | the same machine on a thread of its own |
 //! | `web_socket` | messages instead of a response |
 //!
@@ -31,6 +32,7 @@ mod engine_thread;
 mod event;
 mod id;
 mod output;
+mod polling;
 mod pool;
 mod prepared;
 mod request;

@@ -37,6 +37,7 @@ use bytes::Bytes;
 use crate::budget::Budget;
 use crate::connection::{Config, Connection, Route, Target, parse_host};
 use crate::error::{Error, Misuse};
+use crate::group::PollGroup;
 use crate::transport::link::TlsChoice;
 use crate::transport::memory::MemoryNetwork;
 use crate::transport::meter::{BudgetMeter, RemainingBudget};
@@ -115,6 +116,11 @@ impl HttpClient {
     /// The same, with a [`Resolver`] shared with others, or one of the caller's own.
     pub fn with_resolver(resolver: Resolver) -> Self {
         Self::on(Reactor::system(resolver))
+    }
+
+    /// A client that is polled with others: see [`PollGroup`].
+    pub fn in_group(group: &PollGroup) -> Self {
+        Self::on(Reactor::new(group.poller(), Resolver::system()))
     }
 
     /// A client on an in-memory network with its virtual clock, for tests.

@@ -9,6 +9,7 @@ use super::HttpClient;
 use crate::budget::{Budget, BusyPoll, PollAt, Polled};
 use crate::connection::{Expects, Status};
 use crate::error::{Error, Misuse};
+use crate::group::{GroupMember, MachineOf, Sealed};
 use crate::transport::meter::{BudgetMeter, RemainingBudget};
 use crate::transport::poll_loop::{Machine, PollLoop};
 use crate::transport::reactor::Reactor;
@@ -170,6 +171,14 @@ impl HttpClient {
                 }
             }
         }
+    }
+}
+
+impl GroupMember for HttpClient {}
+
+impl Sealed for HttpClient {
+    fn member(&mut self) -> MachineOf<'_> {
+        MachineOf(self)
     }
 }
 

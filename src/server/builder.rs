@@ -12,8 +12,10 @@ use super::multipart::{MultipartLimits, TempFolder};
 use super::port_file::PortCandidates;
 use super::settings::{NotFoundPolicy, ServerLimits, ServerTimeouts};
 use crate::error::{Error, Misuse};
+use crate::group::PollGroup;
 use crate::transport::listener::Listener;
 use crate::transport::memory::MemoryNetwork;
+use crate::transport::poller::Poller;
 use crate::transport::reactor::Reactor;
 use crate::transport::resolver::Resolver;
 use crate::transport::tls::ServerTlsOptions;
@@ -33,9 +35,17 @@ pub struct ServerBuilder {
     spill_folder: TempFolder,
     access_log: usize,
     tls: Option<ServerTlsOptions>,
+    group: Option<Poller>,
 }
 
 impl ServerBuilder {
+    /// Lets the server be polled with others: see [`PollGroup`]. A group on an in-memory network holds
+    /// servers on that network.
+    pub fn group(mut self, group: &PollGroup) -> Self {
+        self.group = Some(group.poller().clone());
+        self
+    }
+
     /// Replaces the caps on what clients may make the server hold.
     pub fn limits(mut self, limits: ServerLimits) -> Self {
         self.limits = limits;
@@ -118,7 +128,7 @@ impl ServerBuilder {
         let addresses = address
             .to_socket_addrs()
             .map_err(|error| Error::from(Misuse::InvalidHost).with_source(error))?;
-        let mut reactor = Reactor::system(Resolver::system());
+        let mut reactor = Reactor::on(self.group.as_ref(), Resolver::system());
         let mut failure = Error::from(Misuse::InvalidHost);
         for address in addresses {
             match Listener::bind(&mut reactor, address) {
@@ -142,7 +152,7 @@ impl ServerBuilder {
     /// # Errors
     /// As [`bind`](Self::bind), for the last one.
     pub fn bind_first(self, ports: PortCandidates) -> Result<Server, Error> {
-        let mut reactor = Reactor::system(Resolver::system());
+        let mut reactor = Reactor::on(self.group.as_ref(), Resolver::system());
         let mut failure = Error::from(Misuse::InvalidPort);
         for port in ports {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -160,7 +170,7 @@ impl ServerBuilder {
     /// # Errors
     /// [`NetworkFault::System`](crate::error::NetworkFault::System) when it cannot be made non-blocking or has no address.
     pub fn from_listener(self, listener: TcpListener) -> Result<Server, Error> {
-        let mut reactor = Reactor::system(Resolver::system());
+        let mut reactor = Reactor::on(self.group.as_ref(), Resolver::system());
         let listener = Listener::from_std(&mut reactor, listener)?;
         self.build(reactor, listener)
     }
@@ -170,7 +180,7 @@ impl ServerBuilder {
     /// # Errors
     /// None today.
     pub fn on_memory(self, network: &MemoryNetwork, address: SocketAddr) -> Result<Server, Error> {
-        let mut reactor = Reactor::memory(network);
+        let mut reactor = Reactor::on_memory(self.group.as_ref(), network);
         let listener = Listener::bind(&mut reactor, address)?;
         self.build(reactor, listener)
     }

@@ -9,6 +9,7 @@ use super::fault::ServerFault;
 use super::wake_queue::ConnectionId;
 use crate::budget::{Budget, BusyPoll, PollAt, Polled};
 use crate::error::Error;
+use crate::group::{GroupMember, MachineOf, Sealed};
 use crate::transport::link::Link;
 use crate::transport::meter::BudgetMeter;
 use crate::transport::poll_loop::{Machine, PollLoop};
@@ -286,6 +287,14 @@ impl Server {
             self.settle(connection, turned);
         }
         moved
+    }
+}
+
+impl GroupMember for Server {}
+
+impl Sealed for Server {
+    fn member(&mut self) -> MachineOf<'_> {
+        MachineOf(self)
     }
 }
 

@@ -23,8 +23,8 @@ const TURN: Duration = Duration::from_micros(100);
 /// How long a sleep lasts at most when something cannot end it: a machine on another poller.
 const BLIND_SLEEP: Duration = Duration::from_millis(1);
 
-/// What the loop moves. Sealed: nothing outside of this crate can name it.
-pub trait Machine {
+/// What the loop moves.
+pub(crate) trait Machine {
     /// Its sockets; `None` when it has none on this thread.
     fn reactor(&mut self) -> Option<&mut Reactor>;
 
@@ -64,6 +64,17 @@ pub trait Machine {
     fn wake_up(&mut self) {}
 }
 
+/// What the loop is given: a machine, or something that has one.
+pub(crate) trait AsMachine {
+    fn machine(&mut self) -> &mut dyn Machine;
+}
+
+impl<T: Machine> AsMachine for T {
+    fn machine(&mut self) -> &mut dyn Machine {
+        self
+    }
+}
+
 /// Machines that are polled together.
 #[derive(Debug)]
 pub(crate) struct PollLoop<'a, 'm, M: ?Sized> {
@@ -73,7 +84,7 @@ pub(crate) struct PollLoop<'a, 'm, M: ?Sized> {
     first: usize,
 }
 
-impl<'a, 'm, M: Machine + ?Sized> PollLoop<'a, 'm, M> {
+impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
     pub(crate) fn new(poller: &'a Poller, machines: &'a mut [&'m mut M]) -> Self {
         Self {
             poller,
@@ -99,7 +110,8 @@ impl<'a, 'm, M: Machine + ?Sized> PollLoop<'a, 'm, M> {
     #[cfg(feature = "agent")]
     pub(crate) fn go_on(&mut self, left: &RemainingBudget, busy_poll: BusyPoll) {
         let now = self.poller.clock().now();
-        for machine in &mut *self.machines {
+        for machine in self.machines.iter_mut() {
+            let machine = machine.machine();
             if let Some(reactor) = machine.reactor() {
                 reactor.begin_poll(now);
             }
@@ -142,7 +154,8 @@ impl<'a, 'm, M: Machine + ?Sized> PollLoop<'a, 'm, M> {
         budget: &Budget,
     ) -> Result<Polled, Error> {
         let mut sleep = next.sleep(self.poller.clock().now(), timeout);
-        for machine in &mut *self.machines {
+        for machine in self.machines.iter_mut() {
+            let machine = machine.machine();
             if !machine.fall_asleep() {
                 sleep = Some(Duration::ZERO);
             }
@@ -155,7 +168,8 @@ impl<'a, 'm, M: Machine + ?Sized> PollLoop<'a, 'm, M> {
         let slept = self.poller.wait(sleep);
         // Time slept here was waited for the peer, so all of it counts.
         let now = self.poller.clock().now();
-        for machine in &mut *self.machines {
+        for machine in self.machines.iter_mut() {
+            let machine = machine.machine();
             machine.wake_up();
             if let Some(reactor) = machine.reactor() {
                 reactor.begin_wait(now);
@@ -170,7 +184,8 @@ impl<'a, 'm, M: Machine + ?Sized> PollLoop<'a, 'm, M> {
 
     fn begin(&mut self, now: Instant, budget: &Budget) -> BudgetMeter {
         let mut spent = Duration::ZERO;
-        for machine in &mut *self.machines {
+        for machine in self.machines.iter_mut() {
+            let machine = machine.machine();
             if let Some(reactor) = machine.reactor() {
                 let is_ours = reactor.poller().is(self.poller);
                 let now = if is_ours { now } else { reactor.clock().now() };
@@ -190,7 +205,8 @@ impl<'a, 'm, M: Machine + ?Sized> PollLoop<'a, 'm, M> {
 
     fn take_events(&mut self) -> Result<bool, Error> {
         let mut anything = false;
-        for machine in &mut *self.machines {
+        for machine in self.machines.iter_mut() {
+            let machine = machine.machine();
             if let Some(reactor) = machine.reactor() {
                 if !reactor.poller().is(self.poller) {
                     reactor.poller().poll()?;
@@ -215,7 +231,8 @@ impl<'a, 'm, M: Machine + ?Sized> PollLoop<'a, 'm, M> {
             let came = match events {
                 Ok(came) => came,
                 Err(error) => {
-                    for machine in &mut *self.machines {
+                    for machine in self.machines.iter_mut() {
+                        let machine = machine.machine();
                         machine.fail(&error);
                     }
                     return Err(error);
@@ -237,7 +254,8 @@ impl<'a, 'm, M: Machine + ?Sized> PollLoop<'a, 'm, M> {
                 } else if now.saturating_duration_since(quiet_since) >= spin_time
                     || self.poller.memory_queue().is_some()
                 {
-                    for machine in &mut *self.machines {
+                    for machine in self.machines.iter_mut() {
+                        let machine = machine.machine();
                         machine.end_spin();
                     }
                     break;
@@ -246,12 +264,13 @@ impl<'a, 'm, M: Machine + ?Sized> PollLoop<'a, 'm, M> {
             // Others may have become ready while these had their turns.
             events = self.poll_events();
         }
-        for machine in &mut *self.machines {
+        for machine in self.machines.iter_mut() {
+            let machine = machine.machine();
             // What came for it, and got no turn any more, is not late.
             let is_cut = machine.reactor().is_some_and(|reactor| reactor.is_cut());
             meter.start_turn(None, true, is_cut);
             changed |= machine.fire_deadlines(meter);
-            end_turn(&mut **machine, meter);
+            end_turn(machine, meter);
         }
         Ok(self.end(changed, meter))
     }
@@ -263,7 +282,7 @@ impl<'a, 'm, M: Machine + ?Sized> PollLoop<'a, 'm, M> {
         let turn = (count > 1).then_some(TURN);
         let mut moved = false;
         for number in 0..count {
-            let machine = &mut *self.machines[(self.first + number) % count];
+            let machine = self.machines[(self.first + number) % count].machine();
             if !is_first {
                 if meter.is_spent() {
                     break;
@@ -283,21 +302,20 @@ impl<'a, 'm, M: Machine + ?Sized> PollLoop<'a, 'm, M> {
     }
 
     fn has_work(&mut self) -> bool {
-        self.machines
-            .iter_mut()
-            .any(|machine| wants_turn(&mut **machine))
+        let mut machines = self.machines.iter_mut();
+        machines.any(|machine| wants_turn(machine.machine()))
     }
 
     fn spin_time(&mut self, busy_poll: BusyPoll) -> Option<Duration> {
         let machines = self.machines.iter_mut();
         machines
-            .filter_map(|machine| spin_time(&mut **machine, busy_poll))
+            .filter_map(|machine| spin_time(machine.machine(), busy_poll))
             .max()
     }
 
     fn end(&mut self, changed: bool, meter: &BudgetMeter) -> Polled {
         self.poller.set_remaining_budget(meter.rest());
-        let next = self.machines.iter_mut().map(|machine| machine.next_poll());
+        let next = self.machines.iter_mut().map(|it| it.machine().next_poll());
         Polled {
             changed,
             next: next.reduce(PollAt::sooner).unwrap_or(PollAt::Idle),
@@ -306,7 +324,7 @@ impl<'a, 'm, M: Machine + ?Sized> PollLoop<'a, 'm, M> {
 }
 
 /// Whether a machine that had its first turn should have another.
-fn wants_turn<M: Machine + ?Sized>(machine: &mut M) -> bool {
+fn wants_turn(machine: &mut dyn Machine) -> bool {
     match machine.reactor() {
         Some(reactor) if reactor.is_deferred() => false,
         Some(reactor) if reactor.is_cut() => true,
@@ -315,14 +333,14 @@ fn wants_turn<M: Machine + ?Sized>(machine: &mut M) -> bool {
 }
 
 /// How long to go on asking for the sake of this machine.
-fn spin_time<M: Machine + ?Sized>(machine: &mut M, busy_poll: BusyPoll) -> Option<Duration> {
+fn spin_time(machine: &mut dyn Machine, busy_poll: BusyPoll) -> Option<Duration> {
     match machine.reactor() {
         Some(reactor) if reactor.is_deferred() => None,
         Some(_) | None => machine.spin_time(busy_poll),
     }
 }
 
-fn end_turn<M: Machine + ?Sized>(machine: &mut M, meter: &BudgetMeter) {
+fn end_turn(machine: &mut dyn Machine, meter: &BudgetMeter) {
     if let Some(reactor) = machine.reactor() {
         reactor.end_turn(meter.cut(), meter.has_deferred());
     }

@@ -100,6 +100,28 @@ impl Reactor {
         Self::new(&Poller::memory(network), Resolver::system())
     }
 
+    /// A reactor for a machine that may be in a group.
+    #[cfg(any(feature = "agent", feature = "server"))]
+    pub(crate) fn on(group: Option<&Poller>, resolver: Resolver) -> Self {
+        match group {
+            Some(poller) => Self::new(poller, resolver),
+            None => Self::system(resolver),
+        }
+    }
+
+    /// The same on an in-memory network. A group that runs on none, or on another, is left alone.
+    #[cfg(any(feature = "agent", feature = "server"))]
+    pub(crate) fn on_memory(group: Option<&Poller>, network: &MemoryNetwork) -> Self {
+        let is_there = |poller: &&Poller| {
+            let queue = poller.memory_queue();
+            queue.is_some_and(|(theirs, _)| theirs.is(network))
+        };
+        match group.filter(is_there) {
+            Some(poller) => Self::new(poller, Resolver::system()),
+            None => Self::memory(network),
+        }
+    }
+
     /// A reactor whose sockets this poller watches, with those of others.
     pub(crate) fn new(poller: &Poller, resolver: Resolver) -> Self {
         Self {

@@ -247,7 +247,12 @@ impl MemoryNetwork {
         self.net().resolve(name)
     }
 
-    /// A queue of readiness events for one reactor.
+    /// Whether the two are the same network.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// A queue of readiness events for one poller.
     pub(crate) fn open_queue(&self) -> usize {
         self.net().readiness.open_queue()
     }
