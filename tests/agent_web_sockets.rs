@@ -61,7 +61,7 @@ fn next(agent: &mut Agent) -> Event {
 }
 
 #[test]
-fn messages_both_ways_and_a_close_in_good_order() {
+fn messages_both_ways_and_a_clean_close() {
     let (url, thread) = server(|socket| {
         for _ in 0..3 {
             let message = socket.read().unwrap();

@@ -161,7 +161,7 @@ fn a_17_mib_chunk_streams_through() {
 }
 
 #[test]
-fn what_is_no_http_is_told_apart() {
+fn each_violation_of_http_has_its_own_error() {
     for (response, fault) in [
         (&b"SSH-2.0-OpenSSH_9.2\r\n"[..], PeerMisbehaved::NotHttp),
         (b"\x15\x03\x01\x00\x02\x02\x46", PeerMisbehaved::NotHttp),

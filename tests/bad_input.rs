@@ -22,7 +22,7 @@ const TABLE: &str = include_str!("../src/bad_input.md");
 const FEATURES: &str = include_str!("README.md");
 
 #[test]
-fn every_row_of_the_table_names_tests_that_there_are() {
+fn every_row_of_the_table_names_tests_that_exist() {
     let tests = Tests::of_the_workspace();
     let mut rows = 0;
     for line in TABLE.lines().filter(|line| line.starts_with("| ")) {
@@ -90,7 +90,7 @@ fn run(
 }
 
 #[test]
-fn bytes_behind_a_response_spoil_nothing_but_the_connection() {
+fn bytes_after_a_response_cost_only_the_connection() {
     // RFC 9112 §9.2.
     let (network, server, mut agent) = setup();
     let response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";

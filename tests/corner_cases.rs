@@ -365,7 +365,7 @@ fn a_tls_goodbye_without_the_end_of_the_stream_is_seen() {
 }
 
 #[test]
-fn a_source_that_fails_behind_an_early_response_does_not_cost_the_response() {
+fn a_source_that_fails_after_an_early_response_does_not_lose_the_response() {
     struct FailsLater(u32);
     impl Read for FailsLater {
         fn read(&mut self, dst: &mut [u8]) -> io::Result<usize> {

@@ -62,7 +62,7 @@ fn a_connection_that_is_never_answered() {
 
 #[cfg(feature = "tls")]
 #[test]
-fn a_proxy_that_is_silent() {
+fn a_silent_proxy_times_out() {
     let network = MemoryNetwork::new();
     network.listen(address("10.0.0.5:3128"));
     let mut http = HttpClient::on_memory(&network);
@@ -186,7 +186,7 @@ fn a_peer_that_takes_nothing() {
 }
 
 #[test]
-fn content_is_sent_when_nobody_says_continue() {
+fn content_is_sent_after_a_second_without_100_continue() {
     let (network, mut http, mut stream) = listening();
     let start = network.now();
     http.request(Method::Post, "/", &["Expect: 100-continue"], "content")
@@ -283,7 +283,7 @@ fn waiting_sleeps_until_the_deadline_and_no_longer() {
 }
 
 #[test]
-fn a_timeout_is_judged_after_what_had_arrived() {
+fn data_that_arrived_in_time_is_read_before_a_timeout() {
     let network = MemoryNetwork::new();
     network.serve(server(), || {
         |peer: &mut Peer| {

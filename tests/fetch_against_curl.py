@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Runs `fetch` and curl side by side and compares what they do.
+"""Runs `fetch` and curl with the same arguments and compares what they do.
 
     cargo build --example fetch --features full
     tests/fetch_against_curl.py [--fetch PROGRAM] [--curl PROGRAM] [--only WORD] [--report FILE]
 
-Each case of `against_curl/cases.py` is one command line, given to both: to nginx, to a server of the
-script's own that writes down each request as it is on the wire, to proxies, to TLS by a private
-authority. Compared are the exit status, standard output, the status named on standard error, the files
-left behind, and each request: its line, its header lines, its content, and how many connections there
-were. Where they differ by right, `against_curl/differences.py` says why; any other difference fails
-the run, and so does a reason that no longer applies, with the curl that the reasons were written for.
+Each case of `against_curl/cases.py` is one command line, given to both. They talk to nginx, to a server of
+the script that records each request as it is on the wire, to proxies, and over TLS with a private
+authority. The script compares the exit status, standard output, the status named on standard error, the
+files left, and each request: its line, its header fields, its content, and the number of connections.
+`against_curl/differences.py` lists the accepted differences, each with its reason. Any other difference
+fails the run; so does a reason that no longer applies, if curl has the version that the reasons are for.
 
-Needs Python 3, curl, nginx and openssl; leaves loopback never and nothing behind.
+Needs Python 3, curl, nginx and openssl. Uses only loopback and leaves nothing behind.
 """
 
 import argparse
@@ -37,7 +37,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class Result:
-    """A case that was run, and what came of it."""
+    """A case that was run, and its result."""
 
     def __init__(self, case, differences, argued, took):
         self.case = case

@@ -113,7 +113,7 @@ fn the_first_rule_that_fits_answers() {
 }
 
 #[test]
-fn what_no_rule_takes_is_told_why() {
+fn a_request_without_a_rule_gets_the_reason() {
     let (network, server, mut http) = mock();
     let (code, text) = get(&network, &mut http, "/scores?page=3");
     assert_eq!(code, 404);
@@ -365,7 +365,7 @@ fn take(network: &MemoryNetwork, http: &mut HttpClient) -> String {
 }
 
 #[test]
-fn the_test_sends_a_stream_while_it_looks_on() {
+fn the_test_sends_a_stream_piece_by_piece() {
     let (network, server, mut http) = mock();
     let events = MockStream::new();
     server.get("/events").reply(

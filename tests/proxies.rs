@@ -91,7 +91,7 @@ fn tunnel(answer: &'static [u8]) -> (String, HttpClient) {
 
 #[cfg(feature = "tls")]
 #[test]
-fn a_tunnel_is_asked_for_correctly() {
+fn the_connect_request_of_a_tunnel() {
     let (request, _) = tunnel(b"HTTP/1.1 200 OK\r\n\r\n");
     assert!(
         request.starts_with("CONNECT game.example:443 HTTP/1.1\r\n"),
@@ -110,7 +110,7 @@ fn a_tunnel_is_asked_for_correctly() {
 
 #[cfg(feature = "tls")]
 #[test]
-fn any_2xx_opens_the_tunnel_whatever_its_framing_says() {
+fn any_2xx_opens_the_tunnel_with_any_framing() {
     for answer in [
         &b"HTTP/1.1 200 Connection established\r\n\r\n"[..],
         b"HTTP/1.1 201 Created\r\n\r\n",
@@ -131,7 +131,7 @@ fn any_2xx_opens_the_tunnel_whatever_its_framing_says() {
 
 #[cfg(feature = "tls")]
 #[test]
-fn a_proxy_that_refuses_is_told_apart() {
+fn each_refusal_of_a_proxy_has_its_own_error() {
     for (answer, fault) in [
         (
             &b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 3\r\n\r\nno!"[..],

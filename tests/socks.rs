@@ -91,7 +91,7 @@ fn the_proxy_resolves_the_name_and_requests_are_in_origin_form() {
 }
 
 #[test]
-fn the_name_is_resolved_here_when_asked_for() {
+fn the_name_is_resolved_locally_when_configured() {
     let network = MemoryNetwork::new();
     let log = proxy(&network, &[b"\x05\x02", b"\x01\x00", OPENED]);
     network.add_slow_name(
@@ -152,7 +152,7 @@ fn an_address_goes_to_the_proxy_as_it_is() {
 }
 
 #[test]
-fn a_proxy_that_refuses_is_told_apart() {
+fn each_refusal_of_a_proxy_has_its_own_error() {
     let rows: &[(&'static [&'static [u8]], ProxyFault)] = &[
         (&[b"\x05\xff"], ProxyFault::NoAcceptableMethod),
         (&[b"\x05\x02", b"\x01\x01"], ProxyFault::BadCredentials),
@@ -199,7 +199,7 @@ fn a_silent_proxy_runs_into_the_deadline_of_the_tunnel() {
 /// What came behind the reply is not TLS, so the way shows by the TLS failure behind it.
 #[cfg(feature = "tls")]
 #[test]
-fn tls_begins_behind_the_reply() {
+fn tls_begins_after_the_reply() {
     let network = MemoryNetwork::new();
     let log = proxy(&network, &[ANY, OPENED, b"this is not TLS at all, sorry"]);
     let mut http = client(&network, None, true);
@@ -219,7 +219,7 @@ fn tls_begins_behind_the_reply() {
 
 #[cfg(feature = "tls")]
 #[test]
-fn proxies_of_their_own_come_first() {
+fn a_proxy_for_a_scheme_comes_before_the_socks_proxy() {
     let network = MemoryNetwork::new();
     for at in ["10.0.0.5:1080", "10.0.0.6:1", "10.0.0.7:1"] {
         network.listen(address(at));
@@ -242,7 +242,7 @@ fn proxies_of_their_own_come_first() {
 }
 
 #[test]
-fn a_connection_gone_stale_is_made_anew_through_the_proxy() {
+fn a_stale_connection_is_replaced_through_the_proxy() {
     const CLOSES: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
     let network = MemoryNetwork::new();
     network.serve(address("10.0.0.5:1080"), || {

@@ -228,7 +228,7 @@ fn nothing_moves_without_a_poll() {
 }
 
 #[test]
-fn a_whole_life_by_name_is_told_transition_by_transition() {
+fn each_transition_of_a_connection_by_name_is_reported() {
     let network = MemoryNetwork::new();
     network.add_name("game.example", &[server().ip()]);
     support::serve(&network, server(), &[OK]);
@@ -264,7 +264,7 @@ fn an_address_skips_resolving() {
 }
 
 #[test]
-fn each_failure_has_its_status_and_says_why() {
+fn each_failure_has_its_status_and_its_cause() {
     let fails = |status: Status| {
         let (_, http) = client_in(status);
         http.get_error().unwrap().clone()

@@ -220,7 +220,7 @@ fn both_versions_and_only_one() {
 }
 
 #[test]
-fn what_is_wrong_with_a_certificate_is_told() {
+fn each_problem_of_a_certificate_has_its_own_error() {
     let expired = Server {
         years: (2001, 2002),
         ..Server::default()
@@ -342,7 +342,7 @@ fn a_missing_goodbye_matters_only_for_content_without_a_length() {
 }
 
 #[test]
-fn sessions_resume_and_facts_are_told() {
+fn sessions_resume_and_the_connection_is_described() {
     let authority = authority();
     let (port, thread) = Server::default().start(&authority, 2);
     let options = trusting(&authority.pem());
@@ -526,7 +526,7 @@ fn a_tls_download_under_a_small_budget_is_whole() {
 }
 
 #[test]
-fn https_to_a_plain_port_says_so() {
+fn https_to_a_plain_port_is_an_error_that_names_it() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let thread = std::thread::spawn(move || {

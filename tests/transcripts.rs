@@ -56,7 +56,7 @@ fn transcripts() -> Vec<(String, Transcript)> {
 
 /// Damaged bytes must come to the same end whole and byte by byte, and never to a panic.
 #[test]
-fn damage_is_judged_alike_in_every_way() {
+fn damaged_bytes_have_the_same_result_in_every_cut() {
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
     let mut next = move |below: usize| {
         random ^= random << 13;

@@ -33,7 +33,7 @@ fn every_request_ends_once_on_both_sides_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn an_exchange_that_is_cut_behind_any_byte_is_whole_or_says_so() {
+fn an_exchange_that_is_cut_after_any_byte_is_whole_or_an_error() {
     for exchange in ALL {
         let (end, moved) = play(exchange, None);
         assert_eq!(end, End::Whole);

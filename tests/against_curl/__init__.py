@@ -1,1 +1,1 @@
-"""The rooms of `fetch_against_curl.py`."""
+"""The modules of `fetch_against_curl.py`."""

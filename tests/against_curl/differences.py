@@ -1,8 +1,8 @@
-"""Where fetch and curl differ by right, each with its reason. What is not here must be alike."""
+"""The accepted differences between fetch and curl, each with its reason. Everything else must be the same."""
 
 from collections import namedtuple
 
-# The curl that the reasons were written for.
+# The version of curl that the reasons are for.
 CURL = "7.88.1"
 
 Header = namedtuple("Header", "how reason")

@@ -83,7 +83,7 @@ class Farm:
         subprocess.run(command, cwd=self.folder, check=True, capture_output=True, timeout=60)
 
     def make_certificates(self):
-        """A private authority, and what it vouches for."""
+        """A private authority, and the certificates that it signs."""
         self.openssl(
             *"req -x509 -nodes -days 30 -subj /CN=authority -keyout ca.key -out ca.pem".split(),
             *"-newkey ec -pkeyopt ec_paramgen_curve:prime256v1".split(),

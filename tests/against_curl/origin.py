@@ -1,4 +1,4 @@
-"""The origin server: a path for each way of answering, right or wrong."""
+"""The origin server: a path for each kind of response, right or wrong."""
 
 import base64
 import gzip
@@ -71,7 +71,7 @@ def chunked(*pieces, end=b"0\r\n\r\n", lines=()):
 
 
 def answer(peer, request):
-    """Answers a request. `False`: the connection is over."""
+    """Responds to a request. Returns `False` when the connection is over."""
     url = urllib.parse.urlsplit(request.target)
     path, query = url.path, urllib.parse.parse_qs(url.query, keep_blank_values=True)
     for pattern, handle in ROUTES:
@@ -303,7 +303,7 @@ def closing(peer, request, query):
 
 
 def once(peer, request, query):
-    """Promises to stay and closes all the same: the next request meets a stale connection."""
+    """Promises to keep the connection but closes it: the next request meets a stale connection."""
     peer.send(reply(200, b"once\n", reason="OK"))
     return False
 

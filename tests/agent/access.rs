@@ -46,7 +46,7 @@ fn refusal(kind: &ErrorKind) -> &AccessRefusal {
 }
 
 #[test]
-fn urls_that_name_what_is_not_public() {
+fn urls_with_addresses_that_are_not_public_are_refused() {
     let (network, _public, home) = network();
     let mut agent = Agent::builder().access(policy()).build_on_memory(&network);
     for url in [
@@ -82,7 +82,7 @@ fn urls_that_name_what_is_not_public() {
 }
 
 #[test]
-fn names_that_lead_home() {
+fn names_that_resolve_to_loopback_are_refused() {
     let (network, _public, home) = network();
     let mut agent = Agent::builder().access(policy()).build_on_memory(&network);
     let outcome = run(
@@ -107,7 +107,7 @@ fn of_several_addresses_only_public_ones_are_tried() {
 }
 
 #[test]
-fn redirects_are_judged_again() {
+fn redirects_are_checked_again() {
     let (network, public, home) = network();
     let mut agent = Agent::builder().access(policy()).build_on_memory(&network);
     for (location, host) in [
@@ -132,7 +132,7 @@ fn redirects_are_judged_again() {
 }
 
 #[test]
-fn hosts_ports_and_schemes() {
+fn hosts_ports_and_schemes_are_limited() {
     let (network, public, _home) = network();
     public.any("/**").reply(MockResponse::ok());
     let mut only = policy();
@@ -176,7 +176,7 @@ fn hosts_ports_and_schemes() {
 }
 
 #[test]
-fn types_and_sizes() {
+fn content_types_and_sizes_are_limited() {
     let (network, public, _home) = network();
     public.get("/png").reply(
         MockResponse::ok()
@@ -225,7 +225,7 @@ fn types_and_sizes() {
 }
 
 #[test]
-fn a_connection_of_a_trusted_request_does_not_serve_a_mods() {
+fn a_connection_of_a_trusted_request_does_not_serve_an_untrusted_one() {
     let (network, _public, home) = network();
     let mut agent = Agent::on_memory(&network);
     run(
@@ -247,7 +247,7 @@ fn a_connection_of_a_trusted_request_does_not_serve_a_mods() {
 }
 
 #[test]
-fn a_proxy_of_the_players_own_may_be_at_home_only_if_allowed() {
+fn a_target_that_is_not_public_is_refused_behind_a_proxy_too() {
     let (network, _public, home) = network();
     let proxies = ProxySettings::default()
         .with_http("http://rebound.example:80")
@@ -293,7 +293,7 @@ fn families_are_chosen() {
 }
 
 #[test]
-fn a_name_that_is_resolved_here_for_a_socks_proxy_is_judged_too() {
+fn a_name_that_is_resolved_locally_for_a_socks_proxy_is_checked_too() {
     let (network, _public, home) = network();
     network.add_name("proxy.example", &["93.184.216.35".parse().unwrap()]);
     network.serve(address("93.184.216.35:1080"), || {

@@ -45,7 +45,7 @@ const DIGEST: &str =
     "Digest realm=\"lions\", qop=\"auth\", algorithm=SHA-256, nonce=\"n1\", opaque=\"o\"";
 
 #[test]
-fn what_is_sent_first_and_what_after_a_challenge() {
+fn credentials_before_and_after_a_challenge() {
     for (section, credentials, challenge_value, first, second) in [
         (
             "RFC 7617 §2",

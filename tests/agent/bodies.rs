@@ -113,7 +113,7 @@ fn content_given_twice_is_refused_before_anything_is_opened() {
 }
 
 #[test]
-fn what_is_no_json_is_refused() {
+fn values_that_json_cannot_express_are_refused() {
     let (_network, _server, mut agent) = setup();
     let map = std::collections::BTreeMap::from([((1, 2), 3)]);
     let error = agent
@@ -204,7 +204,7 @@ impl Read for Broken {
 }
 
 #[test]
-fn a_reader_that_fails_is_an_error_that_says_why() {
+fn a_reader_that_fails_is_an_error_with_its_cause() {
     let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let body = RequestBody::reader(Broken(10), Some(100));
@@ -288,7 +288,7 @@ fn a_file_is_sent_again_by_a_retry() {
 }
 
 #[test]
-fn upload_progress_is_told() {
+fn upload_progress_is_reported() {
     let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     network.set_capacity(8 * 1024);
@@ -445,7 +445,7 @@ fn a_server_that_answers_early_and_stops_reading_is_heard() {
 }
 
 #[test]
-fn content_that_does_not_move_keeps_nobody_awake() {
+fn content_that_does_not_arrive_keeps_no_thread_awake() {
     let (network, server, mut agent) = setup();
     network.set_latency(Duration::from_millis(100));
     server
@@ -513,7 +513,7 @@ fn a_file_is_sent_again_over_a_new_connection() {
 }
 
 #[test]
-fn content_that_was_not_asked_for_goes_to_the_new_place_only() {
+fn content_that_awaits_100_continue_is_sent_only_to_the_redirect_target() {
     // RFC 9110 §10.1.1, §15.4.8.
     let (network, server, mut agent) = setup();
     server

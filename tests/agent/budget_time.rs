@@ -92,7 +92,7 @@ fn a_thousand_requests_asked_in_one_frame_keep_to_the_budget() {
 }
 
 #[test]
-fn pulling_goes_on_reading_with_what_the_poll_left() {
+fn pulling_reads_on_with_the_rest_of_the_budget() {
     let (network, server, mut agent) = setup();
     network.set_capacity(16 * 1024 * 1024);
     network.set_work(Duration::ZERO, Duration::from_nanos(100));
@@ -110,7 +110,7 @@ fn pulling_goes_on_reading_with_what_the_poll_left() {
 }
 
 #[test]
-fn deadlines_that_are_due_together_are_judged_as_the_budget_allows() {
+fn deadlines_that_are_due_together_are_handled_within_the_budget() {
     let network = MemoryNetwork::new();
     network.refuse(address("10.0.0.1:80"), ConnectError::BlackHole);
     let mut agent = Agent::on_memory(&network);

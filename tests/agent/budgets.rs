@@ -32,7 +32,7 @@ fn a_tiny_budget_still_makes_progress_and_loses_nothing() {
 }
 
 #[test]
-fn a_poll_that_was_cut_says_that_there_is_more() {
+fn a_poll_that_its_budget_cut_short_reports_more_work() {
     let (network, server, mut agent) = setup();
     server
         .get("/")

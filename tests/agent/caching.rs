@@ -41,7 +41,7 @@ fn dated(response: MockResponse) -> MockResponse {
 }
 
 #[test]
-fn what_is_answered_without_a_request() {
+fn responses_from_the_cache() {
     for (section, response, request, later, hit) in [
         (
             "RFC 9111 §4.2",
@@ -171,7 +171,7 @@ fn what_is_answered_without_a_request() {
 }
 
 #[test]
-fn what_varies_is_asked_for_again() {
+fn a_response_that_varies_is_requested_again() {
     // RFC 9111 §4.1.
     let mut test = setup();
     let vary = dated(

@@ -98,7 +98,7 @@ fn nothing_is_left_of_a_request_cancelled_at_any_time() {
 }
 
 #[test]
-fn events_that_were_told_but_not_pulled_are_taken_back() {
+fn events_that_were_not_pulled_are_removed_by_a_cancel() {
     let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok());
     let first = agent.get("http://game.example/").unwrap();

@@ -45,7 +45,7 @@ fn coded(server: &MockServer, coding: &str, content: Vec<u8>) {
 }
 
 #[test]
-fn each_coding_is_asked_for_and_undone() {
+fn each_coding_is_accepted_and_decoded() {
     let content = pattern(100_000);
     let both = gzip(&zlib(&content));
     for (section, coding, coded_content, expected) in [
@@ -108,7 +108,7 @@ fn each_coding_is_asked_for_and_undone() {
 }
 
 #[test]
-fn raw_when_asked_for() {
+fn content_stays_coded_when_decompression_is_off() {
     let (network, server, mut agent) = setup();
     let raw = gzip(b"hello");
     coded(&server, "gzip", raw.clone());
@@ -137,7 +137,7 @@ fn raw_when_asked_for() {
 }
 
 #[test]
-fn what_cannot_be_undone_is_an_error() {
+fn content_that_cannot_be_decoded_is_an_error() {
     let mut torn = gzip(&pattern(10_000));
     torn.truncate(torn.len() - 9);
     let mut damaged = gzip(&pattern(10_000));
@@ -191,7 +191,7 @@ fn what_cannot_be_undone_is_an_error() {
 }
 
 #[test]
-fn bombs_do_not_go_off() {
+fn decompression_bombs_are_stopped() {
     let zeros = vec![0; 8 * 1024 * 1024];
     let bomb = gzip(&zeros);
     let twice = gzip(&bomb);
@@ -259,7 +259,7 @@ fn bombs_do_not_go_off() {
 }
 
 #[test]
-fn a_head_response_or_none_at_all_is_not_decoded() {
+fn responses_without_content_are_not_decoded() {
     let (network, server, mut agent) = setup();
     server
         .any("/")

@@ -187,7 +187,7 @@ fn a_long_gap_is_not_the_peers_fault() {
 }
 
 #[test]
-fn what_the_kernel_holds_is_taken_before_a_deadline_is_judged() {
+fn data_in_the_kernel_is_read_before_a_deadline_is_checked() {
     let (network, server, mut agent) = setup();
     server.get("/").reply(
         MockResponse::ok()

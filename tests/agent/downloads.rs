@@ -73,7 +73,7 @@ fn folders_are_made() {
 }
 
 #[test]
-fn nobody_sees_half_a_file_and_the_old_one_stays_till_then() {
+fn the_old_file_stays_until_the_new_one_is_complete() {
     let folder = Folder::new("s67");
     std::fs::write(folder.path("a"), "old").unwrap();
     let (network, server, mut agent) = setup();
@@ -118,7 +118,7 @@ fn a_status_that_is_no_success_is_an_error() {
 }
 
 #[test]
-fn what_is_cut_or_late_leaves_nothing() {
+fn a_download_that_is_cut_short_or_late_leaves_nothing() {
     let whole = || MockResponse::ok().bytes(pattern(100_000));
     let outcome = failing("s69-cut", whole().cut_after(5000), |it| it);
     assert_eq!(
@@ -311,7 +311,7 @@ fn killed_at_each_kibibyte_it_is_resumed_to_the_same_bytes() {
 }
 
 #[test]
-fn a_retry_goes_on_in_the_same_run() {
+fn a_retry_continues_a_download_in_the_same_run() {
     let folder = Folder::new("n6-retry");
     let (network, server, mut agent) =
         setup_with(Agent::builder().retries(RetryPolicy::standard()));
@@ -339,7 +339,7 @@ fn a_retry_goes_on_in_the_same_run() {
 }
 
 #[test]
-fn content_that_changed_is_begun_anew() {
+fn content_that_changed_is_downloaded_again() {
     let first = pattern(60_000);
     let second = vec![3; 50_000];
     let part = |start: usize, etag: &str| {
@@ -469,7 +469,7 @@ fn progress_counts_what_was_there() {
 }
 
 #[test]
-fn a_server_that_sends_another_part_than_asked_for_harms_no_file() {
+fn a_server_that_sends_another_part_than_requested_damages_no_file() {
     // RFC 9110 §14.4: nobody asked for a part.
     let folder = Folder::new("n6-unasked");
     for (range, fine) in [

@@ -18,7 +18,7 @@ fn secret(host: &str) -> Request {
 }
 
 #[test]
-fn each_failure_says_where_why_and_whether_again() {
+fn each_failure_has_its_origin_cause_phase_and_retryability() {
     let network = MemoryNetwork::new();
     network.add_name("refuses.example", &[address("10.9.0.5:80").ip()]);
     network.refuse(address("10.9.0.5:80"), ConnectError::Refused);

@@ -65,7 +65,7 @@ fn events_come_as_they_are_sent_however_they_are_cut() {
 }
 
 #[test]
-fn it_reconnects_with_the_last_id_after_the_time_asked_for() {
+fn it_reconnects_with_the_last_id_after_the_servers_delay() {
     for (retry, waits) in [("", 3000), ("retry: 200\n", 200), ("retry: 2x\n", 3000)] {
         let (network, server, mut agent) = setup();
         let stream = serve(&server);

@@ -72,7 +72,7 @@ fn events_come_in_the_order_in_which_things_happened() {
 }
 
 #[test]
-fn progress_is_told_once_a_pull_however_much_came() {
+fn progress_is_reported_once_per_pull() {
     let (network, server, mut agent) = setup();
     server
         .get("/")
@@ -240,7 +240,7 @@ fn timings_are_monotone_and_true() {
 }
 
 #[test]
-fn time_in_the_queue_is_told() {
+fn time_in_the_queue_is_reported() {
     let mut limits = httpoll::agent::PoolLimits::default();
     limits.per_host = 1;
     let (network, server, mut agent) = setup_with(Agent::builder().pool(limits));

@@ -99,7 +99,7 @@ fn multipart_without_files() {
 }
 
 #[test]
-fn content_beside_files_is_refused() {
+fn content_in_addition_to_files_is_refused() {
     let (_network, _server, mut agent) = setup();
     let request = Request::post("http://game.example/")
         .body("x")

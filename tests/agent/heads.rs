@@ -17,7 +17,7 @@ fn told(events: &[Event]) -> Vec<String> {
 }
 
 #[test]
-fn every_head_of_every_hop_is_told_to_those_who_ask() {
+fn every_head_of_every_hop_is_reported_on_request() {
     let (network, server, mut agent) = setup();
     server
         .get("/old")
@@ -38,7 +38,7 @@ fn every_head_of_every_hop_is_told_to_those_who_ask() {
 }
 
 #[test]
-fn a_head_is_told_with_its_framing() {
+fn a_head_event_has_the_framing() {
     let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let request = Request::post("http://game.example/").body("12345");

@@ -24,7 +24,7 @@ fn get() -> Request {
 }
 
 #[test]
-fn a_paused_request_stands_still_and_goes_on() {
+fn a_paused_request_stops_and_continues() {
     let (network, server, mut agent) = setup();
     server.get("/").reply(dripping(100_000));
     let handle = agent.send(get()).unwrap();
@@ -147,7 +147,7 @@ fn a_connection_that_dies_while_paused_is_replaced_for_the_rest() {
 }
 
 #[test]
-fn content_that_changed_while_paused_begins_anew_or_fails() {
+fn content_that_changed_while_paused_restarts_or_fails() {
     for streamed in [false, true] {
         let (network, server, mut agent) = setup();
         let changed = vec![9; 60_000];
@@ -179,7 +179,7 @@ fn content_that_changed_while_paused_begins_anew_or_fails() {
 }
 
 #[test]
-fn without_a_validator_the_whole_is_asked_for_again() {
+fn without_a_validator_everything_is_requested_again() {
     let (network, server, mut agent) = setup();
     let whole = MockResponse::ok().bytes(pattern(100_000));
     server
@@ -217,7 +217,7 @@ fn a_post_that_died_while_paused_is_not_sent_twice() {
 }
 
 #[test]
-fn a_paused_download_goes_on_in_its_file() {
+fn a_paused_download_continues_in_its_file() {
     let folder = Folder::new("paused");
     let (network, server, mut agent) = setup();
     server
@@ -239,7 +239,7 @@ fn a_paused_download_goes_on_in_its_file() {
 }
 
 #[test]
-fn pausing_what_waits_to_be_sent_again() {
+fn pausing_a_request_that_waits_for_its_retry() {
     let (network, server, mut agent) = setup();
     server
         .get("/")
@@ -310,7 +310,7 @@ fn suspending_lets_what_is_quick_end() {
 }
 
 #[test]
-fn at_the_deadline_everything_is_closed_and_goes_on_later() {
+fn at_the_deadline_everything_is_closed_and_continues_later() {
     let (network, server, mut agent) = setup();
     server
         .get("/slow")
@@ -373,7 +373,7 @@ fn at_the_deadline_everything_is_closed_and_goes_on_later() {
 }
 
 #[test]
-fn what_was_queued_while_suspended_begins_on_resume() {
+fn requests_sent_while_suspended_start_on_resume() {
     let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     agent.suspend(Duration::ZERO);
@@ -406,7 +406,7 @@ fn what_was_queued_while_suspended_begins_on_resume() {
 }
 
 #[test]
-fn resuming_before_the_deadline_goes_on_as_if_nothing_was() {
+fn resuming_before_the_deadline_changes_nothing() {
     let (network, server, mut agent) = setup();
     server.get("/").reply(dripping(50_000));
     let handle = agent.send(get()).unwrap();
@@ -477,7 +477,7 @@ fn after_a_long_gap_a_kept_connection_is_tried_and_replaced() {
 }
 
 #[test]
-fn what_was_put_away_for_a_download_goes_when_it_is_cancelled() {
+fn cancelling_a_suspended_download_removes_its_part() {
     let folder = Folder::new("cancelled-while-suspended");
     let (network, server, mut agent) = setup();
     server.get("/").reply(dripping(100_000));
@@ -493,7 +493,7 @@ fn what_was_put_away_for_a_download_goes_when_it_is_cancelled() {
 }
 
 #[test]
-fn what_waited_for_bandwidth_when_suspended_holds_up_nobody() {
+fn a_request_that_waited_for_bandwidth_when_suspended_blocks_no_other() {
     let mut limits = httpoll::agent::PoolLimits::default();
     limits.per_host = 1;
     let builder = Agent::builder()
@@ -520,7 +520,7 @@ fn what_waited_for_bandwidth_when_suspended_holds_up_nobody() {
 }
 
 #[test]
-fn a_download_goes_on_after_suspending_and_a_cancelled_one_leaves_nothing() {
+fn a_download_continues_after_suspending_and_a_cancelled_one_leaves_nothing() {
     for cancelled in [false, true] {
         let folder = Folder::new("suspended");
         let (network, server, mut agent) = setup();
@@ -550,7 +550,7 @@ fn a_download_goes_on_after_suspending_and_a_cancelled_one_leaves_nothing() {
 }
 
 #[test]
-fn a_stream_that_had_failed_already_does_not_begin_anew_after_suspending() {
+fn a_stream_that_failed_before_suspending_does_not_restart() {
     let (network, server, mut agent) = setup();
     let whole = || MockResponse::ok().etag("\"a\"").bytes(pattern(3000));
     server

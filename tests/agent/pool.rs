@@ -160,7 +160,7 @@ fn a_connection_beyond_its_lifetime_serves_no_more() {
 }
 
 #[test]
-fn a_stale_connection_costs_nothing_but_a_new_one() {
+fn a_stale_connection_is_silently_replaced() {
     // RFC 9112 §9.3.1. The server closes each connection when the second request comes.
     for (method, closes, repeated) in [
         ("GET", true, true),
@@ -216,7 +216,7 @@ fn a_stale_connection_costs_nothing_but_a_new_one() {
 }
 
 #[test]
-fn all_that_went_stale_together_are_given_up_together() {
+fn all_connections_of_a_restarted_server_are_replaced() {
     // A server that restarts while several connections are idle, and many times over: the pool's
     // books must balance.
     let network = MemoryNetwork::new();
@@ -263,7 +263,7 @@ fn all_that_went_stale_together_are_given_up_together() {
 }
 
 #[test]
-fn dirty_connections_are_never_used_again() {
+fn connections_with_leftover_bytes_are_not_reused() {
     // RFC 9112 §9.6, §6.3; what follows a response belongs to nobody.
     for (what, answer) in [
         ("RFC 9112 §9.6: close", &b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi"[..]),
@@ -283,7 +283,7 @@ fn dirty_connections_are_never_used_again() {
 }
 
 #[test]
-fn what_an_idle_connection_says_is_not_the_next_answer() {
+fn data_on_an_idle_connection_is_not_the_next_response() {
     let network = MemoryNetwork::new();
     network.add_name("game.example", &[address("10.9.0.1:80").ip()]);
     network.serve(address("10.9.0.1:80"), || {
@@ -339,7 +339,7 @@ fn a_connection_that_ended_while_idle_serves_nobody() {
 }
 
 #[test]
-fn a_response_that_is_cancelled_takes_its_connection_along() {
+fn cancelling_a_response_closes_its_connection() {
     let (network, server, mut agent) = setup();
     server.get("/big").reply(
         MockResponse::ok()
@@ -400,7 +400,7 @@ fn idle_connections_can_be_closed_at_will() {
 }
 
 #[test]
-fn waiting_for_one_request_keeps_what_is_told_of_others() {
+fn waiting_for_one_request_keeps_the_events_of_others() {
     let (_network, server, mut agent) = setup();
     server.get("/slow").reply(
         MockResponse::ok()
@@ -415,7 +415,7 @@ fn waiting_for_one_request_keeps_what_is_told_of_others() {
 }
 
 #[test]
-fn waiting_for_what_is_over_or_cancelled_does_not_wait() {
+fn waiting_for_an_ended_request_does_not_wait() {
     let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok());
     let handle = agent.get("http://game.example/").unwrap();

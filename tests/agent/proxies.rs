@@ -41,7 +41,7 @@ fn through(url: &str) -> AgentBuilder {
 }
 
 #[test]
-fn how_a_proxy_is_asked() {
+fn requests_to_a_proxy() {
     for (section, proxy_url, tunnel, target, first, second) in [
         (
             "RFC 9112 §3.2.2",
@@ -175,7 +175,7 @@ fn a_redirect_away_from_the_proxy_leaves_its_credentials() {
 }
 
 #[test]
-fn who_is_reached_without() {
+fn hosts_that_are_reached_without_the_proxy() {
     for (no_proxy, host, direct) in [
         ("", "game.example", false),
         ("game.example", "game.example", true),
@@ -250,7 +250,7 @@ fn connections_to_a_forwarding_proxy_serve_any_host() {
 }
 
 #[test]
-fn what_a_proxy_may_answer_to_connect() {
+fn responses_to_connect() {
     for (section, answer, kind) in [
         (
             "RFC 9110 §15.5.8",
@@ -361,7 +361,7 @@ fn socks_with_the_name_resolved_there_or_here() {
 }
 
 #[test]
-fn what_a_socks_proxy_may_refuse() {
+fn refusals_of_a_socks_proxy() {
     for (answers, fault) in [
         (&[&b"\x05\xff"[..]][..], ProxyFault::NoAcceptableMethod),
         (

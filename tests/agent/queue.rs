@@ -63,7 +63,7 @@ fn a_priority_changes_while_waiting() {
 }
 
 #[test]
-fn who_waits_is_told_once() {
+fn waiting_in_the_queue_is_reported_once() {
     let (network, server, mut agent) = setup_with(one_at_a_time());
     server
         .any("/**")

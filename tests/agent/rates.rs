@@ -131,7 +131,7 @@ fn an_uploads_rate_changes_while_it_moves() {
 }
 
 #[test]
-fn who_is_slowed_down_is_not_timed_out() {
+fn a_rate_limit_causes_no_timeout() {
     // The stall deadline is for the peer, and this side is what is slow.
     let (network, server, mut agent) = setup();
     resource(&server, 300_000);

@@ -21,7 +21,7 @@ fn redirecting(server: &MockServer, status: u16, location: &str) {
 }
 
 #[test]
-fn which_method_and_content_go_where() {
+fn methods_and_content_after_each_redirect() {
     let policy = RedirectPolicy::default();
     let mut as_it_is = RedirectPolicy::default();
     as_it_is.keep_post_on_301 = true;
@@ -131,7 +131,7 @@ fn what_is_not_followed() {
 }
 
 #[test]
-fn a_redirect_is_the_response_when_none_are_followed() {
+fn a_redirect_is_the_response_when_redirects_are_off() {
     let (network, server, mut agent) =
         setup_with(Agent::builder().redirects(RedirectPolicy::none()));
     redirecting(&server, 302, "/b");
@@ -233,7 +233,7 @@ fn locations_that_lead_nowhere_are_errors() {
 }
 
 #[test]
-fn what_does_not_cross_origins() {
+fn fields_that_do_not_cross_origins() {
     // RFC 9110 §15.4, the list; RFC 6454 §4 says what an origin is.
     for (location, crosses) in [
         ("http://game.example/b", false),
@@ -285,7 +285,7 @@ fn what_does_not_cross_origins() {
 }
 
 #[test]
-fn credentials_of_an_api_and_hand_made_ones_stay_at_home() {
+fn credentials_do_not_follow_a_redirect_to_another_origin() {
     for (request, trusted) in [
         (
             Request::get("http://game.example/a").header("Authorization", "Bearer t"),
@@ -342,7 +342,7 @@ fn a_host_line_does_not_follow_to_another_origin() {
 }
 
 #[test]
-fn redirects_are_told() {
+fn redirects_are_reported() {
     let (network, server, mut agent) = setup();
     redirecting(&server, 303, "/b");
     let outcome = run(&network, &mut agent, Request::get("http://game.example/a"));
@@ -403,7 +403,7 @@ fn a_redirect_whose_content_stalls_is_followed_in_the_end() {
 }
 
 #[test]
-fn a_circle_ends() {
+fn a_redirect_loop_ends() {
     let (network, server, mut agent) = setup();
     redirecting(&server, 307, "/a");
     let outcome = run(

@@ -56,7 +56,7 @@ fn bodies_go_out_verbatim_with_their_length() {
 }
 
 #[test]
-fn content_given_twice_is_an_error_that_says_so() {
+fn content_given_twice_is_an_error() {
     let (_network, _server, mut agent) = setup();
     let twice = Request::post("http://game.example/").text("a").json(&1);
     let error = agent.send(twice).unwrap_err();
@@ -118,7 +118,7 @@ fn methods_by_name() {
 }
 
 #[test]
-fn what_is_no_url_is_refused_before_anything_is_opened() {
+fn invalid_urls_are_refused_before_a_connection_is_opened() {
     let (network, server, mut agent) = setup();
     for url in [
         "",
@@ -484,7 +484,7 @@ fn host_port_and_path_come_from_the_url() {
 }
 
 #[test]
-fn connection_close_is_obeyed_when_asked_for() {
+fn connection_close_is_sent_and_obeyed() {
     let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     for _ in 0..2 {
@@ -620,7 +620,7 @@ fn connect_is_for_proxies() {
 
 #[cfg(feature = "cache")]
 #[test]
-fn what_is_beside_its_url_is_not_stored_under_it() {
+fn a_response_to_another_target_is_not_stored_under_the_url() {
     let (network, server, mut agent) =
         setup_with(Agent::builder().cache(std::sync::Arc::default()));
     let stored = |text: &str| {

@@ -170,7 +170,7 @@ fn each_set_cookie_line_is_there() {
 }
 
 #[test]
-fn responses_are_made_by_hand_printed_and_told_as_json() {
+fn responses_can_be_built_printed_and_converted_to_json() {
     let url: url::Url = "http://game.example/b".parse().unwrap();
     let hop = Hop {
         url: "http://game.example/a".parse().unwrap(),
@@ -284,7 +284,7 @@ fn until_the_connection_ends() {
 }
 
 #[test]
-fn no_content_whatever_the_length_says() {
+fn a_204_or_304_has_no_content_despite_its_length() {
     for status in [204, 304] {
         let network = MemoryNetwork::new();
         let first =
@@ -318,7 +318,7 @@ fn chunked_wins_over_a_length() {
 }
 
 #[test]
-fn what_is_known_of_the_connection() {
+fn facts_about_the_connection() {
     let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok());
     let first = run(&network, &mut agent, Request::get("http://game.example/"));

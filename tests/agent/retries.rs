@@ -31,7 +31,7 @@ fn retries(outcome: &Outcome) -> Vec<(u32, Duration)> {
 }
 
 #[test]
-fn what_is_sent_again_by_status_and_method() {
+fn retries_by_status_and_method() {
     for (section, method, status, key, again) in [
         ("RFC 9110 §9.2.2", "GET", 503, false, true),
         ("RFC 9110 §9.2.2", "PUT", 503, false, true),
@@ -72,7 +72,7 @@ fn what_is_sent_again_by_status_and_method() {
 }
 
 #[test]
-fn none_by_default() {
+fn retries_are_off_by_default() {
     let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::with_status(503));
     let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
@@ -197,7 +197,7 @@ fn a_retry_after_beyond_reason_is_final() {
 }
 
 #[test]
-fn no_retry_begins_behind_the_window() {
+fn no_retry_begins_after_the_window() {
     let (network, server, mut agent) = setup();
     server
         .get("/")
@@ -305,7 +305,7 @@ fn chosen_statuses_and_methods() {
 }
 
 #[test]
-fn a_response_that_was_cut_goes_on_where_it_was() {
+fn a_response_that_was_cut_short_continues_where_it_stopped() {
     // RFC 9110 §13.1.5, §14.2: with a strong validator only the rest is asked for.
     let (network, server, mut agent) = setup();
     let content = crate::support::pattern(50_000);
@@ -331,7 +331,7 @@ fn a_response_that_was_cut_goes_on_where_it_was() {
 }
 
 #[test]
-fn what_cannot_be_continued_begins_anew() {
+fn a_response_that_cannot_be_continued_restarts() {
     let first = crate::support::pattern(50_000);
     let second = vec![7; 30_000];
     let changed = |etag| MockResponse::resource(second.clone()).etag(etag);
@@ -417,7 +417,7 @@ fn jitter_repeats_exactly_on_the_in_memory_network() {
 }
 
 #[test]
-fn what_came_is_not_forgotten_by_an_attempt_that_brought_nothing() {
+fn an_attempt_without_content_does_not_lose_received_content() {
     let (network, server, mut agent) = setup();
     let content = crate::support::pattern(50_000);
     let whole = MockResponse::resource(content.clone()).etag("\"a\"");
@@ -555,7 +555,7 @@ fn a_stream_that_was_cut_twice_brings_each_byte_once() {
 }
 
 #[test]
-fn a_stream_that_was_cut_does_not_begin_anew_elsewhere() {
+fn a_stream_that_was_cut_short_does_not_restart_elsewhere() {
     let (network, server, mut agent) = setup();
     let content = crate::support::pattern(50_000);
     server
@@ -583,7 +583,7 @@ fn a_stream_that_was_cut_does_not_begin_anew_elsewhere() {
 }
 
 #[test]
-fn what_had_come_whole_when_the_connection_was_lost_is_the_response() {
+fn content_that_was_complete_when_the_connection_broke_is_the_response() {
     // RFC 9110 §15.5.17: nothing is behind the end. What the caller sees is the head it was told.
     let content = crate::support::pattern(20_000);
     let whole = MockResponse::resource(content.clone()).etag("\"a\"");

@@ -90,7 +90,7 @@ fn trusting(authority: &CertifiedIssuer<'static, KeyPair>) -> TlsOptions {
 }
 
 #[test]
-fn what_is_trusted() {
+fn certificates_that_are_trusted() {
     let authority = authority();
     let network = MemoryNetwork::new();
     let names = ["game.example", "*.wild.example"];
@@ -215,7 +215,7 @@ fn options_of_one_request_and_no_sharing_between_differing_ones() {
 }
 
 #[test]
-fn what_is_known_of_the_certificate() {
+fn facts_about_the_certificate() {
     let authority = authority();
     let network = MemoryNetwork::new();
     serve(

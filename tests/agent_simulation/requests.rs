@@ -58,12 +58,13 @@ enum Kind {
     Cached,
     NotFound,
     Redirect,
+    Ends,
     Events,
 }
 
 impl Kind {
     fn any(random: &mut Random) -> Self {
-        match random.below(14) {
+        match random.below(16) {
             0..=2 => Self::Plain,
             3 => Self::Untagged,
             4 => Self::Chunked,
@@ -75,6 +76,7 @@ impl Kind {
             10 => Self::Cached,
             11 => Self::NotFound,
             12 => Self::Redirect,
+            13 | 14 => Self::Ends,
             _ => Self::Events,
         }
     }
@@ -191,6 +193,7 @@ impl TrackedRequest {
                     format!("redirect/{status}/far/stripped/{place}")
                 }
             }
+            Kind::Ends => format!("ends/{place}"),
             Kind::Events => {
                 self.takes = Takes::Events;
                 self.content.clear();

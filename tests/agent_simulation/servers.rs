@@ -31,9 +31,14 @@ pub(crate) fn serve(server: &MockServer, other: &'static str, seed: u64) {
                     _ => format!("http://{other}/{rest}"),
                 };
                 let length = random.of(&[0, 0, 10, 3000]);
-                return MockResponse::with_status(number(1) as u16)
+                let response = MockResponse::with_status(number(1) as u16)
                     .header("Location", to)
                     .bytes(content(1, length));
+                // Content that nobody wants, and that never ends.
+                return match random.below(4) {
+                    0 if length > 0 => response.stall_after(random.below(length)),
+                    _ => response,
+                };
             }
             "stripped" => {
                 for name in ["authorization", KEY] {
@@ -47,6 +52,15 @@ pub(crate) fn serve(server: &MockServer, other: &'static str, seed: u64) {
                 .etag(&format!("\"{}\"", number(1)))
                 .last_modified("Sun, 06 Nov 1994 08:49:37 GMT"),
             "untagged" => MockResponse::resource(content(number(1), number(2))),
+            // The connection ends in the same moment as the content, cleanly or with a reset.
+            "ends" => {
+                let all = content(number(1), number(2));
+                let response = MockResponse::resource(all.clone()).etag("\"e\"");
+                return match random.below(2) {
+                    0 => response.cut_after(all.len()),
+                    _ => response.reset_after(all.len()),
+                };
+            }
             "chunked" => {
                 let all = content(number(1), number(2));
                 let size = 1 + random.below(all.len() + 1);

@@ -22,7 +22,7 @@ impl Tests {
     }
 
     /// How many tests have this name; names of folders and the file may come before it, as in
-    /// `agent::pool::dirty_connections_are_never_used_again`.
+    /// `agent::pool::connections_with_leftover_bytes_are_not_reused`.
     pub(crate) fn named(&self, name: &str) -> usize {
         let mut parts: Vec<&str> = name.split("::").collect();
         let name = parts.pop().unwrap_or_default();

@@ -135,7 +135,7 @@ fn a_dead_ipv6_address_first_costs_a_quarter_of_a_second() {
 }
 
 #[test]
-fn a_refused_or_unreachable_address_costs_nothing() {
+fn a_refused_or_unreachable_address_causes_no_delay() {
     for refusal in [ConnectError::Refused, ConnectError::Unreachable] {
         let network = MemoryNetwork::new();
         let dead: IpAddr = "2001:db8::1".parse().unwrap();

@@ -7,7 +7,7 @@ use crate::support::connected;
 use crate::{OK, support};
 
 #[test]
-fn the_target_is_what_was_asked_for() {
+fn the_target_is_sent_as_given() {
     let (network, mut http, log) = connected(&[OK]);
     http.request(Method::Get, "/a b?x=ü#part", &["Accept: text/plain"], "")
         .unwrap();
@@ -58,7 +58,7 @@ fn a_request_before_connected_is_refused() {
 }
 
 #[test]
-fn a_post_without_content_says_so() {
+fn a_post_without_content_has_a_length_of_zero() {
     for (method, says) in [
         (Method::Post, true),
         (Method::Put, true),

@@ -60,7 +60,7 @@ fn the_retry_is_made_once() {
 }
 
 #[test]
-fn what_might_do_harm_is_not_sent_again() {
+fn unsafe_requests_are_not_sent_again() {
     let reader = || RequestBody::reader(&b"content"[..], Some(7));
     for (method, body, retried, retryable) in [
         (Method::Post, "content".into(), true, false),
