@@ -141,7 +141,7 @@ pub mod cache {
 /// When an agent stops asking an origin that keeps failing.
 #[cfg(feature = "agent")]
 pub mod circuit {
-    pub use crate::semantics::circuit::{CircuitPolicy, OnHold};
+    pub use crate::semantics::circuit::{CircuitPolicy, OpenCircuitPolicy};
 }
 
 /// Content codings: `gzip`, `deflate`, `br` and `zstd` (RFC 9110 §8.4.1).

@@ -2,7 +2,7 @@
 //! connection may be reused for. What is said must not depend on how the bytes were cut.
 
 use http::{Method, StatusCode, Version};
-use httpoll::proto::{BodyLength, Event, Exchange, FieldLines, RequestHead, ResponseHead, Verdict};
+use httpoll::proto::{BodyLength, Event, Exchange, FieldLines, RequestHead, ResponseHead, Persistence};
 use httpoll::{ErrorKind, Limits};
 
 use crate::Choices;
@@ -18,7 +18,7 @@ pub enum Said {
     Failed(ErrorKind),
     /// How an exchange ended.
     Cycle {
-        verdict: Verdict,
+        persistence: Persistence,
         content_length: Option<u64>,
         chunked: bool,
     },
@@ -109,7 +109,7 @@ impl Run {
                 Err(error) => {
                     let again = self.exchange.receive(&self.unread).unwrap_err();
                     assert_eq!(again, error, "a failed machine stays failed");
-                    assert_ne!(self.exchange.verdict(), Verdict::Reuse);
+                    assert_ne!(self.exchange.persistence(), Persistence::Reuse);
                     self.fail(error);
                     break;
                 }
@@ -184,15 +184,15 @@ impl Run {
 
     /// Ends this exchange and begins the next, if that may be; `false` when not.
     fn next_cycle(&mut self) -> bool {
-        let verdict = self.exchange.verdict();
+        let persistence = self.exchange.persistence();
         self.said.push(Said::Cycle {
-            verdict,
+            persistence,
             content_length: self.exchange.content_length(),
             chunked: self.exchange.is_chunked(),
         });
         self.cycles += 1;
         let goes_on = self.exchange.next_cycle().is_ok();
-        assert_eq!(goes_on, verdict == Verdict::Reuse);
+        assert_eq!(goes_on, persistence == Persistence::Reuse);
         self.content = 0;
         self.is_over = !goes_on || self.cycles == MOST_CYCLES;
         !self.is_over

@@ -41,7 +41,7 @@ pub(super) enum Connecting {
     Tunnelling(Link, Box<Tunnel>),
     NegotiatingSocks(Link, Box<Socks>),
     /// The way to the far end is open, and TLS not begun.
-    Greeting(Link),
+    StartingTls(Link),
     Handshaking(Link),
 }
 
@@ -111,7 +111,7 @@ impl Connecting {
             Self::Racing(..)
             | Self::Tunnelling(..)
             | Self::NegotiatingSocks(..)
-            | Self::Greeting(_)
+            | Self::StartingTls(_)
             | Self::Handshaking(_) => Status::Connecting,
         }
     }
@@ -121,7 +121,7 @@ impl Connecting {
             Self::ResolvingForProxy(_) | Self::Resolving(..) => Phase::Resolve,
             Self::Racing(..) => Phase::Connect,
             Self::Tunnelling(..) | Self::NegotiatingSocks(..) => Phase::Tunnel,
-            Self::Greeting(_) | Self::Handshaking(_) => Phase::TlsHandshake,
+            Self::StartingTls(_) | Self::Handshaking(_) => Phase::TlsHandshake,
         }
     }
 
@@ -132,7 +132,7 @@ impl Connecting {
             Self::Racing(..) | Self::Tunnelling(..) | Self::NegotiatingSocks(..) => {
                 Status::CantConnect
             }
-            Self::Greeting(_) | Self::Handshaking(_) => Status::TlsHandshakeError,
+            Self::StartingTls(_) | Self::Handshaking(_) => Status::TlsHandshakeError,
         }
     }
 
@@ -205,7 +205,7 @@ impl Connecting {
                     }
                 }
             }
-            Self::Greeting(link) => greet(link, reactor, target, meter),
+            Self::StartingTls(link) => greet(link, reactor, target, meter),
             Self::Handshaking(mut link) => match link.handshake(reactor, meter) {
                 Ok(true) => Step::Established(link),
                 Ok(false) => Step::Waiting(Self::Handshaking(link)),
@@ -224,7 +224,7 @@ impl Connecting {
             Self::Racing(attempts, _) => attempts.race.due(),
             Self::Tunnelling(..)
             | Self::NegotiatingSocks(..)
-            | Self::Greeting(_)
+            | Self::StartingTls(_)
             | Self::Handshaking(_) => None,
         }
     }
@@ -235,7 +235,7 @@ impl Connecting {
             Self::Racing(attempts, _) => attempts.close(reactor),
             Self::Tunnelling(link, _)
             | Self::NegotiatingSocks(link, _)
-            | Self::Greeting(link)
+            | Self::StartingTls(link)
             | Self::Handshaking(link) => link.close(reactor),
         }
     }
@@ -325,7 +325,7 @@ fn ask_socks(target: &Target, proxy: &SocksProxy, far_end: FarEnd) -> Result<Box
 fn after_tunnel(link: Link, target: &Target) -> Step {
     match &target.tls {
         TlsChoice::Plain => Step::Established(link),
-        TlsChoice::Tls(_) => Step::Next(Connecting::Greeting(link)),
+        TlsChoice::Tls(_) => Step::Next(Connecting::StartingTls(link)),
     }
 }
 
@@ -335,7 +335,7 @@ fn greet(link: Link, reactor: &mut Reactor, target: &Target, meter: &mut BudgetM
         return Step::Established(link);
     };
     if !meter.can_start(reactor.handshakes.hello.expected()) {
-        return Step::Waiting(Connecting::Greeting(link));
+        return Step::Waiting(Connecting::StartingTls(link));
     }
     match link.start_tls(reactor, meter, options, &target.host.to_string()) {
         Ok(link) => Step::Next(Connecting::Handshaking(link)),

@@ -11,7 +11,7 @@
 //! | `connecting` | the stages up to a usable connection |
 //! | `established` | requests and responses on it |
 //! | `deadlines`, `failing` | when it has waited too long; how it fails |
-//! | `marks` | when each step was done |
+//! | `timings` | when each step was done |
 //! | `retrying` | the one retry, of a connection that went stale |
 //! | `content` | what a request sends after its head |
 
@@ -20,10 +20,10 @@ mod content;
 mod deadlines;
 mod established;
 mod failing;
-mod marks;
 mod retrying;
 mod status;
 mod target;
+mod timings;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -47,11 +47,11 @@ use crate::transport::socket::{NonblockingStream, Socket};
 use connecting::{Connecting, Step};
 pub use content::RequestBody;
 use established::{Driven, Established, Follows, Taken};
-pub(crate) use marks::Marks;
 use retrying::Replay;
 use status::Transitions;
 pub use status::{Status, Transition};
 pub(crate) use target::{Proxy, Route, SocksProxy, Target, parse_host};
+pub(crate) use timings::Timestamps;
 
 /// What a connection is told once.
 #[derive(Clone, Debug, Default)]
@@ -131,7 +131,7 @@ pub(crate) struct Connection {
     replay: Option<Replay>,
     /// HTTP bytes of the latest request and its response.
     moved: (u64, u64),
-    marks: Marks,
+    timestamps: Timestamps,
 }
 
 #[derive(Debug, Default)]
@@ -168,7 +168,7 @@ impl Connection {
         self.close(reactor);
         self.origin = target.origin();
         self.is_dialled = true;
-        self.marks = Marks::default();
+        self.timestamps = Timestamps::default();
         let begun = Connecting::begin(reactor, &target, &self.config);
         self.target = Some(target);
         match begun {
@@ -225,7 +225,7 @@ impl Connection {
         self.interim.clear();
         self.trailers = FieldLines::new();
         self.moved = (0, 0);
-        self.marks.begin_exchange();
+        self.timestamps.begin_exchange();
         self.transitions.note(status, Status::Requesting);
         self.rearm(now, true);
         Ok(())
@@ -260,8 +260,8 @@ impl Connection {
                 let interim = &mut self.interim;
                 let driven = established.drive(reactor, meter, &mut |head| interim.push_back(head));
                 self.moved = (established.sent, established.received);
-                if self.marks.awaits_exchange() {
-                    self.marks.note_exchange(
+                if self.timestamps.awaits_exchange() {
+                    self.timestamps.note_exchange(
                         established.is_request_sent(),
                         established.received > 0,
                         meter.now(),
@@ -308,7 +308,7 @@ impl Connection {
             &mut self.proxy_heads,
         );
         if matches!(step, Step::Next(_) | Step::Established(_)) {
-            self.marks.note_stage(phase, meter.now());
+            self.timestamps.note_stage(phase, meter.now());
         }
         match step {
             Step::Waiting(connecting) => {
@@ -540,8 +540,8 @@ impl Connection {
 
     /// When each step of the connection and of the latest exchange was done, by the clock.
     #[cfg(feature = "agent")]
-    pub(crate) fn marks(&self) -> &Marks {
-        &self.marks
+    pub(crate) fn timestamps(&self) -> &Timestamps {
+        &self.timestamps
     }
 
     /// Requests sent over the present connection.

@@ -25,7 +25,7 @@ use super::state::{Opened, Shared};
 use super::stream::StreamReader;
 use crate::error::{ErrorKind, NetworkFault};
 use crate::limits::Limits;
-use crate::proto::{BodyLength, CloseReason, Event, Exchange, FieldLines, RequestHead, Verdict};
+use crate::proto::{BodyLength, CloseReason, Event, Exchange, FieldLines, RequestHead, Persistence};
 use crate::transport::memory::Peer;
 use playback::response_head;
 
@@ -118,18 +118,18 @@ impl MockConnection {
                 peer.wake_after(*until - peer.now());
                 false
             }
-            Turn::Sending { .. } => match self.exchange.verdict() {
-                Verdict::Reuse => {
+            Turn::Sending { .. } => match self.exchange.persistence() {
+                Persistence::Reuse => {
                     self.turn = Turn::Reading;
                     self.exchange.next_cycle().is_ok()
                 }
-                Verdict::Close(CloseReason::Switched) => {
+                Persistence::Close(CloseReason::Switched) => {
                     self.turn = Turn::Silent;
                     true
                 }
                 // The answer was early; the rest of the request comes.
-                Verdict::Close(CloseReason::UnreadContent) if !peer.is_closed() => false,
-                Verdict::Close(_) => {
+                Persistence::Close(CloseReason::UnreadContent) if !peer.is_closed() => false,
+                Persistence::Close(_) => {
                     peer.close();
                     self.end();
                     true

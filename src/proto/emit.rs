@@ -251,5 +251,23 @@ fn write_added(added: Added, out: &mut Vec<u8>) {
     }
 }
 
+#[cfg(feature = "agent")]
+impl RequestHead {
+    /// The head as it goes out before content of this length: with the framing line that it gets
+    /// (RFC 9112 §6). One that cannot be sent stays as it is.
+    pub(crate) fn as_sent(&self, content: BodyLength) -> Self {
+        let mut sent = self.clone();
+        match plan_request(self, content).map(|plan| plan.added) {
+            Ok(Added::ContentLength(length)) => {
+                let length = length.to_string();
+                sent.fields.push("Content-Length", length.as_bytes());
+            }
+            Ok(Added::Chunked) => sent.fields.push("Transfer-Encoding", b"chunked"),
+            Ok(Added::Nothing) | Err(_) => {}
+        }
+        sent
+    }
+}
+
 #[cfg(test)]
 mod tests;

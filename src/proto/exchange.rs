@@ -11,9 +11,9 @@ use super::framing::Framing;
 use super::head::{RequestHead, ResponseHead};
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
+use super::persistence::{CloseReason, Persistence};
 use super::scan::HeadScan;
 use super::state::{Role, State, States};
-use super::verdict::{CloseReason, Verdict};
 use crate::error::{ErrorKind, Misuse, NetworkFault};
 use crate::limits::Limits;
 
@@ -140,14 +140,14 @@ impl Exchange {
     }
 
     /// Makes ready for the next request on the same connection. Fails with [`Misuse::OutOfOrder`]
-    /// unless [`verdict`](Self::verdict) is [`Verdict::Reuse`].
+    /// unless [`persistence`](Self::persistence) is [`Persistence::Reuse`].
     pub fn next_cycle(&mut self) -> Result<(), ErrorKind> {
-        match self.verdict() {
-            Verdict::Reuse => {
+        match self.persistence() {
+            Persistence::Reuse => {
                 *self = Self::new(self.role, self.limits.clone());
                 Ok(())
             }
-            Verdict::Close(_) => Err(Misuse::OutOfOrder.into()),
+            Persistence::Close(_) => Err(Misuse::OutOfOrder.into()),
         }
     }
 
@@ -219,22 +219,24 @@ impl Exchange {
     /// Whether the connection can carry another exchange. Before the exchange is done it says what
     /// would be if it ended now: then [`CloseReason::UnsentContent`],
     /// [`CloseReason::UnreadContent`] or [`CloseReason::Unfinished`] may still turn into
-    /// [`Verdict::Reuse`]; other reasons stay.
-    pub fn verdict(&self) -> Verdict {
+    /// [`Persistence::Reuse`]; other reasons stay.
+    pub fn persistence(&self) -> Persistence {
         if let Some(reason) = self.states.close_reason() {
-            return Verdict::Close(reason);
+            return Persistence::Close(reason);
         }
         let (client, server) = (self.states.of(Role::Client), self.states.of(Role::Server));
         match (client, server) {
-            (State::Idle, State::Idle) | (State::Done, State::Done) => Verdict::Reuse,
-            (State::Switched, _) | (_, State::Switched) => Verdict::Close(CloseReason::Switched),
+            (State::Idle, State::Idle) | (State::Done, State::Done) => Persistence::Reuse,
+            (State::Switched, _) | (_, State::Switched) => {
+                Persistence::Close(CloseReason::Switched)
+            }
             (State::SendContent, State::SendContent | State::Done) => {
-                Verdict::Close(match self.role {
+                Persistence::Close(match self.role {
                     Role::Client => CloseReason::UnsentContent,
                     Role::Server => CloseReason::UnreadContent,
                 })
             }
-            _ => Verdict::Close(CloseReason::Unfinished),
+            _ => Persistence::Close(CloseReason::Unfinished),
         }
     }
 

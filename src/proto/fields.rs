@@ -1,5 +1,5 @@
 //! [`FieldLines`]: the header or trailer section of one message, line by line as it is on the wire
-//! (RFC 9110 §5). What single fields mean (framing, persistence) lives in `framing` and `verdict`.
+//! (RFC 9110 §5). What single fields mean (framing, persistence) lives in `framing` and `persistence`.
 
 use std::fmt;
 

@@ -7,7 +7,7 @@ use http::{Method, StatusCode, Version};
 use super::fields::FieldLines;
 use super::grammar::trim_ows;
 use super::head::{RequestHead, ResponseHead};
-use super::verdict::CloseReason;
+use super::persistence::CloseReason;
 use crate::error::PeerMisbehaved;
 
 /// Where the content of a message ends.

@@ -1,5 +1,5 @@
 //! [`RequestHead`] and [`ResponseHead`] (RFC 9112 §3, §4), and their parsing out of a head whose end
-//! `scan` has found. Emission lives in `emit`; what the fields mean lives in `framing`, `verdict`
+//! `scan` has found. Emission lives in `emit`; what the fields mean lives in `framing`, `persistence`
 //! and `target`.
 
 use std::borrow::Cow;
@@ -8,7 +8,6 @@ use std::fmt;
 use http::{Method, StatusCode, Version};
 
 #[cfg(feature = "agent")]
-use super::emit::{Added, BodyLength, plan_request};
 use super::fields::FieldLines;
 use super::target::{has_valid_host, is_valid_target};
 use crate::error::PeerMisbehaved;
@@ -43,22 +42,6 @@ pub struct ResponseHead {
 }
 
 impl RequestHead {
-    /// The head as it goes out before content of this length: with the framing line that it gets
-    /// (RFC 9112 §6). One that cannot be sent stays as it is.
-    #[cfg(feature = "agent")]
-    pub(crate) fn as_sent(&self, content: BodyLength) -> Self {
-        let mut sent = self.clone();
-        match plan_request(self, content).map(|plan| plan.added) {
-            Ok(Added::ContentLength(length)) => {
-                let length = length.to_string();
-                sent.fields.push("Content-Length", length.as_bytes());
-            }
-            Ok(Added::Chunked) => sent.fields.push("Transfer-Encoding", b"chunked"),
-            Ok(Added::Nothing) | Err(_) => {}
-        }
-        sent
-    }
-
     /// Parses a whole head of so many field lines, and holds the rules of RFC 9112 §3.2 for target
     /// and `Host`.
     pub(super) fn parse(head: &[u8], fields: usize) -> Result<Self, PeerMisbehaved> {

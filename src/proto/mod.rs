@@ -16,7 +16,7 @@
 //! | `trailer` | what a trailer section may hold (RFC 9110 §6.5) |
 //! | `incoming`, `outgoing` | the content being received and being sent |
 //! | `emit` | what a sent head needs, and its bytes |
-//! | `verdict` | whether the connection may carry another exchange (RFC 9112 §9) |
+//! | `persistence` | whether the connection may carry another exchange (RFC 9112 §9) |
 //! | `state` | the two state machines, their transitions and couplings |
 //! | `exchange` | [`Exchange`]: one request and its response, again and again |
 
@@ -31,17 +31,17 @@ mod grammar;
 mod head;
 mod incoming;
 mod outgoing;
+mod persistence;
 mod scan;
 mod singleton;
 mod start_line;
 mod state;
 mod target;
 mod trailer;
-mod verdict;
 
 pub use emit::BodyLength;
 pub use exchange::{Event, Exchange, Received};
 pub use fields::FieldLines;
 pub use head::{RequestHead, ResponseHead};
+pub use persistence::{CloseReason, Persistence};
 pub use state::Role;
-pub use verdict::{CloseReason, Verdict};

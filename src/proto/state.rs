@@ -12,7 +12,7 @@
 //!                            └─ 101, or 2xx to CONNECT ─▶ Switched
 //! ```
 
-use super::verdict::CloseReason;
+use super::persistence::CloseReason;
 
 /// Which side of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,6 +3,7 @@
 //! files: [`HttpCache::to_bytes`] and [`HttpCache::from_bytes`] are the contents of one.
 //!
 //! * `policy`: one stored response, and the rules that apply to it.
+//! * `stored`: one of them with its URL.
 //! * `store`: all of them, by URL and by last use.
 //! * `file`: the cache as bytes.
 //!
@@ -13,6 +14,7 @@
 mod file;
 mod policy;
 mod store;
+mod stored;
 #[cfg(test)]
 mod tests;
 

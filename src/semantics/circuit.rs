@@ -31,14 +31,14 @@ pub struct CircuitPolicy {
     pub respect_retry_after: bool,
     /// The longest that a `Retry-After` holds requests back. Default 5 min.
     pub max_retry_after: Duration,
-    /// What happens to requests that are held back. Default [`OnHold::FailFast`].
-    pub on_hold: OnHold,
+    /// What happens to requests that are held back. Default [`OpenCircuitPolicy::FailFast`].
+    pub when_open: OpenCircuitPolicy,
 }
 
 /// What happens to a request while its origin is left alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum OnHold {
+pub enum OpenCircuitPolicy {
     /// It fails at once.
     #[default]
     FailFast,
@@ -53,7 +53,7 @@ impl Default for CircuitPolicy {
             open_for: Duration::from_secs(30),
             respect_retry_after: true,
             max_retry_after: Duration::from_secs(300),
-            on_hold: OnHold::FailFast,
+            when_open: OpenCircuitPolicy::FailFast,
         }
     }
 }
@@ -118,9 +118,9 @@ impl Circuits {
         match *circuit {
             Circuit::Closed { .. } => Admission::Go,
             Circuit::Open { until } | Circuit::HalfOpen { until } if now < until => {
-                match self.policy.on_hold {
-                    OnHold::FailFast => Admission::Refuse(until),
-                    OnHold::Wait => Admission::Wait(until),
+                match self.policy.when_open {
+                    OpenCircuitPolicy::FailFast => Admission::Refuse(until),
+                    OpenCircuitPolicy::Wait => Admission::Wait(until),
                 }
             }
             Circuit::Open { .. } | Circuit::HalfOpen { .. } => {
@@ -144,7 +144,7 @@ impl Circuits {
         let refuses = is_failure(status) || status == StatusCode::TOO_MANY_REQUESTS;
         match retry_after {
             Some(retry_after) if refuses && self.policy.respect_retry_after => {
-                self.told_to_wait(origin, retry_after, now);
+                self.on_retry_after(origin, retry_after, now);
             }
             _ if is_failure(status) => self.failed(origin, now),
             _ => self.succeeded(origin),
@@ -187,7 +187,7 @@ impl Circuits {
         }
     }
 
-    fn told_to_wait(&mut self, origin: &Origin, retry_after: Duration, now: Instant) {
+    fn on_retry_after(&mut self, origin: &Origin, retry_after: Duration, now: Instant) {
         let asked = after(now, retry_after.min(self.policy.max_retry_after));
         let until = match self.circuits.get(origin) {
             Some(Circuit::Open { until }) => asked.max(*until),

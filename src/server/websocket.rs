@@ -19,7 +19,7 @@ use super::wake_queue::{ConnectionId, WakeQueue};
 use crate::error::WebSocketFault;
 use crate::proto::{FieldLines, RequestHead, ResponseHead};
 use crate::semantics::websocket::{
-    CloseFrame, Refusal, UpgradeRequest, WebSocketConfig, WebSocketMessage, close_code,
+    CloseFrame, UpgradeRejection, UpgradeRequest, WebSocketConfig, WebSocketMessage, close_code,
 };
 
 /// A WebSocket to one client. It can be kept and sent to another thread; dropping it closes it with
@@ -312,8 +312,8 @@ impl WebSocketRefused {
     }
 }
 
-impl From<Refusal> for WebSocketRefused {
-    fn from(refusal: Refusal) -> Self {
+impl From<UpgradeRejection> for WebSocketRefused {
+    fn from(refusal: UpgradeRejection) -> Self {
         Self {
             fault: refusal.fault,
             status: refusal.status,

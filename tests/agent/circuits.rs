@@ -5,17 +5,17 @@ use std::time::Duration;
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
     Agent, ErrorKind, Request,
-    circuit::{CircuitPolicy, OnHold},
+    circuit::{CircuitPolicy, OpenCircuitPolicy},
     error::RequestRefused,
 };
 
 use crate::support::{FRAME, finish, frames, run, setup_with};
 
-fn policy(on_hold: OnHold) -> CircuitPolicy {
+fn policy(when_open: OpenCircuitPolicy) -> CircuitPolicy {
     let mut policy = CircuitPolicy::default();
     policy.failures = 3;
     policy.open_for = Duration::from_secs(10);
-    policy.on_hold = on_hold;
+    policy.when_open = when_open;
     policy
 }
 
@@ -24,7 +24,7 @@ const OPEN: ErrorKind = ErrorKind::Refused(RequestRefused::CircuitOpen);
 #[test]
 fn an_origin_that_fails_is_left_alone_and_probed() {
     let (network, server, mut agent) =
-        setup_with(Agent::builder().circuit(policy(OnHold::FailFast)));
+        setup_with(Agent::builder().circuit(policy(OpenCircuitPolicy::FailFast)));
     let healthy = MockServer::on(&network, "healthy.example", 80);
     healthy.any("/**").reply(MockResponse::ok());
     server
@@ -76,7 +76,7 @@ fn an_origin_that_fails_is_left_alone_and_probed() {
 #[test]
 fn a_probe_that_was_cancelled_lets_the_next_one_probe() {
     let (network, server, mut agent) =
-        setup_with(Agent::builder().circuit(policy(OnHold::FailFast)));
+        setup_with(Agent::builder().circuit(policy(OpenCircuitPolicy::FailFast)));
     server
         .get("/")
         .times(3)
@@ -120,7 +120,7 @@ fn requests_wait_for_an_open_circuit_when_configured() {
 fn retry_after_holds_for_the_whole_origin() {
     // RFC 9110 §10.2.3.
     let (network, server, mut agent) =
-        setup_with(Agent::builder().circuit(policy(OnHold::FailFast)));
+        setup_with(Agent::builder().circuit(policy(OpenCircuitPolicy::FailFast)));
     server
         .get("/")
         .times(1)
@@ -140,7 +140,7 @@ fn retry_after_holds_for_the_whole_origin() {
 #[test]
 fn an_open_circuit_sends_to_the_next_host() {
     let (network, server, mut agent) =
-        setup_with(Agent::builder().circuit(policy(OnHold::FailFast)));
+        setup_with(Agent::builder().circuit(policy(OpenCircuitPolicy::FailFast)));
     let second = MockServer::on(&network, "b.example", 80);
     second.any("/**").reply(MockResponse::ok());
     server.get("/").reply(MockResponse::with_status(500));
@@ -155,7 +155,7 @@ fn an_open_circuit_sends_to_the_next_host() {
 #[test]
 fn client_errors_are_no_failures() {
     let (network, server, mut agent) =
-        setup_with(Agent::builder().circuit(policy(OnHold::FailFast)));
+        setup_with(Agent::builder().circuit(policy(OpenCircuitPolicy::FailFast)));
     server.get("/").reply(MockResponse::with_status(404));
     for _ in 0..8 {
         run(&network, &mut agent, Request::get("http://game.example/")).response();

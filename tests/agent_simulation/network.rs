@@ -8,7 +8,7 @@ use httpoll::mock::{FaultRates, MockServer};
 use httpoll::{
     Agent, RetryPolicy, Timeouts,
     agent::PoolLimits,
-    circuit::{CircuitPolicy, OnHold},
+    circuit::{CircuitPolicy, OpenCircuitPolicy},
 };
 
 use super::servers::serve;
@@ -93,7 +93,7 @@ pub(crate) fn build_agent(
         let mut policy = CircuitPolicy::default();
         policy.failures = 1 + random.below(3) as u32;
         policy.open_for = Duration::from_secs(1 + random.below(4) as u64);
-        policy.on_hold = random.of(&[OnHold::Wait, OnHold::FailFast]);
+        policy.when_open = random.of(&[OpenCircuitPolicy::Wait, OpenCircuitPolicy::FailFast]);
         builder = builder.circuit(policy);
     }
     #[cfg(feature = "cookies")]

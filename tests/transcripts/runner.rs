@@ -215,9 +215,9 @@ impl Runner {
         let (what, value) = state.split_once(' ').unwrap_or((state, ""));
         let exchange = &self.exchange;
         let holds = match what {
-            "verdict" => {
-                let verdict = format!("{:?}", exchange.verdict());
-                assert_eq!(verdict, value, "{name}: verdict");
+            "persistence" => {
+                let persistence = format!("{:?}", exchange.persistence());
+                assert_eq!(persistence, value, "{name}: persistence");
                 true
             }
             "length" => {

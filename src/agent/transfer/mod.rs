@@ -355,19 +355,21 @@ impl Transfer {
             ..
         } = self.times;
         let queue = left_queue.unwrap_or(hop_began);
-        let marks = connection.marks();
+        let timestamps = connection.timestamps();
         let since = |at: Instant| at.saturating_duration_since(began);
         // What happened before this hop, on a connection that was kept, took no time of it.
         let step = |at: Option<Instant>, before: Instant| at.unwrap_or(before).max(before);
-        let resolved = step(marks.resolved, queue);
-        let connected = step(marks.connected, resolved);
-        let secured = step(marks.secured, connected);
-        let sent = step(marks.sent, secured);
+        let resolved = step(timestamps.resolved, queue);
+        let connected = step(timestamps.connected, resolved);
+        let secured = step(timestamps.secured, connected);
+        let sent = step(timestamps.sent, secured);
         Timings {
             queue: since(queue),
             namelookup: since(resolved),
             connect: since(connected),
-            appconnect: marks.secured.map_or(Duration::ZERO, |_| since(secured)),
+            appconnect: timestamps
+                .secured
+                .map_or(Duration::ZERO, |_| since(secured)),
             pretransfer: since(sent),
             starttransfer: since(step(marks.first_byte, sent)),
             redirect: if self.attempts.history.is_empty() {

@@ -18,7 +18,7 @@ use crate::connection::content::RequestBody;
 use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved};
 use crate::limits::Limits;
 use crate::phase::Phase;
-use crate::proto::{Event, Exchange, FieldLines, RequestHead, ResponseHead, Verdict};
+use crate::proto::{Event, Exchange, FieldLines, Persistence, RequestHead, ResponseHead};
 use crate::transport::buffer::{BUFFER_BYTES, RecvBuffer};
 use crate::transport::link::Link;
 use crate::transport::meter::BudgetMeter;
@@ -67,7 +67,7 @@ struct Receiving {
     /// Decoded, not taken yet.
     ready: Bytes,
     /// What comes after `ready`.
-    then: Then,
+    end: EndOfContent,
     /// Bytes of content decoded so far.
     decoded: u64,
 }
@@ -75,12 +75,12 @@ struct Receiving {
 impl Receiving {
     /// Whether there is nothing for the caller before more comes.
     fn waits(&self) -> bool {
-        self.ready.is_empty() && matches!(self.then, Then::More)
+        self.ready.is_empty() && matches!(self.end, EndOfContent::More)
     }
 }
 
 #[derive(Debug, Default)]
-enum Then {
+enum EndOfContent {
     #[default]
     More,
     End,
@@ -290,7 +290,9 @@ impl Established {
         // The exchange knows what was framed, not what was written.
         let sent = self.out.is_empty() && self.write_error.is_none();
         let clean = sent && self.recv.is_empty() && self.ended.is_none();
-        if clean && self.exchange.verdict() == Verdict::Reuse && self.exchange.next_cycle().is_ok()
+        if clean
+            && self.exchange.persistence() == Persistence::Reuse
+            && self.exchange.next_cycle().is_ok()
         {
             self.stage = Stage::Idle;
             return true;

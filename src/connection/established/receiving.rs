@@ -1,6 +1,8 @@
 //! Response content on its way from the link to the caller: at most one buffer ahead of it.
 
-use super::{Ended, Established, Follows, JOIN_BELOW, PIECE_BYTES, Receiving, Stage, Taken, Then};
+use super::{
+    EndOfContent, Ended, Established, Follows, JOIN_BELOW, PIECE_BYTES, Receiving, Stage, Taken,
+};
 use crate::error::{Error, ErrorKind, PeerMisbehaved};
 use crate::proto::{Event, ResponseHead};
 use crate::transport::link::LinkRead;
@@ -15,7 +17,7 @@ impl Established {
         match &self.stage {
             Stage::Switched => Follows::Switched,
             Stage::Receiving(Receiving {
-                then: Then::End,
+                end: EndOfContent::End,
                 ready,
                 ..
             }) if ready.is_empty() && matches!(head.status.as_u16(), 204 | 304) => Follows::Nothing,
@@ -56,7 +58,7 @@ impl Established {
     pub(in crate::connection) fn is_content_taken(&self) -> bool {
         matches!(
             &self.stage,
-            Stage::Receiving(Receiving { ready, then: Then::End, .. }) if ready.is_empty()
+            Stage::Receiving(Receiving { ready, end: EndOfContent::End, .. }) if ready.is_empty()
         )
     }
 
@@ -72,7 +74,7 @@ impl Established {
         match &self.stage {
             Stage::Receiving(Receiving {
                 ready,
-                then: Then::Fault(error),
+                end: EndOfContent::Fault(error),
                 ..
             }) if ready.is_empty() => Some(error.clone()),
             _ => None,
@@ -86,13 +88,13 @@ impl Established {
             let Stage::Receiving(receiving) = &mut self.stage else {
                 return;
             };
-            if !receiving.ready.is_empty() || !matches!(receiving.then, Then::More) {
+            if !receiving.ready.is_empty() || !matches!(receiving.end, EndOfContent::More) {
                 break;
             }
             let received = match self.exchange.receive(self.recv.unread()) {
                 Ok(received) => received,
                 Err(kind) => {
-                    receiving.then = Then::Fault(kind.into());
+                    receiving.end = EndOfContent::Fault(kind.into());
                     break;
                 }
             };
@@ -114,7 +116,7 @@ impl Established {
                 Some(Event::End { trailers }) => {
                     self.recv.consume(received.consumed, reactor.pool());
                     self.trailers = trailers;
-                    receiving.then = Then::End;
+                    receiving.end = EndOfContent::End;
                 }
                 Some(Event::Switched) => {
                     self.recv.consume(received.consumed, reactor.pool());
@@ -122,8 +124,8 @@ impl Established {
                     return;
                 }
                 Some(Event::Request(_) | Event::Response(_) | Event::Interim(_)) => {
-                    receiving.then =
-                        Then::Fault(ErrorKind::Peer(PeerMisbehaved::UnexpectedData).into());
+                    receiving.end =
+                        EndOfContent::Fault(ErrorKind::Peer(PeerMisbehaved::UnexpectedData).into());
                 }
                 None if received.consumed == 0 => break,
                 None => self.recv.consume(received.consumed, reactor.pool()),
@@ -145,21 +147,23 @@ impl Established {
             let Stage::Receiving(receiving) = &mut self.stage else {
                 return;
             };
-            if !receiving.ready.is_empty() || !matches!(receiving.then, Then::More) {
+            if !receiving.ready.is_empty() || !matches!(receiving.end, EndOfContent::More) {
                 return;
             }
             if let Some(ended) = &self.ended {
-                receiving.then = match (ended, self.exchange.receive_eof()) {
-                    (Ended::Failed(error), _) => Then::Fault(error.clone()),
-                    (Ended::Closed, Ok(_)) => Then::End,
-                    (Ended::Truncated, Ok(_)) => Then::Fault(
+                receiving.end = match (ended, self.exchange.receive_eof()) {
+                    (Ended::Failed(error), _) => EndOfContent::Fault(error.clone()),
+                    (Ended::Closed, Ok(_)) => EndOfContent::End,
+                    (Ended::Truncated, Ok(_)) => EndOfContent::Fault(
                         ErrorKind::Truncated {
                             received: receiving.decoded,
                             expected: None,
                         }
                         .into(),
                     ),
-                    (Ended::Closed | Ended::Truncated, Err(kind)) => Then::Fault(kind.into()),
+                    (Ended::Closed | Ended::Truncated, Err(kind)) => {
+                        EndOfContent::Fault(kind.into())
+                    }
                 };
                 return;
             }

@@ -10,9 +10,9 @@ use crate::proto::fields::FieldLines;
 use crate::proto::framing::{self, Framed, Framing};
 use crate::proto::head::{RequestHead, ResponseHead};
 use crate::proto::incoming::Incoming;
+use crate::proto::persistence::{CloseReason, wish_to_close};
 use crate::proto::scan::{HeadScan, Scanned};
 use crate::proto::state::{Role, State, Step};
-use crate::proto::verdict::{CloseReason, wish_to_close};
 
 impl Exchange {
     /// Receives until one event came out or the input is used up. `input` must start at the first

@@ -9,8 +9,8 @@ use crate::proto::emit::{self, Answered, BodyLength};
 use crate::proto::fields::FieldLines;
 use crate::proto::head::{RequestHead, ResponseHead};
 use crate::proto::outgoing::Outgoing;
+use crate::proto::persistence::{CloseReason, wish_to_close};
 use crate::proto::state::{Proposal, Role, State, Step};
-use crate::proto::verdict::{CloseReason, wish_to_close};
 
 impl Exchange {
     /// Sends a request head (RFC 9112 §3): appends it to `out`, with `Content-Length` or

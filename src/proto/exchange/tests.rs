@@ -99,7 +99,7 @@ fn refused_calls_change_nothing() {
         client.send_response(&response(200, &[]), BodyLength::None, &mut out),
         misuse(Misuse::OutOfOrder)
     );
-    assert_eq!(client.verdict(), Verdict::Reuse);
+    assert_eq!(client.persistence(), Persistence::Reuse);
     assert_eq!(out, b"before");
 
     client
@@ -205,14 +205,14 @@ fn the_server_knows_who_waits_for_100() {
     drain(&mut server, b"abc").unwrap();
     let out = answer(&mut server, &response(204, &[]), BodyLength::None);
     assert_eq!(out, "HTTP/1.1 204 \r\n\r\n");
-    assert_eq!(server.verdict(), Verdict::Reuse);
+    assert_eq!(server.persistence(), Persistence::Reuse);
 
     let mut server = waiting.clone();
     let out = answer(&mut server, &response(413, &[]), BodyLength::None);
     assert!(out.contains("Connection: close"), "{out}");
     assert_eq!(
-        server.verdict(),
-        Verdict::Close(CloseReason::ContentNotAsked)
+        server.persistence(),
+        Persistence::Close(CloseReason::ContentNotAsked)
     );
 }
 
@@ -221,20 +221,25 @@ fn responses_to_old_clients() {
     let old = "GET / HTTP/1.0\r\n\r\n";
     let kept = "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n";
     let known = BodyLength::Known(0);
-    for (bytes, body, line, verdict) in [
-        (GET, known, None, Verdict::Reuse),
+    for (bytes, body, line, persistence) in [
+        (GET, known, None, Persistence::Reuse),
         (
             old,
             known,
             Some("Connection: close"),
-            Verdict::Close(CloseReason::Http10),
+            Persistence::Close(CloseReason::Http10),
         ),
-        (kept, known, Some("Connection: keep-alive"), Verdict::Reuse),
+        (
+            kept,
+            known,
+            Some("Connection: keep-alive"),
+            Persistence::Reuse,
+        ),
         (
             kept,
             BodyLength::Unknown,
             Some("Connection: close"),
-            Verdict::Close(CloseReason::CloseDelimited),
+            Persistence::Close(CloseReason::CloseDelimited),
         ),
     ] {
         let mut server = asked_by(bytes);
@@ -243,7 +248,7 @@ fn responses_to_old_clients() {
         assert_eq!(connection, line, "{bytes}");
         assert!(!out.contains("Transfer-Encoding"));
         server.finish(&none(), &mut Vec::new()).unwrap();
-        assert_eq!(server.verdict(), verdict);
+        assert_eq!(server.persistence(), persistence);
     }
     let mut server = asked_by(old);
     assert_eq!(
@@ -258,14 +263,20 @@ fn our_own_close_is_obeyed_and_not_repeated() {
     let head = response(200, &["connection: Close"]);
     let out = answer(&mut server, &head, BodyLength::Known(0));
     assert_eq!(out.to_lowercase().matches("connection").count(), 1);
-    assert_eq!(server.verdict(), Verdict::Close(CloseReason::WeAsked));
+    assert_eq!(
+        server.persistence(),
+        Persistence::Close(CloseReason::WeAsked)
+    );
 
     let mut client = asked(
         &request(Method::GET, &["Connection: close"]),
         BodyLength::None,
     );
     drain(&mut client, b"HTTP/1.1 204 x\r\n\r\n").unwrap();
-    assert_eq!(client.verdict(), Verdict::Close(CloseReason::WeAsked));
+    assert_eq!(
+        client.persistence(),
+        Persistence::Close(CloseReason::WeAsked)
+    );
     assert!(client.is_done() && client.next_cycle().is_err());
 }
 
@@ -279,7 +290,10 @@ fn a_server_can_answer_what_it_could_not_read() {
     assert!(out.contains("Connection: close"), "{out}");
     server.send_content(b"no", &mut Vec::new()).unwrap();
     assert!(server.local_done() && !server.remote_done());
-    assert_eq!(server.verdict(), Verdict::Close(CloseReason::ProtocolError));
+    assert_eq!(
+        server.persistence(),
+        Persistence::Close(CloseReason::ProtocolError)
+    );
 
     let mut server = asked_by("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
     assert!(drain(&mut server, b"x").is_err());
@@ -289,7 +303,10 @@ fn a_server_can_answer_what_it_could_not_read() {
     let mut server = Exchange::server(Limits::default());
     let out = answer(&mut server, &response(408, &[]), BodyLength::None);
     assert!(out.contains("Connection: close"), "{out}");
-    assert_eq!(server.verdict(), Verdict::Close(CloseReason::NoRequest));
+    assert_eq!(
+        server.persistence(),
+        Persistence::Close(CloseReason::NoRequest)
+    );
 }
 
 #[test]
@@ -318,7 +335,7 @@ fn switches_need_a_proposal() {
     let mut declining = asked_by(upgrade);
     assert!(declining.remote_done());
     answer(&mut declining, &response(200, &[]), BodyLength::None);
-    assert_eq!(declining.verdict(), Verdict::Reuse);
+    assert_eq!(declining.persistence(), Persistence::Reuse);
 
     let mut server = asked_by(upgrade);
     answer(&mut server, &switching, BodyLength::None);
@@ -328,7 +345,10 @@ fn switches_need_a_proposal() {
         (0, Some(Event::Switched))
     );
     assert_eq!(drain(&mut server, b"raw"), Ok(&b"raw"[..]));
-    assert_eq!(server.verdict(), Verdict::Close(CloseReason::Switched));
+    assert_eq!(
+        server.persistence(),
+        Persistence::Close(CloseReason::Switched)
+    );
     assert!(server.is_done() && server.next_cycle().is_err());
 
     let mut server = asked_by("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n");
@@ -361,16 +381,22 @@ fn an_early_response_does_not_stop_the_request() {
     )
     .unwrap();
     assert!(client.remote_done() && !client.local_done());
-    assert_eq!(client.verdict(), Verdict::Close(CloseReason::UnsentContent));
+    assert_eq!(
+        client.persistence(),
+        Persistence::Close(CloseReason::UnsentContent)
+    );
     assert!(client.next_cycle().is_err());
     client.send_content(b"abc", &mut Vec::new()).unwrap();
-    assert_eq!(client.verdict(), Verdict::Reuse);
+    assert_eq!(client.persistence(), Persistence::Reuse);
 
     let mut server = asked_by("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na");
     answer(&mut server, &response(413, &[]), BodyLength::None);
-    assert_eq!(server.verdict(), Verdict::Close(CloseReason::UnreadContent));
+    assert_eq!(
+        server.persistence(),
+        Persistence::Close(CloseReason::UnreadContent)
+    );
     drain(&mut server, b"bc").unwrap();
-    assert_eq!(server.verdict(), Verdict::Reuse);
+    assert_eq!(server.persistence(), Persistence::Reuse);
 }
 
 #[test]

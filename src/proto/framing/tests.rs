@@ -78,7 +78,7 @@ fn responses_by_method_and_status() {
     }
 }
 
-/// Each `Transfer-Encoding` with the verdict on a response and on a request.
+/// Each `Transfer-Encoding` with the persistence on a response and on a request.
 #[test]
 fn transfer_codings() {
     let to_close: Outcome = Ok((UntilClose, Some(CloseDelimited)));

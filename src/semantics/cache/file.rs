@@ -10,21 +10,21 @@ use url::Url;
 
 use super::CachedResponse;
 use super::policy::Entry;
-use super::store::Kept;
+use super::stored::StoredResponse;
 use crate::error::CacheFileFault;
 
 /// The last two bytes are the version.
 const MAGIC: &[u8; 8] = b"httpol01";
 
-pub(super) fn write<'a>(entries: impl Iterator<Item = &'a Kept>) -> Vec<u8> {
+pub(super) fn write<'a>(entries: impl Iterator<Item = &'a StoredResponse>) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
-    for kept in entries {
-        let entry = &kept.entry;
+    for stored in entries {
+        let entry = &stored.entry;
         let secret = [AUTHORIZATION, COOKIE];
         if secret.iter().any(|name| entry.varied.contains_key(name)) {
             continue;
         }
-        write_text(&mut out, kept.url.as_bytes());
+        write_text(&mut out, stored.url.as_bytes());
         out.put_u64(seconds(entry.born));
         out.put_u64(seconds(entry.received));
         out.put_u16(entry.response.status.as_u16());
@@ -36,7 +36,7 @@ pub(super) fn write<'a>(entries: impl Iterator<Item = &'a Kept>) -> Vec<u8> {
     out
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Kept>, CacheFileFault> {
+pub(super) fn read(bytes: &[u8]) -> Result<Vec<StoredResponse>, CacheFileFault> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(CacheFileFault::Version)?;
     let (rest, sum) = rest
         .split_last_chunk::<8>()
@@ -52,7 +52,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Kept>, CacheFileFault> {
     Ok(entries)
 }
 
-fn read_entry(rest: &mut &[u8]) -> Option<Kept> {
+fn read_entry(rest: &mut &[u8]) -> Option<StoredResponse> {
     let url = std::str::from_utf8(read_text(rest)?).ok()?;
     let url = String::from(Url::parse(url).ok()?);
     let born = time(rest.try_get_u64().ok()?)?;
@@ -66,7 +66,7 @@ fn read_entry(rest: &mut &[u8]) -> Option<Kept> {
         headers,
         body,
     };
-    Some(Kept {
+    Some(StoredResponse {
         url,
         entry: Entry::restore(varied, response, born, received),
     })

@@ -9,14 +9,12 @@ use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
 use super::policy::{Entry, Suits, directive};
+use super::stored::StoredResponse;
 use super::{CacheRequest, CachedResponse, Lookup, Stale, file};
 use crate::error::CacheFileFault;
 
 /// Room for the stored responses of a game: 32 MiB.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
-
-/// What an entry costs beside its text.
-const OVERHEAD: usize = 512;
 
 /// A private cache of responses (RFC 9111), in memory.
 ///
@@ -28,16 +26,11 @@ const OVERHEAD: usize = 512;
 /// A cache is private to one user: clear it when another player signs in.
 pub struct HttpCache {
     /// By last use: the first one is the next to go.
-    entries: BTreeMap<u64, Kept>,
+    entries: BTreeMap<u64, StoredResponse>,
     by_url: HashMap<String, Vec<u64>>,
     ticks: u64,
     bytes: usize,
     max_bytes: usize,
-}
-
-pub(super) struct Kept {
-    pub(super) url: String,
-    pub(super) entry: Entry,
 }
 
 impl HttpCache {
@@ -99,8 +92,8 @@ impl HttpCache {
     /// Fails when the bytes are damaged, or of another version: begin with an empty cache then.
     pub fn from_bytes(bytes: &[u8], max_bytes: Option<usize>) -> Result<Self, CacheFileFault> {
         let mut cache = Self::with_max_bytes(max_bytes.unwrap_or(MAX_BYTES));
-        for kept in file::read(bytes)? {
-            cache.put(kept);
+        for stored in file::read(bytes)? {
+            cache.put(stored);
         }
         Ok(cache)
     }
@@ -110,11 +103,11 @@ impl HttpCache {
         let only_cached = directive(request.headers, "only-if-cached").is_some();
         let found = match self.find(request) {
             Some((tick, Suits::Fresh)) => {
-                let kept = self.touch(tick);
-                kept.map(|kept| Lookup::Fresh(kept.entry.aged(request.time)))
+                let stored = self.touch(tick);
+                stored.map(|stored| Lookup::Fresh(stored.entry.aged(request.time)))
             }
-            Some((tick, _)) if !only_cached => self.touch(tick).map(|kept| {
-                let entry = &kept.entry;
+            Some((tick, _)) if !only_cached => self.touch(tick).map(|stored| {
+                let entry = &stored.entry;
                 Lookup::Stale(Stale {
                     validators: entry.validators(),
                     if_error: entry
@@ -145,7 +138,7 @@ impl HttpCache {
         while let Some((tick, _)) = self.find_stored(request) {
             self.take(tick);
         }
-        self.put(Kept {
+        self.put(StoredResponse {
             url: key(request.url),
             entry,
         })
@@ -172,7 +165,7 @@ impl HttpCache {
             return Some(old.entry.response);
         };
         let response = entry.aged(now);
-        self.put(Kept {
+        self.put(StoredResponse {
             url: old.url,
             entry,
         });
@@ -227,10 +220,10 @@ impl HttpCache {
         ticks
             .iter()
             .filter_map(|tick| {
-                let kept = self.entries.get(tick)?;
-                match kept.entry.suits(request) {
+                let stored = self.entries.get(tick)?;
+                match stored.entry.suits(request) {
                     Suits::Not => None,
-                    suits => Some((kept.entry.received, *tick, suits)),
+                    suits => Some((stored.entry.received, *tick, suits)),
                 }
             })
             .max_by_key(|(received, tick, _)| (*received, *tick))
@@ -238,26 +231,26 @@ impl HttpCache {
     }
 
     /// Marks an entry as used just now.
-    fn touch(&mut self, tick: u64) -> Option<&Kept> {
-        let kept = self.take(tick)?;
-        self.put(kept);
-        self.entries.last_key_value().map(|(_, kept)| kept)
+    fn touch(&mut self, tick: u64) -> Option<&StoredResponse> {
+        let stored = self.take(tick)?;
+        self.put(stored);
+        self.entries.last_key_value().map(|(_, stored)| stored)
     }
 
-    fn take(&mut self, tick: u64) -> Option<Kept> {
-        let kept = self.entries.remove(&tick)?;
-        self.bytes = self.bytes.saturating_sub(cost(&kept));
-        if let Some(ticks) = self.by_url.get_mut(&kept.url) {
+    fn take(&mut self, tick: u64) -> Option<StoredResponse> {
+        let stored = self.entries.remove(&tick)?;
+        self.bytes = self.bytes.saturating_sub(stored.cost());
+        if let Some(ticks) = self.by_url.get_mut(&stored.url) {
             ticks.retain(|other| *other != tick);
             if ticks.is_empty() {
-                self.by_url.remove(&kept.url);
+                self.by_url.remove(&stored.url);
             }
         }
-        Some(kept)
+        Some(stored)
     }
 
-    fn put(&mut self, kept: Kept) -> bool {
-        let cost = cost(&kept);
+    fn put(&mut self, stored: StoredResponse) -> bool {
+        let cost = stored.cost();
         if cost > self.max_bytes {
             return false;
         }
@@ -269,9 +262,9 @@ impl HttpCache {
         }
         self.ticks += 1;
         self.bytes += cost;
-        let ticks = self.by_url.entry(kept.url.clone()).or_default();
+        let ticks = self.by_url.entry(stored.url.clone()).or_default();
         ticks.push(self.ticks);
-        self.entries.insert(self.ticks, kept);
+        self.entries.insert(self.ticks, stored);
         true
     }
 }
@@ -298,18 +291,4 @@ fn key(url: &Url) -> String {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.into()
-}
-
-fn cost(kept: &Kept) -> usize {
-    let fields = |headers: &HeaderMap| -> usize {
-        let each = headers.iter();
-        each.map(|(name, value)| name.as_str().len() + value.len() + 64)
-            .sum()
-    };
-    let entry = &kept.entry;
-    // The fields are held twice: as they came, and as the policy reads them.
-    OVERHEAD
-        + 2 * kept.url.len()
-        + 2 * (fields(&entry.response.headers) + fields(&entry.varied))
-        + entry.response.body.len()
 }

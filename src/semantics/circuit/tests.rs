@@ -10,9 +10,9 @@ fn origin(text: &str) -> Origin {
     Origin::of(&url(text)).unwrap()
 }
 
-fn opened(on_hold: OnHold, now: Instant) -> (Circuits, Origin) {
+fn opened(when_open: OpenCircuitPolicy, now: Instant) -> (Circuits, Origin) {
     let policy = CircuitPolicy {
-        on_hold,
+        when_open,
         ..CircuitPolicy::default()
     };
     let mut circuits = Circuits::new(policy);
@@ -27,7 +27,7 @@ fn opened(on_hold: OnHold, now: Instant) -> (Circuits, Origin) {
 #[test]
 fn failures_in_a_row_open_the_circuit_of_their_origin_only() {
     let now = Instant::now();
-    let (mut circuits, a) = opened(OnHold::FailFast, now);
+    let (mut circuits, a) = opened(OpenCircuitPolicy::FailFast, now);
     let until = now + 30 * SECOND;
     assert_eq!(circuits.admit(&a, now), Admission::Refuse(until));
     let just_before = until - Duration::from_nanos(1);
@@ -35,7 +35,7 @@ fn failures_in_a_row_open_the_circuit_of_their_origin_only() {
     for other in ["https://a.b/", "http://a.b:81/", "http://c.d/"] {
         assert_eq!(circuits.admit(&origin(other), now), Admission::Go);
     }
-    let (mut circuits, a) = opened(OnHold::Wait, now);
+    let (mut circuits, a) = opened(OpenCircuitPolicy::Wait, now);
     assert_eq!(circuits.admit(&a, now), Admission::Wait(until));
 }
 
@@ -59,7 +59,7 @@ fn one_request_probes_and_decides() {
     let now = Instant::now();
     let until = now + 30 * SECOND;
     let probe = |then: &dyn Fn(&mut Circuits, &Origin)| {
-        let (mut circuits, a) = opened(OnHold::Wait, now);
+        let (mut circuits, a) = opened(OpenCircuitPolicy::Wait, now);
         assert_eq!(circuits.admit(&a, until), Admission::Probe);
         let lost = until + 30 * SECOND;
         assert_eq!(circuits.admit(&a, until), Admission::Wait(lost));
@@ -72,7 +72,7 @@ fn one_request_probes_and_decides() {
         Admission::Wait(until + 31 * SECOND)
     );
     assert_eq!(
-        probe(&|circuits, a| circuits.told_to_wait(a, 7 * SECOND, until + SECOND)),
+        probe(&|circuits, a| circuits.on_retry_after(a, 7 * SECOND, until + SECOND)),
         Admission::Wait(until + 8 * SECOND)
     );
     assert_eq!(
@@ -80,7 +80,7 @@ fn one_request_probes_and_decides() {
         Admission::Probe
     );
     // A probe that is never heard of again does not block the origin for ever.
-    let (mut circuits, a) = opened(OnHold::FailFast, now);
+    let (mut circuits, a) = opened(OpenCircuitPolicy::FailFast, now);
     assert_eq!(circuits.admit(&a, until), Admission::Probe);
     assert_eq!(circuits.admit(&a, until + 30 * SECOND), Admission::Probe);
 }
@@ -88,7 +88,7 @@ fn one_request_probes_and_decides() {
 #[test]
 fn what_was_under_way_when_the_circuit_opened_changes_nothing() {
     let now = Instant::now();
-    let (mut circuits, a) = opened(OnHold::FailFast, now);
+    let (mut circuits, a) = opened(OpenCircuitPolicy::FailFast, now);
     circuits.succeeded(&a);
     circuits.failed(&a, now + 10 * SECOND);
     circuits.abandoned(&a, now);
@@ -103,11 +103,11 @@ fn retry_after_holds_back_all_requests_to_the_origin() {
     // (asked for, held back)
     for (asked, held) in [(7, 7), (300, 300), (301, 300), (u64::MAX, 300)] {
         let mut circuits = Circuits::default();
-        circuits.told_to_wait(&a, Duration::from_secs(asked), now);
+        circuits.on_retry_after(&a, Duration::from_secs(asked), now);
         let until = now + Duration::from_secs(held);
         assert_eq!(circuits.admit(&a, now), Admission::Refuse(until));
         // The later time counts.
-        circuits.told_to_wait(&a, SECOND, now);
+        circuits.on_retry_after(&a, SECOND, now);
         assert_eq!(circuits.admit(&a, now), Admission::Refuse(until));
         assert_eq!(circuits.admit(&a, until), Admission::Probe);
         circuits.succeeded(&a);
@@ -174,7 +174,7 @@ fn odd_thresholds_and_times() {
         open_for: Duration::ZERO,
         ..CircuitPolicy::default()
     });
-    circuits.told_to_wait(&a, SECOND, now);
+    circuits.on_retry_after(&a, SECOND, now);
     assert_eq!(circuits.admit(&a, now + SECOND), Admission::Probe);
     circuits.failed(&a, now + SECOND);
     assert_eq!(circuits.admit(&a, now + SECOND), Admission::Probe);
@@ -193,7 +193,7 @@ fn the_number_of_origins_is_bounded() {
     let mut circuits = Circuits::default();
     for n in 0..MOST_ORIGINS + 5 {
         let origin = origin(&format!("http://h{n}/"));
-        circuits.told_to_wait(&origin, 9 * SECOND, now);
+        circuits.on_retry_after(&origin, 9 * SECOND, now);
     }
     assert_eq!(circuits.len(), MOST_ORIGINS);
     let late = origin("http://late/");

@@ -1,4 +1,4 @@
-//! [`CookieJar`]: the cookies that are kept (RFC 6265bis §5.7), and those that are sent (§5.8).
+//! [`CookieJar`]: the stored cookies (RFC 6265bis §5.7), and those that are sent (§5.8).
 
 use std::fmt;
 use std::time::SystemTime;
@@ -13,7 +13,7 @@ use crate::error::{CookieFault, CookieFileFault};
 const MAX_PER_DOMAIN: usize = 50;
 const MAX_COOKIES: usize = 3000;
 
-/// The cookies of all hosts, kept and sent by the rules of RFC 6265bis.
+/// The cookies of all hosts, stored and sent by the rules of RFC 6265bis.
 ///
 /// Holds up to 50 cookies a domain and 3000 in all; beyond that the ones that have not been sent for
 /// longest go, expired ones first. Nothing reads a clock: every call that needs the time is given it.
@@ -21,13 +21,13 @@ const MAX_COOKIES: usize = 3000;
 /// There is no public suffix list: a server may set cookies for `co.uk`, though not for `uk`.
 #[derive(Clone, Default)]
 pub struct CookieJar {
-    cookies: Vec<Kept>,
+    cookies: Vec<StoredCookie>,
     /// Counts uses: what orders cookies by age and by last use.
     ticks: u64,
 }
 
 #[derive(Clone)]
-struct Kept {
+struct StoredCookie {
     cookie: Cookie,
     domain: CookieDomain,
     path: CookiePath,
@@ -46,16 +46,16 @@ impl CookieJar {
     pub fn cookie_header(&mut self, url: &Url, now: SystemTime) -> Option<String> {
         self.ticks += 1;
         let tick = self.ticks;
-        let mut sent: Vec<&mut Kept> = self
+        let mut sent: Vec<&mut StoredCookie> = self
             .cookies
             .iter_mut()
-            .filter(|kept| kept.goes_to(url) && !kept.cookie.is_expired(now))
+            .filter(|stored| stored.goes_to(url) && !stored.cookie.is_expired(now))
             .collect();
-        sent.sort_by_key(|kept| (std::cmp::Reverse(kept.cookie.path.len()), kept.created));
+        sent.sort_by_key(|stored| (std::cmp::Reverse(stored.cookie.path.len()), stored.created));
         let mut field = String::new();
-        for kept in sent {
-            kept.used = tick;
-            append(&mut field, &kept.cookie.name, &kept.cookie.value);
+        for stored in sent {
+            stored.used = tick;
+            append(&mut field, &stored.cookie.name, &stored.cookie.value);
         }
         (!field.is_empty()).then_some(field)
     }
@@ -63,7 +63,7 @@ impl CookieJar {
     /// Takes in the value of one `Set-Cookie` line of a response from this URL. One that has expired
     /// removes the cookie it names.
     ///
-    /// Fails when the cookie is not kept; nothing is changed then.
+    /// Fails when the cookie is not stored; nothing is changed then.
     pub fn store(
         &mut self,
         url: &Url,
@@ -89,14 +89,14 @@ impl CookieJar {
     pub fn iter(&self, now: SystemTime) -> impl Iterator<Item = &Cookie> {
         self.cookies
             .iter()
-            .map(|kept| &kept.cookie)
+            .map(|stored| &stored.cookie)
             .filter(move |cookie| !cookie.is_expired(now))
     }
 
     /// Removes the cookies of this name, domain and path.
     pub fn remove(&mut self, name: &str, domain: &str, path: &str) {
-        self.cookies.retain(|kept| {
-            let cookie = &kept.cookie;
+        self.cookies.retain(|stored| {
+            let cookie = &stored.cookie;
             cookie.name != name || cookie.domain != domain || cookie.path != path
         });
     }
@@ -108,7 +108,8 @@ impl CookieJar {
 
     /// Removes the cookies that end with the session: what a browser does when it is closed.
     pub fn clear_session(&mut self) {
-        self.cookies.retain(|kept| kept.cookie.expires.is_some());
+        self.cookies
+            .retain(|stored| stored.cookie.expires.is_some());
     }
 
     /// All cookies that have not expired as a file that curl reads (`-b`), session cookies included.
@@ -139,7 +140,7 @@ impl CookieJar {
                     .strip_suffix(domain)
                     .is_some_and(|front| front.ends_with('.'))
         };
-        self.cookies.iter().map(|kept| &kept.cookie).any(|old| {
+        self.cookies.iter().map(|stored| &stored.cookie).any(|old| {
             old.secure
                 && old.name == new.name
                 && (below(&old.domain, &new.domain) || below(&new.domain, &old.domain))
@@ -150,8 +151,8 @@ impl CookieJar {
     /// RFC 6265bis §5.7, steps 23 and 24, and the eviction after them.
     fn keep(&mut self, cookie: Cookie, now: SystemTime) {
         self.ticks += 1;
-        let place = self.cookies.iter().position(|kept| {
-            let old = &kept.cookie;
+        let place = self.cookies.iter().position(|stored| {
+            let old = &stored.cookie;
             old.name == cookie.name
                 && old.domain == cookie.domain
                 && old.host_only == cookie.host_only
@@ -166,7 +167,7 @@ impl CookieJar {
         let Some(path) = CookiePath::parse(&cookie.path) else {
             return;
         };
-        let kept = Kept {
+        let stored = StoredCookie {
             domain: if cookie.host_only {
                 CookieDomain::HostOnly(cookie.domain.clone())
             } else {
@@ -179,47 +180,53 @@ impl CookieJar {
         };
         match place.and_then(|place| self.cookies.get_mut(place)) {
             Some(old) => {
-                *old = Kept {
+                *old = StoredCookie {
                     created: old.created,
-                    ..kept
+                    ..stored
                 };
             }
             None => {
-                self.make_room(&kept.cookie.domain, now);
-                self.cookies.push(kept);
+                self.make_room(&stored.cookie.domain, now);
+                self.cookies.push(stored);
             }
         }
     }
 
     fn make_room(&mut self, domain: &str, now: SystemTime) {
-        let of_domain = |kept: &&Kept| kept.cookie.domain == domain;
-        let full = |cookies: &Vec<Kept>| {
+        let of_domain = |stored: &&StoredCookie| stored.cookie.domain == domain;
+        let full = |cookies: &Vec<StoredCookie>| {
             (
                 cookies.iter().filter(of_domain).count() >= MAX_PER_DOMAIN,
                 cookies.len() >= MAX_COOKIES,
             )
         };
         if full(&self.cookies) != (false, false) {
-            self.cookies.retain(|kept| !kept.cookie.is_expired(now));
+            self.cookies.retain(|stored| !stored.cookie.is_expired(now));
         }
         if full(&self.cookies).0 {
             // Cookies that are not `Secure` go before those that are.
-            self.evict(|kept| (kept.cookie.domain != domain, kept.cookie.secure, kept.used));
+            self.evict(|stored| {
+                (
+                    stored.cookie.domain != domain,
+                    stored.cookie.secure,
+                    stored.used,
+                )
+            });
         }
         if full(&self.cookies).1 {
-            self.evict(|kept| (false, false, kept.used));
+            self.evict(|stored| (false, false, stored.used));
         }
     }
 
-    fn evict(&mut self, order: impl Fn(&Kept) -> (bool, bool, u64)) {
+    fn evict(&mut self, order: impl Fn(&StoredCookie) -> (bool, bool, u64)) {
         let first = self.cookies.iter().enumerate();
-        if let Some((index, _)) = first.min_by_key(|(_, kept)| order(kept)) {
+        if let Some((index, _)) = first.min_by_key(|(_, stored)| order(stored)) {
             self.cookies.remove(index);
         }
     }
 }
 
-impl Kept {
+impl StoredCookie {
     fn goes_to(&self, url: &Url) -> bool {
         self.domain.matches(url)
             && self.path.matches(url)

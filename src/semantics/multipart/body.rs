@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::form::{Part, Source};
+use super::form::{Form, Part, Source};
 use super::grammar::{boundary, quoted};
 use crate::error::FormFault;
 use crate::exclusive::Exclusive;
@@ -24,8 +24,16 @@ pub(crate) struct FormBody {
     again: Option<Arc<[Again]>>,
 }
 
+impl Form {
+    /// Opens the files and lays the form out. The boundary is made from `random`, and must not occur
+    /// in any content: the bytes must be unpredictable and never used twice.
+    pub(crate) fn start(self, random: [u8; 16]) -> Result<FormBody, FormFault> {
+        FormBody::new(self.parts, random)
+    }
+}
+
 impl FormBody {
-    pub(super) fn new(parts: Vec<(String, Part)>, random: [u8; 16]) -> Result<Self, FormFault> {
+    fn new(parts: Vec<(String, Part)>, random: [u8; 16]) -> Result<Self, FormFault> {
         let boundary = boundary(random);
         let mut left = VecDeque::with_capacity(parts.len() * 3 + 1);
         for (name, part) in parts {

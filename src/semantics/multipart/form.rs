@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::body::FormBody;
-use crate::error::FormFault;
 use crate::exclusive::Exclusive;
 
 /// A form to be sent as `multipart/form-data`: fields and files, in the order given; names may
@@ -27,7 +25,7 @@ use crate::exclusive::Exclusive;
 /// ```
 #[derive(Default)]
 pub struct Form {
-    parts: Vec<(String, Part)>,
+    pub(super) parts: Vec<(String, Part)>,
 }
 
 impl Form {
@@ -82,12 +80,6 @@ impl Form {
     /// Whether any part is a file.
     pub(crate) fn has_files(&self) -> bool {
         self.parts.iter().any(|(_, part)| part.filename.is_some())
-    }
-
-    /// Opens the files and lays the form out. The boundary is made of `random`, and must not occur
-    /// in any content: the bytes must be unpredictable and never used twice.
-    pub(crate) fn start(self, random: [u8; 16]) -> Result<FormBody, FormFault> {
-        FormBody::new(self.parts, random)
     }
 }
 

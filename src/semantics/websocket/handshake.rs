@@ -136,7 +136,7 @@ pub(crate) struct UpgradeRequest {
 /// Why a request opens no WebSocket, and how to say so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg(any(feature = "server", test))]
-pub(crate) struct Refusal {
+pub(crate) struct UpgradeRejection {
     pub(crate) fault: WebSocketFault,
     /// 400, or 426 for another version (§4.4).
     pub(crate) status: StatusCode,
@@ -152,27 +152,29 @@ impl UpgradeRequest {
     }
 
     /// Checks a request (§4.2.1).
-    pub(crate) fn check(request: &RequestHead) -> Result<Self, Refusal> {
+    pub(crate) fn check(request: &RequestHead) -> Result<Self, UpgradeRejection> {
         let fields = &request.fields;
         if request.method != Method::GET || request.version != Version::HTTP_11 {
-            return Err(Refusal::bad_request(WebSocketFault::NoUpgradeRequest));
+            return Err(UpgradeRejection::bad_request(
+                WebSocketFault::NoUpgradeRequest,
+            ));
         }
         if !upgrades(fields) {
-            return Err(Refusal::bad_request(WebSocketFault::NoUpgrade));
+            return Err(UpgradeRejection::bad_request(WebSocketFault::NoUpgrade));
         }
         if only(fields, VERSION) != Some(VERSION_13.as_bytes()) {
-            return Err(Refusal::other_version());
+            return Err(UpgradeRejection::other_version());
         }
         let key = only(fields, KEY)
             .filter(|key| matches!(STANDARD.decode(key), Ok(bytes) if bytes.len() == 16))
             .and_then(|key| str::from_utf8(key).ok())
-            .ok_or_else(|| Refusal::bad_request(WebSocketFault::InvalidKey))?;
+            .ok_or_else(|| UpgradeRejection::bad_request(WebSocketFault::InvalidKey))?;
         let protocols = fields
             .list(PROTOCOL)
             .map(|protocol| str::from_utf8(protocol).ok().filter(|it| is_token(it)))
             .map(|protocol| protocol.map(str::to_owned))
             .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| Refusal::bad_request(WebSocketFault::InvalidSubprotocol))?;
+            .ok_or_else(|| UpgradeRejection::bad_request(WebSocketFault::InvalidSubprotocol))?;
         Ok(Self {
             key: key.to_owned(),
             protocols,
@@ -220,7 +222,7 @@ impl UpgradeRequest {
 }
 
 #[cfg(any(feature = "server", test))]
-impl Refusal {
+impl UpgradeRejection {
     fn bad_request(fault: WebSocketFault) -> Self {
         Self {
             fault,

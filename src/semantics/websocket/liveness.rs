@@ -26,10 +26,10 @@ enum Probe {
 
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Advice {
+pub(super) enum KeepAliveAction {
     Wait,
     Ping,
-    GiveUp,
+    Fail,
 }
 
 impl Liveness {
@@ -68,11 +68,11 @@ impl Liveness {
         }
     }
 
-    pub(super) fn advise(&self, now: Instant) -> Advice {
+    pub(super) fn advise(&self, now: Instant) -> KeepAliveAction {
         match (self.due(), self.probe) {
-            (Some(due), Probe::Heard { .. }) if now >= due => Advice::Ping,
-            (Some(due), _) if now >= due => Advice::GiveUp,
-            _ => Advice::Wait,
+            (Some(due), Probe::Heard { .. }) if now >= due => KeepAliveAction::Ping,
+            (Some(due), _) if now >= due => KeepAliveAction::Fail,
+            _ => KeepAliveAction::Wait,
         }
     }
 
@@ -97,17 +97,17 @@ mod tests {
         let start = Instant::now();
         let mut liveness = Liveness::new(Some(20 * SECOND), 10 * SECOND, start);
         assert_eq!(liveness.due(), Some(start + 20 * SECOND));
-        assert_eq!(liveness.advise(start + 19 * SECOND), Advice::Wait);
-        assert_eq!(liveness.advise(start + 20 * SECOND), Advice::Ping);
+        assert_eq!(liveness.advise(start + 19 * SECOND), KeepAliveAction::Wait);
+        assert_eq!(liveness.advise(start + 20 * SECOND), KeepAliveAction::Ping);
         liveness.pinged(6, start + 20 * SECOND);
         liveness.sent(6, start + 21 * SECOND);
         assert_eq!(liveness.due(), Some(start + 31 * SECOND));
         // Sending goes on, but says nothing about the peer now.
         liveness.sent(600, start + 30 * SECOND);
-        assert_eq!(liveness.advise(start + 30 * SECOND), Advice::Wait);
-        assert_eq!(liveness.advise(start + 31 * SECOND), Advice::GiveUp);
+        assert_eq!(liveness.advise(start + 30 * SECOND), KeepAliveAction::Wait);
+        assert_eq!(liveness.advise(start + 31 * SECOND), KeepAliveAction::Fail);
         liveness.heard(start + 31 * SECOND);
-        assert_eq!(liveness.advise(start + 50 * SECOND), Advice::Wait);
+        assert_eq!(liveness.advise(start + 50 * SECOND), KeepAliveAction::Wait);
     }
 
     #[test]
@@ -116,8 +116,8 @@ mod tests {
         let mut liveness = Liveness::new(Some(SECOND), 10 * SECOND, start);
         liveness.pinged(100, start);
         liveness.sent(50, start + 9 * SECOND);
-        assert_eq!(liveness.advise(start + 18 * SECOND), Advice::Wait);
-        assert_eq!(liveness.advise(start + 19 * SECOND), Advice::GiveUp);
+        assert_eq!(liveness.advise(start + 18 * SECOND), KeepAliveAction::Wait);
+        assert_eq!(liveness.advise(start + 19 * SECOND), KeepAliveAction::Fail);
     }
 
     #[test]
@@ -125,7 +125,10 @@ mod tests {
         let start = Instant::now();
         let liveness = Liveness::new(None, SECOND, start);
         assert_eq!(liveness.due(), None);
-        assert_eq!(liveness.advise(start + 9999 * SECOND), Advice::Wait);
+        assert_eq!(
+            liveness.advise(start + 9999 * SECOND),
+            KeepAliveAction::Wait
+        );
         let liveness = Liveness::new(Some(Duration::MAX), SECOND, start);
         assert_eq!(liveness.due(), None);
     }

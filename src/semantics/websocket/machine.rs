@@ -25,7 +25,7 @@ use tungstenite::protocol::{Role, WebSocketConfig as Settings, WebSocketContext}
 
 use super::close_code::may_be_sent;
 use super::config::WebSocketConfig;
-use super::liveness::{Advice, Liveness};
+use super::liveness::{KeepAliveAction, Liveness};
 use super::message::{CONTROL_BYTES, CloseFrame, WebSocketMessage};
 use super::pipe::Pipe;
 use super::wire::{fault_of, frame_length, to_wire, unshared};
@@ -315,13 +315,13 @@ impl WebSocketMachine {
                     self.liveness.heard(now);
                 }
                 match self.liveness.advise(now) {
-                    Advice::Wait => {}
-                    Advice::Ping => {
+                    KeepAliveAction::Wait => {}
+                    KeepAliveAction::Ping => {
                         let ping = Message::Ping(Bytes::new());
                         let _ = self.context.write(&mut self.pipe, ping);
                         self.liveness.pinged(self.pipe.written(), now);
                     }
-                    Advice::GiveUp => {
+                    KeepAliveAction::Fail => {
                         self.fail(WebSocketFault::PongTimeout, now);
                     }
                 }

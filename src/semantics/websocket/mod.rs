@@ -31,6 +31,6 @@ pub use config::WebSocketConfig;
 #[cfg(feature = "agent")]
 pub(crate) use handshake::ClientHandshake;
 #[cfg(feature = "server")]
-pub(crate) use handshake::{Refusal, UpgradeRequest};
+pub(crate) use handshake::{UpgradeRejection, UpgradeRequest};
 pub(crate) use machine::{WebSocketEvent, WebSocketMachine};
 pub use message::{CloseFrame, WebSocketMessage};

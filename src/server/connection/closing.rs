@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::state::{Current, Incoming, Pace, Source, Stage};
 use super::{Connection, Context, Step};
-use crate::proto::{CloseReason, Verdict};
+use crate::proto::{CloseReason, Persistence};
 use crate::server::app::App;
 use crate::server::fault::{ServerFault, TimeoutKind};
 use crate::server::hooks::Sent;
@@ -22,7 +22,7 @@ impl Connection {
             Incoming::Streaming(inbox) => !inbox.is_dropped(),
             // The rest of the request is short: once it is here, the connection can go on.
             Incoming::Discarding(_) => {
-                self.exchange.verdict() == Verdict::Close(CloseReason::UnreadContent)
+                self.exchange.persistence() == Persistence::Close(CloseReason::UnreadContent)
             }
         };
         if complete && is_rest_wanted && !self.input_over {
@@ -35,8 +35,8 @@ impl Connection {
         if !complete {
             return Step::Over;
         }
-        match self.exchange.verdict() {
-            Verdict::Reuse if !cx.app.draining && self.exchange.next_cycle().is_ok() => {
+        match self.exchange.persistence() {
+            Persistence::Reuse if !cx.app.draining && self.exchange.next_cycle().is_ok() => {
                 self.cut_content();
                 self.current = Current::default();
                 self.reading = Pace::start(cx.now);

@@ -44,7 +44,10 @@ fn the_end_of_the_bytes() {
         assert_eq!(client.buffered(), begun, "{bytes}");
         assert_eq!(client.receive_eof(), expected, "{bytes}");
         assert_eq!(client.buffered(), begun, "{bytes}");
-        assert!(matches!(client.verdict(), Verdict::Close(_)), "{bytes}");
+        assert!(
+            matches!(client.persistence(), Persistence::Close(_)),
+            "{bytes}"
+        );
     }
 }
 
@@ -67,7 +70,10 @@ fn an_idle_connection_notices_bytes_and_close() {
         gone.receive_eof(),
         Err(ErrorKind::Network(NetworkFault::Closed))
     );
-    assert_eq!(gone.verdict(), Verdict::Close(CloseReason::PeerClosed));
+    assert_eq!(
+        gone.persistence(),
+        Persistence::Close(CloseReason::PeerClosed)
+    );
     let head = request(Method::GET, &[]);
     assert_eq!(
         gone.send_request(&head, BodyLength::None, &mut Vec::new()),
@@ -77,7 +83,10 @@ fn an_idle_connection_notices_bytes_and_close() {
         client.receive(b"H"),
         Err(PeerMisbehaved::UnexpectedData.into())
     );
-    assert_eq!(client.verdict(), Verdict::Close(CloseReason::ProtocolError));
+    assert_eq!(
+        client.persistence(),
+        Persistence::Close(CloseReason::ProtocolError)
+    );
 }
 
 #[test]
@@ -87,5 +96,8 @@ fn a_server_can_respond_to_a_half_closed_client() {
     let out = answer(&mut server, &response(200, &[]), BodyLength::Known(0));
     assert!(out.contains("Connection: close"));
     assert!(server.is_done());
-    assert_eq!(server.verdict(), Verdict::Close(CloseReason::PeerClosed));
+    assert_eq!(
+        server.persistence(),
+        Persistence::Close(CloseReason::PeerClosed)
+    );
 }

@@ -6,7 +6,7 @@ use crate::phase::Phase;
 
 /// Times by the clock, not active time: what really passed is what timings tell.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Marks {
+pub(crate) struct Timestamps {
     /// The name was looked up. `None`: there was nothing to look up.
     pub(crate) resolved: Option<Instant>,
     /// TCP was connected.
@@ -19,7 +19,7 @@ pub(crate) struct Marks {
     pub(crate) first_byte: Option<Instant>,
 }
 
-impl Marks {
+impl Timestamps {
     pub(super) fn begin_exchange(&mut self) {
         self.sent = None;
         self.first_byte = None;

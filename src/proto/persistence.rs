@@ -1,4 +1,4 @@
-//! [`Verdict`]: whether a connection may carry another exchange, and if not, why (RFC 9112 §9.3).
+//! [`Persistence`]: whether a connection may carry another exchange, and if not, why (RFC 9112 §9.3).
 //! Here is what one message says about it; `state` keeps what was said first.
 
 use http::Version;
@@ -7,7 +7,7 @@ use super::fields::FieldLines;
 
 /// Whether the connection may carry another exchange once this one is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum Persistence {
     /// Both messages are complete and nothing speaks against another exchange.
     Reuse,
     /// The connection ends with this exchange.
