@@ -25,7 +25,9 @@ use super::state::{Opened, Shared};
 use super::stream::StreamReader;
 use crate::error::{ErrorKind, NetworkFault};
 use crate::limits::Limits;
-use crate::proto::{BodyLength, CloseReason, Event, Exchange, FieldLines, RequestHead, Persistence};
+use crate::proto::{
+    BodyLength, CloseReason, Event, Exchange, FieldLines, Persistence, RequestHead,
+};
 use crate::transport::memory::Peer;
 use playback::response_head;
 

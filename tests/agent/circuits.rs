@@ -97,7 +97,8 @@ fn a_probe_that_was_cancelled_lets_the_next_one_probe() {
 
 #[test]
 fn requests_wait_for_an_open_circuit_when_configured() {
-    let (network, server, mut agent) = setup_with(Agent::builder().circuit(policy(OnHold::Wait)));
+    let (network, server, mut agent) =
+        setup_with(Agent::builder().circuit(policy(OpenCircuitPolicy::Wait)));
     server
         .get("/")
         .times(3)

@@ -371,7 +371,7 @@ impl Transfer {
                 .secured
                 .map_or(Duration::ZERO, |_| since(secured)),
             pretransfer: since(sent),
-            starttransfer: since(step(marks.first_byte, sent)),
+            starttransfer: since(step(timestamps.first_byte, sent)),
             redirect: if self.attempts.history.is_empty() {
                 Duration::ZERO
             } else {
