@@ -67,7 +67,7 @@ fn read_in_parts<S: Read + Write + Send + 'static>(
     builder: ServerBuilder,
     wrap: impl FnOnce(TcpStream) -> S,
     target: &'static str,
-) -> Topic {
+) -> u64 {
     let topic = Topic::new();
     let mut server = server(builder, &topic);
     let mut stream = wrap(TcpStream::connect(server.local_addr()).unwrap());
@@ -97,7 +97,7 @@ fn read_in_parts<S: Read + Write + Send + 'static>(
         }
         stream = reading.join().unwrap();
     }
-    topic
+    topic.dropped()
 }
 
 #[test]
@@ -107,8 +107,8 @@ fn the_progress_of_a_slow_download_is_noticed() {
 
 #[test]
 fn a_slow_subscriber_makes_progress_and_loses_old_events() {
-    let topic = read_in_parts(builder(), |stream| stream, "/events");
-    assert!(topic.dropped() > 0);
+    let dropped = read_in_parts(builder(), |stream| stream, "/events");
+    assert!(dropped > 0);
 }
 
 #[test]

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use httpoll::server::event_stream::{EventSendError, EventStream};
-use httpoll::server::topic::{SlowConsumerPolicy, Topic};
 use httpoll::server::websocket::{Options as WebSocketOptions, WebSocket};
 use httpoll::server::{Request, Response, SendError, Server, ServerLimits};
 use httpoll::{
@@ -434,127 +433,6 @@ fn messages_that_nobody_takes_stop_their_sender() {
         received >= sent && received <= sent + 10,
         "{received} of {sent}"
     );
-}
-
-#[test]
-fn a_topic_reaches_event_streams_and_sockets_alike() {
-    let mut test = test_server();
-    let topic = Topic::new();
-    let subscribed = topic.clone();
-    test.server
-        .handle(
-            "GET",
-            "/sse",
-            move |request: &mut Request, _: &mut Response| {
-                subscribed.subscribe(request);
-            },
-        )
-        .unwrap();
-    let kept = with_sockets(&mut test, WebSocketOptions::default());
-    let mut events = test.connect();
-    test.send(&mut events, GET);
-    let (mut client, _) = handshake(&mut test, "");
-    let socket = take(&kept);
-    topic.subscribe_socket(&socket);
-    let published = topic.clone();
-    std::thread::spawn(move || {
-        assert_eq!(published.publish(ServerSentEvent::new("one")), Ok(2));
-    })
-    .join()
-    .unwrap();
-    test.settle(&mut events);
-    test.settle(&mut client);
-    assert_eq!(unchunked(&events.text()), "data: one\nid: 1\n\n");
-    assert_eq!(client.received, b"\x81\x03one");
-    // Who connects again gets what it missed.
-    events.hang_up();
-    test.poll();
-    test.poll();
-    for data in ["two", "three"] {
-        topic.publish(ServerSentEvent::new(data)).unwrap();
-    }
-    assert_eq!(topic.subscribers(), 1);
-    let mut again = test.connect();
-    test.send(
-        &mut again,
-        "GET /sse HTTP/1.1\r\nHost: a\r\nLast-Event-ID: 1\r\n\r\n",
-    );
-    assert_eq!(
-        unchunked(&again.text()),
-        "data: two\nid: 2\n\ndata: three\nid: 3\n\n"
-    );
-    // Who was away for too long gets all that is remembered; who is new, nothing.
-    let mut old = test.connect();
-    test.send(
-        &mut old,
-        "GET /sse HTTP/1.1\r\nHost: a\r\nLast-Event-ID: x\r\n\r\n",
-    );
-    assert_eq!(unchunked(&old.text()).matches("data").count(), 3);
-    let mut new = test.connect();
-    test.send(&mut new, GET);
-    assert_eq!(unchunked(&new.text()), "");
-    topic.close();
-    assert!(test.settle(&mut new).ends_with("0\r\n\r\n"));
-}
-
-#[test]
-fn a_slow_subscriber_gets_the_latest_and_holds_nobody_up() {
-    for too_slow in [
-        SlowConsumerPolicy::DropOldest,
-        SlowConsumerPolicy::Disconnect,
-    ] {
-        let mut limits = ServerLimits::default();
-        limits.queued_bytes = 2000;
-        let mut test = test_server_with(Server::builder().limits(limits));
-        test.network.set_capacity(1000);
-        let topic = Topic::new().when_too_slow(too_slow).replaying(4);
-        let subscribed = topic.clone();
-        test.server
-            .handle(
-                "GET",
-                "/sse",
-                move |request: &mut Request, _: &mut Response| {
-                    subscribed.subscribe(request);
-                },
-            )
-            .unwrap();
-        let mut slow = test.connect();
-        slow.write(GET.as_bytes());
-        let mut quick = test.connect();
-        test.send(&mut quick, GET);
-        for number in 0..3000 {
-            topic
-                .publish_latest("position", ServerSentEvent::new(format!("at {number}")))
-                .unwrap();
-            topic
-                .publish(ServerSentEvent::new(format!(
-                    "shot {number} {}",
-                    "x".repeat(60)
-                )))
-                .unwrap();
-            if number % 5 == 0 {
-                test.poll();
-                quick.read();
-            }
-        }
-        test.settle(&mut quick);
-        let text = unchunked(&quick.text());
-        assert_eq!(text.matches("shot").count(), 3000);
-        // Positions in between were overtaken, the last one was not.
-        assert!(text.matches("at ").count() < 3000 && text.contains("data: at 2999\n"));
-        test.settle(&mut slow);
-        match too_slow {
-            SlowConsumerPolicy::DropOldest => {
-                let text = unchunked(&slow.text());
-                assert!(text.contains("shot 2999") && !text.contains("shot 2000 "));
-                assert!(topic.dropped() > 0);
-            }
-            SlowConsumerPolicy::Disconnect => {
-                assert!(slow.closed);
-                assert_eq!(topic.subscribers(), 1);
-            }
-        }
-    }
 }
 
 /// What `on_sent` is told: status and whether it went out whole.

@@ -39,7 +39,8 @@ pub enum EventSendError {
 
 impl EventStream {
     /// Starts a stream with the head of `response`: with `Content-Type: text/event-stream` and, unless
-    /// it says otherwise, `Cache-Control: no-cache`.
+    /// it says otherwise, `Cache-Control: no-cache` and `X-Accel-Buffering: no`, which makes nginx forward
+    /// events at once.
     pub(super) fn start(
         responder: Responder,
         mut response: Response,
@@ -47,8 +48,10 @@ impl EventStream {
     ) -> Self {
         // Valid lines are never refused.
         let _ = response.set_content_type(ServerSentEvent::CONTENT_TYPE);
-        if !response.headers().contains("cache-control") {
-            let _ = response.append_header("Cache-Control", "no-cache");
+        for (name, value) in [("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no")] {
+            if !response.headers().contains(name) {
+                let _ = response.append_header(name, value);
+            }
         }
         let beat = Beat {
             every: BEAT,

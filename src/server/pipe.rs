@@ -1,8 +1,9 @@
-//! [`Pipe`]: bytes on their way from whoever produces them, on any thread, to a connection: bounded,
-//! never waiting. Streams, event streams, WebSockets and topics all send through one.
+//! [`Pipe`]: a bounded queue of bytes from a producer, on any thread, to a connection. Neither side
+//! waits. Streams, event streams, WebSockets and topics all send through one.
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,10 @@ pub(super) struct Pipe {
     id: ConnectionId,
     capacity: usize,
     beat: Option<Beat>,
+    /// Bytes that the connection took and that the system did not take yet.
+    unsent: AtomicUsize,
+    /// Called when the client has gone.
+    on_close: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
 }
 
 /// What is sent when nothing else was for a while.
@@ -39,6 +44,27 @@ struct Piece {
     bytes: Bytes,
     /// Of pieces with the same key only the latest is kept.
     key: Option<Arc<str>>,
+    /// Of an event.
+    id: Option<Arc<str>>,
+}
+
+/// A piece to be queued.
+pub(super) struct QueueItem<'a> {
+    pub(super) bytes: Bytes,
+    /// Replaces a waiting piece with the same key.
+    pub(super) key: Option<&'a Arc<str>>,
+    /// The id of the event that this is. A piece that takes another one's place takes its id as well, so
+    /// that ids arrive in order and a client that connects again misses nothing.
+    pub(super) id: Option<&'a str>,
+    pub(super) encode_with_id: &'a dyn Fn(&str) -> Bytes,
+}
+
+/// What to do when there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WhenFull {
+    Refuse,
+    /// Drops waiting pieces, the oldest first, those without a key before those with one.
+    DropOldest,
 }
 
 enum End {
@@ -100,7 +126,15 @@ impl Pipe {
             id,
             capacity,
             beat,
+            unsent: AtomicUsize::new(0),
+            on_close: Mutex::new(Vec::new()),
         })
+    }
+
+    /// Adds what is called when the client has gone, on the server's thread.
+    pub(super) fn on_close(&self, call: impl FnOnce() + Send + 'static) {
+        let mut calls = self.on_close.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.push(Box::new(call));
     }
 
     pub(super) fn beat(&self) -> Option<&Beat> {
@@ -111,55 +145,67 @@ impl Pipe {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a piece in. An empty queue takes a piece of any size, or nothing large could ever be sent.
+    /// Queues a piece. An empty queue takes a piece of any size, or nothing large could ever be sent.
     pub(super) fn push(&self, bytes: Bytes, key: Option<Arc<str>>) -> Result<(), SendError> {
+        let encode_with_id: &dyn Fn(&str) -> Bytes = &|_| Bytes::new();
+        let item = QueueItem {
+            bytes,
+            key: key.as_ref(),
+            id: None,
+            encode_with_id,
+        };
+        self.push_item(item, WhenFull::Refuse)
+    }
+
+    /// Queues a piece, in the place of a waiting one with the same key if there is one.
+    pub(super) fn push_item(
+        &self,
+        item: QueueItem<'_>,
+        when_full: WhenFull,
+    ) -> Result<(), SendError> {
         let mut inner = self.inner();
         if !matches!(inner.end, End::Open) {
             return Err(SendError::Closed);
         }
-        if bytes.is_empty() {
+        if item.bytes.is_empty() {
             return Ok(());
         }
-        if let Some(key) = &key
-            && let Some(at) = inner
-                .queue
-                .iter()
-                .position(|piece| piece.key.as_ref() == Some(key))
-            && let Some(old) = inner.queue.remove(at)
-        {
-            inner.bytes -= old.bytes.len();
-        }
-        if inner.bytes > 0 && inner.bytes + bytes.len() > self.capacity {
-            return Err(SendError::Full);
-        }
-        inner.bytes += bytes.len();
         let was_empty = inner.queue.is_empty();
-        inner.queue.push_back(Piece { bytes, key });
+        let place = item.key.and_then(|key| inner.place_of(key));
+        let (bytes, id) = match place.and_then(|at| inner.queue[at].id.clone()) {
+            Some(old) if item.id.is_some() => ((item.encode_with_id)(&old), Some(old)),
+            _ => (item.bytes, item.id.map(Arc::from)),
+        };
+        let freed = place.map_or(0, |at| inner.queue[at].bytes.len());
+        let fits = |inner: &Inner| {
+            inner.bytes == freed || inner.bytes - freed + bytes.len() <= self.capacity
+        };
+        let mut place = place;
+        while !fits(&inner) {
+            if when_full == WhenFull::Refuse {
+                return Err(SendError::Full);
+            }
+            let Some(at) = inner.oldest_but(place) else {
+                break;
+            };
+            inner.drop_piece(at);
+            place = place.map(|place| place - usize::from(at < place));
+        }
+        let piece = Piece {
+            bytes,
+            key: item.key.cloned(),
+            id,
+        };
+        inner.bytes = inner.bytes - freed + piece.bytes.len();
+        match place {
+            Some(at) => inner.queue[at] = piece,
+            None => inner.queue.push_back(piece),
+        }
         drop(inner);
         if was_empty {
             self.wake_queue.ring(self.id);
         }
         Ok(())
-    }
-
-    /// Puts a piece in, in place of the oldest ones if there is no room.
-    pub(super) fn push_dropping_oldest(
-        &self,
-        bytes: &Bytes,
-        key: Option<&Arc<str>>,
-    ) -> Result<(), SendError> {
-        loop {
-            match self.push(bytes.clone(), key.cloned()) {
-                Err(SendError::Full) => {
-                    let mut inner = self.inner();
-                    if let Some(oldest) = inner.queue.pop_front() {
-                        inner.bytes -= oldest.bytes.len();
-                        inner.dropped += 1;
-                    }
-                }
-                other => return other,
-            }
-        }
     }
 
     /// How many bytes fit now.
@@ -171,9 +217,20 @@ impl Pipe {
         }
     }
 
-    /// How many bytes wait.
+    /// How many bytes wait, including those that the system did not take yet.
     pub(super) fn queued(&self) -> usize {
-        self.inner().bytes
+        self.inner().bytes + self.unsent.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing waits to be taken by the connection.
+    #[cfg(feature = "websocket")]
+    pub(super) fn is_empty(&self) -> bool {
+        self.inner().queue.is_empty()
+    }
+
+    /// For the connection: how many of the bytes that it took the system did not take yet.
+    pub(super) fn set_unsent(&self, bytes: usize) {
+        self.unsent.store(bytes, Ordering::Relaxed);
     }
 
     /// How many pieces were dropped because the client was too slow.
@@ -210,6 +267,12 @@ impl Pipe {
         inner.end = End::Gone;
         inner.queue.clear();
         inner.bytes = 0;
+        drop(inner);
+        self.set_unsent(0);
+        let mut calls = self.on_close.lock().unwrap_or_else(PoisonError::into_inner);
+        for call in std::mem::take(&mut *calls) {
+            call();
+        }
     }
 
     /// For the connection: the next piece.
@@ -223,6 +286,32 @@ impl Pipe {
             End::Open => Taken::Nothing,
             End::Finished(trailers) => Taken::Finished(std::mem::take(trailers)),
             End::Broken | End::Gone => Taken::Broken,
+        }
+    }
+}
+
+impl Inner {
+    fn place_of(&self, key: &Arc<str>) -> Option<usize> {
+        self.queue
+            .iter()
+            .position(|piece| piece.key.as_ref() == Some(key))
+    }
+
+    /// The oldest piece except the one at `place`, if possible one without a key.
+    fn oldest_but(&self, place: Option<usize>) -> Option<usize> {
+        let oldest = |may_have_key: bool| {
+            self.queue
+                .iter()
+                .enumerate()
+                .position(|(at, piece)| Some(at) != place && (may_have_key || piece.key.is_none()))
+        };
+        oldest(false).or_else(|| oldest(true))
+    }
+
+    fn drop_piece(&mut self, at: usize) {
+        if let Some(piece) = self.queue.remove(at) {
+            self.bytes -= piece.bytes.len();
+            self.dropped += 1;
         }
     }
 }
@@ -271,7 +360,8 @@ mod tests {
             pipe.push(Bytes::from_static(bytes.as_bytes()), key.cloned())
                 .unwrap();
         }
-        assert_eq!(taken(&pipe), ["a", "b", "p2", "c"]);
+        // In the place of the old one, or a slow client would never get it.
+        assert_eq!(taken(&pipe), ["a", "p2", "b", "c"]);
         assert_eq!(pipe.queued(), 0);
     }
 
@@ -283,12 +373,62 @@ mod tests {
         assert_eq!(pipe.room(), 0);
         assert_eq!(taken(&pipe).len(), 1);
         for piece in ["12", "34", "56"] {
-            pipe.push_dropping_oldest(&piece.into(), None).unwrap();
+            push_dropping(&pipe, piece, None);
         }
         assert_eq!(
             (pipe.dropped(), taken(&pipe)),
             (1, vec!["34".into(), "56".into()])
         );
+    }
+
+    fn push_dropping(pipe: &Pipe, piece: &'static str, key: Option<&Arc<str>>) {
+        let item = QueueItem {
+            bytes: piece.into(),
+            key,
+            id: None,
+            encode_with_id: &|_| Bytes::new(),
+        };
+        pipe.push_item(item, WhenFull::DropOldest).unwrap();
+    }
+
+    #[test]
+    fn what_has_a_key_is_dropped_last() {
+        let (_wake_queue, pipe) = pipe(6);
+        let key: Arc<str> = "position".into();
+        push_dropping(&pipe, "p1", Some(&key));
+        for piece in ["12", "34", "56"] {
+            push_dropping(&pipe, piece, None);
+        }
+        push_dropping(&pipe, "p234", Some(&key));
+        assert_eq!(taken(&pipe), ["p234", "56"]);
+    }
+
+    #[test]
+    fn a_replacement_that_does_not_fit_leaves_what_was_there() {
+        let (_wake_queue, pipe) = pipe(4);
+        let key: Arc<str> = "position".into();
+        pipe.push("p1".into(), Some(Arc::clone(&key))).unwrap();
+        pipe.push("12".into(), None).unwrap();
+        let refused = pipe.push("p2345".into(), Some(key));
+        assert_eq!(refused, Err(SendError::Full));
+        assert_eq!(taken(&pipe), ["p1", "12"]);
+    }
+
+    #[test]
+    fn a_replacement_has_the_id_of_the_event_whose_place_it_takes() {
+        let (_wake_queue, pipe) = pipe(100);
+        let key: Arc<str> = "position".into();
+        for (id, data) in [("1", "a"), ("2", "b"), ("3", "c")] {
+            let encode = |id: &str| Bytes::from(format!("{id}:{data}"));
+            let item = QueueItem {
+                bytes: encode(id),
+                key: (data != "b").then_some(&key),
+                id: Some(id),
+                encode_with_id: &encode,
+            };
+            pipe.push_item(item, WhenFull::Refuse).unwrap();
+        }
+        assert_eq!(taken(&pipe), ["1:c", "2:b"]);
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct Responder {
 pub(super) struct Slot {
     answer: Mutex<Answer>,
     aborted: AtomicBool,
+    /// What is sent when the deadline is over, instead of `504`.
+    late: Mutex<Option<Box<Response>>>,
     wake_queue: Arc<WakeQueue>,
     id: ConnectionId,
 }
@@ -103,6 +105,16 @@ impl Responder {
         }
     }
 
+    /// Sets the response that the client gets when
+    /// [`ServerTimeouts::respond`](crate::server::ServerTimeouts::respond) is over, instead of `504`. Then
+    /// the delay is not an error.
+    pub fn set_timeout_response(&mut self, response: Response) {
+        if let Some(slot) = &self.slot {
+            let mut late = slot.late.lock().unwrap_or_else(PoisonError::into_inner);
+            *late = Some(Box::new(response));
+        }
+    }
+
     /// Whether the answer is wanted no more: the client has gone, or has at least ended its side,
     /// or the deadline is over. An answer to a client that only ended its side is still sent.
     pub fn is_aborted(&self) -> bool {
@@ -125,6 +137,7 @@ impl Slot {
         Arc::new(Self {
             answer: Mutex::new(Answer::Due),
             aborted: AtomicBool::new(false),
+            late: Mutex::new(None),
             wake_queue,
             id,
         })
@@ -163,6 +176,12 @@ impl Slot {
                 }
             }
         }
+    }
+
+    /// What to send when the deadline is over, if anything was set.
+    pub(super) fn take_timeout_response(&self) -> Option<Box<Response>> {
+        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        late.take()
     }
 
     /// The client has ended its side.

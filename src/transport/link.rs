@@ -200,6 +200,18 @@ impl Link {
         }
     }
 
+    /// Whether a write may be taken, as far as the last look knows.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_writable(&self, reactor: &mut Reactor) -> bool {
+        self.socket.is_writable(reactor)
+    }
+
+    /// Lets the kernel hold little that is not sent yet: for events, which get stale there.
+    #[cfg(feature = "server")]
+    pub(crate) fn limit_unsent(&self) {
+        self.socket.limit_unsent();
+    }
+
     /// Ciphertext that the socket has not taken yet.
     #[cfg(feature = "server")]
     pub(crate) fn pending(&self) -> usize {

@@ -79,7 +79,7 @@ impl Socket {
         // Responses are written whole, so Nagle's delay could only add to latency. A refusal costs
         // speed, not the connection.
         let _ = stream.set_nodelay(true);
-        limit_unsent(&stream);
+        limit_unsent(&stream, UNSENT_BYTES);
         let id = reactor.add_system(|registry, token| {
             registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)
         })?;
@@ -209,6 +209,14 @@ impl Socket {
         }
     }
 
+    /// Lets the kernel hold little that is not sent yet.
+    #[cfg(feature = "server")]
+    pub(crate) fn limit_unsent(&self) {
+        if let Stream::Tcp(stream) = &self.stream {
+            limit_unsent(stream, UNSENT_EVENT_BYTES);
+        }
+    }
+
     /// How many bytes the system took so far: the measure of a peer's progress.
     #[cfg(feature = "server")]
     pub(crate) fn written(&self) -> u64 {
@@ -287,16 +295,20 @@ impl Socket {
 }
 
 /// How many bytes the kernel may hold that were not sent yet.
-#[cfg(all(feature = "server", any(target_os = "android", target_os = "linux")))]
+#[cfg(feature = "server")]
 const UNSENT_BYTES: u32 = 128 * 1024;
+
+/// The same for a stream of events.
+#[cfg(feature = "server")]
+const UNSENT_EVENT_BYTES: u32 = 16 * 1024;
 
 /// Limits what the kernel takes before the peer has room for it (`TCP_NOTSENT_LOWAT`). Without the
 /// limit a send buffer of several megabytes hides whether a slow peer makes progress, because Linux
 /// reports a socket as writable only when a third of the buffer is free; and what waits there is stale.
 #[cfg(all(feature = "server", any(target_os = "android", target_os = "linux")))]
-fn limit_unsent(stream: &TcpStream) {
+fn limit_unsent(stream: &TcpStream, bytes: u32) {
     // Kernels without the option only measure progress less often.
-    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES);
+    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(bytes);
 }
 
 /// Other systems have no option that can be set without unsafe code.
@@ -304,7 +316,7 @@ fn limit_unsent(stream: &TcpStream) {
     feature = "server",
     not(any(target_os = "android", target_os = "linux"))
 ))]
-fn limit_unsent(_: &TcpStream) {}
+fn limit_unsent(_: &TcpStream, _: u32) {}
 
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

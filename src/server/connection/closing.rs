@@ -105,6 +105,14 @@ impl Connection {
             socket.handle_timeout(cx.now);
             return false;
         }
+        if let Stage::Waiting(slot) = &self.stage
+            && matches!(self.incoming, Incoming::Over)
+            && let Some(response) = slot.take_timeout_response()
+        {
+            slot.close();
+            self.respond(*response, cx);
+            return false;
+        }
         let slowness = match &self.stage {
             Stage::Handshaking => TimeoutKind::Handshake,
             Stage::Head if self.has_begun() => TimeoutKind::Head,

@@ -48,6 +48,10 @@ use state::{Current, Incoming, Pace, Source, Stage};
 /// Bytes that may wait to be written before more are made.
 const OUT_BYTES: usize = 64 * 1024;
 
+/// Bytes that a connection takes out of the queue of an event stream or a WebSocket in one go, and only
+/// when the system takes some: what is still in the queue can be replaced by a later event.
+const BATCH_BYTES: usize = 16 * 1024;
+
 /// Bytes of pipelined requests that are read ahead while one is answered: enough to see the client's
 /// end behind them, not enough to matter.
 const AHEAD_BYTES: usize = 16 * 1024;
@@ -252,6 +256,9 @@ impl Connection {
             Stage::Responding(_) => {
                 moved |= self.take_content(cx)?;
                 moved |= self.produce(cx);
+                if let Stage::Responding(Source::Pipe(pipe)) = &self.stage {
+                    pipe.set_unsent(self.pending() + self.link.pending());
+                }
                 if !moved && self.is_sent(cx)? {
                     return Ok(self.finish(cx));
                 }

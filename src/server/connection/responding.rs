@@ -6,7 +6,7 @@ use std::io::Read;
 use http::{Method, StatusCode, Version};
 
 use super::state::{Incoming, Source, Stage};
-use super::{Connection, Context, OUT_BYTES};
+use super::{BATCH_BYTES, Connection, Context, OUT_BYTES};
 use crate::error::{Error, ErrorKind, WebSocketFault};
 use crate::proto::{BodyLength, FieldLines, ResponseHead};
 #[cfg(feature = "websocket")]
@@ -38,7 +38,12 @@ impl Connection {
             self.incoming = Incoming::Discarding(0);
         }
         match self.start(response, cx) {
-            Ok(source) => self.enter(Stage::Responding(source), cx.now),
+            Ok(source) => {
+                if matches!(&source, Source::Pipe(pipe) if pipe.beat().is_some()) {
+                    self.link.limit_unsent();
+                }
+                self.enter(Stage::Responding(source), cx.now);
+            }
             Err(kind) => {
                 let fault = ServerFault::Response(Box::new(Error::from(kind)));
                 cx.app.report(&fault, Some(&self.client));
@@ -167,7 +172,11 @@ impl Connection {
     /// Makes bytes to be written, as far as there is room.
     pub(super) fn produce(&mut self, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
+        // Events wait in their queue, where later ones can replace them, until the system takes some.
+        let is_writable =
+            self.pending() + self.link.pending() == 0 && self.link.is_writable(cx.reactor);
         while self.pending() < OUT_BYTES {
+            let pending = self.pending();
             let Stage::Responding(source) = &mut self.stage else {
                 break;
             };
@@ -218,6 +227,11 @@ impl Connection {
                     if cx.meter.exhausted() {
                         return true;
                     }
+                }
+                Source::Pipe(pipe)
+                    if pipe.beat().is_some() && (!is_writable || pending >= BATCH_BYTES) =>
+                {
+                    break;
                 }
                 Source::Pipe(pipe) => match pipe.take() {
                     Taken::Bytes(bytes) => self.send_piece(&bytes, cx),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::state::Stage;
-use super::{Connection, Context, OUT_BYTES, Step};
+use super::{BATCH_BYTES, Connection, Context, OUT_BYTES, Step};
 use crate::error::{Error, WebSocketFault};
 use crate::semantics::websocket::{
     CloseFrame, WebSocketConfig, WebSocketEvent, WebSocketMachine, close_code,
@@ -31,6 +31,7 @@ impl Connection {
             machine: WebSocketMachine::server(config, cx.now),
             shared: upgrade.shared,
         };
+        self.link.limit_unsent();
         self.enter(Stage::Socket(Box::new(socket)), cx.now);
     }
 
@@ -46,7 +47,11 @@ impl Connection {
         moved |= socket.take_events(cx.now);
         socket.say_goodbye(cx);
         let pending = self.out.len() - self.out_sent;
-        moved |= socket.transmit(&mut self.out, pending, cx.now);
+        // What is not taken from the queue can still be replaced or dropped.
+        let is_writable = pending + self.link.pending() == 0 && self.link.is_writable(cx.reactor);
+        moved |= socket.transmit(&mut self.out, pending, is_writable, cx.now);
+        let unsent = self.out.len() - self.out_sent + self.link.pending();
+        socket.shared.outgoing().set_unsent(unsent);
         if socket.machine.is_finished() && self.out.is_empty() {
             let ends_well = socket.shared.is_closed_in_order();
             if !self.link.flush(cx.reactor, cx.meter)? {
@@ -104,7 +109,7 @@ impl Socket {
 
     /// Begins to close when the holder or the server wants to, behind what waits.
     fn say_goodbye(&mut self, cx: &Context<'_>) {
-        if !self.machine.is_open() || self.shared.outgoing().queued() > 0 {
+        if !self.machine.is_open() || !self.shared.outgoing().is_empty() {
             return;
         }
         let goodbye = match self.shared.goodbye() {
@@ -125,7 +130,13 @@ impl Socket {
     /// Moves frames to the buffer that is written out, as far as that has room: the machine's own
     /// frames first, because they are short. What has no room stays in the machine, which then stops
     /// answering pings, so that a client that reads nothing is no longer read from.
-    fn transmit(&mut self, out: &mut Vec<u8>, mut pending: usize, now: Instant) -> bool {
+    fn transmit(
+        &mut self,
+        out: &mut Vec<u8>,
+        mut pending: usize,
+        is_writable: bool,
+        now: Instant,
+    ) -> bool {
         let own = self.machine.poll_transmit();
         let count = own.len().min(OUT_BYTES.saturating_sub(pending));
         out.extend_from_slice(&own[..count]);
@@ -133,7 +144,7 @@ impl Socket {
         pending += count;
         let mut moved = count > 0;
         // Behind a close frame nothing may be sent.
-        while pending < OUT_BYTES && self.machine.is_open() {
+        while is_writable && pending < BATCH_BYTES && self.machine.is_open() {
             match self.shared.outgoing().take() {
                 Taken::Bytes(bytes) => {
                     pending += bytes.len();
