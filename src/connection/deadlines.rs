@@ -4,28 +4,29 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Connection, Deadline, State};
+use super::timings::Deadline;
+use super::{Connection, State};
 use crate::budget::PollAt;
 use crate::connection::status::Status;
 use crate::error::ErrorKind;
 use crate::phase::Phase;
 use crate::transport::reactor::Reactor;
 
-/// A source of request content that had nothing tells nobody when it has: so soon it is asked
+/// A source of request content cannot report that it has content again: after this time it is read
 /// again.
 const ASK_SOURCE_AGAIN: Duration = Duration::from_millis(1);
 
 impl Connection {
-    /// Judges the deadline, after everything that had arrived was driven. Answers whether it was
-    /// due.
+    /// Fails the connection if its deadline has passed. Call it after everything that was received
+    /// has been driven. Returns whether the deadline had passed.
     pub(crate) fn handle_timeout(&mut self, reactor: &mut Reactor, now: Instant) -> bool {
-        let Some(Deadline { phase, at }) = self.deadline else {
+        let Some(Deadline { phase, at }) = *self.deadline() else {
             return false;
         };
         if now < at {
             return false;
         }
-        self.deadline = None;
+        *self.deadline() = None;
         match &mut self.state {
             State::Established(established) if phase == Phase::AwaitContinue => {
                 established.stop_awaiting_continue();
@@ -46,39 +47,44 @@ impl Connection {
     /// Whether the present deadline has passed.
     #[cfg(feature = "agent")]
     pub(crate) fn is_due(&self, now: Instant) -> bool {
-        self.deadline.is_some_and(|deadline| deadline.at <= now)
+        self.current_deadline()
+            .is_some_and(|deadline| deadline.at <= now)
     }
 
-    /// Whether it waits for its own side's content, and for nobody else.
+    /// Whether it waits for the source of its request content, and not for the peer.
     #[cfg(feature = "agent")]
     pub(crate) fn awaits_source(&self) -> bool {
-        matches!(&self.state, State::Established(it) if it.awaits_source() && self.deadline.is_none())
+        matches!(
+            &self.state,
+            State::Established(established)
+                if established.awaits_source(&self.exchange) && self.exchange.deadline.is_none()
+        )
     }
 
-    /// Begins the present deadline anew: whoever paused did not wait for the peer.
+    /// Restarts the present deadline: while the caller paused, nothing waited for the peer.
     #[cfg(feature = "agent")]
     pub(crate) fn restart_deadline(&mut self, now: Instant) {
-        self.deadline = None;
+        *self.deadline() = None;
         self.rearm(now, false);
     }
 
-    /// Arms the deadline of the phase that is waited in. A phase keeps its deadline; only the stall
-    /// deadlines start anew with every byte.
+    /// Sets the deadline of the present phase. A phase keeps its deadline; only the stall deadlines
+    /// restart with every byte.
     pub(super) fn rearm(&mut self, now: Instant, progressed: bool) {
         let phase = match &self.state {
             State::Disconnected | State::Failed(..) => None,
             State::Connecting(connecting, _) => Some(connecting.phase()),
-            State::Established(established) => established.awaits(),
+            State::Established(established) => established.awaits(&self.exchange),
         };
         let Some(phase) = phase else {
-            self.deadline = None;
+            *self.deadline() = None;
             return;
         };
         let stalls = matches!(
             phase,
             Phase::SendHead | Phase::SendBody | Phase::ReceiveBody
         );
-        if let Some(deadline) = self.deadline
+        if let Some(deadline) = self.current_deadline()
             && deadline.phase == phase
             && !(stalls && progressed)
         {
@@ -95,25 +101,44 @@ impl Connection {
             Phase::AwaitHead => timeouts.head,
             Phase::SendHead | Phase::SendBody | Phase::ReceiveBody => timeouts.stall,
         };
-        // What lies beyond the end of time is never due.
+        // A time that cannot be represented is never due.
         let at = limit.and_then(|limit| now.checked_add(limit));
-        self.deadline = at.map(|at| Deadline { phase, at });
+        *self.deadline() = at.map(|at| Deadline { phase, at });
     }
 
-    /// When this connection wants to be driven again. `now` is active time, and so is the answer.
+    /// The deadline that runs now: that of connecting, or that of the exchange.
+    fn deadline(&mut self) -> &mut Option<Deadline> {
+        match &self.state {
+            State::Connecting(..) => &mut self.deadline,
+            State::Disconnected | State::Established(_) | State::Failed(..) => {
+                &mut self.exchange.deadline
+            }
+        }
+    }
+
+    fn current_deadline(&self) -> Option<Deadline> {
+        match &self.state {
+            State::Connecting(..) => self.deadline,
+            State::Disconnected | State::Established(_) | State::Failed(..) => {
+                self.exchange.deadline
+            }
+        }
+    }
+
+    /// When this connection wants to be driven again. `now` is active time, and so is the result.
     pub(crate) fn poll_at(&self, now: Instant) -> PollAt {
         let due = match &self.state {
             State::Disconnected | State::Failed(..) => return PollAt::Idle,
-            State::Established(established) if established.has_content_ready() => {
+            State::Established(_) if self.exchange.has_content_ready() => {
                 return PollAt::Now;
             }
-            State::Established(established) if established.awaits_source() => {
+            State::Established(established) if established.awaits_source(&self.exchange) => {
                 Some(now + ASK_SOURCE_AGAIN)
             }
             State::Established(_) => None,
             State::Connecting(connecting, _) => connecting.due(),
         };
-        let deadline = self.deadline.map(|deadline| deadline.at);
+        let deadline = self.current_deadline().map(|deadline| deadline.at);
         match due.into_iter().chain(deadline).min() {
             Some(at) if at <= now => PollAt::Now,
             Some(at) => PollAt::At(at),

@@ -1,4 +1,4 @@
-//! How a connection fails: into which status, with what its error says.
+//! How a connection fails: which status follows, and what its error says.
 
 use super::{Connection, State};
 use crate::connection::status::Status;
@@ -10,11 +10,13 @@ impl Connection {
     pub(super) fn fail_established(&mut self, reactor: &mut Reactor, error: Error) -> Error {
         let phase = match &self.state {
             State::Established(established) => {
-                established.awaits().unwrap_or(if established.is_idle() {
-                    Phase::SendHead
-                } else {
-                    Phase::ReceiveBody
-                })
+                established
+                    .awaits(&self.exchange)
+                    .unwrap_or(if self.exchange.is_idle() {
+                        Phase::SendHead
+                    } else {
+                        Phase::ReceiveBody
+                    })
             }
             State::Disconnected | State::Connecting(..) | State::Failed(..) => Phase::ReceiveBody,
         };
@@ -33,13 +35,12 @@ impl Connection {
         self.release(reactor);
         self.state = State::Failed(status, error.clone());
         self.transitions.note(from, status);
-        self.deadline = None;
         error
     }
 
     /// Adds what this connection knows to an error.
     pub(super) fn describe(&self, error: Error, phase: Phase) -> Error {
-        let (sent, received) = self.moved;
+        let (sent, received) = self.exchange.bytes();
         let passes = matches!(
             error.kind(),
             ErrorKind::Network(_) | ErrorKind::Timeout(_) | ErrorKind::Truncated { .. }
@@ -51,7 +52,7 @@ impl Connection {
                     error.kind(),
                     ErrorKind::Peer(PeerMisbehaved::UnexpectedData)
                 );
-        let harmless = sent == 0 || self.method.is_idempotent();
+        let harmless = sent == 0 || self.exchange.method.is_idempotent();
         error
             .at(phase, &self.origin)
             .moved(sent, received)

@@ -1,28 +1,19 @@
-//! The one retry that a connection makes by itself: when it was kept alive, and died before the
+//! The one retry that a connection makes by itself: when it was reused, and closed before the
 //! response began.
 //!
-//! A server may close an idle connection at any time, also while a request is on its way
+//! A server may close an idle connection at any time, also while a request is being sent
 //! (RFC 9112 §9.3.1). The request is then sent again, once, over a new connection, if that can do no
 //! harm: nothing of it was sent, or its method is idempotent (RFC 9110 §9.2.2); and if its content
-//! is at hand, that is, no reader. Meanwhile the status stays `Requesting`.
+//! can be sent twice, so not from a reader. Meanwhile the status stays `Requesting`.
 
 use std::mem;
 use std::time::Instant;
 
 use super::{Connection, State};
 use crate::connection::connecting::Connecting;
-use crate::connection::content::RequestBody;
 use crate::connection::status::Status;
 use crate::error::{Error, ErrorKind, NetworkFault, PeerMisbehaved};
-use crate::proto::RequestHead;
 use crate::transport::reactor::Reactor;
-
-/// A request that can be sent again.
-#[derive(Debug)]
-pub(super) struct Replay {
-    pub(super) head: RequestHead,
-    pub(super) body: RequestBody,
-}
 
 impl Connection {
     /// Connects anew for the present request, if `error` is that of a stale connection and sending
@@ -36,16 +27,16 @@ impl Connection {
         if self.status() != Status::Requesting {
             return false;
         }
-        let Some(replay) = self.replay.take() else {
+        let Some(replay) = self.exchange.replay.take() else {
             return false;
         };
-        let (sent, received) = self.moved;
+        let (sent, received) = self.exchange.bytes();
         let stale = match error.kind() {
             ErrorKind::Network(NetworkFault::Closed | NetworkFault::Broken) => received == 0,
             ErrorKind::Peer(PeerMisbehaved::UnexpectedData) => sent == 0,
             _ => false,
         };
-        if !stale || sent > 0 && !self.method.is_idempotent() {
+        if !stale || sent > 0 && !self.exchange.method.is_idempotent() {
             return false;
         }
         let Some(Ok(connecting)) = self
@@ -59,8 +50,8 @@ impl Connection {
             established.close(reactor);
         }
         self.state = State::Connecting(connecting, Some(Box::new(replay)));
-        self.interim.clear();
-        self.moved = (0, 0);
+        self.exchange.restart();
+        self.exchange.deadline = None;
         self.rearm(now, true);
         true
     }

@@ -1,49 +1,84 @@
-//! When each step of a connection was done. Nothing is judged by it; it is what timings are made of.
+//! When each step was done, and by when the present one must be. Decides nothing.
 
 use std::time::Instant;
 
 use crate::phase::Phase;
 
-/// Times by the clock, not active time: what really passed is what timings tell.
+/// When each step of a connection and of its latest exchange was done, by the clock and not in active
+/// time: timings report what really passed.
+#[cfg(feature = "agent")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Timestamps {
     /// The name was looked up. `None`: there was nothing to look up.
     pub(crate) resolved: Option<Instant>,
     /// TCP was connected.
     pub(crate) connected: Option<Instant>,
-    /// TLS was agreed upon. `None`: no TLS.
+    /// TLS was established. `None`: no TLS.
     pub(crate) secured: Option<Instant>,
-    /// The first byte of the request went out.
+    /// The first byte of the request was sent.
     pub(crate) sent: Option<Instant>,
-    /// The first byte of the response came.
+    /// The first byte of the response was received.
     pub(crate) first_byte: Option<Instant>,
 }
 
-impl Timestamps {
-    pub(super) fn begin_exchange(&mut self) {
-        self.sent = None;
-        self.first_byte = None;
-    }
+/// When each step of a connection was done.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ConnectionTimes {
+    resolved: Option<Instant>,
+    connected: Option<Instant>,
+    secured: Option<Instant>,
+}
 
-    pub(super) fn awaits_exchange(&self) -> bool {
-        self.first_byte.is_none()
-    }
+/// When each step of one exchange was done.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ExchangeTimes {
+    sent: Option<Instant>,
+    first_byte: Option<Instant>,
+}
 
-    pub(super) fn note_exchange(&mut self, sent: bool, received: bool, now: Instant) {
-        if sent {
-            self.sent.get_or_insert(now);
-        }
-        if received {
-            self.first_byte.get_or_insert(now);
-        }
-    }
+/// By when a phase must be over. In active time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline {
+    pub(super) phase: Phase,
+    pub(super) at: Instant,
+}
 
-    pub(super) fn note_stage(&mut self, done: Phase, now: Instant) {
+impl ConnectionTimes {
+    pub(super) fn note(&mut self, done: Phase, now: Instant) {
         match done {
             Phase::Resolve => self.resolved = Some(now),
             Phase::Connect => self.connected = Some(now),
             Phase::TlsHandshake => self.secured = Some(now),
             _ => {}
+        }
+    }
+
+    /// Both parts in one.
+    #[cfg(feature = "agent")]
+    pub(super) fn with(self, exchange: ExchangeTimes) -> Timestamps {
+        Timestamps {
+            resolved: self.resolved,
+            connected: self.connected,
+            secured: self.secured,
+            sent: exchange.sent,
+            first_byte: exchange.first_byte,
+        }
+    }
+}
+
+impl ExchangeTimes {
+    /// Whether everything was noted.
+    pub(super) fn is_complete(&self) -> bool {
+        self.first_byte.is_some()
+    }
+
+    /// Notes what happened for the first time.
+    pub(super) fn note(&mut self, sent: bool, received: bool, now: Instant) {
+        if sent {
+            self.sent.get_or_insert(now);
+        }
+        if received {
+            self.first_byte.get_or_insert(now);
         }
     }
 }

@@ -7,7 +7,6 @@ use std::fmt;
 
 use http::{Method, StatusCode, Version};
 
-#[cfg(feature = "agent")]
 use super::fields::FieldLines;
 use super::target::{has_valid_host, is_valid_target};
 use crate::error::PeerMisbehaved;

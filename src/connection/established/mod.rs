@@ -1,11 +1,12 @@
-//! A connection that is there: requests out, responses in, over one link.
+//! A connection that is established: requests out, responses in, over one link.
 //!
-//! Receiving is eager up to one buffer: what arrives is decoded as far as the content that the
-//! caller has not taken yet; then reading stops, the kernel's window closes, and the peer waits.
-//! That is pause and back-pressure. Sending goes on while a response arrives, and a response is
-//! still read when sending has failed: servers answer early and hang up (RFC 9112 §9.6).
+//! Receiving is eager up to one buffer: received bytes are decoded as far as the content that the
+//! caller has not read yet; then reading stops, the kernel's window closes, and the peer waits.
+//! That is pause and back-pressure. Sending goes on while a response is received, and a response is
+//! still read after sending has failed: servers respond early and hang up (RFC 9112 §9.6).
 //!
-//! `sending` and `receiving` hold the two directions; here are the states and what drives them.
+//! `sending` and `receiving` hold the two directions; here is what drives them. The state of the
+//! exchange itself is a value of its own, [`Exchange`], that every step is given.
 
 mod receiving;
 mod sending;
@@ -14,11 +15,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::connection::content::RequestBody;
-use crate::error::{Error, ErrorKind, Misuse, NetworkFault, PeerMisbehaved};
+use super::content::RequestBody;
+use super::exchange::{Exchange, RequestContent, Stage};
+use crate::error::{Error, ErrorKind, NetworkFault, PeerMisbehaved};
 use crate::limits::Limits;
 use crate::phase::Phase;
-use crate::proto::{Event, Exchange, FieldLines, Persistence, RequestHead, ResponseHead};
+use crate::proto::{self, Event, Persistence, RequestHead, ResponseHead};
 use crate::transport::buffer::{BUFFER_BYTES, RecvBuffer};
 use crate::transport::link::Link;
 use crate::transport::meter::BudgetMeter;
@@ -35,56 +37,16 @@ const JOIN_BELOW: usize = 8 * 1024;
 #[derive(Debug)]
 pub(super) struct Established {
     link: Link,
-    exchange: Exchange,
+    machine: proto::Exchange,
     recv: RecvBuffer,
     /// The most bytes to hold undecoded: one more than any head or trailer section may have.
     most_unread: usize,
     ended: Option<Ended>,
     out: Vec<u8>,
     out_sent: usize,
-    content: RequestContent,
     write_error: Option<Error>,
-    stage: Stage,
     /// Requests sent on this connection so far.
     pub(super) requests: u32,
-    /// HTTP bytes of the present request and response.
-    pub(super) sent: u64,
-    pub(super) received: u64,
-    pub(super) trailers: FieldLines,
-}
-
-#[derive(Debug)]
-enum Stage {
-    Idle,
-    Requesting,
-    Receiving(Receiving),
-    Switched,
-}
-
-/// A response's content on its way to the caller.
-#[derive(Debug, Default)]
-struct Receiving {
-    /// Decoded, not taken yet.
-    ready: Bytes,
-    /// What comes after `ready`.
-    end: EndOfContent,
-    /// Bytes of content decoded so far.
-    decoded: u64,
-}
-
-impl Receiving {
-    /// Whether there is nothing for the caller before more comes.
-    fn waits(&self) -> bool {
-        self.ready.is_empty() && matches!(self.end, EndOfContent::More)
-    }
-}
-
-#[derive(Debug, Default)]
-enum EndOfContent {
-    #[default]
-    More,
-    End,
-    Fault(Error),
 }
 
 /// How the peer's side of the link ended.
@@ -95,15 +57,7 @@ enum Ended {
     Failed(Error),
 }
 
-#[derive(Debug)]
-enum RequestContent {
-    Nothing,
-    Source(RequestBody),
-    /// The source said that it has nothing yet.
-    SourceWaits(RequestBody),
-}
-
-/// What driving came to.
+/// What one round of driving led to.
 #[derive(Debug)]
 pub(super) enum Driven {
     Waiting,
@@ -127,7 +81,7 @@ pub(super) enum Follows {
 pub(super) enum Taken {
     Content(Bytes),
     Nothing,
-    /// All content was taken.
+    /// All content was read.
     End,
 }
 
@@ -135,106 +89,99 @@ impl Established {
     pub(super) fn new(link: Link, limits: &Limits) -> Self {
         Self {
             link,
-            exchange: Exchange::client(limits.clone()),
+            machine: proto::Exchange::client(limits.clone()),
             recv: RecvBuffer::default(),
             most_unread: BUFFER_BYTES.max(limits.head_bytes.max(limits.trailer_bytes) + 1),
             ended: None,
             out: Vec::new(),
             out_sent: 0,
-            content: RequestContent::Nothing,
             write_error: None,
-            stage: Stage::Idle,
             requests: 0,
-            sent: 0,
-            received: 0,
-            trailers: FieldLines::new(),
         }
     }
 
-    /// Queues a request. On error nothing has changed.
-    pub(super) fn request(&mut self, head: &RequestHead, body: RequestBody) -> Result<(), Error> {
-        if !matches!(self.stage, Stage::Idle) {
-            return Err(Misuse::WrongStatus.into());
-        }
-        self.exchange
+    /// Queues a request and begins its exchange. On error nothing has changed.
+    pub(super) fn request(
+        &mut self,
+        exchange: &mut Exchange,
+        head: &RequestHead,
+        body: RequestBody,
+    ) -> Result<(), Error> {
+        self.machine
             .send_request(head, body.length(), &mut self.out)?;
-        self.content = if self.exchange.local_done() {
+        let content = if self.machine.local_done() {
             RequestContent::Nothing
         } else {
             RequestContent::Source(body)
         };
-        self.stage = Stage::Requesting;
+        exchange.begin(head.method.clone(), content);
         self.requests += 1;
-        self.sent = 0;
-        self.received = 0;
-        self.trailers = FieldLines::new();
         Ok(())
     }
 
-    /// Sends and receives as far as it goes.
+    /// Sends and receives as far as possible.
     pub(super) fn drive(
         &mut self,
+        exchange: &mut Exchange,
         reactor: &mut Reactor,
         meter: &mut BudgetMeter,
-        interim: &mut impl FnMut(ResponseHead),
     ) -> Result<Driven, Error> {
-        match self.stage {
-            Stage::Idle => self.drive_idle(reactor, meter).map(|()| Driven::Waiting),
-            Stage::Requesting => self.drive_requesting(reactor, meter, interim),
+        match exchange.stage {
+            Stage::Idle => self
+                .drive_idle(exchange, reactor, meter)
+                .map(|()| Driven::Waiting),
+            Stage::Requesting => self.drive_requesting(exchange, reactor, meter),
             Stage::Receiving(_) => {
                 // The response is there: what it says is worth more than the rest of the request.
-                if let Err(error) = self.transmit(reactor, meter) {
-                    self.stop_sending(error);
+                if let Err(error) = self.transmit(exchange, reactor, meter) {
+                    self.stop_sending(exchange, error);
                 }
-                self.fill_content(reactor, meter);
-                self.fault().map_or(Ok(Driven::Waiting), Err)
+                self.fill_content(exchange, reactor, meter);
+                exchange.fault().map_or(Ok(Driven::Waiting), Err)
             }
             Stage::Switched => Ok(Driven::Waiting),
         }
     }
 
-    /// An idle peer has nothing to say but goodbye (or, inside TLS, tickets).
-    fn drive_idle(&mut self, reactor: &mut Reactor, meter: &mut BudgetMeter) -> Result<(), Error> {
+    /// An idle peer may close, or send TLS tickets. Anything else is an error.
+    fn drive_idle(
+        &mut self,
+        exchange: &mut Exchange,
+        reactor: &mut Reactor,
+        meter: &mut BudgetMeter,
+    ) -> Result<(), Error> {
         self.link.flush(reactor, meter)?;
         if self.ended.is_none() && self.link.is_readable(reactor) && !meter.exhausted() {
-            self.fill(reactor, meter);
+            self.fill(exchange, reactor, meter);
         }
-        if !self.recv.is_empty() {
-            return Err(ErrorKind::Peer(PeerMisbehaved::UnexpectedData).into());
-        }
-        match self.ended.take() {
-            None => Ok(()),
-            Some(Ended::Closed | Ended::Truncated) => {
-                Err(ErrorKind::Network(NetworkFault::Closed).into())
-            }
-            Some(Ended::Failed(error)) => Err(error),
-        }
+        self.check_silence()
     }
 
     fn drive_requesting(
         &mut self,
+        exchange: &mut Exchange,
         reactor: &mut Reactor,
         meter: &mut BudgetMeter,
-        interim: &mut impl FnMut(ResponseHead),
     ) -> Result<Driven, Error> {
-        self.check_before_sending(reactor, meter)?;
+        self.check_before_sending(exchange, reactor, meter)?;
         loop {
-            self.transmit(reactor, meter)?;
-            let was_held_back = self.exchange.awaits_continue();
-            let received = self.exchange.receive(self.recv.unread())?;
+            self.transmit(exchange, reactor, meter)?;
+            let was_held_back = self.machine.awaits_continue();
+            let received = self.machine.receive(self.recv.unread())?;
             self.recv.consume(received.consumed, reactor.pool());
             match received.event {
                 Some(Event::Interim(head)) => {
-                    interim(head);
+                    exchange.interim.push_back(head);
                     continue;
                 }
                 Some(Event::Response(head)) => {
                     if was_held_back {
-                        // Answered without the content: nobody waits for it (RFC 9110 §10.1.1). As it
-                        // was announced, the connection ends with the response.
-                        self.content = RequestContent::Nothing;
+                        // The server responded without the content and does not wait for it
+                        // (RFC 9110 §10.1.1). As it was announced, the connection ends with the
+                        // response.
+                        exchange.content = RequestContent::Nothing;
                     }
-                    let follows = self.begin_content(&head, reactor);
+                    let follows = self.begin_content(exchange, &head, reactor);
                     return Ok(Driven::Response(Arc::new(head), follows));
                 }
                 // Nothing else comes before a response head.
@@ -246,34 +193,40 @@ impl Established {
                 None => {}
                 Some(Ended::Failed(error)) => return Err(self.write_error.take().unwrap_or(error)),
                 Some(Ended::Closed | Ended::Truncated) => {
-                    return Err(match self.exchange.receive_eof() {
+                    return Err(match self.machine.receive_eof() {
                         Err(kind) => self.write_error.take().unwrap_or_else(|| kind.into()),
                         Ok(_) => ErrorKind::Network(NetworkFault::Closed).into(),
                     });
                 }
             }
-            if meter.exhausted() || !self.fill(reactor, meter) && self.ended.is_none() {
+            if meter.exhausted() || !self.fill(exchange, reactor, meter) && self.ended.is_none() {
                 return Ok(Driven::Waiting);
             }
         }
     }
 
-    /// A peer that hung up before the request gets none of it: then a retry is safe whatever the
-    /// method.
+    /// Sends nothing of a request to a peer that hung up before it: then a retry is safe, whatever
+    /// the method.
     fn check_before_sending(
         &mut self,
+        exchange: &mut Exchange,
         reactor: &mut Reactor,
         meter: &mut BudgetMeter,
     ) -> Result<(), Error> {
-        let is_due = self.sent == 0 && self.recv.is_empty() && self.link.is_readable(reactor);
-        if is_due && !meter.exhausted() {
-            self.fill(reactor, meter);
-        }
+        let is_due = exchange.sent == 0 && self.recv.is_empty() && self.link.is_readable(reactor);
         if !is_due {
             return Ok(());
         }
+        if !meter.exhausted() {
+            self.fill(exchange, reactor, meter);
+        }
+        self.check_silence()
+    }
+
+    /// Fails if the peer sent something or hung up while no response was due: bytes that came before
+    /// the request must not be taken for its response.
+    fn check_silence(&mut self) -> Result<(), Error> {
         if !self.recv.is_empty() {
-            // An answer to nothing must not be taken for the answer to this.
             return Err(ErrorKind::Peer(PeerMisbehaved::UnexpectedData).into());
         }
         match self.ended.take() {
@@ -285,73 +238,55 @@ impl Established {
         }
     }
 
-    /// After a response: ready for the next request, or not to be used again.
-    pub(super) fn is_reusable_after_response(&mut self) -> bool {
-        // The exchange knows what was framed, not what was written.
+    /// After a response: makes ready for the next request. `false`: the connection must close.
+    pub(super) fn is_reusable_after_response(&mut self, exchange: &mut Exchange) -> bool {
+        // The machine knows what was framed, not what was written.
         let sent = self.out.is_empty() && self.write_error.is_none();
         let clean = sent && self.recv.is_empty() && self.ended.is_none();
         if clean
-            && self.exchange.persistence() == Persistence::Reuse
-            && self.exchange.next_cycle().is_ok()
+            && self.machine.persistence() == Persistence::Reuse
+            && self.machine.next_cycle().is_ok()
         {
-            self.stage = Stage::Idle;
+            exchange.stage = Stage::Idle;
             return true;
         }
         false
     }
 
     /// The phase whose deadline runs now, if this side waits for the peer.
-    pub(super) fn awaits(&self) -> Option<Phase> {
-        match &self.stage {
+    pub(super) fn awaits(&self, exchange: &Exchange) -> Option<Phase> {
+        match &exchange.stage {
             Stage::Idle | Stage::Switched => None,
-            Stage::Requesting => match &self.content {
-                _ if self.out_sent < self.out.len() && self.sent == 0 => Some(Phase::SendHead),
+            Stage::Requesting => match &exchange.content {
+                _ if self.out_sent < self.out.len() && exchange.sent == 0 => Some(Phase::SendHead),
                 _ if self.out_sent < self.out.len() => Some(Phase::SendBody),
-                _ if self.exchange.awaits_continue() => Some(Phase::AwaitContinue),
-                _ if self.exchange.local_done() => Some(Phase::AwaitHead),
+                _ if self.machine.awaits_continue() => Some(Phase::AwaitContinue),
+                _ if self.machine.local_done() => Some(Phase::AwaitHead),
                 RequestContent::SourceWaits(_) => None,
                 RequestContent::Source(_) => Some(Phase::SendBody),
                 RequestContent::Nothing => Some(Phase::AwaitHead),
             },
             Stage::Receiving(receiving) => {
-                // A peer that answers early may wait for the rest of the request itself.
-                let waits = receiving.waits() && !self.awaits_source();
+                // A peer that responds early may wait for the rest of the request itself.
+                let waits = receiving.is_waiting() && !self.awaits_source(exchange);
                 waits.then_some(Phase::ReceiveBody)
             }
         }
     }
 
-    /// Whether content, its end or its fault is there for the caller: no event will tell of it
-    /// again.
-    pub(super) fn has_content_ready(&self) -> bool {
-        matches!(&self.stage, Stage::Receiving(receiving) if !receiving.waits())
-    }
-
     /// Whether content of the request is missing that only its source can give.
-    pub(super) fn awaits_source(&self) -> bool {
-        matches!(self.content, RequestContent::SourceWaits(_)) && !self.exchange.local_done()
-    }
-
-    pub(super) fn is_idle(&self) -> bool {
-        matches!(self.stage, Stage::Idle)
-    }
-
-    pub(super) fn is_receiving(&self) -> bool {
-        matches!(self.stage, Stage::Receiving(_))
-    }
-
-    /// Whether the request, or what of it could be sent, is out.
-    pub(super) fn is_request_sent(&self) -> bool {
-        self.sent > 0
+    pub(super) fn awaits_source(&self, exchange: &Exchange) -> bool {
+        matches!(exchange.content, RequestContent::SourceWaits(_)) && !self.machine.local_done()
     }
 
     /// Sends the content without waiting for `100 Continue` any longer.
     pub(super) fn stop_awaiting_continue(&mut self) {
-        self.exchange.stop_awaiting_continue();
+        self.machine.stop_awaiting_continue();
     }
 
-    pub(super) fn exchange(&self) -> &Exchange {
-        &self.exchange
+    /// The announced length of the response content, and whether it is chunked.
+    pub(super) fn framing(&self) -> (Option<u64>, bool) {
+        (self.machine.content_length(), self.machine.is_chunked())
     }
 
     pub(super) fn link(&self) -> &Link {
@@ -368,9 +303,5 @@ impl Established {
         let all = 0..self.recv.unread().len();
         let leftover = self.recv.take(all, reactor.pool());
         (self.link, leftover)
-    }
-
-    pub(super) fn is_switched(&self) -> bool {
-        matches!(self.stage, Stage::Switched)
     }
 }

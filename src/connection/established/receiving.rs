@@ -1,8 +1,7 @@
-//! Response content on its way from the link to the caller: at most one buffer ahead of it.
+//! Response content from the link to the caller: at most one buffer ahead of it.
 
-use super::{
-    EndOfContent, Ended, Established, Follows, JOIN_BELOW, PIECE_BYTES, Receiving, Stage, Taken,
-};
+use super::{Ended, Established, Follows, JOIN_BELOW, PIECE_BYTES, Taken};
+use crate::connection::exchange::{EndOfContent, Exchange, Receiving, Stage};
 use crate::error::{Error, ErrorKind, PeerMisbehaved};
 use crate::proto::{Event, ResponseHead};
 use crate::transport::link::LinkRead;
@@ -10,11 +9,16 @@ use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 
 impl Established {
-    /// Turns to the content of a response whose head just came.
-    pub(super) fn begin_content(&mut self, head: &ResponseHead, reactor: &Reactor) -> Follows {
-        self.stage = Stage::Receiving(Receiving::default());
-        self.prefetch(reactor);
-        match &self.stage {
+    /// Begins to receive the content of a response whose head was just received.
+    pub(super) fn begin_content(
+        &mut self,
+        exchange: &mut Exchange,
+        head: &ResponseHead,
+        reactor: &Reactor,
+    ) -> Follows {
+        exchange.stage = Stage::Receiving(Receiving::default());
+        self.prefetch(exchange, reactor);
+        match &exchange.stage {
             Stage::Switched => Follows::Switched,
             Stage::Receiving(Receiving {
                 end: EndOfContent::End,
@@ -28,70 +32,44 @@ impl Established {
     /// The next piece of content, at most `most` bytes.
     pub(in crate::connection) fn read_content(
         &mut self,
+        exchange: &mut Exchange,
         reactor: &mut Reactor,
         meter: &mut BudgetMeter,
         most: usize,
     ) -> Result<Taken, Error> {
-        if self.ready().is_empty() {
-            self.fill_content(reactor, meter);
+        if exchange.ready().is_empty() {
+            self.fill_content(exchange, reactor, meter);
         }
-        if let Stage::Receiving(receiving) = &mut self.stage
+        if let Stage::Receiving(receiving) = &mut exchange.stage
             && !receiving.ready.is_empty()
         {
             let count = most.min(receiving.ready.len());
             let piece = receiving.ready.split_to(count);
             // The end shows with the last piece, where it is known.
-            self.prefetch(reactor);
+            self.prefetch(exchange, reactor);
             return Ok(Taken::Content(piece));
         }
-        if let Some(fault) = self.fault() {
+        if let Some(fault) = exchange.fault() {
             return Err(fault);
         }
-        Ok(if self.is_content_taken() {
+        Ok(if exchange.is_content_taken() {
             Taken::End
         } else {
             Taken::Nothing
         })
     }
 
-    /// Whether the response is over and all its content taken.
-    pub(in crate::connection) fn is_content_taken(&self) -> bool {
-        matches!(
-            &self.stage,
-            Stage::Receiving(Receiving { ready, end: EndOfContent::End, .. }) if ready.is_empty()
-        )
-    }
-
-    pub(super) fn ready(&self) -> &[u8] {
-        match &self.stage {
-            Stage::Receiving(receiving) => &receiving.ready,
-            Stage::Idle | Stage::Requesting | Stage::Switched => &[],
-        }
-    }
-
-    /// The fault that ends the content, once everything before it was taken.
-    pub(super) fn fault(&self) -> Option<Error> {
-        match &self.stage {
-            Stage::Receiving(Receiving {
-                ready,
-                end: EndOfContent::Fault(error),
-                ..
-            }) if ready.is_empty() => Some(error.clone()),
-            _ => None,
-        }
-    }
-
-    /// Decodes what is buffered, as far as the next piece of content for the caller.
-    pub(super) fn prefetch(&mut self, reactor: &Reactor) {
+    /// Decodes the buffered bytes as far as the next piece of content for the caller.
+    pub(super) fn prefetch(&mut self, exchange: &mut Exchange, reactor: &Reactor) {
         let mut joined = Vec::new();
         loop {
-            let Stage::Receiving(receiving) = &mut self.stage else {
+            let Stage::Receiving(receiving) = &mut exchange.stage else {
                 return;
             };
-            if !receiving.ready.is_empty() || !matches!(receiving.end, EndOfContent::More) {
+            if !receiving.ready.is_empty() || !matches!(receiving.end, EndOfContent::Open) {
                 break;
             }
-            let received = match self.exchange.receive(self.recv.unread()) {
+            let received = match self.machine.receive(self.recv.unread()) {
                 Ok(received) => received,
                 Err(kind) => {
                     receiving.end = EndOfContent::Fault(kind.into());
@@ -115,12 +93,12 @@ impl Established {
                 }
                 Some(Event::End { trailers }) => {
                     self.recv.consume(received.consumed, reactor.pool());
-                    self.trailers = trailers;
+                    exchange.trailers = trailers;
                     receiving.end = EndOfContent::End;
                 }
                 Some(Event::Switched) => {
                     self.recv.consume(received.consumed, reactor.pool());
-                    self.stage = Stage::Switched;
+                    exchange.stage = Stage::Switched;
                     return;
                 }
                 Some(Event::Request(_) | Event::Response(_) | Event::Interim(_)) => {
@@ -131,7 +109,7 @@ impl Established {
                 None => self.recv.consume(received.consumed, reactor.pool()),
             }
         }
-        if let Stage::Receiving(receiving) = &mut self.stage
+        if let Stage::Receiving(receiving) = &mut exchange.stage
             && !joined.is_empty()
         {
             // A larger piece found behind small ones must come after them.
@@ -141,17 +119,22 @@ impl Established {
     }
 
     /// Reads until there is content for the caller, or nothing more can be read now.
-    pub(super) fn fill_content(&mut self, reactor: &mut Reactor, meter: &mut BudgetMeter) {
+    pub(super) fn fill_content(
+        &mut self,
+        exchange: &mut Exchange,
+        reactor: &mut Reactor,
+        meter: &mut BudgetMeter,
+    ) {
         loop {
-            self.prefetch(reactor);
-            let Stage::Receiving(receiving) = &mut self.stage else {
+            self.prefetch(exchange, reactor);
+            let Stage::Receiving(receiving) = &mut exchange.stage else {
                 return;
             };
-            if !receiving.ready.is_empty() || !matches!(receiving.end, EndOfContent::More) {
+            if !receiving.ready.is_empty() || !matches!(receiving.end, EndOfContent::Open) {
                 return;
             }
             if let Some(ended) = &self.ended {
-                receiving.end = match (ended, self.exchange.receive_eof()) {
+                receiving.end = match (ended, self.machine.receive_eof()) {
                     (Ended::Failed(error), _) => EndOfContent::Fault(error.clone()),
                     (Ended::Closed, Ok(_)) => EndOfContent::End,
                     (Ended::Truncated, Ok(_)) => EndOfContent::Fault(
@@ -167,14 +150,19 @@ impl Established {
                 };
                 return;
             }
-            if meter.exhausted() || !self.fill(reactor, meter) && self.ended.is_none() {
+            if meter.exhausted() || !self.fill(exchange, reactor, meter) && self.ended.is_none() {
                 return;
             }
         }
     }
 
-    /// Reads once into the buffer. `true` when bytes came; an end is noted for later.
-    pub(super) fn fill(&mut self, reactor: &mut Reactor, meter: &mut BudgetMeter) -> bool {
+    /// Reads once into the buffer. `true`: bytes were received. An end is noted for later.
+    pub(super) fn fill(
+        &mut self,
+        exchange: &mut Exchange,
+        reactor: &mut Reactor,
+        meter: &mut BudgetMeter,
+    ) -> bool {
         if self.ended.is_some() || self.recv.unread().len() >= self.most_unread {
             return false;
         }
@@ -186,7 +174,7 @@ impl Established {
             Ok(LinkRead::Truncated) => self.ended = Some(Ended::Truncated),
             Err(error) => self.ended = Some(Ended::Failed(error)),
         }
-        self.received += count as u64;
+        exchange.received += count as u64;
         count > 0
     }
 }

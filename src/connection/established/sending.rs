@@ -3,17 +3,19 @@
 use std::io;
 use std::mem;
 
-use super::{Established, PIECE_BYTES, RequestContent};
+use super::{Established, PIECE_BYTES};
+use crate::connection::exchange::{Exchange, RequestContent};
 use crate::error::{Error, ErrorKind};
 use crate::proto::FieldLines;
 use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 
 impl Established {
-    /// Writes until everything is out, the socket is full or the budget is spent. Only the caller's
+    /// Writes until everything is sent, the socket is full or the budget is spent. Only the caller's
     /// own source can fail here; a broken link is noted, because the response may still come.
     pub(super) fn transmit(
         &mut self,
+        exchange: &mut Exchange,
         reactor: &mut Reactor,
         meter: &mut BudgetMeter,
     ) -> Result<(), Error> {
@@ -22,21 +24,21 @@ impl Established {
                 match self.link.write(reactor, meter, &self.out[self.out_sent..]) {
                     Ok(count) => {
                         self.out_sent += count;
-                        self.sent += count as u64;
+                        exchange.sent += count as u64;
                         let is_left = self.out_sent < self.out.len();
                         if is_left && (meter.exhausted() || count == 0) {
                             return Ok(());
                         }
                     }
-                    Err(error) => self.stop_sending(error),
+                    Err(error) => self.stop_sending(exchange, error),
                 }
                 continue;
             }
             self.out.clear();
             self.out_sent = 0;
-            if self.exchange.awaits_continue() || !self.draw_content(reactor)? {
+            if self.machine.awaits_continue() || !self.draw_content(exchange, reactor)? {
                 if let Err(error) = self.link.flush(reactor, meter) {
-                    self.stop_sending(error);
+                    self.stop_sending(exchange, error);
                 }
                 return Ok(());
             }
@@ -47,16 +49,20 @@ impl Established {
         Ok(())
     }
 
-    pub(super) fn stop_sending(&mut self, error: Error) {
+    pub(super) fn stop_sending(&mut self, exchange: &mut Exchange, error: Error) {
         self.write_error = Some(error);
         self.out.clear();
         self.out_sent = 0;
-        self.content = RequestContent::Nothing;
+        exchange.content = RequestContent::Nothing;
     }
 
-    /// Frames the next piece of request content into `out`. `false` when there is none now.
-    fn draw_content(&mut self, reactor: &mut Reactor) -> Result<bool, Error> {
-        let mut body = match mem::replace(&mut self.content, RequestContent::Nothing) {
+    /// Frames the next piece of request content into `out`. `false`: there is none now.
+    fn draw_content(
+        &mut self,
+        exchange: &mut Exchange,
+        reactor: &mut Reactor,
+    ) -> Result<bool, Error> {
+        let mut body = match mem::take(&mut exchange.content) {
             RequestContent::Nothing => return Ok(false),
             RequestContent::Source(body) | RequestContent::SourceWaits(body) => body,
         };
@@ -64,19 +70,19 @@ impl Established {
         let drawn = body.draw(&mut scratch[..PIECE_BYTES]);
         let framed = match drawn {
             Ok(0) => self
-                .exchange
+                .machine
                 .finish(&FieldLines::new(), &mut self.out)
                 .map(|()| !self.out.is_empty()),
             Ok(count) => {
-                let framed = self.exchange.send_content(&scratch[..count], &mut self.out);
-                // A source that gave all it announced is not asked again: it might wait.
-                if !self.exchange.local_done() {
-                    self.content = RequestContent::Source(body);
+                let framed = self.machine.send_content(&scratch[..count], &mut self.out);
+                // A source that gave all it announced is not read again: it might block.
+                if !self.machine.local_done() {
+                    exchange.content = RequestContent::Source(body);
                 }
                 framed.map(|()| true)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.content = RequestContent::SourceWaits(body);
+                exchange.content = RequestContent::SourceWaits(body);
                 Ok(false)
             }
             Err(error) => {

@@ -1,0 +1,193 @@
+//! [`Exchange`]: one request and its response, as far as they have come.
+//!
+//! What ends with the exchange belongs here: method, request content, response head, interim heads,
+//! trailers, content that waits for the caller, byte counts, times and the deadline. What outlives it
+//! (target, TLS, the socket and its buffers) belongs to the connection. A connection of HTTP/1.1 has
+//! one exchange at a time; nothing here assumes that it is the only one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Method;
+
+use super::content::RequestBody;
+use super::status::Status;
+use super::timings::{Deadline, ExchangeTimes};
+use crate::error::Error;
+use crate::proto::{FieldLines, RequestHead, ResponseHead};
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Exchange {
+    pub(super) method: Method,
+    pub(super) stage: Stage,
+    /// Request content that is not sent yet.
+    pub(super) content: RequestContent,
+    pub(super) response: Option<Response>,
+    pub(super) interim: VecDeque<ResponseHead>,
+    pub(super) trailers: FieldLines,
+    /// HTTP bytes of the request that were given to the network.
+    pub(super) sent: u64,
+    /// HTTP bytes of the response that were received.
+    pub(super) received: u64,
+    pub(super) times: ExchangeTimes,
+    pub(super) deadline: Option<Deadline>,
+    /// What to send again if the connection turns out to be stale.
+    pub(super) replay: Option<Replay>,
+}
+
+/// How far an exchange has come.
+#[derive(Debug, Default)]
+pub(super) enum Stage {
+    /// No request was sent, or the response is complete.
+    #[default]
+    Idle,
+    /// The request is being sent, or its response head awaited.
+    Requesting,
+    /// The response head was received; its content follows.
+    Receiving(Receiving),
+    /// The connection belongs to another protocol now (RFC 9110 §7.8, §9.3.6).
+    Switched,
+}
+
+/// Request content that is not sent yet.
+#[derive(Debug, Default)]
+pub(super) enum RequestContent {
+    /// There is none, or all of it was sent.
+    #[default]
+    Nothing,
+    Source(RequestBody),
+    /// The source reported that it has nothing yet.
+    SourceWaits(RequestBody),
+}
+
+/// Response content between the connection and the caller.
+#[derive(Debug, Default)]
+pub(super) struct Receiving {
+    /// Decoded and not read by the caller yet.
+    pub(super) ready: Bytes,
+    /// What follows `ready`.
+    pub(super) end: EndOfContent,
+    /// Bytes of content decoded so far.
+    pub(super) decoded: u64,
+}
+
+/// What follows the content that is ready.
+#[derive(Debug, Default)]
+pub(super) enum EndOfContent {
+    /// Not known yet: more content, or the end.
+    #[default]
+    Open,
+    /// The response is complete.
+    End,
+    Fault(Error),
+}
+
+impl Receiving {
+    /// Whether there is nothing for the caller until more is received.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.ready.is_empty() && matches!(self.end, EndOfContent::Open)
+    }
+}
+
+/// The response to a request, as far as it was received.
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) head: Arc<ResponseHead>,
+    pub(crate) content_length: Option<u64>,
+    pub(crate) is_chunked: bool,
+}
+
+/// A request that can be sent again.
+#[derive(Debug)]
+pub(super) struct Replay {
+    pub(super) head: RequestHead,
+    pub(super) body: RequestBody,
+}
+
+impl Exchange {
+    /// A new request, with the content that is still to be sent. Replaces the exchange before.
+    pub(super) fn begin(&mut self, method: Method, content: RequestContent) {
+        self.method = method;
+        self.stage = Stage::Requesting;
+        self.content = content;
+        self.response = None;
+        self.trailers = FieldLines::new();
+        self.restart();
+    }
+
+    /// Forgets what was sent and received, because the request is sent again.
+    pub(super) fn restart(&mut self) {
+        self.interim.clear();
+        self.sent = 0;
+        self.received = 0;
+    }
+
+    /// Drops what is only needed while the exchange goes on: it ended, or its connection did. What was
+    /// received of the response stays.
+    pub(super) fn stop(&mut self) {
+        self.stage = Stage::Idle;
+        self.content = RequestContent::Nothing;
+        self.deadline = None;
+    }
+
+    /// The status of a connection that carries this exchange.
+    pub(super) fn status(&self) -> Status {
+        match &self.stage {
+            Stage::Idle | Stage::Switched => Status::Connected,
+            Stage::Requesting => Status::Requesting,
+            Stage::Receiving(_) => Status::Body,
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.stage, Stage::Idle)
+    }
+
+    pub(super) fn is_receiving(&self) -> bool {
+        matches!(self.stage, Stage::Receiving(_))
+    }
+
+    pub(super) fn is_switched(&self) -> bool {
+        matches!(self.stage, Stage::Switched)
+    }
+
+    /// Whether content, its end or its fault is there for the caller: no event will report it again.
+    pub(super) fn has_content_ready(&self) -> bool {
+        matches!(&self.stage, Stage::Receiving(receiving) if !receiving.is_waiting())
+    }
+
+    /// Whether the response is complete and the caller has read all its content.
+    pub(super) fn is_content_taken(&self) -> bool {
+        matches!(
+            &self.stage,
+            Stage::Receiving(Receiving { ready, end: EndOfContent::End, .. }) if ready.is_empty()
+        )
+    }
+
+    /// The content that the caller has not read yet.
+    pub(super) fn ready(&self) -> &[u8] {
+        match &self.stage {
+            Stage::Receiving(receiving) => &receiving.ready,
+            Stage::Idle | Stage::Requesting | Stage::Switched => &[],
+        }
+    }
+
+    /// The fault that ends the content, once the caller has read everything before it.
+    pub(super) fn fault(&self) -> Option<Error> {
+        match &self.stage {
+            Stage::Receiving(Receiving {
+                ready,
+                end: EndOfContent::Fault(error),
+                ..
+            }) if ready.is_empty() => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// HTTP bytes sent and received.
+    pub(super) fn bytes(&self) -> (u64, u64) {
+        (self.sent, self.received)
+    }
+}

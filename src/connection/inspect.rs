@@ -1,0 +1,136 @@
+//! What is known of a connection and of its latest exchange.
+
+#[cfg(feature = "agent")]
+use super::Timestamps;
+use super::exchange::Response;
+use super::status::{Status, Transition};
+use super::target::Target;
+use super::{Connection, State};
+use crate::error::Error;
+use crate::phase::Phase;
+use crate::proto::{FieldLines, ResponseHead};
+use crate::transport::link::Link;
+use crate::transport::reactor::Reactor;
+
+impl Connection {
+    pub(crate) fn status(&self) -> Status {
+        match &self.state {
+            State::Disconnected => Status::Disconnected,
+            State::Connecting(_, Some(_)) => Status::Requesting,
+            State::Connecting(connecting, None) => connecting.status(),
+            State::Failed(status, _) => *status,
+            State::Established(_) => self.exchange.status(),
+        }
+    }
+
+    /// The phase that it is in; `None` when it does nothing.
+    #[cfg(feature = "agent")]
+    pub(crate) fn phase(&self) -> Option<Phase> {
+        match &self.state {
+            State::Connecting(connecting, _) => Some(connecting.phase()),
+            State::Established(established) if established.awaits_source(&self.exchange) => {
+                Some(Phase::SendBody)
+            }
+            State::Established(established) => established.awaits(&self.exchange),
+            State::Disconnected | State::Failed(..) => None,
+        }
+    }
+
+    /// The error of a failed connection.
+    pub(crate) fn error(&self) -> Option<&Error> {
+        match &self.state {
+            State::Failed(_, error) => Some(error),
+            State::Disconnected | State::Connecting(..) | State::Established(_) => None,
+        }
+    }
+
+    pub(crate) fn next_transition(&mut self) -> Option<Transition> {
+        self.transitions.next()
+    }
+
+    pub(crate) fn next_interim(&mut self) -> Option<ResponseHead> {
+        self.exchange.interim.pop_front()
+    }
+
+    /// The next head that a proxy sent for the tunnel: interim responses, then the final one.
+    #[cfg(feature = "agent")]
+    pub(crate) fn next_proxy_head(&mut self) -> Option<ResponseHead> {
+        self.proxy_heads.pop_front()
+    }
+
+    pub(crate) fn response(&self) -> Option<&Response> {
+        self.exchange.response.as_ref()
+    }
+
+    /// Takes the response head out; what it says about the content is no longer known here.
+    #[cfg(feature = "agent")]
+    pub(crate) fn take_response(&mut self) -> Option<Response> {
+        self.exchange.response.take()
+    }
+
+    pub(crate) fn trailers(&self) -> &FieldLines {
+        &self.exchange.trailers
+    }
+
+    /// Whether the stream belongs to another protocol now.
+    pub(crate) fn is_switched(&self) -> bool {
+        matches!(&self.state, State::Established(_)) && self.exchange.is_switched()
+    }
+
+    pub(crate) fn target(&self) -> Option<&Target> {
+        self.target.as_ref()
+    }
+
+    pub(crate) fn link(&self) -> Option<&Link> {
+        match &self.state {
+            State::Established(established) => Some(established.link()),
+            State::Disconnected | State::Connecting(..) | State::Failed(..) => None,
+        }
+    }
+
+    /// Whether the socket has unread bytes, as far as the latest events say.
+    pub(crate) fn is_readable(&self, reactor: &mut Reactor) -> bool {
+        self.link().is_some_and(|link| link.is_readable(reactor))
+    }
+
+    /// HTTP bytes sent and received for the latest request.
+    pub(crate) fn moved(&self) -> (u64, u64) {
+        self.exchange.bytes()
+    }
+
+    /// When each step of the connection and of the latest exchange was done, by the clock.
+    #[cfg(feature = "agent")]
+    pub(crate) fn timestamps(&self) -> Timestamps {
+        self.times.with(self.exchange.times)
+    }
+
+    /// Requests sent over the present connection.
+    pub(crate) fn requests(&self) -> u32 {
+        match &self.state {
+            State::Established(established) => established.requests,
+            State::Disconnected | State::Connecting(..) | State::Failed(..) => 0,
+        }
+    }
+
+    /// What is due from the peer.
+    pub(crate) fn expects(&self) -> Expects {
+        match &self.state {
+            State::Connecting(..) => Expects::Answer,
+            State::Established(established) => match established.awaits(&self.exchange) {
+                Some(Phase::ReceiveBody) => Expects::Content,
+                Some(_) => Expects::Answer,
+                None => Expects::Nothing,
+            },
+            State::Disconnected | State::Failed(..) => Expects::Nothing,
+        }
+    }
+}
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expects {
+    Nothing,
+    /// A connection, a handshake or a head.
+    Answer,
+    Content,
+}
