@@ -256,7 +256,7 @@ fn five_hundred_over_six(mut agent: Agent) {
         .is_ok()
     });
     let handles: Vec<_> = (0..500)
-        .map(|number| agent.get(&server.url(&format!("/{number}"))).unwrap())
+        .map(|number| agent.get(server.url(&format!("/{number}"))).send().unwrap())
         .collect();
     let mut done = 0;
     while done < 500 {
@@ -383,7 +383,7 @@ fn on_a_thread_of_its_own_a_request_moves_between_polls() {
             .is_ok()
     });
     let mut agent = on_thread();
-    let handle = agent.get(&server.url("/")).unwrap();
+    let handle = agent.get(server.url("/")).send().unwrap();
     let response = finish(&mut agent, handle).unwrap();
     assert_eq!(response.text(), "hi");
     // A stream is held back until it is pulled, here as there.
@@ -432,7 +432,7 @@ fn a_panic_on_the_thread_of_the_agent_fails_its_requests() {
             .is_ok()
     });
     let mut agent = on_thread();
-    let handle = agent.get(&server.url("/")).unwrap();
+    let handle = agent.get(server.url("/")).send().unwrap();
     assert_eq!(finish(&mut agent, handle).unwrap().text(), "hi");
     let broken = agent
         .send(Request::put(server.url("/")).body(RequestBody::reader(Broken, Some(2))))
@@ -441,7 +441,7 @@ fn a_panic_on_the_thread_of_the_agent_fails_its_requests() {
     let error = finish(&mut agent, broken).unwrap_err();
     assert_eq!(*error.kind(), panicked);
     // What is asked for later fails, too, and nobody waits for ever.
-    let later = agent.get(&server.url("/")).unwrap();
+    let later = agent.get(server.url("/")).send().unwrap();
     let error = finish(&mut agent, later).unwrap_err();
     assert_eq!(*error.kind(), panicked);
     assert!(agent.next_event().is_none());

@@ -89,7 +89,7 @@ fn a_get_of_an_agent_allocates_no_more_than_now() {
         let mut kept = None;
         let per_get = per_exchange(|| {
             let total = measure(|| {
-                let handle = agent.get(&url).unwrap();
+                let handle = agent.get(&url).send().unwrap();
                 let held = if is_held {
                     Some(handle)
                 } else {
@@ -224,7 +224,7 @@ fn agent_with_held_requests(count: usize) -> (Agent, Vec<RequestHandle>, Vec<Tcp
     let mut peers = Vec::with_capacity(count);
     let mut handles = Vec::with_capacity(count);
     for _ in 0..count {
-        handles.push(agent.get(&url).unwrap());
+        handles.push(agent.get(&url).send().unwrap());
         peers.push(accept(&listener, || _ = agent.poll()));
         while agent.next_event().is_some() {}
     }

@@ -248,7 +248,7 @@ fn an_idle_poll_of_an_agent_allocates_nothing() {
     // Connections that are idle, that wait for a head, that wait for events; requests that wait.
     let mut held = Vec::new();
     for _ in 0..3 {
-        agent.get("http://game.example/").unwrap().detach();
+        agent.get("http://game.example/").send().unwrap().detach();
     }
     for number in 0..10 {
         let path = if number == 0 { "events" } else { "silent" };

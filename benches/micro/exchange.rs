@@ -116,7 +116,7 @@ fn get_by_agent(
     url: &str,
     mut serve: impl FnMut() -> bool,
 ) -> Box<httpoll::Response> {
-    agent.get(url).unwrap().detach();
+    agent.get(url).send().unwrap().detach();
     agent.poll();
     while !serve() {
         agent.poll();

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use divan::Bencher;
+use httpoll::agent::RequestOptions;
 use httpoll::server::{Server, ServerLimits, ServerTimeouts};
 use httpoll::{Agent, Event, Phase, RequestHandle, Timeouts, agent::PoolLimits};
 
@@ -20,14 +21,16 @@ fn agent_with_requests_held_open(bencher: Bencher, requests: usize) {
     pool.per_host = requests;
     let mut agent = Agent::builder()
         .pool(pool)
-        .timeouts(Timeouts {
+        .defaults(RequestOptions::new().timeouts(Timeouts {
             connect: None,
             head: None,
             ..Timeouts::default()
-        })
+        }))
         .build();
     let url = format!("http://{address}/events");
-    let _handles: Vec<RequestHandle> = (0..requests).map(|_| agent.get(&url).unwrap()).collect();
+    let _handles: Vec<RequestHandle> = (0..requests)
+        .map(|_| agent.get(&url).send().unwrap())
+        .collect();
     let mut sent = 0;
     while sent < requests {
         agent.wait(PATIENCE);

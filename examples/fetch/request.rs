@@ -21,7 +21,7 @@ pub(crate) fn build(
 ) -> Result<Request, Failure> {
     let mut request = Request::new(method(group, upload)?, address.url.as_str())
         .stream()
-        .tell_heads(true)
+        .report_heads(true)
         .decompress(group.compressed)
         .redirects(common.redirects.clone())
         .retries(common.retries.clone())

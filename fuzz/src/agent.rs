@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use httpoll::agent::RequestOptions;
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::{agent::{CacheMode, PoolLimits, WebSocketOptions}, auth::Credentials, proxy::ProxySettings, websocket::WebSocketConfig, Agent, Event, Limits, PollAt, Request, RequestId, RetryPolicy, Timeouts};
 
@@ -117,14 +118,17 @@ fn build(choices: &mut Choices, way: Way, network: &MemoryNetwork) -> Agent {
     let mut builder = Agent::builder()
         .pool(pool)
         .limits(limits)
-        .retries(retries)
-        .timeouts(Timeouts {
-            head: Some(Duration::from_secs(2)),
-            stall: Some(Duration::from_secs(1)),
-            ..Timeouts::default()
-        })
-        .total_timeout(Duration::from_secs(10))
-        .max_body(MOST_CONTENT)
+        .defaults(
+            RequestOptions::new()
+                .retries(retries)
+                .timeouts(Timeouts {
+                    head: Some(Duration::from_secs(2)),
+                    stall: Some(Duration::from_secs(1)),
+                    ..Timeouts::default()
+                })
+                .total_timeout(Duration::from_secs(10))
+                .max_body(MOST_CONTENT),
+        )
         .cookies(Default::default())
         .cache(Default::default());
     if way == Way::Proxy {
@@ -133,7 +137,8 @@ fn build(choices: &mut Choices, way: Way, network: &MemoryNetwork) -> Agent {
             "socks5h://u:p@a.example:80",
             "socks5://a.example:80",
         ][choices.bits(2) as usize % 3];
-        builder = builder.proxies(ProxySettings::default().with_all(url).unwrap());
+        let proxies = ProxySettings::default().with_all(url).unwrap();
+        builder = builder.defaults(RequestOptions::new().proxies(proxies));
     }
     builder.build_on_memory(network)
 }
@@ -144,7 +149,7 @@ fn request(choices: &mut Choices) -> Request {
         0 => Request::get(url),
         1 => Request::get(url).stream(),
         2 => Request::get(url).event_stream(),
-        3 => Request::head(url).cache(CacheMode::NoStore),
+        3 => Request::head(url).cache_mode(CacheMode::NoStore),
         4 => Request::post(url).text("hello").expect_continue(Some(0)),
         5 => {
             let mut config = WebSocketConfig::default();
@@ -157,7 +162,7 @@ fn request(choices: &mut Choices) -> Request {
             user: "ann".to_owned(),
             password: "secret".to_owned(),
         }),
-        _ => Request::get(url).decompress(true).tell_heads(true),
+        _ => Request::get(url).decompress(true).report_heads(true),
     }
     .proxy_tunnel(choices.flag())
 }

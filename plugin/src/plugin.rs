@@ -11,6 +11,7 @@ use bevy_ecs::entity_disabling::Disabled;
 use bevy_ecs::query::{Allow, With};
 use bevy_ecs::schedule::{InternedScheduleLabel, IntoScheduleConfigs, ScheduleLabel};
 use bevy_ecs::world::World;
+use httpoll::agent::RequestOptions;
 use httpoll::memory::MemoryNetwork;
 use httpoll::{
     Agent, Budget, Error, Timeouts,
@@ -300,11 +301,14 @@ impl HttpollPlugin {
         let builder = Agent::builder()
             .pool(self.pool.clone())
             .on_thread(self.on_thread)
-            .timeouts(self.timeouts.clone())
-            .max_body(self.max_body_bytes);
+            .defaults(
+                RequestOptions::new()
+                    .timeouts(self.timeouts.clone())
+                    .max_body(self.max_body_bytes),
+            );
         #[cfg(feature = "tls")]
         let builder = match &self.tls {
-            Some(tls) => builder.tls(tls.clone()),
+            Some(tls) => builder.defaults(RequestOptions::new().tls(tls.clone())),
             None => builder,
         };
         builder

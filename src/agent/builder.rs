@@ -1,39 +1,33 @@
 //! How an agent is made: [`AgentBuilder`].
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
+use super::agent::{Agent, Backend};
 use super::config::Config;
 use super::engine::Engine;
 use super::engine_thread::EngineThread;
-use super::id::ById;
+use super::options::RequestOptions;
 use super::pool::PoolLimits;
-use super::prepared::{KnownUrls, invalid_url};
-use super::settings::{AddressFamily, Override, address_filter};
-use super::{Agent, Backend, CacheMode, Mailbox, Priority};
+use super::prepared::invalid_url;
+use super::settings::{AddressFamily, address_filter};
 use crate::budget::Budget;
 use crate::error::{Error, MalformedHsts};
 use crate::group::PollGroup;
 use crate::limits::Limits;
-use crate::phase::Timeouts;
 use crate::proto::FieldLines;
 use crate::recording::Recorder;
-use crate::semantics::access::AccessPolicy;
-use crate::semantics::auth::Credentials;
 use crate::semantics::base_url::parse_base;
 use crate::semantics::circuit::CircuitPolicy;
-use crate::semantics::netrc::Netrc;
-use crate::semantics::proxy_rules::ProxySettings;
-use crate::semantics::redirect::RedirectPolicy;
-use crate::semantics::retry::RetryPolicy;
 use crate::transport::memory::MemoryNetwork;
 use crate::transport::poller::Poller;
 use crate::transport::reactor::Reactor;
 use crate::transport::resolver::Resolver;
-use crate::transport::tls::TlsOptions;
 
-/// Decides about an [`Agent`] one by one. Mistakes are reported where they are made.
+/// Configures an [`Agent`]. What belongs to the agent as a whole (pool, budget, resolver, cookie jar, cache)
+/// has a method here; what a single request may change is in [`defaults`](Self::defaults).
+///
+/// Invalid values are reported by the method that gets them.
 #[must_use]
 #[derive(Debug)]
 pub struct AgentBuilder {
@@ -72,8 +66,9 @@ impl AgentBuilder {
         }
     }
 
-    /// What relative URLs are below of: `users` or `/users` with a base of `https://h/api` is
-    /// `https://h/api/users`. Absolute URLs are taken as they are.
+    /// The URL to which relative URLs are appended: with a base of `https://h/api`, both `users` and `/users`
+    /// become `https://h/api/users`. Absolute URLs stay as they are. Default: none; then relative URLs are
+    /// invalid.
     ///
     /// # Errors
     /// [`Misuse::InvalidUrl`](crate::error::Misuse::InvalidUrl).
@@ -82,7 +77,7 @@ impl AgentBuilder {
         Ok(self)
     }
 
-    /// A line to send with every request, unless the request has others of this name.
+    /// Adds a header that every request sends unless it has a header with the same name.
     ///
     /// # Errors
     /// [`Misuse::InvalidHeader`](crate::error::Misuse::InvalidHeader).
@@ -91,8 +86,8 @@ impl AgentBuilder {
         Ok(self)
     }
 
-    /// The `User-Agent`, unless a request has one; empty for none. Default `httpoll/` and the
-    /// version.
+    /// The `User-Agent` of requests that do not set one (RFC 9110 §10.1.5). Default: `httpoll/` and the version.
+    /// An empty name sends none.
     ///
     /// # Errors
     /// [`Misuse::InvalidHeader`](crate::error::Misuse::InvalidHeader).
@@ -102,25 +97,27 @@ impl AgentBuilder {
         Ok(self)
     }
 
-    /// How connections are shared and kept.
+    /// How many connections are opened, and how long idle ones are kept. Default: [`PoolLimits::default`].
     pub fn pool(mut self, limits: PoolLimits) -> Self {
         self.config.pool = limits;
         self
     }
 
-    /// Caps on what a peer may send; see [`Limits`].
+    /// Limits on what a server may send besides content, such as the size of heads. Default:
+    /// [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config.limits = limits;
         self
     }
 
-    /// What one poll may spend.
+    /// The budget of each [`poll`](Agent::poll). Default: [`Budget::default`].
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self
     }
 
-    /// At most so many bytes of content a second, each way, for all requests together.
+    /// The most bytes of content per second for all requests together, counted separately for sending and
+    /// receiving. `None` and 0 mean no limit, which is the default.
     pub fn global_rate_limit(mut self, bytes_per_second: Option<u64>) -> Self {
         self.config.rate_limit = bytes_per_second;
         self
@@ -133,154 +130,110 @@ impl AgentBuilder {
         self
     }
 
-    /// Names are looked up by this resolver.
+    /// The resolver for host names. Default: [`Resolver::system`].
     pub fn resolver(mut self, resolver: Resolver) -> Self {
         self.resolver = resolver;
         self
     }
 
-    /// Which of a name's addresses are used.
+    /// Which of the addresses of a host name are used. Default: [`AddressFamily::Any`].
     pub fn address_family(mut self, family: AddressFamily) -> Self {
         self.family = family;
         self
     }
 
-    /// Leaves origins alone that fail again and again, or that asked for it by `Retry-After`. Default
-    /// off.
+    /// Stops sending requests to an origin for a while after repeated failures, or when it asks for that with
+    /// `Retry-After`. Default: off.
     pub fn circuit(mut self, policy: CircuitPolicy) -> Self {
         self.config.circuit = Some(policy);
         self
     }
 
-    /// Remembers which hosts want `https` (RFC 6797), and goes to them by it. Default off; see
-    /// [`load_hsts`](Self::load_hsts) for keeping it over runs.
+    /// Remembers which hosts require `https` (RFC 6797) and uses it for them. Default: off.
+    /// [`Agent::save_hsts`] and [`load_hsts`](Self::load_hsts) keep the list over several runs.
     pub fn hsts(mut self) -> Self {
         self.config.hsts.get_or_insert_default();
         self
     }
 
-    /// The same, beginning with what [`Agent::save_hsts`] once gave (curl's file format).
+    /// [`hsts`](Self::hsts), starting with the list that [`Agent::save_hsts`] returned in an earlier run.
     ///
     /// # Errors
-    /// [`MalformedHsts`] names the line.
+    /// [`MalformedHsts`] has the number of the line that is invalid.
     pub fn load_hsts(mut self, text: &str) -> Result<Self, MalformedHsts> {
         let store = self.config.hsts.get_or_insert_default();
-        let mut store = store
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
         store.load(text, SystemTime::now())?;
         drop(store);
         Ok(self)
     }
 
-    /// Tells this recorder each exchange over the network, for a replay in a test; see
+    /// Records each exchange over the network, for replay in a test; see
     /// [`Recording`](crate::recording::Recording).
     pub fn recorder(mut self, recorder: Recorder) -> Self {
         self.config.recorder = Some(recorder);
         self
     }
 
-    /// Keeps cookies in this jar, which the caller may look into at any time. Default: no cookies.
+    /// Stores cookies in this jar and sends them from it (RFC 6265). The caller may lock it at any time, but
+    /// only briefly: polls wait for the lock. Default: no cookies.
     #[cfg(feature = "cookies")]
     pub fn cookies(mut self, jar: Arc<Mutex<crate::semantics::cookies::CookieJar>>) -> Self {
         self.config.cookies = Some(jar);
         self
     }
 
-    /// Keeps responses in this cache (RFC 9111), which the caller may save. Default: no cache.
+    /// Stores responses in this cache and uses them (RFC 9111); [`RequestOptions::cache_mode`] says how. The
+    /// caller may lock it at any time, but only briefly: polls wait for the lock. Default: no cache.
     #[cfg(feature = "cache")]
     pub fn cache(mut self, cache: Arc<Mutex<crate::semantics::cache::HttpCache>>) -> Self {
         self.config.cache = Some(cache);
         self
     }
 
-    /// Redirects: whether, how many, how.
-    pub fn redirects(self, policy: RedirectPolicy) -> Self {
-        self.with(Override::Redirects(policy))
+    /// Sets the options of every request that does not set them itself: timeouts, retries, redirects, TLS,
+    /// proxies, credentials and others. Options of earlier calls stay unless they are set again.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use httpoll::agent::RequestOptions;
+    /// use httpoll::{Agent, RetryPolicy};
+    ///
+    /// let agent = Agent::builder()
+    ///     .defaults(
+    ///         RequestOptions::new()
+    ///             .retries(RetryPolicy::standard())
+    ///             .total_timeout(Duration::from_secs(30)),
+    ///     )
+    ///     .build();
+    /// # let _ = agent;
+    /// ```
+    pub fn defaults(mut self, options: RequestOptions) -> Self {
+        options.apply_to(&mut self.config.defaults);
+        self
     }
 
-    /// Retries; [`RetryPolicy::standard`] is a good choice. By default none.
-    pub fn retries(self, policy: RetryPolicy) -> Self {
-        self.with(Override::Retries(policy))
-    }
-
-    /// How long each phase may take.
-    pub fn timeouts(self, timeouts: Timeouts) -> Self {
-        self.with(Override::Timeouts(timeouts))
-    }
-
-    /// How long a whole request may take. Zero is no limit, and so is the default.
-    pub fn total_timeout(self, limit: Duration) -> Self {
-        self.with(Override::TotalTimeout(
-            Some(limit).filter(|it| !it.is_zero()),
-        ))
-    }
-
-    /// The priority of requests that have none of their own.
-    pub fn priority(self, priority: Priority) -> Self {
-        self.with(Override::Priority(priority))
-    }
-
-    /// The most content to hold in memory for one response. Default 64 MiB; 0 is no limit.
-    pub fn max_body(self, bytes: u64) -> Self {
-        self.with(Override::MaxBody(bytes))
-    }
-
-    /// How to speak TLS.
-    pub fn tls(self, options: TlsOptions) -> Self {
-        self.with(Override::Tls(options))
-    }
-
-    /// Which proxies to use. Default none, whatever the environment says: for that, give
-    /// [`ProxySettings::from_environment`].
-    pub fn proxies(self, proxies: ProxySettings) -> Self {
-        self.with(Override::Proxies(proxies))
-    }
-
-    /// Credentials for every request, whatever its origin: for agents that speak to one server.
-    pub fn credentials(self, credentials: Credentials) -> Self {
-        self.with(Override::Credentials(Some(credentials)))
-    }
-
-    /// Credentials by host, for requests that have none of their own: asked at each hop, so that a
-    /// redirect to another host finds that host's.
-    pub fn netrc(self, netrc: impl Into<Arc<Netrc>>) -> Self {
-        self.with(Override::Netrc(netrc.into()))
-    }
-
-    /// How requests use the cache.
-    pub fn cache_mode(self, mode: CacheMode) -> Self {
-        self.with(Override::Cache(mode))
-    }
-
-    /// What requests may reach.
-    pub fn access(self, policy: AccessPolicy) -> Self {
-        self.with(Override::Access(Some(policy)))
-    }
-
-    /// Whether a status of 400 or above is an error. Default no.
-    pub fn error_for_status(self, fail: bool) -> Self {
-        self.with(Override::ErrorForStatus(fail))
-    }
-
-    /// Drives requests on a thread of their own, also between polls. What is told is still told in
-    /// [`Agent::poll`]. Budgets do not apply there; content that is streamed is read ahead, 4 MiB of each
-    /// request. Should that thread panic, because a reader of yours does, every request fails
-    /// ([`RequestRefused::ThreadPanicked`](crate::error::RequestRefused::ThreadPanicked)). Default no.
+    /// Runs the agent on a thread of its own, so that requests make progress between polls. Events are still
+    /// delivered by [`Agent::next_event`]. Budgets do not apply to the thread; it reads ahead up to 4 MiB of
+    /// streamed content per request. If the thread panics, for example in a reader that you gave as content,
+    /// every request fails with [`RequestRefused::ThreadPanicked`](crate::error::RequestRefused::ThreadPanicked).
+    /// Default: no.
     pub fn on_thread(mut self, on_thread: bool) -> Self {
         self.on_thread = on_thread;
         self
     }
 
-    /// The agent. It opens nothing yet; only with [`on_thread`](Self::on_thread) a thread is started,
-    /// and if the system refuses one the agent works without.
+    /// Builds the agent. It opens nothing before the first request. With [`on_thread`](Self::on_thread) it starts
+    /// a thread; if the system refuses one, the agent works without.
     pub fn build(self) -> Agent {
         let group = self.group.as_ref().filter(|_| !self.on_thread);
         let reactor = Reactor::on(group, self.resolver.clone());
         self.build_on(reactor)
     }
 
-    /// The agent on an in-memory network with its virtual clock, for tests.
+    /// Builds the agent on an in-memory network with a virtual clock, for tests. It never has a thread of its
+    /// own.
     pub fn build_on_memory(mut self, network: &MemoryNetwork) -> Agent {
         self.on_thread = false;
         let reactor = Reactor::on_memory(self.group.as_ref(), network);
@@ -302,20 +255,30 @@ impl AgentBuilder {
         } else {
             Backend::Inline(engine)
         };
-        Agent {
-            backend,
-            mailbox: Arc::new(Mailbox::default()),
-            config,
-            budget: self.budget,
-            next_id: 0,
-            under_way: ById::default(),
-            urls: KnownUrls::default(),
-            passed: VecDeque::new(),
-        }
+        Agent::from_parts(backend, config, self.budget)
+    }
+}
+
+impl Agent {
+    /// An agent with the default options. It opens nothing before the first request.
+    pub fn new() -> Self {
+        Self::builder().build()
     }
 
-    fn with(mut self, setting: Override) -> Self {
-        Arc::make_mut(&mut self.config.defaults).apply(setting);
-        self
+    /// An agent on an in-memory network with a virtual clock, for tests. Files are written inside `poll`, so
+    /// that a test is repeatable.
+    pub fn on_memory(network: &MemoryNetwork) -> Self {
+        Self::builder().build_on_memory(network)
+    }
+
+    /// A builder with the default options.
+    pub fn builder() -> AgentBuilder {
+        AgentBuilder::new()
+    }
+}
+
+impl Default for Agent {
+    fn default() -> Self {
+        Self::new()
     }
 }

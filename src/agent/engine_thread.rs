@@ -1,8 +1,8 @@
-//! The same machine on a thread of its own, for those who want progress between frames.
+//! The engine on a thread of its own, for progress between frames.
 //!
-//! Commands go there, events come back; both are handed over in the owner's calls, so that what is
-//! told is still told in `poll`, on the owner's thread. The thread sleeps in the operating system when
-//! there is nothing to do, and ends with the agent.
+//! The agent sends commands and receives events through [`State`], in its own calls only: events are still
+//! delivered on the agent's thread. The engine's thread sleeps in the operating system when there is nothing
+//! to do. It ends with the agent.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,27 +20,27 @@ use crate::error::Error;
 use crate::error::{ErrorKind, RequestRefused};
 use crate::transport::wake::Wake;
 
-/// What owner and thread share.
+/// What the agent and the engine's thread share.
 #[derive(Default)]
 struct Shared {
-    desk: Mutex<Desk>,
-    came: Condvar,
-    ends: AtomicBool,
+    state: Mutex<State>,
+    changed: Condvar,
+    stop: AtomicBool,
 }
 
 #[derive(Default)]
-struct Desk {
+struct State {
     commands: Vec<Command>,
     events: VecDeque<Event>,
     is_idle: bool,
-    /// The thread is gone, and its owner is not: it panicked.
+    /// The thread ended, although the agent lives.
     has_panicked: bool,
-    /// The owner waits for files, and whether they were done with.
-    drains: Option<Duration>,
-    drained: bool,
+    /// How long the agent waits for files to be finished, and whether they were.
+    drain_files: Option<Duration>,
+    files_drained: bool,
 }
 
-/// See the module's documentation.
+/// The agent's side; see the documentation of the module.
 pub(super) struct EngineThread {
     shared: Arc<Shared>,
     wake: Wake,
@@ -49,27 +49,27 @@ pub(super) struct EngineThread {
 }
 
 impl EngineThread {
-    /// Starts the thread; gives the machine back when the system refuses one.
+    /// Starts the thread; returns the engine if the system refuses one.
     pub(super) fn start(engine: Box<Engine>) -> Result<Self, Box<Engine>> {
         let Ok(wake) = engine.wake() else {
             return Err(engine);
         };
         let shared = Arc::new(Shared::default());
-        let theirs = Arc::clone(&shared);
-        let (hand_over, take_over) = mpsc::channel::<Box<Engine>>();
+        let for_thread = Arc::clone(&shared);
+        let (engine_sender, engine_receiver) = mpsc::channel::<Box<Engine>>();
         let thread = thread::Builder::new()
             .name("httpoll-agent".to_owned())
             .spawn(move || {
-                if let Ok(mut engine) = take_over.recv() {
-                    let _last = LastWord(&theirs);
+                if let Ok(mut engine) = engine_receiver.recv() {
+                    let _guard = PanicGuard(&for_thread);
                     engine.widen_window();
-                    run(&mut engine, &theirs);
+                    run(&mut engine, &for_thread);
                 }
             });
         let Ok(thread) = thread else {
             return Err(engine);
         };
-        hand_over.send(engine).map_err(|refused| refused.0)?;
+        engine_sender.send(engine).map_err(|refused| refused.0)?;
         Ok(Self {
             shared,
             wake,
@@ -82,31 +82,30 @@ impl EngineThread {
         if let Command::Cancel(id) = command {
             self.events.retain(|event| event.id() != Some(id));
         }
-        let mut desk = lock(&self.shared.desk);
-        if desk.has_panicked {
+        let mut state = lock(&self.shared.state);
+        if state.has_panicked {
             return;
         }
         if let Command::Cancel(id) = command {
-            desk.events.retain(|event| event.id() != Some(id));
+            state.events.retain(|event| event.id() != Some(id));
         }
-        // Where others lie already, the thread was woken for them and has not come yet.
-        let is_first = desk.commands.is_empty();
-        desk.commands.push(command);
-        desk.is_idle = false;
-        drop(desk);
+        // If there are other commands, the thread was woken for them and has not run yet.
+        let is_first = state.commands.is_empty();
+        state.commands.push(command);
+        state.is_idle = false;
+        drop(state);
         if is_first {
             (self.wake)();
         }
     }
 
-    /// Takes over what the thread has done. If it is gone, it tells nothing more of the requests that
-    /// are `under_way`: they fail.
-    pub(super) fn poll<'a>(&mut self, under_way: impl Iterator<Item = &'a RequestId>) -> Polled {
-        let mut desk = lock(&self.shared.desk);
+    /// Takes the events of the thread. If it panicked, the `unfinished` requests fail.
+    pub(super) fn poll<'a>(&mut self, unfinished: impl Iterator<Item = &'a RequestId>) -> Polled {
+        let mut state = lock(&self.shared.state);
         let before = self.events.len();
-        self.events.append(&mut desk.events);
-        if self.events.is_empty() && desk.has_panicked {
-            self.events.extend(under_way.map(|id| Event::Failed {
+        self.events.append(&mut state.events);
+        if self.events.is_empty() && state.has_panicked {
+            self.events.extend(unfinished.map(|id| Event::Failed {
                 id: *id,
                 error: ErrorKind::Refused(RequestRefused::ThreadPanicked).into(),
                 response: None,
@@ -116,7 +115,7 @@ impl EngineThread {
             changed: self.events.len() > before,
             next: if !self.events.is_empty() {
                 PollAt::Now
-            } else if desk.is_idle || desk.has_panicked {
+            } else if state.is_idle || state.has_panicked {
                 PollAt::Idle
             } else {
                 PollAt::Io
@@ -124,42 +123,48 @@ impl EngineThread {
         }
     }
 
-    /// The same, once there is something or `timeout` is over.
+    /// [`poll`](Self::poll), as soon as there is an event or `timeout` is over.
     pub(super) fn wait<'a>(
         &mut self,
         timeout: Option<Duration>,
-        under_way: impl Iterator<Item = &'a RequestId>,
+        unfinished: impl Iterator<Item = &'a RequestId>,
     ) -> Polled {
         if !self.events.is_empty() {
-            // What was taken over before waits to be pulled, and the thread may wait for that.
-            return self.poll(under_way);
+            // Events wait to be pulled, and the thread may wait for that.
+            return self.poll(unfinished);
         }
-        let desk = lock(&self.shared.desk);
-        let nothing =
-            |desk: &mut Desk| desk.events.is_empty() && !desk.is_idle && !desk.has_panicked;
-        let desk = match timeout {
+        let state = lock(&self.shared.state);
+        let is_quiet =
+            |state: &mut State| state.events.is_empty() && !state.is_idle && !state.has_panicked;
+        let state = match timeout {
             Some(timeout) => {
-                let waited = self.shared.came.wait_timeout_while(desk, timeout, nothing);
+                let waited = self
+                    .shared
+                    .changed
+                    .wait_timeout_while(state, timeout, is_quiet);
                 waited.unwrap_or_else(PoisonError::into_inner).0
             }
             None => {
-                let waited = self.shared.came.wait_while(desk, nothing);
+                let waited = self.shared.changed.wait_while(state, is_quiet);
                 waited.unwrap_or_else(PoisonError::into_inner)
             }
         };
-        drop(desk);
-        self.poll(under_way)
+        drop(state);
+        self.poll(unfinished)
     }
 
-    /// Waits until the thread has obeyed, and its files are done with.
+    /// Waits until the thread has executed all commands and finished its files.
     pub(super) fn finish_files(&mut self, timeout: Duration) -> bool {
-        lock(&self.shared.desk).drains = Some(timeout);
+        lock(&self.shared.state).drain_files = Some(timeout);
         (self.wake)();
-        let desk = lock(&self.shared.desk);
-        let waits = |desk: &mut Desk| desk.drains.is_some() && !desk.has_panicked;
-        let waited = self.shared.came.wait_timeout_while(desk, timeout, waits);
-        let (mut desk, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut desk.drained)
+        let state = lock(&self.shared.state);
+        let waits = |state: &mut State| state.drain_files.is_some() && !state.has_panicked;
+        let waited = self
+            .shared
+            .changed
+            .wait_timeout_while(state, timeout, waits);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut state.files_drained)
     }
 
     pub(super) fn next_event(&mut self) -> Option<Event> {
@@ -183,78 +188,78 @@ impl EngineThread {
 
 impl Drop for EngineThread {
     fn drop(&mut self) {
-        self.shared.ends.store(true, Ordering::Release);
+        self.shared.stop.store(true, Ordering::Release);
         (self.wake)();
         if let Some(thread) = self.thread.take() {
-            // It ends at its next look; what it holds is closed by then.
+            // The thread ends after its current poll and closes everything it holds.
             let _ = thread.join();
         }
     }
 }
 
-/// Says so when the thread ends without having been told to.
-struct LastWord<'a>(&'a Shared);
+/// Tells the owner when the thread panics.
+struct PanicGuard<'a>(&'a Shared);
 
-impl Drop for LastWord<'_> {
+impl Drop for PanicGuard<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
-            lock(&self.0.desk).has_panicked = true;
-            self.0.came.notify_all();
+            lock(&self.0.state).has_panicked = true;
+            self.0.changed.notify_all();
         }
     }
 }
 
 fn run(engine: &mut Engine, shared: &Shared) {
     let budget = Budget::unlimited();
-    while !shared.ends.load(Ordering::Acquire) {
-        let (commands, drains) = {
-            let mut desk = lock(&shared.desk);
-            (std::mem::take(&mut desk.commands), desk.drains)
+    while !shared.stop.load(Ordering::Acquire) {
+        let (commands, drain_files) = {
+            let mut state = lock(&shared.state);
+            (std::mem::take(&mut state.commands), state.drain_files)
         };
         for command in commands {
             engine.execute(command);
         }
         let mut polled = engine.go_ahead(&budget);
-        shared.hand_over(engine, polled.next);
-        if let Some(timeout) = drains {
-            let drained = engine.drain_files(timeout);
-            let mut desk = lock(&shared.desk);
-            desk.drains = None;
-            desk.drained = drained;
-            drop(desk);
-            shared.came.notify_all();
+        shared.publish(engine, polled.next);
+        if let Some(timeout) = drain_files {
+            let files_drained = engine.drain_files(timeout);
+            let mut state = lock(&shared.state);
+            state.drain_files = None;
+            state.files_drained = files_drained;
+            drop(state);
+            shared.changed.notify_all();
             continue;
         }
-        // Handing over may have taken in the wake of a command that came meanwhile.
-        let is_told = {
-            let desk = lock(&shared.desk);
-            !desk.commands.is_empty() || desk.drains.is_some()
+        // Publishing may have consumed the wake-up of a command that arrived meanwhile.
+        let has_work = {
+            let state = lock(&shared.state);
+            !state.commands.is_empty() || state.drain_files.is_some()
         };
-        if is_told || polled.changed || shared.ends.load(Ordering::Acquire) {
+        if has_work || polled.changed || shared.stop.load(Ordering::Acquire) {
             continue;
         }
         polled = engine.sleep(polled.next, &budget);
-        shared.hand_over(engine, polled.next);
+        shared.publish(engine, polled.next);
     }
 }
 
 impl Shared {
-    /// Lays out what happened for the owner.
-    fn hand_over(&self, engine: &mut Engine, next: PollAt) {
-        let mut desk = lock(&self.desk);
+    /// Makes the engine's events available to the agent.
+    fn publish(&self, engine: &mut Engine, next: PollAt) {
+        let mut state = lock(&self.state);
         while let Some(event) = engine.next_event() {
-            if !desk.is_cancelled(&event) {
-                desk.put(event);
+            if !state.is_cancelled(&event) {
+                state.put(event);
             }
         }
-        desk.is_idle = next == PollAt::Idle && desk.commands.is_empty();
-        drop(desk);
-        self.came.notify_all();
+        state.is_idle = next == PollAt::Idle && state.commands.is_empty();
+        drop(state);
+        self.changed.notify_all();
     }
 }
 
-impl Desk {
-    /// Whether the event is of a request that was cancelled while it happened.
+impl State {
+    /// Whether the event belongs to a request that was cancelled meanwhile.
     fn is_cancelled(&self, event: &Event) -> bool {
         let id = event.id();
         self.commands
@@ -262,7 +267,7 @@ impl Desk {
             .any(|command| matches!(command, Command::Cancel(other) if Some(*other) == id))
     }
 
-    /// Puts an event behind the others; of a request's progress only the latest is kept.
+    /// Appends an event; only the latest progress of a request is kept.
     fn put(&mut self, event: Event) {
         if let Event::Progress { id, .. } = &event {
             let same =
@@ -278,37 +283,48 @@ impl Desk {
     }
 }
 
-fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
-    desk.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Agent, Backend};
+    use super::super::agent::{Agent, Backend};
     use super::*;
     use crate::transport::memory::MemoryNetwork;
 
     #[test]
-    fn what_happened_to_a_request_meanwhile_cancelled_is_not_told() {
+    fn events_of_a_request_cancelled_meanwhile_are_dropped() {
         let network = MemoryNetwork::new();
         let mut agent = Agent::on_memory(&network);
-        let gone = agent.get("http://nowhere.example/").unwrap().detach();
-        let kept = agent.get("http://nowhere.example/").unwrap().detach();
+        let gone = agent
+            .get("http://nowhere.example/")
+            .send()
+            .unwrap()
+            .detach();
+        let kept = agent
+            .get("http://nowhere.example/")
+            .send()
+            .unwrap()
+            .detach();
         let Backend::Inline(mut engine) = agent.backend else {
-            panic!("in memory there is no thread");
+            panic!("an in-memory agent has no thread");
         };
         let shared = Shared::default();
         for _ in 0..3 {
             engine.poll(&Budget::unlimited());
         }
-        // The command lies there while the thread is about to hand over.
-        lock(&shared.desk).commands.push(Command::Cancel(gone));
-        shared.hand_over(&mut engine, PollAt::Idle);
-        let told: Vec<_> = lock(&shared.desk)
+        // The command arrives while the thread is about to publish its events.
+        lock(&shared.state).commands.push(Command::Cancel(gone));
+        shared.publish(&mut engine, PollAt::Idle);
+        let reported: Vec<_> = lock(&shared.state)
             .events
             .iter()
             .filter_map(Event::id)
             .collect();
-        assert!(told.contains(&kept) && !told.contains(&gone), "{told:?}");
+        assert!(
+            reported.contains(&kept) && !reported.contains(&gone),
+            "{reported:?}"
+        );
     }
 }

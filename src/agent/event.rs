@@ -65,14 +65,14 @@ pub enum Event {
         cause: RetryCause,
     },
     /// A request head goes out, with a request that
-    /// [tells its heads](crate::Request::tell_heads).
+    /// [reports its heads](crate::Request::report_heads).
     HeadSent {
         /// Which request.
         id: RequestId,
         /// The head, as on the wire.
         head: RequestHead,
     },
-    /// A response head came in, with a request that [tells its heads](crate::Request::tell_heads):
+    /// A response head came in, with a request that [reports its heads](crate::Request::report_heads):
     /// of an interim response, a proxy's answer to `CONNECT`, a redirect, a challenge, a response
     /// that is retried, or the final one.
     HeadReceived {

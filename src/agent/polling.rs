@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Agent, Backend};
+use super::agent::{Agent, Backend};
 use crate::budget::{Budget, BusyPoll, PollAt};
 use crate::error::Error;
 use crate::group::{GroupMember, MachineOf, Sealed};
@@ -38,7 +38,7 @@ impl Machine for Agent {
     fn advance(&mut self, meter: &mut BudgetMeter) -> bool {
         match &mut self.backend {
             Backend::Inline(engine) => engine.advance(meter),
-            Backend::Threaded(thread) => thread.poll(self.under_way.keys()).changed,
+            Backend::Threaded(thread) => thread.poll(self.unfinished.keys()).changed,
         }
     }
 
@@ -78,7 +78,7 @@ impl Machine for Agent {
     fn next_poll(&mut self) -> PollAt {
         match &mut self.backend {
             Backend::Inline(engine) => engine.next_poll(),
-            Backend::Threaded(thread) => thread.poll(self.under_way.keys()).next,
+            Backend::Threaded(thread) => thread.poll(self.unfinished.keys()).next,
         }
     }
 }

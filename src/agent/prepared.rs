@@ -1,4 +1,4 @@
-//! From a [`Request`] to what can be sent: defaults applied, URL found, content encoded. All that can
+//! From a [`Request`](super::Request) to what can be sent: defaults applied, URL found, content encoded. All that can
 //! be wrong with a request is found here, before anything is opened.
 
 use std::collections::VecDeque;
@@ -10,7 +10,7 @@ use url::Url;
 use super::config::Config;
 use super::content::Payload;
 use super::output::Output;
-use super::request::Request;
+use super::request::{Request, RequestParts};
 use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Misuse};
 use crate::proto::FieldLines;
@@ -61,7 +61,7 @@ impl Prepared {
         config: &Config,
         known: &mut KnownUrls,
     ) -> Result<Self, Error> {
-        let Request {
+        let RequestParts {
             method,
             url,
             query,
@@ -70,16 +70,14 @@ impl Prepared {
             cookies,
             content,
             output,
-            overrides,
+            options,
             fault,
-        } = request;
+        } = request.parts;
         if let Some(error) = fault {
             return Err(error);
         }
         let mut settings = Arc::clone(&config.defaults);
-        for setting in overrides {
-            Arc::make_mut(&mut settings).apply(setting);
-        }
+        options.apply_to(&mut settings);
         let mut fields = merge(&config.fields, &own, &without)?;
         let host = fields
             .get("host")

@@ -74,6 +74,8 @@ pub(crate) struct Settings {
     pub(crate) priority: Priority,
     pub(crate) rate_limit: Option<u64>,
     pub(crate) max_body: Option<u64>,
+    /// The most bytes in one event of a stream.
+    pub(crate) stream_chunk: Option<usize>,
     pub(crate) tls: Option<TlsOptions>,
     pub(crate) proxies: Arc<ProxySettings>,
     /// Whether plain HTTP, too, goes through a tunnel.
@@ -87,7 +89,7 @@ pub(crate) struct Settings {
     pub(crate) cache: CacheMode,
     pub(crate) expect_continue: Option<u64>,
     pub(crate) error_for_status: bool,
-    pub(crate) tell_heads: bool,
+    pub(crate) report_heads: bool,
     pub(crate) access: Option<Arc<AccessPolicy>>,
     pub(crate) family: AddressFamily,
     /// What access policy and family come to; requests share connections only when they share it.
@@ -110,6 +112,7 @@ impl Default for Settings {
             priority: Priority::default(),
             rate_limit: None,
             max_body: None,
+            stream_chunk: None,
             tls: None,
             proxies: Arc::default(),
             proxy_tunnel: false,
@@ -121,7 +124,7 @@ impl Default for Settings {
             cache: CacheMode::Default,
             expect_continue: Some(1024 * 1024),
             error_for_status: false,
-            tell_heads: false,
+            report_heads: false,
             access: None,
             family: AddressFamily::Any,
             addresses: AddressFilter::default(),
@@ -144,6 +147,7 @@ pub(crate) enum Override {
     Priority(Priority),
     RateLimit(Option<u64>),
     MaxBody(u64),
+    StreamChunk(usize),
     Tls(TlsOptions),
     Proxies(ProxySettings),
     ProxyTunnel(bool),
@@ -155,7 +159,7 @@ pub(crate) enum Override {
     Cache(CacheMode),
     ExpectContinue(Option<u64>),
     ErrorForStatus(bool),
-    TellHeads(bool),
+    ReportHeads(bool),
     Access(Option<AccessPolicy>),
     FailOver(Vec<String>),
     Version(Version),
@@ -174,6 +178,7 @@ impl Settings {
             Override::Priority(priority) => self.priority = priority,
             Override::RateLimit(rate) => self.rate_limit = rate,
             Override::MaxBody(bytes) => self.max_body = Some(bytes),
+            Override::StreamChunk(bytes) => self.stream_chunk = Some(bytes).filter(|it| *it > 0),
             Override::Tls(options) => self.tls = Some(options),
             Override::Proxies(proxies) => self.proxies = Arc::new(proxies),
             Override::ProxyTunnel(tunnel) => self.proxy_tunnel = tunnel,
@@ -185,7 +190,7 @@ impl Settings {
             Override::Cache(mode) => self.cache = mode,
             Override::ExpectContinue(at_least) => self.expect_continue = at_least,
             Override::ErrorForStatus(fail) => self.error_for_status = fail,
-            Override::TellHeads(tell) => self.tell_heads = tell,
+            Override::ReportHeads(report) => self.report_heads = report,
             Override::Access(policy) => {
                 self.access = policy.map(Arc::new);
                 self.addresses = address_filter(self.access.clone(), self.family);

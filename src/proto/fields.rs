@@ -214,7 +214,8 @@ pub(super) fn write_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn is_secret(name: &str) -> bool {
+/// Whether a field with this name carries credentials or cookies, which must not be shown.
+pub(crate) fn is_secret(name: &str) -> bool {
     [
         "authorization",
         "cookie",

@@ -42,6 +42,8 @@ mod trailer;
 pub use emit::BodyLength;
 pub use exchange::{Event, Exchange, Received};
 pub use fields::FieldLines;
+#[cfg(feature = "agent")]
+pub(crate) use fields::is_secret;
 pub use head::{RequestHead, ResponseHead};
 pub use persistence::{CloseReason, Persistence};
 pub use state::Role;

@@ -1,5 +1,6 @@
 //! What URLs from outside may reach: checked before connecting, after each redirect and after each lookup.
 
+use httpoll::agent::RequestOptions;
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
@@ -48,7 +49,9 @@ fn refusal(kind: &ErrorKind) -> &AccessRefusal {
 #[test]
 fn urls_with_addresses_that_are_not_public_are_refused() {
     let (network, _public, home) = network();
-    let mut agent = Agent::builder().access(policy()).build_on_memory(&network);
+    let mut agent = Agent::builder()
+        .defaults(RequestOptions::new().access(policy()))
+        .build_on_memory(&network);
     for url in [
         "http://127.0.0.1/",
         "http://2130706433/",
@@ -84,7 +87,9 @@ fn urls_with_addresses_that_are_not_public_are_refused() {
 #[test]
 fn names_that_resolve_to_loopback_are_refused() {
     let (network, _public, home) = network();
-    let mut agent = Agent::builder().access(policy()).build_on_memory(&network);
+    let mut agent = Agent::builder()
+        .defaults(RequestOptions::new().access(policy()))
+        .build_on_memory(&network);
     let outcome = run(
         &network,
         &mut agent,
@@ -100,7 +105,9 @@ fn names_that_resolve_to_loopback_are_refused() {
 fn of_several_addresses_only_public_ones_are_tried() {
     let (network, public, home) = network();
     public.any("/**").reply(MockResponse::ok().text("public"));
-    let mut agent = Agent::builder().access(policy()).build_on_memory(&network);
+    let mut agent = Agent::builder()
+        .defaults(RequestOptions::new().access(policy()))
+        .build_on_memory(&network);
     let outcome = run(&network, &mut agent, Request::get("http://both.example/"));
     assert_eq!(outcome.response().text(), "public");
     assert_eq!(home.connections().opened, 0);
@@ -109,7 +116,9 @@ fn of_several_addresses_only_public_ones_are_tried() {
 #[test]
 fn redirects_are_checked_again() {
     let (network, public, home) = network();
-    let mut agent = Agent::builder().access(policy()).build_on_memory(&network);
+    let mut agent = Agent::builder()
+        .defaults(RequestOptions::new().access(policy()))
+        .build_on_memory(&network);
     for (location, host) in [
         ("http://127.0.0.1/", true),
         ("http://rebound.example/", true),
@@ -141,7 +150,9 @@ fn hosts_ports_and_schemes_are_limited() {
         "public.example".parse().unwrap(),
     ];
     only.ports = vec![80];
-    let mut agent = Agent::builder().access(only).build_on_memory(&network);
+    let mut agent = Agent::builder()
+        .defaults(RequestOptions::new().access(only))
+        .build_on_memory(&network);
     run(&network, &mut agent, Request::get("http://public.example/")).response();
     for (url, expected) in [
         (
@@ -202,7 +213,9 @@ fn content_types_and_sizes_are_limited() {
     let mut images = policy();
     images.content_types = vec!["image/*".to_owned()];
     images.max_body_bytes = Some(1000);
-    let mut agent = Agent::builder().access(images).build_on_memory(&network);
+    let mut agent = Agent::builder()
+        .defaults(RequestOptions::new().access(images))
+        .build_on_memory(&network);
     let get = |path: &str| Request::get(format!("http://public.example{path}"));
     run(&network, &mut agent, get("/png")).response();
     for (path, expected) in [
@@ -253,8 +266,7 @@ fn a_target_that_is_not_public_is_refused_behind_a_proxy_too() {
         .with_http("http://rebound.example:80")
         .unwrap();
     let mut agent = Agent::builder()
-        .proxies(proxies)
-        .access(policy())
+        .defaults(RequestOptions::new().proxies(proxies).access(policy()))
         .build_on_memory(&network);
     // A literal target is judged even though the proxy would do the connecting.
     let outcome = run(&network, &mut agent, Request::get("http://127.0.0.1/"));
@@ -312,8 +324,7 @@ fn a_name_that_is_resolved_locally_for_a_socks_proxy_is_checked_too() {
         .with_all("socks5://proxy.example")
         .unwrap();
     let mut agent = Agent::builder()
-        .proxies(proxies)
-        .access(policy())
+        .defaults(RequestOptions::new().proxies(proxies).access(policy()))
         .build_on_memory(&network);
     let outcome = run(
         &network,

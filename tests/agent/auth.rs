@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use httpoll::agent::RequestOptions;
 use httpoll::memory::MemoryNetwork;
 #[cfg(feature = "digest-auth")]
 use httpoll::mock::MockRequest;
@@ -156,7 +157,7 @@ fn credentials_in_a_url() {
         "http://a%3ab:x@game.example/",
         "http://%ff:x@game.example/",
     ] {
-        let error = match agent.get(url) {
+        let error = match agent.get(url).send() {
             Err(error) => error,
             Ok(handle) => {
                 crate::support::finish(&network, &mut agent, &handle)
@@ -327,7 +328,8 @@ fn a_challenge_of_another_origin_is_not_answered() {
 
 #[test]
 fn an_agents_credentials_are_for_its_requests_and_can_be_taken_back() {
-    let (network, server, mut agent) = setup_with(Agent::builder().credentials(basic()));
+    let (network, server, mut agent) =
+        setup_with(Agent::builder().defaults(RequestOptions::new().credentials(basic())));
     server.any("/**").reply(MockResponse::ok());
     run(&network, &mut agent, Request::get("http://game.example/")).response();
     let bearer = Credentials::Bearer("t".to_owned());

@@ -81,7 +81,8 @@ fn all_transfers_get_their_turn() {
         for _ in 0..3 {
             ids.push(
                 agent
-                    .get(&format!("http://h{number}.example/"))
+                    .get(format!("http://h{number}.example/"))
+                    .send()
                     .unwrap()
                     .detach(),
             );
@@ -113,10 +114,10 @@ fn a_huge_response_does_not_hold_up_a_small_one() {
         .reply(MockResponse::ok().bytes(vec![0; 20_000_000]));
     server.get("/small").reply(MockResponse::ok().text("small"));
     agent.set_budget(Budget::unlimited().with_bytes(200_000));
-    let huge = agent.get("http://game.example/huge").unwrap();
+    let huge = agent.get("http://game.example/huge").send().unwrap();
     crate::support::frames(&network, &mut agent, 10);
     let began = network.now();
-    let small = agent.get("http://game.example/small").unwrap();
+    let small = agent.get("http://game.example/small").send().unwrap();
     finish(&network, &mut agent, &small).response();
     assert!(
         network.now() - began <= Duration::from_millis(150),
@@ -132,7 +133,7 @@ fn a_keep_alive_get_takes_two_polls_and_a_queue_moves_on_within_one() {
     server.any("/**").reply(MockResponse::ok().text("x"));
     run(&network, &mut agent, Request::get("http://game.example/")).response();
     for _ in 0..3 {
-        let _handle = agent.get("http://game.example/").unwrap().detach();
+        let _handle = agent.get("http://game.example/").send().unwrap().detach();
         let mut polls = 0;
         'polls: loop {
             agent.poll();
@@ -149,7 +150,7 @@ fn a_keep_alive_get_takes_two_polls_and_a_queue_moves_on_within_one() {
     // The next of a queue is sent in the poll that ended the one before.
     let count = 30;
     for _ in 0..count {
-        agent.get("http://game.example/").unwrap().detach();
+        agent.get("http://game.example/").send().unwrap().detach();
     }
     let (mut polls, mut done) = (0, 0);
     while done < count {
@@ -168,7 +169,7 @@ fn when_the_next_poll_is_wanted() {
     let (network, server, mut agent) = setup();
     assert_eq!(agent.poll().next, PollAt::Idle);
     server.get("/").reply(MockResponse::ok().never());
-    let handle = agent.get("http://game.example/").unwrap();
+    let handle = agent.get("http://game.example/").send().unwrap();
     for _ in 0..5 {
         agent.poll();
         while agent.next_event().is_some() {}

@@ -277,7 +277,7 @@ fn modes() {
         let outcome = run(
             &test.network,
             &mut test.agent,
-            Request::get(URL).cache(mode),
+            Request::get(URL).cache_mode(mode),
         );
         assert_eq!(outcome.response().text(), text, "{mode:?}");
         assert_eq!(test.server.requests().len(), requests, "{mode:?}");
@@ -288,7 +288,7 @@ fn modes() {
     let outcome = run(
         &test.network,
         &mut test.agent,
-        Request::get(URL).cache(CacheMode::OnlyIfCached),
+        Request::get(URL).cache_mode(CacheMode::OnlyIfCached),
     );
     assert_eq!(
         *outcome.error().kind(),

@@ -101,9 +101,9 @@ fn nothing_is_left_of_a_request_cancelled_at_any_time() {
 fn events_that_were_not_pulled_are_removed_by_a_cancel() {
     let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok());
-    let first = agent.get("http://game.example/").unwrap();
-    let second = agent.get("http://game.example/").unwrap();
-    let third = agent.get("http://game.example/").unwrap();
+    let first = agent.get("http://game.example/").send().unwrap();
+    let second = agent.get("http://game.example/").send().unwrap();
+    let third = agent.get("http://game.example/").send().unwrap();
     for _ in 0..10 {
         agent.poll();
         network.advance(Duration::from_millis(10));
@@ -123,7 +123,7 @@ fn events_that_were_not_pulled_are_removed_by_a_cancel() {
 fn a_detached_request_runs_on() {
     let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok());
-    let id = agent.get("http://game.example/").unwrap().detach();
+    let id = agent.get("http://game.example/").send().unwrap().detach();
     let events = frames(&network, &mut agent, 10);
     assert!(events.iter().any(|it| it.is_final() && it.id() == Some(id)));
 }
@@ -132,10 +132,10 @@ fn a_detached_request_runs_on() {
 fn cancelling_twice_or_what_is_over_or_unknown_is_nothing() {
     let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok());
-    let handle = agent.get("http://game.example/").unwrap();
+    let handle = agent.get("http://game.example/").send().unwrap();
     let id = handle.id();
     let (_, _, mut other) = setup();
-    let foreign = other.get("http://game.example/").unwrap();
+    let foreign = other.get("http://game.example/").send().unwrap();
     frames(&network, &mut agent, 10);
     for _ in 0..2 {
         agent.cancel(id);
@@ -228,7 +228,7 @@ fn connecting_and_cancelling_over_and_over_leaves_nothing() {
     let _server = play(&network);
     let mut agent = Agent::on_memory(&network);
     for _ in 0..500 {
-        let handle = agent.get("http://black-hole.example/").unwrap();
+        let handle = agent.get("http://black-hole.example/").send().unwrap();
         frames(&network, &mut agent, 2);
         drop(handle);
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use httpoll::agent::RequestOptions;
 use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, Budget, ErrorKind, Phase, Request, Timeouts, proxy::ProxySettings};
@@ -137,7 +138,7 @@ fn the_total_timeout_holds_at_each_stage() {
             .reply(MockResponse::ok().bytes(pattern(10_000)).stall_after(5000));
         server.any("/**").reply(MockResponse::ok().never());
         let mut agent = Agent::builder()
-            .total_timeout(SECOND)
+            .defaults(RequestOptions::new().total_timeout(SECOND))
             .build_on_memory(&network);
         let outcome = run(&network, &mut agent, Request::get(url));
         assert_eq!(*outcome.error().kind(), ErrorKind::TotalTimeout(phase));
@@ -146,7 +147,8 @@ fn the_total_timeout_holds_at_each_stage() {
         assert_eq!(network.open_connections(), 0);
     }
     // Zero is none.
-    let (network, server, mut agent) = setup_with(Agent::builder().total_timeout(SECOND));
+    let (network, server, mut agent) =
+        setup_with(Agent::builder().defaults(RequestOptions::new().total_timeout(SECOND)));
     server.get("/").reply(MockResponse::ok().delay(2 * SECOND));
     let request = Request::get("http://game.example/").total_timeout(Duration::ZERO);
     run(&network, &mut agent, request).response();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use httpoll::agent::RequestOptions;
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockRequest, MockResponse};
 use httpoll::{
@@ -313,8 +314,9 @@ fn killed_at_each_kibibyte_it_is_resumed_to_the_same_bytes() {
 #[test]
 fn a_retry_continues_a_download_in_the_same_run() {
     let folder = Folder::new("n6-retry");
-    let (network, server, mut agent) =
-        setup_with(Agent::builder().retries(RetryPolicy::standard()));
+    let (network, server, mut agent) = setup_with(
+        Agent::builder().defaults(RequestOptions::new().retries(RetryPolicy::standard())),
+    );
     let content = pattern(100_000);
     let whole = MockResponse::resource(content.clone()).etag("\"v1\"");
     server

@@ -1,6 +1,7 @@
 //! Every error says what failed, where, in which phase, after how many bytes, and whether another try may
 //! help. It holds no secrets. Different failures have different kinds.
 
+use httpoll::agent::RequestOptions;
 use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
@@ -149,7 +150,7 @@ fn an_error_after_retries_is_that_of_the_last_attempt() {
     let network = MemoryNetwork::new();
     script_closing(&network, "game.example", "10.9.0.6:80", b"");
     let mut agent = Agent::builder()
-        .retries(RetryPolicy::standard())
+        .defaults(RequestOptions::new().retries(RetryPolicy::standard()))
         .build_on_memory(&network);
     let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
     assert_eq!(

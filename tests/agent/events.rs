@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use httpoll::agent::RequestOptions;
 use httpoll::mock::{FaultRates, MockResponse};
 use httpoll::{Agent, Event, Phase, Request, RequestId, RetryPolicy};
 
@@ -77,7 +78,7 @@ fn progress_is_reported_once_per_pull() {
     server
         .get("/")
         .reply(MockResponse::ok().bytes(pattern(3_000_000)));
-    let handle = agent.get("http://game.example/").unwrap();
+    let handle = agent.get("http://game.example/").send().unwrap();
     for _ in 0..400 {
         agent.poll();
         let mut told = 0;
@@ -94,7 +95,7 @@ fn progress_is_reported_once_per_pull() {
             .bytes(pattern(100_000))
             .drip(1000, Duration::from_millis(10)),
     );
-    let other = agent.get("http://game.example/").unwrap();
+    let other = agent.get("http://game.example/").send().unwrap();
     for _ in 0..60 {
         agent.poll();
         network.advance(Duration::from_millis(10));
@@ -122,9 +123,11 @@ fn progress_is_reported_once_per_pull() {
 fn each_of_many_requests_ends_exactly_once_whatever_goes_wrong() {
     for seed in 0..6 {
         let (network, server, mut agent) = setup_with(
-            Agent::builder()
-                .retries(RetryPolicy::standard())
-                .total_timeout(Duration::from_secs(40)),
+            Agent::builder().defaults(
+                RequestOptions::new()
+                    .retries(RetryPolicy::standard())
+                    .total_timeout(Duration::from_secs(40)),
+            ),
         );
         server
             .any("/**")
@@ -247,7 +250,7 @@ fn time_in_the_queue_is_reported() {
     server
         .get("/")
         .reply(MockResponse::ok().delay(Duration::from_millis(200)));
-    let first = agent.get("http://game.example/").unwrap();
+    let first = agent.get("http://game.example/").send().unwrap();
     let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
     let queue = outcome.response().timings().queue.as_millis();
     assert!((200..=230).contains(&queue), "{queue}");

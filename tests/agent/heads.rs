@@ -23,7 +23,7 @@ fn every_head_of_every_hop_is_reported_on_request() {
         .get("/old")
         .reply(MockResponse::ok().status(302).header("Location", "/new"));
     server.get("/new").reply(MockResponse::ok().text("hi"));
-    let request = Request::get("http://game.example/old").tell_heads(true);
+    let request = Request::get("http://game.example/old").report_heads(true);
     let outcome = run(&network, &mut agent, request);
     assert_eq!(
         told(&outcome.events),
@@ -42,7 +42,7 @@ fn a_head_event_has_the_framing() {
     let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
     let request = Request::post("http://game.example/").body("12345");
-    let outcome = run(&network, &mut agent, request.tell_heads(true));
+    let outcome = run(&network, &mut agent, request.report_heads(true));
     let length = outcome.events.iter().find_map(|event| match event {
         Event::HeadSent { head, .. } => head.fields.get("content-length").map(<[u8]>::to_vec),
         _ => None,

@@ -72,7 +72,7 @@ fn pausing_at_each_stage() {
         let (network, server, mut agent) = setup();
         network.set_latency(Duration::from_millis(10));
         server.get("/").reply(dripping(5_000));
-        let handle = agent.get(URL).unwrap();
+        let handle = agent.get(URL).send().unwrap();
         let before = frames(&network, &mut agent, polls);
         if before.iter().any(Event::is_final) {
             assert!(polls > 6);
@@ -102,9 +102,9 @@ fn a_paused_request_gives_its_turn_to_others() {
     limits.per_host = 1;
     let (network, server, mut agent) = setup_with(Agent::builder().pool(limits));
     server.any("/**").reply(MockResponse::ok());
-    let held = agent.get("http://game.example/held").unwrap();
+    let held = agent.get("http://game.example/held").send().unwrap();
     agent.pause(held.id());
-    let handle = agent.get("http://game.example/next").unwrap();
+    let handle = agent.get("http://game.example/next").send().unwrap();
     finish(&network, &mut agent, &handle).response();
     assert_eq!(server.requests().len(), 1);
     agent.resume(held.id());
@@ -288,7 +288,7 @@ fn suspending_lets_what_is_quick_end() {
     server
         .get("/")
         .reply(MockResponse::ok().delay(Duration::from_millis(100)));
-    let handle = agent.get(URL).unwrap();
+    let handle = agent.get(URL).send().unwrap();
     frames(&network, &mut agent, 2);
     agent.suspend(Duration::from_secs(2));
     let began = network.now();
@@ -379,8 +379,8 @@ fn requests_sent_while_suspended_start_on_resume() {
     agent.suspend(Duration::ZERO);
     let events = frames(&network, &mut agent, 1);
     assert!(matches!(events[..], [Event::Suspended]));
-    let handle = agent.get(URL).unwrap();
-    let held = agent.get("http://game.example/held").unwrap();
+    let handle = agent.get(URL).send().unwrap();
+    let held = agent.get("http://game.example/held").send().unwrap();
     agent.pause(held.id());
     frames(&network, &mut agent, 20);
     assert!(server.requests().is_empty());
@@ -430,7 +430,7 @@ fn the_deadline_counts_gaps_between_polls() {
     // The system's patience does not care whether the game polled.
     let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok().never());
-    let handle = agent.get(URL).unwrap();
+    let handle = agent.get(URL).send().unwrap();
     frames(&network, &mut agent, 5);
     agent.suspend(Duration::from_secs(20));
     agent.poll();

@@ -19,7 +19,7 @@ fn limits(total: usize, per_host: usize) -> PoolLimits {
 }
 
 fn send(agent: &mut Agent, count: usize, url: &str) -> Vec<RequestHandle> {
-    (0..count).map(|_| agent.get(url).unwrap()).collect()
+    (0..count).map(|_| agent.get(url).send().unwrap()).collect()
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn cancelling_a_response_closes_its_connection() {
             .drip(1000, Duration::from_millis(10)),
     );
     server.get("/").reply(MockResponse::ok().text("clean"));
-    let handle = agent.get("http://game.example/big").unwrap();
+    let handle = agent.get("http://game.example/big").send().unwrap();
     frames(&network, &mut agent, 5);
     drop(handle);
     let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
@@ -408,8 +408,8 @@ fn waiting_for_one_request_keeps_the_events_of_others() {
             .delay(Duration::from_millis(300)),
     );
     server.get("/fast").reply(MockResponse::ok().text("fast"));
-    let slow = agent.get("http://game.example/slow").unwrap();
-    let fast = agent.get("http://game.example/fast").unwrap();
+    let slow = agent.get("http://game.example/slow").send().unwrap();
+    let fast = agent.get("http://game.example/fast").send().unwrap();
     assert_eq!(agent.wait_for(slow).unwrap().text(), "slow");
     assert_eq!(agent.wait_for(fast).unwrap().text(), "fast");
 }
@@ -418,10 +418,10 @@ fn waiting_for_one_request_keeps_the_events_of_others() {
 fn waiting_for_an_ended_request_does_not_wait() {
     let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok());
-    let handle = agent.get("http://game.example/").unwrap();
+    let handle = agent.get("http://game.example/").send().unwrap();
     finish(&network, &mut agent, &handle);
     assert!(agent.wait_for(handle).unwrap_err().is_misuse());
-    let handle = agent.get("http://game.example/").unwrap();
+    let handle = agent.get("http://game.example/").send().unwrap();
     agent.cancel(handle.id());
     assert!(agent.wait_for(handle).unwrap_err().is_misuse());
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use httpoll::agent::RequestOptions;
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
@@ -37,7 +38,8 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 const OPENED: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 
 fn through(url: &str) -> AgentBuilder {
-    Agent::builder().proxies(ProxySettings::default().with_all(url).unwrap())
+    Agent::builder()
+        .defaults(RequestOptions::new().proxies(ProxySettings::default().with_all(url).unwrap()))
 }
 
 #[test]
@@ -167,7 +169,9 @@ fn a_redirect_away_from_the_proxy_leaves_its_credentials() {
         .with_http("http://me:secret@proxy.example:3128")
         .unwrap()
         .with_no_proxy("direct.example");
-    let mut agent = Agent::builder().proxies(settings).build_on_memory(&network);
+    let mut agent = Agent::builder()
+        .defaults(RequestOptions::new().proxies(settings))
+        .build_on_memory(&network);
     run(&network, &mut agent, Request::get("http://game.example/")).response();
     let sent = &direct.requests()[0];
     assert_eq!(sent.target, "/");
@@ -195,7 +199,9 @@ fn hosts_that_are_reached_without_the_proxy() {
             .with_http("proxy.example:3128")
             .unwrap()
             .with_no_proxy(no_proxy);
-        let mut agent = Agent::builder().proxies(settings).build_on_memory(&network);
+        let mut agent = Agent::builder()
+            .defaults(RequestOptions::new().proxies(settings))
+            .build_on_memory(&network);
         let outcome = run(
             &network,
             &mut agent,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use httpoll::agent::RequestOptions;
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, ErrorKind, Event, Phase, Priority, Request, RequestId, agent::PoolLimits};
@@ -47,12 +48,18 @@ fn priority_first_then_age() {
 
 #[test]
 fn a_priority_changes_while_waiting() {
-    let (network, server, mut agent) = setup_with(one_at_a_time().priority(Priority::Background));
+    let (network, server, mut agent) =
+        setup_with(one_at_a_time().defaults(RequestOptions::new().priority(Priority::Background)));
     server
         .any("/**")
         .reply(MockResponse::ok().delay(Duration::from_millis(20)));
     let handles: Vec<_> = ["/1", "/2", "/3", "/4"]
-        .map(|path| agent.get(&format!("http://game.example{path}")).unwrap())
+        .map(|path| {
+            agent
+                .get(format!("http://game.example{path}"))
+                .send()
+                .unwrap()
+        })
         .into();
     frames(&network, &mut agent, 1);
     agent.set_priority(handles[3].id(), Priority::Gameplay);
@@ -68,8 +75,8 @@ fn waiting_in_the_queue_is_reported_once() {
     server
         .any("/**")
         .reply(MockResponse::ok().delay(Duration::from_millis(20)));
-    let first = agent.get("http://game.example/1").unwrap();
-    let second = agent.get("http://game.example/2").unwrap();
+    let first = agent.get("http://game.example/1").send().unwrap();
+    let second = agent.get("http://game.example/2").send().unwrap();
     let mut queued = Vec::new();
     for event in frames(&network, &mut agent, 20) {
         if let Event::Queued { id } = event {
@@ -136,7 +143,12 @@ fn a_cancelled_request_leaves_the_queue() {
         .any("/**")
         .reply(MockResponse::ok().delay(Duration::from_millis(20)));
     let handles: Vec<_> = ["/1", "/2", "/3"]
-        .map(|path| agent.get(&format!("http://game.example{path}")).unwrap())
+        .map(|path| {
+            agent
+                .get(format!("http://game.example{path}"))
+                .send()
+                .unwrap()
+        })
         .into();
     frames(&network, &mut agent, 1);
     agent.cancel(handles[1].id());
@@ -157,12 +169,17 @@ fn a_priority_set_before_anything_began_loses_nothing() {
 fn what_is_wanted_of_requests_before_the_first_poll_is_done() {
     let (network, server, mut agent) = setup_with(one_at_a_time());
     server.any("/**").reply(MockResponse::ok());
-    let ask = |agent: &mut Agent, path: &str| agent.get(&format!("http://game.example{path}"));
-    let first = ask(&mut agent, "/1").unwrap();
-    let cancelled = ask(&mut agent, "/2").unwrap();
-    let paused = ask(&mut agent, "/3").unwrap();
-    let urgent = ask(&mut agent, "/4").unwrap();
-    let dropped = ask(&mut agent, "/5").unwrap();
+    let ask = |agent: &mut Agent, path: &str| {
+        agent
+            .get(format!("http://game.example{path}"))
+            .send()
+            .unwrap()
+    };
+    let first = ask(&mut agent, "/1");
+    let cancelled = ask(&mut agent, "/2");
+    let paused = ask(&mut agent, "/3");
+    let urgent = ask(&mut agent, "/4");
+    let dropped = ask(&mut agent, "/5");
     agent.cancel(cancelled.id());
     agent.pause(paused.id());
     agent.set_priority(urgent.id(), Priority::Gameplay);

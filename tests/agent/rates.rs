@@ -56,7 +56,7 @@ fn all_together_keep_to_the_rate_of_all() {
         setup_with(Agent::builder().global_rate_limit(Some(1_000_000)));
     resource(&server, 500_000);
     let handles: Vec<_> = (0..4)
-        .map(|_| agent.get("http://game.example/").unwrap())
+        .map(|_| agent.get("http://game.example/").send().unwrap())
         .collect();
     let began = network.now();
     crate::support::finish_all(&network, &mut agent, 4);
@@ -73,7 +73,7 @@ fn rates_of_request_and_agent_compose() {
     let slow = agent
         .send(Request::get("http://game.example/").rate_limit(Some(100_000)))
         .unwrap();
-    let fast = agent.get("http://game.example/").unwrap();
+    let fast = agent.get("http://game.example/").send().unwrap();
     let began = network.now();
     finish(&network, &mut agent, &fast).response();
     assert!((network.now() - began).as_millis() < 500);

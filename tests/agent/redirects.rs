@@ -1,6 +1,7 @@
 //! Redirects, each rule with its section.
 
 use http::StatusCode;
+use httpoll::agent::RequestOptions;
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
@@ -132,8 +133,9 @@ fn what_is_not_followed() {
 
 #[test]
 fn a_redirect_is_the_response_when_redirects_are_off() {
-    let (network, server, mut agent) =
-        setup_with(Agent::builder().redirects(RedirectPolicy::none()));
+    let (network, server, mut agent) = setup_with(
+        Agent::builder().defaults(RequestOptions::new().redirects(RedirectPolicy::none())),
+    );
     redirecting(&server, 302, "/b");
     let outcome = run(&network, &mut agent, Request::get("http://game.example/a"));
     assert_eq!(outcome.response().status().as_u16(), 302);
@@ -415,7 +417,7 @@ fn a_redirect_loop_ends() {
         *outcome.error().kind(),
         ErrorKind::Redirect(RedirectRefusal::TooMany(10))
     );
-    let handle = agent.get("http://game.example/a").unwrap();
+    let handle = agent.get("http://game.example/a").send().unwrap();
     drop(finish(&network, &mut agent, &handle));
     drop(handle);
     assert!(frames(&network, &mut agent, 2).is_empty());

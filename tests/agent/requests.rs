@@ -133,7 +133,7 @@ fn invalid_urls_are_refused_before_a_connection_is_opened() {
         "http://a b/",
         "http://game.example\0/",
     ] {
-        let error = agent.get(url).unwrap_err();
+        let error = agent.get(url).send().unwrap_err();
         assert!(error.is_misuse(), "{url}: {error}");
         assert!(!error.to_string().is_empty());
     }
@@ -598,7 +598,7 @@ fn international_names() {
 fn nothing_happens_outside_of_polls() {
     let (network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::ok());
-    let handle = agent.get("http://game.example/").unwrap();
+    let handle = agent.get("http://game.example/").send().unwrap();
     network.advance(std::time::Duration::from_secs(5));
     assert!(agent.next_event().is_none());
     assert_eq!(server.connections().opened, 0);

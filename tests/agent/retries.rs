@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use httpoll::agent::RequestOptions;
 use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::{FaultRates, MockResponse, MockServer};
 use httpoll::{
@@ -493,8 +494,9 @@ fn the_next_host_is_asked_when_one_fails() {
 
 #[test]
 fn the_total_timeout_holds_over_retries() {
-    let (network, server, mut agent) =
-        setup_with(Agent::builder().total_timeout(Duration::from_millis(250)));
+    let (network, server, mut agent) = setup_with(
+        Agent::builder().defaults(RequestOptions::new().total_timeout(Duration::from_millis(250))),
+    );
     server.get("/").reply(MockResponse::with_status(503));
     let began = network.now();
     let outcome = run(

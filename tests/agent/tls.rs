@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
+use httpoll::agent::RequestOptions;
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::{
     Agent, ErrorKind, Phase, Request,
@@ -159,7 +160,7 @@ fn certificates_that_are_trusted() {
         ("old.example", &anything, None),
     ] {
         let mut agent = Agent::builder()
-            .tls(options.clone())
+            .defaults(RequestOptions::new().tls(options.clone()))
             .build_on_memory(&network);
         let outcome = run(
             &network,
@@ -227,7 +228,7 @@ fn facts_about_the_certificate() {
         2200,
     );
     let mut agent = Agent::builder()
-        .tls(trusting(&authority))
+        .defaults(RequestOptions::new().tls(trusting(&authority)))
         .build_on_memory(&network);
     let outcome = run(&network, &mut agent, Request::get("https://game.example/"));
     let tls = outcome
@@ -259,7 +260,7 @@ fn a_downgrade_is_refused_unless_allowed() {
     let plain = httpoll::mock::MockServer::on(&network, "plain.example", 80);
     plain.any("/**").reply(httpoll::mock::MockResponse::ok());
     let mut agent = Agent::builder()
-        .tls(trusting(&authority))
+        .defaults(RequestOptions::new().tls(trusting(&authority)))
         .build_on_memory(&network);
     let outcome = run(
         &network,
@@ -305,7 +306,7 @@ fn hosts_that_want_https_get_it() {
             .header("Strict-Transport-Security", "max-age=1000"),
     );
     let mut agent = Agent::builder()
-        .tls(trusting(&authority))
+        .defaults(RequestOptions::new().tls(trusting(&authority)))
         .hsts()
         .build_on_memory(&network);
     let get = || Request::get("http://game.example/");

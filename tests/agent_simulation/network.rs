@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use httpoll::agent::RequestOptions;
 use httpoll::memory::{ConnectError, MemoryNetwork};
 use httpoll::mock::{FaultRates, MockServer};
 use httpoll::{
@@ -71,20 +72,20 @@ pub(crate) fn build_agent(
     let mut builder = Agent::builder().pool(pool.clone());
     let mut retries = RetryPolicy::default();
     retries.retries = random.below(4) as u32;
-    builder = builder.retries(retries);
+    builder = builder.defaults(RequestOptions::new().retries(retries));
     if is_calm {
-        builder = builder.timeouts(Timeouts {
+        builder = builder.defaults(RequestOptions::new().timeouts(Timeouts {
             resolve: Some(Duration::from_secs(5)),
             ..Timeouts::default()
-        });
+        }));
     } else {
-        builder = builder.timeouts(Timeouts {
+        builder = builder.defaults(RequestOptions::new().timeouts(Timeouts {
             resolve: Some(Duration::from_secs(2)),
             connect: Some(Duration::from_secs(3)),
             head: Some(Duration::from_secs(4)),
             stall: Some(Duration::from_secs(2)),
             ..Timeouts::default()
-        });
+        }));
     }
     if random.one_in(4) {
         builder = builder.global_rate_limit(Some(2000 + random.below(100_000) as u64));

@@ -284,7 +284,7 @@ fn with_options(request: Request, kind: Kind, random: &mut Random, is_calm: bool
     }
     request
         .decompress(random.one_in(2))
-        .tell_heads(random.one_in(4))
+        .report_heads(random.one_in(4))
 }
 
 fn body(content: &[u8], random: &mut Random) -> RequestBody {

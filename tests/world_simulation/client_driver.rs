@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use httpoll::agent::RequestOptions;
 use httpoll::memory::MemoryNetwork;
 use httpoll::{
     Agent, Budget, ErrorKind, Event, PollAt, RequestId, RetryPolicy, Timeouts, agent::PoolLimits,
@@ -303,8 +304,7 @@ fn build(network: &MemoryNetwork, random: &mut Random, is_calm: bool) -> Agent {
     };
     let mut builder = Agent::builder()
         .pool(pool)
-        .retries(retries)
-        .timeouts(timeouts);
+        .defaults(RequestOptions::new().retries(retries).timeouts(timeouts));
     if random.one_in(4) {
         builder = builder.global_rate_limit(Some(2000 + random.below(100_000) as u64));
     }

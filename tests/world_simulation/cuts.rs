@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use httpoll::agent::RequestOptions;
 use httpoll::memory::{Break, ConnectionFault, Direction, MemoryNetwork};
 use httpoll::{
     Agent, Budget, Download, Event, PollAt, Request, RetryPolicy, agent::WebSocketOptions,
@@ -99,7 +100,9 @@ pub(crate) fn play(exchange: Exchange, cut: Option<(Direction, u64)>) -> (End, M
     let mut test_server = TestServer::open(&network, &log, Random::new(1), true);
     let mut retries = RetryPolicy::default();
     retries.retries = 3;
-    let mut agent = Agent::builder().retries(retries).build_on_memory(&network);
+    let mut agent = Agent::builder()
+        .defaults(RequestOptions::new().retries(retries))
+        .build_on_memory(&network);
     let folder = Folder::new(exchange, cut);
     let file = folder.0.join("file.bin");
     let handle = agent.send(exchange.request(&file)).unwrap();

@@ -299,7 +299,7 @@ fn dress(request: Request, random: &mut Random, is_calm: bool) -> Request {
             _ => request.queue_timeout(limit),
         };
     }
-    request.tell_heads(random.one_in(4))
+    request.report_heads(random.one_in(4))
 }
 
 fn body(content: &[u8], random: &mut Random) -> RequestBody {

@@ -292,10 +292,15 @@ impl Engine {
             }
             Sink::Stream => {
                 transfer.delivery.unread_bytes += piece.len();
-                self.events.push(Event::Chunk {
-                    id: transfer.id,
-                    bytes: piece,
-                });
+                let most = transfer.settings.stream_chunk.unwrap_or(usize::MAX);
+                let mut rest = piece;
+                while !rest.is_empty() {
+                    let bytes = rest.split_to(rest.len().min(most));
+                    self.events.push(Event::Chunk {
+                        id: transfer.id,
+                        bytes,
+                    });
+                }
             }
             Sink::File => {
                 if let Some(file) = &mut transfer.file.download {

@@ -255,7 +255,7 @@ impl Engine {
         pooled.connection.config.timeouts = transfer.settings.timeouts.clone();
         let length = body.length();
         pooled.connection.request(head, body, active_now)?;
-        if transfer.settings.tell_heads {
+        if transfer.settings.report_heads {
             self.events.push(Event::HeadSent {
                 id: transfer.id,
                 head: head.as_sent(length),

@@ -80,7 +80,7 @@ impl Engine {
                 });
             }
             while let Some(head) = next_head(&mut pooled.connection) {
-                if transfer.settings.tell_heads {
+                if transfer.settings.report_heads {
                     self.events.push(Event::HeadReceived {
                         id: transfer.id,
                         head,
@@ -160,7 +160,7 @@ impl Engine {
         } = response;
         let timings = transfer.timings(&pooled.connection);
         let connection = transfer.connection_info(&pooled.connection);
-        if transfer.settings.tell_heads {
+        if transfer.settings.report_heads {
             self.events.push(Event::HeadReceived {
                 id: transfer.id,
                 head: (*head).clone(),
