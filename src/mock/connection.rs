@@ -19,6 +19,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 
 use super::request::MockRequest;
+use super::resource::respond;
 use super::response::MockResponse;
 use super::rule::no_rule_for;
 use super::state::{Opened, Shared};
@@ -236,14 +237,14 @@ impl MockConnection {
                 MockResponse::with_status(404).text(&text)
             }
         };
-        let mut response = response.answering(request);
+        let mut response = respond(response, request);
         let faults = self.server.faults();
         if let Some(fault) = faults
             .and_then(|it| it.draw(request.connection, request.number, response.content_len()))
         {
             self.server
                 .amend(index, |request| request.fault = Some(fault));
-            response = fault.apply(response);
+            response = response.with_fault(fault);
         }
         let method = request.method.clone();
         self.send(response, &method, peer);

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use super::response::MockResponse;
 use crate::random::SplitMix64;
 
 /// How often what goes wrong, each from 0.0 (never) to 1.0 (always). The default is never.
@@ -135,21 +134,6 @@ impl Faults {
 fn part(random: &mut SplitMix64, longest: Duration) -> Duration {
     let thousandths = random.below(1001);
     longest.saturating_mul(u32::try_from(thousandths).unwrap_or(0)) / 1000
-}
-
-impl Fault {
-    pub(super) fn apply(self, response: MockResponse) -> MockResponse {
-        match self {
-            Self::Unavailable => {
-                MockResponse::with_status(503).text("unavailable, by a seeded fault")
-            }
-            Self::Silence => response.never(),
-            Self::Delay(by) => response.add_delay(by),
-            Self::Drip(bytes, every) => response.drip(bytes, every),
-            Self::Cut(at) => response.cut_after(at),
-            Self::Reset(at) => response.reset_after(at),
-        }
-    }
 }
 
 #[cfg(test)]

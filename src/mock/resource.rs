@@ -10,86 +10,92 @@ use super::request::MockRequest;
 use super::response::{MockContent, MockResponse};
 use crate::proto::FieldLines;
 
-/// The content of a [`MockResponse::resource`]; its validators are the response's header lines.
-#[derive(Clone, Debug)]
-pub(super) struct Resource {
-    content: Bytes,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Asked {
+enum Selected {
     Whole,
     Part(Range<usize>),
     Unsatisfiable,
 }
 
-impl Resource {
-    pub(super) fn new(content: Bytes) -> Self {
-        Self { content }
+/// What to send for this request: a part of a resource instead of the resource, an explanation
+/// instead of an invalid response.
+pub(super) fn respond(response: MockResponse, request: &MockRequest) -> MockResponse {
+    if let Some((name, misuse)) = &response.mistake {
+        return MockResponse::unsendable(&format!("header {name:?}: {misuse}"));
     }
-
-    /// What `response`, which holds this resource, is for `request`. A status other than 200 stays
-    /// and gets all content.
-    pub(super) fn answer(&self, mut response: MockResponse, request: &MockRequest) -> MockResponse {
-        let is_read = matches!(request.method, Method::GET | Method::HEAD);
-        if response.status != Ok(StatusCode::OK) || !is_read {
-            response.content = MockContent::Whole(self.content.clone());
-            return response;
-        }
-        let mut response = response.header("Accept-Ranges", "bytes");
-        if is_unchanged(&response.fields, request) {
-            return response.status(304).bytes(Bytes::new());
-        }
-        match self.asked(&response.fields, request) {
-            Asked::Whole => response.content = MockContent::Whole(self.content.clone()),
-            Asked::Part(part) => {
-                let length = self.content.len();
-                let range = format!("bytes {}-{}/{length}", part.start, part.end - 1);
-                response = response.status(206).header("Content-Range", range);
-                response.content = MockContent::Whole(self.content.slice(part));
-            }
-            Asked::Unsatisfiable => {
-                let range = format!("bytes */{}", self.content.len());
-                response = response.status(416).header("Content-Range", range);
-                response.content = MockContent::Whole(Bytes::new());
-            }
-        }
-        response
+    if let Err(status) = response.status {
+        return MockResponse::unsendable(&format!("{status} is not a status code"));
     }
+    match response.content.clone() {
+        MockContent::Resource(content) => respond_with(&content, response, request),
+        _ => response,
+    }
+}
 
-    fn asked(&self, validators: &FieldLines, request: &MockRequest) -> Asked {
-        // Ranges are defined for GET alone (RFC 9110 §14.2).
-        if request.method != Method::GET || !if_range_holds(validators, request) {
-            return Asked::Whole;
+/// `response` with the content, or the part of it, that `request` asks for. A status other than 200
+/// stays and gets all content.
+fn respond_with(
+    content: &Bytes,
+    mut response: MockResponse,
+    request: &MockRequest,
+) -> MockResponse {
+    let is_read = matches!(request.method, Method::GET | Method::HEAD);
+    if response.status != Ok(StatusCode::OK) || !is_read {
+        response.content = MockContent::Whole(content.clone());
+        return response;
+    }
+    let mut response = response.header("Accept-Ranges", "bytes");
+    if is_unchanged(&response.fields, request) {
+        return response.status(304).bytes(Bytes::new());
+    }
+    match select(content.len(), &response.fields, request) {
+        Selected::Whole => response.content = MockContent::Whole(content.clone()),
+        Selected::Part(part) => {
+            let range = format!("bytes {}-{}/{}", part.start, part.end - 1, content.len());
+            response = response.status(206).header("Content-Range", range);
+            response.content = MockContent::Whole(content.slice(part));
         }
-        match request.header("range") {
-            Some(range) => parse_range(range, self.content.len()),
-            None => Asked::Whole,
+        Selected::Unsatisfiable => {
+            let range = format!("bytes */{}", content.len());
+            response = response.status(416).header("Content-Range", range);
+            response.content = MockContent::Whole(Bytes::new());
         }
+    }
+    response
+}
+
+fn select(length: usize, validators: &FieldLines, request: &MockRequest) -> Selected {
+    // Ranges are defined for GET alone (RFC 9110 §14.2).
+    if request.method != Method::GET || !if_range_holds(validators, request) {
+        return Selected::Whole;
+    }
+    match request.header("range") {
+        Some(range) => parse_range(range, length),
+        None => Selected::Whole,
     }
 }
 
 /// One part of `length` bytes. What is malformed, in other units, or several parts, is answered
 /// with everything, as a server may (RFC 9110 §14.2).
-fn parse_range(text: &str, length: usize) -> Asked {
+fn parse_range(text: &str, length: usize) -> Selected {
     let Some((unit, set)) = text.split_once('=') else {
-        return Asked::Whole;
+        return Selected::Whole;
     };
     let Some((first, last)) = set.trim().split_once('-') else {
-        return Asked::Whole;
+        return Selected::Whole;
     };
     if !unit.trim().eq_ignore_ascii_case("bytes") {
-        return Asked::Whole;
+        return Selected::Whole;
     }
     match (number(first), number(last)) {
-        (Some(Some(first)), Some(Some(last))) if last < first => Asked::Whole,
-        (Some(Some(first)), Some(_)) if first >= length => Asked::Unsatisfiable,
-        (Some(Some(first)), Some(Some(last))) => Asked::Part(first..length.min(last + 1)),
-        (Some(Some(first)), Some(None)) => Asked::Part(first..length),
-        (Some(None), Some(Some(0))) => Asked::Unsatisfiable,
-        (Some(None), Some(Some(_))) if length == 0 => Asked::Unsatisfiable,
-        (Some(None), Some(Some(suffix))) => Asked::Part(length.saturating_sub(suffix)..length),
-        _ => Asked::Whole,
+        (Some(Some(first)), Some(Some(last))) if last < first => Selected::Whole,
+        (Some(Some(first)), Some(_)) if first >= length => Selected::Unsatisfiable,
+        (Some(Some(first)), Some(Some(last))) => Selected::Part(first..length.min(last + 1)),
+        (Some(Some(first)), Some(None)) => Selected::Part(first..length),
+        (Some(None), Some(Some(0))) => Selected::Unsatisfiable,
+        (Some(None), Some(Some(_))) if length == 0 => Selected::Unsatisfiable,
+        (Some(None), Some(Some(suffix))) => Selected::Part(length.saturating_sub(suffix)..length),
+        _ => Selected::Whole,
     }
 }
 
@@ -139,26 +145,30 @@ mod tests {
     #[test]
     fn ranges_rfc_9110_section_14() {
         for (text, length, expected) in [
-            ("bytes=0-3", 10, Asked::Part(0..4)),
-            ("bytes=4-", 10, Asked::Part(4..10)),
-            ("bytes=-3", 10, Asked::Part(7..10)),
-            ("bytes=-30", 10, Asked::Part(0..10)),
-            ("bytes=5-99", 10, Asked::Part(5..10)),
-            ("Bytes = 5-5", 10, Asked::Part(5..6)),
-            ("bytes=10-", 10, Asked::Unsatisfiable),
-            ("bytes=-0", 10, Asked::Unsatisfiable),
-            ("bytes=-1", 0, Asked::Unsatisfiable),
-            ("bytes=0-", 0, Asked::Unsatisfiable),
-            ("bytes=5-4", 10, Asked::Whole),
-            ("bytes=-", 10, Asked::Whole),
-            ("bytes=a-b", 10, Asked::Whole),
-            ("bytes=1-2,4-5", 10, Asked::Whole),
-            ("pages=1-2", 10, Asked::Whole),
-            ("bytes", 10, Asked::Whole),
-            ("bytes=+1-2", 10, Asked::Whole),
-            ("bytes=0-99999999999999999999999", 10, Asked::Part(0..10)),
-            ("bytes=99999999999999999999999-", 10, Asked::Unsatisfiable),
-            ("bytes=-99999999999999999999999", 10, Asked::Part(0..10)),
+            ("bytes=0-3", 10, Selected::Part(0..4)),
+            ("bytes=4-", 10, Selected::Part(4..10)),
+            ("bytes=-3", 10, Selected::Part(7..10)),
+            ("bytes=-30", 10, Selected::Part(0..10)),
+            ("bytes=5-99", 10, Selected::Part(5..10)),
+            ("Bytes = 5-5", 10, Selected::Part(5..6)),
+            ("bytes=10-", 10, Selected::Unsatisfiable),
+            ("bytes=-0", 10, Selected::Unsatisfiable),
+            ("bytes=-1", 0, Selected::Unsatisfiable),
+            ("bytes=0-", 0, Selected::Unsatisfiable),
+            ("bytes=5-4", 10, Selected::Whole),
+            ("bytes=-", 10, Selected::Whole),
+            ("bytes=a-b", 10, Selected::Whole),
+            ("bytes=1-2,4-5", 10, Selected::Whole),
+            ("pages=1-2", 10, Selected::Whole),
+            ("bytes", 10, Selected::Whole),
+            ("bytes=+1-2", 10, Selected::Whole),
+            ("bytes=0-99999999999999999999999", 10, Selected::Part(0..10)),
+            (
+                "bytes=99999999999999999999999-",
+                10,
+                Selected::Unsatisfiable,
+            ),
+            ("bytes=-99999999999999999999999", 10, Selected::Part(0..10)),
         ] {
             assert_eq!(parse_range(text, length), expected, "{text} of {length}");
         }
@@ -210,7 +220,7 @@ mod tests {
                 request.headers.append(name, value).unwrap();
             }
             let response = MockResponse::resource("abc").etag(etag).last_modified(OLD);
-            let response = response.answering(&request);
+            let response = respond(response, &request);
             assert_eq!(
                 response.status.unwrap().as_u16(),
                 status,
@@ -232,10 +242,10 @@ mod tests {
     fn other_methods_and_statuses_get_everything() {
         let mut asked = request(Method::POST, "/");
         asked.headers.append("Range", "bytes=1-").unwrap();
-        let response = MockResponse::resource("abc").answering(&asked);
+        let response = respond(MockResponse::resource("abc"), &asked);
         assert_eq!(response.content_len(), 3);
         asked.method = Method::GET;
-        let response = MockResponse::resource("abc").status(404).answering(&asked);
+        let response = respond(MockResponse::resource("abc").status(404), &asked);
         assert_eq!(response.status.unwrap().as_u16(), 404);
         assert_eq!(response.content_len(), 3);
     }

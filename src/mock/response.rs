@@ -7,8 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::request::MockRequest;
-use super::resource::Resource;
+use super::fault::Fault;
 use super::stream::MockStream;
 use crate::error::Misuse;
 use crate::proto::FieldLines;
@@ -50,7 +49,8 @@ pub(super) enum MockContent {
     Chunked(Vec<Bytes>),
     /// Ends with the connection.
     UntilClose(Bytes),
-    Resource(Resource),
+    /// Sent in parts and conditionally, as the request asks.
+    Resource(Bytes),
     Stream(MockStream),
     /// The whole response, as it is on the wire.
     Raw(Bytes),
@@ -97,7 +97,7 @@ impl MockResponse {
     /// [`last_modified`](Self::last_modified) that are set. `Range` of several parts gives all.
     pub fn resource(content: impl Into<Bytes>) -> Self {
         let mut response = Self::ok();
-        response.content = MockContent::Resource(Resource::new(content.into()));
+        response.content = MockContent::Resource(content.into());
         response
     }
 
@@ -234,9 +234,21 @@ impl MockResponse {
         self
     }
 
-    pub(super) fn add_delay(mut self, by: Duration) -> Self {
-        self.delay = self.delay.saturating_add(by);
-        self
+    /// The response as this fault changes it.
+    pub(super) fn with_fault(mut self, fault: Fault) -> Self {
+        match fault {
+            Fault::Unavailable => {
+                Self::with_status(503).text("unavailable, because of a seeded fault")
+            }
+            Fault::Silence => self.never(),
+            Fault::Delay(by) => {
+                self.delay = self.delay.saturating_add(by);
+                self
+            }
+            Fault::Drip(bytes, every) => self.drip(bytes, every),
+            Fault::Cut(at) => self.cut_after(at),
+            Fault::Reset(at) => self.reset_after(at),
+        }
     }
 
     fn content_type(mut self, value: &str) -> Self {
@@ -258,22 +270,7 @@ impl MockResponse {
         }
     }
 
-    /// The answer to this very request: a part of a resource instead of the resource, an
-    /// explanation instead of what cannot be sent.
-    pub(super) fn answering(self, request: &MockRequest) -> Self {
-        if let Some((name, misuse)) = &self.mistake {
-            return Self::unsendable(&format!("header {name:?}: {misuse}"));
-        }
-        if let Err(status) = self.status {
-            return Self::unsendable(&format!("{status} is no status code"));
-        }
-        match self.content.clone() {
-            MockContent::Resource(resource) => resource.answer(self, request),
-            _ => self,
-        }
-    }
-
-    /// What the client gets in place of a response that is none.
+    /// What the client gets instead of an invalid response.
     pub(super) fn unsendable(why: &str) -> Self {
         Self::with_status(500).text(&format!("This mock response cannot be sent: {why}\n"))
     }

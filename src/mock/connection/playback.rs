@@ -41,7 +41,7 @@ impl MockConnection {
                 head.version = Version::HTTP_10;
                 (BodyLength::Unknown, vec![bytes.clone()])
             }
-            // `answering` has turned it into a whole or a part.
+            // `resource::respond` has turned it into a whole or a part.
             MockContent::Resource(_) => (BodyLength::None, Vec::new()),
             MockContent::Stream(_) => (BodyLength::Unknown, Vec::new()),
         };

@@ -9,7 +9,7 @@ use std::thread;
 
 use super::workers::{MAX_CACHED, MAX_QUEUED, MAX_THREADS, WORKERS};
 use super::*;
-use crate::error::{Error, ErrorKind, NetworkFault};
+use crate::error::{ErrorKind, NetworkFault};
 
 const NET: Duration = Duration::from_secs(60);
 
