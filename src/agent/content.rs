@@ -324,9 +324,9 @@ impl Payload {
     /// Whether the file, if it is one, is open.
     pub(crate) fn poll_opened(&mut self) -> Result<bool, Error> {
         let Source::File {
+            path,
             opened: Some(file),
             length,
-            ..
         } = &mut self.source
         else {
             return Ok(true);
@@ -337,7 +337,7 @@ impl Payload {
                 *length = bytes;
                 Ok(true)
             }
-            Some(Err(fault)) => Err(ErrorKind::File(fault).into()),
+            Some(Err(fault)) => Err(Error::new(ErrorKind::File(fault)).about_file(path)),
         }
     }
 

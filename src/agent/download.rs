@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::response::SavedFile;
-use crate::error::{Error, ErrorKind};
+use crate::error::{DiskFault, Error, ErrorKind};
 use crate::limits::Limit;
 use crate::proto::{FieldLines, ResponseHead};
 use crate::semantics::range::{ContentRange, RangeSpec, range_field};
@@ -168,8 +168,12 @@ impl Downloading {
                 self.hold(held);
                 Ok(true)
             }
-            Some(Err(fault)) => Err(ErrorKind::File(fault).into()),
+            Some(Err(fault)) => Err(self.failed(fault)),
         }
+    }
+
+    fn failed(&self, fault: DiskFault) -> Error {
+        Error::new(ErrorKind::File(fault)).about_file(self.file.target())
     }
 
     fn hold(&mut self, held: Resumable) {
@@ -279,7 +283,7 @@ impl Downloading {
 
     pub(crate) fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
         if let Some(fault) = self.file.poll_fault() {
-            return Err(ErrorKind::File(fault).into());
+            return Err(self.failed(fault));
         }
         self.file.write(bytes);
         if self.plan.max_size > 0 && self.file.length() > self.plan.max_size {
@@ -295,9 +299,7 @@ impl Downloading {
     }
 
     pub(crate) fn poll_fault(&mut self) -> Option<Error> {
-        self.file
-            .poll_fault()
-            .map(|fault| ErrorKind::File(fault).into())
+        self.file.poll_fault().map(|fault| self.failed(fault))
     }
 
     pub(crate) fn commit(&mut self) {
@@ -317,7 +319,7 @@ impl Downloading {
                 resumed_from: self.resumed_from,
                 sha256,
             }),
-            Err(fault) => Err(ErrorKind::File(fault).into()),
+            Err(fault) => Err(self.failed(fault)),
         })
     }
 

@@ -42,6 +42,7 @@ mod websocket;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::phase::Phase;
@@ -93,6 +94,7 @@ struct Inner {
     kind: ErrorKind,
     phase: Option<Phase>,
     origin: Option<Box<str>>,
+    path: Option<Box<Path>>,
     sent: u64,
     received: u64,
     retryable: bool,
@@ -106,6 +108,7 @@ impl Error {
             kind,
             phase: None,
             origin: None,
+            path: None,
             sent: 0,
             received: 0,
             retryable: false,
@@ -170,6 +173,14 @@ impl Error {
         self
     }
 
+    /// Names the file that the failure is about.
+    #[cfg(feature = "agent")]
+    #[must_use]
+    pub(crate) fn about_file(mut self, path: &Path) -> Self {
+        Arc::make_mut(&mut self.0).path = Some(path.into());
+        self
+    }
+
     /// What failed.
     pub fn kind(&self) -> &ErrorKind {
         &self.0.kind
@@ -184,6 +195,12 @@ impl Error {
     /// path or query; `None` when no peer was involved.
     pub fn origin(&self) -> Option<&str> {
         self.0.origin.as_deref()
+    }
+
+    /// The file that could not be read or written, for an [`ErrorKind`] of files; `None` for all
+    /// others.
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path.as_deref()
     }
 
     /// Bytes of the request given to the network before it failed (HTTP bytes, not TLS records).
@@ -235,6 +252,9 @@ impl fmt::Display for Error {
         if let Some(origin) = &self.0.origin {
             write!(f, "{origin}: ")?;
         }
+        if let Some(path) = &self.0.path {
+            write!(f, "{}: ", path.display())?;
+        }
         write!(f, "{}", self.0.kind)?;
         if let Some(phase) = self.0.phase
             && !self.is_timeout()
@@ -254,6 +274,7 @@ impl fmt::Debug for Error {
             .field("kind", &self.0.kind)
             .field("phase", &self.0.phase)
             .field("origin", &self.0.origin)
+            .field("path", &self.0.path)
             .field("bytes_sent", &self.0.sent)
             .field("bytes_received", &self.0.received)
             .field("retryable", &self.0.retryable)

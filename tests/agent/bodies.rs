@@ -252,6 +252,7 @@ fn files_are_uploaded() {
         "{}",
         outcome.error()
     );
+    assert_eq!(outcome.error().path(), Some(&*folder.path("missing")));
     assert!(!outcome.error().is_retryable());
     let empty = folder.path("empty");
     std::fs::write(&empty, "").unwrap();

@@ -159,6 +159,9 @@ fn paths_that_cannot_be_written_are_errors_that_say_so() {
             other => panic!("{path:?}: {other:?}"),
         }
         assert!(!outcome.error().is_retryable());
+        assert_eq!(outcome.error().path(), Some(&*path));
+        let text = outcome.error().to_string();
+        assert!(text.contains(&path.display().to_string()), "{text}");
     }
     assert_eq!(folder.names(), ["file", "folder"]);
 }

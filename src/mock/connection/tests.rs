@@ -333,8 +333,8 @@ fn what_cannot_be_sent_says_why() {
     for (response, why) in [
         (MockResponse::ok().header("A b", "c"), "header \"A b\""),
         (MockResponse::ok().header("A", "b\r\nC: d"), "header \"A\""),
-        (MockResponse::with_status(42), "42 is no status code"),
-        (MockResponse::ok().status(1000), "1000 is no status code"),
+        (MockResponse::with_status(42), "42 is not a status code"),
+        (MockResponse::ok().status(1000), "1000 is not a status code"),
         (
             MockResponse::ok()
                 .header("Content-Length", "9")

@@ -2,6 +2,7 @@
 //! here waits for the disk.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 
@@ -31,6 +32,8 @@ const MIN_QUEUED: usize = 256 * 1024;
 /// another `begin`. They may be called before the one before has been carried out. After a fault
 /// all is over, and calls do nothing.
 pub(crate) struct DownloadFile {
+    /// The absolute path, if it could be found out.
+    target: PathBuf,
     shared: Arc<SharedDownload>,
     disk: Disk,
     length: u64,
@@ -41,10 +44,11 @@ pub(crate) struct DownloadFile {
 impl DownloadFile {
     /// Starts to open the part file.
     pub(crate) fn open(disk: &Disk, mut plan: FilePlan) -> Self {
-        let file = Self::on(disk);
-        // Here, as the game may change its current folder before the worker comes to it.
+        let mut file = Self::on(disk, plan.target.clone());
+        // Now, since the game may change its current folder before the worker runs.
         match std::path::absolute(&plan.target) {
             Ok(target) => {
+                file.target.clone_from(&target);
                 plan.target = target;
                 file.command(Command::Open(Box::new(plan)));
             }
@@ -56,7 +60,7 @@ impl DownloadFile {
 
     /// Removes what [`suspend`](Self::suspend) put away for a download that nobody goes on with.
     pub(crate) fn remove(disk: &Disk, plan: FilePlan) {
-        let file = Self::on(disk);
+        let file = Self::on(disk, plan.target.clone());
         let plan = FilePlan {
             keep_partial: false,
             resume: true,
@@ -73,15 +77,21 @@ impl DownloadFile {
         }
     }
 
-    fn on(disk: &Disk) -> Self {
+    fn on(disk: &Disk, target: PathBuf) -> Self {
         let shared = disk.shared();
         shared.downloads.fetch_add(1, Ordering::Relaxed);
         Self {
+            target,
             shared: Arc::default(),
             disk: disk.clone(),
             length: 0,
             begun: false,
         }
+    }
+
+    /// The path of the finished file: absolute, unless finding that out failed.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
     }
 
     /// What can be resumed, once. `None`: not known yet, or told before.
