@@ -201,14 +201,14 @@ fn what_is_missing_is_named() {
     let folder = std::env::temp_dir().join(format!("httpoll-certs-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let (cert_file, key_file) = (folder.join("cert.pem"), folder.join("key.pem"));
-    assert!(
-        ServerTlsOptions::load_certs(&cert_file, None)
-            .unwrap_err()
-            .is_misuse()
-    );
+    let path = cert_file.display().to_string();
+    let missing = ServerTlsOptions::load_certs(&cert_file, None).unwrap_err();
+    assert!(missing.is_misuse());
+    assert!(missing.to_string().contains(&path), "{missing}");
     std::fs::write(&cert_file, &chain).unwrap();
     std::fs::write(&key_file, &key).unwrap();
-    assert!(ServerTlsOptions::load_certs(&cert_file, None).is_err());
+    let without_key = ServerTlsOptions::load_certs(&cert_file, None).unwrap_err();
+    assert!(without_key.to_string().contains(&path), "{without_key}");
     let loaded = ServerTlsOptions::load_certs(&cert_file, Some(&key_file)).unwrap();
     assert_eq!(loaded.cert_file(), Some(&*cert_file));
     assert_eq!(loaded.private_key_file(), Some(&*key_file));

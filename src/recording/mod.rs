@@ -7,6 +7,7 @@
 //! | `recorder`, `redaction` | taking exchanges in, without secrets |
 //! | `write`, `parse` | the text form, version 1 |
 
+mod error;
 mod parse;
 mod recorder;
 mod redaction;
@@ -23,7 +24,7 @@ use url::Url;
 
 use crate::proto::FieldLines;
 
-pub use parse::RecordingError;
+pub use error::RecordingError;
 pub use recorder::Recorder;
 #[cfg(feature = "test-util")]
 pub(crate) use redaction::REDACTED;
@@ -142,17 +143,22 @@ impl Recording {
     /// # Errors
     /// [`RecordingError`] for a file that cannot be read or is no recording.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, RecordingError> {
-        let text = std::fs::read_to_string(path).map_err(RecordingError::unreadable)?;
-        Self::parse(&text)
+        let path = path.as_ref();
+        std::fs::read_to_string(path)
+            .map_err(RecordingError::unreadable)
+            .and_then(|text| Self::parse(&text))
+            .map_err(|error| error.in_file(path))
     }
 
     /// Writes a file, in place of what was there. It waits for the disk: for tests and tools, not
     /// for frames.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The operating system's error, with the path.
     pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let path = path.as_ref();
         std::fs::write(path, self.to_string())
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }
 }
 

@@ -1,8 +1,5 @@
-//! The text form of a recording, read, and what can be wrong with it.
+//! Reads the text form of a recording.
 
-use std::fmt;
-use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -11,87 +8,10 @@ use http::{Method, StatusCode};
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::error::RecordingError;
 use super::write::{FORMAT, VERSION};
 use super::{RecordedBody, RecordedExchange, RecordedRequest, RecordedResponse, Recording};
 use crate::proto::FieldLines;
-
-/// Why a recording cannot be read, and where.
-#[derive(Clone, Debug)]
-pub struct RecordingError {
-    place: Place,
-    what: String,
-    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
-    /// The file itself.
-    File,
-    /// From 1.
-    Line { line: usize, column: usize },
-    /// As in `exchanges[2].response.status`, from 0; empty for the whole.
-    Value(String),
-}
-
-impl RecordingError {
-    /// Line and column, from 1, of text that is no JSON.
-    pub fn line_and_column(&self) -> Option<(usize, usize)> {
-        match self.place {
-            Place::Line { line, column } => Some((line, column)),
-            Place::File | Place::Value(_) => None,
-        }
-    }
-
-    /// Which value of the JSON is wrong or lacking, as in `exchanges[2].response.status`, from 0.
-    pub fn path(&self) -> Option<&str> {
-        match &self.place {
-            Place::Value(path) => Some(path),
-            Place::File | Place::Line { .. } => None,
-        }
-    }
-
-    pub(super) fn unreadable(error: io::Error) -> Self {
-        Self {
-            place: Place::File,
-            what: "cannot be read".to_owned(),
-            source: Some(Arc::new(error)),
-        }
-    }
-
-    fn syntax(error: serde_json::Error) -> Self {
-        Self {
-            place: Place::Line {
-                line: error.line(),
-                column: error.column(),
-            },
-            what: "is no JSON".to_owned(),
-            source: Some(Arc::new(error)),
-        }
-    }
-}
-
-impl fmt::Display for RecordingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = &self.what;
-        match &self.place {
-            Place::File => write!(f, "the recording {what}")?,
-            Place::Line { .. } => write!(f, "the recording {what}")?,
-            Place::Value(path) if path.is_empty() => write!(f, "the recording {what}")?,
-            Place::Value(path) => write!(f, "the recording's {path} {what}")?,
-        }
-        match &self.source {
-            // The message of a JSON error tells line and column.
-            Some(source) => write!(f, " ({source})"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl std::error::Error for RecordingError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
-    }
-}
 
 type Parsed<T> = Result<T, RecordingError>;
 
@@ -237,11 +157,10 @@ impl<'a> At<'a> {
             path: self.path.clone(),
         };
         match map.keys().find(|key| !known.contains(&key.as_str())) {
-            Some(key) => Err(RecordingError {
-                place: Place::Value(members.path_of(key)),
-                what: format!("is not known: there may be {}", known.join(", ")),
-                source: None,
-            }),
+            Some(key) => {
+                let what = format!("is not known: there may be {}", known.join(", "));
+                Err(RecordingError::value(members.path_of(key), what))
+            }
             None => Ok(members),
         }
     }
@@ -273,11 +192,7 @@ impl<'a> At<'a> {
     }
 
     fn wrong(&self, what: &str) -> RecordingError {
-        RecordingError {
-            place: Place::Value(self.path.clone()),
-            what: what.to_owned(),
-            source: None,
-        }
+        RecordingError::value(self.path.clone(), what.to_owned())
     }
 }
 
@@ -291,11 +206,8 @@ impl<'a> Members<'a> {
     }
 
     fn get(&self, key: &str) -> Parsed<At<'a>> {
-        self.find(key).ok_or_else(|| RecordingError {
-            place: Place::Value(self.path_of(key)),
-            what: "is missing".to_owned(),
-            source: None,
-        })
+        self.find(key)
+            .ok_or_else(|| RecordingError::value(self.path_of(key), "is missing".to_owned()))
     }
 
     fn path_of(&self, key: &str) -> String {

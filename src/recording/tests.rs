@@ -184,7 +184,11 @@ fn errors_tell_the_place() {
 
     let error = Recording::load("no/such/file").unwrap_err();
     assert!(error.source().is_some());
+    assert_eq!(error.file(), Some(std::path::Path::new("no/such/file")));
+    assert!(error.to_string().starts_with("no/such/file: "), "{error}");
     assert_eq!((error.line_and_column(), error.path()), (None, None));
+    let error = Recording::new().save("no/such/file").unwrap_err();
+    assert!(error.to_string().starts_with("no/such/file: "), "{error}");
 }
 
 /// Cut off or damaged text is an error or another recording, never a panic.

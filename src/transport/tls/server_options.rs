@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -72,12 +73,20 @@ impl ServerTlsOptions {
     ) -> Result<Self, Error> {
         let cert_file = cert_file.as_ref();
         let key_file = private_key_file.unwrap_or(cert_file);
-        let chain = fs::read(cert_file).map_err(invalid)?;
-        let key = fs::read(key_file).map_err(invalid)?;
+        let chain = read(cert_file)?;
+        let key = read(key_file)?;
         let mut builder = Self::builder().certificate_pem(&chain, &key);
         builder.cert_file = Some(cert_file.to_owned());
         builder.private_key_file = Some(key_file.to_owned());
-        builder.build()
+        builder.build().map_err(|error| {
+            let files = match private_key_file {
+                Some(key_file) => format!("{}, {}", cert_file.display(), key_file.display()),
+                None => cert_file.display().to_string(),
+            };
+            let why = std::error::Error::source(&error)
+                .map_or_else(String::new, |why| format!(": {why}"));
+            Error::from(Misuse::InvalidTlsOptions).with_source(format!("{files}{why}"))
+        })
     }
 
     /// Everything that can be decided.
@@ -224,6 +233,13 @@ impl ServerTlsOptionsBuilder {
             .map(Some)
             .map_err(|error| rustls::Error::General(error.to_string()))
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|error| {
+        let text = format!("{}: {error}", path.display());
+        invalid(io::Error::new(error.kind(), text))
+    })
 }
 
 /// The certificate for the name that a client asks for.
