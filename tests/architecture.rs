@@ -87,6 +87,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "transport",
         ],
     ),
+    ("group", &["budget", "error", "transport"]),
     (
         "node",
         &[
@@ -95,6 +96,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "connection",
             "error",
             "exclusive",
+            "group",
             "limits",
             "phase",
             "proto",
@@ -109,6 +111,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "connection",
             "error",
             "exclusive",
+            "group",
             "limits",
             "phase",
             "proto",
@@ -125,6 +128,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "budget",
             "error",
             "exclusive",
+            "group",
             "limits",
             "phase",
             "proto",
