@@ -50,7 +50,7 @@ pub(super) struct EngineThread {
 
 impl EngineThread {
     /// Starts the thread; returns the engine if the system refuses one.
-    pub(super) fn start(engine: Box<Engine>) -> Result<Self, Box<Engine>> {
+    pub(super) fn start(mut engine: Box<Engine>) -> Result<Self, Box<Engine>> {
         let Ok(wake) = engine.wake() else {
             return Err(engine);
         };

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::slice;
 use std::time::{Duration, Instant};
 
 use url::Host;
@@ -102,6 +103,18 @@ impl Connecting {
                 let allowed = allowed(address.as_slice(), target, config)?;
                 Ok(Self::Racing(Attempts::new(&allowed, port), far_end))
             }
+        }
+    }
+
+    /// Its sockets: one for each attempt, or the one that won.
+    pub(super) fn sockets_mut(&mut self) -> &mut [Socket] {
+        match self {
+            Self::ResolvingForProxy(_) | Self::Resolving(..) => &mut [],
+            Self::Racing(attempts, _) => &mut attempts.sockets,
+            Self::Tunnelling(link, _)
+            | Self::NegotiatingSocks(link, _)
+            | Self::StartingTls(link)
+            | Self::Handshaking(link) => slice::from_mut(link.socket_mut()),
         }
     }
 

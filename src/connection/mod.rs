@@ -33,6 +33,7 @@ mod timings;
 
 use std::collections::VecDeque;
 use std::mem;
+use std::slice;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -136,6 +137,21 @@ impl Connection {
         let link = Link::plain(Socket::adopt(reactor, stream));
         let established = Established::new(link, &self.config.limits);
         self.enter(State::Established(Box::new(established)));
+    }
+
+    /// Lets another reactor watch its sockets. A failure fails the connection.
+    pub(crate) fn move_to(&mut self, from: &mut Reactor, to: &mut Reactor) {
+        let sockets = match &mut self.state {
+            State::Disconnected | State::Failed(..) => &mut [],
+            State::Connecting(connecting, _) => connecting.sockets_mut(),
+            State::Established(established) => slice::from_mut(established.link_mut().socket_mut()),
+        };
+        for socket in sockets {
+            if let Err(error) = socket.move_to(from, to) {
+                self.fail_system(to, error);
+                return;
+            }
+        }
     }
 
     /// Queues a request; the next [`drive`](Self::drive) sends it. A refusal changes nothing.

@@ -123,6 +123,20 @@ impl HttpClient {
         Self::on(Reactor::new(group.poller(), Resolver::system()))
     }
 
+    /// Joins a group, whatever the client is doing: from now on it is polled with the others of that
+    /// group. Does nothing in the group that the client is in already, nor when only one of the two is on
+    /// an in-memory network.
+    pub fn join(&mut self, group: &PollGroup) {
+        if self.reactor.poller().is(group.poller()) {
+            return;
+        }
+        let Some(mut reactor) = self.reactor.successor(group.poller()) else {
+            return;
+        };
+        self.connection.move_to(&mut self.reactor, &mut reactor);
+        self.reactor = reactor;
+    }
+
     /// A client on an in-memory network with its virtual clock, for tests.
     pub fn on_memory(network: &MemoryNetwork) -> Self {
         Self::on(Reactor::memory(network))

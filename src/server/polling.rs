@@ -357,7 +357,7 @@ impl Machine for Server {
     }
 
     fn fall_asleep(&mut self) -> bool {
-        let reactor = &self.reactor;
+        let reactor = &mut self.reactor;
         self.app.wake_queue.fall_asleep(|| reactor.wake().ok())
     }
 

@@ -123,7 +123,10 @@ mod tests {
         let other = Arc::clone(&wake_queue);
         let ringing = std::thread::spawn(move || other.ring(id));
         // Ends by the ring, not by the time: nothing here would wait that long.
-        reactor.wait(Some(Duration::from_secs(3600))).unwrap();
+        reactor
+            .poller()
+            .wait(Some(Duration::from_secs(3600)))
+            .unwrap();
         ringing.join().unwrap();
         assert!(wake_queue.is_rung());
     }

@@ -248,6 +248,10 @@ impl Link {
         &self.socket
     }
 
+    pub(crate) fn socket_mut(&mut self) -> &mut Socket {
+        &mut self.socket
+    }
+
     /// Facts about the TLS session, if there is one.
     pub(crate) fn tls_info(&self) -> Option<TlsInfo> {
         match &self.layer {

@@ -154,7 +154,8 @@ mod tests {
         assert!(listener.accept(&mut reactor).unwrap().is_none());
 
         let client = TcpStream::connect(address).unwrap();
-        reactor.wait(None).unwrap();
+        reactor.poller().wait(None).unwrap();
+        reactor.poll_events().unwrap();
         let (socket, peer) = listener.accept(&mut reactor).unwrap().unwrap();
         assert_eq!(peer, client.local_addr().unwrap());
         socket.close(&mut reactor);

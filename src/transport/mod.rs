@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `poll_loop` | one poll of everything that is polled: turns, busy polling, deadlines, sleep |
 //! | `poller` | one `mio::Poll` for all machines of a group |
+//! | `inbox` | readiness on its way to one machine of a group |
 //! | `reactor` | sticky readiness of one machine's sockets, its clock |
 //! | `meter` | counts a [`Budget`](crate::Budget) down |
 //! | `cost` | what work that cannot be cut has cost of late |
@@ -20,7 +21,7 @@
 //! | `wake` | what ends a sleep from another thread |
 //! | `memory` | the in-memory network with its virtual clock |
 //!
-//! What may block: nothing but [`Reactor::wait`](reactor::Reactor::wait), which only waiting calls
+//! What may block: nothing but [`Poller::wait`](poller::Poller::wait), which only waiting calls
 //! use, and the threads of the resolver and the disk.
 
 pub(crate) mod buffer;
@@ -28,6 +29,7 @@ pub(crate) mod cost;
 #[cfg(feature = "agent")]
 pub(crate) mod disk;
 pub(crate) mod happy_eyeballs;
+mod inbox;
 pub(crate) mod link;
 #[cfg(feature = "server")]
 pub(crate) mod listener;

@@ -3,12 +3,9 @@
 //! Each machine joins as a [`Member`] and registers its sockets under tokens that name it. Whoever
 //! polls takes the events of all members from the system, with one call, and puts them into the
 //! members' inboxes. A machine alone is a group of one.
-//!
-//! An inbox holds one entry for each socket, however often the socket is reported: a member that is
-//! not polled for a while costs no memory.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -17,6 +14,7 @@ use slab::Slab;
 
 use crate::error::{Error, NetworkFault};
 use crate::transport::buffer::BufferPool;
+use crate::transport::inbox::{Inbox, MAX_MEMBERS, Readiness, member_of, token};
 use crate::transport::memory::MemoryNetwork;
 use crate::transport::meter::{Clock, RemainingBudget};
 
@@ -26,37 +24,6 @@ const FEWEST_EVENTS: usize = 64;
 const MOST_EVENTS: usize = 1024;
 
 const WAKER: Token = Token(usize::MAX);
-
-/// From its low end, a token has the socket's slot, a generation and the member.
-const SLOT_BITS: u32 = if usize::BITS >= 64 { 24 } else { 17 };
-const GENERATION_BITS: u32 = if usize::BITS >= 64 { 20 } else { 9 };
-const SLOT_MASK: usize = (1 << SLOT_BITS) - 1;
-const GENERATION_MASK: usize = (1 << GENERATION_BITS) - 1;
-const MEMBER_SHIFT: u32 = SLOT_BITS + GENERATION_BITS;
-
-/// The member that the waker's token names is never given away.
-const MAX_MEMBERS: usize = usize::MAX >> MEMBER_SHIFT;
-
-/// What became ready on one socket.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Readiness {
-    pub(crate) token: usize,
-    pub(crate) readable: bool,
-    pub(crate) writable: bool,
-    /// The peer's end, or a failure, was reported.
-    pub(crate) closed: bool,
-}
-
-impl Readiness {
-    pub(crate) fn slot(&self) -> usize {
-        slot_of(self.token)
-    }
-}
-
-/// Which slot of its member a token names.
-pub(crate) fn slot_of(token: usize) -> usize {
-    token & SLOT_MASK
-}
 
 /// See the module's documentation. Clones are the same poller.
 #[derive(Clone, Debug)]
@@ -360,7 +327,7 @@ fn system_fault(error: io::Error) -> Error {
 
 fn deliver(members: &Slab<Arc<Inbox>>, event: Readiness) {
     // The waker's token names no member.
-    if let Some(inbox) = members.get(event.token >> MEMBER_SHIFT) {
+    if let Some(inbox) = members.get(member_of(event.token)) {
         inbox.put(event);
     }
 }
@@ -386,8 +353,8 @@ impl Member {
     /// A token for the socket in this slot. It was never given out before.
     pub(crate) fn token(&self, slot: usize) -> usize {
         let shared = &self.poller.0;
-        let generation = shared.generation.fetch_add(1, Ordering::Relaxed) & GENERATION_MASK;
-        (self.index << MEMBER_SHIFT) | (generation << SLOT_BITS) | (slot & SLOT_MASK)
+        let generation = shared.generation.fetch_add(1, Ordering::Relaxed);
+        token(self.index, generation, slot)
     }
 
     /// Counts sockets in: without any, the system is not asked.
@@ -420,7 +387,7 @@ impl Member {
     /// Whether anything became ready since it was last drained.
     #[cfg(test)]
     pub(crate) fn has_events(&self) -> bool {
-        self.inbox.is_filled.load(Ordering::Acquire)
+        self.inbox.has_events()
     }
 }
 
@@ -430,144 +397,9 @@ impl Drop for Member {
     }
 }
 
-#[derive(Debug, Default)]
-struct Inbox {
-    is_filled: AtomicBool,
-    pending: Mutex<Pending>,
-}
-
-#[derive(Debug, Default)]
-struct Pending {
-    events: Vec<Readiness>,
-    /// Where in `events` a slot's entry is, plus one; 0 without.
-    positions: Vec<u32>,
-}
-
-impl Inbox {
-    fn put(&self, event: Readiness) {
-        lock(&self.pending).put(event);
-        self.is_filled.store(true, Ordering::Release);
-    }
-
-    fn drain(&self, mut each: impl FnMut(Readiness)) {
-        if !self.is_filled.swap(false, Ordering::Acquire) {
-            return;
-        }
-        let mut pending = lock(&self.pending);
-        let Pending { events, positions } = &mut *pending;
-        for event in events.drain(..) {
-            positions[event.slot()] = 0;
-            each(event);
-        }
-    }
-}
-
-impl Pending {
-    fn put(&mut self, event: Readiness) {
-        let slot = event.slot();
-        if self.positions.len() <= slot {
-            self.positions.resize(slot + 1, 0);
-        }
-        let position = self.positions[slot] as usize;
-        if let Some(before) = position.checked_sub(1).map(|at| &mut self.events[at])
-            && before.token == event.token
-        {
-            before.readable |= event.readable;
-            before.writable |= event.writable;
-            before.closed |= event.closed;
-            return;
-        }
-        // The first event of this socket. One of a socket that had the slot before may be there, too.
-        self.events.push(event);
-        self.positions[slot] = u32::try_from(self.events.len()).unwrap_or(0);
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn event(token: usize) -> Readiness {
-        Readiness {
-            token,
-            readable: true,
-            writable: false,
-            closed: false,
-        }
-    }
-
-    fn drained(member: &Member) -> Vec<usize> {
-        let mut tokens = Vec::new();
-        member.drain(|event| tokens.push(event.token));
-        tokens
-    }
-
-    #[test]
-    fn events_reach_the_member_whose_token_they_carry() {
-        let poller = Poller::alone();
-        let (first, second) = (poller.join(), poller.join());
-        let tokens = [first.token(0), second.token(0), second.token(5)];
-        let members = lock(&poller.0.members);
-        for token in tokens {
-            deliver(&members, event(token));
-        }
-        deliver(&members, event(WAKER.0));
-        drop(members);
-        assert_eq!(drained(&first), tokens[..1]);
-        assert_eq!(drained(&second), tokens[1..]);
-        assert!(!second.has_events());
-    }
-
-    #[test]
-    fn a_socket_that_is_reported_often_takes_one_entry() {
-        let poller = Poller::alone();
-        let member = poller.join();
-        let (token, other) = (member.token(3), member.token(7));
-        for _ in 0..1000 {
-            member.inbox.put(event(token));
-            member.inbox.put(Readiness {
-                readable: false,
-                writable: true,
-                ..event(token)
-            });
-            member.inbox.put(event(other));
-        }
-        let mut events = Vec::new();
-        member.drain(|event| events.push(event));
-        assert_eq!(events.len(), 2);
-        assert!(events[0].readable && events[0].writable && !events[1].writable);
-        assert!(drained(&member).is_empty());
-    }
-
-    #[test]
-    fn a_slot_that_was_given_away_reports_its_new_socket() {
-        let poller = Poller::alone();
-        let member = poller.join();
-        let (old, new) = (member.token(2), member.token(2));
-        assert_ne!(old, new);
-        for token in [old, new, old] {
-            member.inbox.put(event(token));
-        }
-        assert!(drained(&member).contains(&new));
-        assert!(drained(&member).is_empty());
-    }
-
-    #[test]
-    fn tokens_of_a_removed_member_reach_nobody() {
-        let poller = Poller::alone();
-        let first = poller.join();
-        let old = first.token(0);
-        drop(first);
-        deliver(&lock(&poller.0.members), event(old));
-        let second = poller.join();
-        let new = second.token(0);
-        assert_eq!(second.index(), 0);
-        assert_ne!(old, new);
-        assert!(drained(&second).is_empty());
-    }
-}
+mod tests;

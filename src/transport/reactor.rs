@@ -10,7 +10,6 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::{Registry, Token};
@@ -19,11 +18,12 @@ use slab::Slab;
 use crate::error::{Error, ErrorKind, NetworkFault};
 use crate::transport::buffer::{BUFFER_BYTES, BufferPool};
 use crate::transport::cost::HandshakeCosts;
+use crate::transport::inbox::slot_of;
 use crate::transport::memory::{Interest, MemoryNetwork};
 use crate::transport::meter::Clock;
-use crate::transport::poller::{Member, Poller, slot_of};
+use crate::transport::poller::{Member, Poller};
 use crate::transport::resolver::{Lookup, Resolver};
-use crate::transport::wake::Wake;
+use crate::transport::wake::{Wake, WakeTarget};
 
 /// Time between two polls beyond this does not count against deadlines.
 const LONGEST_GAP: Duration = Duration::from_secs(1);
@@ -71,6 +71,8 @@ pub(crate) struct Reactor {
     scratch: Vec<u8>,
     /// What handshakes have cost on this machine.
     pub(crate) handshakes: HandshakeCosts,
+    /// Where its wakes lead, once there are any.
+    wake_target: Option<WakeTarget>,
     last_poll: Option<Instant>,
     /// How much time did not count so far.
     skipped: Duration,
@@ -133,6 +135,7 @@ impl Reactor {
             resolver,
             scratch: Vec::new(),
             handshakes: HandshakeCosts::default(),
+            wake_target: None,
             last_poll: None,
             skipped: Duration::ZERO,
             poll_time: None,
@@ -279,15 +282,39 @@ impl Reactor {
         Ok(self.resolver.lookup(host, self.clock().now(), wake))
     }
 
-    /// What ends a [`wait`](Self::wait) from another thread.
-    pub(crate) fn wake(&self) -> Result<Wake, Error> {
-        let waker = self.member.waker()?;
-        Ok(Arc::new(move || {
-            if let Some(waker) = &waker {
-                // The loop that this would wake is gone if it fails.
-                let _ = waker.wake();
-            }
-        }))
+    /// What ends a sleep of its machine from another thread.
+    pub(crate) fn wake(&mut self) -> Result<Wake, Error> {
+        if self.wake_target.is_none() {
+            let target = WakeTarget::default();
+            target.set(self.member.waker()?);
+            self.wake_target = Some(target);
+        }
+        let target = self.wake_target.get_or_insert_default();
+        Ok(target.wake())
+    }
+
+    /// A reactor that another poller watches, for the sockets of this one to be moved to. `None`: that
+    /// poller has another clock.
+    pub(crate) fn successor(&mut self, poller: &Poller) -> Option<Self> {
+        let is_same_clock = match (self.network(), poller.memory_queue()) {
+            (None, None) => true,
+            (Some(ours), Some((theirs, _))) => ours.is(theirs),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        if !is_same_clock {
+            return None;
+        }
+        let mut next = Self::new(poller, self.resolver.clone());
+        if let Some(target) = self.wake_target.take() {
+            // Without a waker, lookups end no sleep; they still end.
+            target.set(next.member.waker().ok().flatten());
+            next.wake_target = Some(target);
+        }
+        next.handshakes = self.handshakes;
+        next.last_poll = self.last_poll;
+        next.skipped = self.skipped;
+        next.poll_time = self.poll_time;
+        Some(next)
     }
 
     /// Registers a socket: `register` is given mio's registry and the token.
@@ -312,7 +339,6 @@ impl Reactor {
 
     /// Lets a read be tried before any event: what a peer sent right behind its connecting is often
     /// there when the connection is accepted.
-    #[cfg(feature = "server")]
     pub(crate) fn assume_readable(&mut self, id: SourceId) {
         if let Some(source) = self.source(id) {
             source.readable = true;
@@ -420,14 +446,6 @@ impl Reactor {
         Ok(self.take_events())
     }
 
-    /// Sleeps until something becomes ready or `timeout` is over, then takes it in.
-    #[cfg(test)]
-    pub(crate) fn wait(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
-        let timeout = self.longest_sleep().into_iter().chain(timeout).min();
-        self.member.poller().wait(timeout)?;
-        Ok(self.take_events())
-    }
-
     /// How long a sleep may last at most: a stream that does not report when it is ready is tried again
     /// soon.
     pub(crate) fn longest_sleep(&self) -> Option<Duration> {
@@ -477,82 +495,4 @@ fn note_ready(ready: &mut Vec<Key>, key: Key) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_owners_whose_sources_became_ready_are_named() {
-        let network = MemoryNetwork::new();
-        let mut reactor = Reactor::memory(&network);
-        let mut peers = Vec::new();
-        for key in [Key(7), Key::NONE, Key(9)] {
-            let (client, server) = network.pair();
-            reactor.set_key(key);
-            reactor.add_memory(|interest| client.register(interest));
-            peers.push((client, server));
-        }
-        let mut ready = Vec::new();
-        reactor.poll_events().unwrap();
-        reactor.drain_ready(&mut ready);
-        assert_eq!(ready, [Key(7), Key(9)]);
-        ready.clear();
-        let (client, server) = peers.remove(2);
-        drop(server);
-        reactor.poll_events().unwrap();
-        reactor.drain_ready(&mut ready);
-        drop(client);
-        assert_eq!(ready, [Key(9)]);
-    }
-
-    #[test]
-    fn a_number_is_never_valid_again() {
-        let mut reactor = Reactor::memory(&MemoryNetwork::new());
-        let first = reactor.add_untold();
-        reactor.remove(first);
-        let second = reactor.add_untold();
-        assert_ne!(first, second);
-        assert!(!reactor.is_readable(first));
-        assert!(reactor.is_readable(second));
-    }
-
-    #[test]
-    fn an_event_of_a_removed_socket_reaches_nobody() {
-        let network = MemoryNetwork::new();
-        let mut reactor = Reactor::memory(&network);
-        let (client, _server) = network.pair();
-        let old = reactor.add_memory(|interest| client.register(interest));
-        reactor.remove(old);
-        let (other, _other_server) = network.pair();
-        let new = reactor.add_memory(|_| drop(other));
-        reactor.poll_events().unwrap();
-        assert!(!reactor.is_readable(new));
-    }
-
-    #[test]
-    fn readiness_stays_until_it_is_cleared() {
-        let network = MemoryNetwork::new();
-        let mut reactor = Reactor::memory(&network);
-        let (client, _server) = network.pair();
-        let id = reactor.add_memory(|interest| client.register(interest));
-        reactor.poll_events().unwrap();
-        for _ in 0..3 {
-            assert!(reactor.is_readable(id));
-            reactor.poll_events().unwrap();
-        }
-        reactor.clear_readable(id);
-        reactor.poll_events().unwrap();
-        assert!(!reactor.is_readable(id));
-    }
-
-    #[test]
-    fn only_a_second_of_a_gap_counts() {
-        let mut reactor = Reactor::memory(&MemoryNetwork::new());
-        let start = Instant::now();
-        assert_eq!(reactor.begin_poll(start), start);
-        let half = Duration::from_millis(500);
-        assert_eq!(reactor.begin_poll(start + half), start + half);
-        let late = start + half + Duration::from_secs(60);
-        assert_eq!(reactor.begin_poll(late), start + half + LONGEST_GAP);
-        assert_eq!(reactor.real_time(reactor.active_time(late)), late);
-    }
-}
+mod tests;

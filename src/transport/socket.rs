@@ -12,7 +12,6 @@ use std::net::SocketAddr;
 use mio::Interest;
 use mio::net::TcpStream;
 
-#[cfg(feature = "server")]
 use crate::error::Error;
 use crate::exclusive::Exclusive;
 use crate::transport::memory::MemoryStream;
@@ -267,6 +266,29 @@ impl Socket {
             Stream::Tcp(stream) => stream.local_addr().ok(),
             Stream::Memory(_) | Stream::Own(_) => None,
         }
+    }
+
+    /// Lets another reactor watch it. Nothing that became ready meanwhile is lost: it is tried at once.
+    pub(crate) fn move_to(&mut self, from: &mut Reactor, to: &mut Reactor) -> Result<(), Error> {
+        let id = match &mut self.stream {
+            Stream::Tcp(stream) => {
+                from.remove_system(self.id, |registry| registry.deregister(stream));
+                to.add_system(|registry, token| {
+                    registry.register(stream, token, Interest::READABLE | Interest::WRITABLE)
+                })?
+            }
+            Stream::Memory(stream) => {
+                from.remove(self.id);
+                to.add_memory(|interest| stream.register(interest))
+            }
+            Stream::Own(_) => {
+                from.remove(self.id);
+                to.add_untold()
+            }
+        };
+        to.assume_readable(id);
+        self.id = id;
+        Ok(())
     }
 
     /// Closes the stream, and takes it off its reactor.

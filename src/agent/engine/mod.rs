@@ -217,7 +217,7 @@ impl Engine {
     }
 
     /// Ends [`wait`](Self::wait) and [`sleep`](Self::sleep) from another thread.
-    pub(crate) fn wake(&self) -> Result<Wake, Error> {
+    pub(crate) fn wake(&mut self) -> Result<Wake, Error> {
         self.reactor.wake()
     }
 

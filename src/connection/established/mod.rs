@@ -289,6 +289,10 @@ impl Established {
         (self.machine.content_length(), self.machine.is_chunked())
     }
 
+    pub(super) fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
     pub(super) fn link(&self) -> &Link {
         &self.link
     }

@@ -131,8 +131,8 @@ impl MemoryNetwork {
         self.net().readiness.shuffle(seed);
     }
 
-    /// How much virtual time a client's calls take: each that connects, reads or writes, and each KiB
-    /// that it moves. Default zero: budgets of time are never spent.
+    /// How much virtual time the calls of clients and servers take: each that connects, reads or writes,
+    /// and each KiB that it moves. Default zero: budgets of time are never spent.
     pub fn set_work(&self, call: Duration, kib: Duration) {
         self.net().clock.set_costs(call, kib);
     }

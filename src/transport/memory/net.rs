@@ -191,7 +191,7 @@ impl Net {
             return Err(io::ErrorKind::NotConnected.into());
         };
         let count = it.read(side, dst, limit, &mut self.readiness)?;
-        if side == Side::Client && count > 0 {
+        if count > 0 {
             self.clock.spend(count);
         }
         Ok(count)
@@ -204,9 +204,7 @@ impl Net {
             return Err(io::ErrorKind::NotConnected.into());
         };
         let count = it.write(side, src, limit, now, self.latency)?;
-        if side == Side::Client {
-            self.clock.spend(count);
-        }
+        self.clock.spend(count);
         Ok(count)
     }
 
