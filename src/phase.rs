@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Waiting for a free connection.
+    /// Waiting for a free connection, for a file to be opened, or while the agent is suspended.
     Queue,
     /// Looking the host name up.
     Resolve,

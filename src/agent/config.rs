@@ -1,5 +1,5 @@
-//! What an [`AgentBuilder`](super::AgentBuilder) becomes: the decisions that hold for every request of an
-//! agent, shared by the calls that prepare requests and the engine that drives them.
+//! The configuration of an agent, made by [`AgentBuilder`](super::AgentBuilder). The calls that prepare requests
+//! and the engine share it.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use crate::recording::Recorder;
 use crate::semantics::circuit::CircuitPolicy;
 use crate::semantics::hsts::HstsStore;
 
-/// What holds for all requests of an agent, unless a request says otherwise.
+/// What applies to all requests of an agent. A request may override `defaults` and `fields`.
 #[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) defaults: Arc<Settings>,

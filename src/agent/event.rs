@@ -1,5 +1,4 @@
-//! What an agent tells, one by one: [`Event`]s, pulled by [`Agent::next_event`](crate::Agent::next_event)
-//! after a poll.
+//! What an agent reports: [`Event`]s, pulled by [`Agent::next_event`](crate::Agent::next_event) after a poll.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,13 +17,16 @@ use crate::phase::Phase;
 use crate::proto::{RequestHead, ResponseHead};
 use crate::semantics::event_stream::ServerSentEvent;
 
-/// What happened. Every request ends with exactly one [`Done`](Self::Done) or
-/// [`Failed`](Self::Failed), unless it was cancelled: then nothing more is told of it.
+/// What happened to a request. Every request ends with exactly one [`Done`](Self::Done) or
+/// [`Failed`](Self::Failed), unless it is cancelled; a cancelled request causes no more events.
+///
+/// Events of one request are delivered in the order in which things happened.
 #[non_exhaustive]
 pub enum Event {
-    /// It waits for a connection, because as many as may be are in use.
+    /// The request waits for a connection: the [pool](crate::agent::PoolLimits) allows no more now. It is in
+    /// [`Phase::Queue`].
     Queued {
-        /// Which request.
+        /// The id of the request.
         id: RequestId,
     },
     /// The request entered a phase of an attempt or hop.
@@ -39,76 +41,77 @@ pub enum Event {
     /// they last longer than one poll. [`Queue`](Phase::Queue) is reported by [`Queued`](Self::Queued) and
     /// [`AwaitRetry`](Phase::AwaitRetry) by [`WillRetry`](Self::WillRetry).
     Phase {
-        /// Which request.
+        /// The id of the request.
         id: RequestId,
         /// The phase that it is in now.
         phase: Phase,
     },
     /// A redirect is followed (RFC 9110 §15.4).
     Redirect {
-        /// Which request.
+        /// The id of the request.
         id: RequestId,
         /// The redirect's status.
         status: StatusCode,
         /// Where to.
         location: Url,
     },
-    /// It failed in a way that may pass, and will be sent again.
+    /// An attempt failed, and the [retry policy](crate::RetryPolicy) lets the request be sent again. It is in
+    /// [`Phase::AwaitRetry`].
     WillRetry {
-        /// Which request.
+        /// The id of the request.
         id: RequestId,
-        /// How often it was sent so far.
+        /// How often the request was sent so far.
         attempt: u32,
-        /// In how long.
+        /// The time until the next attempt.
         after: Duration,
-        /// Why: the error, or the status that asked for it.
+        /// Why it is sent again.
         cause: RetryCause,
     },
-    /// A request head goes out, with a request that
-    /// [reports its heads](crate::Request::report_heads).
+    /// A request head is sent, with [`report_heads`](crate::agent::RequestOptions::report_heads).
     HeadSent {
-        /// Which request.
+        /// The id of the request.
         id: RequestId,
         /// The head, as on the wire.
         head: RequestHead,
     },
-    /// A response head came in, with a request that [reports its heads](crate::Request::report_heads):
-    /// of an interim response, a proxy's answer to `CONNECT`, a redirect, a challenge, a response
-    /// that is retried, or the final one.
+    /// A response head was received, with [`report_heads`](crate::agent::RequestOptions::report_heads): of an
+    /// interim response, a proxy's response to `CONNECT`, a redirect, a challenge, a response that is retried,
+    /// or the final response.
     HeadReceived {
-        /// Which request.
+        /// The id of the request.
         id: RequestId,
         /// The head.
         head: ResponseHead,
     },
-    /// The head of the final response is there.
+    /// The head of the final response was received.
     Head {
-        /// Which request.
+        /// The id of the request.
         id: RequestId,
         /// The head; the response will have the same.
         head: Arc<ResponseHead>,
-        /// The URL that answered; the response will have the same.
+        /// The URL after redirects; the response will have the same.
         url: Arc<Url>,
-        /// Bytes of content to come, if the server said.
+        /// The length of the content in bytes, before content codings are undone, if the server sent it.
         content_length: Option<u64>,
     },
-    /// How far it is. At most one per request and pull: what is told is what is now.
+    /// How far the request is. There is at most one such event per request at a time; it has the values of the
+    /// moment when it is pulled.
     Progress {
-        /// Which request.
+        /// The id of the request.
         id: RequestId,
-        /// How far.
+        /// Phase and bytes.
         progress: Progress,
     },
     /// A piece of content of a [streaming](crate::Request::stream) request.
     Chunk {
-        /// Which request.
+        /// The id of the request.
         id: RequestId,
-        /// The piece, decoded.
+        /// The piece, with content codings undone.
         bytes: Bytes,
     },
     /// An event of an [event stream](crate::Request::event_stream).
     ServerSent {
-        /// Which request.
+        /// The id of the request.
         id: RequestId,
         /// The event.
         event: ServerSentEvent,
@@ -116,7 +119,7 @@ pub enum Event {
     /// A [WebSocket](crate::Request::web_socket) is open.
     #[cfg(feature = "websocket")]
     WebSocketOpen {
-        /// Which request.
+        /// The id of the request.
         id: RequestId,
         /// The response that opened it.
         head: ResponseHead,
@@ -126,40 +129,42 @@ pub enum Event {
     /// A message of a WebSocket.
     #[cfg(feature = "websocket")]
     WebSocketMessage {
-        /// Which request.
+        /// The id of the request.
         id: RequestId,
         /// The message.
         message: crate::semantics::websocket::WebSocketMessage,
     },
-    /// The server said goodbye; [`Done`](Self::Done) follows when the connection is closed.
+    /// The server sent a close frame (RFC 6455 §5.5.1). [`Done`](Self::Done) follows when the connection is
+    /// closed.
     #[cfg(feature = "websocket")]
     WebSocketClosed {
-        /// Which request.
+        /// The id of the request.
         id: RequestId,
-        /// Code and reason, if it gave any.
+        /// Code and reason, if the frame has them.
         frame: Option<crate::semantics::websocket::CloseFrame>,
     },
-    /// The response is whole.
+    /// The request is finished and its response complete.
     Done {
-        /// Which request.
+        /// The id of the request.
         id: RequestId,
         /// The response.
         response: Box<Response>,
     },
-    /// It failed.
+    /// The request failed.
     Failed {
-        /// Which request.
+        /// The id of the request.
         id: RequestId,
         /// Why.
         error: Error,
-        /// The response, as far as it came: its head, and the content that was collected.
+        /// The response as far as it was received: its head, and the content that was collected. `None` if no
+        /// head was received.
         response: Option<Box<Response>>,
     },
-    /// [Suspending](crate::Agent::suspend) is done: no connection is open.
+    /// The agent is [suspended](crate::Agent::suspend): all connections are closed.
     Suspended,
 }
 
-/// What a server-sent event costs beside its data.
+/// The memory of a server-sent event besides its data, in bytes.
 pub(crate) const EVENT_COST: usize = 64;
 
 impl fmt::Debug for Event {
@@ -227,33 +232,33 @@ impl fmt::Debug for Event {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum RetryCause {
-    /// It failed.
+    /// The attempt failed with this error.
     Error(Error),
-    /// The server answered with this status.
+    /// The response had this status.
     Status(StatusCode),
-    /// An event stream ended and is opened again.
+    /// The event stream ended and is opened again.
     StreamEnded,
 }
 
-/// How far a request is.
+/// How far a request is: its phase, and bytes of content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// What it is doing.
+    /// The phase that the request is in.
     pub phase: Phase,
     /// Bytes of request content sent.
     pub sent: u64,
-    /// Bytes of request content in all, when known.
+    /// The length of the request content in bytes, if known.
     pub to_send: Option<u64>,
-    /// Bytes of response content received, before content codings were undone; with what a resumed
-    /// download had already.
+    /// Bytes of response content received, before content codings are undone, including those that a resumed
+    /// download already had.
     pub received: u64,
-    /// Bytes of response content in all, when the server said.
+    /// The length of the response content in bytes, if the server sent it.
     pub to_receive: Option<u64>,
 }
 
 impl Event {
-    /// Which request it is about; `None` for what is about the agent.
+    /// The request that the event belongs to; `None` for an event of the agent.
     pub fn id(&self) -> Option<RequestId> {
         match self {
             Self::Queued { id }
@@ -276,7 +281,7 @@ impl Event {
         }
     }
 
-    /// How much it counts of what its request may have lying unpulled.
+    /// How many bytes the event counts against the limit of undelivered content of its request.
     pub(crate) fn unpulled(&self) -> usize {
         match self {
             Self::Chunk { bytes, .. } => bytes.len(),
@@ -287,17 +292,17 @@ impl Event {
         }
     }
 
-    /// Whether this is the last that is told of its request.
+    /// Whether this is the last event of its request.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Done { .. } | Self::Failed { .. })
     }
 }
 
 impl Progress {
-    /// Received part of the content, 0 to 1, when its length is known.
+    /// The part of the response content that was received, from 0 to 1, if its length is known.
     pub fn fraction(&self) -> Option<f32> {
         let total = self.to_receive.filter(|total| *total > 0)?;
-        // Precision is lost above 16 million bytes, where nobody sees it.
+        // Precision is lost above 16 million bytes, where it is not visible.
         #[allow(clippy::cast_precision_loss)]
         Some((self.received as f32 / total as f32).min(1.0))
     }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// Names one request of one agent; never given twice.
+/// The id of a request. An agent never uses an id twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub(crate) u64);
 
-/// Request numbers spread over a table. They are counted here, so nobody can choose them to collide.
+/// The hash of request ids. The agent counts them, so no peer can choose ids that collide.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SpreadIds(u64);
 
@@ -20,7 +20,7 @@ impl Hasher for SpreadIds {
     }
 
     fn write_u64(&mut self, number: u64) {
-        // Fibonacci hashing: what differs in low bits comes to differ in high ones.
+        // Fibonacci hashing: a difference in the low bits becomes one in the high bits.
         self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 
@@ -29,7 +29,7 @@ impl Hasher for SpreadIds {
     }
 }
 
-/// A table of requests.
+/// A table with a row per request.
 pub(crate) type ById<T> = HashMap<RequestId, T, BuildHasherDefault<SpreadIds>>;
 
 impl fmt::Display for RequestId {

@@ -1,5 +1,5 @@
-//! What came back: [`Response`], how it got here ([`Hop`]), how long it took ([`Timings`]) and over
-//! what connection ([`ConnectionInfo`]).
+//! What a request returns: [`Response`], with its redirects ([`Hop`]), times ([`Timings`]) and connection
+//! ([`ConnectionInfo`]).
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -19,7 +19,9 @@ use crate::proto::{FieldLines, ResponseHead};
 use crate::transport::tls::CertificateFacts;
 use crate::transport::tls::TlsInfo;
 
-/// A whole response.
+/// A response (RFC 9110 §3.4): head, content, trailers, and how it was received.
+///
+/// The content of a response that was streamed or written to a file is not in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     pub(crate) head: Arc<ResponseHead>,
@@ -37,79 +39,88 @@ pub struct Response {
 
 /// A redirect that was followed.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Hop {
-    /// The URL that answered with the redirect.
+    /// The URL that redirected.
     pub url: Url,
-    /// Its status.
+    /// The status of the redirect.
     pub status: StatusCode,
 }
 
-/// Bytes of content moved for the response that came in the end.
+/// Bytes of content sent and received by the last attempt, without heads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Transferred {
     /// Bytes of request content sent.
     pub sent: u64,
-    /// Bytes of response content received, before content codings were undone.
+    /// Bytes of response content received, before content codings are undone.
     pub received: u64,
 }
 
-/// When each step was done, by curl's names, from the time the request was sent to the agent.
+/// When each step ended, measured from [`Agent::send`](crate::Agent::send). The names are those of curl.
 ///
-/// Steps that did not happen on the last hop, because the connection was there already, are at the
-/// time when that hop began.
+/// A step that the last hop did not need, because it used an existing connection, has the time when that hop
+/// began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Timings {
-    /// Waiting in the queue was over.
+    /// The request left the queue.
     pub queue: Duration,
-    /// The name was looked up.
+    /// The host name was resolved.
     pub namelookup: Duration,
-    /// TCP was connected.
+    /// The TCP connection was open.
     pub connect: Duration,
-    /// TLS was agreed upon; zero without TLS.
+    /// The TLS handshake was finished; zero without TLS.
     pub appconnect: Duration,
-    /// The request was about to be sent.
+    /// The request was ready to be sent.
     pub pretransfer: Duration,
-    /// The first byte of the response came.
+    /// The first byte of the response was received.
     pub starttransfer: Duration,
-    /// Spent on redirects before the last hop began; zero without any.
+    /// The last hop began; zero without redirects.
     pub redirect: Duration,
-    /// The last byte came.
+    /// The last byte was received.
     pub total: Duration,
 }
 
-/// The connection that the response came over.
+/// The connection over which the response was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionInfo {
-    /// The far end: the proxy, when there is one.
+    /// The address of the peer: of the proxy, if one is used.
     pub peer_address: Option<SocketAddr>,
-    /// This end.
+    /// The local address.
     pub local_address: Option<SocketAddr>,
-    /// Whether it had served an earlier request.
+    /// Whether an earlier request used the connection.
     pub reused: bool,
-    /// How many connections were opened for the request, over all hops.
+    /// The number of connections that were opened for the request, over all hops.
     pub opened: u32,
-    /// What TLS agreed upon, with the server's certificates; `None` without TLS.
+    /// Version, cipher suite and certificates of the TLS session; `None` without TLS.
     pub tls: Option<TlsInfo>,
 }
 
-/// A file that a download left.
+/// A file that a download wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SavedFile {
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Its size in bytes.
+    /// The size of the file in bytes.
     pub bytes: u64,
-    /// How many of these were there before, and were not loaded again.
+    /// How many of these bytes an earlier, interrupted download had already written.
     pub resumed_from: u64,
-    /// Its SHA-256, when one was asked for.
+    /// The SHA-256 hash of the file, if one was [asked for](crate::Download::sha256).
     pub sha256: Option<[u8; 32]>,
 }
 
+impl Hop {
+    /// A redirect for tests; see [`Response::with_url`].
+    pub fn new(url: Url, status: StatusCode) -> Self {
+        Self { url, status }
+    }
+}
+
 impl Response {
-    /// A response made by hand, for tests: `HTTP/1.1`, no headers, no content. An unknown status
-    /// code is fine; one outside 100 to 999 becomes 500.
+    /// A response for tests: `HTTP/1.1`, no headers, no content. A status outside 100 to 999 becomes 500.
     pub fn new(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self::of(Arc::new(ResponseHead {
@@ -136,7 +147,7 @@ impl Response {
         }
     }
 
-    /// The same with one more header line.
+    /// Adds a header.
     ///
     /// # Errors
     /// [`Misuse::InvalidHeader`](crate::error::Misuse::InvalidHeader).
@@ -145,14 +156,14 @@ impl Response {
         Ok(self)
     }
 
-    /// The same with this content.
+    /// Sets the content.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// The same, answered by this URL after these redirects.
+    /// Sets the URL after redirects, and the redirects.
     #[must_use]
     pub fn with_url(mut self, url: Url, history: Vec<Hop>) -> Self {
         self.url = Some(Arc::new(url));
@@ -160,19 +171,19 @@ impl Response {
         self
     }
 
-    /// The same with these timings.
+    /// Sets the timings.
     #[must_use]
     pub fn with_timings(mut self, timings: Timings) -> Self {
         self.timings = timings;
         self
     }
 
-    /// The status code (RFC 9110 §15), also an unknown one.
+    /// The status code (RFC 9110 §15), from 100 to 999.
     pub fn status(&self) -> StatusCode {
         self.head.status
     }
 
-    /// `HTTP/1.0` or `HTTP/1.1`.
+    /// The HTTP version: `HTTP/1.0` or `HTTP/1.1`.
     pub fn version(&self) -> Version {
         self.head.version
     }
@@ -182,12 +193,12 @@ impl Response {
         &self.head.reason
     }
 
-    /// The header lines: in order, with their case and duplicates; looked up in any case.
+    /// The headers in the order of the message, with their case and duplicates. Names are looked up in any case.
     pub fn headers(&self) -> &FieldLines {
         &self.head.fields
     }
 
-    /// The first value of a header as text; `None` when there is none or it is no UTF-8.
+    /// The first value of a header as text; `None` if the header is absent or not UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.head.fields.get(name)?).ok()
     }
@@ -198,17 +209,17 @@ impl Response {
         crate::semantics::retry::parse_retry_after(self.head.fields.get("Retry-After")?, now)
     }
 
-    /// The fields behind chunked content (RFC 9110 §6.5).
+    /// The trailer fields after chunked content (RFC 9110 §6.5).
     pub fn trailers(&self) -> &FieldLines {
         &self.trailers
     }
 
-    /// The content, with content codings undone; empty when it went to a file or was streamed.
+    /// The content, with content codings undone. Empty if it was streamed or written to a file.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// The content, moved out.
+    /// The content, without a copy.
     pub fn into_body(self) -> Bytes {
         self.body
     }
@@ -227,17 +238,17 @@ impl Response {
             .map_err(|error| Error::new(ErrorKind::InvalidJson).with_source(error))
     }
 
-    /// Each `Set-Cookie` line of the response, as it came.
+    /// The value of each `Set-Cookie` header (RFC 6265 §4.1).
     pub fn cookies(&self) -> impl Iterator<Item = &[u8]> {
         self.head.fields.get_all("set-cookie")
     }
 
-    /// The URL that answered, after redirects. `None` only for one made by hand.
+    /// The URL after redirects. `None` only for a response made for a test.
     pub fn url(&self) -> Option<&Url> {
         self.url.as_deref()
     }
 
-    /// How many redirects were followed.
+    /// The number of redirects that were followed.
     pub fn redirects(&self) -> usize {
         self.history.len()
     }
@@ -247,17 +258,17 @@ impl Response {
         &self.history
     }
 
-    /// When each step was done.
+    /// When each step ended.
     pub fn timings(&self) -> &Timings {
         &self.timings
     }
 
-    /// From the start to the last byte, redirects included, by a monotonic clock.
+    /// The time from [`Agent::send`](crate::Agent::send) to the last byte, with redirects and retries.
     pub fn time_taken(&self) -> Duration {
         self.timings.total
     }
 
-    /// The connection it came over; `None` for a response from the cache or made by hand.
+    /// The connection over which the response was received; `None` for a response from the cache or for a test.
     pub fn connection(&self) -> Option<&ConnectionInfo> {
         self.connection.as_ref()
     }
@@ -270,27 +281,27 @@ impl Response {
         self.connection()?.tls.as_ref()?.certificate()?.ok()
     }
 
-    /// Bytes of content moved.
+    /// Bytes of content sent and received.
     pub fn transferred(&self) -> Transferred {
         self.transferred
     }
 
-    /// The file that a download left.
+    /// The file that the download wrote; `None` if the request was not a download.
     pub fn saved(&self) -> Option<&SavedFile> {
         self.saved.as_deref()
     }
 
-    /// Whether the content came from the agent's cache, validated or not.
+    /// Whether the content is from the agent's cache, validated or not (RFC 9111 §4).
     pub fn is_from_cache(&self) -> bool {
         self.from_cache
     }
 
-    /// How often the request was sent, retries included and redirects not.
+    /// How often the request was sent, with retries and without redirects.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// This response, or an error when its status is 400 or above.
+    /// The response itself, or an error if its status is 400 or above.
     ///
     /// # Errors
     /// [`ErrorKind::Status`].
@@ -301,8 +312,8 @@ impl Response {
         Ok(self)
     }
 
-    /// Everything but the content's bytes as a JSON value, for logs and inspection; the content as
-    /// text when it is UTF-8. Header lines that carry credentials or cookies are left out.
+    /// The response as a JSON value, for logs and inspection. The content is included if it is UTF-8. `Set-Cookie`
+    /// headers are left out.
     pub fn to_json(&self) -> Value {
         let headers: Vec<Value> = self
             .head
@@ -334,7 +345,7 @@ fn version_text(version: Version) -> &'static str {
 }
 
 impl fmt::Display for Response {
-    /// The status line and the header lines, as on the wire; the content by its length.
+    /// The status line and the headers, without `Set-Cookie`, and the length of the content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let status = self.status();
         let (version, reason) = (version_text(self.version()), self.reason());
@@ -348,7 +359,7 @@ impl fmt::Display for Response {
     }
 }
 
-/// A URL as it may be shown.
+/// The URL without user, password, query and fragment, for logs.
 pub(super) fn without_query(url: &Url) -> String {
     let mut shown = url.clone();
     // Refused only for URLs without a host, which have none.

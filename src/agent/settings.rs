@@ -1,4 +1,5 @@
-//! What a request is subject to: the agent's defaults, overridden one by one.
+//! The settings of a request, as the engine reads them: the agent's defaults with the overrides that
+//! [`RequestOptions`](super::RequestOptions) collected.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,43 +19,47 @@ use crate::semantics::redirect::RedirectPolicy;
 use crate::semantics::retry::RetryPolicy;
 use crate::transport::tls::TlsOptions;
 
-/// Whose turn comes first when connections or bandwidth are short. Can be changed while a request
-/// waits or runs.
+/// Which requests go first when connections or bandwidth are short, the most urgent first.
+/// [`Agent::set_priority`](crate::Agent::set_priority) changes it while a request waits or runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Priority {
-    /// The player waits for it now.
+    /// The player is waiting for the response.
     Gameplay,
-    /// What a menu or a leaderboard shows. The default.
+    /// Content of menus and leaderboards. The default.
     #[default]
     Interface,
-    /// Assets that are wanted soon.
+    /// Assets that are needed soon.
     Streaming,
-    /// Whatever can wait: telemetry, prefetching.
+    /// Work that can wait: telemetry, prefetching.
     Background,
 }
 
-/// How a request uses the agent's cache (RFC 9111); the words are those of the Fetch standard.
+/// How a request uses the agent's cache (RFC 9111). The modes are those of the Fetch standard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CacheMode {
-    /// Answered from the cache while fresh, validated when stale.
+    /// A fresh response is taken from the cache; a stale one is validated.
     #[default]
     Default,
-    /// Neither looked at nor filled.
+    /// The cache is not used, and the response is not stored.
     NoStore,
-    /// Always fetched, and stored.
+    /// The response is always fetched, and stored.
     Reload,
-    /// Always validated, however fresh.
+    /// A stored response is always validated, even a fresh one.
     NoCache,
-    /// Answered from the cache however stale; fetched if it is not there.
+    /// A stored response is used even if it is stale. If there is none, it is fetched.
     ForceCache,
-    /// Answered from the cache however stale, or an error.
+    /// A stored response is used even if it is stale. If there is none, the request fails with
+    /// [`RequestRefused::NotCached`](crate::error::RequestRefused::NotCached).
     OnlyIfCached,
 }
 
-/// Which of a name's addresses are used.
+/// Which of the addresses of a host name are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AddressFamily {
-    /// Both, by Happy Eyeballs (RFC 8305).
+    /// IPv6 and IPv4, by Happy Eyeballs (RFC 8305).
     #[default]
     Any,
     /// IPv4 only.
@@ -63,7 +68,7 @@ pub enum AddressFamily {
     Ipv6,
 }
 
-/// Everything decided about one request.
+/// All settings of one request; see [`RequestOptions`](super::RequestOptions) for their meaning.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) redirects: RedirectPolicy,
@@ -78,10 +83,8 @@ pub(crate) struct Settings {
     pub(crate) stream_chunk: Option<usize>,
     pub(crate) tls: Option<TlsOptions>,
     pub(crate) proxies: Arc<ProxySettings>,
-    /// Whether plain HTTP, too, goes through a tunnel.
     pub(crate) proxy_tunnel: bool,
     pub(crate) credentials: Option<Credentials>,
-    /// Credentials by host, for hops that have no others.
     pub(crate) netrc: Option<Arc<Netrc>>,
     pub(crate) decompress: bool,
     pub(crate) coding_limits: CodingLimits,
@@ -92,12 +95,12 @@ pub(crate) struct Settings {
     pub(crate) report_heads: bool,
     pub(crate) access: Option<Arc<AccessPolicy>>,
     pub(crate) family: AddressFamily,
-    /// What access policy and family come to; requests share connections only when they share it.
+    /// The filter made from `access` and `family`. Only requests with the same filter share connections.
     pub(crate) addresses: AddressFilter,
     pub(crate) fail_over: Vec<String>,
     pub(crate) version: Version,
     pub(crate) request_target: Option<String>,
-    /// Names of lines of the caller's that must not cross to another origin.
+    /// Names of the caller's headers that must not be sent to another origin.
     pub(crate) secret_headers: Vec<String>,
 }
 
@@ -136,7 +139,7 @@ impl Default for Settings {
     }
 }
 
-/// One decision that differs from the default.
+/// One option that a caller set.
 #[derive(Clone, Debug)]
 pub(crate) enum Override {
     Redirects(RedirectPolicy),
@@ -203,7 +206,7 @@ impl Settings {
     }
 }
 
-/// Which addresses a request with this policy may go to.
+/// The addresses to which a request with this policy and family may connect.
 pub(crate) fn address_filter(
     access: Option<Arc<AccessPolicy>>,
     family: AddressFamily,

@@ -269,7 +269,11 @@ impl fmt::Display for Error {
 }
 
 impl fmt::Debug for Error {
+    /// The text of the error: this is what a `main` that returns it prints. `{:#?}` shows all parts.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !f.alternate() {
+            return fmt::Display::fmt(self, f);
+        }
         f.debug_struct("Error")
             .field("kind", &self.0.kind)
             .field("phase", &self.0.phase)

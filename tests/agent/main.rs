@@ -31,6 +31,7 @@ mod events;
 mod forms;
 mod heads;
 mod hostile;
+mod options;
 mod pausing;
 mod pool;
 mod proxies;

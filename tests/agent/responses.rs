@@ -172,10 +172,10 @@ fn each_set_cookie_line_is_there() {
 #[test]
 fn responses_can_be_built_printed_and_converted_to_json() {
     let url: url::Url = "http://game.example/b".parse().unwrap();
-    let hop = Hop {
-        url: "http://game.example/a".parse().unwrap(),
-        status: http::StatusCode::FOUND,
-    };
+    let hop = Hop::new(
+        "http://game.example/a".parse().unwrap(),
+        http::StatusCode::FOUND,
+    );
     let mut timings = httpoll::agent::Timings::default();
     timings.total = Duration::from_millis(1500);
     let response = Response::new(404)
