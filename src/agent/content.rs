@@ -1,4 +1,4 @@
-//! What a request sends: as it was asked for ([`Content`]), and made ready to be sent, once or again
+//! What a request sends: as the caller gave it ([`Content`]), and ready to be sent, once or again
 //! ([`Payload`]).
 
 use std::fmt;
@@ -15,12 +15,12 @@ use crate::connection::RequestBody;
 use crate::error::{Error, ErrorKind, Misuse, RequestRefused};
 use crate::transport::disk::{Disk, UploadFile};
 
-/// What was asked for.
+/// Content as the caller gave it.
 #[derive(Default)]
 pub(crate) enum Content {
     #[default]
     None,
-    /// As it is, with no `Content-Type` of ours.
+    /// Sent unchanged, without a `Content-Type` of ours.
     Raw(RequestBody),
     Typed {
         content_type: &'static str,
@@ -72,14 +72,14 @@ impl fmt::Debug for Content {
 #[derive(Debug)]
 pub(crate) struct Payload {
     source: Source,
-    /// For the `Content-Type` line, unless the caller set one.
+    /// The `Content-Type`, unless the caller set one.
     pub(crate) content_type: Option<String>,
-    /// Whether files are sent in a form: then the server is asked first.
+    /// Whether files are sent in a form. Then the server is asked first whether it wants them.
     pub(crate) has_files: bool,
     pub(crate) flow: Flow,
-    /// What of it was charged to a rate.
+    /// How many bytes were charged to a rate.
     noted: u64,
-    /// What of it was noted as progress.
+    /// How many bytes were noted as progress.
     shown: u64,
 }
 
@@ -90,7 +90,7 @@ const UNMETERED_BYTES: usize = 16 * 1024;
 enum Source {
     None,
     Bytes(Bytes),
-    /// A reader of the caller's: it can be drawn once.
+    /// A reader of the caller's, which can be read once.
     Once {
         body: Option<RequestBody>,
         length: Option<u64>,
@@ -107,8 +107,8 @@ enum Source {
     },
 }
 
-/// Counts request content on its way out, and holds it back when a rate is set. Content that goes in
-/// one write needs none.
+/// Counts request content that is sent, and holds it back when a rate is set. Content that is sent in one
+/// write needs none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Flow(Option<Arc<Gauge>>);
 
@@ -133,7 +133,7 @@ impl Flow {
         }))
     }
 
-    /// Bytes drawn so far.
+    /// Bytes read so far.
     pub(crate) fn drawn(&self) -> u64 {
         self.0
             .as_ref()
@@ -146,7 +146,7 @@ impl Flow {
         })
     }
 
-    /// Lets at most so many more bytes be drawn.
+    /// Lets at most this many more bytes be read.
     pub(crate) fn allow(&self, bytes: u64) {
         if let Some(gauge) = &self.0 {
             gauge.remaining_budget.store(bytes, Ordering::Relaxed);
@@ -166,7 +166,7 @@ impl Flow {
     }
 }
 
-/// A reader that is counted and held back. It is only ever drawn from by the thread that polls.
+/// A reader that is counted and held back. Only the thread that polls reads from it.
 struct Metered<R> {
     reader: R,
     flow: Flow,
@@ -276,7 +276,7 @@ impl Payload {
         Err(Misuse::FeatureNotBuilt("multipart").into())
     }
 
-    /// How many bytes it is; `None` when only its end tells.
+    /// The length in bytes. `None`: it is known at the end only.
     pub(crate) fn length(&self) -> Option<u64> {
         match &self.source {
             Source::None => Some(0),
@@ -341,7 +341,7 @@ impl Payload {
         }
     }
 
-    /// The content for one attempt. A reader of the caller's is gone after the first.
+    /// The content for one attempt. A reader of the caller's is used up after the first.
     pub(crate) fn take(&mut self) -> Result<RequestBody, Error> {
         self.flow.restart();
         let length = self.length();
@@ -350,7 +350,7 @@ impl Payload {
             |reader: Box<dyn Read + Send>| RequestBody::reader(Metered { reader, flow }, length);
         Ok(match &mut self.source {
             Source::None => RequestBody::none(),
-            // Small content is gone in one write: nothing to count or to hold back.
+            // Small content is sent in one write, so there is nothing to count or to hold back.
             Source::Bytes(bytes) if bytes.len() <= UNMETERED_BYTES => bytes.clone().into(),
             Source::Bytes(bytes) => metered(Box::new(bytes.clone().reader())),
             Source::Once { body, .. } => match body.take() {
@@ -380,7 +380,7 @@ impl Payload {
         }
     }
 
-    /// The content, where it is at hand.
+    /// The content, if it is in memory.
     pub(crate) fn bytes(&self) -> Option<Bytes> {
         match &self.source {
             Source::None => Some(Bytes::new()),
@@ -389,7 +389,7 @@ impl Payload {
         }
     }
 
-    /// Bytes given to the connection since this was last asked.
+    /// Bytes given to the connection since the last call.
     pub(crate) fn newly_drawn(&mut self) -> u64 {
         let drawn = self.flow.drawn();
         let new = drawn.saturating_sub(self.noted);
@@ -397,13 +397,13 @@ impl Payload {
         new
     }
 
-    /// Whether content moved since this was last asked.
+    /// Whether content moved since the last call.
     pub(crate) fn has_moved(&mut self) -> bool {
         let drawn = self.flow.drawn();
         std::mem::replace(&mut self.shown, drawn) != drawn
     }
 
-    /// Forgets the content: a redirect asked for a `GET` (RFC 9110 §15.4).
+    /// Forgets the content: a redirect turned the request into a `GET` (RFC 9110 §15.4).
     pub(crate) fn drop_content(&mut self) {
         self.source = Source::None;
         self.content_type = None;
@@ -411,7 +411,7 @@ impl Payload {
     }
 }
 
-/// A form, made ready.
+/// A form, ready to be sent.
 #[cfg(feature = "multipart")]
 fn multipart(
     form: crate::semantics::multipart::Form,

@@ -1,5 +1,5 @@
-//! A response that becomes a file: what was asked for ([`Download`]), and how far it is
-//! ([`Downloading`]). The file itself is written by `transport::disk`, off the frame.
+//! A response that becomes a file: what the caller wants ([`Download`]), and the state of it
+//! ([`Downloading`]). The file itself is written by `transport::disk`, on a thread of its own.
 
 use std::path::{Path, PathBuf};
 
@@ -14,17 +14,17 @@ use crate::transport::disk::{Committed, Disk, DownloadFile, FilePlan, Resumable,
 
 /// A file to write a response's content to.
 ///
-/// Parent folders are made. The content goes to a temporary file beside the target; when it is whole
-/// and was checked it is flushed to disk and renamed, so that nobody ever sees half a file under the
-/// target's name, and what was there before stays until then. On failure nothing is left, unless
-/// [`keep_partial`](Self::keep_partial) says otherwise. A status other than 2xx is a failure.
+/// Missing parent folders are created. The content goes to a temporary file next to the target. When the
+/// content is whole and was checked, the file is flushed to disk and renamed, so that half a file never
+/// has the target's name, and an older target stays until then. A failed download leaves nothing behind,
+/// unless [`keep_partial`](Self::keep_partial) is set. A status other than 2xx is a failure.
 ///
 /// ```
 /// # #[cfg(feature = "agent")] {
 /// use httpoll::{Download, Request};
 ///
 /// let request = Request::get("https://cdn.example/levels.pak")
-///     .download_to(Download::to("assets/levels.pak").resume(true));
+/// .download_to(Download::to("assets/levels.pak").resume(true));
 /// # let _ = request;
 /// # }
 /// ```
@@ -39,7 +39,7 @@ pub struct Download {
 }
 
 impl Download {
-    /// To this path.
+    /// A download to this path.
     pub fn to(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -51,17 +51,17 @@ impl Download {
         }
     }
 
-    /// Keeps what has come when the download fails or is cancelled, as `<name>.part`, with what is
-    /// needed to go on in `<name>.part.json`. Default no.
+    /// Keeps what arrived when the download fails or is cancelled, as `<name>.part`, with what is needed
+    /// to continue in `<name>.part.json`. Default `false`.
     #[must_use]
     pub fn keep_partial(mut self, keep: bool) -> Self {
         self.keep_partial = keep;
         self
     }
 
-    /// Goes on where an earlier download of the same URL stopped, by `Range` and `If-Range`
-    /// (RFC 9110 §14.2, §13.1.5), and keeps what has come for the next time. When the content has
-    /// changed on the server, or the server knows no ranges, it starts afresh. Default no.
+    /// Continues where an earlier download of the same URL stopped, by `Range` and `If-Range` (RFC 9110
+    /// §14.2, §13.1.5), and keeps what arrived for the next time. When the content has changed on the
+    /// server, or the server does not support ranges, the download starts over. Default `false`.
     #[must_use]
     pub fn resume(mut self, resume: bool) -> Self {
         self.resume = resume;
@@ -102,7 +102,7 @@ impl Download {
         }
     }
 
-    /// Where to.
+    /// The path of the target.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -118,11 +118,11 @@ impl<P: Into<PathBuf>> From<P> for Download {
 pub(crate) struct Downloading {
     plan: Download,
     file: DownloadFile,
-    /// What may be continued: from an earlier run, or from the attempt before this.
+    /// What may be continued, from an earlier run or from the attempt before.
     held: Option<Resumable>,
     resumed_from: u64,
     if_range: Option<String>,
-    /// What came is not worth keeping.
+    /// What arrived is not worth keeping.
     is_spoiled: bool,
 }
 
@@ -131,14 +131,14 @@ pub(crate) struct Downloading {
 pub(crate) enum Verdict {
     /// Its content goes to the file.
     Write,
-    /// The file is whole already.
+    /// The file is already whole.
     Complete,
-    /// It cannot be continued like this: ask for the whole.
+    /// The download cannot continue like this: the whole content must be requested.
     StartAfresh,
 }
 
 impl Downloading {
-    /// `goes_on`: what an earlier part of this very request left is there to be continued.
+    /// `goes_on`: an earlier part of this very request left something that can be continued.
     pub(crate) fn open(disk: &Disk, plan: &Download, identity: String, goes_on: bool) -> Self {
         let mut file_plan = plan.file(identity);
         file_plan.resume |= goes_on;
@@ -153,14 +153,14 @@ impl Downloading {
         }
     }
 
-    /// Removes what was put away for a download that nobody goes on with, unless it is to be kept.
+    /// Removes what was put away for a download that will not continue, unless it is to be kept.
     pub(crate) fn remove_suspended(disk: &Disk, plan: &Download, identity: String) {
         if !plan.keep_partial {
             DownloadFile::remove(disk, plan.file(identity));
         }
     }
 
-    /// Whether the file is open; what there is of it is known then.
+    /// Whether the file is open. Then it is known what may be continued.
     pub(crate) fn poll_opened(&mut self) -> Result<bool, Error> {
         match self.file.poll_opened() {
             None => Ok(self.held.is_some()),
@@ -182,7 +182,7 @@ impl Downloading {
         self.held = Some(held);
     }
 
-    /// Prepares the next attempt: it goes on behind what this one has brought.
+    /// Prepares the next attempt, which continues after what this one brought.
     pub(crate) fn interrupt(&mut self) {
         if let Some(held) = &mut self.held {
             held.offset = self.file.length();
@@ -191,12 +191,12 @@ impl Downloading {
         }
     }
 
-    /// Forgets what there is.
+    /// Forgets what may be continued.
     pub(crate) fn start_afresh(&mut self) {
         self.hold(Resumable::default());
     }
 
-    /// The `Range` to ask for.
+    /// The `Range` to request.
     pub(crate) fn range(&self) -> Option<String> {
         let offset = self.held.as_ref()?.offset;
         self.if_range.as_ref()?;
@@ -208,7 +208,7 @@ impl Downloading {
         self.if_range.as_deref()
     }
 
-    /// How much is there that may be continued.
+    /// How many bytes may be continued.
     pub(crate) fn held(&self) -> u64 {
         self.held.as_ref().map_or(0, |held| held.offset)
     }
@@ -219,7 +219,7 @@ impl Downloading {
 
     /// What this response means.
     pub(crate) fn judge(&self, head: &ResponseHead) -> Verdict {
-        let asked = self.if_range.is_some();
+        let is_continuing = self.if_range.is_some();
         let offset = self.held.as_ref().map_or(0, |held| held.offset);
         let range = head
             .fields
@@ -235,17 +235,19 @@ impl Downloading {
             {
                 Verdict::Write
             }
-            (206, _) if asked => Verdict::StartAfresh,
-            (416, Some(ContentRange::Unsatisfied { complete })) if asked && complete == offset => {
+            (206, _) if is_continuing => Verdict::StartAfresh,
+            (416, Some(ContentRange::Unsatisfied { complete }))
+                if is_continuing && complete == offset =>
+            {
                 Verdict::Complete
             }
-            (416, _) if asked => Verdict::StartAfresh,
+            (416, _) if is_continuing => Verdict::StartAfresh,
             _ => Verdict::Write,
         }
     }
 
-    /// The head of the response whose content follows. `is_plain`: no coding is undone, so that
-    /// offsets in the file are offsets in the content.
+    /// Begins to write the content of this response. `is_plain`: no coding is decoded, so that offsets in
+    /// the file are offsets in the content.
     pub(crate) fn begin(
         &mut self,
         head: &ResponseHead,
@@ -306,7 +308,7 @@ impl Downloading {
         self.file.commit();
     }
 
-    /// The file, when it has its name.
+    /// The file, once it has the target's name.
     pub(crate) fn poll_committed(&mut self) -> Option<Result<SavedFile, Error>> {
         Some(match self.file.poll_committed()? {
             Ok(Committed {
@@ -323,15 +325,15 @@ impl Downloading {
         })
     }
 
-    /// Ends it before it is whole. What came is kept if the plan says so, with what still waits to
-    /// be written: dropping would forget that.
+    /// Ends the download before it is whole. What arrived is kept if the plan says so, together with what
+    /// still waits to be written, which dropping would lose.
     pub(crate) fn leave(self) {
         if self.plan.keep_partial && !self.is_spoiled {
             self.file.suspend();
         }
     }
 
-    /// Keeps what there is for a later run, whatever the plan says.
+    /// Keeps what arrived for a later run, whatever the plan says.
     pub(crate) fn suspend(self) {
         self.file.suspend();
     }
@@ -345,7 +347,7 @@ impl std::fmt::Debug for Downloading {
     }
 }
 
-/// What names the version of the content.
+/// The validators that name the version of the content.
 pub(crate) fn validator(fields: &FieldLines) -> Option<Validator> {
     let text = |name: &str| {
         let value = std::str::from_utf8(fields.get(name)?).ok()?;
@@ -358,8 +360,8 @@ pub(crate) fn validator(fields: &FieldLines) -> Option<Validator> {
     (validator.etag.is_some() || validator.last_modified.is_some()).then_some(validator)
 }
 
-/// Whether a part is of the version that `If-Range` named. A server need not repeat a date (RFC 9110
-/// §15.3.7), and one that repeats nothing is believed.
+/// Whether a part belongs to the version that `If-Range` named. A server need not repeat the date (RFC
+/// 9110 §15.3.7), so a part without a validator belongs to it.
 pub(crate) fn is_same_version(fields: &FieldLines, if_range: &str) -> bool {
     let name = if if_range.starts_with('"') {
         "etag"
@@ -371,7 +373,7 @@ pub(crate) fn is_same_version(fields: &FieldLines, if_range: &str) -> bool {
         .is_none_or(|value| value == if_range.as_bytes())
 }
 
-/// What `If-Range` may say: a strong entity tag, or a date when there is no tag at all (RFC 9110
+/// The value for `If-Range`: a strong entity tag, or a date when there is no tag at all (RFC 9110
 /// §13.1.5).
 pub(crate) fn strong(validator: &Validator) -> Option<String> {
     match &validator.etag {

@@ -2,10 +2,10 @@
 
 use super::download::Download;
 
-/// What was asked for.
+/// Where the caller wants the content.
 #[derive(Debug)]
 pub(crate) enum Output {
-    /// Into memory, handed over whole.
+    /// Into memory, to be delivered whole.
     Collect,
     /// To the caller, piece by piece.
     Stream,
@@ -13,7 +13,7 @@ pub(crate) enum Output {
     File(Box<Download>),
     /// To the caller as server-sent events.
     EventStream,
-    /// Nowhere: the stream is switched to WebSocket.
+    /// Nowhere: the stream switches to WebSocket.
     #[cfg(feature = "websocket")]
     WebSocket(Box<super::web_socket::WebSocketOptions>),
 }

@@ -1,8 +1,8 @@
 //! The connections of an agent and the requests that wait for one.
 //!
 //! Connections are shared by requests whose [`PoolKey`]s are equal, and by no others. Each key has a
-//! [`Host`]: the connections that are idle, and a queue by priority. Limits, ages and choice live
-//! here; connecting, sending and judging live in `core`.
+//! [`Host`]: the connections that are idle, and a queue by priority. Limits, ages and the choice of a
+//! connection belong here. Connecting, sending and policies belong to `engine`.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 use url::Host as HostName;
 
-use super::Priority;
 use super::id::RequestId;
+use super::settings::Priority;
 use crate::connection::{AddressFilter, Connection, Route, Target};
 use crate::transport::link::TlsChoice;
 
@@ -21,13 +21,12 @@ use crate::transport::link::TlsChoice;
 pub struct PoolLimits {
     /// Connections in all. Default 16.
     pub total: usize,
-    /// Connections to one host and port with the same TLS options and proxy. Default 6, as browsers
-    /// have it.
+    /// Connections to one host and port with the same TLS options and proxy. Default 6, as in browsers.
     pub per_host: usize,
     /// How long an unused connection is kept. Default 60 s.
     pub idle_age: Duration,
-    /// How old a connection may get before it serves no further request, so that a change of
-    /// addresses is noticed. Default 10 min.
+    /// A connection older than this serves no further request, so that a change of the host's addresses is
+    /// noticed. Default 10 min.
     pub lifetime: Duration,
 }
 
@@ -42,8 +41,9 @@ impl Default for PoolLimits {
     }
 }
 
-/// So many answers in a row that were looked for in vain say that a server is far away.
-const LATE_ENOUGH: u8 = 24;
+/// After this many responses in a row that did not arrive while a poll busy-polled, the server counts as
+/// far away.
+const FAR_AWAY_AFTER: u8 = 24;
 
 /// What two requests must have in common to share connections.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +56,7 @@ pub(crate) struct PoolKey {
     tunnelled_by: TunnelledBy,
 }
 
-/// Who asked a proxy for a tunnel, as `Proxy-Authorization` said it: nobody else goes through.
+/// The `Proxy-Authorization` that opened a tunnel. Requests with another one must not use it.
 #[derive(Clone, PartialEq, Eq)]
 struct TunnelledBy(Option<String>);
 
@@ -80,7 +80,7 @@ impl PoolKey {
         Self {
             host,
             port,
-            // Through a proxy that forwards each request tells for itself.
+            // A proxy that forwards checks each request.
             tunnelled_by: TunnelledBy(
                 proxy_authorization.filter(|_| matches!(target.route, Route::Tunnel(_))),
             ),
@@ -120,7 +120,7 @@ pub(crate) struct Pooled {
     pub(crate) armed: Option<Instant>,
 }
 
-/// Whom a connection serves.
+/// What a connection does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     Idle { since: Instant },
@@ -130,11 +130,11 @@ pub(crate) enum Service {
 #[derive(Debug)]
 struct Host {
     key: PoolKey,
-    /// Idle connections, the one used last at the end.
+    /// Idle connections. The one used last is at the end.
     idle: Vec<ConnectionKey>,
     open: usize,
     waiting: BTreeMap<Place, RequestId>,
-    /// How often a poll looked on for its answers in vain, since the last time it did not.
+    /// How often in a row a poll busy-polled for a response that did not arrive.
     late: u8,
 }
 
@@ -195,10 +195,10 @@ impl Pool {
         place
     }
 
-    /// Moves a waiting request to another priority; it keeps its turn by age.
+    /// Moves a waiting request to another priority, where it keeps its place by age.
     pub(crate) fn promote(&mut self, host: HostKey, place: Place, priority: Priority) -> Place {
         let new = Place { priority, ..place };
-        // Not by leaving: a host for which nothing is open or waits is forgotten.
+        // Not through `leave`, which forgets a host without connections and waiting requests.
         if let Some(host) = self.hosts.get_mut(host.0)
             && let Some(id) = host.waiting.remove(&place)
         {
@@ -216,25 +216,25 @@ impl Pool {
     }
 
     /// Whether any request waits.
-    pub(crate) fn is_anyone_waiting(&self) -> bool {
+    pub(crate) fn has_waiting(&self) -> bool {
         self.waiting > 0
     }
 
-    /// Whether requests wait for connections whose answers may come while a poll looks on: those of a
-    /// server on this machine or beside it.
-    pub(crate) fn is_anyone_near_waiting(&self) -> bool {
+    /// Whether requests wait for a server that may respond while a poll busy-polls: one on this machine or
+    /// nearby.
+    pub(crate) fn has_waiting_nearby(&self) -> bool {
         self.waiting > 0
             && self
                 .hosts
                 .iter()
-                .any(|(_, host)| !host.waiting.is_empty() && host.late < LATE_ENOUGH)
+                .any(|(_, host)| !host.waiting.is_empty() && host.late < FAR_AWAY_AFTER)
     }
 
-    /// Notes whether a connection's answer came in the poll that asked for it.
-    pub(crate) fn note_answer(&mut self, key: ConnectionKey, came_at_once: bool) {
+    /// Notes whether a connection's response arrived in the poll that sent the request.
+    pub(crate) fn note_response(&mut self, key: ConnectionKey, is_prompt: bool) {
         let host = self.connections.get(key.0).map(|pooled| pooled.host);
         if let Some(host) = host.and_then(|host| self.hosts.get_mut(host.0)) {
-            host.late = if came_at_once {
+            host.late = if is_prompt {
                 0
             } else {
                 host.late.saturating_add(1)
@@ -242,8 +242,8 @@ impl Pool {
         }
     }
 
-    /// The request that is next and what it gets; `None` when none waits or none can be served now.
-    /// It has left the queue then.
+    /// Takes the next request out of the queue, and says what it gets. `None`: no request waits, or none
+    /// can be served now.
     pub(crate) fn next(&mut self) -> Option<(RequestId, HostKey, Grant)> {
         if self.waiting == 0 {
             return None;
@@ -271,8 +271,8 @@ impl Pool {
         Some((id, HostKey(index), grant))
     }
 
-    /// An idle connection to give up for one to another host: the one unused the longest. Only when
-    /// the pool is full.
+    /// When the pool is full: the idle connection that was unused the longest, to be closed for one to
+    /// another host.
     pub(crate) fn evict(&mut self) -> Option<ConnectionKey> {
         if self.connections.len() < self.limits.total {
             return None;
@@ -336,7 +336,7 @@ impl Pool {
         }
     }
 
-    /// Keeps a connection for whoever needs it next. `false` when it is too old for that.
+    /// Keeps a connection for the next request. `false`: it is too old.
     pub(crate) fn keep(&mut self, key: ConnectionKey, now: Instant) -> bool {
         let Some(pooled) = self.connections.get_mut(key.0) else {
             return false;
@@ -354,7 +354,7 @@ impl Pool {
         true
     }
 
-    /// When an idle connection has been kept for long enough; `None` for a busy one.
+    /// When an idle connection is to be closed. `None` for a busy one.
     pub(crate) fn expires(&self, key: ConnectionKey) -> Option<Instant> {
         let pooled = self.connections.get(key.0)?;
         match pooled.service {

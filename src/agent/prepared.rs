@@ -1,5 +1,5 @@
-//! From a [`Request`](super::Request) to what can be sent: defaults applied, URL found, content encoded. All that can
-//! be wrong with a request is found here, before anything is opened.
+//! From a [`Request`] to what can be sent: defaults applied, URL parsed, content encoded. Everything that
+//! can be wrong with a request is found here, before anything is opened.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(crate) struct Prepared {
     pub(crate) method: Method,
     pub(crate) url: Arc<Url>,
     pub(crate) fields: FieldLines,
-    /// Names of lines that must not be sent, not even by default.
+    /// Names of fields that must not be sent, not even by default.
     pub(crate) without: Vec<String>,
     pub(crate) cookies: Vec<(String, String)>,
     pub(crate) settings: Arc<Settings>,
@@ -33,12 +33,12 @@ pub(crate) struct Prepared {
     pub(crate) fail_over: Vec<Url>,
 }
 
-/// URLs that were asked for of late: a polling loop asks for the same one again and again, and
-/// parsing is a good part of what a small request costs.
+/// URLs that were requested recently. A game that asks for the same URL again and again saves parsing it,
+/// which is a good part of what a small request costs.
 #[derive(Default)]
 pub(crate) struct KnownUrls(VecDeque<(String, Arc<Url>)>);
 
-/// How many are remembered.
+/// How many URLs are remembered.
 const KNOWN_URLS: usize = 8;
 
 impl KnownUrls {
@@ -84,7 +84,7 @@ impl Prepared {
             .and_then(|value| std::str::from_utf8(value).ok());
         #[cfg(feature = "websocket")]
         let url = match (&output, url.split_once(':')) {
-            // RFC 6455 §3: the same as http and https to the port.
+            // RFC 6455 §3: ports are those of http and https.
             (Output::WebSocket(_), Some((scheme, rest))) if scheme.eq_ignore_ascii_case("ws") => {
                 format!("http:{rest}")
             }
@@ -111,11 +111,12 @@ impl Prepared {
                     Arc::make_mut(&mut settings).credentials =
                         Credentials::from_url(&parsed).map_err(ErrorKind::Auth)?;
                 }
-                // They travel as fields, never in a target; refused only for URLs without a host.
+                // Credentials are sent in a field, never in the target. Only URLs without a host refuse
+                // this.
                 let _ = parsed.set_username("");
                 let _ = parsed.set_password(None);
                 let parsed = Arc::new(parsed);
-                // What other URLs mean depends on more than their text.
+                // The meaning of other URLs depends on more than their text.
                 if is_absolute && query.is_empty() && !names_user {
                     known.remember(url, &parsed);
                 }
@@ -123,7 +124,7 @@ impl Prepared {
             }
         };
         if is_absolute && !own.contains("host") {
-            // The default says where relative URLs go, and nothing of others.
+            // The default is for relative URLs only.
             fields.remove("host");
         }
         let fail_over = settings
@@ -150,8 +151,8 @@ impl Prepared {
     }
 }
 
-/// The caller's lines, then the defaults that neither they nor the caller's wish replace (RFC 9110
-/// §5.1: names are compared in any case).
+/// The defaults that the caller neither replaced nor removed, then the caller's fields. Names are compared
+/// without regard to case (RFC 9110 §5.1).
 fn merge(
     defaults: &FieldLines,
     own: &FieldLines,
@@ -159,7 +160,7 @@ fn merge(
 ) -> Result<FieldLines, Misuse> {
     let mut merged = FieldLines::new();
     for (name, value) in defaults.iter() {
-        // The length is always that of the content.
+        // The length always comes from the content.
         let unwanted = name.eq_ignore_ascii_case("content-length")
             || without.iter().any(|other| other.eq_ignore_ascii_case(name));
         if !unwanted && !own.contains(name) {

@@ -1,5 +1,5 @@
-//! The request head of one hop: the caller's lines, and what this side adds unless the caller said
-//! otherwise. The order is the customary one: `Host` first (RFC 9110 §7.2).
+//! The request head of one hop: the caller's fields, and those that the agent adds unless the caller said
+//! otherwise. `Host` comes first (RFC 9110 §7.2).
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use url::Url;
 use crate::error::Error;
 use crate::proto::{FieldLines, RequestHead};
 
-/// What goes into a head beside the caller's lines. `None` is left out.
+/// The fields of a head besides the caller's. `None` is left out.
 #[derive(Debug, Default)]
 pub(crate) struct Additions<'a> {
     pub(crate) user_agent: &'a str,
@@ -26,11 +26,11 @@ pub(crate) struct Additions<'a> {
     pub(crate) accept: Option<&'a str>,
     /// Validators of a stored response.
     pub(crate) validators: Vec<(String, Vec<u8>)>,
-    /// What asks for another protocol.
+    /// Fields that ask for another protocol.
     pub(crate) upgrade: FieldLines,
 }
 
-/// A head that is being built, again and again in the same memory.
+/// A head that is built again and again in the same memory.
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub(crate) head: RequestHead,
@@ -53,14 +53,14 @@ impl Default for Draft {
 
 /// How the target is written (RFC 9112 §3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum TargetForm {
     Origin,
     /// For a proxy that forwards.
     Absolute,
 }
 
-/// Builds the head around a target that is there already. `own` are the caller's lines, `without` the
-/// names of lines that must not be sent.
+/// Builds the head around a target that was written before. `own` are the caller's fields, `without` the
+/// names of fields that must not be sent.
 pub(crate) fn build(
     draft: &mut Draft,
     method: &Method,
@@ -157,9 +157,9 @@ pub(crate) fn build(
 }
 
 /// Writes the request target of a URL.
-pub(crate) fn write_target(url: &Url, form: Form, out: &mut String) {
+pub(crate) fn write_target(url: &Url, form: TargetForm, out: &mut String) {
     out.clear();
-    if form == Form::Absolute {
+    if form == TargetForm::Absolute {
         push_origin(url, out);
     }
     out.push_str(url.path());
@@ -169,17 +169,17 @@ pub(crate) fn write_target(url: &Url, form: Form, out: &mut String) {
     }
 }
 
-/// Writes the target that the caller gave: as it is, but a path goes to a proxy with the origin before
-/// it (RFC 9112 §3.2.2).
-pub(crate) fn write_given_target(url: &Url, form: Form, given: &str, out: &mut String) {
+/// Writes the target that the caller gave, unchanged, except that a proxy gets the origin before a path
+/// (RFC 9112 §3.2.2).
+pub(crate) fn write_given_target(url: &Url, form: TargetForm, given: &str, out: &mut String) {
     out.clear();
-    if form == Form::Absolute && given.starts_with('/') {
+    if form == TargetForm::Absolute && given.starts_with('/') {
         push_origin(url, out);
     }
     out.push_str(given);
 }
 
-/// `host[:port]`, the port only when it is not the scheme's (RFC 9110 §7.2).
+/// `host[:port]`. The port is left out when it is the scheme's default (RFC 9110 §7.2).
 pub(crate) fn authority(url: &Url) -> String {
     let mut authority = String::new();
     push_authority(url, &mut authority);
@@ -195,7 +195,7 @@ fn push_origin(url: &Url, out: &mut String) {
 fn push_authority(url: &Url, out: &mut String) {
     out.push_str(url.host_str().unwrap_or_default());
     if let Some(port) = url.port() {
-        // A string takes whatever is written to it.
+        // Writing to a string cannot fail.
         let _ = write!(out, ":{port}");
     }
 }

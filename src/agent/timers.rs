@@ -1,5 +1,5 @@
-//! What is due when: a heap of times. A timer is never taken back: when it fires, whoever set it
-//! looks whether it still holds, and sets it anew if it came too early.
+//! A heap of timers. A timer is never cancelled: when it fires, the code that set it checks whether it
+//! still holds, and sets it again if it came too early.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -11,7 +11,7 @@ use super::pool::ConnectionKey;
 /// What fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
-    /// A connection's deadline, or what else it is due for.
+    /// A connection's deadline, or another reason to drive it.
     Connection(ConnectionKey),
     /// A request: its total deadline, its next attempt, its throttle.
     Request(RequestId),
@@ -25,7 +25,7 @@ pub(crate) struct Timers {
     pruned: usize,
 }
 
-/// Fewer timers than this are not worth to be looked through.
+/// With fewer timers than this, pruning is not worth it.
 const FEW: usize = 256;
 
 impl Timers {
@@ -47,8 +47,8 @@ impl Timers {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// Drops those that are of nobody any more, once they may be more than the others: deadlines are
-    /// far away, and most requests end long before theirs.
+    /// Drops the timers that belong to nothing any more, once they may be the majority: most requests end
+    /// long before their deadlines.
     pub(crate) fn prune(&mut self, is_of_someone: impl Fn(Timer) -> bool) {
         if self.heap.len() > FEW.max(2 * self.pruned) {
             self.heap

@@ -1,5 +1,5 @@
-//! A WebSocket instead of a response: what to ask for ([`WebSocketOptions`]), and what an open one
-//! holds ([`OpenSocket`]). The rules are in `semantics::websocket`; `engine::web_sockets` moves the bytes.
+//! A WebSocket instead of a response: how to open it ([`WebSocketOptions`]), and what an open one holds
+//! ([`OpenSocket`]). The rules are in `semantics::websocket`; `engine::web_sockets` moves the bytes.
 
 use std::time::Instant;
 
@@ -20,19 +20,19 @@ pub struct WebSocketOptions {
 }
 
 impl WebSocketOptions {
-    /// No subprotocol; limits and times at their defaults.
+    /// No subprotocol, and default limits and times.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Offers a subprotocol (RFC 6455 §1.9), the one liked best first.
+    /// Offers a subprotocol (RFC 6455 §1.9). The first one offered is preferred.
     #[must_use]
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocols.push(name.into());
         self
     }
 
-    /// Limits and times.
+    /// Sets limits and times.
     #[must_use]
     pub fn config(mut self, config: WebSocketConfig) -> Self {
         self.config = config;
@@ -52,7 +52,7 @@ impl WebSocketOptions {
         Ok(())
     }
 
-    /// The lines that ask for it (RFC 6455 §4.1).
+    /// The fields that ask for the upgrade (RFC 6455 §4.1).
     pub(super) fn request_fields(&self) -> Result<FieldLines, Error> {
         let handshake = self.handshake()?;
         handshake
@@ -73,13 +73,13 @@ pub(crate) struct OpenSocket {
     pub(crate) link: Link,
     pub(crate) recv: RecvBuffer,
     pub(crate) machine: WebSocketMachine,
-    /// How far the end is.
+    /// Whether the stream has ended.
     pub(crate) end: End,
     /// The time for which a timer is set.
     pub(crate) armed: Option<Instant>,
 }
 
-/// How the stream stands.
+/// The state of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Open,

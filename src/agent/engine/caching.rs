@@ -1,7 +1,7 @@
-//! The cache on the way of a transfer (RFC 9111): asked before anything is sent, told what came.
+//! The cache in a transfer (RFC 9111): looked into before anything is sent, filled with what arrived.
 //!
-//! What is stored and served is `semantics::cache`'s to decide. Only responses that are collected in
-//! memory are looked up and stored; what goes to a file or comes as a stream passes by.
+//! What is stored and served is decided by `semantics::cache`. Only responses that are collected in memory
+//! are looked up and stored, not those that go to a file or a stream.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -15,7 +15,6 @@ use super::step::Step;
 use crate::agent::event::Event;
 use crate::agent::output::Output;
 use crate::agent::request_head;
-use crate::agent::response::Timings;
 use crate::agent::settings::CacheMode;
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::cache_state::CacheState;
@@ -28,15 +27,19 @@ use crate::semantics::cache::{CacheRequest, CachedResponse, Lookup};
 use crate::semantics::coding;
 
 impl Engine {
-    /// Asks the cache. `Some`: nothing need be sent.
-    pub(super) fn ask_cache(&mut self, transfer: &mut Transfer) -> Result<Option<Step>, Error> {
+    /// Looks into the cache. `Some`: nothing needs to be sent.
+    pub(super) fn look_into_cache(
+        &mut self,
+        transfer: &mut Transfer,
+    ) -> Result<Option<Step>, Error> {
         transfer.cache = None;
         let Some(cache) = self.config.cache.clone() else {
             return Ok(None);
         };
         let mode = transfer.settings.cache;
         if mode == CacheMode::NoStore
-            // What a policy forbids must not come from here either, where nobody judges it.
+            // A response that a policy forbids must not come from the cache either, which does not check
+            // policies.
             || transfer.settings.access.is_some()
             || !matches!(transfer.request.output, Output::Collect)
             || self.is_beside_its_url(transfer)
@@ -48,7 +51,7 @@ impl Engine {
             time: self.reactor.clock().wall(),
             stale: None,
         };
-        let asked = match mode {
+        let directive = match mode {
             CacheMode::Default | CacheMode::NoStore => None,
             CacheMode::Reload => {
                 transfer.cache = Some(Box::new(caching));
@@ -59,16 +62,16 @@ impl Engine {
             CacheMode::OnlyIfCached => Some("only-if-cached, max-stale"),
         };
         let sent = caching.headers.clone();
-        if let Some(asked) = asked {
+        if let Some(directive) = directive {
             caching
                 .headers
-                .append(CACHE_CONTROL, HeaderValue::from_static(asked));
+                .append(CACHE_CONTROL, HeaderValue::from_static(directive));
         }
         let found =
             lock(&cache).lookup(caching.request(&transfer.request.method, &transfer.request.url));
         caching.headers = sent;
         match found {
-            Lookup::Fresh(response) => Ok(Some(self.answer_from_cache(transfer, response))),
+            Lookup::Fresh(response) => Ok(Some(self.finish_from_cache(transfer, response))),
             Lookup::GatewayTimeout => Err(ErrorKind::Refused(RequestRefused::NotCached).into()),
             Lookup::Stale(stale) => {
                 caching.stale = Some(stale);
@@ -82,8 +85,8 @@ impl Engine {
         }
     }
 
-    /// Whether the response may be that of another resource than the URL names, or come from whom
-    /// other requests would not trust: it is neither looked up nor stored under that URL.
+    /// Whether the response may belong to another resource than the URL names, or come from a server that
+    /// other requests would not trust. Then it is neither looked up nor stored under that URL.
     fn is_beside_its_url(&self, transfer: &Transfer) -> bool {
         let authority = request_head::authority(&transfer.request.url);
         let has_other_host = transfer
@@ -109,7 +112,7 @@ impl Engine {
             .policies
             .cookie_field(transfer, self.reactor.clock().wall())
         {
-            // One that cannot be sent is refused when the head is made.
+            // A field that cannot be sent is refused when the head is written.
             let _ = fields.append("Cookie", cookie);
         }
         if let Some(user) = self.user(transfer) {
@@ -119,11 +122,11 @@ impl Engine {
         fields.to_header_map()
     }
 
-    /// Who asks, in a way that tells users apart and nobody who they are: what a response varies by is
-    /// saved with the cache. In another run the same user is somebody else.
+    /// Tells users apart without naming them, because what a response varies by is saved with the cache.
+    /// The same user has another value in another run.
     fn user(&self, transfer: &Transfer) -> Option<String> {
         let line = transfer.request.fields.get("authorization");
-        // What it says on the wire changes with each use of a nonce; who asks does not.
+        // The field on the wire changes with each nonce; the credentials do not.
         let credentials = transfer.settings.credentials.as_ref();
         if line.is_none() && credentials.is_none() {
             return None;
@@ -135,10 +138,10 @@ impl Engine {
     }
 
     /// Ends a transfer with a response of the cache.
-    fn answer_from_cache(&mut self, transfer: &mut Transfer, response: CachedResponse) -> Step {
+    fn finish_from_cache(&mut self, transfer: &mut Transfer, response: CachedResponse) -> Step {
         let mut fields = FieldLines::new();
         for (name, value) in &response.headers {
-            // It was a valid line when it came.
+            // It was a valid field when it arrived.
             let _ = fields.append(name.as_str(), value.as_bytes());
         }
         let head = Arc::new(ResponseHead {
@@ -161,26 +164,16 @@ impl Engine {
         collected.push(response.body, 0);
         transfer.cache = None;
         let response = ResponseState {
-            head,
-            content_length: None,
             sink: Sink::Collect(collected),
-            planned: NextAction::Deliver,
-            decoder: None,
-            undecoded: bytes::Bytes::new(),
-            received: 0,
-            decoded: 0,
-            timings: Timings::default(),
-            connection: None,
-            trailers: FieldLines::new(),
             from_cache: true,
-            recorded: None,
+            ..ResponseState::new(head, NextAction::Deliver)
         };
         transfer.state = State::Received { response };
         self.finish(transfer)
     }
 
-    /// A `304` to validators of the cache's own.
-    pub(super) fn answer_revalidated(&mut self, transfer: &mut Transfer) -> Step {
+    /// Takes a `304` to the cache's own validators.
+    pub(super) fn finish_revalidated(&mut self, transfer: &mut Transfer) -> Step {
         let (Some(cache), Some(caching)) = (self.config.cache.clone(), transfer.cache.take())
         else {
             return self.finish(transfer);
@@ -200,9 +193,9 @@ impl Engine {
             now,
         );
         match confirmed {
-            Some(response) => self.answer_from_cache(transfer, response),
+            Some(response) => self.finish_from_cache(transfer, response),
             None => {
-                // It confirms nothing that is stored: ask for the whole.
+                // It confirms nothing that is stored, so the whole response is requested.
                 Arc::make_mut(&mut transfer.settings).cache = CacheMode::Reload;
                 self.begin_hop(transfer)
             }
@@ -213,12 +206,12 @@ impl Engine {
     pub(super) fn serve_stale(&mut self, transfer: &mut Transfer) -> Step {
         let cache = transfer.cache.take();
         match cache.and_then(|cache| cache.into_response_for_error()) {
-            Some(response) => self.answer_from_cache(transfer, response),
+            Some(response) => self.finish_from_cache(transfer, response),
             None => self.fail(transfer, Error::internal("no stored response to serve")),
         }
     }
 
-    /// Stores a whole response, or forgets what the request has changed.
+    /// Stores a whole response, and invalidates what the request has changed.
     pub(super) fn store_in_cache(&mut self, transfer: &mut Transfer) {
         let Some(cache) = &self.config.cache else {
             return;
@@ -270,8 +263,8 @@ impl Engine {
     }
 }
 
-/// Binds a response to who asked for it: an agent may serve several users, and RFC 9111 §3.5 thinks of
-/// shared caches only.
+/// Binds a response to its user: an agent may serve several users, and RFC 9111 §3.5 is about shared
+/// caches only.
 fn bind(headers: &mut HeaderMap) {
     headers.append(VARY, HeaderValue::from_static("authorization"));
 }

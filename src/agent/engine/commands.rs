@@ -41,7 +41,7 @@ impl Engine {
         }
     }
 
-    /// Ends a transfer without another word: its connection is closed, its file removed.
+    /// Ends a transfer without a last event: its connection is closed, its file removed.
     fn cancel(&mut self, id: RequestId) {
         if self.submissions.take(id).is_some() {
             return;
@@ -53,7 +53,7 @@ impl Engine {
         self.events.forget(id);
     }
 
-    /// Fails a request from outside of its turn.
+    /// Fails a request out of its turn.
     #[cfg(feature = "websocket")]
     fn fail_by_id(&mut self, id: RequestId, error: crate::error::Error) {
         self.with_transfer(id, |engine, transfer| engine.fail(transfer, error));
@@ -141,7 +141,7 @@ impl Engine {
             transfer.request.payload.flow.allow(u64::MAX);
             keys.extend(transfer.connection());
         }
-        // The order of a hash map is another in each run.
+        // The order of a hash map differs in each run.
         keys.sort_unstable();
         for key in keys {
             self.run_queue.schedule(key);

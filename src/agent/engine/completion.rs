@@ -160,7 +160,7 @@ impl Engine {
                 self.wait_to_retry(transfer, delay, cause)
             }
             #[cfg(feature = "cache")]
-            NextAction::Revalidated => self.answer_revalidated(transfer),
+            NextAction::Revalidated => self.finish_revalidated(transfer),
             #[cfg(feature = "cache")]
             NextAction::ServeStale => self.serve_stale(transfer),
             NextAction::Drive(connection) => {

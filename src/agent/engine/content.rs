@@ -1,5 +1,5 @@
-//! Content on its way from a connection to whom it is for: as far as there is, as rates, room and budget
-//! allow, decoded into free space only.
+//! Content on its way from a connection to its output, as far as rates, free space and the budget allow.
+//! It is decoded into free space only.
 
 use std::time::Instant;
 
@@ -19,34 +19,34 @@ use crate::error::{Error, ErrorKind};
 use crate::transport::meter::BudgetMeter;
 use crate::transport::throttle::LEAST_MOVE;
 
-/// Content of one connection taken in one turn, before the next connection has its turn.
+/// The most content taken from one connection before the next connection has its turn.
 const TURN_BYTES: usize = 1024 * 1024;
 
 /// Content is taken in pieces of at most this size.
 const PIECE_BYTES: usize = 256 * 1024;
 
-/// Decoded content comes in pieces of at most this size: undoing a coding takes much longer than reading,
-/// and the budget is looked at between two pieces.
+/// Decoded content comes in pieces of at most this size: decoding takes much longer than reading, and the
+/// budget is checked between two pieces.
 const DECODED_BYTES: usize = 16 * 1024;
 
-/// What reading content came to.
+/// Why reading content stopped.
 enum Pumped {
-    /// All there is was taken.
+    /// Everything that has arrived was taken.
     Dry,
-    /// The turn is over, or the budget.
+    /// The turn or the budget is used up.
     Interrupted,
-    /// The taker has no room.
+    /// The output has no free space.
     Full,
-    /// It waits for bandwidth that all share.
+    /// The transfer waits for shared bandwidth.
     Throttled,
-    /// The content is over.
+    /// The content has ended.
     Ended,
-    /// It is not wanted, and more of it than a connection is worth.
+    /// The content is not wanted, and there is more of it than a connection is worth.
     Enough,
 }
 
 impl Engine {
-    /// Takes content as far as there is, and room for it.
+    /// Takes the content that has arrived, as far as its output has free space.
     pub(super) fn take_content(
         &mut self,
         transfer: &mut Transfer,
@@ -66,7 +66,7 @@ impl Engine {
             .map_or(0, |response| response.received);
         if after != before {
             step.moved = true;
-            // What nobody wants is no progress.
+            // Content that is not wanted is not progress.
             if !transfer
                 .state
                 .response()
@@ -203,7 +203,7 @@ impl Engine {
         self.events.widen_window();
     }
 
-    /// How much more content its taker has room for.
+    /// How much more content its output has free space for.
     fn room(&self, transfer: &Transfer) -> usize {
         match transfer.state.response().map(|response| &response.sink) {
             Some(Sink::Stream | Sink::EventStream) => {
@@ -218,8 +218,8 @@ impl Engine {
         }
     }
 
-    /// Looks again at a transfer that a rate holds back. One timer is enough, however often it is
-    /// looked at before.
+    /// Sets a timer for a transfer that a rate holds back. One timer is enough, however often the transfer
+    /// is driven before.
     fn look_again(&mut self, transfer: &mut Transfer, due: Instant) {
         if transfer.rates.download_due.is_none_or(|armed| due < armed) {
             transfer.rates.download_due = Some(due);
@@ -227,7 +227,7 @@ impl Engine {
         }
     }
 
-    /// Decodes what was read, into free space only. `false`: no room, or no budget.
+    /// Decodes what was read, into free space only. `false`: there is no free space, or no budget.
     fn decode(&mut self, transfer: &mut Transfer, meter: &mut BudgetMeter) -> Result<bool, Error> {
         loop {
             let free = self.room(transfer).min(DECODED_BYTES);
@@ -259,7 +259,7 @@ impl Engine {
         }
     }
 
-    /// Gives a piece of content to whom it is for.
+    /// Gives a piece of content to its output.
     fn deliver(&mut self, transfer: &mut Transfer, piece: Bytes) -> Result<(), Error> {
         let most = transfer.most_content();
         let Some(response) = transfer.state.response_mut() else {

@@ -1,5 +1,5 @@
-//! The way of a transfer to a connection: judged by the policies, answered by the cache or queued,
-//! given a connection, and asked.
+//! From a transfer to a connection: policies and cache first, then the queue, a connection, and the
+//! request that is sent over it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use super::step::Step;
 use crate::agent::event::Event;
 use crate::agent::output::Output;
 use crate::agent::pool::{ConnectionKey, Grant, HostKey, PoolKey};
-use crate::agent::request_head::{self, Additions, Draft, Form};
+use crate::agent::request_head::{self, Additions, Draft, TargetForm};
 use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::state::{Queued, State};
@@ -58,7 +58,7 @@ impl Engine {
         }
     }
 
-    /// What may be asked, and what need not be asked because the answer is here.
+    /// Applies the policies, then looks into the cache. `Some`: nothing needs to be sent.
     fn apply_policies(&mut self, transfer: &mut Transfer) -> Result<Option<Step>, Error> {
         let wall = self.reactor.clock().wall();
         if let Some(secure) = self.policies.secure_form(&transfer.request.url, wall) {
@@ -70,7 +70,7 @@ impl Engine {
                 .map_err(ErrorKind::Access)?;
         }
         #[cfg(feature = "cache")]
-        if let Some(step) = self.ask_cache(transfer)? {
+        if let Some(step) = self.look_into_cache(transfer)? {
             return Ok(Some(step));
         }
         Ok(None)
@@ -86,7 +86,7 @@ impl Engine {
         if let Some(step) = self.ask_circuit(transfer, active_now) {
             return step;
         }
-        let target = target(transfer);
+        let target = target_of(transfer);
         let key = target.and_then(|target| {
             let authorization = proxy_authorization(transfer)?;
             let addresses = &transfer.settings.addresses;
@@ -117,7 +117,8 @@ impl Engine {
 
     /// Asks the circuit of the transfer's origin. `Some`: the transfer must not go there, or not yet.
     fn ask_circuit(&mut self, transfer: &mut Transfer, active_now: Instant) -> Option<Step> {
-        // A server that asked to be left alone does not mind gaps between polls: the clock counts.
+        // Gaps between polls count for a server that asked to be left alone, so this is the clock, not
+        // active time.
         let now = self.now();
         match self.policies.ask_circuit(transfer, now)? {
             Admission::Go | Admission::Probe => None,
@@ -139,10 +140,10 @@ impl Engine {
         }
     }
 
-    /// Gives connections to those who wait, as far as limits and budget allow.
+    /// Gives connections to the requests that wait, as far as limits and the budget allow.
     pub(super) fn start_waiting(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         let mut started = false;
-        while self.pool.is_anyone_waiting() && !meter.exhausted() {
+        while self.pool.has_waiting() && !meter.exhausted() {
             let Some((id, host, grant)) = self.pool.next() else {
                 break;
             };
@@ -199,7 +200,7 @@ impl Engine {
         host: HostKey,
         active_now: Instant,
     ) -> Step {
-        let target = match target(transfer) {
+        let target = match target_of(transfer) {
             Ok(target) => target,
             Err(error) => return self.fail(transfer, error),
         };
@@ -223,7 +224,7 @@ impl Engine {
             retry_stale: false,
             addresses: transfer.settings.addresses.clone(),
         };
-        // A failure shows as the connection's status when it is driven.
+        // If it fails, driving the connection finds its status.
         let _ = pooled
             .connection
             .open(&mut self.reactor, target, active_now);
@@ -231,8 +232,8 @@ impl Engine {
         Step::MOVED
     }
 
-    /// Gives the request to its connection, which is there.
-    pub(super) fn ask(
+    /// Gives the request to its connection, which is open.
+    pub(super) fn send_request(
         &mut self,
         transfer: &mut Transfer,
         key: ConnectionKey,
@@ -271,9 +272,9 @@ impl Engine {
 
     fn write_head(&mut self, transfer: &mut Transfer, draft: &mut Draft) -> Result<(), Error> {
         let form = if is_forwarded(transfer) {
-            Form::Absolute
+            TargetForm::Absolute
         } else {
-            Form::Origin
+            TargetForm::Origin
         };
         let given = transfer.settings.request_target.as_deref();
         let given = given.filter(|_| transfer.attempts.history.is_empty());
@@ -292,7 +293,7 @@ impl Engine {
             user_agent: &self.config.user_agent,
             authorization,
             cookie,
-            proxy_authorization: (form == Form::Absolute)
+            proxy_authorization: (form == TargetForm::Absolute)
                 .then(|| proxy_authorization(transfer))
                 .transpose()?
                 .flatten(),
@@ -356,7 +357,7 @@ impl Engine {
     }
 }
 
-/// Whether a proxy gets the request itself, and not a tunnel to its origin.
+/// Whether the request itself is sent to a proxy, and not through a tunnel.
 fn is_forwarded(transfer: &Transfer) -> bool {
     let settings = &transfer.settings;
     let proxy = settings.proxies.proxy_for(&transfer.request.url);
@@ -366,7 +367,7 @@ fn is_forwarded(transfer: &Transfer) -> bool {
 }
 
 /// Where the transfer goes, and through which proxy.
-fn target(transfer: &Transfer) -> Result<Target, Error> {
+fn target_of(transfer: &Transfer) -> Result<Target, Error> {
     let url = &transfer.request.url;
     let is_secure = url.scheme() == "https";
     let host = url.host().ok_or(Misuse::InvalidUrl)?.to_owned();

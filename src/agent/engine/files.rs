@@ -1,4 +1,4 @@
-//! Transfers that wait for the disk: for a file to be opened, for room, for the end.
+//! Transfers that wait for the disk: until a file is open, has free space, or is finished.
 
 use std::hash::{Hash, Hasher};
 
@@ -40,7 +40,7 @@ impl Engine {
         Ok(opened)
     }
 
-    /// Removes the part file that was put away when the agent was suspended: nobody goes on with it.
+    /// Removes the part file that was put away when the agent was suspended: nothing will continue it.
     pub(super) fn remove_suspended(&mut self, transfer: &mut Transfer) {
         if std::mem::take(&mut transfer.file.is_suspended)
             && let Output::File(plan) = &transfer.request.output
@@ -50,8 +50,8 @@ impl Engine {
         }
     }
 
-    /// Looks after the transfers that wait for the disk, as far as the budget goes. Answers whether
-    /// anything happened.
+    /// Checks the transfers that wait for the disk, as far as the budget goes. Returns whether anything
+    /// happened.
     pub(super) fn check_files(&mut self, meter: &mut BudgetMeter) -> bool {
         let mut moved = false;
         let mut index = 0;
@@ -77,7 +77,7 @@ impl Engine {
                 meter.note_work();
             }
             if meter.exhausted() {
-                // Those behind are the first the next time.
+                // The next poll begins with those that were not checked.
                 self.files.begin_at(index);
                 break;
             }
@@ -136,8 +136,8 @@ impl Engine {
     }
 }
 
-/// Which content a partial file is of: what was asked for, wherever redirects lead. It is written to
-/// disk, so of a query, which may hold secrets, it is a digest.
+/// Names the content of a part file: the URL that was requested, wherever redirects lead. The name is
+/// written to disk, so it holds only a digest of the query, which may be secret.
 fn identity(transfer: &Transfer) -> String {
     let first = transfer.attempts.history.first();
     let mut url = first.map_or(&*transfer.request.url, |hop| &hop.url).clone();

@@ -22,7 +22,7 @@
 //! | `dispatch` | from a transfer to a connection, and the request that is sent |
 //! | `poll` | one poll: ready connections in turn, busy polling |
 //! | `timeouts` | timers: set and fired |
-//! | `response`, `content` | heads and content |
+//! | `response`, `head`, `content` | what arrives: connection, head, content |
 //! | `completion` | how a hop and a transfer end: next hop, again, done, failed |
 //! | `files`, `caching`, `recording`, `web_sockets`, `suspend` | features that take part in a transfer |
 
@@ -38,6 +38,7 @@ mod dispatch;
 mod event_queue;
 mod file_queue;
 mod files;
+mod head;
 mod policies;
 mod poll;
 mod random;

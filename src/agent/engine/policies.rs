@@ -19,10 +19,10 @@ use crate::semantics::hsts::HstsStore;
 use crate::semantics::origin::Origin;
 use crate::semantics::retry::parse_retry_after;
 
-/// Fail-over lists that are remembered.
+/// How many fail-over lists are remembered.
 const REMEMBERED_LISTS: usize = 64;
 
-/// Protection spaces that are remembered; the oldest go first.
+/// How many protection spaces are remembered. The oldest are forgotten first.
 const REMEMBERED_SPACES: usize = 64;
 
 /// See the module's documentation.
@@ -55,7 +55,7 @@ impl Policies {
         }
     }
 
-    /// Takes in what the head of a response says beyond its own request.
+    /// Learns what the head of a response says about later requests.
     pub(super) fn learn(&self, transfer: &Transfer, head: &ResponseHead, wall: SystemTime) {
         if let Some(hsts) = &self.hsts {
             for value in head.fields.get_all("strict-transport-security").take(1) {
@@ -138,13 +138,13 @@ impl Policies {
             return false;
         };
         let challenges = head.fields.get_all("www-authenticate");
-        // Otherwise the 401 is the response, and says why.
+        // Otherwise the 401 is the response that the caller gets.
         let taken = session.challenged(&mut attempt, challenges, cnonce);
         transfer.request.auth = attempt;
         taken.is_ok()
     }
 
-    /// Whether the circuit of the transfer's origin lets it pass. `None`: nothing speaks against it.
+    /// Whether the circuit of the transfer's origin lets it pass. `None`: the origin has no circuit.
     pub(super) fn ask_circuit(
         &mut self,
         transfer: &mut Transfer,
@@ -212,7 +212,7 @@ impl Policies {
         let order = fail_over.order();
         let mut left: VecDeque<_> = order.map(|(index, url)| (index, url.clone())).collect();
         let list = known.or_else(|| {
-            // Beyond so many lists, what worked is not remembered.
+            // Of more lists, what worked is not remembered.
             (self.fail_overs.len() < REMEMBERED_LISTS).then(|| {
                 self.fail_overs.push(fail_over);
                 self.fail_overs.len() - 1
@@ -262,7 +262,7 @@ impl Policies {
         }
     }
 
-    /// What is known of the origin that the transfer asks, for its credentials.
+    /// What is known of the transfer's origin, for its credentials.
     fn session(&mut self, transfer: &Transfer) -> Option<&mut AuthSession> {
         let credentials = credentials(transfer)?;
         let origin = Origin::of(&transfer.request.url)?;
@@ -283,8 +283,8 @@ impl Policies {
     }
 }
 
-/// Who is asking at this hop: the caller's own credentials as long as the request is at the origin
-/// that they were given for, else those that a netrc text has for the host.
+/// The credentials for this hop: the caller's own while the request is at the origin that they were given
+/// for, otherwise those that a netrc text has for the host.
 fn credentials(transfer: &Transfer) -> Option<Credentials> {
     let settings = &transfer.settings;
     let own = settings
@@ -297,7 +297,7 @@ fn credentials(transfer: &Transfer) -> Option<Credentials> {
     })
 }
 
-/// Locks what is shared with the caller, who holds it for moments only.
+/// Locks a store that is shared with the caller. No lock is held for long.
 pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,5 @@
-//! One poll: what became ready, what is due, what waits for a connection; each connection in turn, as
-//! far as the budget goes.
+//! One poll: ready connections, due timers and requests that wait for a connection. Each connection has
+//! its turn, as far as the budget goes.
 
 use std::time::{Duration, Instant};
 
@@ -13,15 +13,16 @@ use crate::transport::meter::BudgetMeter;
 use crate::transport::poll_loop::{Machine, PollLoop};
 use crate::transport::reactor::{Key, Reactor};
 
-/// How long a poll looks on for the answers of servers nearby while requests wait for their turn.
+/// How long a poll busy-polls for the responses of servers nearby while requests wait for their
+/// connections.
 const RESPONSE_SPIN_TIME: Duration = Duration::from_micros(500);
 
-/// So many requests that have only just arrived are judged before connections are driven; a flood of them
-/// takes what the connections leave.
+/// At most this many submitted requests are admitted before connections are driven. The rest of a flood
+/// gets what the connections leave of the budget.
 const ADMITTED_FIRST: usize = 256;
 
 impl Engine {
-    /// Goes as far as sockets, files and budget allow.
+    /// Does what sockets, files and the budget allow.
     pub(crate) fn poll(&mut self, budget: &Budget) -> Polled {
         let poller = self.reactor.poller().clone();
         let now = self.now();
@@ -37,9 +38,9 @@ impl Engine {
         }
     }
 
-    /// Goes on with what the last poll left of its budget when a caller has pulled content that was in
-    /// the way of more. So one window serves a download of any speed, and content is touched while it is
-    /// warm.
+    /// Continues with what the last poll left of its budget, after the caller has pulled the content that
+    /// filled the window. So one window serves a download of any speed, and content is used while it is in
+    /// the processor's cache.
     pub(super) fn go_on(&mut self) {
         if !self.events.take_window_full() || self.run_queue.is_empty() {
             return;
@@ -52,7 +53,7 @@ impl Engine {
         }
     }
 
-    /// Sleeps until something can be done or `timeout` is over, and does it.
+    /// Sleeps until something can be done, at most for `timeout`, and does it.
     pub(crate) fn wait(&mut self, timeout: Option<Duration>, budget: &Budget) -> Polled {
         let poller = self.reactor.poller().clone();
         let polled = PollLoop::new(&poller, &mut [self]).wait(timeout, budget);
@@ -89,11 +90,10 @@ impl Engine {
             }
             progressed |= self.run_connection(key, active_now, meter);
             if meter.exhausted() && self.pool.get(key).is_some() {
-                // What the budget cut goes on in the next poll: a socket that stays writable does not
-                // become ready again.
+                // The next poll continues here: a socket that stays writable does not become ready again.
                 self.run_queue.reschedule(key, meter.has_deferred());
             }
-            // A connection that came free serves the next request in the same poll.
+            // A connection that became free serves the next request in the same poll.
             progressed |= self.start_waiting(active_now, meter);
         }
         if !self.submissions.is_empty() {
@@ -104,7 +104,7 @@ impl Engine {
         progressed || before != self.events.len()
     }
 
-    /// Drives one connection and what is on it.
+    /// Drives one connection and the transfer that it serves.
     fn run_connection(
         &mut self,
         key: ConnectionKey,
@@ -125,7 +125,7 @@ impl Engine {
                     step
                 });
                 let Some(step) = step else {
-                    // Its request is gone, so it goes, too.
+                    // Its request was cancelled.
                     self.close(key);
                     return true;
                 };
@@ -134,7 +134,7 @@ impl Engine {
         }
     }
 
-    /// An idle connection has nothing to say but that it ends.
+    /// Drives an idle connection, which can do nothing but end.
     fn run_idle(
         &mut self,
         key: ConnectionKey,
@@ -179,7 +179,7 @@ impl Machine for Engine {
     }
 
     fn spin_time(&self, busy_poll: BusyPoll) -> Option<Duration> {
-        // A caller whose window is full is waited for, not the peer.
+        // With a full window the caller is late, not the peer.
         if self.events.is_window_full() {
             return None;
         }
@@ -188,7 +188,7 @@ impl Machine for Engine {
             BusyPoll::Content(time) if self.transfers.are_receiving() => Some(time),
             BusyPoll::Content(time) => {
                 let is_worth_it =
-                    self.run_queue.is_awaiting_heads() && self.pool.is_anyone_near_waiting();
+                    self.run_queue.is_awaiting_heads() && self.pool.has_waiting_nearby();
                 is_worth_it.then_some(RESPONSE_SPIN_TIME.max(time))
             }
             BusyPoll::Exchange(time) => (self.pool.busy() > 0).then_some(time),
@@ -197,7 +197,7 @@ impl Machine for Engine {
 
     fn end_spin(&mut self) {
         for key in self.run_queue.drain_awaiting_heads() {
-            self.pool.note_answer(key, false);
+            self.pool.note_response(key, false);
         }
     }
 
@@ -230,7 +230,7 @@ impl Machine for Engine {
             return PollAt::Now;
         }
         if self.transfers.is_empty() && self.pool.len() == 0 && self.suspension.until().is_none() {
-            // Timers that are left are of nobody.
+            // The timers that are left belong to nothing.
             return PollAt::Idle;
         }
         let due = self.timers.next_at().into_iter();
@@ -242,7 +242,7 @@ impl Machine for Engine {
         });
         let due = due.chain(lookups).min();
         let due = due.map(|at| (at <= active_now, self.reactor.real_time(at)));
-        // The system's deadline counts gaps.
+        // The operating system's deadline does not stop during gaps.
         let until = self.suspension.until();
         let until = until.map(|until| (until <= self.now(), until));
         match due.into_iter().chain(until).min_by_key(|(_, at)| *at) {

@@ -1,5 +1,5 @@
-//! What the agent tells a [`Recorder`](crate::recording::Recorder): each exchange over the network, hops
-//! of redirects included, as it can be replayed.
+//! Gives each exchange over the network, hops of redirects included, to the
+//! [`Recorder`](crate::recording::Recorder), so that it can be replayed.
 
 use super::Engine;
 use crate::agent::transfer::Transfer;
@@ -24,7 +24,7 @@ impl Engine {
                 && (name.eq_ignore_ascii_case("content-encoding")
                     || name.eq_ignore_ascii_case("content-length"));
             if !is_undone {
-                // It was a valid line when it came.
+                // It was a valid field when it arrived.
                 let _ = fields.append(name, value);
             }
         }

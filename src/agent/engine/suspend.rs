@@ -1,7 +1,8 @@
-//! Closing down for a while: a console or phone takes the game off the screen and its sockets with it.
+//! Closing down for a while: a console or phone takes the game off the screen, and its sockets break.
 //!
-//! After [`Engine::suspend`] nothing new begins. What is under way may end until the deadline; then all
-//! connections are closed and what was not over is parked. [`Engine::resume_all`] begins it again.
+//! After [`Engine::suspend`] nothing new begins. Transfers under way may end until the deadline. Then all
+//! connections are closed, and the transfers left are held back until [`Engine::resume_all`] begins them
+//! again.
 
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ impl Engine {
         }
     }
 
-    /// Goes on with closing down. Returns whether it ended now.
+    /// Continues closing down. Returns whether that ended now.
     pub(super) fn step_suspension(&mut self) -> bool {
         let transfers = &self.transfers;
         let is_busy = || transfers.iter().any(|it| it.state.is_under_way());

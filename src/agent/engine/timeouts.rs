@@ -1,4 +1,4 @@
-//! Timers: when connections and transfers are to be looked at again, and what happens then.
+//! Timers of connections and transfers: how they are set, and what happens when they fire.
 
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,13 @@ use crate::agent::transfer::decide::{Input, decide};
 use crate::budget::PollAt;
 use crate::transport::meter::BudgetMeter;
 
-/// Timers that fire in a poll however little of its budget is left: no deadline may be kept from being
-/// judged.
+/// This many timers fire in each poll, however little of its budget is left, so that no deadline is put
+/// off.
 const LEAST_TIMERS: usize = 4;
 
 impl Engine {
-    /// Sets a timer for when the connection wants to be driven. `upload_due`: until then its source is
-    /// held back by a rate.
+    /// Sets a timer for when the connection must be driven. `upload_due`: a rate holds its content back
+    /// until then.
     pub(super) fn arm(
         &mut self,
         key: ConnectionKey,
@@ -49,8 +49,8 @@ impl Engine {
         }
     }
 
-    /// Fires what is due, after everything that had arrived was taken. Answers whether anything may
-    /// go on now.
+    /// Fires the timers that are due, after everything that had arrived was taken. Returns whether
+    /// anything may continue now.
     pub(super) fn fire_timers(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         let mut fired = false;
         let mut count = 0;
@@ -92,8 +92,8 @@ impl Engine {
         let Service::Busy(id) = pooled.service else {
             return false;
         };
-        // What the budget left in the kernel may be what the deadline is about; and a request that
-        // was paused waits for nobody.
+        // The bytes that the budget left in the kernel may be those that the deadline waits for. A paused
+        // request waits for nothing.
         let is_left = meter.cut() && pooled.connection.is_readable(&mut self.reactor);
         let is_paused = self.transfers.get(id).is_some_and(|it| it.paused);
         if !is_left && !is_paused {
@@ -111,7 +111,7 @@ impl Engine {
         true
     }
 
-    /// A timer of a transfer fired. Returns whether anything may go on now.
+    /// A timer of a transfer fired. Returns whether anything may continue now.
     fn fire_request(&mut self, id: RequestId, active_now: Instant) -> bool {
         self.with_transfer(id, |engine, transfer| {
             transfer

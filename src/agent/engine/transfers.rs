@@ -66,7 +66,7 @@ impl Transfers {
     /// The numbers of all transfers, in the order of their requests.
     pub(super) fn ids(&self) -> Vec<RequestId> {
         let mut ids: Vec<_> = self.by_id.keys().copied().collect();
-        // The order of a hash map is another in each run.
+        // The order of a hash map differs in each run.
         ids.sort_unstable();
         ids
     }

@@ -12,12 +12,12 @@ use crate::agent::pool::ConnectionKey;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::next_action::NextAction;
-use crate::agent::transfer::response_state::{ResponseState, Sink};
+use crate::agent::transfer::response_state::ResponseState;
 use crate::agent::transfer::state::State;
 use crate::agent::web_socket::cost;
 use crate::agent::web_socket::{End, OpenSocket};
 use crate::error::{Error, ErrorKind, RequestRefused};
-use crate::proto::{FieldLines, ResponseHead};
+use crate::proto::ResponseHead;
 use crate::semantics::websocket::{WebSocketEvent, WebSocketMachine, WebSocketMessage};
 use crate::transport::buffer::RecvBuffer;
 use crate::transport::link::LinkRead;
@@ -27,14 +27,14 @@ use crate::transport::meter::BudgetMeter;
 const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 
 impl Engine {
-    /// The server switched: from here on the stream carries frames.
+    /// The server switched to WebSocket: the stream carries frames from here on.
     pub(super) fn open_web_socket(
         &mut self,
         transfer: &mut Transfer,
         key: ConnectionKey,
         head: Arc<ResponseHead>,
-        active_now: Instant,
     ) -> Result<Step, Error> {
+        let active_now = self.active_time();
         let Output::WebSocket(options) = &transfer.request.output else {
             return Err(Error::internal("a handshake that was not asked for"));
         };
@@ -70,19 +70,9 @@ impl Engine {
             subprotocol,
         });
         let response = ResponseState {
-            content_length: None,
-            sink: Sink::Discard,
-            planned: NextAction::Deliver,
-            decoder: None,
-            undecoded: bytes::Bytes::new(),
-            received: 0,
-            decoded: 0,
             timings,
             connection,
-            trailers: FieldLines::new(),
-            from_cache: false,
-            recorded: None,
-            head,
+            ..ResponseState::new(head, NextAction::Deliver)
         };
         transfer.state = State::WebSocket {
             connection: key,
@@ -93,7 +83,7 @@ impl Engine {
         Ok(Step::MOVED)
     }
 
-    /// Moves bytes and messages as far as they go.
+    /// Moves bytes and messages as far as possible.
     pub(super) fn run_web_socket(
         &mut self,
         transfer: &mut Transfer,

@@ -74,7 +74,7 @@ fn priority_then_age_within_the_limits_of_host_and_pool() {
     pool.wait(a, RequestId(6), Priority::Gameplay);
     // Two to a, the first of them by priority; then b has the last connection of the pool.
     assert_eq!(granted(&mut pool, now), [6, 1, 5]);
-    assert!(pool.is_anyone_waiting());
+    assert!(pool.has_waiting());
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn an_idle_connection_makes_way_for_another_host_and_a_busy_one_does_not() {
         pool.next(),
         Some((RequestId(2), host, Grant::Open)) if host == b
     ));
-    assert!(!pool.is_anyone_waiting());
+    assert!(!pool.has_waiting());
 }
 
 #[test]

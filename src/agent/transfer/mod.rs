@@ -126,7 +126,7 @@ pub(crate) struct Rates {
     pub(crate) queue_key: Option<QueueKey>,
 }
 
-/// What the caller was given, and what it was told.
+/// What was delivered and reported to the caller.
 #[derive(Debug, Default)]
 pub(crate) struct Delivery {
     /// Content in the event queue that the caller has not pulled.
@@ -212,7 +212,7 @@ impl Transfer {
         !self.paused && self.state.is_receiving()
     }
 
-    /// How far it is.
+    /// How much was sent and received.
     pub(crate) fn progress(&self, phase: Phase) -> Progress {
         let file = self.file.download.as_deref();
         let (received, to_receive) = match self.state.response() {
@@ -338,7 +338,7 @@ impl Transfer {
         self.partial.is_some()
     }
 
-    /// Turns to reading an event stream; what an earlier connection brought is remembered.
+    /// Begins to read an event stream. The last event's id of an earlier connection is remembered.
     pub(crate) fn begin_event_stream(&mut self) {
         match &mut self.delivery.event_parser {
             Some(parser) => parser.restart(),
@@ -346,7 +346,7 @@ impl Transfer {
         }
     }
 
-    /// The times so far, from when the request was given to the agent.
+    /// The times so far, since the request was submitted.
     pub(crate) fn timings(&self, connection: &Connection) -> Timings {
         let Times {
             began,
@@ -357,7 +357,7 @@ impl Transfer {
         let queue = left_queue.unwrap_or(hop_began);
         let timestamps = connection.timestamps();
         let since = |at: Instant| at.saturating_duration_since(began);
-        // What happened before this hop, on a connection that was kept, took no time of it.
+        // What happened on a kept connection before this hop took no time of it.
         let step = |at: Option<Instant>, before: Instant| at.unwrap_or(before).max(before);
         let resolved = step(timestamps.resolved, queue);
         let connected = step(timestamps.connected, resolved);

@@ -1,4 +1,4 @@
-//! The response of a transfer's present hop: how far it has come, where its content goes, and what
+//! The response of a transfer's present hop: how much of it has arrived, where its content goes, and what
 //! follows its end.
 
 use std::sync::Arc;
@@ -42,12 +42,12 @@ pub(crate) struct ResponseState {
 /// Where the content goes.
 #[derive(Debug)]
 pub(crate) enum Sink {
-    /// Kept; whole pieces are not copied unless there are several.
+    /// Into memory. A single piece is not copied.
     Collect(Collected),
     Stream,
     File,
     EventStream,
-    /// Read and forgotten, so that the connection can serve again.
+    /// Nowhere: it is read so that the connection can serve again.
     Discard,
 }
 
@@ -103,7 +103,7 @@ impl Collected {
         self.rest.extend_from_slice(&piece);
     }
 
-    /// The content so far, which stays.
+    /// The content so far. It stays here, too.
     #[cfg(feature = "cache")]
     pub(crate) fn share(&mut self) -> Bytes {
         self.first = self.take();
@@ -120,7 +120,26 @@ impl Collected {
 }
 
 impl ResponseState {
-    /// Whether its content is read for the connection's sake only.
+    /// A response of which only the head has arrived, and whose content is not wanted so far.
+    pub(crate) fn new(head: Arc<ResponseHead>, planned: NextAction) -> Self {
+        Self {
+            head,
+            planned,
+            content_length: None,
+            sink: Sink::Discard,
+            decoder: None,
+            undecoded: Bytes::new(),
+            received: 0,
+            decoded: 0,
+            timings: Timings::default(),
+            connection: None,
+            trailers: FieldLines::new(),
+            from_cache: false,
+            recorded: None,
+        }
+    }
+
+    /// Whether its content is read only so that the connection can serve again.
     pub(crate) fn is_discarded(&self) -> bool {
         matches!(self.sink, Sink::Discard)
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::Version;
 
 use super::*;
@@ -10,7 +9,6 @@ use crate::agent::id::RequestId;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::prepared::{KnownUrls, Prepared};
 use crate::agent::request::Request;
-use crate::agent::response::Timings;
 use crate::agent::transfer::response_state::{Collected, PartialResponse, ResponseState};
 use crate::agent::transfer::{Standby, state::State};
 use crate::proto::FieldLines;
@@ -51,19 +49,10 @@ fn head(status: u16, fields: &[(&str, &str)]) -> ResponseHead {
 
 fn response(head: ResponseHead, sink: Sink, received: u64) -> ResponseState {
     ResponseState {
-        head: Arc::new(head),
-        content_length: None,
         sink,
-        planned: NextAction::Deliver,
-        decoder: None,
-        undecoded: Bytes::new(),
         received,
         decoded: received,
-        timings: Timings::default(),
-        connection: None,
-        trailers: FieldLines::new(),
-        from_cache: false,
-        recorded: None,
+        ..ResponseState::new(Arc::new(head), NextAction::Deliver)
     }
 }
 

@@ -1,0 +1,217 @@
+//! The head of the final response: what the agent learns from it, what follows the response, and where its
+//! content goes.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::Engine;
+use super::step::Step;
+use crate::agent::event::Event;
+use crate::agent::output::Output;
+use crate::agent::pool::ConnectionKey;
+use crate::agent::transfer::Transfer;
+use crate::agent::transfer::decide::{HeadInput, Input, blames_origin, decide};
+use crate::agent::transfer::next_action::NextAction;
+use crate::agent::transfer::response_state::{
+    Collected, MAX_DISCARDED_BYTES, ResponseState, Sink, body_limit,
+};
+use crate::agent::transfer::state::State;
+use crate::connection::{Response as ConnectionResponse, Status};
+use crate::error::{Error, ErrorKind, PeerMisbehaved};
+use crate::proto::ResponseHead;
+use crate::semantics::coding::Decoder;
+
+impl Engine {
+    /// Takes the head of the final response. `Some`: the transfer continues elsewhere, or is over.
+    pub(super) fn take_head(
+        &mut self,
+        transfer: &mut Transfer,
+        key: ConnectionKey,
+    ) -> Result<Option<Step>, Error> {
+        if self.run_queue.note_head(key) {
+            self.pool.note_response(key, true);
+        }
+        let Some(pooled) = self.pool.get_mut(key) else {
+            return Err(Error::internal("a head without its connection"));
+        };
+        let Some(response) = pooled.connection.take_response() else {
+            return Err(Error::internal("a head without its connection"));
+        };
+        let ConnectionResponse {
+            head,
+            content_length,
+            is_chunked,
+        } = response;
+        let timings = transfer.timings(&pooled.connection);
+        let connection = transfer.connection_info(&pooled.connection);
+        if transfer.settings.report_heads {
+            self.events.push(Event::HeadReceived {
+                id: transfer.id,
+                head: (*head).clone(),
+            });
+        }
+        let now = self.now();
+        let wall = self.reactor.clock().wall();
+        self.policies.note_response(transfer, &head, now, wall);
+        self.policies.learn(transfer, &head, wall);
+        #[cfg(feature = "websocket")]
+        if let Output::WebSocket(_) = transfer.request.output
+            && head.status.as_u16() == 101
+        {
+            return self.open_web_socket(transfer, key, head).map(Some);
+        }
+        let planned = self.plan(transfer, &head);
+        let mut response = ResponseState {
+            content_length,
+            timings,
+            connection: Some(connection),
+            recorded: self.config.recorder.as_ref().map(|_| Collected::default()),
+            ..ResponseState::new(head, planned)
+        };
+        match response.planned {
+            NextAction::Deliver => self.begin_delivery(transfer, &mut response)?,
+            // The caller can read what the server says about the failure.
+            NextAction::Fail(_) => {
+                response.sink = Sink::Collect(Collected::default());
+                let codings = response.head.fields.get_all("content-encoding");
+                if transfer.settings.decompress
+                    && !has_no_content(transfer, &response.head)
+                    && let Ok(decoder) = Decoder::new(codings)
+                {
+                    response.decoder = decoder.map(Box::new);
+                }
+            }
+            _ => {}
+        }
+        let is_unwanted = response.is_discarded()
+            && match response.content_length {
+                Some(length) => length > MAX_DISCARDED_BYTES,
+                // Reading content that ends with the connection does not save the connection.
+                None => !is_chunked,
+            };
+        transfer.state = State::Receiving {
+            connection: key,
+            response,
+        };
+        if is_unwanted
+            && self
+                .pool
+                .get(key)
+                .is_some_and(|it| it.connection.status() == Status::Body)
+        {
+            self.close(key);
+            transfer.state.end_exchange();
+            return Ok(Some(self.end_hop(transfer)));
+        }
+        Ok(None)
+    }
+
+    /// Decides what follows the end of a response, as soon as its head is there.
+    fn plan(&mut self, transfer: &mut Transfer, head: &ResponseHead) -> NextAction {
+        let can_authenticate = head.status == StatusCode::UNAUTHORIZED
+            && transfer.request.payload.can_be_sent()
+            && self
+                .random
+                .bytes()
+                .is_ok_and(|cnonce| self.policies.take_challenges(transfer, head, cnonce));
+        let conditions = self.conditions();
+        let policies = &self.policies;
+        let planned = decide(
+            transfer,
+            Input::Head(HeadInput {
+                head,
+                can_authenticate,
+                secure_form: &|url| policies.secure_form(url, conditions.wall),
+                conditions,
+            }),
+        );
+        if blames_origin(Ok(head.status)) {
+            self.policies.note_origin_failed(transfer);
+        }
+        planned
+    }
+
+    /// Prepares the delivery of the content of the final response.
+    fn begin_delivery(
+        &mut self,
+        transfer: &mut Transfer,
+        response: &mut ResponseState,
+    ) -> Result<(), Error> {
+        if let Some(partial) = transfer.partial.take()
+            && partial.is_continued_by(&response.head)
+        {
+            response.continue_from(partial);
+            return Ok(());
+        }
+        let head = &response.head;
+        let codings = head.fields.list("transfer-encoding");
+        let mut foreign = codings.filter(|coding| !coding.eq_ignore_ascii_case(b"chunked"));
+        if foreign.next().is_some() && !has_no_content(transfer, head) {
+            // The content cannot be separated from its coding (RFC 9112 §6.1).
+            return Err(ErrorKind::Peer(PeerMisbehaved::UnsupportedTransferCoding).into());
+        }
+        if let Some(access) = &transfer.settings.access {
+            let content_type = head.fields.get("content-type");
+            access
+                .check_content_type(content_type)
+                .map_err(ErrorKind::Access)?;
+            if let Some(length) = response.content_length {
+                access.check_body(length).map_err(ErrorKind::Access)?;
+            }
+        }
+        response.sink = match &transfer.request.output {
+            Output::Collect => Sink::Collect(Collected::default()),
+            Output::Stream => Sink::Stream,
+            Output::File(_) if head.status.is_success() => {
+                self.begin_file(transfer, response)?;
+                Sink::File
+            }
+            Output::File(_) => Sink::Collect(Collected::default()),
+            Output::EventStream if is_event_stream(head) => {
+                transfer.begin_event_stream();
+                Sink::EventStream
+            }
+            Output::EventStream => Sink::Collect(Collected::default()),
+            #[cfg(feature = "websocket")]
+            Output::WebSocket(_) => Sink::Collect(Collected::default()),
+        };
+        let head = &response.head;
+        if transfer.settings.decompress && !has_no_content(transfer, head) {
+            response.decoder = Decoder::new(head.fields.get_all("content-encoding"))
+                .map_err(ErrorKind::Coding)?
+                .map(|decoder| Box::new(decoder.with_limits(transfer.settings.coding_limits)));
+        }
+        // Content whose announced length is too much is not read at all. Files have a limit of their own.
+        let most = match response.sink {
+            Sink::Collect(_) => transfer.most_collected(),
+            Sink::Stream => transfer.settings.max_body.filter(|most| *most > 0),
+            _ => None,
+        };
+        if response.decoder.is_none()
+            && let (Some(length), Some(most)) = (response.content_length, most)
+            && length > most
+            && !has_no_content(transfer, head)
+        {
+            return Err(body_limit(most));
+        }
+        self.events.push(Event::Head {
+            id: transfer.id,
+            head: Arc::clone(head),
+            url: Arc::clone(&transfer.request.url),
+            content_length: response.content_length,
+        });
+        Ok(())
+    }
+}
+
+fn has_no_content(transfer: &Transfer, head: &ResponseHead) -> bool {
+    transfer.request.method == http::Method::HEAD || matches!(head.status.as_u16(), 204 | 304)
+}
+
+fn is_event_stream(head: &ResponseHead) -> bool {
+    let content_type = head.fields.get("content-type").unwrap_or_default();
+    let essence = content_type.split(|byte| *byte == b';').next();
+    head.status.as_u16() == 200
+        && essence.is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
+}
