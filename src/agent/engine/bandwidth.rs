@@ -28,9 +28,8 @@ pub(super) struct BandwidthQueue {
 
 impl BandwidthQueue {
     /// `rate`: bytes of content in a second, each way.
-    pub(super) fn new(rate: Option<NonZeroU64>, now: Instant) -> Self {
-        let mut throttle = Throttle::unlimited();
-        throttle.set_rate(rate, now);
+    pub(super) fn new(rate: NonZeroU64, now: Instant) -> Self {
+        let throttle = Throttle::new(rate, now);
         Self {
             upload: throttle.clone(),
             download: throttle,
@@ -39,9 +38,9 @@ impl BandwidthQueue {
         }
     }
 
-    pub(super) fn set_rate(&mut self, rate: Option<NonZeroU64>, now: Instant) {
-        self.download.set_rate(rate, now);
-        self.upload.set_rate(rate, now);
+    pub(super) fn set_rate(&mut self, rate: NonZeroU64, now: Instant) {
+        self.download.set_rate(Some(rate), now);
+        self.upload.set_rate(Some(rate), now);
     }
 
     /// How many bytes a transfer may receive now. Zero: it waits, at the place that `key` names.
@@ -53,9 +52,6 @@ impl BandwidthQueue {
         now: Instant,
     ) -> u64 {
         let available = self.download.remaining_budget(now);
-        if self.download.rate().is_none() {
-            return available;
-        }
         let own = key.unwrap_or_else(|| {
             self.turn += 1;
             QueueKey {
@@ -117,7 +113,7 @@ mod tests {
     #[test]
     fn the_first_priority_comes_first_and_equals_take_turns() {
         let now = Instant::now();
-        let mut queue = BandwidthQueue::new(NonZeroU64::new(1_000_000), now);
+        let mut queue = BandwidthQueue::new(NonZeroU64::new(1_000_000).unwrap(), now);
         queue.spend(queue.download.clone().remaining_budget(now));
         let mut keys = [None, None, None];
         let priorities = [
@@ -145,14 +141,5 @@ mod tests {
         assert_eq!(keys[0], None);
         let share = queue.share(RequestId(1), background, &mut keys[1], later);
         assert!(share > SHARE_BYTES, "nothing else waits");
-    }
-
-    #[test]
-    fn without_a_rate_nothing_waits() {
-        let now = Instant::now();
-        let mut queue = BandwidthQueue::new(None, now);
-        let mut key = None;
-        let share = queue.share(RequestId(1), Priority::Background, &mut key, now);
-        assert_eq!((share, key), (u64::MAX, None));
     }
 }

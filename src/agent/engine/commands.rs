@@ -3,6 +3,7 @@
 use std::num::NonZeroU64;
 
 use super::Engine;
+use super::bandwidth::BandwidthQueue;
 use super::command::Command;
 use super::step::Step;
 use crate::agent::id::RequestId;
@@ -68,7 +69,7 @@ impl Engine {
                 transfer.state = State::Suspended;
                 engine.pool.leave(host, place);
             }
-            engine.bandwidth.leave(&mut transfer.rates.queue_key);
+            engine.leave_bandwidth_queue(transfer);
             Step::WAITS
         });
     }
@@ -107,7 +108,7 @@ impl Engine {
                 *place = engine.pool.promote(*host, *place, priority);
             }
             // It takes its place anew when its connection is driven.
-            engine.bandwidth.leave(&mut transfer.rates.queue_key);
+            engine.leave_bandwidth_queue(transfer);
             if let Some(key) = transfer.connection() {
                 engine.run_queue.schedule(key);
             }
@@ -135,11 +136,21 @@ impl Engine {
     fn set_global_rate_limit(&mut self, rate: Option<u64>) {
         let active_now = self.active_time();
         let rate = rate.and_then(NonZeroU64::new);
-        self.bandwidth.set_rate(rate, active_now);
+        match (&mut self.bandwidth, rate) {
+            (Some(bandwidth), Some(rate)) => bandwidth.set_rate(rate, active_now),
+            (bandwidth, rate) => {
+                *bandwidth = rate.map(|rate| BandwidthQueue::new(rate, active_now))
+            }
+        }
         let mut keys = Vec::new();
-        for transfer in self.transfers.iter() {
-            transfer.request.payload.flow.allow(u64::MAX);
-            keys.extend(transfer.connection());
+        for id in self.transfers.ids() {
+            self.transfers.update(id, |transfer| {
+                transfer.request.payload.flow.allow(u64::MAX);
+                if rate.is_none() {
+                    transfer.rates.queue_key = None;
+                }
+                keys.extend(transfer.connection());
+            });
         }
         // The order of a hash map differs in each run.
         keys.sort_unstable();

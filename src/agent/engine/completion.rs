@@ -33,7 +33,9 @@ impl Engine {
             return self.fail(transfer, ErrorKind::Coding(fault).into());
         }
         let planned = std::mem::replace(&mut response.planned, NextAction::Deliver);
-        self.record(transfer);
+        if self.config.recorder.is_some() {
+            self.record(transfer);
+        }
         let action = decide(transfer, Input::End { planned });
         self.carry_out(transfer, action)
     }
@@ -266,9 +268,11 @@ impl Engine {
 
     /// Releases everything that a transfer holds. Returns its response, as far as it arrived.
     pub(super) fn release_all(&mut self, transfer: &mut Transfer) -> Option<ResponseState> {
-        let now = self.now();
-        self.policies.abandon_probe(transfer, now);
-        self.bandwidth.leave(&mut transfer.rates.queue_key);
+        if transfer.attempts.probes {
+            let now = self.now();
+            self.policies.abandon_probe(transfer, now);
+        }
+        self.leave_bandwidth_queue(transfer);
         let (response, holding) = transfer.state.take();
         match holding {
             Holding::Nothing => {}
@@ -284,7 +288,8 @@ impl Engine {
         }
         match transfer.file.download.take() {
             Some(file) => file.leave(),
-            None => self.remove_suspended(transfer),
+            None if transfer.file.is_suspended => self.remove_suspended(transfer),
+            None => {}
         }
         response
     }

@@ -76,7 +76,7 @@ impl Engine {
             }
         }
         if !matches!(pumped, Ok(Pumped::Throttled)) {
-            self.bandwidth.leave(&mut transfer.rates.queue_key);
+            self.leave_bandwidth_queue(transfer);
         }
         self.wake_next(active_now);
         match pumped {
@@ -106,11 +106,26 @@ impl Engine {
 
     /// Lets the transfer whose turn it is use the shared bandwidth.
     fn wake_next(&mut self, active_now: Instant) {
-        let id = self.bandwidth.next_turn(active_now);
+        let id = self
+            .bandwidth
+            .as_mut()
+            .and_then(|it| it.next_turn(active_now));
         let transfer = id.and_then(|id| self.transfers.get(id));
         if let Some(key) = transfer.and_then(Transfer::connection) {
             self.run_queue.schedule(key);
         }
+    }
+
+    /// A transfer does not wait for shared bandwidth any more.
+    pub(super) fn leave_bandwidth_queue(&mut self, transfer: &mut Transfer) {
+        if let Some(bandwidth) = &mut self.bandwidth {
+            bandwidth.leave(&mut transfer.rates.queue_key);
+        }
+    }
+
+    pub(super) fn note_progress(&mut self, transfer: &mut Transfer) {
+        self.events
+            .schedule_progress(transfer.id, &mut transfer.delivery.progress_scheduled);
     }
 
     fn pump(
@@ -145,16 +160,17 @@ impl Engine {
                 self.look_again(transfer, due);
                 return Ok(Pumped::Full);
             }
-            let priority = transfer.settings.priority;
-            let place = &mut transfer.rates.queue_key;
-            let shared = self
-                .bandwidth
-                .share(transfer.id, priority, place, active_now);
-            let remaining_budget = shared.min(own);
-            if remaining_budget == 0 {
-                let due = self.bandwidth.due(active_now);
-                self.look_again(transfer, due);
-                return Ok(Pumped::Throttled);
+            let mut remaining_budget = own;
+            if let Some(bandwidth) = &mut self.bandwidth {
+                let priority = transfer.settings.priority;
+                let place = &mut transfer.rates.queue_key;
+                let shared = bandwidth.share(transfer.id, priority, place, active_now);
+                if shared == 0 {
+                    let due = bandwidth.due(active_now);
+                    self.look_again(transfer, due);
+                    return Ok(Pumped::Throttled);
+                }
+                remaining_budget = remaining_budget.min(shared);
             }
             let Some(pooled) = self.pool.get_mut(key) else {
                 return Err(Error::internal("content without its connection"));
@@ -182,7 +198,9 @@ impl Engine {
                 continue;
             }
             taken += piece.len();
-            self.bandwidth.spend(piece.len() as u64);
+            if let Some(bandwidth) = &mut self.bandwidth {
+                bandwidth.spend(piece.len() as u64);
+            }
             transfer.rates.download.spend(piece.len() as u64);
             if let Some(response) = transfer.state.response_mut() {
                 response.received += piece.len() as u64;

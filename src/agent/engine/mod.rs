@@ -77,7 +77,6 @@ use file_queue::FileQueue;
 use policies::Policies;
 use random::Random;
 use run_queue::RunQueue;
-use step::Step;
 use submissions::SubmissionQueue;
 use suspension::Suspension;
 use transfers::Transfers;
@@ -97,7 +96,8 @@ pub(crate) struct Engine {
     timers: Timers,
     events: EventQueue,
     files: FileQueue,
-    bandwidth: BandwidthQueue,
+    /// Only if there is a rate for all transfers together.
+    bandwidth: Option<BandwidthQueue>,
     policies: Policies,
     suspension: Suspension,
     random: Random,
@@ -127,7 +127,7 @@ impl Engine {
             timers: Timers::default(),
             events: EventQueue::default(),
             files: FileQueue::default(),
-            bandwidth: BandwidthQueue::new(rate, now),
+            bandwidth: rate.map(|rate| BandwidthQueue::new(rate, now)),
             policies: Policies::new(&config),
             suspension: Suspension::default(),
             random,
@@ -164,16 +164,6 @@ impl Engine {
         None
     }
 
-    /// Lets `work` use a transfer and the engine, then puts the transfer back unless it is over. `None`:
-    /// there is no such transfer.
-    fn with_transfer(
-        &mut self,
-        id: RequestId,
-        work: impl FnOnce(&mut Self, &mut Transfer) -> Step,
-    ) -> Option<Step> {
-        Transfers::with(self, |engine| &mut engine.transfers, id, work)
-    }
-
     /// What a transfer is doing.
     fn phase_of(&self, transfer: &Transfer) -> Phase {
         let connection = match transfer.state.response() {
@@ -194,11 +184,6 @@ impl Engine {
         if let Some(key) = connection.flatten() {
             self.run_queue.schedule(key);
         }
-    }
-
-    fn note_progress(&mut self, transfer: &mut Transfer) {
-        self.events
-            .schedule_progress(transfer.id, &mut transfer.delivery.progress_scheduled);
     }
 
     pub(crate) fn now(&self) -> Instant {

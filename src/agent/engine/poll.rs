@@ -4,8 +4,12 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
+use super::step::Step;
+use super::transfers::Transfers;
+use crate::agent::id::RequestId;
 use crate::agent::pool::{ConnectionKey, Service};
 use crate::agent::timers::Timer;
+use crate::agent::transfer::Transfer;
 use crate::budget::{Budget, BusyPoll, PollAt, Polled};
 use crate::connection::Status;
 use crate::error::Error;
@@ -132,6 +136,16 @@ impl Engine {
                 step.moved
             }
         }
+    }
+
+    /// Lets `work` use a transfer and the engine, then puts the transfer back unless it is over. `None`:
+    /// there is no such transfer.
+    pub(super) fn with_transfer(
+        &mut self,
+        id: RequestId,
+        work: impl FnOnce(&mut Self, &mut Transfer) -> Step,
+    ) -> Option<Step> {
+        Transfers::with(self, |engine| &mut engine.transfers, id, work)
     }
 
     /// Drives an idle connection, which can do nothing but end.

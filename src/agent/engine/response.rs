@@ -3,13 +3,16 @@
 use std::time::Instant;
 
 use super::Engine;
+use super::bandwidth::BandwidthQueue;
 use super::event_queue::EventQueue;
 use super::step::Step;
 use crate::agent::event::Event;
 use crate::agent::pool::ConnectionKey;
+use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
 #[cfg(feature = "websocket")]
 use crate::agent::transfer::state::State;
+use crate::budget::PollAt;
 use crate::connection::{Connection, Status};
 use crate::error::{ErrorKind, NetworkFault};
 use crate::phase::Phase;
@@ -118,16 +121,51 @@ impl Engine {
         }
     }
 
+    /// Sets a timer for when the connection must be driven. `upload_due`: a rate holds its content back
+    /// until then.
+    pub(super) fn arm(
+        &mut self,
+        key: ConnectionKey,
+        upload_due: Option<Instant>,
+        active_now: Instant,
+    ) {
+        let Some(pooled) = self.pool.get(key) else {
+            return;
+        };
+        if let Some(due) = upload_due
+            && pooled.connection.awaits_source()
+        {
+            self.arm_at(key, due);
+            return;
+        }
+        match pooled.connection.poll_at(active_now) {
+            PollAt::At(at) => self.arm_at(key, at),
+            _ if pooled.connection.is_due(active_now) => self.arm_at(key, active_now),
+            _ => {}
+        }
+    }
+
+    /// Sets a connection's timer, unless an earlier one is set.
+    pub(super) fn arm_at(&mut self, key: ConnectionKey, at: Instant) {
+        if let Some(pooled) = self.pool.get_mut(key)
+            && pooled.armed.is_none_or(|armed| at < armed)
+        {
+            pooled.armed = Some(at);
+            self.timers.set(at, Timer::Connection(key));
+        }
+    }
+
     /// Lets as much of the request's content be sent as the rates allow.
     fn allow_upload(&mut self, transfer: &mut Transfer, active_now: Instant) {
         transfer.rates.upload_due = None;
-        let throttles = [self.bandwidth.upload(), &mut transfer.rates.upload];
-        if throttles.iter().all(|it| it.rate().is_none()) {
+        let shared = self.bandwidth.as_mut().map(BandwidthQueue::upload);
+        let own = &mut transfer.rates.upload;
+        if shared.is_none() && own.rate().is_none() {
             return;
         }
         let drawn = transfer.request.payload.newly_drawn();
         let mut remaining_budget = u64::MAX;
-        for throttle in throttles {
+        for throttle in shared.into_iter().chain([own]) {
             throttle.spend(drawn);
             let now = throttle.worthwhile(active_now);
             if now == 0 {

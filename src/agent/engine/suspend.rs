@@ -63,7 +63,7 @@ impl Engine {
             return Step::WAITS;
         };
         self.close(connection);
-        self.bandwidth.leave(&mut transfer.rates.queue_key);
+        self.leave_bandwidth_queue(transfer);
         let now = self.now();
         self.policies.abandon_probe(transfer, now);
         let response = transfer.state.response();

@@ -1,4 +1,4 @@
-//! Timers of connections and transfers: how they are set, and what happens when they fire.
+//! What happens when the timers of connections and transfers fire.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,6 @@ use crate::agent::id::RequestId;
 use crate::agent::pool::{ConnectionKey, Service};
 use crate::agent::timers::Timer;
 use crate::agent::transfer::decide::{Input, decide};
-use crate::budget::PollAt;
 use crate::transport::meter::BudgetMeter;
 
 /// This many timers fire in each poll, however little of its budget is left, so that no deadline is put
@@ -15,40 +14,6 @@ use crate::transport::meter::BudgetMeter;
 const LEAST_TIMERS: usize = 4;
 
 impl Engine {
-    /// Sets a timer for when the connection must be driven. `upload_due`: a rate holds its content back
-    /// until then.
-    pub(super) fn arm(
-        &mut self,
-        key: ConnectionKey,
-        upload_due: Option<Instant>,
-        active_now: Instant,
-    ) {
-        let Some(pooled) = self.pool.get(key) else {
-            return;
-        };
-        if let Some(due) = upload_due
-            && pooled.connection.awaits_source()
-        {
-            self.arm_at(key, due);
-            return;
-        }
-        match pooled.connection.poll_at(active_now) {
-            PollAt::At(at) => self.arm_at(key, at),
-            _ if pooled.connection.is_due(active_now) => self.arm_at(key, active_now),
-            _ => {}
-        }
-    }
-
-    /// Sets a connection's timer, unless an earlier one is set.
-    pub(super) fn arm_at(&mut self, key: ConnectionKey, at: Instant) {
-        if let Some(pooled) = self.pool.get_mut(key)
-            && pooled.armed.is_none_or(|armed| at < armed)
-        {
-            pooled.armed = Some(at);
-            self.timers.set(at, Timer::Connection(key));
-        }
-    }
-
     /// Fires the timers that are due, after everything that had arrived was taken. Returns whether
     /// anything may continue now.
     pub(super) fn fire_timers(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
