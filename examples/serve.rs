@@ -12,12 +12,17 @@ use httpoll::server::files::{FolderRoot, StaticFiles};
 use httpoll::server::multipart::ReceivedForm;
 use httpoll::server::topic::Topic;
 use httpoll::server::websocket::{Options as WebSocketOptions, WebSocket};
-use httpoll::server::{Metrics, Request, Responder, Response, Server, ServerTlsOptions};
+use httpoll::server::{
+    Metrics, Request, Responder, Response, Server, ServerLimits, ServerTlsOptions,
+};
 use httpoll::{Bytes, event_stream::ServerSentEvent, websocket::WebSocketMessage};
 use serde_json::{Value, json};
 
 /// How long `/slow` takes.
 const SLOW: Duration = Duration::from_secs(1);
+
+/// Connections at a time: enough for measurements.
+const CONNECTIONS: usize = 2000;
 
 /// How often `/sse` ticks.
 const TICK: Duration = Duration::from_millis(500);
@@ -76,7 +81,9 @@ struct Desk {
 type Shared<T> = Arc<Mutex<T>>;
 
 fn serve(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
-    let mut builder = Server::builder();
+    let mut limits = ServerLimits::default();
+    limits.connections = CONNECTIONS;
+    let mut builder = Server::builder().limits(limits);
     if let Some((cert, key)) = &options.tls {
         builder = builder.tls(ServerTlsOptions::load_certs(cert, Some(key))?);
     }

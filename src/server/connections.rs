@@ -45,10 +45,7 @@ impl Connections {
     /// Takes in a connection, at a slot that was reserved for it.
     pub(super) fn insert(&mut self, connection: Box<Connection>) {
         let slot = connection.id.slot;
-        *self
-            .per_ip
-            .entry(connection.client.peer_addr().ip())
-            .or_default() += 1;
+        *self.per_ip.entry(connection.ip()).or_default() += 1;
         self.open += 1;
         self.slots[slot] = Some(connection);
         self.enqueue(slot);

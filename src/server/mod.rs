@@ -27,7 +27,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `polling`, `connections`, `timers`, `wake_queue` | which connection has something to do, and when |
+//! | `accepting`, `connections` | which connections there are |
+//! | `polling`, `timers`, `wake_queue` | which connection has something to do, and when |
 //! | `connection` | one accepted connection |
 //! | `app` | what happens to a request: guard, hooks, routes, files, the queue of pulled requests |
 //! | `router`, `hooks`, `into_response` | the caller's functions |
@@ -37,6 +38,7 @@
 //! | `shutdown` | immediate and graceful shutdown |
 //! | `target`, `fixdate`, `date` | the parts of a request target; the date format of HTTP |
 
+mod accepting;
 pub mod access_log;
 mod app;
 mod builder;

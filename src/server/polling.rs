@@ -3,24 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::Server;
-use super::client::Client;
 use super::connection::{Connection, Context, Turned};
-use super::fault::ServerFault;
-use super::wake_queue::ConnectionId;
 use crate::budget::{Budget, BusyPoll, PollAt, Polled};
 use crate::error::Error;
 use crate::group::{GroupMember, MachineOf, Sealed};
-use crate::transport::link::Link;
 use crate::transport::meter::BudgetMeter;
 use crate::transport::poll_loop::{Machine, PollLoop};
 use crate::transport::reactor::{Key, Reactor};
-use crate::transport::socket::Socket;
 
 /// What a wait may spend once it is awake: its caller's loop must turn, however much comes.
 const AWAKE: Duration = Duration::from_millis(10);
-
-/// How long no connection is accepted after the system had no more sockets to give.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 impl Server {
     /// Goes as far as the sockets and the server's [budget](Self::set_budget) allow: accepts, reads,
@@ -82,104 +74,6 @@ impl Server {
         self.calls = calls;
         if self.accept_again.is_some_and(|at| at <= active_now) {
             self.accept_again = None;
-        }
-    }
-
-    /// Whether somebody may wait to be accepted, and has a place.
-    fn can_accept(&mut self, active_now: Instant) -> bool {
-        let Some(listener) = &self.listener else {
-            return false;
-        };
-        self.accept_again.is_none_or(|at| at <= active_now)
-            && listener.is_ready(&mut self.reactor)
-            && (self.connections.open() < self.app.limits.connections
-                || self.connections.iter().any(Connection::is_idle))
-    }
-
-    fn accept(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
-        let mut moved = false;
-        while self.accepts_left > 0 && self.can_accept(active_now) {
-            let Some(listener) = &mut self.listener else {
-                break;
-            };
-            let local = listener.address();
-            let slot = self.connections.reserve();
-            self.reactor.set_key(Key(slot));
-            match listener.accept(&mut self.reactor) {
-                Ok(Some((socket, peer))) => {
-                    moved = true;
-                    self.accepts_left -= 1;
-                    if self.connections.open() >= self.app.limits.connections {
-                        self.close_an_idle_one();
-                    }
-                    let local = socket.local_address().unwrap_or(local);
-                    let client = Client::new(self.next_number(), peer, local);
-                    self.admit(socket, slot, client, active_now);
-                }
-                Ok(None) => {
-                    self.connections.release(slot);
-                    break;
-                }
-                Err(error) => {
-                    self.connections.release(slot);
-                    self.app.report(&ServerFault::Accept(error), None);
-                    self.accept_again = active_now.checked_add(ACCEPT_PAUSE);
-                    break;
-                }
-            }
-            if meter.exhausted() {
-                break;
-            }
-        }
-        moved
-    }
-
-    fn next_number(&mut self) -> u64 {
-        self.numbers += 1;
-        self.numbers
-    }
-
-    fn admit(&mut self, socket: Socket, slot: usize, client: Client, active_now: Instant) {
-        let ip = client.peer_addr().ip();
-        if self.connections.of_ip(ip) >= self.app.limits.connections_per_ip {
-            self.app.metrics.refused += 1;
-            self.connections.release(slot);
-            socket.close(&mut self.reactor);
-            return;
-        }
-        let id = ConnectionId {
-            slot,
-            serial: client.number(),
-        };
-        self.app.metrics.accepted += 1;
-        let (link, is_secure) = match &self.tls {
-            None => (Link::plain(socket), false),
-            Some(options) => match Link::accept_tls(socket, options) {
-                Ok(link) => (link, true),
-                Err((socket, error)) => {
-                    self.connections.release(slot);
-                    socket.close(&mut self.reactor);
-                    self.app
-                        .report(&ServerFault::Connection(error), Some(&client));
-                    return;
-                }
-            },
-        };
-        let connection = Connection::new(link, is_secure, client, id, &self.app, active_now);
-        self.connections.insert(Box::new(connection));
-        self.app.hooks.connected(&client);
-    }
-
-    /// Makes room for another connection.
-    fn close_an_idle_one(&mut self) {
-        let idle = self
-            .connections
-            .iter()
-            .find(|connection| connection.is_idle());
-        if let Some(slot) = idle.map(|connection| connection.id.slot)
-            && let Some(connection) = self.connections.take(slot)
-        {
-            self.close(connection);
         }
     }
 
@@ -247,7 +141,8 @@ impl Server {
         let slot = connection.id.slot;
         self.timers.set(slot, None);
         connection.close(&mut self.reactor);
-        self.connections.forget(slot, client.peer_addr().ip());
+        self.connections
+            .forget(slot, client.peer_addr().ip().to_canonical());
         self.app.hooks.disconnected(&client);
     }
 

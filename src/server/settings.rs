@@ -33,11 +33,14 @@ pub struct ServerLimits {
     /// Bytes of a request's content, when it is collected before its handler is called. More is
     /// answered `413`. Routes can [set their own](crate::server::Route::max_body). Default 2 MiB.
     pub body_bytes: u64,
-    /// Connections at a time. Those beyond wait in the kernel until one ends; an idle one is closed
-    /// for them. Default 256.
+    /// Connections at a time. For a new one, the connection that is idle for the longest time is closed:
+    /// one that has no request under way and whose socket holds no bytes. When none is idle, new ones
+    /// wait in the kernel. Default 256.
     pub connections: usize,
-    /// Connections at a time from one IP address; more are closed at once. Loopback counts, too.
-    /// Default 128: a browser opens 6, a load test 64.
+    /// Connections at a time from one IP address. For a new one, the connection of that address that
+    /// is idle for the longest time is closed; when none is idle, the new one is closed. Addresses of
+    /// this machine (loopback) and [trusted proxies](crate::server::ServerBuilder::trusted_proxies) may
+    /// have as many as there are in total. Default 128: a browser opens 6, a load test 64.
     pub connections_per_ip: usize,
     /// Requests on one connection; the last one's response says `Connection: close`. `None`, the
     /// default, is without end.

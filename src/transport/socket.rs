@@ -208,6 +208,16 @@ impl Socket {
         }
     }
 
+    /// Whether bytes have arrived that were not read yet, whatever the reactor knows.
+    #[cfg(feature = "server")]
+    pub(crate) fn has_input(&self) -> bool {
+        match &self.stream {
+            Stream::Tcp(stream) => matches!(stream.peek(&mut [0]), Ok(1)),
+            Stream::Memory(stream) => stream.has_input(),
+            Stream::Own(_) => false,
+        }
+    }
+
     /// Lets the kernel hold little that is not sent yet.
     #[cfg(feature = "server")]
     pub(crate) fn limit_unsent(&self) {

@@ -91,6 +91,16 @@ impl TestServer {
         }
     }
 
+    /// Starts to connect: the server has not polled yet.
+    pub fn begin_connect(&mut self) -> Raw {
+        Raw {
+            stream: Some(self.network.connect(address()).unwrap()),
+            received: Vec::new(),
+            closed: false,
+            reset: false,
+        }
+    }
+
     /// Sends all of `bytes` and polls until nothing more comes back.
     pub fn send(&mut self, client: &mut Raw, bytes: impl AsRef<[u8]>) -> String {
         client.write(bytes.as_ref());
@@ -136,6 +146,11 @@ impl Raw {
             }
         }
         written
+    }
+
+    /// Writes if the connection is there; returns whether it was.
+    pub fn try_write(&mut self, bytes: &[u8]) -> bool {
+        self.stream.as_mut().unwrap().write(bytes).is_ok()
     }
 
     /// Reads all that is there; answers whether that was anything.

@@ -25,6 +25,7 @@ mod state;
 #[cfg(feature = "websocket")]
 mod websocket;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -428,9 +429,24 @@ impl Connection {
         !self.recv.is_empty()
     }
 
-    /// Whether it could be closed without anybody missing it.
+    /// Whether it had a turn and has nothing under way: it may be closed if its socket holds nothing.
     pub(super) fn is_idle(&self) -> bool {
-        matches!(self.stage, Stage::Head) && self.recv.is_empty()
+        matches!(self.stage, Stage::Head) && self.recv.is_empty() && !self.queued
+    }
+
+    /// Since when it is idle, if it is.
+    pub(super) fn idle_since(&self) -> Instant {
+        self.since
+    }
+
+    /// Whether the socket holds bytes that were not read yet. This asks the system.
+    pub(super) fn has_input(&self, reactor: &mut Reactor) -> bool {
+        self.link.is_readable(reactor) || self.link.socket().has_input()
+    }
+
+    /// The address of its other end; an IPv4 address that was written as IPv6 is an IPv4 address.
+    pub(super) fn ip(&self) -> IpAddr {
+        self.client.peer_addr().ip().to_canonical()
     }
 
     /// Whether something is arriving that is worth another look.

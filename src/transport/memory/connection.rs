@@ -169,6 +169,16 @@ impl Connection {
         }
     }
 
+    /// Whether bytes have arrived that this side did not read yet.
+    #[cfg(feature = "server")]
+    pub(super) fn has_input(&self, side: Side) -> bool {
+        let end = match side {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        };
+        !end.arrived.is_empty()
+    }
+
     /// Reads at most `limit` bytes.
     pub(super) fn read(
         &mut self,

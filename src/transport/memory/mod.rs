@@ -114,6 +114,12 @@ impl MemoryNetwork {
         self.net().capacity = bytes;
     }
 
+    /// Sets the address that servers see of clients whose connections they accept from now on. Default
+    /// 127.0.0.1.
+    pub fn set_client_address(&self, address: IpAddr) {
+        self.net().client_address = address;
+    }
+
     /// Makes connections fail or break. From now on `choose` is called for each new connection, with its
     /// address and its number among those to that address, from 0. It is called under the network's
     /// lock and must not use the network.

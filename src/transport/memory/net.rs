@@ -41,6 +41,8 @@ pub(super) struct Net {
     /// The most bytes that one read or write moves.
     pub(super) transfer_limit: Option<usize>,
     pub(super) capacity: usize,
+    /// The address that servers see of clients.
+    pub(super) client_address: IpAddr,
     pub(super) choose_fault: Option<ChooseFault>,
     names: HashMap<String, (Vec<IpAddr>, Duration)>,
     hosts: HashMap<SocketAddr, Host>,
@@ -56,6 +58,7 @@ impl Net {
             latency: Duration::ZERO,
             transfer_limit: None,
             capacity: 256 * 1024,
+            client_address: Ipv4Addr::LOCALHOST.into(),
             choose_fault: None,
             names: HashMap::new(),
             hosts: HashMap::new(),
@@ -172,6 +175,12 @@ impl Net {
 
     pub(super) fn address(&self, connection: usize) -> Option<SocketAddr> {
         self.connections.get(connection)?.address()
+    }
+
+    #[cfg(feature = "server")]
+    pub(super) fn has_input(&self, connection: usize, side: Side) -> bool {
+        let it = self.connections.get(connection);
+        it.is_some_and(|it| it.has_input(side))
     }
 
     pub(super) fn register(&mut self, connection: usize, side: Side, interest: Interest) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::MemoryNetwork;
 use super::peer::Sent;
@@ -53,13 +53,19 @@ impl MemoryStream {
         self.network.net().poll_connected(self.connection)
     }
 
+    /// Whether bytes have arrived that were not read yet.
+    #[cfg(feature = "server")]
+    pub(crate) fn has_input(&self) -> bool {
+        self.network.net().has_input(self.connection, self.side)
+    }
+
     pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
         match self.side {
             Side::Client => self.network.net().address(self.connection),
             // In-memory clients have no address; a server that counts connections by address needs one.
             Side::Server => {
                 let port = 0xC000 | u16::try_from(self.connection & 0x3FFF).unwrap_or(0);
-                Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+                Some(SocketAddr::new(self.network.net().client_address, port))
             }
         }
     }
