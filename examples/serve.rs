@@ -9,14 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use httpoll::server::files::{FolderRoot, StaticFiles};
-use httpoll::server::multipart::ReceivedForm;
 use httpoll::server::topic::Topic;
 use httpoll::server::websocket::{Options as WebSocketOptions, WebSocket};
 use httpoll::server::{
     Metrics, Request, Responder, Response, Server, ServerLimits, ServerTlsOptions,
 };
 use httpoll::{Bytes, event_stream::ServerSentEvent, websocket::WebSocketMessage};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// How long `/slow` takes.
 const SLOW: Duration = Duration::from_secs(1);
@@ -155,7 +154,7 @@ fn register(
     server.route("GET", "/", move |_: &mut Request| {
         Response::content("text/html; charset=utf-8", index.clone())
     })?;
-    server.route("*", "/echo", echo)?;
+    server.route("*", "/echo", |request: &mut Request| request.to_json())?;
     server.route("GET", "/chunked", |_: &mut Request| {
         let text: String = (0..100).map(|line| format!("line {line}\n")).collect();
         let content = std::io::Cursor::new(text);
@@ -222,55 +221,6 @@ fn register(
         None => eprintln!("{fault}"),
     });
     Ok(())
-}
-
-/// Says what was asked.
-fn echo(request: &mut Request) -> Value {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let pairs = |pairs: Vec<(&str, Option<&str>)>| -> Value { json!(pairs) };
-    let (fields, files) = match &*request.media_type() {
-        "multipart/form-data" | "application/x-www-form-urlencoded" => describe(request.form()),
-        _ => (json!([]), json!([])),
-    };
-    let headers: Vec<_> = request
-        .headers()
-        .iter()
-        .map(|(name, value)| (name.to_owned(), text(value)))
-        .collect();
-    json!({
-        "method": request.method().as_str(),
-        "path": request.path(),
-        "query": pairs(request.query().iter().collect()),
-        "headers": headers,
-        "cookies": request.cookies().collect::<Vec<_>>(),
-        "body": text(request.body()),
-        "form": fields,
-        "files": files,
-    })
-}
-
-fn describe(form: &mut ReceivedForm) -> (Value, Value) {
-    let fields: Vec<_> = form
-        .fields
-        .iter()
-        .map(|field| {
-            (
-                field.name.clone(),
-                String::from_utf8_lossy(&field.value).into_owned(),
-            )
-        })
-        .collect();
-    let files: Vec<_> = form
-        .files
-        .iter()
-        .map(|file| {
-            json!({
-                "name": file.head.name, "filename": file.head.file_name,
-                "mime": file.mime(), "size": file.size,
-            })
-        })
-        .collect();
-    (json!(fields), json!(files))
 }
 
 fn with<T, R>(shared: &Shared<T>, work: impl FnOnce(&mut T) -> R) -> R {

@@ -303,7 +303,7 @@ fn the_guard_of_a_loopback_address() {
         ("Host: [::1]\r\n", "GET", 200),
         ("Host: evil.example\r\n", "GET", 421),
         ("Host: 127.0.0.1.evil.example\r\n", "GET", 421),
-        ("Host: localhost:81\r\n", "GET", 421),
+        ("Host: localhost:81\r\n", "GET", 200),
         (
             "Host: localhost\r\nOrigin: http://localhost\r\n",
             "POST",

@@ -149,6 +149,14 @@ impl Error {
         self
     }
 
+    /// Names the address that the error is about.
+    #[cfg(feature = "server")]
+    #[must_use]
+    pub(crate) fn with_origin(mut self, origin: &str) -> Self {
+        Arc::make_mut(&mut self.0).origin = Some(origin.into());
+        self
+    }
+
     /// Adds phase and origin where the error names none.
     #[cfg(feature = "agent")]
     #[must_use]

@@ -26,6 +26,9 @@ use super::settings::{NotFoundPolicy, ServerLimits, ServerTimeouts};
 use super::wake_queue::{ConnectionId, WakeQueue};
 use crate::transport::meter::Clock;
 
+/// How long a handler may take before that is reported: half a frame at 60 Hz.
+pub(super) const SLOW_HANDLER: Duration = Duration::from_millis(8);
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct App {
@@ -53,6 +56,8 @@ pub(super) struct App {
     pub(super) draining: bool,
     pub(super) clock: Clock,
     pub(super) wall: SystemTime,
+    /// No slow handler is logged before this.
+    logged_slow: Option<SystemTime>,
     date: DateLine,
 }
 
@@ -102,7 +107,7 @@ impl App {
             timeouts,
             not_found: NotFoundPolicy::default(),
             slash_redirect: false,
-            slow_handler: None,
+            slow_handler: Some(SLOW_HANDLER),
             routes: Routes::new(),
             fallback: None,
             none: None,
@@ -121,6 +126,7 @@ impl App {
             draining: false,
             clock,
             wall,
+            logged_slow: None,
             date: DateLine::default(),
         }
     }
@@ -191,6 +197,7 @@ impl App {
                 method: request.method(),
                 target: request.target(),
                 fields: request.headers(),
+                forwarded_host: request.forwarded_host(),
                 client: request.ip(),
                 is_secure: request.is_secure(),
             },
@@ -302,6 +309,22 @@ impl App {
         }
     }
 
+    /// The response to a request that nothing of the caller's takes, before its content is there.
+    pub(super) fn respond_at_head(&mut self, request: &Request, plan: &Plan) -> Option<Response> {
+        let is_taken = !matches!(plan, Plan::Nothing) || !self.hooks.receive.is_empty();
+        if is_taken || self.none.is_some() {
+            return None;
+        }
+        self.metrics.requests += 1;
+        let plan = self.files.plan(
+            request.method(),
+            request.target(),
+            request.headers(),
+            self.wall,
+        );
+        Some(plan.map_or_else(Response::not_found, Response::of_plan))
+    }
+
     /// Runs hooks and handler.
     pub(super) fn serve(&mut self, mut request: Request, plan: Plan, id: ConnectionId) -> Served {
         self.metrics.requests += 1;
@@ -381,14 +404,18 @@ impl App {
         }
     }
 
+    /// Reports a handler that took too long.
     fn watch(&mut self, request: &Request, took: Duration) {
-        if self.slow_handler.is_some_and(|longest| took > longest) {
-            let path = request.path().to_owned();
-            self.report(
-                &ServerFault::SlowHandler { path, took },
-                Some(request.client()),
-            );
+        if self.slow_handler.is_none_or(|longest| took <= longest) {
+            return;
         }
+        let path = request.path().to_owned();
+        let fault = ServerFault::SlowHandler { path, took };
+        if self.hooks.error.is_empty() && self.logged_slow.is_none_or(|at| self.wall >= at) {
+            self.logged_slow = self.wall.checked_add(Duration::from_secs(1));
+            eprintln!("httpoll: {fault}");
+        }
+        self.report(&fault, Some(request.client()));
     }
 
     fn panicked(&mut self, text: String, client: &Client) -> Served {

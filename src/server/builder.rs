@@ -28,7 +28,7 @@ pub struct ServerBuilder {
     timeouts: ServerTimeouts,
     not_found: NotFoundPolicy,
     slash_redirect: bool,
-    slow_handler: Option<Duration>,
+    slow_handler: Option<Option<Duration>>,
     guard: Option<Guard>,
     proxies: TrustedProxies,
     forms: MultipartLimits,
@@ -70,10 +70,11 @@ impl ServerBuilder {
         self
     }
 
-    /// Reports handlers that take longer than this to `on_error` hooks: they hold the frame up. Off by
-    /// default.
-    pub fn slow_handler(mut self, longest: Duration) -> Self {
-        self.slow_handler = Some(longest);
+    /// Reports handlers that take longer than this, because they hold up the frame: to the `on_error`
+    /// hooks, or to the standard error stream, at most once a second, if there are none. `None` reports
+    /// none. Default 8 ms.
+    pub fn slow_handler(mut self, longest: impl Into<Option<Duration>>) -> Self {
+        self.slow_handler = Some(longest.into());
         self
     }
 
@@ -133,7 +134,7 @@ impl ServerBuilder {
         for address in addresses {
             match Listener::bind(&mut reactor, address) {
                 Ok(listener) => return self.build(reactor, listener),
-                Err(error) => failure = error,
+                Err(error) => failure = at(address, &error),
             }
         }
         Err(failure)
@@ -158,7 +159,7 @@ impl ServerBuilder {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             match Listener::bind(&mut reactor, address) {
                 Ok(listener) => return self.build(reactor, listener),
-                Err(error) => failure = error,
+                Err(error) => failure = at(address, &error),
             }
         }
         Err(failure)
@@ -189,7 +190,9 @@ impl ServerBuilder {
         let mut app = App::new(self.limits, self.timeouts, reactor.clock().clone());
         app.not_found = self.not_found;
         app.slash_redirect = self.slash_redirect;
-        app.slow_handler = self.slow_handler;
+        if let Some(slow_handler) = self.slow_handler {
+            app.slow_handler = slow_handler;
+        }
         app.guard = self
             .guard
             .unwrap_or_else(|| Guard::for_address(listener.address()));
@@ -202,4 +205,9 @@ impl ServerBuilder {
         server.tls = self.tls;
         Ok(server)
     }
+}
+
+/// The same error, with the address that cannot be listened at.
+fn at(address: SocketAddr, error: &Error) -> Error {
+    error.clone().with_origin(&address.to_string())
 }

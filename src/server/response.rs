@@ -367,6 +367,28 @@ impl Default for Response {
     }
 }
 
+/// Status, field lines and content, as text; content that is not in memory, or not text, by its length.
+impl fmt::Display for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = self.status.canonical_reason().unwrap_or_default();
+        let reason = self.reason.as_deref().unwrap_or(known);
+        writeln!(f, "{} {reason}", self.status.as_u16())?;
+        for (name, value) in self.fields.iter() {
+            writeln!(f, "{name}: {}", String::from_utf8_lossy(value))?;
+        }
+        let text = match &self.body {
+            Body::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+            Body::Gathering(bytes) => std::str::from_utf8(bytes).ok(),
+            _ => None,
+        };
+        match (text, self.content_length()) {
+            (Some(text), _) => write!(f, "\n{text}"),
+            (None, Some(length)) => write!(f, "\n({length} bytes)"),
+            (None, None) => f.write_str("\n(a stream)"),
+        }
+    }
+}
+
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")

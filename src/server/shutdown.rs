@@ -1,5 +1,6 @@
 //! Shutdown a server: at once, or gracefully, which takes polls.
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use super::Server;
@@ -28,6 +29,17 @@ impl Server {
         for slot in self.connections.slots() {
             self.connections.enqueue(slot);
         }
+    }
+
+    /// Stops listening and hands the listener out, to be given to another server by
+    /// [`ServerBuilder::from_listener`](super::ServerBuilder::from_listener), for example after the code
+    /// was loaded again. The address stays taken, and clients that wait to be accepted are accepted by
+    /// the other server. Connections that are open stay with this server: end them with
+    /// [`shutdown`](Self::shutdown).
+    ///
+    /// `None` when it is not listening, or on an in-memory network.
+    pub fn take_listener(&mut self) -> Option<TcpListener> {
+        self.listener.take()?.into_std(&mut self.reactor)
     }
 
     /// Closes everything now: the listener and all connections. Responders, streams and topics that

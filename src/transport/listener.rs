@@ -123,6 +123,25 @@ impl Listener {
         }
     }
 
+    /// Takes the listener off its reactor, for another one: what waits to be accepted goes on waiting.
+    /// `None` in memory.
+    pub(crate) fn into_std(self, reactor: &mut Reactor) -> Option<std::net::TcpListener> {
+        match self.kind {
+            Kind::Tcp(mut listener) => {
+                reactor.remove_system(self.id, |registry| registry.deregister(&mut listener));
+                #[cfg(unix)]
+                let owned = std::os::fd::OwnedFd::from(listener);
+                #[cfg(windows)]
+                let owned = std::os::windows::io::OwnedSocket::from(listener);
+                Some(owned.into())
+            }
+            Kind::Memory(_) => {
+                self.close(reactor);
+                None
+            }
+        }
+    }
+
     /// Stops listening; the address is free again.
     pub(crate) fn close(self, reactor: &mut Reactor) {
         reactor.remove(self.id);

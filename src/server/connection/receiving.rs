@@ -102,6 +102,12 @@ impl Connection {
             self.respond(*response, cx);
             return;
         }
+        if let Some(response) = cx.app.respond_at_head(&request, &admission.plan) {
+            // No `100 Continue`: the client need not send what nobody wants.
+            self.incoming = Incoming::Discarding(0);
+            self.respond(response, cx);
+            return;
+        }
         if length.is_some_and(|length| length > admission.max_body) {
             self.incoming = Incoming::Discarding(0);
             let fault = ServerFault::Request(Request::too_large(admission.max_body).into());

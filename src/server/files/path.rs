@@ -70,6 +70,28 @@ impl AssetPath {
         Ok(Self { text, is_folder })
     }
 
+    /// Reads a path that is decoded already, such as a route's parameter: `ui/a b.png`. A slash at its
+    /// start is refused.
+    ///
+    /// # Errors
+    /// [`PathFault`] for everything that could lead out of a folder or mean something else to a file
+    /// system.
+    pub fn from_decoded(path: &str, dot_files: DotFiles) -> Result<Self, PathFault> {
+        let (names, is_folder) = match path.strip_suffix('/') {
+            Some(names) => (names, true),
+            None => (path, path.is_empty()),
+        };
+        if !path.is_empty() {
+            for name in names.split('/') {
+                check(name, dot_files)?;
+            }
+        }
+        Ok(Self {
+            text: names.to_owned(),
+            is_folder,
+        })
+    }
+
     /// The names with slashes between them, decoded; empty for the root.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -258,6 +280,28 @@ mod tests {
                 (text, is_folder),
                 "{path}"
             );
+        }
+    }
+
+    #[test]
+    fn decoded_paths_are_checked_and_not_decoded_again() {
+        for path in ["", "a", "a/b c/d%2e.png", "a/b/"] {
+            let found = AssetPath::from_decoded(path, DotFiles::Refuse).unwrap();
+            assert_eq!(found.as_str(), path.trim_end_matches('/'));
+        }
+        for (path, expected) in [
+            ("/etc/passwd", EmptyName),
+            ("../x", Traversal),
+            ("a/../../x", Traversal),
+            ("a/..", Traversal),
+            ("a\\..\\x", ForbiddenCharacter),
+            ("c:/x", ForbiddenCharacter),
+            ("a//b", EmptyName),
+            ("a/NUL.txt", ReservedName),
+            (".git/config", Hidden),
+        ] {
+            let found = AssetPath::from_decoded(path, DotFiles::Refuse);
+            assert_eq!(found, Err(expected), "{path}");
         }
     }
 

@@ -58,6 +58,9 @@ impl StaticFiles {
             set(&mut headers, header::CONTENT_ENCODING, coding.name);
         }
         let ranges = match requested(method, fields, &file.asset) {
+            // An empty file has no part. Clients that ask for a range in every request get the whole,
+            // as from other servers, and no `416`.
+            Some(_) if file.asset.length == 0 => RangeSet::Ignored,
             Some(value) if if_range_holds(fields, current, now) => {
                 parse_range(value, file.asset.length)
             }

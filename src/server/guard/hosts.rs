@@ -1,5 +1,5 @@
-//! The hosts that a server answers for. A page whose name was rebound to this machine still sends
-//! its own name.
+//! The hosts that a server answers for (RFC 9110 §7.2). A page whose name was rebound to this machine
+//! still sends its own name.
 
 use http::StatusCode;
 
@@ -9,7 +9,7 @@ use crate::server::host::{HostField, InvalidHost};
 /// The hosts that the server answers for.
 #[derive(Clone, Debug)]
 pub(super) struct Hosts {
-    /// The port on which loopback names are answered for.
+    /// The port that the server listens on, if it answers for loopback names.
     local: Option<u16>,
     named: Vec<HostField>,
 }
@@ -33,16 +33,22 @@ impl Hosts {
         self.named.push(host);
     }
 
-    /// Both the target's host and `Host` have to be ours. A request without either is no browser's,
-    /// and HTTP/1.0 allows it.
+    /// Checks the target's host and `Host`, or the host that a trusted proxy reports instead. A request
+    /// without any is not a browser's, and HTTP/1.0 allows it.
+    ///
+    /// Only the name counts for loopback names: behind a tunnel, a port mapping or a container the
+    /// client's port differs from the server's, and a rebound name is found by the name alone.
     pub(super) fn check(&self, request: &GuardRequest<'_>) -> Result<(), Refusal> {
         let malformed = |InvalidHost| Refusal::malformed();
         let field = HostField::of(request.fields).map_err(malformed)?;
+        let field = request.forwarded_host.cloned().or(field);
         let target = HostField::of_target(request.target)
             .transpose()
             .map_err(malformed)?;
-        let is_ours =
-            |host: &HostField| self.contains(host, host.port_or_default(request.is_secure));
+        let is_ours = |host: &HostField| {
+            (self.local.is_some() && host.is_loopback())
+                || self.is_named(host, host.port_or_default(request.is_secure))
+        };
         if field.iter().chain(&target).all(is_ours) {
             Ok(())
         } else {
@@ -53,11 +59,28 @@ impl Hosts {
         }
     }
 
-    /// Whether the server answers for this host on this port.
-    pub(super) fn contains(&self, host: &HostField, port: u16) -> bool {
-        (self.local == Some(port) && host.is_loopback())
-            || self.named.iter().any(|named| {
-                named.host == host.host && named.port.is_none_or(|named| named == port)
-            })
+    /// Whether a page of this origin is one of this server's: on its port, or on the port that the
+    /// request was sent to, which differs behind a tunnel.
+    pub(super) fn is_origin(
+        &self,
+        host: &HostField,
+        port: u16,
+        request: &GuardRequest<'_>,
+    ) -> bool {
+        let asked = match request.forwarded_host {
+            Some(host) => Some(host.clone()),
+            None => HostField::of(request.fields).ok().flatten(),
+        };
+        let is_asked = asked.is_some_and(|asked| {
+            asked.host == host.host && asked.port_or_default(request.is_secure) == port
+        });
+        let is_local = self.local.is_some_and(|own| own == port || is_asked);
+        (is_local && host.is_loopback()) || self.is_named(host, port)
+    }
+
+    fn is_named(&self, host: &HostField, port: u16) -> bool {
+        self.named
+            .iter()
+            .any(|named| named.host == host.host && named.port.is_none_or(|named| named == port))
     }
 }

@@ -35,6 +35,7 @@ use std::time::Instant;
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::proto::FieldLines;
+use crate::server::host::{HostField, InvalidHost};
 pub use auth::{Auth, InvalidAuth};
 pub use cors::{Cors, InvalidCors};
 use hosts::Hosts;
@@ -63,6 +64,8 @@ pub struct GuardRequest<'a> {
     pub target: &'a str,
     /// The field lines.
     pub fields: &'a FieldLines,
+    /// The host that a trusted proxy was asked for, if it reports one: it counts instead of `Host`.
+    pub forwarded_host: Option<&'a HostField>,
     /// The client's address; behind trusted proxies what they say it is.
     pub client: IpAddr,
     /// Whether the connection is secure, for the port that a `Host` without one means.
@@ -122,8 +125,9 @@ impl Guard {
         }
     }
 
-    /// Host and Origin checks for a server of this machine on this port: only `localhost`, names
-    /// below it and loopback addresses, with this port.
+    /// Host and Origin checks for a server of this machine on this port: only requests for `localhost`,
+    /// names below it and loopback addresses, with any port, and only pages from there with this port
+    /// or the port of the request.
     pub fn local(port: u16) -> Self {
         Self {
             hosts: Some(Hosts::local(port)),
@@ -148,7 +152,7 @@ impl Guard {
     /// that checked no hosts so far answers for those named here only.
     ///
     /// Fails when this is no host.
-    pub fn allow_host(mut self, host: &str) -> Result<Self, super::host::InvalidHost> {
+    pub fn allow_host(mut self, host: &str) -> Result<Self, InvalidHost> {
         let host = host.parse()?;
         self.hosts.get_or_insert_with(Hosts::none).allow(host);
         Ok(self)

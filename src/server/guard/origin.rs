@@ -118,11 +118,14 @@ impl Initiator {
             return Ok(Self::Hidden);
         };
         let is_own = match (hosts, origin.port()) {
-            (Some(hosts), Some(port)) => hosts.contains(&origin.host, port),
+            (Some(hosts), Some(port)) => hosts.is_origin(&origin.host, port, request),
             (Some(_), None) => false,
-            (None, _) => HostField::of(request.fields)
-                .map_err(|_| Refusal::malformed())?
-                .is_some_and(|host| origin.is_at(&host)),
+            (None, _) => match request.forwarded_host {
+                Some(host) => origin.is_at(host),
+                None => HostField::of(request.fields)
+                    .map_err(|_| Refusal::malformed())?
+                    .is_some_and(|host| origin.is_at(&host)),
+            },
         };
         Ok(if is_own {
             Self::Own

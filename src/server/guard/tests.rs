@@ -19,6 +19,7 @@ fn ask_at(guard: &mut Guard, now: Instant, method: &str, target: &str, lines: &[
         method: &Method::from_bytes(method.as_bytes()).unwrap(),
         target,
         fields: &fields(lines),
+        forwarded_host: None,
         client: [127, 0, 0, 1].into(),
         is_secure: false,
     };
@@ -53,8 +54,10 @@ fn hosts_of_a_local_server() {
         ("/", &["Host: evil.example:8080"], foreign),
         ("/", &["Host: localhost.evil.example:8080"], foreign),
         ("/", &["Host: 192.168.0.7:8080"], foreign),
-        ("/", &["Host: localhost"], foreign),
-        ("/", &["Host: localhost:8081"], foreign),
+        // Tunnels, port mappings and containers change the port.
+        ("/", &["Host: localhost"], None),
+        ("/", &["Host: localhost:8081"], None),
+        ("/", &["Host: evil.example:80"], foreign),
         // RFC 9112 §3.2.2: the target's host counts.
         ("http://evil.example:8080/", &[LOCAL], foreign),
         ("http://localhost:8080/", &["Host: evil.example"], foreign),
@@ -71,6 +74,26 @@ fn hosts_of_a_local_server() {
 }
 
 #[test]
+fn through_a_tunnel_the_pages_port_is_that_of_the_request() {
+    let foreign = Some((403, RefusalReason::ForeignOrigin));
+    for (host, origin, expected) in [
+        ("localhost:9000", "http://localhost:9000", None),
+        ("127.0.0.1", "http://127.0.0.1", None),
+        ("localhost:9000", "http://localhost:8080", None),
+        ("localhost:9000", "http://localhost:5173", foreign),
+        ("localhost:9000", "http://127.0.0.1:9000", foreign),
+        ("localhost:9000", "http://evil.example:9000", foreign),
+    ] {
+        let lines = [&*format!("Host: {host}"), &*format!("Origin: {origin}")];
+        assert_eq!(
+            refused(ask(&mut Guard::local(8080), "POST", "/", &lines)),
+            expected,
+            "{lines:?}"
+        );
+    }
+}
+
+#[test]
 fn hosts_without_a_port_mean_the_schemes() {
     assert_eq!(
         refused(ask(&mut Guard::local(80), "GET", "/", &["Host: localhost"])),
@@ -81,6 +104,7 @@ fn hosts_without_a_port_mean_the_schemes() {
         method: &Method::GET,
         target: "/",
         fields: &fields,
+        forwarded_host: None,
         client: [127, 0, 0, 1].into(),
         is_secure: true,
     };
@@ -551,6 +575,7 @@ fn debug_of_a_request_shows_no_secrets() {
         method: &Method::GET,
         target: "/?token=sesame",
         fields: &fields,
+        forwarded_host: None,
         client: [127, 0, 0, 1].into(),
         is_secure: false,
     };

@@ -2,7 +2,9 @@
 //! framing is `proto`'s; this room only reads what came. A request can also be parsed without a
 //! server, from bytes.
 
+mod json;
 mod query;
+mod reply;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,20 +16,17 @@ use percent_encoding::percent_decode_str;
 
 use super::client::Client;
 use super::content::Content;
-use super::event_stream::EventStream;
+use super::files::{AssetPath, DotFiles, PathFault};
 use super::forwarded::ForwardedClient;
+use super::host::HostField;
 use super::multipart::{FormField, ReceivedForm};
-use super::responder::{Responder, Slot};
-use super::response::Response;
-use super::wake_queue::{ConnectionId, WakeQueue};
-#[cfg(feature = "websocket")]
-use super::websocket::{Options, WebSocket, WebSocketRefused};
 use crate::error::{Error, ErrorKind};
 use crate::limits::{Limit, Limits};
 use crate::proto::{Event, Exchange, FieldLines, RequestHead};
 use crate::transport::tls::TlsInfo;
 
 pub use query::QueryPairs;
+use reply::Reply;
 
 /// One request. Handlers get it by reference; [`Server::next_request`](crate::server::Server::next_request)
 /// hands it out.
@@ -54,18 +53,6 @@ pub struct Request {
     form: Option<ReceivedForm>,
     reply: Reply,
     pub(super) content: Option<Content>,
-}
-
-/// Where the answer goes.
-enum Reply {
-    /// Nowhere: parsed without a server.
-    Nowhere,
-    /// Back to the connection that is calling a handler just now.
-    Handler(Arc<WakeQueue>, ConnectionId),
-    /// Somebody holds the responder, or did.
-    Deferred(Arc<Slot>),
-    /// The request itself holds it.
-    Held(Responder),
 }
 
 impl Request {
@@ -277,11 +264,26 @@ impl Request {
         self.tls.as_deref()
     }
 
-    /// What the route's pattern caught, by name, percent-decoded: `id` of `/players/:id`.
+    /// What the route's pattern caught, by name, percent-decoded: `id` of `/players/:id`. It is what the
+    /// client wrote, and may hold anything; for paths there is [`param_path`](Self::param_path).
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params()
             .find(|(other, _)| *other == name)
             .map(|(_, value)| value)
+    }
+
+    /// A parameter as a relative path that leads out of no folder, as of `/saves/*path`. Join it to a
+    /// folder with [`as_str`](AssetPath::as_str).
+    ///
+    /// A parameter as [`param`](Self::param) returns it may be `../../secret`, `/etc/passwd` or
+    /// `C:\\x`: never make a path of it without this check.
+    ///
+    /// # Errors
+    /// [`PathFault`] for every path with names that are empty, `.`, `..`, hidden, or special to a file
+    /// system. `None` when the route has no parameter of this name.
+    pub fn param_path(&self, name: &str) -> Option<Result<AssetPath, PathFault>> {
+        let path = self.param(name)?;
+        Some(AssetPath::from_decoded(path, DotFiles::Refuse))
     }
 
     /// All of them, in the order of the pattern.
@@ -333,72 +335,6 @@ impl Request {
         &self.trailers
     }
 
-    /// Takes the right to answer out of the request, to use it in a later frame or on another thread.
-    /// What the handler does with its response then has no effect.
-    pub fn defer(&mut self) -> Responder {
-        match std::mem::replace(&mut self.reply, Reply::Nowhere) {
-            Reply::Nowhere => Responder::nowhere(),
-            Reply::Handler(wake_queue, id) => {
-                let slot = Slot::new(wake_queue, id);
-                self.reply = Reply::Deferred(Arc::clone(&slot));
-                Responder::new(slot)
-            }
-            Reply::Deferred(slot) => {
-                self.reply = Reply::Deferred(slot);
-                Responder::nowhere()
-            }
-            Reply::Held(responder) => responder,
-        }
-    }
-
-    /// Answers with a stream of server-sent events: see [`Responder::event_stream`]. What the client had
-    /// last is in [`EventStream::last_event_id`].
-    pub fn event_stream(&mut self, response: Response) -> EventStream {
-        let last = self.header("last-event-id").map(str::to_owned);
-        EventStream::start(self.defer(), response, last)
-    }
-
-    /// Whether the request asks for a WebSocket at all.
-    #[cfg(feature = "websocket")]
-    pub fn wants_websocket(&self) -> bool {
-        super::websocket::is_asked_for(self)
-    }
-
-    /// Opens the WebSocket that the request asks for (RFC 6455 §4.2). A handler that does not call it
-    /// answers as any other.
-    ///
-    /// # Errors
-    /// When the request asks for none, or in the wrong way. The error can be returned as the response;
-    /// nothing has changed.
-    #[cfg(feature = "websocket")]
-    pub fn accept_websocket(&mut self, options: Options) -> Result<WebSocket, WebSocketRefused> {
-        WebSocket::accept(self, options)
-    }
-
-    /// Whether the answer to a request that was handed out is wanted no more: see
-    /// [`Responder::is_aborted`]. `false` in a handler, and once the right to answer was taken.
-    pub fn is_aborted(&self) -> bool {
-        match &self.reply {
-            Reply::Held(responder) => responder.is_aborted(),
-            Reply::Nowhere | Reply::Handler(..) | Reply::Deferred(_) => false,
-        }
-    }
-
-    /// Answers a request that was handed out. In a handler it is the same as
-    /// `request.defer().respond(response)`.
-    pub fn respond(mut self, response: Response) {
-        self.defer().respond(response);
-    }
-
-    /// Takes the content as a stream, in a route that asked to be called
-    /// [at the head](crate::server::Route::at_head): this is what sends `100 Continue` to a client that waits
-    /// for it. `None` for other routes, and the second time.
-    pub fn take_content(&mut self) -> Option<Content> {
-        let content = self.content.take()?;
-        content.ask();
-        Some(content)
-    }
-
     pub(super) fn complete(&mut self, body: Bytes, trailers: FieldLines) {
         self.body = body;
         self.trailers = trailers;
@@ -408,32 +344,17 @@ impl Request {
         self.params = params;
     }
 
+    /// The host that a trusted proxy reports.
+    pub(super) fn forwarded_host(&self) -> Option<&HostField> {
+        self.forwarded.as_ref()?.host.as_ref()
+    }
+
     pub(super) fn set_forwarded(&mut self, forwarded: ForwardedClient) {
         self.forwarded = Some(forwarded);
     }
 
     pub(super) fn set_form(&mut self, form: ReceivedForm) {
         self.form = Some(form);
-    }
-
-    pub(super) fn reply_to(&mut self, wake_queue: &Arc<WakeQueue>, id: ConnectionId) {
-        self.reply = Reply::Handler(Arc::clone(wake_queue), id);
-    }
-
-    /// Where the answer will come from when the handler deferred it.
-    pub(super) fn deferred(&self) -> Option<Arc<Slot>> {
-        match &self.reply {
-            Reply::Deferred(slot) => Some(Arc::clone(slot)),
-            Reply::Nowhere | Reply::Handler(..) | Reply::Held(_) => None,
-        }
-    }
-
-    /// Makes the request hold its own responder, to be handed out.
-    pub(super) fn hold_responder(&mut self) -> Option<Arc<Slot>> {
-        let responder = self.defer();
-        let slot = responder.slot().cloned();
-        self.reply = Reply::Held(responder);
-        slot
     }
 
     /// The fault of content that is too large.

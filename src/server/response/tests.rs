@@ -103,3 +103,17 @@ fn several_lines_of_a_name_stay_in_order() {
     response.set_header("SET-COOKIE", "c=3").unwrap();
     assert!(response.headers().get_all("Set-Cookie").eq([&b"c=3"[..]]));
 }
+
+#[test]
+fn a_response_as_text() {
+    let mut response = Response::text("hi\n").with_status(404);
+    assert_eq!(
+        response.to_string(),
+        "404 Not Found\nContent-Type: text/plain; charset=utf-8\n\nhi\n"
+    );
+    response.set_reason("Gone fishing").write([0xff]);
+    assert!(response.to_string().starts_with("404 Gone fishing\n"));
+    assert!(response.to_string().ends_with("\n(4 bytes)"));
+    let stream = Response::reader(std::io::empty(), None);
+    assert_eq!(stream.to_string(), "200 OK\n\n(a stream)");
+}

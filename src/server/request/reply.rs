@@ -1,0 +1,113 @@
+//! Where the response to a request goes: from its handler, from a [`Responder`], or from the holder of the
+//! request.
+
+use std::sync::Arc;
+
+use super::Request;
+use crate::server::content::Content;
+use crate::server::event_stream::EventStream;
+use crate::server::responder::{Responder, Slot};
+use crate::server::response::Response;
+use crate::server::wake_queue::{ConnectionId, WakeQueue};
+#[cfg(feature = "websocket")]
+use crate::server::websocket::{Options, WebSocket, WebSocketRefused};
+
+/// Where the answer goes.
+pub(super) enum Reply {
+    /// Nowhere: parsed without a server.
+    Nowhere,
+    /// Back to the connection that is calling a handler just now.
+    Handler(Arc<WakeQueue>, ConnectionId),
+    /// Somebody holds the responder, or did.
+    Deferred(Arc<Slot>),
+    /// The request itself holds it.
+    Held(Responder),
+}
+
+impl Request {
+    /// Takes the right to answer out of the request, to use it in a later frame or on another thread.
+    /// What the handler does with its response then has no effect.
+    pub fn defer(&mut self) -> Responder {
+        match std::mem::replace(&mut self.reply, Reply::Nowhere) {
+            Reply::Nowhere => Responder::nowhere(),
+            Reply::Handler(wake_queue, id) => {
+                let slot = Slot::new(wake_queue, id);
+                self.reply = Reply::Deferred(Arc::clone(&slot));
+                Responder::new(slot)
+            }
+            Reply::Deferred(slot) => {
+                self.reply = Reply::Deferred(slot);
+                Responder::nowhere()
+            }
+            Reply::Held(responder) => responder,
+        }
+    }
+
+    /// Answers with a stream of server-sent events: see [`Responder::event_stream`]. What the client had
+    /// last is in [`EventStream::last_event_id`].
+    pub fn event_stream(&mut self, response: Response) -> EventStream {
+        let last = self.header("last-event-id").map(str::to_owned);
+        EventStream::start(self.defer(), response, last)
+    }
+
+    /// Whether the request asks for a WebSocket at all.
+    #[cfg(feature = "websocket")]
+    pub fn wants_websocket(&self) -> bool {
+        crate::server::websocket::is_asked_for(self)
+    }
+
+    /// Opens the WebSocket that the request asks for (RFC 6455 §4.2). A handler that does not call it
+    /// answers as any other.
+    ///
+    /// # Errors
+    /// When the request asks for none, or in the wrong way. The error can be returned as the response;
+    /// nothing has changed.
+    #[cfg(feature = "websocket")]
+    pub fn accept_websocket(&mut self, options: Options) -> Result<WebSocket, WebSocketRefused> {
+        WebSocket::accept(self, options)
+    }
+
+    /// Whether the answer to a request that was handed out is wanted no more: see
+    /// [`Responder::is_aborted`]. `false` in a handler, and once the right to answer was taken.
+    pub fn is_aborted(&self) -> bool {
+        match &self.reply {
+            Reply::Held(responder) => responder.is_aborted(),
+            Reply::Nowhere | Reply::Handler(..) | Reply::Deferred(_) => false,
+        }
+    }
+
+    /// Answers a request that was handed out. In a handler it is the same as
+    /// `request.defer().respond(response)`.
+    pub fn respond(mut self, response: Response) {
+        self.defer().respond(response);
+    }
+
+    /// Takes the content as a stream, in a route that asked to be called
+    /// [at the head](crate::server::Route::at_head): this is what sends `100 Continue` to a client that waits
+    /// for it. `None` for other routes, and the second time.
+    pub fn take_content(&mut self) -> Option<Content> {
+        let content = self.content.take()?;
+        content.ask();
+        Some(content)
+    }
+
+    pub(in crate::server) fn reply_to(&mut self, wake_queue: &Arc<WakeQueue>, id: ConnectionId) {
+        self.reply = Reply::Handler(Arc::clone(wake_queue), id);
+    }
+
+    /// Where the answer will come from when the handler deferred it.
+    pub(in crate::server) fn deferred(&self) -> Option<Arc<Slot>> {
+        match &self.reply {
+            Reply::Deferred(slot) => Some(Arc::clone(slot)),
+            Reply::Nowhere | Reply::Handler(..) | Reply::Held(_) => None,
+        }
+    }
+
+    /// Makes the request hold its own responder, to be handed out.
+    pub(in crate::server) fn hold_responder(&mut self) -> Option<Arc<Slot>> {
+        let responder = self.defer();
+        let slot = responder.slot().cloned();
+        self.reply = Reply::Held(responder);
+        slot
+    }
+}
