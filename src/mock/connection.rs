@@ -1,12 +1,12 @@
-//! One connection of a mock server: bytes through `proto` to requests, responses through `proto` to
-//! bytes that leave in time.
+//! One connection of a mock server: received bytes become requests, responses become bytes that are
+//! sent at their time. Both go through `proto`.
 //!
 //! ```text
 //!             request          sent              closed by either side
 //!   Reading ──────────▶ Sending ────▶ Reading …  ─────────▶ Ended
 //!      │                   ▲
 //!      ├──▶ Streaming ─────┘  the test ends the stream
-//!      └──▶ Silent            nothing more comes; what is received is dropped
+//!      └──▶ Silent            nothing more is sent; received bytes are dropped
 //! ```
 
 mod playback;
@@ -47,7 +47,7 @@ pub(super) struct MockConnection {
 struct Draft {
     request: MockRequest,
     body: Vec<u8>,
-    /// Its place in the log, once it is answered.
+    /// Its index in the log, once a response was chosen.
     logged: Option<usize>,
 }
 
@@ -72,7 +72,7 @@ impl MockConnection {
         }
     }
 
-    /// Something happened: goes as far as it can.
+    /// Handles whatever happened, as far as possible.
     pub(super) fn call(&mut self, peer: &mut Peer) {
         loop {
             self.receive(peer);
@@ -130,7 +130,7 @@ impl MockConnection {
                     self.turn = Turn::Silent;
                     true
                 }
-                // The answer was early; the rest of the request comes.
+                // The response was early; the rest of the request is still coming.
                 Persistence::Close(CloseReason::UnreadContent) if !peer.is_closed() => false,
                 Persistence::Close(_) => {
                     peer.close();
@@ -143,7 +143,7 @@ impl MockConnection {
 
     fn hang_up(&mut self, peer: &mut Peer) {
         match self.turn {
-            // What was asked for is still sent: the client may have closed only its side.
+            // The response is still sent: the client may have closed only its side.
             Turn::Sending { .. } | Turn::Ended => {}
             Turn::Reading | Turn::Streaming(_) | Turn::Silent => {
                 if matches!(self.turn, Turn::Reading)
@@ -187,7 +187,8 @@ impl MockConnection {
         if !answered && self.exchange.wants_continue() && self.server.continues() {
             let head = response_head(StatusCode::CONTINUE, FieldLines::new());
             let mut out = Vec::new();
-            // It can only fail out of order, and it is not: then nothing is sent.
+            // Sending can only fail in a wrong state, and this is the right one. If it fails, nothing
+            // is sent.
             if self
                 .exchange
                 .send_response(&head, BodyLength::None, &mut out)
@@ -217,7 +218,7 @@ impl MockConnection {
         }
     }
 
-    /// Answers by a rule; without one, at the end of the request, by a 404.
+    /// Responds by a rule. If none matches at the end of the request, responds with a 404.
     fn respond(&mut self, early: bool, peer: &mut Peer) {
         let Some(draft) = &mut self.draft else {
             return;
@@ -250,7 +251,7 @@ impl MockConnection {
         self.send(response, &method, peer);
     }
 
-    /// Answers what is no HTTP by a 400, unless a response is under way.
+    /// Responds to invalid HTTP with a 400, unless a response is being sent.
     fn refuse(&mut self, error: ErrorKind, peer: &mut Peer) {
         if matches!(self.turn, Turn::Reading) {
             let response = MockResponse::with_status(400).text(&format!("{error}\n"));

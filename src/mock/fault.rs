@@ -1,15 +1,15 @@
-//! Which faults a seed gives to which connection and request. What a fault does to a response is
-//! [`MockResponse`]'s business.
+//! Chooses faults for connections and requests from a seed. [`MockResponse`](super::MockResponse)
+//! applies a fault to a response.
 
 use std::time::Duration;
 
 use crate::random::SplitMix64;
 
-/// How often what goes wrong, each from 0.0 (never) to 1.0 (always). The default is never.
+/// How often each fault happens, from 0.0 (never) to 1.0 (always). Default: never.
 ///
-/// At most one thing goes wrong with one request: the rates add up, and what is above 1.0 together
-/// never happens. What happens depends on the seed, the number of the connection and the number of
-/// the request on it alone, so one more request changes nothing for others.
+/// At most one fault happens to one request: the rates add up, in the order of the fields, and faults
+/// beyond a sum of 1.0 never happen. A fault depends only on the seed, the number of the connection
+/// and the number of the request on it, so an additional request changes nothing for others.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -24,13 +24,13 @@ use crate::random::SplitMix64;
 pub struct FaultRates {
     /// A connection is refused.
     pub refuse: f64,
-    /// The answer is `503 Service Unavailable` instead of the rule's.
+    /// The response is `503 Service Unavailable` instead of the rule's.
     pub unavailable: f64,
-    /// The answer never comes.
+    /// No response is sent.
     pub silence: f64,
-    /// The answer comes late, by up to `longest_delay`.
+    /// The response is late by up to `longest_delay`.
     pub delay: f64,
-    /// The content comes in small pieces, over up to `longest_delay`.
+    /// The content is sent in small pieces, over up to `longest_delay`.
     pub drip: f64,
     /// The connection is closed somewhere in the content.
     pub cut: f64,
@@ -55,22 +55,22 @@ impl Default for FaultRates {
     }
 }
 
-/// What went wrong with one request by [`FaultRates`]. A [`MockStream`](super::MockStream) is cut or
-/// reset before its first byte, and never drips.
+/// The fault that [`FaultRates`] caused for one request. A [`MockStream`](super::MockStream) is cut
+/// or reset before its first byte, and never drips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Answered with 503.
+    /// The response was a 503.
     Unavailable,
-    /// Never answered.
+    /// No response was sent.
     Silence,
-    /// Answered so much later.
+    /// The response was this much later.
     Delay(Duration),
-    /// The content came in pieces of so many bytes, with these pauses.
+    /// The content was sent in pieces of this many bytes, with this pause between them.
     Drip(usize, Duration),
-    /// Closed after so many bytes of content.
+    /// The connection was closed after this many bytes of content.
     Cut(usize),
-    /// Reset after so many bytes of content.
+    /// The connection was reset after this many bytes of content.
     Reset(usize),
 }
 
@@ -81,7 +81,7 @@ pub(super) struct Faults {
     pub(super) rates: FaultRates,
 }
 
-/// Tells the dice for opening a connection from those for its requests.
+/// Separates the random numbers for opening a connection from those for its requests.
 const OPENING: usize = usize::MAX;
 
 impl Faults {
@@ -89,7 +89,7 @@ impl Faults {
         self.dice(connection, OPENING).fraction() < self.rates.refuse
     }
 
-    /// What goes wrong with this request, whose answer has so much content.
+    /// The fault for this request, whose response has `content` bytes.
     pub(super) fn draw(&self, connection: usize, number: usize, content: usize) -> Option<Fault> {
         let mut dice = self.dice(connection, number);
         let rates = &self.rates;
@@ -130,7 +130,7 @@ impl Faults {
     }
 }
 
-/// From nothing to all of `longest`, in steps of a thousandth.
+/// A duration from zero to `longest`, in steps of a thousandth.
 fn part(random: &mut SplitMix64, longest: Duration) -> Duration {
     let thousandths = random.below(1001);
     longest.saturating_mul(u32::try_from(thousandths).unwrap_or(0)) / 1000
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_kept() {
+    fn faults_happen_at_their_rates() {
         let never = faults(1, FaultRates::default());
         let always = faults(
             1,
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_rates_do_no_harm() {
+    fn invalid_rates_do_no_harm() {
         let rates = FaultRates {
             refuse: f64::NAN,
             unavailable: -1.0,

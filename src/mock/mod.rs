@@ -1,16 +1,15 @@
 //! A mock HTTP server on the in-memory network, and recordings that it can play back.
 //!
-//! [`MockServer`] answers requests by rules; [`MockResponse`] says with what and how badly;
-//! [`FaultRates`] lets a seed decide what goes wrong. [`Recorder`](crate::recording::Recorder) and
-//! [`Recording`](crate::recording::Recording) keep what a real
-//! server said and answer with it later. HTTP itself is `proto`'s: the server parses and frames with
-//! the same [`Exchange`](crate::proto::Exchange) as everything else here. TLS is not spoken: a game
-//! under test is pointed at `http` addresses.
+//! [`MockServer`] responds to requests by rules. [`MockResponse`] describes a response and its
+//! faults. [`FaultRates`] injects faults chosen by a seed. [`Recorder`](crate::recording::Recorder)
+//! and [`Recording`](crate::recording::Recording) keep the responses of a real server, and [`Replay`]
+//! sends them again. The server parses and frames with the same [`Exchange`](crate::proto::Exchange)
+//! as the rest of this crate. It does not speak TLS: point a game under test at `http` addresses.
 //!
 //! # Example
 //!
-//! [`MockServer`] speaks HTTP/1.1: it answers by rules, late, in drips, in parts, or not at all, and
-//! remembers what it was asked. Time is virtual: a test waits for nothing.
+//! [`MockServer`] speaks HTTP/1.1. It responds by rules: late, in small pieces, in parts, or not at
+//! all. It keeps a log of all requests. Time is virtual, so a test never waits.
 //!
 //! ```
 //! use std::time::Duration;
@@ -56,20 +55,19 @@
 //! # Ok::<(), httpoll::Error>(())
 //! ```
 //!
-//! [`FaultRates`] lets a seed break what works; [`MockStream`] sends content piece by piece, as
-//! servers of events do; a
-//! [`Recording`](crate::recording::Recording) of what a real server said answers in its place.
+//! [`MockStream`] sends content piece by piece, as servers of events do. A
+//! [`Recording`](crate::recording::Recording) replaces a real server.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `server`, `state` | [`MockServer`]: its address, its rules, its log |
-//! | `rule`, `pattern` | which requests a rule takes, and why it took one not |
+//! | `rule`, `pattern` | which requests a rule matches, and why it did not match one |
 //! | `request` | [`MockRequest`], as it was received |
 //! | `response`, `resource` | [`MockResponse`]; ranges and validators (RFC 9110 §13, §14) |
-//! | `stream` | [`MockStream`]: content that the test sends while it looks on |
+//! | `stream` | [`MockStream`]: content that the test sends piece by piece |
 //! | `connection` | one connection of the server, and how a response leaves on it |
-//! | `fault` | what a seed lets go wrong |
-//! | `replay` | mock servers that answer as recorded |
+//! | `fault` | faults chosen by a seed |
+//! | `replay` | mock servers that respond as recorded |
 
 mod connection;
 mod fault;

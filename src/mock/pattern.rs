@@ -1,12 +1,12 @@
-//! [`PathPattern`]: which paths a rule means. The query is `rule`'s business.
+//! [`PathPattern`]: which paths a rule matches. `rule` matches the query.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
 /// A path with wildcards: `*` stands for any characters within one segment, a segment `**` for any
-/// number of segments. Segments are compared with their percent-encoding undone (RFC 3986 §2.1), so
-/// that `%2F` never separates any.
+/// number of segments. Segments are compared after percent-decoding (RFC 3986 §2.1); `%2F` never
+/// separates segments.
 #[derive(Clone, Debug)]
 pub(super) struct PathPattern {
     text: String,
@@ -67,8 +67,8 @@ fn glob(segment: &str) -> Vec<Option<u8>> {
     glob
 }
 
-/// Whether a pattern covers all of `text`, where a star covers any number of items. When what
-/// follows the latest star does not fit, that star takes one item more.
+/// Whether a pattern covers all of `text`; a star covers any number of items. When the items after
+/// the latest star do not match, that star takes one more item.
 fn wildcard<P, T>(
     pattern: &[P],
     text: &[T],

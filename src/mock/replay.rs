@@ -1,4 +1,4 @@
-//! [`Replay`]: mock servers that answer as recorded.
+//! [`Replay`]: mock servers that respond as recorded.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,10 +14,10 @@ use super::server::MockServer;
 use crate::recording::{REDACTED, RecordedExchange, RecordedResponse, Recording};
 use crate::transport::memory::MemoryNetwork;
 
-/// Into how many pieces the content of a recorded response is spread over its time.
+/// The number of pieces into which a recorded response's content is split over its time.
 const PIECES: u32 = 8;
 
-/// When recorded answers come.
+/// When recorded responses are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pace {
     AtOnce,
@@ -36,7 +36,7 @@ struct Origin {
     script: Script,
 }
 
-/// The exchanges of one origin, and which were played.
+/// The exchanges of one origin, and which of them were played back.
 #[derive(Clone)]
 struct Script(Arc<Mutex<Vec<Scene>>>);
 
@@ -46,18 +46,19 @@ struct Scene {
 }
 
 impl Recording {
-    /// Answers on this network as recorded: a mock server for each origin, each method and URL in
-    /// its recorded order, at once. A request that was not recorded, or more often than recorded, is
-    /// answered by a 501 that says so.
+    /// Plays the recording back on this network: one mock server for each origin responds to each
+    /// method and URL in the recorded order, without delay. A request that was not recorded, or that
+    /// comes more often than recorded, gets a 501 whose content says so.
     ///
-    /// TLS is not spoken in memory: `https://game.example` is played back as `http` on port 80,
+    /// Mock servers do not speak TLS: `https://game.example` is played back as `http` on port 80,
     /// `https` with another port as `http` on that port.
     pub fn replay_on(&self, network: &MemoryNetwork) -> Replay {
         Replay::new(self, network, Pace::AtOnce)
     }
 
-    /// The same, with the recorded times: the head after [`head_after`](RecordedResponse::head_after),
-    /// the content spread up to [`end_after`](RecordedResponse::end_after), of virtual time.
+    /// Like [`replay_on`](Self::replay_on), with the recorded times: the head after
+    /// [`head_after`](RecordedResponse::head_after), the content spread up to
+    /// [`end_after`](RecordedResponse::end_after), of virtual time.
     pub fn replay_in_time_on(&self, network: &MemoryNetwork) -> Replay {
         Replay::new(self, network, Pace::AsRecorded)
     }
@@ -93,15 +94,15 @@ impl Replay {
         Self { origins }
     }
 
-    /// The mock server that plays this origin, for its requests, connections and faults.
+    /// The mock server of this origin, for its log of requests, its connections and its faults.
     pub fn server(&self, host: &str, port: u16) -> Option<&MockServer> {
         let mut origins = self.origins.iter();
         let is_it = |it: &&Origin| it.port == port && it.host.eq_ignore_ascii_case(host);
         origins.find(is_it).map(|it| &it.server)
     }
 
-    /// The recorded exchanges that were not asked for yet, origin by origin: none, if all goes as it
-    /// did.
+    /// The recorded exchanges that were not requested yet, by origin. Empty if the client sent all
+    /// recorded requests.
     pub fn remaining(&self) -> Vec<RecordedExchange> {
         let mut remaining = Vec::new();
         for origin in &self.origins {
@@ -149,7 +150,7 @@ impl Script {
     }
 }
 
-/// Where a URL is played back: TLS is not spoken in memory.
+/// Host and port where a URL is played back. TLS is not spoken.
 fn origin(url: &Url) -> (String, u16) {
     let host = url.host_str().unwrap_or_default().to_owned();
     (host, url.port().unwrap_or(80))
@@ -162,9 +163,9 @@ fn is_recorded(exchange: &RecordedExchange, request: &MockRequest) -> bool {
         && is_recorded_query(recorded.url.query(), request.query())
 }
 
-/// The recorded response. Its framing is made anew, for the recorded one was that of the wire.
+/// The recorded response, with new framing: the recorded framing was that of the recorded transfer.
 fn answer(recorded: &RecordedResponse, method: &Method, pace: Pace) -> MockResponse {
-    // Without content of its own the response may speak of a length that a GET would have.
+    // A response without content may name the length that a GET would return.
     let is_bodiless = *method == Method::HEAD || recorded.status == StatusCode::NOT_MODIFIED;
     let mut response = MockResponse::with_status(recorded.status.as_u16());
     for (name, value) in recorded.headers.iter() {
@@ -196,7 +197,7 @@ fn answer(recorded: &RecordedResponse, method: &Method, pace: Pace) -> MockRespo
     response.delay(recorded.head_after).drip(bytes, every)
 }
 
-/// Whether a query is the recorded one, where a redacted value stands for any.
+/// Whether a query is the recorded one. A redacted value matches any value.
 fn is_recorded_query(recorded: Option<&str>, query: Option<&str>) -> bool {
     let (recorded, query) = (recorded.unwrap_or_default(), query.unwrap_or_default());
     let (mut recorded, mut query) = (recorded.split('&'), query.split('&'));
@@ -220,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn redacted_values_stand_for_any() {
+    fn redacted_values_match_any_value() {
         for (recorded, query, expected) in [
             (None, None, true),
             (None, Some("a"), false),

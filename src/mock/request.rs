@@ -23,27 +23,29 @@ pub struct MockRequest {
     pub target: String,
     /// The header section, line by line.
     pub headers: FieldLines,
-    /// The content, its chunks joined. Of a request that an [early](super::MockRule::early) rule
-    /// answered: what has come of it yet.
+    /// The content, with its chunks joined. For a request to which an [early](super::MockRule::early)
+    /// rule responded: what has arrived so far.
     pub body: Bytes,
     /// The trailer section of chunked content (RFC 9110 §6.5).
     pub trailers: FieldLines,
-    /// Which connection of this server it came over, from 0 in the order in which they came; those
-    /// that were refused count.
+    /// The number of its connection to this server, from 0 in the order in which they were opened;
+    /// refused connections count.
     pub connection: usize,
-    /// Which request on that connection it is, from 0.
+    /// Its number on that connection, from 0.
     pub number: usize,
-    /// The virtual time at which it was complete, or answered if that was earlier.
+    /// The virtual time at which it was complete, or at which the server responded if that was
+    /// earlier.
     pub at: Instant,
-    /// Which rule answered, from 1 in the order in which they were made; `None` when none matched.
+    /// The number of the rule that matched, from 1 in the order in which they were made; `None` if
+    /// none matched.
     pub rule: Option<usize>,
-    /// What the seed of [`MockServer::faults`](super::MockServer::faults) did to the answer.
+    /// What the seed of [`MockServer::faults`](super::MockServer::faults) did to the response.
     pub fault: Option<Fault>,
 }
 
 impl MockRequest {
-    /// The path of the target, still percent-encoded, without the query. Of a target in
-    /// absolute-form, what follows the authority; of any other form, all of it.
+    /// The path of the target, still percent-encoded, without the query. For a target in
+    /// absolute-form this is what follows the authority; for any other form, all of it.
     pub fn path(&self) -> &str {
         self.split().0
     }
@@ -53,7 +55,7 @@ impl MockRequest {
         self.split().1
     }
 
-    /// The value of the first pair of this name in the query, decoded as forms are (`+` is a space).
+    /// The value of the first pair of this name in the query, decoded as in forms (`+` is a space).
     pub fn query_value(&self, name: &str) -> Option<String> {
         self.query_pairs()
             .find(|(key, _)| key == name)
@@ -65,7 +67,7 @@ impl MockRequest {
         std::str::from_utf8(self.headers.get(name)?).ok()
     }
 
-    /// The content as text; bytes that are no UTF-8 become U+FFFD.
+    /// The content as text; bytes that are not UTF-8 become U+FFFD.
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
     }
@@ -73,7 +75,7 @@ impl MockRequest {
     /// The content as JSON.
     ///
     /// # Errors
-    /// When it is none; the error says where.
+    /// If it is not JSON; the error says where.
     pub fn json(&self) -> Result<serde_json::Value, serde_json::Error> {
         serde_json::from_slice(&self.body)
     }

@@ -1,5 +1,5 @@
-//! [`Resource`]: content that is asked for in parts and conditionally (RFC 9110 §13, §14), as a
-//! plain file server answers.
+//! Resources: content in parts and conditional responses (RFC 9110 §13, §14), as from a plain file
+//! server.
 
 use std::ops::Range;
 
@@ -75,8 +75,8 @@ fn select(length: usize, validators: &FieldLines, request: &MockRequest) -> Sele
     }
 }
 
-/// One part of `length` bytes. What is malformed, in other units, or several parts, is answered
-/// with everything, as a server may (RFC 9110 §14.2).
+/// One part of `length` bytes. A malformed range, other units and several parts select everything, as
+/// a server may (RFC 9110 §14.2).
 fn parse_range(text: &str, length: usize) -> Selected {
     let Some((unit, set)) = text.split_once('=') else {
         return Selected::Whole;
@@ -99,20 +99,20 @@ fn parse_range(text: &str, length: usize) -> Selected {
     }
 }
 
-/// A number, or nothing where nothing stands; `None` for anything else. What is too large is as
-/// large as can be.
+/// A number, or `Some(None)` for empty text; `None` for anything else. A number that is too large
+/// becomes the largest one.
 fn number(text: &str) -> Option<Option<usize>> {
     let text = text.trim();
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    // One less, so that the end behind it is a number, too.
+    // One less than the maximum, so that `last + 1` does not overflow.
     let value = || text.parse().unwrap_or(usize::MAX).min(usize::MAX - 1);
     Some((!text.is_empty()).then(value))
 }
 
-/// Whether a `Range` counts: there is no `If-Range`, or it names what is still there, by a strong
-/// comparison (RFC 9110 §13.1.5).
+/// Whether `Range` applies: there is no `If-Range`, or its validator matches by a strong comparison
+/// (RFC 9110 §13.1.5).
 fn if_range_holds(validators: &FieldLines, request: &MockRequest) -> bool {
     let Some(condition) = request.headers.get("if-range") else {
         return true;
@@ -124,7 +124,7 @@ fn if_range_holds(validators: &FieldLines, request: &MockRequest) -> bool {
     }
 }
 
-/// Whether the answer is 304: `If-None-Match` by a weak comparison, else `If-Modified-Since`
+/// Whether the response is a 304: `If-None-Match` by a weak comparison, otherwise `If-Modified-Since`
 /// (RFC 9110 §13.1.2, §13.1.3).
 fn is_unchanged(validators: &FieldLines, request: &MockRequest) -> bool {
     let opaque = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag).to_vec();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn other_methods_and_statuses_get_everything() {
+    fn other_methods_and_statuses_get_all_content() {
         let mut asked = request(Method::POST, "/");
         asked.headers.append("Range", "bytes=1-").unwrap();
         let response = respond(MockResponse::resource("abc"), &asked);

@@ -1,5 +1,5 @@
-//! [`MockResponse`]: what a mock server answers, and how well or badly it goes out. How it gets on
-//! the wire is `connection`'s business.
+//! [`MockResponse`]: the response of a mock server, and the faults in sending it. `connection` sends
+//! it.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use super::stream::MockStream;
 use crate::error::Misuse;
 use crate::proto::FieldLines;
 
-/// A response of a [`MockServer`](super::MockServer): status, header lines, content, and what goes
-/// wrong or slowly on its way. Framing lines (`Content-Length`, `Transfer-Encoding`) and
-/// `Connection: close` where it is due are added.
+/// A response of a [`MockServer`](super::MockServer): status, fields, content, delays and faults. The
+/// framing fields (`Content-Length`, `Transfer-Encoding`) and, where needed, `Connection: close` are
+/// added.
 ///
-/// A response that cannot be sent, say with a line break in a header, is answered by a 500 whose
-/// content says why.
+/// Instead of a response that cannot be sent, for example with a line break in a field, the client
+/// gets a 500 whose content says why.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -52,7 +52,7 @@ pub(super) enum MockContent {
     /// Sent in parts and conditionally, as the request asks.
     Resource(Bytes),
     Stream(MockStream),
-    /// The whole response, as it is on the wire.
+    /// The whole response, as sent.
     Raw(Bytes),
 }
 
@@ -91,18 +91,18 @@ impl MockResponse {
         }
     }
 
-    /// A 200 with content that can be asked for in parts and conditionally, as a file server answers
-    /// (RFC 9110 §13, §14): `Range` of one part gives 206, or 416 if it lies outside; `If-Range`,
-    /// `If-None-Match` and `If-Modified-Since` are obeyed by the [`etag`](Self::etag) and the
-    /// [`last_modified`](Self::last_modified) that are set. `Range` of several parts gives all.
+    /// A 200 whose content can be requested in parts and conditionally, as from a file server (RFC
+    /// 9110 §13, §14): `Range` of one part gives 206, or 416 if it lies outside; `If-Range`,
+    /// `If-None-Match` and `If-Modified-Since` are evaluated with the [`etag`](Self::etag) and the
+    /// [`last_modified`](Self::last_modified) that are set. A `Range` of several parts gets all
+    /// content.
     pub fn resource(content: impl Into<Bytes>) -> Self {
         let mut response = Self::ok();
         response.content = MockContent::Resource(content.into());
         response
     }
 
-    /// These bytes and nothing else, then the end of the connection: for responses that no server
-    /// should send.
+    /// Sends exactly these bytes, then closes the connection: for invalid responses.
     pub fn raw(bytes: impl Into<Bytes>) -> Self {
         let mut response = Self::ok();
         response.content = MockContent::Raw(bytes.into());
@@ -116,7 +116,7 @@ impl MockResponse {
         self
     }
 
-    /// Adds a header line; lines of the same name stay.
+    /// Adds a field; fields of the same name stay.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         if let Err(misuse) = self.fields.append(name, value) {
@@ -146,8 +146,8 @@ impl MockResponse {
             .bytes(content.to_string())
     }
 
-    /// Sets content that is sent as one chunk for each piece (RFC 9112 §7.1); to an HTTP/1.0 client
-    /// until the connection closes.
+    /// Sets content that is sent as one chunk for each piece (RFC 9112 §7.1). An HTTP/1.0 client gets
+    /// it without chunks, up to the end of the connection.
     #[must_use]
     pub fn chunked(mut self, pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Self {
         let pieces = pieces.into_iter();
@@ -159,15 +159,15 @@ impl MockResponse {
         self
     }
 
-    /// Sets content without a length, that ends where the connection ends, as HTTP/1.0 servers send
-    /// (RFC 9112 §6.3).
+    /// Sets content without a length that ends with the connection, as HTTP/1.0 servers send it (RFC
+    /// 9112 §6.3).
     #[must_use]
     pub fn until_close(mut self, content: impl Into<Bytes>) -> Self {
         self.content = MockContent::UntilClose(content.into());
         self
     }
 
-    /// Lets the test send the content, by and by. It goes out in chunks.
+    /// Lets the test send the content piece by piece. It is sent in chunks.
     #[must_use]
     pub fn stream(mut self, stream: &MockStream) -> Self {
         self.content = MockContent::Stream(stream.clone());
@@ -194,8 +194,8 @@ impl MockResponse {
         self
     }
 
-    /// Sends the content in pieces of so many bytes (at least 1), the first with the head and each
-    /// other so long after the one before. Chunks stay apart. Has no effect on a
+    /// Sends the content in pieces of `bytes` bytes (at least 1): the first with the head, each
+    /// following one `every` after the previous. Chunks stay separate. Has no effect on a
     /// [`stream`](Self::stream).
     #[must_use]
     pub fn drip(mut self, bytes: usize, every: Duration) -> Self {
@@ -204,23 +204,23 @@ impl MockResponse {
         self
     }
 
-    /// Closes the connection after so many bytes of content, though more was announced. If there is
-    /// no more than that, all of it is sent, but chunks lack their end.
+    /// Closes the connection after this many bytes of content, although more was announced. If there
+    /// is no more content than that, all of it is sent, but chunked content lacks its end.
     #[must_use]
     pub fn cut_after(mut self, bytes: usize) -> Self {
         self.ending = Ending::CutAfter(bytes);
         self
     }
 
-    /// Resets the connection after so many bytes of content; like [`cut_after`](Self::cut_after)
-    /// else.
+    /// Resets the connection after this many bytes of content; otherwise like
+    /// [`cut_after`](Self::cut_after).
     #[must_use]
     pub fn reset_after(mut self, bytes: usize) -> Self {
         self.ending = Ending::ResetAfter(bytes);
         self
     }
 
-    /// Sends nothing more after so many bytes of content, and keeps the connection open.
+    /// Sends nothing more after this many bytes of content, and keeps the connection open.
     #[must_use]
     pub fn stall_after(mut self, bytes: usize) -> Self {
         self.ending = Ending::StallAfter(bytes);
@@ -260,7 +260,7 @@ impl MockResponse {
         }
     }
 
-    /// How much content it has by itself; 0 where that is not known.
+    /// The length of its content; 0 if it is not known.
     pub(super) fn content_len(&self) -> usize {
         match &self.content {
             MockContent::Whole(bytes) | MockContent::UntilClose(bytes) => bytes.len(),

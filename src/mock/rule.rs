@@ -1,4 +1,4 @@
-//! [`MockRule`]: which requests a rule takes, what it answers, and why it did not take one.
+//! [`MockRule`]: which requests a rule matches, how it responds, and why it did not match one.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -11,9 +11,9 @@ use super::pattern::PathPattern;
 use super::request::MockRequest;
 use super::response::MockResponse;
 
-/// A rule of a [`MockServer`](super::MockServer), made by its [`when`](super::MockServer::when) and
-/// the like. Each method narrows it or says what it answers, at once; a rule that answers nothing
-/// yet takes no request. Clones are the same rule.
+/// A rule of a [`MockServer`](super::MockServer), made by [`when`](super::MockServer::when) and
+/// similar methods. Each method of the rule adds a condition or a response, effective at once. A rule
+/// without a response matches no request. Clones are the same rule.
 ///
 /// ```
 /// # use httpoll::memory::MemoryNetwork;
@@ -51,7 +51,7 @@ enum Condition {
     Matching(Box<dyn Fn(&MockRequest) -> bool + Send>),
 }
 
-/// What a rule answers.
+/// How a rule responds.
 #[derive(Clone)]
 pub(super) enum Reply {
     Always(Box<MockResponse>),
@@ -88,67 +88,70 @@ impl MockRule {
         })))
     }
 
-    /// Only requests whose query holds this pair, written without percent-encoding.
+    /// Matches only requests whose query contains this pair, given without percent-encoding.
     #[must_use]
     pub fn query(self, name: &str, value: &str) -> Self {
         self.condition(Condition::Query(name.to_owned(), value.to_owned()))
     }
 
-    /// Only requests with a header line of this name and exactly this value. The name is compared
+    /// Matches only requests with a field of this name and exactly this value. Names are compared
     /// without regard to case.
     #[must_use]
     pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.condition(Condition::Header(name.to_owned(), value.as_ref().to_vec()))
     }
 
-    /// Only requests with exactly this content.
+    /// Matches only requests with exactly this content.
     #[must_use]
     pub fn body(self, content: impl Into<Bytes>) -> Self {
         self.condition(Condition::Body(content.into()))
     }
 
-    /// Only requests whose content is JSON of this value: order of keys and spaces do not count.
+    /// Matches only requests whose content is JSON of this value; the order of keys and whitespace do
+    /// not matter.
     #[must_use]
     pub fn json(self, content: &serde_json::Value) -> Self {
         self.condition(Condition::Json(content.clone()))
     }
 
-    /// Only requests for which this says so. It must not ask the rule itself.
+    /// Matches only requests for which this function returns true. The function must not use this
+    /// rule.
     #[must_use]
     pub fn matching(self, accepts: impl Fn(&MockRequest) -> bool + Send + 'static) -> Self {
         self.condition(Condition::Matching(Box::new(accepts)))
     }
 
-    /// Answers as soon as the head of a request is there, without its content and without
-    /// `100 Continue`: as a server does that refuses an upload. Early rules are asked first, and
-    /// conditions on the content see none.
+    /// Responds as soon as the head of a request has arrived, without its content and without `100
+    /// Continue`, as a server does that refuses an upload. Early rules are tried first, and their
+    /// conditions on content see no content.
     #[must_use]
     pub fn early(self) -> Self {
         self.state().is_early = true;
         self
     }
 
-    /// Takes so many requests and no more; later ones go on to the rules behind. Default: any
-    /// number.
+    /// Matches at most this many requests; further requests go on to the following rules. Default:
+    /// any number.
     pub fn times(self, most: usize) -> Self {
         self.state().most = Some(most);
         self
     }
 
-    /// Answers with this, and not with what was said before.
+    /// Responds with this, instead of all earlier responses of this rule.
     pub fn reply(self, response: MockResponse) -> Self {
         self.state().replies = vec![Reply::Always(Box::new(response))];
         self
     }
 
-    /// Answers with this after what was said before: the first request gets the first response, and
-    /// so on. The last response repeats.
+    /// Adds a response: the first request gets the first response, and so on. The last response
+    /// repeats.
     pub fn then_reply(self, response: MockResponse) -> Self {
         self.state().replies.push(Reply::Always(Box::new(response)));
         self
     }
 
-    /// Answers with what `make` returns for the request. It may ask the server, but not this rule.
+    /// Responds with what `make` returns for the request. `make` may use the server, but not this
+    /// rule.
     pub fn reply_with(
         self,
         make: impl FnMut(&MockRequest) -> MockResponse + Send + 'static,
@@ -157,12 +160,12 @@ impl MockRule {
         self
     }
 
-    /// How many requests it has taken.
+    /// How many requests it has matched.
     pub fn hits(&self) -> usize {
         self.state().hits
     }
 
-    /// The next reply, if the rule takes this request.
+    /// The next reply, if the rule matches this request.
     pub(super) fn take(&self, request: &MockRequest, early: bool) -> Option<(usize, Reply)> {
         let mut state = self.state();
         if state.is_early != early || state.objection(request).is_some() {
@@ -174,7 +177,7 @@ impl MockRule {
         Some((state.number, reply))
     }
 
-    /// One line: what it takes and why not this request.
+    /// One line: what the rule matches, and why not this request.
     pub(super) fn explain(&self, request: &MockRequest) -> String {
         let state = self.state();
         let why = match state.objection(request) {
@@ -185,7 +188,7 @@ impl MockRule {
         format!("{}. {state} (no: {why})", state.number)
     }
 
-    /// One line: what it takes.
+    /// One line: what the rule matches.
     pub(super) fn describe(&self) -> String {
         let state = self.state();
         format!("{}. {state}", state.number)
@@ -202,11 +205,11 @@ impl MockRule {
 }
 
 impl State {
-    /// Why the rule does not take this request.
+    /// Why the rule does not match this request.
     fn objection(&self, request: &MockRequest) -> Option<&'static str> {
         let method_fits = match &self.method {
             None => true,
-            // A HEAD is answered like a GET (RFC 9110 §9.3.2).
+            // HEAD is treated like GET (RFC 9110 §9.3.2).
             Some(method) => {
                 *method == request.method
                     || *method == Method::GET && request.method == Method::HEAD
@@ -251,7 +254,7 @@ impl Condition {
     }
 }
 
-/// What the rule takes. Header values are left out: they may be credentials.
+/// What the rule matches. Field values are left out, since they may be credentials.
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let method = self.method.as_ref().map_or("any method", Method::as_str);
@@ -293,7 +296,7 @@ impl fmt::Debug for MockRule {
     }
 }
 
-/// The content of the 404 for a request that no rule takes.
+/// The content of the 404 for a request that no rule matches.
 pub(super) fn no_rule_for(request: &MockRequest, rules: &[MockRule]) -> String {
     let mut text = format!(
         "No rule of this mock server takes\n  {} {} ({} bytes of content)\n",

@@ -1,4 +1,4 @@
-//! [`MockServer`]: where it listens, what its rules are, what it has seen.
+//! [`MockServer`]: its addresses, its rules and its log.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -14,13 +14,14 @@ use super::state::{MockConnections, Shared};
 use crate::error::ErrorKind;
 use crate::transport::memory::{MemoryNetwork, Peer, Serve};
 
-/// An HTTP/1.1 server on a [`MemoryNetwork`] that answers by rules and remembers what it was asked.
-/// Clones are the same server; it lives as long as the network.
+/// An HTTP/1.1 server on a [`MemoryNetwork`] that responds by rules and logs all requests. Clones are
+/// the same server. It lives as long as the network.
 ///
-/// The first rule that takes a request answers it, in the order in which they were made. What no
-/// rule takes is answered by a 404 whose content says why not, rule by rule. Connections are kept
-/// alive, requests may be pipelined, `HEAD` is answered like `GET`, `100 Continue` is sent to
-/// whoever waits for it. TLS is not spoken: a game under test is pointed at `http` addresses.
+/// Rules are tried in the order in which they were made; the first that matches responds. A request
+/// without a matching rule gets a 404 whose content says, for each rule, why it did not match.
+/// Connections are kept alive, requests may be pipelined, `HEAD` is treated like `GET`, and `100
+/// Continue` is sent to clients that wait for it. The server does not speak TLS: point a game under
+/// test at `http` addresses.
 ///
 /// ```
 /// use httpoll::memory::MemoryNetwork;
@@ -53,10 +54,10 @@ pub struct MockServer {
 }
 
 impl MockServer {
-    /// A server without rules at this host and port, in place of what was there.
+    /// A server without rules at this host and port. It replaces what was there.
     ///
-    /// A host may be an address. Else, if the network knows the name, the server answers at all of
-    /// its addresses; if not, the name is added, with an address of its own.
+    /// The host may be an address. If it is a name that the network knows, the server listens at all
+    /// of its addresses; if not, the name is added with a new address.
     pub fn on(network: &MemoryNetwork, host: &str, port: u16) -> Self {
         let addresses = network.addresses_of(host);
         let at = |address: IpAddr| SocketAddr::new(address, port);
@@ -71,14 +72,14 @@ impl MockServer {
         server
     }
 
-    /// Where it listens: one address, unless the name has several.
+    /// The addresses where it listens: one, unless the name has several.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// A rule for requests of this method (`GET` takes `HEAD`, too) and path. In the path `*` stands
-    /// for any characters within one segment, a segment `**` for any number of segments; a query
-    /// behind a `?` asks for its pairs, among others.
+    /// A rule for requests of this method (`GET` takes `HEAD`, too) and path. In the path, `*`
+    /// matches any characters within one segment, and a segment `**` matches any number of segments.
+    /// A query after a `?` requires its pairs; the request may have more.
     #[must_use]
     pub fn when(&self, method: Method, path: &str) -> MockRule {
         self.rule(Some(method), path)
@@ -114,7 +115,7 @@ impl MockServer {
         self.when(Method::DELETE, path)
     }
 
-    /// Lets things go wrong from now on, as this seed decides.
+    /// Injects faults from now on, as this seed decides.
     pub fn faults(&self, seed: u64, rates: FaultRates) {
         self.shared.state().faults = Some(Faults { seed, rates });
     }
@@ -124,32 +125,32 @@ impl MockServer {
         self.shared.state().continues = continues;
     }
 
-    /// Every request so far, in the order in which they were complete.
+    /// All requests so far, in the order in which they were complete.
     pub fn requests(&self) -> Vec<MockRequest> {
         self.shared.state().requests.clone()
     }
 
-    /// The requests that no rule took: none, if all goes well.
+    /// The requests that no rule matched. Empty if all goes well.
     pub fn unmatched(&self) -> Vec<MockRequest> {
         let mut requests = self.requests();
         requests.retain(|request| request.rule.is_none());
         requests
     }
 
-    /// The rules that took no request, one line each: none, if all goes well.
+    /// The rules that matched no request, one line each. Empty if all goes well.
     pub fn unused(&self) -> Vec<String> {
         let rules = self.shared.state().rules.clone();
         let unused = rules.iter().filter(|rule| rule.hits() == 0);
         unused.map(MockRule::describe).collect()
     }
 
-    /// How clients broke the protocol, or their connection in the middle of a request. The former
-    /// were answered by a 400.
+    /// Protocol errors of clients, and connections that broke in the middle of a request. A protocol
+    /// error gets a 400.
     pub fn errors(&self) -> Vec<ErrorKind> {
         self.shared.state().errors.clone()
     }
 
-    /// How many connections it has had.
+    /// The counts of its connections.
     pub fn connections(&self) -> MockConnections {
         self.shared.state().connections
     }

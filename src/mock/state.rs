@@ -7,19 +7,19 @@ use super::request::MockRequest;
 use super::rule::{MockRule, Reply};
 use crate::error::ErrorKind;
 
-/// How many connections a [`MockServer`](super::MockServer) has had.
+/// The counts of a [`MockServer`](super::MockServer)'s connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MockConnections {
     /// Accepted since it was made.
     pub opened: usize,
-    /// Of these, those that neither side has ended, as of the last poll.
+    /// Of these, those that neither side had closed at the last poll.
     pub open: usize,
     /// Refused by [`FaultRates::refuse`](super::FaultRates::refuse).
     pub refused: usize,
 }
 
-/// What a server and its connections have in common. Nothing here calls out while it is locked.
+/// What a server and its connections share. Nothing here calls other code while it is locked.
 #[derive(Default)]
 pub(super) struct Shared(Mutex<State>);
 
@@ -62,7 +62,7 @@ impl Shared {
         Some((number, Opened(Arc::clone(self))))
     }
 
-    /// The rule that takes this request, and its reply.
+    /// The number of the rule that matches this request, and its reply.
     pub(super) fn choose(&self, request: &MockRequest, early: bool) -> Option<(usize, Reply)> {
         self.rules()
             .iter()
@@ -81,7 +81,7 @@ impl Shared {
         self.state().continues
     }
 
-    /// Keeps a request; the index is for [`amend`](Self::amend).
+    /// Logs a request. The index is for [`amend`](Self::amend).
     pub(super) fn log(&self, request: MockRequest) -> usize {
         let mut state = self.state();
         state.requests.push(request);

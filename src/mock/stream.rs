@@ -1,4 +1,4 @@
-//! [`MockStream`]: content that a test sends piece by piece, while it looks on.
+//! [`MockStream`]: content that a test sends piece by piece.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,9 +11,8 @@ use crate::transport::memory::PeerWaker;
 /// The content of responses that a test sends piece by piece:
 /// [`MockResponse::stream`](super::MockResponse::stream). Clones are the same stream.
 ///
-/// What is sent goes to every client that receives the stream at that time. While there is none, it
-/// waits for the next one. So a client that comes back to an event stream gets what is sent from then
-/// on.
+/// Sent bytes go to every client that receives the stream at that time. Without such a client they
+/// wait for the next one. A client that reconnects to an event stream gets what is sent from then on.
 #[derive(Clone, Default)]
 pub struct MockStream(Arc<Mutex<State>>);
 
@@ -39,12 +38,12 @@ pub(super) enum Push {
 }
 
 impl MockStream {
-    /// A stream that nobody receives yet.
+    /// A stream without clients.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sends bytes; they arrive at the next poll, or a latency later.
+    /// Sends bytes. They arrive at the next poll, or a latency later.
     pub fn send(&self, bytes: impl AsRef<[u8]>) {
         let bytes = bytes.as_ref();
         if !bytes.is_empty() {
@@ -52,23 +51,22 @@ impl MockStream {
         }
     }
 
-    /// Ends the responses in good order. A later request that is answered with this stream gets a
-    /// response that is open again.
+    /// Ends the responses cleanly. A later request for this stream gets a new, open response.
     pub fn close(&self) {
         self.push(Push::End);
     }
 
-    /// Breaks the connections as a TCP reset does.
+    /// Resets the connections, as TCP does.
     pub fn reset(&self) {
         self.push(Push::Reset);
     }
 
-    /// How many clients receive it, as of the last poll.
+    /// How many clients received it at the last poll.
     pub fn receivers(&self) -> usize {
         self.state().readers.len()
     }
 
-    /// Lets a connection receive what is sent from now on, and what waits.
+    /// Lets a connection receive what waits and what is sent from now on.
     pub(super) fn join(&self, waker: PeerWaker) -> StreamReader {
         let mut state = self.state();
         let id = state.next_reader;
@@ -107,7 +105,7 @@ impl fmt::Debug for MockStream {
     }
 }
 
-/// One connection's share of a stream; dropping it leaves.
+/// One connection's subscription to a stream. Dropping it ends the subscription.
 #[derive(Debug)]
 pub(super) struct StreamReader {
     stream: MockStream,
@@ -133,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pushes_go_to_those_who_listen_or_wait_for_the_first() {
+    fn pushes_go_to_current_listeners_or_wait_for_the_first() {
         let stream = MockStream::new();
         stream.send("early");
         let waker = PeerWaker::default();

@@ -1,11 +1,11 @@
-//! [`Recording`]: what was asked and answered once, as plain data, to be answered again. Here live
-//! the data, their text form, what is left out of them, and their playback; here lives nothing that
-//! listens to a client: whoever has an exchange gives it to a [`Recorder`].
+//! [`Recording`]: requests and responses as plain data, to be played back later. This module holds
+//! the data, their text form and the redaction of secrets. It does not observe clients: the agent
+//! gives each exchange to a [`Recorder`]. `mock` plays recordings back.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `recorder`, `redaction` | taking exchanges in, without secrets |
-//! | `write`, `parse` | the text form, version 1 |
+//! | `recorder`, `redaction` | recording exchanges without secrets |
+//! | `write`, `parse` | the text form, version 1, and its errors |
 
 mod error;
 mod parse;
@@ -29,11 +29,12 @@ pub use recorder::Recorder;
 #[cfg(feature = "test-util")]
 pub(crate) use redaction::REDACTED;
 
-/// Exchanges in the order in which they were made: written down by a [`Recorder`], kept as text,
-/// answered again by the mock servers of `mock` (feature `test-util`).
+/// Exchanges in the order in which they were made: recorded by a [`Recorder`], kept as text, played
+/// back by the mock servers of `mock` (feature `test-util`).
 ///
-/// The text is JSON, laid out to be read, compared and corrected by hand: one header line a line, one
-/// line of content a line. [`Display`](fmt::Display) writes it, [`parse`](Self::parse) reads it.
+/// The text is JSON, laid out for reading, comparing and correcting by hand: each field and each line
+/// of content is on its own line. [`Display`](fmt::Display) writes it, [`parse`](Self::parse) reads
+/// it.
 ///
 /// ```json
 /// {
@@ -68,9 +69,9 @@ pub(crate) use redaction::REDACTED;
 /// }
 /// ```
 ///
-/// A `body` is `{"text": [..]}`, whose lines are joined; `{"base64": [..]}` (RFC 4648 §4), joined,
-/// too; or, for requests, `{"omitted": n}`, n bytes that were not kept. A header line that is no UTF-8 is
-/// `{"base64": ".."}`.
+/// A `body` is `{"text": [..]}` or `{"base64": [..]}` (RFC 4648 §4), whose lines are joined; or, for
+/// requests, `{"omitted": n}`: n bytes that were not kept. A field that is not UTF-8 is `{"base64":
+/// ".."}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recording {
     /// The exchanges.
@@ -80,13 +81,13 @@ pub struct Recording {
 /// One request and its response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedExchange {
-    /// What was asked.
+    /// The request.
     pub request: RecordedRequest,
-    /// What was answered.
+    /// The response.
     pub response: RecordedResponse,
 }
 
-/// A request, as it was sent. `Debug` shows neither the query nor credentials.
+/// A request as it was sent. `Debug` shows neither the query nor credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RecordedRequest {
     /// The method.
@@ -99,8 +100,7 @@ pub struct RecordedRequest {
     pub body: RecordedBody,
 }
 
-/// A response, as it was received.
-/// `Debug` shows no more of the content than its length.
+/// A response as it was received. `Debug` shows only the length of the content.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RecordedResponse {
     /// The status code.
@@ -115,17 +115,17 @@ pub struct RecordedResponse {
     pub end_after: Duration,
 }
 
-/// Content of a recorded request. `Debug` shows its length alone.
+/// Content of a recorded request. `Debug` shows only its length.
 #[derive(Clone, PartialEq, Eq)]
 pub enum RecordedBody {
     /// All of it.
     Bytes(Bytes),
-    /// So many bytes that were not kept.
+    /// This many bytes, which were not kept.
     Omitted(u64),
 }
 
 impl Recording {
-    /// Nothing.
+    /// A recording without exchanges.
     pub fn new() -> Self {
         Self::default()
     }
@@ -133,15 +133,15 @@ impl Recording {
     /// Reads the text form.
     ///
     /// # Errors
-    /// [`RecordingError`] for text that is no such recording, with the place.
+    /// [`RecordingError`] for text that is not a valid recording, with the place.
     pub fn parse(text: &str) -> Result<Self, RecordingError> {
         parse::parse(text)
     }
 
-    /// Reads a file. It waits for the disk: for tests and tools, not for frames.
+    /// Reads a file. This waits for the disk: it is for tests and tools, not for frames.
     ///
     /// # Errors
-    /// [`RecordingError`] for a file that cannot be read or is no recording.
+    /// [`RecordingError`] for a file that cannot be read or is not a recording.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, RecordingError> {
         let path = path.as_ref();
         std::fs::read_to_string(path)
@@ -150,8 +150,8 @@ impl Recording {
             .map_err(|error| error.in_file(path))
     }
 
-    /// Writes a file, in place of what was there. It waits for the disk: for tests and tools, not
-    /// for frames.
+    /// Writes a file and replaces what was there. This waits for the disk: it is for tests and tools,
+    /// not for frames.
     ///
     /// # Errors
     /// The operating system's error, with the path.

@@ -1,4 +1,4 @@
-//! [`Recorder`]: takes exchanges in and leaves secrets out.
+//! [`Recorder`]: records exchanges without secrets.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::redaction::Redaction;
 use super::{RecordedBody, RecordedExchange, Recording};
 
-/// Writes exchanges down. Clones are the same recorder: one for the client, one for the test.
+/// Records exchanges. Clones are the same recorder: one for the client, one for the test.
 ///
 /// Secrets are redacted before anything is kept: the values of `Authorization`,
 /// `Proxy-Authorization`, `Cookie` and `Set-Cookie`, user information in URLs, and what
 /// [`redact_header`](Self::redact_header) and [`redact_query`](Self::redact_query) name. Content is
-/// kept as it is, unless [`omit_request_bodies`](Self::omit_request_bodies) says otherwise.
+/// kept unchanged, unless [`omit_request_bodies`](Self::omit_request_bodies) was called.
 ///
 /// ```
 /// use std::time::Duration;
@@ -51,36 +51,36 @@ struct State {
 }
 
 impl Recorder {
-    /// A recorder that has nothing yet.
+    /// A recorder without exchanges.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Redacts the values of header lines of this name, too, in exchanges recorded from now on.
+    /// Redacts the values of fields of this name as well, in exchanges recorded from now on.
     pub fn redact_header(&self, name: &str) {
         self.state().redaction.headers.push(name.to_owned());
     }
 
     /// Redacts the values of pairs of this name in queries, in exchanges recorded from now on: in
-    /// URLs, `Location`, `Content-Location` and `Referer`. When played back, a redacted value stands
-    /// for any.
+    /// URLs, `Location`, `Content-Location` and `Referer`. In playback, a redacted value matches any
+    /// value.
     pub fn redact_query(&self, name: &str) {
         self.state().redaction.query.push(name.to_owned());
     }
 
-    /// Leaves header lines of this name out, as those that differ each time (`Date`, `User-Agent`)
-    /// and hide what does not, in exchanges recorded from now on.
+    /// Omits fields of this name from exchanges recorded from now on, for example fields that differ
+    /// each time (`Date`, `User-Agent`).
     pub fn omit_header(&self, name: &str) {
         self.state().omitted_headers.push(name.to_owned());
     }
 
-    /// Keeps the length of request content alone, in exchanges recorded from now on: for log-ins and
-    /// large uploads. Playback never looks at it.
+    /// Keeps only the length of request content, in exchanges recorded from now on: for logins and
+    /// large uploads. Playback ignores request content.
     pub fn omit_request_bodies(&self) {
         self.state().omits_request_bodies = true;
     }
 
-    /// Keeps an exchange, without its secrets.
+    /// Records an exchange without its secrets.
     pub fn record(&self, mut exchange: RecordedExchange) {
         let mut state = self.state();
         state.redaction.apply(&mut exchange);

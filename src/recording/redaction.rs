@@ -1,15 +1,15 @@
-//! [`Redaction`]: what never gets into a recording, and what stands in its place. Names, schemes and
-//! attributes stay, so that what is played back has the form of what was recorded.
+//! [`Redaction`]: replaces secrets before they are recorded. Names, schemes and attributes stay, so
+//! that a played back exchange has the form of the recorded one.
 
 use url::Url;
 
 use super::RecordedExchange;
 use crate::proto::FieldLines;
 
-/// What stands in place of a secret.
+/// The text that replaces a secret.
 pub(crate) const REDACTED: &str = "REDACTED";
 
-/// Which header lines, and which pairs of queries, hold secrets.
+/// Which fields and which pairs of queries hold secrets.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Redaction {
     pub(super) headers: Vec<String>,
@@ -19,7 +19,7 @@ pub(super) struct Redaction {
 impl Redaction {
     pub(super) fn apply(&self, exchange: &mut RecordedExchange) {
         let url = &mut exchange.request.url;
-        // Both fail for URLs without a host alone, which have no user information.
+        // Both fail only for URLs without a host, which have no user information.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         url.set_fragment(None);
@@ -35,7 +35,7 @@ impl Redaction {
         }
     }
 
-    /// Other pairs stay as they are, letter by letter.
+    /// Other pairs stay unchanged.
     fn redacted_query(&self, query: &str) -> String {
         let pairs = query.split('&').map(|pair| {
             let name = pair.split('=').next().unwrap_or_default();
@@ -51,7 +51,7 @@ impl Redaction {
         let mut redacted = FieldLines::new();
         for (name, value) in fields.iter() {
             let value = self.redact_value(name, value);
-            // A part of a valid value and the word are valid.
+            // A part of a valid value is valid, and so is the replacement.
             let _ = redacted.append(name, value);
         }
         redacted
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_redacted_and_forms_stay() {
+    fn secrets_are_redacted_and_formats_stay() {
         let redaction = Redaction {
             headers: vec!["X-Api-Key".to_owned()],
             query: vec!["key".to_owned()],

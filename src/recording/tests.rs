@@ -25,7 +25,7 @@ fn exchange(url: &str) -> RecordedExchange {
 }
 
 #[test]
-fn text_and_back() {
+fn a_recording_survives_writing_and_reading() {
     let mut recording = Recording::new();
     assert_eq!(Recording::parse(&recording.to_string()).unwrap(), recording);
     recording
@@ -63,7 +63,7 @@ fn the_example_of_the_documentation() {
 }
 
 #[test]
-fn secrets_never_get_in() {
+fn secrets_are_never_recorded() {
     let recorder = Recorder::new();
     recorder.redact_header("x-raw");
     recorder.redact_query("token");
@@ -93,7 +93,7 @@ fn secrets_never_get_in() {
 }
 
 #[test]
-fn errors_tell_the_place() {
+fn errors_name_the_place() {
     let error = Recording::parse("{\n  \"format\": x").unwrap_err();
     assert_eq!(
         (error.line_and_column(), error.path()),
@@ -193,7 +193,7 @@ fn errors_tell_the_place() {
 
 /// Cut off or damaged text is an error or another recording, never a panic.
 #[test]
-fn damaged_text() {
+fn damaged_text_never_panics() {
     let mut recording = Recording::new();
     recording.exchanges.push(exchange("http://game.example/"));
     let whole = recording.to_string();

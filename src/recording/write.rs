@@ -1,4 +1,4 @@
-//! The text form of a recording, written: JSON laid out for people and for comparing.
+//! Writes the text form of a recording: JSON laid out for people and for comparing.
 
 use std::fmt;
 
@@ -9,16 +9,16 @@ use serde_json::Value;
 use super::{RecordedBody, RecordedExchange, Recording};
 use crate::proto::FieldLines;
 
-/// What the `format` of a recording says.
+/// The value of `format` in a recording.
 pub(super) const FORMAT: &str = "httpoll recording";
-/// The version of the form that is written here.
+/// The version of the format that is written here.
 pub(super) const VERSION: u64 = 1;
 
 /// Characters of base64 on one line (RFC 2045 §6.8).
 const BASE64_LINE: usize = 76;
 
-/// Writes the layout by hand: a JSON library would give each header line its own object, and keys an
-/// order of its own.
+/// Writes the layout by hand: a JSON library would choose the order of keys and the line breaks
+/// itself.
 pub(super) fn write(recording: &Recording, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     writeln!(f, "{{")?;
     writeln!(f, "  \"format\": {},", quoted(FORMAT))?;
@@ -113,7 +113,7 @@ fn write_list(items: Vec<String>, indent: &str, f: &mut fmt::Formatter<'_>) -> f
     write!(f, "[\n{indent}{}\n{end}]", items.join(&separator))
 }
 
-/// Text without control characters other than those of line breaks and tabs.
+/// Whether this is text without control characters other than line breaks and tabs.
 fn is_legible(text: &str) -> bool {
     let is_odd = |it: char| it.is_control() && !matches!(it, '\n' | '\r' | '\t');
     !text.chars().any(is_odd)

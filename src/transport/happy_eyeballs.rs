@@ -1,14 +1,14 @@
-//! Which address to try when (RFC 8305, "Happy Eyeballs"): a decision maker without sockets.
+//! Decides which address to try when (RFC 8305, "Happy Eyeballs"), without sockets.
 //!
-//! Families are interleaved, starting with the one whose address the resolver put first. Attempts
-//! start a stagger apart, or at once when one fails; the first to connect wins, and the caller drops
-//! the others.
+//! Address families alternate, starting with the family of the resolver's first address. An attempt
+//! starts a fixed time after the previous one, or at once when one fails. The first to connect wins,
+//! and the caller drops the others.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-/// The addresses of one host, on their way to one connection.
+/// The addresses of one host that are still to be tried for one connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Race {
     waiting: VecDeque<SocketAddr>,
@@ -16,14 +16,14 @@ pub(crate) struct Race {
     next_at: Option<Instant>,
 }
 
-/// What to do now.
+/// The next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RaceStep {
-    /// Start an attempt, and ask again.
+    /// Start an attempt, then ask for the next step.
     Start(SocketAddr),
     /// Another attempt starts at this time, unless one connects or fails before.
     WaitUntil(Instant),
-    /// Every address was tried: what is under way decides.
+    /// All addresses were tried: the running attempts decide.
     Exhausted,
 }
 
@@ -60,7 +60,7 @@ impl Race {
         }
     }
 
-    /// What to do at `now`. Each address is answered once.
+    /// What to do at `now`. Each address is returned once.
     pub(crate) fn next(&mut self, now: Instant) -> RaceStep {
         if let Some(at) = self.next_at
             && now < at
@@ -82,7 +82,7 @@ impl Race {
         self.next_at = None;
     }
 
-    /// When [`next`](Self::next) will have something new to say by itself.
+    /// When the result of [`next`](Self::next) changes by itself.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.next_at.filter(|_| !self.waiting.is_empty())
     }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn families_alternate_and_duplicates_go() {
+    fn families_alternate_and_duplicates_are_dropped() {
         for (addresses, tried) in [
             (&[][..], &[][..]),
             (&["1.1.1.1"], &["1.1.1.1"]),

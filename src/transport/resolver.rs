@@ -1,17 +1,17 @@
-//! Host names to addresses without waiting: system lookups block, so worker threads do them, and
-//! answers are cached. How long a lookup may take is the caller's to decide (`Timeouts::resolve`);
-//! which of the addresses is connected to is decided in `happy_eyeballs`.
+//! Resolves host names to addresses without blocking: system lookups block, so worker threads do
+//! them. Results are cached. The caller limits the time of a lookup (`Timeouts::resolve`);
+//! `happy_eyeballs` chooses among the addresses.
 //!
-//! The system's resolver is used because only it knows hosts files, VPNs, mDNS and search lists.
-//! It can be neither cancelled nor given a deadline. So a lookup that nobody waits for any more
-//! goes on, and its answer only feeds the cache.
+//! The system's resolver is used because only it knows hosts files, VPNs, mDNS and search lists. Its
+//! lookups can be neither cancelled nor given a deadline. So a lookup whose callers have gone goes
+//! on, and its result is only cached.
 //!
 //! # Threads
-//! At most [`WORKERS`](workers::WORKERS) lookups that somebody waits for run at once; threads start on demand and
-//! end after [`IDLE`](workers::IDLE) without work. A lookup that was abandoned while running, because its
-//! deadline passed, does not count: another worker takes its place, so that a few names that hang
-//! do not stop all others. [`MAX_THREADS`](workers::MAX_THREADS) bounds even that; then lookups queue, and their
-//! deadlines tell the tale.
+//! At most [`WORKERS`](workers::WORKERS) lookups with waiting callers run at once. Threads start on
+//! demand and end after [`IDLE`](workers::IDLE) without work. A running lookup whose callers have
+//! gone, for example after a deadline, does not count: another worker replaces its worker, so that a
+//! few names that hang do not stop all others. [`MAX_THREADS`](workers::MAX_THREADS) limits all
+//! threads; further lookups wait in a queue until their deadlines pass.
 
 mod answer;
 mod workers;
@@ -33,31 +33,31 @@ use self::answer::{LookupFn, answer};
 use self::workers::{Interest, Pool};
 use crate::transport::wake::Wake;
 
-/// Looks host names up on worker threads and remembers the answers. Cheap to clone; clones share
-/// workers, cache, overrides and the lookups in flight.
+/// Looks up host names on worker threads and caches the results. Cheap to clone; clones share
+/// workers, cache, overrides and running lookups.
 ///
 /// Case and one final dot make no difference. IP addresses (IPv6 with or without brackets) and
-/// `localhost` with its subdomains (RFC 6761 §6.3) are answered at once, without a thread. Answers
-/// are remembered for 60 seconds and failures for 5, see [`builder`](Self::builder).
+/// `localhost` with its subdomains (RFC 6761 §6.3) are resolved at once, without a thread. Addresses
+/// are cached for 60 seconds and failures for 5; see [`builder`](Self::builder).
 #[derive(Clone)]
 pub struct Resolver(Arc<Pool>);
 
 impl Resolver {
-    /// Asks the operating system (`getaddrinfo`).
+    /// A resolver that uses the operating system (`getaddrinfo`).
     pub fn system() -> Self {
         Self::builder().build()
     }
 
-    /// Asks `lookup`, for tests and special needs. It runs on the worker threads, may block, and
-    /// gets the name in lower case without a final dot. An empty list means that there is no such
-    /// name.
+    /// A resolver that uses `lookup`, for tests and special needs. `lookup` runs on the worker
+    /// threads, may block, and gets the name in lower case without a final dot. An empty list means
+    /// that the name does not exist.
     pub fn with_lookup(
         lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
     ) -> Self {
         Self::builder().lookup(lookup).build()
     }
 
-    /// A resolver with other than the default settings.
+    /// A builder for a resolver with other settings.
     pub fn builder() -> ResolverBuilder {
         ResolverBuilder {
             lookup: Box::new(ask_system),
@@ -66,26 +66,26 @@ impl Resolver {
         }
     }
 
-    /// From now on answers `addresses` for `host`, whatever the operating system says; no address
-    /// at all makes the name unknown. It holds for addresses and `localhost`, too.
+    /// Resolves `host` to `addresses` from now on, instead of asking the operating system. An empty
+    /// list makes the name unknown. This applies to addresses and `localhost` as well.
     pub fn set_override(&self, host: &str, addresses: Vec<IpAddr>) {
         let answer = answer(Ok(addresses));
         self.0.lock().overrides.insert(normalize(host), answer);
     }
 
-    /// Forgets all overrides.
+    /// Removes all overrides.
     pub fn clear_overrides(&self) {
         self.0.lock().overrides = HashMap::new();
     }
 
-    /// Forgets all answers, and lets no later lookup share those in flight: after a change of
-    /// network, for example.
+    /// Clears the cache, and lets no later lookup share a running one: for example after a change of
+    /// network.
     pub fn clear_cache(&self) {
         self.0.lock().entries = HashMap::new();
     }
 
-    /// Starts to look `host` up, or joins a lookup of it in flight, or answers at once. `wake` is
-    /// called when a worker has the answer, perhaps needlessly.
+    /// Starts a lookup of `host`, joins a running one, or resolves at once. A worker calls `wake`
+    /// when it has the result. It may call it without need.
     pub(crate) fn lookup(&self, host: &str, now: Instant, wake: Wake) -> Lookup {
         let host = normalize(host);
         let mut state = self.0.lock();
@@ -128,7 +128,7 @@ pub struct ResolverBuilder {
 }
 
 impl ResolverBuilder {
-    /// Asks this instead of the operating system, see [`Resolver::with_lookup`].
+    /// Uses this function instead of the operating system; see [`Resolver::with_lookup`].
     pub fn lookup(
         mut self,
         lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
@@ -137,14 +137,14 @@ impl ResolverBuilder {
         self
     }
 
-    /// How long an answer is remembered; 60 seconds by default, because the system does not say
-    /// how long it may be. Zero remembers nothing.
+    /// How long addresses are cached: 60 seconds by default, because the system does not report their
+    /// lifetime. Zero disables this.
     pub fn cache_answers_for(mut self, time: Duration) -> Self {
         self.answers = time;
         self
     }
 
-    /// How long a failure is remembered; 5 seconds by default. Zero remembers nothing.
+    /// How long a failure is cached: 5 seconds by default. Zero disables this.
     pub fn cache_failures_for(mut self, time: Duration) -> Self {
         self.failures = time;
         self
@@ -169,7 +169,7 @@ impl fmt::Debug for ResolverBuilder {
     }
 }
 
-/// One question and, some time later, its answer. Dropping it cancels the interest in it.
+/// One lookup and, later, its result. Dropping it ends the caller's interest in the lookup.
 #[derive(Debug)]
 pub(crate) struct Lookup(Pending);
 
@@ -180,7 +180,7 @@ enum Pending {
 }
 
 impl Lookup {
-    /// An answer that becomes visible at a (virtual) time, for the network in memory.
+    /// A result that becomes visible at a (virtual) time, for the in-memory network.
     pub(crate) fn ready_at(at: Instant, answer: Answer) -> Self {
         Self(Pending::Known {
             at: Some(at),
@@ -188,12 +188,12 @@ impl Lookup {
         })
     }
 
-    /// An answer that is there at once, by whatever time the caller counts.
+    /// A result that is there at once.
     fn ready(answer: Answer) -> Self {
         Self(Pending::Known { at: None, answer })
     }
 
-    /// The answer, once it is there. Takes no lock.
+    /// The result, once it is there. Takes no lock.
     pub(crate) fn poll(&self, now: Instant) -> Option<Answer> {
         match &self.0 {
             Pending::Asked(interest) => interest.answer(now),
@@ -201,7 +201,7 @@ impl Lookup {
         }
     }
 
-    /// When to poll although nobody wakes.
+    /// When to poll even without a wake.
     pub(crate) fn due(&self) -> Option<Instant> {
         match &self.0 {
             Pending::Asked(_) => None,
@@ -211,11 +211,11 @@ impl Lookup {
 }
 
 fn ask_system(host: &str) -> io::Result<Vec<IpAddr>> {
-    // The port is of no consequence.
+    // The port does not matter.
     Ok((host, 0).to_socket_addrs()?.map(|a| a.ip()).collect())
 }
 
-/// Names whose answer needs no question.
+/// Names that need no lookup.
 fn known(host: &str) -> Option<Answer> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Some(answer(Ok(vec![address])));

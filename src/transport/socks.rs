@@ -1,8 +1,8 @@
-//! A way through a SOCKS5 proxy: `CONNECT` (RFC 1928), with or without a name and a password
-//! (RFC 1929).
+//! A tunnel through a SOCKS5 proxy: `CONNECT` (RFC 1928), with or without a name and a password (RFC
+//! 1929).
 //!
-//! Who resolves the far end's name is decided in `connection`; here it is a name or an address. The
-//! address that the proxy connected from is read past: nothing here needs it.
+//! `connection` decides who resolves the target's name; here the target is a name or an address. The
+//! address from which the proxy connected is ignored.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -30,10 +30,10 @@ const IPV4: u8 = 1;
 const DOMAIN_NAME: u8 = 3;
 const IPV6: u8 = 4;
 
-/// A SOCKS5 negotiation on its way.
+/// A SOCKS5 negotiation in progress.
 pub(crate) struct Socks {
     awaits: Awaits,
-    /// Said when the proxy asks for a name and a password.
+    /// Sent when the proxy asks for a name and a password.
     login: Option<Vec<u8>>,
     request: Vec<u8>,
     out: Vec<u8>,
@@ -41,20 +41,20 @@ pub(crate) struct Socks {
     recv: RecvBuffer,
 }
 
-/// The message that the proxy owes.
+/// The message that is expected from the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Awaits {
-    /// RFC 1928 §3: which method to log in by.
+    /// RFC 1928 §3: the chosen authentication method.
     Method,
-    /// RFC 1929 §2: whether it lets this name in.
+    /// RFC 1929 §2: whether the proxy accepts the credentials.
     Login,
-    /// RFC 1928 §6: whether it connected.
+    /// RFC 1928 §6: whether the proxy has connected.
     Reply,
     Nothing,
 }
 
-/// Whether a name and a password can be said at all: 1 to 255 bytes, 0 to 255 bytes (RFC 1929 §2
-/// wants one byte of password at least; proxies that know users by name alone take none).
+/// Checks that a name and a password can be encoded: 1 to 255 bytes, 0 to 255 bytes (RFC 1929 §2
+/// wants one byte of password at least; proxies that identify users only by name accept none).
 pub(crate) fn check_credentials(name: &str, password: &str) -> Result<(), Misuse> {
     match (u8::try_from(name.len()), u8::try_from(password.len())) {
         (Ok(1..), Ok(_)) => Ok(()),
@@ -63,7 +63,7 @@ pub(crate) fn check_credentials(name: &str, password: &str) -> Result<(), Misuse
 }
 
 impl Socks {
-    /// Asks for a way to `host` and `port`: by name, unless it is an address.
+    /// Asks for a connection to `host` and `port`: by name, unless it is an address.
     pub(crate) fn new(
         host: &Host<String>,
         port: u16,
@@ -109,7 +109,7 @@ impl Socks {
         })
     }
 
-    /// Drives the negotiation; `true` when the way is open.
+    /// Drives the negotiation. Returns `true` once the tunnel is open.
     pub(crate) fn drive(
         &mut self,
         link: &mut Link,
@@ -134,12 +134,12 @@ impl Socks {
             self.recv = recv;
             match received.map_err(ErrorKind::Proxy)? {
                 None => {}
-                // It answered what was not asked yet.
+                // The proxy sent a reply before its request.
                 Some(_) if self.awaits != Awaits::Nothing && !self.recv.is_empty() => {
                     return Err(ErrorKind::Proxy(ProxyFault::MalformedReply).into());
                 }
                 Some(_) if self.awaits != Awaits::Nothing => continue,
-                // A server that speaks first behind the proxy breaks TLS and HTTP alike.
+                // A server that sends first violates both TLS and HTTP.
                 Some(_) if !self.recv.is_empty() => {
                     return Err(ErrorKind::Peer(PeerMisbehaved::UnexpectedData).into());
                 }
@@ -158,8 +158,9 @@ impl Socks {
         }
     }
 
-    /// Takes the message that is due, and puts what follows it into `out`. Answers the message's
-    /// length; `None` while it is not whole. What can only be wrong is refused at its first byte.
+    /// Reads the expected message, and puts the next request into `out`. Returns the message's
+    /// length; `None` while it is incomplete. An invalid message is refused at its first invalid
+    /// byte.
     fn receive(&mut self, unread: &[u8]) -> Result<Option<usize>, ProxyFault> {
         match self.awaits {
             Awaits::Method => {
@@ -175,7 +176,7 @@ impl Socks {
                 Ok(Some(2))
             }
             Awaits::Login => {
-                // Some proxies answer with their own version here.
+                // Some proxies send the SOCKS version here.
                 match second_byte(unread, &[LOGIN_VERSION, VERSION])? {
                     None => return Ok(None),
                     Some(0) => self.say(Awaits::Reply),
@@ -184,7 +185,7 @@ impl Socks {
                 Ok(Some(2))
             }
             Awaits::Reply => {
-                // A refusal is told even if the rest of the reply never comes.
+                // A refusal is reported even if the rest of the reply never arrives.
                 match second_byte(unread, &[VERSION])? {
                     None => return Ok(None),
                     Some(0) => {}
@@ -208,7 +209,7 @@ impl Socks {
         }
     }
 
-    /// Says what leads to this answer.
+    /// Prepares the request whose reply is expected next.
     fn say(&mut self, awaits: Awaits) {
         self.out = match awaits {
             Awaits::Login => self.login.take().unwrap_or_default(),
@@ -221,21 +222,21 @@ impl Socks {
 
 impl fmt::Debug for Socks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Credentials stay out.
+        // Without credentials.
         f.debug_struct("Socks")
             .field("awaits", &self.awaits)
             .finish_non_exhaustive()
     }
 }
 
-/// The address that stands for a host that was resolved on this side. Every proxy has IPv4; whether
-/// it has IPv6, only it knows.
+/// The address to request for a host that was resolved on this side. Every proxy supports IPv4;
+/// whether it supports IPv6 is unknown.
 pub(crate) fn preferred_address(addresses: &[IpAddr]) -> Option<IpAddr> {
     let ipv4 = addresses.iter().find(|address| address.is_ipv4());
     ipv4.or(addresses.first()).copied()
 }
 
-/// Every message begins with a version, and tells in its second byte how things stand.
+/// Every message begins with a version; its second byte is the result.
 fn second_byte(unread: &[u8], versions: &[u8]) -> Result<Option<u8>, ProxyFault> {
     match unread {
         [version, ..] if !versions.contains(version) => Err(ProxyFault::MalformedReply),

@@ -1,32 +1,32 @@
-//! TLS as a machine without I/O: ciphertext in, plaintext out, and the other way round. This is
-//! the one room that knows rustls; no type of rustls leaves it, except inside an error's
-//! `source`. Sockets, deadlines and HTTP are elsewhere.
+//! TLS as a state machine without I/O: ciphertext in, plaintext out, and the reverse. This is the
+//! only module that uses rustls; no type of rustls leaves it, except inside an error's `source`. It
+//! does not handle sockets, deadlines or HTTP.
 //!
-//! * `options`: what the caller decides ([`TlsOptions`]), made into a rustls configuration once.
-//! * `server_options`: what a server decides: its certificates, and whom it asks for theirs.
+//! * `options`: the caller's settings ([`TlsOptions`]), converted once into a rustls configuration.
+//! * `server_options`: a server's settings: its certificates, and whether clients must show theirs.
 //! * `session`: one connection's [`TlsSession`].
 //! * `info`: what was agreed upon ([`TlsInfo`]), and how a stream ends.
-//! * `record`: where its records end.
+//! * `record`: where TLS records end.
 //! * `identity`: names and the client's own certificate.
 //! * `verifier`: which server certificates are trusted.
-//! * `fault`: rustls's errors told as [`TlsFault`](crate::error::TlsFault).
-//! * `certificate`: what a certificate says, for builds with the `certificate-facts` feature.
-//! * `disabled`: the same names, uninhabited, for builds without the `tls` feature, so that no
-//!   other room needs a `cfg`.
+//! * `fault`: rustls's errors as [`TlsFault`](crate::error::TlsFault).
+//! * `certificate`: the content of a certificate, for builds with the `certificate-facts` feature.
+//! * `disabled`: the same names as uninhabited types, for builds without the `tls` feature, so that
+//!   no other module needs a `cfg`.
 //!
-//! # Why rustls's unbuffered face
-//! rustls's buffered face (`read_tls`, `process_new_packets`, `reader`) pulls ciphertext into a
-//! buffer of its own in steps of 4 KiB, which it shrinks and grows again for every record of
-//! 16 KiB; it then decrypts there, copies the plaintext into a vector and copies it out again. It
-//! also refuses input ("received plaintext buffer full") until the plaintext has been taken. The
-//! unbuffered face (`process_tls_records`) decrypts in place, in the caller's buffer, so that two
-//! copies remain instead of three, a socket can be read in steps of any size, and nothing has to
-//! be refused. In memory, with TLS 1.3 and AES-128/256-GCM, 256 MiB in steps of 256 KiB cost a
-//! loop over the buffered face about a tenth more CPU than one over the unbuffered face.
+//! # Why rustls's unbuffered interface
+//! rustls's buffered interface (`read_tls`, `process_new_packets`, `reader`) reads ciphertext into
+//! its own buffer in steps of 4 KiB, and shrinks and grows that buffer for every record of 16 KiB. It
+//! decrypts there, copies the plaintext into a vector and copies it out again. It also refuses input
+//! ("received plaintext buffer full") until the plaintext was taken. The unbuffered interface
+//! (`process_tls_records`) decrypts in place, in the caller's buffer: two copies remain instead of
+//! three, a socket can be read in steps of any size, and no input is refused. In memory, with TLS 1.3
+//! and AES-128/256-GCM, 256 MiB in steps of 256 KiB cost a loop over the buffered interface about a
+//! tenth more CPU than one over the unbuffered interface.
 //!
-//! What the unbuffered face asks for in return is that bytes it cannot use yet stay at the front
-//! of the next input. [`TlsSession`] keeps them: at most one partial record as a rule, so that
-//! the caller can use one scratch buffer for all its connections.
+//! In return, the unbuffered interface requires that bytes it cannot use yet are at the front of the
+//! next input. [`TlsSession`] keeps them, usually at most one partial record, so that the caller can
+//! use one scratch buffer for all its connections.
 
 #[cfg(feature = "certificate-facts")]
 mod certificate;

@@ -1,7 +1,7 @@
 //! A tunnel through an HTTP proxy: `CONNECT` (RFC 9110 §9.3.6), Basic credentials, any 2xx.
 //!
-//! The framing of the proxy's answer is ignored as the RFC asks: after a 2xx the stream is the
-//! tunnel, whatever its header says.
+//! The framing fields of the proxy's 2xx response are ignored, as the RFC requires: after it, the
+//! stream is the tunnel.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ use crate::transport::link::{Link, LinkRead};
 use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 
-/// A `CONNECT` request on its way.
+/// A `CONNECT` request in progress.
 #[derive(Debug)]
 pub(crate) struct Tunnel {
     exchange: Exchange,
@@ -57,7 +57,8 @@ impl Tunnel {
         })
     }
 
-    /// Drives the request; `true` when the tunnel is open. What the proxy answers goes to `heads`.
+    /// Drives the request. Returns `true` once the tunnel is open. The heads of the proxy's responses
+    /// go to `heads`.
     pub(crate) fn drive(
         &mut self,
         link: &mut Link,
@@ -88,7 +89,7 @@ impl Tunnel {
                     };
                     return Err(ErrorKind::Proxy(fault).into());
                 }
-                // A server that speaks first inside the tunnel breaks TLS and HTTP alike.
+                // A server that sends first violates both TLS and HTTP.
                 Some(Event::Switched) if self.recv.is_empty() => return Ok(true),
                 Some(Event::Switched) => {
                     return Err(

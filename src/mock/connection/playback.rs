@@ -1,5 +1,5 @@
-//! How a response leaves a mock connection: its head and content through `proto`, piece by piece, each
-//! at its time, up to its end, good or bad.
+//! Sends a response on a mock connection: head and content go through `proto`, piece by piece, each
+//! at its time, up to a clean or broken end.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::transport::memory::Peer;
 use crate::transport::memory::later;
 
 impl MockConnection {
-    /// Puts a response on its way. Fails, with nothing sent, if `proto` refuses its head.
+    /// Sends a response. Fails, with nothing sent, if `proto` refuses its head.
     pub(super) fn play(
         &mut self,
         response: MockResponse,
@@ -95,7 +95,7 @@ impl MockConnection {
         Ok(())
     }
 
-    /// What the test did to the stream that is being sent.
+    /// Sends what the test pushed to the stream.
     pub(super) fn push(&mut self, push: Push, peer: &mut Peer) {
         let mut out = Vec::new();
         let sent = match push {
@@ -134,7 +134,7 @@ fn known(length: usize) -> BodyLength {
     }
 }
 
-/// The pieces that go out one by one, so many bytes in all.
+/// The pieces to send one by one, at most `most` bytes in all.
 pub(super) fn split(pieces: Vec<Bytes>, most: usize, drip: Option<Drip>) -> Vec<Bytes> {
     let mut room = most;
     let mut all = Vec::new();

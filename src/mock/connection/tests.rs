@@ -126,7 +126,7 @@ fn pipelined_requests_whole_bytewise_and_cut_at_every_position() {
 }
 
 #[test]
-fn a_late_answer_holds_up_the_next_one() {
+fn a_late_response_delays_the_next_one() {
     let (network, server) = mock();
     let second = Duration::from_secs(1);
     server
@@ -145,7 +145,7 @@ fn a_late_answer_holds_up_the_next_one() {
 }
 
 #[test]
-fn continue_is_said_to_those_who_wait() {
+fn clients_that_wait_get_100_continue() {
     const HEAD: &str =
         "PUT /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
     let (network, server) = mock();
@@ -176,7 +176,7 @@ fn continue_is_said_to_those_who_wait() {
 }
 
 #[test]
-fn an_early_answer_lets_the_content_come() {
+fn an_early_response_lets_the_content_arrive() {
     let (network, server) = mock();
     let rule = server
         .post("/a")
@@ -194,7 +194,7 @@ fn an_early_answer_lets_the_content_come() {
 }
 
 #[test]
-fn broken_requests_are_told_so_and_kept() {
+fn invalid_requests_get_a_400_and_are_logged() {
     for (request, fault) in [
         ("nonsense\r\n\r\n", PeerMisbehaved::NotHttp),
         ("GET / HTTP/1.1\r\n\r\n", PeerMisbehaved::InvalidHost),
@@ -218,7 +218,7 @@ fn broken_requests_are_told_so_and_kept() {
 }
 
 #[test]
-fn a_client_that_closes_is_answered_or_missed() {
+fn a_client_that_closes_gets_the_response_or_nothing() {
     for (request, answer, errors) in [
         ("", "", 0),
         ("GET /a HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 200", 0),
@@ -246,7 +246,7 @@ fn a_client_that_closes_is_answered_or_missed() {
 }
 
 #[test]
-fn a_delayed_answer_reaches_a_client_that_closed_its_side() {
+fn a_delayed_response_reaches_a_client_that_closed_its_side() {
     let (network, server) = mock();
     let second = Duration::from_secs(1);
     server.any("/a").reply(MockResponse::ok().delay(second));
@@ -329,7 +329,7 @@ fn endings_on_the_wire() {
 }
 
 #[test]
-fn what_cannot_be_sent_says_why() {
+fn a_response_that_cannot_be_sent_says_why() {
     for (response, why) in [
         (MockResponse::ok().header("A b", "c"), "header \"A b\""),
         (MockResponse::ok().header("A", "b\r\nC: d"), "header \"A\""),
@@ -369,7 +369,7 @@ fn a_switched_connection_falls_silent() {
 }
 
 #[test]
-fn a_stream_without_content_and_one_for_an_old_client() {
+fn streams_without_content_and_for_an_http_1_0_client() {
     let stream = MockStream::new();
     let (network, server) = mock();
     server.get("/").reply(MockResponse::ok().stream(&stream));

@@ -310,7 +310,7 @@ mod tests {
     use crate::transport::disk::tests::Folder;
 
     #[test]
-    fn a_file_is_only_where_its_own_name_is() {
+    fn a_file_is_found_only_under_its_own_name() {
         let folder = Folder::new();
         let path = folder.join("file.part");
         let file = new_file(&path).unwrap();

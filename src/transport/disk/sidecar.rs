@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn a_written_sidecar_can_be_read() {
         let full = sidecar();
         let bare = Sidecar {
             validator: Validator::default(),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_one_is_none() {
+    fn a_torn_sidecar_is_not_read() {
         let json = sidecar().to_json();
         for end in 0..json.len() {
             assert_eq!(Sidecar::from_json(&json.as_bytes()[..end]), None, "{end}");
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_none() {
+    fn an_invalid_sidecar_is_not_read() {
         let good =
             r#"{"version":1,"url":"u","etag":null,"last_modified":null,"total":9,"written":8}"#;
         assert!(Sidecar::from_json(good.as_bytes()).is_some());

@@ -109,7 +109,7 @@ fn addresses_and_localhost_reach_no_worker() {
 }
 
 #[test]
-fn a_name_is_answered_later_and_wakes() {
+fn a_lookup_completes_later_and_wakes() {
     let gated = gated();
     let now = Instant::now();
     let (wake, woken) = waker();
@@ -124,7 +124,7 @@ fn a_name_is_answered_later_and_wakes() {
 }
 
 #[test]
-fn lookups_in_flight_are_shared_by_clones() {
+fn running_lookups_are_shared_by_clones() {
     let gated = gated();
     let now = Instant::now();
     let (first_wake, first_woken) = waker();
@@ -141,7 +141,7 @@ fn lookups_in_flight_are_shared_by_clones() {
 }
 
 #[test]
-fn answers_and_failures_are_remembered_for_their_time() {
+fn answers_and_failures_are_cached_for_their_time() {
     for (host, lifetime) in [("good.test", 60), ("bad.test", 5), ("none.test", 5)] {
         let (resolver, asked) = counting();
         let now = Instant::now();
@@ -156,7 +156,7 @@ fn answers_and_failures_are_remembered_for_their_time() {
 }
 
 #[test]
-fn an_answers_age_counts_from_when_it_was_seen() {
+fn an_answers_age_counts_from_its_first_reading() {
     let gated = gated();
     let now = Instant::now();
     let later = now + Duration::from_secs(9);
@@ -188,7 +188,7 @@ fn the_cache_is_bounded_and_can_be_cleared() {
 }
 
 #[test]
-fn failures_say_so_and_keep_their_cause() {
+fn failures_keep_their_cause() {
     let (resolver, _) = counting();
     let now = Instant::now();
     for host in ["bad.test", "none.test", "panic.test"] {
@@ -244,7 +244,7 @@ fn a_late_answer_feeds_the_cache() {
 }
 
 #[test]
-fn abandoned_lookups_give_up_their_place() {
+fn abandoned_lookups_do_not_count_as_running() {
     let gated = gated();
     let now = Instant::now();
     let look = |host: &str| gated.resolver.lookup(host, now, waker().0);
@@ -265,7 +265,7 @@ fn abandoned_lookups_give_up_their_place() {
 }
 
 #[test]
-fn threads_are_bounded_even_so() {
+fn threads_are_bounded_despite_abandoned_lookups() {
     let gated = gated();
     let now = Instant::now();
     for n in 0..MAX_THREADS {

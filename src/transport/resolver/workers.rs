@@ -1,5 +1,5 @@
-//! The resolver's shared half: what is remembered, what is asked, and the threads that ask. Names
-//! come here normalized, and those that need no question do not come at all.
+//! The shared part of the resolver: the cache, the queue and the worker threads. Names are normalized
+//! before they get here, and names that need no lookup do not get here.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -15,20 +15,20 @@ use super::answer::{Answer, LookupFn, answer};
 use crate::error::{Error, NetworkFault};
 use crate::transport::wake::Wake;
 
-/// Lookups by the operating system or the caller that somebody waits for, at once. They are mostly
-/// waiting themselves, and a program rarely needs more than a few names at a time.
+/// How many lookups with waiting callers run at once. A lookup mostly waits, and a program rarely
+/// needs more than a few names at a time.
 pub(super) const WORKERS: usize = 4;
 
-/// Threads at once, with those that run abandoned lookups.
+/// How many threads there may be, with those that run abandoned lookups.
 pub(super) const MAX_THREADS: usize = 16;
 
 /// How long a worker stays without work.
 pub(super) const IDLE: Duration = Duration::from_secs(10);
 
-/// Lookups that may wait for a worker; Godot's number of resolver slots.
+/// How many lookups may wait for a worker: Godot's number of resolver slots.
 pub(super) const MAX_QUEUED: usize = 256;
 
-/// Names that are remembered, so that a program that invents names does not fill the memory.
+/// How many names are cached, so that a program that invents names does not fill the memory.
 pub(super) const MAX_CACHED: usize = 1024;
 
 /// What the clones of a resolver and its threads share.
@@ -44,7 +44,7 @@ pub(super) struct Pool {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) overrides: HashMap<Box<str>, Answer>,
-    /// By name: questions in flight and those answered, which is the cache.
+    /// By name: running lookups, and completed ones, which are the cache.
     pub(super) entries: HashMap<Box<str>, Arc<Question>>,
     pub(super) queue: VecDeque<Arc<Question>>,
     running: Vec<Arc<Question>>,
@@ -53,21 +53,21 @@ pub(super) struct State {
     threads_ever: usize,
 }
 
-/// A name that is or was asked for.
+/// A name that is being looked up or was looked up.
 pub(super) struct Question {
     host: Box<str>,
     asked: Instant,
     answer: OnceLock<Answer>,
-    /// When the answer was first looked at: the age of an answer counts from here, as the workers
-    /// have no clock, and from `asked` when nobody looked.
+    /// When a caller first read the answer. The age of an answer counts from here, since the workers
+    /// have no clock; if no caller has read it, it counts from `asked`.
     seen: OnceLock<Instant>,
-    /// How many [`Interest`]s there are. It grows under the state's lock only.
+    /// How many [`Interest`]s there are. It grows only under the state's lock.
     interested: AtomicUsize,
-    /// Touched under the state's lock only, so that no wake is lost.
+    /// Used only under the state's lock, so that no wake is lost.
     wakes: Mutex<Vec<Wake>>,
 }
 
-/// Somebody waits for this question's answer.
+/// A caller's interest in the answer to a question.
 pub(super) struct Interest {
     pool: Arc<Pool>,
     question: Arc<Question>,
@@ -85,12 +85,12 @@ impl Pool {
         }
     }
 
-    /// The state. Nothing panics while it is locked, so that a poisoned lock is sound.
+    /// The state. Nothing panics while it is locked, so a poisoned lock is safe to use.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Finds or asks the question; `Err` is an answer that is known already.
+    /// Finds or starts the lookup. `Err` is an answer that is already known.
     pub(super) fn ask(
         self: &Arc<Self>,
         state: &mut State,
@@ -125,10 +125,12 @@ impl Pool {
         if let Err(error) = self.summon(state)
             && state.threads == 0
         {
-            // Nobody would ever answer. (With other workers there, one of them will.)
+            // Without any worker there will be no answer. If there are other workers, one of them
+            // will do the lookup.
             state.queue.pop_back();
             let refusal = Error::io(NetworkFault::System, error);
-            // Answered by way of the interest, as dropping one that has no answer locks the state.
+            // The interest gets the answer, since dropping an interest without an answer locks the
+            // state.
             let _ = question.answer.set(Err(refusal));
             return Ok(interest);
         }
@@ -155,8 +157,8 @@ impl Pool {
         now.saturating_duration_since(*since) < lifetime
     }
 
-    /// Forgets what is stale when the cache is full, or else what was asked for first. Questions
-    /// in flight stay: there are few of them.
+    /// Removes stale entries when the cache is full, or otherwise the oldest one. Running lookups
+    /// stay: there are few of them.
     fn make_room(&self, state: &mut State, now: Instant) {
         if state.entries.len() < MAX_CACHED {
             return;
@@ -176,7 +178,7 @@ impl Pool {
         }
     }
 
-    /// Sees to it that somebody takes the queue's last question: an idle worker or a new one.
+    /// Makes sure that a worker takes the last question of the queue: an idle one or a new one.
     fn summon(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
         if state.idle >= state.queue.len() {
             self.work.notify_one();
@@ -195,7 +197,7 @@ impl Pool {
         Ok(())
     }
 
-    /// A worker's life.
+    /// The main loop of a worker thread.
     fn work(self: Arc<Self>) {
         let mut state = self.lock();
         loop {
@@ -219,7 +221,7 @@ impl Pool {
         }
     }
 
-    /// Publishes the result (`None`: the lookup panicked) and wakes who waits for it.
+    /// Publishes the result (`None`: the lookup panicked) and wakes its callers.
     fn settle(
         &self,
         question: &Arc<Question>,
@@ -237,7 +239,7 @@ impl Pool {
         drop(state);
         if !question.is_abandoned() {
             for wake in wakes {
-                // A waker that panics must not take this worker with it.
+                // A waker that panics must not end this worker.
                 let _ = catch_unwind(AssertUnwindSafe(|| wake()));
             }
         }
@@ -288,9 +290,8 @@ impl Drop for Interest {
         if state.queue.len() < queued {
             state.forget(&self.question);
         } else if !state.queue.is_empty() {
-            // The worker that is stuck with this question no longer counts: perhaps another one
-            // may start for those that wait behind it.
-            // Without a new thread they wait for the present ones, as before.
+            // The worker that runs this lookup no longer counts, so another one may start for the
+            // questions that wait. If no thread can be started, they wait for the existing ones.
             let _ = self.pool.summon(&mut state);
         }
     }

@@ -89,7 +89,7 @@ fn fault(outcome: Result<bool, Error>) -> ErrorKind {
 }
 
 #[test]
-fn opens_a_way_however_the_answers_are_cut() {
+fn opens_a_tunnel_however_the_replies_are_split() {
     let long = [&b"\x05\x00\x00\x03\xff"[..], &[b'a'; 255], b"\x00\x50"].concat();
     let v6 = [&b"\x05\x00\x00\x04"[..], &[0; 18]].concat();
     // Where, credentials, the proxy's answers, what it hears.
@@ -154,7 +154,7 @@ fn opens_a_way_however_the_answers_are_cut() {
 }
 
 #[test]
-fn refusals_are_told_apart_however_they_are_cut() {
+fn refusals_are_distinguished_however_they_are_split() {
     let login = Some(("me", "secret"));
     let rows: &[(Option<(&str, &str)>, &[&[u8]], ProxyFault)] = &[
         // RFC 1928 §3.
@@ -259,7 +259,7 @@ fn refusals_are_told_apart_however_they_are_cut() {
 }
 
 #[test]
-fn a_proxy_that_says_too_much_is_refused() {
+fn a_proxy_that_sends_too_much_is_refused() {
     let rows: &[(&[&[u8]], ErrorKind)] = &[
         (
             &[b"\x05\x00\x05"],
@@ -278,7 +278,7 @@ fn a_proxy_that_says_too_much_is_refused() {
 }
 
 #[test]
-fn an_end_before_the_answer_is_told() {
+fn an_end_before_the_reply_is_an_error() {
     for answers in [&[][..], &[&b"\x05"[..]], &[b"\x05\x00", b"\x05\x00\x00"]] {
         let mut talk = Talk::new(&domain(NAME), None);
         let (_, outcome) = talk.play(answers, 1000);
@@ -303,7 +303,7 @@ fn keeps_to_the_budget_of_bytes() {
 }
 
 #[test]
-fn what_cannot_be_said_is_refused() {
+fn credentials_that_cannot_be_encoded_are_refused() {
     let long = "a".repeat(256);
     for (host, credentials, expected) in [
         (domain(&long), None, Misuse::InvalidHost),
@@ -334,7 +334,7 @@ fn credentials_stay_out_of_debug_texts() {
 }
 
 #[test]
-fn prefers_the_family_that_every_proxy_has() {
+fn prefers_ipv4_which_every_proxy_supports() {
     let v4: IpAddr = "10.0.0.1".parse().unwrap();
     let v6: IpAddr = "2001:db8::1".parse().unwrap();
     assert_eq!(preferred_address(&[v6, v4]), Some(v4));

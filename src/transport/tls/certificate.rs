@@ -1,9 +1,9 @@
-//! What a certificate says (RFC 5280): [`CertificateFacts`], read from its DER by `x509-cert`.
-//! Whether to believe it is decided in `verifier`; nothing here trusts or refuses anybody.
+//! The content of a certificate (RFC 5280): [`CertificateFacts`], read from DER by `x509-cert`.
+//! `verifier` decides whether to trust it.
 //!
-//! The bytes are the peer's. A client that verifies reads only what rustls has accepted already, but
-//! one with an `unsafe` variant of [`TlsOptions`](crate::tls::TlsOptions) reads whatever came. So the
-//! size and the number of a name's parts are bounded before there is work for each of them.
+//! The bytes come from the peer. A client that verifies certificates reads only those that rustls has
+//! accepted, but one with insecure [`TlsOptions`](crate::tls::TlsOptions) reads any. So the size and
+//! the number of a name's parts are checked before they are processed.
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
@@ -25,34 +25,34 @@ use x509_cert::time::Time;
 use super::info::TlsInfo;
 use crate::error::CertificateFault;
 
-/// What a certificate says of itself (RFC 5280 §4.1). Told, not judged: the handshake has decided
-/// already whether it is trusted.
+/// The content of a certificate (RFC 5280 §4.1). It does not say whether the certificate is trusted:
+/// the handshake has decided that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CertificateFacts {
-    /// Whom it is for, as RFC 4514 writes names: `CN=game.example,O=Games`, the most specific part
-    /// first, special characters escaped. Attributes without a known name, and values that are no
+    /// The subject, as RFC 4514 writes names: `CN=game.example,O=Games`, the most specific part
+    /// first, special characters escaped. Attributes without a known name, and values that are not
     /// text, are a number and hexadecimal DER: `2.5.4.97=#0c0341`. Empty when all names are in
     /// [`subject_alternative_names`](Self::subject_alternative_names), as RFC 5280 §4.1.2.6 allows.
     pub subject: String,
-    /// Who signed it, written like the subject.
+    /// The issuer, written like the subject.
     pub issuer: String,
-    /// Its serial number: upper-case hexadecimal, two digits a byte, without separators and without
-    /// the zero byte that only keeps it positive. As `openssl x509 -serial` shows it.
+    /// Its serial number: upper-case hexadecimal, two digits a byte, without separators and without a
+    /// leading zero byte, as `openssl x509 -serial` shows it.
     pub serial: String,
-    /// The names it is good for, in its order (RFC 5280 §4.2.1.6). Clients compare hosts with these
-    /// alone, never with the subject (RFC 9525 §2).
+    /// The names it is valid for, in its order (RFC 5280 §4.2.1.6). Clients compare hosts only with
+    /// these, never with the subject (RFC 9525 §2).
     pub subject_alternative_names: Vec<SubjectAlternativeName>,
     /// The first second of its validity.
     pub not_before: SystemTime,
-    /// The last second of its validity. 9999-12-31T23:59:59Z means that there is none (RFC 5280
+    /// The last second of its validity. 9999-12-31T23:59:59Z means that it never expires (RFC 5280
     /// §4.1.2.5).
     pub not_after: SystemTime,
     /// Its fingerprint: the SHA-256 of its DER.
     pub sha256: [u8; 32],
 }
 
-/// One of the names that a certificate is good for (RFC 5280 §4.2.1.6).
+/// One of the names that a certificate is valid for (RFC 5280 §4.2.1.6).
 ///
 /// Texts are ASCII, but otherwise as the certificate has them: they may hold control characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -72,8 +72,8 @@ pub enum SubjectAlternativeName {
 }
 
 impl TlsInfo {
-    /// What the peer's own certificate says, read at each call; `None` when it sent none. For the
-    /// rest of its chain, give each of [`peer_certificates`](Self::peer_certificates) to
+    /// The content of the peer's own certificate, read at each call; `None` if it sent none. For the
+    /// rest of its chain, pass each of [`peer_certificates`](Self::peer_certificates) to
     /// [`CertificateFacts::parse`].
     pub fn certificate(&self) -> Option<Result<CertificateFacts, CertificateFault>> {
         let der = self.peer_certificates.first()?;
@@ -82,15 +82,15 @@ impl TlsInfo {
 }
 
 impl CertificateFacts {
-    /// The largest certificate that is read, in bytes: 64 KiB, which is also all that rustls takes
-    /// as a whole chain. Common ones have 1 to 2 KiB.
+    /// The size of the largest certificate that is read, in bytes: 64 KiB, which is also rustls's
+    /// limit for a whole chain. Common certificates have 1 to 2 KiB.
     pub const MAX_BYTES: usize = 64 << 10;
 
     /// How many attributes a subject or issuer may have: 128. Common ones have 1 to 10.
     pub const MAX_NAME_ATTRIBUTES: usize = 128;
 
-    /// What the certificate with this DER says. Serial numbers longer than RFC 5280 allows, names
-    /// of unknown kinds and unknown extensions are no faults.
+    /// Reads a certificate from DER. Serial numbers longer than RFC 5280 allows, names of unknown
+    /// kinds and unknown extensions are accepted.
     ///
     /// # Errors
     /// [`CertificateFault`].
@@ -113,7 +113,7 @@ impl CertificateFacts {
     }
 }
 
-/// x509-cert reads dates nowhere but in the validity.
+/// x509-cert reads dates only in the validity.
 fn fault(error: x509_cert::der::Error) -> CertificateFault {
     match error.kind() {
         ErrorKind::DateTime

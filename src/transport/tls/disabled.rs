@@ -1,11 +1,11 @@
-//! The names of this room in a build without the `tls` feature. The types are uninhabited: the
+//! The names of this module in a build without the `tls` feature. The types are uninhabited: the
 //! compiler knows that no connection can have any. The real ones are in `options` and `session`.
 
 use super::info::{TlsEnd, TlsInfo};
 use crate::error::{Error, Misuse};
 
-/// How to speak TLS. This build has no TLS (the `tls` feature is off), so that there are no values
-/// of this type, and `https` fails with [`Misuse::TlsNotBuilt`].
+/// How to speak TLS. This build has no TLS (the `tls` feature is off), so there are no values of this
+/// type, and `https` fails with [`Misuse::TlsNotBuilt`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsOptions {}
 
@@ -18,7 +18,7 @@ impl TlsOptions {
 #[derive(Debug)]
 pub(crate) enum TlsSession {}
 
-/// How a server speaks TLS. This build has no TLS, so that there are no values of this type.
+/// How a server speaks TLS. This build has no TLS, so there are no values of this type.
 #[cfg(feature = "server")]
 #[derive(Clone, Debug)]
 pub enum ServerTlsOptions {}

@@ -1,5 +1,5 @@
-//! rustls's errors, told as [`TlsFault`]: what a player, a server's operator or a developer can
-//! act upon. The rustls error stays as the source. Nothing here decides anything.
+//! Converts rustls's errors to [`TlsFault`], by what a player, an operator or a developer can do
+//! about them. The rustls error stays as the source.
 
 use rustls::{AlertDescription, CertificateError, InvalidMessage};
 
@@ -13,7 +13,7 @@ pub(crate) struct TlsFailure {
 }
 
 impl TlsFailure {
-    /// `seen` is what the session knew of its peer when the error came.
+    /// `seen` is what the session knew about its peer when the error occurred.
     pub(super) fn new(source: rustls::Error, seen: Seen) -> Self {
         Self {
             fault: fault(&source, seen),
@@ -47,8 +47,8 @@ fn fault(error: &rustls::Error, seen: Seen) -> TlsFault {
             TlsFault::Incompatible
         }
         rustls::Error::AlertReceived(alert) => alert_fault(*alert, seen),
-        // These are what a record's header can be wrong about, so they mean "no TLS" as long as
-        // nothing that looked like TLS came before.
+        // These are the possible errors in a record's header. They mean "not TLS" as long as no valid
+        // record came before.
         rustls::Error::InvalidMessage(
             InvalidMessage::InvalidContentType
             | InvalidMessage::UnknownProtocolVersion
@@ -72,8 +72,8 @@ fn certificate_fault(error: &CertificateError) -> TlsFault {
         }
         CertificateError::UnknownIssuer => TlsFault::CertificateUnknownIssuer,
         CertificateError::Revoked => TlsFault::CertificateRevoked,
-        // What webpki says of an unknown self-signed certificate, if it was made the common way
-        // (see `verifier`). rustls passes it on as text only.
+        // The error of webpki for an unknown self-signed certificate made in the usual way (see
+        // `verifier`). rustls passes it on only as text.
         CertificateError::Other(error) if error.to_string() == "CaUsedAsEndEntity" => {
             TlsFault::CertificateUnknownIssuer
         }
@@ -82,8 +82,8 @@ fn certificate_fault(error: &CertificateError) -> TlsFault {
 }
 
 /// TLS 1.2 has no alert for a missing client certificate: servers send `handshake_failure` or
-/// `bad_certificate`. Once a certificate was asked for, these can hardly mean anything else, while
-/// before that the former means that no cipher is shared (RFC 5246 §7.2.2, §7.4.6).
+/// `bad_certificate`. After the server asked for a certificate, these can hardly mean anything else.
+/// Before that, `handshake_failure` means that no cipher is shared (RFC 5246 §7.2.2, §7.4.6).
 fn alert_fault(alert: AlertDescription, seen: Seen) -> TlsFault {
     match alert {
         AlertDescription::CertificateRequired => TlsFault::CertificateRequired,

@@ -1,5 +1,5 @@
-//! Who is who: the server's name as certificates spell it, and the client's own certificate with
-//! the fact that it was asked for. Whether a server is believed is decided in `verifier`.
+//! Identities: the server's name as certificates spell it, and the client's certificate. `verifier`
+//! decides whether to trust a server.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use rustls::sign::CertifiedKey;
 
 use crate::error::{Error, Misuse};
 
-/// `host` as certificates name it (RFC 9844: no zone; RFC 6066 §3: no final dot).
+/// `host` as certificates spell it (RFC 9844: no zone; RFC 6066 §3: no final dot).
 pub(super) fn server_name(host: &str) -> Result<ServerName<'static>, Error> {
     let bare = host
         .strip_prefix('[')
@@ -33,13 +33,13 @@ pub(super) fn asked_for_certificate<T>(work: impl FnOnce() -> T) -> (T, bool) {
 }
 
 thread_local! {
-    /// Set by [`AskedCertificate`] for the session that this thread is just driving. rustls tells
-    /// nobody else that a certificate was asked for, and a certificate source of each session's
-    /// own would prevent resumption, which rustls allows only with one and the same source.
+    /// Set by [`AskedCertificate`] for the session that this thread is driving. rustls reports a
+    /// request for a certificate only to the certificate source. A separate source for each session
+    /// would prevent resumption, which rustls allows only with the same source.
     static CERTIFICATE_ASKED_FOR: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Gives the client's certificate, if there is one, and notes that it was asked for.
+/// Returns the client's certificate, if there is one, and notes that the server asked for it.
 #[derive(Debug)]
 pub(super) struct AskedCertificate(pub(super) Option<Arc<CertifiedKey>>);
 

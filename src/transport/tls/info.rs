@@ -12,7 +12,7 @@ pub enum TlsVersion {
     Tls13,
 }
 
-/// What both sides agreed upon, known once the handshake is done.
+/// The result of a completed TLS handshake.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsInfo {
@@ -20,12 +20,12 @@ pub struct TlsInfo {
     pub version: TlsVersion,
     /// The cipher suite by its IANA name, as in `TLS13_AES_256_GCM_SHA384`.
     pub cipher_suite: &'static str,
-    /// The protocol agreed upon by ALPN (`http/1.1`); `None` when the server does not do ALPN.
+    /// The protocol chosen by ALPN (`http/1.1`); `None` if the server does not use ALPN.
     pub alpn: Option<String>,
-    /// The server's certificate chain as it sent it, each in DER, its own certificate first.
-    /// Present after a resumed handshake, too.
+    /// The server's certificate chain as it sent it, each in DER, its own certificate first. Present
+    /// after a resumed handshake as well.
     pub peer_certificates: Vec<Vec<u8>>,
-    /// Whether the handshake resumed an earlier session, and so was shorter.
+    /// Whether the handshake resumed an earlier session, which makes it shorter.
     pub resumed: bool,
 }
 
@@ -48,9 +48,9 @@ impl fmt::Debug for TlsInfo {
 pub(crate) enum TlsEnd {
     /// More may come.
     Open,
-    /// The peer said that it sent everything (`close_notify`).
+    /// The peer has sent everything (`close_notify`).
     CloseNotify,
-    /// The stream ended without `close_notify`: by accident, or cut by an attacker. Content that
-    /// has no end of its own (RFC 9112 §9.8) must not be trusted as whole.
+    /// The stream ended without `close_notify`: by accident, or cut by an attacker. Content that ends
+    /// only with the connection (RFC 9112 §9.8) must not be treated as complete.
     Truncated,
 }

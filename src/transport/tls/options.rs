@@ -1,8 +1,8 @@
-//! What the caller decides about TLS, turned once into a rustls configuration that its clones
-//! share. The connection itself is in `session`, the trust decision in `verifier`.
+//! The caller's settings for TLS, converted once into a rustls configuration that clones share. The
+//! connection is in `session`, the decision about trust in `verifier`.
 //!
-//! The crypto provider (ring) is named here and passed on: a provider that some other crate
-//! installed for the whole process changes nothing.
+//! The crypto provider (ring) is chosen here. A provider that another crate installed for the whole
+//! process has no effect.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -23,17 +23,17 @@ use crate::error::{Error, Misuse};
 /// The only protocol this crate speaks over TLS, offered by ALPN (RFC 7301).
 pub(super) const ALPN: &[u8] = b"http/1.1";
 
-/// Servers whose sessions are remembered for resumption, per [`TlsOptions`].
+/// How many servers' sessions are kept for resumption, per [`TlsOptions`].
 const REMEMBERED_SESSIONS: usize = 256;
 
-/// How to speak TLS: whom to trust, by which name, with which certificate of one's own. This is
-/// Godot's `TLSOptions`, with more in its [`builder`](Self::builder).
+/// How to speak TLS: which authorities to trust, which name to check, and which client certificate to
+/// show. This is Godot's `TLSOptions`, with more options in its [`builder`](Self::builder).
 ///
 /// The default is TLS 1.2 or 1.3, Mozilla's root certificates as bundled with this build, and a
 /// certificate that is valid for the host connected to. Revocation is not checked.
 ///
-/// Cheap to clone. Connections made with clones of the same value resume each other's sessions,
-/// which makes handshakes shorter; so make it once and keep it.
+/// Cheap to clone. Connections made with clones of the same value resume each other's sessions, which
+/// makes handshakes shorter. So create the value once and keep it.
 #[derive(Clone)]
 pub struct TlsOptions(Arc<Shared>);
 
@@ -44,7 +44,7 @@ struct Shared {
 }
 
 impl TlsOptions {
-    /// The default: Mozilla's roots, and the host's own name. All calls return clones of one value.
+    /// The default: Mozilla's roots, and the name of the host. All calls return clones of one value.
     pub fn client() -> Self {
         static DEFAULT: OnceLock<TlsOptions> = OnceLock::new();
         DEFAULT
@@ -53,11 +53,11 @@ impl TlsOptions {
     }
 
     /// Godot's `TLSOptions.client_unsafe`: the certificate's name is not checked. With a
-    /// `trusted_chain` (PEM) the certificate must still come from one of these authorities, or be
-    /// one of these certificates; without, **anybody** can pose as the server.
+    /// `trusted_chain` (PEM) the certificate must still come from one of these authorities, or be one
+    /// of these certificates; without it, **anybody** can impersonate the server.
     ///
     /// # Errors
-    /// [`Misuse::InvalidTlsOptions`] when `trusted_chain` holds no usable certificate.
+    /// [`Misuse::InvalidTlsOptions`] if `trusted_chain` contains no usable certificate.
     pub fn client_unsafe(trusted_chain: Option<&[u8]>) -> Result<Self, Error> {
         let builder = Self::builder();
         match trusted_chain {
@@ -67,12 +67,13 @@ impl TlsOptions {
         .build()
     }
 
-    /// Everything that can be decided, starting at the default.
+    /// A builder for all options, starting with the defaults.
     pub fn builder() -> TlsOptionsBuilder {
         TlsOptionsBuilder::new()
     }
 
-    /// What an `https` connection uses when the caller gave nothing; an error in builds without TLS.
+    /// The options of an `https` connection for which the caller gave none; an error in builds
+    /// without TLS.
     pub(crate) fn for_https() -> Result<Self, Error> {
         Ok(Self::client())
     }
@@ -85,7 +86,7 @@ impl TlsOptions {
         self.0.name.as_ref()
     }
 
-    /// Lets the next connection to `name` start afresh.
+    /// Forgets the sessions with `name`: the next connection does a full handshake.
     pub(super) fn forget_session(&self, name: &ServerName<'static>) {
         if let Some(sessions) = &self.0.sessions {
             sessions.remove_tls12_session(name);
@@ -93,7 +94,8 @@ impl TlsOptions {
     }
 }
 
-/// Equal are clones of one value: only then may a connection made with one serve the other.
+/// Only clones of one value are equal: only then may a connection made with one be used for the
+/// other.
 impl PartialEq for TlsOptions {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -111,11 +113,11 @@ impl fmt::Debug for TlsOptions {
     }
 }
 
-/// Decides about [`TlsOptions`] one by one. Mistakes are reported by [`build`](Self::build).
+/// A builder of [`TlsOptions`]. [`build`](Self::build) reports invalid values.
 #[must_use]
 pub struct TlsOptionsBuilder {
     roots: RootCertStore,
-    /// Certificates the caller gave; see [`ChainVerifier`].
+    /// The caller's certificates; see [`ChainVerifier`].
     pinned: Vec<CertificateDer<'static>>,
     bundled_roots: bool,
     checks: Checks,
@@ -156,7 +158,7 @@ impl TlsOptionsBuilder {
     }
 
     /// Trusts the certificates in `pem` **instead of** the bundled roots, as Godot does: the
-    /// authorities that issue the server's certificate, or that very certificate.
+    /// authorities that issue the server's certificate, or the server's certificate itself.
     pub fn trusted_chain_pem(mut self, pem: &[u8]) -> Self {
         self.bundled_roots = false;
         self.add_root_pem(pem)
@@ -178,14 +180,14 @@ impl TlsOptionsBuilder {
         self.add_root(CertificateDer::from(der.to_vec()))
     }
 
-    /// Asks for, and checks the certificate against, this name instead of the host's.
+    /// Sends this name instead of the host's (SNI), and checks the certificate against it.
     pub fn common_name_override(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Shows this certificate to servers that ask for one: `chain` in PEM, one's own certificate
-    /// first, and its private `key` in PEM (PKCS #8, PKCS #1 or SEC 1).
+    /// Shows this certificate to servers that ask for one: `chain` in PEM, the client's own
+    /// certificate first, and its private `key` in PEM (PKCS #8, PKCS #1 or SEC 1).
     pub fn client_certificate_pem(mut self, chain: &[u8], key: &[u8]) -> Self {
         let key = PrivateKeyDer::from_pem_slice(key).map_err(invalid);
         match certificates(chain).and_then(|chain| Ok(Identity { chain, key: key? })) {
@@ -197,8 +199,8 @@ impl TlsOptionsBuilder {
         self
     }
 
-    /// Accepts a trusted certificate whatever name it is for. **Insecure** with the bundled roots:
-    /// whoever owns any domain can then pose as the server.
+    /// Accepts a trusted certificate for any name. **Insecure** with the bundled roots: the owner of
+    /// any domain can then impersonate the server.
     pub fn insecure_no_name_check(mut self) -> Self {
         if self.checks == Checks::All {
             self.checks = Checks::ChainOnly;
@@ -206,8 +208,8 @@ impl TlsOptionsBuilder {
         self
     }
 
-    /// Accepts every certificate. **Insecure**: anybody can pose as the server. It overrules all
-    /// that was said about roots and names.
+    /// Accepts every certificate. **Insecure**: anybody can impersonate the server. This overrides
+    /// all options about roots and names.
     pub fn insecure_no_verification(mut self) -> Self {
         self.checks = Checks::Nothing;
         self
@@ -225,19 +227,19 @@ impl TlsOptionsBuilder {
         self
     }
 
-    /// Whether later connections may resume a session, which saves a round trip's worth of
-    /// cryptography, and lets the server recognise the client. On by default.
+    /// Whether later connections may resume a session. Resumption saves cryptography and lets the
+    /// server recognize the client. On by default.
     pub fn resumption(mut self, resume: bool) -> Self {
         self.resumption = resume;
         self
     }
 
-    /// The options as decided.
+    /// The options.
     ///
     /// # Errors
-    /// [`Misuse::InvalidTlsOptions`], with the reason as its source: PEM without a usable
-    /// certificate or key, a key that does not belong to its certificate, a name that is none, or
-    /// a minimum version above the maximum.
+    /// [`Misuse::InvalidTlsOptions`], with the reason as its source: PEM without a usable certificate
+    /// or key, a key that does not belong to its certificate, an invalid name, or a minimum version
+    /// above the maximum.
     pub fn build(mut self) -> Result<TlsOptions, Error> {
         if let Some(error) = self.fault.take() {
             return Err(error);
@@ -337,7 +339,7 @@ impl fmt::Debug for TlsOptionsBuilder {
     }
 }
 
-/// The certificates in `pem`, of which there must be some.
+/// The certificates in `pem`; an error if there is none.
 pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let found = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<Vec<_>, _>>()

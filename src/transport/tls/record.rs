@@ -1,9 +1,9 @@
-//! Follows the borders of TLS records in the incoming stream, so that `session` can tell the rest
-//! of a record that began earlier from the records behind it. It decrypts and judges nothing:
-//! headers that make no sense are for rustls to refuse.
+//! Tracks the boundaries of TLS records in the incoming stream, so that `session` can separate the
+//! rest of a started record from the records after it. It does not decrypt; rustls refuses invalid
+//! headers.
 
-/// Where the present record of the incoming stream ends (RFC 8446 §5.1: five bytes of header, the
-/// last two of which are the length of the rest).
+/// Where the current record of the incoming stream ends (RFC 8446 §5.1: the header has five bytes,
+/// and the last two are the length of the rest).
 #[derive(Default)]
 pub(super) struct RecordBoundary {
     header: [u8; 5],
@@ -12,7 +12,7 @@ pub(super) struct RecordBoundary {
 }
 
 impl RecordBoundary {
-    /// Follows the front of `bytes` up to the end of the present record; returns its length.
+    /// Tracks the front of `bytes` up to the end of the current record. Returns the number of bytes.
     pub(super) fn skip(&mut self, bytes: &[u8]) -> usize {
         let mut skipped = 0;
         if self.missing == 0 {
@@ -37,7 +37,7 @@ impl RecordBoundary {
         skipped + present
     }
 
-    /// Follows all of `bytes`, over any number of records.
+    /// Tracks all of `bytes`, over any number of records.
     pub(super) fn skip_all(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let skipped = self.skip(bytes);

@@ -1,6 +1,6 @@
-//! What a server decides about TLS: its certificates by the name that clients ask for, and whether
-//! clients have to show one. Turned once into a rustls configuration that clones share; the connection
-//! itself is in `session`.
+//! A server's settings for TLS: its certificates by the name that clients request, and whether
+//! clients must show a certificate. They are converted once into a rustls configuration that clones
+//! share. The connection is in `session`.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,8 +23,8 @@ use crate::error::{Error, Misuse};
 
 /// How a server speaks TLS. Cheap to clone.
 ///
-/// To renew certificates, make another value and give it to
-/// [`Server::set_tls`](crate::server::Server::set_tls): connections from then on use it.
+/// To renew certificates, create another value and pass it to
+/// [`Server::set_tls`](crate::server::Server::set_tls): later connections use it.
 #[derive(Clone)]
 pub struct ServerTlsOptions(Arc<Shared>);
 
@@ -34,7 +34,7 @@ struct Shared {
     private_key_file: Option<PathBuf>,
 }
 
-/// Decides about [`ServerTlsOptions`] one by one. Mistakes are reported by [`build`](Self::build).
+/// A builder of [`ServerTlsOptions`]. [`build`](Self::build) reports invalid values.
 #[must_use]
 pub struct ServerTlsOptionsBuilder {
     default: Option<Arc<CertifiedKey>>,
@@ -48,25 +48,25 @@ pub struct ServerTlsOptionsBuilder {
     fault: Option<Error>,
 }
 
-/// Whether clients are asked for a certificate of their own.
+/// Whether clients are asked for a client certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientCertificates {
-    /// They are not.
+    /// Clients are not asked.
     #[default]
     NotAsked,
-    /// They may show one; one that is not trusted is refused.
+    /// Clients may show one. A certificate that is not trusted is refused.
     Optional,
-    /// They have to.
+    /// Clients must show one.
     Required,
 }
 
 impl ServerTlsOptions {
     /// The certificate chain of `cert_file` (PEM, the server's own first) and the private key of
-    /// `private_key_file`; without one, the key is in `cert_file`, too. Reads the files before it
-    /// returns.
+    /// `private_key_file`; without that file, the key must be in `cert_file` as well. Waits for the
+    /// disk.
     ///
     /// # Errors
-    /// [`Misuse::InvalidTlsOptions`], with the reason as its source.
+    /// [`Misuse::InvalidTlsOptions`], with the files and the reason as its source.
     pub fn load_certs(
         cert_file: impl AsRef<Path>,
         private_key_file: Option<&Path>,
@@ -89,7 +89,7 @@ impl ServerTlsOptions {
         })
     }
 
-    /// Everything that can be decided.
+    /// A builder for all options.
     pub fn builder() -> ServerTlsOptionsBuilder {
         ServerTlsOptionsBuilder {
             default: None,
@@ -120,14 +120,14 @@ impl ServerTlsOptions {
 }
 
 impl ServerTlsOptionsBuilder {
-    /// The certificate for clients that ask for no name, or one that none was given for: `chain` in
-    /// PEM, the server's own certificate first, and its private `key` in PEM.
+    /// The certificate for clients that request no name, or a name without its own certificate:
+    /// `chain` in PEM, the server's own certificate first, and its private `key` in PEM.
     pub fn certificate_pem(mut self, chain: &[u8], key: &[u8]) -> Self {
         self.default = self.certified(chain, key);
         self
     }
 
-    /// The certificate for clients that ask for this name (SNI, RFC 6066 §3).
+    /// The certificate for clients that request this name (SNI, RFC 6066 §3).
     pub fn certificate_for(mut self, name: &str, chain: &[u8], key: &[u8]) -> Self {
         if let Some(certified) = self.certified(chain, key) {
             self.by_name.insert(name.to_ascii_lowercase(), certified);
@@ -135,7 +135,7 @@ impl ServerTlsOptionsBuilder {
         self
     }
 
-    /// Asks clients for certificates that one of these authorities (PEM) has issued.
+    /// Asks clients for certificates issued by one of these authorities (PEM).
     pub fn client_certificates(mut self, ask: ClientCertificates, authorities: &[u8]) -> Self {
         self.clients = ask;
         match certificates(authorities) {
@@ -159,11 +159,11 @@ impl ServerTlsOptionsBuilder {
         self
     }
 
-    /// The options as decided.
+    /// The options.
     ///
     /// # Errors
-    /// [`Misuse::InvalidTlsOptions`], with the reason as its source: no certificate at all, PEM
-    /// without a usable one or a key, or a key that does not belong to its certificate.
+    /// [`Misuse::InvalidTlsOptions`], with the reason as its source: no certificate, PEM without a
+    /// usable certificate or key, or a key that does not belong to its certificate.
     pub fn build(mut self) -> Result<ServerTlsOptions, Error> {
         if let Some(error) = self.fault.take() {
             return Err(error);
@@ -242,7 +242,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     })
 }
 
-/// The certificate for the name that a client asks for.
+/// Chooses the certificate for the name that a client requests.
 #[derive(Debug)]
 struct ByName {
     default: Option<Arc<CertifiedKey>>,

@@ -1,13 +1,13 @@
-//! One connection's TLS, driven by bytes. What is offered and who is trusted is decided in
-//! `options`; reading, writing and closing the socket is the caller's.
+//! The TLS state of one connection, driven by bytes. `options` decides what is offered and who is
+//! trusted. The caller reads, writes and closes the socket.
 //!
 //! ```text
 //!  socket ─ receive(ciphertext) ──► plaintext ─► HTTP
 //!  socket ◄─ poll_transmit ──────── write(plaintext) ◄─ HTTP
 //! ```
-//! Whatever a call makes due (handshake, alerts, key updates, data) waits in the session until
-//! `poll_transmit`: look at `wants_transmit` after every call, also when HTTP has nothing to say
-//! and after a failure, which leaves an alert that tells the peer why.
+//! Everything that is to be sent (handshake, alerts, key updates, data) waits in the session until
+//! `poll_transmit`. Check `wants_transmit` after every call, even if HTTP has nothing to send, and
+//! after a failure, which leaves an alert for the peer.
 
 use std::fmt;
 use std::mem;
@@ -31,19 +31,19 @@ use super::record::RecordBoundary;
 use super::server_options::ServerTlsOptions;
 use crate::error::{Error, ErrorKind, TlsFault};
 
-/// Ciphertext that may wait for `poll_transmit` before `write` takes no more: what a socket's send
-/// buffer commonly takes in one go.
+/// How much ciphertext may wait for `poll_transmit` before `write` accepts no more: what a socket's
+/// send buffer usually takes at once.
 const WRITE_LIMIT: usize = 64 * 1024;
 
-/// Ciphertext that may be held back for a handshake message that is not complete: rustls's own
-/// limit for a message, and one record.
+/// How much ciphertext may be held for an incomplete handshake message: rustls's own limit for a
+/// message, and one record.
 const HOLD_LIMIT: usize = 64 * 1024 + 5 + 16 * 1024 + 2048;
 
 /// One side of one TLS connection.
 pub(crate) struct TlsSession {
     side: Side,
-    /// Ciphertext that rustls cannot use before more comes. It must be at the front of its next
-    /// input: in a handshake it may hold fragments that were decrypted already.
+    /// Ciphertext that rustls cannot use before more arrives. It must be at the front of the next
+    /// input: in a handshake it may contain fragments that are already decrypted.
     held: Vec<u8>,
     record: RecordBoundary,
     incoming: Incoming,
@@ -69,13 +69,13 @@ enum Incoming {
 }
 
 impl TlsSession {
-    /// A session with `host`, whose ClientHello is due at once.
+    /// A session with `host`. Its ClientHello is to be sent at once.
     ///
-    /// The host is a DNS name, with or without a final dot, an IPv4 address, or an IPv6 address,
-    /// with or without brackets and zone. The options' name override wins over it.
+    /// The host is a DNS name, with or without a final dot, an IPv4 address, or an IPv6 address, with
+    /// or without brackets and zone. The options' name override takes precedence.
     ///
     /// # Errors
-    /// [`Misuse::InvalidHost`](crate::error::Misuse::InvalidHost) when the host is nothing of that.
+    /// [`Misuse::InvalidHost`](crate::error::Misuse::InvalidHost) if the host is none of these.
     pub(crate) fn client(options: &TlsOptions, host: &str) -> Result<Self, Error> {
         let name = match options.name_override() {
             Some(name) => name.clone(),
@@ -91,10 +91,10 @@ impl TlsSession {
         }))
     }
 
-    /// The server's side, which waits for a ClientHello.
+    /// The server's side. It waits for a ClientHello.
     ///
     /// # Errors
-    /// When the options' configuration cannot serve.
+    /// If the options' configuration cannot serve.
     #[cfg(feature = "server")]
     pub(crate) fn server(options: &ServerTlsOptions) -> Result<Self, Error> {
         let connection =
@@ -123,14 +123,14 @@ impl TlsSession {
         }
     }
 
-    /// Takes all of `ciphertext`, as it came from the socket, and appends the plaintext in it to
-    /// `plaintext`: never more than the ciphertext's length and one record (16 KiB). The bytes of
-    /// `ciphertext` are overwritten, as they are decrypted in place; no buffer but `plaintext` has
-    /// to be kept. After `close_notify` input is ignored (RFC 8446 §6.1).
+    /// Processes all of `ciphertext`, as it came from the socket, and appends its plaintext to
+    /// `plaintext`: at most the ciphertext's length and one record (16 KiB). The bytes of
+    /// `ciphertext` are decrypted in place and need not be kept. After `close_notify` input is
+    /// ignored (RFC 8446 §6.1).
     ///
     /// # Errors
-    /// Says why this connection is over, now and at each later call. Plaintext that came before
-    /// the fault has been appended, and an alert may be due.
+    /// The reason why this connection failed, for this and each later call. Plaintext before the
+    /// fault was appended, and an alert may wait to be sent.
     pub(crate) fn receive(
         &mut self,
         mut ciphertext: &mut [u8],
@@ -149,8 +149,8 @@ impl TlsSession {
                 }
                 break;
             }
-            // Only the record that began earlier is completed in `held`; the ones behind it are
-            // decrypted where they are.
+            // Only the record that began earlier is completed in `held`; the records after it are
+            // decrypted in place.
             let (rest_of_record, behind) = {
                 let missing = self.record.skip(ciphertext);
                 mem::take(&mut ciphertext).split_at_mut(missing)
@@ -176,12 +176,13 @@ impl TlsSession {
         }
     }
 
-    /// Encrypts the front of `plaintext` and returns how much of it was taken. 0 means: not while
-    /// handshaking, or transmit first (at most some 64 KiB wait), or closed.
+    /// Encrypts the front of `plaintext` and returns how many bytes were taken. 0 means that the
+    /// handshake is not done, that ciphertext must be transmitted first (at most about 64 KiB wait),
+    /// or that the session is closed.
     ///
     /// # Errors
-    /// When the session failed, or the keys are used up, which takes more than 100 GiB with TLS 1.2
-    /// (TLS 1.3 renews them).
+    /// If the session failed, or the keys are used up. That takes more than 100 GiB with TLS 1.2; TLS
+    /// 1.3 renews them.
     pub(crate) fn write(&mut self, plaintext: &[u8]) -> Result<usize, TlsFailure> {
         if let Incoming::Failed(failure) = &self.incoming {
             return Err(failure.clone());
@@ -201,14 +202,14 @@ impl TlsSession {
         }
     }
 
-    /// Tells the peer that nothing more will be sent (`close_notify`), once. During the handshake
-    /// there is nothing to say: drop the connection.
+    /// Tells the peer, once, that nothing more will be sent (`close_notify`). During the handshake
+    /// nothing is sent: drop the connection.
     pub(crate) fn close(&mut self) {
         self.with_traffic(Outgoing::CloseNotify);
         self.collect_pending();
     }
 
-    /// Appends the ciphertext that is due to `out`, and is then owed nothing.
+    /// Moves all ciphertext that waits to be sent to the end of `out`.
     pub(crate) fn poll_transmit(&mut self, out: &mut Vec<u8>) {
         if out.is_empty() {
             mem::swap(out, &mut self.outgoing);
@@ -217,18 +218,18 @@ impl TlsSession {
         }
     }
 
-    /// Whether `poll_transmit` has something to give.
+    /// Whether ciphertext waits to be sent.
     pub(crate) fn wants_transmit(&self) -> bool {
         !self.outgoing.is_empty()
     }
 
-    /// Whether plaintext cannot flow yet. With TLS 1.3 the server may still refuse the client's
-    /// certificate after this has become false.
+    /// Whether the handshake is still in progress. With TLS 1.3 the server may still refuse the
+    /// client's certificate after it.
     pub(crate) fn is_handshaking(&self) -> bool {
         self.state().is_handshaking()
     }
 
-    /// Whether more plaintext can come; what came before the end has been delivered already.
+    /// Whether more plaintext can follow. Everything before the end was delivered.
     pub(crate) fn end(&self) -> TlsEnd {
         match self.incoming {
             Incoming::Open => TlsEnd::Open,
@@ -237,7 +238,7 @@ impl TlsSession {
         }
     }
 
-    /// What was agreed upon; `None` during the handshake.
+    /// The result of the handshake; `None` during it.
     pub(crate) fn info(&self) -> Option<TlsInfo> {
         if self.is_handshaking() {
             return None;
@@ -260,7 +261,7 @@ impl TlsSession {
         })
     }
 
-    /// Lets rustls work through `input`; returns the bytes it is done with.
+    /// Lets rustls process `input`. Returns how many bytes it has used.
     fn process(&mut self, input: &mut [u8], plaintext: &mut Vec<u8>) -> Result<usize, TlsFailure> {
         let (result, asked) = asked_for_certificate(|| self.decrypt(input, plaintext));
         self.seen.certificate_request |= asked;
@@ -291,8 +292,8 @@ impl TlsSession {
 
     /// Moves what rustls has queued to `outgoing`.
     ///
-    /// rustls hands out queued bytes before it looks at its input, which is why none is given:
-    /// after an error it must not meet the offending bytes again.
+    /// rustls hands out queued bytes before it reads its input, so no input is given: after an error
+    /// it must not see the invalid bytes again.
     fn collect_pending(&mut self) {
         let out = &mut self.outgoing;
         match &mut self.side {
@@ -302,7 +303,7 @@ impl TlsSession {
         }
     }
 
-    /// Says something when rustls would encrypt data; whether that worked.
+    /// Encrypts and queues `outgoing`, if rustls can encrypt. Returns whether that worked.
     fn with_traffic(&mut self, outgoing: Outgoing<'_>) -> Option<bool> {
         if self.is_handshaking() || matches!(self.incoming, Incoming::Failed(_)) {
             return None;
@@ -320,8 +321,8 @@ impl TlsSession {
             && error == rustls::Error::DecryptError
             && let Side::Client { options, name, .. } = &self.side
         {
-            // The server may have accepted a ticket that it cannot use. Without it the next
-            // attempt does a full handshake instead of failing for ever.
+            // The server may have accepted a ticket that it cannot use. Without the ticket the next
+            // attempt does a full handshake instead of failing again.
             options.forget_session(name);
         }
         let failure = TlsFailure::new(error, self.seen);
@@ -347,15 +348,15 @@ impl fmt::Debug for TlsSession {
     }
 }
 
-/// What is to be encrypted.
+/// What to encrypt.
 #[derive(Clone, Copy)]
 enum Outgoing<'a> {
     Data(&'a [u8]),
-    /// `close_notify`. It is queued behind what else is pending.
+    /// `close_notify`, queued after everything else that is pending.
     CloseNotify,
 }
 
-/// The one thing that rustls gives each side under the same name only.
+/// The methods that rustls's client and server types share only by name.
 trait Records {
     type Data;
 
@@ -389,7 +390,7 @@ impl Records for UnbufferedServerConnection {
     }
 }
 
-/// Decrypts `input`; how much of it is done with, and whether the peer said goodbye.
+/// Decrypts `input`. Returns how many bytes were used, and whether the peer sent `close_notify`.
 fn decrypt<R: Records>(
     connection: &mut R,
     input: &mut [u8],
@@ -439,7 +440,7 @@ fn with_traffic<R: Records>(
             Ok(ConnectionState::WriteTraffic(mut traffic)) => {
                 return Some(match outgoing {
                     Outgoing::Data(plaintext) => encrypt(&mut traffic, plaintext, out),
-                    // No buffer is given, so that rustls queues the alert.
+                    // Without a buffer rustls queues the alert.
                     Outgoing::CloseNotify => traffic.queue_close_notify(&mut []).is_ok(),
                 });
             }
@@ -452,7 +453,7 @@ fn with_traffic<R: Records>(
 
 fn encode<D>(mut data: EncodeTlsData<'_, D>, out: &mut Vec<u8>) {
     let start = out.len();
-    // The first attempt asks for the size: the face has no other way to say it.
+    // The first attempt asks for the size: the interface has no other way.
     if let Err(EncodeError::InsufficientSize(size)) = data.encode(&mut []) {
         out.resize(start + size.required_size, 0);
         let written = data.encode(out.get_mut(start..).unwrap_or_default());
@@ -460,10 +461,10 @@ fn encode<D>(mut data: EncodeTlsData<'_, D>, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the records for `plaintext` to `out`; false when no key is left to encrypt with.
+/// Appends the records for `plaintext` to `out`. Returns false if no key is left to encrypt with.
 fn encrypt<D>(traffic: &mut WriteTraffic<'_, D>, plaintext: &[u8], out: &mut Vec<u8>) -> bool {
     // Each record of up to 16 KiB adds a header, a nonce (TLS 1.2), a content type and a tag: less
-    // than 64 bytes. Should that ever be wrong, rustls says what it needs.
+    // than 64 bytes. If that is ever wrong, rustls reports the size it needs.
     let mut room = plaintext.len() + 64 * (1 + plaintext.len() / (16 * 1024));
     let start = out.len();
     loop {

@@ -51,7 +51,7 @@ fn a_good_certificate_is_accepted() {
 }
 
 #[test]
-fn certificates_are_refused_for_what_is_wrong_with_them() {
+fn invalid_certificates_are_refused_with_the_reason() {
     let authority = Authority::new();
     let options = trusting(&authority);
     let old = authority.issue("game.test").valid(2001, 2002);
@@ -102,7 +102,7 @@ fn the_bundled_roots_do_not_know_our_authority() {
 }
 
 #[test]
-fn addresses_are_names_too() {
+fn ip_addresses_are_valid_names() {
     let authority = Authority::new();
     let options = trusting(&authority);
     for (name, host) in [
@@ -187,7 +187,7 @@ fn a_self_signed_certificate_can_be_trusted_itself() {
 }
 
 #[test]
-fn the_name_override_is_asked_for_and_checked() {
+fn the_name_override_is_sent_and_checked() {
     let authority = Authority::new();
     let options = TlsOptions::builder()
         .trusted_chain_pem(authority.pem().as_bytes())
@@ -203,7 +203,7 @@ fn the_name_override_is_asked_for_and_checked() {
 }
 
 #[test]
-fn versions_are_held_to() {
+fn version_limits_are_kept() {
     let authority = Authority::new();
     let with = |min, max| {
         TlsOptions::builder()
@@ -261,7 +261,7 @@ fn unusable_options_are_refused_with_the_reason() {
 }
 
 #[test]
-fn one_value_is_one_configuration() {
+fn clones_of_options_share_one_configuration() {
     fn may_cross_threads<T: Send + Sync>() {}
     may_cross_threads::<TlsOptions>();
     may_cross_threads::<TlsSession>();
@@ -272,7 +272,7 @@ fn one_value_is_one_configuration() {
 }
 
 #[test]
-fn a_client_certificate_is_shown_when_asked_for() {
+fn a_client_certificate_is_shown_on_request() {
     let (authority, players) = (Authority::new(), Authority::new());
     let player = players.issue("player");
     let options = TlsOptions::builder()
@@ -291,7 +291,7 @@ fn a_client_certificate_is_shown_when_asked_for() {
 }
 
 #[test]
-fn a_missing_or_wrong_client_certificate_is_told_as_such() {
+fn a_missing_or_wrong_client_certificate_has_its_own_fault() {
     let (authority, players) = (Authority::new(), Authority::new());
     let stranger = Authority::new().issue("player");
     let wrong = TlsOptions::builder()
@@ -312,7 +312,7 @@ fn a_missing_or_wrong_client_certificate_is_told_as_such() {
 }
 
 #[test]
-fn alerts_are_read_in_their_context() {
+fn alerts_are_interpreted_in_context() {
     let table = [
         (
             AlertDescription::HandshakeFailure,

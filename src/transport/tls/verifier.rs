@@ -1,5 +1,5 @@
-//! Which server certificates are trusted, on top of webpki: the whole check, the check without
-//! the name, or none. Where the roots come from is decided in `options`.
+//! Decides which server certificates are trusted, on top of webpki: the full check, the check without
+//! the name, or no check. `options` chooses the roots.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 #[derive(Debug)]
 pub(super) struct ChainVerifier {
     pub(super) roots: Arc<RootCertStore>,
-    /// The caller's own certificates again, whole, as [`RootCertStore`] keeps names and keys only.
+    /// The caller's certificates, complete: [`RootCertStore`] keeps only names and keys.
     pub(super) pinned: Vec<CertificateDer<'static>>,
     pub(super) check_name: bool,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
@@ -39,10 +39,10 @@ impl ServerCertVerifier for ChainVerifier {
         );
         match chain {
             Ok(()) => {}
-            // Self-signed certificates made by openssl or by Godot's `Crypto` say that they are a
-            // CA, and webpki accepts no CA as a server. The caller named exactly this certificate,
-            // though, and Godot's TLS accepts it. webpki checks the dates before it comes to this
-            // error, so that an expired certificate is still refused.
+            // Self-signed certificates made by openssl or by Godot's `Crypto` are marked as a CA, and
+            // webpki accepts no CA as a server. But the caller named exactly this certificate, and
+            // Godot's TLS accepts it. webpki checks the dates before it reports this error, so an
+            // expired certificate is still refused.
             Err(Error::InvalidCertificate(CertificateError::Other(_)))
                 if self.pinned.iter().any(|pinned| pinned == end_entity) => {}
             Err(error) => return Err(error),
@@ -76,8 +76,8 @@ impl ServerCertVerifier for ChainVerifier {
     }
 }
 
-/// Trusts everybody, for servers under test and devices with odd certificates. The signatures are
-/// not looked at either: they would prove the possession of a key that nobody vouches for.
+/// Trusts every certificate, for servers under test and devices with unusual certificates. Signatures
+/// are not checked either: they would only prove the possession of an unknown key.
 #[derive(Debug)]
 pub(super) struct NoVerifier {
     pub(super) algorithms: WebPkiSupportedAlgorithms,

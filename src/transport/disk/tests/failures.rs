@@ -25,7 +25,7 @@ fn full(step: DiskStep) -> DiskFault {
 }
 
 #[test]
-fn a_step_that_fails_leaves_nothing() {
+fn a_failed_step_leaves_no_files() {
     on_both(|disk, folder| {
         fs::write(folder.join("old.bin"), b"old").unwrap();
         let opening = [DiskStep::CreateFolder, DiskStep::Locate, DiskStep::Open];
@@ -47,7 +47,7 @@ fn a_step_that_fails_leaves_nothing() {
 }
 
 #[test]
-fn a_fault_comes_as_soon_as_it_happens_and_stays() {
+fn a_fault_is_reported_at_once_and_stays() {
     on_both(|disk, folder| {
         let (mut file, _) = open(disk, plain(folder.join("file.bin")));
         file.begin(0, None, None);
@@ -74,7 +74,7 @@ fn a_fault_comes_as_soon_as_it_happens_and_stays() {
 }
 
 #[test]
-fn a_step_that_fails_keeps_what_was_asked_to_be_kept() {
+fn a_failed_step_keeps_the_partial_file_if_requested() {
     on_both(|disk, folder| {
         let bytes = content(1000);
         for step in WRITING {
@@ -110,7 +110,7 @@ fn a_step_that_fails_keeps_what_was_asked_to_be_kept() {
 }
 
 #[test]
-fn a_sidecar_that_cannot_be_written_is_told() {
+fn a_sidecar_that_cannot_be_written_is_a_fault() {
     on_both(|disk, folder| {
         fail(disk, Some(DiskStep::WriteSidecar));
         let outcome = download(disk, kept(folder.join("file.bin")), b"content");
@@ -122,7 +122,7 @@ fn a_sidecar_that_cannot_be_written_is_told() {
 }
 
 #[test]
-fn paths_that_cannot_be_files_are_refused_at_once() {
+fn paths_that_cannot_be_files_fail_at_once() {
     on_both(|disk, folder| {
         fs::create_dir(folder.join("folder")).unwrap();
         fs::create_dir(folder.join("parted.part")).unwrap();
@@ -156,7 +156,7 @@ fn paths_that_cannot_be_files_are_refused_at_once() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_is_read_only_is_told() {
+fn a_read_only_folder_is_a_fault() {
     use std::os::unix::fs::PermissionsExt;
     on_both(|disk, folder| {
         let closed = folder.join("closed");
@@ -178,7 +178,7 @@ fn a_folder_that_is_read_only_is_told() {
 }
 
 #[test]
-fn dropping_leaves_nothing_at_any_stage() {
+fn dropping_leaves_no_files_at_any_stage() {
     on_both(|disk, folder| {
         fs::write(folder.join("other"), b"other").unwrap();
         for keep in [false, true] {
@@ -212,7 +212,7 @@ fn dropping_leaves_nothing_at_any_stage() {
 }
 
 #[test]
-fn folders_that_others_use_stay() {
+fn folders_with_other_files_stay() {
     on_both(|disk, folder| {
         let (file, _) = open(disk, plain(folder.join("new/deep/file.bin")));
         fs::write(folder.join("new/other"), b"other").unwrap();

@@ -36,7 +36,7 @@ fn finish(disk: &Disk, plan: FilePlan, bytes: &[u8], offset: usize) {
 }
 
 #[test]
-fn left_at_each_kib_it_goes_on_there() {
+fn a_download_interrupted_at_any_kib_continues_there() {
     on_both(|disk, folder| {
         let bytes = content(32 * KIB + 1);
         let target = folder.join("file.bin");
@@ -57,7 +57,7 @@ fn left_at_each_kib_it_goes_on_there() {
 }
 
 #[test]
-fn left_again_and_again_it_gets_there() {
+fn a_download_interrupted_repeatedly_completes() {
     on_both(|disk, folder| {
         let bytes = content(32 * KIB);
         let plan = kept(folder.join("file.bin"));
@@ -75,7 +75,7 @@ fn left_again_and_again_it_gets_there() {
 
 #[cfg(feature = "sha256")]
 #[test]
-fn what_was_there_is_hashed_in_slices() {
+fn kept_bytes_are_hashed_in_slices() {
     on_both(|disk, folder| {
         let bytes = content(5_000_000);
         let target = folder.join("file.bin");
@@ -102,7 +102,7 @@ fn what_was_there_is_hashed_in_slices() {
 }
 
 #[test]
-fn a_server_that_starts_afresh_is_followed() {
+fn a_restarted_response_replaces_the_kept_bytes() {
     on_both(|disk, folder| {
         let (old, new) = (content(9000), content(5000).repeat(2));
         let target = folder.join("file.bin");
@@ -132,7 +132,7 @@ fn a_server_that_starts_afresh_is_followed() {
 }
 
 #[test]
-fn a_lost_connection_is_gone_on_from() {
+fn a_download_continues_after_a_lost_connection() {
     on_both(|disk, folder| {
         let bytes = content(10_000);
         for plan in [plain, kept] {
@@ -160,7 +160,7 @@ fn a_lost_connection_is_gone_on_from() {
 }
 
 #[test]
-fn content_that_leaves_a_gap_is_refused() {
+fn content_after_a_gap_is_refused() {
     on_both(|disk, folder| {
         let (mut file, _) = open(disk, plain(folder.join("file.bin")));
         file.begin(0, None, None);
@@ -174,7 +174,7 @@ fn content_that_leaves_a_gap_is_refused() {
 }
 
 #[test]
-fn suspended_it_goes_on_whatever_the_plan() {
+fn a_suspended_download_can_be_resumed_whatever_the_plan() {
     on_both(|disk, folder| {
         let bytes = content(10_000);
         let target = folder.join("file.bin");
@@ -198,7 +198,7 @@ fn suspended_it_goes_on_whatever_the_plan() {
 }
 
 #[test]
-fn suspending_does_not_take_the_part_of_another() {
+fn suspending_does_not_take_another_downloads_part() {
     let (one, other, folder) = (Disk::inline(), Disk::inline(), Folder::new());
     let target = folder.join("file.bin");
     let (mut held, _) = open(&one, kept(target.clone()));
@@ -249,7 +249,7 @@ fn a_torn_sidecar_means_a_fresh_start() {
 }
 
 #[test]
-fn only_bytes_that_are_vouched_for_count() {
+fn only_synced_bytes_are_resumed() {
     let (disk, folder) = (Disk::inline(), Folder::new());
     let bytes = content(2000);
     let target = folder.join("file.bin");
@@ -264,7 +264,7 @@ fn only_bytes_that_are_vouched_for_count() {
 }
 
 #[test]
-fn a_crash_costs_no_more_than_since_the_last_checkpoint() {
+fn a_crash_costs_only_the_bytes_since_the_last_checkpoint() {
     let (disk, folder) = (Disk::inline(), Folder::new());
     let bytes = content(20 * KIB * KIB);
     let target = folder.join("file.bin");
@@ -288,7 +288,7 @@ fn a_crash_costs_no_more_than_since_the_last_checkpoint() {
 }
 
 #[test]
-fn what_does_not_fit_the_plan_is_not_resumed() {
+fn a_part_that_does_not_match_the_plan_is_not_resumed() {
     let fresh: [(&str, fn(&mut FilePlan)); 4] = [
         ("of another URL", |plan| {
             plan.identity = "https://example.com/other".to_owned();
@@ -325,7 +325,7 @@ fn what_does_not_fit_the_plan_is_not_resumed() {
 }
 
 #[test]
-fn left_before_content_came_nothing_changes() {
+fn a_download_dropped_before_content_changes_nothing() {
     on_both(|disk, folder| {
         let bytes = content(2000);
         let target = folder.join("file.bin");
@@ -340,7 +340,7 @@ fn left_before_content_came_nothing_changes() {
 }
 
 #[test]
-fn content_that_does_not_say_where_it_goes_starts_afresh() {
+fn content_without_an_offset_starts_at_zero() {
     on_both(|disk, folder| {
         let target = folder.join("file.bin");
         leave(disk, &target, &content(1500), 2000);
@@ -354,7 +354,7 @@ fn content_that_does_not_say_where_it_goes_starts_afresh() {
 }
 
 #[test]
-fn what_is_held_can_be_the_whole() {
+fn a_complete_part_can_be_committed_without_content() {
     on_both(|disk, folder| {
         let bytes = content(1_500_000);
         let target = folder.join("file.bin");
@@ -394,7 +394,7 @@ fn what_is_held_can_be_the_whole() {
 
 #[cfg(unix)]
 #[test]
-fn the_sidecar_is_for_its_owner_only() {
+fn the_sidecar_is_readable_only_by_its_owner() {
     use std::os::unix::fs::PermissionsExt;
     let (disk, folder) = (Disk::inline(), Folder::new());
     leave(&disk, &folder.join("file.bin"), b"content", 9);

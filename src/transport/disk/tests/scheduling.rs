@@ -51,7 +51,7 @@ impl Gated {
 const PIECE: usize = 256 * 1024;
 
 #[test]
-fn a_slow_disk_fills_no_memory_and_holds_nobody_up() {
+fn a_slow_disk_neither_fills_memory_nor_blocks_the_owner() {
     let (slow, folder) = (gated(), Folder::new());
     let mut file = slow.held(plain(folder.join("file.bin")));
     file.begin(0, None, None);
@@ -84,7 +84,7 @@ fn a_slow_disk_fills_no_memory_and_holds_nobody_up() {
 }
 
 #[test]
-fn single_bytes_cost_more_than_they_weigh() {
+fn queued_pieces_count_more_than_their_bytes() {
     let (slow, folder) = (gated(), Folder::new());
     let mut file = slow.held(plain(folder.join("file.bin")));
     let mut pieces = 0;
@@ -98,7 +98,7 @@ fn single_bytes_cost_more_than_they_weigh() {
 }
 
 #[test]
-fn many_downloads_share_the_memory() {
+fn many_downloads_share_the_queue_limit() {
     let (disk, folder) = (Disk::inline(), Folder::new());
     let files: Vec<_> = (0..128)
         .map(|n| open(&disk, plain(folder.join(&n.to_string()))).0)
@@ -110,7 +110,7 @@ fn many_downloads_share_the_memory() {
 }
 
 #[test]
-fn what_waits_is_discarded_when_dropped() {
+fn dropping_discards_queued_bytes() {
     let (slow, folder) = (gated(), Folder::new());
     let mut file = slow.held(plain(folder.join("file.bin")));
     file.begin(0, None, None);
@@ -134,7 +134,7 @@ fn what_waits_is_discarded_when_dropped() {
 }
 
 #[test]
-fn a_target_is_free_for_the_next_at_once() {
+fn a_dropped_download_frees_its_target_at_once() {
     let (slow, folder) = (gated(), Folder::new());
     let mut file = slow.held(plain(folder.join("file.bin")));
     file.begin(0, None, None);
@@ -171,7 +171,7 @@ fn a_small_file_does_not_wait_for_a_large_one() {
 }
 
 #[test]
-fn a_hundred_at_once() {
+fn a_hundred_downloads_at_once() {
     on_both(|disk, folder| {
         let bytes = content(50_000);
         let mut files: Vec<_> = (0..100)
@@ -205,7 +205,7 @@ fn a_hundred_at_once() {
 }
 
 #[test]
-fn the_thread_ends_when_nobody_is_left() {
+fn the_thread_ends_with_the_last_handle() {
     let folder = Folder::new();
     let (alive, ended) = channel::<()>();
     let alive = Mutex::new(alive);
@@ -222,7 +222,7 @@ fn the_thread_ends_when_nobody_is_left() {
 }
 
 #[test]
-fn a_disk_that_is_not_used_starts_no_thread() {
+fn an_unused_disk_starts_no_thread() {
     let (alive, ended) = channel::<()>();
     let alive = Mutex::new(alive);
     let disk = Disk::new(Arc::new(move || drop(alive.lock().unwrap().clone())));

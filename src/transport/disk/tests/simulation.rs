@@ -18,7 +18,7 @@ impl Dice {
 }
 
 #[test]
-fn whatever_happened_before_the_file_is_right() {
+fn the_file_is_correct_whatever_happened_before() {
     const STEPS: [DiskStep; 6] = [
         DiskStep::Open,
         DiskStep::Truncate,
@@ -101,7 +101,7 @@ fn whatever_happened_before_the_file_is_right() {
 }
 
 #[test]
-fn rivals_for_one_target_never_mix() {
+fn downloads_to_one_target_never_mix() {
     let folder = Folder::new();
     let target = folder.join("file.bin");
     let contents = [content(100_000), content(200_000)[90_000..].to_vec()];

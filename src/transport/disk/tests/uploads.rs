@@ -48,7 +48,7 @@ fn a_file_is_read_whole() {
 }
 
 #[test]
-fn it_can_be_the_content_of_a_request() {
+fn an_upload_file_can_be_the_content_of_a_request() {
     let (disk, folder) = (Disk::inline(), Folder::new());
     fs::write(folder.join("file.bin"), b"content").unwrap();
     let (file, length) = opened(&disk, &folder.join("file.bin"));
@@ -56,7 +56,7 @@ fn it_can_be_the_content_of_a_request() {
 }
 
 #[test]
-fn no_more_than_a_little_is_held() {
+fn only_a_few_pieces_are_read_ahead() {
     on_both(|disk, folder| {
         let path = folder.join("file.bin");
         let bytes = content(20 * PIECE);
@@ -79,7 +79,7 @@ fn no_more_than_a_little_is_held() {
 }
 
 #[test]
-fn a_file_that_shrinks_is_an_error() {
+fn a_file_that_shrinks_is_a_fault() {
     on_both(|disk, folder| {
         let path = folder.join("file.bin");
         fs::write(&path, content(8 * PIECE)).unwrap();
@@ -102,7 +102,7 @@ fn a_file_that_shrinks_is_an_error() {
 }
 
 #[test]
-fn what_is_appended_is_not_sent() {
+fn appended_bytes_are_not_sent() {
     on_both(|disk, folder| {
         use std::io::Write;
         let path = folder.join("file.bin");
@@ -116,7 +116,7 @@ fn what_is_appended_is_not_sent() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_told() {
+fn files_that_cannot_be_sent_are_faults() {
     on_both(|disk, folder| {
         let fault = |path: &Path| {
             let mut file = UploadFile::open(disk, path);
@@ -137,7 +137,7 @@ fn what_cannot_be_sent_is_told() {
 }
 
 #[test]
-fn nothing_there_yet_is_not_the_end_and_wakes_when_there_is_more() {
+fn a_read_without_data_would_block_and_wakes_later() {
     use std::sync::Mutex;
     use std::sync::mpsc::channel;
     let folder = Folder::new();
@@ -166,7 +166,7 @@ fn nothing_there_yet_is_not_the_end_and_wakes_when_there_is_more() {
 }
 
 #[test]
-fn dropping_ends_it() {
+fn dropping_an_upload_closes_the_file() {
     on_both(|disk, folder| {
         fs::write(folder.join("file.bin"), content(9 * PIECE)).unwrap();
         for settled in [false, true] {

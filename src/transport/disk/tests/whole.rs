@@ -31,7 +31,7 @@ fn content_becomes_the_file() {
 }
 
 #[test]
-fn a_resumable_one_leaves_nothing_but_the_file() {
+fn a_resumable_download_leaves_only_the_file() {
     on_both(|disk, folder| {
         let bytes = content(10_000);
         download(disk, kept(folder.join("file.bin")), &bytes).unwrap();
@@ -41,7 +41,7 @@ fn a_resumable_one_leaves_nothing_but_the_file() {
 }
 
 #[test]
-fn orders_need_not_wait_for_each_other() {
+fn commands_need_not_wait_for_each_other() {
     on_both(|disk, folder| {
         let mut file = DownloadFile::open(disk, plain(folder.join("file.bin")));
         file.write(Bytes::from_static(b"without begin"));
@@ -72,7 +72,7 @@ fn parent_folders_are_made() {
 }
 
 #[test]
-fn what_is_there_stays_until_the_end() {
+fn an_existing_file_stays_until_the_end() {
     on_both(|disk, folder| {
         for plan in [plain, kept] {
             let target = folder.join("file.bin");
@@ -91,7 +91,7 @@ fn what_is_there_stays_until_the_end() {
 }
 
 #[test]
-fn a_plain_part_has_a_name_that_nobody_can_foresee() {
+fn the_part_of_a_plain_download_has_an_unpredictable_name() {
     let (disk, folder) = (Disk::inline(), Folder::new());
     let mut seen = Vec::new();
     for _ in 0..4 {
@@ -184,7 +184,7 @@ fn the_size_is_checked() {
 }
 
 #[test]
-fn what_is_too_long_is_not_kept_but_what_is_too_short_is() {
+fn too_long_content_is_removed_and_too_short_content_kept() {
     on_both(|disk, folder| {
         for (came, left) in [
             (6, vec!["file.bin.part", "file.bin.part.json"]),
@@ -245,7 +245,7 @@ fn a_hash_cannot_be_checked_without_the_feature() {
 }
 
 #[test]
-fn they_can_live_in_a_component() {
+fn download_and_upload_files_are_send_and_sync() {
     fn check<T: Send + Sync + std::fmt::Debug + 'static>() {}
     check::<Disk>();
     check::<DownloadFile>();

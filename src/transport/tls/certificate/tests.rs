@@ -103,7 +103,7 @@ impl ByHand {
 }
 
 #[test]
-fn a_certificate_of_openssl_says_what_openssl_says() {
+fn a_certificate_reads_as_openssl_shows_it() {
     let der = by_openssl();
     let facts = CertificateFacts::parse(&der).unwrap();
     // As by `openssl x509 -nameopt RFC2253,utf8,-esc_msb`, which calls EMAIL emailAddress and turns
@@ -138,7 +138,7 @@ fn a_certificate_of_openssl_says_what_openssl_says() {
 }
 
 #[test]
-fn names_validity_and_fingerprint_of_a_made_certificate() {
+fn names_validity_and_fingerprint_of_a_generated_certificate() {
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let mut params = CertificateParams::new(names).unwrap();
     let uri = SanType::URI("https://game.example/".try_into().unwrap());
@@ -270,7 +270,7 @@ fn dates_up_to_the_ends_of_their_ranges() {
 }
 
 #[test]
-fn serial_numbers_also_those_that_no_authority_should_give() {
+fn valid_and_unusual_serial_numbers() {
     let table: [(&[u8], Result<&str, CertificateFault>); 7] = [
         (&[0], Ok("00")),
         (&[0x7F], Ok("7F")),
@@ -359,7 +359,7 @@ fn attributes_have_their_registered_names() {
 }
 
 #[test]
-fn attributes_that_are_no_text_are_hexadecimal() {
+fn attributes_that_are_not_text_are_hexadecimal() {
     let table: [(&[u8], &str); 6] = [
         (&[12, 2, b'a', 0], r"CN=a\00"),
         (&[12, 1, 0xFF], "2.5.4.3=#0c01ff"),
@@ -393,7 +393,7 @@ fn sizes_are_bounded() {
 }
 
 #[test]
-fn no_cut_certificate_is_read_and_none_with_more_behind() {
+fn truncated_and_extended_certificates_are_refused() {
     let whole = by_openssl();
     for end in 0..whole.len() {
         let facts = CertificateFacts::parse(&whole[..end]);
@@ -423,7 +423,7 @@ fn a_certificate_with_a_wrong_byte_is_read_or_refused() {
 }
 
 #[test]
-fn the_first_of_a_chain_is_the_peers_own() {
+fn the_first_certificate_of_a_chain_is_the_peers() {
     let mut info = TlsInfo {
         version: TlsVersion::Tls13,
         cipher_suite: "TLS13_AES_128_GCM_SHA256",

@@ -6,7 +6,7 @@ use super::{VERSIONS, fault, trusting};
 use crate::error::TlsFault;
 
 #[test]
-fn what_is_not_tls_is_called_so() {
+fn a_peer_that_does_not_speak_tls_is_reported_as_such() {
     for answer in [
         "HTTP/1.1 400 Bad Request\r\n\r\n",
         "SSH-2.0-OpenSSH_9.9\r\n",
@@ -25,7 +25,7 @@ fn what_is_not_tls_is_called_so() {
 }
 
 #[test]
-fn an_impossible_record_later_on_is_a_broken_protocol() {
+fn a_later_invalid_record_is_a_protocol_error() {
     for bytes in [b"\x17\x03\x03\xff\xff".as_slice(), b"HTTP/1.1 400"] {
         let mut pair = Pair::connected();
         let mut bytes = bytes.to_vec();
