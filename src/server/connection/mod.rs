@@ -19,6 +19,8 @@
 //! | `ending` | the end of an exchange, of patience, of the connection |
 
 mod closing;
+#[cfg(feature = "websocket")]
+mod open_socket;
 mod receiving;
 mod responding;
 mod state;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Version};
 
 #[cfg(feature = "websocket")]
-use super::websocket::Socket;
+use super::open_socket::Socket;
 use crate::exclusive::Exclusive;
 use crate::server::app::{Admission, Plan};
 use crate::server::content::Inbox;

@@ -1,0 +1,151 @@
+//! One open WebSocket of a server: its machine, and the messages that its holder and a topic share with it.
+//!
+//! The connection that it lives on is not this module's business: it gets bytes and gives bytes.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::error::WebSocketFault;
+use crate::semantics::websocket::{
+    CloseFrame, WebSocketConfig, WebSocketEvent, WebSocketMachine, close_code,
+};
+use crate::server::pipe::Taken;
+use crate::server::websocket::{Shared, Upgrade};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Socket {
+    machine: WebSocketMachine,
+    shared: Arc<Shared>,
+}
+
+/// How many bytes may be added to what the connection writes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    /// Pongs and close frames.
+    pub(super) own_frames: usize,
+    /// All frames together; messages may exceed it by the last one.
+    pub(super) messages: usize,
+}
+
+impl Socket {
+    pub(super) fn new(upgrade: Upgrade, now: Instant) -> Self {
+        let config = WebSocketConfig {
+            // Messages wait in `shared`; only pongs and close frames wait in the machine.
+            send_queue_bytes: 0,
+            ..upgrade.config
+        };
+        Self {
+            machine: WebSocketMachine::server(config, now),
+            shared: upgrade.shared,
+        }
+    }
+
+    /// Takes bytes that arrived and returns how many of them.
+    pub(super) fn receive(&mut self, bytes: &[u8], now: Instant) -> usize {
+        self.machine.receive(bytes, now)
+    }
+
+    /// Whether the closing handshake is done, or the connection has failed.
+    pub(super) fn is_finished(&self) -> bool {
+        self.machine.is_finished()
+    }
+
+    pub(super) fn is_closed_cleanly(&self) -> bool {
+        self.shared.is_closed_in_order()
+    }
+
+    /// Tells the holder how many bytes wait for the client.
+    pub(super) fn set_unsent(&self, bytes: usize) {
+        self.shared.outgoing().set_unsent(bytes);
+    }
+
+    /// Whether the holder and the machine can take more messages.
+    pub(super) fn has_room(&self) -> bool {
+        self.shared.has_room()
+    }
+
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.machine.due()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.machine.handle_timeout(now);
+    }
+
+    pub(super) fn receive_eof(&mut self) {
+        self.machine.receive_eof();
+    }
+
+    /// The connection is gone.
+    pub(super) fn close(&self) {
+        self.shared.end_failed(WebSocketFault::ClosedAbnormally);
+    }
+
+    pub(super) fn take_events(&mut self, now: Instant) -> bool {
+        let mut moved = false;
+        while self.shared.has_room() {
+            match self.machine.next_event(now) {
+                Ok(Some(WebSocketEvent::Message(message))) => self.shared.put(message),
+                Ok(Some(WebSocketEvent::Closed(frame))) => self.shared.end_closed(frame),
+                Ok(None) => return moved,
+                Err(fault) => {
+                    self.shared.end_failed(fault);
+                    return moved;
+                }
+            }
+            moved = true;
+        }
+        moved
+    }
+
+    /// Sends a close frame after the waiting messages, if the holder closed or the server shuts down.
+    pub(super) fn begin_close(&mut self, is_shutting_down: bool, now: Instant) {
+        if !self.machine.is_open() || !self.shared.outgoing().is_empty() {
+            return;
+        }
+        let goodbye = match self.shared.goodbye() {
+            Some(goodbye) => goodbye,
+            None if is_shutting_down => CloseFrame {
+                code: close_code::GOING_AWAY,
+                reason: String::new(),
+            },
+            None => return,
+        };
+        let said = self.machine.close(goodbye.code, &goodbye.reason, now);
+        if said.is_err() {
+            // A code that may not be sent.
+            let _ = self.machine.close(close_code::NORMAL_CLOSURE, "", now);
+        }
+    }
+
+    /// Moves frames to the buffer that is written out, as far as that has room: the machine's own
+    /// frames first, because they are short. What has no room stays in the machine, which then stops
+    /// answering pings, so that a client that reads nothing is no longer read from.
+    pub(super) fn transmit(&mut self, out: &mut Vec<u8>, room: Room, now: Instant) -> bool {
+        let own = self.machine.poll_transmit();
+        let count = own.len().min(room.own_frames);
+        out.extend_from_slice(&own[..count]);
+        self.machine.transmitted(count, now);
+        let mut taken = count;
+        let mut moved = count > 0;
+        // Nothing may follow a close frame.
+        while taken < room.messages && self.machine.is_open() {
+            match self.shared.outgoing().take() {
+                Taken::Bytes(bytes) => {
+                    taken += bytes.len();
+                    out.extend_from_slice(&bytes);
+                    moved = true;
+                }
+                Taken::Nothing | Taken::Finished(_) => break,
+                Taken::Broken => {
+                    // A topic gave up on a client that is too slow.
+                    let code = close_code::TRY_AGAIN_LATER;
+                    let _ = self.machine.close(code, "too slow", now);
+                    moved = true;
+                }
+            }
+        }
+        moved
+    }
+}
