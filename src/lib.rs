@@ -44,6 +44,22 @@
 //! `read_response_body_chunk` touch the network; dropping a client closes its socket before the call
 //! returns.
 //!
+//! # Errors
+//!
+//! Every failure is an [`Error`]: its [`kind`](Error::kind) says what failed, and thereby who is to blame;
+//! its [`phase`](Error::phase), [`origin`](Error::origin), [`url`](Error::url) and
+//! [`path`](Error::path) say where; [`is_retryable`](Error::is_retryable) says whether sending the same
+//! request again may succeed and can do no harm.
+//!
+//! | who is to blame | kinds | what to do |
+//! |---|---|---|
+//! | the caller | [`Misuse`](ErrorKind::Misuse), [`RequestBody`](ErrorKind::RequestBody), `Form` | The call changed nothing. Correct the call or the content. |
+//! | a policy that the caller set | `Access`, `Redirect`, `Refused`, `TotalTimeout`, [`Limit`](ErrorKind::Limit), [`Timeout`](ErrorKind::Timeout) | It did what it is for. Raise the named setting if the request is legitimate. |
+//! | this machine | `File`, [`NetworkFault::System`](error::NetworkFault::System) | Free space or permissions, or close other files and sockets. |
+//! | the network | [`Network`](ErrorKind::Network), [`Truncated`](ErrorKind::Truncated), [`Proxy`](ErrorKind::Proxy) | Try again later, or let a `RetryPolicy` do it. Tell the player about the connection. |
+//! | the server | [`Peer`](ErrorKind::Peer), [`Tls`](ErrorKind::Tls), `Status`, `Auth`, `Coding`, `EventStream`, `InvalidJson`, `WebSocket` | A retry rarely helps. Report it to the operator of the server, or check address and credentials. |
+//! | httpoll | [`Internal`](ErrorKind::Internal) | A bug of ours. Please report the text. Other requests are not affected. |
+//!
 //! # Where things are
 //!
 //! At the root are the names that every program needs; the rest is in modules by subject.

@@ -37,11 +37,11 @@ pub enum Phase {
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Queue => "waiting for a connection",
+            Self::Queue => "waiting for a free connection",
             Self::Resolve => "resolving the host name",
             Self::Connect => "connecting",
             Self::Tunnel => "opening the proxy tunnel",
-            Self::TlsHandshake => "the TLS handshake",
+            Self::TlsHandshake => "establishing TLS",
             Self::SendHead => "sending the request head",
             Self::AwaitContinue => "waiting for 100 Continue",
             Self::SendBody => "sending the request content",

@@ -6,7 +6,10 @@
 //! Each stage owns what it needs and hands it to the next; the whole chain may run in one poll.
 
 use std::collections::VecDeque;
+use std::error::Error as StdError;
+use std::fmt;
 use std::io;
+use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::slice;
 use std::time::{Duration, Instant};
@@ -16,7 +19,7 @@ use url::Host;
 use crate::connection::Config;
 use crate::connection::status::Status;
 use crate::connection::target::{Route, SocksProxy, Target, host_address};
-use crate::error::{Error, NetworkFault};
+use crate::error::{Error, ErrorKind, NetworkFault};
 use crate::phase::Phase;
 use crate::proto::ResponseHead;
 use crate::transport::happy_eyeballs::{Race, RaceStep};
@@ -65,7 +68,36 @@ pub(super) enum Step {
 pub(super) struct Attempts {
     race: Race,
     sockets: Vec<Socket>,
-    last_error: Option<io::Error>,
+    /// The addresses of `sockets`.
+    addresses: Vec<SocketAddr>,
+    failures: Failures,
+}
+
+/// The attempts that failed: the source of [`NetworkFault::ConnectFailed`].
+#[derive(Debug, Default)]
+struct Failures {
+    count: usize,
+    last: Option<(SocketAddr, io::Error)>,
+}
+
+impl fmt::Display for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.last {
+            None => f.write_str("the host has no address that may be used"),
+            Some((address, error)) if self.count == 1 => write!(f, "{address}: {error}"),
+            Some((address, error)) => write!(
+                f,
+                "all {} addresses failed, the last was {address}: {error}",
+                self.count
+            ),
+        }
+    }
+}
+
+impl StdError for Failures {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.last.as_ref().map(|(_, error)| error as _)
+    }
 }
 
 impl Connecting {
@@ -364,7 +396,8 @@ impl Attempts {
         Self {
             race: Race::new(addresses, port, STAGGER),
             sockets: Vec::new(),
-            last_error: None,
+            addresses: Vec::new(),
+            failures: Failures::default(),
         }
     }
 
@@ -390,11 +423,8 @@ impl Attempts {
                 RaceStep::WaitUntil(_) => return Ok(None),
                 RaceStep::Exhausted if !self.sockets.is_empty() => return Ok(None),
                 RaceStep::Exhausted => {
-                    let error = self.last_error.take();
-                    return Err(Error::io(
-                        NetworkFault::ConnectFailed,
-                        error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()),
-                    ));
+                    return Err(Error::new(ErrorKind::Network(NetworkFault::ConnectFailed))
+                        .with_source(mem::take(&mut self.failures)));
                 }
             }
         }
@@ -402,8 +432,11 @@ impl Attempts {
 
     fn start(&mut self, reactor: &mut Reactor, address: SocketAddr) {
         match Socket::connect(reactor, address) {
-            Ok(socket) => self.sockets.push(socket),
-            Err(error) => self.note_failure(error),
+            Ok(socket) => {
+                self.sockets.push(socket);
+                self.addresses.push(address);
+            }
+            Err(error) => self.note_failure(address, error),
         }
     }
 
@@ -411,19 +444,21 @@ impl Attempts {
         let mut index = 0;
         while index < self.sockets.len() {
             match self.sockets[index].poll_connected(reactor) {
-                Ok(true) => return Some(self.sockets.swap_remove(index)),
+                Ok(true) => return Some(self.sockets.remove(index)),
                 Ok(false) => index += 1,
                 Err(error) => {
+                    let address = self.addresses.remove(index);
                     self.sockets.remove(index).close(reactor);
-                    self.note_failure(error);
+                    self.note_failure(address, error);
                 }
             }
         }
         None
     }
 
-    fn note_failure(&mut self, error: io::Error) {
-        self.last_error = Some(error);
+    fn note_failure(&mut self, address: SocketAddr, error: io::Error) {
+        self.failures.count += 1;
+        self.failures.last = Some((address, error));
         self.race.failed();
     }
 

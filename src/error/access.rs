@@ -6,21 +6,23 @@ use std::net::IpAddr;
 
 use crate::address_class::AddressClass;
 
-/// What an [`AccessPolicy`] does not allow.
+/// What an [`AccessPolicy`](crate::access::AccessPolicy) does not allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AccessRefusal {
-    /// A scheme that is not among [`AccessPolicy::schemes`].
+    /// A scheme that is not among [`AccessPolicy::schemes`](crate::access::AccessPolicy::schemes).
     Scheme(String),
-    /// A host that is not among [`AccessPolicy::hosts`].
+    /// A host that is not among [`AccessPolicy::hosts`](crate::access::AccessPolicy::hosts).
     Host(String),
-    /// A port that is not among [`AccessPolicy::ports`].
+    /// A port that is not among [`AccessPolicy::ports`](crate::access::AccessPolicy::ports).
     Port(u16),
-    /// An address that is not of the public internet.
+    /// An address that is not on the public internet.
     Address(IpAddr, AddressClass),
-    /// A media type that is not among [`AccessPolicy::content_types`]; empty when there was none.
+    /// A media type that is not among
+    /// [`AccessPolicy::content_types`](crate::access::AccessPolicy::content_types); empty when there
+    /// was none.
     ContentType(String),
-    /// More content than [`AccessPolicy::max_body_bytes`].
+    /// More content than [`AccessPolicy::max_body_bytes`](crate::access::AccessPolicy::max_body_bytes).
     BodyTooLarge {
         /// That limit.
         max: u64,
@@ -38,7 +40,7 @@ impl fmt::Display for AccessRefusal {
             Self::Port(port) => write!(f, "the port {port} is not allowed (AccessPolicy::ports)"),
             Self::Address(address, class) => write!(
                 f,
-                "the address {address} is {class}, and not of the public internet \
+                "the address {address} is {class}, not on the public internet \
                  (AccessPolicy::non_public_addresses)"
             ),
             Self::ContentType(content_type) if content_type.is_empty() => f.write_str(

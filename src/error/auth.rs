@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Why a request could not be authenticated. After a 401 or 407 that is still the response.
+/// Why a request could not be authenticated. A response with status 401 or 407 is delivered with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuthFault {
@@ -12,14 +12,14 @@ pub enum AuthFault {
     InvalidUser,
     /// A token with characters that RFC 6750 §2.1 does not allow.
     InvalidToken,
-    /// The server answered 401 or 407 without a challenge that can be read (RFC 9110 §11.6.1).
+    /// The response has status 401 or 407 and no valid challenge (RFC 9110 §11.6.1).
     InvalidChallenge,
-    /// The credentials fit none of the schemes that the server offers, which are listed here.
+    /// The credentials fit none of the schemes that the server offers; holds the names of these schemes.
     Unsupported(String),
-    /// The server wants Digest, and the feature `digest-auth` is off.
+    /// The server requires Digest, and the feature `digest-auth` is off.
     DigestNotBuilt,
-    /// The server wants Digest in a way that is not known here: an algorithm other than MD5,
-    /// SHA-256 and SHA-512-256, or protection other than `auth`.
+    /// The server requires a form of Digest that is not supported: an algorithm other than MD5,
+    /// SHA-256 and SHA-512-256, or a quality of protection other than `auth`.
     UnsupportedDigest,
     /// The server refused the credentials.
     Rejected,
@@ -36,17 +36,17 @@ impl fmt::Display for AuthFault {
                 f.write_str("the bearer token has characters other than A-Z a-z 0-9 - . _ ~ + / =")
             }
             Self::InvalidChallenge => {
-                f.write_str("the server asks for credentials and does not say in what form")
+                f.write_str("the server requires credentials, but its challenge (WWW-Authenticate) is missing or invalid")
             }
             Self::Unsupported(schemes) => write!(
                 f,
-                "the server takes credentials by {schemes} only; give Credentials of that kind"
+                "the server accepts only credentials of the scheme {schemes}; give Credentials of that kind"
             ),
             Self::DigestNotBuilt => {
-                f.write_str("the server wants Digest; build with the feature digest-auth")
+                f.write_str("the server requires Digest; build with the feature digest-auth")
             }
             Self::UnsupportedDigest => {
-                f.write_str("the server wants a form of Digest that is not supported")
+                f.write_str("the server requires a form of Digest that is not supported")
             }
             Self::Rejected => f.write_str("the server refused the credentials; check them"),
         }

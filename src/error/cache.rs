@@ -3,21 +3,21 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Why the bytes of a cache were not taken in.
+/// Why a saved cache cannot be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CacheFileFault {
-    /// They are no cache, or one of another version.
+    /// It is not a cache file, or one of another version.
     Version,
-    /// They were cut short, or changed.
+    /// It was cut off or changed.
     Damaged,
 }
 
 impl fmt::Display for CacheFileFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Version => "no cache file, or one of another version",
-            Self::Damaged => "a damaged cache file",
+            Self::Version => "this is not a cache file of this version; begin with an empty cache",
+            Self::Damaged => "the cache file is damaged; begin with an empty cache",
         })
     }
 }

@@ -6,24 +6,24 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CodingFault {
-    /// `Content-Encoding` names a coding that is not known at all.
+    /// `Content-Encoding` names an unknown coding.
     Unknown(String),
-    /// `Content-Encoding` names a coding that this build left out.
+    /// `Content-Encoding` names a coding that this build does not include.
     NotBuilt {
         /// The coding.
         coding: &'static str,
-        /// The cargo feature that brings it in.
+        /// The cargo feature that includes it.
         feature: &'static str,
     },
-    /// More than so many codings one upon the other.
+    /// More than this number of codings, one inside the other.
     TooMany(usize),
-    /// The content is malformed for this coding, or damaged.
+    /// The content is malformed or damaged in this coding.
     Corrupt(&'static str),
     /// The content ended inside a stream of this coding.
     Truncated(&'static str),
-    /// Decoding needs a window of more than so many bytes.
+    /// Decoding needs a window of more than this number of bytes.
     Window(u64),
-    /// The content swells to more than so many times its size
+    /// The decoded content has more than this number of times the encoded size
     /// ([`CodingLimits::max_ratio`](crate::coding::CodingLimits::max_ratio)).
     Ratio(u32),
 }
@@ -31,18 +31,18 @@ pub enum CodingFault {
 impl fmt::Display for CodingFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown(coding) => write!(f, "unknown content coding \"{coding}\""),
+            Self::Unknown(coding) => write!(f, "the content coding \"{coding}\" is unknown"),
             Self::NotBuilt { coding, feature } => write!(
                 f,
-                "content coding \"{coding}\" is not built in; enable the cargo feature \"{feature}\""
+                "the content coding \"{coding}\" is not built in; enable the cargo feature \"{feature}\""
             ),
-            Self::TooMany(limit) => write!(f, "more than {limit} content codings"),
-            Self::Corrupt(coding) => write!(f, "malformed {coding} content"),
-            Self::Truncated(coding) => write!(f, "{coding} content that ends too early"),
-            Self::Window(limit) => write!(f, "content that needs a window of over {limit} bytes"),
+            Self::TooMany(limit) => write!(f, "the content has more than {limit} content codings"),
+            Self::Corrupt(coding) => write!(f, "the {coding} content is malformed"),
+            Self::Truncated(coding) => write!(f, "the {coding} content ends too early"),
+            Self::Window(limit) => write!(f, "the content needs a window of over {limit} bytes"),
             Self::Ratio(limit) => write!(
                 f,
-                "content that swells to over {limit} times its size (CodingLimits::max_ratio)"
+                "the decoded content has over {limit} times the encoded size (CodingLimits::max_ratio)"
             ),
         }
     }

@@ -1,5 +1,5 @@
-//! What can go wrong with files. The path is not part of it: it may name the user, and the caller
-//! knows it.
+//! [`DiskFault`]: what can go wrong with files. The path is not part of the fault; an
+//! [`Error`](crate::Error) adds it.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,25 +11,25 @@ use std::io;
 pub enum DiskFault {
     /// The operating system refused a step: no permission, no space, a missing or broken disk.
     Io {
-        /// What was being done.
+        /// The step that failed.
         step: DiskStep,
         /// The kind of the operating system's error.
         kind: io::ErrorKind,
-        /// The operating system's own number, when it gave one.
+        /// The operating system's error number, if there is one.
         os_error: Option<i32>,
     },
-    /// The content is not as long as was expected.
+    /// The content has not the expected length.
     SizeMismatch {
-        /// Bytes that were asked for or announced.
+        /// Bytes that were required or announced.
         expected: u64,
-        /// Bytes that there are, or that were announced.
+        /// Bytes that were found or announced.
         found: u64,
     },
-    /// The content's SHA-256 is not the expected one; what was downloaded is gone.
+    /// The content has not the expected SHA-256. The downloaded part was removed.
     HashMismatch {
-        /// The digest that was asked for.
+        /// The required digest.
         expected: [u8; 32],
-        /// The digest of what came.
+        /// The digest of the content.
         found: [u8; 32],
     },
     /// Another download, here or in another process, is writing the same target.
@@ -46,11 +46,11 @@ pub enum DiskFault {
         /// Where the content continues.
         offset: u64,
     },
-    /// A SHA-256 is to be checked, but the crate was built without the feature `sha256`.
+    /// A SHA-256 was required, but the crate was built without the feature `sha256`.
     HashUnsupported,
 }
 
-/// What was being done with a file when it failed.
+/// The step of file work that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DiskStep {
@@ -66,11 +66,11 @@ pub enum DiskStep {
     Read,
     /// Writing.
     Write,
-    /// Cutting the part file to the length from where it continues.
+    /// Cutting the part file to the length at which it continues.
     Truncate,
-    /// Writing down beside the part file how to resume.
+    /// Writing the information for resuming next to the part file.
     WriteSidecar,
-    /// Making sure that the content survives a power failure.
+    /// Flushing the content to the disk, so that it survives a power failure.
     Sync,
     /// Giving the finished file its name.
     Rename,
@@ -101,7 +101,7 @@ impl DiskFault {
         }
     }
 
-    /// Whether what was downloaded is worthless: more of the same content would not mend it.
+    /// Whether the downloaded content is useless: no more content can fix it.
     pub(crate) fn spoils_content(&self) -> bool {
         match self {
             Self::HashMismatch { .. } => true,
@@ -159,15 +159,15 @@ impl fmt::Display for DiskStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::StartWorker => "start the thread for files",
-            Self::Locate => "find out the absolute path of the file",
+            Self::Locate => "determine the absolute path of the file",
             Self::CreateFolder => "make the parent folders",
             Self::Open => "open the file",
             Self::Read => "read the file",
             Self::Write => "write the file",
             Self::Truncate => "cut the part file to its length",
             Self::WriteSidecar => "write down how to resume",
-            Self::Sync => "bring the file safely to the disk",
-            Self::Rename => "give the finished file its name",
+            Self::Sync => "flush the file to the disk",
+            Self::Rename => "rename the finished file to its name",
         })
     }
 }

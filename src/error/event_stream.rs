@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventStreamFault {
-    /// An event of more than so many bytes arrived.
+    /// A received event has more than this number of bytes.
     TooLong(usize),
     /// The type of an event to be sent holds a line break.
     InvalidEvent,
@@ -18,9 +18,9 @@ pub enum EventStreamFault {
 impl fmt::Display for EventStreamFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong(limit) => write!(f, "a server-sent event of more than {limit} bytes"),
-            Self::InvalidEvent => f.write_str("the type of an event cannot hold a line break"),
-            Self::InvalidId => f.write_str("the id of an event cannot hold a line break or NUL"),
+            Self::TooLong(limit) => write!(f, "a server-sent event has more than {limit} bytes"),
+            Self::InvalidEvent => f.write_str("the type of an event must not hold a line break"),
+            Self::InvalidId => f.write_str("the id of an event must not hold a line break or NUL"),
         }
     }
 }

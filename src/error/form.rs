@@ -4,11 +4,11 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
-/// Why a form cannot be sent. Names the part, not its content.
+/// Why a multipart form cannot be sent. Names the part, not its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FormFault {
-    /// The part's content type is no field value (RFC 9110 §5.5).
+    /// The part's content type is not a valid field value (RFC 9110 §5.5).
     ContentType {
         /// The part's name.
         part: String,
@@ -17,7 +17,7 @@ pub enum FormFault {
     File {
         /// The part's name.
         part: String,
-        /// What the operating system says.
+        /// The operating system's error.
         error: io::ErrorKind,
     },
 }
@@ -26,10 +26,16 @@ impl fmt::Display for FormFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ContentType { part } => {
-                write!(f, "the content type of part {part:?} is no field value")
+                write!(
+                    f,
+                    "the content type of the form's part {part:?} is not a valid field value"
+                )
             }
             Self::File { part, error } => {
-                write!(f, "the file of part {part:?} cannot be opened: {error}")
+                write!(
+                    f,
+                    "the file of the form's part {part:?} cannot be opened: {error}"
+                )
             }
         }
     }

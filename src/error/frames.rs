@@ -7,23 +7,23 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameFault {
-    /// A record of more than so many bytes.
+    /// A record has more than this number of bytes.
     TooLong(usize),
-    /// A line that is no JSON, with the column (counted from 1) where that shows.
+    /// A line is not JSON. Holds the column of the first mistake, counted from 1.
     NotJson {
-        /// Where, in bytes of the line.
+        /// The position in the line, in bytes.
         column: usize,
     },
-    /// The body ended inside a frame.
+    /// The content ended inside a frame.
     Truncated,
 }
 
 impl fmt::Display for FrameFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong(limit) => write!(f, "a record of more than {limit} bytes"),
-            Self::NotJson { column } => write!(f, "a line that is no JSON, at column {column}"),
-            Self::Truncated => f.write_str("the body ended inside a frame"),
+            Self::TooLong(limit) => write!(f, "a record has more than {limit} bytes"),
+            Self::NotJson { column } => write!(f, "a line is not JSON, at column {column}"),
+            Self::Truncated => f.write_str("the content ended inside a frame"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// A line of an HSTS text that cannot be read. All others were.
+/// A line of an HSTS file that cannot be read. All other lines were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MalformedHsts {
     line: usize,
@@ -24,7 +24,7 @@ impl fmt::Display for MalformedHsts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "HSTS text, line {}: expected a host and a time, as in: example.com \"20301231 23:59:59\"",
+            "HSTS file, line {}: expected a host and a time, as in: example.com \"20301231 23:59:59\"",
             self.line
         )
     }

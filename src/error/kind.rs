@@ -1,4 +1,4 @@
-//! The kinds of errors, by blame. Their texts are in `text`.
+//! The kinds of errors, by who is to blame. Their texts are in `text`.
 
 #[cfg(feature = "agent")]
 use super::access::AccessRefusal;
@@ -19,59 +19,60 @@ use super::websocket::WebSocketFault;
 use crate::limits::Limit;
 use crate::phase::Phase;
 
-/// What failed, by blame.
+/// What failed. The crate's documentation sorts the kinds by [who is to blame](crate#errors).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The caller's mistake; the call changed nothing.
     Misuse(Misuse),
-    /// The peer went over one of [`Limits`](crate::Limits).
+    /// The peer exceeded one of the [`Limits`](crate::Limits), or content a limit of the request.
     Limit(Limit),
     /// The name could not be resolved, or the network failed.
     Network(NetworkFault),
-    /// TLS could not be agreed upon or the certificate was refused.
+    /// TLS could not be established, or the certificate was refused.
     Tls(TlsFault),
     /// A proxy refused the tunnel.
     Proxy(ProxyFault),
     /// The peer broke the protocol.
     Peer(PeerMisbehaved),
-    /// The peer closed in the middle of a message.
+    /// The connection closed in the middle of a message.
     Truncated {
         /// Content bytes received before the end.
         received: u64,
-        /// Content bytes announced, when a length was.
+        /// Content bytes announced; `None` when no length was.
         expected: Option<u64>,
     },
     /// A phase took longer than [`Timeouts`](crate::Timeouts) allows.
     Timeout(Phase),
     /// The caller's own source of request content failed or ended early.
     RequestBody,
-    /// The whole request, with all redirects and retries, took longer than its total timeout. This is
-    /// the phase that it had come to.
+    /// The whole request, with all redirects and retries, took longer than its total timeout. Holds
+    /// the phase that it was in.
     #[cfg(feature = "agent")]
     TotalTimeout(Phase),
-    /// The status was 400 or above, or one that the request has no use for.
+    /// The status was 400 or above, or one that the request cannot use.
     #[cfg(feature = "agent")]
     Status(u16),
     /// A redirect was not followed.
     #[cfg(feature = "agent")]
     Redirect(RedirectRefusal),
-    /// An [`AccessPolicy`](crate::access::AccessPolicy) forbids it.
+    /// The [`AccessPolicy`](crate::access::AccessPolicy) does not allow the request or its response.
     #[cfg(feature = "agent")]
     Access(AccessRefusal),
     /// The credentials cannot be used.
     #[cfg(feature = "agent")]
     Auth(AuthFault),
-    /// The content coding could not be undone.
+    /// The content could not be decoded from its content coding.
     #[cfg(feature = "agent")]
     Coding(CodingFault),
-    /// The event stream is none.
+    /// The content is not a valid event stream.
     #[cfg(feature = "agent")]
     EventStream(EventStreamFault),
-    /// The content is no JSON, or not what was asked for.
+    /// The content is not JSON, or not of the expected shape.
     #[cfg(feature = "agent")]
     InvalidJson,
-    /// A file could not be read or written, or is not what was expected.
+    /// A file could not be read or written, or has not the expected content.
+    /// [`Error::path`](crate::Error::path) names it.
     #[cfg(feature = "agent")]
     File(DiskFault),
     /// The multipart form cannot be sent.
@@ -80,35 +81,36 @@ pub enum ErrorKind {
     /// The WebSocket failed.
     #[cfg(all(feature = "agent", feature = "websocket"))]
     WebSocket(WebSocketFault),
-    /// The agent did not send it, or not again.
+    /// The agent did not send the request, or did not send it again.
     #[cfg(feature = "agent")]
     Refused(RequestRefused),
     /// A bug in httpoll itself, with the broken assumption in words. Please report it with this text.
-    /// The request is over; the client or agent can go on. A debug build panics instead.
+    /// The request has ended; the client or agent can go on. A debug build panics instead.
     Internal(&'static str),
 }
 
-/// Why the agent did not send a request, or not again.
+/// Why the agent did not send a request, or did not send it again.
 #[cfg(feature = "agent")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RequestRefused {
-    /// It must be sent again with its content, which came from a reader and is spent.
+    /// It must be sent again, but its content came from a reader, which cannot be read twice.
     ContentSpent,
-    /// It was under way when the agent was suspended, and must not be sent twice.
+    /// The agent was suspended while it was being sent, and sending it twice could do harm.
     Suspended,
-    /// Its origin is left alone for a while; see [`CircuitPolicy`](crate::circuit::CircuitPolicy).
+    /// Its origin failed too often and gets no requests for a while; see
+    /// [`CircuitPolicy`](crate::circuit::CircuitPolicy).
     CircuitOpen,
-    /// It was to be answered from the cache, which has nothing for it
+    /// Only the cache may be used, and it has no response for it
     /// ([`CacheMode::OnlyIfCached`](crate::agent::CacheMode::OnlyIfCached)).
     NotCached,
-    /// No WebSocket is open for it.
+    /// It has no open WebSocket.
     NoWebSocket,
-    /// The agent's own thread ended in a panic: of the caller's reader, say.
+    /// The agent's own thread panicked, for example in a reader that the caller gave.
     ThreadPanicked,
 }
 
-/// A call that cannot be obeyed; the state is as before.
+/// A call that is not allowed; it changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Misuse {
@@ -116,16 +118,16 @@ pub enum Misuse {
     WrongStatus,
     /// Not connected, and not trying to.
     NotConnected,
-    /// The host is empty or no valid host name or address.
+    /// The host is empty, or not a valid host name or address.
     InvalidHost,
     /// The port is outside 1 to 65535.
     InvalidPort,
     /// The request target is neither a path that starts with `/`, an `http` or `https` URL, `*` for
     /// `OPTIONS`, nor `host:port` for `CONNECT`; or it holds control characters.
     InvalidTarget,
-    /// A header line has no name, no colon, or characters that RFC 9110 §5 forbids (CR, LF, NUL…).
+    /// A header has no name, no colon, or characters that RFC 9110 §5 forbids (CR, LF, NUL…).
     InvalidHeader,
-    /// The method is no token (RFC 9110 §9.1).
+    /// The method is not a token (RFC 9110 §9.1).
     InvalidMethod,
     /// The caller set framing headers (`Transfer-Encoding`, a second `Content-Length`, or one that
     /// differs from the content's length) that contradict the content.
@@ -136,34 +138,35 @@ pub enum Misuse {
     TooLittleContent,
     /// A read chunk size outside 256 bytes to 16 MiB.
     ChunkSize,
-    /// HTTPS was asked for, but the `tls` feature is off.
+    /// The scheme is `https`, but the `tls` feature is off.
     TlsNotBuilt,
-    /// TLS options that hold no usable certificate or key.
+    /// The TLS options hold no usable certificate or key.
     InvalidTlsOptions,
-    /// A name or password that RFC 1929 cannot say: the name has 1 to 255 bytes, the password at
-    /// most 255.
+    /// SOCKS credentials that are too long or empty: RFC 1929 allows 1 to 255 bytes of user name and at
+    /// most 255 of password.
     InvalidCredentials,
     /// The call would break the message order (for example a response before its request).
     OutOfOrder,
-    /// The URL is no absolute `http` or `https` URL, and there is no base for a relative one.
+    /// The URL is not an absolute `http` or `https` URL, and there is no base URL for a relative one.
     InvalidUrl,
     /// The value given as content cannot be encoded.
     InvalidContent,
     /// Content was given twice, for example as JSON and as a form.
     ConflictingContent,
-    /// The request is over and its end was told, or it was cancelled, or it is another agent's.
+    /// The request has ended and its end was reported, or it was cancelled, or it belongs to another
+    /// agent.
     UnknownRequest,
-    /// What was asked for needs this feature of the crate.
+    /// The call needs this feature of the crate.
     FeatureNotBuilt(&'static str),
 }
 
-/// The network between here and the peer.
+/// What failed in the network between here and the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NetworkFault {
-    /// The resolver knows no address for the name, or failed.
+    /// The resolver has no address for the name, or failed.
     Unresolved,
-    /// No address could be connected to.
+    /// No address of the host accepted a connection. The source names the last one that failed.
     ConnectFailed,
     /// The connection broke (reset, aborted, host unreachable).
     Broken,
@@ -177,27 +180,27 @@ pub enum NetworkFault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsFault {
-    /// The certificate's validity is over.
+    /// The certificate has expired.
     CertificateExpired,
     /// The certificate is not valid yet (or this machine's clock is behind).
     CertificateNotYetValid,
     /// The certificate is for other names than the one connected to.
     CertificateNameMismatch,
-    /// No trusted root vouches for the certificate (a private or self-signed one).
+    /// The certificate was not issued by a trusted root (a private or self-signed certificate).
     CertificateUnknownIssuer,
     /// The certificate was revoked.
     CertificateRevoked,
     /// The certificate is malformed, badly signed or unfit for a server.
     CertificateInvalid,
-    /// The server wants a client certificate and none, or a wrong one, was given.
+    /// The server requires a client certificate, and none or a wrong one was given.
     CertificateRequired,
-    /// Both sides share no TLS version, cipher or protocol.
+    /// Both sides have no TLS version, cipher or protocol in common.
     Incompatible,
     /// The peer ended the handshake with an alert.
     Alert,
-    /// What came is not TLS (often: `https` to a plain HTTP port).
+    /// The peer sent something other than TLS (often: `https` to a port for plain HTTP).
     NotTls,
-    /// The TLS protocol was broken.
+    /// The peer broke the TLS protocol.
     Protocol,
 }
 
@@ -205,39 +208,39 @@ pub enum TlsFault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProxyFault {
-    /// `407`: the proxy wants (other) credentials.
+    /// Status 407: the proxy requires credentials, or others.
     AuthenticationRequired,
     /// Any other status that is not 2xx.
     Refused {
         /// The proxy's status code.
         status: u16,
     },
-    /// None of the ways to log in that were offered (RFC 1928 §3): often, it wants credentials.
+    /// The proxy accepts none of the offered logins (RFC 1928 §3). Often it requires credentials.
     NoAcceptableMethod,
-    /// The name or the password is wrong (RFC 1929 §2).
+    /// The user name or the password is wrong (RFC 1929 §2).
     BadCredentials,
-    /// Reply 1 (RFC 1928 §6): it failed, and does not say why.
+    /// Reply 1 (RFC 1928 §6): it failed without giving a reason.
     GeneralFailure,
     /// Reply 2: its rules do not allow this host or port.
     NotAllowed,
-    /// Reply 3: it does not reach the host's network.
+    /// Reply 3: it cannot reach the host's network.
     NetworkUnreachable,
-    /// Reply 4: it does not reach the host (or knows no such name).
+    /// Reply 4: it cannot reach the host, or does not know the name.
     HostUnreachable,
     /// Reply 5: the host refused the connection.
     ConnectionRefused,
     /// Reply 6: the connection took too long.
     TtlExpired,
-    /// Reply 7: it opens no connections for others.
+    /// Reply 7: it does not open connections for others.
     CommandNotSupported,
-    /// Reply 8: it takes no names, or no addresses of this family.
+    /// Reply 8: it does not accept names, or addresses of this family.
     AddressTypeNotSupported,
-    /// A reply that RFC 1928 does not know.
+    /// A reply that RFC 1928 does not define.
     UnassignedReply {
         /// The proxy's reply code.
         code: u8,
     },
-    /// What came is not SOCKS5, or not what was asked for.
+    /// The reply is not SOCKS5, or does not fit the request.
     MalformedReply,
 }
 
@@ -245,13 +248,13 @@ pub enum ProxyFault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PeerMisbehaved {
-    /// The first line is no HTTP/1.x start line (RFC 9112 §3, §4).
+    /// The first line is not an HTTP/1.x start line (RFC 9112 §3, §4).
     NotHttp,
     /// A version other than HTTP/1.0 or HTTP/1.1 (RFC 9112 §2.3).
     UnsupportedVersion,
     /// A status code that is not three digits from 100 to 999 (RFC 9112 §4).
     InvalidStatus,
-    /// A request target of none of the four forms (RFC 9112 §3.2).
+    /// A request target in none of the four forms (RFC 9112 §3.2).
     InvalidTarget,
     /// A field line with no colon, a bad name or forbidden characters (RFC 9112 §5).
     InvalidHeader,
@@ -259,7 +262,7 @@ pub enum PeerMisbehaved {
     ObsoleteLineFolding,
     /// A line that ends in LF alone where CRLF is required (RFC 9112 §2.2).
     BareLineFeed,
-    /// `Content-Length` is no decimal number, or too large (RFC 9112 §6.3).
+    /// `Content-Length` is not a decimal number, or too large (RFC 9112 §6.3).
     InvalidContentLength,
     /// Several `Content-Length` values that differ (RFC 9112 §6.3).
     ConflictingContentLength,
@@ -271,7 +274,7 @@ pub enum PeerMisbehaved {
     InvalidTransferEncoding,
     /// `Transfer-Encoding` in an HTTP/1.0 message (RFC 9112 §6.1).
     TransferEncodingInHttp10,
-    /// A chunk size that is no hexadecimal number, or too large (RFC 9112 §7.1).
+    /// A chunk size that is not a hexadecimal number, or too large (RFC 9112 §7.1).
     InvalidChunkSize,
     /// Chunk data not followed by CRLF, or a malformed chunk line (RFC 9112 §7.1).
     InvalidChunk,
@@ -281,9 +284,9 @@ pub enum PeerMisbehaved {
     InvalidHost,
     /// An expectation other than `100-continue` (RFC 9110 §10.1.1).
     UnknownExpectation,
-    /// `101 Switching Protocols` although no upgrade was asked for (RFC 9110 §15.2.2).
+    /// `101 Switching Protocols` although no upgrade was requested (RFC 9110 §15.2.2).
     UnexpectedUpgrade,
-    /// Bytes arrived when no message was due.
+    /// Bytes outside of any message.
     UnexpectedData,
 }
 

@@ -1,8 +1,10 @@
-//! What can go wrong, sorted by who is to blame, and what the caller can do about it.
+//! What can go wrong, sorted by who is to blame, and what to do about it.
 //!
-//! [`Error`] carries where (host and phase), what (kind and cause) and how far (bytes moved).
-//! Its text never holds credentials, query strings or header values. The lossy map to Godot's
-//! `Error` codes lives in `node`.
+//! [`Error`] carries where it happened (origin, URL, file, [`Phase`](crate::Phase)), what
+//! ([`ErrorKind`] and source) and how far the exchange had come (bytes sent and received). Its text
+//! holds no credentials, no query string and no header value. The fault enums that kinds name are
+//! here, too, one file for each subject; the code that finds the faults is elsewhere. The lossy map
+//! to Godot's `Error` codes is in [`node`](crate::node).
 
 #[cfg(feature = "agent")]
 mod access;
@@ -94,6 +96,7 @@ struct Inner {
     kind: ErrorKind,
     phase: Option<Phase>,
     origin: Option<Box<str>>,
+    url: Option<Box<str>>,
     path: Option<Box<Path>>,
     sent: u64,
     received: u64,
@@ -102,12 +105,13 @@ struct Inner {
 }
 
 impl Error {
-    /// An error of this kind that no request or peer belongs to yet.
+    /// An error of this kind, without origin, phase and counts.
     pub fn new(kind: ErrorKind) -> Self {
         Self(Arc::new(Inner {
             kind,
             phase: None,
             origin: None,
+            url: None,
             path: None,
             sent: 0,
             received: 0,
@@ -116,12 +120,9 @@ impl Error {
         }))
     }
 
-    /// A broken assumption of our own code. Debug builds stop here, so that tests find it; release
+    /// A broken assumption of our own code. Debug builds panic here, so that tests find it; release
     /// builds end the request with [`ErrorKind::Internal`].
-    #[cfg_attr(
-        not(feature = "agent"),
-        allow(dead_code, reason = "not every feature needs it")
-    )]
+    #[cfg_attr(not(feature = "agent"), allow(dead_code, reason = "the agent uses it"))]
     #[track_caller]
     pub(crate) fn internal(what: &'static str) -> Self {
         debug_assert!(false, "internal error: {what}");
@@ -167,6 +168,16 @@ impl Error {
         self.at(phase, origin)
     }
 
+    /// Adds the request's URL, which must hold no credentials and no query, unless the error has one.
+    #[cfg(feature = "agent")]
+    #[must_use]
+    pub(crate) fn for_url(mut self, url: impl FnOnce() -> String) -> Self {
+        if self.0.url.is_none() {
+            Arc::make_mut(&mut self.0).url = Some(url().into());
+        }
+        self
+    }
+
     #[must_use]
     pub(crate) fn moved(mut self, sent: u64, received: u64) -> Self {
         let inner = Arc::make_mut(&mut self.0);
@@ -199,14 +210,19 @@ impl Error {
         self.0.phase
     }
 
-    /// Scheme, host and port of the peer, as in `https://example.com:8443`, without credentials,
-    /// path or query; `None` when no peer was involved.
+    /// Scheme, host and port of the peer, as in `https://example.com:8443`; `None` when no peer was
+    /// involved.
     pub fn origin(&self) -> Option<&str> {
         self.0.origin.as_deref()
     }
 
-    /// The file that could not be read or written, for an [`ErrorKind`] of files; `None` for all
-    /// others.
+    /// The URL of the request, without credentials, query and fragment. `None` for errors that belong
+    /// to no request of an agent.
+    pub fn url(&self) -> Option<&str> {
+        self.0.url.as_deref()
+    }
+
+    /// The file that could not be read or written.
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()
     }
@@ -221,7 +237,7 @@ impl Error {
         self.0.received
     }
 
-    /// Whether some deadline passed.
+    /// Whether a deadline passed.
     pub fn is_timeout(&self) -> bool {
         match self.0.kind {
             ErrorKind::Timeout(_) => true,
@@ -257,22 +273,33 @@ impl From<Misuse> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(origin) = &self.0.origin {
-            write!(f, "{origin}: ")?;
+        let inner = &*self.0;
+        let subject = inner.url.as_deref().or(inner.origin.as_deref());
+        match (subject, inner.phase) {
+            (Some(subject), Some(phase)) if inner.kind.stops_a_step() => {
+                // Before a request is sent, its path does not matter.
+                let peer = inner.origin.as_deref().filter(|_| phase < Phase::SendHead);
+                write!(
+                    f,
+                    "{} {}: ",
+                    text::failed_step(phase),
+                    peer.unwrap_or(subject)
+                )?;
+            }
+            (Some(subject), _) => write!(f, "{subject}: ")?,
+            (None, _) => {}
         }
-        if let Some(path) = &self.0.path {
+        if let Some(path) = &inner.path {
             write!(f, "{}: ", path.display())?;
         }
-        write!(f, "{}", self.0.kind)?;
-        if let Some(phase) = self.0.phase
-            && !self.is_timeout()
-        {
-            write!(f, ", while {phase}")?;
-        }
-        if let Some(source) = &self.0.source {
+        write!(f, "{}", inner.kind)?;
+        if let Some(source) = &inner.source {
             write!(f, " ({source})")?;
         }
-        Ok(())
+        match inner.kind.advice() {
+            Some(advice) => write!(f, "; {advice}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -286,6 +313,7 @@ impl fmt::Debug for Error {
             .field("kind", &self.0.kind)
             .field("phase", &self.0.phase)
             .field("origin", &self.0.origin)
+            .field("url", &self.0.url)
             .field("path", &self.0.path)
             .field("bytes_sent", &self.0.sent)
             .field("bytes_received", &self.0.received)
@@ -311,3 +339,6 @@ impl StdError for Error {
         self.0.source.as_deref().map(|source| source as _)
     }
 }
+
+#[cfg(test)]
+mod tests;

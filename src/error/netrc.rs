@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// A netrc text that cannot be read. Holds nothing of the text, which is full of secrets.
+/// A netrc file that cannot be read. Holds nothing of the file, which is full of secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NetrcError {
     line: usize,
@@ -32,7 +32,7 @@ impl fmt::Display for NetrcError {
             NetrcFault::NoValue => "the keyword has no value",
             NetrcFault::OpenQuote => "the closing double quote is missing",
         };
-        write!(f, "netrc, line {}: {what}", self.line)
+        write!(f, "netrc file, line {}: {what}", self.line)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// A proxy setting that cannot be used. Shows nothing of the URL, which may hold a password.
+/// A proxy setting that cannot be used. Holds nothing of the URL, which may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidProxy {
     setting: &'static str,
@@ -28,7 +28,11 @@ impl InvalidProxy {
 
 impl fmt::Display for InvalidProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "proxy setting {}: {}", self.setting, self.fault)
+        write!(
+            f,
+            "the proxy setting {} is invalid: {}",
+            self.setting, self.fault
+        )
     }
 }
 
@@ -38,7 +42,7 @@ impl StdError for InvalidProxy {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProxyUrlFault {
-    /// No URL with a host and a port from 1 to 65535.
+    /// Not a URL with a host and a port from 1 to 65535.
     Malformed,
     /// A user name or password that is not UTF-8 when decoded.
     InvalidCredentials,
@@ -46,7 +50,7 @@ pub enum ProxyUrlFault {
     HttpsProxy,
     /// `socks4` or `socks4a`.
     Socks4,
-    /// A scheme that is no proxy's.
+    /// A scheme of no known kind of proxy.
     UnknownScheme,
 }
 

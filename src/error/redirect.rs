@@ -3,17 +3,17 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Why a redirect was not followed. The redirect itself is still the response.
+/// Why a redirect was not followed. The redirect itself is delivered as the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RedirectRefusal {
-    /// More than [`RedirectPolicy::max`], which is given here.
+    /// More than [`RedirectPolicy::max`](crate::redirect::RedirectPolicy::max) redirects; holds that maximum.
     TooMany(u32),
     /// From `https` to `http`.
     Downgrade,
     /// To a scheme other than `http` and `https`.
     UnsupportedScheme,
-    /// `Location` is no URL reference (RFC 9110 §10.2.2).
+    /// `Location` is not a URL reference (RFC 9110 §10.2.2).
     InvalidLocation,
 }
 
@@ -22,10 +22,10 @@ impl fmt::Display for RedirectRefusal {
         match self {
             Self::TooMany(max) => write!(
                 f,
-                "more than {max} redirects (RedirectPolicy::max); the server may be sending in circles"
+                "more than {max} redirects (RedirectPolicy::max); perhaps the server redirects in a circle"
             ),
             Self::Downgrade => f.write_str(
-                "redirected from https to http; ask for the http URL itself, or set \
+                "redirected from https to http; request the http URL itself, or set \
                  RedirectPolicy::allow_downgrade",
             ),
             Self::UnsupportedScheme => f.write_str(
@@ -33,7 +33,7 @@ impl fmt::Display for RedirectRefusal {
                  response",
             ),
             Self::InvalidLocation => f.write_str(
-                "redirected to a Location that is no URL; see that field of the response",
+                "redirected to a Location that is not a URL; see that field of the response",
             ),
         }
     }

@@ -1,8 +1,76 @@
-//! What the kinds of errors say: what failed and, where there is something, what to do.
+//! The texts of the errors: what failed, at which step, and what to do about it.
+//!
+//! An [`Error`](super::Error) is one sentence: the step with its object ("could not connect to
+//! https://game.example"), the cause, the operating system's own words, and advice. A kind alone is
+//! the cause only.
 
 use std::fmt;
 
 use super::kind::{ErrorKind, Misuse, NetworkFault, PeerMisbehaved, ProxyFault, TlsFault};
+use crate::phase::Phase;
+
+/// What could not be done in a phase; the name of the peer follows.
+pub(super) fn failed_step(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Queue => "could not start the request to",
+        Phase::Resolve => "could not look up the host of",
+        Phase::Connect => "could not connect to",
+        Phase::Tunnel => "could not open a tunnel through the proxy to",
+        Phase::TlsHandshake => "could not establish TLS with",
+        Phase::SendHead => "could not send the request to",
+        Phase::AwaitContinue | Phase::SendBody => "could not send the request content to",
+        Phase::AwaitHead => "got no valid response from",
+        Phase::ReceiveBody => "could not receive the response content from",
+        Phase::AwaitRetry => "could not repeat the request to",
+    }
+}
+
+/// The setting that limits a phase.
+fn timeout_setting(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Queue | Phase::AwaitRetry => "the request's timeout",
+        Phase::Resolve => "Timeouts::resolve",
+        Phase::Connect => "Timeouts::connect",
+        Phase::Tunnel => "Timeouts::tunnel",
+        Phase::TlsHandshake => "Timeouts::tls_handshake",
+        Phase::AwaitContinue => "Timeouts::continue_wait",
+        Phase::AwaitHead => "Timeouts::head",
+        Phase::SendHead | Phase::SendBody | Phase::ReceiveBody => "Timeouts::stall",
+    }
+}
+
+impl ErrorKind {
+    /// Whether this stopped a step of the connection, so that the step belongs into the text.
+    pub(super) fn stops_a_step(&self) -> bool {
+        matches!(
+            self,
+            Self::Limit(_)
+                | Self::Network(_)
+                | Self::Tls(_)
+                | Self::Proxy(_)
+                | Self::Peer(_)
+                | Self::Truncated { .. }
+                | Self::Timeout(_)
+                | Self::RequestBody
+        )
+    }
+
+    /// What to check or to change, where the kind alone says it.
+    pub(super) fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Network(NetworkFault::Unresolved) => {
+                Some("check the spelling of the host and the network connection")
+            }
+            Self::Network(NetworkFault::ConnectFailed) => Some(
+                "check that the server runs and listens on this port, and that no firewall blocks it",
+            ),
+            Self::Network(NetworkFault::System) => {
+                Some("check how many files and threads this process may open")
+            }
+            _ => None,
+        }
+    }
+}
 
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -16,29 +84,28 @@ impl fmt::Display for ErrorKind {
             Self::Truncated {
                 received,
                 expected: Some(expected),
-            } => {
-                write!(
-                    f,
-                    "the peer closed after {received} of {expected} bytes of content"
-                )
-            }
+            } => write!(
+                f,
+                "the connection closed after {received} of {expected} bytes of content"
+            ),
             Self::Truncated {
                 received,
                 expected: None,
-            } => {
-                write!(
-                    f,
-                    "the peer closed before the end of the message, after {received} bytes of content"
-                )
-            }
-            Self::Timeout(phase) => write!(f, "timed out while {phase}"),
+            } => write!(
+                f,
+                "the connection closed before the end of the message, after {received} bytes of content"
+            ),
+            Self::Timeout(phase) => write!(f, "timed out ({})", timeout_setting(*phase)),
             Self::RequestBody => f.write_str("the source of the request content failed"),
             #[cfg(feature = "agent")]
             Self::TotalTimeout(phase) => {
-                write!(f, "took longer than its total timeout, while {phase}")
+                write!(
+                    f,
+                    "the request took longer than its total timeout, and was {phase}"
+                )
             }
             #[cfg(feature = "agent")]
-            Self::Status(code) => write!(f, "the server answered with status {code}"),
+            Self::Status(code) => write!(f, "the server responded with status {code}"),
             #[cfg(feature = "agent")]
             Self::Redirect(refusal) => refusal.fmt(f),
             #[cfg(feature = "agent")]
@@ -50,7 +117,7 @@ impl fmt::Display for ErrorKind {
             #[cfg(feature = "agent")]
             Self::EventStream(fault) => fault.fmt(f),
             #[cfg(feature = "agent")]
-            Self::InvalidJson => f.write_str("the content is not the JSON that was expected"),
+            Self::InvalidJson => f.write_str("the content is not the expected JSON"),
             #[cfg(feature = "agent")]
             Self::File(fault) => fault.fmt(f),
             #[cfg(all(feature = "agent", feature = "multipart"))]
@@ -74,31 +141,35 @@ impl fmt::Display for Misuse {
         f.write_str(match self {
             Self::WrongStatus => "this call is not allowed in the present status",
             Self::NotConnected => "not connected: call connect_to_host first",
-            Self::InvalidHost => "the host is no valid host name or address",
+            Self::InvalidHost => "the host is not a valid host name or address",
             Self::InvalidPort => "the port must be from 1 to 65535",
             Self::InvalidTarget => {
-                "the request target must be a path that starts with /, and hold no control characters"
+                "the request target must be a path that starts with /, without control characters"
             }
             Self::InvalidHeader => {
-                "a header must be `Name: value` without line breaks or control characters"
+                "a header must be `Name: value`, without line breaks and control characters"
             }
             Self::InvalidMethod => "the method must be a token such as GET",
-            Self::FramingHeader => "a framing header contradicts the request content",
+            Self::FramingHeader => {
+                "a framing header (Content-Length, Transfer-Encoding) contradicts the content; leave it out"
+            }
             Self::TooMuchContent => "more content was given than announced",
             Self::TooLittleContent => "the content ended before its announced length",
             Self::ChunkSize => "the read chunk size must be from 256 bytes to 16 MiB",
             Self::TlsNotBuilt => "https needs httpoll's `tls` feature",
             Self::InvalidTlsOptions => "the TLS options hold no usable certificate or key",
             Self::InvalidCredentials => {
-                "a SOCKS name must have 1 to 255 bytes, its password at most 255"
+                "a SOCKS user name must have 1 to 255 bytes, its password at most 255"
             }
-            Self::OutOfOrder => "this would break the order of messages on the connection",
-            Self::InvalidUrl => "the URL must be absolute, and http or https",
+            Self::OutOfOrder => "this call would break the order of messages on the connection",
+            Self::InvalidUrl => "the URL must be absolute, with the scheme http or https",
             Self::InvalidContent => "the value cannot be encoded as content",
             Self::ConflictingContent => {
-                "content was given twice: give one of body, text, json, form, multipart and file"
+                "the request has two contents: use only one of body, text, json, form, multipart and file"
             }
-            Self::UnknownRequest => "the request is over, and its end was told, or it was cancelled",
+            Self::UnknownRequest => {
+                "the agent has no such request: it ended, was cancelled, or belongs to another agent"
+            }
             Self::FeatureNotBuilt(feature) => {
                 return write!(f, "this needs httpoll's `{feature}` feature");
             }
@@ -111,14 +182,18 @@ impl fmt::Display for super::kind::RequestRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ContentSpent => {
-                "the request must be sent again, but its content came from a reader and is spent"
+                "the request must be sent again, but its content came from a reader, which cannot be read twice"
             }
-            Self::Suspended => "the agent was suspended, and the request must not be sent twice",
+            Self::Suspended => {
+                "the agent was suspended while the request was sent, and sending it twice could do harm"
+            }
             Self::CircuitOpen => {
-                "the origin failed too often and is left alone for a while (CircuitPolicy)"
+                "the server failed too often, and gets no requests for a while (CircuitPolicy)"
             }
-            Self::NotCached => "the cache has no response for it (CacheMode::OnlyIfCached)",
-            Self::NoWebSocket => "no WebSocket is open for this request",
+            Self::NotCached => {
+                "the cache has no response that may be used (CacheMode::OnlyIfCached)"
+            }
+            Self::NoWebSocket => "this request has no open WebSocket",
             Self::ThreadPanicked => "the agent's thread panicked; build another agent",
         })
     }
@@ -127,11 +202,11 @@ impl fmt::Display for super::kind::RequestRefused {
 impl fmt::Display for NetworkFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unresolved => "the host name could not be resolved",
-            Self::ConnectFailed => "no address of the host could be connected to",
+            Self::Unresolved => "the host name has no address",
+            Self::ConnectFailed => "no address accepted the connection",
             Self::Broken => "the connection broke",
-            Self::Closed => "the peer closed the connection",
-            Self::System => "the operating system refused a resource",
+            Self::Closed => "the server closed the connection",
+            Self::System => "the operating system refused a socket, a file or a thread",
         })
     }
 }
@@ -139,21 +214,23 @@ impl fmt::Display for NetworkFault {
 impl fmt::Display for TlsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::CertificateExpired => "the certificate has expired",
+            Self::CertificateExpired => "the server's certificate has expired",
             Self::CertificateNotYetValid => {
-                "the certificate is not valid yet (is this machine's clock right?)"
+                "the server's certificate is not valid yet (is this machine's clock right?)"
             }
-            Self::CertificateNameMismatch => "the certificate is for another host name",
+            Self::CertificateNameMismatch => "the server's certificate is for another host name",
             Self::CertificateUnknownIssuer => {
-                "the certificate's issuer is not trusted (add its root to TlsOptions)"
+                "the issuer of the server's certificate is not trusted (add its root to TlsOptions)"
             }
-            Self::CertificateRevoked => "the certificate was revoked",
-            Self::CertificateInvalid => "the certificate is invalid",
-            Self::CertificateRequired => "the server wants a client certificate (see TlsOptions)",
-            Self::Incompatible => "no TLS version or cipher in common with the peer",
-            Self::Alert => "the peer refused the TLS handshake",
-            Self::NotTls => "the peer does not speak TLS (is this an http port?)",
-            Self::Protocol => "the peer broke the TLS protocol",
+            Self::CertificateRevoked => "the server's certificate was revoked",
+            Self::CertificateInvalid => "the server's certificate is invalid",
+            Self::CertificateRequired => {
+                "the server requires a client certificate (see TlsOptions)"
+            }
+            Self::Incompatible => "both sides have no TLS version or cipher in common",
+            Self::Alert => "the server refused the TLS handshake",
+            Self::NotTls => "the server does not speak TLS (is this a port for plain http?)",
+            Self::Protocol => "the server broke the TLS protocol",
         })
     }
 }
@@ -161,27 +238,40 @@ impl fmt::Display for TlsFault {
 impl fmt::Display for ProxyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AuthenticationRequired => f.write_str("the proxy wants other credentials (407)"),
+            Self::AuthenticationRequired => {
+                f.write_str("the proxy requires other credentials (status 407)")
+            }
             Self::Refused { status } => {
                 write!(f, "the proxy refused the tunnel with status {status}")
             }
-            Self::NoAcceptableMethod => {
-                f.write_str("the SOCKS proxy accepts no offered login (does it want credentials?)")
+            Self::NoAcceptableMethod => f.write_str(
+                "the SOCKS proxy accepts none of the offered logins (does it require credentials?)",
+            ),
+            Self::BadCredentials => {
+                f.write_str("the SOCKS proxy refused the user name or the password")
             }
-            Self::BadCredentials => f.write_str("the SOCKS proxy refused the name or password"),
-            Self::GeneralFailure => f.write_str("the SOCKS proxy failed and does not say why (1)"),
-            Self::NotAllowed => f.write_str("the SOCKS proxy's rules do not allow this host (2)"),
+            Self::GeneralFailure => {
+                f.write_str("the SOCKS proxy failed without giving a reason (reply 1)")
+            }
+            Self::NotAllowed => {
+                f.write_str("the rules of the SOCKS proxy do not allow this host (reply 2)")
+            }
             Self::NetworkUnreachable => {
-                f.write_str("the SOCKS proxy does not reach the host's network (3)")
+                f.write_str("the SOCKS proxy cannot reach the host's network (reply 3)")
             }
-            Self::HostUnreachable => f.write_str("the SOCKS proxy does not reach the host (4)"),
+            Self::HostUnreachable => f.write_str("the SOCKS proxy cannot reach the host (reply 4)"),
             Self::ConnectionRefused => {
-                f.write_str("the host refused the SOCKS proxy's connection (5)")
+                f.write_str("the host refused the connection of the SOCKS proxy (reply 5)")
             }
-            Self::TtlExpired => f.write_str("the SOCKS proxy's connection took too long (6)"),
-            Self::CommandNotSupported => f.write_str("the SOCKS proxy opens no connections (7)"),
+            Self::TtlExpired => {
+                f.write_str("the connection of the SOCKS proxy took too long (reply 6)")
+            }
+            Self::CommandNotSupported => {
+                f.write_str("the SOCKS proxy opens no connections for others (reply 7)")
+            }
             Self::AddressTypeNotSupported => f.write_str(
-                "the SOCKS proxy takes no such address (8): let the other side resolve the name",
+                "the SOCKS proxy does not accept this type of address (reply 8): use socks5h \
+                 instead of socks5, or the reverse",
             ),
             Self::UnassignedReply { code } => {
                 write!(f, "the SOCKS proxy refused with the unknown reply {code}")
@@ -200,9 +290,9 @@ impl fmt::Display for PeerMisbehaved {
             Self::UnsupportedVersion => ("unsupported HTTP version", "RFC 9112 §2.3"),
             Self::InvalidStatus => ("malformed status code", "RFC 9112 §4"),
             Self::InvalidTarget => ("malformed request target", "RFC 9112 §3.2"),
-            Self::InvalidHeader => ("malformed header line", "RFC 9112 §5"),
-            Self::ObsoleteLineFolding => ("folded header line", "RFC 9112 §5.2"),
-            Self::BareLineFeed => ("line without CR before its LF", "RFC 9112 §2.2"),
+            Self::InvalidHeader => ("malformed header field", "RFC 9112 §5"),
+            Self::ObsoleteLineFolding => ("header field folded over two lines", "RFC 9112 §5.2"),
+            Self::BareLineFeed => ("line that ends in LF without CR", "RFC 9112 §2.2"),
             Self::InvalidContentLength => ("malformed Content-Length", "RFC 9112 §6.3"),
             Self::ConflictingContentLength => {
                 ("conflicting Content-Length values", "RFC 9112 §6.3")
@@ -221,8 +311,8 @@ impl fmt::Display for PeerMisbehaved {
             Self::InvalidTrailer => ("malformed trailer section", "RFC 9112 §7.1.2"),
             Self::InvalidHost => ("missing, repeated or malformed Host", "RFC 9112 §3.2"),
             Self::UnknownExpectation => ("unknown expectation", "RFC 9110 §10.1.1"),
-            Self::UnexpectedUpgrade => ("an upgrade that was not asked for", "RFC 9110 §15.2.2"),
-            Self::UnexpectedData => ("data that belongs to no message", "RFC 9112 §9.3"),
+            Self::UnexpectedUpgrade => ("an upgrade that was not requested", "RFC 9110 §15.2.2"),
+            Self::UnexpectedData => ("data outside of any message", "RFC 9112 §9.3"),
         };
         write!(f, "{what} ({section})")
     }

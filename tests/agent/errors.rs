@@ -12,7 +12,7 @@ use httpoll::{
 use crate::support::{address, run, script_closing, setup};
 
 fn secret(host: &str) -> Request {
-    Request::get(format!("http://me:hush@{host}/hidden?key=hush#hush"))
+    Request::get(format!("http://me:hush@{host}/scores?hidden=key=hush#hush"))
         .header("Authorization", "Bearer hush")
         .header("X-Token", "hush")
         .cookie("sid", "hush")
@@ -134,7 +134,7 @@ fn no_secret_is_in_any_error_of_any_policy() {
         get("/bad"),
         get("/status").error_for_status(true),
         get("/coding"),
-        get("/status").download_to("/nowhere/hush\0/x"),
+        get("/status").download_to("/nowhere/a\0/x"),
         get("/status").max_body(1),
     ] {
         let outcome = run(&network, &mut agent, request);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use url::Url;
+
 use super::step::Step;
 use super::{Engine, LONGEST_DELAY};
 use crate::agent::event::{Event, RetryCause};
@@ -215,7 +217,9 @@ impl Engine {
             Some(NextAction::Fail(first)) => first.clone(),
             _ => error,
         };
-        let error = error.at_least_at(self.phase_of(transfer), &origin(transfer));
+        let error = error
+            .at_least_at(self.phase_of(transfer), &origin(transfer))
+            .for_url(|| shown_url(&transfer.request.url));
         let partial = transfer.partial.take();
         let response = self.release_all(transfer);
         let response = response.or_else(|| partial.map(|partial| *partial.response));
@@ -308,6 +312,16 @@ impl Engine {
             self.with_transfer(id, |engine, transfer| engine.fail(transfer, error.clone()));
         }
     }
+}
+
+/// A URL without what may be secret: credentials, query and fragment.
+fn shown_url(url: &Url) -> String {
+    format!(
+        "{}://{}{}",
+        url.scheme(),
+        request_head::authority(url),
+        url.path()
+    )
 }
 
 fn origin(transfer: &Transfer) -> String {

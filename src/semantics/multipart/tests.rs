@@ -191,7 +191,7 @@ fn what_cannot_be_sent_is_known_before_anything_is() {
     assert!(
         fault
             .to_string()
-            .starts_with("the file of part \"f\" cannot be opened: ")
+            .starts_with("the file of the form's part \"f\" cannot be opened: ")
     );
 
     let fault = Form::new().file("d", std::env::temp_dir()).start(RANDOM);
