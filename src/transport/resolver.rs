@@ -225,7 +225,8 @@ fn known(host: &str) -> Option<Answer> {
         return Some(answer(Ok(loopback)));
     }
     if host.is_empty() || host.contains([':', '\0']) {
-        let malformed = io::Error::new(io::ErrorKind::InvalidInput, "no host name");
+        let text = format!("{host:?} is not a host name");
+        let malformed = io::Error::new(io::ErrorKind::InvalidInput, text);
         return Some(answer(Err(malformed)));
     }
     None

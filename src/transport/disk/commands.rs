@@ -1,5 +1,4 @@
-//! The commands that a download's owner left, and how the worker carries them out, some in each of
-//! its turns.
+//! The commands of a download's owner, and how the worker carries them out: a few in each turn.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -12,32 +11,33 @@ use super::plan::{Committed, FilePlan, Resumable};
 use super::worker::{Shared, Task, Turn, lock};
 use crate::error::DiskFault;
 
-/// What a piece costs beside its bytes, so that a peer that sends single bytes does not fill the
-/// memory with their administration.
+/// How many bytes a queued piece counts in addition to its own, so that a peer that sends single
+/// bytes does not fill the memory with bookkeeping.
 pub(super) const PIECE_COST: usize = 64;
 
-/// Bytes that are written in one turn.
+/// How many bytes are written in one turn.
 const TURN_BYTES: usize = 256 * 1024;
 
-/// Pieces that are written in one turn: the owner may have to wait while they are taken out.
+/// How many pieces are written in one turn: the owner may have to wait for the lock while they are
+/// taken out.
 const TURN_PIECES: usize = 256;
 
-/// What owner and worker share of one download.
+/// What the owner and the worker of a download share.
 #[derive(Default)]
 pub(super) struct SharedDownload {
     pub(super) queue: Mutex<CommandQueue>,
     work: Mutex<WorkerState>,
 }
 
-/// Where commands lie and answers. It is locked for moments only.
+/// Commands of the owner and results of the worker. It is locked only for moments.
 #[derive(Default)]
 pub(super) struct CommandQueue {
     pub(super) commands: VecDeque<Command>,
-    /// What the commands hold of memory, with those being carried out.
+    /// How many bytes the commands hold, with those being carried out.
     pub(super) queued: usize,
-    /// In the worker's queue, or at work.
+    /// In the worker's queue, or being worked on.
     pub(super) scheduled: bool,
-    /// The owner found little room and wants to know when there is more than this.
+    /// The owner waits until at most this many bytes are queued.
     pub(super) awaited_room: Option<usize>,
     pub(super) state: DownloadState,
     pub(super) opened: Option<Resumable>,
@@ -49,16 +49,16 @@ pub(super) struct CommandQueue {
 pub(super) enum DownloadState {
     #[default]
     Active,
-    /// The owner left, and nothing is to be written any more.
+    /// The owner is gone, and nothing more is to be written.
     Abandoned,
-    /// The owner left, and wants to come back to this.
+    /// The owner is gone, and a later download is to resume this one.
     Suspended,
     Failed(DiskFault),
-    /// Committed, or closed after the owner left.
+    /// Committed, or closed after the owner has gone.
     Closed,
 }
 
-/// What the worker works with; only the worker locks it.
+/// The worker's own state; only the worker locks it.
 #[derive(Default)]
 struct WorkerState {
     part: Option<Part>,
@@ -67,7 +67,7 @@ struct WorkerState {
 
 pub(super) enum Command {
     Open(Box<FilePlan>),
-    /// Removes what an earlier download left to be resumed.
+    /// Removes what an earlier download kept.
     Remove(Box<FilePlan>),
     Begin(Box<Content>),
     Write(Bytes),
@@ -75,7 +75,7 @@ pub(super) enum Command {
     Suspend,
 }
 
-/// What a turn is for.
+/// What to do in a turn.
 enum Next {
     Idle,
     Discard,
@@ -103,7 +103,7 @@ impl Task for SharedDownload {
             Err(fault) => {
                 let suspended = matches!(lock(&self.queue).state, DownloadState::Suspended);
                 if suspended {
-                    // It does not come to the command itself any more.
+                    // The command itself will not be carried out any more.
                     shared.leaving.fetch_sub(1, Ordering::Release);
                 }
                 match work.part.take() {
@@ -118,8 +118,7 @@ impl Task for SharedDownload {
         let mut queue = lock(&self.queue);
         if matches!(queue.state, DownloadState::Abandoned) {
             drop(queue);
-            // At once, so that a new download to the same target, which may be next, finds the
-            // place free.
+            // At once, so that a new download to the same target, which may be next, finds it free.
             self.discard(work, shared);
             queue = lock(&self.queue);
         }
@@ -133,7 +132,7 @@ impl Task for SharedDownload {
 }
 
 impl SharedDownload {
-    /// Decides what to do, and takes the pieces to be written out.
+    /// Decides what to do, and takes out the pieces to write.
     fn next(&self, work: &mut WorkerState) -> Next {
         let mut queue = lock(&self.queue);
         if matches!(queue.state, DownloadState::Abandoned) {
@@ -157,7 +156,7 @@ impl SharedDownload {
         queue.commands.pop_front().map_or(Next::Idle, Next::Other)
     }
 
-    /// Does it; answers whether the owner may want to know.
+    /// Does it. Returns whether to wake the owner.
     fn take(&self, next: Next, work: &mut WorkerState, shared: &Shared) -> Result<bool, DiskFault> {
         match (next, &mut work.part) {
             (Next::Discard, _) => {
@@ -169,7 +168,7 @@ impl SharedDownload {
                 if let Err(DiskFault::AlreadyInUse) = opened
                     && shared.leaving.load(Ordering::Acquire) > 0
                 {
-                    // Who holds it may be about to let go: that one's turn comes first.
+                    // A suspended download may be about to release the target: its turn comes first.
                     lock(&self.queue).commands.push_front(Command::Open(plan));
                     return Ok(false);
                 }
@@ -187,7 +186,7 @@ impl SharedDownload {
                         lock(&self.queue).commands.push_front(Command::Remove(plan));
                         return Ok(false);
                     }
-                    // Whoever holds it has taken it over.
+                    // Another download has taken it over.
                     Err(_) => {}
                 }
                 lock(&self.queue).state = DownloadState::Closed;
@@ -229,7 +228,7 @@ impl SharedDownload {
                 shared.leaving.fetch_sub(1, Ordering::Release);
                 Ok(false)
             }
-            // Without a part file nothing was opened, and nothing can be done.
+            // Without a part file there is nothing to do.
             (Next::Idle | Next::Rehash | Next::Write | Next::Other(_), _) => Ok(false),
         }
     }
@@ -249,7 +248,7 @@ impl CommandQueue {
         self.state = DownloadState::Failed(fault);
     }
 
-    /// Answers whether there is the room now that the owner waits for.
+    /// Returns whether the owner now has the space that it waits for.
     fn wrote(&mut self, position: u64, cost: usize) -> bool {
         self.written = position;
         self.queued = self.queued.saturating_sub(cost);

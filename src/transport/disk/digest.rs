@@ -1,5 +1,5 @@
-//! SHA-256 of what is written, piece by piece. Without the feature `sha256` it has no values, so
-//! that nobody downstream needs to ask.
+//! SHA-256 of what is written, piece by piece. Without the feature `sha256` the type has no values,
+//! so that its users need no `cfg`.
 
 use crate::error::DiskFault;
 

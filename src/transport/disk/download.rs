@@ -1,4 +1,4 @@
-//! The owner's half of a download: what it asks of the worker, and what it hears back. Nothing
+//! The owner's part of a download: it queues commands for the worker and reads the results. Nothing
 //! here waits for the disk.
 
 use std::fmt;
@@ -15,29 +15,29 @@ use super::sidecar::Validator;
 use super::worker::{Disk, lock};
 use crate::error::{DiskFault, DiskStep};
 
-/// Bytes that may wait to be written, per download.
+/// How many bytes one download may queue.
 const MAX_QUEUED: usize = 4 * 1024 * 1024;
 
-/// Bytes that may wait to be written in all downloads together: with many of them, each has less.
+/// How many bytes all downloads together may queue: with many of them, each may queue less.
 const MAX_QUEUED_TOGETHER: usize = 64 * 1024 * 1024;
 
-/// What each download may have waiting however many there are: one receive buffer.
+/// How many bytes each download may queue, however many there are: one receive buffer.
 const MIN_QUEUED: usize = 256 * 1024;
 
-/// One download on its way to a file. Dropping it abandons the download: the worker removes what
-/// there is, or keeps it, as the plan says.
+/// One download that becomes a file. Dropping it abandons the download: the worker removes or keeps
+/// the part file, as the plan says.
 ///
 /// The order of calls: [`open`](Self::open), [`begin`](Self::begin), [`write`](Self::write) as
-/// [`room`](Self::room) allows, [`commit`](Self::commit). A connection that was lost is followed by
-/// another `begin`. They may be called before the one before has been carried out. After a fault
-/// all is over, and calls do nothing.
+/// [`room`](Self::room) allows, [`commit`](Self::commit). After a lost connection, another `begin`
+/// follows. Each may be called before the previous one was carried out. After a fault the download is
+/// over, and calls do nothing.
 pub(crate) struct DownloadFile {
     /// The absolute path, if it could be found out.
     target: PathBuf,
     shared: Arc<SharedDownload>,
     disk: Disk,
     length: u64,
-    /// Content came, or is about to.
+    /// Content has begun, or is about to.
     begun: bool,
 }
 
@@ -58,7 +58,7 @@ impl DownloadFile {
         file
     }
 
-    /// Removes what [`suspend`](Self::suspend) put away for a download that nobody goes on with.
+    /// Removes what [`suspend`](Self::suspend) kept of a download that will not be continued.
     pub(crate) fn remove(disk: &Disk, plan: FilePlan) {
         let file = Self::on(disk, plan.target.clone());
         let plan = FilePlan {
@@ -72,7 +72,7 @@ impl DownloadFile {
         file.command(Command::Remove(Box::new(FilePlan { target, ..plan })));
         let mut queue = lock(&file.shared.queue);
         if matches!(queue.state, DownloadState::Active) {
-            // The command is to be carried out although its owner is gone.
+            // The worker is to carry out the command although its owner is gone.
             queue.state = DownloadState::Suspended;
         }
     }
@@ -94,7 +94,7 @@ impl DownloadFile {
         &self.target
     }
 
-    /// What can be resumed, once. `None`: not known yet, or told before.
+    /// What can be resumed, once. `None`: not known yet, or returned before.
     pub(crate) fn poll_opened(&mut self) -> Option<Result<Resumable, DiskFault>> {
         let mut queue = lock(&self.shared.queue);
         if let DownloadState::Failed(fault) = queue.state {
@@ -107,9 +107,9 @@ impl DownloadFile {
         Some(Ok(resumable))
     }
 
-    /// A response's content comes: it goes to `offset`, what is there from there on is cut off.
-    /// So 0 starts afresh. `total` is the length of the whole content, as far as the response
-    /// tells; without validators nobody can resume. Without this call content starts afresh.
+    /// Announces a response's content: it is written at `offset`, and everything from there on is cut
+    /// off. So 0 starts from the beginning. `total` is the complete length, if the response tells it.
+    /// Without a validator the download cannot be resumed. Without this call content starts at 0.
     pub(crate) fn begin(&mut self, offset: u64, validator: Option<Validator>, total: Option<u64>) {
         self.length = offset;
         self.begun = true;
@@ -120,8 +120,8 @@ impl DownloadFile {
         })));
     }
 
-    /// Bytes that may be handed to [`write`](Self::write) now. When it was little, the worker
-    /// wakes the owner as soon as there is more.
+    /// How many bytes may be passed to [`write`](Self::write) now. If that is little, the worker
+    /// wakes the owner as soon as it is more.
     pub(crate) fn room(&self) -> usize {
         let downloads = self.disk.shared().downloads.load(Ordering::Relaxed);
         let capacity = (MAX_QUEUED_TOGETHER / downloads.max(1)).clamp(MIN_QUEUED, MAX_QUEUED);
@@ -132,8 +132,8 @@ impl DownloadFile {
         capacity.saturating_sub(queue.queued + PIECE_COST)
     }
 
-    /// Hands over the next bytes. It never waits; what does not fit into [`room`](Self::room) is
-    /// taken, too, but costs memory.
+    /// Queues the next bytes. It never waits. Bytes beyond [`room`](Self::room) are queued as well,
+    /// but cost memory.
     pub(crate) fn write(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
             if !self.begun {
@@ -144,19 +144,19 @@ impl DownloadFile {
         }
     }
 
-    /// Bytes of the whole content that were handed over, with those that can be resumed: where to
-    /// go on when the connection is lost.
+    /// How many bytes of the complete content were queued, with those that were resumed: where to
+    /// continue after a lost connection.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
-    /// Bytes in the part file, with those that were there before.
+    /// Bytes in the part file, with those of earlier runs.
     #[cfg(test)]
     pub(crate) fn written(&self) -> u64 {
         lock(&self.shared.queue).written
     }
 
-    /// What went wrong, if something did. It stays.
+    /// The fault, if there was one. It stays.
     pub(crate) fn poll_fault(&mut self) -> Option<DiskFault> {
         match lock(&self.shared.queue).state {
             DownloadState::Failed(fault) => Some(fault),
@@ -164,13 +164,13 @@ impl DownloadFile {
         }
     }
 
-    /// All bytes were handed over: check them, make them safe, give the file its name. Before any
-    /// content began, what can be resumed is the whole.
+    /// All bytes were queued: check and sync them, and give the file its name. If no content began,
+    /// the kept bytes are taken as complete.
     pub(crate) fn commit(&mut self) {
         self.command(Command::Commit);
     }
 
-    /// The finished file, once. `None`: not yet, or told before.
+    /// The finished file, once. `None`: not finished yet, or returned before.
     pub(crate) fn poll_committed(&mut self) -> Option<Result<Committed, DiskFault>> {
         let mut queue = lock(&self.shared.queue);
         if let DownloadState::Failed(fault) = queue.state {
@@ -180,7 +180,7 @@ impl DownloadFile {
     }
 
     /// Ends this download so that a later one can resume it, whatever the plan says about partial
-    /// files. What was handed over is written first. If it cannot be kept, it is removed.
+    /// files. Queued bytes are written first. If the part file cannot be kept, it is removed.
     pub(crate) fn suspend(self) {
         let mut queue = lock(&self.shared.queue);
         if matches!(queue.state, DownloadState::Active) {

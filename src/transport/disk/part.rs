@@ -1,5 +1,5 @@
-//! The worker's half of a download: the part file from opening to its final name. All of this
-//! blocks, and runs where that is allowed.
+//! The worker's part of a download: the part file from opening to its final name. Everything here
+//! blocks, and runs only on the worker.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -13,34 +13,34 @@ use super::sidecar::{Sidecar, Validator};
 use super::worker::Shared;
 use crate::error::{DiskFault, DiskStep};
 
-/// After so many bytes a part file that can be resumed is synced and its sidecar renewed: what a
-/// crash costs at most.
+/// After this many bytes a part file that can be resumed is synced and its sidecar rewritten: the
+/// most that a crash can cost.
 pub(super) const CHECKPOINT: u64 = 16 * 1024 * 1024;
 
-/// Bytes that are read and hashed in one turn.
+/// How many bytes are read and hashed in one turn.
 const HASH_SLICE: u64 = 1024 * 1024;
 
-/// Bytes that are read at once to be hashed.
+/// How many bytes are read at once to be hashed.
 const HASH_READ: usize = 64 * 1024;
 
 pub(super) struct Part {
     plan: FilePlan,
     paths: DownloadPaths,
     file: File,
-    /// Bytes that are written, and where the next go.
+    /// How many bytes are written: where the next are written.
     position: u64,
-    /// Bytes that the sidecar vouches for.
+    /// How many bytes were synced when the sidecar was written.
     safe: u64,
-    /// What an earlier run held.
+    /// What an earlier run kept.
     held: Resumable,
-    /// What comes. `None`: nothing began.
+    /// The content that has begun. `None`: none has.
     content: Option<Content>,
     digest: Option<Digest>,
-    /// Bytes that are in the digest.
+    /// How many bytes are in the digest.
     digested: u64,
 }
 
-/// What a response tells about the content that comes.
+/// What a response tells about its content.
 pub(super) struct Content {
     pub(super) offset: u64,
     pub(super) validator: Validator,
@@ -70,11 +70,11 @@ impl Part {
         Ok((part, resumable))
     }
 
-    /// What of an earlier run can be continued.
+    /// What can be resumed of an earlier run.
     ///
-    /// Bytes beyond those that the sidecar vouches for are not counted: after a power failure they
-    /// may be anything, and nothing tells what stopped the earlier run. Bytes that are missing
-    /// although it vouches for them were cut off by somebody; those before them are good.
+    /// Bytes after those that the sidecar counts as synced are ignored: after a power failure they
+    /// may be anything, and nothing tells what stopped the earlier run. If bytes are missing that it
+    /// counts, another program cut them off; the bytes before them are valid.
     fn find_resumable(&self) -> Option<Resumable> {
         if !self.plan.resume {
             return None;
@@ -93,7 +93,7 @@ impl Part {
         })
     }
 
-    /// Content comes, and goes to `offset`. What lies behind is cut off.
+    /// Content begins at `offset`. Everything from there on is cut off.
     pub(super) fn begin(&mut self, content: Content, shared: &Shared) -> Result<(), DiskFault> {
         let offset = content.offset;
         if let (Some(expected), Some(found)) = (self.plan.expected_size, content.total)
@@ -106,8 +106,8 @@ impl Part {
             return Err(DiskFault::Gap { held, offset });
         }
         self.content = Some(content);
-        // A crash before the new sidecar is written is harmless: the old one vouches for more than
-        // there is, and nothing is written behind it yet.
+        // A crash before the new sidecar is written is harmless: the old one counts more bytes than
+        // there are, and nothing has been written after them.
         shared.step(DiskStep::Truncate, || {
             self.file.set_len(offset)?;
             self.file.seek(SeekFrom::Start(offset))
@@ -123,7 +123,7 @@ impl Part {
         self.checkpoint(shared)
     }
 
-    /// Unless content began: what an earlier run held is taken for all of it.
+    /// Unless content has begun, takes what an earlier run kept as the complete content.
     pub(super) fn begin_with_held(&mut self, shared: &Shared) -> Result<(), DiskFault> {
         if self.content.is_some() {
             return Ok(());
@@ -137,12 +137,12 @@ impl Part {
         self.begin(content, shared)
     }
 
-    /// Whether bytes that were there before are still to be hashed.
+    /// Whether bytes of an earlier run are still to be hashed.
     pub(super) fn needs_rehash(&self) -> bool {
         self.digest.is_some() && self.content.is_some() && self.digested < self.position
     }
 
-    /// Hashes some of the bytes that were there before.
+    /// Hashes some of the bytes of an earlier run.
     pub(super) fn rehash(&mut self, shared: &Shared) -> Result<(), DiskFault> {
         let Some(digest) = &mut self.digest else {
             return Ok(());
@@ -163,7 +163,7 @@ impl Part {
                 digested += read as u64;
             }
             if digested == from {
-                // Somebody cut the file while it was ours.
+                // Another program cut the file.
                 return Err(std::io::ErrorKind::UnexpectedEof.into());
             }
             file.seek(SeekFrom::Start(end))?;
@@ -172,7 +172,7 @@ impl Part {
         Ok(())
     }
 
-    /// Writes pieces of the content that began; answers how long the part is now.
+    /// Writes pieces of content. Returns the length of the part file.
     pub(super) fn write(&mut self, pieces: &[Bytes], shared: &Shared) -> Result<u64, DiskFault> {
         for piece in pieces {
             shared.step(DiskStep::Write, || self.file.write_all(piece))?;
@@ -188,7 +188,7 @@ impl Part {
         Ok(self.position)
     }
 
-    /// Checks the content and gives it its name.
+    /// Checks the content and gives the file its name.
     pub(super) fn commit(&mut self, shared: &Shared) -> Result<Committed, DiskFault> {
         let announced = self.content.as_ref().and_then(|content| content.total);
         for expected in [self.plan.expected_size, announced].into_iter().flatten() {
@@ -204,10 +204,10 @@ impl Part {
             return Err(DiskFault::HashMismatch { expected, found });
         }
         shared.step(DiskStep::Sync, || self.file.sync_all())?;
-        // The lock is held meanwhile, so that nobody can take the part for his own.
+        // The lock is held during this, so that no other download can take the part file.
         shared.step(DiskStep::Rename, || self.paths.publish())?;
-        // The file is complete and in its paths: that some file system cannot sync a folder does
-        // not make it less so.
+        // The file is complete and has its name: a file system that cannot sync a folder does not
+        // change that.
         let _ = self.paths.sync_folder();
         self.paths.remove_sidecar();
         Ok(Committed {
@@ -217,27 +217,27 @@ impl Part {
         })
     }
 
-    /// Ends a download that came to nothing: because of a fault, or because nobody wants it.
+    /// Ends a download that failed or was dropped.
     pub(super) fn abandon(mut self, fault: Option<&DiskFault>, shared: &Shared) {
         if self.plan.keep_partial && !fault.is_some_and(DiskFault::spoils_content) {
-            // Should this fail, then the previous sidecar tells the truth.
+            // If this fails, the previous sidecar is still true.
             let _ = self.checkpoint(shared);
         } else {
             self.paths.remove_all();
         }
     }
 
-    /// Ends a download that another run will go on with.
+    /// Ends a download that another run will continue.
     pub(super) fn suspend(mut self, shared: &Shared) {
         if self.paths.make_lasting(shared).is_err() {
             self.paths.remove_all();
             return;
         }
-        // Should this fail, then the previous sidecar tells the truth.
+        // If this fails, the previous sidecar is still true.
         let _ = self.checkpoint(shared);
     }
 
-    /// Makes what is written survive a power failure, and vouches for it.
+    /// Syncs what is written, and records that in the sidecar.
     fn checkpoint(&mut self, shared: &Shared) -> Result<(), DiskFault> {
         let (Some(content), Some(_)) = (&self.content, &self.paths.sidecar) else {
             return Ok(());
@@ -254,7 +254,7 @@ impl Part {
         };
         shared.step(DiskStep::WriteSidecar, || {
             self.paths.write_sidecar(&sidecar)?;
-            // A later version's bytes must not reach the disk before this. Where folders cannot
+            // The bytes of a later version must not reach the disk before this. Where folders cannot
             // be synced there is no better way.
             let _ = self.paths.sync_folder();
             Ok(())

@@ -1,5 +1,5 @@
-//! Where a download goes: the names of part file and sidecar, how they are opened so that nobody
-//! else writes to them and no planted link is followed, and how they are put away.
+//! The paths of a download: the names of the part file and the sidecar, how they are opened so that
+//! no other process writes to them and no planted link is followed, and how they are removed.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
@@ -10,11 +10,11 @@ use super::sidecar::{self, Sidecar};
 use super::worker::{Claim, Shared};
 use crate::error::{DiskFault, DiskStep};
 
-/// So often another process may snatch a name before it counts as in use.
+/// How many times another process may take a name before it counts as in use.
 const ATTEMPTS: usize = 8;
 
-/// Characters of the target's name that a temporary name repeats, so that it is not too long for
-/// the file system when the target's is not.
+/// How many characters of the target's name a temporary name repeats, so that it is not too long for
+/// the file system if the target's name is not.
 const REPEATED_NAME: usize = 32;
 
 /// The files of one download.
@@ -22,16 +22,16 @@ pub(super) struct DownloadPaths {
     pub(super) target: PathBuf,
     folder: PathBuf,
     pub(super) part: PathBuf,
-    /// `None` when the part has a random name, which nobody would find again.
+    /// `None` if the part has a random name, which could not be found again.
     pub(super) sidecar: Option<PathBuf>,
-    /// Folders that were made for this download, the deepest first.
+    /// Folders that were created for this download, the deepest first.
     made: Vec<PathBuf>,
     _claim: Claim,
 }
 
 impl DownloadPaths {
-    /// Makes the folders, claims the target, and opens the part file: with its `lasting` name,
-    /// under which it is found again, or with a random one.
+    /// Creates the folders, claims the target, and opens the part file: with its `lasting` name,
+    /// under which a later run finds it, or with a random one.
     pub(super) fn open(
         target: PathBuf,
         lasting: bool,
@@ -40,7 +40,7 @@ impl DownloadPaths {
         let (Some(name), Some(folder)) = (target.file_name(), target.parent()) else {
             return Err(DiskFault::NoFileName);
         };
-        // Asked for at the end it would cost the whole download.
+        // If this were checked only at the end, the whole download would be lost.
         if fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
             return Err(DiskFault::NotAFile);
         }
@@ -75,13 +75,13 @@ impl DownloadPaths {
         Ok((place, file))
     }
 
-    /// Gives a part file with a random name the lasting one. Whoever holds a part of that name
-    /// keeps it.
+    /// Gives a part file with a random name the lasting one, unless another download holds a part of
+    /// that name.
     pub(super) fn make_lasting(&mut self, shared: &Shared) -> Result<(), DiskFault> {
         let Some(name) = self.target.file_name().filter(|_| self.sidecar.is_none()) else {
             return Ok(());
         };
-        // Held until the end of the call: nobody else can have locked this name meanwhile.
+        // Held until the end of the call, so that no other download locks this name.
         let (part, _file) = open_lasting(lasting_part(&self.folder, name), shared)?;
         remove(&with_suffix(&part, ".json"));
         shared.step(DiskStep::Rename, || fs::rename(&self.part, &part))?;
@@ -90,7 +90,7 @@ impl DownloadPaths {
         Ok(())
     }
 
-    /// What is written down about the part file, if it can be understood.
+    /// The sidecar, if it is valid.
     pub(super) fn read_sidecar(&self) -> Option<Sidecar> {
         let path = self.sidecar.as_deref()?;
         if !fs::symlink_metadata(path).ok()?.is_file() {
@@ -105,18 +105,17 @@ impl DownloadPaths {
         Sidecar::from_json(&json)
     }
 
-    /// Replaces the sidecar in one go: a reader finds the old one or the new one, never half of
-    /// one.
+    /// Replaces the sidecar atomically: a reader finds the old one or the new one, never a mixture.
     pub(super) fn write_sidecar(&self, sidecar: &Sidecar) -> io::Result<()> {
         let Some(path) = self.sidecar.as_deref() else {
             return Ok(());
         };
         let new = with_suffix(path, ".new");
-        // Left behind by a crash, or planted there; `create_new` follows no link.
+        // Left by a crash, or planted; `create_new` follows no link.
         remove(&new);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
-        // It holds a URL, which may be nobody else's business.
+        // It contains a URL, which may be private.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let written = options
@@ -132,14 +131,14 @@ impl DownloadPaths {
         written
     }
 
-    /// Makes what was renamed in the folder survive a power failure, where folders can be synced.
+    /// Makes renames in the folder survive a power failure, where folders can be synced.
     pub(super) fn sync_folder(&self) -> io::Result<()> {
         #[cfg(unix)]
         File::open(&self.folder)?.sync_all()?;
         Ok(())
     }
 
-    /// Gives the part file the target's name. What was there is replaced in one go.
+    /// Gives the part file the target's name. An existing file is replaced atomically.
     pub(super) fn publish(&self) -> io::Result<()> {
         fs::rename(&self.part, &self.target)
     }
@@ -150,7 +149,8 @@ impl DownloadPaths {
         }
     }
 
-    /// Removes all that was made. The sidecar goes first: a part without one is never resumed.
+    /// Removes everything that was created. The sidecar is removed first: a part without a sidecar is
+    /// never resumed.
     pub(super) fn remove_all(&self) {
         self.remove_sidecar();
         remove(&self.part);
@@ -158,9 +158,9 @@ impl DownloadPaths {
     }
 }
 
-/// Opens or makes the file of this name for this process and download alone.
+/// Opens or creates the file of this name for this download only.
 ///
-/// The lock is the operating system's, so that it holds between processes, too, where the file
+/// The lock belongs to the operating system, so it works between processes as well, if the file
 /// system has locks.
 fn open_lasting(path: PathBuf, shared: &Shared) -> Result<(PathBuf, File), DiskFault> {
     shared
@@ -169,7 +169,7 @@ fn open_lasting(path: PathBuf, shared: &Shared) -> Result<(PathBuf, File), DiskF
         .ok_or(DiskFault::AlreadyInUse)
 }
 
-/// `None`: somebody else has it.
+/// `None`: another download has it.
 fn open_alone(path: &Path) -> io::Result<Option<File>> {
     for _ in 0..ATTEMPTS {
         let file = match new_file(path) {
@@ -191,7 +191,7 @@ fn open_alone(path: &Path) -> io::Result<Option<File>> {
     Ok(None)
 }
 
-/// A new file with a name that nobody can foresee.
+/// A new file with an unpredictable name.
 fn create_temporary(
     folder: &Path,
     name: &OsStr,
@@ -204,7 +204,7 @@ fn create_temporary(
         let random = u64::from_ne_bytes(random);
         let path = folder.join(format!(".{name}.{random:016x}.part"));
         let file = new_file(&path)?;
-        // For the day when it gets a name that others know. Nobody else can have locked it.
+        // For the case that it gets the lasting name. No other process can have locked it.
         let _ = file.try_lock();
         Ok((path, file))
     })
@@ -218,11 +218,11 @@ fn new_file(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Opens what is there without changing it; `None` when it is gone.
+/// Opens an existing file without changing it; `None` if it is gone.
 fn present_file(path: &Path) -> io::Result<Option<File>> {
     let opened = fs::symlink_metadata(path).and_then(|metadata| {
         if metadata.is_symlink() || has_other_names(&metadata) {
-            // Writing would change a file elsewhere. Only this name of it is removed.
+            // Writing would change a file elsewhere. Only this name is removed.
             fs::remove_file(path)?;
             return Ok(None);
         }
@@ -249,7 +249,7 @@ fn has_other_names(_metadata: &Metadata) -> bool {
     false
 }
 
-/// Whether the open file is the one that has this name, and no link to it.
+/// Whether the open file is the one with this name, and not the target of a link with this name.
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(named) => Ok(is_same(&file.metadata()?, &named)),
@@ -264,7 +264,7 @@ fn is_same(open: &Metadata, named: &Metadata) -> bool {
     (open.dev(), open.ino()) == (named.dev(), named.ino())
 }
 
-/// Without numbers of files: that the name is still taken by a file tells most of it.
+/// Without file numbers: only checks that the name still belongs to a file.
 #[cfg(not(unix))]
 fn is_same(open: &Metadata, named: &Metadata) -> bool {
     named.is_file() && open.len() == named.len()
@@ -280,7 +280,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(longer)
 }
 
-/// The folders that making this one would make, the deepest first.
+/// The folders that creating this one would create, the deepest first.
 fn missing(folder: &Path) -> Vec<PathBuf> {
     folder
         .ancestors()
@@ -291,15 +291,15 @@ fn missing(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Removes folders as far as nobody has put anything in.
+/// Removes folders that are empty.
 fn remove_folders(folders: &[PathBuf]) {
     for folder in folders {
-        // A folder in use is not empty and stays.
+        // A folder with other files is not empty and stays.
         let _ = fs::remove_dir(folder);
     }
 }
 
-/// Removes a file. That it cannot be removed, or is not there, changes nothing for the caller.
+/// Removes a file. The caller does not depend on whether that succeeds.
 fn remove(path: &Path) {
     let _ = fs::remove_file(path);
 }
@@ -315,11 +315,11 @@ mod tests {
         let path = folder.join("file.part");
         let file = new_file(&path).unwrap();
         assert!(is_at(&file, &path).unwrap());
-        // Its owner gave it another name, ...
+        // Its owner renamed it, ...
         let moved = folder.join("file");
         fs::rename(&path, &moved).unwrap();
         assert!(!is_at(&file, &path).unwrap());
-        // ... and there is a link to it, or another file, where it was.
+        // ... and a link to it, or another file, took its old name.
         std::os::unix::fs::symlink(&moved, &path).unwrap();
         assert!(!is_at(&file, &path).unwrap());
         fs::remove_file(&path).unwrap();

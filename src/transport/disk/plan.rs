@@ -5,33 +5,33 @@ use std::path::PathBuf;
 
 use super::sidecar::Validator;
 
-/// What is to become of a download.
+/// What a download is to do.
 #[derive(Clone, Default)]
 pub(crate) struct FilePlan {
-    /// The file. Parent folders are made; what is there stays whole until it is replaced in one
-    /// go. A symbolic link is replaced, not followed.
+    /// The file. Parent folders are created. An existing file is unchanged until it is replaced
+    /// atomically. A symbolic link is replaced, not followed.
     pub(crate) target: PathBuf,
-    /// What has come survives a failure as `<name>.part`, with `<name>.part.json` beside it.
+    /// Received content survives a failure as `<name>.part`, with `<name>.part.json` next to it.
     pub(crate) keep_partial: bool,
-    /// Go on with what an earlier run kept, if it is of the same `identity`.
+    /// Continue what an earlier run kept, if it has the same `identity`.
     pub(crate) resume: bool,
-    /// Bytes that the whole content must have.
+    /// The length that the complete content must have.
     pub(crate) expected_size: Option<u64>,
-    /// The SHA-256 that the whole content must have. Needs the feature `sha256`.
+    /// The SHA-256 that the complete content must have. Needs the feature `sha256`.
     pub(crate) sha256: Option<[u8; 32]>,
-    /// Which content it is: the URL without credentials. It is written to the sidecar.
+    /// What identifies the content: the URL without credentials. It is written to the sidecar.
     pub(crate) identity: String,
 }
 
-/// What an earlier run left behind. Without anything, `offset` is 0.
+/// What an earlier run kept. If nothing, `offset` is 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Resumable {
-    /// Bytes that are there and safe: where the content may go on.
+    /// How many bytes are kept and synced: where the content may continue.
     pub(crate) offset: u64,
-    /// The version of the content that they belong to. Without one, nothing tells whether what
-    /// comes next fits.
+    /// The version of the content that they belong to. Without it, nothing tells whether further
+    /// content belongs to them.
     pub(crate) validator: Option<Validator>,
-    /// Bytes of the whole content, as far as known.
+    /// The complete length, if known.
     pub(crate) total: Option<u64>,
 }
 

@@ -1,34 +1,34 @@
-//! The sidecar of a part file: which content it is a part of, and how much of it is safe. A small
-//! JSON object; whatever is wrong with one makes the download start afresh, never fail.
+//! The sidecar of a part file: which content it is a part of, and how many bytes were synced. It is a
+//! small JSON object. An invalid sidecar makes the download start from the beginning, never fail.
 
 use serde_json::{Value, json};
 
-/// A sidecar larger than this is none of ours.
+/// A larger sidecar is invalid.
 pub(super) const MAX_BYTES: u64 = 64 * 1024;
 
-/// The version of the format; one of another version is not understood.
+/// The version of the format; other versions are invalid.
 const VERSION: u64 = 1;
 
-/// What a server said to tell one version of a content from another (RFC 9110 §8.8): the field
-/// values of a response, as they came.
+/// A response's validators, which identify one version of a content (RFC 9110 §8.8): the field values
+/// as they were received.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Validator {
-    /// `ETag`, quotes and all; a weak one is of no use to `If-Range` (RFC 9110 §13.1.5).
+    /// `ETag`, with its quotes. A weak one cannot be used in `If-Range` (RFC 9110 §13.1.5).
     pub(crate) etag: Option<String>,
     /// `Last-Modified`.
     pub(crate) last_modified: Option<String>,
 }
 
-/// What is written down beside a part file.
+/// The content of a sidecar.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(super) struct Sidecar {
-    /// Whose content it is; see `FilePlan::identity`.
+    /// What identifies the content; see `FilePlan::identity`.
     pub(super) identity: String,
     pub(super) validator: Validator,
-    /// Length of the whole content, when the server told.
+    /// The complete length, if the server told it.
     pub(super) total: Option<u64>,
-    /// So many bytes at the part's beginning had reached the disk when this was written.
+    /// How many bytes at the start of the part file were synced when this was written.
     pub(super) safe: u64,
 }
 
@@ -45,7 +45,7 @@ impl Sidecar {
         .to_string()
     }
 
-    /// `None` for what is torn, of another version, or no sidecar at all.
+    /// `None` for a torn sidecar, one of another version, or other data.
     pub(super) fn from_json(json: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(json).ok()?;
         let object = value.as_object()?;
@@ -54,7 +54,7 @@ impl Sidecar {
         }
         let text = |name: &str| match object.get(name)? {
             Value::Null => Some(None),
-            // What cannot have been a URL or a field value was not written by us.
+            // A text that cannot be a URL or a field value was not written by this crate.
             Value::String(text) if text.chars().any(char::is_control) => None,
             Value::String(text) => Some(Some(text.clone())),
             _ => None,

@@ -1,5 +1,5 @@
-//! Downloads and uploads in folders of their own. Most scenes are played twice, with the worker's
-//! thread and without it, and must end alike.
+//! Downloads and uploads, each in its own folder. Most tests run twice, with the worker's thread and
+//! without it, with the same result.
 
 mod failures;
 mod resuming;
@@ -19,12 +19,12 @@ use bytes::Bytes;
 use super::*;
 use crate::error::{DiskFault, DiskStep};
 
-/// A safety net that never passes, not even when the disk is busy with others.
+/// A timeout that never passes, not even when the disk is busy.
 const NET: Duration = Duration::from_secs(600);
 
 const URL: &str = "https://example.com/file";
 
-/// A folder that goes with its test.
+/// A folder that is removed with its test.
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
@@ -42,7 +42,7 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// All that there is, in order.
+    /// The names of all files, sorted.
     fn names(&self) -> Vec<String> {
         let entry_name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
         let mut names: Vec<_> = fs::read_dir(&self.0)

@@ -1,4 +1,4 @@
-//! A file on its way into a request: the worker reads ahead, the frame takes what is there.
+//! A file that is sent in a request: the worker reads ahead, and the frame takes what was read.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,28 +10,28 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::worker::{Disk, Shared, Task, Turn, lock};
 use crate::error::{DiskFault, DiskStep};
 
-/// Bytes that are read at once.
+/// How many bytes are read at once.
 const PIECE: usize = 256 * 1024;
 
-/// Pieces that are read ahead.
+/// How many pieces are read ahead.
 const READ_AHEAD: usize = 4;
 
-/// A file to be sent. It has the length that it had when it was opened: what is appended later is
-/// not sent, and when it turns out shorter, reading fails. Dropping it closes the file.
+/// A file to be sent. Its length is that at opening: bytes that are appended later are not sent, and
+/// if the file becomes shorter, reading fails. Dropping it closes the file.
 ///
-/// [`Read`] answers [`WouldBlock`](io::ErrorKind::WouldBlock) when the worker has nothing yet; it
-/// wakes the owner then. The error of a read is a [`DiskFault`] inside.
+/// [`Read`] fails with [`WouldBlock`](io::ErrorKind::WouldBlock) while the worker has read nothing
+/// more; the worker wakes the owner later. All other errors contain a [`DiskFault`].
 ///
 /// To send it again, open it again.
 pub(crate) struct UploadFile {
     shared: Arc<SharedUpload>,
     disk: Disk,
     piece: Vec<u8>,
-    /// Bytes of `piece` that were taken.
+    /// How many bytes of `piece` were taken.
     taken: usize,
 }
 
-/// What owner and worker share of one upload.
+/// What the owner and the worker of an upload share.
 pub(super) struct SharedUpload {
     ahead: Mutex<ReadAhead>,
     source: Mutex<Source>,
@@ -44,9 +44,9 @@ struct ReadAhead {
     /// Buffers to read into.
     spare: Vec<Vec<u8>>,
     end: Option<Result<(), DiskFault>>,
-    /// In the worker's queue, or at work.
+    /// In the worker's queue, or being worked on.
     scheduled: bool,
-    /// The owner came and found nothing.
+    /// The owner found nothing and waits.
     awaited: bool,
     dropped: bool,
 }
@@ -61,7 +61,7 @@ enum Source {
 impl UploadFile {
     /// Starts to open the file and to read ahead.
     pub(crate) fn open(disk: &Disk, path: &Path) -> Self {
-        // Here, as the game may change its current folder before the worker comes to it.
+        // Now, since the game may change its current folder before the worker runs.
         let (source, end) = match std::path::absolute(path) {
             Ok(path) => (Source::Named(path), None),
             Err(_) if path.as_os_str().is_empty() => {
@@ -88,7 +88,7 @@ impl UploadFile {
         file
     }
 
-    /// The file's length, or why it cannot be read. `None`: not known yet.
+    /// The file's length, or the fault of opening it. `None`: not known yet.
     pub(crate) fn poll_opened(&mut self) -> Option<Result<u64, DiskFault>> {
         let ahead = lock(&self.shared.ahead);
         match (ahead.opened, ahead.end) {
@@ -98,7 +98,7 @@ impl UploadFile {
         }
     }
 
-    /// What went wrong, if something did. It stays.
+    /// The fault, if there was one. It stays.
     #[cfg(test)]
     pub(crate) fn poll_fault(&mut self) -> Option<DiskFault> {
         lock(&self.shared.ahead).end.and_then(Result::err)
@@ -117,8 +117,8 @@ impl UploadFile {
         }
     }
 
-    /// Puts the next piece in the place of the one that was taken. Without one: the end, or `None`
-    /// when there may be more later.
+    /// Replaces the piece that was taken with the next one. If there is none: the end, or `None` if
+    /// more may follow.
     fn next_piece(&mut self) -> Option<Result<(), DiskFault>> {
         let mut ahead = lock(&self.shared.ahead);
         let Some(piece) = ahead.pieces.pop_front() else {
@@ -157,7 +157,7 @@ impl Drop for UploadFile {
         let mut ahead = lock(&self.shared.ahead);
         ahead.dropped = true;
         let pieces = std::mem::take(&mut ahead.pieces);
-        // The worker closes the file: on some disks even that takes its time.
+        // The worker closes the file: on some disks even that takes long.
         self.schedule(ahead);
         drop(pieces);
     }
@@ -256,14 +256,14 @@ impl Source {
                     is_last: *read == expected,
                 })
             }
-            // Nothing is scheduled any more once it is closed.
+            // Nothing is scheduled after the file is closed.
             Self::Closed => Err(DiskFault::NotAFile),
         }
     }
 }
 
 fn open_file(path: &Path, shared: &Shared) -> Result<(File, u64), DiskFault> {
-    // Before opening: that of a pipe would wait for somebody to write to it.
+    // Before opening: opening a pipe would wait for a writer.
     if !shared
         .step(DiskStep::Open, || fs::metadata(path))?
         .is_file()

@@ -1,5 +1,5 @@
-//! The one thread that touches files, and the queue in front of it. Files take turns, so that a
-//! large one does not hold up small ones. Nothing is locked while the disk works.
+//! The worker thread that does all work on files, and its queue. Files take turns, so that a large
+//! one does not delay small ones. Nothing is locked during work on the disk.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -26,9 +26,9 @@ pub(super) struct Shared {
     quiet: Condvar,
     wake: Option<Wake>,
     pub(super) claims: Claims,
-    /// Downloads that there are: they share the memory for what waits to be written.
+    /// How many downloads there are: they share the limit of queued bytes.
     pub(super) downloads: AtomicUsize,
-    /// Downloads that were suspended and still hold their target.
+    /// How many suspended downloads still hold their target.
     pub(super) leaving: AtomicUsize,
     #[cfg(test)]
     pub(super) failing: Mutex<Option<DiskStep>>,
@@ -36,14 +36,14 @@ pub(super) struct Shared {
 
 struct State {
     ready: VecDeque<Arc<dyn Task>>,
-    /// Somebody is at the file that was taken from `ready` last.
+    /// The task that was taken from `ready` last is running.
     working: bool,
     handles: usize,
     worker: Worker,
 }
 
 enum Worker {
-    /// Whoever brings work does it at once.
+    /// The caller that submits a task runs it at once.
     Inline,
     NotStarted,
     Started,
@@ -55,12 +55,12 @@ pub(super) trait Task: Send + Sync {
     fn turn(&self, shared: &Shared) -> Turn;
 }
 
-/// What came of one turn of a file.
+/// The result of one turn of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Turn {
     /// There is more to do.
     pub(super) more: bool,
-    /// The owner may want to know.
+    /// The owner is to be woken.
     pub(super) wake: bool,
 }
 
@@ -104,7 +104,7 @@ impl Disk {
         &self.0
     }
 
-    /// Has the task done. The caller must not hold any lock of the task.
+    /// Queues the task. The caller must not hold any lock of the task.
     pub(super) fn submit(&self, task: Arc<dyn Task>) -> Result<(), DiskFault> {
         let mut state = self.0.lock();
         match state.worker {
@@ -179,7 +179,7 @@ impl fmt::Debug for Disk {
 }
 
 impl Shared {
-    /// Takes one step; all that can fail goes through here, so that a test can have it fail.
+    /// Runs one step. Everything that can fail goes through here, so that a test can make it fail.
     pub(super) fn step<T>(
         &self,
         step: DiskStep,
@@ -196,7 +196,7 @@ impl Shared {
         lock(&self.state)
     }
 
-    /// The thread's life: it ends when nobody is left who could bring work, and none is left.
+    /// The main loop of the thread. It ends when all handles are dropped and no work is left.
     fn work(&self) {
         let mut state = self.lock();
         loop {
@@ -221,7 +221,7 @@ impl Shared {
             if turn.wake
                 && let Some(wake) = &self.wake
             {
-                // A waker that panics must not take this thread with it.
+                // A waker that panics must not end this thread.
                 let _ = catch_unwind(AssertUnwindSafe(|| wake()));
             }
             state = self.lock();
@@ -245,7 +245,7 @@ impl State {
 #[derive(Clone, Default)]
 pub(super) struct Claims(Arc<Mutex<HashSet<PathBuf>>>);
 
-/// One target, nobody else's until this is dropped.
+/// One target, claimed until this is dropped.
 pub(super) struct Claim {
     claims: Claims,
     target: PathBuf,
@@ -269,7 +269,7 @@ impl Drop for Claim {
     }
 }
 
-/// Nothing panics while one of this room's locks is held, so that a poisoned lock is sound.
+/// Nothing panics while one of this module's locks is held, so a poisoned lock is safe to use.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! What goes wrong, and that it leaves nothing behind.
+//! Failures, and that they leave no files behind.
 
 use std::io;
 
@@ -93,7 +93,7 @@ fn a_failed_step_keeps_the_partial_file_if_requested() {
             assert_eq!(folder.names(), ["file.bin.part", "file.bin.part.json"]);
 
             let (mut file, resumable) = open(disk, kept(target.clone()));
-            // What could not be synced is not vouched for.
+            // Bytes that could not be synced are not counted.
             let safe = match step {
                 DiskStep::Truncate | DiskStep::Write => 600,
                 DiskStep::Rename => 1000,
@@ -115,7 +115,7 @@ fn a_sidecar_that_cannot_be_written_is_a_fault() {
         fail(disk, Some(DiskStep::WriteSidecar));
         let outcome = download(disk, kept(folder.join("file.bin")), b"content");
         assert_eq!(outcome, Err(full(DiskStep::WriteSidecar)));
-        // A plain download needs none.
+        // A plain download needs no sidecar.
         download(disk, plain(folder.join("file.bin")), b"content").unwrap();
         fail(disk, None);
     });
@@ -162,7 +162,7 @@ fn a_read_only_folder_is_a_fault() {
         let closed = folder.join("closed");
         fs::create_dir(&closed).unwrap();
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).unwrap();
-        // Those who may do everything may write there, too.
+        // The superuser may write there as well.
         let is_obeyed = fs::write(closed.join("probe"), b"").is_err();
         let outcome = download(disk, plain(closed.join("new/file.bin")), b"content");
         match outcome {
@@ -243,14 +243,14 @@ fn one_target_has_one_download() {
                 };
                 assert_eq!(opening_fault(disk, second(path)), DiskFault::AlreadyInUse);
             }
-            // The one that came first is not disturbed.
+            // The first download is not affected.
             write(&mut file, b"content");
             commit(disk, &mut file).unwrap();
             assert_eq!(read(&target), b"content");
             // Its end frees the target, even before it is dropped.
             let (file, _) = open(disk, second(target.clone()));
             drop(file);
-            // Not yet carried out, but in order.
+            // Not carried out yet, but valid.
             let mut file = DownloadFile::open(disk, plain(target.clone()));
             settle(disk);
             assert!(file.poll_opened().unwrap().is_ok());
@@ -270,7 +270,7 @@ fn one_lasting_part_has_one_download_even_on_another_disk() {
             opening_fault(&other, kept(target.clone())),
             DiskFault::AlreadyInUse
         );
-        // One with a part of its own may go on: each of the two is whole.
+        // A download with its own part file may go on: both files are complete.
         download(&other, plain(target.clone()), b"second").unwrap();
         assert_eq!(read(&target), b"second");
         commit(&one, &mut file).unwrap();

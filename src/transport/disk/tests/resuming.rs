@@ -1,10 +1,10 @@
-//! Downloads that go on where an earlier run, or a lost connection, ended.
+//! Downloads that continue where an earlier run or a lost connection ended.
 
 use super::*;
 
 const KIB: usize = 1024;
 
-/// Downloads the first bytes of a content and leaves it.
+/// Downloads the first bytes of a content, then drops the download.
 fn leave(disk: &Disk, target: &Path, bytes: &[u8], total: u64) {
     let (mut file, resumable) = open(disk, kept(target.to_owned()));
     assert_eq!(resumable.offset, 0);
@@ -15,7 +15,7 @@ fn leave(disk: &Disk, target: &Path, bytes: &[u8], total: u64) {
     settle(disk);
 }
 
-/// Goes on, and checks what comes out.
+/// Continues, and checks the file.
 fn finish(disk: &Disk, plan: FilePlan, bytes: &[u8], offset: usize) {
     let target = plan.target.clone();
     let (mut file, resumable) = open(disk, plan);
@@ -86,7 +86,7 @@ fn kept_bytes_are_hashed_in_slices() {
         };
         finish(disk, plan.clone(), &bytes, 4_500_000);
 
-        // Somebody changed what was there.
+        // Another program changed the part file.
         fs::remove_file(&target).unwrap();
         leave(disk, &target, &bytes[..4_500_000], bytes.len() as u64);
         let mut changed = bytes[..4_500_000].to_vec();
@@ -120,7 +120,7 @@ fn a_restarted_response_replaces_the_kept_bytes() {
         settle(disk);
         assert_eq!(file.written(), 1000);
         drop(file);
-        // It is the new version that can be resumed.
+        // The new version can be resumed.
         let (mut file, resumable) = open(disk, plan);
         assert_eq!(resumable.offset, 1000);
         assert_eq!(resumable.validator, version("\"2\""));
@@ -142,7 +142,7 @@ fn a_download_continues_after_a_lost_connection() {
                 ..plan(folder.join("file.bin"))
             };
             let target = plan.target.clone();
-            // The second answer begins where the first ended, before that, and at the start.
+            // The second response begins where the first ended, before that, and at the start.
             for second in [6000, 2000, 0] {
                 let mut file = DownloadFile::open(disk, plan.clone());
                 file.begin(0, version("\"1\""), None);
@@ -189,7 +189,7 @@ fn a_suspended_download_can_be_resumed_whatever_the_plan() {
             finish(disk, kept(target.clone()), &bytes, 7000);
             fs::remove_file(&target).unwrap();
         }
-        // Before anything came.
+        // Before any content.
         let (file, _) = open(disk, plain(target.clone()));
         file.suspend();
         settle(disk);
@@ -274,7 +274,7 @@ fn a_crash_costs_only_the_bytes_since_the_last_checkpoint() {
     for piece in bytes[..18 * KIB * KIB].chunks(KIB * KIB) {
         write(&mut file, piece);
     }
-    // What another process would find, had this one been killed here.
+    // What another process would find if this one was killed here.
     for name in folder.names() {
         fs::copy(folder.join(&name), crashed.join(&name)).unwrap();
     }
@@ -308,7 +308,7 @@ fn a_part_that_does_not_match_the_plan_is_not_resumed() {
             change(&mut plan);
             let (mut file, resumable) = open(disk, plan);
             assert_eq!(resumable, Resumable::default(), "{why}");
-            // Until content comes, what is there stays.
+            // Until content begins, the part file is unchanged.
             let part = fs::metadata(folder.join("file.bin.part")).unwrap();
             assert_eq!(part.len(), 1500);
             file.begin(0, None, None);
@@ -366,7 +366,7 @@ fn a_complete_part_can_be_committed_without_content() {
         };
         for is_polled in [false, true] {
             leave(disk, &target, &bytes, 1_500_000);
-            // Bytes that nobody vouches for do not get in.
+            // Bytes that were not synced are not used.
             let mut longer = fs::File::options().append(true).open(&part).unwrap();
             std::io::Write::write_all(&mut longer, b"torn").unwrap();
             let mut file = DownloadFile::open(disk, plan());
@@ -379,7 +379,7 @@ fn a_complete_part_can_be_committed_without_content() {
             assert_eq!(folder.names(), ["file.bin"]);
             fs::remove_file(&target).unwrap();
         }
-        // Not the whole, as the first response had told.
+        // Incomplete, as the first response had said.
         leave(disk, &target, &bytes[..7], 1_500_000);
         let (mut file, _) = open(disk, plan());
         let mismatch = DiskFault::SizeMismatch {

@@ -1,12 +1,11 @@
-//! The worker: its thread, turns, memory and end. A worker is held up by a waker that waits at a
-//! gate.
+//! The worker: its thread, turns, memory and end. A waker that waits at a gate stops the worker.
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
 
-/// A disk whose worker stops at each wake until it is told to go on.
+/// A disk whose worker stops at each wake until the gate opens.
 struct Gated {
     disk: Disk,
     woken: Receiver<()>,
@@ -34,13 +33,13 @@ impl Gated {
         self.gate.send(()).unwrap();
     }
 
-    /// Lets the worker end all that is left, before the folder goes.
+    /// Lets the worker finish everything before the folder is removed.
     fn end(self) {
         drop(self.gate);
         settle(&self.disk);
     }
 
-    /// A download whose worker stands still.
+    /// A download whose worker is stopped.
     fn held(&self, plan: FilePlan) -> DownloadFile {
         let file = DownloadFile::open(&self.disk, plan);
         self.wait();
@@ -66,12 +65,12 @@ fn a_slow_disk_neither_fills_memory_nor_blocks_the_owner() {
     assert!(rest > 0);
     file.write(piece.slice(..rest));
     assert_eq!(file.room(), 0);
-    // More than there is room for is not lost either.
+    // Bytes beyond the limit are not lost either.
     file.write(piece.clone());
     assert_eq!(file.room(), 0);
     assert_eq!(file.written(), 0);
     slow.go_on();
-    // Little room was found, so there is a call when there is more: at half.
+    // The owner found little space, so it is woken when half of the queue is free.
     slow.wait();
     assert!(file.room() >= 2 << 20);
     assert!(file.written() > 0);
@@ -125,7 +124,7 @@ fn dropping_discards_queued_bytes() {
     file.commit();
     assert_eq!(Arc::strong_count(&owner), 2);
     drop(file);
-    // Freed although the disk stands still.
+    // Freed although the disk is stopped.
     assert_eq!(Arc::strong_count(&owner), 1);
     assert!(!slow.disk.is_idle());
     assert!(!slow.disk.drain(Duration::ZERO));
@@ -140,7 +139,7 @@ fn a_dropped_download_frees_its_target_at_once() {
     file.begin(0, None, None);
     file.write(Bytes::from(content(PIECE)));
     drop(file);
-    // The worker has not come to it yet, and will find both in their order.
+    // The worker has not started yet, and will find both in order.
     let mut next = DownloadFile::open(&slow.disk, plain(folder.join("file.bin")));
     slow.go_on();
     slow.wait();
@@ -211,11 +210,11 @@ fn the_thread_ends_with_the_last_handle() {
     let alive = Mutex::new(alive);
     let disk = Disk::new(Arc::new(move || drop(alive.lock().unwrap().clone())));
     let mut file = DownloadFile::open(&disk, plain(folder.join("file.bin")));
-    // The files keep it, ...
+    // The files keep the thread, ...
     drop(disk);
     file.begin(0, None, None);
     file.write(Bytes::from_static(b"content"));
-    // ... and what they leave to do is done before the end.
+    // ... and their remaining work is done before it ends.
     drop(file);
     assert!(ended.recv_timeout(NET).is_err());
     assert!(folder.names().is_empty());
@@ -229,7 +228,7 @@ fn an_unused_disk_starts_no_thread() {
     assert!(disk.is_idle());
     assert!(disk.drain(NET));
     drop(disk);
-    // Dropped here and now, so there was no thread that shared it.
+    // Dropped on this thread, so no other thread shared it.
     assert_eq!(
         ended.try_recv(),
         Err(std::sync::mpsc::TryRecvError::Disconnected)

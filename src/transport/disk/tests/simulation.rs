@@ -1,9 +1,9 @@
-//! Downloads to which things happen at random, of which a file that is there must show no trace.
+//! Downloads with random interruptions, faults and rivals: every finished file must be correct.
 
 use super::*;
 use crate::transport::disk::worker::lock;
 
-/// Numbers that a seed decides.
+/// Random numbers from a seed.
 struct Dice(u64);
 
 impl Dice {
@@ -69,7 +69,7 @@ fn the_file_is_correct_whatever_happened_before() {
                 }
             }
             match dice.below(4) {
-                // The process is killed: what there is lies in another folder.
+                // The process is killed: its files are copied to another folder.
                 0 => {
                     settle(&disk);
                     let crashed = Folder::new();
@@ -92,7 +92,7 @@ fn the_file_is_correct_whatever_happened_before() {
             }
             settle(&disk);
             *lock(&disk.shared().failing) = None;
-            // What is there is a whole version, always.
+            // An existing file is always a complete version.
             if let Ok(present) = fs::read(folder.join("file.bin")) {
                 assert!(versions.contains(&present), "seed {seed}");
             }
@@ -119,7 +119,7 @@ fn downloads_to_one_target_never_mix() {
                         Ok(committed) => assert_eq!(committed.bytes, bytes.len() as u64),
                         Err(fault) => assert_eq!(fault, DiskFault::AlreadyInUse),
                     }
-                    // The rival may have replaced it, but never touched it.
+                    // The rival may have replaced the file, but never changed it.
                     if let Ok(present) = fs::read(&target) {
                         assert!(contents.contains(&present));
                     }

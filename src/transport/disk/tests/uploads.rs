@@ -14,7 +14,7 @@ fn opened(disk: &Disk, path: &Path) -> (UploadFile, u64) {
     (file, length)
 }
 
-/// Reads to the end in portions, letting the worker go on whenever there is nothing.
+/// Reads to the end in portions, and lets the worker run whenever there is nothing to read.
 fn read_all(disk: &Disk, file: &mut UploadFile, portion: usize) -> io::Result<Vec<u8>> {
     let (mut all, mut buffer) = (Vec::new(), vec![0; portion]);
     loop {
@@ -62,7 +62,7 @@ fn only_a_few_pieces_are_read_ahead() {
         let bytes = content(20 * PIECE);
         fs::write(&path, &bytes).unwrap();
         let (mut file, _) = opened(disk, &path);
-        // What the disk has read ahead is there without the disk, and no more than that.
+        // What was read ahead can be read without the disk, and no more than that.
         let handle = disk.shared();
         *lock(&handle.failing) = Some(DiskStep::Read);
         let mut buffer = vec![0; PIECE];
@@ -152,7 +152,7 @@ fn a_read_without_data_would_block_and_wakes_later() {
     }));
     let mut file = UploadFile::open(&disk, &folder.join("file.bin"));
     woken.recv_timeout(NET).unwrap();
-    // Opened, and the worker stands still.
+    // The file is open, and the worker is stopped.
     assert_eq!(file.poll_opened(), Some(Ok(7)));
     let error = file.read(&mut [0; 9]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::WouldBlock);

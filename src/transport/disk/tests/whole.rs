@@ -1,4 +1,4 @@
-//! Downloads that go well, and checks of the finished content.
+//! Successful downloads, and checks of the finished content.
 
 use super::*;
 
@@ -50,7 +50,7 @@ fn commands_need_not_wait_for_each_other() {
         assert!(file.poll_opened().unwrap().is_ok());
         assert_eq!(file.length(), 13);
         assert_eq!(file.poll_committed().unwrap().unwrap().bytes, 13);
-        // All of this comes too late and does nothing.
+        // All of these calls are too late and do nothing.
         file.begin(0, None, None);
         file.write(Bytes::from_static(b"more"));
         file.commit();
@@ -224,7 +224,7 @@ fn the_hash_is_checked() {
                 found: good,
             };
             assert_eq!(fault, mismatch);
-            // Not even kept: it can never become right.
+            // Not even kept: it can never become valid.
             assert_eq!(folder.names(), ["file.bin"]);
             assert_eq!(read(&folder.join("file.bin")), b"old");
         }

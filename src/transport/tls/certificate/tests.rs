@@ -27,7 +27,7 @@ fn with_extension(content: &[u8], times: usize) -> Vec<u8> {
     by_rcgen(&params)
 }
 
-/// By ring, which is not what the room uses.
+/// By ring, which the module itself does not use.
 fn sha256_by_ring(bytes: &[u8]) -> [u8; 32] {
     let suites = rustls::crypto::ring::default_provider().cipher_suites;
     let suite = suites
