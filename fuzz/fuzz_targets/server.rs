@@ -185,7 +185,7 @@ fn build(network: &MemoryNetwork, kept: &Shared) -> Server {
     timeouts.send_stall = Some(Duration::from_secs(1));
     timeouts.idle = Some(Duration::from_secs(1));
     timeouts.respond = Some(Duration::from_secs(1));
-    timeouts.busy_poll = Duration::from_millis(500);
+    timeouts.linger = Duration::from_millis(500);
     let mut forms = MultipartLimits::default();
     forms.parts = 5;
     let mut server = Server::builder()

@@ -20,6 +20,7 @@ mod circuits;
 #[cfg(all(feature = "gzip", feature = "brotli", feature = "zstd"))]
 mod codings;
 mod connections;
+mod continuing;
 #[cfg(feature = "cookies")]
 mod cookies;
 mod deadlines;
@@ -27,6 +28,7 @@ mod downloads;
 mod errors;
 mod event_streams;
 mod events;
+mod expect_continue;
 #[cfg(feature = "multipart")]
 mod forms;
 mod heads;
@@ -39,9 +41,13 @@ mod queue;
 mod rates;
 mod records;
 mod redirects;
+mod request_fields;
 mod requests;
 mod responses;
 mod retries;
+#[cfg(feature = "cache")]
+mod stale_responses;
 mod support;
+mod suspending;
 #[cfg(feature = "tls")]
 mod tls;

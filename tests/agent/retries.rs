@@ -13,7 +13,7 @@ use httpoll::{
 use crate::support::{FRAME, Outcome, address, run, script_closing, setup, setup_with};
 
 /// Three retries, exactly 100, 200 and 400 ms apart.
-fn policy() -> RetryPolicy {
+pub(crate) fn policy() -> RetryPolicy {
     let mut policy = RetryPolicy::standard();
     policy.jitter = false;
     policy.base_delay = Duration::from_millis(100);
@@ -306,72 +306,6 @@ fn chosen_statuses_and_methods() {
 }
 
 #[test]
-fn a_response_that_was_cut_short_continues_where_it_stopped() {
-    // RFC 9110 §13.1.5, §14.2: with a strong validator only the rest is asked for.
-    let (network, server, mut agent) = setup();
-    let content = crate::support::pattern(50_000);
-    let whole = MockResponse::resource(content.clone()).etag("\"a\"");
-    server
-        .get("/")
-        .reply(whole.clone().cut_after(20_000))
-        .then_reply(whole);
-    let request = Request::get("http://game.example/")
-        .retries(policy())
-        .decompress(false);
-    let outcome = run(&network, &mut agent, request);
-    assert!(*outcome.response().body() == content);
-    assert_eq!(
-        outcome.response().status().as_u16(),
-        200,
-        "to the caller it is one response"
-    );
-    assert_eq!(outcome.response().header("content-length"), Some("50000"));
-    let again = &server.requests()[1];
-    assert_eq!(again.header("range"), Some("bytes=20000-"));
-    assert_eq!(again.header("if-range"), Some("\"a\""));
-}
-
-#[test]
-fn a_response_that_cannot_be_continued_restarts() {
-    let first = crate::support::pattern(50_000);
-    let second = vec![7; 30_000];
-    let changed = |etag| MockResponse::resource(second.clone()).etag(etag);
-    // A server that knows nothing of If-Range, and sends what is there, under another tag.
-    let careless = MockResponse::with_status(206)
-        .etag("\"b\"")
-        .header("Content-Range", "bytes 20000-29999/30000")
-        .bytes(second[20_000..].to_vec());
-    let elsewhere = MockResponse::with_status(206)
-        .etag("\"a\"")
-        .header("Content-Range", "bytes 10000-29999/30000")
-        .bytes(second[10_000..].to_vec());
-    let beyond = MockResponse::with_status(416).header("Content-Range", "bytes */30000");
-    for (section, middle) in [
-        ("RFC 9110 §13.1.5: 200", changed("\"b\"")),
-        ("RFC 9110 §15.3.7.3: the tag differs", careless),
-        ("RFC 9110 §15.3.7: another part", elsewhere),
-        ("RFC 9110 §15.5.17", beyond),
-    ] {
-        let (network, server, mut agent) = setup();
-        server
-            .get("/")
-            .reply(
-                MockResponse::resource(first.clone())
-                    .etag("\"a\"")
-                    .cut_after(20_000),
-            )
-            .then_reply(middle)
-            .then_reply(changed("\"b\""));
-        let request = Request::get("http://game.example/")
-            .retries(policy())
-            .decompress(false);
-        let outcome = run(&network, &mut agent, request);
-        assert_eq!(outcome.response().status().as_u16(), 200, "{section}");
-        assert!(*outcome.response().body() == second, "{section}");
-    }
-}
-
-#[test]
 fn seeded_faults_are_survived_and_repeat_exactly() {
     let play = || {
         let (network, server, mut agent) = setup();
@@ -415,26 +349,6 @@ fn jitter_repeats_exactly_on_the_in_memory_network() {
     let first = play();
     assert_eq!(first.len(), 3);
     assert_eq!(first, play());
-}
-
-#[test]
-fn an_attempt_without_content_does_not_lose_received_content() {
-    let (network, server, mut agent) = setup();
-    let content = crate::support::pattern(50_000);
-    let whole = MockResponse::resource(content.clone()).etag("\"a\"");
-    server
-        .get("/")
-        .reply(whole.clone().cut_after(20_000))
-        .then_reply(MockResponse::raw(""))
-        .then_reply(MockResponse::with_status(503))
-        .then_reply(whole);
-    let request = Request::get("http://game.example/")
-        .retries(policy())
-        .decompress(false)
-        .stream();
-    let outcome = run(&network, &mut agent, request);
-    assert!(crate::support::chunks(&outcome.events) == content);
-    assert_eq!(outcome.response().attempts(), 4);
 }
 
 #[test]
@@ -524,95 +438,4 @@ fn the_host_that_worked_is_asked_first_the_next_time() {
     }
     assert_eq!(first.requests().len(), 1);
     assert_eq!(second.requests().len(), 3);
-}
-
-#[test]
-fn a_stream_that_was_cut_twice_brings_each_byte_once() {
-    // The second attempt brings nothing; the third must still go on behind the first.
-    let content = crate::support::pattern(50_000);
-    let whole = MockResponse::resource(content.clone()).etag("\"a\"");
-    for middle in [
-        MockResponse::raw(""),
-        MockResponse::with_status(503),
-        MockResponse::with_status(503)
-            .bytes(vec![0; 500])
-            .reset_after(100),
-    ] {
-        let (network, server, mut agent) = setup();
-        server
-            .get("/")
-            .reply(whole.clone().cut_after(20_000))
-            .then_reply(middle)
-            .then_reply(whole.clone());
-        let request = Request::get("http://game.example/")
-            .stream()
-            .retries(policy())
-            .decompress(false);
-        let outcome = run(&network, &mut agent, request);
-        outcome.response();
-        assert!(crate::support::chunks(&outcome.events) == content);
-        let again = &server.requests()[2];
-        assert_eq!(again.header("range"), Some("bytes=20000-"));
-    }
-}
-
-#[test]
-fn a_stream_that_was_cut_short_does_not_restart_elsewhere() {
-    let (network, server, mut agent) = setup();
-    let content = crate::support::pattern(50_000);
-    server
-        .get("/")
-        .reply(
-            MockResponse::resource(content.clone())
-                .etag("\"a\"")
-                .cut_after(20_000),
-        )
-        .then_reply(MockResponse::with_status(302).header("Location", "/other"));
-    server
-        .get("/other")
-        .reply(MockResponse::resource(vec![7; 50_000]));
-    let request = Request::get("http://game.example/")
-        .stream()
-        .retries(policy())
-        .decompress(false);
-    let outcome = run(&network, &mut agent, request);
-    assert!(
-        matches!(outcome.error().kind(), ErrorKind::Status(302)),
-        "{}",
-        outcome.error()
-    );
-    assert!(crate::support::chunks(&outcome.events) == content[..20_000]);
-}
-
-#[test]
-fn content_that_was_complete_when_the_connection_broke_is_the_response() {
-    // RFC 9110 §15.5.17: nothing is behind the end. What the caller sees is the head it was told.
-    let content = crate::support::pattern(20_000);
-    let whole = MockResponse::resource(content.clone()).etag("\"a\"");
-    for streams in [false, true] {
-        let (network, server, mut agent) = setup();
-        let cut = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nX-Told: 1\r\nTransfer-Encoding: chunked\r\n\r\n4e20\r\n";
-        let cut = [cut.as_bytes(), &content, b"\r\n"].concat();
-        server
-            .get("/")
-            .reply(MockResponse::raw(cut))
-            .then_reply(whole.clone());
-        let mut request = Request::get("http://game.example/")
-            .retries(policy())
-            .decompress(false);
-        if streams {
-            request = request.stream();
-        }
-        let outcome = run(&network, &mut agent, request);
-        let response = outcome.response();
-        assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.header("x-told"), Some("1"));
-        let streamed = crate::support::chunks(&outcome.events);
-        assert!(if streams {
-            streamed == content
-        } else {
-            *response.body() == content
-        });
-        assert_eq!(server.requests().len(), 2);
-    }
 }

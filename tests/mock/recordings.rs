@@ -8,7 +8,8 @@ use httpoll::recording::{
 };
 use httpoll::{HttpClient, Method};
 
-use super::{SECOND, ask, connect, get, has_line, timed};
+use super::faults::timed;
+use super::{SECOND, ask, connect, get, has_line};
 
 fn recorded(method: HttpMethod, url: &str, status: u16, body: &str) -> RecordedExchange {
     let mut headers = FieldLines::new();

@@ -122,6 +122,7 @@ fn an_old_connection_is_not_kept() {
     let a = pool.host(&key("a"));
     let connection = pool.insert(a, RequestId(1), start);
     assert!(!pool.keep(connection, start + Duration::from_secs(600)));
+    assert_eq!((pool.len(), pool.hosts.len()), (1, 1));
     pool.remove(connection);
     assert_eq!((pool.len(), pool.hosts.len()), (0, 0));
 }
@@ -158,4 +159,26 @@ fn a_connection_that_is_reused_is_not_idle_any_more() {
     }
     pool.wait(b, RequestId(5), Priority::Interface);
     assert!(pool.next().is_none(), "no connection is idle");
+}
+
+#[test]
+fn only_hosts_with_quick_responses_and_waiting_requests_are_near() {
+    let now = Instant::now();
+    let mut pool = pool(4, 1);
+    let (a, b) = (pool.host(&key("a")), pool.host(&key("b")));
+    let far = pool.insert(a, RequestId(1), now);
+    let near = pool.insert(b, RequestId(2), now);
+    pool.wait(a, RequestId(3), Priority::Interface);
+    pool.note_answer(near, true);
+    assert!(pool.is_anyone_near_waiting(), "nothing is known of a yet");
+    for _ in 0..LATE_ENOUGH {
+        assert!(pool.is_anyone_near_waiting());
+        pool.note_answer(far, false);
+    }
+    assert!(
+        !pool.is_anyone_near_waiting(),
+        "b is near, but no request waits for it"
+    );
+    pool.note_answer(far, true);
+    assert!(pool.is_anyone_near_waiting());
 }
