@@ -25,7 +25,7 @@ struct Server {
     ends: Arc<AtomicBool>,
 }
 
-/// What a request's head said.
+/// The facts of a request head.
 struct Head {
     target: String,
     lines: Vec<String>,
@@ -58,7 +58,7 @@ fn read_head(reader: &mut impl BufRead) -> Option<Head> {
 }
 
 impl Server {
-    /// Serves connections by `serve`, which answers whether another request may follow.
+    /// Serves connections with `serve`, which returns whether another request may follow.
     fn new(serve: impl Fn(&Head, &mut TcpStream) -> bool + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Self {
@@ -197,7 +197,7 @@ fn kill_at_each_kibibyte(mut agent: Agent, folder: &str) {
     let whole = content(64 * 1024);
     let served = whole.clone();
     let asked = AtomicUsize::new(0);
-    // Odd requests are cut after so many bytes; even ones go through.
+    // Odd requests are cut short; even ones succeed.
     let server = Server::new(move |head, stream| {
         let number = asked.fetch_add(1, Ordering::SeqCst);
         let cut = head
@@ -440,7 +440,7 @@ fn a_panic_on_the_thread_of_the_agent_fails_its_requests() {
     let panicked = ErrorKind::Refused(RequestRefused::ThreadPanicked);
     let error = finish(&mut agent, broken).unwrap_err();
     assert_eq!(*error.kind(), panicked);
-    // What is asked for later fails, too, and nobody waits for ever.
+    // Later requests fail, too, and nothing waits for ever.
     let later = agent.get(server.url("/")).send().unwrap();
     let error = finish(&mut agent, later).unwrap_err();
     assert_eq!(*error.kind(), panicked);

@@ -1,6 +1,6 @@
 //! What requests, connections and idle polls allocate, over real sockets of the loopback interface,
 //! counted on this thread alone. `cargo test --test allocations --features server -- --nocapture`
-//! prints the figures. A test program of its own: `allocation_counter` brings its own allocator.
+//! prints the figures. A separate test program, because `allocation_counter` replaces the allocator.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -24,7 +24,7 @@ const AGENT_GET_HELD: u64 = 3;
 const SERVER_GET: u64 = 12;
 
 /// The most bytes of heap for a plain connection whose request the server does not answer, with the
-/// request's. A client is a whole reactor, with a receive buffer of 256 KiB of its own.
+/// request's. Each client is a whole reactor with its own receive buffer of 256 KiB.
 const NODE_CONNECTION: u64 = 268_400;
 /// The same for a request of an agent, whose receive buffer is one for all.
 const AGENT_CONNECTION: u64 = 4_096;
@@ -295,7 +295,7 @@ fn response_of(agent: &mut Agent) -> Box<httpoll::Response> {
     done.unwrap()
 }
 
-/// Polls until a request came, and answers it.
+/// Polls until a request arrived, and responds to it.
 fn answer(peer: &mut TcpStream, mut poll: impl FnMut()) {
     peer.set_nonblocking(true).unwrap();
     until(|| {
@@ -305,7 +305,7 @@ fn answer(peer: &mut TcpStream, mut poll: impl FnMut()) {
     peer.write_all(ANSWER).unwrap();
 }
 
-/// Polls until a connection came.
+/// Polls until a connection arrived.
 fn accept(listener: &TcpListener, mut poll: impl FnMut()) -> TcpStream {
     listener.set_nonblocking(true).unwrap();
     let mut accepted = None;

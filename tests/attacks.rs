@@ -1,4 +1,4 @@
-//! Servers that never stop, and servers that lie: each gets an error that names the limit or the
+//! Servers that never stop, and servers that lie: each causes an error that names the limit or the
 //! rule, and costs a bounded amount of memory.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -12,7 +12,7 @@ use httpoll::{
 };
 use support::{connected, failure, listening};
 
-/// Feeds a server's endless answer until the client gives up; answers how much it took, and why.
+/// Sends an endless response until the client fails. Returns how much it took, and the kind of the error.
 fn endless(start: &[u8], mut piece: impl FnMut(usize) -> Vec<u8>) -> (usize, ErrorKind) {
     let (network, mut http, mut stream) = listening();
     http.request(Method::Get, "/", &[], "").unwrap();

@@ -68,7 +68,7 @@ fn setup() -> (MemoryNetwork, MockServer, Agent) {
     (network, server, agent)
 }
 
-/// What comes of one request.
+/// The result of one request.
 fn run(
     network: &MemoryNetwork,
     agent: &mut Agent,

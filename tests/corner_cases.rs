@@ -1,4 +1,4 @@
-//! Corners where a poll could hang, overspend, or blame a peer: each was a bug once.
+//! Cases in which a poll could hang, exceed its budget, or blame the peer: each was a bug once.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -16,7 +16,7 @@ use support::{FRAME, connected, listening, until};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A stream of the caller's own: takes so many bytes, and gives what it has once it took some.
+/// A stream of the caller: accepts this number of bytes, and gives its own bytes once it accepted some.
 struct Scripted {
     gives: Vec<u8>,
     takes: usize,
@@ -315,7 +315,7 @@ fn a_head_as_large_as_the_limits_allow_is_read() {
     assert_eq!(http.get_response_code(), 200);
 }
 
-/// The goodbye came with the response, so no event tells of it again.
+/// The TLS close_notify came with the response, so no readiness event reports it again.
 #[cfg(feature = "tls")]
 #[test]
 fn a_tls_goodbye_without_the_end_of_the_stream_is_seen() {

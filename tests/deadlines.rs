@@ -13,7 +13,7 @@ use httpoll::memory::{ConnectError, MemoryNetwork, Peer};
 use httpoll::{ErrorKind, HttpClient, Method, Phase, PollAt, Status, Timeouts, node::RequestBody};
 use support::{FRAME, address, connected, listening, server, until};
 
-/// Polls frame by frame until the client fails; answers after how long it did.
+/// Polls frame by frame until the client fails. Returns the phase and how long that took.
 fn time_to_failure(network: &MemoryNetwork, http: &mut HttpClient) -> (Phase, Duration) {
     let start = network.now();
     until(network, http, |_| false);
@@ -239,7 +239,7 @@ fn a_long_gap_between_polls_is_not_the_peers_fault() {
     stream
         .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
         .unwrap();
-    // A loading screen of an hour; the answer came within it.
+    // A loading screen of an hour; the response arrived during it.
     network.advance(Duration::from_secs(3600));
     http.poll().unwrap();
     assert_eq!(http.read_response_body_chunk().unwrap(), "hi");

@@ -1,5 +1,5 @@
-//! The two examples of Godot's documentation of `HTTPClient`, translated line by line, and the loop
-//! of this library's own.
+//! The two examples of Godot's documentation of `HTTPClient`, translated line by line, and this library's
+//! own loop.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

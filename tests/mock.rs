@@ -319,7 +319,7 @@ fn servers_find_their_addresses() {
     assert_eq!(ip(&named), ip(&same));
     assert_ne!(ip(&named), ip(&other));
 
-    // A server answers at each address.
+    // The server responds at each address.
     two.get("/").reply(MockResponse::ok().text("two"));
     network.refuse(address("10.0.0.1:80"), ConnectError::Refused);
     let mut http = HttpClient::on_memory(&network);

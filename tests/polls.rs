@@ -48,7 +48,7 @@ fn allocations_of(work: impl FnOnce()) -> usize {
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 
-/// Polls until the whole response was read; answers how many polls that took.
+/// Polls until the whole response was read; returns the number of polls.
 fn polls_of(http: &mut HttpClient, budget: &Budget, network: &MemoryNetwork) -> usize {
     for polls in 1..100 {
         http.poll_at(network.now(), budget).unwrap();
@@ -82,7 +82,7 @@ fn a_keep_alive_get_takes_two_polls() {
     for _ in 0..3 {
         http.request(Method::Get, "/", &[], "").unwrap();
         assert_eq!(polls_of(&mut http, &looks_once(), &network), 2);
-        // Forget the response, so that the next round asks anew.
+        // The next round sends a new request.
         assert_eq!(http.get_status(), Status::Connected);
     }
     http.request(Method::Get, "/", &[], "").unwrap();

@@ -55,8 +55,8 @@ fn plain_http_goes_to_the_proxy_in_absolute_form() {
     );
 }
 
-/// Connects through an https proxy that answers like this; what came after is not TLS, so that a
-/// tunnel shows by the TLS failure behind it.
+/// Connects through an https proxy that responds like this. The bytes after that are not TLS, so a TLS
+/// failure shows that the tunnel was opened.
 #[cfg(feature = "tls")]
 fn tunnel(answer: &'static [u8]) -> (String, HttpClient) {
     let network = MemoryNetwork::new();

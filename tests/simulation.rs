@@ -3,7 +3,7 @@
 //! resets and silence, budgets, sizes of reads, frames in which nothing is taken.
 //!
 //! Each request ends once and in time: with the content that the server sent, or, when the server
-//! misbehaved, with an error behind a true prefix of it. Half of the seeds drive the client by `wait`
+//! misbehaved, with an error after a true prefix of it. Half of the seeds drive the client by `wait`
 //! alone, so that a `PollAt` that promises too much hangs. A failure names its seed for [`run`].
 
 #![allow(clippy::unwrap_used, clippy::panic)]

@@ -1,4 +1,4 @@
-//! Real sockets on loopback: what only a kernel does.
+//! Real sockets on loopback: behavior that only a kernel shows.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -224,7 +224,7 @@ fn an_early_answer_survives_the_reset_that_follows_it() {
             .write_all(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbig")
             .unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
-        // Lingers, so that the reset comes only after the answer was read.
+        // Stays open, so that the reset comes only after the response was read.
         let _ = std::io::copy(&mut stream, &mut std::io::sink());
     });
     let mut http = connected(port);

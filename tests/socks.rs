@@ -17,7 +17,7 @@ const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 const ANY: &[u8] = b"\x05\x00";
 const OPENED: &[u8] = b"\x05\x00\x00\x01\x0a\x00\x00\x01\x04\x38";
 
-/// Serves a proxy at 10.0.0.5:1080 that answers each thing it hears with the next answer, byte by
+/// Serves a proxy at 10.0.0.5:1080 that replies to each message with the next of these, byte by
 /// byte, and every request after these with `OK`.
 fn proxy(network: &MemoryNetwork, answers: &'static [&'static [u8]]) -> Log {
     let log = Log::default();
@@ -196,7 +196,7 @@ fn a_silent_proxy_runs_into_the_deadline_of_the_tunnel() {
     assert!((10..11).contains(&taken.as_secs()), "{taken:?}");
 }
 
-/// What came behind the reply is not TLS, so the way shows by the TLS failure behind it.
+/// The bytes after the reply are not TLS, so a TLS failure shows that TLS began.
 #[cfg(feature = "tls")]
 #[test]
 fn tls_begins_after_the_reply() {

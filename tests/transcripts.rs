@@ -54,7 +54,7 @@ fn transcripts() -> Vec<(String, Transcript)> {
     transcripts
 }
 
-/// Damaged bytes must come to the same end whole and byte by byte, and never to a panic.
+/// Damaged bytes must have the same result whole and byte by byte, and never cause a panic.
 #[test]
 fn damaged_bytes_have_the_same_result_in_every_cut() {
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
@@ -115,7 +115,7 @@ enum Way {
     Bytes,
     /// This step in two parts, the others whole.
     Cut(usize, usize),
-    /// Whole, this step with garbage behind it.
+    /// Whole, with garbage after this step.
     Garbage(usize),
 }
 

@@ -1,4 +1,4 @@
-//! Who is asking: credentials on the wire, each rule with its section.
+//! Credentials on the wire. Each rule names its section.
 
 use std::sync::Arc;
 
@@ -246,7 +246,7 @@ fn digest_is_answered_once_and_once_more_when_stale() {
         assert_eq!(outcome.response().status().as_u16(), status, "{section}");
         assert_eq!(server.requests().len(), requests, "{section}");
     }
-    // Whatever a server says, it does not go on for ever.
+    // A server cannot make it continue for ever.
     let (network, server, mut agent) = setup();
     server.get("/").reply_with(|request: &MockRequest| {
         challenge(&format!(
@@ -431,7 +431,7 @@ fn credentials_of_a_netrc_text_are_those_of_each_hop() {
         "machine game.example login a password b\nmachine other.example login c password d",
     );
     let netrc = Arc::new(netrc.unwrap());
-    // Its own credentials stay at their origin; what the text says of the other host goes there.
+    // The request's credentials stay at their origin; those of the netrc file for the other host go there.
     for (own, expected) in [(None, "Basic YTpi"), (Some("x"), "Basic eDp5")] {
         let mut request = Request::get("http://game.example/").netrc(Arc::clone(&netrc));
         if let Some(user) = own {

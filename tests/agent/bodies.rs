@@ -122,7 +122,7 @@ fn values_that_json_cannot_express_are_refused() {
     assert_eq!(*error.kind(), Misuse::InvalidContent.into());
 }
 
-/// Gives at most 512 bytes at a time, and counts the most that was asked for.
+/// Gives at most 512 bytes at a time.
 struct Blocks {
     left: usize,
     total: usize,
@@ -347,7 +347,7 @@ fn content_of_a_reader_is_not_sent_twice() {
 
 #[test]
 fn a_server_that_answers_early_and_stops_reading_is_heard() {
-    // It resets what it does not want; its answer came first.
+    // It resets the connection because it does not want the content; its response came first.
     let network = MemoryNetwork::new();
     let heard = Heard::default();
     network.add_name("game.example", &[address("10.0.0.1:80").ip()]);

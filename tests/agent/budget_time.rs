@@ -13,7 +13,7 @@ const GRACE: Duration = Duration::from_micros(60);
 
 const CALL: Duration = Duration::from_micros(10);
 
-/// Polls and pulls until `count` requests are over; answers how long each frame took, and how much
+/// Polls and pulls until `count` requests are over; returns how long each frame took, and how much
 /// content was pulled.
 fn run_frames(network: &MemoryNetwork, agent: &mut Agent, count: usize) -> (Vec<Duration>, usize) {
     let (mut over, mut pulled) = (0, 0);

@@ -147,7 +147,7 @@ fn a_keep_alive_get_takes_two_polls_and_a_queue_moves_on_within_one() {
         }
         assert!(polls <= 2, "{polls}");
     }
-    // The next of a queue is sent in the poll that ended the one before.
+    // The next request of a queue is sent in the poll that ended the one before.
     let count = 30;
     for _ in 0..count {
         agent.get("http://game.example/").send().unwrap().detach();
@@ -178,7 +178,7 @@ fn when_the_next_poll_is_wanted() {
     let PollAt::At(at) = agent.poll().next else {
         panic!("the head's deadline")
     };
-    // Perhaps earlier: a timer is not taken back.
+    // Possibly earlier: timers are not removed.
     assert!(at > network.now() && at <= network.now() + Duration::from_secs(30));
     drop(handle);
     assert_eq!(agent.poll().next, PollAt::Idle);

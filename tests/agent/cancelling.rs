@@ -1,4 +1,4 @@
-//! Requests that are dropped or cancelled, at each stage, leave nothing behind.
+//! Requests that are dropped or cancelled, at each stage, leave nothing open or on disk.
 
 use std::time::Duration;
 

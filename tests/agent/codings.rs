@@ -119,7 +119,7 @@ fn content_stays_coded_when_decompression_is_off() {
     );
     assert!(*outcome.response().body() == raw);
     assert!(server.requests()[0].header("accept-encoding").is_none());
-    // Whoever asks for codings by hand still gets content.
+    // A caller who sets Accept-Encoding still gets decoded content.
     let request = Request::get("http://game.example/").header("Accept-Encoding", "gzip;q=0.1");
     let outcome = run(&network, &mut agent, request);
     assert_eq!(outcome.response().text(), "hello");
@@ -130,7 +130,7 @@ fn content_stays_coded_when_decompression_is_off() {
             .count(),
         1
     );
-    // Parts are of the coded content: none is asked for (RFC 9110 §14.2).
+    // Ranges are ranges of the coded content: no coding is requested (RFC 9110 §14.2).
     let request = Request::get("http://game.example/").header("Range", "bytes=0-3");
     drop(run(&network, &mut agent, request));
     assert!(server.requests()[2].header("accept-encoding").is_none());
@@ -275,7 +275,7 @@ fn responses_without_content_are_not_decoded() {
 
 #[test]
 fn a_coded_download_that_was_cut_is_whole_after_a_retry() {
-    // Offsets in the file are none in the content: it begins anew.
+    // Offsets in the decoded file are not offsets in the coded content: it restarts.
     let folder = Folder::new("coded");
     let content = pattern(50_000);
     let coded = gzip(&content);

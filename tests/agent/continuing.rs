@@ -8,7 +8,7 @@ use httpoll::{ErrorKind, Request};
 
 #[test]
 fn a_response_that_was_cut_short_continues_where_it_stopped() {
-    // RFC 9110 §13.1.5, §14.2: with a strong validator only the rest is asked for.
+    // RFC 9110 §13.1.5, §14.2: with a strong validator only the rest is requested.
     let (network, server, mut agent) = setup();
     let content = crate::support::pattern(50_000);
     let whole = MockResponse::resource(content.clone()).etag("\"a\"");
@@ -94,7 +94,7 @@ fn an_attempt_without_content_does_not_lose_received_content() {
 
 #[test]
 fn a_stream_that_was_cut_twice_brings_each_byte_once() {
-    // The second attempt brings nothing; the third must still go on behind the first.
+    // The second attempt brings nothing; the third must still continue after the first.
     let content = crate::support::pattern(50_000);
     let whole = MockResponse::resource(content.clone()).etag("\"a\"");
     for middle in [
@@ -152,7 +152,7 @@ fn a_stream_that_was_cut_short_does_not_restart_elsewhere() {
 
 #[test]
 fn content_that_was_complete_when_the_connection_broke_is_the_response() {
-    // RFC 9110 §15.5.17: nothing is behind the end. What the caller sees is the head it was told.
+    // RFC 9110 §15.5.17: nothing follows the end. The caller sees the head that was reported first.
     let content = crate::support::pattern(20_000);
     let whole = MockResponse::resource(content.clone()).etag("\"a\"");
     for streams in [false, true] {

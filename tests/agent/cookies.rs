@@ -29,7 +29,7 @@ fn setup() -> Setup {
 }
 
 impl Setup {
-    /// A server that sets this at `/set` on a path below, and answers all else.
+    /// A server that sets this cookie at `/set` below any path, and responds to everything else.
     fn server(&self, host: &str, set: &str) -> MockServer {
         let server = MockServer::on(&self.network, host, 80);
         let mut response = MockResponse::ok();

@@ -1,4 +1,4 @@
-//! How long things may take: each phase, the whole, and gaps between polls.
+//! Timeouts: of each phase, of the whole request, and gaps between polls.
 
 use std::time::Duration;
 
@@ -146,7 +146,7 @@ fn the_total_timeout_holds_at_each_stage() {
         frames(&network, &mut agent, 1);
         assert_eq!(network.open_connections(), 0);
     }
-    // Zero is none.
+    // Zero means no timeout.
     let (network, server, mut agent) =
         setup_with(Agent::builder().defaults(RequestOptions::new().total_timeout(SECOND)));
     server.get("/").reply(MockResponse::ok().delay(2 * SECOND));
@@ -204,7 +204,7 @@ fn data_in_the_kernel_is_read_before_a_deadline_is_checked() {
         .send(Request::get("http://game.example/").timeouts(timeouts))
         .unwrap();
     frames(&network, &mut agent, 3);
-    // The answer came at 900 ms; the poll comes at 1100 ms, behind the deadline.
+    // The response arrived at 900 ms; the poll comes at 1100 ms, after the deadline.
     network.advance(Duration::from_millis(1100));
     finish(&network, &mut agent, &handle).response();
 }
@@ -270,7 +270,7 @@ fn a_timeout_of_zero_or_for_ever_does_no_harm() {
 
 #[test]
 fn a_redirect_or_retry_that_hurries_does_not_loop_within_a_poll() {
-    // Each poll ends, however fast the peer answers.
+    // Each poll ends, no matter how fast the peer responds.
     let (_network, server, mut agent) = setup();
     server.any("/**").reply(MockResponse::with_status(503));
     let mut policy = httpoll::RetryPolicy::default();

@@ -225,7 +225,7 @@ fn the_size_is_capped_before_and_while_it_comes() {
         )
         .response();
     }
-    // 1 GiB unless told otherwise: what announces more is refused at once.
+    // 1 GiB by default: a response that announces more is refused at once.
     let lie = MockResponse::raw("HTTP/1.1 200 OK\r\nContent-Length: 1073741825\r\n\r\nabc");
     let outcome = failing("s71-default", lie, |it| it);
     assert_eq!(
@@ -475,7 +475,7 @@ fn progress_counts_what_was_there() {
 
 #[test]
 fn a_server_that_sends_another_part_than_requested_damages_no_file() {
-    // RFC 9110 §14.4: nobody asked for a part.
+    // RFC 9110 §14.4: the request had no Range.
     let folder = Folder::new("n6-unasked");
     for (range, fine) in [
         ("bytes 5000-9999/10000", false),

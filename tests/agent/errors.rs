@@ -177,7 +177,7 @@ fn a_response_that_came_is_not_lost_with_the_error() {
         (response.header("x-a"), response.body().len()),
         (Some("1"), 400)
     );
-    // Also when the rest could have been asked for, and was in vain.
+    // Also when the rest was requested in vain.
     for (path, retries) in [
         ("/once", RetryPolicy::default()),
         ("/again", RetryPolicy::standard()),

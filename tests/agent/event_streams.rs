@@ -224,7 +224,7 @@ fn hostile_streams() {
         "either way it goes on or says why"
     );
     drop(handle);
-    // Floods that nobody pulls hold the server back.
+    // A flood of events that the caller does not pull slows the server down.
     let (network, server, mut agent) = setup();
     let stream = serve(&server);
     let handle = open(&mut agent);
@@ -234,7 +234,7 @@ fn hostile_streams() {
         agent.poll();
         network.advance(Duration::from_millis(10));
     }
-    // With nothing left of the budget, pulling does not read on.
+    // Without budget left, pulling does not read more.
     agent.poll_with(&Budget::frame(Duration::ZERO));
     let mut held = 0;
     while let Some(event) = agent.next_event() {

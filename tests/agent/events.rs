@@ -1,4 +1,4 @@
-//! What is told, in what order, and that each request ends exactly once.
+//! Which events are reported, in which order, and that each request ends exactly once.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Heads told as they go over the wire.
+//! Events for the heads of requests and responses, as they are on the wire.
 
 use httpoll::mock::MockResponse;
 use httpoll::{Event, Request};

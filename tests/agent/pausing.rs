@@ -88,7 +88,7 @@ fn pausing_at_each_stage() {
             panic!("{polls}: {over:?}")
         };
         assert!(*response.body() == pattern(5_000), "{polls}");
-        // Twice is nothing more.
+        // Resuming twice changes nothing.
         assert!(frames(&network, &mut agent, 5).is_empty());
     }
 }
@@ -160,7 +160,7 @@ fn content_that_changed_while_paused_restarts_or_fails() {
         agent.resume(handle.id());
         let outcome = finish(&network, &mut agent, &handle);
         if streamed {
-            // The caller has the beginning of what is no more: that must not be glued to the new.
+            // The caller has the beginning of the old version, which must not be joined with the new one.
             assert!(
                 matches!(outcome.error().kind(), ErrorKind::Truncated { received, .. } if *received as usize >= before.len())
             );
@@ -259,11 +259,11 @@ fn a_slow_taker_holds_the_server_back_and_nothing_is_lost() {
         .reply(MockResponse::ok().bytes(pattern(8_000_000)));
     let handle = agent.send(get().stream()).unwrap();
     for _ in 0..200 {
-        // Polls, but pulls nothing: what is held stays bounded.
+        // Polls without pulling: the amount held stays bounded.
         agent.poll();
         network.advance(Duration::from_millis(10));
     }
-    // With nothing left of the budget, pulling does not read on.
+    // Without budget left, pulling does not read more.
     agent.poll_with(&Budget::frame(Duration::ZERO));
     let mut held = 0;
     let mut content = Vec::new();

@@ -130,7 +130,7 @@ fn idle_connections_are_closed_in_time() {
     let (network, server, mut agent) = setup_with(Agent::builder().pool(short));
     server.any("/**").reply(MockResponse::ok());
     run(&network, &mut agent, Request::get("http://game.example/")).response();
-    // Gaps between polls count for at most a second each: poll all the while.
+    // At most a second of each gap between polls counts, so poll frame by frame.
     frames(&network, &mut agent, 490);
     assert_eq!(network.open_connections(), 1);
     frames(&network, &mut agent, 12);
@@ -217,8 +217,7 @@ fn a_stale_connection_is_silently_replaced() {
 
 #[test]
 fn all_connections_of_a_restarted_server_are_replaced() {
-    // A server that restarts while several connections are idle, and many times over: the pool's
-    // books must balance.
+    // A server that restarts many times while several connections are idle: the pool's counts must stay right.
     let network = MemoryNetwork::new();
     let server = MockServer::on(&network, "game.example", 80);
     let others: Vec<_> = (0..3)
@@ -255,7 +254,7 @@ fn all_connections_of_a_restarted_server_are_replaced() {
     agent.close_idle_connections();
     frames(&network, &mut agent, 2);
     assert_eq!(network.open_connections(), 0);
-    // The limits hold still.
+    // The limits still hold.
     let handles = send(&mut agent, 5, "http://game.example/slow");
     frames(&network, &mut agent, 2);
     assert_eq!(server.connections().open, 2);
@@ -264,7 +263,7 @@ fn all_connections_of_a_restarted_server_are_replaced() {
 
 #[test]
 fn connections_with_leftover_bytes_are_not_reused() {
-    // RFC 9112 §9.6, §6.3; what follows a response belongs to nobody.
+    // RFC 9112 §9.6, §6.3: bytes after a response belong to no response.
     for (what, answer) in [
         ("RFC 9112 §9.6: close", &b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi"[..]),
         ("RFC 9112 §9.3: 1.0 without keep-alive", b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi"),

@@ -1,4 +1,4 @@
-//! Proxies: which, how they are asked, and what they must not learn. Each rule with its section.
+//! Proxies: which one is used, the requests to it, and what it must not learn. Each rule names its section.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::{Heard, address, run};
 
 const PROXY: &str = "10.9.0.3:3128";
 
-/// A proxy that answers each head that it hears with the next of these.
+/// A proxy that responds to each request head with the next of these.
 fn proxy(network: &MemoryNetwork, answers: &[&str]) -> Heard {
     let heard = Heard::default();
     let log = heard.clone();
@@ -303,7 +303,7 @@ fn a_tunnel_that_never_opens_times_out() {
     assert!(network.now() - began < Duration::from_secs(11));
 }
 
-/// A SOCKS5 proxy (RFC 1928) of which every answer is scripted.
+/// A SOCKS5 proxy (RFC 1928) with scripted replies.
 fn socks(network: &MemoryNetwork, answers: &[&[u8]]) -> Heard {
     let heard = Heard::default();
     let log = heard.clone();

@@ -1,4 +1,4 @@
-//! Whose turn it is: priorities, changed live, fairness, and how long one waits.
+//! The queue: priorities, changed while requests wait, fairness, and waiting times.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How fast content moves: per request, for all together, changed live, by the virtual clock.
+//! Bandwidth limits: per request, for all together, changed while content moves, on the virtual clock.
 
 use std::time::Duration;
 
@@ -132,7 +132,7 @@ fn an_uploads_rate_changes_while_it_moves() {
 
 #[test]
 fn a_rate_limit_causes_no_timeout() {
-    // The stall deadline is for the peer, and this side is what is slow.
+    // The stall timeout is for the peer; here this side is slow.
     let (network, server, mut agent) = setup();
     resource(&server, 300_000);
     let mut timeouts = httpoll::Timeouts::default();

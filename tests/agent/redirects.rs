@@ -11,7 +11,7 @@ use httpoll::{
 
 use crate::support::{address, finish, frames, run, script, script_closing, setup, setup_with};
 
-/// A server that answers `/a` by this status and `Location`, and all else by 200.
+/// A server that responds to `/a` with this status and `Location`, and to everything else with 200.
 fn redirecting(server: &MockServer, status: u16, location: &str) {
     server.any("/a").reply(
         MockResponse::with_status(status)
@@ -308,7 +308,7 @@ fn credentials_do_not_follow_a_redirect_to_another_origin() {
     ] {
         let (network, server, mut agent) = setup();
         let other = MockServer::on(&network, "other.example", 80);
-        // There and back again: what was left behind is not picked up.
+        // There and back again: fields that were removed are not restored.
         redirecting(&server, 302, "http://other.example/b");
         other
             .any("/**")

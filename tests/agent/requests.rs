@@ -366,7 +366,7 @@ fn nothing_happens_outside_of_polls() {
 
 #[test]
 fn connect_is_for_proxies() {
-    // RFC 9110 §9.3.6: there is no way to go on with a tunnel.
+    // RFC 9110 §9.3.6: the agent has no use for a tunnel as a response.
     let (network, server, mut agent) = setup();
     server.any("**").reply(MockResponse::ok());
     let request = Request::new(http::Method::CONNECT, "http://game.example/");

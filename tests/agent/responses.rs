@@ -10,7 +10,7 @@ use httpoll::{
 
 use crate::support::{Outcome, chunks, pattern, run, script, script_closing, setup};
 
-/// The outcome of one request to a server that answers with these bytes and closes.
+/// The outcome of one request to a server that sends these bytes and closes.
 fn answered(answer: &[u8]) -> Outcome {
     let network = MemoryNetwork::new();
     script_closing(&network, "game.example", "10.9.0.1:80", answer);

@@ -1,4 +1,4 @@
-//! Requests that are sent again: when, how often, how late, and when never (RFC 9110 §9.2.2, §10.2.3).
+//! Retries: when, how often, after which delay, and when never (RFC 9110 §9.2.2, §10.2.3).
 
 use std::time::Duration;
 

@@ -38,7 +38,7 @@ pub fn setup_with(builder: AgentBuilder) -> (MemoryNetwork, MockServer, Agent) {
     (network, server, agent)
 }
 
-/// How a request ended, and all that was told of it before.
+/// How a request ended, and all events before that.
 #[derive(Debug)]
 pub struct Outcome {
     pub events: Vec<Event>,
@@ -99,7 +99,7 @@ pub fn finish(network: &MemoryNetwork, agent: &mut Agent, handle: &RequestHandle
     panic!("not over after {MOST_FRAMES} frames: {events:?}");
 }
 
-/// Runs frames until all requests are over, and answers in which order they ended, and how.
+/// Runs frames until all requests are over. Returns them in the order in which they ended, with their results.
 pub fn finish_all(
     network: &MemoryNetwork,
     agent: &mut Agent,
@@ -123,7 +123,7 @@ pub fn finish_all(
     panic!("{} of {count} over after {MOST_FRAMES} frames", ended.len());
 }
 
-/// Polls and advances so many frames, and answers the events.
+/// Polls and advances this number of frames, and returns the events.
 pub fn frames(network: &MemoryNetwork, agent: &mut Agent, count: usize) -> Vec<Event> {
     let mut events = Vec::new();
     for _ in 0..count {
@@ -159,7 +159,7 @@ pub fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
-/// Serves `name` at this address with a peer that answers the requests heads it hears, one after the
+/// Serves `name` at this address with a peer that responds to request heads, one after the
 /// other and over all its connections, with these bytes, the last of them for ever.
 pub fn script(network: &MemoryNetwork, name: &str, at: &str, answers: &[&[u8]]) -> Heard {
     let heard = Heard::default();
@@ -182,7 +182,7 @@ pub fn script(network: &MemoryNetwork, name: &str, at: &str, answers: &[&[u8]]) 
     heard
 }
 
-/// The same, but each connection ends behind its first answer.
+/// The same, but each connection ends after its first response.
 pub fn script_closing(network: &MemoryNetwork, name: &str, at: &str, answer: &[u8]) -> Heard {
     let heard = Heard::default();
     let log = heard.clone();

@@ -153,7 +153,7 @@ fn resuming_before_the_deadline_changes_nothing() {
 
 #[test]
 fn the_deadline_counts_gaps_between_polls() {
-    // The system's patience does not care whether the game polled.
+    // The system's deadline passes whether or not the game polls.
     let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok().never());
     let handle = agent.get(URL).send().unwrap();
@@ -268,7 +268,7 @@ fn a_stream_that_failed_before_suspending_does_not_restart() {
     server
         .get("/")
         .reply(whole().cut_after(1000))
-        // It knows no ranges, so what was cut cannot go on; and its content takes its time.
+        // It does not support ranges, so the stream cannot continue; and its content arrives slowly.
         .then_reply(whole().drip(10, Duration::from_millis(100)))
         .then_reply(whole());
     let request = get().stream().retries(RetryPolicy::standard());

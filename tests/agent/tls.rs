@@ -201,7 +201,7 @@ fn options_of_one_request_and_no_sharing_between_differing_ones() {
         get().tls(TlsOptions::client_unsafe(None).unwrap()),
     )
     .response();
-    // The connection that was verified by nobody does not serve one who cares.
+    // A connection without verification does not serve a request that demands it.
     let outcome = run(&network, &mut agent, get());
     assert_eq!(
         *outcome.error().kind(),

@@ -103,7 +103,7 @@ impl ClientDriver {
 impl TrackedRequest {
     pub(crate) fn note_progress(&mut self, progress: Progress) {
         if let Some(before) = self.progress {
-            // A request that is sent again begins anew; within one response progress never goes back.
+            // A request that is sent again restarts; within one response progress never decreases.
             let same = before.phase == progress.phase && !self.was_held;
             assert!(
                 !same || before.received <= progress.received,

@@ -21,7 +21,7 @@ pub(crate) const PRIORITIES: [Priority; 4] = [
 /// In calm runs requests go to these only.
 const LIVE_HOSTS: [&str; 2] = ["a.example", "b.example"];
 
-/// Most requests go to a server that answers.
+/// Most requests go to a server that responds.
 const ANY_HOSTS: [&str; 11] = [
     "a.example",
     "a.example",
@@ -91,7 +91,7 @@ pub(crate) struct TrackedRequest {
     pub(crate) content: Vec<u8>,
     /// Whether its content may be cut without a sign.
     pub(crate) until_close: bool,
-    /// Whether the server may answer with another status than a success.
+    /// Whether the status may be other than a success.
     pub(crate) may_refuse: bool,
     pub(crate) file: Option<PathBuf>,
     /// Whether a partial download may be left for the next run.
@@ -101,7 +101,7 @@ pub(crate) struct TrackedRequest {
     pub(crate) progress: Option<Progress>,
     pub(crate) is_over: bool,
     pub(crate) is_paused: bool,
-    /// It was paused or suspended, so that it may begin anew without an event.
+    /// It was paused or suspended, so it may restart without an event.
     pub(crate) was_held: bool,
 }
 

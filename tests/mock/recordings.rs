@@ -1,4 +1,4 @@
-//! Recordings that answer in the place of the server that they were made of.
+//! Recordings that replace the server that was recorded.
 
 use http::Method as HttpMethod;
 use httpoll::memory::MemoryNetwork;

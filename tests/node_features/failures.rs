@@ -1,4 +1,4 @@
-//! Responses that are cut short, broken connections, and what an error says and does not say.
+//! Responses that are cut short, broken connections, and the text of errors.
 
 use httpoll::{ErrorKind, Method, Status, error::NetworkFault};
 

@@ -9,7 +9,7 @@ use httpoll::{ErrorKind, HttpClient, Method, Status, error::NetworkFault, node::
 use crate::support::{connected, content, get, server};
 use crate::{OK, support};
 
-/// A server that answers the first request of each connection and hangs up on the second.
+/// A server that responds to the first request of each connection and closes at the second.
 fn forgetful() -> (MemoryNetwork, HttpClient, support::Log) {
     let (network, mut http, log) = connected(&[OK, b"<close>"]);
     assert_eq!(get(&network, &mut http), (200, b"hi".to_vec()));

@@ -26,7 +26,7 @@ fn bodies_go_out_unmodified_with_their_length() {
     assert_eq!(&sent[head..], bytes);
 }
 
-/// Reads what the client sends until `done`, answers, and returns it.
+/// Reads what the client sends until `done`, sends the responses, and returns what was read.
 fn played(
     headers: &[&str],
     body: RequestBody,

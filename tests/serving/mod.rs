@@ -35,7 +35,7 @@ pub struct TestServer {
     pub budget: Budget,
 }
 
-/// A client that speaks raw bytes.
+/// A client that sends and receives raw bytes.
 pub struct Raw {
     stream: Option<MemoryStream>,
     pub received: Vec<u8>,
@@ -71,7 +71,7 @@ impl TestServer {
         self.poll();
     }
 
-    /// So much time, in frames.
+    /// Lets this time pass, in frames.
     pub fn pass(&mut self, time: Duration) {
         let mut passed = Duration::ZERO;
         while passed < time {
@@ -107,7 +107,7 @@ impl TestServer {
         self.settle(client)
     }
 
-    /// Polls until nothing more comes; answers what came since the last call.
+    /// Polls until nothing more arrives; returns what arrived since the last call.
     pub fn settle(&mut self, client: &mut Raw) -> String {
         let start = client.received.len();
         let mut quiet = 0;
@@ -153,7 +153,7 @@ impl Raw {
         self.stream.as_mut().unwrap().write(bytes).is_ok()
     }
 
-    /// Reads all that is there; answers whether that was anything.
+    /// Reads all that has arrived; returns whether that was anything.
     pub fn read(&mut self) -> bool {
         let mut anything = false;
         let mut buffer = [0; 16 * 1024];
@@ -184,7 +184,7 @@ impl Raw {
         String::from_utf8_lossy(&self.received).into_owned()
     }
 
-    /// Ends this side in good order.
+    /// Closes this side cleanly.
     pub fn half_close(&mut self) {
         self.stream.as_mut().unwrap().shutdown_write();
     }
@@ -242,7 +242,7 @@ impl Notes {
     }
 }
 
-/// A handler that answers `text`.
+/// A handler that responds with `text`.
 pub fn answers(text: &'static str) -> impl FnMut(&mut Request) -> Response + Send + 'static {
     move |_| Response::text(text)
 }

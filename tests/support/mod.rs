@@ -53,7 +53,7 @@ impl Log {
     }
 }
 
-/// Serves `address`: answers each request head with the next response; the last one repeats. A
+/// Serves `address`: responds to each request head with the next response; the last one repeats. A
 /// response that ends with `<close>` closes, one that ends with `<reset>` resets.
 pub fn serve(network: &MemoryNetwork, at: SocketAddr, responses: &[&[u8]]) -> Log {
     let log = Log::default();

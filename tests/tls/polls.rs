@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A TLS server in memory: answers each request head with the response.
+/// A TLS server in memory that responds to each request head with the response.
 fn serve_in_memory(network: &MemoryNetwork, at: SocketAddr, config: &Arc<ServerConfig>) {
     let config = config.clone();
     network.serve(at, move || {

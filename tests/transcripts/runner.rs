@@ -199,7 +199,7 @@ impl Runner {
         mirror
     }
 
-    /// What came out since the last call, without the field lines that nobody names.
+    /// The events since the last call, without the field lines that the file does not name.
     pub(crate) fn take_log(&mut self, expected: &[String]) -> Vec<String> {
         let mut log = std::mem::take(&mut self.log);
         log.retain(|line| !line.starts_with("field ") || expected.contains(line));
@@ -242,7 +242,7 @@ impl Runner {
     }
 }
 
-/// What a head says about its content, whether it has any or not.
+/// The framing of a head's content.
 fn declared(fields: &FieldLines, mirror: &Exchange) -> BodyLength {
     match fields.get("content-length") {
         Some(length) => BodyLength::Known(std::str::from_utf8(length).unwrap().parse().unwrap()),

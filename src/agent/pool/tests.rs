@@ -169,16 +169,16 @@ fn only_hosts_with_quick_responses_and_waiting_requests_are_near() {
     let far = pool.insert(a, RequestId(1), now);
     let near = pool.insert(b, RequestId(2), now);
     pool.wait(a, RequestId(3), Priority::Interface);
-    pool.note_answer(near, true);
-    assert!(pool.is_anyone_near_waiting(), "nothing is known of a yet");
-    for _ in 0..LATE_ENOUGH {
-        assert!(pool.is_anyone_near_waiting());
-        pool.note_answer(far, false);
+    pool.note_response(near, true);
+    assert!(pool.has_waiting_nearby(), "nothing is known of a yet");
+    for _ in 0..FAR_AWAY_AFTER {
+        assert!(pool.has_waiting_nearby());
+        pool.note_response(far, false);
     }
     assert!(
-        !pool.is_anyone_near_waiting(),
+        !pool.has_waiting_nearby(),
         "b is near, but no request waits for it"
     );
-    pool.note_answer(far, true);
-    assert!(pool.is_anyone_near_waiting());
+    pool.note_response(far, true);
+    assert!(pool.has_waiting_nearby());
 }
