@@ -11,6 +11,7 @@ use bevy_ecs::entity_disabling::Disabled;
 use bevy_ecs::query::{Allow, With};
 use bevy_ecs::schedule::{InternedScheduleLabel, IntoScheduleConfigs, ScheduleLabel};
 use bevy_ecs::world::World;
+use httpoll::PollGroup;
 use httpoll::agent::RequestOptions;
 use httpoll::memory::MemoryNetwork;
 use httpoll::{
@@ -249,11 +250,17 @@ impl HttpollPlugin {
             .cache
             .as_ref()
             .map(crate::resources::cache_file::HttpCacheFile::load);
+        let group = match &self.network {
+            Some(network) => PollGroup::on_memory(network),
+            None => PollGroup::new(),
+        };
         HttpAgent::new(
-            #[cfg(feature = "cache")]
-            self.agent(cache.as_ref()),
-            #[cfg(not(feature = "cache"))]
-            self.agent(),
+            self.agent(
+                &group,
+                #[cfg(feature = "cache")]
+                cache.as_ref(),
+            ),
+            group,
             self.network.clone(),
             self.base_url.clone().unwrap_or_default(),
             Frame::new(self.budget.clone()),
@@ -265,6 +272,7 @@ impl HttpollPlugin {
     /// Builds the agent. Invalid settings are logged and left out, because adding a plugin cannot fail.
     fn agent(
         &self,
+        group: &PollGroup,
         #[cfg(feature = "cache")] cache: Option<&crate::resources::cache_file::CacheHandle>,
     ) -> Agent {
         let builder = self.builder().unwrap_or_else(|error| {
@@ -280,6 +288,7 @@ impl HttpollPlugin {
             Some(configure) => configure(builder),
             None => builder,
         };
+        let builder = builder.group(group);
         match &self.network {
             Some(network) => builder.build_on_memory(network),
             None => builder.build(),

@@ -264,15 +264,25 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
             // Others may have become ready while these had their turns.
             events = self.poll_events();
         }
-        for machine in self.machines.iter_mut() {
-            let machine = machine.machine();
+        changed |= self.fire_deadlines(meter)?;
+        Ok(self.end(changed, meter))
+    }
+
+    /// Judges the deadlines of each machine. What one does may be what another waits for.
+    fn fire_deadlines(&mut self, meter: &mut BudgetMeter) -> Result<bool, Error> {
+        let mut has_fired = false;
+        for number in 0..self.machines.len() {
+            if has_fired {
+                self.poll_events()?;
+            }
+            let machine = self.machines[number].machine();
             // What came for it, and got no turn any more, is not late.
             let is_cut = machine.reactor().is_some_and(|reactor| reactor.is_cut());
             meter.start_turn(None, true, is_cut);
-            changed |= machine.fire_deadlines(meter);
+            has_fired |= machine.fire_deadlines(meter);
             end_turn(machine, meter);
         }
-        Ok(self.end(changed, meter))
+        Ok(has_fired)
     }
 
     /// Gives each machine that has something to do a turn; in the first round each that there is. Returns

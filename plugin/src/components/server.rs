@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bevy_ecs::component::Component;
 use bevy_ecs::entity::Entity;
+use httpoll::PollGroup;
 use httpoll::memory::MemoryNetwork;
 use httpoll::server::{NotFoundPolicy, Server, ServerBuilder};
 use httpoll::{Budget, Error};
@@ -81,8 +82,14 @@ impl HttpServer {
         self
     }
 
-    pub(crate) fn start(&self, network: Option<&MemoryNetwork>) -> Result<Server, Error> {
-        let builder = Server::builder().not_found(NotFoundPolicy::Pull);
+    pub(crate) fn start(
+        &self,
+        group: &PollGroup,
+        network: Option<&MemoryNetwork>,
+    ) -> Result<Server, Error> {
+        let builder = Server::builder()
+            .group(group)
+            .not_found(NotFoundPolicy::Pull);
         let builder = match &self.builder {
             Some(configure) => configure(builder),
             None => builder,

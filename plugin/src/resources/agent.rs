@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bevy_ecs::entity::Entity;
 use bevy_ecs::resource::Resource;
 use httpoll::memory::MemoryNetwork;
-use httpoll::{Agent, Error, Request, RequestId, error::Misuse, node::RequestUrl};
+use httpoll::{Agent, Error, PollGroup, Request, RequestId, error::Misuse, node::RequestUrl};
 
 use crate::components::phase::HttpPhase;
 use crate::jobs::{Ended, Jobs};
@@ -25,6 +25,8 @@ use crate::resources::frame::Frame;
 #[derive(Resource)]
 pub struct HttpAgent {
     pub(crate) agent: Agent,
+    /// What the agent, the nodes and the servers are polled in.
+    pub(crate) group: PollGroup,
     pub(crate) jobs: Jobs,
     pub(crate) mailbox: Mailbox,
     pub(crate) frame: Frame,
@@ -41,6 +43,7 @@ pub struct HttpAgent {
 impl HttpAgent {
     pub(crate) fn new(
         agent: Agent,
+        group: PollGroup,
         network: Option<MemoryNetwork>,
         base_url: String,
         frame: Frame,
@@ -48,6 +51,7 @@ impl HttpAgent {
     ) -> Self {
         Self {
             agent,
+            group,
             jobs: Jobs::default(),
             mailbox: Mailbox::default(),
             frame,

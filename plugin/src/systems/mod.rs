@@ -18,5 +18,4 @@ pub(crate) mod owners;
 pub(crate) mod poll;
 #[cfg(feature = "server")]
 pub(crate) mod servers;
-pub(crate) mod shares;
 pub(crate) mod submit;

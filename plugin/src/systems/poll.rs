@@ -2,16 +2,15 @@
 
 use std::time::Instant;
 
+use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::system::{Query, Res, ResMut};
+use httpoll::{Budget, GroupMember, PollGroup, Status};
 
 use crate::components::node::{HttpClientNode, is_active};
 #[cfg(feature = "server")]
 use crate::components::server::HttpServing;
 use crate::resources::agent::HttpAgent;
-#[cfg(feature = "assets")]
-use crate::resources::asset_loads::HttpAssetLoads;
 use crate::resources::budget::HttpBudget;
-use crate::systems::shares::Shares;
 
 pub(crate) fn begin_frame(http: Option<ResMut<HttpAgent>>, budget: Option<Res<HttpBudget>>) {
     let Some(mut http) = http else { return };
@@ -25,7 +24,6 @@ pub(crate) fn poll(
     http: Option<ResMut<HttpAgent>>,
     mut nodes: Query<&mut HttpClientNode>,
     #[cfg(feature = "server")] mut servers: Query<&mut HttpServing>,
-    #[cfg(feature = "assets")] loads: Option<Res<HttpAssetLoads>>,
 ) {
     let Some(mut http) = http else { return };
     let began = Instant::now();
@@ -34,27 +32,29 @@ pub(crate) fn poll(
         .time
         .map(|time| (time - time / 4).saturating_sub(http.frame.spent));
     budget.bytes = budget.bytes.map(|bytes| bytes - bytes / 4);
-    let requests = weight(
-        &http,
-        #[cfg(feature = "assets")]
-        loads.as_deref(),
-    );
-    let active = nodes.iter().filter(|node| is_active(node)).count();
-    #[cfg(feature = "server")]
-    let active = active + servers.iter().len();
-    let mut shares = Shares::new(budget, requests + active);
-    #[cfg(feature = "server")]
-    for mut server in &mut servers {
-        server.poll(&shares.next(1));
+    let mut nodes: Vec<_> = nodes.iter_mut().filter(|node| is_active(node)).collect();
+    let before: Vec<Status> = nodes.iter().map(|node| node.get_status()).collect();
+    {
+        let HttpAgent { agent, group, .. } = &mut *http;
+        let mut members: Vec<&mut dyn GroupMember> = Vec::new();
+        // A server that gives up on a request responds before its client, here, gives up on the response.
+        #[cfg(feature = "server")]
+        members.extend(servers.iter_mut().map(|server| member(server.into_inner())));
+        members.push(agent);
+        for node in &mut nodes {
+            let node = node.bypass_change_detection();
+            // It may have been made before there was a group.
+            node.join(group);
+            members.push(&mut **node);
+        }
+        poll_together(group, &budget, &mut members);
     }
-    for mut node in &mut nodes {
-        if is_active(&node) {
-            node.set_budget(shares.next(1));
-            // `dispatch_nodes` reports a failure.
-            let _ = node.poll();
+    for (node, before) in nodes.iter_mut().zip(before) {
+        let status = node.get_status();
+        if status != before || status == Status::Body {
+            node.set_changed();
         }
     }
-    http.agent.poll_with(&shares.next(requests));
     http.frame.spent += began.elapsed();
 }
 
@@ -62,7 +62,6 @@ pub(crate) fn poll(
 pub(crate) fn flush(
     http: Option<ResMut<HttpAgent>>,
     #[cfg(feature = "server")] mut servers: Query<&mut HttpServing>,
-    #[cfg(feature = "assets")] loads: Option<Res<HttpAssetLoads>>,
 ) {
     let Some(mut http) = http else { return };
     let mut budget = http.frame.granted.clone();
@@ -77,34 +76,26 @@ pub(crate) fn flush(
     };
     if is_enough_left {
         let began = Instant::now();
-        let requests = weight(
-            &http,
-            #[cfg(feature = "assets")]
-            loads.as_deref(),
-        );
+        let HttpAgent { agent, group, .. } = &mut *http;
+        let mut members: Vec<&mut dyn GroupMember> = Vec::new();
         #[cfg(feature = "server")]
-        let listening = servers.iter().len();
-        #[cfg(not(feature = "server"))]
-        let listening = 0;
-        let mut shares = Shares::new(budget, requests + listening);
-        #[cfg(feature = "server")]
-        for mut server in &mut servers {
-            server.poll(&shares.next(1));
-        }
-        http.agent.poll_with(&shares.next(requests));
+        members.extend(servers.iter_mut().map(|server| member(server.into_inner())));
+        members.push(agent);
+        poll_together(group, &budget, &mut members);
         http.frame.spent += began.elapsed();
     }
     http.frame.end();
 }
 
-/// The number of requests and loads that share the budget with nodes and servers.
-fn weight(http: &HttpAgent, #[cfg(feature = "assets")] loads: Option<&HttpAssetLoads>) -> usize {
-    if http.agent.is_on_thread() {
-        return 1;
+#[cfg(feature = "server")]
+fn member(server: &mut HttpServing) -> &mut dyn GroupMember {
+    &mut server.0
+}
+
+/// One system call for all of them. Whoever has work shares the budget.
+fn poll_together(group: &PollGroup, budget: &Budget, members: &mut [&mut dyn GroupMember]) {
+    // Each client reports its own failures; this one is the system's.
+    if let Err(error) = group.poll(budget, members) {
+        log::warn!("sockets could not be polled: {error}");
     }
-    #[cfg(feature = "assets")]
-    let loads = loads.map_or(0, HttpAssetLoads::count);
-    #[cfg(not(feature = "assets"))]
-    let loads = 0;
-    (http.in_flight() + loads).max(1)
 }

@@ -51,7 +51,7 @@ fn start(
 ) {
     let Some(http) = http else { return };
     for (entity, server) in &changed {
-        match server.start(http.network()) {
+        match server.start(&http.group, http.network()) {
             Ok(server) => {
                 let address = server.local_addr();
                 commands.entity(entity).try_insert(HttpServing(server));
