@@ -73,18 +73,79 @@ pub(crate) struct OpenSocket {
     pub(crate) link: Link,
     pub(crate) recv: RecvBuffer,
     pub(crate) machine: WebSocketMachine,
-    /// Whether the stream has ended.
     pub(crate) end: End,
+    /// The error of a write. What the peer sent before can still be read.
+    pub(crate) write_error: Option<Error>,
+    /// Why the WebSocket failed. The peer may still have to be told.
+    pub(crate) fault: Option<Error>,
     /// The time for which a timer is set.
     pub(crate) armed: Option<Instant>,
 }
 
 /// The state of the stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum End {
     Open,
-    /// The peer's stream has ended.
+    /// The peer has ended its stream.
     Received,
+    Broken(Error),
+}
+
+/// How a WebSocket ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Closed,
+    Failed(Error),
+}
+
+impl OpenSocket {
+    pub(crate) fn new(link: Link, recv: RecvBuffer, machine: WebSocketMachine) -> Self {
+        Self {
+            link,
+            recv,
+            machine,
+            end: End::Open,
+            write_error: None,
+            fault: None,
+            armed: None,
+        }
+    }
+
+    /// Nothing more will be read. What was received is still to be delivered.
+    pub(crate) fn end_stream(&mut self, end: End) {
+        self.end = end;
+        self.machine.receive_eof();
+    }
+
+    /// Nothing more can be sent.
+    pub(crate) fn end_sending(&mut self, error: Error) {
+        self.machine.discard_outgoing();
+        self.write_error.get_or_insert(error);
+    }
+
+    /// What was received cannot be continued.
+    pub(crate) fn fail(&mut self, fault: WebSocketFault) {
+        let is_cut = fault == WebSocketFault::ClosedAbnormally;
+        let error = match &self.end {
+            // The error of the stream says more.
+            End::Broken(error) if is_cut => error.clone(),
+            _ => ErrorKind::WebSocket(fault).into(),
+        };
+        self.fault.get_or_insert(error);
+    }
+
+    /// How the WebSocket ended. `None`: it has not, or something is to be sent before.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        let is_silent = self.machine.is_finished() || !matches!(self.end, End::Open);
+        if !is_silent {
+            return None;
+        }
+        // Behind a valid close frame nothing else counts (RFC 6455 §7.1.4).
+        if self.machine.is_closed() {
+            return Some(Outcome::Closed);
+        }
+        self.fault.clone().map(Outcome::Failed)
+    }
 }
 
 /// What a message costs besides its bytes.

@@ -44,8 +44,13 @@ pub enum WebSocketFault {
     UnexpectedContinuation,
     /// A new message before the end of the previous one (§5.4).
     ExpectedContinuation,
-    /// A close frame with half a code or one that may not be sent (§5.5.1, §7.4).
+    /// A close frame with half a code (§5.5.1).
     InvalidCloseFrame,
+    /// A close frame with a code that may not be sent (§7.4).
+    InvalidCloseCode {
+        /// The code.
+        code: u16,
+    },
     /// Text that is not UTF-8 (§8.1).
     InvalidUtf8,
     /// A received frame or message that exceeds its limit.
@@ -113,6 +118,12 @@ impl fmt::Display for WebSocketFault {
             }
             Self::CodeNotSendable { code } => {
                 return write!(f, "the WebSocket close code {code} must not be sent");
+            }
+            Self::InvalidCloseCode { code } => {
+                return write!(
+                    f,
+                    "the peer closed the WebSocket with code {code}, which may not be sent (RFC 6455 §7.4)"
+                );
             }
             Self::NoUpgrade => "`Upgrade: websocket` or `Connection: Upgrade` is missing",
             Self::NoUpgradeRequest => "a WebSocket handshake needs GET and HTTP/1.1",

@@ -14,8 +14,7 @@ use crate::agent::transfer::Transfer;
 use crate::agent::transfer::next_action::NextAction;
 use crate::agent::transfer::response_state::ResponseState;
 use crate::agent::transfer::state::State;
-use crate::agent::web_socket::cost;
-use crate::agent::web_socket::{End, OpenSocket};
+use crate::agent::web_socket::{End, OpenSocket, Outcome, cost};
 use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::proto::ResponseHead;
 use crate::semantics::websocket::{WebSocketEvent, WebSocketMachine, WebSocketMessage};
@@ -25,6 +24,9 @@ use crate::transport::meter::BudgetMeter;
 
 /// Bytes of messages that the caller has not pulled, beyond which nothing more is read.
 const WINDOW_BYTES: usize = 4 * 1024 * 1024;
+
+/// Reads of what a peer has sent that broke the protocol.
+const DISCARDED_READS: usize = 16;
 
 impl Engine {
     /// The server switched to WebSocket: the stream carries frames from here on.
@@ -57,13 +59,7 @@ impl Engine {
         recv.append(self.reactor.pool(), |room| {
             room.extend_from_slice(&leftover[taken..]);
         });
-        let socket = Box::new(OpenSocket {
-            link,
-            recv,
-            machine,
-            end: End::Open,
-            armed: None,
-        });
+        let socket = Box::new(OpenSocket::new(link, recv, machine));
         self.events.push(Event::WebSocketOpen {
             id: transfer.id,
             head: (*head).clone(),
@@ -107,21 +103,24 @@ impl Engine {
             socket.armed = Some(at);
             self.timers.set(at, Timer::Request(id));
         }
-        let is_finished = socket.machine.is_finished() || socket.end == End::Received;
-        match moved {
-            Err(error) => return self.fail_on(transfer, key, error),
-            Ok(_) if is_finished => return self.finish(transfer),
-            Ok(_) => {}
+        match socket.outcome() {
+            None => {}
+            Some(Outcome::Closed) => return self.finish(transfer),
+            Some(Outcome::Failed(error)) => {
+                self.discard_unread(socket, meter);
+                return self.fail_on(transfer, key, error);
+            }
         }
         if meter.exhausted() {
             self.run_queue.schedule(key);
         }
         Step {
-            moved: moved.unwrap_or(false),
+            moved,
             is_over: false,
         }
     }
 
+    /// Delivers what arrived before it notices an error of the stream.
     fn move_frames(
         &mut self,
         id: RequestId,
@@ -130,28 +129,16 @@ impl Engine {
         paused: bool,
         active_now: Instant,
         meter: &mut BudgetMeter,
-    ) -> Result<bool, Error> {
+    ) -> bool {
         let mut moved = false;
         loop {
-            moved |= self.take_events(id, socket, unread, active_now)?;
-            let mut progressed = self.write_frames(socket, active_now, meter)?;
+            let mut progressed = self.take_events(id, socket, unread, active_now);
+            progressed |= self.write_frames(socket, active_now, meter);
             let taken = socket.machine.receive(socket.recv.unread(), active_now);
             socket.recv.consume(taken, self.reactor.pool());
             progressed |= taken > 0;
-            let has_room = *unread < WINDOW_BYTES && !paused;
-            if socket.recv.is_empty() && has_room && socket.end == End::Open && !meter.exhausted() {
-                match socket
-                    .link
-                    .read(&mut self.reactor, meter, &mut socket.recv)?
-                {
-                    LinkRead::Data(_) => progressed = true,
-                    LinkRead::Blocked => {}
-                    LinkRead::Closed | LinkRead::Truncated => {
-                        socket.end = End::Received;
-                        socket.machine.receive_eof();
-                        progressed = true;
-                    }
-                }
+            if *unread < WINDOW_BYTES && !paused {
+                progressed |= self.read_frames(socket, meter);
             }
             if !progressed {
                 break;
@@ -159,9 +146,9 @@ impl Engine {
             moved = true;
         }
         socket.machine.handle_timeout(active_now);
-        moved |= self.take_events(id, socket, unread, active_now)?;
-        moved |= self.write_frames(socket, active_now, meter)?;
-        Ok(moved)
+        moved |= self.take_events(id, socket, unread, active_now);
+        moved |= self.write_frames(socket, active_now, meter);
+        moved
     }
 
     fn take_events(
@@ -170,12 +157,16 @@ impl Engine {
         socket: &mut OpenSocket,
         unread: &mut usize,
         active_now: Instant,
-    ) -> Result<bool, Error> {
+    ) -> bool {
         let mut any = false;
-        while *unread < WINDOW_BYTES {
-            let next = socket.machine.next_event(active_now);
-            let Some(event) = next.map_err(ErrorKind::WebSocket)? else {
-                break;
+        while *unread < WINDOW_BYTES && socket.fault.is_none() {
+            let event = match socket.machine.next_event(active_now) {
+                Ok(Some(event)) => event,
+                Ok(None) => break,
+                Err(fault) => {
+                    socket.fail(fault);
+                    return true;
+                }
             };
             any = true;
             self.events.push(match event {
@@ -186,7 +177,7 @@ impl Engine {
                 WebSocketEvent::Closed(frame) => Event::WebSocketClosed { id, frame },
             });
         }
-        Ok(any)
+        any
     }
 
     fn write_frames(
@@ -194,20 +185,60 @@ impl Engine {
         socket: &mut OpenSocket,
         active_now: Instant,
         meter: &mut BudgetMeter,
-    ) -> Result<bool, Error> {
+    ) -> bool {
         let mut any = false;
         loop {
+            if socket.write_error.is_some() {
+                socket.machine.discard_outgoing();
+                return any;
+            }
             let out = socket.machine.poll_transmit();
-            if out.is_empty() {
-                socket.link.flush(&mut self.reactor, meter)?;
-                return Ok(any);
+            let written = if out.is_empty() {
+                socket.link.flush(&mut self.reactor, meter).map(|_| 0)
+            } else {
+                socket.link.write(&mut self.reactor, meter, out)
+            };
+            match written {
+                Ok(0) => return any,
+                Ok(count) => {
+                    any = true;
+                    socket.machine.transmitted(count, active_now);
+                }
+                Err(error) => socket.end_sending(error),
             }
-            let count = socket.link.write(&mut self.reactor, meter, out)?;
-            if count == 0 {
-                return Ok(any);
+        }
+    }
+
+    /// Reads the next frames, once those before are with the machine.
+    fn read_frames(&mut self, socket: &mut OpenSocket, meter: &mut BudgetMeter) -> bool {
+        if !socket.recv.is_empty() || !matches!(socket.end, End::Open) || meter.exhausted() {
+            return false;
+        }
+        let read = socket.link.read(&mut self.reactor, meter, &mut socket.recv);
+        let end = match read {
+            Ok(LinkRead::Data(_)) => return true,
+            // After a failed write, too: the stream becomes readable when the system notices its end.
+            Ok(LinkRead::Blocked) => return false,
+            Ok(LinkRead::Closed | LinkRead::Truncated) => match &socket.write_error {
+                Some(error) => End::Broken(error.clone()),
+                None => End::Received,
+            },
+            Err(error) => End::Broken(error),
+        };
+        socket.end_stream(end);
+        true
+    }
+
+    /// Takes what the peer has sent off the socket, so that closing it does not reset the connection before
+    /// the peer has read our close frame.
+    fn discard_unread(&mut self, socket: &mut OpenSocket, meter: &mut BudgetMeter) {
+        for _ in 0..DISCARDED_READS {
+            let count = socket.recv.unread().len();
+            socket.recv.consume(count, self.reactor.pool());
+            let read = socket.link.read(&mut self.reactor, meter, &mut socket.recv);
+            if !matches!(read, Ok(LinkRead::Data(_))) {
+                return;
             }
-            any = true;
-            socket.machine.transmitted(count, active_now);
         }
     }
 

@@ -53,6 +53,7 @@ pub(super) fn for_fault(fault: &WebSocketFault) -> Option<u16> {
         | WebSocketFault::UnexpectedContinuation
         | WebSocketFault::ExpectedContinuation
         | WebSocketFault::InvalidCloseFrame
+        | WebSocketFault::InvalidCloseCode { .. }
         | WebSocketFault::Protocol => Some(PROTOCOL_ERROR),
         WebSocketFault::InvalidUtf8 => Some(INVALID_FRAME_PAYLOAD_DATA),
         WebSocketFault::MessageTooBig { .. } => Some(MESSAGE_TOO_BIG),

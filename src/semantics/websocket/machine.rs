@@ -28,6 +28,7 @@ use super::config::WebSocketConfig;
 use super::liveness::{KeepAliveAction, Liveness};
 use super::message::{CONTROL_BYTES, CloseFrame, WebSocketMessage};
 use super::pipe::Pipe;
+use super::received_code::ReceivedCode;
 use super::wire::{fault_of, frame_length, to_wire, unshared};
 use crate::error::WebSocketFault;
 
@@ -53,6 +54,7 @@ pub(crate) struct WebSocketMachine {
     config: WebSocketConfig,
     context: WebSocketContext,
     pipe: Pipe,
+    received_code: ReceivedCode,
     liveness: Liveness,
     state: State,
     /// Whether something that came may not have been looked at.
@@ -101,6 +103,7 @@ impl WebSocketMachine {
             role,
             context: WebSocketContext::new(role, Some(settings)),
             pipe: Pipe::default(),
+            received_code: ReceivedCode::default(),
             liveness: Liveness::new(config.ping_interval, config.pong_timeout, now),
             state: State::Open,
             has_more: false,
@@ -115,6 +118,7 @@ impl WebSocketMachine {
             State::Open | State::Closing { .. } => {
                 let count = self.pipe.receive(bytes);
                 if count > 0 {
+                    self.received_code.receive(&bytes[..count]);
                     self.liveness.heard(now);
                     self.has_more = true;
                 }
@@ -181,17 +185,16 @@ impl WebSocketMachine {
         frame: Option<tungstenite::protocol::CloseFrame>,
         now: Instant,
     ) -> Result<WebSocketEvent, WebSocketFault> {
-        // Sends the answer, unless this side began. A server is told that it is done, as an error. To a
-        // code that may not be sent the answer is 1002, which then stands for what the peer said.
+        // Sends the reply, unless this side began. The flush returns an error on a server, which means
+        // that the server may close the connection now.
         let _ = self.context.flush(&mut self.pipe);
         let frame = frame.map(|frame| CloseFrame {
             code: frame.code.into(),
             reason: frame.reason.as_str().to_owned(),
         });
-        if let Some(frame) = &frame
-            && !may_be_sent(frame.code)
-        {
-            return Err(self.fail(WebSocketFault::InvalidCloseFrame, now));
+        // Not the frame's code: it is 1002 instead of one that may not be sent.
+        if let Some(code) = self.received_code.get().filter(|code| !may_be_sent(*code)) {
+            return Err(self.fail(WebSocketFault::InvalidCloseCode { code }, now));
         }
         self.pipe.discard_incoming();
         self.state = State::Closed { by: self.by(now) };
@@ -279,6 +282,19 @@ impl WebSocketMachine {
             .map_err(fault_of)?;
         self.state = State::Closing { by: self.by(now) };
         Ok(())
+    }
+
+    /// Whether the peer's close frame has arrived and was valid. Then the WebSocket has ended cleanly,
+    /// whatever happens to the connection (§7.1.4).
+    #[cfg(feature = "agent")]
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed { .. })
+    }
+
+    /// Nothing can be sent any more.
+    #[cfg(feature = "agent")]
+    pub(crate) fn discard_outgoing(&mut self) {
+        self.pipe.discard_outgoing();
     }
 
     /// What is to be sent. Say how much of it was by [`transmitted`](Self::transmitted).

@@ -25,6 +25,7 @@ mod liveness;
 mod machine;
 mod message;
 mod pipe;
+mod received_code;
 mod wire;
 
 pub use config::WebSocketConfig;
