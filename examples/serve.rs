@@ -1,7 +1,8 @@
-//! A server for everything that a client can try: `serve --port N [--tls CERT KEY] --root DIR`.
+//! A server for everything that a client can try: `serve --help` lists its options, and the page at `/`
+//! what it serves.
 //!
-//! It listens on 127.0.0.1 only. `GET /` is the root's `index.html` or a page of its own; the rest is
-//! listed there. It runs in one loop on one thread, as in a game, but sleeps where a game would draw.
+//! It listens on 127.0.0.1 only. It runs in one loop on one thread, as in a game, but sleeps where a game
+//! would draw.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,18 +27,35 @@ const CONNECTIONS: usize = 2000;
 /// How often `/sse` ticks.
 const TICK: Duration = Duration::from_millis(500);
 
+const HELP: &str = "\
+Serves the files of a folder, and what a client can try, at 127.0.0.1.
+
+usage: serve [--port N] [--root DIR] [--tls CERT KEY]
+
+  --port N         the port; 0, the default, is a free one
+  --root DIR       the folder that is served below /files/; default: the working directory
+  --tls CERT KEY   speaks TLS, with this certificate chain and key (PEM files)
+  --help           shows this text
+
+The address is printed once the server listens. The page at / links to what there is; /debug shows
+what the server does.";
+
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
-        Ok(options) => options,
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
         Err(wrong) => {
-            eprintln!("{wrong}\nusage: serve --port N [--tls CERT KEY] --root DIR");
+            eprintln!("serve: {wrong}; see serve --help");
             return ExitCode::from(2);
         }
     };
     match serve(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("serve: {error}");
             ExitCode::FAILURE
         }
     }
@@ -50,28 +68,33 @@ struct Options {
 }
 
 impl Options {
-    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+    /// `None` when only help is wanted.
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let mut options = Self {
             port: 0,
             tls: None,
             root: PathBuf::from("."),
         };
         while let Some(name) = arguments.next() {
-            let mut value = || arguments.next().ok_or(format!("{name} lacks a value"));
+            let mut value = || arguments.next().ok_or(format!("{name} needs a value"));
             match &*name {
-                "--port" => options.port = value()?.parse().map_err(|_| "no such port")?,
+                "--help" | "-h" => return Ok(None),
+                "--port" => {
+                    let port = value()?;
+                    options.port = port.parse().map_err(|_| format!("{port} is not a port"))?;
+                }
                 "--tls" => options.tls = Some((value()?.into(), value()?.into())),
                 "--root" => options.root = value()?.into(),
-                _ => return Err(format!("what is {name}?")),
+                _ => return Err(format!("unknown option {name}")),
             }
         }
-        Ok(options)
+        Ok(Some(options))
     }
 }
 
-/// What the loop does beside polling.
+/// What the loop does besides polling.
 #[derive(Default)]
-struct Desk {
+struct Pending {
     slow: Vec<(Instant, Responder)>,
     sockets: Vec<WebSocket>,
     metrics: Metrics,
@@ -86,17 +109,21 @@ fn serve(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     if let Some((cert, key)) = &options.tls {
         builder = builder.tls(ServerTlsOptions::load_certs(cert, Some(key))?);
     }
+    let root = FolderRoot::new(&options.root)
+        .map_err(|error| format!("the root {}: {error}", options.root.display()))?;
     let mut server = builder.bind_local(options.port)?;
     let scheme = if options.tls.is_some() {
         "https"
     } else {
         "http"
     };
-    println!("{scheme}://{}/", server.local_addr());
-
-    let desk: Shared<Desk> = Arc::default();
+    let pending: Shared<Pending> = Arc::default();
     let ticks = Topic::new();
-    register(&mut server, options, &desk, &ticks)?;
+    register(&mut server, options, &pending, &ticks)?;
+    server.files(StaticFiles::new("/files", root).listing(true));
+    server.inspect("/debug")?;
+    // Everything that can go wrong at the start has been tried.
+    println!("{scheme}://{}/", server.local_addr());
 
     let mut next_tick = Instant::now() + TICK;
     let mut ticked = 0_u64;
@@ -107,9 +134,9 @@ fn serve(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
             ticks.publish(ServerSentEvent::new(format!("tick {ticked}")))?;
             next_tick = now + TICK;
         }
-        let due = with(&desk, |desk| {
-            desk.metrics = server.metrics();
-            desk.turn(now)
+        let due = with(&pending, |pending| {
+            pending.metrics = server.metrics();
+            pending.turn(now)
         });
         let until_tick = next_tick
             .saturating_duration_since(now)
@@ -118,7 +145,7 @@ fn serve(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-impl Desk {
+impl Pending {
     /// Answers what is due and echoes what came; how long until there is more to do.
     fn turn(&mut self, now: Instant) -> Option<Duration> {
         let (due, later): (Vec<_>, Vec<_>) = self.slow.drain(..).partition(|(at, _)| *at <= now);
@@ -146,7 +173,7 @@ impl Desk {
 fn register(
     server: &mut Server,
     options: &Options,
-    desk: &Shared<Desk>,
+    pending: &Shared<Pending>,
     ticks: &Topic,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let index = std::fs::read_to_string(options.root.join("index.html"));
@@ -175,25 +202,25 @@ fn register(
         }
     })?;
 
-    let slow = Arc::clone(desk);
+    let slow = Arc::clone(pending);
     server.handle(
         "GET",
         "/slow",
         move |request: &mut Request, _: &mut Response| {
             let responder = request.defer();
-            with(&slow, |desk| {
-                desk.slow.push((Instant::now() + SLOW, responder))
+            with(&slow, |pending| {
+                pending.slow.push((Instant::now() + SLOW, responder))
             });
         },
     )?;
-    let sockets = Arc::clone(desk);
+    let sockets = Arc::clone(pending);
     server.handle(
         "GET",
         "/ws",
         move |request: &mut Request, response: &mut Response| match request
             .accept_websocket(WebSocketOptions::default())
         {
-            Ok(socket) => with(&sockets, |desk| desk.sockets.push(socket)),
+            Ok(socket) => with(&sockets, |pending| pending.sockets.push(socket)),
             Err(refused) => *response = refused.into(),
         },
     )?;
@@ -205,11 +232,9 @@ fn register(
             events.subscribe(request);
         },
     )?;
-    server.files(StaticFiles::new("/files", FolderRoot::new(&options.root)?));
-
-    let counted = Arc::clone(desk);
+    let counted = Arc::clone(pending);
     server.route("GET", "/metrics", move |_: &mut Request| {
-        let metrics = with(&counted, |desk| desk.metrics);
+        let metrics = with(&counted, |pending| pending.metrics);
         json!({
             "accepted": metrics.accepted, "open": metrics.open, "requests": metrics.requests,
             "responses": metrics.responses, "faults": metrics.faults,
@@ -234,7 +259,8 @@ const PAGE: &str = r#"<!doctype html>
 <li><a href="/echo?a=1">/echo</a>: what was asked, as JSON, by every method
 <li><a href="/chunked">/chunked</a>, <a href="/slow">/slow</a>, <a href="/metrics">/metrics</a>
 <li><a href="/status/404">/status/404</a>, <a href="/redirect/3">/redirect/3</a>
-<li><a href="/files/">/files/</a>: the root
+<li><a href="/files/">/files/</a>: the root folder
+<li><a href="/debug">/debug</a>: what the server does
 <li>/sse: <output id="sse">waiting</output>
 <li>/ws: <output id="ws">waiting</output>
 <li>/slow: <iframe src="/slow" height="40"></iframe>

@@ -208,10 +208,8 @@ fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
 #[test]
 fn the_handshake() {
     let mut test = test_server();
-    let mut options = WebSocketOptions {
-        protocols: vec!["chat.v1".into(), "chat.v2".into()],
-        ..WebSocketOptions::default()
-    };
+    let mut options = WebSocketOptions::default();
+    options.protocols = vec!["chat.v1".into(), "chat.v2".into()];
     options.fields.append("Set-Cookie", "a=1").unwrap();
     options.fields.append("Set-Cookie", "b=2").unwrap();
     let kept = with_sockets(&mut test, options);

@@ -54,7 +54,7 @@ impl AccessRecord {
 }
 
 impl AccessLog {
-    /// A log of the newest so many records; of none, it is off. Allocates as it fills.
+    /// A log of the latest `records` records; with 0 it is off. Allocates as it fills.
     pub fn new(capacity: usize) -> Self {
         Self {
             records: VecDeque::new(),
@@ -63,7 +63,7 @@ impl AccessLog {
         }
     }
 
-    /// Adds a record; the oldest makes room.
+    /// Adds a record, in place of the oldest if the log is full.
     pub fn push(&mut self, record: AccessRecord) {
         if self.capacity == 0 {
             return;
@@ -85,7 +85,7 @@ impl AccessLog {
         self.records.drain(..)
     }
 
-    /// How many records have made room for newer ones before they were taken.
+    /// How many records were dropped for newer ones before they were taken.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }

@@ -1,6 +1,6 @@
-//! [`App`]: what a server does with a request once it is there: hooks, routes, the none handler, the
-//! queue of requests to be pulled. It knows no sockets; connections bring requests and carry answers
-//! away.
+//! [`App`]: what a server does with a received request: guard, hooks, routes, files, the not-found
+//! handler, the queue of requests to be pulled. It has no sockets: connections bring requests and take
+//! responses.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,6 +29,9 @@ use crate::transport::meter::Clock;
 /// How long a handler may take before that is reported: half a frame at 60 Hz.
 pub(super) const SLOW_HANDLER: Duration = Duration::from_millis(8);
 
+/// Slow handlers that the inspector page lists.
+const SLOW_HANDLERS: usize = 32;
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct App {
@@ -56,6 +59,10 @@ pub(super) struct App {
     pub(super) draining: bool,
     pub(super) clock: Clock,
     pub(super) wall: SystemTime,
+    /// Whether an inspector page shows what happens.
+    pub(super) is_inspected: bool,
+    /// The latest slow handlers, for that page.
+    pub(super) slow_handlers: VecDeque<(String, Duration)>,
     /// No slow handler is logged before this.
     logged_slow: Option<SystemTime>,
     date: DateLine,
@@ -65,20 +72,20 @@ pub(super) struct App {
 #[derive(Debug)]
 pub(super) struct Admission {
     pub(super) plan: Plan,
-    /// So much content is collected at most.
+    /// Bytes of content that are collected at most.
     pub(super) max_body: u64,
     /// Whether the handler wants to be called before the content is there.
     pub(super) at_head: bool,
-    /// What is added to whatever is answered.
+    /// Fields that are added to every response.
     pub(super) added: HeaderMap,
 }
 
 #[derive(Debug)]
 pub(super) enum Plan {
     Call(Table, RouteId),
-    /// The table's own answer.
+    /// The table's own response.
     Answer(Box<Response>),
-    /// The guard's answer: not even a hook sees the request.
+    /// The guard's response: not even a hook sees the request.
     Refuse(Box<Response>),
     /// No route takes it.
     Nothing,
@@ -91,7 +98,7 @@ pub(super) enum Table {
     Fallback,
 }
 
-/// What came of a request.
+/// The result of serving a request.
 #[derive(Debug)]
 pub(super) enum Served {
     Response(Box<Response>),
@@ -126,6 +133,8 @@ impl App {
             draining: false,
             clock,
             wall,
+            is_inspected: false,
+            slow_handlers: VecDeque::new(),
             logged_slow: None,
             date: DateLine::default(),
         }
@@ -136,9 +145,9 @@ impl App {
         self.date.at(self.wall)
     }
 
-    /// Whether anybody wants to know what was sent.
+    /// Whether responses are reported to a hook, the access log or the inspector.
     pub(super) fn wants_sent(&self) -> bool {
-        self.keeps_log || !self.hooks.sent.is_empty()
+        self.keeps_log || self.is_inspected || !self.hooks.sent.is_empty()
     }
 
     pub(super) fn sent(&mut self, sent: Sent) {
@@ -161,7 +170,7 @@ impl App {
         }
     }
 
-    /// What collects the content of a request that is a form with files; an error if it cannot be one.
+    /// The reader for the content of a form with files; an error if the form is invalid.
     pub(super) fn form_reader(
         &self,
         request: &Request,
@@ -235,7 +244,7 @@ impl App {
                 admission.plan = Plan::Call(table, id);
                 if let Some(route) = self.route(table, id) {
                     let (max_body, at_head) = (route.max_body, route.at_head);
-                    // Who reads content as it comes can stop by itself.
+                    // A handler that reads content while it arrives can stop by itself.
                     let default = if at_head {
                         u64::MAX
                     } else {
@@ -256,7 +265,7 @@ impl App {
                 admission.plan = Plan::Answer(Box::new(response));
             }
             Found::Nothing => {
-                // Files are looked for when it is served; until then nobody knows.
+                // Files are looked up when the request is served.
                 if let Some(response) = self.slash_redirect(request) {
                     admission.plan = Plan::Answer(Box::new(response));
                 } else if self.pulls_unrouted() {
@@ -267,7 +276,7 @@ impl App {
         admission
     }
 
-    /// Whether a request that no route takes is handed out.
+    /// Whether a request without a route is handed out.
     fn pulls_unrouted(&self) -> bool {
         match self.not_found {
             NotFoundPolicy::Pull => true,
@@ -282,7 +291,7 @@ impl App {
         }
     }
 
-    /// `/user` is sent on to `/user/` when that is a route and this is none (RFC 9110 §15.4.9).
+    /// `/user` is sent on to `/user/` when only the latter is a route (RFC 9110 §15.4.9).
     fn slash_redirect(&self, request: &Request) -> Option<Response> {
         let path = request.path();
         if !self.slash_redirect || path.ends_with('/') {
@@ -371,7 +380,7 @@ impl App {
             Plan::Call(table, at) => match self.route(table, at).map(|route| &mut route.handler) {
                 Some(Handler::Pull) => return self.hand_out(request),
                 Some(handler) => handler.call(&mut request, &mut response),
-                // Routes are never removed; the table's answer stands in for the impossible.
+                // Routes are never removed.
                 None => Ok(Ok(())),
             },
         };
@@ -410,6 +419,12 @@ impl App {
             return;
         }
         let path = request.path().to_owned();
+        if self.is_inspected {
+            if self.slow_handlers.len() == SLOW_HANDLERS {
+                self.slow_handlers.pop_front();
+            }
+            self.slow_handlers.push_back((path.clone(), took));
+        }
         let fault = ServerFault::SlowHandler { path, took };
         if self.hooks.error.is_empty() && self.logged_slow.is_none_or(|at| self.wall >= at) {
             self.logged_slow = self.wall.checked_add(Duration::from_secs(1));

@@ -58,7 +58,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Says what becomes of requests that no route takes.
+    /// Sets what happens to requests that no route takes.
     pub fn not_found(mut self, not_found: NotFoundPolicy) -> Self {
         self.not_found = not_found;
         self
@@ -79,14 +79,14 @@ impl ServerBuilder {
     }
 
     /// Checks every request with this guard. The default is [`Guard::for_address`]: at a loopback
-    /// address `Host` must be this machine's and no page of another site may ask; elsewhere everybody
-    /// may. [`Server::set_guard`] replaces it when the port is known.
+    /// address `Host` must be this machine's and no page of another site may ask; elsewhere every
+    /// client may ask. [`Server::set_guard`] replaces it when the port is known.
     pub fn guard(mut self, guard: Guard) -> Self {
         self.guard = Some(guard);
         self
     }
 
-    /// Believes what these proxies say about the clients behind them. Default: nobody.
+    /// Trusts what these proxies report about the clients behind them. Default: no proxy.
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.proxies = proxies;
         self
@@ -105,14 +105,13 @@ impl ServerBuilder {
         self
     }
 
-    /// Keeps the newest so many records of what was answered, for
-    /// [`Server::access_log`]. Default 0: off.
+    /// Keeps the latest `records` records of responses, for [`Server::access_log`]. Default 0: off.
     pub fn access_log(mut self, records: usize) -> Self {
         self.access_log = records;
         self
     }
 
-    /// Speaks TLS with every client. Without, the server speaks none.
+    /// Uses TLS with every client. Without it the server uses plain TCP.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, options: ServerTlsOptions) -> Self {
         self.tls = Some(options);

@@ -1,8 +1,8 @@
-//! [`Client`]: who is at the other end of a connection.
+//! [`Client`]: the other end of a connection.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// One accepted connection, as hooks and requests speak of it.
+/// One accepted connection, as hooks and requests see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Client {
     number: u64,
@@ -19,7 +19,7 @@ impl Client {
         }
     }
 
-    /// Of a request that came from nowhere.
+    /// For a request that was parsed without a server.
     pub(super) fn nobody() -> Self {
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         Self::new(0, nowhere, nowhere)

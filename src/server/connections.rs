@@ -1,5 +1,5 @@
-//! The connections of a server, each in a slot, and the queue of those that have something
-//! to do. Taking turns is the queue's order: who was cut short goes to its end.
+//! The connections of a server, each in a slot, and the queue of those that have something to do. They
+//! take turns: a connection that could go on is queued again at the end.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use super::wake_queue::ConnectionId;
 pub(super) struct Connections {
     // Boxed, so that a connection is taken out and put back as cheaply as its address.
     slots: Vec<Option<Box<Connection>>>,
-    /// Slots that nobody has.
+    /// Unused slots.
     free: Vec<usize>,
     queue: VecDeque<usize>,
     per_ip: HashMap<IpAddr, usize>,
@@ -28,7 +28,7 @@ impl Connections {
         self.per_ip.get(&ip).copied().unwrap_or(0)
     }
 
-    /// A slot that nobody has, for a connection to be [inserted](Self::insert), or to be
+    /// An unused slot, for a connection to be [inserted](Self::insert), or to be
     /// [released](Self::release).
     pub(super) fn reserve(&mut self) -> usize {
         self.free.pop().unwrap_or_else(|| {
@@ -106,7 +106,7 @@ impl Connections {
         None
     }
 
-    /// How many are in the queue.
+    /// How many connections are in the queue.
     pub(super) fn waiting(&self) -> usize {
         self.queue.len()
     }

@@ -11,7 +11,7 @@ use crate::proto::FieldLines;
 /// Bytes that wait for the handler before reading stops.
 const HELD_BYTES: usize = 256 * 1024;
 
-/// The content of one request, piece by piece. It can be kept and sent to another thread. What nobody
+/// The content of one request, piece by piece. It can be kept and sent to another thread. What is not
 /// takes stops the reading of its connection, and so the client; dropping it lets the rest go.
 #[derive(Debug)]
 pub struct Content(Arc<Inbox>);

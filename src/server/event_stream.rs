@@ -14,14 +14,14 @@ use crate::proto::FieldLines;
 use crate::semantics::event_stream::ServerSentEvent;
 use crate::semantics::event_stream::encoder::{encode_comment, encode_retry};
 
-/// How often a silent stream says that it lives: proxies close what is silent for 30 to 60 s.
+/// How often a silent stream sends a comment: proxies close connections that are silent for 30 to 60 s.
 const BEAT: Duration = Duration::from_secs(15);
 
 /// What is sent then: a comment, which no client shows.
 const COMMENT: &[u8] = b":\n\n";
 
-/// Events to one client, as long as both want. It can be kept and sent to another thread; dropping it
-/// ends the stream in good order. While nothing is sent, a comment goes out every 15 s.
+/// Events to one client. It can be kept and sent to another thread; dropping it
+/// ends the stream cleanly. While nothing is sent, a comment goes out every 15 s.
 #[derive(Debug)]
 pub struct EventStream {
     pipe: Option<Arc<Pipe>>,
@@ -31,7 +31,7 @@ pub struct EventStream {
 /// Why an event was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventSendError {
-    /// What it says cannot be said; nothing was sent.
+    /// The event cannot be encoded; nothing was sent.
     Invalid(EventStreamFault),
     /// The client is too slow, or has gone.
     Refused(SendError),
@@ -46,7 +46,7 @@ impl EventStream {
         mut response: Response,
         last_event_id: Option<String>,
     ) -> Self {
-        // Valid lines are never refused.
+        // A valid line is never refused.
         let _ = response.set_content_type(ServerSentEvent::CONTENT_TYPE);
         for (name, value) in [("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no")] {
             if !response.headers().contains(name) {
@@ -137,7 +137,7 @@ impl EventStream {
         self.pipe.as_ref().is_none_or(|pipe| pipe.is_closed())
     }
 
-    /// Its pipe, for a topic, which ends it.
+    /// Its pipe, for a topic, which ends it later.
     pub(super) fn into_pipe(mut self) -> Option<Arc<Pipe>> {
         self.pipe.take()
     }

@@ -1,5 +1,5 @@
-//! What goes wrong in a server without ending it, as told to `on_error` hooks; and what a handler may
-//! fail with.
+//! What goes wrong in a server without ending it, as reported to `on_error` hooks; and the errors of
+//! handlers.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use crate::error::Error;
 
-/// What a handler fails with. A [`BadRequest`] is answered `400`, anything else `500`, with a plain
-/// text that tells the client nothing.
+/// The error of a handler. The client gets `400` for a [`BadRequest`] and `500` for any other error, with
+/// a plain text without details.
 pub type HandlerError = Box<dyn StdError + Send + Sync>;
 
-/// The request cannot be understood: a handler that fails with it answers `400`.
+/// The request is invalid: the client gets `400`.
 #[derive(Debug)]
 pub struct BadRequest(Option<HandlerError>);
 
 impl BadRequest {
-    /// With a reason, which only the server's own hooks are told.
+    /// With a reason, which is reported to `on_error` hooks and not to the client.
     pub fn because(reason: impl Into<HandlerError>) -> Self {
         Self(Some(reason.into()))
     }
@@ -24,7 +24,7 @@ impl BadRequest {
 
 impl fmt::Display for BadRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the request cannot be understood")
+        f.write_str("the request is invalid")
     }
 }
 
@@ -40,8 +40,8 @@ impl StdError for BadRequest {
 pub enum ServerFault {
     /// No connection could be accepted: the system is out of sockets or memory. It is tried again.
     Accept(Error),
-    /// A client broke the protocol, went over a limit or was too slow. It was answered, if it could
-    /// be, and the connection is closed.
+    /// A client broke the protocol, exceeded a limit or was too slow. It got a response, if possible, and
+    /// the connection is closed.
     Request(Error),
     /// A client or a handler was too slow.
     TimedOut(TimeoutKind),
@@ -56,26 +56,26 @@ pub enum ServerFault {
     Response(HandlerError),
     /// A handler took longer than the [threshold](crate::server::ServerBuilder::slow_handler).
     SlowHandler {
-        /// The path that was asked for.
+        /// The request's path.
         path: String,
         /// How long it took.
         took: Duration,
     },
 }
 
-/// Who was too slow with what; which deadline of [`ServerTimeouts`](crate::server::ServerTimeouts) it was.
+/// The deadline of [`ServerTimeouts`](crate::server::ServerTimeouts) that passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TimeoutKind {
     /// The client, with its TLS handshake: `tls_handshake`. The connection was closed.
     Handshake,
-    /// The client, with a request's head: `head`. It was answered `408`.
+    /// The client, with a request's head: `head`. It got `408`.
     Head,
-    /// The client, with a request's content: `stall`. It was answered `408`, if it still could be.
+    /// The client, with a request's content: `stall`. It got `408`, if possible.
     Content,
     /// The client, with reading a response: `send_stall`. The connection was closed.
     Reading,
-    /// The holder of a responder: `respond`. The client was answered `504`.
+    /// The holder of a responder: `respond`. The client got `504`.
     Answer,
 }
 
@@ -86,7 +86,7 @@ impl fmt::Display for TimeoutKind {
             Self::Head => "the head of a request took too long",
             Self::Content => "the content of a request came too slowly",
             Self::Reading => "the client reads too slowly",
-            Self::Answer => "a deferred answer took too long",
+            Self::Answer => "a deferred response took too long",
         })
     }
 }

@@ -1,5 +1,5 @@
-//! Who really asks, when trusted proxies stand in between: `Forwarded`
-//! (RFC 7239) and `X-Forwarded-*`. Without a trusted proxy these fields mean nothing, since anybody
+//! The client behind trusted proxies: `Forwarded` (RFC 7239) and `X-Forwarded-*`. From other peers these
+//! fields are ignored, since any client
 //! can send them.
 
 mod ip_network;
@@ -15,6 +15,7 @@ pub use ip_network::{InvalidIpNetwork, IpNetwork};
 /// Which fields the proxies write. They pass on what a client made up in the others, so exactly one
 /// kind is believed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ForwardedBy {
     /// `X-Forwarded-For`, `-Host` and `-Proto`, as nginx, HAProxy, Caddy and Apache write them.
     #[default]
@@ -23,20 +24,20 @@ pub enum ForwardedBy {
     Forwarded,
 }
 
-/// The proxies whose word is taken. Default: none.
+/// The proxies whose fields are trusted. Default: no proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies {
     networks: Vec<IpNetwork>,
     by: ForwardedBy,
 }
 
-/// Who asks, and for what.
+/// The client behind a proxy, and the host it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForwardedClient {
     /// The address of the client: the peer of the connection, or, behind trusted proxies, the
     /// nearest address that is none of them.
     pub ip: IpAddr,
-    /// The host that the client asked for; `None` when nobody said a valid one.
+    /// The host that the client asked for; `None` without a valid one.
     pub host: Option<HostField>,
     /// Whether the client's own connection is secure.
     pub is_secure: bool,
@@ -58,7 +59,7 @@ impl TrustedProxies {
             .any(|network| network.contains(address))
     }
 
-    /// Who asks: the peer itself, or, when the peer is a trusted proxy, whom it speaks for.
+    /// The client: the peer itself, or, when the peer is a trusted proxy, the client behind it.
     ///
     /// Addresses are read from the right, as each proxy appends the one it heard from, up to the
     /// first that is no trusted proxy; an unknown or hidden one ends the search at the proxy that

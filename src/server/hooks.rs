@@ -1,5 +1,5 @@
-//! Functions of the caller's that the server runs at certain moments, in the order in which they were
-//! added. One that panics is reported like a handler, and the others still run.
+//! Hooks: functions of the caller that the server runs at certain moments, in the order in which they
+//! were added. One that panics is reported like a handler, and the others still run.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,17 +14,17 @@ use super::request::Request;
 use super::response::Response;
 use crate::exclusive::Exclusive;
 
-/// What was sent: one line of an access log.
+/// A response that was sent: one record of an access log.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Sent {
-    /// To whom.
+    /// The client.
     pub client: Client,
     /// The client's address; behind trusted proxies what they say it is.
     pub ip: IpAddr,
-    /// The method that was asked with; `None` when no request could be read.
+    /// The request's method; `None` when no request could be read.
     pub method: Option<Method>,
-    /// The path that was asked for, without its query.
+    /// The request's path, without its query.
     pub path: String,
     /// The version of the request.
     pub version: Version,
@@ -97,7 +97,7 @@ impl Hooks {
     pub(super) fn report(&mut self, fault: &ServerFault, client: Option<&Client>) {
         for hook in &mut self.error {
             let hook = hook.get_mut();
-            // There is nobody left to tell when this one panics.
+            // A panic of this hook cannot be reported any more.
             let _ = guarded(|| hook(fault, client));
         }
     }
@@ -122,7 +122,7 @@ impl fmt::Debug for Hooks {
 }
 
 /// Runs the caller's code; the text of its panic. What it shares with others may be left in any state:
-/// that is for its author to mind, as everywhere.
+/// its author has to take care of that.
 pub(super) fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| panic_text(&*payload))
 }

@@ -1,5 +1,5 @@
-//! The `Host` field: its host and its port (RFC 9110 §7.2, RFC 3986 §3.2.2). Whether a host is one to
-//! answer for is `guard`'s business; which host a proxy was asked for is `forwarded`'s.
+//! The `Host` field: its host and its port (RFC 9110 §7.2, RFC 3986 §3.2.2). Which
+//! hosts a server responds for is decided in `guard`; which host a proxy reports, in `forwarded`.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -22,7 +22,8 @@ pub struct HostField {
     pub port: Option<u16>,
 }
 
-/// The text is no host with an optional port, or there are several. Answer 400 (RFC 9112 §3.2).
+/// The text is not a host with an optional port, or there are several. The response is 400 (RFC 9112
+/// §3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidHost;
 
@@ -58,7 +59,7 @@ impl HostField {
     }
 
     /// Whether this is a name or address of this machine itself: `localhost`, names below it
-    /// (RFC 6761 §6.3), 127.0.0.0/8, `::1`. No name that somebody else's DNS answers for is.
+    /// (RFC 6761 §6.3), 127.0.0.0/8, `::1`. Names that are resolved by DNS are not.
     pub fn is_loopback(&self) -> bool {
         match &self.host {
             Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),

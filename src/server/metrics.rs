@@ -18,7 +18,7 @@ pub struct Metrics {
     pub bytes_received: u64,
     /// Bytes of HTTP sent.
     pub bytes_sent: u64,
-    /// Faults that `on_error` was told of.
+    /// Faults that were reported to `on_error`.
     pub faults: u64,
 }
 

@@ -15,6 +15,7 @@
 //! | [`forwarded`] | clients behind trusted proxies |
 //! | [`guard`] | checks of `Host` and `Origin`, CORS, tokens, credentials, request rates |
 //! | [`host`] | the `Host` field |
+//! | [`inspector`] | a page that shows what the server does |
 //! | [`multipart`] | forms with files, parsed while they arrive |
 //! | `oauth` | login in the browser through a loopback port |
 //! | [`port_file`] | which ports to try, and a file that tells tools the bound port |
@@ -56,6 +57,7 @@ pub mod forwarded;
 pub mod guard;
 mod hooks;
 pub mod host;
+pub mod inspector;
 mod into_response;
 mod metrics;
 pub mod multipart;
@@ -96,6 +98,7 @@ use app::App;
 use connections::Connections;
 use files::StaticFiles;
 use guard::Guard;
+use inspector::Inspection;
 use shutdown::Shutdown;
 use timers::Timers;
 use wake_queue::ConnectionId;
@@ -123,10 +126,9 @@ pub(crate) use target::{path_of, query_of};
 
 /// An HTTP/1.1 server, driven by [`poll`](Self::poll).
 ///
-/// Nothing happens without `poll` (or [`wait`](Self::wait)), and nothing waits in it. Handlers and
-/// hooks are functions of the caller's; they run inside `poll`, on the caller's thread, and should be
-/// quick: what takes longer takes a [`Responder`] by [`Request::defer`] and answers in a later frame or
-/// from another thread. Requests can also be pulled by [`next_request`](Self::next_request).
+/// Nothing happens without `poll` (or [`wait`](Self::wait)), and `poll` never waits. Handlers and hooks
+/// run inside `poll`, on the caller's thread, and should be quick. A handler that needs longer takes a
+/// [`Responder`] by [`Request::defer`] and responds in a later frame or from another thread. Requests can also be pulled by [`next_request`](Self::next_request).
 ///
 /// ```no_run
 /// # fn draw_frame() {}
@@ -159,15 +161,16 @@ pub struct Server {
     calls_left: usize,
     /// Connections that something is arriving on.
     receiving: usize,
-    /// Reused from poll to poll: who rang, and who is ready.
+    /// Reused from poll to poll: which connections rang, and which are ready.
     calls: Vec<ConnectionId>,
     ready: Vec<Key>,
-    /// The same: who waits for a handler call.
+    /// The same: which connections wait for a handler call.
     held: Vec<usize>,
     /// The system had no more sockets: not before this.
     accept_again: Option<Instant>,
     shutdown: Option<Shutdown>,
     tls: Option<ServerTlsOptions>,
+    inspection: Option<Inspection>,
 }
 
 impl Server {
@@ -180,7 +183,7 @@ impl Server {
         Self::builder().bind(address)
     }
 
-    /// Everything that can be decided before, starting at the defaults.
+    /// A builder with the defaults.
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
     }
@@ -204,10 +207,11 @@ impl Server {
             accept_again: None,
             shutdown: None,
             tls: None,
+            inspection: None,
         }
     }
 
-    /// Where it listens, with the real port; the last address when it listens no more.
+    /// The address it listens at, with the real port; the last one when it no longer listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
@@ -293,13 +297,13 @@ impl Server {
         self.app.routes.merge(routes);
     }
 
-    /// Asks another table when no route of the server's own matches.
+    /// Uses another table when none of the server's own routes matches.
     pub fn set_fallback(&mut self, routes: Routes) {
         self.app.fallback = Some(routes);
     }
 
-    /// Replaces what answers when no route matches and there is no `on_receive` hook: by default `404`
-    /// with the text `404 - Not Found.`
+    /// Replaces the handler for requests that no route matches, if there is no `on_receive` hook. The
+    /// default responds with `404` and the text `404 - Not Found.`
     pub fn set_not_found_handler<F, R>(&mut self, mut handler: F)
     where
         F: FnMut(&mut Request, &mut Response) -> R + Send + 'static,
@@ -310,8 +314,8 @@ impl Server {
         self.app.none = Some(router::Handler::Call(Exclusive::new(call)));
     }
 
-    /// Serves static files below their base. Routes are asked first; a file that is not there is left to
-    /// the none handler. Of several, the one with the deepest base is asked first.
+    /// Serves static files below their base. Routes come first; without a file the not-found
+    /// handler responds. Of several, the one with the deepest base comes first.
     pub fn files(&mut self, files: StaticFiles) {
         self.app.has_files = true;
         self.app.files.add(files);
@@ -322,14 +326,14 @@ impl Server {
         self.app.guard = guard;
     }
 
-    /// Speaks TLS with clients that connect from now on, with these certificates: so they are renewed.
-    /// Connections that are open go on as they are.
+    /// Uses TLS with these certificates for clients that connect from now on; so certificates are renewed.
+    /// Open connections go on unchanged.
     #[cfg(feature = "tls")]
     pub fn set_tls(&mut self, options: ServerTlsOptions) {
         self.tls = Some(options);
     }
 
-    /// What was answered, if [so many records](ServerBuilder::access_log) are kept.
+    /// The latest responses, if [records](ServerBuilder::access_log) are kept.
     pub fn access_log(&mut self) -> &mut AccessLog {
         &mut self.app.log
     }
@@ -359,24 +363,24 @@ impl Server {
         self.app.hooks.sent.push(Exclusive::new(Box::new(hook)));
     }
 
-    /// Blade's first name of [`on_sent`](Self::on_sent).
+    /// Another name of [`on_sent`](Self::on_sent).
     pub fn on_reply(&mut self, hook: impl FnMut(&Sent) + Send + 'static) {
         self.on_sent(hook);
     }
 
-    /// Adds a hook for whatever goes wrong. Nothing of it ends the server.
+    /// Adds a hook for everything that goes wrong. None of it ends the server.
     pub fn on_error(&mut self, hook: impl FnMut(&ServerFault, Option<&Client>) + Send + 'static) {
         self.app.hooks.error.push(Exclusive::new(Box::new(hook)));
     }
 
-    /// The next request that is to be pulled: of a route made by [`pull`](Self::pull), or one that no
-    /// route takes, if the server was [told so](ServerBuilder::unrouted) or nothing is registered at
+    /// The next request to be pulled: of a route made by [`pull`](Self::pull), or one that no
+    /// route takes, if the server was [built so](ServerBuilder::not_found) or nothing is registered at
     /// all.
     pub fn next_request(&mut self) -> Option<Request> {
         self.app.pulled.pop_front()
     }
 
-    /// What it has done so far.
+    /// Counts of what it has done so far.
     pub fn metrics(&self) -> Metrics {
         let mut metrics = self.app.metrics;
         metrics.open = self.connections.open();

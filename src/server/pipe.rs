@@ -78,7 +78,7 @@ enum End {
     Gone,
 }
 
-/// Why a piece was not taken.
+/// Why a piece was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendError {
     /// The client reads too slowly and the queue is full: try again later.
@@ -242,7 +242,7 @@ impl Pipe {
         !matches!(self.inner().end, End::Open)
     }
 
-    /// Ends in good order, behind what waits.
+    /// Ends cleanly, behind what waits.
     pub(super) fn finish(&self, trailers: FieldLines) {
         self.end(End::Finished(trailers));
     }
@@ -261,7 +261,7 @@ impl Pipe {
         }
     }
 
-    /// The client has gone: nothing is wanted any more.
+    /// The client has gone: nothing more is wanted.
     pub(super) fn close(&self) {
         let mut inner = self.inner();
         inner.end = End::Gone;

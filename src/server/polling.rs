@@ -1,4 +1,5 @@
-//! Polling and waiting: who has something to do, in which order, and how much of it fits.
+//! Polling and waiting: which connections have something to do, in which order, and how much of it fits
+//! into the budget.
 
 use std::time::{Duration, Instant};
 
@@ -52,13 +53,14 @@ impl Server {
     /// When something is due by itself, in active time.
     fn next_due(&self) -> Option<Instant> {
         let shutdown = self.shutdown.as_ref().map(|shutdown| shutdown.deadline);
-        [self.timers.next(), self.accept_again, shutdown]
+        let inspection = self.next_inspection();
+        [self.timers.next(), self.accept_again, shutdown, inspection]
             .into_iter()
             .flatten()
             .min()
     }
 
-    /// Puts everything into the queue that an event or a ring came for.
+    /// Queues each connection that an event or a ring came for.
     fn collect_ready(&mut self, active_now: Instant) {
         let mut ready = std::mem::take(&mut self.ready);
         self.reactor.drain_ready(&mut ready);
@@ -103,7 +105,7 @@ impl Server {
                 Turned::Waits | Turned::Cut | Turned::Over => moved = true,
             }
         }
-        // They are the first when there are calls again.
+        // They come first when handlers may be called again.
         for slot in held.drain(..).rev() {
             self.connections.enqueue_first(slot);
         }
@@ -126,7 +128,7 @@ impl Server {
         if turned == Turned::Cut {
             self.connections.enqueue(slot);
         }
-        // A deadline that moved away is looked at when the old one is over: most never are.
+        // A deadline that moved later is checked when the old one passes: most never do.
         match (deadline, self.timers.get(slot)) {
             (Some(at), Some(armed)) if at >= armed => {}
             (Some(at), _) => self.timers.set(slot, Some(at)),
@@ -146,7 +148,7 @@ impl Server {
         self.app.hooks.disconnected(&client);
     }
 
-    /// Judges deadlines, last of all: what had arrived in time is never called late.
+    /// Checks deadlines, after everything else: what arrived in time is never late.
     fn expire(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         let mut moved = false;
         while let Some(slot) = self.timers.pop_due(active_now) {
@@ -160,7 +162,7 @@ impl Server {
                 continue;
             }
             if connection.is_ready(&mut self.reactor) && meter.cut() {
-                // The budget kept it from being read: it is not to blame.
+                // The budget kept the server from reading it: the client is not late.
                 self.connections.put_back(connection);
                 self.timers
                     .set(slot, Some(active_now + Duration::from_millis(1)));
@@ -230,7 +232,9 @@ impl Machine for Server {
         let expired = self.expire(active_now, meter);
         let closed = self.advance_shutdown(active_now);
         self.app.metrics.open = self.connections.open();
-        expired || closed
+        let took = meter.now().saturating_duration_since(meter.started());
+        let updated = self.update_inspection(active_now, took);
+        expired || closed || updated
     }
 
     fn fail(&mut self, _: &Error) {

@@ -1,4 +1,4 @@
-//! [`Responder`]: the right to answer one request, in any later frame and on any thread.
+//! [`Responder`]: responds to one request, in any later frame and on any thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,11 +9,10 @@ use super::response::Response;
 use super::stream::ResponseStream;
 use super::wake_queue::{ConnectionId, WakeQueue};
 
-/// The right to answer one request. It can be kept and sent to another thread; the server goes on
-/// meanwhile. If it takes longer than [`ServerTimeouts::respond`](crate::server::ServerTimeouts::respond) the
-/// client gets a `504`; dropped without an answer, a `500`.
+/// Responds to one request. It can be kept and sent to another thread; the server goes on meanwhile. If it takes longer than [`ServerTimeouts::respond`](crate::server::ServerTimeouts::respond) the
+/// client gets a `504`; dropped without a response, a `500`.
 #[derive(Debug)]
-#[must_use = "a responder that is dropped answers 500"]
+#[must_use = "a responder that is dropped responds with 500"]
 pub struct Responder {
     slot: Option<Arc<Slot>>,
 }
@@ -35,7 +34,7 @@ enum Answer {
     Given(Box<Response>),
     /// Dropped without an answer.
     Abandoned,
-    /// Nobody wants it any more, or it was taken.
+    /// It is no longer wanted, or it was taken.
     Over,
 }
 
@@ -52,7 +51,7 @@ impl Responder {
         Self { slot: Some(slot) }
     }
 
-    /// Of a request that nobody waits for.
+    /// For a request without a waiting client.
     pub(super) fn nowhere() -> Self {
         Self { slot: None }
     }
@@ -61,7 +60,7 @@ impl Responder {
         self.slot.as_ref()
     }
 
-    /// Answers. Answers whether somebody still waited.
+    /// Sends the response. Returns whether the client still waited.
     pub fn respond(mut self, response: Response) -> bool {
         match self.slot.take() {
             Some(slot) => slot.give(response),
@@ -83,7 +82,7 @@ impl Responder {
         EventStream::start(self, response, None)
     }
 
-    /// Answers with content that comes through a pipe; `None` when nobody waits.
+    /// Responds with content from a pipe; `None` when no client waits.
     pub(super) fn start_pipe(
         self,
         mut response: Response,
@@ -115,8 +114,8 @@ impl Responder {
         }
     }
 
-    /// Whether the answer is wanted no more: the client has gone, or has at least ended its side,
-    /// or the deadline is over. An answer to a client that only ended its side is still sent.
+    /// Whether the response is no longer wanted: the client has gone, or has at least ended its side, or
+    /// the deadline is over. A response to a client that only ended its side is still sent.
     pub fn is_aborted(&self) -> bool {
         self.slot
             .as_ref()
@@ -164,7 +163,7 @@ impl Slot {
         self.replace(Answer::Abandoned);
     }
 
-    /// What has come of it so far; an answer is taken.
+    /// What is there so far; a response is taken.
     pub(super) fn look(&self) -> Found {
         let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
         match &*answer {
@@ -189,7 +188,7 @@ impl Slot {
         self.aborted.store(true, Ordering::Release);
     }
 
-    /// Nobody waits any more.
+    /// The client no longer waits.
     pub(super) fn close(&self) {
         self.set_aborted();
         let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,5 @@
-//! [`Response`]: what a handler answers. Framing, `Date` and `Connection` are added when it is sent;
-//! what no field line may hold is refused when it is set.
+//! [`Response`]: what a handler sends. Framing, `Date` and `Connection` are added when it is sent. Values
+//! that no field line may hold are refused when they are set.
 
 use std::fmt;
 use std::fs::File;
@@ -90,7 +90,7 @@ impl Response {
     }
 
     /// Content that is read while it is sent, a bounded piece at a time, in the polls of the server:
-    /// a file, for example. With a length it must bring so many bytes; without one it is sent in chunks.
+    /// a file, for example. With a length it must bring that many bytes; without one it is sent in chunks.
     ///
     /// The reader must never wait long: a `WouldBlock` is taken for a failure.
     pub fn reader(reader: impl Read + Send + 'static, length: Option<u64>) -> Self {
@@ -268,7 +268,8 @@ impl Response {
         Ok(self)
     }
 
-    /// Ends the handling here: an `on_receive` hook that calls this answers for the route.
+    /// Ends the handling here: when an `on_receive` hook calls this, its response is sent and the route's
+    /// handler is not called.
     pub fn end(&mut self) -> &mut Self {
         self.ended = true;
         self
@@ -286,7 +287,7 @@ impl Response {
         }
     }
 
-    /// Not a response, but the end of HTTP on its connection.
+    /// The end of HTTP on its connection, rather than a response.
     #[cfg(feature = "websocket")]
     pub(super) fn upgrade(upgrade: Upgrade) -> Self {
         let mut response = Self::new();
@@ -321,7 +322,7 @@ impl Response {
         (self.status, self.reason, self.fields, body)
     }
 
-    /// What the rules for static files came to.
+    /// The response that the rules for static files planned.
     pub(super) fn of_plan(plan: FilePlan) -> Self {
         let mut response = Self::status(plan.status.as_u16());
         response.add_all(&plan.headers);
@@ -346,7 +347,7 @@ impl Response {
         }
     }
 
-    /// The plain answer of the library itself to a request that it does not hand on.
+    /// The library's own plain response to a request that it does not hand on.
     pub(super) fn plain(status: StatusCode) -> Self {
         let reason = status.canonical_reason().unwrap_or("Error");
         let text = format!("{} - {reason}\n", status.as_u16());
@@ -355,7 +356,7 @@ impl Response {
         response
     }
 
-    /// The answer of Blade's none handler.
+    /// The default response when nothing matches.
     pub(super) fn not_found() -> Self {
         Self::content("text/plain", "404 - Not Found.").with_status(404)
     }

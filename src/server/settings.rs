@@ -1,5 +1,5 @@
-//! What a server is told once: its limits, its deadlines, and what it does with requests that no
-//! route takes. Each default is what the platforms and peers of today use, with the reason beside it.
+//! Settings of a server: its limits, its deadlines, and what it does with requests that no route takes.
+//! Each default has its reason next to it.
 
 use std::time::Duration;
 
@@ -30,8 +30,8 @@ pub struct ServerLimits {
     /// 8 KiB a line (so that a target over 8 KiB is answered `414`, a head over its caps `431`); the
     /// rest as [`Limits::default`].
     pub message: Limits,
-    /// Bytes of a request's content, when it is collected before its handler is called. More is
-    /// answered `413`. Routes can [set their own](crate::server::Route::max_body). Default 2 MiB.
+    /// Bytes of a request's content, when it is collected before its handler is called. More gets
+    /// `413`. Routes can [set their own](crate::server::Route::max_body). Default 2 MiB.
     pub body_bytes: u64,
     /// Connections at a time. For a new one, the connection that is idle for the longest time is closed:
     /// one that has no request under way and whose socket holds no bytes. When none is idle, new ones
@@ -72,8 +72,7 @@ impl Default for ServerLimits {
     }
 }
 
-/// How long a server waits for whom. `None` means without end. Time in which nobody polled does not
-/// count beyond one second a gap.
+/// How long a server waits. `None` means without end. Time between two polls counts at most one second.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerTimeouts {
@@ -86,7 +85,7 @@ pub struct ServerTimeouts {
     /// second of a request's content; else it gets `408`. Default 10 s.
     pub stall: Option<Duration>,
     /// In each window of this length a client must take at least [`min_rate`](Self::min_rate) bytes a
-    /// second of a response; else the connection is closed. A client has taken what its system has room
+    /// second of a response; else the connection is closed. A client has taken what its system has space
     /// for: on Linux and Android the kernel holds at most 128 KiB beyond that. Elsewhere a full send
     /// buffer can hide the progress of a slow client for longer, and so can a client's own large
     /// receive buffer, hence the long window. Default 60 s, as nginx's `send_timeout`.
@@ -95,7 +94,7 @@ pub struct ServerTimeouts {
     pub min_rate: u32,
     /// Between two requests, and before the first. Default 30 s.
     pub idle: Option<Duration>,
-    /// From a request to its deferred answer; then `504`. Default 30 s.
+    /// From a request to its deferred response; then `504`. Default 30 s.
     pub respond: Option<Duration>,
     /// How long what a client still sends is read and dropped behind a response that closes, so that
     /// no reset overtakes it (RFC 9112 §9.6). Default 2 s.
@@ -117,13 +116,15 @@ impl Default for ServerTimeouts {
     }
 }
 
-/// What becomes of a request that no route takes.
+/// What happens to a request that no route takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NotFoundPolicy {
     /// [`Pull`](Self::Pull) as long as nothing is registered, else [`Answer`](Self::Answer).
     #[default]
     Auto,
-    /// The [none handler](crate::server::Server::set_not_found_handler) answers, `404` unless it was replaced.
+    /// The [not-found handler](crate::server::Server::set_not_found_handler) responds, with `404` unless it
+    /// was replaced.
     Answer,
     /// [`Server::next_request`](crate::server::Server::next_request) hands it out.
     Pull,

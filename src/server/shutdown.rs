@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Server;
 
-/// A graceful end under way.
+/// A graceful shutdown under way.
 #[derive(Debug)]
 pub(super) struct Shutdown {
     /// When what is still open is cut.
@@ -13,9 +13,9 @@ pub(super) struct Shutdown {
 }
 
 impl Server {
-    /// Begins a graceful end: nobody is accepted any more, idle connections are closed, and each
-    /// response from now on is its connection's last. Go on polling until
-    /// [`is_closed`](Self::is_closed); what is still open after `timeout` is cut then.
+    /// Begins a graceful shutdown: no connection is accepted any more, idle connections are closed, and
+    /// each response from now on is the last of its connection. Go on polling until
+    /// [`is_closed`](Self::is_closed); what is still open after `timeout` is closed then.
     pub fn shutdown(&mut self, timeout: Duration) {
         let now = self.reactor.active_time(self.reactor.clock().now());
         self.app.draining = true;
@@ -25,7 +25,7 @@ impl Server {
         let deadline = now.checked_add(timeout).unwrap_or(now);
         self.shutdown = Some(Shutdown { deadline });
         self.close_idle();
-        // WebSockets and event streams have no end of their own: they are told.
+        // WebSockets and event streams do not end by themselves: each gets a turn and is ended.
         for slot in self.connections.slots() {
             self.connections.enqueue(slot);
         }
@@ -43,7 +43,7 @@ impl Server {
     }
 
     /// Closes everything now: the listener and all connections. Responders, streams and topics that
-    /// are still held notice; `on_disconnect` hooks run.
+    /// are still held see that it is closed; `on_disconnect` hooks run.
     pub fn close_now(&mut self) {
         if let Some(listener) = self.listener.take() {
             listener.close(&mut self.reactor);

@@ -1,4 +1,4 @@
-//! [`ResponseStream`]: content that is sent when there is some, with back-pressure.
+//! [`ResponseStream`]: response content that is sent while it is produced, with back-pressure.
 
 use std::sync::Arc;
 

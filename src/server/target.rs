@@ -1,5 +1,5 @@
 //! The parts of a request target in any of its forms (RFC 9112 §3.2). What they mean (decoding,
-//! dot segments) is for those who use them.
+//! dot segments) is done where they are used.
 
 /// The path, as it is on the wire: `/a%20b` of `/a%20b?c`, empty for a whole URL without one.
 pub(crate) fn path_of(target: &str) -> &str {

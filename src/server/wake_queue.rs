@@ -1,6 +1,5 @@
-//! How a server learns that something outside of it (a responder, a stream, a topic, on whatever
-//! thread) wants one of its connections to be looked at: connections' numbers in a list, and a
-//! system call only when the server sleeps.
+//! How a responder, a stream or a topic, on any thread, makes a server visit one of its connections: a
+//! list of connection numbers, and a system call only when the server sleeps.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +31,7 @@ pub(super) struct WakeQueue {
     /// Whether the server is about to sleep and must be woken.
     asleep: AtomicBool,
     wake: OnceLock<Wake>,
-    /// [`ServerLimits::queued_bytes`](crate::server::ServerLimits::queued_bytes), for whoever makes a stream.
+    /// [`ServerLimits::queued_bytes`](crate::server::ServerLimits::queued_bytes), for new streams.
     queued_bytes: usize,
 }
 
@@ -48,7 +47,7 @@ impl WakeQueue {
         self.queued_bytes
     }
 
-    /// Asks the server to look at a connection.
+    /// Makes the server visit a connection.
     pub(super) fn ring(&self, id: ConnectionId) {
         self.calls
             .lock()
@@ -75,7 +74,7 @@ impl WakeQueue {
         self.rung.load(Ordering::SeqCst)
     }
 
-    /// The server is about to sleep; answers whether it may. What rings from now on wakes it.
+    /// The server is about to sleep; returns whether it may. What rings from now on wakes it.
     pub(super) fn fall_asleep(&self, wake: impl FnOnce() -> Option<Wake>) -> bool {
         if self.wake.get().is_none()
             && let Some(wake) = wake()

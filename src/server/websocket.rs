@@ -1,5 +1,5 @@
-//! [`WebSocket`]: one client over RFC 6455, from the handler's side. The protocol is `semantics`'
-//! machine, which the connection drives; here are the two queues between them.
+//! WebSockets (RFC 6455) from the handler's side: the two queues between a handler and the connection
+//! that drives the protocol.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -23,7 +23,7 @@ use crate::semantics::websocket::{
 };
 
 /// A WebSocket to one client. It can be kept and sent to another thread; dropping it closes it with
-/// 1000. Pings are answered, and sent to a client that is silent, by the server.
+/// 1000. The server responds to pings, and sends them to a silent client.
 #[derive(Debug)]
 pub struct WebSocket {
     shared: Arc<Shared>,
@@ -31,20 +31,20 @@ pub struct WebSocket {
     protocol: Option<String>,
 }
 
-/// How a WebSocket is to be opened.
+/// Options of a WebSocket.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Options {
     /// Limits and times.
     pub config: WebSocketConfig,
-    /// The subprotocols that are spoken. Of these the one that the client likes best is chosen; if it
-    /// offers none of them, none is.
+    /// The supported subprotocols. The one that the client prefers is chosen; if the client offers none of
+    /// them, the WebSocket has no subprotocol.
     pub protocols: Vec<String>,
     /// More fields of the response; not the handshake's own.
     pub fields: FieldLines,
 }
 
-/// The request opens no WebSocket. It becomes the response that says so: `400`, or `426` for another
-/// version.
+/// The request opens no WebSocket. It becomes a response with `400`, or `426` for another version.
 #[derive(Debug)]
 pub struct WebSocketRefused {
     fault: WebSocketFault,
@@ -65,7 +65,7 @@ pub(super) struct Shared {
 struct Inbox {
     messages: VecDeque<WebSocketMessage>,
     bytes: usize,
-    /// What the holder said at its end.
+    /// The close frame of the holder.
     goodbye: Option<CloseFrame>,
     end: Option<End>,
 }
@@ -127,7 +127,8 @@ impl WebSocket {
     }
 
     /// The next message, if one is there; never waits. Messages that came before the end are still
-    /// handed out behind it. What nobody takes stops the reading, and so the client.
+    /// handed out behind it. While messages are not taken, nothing more is read, and so the client
+    /// stops sending.
     pub fn receive(&mut self) -> Option<WebSocketMessage> {
         let mut inbox = self.shared.inbox();
         let was_full = inbox.bytes >= self.shared.held_bytes;
@@ -182,8 +183,8 @@ impl WebSocket {
         self.shared.outgoing.push(frame, key)
     }
 
-    /// Says goodbye, behind what waits to be sent. Calls after the first change nothing. A code that
-    /// may not be sent becomes 1000, a reason over 123 bytes is left out.
+    /// Sends a close frame, behind what waits to be sent. Further calls change nothing. A code that must
+    /// not be sent becomes 1000; a reason over 123 bytes is left out.
     pub fn close(&mut self, code: u16, reason: &str) {
         let mut inbox = self.shared.inbox();
         if inbox.goodbye.is_none() && inbox.end.is_none() {
@@ -203,7 +204,7 @@ impl WebSocket {
         self.shared.inbox().end.is_some()
     }
 
-    /// What the client said at the end, if it said something.
+    /// The client's close frame, if it sent one.
     pub fn close_frame(&self) -> Option<CloseFrame> {
         match &self.shared.inbox().end {
             Some(End::Closed(frame)) => frame.clone(),
@@ -211,7 +212,7 @@ impl WebSocket {
         }
     }
 
-    /// Why it ended, if it did not end in good order.
+    /// Why it ended, if it did not end cleanly.
     pub fn fault(&self) -> Option<WebSocketFault> {
         match &self.shared.inbox().end {
             Some(End::Failed(fault)) => Some(fault.clone()),
@@ -229,7 +230,7 @@ impl WebSocket {
         self.protocol.as_deref()
     }
 
-    /// Who is at the other end.
+    /// The client at the other end.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -269,14 +270,14 @@ impl Shared {
 
     pub(super) fn put(&self, message: WebSocketMessage) {
         let mut inbox = self.inbox();
-        // The holder that said goodbye listens no more.
+        // A holder that has closed takes no more messages.
         if inbox.goodbye.is_none() {
             inbox.bytes += weight(&message);
             inbox.messages.push_back(message);
         }
     }
 
-    /// What the holder said at its end.
+    /// The close frame of the holder.
     pub(super) fn goodbye(&self) -> Option<CloseFrame> {
         self.inbox().goodbye.clone()
     }
@@ -286,7 +287,7 @@ impl Shared {
         self.outgoing.close();
     }
 
-    /// Whether both sides said goodbye.
+    /// Whether both sides sent a close frame.
     pub(super) fn is_closed_in_order(&self) -> bool {
         matches!(self.inbox().end, Some(End::Closed(_)))
     }
@@ -382,7 +383,7 @@ fn frame(opcode: u8, payload: &[u8]) -> Bytes {
     frame.freeze()
 }
 
-/// What a message weighs while nobody takes it.
+/// What a message counts as while it waits to be taken.
 fn weight(message: &WebSocketMessage) -> usize {
     64 + match message {
         WebSocketMessage::Text(text) => text.len(),

@@ -1,4 +1,4 @@
-//! The end of an exchange, of the server's patience, and of the connection.
+//! The end of an exchange, of a deadline, and of the connection.
 
 use std::time::Instant;
 
@@ -47,8 +47,8 @@ impl Connection {
         }
     }
 
-    /// Closes at once if the client has nothing under way, else says goodbye and waits for its end:
-    /// closing with bytes unread makes a reset, which may overtake the response (RFC 9112 §9.6).
+    /// Closes at once if the client has nothing under way, else ends this side and waits for the client's
+    /// end: closing with unread bytes causes a reset, which may overtake the response (RFC 9112 §9.6).
     fn begin_closing(&mut self, cx: &mut Context<'_>) -> Step {
         let is_quiet = self.exchange.remote_done()
             && self.recv.is_empty()
@@ -62,7 +62,7 @@ impl Connection {
         Step::Moved
     }
 
-    /// Tells of the response under way, if there is one, that it is over.
+    /// Reports that the response under way, if there is one, is over.
     pub(in crate::server) fn note_sent(&mut self, complete: bool, app: &mut App, now: Instant) {
         let Some(status) = self.current.status.take() else {
             return;
@@ -88,7 +88,7 @@ impl Connection {
         });
     }
 
-    /// The deadline is over. Answers whether the connection is, too.
+    /// The deadline is over. Returns whether the connection is over, too.
     pub(in crate::server) fn expire(&mut self, cx: &mut Context<'_>) -> bool {
         if let Stage::Responding(Source::Pipe(pipe)) = &self.stage
             && !self.is_sending()
@@ -160,7 +160,7 @@ impl Connection {
         }
     }
 
-    /// Closes the socket, and lets everybody know who waits for something of it.
+    /// Closes the socket, and ends what waits for it: responders, streams and WebSockets.
     pub(in crate::server) fn close(mut self, reactor: &mut Reactor) {
         match &self.stage {
             Stage::Waiting(slot) => slot.close(),

@@ -6,19 +6,21 @@
 //!                  └── refused ──────────┴──────────▶ Responding└─▶ Lingering ─▶ gone
 //! ```
 //!
-//! It takes a reactor and owns none, and never looks at the clock. Requests are answered in their order
-//! because the next one is not looked at before the present one is done; what a client sends ahead
-//! waits, first here, then in the kernel.
+//! It owns no reactor and reads no clock. Responses have the order of their requests, because the next
+//! request is not parsed before the present one is done. What a client sends ahead waits, first here, then
+//! in the kernel.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `state` | where a connection stands |
 //! | `receiving` | from bytes to a request that is handed on |
 //! | `responding` | from a response to bytes |
-//! | `socket` | what follows a `101` |
-//! | `ending` | the end of an exchange, of patience, of the connection |
+//! | `websocket` | what follows a `101` |
+//! | `closing` | the end of an exchange, the deadlines, the end of the connection |
+//! | `inspect` | a connection as the inspector page shows it |
 
 mod closing;
+mod inspect;
 #[cfg(feature = "websocket")]
 mod open_socket;
 mod receiving;
@@ -97,7 +99,7 @@ pub(super) struct Context<'a> {
     pub(super) reactor: &'a mut Reactor,
     pub(super) meter: &'a mut BudgetMeter,
     pub(super) app: &'a mut App,
-    /// Counted time.
+    /// Active time.
     pub(super) now: Instant,
     /// Requests that may still be handed on in this poll.
     pub(super) calls: &'a mut usize,
@@ -167,7 +169,7 @@ impl Connection {
     pub(super) fn turn(&mut self, cx: &mut Context<'_>) -> Turned {
         let turned = self.go_on(cx);
         if turned == Turned::Over {
-            // What is still under way was cut short, by whomever.
+            // What is still under way was cut short.
             self.note_sent(false, cx.app, cx.now);
         }
         turned
@@ -281,11 +283,11 @@ impl Connection {
         self.read(cx)
     }
 
-    /// Reads, if what comes has a place.
+    /// Reads, if there is space for what arrives.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<Step, Error> {
         if self.input_over {
             return Ok(match self.stage {
-                // Nothing of what is here makes a request any more.
+                // What is here will never be a whole request.
                 Stage::Head | Stage::Collecting(_) | Stage::Lingering { .. } => Step::Over,
                 _ => Step::Stuck,
             });
@@ -305,7 +307,8 @@ impl Connection {
             LinkRead::Blocked => Ok(Step::Stuck),
             LinkRead::Closed | LinkRead::Truncated => {
                 self.input_over = true;
-                // Who ends its side may still listen, but nobody who listens to an endless stream does.
+                // A client that ends its side may still read a response, but a client of an endless
+                // event stream has gone.
                 if matches!(&self.stage, Stage::Responding(Source::Pipe(pipe)) if pipe.beat().is_some())
                 {
                     return Ok(Step::Over);
@@ -395,7 +398,7 @@ impl Connection {
         self.since = now;
     }
 
-    /// When something must have happened.
+    /// The deadline of what the connection waits for.
     pub(super) fn deadline(&self, app: &App) -> Option<Instant> {
         let timeouts = &app.timeouts;
         let after = |time: Option<Duration>| self.since.checked_add(time?);
@@ -451,7 +454,7 @@ impl Connection {
         self.client.peer_addr().ip().to_canonical()
     }
 
-    /// Whether something is arriving that is worth another look.
+    /// Whether something is arriving, so that busy polling may pay.
     pub(super) fn is_receiving(&self) -> bool {
         match &self.stage {
             Stage::Handshaking | Stage::Collecting(_) => true,

@@ -65,6 +65,11 @@ impl Socket {
         self.shared.has_room()
     }
 
+    /// How many bytes wait for the client.
+    pub(super) fn queued(&self) -> usize {
+        self.shared.outgoing().queued()
+    }
+
     pub(super) fn due(&self) -> Option<Instant> {
         self.machine.due()
     }

@@ -18,12 +18,11 @@ use crate::server::multipart::{FormReader, MultipartError};
 use crate::server::request::Request;
 use crate::server::response::Response;
 
-/// Content is expected to have this length when its length is not known, and room is made for no more
-/// than this before it comes.
+/// Space that is reserved for content before it arrives, at most.
 const EXPECTED_BODY: u64 = 64 * 1024;
 
 impl Connection {
-    /// Looks for a request in what was read.
+    /// Looks for a request's head in what was read.
     pub(super) fn receive_head(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         if self.recv.is_empty() {
             return Ok(false);
@@ -42,7 +41,7 @@ impl Connection {
                 Ok(true)
             }
             _ => {
-                // An empty line before a request is none of it.
+                // An empty line before a request does not belong to it.
                 if !self.exchange.buffered() {
                     return Ok(consumed > 0);
                 }
@@ -103,7 +102,7 @@ impl Connection {
             return;
         }
         if let Some(response) = cx.app.respond_at_head(&request, &admission.plan) {
-            // No `100 Continue`: the client need not send what nobody wants.
+            // No `100 Continue`: the content is not wanted.
             self.incoming = Incoming::Discarding(0);
             self.respond(response, cx);
             return;
@@ -252,7 +251,7 @@ impl Connection {
                 self.send_continue();
                 moved = true;
             } else if !inbox.has_room() {
-                // It is not the client who is slow.
+                // The handler is slow, not the client.
                 self.reading = Pace::start(cx.now);
                 return Ok(false);
             }
@@ -325,7 +324,7 @@ impl Connection {
             .send_response(&head, BodyLength::None, &mut self.out);
     }
 
-    /// Answers what is no request, or no more.
+    /// Responds to what is not a valid request.
     pub(super) fn refuse(&mut self, kind: ErrorKind, cx: &mut Context<'_>) {
         let status = self.status_of(&kind);
         cx.app
@@ -334,7 +333,7 @@ impl Connection {
         self.respond(Response::plain(status), cx);
     }
 
-    /// Answers a form that is none, or too large.
+    /// Responds to a form that is invalid or too large.
     fn refuse_form(&mut self, error: MultipartError, cx: &mut Context<'_>) {
         let status = error.status();
         cx.app

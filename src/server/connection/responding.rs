@@ -76,7 +76,7 @@ impl Connection {
         }
     }
 
-    /// Sends the head; answers where the content comes from.
+    /// Sends the head; returns where the content comes from.
     fn start(&mut self, response: Response, cx: &mut Context<'_>) -> Result<Source, ErrorKind> {
         let (status, reason, mut fields, body) = response.into_parts();
         // Date and Connection.
@@ -141,7 +141,7 @@ impl Connection {
         self.current.status = Some(status);
         cx.app.metrics.count_response(status.as_u16());
         if is_head && let Source::Pipe(pipe) = &source {
-            // Nobody hears what will be said.
+            // The client gets no content.
             pipe.close();
         }
         Ok(if is_head && !matches!(source, Source::Done) {
@@ -161,7 +161,7 @@ impl Connection {
         match &self.incoming {
             Incoming::Over => !self.exchange.remote_done(),
             Incoming::Streaming(_) => false,
-            // A short rest is read and dropped; of chunks nobody knows how much they are.
+            // A short rest is read and dropped; how much is left of chunks is unknown.
             Incoming::Discarding(_) => self
                 .exchange
                 .content_length()
@@ -169,7 +169,7 @@ impl Connection {
         }
     }
 
-    /// Makes bytes to be written, as far as there is room.
+    /// Produces bytes to be written, as far as there is space.
     pub(super) fn produce(&mut self, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
         // Events wait in their queue, where later ones can replace them, until the system takes some.
@@ -283,7 +283,7 @@ impl Connection {
             .report(&ServerFault::Response(why.into()), Some(&self.client));
     }
 
-    /// Whether all of the response is with the kernel.
+    /// Whether the system has all of the response.
     pub(super) fn is_sent(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         match &self.stage {
             Stage::Responding(Source::Done | Source::Broken) if self.pending() == 0 => {

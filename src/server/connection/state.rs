@@ -63,7 +63,7 @@ pub(super) enum Incoming {
     Over,
     /// The handler reads it.
     Streaming(Arc<Inbox>),
-    /// Nobody wants it; so many bytes were dropped.
+    /// It is not wanted; this many bytes were dropped.
     Discarding(u64),
 }
 
@@ -82,7 +82,7 @@ pub(super) enum Source {
     Broken,
 }
 
-/// What is known of the exchange under way, for whoever wants to know what was sent.
+/// What is known of the exchange under way, for `on_sent` hooks, the access log and the inspector.
 #[derive(Debug, Default)]
 pub(super) struct Current {
     pub(super) method: Option<Method>,
@@ -91,15 +91,15 @@ pub(super) struct Current {
     pub(super) agent: Option<String>,
     /// The client's address, behind trusted proxies too.
     pub(super) ip: Option<IpAddr>,
-    /// What the guard adds to whatever is answered.
+    /// Fields that the guard adds to every response.
     pub(super) added: HeaderMap,
     pub(super) started: Option<Instant>,
-    /// Of the response under way, until it was told of.
+    /// The status of the response under way, until it was reported.
     pub(super) status: Option<StatusCode>,
     pub(super) sent: u64,
 }
 
-/// How fast bytes move: in each window of time there must be so many.
+/// How fast bytes move: in each window of time there must be enough.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     pub(super) since: Instant,

@@ -9,7 +9,7 @@ use super::root::{Asset, AssetContent, AssetRoot, Listed, not_found};
 
 /// A folder and everything below it.
 ///
-/// Whoever may write in the folder while the server runs decides what is served: the checks of
+/// A program that may write in the folder while the server runs decides what is served: the checks of
 /// symbolic links are no protection against them.
 #[derive(Clone, Debug)]
 pub struct FolderRoot {
@@ -19,6 +19,7 @@ pub struct FolderRoot {
 
 /// What is done with symbolic links (and junctions) below the folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Symlinks {
     /// They are followed as long as they stay in the folder; those that leave it are not found.
     #[default]

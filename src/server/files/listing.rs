@@ -10,7 +10,7 @@ use super::root::Listed;
 /// What the browser may do with the page.
 pub(super) const SECURITY_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// At most so many entries are listed.
+/// Entries that are listed at most.
 pub(super) const MOST_ENTRIES: usize = 2000;
 
 /// What may stand in a path as it is (RFC 3986 §3.3), without what would end an HTML attribute.

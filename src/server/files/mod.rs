@@ -1,6 +1,5 @@
-//! Files for the web: which file a target means, and what to answer for
-//! it. Nothing is sent here, and nothing is read but what the answer's head needs; whoever sends it
-//! pulls the content in pieces.
+//! Static files: which file a target means, and the response for it. Nothing is sent here, and only what
+//! the response's head needs is read; the connection that sends it pulls the content in pieces.
 //!
 //! | file | holds |
 //! |---|---|
@@ -8,9 +7,9 @@
 //! | `root` | [`AssetRoot`] and [`Asset`]: where assets come from |
 //! | `folder`, `embedded`, `archive` | the three roots |
 //! | `site` | [`StaticFiles`], its settings, and [`FileRoots`] |
-//! | `plan` | which file is meant, and the answer: the file, a redirect, a refusal |
+//! | `plan` | which file is meant, and the response: the file, a redirect, a refusal |
 //! | `representation` | how a file is sent: validators, ranges, fields |
-//! | `body` | [`AssetBody`]: the content of an answer, piece by piece |
+//! | `body` | [`AssetBody`]: the content of a response, piece by piece |
 //! | `precompressed` | `.br`, `.zst` and `.gz` siblings by `Accept-Encoding` |
 //! | `listing` | the page for a folder |
 //!

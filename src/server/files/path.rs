@@ -1,6 +1,6 @@
-//! [`AssetPath`]: a path out of a request that can do no harm to any root. It is decoded once; what
-//! some file system would read as more than a plain name is refused on all, so that a game behaves
-//! the same everywhere.
+//! [`AssetPath`]: a path from a request that is safe for every root. It is decoded once. What any file
+//! system reads as more than a plain name is refused on all systems, so that a game behaves the same
+//! everywhere.
 
 use std::fmt;
 
@@ -19,6 +19,7 @@ pub struct AssetPath {
 /// Whether names that start with a dot are found: on Unix they are hidden, and often not for others
 /// (`.git`, `.env`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum DotFiles {
     /// They are not found.
     #[default]
@@ -31,7 +32,7 @@ pub enum DotFiles {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PathFault {
-    /// It does not start with `/`, is no UTF-8 when decoded, or holds a percent sign without two
+    /// It does not start with `/`, is not UTF-8 when decoded, or holds a percent sign without two
     /// hexadecimal digits.
     Malformed,
     /// It holds `.` or `..` as a name, also percent-encoded.
@@ -112,7 +113,7 @@ impl AssetPath {
         self.is_folder
     }
 
-    /// The file of this name in this folder; `None` when it is no plain name.
+    /// The file of this name in this folder; `None` when it is not a plain name.
     pub(super) fn file(&self, name: &str) -> Option<Self> {
         let mut text = self.text.clone();
         if !text.is_empty() {
@@ -126,7 +127,7 @@ impl AssetPath {
         })
     }
 
-    /// The file beside this one whose name goes on with a suffix, such as `.gz`.
+    /// The file next to this one with a suffix at the end of its name, such as `.gz`.
     pub(super) fn sibling(&self, suffix: &str) -> Self {
         Self {
             text: format!("{}{suffix}", self.text),

@@ -54,11 +54,10 @@ enum Found {
 }
 
 impl StaticFiles {
-    /// What to answer to this request; `None` when there is no such file: go on to whoever answers
-    /// what nobody else does. `target` is as it is on the wire; `now` becomes the answer's
+    /// The response to this request; `None` when there is no such file. `target` is as it is on the wire; `now` becomes the answer's
     /// `Date`.
     ///
-    /// Only `GET` and `HEAD` are answered, others with 405 where there is a file. What is not below
+    /// Only `GET` and `HEAD` get the file; other methods get 405. What is not below
     /// the base is not found. A path that no file can have (`..`, NUL, `%2f`) is answered with 400.
     pub fn plan(
         &self,
@@ -197,7 +196,7 @@ fn redirect(path: &AssetPath, query: Option<&str>) -> Option<FilePlan> {
     Some(answer)
 }
 
-/// Tells files that are not there, or not for us, from a disk that fails.
+/// Separates files that do not exist or may not be read from a failing disk.
 fn found<T>(opened: io::Result<T>) -> io::Result<Option<T>> {
     use io::ErrorKind::{
         InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied,
@@ -225,7 +224,7 @@ pub(super) fn empty(status: StatusCode) -> FilePlan {
     }
 }
 
-/// Types are by name; nobody is to guess another by content.
+/// Types are chosen by name; clients must not guess another from the content.
 pub(super) fn safe() -> HeaderMap {
     let mut headers = HeaderMap::new();
     set(&mut headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");

@@ -22,7 +22,7 @@ pub trait AssetRoot: Send + Sync {
     /// Whether this is a folder.
     fn is_dir(&self, path: &AssetPath) -> bool;
 
-    /// At most so many of what a folder holds, in any order. Asked for only where listings are on.
+    /// At most `most` entries of a folder, in any order. Only called where listings are on.
     fn list(&self, path: &AssetPath, limit: usize) -> io::Result<Vec<Listed>>;
 }
 

@@ -1,4 +1,4 @@
-//! Who asks, through proxies and without.
+//! Clients behind proxies and without.
 
 use super::*;
 

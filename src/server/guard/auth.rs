@@ -14,7 +14,7 @@ use super::{GuardRequest, Refusal, RefusalReason};
 
 /// Credentials that a part of the server asks for. `Debug` hides them.
 ///
-/// Without TLS anybody on the way reads them.
+/// Without TLS they can be read on the way.
 #[derive(Clone)]
 pub struct Auth {
     scope: Scope,

@@ -1,4 +1,4 @@
-//! Who may ask: Host and Origin checks against DNS rebinding and cross-site requests,
+//! Which requests are let in: Host and Origin checks against DNS rebinding and cross-site requests,
 //! CORS, a token per run, basic and bearer credentials, and a rate limit. Only heads are looked at,
 //! before any handler runs; nothing here knows routes, sockets or a clock.
 //!
@@ -9,7 +9,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `hosts` | the hosts that the server answers for (RFC 9110 §7.2) |
-//! | `origin` | who made the browser ask: `Origin` (RFC 6454 §7), `Sec-Fetch-*` |
+//! | `origin` | which site caused a request: `Origin` (RFC 6454 §7), `Sec-Fetch-*` |
 //! | `cors` | what pages of other origins may do (Fetch §3.3) |
 //! | `token` | the token of one run |
 //! | `auth` | basic and bearer credentials (RFC 7617, RFC 6750) |
@@ -72,25 +72,25 @@ pub struct GuardRequest<'a> {
     pub is_secure: bool,
 }
 
-/// What a guard says about a request.
+/// A guard's decision about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Go on; add these fields to whatever is answered.
+    /// Go on; add these fields to the response.
     Allow(HeaderMap),
-    /// Answer this, and run no handler.
+    /// Send this response, and run no handler.
     Refuse(Refusal),
-    /// A CORS preflight: answer 204 with these fields, and run no handler.
+    /// A CORS preflight: respond with 204 and these fields, and run no handler.
     Preflight(HeaderMap),
 }
 
-/// The answer to a request that is not let in.
+/// The response to a request that is not let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The status.
     pub status: StatusCode,
-    /// Fields of the answer: the challenge, when to come back, what CORS needs.
+    /// Fields of the response: the challenge, when to come back, what CORS needs.
     pub headers: HeaderMap,
-    /// Why; its text names no secret and may be sent as content.
+    /// Why. Its text contains no secret and may be sent as content.
     pub reason: RefusalReason,
 }
 
@@ -98,7 +98,7 @@ pub struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RefusalReason {
-    /// `Host` or the target names a host that the server does not answer for: 421.
+    /// `Host` or the target names a host that the server does not serve: 421.
     ForeignHost,
     /// `Host` or `Origin` is malformed or repeated: 400.
     Malformed,
@@ -270,10 +270,10 @@ impl fmt::Debug for GuardRequest<'_> {
 impl fmt::Display for RefusalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::ForeignHost => "this server does not answer for that host",
+            Self::ForeignHost => "this server does not serve that host",
             Self::Malformed => "malformed or repeated Host or Origin",
-            Self::ForeignOrigin => "pages of that origin may not ask here",
-            Self::CrossSite => "pages of other sites may not ask here",
+            Self::ForeignOrigin => "requests from pages of that origin are not allowed",
+            Self::CrossSite => "requests from pages of other sites are not allowed",
             Self::TooManyRequests => "too many requests",
             Self::Token => "the token of this run is missing or wrong",
             Self::Credentials => "credentials are missing or wrong",

@@ -1,4 +1,4 @@
-//! Who made the browser ask: the `Origin` field (RFC 6454 §7, Fetch §3.2) and the fetch metadata
+//! Which site caused a browser's request: the `Origin` field (RFC 6454 §7, Fetch §3.2) and the fetch metadata
 //! fields `Sec-Fetch-Site`, `-Mode` and `-Dest`, which no page's script can write.
 
 use std::fmt;
@@ -85,10 +85,10 @@ impl fmt::Display for InvalidOrigin {
 
 impl std::error::Error for InvalidOrigin {}
 
-/// Who made the client ask.
+/// The site that caused the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Initiator {
-    /// Nobody says so: no browser, or a page of this server, or a link that was followed.
+    /// Not named: no browser, or a page of this server, or a followed link.
     Unnamed,
     /// A page of this server.
     Own,

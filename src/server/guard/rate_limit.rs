@@ -31,7 +31,7 @@ pub struct RateLimit {
 }
 
 impl RateRule {
-    /// Below this path: so many requests at once, and one more after each `refill`.
+    /// Below this path: `burst` requests at once, and one more after each `refill`.
     pub fn new(path: &str, burst: u32, refill: Duration) -> Self {
         Self {
             scope: Scope::new(path),
@@ -52,7 +52,7 @@ impl RateLimit {
         }
     }
 
-    /// How many clients are remembered, at least one. Default 1024. Beyond that, those who used
+    /// How many clients are remembered, at least one. Default 1024. Beyond that, clients that used
     /// least are forgotten first.
     #[must_use]
     pub fn table_size(mut self, clients: usize) -> Self {

@@ -1,4 +1,4 @@
-//! The token of one run: made anew at each start, told to those who may ask (by the
+//! The token of one run: made anew at each start, given to the programs that may ask (by the
 //! port file, by the link that opens the page), and asked for before anything is changed.
 
 use std::fmt;
@@ -24,6 +24,7 @@ pub struct RunToken(String);
 
 /// Which requests need the token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum TokenScope {
     /// Those that may change something: all but `GET`, `HEAD` and `OPTIONS`.
     #[default]

@@ -2,18 +2,18 @@
 //! stay in memory, large files go to a [`SpillStore`].
 
 use std::fmt;
+use std::io;
 use std::io::{Cursor, Read, Seek, Write};
 use std::path::Path;
-use std::{fs, io};
 
 use bytes::Bytes;
 
 use super::fault::{MultipartError, MultipartLimit, MultipartLimits};
 use super::parser::{MultipartEvent, MultipartParser};
 use super::part_head::PartHead;
-use super::spill::{SpillFile, SpillStore};
+use super::spill::{SpillFile, SpillStore, keep_private};
 
-/// At most so many bytes are taken, and so written to disk, in one call; once a file, what was in
+/// Bytes that are taken, and so written to disk, in one call at most; once for each file, what was in
 /// memory comes on top.
 const BYTES_PER_CALL: usize = 256 * 1024;
 
@@ -173,12 +173,12 @@ impl UploadedFile {
         }
     }
 
-    /// Keeps the file under this path: a large one is moved, so this has to be on the file system of
-    /// the store; a small one is written. Make no path of what the client says, see
+    /// Keeps the content as a file at this path; a file that is there is replaced. Only the owner can
+    /// read it (on Unix), whether it is small or large. Make no path of what the client says, see
     /// [`PartHead::safe_file_name`].
     pub fn keep(self, path: impl AsRef<Path>) -> io::Result<()> {
         match self.content {
-            FileContent::Memory(bytes) => fs::write(path, bytes),
+            FileContent::Memory(bytes) => keep_private(path.as_ref(), &mut &*bytes),
             FileContent::Spilled(file) => file.keep(path.as_ref()),
         }
     }

@@ -35,7 +35,7 @@ pub struct MultipartParser {
 /// What came out of a piece of content.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MultipartStep<'a> {
-    /// So many bytes of the input are done with. Pass the rest again, until nothing comes of it.
+    /// How many bytes of the input are done. Pass the rest again, until no event comes.
     pub consumed: usize,
     /// What happened; `None` when all of the input was taken and more is needed.
     pub event: Option<MultipartEvent<'a>>,
@@ -72,7 +72,7 @@ struct Search {
 }
 
 enum Found {
-    /// So many bytes of the input are content.
+    /// How many bytes of the input are content.
     Content(usize),
     /// These bytes of the delimiter were content after all.
     Replay(Range<usize>),
@@ -266,7 +266,7 @@ impl Search {
 }
 
 impl Happened {
-    /// The same, as seen from so many bytes earlier in the input.
+    /// The same, as seen from `earlier` bytes earlier in the input.
     fn moved(self, by: usize) -> Self {
         match self {
             Self::Content(range) => Self::Content(range.start + by..range.end + by),

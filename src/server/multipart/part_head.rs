@@ -65,7 +65,7 @@ impl PartHead {
     }
 }
 
-/// Neither may break a line or end a text of those who pass it on.
+/// Neither may contain what breaks a line or ends a text where it is written.
 fn is_clean(name: &str) -> bool {
     !name.contains(['\0', '\r', '\n'])
 }

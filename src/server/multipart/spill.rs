@@ -1,4 +1,8 @@
-//! Where files go that are too large for memory: [`SpillStore`], and the one on disk.
+//! Where uploaded files go that are too large for memory: [`SpillStore`], and the store on disk.
+//!
+//! On Unix a file of the store has no name once it is open, so that nothing is left when the process is
+//! killed. Elsewhere it has one, is locked while it is in use, and files that a killed process left
+//! are removed when the folder is first used again.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -8,7 +12,11 @@ use std::path::{Path, PathBuf};
 
 use crate::server::port_file::private_file::create_private;
 
-/// Makes the files that uploads are put into.
+/// The start and the end of the names of files in the store.
+const PREFIX: &str = "httpoll-upload-";
+const SUFFIX: &str = ".tmp";
+
+/// Makes the files that uploads are written to.
 pub trait SpillStore: Send + Sync {
     /// A new, empty file.
     fn create(&mut self) -> io::Result<Box<dyn SpillFile>>;
@@ -16,17 +24,20 @@ pub trait SpillStore: Send + Sync {
 
 /// A file that is gone when this is dropped, unless it was kept.
 pub trait SpillFile: Read + Write + Seek + Send + Sync {
-    /// Keeps the file under this path, on the same file system; what is there is replaced.
+    /// Keeps the content as a file at this path; a file that is there is replaced. Only the owner can
+    /// read it (on Unix).
     ///
     /// Fails with [`io::ErrorKind::Unsupported`] where there is no file system.
     fn keep(self: Box<Self>, path: &Path) -> io::Result<()>;
 }
 
-/// Puts uploads into files of a folder that only their owner can read.
+/// Writes uploads to files in a folder, which only their owner can read.
 #[derive(Clone, Debug)]
 pub struct TempFolder {
     folder: PathBuf,
     next: u64,
+    /// Whether files of killed processes were removed.
+    is_clean: bool,
 }
 
 impl TempFolder {
@@ -35,6 +46,7 @@ impl TempFolder {
         Self {
             folder: folder.into(),
             next: RandomState::new().build_hasher().finish(),
+            is_clean: false,
         }
     }
 }
@@ -48,17 +60,18 @@ impl Default for TempFolder {
 
 impl SpillStore for TempFolder {
     fn create(&mut self) -> io::Result<Box<dyn SpillFile>> {
-        // A name that is taken is nobody's mistake; many in a row are.
+        if cfg!(not(unix)) && !self.is_clean {
+            self.is_clean = true;
+            remove_leftovers(&self.folder);
+        }
+        // One name may be taken by chance; many in a row are not.
         for _ in 0..16 {
-            let path = self.folder.join(format!("upload-{:016x}.tmp", self.next));
+            let path = self
+                .folder
+                .join(format!("{PREFIX}{:016x}{SUFFIX}", self.next));
             self.next = self.next.wrapping_add(1);
             match create_private(&path) {
-                Ok(file) => {
-                    return Ok(Box::new(TempFile {
-                        file: Some(file),
-                        path,
-                    }));
-                }
+                Ok(file) => return Ok(Box::new(TempFile::new(file, path))),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -67,13 +80,62 @@ impl SpillStore for TempFolder {
     }
 }
 
+/// Writes content to a file that only its owner can read, and puts it in the place of the file at this
+/// path.
+pub(super) fn keep_private(path: &Path, content: &mut dyn Read) -> io::Result<()> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
+    let random = RandomState::new().build_hasher().finish();
+    name.push(format!(".{random:016x}{SUFFIX}"));
+    let part = path.with_file_name(name);
+    let mut file = create_private(&part)?;
+    let kept = io::copy(content, &mut file).and_then(|_| fs::rename(&part, path));
+    if kept.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    kept
+}
+
+/// Removes files that no process has locked any more.
+fn remove_leftovers(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_ours = name
+            .to_str()
+            .is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
+        if is_ours
+            && let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            drop(file);
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 struct TempFile {
-    /// `None` when it was kept.
+    /// `None` only while it is dropped.
     file: Option<File>,
-    path: PathBuf,
+    /// Where it can still be found.
+    path: Option<PathBuf>,
 }
 
 impl TempFile {
+    fn new(file: File, path: PathBuf) -> Self {
+        // Windows removes no open file. There the lock says that the file is in use.
+        let is_removed = cfg!(unix) && fs::remove_file(&path).is_ok();
+        if !is_removed {
+            let _ = file.try_lock();
+        }
+        Self {
+            file: Some(file),
+            path: (!is_removed).then_some(path),
+        }
+    }
+
     fn file(&mut self) -> io::Result<&mut File> {
         self.file
             .as_mut()
@@ -83,9 +145,9 @@ impl TempFile {
 
 impl SpillFile for TempFile {
     fn keep(mut self: Box<Self>, path: &Path) -> io::Result<()> {
-        fs::rename(&self.path, path)?;
-        self.file = None;
-        Ok(())
+        let file = self.file()?;
+        file.rewind()?;
+        keep_private(path, file)
     }
 }
 
@@ -113,9 +175,10 @@ impl Seek for TempFile {
 
 impl Drop for TempFile {
     fn drop(&mut self) {
-        // Windows deletes no open file. Nobody is left to be told that it cannot be deleted.
-        if self.file.take().is_some() {
-            let _ = fs::remove_file(&self.path);
+        // Windows removes no open file. If it cannot be removed now, the next start removes it.
+        self.file = None;
+        if let Some(path) = &self.path {
+            let _ = fs::remove_file(path);
         }
     }
 }
@@ -123,5 +186,49 @@ impl Drop for TempFile {
 impl fmt::Debug for dyn SpillFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SpillFile(..)")
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("httpoll-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_upload_has_no_name_while_it_is_used() {
+        let folder = folder("nameless");
+        let mut file = TempFolder::new(&folder).create().unwrap();
+        file.write_all(b"content").unwrap();
+        // Killed now, the process leaves nothing behind.
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+        let path = folder.join("kept");
+        fs::write(&path, "old").unwrap();
+        file.keep(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"content");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+        let folder = folder("leftovers");
+        let path = |name: &str| folder.join(name);
+        for name in ["httpoll-upload-1.tmp", "httpoll-upload-2.tmp", "other.tmp"] {
+            fs::write(path(name), "x").unwrap();
+        }
+        let used = File::open(path("httpoll-upload-2.tmp")).unwrap();
+        used.lock().unwrap();
+        remove_leftovers(&folder);
+        assert!(!path("httpoll-upload-1.tmp").exists());
+        assert!(path("httpoll-upload-2.tmp").exists() && path("other.tmp").exists());
+        drop(used);
+        fs::remove_dir_all(&folder).unwrap();
     }
 }

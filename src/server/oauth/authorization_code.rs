@@ -28,7 +28,7 @@ use crate::server::target::{path_of, query_of};
 /// The path of the address that the browser is sent back to.
 pub const CALLBACK_PATH: &str = "/callback";
 
-/// What to ask for, and whom. The endpoint has to be `https`, or `http` on this machine.
+/// What the login asks for, and at which server. The endpoint has to be `https`, or `http` on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OAuthRequest {
     /// The authorization server's page (RFC 6749 §3.1); its own query is kept.
@@ -39,7 +39,7 @@ pub struct OAuthRequest {
     pub scope: String,
     /// More parameters, such as `prompt` or `login_hint`. They cannot replace those of the protocol.
     pub parameters: Vec<(String, String)>,
-    /// The issuer that has to be named in the answer (RFC 9207); `None` checks none.
+    /// The issuer that the response has to name (RFC 9207); `None` checks no issuer.
     pub issuer: Option<String>,
 }
 
@@ -73,16 +73,16 @@ pub enum OAuthError {
     /// The authorization endpoint is not `https`, nor on this machine; or it has a fragment
     /// (RFC 6749 §3.1).
     Endpoint,
-    /// The authorization server said no: its `error` code, such as `access_denied`
+    /// The authorization server refused: its `error` code, such as `access_denied`
     /// (RFC 6749 §4.1.2.1).
     Refused(String),
-    /// The answer names another issuer than the expected one, or none (RFC 9207 §2.4).
+    /// The response names another issuer than the expected one, or no issuer (RFC 9207 §2.4).
     Issuer,
-    /// The answer has the right state, but neither a code nor an error.
+    /// The response has the right state, but neither a code nor an error.
     NoCode,
     /// The player did not come back in time.
     TimedOut,
-    /// The game has given it up.
+    /// The game cancelled it.
     Cancelled,
 }
 
@@ -136,7 +136,7 @@ impl OAuthLogin {
         })
     }
 
-    /// The address to open in the player's browser. It holds the state: show it to nobody else.
+    /// The address to open in the player's browser. It contains the secret state: show it only to the player.
     pub fn authorization_url(&self) -> &Url {
         &self.url
     }
@@ -146,7 +146,7 @@ impl OAuthLogin {
         &self.redirect_uri
     }
 
-    /// Takes a request of the loopback server, and says what to answer.
+    /// Takes a request to the loopback server, and returns the response.
     ///
     /// Only `GET` of the callback with the right state ends the login, and only the first. Anything
     /// else (a favicon, a forged callback of some page) is refused and changes nothing.
@@ -194,14 +194,14 @@ impl OAuthLogin {
         self.deadline
     }
 
-    /// Gives the login up, unless it is over already.
+    /// Cancels the login, unless it is over already.
     pub fn cancel(&mut self) {
         if matches!(self.progress, Progress::Waiting) {
             self.progress = Progress::Done(Err(OAuthError::Cancelled));
         }
     }
 
-    /// What came of it, once; `None` while it goes on and after it was taken.
+    /// The result, once; `None` while the login goes on and after the result was taken.
     pub fn take_outcome(&mut self) -> Option<Result<AuthorizationCode, OAuthError>> {
         match std::mem::replace(&mut self.progress, Progress::Taken) {
             Progress::Done(outcome) => Some(outcome),
@@ -265,7 +265,7 @@ fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
 }
 
-/// Nobody on the way may read or change the page that asks for the password.
+/// The page that asks for the password must not be readable or changeable on its way.
 fn is_trustworthy(endpoint: &Url) -> bool {
     let is_loopback = || match endpoint.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
@@ -310,10 +310,10 @@ impl fmt::Display for OAuthError {
                 f.write_str("the authorization endpoint is not https, or it has a fragment")
             }
             Self::Refused(code) => write!(f, "the authorization server refused: {code}"),
-            Self::Issuer => f.write_str("the answer comes from another authorization server"),
-            Self::NoCode => f.write_str("the answer holds neither a code nor an error"),
-            Self::TimedOut => f.write_str("nobody came back from the browser in time"),
-            Self::Cancelled => f.write_str("the login was given up"),
+            Self::Issuer => f.write_str("the response comes from another authorization server"),
+            Self::NoCode => f.write_str("the response holds neither a code nor an error"),
+            Self::TimedOut => f.write_str("the browser did not return in time"),
+            Self::Cancelled => f.write_str("the login was cancelled"),
         }
     }
 }

@@ -1,9 +1,9 @@
-//! The pages that the browser shows at the end of a login. Nothing of the request is in them.
+//! The pages that the browser shows at the end of a login. They contain nothing from the request.
 
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-/// What to answer to one request, and whether the login is over with it.
+/// The response to one request, and whether the login is over with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OAuthAnswer {
     /// The status.
@@ -12,7 +12,7 @@ pub struct OAuthAnswer {
     pub headers: HeaderMap,
     /// The page.
     pub body: String,
-    /// Whether the login is over: send this answer, close the server, and take the
+    /// Whether the login is over: send this response, close the server, and take the
     /// [`outcome`](OAuthLogin::take_outcome).
     pub is_last: bool,
 }
@@ -38,7 +38,7 @@ pub(super) const OVER: Page = Page(
 );
 pub(super) const NOTHING_HERE: Page = Page("Nothing here", "Please go back to the game.");
 
-/// A page, kept by nobody and with no way out for what stands in its address.
+/// A page that no cache keeps, and whose address no other site gets.
 pub(super) fn answer(status: StatusCode, Page(title, text): Page) -> OAuthAnswer {
     let fields = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),

@@ -1,5 +1,5 @@
-//! [`OAuthLoopback`]: a login in the player's browser, from the port that is listened at to the page
-//! that says that the window may be closed. The rules are `authorization_code`'s; here is the server.
+//! [`OAuthLoopback`]: a login in the player's browser, from the listening port to the page that says that
+//! the window may be closed. The rules are `authorization_code`'s; here is the server.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -29,7 +29,7 @@ pub struct OAuthLoopback {
     login: Shared,
 }
 
-/// Instead of a timeout that the clock cannot count.
+/// Used instead of a timeout that the clock cannot count.
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 type Shared = Arc<Mutex<OAuthLogin>>;
@@ -40,13 +40,13 @@ type Shared = Arc<Mutex<OAuthLogin>>;
 pub enum OAuthNotStarted {
     /// No port, or no random numbers, from the system.
     System(Error),
-    /// The request is not one that may be sent.
+    /// The request must not be sent.
     Request(OAuthError),
 }
 
 impl OAuthLoopback {
-    /// Listens, and makes up the secrets of this login. After `timeout` it has failed; some minutes
-    /// are usual.
+    /// Starts to listen, with fresh secrets for this login. The login fails after `timeout`; some
+    /// minutes are usual.
     ///
     /// # Errors
     /// See [`OAuthNotStarted`].
@@ -81,7 +81,7 @@ impl OAuthLoopback {
             OAuthNotStarted::System(Error::io(NetworkFault::System, source))
         })?;
         let now = server.reactor.clock().now();
-        // What lies beyond the end of time is as long as anybody waits.
+        // A timeout that the clock cannot count is longer than any login.
         let deadline = now.checked_add(timeout).unwrap_or(now + A_DAY);
         let port = server.local_addr().port();
         let login =
@@ -96,7 +96,7 @@ impl OAuthLoopback {
         Ok(Self { server, login })
     }
 
-    /// The address to open in the player's browser. It holds the state: show it to nobody else.
+    /// The address to open in the player's browser. It contains the secret state: show it only to the player.
     pub fn authorization_url(&self) -> Url {
         lock(&self.login).authorization_url().clone()
     }

@@ -163,8 +163,8 @@ impl PortFile {
         }
     }
 
-    /// Writes the file so that a reader sees all of it or none: first beside its place, then moved
-    /// there. Whoever the file does not belong to cannot read it (on Unix; elsewhere choose a folder
+    /// Writes the file so that a reader sees all of it or nothing: first next to its place, then moved
+    /// there. Only its owner can read it (on Unix; elsewhere choose a folder
     /// of the user's own). What was there before is replaced.
     ///
     /// It is small, but it is disk: call it once, when the server is bound.
@@ -197,7 +197,7 @@ impl Drop for WrittenPortFile {
     fn drop(&mut self) {
         let on_disk = fs::read_to_string(&self.path);
         if on_disk.is_ok_and(|text| PortFile::parse(&text).as_ref() == Ok(&self.file)) {
-            // Nobody is left to be told when it fails; a reader sees from the process that it is
+            // A failure cannot be reported here; a reader sees from the process that the file is
             // stale.
             let _ = fs::remove_file(&self.path);
         }

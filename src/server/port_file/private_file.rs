@@ -4,8 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// Creates a file that nobody else can read (on Unix; elsewhere the folder decides), where none is
-/// yet: a link that somebody has put there is not followed.
+/// Creates a file that only its owner can read (on Unix; elsewhere the folder decides). Fails if the path
+/// exists: a link that was put there is not followed.
 pub(in crate::server) fn create_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);

@@ -1,5 +1,5 @@
-//! [`Request`]: what a client asked, read in every way that a handler may want. Parsing of heads and
-//! framing is `proto`'s; this room only reads what came. A request can also be parsed without a
+//! [`Request`]: what a client sent, in every form that a handler may want. Parsing of heads and
+//! framing belongs to `proto`; this module reads what it found. A request can also be parsed without a
 //! server, from bytes.
 
 mod json;
@@ -31,9 +31,8 @@ use reply::Reply;
 /// One request. Handlers get it by reference; [`Server::next_request`](crate::server::Server::next_request)
 /// hands it out.
 ///
-/// To answer later, from another frame or thread, take its [`Responder`] by
-/// [`defer`](Self::defer). A request that was handed out and is dropped without an answer is answered
-/// `500`.
+/// To respond later, from another frame or thread, take its [`Responder`] by
+/// [`defer`](Self::defer). A request that was handed out and is dropped without a response gets `500`.
 pub struct Request {
     method: Method,
     target: String,
@@ -56,11 +55,11 @@ pub struct Request {
 }
 
 impl Request {
-    /// Parses one whole request out of `bytes`, without a server: for tests and tools. Answers the
-    /// request and how many bytes it took; `None` when `bytes` end before the request does.
+    /// Parses one whole request out of `bytes`, without a server: for tests and tools. Returns the
+    /// request and its length in bytes; `None` when `bytes` end before the request does.
     ///
     /// # Errors
-    /// As a server would refuse it: [`ErrorKind::Peer`] or [`ErrorKind::Limit`].
+    /// When a server would refuse it: [`ErrorKind::Peer`] or [`ErrorKind::Limit`].
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Option<(Self, usize)>, Error> {
         let mut exchange = Exchange::server(limits.clone());
         let (mut at, mut head, mut body) = (0, None, Vec::new());
@@ -145,15 +144,15 @@ impl Request {
         }
     }
 
-    /// The path with its percent-encoding decoded, once; bytes that are no UTF-8 become U+FFFD. Good
-    /// to show; to find files, use [`Server::files`](crate::server::Server::files), which knows the traps.
+    /// The path with its percent-encoding decoded, once; bytes that are not UTF-8 become U+FFFD. Use it
+    /// for display; to find files, use [`Server::files`](crate::server::Server::files), which checks the path.
     pub fn decoded_path(&self) -> String {
         percent_decode_str(self.path())
             .decode_utf8_lossy()
             .into_owned()
     }
 
-    /// What is behind the `?`, as it is on the wire.
+    /// The query, without the `?`, as it is on the wire.
     pub fn query_string(&self) -> Option<&str> {
         self.query.map(|at| &self.target[at + 1..])
     }
@@ -241,7 +240,7 @@ impl Request {
         }
     }
 
-    /// Who sent it.
+    /// The client that sent it.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -301,16 +300,16 @@ impl Request {
     /// The content as text.
     ///
     /// # Errors
-    /// When it is no UTF-8.
+    /// When it is not UTF-8.
     pub fn text(&self) -> Result<&str, std::str::Utf8Error> {
         std::str::from_utf8(&self.body)
     }
 
-    /// The content as JSON, whatever its content type says. A handler that returns the error answers
+    /// The content as JSON, whatever its content type says. A handler that returns the error responds with
     /// `400`.
     ///
     /// # Errors
-    /// When it is no JSON.
+    /// When it is not JSON.
     pub fn json(&self) -> Result<serde_json::Value, super::BadRequest> {
         serde_json::from_slice(&self.body).map_err(super::BadRequest::because)
     }

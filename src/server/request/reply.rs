@@ -12,21 +12,21 @@ use crate::server::wake_queue::{ConnectionId, WakeQueue};
 #[cfg(feature = "websocket")]
 use crate::server::websocket::{Options, WebSocket, WebSocketRefused};
 
-/// Where the answer goes.
+/// Where the response goes.
 pub(super) enum Reply {
     /// Nowhere: parsed without a server.
     Nowhere,
     /// Back to the connection that is calling a handler just now.
     Handler(Arc<WakeQueue>, ConnectionId),
-    /// Somebody holds the responder, or did.
+    /// The responder was taken.
     Deferred(Arc<Slot>),
     /// The request itself holds it.
     Held(Responder),
 }
 
 impl Request {
-    /// Takes the right to answer out of the request, to use it in a later frame or on another thread.
-    /// What the handler does with its response then has no effect.
+    /// Takes the responder out of the request, to respond in a later frame or on another thread. What
+    /// the handler does with its own response then has no effect.
     pub fn defer(&mut self) -> Responder {
         match std::mem::replace(&mut self.reply, Reply::Nowhere) {
             Reply::Nowhere => Responder::nowhere(),
@@ -43,8 +43,8 @@ impl Request {
         }
     }
 
-    /// Answers with a stream of server-sent events: see [`Responder::event_stream`]. What the client had
-    /// last is in [`EventStream::last_event_id`].
+    /// Responds with a stream of server-sent events: see [`Responder::event_stream`]. The id of the last
+    /// event that the client had is in [`EventStream::last_event_id`].
     pub fn event_stream(&mut self, response: Response) -> EventStream {
         let last = self.header("last-event-id").map(str::to_owned);
         EventStream::start(self.defer(), response, last)
@@ -57,18 +57,18 @@ impl Request {
     }
 
     /// Opens the WebSocket that the request asks for (RFC 6455 §4.2). A handler that does not call it
-    /// answers as any other.
+    /// responds as any other handler.
     ///
     /// # Errors
-    /// When the request asks for none, or in the wrong way. The error can be returned as the response;
+    /// When the request asks for no WebSocket, or in the wrong way. The error can be returned as the response;
     /// nothing has changed.
     #[cfg(feature = "websocket")]
     pub fn accept_websocket(&mut self, options: Options) -> Result<WebSocket, WebSocketRefused> {
         WebSocket::accept(self, options)
     }
 
-    /// Whether the answer to a request that was handed out is wanted no more: see
-    /// [`Responder::is_aborted`]. `false` in a handler, and once the right to answer was taken.
+    /// Whether the response to a request that was handed out is no longer wanted: see
+    /// [`Responder::is_aborted`]. `false` in a handler, and once the responder was taken.
     pub fn is_aborted(&self) -> bool {
         match &self.reply {
             Reply::Held(responder) => responder.is_aborted(),
@@ -76,7 +76,7 @@ impl Request {
         }
     }
 
-    /// Answers a request that was handed out. In a handler it is the same as
+    /// Responds to a request that was handed out. In a handler it is the same as
     /// `request.defer().respond(response)`.
     pub fn respond(mut self, response: Response) {
         self.defer().respond(response);
@@ -95,7 +95,7 @@ impl Request {
         self.reply = Reply::Handler(Arc::clone(wake_queue), id);
     }
 
-    /// Where the answer will come from when the handler deferred it.
+    /// Where the response will come from when the handler deferred it.
     pub(in crate::server) fn deferred(&self) -> Option<Arc<Slot>> {
         match &self.reply {
             Reply::Deferred(slot) => Some(Arc::clone(slot)),

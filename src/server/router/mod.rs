@@ -91,7 +91,7 @@ pub(super) struct RouteId {
 }
 
 impl Route {
-    /// So many bytes of content are collected at most, instead of
+    /// Bytes of content that are collected at most, instead of
     /// [`ServerLimits::body_bytes`](crate::server::ServerLimits::body_bytes); `u64::MAX` is no limit.
     pub fn max_body(&mut self, bytes: u64) -> &mut Self {
         self.max_body = Some(bytes);

@@ -1,0 +1,108 @@
+//! The inspector page: what it shows, when it is updated, and who sees it.
+
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used)]
+
+mod serving;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use httpoll::PollAt;
+use httpoll::server::guard::Guard;
+use httpoll::server::{Request, Responder, Response};
+use serde_json::{Value, json};
+use serving::{Raw, TestServer, body, header, status, test_server};
+
+/// The states that a subscriber of the page's events got since the last call.
+fn states(client: &mut Raw) -> Vec<Value> {
+    client.read();
+    let text = String::from_utf8(std::mem::take(&mut client.received)).unwrap();
+    text.lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn subscribe(test: &mut TestServer) -> Raw {
+    let mut client = test.connect();
+    client.write(b"GET /debug/events HTTP/1.1\r\nHost: a\r\n\r\n");
+    client
+}
+
+#[test]
+fn the_page_is_one_file_behind_the_guard() {
+    let mut test = test_server();
+    test.server.inspect("/debug").unwrap();
+    let page = test.get("/debug");
+    assert_eq!(status(&page), 200);
+    let policy = header(&page, "content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'"));
+    for elsewhere in ["src=", "http://", "https://", "@import", "url("] {
+        assert!(!body(&page).contains(elsewhere), "{elsewhere}");
+    }
+    test.server.set_guard(Guard::local(80));
+    for path in ["/debug", "/debug/events"] {
+        let foreign = test.ask(format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\n\r\n"));
+        assert_eq!(status(&foreign), 421, "{path}");
+    }
+}
+
+#[test]
+fn it_shows_requests_with_their_phases_and_times_but_no_queries() {
+    let mut test = test_server();
+    let inspector = test.server.inspect("/debug").unwrap();
+    let kept: Arc<Mutex<Vec<Responder>>> = Arc::default();
+    let keep = Arc::clone(&kept);
+    test.server
+        .route("GET", "/later", move |request: &mut Request| {
+            keep.lock().unwrap().push(request.defer());
+        })
+        .unwrap();
+    let network = test.network.clone();
+    test.server
+        .route("GET", "/slow", move |_: &mut Request| {
+            network.advance(Duration::from_millis(20));
+            Response::text("slow")
+        })
+        .unwrap();
+    let mut waiting = test.connect();
+    waiting.write(b"GET /later?secret=1 HTTP/1.1\r\nHost: a\r\nCookie: secret=2\r\n\r\n");
+    test.poll();
+    test.get("/slow");
+    let mut client = subscribe(&mut test);
+    inspector.set_section(
+        "agent",
+        json!([{ "url": "https://x.example/", "phase": "Body" }]),
+    );
+    test.pass(Duration::from_secs(2));
+    let states = states(&mut client);
+    // At once, and then every half second.
+    assert!((4..=5).contains(&states.len()), "{}", states.len());
+    let last = states.last().unwrap();
+    assert!(!last.to_string().contains("secret"));
+    assert_eq!(last["sections"]["agent"][0]["phase"], "Body");
+    assert_eq!(last["slow_handlers"][0]["path"], "/slow");
+    assert_eq!(last["slow_handlers"][0]["took_ms"], 20.0);
+    assert!(!last["seconds"].as_array().unwrap().is_empty());
+    let connections = last["connections"].as_array().unwrap();
+    let of = |path: &str| connections.iter().find(|it| it["path"] == path).unwrap();
+    let later = of("/later");
+    assert_eq!(later["phase"], "waiting for a deferred response");
+    assert_eq!(later["method"], "GET");
+    assert!(later["request_ms"].as_f64().unwrap() > 1000.0);
+    assert_eq!(of("/debug/events")["phase"], "event stream");
+    // Once nobody looks, nothing is due.
+    client.hang_up();
+    test.poll();
+    test.poll();
+    kept.lock().unwrap().clear();
+    test.pass(Duration::from_secs(1));
+    waiting.hang_up();
+    test.pass(Duration::from_secs(60));
+    let polled = test
+        .server
+        .poll_at(test.network.now(), &test.budget)
+        .unwrap();
+    assert_eq!(polled.next, PollAt::Io);
+}
