@@ -2,6 +2,7 @@
 //! and what happens at a redirect, is decided elsewhere; so is when a file is read or written.
 //!
 //! * `set_cookie`: one `Set-Cookie` line, read and judged.
+//! * `date`: the dates of `Expires`.
 //! * `jar`: what is kept, and the limits of that.
 //! * `netscape`: the file format of curl and browsers of old.
 //!
@@ -14,6 +15,7 @@
 //!   address, but `co.uk` is not. A game talks to servers it knows.
 //! * `SameSite` is recorded and has no effect: there is no page that a request comes from.
 
+mod date;
 mod jar;
 mod netscape;
 mod set_cookie;
@@ -33,7 +35,7 @@ use crate::error::CookieFault;
 /// One cookie, with all that is known about it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cookie {
-    /// The name.
+    /// The name; may be empty (RFC 6265bis §5.6), as long as the value is not.
     pub name: String,
     /// The value, quotes and all if it has them.
     pub value: String,
@@ -106,7 +108,10 @@ fn append(field: &mut String, name: &str, value: &str) {
     if !field.is_empty() {
         field.push_str("; ");
     }
-    field.push_str(name);
-    field.push('=');
+    // RFC 6265bis §5.8.3, step 4: a cookie without a name is sent as its value alone.
+    if !name.is_empty() {
+        field.push_str(name);
+        field.push('=');
+    }
     field.push_str(value);
 }

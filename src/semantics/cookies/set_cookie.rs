@@ -2,12 +2,12 @@
 //! alone).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use cookie_store::{CookieDomain, CookiePath, RawCookie};
 use url::{Host, Url};
 
-use super::{Cookie, SameSite};
+use super::{Cookie, SameSite, date};
 use crate::error::CookieFault;
 
 /// Name and value together (RFC 6265bis §5.6, step 5).
@@ -28,9 +28,17 @@ pub(super) fn parse(url: &Url, line: &[u8], now: SystemTime) -> Result<Cookie, C
     {
         return Err(CookieFault::Characters);
     }
-    let (line, max_age) = without_max_age(line);
-    let raw = RawCookie::parse(line).map_err(|_| CookieFault::Malformed)?;
-    check_pair(raw.name(), raw.value())?;
+    let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
+    // §5.6, step 3: without `=` all of it is the value of a cookie without a name.
+    let (name, value) = pair.split_once('=').unwrap_or(("", pair));
+    let (name, value) = (
+        name.trim_matches([' ', '\t']),
+        value.trim_matches([' ', '\t']),
+    );
+    check_pair(name, value)?;
+    let (attributes, lifetime) = without_lifetime(attributes);
+    // The parser takes no cookie without a name; it only reads the attributes here.
+    let raw = RawCookie::parse(format!("a=1{attributes}")).map_err(|_| CookieFault::Malformed)?;
     let secure = raw.secure() == Some(true);
     if secure && !is_secure(url) {
         return Err(CookieFault::NotSecure);
@@ -39,18 +47,24 @@ pub(super) fn parse(url: &Url, line: &[u8], now: SystemTime) -> Result<Cookie, C
         Some(path) => path,
         None => CookiePath::default_path(url),
     };
-    check_prefix(&raw, secure, path.is_from_path_attr() && &*path == "/")?;
+    check_prefix(
+        name,
+        value,
+        &raw,
+        secure,
+        path.is_from_path_attr() && &*path == "/",
+    )?;
     let (domain, host_only) = domain(url, raw.domain())?;
-    let expires = match max_age {
-        Some(age) => Some(now.checked_add(age.min(MAX_AGE)).unwrap_or(now)),
-        None => raw
-            .expires_datetime()
-            .map(|date| from_unix(date.unix_timestamp()))
-            .map(|date| date.min(now.checked_add(MAX_AGE).unwrap_or(now))),
+    let latest = now.checked_add(MAX_AGE).unwrap_or(now);
+    let expires = match lifetime {
+        Lifetime {
+            max_age: Some(age), ..
+        } => Some(now.checked_add(age.min(MAX_AGE)).unwrap_or(now)),
+        Lifetime { expires, .. } => expires.map(|date| date.min(latest)),
     };
     Ok(Cookie {
-        name: raw.name().to_owned(),
-        value: raw.value().to_owned(),
+        name: name.to_owned(),
+        value: value.to_owned(),
         domain,
         host_only,
         path: path.to_string(),
@@ -71,7 +85,7 @@ pub(super) fn parse(url: &Url, line: &[u8], now: SystemTime) -> Result<Cookie, C
 
 /// What the name and the value of any cookie must be, wherever it comes from.
 pub(super) fn check_pair(name: &str, value: &str) -> Result<(), CookieFault> {
-    if name.is_empty() {
+    if name.is_empty() && value.is_empty() {
         return Err(CookieFault::Malformed);
     }
     let bad = |byte: u8| byte.is_ascii_control() || byte == b';';
@@ -115,26 +129,35 @@ pub(super) fn is_secure(url: &Url) -> bool {
     matches!(url.scheme(), "https" | "wss")
 }
 
-/// Takes `Max-Age` out, which the parser would add to a clock of its own, and attributes that are
-/// too long. A `Max-Age` that is no number is ignored (§5.6.2).
-fn without_max_age(line: &str) -> (String, Option<Duration>) {
-    let mut kept = String::with_capacity(line.len());
-    let mut max_age = None;
-    for (index, part) in line.split(';').enumerate() {
-        let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        if index > 0 && value.trim().len() > MAX_ATTRIBUTE {
+/// What a `Set-Cookie` line says about how long the cookie lives.
+#[derive(Default)]
+struct Lifetime {
+    max_age: Option<Duration>,
+    expires: Option<SystemTime>,
+}
+
+/// Takes `Max-Age` and `Expires` out of the attributes, because the parser reads a clock of its own
+/// and only some dates, and drops attributes that are too long. Of several valid ones the last counts;
+/// invalid ones are ignored (§5.6.1, §5.6.2).
+fn without_lifetime(attributes: &str) -> (String, Lifetime) {
+    let mut rest = String::with_capacity(attributes.len() + 1);
+    let mut lifetime = Lifetime::default();
+    for attribute in attributes.split(';') {
+        let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
+        let (name, value) = (name.trim(), value.trim());
+        if value.len() > MAX_ATTRIBUTE {
             continue;
         }
-        if index > 0 && name.trim().eq_ignore_ascii_case("max-age") {
-            max_age = seconds(value.trim()).or(max_age);
-            continue;
+        if name.eq_ignore_ascii_case("max-age") {
+            lifetime.max_age = seconds(value).or(lifetime.max_age);
+        } else if name.eq_ignore_ascii_case("expires") {
+            lifetime.expires = date::parse(value).or(lifetime.expires);
+        } else {
+            rest.push(';');
+            rest.push_str(attribute);
         }
-        if index > 0 {
-            kept.push(';');
-        }
-        kept.push_str(part);
     }
-    (kept, max_age)
+    (rest, lifetime)
 }
 
 fn seconds(value: &str) -> Option<Duration> {
@@ -154,20 +177,27 @@ fn seconds(value: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// RFC 6265bis §4.1.3, and §5.4: in any case.
-fn check_prefix(raw: &RawCookie<'_>, secure: bool, root: bool) -> Result<(), CookieFault> {
-    let begins = |prefix: &str| {
-        let start = raw.name().as_bytes().get(..prefix.len());
+/// The rules of `__Secure-` and `__Host-` names (§4.1.3), in any case (§5.4). A cookie without a name
+/// must not look like one of these (§5.7, step 22).
+fn check_prefix(
+    name: &str,
+    value: &str,
+    raw: &RawCookie<'_>,
+    secure: bool,
+    root: bool,
+) -> Result<(), CookieFault> {
+    let begins = |text: &str, prefix: &str| {
+        let start = text.as_bytes().get(..prefix.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
     };
-    let kept = if begins("__Host-") {
+    let is_allowed = if begins(name, "__Host-") {
         secure && root && raw.domain().is_none()
-    } else if begins("__Secure-") {
+    } else if begins(name, "__Secure-") {
         secure
     } else {
-        true
+        !name.is_empty() || !begins(value, "__Host-") && !begins(value, "__Secure-")
     };
-    if kept {
+    if is_allowed {
         Ok(())
     } else {
         Err(CookieFault::Prefix)
@@ -183,6 +213,10 @@ fn domain(url: &Url, attribute: Option<&str>) -> Result<(String, bool), CookieFa
     }
     if is_address(attribute) || is_address(host) {
         return Err(CookieFault::PublicSuffix);
+    }
+    // The parser removed one dot (§5.6.3). Another one makes a domain that no host is part of.
+    if attribute.starts_with('.') {
+        return Err(CookieFault::Domain);
     }
     let suffix = CookieDomain::try_from(attribute).map_err(|_| CookieFault::Malformed)?;
     let CookieDomain::Suffix(domain) = &suffix else {
@@ -205,10 +239,4 @@ fn domain(url: &Url, attribute: Option<&str>) -> Result<(String, bool), CookieFa
 fn is_address(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.parse::<Ipv4Addr>().is_ok() || bare.parse::<Ipv6Addr>().is_ok()
-}
-
-/// Before 1970 is long ago all the same.
-fn from_unix(seconds: i64) -> SystemTime {
-    let since = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-    UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
 }

@@ -4,6 +4,7 @@ use url::Url;
 
 use super::*;
 
+mod dates;
 mod jar;
 mod netscape;
 
@@ -88,6 +89,10 @@ fn what_is_kept_of_a_cookie() {
         ("a=b=c", "a=b=c"),
         ("a=", "a="),
         ("a=%20,ä", "a=%20,ä"),
+        // Without a name, as browsers store it.
+        ("a", "a"),
+        ("=1", "1"),
+        (" = 1 ; Path=/", "1"),
     ] {
         assert_eq!(sent(from, line, to).as_deref(), Some(expected), "{line}");
     }
@@ -110,9 +115,9 @@ fn what_is_kept_of_a_cookie() {
 fn which_cookies_are_refused() {
     let long = format!("a={}", "x".repeat(4096));
     for (from, line, expected) in [
-        ("http://h.test/", "a", CookieFault::Malformed),
-        ("http://h.test/", "=1", CookieFault::Malformed),
         ("http://h.test/", "", CookieFault::Malformed),
+        ("http://h.test/", "=", CookieFault::Malformed),
+        ("http://h.test/", " = ; Path=/", CookieFault::Malformed),
         ("http://h.test/", ";a=1", CookieFault::Malformed),
         ("http://h.test/", "a=1\x01", CookieFault::Characters),
         ("http://h.test/", "a=1\x002", CookieFault::Characters),
@@ -135,6 +140,11 @@ fn which_cookies_are_refused() {
             CookieFault::Domain,
         ),
         ("http://ah.test/", "a=1; Domain=h.test", CookieFault::Domain),
+        (
+            "http://h.test/",
+            "a=1; Domain=..h.test",
+            CookieFault::Domain,
+        ),
         (
             "http://h.test/",
             "a=1; Domain=test",
@@ -164,6 +174,8 @@ fn which_cookies_are_refused() {
         // §4.1.3.
         ("https://h.test/", "__Secure-a=1", CookieFault::Prefix),
         ("https://h.test/", "__secure-a=1", CookieFault::Prefix),
+        ("https://h.test/", "__Secure-a", CookieFault::Prefix),
+        ("https://h.test/", "=__Host-a=1", CookieFault::Prefix),
         ("https://h.test/", "__Host-a=1; Path=/", CookieFault::Prefix),
         ("https://h.test/", "__Host-a=1; Secure", CookieFault::Prefix),
         (

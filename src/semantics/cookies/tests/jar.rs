@@ -119,6 +119,7 @@ fn by_hand() {
         (
             Cookie {
                 name: "".into(),
+                value: "".into(),
                 ..good()
             },
             CookieFault::Malformed,

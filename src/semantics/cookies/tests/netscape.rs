@@ -54,7 +54,7 @@ fn a_damaged_file_spoils_only_its_lines() {
         h.test\tFALSE\t/\tFALSE\t99999999999999999999\ta\t1\n\
         h.test\tFALSE\t/\tFALSE\t18446744073709551615\ta\t1\n\
         h.test\tFALSE\tx\tFALSE\t0\ta\t1\n\
-        h.test\tFALSE\t/\tFALSE\t0\t\t1\n\
+        h.test\tFALSE\t/\tFALSE\t0\t\t\n\
         h.test\tFALSE\t/\tFALSE\t0\ta\t1\t2\n\
         \tFALSE\t/\tFALSE\t0\ta\t1\n\
         h.test\tFALSE\t/\tFALSE\t0\ta\t\xff\n\
