@@ -158,16 +158,6 @@ impl Error {
         self
     }
 
-    /// Adds phase and origin where the error names none.
-    #[cfg(feature = "agent")]
-    #[must_use]
-    pub(crate) fn at_least_at(self, phase: Phase, origin: &str) -> Self {
-        if self.0.origin.is_some() {
-            return self;
-        }
-        self.at(phase, origin)
-    }
-
     /// Adds the request's URL, which must hold no credentials and no query, unless the error has one.
     #[cfg(feature = "agent")]
     #[must_use]

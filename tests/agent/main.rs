@@ -30,6 +30,7 @@ mod event_streams;
 mod events;
 mod expect_continue;
 #[cfg(feature = "multipart")]
+mod failures;
 mod forms;
 mod heads;
 mod hostile;

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use url::Url;
-
 use super::step::Step;
 use super::{Engine, LONGEST_DELAY};
 use crate::agent::event::{Event, RetryCause};
 use crate::agent::pool::ConnectionKey;
-use crate::agent::request_head;
 use crate::agent::response::Hop;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
@@ -52,6 +49,7 @@ impl Engine {
         let is_sent = transfer.state.is_sent();
         let pooled = self.pool.get(key);
         let was_reused = pooled.is_some_and(|pooled| pooled.requests > u32::from(is_sent));
+        self.note_moved(transfer);
         self.close(key);
         self.end_attempt(transfer, error, was_reused)
     }
@@ -63,6 +61,7 @@ impl Engine {
         key: ConnectionKey,
         error: Error,
     ) -> Step {
+        self.note_moved(transfer);
         self.close(key);
         self.fail(transfer, error)
     }
@@ -149,6 +148,7 @@ impl Engine {
             NextAction::Reconnect => {
                 // Nothing was lost, so nothing is reported. A file that was sent must be opened again.
                 transfer.attempts.needs_new_connection = true;
+                transfer.attempts.moved = (0, 0);
                 self.open_and_enqueue(transfer)
             }
             NextAction::NextOrigin => {
@@ -217,9 +217,7 @@ impl Engine {
             Some(NextAction::Fail(first)) => first.clone(),
             _ => error,
         };
-        let error = error
-            .at_least_at(self.phase_of(transfer), &origin(transfer))
-            .for_url(|| shown_url(&transfer.request.url));
+        let error = self.describe(transfer, error);
         let partial = transfer.partial.take();
         let response = self.release_all(transfer);
         let response = response.or_else(|| partial.map(|partial| *partial.response));
@@ -312,19 +310,4 @@ impl Engine {
             self.with_transfer(id, |engine, transfer| engine.fail(transfer, error.clone()));
         }
     }
-}
-
-/// A URL without what may be secret: credentials, query and fragment.
-fn shown_url(url: &Url) -> String {
-    format!(
-        "{}://{}{}",
-        url.scheme(),
-        request_head::authority(url),
-        url.path()
-    )
-}
-
-fn origin(transfer: &Transfer) -> String {
-    let url = &transfer.request.url;
-    format!("{}://{}", url.scheme(), request_head::authority(url))
 }

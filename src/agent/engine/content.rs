@@ -91,11 +91,13 @@ impl Engine {
                 {
                     response.trailers = pooled.connection.trailers().clone();
                 }
+                self.note_moved(transfer);
                 self.release(key, active_now);
                 transfer.state.end_exchange();
                 self.end_hop(transfer)
             }
             Ok(Pumped::Enough) => {
+                self.note_moved(transfer);
                 self.close(key);
                 transfer.state.end_exchange();
                 self.end_hop(transfer)

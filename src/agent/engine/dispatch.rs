@@ -31,6 +31,7 @@ impl Engine {
     pub(super) fn begin_hop(&mut self, transfer: &mut Transfer) -> Step {
         transfer.times.hop_began = self.now();
         transfer.delivery.reported_phase = None;
+        transfer.attempts.moved = (0, 0);
         transfer.times.left_queue = None;
         transfer.state.take_response();
         self.enter_hop(transfer)

@@ -59,7 +59,19 @@ impl Engine {
         if let Output::WebSocket(_) = transfer.request.output
             && head.status.as_u16() == 101
         {
-            return self.open_web_socket(transfer, key, head).map(Some);
+            let opened = self.open_web_socket(transfer, key, Arc::clone(&head));
+            if opened.is_err() {
+                // The caller gets the head with the error.
+                transfer.state = State::Receiving {
+                    connection: key,
+                    response: ResponseState {
+                        timings,
+                        connection: Some(connection),
+                        ..ResponseState::new(head, NextAction::Deliver)
+                    },
+                };
+            }
+            return opened.map(Some);
         }
         let planned = self.plan(transfer, &head);
         let mut response = ResponseState {
@@ -70,7 +82,16 @@ impl Engine {
             ..ResponseState::new(head, planned)
         };
         match response.planned {
-            NextAction::Deliver => self.begin_delivery(transfer, &mut response)?,
+            NextAction::Deliver => {
+                if let Err(error) = self.begin_delivery(transfer, &mut response) {
+                    // The caller gets the head with the error.
+                    transfer.state = State::Receiving {
+                        connection: key,
+                        response,
+                    };
+                    return Err(error);
+                }
+            }
             // The caller can read what the server says about the failure.
             NextAction::Fail(_) => {
                 response.sink = Sink::Collect(Collected::default());
@@ -100,6 +121,7 @@ impl Engine {
                 .get(key)
                 .is_some_and(|it| it.connection.status() == Status::Body)
         {
+            self.note_moved(transfer);
             self.close(key);
             transfer.state.end_exchange();
             return Ok(Some(self.end_hop(transfer)));

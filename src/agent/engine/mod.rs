@@ -23,6 +23,7 @@
 //! | `poll` | one poll: ready connections in turn, busy polling |
 //! | `timeouts` | timers: set and fired |
 //! | `response`, `head`, `content` | what arrives: connection, head, content |
+//! | `failure` | what an error says: phase, bytes, retryable |
 //! | `completion` | how a hop and a transfer end: next hop, again, done, failed |
 //! | `files`, `caching`, `recording`, `web_sockets`, `suspend` | features that take part in a transfer |
 
@@ -36,6 +37,7 @@ mod completion;
 mod content;
 mod dispatch;
 mod event_queue;
+mod failure;
 mod file_queue;
 mod files;
 mod head;

@@ -81,6 +81,8 @@ pub(crate) struct Attempts {
     pub(crate) count: u32,
     /// Connections opened.
     pub(crate) opened: u32,
+    /// HTTP bytes that the last exchange sent and received.
+    pub(crate) moved: (u64, u64),
     /// The last connection was stale: the next attempt opens a new one.
     pub(crate) needs_new_connection: bool,
     /// The transfer was paused on its present connection, which may have died of that.
@@ -173,6 +175,7 @@ impl Transfer {
                 retries: RetryState::new(active_now),
                 count: 0,
                 opened: 0,
+                moved: (0, 0),
                 needs_new_connection: false,
                 was_paused: false,
                 probes: false,

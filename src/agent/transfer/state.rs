@@ -187,9 +187,8 @@ impl State {
     /// What the transfer is doing, as far as it knows without its connection.
     pub(crate) fn phase(&self) -> Phase {
         match self {
-            Self::Opening | Self::Queued(_) | Self::Waiting { .. } | Self::Suspended => {
-                Phase::Queue
-            }
+            Self::Opening | Self::Queued(_) | Self::Suspended => Phase::Queue,
+            Self::Waiting { .. } => Phase::AwaitRetry,
             Self::Connecting { .. } => Phase::Connect,
             Self::Sent { .. } => Phase::AwaitHead,
             Self::Receiving { .. } | Self::Received { .. } | Self::Committing { .. } => {

@@ -126,7 +126,7 @@ fn closed() -> Error {
 }
 
 fn refused() -> Error {
-    Error::from(ErrorKind::Network(NetworkFault::ConnectFailed)).at_least_at(Phase::Connect, "")
+    Error::from(ErrorKind::Network(NetworkFault::ConnectFailed)).at(Phase::Connect, "")
 }
 
 #[test]
