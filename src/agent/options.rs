@@ -155,6 +155,14 @@ impl RequestOptions {
         self.with(Override::CodingLimits(limits))
     }
 
+    /// Whether every `Content-Encoding` that cannot be undone fails the request with
+    /// [`ErrorKind::Coding`](crate::ErrorKind::Coding). Default: no. Then `utf-8`, `utf8` and `none`, which
+    /// servers send by mistake, are ignored, and the content of a response with a status of 400 or above is
+    /// delivered in its coding. An unknown coding of another response is an error either way.
+    pub fn strict_coding(self, strict: bool) -> Self {
+        self.with(Override::StrictCoding(strict))
+    }
+
     /// Whether cookies are sent from the [agent's jar](crate::agent::AgentBuilder::cookies) and stored in it
     /// (RFC 6265). Default: yes, if the agent has a jar.
     pub fn use_cookies(self, cookies: bool) -> Self {

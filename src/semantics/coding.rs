@@ -43,6 +43,9 @@ use crate::error::CodingFault;
 /// More codings than this are not undone. Nobody applies two to any good.
 const MAX_CODINGS: usize = 4;
 
+/// What servers put into `Content-Encoding` for content without a coding: a charset, or "none".
+const MISTAKEN: [&[u8]; 3] = [b"utf-8", b"utf8", b"none"];
+
 /// Bytes held between two decoders of a chain.
 const BETWEEN: usize = 16 * 1024;
 
@@ -106,15 +109,29 @@ pub(crate) struct Decoded {
 }
 
 impl Decoder {
-    /// For the values of all `Content-Encoding` lines, in order; `None` when there is nothing to
-    /// undo.
+    /// For the values of all `Content-Encoding` fields, in order; `None` when there is nothing to undo.
+    /// Names that servers write by mistake for content without a coding are skipped, as browsers do.
     pub(crate) fn new<'a>(
+        values: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Option<Self>, CodingFault> {
+        Self::skipping(&MISTAKEN, values)
+    }
+
+    /// [`new`](Self::new), but names written by mistake are faults.
+    pub(crate) fn strict<'a>(
+        values: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Option<Self>, CodingFault> {
+        Self::skipping(&[], values)
+    }
+
+    fn skipping<'a>(
+        skipped: &[&[u8]],
         values: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Option<Self>, CodingFault> {
         let mut chain = Vec::new();
         for name in values.flat_map(|value| value.split(|&byte| byte == b',')) {
             let name = name.trim_ascii().to_ascii_lowercase();
-            if name.is_empty() || name == b"identity" {
+            if name.is_empty() || name == b"identity" || skipped.contains(&&*name) {
                 continue;
             }
             if chain.len() == MAX_CODINGS {

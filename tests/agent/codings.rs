@@ -296,3 +296,53 @@ fn a_coded_download_that_was_cut_is_whole_after_a_retry() {
     assert!(std::fs::read(folder.path("a")).unwrap() == content);
     assert!(server.requests()[1].header("range").is_none());
 }
+
+#[test]
+fn names_that_are_no_codings_are_ignored_unless_the_caller_is_strict() {
+    let folder = Folder::new("no-coding");
+    for coding in ["UTF-8", "utf8", "none", "", "identity, none"] {
+        let (network, server, mut agent) = setup();
+        coded(&server, coding, b"hello".to_vec());
+        let get = || Request::get("http://game.example/");
+        let outcome = run(&network, &mut agent, get());
+        assert_eq!(outcome.response().text(), "hello", "{coding:?}");
+        let outcome = run(&network, &mut agent, get().stream());
+        assert_eq!(chunks(&outcome.events), b"hello", "{coding:?}");
+        run(&network, &mut agent, get().download_to(folder.path("a"))).response();
+        assert_eq!(std::fs::read(folder.path("a")).unwrap(), b"hello");
+        let outcome = run(&network, &mut agent, get().strict_coding(true));
+        match coding {
+            "" => assert_eq!(outcome.response().text(), "hello"),
+            _ => assert!(
+                matches!(outcome.error().kind(), ErrorKind::Coding(_)),
+                "{coding:?}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn an_error_page_in_an_unknown_coding_is_delivered_as_it_is() {
+    let page = |status| {
+        MockResponse::with_status(status)
+            .header("Content-Encoding", "lzma")
+            .bytes("coded")
+    };
+    for status in [401, 404, 503] {
+        let (network, server, mut agent) = setup();
+        server.get("/").reply(page(status));
+        let get = || Request::get("http://game.example/");
+        let outcome = run(&network, &mut agent, get());
+        assert_eq!(outcome.response().body(), "coded", "{status}");
+        let outcome = run(&network, &mut agent, get().stream());
+        assert_eq!(chunks(&outcome.events), b"coded", "{status}");
+        let outcome = run(&network, &mut agent, get().error_for_status(true));
+        let (error, response) = outcome.result.unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Status(status));
+        assert_eq!(response.unwrap().body(), "coded");
+        let outcome = run(&network, &mut agent, get().strict_coding(true));
+        let (error, response) = outcome.result.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Coding(_)));
+        assert_eq!(response.unwrap().status().as_u16(), status);
+    }
+}

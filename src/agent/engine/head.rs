@@ -95,13 +95,8 @@ impl Engine {
             // The caller can read what the server says about the failure.
             NextAction::Fail(_) => {
                 response.sink = Sink::Collect(Collected::default());
-                let codings = response.head.fields.get_all("content-encoding");
-                if transfer.settings.decompress
-                    && !has_no_content(transfer, &response.head)
-                    && let Ok(decoder) = Decoder::new(codings)
-                {
-                    response.decoder = decoder.map(Box::new);
-                }
+                // What cannot be decoded is kept as it is: the request has failed already.
+                response.decoder = decoder(transfer, &response.head).ok().flatten();
             }
             _ => {}
         }
@@ -199,11 +194,7 @@ impl Engine {
             Output::WebSocket(_) => Sink::Collect(Collected::default()),
         };
         let head = &response.head;
-        if transfer.settings.decompress && !has_no_content(transfer, head) {
-            response.decoder = Decoder::new(head.fields.get_all("content-encoding"))
-                .map_err(ErrorKind::Coding)?
-                .map(|decoder| Box::new(decoder.with_limits(transfer.settings.coding_limits)));
-        }
+        response.decoder = decoder(transfer, head)?;
         // Content whose announced length is too much is not read at all. Files have a limit of their own.
         let most = match response.sink {
             Sink::Collect(_) => transfer.most_collected(),
@@ -225,6 +216,27 @@ impl Engine {
         });
         Ok(())
     }
+}
+
+/// The decoder for the content codings of a response (RFC 9110 §8.4); `None` if there is nothing to undo. An
+/// error page in a coding that cannot be undone is delivered as it is, as Fetch does, unless the caller wants
+/// the error.
+fn decoder(transfer: &Transfer, head: &ResponseHead) -> Result<Option<Box<Decoder>>, Error> {
+    let settings = &transfer.settings;
+    if !settings.decompress || has_no_content(transfer, head) {
+        return Ok(None);
+    }
+    let codings = head.fields.get_all("content-encoding");
+    let decoder = if settings.strict_coding {
+        Decoder::strict(codings)
+    } else {
+        match Decoder::new(codings) {
+            Err(_) if head.status.as_u16() >= 400 => Ok(None),
+            decoder => decoder,
+        }
+    };
+    let decoder = decoder.map_err(ErrorKind::Coding)?;
+    Ok(decoder.map(|decoder| Box::new(decoder.with_limits(settings.coding_limits))))
 }
 
 fn has_no_content(transfer: &Transfer, head: &ResponseHead) -> bool {

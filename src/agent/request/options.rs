@@ -112,6 +112,11 @@ impl<S> Request<S> {
         self.set(|options| options.coding_limits(limits))
     }
 
+    /// Makes every unknown content coding an error; see [`RequestOptions::strict_coding`].
+    pub fn strict_coding(self, strict: bool) -> Self {
+        self.set(|options| options.strict_coding(strict))
+    }
+
     /// Turns the cookie jar on or off; see [`RequestOptions::use_cookies`].
     pub fn use_cookies(self, cookies: bool) -> Self {
         self.set(|options| options.use_cookies(cookies))

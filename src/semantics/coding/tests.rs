@@ -9,6 +9,11 @@ fn what_content_encoding_may_say() {
     for value in ["", " ", ",", "identity", "Identity, identity,"] {
         assert!(matches!(decoder(value), Ok(None)), "{value:?}");
     }
+    for value in ["UTF-8", "utf8", "none", "identity, None"] {
+        assert!(matches!(decoder(value), Ok(None)), "{value:?}");
+        let strict = Decoder::strict([value.as_bytes()].into_iter());
+        assert!(matches!(strict, Err(CodingFault::Unknown(_))), "{value:?}");
+    }
     for (value, expected) in [
         ("compress", CodingFault::Unknown("compress".into())),
         ("Quite Odd", CodingFault::Unknown("quite odd".into())),
