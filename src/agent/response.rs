@@ -224,17 +224,18 @@ impl Response {
         self.body
     }
 
-    /// The content as text; bytes that are no UTF-8 become U+FFFD.
+    /// The content as text: UTF-8 without a byte order mark (WHATWG Encoding, "UTF-8 decode"). Invalid bytes
+    /// become U+FFFD.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
+        String::from_utf8_lossy(without_byte_order_mark(&self.body)).into_owned()
     }
 
-    /// The content as a value.
+    /// The content parsed as JSON (RFC 8259). A byte order mark is ignored (§8.1).
     ///
     /// # Errors
     /// [`ErrorKind::InvalidJson`], also for empty content.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.body)
+        serde_json::from_slice(without_byte_order_mark(&self.body))
             .map_err(|error| Error::new(ErrorKind::InvalidJson).with_source(error))
     }
 
@@ -334,6 +335,11 @@ impl Response {
             "body_length": self.body.len(),
         })
     }
+}
+
+/// Text without the byte order mark that some editors and servers put before it.
+fn without_byte_order_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 fn version_text(version: Version) -> &'static str {

@@ -32,6 +32,8 @@ pub struct JsonLines {
     scanned: usize,
     line_bytes: usize,
     finished: bool,
+    /// Whether a line has been returned, or skipped because it was empty.
+    has_begun: bool,
 }
 
 impl JsonLines {
@@ -47,6 +49,7 @@ impl JsonLines {
             scanned: 0,
             line_bytes,
             finished: false,
+            has_begun: false,
         }
     }
 
@@ -110,6 +113,10 @@ impl JsonLines {
     }
 
     fn checked(&mut self, mut line: Bytes) -> Result<Option<Bytes>, FrameFault> {
+        if !std::mem::replace(&mut self.has_begun, true) && line.starts_with(b"\xef\xbb\xbf") {
+            // A byte order mark before the first line (RFC 8259 §8.1).
+            line.advance(3);
+        }
         if line.last() == Some(&b'\r') {
             line.truncate(line.len() - 1);
         }

@@ -330,3 +330,24 @@ fn facts_about_the_connection() {
     let info = second.response().connection().unwrap();
     assert_eq!((info.reused, info.opened), (true, 0));
 }
+
+#[test]
+fn a_byte_order_mark_before_text_and_json_is_ignored() {
+    let json = Response::new(200).with_body("\u{feff}{\"a\": 1}");
+    let value: serde_json::Value = json.json().unwrap();
+    assert_eq!(value["a"], 1);
+    assert_eq!(Response::new(200).with_body("\u{feff}hi").text(), "hi");
+    // Only one, and only at the beginning.
+    let text = Response::new(200)
+        .with_body("\u{feff}\u{feff}a\u{feff}")
+        .text();
+    assert_eq!(text, "\u{feff}a\u{feff}");
+    assert_eq!(
+        Response::new(200).with_body(&b"\xef\xbb"[..]).text(),
+        "\u{fffd}"
+    );
+    let mut lines = httpoll::frames::JsonLines::new();
+    lines.push("\u{feff}{\"a\": 1}\n\u{feff}{}\n".as_bytes());
+    assert_eq!(lines.next_value().unwrap().unwrap()["a"], 1);
+    assert!(lines.next_value().is_err());
+}
