@@ -6,6 +6,7 @@ use std::fmt;
 use http::{Method, StatusCode};
 use url::Url;
 
+use super::auth::Credentials;
 use super::origin::{Origin, same_origin};
 use crate::error::RedirectRefusal;
 
@@ -88,6 +89,8 @@ pub(crate) struct Redirection {
     /// Where to. Its fragment is inherited (RFC 9110 §10.2.2). It has no user name or password but
     /// those that the present URL had, at the same origin.
     pub(crate) url: Url,
+    /// The user name and password that `Location` has. They replace the caller's at the new origin.
+    pub(crate) credentials: Option<Credentials>,
     pub(crate) method: Method,
     /// Whether the content is sent again.
     pub(crate) keeps_content: bool,
@@ -139,13 +142,16 @@ pub(crate) fn redirect(
         return Err(RedirectRefusal::Downgrade);
     }
     let crosses_origin = !same_origin(current, &url);
+    let mut credentials = None;
     if crosses_origin || userinfo(&url) != userinfo(current) {
-        // Whoever sends a client elsewhere does not choose what it logs in with.
+        // Those that are not text cannot be sent.
+        credentials = Credentials::from_url(&url).ok().flatten();
         strip_userinfo(&mut url);
     }
     let (method, keeps_content) = next_method(policy, status, method);
     Ok(Some(Redirection {
         url,
+        credentials,
         method,
         keeps_content,
         crosses_origin,

@@ -243,8 +243,7 @@ fn fields_that_do_not_cross_origins() {
         ("http://other.example/b", true),
         ("http://game.example:8080/b", true),
         ("http://sub.game.example/b", true),
-        // User names in a Location do not make it the same origin, nor are they used.
-        ("http://game.example:pw@other.example/b", true),
+        ("http://other.example/game.example/../b", true),
     ] {
         let network = MemoryNetwork::new();
         let server = MockServer::on(&network, "game.example", 80);
@@ -458,4 +457,86 @@ fn redirects_are_no_attempts() {
     let outcome = run(&network, &mut agent, request);
     assert_eq!(outcome.response().redirects(), 1);
     assert_eq!(outcome.response().attempts(), 3, "once, and two retries");
+}
+
+#[test]
+fn credentials_in_location_are_those_of_the_hop() {
+    // "next:pw", "u:p" and "own" in Base64 (RFC 7617).
+    let (next, first) = ("Basic bmV4dDpwdw==", "Basic dTpw");
+    for (request, location, expected) in [
+        // Another origin: the caller's own stay at home, those of the URL are used.
+        (
+            Request::get("http://game.example/a"),
+            "http://next:pw@other.example/b",
+            Some(next),
+        ),
+        (
+            Request::get("http://u:p@game.example/a"),
+            "http://next:pw@other.example/b",
+            Some(next),
+        ),
+        (
+            Request::get("http://u:p@game.example/a"),
+            "http://other.example/b",
+            None,
+        ),
+        // The same origin: they replace the caller's, in whichever form these were given.
+        (
+            Request::get("http://u:p@game.example/a"),
+            "http://next:pw@game.example/b",
+            Some(next),
+        ),
+        (Request::get("http://u:p@game.example/a"), "/b", Some(first)),
+        (
+            Request::get("http://game.example/a").header("Authorization", "Bearer t"),
+            "http://next:pw@game.example/b",
+            Some(next),
+        ),
+        (
+            Request::get("http://game.example/a").credentials(Credentials::Bearer("t".to_owned())),
+            "http://next:pw@game.example/b",
+            Some(next),
+        ),
+    ] {
+        let (network, server, mut agent) = setup();
+        let other = MockServer::on(&network, "other.example", 80);
+        other.any("/b").reply(MockResponse::ok());
+        server.any("/b").reply(MockResponse::ok());
+        redirecting(&server, 302, location);
+        let outcome = run(&network, &mut agent, request);
+        let response = outcome.response();
+        let hop = other
+            .requests()
+            .pop()
+            .unwrap_or_else(|| server.requests().pop().unwrap());
+        assert_eq!(hop.path(), "/b");
+        assert_eq!(hop.header("authorization"), expected, "{location}");
+        // They are in no URL that the caller sees, and in no Referer.
+        assert!(!format!("{:?} {response:?}", outcome.events).contains("pw"));
+        assert_eq!(response.url().unwrap().username(), "");
+        assert!(!hop.header("referer").unwrap_or_default().contains('@'));
+    }
+}
+
+#[test]
+fn credentials_in_location_stay_at_their_origin() {
+    let (network, server, mut agent) = setup();
+    let other = MockServer::on(&network, "other.example", 80);
+    redirecting(&server, 302, "http://next:pw@other.example/b");
+    other
+        .any("/b")
+        .reply(MockResponse::with_status(302).header("Location", "/c"));
+    other
+        .any("/c")
+        .reply(MockResponse::with_status(302).header("Location", "http://game.example/d"));
+    server.any("/d").reply(MockResponse::ok());
+    run(&network, &mut agent, Request::get("http://game.example/a")).response();
+    let sent =
+        |request: &httpoll::mock::MockRequest| request.header("authorization").map(str::to_owned);
+    let expected = Some("Basic bmV4dDpwdw==".to_owned());
+    assert_eq!(
+        other.requests().iter().map(sent).collect::<Vec<_>>(),
+        [expected.clone(), expected]
+    );
+    assert_eq!(sent(&server.requests().pop().unwrap()), None);
 }

@@ -127,7 +127,9 @@ impl Engine {
     fn user(&self, transfer: &Transfer) -> Option<String> {
         let line = transfer.request.fields.get("authorization");
         // The field on the wire changes with each nonce; the credentials do not.
-        let credentials = transfer.settings.credentials.as_ref();
+        let request = &transfer.request;
+        let own = transfer.settings.credentials.as_ref();
+        let credentials = request.location_credentials.as_ref().or(own);
         if line.is_none() && credentials.is_none() {
             return None;
         }

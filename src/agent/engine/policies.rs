@@ -283,16 +283,14 @@ impl Policies {
     }
 }
 
-/// The credentials for this hop: the caller's own while the request is at the origin that they were given
-/// for, otherwise those that a netrc text has for the host.
+/// The credentials for this hop: those of the redirect that led here, the caller's own while the request is at
+/// the origin that they were given for, or those that a netrc text has for the host.
 fn credentials(transfer: &Transfer) -> Option<Credentials> {
-    let settings = &transfer.settings;
-    let own = settings
-        .credentials
-        .as_ref()
-        .filter(|_| transfer.request.is_trusted);
+    let (settings, request) = (&transfer.settings, &transfer.request);
+    let own = settings.credentials.as_ref().filter(|_| request.is_trusted);
+    let own = request.location_credentials.as_ref().or(own);
     own.cloned().or_else(|| {
-        let host = transfer.request.url.host_str()?;
+        let host = request.url.host_str()?;
         settings.netrc.as_ref()?.find(host, None)
     })
 }

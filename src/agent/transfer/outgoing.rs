@@ -10,7 +10,7 @@ use crate::agent::output::Output;
 use crate::agent::prepared::Prepared;
 use crate::agent::settings::Settings;
 use crate::proto::FieldLines;
-use crate::semantics::auth::AuthAttempt;
+use crate::semantics::auth::{AuthAttempt, Credentials};
 use crate::semantics::redirect::Redirection;
 
 /// See the module's documentation.
@@ -26,6 +26,8 @@ pub(crate) struct Outgoing {
     pub(crate) referer: Option<String>,
     /// Whether the credentials given for the first origin still apply.
     pub(crate) is_trusted: bool,
+    /// The credentials of a redirect's `Location`, for its origin. They replace all others.
+    pub(crate) location_credentials: Option<Credentials>,
     pub(crate) auth: AuthAttempt,
     pub(crate) payload: Payload,
     pub(crate) expects_continue: bool,
@@ -56,6 +58,7 @@ impl Outgoing {
             cookies,
             referer: None,
             is_trusted: true,
+            location_credentials: None,
             auth: AuthAttempt::default(),
             payload,
             expects_continue: true,
@@ -84,6 +87,13 @@ impl Outgoing {
             if !self.is_trusted {
                 self.cookies.clear();
             }
+        }
+        if next.crosses_origin || next.credentials.is_some() {
+            if next.credentials.is_some() {
+                self.fields.remove("authorization");
+                self.auth = AuthAttempt::default();
+            }
+            self.location_credentials = next.credentials;
         }
         self.method = next.method;
         self.url = Arc::new(next.url);

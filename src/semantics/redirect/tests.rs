@@ -253,19 +253,35 @@ fn the_referer_is_the_url_redirected_from_without_secrets() {
 }
 
 #[test]
-fn a_user_name_in_location_is_not_used() {
-    for (current, location, expected) in [
-        ("http://a.b/", "http://u:p@a.b/x", "http://a.b/x"),
-        ("http://a.b/", "http://u:p@c.d/x", "http://c.d/x"),
-        ("http://u:p@a.b/", "http://v:w@a.b/x", "http://a.b/x"),
+fn a_user_name_in_location_is_for_the_new_url() {
+    for (current, location, expected, user) in [
+        ("http://a.b/", "http://u:p@a.b/x", "http://a.b/x", Some("u")),
+        ("http://a.b/", "http://u:p@c.d/x", "http://c.d/x", Some("u")),
+        ("http://a.b/", "http://%75@c.d/x", "http://c.d/x", Some("u")),
+        ("http://a.b/", "http://%ff@c.d/x", "http://c.d/x", None),
+        (
+            "http://u:p@a.b/",
+            "http://v:w@a.b/x",
+            "http://a.b/x",
+            Some("v"),
+        ),
+        (
+            "http://u:p@a.b/",
+            "http://u:p@c.d/x",
+            "http://c.d/x",
+            Some("u"),
+        ),
         // The caller's own stay at home.
-        ("http://u:p@a.b/", "/x", "http://u:p@a.b/x"),
-        ("http://u:p@a.b/", "//c.d/x", "http://c.d/x"),
+        ("http://u:p@a.b/", "/x", "http://u:p@a.b/x", None),
+        ("http://u:p@a.b/", "//c.d/x", "http://c.d/x", None),
     ] {
-        assert_eq!(
-            followed(current, location.as_bytes()).url.as_str(),
-            expected
-        );
+        let next = followed(current, location.as_bytes());
+        assert_eq!(next.url.as_str(), expected);
+        let found = match &next.credentials {
+            Some(Credentials::Basic { user, .. }) => Some(user.as_str()),
+            _ => None,
+        };
+        assert_eq!(found, user, "{location}");
     }
 }
 
