@@ -439,3 +439,49 @@ fn the_host_that_worked_is_asked_first_the_next_time() {
     assert_eq!(first.requests().len(), 1);
     assert_eq!(second.requests().len(), 3);
 }
+
+#[test]
+fn a_408_on_a_kept_connection_is_repeated_once_over_a_new_one() {
+    // The server gave up waiting on its first connection, just when the second request was sent.
+    let (network, server, mut agent) = setup();
+    server
+        .get("/")
+        .reply(MockResponse::ok().text("first"))
+        .then_reply(MockResponse::with_status(408).header("Connection", "close"))
+        .then_reply(MockResponse::ok().text("second"));
+    let get = || Request::get("http://game.example/");
+    assert_eq!(run(&network, &mut agent, get()).response().text(), "first");
+    let outcome = run(&network, &mut agent, get());
+    assert_eq!(outcome.response().text(), "second");
+    assert_eq!(server.connections().opened, 2);
+    // On a new connection it is the response, and it is repeated once only.
+    let (network, server, mut agent) = setup();
+    server
+        .get("/")
+        .reply(MockResponse::ok())
+        .then_reply(MockResponse::with_status(408));
+    run(&network, &mut agent, get()).response();
+    assert_eq!(
+        run(&network, &mut agent, get())
+            .response()
+            .status()
+            .as_u16(),
+        408
+    );
+    assert_eq!(server.requests().len(), 3);
+    let (network, server, mut agent) = setup();
+    server
+        .post("/")
+        .reply(MockResponse::ok())
+        .then_reply(MockResponse::with_status(408));
+    let post = || Request::post("http://game.example/").text("x");
+    run(&network, &mut agent, post()).response();
+    assert_eq!(
+        run(&network, &mut agent, post())
+            .response()
+            .status()
+            .as_u16(),
+        408
+    );
+    assert_eq!(server.requests().len(), 2);
+}

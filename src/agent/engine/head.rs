@@ -73,7 +73,7 @@ impl Engine {
             }
             return opened.map(Some);
         }
-        let planned = self.plan(transfer, &head);
+        let planned = self.plan(transfer, &head, connection.reused);
         let mut response = ResponseState {
             content_length,
             timings,
@@ -125,7 +125,12 @@ impl Engine {
     }
 
     /// Decides what follows the end of a response, as soon as its head is there.
-    fn plan(&mut self, transfer: &mut Transfer, head: &ResponseHead) -> NextAction {
+    fn plan(
+        &mut self,
+        transfer: &mut Transfer,
+        head: &ResponseHead,
+        was_reused: bool,
+    ) -> NextAction {
         let can_authenticate = head.status == StatusCode::UNAUTHORIZED
             && transfer.request.payload.can_be_sent()
             && self
@@ -138,6 +143,7 @@ impl Engine {
             transfer,
             Input::Head(HeadInput {
                 head,
+                was_reused,
                 can_authenticate,
                 secure_form: &|url| policies.secure_form(url, conditions.wall),
                 conditions,

@@ -50,6 +50,8 @@ pub(crate) enum Input<'a> {
 /// A head, and what the decision about it needs from outside the transfer.
 pub(crate) struct HeadInput<'a> {
     pub(crate) head: &'a ResponseHead,
+    /// Whether the connection had served another request before.
+    pub(crate) was_reused: bool,
     /// Whether the head's challenge can be met with other credentials than those that were sent.
     pub(crate) can_authenticate: bool,
     /// The `https` form of a URL whose host wants it.
@@ -99,6 +101,11 @@ fn after_head(transfer: &Transfer, input: &HeadInput<'_>) -> NextAction {
     }
     if status == StatusCode::UNAUTHORIZED && can_be_sent && input.can_authenticate {
         return NextAction::SendAgain(Change::Nothing);
+    }
+    if status == StatusCode::REQUEST_TIMEOUT && input.was_reused && transfer.may_repeat() {
+        // The server gave up waiting for a request on this connection just when it was sent; over a new one
+        // it may be repeated (RFC 9110 §15.5.9).
+        return NextAction::Reconnect;
     }
     if status == StatusCode::EXPECTATION_FAILED && transfer.wants_continue() && can_be_sent {
         // RFC 9110 §10.1.1: repeat the request without the expectation.

@@ -81,6 +81,7 @@ fn after(transfer: &Transfer, status: u16, fields: &[(&str, &str)]) -> String {
     let head = head(status, fields);
     let input = HeadInput {
         head: &head,
+        was_reused: false,
         can_authenticate: false,
         secure_form: &|_| None,
         conditions: conditions(),
@@ -211,6 +212,7 @@ fn a_challenge_is_met_once_there_are_credentials_for_it() {
     for (can_authenticate, expected) in [(true, "again"), (false, "deliver")] {
         let input = HeadInput {
             head: &head,
+            was_reused: false,
             can_authenticate,
             secure_form: &|_| None,
             conditions: conditions(),
@@ -471,5 +473,29 @@ fn timers_end_wait_and_drive() {
             deadline,
         });
         assert_eq!(at(&queued, start + second), expected);
+    }
+}
+
+#[test]
+fn a_408_on_a_reused_connection_is_repeated_over_a_new_one() {
+    let head = head(408, &[]);
+    let get_or_post = |request| transfer(request);
+    for (transfer, was_reused, expected) in [
+        (get_or_post(get()), true, "reconnect"),
+        (get_or_post(get()), false, "deliver"),
+        (
+            get_or_post(Request::post("http://game.example/").text("x")),
+            true,
+            "deliver",
+        ),
+    ] {
+        let input = HeadInput {
+            head: &head,
+            was_reused,
+            can_authenticate: false,
+            secure_form: &|_| None,
+            conditions: conditions(),
+        };
+        assert_eq!(name(&decide(&transfer, Input::Head(input))), expected);
     }
 }
