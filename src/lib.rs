@@ -225,6 +225,8 @@ pub mod resolver {
 /// When a failed request is sent again.
 #[cfg(feature = "agent")]
 pub mod retry {
+    pub use http::StatusCode;
+
     pub use crate::semantics::retry::RetryPolicy;
 }
 

@@ -20,7 +20,6 @@ use std::time::Duration;
 
 use bevy_app::{AppExit, Startup, Update};
 use bevy_ecs::prelude::*;
-use bevy_httpoll::httpoll::RetryPolicy;
 use bevy_httpoll::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -68,8 +67,6 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
 }
 
 fn begin(mut commands: Commands, launcher: Res<Launcher>) {
-    let mut policy = RetryPolicy::standard();
-    policy.base_delay = Duration::from_millis(200);
     for name in NAMES {
         // The list of packs tells the digests; that of the last is wrong.
         let promised = if name == "broken" { "another" } else { name };
@@ -80,7 +77,10 @@ fn begin(mut commands: Commands, launcher: Res<Launcher>) {
             HttpDownload::to(launcher.folder.join(name))
                 .resume(true)
                 .sha256(digest),
-            HttpRetry(policy.clone()),
+            HttpRetry {
+                base_delay: Duration::from_millis(200),
+                ..HttpRetry::default()
+            },
         ));
     }
 }

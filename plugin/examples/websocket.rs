@@ -14,10 +14,7 @@ use std::net::TcpListener;
 
 use bevy_app::{AppExit, Startup};
 use bevy_ecs::prelude::*;
-use bevy_httpoll::httpoll::{
-    agent::WebSocketOptions,
-    websocket::{CloseFrame, WebSocketMessage},
-};
+use bevy_httpoll::httpoll::websocket::{CloseFrame, WebSocketMessage};
 use bevy_httpoll::prelude::*;
 
 #[derive(Resource)]
@@ -49,7 +46,7 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
 
 fn begin(mut http: Http, server: Res<Server>) {
     http.get(server.0.as_str())
-        .insert(HttpStream::WebSocket(WebSocketOptions::new()))
+        .insert(HttpStream::WebSocket(HttpWebSocket::default()))
         .observe(|open: On<HttpWebSocketOpened>, mut commands: Commands| {
             println!("open");
             say(&mut commands, open.request, 1);

@@ -50,6 +50,8 @@ pub use components::server_peers::HttpSocketPeer;
 pub use components::server_peers::{HttpEventPeer, HttpServerRequest};
 pub use components::stream::HttpStream;
 pub use components::upload::HttpUpload;
+#[cfg(feature = "websocket")]
+pub use components::web_socket::HttpWebSocket;
 pub use events::request::{
     CancelHttp, HttpChunk, HttpError, HttpFinished, HttpHead, HttpJson, HttpOutcome,
     HttpPhaseChanged, HttpProgressed, HttpResponse, HttpServerSentEvent, HttpStatusChanged,

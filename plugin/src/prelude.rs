@@ -29,6 +29,8 @@ pub use crate::components::server_peers::HttpSocketPeer;
 pub use crate::components::server_peers::{HttpEventPeer, HttpServerRequest};
 pub use crate::components::stream::HttpStream;
 pub use crate::components::upload::HttpUpload;
+#[cfg(feature = "websocket")]
+pub use crate::components::web_socket::HttpWebSocket;
 pub use crate::events::request::{
     CancelHttp, HttpChunk, HttpError, HttpFinished, HttpHead, HttpJson, HttpOutcome,
     HttpPhaseChanged, HttpProgressed, HttpResponse, HttpServerSentEvent, HttpStatusChanged,

@@ -35,6 +35,7 @@ pub struct Download {
     resume: bool,
     expected_size: Option<u64>,
     sha256: Option<[u8; 32]>,
+    is_digest_invalid: bool,
     max_size: u64,
 }
 
@@ -47,6 +48,7 @@ impl Download {
             resume: false,
             expected_size: None,
             sha256: None,
+            is_digest_invalid: false,
             max_size: 1024 * 1024 * 1024,
         }
     }
@@ -84,6 +86,24 @@ impl Download {
         self
     }
 
+    /// As [`sha256`](Self::sha256), with the digest as 64 hexadecimal digits, upper or lower case. If they
+    /// are not, the request fails with [`Misuse::InvalidDigest`](crate::error::Misuse::InvalidDigest).
+    #[must_use]
+    pub fn sha256_hex(mut self, digest: &str) -> Self {
+        match from_hex(digest) {
+            Some(digest) => self.sha256(digest),
+            None => {
+                self.is_digest_invalid = true;
+                self
+            }
+        }
+    }
+
+    /// Whether [`sha256_hex`](Self::sha256_hex) was given something else than a digest.
+    pub(super) fn is_digest_invalid(&self) -> bool {
+        self.is_digest_invalid
+    }
+
     /// The most bytes to take. Default 1 GiB; 0 is no limit.
     #[must_use]
     pub fn max_size(mut self, bytes: u64) -> Self {
@@ -106,6 +126,22 @@ impl Download {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// A digest of 64 hexadecimal digits.
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 {
+        return None;
+    }
+    let mut digest = [0; 32];
+    for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
+        for digit in pair {
+            let value = char::from(*digit).to_digit(16)?;
+            *byte = *byte << 4 | u8::try_from(value).ok()?;
+        }
+    }
+    Some(digest)
 }
 
 impl<P: Into<PathBuf>> From<P> for Download {

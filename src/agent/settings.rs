@@ -48,11 +48,18 @@ pub enum CacheMode {
     Reload,
     /// A stored response is always validated, even a fresh one.
     NoCache,
-    /// A stored response is used even if it is stale. If there is none, it is fetched.
+    /// From the cache, however stale; from the server if the cache has none. A stale response with `no-cache`
+    /// or `must-revalidate` is validated first, as HTTP demands (RFC 9111 §4.2.4).
     ForceCache,
-    /// A stored response is used even if it is stale. If there is none, the request fails with
-    /// [`RequestRefused::NotCached`](crate::error::RequestRefused::NotCached).
+    /// From the cache, however stale, otherwise
+    /// [`RequestRefused::NotCached`](crate::error::RequestRefused::NotCached). That is also the result for a
+    /// stale response with `no-cache` or `must-revalidate`, which HTTP forbids to use without validation
+    /// (RFC 9111 §4.2.4).
     OnlyIfCached,
+    /// As [`Default`](Self::Default), but if the server cannot be reached or responds with a 5xx status, the
+    /// stored response is used, however stale (RFC 5861 §4). A response with `no-cache` or
+    /// `must-revalidate` is not, which HTTP forbids (RFC 9111 §4.2.4).
+    StaleIfError,
 }
 
 /// Which of the addresses of a host name are used.

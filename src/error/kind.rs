@@ -153,6 +153,8 @@ pub enum Misuse {
     InvalidContent,
     /// Content was given twice, for example as JSON and as a form.
     ConflictingContent,
+    /// A digest is not 64 hexadecimal digits.
+    InvalidDigest,
     /// The request has ended and its end was reported, or it was cancelled, or it belongs to another
     /// agent.
     UnknownRequest,

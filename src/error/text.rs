@@ -164,6 +164,7 @@ impl fmt::Display for Misuse {
             Self::OutOfOrder => "this call would break the order of messages on the connection",
             Self::InvalidUrl => "the URL must be absolute, with the scheme http or https",
             Self::InvalidContent => "the value cannot be encoded as content",
+            Self::InvalidDigest => "a SHA-256 digest is not 64 hexadecimal digits",
             Self::ConflictingContent => {
                 "the request has two contents: use only one of body, text, json, form, multipart and file"
             }
@@ -190,10 +191,9 @@ impl fmt::Display for super::kind::RequestRefused {
             Self::CircuitOpen => {
                 "the server failed too often, and gets no requests for a while (CircuitPolicy)"
             }
-            Self::NotCached => {
-                "the cache has no response that may be used (CacheMode::OnlyIfCached)"
-            }
-            Self::NoWebSocket => "this request has no open WebSocket",
+            Self::NotCached => "the cache has no response that may be used without asking the server (CacheMode::OnlyIfCached); \
+                 a stored response with no-cache or must-revalidate may not",
+            Self::NoWebSocket => "no WebSocket is open for this request",
             Self::ThreadPanicked => "the agent's thread panicked; build another agent",
         })
     }

@@ -10,10 +10,7 @@ use bevy_ecs::schedule::SingleThreadedExecutor;
 use bevy_httpoll::prelude::*;
 use httpoll::server::topic::Topic;
 use httpoll::{
-    agent::{PoolLimits, WebSocketOptions},
-    event_stream::ServerSentEvent,
-    tls::TlsOptions,
-    websocket::WebSocketMessage,
+    agent::PoolLimits, event_stream::ServerSentEvent, tls::TlsOptions, websocket::WebSocketMessage,
 };
 
 use crate::frames::{Marks, mark};
@@ -251,7 +248,7 @@ fn begin(places: Res<Places>, mut commands: Commands) {
         commands
             .spawn((
                 HttpRequest::get(places.echo.as_str()),
-                HttpStream::WebSocket(WebSocketOptions::new()),
+                HttpStream::WebSocket(HttpWebSocket::default()),
                 Talker(number),
             ))
             .observe(|open: On<HttpWebSocketOpened>, mut commands: Commands| {

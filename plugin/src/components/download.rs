@@ -7,71 +7,108 @@ use bevy_ecs::component::Component;
 use bevy_ecs::reflect::ReflectComponent;
 use httpoll::{Download, Request};
 
-/// Writes the response's content to a file. [`HttpResponse::saved`](crate::HttpResponse::saved) says
-/// where it is.
+/// Writes the response's content to a file. [`HttpResponse::saved`](crate::HttpResponse::saved) then has
+/// its path and size.
 ///
-/// Parent folders are made. The file appears whole or not at all: content goes to a temporary file
-/// beside it first. A worker thread writes, never the frame. Any status but 2xx is an
+/// Parent folders are created. The file appears completely or not at all: content goes to a temporary file
+/// next to it first. A worker thread writes, never the frame. Any status other than 2xx is an
 /// [`HttpError`](crate::HttpError).
 #[derive(Component, Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "reflect",
     derive(bevy_reflect::Reflect),
-    reflect(opaque),
-    reflect(Component, Clone, Debug)
+    reflect(Component, Clone, Debug, PartialEq),
+    type_path = "bevy_httpoll"
 )]
 #[component(immutable)]
-pub struct HttpDownload(Download);
+pub struct HttpDownload {
+    path: PathBuf,
+    resume: bool,
+    keep_partial: bool,
+    expected_size: Option<u64>,
+    sha256: Option<String>,
+    max_size: Option<u64>,
+}
 
 impl HttpDownload {
     /// To this path.
     pub fn to(path: impl Into<PathBuf>) -> Self {
-        Self(Download::to(path))
+        Self {
+            path: path.into(),
+            resume: false,
+            keep_partial: false,
+            expected_size: None,
+            sha256: None,
+            max_size: None,
+        }
     }
 
-    /// Goes on where an earlier download of the same URL stopped, when the server can, and keeps
-    /// what has come for the next time. Default no.
+    /// Continues where an earlier download of the same URL stopped, if the server supports ranges, and keeps
+    /// what has arrived for the next time. Default `false`.
     #[must_use]
-    pub fn resume(self, resume: bool) -> Self {
-        Self(self.0.resume(resume))
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
+        self
     }
 
-    /// Keeps what has come when the download fails or is cancelled, as `<name>.part`. Default no.
+    /// Keeps what has arrived as `<name>.part` if the download fails or is cancelled. Default `false`.
     #[must_use]
-    pub fn keep_partial(self, keep: bool) -> Self {
-        Self(self.0.keep_partial(keep))
+    pub fn keep_partial(mut self, keep: bool) -> Self {
+        self.keep_partial = keep;
+        self
     }
 
     /// The size in bytes that the file must have.
     #[must_use]
-    pub fn expected_size(self, bytes: u64) -> Self {
-        Self(self.0.expected_size(bytes))
+    pub fn expected_size(mut self, bytes: u64) -> Self {
+        self.expected_size = Some(bytes);
+        self
     }
 
-    /// The SHA-256 that the file must have. Needs the feature `sha256`; without it the request fails.
+    /// The SHA-256 digest that the file must have. Needs the feature `sha256`; without it the request fails.
     #[must_use]
     pub fn sha256(self, digest: [u8; 32]) -> Self {
-        Self(self.0.sha256(digest))
+        let hex = digest
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>();
+        self.sha256_hex(hex)
     }
 
-    /// The most bytes to take. Default 1 GiB; 0 is no limit.
+    /// As [`sha256`](Self::sha256), with the digest as 64 hexadecimal digits. The request fails if they are
+    /// not.
     #[must_use]
-    pub fn max_size(self, bytes: u64) -> Self {
-        Self(self.0.max_size(bytes))
+    pub fn sha256_hex(mut self, digest: impl Into<String>) -> Self {
+        self.sha256 = Some(digest.into());
+        self
     }
 
-    /// Where to.
+    /// The most bytes to accept. Default 1 GiB; 0 means no limit.
+    #[must_use]
+    pub fn max_size(mut self, bytes: u64) -> Self {
+        self.max_size = Some(bytes);
+        self
+    }
+
+    /// The path of the file.
     pub fn path(&self) -> &Path {
-        self.0.path()
+        &self.path
     }
 
     pub(crate) fn apply(&self, request: Request) -> Request {
-        request.download_to(self.0.clone())
-    }
-}
-
-impl From<Download> for HttpDownload {
-    fn from(download: Download) -> Self {
-        Self(download)
+        let mut download = Download::to(&self.path).keep_partial(self.keep_partial);
+        if self.resume {
+            download = download.resume(true);
+        }
+        if let Some(bytes) = self.expected_size {
+            download = download.expected_size(bytes);
+        }
+        if let Some(digest) = &self.sha256 {
+            download = download.sha256_hex(digest);
+        }
+        if let Some(bytes) = self.max_size {
+            download = download.max_size(bytes);
+        }
+        request.download_to(download)
     }
 }

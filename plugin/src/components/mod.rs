@@ -2,6 +2,7 @@
 //!
 //! Hooks of components only inform the resources; the systems do the work.
 
+pub(crate) mod content;
 pub(crate) mod download;
 pub(crate) mod json_observers;
 pub(crate) mod node;
@@ -19,4 +20,7 @@ pub(crate) mod server;
 #[cfg(feature = "server")]
 pub(crate) mod server_peers;
 pub(crate) mod stream;
+pub(crate) mod timeouts;
 pub(crate) mod upload;
+#[cfg(feature = "websocket")]
+pub(crate) mod web_socket;

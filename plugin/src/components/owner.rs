@@ -23,7 +23,8 @@ use bevy_ecs::reflect::ReflectComponent;
 #[cfg_attr(
     feature = "reflect",
     derive(bevy_reflect::Reflect),
-    reflect(Component, Clone, Debug)
+    reflect(Component, Clone, Debug),
+    type_path = "bevy_httpoll"
 )]
 #[relationship(relationship_target = Requests)]
 pub struct RequestedBy(pub Entity);
@@ -33,7 +34,8 @@ pub struct RequestedBy(pub Entity);
 #[cfg_attr(
     feature = "reflect",
     derive(bevy_reflect::Reflect),
-    reflect(Component, Debug)
+    reflect(Component, Debug),
+    type_path = "bevy_httpoll"
 )]
 #[relationship_target(relationship = RequestedBy, linked_spawn)]
 pub struct Requests(Vec<Entity>);

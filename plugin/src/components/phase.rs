@@ -25,7 +25,8 @@ use httpoll::Phase;
 #[cfg_attr(
     feature = "reflect",
     derive(bevy_reflect::Reflect),
-    reflect(Component, Default, Clone, Debug, PartialEq)
+    reflect(Component, Default, Clone, Debug, PartialEq),
+    type_path = "bevy_httpoll"
 )]
 #[non_exhaustive]
 #[component(clone_behavior = Ignore)]

@@ -3,6 +3,8 @@
 use bevy_ecs::component::Component;
 #[cfg(feature = "reflect")]
 use bevy_ecs::reflect::ReflectComponent;
+#[cfg(feature = "reflect")]
+use bevy_reflect::prelude::ReflectDefault;
 
 /// How many bytes of content a request has sent and received. Read only: the plugin writes it, at most
 /// once per frame and only when it changes, so `Changed<HttpProgress>` is cheap.
@@ -10,7 +12,8 @@ use bevy_ecs::reflect::ReflectComponent;
 #[cfg_attr(
     feature = "reflect",
     derive(bevy_reflect::Reflect),
-    reflect(Component, Clone, Debug, PartialEq)
+    reflect(Component, Default, Clone, Debug, PartialEq),
+    type_path = "bevy_httpoll"
 )]
 #[component(clone_behavior = Ignore)]
 pub struct HttpProgress {

@@ -22,7 +22,8 @@ use bevy_reflect::prelude::ReflectDefault;
 #[cfg_attr(
     feature = "reflect",
     derive(bevy_reflect::Reflect),
-    reflect(Component, Default, Clone, Debug)
+    reflect(Component, Default, Clone, Debug),
+    type_path = "bevy_httpoll"
 )]
 pub struct HttpRepeat {
     /// The time from the start of one round to the start of the next. Default 5 s.

@@ -1,5 +1,7 @@
-//! What is asked for: [`HttpRequest`], a value that can be sent again and again, and the hooks that
-//! tie a request's life to that of its entity.
+//! [`HttpRequest`]: a request as a component, and the hooks that tie its life to that of its entity.
+//!
+//! The component is plain data, so that scenes can save it and inspectors can show it. `build` makes the
+//! agent's request of it, each time it is sent.
 
 use std::fmt::{self, Display};
 use std::sync::Arc;
@@ -13,25 +15,35 @@ use bevy_ecs::reflect::ReflectComponent;
 use bevy_ecs::world::DeferredWorld;
 #[cfg(feature = "reflect")]
 use bevy_reflect::prelude::ReflectDefault;
-use httpoll::{Bytes, Error, ErrorKind, Request, Timeouts, error::Misuse, node::RequestUrl};
+use httpoll::agent::CacheMode;
+use httpoll::{Bytes, Request, Timeouts};
 use serde_core::Serialize;
 
+use crate::components::content::{Binary, Content};
 use crate::components::phase::HttpPhase;
 use crate::components::progress::HttpProgress;
+use crate::components::timeouts::PhaseTimeouts;
 use crate::resources::agent::HttpAgent;
 
-/// A request, asked for by spawning it.
+/// A request. Spawn it, and the plugin sends it.
 ///
-/// The answer comes as [`HttpResponse`](crate::HttpResponse) or [`HttpError`](crate::HttpError) at
-/// this entity, which is then despawned unless it has [`KeepRequest`] or
-/// [`HttpRepeat`](crate::HttpRepeat). Despawning it, removing this component or replacing it cancels:
-/// the socket is closed at once and nothing more is triggered. Replacing it starts anew.
+/// Its end triggers [`HttpResponse`](crate::HttpResponse) or [`HttpError`](crate::HttpError) at this
+/// entity. Then the plugin removes the request's components, or despawns the entity if it has
+/// [`DespawnOnFinish`] or nothing but a request; [`KeepRequest`] and [`HttpRepeat`](crate::HttpRepeat)
+/// prevent both. Despawning the entity, or removing or replacing this component, cancels the request: the
+/// socket closes at once and no further event is triggered. Replacing it sends the new request.
 ///
-/// It is immutable. What else belongs to a request is said by components beside it, looked at when
-/// the request is sent: [`HttpDownload`](crate::HttpDownload), [`HttpUpload`](crate::HttpUpload),
-/// [`HttpStream`](crate::HttpStream), [`HttpRetry`](crate::HttpRetry),
-/// [`HttpPriority`](crate::HttpPriority), [`HttpRepeat`](crate::HttpRepeat),
+/// It is immutable. These components next to it add to the request, and are read when it is sent:
+/// [`HttpDownload`](crate::HttpDownload), [`HttpUpload`](crate::HttpUpload),
+/// [`HttpStream`](crate::HttpStream), [`HttpRetry`](crate::HttpRetry). These apply at any time:
+/// [`HttpRepeat`](crate::HttpRepeat), [`HttpPaused`](crate::HttpPaused),
+/// [`HttpRateLimit`](crate::HttpRateLimit), [`HttpPriority`](crate::HttpPriority),
 /// [`RequestedBy`](crate::RequestedBy).
+///
+/// A scene saves everything except credentials ([`bearer`](Self::bearer),
+/// [`secret_header`](Self::secret_header) and the fields `Authorization`, `Proxy-Authorization` and
+/// `Cookie`), header values that are not UTF-8, and the functions of [`with`](Self::with). Insert those
+/// again when you load the scene.
 ///
 /// ```no_run
 /// # use bevy_ecs::prelude::*;
@@ -39,30 +51,43 @@ use crate::resources::agent::HttpAgent;
 /// fn fetch(mut commands: Commands) {
 ///     commands
 ///         .spawn(HttpRequest::get("https://game.example/scores").query("season", 7))
-///         .observe(|response: On<HttpResponse>| {
-///             println!("{}: {} bytes", response.status(), response.body.len());
-///         })
-///         .observe(|failed: On<HttpError>| eprintln!("{}", failed.error));
+///         .observe(|on: On<HttpResponse>| println!("{}: {} bytes", on.status(), on.body.len()))
+///         .observe(|on: On<HttpError>| eprintln!("{}", on.error));
 /// }
 /// ```
 #[derive(Component, Clone)]
 #[cfg_attr(
     feature = "reflect",
     derive(bevy_reflect::Reflect),
-    reflect(opaque),
-    reflect(Component, Default, Clone, Debug)
+    reflect(Component, Default, Clone, Debug),
+    type_path = "bevy_httpoll"
 )]
 #[component(immutable, on_insert = submit, on_discard = discard)]
 #[require(HttpPhase, HttpProgress)]
 pub struct HttpRequest {
     method: String,
     url: String,
-    has_idempotency_key: bool,
-    /// What is done to the agent's request each time it is sent.
-    steps: Vec<Step>,
+    query: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
+    content: Vec<Content>,
+    timeout: Option<Duration>,
+    timeouts: Option<PhaseTimeouts>,
+    max_body: Option<u64>,
+    error_for_status: bool,
+    stale_if_error: bool,
+    /// Not reflected: scenes and inspectors must not show credentials.
+    #[cfg_attr(feature = "reflect", reflect(ignore))]
+    secrets: Secrets,
+    /// Not reflected: functions are not data.
+    #[cfg_attr(feature = "reflect", reflect(ignore))]
+    steps: Steps,
 }
 
-type Step = Arc<dyn Fn(Request) -> Request + Send + Sync>;
+/// Names and values of header fields that a redirect to another origin must not carry along.
+type Secrets = Vec<(String, Vec<u8>)>;
+
+/// Functions that change the agent's request, in order.
+type Steps = Vec<Arc<dyn Fn(Request) -> Request + Send + Sync>>;
 
 /// Despawns the entity, with its children, when its [`HttpRequest`] has finished. The methods of
 /// [`Http`](crate::Http) insert it on the entities that they spawn.
@@ -83,19 +108,28 @@ pub struct DespawnOnFinish;
 #[cfg_attr(
     feature = "reflect",
     derive(bevy_reflect::Reflect),
-    reflect(Component, Default, Clone, Debug)
+    reflect(Component, Default, Clone, Debug),
+    type_path = "bevy_httpoll"
 )]
 pub struct KeepRequest;
 
 impl HttpRequest {
-    /// A request by the name of its method. `url` is absolute, or relative to
-    /// [`HttpollPlugin::base_url`](crate::HttpollPlugin::base_url). What is wrong with either is told
-    /// by [`HttpError`](crate::HttpError).
+    /// A request with this method. `url` is absolute, or relative to
+    /// [`HttpollPlugin::base_url`](crate::HttpollPlugin::base_url). An invalid method or URL is reported by
+    /// [`HttpError`](crate::HttpError).
     pub fn new(method: impl Into<String>, url: impl Into<String>) -> Self {
         Self {
             method: method.into(),
             url: url.into(),
-            has_idempotency_key: false,
+            query: Vec::new(),
+            headers: Vec::new(),
+            content: Vec::new(),
+            timeout: None,
+            timeouts: None,
+            max_body: None,
+            error_for_status: false,
+            stale_if_error: false,
+            secrets: Vec::new(),
             steps: Vec::new(),
         }
     }
@@ -132,69 +166,74 @@ impl HttpRequest {
 
     /// Appends `name=value` to the query, percent-encoded.
     #[must_use]
-    pub fn query(self, name: impl Into<String>, value: impl Display) -> Self {
-        let (name, value) = (name.into(), value.to_string());
-        self.with(move |request| request.query(name.as_str(), &value))
+    pub fn query(mut self, name: impl Into<String>, value: impl Display) -> Self {
+        self.query.push((name.into(), value.to_string()));
+        self
     }
 
-    /// Sets a header, in place of the plugin's default of this name.
+    /// Sets a header field. It replaces the plugin's default for this name.
     #[must_use]
-    pub fn header(self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
-        let (name, value) = (name.into(), value.as_ref().to_vec());
-        self.with(move |request| request.header(&name, &value))
+    pub fn header(mut self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
+        let (name, value) = (name.into(), value.as_ref());
+        if is_credential(&name) {
+            return self.secret_header(name, value);
+        }
+        match std::str::from_utf8(value) {
+            Ok(text) => {
+                self.headers
+                    .retain(|(other, _)| !other.eq_ignore_ascii_case(&name));
+                self.headers.push((name, text.to_owned()));
+                self
+            }
+            Err(_) => {
+                let value = value.to_vec();
+                self.with(move |request| request.header(&name, &value))
+            }
+        }
     }
 
-    /// Sets a header that tells who is asking: a redirect to another origin does not take it along.
+    /// Sets a header field that is a credential: a redirect to another origin does not carry it along, and
+    /// no scene saves it.
     #[must_use]
-    pub fn secret_header(self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
-        let (name, value) = (name.into(), value.as_ref().to_vec());
-        self.with(move |request| request.secret_header(&name, &value))
+    pub fn secret_header(mut self, name: impl Into<String>, value: impl AsRef<[u8]>) -> Self {
+        let name = name.into();
+        self.secrets
+            .retain(|(other, _)| !other.eq_ignore_ascii_case(&name));
+        self.secrets.push((name, value.as_ref().to_vec()));
+        self
     }
 
-    /// `Authorization: Bearer …` (RFC 6750 §2.1). A redirect to another origin does not take it along.
+    /// `Authorization: Bearer …` (RFC 6750 §2.1), a credential as with
+    /// [`secret_header`](Self::secret_header).
     #[must_use]
     pub fn bearer(self, token: impl Display) -> Self {
-        self.header("Authorization", format!("Bearer {token}"))
+        self.secret_header("Authorization", format!("Bearer {token}"))
     }
 
     /// `Idempotency-Key`: a value that is different for each action of the player, and the same when that
     /// action is sent again. The server then carries it out only once, so [`HttpRetry`](crate::HttpRetry)
     /// may repeat methods such as `POST`. The server must support the field.
     #[must_use]
-    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
-        self.has_idempotency_key = true;
-        self.header("Idempotency-Key", key.into())
+    pub fn idempotency_key(self, key: impl Into<String>) -> Self {
+        self.header(IDEMPOTENCY_KEY, key.into())
     }
 
-    /// Content as it is, without a `Content-Type`.
+    /// Content without a `Content-Type`.
     #[must_use]
     pub fn body(self, body: impl Into<Bytes>) -> Self {
-        let body = body.into();
-        self.with(move |request| request.body(body.clone()))
+        self.content(Content::Bytes(Binary(body.into())))
     }
 
-    /// Text, as `text/plain; charset=utf-8`.
+    /// Text content, as `text/plain; charset=utf-8`.
     #[must_use]
     pub fn text(self, text: impl Into<String>) -> Self {
-        let text = text.into();
-        self.with(move |request| request.text(text.as_str()))
+        self.content(Content::Text(text.into()))
     }
 
-    /// A value as JSON, `application/json`. A value that cannot be JSON fails the request.
+    /// A value as JSON, `application/json`. A value that cannot be written as JSON fails the request.
     #[must_use]
     pub fn json(self, value: &(impl Serialize + ?Sized)) -> Self {
-        // Encoded once, by the agent's own rules; a request of no other use carries the result.
-        match serde_json::to_vec(value) {
-            Ok(json) => {
-                let json = Bytes::from(json);
-                self.with(move |request| {
-                    request
-                        .header("Content-Type", "application/json")
-                        .body(json.clone())
-                })
-            }
-            Err(_) => self.with(|request| request.json(&Unwritable)),
-        }
+        self.content(Content::json(value))
     }
 
     /// A form of names and values, `application/x-www-form-urlencoded`.
@@ -203,47 +242,65 @@ impl HttpRequest {
         self,
         pairs: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        let pairs: Vec<(String, String)> = pairs
+        let pairs = pairs
             .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
-        self.with(move |request| request.form(pairs.clone()))
+            .map(|(name, value)| (name.into(), value.into()));
+        self.content(Content::Form(pairs.collect()))
     }
 
-    /// How long the whole request may take, over all redirects and retries. Real time, whatever the
-    /// game's time does. Default no limit; each phase has its own, see [`timeouts`](Self::timeouts).
+    fn content(mut self, content: Content) -> Self {
+        self.content.push(content);
+        self
+    }
+
+    /// How long the whole request may take, including redirects and retries, in real time. Default: no
+    /// limit, but each phase has its own; see [`timeouts`](Self::timeouts).
     #[must_use]
-    pub fn timeout(self, limit: Duration) -> Self {
-        self.with(move |request| request.total_timeout(limit))
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
     }
 
     /// How long each phase may take.
     #[must_use]
-    pub fn timeouts(self, timeouts: Timeouts) -> Self {
-        self.with(move |request| request.timeouts(timeouts.clone()))
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = Some(timeouts.into());
+        self
     }
 
-    /// The most bytes of content to take, decoded. Default
-    /// [`HttpollPlugin::max_body_bytes`](crate::HttpollPlugin::max_body_bytes); none for
-    /// files and [chunks](crate::HttpStream::Chunks). 0 is no limit.
+    /// The most bytes of decoded content to accept. Default
+    /// [`HttpollPlugin::max_body_bytes`](crate::HttpollPlugin::max_body_bytes), and no limit for files and
+    /// [chunks](crate::HttpStream::Chunks). 0 means no limit.
     #[must_use]
-    pub fn max_body(self, bytes: u64) -> Self {
-        self.with(move |request| request.max_body(bytes))
+    pub fn max_body(mut self, bytes: u64) -> Self {
+        self.max_body = Some(bytes);
+        self
     }
 
-    /// Makes a status of 400 and above an [`HttpError`](crate::HttpError). Default: any status is a
+    /// Turns a status of 400 and above into an [`HttpError`](crate::HttpError). By default any status is a
     /// response.
     #[must_use]
-    pub fn error_for_status(self) -> Self {
-        self.with(|request| request.error_for_status(true))
+    pub fn error_for_status(mut self) -> Self {
+        self.error_for_status = true;
+        self
     }
 
-    /// Anything else that [`httpoll::Request`] can be told. `step` is called each time the request
-    /// is sent, also when it repeats, and must not wait.
+    /// Uses the [cached](crate::HttpollPlugin::cache) response, however old, if the server cannot be reached
+    /// or responds with a 5xx status: for screens that should show something offline. Not for responses with
+    /// `no-cache` or `must-revalidate`, which HTTP forbids to use then (RFC 9111 §4.2.4). See
+    /// [`CacheMode::StaleIfError`](httpoll::agent::CacheMode::StaleIfError).
+    #[must_use]
+    pub fn stale_if_error(mut self) -> Self {
+        self.stale_if_error = true;
+        self
+    }
+
+    /// Sets anything else that [`httpoll::Request`] offers. `step` is called each time the request is sent,
+    /// after everything else, and must not block.
     ///
     /// ```
     /// # use bevy_httpoll::prelude::*;
-    /// # use bevy_httpoll::httpoll::{node::RequestBody, range::RangeSpec};
+    /// # use bevy_httpoll::httpoll::range::RangeSpec;
     /// let tail = HttpRequest::get("https://game.example/log")
     ///     .with(|request| request.ranges(&[RangeSpec::Last(1024)]));
     /// ```
@@ -253,12 +310,12 @@ impl HttpRequest {
         self
     }
 
-    /// The name of the method.
+    /// The method.
     pub fn method(&self) -> &str {
         &self.method
     }
 
-    /// The URL as it was given, with its query if it had one.
+    /// The URL as it was given to the constructor.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -266,15 +323,45 @@ impl HttpRequest {
     /// Whether the server may get it twice without harm (RFC 9110 §9.2.2), or recognises the repetition.
     pub(crate) fn is_idempotent(&self) -> bool {
         const METHODS: [&str; 6] = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"];
-        METHODS.contains(&self.method.as_str()) || self.has_idempotency_key
+        METHODS.contains(&self.method.as_str())
+            || self
+                .headers
+                .iter()
+                .any(|(name, _)| name.eq_ignore_ascii_case(IDEMPOTENCY_KEY))
     }
 
-    /// The agent's request, made anew. `is_passed_on` says that its content is not held in memory, so
-    /// that the plugin's cap does not hold for it.
-    pub(crate) fn build(&self, is_passed_on: bool) -> Request {
+    /// Makes the agent's request. `is_streamed` means that the content is not collected in memory, so the
+    /// plugin's limit for that does not apply.
+    pub(crate) fn build(&self, is_streamed: bool) -> Request {
         let mut request = Request::with_method_name(&self.method, self.url.as_str());
-        if is_passed_on {
-            request = request.max_body(0);
+        for (name, value) in &self.query {
+            request = request.query(name.as_str(), value);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        for (name, value) in &self.secrets {
+            request = request.secret_header(name, value);
+        }
+        for content in &self.content {
+            request = content.apply(request);
+        }
+        if let Some(limit) = self.timeout {
+            request = request.total_timeout(limit);
+        }
+        if let Some(timeouts) = &self.timeouts {
+            request = request.timeouts(timeouts.clone().into());
+        }
+        match self.max_body {
+            Some(bytes) => request = request.max_body(bytes),
+            None if is_streamed => request = request.max_body(0),
+            None => {}
+        }
+        if self.error_for_status {
+            request = request.error_for_status(true);
+        }
+        if self.stale_if_error {
+            request = request.cache_mode(CacheMode::StaleIfError);
         }
         self.steps
             .iter()
@@ -282,8 +369,17 @@ impl HttpRequest {
     }
 }
 
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+/// Whether the values of this header field are credentials.
+fn is_credential(name: &str) -> bool {
+    ["Authorization", "Proxy-Authorization", "Cookie"]
+        .iter()
+        .any(|other| other.eq_ignore_ascii_case(name))
+}
+
 impl Default for HttpRequest {
-    /// A `GET` of nothing, which fails: for scenes and templates that fill in the rest.
+    /// A `GET` with an empty URL, which fails. For scenes and templates that set the rest.
     fn default() -> Self {
         Self::get("")
     }
@@ -306,23 +402,9 @@ impl fmt::Display for HttpRequest {
 }
 
 impl fmt::Debug for HttpRequest {
-    /// Shows method and host, but neither path, query, credentials nor headers.
+    /// Shows method and URL, but no query, credentials, headers or content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = RequestUrl::parse(&self.url).map(|url| url.host);
-        f.debug_struct("HttpRequest")
-            .field("method", &self.method)
-            .field("host", &host.ok())
-            .finish_non_exhaustive()
-    }
-}
-
-/// What no JSON can say, for the agent to refuse.
-struct Unwritable;
-
-impl Serialize for Unwritable {
-    fn serialize<S: serde_core::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-        let error: Error = ErrorKind::Misuse(Misuse::InvalidContent).into();
-        Err(serde_core::ser::Error::custom(error))
+        write!(f, "HttpRequest({self})")
     }
 }
 

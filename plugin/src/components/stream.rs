@@ -7,23 +7,25 @@ use bevy_ecs::reflect::ReflectComponent;
 use bevy_reflect::prelude::ReflectDefault;
 use httpoll::Request;
 
-/// Hands the response over while it comes, instead of collecting it.
+#[cfg(feature = "websocket")]
+use crate::components::web_socket::HttpWebSocket;
+
+/// Delivers the response while it arrives, instead of collecting it.
 ///
-/// The head comes first, as [`HttpHead`](crate::HttpHead); the end is
-/// [`HttpResponse`](crate::HttpResponse) with an empty body, or
-/// [`HttpError`](crate::HttpError).
-#[derive(Component, Clone, Debug, Default)]
+/// The head triggers [`HttpHead`](crate::HttpHead). The end is
+/// [`HttpResponse`](crate::HttpResponse) with an empty body, or [`HttpError`](crate::HttpError).
+#[derive(Component, Clone, Debug, Default, PartialEq)]
 #[cfg_attr(
     feature = "reflect",
     derive(bevy_reflect::Reflect),
-    reflect(opaque),
-    reflect(Component, Default, Clone, Debug)
+    reflect(Component, Default, Clone, Debug, PartialEq),
+    type_path = "bevy_httpoll"
 )]
 #[component(immutable)]
 #[non_exhaustive]
 pub enum HttpStream {
-    /// Piece by piece, as [`HttpChunk`](crate::HttpChunk). The default. On an entity with
-    /// [`HttpClientNode`](crate::HttpClientNode), too.
+    /// In pieces, as [`HttpChunk`](crate::HttpChunk). The default. Also for entities with
+    /// [`HttpClientNode`](crate::HttpClientNode).
     #[default]
     Chunks,
     /// As server-sent events (WHATWG HTML §9.2),
@@ -31,10 +33,11 @@ pub enum HttpStream {
     /// `Last-Event-ID`, until it is cancelled.
     ServerSentEvents,
     /// As a WebSocket (RFC 6455): [`HttpWebSocketOpened`](crate::HttpWebSocketOpened), then
-    /// [`HttpWebSocketMessage`](crate::HttpWebSocketMessage). Send by
-    /// [`SendWebSocketMessage`](crate::SendWebSocketMessage). The URL may begin with `ws` or `wss`.
+    /// [`HttpWebSocketMessage`](crate::HttpWebSocketMessage). Send with
+    /// [`SendWebSocketMessage`](crate::SendWebSocketMessage). The URL may begin with `ws` or `wss`. With
+    /// [`HttpReconnect`](crate::HttpReconnect) it reconnects.
     #[cfg(feature = "websocket")]
-    WebSocket(httpoll::agent::WebSocketOptions),
+    WebSocket(HttpWebSocket),
 }
 
 impl HttpStream {
@@ -43,11 +46,11 @@ impl HttpStream {
             Self::Chunks => request.stream(),
             Self::ServerSentEvents => request.event_stream(),
             #[cfg(feature = "websocket")]
-            Self::WebSocket(options) => request.web_socket(options.clone()),
+            Self::WebSocket(options) => request.web_socket(options.options()),
         }
     }
 
-    /// Whether it goes on until somebody ends it.
+    /// Whether it does not end by itself.
     pub(crate) fn is_endless(&self) -> bool {
         !matches!(self, Self::Chunks)
     }

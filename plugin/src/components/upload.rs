@@ -10,20 +10,29 @@ use bevy_ecs::reflect::ReflectComponent;
 use httpoll::Bytes;
 use httpoll::Request;
 
-/// Sends files as the request's content, streamed from disk and never held whole in memory.
+#[cfg(feature = "multipart")]
+use crate::components::content::Binary;
+
+/// Sends files as the request's content. They are streamed from disk and never held in memory completely.
 ///
-/// The request must not have content of its own.
+/// The request must not have other content.
 #[derive(Component, Clone, PartialEq, Eq)]
 #[cfg_attr(
     feature = "reflect",
     derive(bevy_reflect::Reflect),
-    reflect(opaque),
-    reflect(Component, Clone, Debug)
+    reflect(Component, Clone, Debug, PartialEq),
+    type_path = "bevy_httpoll"
 )]
 #[component(immutable)]
 pub struct HttpUpload(Upload);
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "reflect",
+    derive(bevy_reflect::Reflect),
+    reflect(Clone, Debug, PartialEq),
+    type_path = "bevy_httpoll"
+)]
 enum Upload {
     File(PathBuf),
     #[cfg(feature = "multipart")]
@@ -31,20 +40,26 @@ enum Upload {
 }
 
 #[cfg(feature = "multipart")]
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "reflect",
+    derive(bevy_reflect::Reflect),
+    reflect(Clone, Debug, PartialEq),
+    type_path = "bevy_httpoll"
+)]
 enum Part {
     Text(String),
     File(PathBuf),
-    Bytes(String, Bytes),
+    Bytes(String, Binary),
 }
 
 impl HttpUpload {
-    /// This file as it is. `Content-Type` is `application/octet-stream` unless the request has one.
+    /// Sends this file. `Content-Type` is `application/octet-stream` unless the request sets it.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self(Upload::File(path.into()))
     }
 
-    /// A form, `multipart/form-data` (RFC 7578), without parts.
+    /// Sends a form, `multipart/form-data` (RFC 7578), without parts yet.
     #[cfg(feature = "multipart")]
     pub fn form() -> Self {
         Self(Upload::Form(Vec::new()))
@@ -64,7 +79,7 @@ impl HttpUpload {
         self.part(name.into(), Part::File(path.into()))
     }
 
-    /// Adds bytes to the form, as a file of this name.
+    /// Adds bytes to the form, as a file with this name.
     #[cfg(feature = "multipart")]
     #[must_use]
     pub fn form_bytes(
@@ -73,11 +88,11 @@ impl HttpUpload {
         filename: impl Into<String>,
         content: impl Into<Bytes>,
     ) -> Self {
-        let part = Part::Bytes(filename.into(), content.into());
+        let part = Part::Bytes(filename.into(), Binary(content.into()));
         self.part(name.into(), part)
     }
 
-    /// A single file that is joined by form parts becomes the form's part `file`.
+    /// A single file that gets form parts becomes the part `file` of the form.
     #[cfg(feature = "multipart")]
     fn part(self, name: String, part: Part) -> Self {
         let mut parts = match self.0 {
@@ -98,7 +113,7 @@ impl HttpUpload {
                     |form, (name, part)| match part {
                         Part::Text(value) => form.text(name, value),
                         Part::File(path) => form.file(name, path),
-                        Part::Bytes(filename, content) => form.bytes(name, filename, content),
+                        Part::Bytes(filename, content) => form.bytes(name, filename, content.0),
                     },
                 );
                 request.multipart(form)
@@ -108,7 +123,7 @@ impl HttpUpload {
 }
 
 impl fmt::Debug for HttpUpload {
-    /// Shows the kind, and no content.
+    /// Shows the kind, but no content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Upload::File(path) => f.debug_tuple("HttpUpload").field(path).finish(),

@@ -124,7 +124,7 @@ fn send(
         request = stream.apply(request);
     }
     if let Some(retry) = query.retry {
-        request = request.retries(retry.0.clone());
+        request = request.retries(retry.policy());
     }
     if let Some(priority) = query.priority {
         request = request.priority((*priority).into());

@@ -345,20 +345,3 @@ fn diagnostics_are_measured_each_frame() {
     assert!((most - 1.0).abs() < f64::EPSILON, "{most}");
     assert!((received - 1000.0).abs() < f64::EPSILON, "{received}");
 }
-
-#[cfg(feature = "reflect")]
-#[test]
-fn components_are_registered_for_reflection() {
-    use bevy_ecs::reflect::{AppTypeRegistry, ReflectComponent};
-    let game = Game::new();
-    let registry = game.app.world().resource::<AppTypeRegistry>().read();
-    for path in [
-        "bevy_httpoll::components::request::HttpRequest",
-        "bevy_httpoll::components::phase::HttpPhase",
-        "bevy_httpoll::components::repeat::HttpRepeat",
-        "bevy_httpoll::components::owner::RequestedBy",
-    ] {
-        let registration = registry.get_with_type_path(path).unwrap();
-        assert!(registration.data::<ReflectComponent>().is_some(), "{path}");
-    }
-}

@@ -12,6 +12,7 @@ mod node;
 mod observers;
 mod options;
 mod polling;
+mod reflection;
 mod requests;
 mod server;
 mod source;

@@ -160,7 +160,7 @@ fn the_phase_shows_retries() {
         3,
         "nothing else is sent twice"
     );
-    assert_eq!(HttpRetry::default().0, RetryPolicy::standard());
+    assert_eq!(HttpRetry::default(), RetryPolicy::standard().into());
 }
 
 #[test]
@@ -196,4 +196,35 @@ fn requests_start_in_the_order_of_their_priority_even_if_it_changes() {
         .map(|it| it.path().to_owned())
         .collect();
     assert_eq!(order, ["/first", "/raised", "/interface", "/background"]);
+}
+
+#[cfg(feature = "sha256")]
+#[test]
+fn a_digest_may_be_given_as_hexadecimal_digits() {
+    use bevy_httpoll::httpoll::error::{DiskFault, Misuse};
+    // SHA-256 of "abc" (FIPS 180-2, appendix B.1).
+    const DIGEST: &str = "BA7816BF8F01CFEA414140DE5DAE2223b00361a396177a9cb410ff61f20015ad";
+    let folder = Folder::new("digest");
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok().text("abc"));
+    for digest in [
+        DIGEST,
+        &DIGEST.replace("BA", "BB"),
+        "BA78",
+        &"xy".repeat(32),
+    ] {
+        game.spawn((
+            HttpRequest::get(url("/")),
+            HttpDownload::to(folder.path(&digest[..4])).sha256_hex(digest),
+        ));
+    }
+    game.until_finished(4);
+    let log = game.log();
+    assert_eq!(log.responses.len(), 1, "{log:?}");
+    let invalid = |it: &&(_, ErrorKind)| it.1 == ErrorKind::Misuse(Misuse::InvalidDigest);
+    assert_eq!(log.errors.iter().filter(invalid).count(), 2, "{log:?}");
+    let wrong =
+        |it: &(_, ErrorKind)| matches!(&it.1, ErrorKind::File(DiskFault::HashMismatch { .. }));
+    assert!(log.errors.iter().any(wrong), "{log:?}");
+    assert_eq!(folder.names(), ["BA78"]);
 }

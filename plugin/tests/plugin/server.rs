@@ -204,7 +204,7 @@ fn peers_of_event_streams_are_entities_and_topics_are_for_many() {
 #[test]
 fn a_web_socket_of_a_client_is_an_entity() {
     use bevy_httpoll::httpoll::server::websocket::Options as Accept;
-    use bevy_httpoll::httpoll::{agent::WebSocketOptions, websocket::WebSocketMessage};
+    use bevy_httpoll::httpoll::websocket::WebSocketMessage;
     #[derive(Resource, Default)]
     struct ReceivedMessages(Vec<WebSocketMessage>);
     let (mut game, server) = serving(HttpServer::bind(ADDRESS));
@@ -228,7 +228,7 @@ fn a_web_socket_of_a_client_is_an_entity() {
     );
     let client = game.spawn((
         HttpRequest::get(url("/")),
-        HttpStream::WebSocket(WebSocketOptions::new()),
+        HttpStream::WebSocket(HttpWebSocket::default()),
     ));
     game.app.world_mut().entity_mut(client).observe(
         |open: On<HttpWebSocketOpened>, mut commands: Commands| {

@@ -150,10 +150,7 @@ fn server_sent_events_arrive_one_by_one_and_the_stream_reconnects() {
 #[test]
 fn a_web_socket_is_an_entity() {
     use crate::support::{log_events, until};
-    use bevy_httpoll::httpoll::{
-        agent::WebSocketOptions,
-        websocket::{CloseFrame, WebSocketMessage},
-    };
+    use bevy_httpoll::httpoll::websocket::{CloseFrame, WebSocketMessage};
 
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/chat", listener.local_addr().unwrap());
@@ -177,7 +174,7 @@ fn a_web_socket_is_an_entity() {
     app.world_mut()
         .spawn((
             HttpRequest::get(url),
-            HttpStream::WebSocket(WebSocketOptions::new()),
+            HttpStream::WebSocket(HttpWebSocket::default()),
         ))
         .observe(|on: On<HttpWebSocketOpened>, mut commands: Commands| {
             commands.trigger(SendWebSocketMessage {

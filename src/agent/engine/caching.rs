@@ -60,6 +60,8 @@ impl Engine {
             CacheMode::NoCache => Some("no-cache"),
             CacheMode::ForceCache => Some("max-stale"),
             CacheMode::OnlyIfCached => Some("only-if-cached, max-stale"),
+            // The longest time that every cache understands (RFC 9111 §1.2.2).
+            CacheMode::StaleIfError => Some("stale-if-error=2147483648"),
         };
         let sent = caching.headers.clone();
         if let Some(directive) = directive {

@@ -247,7 +247,11 @@ impl<S> Request<S> {
 
     /// Writes the content of the response to a file; see [`Download`].
     pub fn download_to(mut self, download: impl Into<Download>) -> Self {
-        self.parts.output = Output::File(Box::new(download.into()));
+        let download = download.into();
+        if download.is_digest_invalid() {
+            self = self.failing(Misuse::InvalidDigest.into());
+        }
+        self.parts.output = Output::File(Box::new(download));
         self
     }
 
