@@ -193,7 +193,7 @@ impl fmt::Display for super::kind::RequestRefused {
             }
             Self::NotCached => "the cache has no response that may be used without asking the server (CacheMode::OnlyIfCached); \
                  a stored response with no-cache or must-revalidate may not",
-            Self::NoWebSocket => "no WebSocket is open for this request",
+            Self::NoWebSocket => "this request has no open WebSocket",
             Self::ThreadPanicked => "the agent's thread panicked; build another agent",
         })
     }
