@@ -2,6 +2,7 @@
 
 use crate::caching::{URL, dated, setup};
 use crate::support::run;
+use httpoll::agent::CacheMode;
 use httpoll::mock::MockResponse;
 use httpoll::{Request, RetryPolicy};
 use std::time::Duration;
@@ -118,4 +119,35 @@ fn stale_if_error() {
         assert_eq!(is_served, served, "{section} {control}");
     }
     let _ = RetryPolicy::default();
+}
+
+#[test]
+fn the_mode_stale_if_error_uses_any_stale_response_that_http_allows() {
+    for (control, failure, status) in [
+        ("max-age=1", MockResponse::with_status(503), 200),
+        ("max-age=1", MockResponse::raw(""), 200),
+        ("max-age=1", MockResponse::with_status(404), 404),
+        (
+            "max-age=1, must-revalidate",
+            MockResponse::with_status(503),
+            503,
+        ),
+        ("no-cache", MockResponse::with_status(503), 503),
+    ] {
+        let mut test = setup();
+        test.server
+            .get("/a")
+            .reply(dated(MockResponse::ok().header("Cache-Control", control)).bytes("old"))
+            .then_reply(failure);
+        let request = || Request::get(URL).cache_mode(CacheMode::StaleIfError);
+        run(&test.network, &mut test.agent, request()).response();
+        // A year later.
+        test.network
+            .advance(Duration::from_secs(365 * 24 * 60 * 60));
+        let outcome = run(&test.network, &mut test.agent, request());
+        let response = outcome.response();
+        assert_eq!(response.status().as_u16(), status, "{control}");
+        let sent = &test.server.requests()[1];
+        assert_eq!(sent.header("cache-control"), None, "it stays in the agent");
+    }
 }

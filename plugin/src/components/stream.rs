@@ -34,8 +34,7 @@ pub enum HttpStream {
     ServerSentEvents,
     /// As a WebSocket (RFC 6455): [`HttpWebSocketOpened`](crate::HttpWebSocketOpened), then
     /// [`HttpWebSocketMessage`](crate::HttpWebSocketMessage). Send with
-    /// [`SendWebSocketMessage`](crate::SendWebSocketMessage). The URL may begin with `ws` or `wss`. With
-    /// [`HttpReconnect`](crate::HttpReconnect) it reconnects.
+    /// [`SendWebSocketMessage`](crate::SendWebSocketMessage). The URL may begin with `ws` or `wss`.
     #[cfg(feature = "websocket")]
     WebSocket(HttpWebSocket),
 }
