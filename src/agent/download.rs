@@ -2,6 +2,7 @@
 //! ([`Downloading`]). The file itself is written by `transport::disk`, on a thread of its own.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
@@ -150,6 +151,10 @@ impl<P: Into<PathBuf>> From<P> for Download {
     }
 }
 
+/// How many parts a server may send that end before the content does. More of them fail the download, so
+/// that a server cannot keep it busy for ever.
+const MAX_SHORT_PARTS: u32 = 64;
+
 /// A download under way.
 pub(crate) struct Downloading {
     plan: Download,
@@ -158,6 +163,10 @@ pub(crate) struct Downloading {
     held: Option<Resumable>,
     resumed_from: u64,
     if_range: Option<String>,
+    /// Where the content ends, if the response has only a part of it (RFC 9110 §15.3.7).
+    part_end: Option<u64>,
+    /// How many parts ended before the end of the content.
+    short_parts: u32,
     /// What arrived is not worth keeping.
     is_spoiled: bool,
 }
@@ -185,6 +194,8 @@ impl Downloading {
             held: None,
             resumed_from: 0,
             if_range: None,
+            part_end: None,
+            short_parts: 0,
             is_spoiled: false,
         }
     }
@@ -261,9 +272,12 @@ impl Downloading {
             .fields
             .get("content-range")
             .and_then(ContentRange::parse);
+        let total = self.held.as_ref().and_then(|held| held.total);
         match (head.status.as_u16(), range) {
-            (206, Some(ContentRange::Part { range, .. }))
+            (206, Some(ContentRange::Part { range, complete }))
                 if range.start == offset
+                    && (total.is_none() || complete.is_none() || total == complete)
+                    && has_length(&head.fields, &range)
                     && self
                         .if_range
                         .as_ref()
@@ -272,6 +286,12 @@ impl Downloading {
                 Verdict::Write
             }
             (206, _) if is_continuing => Verdict::StartAfresh,
+            // A part that claims to be the whole.
+            (200, Some(ContentRange::Part { range, complete }))
+                if is_continuing && (range.start > 0 || complete != Some(range.end)) =>
+            {
+                Verdict::StartAfresh
+            }
             (416, Some(ContentRange::Unsatisfied { complete }))
                 if is_continuing && complete == offset =>
             {
@@ -294,17 +314,32 @@ impl Downloading {
             .fields
             .get("content-range")
             .and_then(ContentRange::parse);
+        let mut part_end = None;
         let (offset, total) = match (head.status.as_u16(), range) {
-            (206, Some(ContentRange::Part { range, complete })) => (range.start, complete),
+            (206, Some(ContentRange::Part { range, complete })) => {
+                part_end = Some(range.end);
+                let known = self.held.as_ref().and_then(|held| held.total);
+                (range.start, complete.or(known.filter(|_| range.start > 0)))
+            }
+            // Content-Range means nothing on a 200 (RFC 9110 §14.4), but a server that sends one sends
+            // what it says: such a part is never taken for the whole.
+            (200, Some(ContentRange::Part { range, complete })) if is_plain => {
+                (range.start, complete.or(content_length))
+            }
             _ => (0, content_length.filter(|_| is_plain)),
         };
+        self.part_end = part_end;
         if let Some(total) = total
             && self.plan.max_size > 0
             && total > self.plan.max_size
         {
             return Err(self.too_large());
         }
-        let validator = is_plain.then(|| validator(&head.fields)).flatten();
+        // A part need not repeat the validator (RFC 9110 §15.3.7).
+        let known = self.held.take().and_then(|held| held.validator);
+        let validator = is_plain
+            .then(|| validator(&head.fields).or(known.filter(|_| offset > 0)))
+            .flatten();
         self.resumed_from = offset;
         self.file.begin(offset, validator.clone(), total);
         self.hold(Resumable {
@@ -313,6 +348,24 @@ impl Downloading {
             total,
         });
         Ok(())
+    }
+
+    /// Whether the content that ended was a part, and the rest of it can be requested.
+    pub(crate) fn is_short(&self) -> bool {
+        let Some(held) = &self.held else {
+            return false;
+        };
+        let received = self.file.length();
+        self.part_end == Some(received)
+            && self.short_parts < MAX_SHORT_PARTS
+            && held.total.is_none_or(|total| received < total)
+            && held.validator.as_ref().and_then(strong).is_some()
+    }
+
+    /// Prepares the request for the rest, after a [short](Self::is_short) part.
+    pub(crate) fn continue_part(&mut self) {
+        self.short_parts += 1;
+        self.interrupt();
     }
 
     pub(crate) fn room(&self) -> usize {
@@ -391,9 +444,18 @@ pub(crate) fn validator(fields: &FieldLines) -> Option<Validator> {
     };
     let validator = Validator {
         etag: text("etag"),
-        last_modified: text("last-modified"),
+        last_modified: text("last-modified")
+            .filter(|date| is_strong_date(date, fields.get("date"))),
     };
     (validator.etag.is_some() || validator.last_modified.is_some()).then_some(validator)
+}
+
+/// Whether the content has the length of its range, as far as the response says.
+fn has_length(fields: &FieldLines, range: &std::ops::Range<u64>) -> bool {
+    fields
+        .get("content-length")
+        .and_then(|length| std::str::from_utf8(length).ok()?.trim().parse().ok())
+        .is_none_or(|length: u64| length == range.end - range.start)
 }
 
 /// Whether a part belongs to the version that `If-Range` named. A server need not repeat the date (RFC
@@ -407,6 +469,26 @@ pub(crate) fn is_same_version(fields: &FieldLines, if_range: &str) -> bool {
     fields
         .get(name)
         .is_none_or(|value| value == if_range.as_bytes())
+}
+
+/// Whether a `Last-Modified` is a strong validator: it is at least one second older than the response
+/// (RFC 9110 §8.8.2.2). A response without `Date` is as old as its arrival by this machine's clock, which
+/// may be wrong, so there the difference must be a minute.
+fn is_strong_date(last_modified: &str, date: Option<&[u8]>) -> bool {
+    let Ok(modified) = httpdate::parse_http_date(last_modified.trim()) else {
+        return false;
+    };
+    let (latest, margin) = match date {
+        Some(date) => {
+            let date = std::str::from_utf8(date).ok();
+            let date = date.and_then(|date| httpdate::parse_http_date(date.trim()).ok());
+            (date, Duration::from_secs(1))
+        }
+        None => (Some(SystemTime::now()), Duration::from_secs(60)),
+    };
+    latest
+        .and_then(|latest| latest.duration_since(modified).ok())
+        .is_some_and(|age| age >= margin)
 }
 
 /// The value for `If-Range`: a strong entity tag, or a date when there is no tag at all (RFC 9110

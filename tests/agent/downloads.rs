@@ -496,3 +496,170 @@ fn a_server_that_sends_another_part_than_requested_damages_no_file() {
     }
     let _ = MemoryNetwork::new();
 }
+
+/// A first run is cut after 80,000 bytes; a second one gets `answer` for its range, then the whole.
+fn resumed_with(validators: fn(MockResponse) -> MockResponse, answer: MockResponse) -> Resumed {
+    let folder = Folder::new("resume-contradiction");
+    let content = pattern(200_000);
+    let whole = validators(MockResponse::resource(content.clone()));
+    let (network, server, mut agent) = setup();
+    server
+        .get("/**")
+        .reply(whole.clone().cut_after(80_000))
+        .then_reply(answer)
+        .then_reply(whole);
+    let to = || Download::to(folder.path("a")).resume(true);
+    run(&network, &mut agent, download(to())).error();
+    let outcome = run(&network, &mut agent, download(to()));
+    let file = std::fs::read(folder.path("a")).ok();
+    Resumed {
+        is_whole: outcome.result.is_ok() && file.as_ref() == Some(&content),
+        is_published: file.is_some(),
+        ranges: server
+            .requests()
+            .iter()
+            .skip(1)
+            .map(|it| it.header("range").map(str::to_owned))
+            .collect(),
+    }
+}
+
+struct Resumed {
+    is_whole: bool,
+    is_published: bool,
+    /// Of the requests of the second run.
+    ranges: Vec<Option<String>>,
+}
+
+fn tagged(response: MockResponse) -> MockResponse {
+    response.etag("\"v1\"")
+}
+
+#[test]
+fn a_contradictory_part_restarts_the_download() {
+    let content = pattern(200_000);
+    for (name, status, range, body) in [
+        (
+            "200 with a range",
+            200,
+            "bytes 80000-199999/200000",
+            80_000..200_000,
+        ),
+        (
+            "another total",
+            206,
+            "bytes 80000-199999/200001",
+            80_000..200_000,
+        ),
+        (
+            "a smaller total",
+            206,
+            "bytes 80000-149999/150000",
+            80_000..150_000,
+        ),
+        (
+            "another length",
+            206,
+            "bytes 80000-199999/200000",
+            80_000..100_000,
+        ),
+        (
+            "another start",
+            206,
+            "bytes 90000-199999/200000",
+            90_000..200_000,
+        ),
+    ] {
+        let answer = tagged(MockResponse::with_status(status))
+            .header("Content-Range", range)
+            .bytes(content[body].to_vec());
+        let resumed = resumed_with(tagged, answer);
+        assert!(resumed.is_whole, "{name}");
+        let ranges = [Some("bytes=80000-".to_owned()), None];
+        assert_eq!(resumed.ranges, ranges, "{name}");
+    }
+}
+
+#[test]
+fn a_short_part_is_continued() {
+    let content = pattern(200_000);
+    for total in ["200000", "*"] {
+        let answer = tagged(MockResponse::with_status(206))
+            .header("Content-Range", format!("bytes 80000-119999/{total}"))
+            .bytes(content[80_000..120_000].to_vec());
+        let resumed = resumed_with(tagged, answer);
+        assert!(resumed.is_whole, "{total}");
+        let ranges = ["bytes=80000-", "bytes=120000-"].map(|it| Some(it.to_owned()));
+        assert_eq!(resumed.ranges, ranges);
+    }
+}
+
+#[test]
+fn a_fragment_is_never_published() {
+    let fragment = || {
+        MockResponse::with_status(200)
+            .header("Content-Range", "bytes 80000-199999/200000")
+            .bytes(pattern(120_000))
+    };
+    let folder = Folder::new("fragment");
+    let (network, server, mut agent) = setup();
+    server.get("/**").reply(fragment());
+    let to = || Download::to(folder.path("a")).resume(true);
+    run(&network, &mut agent, download(to())).error();
+    run(&network, &mut agent, download(folder.path("a"))).error();
+    assert!(!folder.path("a").exists());
+}
+
+#[test]
+fn only_strong_dates_are_used_for_ranges() {
+    // RFC 9110 §8.8.2.2: at least one second before the response's Date.
+    for (date, is_strong) in [
+        ("Sun, 06 Nov 1994 08:49:36 GMT", false),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", false),
+        ("Sun, 06 Nov 1994 08:49:38 GMT", true),
+        ("not a date", false),
+    ] {
+        let folder = Folder::new("strong-dates");
+        let (network, server, mut agent) = setup();
+        let whole = MockResponse::resource(pattern(200_000))
+            .last_modified("Sun, 06 Nov 1994 08:49:37 GMT")
+            .header("Date", date);
+        server
+            .get("/**")
+            .reply(whole.clone().cut_after(80_000))
+            .then_reply(whole);
+        let to = || Download::to(folder.path("a")).resume(true);
+        run(&network, &mut agent, download(to())).error();
+        run(&network, &mut agent, download(to())).response();
+        let last = server.requests().pop().unwrap();
+        assert_eq!(last.header("range").is_some(), is_strong, "{date}");
+        assert_eq!(last.header("if-range").is_some(), is_strong, "{date}");
+        assert!(std::fs::read(folder.path("a")).unwrap() == pattern(200_000));
+    }
+}
+
+#[test]
+fn a_cut_response_in_memory_is_continued_only_by_a_matching_part() {
+    let content = pattern(200_000);
+    for (range, body, is_continued) in [
+        ("bytes 80000-199999/200000", 80_000..200_000, true),
+        ("bytes 80000-199999/200001", 80_000..200_000, false),
+        ("bytes 80000-149999/150000", 80_000..150_000, false),
+    ] {
+        let (network, server, mut agent) = setup_with(
+            Agent::builder().defaults(RequestOptions::new().retries(RetryPolicy::standard())),
+        );
+        let whole = tagged(MockResponse::resource(content.clone()));
+        let part = tagged(MockResponse::with_status(206))
+            .header("Content-Range", range)
+            .bytes(content[body].to_vec());
+        server
+            .get("/**")
+            .reply(whole.clone().cut_after(80_000))
+            .then_reply(part)
+            .then_reply(whole);
+        let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
+        assert!(outcome.response().body() == &content[..], "{range}");
+        assert_eq!(server.requests().len() == 2, is_continued, "{range}");
+    }
+}

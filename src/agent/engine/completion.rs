@@ -137,6 +137,11 @@ impl Engine {
                     Change::Nothing => {}
                     Change::NoExpectation => transfer.request.expects_continue = false,
                     Change::DropPartial => transfer.partial = None,
+                    Change::ContinueFile => {
+                        if let Some(file) = &mut transfer.file.download {
+                            file.continue_part();
+                        }
+                    }
                     Change::RestartFile => {
                         if let Some(file) = &mut transfer.file.download {
                             file.start_afresh();

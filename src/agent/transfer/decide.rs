@@ -252,6 +252,15 @@ fn after_end(transfer: &Transfer, planned: NextAction) -> NextAction {
     };
     match planned {
         NextAction::Deliver => match response.sink {
+            Sink::File
+                if transfer
+                    .file
+                    .download
+                    .as_ref()
+                    .is_some_and(|it| it.is_short()) =>
+            {
+                NextAction::SendAgain(Change::ContinueFile)
+            }
             Sink::File => NextAction::Commit,
             Sink::EventStream => reopen(transfer, RetryCause::StreamEnded),
             _ => NextAction::Finish,

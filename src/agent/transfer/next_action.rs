@@ -59,4 +59,6 @@ pub(crate) enum Change {
     DropPartial,
     /// The same, for content that goes to a file.
     RestartFile,
+    /// It asks for the rest of a file of which the server sent a part.
+    ContinueFile,
 }

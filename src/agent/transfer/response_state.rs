@@ -81,9 +81,15 @@ impl PartialResponse {
     pub(crate) fn is_continued_by(&self, head: &ResponseHead) -> bool {
         let range = head.fields.get("content-range");
         let range = range.and_then(ContentRange::parse);
+        let Some(ContentRange::Part { range, complete }) = range else {
+            return false;
+        };
+        let total = self.response.total();
         head.status.as_u16() == 206
-            && matches!(range, Some(ContentRange::Part { range, .. })
-                if range.start == self.response.received)
+            && range.start == self.response.received
+            && (total.is_none() || complete.is_none() || total == complete)
+            // A part that ends before the content cannot complete it.
+            && complete.or(total).is_none_or(|total| total == range.end)
             && is_same_version(&head.fields, &self.if_range)
     }
 }
@@ -120,6 +126,15 @@ impl Collected {
 }
 
 impl ResponseState {
+    /// The length of the complete content, if it is known.
+    fn total(&self) -> Option<u64> {
+        let range = self.head.fields.get("content-range");
+        match range.and_then(ContentRange::parse) {
+            Some(ContentRange::Part { complete, .. }) => complete,
+            _ => self.content_length,
+        }
+    }
+
     /// A response of which only the head has arrived, and whose content is not wanted so far.
     pub(crate) fn new(head: Arc<ResponseHead>, planned: NextAction) -> Self {
         Self {
