@@ -96,14 +96,16 @@ fn is_character(rest: &[u8]) -> bool {
     }
 }
 
-/// Leaves out the item behind each `#[cfg(test)]`, up to its closing brace or semicolon.
+/// Leaves out the item behind each `#[cfg(test)]` or `#[cfg(all(test, …))]`, up to its closing brace or
+/// semicolon.
 fn without_tests(code: &str) -> String {
-    const MARK: &str = "#[cfg(test)]";
+    const MARKS: [&str; 2] = ["#[cfg(test)]", "#[cfg(all(test,"];
     let mut kept = String::with_capacity(code.len());
     let mut rest = code;
-    while let Some(found) = rest.find(MARK) {
+    while let Some(found) = MARKS.iter().filter_map(|mark| rest.find(mark)).min() {
         kept.push_str(&rest[..found]);
-        let item = &rest[found + MARK.len()..];
+        let attribute = &rest[found..];
+        let item = &attribute[attribute.find(']').map_or(attribute.len(), |end| end + 1)..];
         rest = &item[end_of_item(item)..];
     }
     kept.push_str(rest);
