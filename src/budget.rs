@@ -1,58 +1,58 @@
-//! How much one poll may spend, and when the next one is wanted.
+//! How much one poll may spend, and when the next poll is due.
 //!
-//! A [`Budget`] is what the caller grants; the meter that counts it down lives in `transport`.
+//! The caller grants a [`Budget`]. The meter that counts it down is in `transport`.
 
 use std::time::{Duration, Instant};
 
-/// What one poll may spend. A poll stops at whichever limit comes first, and the next poll goes on
-/// where it stopped: nothing is lost by a small budget.
+/// What one poll may spend. A poll stops at the first limit that it reaches, and the next poll continues
+/// there: a small budget delays work but loses nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Budget {
-    /// Wall time on the calling thread, counting the reads that follow the poll as well as the poll
-    /// itself, and the requests that an agent was given since the poll before. `None` means unlimited.
-    /// Default 1 ms, about 6 % of a frame at 60 fps.
+    /// Time on the calling thread. It pays for the poll, for reads of content after the poll, and for the
+    /// calls of `send` before it. `None` means unlimited. Default 1 ms, about 6 % of a frame at 60 fps.
     ///
-    /// Reads become smaller towards its end, at the pace that this poll has shown. What cannot be cut, as
-    /// the pieces of a TLS handshake, begins only when there is time left for what it took of late; the
-    /// first piece of a poll always does, so that a budget below its cost delays but never starves.
+    /// Towards the end of the budget, reads become smaller, at the pace that this poll has measured. A step
+    /// that cannot be cut, such as a piece of a TLS handshake, starts only if the time that it recently took
+    /// is left. The first step of a poll always starts, so that a budget smaller than one step delays work
+    /// but never stops it.
     pub time: Option<Duration>,
-    /// Bytes moved over the network in both directions. `None` means unlimited, the default: time is
-    /// what a frame is short of.
+    /// Bytes moved over the network in both directions. `None`, the default, means unlimited, because a
+    /// frame is short of time and not of bytes.
     pub bytes: Option<u64>,
-    /// Whether to look again when the kernel has nothing more. Default
-    /// [`BusyPoll::Content`] with 20 µs.
+    /// Whether the poll asks the operating system again when nothing more is ready. Default
+    /// [`BusyPoll::Content`] with 20 µs. Calls that wait sleep instead, whatever this says.
     pub busy_poll: BusyPoll,
-    /// Connections that a server accepts in one poll. `None` means as many as wait. Default 64: a
-    /// burst of peers must not take the whole frame. Clients accept nothing.
+    /// Connections that a server accepts in one poll. `None` means all that wait. Default 64, so that a
+    /// burst of clients does not take the whole frame. It has no effect on clients.
     pub accepts: Option<usize>,
-    /// Handlers and hooks' rounds that a server runs in one poll: one for each request that is
-    /// handed on. `None`, the default, means as many as the time allows.
+    /// Requests that a server passes to its hooks and handlers in one poll. `None`, the default, means as
+    /// many as the time allows.
     pub handler_calls: Option<usize>,
 }
 
-/// When a poll looks again before it returns.
+/// When a poll asks the operating system again before it returns.
 ///
-/// Looking once a frame starves a download: the kernel keeps the receive window as small as the
-/// reader seems slow, and at 60 frames a second that is a few MB/s on a link of many Gbit/s. A poll
-/// that busy-polls keeps looking, without sleeping, until nothing came for the given time or until the
-/// budget is spent.
+/// Asking once per frame makes downloads slow: the kernel takes the reader for a slow one and keeps the
+/// receive window small, which at 60 frames per second means a few MB/s on a link of many Gbit/s. A poll
+/// that busy-polls asks again, without sleeping, until nothing arrived for the given time or the budget is
+/// spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BusyPoll {
-    /// Never: look once.
+    /// Never: the poll asks once.
     Off,
-    /// While response content is arriving. An agent also looks on, at least 500 µs, when it has just asked a
-    /// server and more requests wait for the same connections, as long as that server answers so soon:
-    /// one on this machine or nearby. So a queue is worked off in one frame instead of one answer a frame
-    /// and connection.
+    /// While response content is arriving. An agent also busy-polls, for at least 500 µs, when it has just
+    /// sent a request and more requests wait for the same connections, as long as that server responds
+    /// within that time: a server on this machine or nearby. So one frame can serve a whole queue, instead
+    /// of one request per frame and connection.
     Content(Duration),
-    /// While anything is due from the peer: a connection, a handshake, a head or content. A fresh
-    /// TLS request can then finish in the frame that asked for it.
+    /// While anything is expected from the peer: a connection, a handshake, a head or content. A request
+    /// over a new TLS connection can then finish in the frame that sent it.
     Exchange(Duration),
 }
 
 impl Budget {
-    /// No limit of time or bytes: for loading screens, tools and tight loops.
+    /// No limit on time or bytes: for loading screens and tools.
     pub const fn unlimited() -> Self {
         Self {
             time: None,
@@ -63,7 +63,7 @@ impl Budget {
         }
     }
 
-    /// At most `time` of a frame.
+    /// At most this time of a frame.
     pub const fn frame(time: Duration) -> Self {
         Self {
             time: Some(time),
@@ -72,7 +72,7 @@ impl Budget {
         }
     }
 
-    /// The same budget with a cap on bytes.
+    /// Returns the budget with this limit on bytes.
     #[must_use]
     pub const fn with_bytes(self, bytes: u64) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl Budget {
         }
     }
 
-    /// The same budget with another number of connections to accept.
+    /// Returns the budget with this limit on accepted connections.
     #[must_use]
     pub const fn with_accepts(self, accepts: usize) -> Self {
         Self {
@@ -90,7 +90,7 @@ impl Budget {
         }
     }
 
-    /// The same budget with a cap on handler calls.
+    /// Returns the budget with this limit on handler calls.
     #[must_use]
     pub const fn with_handler_calls(self, calls: usize) -> Self {
         Self {
@@ -99,7 +99,7 @@ impl Budget {
         }
     }
 
-    /// The same budget with another rule for busy polling.
+    /// Returns the budget with this rule for busy polling.
     #[must_use]
     pub const fn with_busy_poll(self, busy_poll: BusyPoll) -> Self {
         Self { busy_poll, ..self }
@@ -115,16 +115,16 @@ impl Default for Budget {
     }
 }
 
-/// When the machine wants to be polled again. A game that polls once a frame may ignore it. A loop
-/// without frames calls `wait`, which sleeps by it: of time slept elsewhere only a second counts against
-/// deadlines, as of every gap between polls.
+/// When the next poll is due. A game that polls once per frame may ignore it. A loop without frames calls
+/// `wait`, which sleeps until then. Do not sleep elsewhere: of a gap between two polls, only one second
+/// counts towards deadlines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollAt {
-    /// At once: the budget cut the work short, or content waits to be taken.
+    /// At once: the budget cut work short, or content waits for the caller.
     Now,
-    /// When a socket becomes ready, at the latest at this time (a deadline or a timer).
+    /// When a socket becomes ready, and at this time (a deadline or a timer) at the latest.
     At(Instant),
-    /// When a socket becomes ready, however late.
+    /// When a socket becomes ready, however long that takes.
     Io,
     /// Never: nothing is under way.
     Idle,
@@ -142,7 +142,7 @@ impl PollAt {
         }
     }
 
-    /// How long a wait may sleep from `now` on, at most `timeout`; `None` is without end.
+    /// How long a wait may sleep from `now` on, and at most `timeout`; `None` means without limit.
     pub(crate) fn sleep(self, now: Instant, timeout: Option<Duration>) -> Option<Duration> {
         let due = match self {
             Self::Now => Some(Duration::ZERO),
@@ -153,11 +153,11 @@ impl PollAt {
     }
 }
 
-/// What a poll came to.
+/// The result of a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Polled {
-    /// Whether anything moved: a transition, bytes, content to take.
+    /// Whether anything happened: a transition, bytes moved, content to take.
     pub changed: bool,
-    /// When the next poll has something to do.
+    /// When the next poll is due.
     pub next: PollAt,
 }

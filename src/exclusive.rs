@@ -1,9 +1,9 @@
-//! Something that only ever one owner touches, made shareable without asking it to be.
+//! A value that only its owner reaches, made `Sync`.
 
 use std::sync::{Mutex, PoisonError};
 
-/// Holds what need not be `Sync` inside of what must be, such as a component of a game: it can be
-/// reached only through `&mut`, so nothing is ever locked.
+/// Holds a value that is not `Sync` inside one that must be, such as a component of a game. The value can
+/// be reached only through `&mut`, so nothing is ever locked.
 #[derive(Debug)]
 pub(crate) struct Exclusive<T>(Mutex<T>);
 

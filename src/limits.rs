@@ -1,11 +1,11 @@
-//! Every cap on what a peer may make this side hold or read, with its default and the reason for it.
+//! The limits on what a peer can make this side read or hold, with their defaults and the reasons.
 //!
-//! What goes over a limit is an error that names the limit, its value and its field here; nothing is
-//! ever cut off in silence.
+//! A message that exceeds a limit is an error that names the limit, its value and its field here. Nothing is
+//! cut off silently.
 
 use std::fmt;
 
-/// Caps on one HTTP/1.1 message. The defaults take what real servers send and stop endless ones.
+/// Limits on one HTTP/1.1 message. The defaults accept what real servers send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -16,8 +16,8 @@ pub struct Limits {
     pub header_count: usize,
     /// Bytes of one line of a head, start line or field line. Default 16 KiB.
     pub line_bytes: usize,
-    /// Bytes of chunk extensions over one whole message (they are ignored, so an endless stream of
-    /// them is an attack). Default 16 KiB.
+    /// Bytes of chunk extensions in one message. They are ignored, so a long stream of them is an attack.
+    /// Default 16 KiB.
     pub chunk_extension_bytes: usize,
     /// Bytes of one trailer section. Default 16 KiB.
     pub trailer_bytes: usize,
@@ -41,7 +41,7 @@ impl Default for Limits {
     }
 }
 
-/// Which limit was exceeded. [`fmt::Display`] names the field to raise.
+/// The limit that was exceeded. [`fmt::Display`] names its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
@@ -59,7 +59,7 @@ pub enum Limit {
     TrailerCount(usize),
     /// [`Limits::interim_responses`]
     InterimResponses(usize),
-    /// The `max_body_bytes` of whoever collects whole responses.
+    /// The `max_body_bytes` of a collected response.
     BodyBytes(usize),
     /// The [`max_size`](crate::Download::max_size) of a download.
     #[cfg(feature = "agent")]

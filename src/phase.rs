@@ -1,7 +1,6 @@
 //! The phases of one request, and how long each may take.
 //!
-//! [`Phase`] is one enum with four uses: deadlines, errors, timings and trace all speak of the same
-//! steps. Nothing here measures time; `connection` does.
+//! Deadlines, errors, timings and events all use [`Phase`]. Time is measured in `connection`.
 
 use std::fmt;
 use std::time::Duration;
@@ -53,29 +52,29 @@ impl fmt::Display for Phase {
 }
 
 /// How long each phase of one connection may take before it fails with
-/// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout). `None` means without end.
+/// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout). `None` means no limit.
 ///
-/// There is no total: a large download may take hours, as long as it moves. Time in which nobody
-/// polled does not count beyond one second a gap, so that a loading screen, a breakpoint or a
-/// suspended laptop is never taken for a dead peer.
+/// The total time is not limited: a large download may take hours, as long as it makes progress. Of a gap
+/// between two polls, only one second counts, so that a loading screen, a breakpoint or a suspended laptop
+/// is not taken for a dead peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// From the lookup's start to its answer. Default 10 s.
+    /// From the start of the lookup to its result. Default 10 s.
     pub resolve: Option<Duration>,
     /// All connection attempts together, over all addresses. Default 10 s.
     pub connect: Option<Duration>,
-    /// From the `CONNECT` request, or SOCKS5's first byte, to the proxy's answer. Default 10 s.
+    /// From the `CONNECT` request, or SOCKS5's first byte, to the proxy's response. Default 10 s.
     pub tunnel: Option<Duration>,
     /// From the first handshake byte to the last. Default 10 s.
     pub tls_handshake: Option<Duration>,
-    /// How long the request content is held back when `Expect: 100-continue` was sent; then it is
-    /// sent anyway (RFC 9110 §10.1.1 asks that nobody waits for ever). Default 1 s.
+    /// How long the request content is held back after `Expect: 100-continue` was sent. Then it is sent
+    /// anyway, because RFC 9110 §10.1.1 forbids waiting indefinitely. Default 1 s.
     pub continue_wait: Option<Duration>,
-    /// From the last byte of the request to the end of the response head, however it trickles in.
+    /// From the last byte of the request to the end of the response head, even if it arrives byte by byte.
     /// Default 30 s.
     pub head: Option<Duration>,
-    /// The longest pause while content is sent or received. It runs only while this side waits for
-    /// the peer: content that the caller has not taken yet does not count. Default 30 s.
+    /// The longest pause while content is sent or received. The time runs only while this side waits for
+    /// the peer, and not while content waits for the caller. Default 30 s.
     pub stall: Option<Duration>,
 }
 

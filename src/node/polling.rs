@@ -1,5 +1,4 @@
-//! Polling, waiting and reading content: everything of [`HttpClient`] that moves bytes, and the budget
-//! it is granted.
+//! Polling, waiting and reading content: the methods of [`HttpClient`] that move bytes, and their budget.
 
 use std::time::{Duration, Instant};
 
@@ -15,17 +14,17 @@ use crate::transport::poll_loop::{Machine, PollLoop};
 use crate::transport::reactor::Reactor;
 
 impl HttpClient {
-    /// Goes as far as the sockets and the client's [budget](Self::set_budget) allow (Godot's
-    /// `poll`). Call it once a frame.
+    /// Does what the sockets and the client's [budget](Self::set_budget) allow (Godot's `poll`). Call it once
+    /// per frame.
     ///
-    /// Unlike Godot's, one poll may take many steps: a whole handshake or exchange, if the peer is
-    /// quick. See [`next_transition`](Self::next_transition) for what happened in between. In
+    /// Unlike Godot's, one poll may take many steps: a whole handshake or exchange, if the peer is fast.
+    /// [`next_transition`](Self::next_transition) returns what happened in between. In
     /// [blocking mode](Self::set_blocking_mode) it waits until something happens, except in
-    /// [`Status::Connected`], where it is the caller who does the next thing.
+    /// [`Status::Connected`], where the caller has to do the next step.
     ///
     /// # Errors
-    /// [`Misuse::NotConnected`] in [`Status::Disconnected`]; in the four error statuses, the error
-    /// that led there.
+    /// [`Misuse::NotConnected`] in [`Status::Disconnected`]; in the four error statuses, the error that caused
+    /// them.
     pub fn poll(&mut self) -> Result<Polled, Error> {
         if self.blocking_mode && self.get_status() != Status::Connected {
             return self.wait(None);
@@ -34,8 +33,8 @@ impl HttpClient {
         self.poll_at(self.reactor.clock().now(), &budget)
     }
 
-    /// The same with the time and the budget given: the time drives all deadlines, so that a test
-    /// can choose it; the budget holds until the next poll.
+    /// Polls at this time and within this budget. Deadlines are judged by `now`, so that a test can choose it.
+    /// The budget also pays for reads until the next poll.
     ///
     /// # Errors
     /// As [`poll`](Self::poll).
@@ -46,8 +45,8 @@ impl HttpClient {
         self.polled(polled)
     }
 
-    /// Sleeps until something can be done or `timeout` is over, then polls without a budget. For
-    /// loops without frames; a game calls [`poll`](Self::poll).
+    /// Sleeps until something can be done or `timeout` is over, then polls without a budget. It never
+    /// busy-polls. For loops without frames; a game calls [`poll`](Self::poll).
     ///
     /// # Errors
     /// As [`poll`](Self::poll).
@@ -58,7 +57,7 @@ impl HttpClient {
         self.polled(polled)
     }
 
-    /// Notes when the response was over, the first time that it is.
+    /// Notes when the response ended.
     fn note_end(&mut self) {
         let under_way = matches!(self.get_status(), Status::Requesting | Status::Body);
         if self.asked_at.is_some() && self.ended_at.is_none() && !under_way {
@@ -74,7 +73,7 @@ impl HttpClient {
         }
     }
 
-    /// What a poll came to; the connection knows its own failures best.
+    /// The result of a poll. The connection's own error comes first.
     fn polled(&mut self, polled: Result<Polled, Error>) -> Result<Polled, Error> {
         self.note_end();
         match self.connection.error() {
@@ -86,18 +85,17 @@ impl HttpClient {
     /// The next piece of response content (Godot's `read_response_body_chunk`), at most
     /// [`read_chunk_size`](Self::get_read_chunk_size) bytes. Only in [`Status::Body`].
     ///
-    /// Empty means that nothing is there now, or that the content is over: the status tells. It
-    /// becomes [`Status::Connected`] when the connection can serve another request, and
-    /// [`Status::Disconnected`] when it cannot, as after content that ends with the connection.
+    /// Empty means that nothing is there now or that the content is over. When it is over, the status becomes
+    /// [`Status::Connected`] if the connection can serve another request, and [`Status::Disconnected`] if it
+    /// cannot.
     ///
-    /// Like Godot's it reads from the socket when nothing is buffered, but only as far as the
-    /// budget of the last poll goes. In [blocking mode](Self::set_blocking_mode) it waits until the
-    /// chunk is full or the content is over. Chunks have nothing to do with the chunks of the
-    /// chunked coding: pieces of any framing come as they arrive.
+    /// As in Godot it reads from the socket when nothing is buffered, within what the last poll left of its
+    /// budget. In [blocking mode](Self::set_blocking_mode) it waits until the chunk is full or the content is
+    /// over. These chunks are not those of the chunked transfer coding.
     ///
     /// # Errors
     /// [`Misuse::WrongStatus`] outside [`Status::Body`]; content cut short is
-    /// [`ErrorKind::Truncated`](crate::ErrorKind::Truncated), after everything that came was taken.
+    /// [`ErrorKind::Truncated`](crate::ErrorKind::Truncated), after everything that arrived was taken.
     /// After a failure the status is [`Status::ConnectionError`], and the response stays readable.
     pub fn read_response_body_chunk(&mut self) -> Result<Bytes, Error> {
         if self.blocking_mode {
@@ -165,7 +163,7 @@ impl HttpClient {
             if chunk.is_empty() {
                 match self.wait(None) {
                     Ok(_) => {}
-                    // What came before the failure is the caller's; the next call tells.
+                    // The caller gets what arrived before the failure; the next call reports it.
                     Err(_) if !gathered.is_empty() => return Ok(gathered.freeze()),
                     Err(error) => return Err(error),
                 }

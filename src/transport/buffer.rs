@@ -1,10 +1,9 @@
 //! Receive buffers: pooled, large, and handed out to the user without copying.
 //!
-//! One buffer of 256 KiB is what a fast link needs (64 KiB costs a fifth of the speed of a loopback
-//! download, 16 KiB a third), and far too much for each of many idle connections. So a connection
-//! borrows one from the [`BufferPool`] while bytes are in it, and gives it back when it is empty.
-//! Content leaves as [`Bytes`] that share the buffer; when the last of them is dropped, the buffer
-//! returns to the pool, initialised and warm.
+//! A fast link needs a buffer of 256 KiB (with 64 KiB, a loopback download loses a fifth of its speed, with
+//! 16 KiB a third). Many idle connections cannot have one each. So a connection takes a buffer from the
+//! [`BufferPool`] when bytes arrive, and returns it when it is empty. The caller gets content as [`Bytes`]
+//! that share the buffer. When the last of them is dropped, the buffer returns to the pool, initialised.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,12 +14,12 @@ use bytes::Bytes;
 /// The size of one receive buffer.
 pub(crate) const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Spare buffers kept for reuse; more are freed. As many as a caller has of one download at once, and
-/// what is read meanwhile: the system gives fresh memory page by page, which costs more than to fill it.
+/// Spare buffers that are kept; more are freed. A caller of one download holds about this many at once. The
+/// system hands out fresh memory page by page, which costs more than filling it.
 const SPARE_BUFFERS: usize = 6;
 
-/// Content shorter than this part of a buffer is copied out instead of sharing it: a caller that
-/// keeps small pieces must not keep large buffers alive.
+/// Shorter content is copied instead of sharing the buffer, so that a caller who keeps small pieces does not
+/// keep large buffers.
 const SHARE_FROM: usize = BUFFER_BYTES / 4;
 
 /// Spare buffers. Clones share them.
@@ -36,8 +35,7 @@ struct Spare {
 }
 
 impl BufferPool {
-    // Whoever holds the lock holds it for a push or a pop; if it is taken, a new buffer is dearer
-    // than waiting, but nobody waits.
+    // The lock is held for one push or pop. If it is taken, a new buffer is allocated instead of waiting.
 
     fn take_full(&self) -> Vec<u8> {
         let spare = self
@@ -80,7 +78,7 @@ impl fmt::Debug for BufferPool {
     }
 }
 
-/// A buffer on loan to the user: goes back to its pool when dropped.
+/// A buffer that the caller's [`Bytes`] share. It returns to its pool when it is dropped.
 struct PooledBuffer {
     buffer: Vec<u8>,
     filled: usize,
@@ -113,12 +111,12 @@ pub(crate) struct RecvBuffer {
 enum Storage {
     #[default]
     Nothing,
-    /// Exclusively ours: can be filled further.
+    /// Not shared, so that more can be read into it.
     Own {
         buffer: Vec<u8>,
         unread: Range<usize>,
     },
-    /// Parts are with the user already.
+    /// The caller holds parts of it.
     Shared(Bytes),
 }
 
@@ -158,7 +156,7 @@ impl RecvBuffer {
         }
     }
 
-    /// Takes the unread bytes of `range` out for the user; the bytes before it and it are consumed.
+    /// Takes the unread bytes of `range` for the caller. They and the bytes before them are consumed.
     pub(crate) fn take(&mut self, range: Range<usize>, pool: &BufferPool) -> Bytes {
         if range.len() < SHARE_FROM {
             let taken = Bytes::copy_from_slice(&self.unread()[range.clone()]);
@@ -183,7 +181,8 @@ impl RecvBuffer {
         taken
     }
 
-    /// Room for more bytes behind the unread ones, at least `least` of it. Call [`filled`](Self::filled) with what was put there.
+    /// Space for at least `least` more bytes after the unread ones. Call [`filled`](Self::filled) with the
+    /// number of bytes put there.
     pub(crate) fn room(&mut self, pool: &BufferPool, least: usize) -> &mut [u8] {
         let (mut buffer, mut unread) = match std::mem::take(&mut self.storage) {
             Storage::Nothing => (pool.take_full(), 0..0),
@@ -210,7 +209,7 @@ impl RecvBuffer {
         &mut buffer[unread.end..]
     }
 
-    /// Notes that the first `count` bytes of the room hold received bytes now.
+    /// Notes that the first `count` bytes of that space hold received bytes now.
     pub(crate) fn filled(&mut self, count: usize, pool: &BufferPool) {
         if let Storage::Own { buffer, unread } = &mut self.storage {
             unread.end = (unread.end + count).min(buffer.len());
@@ -220,7 +219,7 @@ impl RecvBuffer {
         }
     }
 
-    /// Lets `append` add bytes behind the unread ones; answers how many it added.
+    /// Lets `append` add bytes after the unread ones, and returns how many it added.
     pub(crate) fn append<T>(
         &mut self,
         pool: &BufferPool,
@@ -250,8 +249,7 @@ impl RecvBuffer {
         (added, outcome)
     }
 
-    /// Moves a small rest into a buffer of its own size, so that a connection that trickles does not
-    /// keep a large one.
+    /// Moves a small rest into a buffer of its own size, so that a slow connection does not keep a large one.
     #[cfg(feature = "server")]
     pub(crate) fn shrink(&mut self, pool: &BufferPool) {
         let rest = self.unread();

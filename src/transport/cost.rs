@@ -1,5 +1,5 @@
-//! What a piece of work that cannot be cut has cost of late, so that a poll does not begin one that
-//! does not fit. It keeps no clock: whoever does the work tells how long it took.
+//! The recent cost of steps that cannot be cut, so that a poll does not start one that does not fit into its
+//! budget. The code that does the work measures it.
 
 use std::time::Duration;
 
@@ -10,25 +10,25 @@ pub(crate) struct Cost(Duration);
 /// The pieces of a TLS handshake.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HandshakeCosts {
-    /// To make a client's hello: its keys, above all.
+    /// Making a client's hello, mainly its keys.
     pub(crate) hello: Cost,
-    /// To work through the peer's flight: certificates and signatures, above all.
+    /// Processing the peer's flight, mainly certificates and signatures.
     pub(crate) flight: Cost,
 }
 
 impl Cost {
-    /// Before anything was seen: a guess.
+    /// A guess, before anything was measured.
     pub(crate) const fn guessed(micros: u64) -> Self {
         Self(Duration::from_micros(micros))
     }
 
-    /// How long it is to take.
+    /// The expected time.
     pub(crate) fn expected(self) -> Duration {
         self.0
     }
 
-    /// Learns from one piece that took `time`. One that the system interrupted takes many times as long
-    /// and says little, so that no piece more than doubles what is expected.
+    /// Learns from one step that took `time`. A step that the system interrupted takes many times as long
+    /// and says little, so one step at most doubles the expected time.
     pub(crate) fn learn(&mut self, time: Duration) {
         let seen = time.min(self.0 * 2).max(LEAST);
         self.0 = if seen > self.0 {
@@ -48,7 +48,7 @@ impl Default for HandshakeCosts {
     }
 }
 
-/// Below this nothing is worth putting off.
+/// Shorter steps are never deferred.
 const LEAST: Duration = Duration::from_micros(5);
 
 #[cfg(test)]

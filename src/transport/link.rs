@@ -1,8 +1,7 @@
 //! A socket with or without TLS on it: plaintext in, plaintext out, and how the stream ended.
 //!
-//! HTTP above sees the same four outcomes of a read either way. Whether an end without
-//! `close_notify` matters is HTTP's to judge, because only HTTP knows whether the message was
-//! complete (RFC 9112 §9.8).
+//! A read has the same four outcomes with and without TLS. Whether an end without `close_notify` matters is
+//! decided above, because only HTTP knows whether the message was complete (RFC 9112 §9.8).
 
 use std::io;
 use std::time::Duration;
@@ -32,9 +31,9 @@ pub(crate) enum LinkRead {
     Data(usize),
     /// Nothing now, or the budget is spent.
     Blocked,
-    /// The peer ended the stream in good order.
+    /// The peer ended the stream cleanly.
     Closed,
-    /// The peer ended a TLS stream without `close_notify`: the end may be an attacker's.
+    /// The peer ended a TLS stream without `close_notify`. An attacker may have cut it.
     Truncated,
 }
 
@@ -72,14 +71,14 @@ struct TlsLayer {
     out_sent: usize,
     /// Plaintext that came with the end of the handshake.
     early: Vec<u8>,
-    /// The dearest piece of the handshake so far.
+    /// The most expensive step of the handshake so far.
     dearest: Duration,
-    /// How many polls running were too short for the next piece.
+    /// How many polls in a row were too short for the next step.
     deferrals: u8,
 }
 
-/// A piece of a handshake that was put off so often is done however little time is left: nobody may
-/// starve.
+/// After this many deferrals a step of a handshake is done however little time is left, so that no connection
+/// starves.
 const MAX_DEFERRALS: u8 = 8;
 
 impl Link {
@@ -90,7 +89,7 @@ impl Link {
         }
     }
 
-    /// Begins TLS on a plain link; the handshake goes on in [`handshake`](Self::handshake).
+    /// Starts TLS on a plain link; the handshake continues in [`handshake`](Self::handshake).
     pub(crate) fn start_tls(
         self,
         reactor: &mut Reactor,
@@ -112,8 +111,7 @@ impl Link {
         }
     }
 
-    /// Waits for a client's TLS on a plain link; the handshake goes on in
-    /// [`handshake`](Self::handshake).
+    /// Expects a client's TLS on a plain link; the handshake continues in [`handshake`](Self::handshake).
     #[cfg(feature = "server")]
     pub(crate) fn accept_tls(
         socket: Socket,
@@ -128,7 +126,7 @@ impl Link {
         }
     }
 
-    /// Drives the TLS handshake; `true` when it is done, at once without TLS.
+    /// Drives the TLS handshake. Returns `true` when it is done; without TLS, at once.
     pub(crate) fn handshake(
         &mut self,
         reactor: &mut Reactor,
@@ -140,7 +138,7 @@ impl Link {
         }
     }
 
-    /// Reads behind what `recv` holds.
+    /// Reads and appends to `recv`.
     pub(crate) fn read(
         &mut self,
         reactor: &mut Reactor,
@@ -185,7 +183,7 @@ impl Link {
         }
     }
 
-    /// Sends what TLS still has to say. `true` when all is with the kernel.
+    /// Sends what TLS has left. Returns `true` when the kernel has everything.
     pub(crate) fn flush(
         &mut self,
         reactor: &mut Reactor,
@@ -200,7 +198,7 @@ impl Link {
         }
     }
 
-    /// Whether a write may be taken, as far as the last look knows.
+    /// Whether a write may succeed, as of the last poll.
     #[cfg(feature = "server")]
     pub(crate) fn is_writable(&self, reactor: &mut Reactor) -> bool {
         self.socket.is_writable(reactor)
@@ -221,8 +219,8 @@ impl Link {
         }
     }
 
-    /// Whether a read may find something, as far as the last look knows. What TLS has taken off
-    /// the socket already, nobody will tell of again.
+    /// Whether a read may find something, as of the last poll. What TLS has read from the socket already is
+    /// not reported again.
     pub(crate) fn is_readable(&self, reactor: &mut Reactor) -> bool {
         let is_held = match &self.layer {
             Layer::Plain => false,
@@ -231,7 +229,7 @@ impl Link {
         is_held || self.socket.is_readable(reactor)
     }
 
-    /// Ends what this side sends: says goodbye in TLS as far as that costs no waiting, then in TCP.
+    /// Ends the sending direction: sends `close_notify` if the socket takes it without waiting, then ends TCP.
     #[cfg(feature = "server")]
     pub(crate) fn shutdown_write(&mut self, reactor: &mut Reactor) {
         if let Layer::Tls(tls) = &mut self.layer {
@@ -260,18 +258,18 @@ impl Link {
         }
     }
 
-    /// Closes the link: says goodbye as far as that costs no waiting.
+    /// Closes the link. Sends `close_notify` if the socket takes it without waiting.
     pub(crate) fn close(mut self, reactor: &mut Reactor) {
         if let Layer::Tls(tls) = &mut self.layer {
             tls.session.close();
             tls.session.poll_transmit(&mut tls.out);
-            // One attempt; a peer that takes nothing now gets no goodbye.
+            // One attempt: a peer whose window is full does not get it.
             let _ = self.socket.write(reactor, &tls.out[tls.out_sent..]);
         }
         self.socket.close(reactor);
     }
 
-    /// The socket, when no TLS is on it; the link itself otherwise.
+    /// The socket of a plain link; a link with TLS is returned as it is.
     pub(crate) fn into_socket(self) -> Result<Socket, Self> {
         match self.layer {
             Layer::Plain => Ok(self.socket),
@@ -323,8 +321,8 @@ fn broken(error: io::Error) -> Error {
 }
 
 impl TlsLayer {
-    /// Whether what the peer sent may be worked through now. It cannot be cut, so it begins only when
-    /// the time left is what it takes.
+    /// Whether the peer's flight may be processed now. That cannot be cut, so it starts only if enough time is
+    /// left.
     fn may_go_on(
         &mut self,
         socket: &Socket,
@@ -386,8 +384,8 @@ impl TlsLayer {
                 sent?;
                 return Ok(false);
             }
-            // A peer that refuses may close before it has read all: its alert says more than the
-            // broken pipe.
+            // A peer that refuses the handshake may close before it has read everything. Its alert says more
+            // than the broken pipe.
             let mut early = std::mem::take(&mut self.early);
             let began = meter.now();
             let received = self.receive(socket, reactor, meter, &mut early);
@@ -407,7 +405,7 @@ impl TlsLayer {
                     return Err(Error::new(ErrorKind::Network(NetworkFault::Closed)));
                 }
                 Err(error) => {
-                    // The alert that says why; the failure stays the one to tell.
+                    // Sends the alert that says why; the failure stays the reported error.
                     let _ = self.transmit(socket, reactor, meter);
                     return Err(error);
                 }
@@ -437,11 +435,11 @@ impl TlsLayer {
                 self.receive(socket, reactor, meter, plaintext)
             });
             total += count;
-            // Tickets, key updates and alerts are answered even when HTTP has nothing to say. Should
-            // that fail, the next read or write tells.
+            // Tickets, key updates and alerts are answered even when HTTP has nothing to send. If that fails,
+            // the next read or write reports it.
             let _ = self.transmit(socket, reactor, meter);
             match received {
-                // A failure tells itself again once what came before it was taken.
+                // The next read reports the failure, after the data that came before it.
                 _ if total > 0 && !matches!(received, Ok(LinkRead::Data(_))) => break,
                 Ok(LinkRead::Data(_)) => {}
                 other => return other,
@@ -457,7 +455,7 @@ impl TlsLayer {
         })
     }
 
-    /// Reads ciphertext once and appends the plaintext in it, which may be none.
+    /// Reads ciphertext once and appends its plaintext, which may be empty.
     fn receive(
         &mut self,
         socket: &mut Socket,
@@ -465,7 +463,7 @@ impl TlsLayer {
         meter: &mut BudgetMeter,
         plaintext: &mut Vec<u8>,
     ) -> Result<LinkRead, Error> {
-        // Tells a failure again, if there was one.
+        // Reports an earlier failure again.
         self.session.receive(&mut [], plaintext)?;
         match self.session.end() {
             TlsEnd::Open => {}

@@ -1,7 +1,7 @@
 //! An address that accepts connections: TCP through mio, or in memory.
 //!
-//! A listener waits for nothing: [`accept`](Listener::accept) answers `None` when nobody waits. Who
-//! is let in, and how many, is the server's to decide.
+//! A listener never blocks: [`accept`](Listener::accept) returns `None` when no connection waits. The server
+//! decides which connections to accept, and how many.
 
 use std::io;
 use std::net::SocketAddr;
@@ -29,7 +29,7 @@ enum Kind {
 }
 
 impl Listener {
-    /// Listens at `address`; port 0 is a free one, which [`address`](Self::address) then tells. On
+    /// Listens at `address`. With port 0 the system chooses; [`address`](Self::address) returns the port. On
     /// Unix an address is free again as soon as its listener is closed (`SO_REUSEADDR`); on Windows
     /// that option would let two listeners share a port, so it is not set there.
     pub(crate) fn bind(reactor: &mut Reactor, address: SocketAddr) -> Result<Self, Error> {
@@ -61,7 +61,7 @@ impl Listener {
         let id = reactor.add_system(|registry, token| {
             registry.register(&mut listener, token, Interest::READABLE)
         })?;
-        // A listener of the caller's may have connections waiting that were told of before.
+        // Connections may wait already on a caller's listener, and not be reported again.
         reactor.assume_readable(id);
         Ok(Self {
             kind: Kind::Tcp(listener),
@@ -75,13 +75,13 @@ impl Listener {
         self.address
     }
 
-    /// Whether an accept may find somebody, as far as the last look knows.
+    /// Whether a connection may wait, as of the last poll.
     pub(crate) fn is_ready(&self, reactor: &mut Reactor) -> bool {
         reactor.is_readable(self.id)
     }
 
-    /// The next connection and its far end; `None` when nobody waits. A connection that was given up
-    /// before it was accepted is passed over.
+    /// The next connection and its far end; `None` when none waits. Connections that were closed before they
+    /// were accepted are skipped.
     ///
     /// # Errors
     /// When the system has no more sockets or memory to give: try again later.

@@ -1,7 +1,7 @@
 //! The clock, and the meter that counts a [`Budget`] down while a poll works.
 //!
-//! The time of day of a poll is read once and passed down as `now`; only the meter reads the clock
-//! again, because a time budget cannot be kept without looking at the time.
+//! The time of a poll is read once and passed down as `now`. Only the meter reads the clock again, because it
+//! has to know how much time has passed.
 
 #[cfg(any(feature = "agent", feature = "server"))]
 use std::time::SystemTime;
@@ -36,12 +36,12 @@ impl Clock {
     }
 }
 
-/// What is left of a budget. Survives from a poll to the reads that follow it.
+/// What is left of a budget: of a poll's, for the reads that follow it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RemainingBudget {
     time: Option<Duration>,
     bytes: Option<u64>,
-    /// What the poll learned of the speed of moving bytes.
+    /// How fast bytes moved in the poll.
     pace: Pace,
 }
 
@@ -73,7 +73,7 @@ impl RemainingBudget {
         Self::default()
     }
 
-    /// Nothing at all, until a poll grants something.
+    /// Nothing, until a poll grants something.
     pub(crate) fn nothing() -> Self {
         Self {
             time: Some(Duration::ZERO),
@@ -82,14 +82,14 @@ impl RemainingBudget {
     }
 }
 
-/// How long it takes to move a byte, as learned while moving: what the kernel and TLS take depends on
-/// the machine, and on whether the processor just slept.
+/// How long it takes to move a byte, as measured. It depends on the machine, on TLS, and on whether the
+/// processor just slept.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
     nanos_per_kib: u64,
 }
 
-/// What is trusted before anything was moved: 2 KiB a microsecond, what a kernel copies at its slowest,
+/// Assumed before anything was measured: 2 KiB per microsecond, the slowest speed at which kernels copy,
 /// right after the processor slept.
 impl Default for Pace {
     fn default() -> Self {
@@ -98,8 +98,8 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Learns from a move of `bytes` that took `time`. Slower counts at once, faster bit by bit: a move
-    /// that is too large breaks the budget, one that is too small costs a system call.
+    /// Learns from a move of `bytes` that took `time`. A slower pace counts at once, a faster one step by step:
+    /// a read that is too large exceeds the budget, one that is too small costs only a system call.
     fn learn(&mut self, bytes: usize, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let seen = nanos.saturating_mul(1024) / (bytes as u64).max(1);
@@ -110,7 +110,7 @@ impl Pace {
         .max(1);
     }
 
-    /// How long it takes to move so many bytes.
+    /// How long it takes to move these bytes.
     fn time_for(self, bytes: usize) -> Duration {
         Duration::from_nanos(self.nanos_per_kib.saturating_mul(bytes as u64) / 1024)
     }
@@ -122,7 +122,7 @@ impl Pace {
     }
 }
 
-/// Counts one stretch of work against an [`RemainingBudget`].
+/// Counts one stretch of work against a [`RemainingBudget`].
 #[derive(Debug)]
 pub(crate) struct BudgetMeter {
     clock: Clock,
@@ -131,16 +131,17 @@ pub(crate) struct BudgetMeter {
     bytes: Option<u64>,
     cut: bool,
     deferred: bool,
-    /// The time when it was last asked for.
+    /// The time as it was last read.
     latest: Instant,
     /// Whether one operation is free, because none was done yet.
     free_step: bool,
     /// Whether anything was done yet.
     worked: bool,
     pace: Pace,
-    /// What is left when not even the smallest read fits any more; nothing before a read has shown it.
+    /// The time that the smallest read takes; zero before one was measured. With less time left, the budget
+    /// counts as spent.
     reserve: Duration,
-    /// Bytes moved since the time was last asked for, and what the time was then.
+    /// Bytes moved since the time was last read, and that time.
     moved: Option<(usize, Instant)>,
     turn: Option<Turn>,
 }
@@ -149,12 +150,12 @@ pub(crate) struct BudgetMeter {
 #[derive(Debug)]
 struct Turn {
     length: Duration,
-    /// Counted from its first question for the time.
+    /// When the time was first read in this turn.
     started: Option<Instant>,
     is_over: bool,
 }
 
-/// No read is cut below this: a TLS record, about. What moves fewer bytes says nothing of the pace.
+/// The smallest size to which a read is cut, about a TLS record. Smaller moves do not measure the pace.
 const LEAST_READ: usize = 16 * 1024;
 
 impl BudgetMeter {
@@ -163,7 +164,7 @@ impl BudgetMeter {
         Self {
             clock: clock.clone(),
             started,
-            // What lies beyond the end of time is no limit.
+            // A deadline beyond the clock's range is no limit.
             deadline: remaining_budget
                 .time
                 .and_then(|time| started.checked_add(time)),
@@ -210,9 +211,9 @@ impl BudgetMeter {
         }
     }
 
-    /// How many of `wanted` bytes may be moved in one go: as many as the budget has left, and so few
-    /// that moving them should take half of the time that is left, so that a slow move does not break
-    /// the budget. At least one: whoever asks has seen that the budget is not exhausted.
+    /// How many of `wanted` bytes may move at once: at most what is left of the bytes, and at most what should
+    /// take half of the time that is left, so that a slow read does not exceed the budget. At least one: the
+    /// caller has checked that the budget is not exhausted.
     pub(crate) fn clamp(&mut self, wanted: usize) -> usize {
         self.note_work();
         let by_time = self.deadline.map_or(usize::MAX, |deadline| {
@@ -225,15 +226,15 @@ impl BudgetMeter {
         wanted.min(by_time).min(by_bytes).max(1)
     }
 
-    /// Notes that a piece of work was done: what was free is used up.
+    /// Notes that a step was done: the free step is used up.
     pub(crate) fn note_work(&mut self) {
         self.free_step = false;
         self.worked = true;
     }
 
-    /// Whether a piece of work that cannot be cut, and that has taken `cost` of late, may begin. If not,
-    /// the budget is spent for this poll. The first piece of work always may, or one that costs more
-    /// than a whole budget would never be done.
+    /// Whether a step may start that cannot be cut and has recently taken `cost`. If not, the turn is over.
+    /// The first step of a poll always may; otherwise one that costs more than a whole budget would never be
+    /// done.
     pub(crate) fn can_start(&mut self, cost: Duration) -> bool {
         let Some(deadline) = self.deadline.filter(|_| self.worked) else {
             return true;
@@ -384,8 +385,8 @@ mod tests {
         assert_eq!(meter.clamp(usize::MAX), usize::MAX);
     }
 
-    /// Reads as a download does, from a machine that needs so long for a KiB; answers how much of the
-    /// budget was left over, or by how much it was broken, and how many reads that took.
+    /// Reads as a download does, on a machine that takes this long for a KiB. Returns by how many microseconds
+    /// the budget was exceeded (negative: what was left), and the number of reads.
     fn read_all(nanos_per_kib: u64, budget: Duration) -> (i128, usize) {
         let network = MemoryNetwork::new();
         let mut meter = meter(&network, &Budget::frame(budget));

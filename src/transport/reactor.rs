@@ -42,17 +42,17 @@ struct Source {
     writable: bool,
     /// The peer's end was reported: reading must go on until it is seen, even after a short read.
     closed: bool,
-    /// Tells nobody when it is ready, so it is tried at every look.
+    /// Does not report when it is ready, so every poll tries it.
     always_tried: bool,
     key: Key,
 }
 
-/// Who is told that a source became ready: whatever number the one who polls gave to what it drives.
+/// What a ready source belongs to: a number that its machine has chosen, such as that of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key(pub(crate) usize);
 
 impl Key {
-    /// Someone who drives everything at each poll and needs no list.
+    /// For a machine that drives everything in each turn and needs no list.
     pub(crate) const NONE: Self = Self(usize::MAX);
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct Reactor {
     member: Member,
     sources: Slab<Source>,
     always_tried: usize,
-    /// Whose the sources are that are added now.
+    /// The key of the sources that are added now.
     key: Key,
     /// Keys of sources that became ready since this list was taken; some may be there twice.
     ready: Vec<Key>,
@@ -74,7 +74,7 @@ pub(crate) struct Reactor {
     /// Where its wakes lead, once there are any.
     wake_target: Option<WakeTarget>,
     last_poll: Option<Instant>,
-    /// How much time did not count so far.
+    /// The time that has not counted so far.
     skipped: Duration,
     /// See [`poll_time`](Self::poll_time).
     poll_time: Option<Instant>,
@@ -148,14 +148,14 @@ impl Reactor {
         self.member.poller()
     }
 
-    /// Names the key of all sources added from now on.
+    /// Sets the key of all sources that are added from now on.
     #[cfg(any(feature = "agent", feature = "server", test))]
     pub(crate) fn set_key(&mut self, key: Key) {
         self.key = key;
     }
 
-    /// Whose sources became ready since the last call, moved behind what `into` holds. Readiness
-    /// itself is sticky; this list is not.
+    /// Appends the keys of the sources that became ready since the last call. Readiness is sticky; this list
+    /// is not.
     #[cfg(any(feature = "agent", feature = "server", test))]
     pub(crate) fn drain_ready(&mut self, into: &mut Vec<Key>) {
         into.append(&mut self.ready);
@@ -237,8 +237,8 @@ impl Reactor {
         self.turn.is_deferred
     }
 
-    /// Takes the time that does not count off a gap between two polls while it lasts, for times that are
-    /// noted between them.
+    /// Between two polls: leaves out the part of the gap so far that does not count, for a time that is noted
+    /// now.
     #[cfg(feature = "agent")]
     pub(crate) fn skip_gap(&mut self, now: Instant) {
         let last = *self.last_poll.get_or_insert(now);
@@ -249,23 +249,23 @@ impl Reactor {
         self.last_poll = Some(last + beyond);
     }
 
-    /// Begins a poll after a [`wait`](Self::wait): time slept there all counts.
+    /// Begins a poll after a sleep in the poller. That time counts in full.
     pub(crate) fn begin_wait(&mut self, now: Instant) -> Instant {
         self.last_poll = Some(self.last_poll.map_or(now, |last| last.max(now)));
         *self.poll_time.insert(self.active_time(now))
     }
 
-    /// The active time: `now` less the time that did not count.
+    /// The active time: `now` without the time that did not count.
     pub(crate) fn active_time(&self, now: Instant) -> Instant {
         now.checked_sub(self.skipped).unwrap_or(now)
     }
 
-    /// The clock's time for a active time.
+    /// The clock's time of an active time.
     pub(crate) fn real_time(&self, active_now: Instant) -> Instant {
         active_now + self.skipped
     }
 
-    /// Looks a name up; the answer wakes a [`wait`](Self::wait).
+    /// Looks a name up. The result ends a sleep.
     pub(crate) fn lookup(&mut self, host: &str) -> Result<Lookup, Error> {
         if let Some(network) = self.network()
             && host.parse::<IpAddr>().is_err()
@@ -346,7 +346,7 @@ impl Reactor {
     }
 
     /// Registers an in-memory stream: `register` is given where its events go. On a reactor that runs
-    /// on no in-memory network the stream is tried at every look instead.
+    /// on no in-memory network, every poll tries the stream instead.
     pub(crate) fn add_memory(&mut self, register: impl FnOnce(Interest)) -> SourceId {
         let queue = self.member.poller().memory_queue().map(|(_, queue)| queue);
         let Some(queue) = queue else {
@@ -357,7 +357,7 @@ impl Reactor {
         id
     }
 
-    /// Registers a stream that tells nobody when it is ready.
+    /// Registers a stream that does not report when it is ready.
     pub(crate) fn add_untold(&mut self) -> SourceId {
         self.insert(true)
     }
@@ -378,7 +378,7 @@ impl Reactor {
         id
     }
 
-    /// Takes a socket that goes on living off the kernel's list, and forgets it.
+    /// Deregisters a socket that stays open, and forgets it.
     pub(crate) fn remove_system(
         &mut self,
         id: SourceId,
@@ -412,16 +412,15 @@ impl Reactor {
         self.source(id).is_some_and(|source| source.writable)
     }
 
-    /// A read would have blocked: the next event will tell.
+    /// A read would have blocked: an event will follow.
     pub(crate) fn clear_readable(&mut self, id: SourceId) {
         if let Some(source) = self.source(id) {
             source.readable = false;
         }
     }
 
-    /// A read took less than it offered to. With epoll that means that the socket is empty and that
-    /// the next byte makes a new edge, so a read that would only fail is saved; except when the
-    /// peer's end was reported, because that edge is past.
+    /// A read returned less than it asked for. With epoll the socket is empty then, and the next byte makes a
+    /// new edge, so that no read has to fail first. Except when the peer's end was reported: that edge is past.
     pub(crate) fn note_short_read(&mut self, id: SourceId) {
         let epoll = cfg!(any(target_os = "linux", target_os = "android"));
         if let Some(source) = self.source(id)
@@ -433,7 +432,7 @@ impl Reactor {
         }
     }
 
-    /// A write would have blocked: the next event will tell.
+    /// A write would have blocked: an event will follow.
     pub(crate) fn clear_writable(&mut self, id: SourceId) {
         if let Some(source) = self.source(id) {
             source.writable = false;

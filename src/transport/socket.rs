@@ -1,7 +1,7 @@
 //! One stream and its registration: TCP through mio, in memory, or the caller's own.
 //!
-//! Reads and writes go through mio's own types and only while the reactor says that they may
-//! succeed; connecting follows mio's rule for when a connection is really there.
+//! Reads and writes go through mio's types, and only while the reactor says that they may succeed. Connecting
+//! follows mio's rule for when a connection is established.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -21,7 +21,7 @@ use crate::transport::reactor::{Reactor, SourceId};
 /// any byte pipe whose `read` and `write` never wait but fail with [`io::ErrorKind::WouldBlock`]. A
 /// `read` of no bytes is the peer's end.
 ///
-/// It tells nobody when it becomes ready, so it is tried at every poll.
+/// The stream does not report when it becomes ready, so every poll tries it.
 pub trait NonblockingStream: Read + Write + Send {}
 
 impl<T: Read + Write + Send> NonblockingStream for T {}
@@ -44,7 +44,7 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Starts to connect; [`poll_connected`](Self::poll_connected) tells when it is done.
+    /// Starts to connect. [`poll_connected`](Self::poll_connected) returns whether it is done.
     pub(crate) fn connect(reactor: &mut Reactor, address: SocketAddr) -> Result<Self, io::Error> {
         if let Some(network) = reactor.network() {
             let stream = network.connect(address)?;
@@ -106,7 +106,7 @@ impl Socket {
         }
     }
 
-    /// Adopts a stream of the caller's.
+    /// Takes over a stream of the caller.
     pub(crate) fn adopt(reactor: &mut Reactor, stream: Box<dyn NonblockingStream>) -> Self {
         Self {
             stream: Stream::Own(Exclusive::new(stream)),
@@ -232,8 +232,7 @@ impl Socket {
         self.written
     }
 
-    /// Ends what this side sends, in good order; reading goes on. A stream of the caller's own cannot
-    /// say so.
+    /// Ends the sending direction cleanly; reading continues. Does nothing for a stream of the caller.
     #[cfg(feature = "server")]
     pub(crate) fn shutdown_write(&mut self) {
         match &mut self.stream {
@@ -244,13 +243,13 @@ impl Socket {
         }
     }
 
-    /// Whether a write may be taken, as far as the last look knows.
+    /// Whether a write may succeed, as of the last poll.
     #[cfg(feature = "server")]
     pub(crate) fn is_writable(&self, reactor: &mut Reactor) -> bool {
         reactor.is_writable(self.id)
     }
 
-    /// Whether a read may find something, as far as the last look knows.
+    /// Whether a read may succeed, as of the last poll.
     pub(crate) fn is_readable(&self, reactor: &mut Reactor) -> bool {
         reactor.is_readable(self.id)
     }

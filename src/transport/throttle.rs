@@ -1,12 +1,11 @@
-//! A token bucket: how many bytes may move now, at a given rate. Whoever moves them asks first and
-//! tells afterwards. Several buckets on one way (all transfers, one transfer) compose: the least
-//! remaining_budget and the latest due time count.
+//! A token bucket: how many bytes may move now, at a given rate. Callers ask before they move bytes and report
+//! afterwards. Several buckets on one path (one for all transfers, one per transfer) combine: the smallest
+//! allowance and the latest due time count.
 
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
-/// A rate in bytes a second, with a bucket that holds what was not used, a quarter of a second's
-/// worth unless told otherwise.
+/// A rate in bytes per second, with a bucket for what was not used: a quarter of a second's worth by default.
 #[derive(Clone, Debug)]
 pub(crate) struct Throttle {
     flow: Option<Flow>,
@@ -70,8 +69,8 @@ impl Throttle {
         u64::try_from(flow.level.max(0) / PARTS).unwrap_or(u64::MAX)
     }
 
-    /// The remaining_budget once it is worth a move: so many at a time as come in a twentieth of a second, at
-    /// most [`LEAST_MOVE`]. Until then nothing.
+    /// The allowance once it is worth a system call: what comes in a twentieth of a second, and at most
+    /// [`LEAST_MOVE`]. Until then zero.
     #[cfg(feature = "agent")]
     pub(crate) fn worthwhile(&mut self, now: Instant) -> u64 {
         let least = self.rate().map_or(0, |rate| rate.get() / 20);
@@ -83,7 +82,7 @@ impl Throttle {
         }
     }
 
-    /// Notes that bytes moved. More than were allowed become a debt that later time pays.
+    /// Notes that bytes moved. Bytes beyond the allowance become a debt that later time pays.
     pub(crate) fn spend(&mut self, bytes: u64) {
         if let Some(flow) = &mut self.flow {
             flow.level = flow.level.saturating_sub(in_parts(bytes));
@@ -109,7 +108,7 @@ impl Throttle {
     }
 }
 
-/// What is worth a move at any rate.
+/// Worth a system call at any rate.
 #[cfg(feature = "agent")]
 pub(crate) const LEAST_MOVE: u64 = 16 * 1024;
 
@@ -157,7 +156,7 @@ impl Flow {
 /// Parts of a byte: one byte a second is one part a nanosecond.
 const PARTS: i128 = 1_000_000_000;
 
-/// A debt beyond this is not waited for in one go.
+/// A larger debt is paid in several waits.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn in_parts(bytes: u64) -> i128 {
