@@ -9,7 +9,7 @@
 //! | `agent`, `builder`, `handle`, `id` | the agent and how it is made; handles and ids of requests |
 //! | `request`, `options`, `settings`, `content`, `output`, `download` | what the caller asks for |
 //! | `config`, `prepared`, `request_head` | the agent's defaults; a request ready to be sent; its head |
-//! | `event`, `response` | what the caller gets |
+//! | `event`, `response`, `request_result` | what the caller gets |
 //! | `transfer` | the state of one request over its redirects and retries |
 //! | `pool`, `timers` | connections and the requests that wait for them; deadlines |
 //! | `engine` | drives all transfers |
@@ -43,6 +43,7 @@ mod pool;
 mod prepared;
 mod request;
 mod request_head;
+mod request_result;
 mod response;
 mod settings;
 mod timers;
@@ -59,6 +60,7 @@ pub use id::RequestId;
 pub use options::RequestOptions;
 pub use pool::PoolLimits;
 pub use request::Request;
+pub use request_result::HttpRequestResult;
 pub use response::{ConnectionInfo, Hop, Response, SavedFile, Timings, Transferred};
 pub use settings::{AddressFamily, CacheMode, Priority};
 #[cfg(feature = "websocket")]

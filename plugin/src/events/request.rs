@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::event::EntityEvent;
 use bevy_ecs::message::Message;
+use httpoll::agent::HttpRequestResult;
 use httpoll::proto::{FieldLines, ResponseHead};
 #[cfg(feature = "websocket")]
 use httpoll::websocket::{CloseFrame, WebSocketMessage};
@@ -105,6 +106,13 @@ pub struct HttpError {
     pub error: Error,
     /// The response, as far as it had arrived.
     pub response: Option<Arc<Response>>,
+}
+
+impl HttpError {
+    /// The code that Godot's `HTTPRequest` would report for this error.
+    pub fn result(&self) -> HttpRequestResult {
+        HttpRequestResult::from(&self.error)
+    }
 }
 
 /// A request's phase changed. There is one event per change, in order, also for several changes within one
