@@ -418,6 +418,37 @@ fn on_a_thread_of_its_own_a_request_moves_between_polls() {
 }
 
 #[test]
+fn the_owner_of_an_agent_on_a_thread_is_notified_of_events() {
+    let server = Server::new(|_, stream| {
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+            .is_ok()
+    });
+    let (wake, woken) = std::sync::mpsc::channel();
+    let mut agent = Agent::builder()
+        .on_thread(true)
+        .on_event(move || drop(wake.send(())))
+        .build();
+    assert!(agent.is_on_thread());
+    assert!(woken.try_recv().is_err(), "nothing has happened yet");
+    let handle = agent.get(server.url("/")).send().unwrap();
+    let text = 'events: loop {
+        // Nothing but the notification makes this loop run.
+        woken.recv_timeout(Duration::from_secs(20)).unwrap();
+        agent.poll();
+        while let Some(event) = agent.next_event() {
+            match event {
+                Event::Done { response, .. } => break 'events response.text(),
+                Event::Failed { error, .. } => panic!("{error}"),
+                _ => {}
+            }
+        }
+    };
+    assert_eq!(text, "hi");
+    drop(handle);
+}
+
+#[test]
 fn a_panic_on_the_thread_of_the_agent_fails_its_requests() {
     struct Broken;
     impl Read for Broken {

@@ -1,12 +1,13 @@
 //! How an agent is made: [`AgentBuilder`].
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::agent::{Agent, Backend};
 use super::config::Config;
 use super::engine::Engine;
-use super::engine_thread::EngineThread;
+use super::engine_thread::{EngineThread, OnEvent};
 use super::options::RequestOptions;
 use super::pool::PoolLimits;
 use super::prepared::invalid_url;
@@ -29,7 +30,6 @@ use crate::transport::resolver::Resolver;
 ///
 /// Invalid values are reported by the method that gets them.
 #[must_use]
-#[derive(Debug)]
 pub struct AgentBuilder {
     config: Config,
     resolver: Resolver,
@@ -37,6 +37,7 @@ pub struct AgentBuilder {
     budget: Budget,
     family: AddressFamily,
     on_thread: bool,
+    on_event: Option<OnEvent>,
 }
 
 impl AgentBuilder {
@@ -63,6 +64,7 @@ impl AgentBuilder {
             budget: Budget::default(),
             family: AddressFamily::Any,
             on_thread: false,
+            on_event: None,
         }
     }
 
@@ -224,6 +226,39 @@ impl AgentBuilder {
         self
     }
 
+    /// Sets a function that is called when there are new events, so that a program without frames can sleep
+    /// until then instead of polling. It is for agents [on a thread of their own](Self::on_thread) only: other
+    /// agents make no progress, and so have no events, before they are polled. Default: none.
+    ///
+    /// It is called on the agent's thread, once for several events if they occur together, and may be called when
+    /// a poll has taken the events already. It must return quickly and must not panic, because requests wait
+    /// for it. It cannot use the agent; let it wake up the thread that does: send to a channel, unpark a thread,
+    /// request a redraw.
+    ///
+    /// ```no_run
+    /// use std::sync::mpsc;
+    ///
+    /// use httpoll::Agent;
+    ///
+    /// let (wake, woken) = mpsc::channel();
+    /// let mut agent = Agent::builder()
+    ///     .on_thread(true)
+    ///     .on_event(move || drop(wake.send(())))
+    ///     .build();
+    /// agent.get("https://game.example/news").send()?.detach();
+    /// while woken.recv().is_ok() {
+    ///     agent.poll();
+    ///     while let Some(event) = agent.next_event() {
+    ///         println!("{event:?}");
+    ///     }
+    /// }
+    /// # Ok::<(), httpoll::Error>(())
+    /// ```
+    pub fn on_event(mut self, notify: impl Fn() + Send + Sync + 'static) -> Self {
+        self.on_event = Some(Arc::new(notify));
+        self
+    }
+
     /// Builds the agent. It opens nothing before the first request. With [`on_thread`](Self::on_thread) it starts
     /// a thread; if the system refuses one, the agent works without.
     pub fn build(self) -> Agent {
@@ -248,7 +283,7 @@ impl AgentBuilder {
         let config = Arc::new(self.config);
         let engine = Box::new(Engine::new(reactor, Arc::clone(&config)));
         let backend = if self.on_thread {
-            match EngineThread::start(engine) {
+            match EngineThread::start(engine, self.on_event) {
                 Ok(thread) => Backend::Threaded(thread),
                 Err(engine) => Backend::Inline(engine),
             }
@@ -280,5 +315,14 @@ impl Agent {
 impl Default for Agent {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl fmt::Debug for AgentBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentBuilder")
+            .field("config", &self.config)
+            .field("on_thread", &self.on_thread)
+            .finish_non_exhaustive()
     }
 }

@@ -20,9 +20,13 @@ use crate::error::Error;
 use crate::error::{ErrorKind, RequestRefused};
 use crate::transport::wake::Wake;
 
+/// Called when there are new events.
+pub(super) type OnEvent = Arc<dyn Fn() + Send + Sync>;
+
 /// What the agent and the engine's thread share.
 #[derive(Default)]
 struct Shared {
+    on_event: Option<OnEvent>,
     state: Mutex<State>,
     changed: Condvar,
     stop: AtomicBool,
@@ -50,11 +54,17 @@ pub(super) struct EngineThread {
 
 impl EngineThread {
     /// Starts the thread; returns the engine if the system refuses one.
-    pub(super) fn start(mut engine: Box<Engine>) -> Result<Self, Box<Engine>> {
+    pub(super) fn start(
+        mut engine: Box<Engine>,
+        on_event: Option<OnEvent>,
+    ) -> Result<Self, Box<Engine>> {
         let Ok(wake) = engine.wake() else {
             return Err(engine);
         };
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared {
+            on_event,
+            ..Shared::default()
+        });
         let for_thread = Arc::clone(&shared);
         let (engine_sender, engine_receiver) = mpsc::channel::<Box<Engine>>();
         let thread = thread::Builder::new()
@@ -205,6 +215,7 @@ impl Drop for PanicGuard<'_> {
         if thread::panicking() {
             lock(&self.0.state).has_panicked = true;
             self.0.changed.notify_all();
+            self.0.notify_owner();
         }
     }
 }
@@ -247,14 +258,26 @@ impl Shared {
     /// Makes the engine's events available to the agent.
     fn publish(&self, engine: &mut Engine, next: PollAt) {
         let mut state = lock(&self.state);
+        let before = state.events.len();
         while let Some(event) = engine.next_event() {
             if !state.is_cancelled(&event) {
                 state.put(event);
             }
         }
         state.is_idle = next == PollAt::Idle && state.commands.is_empty();
+        let has_new = state.events.len() > before;
         drop(state);
         self.changed.notify_all();
+        if has_new {
+            self.notify_owner();
+        }
+    }
+
+    /// Tells the owner of the agent that a poll will bring events. No lock is held.
+    fn notify_owner(&self) {
+        if let Some(on_event) = &self.on_event {
+            on_event();
+        }
     }
 }
 
