@@ -427,7 +427,9 @@ fn the_owner_of_an_agent_on_a_thread_is_notified_of_events() {
     let (wake, woken) = std::sync::mpsc::channel();
     let mut agent = Agent::builder()
         .on_thread(true)
-        .on_event(move || drop(wake.send(())))
+        .on_event(move || {
+            let _ = wake.send(());
+        })
         .build();
     assert!(agent.is_on_thread());
     assert!(woken.try_recv().is_err(), "nothing has happened yet");

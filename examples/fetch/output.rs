@@ -1,7 +1,7 @@
 //! Where heads and content go: standard output, or a file that is created with the first write.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use httpoll::proto::{FieldLines, ResponseHead};
@@ -17,13 +17,25 @@ pub(crate) struct Output {
     file: Option<File>,
     appends: bool,
     makes_folders: bool,
+    /// Bytes that a terminal may still get before output counts as text.
+    unchecked: usize,
 }
+
+/// Like curl, only the beginning of the output is checked for being binary.
+const CHECKED_BYTES: usize = 2000;
 
 impl Output {
     /// The destination of a URL's content.
     pub(crate) fn of(group: &Group, index: usize, address: &Address) -> Result<Self, Failure> {
         let name = match group.output(index) {
-            None => return Ok(Self::to(None)),
+            None => {
+                let is_terminal = io::stdout().is_terminal();
+                return Ok(Self {
+                    unchecked: if is_terminal { CHECKED_BYTES } else { 0 },
+                    ..Self::to(None)
+                });
+            }
+            // "-o -" asks for the terminal whatever the content is.
             Some(Wanted::File(name)) if name == "-" => return Ok(Self::to(None)),
             Some(Wanted::File(name)) => name,
             Some(Wanted::RemoteName) => address
@@ -51,6 +63,7 @@ impl Output {
             file: None,
             appends: false,
             makes_folders: false,
+            unchecked: 0,
         }
     }
 
@@ -76,6 +89,15 @@ impl Output {
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let checked = bytes.get(..self.unchecked).unwrap_or(bytes);
+        if checked.contains(&0) {
+            return Err(Failure::new(
+                WRITE_ERROR,
+                "Binary output can mess up your terminal. Use \"--output -\" to tell fetch to output it to \
+                 your terminal anyway, or consider \"--output <FILE>\" to save to a file.",
+            ));
+        }
+        self.unchecked -= checked.len();
         let written = match &self.path {
             None => {
                 let mut stdout = io::stdout().lock();

@@ -139,10 +139,25 @@ fn with_cookies(request: Request, group: &Group) -> Request {
     })
 }
 
+/// Whether a header asks for the chunked coding (RFC 9112 §7.1).
+fn wants_chunks(group: &Group) -> bool {
+    group.headers.iter().any(|line| {
+        let line = line.to_ascii_lowercase();
+        line.starts_with("transfer-encoding:") && line.contains("chunked")
+    })
+}
+
 fn with_content(request: Request, group: &Group, upload: Option<&str>) -> Result<Request, Failure> {
     if let Some(path) = upload {
         return Ok(match path {
             "-" | "." => request.body(RequestBody::reader(std::io::stdin(), None)),
+            path if wants_chunks(group) => {
+                let file = std::fs::File::open(path)
+                    .map_err(|error| Failure::file(READ_ERROR, path, &error))?;
+                request
+                    .body(RequestBody::reader(file, None))
+                    .expect_continue(Some(1))
+            }
             path => {
                 std::fs::metadata(path).map_err(|error| Failure::file(READ_ERROR, path, &error))?;
                 // curl expects 100-continue for every upload.
@@ -162,10 +177,7 @@ fn with_content(request: Request, group: &Group, upload: Option<&str>) -> Result
         return Ok(request);
     };
     let bytes = data.bytes.clone();
-    let is_chunked = group.headers.iter().any(|line| {
-        let line = line.to_ascii_lowercase();
-        line.starts_with("transfer-encoding:") && line.contains("chunked")
-    });
+    let is_chunked = wants_chunks(group);
     Ok(if is_chunked {
         let reader = RequestBody::reader(std::io::Cursor::new(bytes), None);
         request.body(reader).expect_continue(None)

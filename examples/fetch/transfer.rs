@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use httpoll::proto::{FieldLines, ResponseHead};
-use httpoll::{Event, Phase, RequestHandle, RequestId, agent::RetryCause};
+use httpoll::{Event, Phase, RequestHandle, RequestId, Response, agent::RetryCause};
 
 use crate::address::Address;
 use crate::exit_status::{Failure, HTTP_ERROR, RANGE_ERROR};
@@ -140,8 +140,13 @@ impl Transfer {
                 if let Some(phase) = error.phase() {
                     self.note_phase(phase);
                 }
+                let is_complete = response.as_ref().is_some_and(|it| self.is_complete(it));
                 if let Some(response) = response {
                     self.facts.note_response(&response);
+                }
+                if is_complete {
+                    self.end(None);
+                    return;
                 }
                 self.end(Some(Failure::of(&error, self.through_proxy, self.uploads)));
                 Ok(())
@@ -212,9 +217,20 @@ impl Transfer {
         }
     }
 
+    /// Whether a failed response only says that nothing follows what the file holds (RFC 9110 §15.5.17). Its
+    /// `Content-Range`, if it has one, must have the length of the file.
+    fn is_complete(&self, response: &Response) -> bool {
+        let range = response.header("content-range");
+        let total = range.and_then(|range| range.strip_prefix("bytes */"));
+        self.range_start > 0
+            && response.status().as_u16() == 416
+            && total.is_none_or(|total| total.parse() == Ok(self.range_start))
+    }
+
     fn fault_of_status(&self) -> Option<Failure> {
         let status = self.facts.status;
-        (self.fails_with_body && status >= 400).then(|| {
+        let is_complete = self.discards && status == 416;
+        (self.fails_with_body && status >= 400 && !is_complete).then(|| {
             let message = format_args!("The requested URL returned error: {status}").to_string();
             Failure::new(HTTP_ERROR, message)
         })

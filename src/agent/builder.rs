@@ -243,7 +243,9 @@ impl AgentBuilder {
     /// let (wake, woken) = mpsc::channel();
     /// let mut agent = Agent::builder()
     ///     .on_thread(true)
-    ///     .on_event(move || drop(wake.send(())))
+    ///     .on_event(move || {
+    ///         let _ = wake.send(());
+    ///     })
     ///     .build();
     /// agent.get("https://game.example/news").send()?.detach();
     /// while woken.recv().is_ok() {
