@@ -143,6 +143,15 @@ impl EventStream {
     }
 }
 
+impl Responder {
+    /// Sends the head of `response` now and server-sent events as its content, whenever there are some:
+    /// with `Content-Type: text/event-stream` and, unless it says otherwise, `Cache-Control: no-cache`
+    /// and `X-Accel-Buffering: no`.
+    pub fn event_stream(self, response: Response) -> EventStream {
+        EventStream::start(self, response, None)
+    }
+}
+
 impl Drop for EventStream {
     fn drop(&mut self) {
         if let Some(pipe) = self.pipe.take() {

@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::event_stream::EventStream;
 use super::pipe::{Beat, Pipe};
 use super::response::Response;
 use super::stream::ResponseStream;
@@ -74,12 +73,6 @@ impl Responder {
             Some(pipe) => ResponseStream::new(pipe),
             None => ResponseStream::nowhere(),
         }
-    }
-
-    /// Sends the head of `response` now and server-sent events as its content, whenever there are some:
-    /// with `Content-Type: text/event-stream` and, unless it says otherwise, `Cache-Control: no-cache`.
-    pub fn event_stream(self, response: Response) -> EventStream {
-        EventStream::start(self, response, None)
     }
 
     /// Responds with content from a pipe; `None` when no client waits.

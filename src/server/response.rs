@@ -15,7 +15,7 @@ use super::files::{AssetBody, FileBody, FilePlan};
 use super::pipe::Pipe;
 use super::redirect::{InvalidRedirect, redirect_location};
 #[cfg(feature = "websocket")]
-use super::websocket::Upgrade;
+use super::websocket::shared::Upgrade;
 use crate::error::{Error, Misuse};
 use crate::exclusive::Exclusive;
 use crate::proto::FieldLines;

@@ -346,6 +346,7 @@ impl Member {
     }
 
     /// Which member this is, from 0.
+    #[cfg(any(feature = "agent", test))]
     pub(crate) fn index(&self) -> usize {
         self.index
     }

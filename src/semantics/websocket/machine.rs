@@ -26,10 +26,14 @@ use tungstenite::protocol::{Role, WebSocketConfig as Settings, WebSocketContext}
 use super::close_code::may_be_sent;
 use super::config::WebSocketConfig;
 use super::liveness::{KeepAliveAction, Liveness};
-use super::message::{CONTROL_BYTES, CloseFrame, WebSocketMessage};
+#[cfg(any(feature = "agent", test))]
+use super::message::CONTROL_BYTES;
+use super::message::{CloseFrame, WebSocketMessage};
 use super::pipe::Pipe;
 use super::received_code::ReceivedCode;
-use super::wire::{fault_of, frame_length, to_wire, unshared};
+#[cfg(any(feature = "agent", test))]
+use super::wire::frame_length;
+use super::wire::{fault_of, to_wire, unshared};
 use crate::error::WebSocketFault;
 
 /// Room in `tungstenite`'s buffer, which every connection has: small, as most connections are idle.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use tungstenite::error::{CapacityError, Error, ProtocolError};
+#[cfg(any(feature = "agent", test))]
 use tungstenite::protocol::Role;
 
 use super::message::CloseFrame;

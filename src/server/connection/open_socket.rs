@@ -10,7 +10,7 @@ use crate::semantics::websocket::{
     CloseFrame, WebSocketConfig, WebSocketEvent, WebSocketMachine, close_code,
 };
 use crate::server::pipe::Taken;
-use crate::server::websocket::{Shared, Upgrade};
+use crate::server::websocket::shared::{Shared, Upgrade};
 
 /// See the module's documentation.
 #[derive(Debug)]

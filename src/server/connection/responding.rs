@@ -7,14 +7,15 @@ use http::{Method, StatusCode, Version};
 
 use super::state::{Incoming, Source, Stage};
 use super::{BATCH_BYTES, Connection, Context, OUT_BYTES};
-use crate::error::{Error, ErrorKind, WebSocketFault};
-use crate::proto::{BodyLength, FieldLines, ResponseHead};
 #[cfg(feature = "websocket")]
+use crate::error::WebSocketFault;
+use crate::error::{Error, ErrorKind};
+use crate::proto::{BodyLength, FieldLines, ResponseHead};
 use crate::server::fault::ServerFault;
 use crate::server::pipe::Taken;
 use crate::server::response::{Body, Response};
 #[cfg(feature = "websocket")]
-use crate::server::websocket::Upgrade;
+use crate::server::websocket::shared::Upgrade;
 
 impl Connection {
     pub(super) fn respond_plainly(&mut self, status: StatusCode, cx: &mut Context<'_>) {

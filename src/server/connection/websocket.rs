@@ -4,7 +4,7 @@ use super::open_socket::{Room, Socket};
 use super::state::Stage;
 use super::{BATCH_BYTES, Connection, Context, OUT_BYTES, Step};
 use crate::error::Error;
-use crate::server::websocket::Upgrade;
+use crate::server::websocket::shared::Upgrade;
 
 impl Connection {
     /// Goes on as a WebSocket; the head of the 101 is sent.

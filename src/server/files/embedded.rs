@@ -13,7 +13,7 @@ use super::root::{Asset, AssetContent, AssetRoot, Listed, not_found};
 /// Assets by name.
 ///
 /// ```
-/// use httpoll::server::EmbeddedRoot;
+/// use httpoll::server::files::EmbeddedRoot;
 ///
 /// let root = EmbeddedRoot::new()
 ///     .with("index.html", &b"<h1>Scores</h1>"[..])

@@ -7,6 +7,7 @@
 //! | `root` | [`AssetRoot`] and [`Asset`]: where assets come from |
 //! | `folder`, `embedded`, `archive` | the three roots |
 //! | `site` | [`StaticFiles`], its settings, and [`FileRoots`] |
+//! | `file_plan` | [`FilePlan`]: the planned response |
 //! | `plan` | which file is meant, and the response: the file, a redirect, a refusal |
 //! | `representation` | how a file is sent: validators, ranges, fields |
 //! | `body` | [`AssetBody`]: the content of a response, piece by piece |
@@ -20,6 +21,7 @@ mod archive;
 mod body;
 mod content_type;
 mod embedded;
+mod file_plan;
 mod folder;
 mod listing;
 mod path;
@@ -36,9 +38,9 @@ pub use archive::ArchiveRoot;
 pub use body::AssetBody;
 pub use content_type::content_type;
 pub use embedded::EmbeddedRoot;
+pub use file_plan::{FileBody, FilePlan};
 pub use folder::{FolderRoot, Symlinks};
 pub(super) use path::is_plain_name;
 pub use path::{AssetPath, DotFiles, PathFault};
-pub use plan::{FileBody, FilePlan};
 pub use root::{Asset, AssetContent, AssetRoot, Listed, ReadSeek};
 pub use site::{FileRoots, StaticFiles};

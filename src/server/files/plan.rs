@@ -1,16 +1,16 @@
-//! What to answer for a file: full, partial, not modified, a redirect, or why
-//! not. How a file that was found is sent is in `representation`.
+//! Which response a request for a file gets: the file, a redirect, a listing, or an error. How a file that
+//! was found is sent is in `representation`.
 
 use std::io;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header;
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
-use super::body::AssetBody;
 use super::content_type::content_type;
+use super::file_plan::{FileBody, FilePlan, empty, set};
 use super::listing::{self, encoded};
 use super::path::{AssetPath, PathFault, is_servable};
 use super::precompressed::acceptable;
@@ -19,30 +19,6 @@ use super::root::{Asset, Listed};
 use super::site::StaticFiles;
 use crate::proto::FieldLines;
 use crate::server::target::{path_of, query_of};
-
-/// What to answer to a request for a file.
-#[derive(Debug)]
-pub struct FilePlan {
-    /// The status.
-    pub status: StatusCode,
-    /// The fields, without those of framing.
-    pub headers: HeaderMap,
-    /// How long the content is, or, for `HEAD`, would be; `None` for 304, which has none.
-    pub length: Option<u64>,
-    /// The content.
-    pub body: FileBody,
-}
-
-/// The content of an answer.
-#[derive(Debug)]
-pub enum FileBody {
-    /// None.
-    Empty,
-    /// In memory.
-    Bytes(Bytes),
-    /// Out of an asset, to be pulled.
-    Asset(AssetBody),
-}
 
 /// What a path leads to.
 enum Found {
@@ -213,27 +189,4 @@ fn found<T>(opened: io::Result<T>) -> io::Result<Option<T>> {
 
 fn plain(status: StatusCode) -> Option<FilePlan> {
     Some(empty(status))
-}
-
-pub(super) fn empty(status: StatusCode) -> FilePlan {
-    FilePlan {
-        status,
-        headers: safe(),
-        length: Some(0),
-        body: FileBody::Empty,
-    }
-}
-
-/// Types are chosen by name; clients must not guess another from the content.
-pub(super) fn safe() -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    set(&mut headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    headers
-}
-
-/// Sets a field whose value is visible ASCII by its making.
-pub(super) fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
-    }
 }

@@ -8,7 +8,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 
 use super::body::{AssetBody, Piece};
-use super::plan::{FileBody, FilePlan, empty, safe, set};
+use super::file_plan::{FileBody, FilePlan, empty, safe, set};
 use super::precompressed::Coding;
 use super::root::{Asset, AssetContent};
 use super::site::StaticFiles;

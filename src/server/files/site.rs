@@ -8,9 +8,9 @@ use std::time::SystemTime;
 
 use http::Method;
 
+use super::file_plan::FilePlan;
 use super::folder::FolderRoot;
 use super::path::DotFiles;
-use super::plan::FilePlan;
 use super::root::AssetRoot;
 use crate::proto::FieldLines;
 use crate::semantics::multipart::grammar::boundary;
@@ -18,7 +18,7 @@ use crate::semantics::multipart::grammar::boundary;
 /// The files of one root below one path of the server.
 ///
 /// ```
-/// use httpoll::server::{EmbeddedRoot, StaticFiles};
+/// use httpoll::server::files::{EmbeddedRoot, StaticFiles};
 ///
 /// let root = EmbeddedRoot::new().with("index.html", &b"<h1>Scores</h1>"[..]);
 /// let files = StaticFiles::new("/static", root).cache_age(3600);

@@ -16,7 +16,7 @@ use private_file::create_private;
 /// The ports to try, one after the other: the preferred one, then those of a range, then any.
 ///
 /// ```
-/// use httpoll::server::PortCandidates;
+/// use httpoll::server::port_file::PortCandidates;
 ///
 /// let ports: Vec<u16> = PortCandidates::new(8080).within(8080..=8082).or_any().collect();
 /// assert_eq!(ports, [8080, 8081, 8082, 0]);

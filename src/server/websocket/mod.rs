@@ -1,10 +1,10 @@
 //! WebSockets (RFC 6455) from the handler's side: the two queues between a handler and the connection
 //! that drives the protocol.
 
-use std::collections::VecDeque;
-use std::fmt;
+pub(super) mod shared;
+
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::StatusCode;
@@ -15,12 +15,12 @@ use super::into_response::IntoResponse;
 use super::pipe::{Pipe, SendError};
 use super::request::Request;
 use super::response::Response;
-use super::wake_queue::{ConnectionId, WakeQueue};
 use crate::error::WebSocketFault;
-use crate::proto::{FieldLines, RequestHead, ResponseHead};
+use crate::proto::{FieldLines, RequestHead};
 use crate::semantics::websocket::{
     CloseFrame, UpgradeRejection, UpgradeRequest, WebSocketConfig, WebSocketMessage, close_code,
 };
+use shared::{End, Shared, Upgrade, weight};
 
 /// A WebSocket to one client. It can be kept and sent to another thread; dropping it closes it with
 /// 1000. The server responds to pings, and sends them to a silent client.
@@ -50,37 +50,6 @@ pub struct WebSocketRefused {
     fault: WebSocketFault,
     status: StatusCode,
     fields: FieldLines,
-}
-
-/// What a socket and its connection share.
-pub(super) struct Shared {
-    inbox: Mutex<Inbox>,
-    outgoing: Arc<Pipe>,
-    wake_queue: Arc<WakeQueue>,
-    id: ConnectionId,
-    held_bytes: usize,
-}
-
-#[derive(Default)]
-struct Inbox {
-    messages: VecDeque<WebSocketMessage>,
-    bytes: usize,
-    /// The close frame of the holder.
-    goodbye: Option<CloseFrame>,
-    end: Option<End>,
-}
-
-#[derive(Clone, Debug)]
-enum End {
-    Closed(Option<CloseFrame>),
-    Failed(WebSocketFault),
-}
-
-/// What a connection needs to go on as a WebSocket.
-pub(super) struct Upgrade {
-    pub(super) head: ResponseHead,
-    pub(super) config: WebSocketConfig,
-    pub(super) shared: Arc<Shared>,
 }
 
 impl WebSocket {
@@ -251,61 +220,6 @@ impl Drop for WebSocket {
     }
 }
 
-impl Shared {
-    fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn ring(&self) {
-        self.wake_queue.ring(self.id);
-    }
-
-    pub(super) fn outgoing(&self) -> &Pipe {
-        &self.outgoing
-    }
-
-    pub(super) fn has_room(&self) -> bool {
-        self.inbox().bytes < self.held_bytes
-    }
-
-    pub(super) fn put(&self, message: WebSocketMessage) {
-        let mut inbox = self.inbox();
-        // A holder that has closed takes no more messages.
-        if inbox.goodbye.is_none() {
-            inbox.bytes += weight(&message);
-            inbox.messages.push_back(message);
-        }
-    }
-
-    /// The close frame of the holder.
-    pub(super) fn goodbye(&self) -> Option<CloseFrame> {
-        self.inbox().goodbye.clone()
-    }
-
-    pub(super) fn end_closed(&self, frame: Option<CloseFrame>) {
-        self.inbox().end.get_or_insert(End::Closed(frame));
-        self.outgoing.close();
-    }
-
-    /// Whether both sides sent a close frame.
-    pub(super) fn is_closed_in_order(&self) -> bool {
-        matches!(self.inbox().end, Some(End::Closed(_)))
-    }
-
-    pub(super) fn end_failed(&self, fault: WebSocketFault) {
-        self.inbox().end.get_or_insert(End::Failed(fault));
-        self.outgoing.close();
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
-}
-
 impl WebSocketRefused {
     /// Why.
     pub fn fault(&self) -> &WebSocketFault {
@@ -381,17 +295,6 @@ fn frame(opcode: u8, payload: &[u8]) -> Bytes {
     }
     frame.extend_from_slice(payload);
     frame.freeze()
-}
-
-/// What a message counts as while it waits to be taken.
-fn weight(message: &WebSocketMessage) -> usize {
-    64 + match message {
-        WebSocketMessage::Text(text) => text.len(),
-        WebSocketMessage::Binary(bytes)
-        | WebSocketMessage::Ping(bytes)
-        | WebSocketMessage::Pong(bytes) => bytes.len(),
-        WebSocketMessage::Close(_) => 0,
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,108 @@
+//! What a WebSocket and its connection share: the queues in both directions, and how it ended.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::WebSocketFault;
+use crate::proto::ResponseHead;
+use crate::semantics::websocket::{CloseFrame, WebSocketConfig, WebSocketMessage};
+use crate::server::pipe::Pipe;
+use crate::server::wake_queue::{ConnectionId, WakeQueue};
+
+/// What a socket and its connection share.
+pub(in crate::server) struct Shared {
+    pub(super) inbox: Mutex<Inbox>,
+    pub(super) outgoing: Arc<Pipe>,
+    pub(super) wake_queue: Arc<WakeQueue>,
+    pub(super) id: ConnectionId,
+    pub(super) held_bytes: usize,
+}
+
+#[derive(Default)]
+pub(super) struct Inbox {
+    pub(super) messages: VecDeque<WebSocketMessage>,
+    pub(super) bytes: usize,
+    /// The close frame of the holder.
+    pub(super) goodbye: Option<CloseFrame>,
+    pub(super) end: Option<End>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum End {
+    Closed(Option<CloseFrame>),
+    Failed(WebSocketFault),
+}
+
+/// What a connection needs to go on as a WebSocket.
+pub(in crate::server) struct Upgrade {
+    pub(in crate::server) head: ResponseHead,
+    pub(in crate::server) config: WebSocketConfig,
+    pub(in crate::server) shared: Arc<Shared>,
+}
+
+impl Shared {
+    pub(super) fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn ring(&self) {
+        self.wake_queue.ring(self.id);
+    }
+
+    pub(in crate::server) fn outgoing(&self) -> &Pipe {
+        &self.outgoing
+    }
+
+    pub(in crate::server) fn has_room(&self) -> bool {
+        self.inbox().bytes < self.held_bytes
+    }
+
+    pub(in crate::server) fn put(&self, message: WebSocketMessage) {
+        let mut inbox = self.inbox();
+        // A holder that has closed takes no more messages.
+        if inbox.goodbye.is_none() {
+            inbox.bytes += weight(&message);
+            inbox.messages.push_back(message);
+        }
+    }
+
+    /// The close frame of the holder.
+    pub(in crate::server) fn goodbye(&self) -> Option<CloseFrame> {
+        self.inbox().goodbye.clone()
+    }
+
+    pub(in crate::server) fn end_closed(&self, frame: Option<CloseFrame>) {
+        self.inbox().end.get_or_insert(End::Closed(frame));
+        self.outgoing.close();
+    }
+
+    /// Whether both sides sent a close frame.
+    pub(in crate::server) fn is_closed_in_order(&self) -> bool {
+        matches!(self.inbox().end, Some(End::Closed(_)))
+    }
+
+    pub(in crate::server) fn end_failed(&self, fault: WebSocketFault) {
+        self.inbox().end.get_or_insert(End::Failed(fault));
+        self.outgoing.close();
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a message counts as while it waits to be taken.
+pub(super) fn weight(message: &WebSocketMessage) -> usize {
+    64 + match message {
+        WebSocketMessage::Text(text) => text.len(),
+        WebSocketMessage::Binary(bytes)
+        | WebSocketMessage::Ping(bytes)
+        | WebSocketMessage::Pong(bytes) => bytes.len(),
+        WebSocketMessage::Close(_) => 0,
+    }
+}
