@@ -151,7 +151,7 @@ pub mod auth {
 /// The private cache of an agent (RFC 9111).
 #[cfg(feature = "cache")]
 pub mod cache {
-    pub use crate::semantics::cache::{CachedResponse, HttpCache};
+    pub use crate::semantics::cache::{CacheSnapshot, CachedResponse, HttpCache};
 }
 
 /// When an agent stops asking an origin that keeps failing.

@@ -198,6 +198,11 @@ impl Jobs {
         }
     }
 
+    /// Whether a request waits to be sent.
+    pub(crate) fn has_submitted(&self) -> bool {
+        !self.submitted.is_empty()
+    }
+
     /// Takes the request that has waited longest to be sent.
     pub(crate) fn next_submitted(&mut self) -> Option<(Entity, Serial)> {
         self.submitted.pop_front()

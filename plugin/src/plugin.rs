@@ -214,6 +214,11 @@ impl Plugin for HttpollPlugin {
         app.add_observer(cancel::send_message);
         #[cfg(feature = "server")]
         crate::systems::servers::build(app, poll_in);
+        #[cfg(feature = "cache")]
+        app.add_systems(
+            Last,
+            crate::systems::save_cache::save_cache.after(HttpollSystems::Flush),
+        );
         #[cfg(feature = "diagnostics")]
         crate::systems::diagnostics::build(app);
         #[cfg(feature = "reflect")]

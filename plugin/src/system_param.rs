@@ -42,7 +42,8 @@ impl Http<'_, '_> {
     }
 
     /// Sends this request for `owner`: its events propagate to `owner`, and despawning `owner` cancels it.
-    /// See [`RequestedBy`].
+    /// See [`RequestedBy`]. If the same system spawns `owner` with `Commands`, that parameter must come before
+    /// this one, because Bevy applies the commands of parameters in their order.
     pub fn send_for(&mut self, owner: Entity, request: HttpRequest) -> RequestCommands<'_> {
         let entity = self.commands.spawn((DespawnOnFinish, RequestedBy(owner)));
         RequestCommands::new(entity, request)

@@ -20,7 +20,7 @@ mod tests;
 
 #[cfg(all(fuzzing, feature = "full"))]
 pub(crate) use file::checksum;
-pub use store::HttpCache;
+pub use store::{CacheSnapshot, HttpCache};
 
 use std::fmt;
 use std::time::SystemTime;

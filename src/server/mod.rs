@@ -216,6 +216,19 @@ impl Server {
         self.address
     }
 
+    /// A second handle of the listening socket, for a server that takes over the address with
+    /// [`ServerBuilder::from_listener`]. This server may be dropped meanwhile, and no client is refused. `None`
+    /// for a server that no longer listens, or that listens in memory.
+    ///
+    /// # Errors
+    /// [`NetworkFault::System`](crate::error::NetworkFault::System): the operating system refused a handle.
+    pub fn duplicate_listener(&self) -> Result<Option<std::net::TcpListener>, Error> {
+        match &self.listener {
+            Some(listener) => listener.duplicate(),
+            None => Ok(None),
+        }
+    }
+
     /// Whether it accepts connections.
     pub fn is_listening(&self) -> bool {
         self.listener.is_some()

@@ -70,6 +70,19 @@ impl Listener {
         })
     }
 
+    /// A second handle of the same listening socket, which keeps listening when this one is closed. `None`
+    /// in memory, where an address is simply listened at again.
+    pub(crate) fn duplicate(&self) -> Result<Option<std::net::TcpListener>, Error> {
+        let Kind::Tcp(listener) = &self.kind else {
+            return Ok(None);
+        };
+        #[cfg(unix)]
+        let handle = std::os::fd::AsFd::as_fd(listener).try_clone_to_owned();
+        #[cfg(windows)]
+        let handle = std::os::windows::io::AsSocket::as_socket(listener).try_clone_to_owned();
+        handle.map(|handle| Some(handle.into())).map_err(system)
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address

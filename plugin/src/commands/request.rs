@@ -88,6 +88,8 @@ impl<'a> RequestCommands<'a> {
         max_body(bytes: u64);
         /// See [`HttpRequest::error_for_status`].
         error_for_status();
+        /// See [`HttpRequest::stale_if_error`].
+        stale_if_error();
         /// See [`HttpRequest::with`].
         with(step: impl Fn(Request) -> Request + Send + Sync + 'static);
     }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use bevy_ecs::component::Component;
 use bevy_ecs::entity::Entity;
+use bevy_ecs::lifecycle::HookContext;
+use bevy_ecs::world::DeferredWorld;
 use httpoll::PollGroup;
+use httpoll::error::Misuse;
 use httpoll::memory::MemoryNetwork;
 use httpoll::server::{NotFoundPolicy, Server, ServerBuilder};
 use httpoll::{Budget, Error};
@@ -14,7 +17,9 @@ use httpoll::{Budget, Error};
 /// A server. Spawn it, and it listens from the next [`HttpollSystems::Poll`] on.
 ///
 /// The plugin then inserts [`HttpServing`] and triggers [`HttpServerStarted`], or triggers
-/// [`HttpServerFailed`]. Despawning the entity closes the listener and all connections at once.
+/// [`HttpServerFailed`]. Replacing it starts the new server in place of the old one, on the same listener if
+/// the address is the same, so that no client is refused in between; if the new one fails, the old one keeps
+/// running. Removing it, or despawning the entity, closes the listener and all connections at once.
 ///
 /// [`HttpollSystems::Poll`]: crate::HttpollSystems::Poll
 /// [`HttpServerStarted`]: crate::HttpServerStarted
@@ -39,7 +44,7 @@ use httpoll::{Budget, Error};
 /// }
 /// ```
 #[derive(Component, Clone)]
-#[component(immutable)]
+#[component(immutable, on_remove = stop)]
 pub struct HttpServer {
     address: String,
     builder: Option<Configure>,
@@ -82,11 +87,14 @@ impl HttpServer {
         self
     }
 
+    /// Starts to listen. `old` is the server that runs on the entity already.
     pub(crate) fn start(
         &self,
         group: &PollGroup,
         network: Option<&MemoryNetwork>,
-    ) -> Result<Server, Error> {
+        old: Option<&mut HttpServing>,
+    ) -> Result<HttpServing, Error> {
+        let old = old.filter(|old| old.listens_at(&self.address));
         let builder = Server::builder()
             .group(group)
             .not_found(NotFoundPolicy::Pull);
@@ -94,15 +102,43 @@ impl HttpServer {
             Some(configure) => configure(builder),
             None => builder,
         };
-        let mut server = match (network, self.address.parse::<SocketAddr>()) {
-            (Some(network), Ok(address)) => builder.on_memory(network, address)?,
-            _ => builder.bind(self.address.as_str())?,
+        let mut server = match (network, old) {
+            (None, Some(old)) => match old.server.duplicate_listener()? {
+                Some(listener) => builder.from_listener(listener)?,
+                None => builder.bind(self.address.as_str())?,
+            },
+            (None, None) => builder.bind(self.address.as_str())?,
+            (Some(network), old) => {
+                let address = match &old {
+                    Some(old) => old.server.local_addr(),
+                    None => self
+                        .address
+                        .parse()
+                        .map_err(|_| Error::from(Misuse::InvalidHost))?,
+                };
+                // In memory an address has one listener.
+                if let Some(old) = old {
+                    old.server.close_now();
+                }
+                builder.on_memory(network, address)?
+            }
         };
         if let Some(set_up) = &self.server {
             set_up(&mut server)?;
         }
-        Ok(server)
+        Ok(HttpServing {
+            server,
+            requested: self.address.clone(),
+        })
     }
+}
+
+/// Stops the server, whose component was removed.
+fn stop(mut world: DeferredWorld, context: HookContext) {
+    world
+        .commands()
+        .entity(context.entity)
+        .try_remove::<HttpServing>();
 }
 
 impl fmt::Debug for HttpServer {
@@ -116,15 +152,27 @@ impl fmt::Debug for HttpServer {
 /// A listening server. Dereferences to [`Server`], for routes, files and metrics. Do not poll it: the
 /// plugin does.
 #[derive(Component, Debug)]
-pub struct HttpServing(pub(crate) Server);
+pub struct HttpServing {
+    pub(crate) server: Server,
+    /// The address as [`HttpServer`] has it.
+    requested: String,
+}
 
 impl HttpServing {
+    /// Whether this address means the one that the server listens at.
+    fn listens_at(&self, address: &str) -> bool {
+        self.requested == address
+            || address
+                .parse()
+                .is_ok_and(|address: SocketAddr| address == self.server.local_addr())
+    }
+
     pub(crate) fn poll(&mut self, budget: &Budget) {
-        self.0.set_budget(budget.clone());
-        if let Err(error) = self.0.poll() {
+        self.server.set_budget(budget.clone());
+        if let Err(error) = self.server.poll() {
             log::warn!(
                 "the server at {} could not be polled: {error}",
-                self.0.local_addr()
+                self.server.local_addr()
             );
         }
     }
@@ -134,13 +182,13 @@ impl std::ops::Deref for HttpServing {
     type Target = Server;
 
     fn deref(&self) -> &Server {
-        &self.0
+        &self.server
     }
 }
 
 impl std::ops::DerefMut for HttpServing {
     fn deref_mut(&mut self) -> &mut Server {
-        &mut self.0
+        &mut self.server
     }
 }
 

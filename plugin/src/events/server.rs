@@ -17,7 +17,7 @@ pub struct HttpServerStarted {
     pub address: SocketAddr,
 }
 
-/// A server could not listen.
+/// A server could not listen, or its setup failed. A server that ran on the entity before keeps running.
 #[derive(EntityEvent, Clone, Debug)]
 pub struct HttpServerFailed {
     /// The server's entity. It stays: insert [`HttpServer`](crate::HttpServer) again to try again.

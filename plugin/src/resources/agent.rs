@@ -70,9 +70,17 @@ impl HttpAgent {
         self.jobs.in_flight()
     }
 
-    /// Whether no request waits to be sent or is under way. Assets do not count.
+    /// Whether no request waits to be sent or is under way. Assets, servers and loops between two rounds do
+    /// not count.
     pub fn is_idle(&self) -> bool {
         self.in_flight() == 0
+    }
+
+    /// Whether the app must run frames for requests: one waits to be sent, is under way, or waits for the next
+    /// round of its [loop](crate::HttpRepeat). Assets, nodes and servers do not count. For
+    /// [reactive apps](crate#reactive-apps).
+    pub fn needs_frames(&self) -> bool {
+        !self.is_idle() || !self.jobs.scheduled_repeats.is_empty()
     }
 
     /// Whether this entity's request waits to be sent or is under way.
@@ -159,6 +167,12 @@ impl HttpAgent {
         self.cache
             .as_ref()
             .map_or(Ok(()), crate::resources::cache_file::CacheHandle::save)
+    }
+
+    /// The cache and its file, if there is one.
+    #[cfg(feature = "cache")]
+    pub(crate) fn cache(&self) -> Option<&crate::resources::cache_file::CacheHandle> {
+        self.cache.as_ref()
     }
 
     /// Whether there is a cache.

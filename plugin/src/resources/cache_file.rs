@@ -1,10 +1,12 @@
 //! [`HttpCacheFile`]: cached responses in a file, from one run to the next (RFC 9111).
 //!
-//! The file is read when the plugin is built and written when the app ends.
+//! The file is read when the plugin is built. A thread writes it during the run, and the app when it ends.
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use httpoll::cache::HttpCache;
 
@@ -12,9 +14,12 @@ use httpoll::cache::HttpCache;
 /// [`HttpollPlugin::cache`](crate::HttpollPlugin::cache).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpCacheFile {
-    /// The file. It is written when the app ends with [`AppExit`](bevy_app::AppExit), and by
+    /// The file. It is written during the run, when the app ends with [`AppExit`](bevy_app::AppExit), and by
     /// [`HttpAgent::save_cache`](crate::HttpAgent::save_cache). A damaged file is replaced.
     pub path: PathBuf,
+    /// How often a thread writes the file during the run, if the cache has changed, so that a crash loses
+    /// little. Default 30 s. [`Duration::MAX`] writes it only at the end.
+    pub save_interval: Duration,
     /// The most bytes of content to store. Default 32 MiB.
     pub max_bytes: usize,
 }
@@ -24,6 +29,7 @@ impl HttpCacheFile {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
+            save_interval: Duration::from_secs(30),
             max_bytes: 32 * 1024 * 1024,
         }
     }
@@ -45,33 +51,70 @@ impl HttpCacheFile {
             HttpCache::with_max_bytes(self.max_bytes)
         });
         CacheHandle {
-            path: self.path.clone(),
+            path: Arc::new(Mutex::new(self.path.clone())),
+            save_interval: self.save_interval,
+            saved: Arc::new(AtomicU64::new(cache.revision())),
             cache: Arc::new(Mutex::new(cache)),
         }
     }
 }
 
-/// A cache and its file.
+/// A cache and its file. Clones share both.
 #[derive(Clone, Debug)]
 pub(crate) struct CacheHandle {
-    path: PathBuf,
+    /// Locked while the file is written.
+    path: Arc<Mutex<PathBuf>>,
+    pub(crate) save_interval: Duration,
+    /// The revision of the cache that was saved last.
+    saved: Arc<AtomicU64>,
     pub(crate) cache: Arc<Mutex<HttpCache>>,
 }
 
 impl CacheHandle {
-    /// Writes the file, completely or not at all.
+    /// Writes the file on this thread, completely or not at all.
     pub(crate) fn save(&self) -> io::Result<()> {
-        let bytes = self
-            .cache
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .to_bytes();
-        if let Some(folder) = self.path.parent().filter(|it| *it != Path::new("")) {
-            std::fs::create_dir_all(folder)?;
-        }
-        let mut temporary = self.path.clone().into_os_string();
-        temporary.push(".new");
-        std::fs::write(&temporary, bytes)?;
-        std::fs::rename(&temporary, &self.path)
+        let path = self.path.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = {
+            let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            self.saved.store(cache.revision(), Ordering::Relaxed);
+            cache.to_bytes()
+        };
+        write(&path, &bytes)
     }
+
+    /// Writes the file on another thread if the cache has changed. Waits for nothing: while the cache is in
+    /// use it does nothing.
+    pub(crate) fn save_in_background(&self) {
+        let Ok(cache) = self.cache.try_lock() else {
+            return;
+        };
+        let revision = cache.revision();
+        if self.saved.swap(revision, Ordering::Relaxed) == revision {
+            return;
+        }
+        let snapshot = cache.snapshot();
+        drop(cache);
+        let path = Arc::clone(&self.path);
+        let started = std::thread::Builder::new()
+            .name("httpoll-cache".to_owned())
+            .spawn(move || {
+                let path = path.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Err(error) = write(&path, &snapshot.to_bytes()) {
+                    log::warn!("the HTTP cache {} was not saved: {error}", path.display());
+                }
+            });
+        if let Err(error) = started {
+            log::warn!("the HTTP cache was not saved, because no thread could be started: {error}");
+        }
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent().filter(|it| *it != Path::new("")) {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut temporary = path.to_path_buf().into_os_string();
+    temporary.push(".new");
+    std::fs::write(&temporary, bytes)?;
+    std::fs::rename(&temporary, path)
 }

@@ -1,5 +1,6 @@
 //! Moves asset loads on, before each pump.
 
+use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::system::ResMut;
 
 use crate::resources::agent::HttpAgent;
@@ -8,6 +9,7 @@ use crate::resources::asset_loads::HttpAssetLoads;
 /// Begins the loads that readers ask for, and delivers what their channels have space for.
 pub(crate) fn load(http: Option<ResMut<HttpAgent>>, loads: Option<ResMut<HttpAssetLoads>>) {
     if let (Some(mut http), Some(mut loads)) = (http, loads) {
-        loads.advance(&mut http);
+        // Loads change in almost every frame, but the agent only when a request begins or ends.
+        loads.advance(http.bypass_change_detection());
     }
 }

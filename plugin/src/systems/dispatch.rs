@@ -49,11 +49,12 @@ pub(crate) fn dispatch(
     mut commands: Commands,
 ) {
     let Some(mut http) = http else { return };
-    let http = &mut *http;
+    let mut is_changed = !http.jobs.rejected.is_empty();
+    let inner = http.bypass_change_detection();
     let began = Instant::now();
     let mut finished = finished;
-    for (entity, serial, error) in std::mem::take(&mut http.jobs.rejected) {
-        let Some(job) = http.jobs.job_mut(entity, serial) else {
+    for (entity, serial, error) in std::mem::take(&mut inner.jobs.rejected) {
+        let Some(job) = inner.jobs.job_mut(entity, serial) else {
             continue;
         };
         job.stage = Stage::Over;
@@ -61,25 +62,29 @@ pub(crate) fn dispatch(
         let outcome = Err((error, None));
         end(entity, job, outcome, &mut outbox, &mut shown, &mut finished);
     }
-    while let Some(event) = http.agent.next_event() {
+    while let Some(event) = inner.agent.next_event() {
+        is_changed = true;
         let Some(id) = event.id() else { continue };
         #[cfg(feature = "assets")]
         let event = match loads.as_deref_mut() {
-            Some(loads) => match loads.take(&mut http.agent, event) {
+            Some(loads) => match loads.take(&mut inner.agent, event) {
                 Some(event) => event,
                 None => continue,
             },
             None => event,
         };
-        report(http, id, event, &mut shown, &mut finished, &mut commands);
+        report(inner, id, event, &mut shown, &mut finished, &mut commands);
     }
-    for delivery in http.mailbox.take() {
-        if http.jobs.job(delivery.request, delivery.serial).is_some() {
+    for delivery in inner.mailbox.take() {
+        if inner.jobs.job(delivery.request, delivery.serial).is_some() {
             commands.queue(delivery.trigger);
             commands.queue(release(delivery.request, delivery.serial));
         }
     }
-    http.frame.spent += began.elapsed();
+    inner.frame.spent += began.elapsed();
+    if is_changed {
+        http.set_changed();
+    }
 }
 
 fn report(

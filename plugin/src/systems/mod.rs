@@ -16,6 +16,8 @@ pub(crate) mod json;
 pub(crate) mod nodes;
 pub(crate) mod owners;
 pub(crate) mod poll;
+#[cfg(feature = "cache")]
+pub(crate) mod save_cache;
 #[cfg(feature = "server")]
 pub(crate) mod servers;
 pub(crate) mod submit;

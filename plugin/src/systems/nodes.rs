@@ -33,7 +33,7 @@ pub(crate) fn dispatch_nodes(
         }
     }
     if let Some(mut http) = http {
-        http.frame.spent += began.elapsed();
+        http.bypass_change_detection().frame.spent += began.elapsed();
     }
 }
 

@@ -14,6 +14,7 @@ use crate::resources::budget::HttpBudget;
 
 pub(crate) fn begin_frame(http: Option<ResMut<HttpAgent>>, budget: Option<Res<HttpBudget>>) {
     let Some(mut http) = http else { return };
+    let http = http.bypass_change_detection();
     let granted = budget.map(|budget| budget.granted(http.frame.busy));
     http.frame.begin(granted);
 }
@@ -26,6 +27,7 @@ pub(crate) fn poll(
     #[cfg(feature = "server")] mut servers: Query<&mut HttpServing>,
 ) {
     let Some(mut http) = http else { return };
+    let http = http.bypass_change_detection();
     let began = Instant::now();
     let mut budget = http.frame.granted.clone();
     budget.time = budget
@@ -35,11 +37,15 @@ pub(crate) fn poll(
     let mut nodes: Vec<_> = nodes.iter_mut().filter(|node| is_active(node)).collect();
     let before: Vec<Status> = nodes.iter().map(|node| node.get_status()).collect();
     {
+        #[cfg(feature = "server")]
+        let mut servers: Vec<_> = servers.iter_mut().collect();
         let HttpAgent { agent, group, .. } = &mut *http;
         let mut members: Vec<&mut dyn GroupMember> = Vec::new();
         // A server that gives up on a request responds before its client, here, gives up on the response.
         #[cfg(feature = "server")]
-        members.extend(servers.iter_mut().map(|server| member(server.into_inner())));
+        for server in &mut servers {
+            members.push(&mut server.bypass_change_detection().server);
+        }
         members.push(agent);
         for node in &mut nodes {
             let node = node.bypass_change_detection();
@@ -64,6 +70,7 @@ pub(crate) fn flush(
     #[cfg(feature = "server")] mut servers: Query<&mut HttpServing>,
 ) {
     let Some(mut http) = http else { return };
+    let http = http.bypass_change_detection();
     let mut budget = http.frame.granted.clone();
     let granted = budget.time;
     budget.time = granted.map(|time| time.saturating_sub(http.frame.spent));
@@ -76,10 +83,14 @@ pub(crate) fn flush(
     };
     if is_enough_left {
         let began = Instant::now();
+        #[cfg(feature = "server")]
+        let mut servers: Vec<_> = servers.iter_mut().collect();
         let HttpAgent { agent, group, .. } = &mut *http;
         let mut members: Vec<&mut dyn GroupMember> = Vec::new();
         #[cfg(feature = "server")]
-        members.extend(servers.iter_mut().map(|server| member(server.into_inner())));
+        for server in &mut servers {
+            members.push(&mut server.bypass_change_detection().server);
+        }
         members.push(agent);
         poll_together(group, &budget, &mut members);
         http.frame.spent += began.elapsed();
@@ -87,14 +98,9 @@ pub(crate) fn flush(
     http.frame.end();
 }
 
-#[cfg(feature = "server")]
-fn member(server: &mut HttpServing) -> &mut dyn GroupMember {
-    &mut server.0
-}
-
-/// One system call for all of them. Whoever has work shares the budget.
+/// Polls all of them with one system call. Those that have work share the budget.
 fn poll_together(group: &PollGroup, budget: &Budget, members: &mut [&mut dyn GroupMember]) {
-    // Each client reports its own failures; this one is the system's.
+    // Each client reports its own failures. This one is a failure of the operating system.
     if let Err(error) = group.poll(budget, members) {
         log::warn!("sockets could not be polled: {error}");
     }

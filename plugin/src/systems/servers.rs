@@ -2,6 +2,7 @@
 //! deliver WebSocket messages, and despawn the entities of clients that are gone.
 
 use bevy_app::App;
+use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::query::{Changed, Without};
 use bevy_ecs::schedule::{InternedScheduleLabel, IntoScheduleConfigs};
@@ -43,24 +44,21 @@ pub(crate) fn serve(world: &mut World) {
     }
 }
 
-/// Starts the servers that were spawned. Tries each once.
+/// Starts the servers that were spawned or replaced. Tries each once.
 fn start(
     http: Option<Res<HttpAgent>>,
-    changed: Query<(Entity, &HttpServer), Changed<HttpServer>>,
+    mut changed: Query<(Entity, &HttpServer, Option<&mut HttpServing>), Changed<HttpServer>>,
     mut commands: Commands,
 ) {
     let Some(http) = http else { return };
-    for (entity, server) in &changed {
-        match server.start(&http.group, http.network()) {
-            Ok(server) => {
-                let address = server.local_addr();
-                commands.entity(entity).try_insert(HttpServing(server));
+    for (entity, server, mut serving) in &mut changed {
+        match server.start(&http.group, http.network(), serving.as_deref_mut()) {
+            Ok(started) => {
+                let address = started.local_addr();
+                commands.entity(entity).try_insert(started);
                 commands.trigger(HttpServerStarted { entity, address });
             }
-            Err(error) => {
-                commands.entity(entity).try_remove::<HttpServing>();
-                commands.trigger(HttpServerFailed { entity, error });
-            }
+            Err(error) => commands.trigger(HttpServerFailed { entity, error }),
         }
     }
 }
@@ -68,7 +66,8 @@ fn start(
 /// Spawns an entity for each request that arrived.
 fn receive(mut servers: Query<(Entity, &mut HttpServing)>, mut commands: Commands) {
     for (server, mut serving) in &mut servers {
-        while let Some(request) = serving.0.next_request() {
+        while let Some(request) = serving.bypass_change_detection().server.next_request() {
+            serving.set_changed();
             let request = commands
                 .spawn((HttpServerRequest(request), ServedBy(server)))
                 .id();
@@ -107,7 +106,8 @@ fn end(
 #[cfg(feature = "websocket")]
 fn hear(mut sockets: Query<(Entity, &mut HttpSocketPeer)>, mut commands: Commands) {
     for (peer, mut socket) in &mut sockets {
-        while let Some(message) = socket.0.receive() {
+        while let Some(message) = socket.bypass_change_detection().0.receive() {
+            socket.set_changed();
             commands.trigger(HttpPeerMessage {
                 entity: peer,
                 peer,

@@ -61,7 +61,10 @@ pub(crate) fn submit(
     mut commands: Commands,
 ) {
     let Some(mut http) = http else { return };
-    let http = &mut *http;
+    if http.jobs.has_submitted() {
+        http.set_changed();
+    }
+    let http = http.bypass_change_detection();
     let began = Instant::now();
     submit_due(http, &repeats, &mut commands);
     http.jobs.release_held(|entity| {

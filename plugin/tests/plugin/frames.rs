@@ -345,3 +345,50 @@ fn diagnostics_are_measured_each_frame() {
     assert!((most - 1.0).abs() < f64::EPSILON, "{most}");
     assert!((received - 1000.0).abs() < f64::EPSILON, "{received}");
 }
+
+/// How often each of these was changed in a frame.
+#[derive(Resource, Default, Debug, PartialEq)]
+struct Changed {
+    agent: usize,
+    node: usize,
+    #[cfg(feature = "server")]
+    server: usize,
+}
+
+fn count_changes(
+    agent: Res<HttpAgent>,
+    nodes: Query<Ref<HttpClientNode>>,
+    #[cfg(feature = "server")] servers: Query<Ref<HttpServing>>,
+    mut changed: ResMut<Changed>,
+) {
+    changed.agent += usize::from(agent.is_changed());
+    changed.node += nodes.iter().filter(|it| it.is_changed()).count();
+    #[cfg(feature = "server")]
+    {
+        changed.server += servers.iter().filter(|it| it.is_changed()).count();
+    }
+}
+
+#[test]
+fn in_idle_frames_nothing_is_marked_as_changed() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok());
+    game.spawn(HttpClientNode::default());
+    #[cfg(feature = "server")]
+    game.spawn(HttpServer::bind("10.0.0.7:80"));
+    let repeat = HttpRepeat::every(Duration::from_secs(60));
+    game.spawn((HttpRequest::get(url("/")), repeat));
+    game.until_finished(1);
+    game.frames(3);
+    game.app
+        .init_resource::<Changed>()
+        .add_systems(Update, count_changes);
+    // A first run sees everything as changed.
+    game.frame();
+    *game.app.world_mut().resource_mut::<Changed>() = Changed::default();
+    game.frames(10);
+    assert_eq!(*game.app.world().resource::<Changed>(), Changed::default());
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_finished(2);
+    assert!(game.app.world().resource::<Changed>().agent > 0);
+}

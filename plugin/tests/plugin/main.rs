@@ -2,11 +2,13 @@
 //! real sockets matter. One file per topic.
 
 mod builder;
+mod cache;
 mod clean_up;
 mod controls;
 mod ends;
 mod frames;
 mod json;
+mod leaderboard;
 mod life;
 mod node;
 mod observers;

@@ -279,3 +279,119 @@ fn an_app_that_drains_responds_to_its_own_requests() {
     let seen = app.world().resource::<crate::support::EventLog>();
     assert_eq!(seen.responses.len(), 1, "{seen:?}");
 }
+
+/// An app on loopback with a server whose route `/` responds with this text.
+fn app_with_server(server: HttpServer) -> (bevy_app::App, Entity) {
+    let mut app = bevy_app::App::new();
+    app.add_plugins(unhurried());
+    crate::support::log_events(&mut app);
+    let entity = app.world_mut().spawn(server).id();
+    app.update();
+    (app, entity)
+}
+
+fn server_with_text(address: impl Into<String>, text: &'static str) -> HttpServer {
+    HttpServer::bind(address).with(move |server| {
+        server.route(
+            "GET",
+            "/",
+            move |_: &mut bevy_httpoll::httpoll::server::Request| Response::text(text),
+        )?;
+        Ok(())
+    })
+}
+
+fn address(app: &bevy_app::App, entity: Entity) -> std::net::SocketAddr {
+    app.world().get::<HttpServing>(entity).unwrap().local_addr()
+}
+
+fn fetch(app: &mut bevy_app::App, address: std::net::SocketAddr) -> String {
+    let request = HttpRequest::get(format!("http://{address}/"));
+    let entity = app.world_mut().spawn(request).id();
+    let mut text = None;
+    while text.is_none() {
+        crate::support::until(app, |world| {
+            let log = world.resource::<crate::support::EventLog>();
+            log.responses.iter().any(|it| it.0 == entity) || !log.errors.is_empty()
+        });
+        let log = app.world().resource::<crate::support::EventLog>();
+        assert!(log.errors.is_empty(), "{log:?}");
+        text = log.responses.iter().find(|it| it.0 == entity).cloned();
+    }
+    text.unwrap().2
+}
+
+#[test]
+fn replacing_a_server_at_the_same_address_keeps_its_listener() {
+    let (mut app, entity) = app_with_server(server_with_text("127.0.0.1:0", "old"));
+    let listening = address(&app, entity);
+    assert_eq!(fetch(&mut app, listening), "old");
+    // The address as it was given, and as it turned out to be.
+    for (address_given, text) in [
+        ("127.0.0.1:0".to_owned(), "new"),
+        (listening.to_string(), "newer"),
+    ] {
+        // A client that connects while nothing accepts is served by the new server.
+        let waiting = std::net::TcpStream::connect(listening).unwrap();
+        app.world_mut()
+            .entity_mut(entity)
+            .insert(server_with_text(address_given, text));
+        app.update();
+        assert_eq!(address(&app, entity), listening);
+        assert_eq!(fetch(&mut app, listening), text);
+        assert_eq!(waiting.take_error().unwrap().map(|it| it.to_string()), None);
+    }
+}
+
+#[test]
+fn a_replacement_that_fails_leaves_the_old_server_running() {
+    #[derive(Resource, Default)]
+    struct Failures(usize);
+    let (mut app, entity) = app_with_server(server_with_text("127.0.0.1:0", "old"));
+    app.init_resource::<Failures>()
+        .add_observer(|_: On<HttpServerFailed>, mut failures: ResMut<Failures>| failures.0 += 1);
+    let listening = address(&app, entity);
+    for replacement in [
+        HttpServer::bind("not an address"),
+        HttpServer::bind("127.0.0.1:0").with(|server| {
+            // An invalid pattern.
+            server.route(
+                "GET",
+                "no slash",
+                |_: &mut bevy_httpoll::httpoll::server::Request| Response::text("new"),
+            )?;
+            Ok(())
+        }),
+    ] {
+        app.world_mut().entity_mut(entity).insert(replacement);
+        app.update();
+        assert_eq!(fetch(&mut app, listening), "old");
+    }
+    assert_eq!(app.world().resource::<Failures>().0, 2);
+}
+
+#[test]
+fn removing_the_component_stops_the_server() {
+    let (mut app, entity) = app_with_server(server_with_text("127.0.0.1:0", "old"));
+    let listening = address(&app, entity);
+    app.world_mut().entity_mut(entity).remove::<HttpServer>();
+    assert!(app.world().get::<HttpServing>(entity).is_none());
+    assert!(std::net::TcpStream::connect(listening).is_err());
+    // In memory, too, where replacing it works the same way.
+    let (mut game, entity) = serving(server_with_text(ADDRESS, "old"));
+    game.app
+        .world_mut()
+        .entity_mut(entity)
+        .insert(server_with_text(ADDRESS, "new"));
+    game.frame();
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_finished(1);
+    assert_eq!(game.log().responses[0].2, "new");
+    game.app
+        .world_mut()
+        .entity_mut(entity)
+        .remove::<HttpServer>();
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_finished(2);
+    assert_eq!(game.log().errors.len(), 1);
+}

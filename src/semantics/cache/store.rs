@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::header::{CONTENT_LOCATION, LOCATION, RANGE};
@@ -26,9 +27,10 @@ const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// A cache is private to one user: clear it when another player signs in.
 pub struct HttpCache {
     /// By last use: the first one is the next to go.
-    entries: BTreeMap<u64, StoredResponse>,
+    entries: BTreeMap<u64, Arc<StoredResponse>>,
     by_url: HashMap<String, Vec<u64>>,
     ticks: u64,
+    revision: u64,
     bytes: usize,
     max_bytes: usize,
 }
@@ -45,6 +47,7 @@ impl HttpCache {
             entries: BTreeMap::new(),
             by_url: HashMap::new(),
             ticks: 0,
+            revision: 0,
             bytes: 0,
             max_bytes,
         }
@@ -67,6 +70,7 @@ impl HttpCache {
 
     /// Forgets everything.
     pub fn clear(&mut self) {
+        self.revision += 1;
         self.entries.clear();
         self.by_url.clear();
         self.bytes = 0;
@@ -83,7 +87,19 @@ impl HttpCache {
     /// depend on credentials (`Vary: Cookie`, `Vary: Authorization`) are left out; the others may be
     /// private all the same.
     pub fn to_bytes(&self) -> Vec<u8> {
-        file::write(self.entries.values())
+        file::write(self.entries.values().map(AsRef::as_ref))
+    }
+
+    /// A number that changes whenever a response is stored, renewed or removed. Compare it with that of the
+    /// last save to see whether a save is due.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The responses as they are now, to be written by another thread. It copies a pointer per response, so a
+    /// frame can afford it.
+    pub fn snapshot(&self) -> CacheSnapshot {
+        CacheSnapshot(self.entries.values().cloned().collect())
     }
 
     /// A cache with what [`to_bytes`](Self::to_bytes) wrote, as far as it has room (32 MiB unless
@@ -93,7 +109,7 @@ impl HttpCache {
     pub fn from_bytes(bytes: &[u8], max_bytes: Option<usize>) -> Result<Self, CacheFileFault> {
         let mut cache = Self::with_max_bytes(max_bytes.unwrap_or(MAX_BYTES));
         for stored in file::read(bytes)? {
-            cache.put(stored);
+            cache.put(Arc::new(stored));
         }
         Ok(cache)
     }
@@ -138,10 +154,10 @@ impl HttpCache {
         while let Some((tick, _)) = self.find_stored(request) {
             self.take(tick);
         }
-        self.put(StoredResponse {
+        self.put(Arc::new(StoredResponse {
             url: key(request.url),
             entry,
-        })
+        }))
     }
 
     /// Takes in a `304` to a request that carried the validators of [`Stale`] (§4.3.4), and answers
@@ -162,13 +178,13 @@ impl HttpCache {
         let old = self.take(tick)?;
         let Some(entry) = old.entry.freshened(request, headers, now) else {
             // It may be used this once, and not be stored any longer.
-            return Some(old.entry.response);
+            return Some(old.entry.response.clone());
         };
         let response = entry.aged(now);
-        self.put(StoredResponse {
-            url: old.url,
+        self.put(Arc::new(StoredResponse {
+            url: old.url.clone(),
             entry,
-        });
+        }));
         Some(response)
     }
 
@@ -232,13 +248,19 @@ impl HttpCache {
 
     /// Marks an entry as used just now.
     fn touch(&mut self, tick: u64) -> Option<&StoredResponse> {
+        let revision = self.revision;
         let stored = self.take(tick)?;
         self.put(stored);
-        self.entries.last_key_value().map(|(_, stored)| stored)
+        // A use changes only the order.
+        self.revision = revision;
+        self.entries
+            .last_key_value()
+            .map(|(_, stored)| stored.as_ref())
     }
 
-    fn take(&mut self, tick: u64) -> Option<StoredResponse> {
+    fn take(&mut self, tick: u64) -> Option<Arc<StoredResponse>> {
         let stored = self.entries.remove(&tick)?;
+        self.revision += 1;
         self.bytes = self.bytes.saturating_sub(stored.cost());
         if let Some(ticks) = self.by_url.get_mut(&stored.url) {
             ticks.retain(|other| *other != tick);
@@ -249,7 +271,7 @@ impl HttpCache {
         Some(stored)
     }
 
-    fn put(&mut self, stored: StoredResponse) -> bool {
+    fn put(&mut self, stored: Arc<StoredResponse>) -> bool {
         let cost = stored.cost();
         if cost > self.max_bytes {
             return false;
@@ -261,11 +283,29 @@ impl HttpCache {
             self.take(oldest);
         }
         self.ticks += 1;
+        self.revision += 1;
         self.bytes += cost;
         let ticks = self.by_url.entry(stored.url.clone()).or_default();
         ticks.push(self.ticks);
         self.entries.insert(self.ticks, stored);
         true
+    }
+}
+
+/// The responses of a [`HttpCache`] at one moment; see [`HttpCache::snapshot`].
+pub struct CacheSnapshot(Vec<Arc<StoredResponse>>);
+
+impl CacheSnapshot {
+    /// As [`HttpCache::to_bytes`].
+    pub fn to_bytes(&self) -> Vec<u8> {
+        file::write(self.0.iter().map(AsRef::as_ref))
+    }
+}
+
+impl fmt::Debug for CacheSnapshot {
+    /// Counts the responses instead of showing them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CacheSnapshot({} responses)", self.0.len())
     }
 }
 

@@ -1,0 +1,85 @@
+//! The cache and its file.
+
+#![cfg(feature = "cache")]
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bevy_httpoll::httpoll::mock::MockResponse;
+use bevy_httpoll::prelude::*;
+
+use crate::support::{Folder, Game, TIME_LIMIT, unhurried, url};
+
+fn game_with_cache(file: &Path) -> Game {
+    Game::with(HttpollPlugin {
+        cache: Some(HttpCacheFile::new(file)),
+        ..unhurried()
+    })
+}
+
+#[test]
+fn the_cache_is_saved_during_the_run() {
+    let folder = Folder::new("cache");
+    let file = folder.path("http.cache");
+    let mut game = game_with_cache(&file);
+    let _rule = game.server.get("/").reply(
+        MockResponse::ok()
+            .header("Cache-Control", "max-age=3600")
+            .text("kept"),
+    );
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_finished(1);
+    assert!(!file.exists(), "not in each frame");
+    let end = game.network.now() + Duration::from_secs(31);
+    while game.network.now() < end {
+        game.frame();
+    }
+    let start = Instant::now();
+    while !file.exists() {
+        std::thread::yield_now();
+        assert!(start.elapsed() < TIME_LIMIT);
+    }
+    // The app did not end: it crashed, so to speak.
+    let mut next = game_with_cache(&file);
+    next.spawn(HttpRequest::get(url("/")));
+    next.until_finished(1);
+    assert_eq!(next.log().responses[0].2, "kept");
+    assert!(next.server.requests().is_empty());
+}
+
+#[test]
+fn an_unchanged_cache_is_not_written_again() {
+    let folder = Folder::new("cache-unchanged");
+    let file = folder.path("http.cache");
+    let mut game = game_with_cache(&file);
+    for _ in 0..4000 {
+        game.frame();
+    }
+    assert!(!file.exists());
+}
+
+#[test]
+fn offline_a_stale_response_is_used_if_the_request_allows_it() {
+    let folder = Folder::new("cache-offline");
+    let mut game = game_with_cache(&folder.path("http.cache"));
+    let _rule = game
+        .server
+        .get("/")
+        .reply(
+            MockResponse::ok()
+                .header("Cache-Control", "max-age=1")
+                .text("yesterday"),
+        )
+        .then_reply(MockResponse::raw(""));
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_finished(1);
+    game.network.advance(Duration::from_secs(24 * 60 * 60));
+    game.spawn(HttpRequest::get(url("/")).stale_if_error());
+    game.until_finished(2);
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_finished(3);
+    let log = game.log();
+    assert_eq!(log.responses[1].2, "yesterday");
+    assert_eq!(log.errors.len(), 1);
+}
