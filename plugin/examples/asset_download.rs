@@ -1,12 +1,12 @@
-//! A launcher loads three packs, shows how far they are, and goes on when the server drops the line.
+//! A launcher downloads three packs, shows their progress, and resumes when the server closes a connection.
 //!
 //! ```text
 //! cargo run -p bevy_httpoll --features sha256 --example asset_download
 //! ```
 //!
-//! What to look for: three bars move together, one connection each; the server cuts the second pack
-//! at half its size, and it goes on from there (`206`); each file appears only when its SHA-256 is
-//! right, so the last one, whose digest is wrong, never does.
+//! What to look for: three bars move together, one connection each. The server closes the connection of the
+//! second pack at half its size, and the download resumes there (`206`). Each file appears only if its SHA-256
+//! is right, so the last one, whose digest is wrong, never does.
 
 mod offline;
 
@@ -38,10 +38,10 @@ struct Launcher {
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
     let cut = Mutex::new(HashSet::new());
-    let server = offline::serve(move |asked, stream| {
-        let name = asked.target.trim_matches('/').to_owned();
+    let server = offline::serve(move |request, stream| {
+        let name = request.target.trim_matches('/').to_owned();
         let is_cut = name == "sounds" && cut.lock().is_ok_and(|mut it| it.insert(name.clone()));
-        send(&content(&name), asked.range_start(), is_cut, stream)
+        send(&content(&name), request.range_start(), is_cut, stream)
     })?;
     let folder = std::env::temp_dir().join(format!("httpoll-packs-{}", std::process::id()));
     let exit = offline::app()
@@ -68,9 +68,9 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
 
 fn begin(mut commands: Commands, launcher: Res<Launcher>) {
     for name in NAMES {
-        // The list of packs tells the digests; that of the last is wrong.
-        let promised = if name == "broken" { "another" } else { name };
-        let digest: [u8; 32] = Sha256::digest(content(promised)).into();
+        // The list of packs has the digests; the last one is wrong.
+        let expected = if name == "broken" { "another" } else { name };
+        let digest: [u8; 32] = Sha256::digest(content(expected)).into();
         commands.spawn((
             Pack(name),
             HttpRequest::get(format!("{}/{name}", launcher.server)),
@@ -85,7 +85,7 @@ fn begin(mut commands: Commands, launcher: Res<Launcher>) {
     }
 }
 
-/// Redraws the bars when one of them moved.
+/// Redraws the bars when one of them has moved.
 fn draw(packs: Query<(&Pack, Ref<HttpProgress>)>, mut drawn: Local<bool>) {
     let is_terminal = io::stdout().is_terminal();
     if !is_terminal || !packs.iter().any(|(_, progress)| progress.is_changed()) {
@@ -101,7 +101,7 @@ fn draw(packs: Query<(&Pack, Ref<HttpProgress>)>, mut drawn: Local<bool>) {
             .iter()
             .find(|(pack, _)| pack.0 == name)
             .map_or(1.0, |(_, progress)| progress.fraction().unwrap_or_default());
-        // A bar of forty steps.
+        // A bar has forty steps.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let steps = (part * 40.0) as usize;
         println!("\x1b[2K{name:>10} [{:<40}]", "=".repeat(steps));
@@ -110,18 +110,18 @@ fn draw(packs: Query<(&Pack, Ref<HttpProgress>)>, mut drawn: Local<bool>) {
 }
 
 fn done(
-    answer: On<HttpResponse>,
+    response: On<HttpResponse>,
     packs: Query<&Pack>,
     mut launcher: ResMut<Launcher>,
     mut exit: MessageWriter<AppExit>,
 ) -> Result {
-    let name = packs.get(answer.request)?.0;
-    if let Some(saved) = answer.saved() {
+    let name = packs.get(response.request)?.0;
+    if let Some(saved) = response.saved() {
         println!(
             "{name}: {} bytes, status {}, attempts {}, resumed from {}",
             saved.bytes,
-            answer.status(),
-            answer.response.attempts(),
+            response.status(),
+            response.response.attempts(),
             saved.resumed_from,
         );
     }
@@ -153,7 +153,7 @@ fn content(name: &str) -> Vec<u8> {
     name.bytes().cycle().take(SIZE).collect()
 }
 
-/// Sends a pack from where it is asked for, 128 KiB each 20 ms.
+/// Sends a pack from the requested position on, 128 KiB every 20 ms.
 fn send(
     content: &[u8],
     start: Option<usize>,
@@ -184,7 +184,7 @@ fn send(
         std::thread::sleep(Duration::from_millis(20));
     }
     if is_cut {
-        return Err(io::Error::other("the server drops the line"));
+        return Err(io::Error::other("the server closes the connection"));
     }
     Ok(())
 }

@@ -4,8 +4,8 @@
 //! cargo run -p bevy_httpoll --features assets --example asset_source
 //! ```
 //!
-//! What to look for: an `http://` path is an asset path like any other. A level that is not there is
-//! told by Bevy's own event. No `.meta` file is asked for: the server counts its requests.
+//! What to look for: an `http://` path is an asset path like any other. Bevy's own event reports a level that
+//! does not exist. No `.meta` file is requested: the server counts its requests.
 
 mod offline;
 
@@ -23,7 +23,7 @@ use bevy_ecs::prelude::*;
 use bevy_httpoll::prelude::*;
 use bevy_reflect::TypePath;
 
-/// A level is a text of lines.
+/// The lines of a level.
 #[derive(Asset, TypePath)]
 struct Level(Vec<String>);
 
@@ -57,15 +57,15 @@ struct Levels {
     urls: Vec<String>,
     handles: Vec<Handle<Level>>,
     ended: usize,
-    asked: Arc<AtomicU32>,
+    requests: Arc<AtomicU32>,
 }
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
-    let asked = Arc::new(AtomicU32::new(0));
-    let count = asked.clone();
-    let server = offline::serve(move |asked, stream| {
+    let requests = Arc::new(AtomicU32::new(0));
+    let count = requests.clone();
+    let server = offline::serve(move |request, stream| {
         count.fetch_add(1, Ordering::Relaxed);
-        match asked.target.as_str() {
+        match request.target.as_str() {
             "/forest.level" => offline::text(stream, "T.T.T\n..@..\nTT..>"),
             "/cave.level" => offline::text(stream, "#####\n#@.>#\n#####"),
             _ => offline::reply(stream, 404, "text/plain", b"no such level"),
@@ -85,7 +85,7 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
             urls: urls.to_vec(),
             handles: Vec::new(),
             ended: 0,
-            asked,
+            requests,
         })
         .add_systems(Startup, load)
         .add_systems(Update, (show, end).chain())
@@ -98,12 +98,12 @@ fn load(mut levels: ResMut<Levels>, assets: Res<AssetServer>) {
 }
 
 fn show(
-    mut came: MessageReader<AssetEvent<Level>>,
+    mut loaded: MessageReader<AssetEvent<Level>>,
     mut failed: MessageReader<AssetLoadFailedEvent<Level>>,
     all: Res<Assets<Level>>,
     mut levels: ResMut<Levels>,
 ) {
-    for event in came.read() {
+    for event in loaded.read() {
         if let AssetEvent::LoadedWithDependencies { id } = event
             && let Some(level) = all.get(*id)
         {
@@ -122,8 +122,8 @@ fn show(
 
 fn end(levels: Res<Levels>, mut exit: MessageWriter<AppExit>) {
     if levels.ended == levels.handles.len() {
-        let asked = levels.asked.load(Ordering::Relaxed);
-        println!("the server was asked {asked} times");
+        let requests = levels.requests.load(Ordering::Relaxed);
+        println!("the server got {requests} requests");
         exit.write(AppExit::Success);
     }
 }

@@ -1,11 +1,11 @@
-//! A menu is closed while its picture is still on the way.
+//! A menu is closed while its picture is still loading.
 //!
 //! ```text
 //! cargo run -p bevy_httpoll --example cancel_on_despawn
 //! ```
 //!
 //! What to look for: the game despawns the menu and nothing else. Its request goes with it, and the
-//! server sees the connection close at once; no response and no error is told.
+//! server sees the connection close at once; neither a response nor an error is reported.
 
 mod offline;
 
@@ -32,7 +32,7 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
     let (closes, closed) = mpsc::channel();
     let server = offline::serve(move |_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n")?;
-        // A slow picture: 100 KB each 10 ms.
+        // A slow picture: 100 KB every 10 ms.
         for sent in 0.. {
             if let Err(error) = stream.write_all(&[0; 100_000]) {
                 let _ = closes.send(sent * 100_000);
@@ -54,7 +54,7 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
 }
 
 fn open(mut commands: Commands, server: Res<Server>) {
-    println!("the menu opens and asks for its picture");
+    println!("the menu opens and loads its picture");
     commands
         .spawn(Menu)
         .on_response(|_: On<HttpResponse>| println!("this is never printed"))

@@ -1,11 +1,11 @@
-//! A dedicated game server reports its matches, and the last one on its way out.
+//! A dedicated game server reports its matches, the last one in its last frame.
 //!
 //! ```text
 //! cargo run -p bevy_httpoll --example headless
 //! ```
 //!
-//! What to look for: no window, no asset, no time plugin is needed. The last report is asked for in
-//! the very frame that ends the app, and still arrives: `HttpOnExit::Drain` waits for it.
+//! What to look for: no window, asset or time plugin is needed. The last report is sent in the frame that ends
+//! the app, and still arrives: `HttpOnExit::Drain` waits for it.
 
 mod offline;
 
@@ -24,8 +24,8 @@ struct Telemetry(String);
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
     let (reports, reported) = mpsc::channel();
-    let server = offline::serve(move |asked, stream| {
-        let report = String::from_utf8_lossy(&asked.body).into_owned();
+    let server = offline::serve(move |request, stream| {
+        let report = String::from_utf8_lossy(&request.body).into_owned();
         // A slow service: each report takes it 50 ms.
         std::thread::sleep(Duration::from_millis(50));
         let _ = reports.send(report);
@@ -38,7 +38,7 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
         })
         .insert_resource(Telemetry(format!("http://{server}/matches")))
         .add_systems(Update, play)
-        .add_observer(|answer: On<HttpResponse>| println!("reported: {}", answer.status()))
+        .add_observer(|response: On<HttpResponse>| println!("reported: {}", response.status()))
         .run();
     println!("the service has:");
     for report in reported.try_iter() {
@@ -65,10 +65,12 @@ fn play(
         "Bob"
     };
     let report = serde_json::json!({ "match": number, "winner": winner });
-    http.send(HttpRequest::post(telemetry.0.as_str()).json(&report))
+    http.post(telemetry.0.as_str())
+        .json(&report)
+        .idempotency_key(format!("match-{number}"))
         .insert(HttpRetry::default());
     if number == MATCHES {
-        println!("match {number} is over, and so is the evening");
+        println!("match {number} is over, and so is the tournament");
         exit.write(AppExit::Success);
     }
 }

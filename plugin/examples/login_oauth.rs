@@ -1,14 +1,14 @@
-//! A player logs in by OAuth in their own browser, which comes back to a port of this machine:
-//! the loopback redirect (RFC 8252) with PKCE (RFC 7636).
+//! A player logs in with OAuth in their own browser, which returns to a port of this machine: the loopback
+//! redirect (RFC 8252) with PKCE (RFC 7636).
 //!
 //! ```text
 //! cargo run -p bevy_httpoll --features oauth --example login_oauth
 //! ```
 //!
-//! What to look for: the game opens a page, and polls once a frame for the code that the browser
-//! brings back; it exchanges the code and its own verifier for a token, and from then on every request
-//! to this host carries the token, set once. The authorization server is played in the same frames, the
-//! browser by a thread; a game would open the page by a crate such as `webbrowser`.
+//! What to look for: the game opens a page, and polls once per frame for the code that the browser brings
+//! back. It exchanges the code and its own verifier for a token. From then on every request to this host has
+//! the token, which is set once. Here the app itself is the authorization server, and a thread is the browser;
+//! a game would open the page with a crate such as `webbrowser`.
 
 mod offline;
 
@@ -34,9 +34,9 @@ use sha2::{Digest, Sha256};
 const CLIENT: &str = "space-game";
 
 /// How long a player may take.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIME_LIMIT: Duration = Duration::from_secs(300);
 
-/// A login under way.
+/// A login in progress.
 #[derive(Component)]
 struct Login {
     browser_returns: OAuthLoopback,
@@ -72,7 +72,7 @@ fn log_in(started: On<HttpServerStarted>, mut commands: Commands) -> Result {
         parameters: Vec::new(),
         issuer: Some(format!("http://{service}")),
     };
-    let browser_returns = OAuthLoopback::start(&request, PATIENCE)?;
+    let browser_returns = OAuthLoopback::start(&request, TIME_LIMIT)?;
     println!("the game opens the player's browser and goes on drawing");
     open_browser(browser_returns.authorization_url().as_str());
     commands.spawn(Login {
@@ -82,7 +82,7 @@ fn log_in(started: On<HttpServerStarted>, mut commands: Commands) -> Result {
     Ok(())
 }
 
-/// Once a frame, like everything else.
+/// Polls once per frame, like everything else.
 fn wait_for_code(
     mut logins: Query<(Entity, &mut Login)>,
     mut http: Http,
@@ -92,14 +92,14 @@ fn wait_for_code(
         let Some(outcome) = login.browser_returns.poll()? else {
             continue;
         };
-        println!("the browser came back, and the port is closed again");
+        println!("the browser returned, and the port is closed again");
         commands.entity(entity).despawn();
         exchange(&mut http, login.service, &outcome?);
     }
     Ok(())
 }
 
-/// The code is worth nothing to whoever saw it pass by: only this game knows the verifier.
+/// An observer of the code cannot use it, because only this game knows the verifier.
 fn exchange(http: &mut Http, service: SocketAddr, code: &AuthorizationCode) {
     let form = [
         ("grant_type", "authorization_code"),
@@ -108,16 +108,17 @@ fn exchange(http: &mut Http, service: SocketAddr, code: &AuthorizationCode) {
         ("code_verifier", &code.verifier),
         ("redirect_uri", &code.redirect_uri),
     ];
-    http.send(HttpRequest::post(format!("http://{service}/token")).form(form))
+    http.post(format!("http://{service}/token"))
+        .form(form)
         .on_json(
             move |token: On<HttpJson<Token>>,
                   mut agent: ResMut<HttpAgent>,
                   mut http: Http|
                   -> Result {
                 let token = token.result.as_ref().map_err(Clone::clone)?;
-                println!("the code is exchanged for a token");
-                let line = format!("Bearer {}", token.access_token);
-                agent.set_host_headers("127.0.0.1", [("Authorization", line)])?;
+                println!("the code was exchanged for a token");
+                let value = format!("Bearer {}", token.access_token);
+                agent.set_host_headers("127.0.0.1", [("Authorization", value)])?;
                 http.get(format!("http://{service}/me")).on_response(greet);
                 Ok(())
             },
@@ -129,8 +130,7 @@ fn greet(me: On<HttpResponse>, mut exit: MessageWriter<AppExit>) {
     exit.write(AppExit::Success);
 }
 
-/// Plays the browser, which is another program: it goes where it is sent, and shows the title of the
-/// page that it ends at.
+/// Stands for the browser, another program: it follows redirects, and shows the title of the last page.
 fn open_browser(url: &str) {
     let url = url.to_owned();
     std::thread::spawn(move || match visit(&url) {
@@ -157,13 +157,13 @@ fn visit(url: &str) -> io::Result<String> {
     }
 }
 
-/// Plays the authorization server, and the service that its tokens are for. Its player says yes at once.
+/// The authorization server, and the service that accepts its tokens. The player agrees at once.
 fn authorization_server(server: &mut Server) -> Result<(), bevy_httpoll::httpoll::Error> {
     let issuer = format!("http://{}", server.local_addr());
     let granted = Arc::new(Mutex::new(None::<(String, String)>));
     let to_redeem = granted.clone();
-    server.route("GET", "/authorize", move |asked: &mut Request| {
-        let value = |name: &str| asked.query().get(name).unwrap_or_default().to_owned();
+    server.route("GET", "/authorize", move |request: &mut Request| {
+        let value = |name: &str| request.query().get(name).unwrap_or_default().to_owned();
         let (redirect_uri, state) = (value("redirect_uri"), value("state"));
         if value("code_challenge_method") != "S256" || value("client_id") != CLIENT {
             return Ok(Response::status(400));
@@ -175,8 +175,8 @@ fn authorization_server(server: &mut Server) -> Result<(), bevy_httpoll::httpoll
             "{redirect_uri}?code=c-4711&state={state}&iss={issuer}"
         ))
     })?;
-    server.route("POST", "/token", move |asked: &mut Request| {
-        let form = asked.form();
+    server.route("POST", "/token", move |request: &mut Request| {
+        let form = request.form();
         let value = |name: &str| {
             form.field(name)
                 .and_then(FormField::text)
@@ -187,7 +187,7 @@ fn authorization_server(server: &mut Server) -> Result<(), bevy_httpoll::httpoll
             URL_SAFE_NO_PAD.encode(digest),
             value("redirect_uri").to_owned(),
         );
-        // A code is good once.
+        // A code can be used once.
         let granted = to_redeem.lock().ok().and_then(|mut granted| granted.take());
         if value("code") == "c-4711" && granted == Some(shown) {
             Response::json(&json!({ "access_token": "t-0815", "token_type": "Bearer" }))
@@ -195,8 +195,8 @@ fn authorization_server(server: &mut Server) -> Result<(), bevy_httpoll::httpoll
             Response::json(&json!({ "error": "invalid_grant" })).with_status(400)
         }
     })?;
-    server.route("GET", "/me", |asked: &mut Request| {
-        if asked.header("authorization") == Some("Bearer t-0815") {
+    server.route("GET", "/me", |request: &mut Request| {
+        if request.header("authorization") == Some("Bearer t-0815") {
             Response::json(&json!({ "name": "Ada", "level": 12 }))
         } else {
             Response::status(401)

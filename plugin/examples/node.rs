@@ -4,8 +4,8 @@
 //! cargo run -p bevy_httpoll --example bevy_node
 //! ```
 //!
-//! What to look for: every status is an event, in order; the request is sent by the observer that
-//! sees `STATUS_CONNECTED`; content comes piece by piece.
+//! What to look for: every status is an event, in order. The observer that sees `STATUS_CONNECTED` sends the
+//! request. Content arrives in chunks.
 
 mod offline;
 

@@ -1,11 +1,11 @@
-//! Asks for the news every 200 ms, and slows down while the server has trouble.
+//! Fetches the news every 200 ms, and slows down while the server has trouble.
 //!
 //! ```text
 //! cargo run -p bevy_httpoll --example polling_loop
 //! ```
 //!
 //! What to look for: the loop is one component, `HttpRepeat`. Rounds are 200 ms apart; the two
-//! failures in the middle double that twice; the first success restores it. All rounds go over one
+//! failures in the middle double that time twice; the first success restores it. All rounds go over one
 //! connection.
 
 mod offline;
@@ -30,9 +30,9 @@ struct Loop {
 }
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
-    let asked = AtomicU32::new(0);
+    let requests = AtomicU32::new(0);
     let server = offline::serve(
-        move |_, stream| match asked.fetch_add(1, Ordering::Relaxed) {
+        move |_, stream| match requests.fetch_add(1, Ordering::Relaxed) {
             3 | 4 => offline::reply(stream, 503, "text/plain", b"too much to do"),
             round => offline::text(stream, &format!("news number {round}")),
         },

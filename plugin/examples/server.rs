@@ -1,12 +1,12 @@
-//! A game that other programs can ask: who plays, and what happens.
+//! A game that other programs can query: who plays, and what happens.
 //!
 //! ```text
 //! cargo run -p bevy_httpoll --features server --example server
 //! ```
 //!
-//! What to look for: each request is an entity, answered by a command, here three frames after it
-//! came; a viewer of the event stream is an entity, too. Server and client share one app, one frame and
-//! one budget.
+//! What to look for: each request is an entity that a command responds to, here three frames after it
+//! arrived. A viewer of the event stream is an entity, too. Server and client share one app, one frame and one
+//! budget.
 
 mod offline;
 
@@ -22,7 +22,7 @@ use serde_json::json;
 #[derive(Component)]
 struct Player(&'static str);
 
-/// A question that the game thinks about for some frames.
+/// A request whose response takes the game some frames.
 #[derive(Component)]
 struct Thinking(u32);
 
@@ -30,8 +30,8 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
     Ok(offline::app()
         .add_plugins(HttpollPlugin::default())
         .add_systems(Startup, listen)
-        .add_systems(Update, (answer, play))
-        .add_observer(ask)
+        .add_systems(Update, (respond, play))
+        .add_observer(visit)
         .run())
 }
 
@@ -41,18 +41,18 @@ fn listen(mut commands: Commands) {
     commands
         .spawn(HttpServer::bind("127.0.0.1:0"))
         .observe(
-            |asked: On<HttpRequestReceived>,
+            |received: On<HttpRequestReceived>,
              requests: Query<&HttpServerRequest>,
              mut commands: Commands|
              -> Result {
-                let request = requests.get(asked.request)?;
-                println!("asked for {} {}", request.method(), request.path());
+                let request = requests.get(received.request)?;
+                println!("received {} {}", request.method(), request.path());
                 match request.path() {
                     "/players" => {
-                        commands.entity(asked.request).insert(Thinking(3));
+                        commands.entity(received.request).insert(Thinking(3));
                     }
-                    "/events" => commands.stream_events(asked.request),
-                    _ => commands.respond(asked.request, Response::status(404)),
+                    "/events" => commands.stream_events(received.request),
+                    _ => commands.respond(received.request, Response::status(404)),
                 }
                 Ok(())
             },
@@ -60,8 +60,8 @@ fn listen(mut commands: Commands) {
         .observe(|failed: On<HttpServerFailed>| eprintln!("{}", failed.error));
 }
 
-/// Answers what was thought about long enough.
-fn answer(
+/// Responds to the requests that have waited long enough.
+fn respond(
     mut thoughts: Query<(Entity, &mut Thinking)>,
     players: Query<&Player>,
     mut commands: Commands,
@@ -80,15 +80,15 @@ fn play(mut viewers: Query<&mut HttpEventPeer>, mut frame: Local<u32>) {
     *frame += 1;
     if frame.is_multiple_of(10) {
         for mut viewer in &mut viewers {
-            // A viewer that is too slow misses it.
+            // A viewer that is too slow misses the event.
             let _ = viewer.send(&ServerSentEvent::new(format!("frame {}", *frame)));
         }
     }
 }
 
-/// The other side: what a companion app would do.
-fn ask(started: On<HttpServerStarted>, mut http: Http) {
-    println!("listening at a free port of this machine");
+/// The other side: a companion app.
+fn visit(started: On<HttpServerStarted>, mut http: Http) {
+    println!("listening on a free port of this machine");
     let address = started.address;
     http.get(format!("http://{address}/players")).on_response(
         move |players: On<HttpResponse>, mut http: Http| {

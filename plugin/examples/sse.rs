@@ -1,11 +1,11 @@
-//! A chat by server-sent events, whose server hangs up in the middle.
+//! A chat over server-sent events, whose server hangs up in the middle.
 //!
 //! ```text
 //! cargo run -p bevy_httpoll --example sse
 //! ```
 //!
-//! What to look for: each event is an event. When the server hangs up the request reconnects by
-//! itself and tells the last id that it saw; nothing is lost and nothing comes twice.
+//! What to look for: each server-sent event triggers an event. When the server hangs up, the request
+//! reconnects by itself and sends the last id that it saw; nothing is lost and nothing arrives twice.
 
 mod offline;
 
@@ -30,8 +30,10 @@ const LINES: [&str; 6] = [
 struct Server(String);
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
-    let server = offline::serve(|asked, stream| {
-        let seen = asked.field("last-event-id").and_then(|id| id.parse().ok());
+    let server = offline::serve(|request, stream| {
+        let seen = request
+            .field("last-event-id")
+            .and_then(|id| id.parse().ok());
         let next = seen.map_or(0, |id: usize| id + 1);
         stream.write_all(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\nretry: 200\n\n",

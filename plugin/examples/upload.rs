@@ -1,11 +1,11 @@
-//! A replay of 8 MiB is uploaded from disk.
+//! Uploads a replay of 8 MiB from disk.
 //!
 //! ```text
 //! cargo run -p bevy_httpoll --example upload
 //! ```
 //!
-//! What to look for: the file is streamed, never held in memory; progress is a component; the server
-//! answers what it counted.
+//! What to look for: the file is streamed, never held in memory. Progress is a component. The server responds
+//! with what it counted.
 
 mod offline;
 
@@ -24,9 +24,9 @@ struct Job {
 }
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
-    let server = offline::serve(|asked, stream| {
-        let sum: u64 = asked.body.iter().map(|byte| u64::from(*byte)).sum();
-        let count = asked.body.len();
+    let server = offline::serve(|request, stream| {
+        let sum: u64 = request.body.iter().map(|byte| u64::from(*byte)).sum();
+        let count = request.body.len();
         offline::text(stream, &format!("{count} bytes with sum {sum}"))
     })?;
     let file = std::env::temp_dir().join(format!("httpoll-replay-{}", std::process::id()));
@@ -45,11 +45,12 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
 }
 
 fn begin(mut http: Http, job: Res<Job>) {
-    http.send(HttpRequest::put(job.url.as_str()).header("Content-Type", "application/x-replay"))
+    http.put(job.url.as_str())
+        .header("Content-Type", "application/x-replay")
         .insert(HttpUpload::file(&job.file))
         .on_response(
-            |answer: On<HttpResponse>, mut exit: MessageWriter<AppExit>| {
-                println!("the server has {}", answer.text());
+            |response: On<HttpResponse>, mut exit: MessageWriter<AppExit>| {
+                println!("the server has {}", response.text());
                 exit.write(AppExit::Success);
             },
         )
@@ -59,12 +60,12 @@ fn begin(mut http: Http, job: Res<Job>) {
         });
 }
 
-fn show(changed: Query<&HttpProgress, Changed<HttpProgress>>, mut told: Local<u64>) {
+fn show(changed: Query<&HttpProgress, Changed<HttpProgress>>, mut printed: Local<u64>) {
     for progress in &changed {
-        // Every two MiB, or this would scroll.
+        // Once for every two MiB.
         let step = progress.sent / (2 * 1024 * 1024);
-        if step > *told {
-            *told = step;
+        if step > *printed {
+            *printed = step;
             let percent = progress.sent_fraction().unwrap_or_default() * 100.0;
             println!("{percent:>3.0} % sent");
         }

@@ -1,11 +1,11 @@
-//! A WebSocket: the player counts, the server answers, both say goodbye.
+//! A WebSocket: the player counts, the server replies, both close.
 //!
 //! ```text
 //! cargo run -p bevy_httpoll --features websocket --example websocket
 //! ```
 //!
-//! What to look for: the socket is an entity; messages come as events and go by triggering one; the
-//! end is a response like any other, with status 101.
+//! What to look for: the socket is an entity. Messages arrive as events, and triggering an event sends one.
+//! The end is a response like any other, with status 101.
 
 mod offline;
 
@@ -32,8 +32,8 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
         };
         while let Ok(message) = socket.read() {
             if let tungstenite::Message::Text(text) = message {
-                let answer = format!("you said {text}");
-                let _ = socket.send(tungstenite::Message::text(answer));
+                let reply = format!("you said {text}");
+                let _ = socket.send(tungstenite::Message::text(reply));
             }
         }
     });
@@ -49,26 +49,26 @@ fn begin(mut http: Http, server: Res<Server>) {
         .insert(HttpStream::WebSocket(HttpWebSocket::default()))
         .observe(|open: On<HttpWebSocketOpened>, mut commands: Commands| {
             println!("open");
-            say(&mut commands, open.request, 1);
+            send(&mut commands, open.request, 1);
         })
         .observe(
-            |heard: On<HttpWebSocketMessage>, mut commands: Commands, mut count: Local<u32>| {
-                println!("{:?}", heard.message);
+            |received: On<HttpWebSocketMessage>, mut commands: Commands, mut count: Local<u32>| {
+                println!("{:?}", received.message);
                 *count += 1;
                 match *count {
                     3 => commands.trigger(SendWebSocketMessage {
-                        request: heard.request,
+                        request: received.request,
                         message: WebSocketMessage::Close(Some(CloseFrame {
                             code: 1000,
                             reason: "enough".to_owned(),
                         })),
                     }),
-                    count => say(&mut commands, heard.request, count + 1),
+                    count => send(&mut commands, received.request, count + 1),
                 }
             },
         )
         .on_response(|end: On<HttpResponse>, mut exit: MessageWriter<AppExit>| {
-            println!("closed in good order, status {}", end.status());
+            println!("closed cleanly, status {}", end.status());
             exit.write(AppExit::Success);
         })
         .on_error(|failed: On<HttpError>, mut exit: MessageWriter<AppExit>| {
@@ -77,7 +77,7 @@ fn begin(mut http: Http, server: Res<Server>) {
         });
 }
 
-fn say(commands: &mut Commands, request: Entity, number: u32) {
+fn send(commands: &mut Commands, request: Entity, number: u32) {
     commands.trigger(SendWebSocketMessage {
         request,
         message: WebSocketMessage::Text(number.to_string()),

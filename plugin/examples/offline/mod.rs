@@ -1,5 +1,5 @@
-//! What the examples talk to: a few lines of a server on a free port of this machine, a thread for
-//! each connection, and the frame loop that they share.
+//! Shared by the examples: a small server on a free port of this machine, with one thread per connection, and
+//! the frame loop.
 
 #![allow(dead_code, unreachable_pub)]
 
@@ -11,35 +11,35 @@ use std::time::{Duration, Instant};
 use bevy_app::{App, AppExit, ScheduleRunnerPlugin, Update};
 use bevy_ecs::prelude::*;
 
-/// A frame at 60 frames a second.
+/// The length of a frame at 60 fps.
 pub const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 60);
 
-/// After this an example gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// An example that runs longer than this ends with an error.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// A headless app at 60 frames a second, which ends by itself if nothing else ends it.
+/// A headless app at 60 fps that ends by itself after a time limit.
 pub fn app() -> App {
     let mut app = App::new();
     let started = Instant::now();
     app.add_plugins(ScheduleRunnerPlugin::run_loop(FRAME))
         .add_systems(Update, move |mut exit: MessageWriter<AppExit>| {
-            if started.elapsed() > PATIENCE {
-                eprintln!("no end in {PATIENCE:?}");
+            if started.elapsed() > TIME_LIMIT {
+                eprintln!("the example did not end within {TIME_LIMIT:?}");
                 exit.write(AppExit::error());
             }
         });
     app
 }
 
-/// What was asked for.
-pub struct Asked {
+/// A request that the server received.
+pub struct Received {
     pub method: String,
     pub target: String,
     pub fields: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
-impl Asked {
+impl Received {
     pub fn field(&self, name: &str) -> Option<&str> {
         let (_, value) = self
             .fields
@@ -48,7 +48,7 @@ impl Asked {
         Some(value)
     }
 
-    /// The first byte of a `Range` to the end.
+    /// The first byte of a range that extends to the end.
     pub fn range_start(&self) -> Option<usize> {
         self.field("range")?
             .strip_prefix("bytes=")?
@@ -58,17 +58,17 @@ impl Asked {
     }
 }
 
-/// Serves `answer` until the program ends. An error of `answer` closes the connection.
+/// Serves requests with `respond` until the program ends. An error of `respond` closes the connection.
 pub fn serve(
-    answer: impl Fn(&Asked, &mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
+    respond: impl Fn(&Received, &mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
 ) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    let answer = Arc::new(answer);
+    let respond = Arc::new(respond);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let answer = answer.clone();
-            std::thread::spawn(move || converse(stream, &*answer));
+            let respond = respond.clone();
+            std::thread::spawn(move || converse(stream, &*respond));
         }
     });
     Ok(address)
@@ -76,17 +76,17 @@ pub fn serve(
 
 fn converse(
     stream: TcpStream,
-    answer: &dyn Fn(&Asked, &mut TcpStream) -> io::Result<()>,
+    respond: &dyn Fn(&Received, &mut TcpStream) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut writer = stream;
-    while let Some(asked) = read(&mut reader, &mut writer)? {
-        answer(&asked, &mut writer)?;
+    while let Some(received) = read(&mut reader, &mut writer)? {
+        respond(&received, &mut writer)?;
     }
     Ok(())
 }
 
-fn read(reader: &mut impl BufRead, writer: &mut impl Write) -> io::Result<Option<Asked>> {
+fn read(reader: &mut impl BufRead, writer: &mut impl Write) -> io::Result<Option<Received>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
@@ -96,7 +96,7 @@ fn read(reader: &mut impl BufRead, writer: &mut impl Write) -> io::Result<Option
         words.next().unwrap_or_default(),
         words.next().unwrap_or_default(),
     );
-    let mut asked = Asked {
+    let mut received = Received {
         method,
         target,
         fields: Vec::new(),
@@ -106,21 +106,21 @@ fn read(reader: &mut impl BufRead, writer: &mut impl Write) -> io::Result<Option
         let mut line = String::new();
         reader.read_line(&mut line)?;
         match line.trim_end().split_once(": ") {
-            Some((name, value)) => asked.fields.push((name.to_owned(), value.to_owned())),
+            Some((name, value)) => received.fields.push((name.to_owned(), value.to_owned())),
             None => break,
         }
     }
-    if asked.field("expect").is_some() {
+    if received.field("expect").is_some() {
         writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
-    if let Some(length) = asked.field("content-length") {
-        asked.body = vec![0; length.parse().unwrap_or_default()];
-        reader.read_exact(&mut asked.body)?;
+    if let Some(length) = received.field("content-length") {
+        received.body = vec![0; length.parse().unwrap_or_default()];
+        reader.read_exact(&mut received.body)?;
     }
-    Ok(Some(asked))
+    Ok(Some(received))
 }
 
-/// A whole answer.
+/// Sends a complete response.
 pub fn reply(stream: &mut impl Write, status: u16, kind: &str, body: &[u8]) -> io::Result<()> {
     write!(
         stream,
@@ -130,7 +130,7 @@ pub fn reply(stream: &mut impl Write, status: u16, kind: &str, body: &[u8]) -> i
     stream.write_all(body)
 }
 
-/// A whole answer of text.
+/// Sends a complete response with text.
 pub fn text(stream: &mut impl Write, body: &str) -> io::Result<()> {
     reply(stream, 200, "text/plain; charset=utf-8", body.as_bytes())
 }

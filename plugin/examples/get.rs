@@ -1,15 +1,15 @@
 //! A headless Bevy app at 60 fps fetches a leaderboard and prints it as a table.
 //!
 //! ```text
-//! cargo run -p bevy_httpoll --example leaderboard
-//! cargo run -p bevy_httpoll --example leaderboard -- --url https://example.com/leaderboard.json
+//! cargo run -p bevy_httpoll --example get
+//! cargo run -p bevy_httpoll --example get -- --url https://example.com/leaderboard.json
 //! ```
 //!
 //! Without `--url` it serves `assets/leaderboard.json` to itself, on a free port of this machine.
 //! `--cacert FILE` trusts a private authority.
 //!
-//! What to look for: the request is one entity and its answer one event; each change of phase is
-//! an event, too; the longest frame is as long as the others, because nothing in it waited.
+//! What to look for: the request is one entity, its response one event, and each change of phase an event. The
+//! longest frame is short, because nothing in it waits.
 
 mod offline;
 
@@ -58,7 +58,7 @@ struct Leaderboard {
     url: String,
 }
 
-/// Asks for the leaderboard: one entity, and what happens when it is answered.
+/// Sends the request: one entity, and the observers of its end.
 fn fetch(mut commands: Commands, leaderboard: Res<Leaderboard>) {
     println!("GET {}", leaderboard.url);
     commands
@@ -68,7 +68,7 @@ fn fetch(mut commands: Commands, leaderboard: Res<Leaderboard>) {
         })
         .observe(show)
         .observe(|failed: On<HttpError>, mut exit: MessageWriter<AppExit>| {
-            eprintln!("the leaderboard did not come: {}", failed.error);
+            eprintln!("no leaderboard: {}", failed.error);
             exit.write(AppExit::error());
         });
 }
@@ -86,14 +86,14 @@ fn show(
         frames.started.elapsed().as_secs_f64() * 1e3,
     );
     if !response.is_success() {
-        eprintln!("no leaderboard at this address");
+        eprintln!("the response has a status of failure");
         exit.write(AppExit::error());
         return Ok(());
     }
     match serde_json::from_slice::<Value>(&response.body) {
         Ok(board) => print_table(&board),
         Err(error) => {
-            eprintln!("the answer is no JSON: {error}");
+            eprintln!("the content is not JSON: {error}");
             exit.write(AppExit::error());
             return Ok(());
         }
@@ -122,7 +122,7 @@ fn print_table(board: &Value) {
     println!();
 }
 
-/// How long each frame's work took, sleeping aside.
+/// How long the work of each frame took, without the sleep between frames.
 #[derive(Resource)]
 struct Frames {
     started: Instant,

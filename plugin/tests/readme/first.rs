@@ -1,0 +1,15 @@
+use bevy::prelude::*;
+use bevy_httpoll::prelude::*;
+
+fn main() {
+    App::new()
+        .add_plugins((DefaultPlugins, HttpollPlugin::default()))
+        .add_systems(Startup, fetch)
+        .run();
+}
+
+fn fetch(mut http: Http) {
+    http.get("https://game.example/leaderboard.json")
+        .on_response(|on: On<HttpResponse>| println!("{}: {}", on.status(), on.text()))
+        .on_error(|on: On<HttpError>| println!("no leaderboard: {}", on.error));
+}
