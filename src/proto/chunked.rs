@@ -16,6 +16,8 @@ pub(super) struct ChunkedDecoder {
     state: State,
     /// Bytes of chunk extensions so far; they are ignored, so only counting stops them.
     extension_bytes: usize,
+    /// Whether trailer lines may end in LF alone.
+    accepts_bare_lf: bool,
 }
 
 /// What the decoder made of its input.
@@ -76,6 +78,16 @@ impl ChunkedDecoder {
         Self {
             state: FIRST_CHUNK,
             extension_bytes: 0,
+            accepts_bare_lf: false,
+        }
+    }
+
+    /// A decoder for a response: its trailer lines may end in LF alone, as the lines of its head may
+    /// (RFC 9112 §2.2). In a request that could hide another request.
+    pub(super) fn for_response() -> Self {
+        Self {
+            accepts_bare_lf: true,
+            ..Self::new()
         }
     }
 
@@ -99,7 +111,7 @@ impl ChunkedDecoder {
                 }
                 State::Trailers(trailers) => {
                     let rest = input.get(consumed..).unwrap_or_default();
-                    let (length, end) = trailers.receive(rest, limits)?;
+                    let (length, end) = trailers.receive(rest, self.accepts_bare_lf, limits)?;
                     return Ok(Decoded {
                         consumed: consumed + length,
                         part: end.map(Part::End),
@@ -186,6 +198,7 @@ impl Trailers {
     fn receive(
         &mut self,
         input: &[u8],
+        accepts_bare_lf: bool,
         limits: &Limits,
     ) -> Result<(usize, Option<FieldLines>), ErrorKind> {
         let mut consumed = 0;
@@ -204,8 +217,11 @@ impl Trailers {
             self.searched = 0;
             self.bytes += end;
             consumed += end;
-            let line = rest[..end]
+            let line = &rest[..end];
+            let bare = line.strip_suffix(b"\n").filter(|_| accepts_bare_lf);
+            let line = line
                 .strip_suffix(b"\r\n")
+                .or(bare)
                 .ok_or(PeerMisbehaved::BareLineFeed)?;
             if line.is_empty() {
                 return Ok((consumed, Some(std::mem::take(&mut self.fields))));

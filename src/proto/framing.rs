@@ -49,15 +49,26 @@ impl Framed {
 /// The framing of a response to a request of this method. Broken framing headers of a response that
 /// has no content by its status or method do no harm and are not looked at.
 pub(super) fn of_response(method: &Method, head: &ResponseHead) -> Result<Framed, PeerMisbehaved> {
-    let coding = TransferCoding::of(&head.fields);
+    let coding = match TransferCoding::of(&head.fields) {
+        // Old servers name the absence of a coding (RFC 2616 §3.6).
+        TransferCoding::Identity => TransferCoding::Absent,
+        coding => coding,
+    };
     let has_length = head.fields.contains("content-length");
     Ok(match (method, head.status, coding) {
         (_, status, _) if status.is_informational() => Framed::safe(Framing::Empty),
         (&Method::CONNECT, status, _) if status.is_success() => {
             Framed::closing(Framing::Tunnel, CloseReason::Switched)
         }
-        (&Method::HEAD, ..) | (_, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED, _) => {
+        // To HEAD, the coding is that of the response to GET (RFC 9112 §6.1): nothing follows.
+        (&Method::HEAD, ..)
+        | (_, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED, TransferCoding::Absent) => {
             Framed::safe(Framing::Empty)
+        }
+        // Some servers send the end of a chunked body all the same, perhaps later. The next response
+        // must not begin with it.
+        (_, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED, _) => {
+            Framed::closing(Framing::Empty, CloseReason::TransferEncodingWithoutContent)
         }
         (.., TransferCoding::Chunked) if has_length => Framed::closing(
             Framing::Chunked,
@@ -71,7 +82,7 @@ pub(super) fn of_response(method: &Method, head: &ResponseHead) -> Result<Framed
             return Err(PeerMisbehaved::UnsupportedTransferCoding);
         }
         (.., TransferCoding::ChunkedTwice) => return Err(PeerMisbehaved::InvalidTransferEncoding),
-        (.., TransferCoding::Others | TransferCoding::Malformed) => {
+        (.., TransferCoding::Identity | TransferCoding::Others | TransferCoding::Malformed) => {
             Framed::closing(Framing::UntilClose, CloseReason::CloseDelimited)
         }
         (.., TransferCoding::Absent) => match content_length(&head.fields)? {
@@ -99,9 +110,10 @@ pub(super) fn of_request(head: &RequestHead) -> Result<Framed, PeerMisbehaved> {
         (TransferCoding::Chunked, false) if is_plainly_chunked(&head.fields) => {
             Ok(Framed::safe(Framing::Chunked))
         }
-        (TransferCoding::Others | TransferCoding::OthersThenChunked, false) => {
-            Err(PeerMisbehaved::UnsupportedTransferCoding)
-        }
+        (
+            TransferCoding::Identity | TransferCoding::Others | TransferCoding::OthersThenChunked,
+            false,
+        ) => Err(PeerMisbehaved::UnsupportedTransferCoding),
         (
             TransferCoding::Chunked | TransferCoding::ChunkedTwice | TransferCoding::Malformed,
             false,
@@ -120,6 +132,8 @@ enum TransferCoding {
     OthersThenChunked,
     /// `chunked` more than once, and last.
     ChunkedTwice,
+    /// `identity` alone, which RFC 9112 does not know any more.
+    Identity,
     /// Codings, but never `chunked`.
     Others,
     /// No coding at all, or `chunked` before the last.
@@ -132,13 +146,16 @@ impl TransferCoding {
             return Self::Absent;
         }
         let (mut codings, mut chunked, mut last_is_chunked) = (0, 0, false);
+        let mut identities = 0;
         for coding in fields.list("transfer-encoding") {
             last_is_chunked = coding.eq_ignore_ascii_case(b"chunked");
             codings += 1;
+            identities += usize::from(coding.eq_ignore_ascii_case(b"identity"));
             chunked += usize::from(last_is_chunked);
         }
         match (codings, chunked, last_is_chunked) {
             (0, ..) | (_, 1.., false) => Self::Malformed,
+            (_, 0, _) if identities == codings => Self::Identity,
             (_, 0, _) => Self::Others,
             (1, ..) => Self::Chunked,
             (_, 1, true) => Self::OthersThenChunked,

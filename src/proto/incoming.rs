@@ -24,13 +24,16 @@ enum Rest {
 
 impl Incoming {
     /// The content of a message framed so.
-    pub(super) fn new(framing: Framing) -> Self {
+    pub(super) fn new(framing: Framing, we_are: Role) -> Self {
         Self {
             received: 0,
             rest: match framing {
                 Framing::Empty | Framing::Tunnel => Rest::Length { left: 0 },
                 Framing::Length(left) => Rest::Length { left },
-                Framing::Chunked => Rest::Chunked(ChunkedDecoder::new()),
+                Framing::Chunked => Rest::Chunked(match we_are {
+                    Role::Client => ChunkedDecoder::for_response(),
+                    Role::Server => ChunkedDecoder::new(),
+                }),
                 Framing::UntilClose => Rest::UntilClose,
             },
         }

@@ -40,6 +40,9 @@ pub enum CloseReason {
     Switched,
     /// An HTTP/1.0 message was chunked (RFC 9112 §6.1).
     TransferEncodingInHttp10,
+    /// A response that has no content by its status (204, 304) declared a transfer coding: the end of a
+    /// chunked body may follow (RFC 9112 §6.3).
+    TransferEncodingWithoutContent,
     /// The exchange is not done yet.
     Unfinished,
     /// The request's content was not received to its end, though the response was sent.

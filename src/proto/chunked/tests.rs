@@ -181,3 +181,19 @@ fn data_is_as_large_as_the_input_allows() {
     assert_eq!(decoder.decode(&rest[5..6], &limits).unwrap().consumed, 0);
     assert!(!decoder.lacks_only_trailers());
 }
+
+#[test]
+fn trailer_lines_of_a_response_may_end_in_lf_alone() {
+    for input in [&b"0\r\nA: 1\nB: 2\r\n\r\n"[..], b"0\r\nA: 1\r\nB: 2\n\n"] {
+        let limits = Limits::default();
+        let mut decoder = ChunkedDecoder::for_response();
+        let first = decoder.decode(input, &limits).unwrap();
+        let Some(Part::End(fields)) = first.part else {
+            panic!("{first:?}");
+        };
+        assert_eq!(first.consumed, input.len());
+        assert_eq!(fields.get("b"), Some(&b"2"[..]));
+        let fault = ChunkedDecoder::new().decode(input, &limits);
+        assert_eq!(fault.unwrap_err(), PeerMisbehaved::BareLineFeed.into());
+    }
+}

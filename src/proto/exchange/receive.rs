@@ -179,7 +179,7 @@ impl Exchange {
 
     fn start_content(&mut self, framed: Framed) {
         self.framing = Some(framed.framing);
-        self.reader = Reader::Content(Incoming::new(framed.framing));
+        self.reader = Reader::Content(Incoming::new(framed.framing, self.role));
         if let Some(reason) = framed.close {
             self.states.forbid_reuse(reason);
         }

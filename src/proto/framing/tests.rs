@@ -1,5 +1,5 @@
 use super::*;
-use CloseReason::{CloseDelimited, TransferEncodingInHttp10};
+use CloseReason::{CloseDelimited, TransferEncodingInHttp10, TransferEncodingWithoutContent};
 use Framing::{Chunked, Empty, Length, Tunnel, UntilClose};
 use PeerMisbehaved::{
     ConflictingContentLength, ContentLengthWithTransferEncoding, InvalidContentLength,
@@ -53,7 +53,12 @@ fn responses_by_method_and_status() {
         (&get, 799, &[CL], Ok((Length(5), None))),
         (&get, 404, &["Content-Length: 0"], Ok((Length(0), None))),
         (&get, 204, &[CL], empty),
-        (&get, 204, &[TE], empty),
+        (
+            &get,
+            204,
+            &[TE],
+            Ok((Empty, Some(TransferEncodingWithoutContent))),
+        ),
         (&get, 304, &[CL], empty),
         (&get, 304, &["Content-Length: junk"], empty),
         (&get, 100, &[CL], empty),
@@ -209,4 +214,45 @@ fn combinations() {
     }
     assert_eq!(request(v10, &[CL]), Ok((Length(5), None)));
     assert_eq!(request(v11, &[]), Ok((Empty, None)));
+}
+
+#[test]
+fn identity_in_a_response_is_no_coding() {
+    let lines = ["Transfer-Encoding: identity", "Content-Length: 5"];
+    assert_eq!(
+        response(&Method::GET, Version::HTTP_11, 200, &lines),
+        Ok((Length(5), None))
+    );
+    let lines = ["Transfer-Encoding: Identity, identity"];
+    assert_eq!(
+        response(&Method::GET, Version::HTTP_11, 204, &lines),
+        Ok((Empty, None))
+    );
+    // A request with it could be understood in two ways.
+    assert_eq!(
+        request(Version::HTTP_11, &["Transfer-Encoding: identity"]),
+        Err(UnsupportedTransferCoding)
+    );
+}
+
+#[test]
+fn a_response_without_content_that_declares_a_coding_ends_the_connection() {
+    let lines = ["Transfer-Encoding: chunked"];
+    let to_close = Ok((Empty, Some(TransferEncodingWithoutContent)));
+    for status in [204, 304] {
+        assert_eq!(
+            response(&Method::GET, Version::HTTP_11, status, &lines),
+            to_close,
+            "{status}"
+        );
+    }
+    // To HEAD, the coding is that of the response to GET.
+    assert_eq!(
+        response(&Method::HEAD, Version::HTTP_11, 200, &lines),
+        Ok((Empty, None))
+    );
+    assert_eq!(
+        response(&Method::HEAD, Version::HTTP_11, 200, &["Content-Length: 9"]),
+        Ok((Empty, None))
+    );
 }
