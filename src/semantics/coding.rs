@@ -68,6 +68,17 @@ pub(crate) fn accept_encoding() -> &'static str {
     }
 }
 
+/// What `Accept-Encoding` should say when the content is delivered piece by piece: not `zstd`, whose
+/// decoder gives content out only once it has left the window, or with the end of the frame.
+pub(crate) fn accept_encoding_of_stream() -> &'static str {
+    match (cfg!(feature = "gzip"), cfg!(feature = "brotli")) {
+        (true, true) => "gzip, deflate, br",
+        (true, false) => "gzip, deflate",
+        (false, true) => "br",
+        (false, false) => "",
+    }
+}
+
 /// How far content may swell while its coding is undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

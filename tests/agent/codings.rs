@@ -137,6 +137,23 @@ fn content_stays_coded_when_decompression_is_off() {
 }
 
 #[test]
+fn a_stream_does_not_offer_a_coding_that_would_hold_content_back() {
+    let (network, server, mut agent) = setup();
+    server.any("/**").reply(MockResponse::ok());
+    drop(run(
+        &network,
+        &mut agent,
+        Request::get("http://game.example/"),
+    ));
+    let request = Request::get("http://game.example/").stream();
+    drop(run(&network, &mut agent, request));
+    let sent = server.requests();
+    let offered = |index: usize| sent[index].header("accept-encoding").unwrap().to_owned();
+    assert_eq!(offered(0), "gzip, deflate, br, zstd");
+    assert_eq!(offered(1), "gzip, deflate, br");
+}
+
+#[test]
 fn content_that_cannot_be_decoded_is_an_error() {
     let mut torn = gzip(&pattern(10_000));
     torn.truncate(torn.len() - 9);

@@ -24,7 +24,6 @@ use crate::agent::transfer::state::State;
 use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::proto::{FieldLines, ResponseHead};
 use crate::semantics::cache::{CacheRequest, CachedResponse, Lookup};
-use crate::semantics::coding;
 
 impl Engine {
     /// Looks into the cache. `Some`: nothing needs to be sent.
@@ -104,9 +103,8 @@ impl Engine {
     /// The fields of the request, as far as a response may vary by them.
     fn varying_fields(&mut self, transfer: &Transfer) -> HeaderMap {
         let mut fields = transfer.request.fields.clone();
-        let codings = coding::accept_encoding();
-        if transfer.asks_for_coding() && !codings.is_empty() && !fields.contains("accept-encoding")
-        {
+        let codings = transfer.accept_encoding();
+        if !codings.is_empty() && !fields.contains("accept-encoding") {
             // A constant without control characters.
             let _ = fields.append("Accept-Encoding", codings);
         }

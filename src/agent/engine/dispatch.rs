@@ -17,7 +17,6 @@ use crate::connection::{Config as ConnectionConfig, Proxy, Route, SocksProxy, Ta
 use crate::error::{Error, ErrorKind, Misuse, RequestRefused};
 use crate::semantics::auth::{AuthAttempt, AuthSession, Credentials};
 use crate::semantics::circuit::Admission;
-use crate::semantics::coding;
 use crate::semantics::event_stream::ServerSentEvent;
 use crate::semantics::proxy_rules::ProxyScheme;
 use crate::semantics::range::{RangeSpec, range_field};
@@ -298,11 +297,7 @@ impl Engine {
                 .then(|| proxy_authorization(transfer))
                 .transpose()?
                 .flatten(),
-            accept_encoding: if transfer.asks_for_coding() {
-                coding::accept_encoding()
-            } else {
-                ""
-            },
+            accept_encoding: transfer.accept_encoding(),
             referer: transfer.request.referer.as_deref(),
             content_type: transfer.request.payload.content_type.as_deref(),
             expects_continue: transfer.wants_continue(),

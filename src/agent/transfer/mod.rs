@@ -42,6 +42,7 @@ use crate::agent::response::{ConnectionInfo, Hop, Response, SavedFile, Timings, 
 use crate::agent::settings::Settings;
 use crate::connection::Connection;
 use crate::phase::Phase;
+use crate::semantics::coding;
 use crate::semantics::event_stream::EventStreamParser;
 use crate::semantics::redirect::Redirection;
 use crate::semantics::retry::RetryState;
@@ -271,6 +272,15 @@ impl Transfer {
             && !matches!(self.request.output, Output::File(_) | Output::EventStream)
             && !self.request.fields.contains("range")
             && self.partial.is_none()
+    }
+
+    /// The value of `Accept-Encoding`; empty: none is sent.
+    pub(crate) fn accept_encoding(&self) -> &'static str {
+        match &self.request.output {
+            _ if !self.asks_for_coding() => "",
+            Output::Stream => coding::accept_encoding_of_stream(),
+            _ => coding::accept_encoding(),
+        }
     }
 
     /// The most content to hold in memory.

@@ -219,7 +219,8 @@ fn initial_age(headers: &HeaderMap, requested: SystemTime, received: SystemTime)
         .and_then(|date| parse_http_date(date.as_bytes()));
     let stated = headers
         .get(AGE)
-        .and_then(|age| age.to_str().ok()?.trim().parse().ok())
+        // Of a list the first member counts (§5.1).
+        .and_then(|age| age.to_str().ok()?.split(',').next()?.trim().parse().ok())
         .map_or(Duration::ZERO, |age: u64| {
             Duration::from_secs(age.min(1 << 31))
         });
@@ -312,8 +313,11 @@ fn normal(headers: &HeaderMap) -> HeaderMap {
             Some(Ok(date)) => {
                 normal.insert(name, date);
             }
-            // An `Expires` that is no date is one of the past (§5.3).
-            _ if name == EXPIRES => {}
+            // An `Expires` that is not an HTTP date means a time in the past (§5.3). The library
+            // would understand some of these as dates.
+            _ if name == EXPIRES && normal.contains_key(EXPIRES) => {
+                normal.insert(name, HeaderValue::from_static("0"));
+            }
             _ => {
                 normal.remove(name);
             }

@@ -78,6 +78,8 @@ fn how_long_it_is_fresh_rfc_9111_4_2() {
         (&[("expires", "@100")], 99),
         // §4.2.3: the age it came with.
         (&[("cache-control", "max-age=100"), ("age", "40")], 59),
+        // §5.1: of a list the first member.
+        (&[("cache-control", "max-age=100"), ("age", "40, 0")], 59),
         (&[("cache-control", "max-age=100"), ("date", "@-40")], 59),
         (
             &[
@@ -270,5 +272,26 @@ fn a_clock_may_be_anywhere() {
         cache.lookup(request);
         cache.freshen(request, &fields(&[]), time);
         cache.lookup(asked.at(0));
+    }
+}
+
+#[test]
+fn an_expires_that_is_not_an_http_date_means_stale() {
+    for expires in [
+        "0",
+        "-1",
+        "never",
+        "2100-01-01",
+        "Fri, 01 Jan 2100 00:00:00 +0000",
+        "",
+    ] {
+        let lines = &[
+            ("expires", expires),
+            ("etag", "\"a\""),
+            ("last-modified", "@-99999999"),
+        ];
+        let (mut cache, _) = stored(&[], lines);
+        let found = cache.lookup(Asked::get(&[]).at(1));
+        assert_ne!(kind(&found), "fresh", "{expires:?}");
     }
 }
