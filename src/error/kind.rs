@@ -120,6 +120,8 @@ pub enum Misuse {
     NotConnected,
     /// The host is empty, or not a valid host name or address.
     InvalidHost,
+    /// The host holds a port, as in `example.com:8080`; the port is an argument of its own.
+    PortInHost,
     /// The port is outside 1 to 65535.
     InvalidPort,
     /// The request target is neither a path that starts with `/`, an `http` or `https` URL, `*` for

@@ -101,6 +101,7 @@ struct Inner {
     sent: u64,
     received: u64,
     retryable: bool,
+    reported_before: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -116,6 +117,7 @@ impl Error {
             sent: 0,
             received: 0,
             retryable: false,
+            reported_before: false,
             source: None,
         }))
     }
@@ -188,6 +190,17 @@ impl Error {
     pub(crate) fn about_file(mut self, path: &Path) -> Self {
         Arc::make_mut(&mut self.0).path = Some(path.into());
         self
+    }
+
+    /// Marks the error of a connection that had already failed before this call.
+    #[must_use]
+    pub(crate) fn reported_before(mut self) -> Self {
+        Arc::make_mut(&mut self.0).reported_before = true;
+        self
+    }
+
+    pub(crate) fn was_reported_before(&self) -> bool {
+        self.0.reported_before
     }
 
     /// What failed.

@@ -142,6 +142,9 @@ impl fmt::Display for Misuse {
             Self::WrongStatus => "this call is not allowed in the present status",
             Self::NotConnected => "not connected: call connect_to_host first",
             Self::InvalidHost => "the host is not a valid host name or address",
+            Self::PortInHost => {
+                "the host holds a port; give it as the second argument: connect_to_host(\"example.com\", 8080, None)"
+            }
             Self::InvalidPort => "the port must be from 1 to 65535",
             Self::InvalidTarget => {
                 "the request target must be a path that starts with /, without control characters"

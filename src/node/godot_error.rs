@@ -27,7 +27,7 @@ pub enum GodotError {
 }
 
 impl From<&Error> for GodotError {
-    /// The code that Godot's `HTTPClient` would answer. Much is lost: Godot has one code for every
+    /// The code that Godot's `HTTPClient` would return. Much is lost: Godot has one code for every
     /// misuse and one for everything that goes wrong on a connection.
     ///
     /// | [`ErrorKind`] | Godot |
@@ -38,6 +38,7 @@ impl From<&Error> for GodotError {
     /// | `RequestBody` | `ERR_INVALID_DATA` |
     /// | `Network(Unresolved)`, `Timeout(Resolve)` | `ERR_CANT_RESOLVE` |
     /// | `Network(ConnectFailed)`, `Proxy(..)`, `Timeout(Connect)`, `Timeout(Tunnel)` | `ERR_CANT_CONNECT` |
+    /// | a failed TLS handshake, in the poll in which it fails | `ERR_CANT_CONNECT` |
     /// | everything else | `ERR_CONNECTION_ERROR` |
     fn from(error: &Error) -> Self {
         match error.kind() {
@@ -51,6 +52,12 @@ impl From<&Error> for GodotError {
             ErrorKind::Network(NetworkFault::ConnectFailed)
             | ErrorKind::Proxy(_)
             | ErrorKind::Timeout(Phase::Connect | Phase::Tunnel) => Self::CantConnect,
+            // Godot's `poll` returns this once, and `ERR_CONNECTION_ERROR` in the polls after it.
+            ErrorKind::Tls(_) | ErrorKind::Timeout(_)
+                if error.phase() == Some(Phase::TlsHandshake) && !error.was_reported_before() =>
+            {
+                Self::CantConnect
+            }
             _ => Self::ConnectionError,
         }
     }
@@ -94,6 +101,10 @@ mod tests {
             let shown = format!("{kind:?}");
             assert_eq!(GodotError::from(&Error::new(kind)), code, "{shown}");
         }
+        let error = Error::new(TlsFault::NotTls.into()).at(Phase::TlsHandshake, "https://a.b");
+        assert_eq!(GodotError::from(&error), GodotError::CantConnect);
+        let later = error.reported_before();
+        assert_eq!(GodotError::from(&later), GodotError::ConnectionError);
         assert_eq!(GodotError::CantConnect as u8, 25);
         assert_eq!(GodotError::InvalidParameter as u8, 31);
     }

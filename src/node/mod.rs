@@ -167,7 +167,7 @@ impl HttpClient {
     /// name to [`Status::Resolving`].
     ///
     /// # Errors
-    /// [`Misuse::InvalidHost`], [`Misuse::InvalidPort`] or [`Misuse::TlsNotBuilt`], with the status
+    /// [`Misuse::InvalidHost`], [`Misuse::PortInHost`], [`Misuse::InvalidPort`] or [`Misuse::TlsNotBuilt`], with the status
     /// [`Status::Disconnected`]; or a failure of the operating system, with the status of that
     /// failure.
     pub fn connect_to_host(
@@ -212,7 +212,12 @@ impl HttpClient {
         } else {
             (host, tls_options)
         };
-        let host = parse_host(host)?;
+        let host = parse_host(host).map_err(|misuse| match host.rsplit_once(':') {
+            Some((name, port)) if port.parse::<u16>().is_ok() && parse_host(name).is_ok() => {
+                Misuse::PortInHost
+            }
+            _ => misuse,
+        })?;
         let port = match (port, &tls) {
             (-1, Some(_)) => 443,
             (-1, None) => 80,

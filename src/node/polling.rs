@@ -67,7 +67,7 @@ impl HttpClient {
 
     fn check_active(&self) -> Result<(), Error> {
         match self.connection.error() {
-            Some(error) => Err(error.clone()),
+            Some(error) => Err(error.clone().reported_before()),
             None if self.get_status() == Status::Disconnected => Err(Misuse::NotConnected.into()),
             None => Ok(()),
         }

@@ -52,7 +52,7 @@ fn prefixes_and_ports() {
         ("", 80, Misuse::InvalidHost),
         ("a b", 80, Misuse::InvalidHost),
         ("game.example/x", 80, Misuse::InvalidHost),
-        ("game.example:80", 80, Misuse::InvalidHost),
+        ("game.example:80", 80, Misuse::PortInHost),
         ("game.example", 0, Misuse::InvalidPort),
         ("game.example", 65536, Misuse::InvalidPort),
         ("game.example", -2, Misuse::InvalidPort),
@@ -262,4 +262,64 @@ fn a_client_can_live_in_a_component() {
     send_and_sync::<httpoll::Error>();
     send_and_sync::<RequestBody>();
     send_and_sync::<MemoryNetwork>();
+}
+
+#[test]
+fn a_port_in_the_host_is_explained() {
+    let network = MemoryNetwork::new();
+    let mut http = HttpClient::on_memory(&network);
+    for host in [
+        "http://game.example:8080",
+        "game.example:8080",
+        "10.0.0.1:80",
+    ] {
+        let error = http.connect_to_host(host, -1, None).unwrap_err();
+        assert_eq!(
+            error.kind(),
+            &ErrorKind::Misuse(Misuse::PortInHost),
+            "{host}"
+        );
+        assert!(error.to_string().contains("second argument"), "{error}");
+    }
+    for host in [
+        "game.example:",
+        "game.example:port",
+        ":80",
+        "a:b:80",
+        "[::1",
+    ] {
+        let error = http.connect_to_host(host, -1, None).unwrap_err();
+        assert_eq!(
+            error.kind(),
+            &ErrorKind::Misuse(Misuse::InvalidHost),
+            "{host}"
+        );
+    }
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_failed_tls_handshake_is_25_in_its_poll_and_27_later() {
+    use httpoll::node::GodotError;
+
+    let network = MemoryNetwork::new();
+    let listener = address("10.0.0.1:443");
+    network.listen(listener);
+    let mut http = HttpClient::on_memory(&network);
+    http.connect_to_host("https://10.0.0.1", -1, None).unwrap();
+    let mut codes = Vec::new();
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        if let Some(mut stream) = network.accept(listener) {
+            stream
+                .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                .unwrap();
+            streams.push(stream);
+        }
+        network.advance(Duration::from_millis(10));
+        if let Err(error) = http.poll() {
+            codes.push(GodotError::from(&error) as u8);
+        }
+    }
+    assert_eq!(codes[..3], [25, 27, 27]);
 }
