@@ -109,7 +109,7 @@ impl PollGroup {
     /// A failure of one client is reported by that client, not here.
     ///
     /// # Errors
-    /// [`NetworkFault::System`](crate::NetworkFault::System) when the operating system's readiness call
+    /// [`NetworkFault::System`](crate::error::NetworkFault::System) when the operating system's readiness call
     /// fails. Then the requests of all clients have failed, too. The group can be polled again.
     pub fn poll(
         &self,

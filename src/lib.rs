@@ -84,7 +84,7 @@
 //!
 //! # Features
 //!
-//! * `tls` (default): HTTPS by rustls with ring and Mozilla's roots. Without it [`TlsOptions`] has no
+//! * `tls` (default): HTTPS by rustls with ring and Mozilla's roots. Without it [`TlsOptions`](tls::TlsOptions) has no
 //!   values, and `https` is refused.
 //! * `certificate-facts`: names, validity and fingerprint of a server's certificate.
 //! * `agent` (default): the agent. What costs it dependencies is apart: `cookies`, `cache`, `gzip`,

@@ -100,7 +100,7 @@ impl RequestOptions {
     }
 
     /// The most bytes of response content to accept, after content codings are undone. More fails with
-    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge). Default: 64 MiB for content that is collected
+    /// [`ErrorKind::Limit`](crate::ErrorKind::Limit). Default: 64 MiB for content that is collected
     /// in memory, no limit for streams; a download has [its own limit](crate::Download::max_size). 0 means
     /// no limit.
     pub fn max_body(self, bytes: u64) -> Self {

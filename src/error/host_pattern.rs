@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Text that is no [`HostPattern`].
+/// Text that is not a valid `HostPattern` of an access policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidHostPattern;
 

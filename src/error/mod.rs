@@ -1,6 +1,6 @@
 //! What can go wrong, sorted by who is to blame, and what to do about it.
 //!
-//! [`Error`] carries where it happened (origin, URL, file, [`Phase`](crate::Phase)), what
+//! [`Error`] carries where it happened (origin, URL, file, [`Phase`]), what
 //! ([`ErrorKind`] and source) and how far the exchange had come (bytes sent and received). Its text
 //! holds no credentials, no query string and no header value. The fault enums that kinds name are
 //! here, too, one file for each subject; the code that finds the faults is elsewhere. The lossy map

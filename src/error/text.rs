@@ -1,7 +1,7 @@
 //! The texts of the errors: what failed, at which step, and what to do about it.
 //!
 //! An [`Error`](super::Error) is one sentence: the step with its object ("could not connect to
-//! https://game.example"), the cause, the operating system's own words, and advice. A kind alone is
+//! `https://game.example`"), the cause, the operating system's own words, and advice. A kind alone is
 //! the cause only.
 
 use std::fmt;

@@ -26,7 +26,7 @@ impl PartHead {
     }
 
     /// The last part of the file name, when it is a plain one on every system (see
-    /// [`AssetPath`](crate::server::AssetPath)) and not hidden: old browsers send whole paths.
+    /// [`AssetPath`](crate::server::files::AssetPath)) and not hidden: old browsers send whole paths.
     pub fn safe_file_name(&self) -> Option<&str> {
         let name = self.file_name.as_deref()?.rsplit(['/', '\\']).next()?;
         is_plain_name(name).then_some(name)

@@ -13,7 +13,7 @@ pub struct OAuthAnswer {
     /// The page.
     pub body: String,
     /// Whether the login is over: send this response, close the server, and take the
-    /// [`outcome`](OAuthLogin::take_outcome).
+    /// [`outcome`](crate::server::oauth::OAuthLogin::take_outcome).
     pub is_last: bool,
 }
 

@@ -31,7 +31,7 @@ use reply::Reply;
 /// One request. Handlers get it by reference; [`Server::next_request`](crate::server::Server::next_request)
 /// hands it out.
 ///
-/// To respond later, from another frame or thread, take its [`Responder`] by
+/// To respond later, from another frame or thread, take its [`Responder`](crate::server::Responder) by
 /// [`defer`](Self::defer). A request that was handed out and is dropped without a response gets `500`.
 pub struct Request {
     method: Method,
