@@ -172,8 +172,8 @@ impl Policies {
         {
             list.succeeded(standby.index);
         }
-        if let (Some(circuits), Some(origin)) =
-            (&mut self.circuits, Origin::of(&transfer.request.url))
+        if let Some(circuits) = &mut self.circuits
+            && let Some(origin) = Origin::of(&transfer.request.url)
         {
             let retry_after = head.fields.get("retry-after");
             let retry_after = retry_after.and_then(|value| parse_retry_after(value, wall));
@@ -184,8 +184,8 @@ impl Policies {
     /// Notes for the circuit of the origin that a request brought no response.
     pub(super) fn note_failure(&mut self, transfer: &mut Transfer, now: Instant) {
         transfer.attempts.probes = false;
-        if let (Some(circuits), Some(origin)) =
-            (&mut self.circuits, Origin::of(&transfer.request.url))
+        if let Some(circuits) = &mut self.circuits
+            && let Some(origin) = Origin::of(&transfer.request.url)
         {
             circuits.failed(&origin, now);
         }
