@@ -24,6 +24,8 @@ pub(crate) struct Additions<'a> {
     pub(crate) last_event_id: Option<&'a str>,
     pub(crate) expects_continue: bool,
     pub(crate) accept: Option<&'a str>,
+    pub(crate) cache_control: Option<&'a str>,
+    pub(crate) pragma: Option<&'a str>,
     /// Validators of a stored response.
     pub(crate) validators: Vec<(String, Vec<u8>)>,
     /// Fields that ask for another protocol.
@@ -127,7 +129,9 @@ pub(crate) fn build(
         };
         fields.append("Cookie", cookie)?;
     }
-    let behind: [(&str, Option<&str>); 6] = [
+    let behind: [(&str, Option<&str>); 8] = [
+        ("Cache-Control", additions.cache_control),
+        ("Pragma", additions.pragma),
         ("Referer", additions.referer),
         ("Content-Type", additions.content_type),
         ("Range", additions.range.as_deref()),

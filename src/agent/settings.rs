@@ -42,11 +42,13 @@ pub enum CacheMode {
     /// A fresh response is taken from the cache; a stale one is validated.
     #[default]
     Default,
-    /// The cache is not used, and the response is not stored.
+    /// The cache is not used, and the response is not stored. `Cache-Control: no-cache` and `Pragma: no-cache` are
+    /// sent, so that no cache on the way answers either.
     NoStore,
-    /// The response is always fetched, and stored.
+    /// The response is always fetched, and stored. The same fields are sent as for `NoStore`.
     Reload,
-    /// A stored response is always validated, even a fresh one.
+    /// A stored response is always validated, even a fresh one. `Cache-Control: max-age=0` is sent, so that caches
+    /// on the way validate theirs, too.
     NoCache,
     /// From the cache, however stale; from the server if the cache has none. A stale response with `no-cache`
     /// or `must-revalidate` is validated first, as HTTP demands (RFC 9111 §4.2.4).

@@ -63,6 +63,12 @@ MISSING_FILE = (
 
 # By case: the aspect that differs, and why.
 CASES = {
+    "go on, all there, with -f": because(
+        "A 416 says that nothing follows what the file holds: it is complete. fetch "
+        "does not count that as a failure.",
+        "exit",
+        "stderr",
+    ),
     "not ASCII in a path": because(
         "Percent-encoding in upper case, as RFC 3986 section 6.2.2.1 wants it; both mean the same.",
         "stdout",

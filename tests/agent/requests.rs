@@ -402,3 +402,33 @@ fn a_response_to_another_target_is_not_stored_under_the_url() {
     let outcome = run(&network, &mut agent, page());
     assert!(outcome.response().is_from_cache());
 }
+
+#[test]
+fn caches_on_the_way_are_told_what_the_cache_mode_means() {
+    use httpoll::agent::CacheMode;
+    let get = || Request::get("http://game.example/");
+    let mode = |mode| get().cache_mode(mode);
+    for (request, control, pragma) in [
+        (get(), None, None),
+        (mode(CacheMode::ForceCache), None, None),
+        (mode(CacheMode::NoStore), Some("no-cache"), Some("no-cache")),
+        (mode(CacheMode::Reload), Some("no-cache"), Some("no-cache")),
+        (mode(CacheMode::NoCache), Some("max-age=0"), None),
+        (get().event_stream(), Some("no-cache"), Some("no-cache")),
+        // What the caller says counts.
+        (
+            mode(CacheMode::Reload)
+                .header("Cache-Control", "max-age=5")
+                .without_header("Pragma"),
+            Some("max-age=5"),
+            None,
+        ),
+    ] {
+        let (network, server, mut agent) = setup();
+        server.get("/").reply(MockResponse::with_status(204));
+        run(&network, &mut agent, request).response();
+        let sent = server.requests().pop().unwrap();
+        assert_eq!(sent.header("cache-control"), control);
+        assert_eq!(sent.header("pragma"), pragma);
+    }
+}

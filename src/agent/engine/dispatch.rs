@@ -10,6 +10,7 @@ use crate::agent::event::Event;
 use crate::agent::output::Output;
 use crate::agent::pool::{ConnectionKey, Grant, HostKey, PoolKey};
 use crate::agent::request_head::{self, Additions, Draft, TargetForm};
+use crate::agent::settings::CacheMode;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::state::{Queued, State};
@@ -301,6 +302,9 @@ impl Engine {
             referer: transfer.request.referer.as_deref(),
             content_type: transfer.request.payload.content_type.as_deref(),
             expects_continue: transfer.wants_continue(),
+            cache_control: cache_control(transfer),
+            // The only directive that a cache of HTTP/1.0 knows (RFC 9111 §5.4).
+            pragma: (cache_control(transfer) == Some("no-cache")).then_some("no-cache"),
             ..Additions::default()
         };
         if let Some(file) = &transfer.file.download {
@@ -421,4 +425,17 @@ fn proxy_authorization(transfer: &Transfer) -> Result<Option<String>, Error> {
         .authorize(&mut AuthAttempt::default(), &transfer.request.method, "")
         .map_err(ErrorKind::Auth)?;
     Ok(value.and_then(|value| value.to_str().map(str::to_owned).ok()))
+}
+
+/// What tells the caches on the way to ask the server, so that none of them answers with an old copy (Fetch,
+/// "HTTP-network-or-cache fetch").
+fn cache_control(transfer: &Transfer) -> Option<&'static str> {
+    if let Output::EventStream = transfer.request.output {
+        return Some("no-cache");
+    }
+    match transfer.settings.cache {
+        CacheMode::NoStore | CacheMode::Reload => Some("no-cache"),
+        CacheMode::NoCache => Some("max-age=0"),
+        _ => None,
+    }
 }
