@@ -514,7 +514,6 @@ fn resumed_with(validators: fn(MockResponse) -> MockResponse, answer: MockRespon
     let file = std::fs::read(folder.path("a")).ok();
     Resumed {
         is_whole: outcome.result.is_ok() && file.as_ref() == Some(&content),
-        is_published: file.is_some(),
         ranges: server
             .requests()
             .iter()
@@ -526,7 +525,6 @@ fn resumed_with(validators: fn(MockResponse) -> MockResponse, answer: MockRespon
 
 struct Resumed {
     is_whole: bool,
-    is_published: bool,
     /// Of the requests of the second run.
     ranges: Vec<Option<String>>,
 }

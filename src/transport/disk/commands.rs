@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -80,6 +81,7 @@ enum Next {
     Idle,
     Discard,
     Rehash,
+    Checkpoint,
     Write,
     Other(Command),
 }
@@ -97,7 +99,7 @@ impl Task for SharedDownload {
     fn turn(&self, shared: &Shared) -> Turn {
         let mut work = lock(&self.work);
         let work = &mut *work;
-        let next = self.next(work);
+        let next = self.next(work, shared);
         let wake = match self.take(next, work, shared) {
             Ok(wake) => wake,
             Err(fault) => {
@@ -124,22 +126,28 @@ impl Task for SharedDownload {
         }
         let behind = work.part.as_ref().is_some_and(Part::needs_rehash);
         queue.scheduled = behind || !queue.commands.is_empty();
+        let part = work.part.as_ref();
         Turn {
             more: queue.scheduled,
             wake,
+            again_at: part.and_then(|part| part.next_checkpoint(shared)),
         }
     }
 }
 
 impl SharedDownload {
     /// Decides what to do, and takes out the pieces to write.
-    fn next(&self, work: &mut WorkerState) -> Next {
+    fn next(&self, work: &mut WorkerState, shared: &Shared) -> Next {
         let mut queue = lock(&self.queue);
         if matches!(queue.state, DownloadState::Abandoned) {
             return Next::Discard;
         }
         if work.part.as_ref().is_some_and(Part::needs_rehash) {
             return Next::Rehash;
+        }
+        let checkpoint = work.part.as_ref().and_then(|it| it.next_checkpoint(shared));
+        if checkpoint.is_some_and(|at| at <= Instant::now()) {
+            return Next::Checkpoint;
         }
         let mut bytes = 0;
         while bytes < TURN_BYTES
@@ -192,6 +200,7 @@ impl SharedDownload {
                 lock(&self.queue).state = DownloadState::Closed;
                 Ok(false)
             }
+            (Next::Checkpoint, Some(part)) => part.checkpoint(shared).map(|()| false),
             (Next::Rehash, Some(part)) => part.rehash(shared).map(|()| false),
             (Next::Write, Some(part)) => {
                 let result = part.write(&work.pieces, shared);
@@ -229,7 +238,9 @@ impl SharedDownload {
                 Ok(false)
             }
             // Without a part file there is nothing to do.
-            (Next::Idle | Next::Rehash | Next::Write | Next::Other(_), _) => Ok(false),
+            (Next::Idle | Next::Rehash | Next::Checkpoint | Next::Write | Next::Other(_), _) => {
+                Ok(false)
+            }
         }
     }
 

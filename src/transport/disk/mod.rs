@@ -14,13 +14,18 @@
 //! The part file of a plain download has a random name and is created as a new file, so that nobody
 //! can plant a link in its place. The part file of a download that may be resumed has a lasting name,
 //! `<name>.part`; a link of that name is removed, never followed.
+//! It is readable only by its owner until it is complete. A file of that name that another user could have
+//! planted (another owner, writable by others, or with another name) is not continued: the download starts
+//! over.
 //!
 //! # Resuming
 //!
 //! Next to a lasting part file is a sidecar, `<name>.part.json`, with the URL, the validators, the
-//! complete length and how many bytes were **synced** when it was written: every 16 MiB, and at the
-//! end. Resuming cuts off all bytes after those. That costs little after a crash, and it saves the
-//! file after a power failure, when such bytes may be zeros or torn. If the part file is shorter than
+//! complete length and how many bytes were **synced** when it was written: every 16 MiB, 1.5 seconds
+//! after a byte was written, and when the download is suspended, dropped or ends. Resuming cuts off
+//! all bytes after those. So a kill of the process costs at most what came in the last 1.5 seconds
+//! (and what the worker had not written yet). It saves the file after a power failure, when such
+//! bytes may be zeros or torn. If the part file is shorter than
 //! the sidecar says, all of it counts. An invalid sidecar, or one of another URL, means a fresh
 //! start.
 //!

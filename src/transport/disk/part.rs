@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -31,6 +32,8 @@ pub(super) struct Part {
     position: u64,
     /// How many bytes were synced when the sidecar was written.
     safe: u64,
+    /// When the first byte after those was written.
+    unsynced_since: Option<Instant>,
     /// What an earlier run kept.
     held: Resumable,
     /// The content that has begun. `None`: none has.
@@ -58,6 +61,7 @@ impl Part {
             file,
             position: 0,
             safe: 0,
+            unsynced_since: None,
             held: Resumable::default(),
             content: None,
             digest,
@@ -79,7 +83,7 @@ impl Part {
         if !self.plan.resume {
             return None;
         }
-        let sidecar = self.paths.read_sidecar()?;
+        let sidecar = self.paths.read_sidecar(&self.file)?;
         let length = self.file.metadata().ok()?.len();
         let offset = sidecar.safe.min(length);
         let expected = self.plan.expected_size;
@@ -182,6 +186,9 @@ impl Part {
                 self.digested = self.position;
             }
         }
+        if self.safe < self.position {
+            self.unsynced_since.get_or_insert_with(Instant::now);
+        }
         if self.position - self.safe >= CHECKPOINT {
             self.checkpoint(shared)?;
         }
@@ -205,7 +212,7 @@ impl Part {
         }
         shared.step(DiskStep::Sync, || self.file.sync_all())?;
         // The lock is held during this, so that no other download can take the part file.
-        shared.step(DiskStep::Rename, || self.paths.publish())?;
+        shared.step(DiskStep::Rename, || self.paths.publish(&self.file))?;
         // The file is complete and has its name: a file system that cannot sync a folder does not
         // change that.
         let _ = self.paths.sync_folder();
@@ -223,22 +230,35 @@ impl Part {
             // If this fails, the previous sidecar is still true.
             let _ = self.checkpoint(shared);
         } else {
-            self.paths.remove_all();
+            self.remove_all();
         }
+    }
+
+    fn remove_all(self) {
+        // Windows removes a name only when the file is closed. Elsewhere the lock is held until then.
+        let held = (!cfg!(windows)).then_some(self.file);
+        self.paths.remove_all();
+        drop(held);
     }
 
     /// Ends a download that another run will continue.
     pub(super) fn suspend(mut self, shared: &Shared) {
-        if self.paths.make_lasting(shared).is_err() {
-            self.paths.remove_all();
+        if self.paths.make_lasting(&self.file, shared).is_err() {
+            self.remove_all();
             return;
         }
         // If this fails, the previous sidecar is still true.
         let _ = self.checkpoint(shared);
     }
 
+    /// When what is written is to be synced. `None`: it is, or the part file cannot be resumed.
+    pub(super) fn next_checkpoint(&self, shared: &Shared) -> Option<Instant> {
+        self.paths.sidecar.as_ref()?;
+        Some(self.unsynced_since? + shared.checkpoint_after?)
+    }
+
     /// Syncs what is written, and records that in the sidecar.
-    fn checkpoint(&mut self, shared: &Shared) -> Result<(), DiskFault> {
+    pub(super) fn checkpoint(&mut self, shared: &Shared) -> Result<(), DiskFault> {
         let (Some(content), Some(_)) = (&self.content, &self.paths.sidecar) else {
             return Ok(());
         };
@@ -246,6 +266,7 @@ impl Part {
             shared.step(DiskStep::Sync, || self.file.sync_data())?;
             self.safe = self.position;
         }
+        self.unsynced_since = None;
         let sidecar = Sidecar {
             identity: self.plan.identity.clone(),
             validator: content.validator.clone(),

@@ -3,8 +3,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use super::sidecar::{self, Sidecar};
 use super::worker::{Claim, Shared};
@@ -12,6 +15,15 @@ use crate::error::{DiskFault, DiskStep};
 
 /// How many times another process may take a name before it counts as in use.
 const ATTEMPTS: usize = 8;
+
+/// The length of the longest file name that common file systems take, in bytes.
+const MAX_NAME: usize = 255;
+
+/// The longest that follows the target's name: the sidecar while it is written.
+const LONGEST_SUFFIX: &str = ".part.json.new";
+
+/// How many times the final rename is tried again where the target cannot be replaced while it is open.
+const RENAME_RETRIES: usize = 5;
 
 /// How many characters of the target's name a temporary name repeats, so that it is not too long for
 /// the file system if the target's name is not.
@@ -77,31 +89,34 @@ impl DownloadPaths {
 
     /// Gives a part file with a random name the lasting one, unless another download holds a part of
     /// that name.
-    pub(super) fn make_lasting(&mut self, shared: &Shared) -> Result<(), DiskFault> {
+    pub(super) fn make_lasting(&mut self, file: &File, shared: &Shared) -> Result<(), DiskFault> {
         let Some(name) = self.target.file_name().filter(|_| self.sidecar.is_none()) else {
             return Ok(());
         };
         // Held until the end of the call, so that no other download locks this name.
-        let (part, _file) = open_lasting(lasting_part(&self.folder, name), shared)?;
+        let (part, held) = open_lasting(lasting_part(&self.folder, name), shared)?;
         remove(&with_suffix(&part, ".json"));
+        shared.step(DiskStep::Open, || make_private(file))?;
+        // Windows does not replace a file that is open.
+        let _held = (!cfg!(windows)).then_some(held);
         shared.step(DiskStep::Rename, || fs::rename(&self.part, &part))?;
         self.sidecar = Some(with_suffix(&part, ".json"));
         self.part = part;
         Ok(())
     }
 
-    /// The sidecar, if it is valid.
-    pub(super) fn read_sidecar(&self) -> Option<Sidecar> {
+    /// The sidecar, if it is valid, and nobody but the owner of the `part` file can have written it.
+    pub(super) fn read_sidecar(&self, part: &File) -> Option<Sidecar> {
         let path = self.sidecar.as_deref()?;
         if !fs::symlink_metadata(path).ok()?.is_file() {
             return None;
         }
+        let file = File::open(path).ok()?;
+        if !is_private(&file.metadata().ok()?, &part.metadata().ok()?) {
+            return None;
+        }
         let mut json = Vec::new();
-        File::open(path)
-            .ok()?
-            .take(sidecar::MAX_BYTES)
-            .read_to_end(&mut json)
-            .ok()?;
+        file.take(sidecar::MAX_BYTES).read_to_end(&mut json).ok()?;
         Sidecar::from_json(&json)
     }
 
@@ -139,7 +154,31 @@ impl DownloadPaths {
     }
 
     /// Gives the part file the target's name. An existing file is replaced atomically.
-    pub(super) fn publish(&self) -> io::Result<()> {
+    ///
+    /// In a folder that others can write to, another file may have taken the part's name: that is an error.
+    pub(super) fn publish(&self, file: &File) -> io::Result<()> {
+        if self.sidecar.is_some() {
+            make_public(file, &self.folder);
+        }
+        if !is_at(file, &self.part)? {
+            return Err(replaced());
+        }
+        self.rename_to_target()
+    }
+
+    /// On Windows a target that another program has open, such as a virus scanner, cannot be replaced.
+    /// It is tried again a few times.
+    fn rename_to_target(&self) -> io::Result<()> {
+        let mut pause = Duration::from_millis(10);
+        for _ in 0..if cfg!(windows) { RENAME_RETRIES } else { 0 } {
+            match fs::rename(&self.part, &self.target) {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    thread::sleep(pause);
+                    pause *= 2;
+                }
+                renamed => return renamed,
+            }
+        }
         fs::rename(&self.part, &self.target)
     }
 
@@ -172,21 +211,26 @@ fn open_lasting(path: PathBuf, shared: &Shared) -> Result<(PathBuf, File), DiskF
 /// `None`: another download has it.
 fn open_alone(path: &Path) -> io::Result<Option<File>> {
     for _ in 0..ATTEMPTS {
-        let file = match new_file(path) {
+        let (file, is_new) = match new_private_file(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match present_file(path)?
             {
-                Some(file) => file,
+                Some(file) => (file, false),
                 None => continue,
             },
-            created => created?,
+            created => (created?, true),
         };
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             return Ok(None);
         }
         // The previous owner may have renamed or removed it between opening and locking.
-        if is_at(&file, path)? {
+        if !is_at(&file, path)? {
+            continue;
+        }
+        if is_new || is_ours(&file, path)? {
             return Ok(Some(file));
         }
+        // Another user may have planted it, and could change it later. Only its name is removed.
+        fs::remove_file(path)?;
     }
     Ok(None)
 }
@@ -199,15 +243,22 @@ fn create_temporary(
 ) -> Result<(PathBuf, File), DiskFault> {
     let name: String = name.to_string_lossy().chars().take(REPEATED_NAME).collect();
     shared.step(DiskStep::Open, || {
-        let mut random = [0; 8];
-        getrandom::getrandom(&mut random).map_err(io::Error::other)?;
-        let random = u64::from_ne_bytes(random);
+        let random = random_number()?;
         let path = folder.join(format!(".{name}.{random:016x}.part"));
         let file = new_file(&path)?;
         // For the case that it gets the lasting name. No other process can have locked it.
         let _ = file.try_lock();
         Ok((path, file))
     })
+}
+
+/// The lasting name can be foreseen, so its file is for its owner only until it is complete.
+fn new_private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn new_file(path: &Path) -> io::Result<File> {
@@ -238,6 +289,74 @@ fn present_file(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
+/// Whether this process could have created the open file: it has the owner of new files here, and others
+/// can neither write to it nor reach it by another name (CWE-379).
+fn is_ours(file: &File, path: &Path) -> io::Result<bool> {
+    let Some(folder) = path.parent() else {
+        return Ok(false);
+    };
+    let (probe_path, probe) = create_probe(folder)?;
+    let metadata = probe.metadata();
+    remove(&probe_path);
+    Ok(is_private(&file.metadata()?, &metadata?))
+}
+
+/// A new file, for what new files have here. The caller removes it.
+fn create_probe(folder: &Path) -> io::Result<(PathBuf, File)> {
+    let path = folder.join(format!(".{:016x}.probe", random_number()?));
+    let file = new_file(&path)?;
+    Ok((path, file))
+}
+
+fn random_number() -> io::Result<u64> {
+    let mut random = [0; 8];
+    getrandom::getrandom(&mut random).map_err(io::Error::other)?;
+    Ok(u64::from_ne_bytes(random))
+}
+
+/// Whether a file belongs to the owner of `own`, has one name, and cannot be written by others.
+#[cfg(unix)]
+fn is_private(metadata: &Metadata, own: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    metadata.is_file()
+        && metadata.uid() == own.uid()
+        && metadata.mode() & 0o022 == 0
+        && metadata.nlink() == 1
+}
+
+#[cfg(not(unix))]
+fn is_private(metadata: &Metadata, _own: &Metadata) -> bool {
+    metadata.is_file()
+}
+
+#[cfg(unix)]
+fn make_private(file: &File) -> io::Result<()> {
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    file.set_permissions(permissions)
+}
+
+#[cfg(not(unix))]
+fn make_private(_file: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Gives a file the permissions of new files in this folder. If that fails, it stays private.
+fn make_public(file: &File, folder: &Path) {
+    if cfg!(unix)
+        && let Ok((path, probe)) = create_probe(folder)
+    {
+        let permissions = probe.metadata().map(|metadata| metadata.permissions());
+        remove(&path);
+        if let Ok(permissions) = permissions {
+            let _ = file.set_permissions(permissions);
+        }
+    }
+}
+
+fn replaced() -> io::Error {
+    io::Error::other("another file has taken its name")
+}
+
 #[cfg(unix)]
 fn has_other_names(metadata: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -264,14 +383,28 @@ fn is_same(open: &Metadata, named: &Metadata) -> bool {
     (open.dev(), open.ino()) == (named.dev(), named.ino())
 }
 
-/// Without file numbers: only checks that the name still belongs to a file.
+/// Without file numbers: compares length and times.
 #[cfg(not(unix))]
 fn is_same(open: &Metadata, named: &Metadata) -> bool {
-    named.is_file() && open.len() == named.len()
+    named.is_file()
+        && open.len() == named.len()
+        && open.created().ok() == named.created().ok()
+        && open.modified().ok() == named.modified().ok()
 }
 
+/// `<name>.part`. If the name is so long that the longest suffix does not fit, its end is replaced by a
+/// digest.
 fn lasting_part(folder: &Path, name: &OsStr) -> PathBuf {
-    with_suffix(&folder.join(name), ".part")
+    if name.len() + LONGEST_SUFFIX.len() <= MAX_NAME {
+        return with_suffix(&folder.join(name), ".part");
+    }
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    let digest = format!("{:016x}", hasher.finish());
+    let text = name.to_string_lossy();
+    let most = MAX_NAME - LONGEST_SUFFIX.len() - digest.len() - 1;
+    let start = &text[..text.floor_char_boundary(most)];
+    folder.join(format!("{start}.{digest}.part"))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -2,6 +2,7 @@
 //! without it, with the same result.
 
 mod failures;
+mod lasting;
 mod resuming;
 mod scheduling;
 mod simulation;

@@ -217,7 +217,11 @@ impl Task for SharedUpload {
         }
         let more = ahead.end.is_none() && !ahead.dropped && ahead.pieces.len() < READ_AHEAD;
         ahead.scheduled = more;
-        Turn { more, wake }
+        Turn {
+            more,
+            wake,
+            again_at: None,
+        }
     }
 }
 

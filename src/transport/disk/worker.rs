@@ -9,10 +9,14 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{DiskFault, DiskStep};
 use crate::transport::wake::Wake;
+
+/// How old bytes of a download that can be resumed may become before they are synced: what a kill costs
+/// at most.
+const CHECKPOINT_AFTER: Duration = Duration::from_millis(1500);
 
 /// The way to the disk: one worker thread, `httpoll-disk`, that starts with the first file. Clones
 /// are the same worker. It ends when all clones and all files are dropped and their work is done.
@@ -25,6 +29,8 @@ pub(super) struct Shared {
     work: Condvar,
     quiet: Condvar,
     wake: Option<Wake>,
+    /// How old unsynced bytes of a download may become. `None`: any age.
+    pub(super) checkpoint_after: Option<Duration>,
     pub(super) claims: Claims,
     /// How many downloads there are: they share the limit of queued bytes.
     pub(super) downloads: AtomicUsize,
@@ -36,6 +42,8 @@ pub(super) struct Shared {
 
 struct State {
     ready: VecDeque<Arc<dyn Task>>,
+    /// Tasks that have a turn at a time.
+    delayed: Vec<(Instant, Arc<dyn Task>)>,
     /// The task that was taken from `ready` last is running.
     working: bool,
     handles: usize,
@@ -62,22 +70,30 @@ pub(super) struct Turn {
     pub(super) more: bool,
     /// The owner is to be woken.
     pub(super) wake: bool,
+    /// There is more to do at this time.
+    pub(super) again_at: Option<Instant>,
 }
 
 impl Disk {
     /// The worker thread calls `wake` when there is a result or more space in a queue. It may call it
     /// without need.
     pub(crate) fn new(wake: Wake) -> Self {
-        Self::with(Some(wake))
+        Self::with(Some(wake), Some(CHECKPOINT_AFTER))
+    }
+
+    /// A disk with a thread whose downloads are synced at another age.
+    #[cfg(test)]
+    pub(crate) fn with_checkpoints(wake: Wake, after: Duration) -> Self {
+        Self::with(Some(wake), Some(after))
     }
 
     /// A disk without a thread: each call does its work before it returns. For tests on a virtual
     /// clock.
     pub(crate) fn inline() -> Self {
-        Self::with(None)
+        Self::with(None, None)
     }
 
-    fn with(wake: Option<Wake>) -> Self {
+    fn with(wake: Option<Wake>, checkpoint_after: Option<Duration>) -> Self {
         let worker = match wake {
             Some(_) => Worker::NotStarted,
             None => Worker::Inline,
@@ -85,6 +101,7 @@ impl Disk {
         Self(Arc::new(Shared {
             state: Mutex::new(State {
                 ready: VecDeque::new(),
+                delayed: Vec::new(),
                 working: false,
                 handles: 1,
                 worker,
@@ -92,6 +109,7 @@ impl Disk {
             work: Condvar::new(),
             quiet: Condvar::new(),
             wake,
+            checkpoint_after,
             claims: Claims::default(),
             downloads: AtomicUsize::new(0),
             leaving: AtomicUsize::new(0),
@@ -205,12 +223,24 @@ impl Shared {
                 return;
             }
             if state.ready.is_empty() {
-                state = self
-                    .work
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                state = self.sleep(state);
             }
         }
+    }
+
+    /// Waits for work, at most until a delayed task has its turn.
+    fn sleep<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let Some(at) = state.delayed.iter().map(|(at, _)| *at).min() else {
+            let woken = self.work.wait(state);
+            return woken.unwrap_or_else(PoisonError::into_inner);
+        };
+        let pause = at.saturating_duration_since(Instant::now());
+        let (mut state, _) = self
+            .work
+            .wait_timeout(state, pause)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.take_due();
+        state
     }
 
     fn work_off<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
@@ -228,7 +258,10 @@ impl Shared {
             state.working = false;
             if turn.more {
                 state.ready.push_back(task);
+            } else if let Some(at) = turn.again_at {
+                state.delay(at, task);
             }
+            state.take_due();
         }
         self.quiet.notify_all();
         state
@@ -236,6 +269,24 @@ impl Shared {
 }
 
 impl State {
+    fn delay(&mut self, at: Instant, task: Arc<dyn Task>) {
+        self.delayed.retain(|(_, other)| !Arc::ptr_eq(other, &task));
+        self.delayed.push((at, task));
+    }
+
+    /// Moves delayed tasks whose time has come to the queue.
+    fn take_due(&mut self) {
+        if self.delayed.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        for (_, task) in self.delayed.extract_if(.., |(at, _)| *at <= now) {
+            if !self.ready.iter().any(|other| Arc::ptr_eq(other, &task)) {
+                self.ready.push_back(task);
+            }
+        }
+    }
+
     fn is_idle(&self) -> bool {
         self.ready.is_empty() && !self.working
     }

@@ -2,10 +2,10 @@
 
 use super::*;
 
-const KIB: usize = 1024;
+pub(super) const KIB: usize = 1024;
 
 /// Downloads the first bytes of a content, then drops the download.
-fn leave(disk: &Disk, target: &Path, bytes: &[u8], total: u64) {
+pub(super) fn leave(disk: &Disk, target: &Path, bytes: &[u8], total: u64) {
     let (mut file, resumable) = open(disk, kept(target.to_owned()));
     assert_eq!(resumable.offset, 0);
     file.begin(0, version("\"1\""), Some(total));
@@ -16,7 +16,7 @@ fn leave(disk: &Disk, target: &Path, bytes: &[u8], total: u64) {
 }
 
 /// Continues, and checks the file.
-fn finish(disk: &Disk, plan: FilePlan, bytes: &[u8], offset: usize) {
+pub(super) fn finish(disk: &Disk, plan: FilePlan, bytes: &[u8], offset: usize) {
     let target = plan.target.clone();
     let (mut file, resumable) = open(disk, plan);
     assert_eq!(resumable.offset, offset as u64);
@@ -400,4 +400,48 @@ fn the_sidecar_is_readable_only_by_its_owner() {
     leave(&disk, &folder.join("file.bin"), b"content", 9);
     let sidecar = fs::metadata(folder.join("file.bin.part.json")).unwrap();
     assert_eq!(sidecar.permissions().mode() & 0o077, 0);
+}
+
+/// Copies what another process would find if this one was killed now.
+fn killed(folder: &Folder) -> Folder {
+    let copy = Folder::new();
+    for name in folder.names() {
+        // A file may be renamed meanwhile, as in a real kill.
+        let _ = fs::copy(folder.join(&name), copy.join(&name));
+    }
+    copy
+}
+
+#[test]
+fn a_kill_at_any_moment_costs_only_the_bytes_of_the_last_moments() {
+    let after = Duration::from_millis(5);
+    let folder = Folder::new();
+    let disk = Disk::with_checkpoints(Arc::new(|| {}), after);
+    let bytes = content(64 * KIB);
+    let plan = kept(folder.join("file.bin"));
+    let (mut file, _) = open(&disk, plan.clone());
+    file.begin(0, version("\"1\""), Some(bytes.len() as u64));
+    for done in (0..bytes.len()).step_by(8 * KIB) {
+        write(&mut file, &bytes[done..done + 8 * KIB]);
+        let end = (done + 8 * KIB) as u64;
+        let began = std::time::Instant::now();
+        // Nothing more is written, and still all of it is resumed after a while.
+        loop {
+            let survivor = Disk::inline();
+            let (crashed, plan) = (killed(&folder), plan.clone());
+            let target = crashed.join("file.bin");
+            let (mut again, resumable) = open(&survivor, FilePlan { target, ..plan });
+            assert!(resumable.offset <= end);
+            again.begin(resumable.offset, version("\"1\""), None);
+            write(&mut again, &bytes[resumable.offset as usize..]);
+            commit(&survivor, &mut again).unwrap();
+            assert!(read(&crashed.join("file.bin")) == bytes);
+            if resumable.offset == end {
+                break;
+            }
+            assert!(began.elapsed() < NET);
+        }
+    }
+    drop(file);
+    settle(&disk);
 }
