@@ -1,4 +1,4 @@
-//! What was asked and answered, as records that the game may show or write (a ring of bounded
+//! Requests and their responses, as records that the game may show or write (a ring of bounded
 //! length). A record holds no query, no field but the user agent, and no credentials.
 
 use std::collections::VecDeque;
@@ -11,14 +11,14 @@ use http::{Method, StatusCode, Version};
 use super::fixdate::fixdate;
 use super::target::path_of;
 
-/// One request and its answer.
+/// One request and its response.
 ///
 /// `Display` writes a line of the combined log format, in UTC:
 /// `127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /scores HTTP/1.1" 200 512 "-" "curl/8.5.0"`.
 /// What could break the line or its quotes is written as `\xHH`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessRecord {
-    /// When the answer was complete or given up.
+    /// When the response was complete or cut.
     pub time: SystemTime,
     /// The client's address; behind trusted proxies what they say it is.
     pub client: IpAddr,
@@ -28,11 +28,11 @@ pub struct AccessRecord {
     pub path: String,
     /// The version of the request.
     pub version: Version,
-    /// The status of the answer.
+    /// The status of the response.
     pub status: StatusCode,
     /// Bytes of content that were sent.
     pub bytes: u64,
-    /// From the first byte of the request's head to the end of the answer.
+    /// From the first byte of the request's head to the end of the response.
     pub duration: Duration,
     /// The `User-Agent`, when there was one.
     pub agent: Option<String>,

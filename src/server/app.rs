@@ -318,7 +318,7 @@ impl App {
         }
     }
 
-    /// The response to a request that nothing of the caller's takes, before its content is there.
+    /// The response to a request that no route, hook or handler takes, before its content is there.
     pub(super) fn respond_at_head(&mut self, request: &Request, plan: &Plan) -> Option<Response> {
         let is_taken = !matches!(plan, Plan::Nothing) || !self.hooks.receive.is_empty();
         if is_taken || self.none.is_some() {

@@ -118,7 +118,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Listens at `address`. Port 0 is a free port, which [`Server::local_addr`] tells. A name is
+    /// Listens at `address`. Port 0 is a free port, which [`Server::local_addr`] returns. A name is
     /// looked up before it returns: give an IP address to be sure that nothing waits.
     ///
     /// # Errors

@@ -51,7 +51,7 @@ impl Connections {
         self.enqueue(slot);
     }
 
-    /// Notes that a connection is no more; it was [taken](Self::take) before.
+    /// Notes that a connection is closed; it was [taken](Self::take) before.
     pub(super) fn forget(&mut self, slot: usize, ip: IpAddr) {
         self.release(slot);
         self.open -= 1;

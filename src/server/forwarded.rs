@@ -35,7 +35,7 @@ pub struct TrustedProxies {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForwardedClient {
     /// The address of the client: the peer of the connection, or, behind trusted proxies, the
-    /// nearest address that is none of them.
+    /// nearest address that is not one of them.
     pub ip: IpAddr,
     /// The host that the client asked for; `None` without a valid one.
     pub host: Option<HostField>,
@@ -62,7 +62,7 @@ impl TrustedProxies {
     /// The client: the peer itself, or, when the peer is a trusted proxy, the client behind it.
     ///
     /// Addresses are read from the right, as each proxy appends the one it heard from, up to the
-    /// first that is no trusted proxy; an unknown or hidden one ends the search at the proxy that
+    /// first that is not a trusted proxy; an unknown or hidden one ends the search at the proxy that
     /// reported it. Of several `X-Forwarded-Host` and `-Proto` values the first counts, so
     /// the outermost proxy has to overwrite what a client sent.
     pub fn client(&self, peer: IpAddr, is_secure: bool, fields: &FieldLines) -> ForwardedClient {

@@ -7,7 +7,7 @@ use super::response::Response;
 
 /// What a handler of [`Server::route`](crate::server::Server::route) may return.
 pub trait IntoResponse {
-    /// The response, or why there is none.
+    /// The response, or the error.
     ///
     /// # Errors
     /// Whatever the handler failed with.

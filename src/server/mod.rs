@@ -365,7 +365,7 @@ impl Server {
     }
 
     /// Adds a hook for each well-formed request, before its route's handler. With such a hook, a
-    /// request that no route takes is answered by what the hooks made of the response.
+    /// request that no route takes gets the response that the hooks made.
     pub fn on_receive(&mut self, hook: impl FnMut(&mut Request, &mut Response) + Send + 'static) {
         self.app.hooks.receive.push(Exclusive::new(Box::new(hook)));
     }

@@ -59,7 +59,7 @@ pub(super) struct QueueItem<'a> {
     pub(super) encode_with_id: &'a dyn Fn(&str) -> Bytes,
 }
 
-/// What to do when there is no room.
+/// What to do when the queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WhenFull {
     Refuse,

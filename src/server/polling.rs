@@ -12,7 +12,7 @@ use crate::transport::meter::BudgetMeter;
 use crate::transport::poll_loop::{Machine, PollLoop};
 use crate::transport::reactor::{Key, Reactor};
 
-/// What a wait may spend once it is awake: its caller's loop must turn, however much comes.
+/// What a wait may spend once it is awake: its caller's loop must go on, however much arrives.
 const AWAKE: Duration = Duration::from_millis(10);
 
 impl Server {

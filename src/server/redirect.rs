@@ -18,10 +18,10 @@ pub enum InvalidRedirect {
     Location,
 }
 
-/// The value of `Location` for a redirect with this status; the answer's content is then empty.
+/// The value of `Location` for a redirect with this status; the response's content is then empty.
 ///
 /// A location is a URL or a reference such as `/lobby`, taken as it is. Whether it leads to another
-/// host is the caller's choice; never pass on one that a request brought without looking at it.
+/// host is the caller's choice; never use one from a request without checking it.
 pub fn redirect_location(
     location: &str,
     status: StatusCode,

@@ -31,7 +31,7 @@ pub(super) struct Slot {
 enum Answer {
     Due,
     Given(Box<Response>),
-    /// Dropped without an answer.
+    /// Dropped without a response.
     Abandoned,
     /// It is no longer wanted, or it was taken.
     Over,

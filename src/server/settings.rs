@@ -27,7 +27,7 @@ use crate::limits::Limits;
 #[non_exhaustive]
 pub struct ServerLimits {
     /// Caps on one request's head, chunks and trailers. Default: 32 KiB of head, 100 field lines,
-    /// 8 KiB a line (so that a target over 8 KiB is answered `414`, a head over its caps `431`); the
+    /// 8 KiB a line (so that a target over 8 KiB gets `414`, a head over its caps `431`); the
     /// rest as [`Limits::default`].
     pub message: Limits,
     /// Bytes of a request's content, when it is collected before its handler is called. More gets

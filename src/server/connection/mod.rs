@@ -57,14 +57,14 @@ const OUT_BYTES: usize = 64 * 1024;
 /// when the system takes some: what is still in the queue can be replaced by a later event.
 const BATCH_BYTES: usize = 16 * 1024;
 
-/// Bytes of pipelined requests that are read ahead while one is answered: enough to see the client's
+/// Bytes of pipelined requests that are read ahead while a response is under way: enough to see the client's
 /// end behind them, not enough to matter.
 const AHEAD_BYTES: usize = 16 * 1024;
 
 /// Bytes that one connection may move before the others have their turn.
 const TURN_BYTES: u64 = 256 * 1024;
 
-/// Requests that one connection may have answered before the others have their turn.
+/// Responses that one connection may get before the others have their turn.
 const TURN_REQUESTS: u32 = 16;
 
 /// See the module's documentation.
@@ -105,7 +105,7 @@ pub(super) struct Context<'a> {
     pub(super) calls: &'a mut usize,
 }
 
-/// What a turn came to.
+/// The result of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turned {
     /// It waits for its socket, a responder or a deadline.
@@ -120,7 +120,7 @@ pub(super) enum Turned {
 
 /// One step.
 enum Step {
-    /// Something came of it, at no cost worth measuring.
+    /// Something happened, at no cost worth measuring.
     Moved,
     /// The system or a handler was called: time to look at the clock.
     Worked,
@@ -409,7 +409,7 @@ impl Connection {
             Stage::Collecting(_) => self.reading.deadline(timeouts.stall),
             Stage::Ready(_) => None,
             Stage::Waiting(_) => match &self.incoming {
-                // The handler cannot answer before it has what the client still sends.
+                // The handler cannot respond before it has what the client still sends.
                 Incoming::Streaming(inbox) if inbox.has_room() => {
                     self.reading.deadline(timeouts.stall)
                 }

@@ -126,7 +126,7 @@ impl Socket {
 
     /// Moves frames to the buffer that is written out, as far as that has room: the machine's own
     /// frames first, because they are short. What has no room stays in the machine, which then stops
-    /// answering pings, so that a client that reads nothing is no longer read from.
+    /// responding to pings, so that a client that reads nothing is no longer read from.
     pub(super) fn transmit(&mut self, out: &mut Vec<u8>, room: Room, now: Instant) -> bool {
         let own = self.machine.poll_transmit();
         let count = own.len().min(room.own_frames);

@@ -96,7 +96,7 @@ impl Connection {
     fn begin_content(&mut self, mut request: Request, admission: Admission, cx: &mut Context<'_>) {
         let length = self.exchange.content_length();
         if let Plan::Answer(response) | Plan::Refuse(response) = admission.plan {
-            // What is answered by the head alone needs no content.
+            // A response that depends on the head alone needs no content.
             self.incoming = Incoming::Discarding(0);
             self.respond(*response, cx);
             return;

@@ -295,7 +295,7 @@ impl Connection {
     }
 }
 
-/// Reads once; an interruption is no end.
+/// Reads once; an interruption does not count.
 fn read_some(reader: &mut dyn Read, dst: &mut [u8]) -> std::io::Result<usize> {
     loop {
         match reader.read(dst) {

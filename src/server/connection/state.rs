@@ -30,7 +30,7 @@ pub(super) enum Stage {
     Collecting(Box<Collecting>),
     /// Whole, or as whole as the handler wants it; waits for its turn.
     Ready(Box<(Request, Plan)>),
-    /// The handler has deferred its answer.
+    /// The handler has deferred its response.
     Waiting(Arc<Slot>),
     Responding(Source),
     /// HTTP has ended.
@@ -59,7 +59,7 @@ pub(super) enum Collected {
 /// The rest of a request's content, once the request was handed on.
 #[derive(Debug)]
 pub(super) enum Incoming {
-    /// There is none.
+    /// There is no content, or it is over.
     Over,
     /// The handler reads it.
     Streaming(Arc<Inbox>),

@@ -50,7 +50,7 @@ enum Method {
 impl ArchiveRoot {
     /// An archive in memory. Stored entries share its bytes.
     ///
-    /// Fails with [`io::ErrorKind::InvalidData`] when it is no archive.
+    /// Fails with [`io::ErrorKind::InvalidData`] when it is not an archive.
     pub fn from_bytes(archive: impl Into<Bytes>) -> io::Result<Self> {
         let archive = archive.into();
         Ok(Self {

@@ -1,4 +1,4 @@
-//! [`AssetBody`]: the content of an answer, piece by piece: parts of an asset, and the lines between
+//! [`AssetBody`]: the content of a response, piece by piece: parts of an asset, and the lines between
 //! them where several ranges are sent.
 
 use std::collections::VecDeque;
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::root::AssetContent;
 use crate::exclusive::Exclusive;
 
-/// The content of an answer that is pulled in pieces. Dropping it closes the file.
+/// The content of a response that is pulled in pieces. Dropping it closes the file.
 pub struct AssetBody {
     content: Exclusive<AssetContent>,
     /// Where the content would be read next.

@@ -1,5 +1,5 @@
 //! Content types by file name: mime_guess's table, and what game engines add
-//! to it. Content is never looked at; answers go out with `nosniff`.
+//! to it. Content is never inspected; responses have `nosniff`.
 
 use std::borrow::Cow;
 

@@ -10,7 +10,7 @@ use super::root::{Asset, AssetContent, AssetRoot, Listed, not_found};
 /// A folder and everything below it.
 ///
 /// A program that may write in the folder while the server runs decides what is served: the checks of
-/// symbolic links are no protection against them.
+/// symbolic links do not protect against it.
 #[derive(Clone, Debug)]
 pub struct FolderRoot {
     folder: PathBuf,
@@ -50,7 +50,7 @@ impl FolderRoot {
         self
     }
 
-    /// Where on disk this is, if it may be looked at.
+    /// Where on disk this is, if it may be read.
     fn locate(&self, path: &AssetPath) -> io::Result<PathBuf> {
         let mut place = self.folder.clone();
         for name in path.names() {

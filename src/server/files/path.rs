@@ -317,7 +317,7 @@ mod tests {
             ("/%zz", Malformed),
             ("/%+1", Malformed),
             ("/%ff", Malformed),
-            // Overlong forms of `.` and `/` are no UTF-8.
+            // Overlong forms of `.` and `/` are not UTF-8.
             ("/%c0%ae%c0%ae/x", Malformed),
             ("/..%c0%af", Malformed),
             ("/..", Traversal),

@@ -30,11 +30,11 @@ enum Found {
 }
 
 impl StaticFiles {
-    /// The response to this request; `None` when there is no such file. `target` is as it is on the wire; `now` becomes the answer's
-    /// `Date`.
+    /// The response to this request; `None` when there is no such file. `target` is as it is
+    /// on the wire; `now` becomes the response's `Date`.
     ///
     /// Only `GET` and `HEAD` get the file; other methods get 405. What is not below
-    /// the base is not found. A path that no file can have (`..`, NUL, `%2f`) is answered with 400.
+    /// the base is not found. A path that no file can have (`..`, NUL, `%2f`) gets 400.
     pub fn plan(
         &self,
         method: &Method,

@@ -60,7 +60,7 @@ pub(super) fn acceptable(fields: &FieldLines) -> Vec<Coding> {
     liked.into_iter().map(|(coding, _)| coding).collect()
 }
 
-/// A coding and its weight in thousandths; `None` when the weight is none.
+/// A coding and its weight in thousandths; `None` when the weight is invalid.
 fn weighted(item: &[u8]) -> Option<(&str, u16)> {
     let item = std::str::from_utf8(item).ok()?;
     let (coding, parameter) = item.split_once(';').unwrap_or((item, "q=1"));
@@ -108,7 +108,7 @@ mod tests {
             (&["identity, gzip;q=0.5"], &[]),
             (&["identity;q=0.5, gzip;q=0.5"], &["gzip"]),
             (&["identity"], &[]),
-            // What is no weight counts for nothing.
+            // An invalid weight counts as zero.
             (&["gzip;q=2, br;q=-1, zstd;q=1.001"], &[]),
             (&["gzip;q=0.1234, br;level=1, zstd;q="], &[]),
         ];

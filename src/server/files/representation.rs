@@ -29,7 +29,7 @@ pub(super) struct File {
 }
 
 impl StaticFiles {
-    /// The answer for this file, once its preconditions are judged.
+    /// The response for this file, once its preconditions are checked.
     pub(super) fn serve(
         &self,
         method: &Method,

@@ -11,7 +11,7 @@ use super::path::AssetPath;
 /// A tree of assets. A folder, embedded bytes and archives come with the crate; others (a package
 /// format, a database) are the game's.
 ///
-/// Calls are made inside the frame: answer from an index or the local disk, never from a network.
+/// Calls are made inside the frame: use an index or the local disk, never a network.
 pub trait AssetRoot: Send + Sync {
     /// Opens a file.
     ///

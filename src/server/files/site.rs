@@ -78,7 +78,7 @@ impl StaticFiles {
         self
     }
 
-    /// Whether answers have entity tags. Default: yes.
+    /// Whether responses have entity tags. Default: yes.
     #[must_use]
     pub fn tag(mut self, on: bool) -> Self {
         self.has_tags = on;
@@ -160,7 +160,7 @@ impl FileRoots {
         });
     }
 
-    /// What the first root that has the file answers, the deepest base first; `None` when none has.
+    /// The response of the first root that has the file, the deepest base first; `None` without one.
     pub fn plan(
         &self,
         method: &Method,

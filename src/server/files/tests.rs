@@ -1,4 +1,4 @@
-//! Requests for files and what is answered.
+//! Requests for files and their responses.
 
 #[cfg(feature = "archive")]
 mod archive;

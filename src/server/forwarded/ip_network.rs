@@ -11,7 +11,7 @@ pub struct IpNetwork {
     prefix: u8,
 }
 
-/// The text is no address with an optional prefix length, as in `10.0.0.0/8`.
+/// The text is not an address with an optional prefix length, as in `10.0.0.0/8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidIpNetwork;
 

@@ -21,14 +21,14 @@ pub struct Cors {
     from_public_pages: bool,
 }
 
-/// The text is no origin such as `https://game.example`.
+/// The text is not an origin such as `https://game.example`.
 pub type InvalidCors = super::InvalidOrigin;
 
 impl Cors {
     /// Lets these origins in for `GET`, `HEAD` and `POST` with the request fields `Authorization`,
     /// `Content-Type` and the run token's.
     ///
-    /// Fails when one of them is no origin.
+    /// Fails when one of them is not an origin.
     pub fn new<'a>(origins: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidCors> {
         let origins: Result<_, _> = origins.into_iter().map(str::parse).collect();
         Ok(Self {
@@ -56,7 +56,7 @@ impl Cors {
         self
     }
 
-    /// The fields of an answer that a page may read, beyond those it always may. Default: none.
+    /// The fields of a response that a page may read, beyond those it always may. Default: no other.
     #[must_use]
     pub fn exposed_fields(mut self, names: &[HeaderName]) -> Self {
         self.exposed = Some(list(names.iter().map(HeaderName::as_str)));
@@ -90,7 +90,7 @@ impl Cors {
         matches!(initiator, Initiator::Other(origin) if self.origins.contains(origin))
     }
 
-    /// The fields for any answer. Answers differ by `Origin`, also where there is none.
+    /// The fields for any response. Responses differ by `Origin`, also without one.
     pub(super) fn headers(&self, initiator: &Initiator) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.append(header::VARY, HeaderValue::from_static("origin"));
@@ -116,7 +116,7 @@ impl Cors {
         headers
     }
 
-    /// The answer's fields when this is a preflight of an origin that is let in.
+    /// The response's fields when this is a preflight of an origin that is let in.
     pub(super) fn preflight(
         &self,
         request: &GuardRequest<'_>,

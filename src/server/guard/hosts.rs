@@ -1,4 +1,4 @@
-//! The hosts that a server answers for (RFC 9110 §7.2). A page whose name was rebound to this machine
+//! The hosts that a server serves (RFC 9110 §7.2). A page whose name was rebound to this machine
 //! still sends its own name.
 
 use http::StatusCode;
@@ -6,10 +6,10 @@ use http::StatusCode;
 use super::{GuardRequest, Refusal, RefusalReason};
 use crate::server::host::{HostField, InvalidHost};
 
-/// The hosts that the server answers for.
+/// The hosts that the server serves.
 #[derive(Clone, Debug)]
 pub(super) struct Hosts {
-    /// The port that the server listens on, if it answers for loopback names.
+    /// The port that the server listens on, if it serves loopback names.
     local: Option<u16>,
     named: Vec<HostField>,
 }

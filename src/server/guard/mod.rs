@@ -8,7 +8,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `hosts` | the hosts that the server answers for (RFC 9110 §7.2) |
+//! | `hosts` | the hosts that the server serves (RFC 9110 §7.2) |
 //! | `origin` | which site caused a request: `Origin` (RFC 6454 §7), `Sec-Fetch-*` |
 //! | `cors` | what pages of other origins may do (Fetch §3.3) |
 //! | `token` | the token of one run |
@@ -148,10 +148,10 @@ impl Guard {
         }
     }
 
-    /// Answers for this host, too: `game.example`, with any port, or `game.example:8080`. A guard
-    /// that checked no hosts so far answers for those named here only.
+    /// Serves this host, too: `game.example`, with any port, or `game.example:8080`. A guard
+    /// that checked no hosts so far serves only those named here.
     ///
-    /// Fails when this is no host.
+    /// Fails when this is not a host.
     pub fn allow_host(mut self, host: &str) -> Result<Self, InvalidHost> {
         let host = host.parse()?;
         self.hosts.get_or_insert_with(Hosts::none).allow(host);
@@ -195,7 +195,7 @@ impl Guard {
     }
 
     /// Judges a request: host, origin, preflight, rate, token, credentials, in this order. The
-    /// first that fails is the answer.
+    /// first that fails decides.
     pub fn check(&mut self, request: &GuardRequest<'_>, now: Instant) -> Decision {
         match self.judge(request, now) {
             Ok(verdict) => verdict,

@@ -19,7 +19,7 @@ pub struct WebOrigin {
     host: HostField,
 }
 
-/// The text is no scheme and host, as in `https://game.example`; or it goes on behind them.
+/// The text is not a scheme and a host, as in `https://game.example`, or more follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidOrigin;
 
@@ -154,7 +154,7 @@ impl Initiator {
     }
 }
 
-/// Whether the browser shows the answer as a page of its own. Links from other sites, and the
+/// Whether the browser shows the response as a page of its own. Links from other sites, and the
 /// redirect at the end of a login, have to work; frames and images do not.
 fn follows_link(request: &GuardRequest<'_>) -> bool {
     matches!(*request.method, Method::GET | Method::HEAD)

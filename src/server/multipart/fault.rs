@@ -76,7 +76,7 @@ pub enum MultipartError {
 }
 
 impl MultipartError {
-    /// The status to answer with: 415, 400, 413, or 500 when the disk failed.
+    /// The status of the response: 415, 400, 413, or 500 when the disk failed.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -142,7 +142,7 @@ impl ReceivedForm {
 }
 
 impl FormField {
-    /// The value as text; `None` when it is no UTF-8.
+    /// The value as text; `None` when it is not UTF-8.
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.value).ok()
     }

@@ -32,7 +32,7 @@ pub struct MultipartParser {
     total: u64,
 }
 
-/// What came out of a piece of content.
+/// The result of a piece of content.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MultipartStep<'a> {
     /// How many bytes of the input are done. Pass the rest again, until no event comes.

@@ -106,7 +106,7 @@ impl OAuthLoopback {
         lock(&self.login).redirect_uri().to_owned()
     }
 
-    /// Goes on; answers what came of it, once, when the browser has its last page.
+    /// Goes on. Returns the result, once, when the browser has its last page.
     ///
     /// # Errors
     /// As [`Server::poll`].
@@ -134,7 +134,7 @@ impl OAuthLoopback {
         Ok(lock(&self.login).take_outcome())
     }
 
-    /// Gives the login up; [`poll`](Self::poll) tells.
+    /// Cancels the login; [`poll`](Self::poll) returns that.
     pub fn cancel(&mut self) {
         lock(&self.login).cancel();
     }

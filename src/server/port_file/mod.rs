@@ -29,7 +29,7 @@ pub struct PortCandidates {
     ends_with_any: bool,
 }
 
-/// What a server tells of itself. `Debug` hides the token.
+/// What a server tells tools about itself. `Debug` hides the token.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PortFile {
@@ -48,7 +48,7 @@ pub struct WrittenPortFile {
     file: PortFile,
 }
 
-/// The text is no port file.
+/// The text is not a port file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidPortFile;
 

@@ -6,7 +6,7 @@ use super::Request;
 
 impl Request {
     /// The request as a JSON object: `method`, `path`, `query` (pairs), `params` (pairs), `headers`
-    /// (pairs), `cookies` (pairs), `body` (text; bytes that are no UTF-8 become U+FFFD), `form` (pairs)
+    /// (pairs), `cookies` (pairs), `body` (text; bytes that are not UTF-8 become U+FFFD), `form` (pairs)
     /// and `files` (`name`, `filename`, `mime`, `size`). A handler can return it:
     ///
     /// ```

@@ -314,14 +314,14 @@ impl Request {
         serde_json::from_slice(&self.body).map_err(super::BadRequest::because)
     }
 
-    /// The content's media type, in lower case and without parameters; empty when there is none.
+    /// The content's media type, in lower case and without parameters; empty without one.
     pub fn media_type(&self) -> String {
         let line = self.header("content-type").unwrap_or_default();
         let bare = line.split(';').next().unwrap_or_default();
         bare.trim_matches([' ', '\t']).to_ascii_lowercase()
     }
 
-    /// The content as a form: `multipart/form-data`, which was read while it came, with large files on
+    /// The content as a form: `multipart/form-data`, which was read while it arrived, with large files on
     /// disk until they are dropped, or `application/x-www-form-urlencoded`. Content of another type,
     /// and none, is read as the latter.
     pub fn form(&mut self) -> &mut ReceivedForm {

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode;
 
 /// Decoded pairs in their order, duplicates kept. `k` alone has no value, `k=` has an empty one, and
-/// `k=a=b` has the value `a=b`. A `+` is a space. Bytes that are no UTF-8 become U+FFFD.
+/// `k=a=b` has the value `a=b`. A `+` is a space. Bytes that are not UTF-8 become U+FFFD.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueryPairs(Vec<(String, Option<String>)>);
 
@@ -56,7 +56,7 @@ impl QueryPairs {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no pairs.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

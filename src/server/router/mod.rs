@@ -1,4 +1,4 @@
-//! Which handler answers which request: Blade's rules for paths that end in a slash, parameters and
+//! Which handler gets which request: Blade's rules for paths that end in a slash, parameters and
 //! rests by specificity, methods for each path, `405` with `Allow`, automatic `HEAD` and `OPTIONS`.
 //! Patterns and their tree are in `pattern`; calling handlers is `app`'s business.
 
@@ -32,7 +32,7 @@ use pattern::{Reach, Tree};
 /// | `/files/*rest`, `/files/*` | as `/files/`; what is below, decoded, in the parameter `rest` |
 ///
 /// The methods are those of HTTP in any case, or any other token as it is written; `*` is every
-/// method. `HEAD` is answered by the handler of `GET`, with its content dropped; `OPTIONS` by a list of
+/// method. `HEAD` goes to the handler of `GET`, and its content is dropped; the response to `OPTIONS` lists
 /// the path's methods, if nothing else is registered for it.
 #[derive(Debug, Default)]
 pub struct Routes {
@@ -65,7 +65,7 @@ pub struct Route {
 type Call =
     Exclusive<Box<dyn FnMut(&mut Request, &mut Response) -> Result<(), HandlerError> + Send>>;
 
-/// What answers.
+/// What responds.
 pub(super) enum Handler {
     Call(Call),
     /// [`Server::next_request`](crate::server::Server::next_request).
@@ -78,7 +78,7 @@ pub(super) enum Found {
     Route(RouteId, Vec<(Arc<str>, String)>),
     /// The path exists with these methods only.
     NotAllowed(String),
-    /// `OPTIONS`, answered by the table itself.
+    /// `OPTIONS`: the table responds itself.
     Options(String),
     Nothing,
 }
@@ -99,7 +99,7 @@ impl Route {
     }
 
     /// Calls the handler when the head is there. The content, if there is some, is taken by
-    /// [`Request::take_content`]; only that sends `100 Continue`. A handler that answers without it has
+    /// [`Request::take_content`]; only that sends `100 Continue`. A handler that responds without it has
     /// refused it. The content has no limit then, unless [`max_body`](Self::max_body) sets one that its
     /// `Content-Length` goes over.
     pub fn at_head(&mut self) -> &mut Self {
