@@ -4,6 +4,8 @@
 //! An import is a path that begins with `crate`, `self` or `super`, in a `use` or anywhere in the code.
 //! It leads to the file that defines the name: a re-export is followed. Tests are not looked at.
 
+#![allow(clippy::expect_used)]
+
 #[path = "architecture/imports.rs"]
 mod imports;
 #[path = "architecture/source.rs"]

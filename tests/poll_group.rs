@@ -31,7 +31,7 @@ fn ask_each_other(group: &PollGroup, listen: SocketAddr) -> (String, String) {
     let address = server.local_addr();
     let mut agent = Agent::builder().group(group).build();
     let mut http = HttpClient::in_group(group);
-    let asked = agent.get(&format!("http://{address}/")).send().unwrap();
+    let asked = agent.get(format!("http://{address}/")).send().unwrap();
     let port = i32::from(address.port());
     http.connect_to_host(&address.ip().to_string(), port, None)
         .unwrap();

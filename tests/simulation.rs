@@ -87,6 +87,8 @@ struct Plan {
     until_close: Option<usize>,
     cut: Option<(usize, Cut)>,
     closes_after: Option<Duration>,
+    /// The connection is reset in the moment in which the last byte arrives.
+    resets: bool,
 }
 
 impl Plan {
@@ -143,6 +145,7 @@ impl Plan {
             until_close,
             cut,
             closes_after: random.one_in(4).then(|| random.millis(100)),
+            resets: random.one_in(10),
         }
     }
 
@@ -163,6 +166,7 @@ impl Plan {
             (Some((_, Cut::Reset)), _) => peer.reset(),
             (Some((_, Cut::Silence)), _) => {}
             (None, _) if self.until_close.is_some() => peer.close_after(pause),
+            (None, _) if self.resets => peer.reset_after(pause),
             (None, Some(later)) => peer.close_after(pause + later),
             (None, None) => {}
         }
@@ -170,7 +174,10 @@ impl Plan {
 
     /// Whether the server hears nothing more after this exchange.
     fn is_last(&self) -> bool {
-        self.cut.is_some() || self.until_close.is_some() || self.closes_after.is_some()
+        self.cut.is_some()
+            || self.until_close.is_some()
+            || self.closes_after.is_some()
+            || self.resets
     }
 
     fn body(&self, random: &mut Random) -> RequestBody {
@@ -389,7 +396,7 @@ fn run(seed: u64) {
         assert_eq!(seen.last(), Some(&http.get_status()));
         let asked = seen.iter().filter(|it| **it == Status::Requesting).count();
         assert_eq!(asked, 1, "{seen:?}");
-        stale |= plan.closes_after.is_some();
+        stale |= plan.closes_after.is_some() || plan.resets;
     }
 }
 

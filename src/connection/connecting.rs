@@ -384,7 +384,8 @@ fn greet(link: Link, reactor: &mut Reactor, target: &Target, meter: &mut BudgetM
     }
     match link.start_tls(reactor, meter, options, &target.host.to_string()) {
         Ok(link) => Step::Next(Connecting::Handshaking(link)),
-        Err((link, error)) => {
+        Err(failed) => {
+            let (link, error) = *failed;
             link.close(reactor);
             Step::Failed(Status::TlsHandshakeError, Phase::TlsHandshake, error)
         }

@@ -96,7 +96,7 @@ impl Link {
         meter: &mut BudgetMeter,
         options: &TlsOptions,
         host: &str,
-    ) -> Result<Self, (Self, Error)> {
+    ) -> Result<Self, Box<(Self, Error)>> {
         let began = meter.now();
         let session = TlsSession::client(options, host);
         let took = meter.now().saturating_duration_since(began);
@@ -107,7 +107,7 @@ impl Link {
                 socket: self.socket,
                 layer: Layer::over(session),
             }),
-            Err(error) => Err((self, error)),
+            Err(error) => Err(Box::new((self, error))),
         }
     }
 
