@@ -182,3 +182,14 @@ fn only_hosts_with_quick_responses_and_waiting_requests_are_near() {
     pool.note_response(far, true);
     assert!(pool.has_waiting_nearby());
 }
+
+#[test]
+fn a_request_that_left_the_queue_does_not_wait() {
+    let mut pool = pool(1, 1);
+    let a = pool.host(&key("a"));
+    let place = pool.wait(a, RequestId(1), Priority::Interface);
+    assert!(pool.has_waiting());
+    assert_eq!(pool.leave(a, place), Some(RequestId(1)));
+    assert!(!pool.has_waiting());
+    assert_eq!(pool.leave(a, place), None);
+}
