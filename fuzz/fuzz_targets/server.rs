@@ -253,10 +253,8 @@ fn build(network: &MemoryNetwork, kept: &Shared) -> Server {
             let mut config = WebSocketConfig::default();
             config.message_bytes = 256;
             config.frame_bytes = 128;
-            let options = WebSocketOptions {
-                config,
-                ..WebSocketOptions::default()
-            };
+            let mut options = WebSocketOptions::default();
+            options.config = config;
             match request.accept_websocket(options) {
                 Ok(socket) => {
                     shared.lock().unwrap().sockets.push(socket);
