@@ -9,8 +9,8 @@ use http::header::HeaderName;
 use http::{Method, Version};
 use tungstenite::handshake::derive_accept_key;
 
-#[cfg(any(feature = "server", test))]
 use crate::error::WebSocketFault;
+#[cfg(any(feature = "server", test))]
 use crate::proto::RequestHead;
 use crate::proto::{FieldLines, ResponseHead};
 
