@@ -1,7 +1,9 @@
 //! How an agent is made: [`AgentBuilder`].
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+#[cfg(any(feature = "cache", feature = "cookies"))]
+use std::sync::Mutex;
+use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 use super::agent::{Agent, Backend};
