@@ -10,7 +10,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use allocation_counter::{AllocationInfo, measure};
 use httpoll::server::{Request, Response, Server};
 use httpoll::{
-    Agent, Bytes, Event, HttpClient, Method, Polled, RequestHandle, Status, agent::PoolLimits,
+    Agent, Budget, Bytes, Event, GroupMember, HttpClient, Method, PollGroup, Polled, RequestHandle,
+    Status, agent::PoolLimits,
 };
 
 /// The most allocations that one GET on a kept-alive connection may take, over what the user keeps of
@@ -66,6 +67,20 @@ fn an_idle_poll_of_an_agent_allocates_nothing() {
 fn an_idle_poll_of_a_server_allocates_nothing() {
     let (mut server, _clients) = server_with_idle_connections(CONNECTIONS);
     no_allocation("idle connections", || server.poll().unwrap());
+}
+
+#[test]
+fn an_idle_poll_of_a_group_allocates_nothing() {
+    let group = PollGroup::new();
+    let (mut http, _peer) = connected_client();
+    http.join(&group);
+    let (mut agent, _handles, _peers) = agent_with_held_requests(1);
+    let mut server = Server::builder().group(&group).bind("127.0.0.1:0").unwrap();
+    let mut members: [&mut dyn GroupMember; 3] = [&mut http, &mut agent, &mut server];
+    let budget = Budget::default();
+    no_allocation("a client, an agent and a server", || {
+        group.poll(&budget, &mut members).unwrap()
+    });
 }
 
 #[test]
