@@ -36,6 +36,10 @@ impl From<Timeouts> for PhaseTimeouts {
 }
 
 impl From<PhaseTimeouts> for Timeouts {
+    #[expect(
+        clippy::field_reassign_with_default,
+        reason = "a non-exhaustive struct has no literal outside of its crate"
+    )]
     fn from(saved: PhaseTimeouts) -> Self {
         let mut timeouts = Self::default();
         timeouts.resolve = saved.resolve;
