@@ -528,3 +528,35 @@ fn a_file_is_uploaded_from_disk_with_its_length() {
     assert!(most_sent > 0);
     drop(handle);
 }
+
+#[test]
+fn a_post_notices_that_its_kept_connection_has_ended() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let posts = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&posts);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4096];
+            let count = stream.read(&mut request).unwrap();
+            if request[..count].starts_with(b"POST") {
+                seen.fetch_add(1, Ordering::SeqCst);
+            }
+            // Closes without having said so.
+            let response = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+            stream.write_all(response).unwrap();
+        }
+    });
+    let mut agent = Agent::new();
+    for _ in 0..5 {
+        let get = agent.get(&url).send().unwrap();
+        agent.wait_for(get).unwrap();
+        // The end arrives while nothing is polled.
+        std::thread::sleep(Duration::from_millis(30));
+        let post = agent.send(Request::post(&url).text("1")).unwrap();
+        assert_eq!(agent.wait_for(post).unwrap().text(), "hi");
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    assert_eq!(posts.load(Ordering::SeqCst), 5);
+}

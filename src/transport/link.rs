@@ -229,6 +229,11 @@ impl Link {
         is_held || self.socket.is_readable(reactor)
     }
 
+    /// Lets the next read ask the system, whatever the last poll of the sockets has found.
+    pub(crate) fn assume_readable(&self, reactor: &mut Reactor) {
+        self.socket.assume_readable(reactor);
+    }
+
     /// Ends the sending direction: sends `close_notify` if the socket takes it without waiting, then ends TCP.
     #[cfg(feature = "server")]
     pub(crate) fn shutdown_write(&mut self, reactor: &mut Reactor) {

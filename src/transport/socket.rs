@@ -154,6 +154,11 @@ impl Socket {
         }
     }
 
+    /// Lets the next read ask the system.
+    pub(crate) fn assume_readable(&self, reactor: &mut Reactor) {
+        reactor.assume_readable(self.id);
+    }
+
     /// Reads what is there; [`io::ErrorKind::WouldBlock`] when nothing is.
     pub(crate) fn read(&mut self, reactor: &mut Reactor, dst: &mut [u8]) -> io::Result<usize> {
         if !reactor.is_readable(self.id) {

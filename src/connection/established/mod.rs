@@ -213,6 +213,11 @@ impl Established {
         reactor: &mut Reactor,
         meter: &mut BudgetMeter,
     ) -> Result<(), Error> {
+        if exchange.sent == 0 && self.requests > 1 && !exchange.method.is_idempotent() {
+            // A kept connection may have ended since the sockets were polled, and this request could not be
+            // sent again afterwards.
+            self.link.assume_readable(reactor);
+        }
         let is_due = exchange.sent == 0 && self.recv.is_empty() && self.link.is_readable(reactor);
         if !is_due {
             return Ok(());
