@@ -4,22 +4,25 @@
 //! [`Host`]: the connections that are idle, and a queue by priority. Limits, ages and the choice of a
 //! connection belong here. Connecting, sending and policies belong to `engine`.
 
+mod key;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
-use url::Host as HostName;
 
 use super::id::RequestId;
 use super::settings::Priority;
-use crate::connection::{AddressFilter, Connection, Route, Target};
-use crate::transport::link::TlsChoice;
+use crate::connection::Connection;
+pub(crate) use key::PoolKey;
 
 /// How many connections an agent holds, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolLimits {
-    /// Connections in all. Default 16.
+    /// Connections in all. Default 16. While requests of lower priorities have connections, one of
+    /// [`Priority::Gameplay`] may exceed this limit and [`per_host`](Self::per_host) by one, so that it
+    /// does not wait for downloads.
     pub total: usize,
     /// Connections to one host and port with the same TLS options and proxy. Default 6, as in browsers.
     pub per_host: usize,
@@ -45,51 +48,9 @@ impl Default for PoolLimits {
 /// far away.
 const FAR_AWAY_AFTER: u8 = 24;
 
-/// What two requests must have in common to share connections.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct PoolKey {
-    host: HostName<String>,
-    port: u16,
-    tls: TlsChoice,
-    route: Route,
-    addresses: AddressFilter,
-    tunnelled_by: TunnelledBy,
-}
-
-/// The `Proxy-Authorization` that opened a tunnel. Requests with another one must not use it.
-#[derive(Clone, PartialEq, Eq)]
-struct TunnelledBy(Option<String>);
-
-impl std::fmt::Debug for TunnelledBy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "TunnelledBy({})", self.0.is_some())
-    }
-}
-
-impl PoolKey {
-    pub(crate) fn of(
-        target: Target,
-        addresses: &AddressFilter,
-        proxy_authorization: Option<String>,
-    ) -> Self {
-        // A proxy forwards requests to any host over one connection.
-        let (host, port) = match &target.route {
-            Route::Forward(proxy) => (proxy.host.clone(), proxy.port),
-            _ => (target.host, target.port),
-        };
-        Self {
-            host,
-            port,
-            // A proxy that forwards checks each request.
-            tunnelled_by: TunnelledBy(
-                proxy_authorization.filter(|_| matches!(target.route, Route::Tunnel(_))),
-            ),
-            tls: target.tls,
-            route: target.route,
-            addresses: addresses.clone(),
-        }
-    }
-}
+/// An idle connection older than this does not serve a request that could not be sent again, unless the
+/// server has said that it keeps the connection for longer.
+const UNANNOUNCED_AGE: Duration = Duration::from_secs(4);
 
 /// A connection's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,10 +73,16 @@ pub(crate) struct Pooled {
     pub(crate) connection: Box<Connection>,
     pub(crate) host: HostKey,
     pub(crate) service: Service,
+    /// The priority of the request that it serves, or served last.
+    priority: Priority,
     /// Requests given to it.
     pub(crate) requests: u32,
     /// When it was opened, in active time.
     pub(crate) opened: Instant,
+    /// How long the server keeps it open when it is idle, with a margin (`Keep-Alive: timeout`).
+    pub(crate) keep_alive: Option<Duration>,
+    /// When it became idle last, by the clock.
+    idle_since: Option<Instant>,
     /// The earliest time for which a timer is set.
     pub(crate) armed: Option<Instant>,
 }
@@ -123,8 +90,16 @@ pub(crate) struct Pooled {
 /// What a connection does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
-    Idle { since: Instant },
+    Idle {
+        since: Instant,
+    },
     Busy(RequestId),
+    /// Reads the rest of a response that is not wanted, so that it can serve again: at most this many
+    /// bytes, at most until then. It gives way to requests that need its slot.
+    Draining {
+        left: u64,
+        until: Instant,
+    },
 }
 
 #[derive(Debug)]
@@ -133,6 +108,8 @@ struct Host {
     /// Idle connections. The one used last is at the end.
     idle: Vec<ConnectionKey>,
     open: usize,
+    /// How many of the open ones are draining.
+    draining: usize,
     waiting: BTreeMap<Place, RequestId>,
     /// How often in a row a poll busy-polled for a response that did not arrive.
     late: u8,
@@ -156,6 +133,7 @@ pub(crate) struct Pool {
     turn: u64,
     waiting: usize,
     idle: usize,
+    draining: usize,
 }
 
 impl Pool {
@@ -176,6 +154,7 @@ impl Pool {
             key: key.clone(),
             idle: Vec::new(),
             open: 0,
+            draining: 0,
             waiting: BTreeMap::new(),
             late: 0,
         }))
@@ -248,14 +227,30 @@ impl Pool {
         if self.waiting == 0 {
             return None;
         }
-        let room = self.connections.len() < self.limits.total || self.idle > 0;
+        let open = self.connections.len();
+        let can_evict = self.idle + self.draining > 0;
+        let (limits, connections) = (&self.limits, &self.connections);
+        // Whether a request of a lower priority has a connection, to this host or at all.
+        let is_held_by_lower = |host: Option<usize>| {
+            connections.iter().any(|(_, pooled)| {
+                host.is_none_or(|index| pooled.host == HostKey(index))
+                    && matches!(pooled.service, Service::Busy(_))
+                    && pooled.priority > Priority::Gameplay
+            })
+        };
         let (index, host) = self
             .hosts
             .iter_mut()
-            .filter(|(_, host)| !host.idle.is_empty() || room && host.open < self.limits.per_host)
             .filter_map(|(index, host)| {
                 let place = *host.waiting.first_key_value()?.0;
-                Some((place, index, host))
+                let is_urgent = place.priority == Priority::Gameplay;
+                let extra = |host| usize::from(is_urgent && is_held_by_lower(host));
+                let has_room = can_evict || open < limits.total + extra(None);
+                let used = host.open - host.draining;
+                let may_open =
+                    used < limits.per_host || used < limits.per_host + extra(Some(index));
+                let can_be_served = !host.idle.is_empty() || has_room && may_open;
+                can_be_served.then_some((place, index, host))
             })
             .min_by_key(|(place, ..)| *place)
             .map(|(_, index, host)| (index, host))?;
@@ -271,23 +266,44 @@ impl Pool {
         Some((id, HostKey(index), grant))
     }
 
-    /// When the pool is full: the idle connection that was unused the longest, to be closed for one to
-    /// another host.
-    pub(crate) fn evict(&mut self) -> Option<ConnectionKey> {
+    /// The connection to be closed for a new one to this host. `None`: there is room. A host that has all
+    /// its connections gives up one that is draining. When the pool is full, the idle connection goes that
+    /// was unused the longest, or one that is draining.
+    pub(crate) fn evict(&self, for_host: HostKey) -> Option<ConnectionKey> {
+        let host = self.hosts.get(for_host.0);
+        let is_host_full = host.is_some_and(|host| host.open >= self.limits.per_host);
+        if is_host_full && let Some(key) = self.first_draining(Some(for_host)) {
+            return Some(key);
+        }
         if self.connections.len() < self.limits.total {
             return None;
         }
-        self.connections
-            .iter()
-            .filter_map(|(index, pooled)| match pooled.service {
-                Service::Idle { since } => Some((since, index)),
-                Service::Busy(_) => None,
-            })
-            .min()
-            .map(|(_, index)| ConnectionKey(index))
+        let idle = self.connections.iter().filter_map(|(index, pooled)| {
+            let Service::Idle { since } = pooled.service else {
+                return None;
+            };
+            Some((since, index))
+        });
+        let oldest = idle.min().map(|(_, index)| ConnectionKey(index));
+        oldest.or_else(|| self.first_draining(None))
     }
 
-    pub(crate) fn insert(&mut self, host: HostKey, id: RequestId, now: Instant) -> ConnectionKey {
+    fn first_draining(&self, of: Option<HostKey>) -> Option<ConnectionKey> {
+        let mut connections = self.connections.iter();
+        let found = connections.find(|(_, pooled)| {
+            matches!(pooled.service, Service::Draining { .. })
+                && of.is_none_or(|host| pooled.host == host)
+        });
+        found.map(|(index, _)| ConnectionKey(index))
+    }
+
+    pub(crate) fn insert(
+        &mut self,
+        host: HostKey,
+        id: RequestId,
+        priority: Priority,
+        now: Instant,
+    ) -> ConnectionKey {
         if let Some(host) = self.hosts.get_mut(host.0) {
             host.open += 1;
         }
@@ -295,8 +311,11 @@ impl Pool {
             connection: Box::default(),
             host,
             service: Service::Busy(id),
+            priority,
             requests: 0,
             opened: now,
+            keep_alive: None,
+            idle_since: None,
             armed: None,
         }))
     }
@@ -311,6 +330,7 @@ impl Pool {
 
     /// Takes a connection out; the caller closes it.
     pub(crate) fn remove(&mut self, key: ConnectionKey) -> Option<Pooled> {
+        self.stop_draining(key);
         let pooled = self.connections.try_remove(key.0)?;
         if let Some(host) = self.hosts.get_mut(pooled.host.0) {
             host.open -= 1;
@@ -329,24 +349,75 @@ impl Pool {
             .is_some_and(|pooled| pooled.service == Service::Busy(id))
     }
 
+    /// Notes when a connection became idle, by the clock: its server does not stop counting in gaps.
+    pub(crate) fn note_idle(&mut self, key: ConnectionKey, clock: Instant) {
+        if let Some(pooled) = self.connections.get_mut(key.0) {
+            pooled.idle_since = Some(clock);
+        }
+    }
+
+    /// Whether the server of an idle connection has announced to close it by now. If it has announced
+    /// nothing: whether the connection is too old for a request that could not be sent again.
+    pub(crate) fn is_outdated(
+        &self,
+        key: ConnectionKey,
+        is_repeatable: bool,
+        clock: Instant,
+    ) -> bool {
+        self.get(key).is_some_and(|pooled| {
+            let since = pooled.idle_since.unwrap_or(clock);
+            let age = clock.saturating_duration_since(since);
+            match pooled.keep_alive {
+                Some(announced) => age >= announced,
+                None => !is_repeatable && age >= UNANNOUNCED_AGE,
+            }
+        })
+    }
+
     /// Assigns an idle connection to a request.
-    pub(crate) fn assign(&mut self, key: ConnectionKey, id: RequestId) {
+    pub(crate) fn assign(&mut self, key: ConnectionKey, id: RequestId, priority: Priority) {
         if let Some(pooled) = self.connections.get_mut(key.0) {
             pooled.service = Service::Busy(id);
+            pooled.priority = priority;
+        }
+    }
+
+    /// Lets a connection read the rest of a response that is not wanted.
+    pub(crate) fn drain(&mut self, key: ConnectionKey, left: u64, until: Instant) {
+        self.stop_draining(key);
+        if let Some(pooled) = self.connections.get_mut(key.0) {
+            pooled.service = Service::Draining { left, until };
+            self.draining += 1;
+            if let Some(host) = self.hosts.get_mut(pooled.host.0) {
+                host.draining += 1;
+            }
+        }
+    }
+
+    fn stop_draining(&mut self, key: ConnectionKey) {
+        if let Some(pooled) = self.connections.get(key.0)
+            && matches!(pooled.service, Service::Draining { .. })
+        {
+            self.draining -= 1;
+            if let Some(host) = self.hosts.get_mut(pooled.host.0) {
+                host.draining -= 1;
+            }
         }
     }
 
     /// Keeps a connection for the next request. `false`: it is too old.
     pub(crate) fn keep(&mut self, key: ConnectionKey, now: Instant) -> bool {
+        self.stop_draining(key);
         let Some(pooled) = self.connections.get_mut(key.0) else {
             return false;
         };
+        pooled.service = Service::Idle { since: now };
         if now.saturating_duration_since(pooled.opened) >= self.limits.lifetime
             || self.limits.idle_age.is_zero()
+            || pooled.keep_alive.is_some_and(|age| age.is_zero())
         {
             return false;
         }
-        pooled.service = Service::Idle { since: now };
         if let Some(host) = self.hosts.get_mut(pooled.host.0) {
             host.idle.push(key);
             self.idle += 1;
@@ -359,11 +430,13 @@ impl Pool {
         let pooled = self.connections.get(key.0)?;
         match pooled.service {
             Service::Idle { since } => {
-                let idle = since.checked_add(self.limits.idle_age);
+                let age = pooled.keep_alive.unwrap_or(Duration::MAX);
+                let idle = since.checked_add(age.min(self.limits.idle_age));
                 let old = pooled.opened.checked_add(self.limits.lifetime);
                 idle.into_iter().chain(old).min()
             }
             Service::Busy(_) => None,
+            Service::Draining { until, .. } => Some(until),
         }
     }
 
@@ -381,7 +454,7 @@ impl Pool {
 
     /// Connections that serve a request.
     pub(crate) fn busy(&self) -> usize {
-        self.connections.len() - self.idle
+        self.connections.len() - self.idle - self.draining
     }
 
     fn forget_host(&mut self, key: HostKey) {

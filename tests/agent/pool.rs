@@ -5,7 +5,9 @@ use std::time::Duration;
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
-    Agent, ErrorKind, Event, Request, RequestHandle, agent::PoolLimits, error::NetworkFault,
+    Agent, ErrorKind, Event, Request, RequestHandle,
+    agent::{PoolLimits, Priority},
+    error::NetworkFault,
     proxy::ProxySettings,
 };
 
@@ -423,4 +425,187 @@ fn waiting_for_an_ended_request_does_not_wait() {
     let handle = agent.get("http://game.example/").send().unwrap();
     agent.cancel(handle.id());
     assert!(agent.wait_for(handle).unwrap_err().is_misuse());
+}
+
+#[test]
+fn a_redirect_is_followed_at_its_head_however_slow_its_content_is() {
+    let network = MemoryNetwork::new();
+    let mut agent = Agent::on_memory(&network);
+    let stalled = b"HTTP/1.1 302 Found\r\nLocation: /new\r\nContent-Length: 60000\r\n\r\nmoved";
+    let heard = script(
+        &network,
+        "game.example",
+        "10.9.1.1:80",
+        &[stalled, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"],
+    );
+    let began = network.now();
+    let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
+    assert_eq!(outcome.response().text(), "hi");
+    let took = network.now() - began;
+    assert!(took < Duration::from_millis(500), "{took:?}");
+    assert_eq!(heard.all().len(), 2);
+    // The connection that waits for the rest is given up after a second.
+    assert_eq!(network.open_connections(), 2);
+    network.advance(Duration::from_secs(2));
+    frames(&network, &mut agent, 2);
+    assert_eq!(network.open_connections(), 1);
+}
+
+#[test]
+fn unwanted_content_that_arrives_soon_leaves_its_connection_usable() {
+    for pieces in [1, 3] {
+        let network = MemoryNetwork::new();
+        let mut agent = Agent::on_memory(&network);
+        network.add_name("game.example", &[address("10.9.1.2:80").ip()]);
+        network.serve(address("10.9.1.2:80"), move || {
+            let mut turn = 0;
+            move |peer: &mut Peer| {
+                if !peer.received().ends_with(b"\r\n\r\n") {
+                    return;
+                }
+                peer.take_received();
+                turn += 1;
+                if turn > 1 {
+                    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+                    return;
+                }
+                let head = format!(
+                    "HTTP/1.1 302 Found\r\nLocation: /new\r\nContent-Length: {}\r\n\r\n",
+                    pieces * 4
+                );
+                peer.send(head.as_bytes());
+                for _ in 0..pieces {
+                    peer.send_after(Duration::from_millis(u64::from(pieces > 1) * 20), b"gone");
+                }
+            }
+        });
+        run(&network, &mut agent, Request::get("http://game.example/")).response();
+        network.advance(Duration::from_millis(100));
+        frames(&network, &mut agent, 3);
+        let opened = network.connections_to(address("10.9.1.2:80"));
+        assert_eq!(opened, if pieces == 1 { 1 } else { 2 });
+        assert_eq!(network.open_connections(), opened, "both are idle now");
+    }
+}
+
+#[test]
+fn a_host_with_all_its_connections_gives_up_one_that_drains() {
+    let network = MemoryNetwork::new();
+    let mut agent = Agent::builder()
+        .pool(limits(1, 1))
+        .build_on_memory(&network);
+    let stalled = b"HTTP/1.1 302 Found\r\nLocation: /new\r\nContent-Length: 60000\r\n\r\n";
+    script(
+        &network,
+        "game.example",
+        "10.9.1.3:80",
+        &[stalled, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"],
+    );
+    let began = network.now();
+    run(&network, &mut agent, Request::get("http://game.example/")).response();
+    assert!(network.now() - began < Duration::from_millis(500));
+    assert_eq!(network.open_connections(), 1);
+}
+
+#[test]
+fn a_gameplay_request_does_not_wait_for_background_downloads() {
+    for limits in [limits(16, 6), limits(6, 6)] {
+        let (network, server, mut agent) = setup_with(Agent::builder().pool(limits));
+        server.get("/asset").reply(
+            MockResponse::ok()
+                .bytes(vec![1; 100_000])
+                .drip(1000, Duration::from_millis(100)),
+        );
+        server.get("/move").reply(MockResponse::ok().text("ok"));
+        let downloads: Vec<_> = (0..6)
+            .map(|_| {
+                let request = Request::get("http://game.example/asset");
+                agent.send(request.priority(Priority::Background)).unwrap()
+            })
+            .collect();
+        frames(&network, &mut agent, 5);
+        let interface = agent.get("http://game.example/move").send().unwrap();
+        let began = network.now();
+        let request = Request::get("http://game.example/move").priority(Priority::Gameplay);
+        run(&network, &mut agent, request).response();
+        let took = network.now() - began;
+        assert!(took < Duration::from_millis(100), "{took:?}");
+        // The connection that is free now serves the others as well.
+        finish(&network, &mut agent, &interface).response();
+        assert!(network.now() - began < Duration::from_millis(200));
+        assert_eq!(server.connections().opened, 7);
+        drop(downloads);
+    }
+}
+
+#[test]
+fn an_announced_keep_alive_is_respected_with_a_margin() {
+    // Seconds announced, milliseconds idle, connections opened.
+    for (keep_alive, idle, opened) in [
+        ("timeout=1", 400, 1),
+        ("timeout=1", 600, 2),
+        ("max=9, Timeout=10", 8_900, 1),
+        ("timeout=10, max=9", 9_100, 2),
+        ("timeout=0", 0, 2),
+        ("max=9", 9_100, 1),
+    ] {
+        let network = MemoryNetwork::new();
+        let mut agent = Agent::on_memory(&network);
+        let head =
+            format!("HTTP/1.1 200 OK\r\nKeep-Alive: {keep_alive}\r\nContent-Length: 0\r\n\r\n");
+        script(&network, "game.example", "10.9.1.4:80", &[head.as_bytes()]);
+        run(&network, &mut agent, Request::get("http://game.example/")).response();
+        network.advance(Duration::from_millis(idle));
+        run(&network, &mut agent, Request::get("http://game.example/")).response();
+        let connections = network.connections_to(address("10.9.1.4:80"));
+        assert_eq!(connections, opened, "{keep_alive} {idle}");
+    }
+}
+
+#[test]
+fn a_post_takes_no_connection_that_was_idle_for_long() {
+    for (idle, keep_alive, opened) in [
+        (3_900, "", 1),
+        (4_100, "", 2),
+        (4_100, "Keep-Alive: timeout=60\r\n", 1),
+    ] {
+        let network = MemoryNetwork::new();
+        let mut agent = Agent::on_memory(&network);
+        let head = format!("HTTP/1.1 200 OK\r\n{keep_alive}Content-Length: 0\r\n\r\n");
+        script(&network, "game.example", "10.9.1.5:80", &[head.as_bytes()]);
+        run(&network, &mut agent, Request::get("http://game.example/")).response();
+        network.advance(Duration::from_millis(idle));
+        let post = Request::post("http://game.example/").text("1");
+        run(&network, &mut agent, post).response();
+        let connections = network.connections_to(address("10.9.1.5:80"));
+        assert_eq!(connections, opened, "{keep_alive} {idle}");
+    }
+}
+
+#[test]
+fn chunks_after_a_response_without_content_do_not_reach_the_next_request() {
+    for (method, status) in [("GET", "204 No Content"), ("GET", "304 Not Modified")] {
+        let network = MemoryNetwork::new();
+        let mut agent = Agent::on_memory(&network);
+        network.add_name("game.example", &[address("10.9.1.6:80").ip()]);
+        network.serve(address("10.9.1.6:80"), move || {
+            move |peer: &mut Peer| {
+                if peer.received().ends_with(b"\r\n\r\n") {
+                    peer.take_received();
+                    let head = format!("HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n");
+                    peer.send(head.as_bytes());
+                    peer.send_after(Duration::from_millis(20), b"0\r\n\r\n");
+                }
+            }
+        });
+        for _ in 0..3 {
+            let request = Request::with_method_name(method, "http://game.example/");
+            run(&network, &mut agent, request).response();
+        }
+        assert_eq!(
+            network.connections_to(address("10.9.1.6:80")),
+            3,
+            "{status}"
+        );
+    }
 }

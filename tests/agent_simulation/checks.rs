@@ -14,13 +14,14 @@ impl ClientDriver {
     /// What holds after every poll: the limits of the pool, and no partial file.
     pub(crate) fn check_limits(&self) {
         let open = self.servers.each_ref().map(|it| it.connections().open);
+        // Beside requests of lower priorities, a gameplay request may exceed each limit by one.
         assert!(
-            open.iter().all(|open| *open <= self.pool.per_host),
+            open.iter().all(|open| *open <= self.pool.per_host + 1),
             "{open:?} of {} to one host",
             self.pool.per_host
         );
         let all: usize = open.iter().sum();
-        assert!(all <= self.pool.total, "{all} of {}", self.pool.total);
+        assert!(all <= self.pool.total + 1, "{all} of {}", self.pool.total);
         for tracked in self.requests.values() {
             if let Some(path) = &tracked.file
                 && let Ok(found) = std::fs::read(path)

@@ -173,26 +173,37 @@ impl Engine {
         active_now: Instant,
     ) -> Step {
         match *grant {
-            Grant::Reuse(key) if transfer.attempts.needs_new_connection => {
-                // The transfer met stale connections, and the other idle ones are no better. The new one
+            Grant::Reuse(key)
+                if transfer.attempts.needs_new_connection || self.is_outdated(transfer, key) =>
+            {
+                // The connection is stale or may be, and the other idle ones are no better. The new one
                 // comes first, so that the pool does not forget their host.
                 let step = self.open_connection(transfer, host, active_now);
                 self.close(key);
                 step
             }
             Grant::Reuse(key) => {
-                self.pool.assign(key, transfer.id);
+                self.pool
+                    .assign(key, transfer.id, transfer.settings.priority);
                 transfer.state = State::Connecting { connection: key };
                 self.run_queue.schedule(key);
                 Step::MOVED
             }
             Grant::Open => {
-                if let Some(old) = self.pool.evict() {
+                let evicted = self.pool.evict(host);
+                // The new one comes first here, too.
+                let step = self.open_connection(transfer, host, active_now);
+                if let Some(old) = evicted {
                     self.close(old);
                 }
-                self.open_connection(transfer, host, active_now)
+                step
             }
         }
+    }
+
+    fn is_outdated(&self, transfer: &Transfer, key: ConnectionKey) -> bool {
+        let is_repeatable = transfer.request.method.is_idempotent();
+        self.pool.is_outdated(key, is_repeatable, self.now())
     }
 
     fn open_connection(
@@ -209,7 +220,9 @@ impl Engine {
             Ok(authorization) => authorization,
             Err(error) => return self.fail(transfer, error),
         };
-        let key = self.pool.insert(host, transfer.id, active_now);
+        let key = self
+            .pool
+            .insert(host, transfer.id, transfer.settings.priority, active_now);
         transfer.attempts.opened += 1;
         transfer.attempts.needs_new_connection = false;
         transfer.state = State::Connecting { connection: key };

@@ -2,6 +2,7 @@
 //! content goes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -17,10 +18,14 @@ use crate::agent::transfer::response_state::{
     Collected, MAX_DISCARDED_BYTES, ResponseState, Sink, body_limit,
 };
 use crate::agent::transfer::state::State;
-use crate::connection::{Response as ConnectionResponse, Status};
+use crate::connection::Response as ConnectionResponse;
 use crate::error::{Error, ErrorKind, PeerMisbehaved};
 use crate::proto::ResponseHead;
 use crate::semantics::coding::Decoder;
+use crate::transport::meter::BudgetMeter;
+
+/// A connection is given up this much earlier than its server announced, or after half that time.
+const KEEP_ALIVE_MARGIN: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// Takes the head of the final response. `Some`: the transfer continues elsewhere, or is over.
@@ -28,6 +33,7 @@ impl Engine {
         &mut self,
         transfer: &mut Transfer,
         key: ConnectionKey,
+        meter: &mut BudgetMeter,
     ) -> Result<Option<Step>, Error> {
         if self.run_queue.note_head(key) {
             self.pool.note_response(key, true);
@@ -43,6 +49,7 @@ impl Engine {
             content_length,
             is_chunked,
         } = response;
+        pooled.keep_alive = keep_alive(&head);
         let timings = transfer.timings(&pooled.connection);
         let connection = transfer.connection_info(&pooled.connection);
         if transfer.settings.report_heads {
@@ -100,28 +107,25 @@ impl Engine {
             }
             _ => {}
         }
-        let is_unwanted = response.is_discarded()
-            && match response.content_length {
-                Some(length) => length > MAX_DISCARDED_BYTES,
-                // Reading content that ends with the connection does not save the connection.
-                None => !is_chunked,
+        if !response.is_discarded() {
+            transfer.state = State::Receiving {
+                connection: key,
+                response,
             };
-        transfer.state = State::Receiving {
-            connection: key,
-            response,
-        };
-        if is_unwanted
-            && self
-                .pool
-                .get(key)
-                .is_some_and(|it| it.connection.status() == Status::Body)
-        {
-            self.note_moved(transfer);
-            self.close(key);
-            transfer.state.end_exchange();
-            return Ok(Some(self.end_hop(transfer)));
+            return Ok(None);
         }
-        Ok(None)
+        // The content is not wanted, so nothing waits for it (Fetch, "HTTP-redirect fetch").
+        let is_worth_draining = match response.content_length {
+            Some(length) => length <= MAX_DISCARDED_BYTES,
+            // Reading content that ends with the connection does not save the connection.
+            None => is_chunked,
+        };
+        let payload = &transfer.request.payload;
+        let is_sent = payload.length() == Some(payload.sent());
+        self.note_moved(transfer);
+        transfer.state = State::Received { response };
+        self.drain(key, is_worth_draining && is_sent, meter);
+        Ok(Some(self.end_hop(transfer)))
     }
 
     /// Decides what follows the end of a response, as soon as its head is there.
@@ -254,4 +258,19 @@ fn is_event_stream(head: &ResponseHead) -> bool {
     let essence = content_type.split(|byte| *byte == b';').next();
     head.status.as_u16() == 200
         && essence.is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
+}
+
+/// How long a server keeps an idle connection, less a margin for the way there (`Keep-Alive: timeout`, RFC
+/// 2068 §19.7.1.1). `None`: it does not say.
+fn keep_alive(head: &ResponseHead) -> Option<Duration> {
+    let seconds = head.fields.list("keep-alive").find_map(|parameter| {
+        let text = std::str::from_utf8(parameter).ok()?;
+        let (name, value) = text.split_once('=')?;
+        if !name.trim().eq_ignore_ascii_case("timeout") {
+            return None;
+        }
+        value.trim().trim_matches('"').parse::<u32>().ok()
+    })?;
+    let announced = Duration::from_secs(u64::from(seconds));
+    Some(announced - (announced / 2).min(KEEP_ALIVE_MARGIN))
 }

@@ -25,6 +25,7 @@
 //! | `response`, `head`, `content` | what arrives: connection, head, content |
 //! | `failure` | what an error says: phase, bytes, retryable |
 //! | `completion` | how a hop and a transfer end: next hop, again, done, failed |
+//! | `drain` | connections that read the rest of a response that is not wanted |
 //! | `files`, `caching`, `recording`, `web_sockets`, `suspend` | features that take part in a transfer |
 
 mod admission;
@@ -36,6 +37,7 @@ mod commands;
 mod completion;
 mod content;
 mod dispatch;
+mod drain;
 mod event_queue;
 mod failure;
 mod file_queue;

@@ -120,6 +120,7 @@ impl Engine {
         };
         match pooled.service {
             Service::Idle { .. } => self.run_idle(key, active_now, meter),
+            Service::Draining { .. } => self.run_draining(key, active_now, meter),
             Service::Busy(id) => {
                 let step = self.with_transfer(id, |engine, transfer| {
                     let step = engine.run_transfer(transfer, key, active_now, meter);

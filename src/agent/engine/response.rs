@@ -68,7 +68,7 @@ impl Engine {
                 return self.note_failed(transfer, key);
             }
             if has_head(&pooled.connection) && transfer.state.is_sent() {
-                match self.take_head(transfer, key) {
+                match self.take_head(transfer, key, meter) {
                     Ok(Some(over)) => return over,
                     Ok(None) => {
                         step.moved = true;
@@ -116,6 +116,8 @@ impl Engine {
             self.close(key);
             return;
         }
+        let now = self.now();
+        self.pool.note_idle(key, now);
         if let Some(expires) = self.pool.expires(key) {
             self.arm_at(key, expires);
         }

@@ -1,5 +1,7 @@
 use super::*;
 use crate::connection::parse_host;
+use crate::connection::{AddressFilter, Route, Target};
+use crate::transport::link::TlsChoice;
 
 fn key(host: &str) -> PoolKey {
     let target = Target {
@@ -52,10 +54,12 @@ fn granted(pool: &mut Pool, now: Instant) -> Vec<u64> {
     let mut order = Vec::new();
     while let Some((id, host, grant)) = pool.next() {
         if let Grant::Open = grant {
-            if let Some(old) = pool.evict() {
+            let evicted = pool.evict(host);
+            // Not a lower priority, beside which a request may exceed the limits.
+            pool.insert(host, id, Priority::Gameplay, now);
+            if let Some(old) = evicted {
                 pool.remove(old);
             }
-            pool.insert(host, id, now);
         }
         order.push(id.0);
     }
@@ -103,11 +107,11 @@ fn the_connection_used_last_is_used_next_and_the_oldest_is_given_up() {
     let start = Instant::now();
     let mut pool = pool(2, 2);
     let a = pool.host(&key("a"));
-    let first = pool.insert(a, RequestId(1), start);
-    let second = pool.insert(a, RequestId(2), start);
+    let first = pool.insert(a, RequestId(1), Priority::Interface, start);
+    let second = pool.insert(a, RequestId(2), Priority::Interface, start);
     assert!(pool.keep(first, start));
     assert!(pool.keep(second, start + Duration::from_secs(1)));
-    assert_eq!(pool.evict(), Some(first));
+    assert_eq!(pool.evict(a), Some(first));
     pool.wait(a, RequestId(3), Priority::Interface);
     let Some((_, _, Grant::Reuse(key))) = pool.next() else {
         panic!("an idle connection serves");
@@ -120,7 +124,7 @@ fn an_old_connection_is_not_kept() {
     let start = Instant::now();
     let mut pool = pool(2, 2);
     let a = pool.host(&key("a"));
-    let connection = pool.insert(a, RequestId(1), start);
+    let connection = pool.insert(a, RequestId(1), Priority::Interface, start);
     assert!(!pool.keep(connection, start + Duration::from_secs(600)));
     assert_eq!((pool.len(), pool.hosts.len()), (1, 1));
     pool.remove(connection);
@@ -132,7 +136,7 @@ fn an_idle_connection_makes_way_for_another_host_and_a_busy_one_does_not() {
     let now = Instant::now();
     let mut pool = pool(1, 1);
     let (a, b) = (pool.host(&key("a")), pool.host(&key("b")));
-    let connection = pool.insert(a, RequestId(1), now);
+    let connection = pool.insert(a, RequestId(1), Priority::Interface, now);
     pool.wait(b, RequestId(2), Priority::Interface);
     assert!(pool.next().is_none(), "the only connection is busy");
     assert!(pool.keep(connection, now));
@@ -149,7 +153,7 @@ fn a_connection_that_is_reused_is_not_idle_any_more() {
     let mut pool = pool(2, 2);
     let (a, b) = (pool.host(&key("a")), pool.host(&key("b")));
     for id in [1, 2] {
-        let connection = pool.insert(a, RequestId(id), now);
+        let connection = pool.insert(a, RequestId(id), Priority::Interface, now);
         assert!(pool.keep(connection, now));
     }
     // The pool is full. Each reuse takes one of its two idle connections.
@@ -166,8 +170,8 @@ fn only_hosts_with_quick_responses_and_waiting_requests_are_near() {
     let now = Instant::now();
     let mut pool = pool(4, 1);
     let (a, b) = (pool.host(&key("a")), pool.host(&key("b")));
-    let far = pool.insert(a, RequestId(1), now);
-    let near = pool.insert(b, RequestId(2), now);
+    let far = pool.insert(a, RequestId(1), Priority::Interface, now);
+    let near = pool.insert(b, RequestId(2), Priority::Interface, now);
     pool.wait(a, RequestId(3), Priority::Interface);
     pool.note_response(near, true);
     assert!(pool.has_waiting_nearby(), "nothing is known of a yet");
@@ -192,4 +196,64 @@ fn a_request_that_left_the_queue_does_not_wait() {
     assert_eq!(pool.leave(a, place), Some(RequestId(1)));
     assert!(!pool.has_waiting());
     assert_eq!(pool.leave(a, place), None);
+}
+
+#[test]
+fn a_gameplay_request_exceeds_the_limits_by_one_while_lower_priorities_hold_them() {
+    let now = Instant::now();
+    for (total, per_host) in [(2, 4), (4, 2)] {
+        let mut pool = pool(total, per_host);
+        let a = pool.host(&key("a"));
+        for id in [1, 2] {
+            pool.insert(a, RequestId(id), Priority::Background, now);
+        }
+        for (id, priority) in [
+            (3, Priority::Interface),
+            (4, Priority::Gameplay),
+            (5, Priority::Gameplay),
+        ] {
+            pool.wait(a, RequestId(id), priority);
+        }
+        assert_eq!(granted(&mut pool, now), [4]);
+        assert_eq!(pool.len(), 3);
+    }
+}
+
+#[test]
+fn a_draining_connection_gives_way() {
+    let now = Instant::now();
+    for (total, per_host, other) in [(1, 1, "a"), (1, 2, "b"), (2, 1, "a")] {
+        let mut pool = pool(total, per_host);
+        let a = pool.host(&key("a"));
+        let draining = pool.insert(a, RequestId(1), Priority::Interface, now);
+        pool.drain(draining, 100, now + Duration::from_secs(1));
+        assert_eq!(pool.busy(), 0);
+        assert_eq!(pool.expires(draining), Some(now + Duration::from_secs(1)));
+        let host = pool.host(&key(other));
+        pool.wait(host, RequestId(2), Priority::Interface);
+        assert_eq!(granted(&mut pool, now), [2], "{total} {per_host} {other}");
+        assert_eq!((pool.len(), pool.busy()), (1, 1));
+    }
+}
+
+#[test]
+fn a_connection_is_outdated_when_its_server_said_so_or_may_have_closed_it() {
+    let now = Instant::now();
+    let second = Duration::from_secs(1);
+    for (announced, age, repeatable, unrepeatable) in [
+        (None, 3, false, false),
+        (None, 4, false, true),
+        (Some(9), 8, false, false),
+        (Some(2), 2, true, true),
+    ] {
+        let mut pool = pool(2, 2);
+        let a = pool.host(&key("a"));
+        let connection = pool.insert(a, RequestId(1), Priority::Interface, now);
+        pool.get_mut(connection).unwrap().keep_alive = announced.map(|it| it * second);
+        assert!(pool.keep(connection, now));
+        pool.note_idle(connection, now);
+        let clock = now + age * second;
+        assert_eq!(pool.is_outdated(connection, true, clock), repeatable);
+        assert_eq!(pool.is_outdated(connection, false, clock), unrepeatable);
+    }
 }
