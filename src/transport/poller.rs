@@ -256,7 +256,7 @@ impl Poller {
     }
 
     /// How often the system was asked what is ready.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "agent", feature = "server"))]
     pub(crate) fn calls(&self) -> usize {
         self.0.calls.load(Ordering::Relaxed)
     }

@@ -2,7 +2,7 @@
 
 #![cfg(feature = "agent")]
 #![allow(
-    clippy::unwrap_used,
+    clippy::expect_used, clippy::unwrap_used,
     clippy::panic,
     // What may get more fields cannot be made in one go.
     clippy::field_reassign_with_default

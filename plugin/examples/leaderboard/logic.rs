@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the game shows.
 #[derive(States, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Screen {
+pub(crate) enum Screen {
     #[default]
     Match,
     Leaderboard,
@@ -17,25 +17,25 @@ pub enum Screen {
 
 /// A line of the leaderboard.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-pub struct Score {
-    pub player: String,
-    pub points: u64,
+pub(crate) struct Score {
+    pub(crate) player: String,
+    pub(crate) points: u64,
 }
 
 /// The list to draw.
 #[derive(Resource, Default)]
-pub struct Leaderboard {
-    pub scores: Vec<Score>,
-    pub is_saved_copy: bool,
-    pub problem: Option<String>,
+pub(crate) struct Leaderboard {
+    pub(crate) scores: Vec<Score>,
+    pub(crate) is_saved_copy: bool,
+    pub(crate) problem: Option<String>,
 }
 
 /// Time between two refreshes of the open leaderboard.
-pub const REFRESH: Duration = Duration::from_secs(5);
+pub(crate) const REFRESH: Duration = Duration::from_secs(5);
 
 // logic: begin
 /// In `OnEnter(Screen::Leaderboard)`.
-pub fn open(mut http: Http) {
+pub(crate) fn open(mut http: Http) {
     http.get("scores")
         .error_for_status()
         .stale_if_error()
@@ -53,7 +53,7 @@ fn show(mut on: On<HttpJson<Vec<Score>>>, mut board: ResMut<Leaderboard>) {
 }
 
 /// At the end of a match. `id` is different for each match.
-pub fn submit(http: &mut Http, token: &str, id: &str, score: &Score) {
+pub(crate) fn submit(http: &mut Http, token: &str, id: &str, score: &Score) {
     http.post("scores")
         .bearer(token)
         .idempotency_key(id)

@@ -2,7 +2,11 @@
 //! insert it with `ReflectComponent`; so do these tests, without the crates that scenes would add.
 
 #![cfg(feature = "reflect")]
-#![allow(clippy::unwrap_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::field_reassign_with_default
+)]
 
 use std::time::Duration;
 

@@ -169,17 +169,18 @@ impl DownloadPaths {
     /// On Windows a target that another program has open, such as a virus scanner, cannot be replaced.
     /// It is tried again a few times.
     fn rename_to_target(&self) -> io::Result<()> {
+        let mut retries = if cfg!(windows) { RENAME_RETRIES } else { 0 };
         let mut pause = Duration::from_millis(10);
-        for _ in 0..if cfg!(windows) { RENAME_RETRIES } else { 0 } {
+        loop {
             match fs::rename(&self.part, &self.target) {
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Err(error) if retries > 0 && error.kind() == io::ErrorKind::PermissionDenied => {
                     thread::sleep(pause);
                     pause *= 2;
+                    retries -= 1;
                 }
                 renamed => return renamed,
             }
         }
-        fs::rename(&self.part, &self.target)
     }
 
     pub(super) fn remove_sidecar(&self) {
