@@ -1,15 +1,16 @@
-//! A private cache in memory (RFC 9111): which responses are kept, when they may be used again, and
-//! what they are asked about when they may not. Sending and receiving are elsewhere, and so are
-//! files: [`HttpCache::to_bytes`] and [`HttpCache::from_bytes`] are the contents of one.
+//! A private cache in memory (RFC 9111): which responses it stores, when it may reuse them, and how
+//! to validate those that it may not reuse as they are. It does not send or receive anything, and
+//! it does not touch files: [`HttpCache::to_bytes`] and [`HttpCache::from_bytes`] convert to and
+//! from the contents of a file.
 //!
 //! * `policy`: one stored response, and the rules that apply to it.
-//! * `stored`: one of them with its URL.
-//! * `store`: all of them, by URL and by last use.
+//! * `stored`: a stored response with its URL.
+//! * `store`: all stored responses, by URL and by last use.
 //! * `file`: the cache as bytes.
 //!
-//! Only answers to `GET` are kept, and only whole ones. The crate `http-cache-semantics` judges
-//! freshness; it is given fields in one spelling, and its own rewriting of a response's fields is
-//! not used, as it keeps one line of each name only.
+//! The cache stores only complete responses to `GET`. The crate `http-cache-semantics` decides
+//! freshness. It gets the fields in one spelling. Its own rewriting of response fields is not used,
+//! because it keeps only one field line per name.
 
 mod file;
 mod policy;
@@ -33,11 +34,11 @@ use url::Url;
 #[derive(Clone, Copy)]
 pub(crate) struct CacheRequest<'a> {
     pub(crate) method: &'a Method,
-    /// A fragment is ignored.
+    /// The cache ignores a fragment.
     pub(crate) url: &'a Url,
-    /// All fields as sent, those that the cache adds left out: a response may vary by any.
+    /// All fields as sent, without those that the cache adds: a response may vary by any of them.
     pub(crate) headers: &'a HeaderMap,
-    /// When it was, or is to be, sent.
+    /// When the request was sent, or will be sent.
     pub(crate) time: SystemTime,
 }
 
@@ -46,15 +47,15 @@ pub(crate) struct CacheRequest<'a> {
 pub struct CachedResponse {
     /// The status.
     pub status: StatusCode,
-    /// The fields. Of a response from the cache: with its `Age`.
+    /// The fields. A response from the cache includes its `Age`.
     pub headers: HeaderMap,
-    /// The content. It must be what the fields say: whoever stores decoded content leaves out its
+    /// The content. It must match the fields: a caller that stores decoded content leaves out
     /// `Content-Encoding` and `Content-Length`.
     pub body: Bytes,
 }
 
 impl fmt::Debug for CachedResponse {
-    /// Shows how long the content is, and no fields: there may be cookies among them.
+    /// Shows the length of the content, and no fields: they may hold cookies.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -65,26 +66,27 @@ impl fmt::Debug for CachedResponse {
     }
 }
 
-/// What the cache says to a request (RFC 9111 §4).
+/// The decision of the cache about a request (RFC 9111 §4).
 #[derive(Clone, Debug)]
 pub(crate) enum Lookup {
-    /// Use this; nothing is sent.
+    /// Use this response; send nothing.
     Fresh(CachedResponse),
-    /// Ask whether the stored response is still good.
+    /// Ask the server whether the stored response is still valid.
     Stale(Stale),
-    /// Send the request as it is.
+    /// Send the request unchanged.
     Miss,
-    /// Nothing may be sent (`only-if-cached`), and nothing is there: a `504` (§5.2.1.7).
+    /// The request forbids sending (`only-if-cached`) and no response is stored: a `504`
+    /// (§5.2.1.7).
     GatewayTimeout,
 }
 
 /// A stored response that has to be validated.
 #[derive(Clone, Debug)]
 pub(crate) struct Stale {
-    /// The fields to add to the request (§4.3.1). A `304` then goes to [`HttpCache::freshen`]. May be
+    /// The fields to add to the request (§4.3.1). Pass a `304` to [`HttpCache::freshen`]. May be
     /// empty: then the request is an ordinary one.
     pub(crate) validators: Vec<(HeaderName, HeaderValue)>,
-    /// What may be used if the server cannot be reached or answers 500, 502, 503 or 504 (RFC 5861
-    /// §4).
+    /// The response to use if the server cannot be reached or responds with 500, 502, 503 or 504
+    /// (RFC 5861 §4).
     pub(crate) if_error: Option<CachedResponse>,
 }

@@ -1,13 +1,13 @@
-//! Content codings (RFC 9110 §8.4): takes off what `Content-Encoding` says was put on, as a stream,
-//! into memory that the caller gives. Whether a message has content at all, and how much decoded
-//! content is wanted, is decided elsewhere. Nothing is ever coded here.
+//! Content codings (RFC 9110 §8.4): decodes content as `Content-Encoding` says, as a stream, into
+//! memory that the caller provides. Whether a message has content, and how much decoded content is
+//! allowed, is decided elsewhere. This module does not encode.
 //!
 //! * `gzip`, `deflate`, `brotli`, `zstd`: one decoder each, each behind its cargo feature.
-//! * `fault`: what goes wrong.
+//! * `fault`: the errors.
 //!
-//! Several codings are a chain, undone in reverse order, with a buffer of 16 KiB between two. So the
-//! memory of a chain is that of its windows: 32 KiB for gzip and deflate, at most 16 MiB for br (RFC
-//! 7932) and 8 MiB for zstd (RFC 9659).
+//! Several codings form a chain, decoded in reverse order, with a buffer of 16 KiB between two
+//! decoders. So the memory of a chain is mostly that of its windows: 32 KiB for gzip and deflate,
+//! at most 16 MiB for br (RFC 7932) and 8 MiB for zstd (RFC 9659).
 
 #[cfg(feature = "brotli")]
 mod brotli;
@@ -15,7 +15,7 @@ mod brotli;
 mod deflate;
 #[cfg(feature = "gzip")]
 mod gzip;
-/// The fault for a name that this build has no decoder for.
+/// The fault for a coding that this build has no decoder for.
 fn unsupported(name: &[u8]) -> CodingFault {
     let (coding, feature) = match name {
         b"gzip" | b"x-gzip" => ("gzip", "gzip"),
@@ -23,7 +23,7 @@ fn unsupported(name: &[u8]) -> CodingFault {
         b"br" => ("br", "brotli"),
         b"zstd" => ("zstd", "zstd"),
         other => {
-            // A peer's text: short, and without control characters.
+            // The text comes from the peer: shorten it and remove control characters.
             let shown = other.get(..32).unwrap_or(other);
             return CodingFault::Unknown(shown.escape_ascii().to_string());
         }
@@ -40,17 +40,18 @@ use std::fmt;
 
 use crate::error::CodingFault;
 
-/// More codings than this are not undone. Nobody applies two to any good.
+/// The most codings in a chain. No server has a good reason to apply even two.
 const MAX_CODINGS: usize = 4;
 
-/// What servers put into `Content-Encoding` for content without a coding: a charset, or "none".
+/// What servers put into `Content-Encoding` by mistake for content without a coding: a charset, or
+/// "none".
 const MISTAKEN: [&[u8]; 3] = [b"utf-8", b"utf8", b"none"];
 
-/// Bytes held between two decoders of a chain.
+/// Size of the buffer between two decoders of a chain, in bytes.
 const BETWEEN: usize = 16 * 1024;
 
-/// What `Accept-Encoding` should say in this build; empty when no coding is built in, and then the
-/// field had better be `identity` or absent.
+/// The value of `Accept-Encoding` for this build. It is empty when no coding is built in; then
+/// leave the field out or send `identity`.
 pub(crate) fn accept_encoding() -> &'static str {
     match (
         cfg!(feature = "gzip"),
@@ -68,8 +69,9 @@ pub(crate) fn accept_encoding() -> &'static str {
     }
 }
 
-/// What `Accept-Encoding` should say when the content is delivered piece by piece: not `zstd`, whose
-/// decoder gives content out only once it has left the window, or with the end of the frame.
+/// The value of `Accept-Encoding` when the content is delivered piece by piece. It leaves out
+/// `zstd`, whose decoder returns content only after it has left the window, or at the end of the
+/// frame.
 pub(crate) fn accept_encoding_of_stream() -> &'static str {
     match (cfg!(feature = "gzip"), cfg!(feature = "brotli")) {
         (true, true) => "gzip, deflate, br",
@@ -79,13 +81,14 @@ pub(crate) fn accept_encoding_of_stream() -> &'static str {
     }
 }
 
-/// How far content may swell while its coding is undone.
+/// How much content may grow during decoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CodingLimits {
-    /// So many times the bytes received, once the first MiB has come out. Default 1100: deflate
-    /// cannot go beyond 1032, which a large file of zeros reaches honestly; a bomb in br or zstd goes
-    /// far beyond. How much may come out at all is the limit of whoever collects it.
+    /// The maximum ratio of decoded to received bytes, checked once the first MiB has been decoded.
+    /// Default 1100: deflate cannot exceed 1032, which a large file of zeros legitimately reaches;
+    /// a bomb in br or zstd goes far beyond. The caller limits the total size of the decoded
+    /// content.
     pub max_ratio: u32,
 }
 
@@ -95,14 +98,14 @@ impl Default for CodingLimits {
     }
 }
 
-/// The ratio is not looked at before so much has come out: a small file of zeros is no attack.
+/// The ratio is not checked before this many decoded bytes: a small file of zeros is no attack.
 const FREE: u64 = 1024 * 1024;
 
-/// Undoes all the codings of one message's content.
+/// Decodes all the codings of one message's content.
 pub(crate) struct Decoder {
-    /// In the order of undoing.
+    /// In decoding order.
     chain: Vec<Coding>,
-    /// Between each two of them.
+    /// One between each two decoders.
     between: Vec<Between>,
     limits: CodingLimits,
     taken: u64,
@@ -113,22 +116,23 @@ pub(crate) struct Decoder {
 /// How far a call to [`Decoder::decode`] got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Decoded {
-    /// So many bytes of the input are done with.
+    /// Bytes of the input that were consumed.
     pub(crate) consumed: usize,
-    /// So many bytes of the output are content.
+    /// Bytes of the output that were written.
     pub(crate) produced: usize,
 }
 
 impl Decoder {
-    /// For the values of all `Content-Encoding` fields, in order; `None` when there is nothing to undo.
-    /// Names that servers write by mistake for content without a coding are skipped, as browsers do.
+    /// A decoder for the values of all `Content-Encoding` fields, in order; `None` when there is
+    /// nothing to decode. It skips names that servers write by mistake for content without a
+    /// coding, as browsers do.
     pub(crate) fn new<'a>(
         values: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Option<Self>, CodingFault> {
         Self::skipping(&MISTAKEN, values)
     }
 
-    /// [`new`](Self::new), but names written by mistake are faults.
+    /// Same as [`new`](Self::new), but names written by mistake are faults.
     pub(crate) fn strict<'a>(
         values: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Option<Self>, CodingFault> {
@@ -162,17 +166,18 @@ impl Decoder {
         }))
     }
 
-    /// With other limits.
+    /// Replaces the limits.
     pub(crate) fn with_limits(mut self, limits: CodingLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Decodes from `input` into `output`, until one of them is used up. Bytes that came out stay in
-    /// the decoder while `output` has no room: at the end of the input, call with an empty one until
-    /// nothing is produced, then [`finish`](Self::finish).
+    /// Decodes from `input` into `output`, until one of them is used up. The decoder holds back
+    /// bytes while `output` is full. At the end of the input, call this with an empty input until
+    /// it produces nothing, then call [`finish`](Self::finish).
     ///
-    /// Fails on malformed content and when it swells beyond the limit, and goes on failing.
+    /// Fails on malformed content and when the content grows beyond the limit. Every later call
+    /// fails, too.
     pub(crate) fn decode(
         &mut self,
         input: &[u8],
@@ -196,16 +201,16 @@ impl Decoder {
         result
     }
 
-    /// Whether what came so far is whole. More may follow all the same, as gzip and zstd allow
-    /// several streams in a row.
+    /// Whether the content so far is complete. More may follow, because gzip and zstd allow several
+    /// streams in a row.
     pub(crate) fn is_done(&self) -> bool {
         self.failed.is_none()
             && self.chain.iter().all(Coding::is_done)
             && self.between.iter().all(|between| between.is_empty())
     }
 
-    /// Says that the content has ended. Fails when it ended too early; content of no bytes at all is
-    /// whole, as servers send it with any `Content-Encoding`.
+    /// Marks the end of the content. Fails when it ended too early. Empty content counts as
+    /// complete, because servers send it with any `Content-Encoding`.
     pub(crate) fn finish(&mut self) -> Result<(), CodingFault> {
         if let Some(fault) = &self.failed {
             return Err(fault.clone());
@@ -262,7 +267,7 @@ impl fmt::Debug for Decoder {
     }
 }
 
-/// What waits between two decoders.
+/// The bytes that wait between two decoders.
 #[derive(Default)]
 struct Between {
     buffer: Vec<u8>,
@@ -279,7 +284,7 @@ impl Between {
         &self.buffer[self.start..self.end]
     }
 
-    /// Room for more; none while anything is left, so that nothing has to be moved.
+    /// The free space. Empty while any bytes are left, so that nothing has to be moved.
     fn free(&mut self) -> &mut [u8] {
         if !self.is_empty() {
             return &mut [];
@@ -298,7 +303,7 @@ impl Between {
     }
 }
 
-/// One coding's decoder.
+/// The decoder of one coding.
 enum Coding {
     #[cfg(feature = "gzip")]
     Gzip(gzip::Gzip),
@@ -325,8 +330,8 @@ fn coding(name: &[u8]) -> Result<Coding, CodingFault> {
     }
 }
 
-// With no coding built in the type has no values, which a `match` on the place itself accepts, and
-// one on a reference does not.
+// With no coding built in, the type has no values. A `match` on the place itself accepts that; a
+// `match` on a reference does not.
 #[cfg_attr(
     not(any(feature = "gzip", feature = "brotli", feature = "zstd")),
     expect(unused_variables, reason = "no coding is built in")

@@ -1,5 +1,5 @@
-//! Server-sent events (WHATWG HTML §9.2): the parser of a `text/event-stream` for clients, the
-//! encoder for servers. Connecting again, and when, is decided elsewhere.
+//! Server-sent events (WHATWG HTML §9.2): the parser of a `text/event-stream` for clients, and the
+//! encoder for servers. Reconnecting belongs to the agent.
 //!
 //! * `parser`: bytes to events.
 //! * `encoder`: events to bytes.
@@ -18,19 +18,19 @@ use crate::error::EventStreamFault;
 /// One server-sent event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerSentEvent {
-    /// The event's type; `None` is `message`.
+    /// The event's type; `None` means `message`.
     pub event: Option<String>,
-    /// The payload; its lines are joined by LF.
+    /// The payload. Its lines are joined by LF.
     pub data: String,
-    /// The event's id. Of a received event: the stream's last event id as of this event, which an
-    /// earlier event may have set; `None` while there is none.
+    /// The event's id. For a received event: the stream's last event id at this event, which an
+    /// earlier event may have set; `None` if no event has set one.
     pub id: Option<String>,
-    /// The reconnection time that came, or goes, with this event; sent in whole milliseconds.
+    /// The reconnection time in this event. It is sent in whole milliseconds.
     pub retry: Option<Duration>,
 }
 
 impl ServerSentEvent {
-    /// The media type of a stream of events.
+    /// The media type of an event stream.
     pub const CONTENT_TYPE: &'static str = "text/event-stream";
 
     /// An event of type `message` with this payload.
@@ -41,11 +41,13 @@ impl ServerSentEvent {
         }
     }
 
-    /// Appends the event as it goes on the wire: event, data, id, retry, a blank line.
+    /// Appends the event in wire format: event, data, id, retry, an empty line.
     ///
-    /// The payload may have several lines, ended by LF, CR or CRLF; the receiver gets LF. Fails, and
-    /// appends nothing, when the type or the id holds a line break or the id a NUL (WHATWG HTML
-    /// §9.2.6: they would end the field, or be ignored).
+    /// The lines of the payload may end in LF, CR or CRLF; the receiver gets LF.
+    ///
+    /// # Errors
+    /// Fails, and appends nothing, when the type or the id contains a line break, or the id a NUL
+    /// (WHATWG HTML §9.2.6: they would end the field, or the receiver would ignore it).
     #[cfg(feature = "server")]
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), EventStreamFault> {
         encoder::encode(self, out)

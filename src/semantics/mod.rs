@@ -1,7 +1,8 @@
-//! The rules of RFC 9110 and its neighbours, without I/O: no socket, no clock, no file.
+//! The rules of RFC 9110 and related RFCs, without I/O: no socket, no clock, no file.
 //!
-//! What is written here takes bytes, field values, URLs and a `now`, and answers what to do. The agent
-//! and the server do it.
+//! Code here takes bytes, field values, URLs and a `now`, and returns a decision. The agent and the
+//! server act on it. Message syntax on the wire (RFC 9112) belongs to `proto`; connections, timers
+//! and files belong to the modules above.
 
 #[cfg(feature = "agent")]
 pub(crate) mod access;

@@ -1,5 +1,6 @@
 //! The cache as bytes: a magic number with the version, the entries from the least to the most
-//! recently used, and a checksum. Numbers are big-endian, texts begin with their length.
+//! recently used, and a checksum. Numbers are big-endian. Strings start with their length. Reading
+//! and writing the file itself does not belong here.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -112,8 +113,8 @@ fn time(seconds: u64) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// FNV-1a, 64 bits: it need only tell a damaged file, and not an attacker's, who could write a valid
-/// one just as well.
+/// FNV-1a, 64 bits. It detects a damaged file. It does not protect against an attacker, who could
+/// write a valid file just as well.
 pub(crate) fn checksum(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, &byte| {
         (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)

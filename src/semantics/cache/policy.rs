@@ -1,4 +1,5 @@
-//! [`Entry`]: one stored response, and what RFC 9111 has to say about it.
+//! [`Entry`]: one stored response, and the rules of RFC 9111 for it: storing (§3), freshness
+//! (§4.2), validation (§4.3) and `Vary` (§4.1). Which entry belongs to which URL is in `store`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,20 +16,20 @@ use crate::semantics::conditional::{ETag, http_date, parse_http_date};
 
 /// One stored response.
 pub(super) struct Entry {
-    /// The request's fields that the response varies by, and no others: they may be secrets.
+    /// Only those request fields that the response varies by: others may be secrets.
     pub(super) varied: HeaderMap,
     pub(super) response: CachedResponse,
-    /// When the response's age was 0 (RFC 9111 §4.2.3).
+    /// The time at which the age of the response was 0 (RFC 9111 §4.2.3).
     pub(super) born: SystemTime,
     pub(super) received: SystemTime,
     policy: CachePolicy,
 }
 
-/// How a stored response suits a request.
+/// How well a stored response matches a request.
 pub(super) enum Suits {
     Fresh,
     Stale,
-    /// It was an answer to other fields (§4.1).
+    /// It belongs to a request with other fields (§4.1).
     Not,
 }
 
@@ -65,7 +66,7 @@ impl Entry {
         entry.policy.is_storable().then_some(entry)
     }
 
-    /// As it was stored.
+    /// The entry as it was stored.
     pub(super) fn restore(
         varied: HeaderMap,
         response: CachedResponse,
@@ -92,9 +93,9 @@ impl Entry {
         let seen = Seen(combined(request.headers));
         match self.policy.before_request(&seen, now) {
             BeforeRequest::Stale { matches: false, .. } => Suits::Not,
-            // A response of the future: the clock was put back, and its age is anybody's guess.
+            // The response is from the future: the clock was set back, so its age is unknown.
             BeforeRequest::Fresh(_) if now < self.received => Suits::Stale,
-            // §5.2.2.4: not even with `max-stale`.
+            // §5.2.2.4 does not allow this even with `max-stale`.
             BeforeRequest::Fresh(_) if self.says("no-cache") => Suits::Stale,
             BeforeRequest::Fresh(_) => Suits::Fresh,
             BeforeRequest::Stale { .. } => Suits::Stale,
@@ -109,7 +110,7 @@ impl Entry {
         response
     }
 
-    /// The fields that ask whether the response is still good (§4.3.1).
+    /// The fields that ask whether the response is still valid (§4.3.1).
     pub(super) fn validators(&self) -> Vec<(HeaderName, HeaderValue)> {
         let headers = &self.response.headers;
         let mut validators = Vec::new();
@@ -126,7 +127,7 @@ impl Entry {
         validators
     }
 
-    /// Whether it may be used, stale as it is, when the server fails (RFC 5861 §4).
+    /// Whether the stale response may be used when the server fails (RFC 5861 §4).
     pub(super) fn serves_errors(&self, request: CacheRequest<'_>) -> bool {
         if self.says("no-cache") || self.says("must-revalidate") {
             return false;
@@ -169,7 +170,7 @@ impl Entry {
         now: SystemTime,
     ) -> Option<Self> {
         let mut response = self.response.clone();
-        // What the new response does not state is not what the old one stated.
+        // Directives that the new response leaves out no longer apply.
         response.headers.remove(AGE);
         response.headers.remove(DATE);
         for name in headers.keys() {
@@ -189,7 +190,8 @@ impl Entry {
     }
 }
 
-/// What belongs to the stored content, and so is not replaced by a `304` (RFC 9111 §3.2).
+/// Whether the field describes the stored content, so that a `304` does not replace it (RFC 9111
+/// §3.2).
 const KEPT: [HeaderName; 4] = [
     CONTENT_ENCODING,
     CONTENT_LENGTH,
@@ -197,7 +199,8 @@ const KEPT: [HeaderName; 4] = [
     TRANSFER_ENCODING,
 ];
 
-/// The argument of a `Cache-Control` directive; empty when it has none, `None` when it is not there.
+/// The argument of a `Cache-Control` directive: empty when it has no argument, `None` when the
+/// directive is absent.
 pub(super) fn directive(headers: &HeaderMap, name: &str) -> Option<String> {
     headers
         .get_all(CACHE_CONTROL)
@@ -219,7 +222,7 @@ fn initial_age(headers: &HeaderMap, requested: SystemTime, received: SystemTime)
         .and_then(|date| parse_http_date(date.as_bytes()));
     let stated = headers
         .get(AGE)
-        // Of a list the first member counts (§5.1).
+        // In a list, only the first member counts (§5.1).
         .and_then(|age| age.to_str().ok()?.split(',').next()?.trim().parse().ok())
         .map_or(Duration::ZERO, |age: u64| {
             Duration::from_secs(age.min(1 << 31))
@@ -228,7 +231,7 @@ fn initial_age(headers: &HeaderMap, requested: SystemTime, received: SystemTime)
         .max(stated.saturating_add(since(requested)))
 }
 
-/// The times that the library can print: it would panic outside the years 1900 to 9999.
+/// Whether the library can print this time: it would panic outside the years 1900 to 9999.
 fn clamp(time: SystemTime) -> SystemTime {
     let last = UNIX_EPOCH
         .checked_add(Duration::from_secs(253_402_300_799))
@@ -236,7 +239,7 @@ fn clamp(time: SystemTime) -> SystemTime {
     time.clamp(UNIX_EPOCH, last)
 }
 
-/// The request's fields that the response's `Vary` names.
+/// The request fields that the response's `Vary` names.
 fn varied(response: &HeaderMap, request: &HeaderMap) -> HeaderMap {
     let names = response.get_all(VARY);
     let names = names.iter().filter_map(|value| value.to_str().ok());
@@ -253,8 +256,8 @@ fn varied(response: &HeaderMap, request: &HeaderMap) -> HeaderMap {
     varied
 }
 
-/// Without the fields of the connection it came over (RFC 9111 §3.1), and without its cookies: they
-/// were taken in when it came, and would be stale when it is used again.
+/// The fields without those of the connection (RFC 9111 §3.1) and without cookies. The cookies were
+/// processed on arrival and would be outdated on reuse.
 fn stripped(mut response: CachedResponse) -> CachedResponse {
     let nominated: Vec<HeaderName> = response
         .headers
@@ -282,8 +285,8 @@ fn stripped(mut response: CachedResponse) -> CachedResponse {
     response
 }
 
-/// All lines of a name as one, without `Host`, which is part of the URL. The library looks at first
-/// lines only, and knows directives in lower case.
+/// Joins all field lines of a name into one, and leaves out `Host`, which is part of the URL. The
+/// library reads only first field lines, and only lower-case directives.
 fn combined(headers: &HeaderMap) -> HeaderMap {
     let mut combined = HeaderMap::with_capacity(headers.keys_len());
     for name in headers.keys().filter(|name| *name != HOST) {
@@ -299,8 +302,8 @@ fn combined(headers: &HeaderMap) -> HeaderMap {
     combined
 }
 
-/// The fields of a response in the spelling that the library understands: dates in the one format
-/// that is in use, no `Age`, as it is part of [`Entry::born`] already.
+/// The fields of a response in the spelling that the library understands: dates in the preferred
+/// format, and no `Age`, because [`Entry::born`] already includes it.
 fn normal(headers: &HeaderMap) -> HeaderMap {
     let mut normal = combined(headers);
     normal.remove(AGE);
@@ -314,7 +317,7 @@ fn normal(headers: &HeaderMap) -> HeaderMap {
                 normal.insert(name, date);
             }
             // An `Expires` that is not an HTTP date means a time in the past (§5.3). The library
-            // would understand some of these as dates.
+            // would accept some of these as dates.
             _ if name == EXPIRES && normal.contains_key(EXPIRES) => {
                 normal.insert(name, HeaderValue::from_static("0"));
             }
@@ -326,7 +329,7 @@ fn normal(headers: &HeaderMap) -> HeaderMap {
     normal
 }
 
-/// A `GET` with these fields. That the URL is the same has been seen to.
+/// A `GET` with these fields. The caller has already checked that the URL matches.
 struct Seen(HeaderMap);
 
 impl RequestLike for Seen {

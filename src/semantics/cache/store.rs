@@ -1,4 +1,5 @@
-//! [`HttpCache`]: the stored responses, by URL and by last use.
+//! [`HttpCache`]: the stored responses, by URL and by last use (RFC 9111 §2, §4). The rules for a
+//! single response are in `policy`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -14,19 +15,19 @@ use super::stored::StoredResponse;
 use super::{CacheRequest, CachedResponse, Lookup, Stale, file};
 use crate::error::CacheFileFault;
 
-/// Room for the stored responses of a game: 32 MiB.
+/// The default limit, enough for the responses of a game: 32 MiB.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// A private cache of responses (RFC 9111), in memory.
 ///
-/// It keeps whole answers to `GET` up to a number of bytes; beyond that those that were not used for
-/// longest go. A response without a stated lifetime counts as fresh for a tenth of the time since it
-/// was modified, as in browsers (RFC 9111 §4.2.2); servers say `Cache-Control: no-cache` to be asked
-/// each time.
+/// It stores complete responses to `GET` up to a number of bytes. Above that limit it removes the
+/// least recently used ones. A response without a stated lifetime counts as fresh for a tenth of
+/// the time since its last modification, as in browsers (RFC 9111 §4.2.2). A server sends
+/// `Cache-Control: no-cache` to be asked each time.
 ///
 /// A cache is private to one user: clear it when another player signs in.
 pub struct HttpCache {
-    /// By last use: the first one is the next to go.
+    /// By last use: the first one is removed next.
     entries: BTreeMap<u64, Arc<StoredResponse>>,
     by_url: HashMap<String, Vec<u64>>,
     ticks: u64,
@@ -36,12 +37,12 @@ pub struct HttpCache {
 }
 
 impl HttpCache {
-    /// An empty cache with room for 32 MiB.
+    /// An empty cache with a limit of 32 MiB.
     pub fn new() -> Self {
         Self::with_max_bytes(MAX_BYTES)
     }
 
-    /// An empty cache with room for so many bytes, fields and all.
+    /// An empty cache with a limit of `max_bytes`, which includes the fields.
     pub fn with_max_bytes(max_bytes: usize) -> Self {
         Self {
             entries: BTreeMap::new(),
@@ -53,22 +54,22 @@ impl HttpCache {
         }
     }
 
-    /// How many responses are stored.
+    /// The number of stored responses.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether nothing is stored.
+    /// Whether no response is stored.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// How many bytes the stored responses take, fields and all.
+    /// The bytes that the stored responses take, including their fields.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Forgets everything.
+    /// Removes all responses.
     pub fn clear(&mut self) {
         self.revision += 1;
         self.entries.clear();
@@ -76,36 +77,37 @@ impl HttpCache {
         self.bytes = 0;
     }
 
-    /// Forgets the responses of this URL.
+    /// Removes the responses for this URL.
     pub fn remove(&mut self, url: &Url) {
         for tick in self.by_url.get(&key(url)).cloned().unwrap_or_default() {
             self.take(tick);
         }
     }
 
-    /// The cache as the contents of a file, for [`from_bytes`](Self::from_bytes). Responses that
-    /// depend on credentials (`Vary: Cookie`, `Vary: Authorization`) are left out; the others may be
-    /// private all the same.
+    /// The cache as the contents of a file, for [`from_bytes`](Self::from_bytes). This leaves out
+    /// responses that depend on credentials (`Vary: Cookie`, `Vary: Authorization`). The others may
+    /// still be private.
     pub fn to_bytes(&self) -> Vec<u8> {
         file::write(self.entries.values().map(AsRef::as_ref))
     }
 
-    /// A number that changes whenever a response is stored, renewed or removed. Compare it with that of the
-    /// last save to see whether a save is due.
+    /// A number that changes whenever a response is stored, renewed or removed. Compare it with the
+    /// number at the last save to see whether a save is due.
     pub fn revision(&self) -> u64 {
         self.revision
     }
 
-    /// The responses as they are now, to be written by another thread. It copies a pointer per response, so a
-    /// frame can afford it.
+    /// The present responses, for another thread to write. This copies one pointer per response,
+    /// which is cheap enough for a frame.
     pub fn snapshot(&self) -> CacheSnapshot {
         CacheSnapshot(self.entries.values().cloned().collect())
     }
 
-    /// A cache with what [`to_bytes`](Self::to_bytes) wrote, as far as it has room (32 MiB unless
-    /// another number is given).
+    /// Loads what [`to_bytes`](Self::to_bytes) wrote, up to `max_bytes` (default 32 MiB).
     ///
-    /// Fails when the bytes are damaged, or of another version: begin with an empty cache then.
+    /// # Errors
+    /// [`CacheFileFault`] when the bytes are damaged or of another version. Start with an empty
+    /// cache then.
     pub fn from_bytes(bytes: &[u8], max_bytes: Option<usize>) -> Result<Self, CacheFileFault> {
         let mut cache = Self::with_max_bytes(max_bytes.unwrap_or(MAX_BYTES));
         for stored in file::read(bytes)? {
@@ -114,7 +116,7 @@ impl HttpCache {
         Ok(cache)
     }
 
-    /// What to do about a request (RFC 9111 §4).
+    /// Decides what to do with a request (RFC 9111 §4).
     pub(crate) fn lookup(&mut self, request: CacheRequest<'_>) -> Lookup {
         let only_cached = directive(request.headers, "only-if-cached").is_some();
         let found = match self.find(request) {
@@ -140,8 +142,8 @@ impl HttpCache {
         }
     }
 
-    /// Stores a whole response, if that is allowed and there is room for it, in the place of an
-    /// earlier one. Answers whether it was.
+    /// Stores a complete response in place of an earlier one, if the rules allow it and it fits.
+    /// Returns whether it was stored.
     pub(crate) fn store(
         &mut self,
         request: CacheRequest<'_>,
@@ -160,9 +162,9 @@ impl HttpCache {
         }))
     }
 
-    /// Takes in a `304` to a request that carried the validators of [`Stale`] (§4.3.4), and answers
-    /// with the response it confirms. `None` when it confirms none that is stored: send the request
-    /// once more, without validators.
+    /// Processes a `304` to a request that carried the validators of [`Stale`] (§4.3.4). Returns
+    /// the response that it confirms, or `None` when it confirms no stored response: send the
+    /// request again then, without validators.
     pub(crate) fn freshen(
         &mut self,
         request: CacheRequest<'_>,
@@ -177,7 +179,7 @@ impl HttpCache {
         }
         let old = self.take(tick)?;
         let Some(entry) = old.entry.freshened(request, headers, now) else {
-            // It may be used this once, and not be stored any longer.
+            // It may be used this once, but must no longer be stored.
             return Some(old.entry.response.clone());
         };
         let response = entry.aged(now);
@@ -188,8 +190,8 @@ impl HttpCache {
         Some(response)
     }
 
-    /// Forgets what a request has changed (§4.4): after an unsafe method that did not fail, the
-    /// responses of its URL, and of the ones it names, if they are of the same origin.
+    /// Removes what a request has changed (§4.4): after an unsafe method that did not fail, the
+    /// responses for its URL and for the URLs that it names, if they have the same origin.
     pub(crate) fn invalidate(
         &mut self,
         request: CacheRequest<'_>,
@@ -211,9 +213,9 @@ impl HttpCache {
         }
     }
 
-    /// The stored response for a request that the cache may answer.
+    /// The stored response for a request that the cache may serve.
     fn find(&self, request: CacheRequest<'_>) -> Option<(u64, Suits)> {
-        // Somebody else's validators and ranges are somebody else's business.
+        // The caller validates or requests ranges itself: the cache stays out of it.
         let own = [
             "if-match",
             "if-none-match",
@@ -230,7 +232,7 @@ impl HttpCache {
         self.find_stored(request)
     }
 
-    /// The stored response that a request selects (§4.1); of several the latest.
+    /// The stored response that a request selects (§4.1). If several match, the latest.
     fn find_stored(&self, request: CacheRequest<'_>) -> Option<(u64, Suits)> {
         let ticks = self.by_url.get(&key(request.url))?;
         ticks
@@ -246,7 +248,7 @@ impl HttpCache {
             .map(|(_, tick, suits)| (tick, suits))
     }
 
-    /// Marks an entry as used just now.
+    /// Marks an entry as just used.
     fn touch(&mut self, tick: u64) -> Option<&StoredResponse> {
         let revision = self.revision;
         let stored = self.take(tick)?;
@@ -292,18 +294,18 @@ impl HttpCache {
     }
 }
 
-/// The responses of a [`HttpCache`] at one moment; see [`HttpCache::snapshot`].
+/// The responses of a [`HttpCache`] at one moment. See [`HttpCache::snapshot`].
 pub struct CacheSnapshot(Vec<Arc<StoredResponse>>);
 
 impl CacheSnapshot {
-    /// As [`HttpCache::to_bytes`].
+    /// Same as [`HttpCache::to_bytes`].
     pub fn to_bytes(&self) -> Vec<u8> {
         file::write(self.0.iter().map(AsRef::as_ref))
     }
 }
 
 impl fmt::Debug for CacheSnapshot {
-    /// Counts the responses instead of showing them.
+    /// Shows the number of responses, not the responses.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CacheSnapshot({} responses)", self.0.len())
     }
@@ -316,18 +318,18 @@ impl Default for HttpCache {
 }
 
 impl fmt::Debug for HttpCache {
-    /// Counts the responses instead of showing them.
+    /// Shows the number of responses, not the responses.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (count, bytes) = (self.entries.len(), self.bytes);
         write!(f, "HttpCache({count} responses, {bytes} bytes)")
     }
 }
 
-/// Without the fragment, and without credentials, which go into a field of their own.
+/// The URL without its fragment and its credentials. The credentials go into a field of their own.
 fn key(url: &Url) -> String {
     let mut url = url.clone();
     url.set_fragment(None);
-    // Fails where there can be none.
+    // These calls fail only for URLs that cannot have credentials.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.into()

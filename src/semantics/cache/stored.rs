@@ -1,10 +1,11 @@
-//! [`StoredResponse`]: one stored response, the URL that it belongs to, and the memory it takes.
+//! [`StoredResponse`]: one stored response, its URL, and the memory it takes. The caching rules are
+//! in `policy`.
 
 use http::HeaderMap;
 
 use super::policy::Entry;
 
-/// Memory of a stored response besides its text, in bytes.
+/// Memory of a stored response in addition to its strings, in bytes.
 const OVERHEAD: usize = 512;
 
 /// A stored response and its URL.
@@ -14,7 +15,7 @@ pub(super) struct StoredResponse {
 }
 
 impl StoredResponse {
-    /// The memory that this response takes, in bytes, estimated.
+    /// The estimated memory of this response, in bytes.
     pub(super) fn cost(&self) -> usize {
         let fields = |headers: &HeaderMap| -> usize {
             let each = headers.iter();
@@ -22,7 +23,7 @@ impl StoredResponse {
                 .sum()
         };
         let entry = &self.entry;
-        // The fields are held twice: as received, and as the policy reads them.
+        // The fields are held twice: as received, and in the form that the policy reads.
         OVERHEAD
             + 2 * self.url.len()
             + 2 * (fields(&entry.response.headers) + fields(&entry.varied))

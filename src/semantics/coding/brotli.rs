@@ -1,5 +1,5 @@
-//! The coding `br` (RFC 7932), with windows as that RFC has them and not the large ones of later
-//! encoders. What follows the end is ignored, as browsers do.
+//! The coding `br` (RFC 7932). It accepts the windows of that RFC, but not the large windows of
+//! later encoders. Bytes after the end are ignored, as in browsers.
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 

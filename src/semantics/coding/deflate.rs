@@ -1,5 +1,5 @@
 //! The coding `deflate`: the zlib format (RFC 1950), or bare DEFLATE data (RFC 1951), which some
-//! servers send in its place (RFC 9110 §8.4.1.2). What follows the end is ignored, as browsers do.
+//! servers send instead (RFC 9110 §8.4.1.2). Bytes after the end are ignored, as in browsers.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
@@ -11,7 +11,7 @@ pub(super) struct Deflate {
 }
 
 enum State {
-    /// Two bytes decide between the formats.
+    /// Waiting for the two bytes that tell the formats apart.
     Sniff {
         first: Option<u8>,
     },
@@ -86,7 +86,7 @@ impl Deflate {
 
 const CORRUPT: CodingFault = CodingFault::Corrupt("deflate");
 
-/// Inflates once; the flag says that the stream has ended. `None` is malformed data.
+/// Inflates once. The flag says whether the stream has ended. `None` means malformed data.
 pub(super) fn step(
     inflate: &mut Decompress,
     input: &[u8],
@@ -103,8 +103,8 @@ pub(super) fn step(
     Some((decoded, status == Status::StreamEnd))
 }
 
-/// RFC 1950 §2.2: method 8, a window of at most 32 KiB, and a checksum over both bytes, which bare
-/// DEFLATE data as made by any encoder does not happen to fulfil.
+/// RFC 1950 §2.2: method 8, a window of at most 32 KiB, and a check value over both bytes. Bare
+/// DEFLATE data from known encoders does not pass this check.
 fn is_zlib_header(cmf: u8, flags: u8) -> bool {
     cmf & 0x0f == 8 && cmf >> 4 <= 7 && (u16::from(cmf) << 8 | u16::from(flags)) % 31 == 0
 }

@@ -1,6 +1,6 @@
-//! The coding `gzip` (RFC 1952): one or several members, their checksums verified. What follows a
-//! member and does not begin as another one (padding, garbage) is ignored, as browsers do. curl
-//! fails on anything behind the first member.
+//! The coding `gzip` (RFC 1952): one or more members, with verified checksums. Bytes after a member
+//! that do not start another one (padding, garbage) are ignored, as in browsers. curl fails on any
+//! bytes after the first member.
 
 use flate2::Decompress;
 
@@ -14,11 +14,11 @@ pub(super) struct Gzip {
 
 enum State {
     Member(Decompress),
-    /// Behind a member; so many bytes of the next one's magic number have come.
+    /// After a member; this many bytes of the next member's magic number have arrived.
     Between {
         magic: usize,
     },
-    /// Another member follows, whose magic number has been taken in.
+    /// Another member follows, and its magic number has been read.
     Next(Decompress, usize),
     Ignored,
 }
@@ -26,7 +26,7 @@ enum State {
 /// ID1 and ID2 (RFC 1952 §2.3.1).
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// The largest window there is, as a power of two.
+/// The largest window, as a power of two.
 const WINDOW_BITS: u8 = 15;
 
 impl Gzip {

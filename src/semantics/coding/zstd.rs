@@ -1,9 +1,9 @@
-//! The coding `zstd` (RFC 8878): one or several frames, skippable ones among them, with windows of
-//! at most 8 MiB (RFC 9659 §3). Dictionaries are refused. A frame's content size is verified; its
-//! checksum, which most senders leave out, is not.
+//! The coding `zstd` (RFC 8878): one or more frames, which may include skippable ones, with windows
+//! of at most 8 MiB (RFC 9659 §3). It refuses dictionaries. It verifies a frame's content size, but
+//! not its checksum, which most senders leave out.
 //!
-//! The decoder underneath reads whole blocks, so one block (at most 128 KiB) is collected here
-//! first. It gives content out once that has left the window, or with the end of the frame.
+//! The underlying decoder reads whole blocks, so this module first collects one block (at most 128
+//! KiB). The decoder returns content after it has left the window, or at the end of the frame.
 
 use std::io::Read;
 
@@ -24,26 +24,26 @@ const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 pub(super) struct Zstd {
     frames: Box<FrameDecoder>,
-    /// The bytes of the unit that `place` waits for.
+    /// The collected bytes of the unit that `place` names.
     unit: Vec<u8>,
     place: Place,
 }
 
 enum Place {
-    /// At a frame's header. The flag says that a frame came before it.
+    /// At a frame header. The flag says whether a frame came before it.
     Header { any: bool },
     /// In a skippable frame (RFC 8878 §3.1.2).
     Skip { left: u32 },
     /// At a block.
     Block(Frame),
-    /// Content of a finished frame waits to be taken.
+    /// Waiting until the caller has taken the content of a finished frame.
     Drain(Frame),
 }
 
 #[derive(Clone, Copy)]
 struct Frame {
     has_checksum: bool,
-    /// The content that is still to come, when the header says how much there is.
+    /// The remaining bytes of content, when the header states the size.
     left: Option<u64>,
 }
 
@@ -155,8 +155,8 @@ impl Zstd {
 
 const CORRUPT: CodingFault = CodingFault::Corrupt("zstd");
 
-/// Moves bytes into `unit` until it is as long as `length` says, which may need some bytes of it
-/// first. Answers how many were taken, and whether the unit is whole.
+/// Moves bytes into `unit` until it is as long as `length` says. `length` may need some of the
+/// bytes first. Returns how many bytes were taken, and whether the unit is complete.
 fn collect(
     unit: &mut Vec<u8>,
     mut input: &[u8],
@@ -179,7 +179,7 @@ fn collect(
     }
 }
 
-/// RFC 8878 §3.1.1.1: how long the header is, or as much of it as tells more.
+/// RFC 8878 §3.1.1.1: the length of the header, or the number of bytes needed to know it.
 fn header_length(unit: &[u8]) -> Result<usize, CodingFault> {
     let Some(magic) = unit.get(..4) else {
         return Ok(4);
@@ -207,7 +207,8 @@ fn header_length(unit: &[u8]) -> Result<usize, CodingFault> {
     Ok(5 + window + dictionary + content_size)
 }
 
-/// RFC 8878 §3.1.1.2: how long the block is with its header, and with the checksum behind the last.
+/// RFC 8878 §3.1.1.2: the length of the block with its header, and with the checksum after the last
+/// block.
 fn block_length(unit: &[u8], checksum: usize) -> Result<usize, CodingFault> {
     let Some(&[low, middle, high]) = unit.first_chunk::<3>() else {
         return Ok(3);
@@ -218,7 +219,7 @@ fn block_length(unit: &[u8], checksum: usize) -> Result<usize, CodingFault> {
         return Err(CORRUPT);
     }
     let content = match (header >> 1) & 3 {
-        // Run-length encoded: one byte, `size` times.
+        // Run-length encoded: one byte, repeated `size` times.
         1 => 1,
         0 | 2 => size,
         _ => return Err(CORRUPT),

@@ -31,8 +31,9 @@ pub(super) fn encode(event: &ServerSentEvent, out: &mut Vec<u8>) -> Result<(), E
     Ok(())
 }
 
-/// Appends a comment, which no parser hands on: sent now and then it keeps proxies from closing an
-/// idle stream, and shows a server that the client has left. May be empty, may have several lines.
+/// Appends a comment, which parsers ignore. Sent now and then, comments keep proxies from closing
+/// an idle stream, and let a server notice that the client has left. The text may be empty or have
+/// several lines.
 pub(crate) fn encode_comment(text: &str, out: &mut Vec<u8>) {
     for_each_line(text, |text| line(out, "", text));
     out.push(b'\n');

@@ -1,4 +1,5 @@
-//! [`EventStreamParser`]: the algorithm of WHATWG HTML §9.2.6, on bytes that arrive cut anywhere.
+//! [`EventStreamParser`]: the algorithm of WHATWG HTML §9.2.6, for bytes that arrive in pieces of
+//! any size.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use super::ServerSentEvent;
 use crate::error::EventStreamFault;
 
-/// Reads events out of a `text/event-stream`.
+/// Parses events from a `text/event-stream`.
 ///
 /// ```
 /// use httpoll::event_stream::EventStreamParser;
@@ -29,37 +30,38 @@ pub struct EventStreamParser {
     event_bytes: usize,
 }
 
-/// Where the next byte stands.
+/// The parser's position in the stream.
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    /// In the first line, which a byte order mark may open.
+    /// In the first line, which may start with a byte order mark.
     FirstLine,
     Line,
-    /// Behind a CR that ended a line: an LF belongs to it.
+    /// After a CR that ended a line: a following LF belongs to it.
     AfterCr,
-    /// Behind an event over the limit; nothing is read any more.
+    /// After an event over the limit; nothing more is read.
     Failed,
 }
 
-/// The buffers of the algorithm: what the next blank line makes an event of.
+/// The buffers of the algorithm. The next empty line turns them into an event.
 #[derive(Debug, Default)]
 struct Pending {
     event: String,
     data: String,
-    /// The last event id buffer; unlike the others it outlives the event.
+    /// The last event id buffer. Unlike the others, it is kept after the event.
     id: String,
     retry: Option<Duration>,
-    /// Bytes of the event's lines so far.
+    /// The bytes in the event's lines so far.
     bytes: usize,
 }
 
 impl EventStreamParser {
-    /// With room for events of 1 MiB.
+    /// A parser with a limit of 1 MiB per event.
     pub fn new() -> Self {
         Self::with_event_bytes(1024 * 1024)
     }
 
-    /// With another limit on the bytes of one event, all its lines together. Comments count, too.
+    /// A parser with another limit on the bytes of one event. All its lines count together,
+    /// comments included.
     pub fn with_event_bytes(event_bytes: usize) -> Self {
         Self {
             place: Place::FirstLine,
@@ -72,8 +74,8 @@ impl EventStreamParser {
         }
     }
 
-    /// Begins a new stream after a reconnection: drops what was not finished, keeps the last event
-    /// id and the reconnection time. Events not taken yet stay.
+    /// Starts a new stream after a reconnection. This drops an unfinished event, and keeps the last
+    /// event id and the reconnection time. Events not taken yet stay.
     pub fn restart(&mut self) {
         self.place = Place::FirstLine;
         self.line.clear();
@@ -83,8 +85,8 @@ impl EventStreamParser {
         };
     }
 
-    /// Sets the last event id, as kept from an earlier run. An id with a NUL is ignored, as the
-    /// stream's own would be.
+    /// Sets the last event id, for example one saved in an earlier run. An id with a NUL is
+    /// ignored, as in the stream itself.
     pub fn set_last_event_id(&mut self, id: impl Into<String>) {
         let id = id.into();
         if !id.contains('\0') {
@@ -93,10 +95,11 @@ impl EventStreamParser {
         }
     }
 
-    /// Takes in the next piece of the stream, cut anywhere.
+    /// Processes the next piece of the stream. Pieces may have any size.
     ///
-    /// Fails when an event is longer than the limit, and goes on failing. Events complete before that
-    /// can still be taken.
+    /// # Errors
+    /// Fails when an event is longer than the limit, and on every later call. Events that were
+    /// complete before that can still be taken.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), EventStreamFault> {
         while let Some(&first) = bytes.first() {
             match self.place {
@@ -131,17 +134,17 @@ impl EventStreamParser {
         Ok(())
     }
 
-    /// The next complete event. What the end of the stream cuts off is no event.
+    /// The next complete event. An event that the end of the stream cuts off is dropped.
     pub fn next_event(&mut self) -> Option<ServerSentEvent> {
         self.events.pop_front()
     }
 
-    /// What to send as `Last-Event-ID` when connecting again; empty when there is none.
+    /// The value to send as `Last-Event-ID` when reconnecting; empty when there is none.
     pub fn last_event_id(&self) -> &str {
         &self.last_event_id
     }
 
-    /// The reconnection time the server asked for last.
+    /// The last reconnection time that the server sent.
     pub fn retry(&self) -> Option<Duration> {
         self.retry
     }
@@ -167,7 +170,7 @@ impl EventStreamParser {
             };
             self.field(name, value.strip_prefix(b" ").unwrap_or(value));
         }
-        // The allocation serves the next line.
+        // Keeps the allocation for the next line.
         self.line = line;
         self.line.clear();
     }
@@ -189,7 +192,7 @@ impl EventStreamParser {
                     self.retry = Some(retry);
                 }
             }
-            // A comment (an empty name), or a field from the future.
+            // A comment (an empty name), or an unknown field.
             _ => {}
         }
     }
@@ -199,7 +202,7 @@ impl EventStreamParser {
         self.pending.id.clone_from(&pending.id);
         self.last_event_id.clone_from(&pending.id);
         let mut data = pending.data;
-        // Each line of data has left an LF behind; so without one there was none.
+        // Each data field has added an LF, so without one there was no data.
         if data.pop().is_some() {
             self.events.push_back(ServerSentEvent {
                 event: Some(pending.event).filter(|event| !event.is_empty()),
@@ -217,7 +220,7 @@ impl Default for EventStreamParser {
     }
 }
 
-/// A number of ASCII digits only; one that is too large counts as the largest.
+/// The value of a text of ASCII digits only. A value that is too large becomes the maximum.
 fn digits(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;
