@@ -1,6 +1,6 @@
-//! When an origin is left alone: after too many failures in a row, or because it said `Retry-After`
-//! (RFC 9110 §10.2.3); and which of several base URLs is asked instead. Whether a single
-//! request is sent once more is `retry`'s business.
+//! Circuit breakers: when an origin gets no requests, because too many failed in a row or because
+//! it sent `Retry-After` (RFC 9110 §10.2.3). Also fail-over: which of several base URLs is used.
+//! Whether a single request is retried belongs to `retry`.
 //!
 //! ```text
 //!            failures in a row, or Retry-After
@@ -18,24 +18,24 @@ use url::Url;
 
 use super::origin::Origin;
 
-/// When the requests to an origin are held back, so that a server in trouble is not made worse and
-/// the game does not wait for what will not come.
+/// When to hold back requests to an origin, so that a server in trouble gets no extra load and the
+/// game does not wait for responses that will not come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CircuitPolicy {
-    /// Failures in a row that open the circuit; 0 for never. Default 5.
+    /// Failures in a row that open the circuit; 0 means never. Default 5.
     pub failures: u32,
-    /// How long an open circuit holds requests back, before one of them probes. Default 30 s.
+    /// How long an open circuit holds requests back before one request probes. Default 30 s.
     pub open_for: Duration,
-    /// Whether `Retry-After` holds back the other requests to the origin, too. Default `true`.
+    /// Whether `Retry-After` also holds back the other requests to the origin. Default `true`.
     pub respect_retry_after: bool,
-    /// The longest that a `Retry-After` holds requests back. Default 5 min.
+    /// The longest time for which a `Retry-After` holds requests back. Default 5 min.
     pub max_retry_after: Duration,
     /// What happens to requests that are held back. Default [`OpenCircuitPolicy::FailFast`].
     pub when_open: OpenCircuitPolicy,
 }
 
-/// What happens to a request while its origin is left alone.
+/// What happens to a request while its circuit is open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OpenCircuitPolicy {
@@ -62,20 +62,20 @@ impl Default for CircuitPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     Go,
-    /// It may, as the only one, and what becomes of it decides about the others: one of
-    /// `responded`, `failed` and `abandoned` must follow.
+    /// It may be sent as the only one. Its outcome decides about the others: a call to `responded`,
+    /// `failed` or `abandoned` must follow.
     Probe,
-    /// It waits; ask again at this time.
+    /// It waits. Check again at this time.
     Wait(Instant),
-    /// It fails; the origin is left alone until this time.
+    /// It fails. The circuit stays open until this time.
     Refuse(Instant),
 }
 
-/// The circuits of all origins that had trouble lately.
+/// The circuits of all origins with recent failures.
 #[derive(Debug, Default)]
 pub(crate) struct Circuits {
     policy: CircuitPolicy,
-    /// An origin without trouble has no entry.
+    /// An origin without failures has no entry.
     circuits: HashMap<Origin, Circuit>,
 }
 
@@ -87,13 +87,14 @@ enum Circuit {
     Open {
         until: Instant,
     },
-    /// A probe is on its way. One that is never heard of again counts as lost at `until`.
+    /// A probe was sent. If no outcome is reported, it counts as lost at `until`.
     HalfOpen {
         until: Instant,
     },
 }
 
-/// The most origins that are kept. When all are in trouble, further ones are not held back.
+/// The maximum number of origins. When all entries are in use, requests to further origins are not
+/// held back.
 const MOST_ORIGINS: usize = 1024;
 
 impl Circuits {
@@ -104,13 +105,13 @@ impl Circuits {
         }
     }
 
-    /// How many origins are kept.
+    /// The number of origins with an entry.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.circuits.len()
     }
 
-    /// A request to `origin` wants to be sent.
+    /// Decides about a request to `origin`.
     pub(crate) fn admit(&mut self, origin: &Origin, now: Instant) -> Admission {
         let Some(circuit) = self.circuits.get_mut(origin) else {
             return Admission::Go;
@@ -132,8 +133,8 @@ impl Circuits {
         }
     }
 
-    /// A response came. `retry_after` is what its field says; beside a status that is no refusal it
-    /// means something else (RFC 9110 §10.2.3) and does not count.
+    /// Records a response. `retry_after` is the value of its field. It counts only with a status
+    /// that refuses the request: with other statuses it has another meaning (RFC 9110 §10.2.3).
     pub(crate) fn responded(
         &mut self,
         origin: &Origin,
@@ -151,7 +152,7 @@ impl Circuits {
         }
     }
 
-    /// No response came.
+    /// Records that no response came.
     pub(crate) fn failed(&mut self, origin: &Origin, now: Instant) {
         if self.policy.failures == 0 && !self.circuits.contains_key(origin) {
             return;
@@ -173,7 +174,8 @@ impl Circuits {
         self.set(origin, next, now);
     }
 
-    /// A request ended without any outcome, for it was cancelled; the next one may probe.
+    /// Records that a request ended without an outcome because it was cancelled. The next one may
+    /// probe.
     pub(crate) fn abandoned(&mut self, origin: &Origin, now: Instant) {
         if let Some(circuit @ Circuit::HalfOpen { .. }) = self.circuits.get_mut(origin) {
             *circuit = Circuit::Open { until: now };
@@ -181,7 +183,7 @@ impl Circuits {
     }
 
     fn succeeded(&mut self, origin: &Origin) {
-        // One that was under way when the circuit opened says nothing about now.
+        // A request that started before the circuit opened says nothing about the present state.
         if !matches!(self.circuits.get(origin), Some(Circuit::Open { .. })) {
             self.circuits.remove(origin);
         }
@@ -221,16 +223,16 @@ fn is_failure(status: StatusCode) -> bool {
     )
 }
 
-/// A probe gets this long, however short circuits stay open.
+/// The minimum time for a probe, however short the circuit stays open.
 const SHORTEST_PROBE: Duration = Duration::from_secs(1);
 
-/// What lies beyond the end of time is now.
+/// Times that overflow the clock become `now`.
 fn after(now: Instant, duration: Duration) -> Instant {
     now.checked_add(duration).unwrap_or(now)
 }
 
-/// Several base URLs that serve the same. The one that works is kept; after a failure the next one
-/// is asked, and after the last the first.
+/// Several base URLs of equivalent servers. A URL that works stays in use. After a failure the next
+/// one is used, and after the last one the first.
 #[derive(Clone)]
 pub(crate) struct FailOver {
     first: Url,
@@ -247,23 +249,23 @@ impl FailOver {
         }
     }
 
-    /// How many there are.
+    /// The number of base URLs.
     pub(crate) fn len(&self) -> usize {
         1 + self.others.len()
     }
 
-    /// Whether it is the list of these.
+    /// Whether the list consists of exactly these URLs.
     pub(crate) fn is_of(&self, first: &Url, others: &[Url]) -> bool {
         self.first == *first && self.others == others
     }
 
-    /// The base to ask now, and its index for [`failed`](Self::failed).
+    /// The base URL in use, and its index for [`failed`](Self::failed).
     #[cfg(test)]
     pub(crate) fn current(&self) -> (usize, &Url) {
         (self.current, self.base(self.current))
     }
 
-    /// All of them, in the order in which one request should try them.
+    /// All base URLs, in the order in which one request should try them.
     pub(crate) fn order(&self) -> impl Iterator<Item = (usize, &Url)> {
         (0..self.len()).map(|step| {
             let index = (self.current + step) % self.len();
@@ -271,15 +273,15 @@ impl FailOver {
         })
     }
 
-    /// A request to this base failed: the next one is asked from now on. Of several requests that
-    /// fail at the same base, only the first one moves on.
+    /// Records that a request to this base URL failed: the next one is used from now on. If several
+    /// requests fail at the same base URL, only the first failure switches.
     pub(crate) fn failed(&mut self, index: usize) {
         if index == self.current {
             self.current = (self.current + 1) % self.len();
         }
     }
 
-    /// A request to this base succeeded: it is the one that works.
+    /// Records that a request to this base URL succeeded, so that it stays in use.
     pub(crate) fn succeeded(&mut self, index: usize) {
         if index < self.len() {
             self.current = index;

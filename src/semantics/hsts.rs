@@ -1,5 +1,6 @@
-//! HTTP Strict Transport Security (RFC 6797): which hosts are asked by `https` only, because they
-//! said so. Kept as long as the caller keeps the store; `file` reads and writes it as text.
+//! HTTP Strict Transport Security (RFC 6797): which hosts asked to be contacted over `https` only.
+//! The store lasts as long as the caller keeps it. `file` converts it to and from text; reading and
+//! writing files does not belong here.
 
 mod file;
 
@@ -8,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use url::{Host, Url};
 
-/// Hosts that want `https`, and until when.
+/// Hosts that require `https`, each with its expiry time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HstsStore {
     hosts: BTreeMap<String, Entry>,
@@ -20,29 +21,29 @@ struct Entry {
     include_subdomains: bool,
 }
 
-/// The most hosts that are kept, as with curl. When it is full, and none has expired, further hosts
-/// are not taken: no server can push out what another one said.
+/// The maximum number of hosts, as in curl. When the store is full and no entry has expired, it
+/// accepts no further hosts: no server can push out the entry of another.
 const MOST_HOSTS: usize = 1000;
 
-/// The longest that a host is kept, whatever it asks for: ten years.
+/// The longest time for which a host is kept, whatever it asks for: ten years.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 impl HstsStore {
-    /// How many hosts are kept.
+    /// The number of hosts.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.hosts.len()
     }
 
-    /// Forgets all hosts.
+    /// Removes all hosts.
     #[cfg(test)]
     pub(crate) fn clear(&mut self) {
         self.hosts.clear();
     }
 
-    /// Notes the first `Strict-Transport-Security` field of a response from `url` (RFC 6797 §8.1).
-    /// Only `https` counts, and only names: addresses cannot be vouched for (§8.1.1). A field that
-    /// breaks the grammar is ignored as a whole (§6.1).
+    /// Processes the first `Strict-Transport-Security` field of a response from `url` (RFC 6797
+    /// §8.1). It counts only over `https` and only for host names, not for IP addresses (§8.1.1). A
+    /// field that breaks the grammar is ignored as a whole (§6.1).
     pub(crate) fn note(&mut self, url: &Url, field: &[u8], now: SystemTime) {
         let ("https" | "wss", Some(Host::Domain(host))) = (url.scheme(), url.host()) else {
             return;
@@ -69,8 +70,8 @@ impl HstsStore {
         self.insert(host, entry, now);
     }
 
-    /// The `https` form of an `http` URL whose host wants it (RFC 6797 §8.3), and `wss` for `ws`;
-    /// `None` for all others. A port other than 80 stays.
+    /// The `https` form of an `http` URL if its host requires it (RFC 6797 §8.3), and `wss` for
+    /// `ws`. `None` for all other URLs. A port other than 80 stays.
     pub(crate) fn upgrade(&self, url: &Url, now: SystemTime) -> Option<Url> {
         let scheme = match url.scheme() {
             "http" => "https",
@@ -88,7 +89,7 @@ impl HstsStore {
         Some(secure)
     }
 
-    /// RFC 6797 §8.2: this very name, or a parent that includes its subdomains.
+    /// RFC 6797 §8.2: this exact name, or a parent that includes its subdomains.
     fn knows(&self, host: &str, now: SystemTime) -> bool {
         let holds = |name: &str, is_parent: bool| {
             self.hosts.get(name).is_some_and(|entry| {
@@ -115,8 +116,8 @@ struct Directives {
     include_subdomains: bool,
 }
 
-/// RFC 6797 §6.1: directives separated by semicolons, none of them twice, `max-age` required,
-/// unknown ones ignored.
+/// RFC 6797 §6.1: directives separated by semicolons. No directive may appear twice, `max-age` is
+/// required, unknown ones are ignored.
 fn parse(field: &[u8]) -> Option<Directives> {
     let field = std::str::from_utf8(field).ok()?;
     let mut seen: Vec<&str> = Vec::new();
@@ -141,7 +142,7 @@ fn parse(field: &[u8]) -> Option<Directives> {
         if name.eq_ignore_ascii_case("max-age") {
             max_age = Some(seconds(value?)?);
         } else if name.eq_ignore_ascii_case("includeSubDomains") {
-            // It has no value (§6.1.2).
+            // This directive has no value (§6.1.2).
             if value.is_some() {
                 return None;
             }
@@ -154,7 +155,7 @@ fn parse(field: &[u8]) -> Option<Directives> {
     })
 }
 
-/// Two are defined, one is in wide use beside them.
+/// The RFC defines two, and one more is in wide use.
 const MOST_DIRECTIVES: usize = 16;
 
 fn seconds(value: &str) -> Option<u64> {
@@ -165,11 +166,11 @@ fn seconds(value: &str) -> Option<u64> {
     if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    // What does not fit is very long all the same.
+    // A number that does not fit means a very long time anyway.
     Some(value.parse().unwrap_or(u64::MAX))
 }
 
-/// The parts between semicolons that are in no quoted string; `None` when a quote stays open.
+/// The parts between semicolons outside quoted strings; `None` when a quote stays open.
 fn split_unquoted(field: &str) -> Option<Vec<&str>> {
     let mut parts = Vec::new();
     let (mut start, mut quoted, mut escaped) = (0, false, false);
@@ -189,12 +190,12 @@ fn split_unquoted(field: &str) -> Option<Vec<&str>> {
     (!quoted).then_some(parts)
 }
 
-/// A name without the root's dot (RFC 6797 §8.2 compares labels).
+/// The name without the dot of the DNS root (RFC 6797 §8.2 compares labels).
 fn canonical(host: &str) -> &str {
     host.strip_suffix('.').unwrap_or(host)
 }
 
-/// Whether a canonical host is a name: not the root, and without empty labels.
+/// Whether a canonical host is a valid name: not the DNS root, and without empty labels.
 fn is_name(host: &str) -> bool {
     host.split('.').all(|label| !label.is_empty())
 }

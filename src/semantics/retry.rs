@@ -1,6 +1,6 @@
-//! Whether and when a request is sent once more (RFC 9110 §9.2.2, §10.2.3). The clock, the random
-//! numbers and the sending are the agent's; that an origin as a whole is to be left alone is
-//! `circuit`'s.
+//! Whether and when a request is retried (RFC 9110 §9.2.2, §10.2.3). The agent provides the clock
+//! and the random numbers, and sends the request. Holding back all requests to an origin belongs to
+//! `circuit`.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,10 +9,10 @@ use http::{Method, StatusCode};
 use crate::error::{Error, ErrorKind, NetworkFault};
 use crate::phase::Phase;
 
-/// Which failures are tried again, how often and after what delay.
+/// Which failures are retried, how often, and after what delay.
 ///
-/// The delay before retry *n* (from 0) is random between nothing and `base_delay * factor^n`, at
-/// most `max_delay`; a `Retry-After` field that asks for more is obeyed.
+/// The delay before retry *n* (from 0) is random between zero and `base_delay * factor^n`, at most
+/// `max_delay`. A longer `Retry-After` is respected.
 ///
 /// ```
 /// let mut policy = httpoll::RetryPolicy::standard();
@@ -21,31 +21,30 @@ use crate::phase::Phase;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
-    /// How often a request is sent again. Default 0: never.
+    /// The maximum number of retries. Default 0: never.
     pub retries: u32,
-    /// The longest delay before the first retry. Default 500 ms.
+    /// The maximum delay before the first retry. Default 500 ms.
     pub base_delay: Duration,
-    /// What each further delay is multiplied by. Default 2.
+    /// The factor by which each further delay grows. Default 2.
     pub factor: u32,
-    /// Whether delays are random ("full jitter"), so that many clients do not come back at the same
+    /// Whether delays are random ("full jitter"), so that many clients do not retry at the same
     /// moment. Default `true`.
     pub jitter: bool,
-    /// The longest delay of all. Default 30 s.
+    /// The maximum of every delay. Default 30 s.
     pub max_delay: Duration,
-    /// No retry starts later than this after the first attempt. Default 60 s.
+    /// No retry starts later than this after the start of the first attempt. Default 60 s.
     pub window: Duration,
-    /// Response statuses that are tried again. Default 408, 429, 500, 502, 503, 504.
+    /// Response statuses that are retried. Default 408, 429, 500, 502, 503, 504.
     pub statuses: Vec<StatusCode>,
-    /// Whether methods that are not idempotent, such as POST, are sent again although the first
-    /// one may have had its effect (RFC 9110 §9.2.2). Default `false`. A request with an
+    /// Whether methods that are not idempotent, such as POST, are retried although the first
+    /// attempt may have had its effect (RFC 9110 §9.2.2). Default `false`. A request with an
     /// `Idempotency-Key` field counts as idempotent.
     pub non_idempotent: bool,
-    /// Whether a failure to connect is tried again. Default `true`.
+    /// Whether a failure to connect is retried. Default `true`.
     pub on_connect_failure: bool,
-    /// Whether `Retry-After` is obeyed (RFC 9110 §10.2.3). Default `true`.
+    /// Whether `Retry-After` is respected (RFC 9110 §10.2.3). Default `true`.
     pub respect_retry_after: bool,
-    /// The longest `Retry-After` that is waited for; a response that asks for more is final.
-    /// Default 60 s.
+    /// The longest `Retry-After` to wait for. A response that asks for more is final. Default 60 s.
     pub max_retry_after: Duration,
 }
 
@@ -96,11 +95,11 @@ impl RetryPolicy {
     }
 }
 
-/// What the request is like, for the question whether sending it again can do harm.
+/// The properties of a request that decide whether a retry is safe.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Repeatable<'a> {
     pub(crate) method: &'a Method,
-    /// Whether the content, if any, can be sent once more from its beginning.
+    /// Whether the content, if any, can be sent again from its start.
     pub(crate) content_repeats: bool,
     /// Whether the request has an `Idempotency-Key` field.
     pub(crate) idempotency_key: bool,
@@ -115,7 +114,7 @@ pub(crate) enum Outcome {
         retry_after: Option<Duration>,
     },
     Failed {
-        /// Whether the failure may pass by itself.
+        /// Whether the failure may be temporary.
         transient: bool,
         reach: Reach,
     },
@@ -158,7 +157,7 @@ pub(crate) struct RetryState {
 }
 
 impl RetryState {
-    /// The first attempt begins.
+    /// Starts with the first attempt.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             first: now,
@@ -166,14 +165,15 @@ impl RetryState {
         }
     }
 
-    /// How many retries there were.
+    /// The number of retries so far.
     #[cfg(test)]
     pub(crate) fn retried(&self) -> u32 {
         self.retried
     }
 
-    /// An attempt ended: the delay until the next one, which is then counted, or `None` when the
-    /// outcome is final. `random` is uniform over all its values.
+    /// Records the end of an attempt. Returns the delay until the next one and counts that, or
+    /// returns `None` when the outcome is final. `random` must be uniform over all values of its
+    /// type.
     pub(crate) fn next(
         &mut self,
         policy: &RetryPolicy,
@@ -246,7 +246,7 @@ fn may_repeat(policy: &RetryPolicy, request: Repeatable<'_>, outcome: Outcome) -
     }
 }
 
-/// Uniform from nothing to `whole`.
+/// A random duration, uniform between zero and `whole`.
 fn fraction(whole: Duration, random: u64) -> Duration {
     // The product of 64 random bits and a duration in nanoseconds must fit 128 bits.
     let nanoseconds = u64::try_from(whole.as_nanos()).unwrap_or(u64::MAX);

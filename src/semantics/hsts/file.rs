@@ -1,5 +1,5 @@
-//! An [`HstsStore`] as text, in the format of curl's HSTS cache: a host, with a dot in front when it
-//! includes its subdomains, and the time in quotes when it expires, in UTC.
+//! An [`HstsStore`] as text, in the format of curl's HSTS cache: one host per line, with a dot in
+//! front when it includes its subdomains, then the quoted expiry time in UTC.
 
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use super::{Entry, HstsStore, LONGEST, canonical, is_name};
 use crate::error::MalformedHsts;
 
 impl HstsStore {
-    /// All hosts that have not expired.
+    /// Writes all hosts that have not expired.
     pub(crate) fn save(&self, now: SystemTime) -> String {
         let mut text = String::from("# Hosts that want https (RFC 6797), in curl's format.\n");
         for (host, entry) in &self.hosts {
@@ -24,11 +24,11 @@ impl HstsStore {
         text
     }
 
-    /// Takes in what [`save`](Self::save) or curl wrote, except for what has expired. A host that is
-    /// known keeps the later of both times.
+    /// Loads what [`save`](Self::save) or curl wrote, except for expired entries. A known host
+    /// keeps the later of both times.
     ///
     /// # Errors
-    /// The first line that could not be read; the others were.
+    /// Names the first line that could not be read. The other lines are loaded all the same.
     pub(crate) fn load(&mut self, text: &str, now: SystemTime) -> Result<(), MalformedHsts> {
         let mut malformed = None;
         for (number, line) in text.lines().enumerate() {
@@ -73,7 +73,7 @@ fn parse_line(line: &str, now: SystemTime) -> Option<(String, Entry)> {
     is_name(host).then(|| (host.to_owned(), entry))
 }
 
-/// `YYYYMMDD hh:mm:ss`; what lies outside the years 1970 to 9999 has no such form.
+/// The format `YYYYMMDD hh:mm:ss`. It cannot express years outside 1970 to 9999.
 fn time_text(time: SystemTime) -> String {
     let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH);
     let seconds = since_epoch.map_or(0, |since| since.as_secs());
@@ -115,14 +115,14 @@ fn parse_time(text: &str) -> Option<SystemTime> {
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// Days of 400 years of the Gregorian calendar, after which it repeats.
+/// Days in 400 years of the Gregorian calendar, after which it repeats.
 const ERA: u64 = 146_097;
 
-/// From 0000-03-01, the first day of an era, to 1970-01-01.
+/// Days from 0000-03-01, the first day of an era, to 1970-01-01.
 const EPOCH: u64 = 719_468;
 
-/// Year, month and day of the Gregorian calendar. Years are counted from March, so that the leap day
-/// is the last one.
+/// Year, month and day in the Gregorian calendar. The calculation starts years in March, so that
+/// the leap day is the last day.
 fn civil(days_since_epoch: u64) -> (u64, u64, u64) {
     let days = days_since_epoch.saturating_add(EPOCH);
     let of_era = days % ERA;
@@ -135,7 +135,7 @@ fn civil(days_since_epoch: u64) -> (u64, u64, u64) {
     (year, month, day)
 }
 
-/// The inverse; `None` for days that the calendar does not have, and before 1970.
+/// The inverse. `None` for dates that do not exist, and for dates before 1970.
 fn days_since_epoch(year: u64, month: u64, day: u64) -> Option<u64> {
     if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || day == 0 {
         return None;

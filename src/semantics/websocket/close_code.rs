@@ -1,47 +1,47 @@
-//! Why a WebSocket was closed: the codes of RFC 6455 §7.4.1 by their names there, and two of the
-//! registry that it founded (§11.7).
+//! Close codes of a WebSocket: those of RFC 6455 §7.4.1 under their names, and those of the IANA
+//! registry (§11.7) that were added later.
 //!
-//! 3000 to 3999 are for registered libraries and frameworks, 4000 to 4999 for whatever an application
-//! likes.
+//! Codes 3000 to 3999 are for registered libraries and frameworks, codes 4000 to 4999 for private
+//! use by applications.
 
 use crate::error::WebSocketFault;
 
-/// The purpose was fulfilled.
+/// The purpose of the connection was fulfilled.
 pub const NORMAL_CLOSURE: u16 = 1000;
-/// A server goes down, or a client leaves.
+/// The server shuts down, or the client leaves.
 pub const GOING_AWAY: u16 = 1001;
-/// The other side broke the protocol.
+/// The peer broke the protocol.
 pub const PROTOCOL_ERROR: u16 = 1002;
-/// A kind of data that is not understood (binary where text is expected, for example).
+/// A data type that the receiver does not accept (for example, binary instead of text).
 pub const UNSUPPORTED_DATA: u16 = 1003;
-/// Never sent: the close frame held no code.
+/// Never sent: the close frame contained no code.
 pub const NO_STATUS_RCVD: u16 = 1005;
 /// Never sent: the connection ended without a close frame.
 pub const ABNORMAL_CLOSURE: u16 = 1006;
-/// Data that is not what its type says: text that is no UTF-8.
+/// Data that does not match its type: text that is not UTF-8.
 pub const INVALID_FRAME_PAYLOAD_DATA: u16 = 1007;
-/// A message that is against the rules of whoever got it.
+/// A message that breaks the receiver's policy.
 pub const POLICY_VIOLATION: u16 = 1008;
-/// A message that is too big to be taken.
+/// A message that is too large.
 pub const MESSAGE_TOO_BIG: u16 = 1009;
-/// The server did not agree on an extension that the client needs.
+/// The server did not accept an extension that the client needs.
 pub const MANDATORY_EXT: u16 = 1010;
-/// The server met what it did not expect.
+/// The server met an unexpected condition.
 pub const INTERNAL_ERROR: u16 = 1011;
-/// The server restarts (registered later, as the next one).
+/// The server restarts (registered later, like the next one).
 pub const SERVICE_RESTART: u16 = 1012;
-/// The server has too much to do.
+/// The server is overloaded.
 pub const TRY_AGAIN_LATER: u16 = 1013;
-/// Never sent: TLS failed.
+/// Never sent: the TLS handshake failed.
 pub const TLS_HANDSHAKE: u16 = 1015;
 
-/// Whether a close frame may hold this code (§7.4.2).
+/// Whether a close frame may contain this code (§7.4.2).
 pub(super) fn may_be_sent(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1013 | 3000..=4999)
 }
 
-/// The code that the peer gets when this side fails the connection (§7.1.7); `None` when the fault is
-/// not the peer's framing.
+/// The code to send when this side fails the connection (§7.1.7). `None` when the peer's framing is
+/// not the cause.
 pub(super) fn for_fault(fault: &WebSocketFault) -> Option<u16> {
     match fault {
         WebSocketFault::ReservedBits

@@ -1,5 +1,5 @@
-//! The opening handshake (RFC 6455 §4): an HTTP upgrade that proves that the server speaks WebSocket.
-//! The request line, `Host`, `Origin` and credentials are whoever's who sends the request.
+//! The opening handshake (RFC 6455 §4): an HTTP upgrade which proves that the server speaks
+//! WebSocket. The caller provides the request line, `Host`, `Origin` and credentials.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,10 +23,10 @@ const VERSION: &str = "Sec-WebSocket-Version";
 const PROTOCOL: &str = "Sec-WebSocket-Protocol";
 const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 
-/// The only version there is (§4.1).
+/// The only version (§4.1).
 const VERSION_13: &str = "13";
 
-/// Fields that are the handshake's, and those that would give the messages content.
+/// The fields that the handshake itself sets, and fields that would give the messages content.
 const RESERVED: [&str; 10] = [
     CONNECTION,
     UPGRADE,
@@ -40,7 +40,7 @@ const RESERVED: [&str; 10] = [
     "Trailer",
 ];
 
-/// A handshake that a client began.
+/// The client's side of a handshake.
 #[cfg(any(feature = "agent", test))]
 #[derive(Clone, Debug)]
 pub(crate) struct ClientHandshake {
@@ -50,7 +50,8 @@ pub(crate) struct ClientHandshake {
 
 #[cfg(any(feature = "agent", test))]
 impl ClientHandshake {
-    /// Offers these subprotocols, the one liked best first. `random` is new for every handshake.
+    /// Starts a handshake that offers these subprotocols, in order of preference. `random` must be
+    /// new for every handshake.
     ///
     /// # Errors
     /// [`WebSocketFault::InvalidSubprotocol`].
@@ -69,10 +70,11 @@ impl ClientHandshake {
         })
     }
 
-    /// The fields of the request, those of the caller first. The request is a GET without content.
+    /// The fields of the request, with the caller's fields first. The request is a GET without
+    /// content.
     ///
     /// # Errors
-    /// [`WebSocketFault::ReservedHeader`] if `extra` holds one that is the handshake's.
+    /// [`WebSocketFault::ReservedHeader`] if `extra` contains a field that the handshake sets.
     pub(crate) fn request_fields(&self, extra: &FieldLines) -> Result<FieldLines, WebSocketFault> {
         let protocols = self.protocols.join(", ");
         let protocols = (!protocols.is_empty()).then_some((PROTOCOL, protocols.as_str()));
@@ -85,8 +87,8 @@ impl ClientHandshake {
         with_own(extra, own.into_iter().chain(protocols))
     }
 
-    /// Whether the final response, or the 101, opens the WebSocket; the subprotocol that the server
-    /// chose, if any.
+    /// Checks whether the final response, or the 101, opens the WebSocket. Returns the subprotocol
+    /// that the server chose, if any.
     ///
     /// # Errors
     /// [`NotSwitched`](WebSocketFault::NotSwitched), [`NoUpgrade`](WebSocketFault::NoUpgrade),
@@ -113,7 +115,7 @@ impl ClientHandshake {
             return Ok(None);
         }
         let chosen = only(fields, PROTOCOL).and_then(|chosen| {
-            // They differ by case, too (§11.3.4).
+            // Subprotocols are case-sensitive (§11.3.4).
             let offered = self.protocols.iter();
             offered
                 .map(String::as_str)
@@ -125,7 +127,7 @@ impl ClientHandshake {
     }
 }
 
-/// A request for a WebSocket that is in order.
+/// A valid request for a WebSocket.
 #[derive(Clone, Debug)]
 #[cfg(any(feature = "server", test))]
 pub(crate) struct UpgradeRequest {
@@ -133,20 +135,20 @@ pub(crate) struct UpgradeRequest {
     protocols: Vec<String>,
 }
 
-/// Why a request opens no WebSocket, and how to say so.
+/// Why a request opens no WebSocket, and the response that says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg(any(feature = "server", test))]
 pub(crate) struct UpgradeRejection {
     pub(crate) fault: WebSocketFault,
     /// 400, or 426 for another version (§4.4).
     pub(crate) status: StatusCode,
-    /// What the response has to say beside that.
+    /// Further fields that the response needs.
     pub(crate) fields: FieldLines,
 }
 
 #[cfg(any(feature = "server", test))]
 impl UpgradeRequest {
-    /// Whether a request asks for a WebSocket at all; it may be in order or not.
+    /// Whether a request asks for a WebSocket, valid or not.
     pub(crate) fn is_asked_for(request: &RequestHead) -> bool {
         request.fields.has_token(UPGRADE, WEBSOCKET)
     }
@@ -181,21 +183,21 @@ impl UpgradeRequest {
         })
     }
 
-    /// The subprotocols that the client offers, the one that it likes best first.
+    /// The subprotocols that the client offers, in its order of preference.
     pub(crate) fn protocols(&self) -> impl Iterator<Item = &str> {
         self.protocols.iter().map(String::as_str)
     }
 
-    /// The subprotocol that the client likes best of those that this side speaks.
+    /// The first subprotocol in the client's order that this side supports.
     pub(crate) fn choose<'a>(&self, spoken: &[&'a str]) -> Option<&'a str> {
         self.protocols()
             .find_map(|offered| spoken.iter().copied().find(|it| *it == offered))
     }
 
-    /// The 101 that opens the WebSocket, with the caller's fields and this subprotocol.
+    /// The 101 response that opens the WebSocket, with the caller's fields and this subprotocol.
     ///
     /// # Errors
-    /// [`WebSocketFault::ReservedHeader`] if `extra` holds a field that is the handshake's;
+    /// [`WebSocketFault::ReservedHeader`] if `extra` contains a field that the handshake sets;
     /// [`WebSocketFault::InvalidSubprotocol`] if `protocol` was not offered.
     pub(crate) fn accept(
         &self,
@@ -231,8 +233,8 @@ impl UpgradeRejection {
         }
     }
 
-    /// Says which version it would have to be (§4.4), and, as a 426 must, to which protocol to
-    /// upgrade (RFC 9110 §15.5.22).
+    /// Adds the supported version (§4.4) and, as a 426 requires, the protocol to upgrade to (RFC
+    /// 9110 §15.5.22).
     fn other_version() -> Self {
         let own = [
             (UPGRADE, WEBSOCKET),
@@ -268,13 +270,13 @@ fn upgrades(fields: &FieldLines) -> bool {
     fields.has_token(UPGRADE, WEBSOCKET) && fields.has_token(CONNECTION, UPGRADE)
 }
 
-/// The value of a field that may be there once.
+/// The value of a field that may appear only once.
 fn only<'a>(fields: &'a FieldLines, name: &'a str) -> Option<&'a [u8]> {
     let mut values = fields.get_all(name);
     values.next().filter(|_| values.next().is_none())
 }
 
-/// A field name is a token, too (RFC 9110 §5.1, §5.6.2).
+/// A subprotocol is a token, like a field name (RFC 9110 §5.1, §5.6.2).
 fn is_token(text: &str) -> bool {
     HeaderName::from_bytes(text.as_bytes()).is_ok()
 }

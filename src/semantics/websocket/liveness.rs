@@ -1,8 +1,8 @@
-//! When to ping, and when a peer counts as gone (RFC 6455 §5.5.2: a ping serves as a keepalive and as
-//! a question whether the peer is still there).
+//! When to ping, and when a peer counts as gone (RFC 6455 §5.5.2: a ping may serve as a keepalive
+//! or as a check that the peer still responds). Sending the ping belongs to `machine`.
 //!
-//! Whatever arrives is a sign of life, not the pong alone. A ping that still waits behind other bytes
-//! to be sent was not asked yet: as long as these move, the peer is there.
+//! Any received byte is a sign of life, not only a pong. While a ping waits behind other outgoing
+//! bytes, the peer cannot have seen it. As long as those bytes move, the peer counts as alive.
 
 use std::time::{Duration, Instant};
 
@@ -16,15 +16,15 @@ pub(super) struct Liveness {
 
 #[derive(Clone, Copy, Debug)]
 enum Probe {
-    /// Something came then.
+    /// When bytes last arrived.
     Heard { at: Instant },
-    /// A ping is on its way out; bytes were last sent then.
+    /// A ping waits to be sent. The time is when bytes were last sent.
     Queued { moved: Instant, sent_at: u64 },
-    /// It went out then.
+    /// When the ping was sent.
     Asked { at: Instant },
 }
 
-/// What to do.
+/// The next action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeepAliveAction {
     Wait,
@@ -41,12 +41,13 @@ impl Liveness {
         }
     }
 
-    /// Something came.
+    /// Records that bytes arrived.
     pub(super) fn heard(&mut self, now: Instant) {
         self.probe = Probe::Heard { at: now };
     }
 
-    /// A ping was queued; it is out when so many bytes have been sent.
+    /// Records that a ping was queued. It counts as sent once the total of sent bytes reaches
+    /// `sent_at`.
     pub(super) fn pinged(&mut self, sent_at: u64, now: Instant) {
         self.probe = Probe::Queued {
             moved: now,
@@ -54,7 +55,7 @@ impl Liveness {
         };
     }
 
-    /// So many bytes have been sent by now.
+    /// Records the total of bytes sent so far.
     pub(super) fn sent(&mut self, sent: u64, now: Instant) {
         if let Probe::Queued { sent_at, .. } = self.probe {
             self.probe = if sent >= sent_at {
@@ -76,7 +77,7 @@ impl Liveness {
         }
     }
 
-    /// When there is something to do. What lies beyond the end of time is never due.
+    /// The time of the next action. A time that overflows the clock never comes.
     pub(super) fn due(&self) -> Option<Instant> {
         let interval = self.interval?;
         match self.probe {
@@ -102,7 +103,7 @@ mod tests {
         liveness.pinged(6, start + 20 * SECOND);
         liveness.sent(6, start + 21 * SECOND);
         assert_eq!(liveness.due(), Some(start + 31 * SECOND));
-        // Sending goes on, but says nothing about the peer now.
+        // Progress of sending says nothing about the peer now.
         liveness.sent(600, start + 30 * SECOND);
         assert_eq!(liveness.advise(start + 30 * SECOND), KeepAliveAction::Wait);
         assert_eq!(liveness.advise(start + 31 * SECOND), KeepAliveAction::Fail);

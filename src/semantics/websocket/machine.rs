@@ -1,4 +1,5 @@
-//! An open WebSocket: bytes in, messages out, and the other way round (RFC 6455 §5 to §7).
+//! An open WebSocket: turns bytes into messages and messages into bytes (RFC 6455 §5 to §7). The
+//! opening handshake belongs to `handshake`, sockets to the agent and the server.
 //!
 //! ```text
 //!        close(), send(Close)          the peer's close frame
@@ -9,10 +10,10 @@
 //!  └─ a breach, an end, silence ─┴────────────────────────────▶ Failed
 //! ```
 //!
-//! Whoever owns the connection gives what came to [`receive`](WebSocketMachine::receive), takes events
-//! until there is none, gives the rest, and sends what is to be
-//! [transmitted](WebSocketMachine::poll_transmit), until the machine
-//! [is finished](WebSocketMachine::is_finished). Masks are random numbers of `tungstenite`'s own.
+//! The owner of the connection passes received bytes to [`receive`](WebSocketMachine::receive) and
+//! takes events until there are none. If bytes were left over, it repeats this. It sends the bytes
+//! of [`poll_transmit`](WebSocketMachine::poll_transmit) until the machine [is
+//! finished](WebSocketMachine::is_finished). `tungstenite` generates the random masks.
 
 use std::fmt;
 use std::io;
@@ -36,19 +37,20 @@ use super::wire::frame_length;
 use super::wire::{fault_of, to_wire, unshared};
 use crate::error::WebSocketFault;
 
-/// Room in `tungstenite`'s buffer, which every connection has: small, as most connections are idle.
+/// The size of `tungstenite`'s buffer in each connection. It is small because most connections are
+/// idle.
 const READ_BYTES: usize = 8 * 1024;
 
-/// What pongs may add to a full queue. A peer who sends pings and takes no pongs is not read from
-/// beyond that.
+/// How many bytes pongs may add to a full queue. Above this limit the machine does not read from a
+/// peer that sends pings and takes no pongs.
 const PONG_BYTES: usize = 64 * 1024;
 
-/// What comes of what was received.
+/// An event that results from received bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum WebSocketEvent {
-    /// Text or binary; a ping or pong, too, if these are to be shown.
+    /// Text or binary; also a ping or pong if the configuration asks for them.
     Message(WebSocketMessage),
-    /// Both sides said goodbye. This is what the peer said; it may give no code.
+    /// Both sides sent a close frame. This is the peer's; it may contain no code.
     Closed(Option<CloseFrame>),
 }
 
@@ -61,22 +63,22 @@ pub(crate) struct WebSocketMachine {
     received_code: ReceivedCode,
     liveness: Liveness,
     state: State,
-    /// Whether something that came may not have been looked at.
+    /// Whether received bytes may still be unprocessed.
     has_more: bool,
 }
 
 #[derive(Clone, Debug)]
 enum State {
     Open,
-    /// This side said goodbye, the peer owes its own.
+    /// This side sent its close frame and waits for the peer's.
     Closing {
         by: Option<Instant>,
     },
-    /// Both did. What is left is to be sent; the server ends the connection then (§7.1.1).
+    /// Both sides did. The rest is sent; then the server ends the connection (§7.1.1).
     Closed {
         by: Option<Instant>,
     },
-    /// What is left is to be sent, and is a close frame at best.
+    /// The connection failed. What is left to send is a close frame at most.
     Failed {
         fault: WebSocketFault,
         by: Option<Instant>,
@@ -84,13 +86,13 @@ enum State {
 }
 
 impl WebSocketMachine {
-    /// The client's end of a WebSocket that was just opened.
+    /// The client's side of a WebSocket that was just opened.
     #[cfg(any(feature = "agent", test))]
     pub(crate) fn client(config: WebSocketConfig, now: Instant) -> Self {
         Self::new(Role::Client, config, now)
     }
 
-    /// The server's end.
+    /// The server's side.
     #[cfg(any(feature = "server", test))]
     pub(crate) fn server(config: WebSocketConfig, now: Instant) -> Self {
         Self::new(Role::Server, config, now)
@@ -99,7 +101,7 @@ impl WebSocketMachine {
     fn new(role: Role, config: WebSocketConfig, now: Instant) -> Self {
         let settings = Settings::default()
             .read_buffer_size(READ_BYTES)
-            // What is written goes to the pipe at once: one queue is enough.
+            // Written bytes go to the pipe at once: one queue is enough.
             .write_buffer_size(0)
             .max_message_size(Some(config.message_bytes))
             .max_frame_size(Some(config.frame_bytes));
@@ -115,8 +117,8 @@ impl WebSocketMachine {
         }
     }
 
-    /// Takes bytes that came; answers how many, which is not all of them while events wait to be
-    /// taken. After the end of the WebSocket they are dropped.
+    /// Takes received bytes and returns how many it took. It does not take all of them while events
+    /// wait to be taken. After the end of the WebSocket it drops them.
     pub(crate) fn receive(&mut self, bytes: &[u8], now: Instant) -> usize {
         match self.state {
             State::Open | State::Closing { .. } => {
@@ -132,13 +134,14 @@ impl WebSocketMachine {
         }
     }
 
-    /// The peer ended the stream.
+    /// Records that the peer ended the stream.
     pub(crate) fn receive_eof(&mut self) {
         self.has_more = true;
         self.pipe.receive_eof();
     }
 
-    /// The next event; `None` until more comes. A failure is told again by every further call.
+    /// The next event; `None` until more bytes arrive. After a failure, every further call returns
+    /// it again.
     pub(crate) fn next_event(
         &mut self,
         now: Instant,
@@ -151,7 +154,8 @@ impl WebSocketMachine {
             }
             let most = self.config.send_queue_bytes.saturating_add(PONG_BYTES);
             if self.queued() > most {
-                // It does not count as unread: a peer that takes nothing is no living peer.
+                // The bytes do not count as unread: a peer that takes nothing does not count as
+                // alive.
                 self.has_more = false;
                 return Ok(None);
             }
@@ -167,13 +171,13 @@ impl WebSocketMachine {
                 Message::Text(text) => WebSocketMessage::Text(text.as_str().to_owned()),
                 Message::Binary(bytes) => WebSocketMessage::Binary(unshared(bytes)),
                 Message::Ping(payload) => {
-                    // Sends the pong; a pipe takes all.
+                    // This sends the pong. The pipe takes all of it.
                     let _ = self.context.flush(&mut self.pipe);
                     WebSocketMessage::Ping(unshared(payload))
                 }
                 Message::Pong(payload) => WebSocketMessage::Pong(unshared(payload)),
                 Message::Close(frame) => return self.receive_close(frame, now).map(Some),
-                // Never read, only written.
+                // `tungstenite` writes raw frames but never returns them.
                 Message::Frame(_) => continue,
             };
             match message {
@@ -189,14 +193,15 @@ impl WebSocketMachine {
         frame: Option<tungstenite::protocol::CloseFrame>,
         now: Instant,
     ) -> Result<WebSocketEvent, WebSocketFault> {
-        // Sends the reply, unless this side began. The flush returns an error on a server, which means
-        // that the server may close the connection now.
+        // This sends the reply, unless this side began. On a server the flush returns an error,
+        // which means that the server may close the connection now.
         let _ = self.context.flush(&mut self.pipe);
         let frame = frame.map(|frame| CloseFrame {
             code: frame.code.into(),
             reason: frame.reason.as_str().to_owned(),
         });
-        // Not the frame's code: it is 1002 instead of one that may not be sent.
+        // `tungstenite` reports 1002 instead of a code that may not be sent, so use the received
+        // code.
         if let Some(code) = self.received_code.get().filter(|code| !may_be_sent(*code)) {
             return Err(self.fail(WebSocketFault::InvalidCloseCode { code }, now));
         }
@@ -205,13 +210,13 @@ impl WebSocketMachine {
         Ok(WebSocketEvent::Closed(frame))
     }
 
-    /// Queues a message. Text and binary messages go out as one frame.
+    /// Queues a message. A text or binary message becomes one frame.
     ///
     /// # Errors
     /// [`NotOpen`](WebSocketFault::NotOpen), [`QueueFull`](WebSocketFault::QueueFull),
     /// [`TooLargeToSend`](WebSocketFault::TooLargeToSend),
-    /// [`ControlTooLong`](WebSocketFault::ControlTooLong); or what [`close`](Self::close) says.
-    /// Nothing has changed then.
+    /// [`ControlTooLong`](WebSocketFault::ControlTooLong), or an error of [`close`](Self::close).
+    /// Nothing changes then.
     #[cfg(any(feature = "agent", test))]
     pub(crate) fn send(
         &mut self,
@@ -253,13 +258,13 @@ impl WebSocketMachine {
             .map_err(fault_of)
     }
 
-    /// Begins the closing handshake, behind what waits to be sent. The second call and those after
-    /// the end change nothing.
+    /// Starts the closing handshake; the close frame goes after the bytes that already wait. Later
+    /// calls, and calls after the end, change nothing.
     ///
     /// # Errors
     /// [`CodeNotSendable`](WebSocketFault::CodeNotSendable);
-    /// [`ControlTooLong`](WebSocketFault::ControlTooLong) for a reason over 123 bytes. Nothing has
-    /// changed then.
+    /// [`ControlTooLong`](WebSocketFault::ControlTooLong) for a reason over 123 bytes. Nothing
+    /// changes then.
     pub(crate) fn close(
         &mut self,
         code: u16,
@@ -288,25 +293,25 @@ impl WebSocketMachine {
         Ok(())
     }
 
-    /// Whether the peer's close frame has arrived and was valid. Then the WebSocket has ended cleanly,
-    /// whatever happens to the connection (§7.1.4).
+    /// Whether the peer's close frame has arrived and was valid. Then the WebSocket has ended
+    /// cleanly, whatever happens to the connection (§7.1.4).
     #[cfg(feature = "agent")]
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed { .. })
     }
 
-    /// Nothing can be sent any more.
+    /// Records that nothing can be sent any more.
     #[cfg(feature = "agent")]
     pub(crate) fn discard_outgoing(&mut self) {
         self.pipe.discard_outgoing();
     }
 
-    /// What is to be sent. Say how much of it was by [`transmitted`](Self::transmitted).
+    /// The bytes to send. Report how many were sent with [`transmitted`](Self::transmitted).
     pub(crate) fn poll_transmit(&mut self) -> &[u8] {
         self.pipe.outgoing()
     }
 
-    /// The first `count` bytes of what was to be sent are with the network.
+    /// Records that the first `count` of the bytes to send were written to the network.
     pub(crate) fn transmitted(&mut self, count: usize, now: Instant) {
         if count == 0 {
             return;
@@ -316,18 +321,19 @@ impl WebSocketMachine {
         let later = self.by(now);
         match &mut self.state {
             State::Open => {}
-            // As long as it moves, the end may take its time.
+            // As long as bytes move, the closing handshake may take longer.
             State::Closing { by } | State::Closed { by } | State::Failed { by, .. } => *by = later,
         }
     }
 
-    /// How many bytes wait to be sent.
+    /// The number of bytes that wait to be sent.
     pub(crate) fn queued(&self) -> usize {
         self.pipe.outgoing().len()
     }
 
-    /// Pings, and judges who was silent for too long. To be called when all that came was received;
-    /// while events wait to be taken, the silence is this side's.
+    /// Pings, and fails the connection when the peer was silent for too long. Call it after all
+    /// received bytes were passed in. While events wait to be taken, the silence is not the peer's
+    /// fault.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         match &self.state {
             State::Open => {
@@ -361,7 +367,7 @@ impl WebSocketMachine {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    /// When to call [`handle_timeout`](Self::handle_timeout) next.
     pub(crate) fn due(&self) -> Option<Instant> {
         match &self.state {
             State::Open => self.liveness.due(),
@@ -376,8 +382,8 @@ impl WebSocketMachine {
         matches!(self.state, State::Open)
     }
 
-    /// Whether the connection has served and is to be closed. A client leaves that to the server for
-    /// a while (§7.1.1).
+    /// Whether the connection is finished and should be closed. A client waits a while for the
+    /// server to close it (§7.1.1).
     pub(crate) fn is_finished(&self) -> bool {
         let is_silent = self.pipe.outgoing().is_empty();
         match self.state {
@@ -393,7 +399,7 @@ impl WebSocketMachine {
         now.checked_add(self.config.close_timeout)
     }
 
-    /// Fails the connection (§7.1.7); tells the peer why, if the peer can hear it.
+    /// Fails the connection (§7.1.7), and sends the peer the reason if possible.
     fn fail(&mut self, fault: WebSocketFault, now: Instant) -> WebSocketFault {
         match super::close_code::for_fault(&fault) {
             Some(code) => {
@@ -416,7 +422,7 @@ impl WebSocketMachine {
 
 impl fmt::Debug for WebSocketMachine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Messages stay out.
+        // Debug output contains no messages.
         f.debug_struct("WebSocketMachine")
             .field("role", &self.role)
             .field("state", &self.state)

@@ -1,26 +1,27 @@
-//! What is said over a WebSocket: data messages and control frames (RFC 6455 §5.5, §5.6).
+//! The messages of a WebSocket: data messages and control frames (RFC 6455 §5.5, §5.6). Close codes
+//! are in `close_code`.
 
 use bytes::Bytes;
 
 use super::close_code::may_be_sent;
 use crate::error::WebSocketFault;
 
-/// A control frame has at most so many bytes of payload (RFC 6455 §5.5).
+/// The maximum payload of a control frame in bytes (RFC 6455 §5.5).
 pub(super) const CONTROL_BYTES: usize = 125;
 
 /// A message, or a control frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WebSocketMessage {
-    /// Text, which is UTF-8.
+    /// UTF-8 text.
     Text(String),
     /// Bytes of any kind.
     Binary(Bytes),
-    /// A question whether the peer is there, with at most 125 bytes of payload. It is answered and
-    /// asked by itself; one's own is for measuring the way there and back.
+    /// Asks whether the peer is still there; at most 125 bytes of payload. The connection sends and
+    /// answers pings by itself. Send one yourself to measure the round-trip time.
     Ping(Bytes),
-    /// The answer to a ping, with its payload; or a sign of life that asks for nothing.
+    /// The reply to a ping, with the same payload; or a sign of life that needs no reply.
     Pong(Bytes),
-    /// The beginning of the closing handshake.
+    /// The start of the closing handshake.
     Close(Option<CloseFrame>),
 }
 
@@ -29,12 +30,12 @@ pub enum WebSocketMessage {
 pub struct CloseFrame {
     /// See [`close_code`](super::close_code).
     pub code: u16,
-    /// A text for people; at most 123 bytes.
+    /// A human-readable text of at most 123 bytes.
     pub reason: String,
 }
 
 impl WebSocketMessage {
-    /// A text message of bytes that must be UTF-8.
+    /// A text message from bytes that must be UTF-8.
     ///
     /// # Errors
     /// [`WebSocketFault::InvalidUtf8`] when they are not.
@@ -77,7 +78,7 @@ impl From<&[u8]> for WebSocketMessage {
 }
 
 impl CloseFrame {
-    /// Whether it may be sent.
+    /// Checks whether the message may be sent.
     pub(super) fn check(&self) -> Result<(), WebSocketFault> {
         if !may_be_sent(self.code) {
             return Err(WebSocketFault::CodeNotSendable { code: self.code });

@@ -1,22 +1,23 @@
-//! WebSocket (RFC 6455) for both roles, without I/O: what the opening handshake says and checks, and a
-//! machine that turns bytes into messages and messages into bytes. Frames, masks, fragments and UTF-8
-//! are `tungstenite`'s; no other room knows that crate.
+//! WebSocket (RFC 6455) for both roles, without I/O: the fields and checks of the opening
+//! handshake, and a state machine that turns bytes into messages and messages into bytes. The crate
+//! `tungstenite` handles frames, masks, fragments and UTF-8. No module outside this one uses that
+//! crate.
 //!
-//! Who connects, upgrades and moves the bytes is the agent's and the server's business, and so is the
-//! clock: every time is passed in.
+//! The agent and the server connect, upgrade and move the bytes. They also own the clock: every
+//! time is passed in.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `handshake` | the upgrade, asked for, checked and answered (§4) |
+//! | `handshake` | the upgrade: request, checks, response (§4) |
 //! | `machine` | an open connection: messages, pings, the closing handshake (§5 to §7) |
-//! | `pipe`, `wire` | what stands between the machine and `tungstenite`: two queues of bytes, and words |
+//! | `pipe`, `wire` | the layer between the machine and `tungstenite`: two byte queues, and type conversions |
 //! | `liveness` | when to ping, and when a peer counts as gone |
-//! | `message`, `close_code` | what is said |
+//! | `message`, `close_code` | messages and close codes |
 //! | `config` | limits and times |
-//! | `fault` | what goes wrong |
+//! | `fault` | errors |
 //!
 //! Extensions are neither offered nor accepted: `tungstenite` has no permessage-deflate (RFC 7692),
-//! and a compression of one's own would be one more way in for hostile input.
+//! and our own compression would be one more attack surface.
 
 pub mod close_code;
 mod config;

@@ -1,14 +1,14 @@
-//! What stands between the machine and `tungstenite`, which wants a stream: the bytes that arrived and
-//! were not read, the bytes that were written and not sent. Reading never waits, writing never fails.
+//! The in-memory stream between the machine and `tungstenite`: the received bytes that were not
+//! read yet, and the written bytes that were not sent yet. Reads never wait, writes never fail.
 
 use std::io::{self, Read, Write};
 
 use bytes::{Buf, BytesMut};
 
-/// Bytes that arrived and wait to be read, at most.
+/// The maximum number of received bytes that wait to be read.
 const INCOMING_BYTES: usize = 64 * 1024;
 
-/// An emptied queue keeps no more room than this.
+/// An emptied queue keeps at most this capacity.
 const KEPT_BYTES: usize = 64 * 1024;
 
 /// See the module's documentation.
@@ -16,14 +16,14 @@ const KEPT_BYTES: usize = 64 * 1024;
 pub(super) struct Pipe {
     incoming: BytesMut,
     outgoing: BytesMut,
-    /// All bytes that were ever sent.
+    /// The total of bytes sent so far.
     sent: u64,
     /// Whether the peer ended the stream.
     has_ended: bool,
 }
 
 impl Pipe {
-    /// Takes what there is room for; answers how many bytes that was.
+    /// Takes as many bytes as fit, and returns how many.
     pub(super) fn receive(&mut self, bytes: &[u8]) -> usize {
         let room = INCOMING_BYTES.saturating_sub(self.incoming.len());
         let count = bytes.len().min(room);
@@ -31,7 +31,7 @@ impl Pipe {
         count
     }
 
-    /// The peer ended the stream: after what was received comes nothing more.
+    /// Records that the peer ended the stream: nothing follows the received bytes.
     pub(super) fn receive_eof(&mut self) {
         self.has_ended = true;
     }
@@ -40,7 +40,7 @@ impl Pipe {
         self.has_ended
     }
 
-    /// Forgets what was received.
+    /// Drops the received bytes.
     pub(super) fn discard_incoming(&mut self) {
         self.incoming = BytesMut::new();
     }
@@ -49,7 +49,7 @@ impl Pipe {
         &self.outgoing
     }
 
-    /// The first `count` outgoing bytes are sent.
+    /// Records that the first `count` outgoing bytes were sent.
     pub(super) fn consume_outgoing(&mut self, count: usize) {
         let count = count.min(self.outgoing.len());
         self.outgoing.advance(count);
@@ -59,17 +59,17 @@ impl Pipe {
         }
     }
 
-    /// Nobody reads it any more.
+    /// Records that nothing more can be sent.
     pub(super) fn discard_outgoing(&mut self) {
         self.outgoing = BytesMut::new();
     }
 
-    /// How many bytes were sent so far.
+    /// The total of bytes sent so far.
     pub(super) fn sent(&self) -> u64 {
         self.sent
     }
 
-    /// How many will have been sent once all is that was written so far.
+    /// The total once all bytes written so far have been sent.
     pub(super) fn written(&self) -> u64 {
         self.sent.saturating_add(self.outgoing.len() as u64)
     }

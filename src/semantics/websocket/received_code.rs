@@ -1,15 +1,15 @@
-//! The code of the peer's close frame, as it is on the wire (RFC 6455 §5.5.1).
+//! The code of the peer's close frame, as received (RFC 6455 §5.5.1).
 //!
-//! `tungstenite` replaces a code that may not be sent by 1002 and a reason of its own, so the frames are
-//! followed here as well, by their headers only.
+//! `tungstenite` replaces a code that may not be sent by 1002 and its own reason. So this module
+//! parses the frame headers as well.
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct ReceivedCode {
     header: Header,
-    /// Payload of the present frame that is still to come.
+    /// Remaining payload bytes of the current frame.
     left: u64,
-    /// The present frame's mask, if it is a close frame whose code is still to come.
+    /// The mask of the current frame, if it is a close frame whose code is incomplete.
     code: Option<Code>,
     found: Option<u16>,
 }
@@ -37,7 +37,7 @@ impl ReceivedCode {
         self.found
     }
 
-    /// Follows what arrived.
+    /// Parses received bytes.
     pub(super) fn receive(&mut self, mut bytes: &[u8]) {
         while self.found.is_none() && !bytes.is_empty() {
             if self.left == 0 {

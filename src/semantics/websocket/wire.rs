@@ -1,4 +1,4 @@
-//! `tungstenite`'s words in those of this room, and the other way round.
+//! Converts between `tungstenite`'s types and the types of this module.
 
 use bytes::Bytes;
 use tungstenite::error::{CapacityError, Error, ProtocolError};
@@ -8,10 +8,11 @@ use tungstenite::protocol::Role;
 use super::message::CloseFrame;
 use crate::error::WebSocketFault;
 
-/// Shorter binary messages are copied out, so that a caller who keeps them keeps no larger buffers.
+/// Shorter binary messages are copied, so that a caller that keeps one does not keep a larger
+/// buffer.
 const SHARE_FROM: usize = 4 * 1024;
 
-/// The bytes of a frame with so much payload (§5.2).
+/// The size of a frame with a payload of this length, in bytes (§5.2).
 #[cfg(any(feature = "agent", test))]
 pub(super) fn frame_length(role: Role, payload: usize) -> usize {
     let length = match payload {
@@ -26,7 +27,7 @@ pub(super) fn frame_length(role: Role, payload: usize) -> usize {
     payload.saturating_add(2 + length + mask)
 }
 
-/// A message of its own, unless it is large.
+/// A message with its own memory, unless it is large.
 pub(super) fn unshared(bytes: Bytes) -> Bytes {
     if bytes.len() < SHARE_FROM {
         Bytes::copy_from_slice(&bytes)
@@ -42,7 +43,7 @@ pub(super) fn to_wire(frame: CloseFrame) -> tungstenite::protocol::CloseFrame {
     }
 }
 
-/// What `tungstenite` finds wrong.
+/// Converts an error of `tungstenite`.
 pub(super) fn fault_of(error: Error) -> WebSocketFault {
     match error {
         Error::Utf8(_) => WebSocketFault::InvalidUtf8,
