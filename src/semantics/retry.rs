@@ -209,8 +209,8 @@ impl RetryState {
     }
 }
 
-/// The value of a `Retry-After` field (RFC 9110 §10.2.3): seconds, or a date that is compared with
-/// `wall_now`, where what is past is nothing. `None` for anything else. At most one day.
+/// Parses the value of a `Retry-After` field (RFC 9110 §10.2.3): seconds, or a date, which is
+/// compared with `wall_now`. A past date gives zero. `None` for any other value. At most one day.
 pub(crate) fn parse_retry_after(value: &[u8], wall_now: SystemTime) -> Option<Duration> {
     let value = value.trim_ascii();
     let after = if !value.is_empty() && value.iter().all(u8::is_ascii_digit) {
