@@ -1,6 +1,6 @@
-//! Clients, agents and servers that are polled together: [`PollGroup`].
+//! [`PollGroup`]: clients, agents and servers that are polled together.
 //!
-//! What a group does lives in `transport`: one poller, one loop. Here is its public face.
+//! This file holds the public API. The shared poller and the loop are in `transport`.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,13 +16,13 @@ use crate::transport::poller::Poller;
 /// [`Server`](crate::server::Server). Nothing else can implement it.
 pub trait GroupMember: Sealed {}
 
-/// Keeps others from implementing [`GroupMember`].
+/// Prevents other crates from implementing [`GroupMember`].
 pub trait Sealed {
     #[doc(hidden)]
     fn member(&mut self) -> MachineOf<'_>;
 }
 
-/// The machine of a member, which nobody outside of this crate can use.
+/// The state machine of a member. Other crates cannot use it.
 pub struct MachineOf<'a>(pub(crate) &'a mut dyn Machine);
 
 impl fmt::Debug for MachineOf<'_> {
@@ -37,22 +37,22 @@ impl AsMachine for dyn GroupMember + '_ {
     }
 }
 
-/// Polls clients, agents and servers together: with one system call for all of them, and within one
-/// budget.
+/// Polls clients, agents and servers together, with one system call for all of them and within one budget.
 ///
-/// Each member that has something to do gets a turn, then turns of at most some 100 µs in rotation go to
-/// those that have more, until nothing or no budget is left. What an idle member does not need is there
-/// for the others.
+/// In each poll, every member that has something to do gets a turn. Then members with more work get further
+/// turns in rotation, of some 100 µs each, until no work or no budget is left. So what one member does not
+/// use is available to the others.
 ///
-/// A client, an agent or a server joins when it is made: by
-/// [`HttpClient::in_group`](crate::HttpClient::in_group) (or later, by
+/// A client, an agent or a server joins when it is made: with
+/// [`HttpClient::in_group`](crate::HttpClient::in_group) (or later, with
 /// [`join`](crate::HttpClient::join)), [`AgentBuilder::group`](crate::agent::AgentBuilder::group) or
-/// [`ServerBuilder::group`](crate::server::ServerBuilder::group). It leaves when it is dropped. It may
-/// be polled by itself at any time, and others may be passed to [`poll`](Self::poll), too, for a system
-/// call each. An agent [on a thread of its own](crate::agent::AgentBuilder::on_thread) never joins.
+/// [`ServerBuilder::group`](crate::server::ServerBuilder::group). It leaves when it is dropped. A member
+/// may also be polled by itself at any time. [`poll`](Self::poll) also accepts clients, agents and servers
+/// that did not join, at the cost of one system call each. An agent [on a thread of its
+/// own](crate::agent::AgentBuilder::on_thread) never joins.
 ///
-/// The members of a group are meant to be polled on one thread. Members share a memory pool; when one
-/// has read content between two polls, less of the budget is left for the others.
+/// Poll the members of a group on one thread. They share a pool of receive buffers. Reads of content
+/// between two polls reduce the budget of all members.
 ///
 /// ```
 /// use httpoll::memory::MemoryNetwork;
@@ -76,17 +76,17 @@ impl AsMachine for dyn GroupMember + '_ {
 /// ```
 pub struct PollGroup {
     poller: Poller,
-    /// Whose turn comes first in the next poll.
+    /// The index of the member that gets the first turn of the next poll.
     first: AtomicUsize,
 }
 
 impl PollGroup {
-    /// A group without members. Opens nothing yet.
+    /// A group without members. It opens nothing yet.
     pub fn new() -> Self {
         Self::on(Poller::group())
     }
 
-    /// A group on an in-memory network with its virtual clock, for tests. Its members are on that network,
+    /// A group on an in-memory network with its virtual clock, for tests. Its members use that network,
     /// too.
     pub fn on_memory(network: &MemoryNetwork) -> Self {
         Self::on(Poller::memory(network))
@@ -103,8 +103,9 @@ impl PollGroup {
         &self.poller
     }
 
-    /// Goes as far as sockets and `budget` allow. Call it once a frame, with all members. Their own
-    /// budgets do not count here; the limits on accepting and on handler calls hold for each server.
+    /// Does what sockets and `budget` allow. Call it once per frame, with all members. The members' own
+    /// budgets do not apply here; the limits on accepted connections and on handler calls apply to each
+    /// server.
     ///
     /// A failure of one client is reported by that client, not here.
     ///
@@ -123,10 +124,10 @@ impl PollGroup {
             .poll(now, budget)
     }
 
-    /// Sleeps until a member can do something or `timeout` is over, then polls for at most some 10 ms. For
-    /// loops without frames; a game calls [`poll`](Self::poll).
+    /// Sleeps until a member can do something or `timeout` has passed, then polls for at most some 10 ms.
+    /// It is meant for loops without frames; a game calls [`poll`](Self::poll).
     ///
-    /// Pass only members that joined this group: the others cannot end the sleep, so that it lasts a
+    /// Pass only members that joined this group. Others cannot end the sleep, so with them it lasts a
     /// millisecond at most.
     ///
     /// # Errors
@@ -147,7 +148,7 @@ impl PollGroup {
     }
 }
 
-/// What a wait may spend once it is awake: its caller's loop must turn, however much comes.
+/// The budget of a wait after its sleep: the caller's loop must continue, however much arrives.
 const AWAKE: Duration = Duration::from_millis(10);
 
 impl Default for PollGroup {

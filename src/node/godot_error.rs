@@ -1,4 +1,4 @@
-//! Godot's error codes, for those who translate a program from it.
+//! Godot's error codes, for programs that are ported from Godot.
 
 use crate::error::{Error, ErrorKind, Misuse, NetworkFault};
 use crate::phase::Phase;
@@ -27,8 +27,8 @@ pub enum GodotError {
 }
 
 impl From<&Error> for GodotError {
-    /// The code that Godot's `HTTPClient` would return. Much is lost: Godot has one code for every
-    /// misuse and one for everything that goes wrong on a connection.
+    /// The code that Godot's `HTTPClient` would return. The map loses much: Godot has one code for every
+    /// misuse and one for every failure of a connection.
     ///
     /// | [`ErrorKind`] | Godot |
     /// |---|---|

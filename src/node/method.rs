@@ -1,7 +1,7 @@
 //! Godot's request methods.
 
-/// The request method: Godot's `HTTPClient.Method`, same names, order and numbers. Any other token
-/// goes as an [`http::Method`].
+/// The request method: Godot's `HTTPClient.Method`, with the same names, order and numbers. Pass any other
+/// method as an [`http::Method`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Method {

@@ -1,20 +1,20 @@
 //! The node: Godot's `HTTPClient`, name by name, on one connection and one reactor.
 //!
-//! [`HttpClient`] holds no protocol and no sockets of its own: it puts Godot's methods, properties
-//! and rules on `connection`, grants the budget, and waits where waiting was asked for. Where it
-//! differs from Godot on purpose, the method says so.
+//! [`HttpClient`] contains no protocol code and no socket code. It maps Godot's methods, properties and
+//! rules to `connection`, grants the budget, and waits where the caller asked for that. Where it differs
+//! from Godot on purpose, the documentation of the method says so.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `polling` | polling, waiting, reading content |
-//! | `response` | what is known of the response |
+//! | `response` | the getters for the response |
 //! | `settings` | the properties |
 //! | `method` | Godot's `Method` |
 //! | `response_code` | Godot's response codes |
 //! | `godot_error` | Godot's `Error` codes, and the lossy map to them |
 //! | `query` | `query_string_from_dict` |
 //! | `request_head` | the request head that Godot would send |
-//! | `request_url` | an absolute URL, taken apart |
+//! | `request_url` | an absolute URL, split into host, port and target |
 //! | `proxies` | which proxy a connection goes through |
 
 mod godot_error;
@@ -60,14 +60,14 @@ const READ_CHUNK_SIZE: usize = 64 * 1024;
 /// A polled HTTP/1.1 client: one connection, one request at a time, driven by [`poll`](Self::poll).
 ///
 /// It is Godot 4's `HTTPClient`: connect, poll until [`Status::Connected`], request, poll until the
-/// head is there, read the content in chunks. One object serves many requests on one connection,
-/// and any host after another.
+/// A polled HTTP/1.1 client: one connection, one request at a time, driven by [`poll`](Self::poll).
 ///
-/// Nothing happens without `poll` (or a read of content), and nothing ever waits in it: it takes what
-/// the sockets have, as far as its [`Budget`] goes. Creating a client opens nothing; dropping it
-/// closes everything at once.
+/// It corresponds to Godot 4's `HTTPClient`: connect, poll until [`Status::Connected`], send a request,
+/// poll until the response head has arrived, read the content in chunks. One client serves many requests on
+/// one connection, and can connect to any number of hosts one after another.
 ///
-/// ```no_run
+/// All work happens in `poll` and in reads of content. `poll` never waits: it processes what the sockets
+/// have, within its [`Budget`]. Creating a client opens nothing; dropping it closes everything at once.
 /// # fn next_frame() {}
 /// use httpoll::{HttpClient, Method, Status};
 ///
@@ -99,7 +99,7 @@ pub struct HttpClient {
     proxies: Proxies,
     user_agent: String,
     budget: Budget,
-    /// When the latest request was made, and when its response was over.
+    /// When the latest request was made, and when its response ended.
     asked_at: Option<Instant>,
     ended_at: Option<Instant>,
     read_chunk_size: usize,
@@ -107,25 +107,25 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// A client with Godot's defaults, and limits, deadlines and budget at theirs. Opens
-    /// nothing yet.
+    /// A client with Godot's defaults, and the default limits, deadlines and budget (Godot's
+    /// `HTTPClient.new`). It opens nothing yet.
     pub fn new() -> Self {
         Self::with_resolver(Resolver::system())
     }
 
-    /// The same, with a [`Resolver`] shared with others, or one of the caller's own.
+    /// A client that uses this [`Resolver`], which it may share with other clients. Godot has no counterpart.
     pub fn with_resolver(resolver: Resolver) -> Self {
         Self::on(Reactor::system(resolver))
     }
 
-    /// A client that is polled with others: see [`PollGroup`].
+    /// A client that is polled together with others: see [`PollGroup`]. Godot has no counterpart.
     pub fn in_group(group: &PollGroup) -> Self {
         Self::on(Reactor::new(group.poller(), Resolver::system()))
     }
 
-    /// Joins a group, whatever the client is doing: from now on it is polled with the others of that
-    /// group. Does nothing in the group that the client is in already, nor when only one of the two is on
-    /// an in-memory network.
+    /// Moves the client to a group, in any status: from now on it is polled with the members of that group.
+    /// Does nothing if the client is already in that group, or if only one of the two is on an in-memory
+    /// network. Godot has no counterpart.
     pub fn join(&mut self, group: &PollGroup) {
         if self.reactor.poller().is(group.poller()) {
             return;
@@ -137,7 +137,7 @@ impl HttpClient {
         self.reactor = reactor;
     }
 
-    /// A client on an in-memory network with its virtual clock, for tests.
+    /// A client on an in-memory network with its virtual clock, for tests. Godot has no counterpart.
     pub fn on_memory(network: &MemoryNetwork) -> Self {
         Self::on(Reactor::memory(network))
     }
@@ -159,17 +159,18 @@ impl HttpClient {
         }
     }
 
-    /// Starts to connect (Godot's `connect_to_host`). Legal in every status; closes first.
+    /// Starts to connect (Godot's `connect_to_host`). Allowed in every status; it closes the current
+    /// connection first.
     ///
-    /// A prefix `http://` forces plain HTTP, `https://` turns TLS on with
-    /// the default [`TlsOptions`] unless `tls_options` says otherwise. `port` -1 is 443 with TLS, else
-    /// 80. An IP address (IPv6 with or without brackets) goes to [`Status::Connecting`] at once, a
-    /// name to [`Status::Resolving`].
+    /// The prefix `http://` forces plain HTTP. The prefix `https://` turns TLS on, with the default
+    /// [`TlsOptions`] unless `tls_options` is given. `port` -1 means 443 with TLS and 80 without. With an
+    /// IP address (IPv6 with or without brackets) the status becomes [`Status::Connecting`] at once, with a
+    /// name [`Status::Resolving`].
     ///
     /// # Errors
-    /// [`Misuse::InvalidHost`], [`Misuse::PortInHost`], [`Misuse::InvalidPort`] or [`Misuse::TlsNotBuilt`], with the status
-    /// [`Status::Disconnected`]; or a failure of the operating system, with the status of that
-    /// failure.
+    /// [`Misuse::InvalidHost`], [`Misuse::PortInHost`], [`Misuse::InvalidPort`] or [`Misuse::TlsNotBuilt`];
+    /// the status is then [`Status::Disconnected`]. If the operating system refuses at once, its error; the
+    /// status is then the one of that failure.
     pub fn connect_to_host(
         &mut self,
         host: &str,
@@ -236,17 +237,18 @@ impl HttpClient {
         })
     }
 
-    /// Sends a request (Godot's `request`). Only in [`Status::Connected`]; the status becomes
-    /// [`Status::Requesting`], and the next poll sends it.
+    /// Sends a request (Godot's `request`). Allowed only in [`Status::Connected`]. The status becomes
+    /// [`Status::Requesting`], and the next poll sends the request.
     ///
-    /// `url` is the request target: a path with or without a query that starts with `/`, an absolute
-    /// `http` or `https` URL, `*` for `OPTIONS`, or `host:port` for `CONNECT`. Spaces and non-ASCII
-    /// characters are percent-encoded, a fragment is left out. `headers` are lines, `Name: value`.
-    /// `Host`, `User-Agent`, `Accept` and what frames the content are added unless given. `body` is
-    /// text, bytes, or a [`RequestBody`]. Methods beyond Godot's nine go as [`http::Method`].
+    /// `url` is the request target: a path that starts with `/`, with or without a query; an absolute
+    /// `http` or `https` URL; `*` for `OPTIONS`; or `host:port` for `CONNECT`. Spaces and non-ASCII
+    /// characters are percent-encoded, and a fragment is removed. Each of the `headers` has the form `Name:
+    /// value`. The client adds `Host`, `User-Agent`, `Accept`, and `Content-Length` or `Transfer-Encoding`
+    /// if they are needed and not given. `body` is text, bytes, or a [`RequestBody`]. Methods beyond
+    /// Godot's nine are passed as [`http::Method`].
     ///
-    /// With a header `Expect: 100-continue` the content is held back until the server asks for it,
-    /// or [`Timeouts::continue_wait`](crate::Timeouts::continue_wait) is over.
+    /// With the header `Expect: 100-continue`, the content is held back until the server asks for it, or
+    /// until [`Timeouts::continue_wait`](crate::Timeouts::continue_wait) has passed.
     ///
     /// # Errors
     /// [`Misuse`]; then nothing has changed.
@@ -283,7 +285,7 @@ impl HttpClient {
         Ok(())
     }
 
-    /// The same with bytes (Godot's `request_raw`); they are sent unmodified.
+    /// Sends a request with bytes as content, which are sent unmodified (Godot's `request_raw`).
     ///
     /// # Errors
     /// As [`request`](Self::request).
@@ -297,33 +299,35 @@ impl HttpClient {
         self.request(method, url, headers, body)
     }
 
-    /// Closes the connection from any status (Godot's `close`): [`Status::Disconnected`], no
-    /// response. The client can connect anew.
+    /// Closes the connection, from any status (Godot's `close`). The status becomes
+    /// [`Status::Disconnected`], and the response is dropped. The client can connect again.
     pub fn close(&mut self) {
         self.connection.close(&mut self.reactor);
         self.asked_at = None;
         self.ended_at = None;
     }
 
-    /// The status (Godot's `get_status`). Never moves anything.
+    /// Returns the status (Godot's `get_status`). It never makes progress by itself; only `poll` and reads
+    /// do.
     pub fn get_status(&self) -> Status {
         self.connection.status()
     }
 
-    /// The next change of status that the caller has not seen, oldest first. Several may happen in
-    /// one poll; the latest 64 are kept.
+    /// Returns the next change of status that the caller has not seen, oldest first. One poll may cause
+    /// several; the latest 64 are kept. Godot has no counterpart.
     pub fn next_transition(&mut self) -> Option<Transition> {
         self.connection.next_transition()
     }
 
-    /// The error that led to one of the four error statuses; `None` in the others.
+    /// Returns the error that led to one of the four error statuses, and `None` in the others. Godot has no
+    /// counterpart: there, `poll` returns a code.
     pub fn get_error(&self) -> Option<&Error> {
         self.connection.error()
     }
 
-    /// Injects a connected stream of the caller's own (Godot's `connection` property): closes what
-    /// there was, and is [`Status::Connected`]. The `Host` header says `localhost` unless a request
-    /// names another.
+    /// Uses a connected stream of the caller's own (setting Godot's `connection` property). It closes the
+    /// current connection, and the status becomes [`Status::Connected`]. The `Host` header is `localhost`
+    /// unless a request gives another.
     pub fn set_connection(&mut self, stream: impl NonblockingStream + 'static) {
         let target = Target {
             host: url::Host::Domain("localhost".to_owned()),
@@ -335,9 +339,9 @@ impl HttpClient {
             .adopt(&mut self.reactor, target, Box::new(stream));
     }
 
-    /// After `101 Switching Protocols` or a 2xx to `CONNECT`: the raw stream, and the bytes that
-    /// came behind the response. The client is [`Status::Disconnected`] then. `None` otherwise, and
-    /// for a connection with TLS on it.
+    /// Takes the raw stream out after `101 Switching Protocols` or a 2xx response to `CONNECT` (getting
+    /// Godot's `connection` property), with the bytes that arrived after the response. The status becomes
+    /// [`Status::Disconnected`]. Returns `None` before such a response, and for a connection with TLS.
     pub fn take_connection(&mut self) -> Option<(Box<dyn NonblockingStream>, Bytes)> {
         if self.tls_info().is_some() {
             return None;
@@ -347,17 +351,19 @@ impl HttpClient {
         Some((socket.into_stream(&mut self.reactor), leftover))
     }
 
-    /// The far end of the connection: the proxy's address, when there is one.
+    /// The peer's address; with a proxy, the proxy's address. In Godot, `get_connected_host` of the
+    /// `connection` property.
     pub fn peer_address(&self) -> Option<SocketAddr> {
         self.connection.link()?.socket().peer_address()
     }
 
-    /// This end of the connection.
+    /// The local address of the connection. In Godot, `get_local_port` of the `connection` property.
     pub fn local_address(&self) -> Option<SocketAddr> {
         self.connection.link()?.socket().local_address()
     }
 
-    /// Facts about the TLS session of the present connection: version, cipher, certificates.
+    /// Facts about the TLS session of the current connection: version, cipher, certificates. Godot has no
+    /// counterpart.
     pub fn tls_info(&self) -> Option<TlsInfo> {
         self.connection.link()?.tls_info()
     }
@@ -368,7 +374,7 @@ impl HttpClient {
 }
 
 impl fmt::Debug for HttpClient {
-    /// Status, origin and error; never a header or a target.
+    /// Shows status, origin and error, but no headers and no request target.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpClient")
             .field("status", &self.get_status())

@@ -14,17 +14,17 @@ use crate::transport::poll_loop::{Machine, PollLoop};
 use crate::transport::reactor::Reactor;
 
 impl HttpClient {
-    /// Does what the sockets and the client's [budget](Self::set_budget) allow (Godot's `poll`). Call it once
-    /// per frame.
+    /// Does what the sockets and the client's [budget](Self::set_budget) allow (Godot's `poll`). Call it
+    /// once per frame.
     ///
     /// Unlike Godot's, one poll may take many steps: a whole handshake or exchange, if the peer is fast.
-    /// [`next_transition`](Self::next_transition) returns what happened in between. In
-    /// [blocking mode](Self::set_blocking_mode) it waits until something happens, except in
-    /// [`Status::Connected`], where the caller has to do the next step.
+    /// [`next_transition`](Self::next_transition) returns the status changes in between. In [blocking
+    /// mode](Self::set_blocking_mode) the call waits until something happens, except in
+    /// [`Status::Connected`], where the caller has to take the next step.
     ///
     /// # Errors
-    /// [`Misuse::NotConnected`] in [`Status::Disconnected`]; in the four error statuses, the error that caused
-    /// them.
+    /// [`Misuse::NotConnected`] in [`Status::Disconnected`]. In the four error statuses, the error that
+    /// caused them.
     pub fn poll(&mut self) -> Result<Polled, Error> {
         if self.blocking_mode && self.get_status() != Status::Connected {
             return self.wait(None);
@@ -33,8 +33,8 @@ impl HttpClient {
         self.poll_at(self.reactor.clock().now(), &budget)
     }
 
-    /// Polls at this time and within this budget. Deadlines are judged by `now`, so that a test can choose it.
-    /// The budget also pays for reads until the next poll.
+    /// Polls at this time and within this budget. Deadlines are judged by `now`, so that a test can choose
+    /// the time. The budget also pays for reads until the next poll. Godot has no counterpart.
     ///
     /// # Errors
     /// As [`poll`](Self::poll).
@@ -45,8 +45,9 @@ impl HttpClient {
         self.polled(polled)
     }
 
-    /// Sleeps until something can be done or `timeout` is over, then polls without a budget. It never
-    /// busy-polls. For loops without frames; a game calls [`poll`](Self::poll).
+    /// Sleeps until something can be done or `timeout` has passed, then polls without a budget. It never
+    /// busy-polls. It is meant for loops without frames; a game calls [`poll`](Self::poll). Godot has no
+    /// counterpart.
     ///
     /// # Errors
     /// As [`poll`](Self::poll).
@@ -82,21 +83,22 @@ impl HttpClient {
         }
     }
 
-    /// The next piece of response content (Godot's `read_response_body_chunk`), at most
-    /// [`read_chunk_size`](Self::get_read_chunk_size) bytes. Only in [`Status::Body`].
+    /// Returns the next piece of response content, at most [`read_chunk_size`](Self::get_read_chunk_size)
+    /// bytes (Godot's `read_response_body_chunk`). Allowed only in [`Status::Body`].
     ///
-    /// Empty means that nothing is there now or that the content is over. When it is over, the status becomes
-    /// [`Status::Connected`] if the connection can serve another request, and [`Status::Disconnected`] if it
-    /// cannot.
+    /// An empty chunk means that nothing is available now, or that the content has ended. When it has
+    /// ended, the status becomes [`Status::Connected`] if the connection can serve another request, and
+    /// [`Status::Disconnected`] if it cannot.
     ///
-    /// As in Godot it reads from the socket when nothing is buffered, within what the last poll left of its
-    /// budget. In [blocking mode](Self::set_blocking_mode) it waits until the chunk is full or the content is
-    /// over. These chunks are not those of the chunked transfer coding.
+    /// As in Godot, the call reads from the socket when nothing is buffered, within what the last poll left
+    /// of its budget. In [blocking mode](Self::set_blocking_mode) it waits until the chunk is full or the
+    /// content has ended. These chunks are not those of the chunked transfer coding.
     ///
     /// # Errors
-    /// [`Misuse::WrongStatus`] outside [`Status::Body`]; content cut short is
-    /// [`ErrorKind::Truncated`](crate::ErrorKind::Truncated), after everything that arrived was taken.
-    /// After a failure the status is [`Status::ConnectionError`], and the response stays readable.
+    /// [`Misuse::WrongStatus`] outside [`Status::Body`].
+    /// [`ErrorKind::Truncated`](crate::ErrorKind::Truncated) when the connection ended too early; the call
+    /// returns everything that arrived before it reports this. After a failure the status is
+    /// [`Status::ConnectionError`], and the response stays readable.
     pub fn read_response_body_chunk(&mut self) -> Result<Bytes, Error> {
         if self.blocking_mode {
             let chunk = self.read_chunk_blocking();
@@ -210,7 +212,7 @@ impl Machine for HttpClient {
 
     fn fire_deadlines(&mut self, meter: &mut BudgetMeter) -> bool {
         let active_now = self.reactor.poll_time();
-        // What the budget left in the kernel may be what the deadline is about.
+        // The deadline may wait for bytes that are in the kernel, left there when the budget was spent.
         let is_left = meter.cut() && self.connection.is_readable(&mut self.reactor);
         let (connection, reactor) = (&mut self.connection, &mut self.reactor);
         if is_left || !connection.handle_timeout(reactor, active_now) {

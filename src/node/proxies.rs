@@ -1,4 +1,4 @@
-//! Which proxy a connection goes through, and with what credentials.
+//! Which proxy a connection uses, and with what credentials.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -85,7 +85,7 @@ impl Proxies {
 
 impl std::fmt::Debug for Proxies {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Credentials stay out.
+        // Credentials are not shown.
         f.debug_struct("Proxies")
             .field("http", &self.http)
             .field("https", &self.https)

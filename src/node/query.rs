@@ -3,15 +3,16 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-/// Everything but the unreserved characters (RFC 3986 §2.3), as Godot's `uri_encode` does.
+/// All characters except the unreserved ones (RFC 3986 §2.3), as Godot's `uri_encode` does.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// A query string from names and values (Godot's `HTTPClient.query_string_from_dict`), in the order
-/// given: names and values percent-encoded, a list repeats its name, null is a name alone.
+/// Builds a query string from names and values, in the given order (Godot's
+/// `HTTPClient.query_string_from_dict`). Names and values are percent-encoded. A list repeats its name for
+/// each item; null becomes a name without `=`.
 ///
 /// ```
 /// use httpoll::node::query_string_from_dict;

@@ -1,4 +1,4 @@
-//! The request head that Godot would send: the caller's lines first, then what it adds.
+//! The request head that Godot would send: the caller's fields first, then the added ones.
 
 use http::{Method, Version};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -7,12 +7,12 @@ use crate::connection::{Route, Target};
 use crate::error::{Error, Misuse};
 use crate::proto::{FieldLines, RequestHead};
 
-/// What no request target may hold as it is. Control characters are refused before; everything else
-/// was encoded by whoever made the target, and must not be encoded twice.
+/// Characters that a request target must not contain as they are. Control characters are refused before
+/// this. Everything else is already encoded by the caller, and must not be encoded twice.
 const TO_ENCODE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
 
-/// Whether these lines can be sent as headers (Godot's `HTTPClient.verify_headers`): each has a
-/// name, a colon, and no character that could end the line or the name early.
+/// Checks whether these lines can be sent as headers (Godot's `HTTPClient.verify_headers`): each needs a
+/// name and a colon, and no character may end the line or the name early.
 ///
 /// # Errors
 /// [`Misuse::InvalidHeader`].
@@ -24,7 +24,7 @@ pub fn verify_headers(headers: &[&str]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Builds the head. `proxy_authorization` is given for a request that a proxy forwards.
+/// Builds the head. `proxy_authorization` is set for a request that a proxy forwards.
 pub(super) fn build(
     method: Method,
     url: &str,
@@ -60,7 +60,7 @@ pub(super) fn build(
     })
 }
 
-/// The request target in the form that method and route ask for (RFC 9112 §3.2).
+/// The request target in the form that the method and the route require (RFC 9112 §3.2).
 fn request_target(method: &Method, url: &str, target: &Target) -> Result<String, Misuse> {
     if url.contains(|c: char| c.is_ascii_control()) {
         return Err(Misuse::InvalidTarget);

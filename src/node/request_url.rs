@@ -1,4 +1,4 @@
-//! An absolute URL, taken apart into what the node's methods want.
+//! An absolute URL, split into the arguments of the node's methods.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,8 +7,8 @@ use url::{Position, Url};
 
 use crate::error::{Error, Misuse};
 
-/// An `http` or `https` URL as [`HttpClient`](crate::HttpClient) takes it: host and port for
-/// `connect_to_host`, a target for `request`.
+/// An `http` or `https` URL in the parts that [`HttpClient`](crate::HttpClient) needs: host and port for
+/// `connect_to_host`, and a target for `request`. Godot's `HTTPRequest` splits URLs the same way.
 ///
 /// ```
 /// let url = httpoll::node::RequestUrl::parse("https://game.example:8443/scores?top=10")?;
@@ -19,22 +19,22 @@ use crate::error::{Error, Misuse};
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct RequestUrl {
-    /// The host with its scheme, so that `connect_to_host` chooses TLS by it.
+    /// The host with its scheme, from which `connect_to_host` decides whether to use TLS.
     pub host: String,
-    /// The port, the scheme's own when the URL names none.
+    /// The port; the scheme's default if the URL contains none.
     pub port: i32,
     /// Path and query, percent-encoded.
     pub target: String,
-    /// A header line with Basic credentials (RFC 7617) when the URL holds a user name or password.
+    /// A header with Basic credentials (RFC 7617), if the URL contains a user name or password.
     pub authorization: Option<String>,
 }
 
 impl RequestUrl {
-    /// Parses a URL by the URL Standard: international names, spaces and non-ASCII characters are
-    /// encoded, a fragment is left out.
+    /// Parses a URL by the URL Standard. International names, spaces and non-ASCII characters are encoded,
+    /// and a fragment is removed.
     ///
     /// # Errors
-    /// [`Misuse::InvalidTarget`], with the reason as its source, for text that is no URL, and for
+    /// [`Misuse::InvalidTarget`], with the reason as its source, for text that is not a URL, and for
     /// schemes other than `http` and `https`.
     pub fn parse(url: &str) -> Result<Self, Error> {
         let url = Url::parse(url)
@@ -63,7 +63,7 @@ fn basic(url: &Url) -> String {
 
 impl std::fmt::Debug for RequestUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Queries and credentials stay out.
+        // Queries and credentials are not shown.
         f.debug_struct("RequestUrl")
             .field("host", &self.host)
             .field("port", &self.port)

@@ -1,7 +1,7 @@
-//! Response codes: Godot's `HTTPClient.ResponseCode` by name, plus 103 and 425 of the IANA registry
-//! and three that vendors use (444, 499, 599), which this library never sends by itself.
+//! Response codes: Godot's `HTTPClient.ResponseCode` by name, plus 103 and 425 of the IANA registry and
+//! three that vendors use (444, 499, 599). The library never sends those three by itself.
 //!
-//! A code is a plain number, so that one without a name here passes, too.
+//! A code is a plain number, so codes without a name here are accepted, too.
 
 macro_rules! response_codes {
     ($($code:literal $name:ident $reason:literal)*) => {
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn reasons_are_those_of_the_registry() {
-        // RFC 9110 renamed three; the http crate drops the hyphen of the first.
+        // RFC 9110 renamed three; the http crate omits the hyphen of the first.
         let renamed = [
             NON_AUTHORITATIVE_INFORMATION,
             REQUEST_ENTITY_TOO_LARGE,

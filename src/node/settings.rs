@@ -11,16 +11,17 @@ use crate::proto::FieldLines;
 const READ_CHUNK_SIZES: std::ops::RangeInclusive<usize> = 256..=16 * 1024 * 1024;
 
 impl HttpClient {
-    /// The most bytes of one [`read_response_body_chunk`](Self::read_response_body_chunk). Default
-    /// 65,536 (Godot's `read_chunk_size`). Unlike Godot's it does not set the speed.
+    /// Returns the largest size in bytes of one
+    /// [`read_response_body_chunk`](Self::read_response_body_chunk) (Godot's `read_chunk_size`). Default
+    /// 65,536. Unlike in Godot, it does not limit the speed.
     pub fn get_read_chunk_size(&self) -> usize {
         self.read_chunk_size
     }
 
-    /// Sets it, from 256 bytes to 16 MiB.
+    /// Sets that size, from 256 bytes to 16 MiB (Godot's `read_chunk_size`).
     ///
     /// # Errors
-    /// [`Misuse::ChunkSize`] outside these; the value is unchanged.
+    /// [`Misuse::ChunkSize`] outside this range; the value is unchanged.
     pub fn set_read_chunk_size(&mut self, bytes: usize) -> Result<(), Error> {
         if !READ_CHUNK_SIZES.contains(&bytes) {
             return Err(Misuse::ChunkSize.into());
@@ -29,81 +30,85 @@ impl HttpClient {
         Ok(())
     }
 
-    /// Whether calls wait (Godot's `blocking_mode_enabled`). Default false.
+    /// Whether calls wait for the peer (Godot's `blocking_mode_enabled`). Default false.
     pub fn is_blocking_mode_enabled(&self) -> bool {
         self.blocking_mode
     }
 
-    /// Lets [`poll`](Self::poll) and [`read_response_body_chunk`](Self::read_response_body_chunk)
-    /// wait in the operating system for the peer: for tools and threads, not for frames. Unlike
-    /// Godot's it does not spin, and `poll` waits in every phase.
+    /// Lets [`poll`](Self::poll) and [`read_response_body_chunk`](Self::read_response_body_chunk) wait in
+    /// the operating system for the peer (Godot's `blocking_mode_enabled`). It is meant for tools and
+    /// threads, not for frames. Unlike Godot's, it does not spin, and `poll` waits in every phase.
     pub fn set_blocking_mode(&mut self, enabled: bool) {
         self.blocking_mode = enabled;
     }
 
-    /// What [`poll`](Self::poll) may spend.
+    /// Returns the budget of [`poll`](Self::poll). Godot has no counterpart.
     pub fn budget(&self) -> &Budget {
         &self.budget
     }
 
-    /// Sets what [`poll`](Self::poll) may spend. Default 1 ms, busy polling over content.
+    /// Sets the budget of [`poll`](Self::poll). Default 1 ms, with busy polling while content arrives.
+    /// Godot has no counterpart.
     pub fn set_budget(&mut self, budget: Budget) {
         self.budget = budget;
     }
 
-    /// The deadlines.
+    /// Returns the deadlines. Godot has no counterpart, except a project setting for the TCP connect
+    /// timeout.
     pub fn timeouts(&self) -> &Timeouts {
         &self.connection.config.timeouts
     }
 
-    /// Sets the deadlines, for phases that begin from now on.
+    /// Sets the deadlines, for phases that begin from now on. Godot has no counterpart, except a project
+    /// setting for the TCP connect timeout.
     pub fn set_timeouts(&mut self, timeouts: Timeouts) {
         self.connection.config.timeouts = timeouts;
     }
 
-    /// The caps on what a peer may send.
+    /// Returns the limits on what a peer may send. Godot has no counterpart.
     pub fn limits(&self) -> &Limits {
         &self.connection.config.limits
     }
 
-    /// Sets the caps, for connections made from now on.
+    /// Sets the limits, for connections that are made from now on. Godot has no counterpart.
     pub fn set_limits(&mut self, limits: Limits) {
         self.connection.config.limits = limits;
     }
 
-    /// Whether a request is sent again, once and silently, when the kept-alive connection that it was
-    /// sent over had died meanwhile (RFC 9112 §9.3.1). Default true.
+    /// Whether a request is sent again, once and silently, when its kept-alive connection had died in the
+    /// meantime (RFC 9112 §9.3.1). Default true. Godot has no counterpart.
     ///
-    /// It is done only if no byte of a response came, if the method is idempotent or nothing of the
-    /// request was sent, and if the content is no reader. The status stays
-    /// [`Status::Requesting`](crate::Status::Requesting) while the client connects anew. An injected
-    /// stream cannot be connected anew.
+    /// The client sends it again only if no byte of a response arrived, if the method is idempotent or
+    /// nothing of the request was sent, and if the content does not come from a reader. The status stays
+    /// [`Status::Requesting`](crate::Status::Requesting) while the client reconnects. It cannot reconnect a
+    /// stream from [`set_connection`](Self::set_connection).
     pub fn retries_stale_connections(&self) -> bool {
         self.connection.config.retry_stale
     }
 
-    /// Sets it, for requests from now on.
+    /// Turns that on or off, for requests from now on. Godot has no counterpart.
     pub fn set_retry_stale_connections(&mut self, enabled: bool) {
         self.connection.config.retry_stale = enabled;
     }
 
-    /// The `User-Agent` added to requests that have none. Default `httpoll/` and the version.
+    /// Returns the `User-Agent` for requests that have none. Default `httpoll/` and the version. Godot adds
+    /// a fixed one.
     pub fn user_agent(&self) -> &str {
         &self.user_agent
     }
 
-    /// Sets it; an empty text adds no header.
+    /// Sets the `User-Agent`; with an empty text, no header is added. Godot adds a fixed one.
     ///
     /// # Errors
-    /// [`Misuse::InvalidHeader`] for text that no header can hold.
+    /// [`Misuse::InvalidHeader`] for text that cannot be a field value.
     pub fn set_user_agent(&mut self, user_agent: &str) -> Result<(), Error> {
         FieldLines::new().append("User-Agent", user_agent)?;
         user_agent.clone_into(&mut self.user_agent);
         Ok(())
     }
 
-    /// The proxy for plain HTTP (Godot's `set_http_proxy`), used from the next connect on: requests
-    /// go to it in absolute-form. An empty host or port -1 unsets it.
+    /// Sets the proxy for plain HTTP, used from the next connection on (Godot's `set_http_proxy`). Requests
+    /// are sent to it in absolute-form. An empty host or port -1 removes it.
     ///
     /// # Errors
     /// [`Misuse::InvalidHost`], [`Misuse::InvalidPort`]; nothing has changed.
@@ -111,8 +116,8 @@ impl HttpClient {
         self.proxies.set_http(host, port)
     }
 
-    /// The proxy for HTTPS (Godot's `set_https_proxy`), used from the next connect on, by a
-    /// `CONNECT` tunnel. An empty host or port -1 unsets it.
+    /// Sets the proxy for HTTPS, used from the next connection on, through a `CONNECT` tunnel (Godot's
+    /// `set_https_proxy`). An empty host or port -1 removes it.
     ///
     /// # Errors
     /// [`Misuse::InvalidHost`], [`Misuse::InvalidPort`]; nothing has changed.
@@ -120,8 +125,8 @@ impl HttpClient {
         self.proxies.set_https(host, port)
     }
 
-    /// The name and password for these two proxies, sent as Basic credentials (RFC 7617). `None`, the
-    /// default, sends none.
+    /// Sets the name and password for these two proxies, sent as Basic credentials (RFC 7617). `None`, the
+    /// default, sends none. Godot has no counterpart.
     ///
     /// # Errors
     /// [`Misuse::InvalidHeader`] for a name with a colon or for control characters.
@@ -132,14 +137,13 @@ impl HttpClient {
         self.proxies.set_credentials(credentials)
     }
 
-    /// The SOCKS5 proxy (RFC 1928) for plain HTTP and HTTPS, used from the next connect on, where no
-    /// proxy of their own is set. An empty host or port -1 unsets it. Godot has none.
+    /// Sets the SOCKS5 proxy (RFC 1928) for plain HTTP and HTTPS, used from the next connection on if the
+    /// scheme has no proxy of its own. An empty host or port -1 removes it. Godot has no counterpart.
     ///
-    /// `credentials` are name and password (RFC 1929); they go to the proxy as they are, unencrypted.
-    /// With `resolves_remotely` the proxy gets the host's name and resolves it (curl's `socks5h`), so
-    /// that no lookup tells where this client goes. Otherwise the name is resolved on this side first
-    /// (`socks5`), and the proxy gets the host's IPv4 address, or its IPv6 address if there is no
-    /// other.
+    /// `credentials` are name and password (RFC 1929). They are sent to the proxy unencrypted. With
+    /// `resolves_remotely` the proxy gets the host name and resolves it (curl's `socks5h`), so that no DNS
+    /// query reveals the host. Otherwise the client resolves the name first (`socks5`), and the proxy gets
+    /// the host's IPv4 address, or its IPv6 address if there is no other.
     ///
     /// # Errors
     /// [`Misuse::InvalidHost`], [`Misuse::InvalidPort`], [`Misuse::InvalidCredentials`]; nothing has

@@ -14,23 +14,23 @@ use bytes::Bytes;
 /// The size of one receive buffer.
 pub(crate) const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Spare buffers that are kept; more are freed. A caller of one download holds about this many at once. The
-/// system hands out fresh memory page by page, which costs more than filling it.
+/// How many spare buffers are kept; further ones are freed. The caller of one download holds about this
+/// many at once. The system provides fresh memory page by page, which costs more than filling it.
 const SPARE_BUFFERS: usize = 6;
 
 /// Shorter content is copied instead of sharing the buffer, so that a caller who keeps small pieces does not
 /// keep large buffers.
 const SHARE_FROM: usize = BUFFER_BYTES / 4;
 
-/// Spare buffers. Clones share them.
+/// The pool of spare buffers. Clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct BufferPool(Arc<Mutex<Spare>>);
 
 #[derive(Default)]
 struct Spare {
-    /// Full of initialised bytes, for sockets to read into.
+    /// A buffer full of initialised bytes, for sockets to read into.
     full: Vec<Vec<u8>>,
-    /// Empty, for plaintext to be appended to.
+    /// An empty buffer, for appending plaintext.
     blank: Vec<Vec<u8>>,
 }
 
@@ -97,11 +97,11 @@ impl Drop for PooledBuffer {
     }
 }
 
-/// The largest rest that [`RecvBuffer::shrink`] moves.
+/// The most unread bytes that [`RecvBuffer::shrink`] moves.
 #[cfg(feature = "server")]
 const LARGEST_REST: usize = 16 * 1024;
 
-/// Bytes received and not consumed yet.
+/// Bytes that were received and not consumed yet.
 #[derive(Debug, Default)]
 pub(crate) struct RecvBuffer {
     storage: Storage,
@@ -111,12 +111,12 @@ pub(crate) struct RecvBuffer {
 enum Storage {
     #[default]
     Nothing,
-    /// Not shared, so that more can be read into it.
+    /// Not shared, so more bytes can be read into it.
     Own {
         buffer: Vec<u8>,
         unread: Range<usize>,
     },
-    /// The caller holds parts of it.
+    /// Shared: the caller holds parts of it.
     Shared(Bytes),
 }
 
@@ -144,7 +144,7 @@ impl RecvBuffer {
         self.unread().is_empty()
     }
 
-    /// Drops the first `count` unread bytes; an empty buffer goes back to the pool.
+    /// Drops the first `count` unread bytes. An empty buffer returns to the pool.
     pub(crate) fn consume(&mut self, count: usize, pool: &BufferPool) {
         match &mut self.storage {
             Storage::Nothing => {}
@@ -156,7 +156,7 @@ impl RecvBuffer {
         }
     }
 
-    /// Takes the unread bytes of `range` for the caller. They and the bytes before them are consumed.
+    /// Takes the unread bytes of `range` for the caller. These bytes and those before them are consumed.
     pub(crate) fn take(&mut self, range: Range<usize>, pool: &BufferPool) -> Bytes {
         if range.len() < SHARE_FROM {
             let taken = Bytes::copy_from_slice(&self.unread()[range.clone()]);
@@ -181,8 +181,8 @@ impl RecvBuffer {
         taken
     }
 
-    /// Space for at least `least` more bytes after the unread ones. Call [`filled`](Self::filled) with the
-    /// number of bytes put there.
+    /// Returns space for at least `least` more bytes after the unread ones. Call [`filled`](Self::filled)
+    /// with the number of bytes written there.
     pub(crate) fn room(&mut self, pool: &BufferPool, least: usize) -> &mut [u8] {
         let (mut buffer, mut unread) = match std::mem::take(&mut self.storage) {
             Storage::Nothing => (pool.take_full(), 0..0),
@@ -209,7 +209,7 @@ impl RecvBuffer {
         &mut buffer[unread.end..]
     }
 
-    /// Notes that the first `count` bytes of that space hold received bytes now.
+    /// Notes that the first `count` bytes of that space now hold received bytes.
     pub(crate) fn filled(&mut self, count: usize, pool: &BufferPool) {
         if let Storage::Own { buffer, unread } = &mut self.storage {
             unread.end = (unread.end + count).min(buffer.len());
@@ -249,7 +249,8 @@ impl RecvBuffer {
         (added, outcome)
     }
 
-    /// Moves a small rest into a buffer of its own size, so that a slow connection does not keep a large one.
+    /// Moves a few unread bytes into a buffer of their own size, so that a slow connection does not keep a
+    /// large one.
     #[cfg(feature = "server")]
     pub(crate) fn shrink(&mut self, pool: &BufferPool) {
         let rest = self.unread();
@@ -263,7 +264,7 @@ impl RecvBuffer {
         }
     }
 
-    /// Forgets everything.
+    /// Drops all bytes.
     pub(crate) fn clear(&mut self, pool: &BufferPool) {
         self.release(pool);
     }

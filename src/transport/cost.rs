@@ -1,5 +1,5 @@
-//! The recent cost of steps that cannot be cut, so that a poll does not start one that does not fit into its
-//! budget. The code that does the work measures it.
+//! The recent cost of steps that cannot be cut. With it a poll does not start a step that does not fit into
+//! its budget. The code that does the work measures it.
 
 use std::time::Duration;
 

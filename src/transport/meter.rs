@@ -1,7 +1,7 @@
 //! The clock, and the meter that counts a [`Budget`] down while a poll works.
 //!
-//! The time of a poll is read once and passed down as `now`. Only the meter reads the clock again, because it
-//! has to know how much time has passed.
+//! A poll reads the time once and passes it down as `now`. Only the meter reads the clock again, because it
+//! measures how much time has passed.
 
 #[cfg(any(feature = "agent", feature = "server"))]
 use std::time::SystemTime;
@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use crate::budget::Budget;
 use crate::transport::memory::MemoryNetwork;
 
-/// Where the time comes from: the system's monotonic clock, or a virtual one that stands still
-/// while a poll runs.
+/// The source of the time: the system's monotonic clock, or a virtual clock that stands still while a poll
+/// runs.
 #[derive(Clone, Debug)]
 pub(crate) enum Clock {
     System,
@@ -26,7 +26,7 @@ impl Clock {
         }
     }
 
-    /// The time of day, for what HTTP dates: cookies, caches, `Retry-After`.
+    /// The time of day, for HTTP dates: cookies, caches, `Retry-After`.
     #[cfg(any(feature = "agent", feature = "server"))]
     pub(crate) fn wall(&self) -> SystemTime {
         match self {
@@ -36,7 +36,7 @@ impl Clock {
     }
 }
 
-/// What is left of a budget: of a poll's, for the reads that follow it.
+/// What a poll left of its budget, for the reads that follow it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RemainingBudget {
     time: Option<Duration>,
@@ -54,7 +54,7 @@ impl RemainingBudget {
         }
     }
 
-    /// The same, less time that was spent before the poll on its behalf.
+    /// The same budget, less the time that was already spent for it before the poll.
     pub(crate) fn less(self, spent: Duration) -> Self {
         Self {
             time: self.time.map(|time| time.saturating_sub(spent)),
@@ -62,18 +62,18 @@ impl RemainingBudget {
         }
     }
 
-    /// Whether nothing of it is left.
+    /// Whether nothing is left.
     #[cfg(feature = "agent")]
     pub(crate) fn is_spent(&self) -> bool {
         self.time == Some(Duration::ZERO) || self.bytes == Some(0)
     }
 
-    /// No limit: for calls that wait.
+    /// No limit, for calls that wait.
     pub(crate) fn unlimited() -> Self {
         Self::default()
     }
 
-    /// Nothing, until a poll grants something.
+    /// Nothing: the state before the first poll grants a budget.
     pub(crate) fn nothing() -> Self {
         Self {
             time: Some(Duration::ZERO),
@@ -82,15 +82,15 @@ impl RemainingBudget {
     }
 }
 
-/// How long it takes to move a byte, as measured. It depends on the machine, on TLS, and on whether the
-/// processor just slept.
+/// The measured time that it takes to move a byte. It depends on the machine, on TLS, and on whether the
+/// processor was just asleep.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
     nanos_per_kib: u64,
 }
 
-/// Assumed before anything was measured: 2 KiB per microsecond, the slowest speed at which kernels copy,
-/// right after the processor slept.
+/// The pace before the first measurement: 2 KiB per microsecond, the slowest speed at which kernels copy,
+/// right after the processor was asleep.
 impl Default for Pace {
     fn default() -> Self {
         Self { nanos_per_kib: 500 }
@@ -98,8 +98,9 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Learns from a move of `bytes` that took `time`. A slower pace counts at once, a faster one step by step:
-    /// a read that is too large exceeds the budget, one that is too small costs only a system call.
+    /// Learns from a move of `bytes` that took `time`. A slower pace counts at once, a faster one step by
+    /// step, because a read that is too large exceeds the budget, while one that is too small costs only a
+    /// system call.
     fn learn(&mut self, bytes: usize, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let seen = nanos.saturating_mul(1024) / (bytes as u64).max(1);
@@ -110,19 +111,19 @@ impl Pace {
         .max(1);
     }
 
-    /// How long it takes to move these bytes.
+    /// The time that it takes to move these bytes.
     fn time_for(self, bytes: usize) -> Duration {
         Duration::from_nanos(self.nanos_per_kib.saturating_mul(bytes as u64) / 1024)
     }
 
-    /// How many bytes can be moved in `time`.
+    /// The number of bytes that can be moved in `time`.
     fn bytes_in(self, time: Duration) -> usize {
         let bytes = time.as_nanos() * 1024 / u128::from(self.nanos_per_kib.max(1));
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 }
 
-/// Counts one stretch of work against a [`RemainingBudget`].
+/// Counts a poll, or a read after it, against a [`RemainingBudget`].
 #[derive(Debug)]
 pub(crate) struct BudgetMeter {
     clock: Clock,
@@ -131,31 +132,32 @@ pub(crate) struct BudgetMeter {
     bytes: Option<u64>,
     cut: bool,
     deferred: bool,
-    /// The time as it was last read.
+    /// The time when the clock was last read.
     latest: Instant,
-    /// Whether one operation is free, because none was done yet.
+    /// Whether the next operation is free, because none was done yet.
     free_step: bool,
-    /// Whether anything was done yet.
+    /// Whether any operation was done yet.
     worked: bool,
     pace: Pace,
-    /// The time that the smallest read takes; zero before one was measured. With less time left, the budget
+    /// The time of the smallest read; zero before one was measured. When less time is left, the budget
     /// counts as spent.
     reserve: Duration,
-    /// Bytes moved since the time was last read, and that time.
+    /// Bytes moved since the clock was last read, and the time of that reading.
     moved: Option<(usize, Instant)>,
     turn: Option<Turn>,
 }
 
-/// The turn of one machine among several.
+/// One turn of one machine.
 #[derive(Debug)]
 struct Turn {
     length: Duration,
-    /// When the time was first read in this turn.
+    /// The first reading of the clock in this turn.
     started: Option<Instant>,
     is_over: bool,
 }
 
-/// The smallest size to which a read is cut, about a TLS record. Smaller moves do not measure the pace.
+/// The smallest size to which a read is reduced, about one TLS record. Smaller moves do not measure the
+/// pace.
 const LEAST_READ: usize = 16 * 1024;
 
 impl BudgetMeter {
@@ -164,7 +166,7 @@ impl BudgetMeter {
         Self {
             clock: clock.clone(),
             started,
-            // A deadline beyond the clock's range is no limit.
+            // A deadline beyond the clock's range means no limit.
             deadline: remaining_budget
                 .time
                 .and_then(|time| started.checked_add(time)),
@@ -181,9 +183,9 @@ impl BudgetMeter {
         }
     }
 
-    /// Starts another turn, which takes at most `length`. With `has_free_step` its first operation goes
-    /// through whatever the budget says: a machine that is always the last must not starve. `is_cut`:
-    /// whether the budget has kept it from some work already.
+    /// Starts another turn of at most `length`. With `has_free_step`, its first operation is done whatever
+    /// the budget says, so that the last machine in the rotation does not starve. `is_cut` says whether the
+    /// budget has already prevented some of the machine's work.
     pub(crate) fn start_turn(
         &mut self,
         length: Option<Duration>,
@@ -200,7 +202,7 @@ impl BudgetMeter {
         });
     }
 
-    /// Notes bytes moved over the network.
+    /// Notes bytes that were moved over the network.
     pub(crate) fn spend(&mut self, bytes: usize) {
         if self.deadline.is_some() {
             let (before, since) = self.moved.unwrap_or((0, self.latest));
@@ -211,9 +213,9 @@ impl BudgetMeter {
         }
     }
 
-    /// How many of `wanted` bytes may move at once: at most what is left of the bytes, and at most what should
-    /// take half of the time that is left, so that a slow read does not exceed the budget. At least one: the
-    /// caller has checked that the budget is not exhausted.
+    /// How many of `wanted` bytes may move at once. It is at most the bytes left in the budget, and at most
+    /// what should take half of the time left, so that a slow read does not exceed the budget. It is at
+    /// least one; call it only while the budget is not exhausted.
     pub(crate) fn clamp(&mut self, wanted: usize) -> usize {
         self.note_work();
         let by_time = self.deadline.map_or(usize::MAX, |deadline| {
@@ -226,15 +228,15 @@ impl BudgetMeter {
         wanted.min(by_time).min(by_bytes).max(1)
     }
 
-    /// Notes that a step was done: the free step is used up.
+    /// Notes that a step was done, which uses up the free step.
     pub(crate) fn note_work(&mut self) {
         self.free_step = false;
         self.worked = true;
     }
 
-    /// Whether a step may start that cannot be cut and has recently taken `cost`. If not, the turn is over.
-    /// The first step of a poll always may; otherwise one that costs more than a whole budget would never be
-    /// done.
+    /// Whether a step that cannot be cut may start, when such a step recently took `cost`. If not, the turn
+    /// ends. The first step of a poll may always start; otherwise a step that costs more than a whole
+    /// budget would never be done.
     pub(crate) fn can_start(&mut self, cost: Duration) -> bool {
         let Some(deadline) = self.deadline.filter(|_| self.worked) else {
             return true;
@@ -244,7 +246,7 @@ impl BudgetMeter {
             return true;
         }
         match &mut self.turn {
-            // Others may have work that fits.
+            // Other machines may have work that fits.
             Some(turn) => turn.is_over = true,
             None => self.deadline = Some(self.latest),
         }
@@ -253,13 +255,14 @@ impl BudgetMeter {
         false
     }
 
-    /// Whether [`can_start`](Self::can_start) returned `false` in this turn. That piece of work should be
-    /// the first in the next poll.
+    /// Whether [`can_start`](Self::can_start) returned `false` in this turn. That step should be the first
+    /// of the next poll.
     pub(crate) fn has_deferred(&self) -> bool {
         self.deferred
     }
 
-    /// Whether the budget is spent or the turn is over. Remembers that it cut work short.
+    /// Whether the budget is spent or the turn has ended. If so, the meter remembers that work was cut
+    /// short.
     pub(crate) fn exhausted(&mut self) -> bool {
         if self.free_step {
             return false;
@@ -280,7 +283,7 @@ impl BudgetMeter {
             && self.latest > since
         {
             self.pace.learn(bytes, self.latest - since);
-            // Twice, for what a read costs besides its bytes.
+            // Twice, because a read has costs besides those of its bytes.
             self.reserve = self.pace.time_for(2 * LEAST_READ);
         }
         self.bytes == Some(0)
@@ -289,7 +292,7 @@ impl BudgetMeter {
                 .is_some_and(|deadline| self.latest + self.reserve >= deadline)
     }
 
-    /// Whether the turn is over, as of the time that was asked for last.
+    /// Whether the turn has ended, as of the last reading of the clock.
     fn is_turn_over(&mut self) -> bool {
         let Some(turn) = &mut self.turn else {
             return false;
@@ -299,7 +302,7 @@ impl BudgetMeter {
         turn.is_over
     }
 
-    /// Whether [`exhausted`](Self::exhausted) was ever true in this turn.
+    /// Whether [`exhausted`](Self::exhausted) has returned `true` in this turn.
     pub(crate) fn cut(&self) -> bool {
         self.cut
     }
@@ -308,7 +311,7 @@ impl BudgetMeter {
         self.clock.now()
     }
 
-    /// What is left, for a later stretch of the same frame.
+    /// What is left for later work in the same frame.
     pub(crate) fn rest(&self) -> RemainingBudget {
         RemainingBudget {
             time: self
@@ -319,7 +322,7 @@ impl BudgetMeter {
         }
     }
 
-    /// When this stretch began.
+    /// When this meter was started.
     pub(crate) fn started(&self) -> Instant {
         self.started
     }
@@ -385,8 +388,8 @@ mod tests {
         assert_eq!(meter.clamp(usize::MAX), usize::MAX);
     }
 
-    /// Reads as a download does, on a machine that takes this long for a KiB. Returns by how many microseconds
-    /// the budget was exceeded (negative: what was left), and the number of reads.
+    /// Simulates a download on a machine that takes this long per KiB. Returns the microseconds by which
+    /// the budget was exceeded (negative: the time that was left) and the number of reads.
     fn read_all(nanos_per_kib: u64, budget: Duration) -> (i128, usize) {
         let network = MemoryNetwork::new();
         let mut meter = meter(&network, &Budget::frame(budget));

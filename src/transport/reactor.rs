@@ -1,12 +1,12 @@
 //! The readiness of one machine's sockets, its clock, and what its sockets share.
 //!
-//! mio reports edges: once a socket was reported ready, nothing more is reported until it has failed
-//! with `WouldBlock`. A poll that stops early because its budget is spent would lose the rest. So
-//! readiness is **sticky** here: a bit is set by an event and cleared only by `WouldBlock` (or by
-//! what proves it must come).
+//! mio reports edges: once it has reported a socket as ready, it reports nothing more until an operation on
+//! that socket has failed with `WouldBlock`. A poll that stops early because its budget is spent would lose
+//! the remaining data. So readiness is **sticky** here: an event sets a bit, and only `WouldBlock` clears
+//! it (or an outcome that proves that `WouldBlock` would follow).
 //!
-//! The events come from a [`Poller`], which may have other machines as members. The reactor knows
-//! sockets by number only; it does no I/O on them.
+//! The events come from a [`Poller`], which may have other machines as members. The reactor knows sockets
+//! only by number and does no I/O on them.
 
 use std::io;
 use std::net::IpAddr;
@@ -25,13 +25,13 @@ use crate::transport::poller::{Member, Poller};
 use crate::transport::resolver::{Lookup, Resolver};
 use crate::transport::wake::{Wake, WakeTarget};
 
-/// Time between two polls beyond this does not count against deadlines.
+/// Time between two polls beyond this does not count towards deadlines.
 const LONGEST_GAP: Duration = Duration::from_secs(1);
 
-/// How long a sleep may last while there is a stream that does not report when it is ready.
+/// The longest sleep while there is a stream that does not report readiness.
 const RETRY_INTERVAL: Duration = Duration::from_millis(1);
 
-/// A socket's number: valid until the socket is removed, never valid again after that.
+/// A socket's number. It is valid until the socket is removed, and is never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SourceId(usize);
 
@@ -40,14 +40,15 @@ struct Source {
     id: SourceId,
     readable: bool,
     writable: bool,
-    /// The peer's end was reported: reading must go on until it is seen, even after a short read.
+    /// The end of the peer's stream was reported. Reading must continue until it is found, even after a
+    /// short read.
     closed: bool,
-    /// Does not report when it is ready, so every poll tries it.
+    /// The stream does not report readiness, so every poll tries it.
     always_tried: bool,
     key: Key,
 }
 
-/// What a ready source belongs to: a number that its machine has chosen, such as that of a connection.
+/// A number that the machine chose for what the source belongs to, such as a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key(pub(crate) usize);
 
@@ -62,37 +63,37 @@ pub(crate) struct Reactor {
     member: Member,
     sources: Slab<Source>,
     always_tried: usize,
-    /// The key of the sources that are added now.
+    /// The key for sources that are added now.
     key: Key,
-    /// Keys of sources that became ready since this list was taken; some may be there twice.
+    /// Keys of sources that became ready since this list was last taken. A key may occur twice.
     ready: Vec<Key>,
     resolver: Resolver,
-    /// One buffer that a poll may use between two calls, shared by all sockets.
+    /// One buffer for use within a call, shared by all sockets.
     scratch: Vec<u8>,
-    /// What handshakes have cost on this machine.
+    /// The recent costs of handshakes on this machine.
     pub(crate) handshakes: HandshakeCosts,
-    /// Where its wakes lead, once there are any.
+    /// The poller that wakes reach, once there are any.
     wake_target: Option<WakeTarget>,
     last_poll: Option<Instant>,
-    /// The time that has not counted so far.
+    /// The sum of the time that did not count towards deadlines.
     skipped: Duration,
     /// See [`poll_time`](Self::poll_time).
     poll_time: Option<Instant>,
     turn: Turn,
 }
 
-/// How its machine's latest turn ended, and what has come since.
+/// How the machine's latest turn ended, and what became ready since then.
 #[derive(Debug, Default)]
 struct Turn {
-    /// The budget or the turn's length left work undone.
+    /// The budget or the length of the turn left work undone.
     is_cut: bool,
-    /// A piece of work was put off until the next poll.
+    /// A step was deferred to the next poll.
     is_deferred: bool,
     has_events: bool,
 }
 
 impl Reactor {
-    /// A reactor over the operating system. Opens nothing before a socket needs it.
+    /// A reactor on the operating system. It opens nothing before a socket needs it.
     pub(crate) fn system(resolver: Resolver) -> Self {
         Self::new(&Poller::alone(), resolver)
     }
@@ -111,7 +112,7 @@ impl Reactor {
         }
     }
 
-    /// The same on an in-memory network. A group that runs on none, or on another, is left alone.
+    /// The same on an in-memory network. A group on the system, or on another network, is ignored.
     #[cfg(any(feature = "agent", feature = "server"))]
     pub(crate) fn on_memory(group: Option<&Poller>, network: &MemoryNetwork) -> Self {
         let is_there = |poller: &&Poller| {
@@ -124,7 +125,7 @@ impl Reactor {
         }
     }
 
-    /// A reactor whose sockets this poller watches, with those of others.
+    /// A reactor whose sockets this poller watches, together with those of other machines.
     pub(crate) fn new(poller: &Poller, resolver: Resolver) -> Self {
         Self {
             member: poller.join(),
@@ -143,7 +144,7 @@ impl Reactor {
         }
     }
 
-    /// What watches its sockets.
+    /// The poller that watches its sockets.
     pub(crate) fn poller(&self) -> &Poller {
         self.member.poller()
     }
@@ -177,8 +178,8 @@ impl Reactor {
             .map(|(network, _)| network)
     }
 
-    /// On an in-memory network a number that is the same in each run: poller by poller in the order in
-    /// which they were made, and then member by member.
+    /// On an in-memory network, a number that is the same in each run: pollers count in the order of their
+    /// creation, and within one poller its members do.
     #[cfg(feature = "agent")]
     pub(crate) fn memory_number(&self) -> Option<u64> {
         let (_, queue) = self.member.poller().memory_queue()?;
@@ -198,8 +199,8 @@ impl Reactor {
         self.scratch = scratch;
     }
 
-    /// Begins a poll at `now`, and returns the active time by which it judges deadlines. Of a long gap
-    /// since the last poll only a second counts: the peer is not to blame for a caller that was away.
+    /// Begins a poll at `now`, and returns the active time for deadlines. Of a long gap since the last poll
+    /// only one second counts, because the peer did not cause it.
     pub(crate) fn begin_poll(&mut self, now: Instant) -> Instant {
         if let Some(last) = self.last_poll {
             let gap = now.saturating_duration_since(last);
@@ -209,36 +210,37 @@ impl Reactor {
         *self.poll_time.insert(self.active_time(now))
     }
 
-    /// The active time at which the present poll began.
+    /// The active time at which the current poll began.
     pub(crate) fn poll_time(&self) -> Instant {
         let began = self.poll_time;
         began.unwrap_or_else(|| self.active_time(self.clock().now()))
     }
 
-    /// A turn of its machine begins.
+    /// A turn of the machine begins.
     pub(crate) fn start_turn(&mut self) {
         self.turn = Turn::default();
     }
 
-    /// A turn of its machine is over: whether it left work undone, and put some off until the next poll.
+    /// A turn of the machine has ended. The arguments say whether it left work undone, and whether it
+    /// deferred a step to the next poll.
     pub(crate) fn end_turn(&mut self, is_cut: bool, is_deferred: bool) {
         self.turn.is_cut |= is_cut;
         self.turn.is_deferred |= is_deferred;
     }
 
-    /// Whether its machine has work left that could be done now: its last turn was cut short, or something
-    /// has become ready since.
+    /// Whether the machine has work that can be done now: its last turn was cut short, or something became
+    /// ready since then.
     pub(crate) fn is_cut(&self) -> bool {
         self.turn.is_cut || self.turn.has_events
     }
 
-    /// Whether its machine waits for the next poll with a piece of work that does not fit into this one.
+    /// Whether the machine has a step that does not fit into this poll and waits for the next.
     pub(crate) fn is_deferred(&self) -> bool {
         self.turn.is_deferred
     }
 
-    /// Between two polls: leaves out the part of the gap so far that does not count, for a time that is noted
-    /// now.
+    /// Between two polls: excludes the part of the gap so far that does not count, so that a time noted now
+    /// is right.
     #[cfg(feature = "agent")]
     pub(crate) fn skip_gap(&mut self, now: Instant) {
         let last = *self.last_poll.get_or_insert(now);
@@ -249,23 +251,23 @@ impl Reactor {
         self.last_poll = Some(last + beyond);
     }
 
-    /// Begins a poll after a sleep in the poller. That time counts in full.
+    /// Begins a poll after a sleep in the poller. That sleep counts in full.
     pub(crate) fn begin_wait(&mut self, now: Instant) -> Instant {
         self.last_poll = Some(self.last_poll.map_or(now, |last| last.max(now)));
         *self.poll_time.insert(self.active_time(now))
     }
 
-    /// The active time: `now` without the time that did not count.
+    /// The active time: `now` minus the time that did not count.
     pub(crate) fn active_time(&self, now: Instant) -> Instant {
         now.checked_sub(self.skipped).unwrap_or(now)
     }
 
-    /// The clock's time of an active time.
+    /// Converts an active time to the clock's time.
     pub(crate) fn real_time(&self, active_now: Instant) -> Instant {
         active_now + self.skipped
     }
 
-    /// Looks a name up. The result ends a sleep.
+    /// Looks a name up. Its result ends a sleep.
     pub(crate) fn lookup(&mut self, host: &str) -> Result<Lookup, Error> {
         if let Some(network) = self.network()
             && host.parse::<IpAddr>().is_err()
@@ -282,7 +284,7 @@ impl Reactor {
         Ok(self.resolver.lookup(host, self.clock().now(), wake))
     }
 
-    /// What ends a sleep of its machine from another thread.
+    /// Returns a wake, with which another thread ends a sleep of the machine.
     pub(crate) fn wake(&mut self) -> Result<Wake, Error> {
         if self.wake_target.is_none() {
             let target = WakeTarget::default();
@@ -293,7 +295,7 @@ impl Reactor {
         Ok(target.wake())
     }
 
-    /// A reactor that another poller watches, for the sockets of this one to be moved to. `None`: that
+    /// Returns a reactor on another poller, to which the sockets of this one can be moved. `None` if that
     /// poller has another clock.
     pub(crate) fn successor(&mut self, poller: &Poller) -> Option<Self> {
         let is_same_clock = match (self.network(), poller.memory_queue()) {
@@ -306,7 +308,7 @@ impl Reactor {
         }
         let mut next = Self::new(poller, self.resolver.clone());
         if let Some(target) = self.wake_target.take() {
-            // Without a waker, lookups end no sleep; they still end.
+            // Without a waker, lookups still finish, but do not end a sleep.
             target.set(next.member.waker().ok().flatten());
             next.wake_target = Some(target);
         }
@@ -323,7 +325,7 @@ impl Reactor {
         register: impl FnOnce(&Registry, Token) -> io::Result<()>,
     ) -> Result<SourceId, Error> {
         let id = self.insert(false);
-        // A loopback connection is often there before the first event: let it be tried at once.
+        // A loopback connection is often established before the first event, so it is tried at once.
         if let Some(source) = self.source(id) {
             source.writable = true;
         }
@@ -337,16 +339,16 @@ impl Reactor {
         Ok(id)
     }
 
-    /// Lets a read be tried before any event: what a peer sent right behind its connecting is often
-    /// there when the connection is accepted.
+    /// Allows a read before the first event. When a connection is accepted, the first bytes of the peer
+    /// have often arrived already.
     pub(crate) fn assume_readable(&mut self, id: SourceId) {
         if let Some(source) = self.source(id) {
             source.readable = true;
         }
     }
 
-    /// Registers an in-memory stream: `register` is given where its events go. On a reactor that runs
-    /// on no in-memory network, every poll tries the stream instead.
+    /// Registers an in-memory stream. `register` gets the target of its events. On a reactor that is not on
+    /// an in-memory network, every poll tries the stream instead.
     pub(crate) fn add_memory(&mut self, register: impl FnOnce(Interest)) -> SourceId {
         let queue = self.member.poller().memory_queue().map(|(_, queue)| queue);
         let Some(queue) = queue else {
@@ -357,7 +359,7 @@ impl Reactor {
         id
     }
 
-    /// Registers a stream that does not report when it is ready.
+    /// Registers a stream that does not report readiness.
     pub(crate) fn add_untold(&mut self) -> SourceId {
         self.insert(true)
     }
@@ -378,18 +380,18 @@ impl Reactor {
         id
     }
 
-    /// Deregisters a socket that stays open, and forgets it.
+    /// Deregisters a socket that stays open, and removes it.
     pub(crate) fn remove_system(
         &mut self,
         id: SourceId,
         deregister: impl FnOnce(&Registry) -> io::Result<()>,
     ) {
-        // Failing leaves an entry in the kernel that ends with the socket.
+        // On failure the kernel keeps an entry, which ends with the socket.
         let _ = self.member.register(deregister);
         self.remove(id);
     }
 
-    /// Forgets a socket. Its late events reach nobody.
+    /// Removes a socket. Its late events are ignored.
     pub(crate) fn remove(&mut self, id: SourceId) {
         if self.source(id).is_some() {
             let source = self.sources.remove(slot_of(id.0));
@@ -412,15 +414,16 @@ impl Reactor {
         self.source(id).is_some_and(|source| source.writable)
     }
 
-    /// A read would have blocked: an event will follow.
+    /// A read returned `WouldBlock`: an event will follow.
     pub(crate) fn clear_readable(&mut self, id: SourceId) {
         if let Some(source) = self.source(id) {
             source.readable = false;
         }
     }
 
-    /// A read returned less than it asked for. With epoll the socket is empty then, and the next byte makes a
-    /// new edge, so that no read has to fail first. Except when the peer's end was reported: that edge is past.
+    /// A read returned less than it asked for. With epoll the socket is then empty and the next byte causes
+    /// a new edge, so no read has to fail first. The exception is a reported end of the peer's stream: that
+    /// edge has passed.
     pub(crate) fn note_short_read(&mut self, id: SourceId) {
         let epoll = cfg!(any(target_os = "linux", target_os = "android"));
         if let Some(source) = self.source(id)
@@ -432,29 +435,28 @@ impl Reactor {
         }
     }
 
-    /// A write would have blocked: an event will follow.
+    /// A write returned `WouldBlock`: an event will follow.
     pub(crate) fn clear_writable(&mut self, id: SourceId) {
         if let Some(source) = self.source(id) {
             source.writable = false;
         }
     }
 
-    /// Takes in what became ready, without waiting. Returns whether anything did.
+    /// Collects the events of sockets that became ready, without waiting. Returns whether there were any.
     pub(crate) fn poll_events(&mut self) -> Result<bool, Error> {
         self.member.poller().poll()?;
         Ok(self.take_events())
     }
 
-    /// How long a sleep may last at most: a stream that does not report when it is ready is tried again
-    /// soon.
+    /// The longest that a sleep may last: a stream that does not report readiness must be tried again soon.
     pub(crate) fn longest_sleep(&self) -> Option<Duration> {
         (self.always_tried > 0).then_some(RETRY_INTERVAL)
     }
 
-    /// Takes in what the poller has reported. Returns whether it reported anything.
+    /// Takes the events that the poller has collected. Returns whether there were any.
     pub(crate) fn take_events(&mut self) -> bool {
         if self.always_tried > 0 {
-            // Trying is no sign that anything came.
+            // Streams that are merely tried do not count as events.
             for (_, source) in &mut self.sources {
                 if source.always_tried {
                     source.readable = true;
