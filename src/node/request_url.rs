@@ -8,7 +8,7 @@ use url::{Position, Url};
 use crate::error::{Error, Misuse};
 
 /// An `http` or `https` URL in the parts that [`HttpClient`](crate::HttpClient) needs: host and port for
-/// `connect_to_host`, and a target for `request`. Godot's `HTTPRequest` splits URLs the same way.
+/// `connect_to_host`, and a target for `request`.
 ///
 /// ```
 /// let url = httpoll::node::RequestUrl::parse("https://game.example:8443/scores?top=10")?;

@@ -17,7 +17,7 @@ pub(crate) struct HandshakeCosts {
 }
 
 impl Cost {
-    /// A guess, before anything was measured.
+    /// An estimate, for the time before the first measurement.
     pub(crate) const fn guessed(micros: u64) -> Self {
         Self(Duration::from_micros(micros))
     }

@@ -1,7 +1,7 @@
-//! A socket with or without TLS on it: plaintext in, plaintext out, and how the stream ended.
+//! A socket with or without TLS: it reads and writes plaintext, and reports how the stream ended.
 //!
-//! A read has the same four outcomes with and without TLS. Whether an end without `close_notify` matters is
-//! decided above, because only HTTP knows whether the message was complete (RFC 9112 §9.8).
+//! A read has the same four outcomes with and without TLS. The layers above decide whether an end without
+//! `close_notify` matters, because only HTTP knows whether the message was complete (RFC 9112 §9.8).
 
 use std::io;
 use std::time::Duration;
@@ -15,7 +15,8 @@ use crate::transport::socket::Socket;
 use crate::transport::tls::ServerTlsOptions;
 use crate::transport::tls::{TlsEnd, TlsInfo, TlsOptions, TlsSession};
 
-/// Ciphertext read and decrypted in one go: small enough that a time budget is kept to some 50 µs.
+/// The ciphertext that is read and decrypted at once. It is small enough to keep a time budget to some 50
+/// µs.
 const CIPHERTEXT_BYTES: usize = 64 * 1024;
 
 /// Whether a connection uses TLS, and how.
@@ -25,15 +26,15 @@ pub(crate) enum TlsChoice {
     Tls(TlsOptions),
 }
 
-/// What a read found.
+/// The outcome of a read.
 #[derive(Debug)]
 pub(crate) enum LinkRead {
     Data(usize),
-    /// Nothing now, or the budget is spent.
+    /// Nothing is available now, or the budget is spent.
     Blocked,
     /// The peer ended the stream cleanly.
     Closed,
-    /// The peer ended a TLS stream without `close_notify`. An attacker may have cut it.
+    /// The peer ended a TLS stream without `close_notify`. An attacker may have truncated it.
     Truncated,
 }
 
@@ -66,18 +67,18 @@ impl Layer {
 #[derive(Debug)]
 struct TlsLayer {
     session: TlsSession,
-    /// Ciphertext that the socket has not taken yet.
+    /// Ciphertext that the socket has not accepted yet.
     out: Vec<u8>,
     out_sent: usize,
-    /// Plaintext that came with the end of the handshake.
+    /// Plaintext that arrived together with the end of the handshake.
     early: Vec<u8>,
     /// The most expensive step of the handshake so far.
     dearest: Duration,
-    /// How many polls in a row were too short for the next step.
+    /// How many polls in a row had too little time for the next step.
     deferrals: u8,
 }
 
-/// After this many deferrals a step of a handshake is done however little time is left, so that no connection
+/// After this many deferrals, a handshake step is done however little time is left, so that no connection
 /// starves.
 const MAX_DEFERRALS: u8 = 8;
 
@@ -89,7 +90,7 @@ impl Link {
         }
     }
 
-    /// Starts TLS on a plain link; the handshake continues in [`handshake`](Self::handshake).
+    /// Starts TLS as a client on a plain link. The handshake continues in [`handshake`](Self::handshake).
     pub(crate) fn start_tls(
         self,
         reactor: &mut Reactor,
@@ -111,7 +112,7 @@ impl Link {
         }
     }
 
-    /// Expects a client's TLS on a plain link; the handshake continues in [`handshake`](Self::handshake).
+    /// Starts TLS as a server on a plain link. The handshake continues in [`handshake`](Self::handshake).
     #[cfg(feature = "server")]
     pub(crate) fn accept_tls(
         socket: Socket,
@@ -126,7 +127,7 @@ impl Link {
         }
     }
 
-    /// Drives the TLS handshake. Returns `true` when it is done; without TLS, at once.
+    /// Drives the TLS handshake. Returns `true` when it is complete; without TLS, at once.
     pub(crate) fn handshake(
         &mut self,
         reactor: &mut Reactor,
@@ -138,7 +139,7 @@ impl Link {
         }
     }
 
-    /// Reads and appends to `recv`.
+    /// Reads, and appends the plaintext to `recv`.
     pub(crate) fn read(
         &mut self,
         reactor: &mut Reactor,
@@ -162,7 +163,8 @@ impl Link {
         }
     }
 
-    /// Writes some of `src`; 0 when the socket takes nothing now or the budget is spent.
+    /// Writes part of `src` and returns how many bytes; 0 when the socket accepts nothing now or the budget
+    /// is spent.
     pub(crate) fn write(
         &mut self,
         reactor: &mut Reactor,
@@ -183,7 +185,7 @@ impl Link {
         }
     }
 
-    /// Sends what TLS has left. Returns `true` when the kernel has everything.
+    /// Sends the ciphertext that is left. Returns `true` when the kernel has all of it.
     pub(crate) fn flush(
         &mut self,
         reactor: &mut Reactor,
@@ -204,13 +206,14 @@ impl Link {
         self.socket.is_writable(reactor)
     }
 
-    /// Lets the kernel hold little that is not sent yet: for events, which get stale there.
+    /// Limits the unsent bytes that the kernel holds, for event streams, whose events become outdated
+    /// there.
     #[cfg(feature = "server")]
     pub(crate) fn limit_unsent(&self) {
         self.socket.limit_unsent();
     }
 
-    /// Ciphertext that the socket has not taken yet.
+    /// Ciphertext that the socket has not accepted yet.
     #[cfg(feature = "server")]
     pub(crate) fn pending(&self) -> usize {
         match &self.layer {
@@ -219,8 +222,8 @@ impl Link {
         }
     }
 
-    /// Whether a read may find something, as of the last poll. What TLS has read from the socket already is
-    /// not reported again.
+    /// Whether a read may find something, as of the last poll. No event reports bytes that TLS has already
+    /// read from the socket.
     pub(crate) fn is_readable(&self, reactor: &mut Reactor) -> bool {
         let is_held = match &self.layer {
             Layer::Plain => false,
@@ -229,12 +232,13 @@ impl Link {
         is_held || self.socket.is_readable(reactor)
     }
 
-    /// Lets the next read ask the system, whatever the last poll of the sockets has found.
+    /// Makes the next read ask the system, whatever the last poll found.
     pub(crate) fn assume_readable(&self, reactor: &mut Reactor) {
         self.socket.assume_readable(reactor);
     }
 
-    /// Ends the sending direction: sends `close_notify` if the socket takes it without waiting, then ends TCP.
+    /// Ends the sending direction: sends `close_notify` if the socket accepts it without waiting, then ends
+    /// that direction of TCP.
     #[cfg(feature = "server")]
     pub(crate) fn shutdown_write(&mut self, reactor: &mut Reactor) {
         if let Layer::Tls(tls) = &mut self.layer {
@@ -263,18 +267,18 @@ impl Link {
         }
     }
 
-    /// Closes the link. Sends `close_notify` if the socket takes it without waiting.
+    /// Closes the link. Sends `close_notify` if the socket accepts it without waiting.
     pub(crate) fn close(mut self, reactor: &mut Reactor) {
         if let Layer::Tls(tls) = &mut self.layer {
             tls.session.close();
             tls.session.poll_transmit(&mut tls.out);
-            // One attempt: a peer whose window is full does not get it.
+            // One attempt only: a peer whose window is full does not get it.
             let _ = self.socket.write(reactor, &tls.out[tls.out_sent..]);
         }
         self.socket.close(reactor);
     }
 
-    /// The socket of a plain link; a link with TLS is returned as it is.
+    /// Returns the socket of a plain link, or the unchanged link if it has TLS.
     pub(crate) fn into_socket(self) -> Result<Socket, Self> {
         match self.layer {
             Layer::Plain => Ok(self.socket),
@@ -326,8 +330,8 @@ fn broken(error: io::Error) -> Error {
 }
 
 impl TlsLayer {
-    /// Whether the peer's flight may be processed now. That cannot be cut, so it starts only if enough time is
-    /// left.
+    /// Whether the peer's flight may be processed now. That step cannot be cut, so it starts only if enough
+    /// time is left.
     fn may_go_on(
         &mut self,
         socket: &Socket,
@@ -345,7 +349,7 @@ impl TlsLayer {
         false
     }
 
-    /// Sends ciphertext until none is left, the socket is full or the budget is spent.
+    /// Sends ciphertext until all is sent, the socket is full or the budget is spent.
     fn transmit(
         &mut self,
         socket: &mut Socket,
@@ -389,8 +393,8 @@ impl TlsLayer {
                 sent?;
                 return Ok(false);
             }
-            // A peer that refuses the handshake may close before it has read everything. Its alert says more
-            // than the broken pipe.
+            // A peer that refuses the handshake may close before it has read everything. Its alert says
+            // more than the error of the write.
             let mut early = std::mem::take(&mut self.early);
             let began = meter.now();
             let received = self.receive(socket, reactor, meter, &mut early);
@@ -410,7 +414,8 @@ impl TlsLayer {
                     return Err(Error::new(ErrorKind::Network(NetworkFault::Closed)));
                 }
                 Err(error) => {
-                    // Sends the alert that says why; the failure stays the reported error.
+                    // Sends the alert with the reason. The failure stays the reported error, even if the
+                    // alert cannot be sent.
                     let _ = self.transmit(socket, reactor, meter);
                     return Err(error);
                 }
@@ -440,8 +445,8 @@ impl TlsLayer {
                 self.receive(socket, reactor, meter, plaintext)
             });
             total += count;
-            // Tickets, key updates and alerts are answered even when HTTP has nothing to send. If that fails,
-            // the next read or write reports it.
+            // TLS replies to key updates and alerts even when HTTP has nothing to send. If that fails, the
+            // next read or write reports it.
             let _ = self.transmit(socket, reactor, meter);
             match received {
                 // The next read reports the failure, after the data that came before it.

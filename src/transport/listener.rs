@@ -1,7 +1,7 @@
-//! An address that accepts connections: TCP through mio, or in memory.
+//! A listening socket: TCP through mio, or in memory.
 //!
-//! A listener never blocks: [`accept`](Listener::accept) returns `None` when no connection waits. The server
-//! decides which connections to accept, and how many.
+//! A listener never blocks: [`accept`](Listener::accept) returns `None` when no connection waits. The
+//! server decides which connections to accept, and how many.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use crate::transport::memory::MemoryNetwork;
 use crate::transport::reactor::{Reactor, SourceId};
 use crate::transport::socket::Socket;
 
-/// See the module's documentation. Must be [closed](Self::close) on the reactor it was opened on.
+/// See the module's documentation. It must be [closed](Self::close) on the reactor on which it was opened.
 #[derive(Debug)]
 pub(crate) struct Listener {
     kind: Kind,
@@ -29,9 +29,9 @@ enum Kind {
 }
 
 impl Listener {
-    /// Listens at `address`. With port 0 the system chooses; [`address`](Self::address) returns the port. On
-    /// Unix an address is free again as soon as its listener is closed (`SO_REUSEADDR`); on Windows
-    /// that option would let two listeners share a port, so it is not set there.
+    /// Listens at `address`. With port 0 the system chooses a port, which [`address`](Self::address)
+    /// returns. On Unix an address can be used again as soon as its listener is closed (`SO_REUSEADDR`). On
+    /// Windows that option would let two listeners share a port, so it is not set there.
     pub(crate) fn bind(reactor: &mut Reactor, address: SocketAddr) -> Result<Self, Error> {
         if let Some(network) = reactor.network() {
             let network = network.clone();
@@ -47,7 +47,7 @@ impl Listener {
         Self::register(reactor, listener)
     }
 
-    /// Takes over a listener of the standard library's.
+    /// Takes ownership of a listener of the standard library.
     pub(crate) fn from_std(
         reactor: &mut Reactor,
         listener: std::net::TcpListener,
@@ -61,7 +61,7 @@ impl Listener {
         let id = reactor.add_system(|registry, token| {
             registry.register(&mut listener, token, Interest::READABLE)
         })?;
-        // Connections may wait already on a caller's listener, and not be reported again.
+        // Connections may already wait on a caller's listener, and mio may not report them.
         reactor.assume_readable(id);
         Ok(Self {
             kind: Kind::Tcp(listener),
@@ -71,7 +71,7 @@ impl Listener {
     }
 
     /// A second handle of the same listening socket, which keeps listening when this one is closed. `None`
-    /// in memory, where an address is simply listened at again.
+    /// in memory, where the server simply listens at the address again.
     pub(crate) fn duplicate(&self) -> Result<Option<std::net::TcpListener>, Error> {
         let Kind::Tcp(listener) = &self.kind else {
             return Ok(None);
@@ -83,7 +83,7 @@ impl Listener {
         handle.map(|handle| Some(handle.into())).map_err(system)
     }
 
-    /// Where it listens.
+    /// The address at which it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -93,11 +93,11 @@ impl Listener {
         reactor.is_readable(self.id)
     }
 
-    /// The next connection and its far end; `None` when none waits. Connections that were closed before they
-    /// were accepted are skipped.
+    /// Returns the next connection and its remote address; `None` when no connection waits. Connections
+    /// that were closed before they were accepted are skipped.
     ///
     /// # Errors
-    /// When the system has no more sockets or memory to give: try again later.
+    /// When the system has no more sockets or memory. Try again later.
     pub(crate) fn accept(
         &mut self,
         reactor: &mut Reactor,
@@ -136,7 +136,7 @@ impl Listener {
         }
     }
 
-    /// Takes the listener off its reactor, for another one: what waits to be accepted goes on waiting.
+    /// Removes the listener from its reactor, to be used on another one. Waiting connections keep waiting.
     /// `None` in memory.
     pub(crate) fn into_std(self, reactor: &mut Reactor) -> Option<std::net::TcpListener> {
         match self.kind {
@@ -155,7 +155,7 @@ impl Listener {
         }
     }
 
-    /// Stops listening; the address is free again.
+    /// Stops listening. The address can be used again.
     pub(crate) fn close(self, reactor: &mut Reactor) {
         reactor.remove(self.id);
         if let Kind::Memory(network) = &self.kind {

@@ -1,13 +1,12 @@
-//! The loop that moves everything that is polled: a machine alone, or a group of machines on one
-//! [`Poller`].
+//! The poll loop: it drives a single machine, or a group of machines on one [`Poller`].
 //!
-//! One poll asks the system once and gives every machine a turn, then turns of bounded length in
-//! rotation to those that have more to do, until nothing or no budget is left. It asks again as long
-//! as the budget's [`BusyPoll`] wants it to. Deadlines are judged last: what had arrived is never
-//! called late.
+//! One poll asks the system once and gives every machine a turn. Then machines with more to do get turns of
+//! limited length in rotation, until no work or no budget is left. The poll asks the system again as long
+//! as the budget's [`BusyPoll`] requires it. Deadlines are checked last, so that nothing that has already
+//! arrived counts as late.
 //!
-//! No machine gets a share in advance. What one does not need is there for the others; the first turn
-//! of each always happens, with one step that is free, so that none starves.
+//! No machine has a share reserved in advance, so what one does not use is available to the others. The
+//! first turn of each machine always happens, with one free step, so that none starves.
 
 use std::time::{Duration, Instant};
 
@@ -17,54 +16,54 @@ use crate::transport::meter::{BudgetMeter, RemainingBudget};
 use crate::transport::poller::Poller;
 use crate::transport::reactor::Reactor;
 
-/// How long a machine's turn takes at most, while others wait for theirs. One piece of work may exceed it.
+/// The longest turn of a machine while others wait for theirs. A single step may exceed it.
 const TURN: Duration = Duration::from_micros(100);
 
-/// How long a sleep lasts at most when something cannot end it: a machine on another poller.
+/// The longest sleep when a machine on another poller, which cannot end it, takes part.
 const BLIND_SLEEP: Duration = Duration::from_millis(1);
 
-/// What the loop moves.
+/// A state machine that the loop drives.
 pub(crate) trait Machine {
-    /// Its sockets; `None` when it has none on this thread.
+    /// Its sockets; `None` if it has none on this thread.
     fn reactor(&mut self) -> Option<&mut Reactor>;
 
     /// A poll begins; its time is the reactor's [`poll_time`](Reactor::poll_time). Returns the time that
-    /// was spent on the machine's behalf since the last poll.
+    /// was spent for the machine since the last poll.
     fn begin_poll(&mut self, budget: &Budget) -> Duration;
 
-    /// One turn: does what can be done now, until nothing is left or the meter is exhausted. Returns
+    /// One turn: does what can be done now, until no work is left or the meter is exhausted. Returns
     /// whether anything happened.
     fn advance(&mut self, meter: &mut BudgetMeter) -> bool;
 
-    /// Whether another turn would do something although nothing new has become ready.
+    /// Whether another turn would make progress although nothing else has become ready.
     fn has_work(&self) -> bool;
 
-    /// How long the poll should go on asking without seeing anything, if at all.
+    /// How long the poll should keep asking the system without an event, if at all.
     fn spin_time(&self, busy_poll: BusyPoll) -> Option<Duration>;
 
-    /// The poll went on asking for that long, in vain.
+    /// The poll kept asking the system for that long, without an event.
     fn end_spin(&mut self) {}
 
-    /// Judges deadlines and fires timers that are due, and does what follows from them. Returns whether
+    /// Checks deadlines, fires timers that are due, and does what follows from them. Returns whether
     /// anything happened.
     fn fire_deadlines(&mut self, meter: &mut BudgetMeter) -> bool;
 
     /// The system's readiness call failed.
     fn fail(&mut self, error: &Error);
 
-    /// When it wants to be polled again.
+    /// When it needs the next poll.
     fn next_poll(&mut self) -> PollAt;
 
-    /// A sleep begins: what happens from now on must end it. Returns whether it may begin.
+    /// A sleep begins; from now on, new events must end it. Returns whether it may begin.
     fn fall_asleep(&mut self) -> bool {
         true
     }
 
-    /// The sleep is over.
+    /// The sleep has ended.
     fn wake_up(&mut self) {}
 }
 
-/// What the loop is given: a machine, or something that has one.
+/// What callers pass to the loop: a machine, or something that contains one.
 pub(crate) trait AsMachine {
     fn machine(&mut self) -> &mut dyn Machine;
 }
@@ -80,7 +79,7 @@ impl<T: Machine> AsMachine for T {
 pub(crate) struct PollLoop<'a, 'm, M: ?Sized> {
     poller: &'a Poller,
     machines: &'a mut [&'m mut M],
-    /// Whose turn comes first.
+    /// The index of the machine that gets the first turn.
     first: usize,
 }
 
@@ -93,7 +92,7 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
         }
     }
 
-    /// Begins with the machine at this place.
+    /// Begins with the machine at this index.
     pub(crate) fn starting_at(self, first: usize) -> Self {
         let first = first % self.machines.len().max(1);
         Self { first, ..self }
@@ -106,7 +105,7 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
         self.run(events, &mut meter, budget.busy_poll)
     }
 
-    /// Goes on with what the last poll left of its budget.
+    /// Continues with what the last poll left of its budget.
     #[cfg(feature = "agent")]
     pub(crate) fn go_on(&mut self, left: &RemainingBudget, busy_poll: BusyPoll) {
         let now = self.poller.clock().now();
@@ -118,17 +117,17 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
         }
         let mut meter = BudgetMeter::start(self.poller.clock(), left);
         let events = self.poll_events();
-        // A failure was reported to the machines.
+        // The failure was reported to the machines.
         let _ = self.run(events, &mut meter, busy_poll);
     }
 
-    /// Sleeps until something can be done or `timeout` is over, and does it.
+    /// Sleeps until something can be done or `timeout` has passed, then does it.
     pub(crate) fn wait(
         &mut self,
         timeout: Option<Duration>,
         budget: &Budget,
     ) -> Result<Polled, Error> {
-        // Then one question to the system is enough.
+        // Then asking the system once is enough.
         let polled = self.advance(budget);
         match polled.next {
             _ if polled.changed => Ok(polled),
@@ -145,8 +144,8 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
         self.end(changed, &meter)
     }
 
-    /// The second half: `next` is what the first returned. The system is not asked before the sleep, so
-    /// that a wake in between is not lost.
+    /// The second half: `next` is the result of the first half. It does not ask the system before the
+    /// sleep, so that a wake in between is not lost.
     pub(crate) fn sleep(
         &mut self,
         next: PollAt,
@@ -166,7 +165,7 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
             sleep = sleep.into_iter().chain(longest).min();
         }
         let slept = self.poller.wait(sleep);
-        // Time slept here was waited for the peer, so all of it counts.
+        // This time was spent waiting for the peer, so all of it counts.
         let now = self.poller.clock().now();
         for machine in self.machines.iter_mut() {
             let machine = machine.machine();
@@ -178,7 +177,7 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
         }
         let mut meter = BudgetMeter::start(self.poller.clock(), &RemainingBudget::of(budget));
         let events = slept.and_then(|()| self.take_events());
-        // A sleeper is woken by what comes.
+        // Events wake a sleeping thread.
         self.run(events, &mut meter, BusyPoll::Off)
     }
 
@@ -197,7 +196,7 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
         BudgetMeter::start(self.poller.clock(), &remaining_budget)
     }
 
-    /// Takes in what became ready, without waiting. Returns whether anything did.
+    /// Collects events without waiting. Returns whether there were any.
     fn poll_events(&mut self) -> Result<bool, Error> {
         self.poller.poll()?;
         self.take_events()
@@ -261,14 +260,14 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
                     break;
                 }
             }
-            // Others may have become ready while these had their turns.
+            // Other machines may have become ready during these turns.
             events = self.poll_events();
         }
         changed |= self.fire_deadlines(meter)?;
         Ok(self.end(changed, meter))
     }
 
-    /// Judges the deadlines of each machine. What one does may be what another waits for.
+    /// Checks the deadlines of each machine. What one machine does may be what another waits for.
     fn fire_deadlines(&mut self, meter: &mut BudgetMeter) -> Result<bool, Error> {
         let mut has_fired = false;
         for number in 0..self.machines.len() {
@@ -276,7 +275,7 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
                 self.poll_events()?;
             }
             let machine = self.machines[number].machine();
-            // What came for it, and got no turn any more, is not late.
+            // Data that arrived for it, but got no turn any more, is not late.
             let is_cut = machine.reactor().is_some_and(|reactor| reactor.is_cut());
             meter.start_turn(None, true, is_cut);
             has_fired |= machine.fire_deadlines(meter);
@@ -285,7 +284,7 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
         Ok(has_fired)
     }
 
-    /// Gives each machine that has something to do a turn; in the first round each that there is. Returns
+    /// Gives a turn to each machine that has something to do; in the first round, to every machine. Returns
     /// whether anything happened.
     fn give_turns(&mut self, meter: &mut BudgetMeter, is_first: bool, busy_poll: BusyPoll) -> bool {
         let count = self.machines.len();
@@ -333,7 +332,7 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
     }
 }
 
-/// Whether a machine that had its first turn should have another.
+/// Whether a machine should have another turn after its first.
 fn wants_turn(machine: &mut dyn Machine) -> bool {
     match machine.reactor() {
         Some(reactor) if reactor.is_deferred() => false,
@@ -342,7 +341,7 @@ fn wants_turn(machine: &mut dyn Machine) -> bool {
     }
 }
 
-/// How long to go on asking for the sake of this machine.
+/// How long to keep asking the system for this machine.
 fn spin_time(machine: &mut dyn Machine, busy_poll: BusyPoll) -> Option<Duration> {
     match machine.reactor() {
         Some(reactor) if reactor.is_deferred() => None,

@@ -1,8 +1,8 @@
 //! One `mio::Poll` (or one queue of an in-memory network) for all the machines of a group.
 //!
-//! Each machine joins as a [`Member`] and registers its sockets under tokens that name it. Whoever
-//! polls takes the events of all members from the system, with one call, and puts them into the
-//! members' inboxes. A machine alone is a group of one.
+//! Each machine joins as a [`Member`] and registers its sockets under tokens that identify it. A poll of
+//! any member collects the events of all members, with one system call, and puts them into the members'
+//! inboxes. A single machine is a group with one member.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,14 +18,14 @@ use crate::transport::inbox::{Inbox, MAX_MEMBERS, Readiness, member_of, token};
 use crate::transport::memory::MemoryNetwork;
 use crate::transport::meter::{Clock, RemainingBudget};
 
-/// Events taken from the system at once, at first and at most; more wait for the next call. Most clients
-/// have a single socket.
+/// The capacity for events of one system call: the initial one, and the largest. Further events wait for
+/// the next call. Most clients have a single socket.
 const FEWEST_EVENTS: usize = 64;
 const MOST_EVENTS: usize = 1024;
 
 const WAKER: Token = Token(usize::MAX);
 
-/// See the module's documentation. Clones are the same poller.
+/// See the module's documentation. Clones refer to the same poller.
 #[derive(Clone, Debug)]
 pub(crate) struct Poller(Arc<Shared>);
 
@@ -33,13 +33,13 @@ pub(crate) struct Poller(Arc<Shared>);
 struct Shared {
     backend: Backend,
     members: Mutex<Slab<Arc<Inbox>>>,
-    /// Sockets that are registered, of all members.
+    /// The number of registered sockets, of all members.
     sources: AtomicUsize,
-    /// Counts the tokens that were given out, so that none is valid twice.
+    /// Counts the tokens that were given out, so that no token is used twice.
     generation: AtomicUsize,
     clock: Clock,
     pool: BufferPool,
-    /// What the last poll left: reads between two polls are paid from it.
+    /// What the last poll left of its budget, for reads between two polls.
     remaining_budget: Mutex<RemainingBudget>,
     /// How often the system was asked.
     #[cfg(test)]
@@ -57,10 +57,10 @@ enum Backend {
 
 #[derive(Debug)]
 struct System {
-    /// Opened when the first socket needs it.
+    /// The system's poll instance, opened when the first socket needs it.
     opened: Mutex<Option<Opened>>,
-    /// A group's own handle, so that no member waits for another that sleeps in the system. A machine
-    /// alone does without: the handle is a file descriptor.
+    /// A group's own handle of the registry, so that no member waits for another that sleeps in the system.
+    /// A single machine has none, because the handle costs a file descriptor.
     registry: OnceLock<Registry>,
     waker: Mutex<Option<Arc<Waker>>>,
     is_group: bool,
@@ -109,7 +109,8 @@ impl Poller {
         }))
     }
 
-    /// Takes a machine in. Beyond a million members (64 on a 32-bit system) it gets a poller of its own.
+    /// Adds a machine. Beyond a million members (64 on a 32-bit system), a machine gets a poller of its
+    /// own.
     pub(crate) fn join(&self) -> Member {
         let inbox = Arc::new(Inbox::default());
         let mut members = lock(&self.0.members);
@@ -131,7 +132,7 @@ impl Poller {
         }
     }
 
-    /// What the time is here.
+    /// The clock of this poller.
     pub(crate) fn clock(&self) -> &Clock {
         &self.0.clock
     }
@@ -145,12 +146,12 @@ impl Poller {
         *lock(&self.0.remaining_budget) = left;
     }
 
-    /// Spare receive buffers of all members.
+    /// Spare receive buffers, shared by all members.
     pub(crate) fn pool(&self) -> &BufferPool {
         &self.0.pool
     }
 
-    /// The in-memory network that it runs on, and its queue there.
+    /// The in-memory network, and this poller's queue there.
     pub(crate) fn memory_queue(&self) -> Option<(&MemoryNetwork, usize)> {
         match &self.0.backend {
             Backend::Memory { network, queue } => Some((network, *queue)),
@@ -158,12 +159,12 @@ impl Poller {
         }
     }
 
-    /// Whether the two are the same.
+    /// Whether both are the same poller.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Puts what became ready into the members' inboxes, without waiting.
+    /// Puts the events of ready sockets into the members' inboxes, without waiting.
     pub(crate) fn poll(&self) -> Result<(), Error> {
         match &self.0.backend {
             Backend::System(system) => {
@@ -175,7 +176,7 @@ impl Poller {
                     Err(TryLockError::Poisoned(opened)) => {
                         self.ask(&mut opened.into_inner(), Some(Duration::ZERO))
                     }
-                    // Another thread is at it, and puts everything where it belongs.
+                    // Another thread is collecting events, and distributes all of them.
                     Err(TryLockError::WouldBlock) => Ok(()),
                 }
             }
@@ -186,7 +187,7 @@ impl Poller {
         }
     }
 
-    /// The same, once something is ready or `timeout` is over.
+    /// The same, but waits until something is ready or `timeout` has passed.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<(), Error> {
         match &self.0.backend {
             Backend::System(system) => {
@@ -255,13 +256,13 @@ impl Poller {
         self.0.calls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How often the system was asked what is ready.
+    /// How often the system was asked for ready sockets.
     #[cfg(all(test, feature = "agent", feature = "server"))]
     pub(crate) fn calls(&self) -> usize {
         self.0.calls.load(Ordering::Relaxed)
     }
 
-    /// Hands mio's registry to `register`, opening the system's poll instance if it was not.
+    /// Passes mio's registry to `register`. Opens the system's poll instance if necessary.
     fn register(&self, register: impl FnOnce(&Registry) -> io::Result<()>) -> Result<(), Error> {
         let Backend::System(system) = &self.0.backend else {
             return Err(Error::io(
@@ -277,7 +278,7 @@ impl Poller {
         register(poll.registry()).map_err(system_fault)
     }
 
-    /// What wakes a [`wait`](Self::wait); `None` in memory, where nobody sleeps.
+    /// What wakes a [`wait`](Self::wait); `None` in memory, where no thread sleeps.
     fn waker(&self) -> Result<Option<Arc<Waker>>, Error> {
         let Backend::System(system) = &self.0.backend else {
             return Ok(None);
@@ -308,7 +309,7 @@ impl System {
             let poll = Poll::new().map_err(system_fault)?;
             if self.is_group {
                 let registry = poll.registry().try_clone().map_err(system_fault)?;
-                // Another thread cannot have been first: `opened` is locked.
+                // Another thread cannot have been first, because `opened` is locked.
                 let _ = self.registry.set(registry);
             }
             *opened = Some(Opened {
@@ -326,13 +327,14 @@ fn system_fault(error: io::Error) -> Error {
 }
 
 fn deliver(members: &Slab<Arc<Inbox>>, event: Readiness) {
-    // The waker's token names no member.
+    // The waker's token belongs to no member.
     if let Some(inbox) = members.get(member_of(event.token)) {
         inbox.put(event);
     }
 }
 
-/// One machine's place in a [`Poller`]. It leaves when dropped; events of its sockets then reach nobody.
+/// One machine's membership in a [`Poller`]. It leaves when dropped; later events of its sockets are
+/// ignored.
 #[derive(Debug)]
 pub(crate) struct Member {
     poller: Poller,
@@ -345,30 +347,30 @@ impl Member {
         &self.poller
     }
 
-    /// Which member this is, from 0.
+    /// The index of this member, from 0.
     #[cfg(any(feature = "agent", test))]
     pub(crate) fn index(&self) -> usize {
         self.index
     }
 
-    /// A token for the socket in this slot. It was never given out before.
+    /// Returns a token for the socket in this slot. It was never given out before.
     pub(crate) fn token(&self, slot: usize) -> usize {
         let shared = &self.poller.0;
         let generation = shared.generation.fetch_add(1, Ordering::Relaxed);
         token(self.index, generation, slot)
     }
 
-    /// Counts sockets in: without any, the system is not asked.
+    /// Notes that sockets were added. Without any, the system is not asked.
     pub(crate) fn count_in(&self) {
         self.poller.0.sources.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts sockets out.
+    /// Notes that sockets were removed.
     pub(crate) fn count_out(&self, sources: usize) {
         self.poller.0.sources.fetch_sub(sources, Ordering::Relaxed);
     }
 
-    /// Hands mio's registry to `register`.
+    /// Passes mio's registry to `register`.
     pub(crate) fn register(
         &self,
         register: impl FnOnce(&Registry) -> io::Result<()>,
@@ -380,12 +382,12 @@ impl Member {
         self.poller.waker()
     }
 
-    /// Hands out what became ready since the last call, each socket once.
+    /// Passes on the events since the last call, each socket once.
     pub(crate) fn drain(&self, each: impl FnMut(Readiness)) {
         self.inbox.drain(each);
     }
 
-    /// Whether anything became ready since it was last drained.
+    /// Whether events have arrived since the last [`drain`](Self::drain).
     #[cfg(test)]
     pub(crate) fn has_events(&self) -> bool {
         self.inbox.has_events()

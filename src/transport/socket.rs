@@ -1,7 +1,7 @@
-//! One stream and its registration: TCP through mio, in memory, or the caller's own.
+//! One stream and its registration: a TCP stream through mio, an in-memory stream, or the caller's own.
 //!
-//! Reads and writes go through mio's types, and only while the reactor says that they may succeed. Connecting
-//! follows mio's rule for when a connection is established.
+//! Reads and writes go through mio's types, and only while the reactor says that they may succeed.
+//! Connecting follows mio's rule for when a connection is established.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -17,11 +17,11 @@ use crate::exclusive::Exclusive;
 use crate::transport::memory::MemoryStream;
 use crate::transport::reactor::{Reactor, SourceId};
 
-/// A stream of the caller's own for [`HttpClient::set_connection`](crate::HttpClient::set_connection):
-/// any byte pipe whose `read` and `write` never wait but fail with [`io::ErrorKind::WouldBlock`]. A
-/// `read` of no bytes is the peer's end.
+/// A stream of the caller's own for [`HttpClient::set_connection`](crate::HttpClient::set_connection).
 ///
-/// The stream does not report when it becomes ready, so every poll tries it.
+/// It can be any byte stream whose `read` and `write` never wait, but fail with
+/// [`io::ErrorKind::WouldBlock`]. A `read` that returns 0 means the end of the stream. The stream does not
+/// report readiness, so every poll tries it.
 pub trait NonblockingStream: Read + Write + Send {}
 
 impl<T: Read + Write + Send> NonblockingStream for T {}
@@ -32,19 +32,20 @@ enum Stream {
     Own(Exclusive<Box<dyn NonblockingStream>>),
 }
 
-/// See the module's documentation. Must be [closed](Self::close) on the reactor it was opened on.
+/// See the module's documentation. It must be [closed](Self::close) on the reactor on which it was opened.
 pub(crate) struct Socket {
     stream: Stream,
     id: SourceId,
-    /// Bytes that the system took so far.
+    /// Bytes that the system has accepted so far.
     #[cfg(feature = "server")]
     written: u64,
-    /// Both ends of a TCP connection that was opened here, asked for once.
+    /// Both addresses of a TCP connection that was opened here, read from the system once.
     ends: Option<(SocketAddr, SocketAddr)>,
 }
 
 impl Socket {
-    /// Starts to connect. [`poll_connected`](Self::poll_connected) returns whether it is done.
+    /// Starts to connect. [`poll_connected`](Self::poll_connected) returns whether the connection is
+    /// established.
     pub(crate) fn connect(reactor: &mut Reactor, address: SocketAddr) -> Result<Self, io::Error> {
         if let Some(network) = reactor.network() {
             let stream = network.connect(address)?;
@@ -72,11 +73,11 @@ impl Socket {
         })
     }
 
-    /// Takes over a connection that a listener accepted.
+    /// Takes ownership of a connection that a listener accepted.
     #[cfg(feature = "server")]
     pub(crate) fn accepted(reactor: &mut Reactor, mut stream: TcpStream) -> Result<Self, Error> {
-        // Responses are written whole, so Nagle's delay could only add to latency. A refusal costs
-        // speed, not the connection.
+        // Responses are written whole, so Nagle's delay could only add latency. If the option fails, that
+        // costs speed but not the connection.
         let _ = stream.set_nodelay(true);
         limit_unsent(&stream, UNSENT_BYTES);
         let id = reactor.add_system(|registry, token| {
@@ -92,7 +93,7 @@ impl Socket {
         })
     }
 
-    /// The same for a connection in memory.
+    /// The same for an in-memory connection.
     #[cfg(feature = "server")]
     pub(crate) fn accepted_in_memory(reactor: &mut Reactor, stream: MemoryStream) -> Self {
         let id = reactor.add_memory(|interest| stream.register(interest));
@@ -106,7 +107,7 @@ impl Socket {
         }
     }
 
-    /// Takes over a stream of the caller.
+    /// Takes ownership of a stream of the caller.
     pub(crate) fn adopt(reactor: &mut Reactor, stream: Box<dyn NonblockingStream>) -> Self {
         Self {
             stream: Stream::Own(Exclusive::new(stream)),
@@ -117,7 +118,7 @@ impl Socket {
         }
     }
 
-    /// Whether the connection is there; the error of one that failed.
+    /// Whether the connection is established, or the error if it failed.
     pub(crate) fn poll_connected(&mut self, reactor: &mut Reactor) -> io::Result<bool> {
         if !reactor.is_writable(self.id) {
             return Ok(false);
@@ -130,12 +131,12 @@ impl Socket {
                 match stream.peer_addr() {
                     Ok(peer) => {
                         self.ends = stream.local_addr().ok().map(|local| (peer, local));
-                        // Requests are written whole, so Nagle's delay could only add to latency. A
-                        // refusal costs speed, not the connection.
+                        // Requests are written whole, so Nagle's delay could only add latency. If the
+                        // option fails, that costs speed but not the connection.
                         let _ = stream.set_nodelay(true);
                         Ok(true)
                     }
-                    // Writable, but not connected: an event that came too early.
+                    // Writable, but not connected: the event came too early.
                     Err(error) if error.kind() == io::ErrorKind::NotConnected => {
                         reactor.clear_writable(self.id);
                         Ok(false)
@@ -154,12 +155,12 @@ impl Socket {
         }
     }
 
-    /// Lets the next read ask the system.
+    /// Makes the next read ask the system.
     pub(crate) fn assume_readable(&self, reactor: &mut Reactor) {
         reactor.assume_readable(self.id);
     }
 
-    /// Reads what is there; [`io::ErrorKind::WouldBlock`] when nothing is.
+    /// Reads what is available; [`io::ErrorKind::WouldBlock`] if that is nothing.
     pub(crate) fn read(&mut self, reactor: &mut Reactor, dst: &mut [u8]) -> io::Result<usize> {
         if !reactor.is_readable(self.id) {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -186,7 +187,7 @@ impl Socket {
         }
     }
 
-    /// Writes what the stream takes; [`io::ErrorKind::WouldBlock`] when that is nothing.
+    /// Writes what the stream accepts; [`io::ErrorKind::WouldBlock`] if that is nothing.
     pub(crate) fn write(&mut self, reactor: &mut Reactor, src: &[u8]) -> io::Result<usize> {
         if !reactor.is_writable(self.id) {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -213,7 +214,7 @@ impl Socket {
         }
     }
 
-    /// Whether bytes have arrived that were not read yet, whatever the reactor knows.
+    /// Whether unread bytes have arrived. It asks the system, not the reactor.
     #[cfg(feature = "server")]
     pub(crate) fn has_input(&self) -> bool {
         match &self.stream {
@@ -223,7 +224,7 @@ impl Socket {
         }
     }
 
-    /// Lets the kernel hold little that is not sent yet.
+    /// Limits the unsent bytes that the kernel holds.
     #[cfg(feature = "server")]
     pub(crate) fn limit_unsent(&self) {
         if let Stream::Tcp(stream) = &self.stream {
@@ -231,7 +232,7 @@ impl Socket {
         }
     }
 
-    /// How many bytes the system took so far: the measure of a peer's progress.
+    /// How many bytes the system has accepted so far, which measures the peer's progress.
     #[cfg(feature = "server")]
     pub(crate) fn written(&self) -> u64 {
         self.written
@@ -241,7 +242,7 @@ impl Socket {
     #[cfg(feature = "server")]
     pub(crate) fn shutdown_write(&mut self) {
         match &mut self.stream {
-            // The connection is gone already if it fails.
+            // It fails only if the connection no longer exists.
             Stream::Tcp(stream) => drop(stream.shutdown(Shutdown::Write)),
             Stream::Memory(stream) => stream.shutdown_write(),
             Stream::Own(_) => {}
@@ -259,7 +260,7 @@ impl Socket {
         reactor.is_readable(self.id)
     }
 
-    /// The far end's address, if the stream has one.
+    /// The remote address, if the stream has one.
     pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
         if let Some((peer, _)) = self.ends {
             return Some(peer);
@@ -271,7 +272,7 @@ impl Socket {
         }
     }
 
-    /// This end's address, if the stream has one.
+    /// The local address, if the stream has one.
     pub(crate) fn local_address(&self) -> Option<SocketAddr> {
         if let Some((_, local)) = self.ends {
             return Some(local);
@@ -282,7 +283,7 @@ impl Socket {
         }
     }
 
-    /// Lets another reactor watch it. Nothing that became ready meanwhile is lost: it is tried at once.
+    /// Moves the socket to another reactor. No readiness is lost: the socket is tried at once.
     pub(crate) fn move_to(&mut self, from: &mut Reactor, to: &mut Reactor) -> Result<(), Error> {
         let id = match &mut self.stream {
             Stream::Tcp(stream) => {
@@ -305,12 +306,12 @@ impl Socket {
         Ok(())
     }
 
-    /// Closes the stream, and takes it off its reactor.
+    /// Closes the stream and removes it from its reactor.
     pub(crate) fn close(self, reactor: &mut Reactor) {
         reactor.remove(self.id);
     }
 
-    /// Takes the socket off its reactor and hands the stream out. A TCP stream stays non-blocking.
+    /// Removes the socket from its reactor and returns the stream. A TCP stream stays non-blocking.
     pub(crate) fn into_stream(self, reactor: &mut Reactor) -> Box<dyn NonblockingStream> {
         let id = self.id;
         match self.stream {
@@ -330,20 +331,21 @@ impl Socket {
     }
 }
 
-/// How many bytes the kernel may hold that were not sent yet.
+/// How many unsent bytes the kernel may hold.
 #[cfg(feature = "server")]
 const UNSENT_BYTES: u32 = 128 * 1024;
 
-/// The same for a stream of events.
+/// The same for an event stream.
 #[cfg(feature = "server")]
 const UNSENT_EVENT_BYTES: u32 = 16 * 1024;
 
-/// Limits what the kernel takes before the peer has room for it (`TCP_NOTSENT_LOWAT`). Without the
-/// limit a send buffer of several megabytes hides whether a slow peer makes progress, because Linux
-/// reports a socket as writable only when a third of the buffer is free; and what waits there is stale.
+/// Limits the bytes that the kernel accepts before the peer has space for them (`TCP_NOTSENT_LOWAT`).
+/// Without the limit, a send buffer of several megabytes hides whether a slow peer makes progress, because
+/// Linux reports a socket as writable only when a third of the buffer is free. Events in such a buffer also
+/// become outdated.
 #[cfg(all(feature = "server", any(target_os = "android", target_os = "linux")))]
 fn limit_unsent(stream: &TcpStream, bytes: u32) {
-    // Kernels without the option only measure progress less often.
+    // On kernels without the option, progress is only measured less often.
     let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(bytes);
 }
 

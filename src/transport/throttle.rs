@@ -1,11 +1,12 @@
-//! A token bucket: how many bytes may move now, at a given rate. Callers ask before they move bytes and report
-//! afterwards. Several buckets on one path (one for all transfers, one per transfer) combine: the smallest
-//! allowance and the latest due time count.
+//! A token bucket: how many bytes may move now, at a given rate. Callers ask before they move bytes and
+//! report the number afterwards. When several buckets apply (one for all transfers, one per transfer), the
+//! smallest allowance and the latest due time count.
 
 use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
-/// A rate in bytes per second, with a bucket for what was not used: a quarter of a second's worth by default.
+/// A rate in bytes per second, with a bucket for unused bytes. By default the bucket holds as many as the
+/// rate allows in a quarter of a second.
 #[derive(Clone, Debug)]
 pub(crate) struct Throttle {
     flow: Option<Flow>,
@@ -17,7 +18,7 @@ impl Throttle {
         Self { flow: None }
     }
 
-    /// `rate` bytes a second, beginning with a full bucket.
+    /// `rate` bytes per second, beginning with a full bucket.
     pub(crate) fn new(rate: NonZeroU64, now: Instant) -> Self {
         let capacity = default_capacity(rate);
         Self {
@@ -30,7 +31,7 @@ impl Throttle {
         }
     }
 
-    /// Holds up to `bytes` (at least one) instead of a quarter of a second's worth.
+    /// Sets the size of the bucket to `bytes` (at least one).
     #[must_use]
     #[cfg(test)]
     pub(crate) fn with_burst(mut self, bytes: u64) -> Self {
@@ -41,13 +42,13 @@ impl Throttle {
         self
     }
 
-    /// The rate in bytes a second; `None` for no limit.
+    /// The rate in bytes per second; `None` means no limit.
     pub(crate) fn rate(&self) -> Option<NonZeroU64> {
         self.flow.as_ref().map(|flow| flow.rate)
     }
 
-    /// Changes the rate from now on. What has gathered stays, as far as the bucket still holds it,
-    /// and debts stay, too.
+    /// Changes the rate from now on. Unused bytes stay as far as the bucket can hold them, and so does a
+    /// debt.
     pub(crate) fn set_rate(&mut self, rate: Option<NonZeroU64>, now: Instant) {
         match (&mut self.flow, rate) {
             (_, None) => self.flow = None,
@@ -69,8 +70,8 @@ impl Throttle {
         u64::try_from(flow.level.max(0) / PARTS).unwrap_or(u64::MAX)
     }
 
-    /// The allowance once it is worth a system call: what comes in a twentieth of a second, and at most
-    /// [`LEAST_MOVE`]. Until then zero.
+    /// The allowance if it is worth a system call, otherwise zero. It is worth one when it reaches the
+    /// bytes of a twentieth of a second, or [`LEAST_MOVE`] if that is less.
     #[cfg(feature = "agent")]
     pub(crate) fn worthwhile(&mut self, now: Instant) -> u64 {
         let least = self.rate().map_or(0, |rate| rate.get() / 20);
@@ -108,7 +109,7 @@ impl Throttle {
     }
 }
 
-/// Worth a system call at any rate.
+/// This many bytes are worth a system call at any rate.
 #[cfg(feature = "agent")]
 pub(crate) const LEAST_MOVE: u64 = 16 * 1024;
 
@@ -116,8 +117,8 @@ pub(crate) const LEAST_MOVE: u64 = 16 * 1024;
 struct Flow {
     rate: NonZeroU64,
     capacity: Capacity,
-    /// What is in the bucket, in parts of a byte; negative is debt. Whole numbers lose nothing, so
-    /// any number of small steps adds up to exactly the rate.
+    /// The content of the bucket, in fractions of a byte; negative means debt. Whole numbers lose nothing,
+    /// so any number of small steps adds up to exactly the rate.
     level: i128,
     updated: Instant,
 }
@@ -153,7 +154,7 @@ impl Flow {
     }
 }
 
-/// Parts of a byte: one byte a second is one part a nanosecond.
+/// Fractions per byte: one byte per second is one fraction per nanosecond.
 const PARTS: i128 = 1_000_000_000;
 
 /// A larger debt is paid in several waits.
@@ -194,7 +195,7 @@ mod tests {
 
     #[test]
     fn small_steps_do_not_drift() {
-        // 7 bytes a second asked for 977 times a second: no step is worth a byte.
+        // 7 bytes per second, with 977 calls per second: no single step yields a byte.
         for rate in [1, 7, 999, 1_000_003] {
             let start = Instant::now();
             let mut bucket = throttle(rate, start);
@@ -257,7 +258,7 @@ mod tests {
                 );
             }
         }
-        // More than fits is due when the bucket is full.
+        // A request for more than the bucket holds is due when the bucket is full.
         let mut bucket = throttle(1000, start);
         bucket.spend(250);
         assert_eq!(bucket.due(start, u64::MAX), start + SECOND / 4);
@@ -324,7 +325,7 @@ mod tests {
         let mut slow = throttle(1, start);
         slow.spend(u64::MAX);
         assert_eq!(slow.due(start, 1), start + LONGEST_WAIT);
-        // A clock that goes back gives nothing and takes nothing.
+        // A clock that goes back neither adds nor removes bytes.
         let mut bucket = throttle(1000, start + SECOND);
         bucket.spend(250);
         assert_eq!(bucket.remaining_budget(start), 0);
