@@ -8,22 +8,22 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::phase::Timeouts;
 
-/// Settings of a connection, for its whole life.
+/// The settings of a connection. They stay the same for its whole life.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
-    /// For the `CONNECT` request to a proxy; other requests carry their own.
+    /// The `User-Agent` of the `CONNECT` request to a proxy; other requests carry their own.
     pub(crate) user_agent: String,
     /// The value of `Proxy-Authorization`.
     pub(crate) proxy_authorization: Option<String>,
     /// Whether a request is sent again over a new connection when a reused one turns out to be stale.
     pub(crate) retry_stale: bool,
-    /// Which addresses of a name may be connected to.
+    /// Which of the resolved addresses it may connect to.
     pub(crate) addresses: AddressFilter,
 }
 
-/// Which addresses may be connected to. Judged after the lookup, so that no name gets around it.
+/// Which addresses may be connected to. The filter runs after the lookup, so that no host name evades it.
 #[derive(Clone, Default)]
 pub(crate) struct AddressFilter(Option<Arc<dyn Fn(IpAddr) -> Result<(), Error> + Send + Sync>>);
 
@@ -40,7 +40,7 @@ impl AddressFilter {
     }
 }
 
-/// Only clones of one filter are equal.
+/// Two filters are equal only if they are clones of the same one.
 impl PartialEq for AddressFilter {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {

@@ -1,9 +1,9 @@
-//! From a name to an established connection: resolve, race the addresses, tunnel, TLS.
+//! From a name to an established connection: name lookup, race of the addresses, tunnel, TLS.
 //!
-//! A SOCKS5 proxy that is to get an address makes it two lookups: the far end's name comes first, so
-//! that the status goes from resolving to connecting and never back.
+//! For a SOCKS5 proxy that needs an address there are two lookups. The lookup of the server's name comes
+//! first, so that the status goes from resolving to connecting and never back.
 //!
-//! Each stage owns what it needs and hands it to the next; the whole chain may run in one poll.
+//! Each stage owns what it needs and passes it to the next. All stages may run in one poll.
 
 use std::collections::VecDeque;
 use std::error::Error as StdError;
@@ -34,30 +34,30 @@ use crate::transport::tunnel::Tunnel;
 /// RFC 8305 §5 recommends 250 ms between the starts of two attempts.
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// A connection in the making.
+/// A connection that is being established.
 #[derive(Debug)]
 pub(super) enum Connecting {
-    /// The far end's name, for a SOCKS5 proxy that gets an address.
+    /// Looking up the server's name, for a SOCKS5 proxy that gets an address.
     ResolvingForProxy(Lookup),
-    /// The first hop's name.
+    /// Looking up the name of the first hop: the proxy, or the server without one.
     Resolving(Lookup, FarEnd),
     Racing(Attempts, FarEnd),
     Tunnelling(Link, Box<Tunnel>),
     NegotiatingSocks(Link, Box<Socks>),
-    /// The way to the far end is open, and TLS not begun.
+    /// The connection to the server is open, and TLS has not begun.
     StartingTls(Link),
     Handshaking(Link),
 }
 
-/// The far end's address, once this side resolved it for a SOCKS5 proxy.
+/// The server's address, once this side has resolved it for a SOCKS5 proxy.
 type FarEnd = Option<IpAddr>;
 
-/// Where one step led.
+/// The outcome of one step.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// Nothing to do now.
+    /// Nothing can be done now.
     Waiting(Connecting),
-    /// The next stage; it may go on at once.
+    /// The next stage, which may run at once.
     Next(Connecting),
     Established(Link),
     Failed(Status, Phase, Error),
@@ -68,7 +68,7 @@ pub(super) enum Step {
 pub(super) struct Attempts {
     race: Race,
     sockets: Vec<Socket>,
-    /// The addresses of `sockets`.
+    /// The addresses of `sockets`, in the same order.
     addresses: Vec<SocketAddr>,
     failures: Failures,
 }
@@ -101,7 +101,7 @@ impl StdError for Failures {
 }
 
 impl Connecting {
-    /// Begins: with a lookup for a name, with the race for an address.
+    /// Begins with a lookup for a name, or with the race for an address.
     pub(super) fn begin(
         reactor: &mut Reactor,
         target: &Target,
@@ -138,7 +138,7 @@ impl Connecting {
         }
     }
 
-    /// Its sockets: one for each attempt, or the one that won.
+    /// Its sockets: one for each attempt, or the winner.
     pub(super) fn sockets_mut(&mut self) -> &mut [Socket] {
         match self {
             Self::ResolvingForProxy(_) | Self::Resolving(..) => &mut [],
@@ -170,7 +170,7 @@ impl Connecting {
         }
     }
 
-    /// The status that a failure or timeout in this stage leads to.
+    /// The status after a failure or timeout in this stage.
     pub(super) fn failed_status(&self) -> Status {
         match self {
             Self::ResolvingForProxy(_) | Self::Resolving(..) => Status::CantResolve,
@@ -181,7 +181,7 @@ impl Connecting {
         }
     }
 
-    /// Takes one step. What a proxy answers goes to `heads`.
+    /// Takes one step. The proxy's responses go to `heads`.
     pub(super) fn step(
         self,
         reactor: &mut Reactor,
@@ -262,7 +262,7 @@ impl Connecting {
         }
     }
 
-    /// When something is due by itself, deadlines aside.
+    /// When something is due without an event, apart from deadlines.
     pub(super) fn due(&self) -> Option<Instant> {
         match self {
             Self::ResolvingForProxy(lookup) | Self::Resolving(lookup, _) => lookup.due(),
@@ -286,8 +286,8 @@ impl Connecting {
     }
 }
 
-/// The addresses of the first hop that the connection may go to. A proxy is the caller's own choice,
-/// and what it connects to is out of sight here, unless this side resolves the name for it.
+/// The addresses of the first hop that the filter permits. A proxy is always permitted, because the caller
+/// chose it. The address to which the proxy connects is known only if this side resolves the name for it.
 fn allowed(addresses: &[IpAddr], target: &Target, config: &Config) -> Result<Vec<IpAddr>, Error> {
     match target.route {
         Route::Direct => judged(addresses, config),
@@ -295,7 +295,7 @@ fn allowed(addresses: &[IpAddr], target: &Target, config: &Config) -> Result<Vec
     }
 }
 
-/// The addresses that pass; an error when there are some but none does.
+/// The addresses that the filter permits. It is an error if there are addresses but none is permitted.
 fn judged(addresses: &[IpAddr], config: &Config) -> Result<Vec<IpAddr>, Error> {
     let mut refusal = None;
     let allowed: Vec<IpAddr> = addresses
@@ -337,7 +337,7 @@ fn after_connect(
     }
 }
 
-/// What a proxy is asked.
+/// What the proxy is asked for.
 enum Asked {
     Tunnel(Box<Tunnel>),
     Socks(Box<Socks>),
@@ -374,7 +374,7 @@ fn after_tunnel(link: Link, target: &Target) -> Step {
     }
 }
 
-/// Begins TLS, if the budget has room for it: keys are dear.
+/// Begins TLS if the budget permits it: generating the keys is expensive.
 fn greet(link: Link, reactor: &mut Reactor, target: &Target, meter: &mut BudgetMeter) -> Step {
     let TlsChoice::Tls(options) = &target.tls else {
         return Step::Established(link);
@@ -402,7 +402,7 @@ impl Attempts {
         }
     }
 
-    /// Starts what may start and answers the first socket that is connected.
+    /// Starts the attempts that are due, and returns the first socket that is connected.
     fn drive(
         &mut self,
         reactor: &mut Reactor,

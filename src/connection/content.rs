@@ -1,4 +1,4 @@
-//! What a request sends after its head: nothing, bytes, or a reader drawn on as the socket takes it.
+//! What a request sends after its head: nothing, bytes, or the bytes of a reader.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -10,7 +10,8 @@ use crate::proto::BodyLength;
 
 /// The content of a request.
 ///
-/// Made from what there is: `""` or `()` for none, text, bytes, or a [reader](Self::reader).
+/// It can be made from `""` or `()` for no content, from text, from bytes, or from a
+/// [reader](Self::reader).
 #[derive(Default)]
 pub struct RequestBody(Content);
 
@@ -31,13 +32,13 @@ impl RequestBody {
         Self::default()
     }
 
-    /// Content drawn from a reader as the connection takes it, never held whole in memory.
+    /// Content that is read from `read` while the connection sends it. It is never held whole in memory.
     ///
-    /// With a `length` it is announced by `Content-Length`, and a reader that ends early or goes on
-    /// longer is an error; without one the content is sent chunked (RFC 9112 §7.1).
+    /// With a `length`, the request has that `Content-Length`, and it fails if the reader ends earlier or
+    /// provides more. Without one, the content is sent chunked (RFC 9112 §7.1).
     ///
-    /// `read` is called from inside `poll`: a reader that waits, waits in the frame. One that has
-    /// nothing yet may say [`io::ErrorKind::WouldBlock`] and is asked again at the next poll.
+    /// `poll` calls `read`, so a reader that waits delays the frame. A reader that has no bytes yet may
+    /// return [`io::ErrorKind::WouldBlock`]; the next poll reads again.
     pub fn reader(reader: impl Read + Send + 'static, length: Option<u64>) -> Self {
         Self(Content::Reader {
             reader: Exclusive::new(Box::new(reader)),
@@ -57,7 +58,7 @@ impl RequestBody {
         }
     }
 
-    /// The content as bytes; itself when only a reader knows it.
+    /// The content as bytes, or the unchanged content if it comes from a reader.
     #[cfg(feature = "agent")]
     pub(crate) fn into_bytes(self) -> Result<Bytes, Self> {
         match self.0 {
@@ -67,7 +68,7 @@ impl RequestBody {
         }
     }
 
-    /// The announced length of a reader.
+    /// The declared length of a reader.
     #[cfg(feature = "agent")]
     pub(crate) fn known_length(&self) -> Option<u64> {
         match self.length() {
@@ -77,7 +78,7 @@ impl RequestBody {
         }
     }
 
-    /// The content as a reader, whatever it is.
+    /// The content as a reader, whatever its kind.
     #[cfg(feature = "agent")]
     pub(crate) fn into_reader(self) -> impl Read + Send {
         struct Drawn(RequestBody);
@@ -89,7 +90,7 @@ impl RequestBody {
         Drawn(self)
     }
 
-    /// The same content once more, unless only a reader knows it.
+    /// A copy of the content, unless it comes from a reader.
     pub(super) fn at_hand(&self) -> Option<Self> {
         match &self.0 {
             Content::None => Some(Self::none()),
@@ -98,7 +99,7 @@ impl RequestBody {
         }
     }
 
-    /// Draws the next piece into `scratch` and answers how many bytes it is; 0 is the end.
+    /// Reads the next piece into `scratch` and returns its length; 0 means the end.
     pub(super) fn draw(&mut self, scratch: &mut [u8]) -> io::Result<usize> {
         match &mut self.0 {
             Content::None => Ok(0),

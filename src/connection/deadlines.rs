@@ -1,4 +1,4 @@
-//! When a connection has waited too long, and when it wants to be driven again.
+//! When a connection has waited too long, and when it needs the next drive.
 //!
 //! At most one deadline runs at a time: that of the phase in which this side waits for the peer.
 
@@ -12,13 +12,12 @@ use crate::error::ErrorKind;
 use crate::phase::Phase;
 use crate::transport::reactor::Reactor;
 
-/// A source of request content cannot report that it has content again: after this time it is read
-/// again.
+/// A source of request content cannot report that it has bytes again. So it is read again after this time.
 const ASK_SOURCE_AGAIN: Duration = Duration::from_millis(1);
 
 impl Connection {
-    /// Fails the connection if its deadline has passed. Call it after everything that was received
-    /// has been driven. Returns whether the deadline had passed.
+    /// Fails the connection if its deadline has passed, and returns whether it has. Call it after
+    /// everything that was received has been processed.
     pub(crate) fn handle_timeout(&mut self, reactor: &mut Reactor, now: Instant) -> bool {
         let Some(Deadline { phase, at }) = *self.deadline() else {
             return false;
@@ -44,14 +43,14 @@ impl Connection {
         true
     }
 
-    /// Whether the present deadline has passed.
+    /// Whether the current deadline has passed.
     #[cfg(feature = "agent")]
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         self.current_deadline()
             .is_some_and(|deadline| deadline.at <= now)
     }
 
-    /// Whether it waits for the source of its request content, and not for the peer.
+    /// Whether the connection waits for the source of its request content, and not for the peer.
     #[cfg(feature = "agent")]
     pub(crate) fn awaits_source(&self) -> bool {
         matches!(
@@ -61,15 +60,16 @@ impl Connection {
         )
     }
 
-    /// Restarts the present deadline: while the caller paused, nothing waited for the peer.
+    /// Restarts the current deadline, because the connection did not wait for the peer while the caller
+    /// paused.
     #[cfg(feature = "agent")]
     pub(crate) fn restart_deadline(&mut self, now: Instant) {
         *self.deadline() = None;
         self.rearm(now, false);
     }
 
-    /// Sets the deadline of the present phase. A phase keeps its deadline; only the stall deadlines
-    /// restart with every byte.
+    /// Sets the deadline of the current phase. A phase keeps its deadline, except that every byte restarts
+    /// the stall deadlines.
     pub(super) fn rearm(&mut self, now: Instant, progressed: bool) {
         let phase = match &self.state {
             State::Disconnected | State::Failed(..) => None,
@@ -106,7 +106,7 @@ impl Connection {
         *self.deadline() = at.map(|at| Deadline { phase, at });
     }
 
-    /// The deadline that runs now: that of connecting, or that of the exchange.
+    /// The deadline that is running: that of connecting, or that of the exchange.
     fn deadline(&mut self) -> &mut Option<Deadline> {
         match &self.state {
             State::Connecting(..) => &mut self.deadline,
@@ -125,7 +125,7 @@ impl Connection {
         }
     }
 
-    /// When this connection wants to be driven again. `now` is active time, and so is the result.
+    /// When this connection needs the next drive. `now` is active time, and so is the result.
     pub(crate) fn poll_at(&self, now: Instant) -> PollAt {
         let due = match &self.state {
             State::Disconnected | State::Failed(..) => return PollAt::Idle,

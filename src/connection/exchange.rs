@@ -1,9 +1,9 @@
-//! [`Exchange`]: one request and its response, as far as they have come.
+//! [`Exchange`]: the state of one request and its response.
 //!
-//! What ends with the exchange belongs here: method, request content, response head, interim heads,
-//! trailers, content that waits for the caller, byte counts, times and the deadline. What outlives it
-//! (target, TLS, the socket and its buffers) belongs to the connection. A connection of HTTP/1.1 has
-//! one exchange at a time; nothing here assumes that it is the only one.
+//! It owns what ends with the exchange: method, request content, response head, interim heads, trailers,
+//! content that waits for the caller, byte counts, times and the deadline. What lives longer (target, TLS,
+//! the socket and its buffers) belongs to the connection. An HTTP/1.1 connection has one exchange at a
+//! time, but nothing here depends on that.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(super) struct Exchange {
     pub(super) response: Option<Response>,
     pub(super) interim: VecDeque<ResponseHead>,
     pub(super) trailers: FieldLines,
-    /// HTTP bytes of the request that were given to the network.
+    /// HTTP bytes of the request that were written to the network.
     pub(super) sent: u64,
     /// HTTP bytes of the response that were received.
     pub(super) received: u64,
@@ -37,7 +37,7 @@ pub(super) struct Exchange {
     pub(super) replay: Option<Replay>,
 }
 
-/// How far an exchange has come.
+/// The progress of an exchange.
 #[derive(Debug, Default)]
 pub(super) enum Stage {
     /// No request was sent, or the response is complete.
@@ -47,7 +47,7 @@ pub(super) enum Stage {
     Requesting,
     /// The response head was received; its content follows.
     Receiving(Receiving),
-    /// The connection belongs to another protocol now (RFC 9110 §7.8, §9.3.6).
+    /// The connection now belongs to another protocol (RFC 9110 §7.8, §9.3.6).
     Switched,
 }
 
@@ -58,14 +58,14 @@ pub(super) enum RequestContent {
     #[default]
     Nothing,
     Source(RequestBody),
-    /// The source reported that it has nothing yet.
+    /// The source reported that it has no bytes yet.
     SourceWaits(RequestBody),
 }
 
 /// Response content between the connection and the caller.
 #[derive(Debug, Default)]
 pub(super) struct Receiving {
-    /// Decoded and not read by the caller yet.
+    /// Decoded content that the caller has not read yet.
     pub(super) ready: Bytes,
     /// What follows `ready`.
     pub(super) end: EndOfContent,
@@ -73,7 +73,7 @@ pub(super) struct Receiving {
     pub(super) decoded: u64,
 }
 
-/// What follows the content that is ready.
+/// What follows the content in `ready`.
 #[derive(Debug, Default)]
 pub(super) enum EndOfContent {
     /// Not known yet: more content, or the end.
@@ -85,13 +85,13 @@ pub(super) enum EndOfContent {
 }
 
 impl Receiving {
-    /// Whether there is nothing for the caller until more is received.
+    /// Whether the caller gets nothing until more is received.
     pub(super) fn is_waiting(&self) -> bool {
         self.ready.is_empty() && matches!(self.end, EndOfContent::Open)
     }
 }
 
-/// The response to a request, as far as it was received.
+/// The part of the response that was received so far.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) head: Arc<ResponseHead>,
@@ -107,7 +107,7 @@ pub(super) struct Replay {
 }
 
 impl Exchange {
-    /// A new request, with the content that is still to be sent. Replaces the exchange before.
+    /// Begins a new request, with this content to send. It replaces the previous exchange.
     pub(super) fn begin(&mut self, method: Method, content: RequestContent) {
         self.method = method;
         self.stage = Stage::Requesting;
@@ -117,15 +117,15 @@ impl Exchange {
         self.restart();
     }
 
-    /// Forgets what was sent and received, because the request is sent again.
+    /// Resets what was sent and received, because the request is sent again.
     pub(super) fn restart(&mut self) {
         self.interim.clear();
         self.sent = 0;
         self.received = 0;
     }
 
-    /// Drops what is only needed while the exchange goes on: it ended, or its connection did. What was
-    /// received of the response stays.
+    /// Drops what is needed only while the exchange is under way, because it or its connection ended. The
+    /// received part of the response stays.
     pub(super) fn stop(&mut self) {
         self.stage = Stage::Idle;
         self.content = RequestContent::Nothing;
@@ -153,7 +153,7 @@ impl Exchange {
         matches!(self.stage, Stage::Switched)
     }
 
-    /// Whether content, its end or its fault is there for the caller: no event will report it again.
+    /// Whether content, its end or its fault waits for the caller. No event will report that again.
     pub(super) fn has_content_ready(&self) -> bool {
         matches!(&self.stage, Stage::Receiving(receiving) if !receiving.is_waiting())
     }

@@ -38,14 +38,14 @@ impl Connection {
         error
     }
 
-    /// Adds what this connection knows to an error.
+    /// Adds the step and the origin of this connection to an error.
     pub(super) fn describe(&self, error: Error, phase: Phase) -> Error {
         let (sent, received) = self.exchange.bytes();
         let passes = matches!(
             error.kind(),
             ErrorKind::Network(_) | ErrorKind::Timeout(_) | ErrorKind::Truncated { .. }
         );
-        // A connection on which something was said before the request was sent was the wrong one.
+        // If the peer sent something before the request was sent, only this connection was unusable.
         let passes = passes
             || sent == 0
                 && matches!(
@@ -59,7 +59,7 @@ impl Connection {
             .retryable(passes && harmless)
     }
 
-    /// Reports a failure of the machinery below the connection.
+    /// Reports a failure of the layer below the connection.
     pub(crate) fn fail_system(&mut self, reactor: &mut Reactor, error: Error) -> Error {
         let status = match &self.state {
             State::Disconnected | State::Failed(..) => return error,

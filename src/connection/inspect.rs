@@ -1,4 +1,4 @@
-//! What is known of a connection and of its latest exchange.
+//! Getters for a connection and its latest exchange.
 
 #[cfg(feature = "agent")]
 use super::Timestamps;
@@ -23,7 +23,7 @@ impl Connection {
         }
     }
 
-    /// The phase that it is in; `None` when it does nothing.
+    /// The phase of the connection; `None` when it does nothing.
     #[cfg(feature = "agent")]
     pub(crate) fn phase(&self) -> Option<Phase> {
         match &self.state {
@@ -52,7 +52,7 @@ impl Connection {
         self.exchange.interim.pop_front()
     }
 
-    /// The next head that a proxy sent for the tunnel: interim responses, then the final one.
+    /// The next response head that a proxy sent for the tunnel: interim responses, then the final one.
     #[cfg(feature = "agent")]
     pub(crate) fn next_proxy_head(&mut self) -> Option<ResponseHead> {
         self.proxy_heads.pop_front()
@@ -62,7 +62,7 @@ impl Connection {
         self.exchange.response.as_ref()
     }
 
-    /// Takes the response head out; what it says about the content is no longer known here.
+    /// Takes the response head out. After this, the length of the content is no longer known here.
     #[cfg(feature = "agent")]
     pub(crate) fn take_response(&mut self) -> Option<Response> {
         self.exchange.response.take()
@@ -72,7 +72,7 @@ impl Connection {
         &self.exchange.trailers
     }
 
-    /// Whether the stream belongs to another protocol now.
+    /// Whether the stream now belongs to another protocol.
     pub(crate) fn is_switched(&self) -> bool {
         matches!(&self.state, State::Established(_)) && self.exchange.is_switched()
     }
@@ -88,7 +88,7 @@ impl Connection {
         }
     }
 
-    /// Whether the socket has unread bytes, as far as the latest events say.
+    /// Whether the socket has unread bytes, as of the latest events.
     pub(crate) fn is_readable(&self, reactor: &mut Reactor) -> bool {
         self.link().is_some_and(|link| link.is_readable(reactor))
     }
@@ -98,13 +98,13 @@ impl Connection {
         self.exchange.bytes()
     }
 
-    /// When each step of the connection and of the latest exchange was done, by the clock.
+    /// When each step of the connection and of the latest exchange was completed, in the clock's time.
     #[cfg(feature = "agent")]
     pub(crate) fn timestamps(&self) -> Timestamps {
         self.times.with(self.exchange.times)
     }
 
-    /// Requests sent over the present connection.
+    /// The number of requests sent on the current connection.
     pub(crate) fn requests(&self) -> u32 {
         match &self.state {
             State::Established(established) => established.requests,
@@ -112,7 +112,7 @@ impl Connection {
         }
     }
 
-    /// What is due from the peer.
+    /// What is expected from the peer.
     pub(crate) fn expects(&self) -> Expects {
         match &self.state {
             State::Connecting(..) => Expects::Answer,

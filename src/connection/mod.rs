@@ -1,21 +1,21 @@
 //! One client connection: resolve → connect → (tunnel or SOCKS) → (TLS) → exchanges → idle.
 //!
-//! [`Connection`] is the state machine behind the node and the agent. It uses a reactor and owns
-//! none, knows no policy (no redirects, no cookies, no retries except the one for a reused connection
-//! that turns out to be stale), and never reads the clock.
+//! [`Connection`] is the state machine behind the node and the agent. It uses a reactor but does not own
+//! it, and it never reads the clock. It has no policy: no redirects, no cookies, and no retries except the
+//! one for a reused connection that turns out to be stale.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `config` | its settings |
-//! | `status` | the status in Godot's words, its transitions |
-//! | `target` | where to, and through which proxy |
+//! | `status` | the status with Godot's names, and its transitions |
+//! | `target` | the server, and the route through a proxy |
 //! | `connecting` | the stages up to a usable connection |
-//! | `exchange` | one request and its response, as far as they have come |
+//! | `exchange` | the state of one request and its response |
 //! | `established` | sends and receives them on the link |
-//! | `inspect` | what is known of the connection and its exchange |
+//! | `inspect` | getters for the connection and its exchange |
 //! | `deadlines`, `failing` | when it has waited too long; how it fails |
-//! | `timings` | when each step was done |
-//! | `retrying` | the one retry, of a connection that is stale |
+//! | `timings` | when each step was completed |
+//! | `retrying` | the one retry, when a reused connection is stale |
 //! | `content` | what a request sends after its head |
 
 mod config;
@@ -69,11 +69,11 @@ pub(crate) struct Connection {
     pub(crate) config: Config,
     state: State,
     target: Option<Target>,
-    /// Whether the target was connected to, and so can be again: an adopted stream cannot.
+    /// Whether the target can be connected to again. An adopted stream cannot.
     is_dialled: bool,
     origin: String,
     transitions: Transitions,
-    /// The deadline of the stage of connecting. An exchange has its own.
+    /// The deadline of the current stage of connecting. An exchange has its own.
     deadline: Option<Deadline>,
     times: ConnectionTimes,
     /// What a proxy responded to `CONNECT`.
@@ -86,7 +86,7 @@ pub(crate) struct Connection {
 enum State {
     #[default]
     Disconnected,
-    /// Connecting; for a request that is sent again, if there is one.
+    /// Connecting. If there is a request, it is sent again afterwards.
     Connecting(Connecting, Option<Box<Replay>>),
     Established(Box<Established>),
     Failed(Status, Error),
@@ -100,7 +100,7 @@ impl Connection {
         }
     }
 
-    /// Starts to connect, closing what there was. `now` is active time.
+    /// Starts to connect, and closes the previous connection. `now` is active time.
     pub(crate) fn open(
         &mut self,
         reactor: &mut Reactor,
@@ -123,7 +123,7 @@ impl Connection {
         }
     }
 
-    /// Adopts a stream that is connected already.
+    /// Adopts a stream that is already connected.
     pub(crate) fn adopt(
         &mut self,
         reactor: &mut Reactor,
@@ -139,7 +139,7 @@ impl Connection {
         self.enter(State::Established(Box::new(established)));
     }
 
-    /// Lets another reactor watch its sockets. A failure fails the connection.
+    /// Moves its sockets to another reactor. If that fails, the connection fails.
     pub(crate) fn move_to(&mut self, from: &mut Reactor, to: &mut Reactor) {
         let sockets = match &mut self.state {
             State::Disconnected | State::Failed(..) => &mut [],
@@ -154,7 +154,7 @@ impl Connection {
         }
     }
 
-    /// Queues a request; the next [`drive`](Self::drive) sends it. A refusal changes nothing.
+    /// Queues a request, which the next [`drive`](Self::drive) sends. On an error nothing has changed.
     pub(crate) fn request(
         &mut self,
         head: &RequestHead,
@@ -183,7 +183,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Goes as far as sockets, data and budget allow. Answers whether anything happened.
+    /// Does what sockets, data and budget allow. Returns whether anything happened.
     pub(crate) fn drive(
         &mut self,
         reactor: &mut Reactor,
@@ -203,7 +203,7 @@ impl Connection {
         progressed
     }
 
-    /// One step; `true` when another may follow.
+    /// Takes one step. Returns `true` when another may follow.
     fn step(&mut self, reactor: &mut Reactor, now: Instant, meter: &mut BudgetMeter) -> bool {
         match &mut self.state {
             State::Disconnected | State::Failed(..) => false,
@@ -227,7 +227,7 @@ impl Connection {
                         self.fail_established(reactor, error);
                     }
                 }
-                // It went as far as it could: another step would find nothing.
+                // It did all that it could: another step would find nothing.
                 false
             }
         }
@@ -270,7 +270,7 @@ impl Connection {
             }
             Step::Established(link) => {
                 let mut established = Established::new(link, &self.config.limits);
-                // It was accepted once, so it is again.
+                // The request was accepted once, so it is accepted again.
                 let exchange = &mut self.exchange;
                 let resent =
                     replay.map(|replay| established.request(exchange, &replay.head, replay.body));
@@ -309,7 +309,7 @@ impl Connection {
         }
     }
 
-    /// The response is over: on to the next request, or the connection has served.
+    /// The response has ended: the connection waits for the next request, or closes.
     fn end_response(&mut self, reactor: &mut Reactor, from: Status) {
         let State::Established(established) = &mut self.state else {
             return;
@@ -324,8 +324,8 @@ impl Connection {
         self.exchange.deadline = None;
     }
 
-    /// The next piece of response content, at most `most` bytes; empty when nothing is there now,
-    /// or when the content is over (then the status is no longer [`Status::Body`]).
+    /// Returns the next piece of response content, at most `most` bytes. It is empty when nothing is
+    /// available now, and when the content has ended (then the status is no longer [`Status::Body`]).
     pub(crate) fn read_content(
         &mut self,
         reactor: &mut Reactor,
@@ -358,7 +358,7 @@ impl Connection {
                     Err(error) => error,
                 }
             }
-            // The failure came while content was awaited: reading says which.
+            // The failure happened while content was awaited, so this read reports it.
             State::Failed(Status::ConnectionError, error) => return Err(error.clone()),
             State::Disconnected
             | State::Connecting(..)
@@ -395,8 +395,8 @@ impl Connection {
         self.exchange.stop();
     }
 
-    /// Takes a switched connection's stream (after `101` or a tunnel's 2xx) and the bytes that came
-    /// behind the response.
+    /// Takes the stream of a switched connection (after `101` or a tunnel's 2xx), with the bytes that
+    /// arrived after the response.
     pub(crate) fn take_switched(&mut self, reactor: &mut Reactor) -> Option<(Link, Bytes)> {
         match &self.state {
             State::Established(_) if self.exchange.is_switched() => {}

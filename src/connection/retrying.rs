@@ -1,10 +1,10 @@
-//! The one retry that a connection makes by itself: when it was reused, and closed before the
+//! The one retry that a connection makes by itself: when it was reused, and the server closed it before the
 //! response began.
 //!
-//! A server may close an idle connection at any time, also while a request is being sent
-//! (RFC 9112 §9.3.1). The request is then sent again, once, over a new connection, if that can do no
-//! harm: nothing of it was sent, or its method is idempotent (RFC 9110 §9.2.2); and if its content
-//! can be sent twice, so not from a reader. Meanwhile the status stays `Requesting`.
+//! A server may close an idle connection at any time, also while a request is being sent (RFC 9112 §9.3.1).
+//! The request is then sent again, once, over a new connection. That requires that nothing of it was sent
+//! or its method is idempotent (RFC 9110 §9.2.2), and that its content can be sent twice, so it must not
+//! come from a reader. The status stays `Requesting` during the retry.
 
 use std::mem;
 use std::time::Instant;
@@ -16,8 +16,8 @@ use crate::error::{Error, ErrorKind, NetworkFault, PeerMisbehaved};
 use crate::transport::reactor::Reactor;
 
 impl Connection {
-    /// Connects anew for the present request, if `error` is that of a stale connection and sending
-    /// the request again is safe. `false`: the error stands.
+    /// Reconnects for the current request, if `error` is that of a stale connection and sending the request
+    /// again is safe. Returns `false` if the error must be reported.
     pub(super) fn retry_stale(
         &mut self,
         reactor: &mut Reactor,

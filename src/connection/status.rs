@@ -1,4 +1,4 @@
-//! The status of a connection in Godot's words and numbers, and the record of its transitions.
+//! The status of a connection with Godot's names and numbers, and the record of its transitions.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -31,7 +31,7 @@ pub enum Status {
     Resolving = 1,
     /// The host name could not be resolved. Left by `connect_to_host` or `close`.
     CantResolve = 2,
-    /// Connecting: TCP, then a proxy's tunnel, then TLS, as far as they are needed.
+    /// Connecting: TCP, then a proxy's tunnel and TLS if they are needed.
     Connecting = 3,
     /// No connection could be made. Left by `connect_to_host` or `close`.
     CantConnect = 4,
@@ -39,7 +39,7 @@ pub enum Status {
     Connected = 5,
     /// A request is being sent, or its response head awaited.
     Requesting = 6,
-    /// The response head is there; content may be read.
+    /// The response head has arrived; content may be read.
     Body = 7,
     /// The connection failed. Left by `connect_to_host` or `close`.
     ConnectionError = 8,
@@ -62,7 +62,7 @@ impl Status {
         Self::TlsHandshakeError,
     ];
 
-    /// Whether this is one of the four failures, which only `connect_to_host` and `close` leave.
+    /// Whether this is one of the four error statuses, which only `connect_to_host` and `close` leave.
     pub fn is_error(self) -> bool {
         matches!(
             self,
@@ -72,7 +72,7 @@ impl Status {
 }
 
 impl fmt::Display for Status {
-    /// Godot's spelling, as in `STATUS_CONNECTED`.
+    /// Godot's spelling, such as `STATUS_CONNECTED`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Disconnected => "STATUS_DISCONNECTED",
@@ -98,7 +98,7 @@ pub struct Transition {
     pub to: Status,
 }
 
-/// Transitions kept for a caller that does not ask; the oldest go first.
+/// How many unseen transitions are kept. Beyond this, the oldest are dropped.
 const KEPT: usize = 64;
 
 /// The transitions that the caller has not seen yet.

@@ -1,4 +1,4 @@
-//! Where a connection goes: host, port, TLS, and the way through a proxy.
+//! The target of a connection: host, port, TLS, and the route through a proxy.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -8,7 +8,7 @@ use url::Host;
 use crate::error::Misuse;
 use crate::transport::link::TlsChoice;
 
-/// The far end of a connection and the way to it.
+/// The server and the route to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) host: Host<String>,
@@ -17,7 +17,7 @@ pub(crate) struct Target {
     pub(crate) route: Route,
 }
 
-/// The way to the far end.
+/// The route to the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Direct,
@@ -41,7 +41,7 @@ pub(crate) struct Proxy {
 pub(crate) struct SocksProxy {
     pub(crate) host: Host<String>,
     pub(crate) port: u16,
-    /// Whether the proxy resolves the far end's name (`socks5h`), or this side does (`socks5`).
+    /// Whether the proxy resolves the server's name (`socks5h`), or this side does (`socks5`).
     pub(crate) resolves_remotely: bool,
     /// Name and password (RFC 1929).
     pub(crate) credentials: Option<(String, String)>,
@@ -49,7 +49,7 @@ pub(crate) struct SocksProxy {
 
 impl fmt::Debug for SocksProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Credentials stay out.
+        // Credentials are not shown.
         f.debug_struct("SocksProxy")
             .field("host", &self.host)
             .field("port", &self.port)
@@ -95,7 +95,7 @@ impl Target {
         format!("{scheme}://{}", self.authority())
     }
 
-    /// Whom the socket connects to: the proxy, if there is one.
+    /// What the socket connects to: the proxy, if there is one, otherwise the server.
     pub(crate) fn first_hop(&self) -> (&Host<String>, u16) {
         match &self.route {
             Route::Direct => (&self.host, self.port),
@@ -105,7 +105,7 @@ impl Target {
     }
 }
 
-/// The address, when the host is one.
+/// The address, if the host is one.
 pub(crate) fn host_address(host: &Host<String>) -> Option<IpAddr> {
     match host {
         Host::Domain(_) => None,

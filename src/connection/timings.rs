@@ -1,19 +1,19 @@
-//! When each step was done, and by when the present one must be. Decides nothing.
+//! When each step was completed, and the deadline of the current one. This file only keeps times.
 
 use std::time::Instant;
 
 use crate::phase::Phase;
 
-/// When each step of a connection and of its latest exchange was done, by the clock and not in active
-/// time: timings report what really passed.
+/// When each step of a connection and of its latest exchange was completed. These are times of the clock
+/// and not active time, because timings report the time that really passed.
 #[cfg(feature = "agent")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Timestamps {
-    /// The name was looked up. `None`: there was nothing to look up.
+    /// The name was looked up. `None` if no lookup was needed.
     pub(crate) resolved: Option<Instant>,
     /// TCP was connected.
     pub(crate) connected: Option<Instant>,
-    /// TLS was established. `None`: no TLS.
+    /// TLS was established. `None` without TLS.
     pub(crate) secured: Option<Instant>,
     /// The first byte of the request was sent.
     pub(crate) sent: Option<Instant>,
@@ -21,7 +21,7 @@ pub(crate) struct Timestamps {
     pub(crate) first_byte: Option<Instant>,
 }
 
-/// When each step of a connection was done.
+/// When each step of a connection was completed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ConnectionTimes {
     resolved: Option<Instant>,
@@ -29,14 +29,14 @@ pub(super) struct ConnectionTimes {
     secured: Option<Instant>,
 }
 
-/// When each step of one exchange was done.
+/// When each step of one exchange was completed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ExchangeTimes {
     sent: Option<Instant>,
     first_byte: Option<Instant>,
 }
 
-/// By when a phase must be over. In active time.
+/// The deadline of a phase, in active time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
     pub(super) phase: Phase,
@@ -53,7 +53,7 @@ impl ConnectionTimes {
         }
     }
 
-    /// Both parts in one.
+    /// Combines both parts.
     #[cfg(feature = "agent")]
     pub(super) fn with(self, exchange: ExchangeTimes) -> Timestamps {
         Timestamps {
@@ -72,7 +72,7 @@ impl ExchangeTimes {
         self.first_byte.is_some()
     }
 
-    /// Notes what happened for the first time.
+    /// Notes a time, unless one is noted already.
     pub(super) fn note(&mut self, sent: bool, received: bool, now: Instant) {
         if sent {
             self.sent.get_or_insert(now);

@@ -7,7 +7,7 @@ use crate::transport::memory::MemoryNetwork;
 use crate::transport::meter::RemainingBudget;
 use std::collections::VecDeque;
 
-/// Whether a connection to this host on this way is refused once addresses are known.
+/// Whether a connection to this host by this route is refused once the addresses are known.
 fn is_refused(host: &str, route: &Route) -> bool {
     let network = MemoryNetwork::new();
     network.add_name("in.example", &[IpAddr::from([10, 0, 0, 9])]);

@@ -1,12 +1,13 @@
-//! A connection that is established: requests out, responses in, over one link.
+//! An established connection: it sends requests and receives responses on one link.
 //!
-//! Receiving is eager up to one buffer: received bytes are decoded as far as the content that the
-//! caller has not read yet; then reading stops, the kernel's window closes, and the peer waits.
-//! That is pause and back-pressure. Sending goes on while a response is received, and a response is
-//! still read after sending has failed: servers respond early and hang up (RFC 9112 §9.6).
+//! It receives at most one buffer ahead of the caller. Received bytes are decoded up to the content that
+//! the caller has not read yet. Then reading stops, the kernel's receive window closes, and the peer waits.
+//! This implements pausing and back-pressure. Sending continues while a response is received, and a
+//! response is still read after sending has failed, because servers respond early and close (RFC 9112
+//! §9.6).
 //!
-//! `sending` and `receiving` hold the two directions; here is what drives them. The state of the
-//! exchange itself is a value of its own, [`Exchange`], that every step is given.
+//! `sending` and `receiving` hold the two directions; this file drives them. The state of the exchange is a
+//! separate value, [`Exchange`], which every step gets as an argument.
 
 mod receiving;
 mod sending;
@@ -26,11 +27,11 @@ use crate::transport::link::Link;
 use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 
-/// Request content is drawn from its source in pieces of at most this size.
+/// Request content is read from its source in pieces of at most this size.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// Pieces of content smaller than this are joined, so that a server that sends tiny chunks does
-/// not cost the caller a call for each.
+/// Smaller pieces of content are joined, so that the caller does not need one call per chunk when a server
+/// sends tiny chunks.
 const JOIN_BELOW: usize = 8 * 1024;
 
 /// See the module's documentation.
@@ -45,7 +46,7 @@ pub(super) struct Established {
     out: Vec<u8>,
     out_sent: usize,
     write_error: Option<Error>,
-    /// Requests sent on this connection so far.
+    /// The number of requests sent on this connection so far.
     pub(super) requests: u32,
 }
 
@@ -57,7 +58,7 @@ enum Ended {
     Failed(Error),
 }
 
-/// What one round of driving led to.
+/// The outcome of one round of driving.
 #[derive(Debug)]
 pub(super) enum Driven {
     Waiting,
@@ -70,13 +71,13 @@ pub(super) enum Driven {
 pub(super) enum Follows {
     /// Content, possibly empty.
     Content,
-    /// Nothing: the message is over.
+    /// Nothing: the message is complete.
     Nothing,
     /// Another protocol.
     Switched,
 }
 
-/// What [`Established::read_content`] found.
+/// The result of [`Established::read_content`].
 #[derive(Debug)]
 pub(super) enum Taken {
     Content(Bytes),
@@ -132,7 +133,7 @@ impl Established {
                 .map(|()| Driven::Waiting),
             Stage::Requesting => self.drive_requesting(exchange, reactor, meter),
             Stage::Receiving(_) => {
-                // The response is there: what it says is worth more than the rest of the request.
+                // The response has arrived, and it matters more than the rest of the request.
                 if let Err(error) = self.transmit(exchange, reactor, meter) {
                     self.stop_sending(exchange, error);
                 }
@@ -176,8 +177,8 @@ impl Established {
                 }
                 Some(Event::Response(head)) => {
                     if was_held_back {
-                        // The server responded without the content and does not wait for it
-                        // (RFC 9110 §10.1.1). As it was announced, the connection ends with the
+                        // The server responded without the content and does not wait for it (RFC 9110
+                        // §10.1.1). Because the request declared content, the connection ends with the
                         // response.
                         exchange.content = RequestContent::Nothing;
                     }
@@ -205,8 +206,8 @@ impl Established {
         }
     }
 
-    /// Sends nothing of a request to a peer that hung up before it: then a retry is safe, whatever
-    /// the method.
+    /// If the peer has already closed, nothing of the request is sent. Then a retry is safe for every
+    /// method.
     fn check_before_sending(
         &mut self,
         exchange: &mut Exchange,
@@ -214,8 +215,8 @@ impl Established {
         meter: &mut BudgetMeter,
     ) -> Result<(), Error> {
         if exchange.sent == 0 && self.requests > 1 && !exchange.method.is_idempotent() {
-            // A kept connection may have ended since the sockets were polled, and this request could not be
-            // sent again afterwards.
+            // A kept-alive connection may have ended since the sockets were polled, and this request could
+            // not be sent again after it was sent once.
             self.link.assume_readable(reactor);
         }
         let is_due = exchange.sent == 0 && self.recv.is_empty() && self.link.is_readable(reactor);
@@ -228,8 +229,8 @@ impl Established {
         self.check_silence()
     }
 
-    /// Fails if the peer sent something or hung up while no response was due: bytes that came before
-    /// the request must not be taken for its response.
+    /// Fails if the peer sent something or closed while no response was due. Bytes that came before the
+    /// request must not be taken for its response.
     fn check_silence(&mut self) -> Result<(), Error> {
         if !self.recv.is_empty() {
             return Err(ErrorKind::Peer(PeerMisbehaved::UnexpectedData).into());
@@ -243,9 +244,9 @@ impl Established {
         }
     }
 
-    /// After a response: makes ready for the next request. `false`: the connection must close.
+    /// Prepares the next request after a response. `false` means that the connection must close.
     pub(super) fn is_reusable_after_response(&mut self, exchange: &mut Exchange) -> bool {
-        // The machine knows what was framed, not what was written.
+        // The protocol machine knows what was framed, but not what was written.
         let sent = self.out.is_empty() && self.write_error.is_none();
         let clean = sent && self.recv.is_empty() && self.ended.is_none();
         if clean
@@ -272,24 +273,24 @@ impl Established {
                 RequestContent::Nothing => Some(Phase::AwaitHead),
             },
             Stage::Receiving(receiving) => {
-                // A peer that responds early may wait for the rest of the request itself.
+                // A peer that responds early may itself wait for the rest of the request.
                 let waits = receiving.is_waiting() && !self.awaits_source(exchange);
                 waits.then_some(Phase::ReceiveBody)
             }
         }
     }
 
-    /// Whether content of the request is missing that only its source can give.
+    /// Whether request content is missing that only its source can provide.
     pub(super) fn awaits_source(&self, exchange: &Exchange) -> bool {
         matches!(exchange.content, RequestContent::SourceWaits(_)) && !self.machine.local_done()
     }
 
-    /// Sends the content without waiting for `100 Continue` any longer.
+    /// Sends the content without waiting further for `100 Continue`.
     pub(super) fn stop_awaiting_continue(&mut self) {
         self.machine.stop_awaiting_continue();
     }
 
-    /// The announced length of the response content, and whether it is chunked.
+    /// The declared length of the response content, and whether it is chunked.
     pub(super) fn framing(&self) -> (Option<u64>, bool) {
         (self.machine.content_length(), self.machine.is_chunked())
     }
@@ -307,7 +308,7 @@ impl Established {
         self.link.close(reactor);
     }
 
-    /// The link and the bytes received behind the response that switched protocols.
+    /// The link, and the bytes received after the response that switched protocols.
     pub(super) fn into_switched(mut self, reactor: &Reactor) -> (Link, Bytes) {
         let all = 0..self.recv.unread().len();
         let leftover = self.recv.take(all, reactor.pool());

@@ -1,4 +1,4 @@
-//! Response content from the link to the caller: at most one buffer ahead of it.
+//! Receives response content from the link, at most one buffer ahead of the caller.
 
 use super::{Ended, Established, Follows, JOIN_BELOW, PIECE_BYTES, Taken};
 use crate::connection::exchange::{EndOfContent, Exchange, Receiving, Stage};
@@ -9,7 +9,7 @@ use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 
 impl Established {
-    /// Begins to receive the content of a response whose head was just received.
+    /// Begins to receive the content of a response whose head has arrived.
     pub(super) fn begin_content(
         &mut self,
         exchange: &mut Exchange,
@@ -45,7 +45,7 @@ impl Established {
         {
             let count = most.min(receiving.ready.len());
             let piece = receiving.ready.split_to(count);
-            // The end shows with the last piece, where it is known.
+            // If the end is known already, it is reported with the last piece.
             self.prefetch(exchange, reactor);
             return Ok(Taken::Content(piece));
         }
@@ -112,7 +112,7 @@ impl Established {
         if let Stage::Receiving(receiving) = &mut exchange.stage
             && !joined.is_empty()
         {
-            // A larger piece found behind small ones must come after them.
+            // A larger piece that follows small ones must stay behind them.
             joined.extend_from_slice(&receiving.ready);
             receiving.ready = joined.into();
         }
@@ -156,7 +156,8 @@ impl Established {
         }
     }
 
-    /// Reads once into the buffer. `true`: bytes were received. An end is noted for later.
+    /// Reads once into the buffer. Returns `true` if bytes were received. The end of the stream is noted
+    /// for later.
     pub(super) fn fill(
         &mut self,
         exchange: &mut Exchange,

@@ -1,4 +1,4 @@
-//! Request bytes on their way from the caller's source to the link.
+//! Sends request bytes from the caller's source to the link.
 
 use std::io;
 use std::mem;
@@ -11,8 +11,8 @@ use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 
 impl Established {
-    /// Writes until everything is sent, the socket is full or the budget is spent. Only the caller's
-    /// own source can fail here; a broken link is noted, because the response may still come.
+    /// Writes until everything is sent, the socket is full or the budget is spent. It fails only if the
+    /// caller's source fails. A broken link is only noted, because the response may still arrive.
     pub(super) fn transmit(
         &mut self,
         exchange: &mut Exchange,
@@ -56,7 +56,7 @@ impl Established {
         exchange.content = RequestContent::Nothing;
     }
 
-    /// Frames the next piece of request content into `out`. `false`: there is none now.
+    /// Frames the next piece of request content into `out`. Returns `false` if there is none now.
     fn draw_content(
         &mut self,
         exchange: &mut Exchange,
@@ -75,7 +75,7 @@ impl Established {
                 .map(|()| !self.out.is_empty()),
             Ok(count) => {
                 let framed = self.machine.send_content(&scratch[..count], &mut self.out);
-                // A source that gave all it announced is not read again: it might block.
+                // A source that has provided its declared length is not read again, because it might block.
                 if !self.machine.local_done() {
                     exchange.content = RequestContent::Source(body);
                 }
