@@ -1,6 +1,6 @@
-//! What URLs that come from players and mods may reach: scheme, host, port, address,
-//! content type and size. The agent asks again after each redirect and after each lookup, for a
-//! harmless name may lead to an address at home.
+//! What URLs from players and mods may reach: scheme, host, port, address, content type and size.
+//! The agent checks again after each redirect and each name lookup, because a harmless name may
+//! lead to an address in the local network.
 
 mod host_pattern;
 
@@ -13,11 +13,11 @@ use crate::error::AccessRefusal;
 use crate::address_class::AddressClass;
 pub use host_pattern::HostPattern;
 
-/// What may be requested on behalf of somebody who is not trusted. An empty list allows all.
+/// What may be requested with URLs from an untrusted source. An empty list allows everything.
 ///
-/// Addresses are judged where names are looked up here. Behind an HTTP proxy or `socks5h` it is the
-/// proxy that looks names up, and what it may reach is the proxy's to decide; addresses written in a
-/// URL are judged all the same.
+/// Addresses are checked when this machine resolves the name. With an HTTP proxy or `socks5h`, the
+/// proxy resolves names and decides what it may reach. Addresses written in a URL are always
+/// checked.
 ///
 /// ```
 /// let mut policy = httpoll::access::AccessPolicy::default();
@@ -28,19 +28,20 @@ pub use host_pattern::HostPattern;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AccessPolicy {
-    /// Schemes of URLs. Default `https` only.
+    /// Allowed URL schemes. Default `https` only.
     pub schemes: Vec<String>,
-    /// Hosts. Default all.
+    /// Allowed hosts. Default all.
     pub hosts: Vec<HostPattern>,
-    /// Ports. Default all.
+    /// Allowed ports. Default all.
     pub ports: Vec<u16>,
-    /// Whether addresses that are not of the public internet may be reached: this machine, the local
-    /// network, and what is reserved. Default `false`.
+    /// Whether addresses outside the public internet are allowed: this machine, the local network,
+    /// and reserved ranges. Default `false`.
     pub non_public_addresses: bool,
-    /// Media types of responses, such as `image/png` or `image/*`; a response without one is then
-    /// refused. Default all.
+    /// Allowed media types of responses, such as `image/png` or `image/*`. If the list is not
+    /// empty, a response without a media type is refused. Default all.
     pub content_types: Vec<String>,
-    /// The most bytes of content in one response, decoded; `None` for no limit. Default 64 MiB.
+    /// The maximum size of the content of one response in bytes, decoded; `None` means no limit.
+    /// Default 64 MiB.
     pub max_body_bytes: Option<u64>,
 }
 
@@ -58,11 +59,11 @@ impl Default for AccessPolicy {
 }
 
 impl AccessPolicy {
-    /// Whether `url` may be requested, as far as the URL tells: the addresses of its host are asked
-    /// about with [`check_address`](Self::check_address) once they are known.
+    /// Checks whether `url` may be requested, as far as the URL alone can show. Check the addresses
+    /// of its host with [`check_address`](Self::check_address) once they are known.
     ///
     /// # Errors
-    /// [`AccessRefusal`] says what is against it.
+    /// [`AccessRefusal`] names the reason.
     pub fn check_url(&self, url: &Url) -> Result<(), AccessRefusal> {
         if !is_listed(&self.schemes, |scheme| {
             scheme.eq_ignore_ascii_case(url.scheme())
@@ -86,11 +87,11 @@ impl AccessPolicy {
         }
     }
 
-    /// Whether this address may be connected to. All addresses of a host must be asked about, and
-    /// only those asked about be connected to.
+    /// Checks whether this address may be connected to. Check all addresses of a host, and connect
+    /// only to checked addresses.
     ///
     /// # Errors
-    /// [`AccessRefusal::Address`] says what kind of address it is.
+    /// [`AccessRefusal::Address`] names the kind of address.
     pub fn check_address(&self, address: IpAddr) -> Result<(), AccessRefusal> {
         match AddressClass::of(address) {
             AddressClass::Public => Ok(()),
@@ -99,11 +100,11 @@ impl AccessPolicy {
         }
     }
 
-    /// Whether a response with this `Content-Type` may be received.
+    /// Checks whether a response with this `Content-Type` may be received.
     ///
     /// # Errors
-    /// [`AccessRefusal::ContentType`] when it is not among
-    /// [`content_types`](Self::content_types).
+    /// [`AccessRefusal::ContentType`] when [`content_types`](Self::content_types) does not allow
+    /// it.
     pub fn check_content_type(&self, content_type: Option<&[u8]>) -> Result<(), AccessRefusal> {
         let content_type = String::from_utf8_lossy(content_type.unwrap_or_default());
         let essence = content_type.split(';').next().unwrap_or_default().trim();
@@ -118,8 +119,8 @@ impl AccessPolicy {
         Err(AccessRefusal::ContentType(shown))
     }
 
-    /// Whether content of this length may be received: once with what `Content-Length` announces,
-    /// and again as it comes.
+    /// Checks whether content of this length may be received. Check the value of `Content-Length`
+    /// first, then the bytes as they arrive.
     ///
     /// # Errors
     /// [`AccessRefusal::BodyTooLarge`] above [`max_body_bytes`](Self::max_body_bytes).
@@ -131,7 +132,7 @@ impl AccessPolicy {
     }
 }
 
-/// As much of a content type as an error shows.
+/// The part of a content type that an error shows.
 const MOST_SHOWN: usize = 80;
 
 fn is_listed<T>(list: &[T], matches: impl FnMut(&T) -> bool) -> bool {

@@ -1,10 +1,9 @@
-//! Who is asking: credentials, and the fields that carry them (RFC 9110 §11, Basic RFC 7617, Bearer
-//! RFC 6750, Digest RFC 7616).
+//! HTTP authentication: credentials, and the fields that carry them (RFC 9110 §11, Basic RFC 7617,
+//! Bearer RFC 6750, Digest RFC 7616).
 //!
-//! One [`AuthSession`] belongs to one protection space, that is, to an origin or a proxy, and one set
-//! of credentials; one [`AuthAttempt`] belongs to a request. Where credentials come from, and which
-//! request belongs to which session, is the agent's business; that they do not cross origins is
-//! `redirect`'s.
+//! One [`AuthSession`] belongs to one set of credentials and one protection space, that is, to an
+//! origin or a proxy. One [`AuthAttempt`] belongs to one request. The agent finds credentials and
+//! assigns requests to sessions. `redirect` keeps credentials from crossing origins.
 //!
 //! ```text
 //! Basic, Bearer:  authorize → field ─── 401 ──► Rejected
@@ -31,29 +30,29 @@ use digest::DigestSession;
 
 use crate::error::AuthFault;
 
-/// What to log in with, and how. `Debug` shows neither names nor secrets.
+/// The credentials to send, and the scheme. `Debug` shows neither names nor secrets.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Credentials {
-    /// Sent with the first request (RFC 7617). Readable by everyone on the way unless the URL is
-    /// `https`.
+    /// Basic (RFC 7617), sent with the first request. Everyone on the network path can read them
+    /// unless the URL is `https`.
     Basic {
-        /// Without a colon or control characters.
+        /// The user's name. It must not contain a colon or control characters.
         user: String,
-        /// Without control characters.
+        /// The password. It must not contain control characters.
         password: String,
     },
-    /// A token, sent with the first request (RFC 6750).
+    /// A bearer token (RFC 6750), sent with the first request.
     Bearer(String),
-    /// Sent in answer to a Digest challenge only (RFC 7616); needs the feature `digest-auth`.
+    /// Digest (RFC 7616), sent only in response to a challenge. Needs the feature `digest-auth`.
     Digest {
         /// The user's name.
         user: String,
-        /// The password, which never leaves this machine.
+        /// The password. It is never sent.
         password: String,
     },
-    /// Sent in answer to a challenge, by the strongest scheme that the server offers (curl's
-    /// `--anyauth`): Digest before Basic.
+    /// The strongest scheme that the server offers (curl's `--anyauth`), Digest before Basic. Sent
+    /// only in response to a challenge.
     Any {
         /// The user's name.
         user: String,
@@ -63,8 +62,8 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// Basic credentials from the user name and password in a URL, percent-decoded; `None` when it
-    /// has neither.
+    /// Basic credentials from the user name and password in a URL, percent-decoded. `None` when the
+    /// URL has neither.
     ///
     /// # Errors
     /// [`AuthFault::InvalidUser`] when they are not UTF-8.
@@ -97,7 +96,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// What one protection space is known to want, and the credentials for it.
+/// The known requirements of one protection space, and the credentials for it.
 #[derive(Debug)]
 pub(crate) struct AuthSession {
     credentials: Credentials,
@@ -106,7 +105,7 @@ pub(crate) struct AuthSession {
 
 #[derive(Debug)]
 enum Scheme {
-    /// No challenge yet, and none to be guessed.
+    /// No challenge has arrived, and the scheme cannot be guessed.
     Unknown,
     Basic,
     Bearer,
@@ -114,11 +113,11 @@ enum Scheme {
     Digest(Box<DigestSession>),
 }
 
-/// What one request has tried.
+/// What one request has tried so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AuthAttempt {
     sent: Sent,
-    /// Whether one Digest nonce was replaced after an answer.
+    /// Whether a stale Digest nonce was already replaced once.
     #[cfg(feature = "digest-auth")]
     renewed: bool,
 }
@@ -127,12 +126,12 @@ pub(crate) struct AuthAttempt {
 enum Sent {
     #[default]
     Nothing,
-    /// The same field each time: being challenged again means no.
+    /// The same field each time: another challenge means that the server rejected it.
     Fixed,
-    /// Digest by a nonce from an earlier request, which may have expired.
+    /// Digest with a nonce from an earlier request, which may have expired.
     #[cfg(feature = "digest-auth")]
     Remembered,
-    /// Digest by a nonce that this request was challenged with.
+    /// Digest with a nonce from a challenge to this request.
     #[cfg(feature = "digest-auth")]
     Answer,
 }
@@ -150,14 +149,14 @@ impl AuthSession {
         }
     }
 
-    /// Whose session it is.
+    /// The session of this attempt.
     pub(crate) fn credentials(&self) -> &Credentials {
         &self.credentials
     }
 
-    /// The value of `Authorization` or `Proxy-Authorization` for a request that is about to be sent,
-    /// marked as sensitive; `None` until a challenge tells what is wanted. `target` is the target as
-    /// it stands on the request line.
+    /// The value of `Authorization` or `Proxy-Authorization` for a request about to be sent, marked
+    /// as sensitive. `None` until a challenge names the scheme. `target` is the request target
+    /// exactly as on the request line.
     pub(crate) fn authorize(
         &mut self,
         attempt: &mut AuthAttempt,
@@ -187,19 +186,19 @@ impl AuthSession {
                 session.respond(user, password, method, target).map(Some)
             }
             _ => {
-                // Only Digest needs to know what it signs.
+                // Only Digest needs the method and target, which it signs.
                 let _ = (method, target);
                 Ok(None)
             }
         }
     }
 
-    /// Takes in the challenges of a 401 or 407: the values of all its `WWW-Authenticate` or
-    /// `Proxy-Authenticate` fields. `Ok`: send the request again, with a field from
-    /// [`authorize`](Self::authorize). `cnonce` is random.
+    /// Processes the challenges of a 401 or 407: the values of all its `WWW-Authenticate` or
+    /// `Proxy-Authenticate` fields. After `Ok`, send the request again with a field from
+    /// [`authorize`](Self::authorize). `cnonce` must be random.
     ///
-    /// A request answers once, and once more when its answer was right but its nonce stale
-    /// (RFC 7616 §3.3), so that no server can keep it going in circles.
+    /// A request responds to one challenge, and to one more when its credentials were right but the
+    /// nonce was stale (RFC 7616 §3.3). So no server can keep a request in a loop.
     pub(crate) fn challenged<'a>(
         &mut self,
         attempt: &mut AuthAttempt,
@@ -226,7 +225,8 @@ impl AuthSession {
                     answer => answer,
                 }
             }
-            // Sent at once as a rule; here only when the caller had left it out.
+            // Normally this field was already sent. This case occurs only when the caller left it
+            // out.
             Credentials::Basic { .. } => offered(&challenges, "Basic"),
             Credentials::Bearer(_) => offered(&challenges, "Bearer"),
         }
@@ -289,7 +289,8 @@ fn offered(challenges: &[Challenge], scheme: &str) -> Result<(), AuthFault> {
 }
 
 fn basic(user: &str, password: &str) -> Result<HeaderValue, AuthFault> {
-    // RFC 7617 §2: a colon would end the name, control characters are forbidden.
+    // RFC 7617 §2: the name must not contain a colon, which would end it. Control characters are
+    // forbidden.
     if user.contains(':') || user.contains(char::is_control) || password.contains(char::is_control)
     {
         return Err(AuthFault::InvalidUser);

@@ -1,20 +1,20 @@
-//! From what the caller wrote to the URL of a request: a base URL, the authority of a default `Host`
-//! field, and query pairs (RFC 3986 §3). References in responses are resolved by
-//! `redirect`, by other rules.
+//! Builds the URL of a request from what the caller wrote: a base URL, the authority of a default
+//! `Host` field, and query pairs (RFC 3986 §3). References in responses follow other rules; they
+//! belong to `redirect`.
 
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-/// Why text is no URL to request.
+/// Why a text is not a valid URL for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UrlFault {
-    /// A relative reference, and nothing that it is relative to.
+    /// A relative reference without a base.
     Relative,
     /// A scheme other than `http` and `https`.
     UnsupportedScheme,
-    /// No URL by the URL Standard.
+    /// Not a URL by the URL Standard.
     Invalid(url::ParseError),
     /// A base URL with a query or a fragment.
     BaseWithQuery,
@@ -37,7 +37,7 @@ impl fmt::Display for UrlFault {
 
 impl std::error::Error for UrlFault {}
 
-/// Reads a base URL.
+/// Parses a base URL.
 pub(crate) fn parse_base(text: &str) -> Result<Url, UrlFault> {
     let base = parse(text)?;
     if base.query().is_some() || base.fragment().is_some() {
@@ -46,9 +46,9 @@ pub(crate) fn parse_base(text: &str) -> Result<Url, UrlFault> {
     Ok(base)
 }
 
-/// The URL that `reference` means. A URL with a scheme is taken as it is, whatever the base. Anything
-/// else goes below `base`, with exactly one slash between, so it never leaves the base's host;
-/// or, without a base, to `host`, the value of a default `Host` field, over `http`.
+/// Resolves `reference`. A URL with a scheme is used unchanged, whatever the base. Anything else
+/// goes below `base`, with exactly one slash between, so it never leaves the base's host. Without a
+/// base it goes below `host`, the value of a default `Host` field, over `http`.
 pub(crate) fn request_url(
     base: Option<&Url>,
     host: Option<&str>,
@@ -65,7 +65,8 @@ pub(crate) fn request_url(
     }
 }
 
-/// Appends pairs to the query, or names alone, each percent-encoded, joined with `&` to what is there.
+/// Appends pairs, or names alone, to the query. Each is percent-encoded and joined with `&` to the
+/// existing query.
 pub(crate) fn append_query<'a>(
     url: &mut Url,
     pairs: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
@@ -84,7 +85,7 @@ pub(crate) fn append_query<'a>(
     append_query_string(url, &query);
 }
 
-/// Appends a query string that is encoded already, joined with `&` to what is there.
+/// Appends an encoded query string, joined with `&` to the existing query.
 fn append_query_string(url: &mut Url, query: &str) {
     if query.is_empty() {
         return;
@@ -116,7 +117,8 @@ fn parse(text: &str) -> Result<Url, UrlFault> {
     }
 }
 
-/// A scheme and `://`. Less would take `users:1` and `localhost:8080/x` for URLs of strange schemes.
+/// Whether the text starts with a scheme and `://`. A weaker check would take `users:1` and
+/// `localhost:8080/x` for URLs with unknown schemes.
 pub(crate) fn is_absolute(reference: &str) -> bool {
     let is_of_scheme = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
     let end = reference.bytes().position(|b| !is_of_scheme(b));
@@ -134,7 +136,7 @@ fn authority(host: &str) -> Result<Url, UrlFault> {
 
 fn below(base: &str, reference: &str) -> String {
     if reference.is_empty() {
-        // Whether the base ends in a slash was its author's choice.
+        // The author of the base decides whether it ends in a slash.
         return base.to_owned();
     }
     let base = base.trim_end_matches('/');

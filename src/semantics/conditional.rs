@@ -1,6 +1,6 @@
-//! Validators and conditional requests (RFC 9110 §8.8, §13): entity tags and their comparisons, HTTP
-//! dates, and what a request's preconditions come to. The cache asks in `cache`; ranges are in
-//! `range`; making entity tags is the business of whoever has the content.
+//! Validators and conditional requests (RFC 9110 §8.8, §13): entity tags and their comparisons,
+//! HTTP dates, and the evaluation of a request's preconditions. `cache` sends conditional requests,
+//! and `range` handles ranges. Whatever owns the content creates its entity tags.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,7 +11,7 @@ use http::Method;
 #[cfg(feature = "server")]
 use crate::proto::FieldLines;
 
-/// An entity tag (RFC 9110 §8.8.3). There is no `==`: two tags are compared
+/// An entity tag (RFC 9110 §8.8.3). It has no `==`: compare two tags
 /// [strongly](Self::strongly_matches) or [weakly](Self::weakly_matches).
 #[derive(Clone)]
 pub(crate) struct ETag {
@@ -20,20 +20,20 @@ pub(crate) struct ETag {
 }
 
 impl ETag {
-    /// A strong tag: it changes with every byte of the content. `None` when the characters are not
-    /// those of an entity tag (visible ASCII but `"`, or above ASCII).
+    /// A strong tag: it changes with every byte of the content. `None` when a character is not
+    /// allowed in an entity tag (allowed: visible ASCII except `"`, and everything above ASCII).
     #[cfg(feature = "server")]
     pub(crate) fn strong(opaque: &str) -> Option<Self> {
         Self::new(false, opaque.as_bytes())
     }
 
-    /// A weak tag: it changes when the content means something else.
+    /// A weak tag: it changes when the meaning of the content changes.
     #[cfg(feature = "server")]
     pub(crate) fn weak(opaque: &str) -> Option<Self> {
         Self::new(true, opaque.as_bytes())
     }
 
-    /// Reads the value of an `ETag` field.
+    /// Parses the value of an `ETag` field.
     pub(crate) fn parse(value: &[u8]) -> Option<Self> {
         let value = value.trim_ascii();
         let (weak, quoted) = match value.strip_prefix(b"W/") {
@@ -43,24 +43,24 @@ impl ETag {
         Self::new(weak, quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?)
     }
 
-    /// Whether this tag vouches for every byte.
+    /// Whether this is a strong tag, which changes with every byte.
     pub(crate) fn is_strong(&self) -> bool {
         !self.weak
     }
 
-    /// Strong comparison (RFC 9110 §8.8.3.2): the same, and both strong.
+    /// Strong comparison (RFC 9110 §8.8.3.2): equal, and both strong.
     #[cfg(any(feature = "cache", feature = "server"))]
     pub(crate) fn strongly_matches(&self, other: &Self) -> bool {
         !self.weak && !other.weak && self.opaque == other.opaque
     }
 
-    /// Weak comparison (RFC 9110 §8.8.3.2): the same, however strong.
+    /// Weak comparison (RFC 9110 §8.8.3.2): equal, whether strong or weak.
     #[cfg(any(feature = "cache", feature = "server"))]
     pub(crate) fn weakly_matches(&self, other: &Self) -> bool {
         self.opaque == other.opaque
     }
 
-    /// As it goes into a field.
+    /// The tag as a field value.
     pub(crate) fn to_field(&self) -> Vec<u8> {
         let mut field = Vec::with_capacity(self.opaque.len() + 4);
         if self.weak {
@@ -90,22 +90,22 @@ fn is_etag_char(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x7e | 0x80..)
 }
 
-/// A time as it goes into a field (RFC 9110 §5.6.7), in GMT, to the second; `None` before 1970 and
-/// after 9999, which the format cannot express.
+/// Formats a time as a field value (RFC 9110 §5.6.7), in GMT, with a resolution of one second.
+/// `None` before 1970 and after 9999, which the format cannot express.
 pub(crate) fn http_date(time: SystemTime) -> Option<String> {
     let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
     // The last second of the year 9999.
     (seconds <= 253_402_300_799).then(|| httpdate::fmt_http_date(time))
 }
 
-/// Reads any of the three formats of RFC 9110 §5.6.7.
+/// Parses any of the three formats of RFC 9110 §5.6.7.
 pub(crate) fn parse_http_date(value: &[u8]) -> Option<SystemTime> {
     httpdate::parse_http_date(std::str::from_utf8(value).ok()?.trim()).ok()
 }
 
-/// Whether a modification time is a strong validator as seen in a message of `date` (RFC 9110
-/// §8.8.2.2): a file that changes twice within a second keeps its time, so the time must be a
-/// second old.
+/// Whether a modification time in a message of `date` is a strong validator (RFC 9110 §8.8.2.2). A
+/// file that changes twice within a second keeps its time, so the time must be at least one second
+/// old.
 pub(crate) fn is_strong_date(last_modified: SystemTime, date: SystemTime) -> bool {
     date.duration_since(last_modified)
         .is_ok_and(|age| age >= Duration::from_secs(1))
@@ -115,13 +115,13 @@ pub(crate) fn is_strong_date(last_modified: SystemTime, date: SystemTime) -> boo
 #[cfg(feature = "server")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Validators<'a> {
-    /// Whether there is a representation at all.
+    /// Whether the representation exists.
     pub(crate) exists: bool,
     pub(crate) etag: Option<&'a ETag>,
     pub(crate) last_modified: Option<SystemTime>,
 }
 
-/// What the preconditions of a request come to.
+/// The result of evaluating a request's preconditions.
 #[cfg(feature = "server")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Preconditions {
@@ -133,8 +133,8 @@ pub(crate) enum Preconditions {
     Failed,
 }
 
-/// Evaluates the preconditions in the order of RFC 9110 §13.2.2. To be asked only when the response
-/// without them would be a 2xx (§13.2.1), and before the method is performed.
+/// Evaluates the preconditions in the order of RFC 9110 §13.2.2. Call it before performing the
+/// method, and only if the response without preconditions would be a 2xx (§13.2.1).
 #[cfg(feature = "server")]
 pub(crate) fn evaluate(
     method: &Method,
@@ -172,8 +172,8 @@ pub(crate) fn evaluate(
     Preconditions::Proceed
 }
 
-/// Whether `Range` may count (RFC 9110 §13.1.5): there is no `If-Range`, or its validator is strong
-/// and that of the current representation. `now` is the `Date` of the response.
+/// Whether `Range` may be applied (RFC 9110 §13.1.5): there is no `If-Range`, or its validator is
+/// strong and matches the current representation. `now` is the `Date` of the response.
 #[cfg(feature = "server")]
 pub(crate) fn if_range_holds(
     request: &FieldLines,
@@ -197,15 +197,15 @@ pub(crate) fn if_range_holds(
     }
 }
 
-/// The value of a field that may stand there once only.
+/// The value of a field that may appear only once.
 #[cfg(feature = "server")]
 fn single<'a>(request: &'a FieldLines, name: &str) -> Option<&'a [u8]> {
     let mut values = request.get_all(name);
     values.next().filter(|_| values.next().is_none())
 }
 
-/// Whether a list of entity tags names the current one, or is `*` and there is one. What is no
-/// entity tag matches nothing.
+/// Whether a list of entity tags contains the current one, or is `*` and the representation exists.
+/// A malformed entity tag matches nothing.
 #[cfg(feature = "server")]
 fn listed(
     request: &FieldLines,
@@ -220,7 +220,7 @@ fn listed(
     })
 }
 
-/// As precise as a field can say it.
+/// Rounds down to the resolution of a field value.
 #[cfg(feature = "server")]
 fn whole_seconds(time: SystemTime) -> SystemTime {
     match time.duration_since(UNIX_EPOCH) {

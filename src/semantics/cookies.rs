@@ -1,19 +1,20 @@
-//! Cookies (RFC 6265bis): which are kept, which are sent. Whether a request takes part in it at all,
-//! and what happens at a redirect, is decided elsewhere; so is when a file is read or written.
+//! Cookies (RFC 6265bis): which cookies are stored, and which are sent. The agent decides whether a
+//! request uses cookies, what happens at a redirect, and when a file is read or written.
 //!
-//! * `set_cookie`: one `Set-Cookie` line, read and judged.
+//! * `set_cookie`: parses and checks one `Set-Cookie` field line.
 //! * `date`: the dates of `Expires`.
-//! * `jar`: what is kept, and the limits of that.
-//! * `netscape`: the file format of curl and browsers of old.
+//! * `jar`: the stored cookies, and their limits.
+//! * `netscape`: the file format of curl and old browsers.
 //!
-//! The crate `cookie_store` knows the syntax, the default path, and how domains and paths match. Its
-//! own store is not used: it reads the clock, has no limits, and forgets which cookie is older.
+//! The crate `cookie_store` implements the syntax, the default path, and domain and path matching.
+//! Its own store is not used: it reads the clock, has no limits, and does not record which cookie
+//! is older.
 //!
-//! What a browser does and this does not:
+//! Differences from a browser:
 //!
 //! * There is no public suffix list. A `Domain` of a single label (`com`) is refused, as is an
 //!   address, but `co.uk` is not. A game talks to servers it knows.
-//! * `SameSite` is recorded and has no effect: there is no page that a request comes from.
+//! * `SameSite` is recorded and has no effect: no page is the source of a request.
 
 mod date;
 mod jar;
@@ -32,31 +33,31 @@ use url::Url;
 use super::same_site::SameSite;
 use crate::error::CookieFault;
 
-/// One cookie, with all that is known about it.
+/// One cookie with all its attributes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cookie {
     /// The name; may be empty (RFC 6265bis §5.6), as long as the value is not.
     pub name: String,
     /// The value, quotes and all if it has them.
     pub value: String,
-    /// The host it belongs to, in lower case and without a dot in front.
+    /// The host it belongs to, in lower case and without a leading dot.
     pub domain: String,
-    /// Whether it goes to that host alone, and not to those below it.
+    /// Whether it is sent to that host only, and not to its subdomains.
     pub host_only: bool,
-    /// The path it goes to, and below.
+    /// The path it is sent to, including paths below.
     pub path: String,
-    /// Whether it goes over HTTPS only.
+    /// Whether it is sent over HTTPS only.
     pub secure: bool,
-    /// Whether scripts are to be kept from it. Recorded only.
+    /// Whether it is hidden from scripts. Recorded only.
     pub http_only: bool,
-    /// What the server said about requests from other sites. Recorded only.
+    /// The server's rule for requests from other sites. Recorded only.
     pub same_site: Option<SameSite>,
-    /// When it ends; `None` with the session, that is, when the game says so.
+    /// The expiry time; `None` for a session cookie, which ends when the game ends the session.
     pub expires: Option<SystemTime>,
 }
 
 impl Cookie {
-    /// A session cookie for all paths of this one host.
+    /// A session cookie for all paths of this host only.
     pub fn new(
         name: impl Into<String>,
         value: impl Into<String>,
@@ -75,13 +76,13 @@ impl Cookie {
         }
     }
 
-    /// Reads the value of one `Set-Cookie` line of a response from this URL, and judges it as
-    /// [`CookieJar::store`] does, as far as that needs no jar.
+    /// Parses the value of one `Set-Cookie` field line in a response from this URL. It makes those
+    /// checks of [`CookieJar::store`] that need no jar.
     pub fn parse(url: &Url, set_cookie: &[u8], now: SystemTime) -> Result<Self, CookieFault> {
         set_cookie::parse(url, set_cookie, now)
     }
 
-    /// Whether it has ended.
+    /// Whether it has expired.
     pub fn is_expired(&self, now: SystemTime) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
     }

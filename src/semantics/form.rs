@@ -1,5 +1,5 @@
-//! `application/x-www-form-urlencoded` (WHATWG URL §5): pairs to text and back. Query strings have
-//! the same form, so the server reads them here, too. Multipart forms are in `multipart`.
+//! `application/x-www-form-urlencoded` (WHATWG URL §5): converts pairs to text and back. The server
+//! also uses it for query strings, which have the same form. Multipart forms are in `multipart`.
 
 #[cfg(feature = "server")]
 use std::fmt;
@@ -11,7 +11,7 @@ use serde_json::Value;
 #[cfg(feature = "agent")]
 use url::form_urlencoded::byte_serialize;
 
-/// Writes pairs in the order given. Space becomes `+`; names and values are UTF-8.
+/// Encodes pairs in the given order. A space becomes `+`; names and values are UTF-8.
 #[cfg(feature = "agent")]
 pub(crate) fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut form = String::new();
@@ -21,7 +21,7 @@ pub(crate) fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) ->
     form
 }
 
-/// Writes names and JSON values in the order given: a list repeats its name, null is an empty
+/// Encodes names and JSON values in the given order: a list repeats its name, null is an empty
 /// value, numbers and booleans are written as in JSON.
 #[cfg(feature = "agent")]
 pub(crate) fn encode_values<'a>(dict: impl IntoIterator<Item = (&'a str, &'a Value)>) -> String {
@@ -39,13 +39,15 @@ pub(crate) fn encode_values<'a>(dict: impl IntoIterator<Item = (&'a str, &'a Val
     form
 }
 
-/// What [`decode`] takes from a peer at most.
+/// The limits of [`decode`].
 #[cfg(feature = "server")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FormLimits {
-    /// Bytes of the whole form. Default 1 MiB: more is an upload, which is multipart's business.
+    /// The maximum size of the whole form in bytes. Default 1 MiB: larger forms are uploads, which
+    /// use multipart.
     pub(crate) bytes: usize,
-    /// Pairs. Default 1024: each costs two strings, however short it is on the wire.
+    /// The maximum number of pairs. Default 1024: each pair allocates two strings, however short it
+    /// is.
     pub(crate) pairs: usize,
 }
 
@@ -59,13 +61,13 @@ impl Default for FormLimits {
     }
 }
 
-/// A form that is over a limit. Nothing else can be wrong with one.
+/// The form is over a limit. No other error is possible.
 #[cfg(feature = "server")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FormFault {
-    /// [`FormLimits::bytes`]
+    /// [`FormLimits::bytes`].
     TooLong(usize),
-    /// [`FormLimits::pairs`]
+    /// [`FormLimits::pairs`].
     TooManyPairs(usize),
 }
 
@@ -79,9 +81,9 @@ impl fmt::Display for FormFault {
     }
 }
 
-/// Reads pairs, in order, duplicates and all. `+` is a space; a name without `=` has no value, which
-/// is not the same as an empty one. A stray `%` stands for itself and bytes that are not UTF-8
-/// become U+FFFD, as browsers have it (WHATWG URL §5.1).
+/// Decodes pairs in order, including duplicates. `+` is a space. A name without `=` has no value,
+/// which differs from an empty value. A stray `%` stands for itself, and bytes that are not UTF-8
+/// become U+FFFD, as in browsers (WHATWG URL §5.1).
 #[cfg(feature = "server")]
 pub(crate) fn decode(
     form: &[u8],

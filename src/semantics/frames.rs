@@ -1,15 +1,15 @@
-//! Records inside a body, taken apart while it arrives: lines of JSON, and frames that state their
-//! length. Server-sent events are in `event_stream`. Whole bodies need none of this.
+//! Splits a body into records while it arrives: lines of JSON, and frames with a length prefix.
+//! Server-sent events are in `event_stream`. Complete bodies do not need this module.
 //!
-//! Both readers hold what was pushed and not taken, and nothing else; how much is pushed at a time
-//! is the caller's choice. A single record over the limit is a fault, before it is held whole.
+//! Both readers hold only the bytes that were pushed and not taken. The caller chooses how much it
+//! pushes at a time. A record over the limit is a fault, before all of it is held.
 
 use bytes::{Buf, Bytes, BytesMut};
 use serde_json::Value;
 
 use crate::error::FrameFault;
 
-/// Reads lines of JSON (NDJSON, JSON Lines) out of a stream of bytes.
+/// Reads lines of JSON (NDJSON, JSON Lines) from a stream of bytes.
 ///
 /// Lines end in LF or CRLF. Blank lines are skipped.
 ///
@@ -28,7 +28,7 @@ use crate::error::FrameFault;
 #[derive(Debug)]
 pub struct JsonLines {
     buffer: BytesMut,
-    /// So many bytes of the buffer are known to hold no line feed.
+    /// The number of bytes at the start of the buffer that contain no line feed.
     scanned: usize,
     line_bytes: usize,
     finished: bool,
@@ -37,12 +37,12 @@ pub struct JsonLines {
 }
 
 impl JsonLines {
-    /// With room for lines of 1 MiB.
+    /// A reader with a limit of 1 MiB per line.
     pub fn new() -> Self {
         Self::with_line_bytes(1024 * 1024)
     }
 
-    /// With another limit on the bytes of one line, its end not counted.
+    /// A reader with another limit on the bytes of one line, without its line ending.
     pub fn with_line_bytes(line_bytes: usize) -> Self {
         Self {
             buffer: BytesMut::new(),
@@ -53,25 +53,26 @@ impl JsonLines {
         }
     }
 
-    /// Takes in the next piece of the body, cut anywhere.
+    /// Adds the next piece of the body. Pieces may have any size.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Says that the body has ended, so that a last line without an end is a line, too.
+    /// Marks the end of the body, so that a last line without a line ending counts, too.
     pub fn finish(&mut self) {
         self.finished = true;
     }
 
-    /// The next line, without its end; `None` until more is pushed.
+    /// The next line, without its line ending; `None` until more bytes are pushed.
     ///
-    /// Fails when a line is longer than the limit, and goes on failing: what follows has no known
-    /// beginning.
+    /// # Errors
+    /// Fails when a line is longer than the limit, and on every later call: the start of the next
+    /// line is unknown then.
     pub fn next_line(&mut self) -> Result<Option<Bytes>, FrameFault> {
         loop {
             let unseen = self.buffer.get(self.scanned..).unwrap_or_default();
             let Some(offset) = unseen.iter().position(|&byte| byte == b'\n') else {
-                // The CR of a CRLF may be the last byte held.
+                // The last byte held may be the CR of a CRLF.
                 if self.buffer.len() > self.line_bytes.saturating_add(1) {
                     return Err(FrameFault::TooLong(self.line_bytes));
                 }
@@ -96,10 +97,11 @@ impl JsonLines {
         }
     }
 
-    /// The next line as a JSON value; `None` until more is pushed.
+    /// The next line as a JSON value; `None` until more bytes are pushed.
     ///
-    /// Fails as [`next_line`](Self::next_line) does, and when a line is no JSON: that line is then
-    /// done with, and the next one may be asked for.
+    /// # Errors
+    /// Fails like [`next_line`](Self::next_line), and when a line is not valid JSON. That line is
+    /// then skipped, and the next call continues after it.
     pub fn next_value(&mut self) -> Result<Option<Value>, FrameFault> {
         let Some(line) = self.next_line()? else {
             return Ok(None);
@@ -121,7 +123,7 @@ impl JsonLines {
             line.truncate(line.len() - 1);
         }
         if line.len() > self.line_bytes {
-            // Put back, so that asking again fails again.
+            // Put the line back, so that the next call fails again.
             self.buffer = BytesMut::zeroed(self.line_bytes.saturating_add(2));
             return Err(FrameFault::TooLong(self.line_bytes));
         }
@@ -136,7 +138,7 @@ impl Default for JsonLines {
     }
 }
 
-/// How a frame states its length.
+/// The format of a frame's length prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LengthPrefix {
     /// Two bytes, most significant first.
@@ -152,7 +154,8 @@ pub enum LengthPrefix {
 impl LengthPrefix {
     /// Appends a frame: the length of `content`, then `content`.
     ///
-    /// Fails when the length does not fit into the prefix; nothing is appended then.
+    /// # Errors
+    /// Fails, and appends nothing, when the length does not fit into the prefix.
     pub fn encode(self, content: &[u8], out: &mut Vec<u8>) -> Result<(), FrameFault> {
         let length = content.len();
         match self {
@@ -187,7 +190,7 @@ impl LengthPrefix {
     }
 }
 
-/// Reads frames that begin with their length out of a stream of bytes.
+/// Reads frames with a length prefix from a stream of bytes.
 #[derive(Debug)]
 pub struct LengthPrefixed {
     buffer: BytesMut,
@@ -196,12 +199,12 @@ pub struct LengthPrefixed {
 }
 
 impl LengthPrefixed {
-    /// With room for frames of 1 MiB.
+    /// A reader with a limit of 1 MiB per frame.
     pub fn new(prefix: LengthPrefix) -> Self {
         Self::with_frame_bytes(prefix, 1024 * 1024)
     }
 
-    /// With another limit on the bytes of one frame, its prefix not counted.
+    /// A reader with another limit on the bytes of one frame, without its prefix.
     pub fn with_frame_bytes(prefix: LengthPrefix, frame_bytes: usize) -> Self {
         Self {
             buffer: BytesMut::new(),
@@ -210,14 +213,15 @@ impl LengthPrefixed {
         }
     }
 
-    /// Takes in the next piece of the body, cut anywhere.
+    /// Adds the next piece of the body. Pieces may have any size.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next frame, without its prefix; `None` until more is pushed.
+    /// The next frame, without its prefix; `None` until more bytes are pushed.
     ///
-    /// Fails when a frame announces more than the limit, and goes on failing.
+    /// # Errors
+    /// Fails when a frame announces more bytes than the limit, and on every later call.
     pub fn next_frame(&mut self) -> Result<Option<Bytes>, FrameFault> {
         let Some((prefix_length, length)) = self.prefix.read(&self.buffer) else {
             return Ok(None);
@@ -233,7 +237,8 @@ impl LengthPrefixed {
         Ok(Some(self.buffer.split_to(length).freeze()))
     }
 
-    /// Asks at the end of the body, after the last frame was taken, whether it ended inside one.
+    /// Checks whether the body ended inside a frame. Call it at the end of the body, after taking
+    /// the last frame.
     pub fn finish(&self) -> Result<(), FrameFault> {
         if self.buffer.is_empty() {
             Ok(())

@@ -1,9 +1,9 @@
-//! `multipart/form-data` (RFC 7578, with names quoted as WHATWG HTML §4.10.21.8 has it): what a
-//! client sends, and the grammar both sides share. Taking a received form apart is the server's
-//! business; `multipart/byteranges` is in `range`.
+//! `multipart/form-data` (RFC 7578, with names quoted as in WHATWG HTML §4.10.21.8): the forms that
+//! a client sends, and the grammar that both sides share. The server parses received forms;
+//! `multipart/byteranges` is in `range`.
 //!
-//! * `form`: what a form is made of.
-//! * `body`: the form as bytes, drawn as the connection takes them.
+//! * `form`: a form and its parts.
+//! * `body`: the form as bytes, read as the connection takes them.
 //! * `grammar`: boundaries, and the names in `Content-Disposition`.
 
 #[cfg(all(feature = "agent", feature = "multipart"))]

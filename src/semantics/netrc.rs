@@ -1,5 +1,5 @@
-//! Credentials by host from the text of a `.netrc` file, in the form that curl and ftp(1) read.
-//! Finding and reading the file is the caller's business, and so is when to use what it says.
+//! Parses credentials by host from the text of a `.netrc` file, in the format of curl and ftp(1).
+//! The caller finds and reads the file, and decides when to use the credentials.
 
 use std::fmt;
 
@@ -28,12 +28,12 @@ struct Entry {
 }
 
 impl Netrc {
-    /// Parses the whole text: `machine`, `default`, `login`, `password`, `account`, with values
-    /// that may be quoted (`\"`, `\\`, `\n`, `\r`, `\t` inside); `macdef` is skipped up to the next
-    /// empty line, and `#` before a keyword begins a comment.
+    /// Parses the whole text. The keywords are `machine`, `default`, `login`, `password` and
+    /// `account`. Values may be quoted (with the escapes `\"`, `\\`, `\n`, `\r`, `\t`). `macdef` is
+    /// skipped up to the next empty line, and `#` before a keyword starts a comment.
     ///
     /// # Errors
-    /// [`NetrcError`] names the line that cannot be read.
+    /// [`NetrcError`] names the line that cannot be parsed.
     pub fn parse(text: &str) -> Result<Self, NetrcError> {
         let mut parser = Parser {
             rest: text,
@@ -70,8 +70,9 @@ impl Netrc {
         Ok(netrc)
     }
 
-    /// The credentials for a host: those of the first `machine` with this name, letter case aside,
-    /// else of `default`. With a `login`, only entries of that login, or of none, count.
+    /// The credentials for a host: those of the first `machine` with this name, ignoring letter
+    /// case, or else those of `default`. With a `login`, only entries with that login or without
+    /// one count.
     pub fn find(&self, host: &str, login: Option<&str>) -> Option<Credentials> {
         let host = host.trim_end_matches('.');
         self.machines
@@ -248,7 +249,7 @@ machine late login l password m
         ] {
             assert_eq!(netrc.find(host, login), found, "{host} {login:?}");
         }
-        // Line ends of Windows, and any spacing, mean the same.
+        // Windows line endings and other spacing give the same result.
         assert_eq!(Netrc::parse(&text.replace('\n', "\r\n")).unwrap(), netrc);
     }
 

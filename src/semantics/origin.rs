@@ -1,13 +1,13 @@
 //! An origin: scheme, host and port (RFC 9110 §4.3.1, RFC 6454 §4). Credentials, protection spaces,
-//! circuits and pools end where an origin ends. What follows from crossing one is the business of
-//! `redirect` and `auth`.
+//! circuits and connection pools each belong to one origin. What happens when a request crosses
+//! origins is in `redirect` and `auth`.
 
 use std::fmt;
 
 use url::{Host, Url};
 
-/// Scheme, host and port, normalised as [`Url`] does: lower case, international names in ASCII, the
-/// scheme's own port when none is given.
+/// Scheme, host and port, normalised as in [`Url`]: lower case, international names in ASCII, and
+/// the default port when none is given.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Origin {
     pub(crate) scheme: String,
@@ -34,7 +34,7 @@ impl Origin {
     }
 }
 
-/// `https://example.com`, with the port only when it is not the scheme's own (RFC 6454 §6.2).
+/// Writes `https://example.com`, with the port only when it is not the default (RFC 6454 §6.2).
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.host)?;
@@ -45,8 +45,8 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Whether both URLs have the same origin. URLs without one are equal to none, not even to
-/// themselves (RFC 6454 §4: a fresh identifier each time).
+/// Whether both URLs have the same origin. A URL without an origin is not equal to any URL, not
+/// even to itself (RFC 6454 §4: a fresh identifier each time).
 pub(crate) fn same_origin(one: &Url, other: &Url) -> bool {
     match (Origin::of(one), Origin::of(other)) {
         (Some(one), Some(other)) => one == other,

@@ -1,6 +1,5 @@
-//! Which proxy a URL is requested through: settings by scheme, exceptions, and the environment
-//! variables, by curl's rules. Talking to the proxy is `transport`'s business, how to log
-//! in to it `auth`'s.
+//! Selects the proxy for a URL: settings by scheme, exceptions, and the environment variables, by
+//! curl's rules. Communication with the proxy belongs to `transport`, logging in to it to `auth`.
 
 mod no_proxy;
 
@@ -11,11 +10,11 @@ use super::auth::Credentials;
 use crate::error::{InvalidProxy, ProxyUrlFault};
 use no_proxy::NoProxy;
 
-/// Proxies by the scheme of the request, and the hosts that are reached without. By default there
-/// are none, and the environment is not looked at.
+/// Proxies by the scheme of the request, and the hosts that are reached without a proxy. The
+/// default has no proxy and does not read the environment.
 ///
-/// A proxy is a URL such as `http://user:password@proxy.example:3128` or `socks5h://127.0.0.1:1080`.
-/// Without a scheme it is `http`, without a port 1080, as with curl.
+/// A proxy is a URL such as `http://user:password@proxy.example:3128` or
+/// `socks5h://127.0.0.1:1080`. Without a scheme it is `http`, without a port 1080, as in curl.
 ///
 /// ```
 /// let proxies = httpoll::proxy::ProxySettings::default()
@@ -35,7 +34,7 @@ impl ProxySettings {
     /// The proxy for `http` URLs.
     ///
     /// # Errors
-    /// [`InvalidProxy`] when `url` is no URL of a supported proxy.
+    /// [`InvalidProxy`] when `url` is not the URL of a supported proxy.
     pub fn with_http(mut self, url: &str) -> Result<Self, InvalidProxy> {
         self.http = Some(server("http", url)?);
         Ok(self)
@@ -44,46 +43,46 @@ impl ProxySettings {
     /// The proxy for `https` URLs.
     ///
     /// # Errors
-    /// [`InvalidProxy`] when `url` is no URL of a supported proxy.
+    /// [`InvalidProxy`] when `url` is not the URL of a supported proxy.
     pub fn with_https(mut self, url: &str) -> Result<Self, InvalidProxy> {
         self.https = Some(server("https", url)?);
         Ok(self)
     }
 
-    /// The proxy for schemes that have none of their own.
+    /// The proxy for schemes that have no proxy of their own.
     ///
     /// # Errors
-    /// [`InvalidProxy`] when `url` is no URL of a supported proxy.
+    /// [`InvalidProxy`] when `url` is not the URL of a supported proxy.
     pub fn with_all(mut self, url: &str) -> Result<Self, InvalidProxy> {
         self.all = Some(server("all", url)?);
         Ok(self)
     }
 
-    /// Hosts that are reached without a proxy, separated by commas or spaces: a name, which includes
-    /// its subdomains, with or without a dot in front; an address; a network such as `10.0.0.0/8`;
-    /// or `*` for all. Ports are ignored.
+    /// Hosts that are reached without a proxy, separated by commas or spaces: a name, which
+    /// includes its subdomains, with or without a leading dot; an address; a network such as
+    /// `10.0.0.0/8`; or `*` for all hosts. Ports are ignored.
     #[must_use]
     pub fn with_no_proxy(mut self, list: &str) -> Self {
         self.no_proxy = NoProxy::parse(list);
         self
     }
 
-    /// What the environment of this process says; see
+    /// Settings from the environment of this process. See
     /// [`from_environment_of`](Self::from_environment_of).
     ///
     /// # Errors
-    /// [`InvalidProxy`] names the variable that holds no URL of a supported proxy.
+    /// [`InvalidProxy`] names the variable that does not contain the URL of a supported proxy.
     pub fn from_environment() -> Result<Self, InvalidProxy> {
         Self::from_environment_of(|name| std::env::var(name).ok())
     }
 
-    /// What an environment says: `http_proxy`, in lower case only, because a web server's
-    /// environment holds the client's `Proxy` field as `HTTP_PROXY`; `https_proxy`, `all_proxy` and
-    /// `no_proxy`, of which the names in lower case go before those in upper case. An empty variable
-    /// counts as none.
+    /// Settings from environment variables: `http_proxy`, `https_proxy`, `all_proxy` and
+    /// `no_proxy`. A lower-case name takes precedence over the upper-case one. `HTTP_PROXY` is
+    /// ignored, because a web server passes the client's `Proxy` field in it. An empty variable
+    /// counts as unset.
     ///
     /// # Errors
-    /// [`InvalidProxy`] names the variable that holds no URL of a supported proxy.
+    /// [`InvalidProxy`] names the variable that does not contain the URL of a supported proxy.
     pub fn from_environment_of(
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, InvalidProxy> {
@@ -108,12 +107,12 @@ impl ProxySettings {
         })
     }
 
-    /// Whether a request of `url` goes through a proxy.
+    /// Whether a request for `url` goes through a proxy.
     pub fn is_used_for(&self, url: &Url) -> bool {
         self.proxy_for(url).is_some()
     }
 
-    /// The proxy for a request of `url`; `None` to connect directly.
+    /// The proxy for a request for `url`; `None` to connect directly.
     pub(crate) fn proxy_for(&self, url: &Url) -> Option<&ProxyServer> {
         let own = match url.scheme() {
             "http" | "ws" => &self.http,
@@ -125,28 +124,28 @@ impl ProxySettings {
     }
 }
 
-/// A proxy, and how to speak to it.
+/// A proxy, and its protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProxyServer {
     pub(crate) scheme: ProxyScheme,
     pub(crate) host: Host<String>,
     pub(crate) port: u16,
-    /// From the URL; always [`Credentials::Basic`].
+    /// Taken from the URL; always [`Credentials::Basic`].
     pub(crate) credentials: Option<Credentials>,
 }
 
-/// How to speak to a proxy.
+/// The protocol of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ProxyScheme {
     /// HTTP: absolute-form for `http` URLs, `CONNECT` for `https`.
     Http,
-    /// SOCKS 5 (RFC 1928), with the name resolved here.
+    /// SOCKS 5 (RFC 1928). This machine resolves the name.
     Socks5,
-    /// SOCKS 5, with the name resolved by the proxy.
+    /// SOCKS 5. The proxy resolves the name.
     Socks5h,
 }
 
-/// curl's port for any proxy without one.
+/// curl's default port for all proxies.
 const DEFAULT_PORT: u16 = 1080;
 
 fn server(setting: &'static str, url: &str) -> Result<ProxyServer, InvalidProxy> {
@@ -163,7 +162,7 @@ fn parse(url: &str) -> Result<ProxyServer, ProxyUrlFault> {
         "socks" | "socks4" | "socks4a" => return Err(ProxyUrlFault::Socks4),
         _ => return Err(ProxyUrlFault::UnknownScheme),
     };
-    // Under a scheme of its own the URL keeps a port 80 that was written down.
+    // With a non-standard scheme, the URL parser keeps an explicit port 80.
     let url = Url::parse(&format!("proxy://{rest}")).map_err(|_| ProxyUrlFault::Malformed)?;
     let port = match url.port() {
         Some(0) => return Err(ProxyUrlFault::Malformed),

@@ -1,30 +1,30 @@
-//! Range requests (RFC 9110 §14): the `Range` field and `Content-Range` for both roles, and the
-//! `multipart/byteranges` content a server answers several ranges with. Whether a range may be
-//! served at all (`If-Range`) is in `conditional`; files are elsewhere.
+//! Range requests (RFC 9110 §14): the `Range` and `Content-Range` fields for both roles, and the
+//! `multipart/byteranges` content with which a server sends several ranges. `If-Range`, which
+//! decides whether a range may be served, is in `conditional`. Files do not belong here.
 
 use std::ops::Range;
 
 #[cfg(feature = "server")]
 use crate::proto::FieldLines;
 
-/// What a `Content-Range` field says (RFC 9110 §14.4).
+/// The value of a `Content-Range` field (RFC 9110 §14.4).
 #[cfg(feature = "agent")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ContentRange {
     /// The content is these bytes of the representation.
     Part {
         range: Range<u64>,
-        /// The length of the whole; `None` is `*`.
+        /// The length of the whole representation; `None` is `*`.
         complete: Option<u64>,
     },
-    /// `416`: no part could be had, the whole has so many bytes.
+    /// From a `416`: no range could be served. The whole representation has this many bytes.
     Unsatisfied { complete: u64 },
 }
 
 #[cfg(feature = "agent")]
 impl ContentRange {
-    /// `None` for another unit than bytes, and for what RFC 9110 §14.4 calls invalid: such content
-    /// must not be combined with any other.
+    /// Parses a field value. `None` for a unit other than bytes, and for values that RFC 9110 §14.4
+    /// calls invalid: such content must not be combined with other content.
     pub(crate) fn parse(value: &[u8]) -> Option<Self> {
         let (unit, rest) = std::str::from_utf8(value).ok()?.trim().split_once(' ')?;
         if !unit.eq_ignore_ascii_case("bytes") {
@@ -48,7 +48,7 @@ impl ContentRange {
     }
 }
 
-/// One part to ask for (RFC 9110 §14.1.2), in bytes.
+/// One range to request (RFC 9110 §14.1.2), in bytes.
 #[cfg(feature = "agent")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RangeSpec {
@@ -56,11 +56,11 @@ pub enum RangeSpec {
     From(u64),
     /// These bytes.
     Bytes(Range<u64>),
-    /// So many bytes at the end.
+    /// This many bytes at the end.
     Last(u64),
 }
 
-/// The value of a `Range` field (RFC 9110 §14.2); `None` when there is nothing to ask for: no part
+/// The value of a `Range` field (RFC 9110 §14.2). `None` when there is nothing to request: no range
 /// at all, or an empty one, which the field cannot express.
 #[cfg(feature = "agent")]
 pub(crate) fn range_field(specs: &[RangeSpec]) -> Option<String> {
@@ -77,27 +77,27 @@ pub(crate) fn range_field(specs: &[RangeSpec]) -> Option<String> {
     (!parts.is_empty()).then(|| format!("bytes={}", parts.join(", ")))
 }
 
-/// More parts than this are not served one by one: the request is answered as if it had no `Range`
-/// (RFC 9110 §14.2 allows it, §17.15 says why).
+/// The maximum number of ranges. A request for more gets the response that it would get without
+/// `Range` (RFC 9110 §14.2 allows it, §17.15 says why).
 #[cfg(feature = "server")]
 const MAX_RANGES: usize = 16;
 
-/// What a `Range` field asks for, given how long the representation is.
+/// The meaning of a `Range` field for a representation of known length.
 #[cfg(feature = "server")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RangeSet {
-    /// Answer as if there were no `Range`: it is malformed, of another unit, or asks for too many
-    /// parts.
+    /// Respond as if there were no `Range`: it is malformed, has another unit, or requests too many
+    /// ranges.
     Ignored,
-    /// Answer `416` with `Content-Range: bytes */length`.
+    /// Respond with `416` and `Content-Range: bytes */length`.
     Unsatisfiable,
-    /// Answer `206`: one range, or several as `multipart/byteranges`. None is empty, none overlaps
-    /// or touches another.
+    /// Respond with `206`: one range, or several as `multipart/byteranges`. No range is empty, and
+    /// no two overlap or touch.
     Ranges(Vec<Range<u64>>),
 }
 
-/// Reads a `Range` field for a representation of `length` bytes (RFC 9110 §14.1.2, §14.2). Only a
-/// `GET` may have one; whether `If-Range` lets it count is asked before.
+/// Parses a `Range` field for a representation of `length` bytes (RFC 9110 §14.1.2, §14.2). Call it
+/// only for a `GET`, and after `If-Range` was checked.
 #[cfg(feature = "server")]
 pub(crate) fn parse_range(value: &[u8], length: u64) -> RangeSet {
     let Some(specs) = std::str::from_utf8(value)
@@ -155,8 +155,8 @@ pub(crate) struct Byteranges {
 
 #[cfg(feature = "server")]
 impl Byteranges {
-    /// For a representation of `length` bytes and type `part_type`, if it has one. The boundary must
-    /// not occur in it: random characters, see `multipart::boundary`.
+    /// For a representation of `length` bytes and type `part_type`, if known. The boundary must not
+    /// occur in the representation: use random characters, see `multipart::boundary`.
     pub(crate) fn new(boundary: String, part_type: Option<String>, length: u64) -> Self {
         Self {
             boundary,
@@ -165,16 +165,16 @@ impl Byteranges {
         }
     }
 
-    /// The response's own `Content-Type`.
+    /// The `Content-Type` of the response itself.
     pub(crate) fn content_type(&self) -> String {
         format!("multipart/byteranges; boundary={}", self.boundary)
     }
 
-    /// What precedes a range's bytes.
+    /// The bytes before a range.
     pub(crate) fn head(&self, range: &Range<u64>) -> Vec<u8> {
         let mut fields = FieldLines::new();
         if let Some(part_type) = &self.part_type {
-            // A type that is no field value is left out rather than sent broken.
+            // An invalid type is left out, so that the part stays well-formed.
             let _ = fields.append("Content-Type", part_type);
         }
         let _ = fields.append("Content-Range", content_range(range, self.length));
@@ -189,12 +189,12 @@ impl Byteranges {
         head
     }
 
-    /// What follows the last range's bytes.
+    /// The bytes after the last range.
     pub(crate) fn foot(&self) -> Vec<u8> {
         format!("\r\n--{}--\r\n", self.boundary).into_bytes()
     }
 
-    /// The length of the whole content; `None` when it is beyond 64 bits.
+    /// The length of the whole content; `None` when it does not fit into 64 bits.
     pub(crate) fn content_length(&self, ranges: &[Range<u64>]) -> Option<u64> {
         let foot = u64::try_from(self.foot().len()).ok()?;
         ranges.iter().try_fold(foot, |sum, range| {
@@ -205,13 +205,14 @@ impl Byteranges {
     }
 }
 
-/// Digits only; `None` when they are none or too large.
+/// Parses digits; `None` when there are none, or the number is too large.
 fn number(digits: &str) -> Option<u64> {
     (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| digits.parse().ok())?
 }
 
-/// Like [`number`], but what is too large is only too large for any representation.
+/// Like [`number`], but a number that is too large becomes the maximum, which is beyond any
+/// representation.
 #[cfg(feature = "server")]
 fn position(digits: &str) -> Option<u64> {
     match number(digits) {
@@ -222,7 +223,7 @@ fn position(digits: &str) -> Option<u64> {
     }
 }
 
-/// The bytes a single range-spec means; empty when it cannot be satisfied, `None` when it is
+/// The bytes of a single range-spec: empty when it cannot be satisfied, `None` when it is
 /// malformed.
 #[cfg(feature = "server")]
 fn resolve(spec: &str, length: u64) -> Option<Range<u64>> {
@@ -242,8 +243,8 @@ fn resolve(spec: &str, length: u64) -> Option<Range<u64>> {
     Some(first.min(end)..end)
 }
 
-/// Merges what overlaps or touches. Ranges apart from each other keep the client's order, which RFC
-/// 9110 §14.6 asks for; if any are merged, all are sorted.
+/// Merges ranges that overlap or touch. Separate ranges keep the client's order, which RFC 9110
+/// §14.6 asks for. If any ranges are merged, all are sorted.
 #[cfg(feature = "server")]
 fn coalesce(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     let mut sorted = ranges.clone();

@@ -1,5 +1,6 @@
-//! What follows a redirect: the next URL, the method, and what must not travel along (RFC 9110
-//! §15.4, §10.2.2, §10.1.3). Following it, counting, and keeping the history are the agent's.
+//! Computes the request after a redirect: the next URL, the method, and the fields that must not be
+//! sent again (RFC 9110 §15.4, §10.2.2, §10.1.3). The agent sends it, counts redirects, and keeps
+//! the history.
 
 use std::fmt;
 
@@ -19,24 +20,25 @@ use crate::error::RedirectRefusal;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RedirectPolicy {
-    /// Whether redirects are followed at all; otherwise the 3xx is the response. Default `true`.
+    /// Whether redirects are followed. If not, the 3xx is the response. Default `true`.
     pub follow: bool,
-    /// How many are followed for one request before it fails. Default 10.
+    /// The maximum number of redirects for one request before it fails. Default 10.
     pub max: u32,
     /// Whether `https` may lead to `http`. Default `false`.
     pub allow_downgrade: bool,
-    /// Whether a POST stays one on 301 (curl's `--post301`). Default `false`: it becomes a GET, as
-    /// RFC 9110 §15.4.2 allows and browsers do.
+    /// Whether a POST stays a POST on 301 (curl's `--post301`). Default `false`: it becomes a GET,
+    /// as RFC 9110 §15.4.2 allows and browsers do.
     pub keep_post_on_301: bool,
-    /// Whether a POST stays one on 302 (curl's `--post302`). Default `false`.
+    /// Whether a POST stays a POST on 302 (curl's `--post302`). Default `false`.
     pub keep_post_on_302: bool,
-    /// Whether a POST stays one on 303 (curl's `--post303`), against RFC 9110 §15.4.4. Default
+    /// Whether a POST stays a POST on 303 (curl's `--post303`), against RFC 9110 §15.4.4. Default
     /// `false`.
     pub keep_post_on_303: bool,
-    /// Whether a `Referer` of the caller's own is for its own URL only, and each redirect is told the
-    /// URL that it came from (curl's `--referer "…;auto"`). Default `false`: the caller's stays.
+    /// Whether a `Referer` that the caller set is sent only to the first URL, and each redirected
+    /// request gets the URL that it came from (curl's `--referer "…;auto"`). Default `false`: the
+    /// caller's `Referer` stays.
     pub renew_referer: bool,
-    /// Whether credentials and cookies set by hand go along to other origins (curl's
+    /// Whether credentials and cookies that the caller set are also sent to other origins (curl's
     /// `--location-trusted`). Default `false`.
     pub keep_credentials_across_origins: bool,
 }
@@ -57,7 +59,7 @@ impl Default for RedirectPolicy {
 }
 
 impl RedirectPolicy {
-    /// Follows none: a 3xx is the response.
+    /// Follows no redirect: a 3xx is the response.
     pub fn none() -> Self {
         Self {
             follow: false,
@@ -65,7 +67,7 @@ impl RedirectPolicy {
         }
     }
 
-    /// Follows up to `max`, otherwise by the defaults.
+    /// Follows up to `max` redirects, with the other defaults.
     pub fn up_to(max: u32) -> Self {
         Self {
             max,
@@ -83,19 +85,20 @@ impl RedirectPolicy {
     }
 }
 
-/// The next request of a redirected one.
+/// The request after a redirect.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Redirection {
-    /// Where to. Its fragment is inherited (RFC 9110 §10.2.2). It has no user name or password but
-    /// those that the present URL had, at the same origin.
+    /// The next URL. It inherits the fragment (RFC 9110 §10.2.2). It has a user name and password
+    /// only if the present URL had them and the origin is the same.
     pub(crate) url: Url,
-    /// The user name and password that `Location` has. They replace the caller's at the new origin.
+    /// The user name and password from `Location`. They replace the caller's at the new origin.
     pub(crate) credentials: Option<Credentials>,
     pub(crate) method: Method,
     /// Whether the content is sent again.
     pub(crate) keeps_content: bool,
     pub(crate) crosses_origin: bool,
-    /// What `Referer` says if one is wanted; `None` when it must be left out (RFC 9110 §10.1.3).
+    /// The value of `Referer`, if one is wanted; `None` when it must be left out (RFC 9110
+    /// §10.1.3).
     pub(crate) referer: Option<String>,
 }
 
@@ -111,9 +114,9 @@ impl fmt::Debug for Redirection {
     }
 }
 
-/// What to do with a response to `method` at `current`, after `followed` redirects: `None` when it is
-/// no redirect to follow. `upgrade` is asked for the secure form of an `http` URL (RFC 6797 §8.3),
-/// before the rule on downgrades; `&|_| None` for none.
+/// Decides what to do with a response to `method` at `current`, after `followed` redirects. `None`
+/// when there is no redirect to follow. `upgrade` returns the secure form of an `http` URL (RFC
+/// 6797 §8.3). It is called before the rule on downgrades; pass `&|_| None` for no upgrade.
 pub(crate) fn redirect(
     policy: &RedirectPolicy,
     status: StatusCode,
@@ -144,7 +147,7 @@ pub(crate) fn redirect(
     let crosses_origin = !same_origin(current, &url);
     let mut credentials = None;
     if crosses_origin || userinfo(&url) != userinfo(current) {
-        // Those that are not text cannot be sent.
+        // Credentials that are not text cannot be sent.
         credentials = Credentials::from_url(&url).ok().flatten();
         strip_userinfo(&mut url);
     }
@@ -159,8 +162,8 @@ pub(crate) fn redirect(
     }))
 }
 
-/// What `Referer` says for a request that comes from `url`: no user, no password, no fragment
-/// (RFC 9110 §10.1.3).
+/// The value of `Referer` for a request that comes from `url`: without user name, password and
+/// fragment (RFC 9110 §10.1.3).
 pub(crate) fn referer(url: &Url) -> String {
     let mut url = url.clone();
     url.set_fragment(None);
@@ -169,8 +172,8 @@ pub(crate) fn referer(url: &Url) -> String {
 }
 
 impl Redirection {
-    /// Whether a field of the request before goes along (RFC 9110 §15.4, list). `secrets` names
-    /// further fields that the caller marked as secret, such as `X-Api-Key`.
+    /// Whether a field of the previous request is sent again (RFC 9110 §15.4, list). `secrets`
+    /// names further fields that the caller marked as secret, such as `X-Api-Key`.
     pub(crate) fn takes_along(
         &self,
         name: &str,
@@ -191,10 +194,10 @@ impl Redirection {
     }
 }
 
-/// Fields that mean one origin, or the way to it, and are wrong for any other.
+/// Fields that depend on the origin or the connection, and are wrong for any other.
 const OF_ORIGIN: [&str; 3] = ["host", "origin", "proxy-authorization"];
 
-/// Fields that tell who is asking.
+/// Fields that carry credentials.
 const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "cookie2"];
 
 fn is_about_content(name: &str) -> bool {
@@ -233,8 +236,9 @@ fn next_method(policy: &RedirectPolicy, status: StatusCode, method: &Method) -> 
 }
 
 fn resolve(current: &Url, location: &[u8]) -> Result<Url, RedirectRefusal> {
-    // A field value is ASCII. Servers send UTF-8 and Latin-1 all the same; browsers keep each such
-    // byte by encoding it, and the URL parser turns encoded UTF-8 in a host into its ASCII form.
+    // A field value should be ASCII, but servers also send UTF-8 and Latin-1. Browsers keep each
+    // such byte by percent-encoding it, and the URL parser turns encoded UTF-8 in a host into its
+    // ASCII form.
     let location = percent_encoding::percent_encode(location, &NON_ASCII).to_string();
     let mut url = current
         .join(&location)
@@ -248,7 +252,7 @@ fn resolve(current: &Url, location: &[u8]) -> Result<Url, RedirectRefusal> {
     Ok(url)
 }
 
-/// Encodes nothing in ASCII; what is not ASCII is always encoded.
+/// Encodes no ASCII characters. Bytes outside ASCII are always encoded.
 const NON_ASCII: percent_encoding::AsciiSet = percent_encoding::AsciiSet::EMPTY;
 
 fn userinfo(url: &Url) -> (&str, Option<&str>) {
@@ -256,7 +260,7 @@ fn userinfo(url: &Url) -> (&str, Option<&str>) {
 }
 
 fn strip_userinfo(url: &mut Url) {
-    // Refused only for URLs without a host, which have no userinfo to remove.
+    // These calls fail only for URLs without a host, which have no user information to remove.
     let _ = url.set_username("");
     let _ = url.set_password(None);
 }

@@ -1,4 +1,5 @@
-//! The cookie attribute `SameSite` (RFC 6265bis §5.6.7), for cookie jars and for servers.
+//! The cookie attribute `SameSite` (RFC 6265bis §5.6.7), for cookie jars and for servers. Cookies
+//! themselves are in `cookies`.
 
 /// Which requests a browser sends a cookie with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -7,7 +8,7 @@ pub enum SameSite {
     Strict,
     /// Also requests that open a page of the site from another site, such as following a link.
     Lax,
-    /// All requests. Browsers accept this from secure cookies only, so a server that sets it makes the
-    /// cookie secure.
+    /// All requests. Browsers accept this only for secure cookies, so a server that sets it also
+    /// makes the cookie secure.
     None,
 }

@@ -1,4 +1,4 @@
-//! Hosts that are allowed: one, or all below a name.
+//! Patterns of allowed hosts: one host, or all subdomains of a name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,8 +7,8 @@ use url::Host;
 
 use crate::error::InvalidHostPattern;
 
-/// A host: `mods.example`, `127.0.0.1`, `[::1]`; or `*.example.com` for all hosts below that name,
-/// at any depth, but not the name itself. International names may be written as they are.
+/// A host: `mods.example`, `127.0.0.1`, `[::1]`. Or `*.example.com` for all subdomains at any
+/// depth, but not the name itself. International names may be written in Unicode.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostPattern(Pattern);
 
@@ -68,7 +68,7 @@ fn rootless(host: &str) -> &str {
     host.strip_suffix('.').unwrap_or(host)
 }
 
-/// Not the root, and without an empty label at its end.
+/// Whether the name is not the DNS root and has no empty label at its end.
 fn is_name(rootless: &str) -> bool {
     !rootless.is_empty() && !rootless.ends_with('.')
 }

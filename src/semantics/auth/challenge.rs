@@ -1,11 +1,12 @@
-//! Challenges in `WWW-Authenticate` and `Proxy-Authenticate` (RFC 9110 §11.6.1): a list of schemes,
-//! each with a list of parameters, both separated by commas.
+//! Parses challenges in `WWW-Authenticate` and `Proxy-Authenticate` (RFC 9110 §11.6.1): a list of
+//! schemes, each with a list of parameters, both separated by commas. What to do with a challenge
+//! belongs to `auth`.
 
 /// One challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Challenge {
     pub(super) scheme: String,
-    /// Unescaped.
+    /// The value without quotes and escapes.
     pub(super) parameters: Vec<(String, String)>,
 }
 
@@ -15,7 +16,7 @@ impl Challenge {
     }
 }
 
-/// The challenges of one field value, up to what cannot be read.
+/// The challenges in one field value, up to the first part that is malformed.
 pub(super) fn parse(field: &[u8]) -> Vec<Challenge> {
     let mut challenges: Vec<Challenge> = Vec::new();
     let mut rest = field;
@@ -45,8 +46,8 @@ pub(super) fn parse(field: &[u8]) -> Vec<Challenge> {
     }
 }
 
-/// `token68` stands where parameters would, as in `Negotiate YII=`. None of the schemes answered
-/// here has one.
+/// Skips a `token68`, which stands in place of parameters, as in `Negotiate YII=`. None of the
+/// supported schemes uses one.
 fn skip_token68(rest: &mut &[u8]) {
     let mut after = *rest;
     skip(&mut after, b" \t");
@@ -152,7 +153,7 @@ mod tests {
             ),
             ("Basic realm=\"\"", "Basic(realm=)"),
             ("Basic realm=\"ü\"", "Basic(realm=ü)"),
-            // What cannot be read ends the list.
+            // A malformed part ends the list.
             ("", ""),
             ("=x", ""),
             ("realm=\"x\"", "realm()"),
@@ -174,7 +175,7 @@ mod tests {
         for end in 0..field.len() {
             let cut = parse(&field[..end]);
             for (cut, whole) in cut.iter().zip(&whole) {
-                // A name that lost its value looks like a scheme, so the schemes may differ.
+                // A parameter name without a value looks like a scheme, so the schemes may differ.
                 if cut.scheme == whole.scheme {
                     let known = &whole.parameters[..cut.parameters.len()];
                     assert_eq!(cut.parameters, known, "cut at {end}");

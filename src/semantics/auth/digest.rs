@@ -1,4 +1,5 @@
-//! Digest (RFC 7616) by the crate `http-auth`: one server nonce, and how often it was used.
+//! Digest (RFC 7616), using the crate `http-auth`: one server nonce and the count of its uses.
+//! Choosing between schemes belongs to `auth`.
 
 use http::{HeaderValue, Method};
 use http_auth::digest::{Algorithm, Qop};
@@ -15,7 +16,7 @@ pub(super) struct DigestSession {
 }
 
 impl DigestSession {
-    /// Takes up the Digest challenge with the strongest algorithm, of equals the first.
+    /// Uses the Digest challenge with the strongest algorithm. Among equals, the first.
     pub(super) fn strongest(challenges: &[Challenge], cnonce: String) -> Result<Self, AuthFault> {
         let mut strongest: Option<DigestClient> = None;
         for challenge in challenges.iter().filter(|challenge| challenge.is("Digest")) {
@@ -29,13 +30,13 @@ impl DigestSession {
         }
         Ok(Self {
             client: strongest.ok_or(AuthFault::UnsupportedDigest)?,
-            // The same for all uses of a nonce: the `-sess` algorithms take the first one
-            // (RFC 7616 §3.4.2), and the count keeps the answers apart.
+            // The same for all uses of a nonce: the `-sess` algorithms take the first one (RFC 7616
+            // §3.4.2), and the count makes each response unique.
             cnonce,
         })
     }
 
-    /// Whether the server said that the answer before was right but its nonce too old.
+    /// Whether the server said that the credentials were right but the nonce too old.
     pub(super) fn stale(&self) -> bool {
         self.client.stale()
     }
@@ -57,8 +58,8 @@ impl DigestSession {
             method: method.as_str(),
             body: None,
         };
-        // The name warns of weak cnonces. Ours is random, too, but comes from the top call, like
-        // all that is random here.
+        // The function's name warns of weak cnonces. Ours is random, too, but the caller passes it
+        // in, like all random values here.
         let value = self
             .client
             .respond_with_testing_cnonce(&parameters, &self.cnonce)
@@ -90,7 +91,7 @@ fn client(challenge: &Challenge) -> Option<DigestClient> {
         .filter(|client| client.qop() & Qop::Auth)
 }
 
-/// Algorithm names are tokens, whose case varies in the wild.
+/// Algorithm names are tokens. Servers write them in different letter cases.
 fn canonical(algorithm: &str) -> &str {
     [
         "MD5",

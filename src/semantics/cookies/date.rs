@@ -1,9 +1,9 @@
-//! The dates of `Expires`, by the algorithm of RFC 6265bis §5.1.1: more lenient than HTTP dates, and
-//! understood alike by all browsers.
+//! Parses the dates of `Expires` with the algorithm of RFC 6265bis §5.1.1, which is more lenient
+//! than HTTP dates and which all browsers use.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// What was found in the tokens of a date so far.
+/// The parts of a date found in its tokens so far.
 #[derive(Default)]
 struct Found {
     time: Option<(u32, u32, u32)>,
@@ -12,8 +12,8 @@ struct Found {
     year: Option<u32>,
 }
 
-/// The date that a text names. A date before 1970 becomes the start of 1970: as an end of life, both
-/// are long past. `None`: the text is not a date.
+/// Parses a date. A date before 1970 becomes the start of 1970: as an expiry time, both are long
+/// past. `None` when the text is not a date.
 pub(super) fn parse(text: &str) -> Option<SystemTime> {
     let mut found = Found::default();
     let tokens = text.as_bytes().split(|&byte| is_delimiter(byte));
@@ -39,7 +39,7 @@ pub(super) fn parse(text: &str) -> Option<SystemTime> {
 }
 
 impl Found {
-    /// Takes a token for the first part that it fits and that is not found yet.
+    /// Uses a token for the first part that it fits and that is still missing.
     fn take(&mut self, token: &[u8]) {
         if self.time.is_none() {
             self.time = time(token);
@@ -119,8 +119,8 @@ fn days_in_month(year: u32, month: u32) -> u32 {
     }
 }
 
-/// Days from 1970-01-01 in the Gregorian calendar. Years are counted from March, so that the leap day
-/// is the last one.
+/// Days from 1970-01-01 in the Gregorian calendar. The calculation starts years in March, so that
+/// the leap day is the last day.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let month = (month + 9) % 12;

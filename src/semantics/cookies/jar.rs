@@ -9,20 +9,21 @@ use url::Url;
 use super::{Cookie, append, netscape, set_cookie};
 use crate::error::{CookieFault, CookieFileFault};
 
-/// RFC 6265bis §6.1 asks for room for at least so many.
+/// RFC 6265bis §6.1 requires space for at least this many.
 const MAX_PER_DOMAIN: usize = 50;
 const MAX_COOKIES: usize = 3000;
 
 /// The cookies of all hosts, stored and sent by the rules of RFC 6265bis.
 ///
-/// Holds up to 50 cookies a domain and 3000 in all; beyond that the ones that have not been sent for
-/// longest go, expired ones first. Nothing reads a clock: every call that needs the time is given it.
+/// Holds up to 50 cookies per domain and 3000 in total. Above these limits it removes expired
+/// cookies first, then the least recently sent. It never reads the clock: every call that needs the
+/// time takes it as an argument.
 ///
 /// There is no public suffix list: a server may set cookies for `co.uk`, though not for `uk`.
 #[derive(Clone, Default)]
 pub struct CookieJar {
     cookies: Vec<StoredCookie>,
-    /// Counts uses: what orders cookies by age and by last use.
+    /// Counts uses. The numbers order cookies by age and by last use.
     ticks: u64,
 }
 
@@ -41,8 +42,8 @@ impl CookieJar {
         Self::default()
     }
 
-    /// What to send as `Cookie` to this URL: longer paths first, then older cookies. `None` when there
-    /// is nothing to send.
+    /// The value of `Cookie` for this URL: longer paths first, then older cookies. `None` when no
+    /// cookie matches.
     pub fn cookie_header(&mut self, url: &Url, now: SystemTime) -> Option<String> {
         self.ticks += 1;
         let tick = self.ticks;
@@ -60,10 +61,10 @@ impl CookieJar {
         (!field.is_empty()).then_some(field)
     }
 
-    /// Takes in the value of one `Set-Cookie` line of a response from this URL. One that has expired
-    /// removes the cookie it names.
+    /// Processes the value of one `Set-Cookie` field line in a response from this URL. An expired
+    /// cookie removes the stored cookie that it names.
     ///
-    /// Fails when the cookie is not stored; nothing is changed then.
+    /// Fails when the cookie is not stored. The jar does not change then.
     pub fn store(
         &mut self,
         url: &Url,
@@ -78,7 +79,7 @@ impl CookieJar {
         Ok(())
     }
 
-    /// Puts a cookie in by hand. Nobody vouches for its domain here: `com` is as good as any.
+    /// Adds a cookie by hand. This does not check its domain: even `com` is accepted.
     pub fn insert(&mut self, cookie: Cookie, now: SystemTime) -> Result<(), CookieFault> {
         let cookie = set_cookie::check(cookie)?;
         self.keep(cookie, now);
@@ -106,21 +107,21 @@ impl CookieJar {
         self.cookies.clear();
     }
 
-    /// Removes the cookies that end with the session: what a browser does when it is closed.
+    /// Removes session cookies, as a browser does when it is closed.
     pub fn clear_session(&mut self) {
         self.cookies
             .retain(|stored| stored.cookie.expires.is_some());
     }
 
-    /// All cookies that have not expired as a file that curl reads (`-b`), session cookies included.
-    /// Those with a tab in them have no place in such a file and are left out.
-    /// It holds secrets: keep it where other users cannot read it.
+    /// Writes all cookies that have not expired as a file that curl reads (`-b`), session cookies
+    /// included. The format cannot express cookies that contain a tab, so they are left out. The
+    /// result contains secrets: keep it where other users cannot read it.
     pub fn to_netscape(&self, now: SystemTime) -> String {
         netscape::write(self.iter(now))
     }
 
     /// Adds the cookies of a file that [`to_netscape`](Self::to_netscape) or curl (`-c`) wrote.
-    /// Answers which lines it could not read; the others count all the same.
+    /// Returns the lines that it could not read. The other lines are loaded all the same.
     pub fn load_netscape(&mut self, file: &[u8], now: SystemTime) -> Vec<CookieFileFault> {
         let mut faults = Vec::new();
         for (line, cookie) in netscape::read(file) {
@@ -131,8 +132,8 @@ impl CookieJar {
         faults
     }
 
-    /// RFC 6265bis §5.7, step 14: a `Secure` cookie of this name at a place that this one would
-    /// cover, or be covered by.
+    /// RFC 6265bis §5.7, step 14: whether this cookie would hide a stored `Secure` cookie of the
+    /// same name: their domains overlap, and the new path is the stored path or below it.
     fn hides_secure(&self, new: &Cookie) -> bool {
         let below = |host: &str, domain: &str| {
             host == domain
@@ -148,7 +149,7 @@ impl CookieJar {
         })
     }
 
-    /// RFC 6265bis §5.7, steps 23 and 24, and the eviction after them.
+    /// RFC 6265bis §5.7, steps 23 and 24, then eviction.
     fn keep(&mut self, cookie: Cookie, now: SystemTime) {
         self.ticks += 1;
         let place = self.cookies.iter().position(|stored| {
@@ -204,7 +205,7 @@ impl CookieJar {
             self.cookies.retain(|stored| !stored.cookie.is_expired(now));
         }
         if full(&self.cookies).0 {
-            // Cookies that are not `Secure` go before those that are.
+            // Cookies that are not `Secure` are removed before those that are.
             self.evict(|stored| {
                 (
                     stored.cookie.domain != domain,
@@ -234,14 +235,14 @@ impl StoredCookie {
     }
 }
 
-/// RFC 6265bis §5.1.4, of two cookies' paths.
+/// Path matching of RFC 6265bis §5.1.4 for the paths of two cookies.
 fn path_below(path: &str, above: &str) -> bool {
     path.strip_prefix(above)
         .is_some_and(|rest| rest.is_empty() || above.ends_with('/') || rest.starts_with('/'))
 }
 
 impl fmt::Debug for CookieJar {
-    /// Counts the cookies instead of showing them.
+    /// Shows the number of cookies, not the cookies.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CookieJar({} cookies)", self.cookies.len())
     }

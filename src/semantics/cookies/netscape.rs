@@ -1,5 +1,6 @@
-//! The cookie file of Netscape, as curl reads and writes it (`-b`, `-c`): one cookie a line, seven
-//! fields with tabs between them; `#HttpOnly_` in front of the first marks such a cookie.
+//! The Netscape cookie file, as curl reads and writes it (`-b`, `-c`): one cookie per line, seven
+//! fields separated by tabs. A line that starts with `#HttpOnly_` holds an HttpOnly cookie. Reading
+//! and writing the file itself does not belong here.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -12,7 +13,7 @@ const HTTP_ONLY: &str = "#HttpOnly_";
 pub(super) fn write<'a>(cookies: impl Iterator<Item = &'a Cookie>) -> String {
     let mut file = String::from(HEADER);
     for cookie in cookies {
-        // A tab would end the field, and make others of what follows.
+        // A tab would end the field and shift the fields after it.
         let fields = [&cookie.domain, &cookie.path, &cookie.name, &cookie.value];
         if fields.iter().any(|field| field.contains('\t')) {
             continue;
@@ -38,7 +39,7 @@ pub(super) fn write<'a>(cookies: impl Iterator<Item = &'a Cookie>) -> String {
     file
 }
 
-/// Each cookie with the number of its line.
+/// Each cookie with its line number.
 pub(super) fn read(
     file: &[u8],
 ) -> impl Iterator<Item = (usize, Result<Cookie, CookieFault>)> + use<'_> {
@@ -70,7 +71,7 @@ fn cookie(line: &str, http_only: bool) -> Option<Cookie> {
     let secure = flag(fields.next()?)?;
     let expires: u64 = fields.next()?.parse().ok()?;
     let name = fields.next()?;
-    // curl leaves the last field out when it is empty.
+    // curl leaves out the last field when it is empty.
     let value = fields.next().unwrap_or_default();
     if fields.next().is_some() {
         return None;

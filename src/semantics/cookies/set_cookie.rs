@@ -1,5 +1,5 @@
-//! One `Set-Cookie` line, read and judged (RFC 6265bis §5.6, and of §5.7 what concerns one cookie
-//! alone).
+//! Parses and checks one `Set-Cookie` field line (RFC 6265bis §5.6, and the checks of §5.7 that
+//! need no other cookies).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime};
@@ -10,18 +10,18 @@ use url::{Host, Url};
 use super::{Cookie, SameSite, date};
 use crate::error::CookieFault;
 
-/// Name and value together (RFC 6265bis §5.6, step 5).
+/// The limit for name and value together, in bytes (RFC 6265bis §5.6, step 5).
 const MAX_PAIR: usize = 4096;
 
-/// The value of one attribute; a longer one is ignored (§5.6, step 7).
+/// The limit for the value of one attribute in bytes; a longer one is ignored (§5.6, step 7).
 const MAX_ATTRIBUTE: usize = 1024;
 
-/// No cookie lives longer (§5.5).
+/// The longest lifetime of a cookie (§5.5).
 const MAX_AGE: Duration = Duration::from_secs(400 * 24 * 3600);
 
 pub(super) fn parse(url: &Url, line: &[u8], now: SystemTime) -> Result<Cookie, CookieFault> {
     let line = std::str::from_utf8(line).map_err(|_| CookieFault::Characters)?;
-    // §5.6, step 1. A tab may stand between the parts.
+    // §5.6, step 1. Tabs between the parts are allowed.
     if line
         .bytes()
         .any(|byte| byte.is_ascii_control() && byte != b'\t')
@@ -29,7 +29,7 @@ pub(super) fn parse(url: &Url, line: &[u8], now: SystemTime) -> Result<Cookie, C
         return Err(CookieFault::Characters);
     }
     let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
-    // §5.6, step 3: without `=` all of it is the value of a cookie without a name.
+    // §5.6, step 3: without `=`, the whole text is the value of a cookie without a name.
     let (name, value) = pair.split_once('=').unwrap_or(("", pair));
     let (name, value) = (
         name.trim_matches([' ', '\t']),
@@ -37,7 +37,7 @@ pub(super) fn parse(url: &Url, line: &[u8], now: SystemTime) -> Result<Cookie, C
     );
     check_pair(name, value)?;
     let (attributes, lifetime) = without_lifetime(attributes);
-    // The parser takes no cookie without a name; it only reads the attributes here.
+    // The parser rejects cookies without a name, and reads only the attributes here.
     let raw = RawCookie::parse(format!("a=1{attributes}")).map_err(|_| CookieFault::Malformed)?;
     let secure = raw.secure() == Some(true);
     if secure && !is_secure(url) {
@@ -83,7 +83,7 @@ pub(super) fn parse(url: &Url, line: &[u8], now: SystemTime) -> Result<Cookie, C
     })
 }
 
-/// What the name and the value of any cookie must be, wherever it comes from.
+/// Checks the name and the value, for cookies from any source.
 pub(super) fn check_pair(name: &str, value: &str) -> Result<(), CookieFault> {
     if name.is_empty() && value.is_empty() {
         return Err(CookieFault::Malformed);
@@ -98,7 +98,7 @@ pub(super) fn check_pair(name: &str, value: &str) -> Result<(), CookieFault> {
     Ok(())
 }
 
-/// Judges a cookie that did not come in a `Set-Cookie` line, and writes its domain as others are.
+/// Checks a cookie that did not come in a `Set-Cookie` field line, and normalises its domain.
 pub(super) fn check(mut cookie: Cookie) -> Result<Cookie, CookieFault> {
     check_pair(&cookie.name, &cookie.value)?;
     let control = |text: &str| text.bytes().any(|byte| byte.is_ascii_control());
@@ -108,37 +108,37 @@ pub(super) fn check(mut cookie: Cookie) -> Result<Cookie, CookieFault> {
     if !cookie.path.starts_with('/') {
         return Err(CookieFault::Malformed);
     }
-    // An address in brackets is no host name to IDNA, and needs no care.
+    // An address in brackets is not a host name for IDNA, and needs no conversion.
     if !cookie.domain.starts_with('[') {
         cookie.domain = match CookieDomain::try_from(cookie.domain.as_str()) {
             Ok(CookieDomain::Suffix(domain)) => domain,
             _ => return Err(CookieFault::Malformed),
         };
     }
-    // IDNA is more lenient than URLs are: a space, or the `#` that makes a comment of a file's line.
-    // And to it one dot in front is none.
+    // IDNA is more lenient than URLs are. It accepts a space, and the `#` that starts a comment
+    // line in a file. It also ignores one leading dot.
     if Host::parse(&cookie.domain).is_err() || cookie.domain.starts_with('.') {
         return Err(CookieFault::Malformed);
     }
     Ok(cookie)
 }
 
-/// Whether what comes from there came over TLS. Browsers say so of `http://localhost`, too; a game's
+/// Whether a cookie from this URL came over TLS. Browsers also accept `http://localhost`; a game's
 /// development server can do without `Secure`.
 pub(super) fn is_secure(url: &Url) -> bool {
     matches!(url.scheme(), "https" | "wss")
 }
 
-/// What a `Set-Cookie` line says about how long the cookie lives.
+/// The lifetime attributes of a `Set-Cookie` field line.
 #[derive(Default)]
 struct Lifetime {
     max_age: Option<Duration>,
     expires: Option<SystemTime>,
 }
 
-/// Takes `Max-Age` and `Expires` out of the attributes, because the parser reads a clock of its own
-/// and only some dates, and drops attributes that are too long. Of several valid ones the last counts;
-/// invalid ones are ignored (§5.6.1, §5.6.2).
+/// Takes `Max-Age` and `Expires` out of the attributes, because the parser reads the clock itself
+/// and accepts only some dates. Drops attributes that are too long. If an attribute has several
+/// valid values, the last one counts; invalid ones are ignored (§5.6.1, §5.6.2).
 fn without_lifetime(attributes: &str) -> (String, Lifetime) {
     let mut rest = String::with_capacity(attributes.len() + 1);
     let mut lifetime = Lifetime::default();
@@ -168,7 +168,7 @@ fn seconds(value: &str) -> Option<Duration> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    // What is too large is as good as the largest.
+    // A value that is too large means the same as the largest.
     let seconds = if negative {
         0
     } else {
@@ -177,8 +177,8 @@ fn seconds(value: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// The rules of `__Secure-` and `__Host-` names (§4.1.3), in any case (§5.4). A cookie without a name
-/// must not look like one of these (§5.7, step 22).
+/// The rules for `__Secure-` and `__Host-` names (§4.1.3), in any letter case (§5.4). A cookie
+/// without a name must not have a value that looks like one of them (§5.7, step 22).
 fn check_prefix(
     name: &str,
     value: &str,
@@ -204,7 +204,7 @@ fn check_prefix(
     }
 }
 
-/// The cookie's domain, and whether it is for that host alone (§5.7, steps 8 to 11).
+/// The cookie's domain, and whether the cookie is for that host only (§5.7, steps 8 to 11).
 fn domain(url: &Url, attribute: Option<&str>) -> Result<(String, bool), CookieFault> {
     let host = url.host_str().ok_or(CookieFault::Domain)?;
     let attribute = attribute.unwrap_or_default().trim();
@@ -214,7 +214,7 @@ fn domain(url: &Url, attribute: Option<&str>) -> Result<(String, bool), CookieFa
     if is_address(attribute) || is_address(host) {
         return Err(CookieFault::PublicSuffix);
     }
-    // The parser removed one dot (§5.6.3). Another one makes a domain that no host is part of.
+    // The parser removed one dot (§5.6.3). A second one makes a domain that matches no host.
     if attribute.starts_with('.') {
         return Err(CookieFault::Domain);
     }

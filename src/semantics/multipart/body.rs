@@ -1,4 +1,5 @@
-//! [`FormBody`]: the form as bytes.
+//! [`FormBody`]: the form as bytes (RFC 7578 §4). The grammar of boundaries and names is in
+//! `grammar`.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,18 +16,18 @@ use crate::error::FormFault;
 use crate::exclusive::Exclusive;
 use crate::proto::FieldLines;
 
-/// The bytes of a form, drawn piece by piece.
+/// The bytes of a form, read piece by piece.
 pub(crate) struct FormBody {
     boundary: String,
     length: Option<u64>,
     left: VecDeque<Segment>,
-    /// What to begin with once more; `None` when a part cannot be read twice.
+    /// The segments to start with again; `None` when a part cannot be read twice.
     again: Option<Arc<[Again]>>,
 }
 
 impl Form {
-    /// Opens the files and lays the form out. The boundary is made from `random`, and must not occur
-    /// in any content: the bytes must be unpredictable and never used twice.
+    /// Opens the files and lays out the form. The boundary is made from `random` and must not occur
+    /// in any content, so the bytes must be unpredictable and never used twice.
     pub(crate) fn start(self, random: [u8; 16]) -> Result<FormBody, FormFault> {
         FormBody::new(self.parts, random)
     }
@@ -62,13 +63,13 @@ impl FormBody {
         format!("multipart/form-data; boundary={}", self.boundary)
     }
 
-    /// Bytes of the whole form; `None` when a part does not know.
+    /// The length of the whole form in bytes; `None` when a part's length is unknown.
     pub(crate) fn length(&self) -> Option<u64> {
         self.length
     }
 
-    /// The same form once more, from the beginning, with the same boundary; `None` when a part comes
-    /// from a reader. Files are opened when their turn comes, and must be as long as before.
+    /// The same form from the start, with the same boundary; `None` when a part comes from a
+    /// reader. Files are opened when they are needed, and must still have the same length.
     pub(crate) fn again(&self) -> Option<Self> {
         let again = self.again.as_ref()?;
         Some(Self {
@@ -102,14 +103,14 @@ impl fmt::Debug for FormBody {
     }
 }
 
-/// A stretch of the form that comes from one place.
+/// A section of the form that comes from one source.
 enum Segment {
     Bytes(Bytes),
     File {
         path: PathBuf,
-        /// `None` until its turn comes.
+        /// `None` until the file is needed.
         file: Option<File>,
-        /// What it had when it was opened first.
+        /// The length when it was first opened.
         length: u64,
         left: Option<u64>,
     },
@@ -119,7 +120,7 @@ enum Segment {
     },
 }
 
-/// A [`Segment`] that can begin any number of times.
+/// A [`Segment`] that can be started any number of times.
 enum Again {
     Bytes(Bytes),
     File { path: PathBuf, length: u64 },
@@ -163,7 +164,7 @@ impl Segment {
         }
     }
 
-    /// 0 is the end of the segment.
+    /// Returns 0 at the end of the segment.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Bytes(bytes) => {
@@ -211,7 +212,7 @@ impl Again {
     }
 }
 
-/// Only regular files: opening a pipe waits for its other end, and a device may never end.
+/// Opens only regular files: opening a pipe waits for its other end, and a device may never end.
 fn open(path: &Path) -> io::Result<(File, u64)> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::new(
@@ -224,7 +225,8 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
     Ok((file, length))
 }
 
-/// Reads no more than what is left, if that is known, and no less in the end.
+/// Reads at most the bytes that are left, if the number is known. Fails if the source ends before
+/// that.
 fn read_left(
     reader: &mut dyn Read,
     left: &mut Option<u64>,
@@ -263,7 +265,7 @@ fn head(boundary: &str, name: &str, part: &Part) -> Result<Vec<u8>, FormFault> {
         Some(guess.unwrap_or("application/octet-stream"))
     };
     if let Some(content_type) = part.content_type.as_deref().or_else(by_name) {
-        // `append` knows what a field value is.
+        // `append` validates the field value.
         if FieldLines::new()
             .append("Content-Type", content_type)
             .is_err()

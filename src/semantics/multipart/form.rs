@@ -1,4 +1,5 @@
-//! [`Form`] and [`Part`]: what a form is made of, before any of it is read.
+//! [`Form`] and [`Part`]: the parts of a form, before any of it is read. Reading the content
+//! belongs to `body`.
 
 use std::fmt;
 use std::io::Read;
@@ -8,10 +9,9 @@ use bytes::Bytes;
 
 use crate::exclusive::Exclusive;
 
-/// A form to be sent as `multipart/form-data`: fields and files, in the order given; names may
-/// repeat.
+/// A form to send as `multipart/form-data`: fields and files, in the given order. Names may repeat.
 ///
-/// Nothing is opened or read before the request starts, and files are never held whole in memory.
+/// Nothing is opened or read before the request starts. A file is never held in memory as a whole.
 ///
 /// ```
 /// use httpoll::multipart::{Form, Part};
@@ -40,13 +40,14 @@ impl Form {
         self.part(name, Part::text(value))
     }
 
-    /// Adds a file, under the last component of its path; its content type goes by the name.
+    /// Adds a file, named after the last component of its path. The file name extension determines
+    /// its content type.
     #[must_use]
     pub fn file(self, name: impl Into<String>, path: impl AsRef<Path>) -> Self {
         self.part(name, Part::file(path))
     }
 
-    /// Adds a file whose content is at hand; its content type goes by the file name.
+    /// Adds a file whose content is in memory. The file name extension determines its content type.
     #[must_use]
     pub fn bytes(
         self,
@@ -57,7 +58,7 @@ impl Form {
         self.part(name, Part::bytes(content).filename(filename))
     }
 
-    /// Adds a file whose content is drawn from a reader as the connection takes it. See
+    /// Adds a file whose content is read from a reader as the connection takes it. See
     /// [`Part::reader`].
     #[must_use]
     pub fn reader(
@@ -84,7 +85,7 @@ impl Form {
 }
 
 impl fmt::Debug for Form {
-    /// Shows names, no values.
+    /// Shows names, but no values.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = self.parts.iter().map(|(name, part)| (name, part));
         f.debug_map().entries(parts).finish()
@@ -98,7 +99,7 @@ pub struct Part {
     pub(super) content_type: Option<String>,
 }
 
-/// Where a part's content comes from.
+/// The source of a part's content.
 pub(super) enum Source {
     Bytes(Bytes),
     File(PathBuf),
@@ -109,19 +110,20 @@ pub(super) enum Source {
 }
 
 impl Part {
-    /// A text, sent as UTF-8 and as it is: line breaks are not changed.
+    /// A text, sent as UTF-8. Line breaks are not changed.
     pub fn text(value: impl Into<String>) -> Self {
         Self::new(Source::Bytes(value.into().into()))
     }
 
-    /// Bytes at hand.
+    /// Bytes in memory.
     pub fn bytes(content: impl Into<Bytes>) -> Self {
         Self::new(Source::Bytes(content.into()))
     }
 
-    /// A file, under the last component of its path. It is opened when the request starts, which
-    /// fails if that cannot be done or it is no regular file, and then read from inside `poll` as the connection takes it. As
-    /// many bytes are sent as it had when it was opened.
+    /// A file, named after the last component of its path. It is opened when the request starts,
+    /// which fails if the file cannot be opened or is not a regular file. It is then read from
+    /// inside `poll` as the connection takes it. The part has the length that the file had when it
+    /// was opened.
     pub fn file(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
         let filename = path.file_name().unwrap_or_default().to_string_lossy();
@@ -129,12 +131,13 @@ impl Part {
         Self::new(Source::File(path.to_path_buf())).filename(filename)
     }
 
-    /// Content drawn from a reader as the connection takes it. If one part's `length` is not known,
-    /// the whole form is sent chunked. Of a reader that goes on beyond its `length` no more is read;
-    /// one that ends before is an error.
+    /// Content from a reader, read as the connection takes it. If the `length` of any part is
+    /// unknown, the whole form is sent chunked. Bytes after `length` are not read; a reader that
+    /// ends earlier is an error.
     ///
-    /// `read` is called from inside `poll`: see [`RequestBody::reader`](crate::node::RequestBody::reader).
-    /// A form with such a part cannot be sent twice, so not follow a redirect that wants it again.
+    /// `read` is called from inside `poll`: see
+    /// [`RequestBody::reader`](crate::node::RequestBody::reader). A form with such a part cannot be
+    /// sent twice, so it cannot follow a redirect that needs the content again.
     pub fn reader(reader: impl Read + Send + 'static, length: Option<u64>) -> Self {
         Self::new(Source::Reader {
             reader: Exclusive::new(Box::new(reader)),
@@ -142,16 +145,16 @@ impl Part {
         })
     }
 
-    /// Makes this part a file of this name, without a path. The content type goes by its extension
-    /// unless [`content_type`](Self::content_type) says another; unknown ones are
-    /// `application/octet-stream`.
+    /// Makes this part a file with this name, without a path. Unless
+    /// [`content_type`](Self::content_type) sets another content type, the extension determines it;
+    /// unknown extensions give `application/octet-stream`.
     #[must_use]
     pub fn filename(mut self, filename: impl Into<String>) -> Self {
         self.filename = Some(filename.into());
         self
     }
 
-    /// Sets the content type. One that is no field value makes the request fail.
+    /// Sets the content type. If it is not a valid field value, the request fails.
     #[must_use]
     pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
         self.content_type = Some(content_type.into());
@@ -168,7 +171,7 @@ impl Part {
 }
 
 impl fmt::Debug for Part {
-    /// Shows where the content comes from, and not the content.
+    /// Shows the source of the content, but not the content.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
             Source::Bytes(bytes) => write!(f, "{} bytes", bytes.len())?,

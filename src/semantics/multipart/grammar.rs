@@ -1,13 +1,13 @@
-//! Boundaries (RFC 2046 §5.1.1) and the names in `Content-Disposition` (RFC 7578 §4.2, WHATWG HTML
-//! §4.10.21.8), as they are written and as they are read.
+//! Writes and parses boundaries (RFC 2046 §5.1.1) and the names in `Content-Disposition` (RFC 7578
+//! §4.2, WHATWG HTML §4.10.21.8).
 
-/// A boundary out of random bytes: 40 characters that need no quotes.
+/// A boundary from random bytes: 40 characters that need no quotes.
 pub(crate) fn boundary(random: [u8; 16]) -> String {
     format!("httpoll-{:032x}", u128::from_be_bytes(random))
 }
 
-/// A name as it stands between quotes. Only the three characters that would end it are encoded;
-/// everything else is UTF-8 as it is, backslashes and percent signs included.
+/// A name as written between quotes. Only the three characters that would end it are encoded.
+/// Everything else stays as UTF-8, including backslashes and percent signs.
 #[cfg(all(feature = "agent", feature = "multipart"))]
 pub(crate) fn quoted(name: &str) -> String {
     let mut quoted = String::with_capacity(name.len());
@@ -22,7 +22,7 @@ pub(crate) fn quoted(name: &str) -> String {
     quoted
 }
 
-/// The boundary that the value of a `Content-Type` field names, if it is `multipart/form-data`.
+/// The boundary in the value of a `Content-Type` field, if that is `multipart/form-data`.
 #[cfg(feature = "server")]
 pub(crate) fn form_boundary(content_type: &[u8]) -> Option<Vec<u8>> {
     let (media_type, parameters) = parameters(content_type)?;
@@ -32,25 +32,26 @@ pub(crate) fn form_boundary(content_type: &[u8]) -> Option<Vec<u8>> {
     let (_, boundary) = parameters
         .into_iter()
         .find(|(name, _)| name.eq_ignore_ascii_case(b"boundary"))?;
-    // RFC 2046 §5.1.1: at most 70 characters, the last of which is no space.
+    // RFC 2046 §5.1.1: at most 70 characters, and the last one is not a space.
     let valid = (1..=70).contains(&boundary.len())
         && boundary.iter().all(|byte| matches!(byte, b' '..=b'~'))
         && boundary.last() != Some(&b' ');
     valid.then_some(boundary)
 }
 
-/// What a part's `Content-Disposition` says.
+/// The contents of a part's `Content-Disposition`.
 #[cfg(feature = "server")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Disposition {
     pub(crate) name: String,
-    /// Present if the part is a file, and as the client wrote it: it may hold a path, or anything.
+    /// Present if the part is a file. This is what the client wrote: it may contain a path, or
+    /// anything else.
     pub(crate) filename: Option<String>,
 }
 
-/// Reads the value of a part's `Content-Disposition`; `None` when it is malformed, is not
-/// `form-data`, or has no name. `filename*` is ignored, as RFC 7578 §4.2 forbids it. Bytes that are
-/// not UTF-8 become U+FFFD.
+/// Parses the value of a part's `Content-Disposition`. `None` when it is malformed, is not
+/// `form-data`, or has no name. `filename*` is ignored, because RFC 7578 §4.2 forbids it. Bytes
+/// that are not UTF-8 become U+FFFD.
 #[cfg(feature = "server")]
 pub(crate) fn disposition(value: &[u8]) -> Option<Disposition> {
     let (kind, parameters) = parameters(value)?;
@@ -69,7 +70,7 @@ pub(crate) fn disposition(value: &[u8]) -> Option<Disposition> {
     })
 }
 
-/// The opposite of [`quoted`], as far as it has one.
+/// The inverse of [`quoted`], as far as it can be inverted.
 #[cfg(feature = "server")]
 fn unquoted(value: &[u8]) -> String {
     String::from_utf8_lossy(value)
@@ -81,8 +82,8 @@ fn unquoted(value: &[u8]) -> String {
 #[cfg(feature = "server")]
 type Parameters = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// Splits `value; name=value; name="value"`. A parameter given twice is malformed: two readers might
-/// take two different ones.
+/// Splits `value; name=value; name="value"`. A duplicate parameter is malformed: two parsers might
+/// use different values.
 #[cfg(feature = "server")]
 fn parameters(value: &[u8]) -> Option<(&[u8], Parameters)> {
     let end = value.iter().position(|&byte| byte == b';');
@@ -115,9 +116,9 @@ fn parameters(value: &[u8]) -> Option<(&[u8], Parameters)> {
     rest.is_empty().then(|| (first.trim_ascii(), parameters))
 }
 
-/// Up to the closing quote, and what is behind it. Backslashes are themselves, as browsers send
-/// them, except before a quote that does not end the value: there they are the escapes of RFC 9110
-/// §5.6.4.
+/// The text up to the closing quote, and the rest after it. Backslashes stand for themselves, as
+/// browsers send them, except before a quote that does not end the value. There they are escapes as
+/// in RFC 9110 §5.6.4.
 #[cfg(feature = "server")]
 fn quoted_value(open: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut value = Vec::new();

@@ -1,4 +1,4 @@
-//! The list of hosts that no proxy is used for, by the rules of curl's `NO_PROXY`.
+//! The list of hosts that are reached without a proxy, by the rules of curl's `NO_PROXY`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -12,7 +12,7 @@ enum Exception {
     All,
     /// A name and its subdomains, in ASCII and lower case.
     Domain(String),
-    /// Addresses that share as many bits with this one.
+    /// Addresses that share this many leading bits with this one.
     Network(IpAddr, u8),
 }
 
@@ -39,7 +39,7 @@ impl NoProxy {
     }
 }
 
-/// `None` for what can match no host, as with curl.
+/// Parses one entry. `None` if it can match no host, as in curl.
 fn exception(entry: &str) -> Option<Exception> {
     if entry == "*" {
         return Some(Exception::All);

@@ -59,7 +59,7 @@ impl Pipe {
         }
     }
 
-    /// Records that nothing more can be sent.
+    /// Drops the outgoing bytes: nothing will read them.
     pub(super) fn discard_outgoing(&mut self) {
         self.outgoing = BytesMut::new();
     }
