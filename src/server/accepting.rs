@@ -1,8 +1,8 @@
 //! Accepting connections, and which connection is closed for a new one when there are too many.
 //!
-//! A connection is idle when it has nothing under way and its socket holds no bytes. That is decided by
-//! the socket, after the connection had its first turn: a request that has arrived and was not read yet
-//! is not idle.
+//! A connection is idle when it has nothing under way and its socket holds no bytes. The socket is asked
+//! after the connection has had its first turn: a request that has arrived but has not been read yet does
+//! not count as idle.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -17,11 +17,11 @@ use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Key;
 use crate::transport::socket::Socket;
 
-/// How long no connection is accepted after the system had no more sockets to give.
+/// How long the server stops accepting after the system ran out of sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 impl Server {
-    /// Whether a client may be waiting, and there is a place for it.
+    /// Whether a client may be waiting and a connection may be added.
     pub(super) fn can_accept(&mut self, active_now: Instant) -> bool {
         let Some(listener) = &self.listener else {
             return false;
@@ -73,7 +73,7 @@ impl Server {
         self.numbers
     }
 
-    /// Takes in a connection, in place of an idle one if there are too many.
+    /// Adds a connection, in place of an idle one if there are too many.
     fn admit(&mut self, socket: Socket, slot: usize, client: Client, active_now: Instant) {
         let ip = client.peer_addr().ip().to_canonical();
         let is_over = self.connections.of_ip(ip) >= self.limit_of(ip);
@@ -109,8 +109,8 @@ impl Server {
         self.app.hooks.connected(&client);
     }
 
-    /// How many connections one address may have. A trusted proxy brings many clients, and programs of
-    /// this machine are limited by the total alone.
+    /// How many connections one address may have. A trusted proxy carries many clients, and programs on this
+    /// machine are limited by the total alone.
     fn limit_of(&self, ip: IpAddr) -> usize {
         if ip.is_loopback() || self.app.proxies.contains(ip) {
             self.app.limits.connections
@@ -119,7 +119,7 @@ impl Server {
         }
     }
 
-    /// Closes the connection that is idle for the longest time, of one address or of all; returns
+    /// Closes the connection that has been idle for the longest time, of one address or of all. Returns
     /// whether there was one.
     fn close_longest_idle(&mut self, ip: Option<IpAddr>) -> bool {
         let idle = self.longest_idle(ip);
@@ -132,8 +132,8 @@ impl Server {
         }
     }
 
-    /// The connection that is idle for the longest time. Those whose sockets turn out to hold bytes get
-    /// a turn.
+    /// The connection that has been idle for the longest time. Connections whose sockets turn out to hold
+    /// bytes get a turn.
     fn longest_idle(&mut self, ip: Option<IpAddr>) -> Option<usize> {
         loop {
             let idle = self

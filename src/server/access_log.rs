@@ -1,5 +1,5 @@
-//! Requests and their responses, as records that the game may show or write (a ring of bounded
-//! length). A record holds no query, no field but the user agent, and no credentials.
+//! Records of requests and their responses, which the game may show or write. The log is a ring of bounded
+//! length. A record holds no query, no field except `User-Agent`, and no credentials.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,12 +15,12 @@ use super::target::path_of;
 ///
 /// `Display` writes a line of the combined log format, in UTC:
 /// `127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /scores HTTP/1.1" 200 512 "-" "curl/8.5.0"`.
-/// What could break the line or its quotes is written as `\xHH`.
+/// Characters that could break the line or its quotes are written as `\xHH`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessRecord {
-    /// When the response was complete or cut.
+    /// When the response was complete or was cut short.
     pub time: SystemTime,
-    /// The client's address; behind trusted proxies what they say it is.
+    /// The client's address. Behind trusted proxies it is the address that they report.
     pub client: IpAddr,
     /// The method.
     pub method: Method,
@@ -47,7 +47,7 @@ pub struct AccessLog {
 }
 
 impl AccessRecord {
-    /// The path of this request target, as it may stand in a record.
+    /// The path of this request target, in the form that a record may hold.
     pub fn path_of(target: &str) -> &str {
         path_of(target)
     }
@@ -80,7 +80,7 @@ impl AccessLog {
         self.records.iter()
     }
 
-    /// Takes all records out, the oldest first.
+    /// Removes all records and returns them, the oldest first.
     pub fn drain(&mut self) -> impl Iterator<Item = AccessRecord> + '_ {
         self.records.drain(..)
     }
@@ -100,7 +100,7 @@ impl Default for AccessLog {
 
 impl fmt::Display for AccessRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // `Sun, 06 Nov 1994 08:49:37 GMT` has its parts at fixed places.
+        // The parts of `Sun, 06 Nov 1994 08:49:37 GMT` are at fixed places.
         let date = fixdate(self.time);
         let part = |range: std::ops::Range<usize>| date.get(range).unwrap_or_default();
         let (day, month, year, clock) = (part(5..7), part(8..11), part(12..16), part(17..25));

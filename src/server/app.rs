@@ -1,6 +1,6 @@
-//! [`App`]: what a server does with a received request: guard, hooks, routes, files, the not-found
-//! handler, the queue of requests to be pulled. It has no sockets: connections bring requests and take
-//! responses.
+//! [`App`]: what a server does with a received request. It holds the guard, hooks, routes, files, the
+//! not-found handler and the queue of requests to be pulled. It has no sockets: connections bring requests
+//! and take responses.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use super::settings::{NotFoundPolicy, ServerLimits, ServerTimeouts};
 use super::wake_queue::{ConnectionId, WakeQueue};
 use crate::transport::meter::Clock;
 
-/// How long a handler may take before that is reported: half a frame at 60 Hz.
+/// How long a handler may take before it is reported: half a frame at 60 Hz.
 pub(super) const SLOW_HANDLER: Duration = Duration::from_millis(8);
 
 /// Slow handlers that the inspector page lists.
@@ -55,7 +55,7 @@ pub(super) struct App {
     pub(super) pulled: VecDeque<Request>,
     pub(super) wake_queue: Arc<WakeQueue>,
     pub(super) metrics: Metrics,
-    /// Whether the server is ending: each response is its connection's last.
+    /// Whether the server is shutting down: then each response is the last on its connection.
     pub(super) draining: bool,
     pub(super) clock: Clock,
     pub(super) wall: SystemTime,
@@ -63,18 +63,18 @@ pub(super) struct App {
     pub(super) is_inspected: bool,
     /// The latest slow handlers, for that page.
     pub(super) slow_handlers: VecDeque<(String, Duration)>,
-    /// No slow handler is logged before this.
+    /// No slow handler is logged before this time.
     logged_slow: Option<SystemTime>,
     date: DateLine,
 }
 
-/// What will be done with a request, decided by its head.
+/// What the server will do with a request, decided by its head.
 #[derive(Debug)]
 pub(super) struct Admission {
     pub(super) plan: Plan,
     /// Bytes of content that are collected at most.
     pub(super) max_body: u64,
-    /// Whether the handler wants to be called before the content is there.
+    /// Whether the handler is called before the content has arrived.
     pub(super) at_head: bool,
     /// Fields that are added to every response.
     pub(super) added: HeaderMap,
@@ -83,11 +83,11 @@ pub(super) struct Admission {
 #[derive(Debug)]
 pub(super) enum Plan {
     Call(Table, RouteId),
-    /// The table's own response.
+    /// The response that the route table itself gives.
     Answer(Box<Response>),
     /// The guard's response: not even a hook sees the request.
     Refuse(Box<Response>),
-    /// No route takes it.
+    /// No route matches.
     Nothing,
     Pull,
 }
@@ -188,7 +188,7 @@ impl App {
         self.hooks.report(fault, client);
     }
 
-    /// Decides by its head what to do with a request.
+    /// Decides what to do with a request, by its head.
     pub(super) fn admit(&mut self, request: &mut Request, now: Instant) -> Admission {
         let mut admission = Admission {
             plan: Plan::Nothing,
@@ -244,7 +244,7 @@ impl App {
                 admission.plan = Plan::Call(table, id);
                 if let Some(route) = self.route(table, id) {
                     let (max_body, at_head) = (route.max_body, route.at_head);
-                    // A handler that reads content while it arrives can stop by itself.
+                    // A handler that reads content while it arrives can stop reading by itself.
                     let default = if at_head {
                         u64::MAX
                     } else {
@@ -291,7 +291,7 @@ impl App {
         }
     }
 
-    /// `/user` is sent on to `/user/` when only the latter is a route (RFC 9110 §15.4.9).
+    /// `/user` is redirected to `/user/` when only the latter is a route (RFC 9110 §15.4.9).
     fn slash_redirect(&self, request: &Request) -> Option<Response> {
         let path = request.path();
         if !self.slash_redirect || path.ends_with('/') {
@@ -302,7 +302,7 @@ impl App {
             Found::Route(..) => {}
             _ => return None,
         }
-        // Two slashes at the start would name another host.
+        // A client would read two slashes at the start as the name of another host.
         let location = match request.query_string() {
             _ if path.starts_with("//") => return None,
             Some(query) => format!("{with_slash}?{query}"),
@@ -318,7 +318,7 @@ impl App {
         }
     }
 
-    /// The response to a request that no route, hook or handler takes, before its content is there.
+    /// The response to a request that no route, hook or handler takes, before its content has arrived.
     pub(super) fn respond_at_head(&mut self, request: &Request, plan: &Plan) -> Option<Response> {
         let is_taken = !matches!(plan, Plan::Nothing) || !self.hooks.receive.is_empty();
         if is_taken || self.none.is_some() {
@@ -450,7 +450,7 @@ impl App {
 }
 
 impl Handler {
-    /// Calls it; the text of its panic, or what it failed with.
+    /// Calls the handler. Returns the text of its panic, or the error it returned.
     fn call(
         &mut self,
         request: &mut Request,
@@ -466,8 +466,8 @@ impl Handler {
     }
 }
 
-/// Adds a line that the server made itself.
+/// Adds a field that the server made itself.
 pub(super) fn add(response: &mut Response, name: &str, value: &str) {
-    // Should it be invalid after all, the response goes out without it.
+    // If the field is invalid in spite of that, the response is sent without it.
     let _ = response.set_header(name, value);
 }

@@ -1,4 +1,4 @@
-//! [`ServerBuilder`]: what has to be decided before a server listens.
+//! [`ServerBuilder`]: the settings that have to be chosen before a server listens.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::transport::reactor::Reactor;
 use crate::transport::resolver::Resolver;
 use crate::transport::tls::ServerTlsOptions;
 
-/// Decides about a [`Server`] before it listens; made by [`Server::builder`].
+/// Settings of a [`Server`] that is not listening yet; made by [`Server::builder`].
 #[derive(Debug, Default)]
 #[must_use]
 pub struct ServerBuilder {
@@ -39,7 +39,7 @@ pub struct ServerBuilder {
 }
 
 impl ServerBuilder {
-    /// Lets the server be polled with others: see [`PollGroup`]. A group on an in-memory network holds
+    /// Lets the server be polled together with others: see [`PollGroup`]. A group on an in-memory network holds
     /// servers on that network.
     pub fn group(mut self, group: &PollGroup) -> Self {
         self.group = Some(group.poller().clone());
@@ -70,42 +70,42 @@ impl ServerBuilder {
         self
     }
 
-    /// Reports handlers that take longer than this, because they hold up the frame: to the `on_error`
-    /// hooks, or to the standard error stream, at most once a second, if there are none. `None` reports
-    /// none. Default 8 ms.
+    /// Reports handlers that take longer than this, because they hold up the frame. The report goes to the
+    /// `on_error` hooks or, if there are none, to the standard error stream, at most once a second. `None`
+    /// turns the reports off. Default 8 ms.
     pub fn slow_handler(mut self, longest: impl Into<Option<Duration>>) -> Self {
         self.slow_handler = Some(longest.into());
         self
     }
 
-    /// Checks every request with this guard. The default is [`Guard::for_address`]: at a loopback
-    /// address `Host` must be this machine's and no page of another site may ask; elsewhere every
-    /// client may ask. [`Server::set_guard`] replaces it when the port is known.
+    /// Checks every request with this guard. The default is [`Guard::for_address`]. At a loopback address it
+    /// requires that `Host` names this machine, and refuses requests from pages of other sites. At other
+    /// addresses it lets every client in. [`Server::set_guard`] replaces it when the port is known.
     pub fn guard(mut self, guard: Guard) -> Self {
         self.guard = Some(guard);
         self
     }
 
-    /// Trusts what these proxies report about the clients behind them. Default: no proxy.
+    /// Trusts what these proxies report about the clients behind them. Default: no proxy is trusted.
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.proxies = proxies;
         self
     }
 
-    /// Caps on forms with files, on top of the route's own on content.
+    /// Caps on forms with files, in addition to the route's own cap on content.
     pub fn form_limits(mut self, limits: MultipartLimits) -> Self {
         self.forms = limits;
         self
     }
 
-    /// Where files of forms go that are too large for memory. Default: the system's folder for
+    /// The folder for files of forms that are too large for memory. Default: the system's folder for
     /// temporary files.
     pub fn spill_folder(mut self, folder: TempFolder) -> Self {
         self.spill_folder = folder;
         self
     }
 
-    /// Keeps the latest `records` records of responses, for [`Server::access_log`]. Default 0: off.
+    /// Keeps the latest `records` responses for [`Server::access_log`]. Default 0: the log is off.
     pub fn access_log(mut self, records: usize) -> Self {
         self.access_log = records;
         self
@@ -118,12 +118,12 @@ impl ServerBuilder {
         self
     }
 
-    /// Listens at `address`. Port 0 is a free port, which [`Server::local_addr`] returns. A name is
-    /// looked up before it returns: give an IP address to be sure that nothing waits.
+    /// Listens at `address`. For port 0 the system chooses a free port, which [`Server::local_addr`] returns.
+    /// If `address` is a name, this call blocks while it is looked up; an IP address never blocks.
     ///
     /// # Errors
-    /// [`Misuse::InvalidHost`] when `address` names none, [`NetworkFault::System`](crate::error::NetworkFault::System) when none of those
-    /// it names can be listened at.
+    /// [`Misuse::InvalidHost`] when `address` is not an address, [`NetworkFault::System`](crate::error::NetworkFault::System) when the
+    /// server cannot listen at any of the addresses that it names.
     pub fn bind(self, address: impl ToSocketAddrs) -> Result<Server, Error> {
         let addresses = address
             .to_socket_addrs()
@@ -139,7 +139,7 @@ impl ServerBuilder {
         Err(failure)
     }
 
-    /// Listens at `port` of the loopback address: only programs of this machine can connect.
+    /// Listens at `port` of the loopback address: only programs on this machine can connect.
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
@@ -147,10 +147,10 @@ impl ServerBuilder {
         self.bind((Ipv4Addr::LOCALHOST, port))
     }
 
-    /// Listens at the first free one of these ports of the loopback address.
+    /// Listens at the first of these ports of the loopback address that is free.
     ///
     /// # Errors
-    /// As [`bind`](Self::bind), for the last one.
+    /// As [`bind`](Self::bind), for the last port.
     pub fn bind_first(self, ports: PortCandidates) -> Result<Server, Error> {
         let mut reactor = Reactor::on(self.group.as_ref(), Resolver::system());
         let mut failure = Error::from(Misuse::InvalidPort);
@@ -164,11 +164,11 @@ impl ServerBuilder {
         Err(failure)
     }
 
-    /// Takes over a listener that is bound already: one that systemd hands over, or one with options
-    /// of its own.
+    /// Takes over a listener that is already bound, such as one from systemd or one with special socket
+    /// options.
     ///
     /// # Errors
-    /// [`NetworkFault::System`](crate::error::NetworkFault::System) when it cannot be made non-blocking or has no address.
+    /// [`NetworkFault::System`](crate::error::NetworkFault::System) when the listener cannot be made non-blocking or has no address.
     pub fn from_listener(self, listener: TcpListener) -> Result<Server, Error> {
         let mut reactor = Reactor::on(self.group.as_ref(), Resolver::system());
         let listener = Listener::from_std(&mut reactor, listener)?;
@@ -178,7 +178,7 @@ impl ServerBuilder {
     /// Listens on an in-memory network with its virtual clock, for tests.
     ///
     /// # Errors
-    /// None today.
+    /// None at present.
     pub fn on_memory(self, network: &MemoryNetwork, address: SocketAddr) -> Result<Server, Error> {
         let mut reactor = Reactor::on_memory(self.group.as_ref(), network);
         let listener = Listener::bind(&mut reactor, address)?;
@@ -206,7 +206,7 @@ impl ServerBuilder {
     }
 }
 
-/// The same error, with the address that cannot be listened at.
+/// Adds to the error the address at which the server cannot listen.
 fn at(address: SocketAddr, error: &Error) -> Error {
     error.clone().with_origin(&address.to_string())
 }

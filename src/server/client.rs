@@ -25,17 +25,17 @@ impl Client {
         Self::new(0, nowhere, nowhere)
     }
 
-    /// The connection's number: each connection of a server has another one.
+    /// The connection's number, unique within its server.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// The far end.
+    /// The client's address.
     pub fn peer_addr(&self) -> SocketAddr {
         self.peer
     }
 
-    /// This end: where the server listens.
+    /// The server's own address on this connection.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
     }

@@ -1,5 +1,5 @@
-//! The connections of a server, each in a slot, and the queue of those that have something to do. They
-//! take turns: a connection that could go on is queued again at the end.
+//! The connections of a server, each in a slot, and the queue of those that have something to do. They take
+//! turns: a connection that is not done after its turn goes to the end of the queue.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use super::wake_queue::ConnectionId;
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
-    // Boxed, so that a connection is taken out and put back as cheaply as its address.
+    // Boxed, so that taking a connection out and putting it back only moves a pointer.
     slots: Vec<Option<Box<Connection>>>,
     /// Unused slots.
     free: Vec<usize>,
@@ -28,8 +28,8 @@ impl Connections {
         self.per_ip.get(&ip).copied().unwrap_or(0)
     }
 
-    /// An unused slot, for a connection to be [inserted](Self::insert), or to be
-    /// [released](Self::release).
+    /// Reserves an unused slot for a connection. [Insert](Self::insert) the connection, or
+    /// [release](Self::release) the slot.
     pub(super) fn reserve(&mut self) -> usize {
         self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -37,12 +37,12 @@ impl Connections {
         })
     }
 
-    /// Gives a slot back.
+    /// Releases a slot that was reserved.
     pub(super) fn release(&mut self, slot: usize) {
         self.free.push(slot);
     }
 
-    /// Takes in a connection, at a slot that was reserved for it.
+    /// Adds a connection, at a slot that was reserved for it.
     pub(super) fn insert(&mut self, connection: Box<Connection>) {
         let slot = connection.id.slot;
         *self.per_ip.entry(connection.ip()).or_default() += 1;
@@ -51,7 +51,7 @@ impl Connections {
         self.enqueue(slot);
     }
 
-    /// Notes that a connection is closed; it was [taken](Self::take) before.
+    /// Records that a connection is closed. It was [taken](Self::take) before.
     pub(super) fn forget(&mut self, slot: usize, ip: IpAddr) {
         self.release(slot);
         self.open -= 1;
@@ -111,7 +111,7 @@ impl Connections {
         self.queue.len()
     }
 
-    /// Takes a connection out, to be put back or [forgotten](Self::forget).
+    /// Takes a connection out. The caller puts it back or [forgets](Self::forget) it.
     pub(super) fn take(&mut self, slot: usize) -> Option<Box<Connection>> {
         self.slots.get_mut(slot)?.take()
     }

@@ -1,4 +1,4 @@
-//! [`Content`]: the content of a request as it comes, for handlers that are called at the head.
+//! [`Content`]: the content of a request as it arrives, for handlers that are called at the head.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,11 +8,12 @@ use bytes::Bytes;
 use super::wake_queue::{ConnectionId, WakeQueue};
 use crate::proto::FieldLines;
 
-/// Bytes that wait for the handler before reading stops.
+/// How many bytes wait for the handler before reading stops.
 const HELD_BYTES: usize = 256 * 1024;
 
-/// The content of one request, piece by piece. It can be kept and sent to another thread. What is not
-/// takes stops the reading of its connection, and so the client; dropping it lets the rest go.
+/// The content of one request, piece by piece. It can be kept and sent to another thread. While the program
+/// does not take the content, the server stops reading from the connection, and so the client stops sending.
+/// Content that is left when this is dropped is discarded.
 #[derive(Debug)]
 pub struct Content(Arc<Inbox>);
 
@@ -21,11 +22,11 @@ pub struct Content(Arc<Inbox>);
 pub enum Piece {
     /// Some bytes.
     Bytes(Bytes),
-    /// Nothing now: ask again in a later frame.
+    /// Nothing at present: ask again in a later frame.
     Pending,
-    /// The content is complete; here is its trailer section.
+    /// The content is complete. This is its trailer section.
     End(FieldLines),
-    /// The client has gone, was too slow or broke the protocol: there will be no end.
+    /// The client has gone, was too slow or broke the protocol: the rest will not arrive.
     Cut,
 }
 
@@ -41,7 +42,7 @@ pub(super) struct Inbox {
 struct State {
     pieces: VecDeque<Bytes>,
     bytes: usize,
-    /// Whether the handler wants it: only then `100 Continue` is sent.
+    /// Whether the handler wants it. `100 Continue` is only sent then.
     asked: bool,
     dropped: bool,
     end: Option<Ended>,
@@ -54,7 +55,7 @@ enum Ended {
 }
 
 impl Content {
-    /// The next piece; never waits.
+    /// The next piece. Never waits.
     #[expect(
         clippy::should_implement_trait,
         reason = "there may be nothing now and something later"

@@ -1,5 +1,5 @@
-//! One `Set-Cookie` line (RFC 6265 §4.1 and the prefixes of RFC 6265bis §4.1.3).
-//! Several cookies are several lines; reading `Cookie` lives with the request.
+//! One `Set-Cookie` field (RFC 6265 §4.1 and the prefixes of RFC 6265bis §4.1.3). Each cookie has a field
+//! line of its own. Reading the `Cookie` field belongs to the request.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -30,20 +30,20 @@ pub struct SetCookie {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidSetCookie {
-    /// The name is empty or no token (RFC 6265 §4.1.1).
+    /// The name is empty or not a token (RFC 6265 §4.1.1).
     Name,
     /// The value holds spaces, quotes, commas, semicolons, backslashes, control characters or
     /// letters beyond ASCII (RFC 6265 §4.1.1); encode it first.
     Value,
     /// Path, domain or an extra attribute holds a semicolon, a control character or a letter beyond
-    /// ASCII; or the path does not start with `/`.
+    /// ASCII, or the path does not start with `/`.
     Attribute,
     /// A `__Host-` cookie with a domain or with a path other than `/` (RFC 6265bis §4.1.3.2).
     HostPrefix,
 }
 
 impl SetCookie {
-    /// A cookie for the whole site (`Path=/`) until the browser closes.
+    /// A cookie for the whole site (`Path=/`) that lasts until the browser closes.
     pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -59,66 +59,67 @@ impl SetCookie {
         }
     }
 
-    /// For this path and what is below it. Default `/`.
+    /// Sends the cookie for this path and the paths below it. Default `/`.
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
     }
 
-    /// For this domain and those below it. Default: this host only.
+    /// Sends the cookie to this domain and those below it. Default: to this host only.
     #[must_use]
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
         self
     }
 
-    /// Kept until this time, in whole seconds.
+    /// Keeps the cookie until this time, in whole seconds.
     #[must_use]
     pub fn expires(mut self, at: SystemTime) -> Self {
         self.expires = Some(at);
         self
     }
 
-    /// Kept so long, in whole seconds; zero deletes it. Counts before `expires`.
+    /// Keeps the cookie for this time, in whole seconds; zero deletes it. Overrides `expires`.
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
     }
 
-    /// Sent back over TLS only. Names that start with `__Secure-` or `__Host-` always are.
+    /// Sends the cookie over TLS only. Cookies whose names start with `__Secure-` or `__Host-` always have
+    /// this attribute.
     #[must_use]
     pub fn secure(mut self, secure: bool) -> Self {
         self.secure = secure;
         self
     }
 
-    /// Hidden from scripts.
+    /// Hides the cookie from scripts.
     #[must_use]
     pub fn http_only(mut self, http_only: bool) -> Self {
         self.http_only = http_only;
         self
     }
 
-    /// Which requests from other sites carry it. Default: the browser's choice, mostly `Lax`.
+    /// Which requests from other sites carry the cookie. Default: the browser's choice, mostly `Lax`.
     #[must_use]
     pub fn same_site(mut self, same_site: SameSite) -> Self {
         self.same_site = Some(same_site);
         self
     }
 
-    /// An attribute as it is to be written, such as `Partitioned`.
+    /// Adds an attribute exactly as given, such as `Partitioned`.
     #[must_use]
     pub fn extra(mut self, attribute: impl Into<String>) -> Self {
         self.extras.push(attribute.into());
         self
     }
 
-    /// The value of the `Set-Cookie` line.
+    /// The value of the `Set-Cookie` field.
     ///
-    /// A `__Host-` cookie is secure, has `Path=/` and no domain, whatever is the default elsewhere:
-    /// browsers drop it otherwise.
+    /// Browsers drop a `__Host-` cookie that is not secure, has another path than `/`, or has a domain. So these
+    /// attributes are set whatever the defaults are.
     pub fn header_value(&self) -> Result<HeaderValue, InvalidSetCookie> {
         self.check()?;
         let mut line = format!("{}={}; Path={}", self.name, self.value, self.path);

@@ -1,4 +1,4 @@
-//! The `Date` of responses (RFC 9110 §6.6.1), written anew once a second.
+//! The `Date` of responses (RFC 9110 §6.6.1), formatted once a second.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -14,10 +14,10 @@ use crate::proto::FieldLines;
 use crate::semantics::event_stream::ServerSentEvent;
 use crate::semantics::event_stream::encoder::{encode_comment, encode_retry};
 
-/// How often a silent stream sends a comment: proxies close connections that are silent for 30 to 60 s.
+/// How often an idle stream sends a comment: proxies close connections that are silent for 30 to 60 s.
 const BEAT: Duration = Duration::from_secs(15);
 
-/// What is sent then: a comment, which no client shows.
+/// What an idle stream sends: a comment, which no client shows.
 const COMMENT: &[u8] = b":\n\n";
 
 /// Events to one client. It can be kept and sent to another thread; dropping it
@@ -28,7 +28,7 @@ pub struct EventStream {
     last_event_id: Option<String>,
 }
 
-/// Why an event was not taken.
+/// Why an event was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventSendError {
     /// The event cannot be encoded; nothing was sent.
@@ -46,7 +46,7 @@ impl EventStream {
         mut response: Response,
         last_event_id: Option<String>,
     ) -> Self {
-        // A valid line is never refused.
+        // A valid field is never refused.
         let _ = response.set_content_type(ServerSentEvent::CONTENT_TYPE);
         for (name, value) in [("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no")] {
             if !response.headers().contains(name) {
@@ -63,17 +63,17 @@ impl EventStream {
         }
     }
 
-    /// Queues an event; never waits.
+    /// Queues an event. Never waits.
     ///
     /// # Errors
-    /// [`EventSendError::Invalid`] for line breaks in type or id; [`SendError::Full`] when the client
-    /// reads too slowly, [`SendError::Closed`] when it has gone. Nothing was queued then.
+    /// [`EventSendError::Invalid`] for line breaks in the type or the id, [`SendError::Full`] when the client
+    /// reads too slowly, [`SendError::Closed`] when it has gone. The event is not queued then.
     pub fn send(&mut self, event: &ServerSentEvent) -> Result<(), EventSendError> {
         self.push(event, None)
     }
 
-    /// The same, in place of an event with this key that still waits: a client that is slow gets the
-    /// latest only.
+    /// Like [`send`](Self::send), but replaces an event with this key that still waits: a slow client gets
+    /// only the latest.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -122,7 +122,7 @@ impl EventStream {
         }
     }
 
-    /// The id of the last event that the client had before it connected again (`Last-Event-ID`).
+    /// The id of the last event that the client received before it connected again (`Last-Event-ID`).
     pub fn last_event_id(&self) -> Option<&str> {
         self.last_event_id.as_deref()
     }
@@ -137,16 +137,16 @@ impl EventStream {
         self.pipe.as_ref().is_none_or(|pipe| pipe.is_closed())
     }
 
-    /// Its pipe, for a topic, which ends it later.
+    /// The pipe of the stream, for a topic, which ends it later.
     pub(super) fn into_pipe(mut self) -> Option<Arc<Pipe>> {
         self.pipe.take()
     }
 }
 
 impl Responder {
-    /// Sends the head of `response` now and server-sent events as its content, whenever there are some:
-    /// with `Content-Type: text/event-stream` and, unless it says otherwise, `Cache-Control: no-cache`
-    /// and `X-Accel-Buffering: no`.
+    /// Sends the head of `response` now, and server-sent events as its content whenever there are some. Sets
+    /// `Content-Type: text/event-stream` and, unless `response` sets them, `Cache-Control: no-cache` and
+    /// `X-Accel-Buffering: no`.
     pub fn event_stream(self, response: Response) -> EventStream {
         EventStream::start(self, response, None)
     }

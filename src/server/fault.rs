@@ -1,5 +1,4 @@
-//! What goes wrong in a server without ending it, as reported to `on_error` hooks; and the errors of
-//! handlers.
+//! Faults of a server that do not end it, as reported to `on_error` hooks; and the errors of handlers.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,7 +7,7 @@ use std::time::Duration;
 use crate::error::Error;
 
 /// The error of a handler. The client gets `400` for a [`BadRequest`] and `500` for any other error, with
-/// a plain text without details.
+/// a plain text that contains no details.
 pub type HandlerError = Box<dyn StdError + Send + Sync>;
 
 /// The request is invalid: the client gets `400`.
@@ -34,14 +33,14 @@ impl StdError for BadRequest {
     }
 }
 
-/// What went wrong; the server goes on.
+/// What went wrong. The server continues.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServerFault {
-    /// No connection could be accepted: the system is out of sockets or memory. It is tried again.
+    /// No connection could be accepted: the system is out of sockets or memory. The server tries again.
     Accept(Error),
     /// A client broke the protocol, exceeded a limit or was too slow. It got a response, if possible, and
-    /// the connection is closed.
+    /// its connection is closed.
     Request(Error),
     /// A client or a handler was too slow.
     TimedOut(TimeoutKind),
@@ -67,15 +66,15 @@ pub enum ServerFault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TimeoutKind {
-    /// The client, with its TLS handshake: `tls_handshake`. The connection was closed.
+    /// The client was too slow in its TLS handshake (`tls_handshake`). The connection was closed.
     Handshake,
-    /// The client, with a request's head: `head`. It got `408`.
+    /// The client was too slow to send a request's head (`head`). It got `408`.
     Head,
-    /// The client, with a request's content: `stall`. It got `408`, if possible.
+    /// The client was too slow to send a request's content (`stall`). It got `408`, if possible.
     Content,
-    /// The client, with reading a response: `send_stall`. The connection was closed.
+    /// The client was too slow to read a response (`send_stall`). The connection was closed.
     Reading,
-    /// The holder of a responder: `respond`. The client got `504`.
+    /// The holder of a responder took too long (`respond`). The client got `504`.
     Answer,
 }
 

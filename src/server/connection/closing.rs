@@ -13,14 +13,14 @@ use crate::server::hooks::Sent;
 use crate::transport::reactor::Reactor;
 
 impl Connection {
-    /// The response is out: what comes next?
+    /// The response has been sent: decides what comes next.
     pub(super) fn finish(&mut self, cx: &mut Context<'_>) -> Step {
         let complete = matches!(self.stage, Stage::Responding(Source::Done));
         let is_rest_wanted = match &self.incoming {
             Incoming::Over => false,
-            // The handler still reads what it was sent.
+            // The handler is still reading the request's content.
             Incoming::Streaming(inbox) => !inbox.is_dropped(),
-            // The rest of the request is short: once it is here, the connection can go on.
+            // The rest of the request is short: once it has arrived, the connection can be used again.
             Incoming::Discarding(_) => {
                 self.exchange.persistence() == Persistence::Close(CloseReason::UnreadContent)
             }
@@ -47,8 +47,9 @@ impl Connection {
         }
     }
 
-    /// Closes at once if the client has nothing under way, else ends this side and waits for the client's
-    /// end: closing with unread bytes causes a reset, which may overtake the response (RFC 9112 §9.6).
+    /// Closes at once if the client has nothing under way. Otherwise it ends the server's side and waits for
+    /// the client to end its own: closing with unread bytes causes a reset, which may overtake the response
+    /// (RFC 9112 §9.6).
     fn begin_closing(&mut self, cx: &mut Context<'_>) -> Step {
         let is_quiet = self.exchange.remote_done()
             && self.recv.is_empty()
@@ -88,7 +89,7 @@ impl Connection {
         });
     }
 
-    /// The deadline is over. Returns whether the connection is over, too.
+    /// Handles a deadline that has passed. Returns whether this closes the connection.
     pub(in crate::server) fn expire(&mut self, cx: &mut Context<'_>) -> bool {
         if let Stage::Responding(Source::Pipe(pipe)) = &self.stage
             && !self.is_sending()
@@ -160,7 +161,7 @@ impl Connection {
         }
     }
 
-    /// Closes the socket, and ends what waits for it: responders, streams and WebSockets.
+    /// Closes the socket and everything that depends on it: responders, streams and WebSockets.
     pub(in crate::server) fn close(mut self, reactor: &mut Reactor) {
         match &self.stage {
             Stage::Waiting(slot) => slot.close(),

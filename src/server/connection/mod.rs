@@ -6,14 +6,14 @@
 //!                  └── refused ──────────┴──────────▶ Responding└─▶ Lingering ─▶ gone
 //! ```
 //!
-//! It owns no reactor and reads no clock. Responses have the order of their requests, because the next
-//! request is not parsed before the present one is done. What a client sends ahead waits, first here, then
-//! in the kernel.
+//! A connection owns no reactor and reads no clock. Responses keep the order of their requests, because the
+//! next request is not parsed before the present one is done. Requests that a client sends ahead wait, first
+//! here, then in the kernel.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `state` | where a connection stands |
-//! | `receiving` | from bytes to a request that is handed on |
+//! | `state` | the stages of a connection |
+//! | `receiving` | from bytes to a request that is handed to its handler |
 //! | `responding` | from a response to bytes |
 //! | `websocket` | what follows a `101` |
 //! | `closing` | the end of an exchange, the deadlines, the end of the connection |
@@ -50,21 +50,21 @@ use crate::transport::reactor::Reactor;
 use crate::transport::tls::TlsInfo;
 use state::{Current, Incoming, Pace, Source, Stage};
 
-/// Bytes that may wait to be written before more are made.
+/// How many bytes may wait to be written before more are produced.
 const OUT_BYTES: usize = 64 * 1024;
 
-/// Bytes that a connection takes out of the queue of an event stream or a WebSocket in one go, and only
-/// when the system takes some: what is still in the queue can be replaced by a later event.
+/// How many bytes a connection takes from the queue of an event stream or a WebSocket at once. It takes them
+/// only when the system accepts some: an event that is still in the queue can be replaced by a later one.
 const BATCH_BYTES: usize = 16 * 1024;
 
-/// Bytes of pipelined requests that are read ahead while a response is under way: enough to see the client's
-/// end behind them, not enough to matter.
+/// How many bytes of pipelined requests are read ahead while a response is under way: enough to see the
+/// client's end behind them, but little memory.
 const AHEAD_BYTES: usize = 16 * 1024;
 
-/// Bytes that one connection may move before the others have their turn.
+/// How many bytes one connection may move before the others get a turn.
 const TURN_BYTES: u64 = 256 * 1024;
 
-/// Responses that one connection may get before the others have their turn.
+/// How many responses one connection may send before the others get a turn.
 const TURN_REQUESTS: u32 = 16;
 
 /// See the module's documentation.
@@ -72,9 +72,9 @@ const TURN_REQUESTS: u32 = 16;
 pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) id: ConnectionId,
-    /// Whether it is in the queue of those that have something to do.
+    /// Whether it is in the queue of connections that have something to do.
     pub(super) queued: bool,
-    /// Whether it counts among those that something is arriving on.
+    /// Whether it is counted among the connections on which something is arriving.
     pub(super) is_counted: bool,
     link: Link,
     tls: Option<Arc<TlsInfo>>,
@@ -94,14 +94,14 @@ pub(super) struct Connection {
     writing: Pace,
 }
 
-/// What a turn works with.
+/// What a connection needs in a turn.
 pub(super) struct Context<'a> {
     pub(super) reactor: &'a mut Reactor,
     pub(super) meter: &'a mut BudgetMeter,
     pub(super) app: &'a mut App,
     /// Active time.
     pub(super) now: Instant,
-    /// Requests that may still be handed on in this poll.
+    /// How many requests may still be handed to handlers in this poll.
     pub(super) calls: &'a mut usize,
 }
 
@@ -110,19 +110,19 @@ pub(super) struct Context<'a> {
 pub(super) enum Turned {
     /// It waits for its socket, a responder or a deadline.
     Waits,
-    /// It could go on: the budget or its share of the turn is spent.
+    /// It could continue: the budget or its share of the turn is spent.
     Cut,
-    /// It waits for a handler that may not be called in this poll any more, and had none.
+    /// It waits for a handler, and no more handlers may be called in this poll.
     OutOfCalls,
-    /// Its time has come to be closed.
+    /// It has to be closed.
     Over,
 }
 
 /// One step.
 enum Step {
-    /// Something happened, at no cost worth measuring.
+    /// It made progress, at a cost too small to measure.
     Moved,
-    /// The system or a handler was called: time to look at the clock.
+    /// It called the system or a handler: the clock has to be read again.
     Worked,
     Stuck,
     /// No handler may be called in this poll any more.
@@ -165,7 +165,7 @@ impl Connection {
         }
     }
 
-    /// Goes as far as socket, budget and its share of the turn allow.
+    /// Continues as far as the socket, the budget and its share of the turn allow.
     pub(super) fn turn(&mut self, cx: &mut Context<'_>) -> Turned {
         let turned = self.go_on(cx);
         if turned == Turned::Over {
@@ -182,7 +182,7 @@ impl Connection {
             match self.step(cx) {
                 Ok(Step::Moved) => continue,
                 Ok(Step::Worked) => {}
-                // What looks like waiting may be the budget's end.
+                // It seems to wait, but the budget may just be spent.
                 Ok(Step::Stuck) if cx.meter.exhausted() && self.is_ready(cx.reactor) => {
                     return Turned::Cut;
                 }
@@ -283,11 +283,11 @@ impl Connection {
         self.read(cx)
     }
 
-    /// Reads, if there is space for what arrives.
+    /// Reads, if there is space for the bytes.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<Step, Error> {
         if self.input_over {
             return Ok(match self.stage {
-                // What is here will never be a whole request.
+                // The bytes that have arrived will never be a whole request.
                 Stage::Head | Stage::Collecting(_) | Stage::Lingering { .. } => Step::Over,
                 _ => Step::Stuck,
             });
@@ -342,7 +342,7 @@ impl Connection {
         }
     }
 
-    /// Writes what waits to be written.
+    /// Writes the bytes that wait to be written.
     fn transmit(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         let before = self.link.socket().written();
         let written = self.write_out(cx);
@@ -378,13 +378,13 @@ impl Connection {
         if self.out_sent == self.out.len() {
             self.out.clear();
             self.out_sent = 0;
-            // TLS may still hold the last records of a stream that goes on later.
+            // TLS may still hold the last records of a stream that continues later.
             self.link.flush(cx.reactor, cx.meter)?;
         }
         Ok(moved)
     }
 
-    /// Whether the client has not taken all that was made for it.
+    /// Whether the client has not yet taken all bytes that were produced for it.
     fn is_sending(&self) -> bool {
         self.pending() > 0 || self.link.pending() > 0
     }
@@ -409,7 +409,7 @@ impl Connection {
             Stage::Collecting(_) => self.reading.deadline(timeouts.stall),
             Stage::Ready(_) => None,
             Stage::Waiting(_) => match &self.incoming {
-                // The handler cannot respond before it has what the client still sends.
+                // The handler cannot respond before the rest of the request has arrived.
                 Incoming::Streaming(inbox) if inbox.has_room() => {
                     self.reading.deadline(timeouts.stall)
                 }
@@ -429,27 +429,27 @@ impl Connection {
         }
     }
 
-    /// Whether some of a request's head is there.
+    /// Whether part of a request's head has arrived.
     fn has_begun(&self) -> bool {
         !self.recv.is_empty()
     }
 
-    /// Whether it had a turn and has nothing under way: it may be closed if its socket holds nothing.
+    /// Whether it has had a turn and has nothing under way: then it may be closed if its socket holds nothing.
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.stage, Stage::Head) && self.recv.is_empty() && !self.queued
     }
 
-    /// Since when it is idle, if it is.
+    /// When it became idle, if it is idle.
     pub(super) fn idle_since(&self) -> Instant {
         self.since
     }
 
-    /// Whether the socket holds bytes that were not read yet. This asks the system.
+    /// Whether the socket holds bytes that have not been read yet. This calls the system.
     pub(super) fn has_input(&self, reactor: &mut Reactor) -> bool {
         self.link.is_readable(reactor) || self.link.socket().has_input()
     }
 
-    /// The address of its other end; an IPv4 address that was written as IPv6 is an IPv4 address.
+    /// The client's address. An IPv4 address in IPv6 form becomes an IPv4 address.
     pub(super) fn ip(&self) -> IpAddr {
         self.client.peer_addr().ip().to_canonical()
     }
@@ -467,9 +467,9 @@ impl Connection {
         }
     }
 
-    /// Whether the socket says that there is something to do.
+    /// Whether the socket's readiness means that there is something to do.
     pub(super) fn is_ready(&self, reactor: &mut Reactor) -> bool {
-        // TLS may have more to write than what is pending here.
+        // TLS may have more to write than the bytes that wait here.
         let may_write = !matches!(self.stage, Stage::Head | Stage::Waiting(_));
         self.link.is_readable(reactor) || may_write && self.link.socket().is_writable(reactor)
     }

@@ -1,6 +1,5 @@
-//! One open WebSocket of a server: its machine, and the messages that its holder and a topic share with it.
-//!
-//! The connection that it lives on is not this module's business: it gets bytes and gives bytes.
+//! One open WebSocket of a server: its protocol machine, and the messages that its holder and a topic share
+//! with it. It does no I/O: the connection gives it bytes that arrived and takes bytes to write.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,12 +18,12 @@ pub(super) struct Socket {
     shared: Arc<Shared>,
 }
 
-/// How many bytes may be added to what the connection writes.
+/// How many bytes may be added to the connection's write buffer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Room {
-    /// Pongs and close frames.
+    /// Limit for pongs and close frames.
     pub(super) own_frames: usize,
-    /// All frames together; messages may exceed it by the last one.
+    /// Limit for all frames together. The last message may exceed it.
     pub(super) messages: usize,
 }
 
@@ -41,7 +40,7 @@ impl Socket {
         }
     }
 
-    /// Takes bytes that arrived and returns how many of them.
+    /// Takes bytes that arrived. Returns how many of them it took.
     pub(super) fn receive(&mut self, bytes: &[u8], now: Instant) -> usize {
         self.machine.receive(bytes, now)
     }
@@ -55,7 +54,7 @@ impl Socket {
         self.shared.is_closed_in_order()
     }
 
-    /// Tells the holder how many bytes wait for the client.
+    /// Reports to the holder how many bytes wait for the client.
     pub(super) fn set_unsent(&self, bytes: usize) {
         self.shared.outgoing().set_unsent(bytes);
     }
@@ -82,7 +81,7 @@ impl Socket {
         self.machine.receive_eof();
     }
 
-    /// The connection is gone.
+    /// Ends the WebSocket because its connection is gone.
     pub(super) fn close(&self) {
         self.shared.end_failed(WebSocketFault::ClosedAbnormally);
     }
@@ -104,7 +103,7 @@ impl Socket {
         moved
     }
 
-    /// Sends a close frame after the waiting messages, if the holder closed or the server shuts down.
+    /// Sends a close frame after the waiting messages, if the holder closed or the server is shutting down.
     pub(super) fn begin_close(&mut self, is_shutting_down: bool, now: Instant) {
         if !self.machine.is_open() || !self.shared.outgoing().is_empty() {
             return;
@@ -119,14 +118,14 @@ impl Socket {
         };
         let said = self.machine.close(goodbye.code, &goodbye.reason, now);
         if said.is_err() {
-            // A code that may not be sent.
+            // This code must not be sent.
             let _ = self.machine.close(close_code::NORMAL_CLOSURE, "", now);
         }
     }
 
-    /// Moves frames to the buffer that is written out, as far as that has room: the machine's own
-    /// frames first, because they are short. What has no room stays in the machine, which then stops
-    /// responding to pings, so that a client that reads nothing is no longer read from.
+    /// Moves frames to the write buffer, as far as it has space. The machine's own frames go first, because
+    /// they are short. Frames that do not fit stay in the machine. It then stops responding to pings, so that
+    /// the server stops reading from a client that reads nothing.
     pub(super) fn transmit(&mut self, out: &mut Vec<u8>, room: Room, now: Instant) -> bool {
         let own = self.machine.poll_transmit();
         let count = own.len().min(room.own_frames);

@@ -1,5 +1,5 @@
-//! From bytes to a request that is handed on: heads, the decision what to do with a request, the
-//! collection of its content, `100 Continue`, and what becomes of requests that are none.
+//! From bytes to a request that is handed to its handler: heads, the decision what to do with a request, the
+//! collection of its content, `100 Continue`, and the responses to invalid requests.
 
 use std::sync::Arc;
 
@@ -18,11 +18,11 @@ use crate::server::multipart::{FormReader, MultipartError};
 use crate::server::request::Request;
 use crate::server::response::Response;
 
-/// Space that is reserved for content before it arrives, at most.
+/// How much space is reserved for content before it arrives, at most.
 const EXPECTED_BODY: u64 = 64 * 1024;
 
 impl Connection {
-    /// Looks for a request's head in what was read.
+    /// Looks for a request's head in the bytes that were read.
     pub(super) fn receive_head(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         if self.recv.is_empty() {
             return Ok(false);
@@ -46,7 +46,7 @@ impl Connection {
                     return Ok(consumed > 0);
                 }
                 if self.current.started.is_none() {
-                    // The first bytes of a head: from now on it must come to its end.
+                    // The first bytes of a head have arrived: from now on its deadline runs.
                     self.current.started = Some(cx.now);
                     self.since = cx.now;
                 }
@@ -74,7 +74,7 @@ impl Connection {
         self.reading = Pace::start(cx.now);
         self.since = cx.now;
         if self.exchange.content_length() == Some(0) {
-            // Its end is due at once, and needs no more bytes.
+            // The end of the content is due at once and needs no more bytes.
             match self.exchange.receive(&[]) {
                 Ok(Received {
                     event: Some(Event::End { trailers }),
@@ -92,17 +92,17 @@ impl Connection {
         self.begin_content(request, admission, cx);
     }
 
-    /// A request whose content is still to come.
+    /// Starts to collect the content of a request.
     fn begin_content(&mut self, mut request: Request, admission: Admission, cx: &mut Context<'_>) {
         let length = self.exchange.content_length();
         if let Plan::Answer(response) | Plan::Refuse(response) = admission.plan {
-            // A response that depends on the head alone needs no content.
+            // A response that depends on the head alone does not need the content.
             self.incoming = Incoming::Discarding(0);
             self.respond(*response, cx);
             return;
         }
         if let Some(response) = cx.app.respond_at_head(&request, &admission.plan) {
-            // No `100 Continue`: the content is not wanted.
+            // No `100 Continue` is sent: the content is not wanted.
             self.incoming = Incoming::Discarding(0);
             self.respond(response, cx);
             return;
@@ -238,7 +238,7 @@ impl Connection {
         }
     }
 
-    /// Takes in content that comes after its request was handed on.
+    /// Takes content that arrives after its request was handed to the handler.
     pub(super) fn take_content(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         let mut moved = false;
         if let Incoming::Streaming(inbox) = &self.incoming {
@@ -292,7 +292,7 @@ impl Connection {
                     inbox.end(trailers);
                 }
                 self.incoming = Incoming::Over;
-                // From now on it is the handler's time.
+                // From now on the time of the handler counts, not that of the client.
                 self.since = cx.now;
                 moved = true;
             }
@@ -303,7 +303,7 @@ impl Connection {
         Ok(moved)
     }
 
-    /// Nothing more of the content is wanted, or will come.
+    /// No more content is wanted, or none will arrive.
     pub(super) fn cut_content(&mut self) {
         if let Incoming::Streaming(inbox) = &self.incoming {
             inbox.cut();
@@ -318,13 +318,13 @@ impl Connection {
             reason: "Continue".into(),
             fields: FieldLines::new(),
         };
-        // It is only asked for when it may be sent.
+        // `100 Continue` is only asked for when it may be sent.
         let _ = self
             .exchange
             .send_response(&head, BodyLength::None, &mut self.out);
     }
 
-    /// Responds to what is not a valid request.
+    /// Responds to bytes that are not a valid request.
     pub(super) fn refuse(&mut self, kind: ErrorKind, cx: &mut Context<'_>) {
         let status = self.status_of(&kind);
         cx.app
@@ -343,7 +343,7 @@ impl Connection {
 
     fn status_of(&self, kind: &ErrorKind) -> StatusCode {
         match kind {
-            // The first line is the one with the target.
+            // The first line is the one that holds the target.
             ErrorKind::Limit(Limit::LineBytes(most))
                 if !self
                     .recv
@@ -376,7 +376,7 @@ impl Connection {
     }
 }
 
-/// Gives all of `content` to a form's reader, which takes a bounded piece at a time.
+/// Gives all of `content` to a form's reader, which takes a bounded piece in each call.
 fn feed(reader: &mut FormReader, mut content: &[u8]) -> Result<(), MultipartError> {
     while !content.is_empty() {
         let taken = reader.receive(content)?;

@@ -1,5 +1,5 @@
-//! From a response to bytes: its head with what the server adds, its content from wherever it comes, a
-//! piece at a time.
+//! From a response to bytes: its head with the fields that the server adds, and its content from any source,
+//! one piece at a time.
 
 use std::io::Read;
 
@@ -56,7 +56,7 @@ impl Connection {
         self.produce(cx);
     }
 
-    /// Sends a 101, and ends HTTP here.
+    /// Sends a `101`; after it the connection no longer speaks HTTP.
     #[cfg(feature = "websocket")]
     fn upgrade(&mut self, upgrade: Upgrade, cx: &mut Context<'_>) {
         let sent = self
@@ -77,10 +77,10 @@ impl Connection {
         }
     }
 
-    /// Sends the head; returns where the content comes from.
+    /// Sends the head. Returns the source of the content.
     fn start(&mut self, response: Response, cx: &mut Context<'_>) -> Result<Source, ErrorKind> {
         let (status, reason, mut fields, body) = response.into_parts();
-        // Date and Connection.
+        // Adds `Date` and `Connection`.
         fields.reserve(2, 96);
         let is_head = self.current.method == Some(Method::HEAD);
         let has_content = !matches!(&body, Body::Bytes(bytes) if bytes.is_empty());
@@ -102,7 +102,7 @@ impl Connection {
         }
         let (length, source) = match body {
             _ if !may_have_content => (BodyLength::None, Source::Done),
-            // The head may speak of content that a `GET` would bring.
+            // The head may describe the content that a `GET` would get.
             Body::Bytes(bytes) if bytes.is_empty() && fields.contains("content-length") => {
                 (BodyLength::None, Source::Done)
             }
@@ -153,7 +153,7 @@ impl Connection {
         })
     }
 
-    /// Whether this response is the connection's last, for a reason that HTTP's own state does not know.
+    /// Whether this response is the last on its connection, for a reason that the HTTP state does not know.
     fn must_close(&mut self, cx: &mut Context<'_>) -> bool {
         let most = cx.app.limits.requests_per_connection;
         if cx.app.draining || most.is_some_and(|most| self.requests >= most) {
@@ -162,7 +162,7 @@ impl Connection {
         match &self.incoming {
             Incoming::Over => !self.exchange.remote_done(),
             Incoming::Streaming(_) => false,
-            // A short rest is read and dropped; how much is left of chunks is unknown.
+            // A short rest is read and dropped. How much is left of chunked content is unknown.
             Incoming::Discarding(_) => self
                 .exchange
                 .content_length()
@@ -170,10 +170,10 @@ impl Connection {
         }
     }
 
-    /// Produces bytes to be written, as far as there is space.
+    /// Produces bytes to write, as far as there is space.
     pub(super) fn produce(&mut self, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
-        // Events wait in their queue, where later ones can replace them, until the system takes some.
+        // Events wait in their queue, where later ones can replace them, until the system accepts some bytes.
         let is_writable =
             self.pending() + self.link.pending() == 0 && self.link.is_writable(cx.reactor);
         while self.pending() < OUT_BYTES {
@@ -236,7 +236,7 @@ impl Connection {
                 }
                 Source::Pipe(pipe) => match pipe.take() {
                     Taken::Bytes(bytes) => self.send_piece(&bytes, cx),
-                    // An event stream has no end of its own; the client connects again elsewhere.
+                    // An event stream never ends by itself. The client connects again elsewhere.
                     Taken::Nothing if cx.app.draining && pipe.beat().is_some() => {
                         pipe.close();
                         self.end_content(&FieldLines::new());
@@ -259,12 +259,12 @@ impl Connection {
         }
     }
 
-    /// Ends the content; if that is not allowed, it is cut short.
+    /// Ends the content. If it may not end here, it is cut short.
     fn end_content(&mut self, trailers: &FieldLines) {
         let ended = self
             .exchange
             .finish(trailers, &mut self.out)
-            // Trailers are for chunks only.
+            // Only chunked content can have trailers.
             .or_else(|_| self.exchange.finish(&FieldLines::new(), &mut self.out));
         if let Stage::Responding(source) = &mut self.stage {
             *source = match ended {
@@ -284,7 +284,7 @@ impl Connection {
             .report(&ServerFault::Response(why.into()), Some(&self.client));
     }
 
-    /// Whether the system has all of the response.
+    /// Whether the system has taken all of the response.
     pub(super) fn is_sent(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         match &self.stage {
             Stage::Responding(Source::Done | Source::Broken) if self.pending() == 0 => {
@@ -295,7 +295,7 @@ impl Connection {
     }
 }
 
-/// Reads once; an interruption does not count.
+/// Reads once. An interrupted read is repeated.
 fn read_some(reader: &mut dyn Read, dst: &mut [u8]) -> std::io::Result<usize> {
     loop {
         match reader.read(dst) {

@@ -1,4 +1,4 @@
-//! Where a connection stands: its stages, what is still to come of a request and still to go of a
+//! The state of a connection: its stages, what is still to come of a request and still to be sent of a
 //! response, and how fast both move.
 
 use std::fmt;
@@ -24,19 +24,19 @@ use crate::server::responder::Slot;
 #[derive(Debug)]
 pub(super) enum Stage {
     Handshaking,
-    /// Before a request, or in its head.
+    /// Waiting for a request, or reading its head.
     Head,
-    /// The content is collected.
+    /// Collecting the content.
     Collecting(Box<Collecting>),
-    /// Whole, or as whole as the handler wants it; waits for its turn.
+    /// The request is whole, or as whole as the handler wants it, and waits for its turn.
     Ready(Box<(Request, Plan)>),
     /// The handler has deferred its response.
     Waiting(Arc<Slot>),
     Responding(Source),
-    /// HTTP has ended.
+    /// The connection no longer speaks HTTP.
     #[cfg(feature = "websocket")]
     Socket(Box<Socket>),
-    /// The response is out; what still comes is dropped, so that no reset overtakes it.
+    /// The response has been sent. Bytes that still arrive are dropped, so that no reset overtakes it.
     Lingering {
         dropped: u64,
     },
@@ -50,20 +50,20 @@ pub(super) struct Collecting {
     pub(super) length: u64,
 }
 
-/// Content that was collected so far.
+/// Content that has been collected so far.
 pub(super) enum Collected {
     Bytes(Vec<u8>),
     Form(Box<FormReader>),
 }
 
-/// The rest of a request's content, once the request was handed on.
+/// The rest of a request's content, after the request was handed to the handler.
 #[derive(Debug)]
 pub(super) enum Incoming {
-    /// There is no content, or it is over.
+    /// There is no content, or it has ended.
     Over,
     /// The handler reads it.
     Streaming(Arc<Inbox>),
-    /// It is not wanted; this many bytes were dropped.
+    /// It is not wanted; this many bytes have been dropped.
     Discarding(u64),
 }
 
@@ -76,30 +76,30 @@ pub(super) enum Source {
     },
     Asset(AssetBody),
     Pipe(Arc<Pipe>),
-    /// All is in the buffer to be written.
+    /// All of it is in the write buffer.
     Done,
-    /// The content cannot be ended: what is in the buffer is the last.
+    /// The content cannot be ended: the connection closes after the bytes in the write buffer.
     Broken,
 }
 
-/// What is known of the exchange under way, for `on_sent` hooks, the access log and the inspector.
+/// What is known of the exchange under way. `on_sent` hooks, the access log and the inspector use it.
 #[derive(Debug, Default)]
 pub(super) struct Current {
     pub(super) method: Option<Method>,
     pub(super) path: String,
     pub(super) version: Version,
     pub(super) agent: Option<String>,
-    /// The client's address, behind trusted proxies too.
+    /// The client's address, also behind trusted proxies.
     pub(super) ip: Option<IpAddr>,
     /// Fields that the guard adds to every response.
     pub(super) added: HeaderMap,
     pub(super) started: Option<Instant>,
-    /// The status of the response under way, until it was reported.
+    /// The status of the response under way, until the response is reported.
     pub(super) status: Option<StatusCode>,
     pub(super) sent: u64,
 }
 
-/// How fast bytes move: in each window of time there must be enough.
+/// How fast bytes move: each window of time needs a minimum of bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     pub(super) since: Instant,
@@ -114,7 +114,7 @@ impl Pace {
         }
     }
 
-    /// Notes that bytes moved; begins the next window once there were enough for this one.
+    /// Counts bytes that moved. Begins the next window once there were enough for this one.
     pub(super) fn note(&mut self, bytes: u64, window: Option<Duration>, rate: u32, now: Instant) {
         self.moved += bytes;
         let window = window.unwrap_or(Duration::MAX).as_secs();
@@ -123,7 +123,7 @@ impl Pace {
         }
     }
 
-    /// The end of the window.
+    /// When the window ends.
     pub(super) fn deadline(&self, window: Option<Duration>) -> Option<Instant> {
         self.since.checked_add(window?)
     }

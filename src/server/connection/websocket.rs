@@ -1,4 +1,5 @@
-//! A connection that has become a WebSocket: bytes to the machine, messages to the holder, and back.
+//! A connection that has become a WebSocket: received bytes go to the machine, messages to the holder, and
+//! frames back to the client.
 
 use super::open_socket::{Room, Socket};
 use super::state::Stage;
@@ -7,7 +8,7 @@ use crate::error::Error;
 use crate::server::websocket::shared::Upgrade;
 
 impl Connection {
-    /// Goes on as a WebSocket; the head of the 101 is sent.
+    /// Continues as a WebSocket after the head of the `101` was sent.
     pub(super) fn begin_socket(&mut self, upgrade: Upgrade, cx: &Context<'_>) {
         let socket = Socket::new(upgrade, cx.now);
         self.link.limit_unsent();
@@ -26,7 +27,7 @@ impl Connection {
         moved |= socket.take_events(cx.now);
         socket.begin_close(cx.app.draining, cx.now);
         let pending = self.out.len() - self.out_sent;
-        // What is not taken from the queue can still be replaced or dropped.
+        // Messages that stay in the queue can still be replaced or dropped.
         let is_writable = pending + self.link.pending() == 0 && self.link.is_writable(cx.reactor);
         let room = Room {
             own_frames: OUT_BYTES.saturating_sub(pending),
