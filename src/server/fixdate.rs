@@ -1,5 +1,5 @@
-//! Times as fields and logs write them (RFC 9110 §5.6.7), for any time that a file or a caller may
-//! bring: httpdate panics outside the years 1970 to 9999.
+//! Times as fields and logs write them (RFC 9110 §5.6.7). They may be any time that a file or a caller has;
+//! httpdate panics outside the years 1970 to 9999.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

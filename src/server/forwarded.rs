@@ -1,6 +1,5 @@
 //! The client behind trusted proxies: `Forwarded` (RFC 7239) and `X-Forwarded-*`. From other peers these
-//! fields are ignored, since any client
-//! can send them.
+//! fields are ignored, because any client can send them.
 
 mod ip_network;
 #[cfg(test)]
@@ -12,8 +11,8 @@ use super::host::HostField;
 use crate::proto::FieldLines;
 pub use ip_network::{InvalidIpNetwork, IpNetwork};
 
-/// Which fields the proxies write. They pass on what a client made up in the others, so exactly one
-/// kind is believed.
+/// Which fields the proxies write. Proxies pass on the other fields even if a client made them up, so the
+/// server trusts exactly one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ForwardedBy {
@@ -24,27 +23,27 @@ pub enum ForwardedBy {
     Forwarded,
 }
 
-/// The proxies whose fields are trusted. Default: no proxy.
+/// The proxies whose fields are trusted. Default: no proxy is trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies {
     networks: Vec<IpNetwork>,
     by: ForwardedBy,
 }
 
-/// The client behind a proxy, and the host it asked for.
+/// The client behind a proxy, and the host that it requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForwardedClient {
     /// The address of the client: the peer of the connection, or, behind trusted proxies, the
     /// nearest address that is not one of them.
     pub ip: IpAddr,
-    /// The host that the client asked for; `None` without a valid one.
+    /// The host that the client requested; `None` if there is no valid one.
     pub host: Option<HostField>,
     /// Whether the client's own connection is secure.
     pub is_secure: bool,
 }
 
 impl TrustedProxies {
-    /// Believes the fields of this kind from connections out of these networks.
+    /// Trusts the fields of this kind on connections from these networks.
     pub fn new(networks: impl IntoIterator<Item = IpNetwork>, by: ForwardedBy) -> Self {
         Self {
             networks: networks.into_iter().collect(),
@@ -61,10 +60,10 @@ impl TrustedProxies {
 
     /// The client: the peer itself, or, when the peer is a trusted proxy, the client behind it.
     ///
-    /// Addresses are read from the right, as each proxy appends the one it heard from, up to the
-    /// first that is not a trusted proxy; an unknown or hidden one ends the search at the proxy that
-    /// reported it. Of several `X-Forwarded-Host` and `-Proto` values the first counts, so
-    /// the outermost proxy has to overwrite what a client sent.
+    /// Addresses are read from the right, because each proxy appends the address of its own peer. The first that
+    /// is not a trusted proxy is the client; an unknown or hidden address ends the search at the proxy that
+    /// reported it. Of several `X-Forwarded-Host` and `-Proto` values the first counts, so the outermost proxy
+    /// has to overwrite what a client sent.
     pub fn client(&self, peer: IpAddr, is_secure: bool, fields: &FieldLines) -> ForwardedClient {
         let peer = peer.to_canonical();
         let direct = ForwardedClient {
@@ -103,7 +102,7 @@ impl TrustedProxies {
     fn forwarded(&self, mut client: ForwardedClient, fields: &FieldLines) -> ForwardedClient {
         let hops: Vec<&[u8]> = fields.list("forwarded").collect();
         for hop in hops.into_iter().rev() {
-            // A proxy's element is taken whole or not at all.
+            // An element of a proxy is either used whole or ignored.
             let Some(element) = text(hop).and_then(Element::parse) else {
                 break;
             };
@@ -153,7 +152,7 @@ impl Element {
     }
 }
 
-/// Splits at semicolons outside of quoted strings, without the empty pairs.
+/// Splits at semicolons outside of quoted strings and leaves out empty pairs.
 fn split_pairs(text: &str) -> impl Iterator<Item = &str> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     text.split(move |letter| {

@@ -1,6 +1,6 @@
-//! [`ArchiveRoot`]: assets out of a ZIP archive, as game packages are. The index is read by the `zip`
-//! crate once; stored entries are served as they lie in the archive, deflated ones are unpacked as
-//! they are sent. Nothing is ever extracted to disk.
+//! [`ArchiveRoot`]: assets from a ZIP archive, as game packages are. The `zip` crate reads the index once.
+//! Stored entries are served as they are in the archive; deflated entries are unpacked while they are sent.
+//! Nothing is ever extracted to disk.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,9 +19,9 @@ use super::root::{Asset, AssetContent, AssetRoot, Listed, not_found};
 
 /// The assets of an archive.
 ///
-/// Ranges are served of stored entries only: textures, sounds and whatever else is compressed
-/// already are best stored. Encrypted entries and those of other methods are not found. An archive on
-/// disk has to stay as it is while it is served.
+/// Ranges are served of stored entries only, so textures, sounds and other files that are already compressed
+/// are best stored. Encrypted entries and those of other compression methods are not found. An archive on
+/// disk must not change while it is served.
 pub struct ArchiveRoot {
     place: Place,
     entries: BTreeMap<String, Entry>,
@@ -59,7 +59,7 @@ impl ArchiveRoot {
         })
     }
 
-    /// An archive on disk; its index is read now, so call this while loading.
+    /// An archive on disk. Its index is read now, so call this while loading.
     pub fn open(archive: impl AsRef<Path>) -> io::Result<Self> {
         let path = archive.as_ref().canonicalize()?;
         Ok(Self {
@@ -79,7 +79,7 @@ impl ArchiveRoot {
             .map_while(move |(name, _)| name.strip_prefix(start.as_str()))
     }
 
-    /// The entry as it lies in the archive.
+    /// The entry's bytes as they are in the archive.
     fn packed(&self, entry: &Entry) -> io::Result<AssetContent> {
         match &self.place {
             Place::Memory(archive) => {
@@ -140,7 +140,7 @@ impl fmt::Debug for ArchiveRoot {
     }
 }
 
-// More than the announced length is never sent, so an entry that unpacks to more does no harm.
+// Never more than the announced length is sent, so an entry that unpacks to more does no harm.
 fn unpacked(packed: impl Read + Send + 'static) -> AssetContent {
     AssetContent::Sequential(Box::new(DeflateDecoder::new(packed)))
 }
@@ -159,7 +159,7 @@ fn index(archive: impl Read + Seek) -> io::Result<BTreeMap<String, Entry>> {
         let (Ok(name), Some(start)) = (file.name(), file.data_start()) else {
             continue;
         };
-        // Names are looked up, never used as paths: one that climbs is just never asked for.
+        // Names are looked up and never used as paths, so a name with `..` is simply never requested.
         if file.is_file() && !file.encrypted() {
             let entry = Entry {
                 start,
@@ -174,7 +174,7 @@ fn index(archive: impl Read + Seek) -> io::Result<BTreeMap<String, Entry>> {
     Ok(entries)
 }
 
-/// A part of a file, as if it were a file of its own.
+/// A part of a file, read as if it were a whole file.
 struct Section {
     file: File,
     start: u64,

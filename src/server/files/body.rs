@@ -1,5 +1,5 @@
-//! [`AssetBody`]: the content of a response, piece by piece: parts of an asset, and the lines between
-//! them where several ranges are sent.
+//! [`AssetBody`]: the content of a response, piece by piece: parts of an asset, and the lines between them
+//! when several ranges are sent.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,10 +11,10 @@ use bytes::Bytes;
 use super::root::AssetContent;
 use crate::exclusive::Exclusive;
 
-/// The content of a response that is pulled in pieces. Dropping it closes the file.
+/// The content of a response, which is pulled in pieces. Dropping it closes the file.
 pub struct AssetBody {
     content: Exclusive<AssetContent>,
-    /// Where the content would be read next.
+    /// Where the next read starts.
     position: u64,
     pieces: VecDeque<Piece>,
 }
@@ -34,11 +34,11 @@ impl AssetBody {
         }
     }
 
-    /// At most `limit` bytes of what follows; `None` at the end. One call makes one read, and one
-    /// seek where a part starts.
+    /// At most `limit` bytes of the rest; `None` at the end. Each call makes one read, and one seek where a part
+    /// starts.
     ///
-    /// Fails when reading does, and with [`io::ErrorKind::UnexpectedEof`] when the asset has become
-    /// shorter than it was: what was announced cannot be sent, so close the connection.
+    /// Fails when reading does, and with [`io::ErrorKind::UnexpectedEof`] when the asset has become shorter.
+    /// The announced content cannot be sent then, so close the connection.
     pub fn next_chunk(&mut self, limit: usize) -> io::Result<Option<Bytes>> {
         let limit = limit.max(1);
         while let Some(piece) = self.pieces.front_mut() {
@@ -66,7 +66,7 @@ impl fmt::Debug for AssetBody {
     }
 }
 
-/// Reads the start of a part, and takes it off the part.
+/// Reads the start of a part and removes what was read from the part.
 fn read_part(
     content: &mut AssetContent,
     position: &mut u64,

@@ -1,13 +1,13 @@
-//! Content types by file name: mime_guess's table, and what game engines add
-//! to it. Content is never inspected; responses have `nosniff`.
+//! Content types by file name: the table of mime_guess, and the types that game engines add to it. Content
+//! is never inspected; responses have `nosniff`.
 
 use std::borrow::Cow;
 
 /// The content type of a file of this name, with a charset for text: `text/html; charset=utf-8` for
-/// `index.html`. Only the last extension counts, in any case; without a known one it is
-/// `application/octet-stream`.
+/// `index.html`. Only the last extension counts, in upper or lower case. Without a known extension the type
+/// is `application/octet-stream`.
 ///
-/// Text is said to be UTF-8, as all of an engine's text is. JSON and SVG have no charset parameter
+/// Text is declared as UTF-8, because all text of an engine is. JSON and SVG have no charset parameter
 /// (RFC 8259 §11).
 pub fn content_type(name: &str) -> Cow<'static, str> {
     let raw = engine_type(name)
@@ -20,7 +20,7 @@ pub fn content_type(name: &str) -> Cow<'static, str> {
     }
 }
 
-/// What mime_guess does not know, or knows by an older name.
+/// Types that mime_guess does not know, or knows by an older name.
 fn engine_type(name: &str) -> Option<&'static str> {
     let (_, extension) = name.rsplit_once('.')?;
     let extension = extension.to_ascii_lowercase();

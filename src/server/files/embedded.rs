@@ -1,4 +1,4 @@
-//! [`EmbeddedRoot`]: assets out of memory, most often of `include_bytes!`.
+//! [`EmbeddedRoot`]: assets in memory, most often from `include_bytes!`.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
@@ -37,8 +37,8 @@ impl EmbeddedRoot {
         Self::default()
     }
 
-    /// Adds an asset, as in `css/main.css`; slashes at the ends do not count. Of one name the last
-    /// stays. Its entity tag is made of the content now.
+    /// Adds an asset, as in `css/main.css`. Slashes at the start and the end are ignored. If a name is added
+    /// twice, the last asset stays. Its entity tag is computed from the content now.
     #[must_use]
     pub fn with(mut self, name: &str, content: impl Into<Bytes>) -> Self {
         self.insert(name, content);
@@ -57,7 +57,7 @@ impl EmbeddedRoot {
         );
     }
 
-    /// The names below a folder, without the folder's own.
+    /// The names below a folder, without the folder's own part.
     fn below<'a>(&'a self, path: &AssetPath) -> impl Iterator<Item = &'a str> + use<'a> {
         let start = match path.as_str() {
             "" => String::new(),
@@ -96,7 +96,7 @@ impl std::fmt::Debug for EmbeddedRoot {
     }
 }
 
-/// The entries of a folder, out of the sorted names of all files below it.
+/// The entries of a folder, from the sorted names of all files below it.
 pub(super) fn children<'a>(names: impl Iterator<Item = &'a str>, limit: usize) -> Vec<Listed> {
     let mut listed: Vec<Listed> = Vec::new();
     for name in names {

@@ -1,4 +1,4 @@
-//! [`FilePlan`]: the planned response for a request of a static file.
+//! [`FilePlan`]: the planned response to a request for a static file.
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -11,9 +11,10 @@ use super::body::AssetBody;
 pub struct FilePlan {
     /// The status.
     pub status: StatusCode,
-    /// The fields, without those of framing.
+    /// The fields, except those of framing.
     pub headers: HeaderMap,
-    /// How long the content is, or, for `HEAD`, would be; `None` for 304, which has none.
+    /// The length of the content; for `HEAD`, the length that it would have. `None` for 304, which has no
+    /// content.
     pub length: Option<u64>,
     /// The content.
     pub body: FileBody,
@@ -22,11 +23,11 @@ pub struct FilePlan {
 /// The content of a response.
 #[derive(Debug)]
 pub enum FileBody {
-    /// None.
+    /// No content.
     Empty,
     /// In memory.
     Bytes(Bytes),
-    /// Out of an asset, to be pulled.
+    /// From an asset, to be pulled.
     Asset(AssetBody),
 }
 
@@ -39,14 +40,14 @@ pub(super) fn empty(status: StatusCode) -> FilePlan {
     }
 }
 
-/// Types are chosen by name; clients must not guess another from the content.
+/// The type is chosen by name; clients must not guess another from the content.
 pub(super) fn safe() -> HeaderMap {
     let mut headers = HeaderMap::new();
     set(&mut headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     headers
 }
 
-/// Sets a field whose value is visible ASCII by its making.
+/// Sets a field whose value is always visible ASCII.
 pub(super) fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);

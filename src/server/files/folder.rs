@@ -1,4 +1,4 @@
-//! [`FolderRoot`]: assets out of a folder of the disk.
+//! [`FolderRoot`]: assets from a folder on disk.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,7 +9,7 @@ use super::root::{Asset, AssetContent, AssetRoot, Listed, not_found};
 
 /// A folder and everything below it.
 ///
-/// A program that may write in the folder while the server runs decides what is served: the checks of
+/// A program that may write in the folder while the server runs can choose what is served: the checks of
 /// symbolic links do not protect against it.
 #[derive(Clone, Debug)]
 pub struct FolderRoot {
@@ -17,21 +17,21 @@ pub struct FolderRoot {
     symlinks: Symlinks,
 }
 
-/// What is done with symbolic links (and junctions) below the folder.
+/// How symbolic links (and junctions) below the folder are treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Symlinks {
-    /// They are followed as long as they stay in the folder; those that leave it are not found.
+    /// Links are followed as long as they stay in the folder. Links that leave it are not found.
     #[default]
     WithinRoot,
-    /// None is followed.
+    /// No link is followed.
     Refuse,
-    /// All are followed, wherever they lead.
+    /// All links are followed, wherever they lead.
     Follow,
 }
 
 impl FolderRoot {
-    /// The folder at this path, which has to exist. A relative path is resolved now.
+    /// The folder at this path, which has to exist. A relative path is made absolute now.
     pub fn new(folder: impl AsRef<Path>) -> io::Result<Self> {
         let folder = folder.as_ref().canonicalize()?;
         if !folder.is_dir() {
@@ -43,14 +43,14 @@ impl FolderRoot {
         })
     }
 
-    /// What is done with symbolic links. Default: followed within the folder.
+    /// How symbolic links are treated. Default: followed within the folder.
     #[must_use]
     pub fn symlinks(mut self, symlinks: Symlinks) -> Self {
         self.symlinks = symlinks;
         self
     }
 
-    /// Where on disk this is, if it may be read.
+    /// The path on disk, if it may be read.
     fn locate(&self, path: &AssetPath) -> io::Result<PathBuf> {
         let mut place = self.folder.clone();
         for name in path.names() {
@@ -72,7 +72,7 @@ impl FolderRoot {
 impl AssetRoot for FolderRoot {
     fn open(&self, path: &AssetPath) -> io::Result<Asset> {
         let place = self.locate(path)?;
-        // Asked before it is opened: opening a named pipe would wait for its other end.
+        // The type is checked before the file is opened: opening a named pipe would wait for its other end.
         if !fs::metadata(&place)?.is_file() {
             return Err(not_found());
         }

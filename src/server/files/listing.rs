@@ -1,4 +1,4 @@
-//! The page that lists a folder. Every name is escaped; nothing in it is run or loaded.
+//! The page that lists a folder. Every name is escaped; the page loads nothing and runs no script.
 
 use std::fmt::Write;
 
@@ -10,10 +10,10 @@ use super::root::Listed;
 /// What the browser may do with the page.
 pub(super) const SECURITY_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// Entries that are listed at most.
+/// How many entries are listed at most.
 pub(super) const MOST_ENTRIES: usize = 2000;
 
-/// What may stand in a path as it is (RFC 3986 §3.3), without what would end an HTML attribute.
+/// Characters that a path may hold unencoded (RFC 3986 §3.3), except those that would end an HTML attribute.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -40,7 +40,7 @@ pub(super) fn page(path: &AssetPath, mut entries: Vec<Listed>) -> String {
     for entry in &entries {
         let slash = if entry.is_dir { "/" } else { "" };
         let (link, name) = (encoded(&entry.name), escaped(&entry.name));
-        // `./` keeps a name with a colon from being read as a scheme. Writing to text cannot fail.
+        // `./` keeps a name with a colon from being read as a scheme. Writing to a string cannot fail.
         let _ = writeln!(page, "<li><a href=\"./{link}{slash}\">{name}{slash}</a>");
     }
     page.push_str("</ul></html>\n");

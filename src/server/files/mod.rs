@@ -1,20 +1,20 @@
-//! Static files: which file a target means, and the response for it. Nothing is sent here, and only what
-//! the response's head needs is read; the connection that sends it pulls the content in pieces.
+//! Static files: the file that a target means, and the response for it. This module sends nothing. It reads
+//! only what the response's head needs; the connection pulls the content in pieces.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `path` | [`AssetPath`]: what of a target may reach a file system |
-//! | `root` | [`AssetRoot`] and [`Asset`]: where assets come from |
+//! | `path` | [`AssetPath`]: the part of a target that may reach a file system |
 //! | `folder`, `embedded`, `archive` | the three roots |
 //! | `site` | [`StaticFiles`], its settings, and [`FileRoots`] |
 //! | `file_plan` | [`FilePlan`]: the planned response |
-//! | `plan` | which file is meant, and the response: the file, a redirect, a refusal |
+//! | `plan` | which file is meant, and the kind of response: the file, a redirect, a refusal |
 //! | `representation` | how a file is sent: validators, ranges, fields |
 //! | `body` | [`AssetBody`]: the content of a response, piece by piece |
 //! | `precompressed` | `.br`, `.zst` and `.gz` siblings by `Accept-Encoding` |
 //! | `listing` | the page for a folder |
 //!
-//! Ranges and preconditions are judged by `semantics`.
+//! `semantics` decides about ranges and preconditions.
 
 #[cfg(feature = "archive")]
 mod archive;

@@ -1,5 +1,5 @@
-//! [`AssetPath`]: a path from a request that is safe for every root. It is decoded once. What any file
-//! system reads as more than a plain name is refused on all systems, so that a game behaves the same
+//! [`AssetPath`]: a path from a request that is safe for every root. It is decoded once. A name that any
+//! file system reads as more than a plain name is refused on all systems, so that a game behaves the same
 //! everywhere.
 
 use std::fmt;
@@ -8,15 +8,15 @@ use percent_encoding::percent_decode_str;
 
 /// A relative path of plain names, as in `ui/index.html`; empty for the root itself.
 ///
-/// No name is empty, `.` or `..`, holds separators, control characters or what Windows forbids, is a
-/// Windows device (`NUL`, `com1.txt`), ends with a dot or a space, or is a short alias (`SECRET~1`).
+/// No name is empty, `.` or `..`, holds separators, control characters or characters that Windows forbids,
+/// is a Windows device (`NUL`, `com1.txt`), ends with a dot or a space, or is a short alias (`SECRET~1`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AssetPath {
     text: String,
     is_folder: bool,
 }
 
-/// Whether names that start with a dot are found: on Unix they are hidden, and often not for others
+/// Whether names that start with a dot are found. On Unix these are hidden files, and often private
 /// (`.git`, `.env`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -24,7 +24,7 @@ pub enum DotFiles {
     /// They are not found.
     #[default]
     Refuse,
-    /// They are found like others.
+    /// They are found like other files.
     Allow,
 }
 
@@ -32,25 +32,25 @@ pub enum DotFiles {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PathFault {
-    /// It does not start with `/`, is not UTF-8 when decoded, or holds a percent sign without two
-    /// hexadecimal digits.
+    /// It does not start with `/`, is not UTF-8 when decoded, or holds a percent sign that is not followed by
+    /// two hexadecimal digits.
     Malformed,
     /// It holds `.` or `..` as a name, also percent-encoded.
     Traversal,
     /// It holds an encoded separator (`%2f`, `%5c`), a backslash, a colon, a NUL, another control
     /// character, or one of `<>"|?*`.
     ForbiddenCharacter,
-    /// Two slashes follow each other.
+    /// It holds two slashes in a row.
     EmptyName,
-    /// A name means something else to Windows.
+    /// A name has a special meaning on Windows.
     ReservedName,
     /// A name starts with a dot; see [`DotFiles`].
     Hidden,
 }
 
 impl AssetPath {
-    /// Reads the path of a request target, percent-encoded and without its query: `/ui/a%20b.png`.
-    /// It is decoded once: `%252e` is the name `%2e`.
+    /// Reads the path of a request target, percent-encoded and without its query: `/ui/a%20b.png`. The path is
+    /// decoded once: `%252e` is the name `%2e`.
     pub fn parse(path: &str, dot_files: DotFiles) -> Result<Self, PathFault> {
         let path = path.strip_prefix('/').ok_or(PathFault::Malformed)?;
         let mut text = String::with_capacity(path.len());
@@ -71,11 +71,11 @@ impl AssetPath {
         Ok(Self { text, is_folder })
     }
 
-    /// Reads a path that is decoded already, such as a route's parameter: `ui/a b.png`. A slash at its
+    /// Reads a path that has already been decoded, such as a route's parameter: `ui/a b.png`. A slash at the
     /// start is refused.
     ///
     /// # Errors
-    /// [`PathFault`] for everything that could lead out of a folder or mean something else to a file
+    /// [`PathFault`] for everything that could lead out of a folder or has a special meaning to a file
     /// system.
     pub fn from_decoded(path: &str, dot_files: DotFiles) -> Result<Self, PathFault> {
         let (names, is_folder) = match path.strip_suffix('/') {
@@ -93,17 +93,17 @@ impl AssetPath {
         })
     }
 
-    /// The names with slashes between them, decoded; empty for the root.
+    /// The names with slashes between them, decoded. Empty for the root.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The names, from the root on.
+    /// The names, starting at the root.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.text.split('/').filter(|name| !name.is_empty())
     }
 
-    /// The last name; empty for the root.
+    /// The last name. Empty for the root.
     pub fn name(&self) -> &str {
         self.text.rsplit('/').next().unwrap_or_default()
     }
@@ -135,7 +135,7 @@ impl AssetPath {
         }
     }
 
-    /// What is left behind the names of a base; `None` when it does not start with them.
+    /// The names that follow those of a base; `None` when the path does not start with them.
     pub(super) fn below(&self, base: &str) -> Option<Self> {
         let text = match self.text.strip_prefix(base)? {
             rest if base.is_empty() => rest,
@@ -170,7 +170,7 @@ impl fmt::Display for PathFault {
 
 impl std::error::Error for PathFault {}
 
-/// Whether this name may be shown in a listing: a request for it would be let through.
+/// Whether this name may be shown in a listing: a request for it would not be refused.
 pub(super) fn is_servable(name: &str, dot_files: DotFiles) -> bool {
     check(name, dot_files).is_ok()
 }
@@ -206,7 +206,7 @@ fn check(name: &str, dot_files: DotFiles) -> Result<(), PathFault> {
 }
 
 fn is_reserved(name: &str) -> bool {
-    // Windows drops these, so that `..` could be written as `.. `, and `.env` as `.env.`.
+    // Windows drops these characters, so that `..` could be written as `.. `, and `.env` as `.env.`.
     if name.ends_with(['.', ' ']) || name.starts_with(' ') {
         return true;
     }
@@ -240,7 +240,7 @@ fn is_device(stem: &str) -> bool {
     )
 }
 
-/// `GIT~1`: on Windows another name of `.git`, which no rule about names would know.
+/// On Windows `GIT~1` is another name of `.git`, which no rule about names would find.
 fn is_short_alias(stem: &str) -> bool {
     stem.len() <= 8
         && stem.rsplit_once('~').is_some_and(|(start, number)| {

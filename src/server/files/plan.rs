@@ -1,5 +1,5 @@
-//! Which response a request for a file gets: the file, a redirect, a listing, or an error. How a file that
-//! was found is sent is in `representation`.
+//! Which response a request for a file gets: the file, a redirect, a listing, or an error. How a file is sent
+//! once it was found belongs to `representation`.
 
 use std::io;
 use std::time::SystemTime;
@@ -23,18 +23,18 @@ use crate::server::target::{path_of, query_of};
 /// What a path leads to.
 enum Found {
     File(File),
-    /// A folder that was asked for without the slash at its end.
+    /// A folder that was requested without the slash at its end.
     Folder,
     Listing(Vec<Listed>),
     Nothing,
 }
 
 impl StaticFiles {
-    /// The response to this request; `None` when there is no such file. `target` is as it is
-    /// on the wire; `now` becomes the response's `Date`.
+    /// The response to this request; `None` when there is no such file. `target` is the request target as it
+    /// was received; `now` becomes the response's `Date`.
     ///
-    /// Only `GET` and `HEAD` get the file; other methods get 405. What is not below
-    /// the base is not found. A path that no file can have (`..`, NUL, `%2f`) gets 400.
+    /// Only `GET` and `HEAD` get the file; other methods get 405. Paths that are not below the base are not
+    /// found. A path that no file can have (`..`, NUL, `%2f`) gets 400.
     pub fn plan(
         &self,
         method: &Method,
@@ -70,7 +70,7 @@ impl StaticFiles {
         }
     }
 
-    /// Whether a path that cannot be read was meant for this base.
+    /// Whether a path that cannot be read belongs to this base.
     fn is_meant_by(&self, path: &str) -> bool {
         let path = percent_decode_str(path).decode_utf8_lossy();
         let rest = path
@@ -100,7 +100,7 @@ impl StaticFiles {
         }
     }
 
-    /// Opens a file, or the compressed sibling that this client likes best.
+    /// Opens a file, or the compressed sibling that the client prefers.
     fn open(&self, path: &AssetPath, fields: &FieldLines) -> io::Result<Option<File>> {
         let Some(asset) = found(self.root.open(path))? else {
             return Ok(None);
@@ -154,13 +154,13 @@ impl StaticFiles {
     }
 }
 
-/// A sibling that was compressed before the file changed.
+/// A sibling that was compressed before the file changed is outdated.
 fn is_older(sibling: &Asset, file: &Asset) -> bool {
     matches!((sibling.modified, file.modified), (Some(sibling), Some(file)) if sibling < file)
 }
 
-/// To the same path with a slash. It is written anew, so that nothing of the request but names gets
-/// into it.
+/// Redirects to the same path with a slash. The path is written anew, so that it contains nothing of the
+/// request except names.
 fn redirect(path: &AssetPath, query: Option<&str>) -> Option<FilePlan> {
     let mut location = format!("/{}/", encoded(path.as_str()));
     if let Some(query) = query.filter(|query| query.bytes().all(|byte| byte.is_ascii_graphic())) {
@@ -172,7 +172,7 @@ fn redirect(path: &AssetPath, query: Option<&str>) -> Option<FilePlan> {
     Some(answer)
 }
 
-/// Separates files that do not exist or may not be read from a failing disk.
+/// Tells files that do not exist or may not be read from a disk that fails.
 fn found<T>(opened: io::Result<T>) -> io::Result<Option<T>> {
     use io::ErrorKind::{
         InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied,

@@ -1,5 +1,5 @@
-//! Which coding of a file a client likes best (RFC 9110 §12.4.2, §12.5.3), for files that have
-//! compressed siblings: `a.js.br`, `a.js.zst`, `a.js.gz`.
+//! Which coding of a file a client prefers (RFC 9110 §12.4.2, §12.5.3), for files that have compressed
+//! siblings: `a.js.br`, `a.js.zst`, `a.js.gz`.
 
 use crate::proto::FieldLines;
 
@@ -8,11 +8,11 @@ use crate::proto::FieldLines;
 pub(super) struct Coding {
     /// As in `Content-Encoding`.
     pub(super) name: &'static str,
-    /// What the sibling's name ends with.
+    /// The suffix of the sibling's name.
     pub(super) suffix: &'static str,
 }
 
-/// From small to large, for clients that like several equally.
+/// From small to large, for clients that accept several equally.
 const CODINGS: [Coding; 3] = [
     Coding {
         name: "br",
@@ -28,7 +28,7 @@ const CODINGS: [Coding; 3] = [
     },
 ];
 
-/// The codings that this client likes at least as well as none, best first.
+/// The codings that this client accepts at least as readily as the plain file, best first.
 pub(super) fn acceptable(fields: &FieldLines) -> Vec<Coding> {
     let weight = |name: &str| {
         let mut any = None;
@@ -45,7 +45,7 @@ pub(super) fn acceptable(fields: &FieldLines) -> Vec<Coding> {
         }
         any
     };
-    // The file as it is needs no mention; mentioned, it may be liked better.
+    // The plain file need not be listed; a client that lists it may prefer it.
     let identity = fields
         .list("accept-encoding")
         .filter_map(weighted)
@@ -71,7 +71,7 @@ fn weighted(item: &[u8]) -> Option<(&str, u16)> {
     Some((coding.trim(), thousandths(weight)?))
 }
 
-/// `0.5` is 500; at most three places (RFC 9110 §12.4.2).
+/// `0.5` is 500. At most three decimal places (RFC 9110 §12.4.2).
 fn thousandths(weight: &str) -> Option<u16> {
     let (whole, places) = weight.split_once('.').unwrap_or((weight, ""));
     let is_number = places.len() <= 3 && places.bytes().all(|byte| byte.is_ascii_digit());

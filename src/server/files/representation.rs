@@ -1,5 +1,5 @@
-//! How a file is sent (RFC 9110 §8, §13, §14, §15.3, §15.4.5): its validators and fields, all of it,
-//! parts of it, or nothing because the client has it.
+//! How a file is sent (RFC 9110 §8, §13, §14, §15.3, §15.4.5): its validators and fields, and all of it,
+//! parts of it, or nothing because the client already has it.
 
 use std::ops::Range;
 use std::time::SystemTime;
@@ -24,12 +24,12 @@ use crate::semantics::range::{
 pub(super) struct File {
     pub(super) asset: Asset,
     pub(super) coding: Option<Coding>,
-    /// The type by the name of the file itself, not of a compressed sibling.
+    /// The type, by the name of the file itself and not of a compressed sibling.
     pub(super) content_type: String,
 }
 
 impl StaticFiles {
-    /// The response for this file, once its preconditions are checked.
+    /// The response for this file, after its preconditions are checked.
     pub(super) fn serve(
         &self,
         method: &Method,
@@ -58,8 +58,8 @@ impl StaticFiles {
             set(&mut headers, header::CONTENT_ENCODING, coding.name);
         }
         let ranges = match requested(method, fields, &file.asset) {
-            // An empty file has no part. Clients that ask for a range in every request get the whole,
-            // as from other servers, and no `416`.
+            // An empty file has no part. Clients that send a range with every request get the whole file, no `416`,
+            // as from other servers.
             Some(_) if file.asset.length == 0 => RangeSet::Ignored,
             Some(value) if if_range_holds(fields, current, now) => {
                 parse_range(value, file.asset.length)
@@ -124,7 +124,7 @@ impl StaticFiles {
         (StatusCode::PARTIAL_CONTENT, length, pieces)
     }
 
-    /// What 200, 206 and 304 have in common (RFC 9110 §15.4.5).
+    /// The fields that 200, 206 and 304 have in common (RFC 9110 §15.4.5).
     fn headers_of(&self, file: &File, etag: Option<&ETag>) -> HeaderMap {
         let mut headers = safe();
         if let Some(etag) = etag
@@ -166,7 +166,7 @@ impl StaticFiles {
             .as_nanos();
         let coding = file.coding.map_or("", |coding| coding.name);
         let tag = format!("{:x}-{nanoseconds:x}{coding}", file.asset.length);
-        // A file that is being written may keep length and time while it changes.
+        // A file that is still being written may keep its length and time while its content changes.
         if is_strong_date(modified, now) {
             ETag::strong(&tag)
         } else {
@@ -175,7 +175,7 @@ impl StaticFiles {
     }
 }
 
-/// The `Range` to consider: of a `GET` only (RFC 9110 §14.2), and a single line.
+/// The `Range` to consider: only that of a `GET` (RFC 9110 §14.2), and only a single field line.
 fn requested<'a>(method: &Method, fields: &'a FieldLines, asset: &Asset) -> Option<&'a [u8]> {
     let mut lines = fields.get_all("range");
     lines

@@ -1,4 +1,4 @@
-//! Where assets come from: [`AssetRoot`], which a game may implement over its own packages.
+//! The source of assets: [`AssetRoot`], which a game may implement over its own packages.
 
 use std::fmt;
 use std::io::{self, Read, Seek};
@@ -8,15 +8,15 @@ use bytes::Bytes;
 
 use super::path::AssetPath;
 
-/// A tree of assets. A folder, embedded bytes and archives come with the crate; others (a package
-/// format, a database) are the game's.
+/// A tree of assets. The crate has roots for a folder, embedded bytes and archives. A game can add others,
+/// such as a package format or a database.
 ///
-/// Calls are made inside the frame: use an index or the local disk, never a network.
+/// These methods are called inside the frame: use an index or the local disk, never a network.
 pub trait AssetRoot: Send + Sync {
     /// Opens a file.
     ///
-    /// [`io::ErrorKind::NotFound`] when there is none, also for a folder. No error of other kinds is
-    /// shown to the client beyond its being one.
+    /// [`io::ErrorKind::NotFound`] when there is no such file, and for a folder. Of other errors the client
+    /// learns only that one occurred.
     fn open(&self, path: &AssetPath) -> io::Result<Asset>;
 
     /// Whether this is a folder.
@@ -29,13 +29,12 @@ pub trait AssetRoot: Send + Sync {
 /// One file, opened.
 #[derive(Debug)]
 pub struct Asset {
-    /// Bytes of the content.
+    /// The length of the content in bytes.
     pub length: u64,
-    /// When it was last changed, if that is known.
+    /// When it was last changed, if known.
     pub modified: Option<SystemTime>,
-    /// The entity tag as in the field, with quotes: `"v1"`, or `W/"v1"` for a weak one
-    /// (RFC 9110 §8.8.3). It has to change when the content does. `None` lets one be made of length
-    /// and time.
+    /// The entity tag as in the field, with quotes: `"v1"`, or `W/"v1"` for a weak one (RFC 9110 §8.8.3). It has
+    /// to change when the content does. With `None` the server makes one from length and time.
     pub etag: Option<String>,
     /// The content.
     pub content: AssetContent,
@@ -45,14 +44,15 @@ pub struct Asset {
 pub enum AssetContent {
     /// In memory.
     Bytes(Bytes),
-    /// Readable from any place, so that ranges can be served. Reads block: from memory or the local
-    /// disk only.
+    /// Can be read from any position, so that ranges can be served. Reads block: use memory or the local disk
+    /// only.
     Seekable(Box<dyn ReadSeek + Send>),
-    /// Readable from start to end only, as what is unpacked on the way; ranges are not served.
+    /// Can only be read from start to end, such as content that is unpacked while it is read. Ranges are not
+    /// served.
     Sequential(Box<dyn Read + Send>),
 }
 
-/// What can be read from any place.
+/// A source that can be read from any position.
 pub trait ReadSeek: Read + Seek {}
 
 impl<T: Read + Seek> ReadSeek for T {}

@@ -1,4 +1,4 @@
-//! [`StaticFiles`]: a root at a place of the server, and its settings; [`FileRoots`]: several.
+//! [`StaticFiles`]: a root at a path of the server, with its settings; [`FileRoots`]: several of them.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -25,7 +25,7 @@ use crate::semantics::multipart::grammar::boundary;
 /// # let _ = files;
 /// ```
 pub struct StaticFiles {
-    /// Names with slashes between them, none at the ends.
+    /// Names with slashes between them, without slashes at the start and the end.
     pub(super) base: String,
     pub(super) root: Box<dyn AssetRoot>,
     pub(super) cache_age: u64,
@@ -34,13 +34,13 @@ pub struct StaticFiles {
     pub(super) has_listings: bool,
     pub(super) is_precompressed: bool,
     pub(super) dot_files: DotFiles,
-    /// What separates several ranges: nothing that a file's author could know.
+    /// The boundary between several ranges. The author of a file must not be able to know it.
     pub(super) boundary: String,
 }
 
 impl StaticFiles {
-    /// The files of this root below this path, with all defaults. `/static` and `/static/` are the
-    /// same base: it ends at a slash, and `/staticfoo` is not below it.
+    /// The files of this root below this path, with default settings. `/static` and `/static/` are the same
+    /// base; `/staticfoo` is not below it.
     pub fn new(base: &str, root: impl AssetRoot + 'static) -> Self {
         Self {
             base: base.trim_matches('/').to_owned(),
@@ -55,8 +55,8 @@ impl StaticFiles {
         }
     }
 
-    /// The files of a folder of the disk, as Blade's `serve_files`: with entity tags only
-    /// when they may be cached, unless `tag` says otherwise.
+    /// The files of a folder on disk, with the defaults of `serve_files` in Blade: responses have entity tags
+    /// only when they may be cached, unless `tag` says otherwise.
     ///
     /// Fails when there is no such folder.
     pub fn serve_files(
@@ -70,8 +70,8 @@ impl StaticFiles {
             .tag(tag.unwrap_or(cache_age > 0)))
     }
 
-    /// How many seconds browsers and caches may keep files without asking: for names that
-    /// change with their content. Default 0: nothing is said.
+    /// How many seconds browsers and caches may keep files without asking again. Use it for names that change
+    /// with their content. Default 0: the response has no `Cache-Control`.
     #[must_use]
     pub fn cache_age(mut self, seconds: u64) -> Self {
         self.cache_age = seconds;
@@ -85,7 +85,7 @@ impl StaticFiles {
         self
     }
 
-    /// The file that stands for its folder. Default `index.html`; none when empty.
+    /// The file that is served for its folder. Default `index.html`; an empty name turns this off.
     #[must_use]
     pub fn index(mut self, name: &str) -> Self {
         name.clone_into(&mut self.index);
@@ -99,7 +99,7 @@ impl StaticFiles {
         self
     }
 
-    /// Whether `a.js.br`, `a.js.zst` or `a.js.gz` is sent for `a.js` to clients that take it, unless
+    /// Whether `a.js.br`, `a.js.zst` or `a.js.gz` is sent for `a.js` to clients that accept it, unless
     /// it is older than `a.js`. Default: yes.
     #[must_use]
     pub fn precompressed(mut self, on: bool) -> Self {
@@ -126,7 +126,7 @@ impl fmt::Debug for StaticFiles {
     }
 }
 
-/// Random enough that no file holds it by chance, and that its author cannot know it.
+/// A random boundary, so that no file holds it by chance and no author of a file can know it.
 fn random() -> u128 {
     let half = || u128::from(RandomState::new().build_hasher().finish());
     (half() << 64) | half()
@@ -135,21 +135,21 @@ fn random() -> u128 {
 /// Several roots, each at its base.
 #[derive(Debug, Default)]
 pub struct FileRoots {
-    /// The deepest base first.
+    /// Roots with deeper bases come first.
     sites: Vec<StaticFiles>,
 }
 
 impl FileRoots {
-    /// None yet.
+    /// No roots yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one. Of two at the same base the one added first is asked first, so mods may lie over
-    /// the game's own files.
+    /// Adds a root. Of two at the same base the one that was added first is asked first, so that mods can
+    /// replace the game's own files.
     pub fn add(&mut self, files: StaticFiles) {
         self.sites.push(files);
-        // Stable: those of the same depth stay in order.
+        // The sort is stable: roots of the same depth keep their order.
         self.sites.sort_by_key(|files| {
             let depth = files
                 .base
@@ -160,7 +160,7 @@ impl FileRoots {
         });
     }
 
-    /// The response of the first root that has the file, the deepest base first; `None` without one.
+    /// The response of the first root that has the file, deepest base first; `None` if no root has it.
     pub fn plan(
         &self,
         method: &Method,

@@ -34,7 +34,7 @@ impl IpNetwork {
 }
 
 impl From<IpAddr> for IpNetwork {
-    /// This address alone.
+    /// A network of this address alone.
     fn from(address: IpAddr) -> Self {
         let address = address.to_canonical();
         let prefix = if address.is_ipv4() { 32 } else { 128 };
@@ -77,7 +77,7 @@ impl fmt::Display for InvalidIpNetwork {
 impl std::error::Error for InvalidIpNetwork {}
 
 fn shares_prefix(own: u128, other: u128, bits: u32, prefix: u8) -> bool {
-    // All 128 bits shifted out leave nothing that could differ.
+    // A shift by all 128 bits leaves nothing that could differ.
     let free = bits.saturating_sub(prefix.into());
     (own ^ other).checked_shr(free).unwrap_or(0) == 0
 }

@@ -1,4 +1,4 @@
-//! Basic (RFC 7617) and bearer (RFC 6750) credentials for a path and what is below it.
+//! Basic (RFC 7617) and bearer (RFC 6750) credentials for a path and the paths below it.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use super::secret::is_same_secret;
 use super::token::{bearer, credentials};
 use super::{GuardRequest, Refusal, RefusalReason};
 
-/// Credentials that a part of the server asks for. `Debug` hides them.
+/// Credentials that a part of the server requires. `Debug` hides them.
 ///
-/// Without TLS they can be read on the way.
+/// Without TLS others can read them on the way.
 #[derive(Clone)]
 pub struct Auth {
     scope: Scope,
@@ -22,15 +22,16 @@ pub struct Auth {
     accepted: Accepted,
 }
 
-/// What cannot be asked for.
+/// Why these credentials cannot be required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidAuth {
     /// The realm holds control characters or letters beyond ASCII.
     Realm,
-    /// A user's name holds a colon or control characters (RFC 7617 §2), or the password does.
+    /// The name of a user holds a colon or control characters (RFC 7617 §2), or a password holds control
+    /// characters.
     User,
-    /// A bearer token is empty, or holds what no token may (RFC 6750 §2.1).
+    /// A bearer token is empty, or holds characters that no token may hold (RFC 6750 §2.1).
     Token,
 }
 
@@ -42,7 +43,7 @@ enum Accepted {
 }
 
 impl Auth {
-    /// Asks for one of these users' name and password below this path.
+    /// Requires the name and password of one of these users below this path.
     pub fn basic<'a>(
         path: &str,
         realm: &str,
@@ -62,7 +63,7 @@ impl Auth {
         )
     }
 
-    /// Asks for one of these bearer tokens below this path.
+    /// Requires one of these bearer tokens below this path.
     pub fn bearer<'a>(
         path: &str,
         realm: &str,
@@ -103,7 +104,7 @@ impl Auth {
             Accepted::Tokens(_) => bearer(request).map(<[u8]>::to_vec),
         };
         let (Accepted::Users(accepted) | Accepted::Tokens(accepted)) = &self.accepted;
-        // Every one is compared: the time does not tell which was nearly right.
+        // Every secret is compared, so that the time does not show which one was nearly right.
         let matches = given.as_ref().map_or(0, |given| {
             accepted
                 .iter()

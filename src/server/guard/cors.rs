@@ -1,5 +1,4 @@
-//! What pages of other origins may do (Fetch §3.3, "CORS protocol"). Origins are listed one by one:
-//! there is no `*`.
+//! What pages of other origins may do (Fetch §3.3, "CORS protocol"). Each origin is listed; there is no `*`.
 
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use super::GuardRequest;
 use super::origin::{Initiator, WebOrigin};
 
-/// Which pages of other origins are let in, and for what.
+/// Which pages of other origins are allowed, and what they may do.
 #[derive(Clone, Debug)]
 pub struct Cors {
     origins: Vec<WebOrigin>,
@@ -25,10 +24,10 @@ pub struct Cors {
 pub type InvalidCors = super::InvalidOrigin;
 
 impl Cors {
-    /// Lets these origins in for `GET`, `HEAD` and `POST` with the request fields `Authorization`,
+    /// Allows pages of these origins to send `GET`, `HEAD` and `POST` with the request fields `Authorization`,
     /// `Content-Type` and the run token's.
     ///
-    /// Fails when one of them is not an origin.
+    /// Fails when one of the texts is not an origin.
     pub fn new<'a>(origins: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidCors> {
         let origins: Result<_, _> = origins.into_iter().map(str::parse).collect();
         Ok(Self {
@@ -56,7 +55,7 @@ impl Cors {
         self
     }
 
-    /// The fields of a response that a page may read, beyond those it always may. Default: no other.
+    /// The response fields that a page may read, in addition to those it may always read. Default: no other.
     #[must_use]
     pub fn exposed_fields(mut self, names: &[HeaderName]) -> Self {
         self.exposed = Some(list(names.iter().map(HeaderName::as_str)));
@@ -77,7 +76,7 @@ impl Cors {
         self
     }
 
-    /// Whether pages out of the internet may ask a server of this machine or network (private
+    /// Whether pages from the internet may send requests to a server on this machine or network (private
     /// network access preflights). Default: no.
     #[must_use]
     pub fn private_network(mut self, allowed: bool) -> Self {
@@ -85,12 +84,12 @@ impl Cors {
         self
     }
 
-    /// Whether a request of such a page is let in.
+    /// Whether a request from such a page is allowed.
     pub(super) fn allows(&self, initiator: &Initiator) -> bool {
         matches!(initiator, Initiator::Other(origin) if self.origins.contains(origin))
     }
 
-    /// The fields for any response. Responses differ by `Origin`, also without one.
+    /// The CORS fields for any response. Responses vary by `Origin`, even if the request has none.
     pub(super) fn headers(&self, initiator: &Initiator) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.append(header::VARY, HeaderValue::from_static("origin"));
@@ -100,7 +99,7 @@ impl Cors {
         if !self.origins.contains(origin) {
             return headers;
         }
-        // An origin has been parsed: it is ASCII.
+        // The origin has been parsed, so it is ASCII.
         if let Ok(origin) = HeaderValue::from_str(&origin.to_string()) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         }
@@ -116,7 +115,7 @@ impl Cors {
         headers
     }
 
-    /// The response's fields when this is a preflight of an origin that is let in.
+    /// The response's fields when this is a preflight from an allowed origin.
     pub(super) fn preflight(
         &self,
         request: &GuardRequest<'_>,
@@ -151,7 +150,8 @@ impl Cors {
     }
 }
 
-/// Tokens as a list (RFC 9110 §5.6.1). Methods and names are tokens, so this is always a value.
+/// Writes tokens as a list (RFC 9110 §5.6.1). Methods and names are tokens, so the result is always a valid
+/// value.
 fn list<'a>(tokens: impl Iterator<Item = &'a str>) -> HeaderValue {
     let list = tokens.collect::<Vec<_>>().join(", ");
     HeaderValue::from_str(&list).unwrap_or_else(|_| HeaderValue::from_static(""))

@@ -1,5 +1,5 @@
-//! The hosts that a server serves (RFC 9110 §7.2). A page whose name was rebound to this machine
-//! still sends its own name.
+//! The hosts that a server serves (RFC 9110 §7.2). A page whose name was rebound to this machine still sends
+//! its own name in `Host`.
 
 use http::StatusCode;
 
@@ -33,11 +33,11 @@ impl Hosts {
         self.named.push(host);
     }
 
-    /// Checks the target's host and `Host`, or the host that a trusted proxy reports instead. A request
-    /// without any is not a browser's, and HTTP/1.0 allows it.
+    /// Checks the target's host and `Host`, or the host that a trusted proxy reports instead. A request without
+    /// any of them is not from a browser, and HTTP/1.0 allows it.
     ///
-    /// Only the name counts for loopback names: behind a tunnel, a port mapping or a container the
-    /// client's port differs from the server's, and a rebound name is found by the name alone.
+    /// For loopback names only the name is compared. Behind a tunnel, a port mapping or a container the client's
+    /// port differs from the server's, and the name alone reveals a rebound name.
     pub(super) fn check(&self, request: &GuardRequest<'_>) -> Result<(), Refusal> {
         let malformed = |InvalidHost| Refusal::malformed();
         let field = HostField::of(request.fields).map_err(malformed)?;
@@ -59,8 +59,8 @@ impl Hosts {
         }
     }
 
-    /// Whether a page of this origin is one of this server's: on its port, or on the port that the
-    /// request was sent to, which differs behind a tunnel.
+    /// Whether this origin is the server's own: it has the server's port, or the port that the request was sent
+    /// to, which differs behind a tunnel.
     pub(super) fn is_origin(
         &self,
         host: &HostField,

@@ -1,10 +1,10 @@
-//! Which requests are let in: Host and Origin checks against DNS rebinding and cross-site requests,
-//! CORS, a token per run, basic and bearer credentials, and a rate limit. Only heads are looked at,
-//! before any handler runs; nothing here knows routes, sockets or a clock.
+//! Which requests are accepted: Host and Origin checks against DNS rebinding and cross-site requests, CORS,
+//! a token for each run, basic and bearer credentials, and a rate limit. The guard reads only heads, before
+//! any handler runs. It knows no routes, sockets or clock.
 //!
-//! A server on 127.0.0.1 can be reached by every page that the player has open. `Origin` stops
-//! scripts of other sites, but a name that was rebound to 127.0.0.1 looks like the same origin; its
-//! `Host` gives it away. So both are checked, and for a loopback bind both are on unless turned off.
+//! Every page that the player has open can reach a server on 127.0.0.1. `Origin` stops scripts of other
+//! sites. But a name that was rebound to 127.0.0.1 looks like the same origin; only its `Host` differs. So
+//! both are checked, and for a server at a loopback address both checks are on unless turned off.
 //!
 //! | file | holds |
 //! |---|---|
@@ -55,46 +55,46 @@ pub struct Guard {
     auth: Vec<Auth>,
 }
 
-/// What a guard looks at.
+/// The parts of a request that a guard checks.
 #[derive(Clone, Copy)]
 pub struct GuardRequest<'a> {
     /// The method.
     pub method: &'a Method,
-    /// The request target as it is on the wire.
+    /// The request target as it was received.
     pub target: &'a str,
     /// The field lines.
     pub fields: &'a FieldLines,
-    /// The host that a trusted proxy was asked for, if it reports one: it counts instead of `Host`.
+    /// The host that the client requested from a trusted proxy, if the proxy reports it. It replaces `Host`.
     pub forwarded_host: Option<&'a HostField>,
-    /// The client's address; behind trusted proxies what they say it is.
+    /// The client's address. Behind trusted proxies it is the address that they report.
     pub client: IpAddr,
-    /// Whether the connection is secure, for the port that a `Host` without one means.
+    /// Whether the connection is secure. This implies the port of a `Host` that has no port.
     pub is_secure: bool,
 }
 
 /// A guard's decision about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Go on; add these fields to the response.
+    /// Accept the request and add these fields to the response.
     Allow(HeaderMap),
-    /// Send this response, and run no handler.
+    /// Send this response and run no handler.
     Refuse(Refusal),
     /// A CORS preflight: respond with 204 and these fields, and run no handler.
     Preflight(HeaderMap),
 }
 
-/// The response to a request that is not let in.
+/// The response to a request that is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The status.
     pub status: StatusCode,
-    /// Fields of the response: the challenge, when to come back, what CORS needs.
+    /// Fields of the response, such as the challenge, `Retry-After` and the CORS fields.
     pub headers: HeaderMap,
-    /// Why. Its text contains no secret and may be sent as content.
+    /// The reason. Its text contains no secret and may be sent as content.
     pub reason: RefusalReason,
 }
 
-/// Why a request is not let in.
+/// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RefusalReason {
@@ -102,11 +102,11 @@ pub enum RefusalReason {
     ForeignHost,
     /// `Host` or `Origin` is malformed or repeated: 400.
     Malformed,
-    /// `Origin` is of another site that CORS does not allow: 403.
+    /// `Origin` is another site that CORS does not allow: 403.
     ForeignOrigin,
-    /// The browser says that another site made it ask: 403.
+    /// The browser reports that another site caused the request: 403.
     CrossSite,
-    /// The client asked too often: 429.
+    /// The client sent too many requests: 429.
     TooManyRequests,
     /// The token of this run is missing or wrong: 401.
     Token,
@@ -115,8 +115,8 @@ pub enum RefusalReason {
 }
 
 impl Guard {
-    /// The guard for a server that listens here: for a loopback address [`local`](Self::local), else
-    /// [`open`](Self::open).
+    /// The guard for a server that listens at this address: [`local`](Self::local) for a loopback address,
+    /// otherwise [`open`](Self::open).
     pub fn for_address(bound: SocketAddr) -> Self {
         if bound.ip().to_canonical().is_loopback() {
             Self::local(bound.port())
@@ -125,9 +125,9 @@ impl Guard {
         }
     }
 
-    /// Host and Origin checks for a server of this machine on this port: only requests for `localhost`,
-    /// names below it and loopback addresses, with any port, and only pages from there with this port
-    /// or the port of the request.
+    /// Host and Origin checks for a server on this machine and this port. It accepts requests for `localhost`,
+    /// names below it and loopback addresses, with any port. Pages must come from such a host, with this port or
+    /// the port of the request.
     pub fn local(port: u16) -> Self {
         Self {
             hosts: Some(Hosts::local(port)),
@@ -136,7 +136,7 @@ impl Guard {
         }
     }
 
-    /// No checks at all, until some are added.
+    /// No checks until some are added.
     pub fn open() -> Self {
         Self {
             hosts: None,
@@ -148,8 +148,8 @@ impl Guard {
         }
     }
 
-    /// Serves this host, too: `game.example`, with any port, or `game.example:8080`. A guard
-    /// that checked no hosts so far serves only those named here.
+    /// Also serves this host: `game.example`, with any port, or `game.example:8080`. A guard that did not check
+    /// hosts before then serves only hosts that are named here.
     ///
     /// Fails when this is not a host.
     pub fn allow_host(mut self, host: &str) -> Result<Self, InvalidHost> {
@@ -158,44 +158,44 @@ impl Guard {
         Ok(self)
     }
 
-    /// Whether requests that pages of other sites made are refused. On for
-    /// [`local`](Self::local), else off.
+    /// Whether requests that pages of other sites caused are refused. On for [`local`](Self::local), off
+    /// otherwise.
     #[must_use]
     pub fn check_origin(mut self, on: bool) -> Self {
         self.checks_origin = on;
         self
     }
 
-    /// Lets pages of other origins in. Off by default.
+    /// Allows pages of other origins. Off by default.
     #[must_use]
     pub fn cors(mut self, cors: Cors) -> Self {
         self.cors = Some(cors);
         self
     }
 
-    /// Limits how often a client may ask. Off by default.
+    /// Limits how many requests a client may send. Off by default.
     #[must_use]
     pub fn rate_limit(mut self, limit: RateLimit) -> Self {
         self.rate_limit = Some(limit);
         self
     }
 
-    /// Asks for this token. Off by default.
+    /// Requires this token. Off by default.
     #[must_use]
     pub fn require_token(mut self, token: RunToken, scope: TokenScope) -> Self {
         self.token = Some(token::TokenCheck::new(token, scope));
         self
     }
 
-    /// Asks for credentials. Of several rules for a path, all have to be met.
+    /// Requires credentials. If several rules cover a path, a request has to satisfy all of them.
     #[must_use]
     pub fn auth(mut self, auth: Auth) -> Self {
         self.auth.push(auth);
         self
     }
 
-    /// Judges a request: host, origin, preflight, rate, token, credentials, in this order. The
-    /// first that fails decides.
+    /// Checks a request: host, origin, preflight, rate, token, credentials, in this order. The first check that
+    /// fails decides the response.
     pub fn check(&mut self, request: &GuardRequest<'_>, now: Instant) -> Decision {
         match self.judge(request, now) {
             Ok(verdict) => verdict,
@@ -224,7 +224,7 @@ impl Guard {
         }
         match self.admit(request, now) {
             Ok(()) => Ok(Decision::Allow(headers)),
-            // Without these a page that is let in could not read why it failed.
+            // Without these fields an allowed page could not read why its request failed.
             Err(mut refusal) => {
                 refusal.headers.extend(headers);
                 Err(refusal)

@@ -1,5 +1,5 @@
 //! Which site caused a browser's request: the `Origin` field (RFC 6454 §7, Fetch §3.2) and the fetch metadata
-//! fields `Sec-Fetch-Site`, `-Mode` and `-Dest`, which no page's script can write.
+//! fields `Sec-Fetch-Site`, `-Mode` and `-Dest`, which no script of a page can write.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,17 +19,17 @@ pub struct WebOrigin {
     host: HostField,
 }
 
-/// The text is not a scheme and a host, as in `https://game.example`, or more follows.
+/// The text is not just a scheme and a host, as in `https://game.example`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidOrigin;
 
 impl WebOrigin {
-    /// Whether a page of this origin is served by the given host and port. The scheme is left out
-    /// of it: a proxy in front may add TLS.
+    /// Whether the given host and port serve pages of this origin. The scheme is not compared, because a proxy
+    /// in front may add TLS.
     fn is_at(&self, host: &HostField) -> bool {
         self.host.host == host.host
             && match (self.host.port, host.port) {
-                // Neither says a port: each means the one of its own scheme.
+                // If neither has a port, each means the default port of its own scheme.
                 (None, None) => true,
                 (own, other) => own.or(self.default_port()) == other.or(self.default_port()),
             }
@@ -88,7 +88,7 @@ impl std::error::Error for InvalidOrigin {}
 /// The site that caused the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Initiator {
-    /// Not named: no browser, or a page of this server, or a followed link.
+    /// Not named: the client is no browser, the page is this server's own, or the user followed a link.
     Unnamed,
     /// A page of this server.
     Own,
@@ -109,7 +109,7 @@ impl Initiator {
             (Some(_), Some(_)) => return Err(Refusal::malformed()),
         };
         if origin == b"null" {
-            // A page of this server whose referrer policy hides its origin from itself, too.
+            // A page of this server may also hide its origin, by its referrer policy.
             let is_own = field(request, "sec-fetch-site") == Some(b"same-origin");
             return Ok(if is_own { Self::Own } else { Self::Hidden });
         }
@@ -134,7 +134,7 @@ impl Initiator {
         })
     }
 
-    /// Refuses what pages of other sites cause.
+    /// Refuses requests that pages of other sites caused.
     pub(super) fn check(&self) -> Result<(), Refusal> {
         let reason = match self {
             Self::Unnamed | Self::Own => return Ok(()),
@@ -146,7 +146,7 @@ impl Initiator {
 
     fn unnamed(request: &GuardRequest<'_>) -> Self {
         match field(request, "sec-fetch-site") {
-            // `none` is the user: the address bar, a bookmark.
+            // `none` means that the user caused it: by the address bar or a bookmark.
             None | Some(b"same-origin" | b"none") => Self::Unnamed,
             Some(_) if follows_link(request) => Self::Unnamed,
             Some(_) => Self::CrossSite,
@@ -154,8 +154,8 @@ impl Initiator {
     }
 }
 
-/// Whether the browser shows the response as a page of its own. Links from other sites, and the
-/// redirect at the end of a login, have to work; frames and images do not.
+/// Whether the browser shows the response as a page of its own. Links from other sites, and the redirect at
+/// the end of a login, have to work; frames and images need not.
 fn follows_link(request: &GuardRequest<'_>) -> bool {
     matches!(*request.method, Method::GET | Method::HEAD)
         && field(request, "sec-fetch-mode") == Some(b"navigate")

@@ -1,8 +1,8 @@
-//! How often a client may ask (RFC 6585 §4): a bucket of tokens for each address and rule, in a
-//! table that cannot grow without end.
+//! How many requests a client may send (RFC 6585 §4): a token bucket for each address and rule, in a table of
+//! bounded size.
 //!
-//! A bucket is kept as the one time at which it will be full again: a request moves it on by one
-//! refill, and may not move it further ahead than a whole bucket takes to fill.
+//! A bucket is stored as the time at which it will be full again. Each request moves this time one refill
+//! later. The time may not be further ahead than an empty bucket takes to fill.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -14,7 +14,7 @@ use http::header::{self, HeaderValue};
 use super::scope::Scope;
 use super::{Refusal, RefusalReason};
 
-/// How often clients may ask below one path.
+/// How many requests clients may send below one path.
 #[derive(Clone, Debug)]
 pub struct RateRule {
     scope: Scope,
@@ -42,8 +42,8 @@ impl RateRule {
 }
 
 impl RateLimit {
-    /// Holds clients to these rules. For a path that several cover, the deepest counts; none is
-    /// held to anything elsewhere.
+    /// Limits clients by these rules. If several rules cover a path, the deepest applies. Paths that no rule
+    /// covers have no limit.
     pub fn new(rules: impl IntoIterator<Item = RateRule>) -> Self {
         Self {
             rules: rules.into_iter().collect(),
@@ -52,8 +52,8 @@ impl RateLimit {
         }
     }
 
-    /// How many clients are remembered, at least one. Default 1024. Beyond that, clients that used
-    /// least are forgotten first.
+    /// How many clients are remembered, at least one. Default 1024. When the table is full, the clients that
+    /// used least are forgotten first.
     #[must_use]
     pub fn table_size(mut self, clients: usize) -> Self {
         self.table_size = clients.max(1);
@@ -101,7 +101,7 @@ impl RateLimit {
     }
 }
 
-/// Whose bucket it is. One subscriber has a whole /64 of IPv6 addresses.
+/// The key of a client's bucket. One IPv6 subscriber has a whole /64 of addresses, so it gets one bucket.
 fn subscriber(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),

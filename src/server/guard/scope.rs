@@ -1,5 +1,5 @@
-//! Which paths a rule is for. A rule that a spelling of the path could slip past would be none, so
-//! what is doubtful is in scope.
+//! The paths that a rule covers. A rule is useless if another spelling of the path can avoid it, so doubtful
+//! paths are in scope.
 
 use percent_encoding::percent_decode_str;
 
@@ -10,19 +10,19 @@ use crate::server::target::path_of;
 pub(super) struct Scope(Vec<String>);
 
 impl Scope {
-    /// The scope of this path, not percent-encoded; `/` is everything.
+    /// The scope of this path, which is not percent-encoded; `/` is everything.
     pub(super) fn new(path: &str) -> Self {
         Self(segments(path).map(str::to_ascii_lowercase).collect())
     }
 
-    /// How deep the scope is: of two that cover a path, the deeper one is the narrower.
+    /// The depth of the scope: of two scopes that cover a path, the deeper one is narrower.
     pub(super) fn depth(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether this request target is in scope, however it is written: percent-encoded, with empty
-    /// segments, backslashes or in another case, as a file system may not care about any of these.
-    /// A path that climbs (`..`) is in every scope.
+    /// Whether this request target is in scope, however it is spelled: percent-encoded, with empty segments,
+    /// backslashes or another case, because some file systems ignore these differences. A path with `..` is in
+    /// every scope.
     pub(super) fn covers(&self, target: &str) -> bool {
         let path = percent_decode_str(path_of(target)).decode_utf8_lossy();
         let mut rest = segments(&path);

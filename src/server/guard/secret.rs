@@ -1,8 +1,8 @@
-//! Comparison of secrets in a time that does not tell how much of them is right.
+//! Comparison of secrets in a time that does not show how much of them is right.
 
 use std::hint::black_box;
 
-/// Whether both are equal. The time depends on their lengths only.
+/// Whether both are equal. The time depends only on their lengths.
 pub(in crate::server) fn is_same_secret(given: &[u8], expected: &[u8]) -> bool {
     if given.len() != expected.len() {
         return false;

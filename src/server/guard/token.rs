@@ -1,5 +1,5 @@
-//! The token of one run: made anew at each start, given to the programs that may ask (by the
-//! port file, by the link that opens the page), and asked for before anything is changed.
+//! The token of one run. It is made at each start and given to the programs that may use the server (by the
+//! port file, or by the link that opens the page). Requests that change something need it.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use super::secret::is_same_secret;
 use super::{GuardRequest, Refusal, RefusalReason};
 use crate::server::target::query_of;
 
-/// The field in which a token may come. Pages of other sites cannot set it without a preflight.
+/// The field that may hold a token. Pages of other sites cannot set it without a preflight.
 pub const RUN_TOKEN_FIELD: &str = "x-run-token";
 
-/// The query parameter in which a token may come, once: links end up in histories and logs.
+/// The query parameter that may hold a token, once: links end up in histories and logs.
 pub const RUN_TOKEN_QUERY: &str = "token";
 
 /// A secret that lives as long as the server. `Debug` hides it.
@@ -26,15 +26,15 @@ pub struct RunToken(String);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TokenScope {
-    /// Those that may change something: all but `GET`, `HEAD` and `OPTIONS`.
+    /// Requests that may change something: all methods except `GET`, `HEAD` and `OPTIONS`.
     #[default]
     UnsafeMethods,
-    /// All.
+    /// All requests.
     EveryRequest,
 }
 
 impl RunToken {
-    /// A token out of 32 bytes from a cryptographic random source.
+    /// A token of 32 bytes from a cryptographic random source.
     pub fn from_random(bytes: [u8; 32]) -> Self {
         Self(URL_SAFE_NO_PAD.encode(bytes))
     }
@@ -63,7 +63,7 @@ pub(super) struct TokenCheck {
     query: Query,
 }
 
-/// Whether the token may still come in a query.
+/// Whether a query may still hold the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Query {
     Open,
@@ -84,7 +84,7 @@ impl TokenCheck {
             .into_iter()
             .chain(request.fields.get(RUN_TOKEN_FIELD))
             .any(|given| self.token.is(given));
-        // A query's token is used up also where none was needed: the link has been opened.
+        // A token in a query is used up even if the request did not need it: the link has been opened.
         if in_fields || self.takes_query(request.target) || !self.needs(request.method) {
             return Ok(());
         }
