@@ -1,5 +1,5 @@
-//! Hooks: functions of the caller that the server runs at certain moments, in the order in which they
-//! were added. One that panics is reported like a handler, and the others still run.
+//! Hooks: functions of the caller that the server runs at certain moments, in the order in which they were
+//! added. A hook that panics is reported like a handler, and the other hooks still run.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,13 +14,13 @@ use super::request::Request;
 use super::response::Response;
 use crate::exclusive::Exclusive;
 
-/// A response that was sent: one record of an access log.
+/// A response that was sent or cut short. `on_sent` hooks get it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Sent {
     /// The client.
     pub client: Client,
-    /// The client's address; behind trusted proxies what they say it is.
+    /// The client's address. Behind trusted proxies it is the address that they report.
     pub ip: IpAddr,
     /// The request's method; `None` when no request could be read.
     pub method: Option<Method>,
@@ -34,9 +34,9 @@ pub struct Sent {
     pub status: StatusCode,
     /// Bytes of the response, head and framing included.
     pub bytes: u64,
-    /// From the request's head to the response's last byte.
+    /// From the start of the request's head to the last byte of the response.
     pub took: Duration,
-    /// Whether the response went out whole.
+    /// Whether the whole response was sent.
     pub complete: bool,
 }
 
@@ -72,7 +72,7 @@ impl Hooks {
         }
     }
 
-    /// Runs all `on_receive` hooks; the text of the first panic, if there was one.
+    /// Runs all `on_receive` hooks. Returns the text of the first panic, if there was one.
     pub(super) fn received(
         &mut self,
         request: &mut Request,
@@ -97,7 +97,7 @@ impl Hooks {
     pub(super) fn report(&mut self, fault: &ServerFault, client: Option<&Client>) {
         for hook in &mut self.error {
             let hook = hook.get_mut();
-            // A panic of this hook cannot be reported any more.
+            // A panic of this hook cannot be reported: the hook itself receives reports.
             let _ = guarded(|| hook(fault, client));
         }
     }
@@ -121,8 +121,8 @@ impl fmt::Debug for Hooks {
     }
 }
 
-/// Runs the caller's code; the text of its panic. What it shares with others may be left in any state:
-/// its author has to take care of that.
+/// Runs the caller's code. Returns the text of its panic, if it panics. Data that the code shares with others
+/// may then be in any state: the code's author is responsible for that.
 pub(super) fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| panic_text(&*payload))
 }

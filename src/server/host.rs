@@ -1,5 +1,5 @@
-//! The `Host` field: its host and its port (RFC 9110 §7.2, RFC 3986 §3.2.2). Which
-//! hosts a server responds for is decided in `guard`; which host a proxy reports, in `forwarded`.
+//! The `Host` field: its host and its port (RFC 9110 §7.2, RFC 3986 §3.2.2). `guard` decides which hosts a
+//! server serves; `forwarded` reads the host that a proxy reports.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,14 +11,14 @@ use crate::proto::FieldLines;
 
 /// A host and, when it was written, a port: the value of `Host`, or of another authority.
 ///
-/// Names are in lower case and without the dot of a fully qualified name, so that `Localhost.` and
-/// `localhost` are equal. Addresses are addresses: `[0:0::1]` and `[::1]` are equal. Names are
-/// compared as they are written: nothing is percent-decoded, and `0x7f.1` is a name.
+/// Names are in lower case and have no final dot, so `Localhost.` and `localhost` are equal. Addresses are
+/// parsed, so `[0:0::1]` and `[::1]` are equal. Names are compared as written: nothing is percent-decoded,
+/// and `0x7f.1` is a name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostField {
-    /// Name or address.
+    /// The name or address.
     pub host: Host<String>,
-    /// The port, when one was written. `None` means the scheme's own.
+    /// The port, if one is written. `None` means the scheme's default port.
     pub port: Option<u16>,
 }
 
@@ -28,9 +28,9 @@ pub struct HostField {
 pub struct InvalidHost;
 
 impl HostField {
-    /// What the `Host` line says; `None` without one (only HTTP/1.0 may lack it).
+    /// The value of the `Host` field; `None` if the field is absent (only HTTP/1.0 allows that).
     ///
-    /// Fails when there are two lines or the value is malformed (RFC 9112 §3.2).
+    /// Fails when there are two field lines or the value is malformed (RFC 9112 §3.2).
     pub fn of(fields: &FieldLines) -> Result<Option<Self>, InvalidHost> {
         let mut lines = fields.get_all("host");
         match (lines.next(), lines.next()) {
@@ -43,8 +43,8 @@ impl HostField {
         }
     }
 
-    /// The host of the request target when it is a whole URL, which then counts instead of `Host`
-    /// (RFC 9112 §3.2.2); `None` for the other forms.
+    /// The host of a request target that is a whole URL; it replaces `Host` (RFC 9112 §3.2.2). `None` for
+    /// the other forms.
     pub fn of_target(target: &str) -> Option<Result<Self, InvalidHost>> {
         let rest = ["http://", "https://"].iter().find_map(|scheme| {
             let (start, rest) = target.split_at_checked(scheme.len())?;
@@ -53,13 +53,13 @@ impl HostField {
         Some(rest.split(['/', '?']).next().unwrap_or_default().parse())
     }
 
-    /// The port, or the one that the scheme implies: 443 for `https`, else 80.
+    /// The port, or the default port of the scheme: 443 for `https`, otherwise 80.
     pub fn port_or_default(&self, is_secure: bool) -> u16 {
         self.port.unwrap_or(if is_secure { 443 } else { 80 })
     }
 
     /// Whether this is a name or address of this machine itself: `localhost`, names below it
-    /// (RFC 6761 §6.3), 127.0.0.0/8, `::1`. Names that are resolved by DNS are not.
+    /// (RFC 6761 §6.3), 127.0.0.0/8, `::1`. Names that DNS would resolve are not.
     pub fn is_loopback(&self) -> bool {
         match &self.host {
             Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
@@ -129,7 +129,7 @@ fn name_or_address(name: &str) -> Result<Host<String>, InvalidHost> {
 }
 
 fn port(digits: &str) -> Result<u16, InvalidHost> {
-    // `parse` alone would take a plus sign.
+    // `parse` alone would accept a plus sign.
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(InvalidHost);
     }
@@ -157,7 +157,7 @@ mod tests {
             ("a:", "a", None),
             ("under_score", "under_score", None),
             ("127.1", "127.1", None),
-            // A name of digits and dots is an address, as in the URL Standard, with the dot too.
+            // A name of digits and dots is an address, as in the URL Standard, also with a final dot.
             ("127.0.0.1.:80", "127.0.0.1", Some(80)),
         ] {
             let parsed: HostField = text.parse().unwrap();

@@ -1,4 +1,4 @@
-//! What handlers may return: a response, something that can become one, nothing, or a failure.
+//! What handlers may return: a response, a value that can become one, nothing, or an error.
 
 use bytes::Bytes;
 
@@ -10,7 +10,7 @@ pub trait IntoResponse {
     /// The response, or the error.
     ///
     /// # Errors
-    /// Whatever the handler failed with.
+    /// The error of the handler.
     fn into_response(self) -> Result<Response, HandlerError>;
 }
 
@@ -58,7 +58,7 @@ pub trait Outcome {
     /// Whether it succeeded.
     ///
     /// # Errors
-    /// Whatever the handler failed with.
+    /// The error of the handler.
     fn outcome(self) -> Result<(), HandlerError>;
 }
 

@@ -1,18 +1,18 @@
-//! [`Metrics`]: what a server has done so far, in numbers.
+//! [`Metrics`]: counters of what a server has done so far.
 
-/// Counts since the server was made, and what is under way.
+/// Counters since the server was made, and the number of connections that are open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
     /// Connections that were accepted.
     pub accepted: u64,
-    /// Connections that were closed at once, because there were too many.
+    /// Connections that were closed at once because there were too many.
     pub refused: u64,
     /// Connections that are open now.
     pub open: usize,
-    /// Requests that were handed on.
+    /// Requests that were handed to handlers or to the caller.
     pub requests: u64,
-    /// Responses by the hundreds of their status: 1xx at index 0 to 5xx and above at 4.
+    /// Responses by the first digit of their status: 1xx at index 0 to 5xx and above at 4.
     pub responses: [u64; 5],
     /// Bytes of HTTP received.
     pub bytes_received: u64,

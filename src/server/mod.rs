@@ -1,8 +1,8 @@
 //! The HTTP/1.1 server: polled in the same loop as everything else, and safe by default (RFC 9110, RFC 9112).
 //!
-//! [`Server`] owns a reactor, a listener and the connections that it accepted. A poll accepts
-//! connections, reads requests, calls handlers and hooks on the caller's thread, and writes responses,
-//! as far as its budget goes. A poll visits only connections that have something to do.
+//! [`Server`] owns a reactor, a listener and the connections that it accepted. A poll accepts connections,
+//! reads requests, calls handlers and hooks on the caller's thread, and writes responses, as far as its
+//! budget allows. A poll visits only connections that have something to do.
 //!
 //! This module exports what every server needs. Optional parts are in public modules:
 //!
@@ -28,14 +28,14 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `accepting`, `connections` | which connections there are |
-//! | `polling`, `timers`, `wake_queue` | which connection has something to do, and when |
+//! | `accepting`, `connections` | new connections, and the set of open ones |
+//! | `polling`, `timers`, `wake_queue` | which connections have something to do, and when |
 //! | `connection` | one accepted connection |
 //! | `app` | what happens to a request: guard, hooks, routes, files, the queue of pulled requests |
 //! | `router`, `hooks`, `into_response` | the caller's functions |
-//! | `request`, `content` | what was received |
-//! | `response`, `responder`, `pipe`, `stream` | what is sent |
-//! | `settings`, `builder` | what is decided before the server listens |
+//! | `request`, `content` | a received request |
+//! | `response`, `responder`, `pipe`, `stream` | a response and its content |
+//! | `settings`, `builder` | settings that are chosen before the server listens |
 //! | `shutdown` | immediate and graceful shutdown |
 //! | `target`, `fixdate`, `date` | the parts of a request target; the date format of HTTP |
 
@@ -126,9 +126,10 @@ pub(crate) use target::{path_of, query_of};
 
 /// An HTTP/1.1 server, driven by [`poll`](Self::poll).
 ///
-/// Nothing happens without `poll` (or [`wait`](Self::wait)), and `poll` never waits. Handlers and hooks
-/// run inside `poll`, on the caller's thread, and should be quick. A handler that needs longer takes a
-/// [`Responder`] by [`Request::defer`] and responds in a later frame or from another thread. Requests can also be pulled by [`next_request`](Self::next_request).
+/// Nothing happens without `poll` (or [`wait`](Self::wait)), and `poll` never waits. Handlers and hooks run
+/// inside `poll`, on the caller's thread, and should be quick. A handler that needs longer takes a
+/// [`Responder`] by [`Request::defer`] and responds in a later frame or from another thread. Requests can
+/// also be pulled by [`next_request`](Self::next_request).
 ///
 /// ```no_run
 /// # fn draw_frame() {}
@@ -154,19 +155,19 @@ pub struct Server {
     timers: Timers,
     app: App,
     budget: Budget,
-    /// Connections counted so far.
+    /// How many connections have been accepted so far; numbers the connections.
     numbers: u64,
-    /// Connections to accept and handlers to call, before the present poll has done its part.
+    /// Whether connections wait to be accepted or handlers to be called, because the present poll is not done.
     accepts_left: usize,
     calls_left: usize,
-    /// Connections that something is arriving on.
+    /// How many connections something is arriving on.
     receiving: usize,
-    /// Reused from poll to poll: which connections rang, and which are ready.
+    /// Reused from poll to poll: the connections that were rung, and those that are ready.
     calls: Vec<ConnectionId>,
     ready: Vec<Key>,
-    /// The same: which connections wait for a handler call.
+    /// Reused as well: the connections that wait for a handler call.
     held: Vec<usize>,
-    /// The system had no more sockets: not before this.
+    /// The system ran out of sockets: accept no connection before this time.
     accept_again: Option<Instant>,
     shutdown: Option<Shutdown>,
     tls: Option<ServerTlsOptions>,
@@ -174,8 +175,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server at `address` with the defaults. Give a loopback address, as `127.0.0.1:0`, for
-    /// everything that other machines need not reach.
+    /// A server at `address` with the defaults. Use a loopback address, such as `127.0.0.1:0`, unless other
+    /// machines have to reach the server.
     ///
     /// # Errors
     /// As [`ServerBuilder::bind`].
@@ -211,14 +212,14 @@ impl Server {
         }
     }
 
-    /// The address it listens at, with the real port; the last one when it no longer listens.
+    /// The address at which it listens, with the actual port. After it stopped listening, the last address.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
     /// A second handle of the listening socket, for a server that takes over the address with
-    /// [`ServerBuilder::from_listener`]. This server may be dropped meanwhile, and no client is refused. `None`
-    /// for a server that no longer listens, or that listens in memory.
+    /// [`ServerBuilder::from_listener`]. This server may then be dropped, and no client is refused. `None` for a
+    /// server that no longer listens or that listens on an in-memory network.
     ///
     /// # Errors
     /// [`NetworkFault::System`](crate::error::NetworkFault::System): the operating system refused a handle.
@@ -241,7 +242,7 @@ impl Server {
 
     /// Registers a handler that fills in a response. See [`Routes`] for methods and paths.
     ///
-    /// A handler of another shape is refused when it is registered, by the compiler:
+    /// The compiler refuses a handler with other parameters where it is registered:
     ///
     /// ```compile_fail,E0593
     /// # let mut server = httpoll::server::Server::bind("127.0.0.1:0").unwrap();
@@ -297,7 +298,7 @@ impl Server {
         self.app.routes.tree(method, path, handler)
     }
 
-    /// Lets [`next_request`](Self::next_request) hand out what matches.
+    /// Lets [`next_request`](Self::next_request) return the requests that match.
     ///
     /// # Errors
     /// As [`Routes::pull`].
@@ -310,7 +311,7 @@ impl Server {
         self.app.routes.merge(routes);
     }
 
-    /// Uses another table when none of the server's own routes matches.
+    /// Sets another table that is used when none of the server's own routes matches.
     pub fn set_fallback(&mut self, routes: Routes) {
         self.app.fallback = Some(routes);
     }
@@ -327,36 +328,36 @@ impl Server {
         self.app.none = Some(router::Handler::Call(Exclusive::new(call)));
     }
 
-    /// Serves static files below their base. Routes come first; without a file the not-found
-    /// handler responds. Of several, the one with the deepest base comes first.
+    /// Serves static files below their base. Routes come first; if there is no such file, the not-found handler
+    /// responds. If several bases cover a path, the deepest comes first.
     pub fn files(&mut self, files: StaticFiles) {
         self.app.has_files = true;
         self.app.files.add(files);
     }
 
-    /// Replaces the guard, now that [`local_addr`](Self::local_addr) is known.
+    /// Replaces the guard, for example when [`local_addr`](Self::local_addr) is known.
     pub fn set_guard(&mut self, guard: Guard) {
         self.app.guard = guard;
     }
 
-    /// Uses TLS with these certificates for clients that connect from now on; so certificates are renewed.
-    /// Open connections go on unchanged.
+    /// Uses TLS with these certificates for clients that connect from now on. This also renews certificates:
+    /// open connections continue unchanged.
     #[cfg(feature = "tls")]
     pub fn set_tls(&mut self, options: ServerTlsOptions) {
         self.tls = Some(options);
     }
 
-    /// The latest responses, if [records](ServerBuilder::access_log) are kept.
+    /// The latest responses, if they are [recorded](ServerBuilder::access_log).
     pub fn access_log(&mut self) -> &mut AccessLog {
         &mut self.app.log
     }
 
-    /// Adds a hook for each connection that was accepted.
+    /// Adds a hook that runs for each connection that was accepted.
     pub fn on_connect(&mut self, hook: impl FnMut(&Client) + Send + 'static) {
         self.app.hooks.connect.push(Exclusive::new(Box::new(hook)));
     }
 
-    /// Adds a hook for each connection that is over, once each.
+    /// Adds a hook that runs once for each connection that has ended.
     pub fn on_disconnect(&mut self, hook: impl FnMut(&Client) + Send + 'static) {
         self.app
             .hooks
@@ -364,14 +365,14 @@ impl Server {
             .push(Exclusive::new(Box::new(hook)));
     }
 
-    /// Adds a hook for each well-formed request, before its route's handler. With such a hook, a
-    /// request that no route takes gets the response that the hooks made.
+    /// Adds a hook that runs for each well-formed request, before the handler of its route. With such a hook, a
+    /// request that no route takes gets the response that the hooks filled in.
     pub fn on_receive(&mut self, hook: impl FnMut(&mut Request, &mut Response) + Send + 'static) {
         self.app.hooks.receive.push(Exclusive::new(Box::new(hook)));
     }
 
-    /// Adds a hook for each response whose last byte was given to the system, or that was cut short; the
-    /// `101` of a WebSocket when that is over.
+    /// Adds a hook that runs for each response after its last byte was given to the system or it was cut short.
+    /// For the `101` of a WebSocket the hook runs when the WebSocket has ended.
     pub fn on_sent(&mut self, hook: impl FnMut(&Sent) + Send + 'static) {
         self.app.hooks.sent.push(Exclusive::new(Box::new(hook)));
     }
@@ -381,19 +382,18 @@ impl Server {
         self.on_sent(hook);
     }
 
-    /// Adds a hook for everything that goes wrong. None of it ends the server.
+    /// Adds a hook that runs for every fault. No fault ends the server.
     pub fn on_error(&mut self, hook: impl FnMut(&ServerFault, Option<&Client>) + Send + 'static) {
         self.app.hooks.error.push(Exclusive::new(Box::new(hook)));
     }
 
-    /// The next request to be pulled: of a route made by [`pull`](Self::pull), or one that no
-    /// route takes, if the server was [built so](ServerBuilder::not_found) or nothing is registered at
-    /// all.
+    /// The next request to be pulled: a request of a route made by [`pull`](Self::pull), or one that no route
+    /// takes, if the server was [built so](ServerBuilder::not_found) or nothing is registered at all.
     pub fn next_request(&mut self) -> Option<Request> {
         self.app.pulled.pop_front()
     }
 
-    /// Counts of what it has done so far.
+    /// Counters of what the server has done so far.
     pub fn metrics(&self) -> Metrics {
         let mut metrics = self.app.metrics;
         metrics.open = self.connections.open();

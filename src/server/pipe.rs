@@ -1,5 +1,5 @@
 //! [`Pipe`]: a bounded queue of bytes from a producer, on any thread, to a connection. Neither side
-//! waits. Streams, event streams, WebSockets and topics all send through one.
+//! waits. Streams, event streams, WebSockets and topics all send through a pipe.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,13 +19,13 @@ pub(super) struct Pipe {
     id: ConnectionId,
     capacity: usize,
     beat: Option<Beat>,
-    /// Bytes that the connection took and that the system did not take yet.
+    /// Bytes that the connection took and the system has not taken yet.
     unsent: AtomicUsize,
     /// Called when the client has gone.
     on_close: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
 }
 
-/// What is sent when nothing else was for a while.
+/// What is sent when nothing else was sent for a while.
 #[derive(Clone, Debug)]
 pub(super) struct Beat {
     pub(super) every: Duration,
@@ -42,7 +42,7 @@ struct Inner {
 
 struct Piece {
     bytes: Bytes,
-    /// Of pieces with the same key only the latest is kept.
+    /// Of the pieces with the same key only the latest is kept.
     key: Option<Arc<str>>,
     /// Of an event.
     id: Option<Arc<str>>,
@@ -53,8 +53,8 @@ pub(super) struct QueueItem<'a> {
     pub(super) bytes: Bytes,
     /// Replaces a waiting piece with the same key.
     pub(super) key: Option<&'a Arc<str>>,
-    /// The id of the event that this is. A piece that takes another one's place takes its id as well, so
-    /// that ids arrive in order and a client that connects again misses nothing.
+    /// The id of the event in this piece. A piece that replaces another takes over its id, so that ids arrive in
+    /// order and a client that connects again misses nothing.
     pub(super) id: Option<&'a str>,
     pub(super) encode_with_id: &'a dyn Fn(&str) -> Bytes,
 }
@@ -63,14 +63,14 @@ pub(super) struct QueueItem<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WhenFull {
     Refuse,
-    /// Drops waiting pieces, the oldest first, those without a key before those with one.
+    /// Drops waiting pieces, the oldest first, and those without a key before those with one.
     DropOldest,
 }
 
 enum End {
-    /// More may come.
+    /// More may follow.
     Open,
-    /// No more comes.
+    /// Nothing more follows.
     Finished(FieldLines),
     /// The producer gave up: the content is cut short.
     Broken,
@@ -98,11 +98,11 @@ impl fmt::Display for SendError {
 
 impl std::error::Error for SendError {}
 
-/// What a connection takes out.
+/// What a connection takes from the pipe.
 #[derive(Debug)]
 pub(super) enum Taken {
     Bytes(Bytes),
-    /// Nothing now.
+    /// Nothing at present.
     Nothing,
     Finished(FieldLines),
     Broken,
@@ -131,7 +131,7 @@ impl Pipe {
         })
     }
 
-    /// Adds what is called when the client has gone, on the server's thread.
+    /// Adds a callback that runs on the server's thread when the client has gone.
     pub(super) fn on_close(&self, call: impl FnOnce() + Send + 'static) {
         let mut calls = self.on_close.lock().unwrap_or_else(PoisonError::into_inner);
         calls.push(Box::new(call));
@@ -145,7 +145,7 @@ impl Pipe {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a piece. An empty queue takes a piece of any size, or nothing large could ever be sent.
+    /// Queues a piece. An empty queue takes a piece of any size; otherwise a large piece could never be sent.
     pub(super) fn push(&self, bytes: Bytes, key: Option<Arc<str>>) -> Result<(), SendError> {
         let encode_with_id: &dyn Fn(&str) -> Bytes = &|_| Bytes::new();
         let item = QueueItem {
@@ -157,7 +157,7 @@ impl Pipe {
         self.push_item(item, WhenFull::Refuse)
     }
 
-    /// Queues a piece, in the place of a waiting one with the same key if there is one.
+    /// Queues a piece. It replaces a waiting piece with the same key, if there is one.
     pub(super) fn push_item(
         &self,
         item: QueueItem<'_>,
@@ -208,7 +208,7 @@ impl Pipe {
         Ok(())
     }
 
-    /// How many bytes fit now.
+    /// How many more bytes fit at present.
     pub(super) fn room(&self) -> usize {
         let inner = self.inner();
         match inner.end {
@@ -217,18 +217,18 @@ impl Pipe {
         }
     }
 
-    /// How many bytes wait, including those that the system did not take yet.
+    /// How many bytes wait, including those that the system has not taken yet.
     pub(super) fn queued(&self) -> usize {
         self.inner().bytes + self.unsent.load(Ordering::Relaxed)
     }
 
-    /// Whether nothing waits to be taken by the connection.
+    /// Whether no piece waits for the connection.
     #[cfg(feature = "websocket")]
     pub(super) fn is_empty(&self) -> bool {
         self.inner().queue.is_empty()
     }
 
-    /// For the connection: how many of the bytes that it took the system did not take yet.
+    /// Called by the connection: how many of the bytes that it took the system has not taken yet.
     pub(super) fn set_unsent(&self, bytes: usize) {
         self.unsent.store(bytes, Ordering::Relaxed);
     }
@@ -242,12 +242,12 @@ impl Pipe {
         !matches!(self.inner().end, End::Open)
     }
 
-    /// Ends cleanly, behind what waits.
+    /// Ends the content after the pieces that wait.
     pub(super) fn finish(&self, trailers: FieldLines) {
         self.end(End::Finished(trailers));
     }
 
-    /// Ends too early: the client must see that the content was cut.
+    /// Ends the content too early: the client must see that it was cut.
     pub(super) fn break_off(&self) {
         self.end(End::Broken);
     }
@@ -275,7 +275,7 @@ impl Pipe {
         }
     }
 
-    /// For the connection: the next piece.
+    /// Called by the connection: the next piece.
     pub(super) fn take(&self) -> Taken {
         let mut inner = self.inner();
         if let Some(piece) = inner.queue.pop_front() {
@@ -297,7 +297,7 @@ impl Inner {
             .position(|piece| piece.key.as_ref() == Some(key))
     }
 
-    /// The oldest piece except the one at `place`, if possible one without a key.
+    /// The oldest piece except the one at `place`, preferably one without a key.
     fn oldest_but(&self, place: Option<usize>) -> Option<usize> {
         let oldest = |may_have_key: bool| {
             self.queue
@@ -360,7 +360,7 @@ mod tests {
             pipe.push(Bytes::from_static(bytes.as_bytes()), key.cloned())
                 .unwrap();
         }
-        // In the place of the old one, or a slow client would never get it.
+        // In the place of the old piece; otherwise a slow client would never get it.
         assert_eq!(taken(&pipe), ["a", "p2", "b", "c"]);
         assert_eq!(pipe.queued(), 0);
     }

@@ -12,12 +12,12 @@ use crate::transport::meter::BudgetMeter;
 use crate::transport::poll_loop::{Machine, PollLoop};
 use crate::transport::reactor::{Key, Reactor};
 
-/// What a wait may spend once it is awake: its caller's loop must go on, however much arrives.
+/// The budget of a wait after it wakes up: its caller's loop must continue, however much arrives.
 const AWAKE: Duration = Duration::from_millis(10);
 
 impl Server {
-    /// Goes as far as the sockets and the server's [budget](Self::set_budget) allow: accepts, reads,
-    /// calls handlers and hooks, writes, judges deadlines. Call it once a frame.
+    /// Continues as far as the sockets and the server's [budget](Self::set_budget) allow: accepts connections,
+    /// reads, calls handlers and hooks, writes, and checks deadlines. Call it once a frame.
     ///
     /// # Errors
     /// When the operating system's readiness call fails. The server can be polled again.
@@ -26,8 +26,8 @@ impl Server {
         self.poll_at(self.reactor.clock().now(), &budget)
     }
 
-    /// The same with the time and the budget given: the time drives all deadlines, so that a test can
-    /// choose it.
+    /// Like [`poll`](Self::poll), with the time and the budget given. The time drives all deadlines, so that a
+    /// test can choose it.
     ///
     /// # Errors
     /// As [`poll`](Self::poll).
@@ -36,7 +36,7 @@ impl Server {
         PollLoop::new(&poller, &mut [self]).poll(now, budget)
     }
 
-    /// Sleeps until something can be done or `timeout` is over, then polls for at most some 10 ms. For
+    /// Sleeps until something can be done or `timeout` has passed, then polls for at most about 10 ms. For
     /// loops without frames; a game calls [`poll`](Self::poll).
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl Server {
         PollLoop::new(&poller, &mut [self]).wait(timeout, &budget)
     }
 
-    /// When something is due by itself, in active time.
+    /// When a deadline or an update is due, in active time.
     fn next_due(&self) -> Option<Instant> {
         let shutdown = self.shutdown.as_ref().map(|shutdown| shutdown.deadline);
         let inspection = self.next_inspection();
@@ -60,7 +60,7 @@ impl Server {
             .min()
     }
 
-    /// Queues each connection that an event or a ring came for.
+    /// Queues each connection that had an event or was rung.
     fn collect_ready(&mut self, active_now: Instant) {
         let mut ready = std::mem::take(&mut self.ready);
         self.reactor.drain_ready(&mut ready);
@@ -79,7 +79,7 @@ impl Server {
         }
     }
 
-    /// Gives each connection in the queue one turn, as far as the budget goes.
+    /// Gives each connection in the queue one turn, as far as the budget allows.
     fn run_queue(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         let mut moved = false;
         let mut held = std::mem::take(&mut self.held);
@@ -105,7 +105,7 @@ impl Server {
                 Turned::Waits | Turned::Cut | Turned::Over => moved = true,
             }
         }
-        // They come first when handlers may be called again.
+        // These connections come first when handlers may be called again.
         for slot in held.drain(..).rev() {
             self.connections.enqueue_first(slot);
         }
@@ -113,7 +113,7 @@ impl Server {
         moved
     }
 
-    /// Puts a connection back to where it belongs after its turn.
+    /// Puts a connection where it belongs after its turn.
     fn settle(&mut self, mut connection: Box<Connection>, turned: Turned) {
         let slot = connection.id.slot;
         if turned == Turned::Over {
@@ -128,7 +128,7 @@ impl Server {
         if turned == Turned::Cut {
             self.connections.enqueue(slot);
         }
-        // A deadline that moved later is checked when the old one passes: most never do.
+        // A deadline that moved to a later time is checked when the old one passes: most never pass.
         match (deadline, self.timers.get(slot)) {
             (Some(at), Some(armed)) if at >= armed => {}
             (Some(at), _) => self.timers.set(slot, Some(at)),
@@ -148,7 +148,7 @@ impl Server {
         self.app.hooks.disconnected(&client);
     }
 
-    /// Checks deadlines, after everything else: what arrived in time is never late.
+    /// Checks deadlines, after everything else: bytes that arrived in time are never late.
     fn expire(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         let mut moved = false;
         while let Some(slot) = self.timers.pop_due(active_now) {
@@ -162,7 +162,7 @@ impl Server {
                 continue;
             }
             if connection.is_ready(&mut self.reactor) && meter.cut() {
-                // The budget kept the server from reading it: the client is not late.
+                // The budget kept the server from reading the bytes: the client is not late.
                 self.connections.put_back(connection);
                 self.timers
                     .set(slot, Some(active_now + Duration::from_millis(1)));

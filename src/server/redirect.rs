@@ -1,4 +1,4 @@
-//! What a redirect may say: its status and its `Location` (RFC 9110 §10.2.2, §15.4).
+//! Checks for a redirect: its status and its `Location` (RFC 9110 §10.2.2, §15.4).
 
 use std::fmt;
 
@@ -13,15 +13,15 @@ pub const DEFAULT_REDIRECT: StatusCode = StatusCode::FOUND;
 pub enum InvalidRedirect {
     /// The status is outside 300 to 399.
     Status,
-    /// The location is empty, or holds line breaks, spaces, other control characters or letters
-    /// beyond ASCII: those have to be percent-encoded (RFC 3986 §2).
+    /// The location is empty, or holds line breaks, spaces, other control characters or letters beyond ASCII.
+    /// Percent-encode them (RFC 3986 §2).
     Location,
 }
 
-/// The value of `Location` for a redirect with this status; the response's content is then empty.
+/// The value of `Location` for a redirect with this status. The content of the response is then empty.
 ///
-/// A location is a URL or a reference such as `/lobby`, taken as it is. Whether it leads to another
-/// host is the caller's choice; never use one from a request without checking it.
+/// A location is a URL or a reference such as `/lobby`, and is sent unchanged. It may lead to another host:
+/// never use a location from a request without checking it.
 pub fn redirect_location(
     location: &str,
     status: StatusCode,

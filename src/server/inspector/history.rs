@@ -1,4 +1,4 @@
-//! The time that polls took in the last seconds.
+//! How long polls took in the last seconds.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::time::milliseconds;
 
-/// Seconds that are kept.
+/// How many seconds are kept.
 const SECONDS: usize = 30;
 
 /// See the module's documentation.

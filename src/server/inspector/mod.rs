@@ -1,8 +1,8 @@
 //! The inspector: a page that shows what a running server does, updated by an event stream.
 //!
-//! The page is a single file without external scripts. It is served through the
-//! [`guard`](crate::server::guard) as every route, so at a loopback address only this machine sees it.
-//! Paths are shown without their queries, and no fields and no content.
+//! The page is a single file without external scripts. It passes the [`guard`](crate::server::guard) like
+//! every route, so at a loopback address only this machine can open it. It shows paths without their
+//! queries, and neither fields nor content.
 
 mod history;
 pub(super) mod time;
@@ -28,21 +28,21 @@ const PAGE: &str = include_str!("page.html");
 /// How often the page is updated.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// Connections that the page lists at most.
+/// How many connections the page lists at most.
 const MOST_CONNECTIONS: usize = 200;
 
-/// What may happen in the page: its own script and style, and connections to its own server.
+/// What the page may do: run its own script and style, and connect to its own server.
 const SECURITY_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; \
     style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// A handle to the inspector page of a server, made by [`Server::inspect`]. Clones are the same one; it
+/// A handle to the inspector page of a server, made by [`Server::inspect`]. Clones refer to the same page. It
 /// can be sent to another thread.
 #[derive(Clone, Debug, Default)]
 pub struct Inspector {
     sections: Arc<Mutex<BTreeMap<String, Value>>>,
 }
 
-/// What a server that is inspected keeps.
+/// The state of the inspector in its server.
 #[derive(Debug)]
 pub(super) struct Inspection {
     inspector: Inspector,
@@ -52,8 +52,8 @@ pub(super) struct Inspection {
 }
 
 impl Inspector {
-    /// Shows a value of the program's own in a section of the page, in place of the one that has this
-    /// title: for example the requests of an agent and their progress, once a frame or once a second.
+    /// Shows a value of the program in a section of the page. It replaces the section with this title. Use it,
+    /// for example, for the requests of an agent and their progress, once a frame or once a second.
     pub fn set_section(&self, title: &str, value: Value) {
         let mut sections = self.sections.lock().unwrap_or_else(PoisonError::into_inner);
         sections.insert(title.to_owned(), value);
@@ -66,12 +66,12 @@ impl Inspector {
 }
 
 impl Server {
-    /// Serves the inspector page at this path, as `/debug`, and its events at `/debug/events`: the
-    /// connections with their requests, phases, times and bytes, the queues, the time that polls took
-    /// in the last seconds, and slow handlers. While nobody looks at it, it costs next to nothing.
+    /// Serves the inspector page at this path, such as `/debug`, and its events at `/debug/events`. It shows the
+    /// connections with their requests, phases, times and bytes, the queues, how long polls took in the last
+    /// seconds, and slow handlers. While the page is not open, it costs almost nothing.
     ///
-    /// Whoever the [guard](Self::set_guard) lets in sees which paths all clients ask for. At a public
-    /// address, ask for credentials.
+    /// Every client that the [guard](Self::set_guard) accepts can see which paths all clients request. At a
+    /// public address, require credentials.
     ///
     /// # Errors
     /// As [`Routes::route`](super::Routes::route).
@@ -109,7 +109,7 @@ impl Server {
         Ok(inspector)
     }
 
-    /// Notes the time that a poll took, and publishes what is shown, if it is time and somebody looks.
+    /// Records how long a poll took. Publishes the state if it is due and the page is open.
     pub(super) fn update_inspection(&mut self, active_now: Instant, took: Duration) -> bool {
         let Some(mut inspection) = self.inspection.take() else {
             return false;
@@ -132,7 +132,7 @@ impl Server {
         is_due
     }
 
-    /// When the page is to be updated.
+    /// When the page has to be updated.
     pub(super) fn next_inspection(&self) -> Option<Instant> {
         self.inspection.as_ref()?.next
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Milliseconds with three digits after the point.
+/// Milliseconds with three decimal places.
 pub(in crate::server) fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1_000_000.0).round() / 1000.0
 }

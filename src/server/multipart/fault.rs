@@ -1,4 +1,4 @@
-//! What a form may hold, and what is wrong with one.
+//! Limits of a form, and the errors of an invalid one.
 
 use std::fmt;
 use std::io;
@@ -10,9 +10,9 @@ use http::StatusCode;
 #[non_exhaustive]
 pub struct MultipartLimits {
     /// Bytes of the whole content, with heads and boundaries. Default 64 MiB; the server's own cap
-    /// on content counts, too.
+    /// on content applies as well.
     pub total_bytes: u64,
-    /// Parts. Default 256: forms have tens of fields, and an empty part costs its sender little.
+    /// Number of parts. Default 256: forms have tens of fields, and an empty part costs its sender little.
     pub parts: usize,
     /// Bytes of one part's head. Default 8 KiB.
     pub head_bytes: usize,
@@ -37,7 +37,7 @@ impl Default for MultipartLimits {
     }
 }
 
-/// Which limit was exceeded. `Display` names the field to raise.
+/// Which limit was exceeded. `Display` names the field that raises it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MultipartLimit {
@@ -53,25 +53,25 @@ pub enum MultipartLimit {
     FileBytes(u64),
 }
 
-/// Why a form cannot be taken.
+/// Why a form cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MultipartError {
     /// `Content-Type` is not `multipart/form-data` with a boundary of 1 to 70 of the allowed
     /// characters (RFC 2046 §5.1.1).
     ContentType,
-    /// A boundary is followed by something else than a line end or `--` (RFC 2046 §5.1.1).
+    /// A boundary is followed by something other than a line end or `--` (RFC 2046 §5.1.1).
     Boundary,
     /// A part's head is malformed (RFC 2046 §5.1).
     Head,
-    /// A part has no well-formed `Content-Disposition: form-data` with a name (RFC 7578 §4.2), or the
-    /// name or file name holds NUL or line breaks, also encoded.
+    /// A part has no well-formed `Content-Disposition: form-data` with a name (RFC 7578 §4.2), or the name or
+    /// file name holds NUL or line breaks, even if encoded.
     Name,
     /// The content ended before the last boundary.
     Truncated,
-    /// More than one of [`MultipartLimits`] allows.
+    /// The form exceeds one of [`MultipartLimits`].
     Limit(MultipartLimit),
-    /// A large file could not be put on disk.
+    /// A large file could not be written to disk.
     Spill(io::ErrorKind),
 }
 

@@ -1,5 +1,5 @@
-//! [`FormReader`]: a whole form, collected as it comes; and [`ReceivedForm`], what it becomes. Text fields
-//! stay in memory, large files go to a [`SpillStore`].
+//! [`FormReader`] collects a whole form as it arrives; [`ReceivedForm`] is the result. Text fields stay in
+//! memory, large files go to a [`SpillStore`].
 
 use std::fmt;
 use std::io;
@@ -13,11 +13,11 @@ use super::parser::{MultipartEvent, MultipartParser};
 use super::part_head::PartHead;
 use super::spill::{SpillFile, SpillStore, keep_private};
 
-/// Bytes that are taken, and so written to disk, in one call at most; once for each file, what was in
-/// memory comes on top.
+/// How many bytes one call takes, and so writes to disk, at most. Once for each file it also writes the bytes
+/// that were in memory.
 const BYTES_PER_CALL: usize = 256 * 1024;
 
-/// Collects a form. Dropping it deletes what went to disk.
+/// Collects a form. Dropping it deletes its files from disk.
 pub struct FormReader {
     parser: MultipartParser,
     limits: MultipartLimits,
@@ -26,10 +26,10 @@ pub struct FormReader {
     form: ReceivedForm,
 }
 
-/// A form: its text fields and its files, each in the order of the form, duplicates kept.
+/// A form: its text fields and its files, each in the order of the form, with duplicates.
 #[derive(Debug, Default)]
 pub struct ReceivedForm {
-    /// The parts without a content type and a file name.
+    /// The parts without a content type and without a file name.
     pub fields: Vec<FormField>,
     /// The other parts.
     pub files: Vec<UploadedFile>,
@@ -47,7 +47,7 @@ pub struct FormField {
 /// A file of a form. Dropping it deletes it from disk.
 #[derive(Debug)]
 pub struct UploadedFile {
-    /// The field's name, the file's name and its content type, as the client says them.
+    /// The field's name, the file's name and its content type, as the client sent them.
     pub head: PartHead,
     /// Bytes of the content.
     pub size: u64,
@@ -60,7 +60,7 @@ pub struct UploadedFile {
 pub enum FileContent {
     /// In memory.
     Memory(Bytes),
-    /// On disk, or wherever the [`SpillStore`] puts it; rewound.
+    /// On disk, or wherever the [`SpillStore`] puts it, positioned at its start.
     Spilled(Box<dyn SpillFile>),
 }
 
@@ -98,10 +98,10 @@ impl FormReader {
         })
     }
 
-    /// Takes content, and returns how many bytes were taken: at most 256 KiB, so that a call does
-    /// not write to disk for long. Pass the rest in the next call or poll.
+    /// Takes content. Returns how many bytes it took: at most 256 KiB, so that one call does not write to disk
+    /// for long. Pass the rest in the next call or poll.
     ///
-    /// After an error the form is lost; drop this.
+    /// After an error the form is lost; drop this reader.
     pub fn receive(&mut self, input: &[u8]) -> Result<usize, MultipartError> {
         let mut rest = &input[..input.len().min(BYTES_PER_CALL)];
         let taken = rest.len();
@@ -122,7 +122,7 @@ impl FormReader {
         }
     }
 
-    /// The form, when all of its content was taken.
+    /// The form, after all of its content was taken.
     pub fn finish(self) -> Result<ReceivedForm, MultipartError> {
         self.parser.finish()?;
         Ok(self.form)
@@ -149,12 +149,12 @@ impl FormField {
 }
 
 impl UploadedFile {
-    /// The content type, or what a part without one is (RFC 7578 §4.4).
+    /// The content type, or the default for a part without one (RFC 7578 §4.4).
     pub fn mime(&self) -> &str {
         self.head.content_type.as_deref().unwrap_or("text/plain")
     }
 
-    /// The content, when it is in memory.
+    /// The content, if it is in memory.
     pub fn bytes(&self) -> Option<&Bytes> {
         match &self.content {
             FileContent::Memory(bytes) => Some(bytes),
@@ -162,7 +162,7 @@ impl UploadedFile {
         }
     }
 
-    /// Reads the content, from its start on. Of a large file this reads the disk: take pieces.
+    /// Reads the content from its start. For a large file this reads the disk: read small pieces.
     pub fn reader(&mut self) -> io::Result<Box<dyn Read + '_>> {
         match &mut self.content {
             FileContent::Memory(bytes) => Ok(Box::new(Cursor::new(bytes))),
@@ -173,8 +173,8 @@ impl UploadedFile {
         }
     }
 
-    /// Keeps the content as a file at this path; a file that is there is replaced. Only the owner can
-    /// read it (on Unix), whether it is small or large. Make no path of what the client says, see
+    /// Saves the content as a file at this path. A file that exists there is replaced. Only the owner can read it
+    /// (on Unix), whether it is small or large. Never make the path from what the client sent, except with
     /// [`PartHead::safe_file_name`].
     pub fn keep(self, path: impl AsRef<Path>) -> io::Result<()> {
         match self.content {

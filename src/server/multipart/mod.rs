@@ -1,14 +1,13 @@
-//! Forms with files: `multipart/form-data` (RFC 7578, RFC 2046 §5.1) as it comes in from clients,
-//! in pieces of any size. What a client sends, and the grammar that both sides
-//! share, are in `semantics`.
+//! Forms with files: `multipart/form-data` (RFC 7578, RFC 2046 §5.1) as it arrives from clients, in pieces
+//! of any size. The grammar that both sides share, and the forms that a client sends, are in `semantics`.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `parser` | [`MultipartParser`]: bytes in, the heads and contents of parts out; no I/O |
-//! | `part_head` | what the head of a part says |
+//! | `part_head` | the head of a part |
 //! | `form` | [`FormReader`] and [`ReceivedForm`]: everything collected, large files on disk |
 //! | `spill` | [`SpillStore`]: where large files go |
-//! | `fault` | limits, and what goes wrong |
+//! | `fault` | limits and errors |
 
 mod fault;
 mod form;

@@ -1,5 +1,5 @@
-//! [`MultipartParser`]: the parts of a form, out of pieces of any size. Content is passed on where
-//! it lies; what is held back is at most the start of a boundary.
+//! [`MultipartParser`]: finds the parts of a form in pieces of any size. It passes content on without copying
+//! it, and holds back at most the start of a boundary.
 //!
 //! ```text
 //! Preamble ─boundary─▶ AfterBoundary ─line end─▶ Head ─empty line─▶ Content ─boundary─┐
@@ -21,7 +21,7 @@ const MOST_PADDING: usize = 128;
 
 /// An incremental parser of `multipart/form-data`.
 pub struct MultipartParser {
-    /// The line end, two hyphens, and the boundary. The only CR in it is its first byte.
+    /// The line end, two hyphens, and the boundary. Only its first byte is a CR.
     delimiter: Vec<u8>,
     finder: memmem::Finder<'static>,
     state: State,
@@ -32,16 +32,16 @@ pub struct MultipartParser {
     total: u64,
 }
 
-/// The result of a piece of content.
+/// What the parser found in a piece of content.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MultipartStep<'a> {
-    /// How many bytes of the input are done. Pass the rest again, until no event comes.
+    /// How many bytes of the input were used. Pass the rest again, until there is no event.
     pub consumed: usize,
-    /// What happened; `None` when all of the input was taken and more is needed.
+    /// The event; `None` when all of the input was used and more is needed.
     pub event: Option<MultipartEvent<'a>>,
 }
 
-/// What happened in a form.
+/// An event in a form.
 #[derive(Debug, PartialEq, Eq)]
 pub enum MultipartEvent<'a> {
     /// A part begins.
@@ -50,7 +50,7 @@ pub enum MultipartEvent<'a> {
     Content(&'a [u8]),
     /// The part is complete.
     PartEnd,
-    /// The form is complete. Whatever follows is ignored (RFC 2046 §5.1.1).
+    /// The form is complete. Bytes that follow are ignored (RFC 2046 §5.1.1).
     End,
 }
 
@@ -62,12 +62,12 @@ enum State {
     Epilogue,
 }
 
-/// How much of the delimiter has been seen at the end of what was taken.
+/// How many bytes of the delimiter have been seen at the end of the input.
 #[derive(Clone, Copy)]
 struct Search {
     matched: usize,
-    /// How many of these were not in the content: a boundary may also stand at its very start, where
-    /// the line end before it belongs to the head.
+    /// How many of these bytes were not in the content. A boundary may also stand at the very start of the
+    /// content, where the line end before it belongs to the head.
     implied: usize,
 }
 
@@ -80,7 +80,7 @@ enum Found {
     Nothing,
 }
 
-/// An event without what it borrows.
+/// An event without its borrowed data.
 enum Happened {
     Part(PartHead),
     Content(Range<usize>),
@@ -106,7 +106,7 @@ impl MultipartParser {
         })
     }
 
-    /// Takes content up to the next event. After an error the form is lost; do not go on.
+    /// Takes content up to the next event. After an error the form is lost; do not continue.
     pub fn receive<'a>(&'a mut self, input: &'a [u8]) -> Result<MultipartStep<'a>, MultipartError> {
         let mut consumed = 0;
         let mut happened = None;
@@ -127,9 +127,9 @@ impl MultipartParser {
         Ok(MultipartStep { consumed, event })
     }
 
-    /// Says that the content is over.
+    /// Declares that the content has ended.
     ///
-    /// Fails with [`MultipartError::Truncated`] when the form is not.
+    /// Fails with [`MultipartError::Truncated`] when the form is not complete.
     pub fn finish(&self) -> Result<(), MultipartError> {
         match self.state {
             State::Epilogue => Ok(()),
@@ -137,8 +137,8 @@ impl MultipartParser {
         }
     }
 
-    /// One step on input that is not empty: how much of it was taken, and what happened. A step that
-    /// takes nothing brings an event or another state.
+    /// One step on input that is not empty. Returns how many bytes it used and the event. A step that uses no
+    /// bytes returns an event or changes the state.
     fn step(&mut self, rest: &[u8]) -> Result<(usize, Option<Happened>), MultipartError> {
         match &mut self.state {
             State::Epilogue => Ok((rest.len(), None)),
@@ -243,8 +243,8 @@ impl Search {
         }
     }
 
-    /// Compares with what is left of the delimiter. A mismatch needs no second look at what matched:
-    /// only the first byte of a delimiter is a CR.
+    /// Compares with the rest of the delimiter. After a mismatch the bytes that matched need no second look: only
+    /// the first byte of a delimiter is a CR.
     fn go_on(&mut self, rest: &[u8], delimiter: &[u8]) -> (usize, Found) {
         let wanted = &delimiter[self.matched..];
         let same = wanted.iter().zip(rest).take_while(|(a, b)| a == b).count();
@@ -275,7 +275,7 @@ impl Happened {
     }
 }
 
-/// Where the start of a delimiter lies at the end of this.
+/// Where the start of a delimiter lies at the end of the input.
 fn started(rest: &[u8], delimiter: &[u8]) -> Option<usize> {
     let from = rest.len().saturating_sub(delimiter.len() - 1);
     memchr_iter(b'\r', &rest[from..])

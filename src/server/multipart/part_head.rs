@@ -1,21 +1,21 @@
-//! What the head of a part says (RFC 7578 §4). The grammar of its main field is in `semantics`.
+//! The head of a part (RFC 7578 §4). The grammar of its main field is in `semantics`.
 
 use super::fault::MultipartError;
 use crate::semantics::multipart::grammar::disposition as disposition_of;
 use crate::server::files::is_plain_name;
 
-/// Field lines in the head of one part.
+/// How many field lines the head of one part may have.
 const MOST_FIELDS: usize = 16;
 
 /// The head of a part. Other fields than these two mean nothing in a form (RFC 7578 §4.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartHead {
-    /// The field's name. Several parts may have the same.
+    /// The name of the form field. Several parts may have the same name.
     pub name: String,
-    /// The file's name as the client says it. It may hold anything but NUL and line breaks, also
-    /// `../`: never make a path of it; see [`safe_file_name`](Self::safe_file_name).
+    /// The file's name as the client sent it. It may hold anything except NUL and line breaks, even `../`:
+    /// never make a path from it; see [`safe_file_name`](Self::safe_file_name).
     pub file_name: Option<String>,
-    /// The content type, when the part says one.
+    /// The content type, if the part has one.
     pub content_type: Option<String>,
 }
 
@@ -25,8 +25,8 @@ impl PartHead {
         self.file_name.is_some() || self.content_type.is_some()
     }
 
-    /// The last part of the file name, when it is a plain one on every system (see
-    /// [`AssetPath`](crate::server::files::AssetPath)) and not hidden: old browsers send whole paths.
+    /// The last part of the file name, if it is a plain name on every system (see
+    /// [`AssetPath`](crate::server::files::AssetPath)) and not hidden. Old browsers send whole paths.
     pub fn safe_file_name(&self) -> Option<&str> {
         let name = self.file_name.as_deref()?.rsplit(['/', '\\']).next()?;
         is_plain_name(name).then_some(name)
@@ -65,7 +65,7 @@ impl PartHead {
     }
 }
 
-/// Neither may contain what breaks a line or ends a text where it is written.
+/// Neither may contain characters that break a line or end a string where the name is written.
 fn is_clean(name: &str) -> bool {
     !name.contains(['\0', '\r', '\n'])
 }

@@ -1,8 +1,8 @@
-//! Where uploaded files go that are too large for memory: [`SpillStore`], and the store on disk.
+//! [`SpillStore`], which stores uploaded files that are too large for memory, and the store on disk.
 //!
 //! On Unix a file of the store has no name once it is open, so that nothing is left when the process is
-//! killed. Elsewhere it has one, is locked while it is in use, and files that a killed process left
-//! are removed when the folder is first used again.
+//! killed. On other systems the file has a name and is locked while it is in use. When the folder is first
+//! used again, files that a killed process left are removed.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -22,26 +22,26 @@ pub trait SpillStore: Send + Sync {
     fn create(&mut self) -> io::Result<Box<dyn SpillFile>>;
 }
 
-/// A file that is gone when this is dropped, unless it was kept.
+/// A file that is deleted when this is dropped, unless it was kept.
 pub trait SpillFile: Read + Write + Seek + Send + Sync {
-    /// Keeps the content as a file at this path; a file that is there is replaced. Only the owner can
+    /// Saves the content as a file at this path. A file that exists there is replaced. Only the owner can
     /// read it (on Unix).
     ///
     /// Fails with [`io::ErrorKind::Unsupported`] where there is no file system.
     fn keep(self: Box<Self>, path: &Path) -> io::Result<()>;
 }
 
-/// Writes uploads to files in a folder, which only their owner can read.
+/// Writes uploads to files in a folder. Only their owner can read them.
 #[derive(Clone, Debug)]
 pub struct TempFolder {
     folder: PathBuf,
     next: u64,
-    /// Whether files of killed processes were removed.
+    /// Whether files of killed processes have been removed.
     is_clean: bool,
 }
 
 impl TempFolder {
-    /// In this folder.
+    /// Stores files in this folder.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
@@ -52,7 +52,7 @@ impl TempFolder {
 }
 
 impl Default for TempFolder {
-    /// In the system's folder for temporary files.
+    /// Stores files in the system's folder for temporary files.
     fn default() -> Self {
         Self::new(std::env::temp_dir())
     }
@@ -80,8 +80,8 @@ impl SpillStore for TempFolder {
     }
 }
 
-/// Writes content to a file that only its owner can read, and puts it in the place of the file at this
-/// path.
+/// Writes content to a file that only its owner can read, and moves it to this path in place of the file
+/// there.
 pub(super) fn keep_private(path: &Path, content: &mut dyn Read) -> io::Result<()> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
@@ -96,7 +96,7 @@ pub(super) fn keep_private(path: &Path, content: &mut dyn Read) -> io::Result<()
     kept
 }
 
-/// Removes files that no process has locked any more.
+/// Removes files that no process keeps locked.
 fn remove_leftovers(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
@@ -117,15 +117,15 @@ fn remove_leftovers(folder: &Path) {
 }
 
 struct TempFile {
-    /// `None` only while it is dropped.
+    /// `None` only while the file is dropped.
     file: Option<File>,
-    /// Where it can still be found.
+    /// The path at which the file can still be found.
     path: Option<PathBuf>,
 }
 
 impl TempFile {
     fn new(file: File, path: PathBuf) -> Self {
-        // Windows removes no open file. There the lock says that the file is in use.
+        // Windows does not remove an open file. There the lock marks the file as in use.
         let is_removed = cfg!(unix) && fs::remove_file(&path).is_ok();
         if !is_removed {
             let _ = file.try_lock();
@@ -175,7 +175,7 @@ impl Seek for TempFile {
 
 impl Drop for TempFile {
     fn drop(&mut self) {
-        // Windows removes no open file. If it cannot be removed now, the next start removes it.
+        // Windows does not remove an open file. If it cannot be removed now, the next start removes it.
         self.file = None;
         if let Some(path) = &self.path {
             let _ = fs::remove_file(path);
@@ -206,7 +206,7 @@ mod tests {
         let folder = folder("nameless");
         let mut file = TempFolder::new(&folder).create().unwrap();
         file.write_all(b"content").unwrap();
-        // Killed now, the process leaves nothing behind.
+        // If the process is killed now, it leaves nothing behind.
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
         let path = folder.join("kept");
         fs::write(&path, "old").unwrap();

@@ -1,7 +1,7 @@
-//! Login in the player's own browser: the address to open, and the one request that
-//! comes back to a port of this machine (RFC 8252 §7.3, §8; PKCE by RFC 7636; the issuer check of
-//! RFC 9207). No socket and no clock here: the server binds port 0 of 127.0.0.1 and passes on what
-//! comes. The code is exchanged for tokens by a client, not here.
+//! Login in the player's own browser: the address to open, and the one request that comes back to a port of
+//! this machine (RFC 8252 §7.3, §8; PKCE by RFC 7636; the issuer check of RFC 9207). It has no socket and no
+//! clock: the server binds port 0 of 127.0.0.1 and passes requests on. A client, not this module, exchanges
+//! the code for tokens.
 //!
 //! ```text
 //! Waiting ──callback with the right state──▶ Done(code or error)
@@ -25,25 +25,25 @@ use super::page::{self, OAuthAnswer};
 use crate::server::guard::secret::is_same_secret;
 use crate::server::target::{path_of, query_of};
 
-/// The path of the address that the browser is sent back to.
+/// The path of the address to which the browser is redirected.
 pub const CALLBACK_PATH: &str = "/callback";
 
-/// What the login asks for, and at which server. The endpoint has to be `https`, or `http` on this machine.
+/// What the login requests, and from which server. The endpoint has to be `https`, or `http` on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OAuthRequest {
-    /// The authorization server's page (RFC 6749 §3.1); its own query is kept.
+    /// The authorization endpoint (RFC 6749 §3.1). Its own query is kept.
     pub authorization_endpoint: Url,
     /// The game's public client identifier (RFC 6749 §2.2).
     pub client_id: String,
-    /// The scopes, separated by spaces; none when empty (RFC 6749 §3.3).
+    /// The scopes, separated by spaces; empty for no scope (RFC 6749 §3.3).
     pub scope: String,
-    /// More parameters, such as `prompt` or `login_hint`. They cannot replace those of the protocol.
+    /// More parameters, such as `prompt` or `login_hint`. They cannot replace the parameters of the protocol.
     pub parameters: Vec<(String, String)>,
-    /// The issuer that the response has to name (RFC 9207); `None` checks no issuer.
+    /// The issuer that the response has to name (RFC 9207). `None` turns the check off.
     pub issuer: Option<String>,
 }
 
-/// One login, from the address to open to the code that comes back. `Debug` hides the secrets.
+/// One login, from the address to open to the authorization code. `Debug` hides the secrets.
 pub struct OAuthLogin {
     url: Url,
     redirect_uri: String,
@@ -54,7 +54,7 @@ pub struct OAuthLogin {
     progress: Progress,
 }
 
-/// What the token request needs besides the client identifier (RFC 6749 §4.1.3, RFC 7636 §4.5).
+/// What the token request needs in addition to the client identifier (RFC 6749 §4.1.3, RFC 7636 §4.5).
 /// `Debug` hides the code and the verifier.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AuthorizationCode {
@@ -70,17 +70,17 @@ pub struct AuthorizationCode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OAuthError {
-    /// The authorization endpoint is not `https`, nor on this machine; or it has a fragment
+    /// The authorization endpoint is neither `https` nor on this machine, or it has a fragment
     /// (RFC 6749 §3.1).
     Endpoint,
-    /// The authorization server refused: its `error` code, such as `access_denied`
+    /// The authorization server refused. This is its `error` code, such as `access_denied`
     /// (RFC 6749 §4.1.2.1).
     Refused(String),
-    /// The response names another issuer than the expected one, or no issuer (RFC 9207 §2.4).
+    /// The response names an issuer other than the expected one, or no issuer (RFC 9207 §2.4).
     Issuer,
     /// The response has the right state, but neither a code nor an error.
     NoCode,
-    /// The player did not come back in time.
+    /// The player did not finish the login in time.
     TimedOut,
     /// The game cancelled it.
     Cancelled,
@@ -93,8 +93,8 @@ enum Progress {
 }
 
 impl OAuthLogin {
-    /// A login whose server is bound to this port of 127.0.0.1, with 64 bytes from a cryptographic
-    /// random source. After `deadline` it has failed; some minutes are usual.
+    /// A login whose server is bound to this port of 127.0.0.1, with 64 bytes from a cryptographic random source.
+    /// The login fails at `deadline`; it usually should allow some minutes.
     pub fn new(
         request: &OAuthRequest,
         port: u16,
@@ -108,7 +108,7 @@ impl OAuthLogin {
         let state = URL_SAFE_NO_PAD.encode(for_state);
         // 32 bytes make the 43 letters that RFC 7636 §4.1 asks for.
         let verifier = URL_SAFE_NO_PAD.encode(for_verifier);
-        // The address, not `localhost`, which may be anything (RFC 8252 §8.3).
+        // The address instead of `localhost`, which may resolve to anything (RFC 8252 §8.3).
         let redirect_uri = format!("http://127.0.0.1:{port}{CALLBACK_PATH}");
         let own = [
             ("response_type", "code"),
@@ -141,15 +141,15 @@ impl OAuthLogin {
         &self.url
     }
 
-    /// Where the browser is sent back to: `http://127.0.0.1:PORT/callback`.
+    /// The address to which the browser is redirected: `http://127.0.0.1:PORT/callback`.
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
     }
 
-    /// Takes a request to the loopback server, and returns the response.
+    /// Takes a request to the loopback server. Returns the response.
     ///
-    /// Only `GET` of the callback with the right state ends the login, and only the first. Anything
-    /// else (a favicon, a forged callback of some page) is refused and changes nothing.
+    /// Only the first `GET` of the callback with the right state ends the login. Any other request (for a
+    /// favicon, or a callback that some page forged) is refused and changes nothing.
     pub fn receive(&mut self, method: &Method, target: &str) -> OAuthAnswer {
         if path_of(target) != CALLBACK_PATH {
             return page::answer(StatusCode::NOT_FOUND, page::NOTHING_HERE);
@@ -181,7 +181,7 @@ impl OAuthLogin {
         answer
     }
 
-    /// Ends the login when its time is over. Returns whether it is over, this way or another.
+    /// Ends the login when its deadline has passed. Returns whether the login has ended, for any reason.
     pub fn handle_timeout(&mut self, now: Instant) -> bool {
         if matches!(self.progress, Progress::Waiting) && now >= self.deadline {
             self.progress = Progress::Done(Err(OAuthError::TimedOut));
@@ -194,14 +194,14 @@ impl OAuthLogin {
         self.deadline
     }
 
-    /// Cancels the login, unless it is over already.
+    /// Cancels the login, unless it has ended.
     pub fn cancel(&mut self) {
         if matches!(self.progress, Progress::Waiting) {
             self.progress = Progress::Done(Err(OAuthError::Cancelled));
         }
     }
 
-    /// The result, once; `None` while the login goes on and after the result was taken.
+    /// The result, once. `None` while the login is under way and after the result was taken.
     pub fn take_outcome(&mut self) -> Option<Result<AuthorizationCode, OAuthError>> {
         match std::mem::replace(&mut self.progress, Progress::Taken) {
             Progress::Done(outcome) => Some(outcome),
@@ -233,7 +233,7 @@ impl OAuthLogin {
     }
 }
 
-/// The parameters of a callback. None may come twice (RFC 6749 §3.1).
+/// The parameters of a callback. No parameter may occur twice (RFC 6749 §3.1).
 #[derive(Default)]
 struct Callback {
     state: Option<String>,
@@ -265,7 +265,7 @@ fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
 }
 
-/// The page that asks for the password must not be readable or changeable on its way.
+/// Nobody may read or change the page that asks for the password on its way.
 fn is_trustworthy(endpoint: &Url) -> bool {
     let is_loopback = || match endpoint.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
@@ -277,7 +277,7 @@ fn is_trustworthy(endpoint: &Url) -> bool {
     is_safe && endpoint.fragment().is_none()
 }
 
-/// An error code as RFC 6749 §4.1.2.1 allows it; it will be shown and logged.
+/// An error code that RFC 6749 §4.1.2.1 allows: it will be shown and logged.
 fn printable(error: &str) -> String {
     error
         .chars()

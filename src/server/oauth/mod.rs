@@ -1,5 +1,5 @@
 //! Login in the player's browser by OAuth 2.0 for native apps (RFC 8252): a loopback server on a free
-//! port receives the browser's last request, with the authorization code.
+//! port receives the browser's last request, which holds the authorization code.
 //!
 //! | module | holds |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | `server` | the loopback server, driven by polls |
 //! | `page` | the pages that the browser shows at the end |
 //!
-//! Exchanging the code for tokens is a client's work and not done here.
+//! A client exchanges the code for tokens; that is not done here.
 
 mod authorization_code;
 mod page;

@@ -3,16 +3,16 @@
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-/// The response to one request, and whether the login is over with it.
+/// The response to one request, and whether it ends the login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OAuthAnswer {
     /// The status.
     pub status: StatusCode,
-    /// The fields, with the content type.
+    /// The fields, including the content type.
     pub headers: HeaderMap,
     /// The page.
     pub body: String,
-    /// Whether the login is over: send this response, close the server, and take the
+    /// Whether the login has ended: then send this response, close the server, and take the
     /// [`outcome`](crate::server::oauth::OAuthLogin::take_outcome).
     pub is_last: bool,
 }
@@ -38,7 +38,7 @@ pub(super) const OVER: Page = Page(
 );
 pub(super) const NOTHING_HERE: Page = Page("Nothing here", "Please go back to the game.");
 
-/// A page that no cache keeps, and whose address no other site gets.
+/// A page that no cache stores, and whose address is not sent to other sites.
 pub(super) fn answer(status: StatusCode, Page(title, text): Page) -> OAuthAnswer {
     let fields = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),

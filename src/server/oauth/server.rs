@@ -1,5 +1,5 @@
-//! [`OAuthLoopback`]: a login in the player's browser, from the listening port to the page that says that
-//! the window may be closed. The rules are `authorization_code`'s; here is the server.
+//! [`OAuthLoopback`]: a login in the player's browser, from the listening port to the page which says that
+//! the window may be closed. The rules are in `authorization_code`; this module runs the server.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,15 +21,15 @@ use crate::transport::memory::MemoryNetwork;
 /// How long the last page may take to reach the browser.
 const LAST_PAGE: Duration = Duration::from_secs(2);
 
-/// A login under way: open [`authorization_url`](Self::authorization_url) in the browser and
-/// [`poll`](Self::poll) once a frame. It listens at a free port of 127.0.0.1, closes by itself, and
-/// dropping it gives up.
+/// A login under way. Open [`authorization_url`](Self::authorization_url) in the browser and call
+/// [`poll`](Self::poll) once a frame. It listens at a free port of 127.0.0.1 and closes by itself. Dropping
+/// it cancels the login.
 pub struct OAuthLoopback {
     server: Server,
     login: Shared,
 }
 
-/// Used instead of a timeout that the clock cannot count.
+/// Used in place of a timeout that the clock cannot represent.
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 type Shared = Arc<Mutex<OAuthLogin>>;
@@ -38,9 +38,9 @@ type Shared = Arc<Mutex<OAuthLogin>>;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OAuthNotStarted {
-    /// No port, or no random numbers, from the system.
+    /// The system provided no port or no random numbers.
     System(Error),
-    /// The request must not be sent.
+    /// The authorization request is not safe to send.
     Request(OAuthError),
 }
 
@@ -81,7 +81,7 @@ impl OAuthLoopback {
             OAuthNotStarted::System(Error::io(NetworkFault::System, source))
         })?;
         let now = server.reactor.clock().now();
-        // A timeout that the clock cannot count is longer than any login.
+        // A timeout that the clock cannot represent is longer than any login.
         let deadline = now.checked_add(timeout).unwrap_or(now + A_DAY);
         let port = server.local_addr().port();
         let login =
@@ -101,12 +101,12 @@ impl OAuthLoopback {
         lock(&self.login).authorization_url().clone()
     }
 
-    /// Where the browser is sent back to: what the code has to be exchanged with.
+    /// The address to which the browser is redirected. The exchange of the code needs it, too.
     pub fn redirect_uri(&self) -> String {
         lock(&self.login).redirect_uri().to_owned()
     }
 
-    /// Goes on. Returns the result, once, when the browser has its last page.
+    /// Continues the login. Returns the result once, after the browser got the last page.
     ///
     /// # Errors
     /// As [`Server::poll`].
@@ -115,7 +115,7 @@ impl OAuthLoopback {
         self.poll_at(now)
     }
 
-    /// The same with the time given, for tests.
+    /// Like [`poll`](Self::poll), with the time given, for tests.
     ///
     /// # Errors
     /// As [`Server::poll`].
@@ -134,14 +134,14 @@ impl OAuthLoopback {
         Ok(lock(&self.login).take_outcome())
     }
 
-    /// Cancels the login; [`poll`](Self::poll) returns that.
+    /// Cancels the login. [`poll`](Self::poll) then returns that result.
     pub fn cancel(&mut self) {
         lock(&self.login).cancel();
     }
 }
 
 impl fmt::Debug for OAuthLoopback {
-    /// Shows no secret.
+    /// Hides the secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OAuthLoopback")
             .field("server", &self.server)

@@ -1,5 +1,5 @@
-//! How the tools of one machine find a server whose port is not fixed: which ports to
-//! try, and a small JSON file that says which one it became.
+//! How the tools of one machine find a server whose port is not fixed: the ports to try, and a small JSON
+//! file that reports the port.
 
 pub(in crate::server) mod private_file;
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use private_file::create_private;
 
-/// The ports to try, one after the other: the preferred one, then those of a range, then any.
+/// The ports to try in order: the preferred one, then those of a range, then any free port.
 ///
 /// ```
 /// use httpoll::server::port_file::PortCandidates;
@@ -29,19 +29,19 @@ pub struct PortCandidates {
     ends_with_any: bool,
 }
 
-/// What a server tells tools about itself. `Debug` hides the token.
+/// What a server reports to tools about itself. `Debug` hides the token.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PortFile {
     /// The port it listens on.
     pub port: u16,
-    /// Its process, so that a reader may tell a file that was left behind.
+    /// The server's process, so that a reader can recognise a file that was left behind.
     pub process: u32,
-    /// The token of this run, if it asks for one.
+    /// The token of this run, if the server requires one.
     pub token: Option<String>,
 }
 
-/// A port file on disk; dropping this deletes it, unless another server has replaced it.
+/// A port file on disk. Dropping this deletes the file, unless another server has replaced it.
 #[derive(Debug)]
 pub struct WrittenPortFile {
     path: PathBuf,
@@ -60,7 +60,7 @@ enum Next {
 }
 
 impl PortCandidates {
-    /// Tries this port alone.
+    /// Tries only this port.
     pub fn new(preferred: u16) -> Self {
         Self {
             preferred,
@@ -77,7 +77,7 @@ impl PortCandidates {
         self
     }
 
-    /// In the end takes any that is free: port 0, for which the system chooses.
+    /// Tries any free port at the end: port 0, for which the system chooses.
     #[must_use]
     pub fn or_any(mut self) -> Self {
         self.ends_with_any = true;
@@ -93,7 +93,7 @@ impl Iterator for PortCandidates {
             match self.next {
                 Next::Preferred => {
                     self.next = Next::Range;
-                    // Port 0 would be free at once; it comes last.
+                    // Port 0 always succeeds, so it comes last.
                     if self.preferred != 0 {
                         return Some(self.preferred);
                     }
@@ -116,7 +116,7 @@ impl Iterator for PortCandidates {
 }
 
 impl PortFile {
-    /// Of this process, without a token.
+    /// For this process, without a token.
     pub fn new(port: u16) -> Self {
         Self {
             port,
@@ -125,7 +125,7 @@ impl PortFile {
         }
     }
 
-    /// With the token that the server asks for.
+    /// Adds the token that the server requires.
     #[must_use]
     pub fn token(mut self, token: &str) -> Self {
         self.token = Some(token.to_owned());
@@ -141,7 +141,7 @@ impl PortFile {
         file.to_string()
     }
 
-    /// Reads the text of a port file. Members it does not know are left alone.
+    /// Reads the text of a port file. Unknown members are ignored.
     pub fn parse(text: &str) -> Result<Self, InvalidPortFile> {
         let file: Value = serde_json::from_str(text).map_err(|_| InvalidPortFile)?;
         let number = |name: &str| file.get(name).and_then(Value::as_u64);
@@ -163,11 +163,11 @@ impl PortFile {
         }
     }
 
-    /// Writes the file so that a reader sees all of it or nothing: first next to its place, then moved
-    /// there. Only its owner can read it (on Unix; elsewhere choose a folder
-    /// of the user's own). What was there before is replaced.
+    /// Writes the file so that a reader sees all of it or nothing: the file is written next to its place, then
+    /// moved there. Only its owner can read it (on Unix; elsewhere choose a private folder of the user). A file
+    /// that exists there is replaced.
     ///
-    /// It is small, but it is disk: call it once, when the server is bound.
+    /// The file is small, but this writes to disk: call it once, when the server is bound.
     pub fn write(&self, path: impl Into<PathBuf>) -> io::Result<WrittenPortFile> {
         let path = path.into();
         let mut beside = path.clone().into_os_string();
@@ -187,7 +187,7 @@ impl PortFile {
 }
 
 impl WrittenPortFile {
-    /// Where it is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -197,8 +197,7 @@ impl Drop for WrittenPortFile {
     fn drop(&mut self) {
         let on_disk = fs::read_to_string(&self.path);
         if on_disk.is_ok_and(|text| PortFile::parse(&text).as_ref() == Ok(&self.file)) {
-            // A failure cannot be reported here; a reader sees from the process that the file is
-            // stale.
+            // A failure cannot be reported here. The process number in the file shows a reader that it is stale.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -221,8 +220,8 @@ impl fmt::Display for InvalidPortFile {
 
 impl std::error::Error for InvalidPortFile {}
 
-/// Writes a file of the owner's own. A leftover of an earlier process of the same number is removed,
-/// never opened: it could be a link to elsewhere.
+/// Writes a file that only its owner can read. A leftover of an earlier process with the same number is
+/// removed and never opened: it could be a link to another file.
 fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
