@@ -8,8 +8,9 @@ use super::response::Response;
 use super::stream::ResponseStream;
 use super::wake_queue::{ConnectionId, WakeQueue};
 
-/// Responds to one request. It can be kept and sent to another thread; the server goes on meanwhile. If it takes longer than [`ServerTimeouts::respond`](crate::server::ServerTimeouts::respond) the
-/// client gets a `504`; dropped without a response, a `500`.
+/// Responds to one request. It can be kept and sent to another thread; the server continues meanwhile. If the
+/// response takes longer than [`ServerTimeouts::respond`](crate::server::ServerTimeouts::respond), the client
+/// gets a `504`. If this is dropped without a response, the client gets a `500`.
 #[derive(Debug)]
 #[must_use = "a responder that is dropped responds with 500"]
 pub struct Responder {
@@ -21,7 +22,7 @@ pub struct Responder {
 pub(super) struct Slot {
     answer: Mutex<Answer>,
     aborted: AtomicBool,
-    /// What is sent when the deadline is over, instead of `504`.
+    /// What is sent when the deadline has passed, instead of `504`.
     late: Mutex<Option<Box<Response>>>,
     wake_queue: Arc<WakeQueue>,
     id: ConnectionId,
@@ -33,11 +34,11 @@ enum Answer {
     Given(Box<Response>),
     /// Dropped without a response.
     Abandoned,
-    /// It is no longer wanted, or it was taken.
+    /// The response is no longer wanted, or it was taken.
     Over,
 }
 
-/// What a connection finds when it looks.
+/// What a connection finds when it asks for the response.
 #[derive(Debug)]
 pub(super) enum Found {
     Nothing,
@@ -50,7 +51,7 @@ impl Responder {
         Self { slot: Some(slot) }
     }
 
-    /// For a request without a waiting client.
+    /// A responder for a request without a waiting client.
     pub(super) fn nowhere() -> Self {
         Self { slot: None }
     }
@@ -59,7 +60,7 @@ impl Responder {
         self.slot.as_ref()
     }
 
-    /// Sends the response. Returns whether the client still waited.
+    /// Sends the response. Returns whether the client was still waiting.
     pub fn respond(mut self, response: Response) -> bool {
         match self.slot.take() {
             Some(slot) => slot.give(response),
@@ -67,7 +68,7 @@ impl Responder {
         }
     }
 
-    /// Sends the head of `response` now and its content piece by piece, whenever there is some.
+    /// Sends the head of `response` now, and its content piece by piece as it is produced.
     pub fn stream(self, response: Response) -> ResponseStream {
         match self.start_pipe(response, None) {
             Some(pipe) => ResponseStream::new(pipe),
@@ -88,7 +89,7 @@ impl Responder {
         self.respond(response).then_some(pipe)
     }
 
-    /// Where its connection is.
+    /// The connection of the request.
     #[cfg(feature = "websocket")]
     pub(super) fn address(&self) -> (Arc<WakeQueue>, ConnectionId) {
         match &self.slot {
@@ -98,8 +99,8 @@ impl Responder {
     }
 
     /// Sets the response that the client gets when
-    /// [`ServerTimeouts::respond`](crate::server::ServerTimeouts::respond) is over, instead of `504`. Then
-    /// the delay is not an error.
+    /// [`ServerTimeouts::respond`](crate::server::ServerTimeouts::respond) has passed, instead of `504`. The
+    /// delay is then not an error.
     pub fn set_timeout_response(&mut self, response: Response) {
         if let Some(slot) = &self.slot {
             let mut late = slot.late.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,8 +108,8 @@ impl Responder {
         }
     }
 
-    /// Whether the response is no longer wanted: the client has gone, or has at least ended its side, or
-    /// the deadline is over. A response to a client that only ended its side is still sent.
+    /// Whether the response is no longer wanted: the client has gone or has ended its side, or the deadline has
+    /// passed. A client that only ended its side still gets the response.
     pub fn is_aborted(&self) -> bool {
         self.slot
             .as_ref()
@@ -156,7 +157,7 @@ impl Slot {
         self.replace(Answer::Abandoned);
     }
 
-    /// What is there so far; a response is taken.
+    /// The current state. A response is taken out.
     pub(super) fn look(&self) -> Found {
         let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
         match &*answer {
@@ -170,18 +171,18 @@ impl Slot {
         }
     }
 
-    /// What to send when the deadline is over, if anything was set.
+    /// What to send when the deadline has passed, if it was set.
     pub(super) fn take_timeout_response(&self) -> Option<Box<Response>> {
         let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
         late.take()
     }
 
-    /// The client has ended its side.
+    /// Records that the client has ended its side.
     pub(super) fn set_aborted(&self) {
         self.aborted.store(true, Ordering::Release);
     }
 
-    /// The client no longer waits.
+    /// Records that the client no longer waits.
     pub(super) fn close(&self) {
         self.set_aborted();
         let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);

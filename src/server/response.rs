@@ -1,5 +1,5 @@
-//! [`Response`]: what a handler sends. Framing, `Date` and `Connection` are added when it is sent. Values
-//! that no field line may hold are refused when they are set.
+//! [`Response`]: what a handler sends. Framing, `Date` and `Connection` are added when it is sent. Setters
+//! refuse values that no field may hold.
 
 use std::fmt;
 use std::fs::File;
@@ -32,7 +32,7 @@ pub struct Response {
     ended: bool,
 }
 
-/// Where the content comes from.
+/// The source of the content.
 pub(super) enum Body {
     Bytes(Bytes),
     Gathering(BytesMut),
@@ -44,7 +44,7 @@ pub(super) enum Body {
 }
 
 impl Response {
-    /// `200` without content.
+    /// A `200` without content.
     pub fn new() -> Self {
         Self {
             status: StatusCode::OK,
@@ -55,52 +55,52 @@ impl Response {
         }
     }
 
-    /// A status without content. A code that is not from 200 to 999 becomes `500`.
+    /// A response with this status and no content. A code that is not from 200 to 999 becomes `500`.
     pub fn status(code: u16) -> Self {
         let mut response = Self::new();
         response.set_status(code);
         response
     }
 
-    /// `text/plain; charset=utf-8`.
+    /// Content of type `text/plain; charset=utf-8`.
     pub fn text(text: impl Into<String>) -> Self {
         Self::content("text/plain; charset=utf-8", text.into())
     }
 
-    /// `text/html; charset=utf-8`.
+    /// Content of type `text/html; charset=utf-8`.
     pub fn html(html: impl Into<String>) -> Self {
         Self::content("text/html; charset=utf-8", html.into())
     }
 
-    /// `application/json`.
+    /// Content of type `application/json`.
     pub fn json(value: &serde_json::Value) -> Self {
         Self::content("application/json", value.to_string())
     }
 
-    /// Content of a media type. One that no field line may hold becomes
+    /// Content of this media type. A media type that no field may hold becomes
     /// `application/octet-stream`.
     pub fn content(media_type: &str, content: impl Into<Bytes>) -> Self {
         let mut response = Self::new();
         if response.set_content_type(media_type).is_err() {
-            // A valid line is never refused.
+            // A valid field is never refused.
             let _ = response.set_content_type("application/octet-stream");
         }
         response.set_body(content);
         response
     }
 
-    /// Content that is read while it is sent, a bounded piece at a time, in the polls of the server:
-    /// a file, for example. With a length it must bring that many bytes; without one it is sent in chunks.
+    /// Content that is read while it is sent, a bounded piece at a time, in the polls of the server: a file, for
+    /// example. With a length the reader must return that many bytes. Without one the content is sent in chunks.
     ///
-    /// The reader must never wait long: a `WouldBlock` is taken for a failure.
+    /// The reader must not block for long. A `WouldBlock` counts as a failure.
     pub fn reader(reader: impl Read + Send + 'static, length: Option<u64>) -> Self {
         let mut response = Self::new();
         response.body = Body::Reader(Exclusive::new(Box::new(reader)), length);
         response
     }
 
-    /// A file of the disk, with the media type of its name, read while it is sent. It is a response like
-    /// others; [`Server::files`](crate::server::Server::files) has ranges, validators and safe paths.
+    /// A file on disk, with the media type of its name, read while it is sent. It is an ordinary response:
+    /// [`Server::files`](crate::server::Server::files) also has ranges, validators and safe paths.
     ///
     /// # Errors
     /// When there is no such file, or it cannot be opened.
@@ -113,12 +113,12 @@ impl Response {
         }
         let mut response = Self::reader(file, Some(facts.len()));
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // The types of the table are valid lines.
+        // The types of the table are valid field values.
         let _ = response.set_content_type(&content_type(&name));
         Ok(response)
     }
 
-    /// `302` to another place, which is a URL or a path. See [`redirect_with`](Self::redirect_with).
+    /// A `302` to another URL or path. See [`redirect_with`](Self::redirect_with).
     ///
     /// # Errors
     /// [`Misuse::InvalidHeader`] when `location` holds line breaks or other control characters.
@@ -126,10 +126,10 @@ impl Response {
         Self::redirect_with(location, 302)
     }
 
-    /// A redirect of another status, from 300 to 399.
+    /// A redirect with a status from 300 to 399.
     ///
     /// # Errors
-    /// [`Misuse::InvalidHeader`] as above; [`Misuse::WrongStatus`] for another status.
+    /// [`Misuse::InvalidHeader`] as above; [`Misuse::WrongStatus`] for a status outside this range.
     pub fn redirect_with(location: &str, status: u16) -> Result<Self, Error> {
         let mut response = Self::new();
         response.set_redirect(location, status)?;
@@ -141,7 +141,7 @@ impl Response {
         self.status
     }
 
-    /// Sets the status. Any code from 200 to 999 is sent, known or not; others become `500`, because a
+    /// Sets the status. Any code from 200 to 999 is sent, known or not. Other codes become `500`, because a
     /// final response cannot have them.
     pub fn set_status(&mut self, code: u16) -> &mut Self {
         self.status = StatusCode::from_u16(code)
@@ -158,11 +158,11 @@ impl Response {
         self
     }
 
-    /// Sets a field line, in place of all of this name.
+    /// Sets a field, in place of all field lines of this name.
     ///
     /// # Errors
-    /// [`Misuse::InvalidHeader`] for CR, LF, NUL and whatever else no field line may hold; nothing
-    /// changes then.
+    /// [`Misuse::InvalidHeader`] for CR, LF, NUL and everything else that no field may hold. The response is
+    /// then unchanged.
     pub fn set_header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<&mut Self, Error> {
         let mut fresh = FieldLines::new();
         fresh.append(name, value.as_ref())?;
@@ -171,8 +171,8 @@ impl Response {
         Ok(self)
     }
 
-    /// Adds a field line. Lines of the same name stay, in order; but a field that a message may hold
-    /// once only, such as `Content-Type` or `Location`, is replaced (RFC 9110 §5.3).
+    /// Adds a field line. Field lines of the same name stay, in order. But a field that may occur only once, such
+    /// as `Content-Type` or `Location`, is replaced (RFC 9110 §5.3).
     ///
     /// # Errors
     /// As [`set_header`](Self::set_header).
@@ -185,7 +185,7 @@ impl Response {
         Ok(self)
     }
 
-    /// [`append_header`](Self::append_header), to be chained:
+    /// Like [`append_header`](Self::append_header), but returns the response:
     /// `Response::text("a,b").with_header("Content-Type", "text/csv")?`.
     ///
     /// # Errors
@@ -221,7 +221,7 @@ impl Response {
         self
     }
 
-    /// Appends to the content. A response whose content is read or streamed becomes one of bytes.
+    /// Appends to the content. Content that is read or streamed is replaced by bytes.
     pub fn write(&mut self, content: impl AsRef<[u8]>) -> &mut Self {
         let mut gathering = match std::mem::replace(&mut self.body, Body::Bytes(Bytes::new())) {
             Body::Gathering(gathering) => gathering,
@@ -233,7 +233,7 @@ impl Response {
         self
     }
 
-    /// Makes it a JSON response, whatever it was.
+    /// Makes this a JSON response, whatever it was before.
     ///
     /// # Errors
     /// Never for the content; see [`set_header`](Self::set_header).
@@ -242,7 +242,7 @@ impl Response {
         Ok(self.set_body(value.to_string()))
     }
 
-    /// Makes it a redirect: sets `Location` and the status, and drops the content.
+    /// Makes this a redirect: sets `Location` and the status, and removes the content.
     ///
     /// # Errors
     /// As [`redirect_with`](Self::redirect_with); nothing changes then.
@@ -257,25 +257,25 @@ impl Response {
         Ok(self.set_body(Bytes::new()))
     }
 
-    /// Adds a cookie, in a line of its own.
+    /// Adds a cookie, in a field line of its own.
     ///
     /// # Errors
-    /// [`InvalidSetCookie`] names what no cookie may be.
+    /// [`InvalidSetCookie`] names the part of the cookie that is invalid.
     pub fn set_cookie(&mut self, cookie: &SetCookie) -> Result<&mut Self, InvalidSetCookie> {
         let value = cookie.header_value()?;
-        // What makes a valid header value makes a valid line.
+        // A valid cookie is a valid field value.
         let _ = self.fields.append("Set-Cookie", value.as_bytes());
         Ok(self)
     }
 
-    /// Ends the handling here: when an `on_receive` hook calls this, its response is sent and the route's
-    /// handler is not called.
+    /// Ends the handling of the request: when an `on_receive` hook calls this, its response is sent and the
+    /// route's handler is not called.
     pub fn end(&mut self) -> &mut Self {
         self.ended = true;
         self
     }
 
-    /// How many bytes the content has, when that is known.
+    /// The length of the content in bytes, if known.
     pub fn content_length(&self) -> Option<u64> {
         match &self.body {
             Body::Bytes(bytes) => Some(bytes.len() as u64),
@@ -287,7 +287,7 @@ impl Response {
         }
     }
 
-    /// The end of HTTP on its connection, rather than a response.
+    /// Not a response: ends HTTP on the connection.
     #[cfg(feature = "websocket")]
     pub(super) fn upgrade(upgrade: Upgrade) -> Self {
         let mut response = Self::new();
@@ -322,7 +322,7 @@ impl Response {
         (self.status, self.reason, self.fields, body)
     }
 
-    /// The response that the rules for static files planned.
+    /// The response that the static files planned.
     pub(super) fn of_plan(plan: FilePlan) -> Self {
         let mut response = Self::status(plan.status.as_u16());
         response.add_all(&plan.headers);
@@ -331,7 +331,7 @@ impl Response {
             FileBody::Asset(asset) => Body::Asset(asset, plan.length),
             FileBody::Empty => {
                 if let Some(length) = plan.length.filter(|&length| length > 0) {
-                    // To `HEAD`: what a `GET` would bring.
+                    // The content that a `GET` would get; this is a response to `HEAD`.
                     let _ = response.fields.append("Content-Length", length.to_string());
                 }
                 Body::Bytes(Bytes::new())
@@ -340,14 +340,14 @@ impl Response {
         response
     }
 
-    /// Adds lines that are valid already.
+    /// Adds fields that are known to be valid.
     pub(super) fn add_all(&mut self, lines: &HeaderMap) {
         for (name, value) in lines {
             let _ = self.fields.add(name.as_str(), value.as_bytes());
         }
     }
 
-    /// The library's own plain response to a request that it does not hand on.
+    /// The library's own plain response to a request that no handler gets.
     pub(super) fn plain(status: StatusCode) -> Self {
         let reason = status.canonical_reason().unwrap_or("Error");
         let text = format!("{} - {reason}\n", status.as_u16());
@@ -368,7 +368,7 @@ impl Default for Response {
     }
 }
 
-/// Status, field lines and content, as text; content that is not in memory, or not text, by its length.
+/// Status, field lines and content, as text. For content that is not text or not in memory, its length.
 impl fmt::Display for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let known = self.status.canonical_reason().unwrap_or_default();

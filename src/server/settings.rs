@@ -1,5 +1,5 @@
-//! Settings of a server: its limits, its deadlines, and what it does with requests that no route takes.
-//! Each default has its reason next to it.
+//! Settings of a server: its limits, its timeouts, and what it does with requests that no route takes. Each
+//! default has its reason next to it.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::limits::Limits;
 ///
 /// # Memory of one connection
 ///
-/// One client never makes the server hold more than 8 MiB with the default limits, over plain TCP or
-/// TLS, not counting what handlers keep. The parts, of which not all occur at once:
+/// With the default limits one client never makes the server hold more than 8 MiB, over plain TCP or TLS, not
+/// counting what handlers keep. These are the parts; not all of them occur at once:
 ///
 /// | part | at most |
 /// |---|---|
@@ -22,33 +22,34 @@ use crate::limits::Limits;
 /// | received WebSocket messages | twice `message_bytes` and `frame_bytes` of its options |
 /// | pongs that the client does not read | 64 KiB, then nothing more is read from it |
 ///
-/// A limit that is raised raises this sum.
+/// Raising a limit raises this sum.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerLimits {
-    /// Caps on one request's head, chunks and trailers. Default: 32 KiB of head, 100 field lines,
-    /// 8 KiB a line (so that a target over 8 KiB gets `414`, a head over its caps `431`); the
-    /// rest as [`Limits::default`].
+    /// Caps on the head, chunks and trailers of one request. Default: 32 KiB of head, 100 field lines, 8 KiB for
+    /// each line (so that a target over 8 KiB gets `414`, and a head over its caps `431`). The rest is as in
+    /// [`Limits::default`].
     pub message: Limits,
-    /// Bytes of a request's content, when it is collected before its handler is called. More gets
-    /// `413`. Routes can [set their own](crate::server::Route::max_body). Default 2 MiB.
+    /// Bytes of a request's content that is collected before its handler is called. Longer content gets `413`.
+    /// Routes can [set their own limit](crate::server::Route::max_body). Default 2 MiB.
     pub body_bytes: u64,
-    /// Connections at a time. For a new one, the connection that is idle for the longest time is closed:
-    /// one that has no request under way and whose socket holds no bytes. When none is idle, new ones
+    /// How many connections may be open. For a new one, the connection that has been idle for the longest time is
+    /// closed: one that has no request under way and whose socket holds no bytes. When none is idle, new ones
     /// wait in the kernel. Default 256.
     pub connections: usize,
-    /// Connections at a time from one IP address. For a new one, the connection of that address that
-    /// is idle for the longest time is closed; when none is idle, the new one is closed. Addresses of
-    /// this machine (loopback) and [trusted proxies](crate::server::ServerBuilder::trusted_proxies) may
-    /// have as many as there are in total. Default 128: a browser opens 6, a load test 64.
+    /// How many connections may be open from one IP address. For a new one, the connection of that address that
+    /// has been idle for the longest time is closed; when none is idle, the new one is closed. Only the total
+    /// limits addresses of this machine (loopback) and
+    /// [trusted proxies](crate::server::ServerBuilder::trusted_proxies). Default 128: a browser opens 6, a load
+    /// test 64.
     pub connections_per_ip: usize,
-    /// Requests on one connection; the last one's response says `Connection: close`. `None`, the
-    /// default, is without end.
+    /// How many requests one connection may send. The last response has `Connection: close`. The default `None`
+    /// means no limit.
     pub requests_per_connection: Option<u32>,
-    /// Bytes of unread request content that are read and dropped so that the connection can be kept;
-    /// with more ahead, it is closed behind the response. Default 64 KiB.
+    /// How many bytes of unread request content are read and dropped so that the connection can be kept. If more
+    /// are left, the connection is closed after the response. Default 64 KiB.
     pub drained_bytes: u64,
-    /// Bytes that wait in a streaming response, an event stream or a WebSocket for a client that
+    /// How many bytes wait in a streaming response, an event stream or a WebSocket for a client that
     /// reads too slowly. Default 1 MiB.
     pub queued_bytes: usize,
 }
@@ -72,32 +73,32 @@ impl Default for ServerLimits {
     }
 }
 
-/// How long a server waits. `None` means without end. Time between two polls counts at most one second.
+/// How long a server waits. `None` means for ever. The time between two polls counts at most one second.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerTimeouts {
     /// The TLS handshake, from the first byte to the last. Default 10 s.
     pub tls_handshake: Option<Duration>,
-    /// From the first byte of a request's head to its last, however it trickles in; then `408`.
+    /// From the first to the last byte of a request's head, however slowly it arrives; then `408`.
     /// Default 10 s.
     pub head: Option<Duration>,
-    /// In each window of this length a client must send at least [`min_rate`](Self::min_rate) bytes a
-    /// second of a request's content; else it gets `408`. Default 10 s.
+    /// In each window of this length a client must send at least [`min_rate`](Self::min_rate) bytes a second of
+    /// a request's content; otherwise it gets `408`. Default 10 s.
     pub stall: Option<Duration>,
-    /// In each window of this length a client must take at least [`min_rate`](Self::min_rate) bytes a
-    /// second of a response; else the connection is closed. A client has taken what its system has space
-    /// for: on Linux and Android the kernel holds at most 128 KiB beyond that. Elsewhere a full send
-    /// buffer can hide the progress of a slow client for longer, and so can a client's own large
-    /// receive buffer, hence the long window. Default 60 s, as nginx's `send_timeout`.
+    /// In each window of this length a client must take at least [`min_rate`](Self::min_rate) bytes a second of
+    /// a response; otherwise the connection is closed. A client takes bytes when its system has space for them:
+    /// on Linux and Android the kernel holds at most 128 KiB beyond that. On other systems a full send buffer can
+    /// hide the progress of a slow client for longer, and so can a client's own large receive buffer; therefore
+    /// the window is long. Default 60 s, as nginx's `send_timeout`.
     pub send_stall: Option<Duration>,
-    /// Bytes a second that a client must send or take. Default 128.
+    /// How many bytes a second a client must send or take. Default 128.
     pub min_rate: u32,
     /// Between two requests, and before the first. Default 30 s.
     pub idle: Option<Duration>,
     /// From a request to its deferred response; then `504`. Default 30 s.
     pub respond: Option<Duration>,
-    /// How long what a client still sends is read and dropped behind a response that closes, so that
-    /// no reset overtakes it (RFC 9112 §9.6). Default 2 s.
+    /// How long bytes that a client still sends are read and dropped after a response that closes the connection,
+    /// so that no reset overtakes the response (RFC 9112 §9.6). Default 2 s.
     pub linger: Duration,
 }
 
@@ -120,12 +121,12 @@ impl Default for ServerTimeouts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotFoundPolicy {
-    /// [`Pull`](Self::Pull) as long as nothing is registered, else [`Answer`](Self::Answer).
+    /// [`Pull`](Self::Pull) as long as nothing is registered, otherwise [`Answer`](Self::Answer).
     #[default]
     Auto,
     /// The [not-found handler](crate::server::Server::set_not_found_handler) responds, with `404` unless it
     /// was replaced.
     Answer,
-    /// [`Server::next_request`](crate::server::Server::next_request) hands it out.
+    /// [`Server::next_request`](crate::server::Server::next_request) returns it.
     Pull,
 }

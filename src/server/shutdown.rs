@@ -1,4 +1,4 @@
-//! Shutdown a server: at once, or gracefully, which takes polls.
+//! Shuts down a server: at once, or gracefully, which takes several polls.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -8,14 +8,14 @@ use super::Server;
 /// A graceful shutdown under way.
 #[derive(Debug)]
 pub(super) struct Shutdown {
-    /// When what is still open is cut.
+    /// When connections that are still open are cut.
     pub(super) deadline: Instant,
 }
 
 impl Server {
-    /// Begins a graceful shutdown: no connection is accepted any more, idle connections are closed, and
-    /// each response from now on is the last of its connection. Go on polling until
-    /// [`is_closed`](Self::is_closed); what is still open after `timeout` is closed then.
+    /// Starts a graceful shutdown. The server accepts no more connections, closes idle ones, and makes each
+    /// response from now on the last of its connection. Continue to poll until [`is_closed`](Self::is_closed).
+    /// Connections that are still open after `timeout` are closed.
     pub fn shutdown(&mut self, timeout: Duration) {
         let now = self.reactor.active_time(self.reactor.clock().now());
         self.app.draining = true;
@@ -25,25 +25,24 @@ impl Server {
         let deadline = now.checked_add(timeout).unwrap_or(now);
         self.shutdown = Some(Shutdown { deadline });
         self.close_idle();
-        // WebSockets and event streams do not end by themselves: each gets a turn and is ended.
+        // WebSockets and event streams do not end by themselves: each gets a turn in which it is ended.
         for slot in self.connections.slots() {
             self.connections.enqueue(slot);
         }
     }
 
-    /// Stops listening and hands the listener out, to be given to another server by
+    /// Stops listening and returns the listener, to be given to another server by
     /// [`ServerBuilder::from_listener`](super::ServerBuilder::from_listener), for example after the code
-    /// was loaded again. The address stays taken, and clients that wait to be accepted are accepted by
-    /// the other server. Connections that are open stay with this server: end them with
-    /// [`shutdown`](Self::shutdown).
+    /// was reloaded. The address stays bound, and the other server accepts the clients that wait. Connections
+    /// that are open stay with this server: end them with [`shutdown`](Self::shutdown).
     ///
     /// `None` when it is not listening, or on an in-memory network.
     pub fn take_listener(&mut self) -> Option<TcpListener> {
         self.listener.take()?.into_std(&mut self.reactor)
     }
 
-    /// Closes everything now: the listener and all connections. Responders, streams and topics that
-    /// are still held see that it is closed; `on_disconnect` hooks run.
+    /// Closes everything now: the listener and all connections. Responders, streams and topics that the program
+    /// still holds see that they are closed; `on_disconnect` hooks run.
     pub fn close_now(&mut self) {
         if let Some(listener) = self.listener.take() {
             listener.close(&mut self.reactor);
@@ -59,12 +58,12 @@ impl Server {
         }
     }
 
-    /// Whether nothing is open any more.
+    /// Whether everything is closed.
     pub fn is_closed(&self) -> bool {
         self.listener.is_none() && self.connections.open() == 0
     }
 
-    /// Closes what has nothing under way.
+    /// Closes the connections that have nothing under way.
     fn close_idle(&mut self) {
         let idle: Vec<usize> = self
             .connections

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use super::pipe::{Pipe, SendError};
 use crate::proto::FieldLines;
 
-/// The content of a response under way. Sent in chunks (to HTTP/1.0 clients until the connection
-/// closes). It can be kept and sent to another thread. Dropped before [`finish`](Self::finish), it
-/// cuts the content short, and the client sees that.
+/// The content of a response that is being sent. It is sent in chunks (to HTTP/1.0 clients until the
+/// connection closes). It can be kept and sent to another thread. If it is dropped before
+/// [`finish`](Self::finish), the content is cut short, and the client can see that.
 #[derive(Debug)]
 pub struct ResponseStream {
     pipe: Option<Arc<Pipe>>,
@@ -24,10 +24,10 @@ impl ResponseStream {
         Self { pipe: None }
     }
 
-    /// Queues a piece; never waits. An empty piece does nothing.
+    /// Queues a piece. Never waits. An empty piece does nothing.
     ///
     /// # Errors
-    /// [`SendError::Full`] when the client reads too slowly: the piece was not taken.
+    /// [`SendError::Full`] when the client reads too slowly: the piece was not queued.
     /// [`SendError::Closed`] when the client has gone.
     pub fn write(&mut self, piece: impl Into<Bytes>) -> Result<(), SendError> {
         match &self.pipe {
@@ -58,8 +58,8 @@ impl ResponseStream {
         }
     }
 
-    /// Ends the content with a trailer section (RFC 9110 §6.5). Content that is not chunked ends without
-    /// it; lines that may not be trailers (RFC 9110 §6.5.1) cut the content short and are reported.
+    /// Ends the content with a trailer section (RFC 9110 §6.5). Content that is not chunked ends without it.
+    /// Fields that may not be trailers (RFC 9110 §6.5.1) cut the content short and are reported.
     pub fn finish_with(mut self, trailers: FieldLines) {
         if let Some(pipe) = self.pipe.take() {
             pipe.finish(trailers);

@@ -1,7 +1,7 @@
-//! The parts of a request target in any of its forms (RFC 9112 §3.2). What they mean (decoding,
-//! dot segments) is done where they are used.
+//! The parts of a request target in any of its forms (RFC 9112 §3.2). Decoding and dot segments belong to
+//! the modules that use them.
 
-/// The path, as it is on the wire: `/a%20b` of `/a%20b?c`, empty for a whole URL without one.
+/// The path as it was received: `/a%20b` of `/a%20b?c`. Empty for a whole URL without a path.
 pub(crate) fn path_of(target: &str) -> &str {
     let path = match target.split_once("://") {
         Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
@@ -12,7 +12,7 @@ pub(crate) fn path_of(target: &str) -> &str {
     path.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// The query, without its question mark; `None` without one.
+/// The query, without its question mark; `None` if there is none.
 pub(crate) fn query_of(target: &str) -> Option<&str> {
     target.split_once('?').map(|(_, query)| query)
 }

@@ -1,5 +1,5 @@
-//! [`Templates`]: pages from template files, rendered by MiniJinja. The engine is created, and a template
-//! is read, at its first use.
+//! [`Templates`]: pages from template files, rendered by MiniJinja. The engine is created at its first use,
+//! and so is each template.
 
 use std::fmt;
 use std::io;
@@ -9,9 +9,9 @@ use minijinja::{AutoEscape, Environment, ErrorKind, path_loader};
 
 use super::response::Response;
 
-/// The templates of a folder. Names are paths below the folder; none leads out of it.
+/// The templates of a folder. Names are paths below the folder; no name leads out of it.
 ///
-/// [`render`](Self::render) makes HTML pages and escapes every value, whatever the template is called:
+/// [`render`](Self::render) makes HTML pages and escapes every value, whatever the name of the template is:
 /// `a.html`, `a.html.j2`, `a.svg`. [`render_as`](Self::render_as) makes content of another type.
 pub struct Templates {
     folder: PathBuf,

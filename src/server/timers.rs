@@ -1,6 +1,6 @@
-//! The deadlines of all connections: a heap in which each connection has one place. Setting and
-//! clearing costs the logarithm of their number, and asking for the next one nothing, so that a poll
-//! touches due connections only.
+//! The deadlines of all connections: a heap in which each connection has one place. Setting and clearing a
+//! deadline takes logarithmic time, and reading the next one constant time, so that a poll visits only the
+//! connections that are due.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use std::time::Instant;
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     heap: Vec<Entry>,
-    /// Where each slot's entry is in the heap.
+    /// The position of each slot's entry in the heap.
     places: Vec<Option<usize>>,
 }
 
@@ -52,12 +52,12 @@ impl Timers {
         Some(self.heap[place].at)
     }
 
-    /// The next deadline of all.
+    /// The earliest deadline of all.
     pub(super) fn next(&self) -> Option<Instant> {
         self.heap.first().map(|entry| entry.at)
     }
 
-    /// Takes out a slot whose deadline is over.
+    /// Removes and returns a slot whose deadline has passed.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<usize> {
         let first = *self.heap.first()?;
         if first.at > now {

@@ -1,5 +1,5 @@
-//! How a responder, a stream or a topic, on any thread, makes a server visit one of its connections: a
-//! list of connection numbers, and a system call only when the server sleeps.
+//! How a responder, a stream or a topic, on any thread, makes a server visit one of its connections: a list
+//! of connection numbers, and a system call only when the server sleeps.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::transport::wake::Wake;
 
-/// A connection's number. Slots are used again, serials never.
+/// The number of a connection. Slots are reused, serials never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ConnectionId {
     pub(super) slot: usize,
@@ -16,7 +16,7 @@ pub(super) struct ConnectionId {
 
 #[cfg(feature = "websocket")]
 impl ConnectionId {
-    /// No connection's.
+    /// Belongs to no connection.
     pub(super) const NONE: Self = Self {
         slot: usize::MAX,
         serial: 0,
@@ -28,7 +28,7 @@ impl ConnectionId {
 pub(super) struct WakeQueue {
     calls: Mutex<Vec<ConnectionId>>,
     rung: AtomicBool,
-    /// Whether the server is about to sleep and must be woken.
+    /// Whether the server is about to sleep and has to be woken.
     asleep: AtomicBool,
     wake: OnceLock<Wake>,
     /// [`ServerLimits::queued_bytes`](crate::server::ServerLimits::queued_bytes), for new streams.
@@ -61,7 +61,7 @@ impl WakeQueue {
         }
     }
 
-    /// Moves the calls into `calls`, which is empty.
+    /// Moves the calls into `calls`, which has to be empty.
     pub(super) fn collect(&self, calls: &mut Vec<ConnectionId>) {
         if self.rung.swap(false, Ordering::SeqCst) {
             let mut waiting = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,7 +74,7 @@ impl WakeQueue {
         self.rung.load(Ordering::SeqCst)
     }
 
-    /// The server is about to sleep; returns whether it may. What rings from now on wakes it.
+    /// Call before the server sleeps. Returns whether it may sleep; later rings wake it.
     pub(super) fn fall_asleep(&self, wake: impl FnOnce() -> Option<Wake>) -> bool {
         if self.wake.get().is_none()
             && let Some(wake) = wake()
@@ -85,7 +85,7 @@ impl WakeQueue {
         !self.is_rung()
     }
 
-    /// The server is awake.
+    /// Call when the server is awake.
     pub(super) fn wake_up(&self) {
         self.asleep.store(false, Ordering::SeqCst);
     }
@@ -121,7 +121,7 @@ mod tests {
         assert!(wake_queue.fall_asleep(|| reactor.wake().ok()));
         let other = Arc::clone(&wake_queue);
         let ringing = std::thread::spawn(move || other.ring(id));
-        // Ends by the ring, not by the time: nothing here would wait that long.
+        // The ring ends the wait, not the timeout, which is too long for this test.
         reactor
             .poller()
             .wait(Some(Duration::from_secs(3600)))

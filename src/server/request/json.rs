@@ -16,7 +16,7 @@ impl Request {
     /// # Ok::<(), httpoll::Error>(())
     /// ```
     ///
-    /// It holds everything that the client sent, credentials and cookies too.
+    /// It holds everything that the client sent, including credentials and cookies.
     pub fn to_json(&mut self) -> Value {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let is_form = matches!(

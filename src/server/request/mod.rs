@@ -1,6 +1,5 @@
-//! [`Request`]: what a client sent, in every form that a handler may want. Parsing of heads and
-//! framing belongs to `proto`; this module reads what it found. A request can also be parsed without a
-//! server, from bytes.
+//! [`Request`]: what a client sent, in every form that a handler may want. `proto` parses heads and framing;
+//! this module reads the result. A request can also be parsed from bytes, without a server.
 
 mod json;
 mod query;
@@ -29,14 +28,14 @@ pub use query::QueryPairs;
 use reply::Reply;
 
 /// One request. Handlers get it by reference; [`Server::next_request`](crate::server::Server::next_request)
-/// hands it out.
+/// returns it.
 ///
 /// To respond later, from another frame or thread, take its [`Responder`](crate::server::Responder) by
-/// [`defer`](Self::defer). A request that was handed out and is dropped without a response gets `500`.
+/// [`defer`](Self::defer). A pulled request that is dropped without a response gets `500`.
 pub struct Request {
     method: Method,
     target: String,
-    /// Where path and query are in the target.
+    /// The positions of path and query in the target.
     path: std::ops::Range<usize>,
     query: Option<usize>,
     version: Version,
@@ -47,7 +46,7 @@ pub struct Request {
     trailers: FieldLines,
     client: Client,
     tls: Option<Arc<TlsInfo>>,
-    /// What a trusted proxy said about the client behind it.
+    /// What a trusted proxy reported about the client behind it.
     forwarded: Option<ForwardedClient>,
     form: Option<ReceivedForm>,
     reply: Reply,
@@ -55,8 +54,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// Parses one whole request out of `bytes`, without a server: for tests and tools. Returns the
-    /// request and its length in bytes; `None` when `bytes` end before the request does.
+    /// Parses one whole request from `bytes`, without a server: for tests and tools. Returns the
+    /// request and its length in bytes, or `None` when `bytes` end before the request does.
     ///
     /// # Errors
     /// When a server would refuse it: [`ErrorKind::Peer`] or [`ErrorKind::Limit`].
@@ -95,7 +94,7 @@ impl Request {
         let cookies = take_cookies(&mut fields);
         let start = match target.as_bytes() {
             [b'/', ..] => 0,
-            // Absolute form: the path begins behind the authority.
+            // Absolute form: the path follows the authority.
             _ => match target.split_once("://") {
                 Some((scheme, rest)) => {
                     let from = scheme.len() + 3;
@@ -131,12 +130,12 @@ impl Request {
         &self.method
     }
 
-    /// The target as it is on the wire, query and all.
+    /// The target as it was received, including the query.
     pub fn target(&self) -> &str {
         &self.target
     }
 
-    /// The path as it is on the wire, without the query: `/a%20b`. `*` for `OPTIONS *`.
+    /// The path as it was received, without the query: `/a%20b`. `*` for `OPTIONS *`.
     pub fn path(&self) -> &str {
         match &self.target[self.path.clone()] {
             "" => "/",
@@ -152,7 +151,7 @@ impl Request {
             .into_owned()
     }
 
-    /// The query, without the `?`, as it is on the wire.
+    /// The query as it was received, without the `?`.
     pub fn query_string(&self) -> Option<&str> {
         self.query.map(|at| &self.target[at + 1..])
     }
@@ -167,7 +166,7 @@ impl Request {
         self.version
     }
 
-    /// The field lines, but for `Cookie`, which is in [`cookies`](Self::cookies).
+    /// The field lines except `Cookie`, which is in [`cookies`](Self::cookies).
     pub fn headers(&self) -> &FieldLines {
         &self.fields
     }
@@ -197,9 +196,9 @@ impl Request {
             .map(|(_, value)| value)
     }
 
-    /// The host that the client asked for, without port and in lower case; brackets stay around an
-    /// IPv6 address. Of an absolute target its host counts (RFC 9112 §3.2.2). Behind a
-    /// [trusted proxy](crate::server::ServerBuilder::trusted_proxies) it is what the proxy says.
+    /// The host that the client requested, without port and in lower case; an IPv6 address keeps its brackets.
+    /// The host of an absolute target replaces `Host` (RFC 9112 §3.2.2). Behind a
+    /// [trusted proxy](crate::server::ServerBuilder::trusted_proxies) it is the host that the proxy reports.
     pub fn host(&self) -> Option<String> {
         if let Some(host) = self.forwarded.as_ref().and_then(|it| it.host.as_ref()) {
             return Some(host.host.to_string());
@@ -207,7 +206,7 @@ impl Request {
         Some(without_port(self.authority()?).to_ascii_lowercase())
     }
 
-    /// Host and port as the client wrote them: of an absolute target, else of `Host`.
+    /// Host and port as the client wrote them: from an absolute target, otherwise from `Host`.
     pub fn authority(&self) -> Option<&str> {
         if let Some((_, rest)) = self.target[..self.path.start].split_once("://") {
             return Some(rest);
@@ -215,8 +214,8 @@ impl Request {
         self.header("host")
     }
 
-    /// The client's address: of its end of the connection, or what a
-    /// [trusted proxy](crate::server::ServerBuilder::trusted_proxies) says.
+    /// The client's address: the peer of the connection, or the address that a
+    /// [trusted proxy](crate::server::ServerBuilder::trusted_proxies) reports.
     pub fn ip(&self) -> IpAddr {
         match &self.forwarded {
             Some(forwarded) => forwarded.ip,
@@ -224,7 +223,7 @@ impl Request {
         }
     }
 
-    /// The same when it is an IPv4 address, also one that is written as IPv6.
+    /// The client's address if it is an IPv4 address, even if written as IPv6.
     pub fn ipv4(&self) -> Option<Ipv4Addr> {
         match self.ip() {
             IpAddr::V4(ip) => Some(ip),
@@ -232,7 +231,7 @@ impl Request {
         }
     }
 
-    /// The same when it is an IPv6 address.
+    /// The client's address if it is an IPv6 address.
     pub fn ipv6(&self) -> Option<Ipv6Addr> {
         match self.ip() {
             IpAddr::V4(_) => None,
@@ -245,12 +244,12 @@ impl Request {
         &self.client
     }
 
-    /// The far end of the connection: the proxy's, when there is one.
+    /// The peer of the connection: the proxy, if there is one.
     pub fn peer_addr(&self) -> SocketAddr {
         self.client.peer_addr()
     }
 
-    /// Whether it came over TLS, here or to a trusted proxy.
+    /// Whether the request came over TLS, to this server or to a trusted proxy.
     pub fn is_secure(&self) -> bool {
         match &self.forwarded {
             Some(forwarded) => forwarded.is_secure,
@@ -258,24 +257,25 @@ impl Request {
         }
     }
 
-    /// Facts about the TLS session, with the client's certificates if it showed some.
+    /// Facts about the TLS session, including the certificates that the client presented.
     pub fn tls_info(&self) -> Option<&TlsInfo> {
         self.tls.as_deref()
     }
 
-    /// What the route's pattern caught, by name, percent-decoded: `id` of `/players/:id`. It is what the
-    /// client wrote, and may hold anything; for paths there is [`param_path`](Self::param_path).
+    /// The part of the path that a parameter of the route's pattern matched, percent-decoded: `id` of
+    /// `/players/:id`. The client chose it, so it may hold anything; for paths use
+    /// [`param_path`](Self::param_path).
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params()
             .find(|(other, _)| *other == name)
             .map(|(_, value)| value)
     }
 
-    /// A parameter as a relative path that leads out of no folder, as of `/saves/*path`. Join it to a
+    /// A parameter as a relative path that cannot lead out of a folder, as of `/saves/*path`. Join it to a
     /// folder with [`as_str`](AssetPath::as_str).
     ///
-    /// A parameter as [`param`](Self::param) returns it may be `../../secret`, `/etc/passwd` or
-    /// `C:\\x`: never make a path of it without this check.
+    /// A parameter that [`param`](Self::param) returns may be `../../secret`, `/etc/passwd` or `C:\\x`: never make
+    /// a path of it without this check.
     ///
     /// # Errors
     /// [`PathFault`] for every path with names that are empty, `.`, `..`, hidden, or special to a file
@@ -285,14 +285,13 @@ impl Request {
         Some(AssetPath::from_decoded(path, DotFiles::Refuse))
     }
 
-    /// All of them, in the order of the pattern.
+    /// All parameters, in the order of the pattern.
     pub fn params(&self) -> impl Iterator<Item = (&str, &str)> {
         self.params.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// The content, whole. Empty for a route that asked to be called
-    /// [at the head](crate::server::Route::at_head), and for `multipart/form-data`, which is in
-    /// [`form`](Self::form).
+    /// The whole content. Empty for a route that is called [at the head](crate::server::Route::at_head), and for
+    /// `multipart/form-data`, which is in [`form`](Self::form).
     pub fn body(&self) -> &Bytes {
         &self.body
     }
@@ -305,7 +304,7 @@ impl Request {
         std::str::from_utf8(&self.body)
     }
 
-    /// The content as JSON, whatever its content type says. A handler that returns the error responds with
+    /// The content as JSON, whatever its content type is. A handler that returns the error responds with
     /// `400`.
     ///
     /// # Errors
@@ -314,16 +313,16 @@ impl Request {
         serde_json::from_slice(&self.body).map_err(super::BadRequest::because)
     }
 
-    /// The content's media type, in lower case and without parameters; empty without one.
+    /// The media type of the content, in lower case and without parameters; empty if there is none.
     pub fn media_type(&self) -> String {
         let line = self.header("content-type").unwrap_or_default();
         let bare = line.split(';').next().unwrap_or_default();
         bare.trim_matches([' ', '\t']).to_ascii_lowercase()
     }
 
-    /// The content as a form: `multipart/form-data`, which was read while it arrived, with large files on
-    /// disk until they are dropped, or `application/x-www-form-urlencoded`. Content of another type,
-    /// and none, is read as the latter.
+    /// The content as a form: `multipart/form-data` or `application/x-www-form-urlencoded`. The former was read
+    /// while it arrived, with large files on disk until they are dropped. Content of another type, or without a
+    /// type, is read as the latter.
     pub fn form(&mut self) -> &mut ReceivedForm {
         let body = &self.body;
         self.form.get_or_insert_with(|| urlencoded(body))
@@ -356,7 +355,7 @@ impl Request {
         self.form = Some(form);
     }
 
-    /// The fault of content that is too large.
+    /// The fault for content that is too large.
     pub(super) fn too_large(limit: u64) -> ErrorKind {
         ErrorKind::Limit(Limit::BodyBytes(
             usize::try_from(limit).unwrap_or(usize::MAX),
@@ -395,7 +394,7 @@ fn take_cookies(fields: &mut FieldLines) -> Option<String> {
     cookies
 }
 
-/// The pairs of such a form as its fields.
+/// The pairs of a URL-encoded form as its fields.
 fn urlencoded(body: &[u8]) -> ReceivedForm {
     let pairs = QueryPairs::parse(body);
     let fields = pairs.iter().map(|(name, value)| FormField {

@@ -1,5 +1,5 @@
-//! QueryPairs of names and values as forms write them (WHATWG URL §5, `application/x-www-form-urlencoded`):
-//! of query strings and of request content.
+//! Pairs of names and values as forms write them (WHATWG URL §5, `application/x-www-form-urlencoded`), in
+//! query strings and in request content.
 
 use std::borrow::Cow;
 
@@ -25,33 +25,33 @@ impl QueryPairs {
         )
     }
 
-    /// The first value of this name; empty when the name stands alone.
+    /// The first value of this name; empty when the name has no value.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter()
             .find(|(other, _)| *other == name)
             .map(|(_, value)| value.unwrap_or_default())
     }
 
-    /// Every value of this name, in order.
+    /// All values of this name, in order.
     pub fn get_all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.iter()
             .filter(move |(other, _)| *other == name)
             .map(|(_, value)| value.unwrap_or_default())
     }
 
-    /// Whether the name is there, with a value or alone.
+    /// Whether the name occurs, with or without a value.
     pub fn contains(&self, name: &str) -> bool {
         self.iter().any(|(other, _)| other == name)
     }
 
-    /// Names and values in order; a name that stands alone has no value.
+    /// Names and values in order. A name may have no value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         self.0
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_deref()))
     }
 
-    /// How many pairs.
+    /// The number of pairs.
     pub fn len(&self) -> usize {
         self.0.len()
     }

@@ -1,4 +1,4 @@
-//! Where the response to a request goes: from its handler, from a [`Responder`], or from the holder of the
+//! How a request gets its response: from its handler, from a [`Responder`], or from the holder of the
 //! request.
 
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use crate::server::websocket::{Options, WebSocket, WebSocketRefused};
 
 /// Where the response goes.
 pub(super) enum Reply {
-    /// Nowhere: parsed without a server.
+    /// Nowhere: the request was parsed without a server.
     Nowhere,
-    /// Back to the connection that is calling a handler just now.
+    /// To the connection that is calling a handler at present.
     Handler(Arc<WakeQueue>, ConnectionId),
     /// The responder was taken.
     Deferred(Arc<Slot>),
-    /// The request itself holds it.
+    /// The request itself holds the responder.
     Held(Responder),
 }
 
 impl Request {
-    /// Takes the responder out of the request, to respond in a later frame or on another thread. What
-    /// the handler does with its own response then has no effect.
+    /// Takes the responder out of the request, to respond in a later frame or on another thread. The response
+    /// that the handler returns is then ignored.
     pub fn defer(&mut self) -> Responder {
         match std::mem::replace(&mut self.reply, Reply::Nowhere) {
             Reply::Nowhere => Responder::nowhere(),
@@ -43,32 +43,32 @@ impl Request {
         }
     }
 
-    /// Responds with a stream of server-sent events: see [`Responder::event_stream`]. The id of the last
-    /// event that the client had is in [`EventStream::last_event_id`].
+    /// Responds with a stream of server-sent events: see [`Responder::event_stream`]. The id of the last event
+    /// that the client received is in [`EventStream::last_event_id`].
     pub fn event_stream(&mut self, response: Response) -> EventStream {
         let last = self.header("last-event-id").map(str::to_owned);
         EventStream::start(self.defer(), response, last)
     }
 
-    /// Whether the request asks for a WebSocket at all.
+    /// Whether the request asks for a WebSocket.
     #[cfg(feature = "websocket")]
     pub fn wants_websocket(&self) -> bool {
         crate::server::websocket::is_asked_for(self)
     }
 
-    /// Opens the WebSocket that the request asks for (RFC 6455 §4.2). A handler that does not call it
-    /// responds as any other handler.
+    /// Opens the WebSocket that the request asks for (RFC 6455 §4.2). A handler that does not call this
+    /// responds like any other handler.
     ///
     /// # Errors
-    /// When the request asks for no WebSocket, or in the wrong way. The error can be returned as the response;
-    /// nothing has changed.
+    /// When the request does not ask for a WebSocket, or its handshake is invalid. A handler can return the error
+    /// as its response; the request is unchanged.
     #[cfg(feature = "websocket")]
     pub fn accept_websocket(&mut self, options: Options) -> Result<WebSocket, WebSocketRefused> {
         WebSocket::accept(self, options)
     }
 
-    /// Whether the response to a request that was handed out is no longer wanted: see
-    /// [`Responder::is_aborted`]. `false` in a handler, and once the responder was taken.
+    /// Whether the response to a pulled request is no longer wanted: see [`Responder::is_aborted`]. `false` in a
+    /// handler, and after the responder was taken.
     pub fn is_aborted(&self) -> bool {
         match &self.reply {
             Reply::Held(responder) => responder.is_aborted(),
@@ -76,15 +76,14 @@ impl Request {
         }
     }
 
-    /// Responds to a request that was handed out. In a handler it is the same as
+    /// Responds to a pulled request. In a handler it does the same as
     /// `request.defer().respond(response)`.
     pub fn respond(mut self, response: Response) {
         self.defer().respond(response);
     }
 
-    /// Takes the content as a stream, in a route that asked to be called
-    /// [at the head](crate::server::Route::at_head): this is what sends `100 Continue` to a client that waits
-    /// for it. `None` for other routes, and the second time.
+    /// Takes the content as a stream, in a route that is called [at the head](crate::server::Route::at_head).
+    /// This sends `100 Continue` to a client that waits for it. `None` for other routes, and for a second call.
     pub fn take_content(&mut self) -> Option<Content> {
         let content = self.content.take()?;
         content.ask();
@@ -95,7 +94,7 @@ impl Request {
         self.reply = Reply::Handler(Arc::clone(wake_queue), id);
     }
 
-    /// Where the response will come from when the handler deferred it.
+    /// The source of the response if the handler deferred it.
     pub(in crate::server) fn deferred(&self) -> Option<Arc<Slot>> {
         match &self.reply {
             Reply::Deferred(slot) => Some(Arc::clone(slot)),
@@ -103,7 +102,7 @@ impl Request {
         }
     }
 
-    /// Makes the request hold its own responder, to be handed out.
+    /// Makes the request hold its own responder, so that it can be pulled.
     pub(in crate::server) fn hold_responder(&mut self) -> Option<Arc<Slot>> {
         let responder = self.defer();
         let slot = responder.slot().cloned();

@@ -1,6 +1,6 @@
-//! Which handler gets which request: Blade's rules for paths that end in a slash, parameters and
-//! rests by specificity, methods for each path, `405` with `Allow`, automatic `HEAD` and `OPTIONS`.
-//! Patterns and their tree are in `pattern`; calling handlers is `app`'s business.
+//! Which handler gets a request: the rules of Blade for paths that end in a slash, parameters and rests by
+//! specificity, methods for each path, `405` with `Allow`, automatic `HEAD` and `OPTIONS`. Patterns and their
+//! tree are in `pattern`; `app` calls the handlers.
 
 mod pattern;
 
@@ -17,11 +17,12 @@ use crate::error::{Error, Misuse};
 use crate::exclusive::Exclusive;
 use pattern::{Reach, Tree};
 
-/// A table of handlers by method and path. A [`Server`](crate::server::Server) has one; others can be made
-/// apart and [merged](crate::server::Server::merge) or set as [fallback](crate::server::Server::set_fallback).
+/// A table of handlers by method and path. A [`Server`](crate::server::Server) has one. Other tables can be
+/// made separately and [merged](crate::server::Server::merge) or set as
+/// [fallback](crate::server::Server::set_fallback).
 ///
-/// Of several patterns that match a path the most specific one wins that has the method: segment by
-/// segment, a fixed segment beats `:param`, and that beats a rest.
+/// If several patterns match a path, the most specific one that has the method is used. Patterns are compared
+/// segment by segment: a fixed segment comes before `:param`, and `:param` before a rest.
 ///
 /// | pattern | matches |
 /// |---|---|
@@ -29,11 +30,11 @@ use pattern::{Reach, Tree};
 /// | `/` | that path only |
 /// | `/user/` | `/user/` and everything below it, but not `/user` |
 /// | `/user/:id` | one segment, percent-decoded, in [`Request::param`] |
-/// | `/files/*rest`, `/files/*` | as `/files/`; what is below, decoded, in the parameter `rest` |
+/// | `/files/*rest`, `/files/*` | the same paths as `/files/`; the part below, decoded, in the parameter `rest` |
 ///
-/// The methods are those of HTTP in any case, or any other token as it is written; `*` is every
-/// method. `HEAD` goes to the handler of `GET`, and its content is dropped; the response to `OPTIONS` lists
-/// the path's methods, if nothing else is registered for it.
+/// HTTP's own methods may be in upper or lower case; other tokens are compared as written. `*` is every
+/// method. `HEAD` goes to the handler of `GET`, and its content is dropped. The response to `OPTIONS` lists
+/// the path's methods, unless a handler is registered for it.
 #[derive(Debug, Default)]
 pub struct Routes {
     tree: Tree<usize>,
@@ -54,7 +55,7 @@ enum Verb {
     One(Method),
 }
 
-/// One registered handler, and what can be decided about it.
+/// One registered handler, and its settings.
 #[derive(Debug)]
 pub struct Route {
     pub(super) handler: Handler,
@@ -65,25 +66,25 @@ pub struct Route {
 type Call =
     Exclusive<Box<dyn FnMut(&mut Request, &mut Response) -> Result<(), HandlerError> + Send>>;
 
-/// What responds.
+/// What produces the response.
 pub(super) enum Handler {
     Call(Call),
     /// [`Server::next_request`](crate::server::Server::next_request).
     Pull,
 }
 
-/// What the table says about a request.
+/// What the table decides about a request.
 #[derive(Debug)]
 pub(super) enum Found {
     Route(RouteId, Vec<(Arc<str>, String)>),
-    /// The path exists with these methods only.
+    /// The path exists, but only with these methods.
     NotAllowed(String),
-    /// `OPTIONS`: the table responds itself.
+    /// `OPTIONS`: the table itself responds.
     Options(String),
     Nothing,
 }
 
-/// Where a route is in its table.
+/// The position of a route in its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RouteId {
     path: usize,
@@ -91,17 +92,16 @@ pub(super) struct RouteId {
 }
 
 impl Route {
-    /// Bytes of content that are collected at most, instead of
-    /// [`ServerLimits::body_bytes`](crate::server::ServerLimits::body_bytes); `u64::MAX` is no limit.
+    /// How many bytes of content are collected at most, instead of
+    /// [`ServerLimits::body_bytes`](crate::server::ServerLimits::body_bytes). `u64::MAX` means no limit.
     pub fn max_body(&mut self, bytes: u64) -> &mut Self {
         self.max_body = Some(bytes);
         self
     }
 
-    /// Calls the handler when the head is there. The content, if there is some, is taken by
-    /// [`Request::take_content`]; only that sends `100 Continue`. A handler that responds without it has
-    /// refused it. The content has no limit then, unless [`max_body`](Self::max_body) sets one that its
-    /// `Content-Length` goes over.
+    /// Calls the handler as soon as the head has arrived. [`Request::take_content`] takes the content, if there
+    /// is some, and sends `100 Continue`. A handler that responds without taking the content refuses it. The
+    /// content then has no limit, unless [`max_body`](Self::max_body) sets one and `Content-Length` exceeds it.
     pub fn at_head(&mut self) -> &mut Self {
         self.at_head = true;
         self
@@ -114,7 +114,7 @@ impl Routes {
         Self::default()
     }
 
-    /// Registers a handler that fills in a response, in place of one that has the same method and path.
+    /// Registers a handler that fills in a response. It replaces a handler with the same method and path.
     ///
     /// # Errors
     /// [`Misuse::InvalidMethod`], [`Misuse::InvalidTarget`].
@@ -132,7 +132,7 @@ impl Routes {
         self.insert(method.as_ref(), path, Reach::AsWritten, call)
     }
 
-    /// Registers a handler that returns its response, or something that can become one.
+    /// Registers a handler that returns its response, or a value that can become one.
     ///
     /// # Errors
     /// As [`handle`](Self::handle).
@@ -153,8 +153,8 @@ impl Routes {
         self.insert(method.as_ref(), path, Reach::AsWritten, call)
     }
 
-    /// As [`handle`](Self::handle), for the path itself and everything below it, with and without a
-    /// slash.
+    /// Like [`handle`](Self::handle), for the path itself and everything below it, with and without a
+    /// slash at the end.
     ///
     /// # Errors
     /// As [`handle`](Self::handle).
@@ -172,7 +172,7 @@ impl Routes {
         self.insert(method.as_ref(), path, Reach::Tree, call)
     }
 
-    /// Lets [`Server::next_request`](crate::server::Server::next_request) hand out what matches.
+    /// Lets [`Server::next_request`](crate::server::Server::next_request) return the requests that match.
     ///
     /// # Errors
     /// As [`handle`](Self::handle).
@@ -180,11 +180,11 @@ impl Routes {
         self.insert(method.as_ref(), path, Reach::AsWritten, Handler::Pull)
     }
 
-    /// Takes over all routes of another table; one that has the same method and path is replaced.
+    /// Takes over all routes of another table. A route with the same method and path is replaced.
     pub fn merge(&mut self, other: Self) {
         for path in other.paths {
             for (verb, route) in path.routes {
-                // What was a pattern in one table is one in another.
+                // A pattern that is valid in one table is valid in another.
                 let _ = self.place(verb, &path.pattern, path.reach, route);
             }
         }
@@ -299,7 +299,7 @@ impl Routes {
 }
 
 impl Path {
-    /// A method's own handler beats that of any method; `GET` stands in for `HEAD`.
+    /// The handler of a method comes before that of any method; `GET` stands in for `HEAD`.
     fn find(&self, method: &Method) -> Option<usize> {
         let one = |wanted: &Method| {
             self.routes
@@ -321,7 +321,7 @@ impl fmt::Debug for Handler {
     }
 }
 
-/// The parameters that a pattern catches; `None` when it does not take the path.
+/// The parameters that a pattern matches in a path; `None` when it does not match the path.
 #[cfg(all(fuzzing, feature = "full"))]
 pub fn route_params(pattern: &str, path: &str) -> Result<Option<Vec<(Arc<str>, String)>>, Misuse> {
     let mut tree = Tree::default();
@@ -340,7 +340,7 @@ fn call(
     Handler::Call(Exclusive::new(Box::new(handler)))
 }
 
-/// HTTP's own methods in any case; others as they are, because methods are case-sensitive
+/// HTTP's own methods in upper or lower case. Others stay as written, because methods are case-sensitive
 /// (RFC 9110 §9.1).
 fn verb(method: &str) -> Result<Verb, Misuse> {
     if method == "*" {

@@ -1,5 +1,5 @@
-//! Path patterns: how they are written, and the tree in which a path finds all that match it, the most
-//! specific first. What hangs on a pattern (handlers by method) is the router's business.
+//! Path patterns: their syntax, and the tree that finds all patterns which match a path, the most specific
+//! first. The values of patterns (handlers by method) belong to the router.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,21 +18,21 @@ pub(super) struct Tree<T> {
 struct Node<T> {
     fixed: HashMap<Box<str>, Node<T>>,
     param: Option<Box<Node<T>>>,
-    /// Takes a path that ends here.
+    /// The pattern that ends here.
     here: Option<Leaf<T>>,
-    /// Takes all that goes on below here, with a slash.
+    /// The pattern that matches everything below here, after a slash.
     below: Option<Leaf<T>>,
 }
 
 #[derive(Debug)]
 struct Leaf<T> {
     names: Vec<Arc<str>>,
-    /// The name of what `*rest` catches.
+    /// The name of the parameter for the rest.
     rest: Option<Arc<str>>,
     value: T,
 }
 
-/// One pattern that matches, and what it caught.
+/// One pattern that matches, and its parameters.
 #[derive(Debug)]
 pub(super) struct Match<'a, T> {
     pub(super) value: &'a T,
@@ -50,10 +50,10 @@ impl<T> Match<'_, T> {
     }
 }
 
-/// What a pattern reaches.
+/// Which paths a pattern covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// As written, by Blade's rule: a final slash takes everything below, too (but for `/` alone).
+    /// As written, by Blade's rule: a final slash also covers everything below (except for `/` alone).
     AsWritten,
     /// The path itself and everything below it.
     Tree,
@@ -79,7 +79,7 @@ impl<T> Default for Tree<T> {
 }
 
 impl<T: Clone + PartialEq> Tree<T> {
-    /// What hangs on a pattern: `fresh` if nothing did yet.
+    /// The value of a pattern: `fresh` if it had none yet.
     pub(super) fn insert(&mut self, pattern: &str, reach: Reach, fresh: T) -> Result<T, Misuse> {
         let rest = pattern.strip_prefix('/').ok_or(Misuse::InvalidTarget)?;
         if pattern.contains(['?', '#']) || pattern.chars().any(char::is_control) {
@@ -99,7 +99,7 @@ impl<T: Clone + PartialEq> Tree<T> {
                 break;
             }
             if is_last && segment.is_empty() && pattern.len() > 1 {
-                // `/a/` takes `/a/` and everything below it.
+                // `/a/` matches `/a/` and everything below it.
                 tail = Some(None);
                 break;
             }
@@ -136,8 +136,8 @@ impl<T: Clone + PartialEq> Tree<T> {
         }
     }
 
-    /// All patterns that match a raw path, the most specific first: segment by segment a fixed one
-    /// beats a parameter, and that a rest. `visit` returns whether to go on.
+    /// Visits all patterns that match a raw path, the most specific first: in each segment a fixed one comes
+    /// before a parameter, and a parameter before a rest. `visit` returns whether to continue.
     pub(super) fn visit<'a>(&'a self, path: &str, visit: &mut dyn FnMut(Match<'a, T>) -> bool) {
         if let Some(rest) = path.strip_prefix('/') {
             self.root.visit(Some(rest), &mut Vec::new(), visit);
@@ -146,7 +146,7 @@ impl<T: Clone + PartialEq> Tree<T> {
 }
 
 impl<T> Node<T> {
-    /// `path` is what is left, without its first slash; `None` at the end.
+    /// `path` is the rest of the path, without its first slash; `None` at the end.
     fn visit<'a>(
         &'a self,
         path: Option<&str>,
@@ -215,7 +215,7 @@ impl<T> Leaf<T> {
 fn place<T: Clone>(slot: &mut Option<Leaf<T>>, leaf: Leaf<T>) -> T {
     match slot {
         Some(old) => {
-            // The latest spelling of the names holds.
+            // The names in the latest spelling are used.
             old.names = leaf.names;
             old.rest = leaf.rest;
             old.value.clone()

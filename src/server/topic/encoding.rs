@@ -1,4 +1,4 @@
-//! An event as each transport sends it, encoded at its first use.
+//! An event as each transport sends it, encoded when it is first needed.
 
 use bytes::Bytes;
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::semantics::event_stream::ServerSentEvent;
 #[cfg(feature = "websocket")]
 use crate::server::websocket::text_frame;
 
-/// What a subscriber gets.
+/// The form in which a subscriber gets events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transport {
     /// A stream of server-sent events.
@@ -61,7 +61,7 @@ fn encode(event: &ServerSentEvent, transport: Transport) -> Bytes {
     match transport {
         Transport::Events => {
             let mut bytes = Vec::new();
-            // It was checked when it was published.
+            // The event was checked when it was published.
             let _ = event.encode(&mut bytes);
             bytes.into()
         }

@@ -1,6 +1,6 @@
-//! [`Topic`]: one publisher, many subscribers. One subscription has three transports: server-sent events
-//! (WHATWG HTML §9.2), WebSockets (RFC 6455) and long polling. An event is encoded once for each;
-//! each subscriber has a bounded queue, so nobody waits for a slow one.
+//! [`Topic`]: one publisher, many subscribers. Subscribers use one of three transports: server-sent events
+//! (WHATWG HTML §9.2), WebSockets (RFC 6455) and long polling. An event is encoded once for each transport.
+//! Each subscriber has a bounded queue, so a slow one delays no other.
 //!
 //! | module | holds |
 //! |---|---|
@@ -34,27 +34,27 @@ pub enum SlowConsumerPolicy {
     /// Its oldest waiting events without a key are dropped.
     #[default]
     DropOldest,
-    /// It is disconnected. An event stream connects again and gets what it missed.
+    /// It is disconnected. An event stream connects again and gets the events that it missed.
     Disconnect,
 }
 
-/// A topic. Clones are the same topic. It belongs to no server: subscribers may come from several, and
-/// publishing is possible from every thread.
+/// A topic. Clones are the same topic. It belongs to no server: subscribers may come from several servers,
+/// and any thread can publish.
 ///
 /// # Ids and replay
 ///
-/// Each event without an id gets one that holds a random name of this topic and a number. The latest
-/// 256 events, and the latest event of each of up to 256 keys, are kept. A subscriber that connects
-/// again with the id of the last event it had gets the events after it. If that id is unknown, because
-/// the program was started again or the event is no longer kept, the subscriber first gets an event of
-/// the type `resync`, then everything that is kept: it should forget the state that it had.
+/// Each event without an id gets one that holds a random name of this topic and a number. The topic keeps the
+/// latest 256 events, and the latest event of each of up to 256 keys. A subscriber that connects again with
+/// the id of its last event gets the events after it. If that id is unknown, because the program was
+/// restarted or the event is no longer kept, the subscriber first gets an event of the type `resync`, then
+/// everything that is kept: it should discard its old state.
 ///
 /// # Slow subscribers
 ///
-/// An event with a key ([`publish_latest`](Self::publish_latest)) replaces a waiting event with the same
-/// key, in its place in the queue, until its bytes are given to the system. So a slow subscriber gets
-/// recent values. The replacing event then has the id of the replaced one, so that a subscriber that
-/// connects again misses nothing; it may get the value twice.
+/// An event with a key ([`publish_latest`](Self::publish_latest)) replaces a waiting event with the same key,
+/// in its place in the queue, until its bytes are given to the system. So a slow subscriber gets recent
+/// values. The new event then has the id of the replaced one, so that a subscriber that connects again misses
+/// nothing; it may get the value twice.
 #[derive(Clone, Debug, Default)]
 pub struct Topic(Arc<Mutex<State>>);
 
@@ -79,7 +79,7 @@ impl Topic {
         Self::default()
     }
 
-    /// Sets how many events without a key are kept, and for how many keys the latest.
+    /// Sets how many events without a key are kept, and for how many keys the latest event is kept.
     #[must_use]
     pub fn replaying(self, events: usize) -> Self {
         self.state().replay.set_limit(events);
@@ -94,7 +94,7 @@ impl Topic {
     }
 
     /// Responds to a request with a stream of this topic's events. A client that connects again sends
-    /// the id of its last event (`Last-Event-ID`) and gets what it missed.
+    /// the id of its last event (`Last-Event-ID`) and gets the events that it missed.
     pub fn subscribe(&self, request: &mut Request) {
         let stream = request.event_stream(Response::new());
         let last_event_id = stream.last_event_id().map(str::to_owned);
@@ -103,26 +103,26 @@ impl Topic {
         }
     }
 
-    /// Sends the payload of each event to a WebSocket, as a text message, from now on. The socket stays
-    /// the caller's.
+    /// Sends the payload of each event to a WebSocket from now on, as a text message. The caller keeps the
+    /// WebSocket.
     #[cfg(feature = "websocket")]
     pub fn subscribe_socket(&self, socket: &WebSocket) {
         self.add(socket.pipe(), Transport::Payloads, None);
     }
 
-    /// Sends each event to a WebSocket, as a text message with a JSON object: `{"id":…,"event":…,"data":…}`,
-    /// without `event` for the type `message`. A client that connects again gives the id of its last
-    /// event, for example in the query of its request, and gets what it missed. The socket stays the
-    /// caller's.
+    /// Sends each event to a WebSocket, as a text message with a JSON object:
+    /// `{"id":…,"event":…,"data":…}`, without `event` for the type `message`. A client that connects again gives
+    /// the id of its last event, for example in the query of its request, and gets the events that it missed. The
+    /// caller keeps the WebSocket.
     #[cfg(feature = "websocket")]
     pub fn subscribe_socket_from(&self, socket: &WebSocket, last_event_id: Option<&str>) {
         self.add(socket.pipe(), Transport::Objects, last_event_id);
     }
 
-    /// Responds to a request with the events since the one that the client had last, and waits for the
-    /// next event if there are none (long polling). The client gives that event's id in the field
-    /// `Last-Event-ID` or in the query, as `last_event_id`; without one the response comes without
-    /// waiting and tells where to begin.
+    /// Responds to a request with the events after the last one that the client received. If there are none, it
+    /// waits for the next event (long polling). The client sends the id of its last event in the field
+    /// `Last-Event-ID` or in the query, as `last_event_id`. Without an id the response is sent at once and holds
+    /// the id to start from.
     ///
     /// The response is a JSON object: `{"last_event_id":…,"resync":false,"events":[{"id":…,"event":…,
     /// "data":…}]}`. The client sends `last_event_id` with its next request. `resync` is true when the id
@@ -149,16 +149,17 @@ impl Topic {
         }
     }
 
-    /// Sends an event to all subscribers, without waiting. Returns how many there are. An event without
+    /// Sends an event to all subscribers without waiting. Returns the number of subscribers. An event without
     /// an id gets the next one.
     ///
     /// # Errors
-    /// When the type or the id of the event holds line breaks; nobody gets it then.
+    /// When the type or the id of the event holds line breaks. No subscriber gets the event then.
     pub fn publish(&self, event: ServerSentEvent) -> Result<usize, EventStreamFault> {
         self.send(event, None)
     }
 
-    /// The same, in place of an event with this key that still waits for a slow subscriber.
+    /// Like [`publish`](Self::publish), but replaces an event with this key that still waits for a slow
+    /// subscriber.
     ///
     /// # Errors
     /// As [`publish`](Self::publish).
@@ -230,7 +231,7 @@ impl Topic {
             }
             for kept in state.replay.after(position) {
                 let mut encoded = Encoded::new(&kept.event);
-                // A queue that is too short for what is kept holds its latest part.
+                // A queue that is too short for all kept events holds the latest of them.
                 subscriber.send(
                     &mut encoded,
                     kept.key.as_ref(),
@@ -243,7 +244,7 @@ impl Topic {
         }
     }
 
-    /// How many subscribers there are, including long polls that wait.
+    /// The number of subscribers, including long polls that wait.
     pub fn subscribers(&self) -> usize {
         let mut state = self.state();
         state.waiting.retain(|waiting| !waiting.is_aborted());
@@ -257,8 +258,7 @@ impl Topic {
         dropped.sum()
     }
 
-    /// Ends all event streams and long polls of this topic cleanly, and sends nothing more to its
-    /// WebSockets.
+    /// Ends all event streams and long polls of this topic cleanly. Its WebSockets get nothing more from it.
     pub fn close(&self) {
         let mut state = self.state();
         let page = |state: &State| state.page(None);
@@ -280,7 +280,7 @@ impl Topic {
 }
 
 impl State {
-    /// The response to a long poll: the events after a position, or none.
+    /// The response to a long poll: the events after a position, or no events.
     fn page(&self, position: Option<Position>) -> Response {
         let events: Vec<_> = position
             .into_iter()
@@ -324,7 +324,7 @@ fn page(last_event_id: &str, resync: bool, events: &[serde_json::Value]) -> Resp
         "events": events,
     });
     let mut response = Response::json(&page);
-    // A valid line is never refused.
+    // A valid field is never refused.
     let _ = response.set_header("Cache-Control", "no-store");
     response
 }

@@ -1,7 +1,7 @@
-//! The events of a topic that are kept for subscribers that connect again, found by their ids.
+//! The events that a topic keeps for subscribers that connect again, found by their ids.
 //!
-//! Ids have the form `RUN-NUMBER`. `RUN` is random for each topic, so that an id of an earlier run of
-//! the program, or of another topic, is never taken for one of this run.
+//! Ids have the form `RUN-NUMBER`. `RUN` is random for each topic, so that an id from an earlier run of the
+//! program, or from another topic, is never mistaken for one of this run.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::semantics::event_stream::ServerSentEvent;
 
-/// Events kept by default.
+/// How many events are kept by default.
 const KEPT: usize = 256;
 
 /// See the module's documentation.
@@ -22,7 +22,7 @@ pub(super) struct Replay {
     kept: VecDeque<Kept>,
     /// How many events with a key, and how many without, are kept.
     limit: usize,
-    /// The highest number that was dropped for lack of space: what came up to it cannot be replayed.
+    /// The highest number that was dropped for lack of space: events up to it cannot be replayed.
     forgotten: u64,
 }
 
@@ -34,12 +34,12 @@ pub(super) struct Kept {
     pub(super) event: ServerSentEvent,
 }
 
-/// Where a subscriber left off.
+/// The position of a subscriber in the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Position {
-    /// The number of the last event that it had; 0 to get everything that is kept.
+    /// The number of the last event that it received; 0 to get everything that is kept.
     pub(super) after: u64,
-    /// Whether that is all that it missed.
+    /// Whether the kept events are all that it missed.
     pub(super) is_known: bool,
 }
 
@@ -72,7 +72,7 @@ impl Replay {
         format!("{}-{}", self.run, self.last)
     }
 
-    /// Takes in the next event, whose id is set.
+    /// Stores the next event, whose id is set.
     pub(super) fn push(&mut self, event: ServerSentEvent, key: Option<Arc<str>>) {
         self.last += 1;
         if key.is_some() {
@@ -102,7 +102,7 @@ impl Replay {
         }
     }
 
-    /// Finds the event that a subscriber had last.
+    /// Finds the last event that a subscriber received.
     pub(super) fn find(&self, id: &str) -> Position {
         let named = self
             .kept
@@ -205,7 +205,7 @@ mod tests {
             data(&replay, &start),
             (true, vec!["shot".into(), "at 99".into()])
         );
-        // The replaced event's id still says what its subscriber had.
+        // The id of the replaced event still marks the subscriber's position.
         assert_eq!(
             data(&replay, &first.unwrap_or_default()),
             (true, vec!["at 99".into()])

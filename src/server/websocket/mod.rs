@@ -1,5 +1,5 @@
-//! WebSockets (RFC 6455) from the handler's side: the two queues between a handler and the connection
-//! that drives the protocol.
+//! WebSockets (RFC 6455) for handlers: the two queues between a handler and the connection that runs
+//! the protocol.
 
 pub(super) mod shared;
 
@@ -22,8 +22,8 @@ use crate::semantics::websocket::{
 };
 use shared::{End, Shared, Upgrade, weight};
 
-/// A WebSocket to one client. It can be kept and sent to another thread; dropping it closes it with
-/// 1000. The server responds to pings, and sends them to a silent client.
+/// A WebSocket to one client. It can be kept and sent to another thread. Dropping it closes it with the code
+/// 1000. The server responds to pings, and sends pings to a silent client.
 #[derive(Debug)]
 pub struct WebSocket {
     shared: Arc<Shared>,
@@ -35,16 +35,16 @@ pub struct WebSocket {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Options {
-    /// Limits and times.
+    /// Limits and timeouts.
     pub config: WebSocketConfig,
-    /// The supported subprotocols. The one that the client prefers is chosen; if the client offers none of
-    /// them, the WebSocket has no subprotocol.
+    /// The supported subprotocols. The server chooses the one that the client prefers. If the client offers none
+    /// of them, the WebSocket has no subprotocol.
     pub protocols: Vec<String>,
-    /// More fields of the response; not the handshake's own.
+    /// More fields of the response, except those of the handshake.
     pub fields: FieldLines,
 }
 
-/// The request opens no WebSocket. It becomes a response with `400`, or `426` for another version.
+/// The request does not open a WebSocket. Becomes a response with `400`, or `426` for another version.
 #[derive(Debug)]
 pub struct WebSocketRefused {
     fault: WebSocketFault,
@@ -95,9 +95,9 @@ impl WebSocket {
         })
     }
 
-    /// The next message, if one is there; never waits. Messages that came before the end are still
-    /// handed out behind it. While messages are not taken, nothing more is read, and so the client
-    /// stops sending.
+    /// The next message, if there is one. Never waits. After the WebSocket has ended, this still returns the
+    /// messages that arrived before. While messages are not taken, the server reads nothing more, and so the
+    /// client stops sending.
     pub fn receive(&mut self) -> Option<WebSocketMessage> {
         let mut inbox = self.shared.inbox();
         let was_full = inbox.bytes >= self.shared.held_bytes;
@@ -110,17 +110,17 @@ impl WebSocket {
         Some(message)
     }
 
-    /// Queues a message; never waits.
+    /// Queues a message. Never waits.
     ///
     /// # Errors
     /// [`SendError::Full`] when the client reads too slowly, [`SendError::Closed`] when the WebSocket is
-    /// closed or closing. The message was not taken then.
+    /// closed or closing. The message was not queued then.
     pub fn send(&mut self, message: impl Into<WebSocketMessage>) -> Result<(), SendError> {
         self.push(message.into(), None)
     }
 
-    /// The same, in place of a message with this key that still waits: a client that is slow gets the
-    /// latest only.
+    /// Like [`send`](Self::send), but replaces a message with this key that still waits: a slow client gets only
+    /// the latest.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -152,7 +152,7 @@ impl WebSocket {
         self.shared.outgoing.push(frame, key)
     }
 
-    /// Sends a close frame, behind what waits to be sent. Further calls change nothing. A code that must
+    /// Sends a close frame after the messages that wait. Further calls change nothing. A code that must
     /// not be sent becomes 1000; a reason over 123 bytes is left out.
     pub fn close(&mut self, code: u16, reason: &str) {
         let mut inbox = self.shared.inbox();
@@ -167,8 +167,7 @@ impl WebSocket {
         }
     }
 
-    /// Whether it is over: no message comes any more, but for those that
-    /// [`receive`](Self::receive) still hands out.
+    /// Whether it has ended: no more messages arrive, but [`receive`](Self::receive) may still return some.
     pub fn is_closed(&self) -> bool {
         self.shared.inbox().end.is_some()
     }
@@ -221,7 +220,7 @@ impl Drop for WebSocket {
 }
 
 impl WebSocketRefused {
-    /// Why.
+    /// The reason.
     pub fn fault(&self) -> &WebSocketFault {
         &self.fault
     }
@@ -241,7 +240,7 @@ impl From<WebSocketRefused> for Response {
     fn from(refused: WebSocketRefused) -> Self {
         let mut response = Self::plain(refused.status);
         for (name, value) in refused.fields.iter() {
-            // The handshake's own lines are valid.
+            // The fields of the handshake are valid.
             let _ = response.append_header(name, value);
         }
         response
@@ -254,7 +253,7 @@ impl IntoResponse for WebSocketRefused {
     }
 }
 
-/// Whether a request asks for a WebSocket at all, in the right way or not.
+/// Whether a request asks for a WebSocket, even if its handshake is invalid.
 pub(super) fn is_asked_for(request: &Request) -> bool {
     UpgradeRequest::is_asked_for(&head_of(request))
 }

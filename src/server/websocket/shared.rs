@@ -1,4 +1,4 @@
-//! What a WebSocket and its connection share: the queues in both directions, and how it ended.
+//! State that a WebSocket and its connection share: the queues in both directions, and how it ended.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::semantics::websocket::{CloseFrame, WebSocketConfig, WebSocketMessage}
 use crate::server::pipe::Pipe;
 use crate::server::wake_queue::{ConnectionId, WakeQueue};
 
-/// What a socket and its connection share.
+/// State that a WebSocket and its connection share.
 pub(in crate::server) struct Shared {
     pub(super) inbox: Mutex<Inbox>,
     pub(super) outgoing: Arc<Pipe>,
@@ -34,7 +34,7 @@ pub(super) enum End {
     Failed(WebSocketFault),
 }
 
-/// What a connection needs to go on as a WebSocket.
+/// What a connection needs to continue as a WebSocket.
 pub(in crate::server) struct Upgrade {
     pub(in crate::server) head: ResponseHead,
     pub(in crate::server) config: WebSocketConfig,
@@ -60,7 +60,7 @@ impl Shared {
 
     pub(in crate::server) fn put(&self, message: WebSocketMessage) {
         let mut inbox = self.inbox();
-        // A holder that has closed takes no more messages.
+        // A holder that has closed the WebSocket takes no more messages.
         if inbox.goodbye.is_none() {
             inbox.bytes += weight(&message);
             inbox.messages.push_back(message);
@@ -96,7 +96,7 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// What a message counts as while it waits to be taken.
+/// The size that a message counts as while it waits to be taken.
 pub(super) fn weight(message: &WebSocketMessage) -> usize {
     64 + match message {
         WebSocketMessage::Text(text) => text.len(),
