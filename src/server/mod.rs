@@ -157,7 +157,7 @@ pub struct Server {
     budget: Budget,
     /// How many connections have been accepted so far; numbers the connections.
     numbers: u64,
-    /// Whether connections wait to be accepted or handlers to be called, because the present poll is not done.
+    /// How many connections may still be accepted, and how many handlers called, in the present poll.
     accepts_left: usize,
     calls_left: usize,
     /// How many connections something is arriving on.

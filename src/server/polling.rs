@@ -50,7 +50,7 @@ impl Server {
         PollLoop::new(&poller, &mut [self]).wait(timeout, &budget)
     }
 
-    /// When a deadline or an update is due, in active time.
+    /// When the next deadline or update is due, in active time.
     fn next_due(&self) -> Option<Instant> {
         let shutdown = self.shutdown.as_ref().map(|shutdown| shutdown.deadline);
         let inspection = self.next_inspection();
