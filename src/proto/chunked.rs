@@ -1,6 +1,6 @@
-//! [`ChunkedDecoder`]: takes the chunked coding off (RFC 9112 §7.1), however finely it arrives, and
-//! holds nothing back: chunk data is reported as ranges of the input, chunks of any size stream
-//! through. Adding the coding lives in `outgoing`.
+//! [`ChunkedDecoder`]: removes the chunked coding (RFC 9112 §7.1), in whatever pieces it arrives. It
+//! buffers nothing: it reports chunk data as ranges of the input, so chunks of any size pass through.
+//! `outgoing` adds the coding.
 
 use std::ops::Range;
 
@@ -10,26 +10,26 @@ use super::trailer::is_allowed_in_trailers;
 use crate::error::{ErrorKind, PeerMisbehaved};
 use crate::limits::{Limit, Limits};
 
-/// The decoder of one message's content.
+/// The decoder for the content of one message.
 #[derive(Clone, Debug)]
 pub(super) struct ChunkedDecoder {
     state: State,
-    /// Bytes of chunk extensions so far; they are ignored, so only counting stops them.
+    /// Bytes of chunk extensions so far. They are ignored, so only a limit on their number stops them.
     extension_bytes: usize,
     /// Whether trailer lines may end in LF alone.
     accepts_bare_lf: bool,
 }
 
-/// What the decoder made of its input.
+/// What the decoder found in its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Decoded {
-    /// So many bytes of the input are done with.
+    /// The number of input bytes that are consumed.
     pub(super) consumed: usize,
-    /// What came out of them.
+    /// What was decoded from them.
     pub(super) part: Option<Part>,
 }
 
-/// One thing that came out.
+/// One decoded part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     /// Chunk data, as a range of the input.
@@ -60,17 +60,17 @@ enum Extension {
 #[derive(Clone, Debug, Default)]
 struct Trailers {
     fields: FieldLines,
-    /// Lines so far, with those that were dropped.
+    /// The number of fields so far, with those that were dropped.
     lines: usize,
     /// Bytes consumed so far.
     bytes: usize,
-    /// Bytes of the unfinished line looked at, but not consumed.
+    /// Bytes of the unfinished line that were searched, but not consumed.
     searched: usize,
 }
 
 const FIRST_CHUNK: State = State::Size { digits: 0, size: 0 };
 
-/// 16 digits are all that 64 bits need; some peers pad with zeros.
+/// 64 bits need 16 digits; some peers pad with zeros.
 const MAX_DIGITS: u8 = 32;
 
 impl ChunkedDecoder {
@@ -82,8 +82,8 @@ impl ChunkedDecoder {
         }
     }
 
-    /// A decoder for a response: its trailer lines may end in LF alone, as the lines of its head may
-    /// (RFC 9112 §2.2). In a request that could hide another request.
+    /// A decoder for a response. Its trailer lines may end in LF alone, as the lines of its head may (RFC
+    /// 9112 §2.2). In a request, that could hide another request.
     pub(super) fn for_response() -> Self {
         Self {
             accepts_bare_lf: true,
@@ -91,8 +91,8 @@ impl ChunkedDecoder {
         }
     }
 
-    /// Decodes until one part came out or the input is used up. What was not consumed must be
-    /// given again, with more behind it.
+    /// Decodes until one part is complete or the input is used up. The bytes that were not consumed must be
+    /// passed again, with more after them.
     pub(super) fn decode(&mut self, input: &[u8], limits: &Limits) -> Result<Decoded, ErrorKind> {
         let mut consumed = 0;
         while let Some(&byte) = input.get(consumed) {
@@ -138,14 +138,14 @@ impl ChunkedDecoder {
         })
     }
 
-    /// Whether the last chunk has come and nothing behind it: some servers close there.
+    /// Whether the input ends right after the line of the last chunk: some servers close there.
     pub(super) fn lacks_only_trailers(&self) -> bool {
         matches!(&self.state, State::Trailers(trailers) if trailers.bytes + trailers.searched == 0)
     }
 }
 
 impl State {
-    /// The state after this byte of a chunk line or of the line end behind the data.
+    /// The state after this byte of a chunk line or of the line end after the data.
     fn after(&self, byte: u8) -> Result<Self, PeerMisbehaved> {
         use PeerMisbehaved::{BareLineFeed, InvalidChunk, InvalidChunkSize};
         Ok(match (self, byte) {
@@ -194,7 +194,8 @@ impl State {
 }
 
 impl Trailers {
-    /// Takes finished lines; says how many bytes are done with, and gives the section at its end.
+    /// Consumes finished lines. Returns how many bytes were consumed, and the trailer section once it has
+    /// ended.
     fn receive(
         &mut self,
         input: &[u8],

@@ -1,5 +1,5 @@
-//! What a sent head needs and how it looks on the wire: the checks before it, the framing lines it
-//! gets, its bytes (RFC 9112 §3, §4, §6.2). The content behind it is `outgoing`'s work.
+//! The checks on a head that is sent, the framing fields that it needs, and its bytes (RFC 9112 §3, §4,
+//! §6.2). `outgoing` frames the content.
 
 use http::{Method, StatusCode, Version};
 
@@ -14,9 +14,9 @@ use crate::error::Misuse;
 /// How much content a message will have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BodyLength {
-    /// None.
+    /// No content.
     None,
-    /// So many bytes; sent with `Content-Length`.
+    /// This many bytes; sent with `Content-Length`.
     Known(u64),
     /// Not known in advance: sent in chunks, or, by a server to an HTTP/1.0 client, until the
     /// connection closes (RFC 9112 §6.3).
@@ -26,16 +26,16 @@ pub enum BodyLength {
 /// What a head declares about its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// The line to add.
+    /// The field to add.
     pub(super) added: Added,
-    /// How the content goes out.
+    /// The framing of the content.
     pub(super) outgoing: Outgoing,
 }
 
-/// A framing line that the caller's head lacks.
+/// A framing field that the caller's head lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Added {
-    /// None is lacking.
+    /// No field is lacking.
     Nothing,
     /// `Content-Length`
     ContentLength(u64),
@@ -43,12 +43,12 @@ pub(super) enum Added {
     Chunked,
 }
 
-/// Whom a response answers.
+/// What a response needs to know about its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Answered<'a> {
     /// The request's method.
     pub(super) method: &'a Method,
-    /// Whether chunks can be sent: both messages are HTTP/1.1.
+    /// Whether chunks can be sent, because both messages are HTTP/1.1.
     pub(super) understands_chunks: bool,
 }
 
@@ -120,8 +120,8 @@ pub(super) fn plan_response(
         (status, body, declared)
             if status == StatusCode::NOT_MODIFIED || *answered.method == Method::HEAD =>
         {
-            // The head speaks of the content that a GET would bring. `chunked` need not be said
-            // (RFC 9110 §9.3.2) and makes some clients wait for a chunk.
+            // The head describes the content that a GET would return. `chunked` may be omitted (RFC 9110
+            // §9.3.2), and it makes some clients wait for a chunk.
             match (body, declared) {
                 (BodyLength::Known(length), Declared::Nothing) => {
                     (Added::ContentLength(length), suppressed(body))
@@ -176,7 +176,7 @@ pub(super) fn write_request(head: &RequestHead, added: Added, out: &mut Vec<u8>)
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends a response head, with a `Connection` line of this token if there is one.
+/// Appends a response head, with a `Connection` field of this token if there is one.
 pub(super) fn write_response(
     head: &ResponseHead,
     added: Added,
@@ -195,7 +195,7 @@ pub(super) fn write_response(
     out.extend_from_slice(b"\r\n");
 }
 
-/// The version that a head goes out with.
+/// The version with which a head is sent.
 pub(super) fn sent_version(version: Version) -> Version {
     match version {
         Version::HTTP_10 => Version::HTTP_10,
@@ -253,8 +253,8 @@ fn write_added(added: Added, out: &mut Vec<u8>) {
 
 #[cfg(feature = "agent")]
 impl RequestHead {
-    /// The head as it goes out before content of this length: with the framing line that it gets
-    /// (RFC 9112 §6). One that cannot be sent stays as it is.
+    /// Returns the head as it is sent before content of this length, with the framing field that it gets
+    /// (RFC 9112 §6). A head that cannot be sent is returned unchanged.
     pub(crate) fn as_sent(&self, content: BodyLength) -> Self {
         let mut sent = self.clone();
         match plan_request(self, content).map(|plan| plan.added) {

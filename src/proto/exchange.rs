@@ -1,6 +1,6 @@
-//! [`Exchange`]: one request and its response on a connection, then the next, for either role. It
-//! couples the two machines of `state` with what is being received and sent. Sockets, buffers and
-//! deadlines live above it.
+//! [`Exchange`]: one request and its response on a connection, then the next, for either role. It connects
+//! the two state machines of `state` with the content that is received and sent. Sockets, buffers and
+//! deadlines belong to the layers above.
 
 use std::ops::Range;
 
@@ -20,12 +20,11 @@ use crate::limits::Limits;
 mod receive;
 mod send;
 
-/// The HTTP/1.1 machine of one connection (RFC 9112), sans I/O.
+/// The HTTP/1.1 machine of one connection (RFC 9112), without I/O.
 ///
-/// What we send is framed into a `Vec<u8>` that the caller writes out; what the peer sends is given
-/// to [`receive`](Self::receive), which borrows it for the call and points into it, so content is
-/// never copied here. The two directions are independent: a response may come while the request is
-/// still being sent.
+/// It frames what we send into a `Vec<u8>`, which the caller writes to the network. What the peer sends is
+/// passed to [`receive`](Self::receive), which returns ranges of that input, so content is never copied
+/// here. The two directions are independent: a response may arrive while the request is still being sent.
 ///
 /// ```
 /// # use httpoll::{ErrorKind, Limits};
@@ -66,45 +65,45 @@ pub struct Exchange {
     states: States,
     reader: Reader,
     outgoing: Outgoing,
-    /// What is known of this cycle's request.
+    /// What is known about the request of this cycle.
     request: Option<Asked>,
     /// How the message being received is framed.
     framing: Option<Framing>,
     interims: usize,
-    /// Whether the client holds its content back for a `100 Continue` (RFC 9110 §10.1.1).
+    /// Whether the client holds its content back until a `100 Continue` arrives (RFC 9110 §10.1.1).
     continue_pending: bool,
 }
 
-/// One thing that came from the peer.
+/// One event that was received from the peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A request head; to servers.
+    /// A request head. Only servers receive it.
     Request(RequestHead),
     /// A 1xx response other than 101; the final response follows (RFC 9110 §15.2).
     Interim(ResponseHead),
-    /// The final response, or 101; to clients.
+    /// The final response, or 101. Only clients receive it.
     Response(ResponseHead),
-    /// Content, as a range of the input given to this call.
+    /// Content, as a range of the input of this call.
     Content(Range<usize>),
     /// The message is complete.
     End {
-        /// Its trailer section (RFC 9110 §6.5); empty unless the message was chunked. Fields that
-        /// may not stand there were dropped.
+        /// Its trailer section (RFC 9110 §6.5); empty unless the message was chunked. Fields that are not
+        /// allowed in trailers were dropped.
         trailers: FieldLines,
     },
-    /// What follows belongs to another protocol: after 101, or 2xx to `CONNECT`. To a client it
-    /// comes after the [`Response`](Self::Response), and no [`End`](Self::End) comes; to a server
-    /// it comes after the request's end, once it has sent such a response.
+    /// The bytes that follow belong to another protocol: after 101, or after 2xx to `CONNECT`. A client
+    /// gets this event after the [`Response`](Self::Response), and no [`End`](Self::End). A server gets it
+    /// after the end of the request, once it has sent such a response.
     Switched,
 }
 
-/// The outcome of [`Exchange::receive`].
+/// The result of [`Exchange::receive`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// So many bytes of the input are done with; give the others again, with more behind them.
+    /// The number of input bytes that are consumed. Pass the others again, with more after them.
     pub consumed: usize,
-    /// What they brought. With an event, call again at once, even with no input left; `None` means
-    /// that nothing happens without more input (or, after the end, without
+    /// What these bytes contained. After an event, call again at once, even with no input left. `None`
+    /// means that nothing happens without more input (or, after the end, without
     /// [`next_cycle`](Exchange::next_cycle)).
     pub event: Option<Event>,
 }
@@ -120,9 +119,9 @@ struct Asked {
 enum Reader {
     Head(HeadScan),
     Content(Incoming),
-    /// The message is complete; what follows is not read in this cycle.
+    /// The message is complete. The bytes that follow are not read in this cycle.
     Ended,
-    /// [`Event::Switched`] is due.
+    /// [`Event::Switched`] must be reported.
     Switching,
     Switched,
     Failed(ErrorKind),
@@ -139,8 +138,8 @@ impl Exchange {
         Self::new(Role::Server, limits)
     }
 
-    /// Makes ready for the next request on the same connection. Fails with [`Misuse::OutOfOrder`]
-    /// unless [`persistence`](Self::persistence) is [`Persistence::Reuse`].
+    /// Prepares the next request on the same connection. Fails with [`Misuse::OutOfOrder`] unless
+    /// [`persistence`](Self::persistence) is [`Persistence::Reuse`].
     pub fn next_cycle(&mut self) -> Result<(), ErrorKind> {
         match self.persistence() {
             Persistence::Reuse => {
@@ -151,32 +150,32 @@ impl Exchange {
         }
     }
 
-    /// Stops holding the content back: a while has passed without a `100 Continue`, and servers
-    /// are free not to send one (RFC 9110 §10.1.1).
+    /// Stops holding the content back. Call it when no `100 Continue` has arrived for a while, because
+    /// servers need not send one (RFC 9110 §10.1.1).
     pub fn stop_awaiting_continue(&mut self) {
         if self.role == Role::Client {
             self.continue_pending = false;
         }
     }
 
-    /// Whether a client should hold its content back: it sent `Expect: 100-continue`, and neither a
-    /// `100`, nor a final response, nor
-    /// [`stop_awaiting_continue`](Self::stop_awaiting_continue) has come. Sending content anyway is
-    /// allowed and ends the wait.
+    /// Whether a client should hold its content back: it sent `Expect: 100-continue`, has received neither
+    /// a `100` nor a final response, and has not called
+    /// [`stop_awaiting_continue`](Self::stop_awaiting_continue). Sending content anyway is allowed and ends
+    /// the wait.
     pub fn awaits_continue(&self) -> bool {
         self.role == Role::Client && self.continue_pending
     }
 
-    /// Whether the client waits for a server's `100 Continue`, and no content has come yet. A final
-    /// response now means that the connection closes after it, for nobody can know whether the
-    /// content will follow.
+    /// Whether the client waits for the server's `100 Continue`, and none of its content has arrived. A
+    /// final response now means that the connection closes after it, because the server cannot know whether
+    /// the content will follow.
     pub fn wants_continue(&self) -> bool {
         self.role == Role::Server && self.continue_pending
     }
 
-    /// The length of the content being received, when it is known in advance: the value of
-    /// `Content-Length`, or 0 when there is none by method or status. `None` before the head, for
-    /// chunked and for close-delimited content. Stays until the next cycle.
+    /// The length of the content being received, if it is known in advance: the value of `Content-Length`,
+    /// or 0 when the method or status allows no content. `None` before the head, and for chunked and
+    /// close-delimited content. It is kept until the next cycle.
     pub fn content_length(&self) -> Option<u64> {
         match self.framing? {
             Framing::Empty | Framing::Tunnel => Some(0),
@@ -185,14 +184,14 @@ impl Exchange {
         }
     }
 
-    /// Whether the content being received is chunked (RFC 9112 §7.1). Stays until the next cycle.
+    /// Whether the content being received is chunked (RFC 9112 §7.1). It is kept until the next cycle.
     pub fn is_chunked(&self) -> bool {
         self.framing == Some(Framing::Chunked)
     }
 
-    /// Whether some bytes of the due message have come: a part of its head, an interim response
-    /// before it, or its whole head. Tells a peer that closed an idle connection from one that
-    /// failed on the way.
+    /// Whether some bytes of the expected message have arrived: a part of its head, an interim response
+    /// before it, or its whole head. This distinguishes a peer that closed an idle connection from one that
+    /// failed during a message.
     pub fn buffered(&self) -> bool {
         match &self.reader {
             Reader::Head(scan) => scan.has_begun() || self.interims > 0,
@@ -201,7 +200,7 @@ impl Exchange {
         }
     }
 
-    /// Whether our message is complete.
+    /// Whether the message that we send is complete.
     pub fn local_done(&self) -> bool {
         is_complete(self.local())
     }
@@ -216,10 +215,9 @@ impl Exchange {
         self.local_done() && self.remote_done()
     }
 
-    /// Whether the connection can carry another exchange. Before the exchange is done it says what
-    /// would be if it ended now: then [`CloseReason::UnsentContent`],
-    /// [`CloseReason::UnreadContent`] or [`CloseReason::Unfinished`] may still turn into
-    /// [`Persistence::Reuse`]; other reasons stay.
+    /// Whether the connection can carry another exchange. Before the exchange is complete, this is the
+    /// result if it ended now. Then [`CloseReason::UnsentContent`], [`CloseReason::UnreadContent`] and
+    /// [`CloseReason::Unfinished`] may still change to [`Persistence::Reuse`]; other reasons are final.
     pub fn persistence(&self) -> Persistence {
         if let Some(reason) = self.states.close_reason() {
             return Persistence::Close(reason);
@@ -262,7 +260,7 @@ impl Exchange {
         self.states.of(self.role.peer())
     }
 
-    /// HTTP has ended for the peer, too: the reader has to say so.
+    /// HTTP has ended for the peer, too, so `receive` must report it.
     fn notice_switch(&mut self) {
         let ended = matches!(self.reader, Reader::Ended);
         if ended && self.remote() == State::Switched {

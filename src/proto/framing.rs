@@ -1,6 +1,5 @@
-//! How long the content of a received message is (RFC 9112 §6.3), for both roles: one function and
-//! one `match` for each. Reading the content lives in `incoming`; what a *sent* message declares
-//! lives in `emit`.
+//! How long the content of a received message is (RFC 9112 §6.3): one function with one `match` for each
+//! role. Reading the content is in `incoming`; what a *sent* message declares is in `emit`.
 
 use http::{Method, StatusCode, Version};
 
@@ -13,19 +12,19 @@ use crate::error::PeerMisbehaved;
 /// Where the content of a message ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// There is none.
+    /// There is no content.
     Empty,
-    /// After so many bytes.
+    /// After this many bytes.
     Length(u64),
     /// After the last chunk and its trailer section.
     Chunked,
     /// Where the connection ends.
     UntilClose,
-    /// There is none, and HTTP ends with this head.
+    /// There is no content, and HTTP ends with this head.
     Tunnel,
 }
 
-/// A framing, and what it says about the connection.
+/// The framing of a message, and its effect on the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Framed {
     /// Where the content ends.
@@ -46,11 +45,11 @@ impl Framed {
     }
 }
 
-/// The framing of a response to a request of this method. Broken framing headers of a response that
-/// has no content by its status or method do no harm and are not looked at.
+/// The framing of a response to a request of this method. If the status or the method allows no content,
+/// invalid framing fields do no harm and are not checked.
 pub(super) fn of_response(method: &Method, head: &ResponseHead) -> Result<Framed, PeerMisbehaved> {
     let coding = match TransferCoding::of(&head.fields) {
-        // Old servers name the absence of a coding (RFC 2616 §3.6).
+        // Old servers name the absence of a coding `identity` (RFC 2616 §3.6).
         TransferCoding::Identity => TransferCoding::Absent,
         coding => coding,
     };
@@ -60,13 +59,14 @@ pub(super) fn of_response(method: &Method, head: &ResponseHead) -> Result<Framed
         (&Method::CONNECT, status, _) if status.is_success() => {
             Framed::closing(Framing::Tunnel, CloseReason::Switched)
         }
-        // To HEAD, the coding is that of the response to GET (RFC 9112 §6.1): nothing follows.
+        // In a response to HEAD, the coding is that of the response to GET (RFC 9112 §6.1): no content
+        // follows.
         (&Method::HEAD, ..)
         | (_, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED, TransferCoding::Absent) => {
             Framed::safe(Framing::Empty)
         }
-        // Some servers send the end of a chunked body all the same, perhaps later. The next response
-        // must not begin with it.
+        // Some servers still send the end of a chunked body, perhaps later. It must not be taken for the
+        // beginning of the next response.
         (_, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED, _) => {
             Framed::closing(Framing::Empty, CloseReason::TransferEncodingWithoutContent)
         }
@@ -92,8 +92,8 @@ pub(super) fn of_response(method: &Method, head: &ResponseHead) -> Result<Framed
     })
 }
 
-/// The framing of a request. Whatever two parsers could read differently is refused: that is how
-/// requests are smuggled (RFC 9112 §11.2).
+/// The framing of a request. Everything that two parsers could interpret differently is refused, because
+/// that is how requests are smuggled (RFC 9112 §11.2).
 pub(super) fn of_request(head: &RequestHead) -> Result<Framed, PeerMisbehaved> {
     let coding = TransferCoding::of(&head.fields);
     let has_length = head.fields.contains("content-length");
@@ -121,10 +121,10 @@ pub(super) fn of_request(head: &RequestHead) -> Result<Framed, PeerMisbehaved> {
     }
 }
 
-/// What the `Transfer-Encoding` lines list (RFC 9112 §6.1).
+/// What the `Transfer-Encoding` fields list (RFC 9112 §6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TransferCoding {
-    /// There is no such line.
+    /// There is no such field.
     Absent,
     /// `chunked` alone.
     Chunked,
@@ -132,9 +132,9 @@ enum TransferCoding {
     OthersThenChunked,
     /// `chunked` more than once, and last.
     ChunkedTwice,
-    /// `identity` alone, which RFC 9112 does not know any more.
+    /// `identity` alone, which RFC 9112 no longer contains.
     Identity,
-    /// Codings, but never `chunked`.
+    /// Codings, but not `chunked`.
     Others,
     /// No coding at all, or `chunked` before the last.
     Malformed,
@@ -164,7 +164,7 @@ impl TransferCoding {
     }
 }
 
-/// One line with one item: no stray commas that another parser may take for another coding.
+/// Whether it is one field with one item, without commas that another parser may read as another coding.
 fn is_plainly_chunked(fields: &FieldLines) -> bool {
     let mut lines = fields.get_all("transfer-encoding");
     lines
@@ -173,7 +173,7 @@ fn is_plainly_chunked(fields: &FieldLines) -> bool {
         && lines.next().is_none()
 }
 
-/// The length that all `Content-Length` lines and list items agree upon (RFC 9110 §8.6).
+/// The length on which all `Content-Length` fields and list items agree (RFC 9110 §8.6).
 pub(super) fn content_length(fields: &FieldLines) -> Result<Option<u64>, PeerMisbehaved> {
     let mut agreed = None;
     for value in fields.get_all("content-length") {
@@ -188,7 +188,7 @@ pub(super) fn content_length(fields: &FieldLines) -> Result<Option<u64>, PeerMis
 }
 
 fn decimal(digits: &[u8]) -> Option<u64> {
-    // `parse` alone would take a plus sign.
+    // `parse` alone would accept a plus sign.
     if !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }

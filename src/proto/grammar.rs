@@ -1,6 +1,5 @@
-//! The character classes and small constructs that all of HTTP's syntax is made of (RFC 9110 §5.6):
-//! tokens, field values, optional whitespace, comma-separated lists. Nothing here knows the name or
-//! meaning of a field.
+//! The character classes and small constructs of HTTP's syntax (RFC 9110 §5.6): tokens, field values,
+//! optional whitespace, comma-separated lists. Nothing here depends on the name or meaning of a field.
 
 /// Whether this byte may be part of a token (RFC 9110 §5.6.2).
 pub(super) fn is_tchar(byte: u8) -> bool {
@@ -12,15 +11,15 @@ pub(super) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().copied().all(is_tchar)
 }
 
-/// Whether these bytes may stand in a field value (RFC 9110 §5.5): visible characters, spaces,
-/// tabs and the opaque bytes above ASCII, but no line break, NUL or other control character.
+/// Whether these bytes are allowed in a field value (RFC 9110 §5.5): visible characters, spaces, tabs and
+/// the opaque bytes above ASCII, but no line break, NUL or other control character.
 pub(super) fn is_field_value(bytes: &[u8]) -> bool {
     bytes
         .iter()
         .all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
 }
 
-/// Without the spaces and tabs at both ends (RFC 9110 §5.6.3).
+/// Removes the spaces and tabs at both ends (RFC 9110 §5.6.3).
 pub(super) fn trim_ows(bytes: &[u8]) -> &[u8] {
     let is_ows = |byte: &u8| matches!(byte, b' ' | b'\t');
     let start = bytes.iter().take_while(|byte| is_ows(byte)).count();
@@ -30,8 +29,8 @@ pub(super) fn trim_ows(bytes: &[u8]) -> &[u8] {
         .unwrap_or_else(|| &bytes[..0])
 }
 
-/// The items of a comma-separated list (RFC 9110 §5.6.1), trimmed, without the empty ones. A comma
-/// inside a quoted string separates nothing.
+/// The items of a comma-separated list (RFC 9110 §5.6.1), trimmed, without the empty ones. A comma inside a
+/// quoted string does not separate items.
 pub(super) fn list_items(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = value;
     std::iter::from_fn(move || {

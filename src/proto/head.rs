@@ -1,6 +1,6 @@
-//! [`RequestHead`] and [`ResponseHead`] (RFC 9112 §3, §4), and their parsing out of a head whose end
-//! `scan` has found. Emission lives in `emit`; what the fields mean lives in `framing`, `persistence`
-//! and `target`.
+//! [`RequestHead`] and [`ResponseHead`] (RFC 9112 §3, §4), and how they are parsed once `scan` has found
+//! the end of a head. Writing them is in `emit`; what the fields mean is in `framing`, `persistence` and
+//! `target`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +11,7 @@ use super::fields::FieldLines;
 use super::target::{has_valid_host, is_valid_target};
 use crate::error::PeerMisbehaved;
 
-/// The request line and field lines of a request.
+/// The request line and fields of a request.
 ///
 /// `Debug` shows the target without its query.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,29 +20,29 @@ pub struct RequestHead {
     pub method: Method,
     /// The request target in one of its four forms (RFC 9112 §3.2), as it is on the wire.
     pub target: String,
-    /// `HTTP/1.0` or `HTTP/1.1`. To send, whatever is not `HTTP/1.0` is sent as `HTTP/1.1`.
+    /// `HTTP/1.0` or `HTTP/1.1`. Any other version is sent as `HTTP/1.1`.
     pub version: Version,
     /// The field lines.
     pub fields: FieldLines,
 }
 
-/// The status line and field lines of a response.
+/// The status line and fields of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResponseHead {
-    /// `HTTP/1.0` or `HTTP/1.1`. To send, whatever is not `HTTP/1.0` is sent as `HTTP/1.1`.
+    /// `HTTP/1.0` or `HTTP/1.1`. Any other version is sent as `HTTP/1.1`.
     pub version: Version,
     /// The status code, 100 to 999 (RFC 9110 §15).
     pub status: StatusCode,
-    /// The reason phrase; may be empty. Bytes that are no UTF-8 were replaced by U+FFFD. It has no
-    /// meaning (RFC 9112 §4).
+    /// The reason phrase; may be empty. Bytes that are not UTF-8 were replaced by U+FFFD. It has no meaning
+    /// (RFC 9112 §4).
     pub reason: Cow<'static, str>,
     /// The field lines.
     pub fields: FieldLines,
 }
 
 impl RequestHead {
-    /// Parses a whole head of so many field lines, and holds the rules of RFC 9112 §3.2 for target
-    /// and `Host`.
+    /// Parses a whole head with this number of field lines, and applies the rules of RFC 9112 §3.2 for
+    /// target and `Host`.
     pub(super) fn parse(head: &[u8], fields: usize) -> Result<Self, PeerMisbehaved> {
         with_headers(fields, |headers| {
             let mut request = httparse::Request::new(headers);
@@ -71,7 +71,7 @@ impl RequestHead {
 }
 
 impl ResponseHead {
-    /// Parses a whole head of so many field lines.
+    /// Parses a whole head with this number of field lines.
     pub(super) fn parse(head: &[u8], fields: usize) -> Result<Self, PeerMisbehaved> {
         with_headers(fields, |headers| {
             let mut response = httparse::Response::new(headers);
@@ -85,7 +85,7 @@ impl ResponseHead {
             Ok(Self {
                 version: version(minor),
                 status,
-                // Nearly always the usual one.
+                // The reason is nearly always the standard one.
                 reason: match (response.reason, status.canonical_reason()) {
                     (Some(reason), Some(usual)) if reason == usual => usual.into(),
                     (Some(reason), _) if !reason.is_empty() => reason.to_owned().into(),
@@ -112,7 +112,7 @@ impl fmt::Debug for RequestHead {
     }
 }
 
-/// Lends room for so many field lines: from the stack for all but unusual heads.
+/// Lends space for this many field lines, from the stack except for unusually long heads.
 fn with_headers<'head, T>(
     fields: usize,
     parse: impl FnOnce(&mut [httparse::Header<'head>]) -> Result<T, PeerMisbehaved>,
@@ -146,14 +146,14 @@ fn field_lines(headers: &[httparse::Header<'_>]) -> FieldLines {
     fields
 }
 
-/// A value over several lines, in one: each fold becomes a space (RFC 9112 §5.2).
+/// Joins a value that is folded over several lines: each fold becomes a space (RFC 9112 §5.2).
 fn unfolded(value: &[u8]) -> Vec<u8> {
     let lines = value.split(|&byte| byte == b'\n');
     let lines: Vec<&[u8]> = lines.map(<[u8]>::trim_ascii).collect();
     lines.join(&b' ')
 }
 
-/// httparse withholds a reason that is not ASCII.
+/// httparse does not return a reason that is not ASCII.
 fn lossy_reason(head: &[u8]) -> String {
     const BEFORE: usize = "HTTP/1.1 200 ".len();
     let line = head
@@ -164,7 +164,7 @@ fn lossy_reason(head: &[u8]) -> String {
     String::from_utf8_lossy(reason.strip_suffix(b"\r").unwrap_or(reason)).into_owned()
 }
 
-/// `scan` has checked the start line up to the reason already; what is left is this.
+/// `scan` has already checked the start line up to the reason; this checks the rest.
 fn fault(error: httparse::Error) -> PeerMisbehaved {
     match error {
         httparse::Error::Status => PeerMisbehaved::NotHttp,

@@ -1,5 +1,5 @@
-//! [`Incoming`]: the content that is being received, one variant for each framing, and what an early
-//! end of the connection means for it (RFC 9112 §8). Which framing it is, `framing` decides.
+//! [`Incoming`]: the content that is being received, with one variant for each framing, and the meaning of
+//! an early end of the connection (RFC 9112 §8). `framing` chooses the framing.
 
 use super::chunked::{ChunkedDecoder, Decoded, Part};
 use super::fields::FieldLines;
@@ -23,7 +23,7 @@ enum Rest {
 }
 
 impl Incoming {
-    /// The content of a message framed so.
+    /// The content of a message with this framing.
     pub(super) fn new(framing: Framing, we_are: Role) -> Self {
         Self {
             received: 0,
@@ -39,7 +39,7 @@ impl Incoming {
         }
     }
 
-    /// Receives until one part came out or the input is used up.
+    /// Receives until one part is complete or the input is used up.
     pub(super) fn receive(&mut self, input: &[u8], limits: &Limits) -> Result<Decoded, ErrorKind> {
         let decoded = match &mut self.rest {
             Rest::Length { left: 0 } => Decoded {
@@ -60,8 +60,8 @@ impl Incoming {
         Ok(decoded)
     }
 
-    /// The connection ended: `Ok` if the content did, too. To us as a client, a server may close
-    /// right after the last chunk's line.
+    /// The connection ended. Returns `Ok` if the content had ended, too. For a client, the content has also
+    /// ended if the server closes right after the line of the last chunk.
     pub(super) fn receive_eof(&self, we_are: Role) -> Result<(), ErrorKind> {
         let expected = match &self.rest {
             Rest::UntilClose | Rest::Length { left: 0 } => return Ok(()),

@@ -1,8 +1,8 @@
 //! Sans-IO HTTP/1.1 for both roles (RFC 9112): bytes in, bytes and events out.
 //!
-//! Here live the field lines, the heads, their parsing and emission, the framing of content and
-//! [`Exchange`], the machine that ties them together. Here live no sockets, no clock, no TLS, no
-//! URLs and no policy: what a redirect, a cookie or a content coding means is `semantics`' business.
+//! This module contains the fields, the heads, their parsing and writing, the framing of content, and
+//! [`Exchange`], the machine that combines them. It contains no sockets, no clock, no TLS, no URLs and no
+//! policy. What a redirect, a cookie or a content coding means is in `semantics`.
 //!
 //! | file | holds |
 //! |---|---|
@@ -13,12 +13,12 @@
 //! | `start_line`, `scan` | the incremental search for the end of a head, with its limits |
 //! | `framing` | how long the content of a received message is (RFC 9112 §6.3) |
 //! | `chunked` | the decoder of the chunked coding (RFC 9112 §7.1) |
-//! | `trailer` | what a trailer section may hold (RFC 9110 §6.5) |
+//! | `trailer` | which fields a trailer section may contain (RFC 9110 §6.5) |
 //! | `incoming`, `outgoing` | the content being received and being sent |
-//! | `emit` | what a sent head needs, and its bytes |
+//! | `emit` | the checks on a sent head, and its bytes |
 //! | `persistence` | whether the connection may carry another exchange (RFC 9112 §9) |
 //! | `state` | the two state machines, their transitions and couplings |
-//! | `exchange` | [`Exchange`]: one request and its response, again and again |
+//! | `exchange` | [`Exchange`]: one request and its response, repeatedly |
 
 #![cfg_attr(test, allow(clippy::panic, clippy::unwrap_used))]
 

@@ -1,5 +1,5 @@
-//! [`Outgoing`]: the content that is being sent, one variant for each framing (RFC 9112 §6, §7).
-//! Which framing a head declares, `emit` decides.
+//! [`Outgoing`]: the content that is being sent, with one variant for each framing (RFC 9112 §6, §7).
+//! `emit` decides which framing a head declares.
 
 use std::io::Write;
 
@@ -10,24 +10,24 @@ use crate::error::Misuse;
 /// The content being sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outgoing {
-    /// None, or no more.
+    /// No content, or no more.
     Nothing,
-    /// So many bytes more.
+    /// This many more bytes.
     Length {
         /// The bytes that are missing; never zero.
         left: u64,
     },
     /// Chunks.
     Chunked,
-    /// Until we close.
+    /// Until we close the connection.
     UntilClose,
-    /// The head announced content that its status or the request's method forbids to send: it is
-    /// taken and dropped.
+    /// The head declared content that its status or the request's method forbids: the content is accepted
+    /// and dropped.
     Suppressed,
 }
 
 impl Outgoing {
-    /// So many bytes.
+    /// A fixed number of bytes.
     pub(super) fn length(left: u64) -> Self {
         match left {
             0 => Self::Nothing,
@@ -35,7 +35,7 @@ impl Outgoing {
         }
     }
 
-    /// Frames content, and says what is left.
+    /// Frames content, and returns what is left to send.
     pub(super) fn send(self, content: &[u8], out: &mut Vec<u8>) -> Result<Self, Misuse> {
         match self {
             _ if content.is_empty() => return Ok(self),

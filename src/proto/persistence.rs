@@ -1,14 +1,14 @@
-//! [`Persistence`]: whether a connection may carry another exchange, and if not, why (RFC 9112 §9.3).
-//! Here is what one message says about it; `state` keeps what was said first.
+//! [`Persistence`]: whether a connection may carry another exchange, and if not, why (RFC 9112 §9.3). This
+//! file evaluates single messages; `state` keeps the first reason to close.
 
 use http::Version;
 
 use super::fields::FieldLines;
 
-/// Whether the connection may carry another exchange once this one is done.
+/// Whether the connection may carry another exchange after this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Persistence {
-    /// Both messages are complete and nothing speaks against another exchange.
+    /// Both messages are complete, and there is no reason to close.
     Reuse,
     /// The connection ends with this exchange.
     Close(CloseReason),
@@ -20,42 +20,42 @@ pub enum Persistence {
 pub enum CloseReason {
     /// The content ends where the connection ends (RFC 9112 §6.3).
     CloseDelimited,
-    /// A response had `Content-Length` and `Transfer-Encoding` both; where it ends is open to doubt
-    /// (RFC 9112 §6.3).
+    /// A response had both `Content-Length` and `Transfer-Encoding`, so its end is uncertain (RFC 9112
+    /// §6.3).
     ContentLengthWithTransferEncoding,
-    /// A final response went out while the client was waiting for `100 Continue`; nobody can know
-    /// whether content follows (RFC 9110 §10.1.1).
+    /// A final response was sent while the client was waiting for `100 Continue`, so it is unknown whether
+    /// content follows (RFC 9110 §10.1.1).
     ContentNotAsked,
     /// A message was HTTP/1.0 and did not ask for `keep-alive` (RFC 9112 §9.3).
     Http10,
-    /// A response went out although no request had come (RFC 9112 §9.5).
+    /// A response was sent although no request had arrived (RFC 9112 §9.5).
     NoRequest,
     /// The peer sent `Connection: close` (RFC 9112 §9.6).
     PeerAsked,
     /// The peer closed its side.
     PeerClosed,
-    /// The peer broke the protocol or went over a limit.
+    /// The peer broke the protocol or exceeded a limit.
     ProtocolError,
-    /// The connection belongs to another protocol now (RFC 9110 §7.8, §9.3.6).
+    /// The connection now belongs to another protocol (RFC 9110 §7.8, §9.3.6).
     Switched,
     /// An HTTP/1.0 message was chunked (RFC 9112 §6.1).
     TransferEncodingInHttp10,
-    /// A response that has no content by its status (204, 304) declared a transfer coding: the end of a
-    /// chunked body may follow (RFC 9112 §6.3).
+    /// A response that has no content because of its status (204, 304) declared a transfer coding: the end
+    /// of a chunked body may follow (RFC 9112 §6.3).
     TransferEncodingWithoutContent,
-    /// The exchange is not done yet.
+    /// The exchange is not complete yet.
     Unfinished,
-    /// The request's content was not received to its end, though the response was sent.
+    /// The response was sent, but the request's content was not received completely.
     UnreadContent,
-    /// The request's content was not sent to its end, though the response came (RFC 9112 §9.3).
+    /// The response arrived, but the request's content was not sent completely (RFC 9112 §9.3).
     UnsentContent,
     /// We sent `Connection: close` (RFC 9112 §9.6).
     WeAsked,
 }
 
-/// Whether a message wants the connection to end: a `close` token beats `keep-alive`, HTTP/1.0
-/// means close unless `keep-alive` is asked for (RFC 9112 §9.3). `asked` is the reason that
-/// `close` stands for.
+/// Whether a message asks for the connection to end. A `close` token takes precedence over `keep-alive`,
+/// and HTTP/1.0 means close unless it asks for `keep-alive` (RFC 9112 §9.3). `asked` is the reason to
+/// report for `close`.
 pub(super) fn wish_to_close(
     version: Version,
     fields: &FieldLines,

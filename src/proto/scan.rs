@@ -1,46 +1,46 @@
-//! [`HeadScan`]: the search for the end of a head in a growing buffer (RFC 9112 §2.1). It looks at
-//! every byte once, however finely the input is cut, and holds the limits of a head on the way, so
-//! that an endless head fails long before its end. Parsing what was found is `head`'s work.
+//! [`HeadScan`]: the search for the end of a head in a growing buffer (RFC 9112 §2.1). It examines every
+//! byte once, in whatever pieces the input arrives, and applies the limits at the same time, so that an
+//! endless head fails early. `head` parses the head that was found.
 
 use super::start_line::StartLine;
 use super::state::Role;
 use crate::error::{ErrorKind, PeerMisbehaved};
 use crate::limits::{Limit, Limits};
 
-/// The search, between two calls.
+/// The state of the search between two calls.
 #[derive(Clone, Debug)]
 pub(super) struct HeadScan {
     sender: Role,
     start_line: StartLine,
-    /// Bytes of the input looked at.
+    /// Bytes of the input that were examined.
     searched: usize,
-    /// Where the line that is being looked at starts.
+    /// Where the current line starts.
     line_start: usize,
-    /// Finished lines, the start line being the first.
+    /// Finished lines, including the start line.
     lines: usize,
-    /// Bytes of empty lines before the head; already consumed, still counted.
+    /// Bytes of empty lines before the head. They are consumed, but still count.
     skipped: usize,
 }
 
-/// What the search found.
+/// The result of the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scanned {
-    /// An empty line before the head, of so many bytes; consume them and go on.
+    /// An empty line of this many bytes before the head. Consume them and continue.
     EmptyLine(usize),
-    /// The head is this long and has so many field lines.
+    /// The head is complete.
     Head {
-        /// Bytes, the final empty line included.
+        /// Its length in bytes, with the final empty line.
         length: usize,
-        /// Field lines.
+        /// The number of its field lines.
         fields: usize,
     },
-    /// The end is not here yet.
+    /// The end has not arrived yet.
     Partial,
 }
 
 impl HeadScan {
-    /// The search for a head that `sender` sends. Requests must end their lines in CRLF; of
-    /// responses a bare LF is accepted (RFC 9112 §2.2).
+    /// A search for a head that `sender` sends. The lines of requests must end in CRLF; those of responses
+    /// may end in a bare LF (RFC 9112 §2.2).
     pub(super) fn new(sender: Role) -> Self {
         Self {
             sender,
@@ -52,12 +52,13 @@ impl HeadScan {
         }
     }
 
-    /// Whether any byte of the head itself was seen.
+    /// Whether any byte of the head itself has arrived.
     pub(super) fn has_begun(&self) -> bool {
         self.searched > 0
     }
 
-    /// Searches on. `input` must start with the bytes given before, less those of empty lines.
+    /// Continues the search. `input` must start with the bytes of earlier calls, without those of empty
+    /// lines.
     pub(super) fn scan(&mut self, input: &[u8], limits: &Limits) -> Result<Scanned, ErrorKind> {
         loop {
             let new = input.get(self.searched..).unwrap_or_default();
@@ -87,8 +88,8 @@ impl HeadScan {
                         fields: lines - 1,
                     });
                 }
-                // A client replaces a fold by spaces, a server refuses it (RFC 9112 §5.2); before the
-                // first field line it folds nothing.
+                // A client replaces a fold by spaces, a server refuses it (RFC 9112 §5.2). A fold before
+                // the first field line is always refused.
                 ([b' ' | b'\t', ..], 2..) if self.sender == Role::Server => {
                     self.line_start = end;
                     continue;
@@ -106,8 +107,8 @@ impl HeadScan {
         }
     }
 
-    /// Holds the limits and checks the start line up to `end`. Whichever fault comes first in the
-    /// stream is reported, so the cutting of the input makes no difference.
+    /// Applies the limits and checks the start line up to `end`. It reports the fault that comes first in
+    /// the stream, so the pieces of the input make no difference.
     fn look_at(&mut self, input: &[u8], end: usize, limits: &Limits) -> Result<(), ErrorKind> {
         let head_end = limits.head_bytes.saturating_sub(self.skipped);
         let line_end = self.line_start.saturating_add(limits.line_bytes);
@@ -260,7 +261,7 @@ mod tests {
         let mut scan = HeadScan::new(Role::Server);
         let limits = Limits::default();
         assert_eq!(scan.scan(b"HTTP/1.1 200", &limits), Ok(Scanned::Partial));
-        // The bytes that were seen before are not looked at again, so their damage goes unnoticed.
+        // Bytes that were examined before are not examined again, so changes to them have no effect.
         assert_eq!(
             scan.scan(b"\n\n\n\n\n\n\n\n\n\n\n\n OK", &limits),
             Ok(Scanned::Partial)

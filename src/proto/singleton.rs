@@ -1,5 +1,5 @@
-//! Fields that a message may hold once only (RFC 9110 §5.3): a second line of one is an error for some
-//! recipients, and others differ about which line counts.
+//! Fields that a message may contain only once (RFC 9110 §5.3). For some recipients a second one is an
+//! error, and others disagree about which one counts.
 
 use super::fields::FieldLines;
 use crate::error::Misuse;
@@ -45,7 +45,7 @@ const SINGLETONS: [&str; 36] = [
     "x-frame-options",
 ];
 
-/// Whether a message may hold one line of this field only. Names are compared in any case.
+/// Whether a message may contain this field only once. Names are compared case-insensitively.
 pub(crate) fn is_singleton(name: &str) -> bool {
     SINGLETONS
         .iter()
@@ -53,11 +53,11 @@ pub(crate) fn is_singleton(name: &str) -> bool {
 }
 
 impl FieldLines {
-    /// Adds a line at the end, as [`append`](Self::append) does, but replaces the lines of a field that
-    /// a message may hold once only (RFC 9110 §5.3), such as `Content-Type`.
+    /// Adds a field line at the end, as [`append`](Self::append) does, but replaces the existing ones if a
+    /// message may contain the field only once (RFC 9110 §5.3), as with `Content-Type`.
     ///
     /// # Errors
-    /// As [`append`](Self::append); nothing changes then.
+    /// As [`append`](Self::append). Nothing changes then.
     pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), Misuse> {
         if !is_singleton(name) || !self.contains(name) {
             return self.append(name, value);

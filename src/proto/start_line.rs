@@ -1,14 +1,14 @@
-//! [`StartLine`]: looks at a start line byte by byte as it arrives and says as early as possible
-//! that it is no HTTP/1.x (RFC 9112 §3, §4). It keeps nothing; reading the values is `head`'s work.
+//! [`StartLine`]: checks a start line byte by byte as it arrives, and reports as early as possible that it
+//! is not HTTP/1.x (RFC 9112 §3, §4). It stores no values; `head` parses them.
 
 use super::grammar::is_tchar;
 use super::state::Role;
 use crate::error::PeerMisbehaved;
 
-/// How far the start line has come.
+/// The progress in the start line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StartLine {
-    /// Before its first byte; empty lines lead back here.
+    /// Before its first byte; empty lines return to this state.
     Start,
     /// After the CR of an empty line.
     StartCr,
@@ -18,7 +18,7 @@ pub(super) enum StartLine {
     TargetStart,
     /// In the target.
     Target,
-    /// After so many bytes of `HTTP/1.1`.
+    /// After this many bytes of `HTTP/1.1`.
     Version(u8),
     /// After the version of a request.
     RequestEnd,
@@ -26,16 +26,16 @@ pub(super) enum StartLine {
     RequestCr,
     /// After the version of a response.
     StatusSpace,
-    /// After so many digits of the status.
+    /// After this many digits of the status.
     Status(u8),
     /// After the status.
     StatusEnd,
-    /// The rest is for the parser of the whole head.
+    /// In the rest, which the parser of the whole head checks.
     Rest,
 }
 
 impl StartLine {
-    /// The state after this byte of a line that `sender` sends.
+    /// The state after this byte of a start line that `sender` sends.
     pub(super) fn feed(self, sender: Role, byte: u8) -> Result<Self, PeerMisbehaved> {
         use PeerMisbehaved::{InvalidStatus, InvalidTarget, NotHttp, UnsupportedVersion};
         Ok(match (self, byte) {
@@ -88,10 +88,10 @@ impl StartLine {
 mod tests {
     use super::*;
 
-    /// A line, and at which byte it fails.
+    /// A start line, and the byte at which it fails.
     type Case = (&'static [u8], Option<(PeerMisbehaved, usize)>);
 
-    /// The fault and the number of bytes it took to see it.
+    /// The fault, and the number of bytes after which it was detected.
     fn fault(sender: Role, line: &[u8]) -> Option<(PeerMisbehaved, usize)> {
         let mut state = StartLine::Start;
         for (index, &byte) in line.iter().enumerate() {

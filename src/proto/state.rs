@@ -1,7 +1,7 @@
-//! The two state machines of an exchange, the client's and the server's, after h11's design: one
-//! table of transitions, which messages cause, and one table of couplings, which follow from the
-//! machines' joint state and are applied until nothing changes. Everything that moves a state is in
-//! this file, and nothing in it knows which role *we* play.
+//! The two state machines of an exchange, the client's and the server's, after h11's design. One table
+//! contains the transitions that messages cause. A second table contains the couplings, which follow from
+//! the joint state of both machines and are applied until nothing changes. All code that changes a state is
+//! in this file, and it does not depend on which role *we* play.
 //!
 //! ```text
 //! client  Idle ──request──▶ SendContent ──end──▶ Done ─▶ (next cycle) Idle
@@ -14,7 +14,7 @@
 
 use super::persistence::CloseReason;
 
-/// Which side of the connection.
+/// A side of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Sends requests.
@@ -33,33 +33,33 @@ impl Role {
     }
 }
 
-/// Where one machine stands.
+/// The state of one machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Before its message.
     Idle,
-    /// The server owes a final response.
+    /// A request has arrived; the server must send a final response.
     SendResponse,
-    /// The head is out, its content is not.
+    /// The head was sent, but not yet all of its content.
     SendContent,
     /// Its message is complete.
     Done,
-    /// Its message is complete and will be its last.
+    /// Its message is complete, and is the last one.
     MustClose,
     /// The client's request is complete and may end HTTP on this connection.
     MightSwitch,
     /// HTTP has ended.
     Switched,
-    /// It closed its side in order.
+    /// The side closed at an allowed time.
     Closed,
-    /// It broke the protocol or closed too early.
+    /// The side broke the protocol or closed too early.
     Failed,
 }
 
-/// What moves a machine.
+/// A step that moves a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// A request head; moves both machines.
+    /// A request head; it moves both machines.
     Request,
     /// An interim response, other than 101.
     Interim,
@@ -96,7 +96,7 @@ const TRANSITIONS: &[(Role, State, Step, State)] = {
         (Client, MustClose, Step::Close, Closed),
         (Client, Closed, Step::Close, Closed),
         (Server, Idle, Step::Request, SendResponse),
-        // A server may answer what it could not read.
+        // A server may respond to a request that it could not read.
         (Server, Idle, Step::Response, SendContent),
         (Server, SendResponse, Step::Interim, SendResponse),
         (Server, SendResponse, Step::Response, SendContent),
@@ -109,7 +109,7 @@ const TRANSITIONS: &[(Role, State, Step, State)] = {
     ]
 };
 
-/// Client's state, server's state, whose state changes, to what.
+/// The client's state, the server's state, the machine that moves, its new state.
 const COUPLINGS: &[(State, State, Role, State)] = {
     use Role::{Client, Server};
     use State::{Closed, Done, Failed, Idle, MightSwitch, MustClose, Switched};
@@ -124,7 +124,7 @@ const COUPLINGS: &[(State, State, Role, State)] = {
     ]
 };
 
-/// Both machines, and what couples them.
+/// Both machines, and the facts that couple them.
 #[derive(Clone, Debug)]
 pub(super) struct States {
     client: State,
@@ -134,7 +134,7 @@ pub(super) struct States {
 }
 
 impl States {
-    /// Both idle.
+    /// Both machines idle.
     pub(super) fn new() -> Self {
         Self {
             client: State::Idle,
@@ -144,7 +144,7 @@ impl States {
         }
     }
 
-    /// Moves the machine of this role; `false` if the step is not allowed now, and nothing moved.
+    /// Moves the machine of this role. Returns `false` and changes nothing if the step is not allowed now.
     #[must_use]
     pub(super) fn step(&mut self, role: Role, step: Step) -> bool {
         let Some(after) = next(role, self.of(role), step) else {
@@ -181,7 +181,7 @@ impl States {
         self.settle();
     }
 
-    /// Notes why the connection ends with this exchange; the first reason stays.
+    /// Notes why the connection ends with this exchange. The first reason is kept.
     pub(super) fn forbid_reuse(&mut self, reason: CloseReason) {
         self.close.get_or_insert(reason);
         self.settle();
@@ -195,7 +195,7 @@ impl States {
         }
     }
 
-    /// What the request proposes and the server has not declined.
+    /// What the request proposes, unless the server has declined it.
     pub(super) fn proposal(&self) -> Proposal {
         self.proposal
     }

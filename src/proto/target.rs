@@ -1,13 +1,13 @@
 //! Request targets and `Host` (RFC 9112 §3.2): which of the four forms a target has, and whether an
-//! authority is well-formed. URLs, their joining and percent-encoding live elsewhere.
+//! authority is well-formed. Joining and percent-encoding URLs is not done here.
 
 use http::{Method, Version};
 
 use super::fields::FieldLines;
 
-/// Whether the target has the form that its method allows: `host:port` for `CONNECT` and only
-/// there, `*` for `OPTIONS` only, else a path that starts with `/` or an `http(s)` URL without user
-/// information. It holds no spaces, control characters or fragment.
+/// Whether the target has a form that its method allows: `host:port` for `CONNECT` and only there, `*` for
+/// `OPTIONS` only, otherwise a path that starts with `/` or an `http(s)` URL without user information. It
+/// must contain no spaces, control characters or fragment.
 pub(super) fn is_valid_target(method: &Method, target: &str) -> bool {
     let clean = target
         .bytes()
@@ -21,8 +21,7 @@ pub(super) fn is_valid_target(method: &Method, target: &str) -> bool {
         }
 }
 
-/// Whether the `Host` lines are right: none missing from HTTP/1.1, never two, well-formed
-/// (RFC 9112 §3.2).
+/// Whether the `Host` fields are valid: present in HTTP/1.1, at most one, well-formed (RFC 9112 §3.2).
 pub(super) fn has_valid_host(version: Version, fields: &FieldLines) -> bool {
     let mut hosts = fields.get_all("host");
     match (hosts.next(), hosts.next()) {
@@ -68,7 +67,7 @@ fn is_authority(authority: &[u8], port: Port) -> bool {
         }
 }
 
-// Zone identifiers never leave the machine (RFC 9844), so no percent sign is allowed.
+// Zone identifiers are only valid on this machine (RFC 9844), so a percent sign is not allowed.
 fn is_ip_literal(literal: &[u8]) -> bool {
     literal.contains(&b':')
         && literal
@@ -76,8 +75,8 @@ fn is_ip_literal(literal: &[u8]) -> bool {
             .all(|&byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
 }
 
-// RFC 3986's reg-name, but not empty (RFC 9110 §4.2.1) and without the comma, which in practice
-// means two values joined into one.
+// RFC 3986's reg-name, but not empty (RFC 9110 §4.2.1), and without the comma, which in practice means that
+// two values were joined.
 fn is_host_name(name: &[u8]) -> bool {
     !name.is_empty()
         && name

@@ -1,13 +1,12 @@
-//! What a trailer section may hold (RFC 9110 §6.5.1), for both directions. Its parsing lives in
-//! `chunked`; that it never mixes with the header section follows from [`Event::End`]'s own
-//! [`FieldLines`].
+//! Which fields a trailer section may contain (RFC 9110 §6.5.1), for both directions. `chunked` parses
+//! trailers. They never mix with the header section, because [`Event::End`] has its own [`FieldLines`].
 //!
 //! [`Event::End`]: super::Event::End
 //! [`FieldLines`]: super::FieldLines
 
-/// Whether a field of this name may stand in a trailer section: not if it frames or routes the
-/// message, authenticates, modifies the request, controls the response or describes the content's
-/// format, for by then it is too late.
+/// Whether a field of this name is allowed in a trailer section. It is not if the field frames or routes
+/// the message, authenticates, modifies the request, controls the response or describes the content's
+/// format, because it would arrive too late.
 pub(super) fn is_allowed_in_trailers(name: &str) -> bool {
     const FORBIDDEN: [&str; 37] = [
         "accept",
@@ -52,7 +51,7 @@ pub(super) fn is_allowed_in_trailers(name: &str) -> bool {
         name.get(..prefix.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
-    // A digest can only be known at the end, and is made for trailers (RFC 9530 §6.5).
+    // A digest is known only at the end, and is meant for trailers (RFC 9530 §6.5).
     let is_digest = name.eq_ignore_ascii_case("content-digest");
     !FORBIDDEN
         .iter()

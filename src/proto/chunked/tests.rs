@@ -2,7 +2,7 @@ use super::*;
 
 type Outcome = Result<(Vec<u8>, Option<FieldLines>), ErrorKind>;
 
-/// Decodes in pieces of this size; `None` instead of trailers means that the end is missing.
+/// Decodes in pieces of this size. `None` instead of trailers means that the end is missing.
 fn decode(input: &[u8], piece: usize, limits: &Limits) -> Outcome {
     let mut decoder = ChunkedDecoder::new();
     let (mut data, mut start, mut end) = (Vec::new(), 0, 0);
@@ -136,7 +136,7 @@ fn limits_of_extensions_and_trailers() {
     assert!(ok(b"1;23456789\r\nx\r\n0\r\n\r\n"));
     assert_eq!(failed(b"1;234567890xy"), extensions);
     assert_eq!(failed(b"1            "), extensions);
-    // Over the whole message.
+    // Counted over the whole message.
     assert_eq!(failed(&b"1;234\r\nx\r\n".repeat(3)), extensions);
     assert!(ok(b"0\r\nA: b\r\nC: d\r\n\r\n"));
     assert!(ok(b"0\r\nA: 3456789012345\r\n\r\n"));

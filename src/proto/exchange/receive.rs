@@ -1,4 +1,4 @@
-//! The receiving half of [`Exchange`]: from bytes to events, and what the end of the bytes means.
+//! The receiving half of [`Exchange`]: from bytes to events, and the meaning of the end of the bytes.
 
 use http::{Method, StatusCode};
 
@@ -15,15 +15,14 @@ use crate::proto::scan::{HeadScan, Scanned};
 use crate::proto::state::{Role, State, Step};
 
 impl Exchange {
-    /// Receives until one event came out or the input is used up. `input` must start at the first
-    /// byte that was not consumed. Call again after every event, also with empty input, until there
-    /// is none.
+    /// Receives until there is one event or the input is used up. `input` must start at the first byte that
+    /// was not consumed. Call again after every event, also with empty input, until there is no event.
     ///
-    /// After the end of a message, and after a switch, nothing is consumed: those bytes belong to
-    /// the next cycle, or to another protocol.
+    /// After the end of a message, and after a switch, nothing is consumed: those bytes belong to the next
+    /// cycle, or to another protocol.
     ///
-    /// Fails with [`ErrorKind::Peer`] when the peer breaks the protocol, with [`ErrorKind::Limit`]
-    /// when it goes over a limit; from then on every call fails so. A server can still send a
+    /// Fails with [`ErrorKind::Peer`] when the peer breaks the protocol, and with [`ErrorKind::Limit`] when
+    /// it exceeds a limit. From then on every call fails with the same error. A server can still send a
     /// response.
     pub fn receive(&mut self, input: &[u8]) -> Result<Received, ErrorKind> {
         let result = match &self.reader {
@@ -42,15 +41,16 @@ impl Exchange {
         result
     }
 
-    /// The peer closed its side: there will be no more input.
+    /// Notes that the peer closed its side, so that there will be no more input.
     ///
-    /// `Ok` with [`Event::End`] when that completes the message: close-delimited content (over TLS,
-    /// call this only after a `close_notify`), or a chunked response whose server closed right after
-    /// the last chunk's line. An end that was due already is reported first: call again.
+    /// Returns `Ok` with [`Event::End`] when this completes the message. That is the case for
+    /// close-delimited content (over TLS, call this only after a `close_notify`), and for a chunked
+    /// response whose server closed right after the line of the last chunk. If the end of the message is
+    /// already due, it is reported first: call again.
     ///
-    /// Fails with [`NetworkFault::Closed`] when nothing of the due message had come or none was due,
-    /// else with [`ErrorKind::Truncated`]. A server whose client closed behind a complete request
-    /// can still respond.
+    /// Fails with [`NetworkFault::Closed`] when no byte of the expected message had arrived or no message
+    /// was expected, otherwise with [`ErrorKind::Truncated`]. A server whose client closed after a complete
+    /// request can still respond.
     pub fn receive_eof(&mut self) -> Result<Event, ErrorKind> {
         match &self.reader {
             Reader::Content(incoming) => match incoming.receive_eof(self.role) {
@@ -168,7 +168,7 @@ impl Exchange {
             None => Ok(nothing(consumed)),
             Some(Part::Data(range)) => {
                 if self.role == Role::Server {
-                    // A client that sends its content waits for nothing.
+                    // A client that sends its content no longer waits.
                     self.continue_pending = false;
                 }
                 Ok(event(consumed, Event::Content(range)))
@@ -208,8 +208,8 @@ impl Exchange {
     }
 }
 
-/// Whether the client waits for `100 Continue`; other expectations cannot be met (RFC 9110
-/// §10.1.1). HTTP/1.0 knows none.
+/// Whether the client waits for `100 Continue`. Other expectations cannot be met (RFC 9110 §10.1.1), and
+/// HTTP/1.0 has none.
 fn expects_continue(head: &RequestHead) -> Result<bool, PeerMisbehaved> {
     let mut expects = false;
     if head.version == http::Version::HTTP_11 {

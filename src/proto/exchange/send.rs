@@ -1,5 +1,5 @@
-//! The sending half of [`Exchange`]: heads, content and its end, each checked before a byte goes
-//! out, so that a refused call leaves machine and buffer as they were.
+//! The sending half of [`Exchange`]: heads, content and its end. Each is checked before any byte is
+//! written, so that a refused call changes neither the machine nor the buffer.
 
 use http::{Method, StatusCode, Version};
 
@@ -14,15 +14,15 @@ use crate::proto::state::{Proposal, Role, State, Step};
 
 impl Exchange {
     /// Sends a request head (RFC 9112 §3): appends it to `out`, with `Content-Length` or
-    /// `Transfer-Encoding` as its content needs; `POST`, `PUT` and `PATCH` without content get
-    /// `Content-Length: 0`. A request without content is complete at once; one of known length is
-    /// complete with its last byte, and [`finish`](Self::finish) only checks that.
+    /// `Transfer-Encoding` as its content requires. `POST`, `PUT` and `PATCH` without content get
+    /// `Content-Length: 0`. A request without content is complete at once. One of known length is complete
+    /// with its last byte, and [`finish`](Self::finish) only checks that.
     ///
-    /// Fails, with nothing changed, as misuse:
-    /// - [`Misuse::OutOfOrder`]: not a client, or not before a request,
-    /// - [`Misuse::InvalidTarget`]: the target is of no form that the method allows, or not ASCII,
+    /// Fails with one of these errors, and changes nothing then:
+    /// - [`Misuse::OutOfOrder`]: not a client, or a request was already sent,
+    /// - [`Misuse::InvalidTarget`]: the target has no form that the method allows, or is not ASCII,
     /// - [`Misuse::InvalidHost`]: `Host` is missing (from HTTP/1.1), repeated or malformed,
-    /// - [`Misuse::FramingHeader`]: the fields contradict `body`, or chunks in HTTP/1.0,
+    /// - [`Misuse::FramingHeader`]: the fields contradict `body`, or require chunks in HTTP/1.0,
     /// - [`Misuse::TooMuchContent`]: content for `CONNECT` or `TRACE`.
     pub fn send_request(
         &mut self,
@@ -44,20 +44,19 @@ impl Exchange {
     }
 
     /// Sends a response head (RFC 9112 §4): appends it to `out`, with `Content-Length` or
-    /// `Transfer-Encoding` as its content needs, with `Connection: close` when the connection ends
-    /// with this exchange, with `Connection: keep-alive` when an HTTP/1.0 client asked for that.
+    /// `Transfer-Encoding` as its content requires. It adds `Connection: close` when the connection ends
+    /// with this exchange, and `Connection: keep-alive` when an HTTP/1.0 client asked for it.
     ///
-    /// 1xx heads may go before the final one; 101, when the client proposed an upgrade, and 2xx to
-    /// `CONNECT` end HTTP here. Content that the status or the method forbids (`HEAD`, 204, 304) is
-    /// taken and dropped, as much or little as comes, until [`finish`](Self::finish). A final response may go out before the request is complete, and even
-    /// when none could be read.
+    /// 1xx heads may be sent before the final one. HTTP ends with a 101, if the client proposed an upgrade,
+    /// and with a 2xx to `CONNECT`. If the status or the method forbids content (`HEAD`, 204, 304), any
+    /// amount of it is accepted and dropped until [`finish`](Self::finish). A final response may be sent
+    /// before the request is complete, and even when no request could be read.
     ///
-    /// Fails, with nothing changed, as misuse:
-    /// - [`Misuse::OutOfOrder`]: not a server, or not before a final response; a 1xx without a
+    /// Fails with one of these errors, and changes nothing then:
+    /// - [`Misuse::OutOfOrder`]: not a server, or the final response was already sent; a 1xx without a
     ///   request or to an HTTP/1.0 client; a 101 that no request proposed,
     /// - [`Misuse::InvalidHeader`]: control characters in the reason,
-    /// - [`Misuse::FramingHeader`]: the fields contradict `body`, or stand where the status
-    ///   forbids them,
+    /// - [`Misuse::FramingHeader`]: the fields contradict `body`, or the status forbids them,
     /// - [`Misuse::TooMuchContent`]: content for 1xx, 205 or a tunnel.
     pub fn send_response(
         &mut self,
@@ -100,11 +99,11 @@ impl Exchange {
         self.begin_content(plan.outgoing)
     }
 
-    /// Sends content: appends it to `out`, framed (RFC 9112 §6, §7). Empty content does nothing; it
-    /// never ends a message.
+    /// Sends content: appends it to `out`, framed (RFC 9112 §6, §7). Empty content has no effect and never
+    /// ends a message.
     ///
-    /// Fails, with nothing changed, with [`Misuse::TooMuchContent`] when it is more than announced,
-    /// with [`Misuse::OutOfOrder`] before the head.
+    /// Fails with [`Misuse::TooMuchContent`] when it exceeds the declared length, and with
+    /// [`Misuse::OutOfOrder`] before the head. Nothing changes then.
     pub fn send_content(&mut self, content: &[u8], out: &mut Vec<u8>) -> Result<(), ErrorKind> {
         match self.local() {
             State::SendContent => {
@@ -122,13 +121,13 @@ impl Exchange {
         }
     }
 
-    /// Ends the content: appends the last chunk and the trailer section to `out` if it is chunked
-    /// (RFC 9112 §7.1). On a message that is complete already it does nothing.
+    /// Ends the content: if it is chunked, appends the last chunk and the trailer section to `out` (RFC
+    /// 9112 §7.1). On a complete message it does nothing.
     ///
-    /// Fails, with nothing changed, with [`Misuse::TooLittleContent`] when content is missing, with
-    /// [`Misuse::FramingHeader`] for trailers of a message that is not chunked, with
-    /// [`Misuse::InvalidHeader`] for fields that may not be trailers (RFC 9110 §6.5.1), with
-    /// [`Misuse::OutOfOrder`] before the head.
+    /// Fails with [`Misuse::TooLittleContent`] when content is missing, with [`Misuse::FramingHeader`] for
+    /// trailers of a message that is not chunked, with [`Misuse::InvalidHeader`] for fields that are not
+    /// allowed in trailers (RFC 9110 §6.5.1), and with [`Misuse::OutOfOrder`] before the head. Nothing
+    /// changes then.
     pub fn finish(&mut self, trailers: &FieldLines, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
         match self.local() {
             State::SendContent => {
@@ -148,7 +147,7 @@ impl Exchange {
         }
     }
 
-    /// Keeps what this cycle needs of its request, sent or received.
+    /// Stores what this cycle needs of its request, whether sent or received.
     pub(super) fn note_request(&mut self, head: &RequestHead, asked: CloseReason) {
         let version = emit::sent_version(head.version);
         if let Some(reason) = wish_to_close(version, &head.fields, asked) {
@@ -167,8 +166,8 @@ impl Exchange {
         });
     }
 
-    /// What a response of this status does to the server's machine; `None` for a switch that the
-    /// request did not propose.
+    /// How a response of this status moves the server's machine. `None` for a switch that the request did
+    /// not propose.
     pub(super) fn response_step(&self, status: StatusCode) -> Option<Step> {
         match (self.states.proposal(), status) {
             (Proposal::Upgrade, StatusCode::SWITCHING_PROTOCOLS) => Some(Step::Switch),
@@ -206,7 +205,7 @@ impl Exchange {
         }
     }
 
-    /// What `Connection` has to say and the head does not.
+    /// The token that the `Connection` field needs and the head lacks.
     fn connection_token(&self, head: &ResponseHead) -> Option<&'static str> {
         let is_old = !self.request_is_http11() || head.version == Version::HTTP_10;
         let (token, is_needed) = match self.states.close_reason() {

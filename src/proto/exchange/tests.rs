@@ -1,6 +1,5 @@
-//! What the transcripts in `tests/transcripts` cannot say: refused calls, the wait for 100, the
-//! state after each step. Endless peers are in `attacks`,
-//! connections that end in `ends`.
+//! What the transcripts in `tests/transcripts` cannot express: refused calls, the wait for 100, the state
+//! after each step. Endless peers are in `attacks`, connections that end are in `ends`.
 
 use http::StatusCode;
 
@@ -57,7 +56,7 @@ fn asked_by(bytes: &str) -> Exchange {
     exchange
 }
 
-/// Receives all of it; gives what was left over.
+/// Receives all of it, and returns the bytes that were not consumed.
 fn drain<'a>(exchange: &mut Exchange, mut input: &'a [u8]) -> Result<&'a [u8], ErrorKind> {
     loop {
         let received = exchange.receive(input)?;

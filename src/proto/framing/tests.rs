@@ -228,7 +228,7 @@ fn identity_in_a_response_is_no_coding() {
         response(&Method::GET, Version::HTTP_11, 204, &lines),
         Ok((Empty, None))
     );
-    // A request with it could be understood in two ways.
+    // A request with it could be interpreted in two ways.
     assert_eq!(
         request(Version::HTTP_11, &["Transfer-Encoding: identity"]),
         Err(UnsupportedTransferCoding)
@@ -246,7 +246,7 @@ fn a_response_without_content_that_declares_a_coding_ends_the_connection() {
             "{status}"
         );
     }
-    // To HEAD, the coding is that of the response to GET.
+    // In a response to HEAD, the coding is that of the response to GET.
     assert_eq!(
         response(&Method::HEAD, Version::HTTP_11, 200, &lines),
         Ok((Empty, None))

@@ -1,10 +1,10 @@
-//! Peers that never come to an end: each must fail at its limit, after a bounded number of bytes.
+//! Peers that send without end: each must fail at its limit, after a bounded number of bytes.
 
 use super::*;
 use crate::limits::Limit;
 
-/// Feeds `start`, then the endless rest in pieces of this size, and holds what is not consumed, as
-/// a connection does. Returns the limit and how many bytes it took.
+/// Feeds `start`, then the endless rest in pieces of this size. It keeps what is not consumed, as a
+/// connection does. Returns the limit and how many bytes were sent until then.
 fn attack(
     mut exchange: Exchange,
     start: &[u8],
@@ -41,7 +41,7 @@ fn distinct_lines() -> Box<dyn Iterator<Item = u8>> {
     Box::new((0..).flat_map(|n| format!("Name-{n}: value {n}\r\n").into_bytes()))
 }
 
-/// Which attack: what it begins with, how it goes on, the limit, the bytes it may take.
+/// An attack: its first bytes, the repeated bytes, the limit, and the most bytes it may take.
 type Attack = (
     &'static str,
     fn() -> Box<dyn Iterator<Item = u8>>,

@@ -1,4 +1,4 @@
-//! Connections that end, in and out of season.
+//! Connections that end, at allowed and at other times.
 
 use super::*;
 
