@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn authority_names_the_port_only_when_it_is_unusual() {
+    fn authority_contains_the_port_unless_it_is_the_default() {
         assert_eq!(target("a.b", 80).authority(), "a.b");
         assert_eq!(target("a.b", 8080).authority(), "a.b:8080");
         assert_eq!(target("::1", 443).authority(), "[::1]:443");

@@ -69,7 +69,7 @@ mod tests {
     use crate::error::{ProxyFault, TlsFault};
 
     #[test]
-    fn the_documented_map() {
+    fn every_error_maps_to_the_documented_godot_code() {
         for (kind, code) in [
             (Misuse::NotConnected.into(), GodotError::Unconfigured),
             (Misuse::TlsNotBuilt.into(), GodotError::Unavailable),

@@ -64,7 +64,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn godots_own_cases() {
+    fn queries_match_godots_cases() {
         assert_eq!(query_string_from_dict::<&str, Value>([]), "");
         assert_eq!(
             query_string_from_dict([("key", json!("value"))]),

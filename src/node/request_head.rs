@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_that_are_sent_and_how() {
+    fn valid_targets_are_encoded_and_sent() {
         for (method, url, sent) in [
             (Method::GET, "/", "/"),
             (Method::GET, "/a?b=c", "/a?b=c"),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_that_are_refused() {
+    fn invalid_targets_are_refused() {
         for (method, url) in [
             (Method::GET, ""),
             (Method::GET, "a"),

@@ -77,7 +77,7 @@ mod tests {
     use crate::error::ErrorKind;
 
     #[test]
-    fn urls_come_apart() {
+    fn urls_are_split_into_host_port_and_target() {
         for (url, host, port, target) in [
             ("http://a.b", "http://a.b", 80, "/"),
             ("HTTPS://A.B?x=1", "https://a.b", 443, "/?x=1"),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_url_is_refused() {
+    fn text_that_is_not_an_http_url_is_refused() {
         for url in [
             "",
             "a.b",

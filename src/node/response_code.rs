@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn reasons_are_those_of_the_registry() {
+    fn reasons_match_the_registry() {
         // RFC 9110 renamed three; the http crate omits the hyphen of the first.
         let renamed = [
             NON_AUTHORITATIVE_INFORMATION,

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn no_byte_is_searched_twice() {
+    fn no_byte_is_examined_twice() {
         let mut scan = HeadScan::new(Role::Server);
         let limits = Limits::default();
         assert_eq!(scan.scan(b"HTTP/1.1 200", &limits), Ok(Scanned::Partial));

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn how_many_hosts() {
+    fn http11_requires_one_host_and_http10_allows_one() {
         let mut fields = FieldLines::new();
         assert!(!has_valid_host(Version::HTTP_11, &fields));
         assert!(has_valid_host(Version::HTTP_10, &fields));

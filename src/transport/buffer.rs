@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn consumed_room_is_used_again() {
+    fn consumed_space_is_used_again() {
         let pool = BufferPool::default();
         let mut recv = RecvBuffer::default();
         fill(&mut recv, &pool, &vec![1; BUFFER_BYTES - 2]);

@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn it_follows_what_is_seen() {
+    fn the_cost_follows_the_measurements() {
         for seen in [us(20), us(300), us(900)] {
             let mut cost = Cost::guessed(300);
             for _ in 0..30 {
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn one_piece_that_was_interrupted_does_not_spoil_it() {
+    fn one_interrupted_step_at_most_doubles_the_cost() {
         let mut cost = Cost::guessed(300);
         cost.learn(Duration::from_secs(5));
         assert_eq!(cost.expected(), us(450));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn it_never_becomes_nothing_and_so_can_grow_again() {
+    fn the_cost_never_becomes_zero_and_can_grow_again() {
         let mut cost = Cost::guessed(300);
         for _ in 0..100 {
             cost.learn(Duration::ZERO);

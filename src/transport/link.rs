@@ -15,8 +15,7 @@ use crate::transport::socket::Socket;
 use crate::transport::tls::ServerTlsOptions;
 use crate::transport::tls::{TlsEnd, TlsInfo, TlsOptions, TlsSession};
 
-/// The ciphertext that is read and decrypted at once. It is small enough to keep a time budget to some 50
-/// µs.
+/// Ciphertext that is read and decrypted at once, small enough to keep a time budget to some 50 µs.
 const CIPHERTEXT_BYTES: usize = 64 * 1024;
 
 /// Whether a connection uses TLS, and how.
@@ -163,8 +162,7 @@ impl Link {
         }
     }
 
-    /// Writes part of `src` and returns how many bytes; 0 when the socket accepts nothing now or the budget
-    /// is spent.
+    /// Writes part of `src` and returns how many bytes; 0 when the socket is full or the budget is spent.
     pub(crate) fn write(
         &mut self,
         reactor: &mut Reactor,
@@ -206,8 +204,7 @@ impl Link {
         self.socket.is_writable(reactor)
     }
 
-    /// Limits the unsent bytes that the kernel holds, for event streams, whose events become outdated
-    /// there.
+    /// Limits the unsent bytes in the kernel, for event streams, whose events become outdated there.
     #[cfg(feature = "server")]
     pub(crate) fn limit_unsent(&self) {
         self.socket.limit_unsent();
@@ -393,8 +390,8 @@ impl TlsLayer {
                 sent?;
                 return Ok(false);
             }
-            // A peer that refuses the handshake may close before it has read everything. Its alert says
-            // more than the error of the write.
+            // A peer that refuses the handshake may close early. Its alert says more than the error of the
+            // write.
             let mut early = std::mem::take(&mut self.early);
             let began = meter.now();
             let received = self.receive(socket, reactor, meter, &mut early);
@@ -414,8 +411,7 @@ impl TlsLayer {
                     return Err(Error::new(ErrorKind::Network(NetworkFault::Closed)));
                 }
                 Err(error) => {
-                    // Sends the alert with the reason. The failure stays the reported error, even if the
-                    // alert cannot be sent.
+                    // Tries to send the alert with the reason. The failure stays the reported error.
                     let _ = self.transmit(socket, reactor, meter);
                     return Err(error);
                 }

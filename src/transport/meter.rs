@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_run_out_and_what_is_left_goes_on() {
+    fn spent_bytes_end_the_poll_and_the_rest_carries_over() {
         let network = MemoryNetwork::new();
         let mut first = meter(&network, &Budget::unlimited().with_bytes(100));
         assert_eq!(first.clamp(1000), 100);
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn time_runs_out_and_large_reads_shrink_before_it_does() {
+    fn large_reads_shrink_before_time_runs_out() {
         let network = MemoryNetwork::new();
         let mut meter = meter(&network, &Budget::frame(Duration::from_micros(100)));
         assert_eq!(meter.clamp(usize::MAX), 50 * 2048);
@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_learned_of_the_pace_holds_for_the_rest_of_the_frame() {
+    fn the_measured_pace_holds_for_the_rest_of_the_frame() {
         let network = MemoryNetwork::new();
         let mut first = meter(&network, &Budget::frame(Duration::from_micros(1000)));
         assert!(!first.exhausted());
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn what_moves_little_says_nothing_of_the_pace() {
+    fn small_moves_do_not_measure_the_pace() {
         let network = MemoryNetwork::new();
         let mut meter = meter(&network, &Budget::frame(Duration::from_micros(1000)));
         meter.spend(100);
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_that_does_not_fit_ends_the_poll_unless_it_is_the_first() {
+    fn a_step_that_does_not_fit_ends_the_poll_unless_it_is_the_first() {
         let network = MemoryNetwork::new();
         let cost = Duration::from_micros(300);
         let mut meter = meter(&network, &Budget::frame(Duration::from_micros(500)));
@@ -473,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_that_does_not_fit_ends_only_the_turn_of_its_machine() {
+    fn a_step_that_does_not_fit_ends_only_the_turn_of_its_machine() {
         let network = MemoryNetwork::new();
         let mut meter = meter(&network, &Budget::frame(Duration::from_micros(500)));
         meter.note_work();
@@ -485,7 +485,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_that_fits_is_done() {
+    fn a_step_that_fits_is_done() {
         let network = MemoryNetwork::new();
         let mut meter = meter(&network, &Budget::frame(Duration::from_micros(500)));
         meter.note_work();

@@ -214,7 +214,7 @@ mod tests {
 
     #[cfg(feature = "agent")]
     #[test]
-    fn what_is_not_worth_a_move_waits() {
+    fn bytes_not_worth_a_system_call_wait() {
         let start = Instant::now();
         for (rate, least) in [(1000, 50), (10, 1), (1 << 30, LEAST_MOVE)] {
             let mut bucket = throttle(rate, start);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn debts_are_paid_before_anything_moves() {
+    fn debts_are_paid_before_bytes_move() {
         let start = Instant::now();
         let mut bucket = throttle(1000, start);
         bucket.spend(1250);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn due_is_the_first_moment_that_allows_so_many() {
+    fn due_is_the_first_moment_that_allows_the_bytes() {
         let start = Instant::now();
         for rate in [1, 3, 7, 1000, 16_384, 1 << 40] {
             for wanted in [1, 2, 100, 4096] {
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_changes_live() {
+    fn the_rate_can_change_at_any_time() {
         let start = Instant::now();
         let rate = NonZeroU64::new;
         let mut bucket = throttle(1000, start);

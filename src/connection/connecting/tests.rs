@@ -43,7 +43,7 @@ fn is_refused(host: &str, route: &Route) -> bool {
 }
 
 #[test]
-fn addresses_that_this_side_chooses_are_judged() {
+fn the_filter_applies_to_addresses_that_this_side_chooses() {
     let host = Host::Ipv4([10, 0, 0, 5].into());
     let socks = |resolves_remotely| {
         Route::Socks(SocksProxy {

@@ -36,7 +36,7 @@ fn decode_all_ways(input: &[u8], limits: &Limits) -> Outcome {
 }
 
 #[test]
-fn well_formed_content() {
+fn valid_chunked_content_is_decoded() {
     for (input, expected) in [
         (&b"0\r\n\r\n"[..], &b""[..]),
         (b"5\r\nhello\r\n0\r\n\r\n", b"hello"),
@@ -123,7 +123,7 @@ fn trailers_are_kept_apart_and_filtered() {
 }
 
 #[test]
-fn limits_of_extensions_and_trailers() {
+fn extensions_and_trailers_have_limits() {
     let limits = Limits {
         chunk_extension_bytes: 10,
         trailer_bytes: 20,
@@ -151,7 +151,7 @@ fn limits_of_extensions_and_trailers() {
 }
 
 #[test]
-fn chunks_of_any_size_stream_through() {
+fn chunks_of_any_size_are_passed_on_at_once() {
     let mut decoder = ChunkedDecoder::new();
     let limits = Limits::default();
     let block = vec![7; 1 << 20];

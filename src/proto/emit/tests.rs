@@ -38,7 +38,7 @@ fn plain(length: u64) -> Outcome {
 }
 
 #[test]
-fn framing_of_requests() {
+fn requests_get_the_framing_that_their_content_needs() {
     let nothing: Outcome = Ok((Added::Nothing, Outgoing::Nothing));
     let given: Outcome = Ok((Added::Nothing, Outgoing::length(5)));
     let cases: [(Method, BodyLength, &[&str], Outcome); 30] = [
@@ -159,7 +159,7 @@ fn http10_requests_have_no_chunks_and_need_no_host() {
 }
 
 #[test]
-fn framing_of_responses() {
+fn responses_get_the_framing_that_their_content_needs() {
     let nothing: Outcome = Ok((Added::Nothing, Outgoing::Nothing));
     let dropped: Outcome = Ok((Added::Nothing, Outgoing::Suppressed));
     let announced: Outcome = Ok((Added::ContentLength(5), Outgoing::Suppressed));
@@ -291,7 +291,7 @@ fn reasons_cannot_inject() {
 }
 
 #[test]
-fn the_bytes_of_heads() {
+fn heads_are_written_byte_for_byte() {
     let mut out = Vec::new();
     let mut head = request(Method::GET, "/a?b", &["host: a", "X-Y:z"]);
     write_request(&head, Added::ContentLength(7), &mut out);

@@ -144,7 +144,7 @@ fn refused_calls_change_nothing() {
 }
 
 #[test]
-fn chunks_and_trailers_go_out() {
+fn chunks_and_trailers_are_sent() {
     let mut out = Vec::new();
     let mut client = asked(&request(Method::PUT, &[]), BodyLength::Unknown);
     client.send_content(b"hello", &mut out).unwrap();
@@ -189,7 +189,7 @@ fn the_client_waits_for_100() {
 }
 
 #[test]
-fn the_server_knows_who_waits_for_100() {
+fn the_server_knows_whether_the_client_waits_for_100() {
     let put = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
     let waiting = asked_by(put);
     assert!(waiting.wants_continue() && !waiting.awaits_continue());
@@ -216,7 +216,7 @@ fn the_server_knows_who_waits_for_100() {
 }
 
 #[test]
-fn responses_to_old_clients() {
+fn responses_to_http10_clients() {
     let old = "GET / HTTP/1.0\r\n\r\n";
     let kept = "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n";
     let known = BodyLength::Known(0);
@@ -280,7 +280,7 @@ fn our_own_close_is_obeyed_and_not_repeated() {
 }
 
 #[test]
-fn a_server_can_answer_what_it_could_not_read() {
+fn a_server_can_respond_to_a_request_that_it_could_not_read() {
     let mut server = Exchange::server(Limits::default());
     let error = Err(ErrorKind::Peer(PeerMisbehaved::NotHttp));
     assert_eq!(drain(&mut server, b"\x16\x03\x01"), error);
@@ -309,7 +309,7 @@ fn a_server_can_answer_what_it_could_not_read() {
 }
 
 #[test]
-fn heads_without_content_take_and_drop_it() {
+fn content_that_is_forbidden_is_accepted_and_dropped() {
     let mut server = asked_by("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
     let out = answer(&mut server, &response(200, &[]), BodyLength::Known(5));
     assert_eq!(out, "HTTP/1.1 200 \r\nContent-Length: 5\r\n\r\n");
@@ -399,7 +399,7 @@ fn an_early_response_does_not_stop_the_request() {
 }
 
 #[test]
-fn content_points_into_the_input() {
+fn content_is_a_range_of_the_input() {
     let mut client = asked(&request(Method::GET, &[]), BodyLength::None);
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n";
     client.receive(head).unwrap();

@@ -94,7 +94,7 @@ fn lines_split_at_the_first_colon() {
 }
 
 #[test]
-fn removal_takes_every_line_of_the_name_and_leaves_no_trace() {
+fn removal_removes_every_line_of_the_name() {
     let mut fields = lines(&["a: 1", "b: 2", "A: 3"]);
     fields.remove("A");
     assert_eq!(fields, lines(&["b: 2"]));

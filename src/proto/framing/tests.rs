@@ -40,7 +40,7 @@ const TE: &str = "Transfer-Encoding: chunked";
 const CL: &str = "Content-Length: 5";
 
 #[test]
-fn responses_by_method_and_status() {
+fn response_framing_depends_on_method_and_status() {
     let (get, head, connect) = (Method::GET, Method::HEAD, Method::CONNECT);
     let empty = Ok((Empty, None));
     let tunnel = Ok((Tunnel, Some(CloseReason::Switched)));

@@ -82,7 +82,7 @@ fn dialogues() {
 }
 
 #[test]
-fn every_step_that_the_table_lacks_is_refused() {
+fn steps_that_are_not_in_the_table_are_refused() {
     let all = [
         Idle,
         SendResponse,

@@ -140,7 +140,7 @@ const ATTACKS: [Attack; 12] = [
 ];
 
 #[test]
-fn endless_servers_meet_their_limit() {
+fn endless_servers_exceed_a_limit() {
     for (start, rest, limit, bytes) in ATTACKS {
         for piece in [1, 7, 4096] {
             let (found, fed) = attack(client(), start.as_bytes(), &mut rest(), piece);
@@ -151,7 +151,7 @@ fn endless_servers_meet_their_limit() {
 }
 
 #[test]
-fn endless_clients_meet_their_limit() {
+fn endless_clients_exceed_a_limit() {
     let cases: [Attack; 4] = [
         (
             "GET /",
@@ -189,7 +189,7 @@ fn endless_clients_meet_their_limit() {
 }
 
 #[test]
-fn limits_are_the_callers_to_set() {
+fn the_caller_can_set_each_limit() {
     let limits = Limits {
         interim_responses: 1,
         ..Limits::default()

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn the_end_of_the_bytes() {
+fn the_end_of_the_bytes_completes_or_fails_a_message() {
     let closed = Err(ErrorKind::Network(NetworkFault::Closed));
     let truncated = |received, expected| Err(ErrorKind::Truncated { received, expected });
     let end = Ok(Event::End { trailers: none() });
@@ -52,7 +52,7 @@ fn the_end_of_the_bytes() {
 }
 
 #[test]
-fn the_end_of_the_bytes_may_come_before_a_due_end_was_asked_for() {
+fn the_end_of_the_bytes_may_be_reported_before_a_due_end_is_read() {
     let mut client = asked(&request(Method::GET, &[]), BodyLength::None);
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n";
     client.receive(head).unwrap();
