@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_url_comes_before_what_is_relative() {
+    fn a_base_url_precedes_relative_references() {
         for (base, reference, expected) in [
             ("https://h/api", "users", "https://h/api/users"),
             ("https://h/api", "/users", "https://h/api/users"),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_url_is_refused() {
+    fn texts_that_are_not_http_urls_are_refused() {
         for (text, fault) in [
             ("/x", UrlFault::Relative),
             ("a.b/x", UrlFault::Relative),

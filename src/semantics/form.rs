@@ -205,7 +205,7 @@ mod tests {
 
     #[cfg(all(feature = "agent", feature = "server"))]
     #[test]
-    fn every_character_comes_back() {
+    fn every_character_survives_a_round_trip() {
         let text: String = (0..0x250).filter_map(char::from_u32).collect();
         let form = super::encode([(text.as_str(), text.as_str())]);
         assert!(form.is_ascii());

@@ -254,7 +254,7 @@ machine late login l password m
     }
 
     #[test]
-    fn nothing_is_found_in_nothing() {
+    fn an_empty_text_has_no_entries() {
         for text in [
             "",
             "\n \n",
@@ -270,7 +270,7 @@ machine late login l password m
     }
 
     #[test]
-    fn what_is_malformed_names_its_line_and_no_secret() {
+    fn errors_name_the_line_and_no_secret() {
         for (text, line) in [
             ("machine a.b\nlogin x\npassword se cret", 3),
             ("login x", 1),
@@ -291,7 +291,7 @@ machine late login l password m
     }
 
     #[test]
-    fn a_text_cut_anywhere_is_read_or_refused() {
+    fn a_truncated_text_is_parsed_or_refused() {
         let text = "machine \"a\\\"ü\" login x # y\nmacdef m\nz\n\ndefault login l password \"p\"";
         for (end, _) in text.char_indices() {
             let _ = Netrc::parse(&text[..end]);

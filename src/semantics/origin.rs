@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_are_shown_as_rfc_6454_6_2_writes_them() {
+    fn origins_are_displayed_as_in_rfc_6454_6_2() {
         for (text, shown) in [
             ("https://u:p@Example.COM/x?q#f", "https://example.com"),
             ("http://a.b:80/", "http://a.b"),

@@ -20,7 +20,7 @@ fn by_default_only_https_to_public_hosts() {
         ("ftp://a.b/", false),
         ("file:///etc/passwd", false),
         ("data:,x", false),
-        // All spellings of an address that the URL Standard knows.
+        // All notations of an address in the URL Standard.
         ("https://127.0.0.1/", false),
         ("https://127.1/", false),
         ("https://2130706433/", false),
@@ -39,7 +39,7 @@ fn by_default_only_https_to_public_hosts() {
 }
 
 #[test]
-fn hosts_ports_and_schemes_are_listed() {
+fn only_listed_hosts_ports_and_schemes_are_allowed() {
     let policy = AccessPolicy {
         schemes: vec!["HTTPS".to_owned(), "http".to_owned()],
         hosts: vec![pattern("mods.example"), pattern("*.Workshop.example")],
@@ -77,7 +77,7 @@ fn hosts_ports_and_schemes_are_listed() {
 }
 
 #[test]
-fn patterns_are_read_or_refused() {
+fn patterns_are_parsed_or_refused() {
     for (text, shown) in [
         ("a.b", "a.b"),
         ("A.B.", "a.b"),
@@ -110,7 +110,7 @@ fn patterns_are_read_or_refused() {
         let error = text.parse::<HostPattern>().unwrap_err();
         assert!(error.to_string().contains("expected a host"), "{text}");
     }
-    // An address is one however it is written.
+    // All notations of an address are equal.
     assert!(pattern("127.1").matches(&url("http://127.0.0.1/").host().unwrap()));
     assert!(pattern("[::1]").matches(&url("http://[0::1]/").host().unwrap()));
 }
@@ -124,7 +124,7 @@ fn addresses_are_checked_after_the_lookup() {
         Err(AccessRefusal::Address(home, AddressClass::Private))
     );
     assert_eq!(policy.check_address("8.8.8.8".parse().unwrap()), Ok(()));
-    // A listed address is refused all the same, until such addresses are allowed.
+    // An address on the list is refused, too, unless such addresses are allowed.
     policy.hosts = vec![pattern("192.168.0.1")];
     assert!(policy.check_url(&url("https://192.168.0.1/")).is_err());
     policy.non_public_addresses = true;
@@ -133,7 +133,7 @@ fn addresses_are_checked_after_the_lookup() {
 }
 
 #[test]
-fn content_types_are_listed() {
+fn only_listed_content_types_are_allowed() {
     let mut policy = AccessPolicy::default();
     assert_eq!(policy.check_content_type(None), Ok(()));
     policy.content_types = vec!["image/*".to_owned(), "application/ZIP".to_owned()];
@@ -162,7 +162,7 @@ fn content_types_are_listed() {
 }
 
 #[test]
-fn bodies_are_capped() {
+fn body_sizes_are_limited() {
     let mut policy = AccessPolicy::default();
     let max = 64 * 1024 * 1024;
     assert_eq!(policy.check_body(max), Ok(()));

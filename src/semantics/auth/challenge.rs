@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_lists_come_apart() {
+    fn nested_lists_are_parsed() {
         // RFC 9110 §11.6.1, RFC 7617 §2, RFC 7616 §3.9, RFC 4559 §4, RFC 6750 §3
         for (field, expected) in [
             ("Basic realm=\"simple\"", "Basic(realm=simple)"),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_cut_anywhere_yields_what_stands_before_the_cut() {
+    fn a_truncated_field_yields_the_challenges_before_the_cut() {
         let field = b"Basic realm=\"a\\\"b\", Digest realm=\"c\", nonce=d, Negotiate YII==";
         let whole = parse(field);
         for end in 0..field.len() {
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn long_nonsense_is_read_in_one_pass() {
+    fn long_invalid_input_is_parsed_in_one_pass() {
         assert_eq!(parse(&b"a,".repeat(30_000)).len(), 30_000);
         assert_eq!(parse(&b"a ".repeat(30_000)).len(), 29_999);
         assert!(parse(&b"\"".repeat(60_000)).is_empty());

@@ -48,7 +48,7 @@ fn authorize(session: &mut AuthSession, attempt: &mut AuthAttempt) -> Option<Str
 }
 
 #[test]
-fn what_is_sent_with_the_first_request() {
+fn credentials_sent_with_the_first_request() {
     for (section, credentials, value) in [
         (
             "RFC 7617 §2",
@@ -79,7 +79,7 @@ fn what_is_sent_with_the_first_request() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_a_fault() {
+fn credentials_that_cannot_be_sent_are_a_fault() {
     for (credentials, fault) in [
         (basic_credentials("a:b", ""), AuthFault::InvalidUser),
         (basic_credentials("a\n", ""), AuthFault::InvalidUser),
@@ -129,7 +129,7 @@ fn userinfo_is_decoded_once() {
 }
 
 #[test]
-fn nothing_secret_is_printed() {
+fn debug_shows_no_secrets() {
     for credentials in [
         basic_credentials("secret", "secret"),
         Credentials::Bearer("secret".to_owned()),
@@ -160,7 +160,7 @@ fn a_fixed_field_is_not_sent_twice() {
 }
 
 #[test]
-fn any_waits_for_a_challenge_and_answers_basic_once() {
+fn any_scheme_waits_for_a_challenge_and_sends_basic_once() {
     let mut session = AuthSession::new(any());
     let mut attempt = AuthAttempt::default();
     assert_eq!(authorize(&mut session, &mut attempt), None);
@@ -171,7 +171,7 @@ fn any_waits_for_a_challenge_and_answers_basic_once() {
     let again = challenge(&mut session, &mut attempt, &fields);
     assert_eq!(again, Err(AuthFault::Rejected));
 
-    // The next request knows.
+    // The next request already knows the scheme.
     let mut next = AuthAttempt::default();
     assert_eq!(authorize(&mut session, &mut next).unwrap(), value);
     let again = challenge(&mut session, &mut next, &fields);
@@ -179,7 +179,7 @@ fn any_waits_for_a_challenge_and_answers_basic_once() {
 }
 
 #[test]
-fn what_the_server_offers_and_the_credentials_do_not_fit() {
+fn offered_schemes_that_do_not_fit_the_credentials_are_a_fault() {
     let unsupported = |schemes: &str| Err(AuthFault::Unsupported(schemes.to_owned()));
     for (credentials, fields, answer) in [
         (any(), &[][..], Err(AuthFault::InvalidChallenge)),
@@ -194,7 +194,7 @@ fn what_the_server_offers_and_the_credentials_do_not_fit() {
             &["Basic realm=x"][..],
             unsupported("Basic"),
         ),
-        // Left out by the caller at first: offered now.
+        // The caller left it out at first; now it is offered.
         (basic_credentials("u", "p"), &["basic realm=x"][..], Ok(())),
         (
             basic_credentials("u", "p"),
@@ -211,7 +211,7 @@ fn what_the_server_offers_and_the_credentials_do_not_fit() {
 
 #[cfg(not(feature = "digest-auth"))]
 #[test]
-fn without_the_feature_a_digest_challenge_says_so() {
+fn without_the_feature_a_digest_challenge_names_it() {
     let fields = ["Digest realm=\"x\", nonce=\"y\", qop=\"auth\""];
     for credentials in [digest_credentials(), any()] {
         let mut session = AuthSession::new(credentials);

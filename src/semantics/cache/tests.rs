@@ -18,7 +18,7 @@ fn date(seconds: i64) -> String {
     http_date(UNIX_EPOCH + Duration::from_secs(BASE.saturating_add_signed(seconds))).unwrap()
 }
 
-/// Fields from lines; `@5` as a value is the date 5 seconds after the base.
+/// Fields from field lines. `@5` as a value is the date 5 seconds after the base time.
 fn fields(lines: &[(&str, &str)]) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in lines {
@@ -40,7 +40,7 @@ fn response(lines: &[(&str, &str)], body: &'static str) -> CachedResponse {
     }
 }
 
-/// A request of this method with these lines, to be made into a [`CacheRequest`].
+/// The method, URL and field lines of a request, to convert into a [`CacheRequest`].
 struct Asked(Method, Url, HeaderMap);
 
 impl Asked {
@@ -62,7 +62,7 @@ impl Asked {
     }
 }
 
-/// A cache that stored one response at 0, and whether it did.
+/// A cache that was given one response at time 0, and whether it stored the response.
 fn stored(request: &[(&str, &str)], lines: &[(&str, &str)]) -> (HttpCache, bool) {
     let mut cache = HttpCache::new();
     let kept = cache.store(Asked::get(request).at(0), response(lines, "body"), at(0));

@@ -40,7 +40,7 @@ fn failures_in_a_row_open_the_circuit_of_their_origin_only() {
 }
 
 #[test]
-fn a_success_between_failures_starts_the_count_anew() {
+fn a_success_resets_the_failure_count() {
     let now = Instant::now();
     let mut circuits = Circuits::default();
     let a = origin("http://a.b/");
@@ -79,14 +79,14 @@ fn one_request_probes_and_decides() {
         probe(&|circuits, a| circuits.abandoned(a, until + SECOND)),
         Admission::Probe
     );
-    // A probe that is never heard of again does not block the origin for ever.
+    // A probe whose outcome is never reported does not block the origin for ever.
     let (mut circuits, a) = opened(OpenCircuitPolicy::FailFast, now);
     assert_eq!(circuits.admit(&a, until), Admission::Probe);
     assert_eq!(circuits.admit(&a, until + 30 * SECOND), Admission::Probe);
 }
 
 #[test]
-fn what_was_under_way_when_the_circuit_opened_changes_nothing() {
+fn requests_from_before_the_circuit_opened_do_not_count() {
     let now = Instant::now();
     let (mut circuits, a) = opened(OpenCircuitPolicy::FailFast, now);
     circuits.succeeded(&a);
@@ -100,7 +100,7 @@ fn what_was_under_way_when_the_circuit_opened_changes_nothing() {
 fn retry_after_holds_back_all_requests_to_the_origin() {
     let now = Instant::now();
     let a = origin("http://a.b/");
-    // (asked for, held back)
+    // (requested, held back)
     for (asked, held) in [(7, 7), (300, 300), (301, 300), (u64::MAX, 300)] {
         let mut circuits = Circuits::default();
         circuits.on_retry_after(&a, Duration::from_secs(asked), now);
@@ -120,7 +120,7 @@ fn which_responses_count() {
     let now = Instant::now();
     let a = origin("http://a.b/");
     let (held, open) = (Some(SECOND), Some(30 * SECOND));
-    // (status, Retry-After, held back when it is respected, and when not)
+    // (status, Retry-After, held back when it is respected, held back when not)
     for (status, retry_after, respected, otherwise) in [
         (200, None, None, None),
         (200, held, None, None),
@@ -150,7 +150,7 @@ fn which_responses_count() {
 }
 
 #[test]
-fn odd_thresholds_and_times() {
+fn extreme_thresholds_and_times() {
     let now = Instant::now();
     let a = origin("http://a.b/");
     for (failures, held_after) in [(0, None), (1, Some(1)), (2, Some(2))] {
@@ -213,7 +213,7 @@ fn which_statuses_are_failures() {
 }
 
 #[test]
-fn fail_over_keeps_what_works_and_moves_on_after_a_failure() {
+fn fail_over_keeps_a_working_base_url_and_switches_after_a_failure() {
     let mut bases = FailOver::new(
         url("http://a/?key=secret"),
         vec![url("http://b/"), url("http://c/")],
@@ -228,7 +228,7 @@ fn fail_over_keeps_what_works_and_moves_on_after_a_failure() {
     assert_eq!(bases.current().0, 0);
     bases.succeeded(0);
     assert_eq!(order(&bases), "abc");
-    // Two requests fail at the first base: one step, not two.
+    // Two requests fail at the first base URL: this switches once, not twice.
     bases.failed(0);
     bases.failed(0);
     assert_eq!(order(&bases), "bca");

@@ -5,7 +5,7 @@ fn decoder(value: &str) -> Result<Option<Decoder>, CodingFault> {
 }
 
 #[test]
-fn what_content_encoding_may_say() {
+fn which_content_encodings_are_supported() {
     for value in ["", " ", ",", "identity", "Identity, identity,"] {
         assert!(matches!(decoder(value), Ok(None)), "{value:?}");
     }
@@ -26,7 +26,7 @@ fn what_content_encoding_may_say() {
 }
 
 #[test]
-fn what_is_not_built_in_is_named() {
+fn codings_that_are_not_built_in_are_named() {
     for (value, feature, built) in [
         ("gzip", "gzip", cfg!(feature = "gzip")),
         ("X-GZip", "gzip", cfg!(feature = "gzip")),

@@ -161,7 +161,7 @@ mod server {
                 &[("If-None-Match", "\"v0\""), ("If-Modified-Since", NEW)],
                 Proceed,
             ),
-            // The first two come before the last two.
+            // The first two take precedence over the last two.
             (
                 &get,
                 &[("If-Match", "\"v0\""), ("If-None-Match", "\"v1\"")],
@@ -182,7 +182,7 @@ mod server {
             let outcome = evaluate(method, &fields(lines), current);
             assert_eq!(outcome, *expected, "{method} {lines:?}");
         }
-        // Nothing there yet: §13.1.1 and §13.1.2 on `*`.
+        // The representation does not exist: §13.1.1 and §13.1.2 on `*`.
         let absent = Validators::default();
         for (lines, expected) in [
             (&[("If-None-Match", "*")], Proceed),

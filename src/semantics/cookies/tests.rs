@@ -16,7 +16,7 @@ fn url(text: &str) -> Url {
     Url::parse(text).unwrap()
 }
 
-/// What a jar sends to `to` that was given one line from `from`.
+/// What a jar sends to `to` after it stored one field line from `from`.
 fn sent(from: &str, line: &str, to: &str) -> Option<String> {
     let mut jar = CookieJar::new();
     jar.store(&url(from), line.as_bytes(), at(0)).unwrap();
@@ -24,10 +24,10 @@ fn sent(from: &str, line: &str, to: &str) -> Option<String> {
 }
 
 #[test]
-fn which_requests_a_cookie_goes_with() {
+fn which_requests_get_a_cookie() {
     let from = "https://www.example.com/a/b?q";
     for (line, to, expected) in [
-        // §5.7: without Domain it goes to this host alone.
+        // §5.7: without Domain, only this host gets the cookie.
         ("a=1", "https://www.example.com/a/b", true),
         ("a=1", "https://example.com/a/b", false),
         ("a=1", "https://x.www.example.com/a/b", false),
@@ -80,7 +80,7 @@ fn which_requests_a_cookie_goes_with() {
 }
 
 #[test]
-fn what_is_kept_of_a_cookie() {
+fn which_parts_of_a_cookie_are_stored() {
     let (from, to) = ("http://h.test/", "http://h.test/");
     for (line, expected) in [
         ("a=1", "a=1"),
@@ -89,7 +89,7 @@ fn what_is_kept_of_a_cookie() {
         ("a=b=c", "a=b=c"),
         ("a=", "a="),
         ("a=%20,ä", "a=%20,ä"),
-        // Without a name, as browsers store it.
+        // Without a name; browsers store these, too.
         ("a", "a"),
         ("=1", "1"),
         (" = 1 ; Path=/", "1"),
@@ -202,7 +202,7 @@ fn which_cookies_are_refused() {
 }
 
 #[test]
-fn what_looks_wrong_and_is_not() {
+fn unusual_cookies_that_are_valid() {
     for (from, line, expected) in [
         ("http://127.0.0.1/", "a=1; Domain=127.0.0.1", "a=1"),
         ("http://[::1]/", "a=1; Domain=[::1]", "a=1"),
@@ -217,24 +217,24 @@ fn what_looks_wrong_and_is_not() {
     ] {
         assert_eq!(sent(from, line, from).as_deref(), Some(expected), "{line}");
     }
-    // §5.6, step 7: an attribute that is too long is as if it were not there.
+    // §5.6, step 7: an attribute that is too long is ignored.
     let line = format!("a=1; Path=/{}", "x".repeat(1024));
     assert_eq!(
         sent("http://h.test/", &line, "http://h.test/").as_deref(),
         Some("a=1")
     );
-    // 4096 bytes are not too long.
+    // Exactly 4096 bytes are allowed.
     let line = format!("a={}", "x".repeat(4095));
     assert_eq!(sent("http://h.test/", &line, "http://h.test/"), Some(line));
 }
 
 #[test]
-fn when_a_cookie_ends_rfc_6265bis_5_5() {
+fn when_a_cookie_expires_rfc_6265bis_5_5() {
     let (here, year) = (url("http://h.test/"), 365 * 24 * 3600);
     for (line, alive, dead) in [
         ("a=1; Max-Age=10", Some(9), Some(10)),
         ("a=1; max-age=10; Max-Age=20", Some(19), Some(20)),
-        // Max-Age counts before Expires.
+        // Max-Age takes precedence over Expires.
         (
             "a=1; Max-Age=10; Expires=Sun, 09 Sep 2001 02:46:40 GMT",
             Some(9),
@@ -258,12 +258,12 @@ fn when_a_cookie_ends_rfc_6265bis_5_5() {
         ("a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT", None, Some(0)),
         ("a=1; Max-Age=0", None, Some(0)),
         ("a=1; Max-Age=-1", None, Some(0)),
-        // What cannot be read is ignored.
+        // Invalid values are ignored.
         ("a=1; Max-Age=", Some(9 * year), None),
         ("a=1; Max-Age=+1", Some(9 * year), None),
         ("a=1; Max-Age=1.5", Some(9 * year), None),
         ("a=1; Expires=tomorrow", Some(9 * year), None),
-        // At most 400 days.
+        // The maximum is 400 days.
         (
             "a=1; Max-Age=99999999999999999999999",
             Some(399 * 86400),

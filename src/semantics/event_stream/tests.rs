@@ -80,7 +80,7 @@ fn the_algorithm_of_whatwg_html_9_2_6() {
 }
 
 #[test]
-fn only_digits_are_a_retry() {
+fn a_retry_consists_of_digits_only() {
     for (value, expected) in [
         ("1500", Some(1500)),
         ("0", Some(0)),
@@ -109,7 +109,7 @@ fn only_digits_are_a_retry() {
 }
 
 #[test]
-fn the_last_event_id_counts_once_its_event_is_whole() {
+fn the_last_event_id_counts_once_its_event_is_complete() {
     let mut parser = EventStreamParser::new();
     parser.set_last_event_id("0");
     parser.set_last_event_id("\0");
@@ -129,7 +129,7 @@ fn the_last_event_id_counts_once_its_event_is_whole() {
 }
 
 #[test]
-fn an_event_over_the_limit_is_a_fault_and_stays_one() {
+fn an_event_over_the_limit_fails_now_and_later() {
     for input in [
         &b"data: a\n\ndata: 12345"[..],
         b"data: a\n\ndata: 1\ndata\n",
@@ -153,7 +153,7 @@ fn an_event_over_the_limit_is_a_fault_and_stays_one() {
 }
 
 #[test]
-fn the_order_on_the_wire() {
+fn events_are_encoded_in_a_fixed_order() {
     let full = ServerSentEvent {
         event: Some("e".into()),
         data: "1\n2\r3\r\n4".into(),
@@ -180,7 +180,7 @@ fn the_order_on_the_wire() {
 }
 
 #[test]
-fn no_line_break_in_event_or_id() {
+fn line_breaks_in_event_or_id_are_refused() {
     for (event, id, expected) in [
         (Some("a\nb"), None, EventStreamFault::InvalidEvent),
         (Some("a\r"), None, EventStreamFault::InvalidEvent),
@@ -200,7 +200,7 @@ fn no_line_break_in_event_or_id() {
 }
 
 #[test]
-fn what_is_no_event_reaches_nobody() {
+fn comments_and_retries_produce_no_event() {
     let mut out = Vec::new();
     encode_comment("", &mut out);
     encode_comment("two\nlines", &mut out);

@@ -1,6 +1,6 @@
 use super::*;
 
-/// All lines of `input`, cut into two at `cut`.
+/// All lines of `input`, pushed in two pieces split at `cut`.
 fn lines(input: &[u8], cut: usize, limit: usize) -> Result<Vec<Bytes>, FrameFault> {
     let mut reader = JsonLines::with_line_bytes(limit);
     let mut lines = Vec::new();
@@ -31,7 +31,7 @@ fn frames(input: &[u8], cut: usize, prefix: LengthPrefix) -> Result<Vec<Bytes>, 
 }
 
 #[test]
-fn lines_however_they_are_cut() {
+fn lines_are_read_from_pieces_of_any_size() {
     let cases: [(&[u8], &[&[u8]]); 9] = [
         (b"", &[]),
         (b"\n\r\n \t\n", &[]),
@@ -52,7 +52,7 @@ fn lines_however_they_are_cut() {
 }
 
 #[test]
-fn a_line_over_the_limit_is_a_fault_and_stays_one() {
+fn a_line_over_the_limit_fails_now_and_later() {
     for input in [
         &b"123456\n"[..],
         b"123456\r\n1\n",
@@ -72,7 +72,7 @@ fn a_line_over_the_limit_is_a_fault_and_stays_one() {
 }
 
 #[test]
-fn a_line_that_is_no_json_spoils_no_other() {
+fn invalid_json_in_a_line_does_not_affect_other_lines() {
     let mut reader = JsonLines::new();
     reader.push(b"{\"a\":1}\n{\"a\":\n[2]\n");
     assert_eq!(reader.next_value().unwrap().unwrap()["a"], 1);
@@ -82,7 +82,7 @@ fn a_line_that_is_no_json_spoils_no_other() {
 }
 
 #[test]
-fn lines_are_scanned_once() {
+fn each_byte_of_a_line_is_scanned_once() {
     let mut reader = JsonLines::with_line_bytes(1 << 20);
     for _ in 0..1 << 16 {
         reader.push(b"0123456789");
@@ -93,7 +93,7 @@ fn lines_are_scanned_once() {
 }
 
 #[test]
-fn frames_however_they_are_cut() {
+fn frames_are_read_from_pieces_of_any_size() {
     use LengthPrefix::*;
     let cases: [(LengthPrefix, &[u8]); 4] = [
         (U16BigEndian, b"\0\x02ab\0\0\0\x05abcde"),
@@ -119,7 +119,7 @@ fn frames_however_they_are_cut() {
 }
 
 #[test]
-fn a_frame_over_the_limit_is_a_fault_before_it_arrives() {
+fn a_frame_over_the_limit_fails_before_it_arrives() {
     use LengthPrefix::*;
     for (prefix, input) in [
         (U16BigEndian, &b"\0\x06"[..]),

@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_calendar_agrees_with_that_of_http_dates() {
+    fn the_calendar_agrees_with_http_dates() {
         for days in (0..2_932_896).step_by(13) {
             let (year, month, day) = civil(days);
             assert_eq!(days_since_epoch(year, month, day), Some(days));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_read_or_refused() {
+    fn times_are_parsed_or_refused() {
         let unix = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
         for (text, time) in [
             ("19700101 00:00:00", unix(0)),

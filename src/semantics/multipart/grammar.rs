@@ -247,7 +247,7 @@ mod tests {
 
     #[cfg(all(feature = "agent", feature = "multipart", feature = "server"))]
     #[test]
-    fn any_name_comes_back() {
+    fn every_name_survives_a_round_trip() {
         for name in [
             "", "a", "\"", "\r\n", "a\"b\\", "\\", "\\\\", ";", "ä🎮", "a\\\"b",
         ] {

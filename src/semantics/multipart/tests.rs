@@ -15,13 +15,13 @@ fn whole(mut body: FormBody) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// With `--B` for the boundary's lines.
+/// Replaces the boundary in the lines by `--B`.
 fn readable(body: FormBody) -> String {
     let boundary = grammar::boundary(RANDOM);
     whole(body).replace(&boundary, "B")
 }
 
-/// A temporary file that goes when the test does.
+/// A temporary file that is removed at the end of the test.
 struct TestFile(std::path::PathBuf);
 
 impl TestFile {
@@ -38,7 +38,7 @@ impl Drop for TestFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
         if let Some(directory) = self.0.parent() {
-            // Fails while another test has a file there.
+            // Fails while another test still has a file in it.
             let _ = std::fs::remove_dir(directory);
         }
     }
@@ -82,7 +82,7 @@ fn a_form_of_plain_fields_or_of_nothing() {
 }
 
 #[test]
-fn names_cannot_end_their_quotes_whatwg_4_10_21_8() {
+fn quotes_in_names_are_encoded_whatwg_4_10_21_8() {
     let form = Form::new().bytes("a\"\r\nX: y", "b\"\n\\%.txt", "");
     let text = readable(form.start(RANDOM).unwrap());
     let line = "name=\"a%22%0D%0AX: y\"; filename=\"b%22%0A\\%.txt\"\r\n";
@@ -90,7 +90,7 @@ fn names_cannot_end_their_quotes_whatwg_4_10_21_8() {
 }
 
 #[test]
-fn drawn_in_pieces_of_any_size() {
+fn a_form_is_read_in_pieces_of_any_size() {
     let form = || {
         Form::new()
             .text("a", "1")
@@ -112,7 +112,7 @@ fn drawn_in_pieces_of_any_size() {
 }
 
 #[test]
-fn a_part_of_unknown_length_makes_the_form_so() {
+fn a_part_of_unknown_length_makes_the_form_length_unknown() {
     let form = Form::new()
         .text("a", "1")
         .reader("b", "b", &b"read"[..], None);
@@ -127,7 +127,7 @@ fn a_part_of_unknown_length_makes_the_form_so() {
 }
 
 #[test]
-fn a_reader_keeps_to_its_length() {
+fn a_reader_must_match_its_length() {
     let form = Form::new().reader("a", "a", &b"longer"[..], Some(4));
     assert!(readable(form.start(RANDOM).unwrap()).ends_with("\r\n\r\nlong\r\n--B--\r\n"));
     let form = Form::new().reader("a", "a", &b"short"[..], Some(9));
@@ -137,7 +137,7 @@ fn a_reader_keeps_to_its_length() {
 }
 
 #[test]
-fn a_reader_that_has_nothing_yet_is_asked_again() {
+fn a_reader_without_data_is_read_again_later() {
     struct Hesitant(bool);
     impl Read for Hesitant {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -167,7 +167,7 @@ fn a_reader_that_has_nothing_yet_is_asked_again() {
 }
 
 #[test]
-fn the_same_form_again() {
+fn a_form_can_be_read_again() {
     let file = TestFile::new("again.txt", b"content");
     let form = Form::new().text("a", "1").file("f", &file.0);
     let mut body = form.start(RANDOM).unwrap();
@@ -184,7 +184,7 @@ fn the_same_form_again() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_known_before_anything_is() {
+fn invalid_forms_fail_before_anything_is_sent() {
     let missing = std::env::temp_dir().join("httpoll-no-such-directory/file");
     let fault = Form::new().file("f", missing).start(RANDOM).unwrap_err();
     assert!(matches!(&fault, FormFault::File { part, .. } if part == "f"));

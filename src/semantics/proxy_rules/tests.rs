@@ -28,7 +28,7 @@ fn proxies_are_off_by_default() {
 }
 
 #[test]
-fn urls_of_proxies() {
+fn proxy_urls_are_parsed() {
     let plain = |scheme, host: &str, port| ProxyServer {
         scheme,
         host: Host::parse(host).unwrap(),
@@ -71,7 +71,7 @@ fn urls_of_proxies() {
 }
 
 #[test]
-fn what_is_no_proxy_is_refused_and_not_shown() {
+fn invalid_proxies_are_refused_and_not_shown() {
     for (text, fault) in [
         ("https://secret@p", ProxyUrlFault::HttpsProxy),
         ("socks4://p", ProxyUrlFault::Socks4),
@@ -97,7 +97,7 @@ fn what_is_no_proxy_is_refused_and_not_shown() {
 }
 
 #[test]
-fn the_environment_by_curls_precedence() {
+fn environment_variables_have_curls_precedence() {
     for (variables, http, https) in [
         (&[("http_proxy", "l")][..], Some("l"), None),
         // Set from a request's `Proxy` field under CGI.
@@ -150,7 +150,7 @@ fn the_environment_by_curls_precedence() {
 }
 
 #[test]
-fn settings_by_call_are_by_scheme_too() {
+fn settings_in_code_also_depend_on_the_scheme() {
     let settings = ProxySettings::default()
         .with_http("h")
         .unwrap()
@@ -165,7 +165,7 @@ fn settings_by_call_are_by_scheme_too() {
 }
 
 #[test]
-fn no_proxy_by_curls_rules() {
+fn no_proxy_follows_curls_rules() {
     for (list, host, excepted) in [
         ("*", "a.b", true),
         ("*", "[::1]", true),

@@ -70,13 +70,13 @@ fn range_rfc_9110_14_1_2() {
         ("bytes=-99", 10, ranges(&[(0, 10)])),
         ("bytes=9-9", 10, ranges(&[(9, 10)])),
         ("bytes=0-99999999999999999999999", 10, ranges(&[(0, 10)])),
-        // §14.2: what overlaps or touches is one; the client's order is kept otherwise.
+        // §14.2: ranges that overlap or touch are merged; otherwise the client's order is kept.
         ("bytes=5-6,0-1", 10, ranges(&[(5, 7), (0, 2)])),
         ("bytes=0-4,2-6", 10, ranges(&[(0, 7)])),
         ("bytes=0-4,5-6", 10, ranges(&[(0, 7)])),
         ("bytes=8-,0-0,0-4", 10, ranges(&[(0, 5), (8, 10)])),
         ("bytes=0-,0-,0-", 10, ranges(&[(0, 10)])),
-        // One that can be satisfied is enough.
+        // One satisfiable range is enough.
         ("bytes=99-,1-2", 10, ranges(&[(1, 3)])),
         ("bytes=10-", 10, Unsatisfiable),
         ("bytes=10-20,30-", 10, Unsatisfiable),

@@ -63,7 +63,7 @@ fn methods_by_status() {
 }
 
 #[test]
-fn a_post_stays_one_where_the_policy_says_so() {
+fn a_post_stays_a_post_if_the_policy_says_so() {
     for (status, set) in [
         (301, (true, false, false)),
         (302, (false, true, false)),
@@ -112,13 +112,13 @@ fn only_five_statuses_with_a_location_redirect() {
             assert_eq!(next.unwrap().is_some(), expected, "{status}");
         }
     }
-    // An empty field is none.
+    // An empty field counts as absent.
     assert_eq!(follow("http://a.b/", b""), Ok(None));
     assert_eq!(follow("http://a.b/", b" \t"), Ok(None));
 }
 
 #[test]
-fn off_and_too_many() {
+fn redirects_can_be_off_or_too_many() {
     let at = |policy: &RedirectPolicy, followed| {
         redirect(
             policy,
@@ -145,7 +145,7 @@ fn off_and_too_many() {
 
 #[test]
 fn locations_resolve_against_the_present_url() {
-    // RFC 9110 §10.2.2, RFC 3986 §5.2; the last column is the final URL.
+    // RFC 9110 §10.2.2, RFC 3986 §5.2; the last column is the resulting URL.
     for (current, location, expected) in [
         ("http://a.b/x/y?q=1", "z", "http://a.b/x/z"),
         ("http://a.b/x/y?q=1", "/z?r", "http://a.b/z?r"),
@@ -157,12 +157,12 @@ fn locations_resolve_against_the_present_url() {
         ("http://a.b/x", "\\\\c.d\\y", "http://c.d/y"),
         ("http://a.b:81/x", "/y", "http://a.b:81/y"),
         ("http://a.b/x", "http://a.b:80/y", "http://a.b/y"),
-        // Fragments: one's own, else the inherited one, also an empty one.
+        // Fragments: the reference's own, even an empty one, or else the inherited one.
         ("http://a.b/x#f", "/y", "http://a.b/y#f"),
         ("http://a.b/x#f", "/y#g", "http://a.b/y#g"),
         ("http://a.b/x#f", "/y#", "http://a.b/y#"),
         ("http://a.b/x#f", "#g", "http://a.b/x#g"),
-        // Not ASCII, spaces.
+        // Characters outside ASCII, and spaces.
         ("http://a.b/", "/ü?ä", "http://a.b/%C3%BC?%C3%A4"),
         ("http://a.b/", "/a b", "http://a.b/a%20b"),
         (
@@ -175,7 +175,7 @@ fn locations_resolve_against_the_present_url() {
         let next = followed(current, location.as_bytes());
         assert_eq!(next.url.as_str(), expected, "{current} to {location}");
     }
-    // Latin-1 bytes keep their values.
+    // Latin-1 bytes are kept.
     assert_eq!(
         followed("http://a.b/", b"/caf\xe9").url.as_str(),
         "http://a.b/caf%E9"
@@ -183,7 +183,7 @@ fn locations_resolve_against_the_present_url() {
 }
 
 #[test]
-fn what_is_no_http_url_is_refused() {
+fn locations_that_are_not_http_urls_are_refused() {
     for (location, refusal) in [
         (&b"ftp://a.b/"[..], RedirectRefusal::UnsupportedScheme),
         (b"file:///etc/passwd", RedirectRefusal::UnsupportedScheme),
@@ -219,7 +219,7 @@ fn a_downgrade_is_refused_unless_allowed_or_upgraded() {
         Err(RedirectRefusal::Downgrade)
     );
 
-    // RFC 6797 §8.3: the upgrade comes first, and the origin is then the same.
+    // RFC 6797 §8.3: the upgrade comes first, so the origin stays the same.
     let upgraded = to_http(&policy, &|url| {
         let mut secure = url.clone();
         secure.set_scheme("https").unwrap();
@@ -271,7 +271,7 @@ fn a_user_name_in_location_is_for_the_new_url() {
             "http://c.d/x",
             Some("u"),
         ),
-        // The caller's own stay at home.
+        // The caller's credentials stay at their origin.
         ("http://u:p@a.b/", "/x", "http://u:p@a.b/x", None),
         ("http://u:p@a.b/", "//c.d/x", "http://c.d/x", None),
     ] {
@@ -286,7 +286,7 @@ fn a_user_name_in_location_is_for_the_new_url() {
 }
 
 #[test]
-fn nothing_secret_is_printed() {
+fn debug_shows_no_secrets() {
     let next = followed("http://a.b/?secret", b"/y?secret");
     let text = format!("{next:?}");
     assert!(text.contains("http://a.b") && !text.contains("secret"));
@@ -356,14 +356,14 @@ fn left(
 }
 
 #[test]
-fn what_stays_behind() {
+fn which_fields_are_dropped() {
     let key = [HeaderName::from_static("x-api-key")];
     let mut policy = RedirectPolicy::default();
     let of_origin = ["host", "origin", "proxy-authorization"];
     let credentials = ["authorization", "cookie", "cookie2"];
     let secrets = [&of_origin[..], &credentials[..]].concat();
 
-    // Same origin, content kept: nothing.
+    // Same origin, content kept: no field is dropped.
     assert!(left("http://a.b/", "/x", 307, &policy, &key).is_empty());
     // RFC 9110 §15.4: another host, port or scheme.
     for location in ["http://c.d/", "http://a.b:81/", "https://a.b/"] {

@@ -34,15 +34,15 @@ fn first(policy: &RetryPolicy, request: Repeatable<'_>, outcome: Outcome) -> Opt
 }
 
 #[test]
-fn by_default_nothing_is_sent_twice() {
+fn by_default_nothing_is_retried() {
     let policy = RetryPolicy::default();
     assert_eq!(first(&policy, request(&Method::GET), status(503)), None);
 }
 
 #[test]
-fn which_outcomes_are_tried_again() {
+fn which_outcomes_are_retried() {
     let policy = RetryPolicy::standard();
-    // (section of RFC 9110, method, outcome, again)
+    // (section of RFC 9110, method, outcome, retried)
     for (section, method, outcome, again) in [
         ("9.2.2", Method::GET, status(503), true),
         ("9.2.2", Method::HEAD, status(500), true),
@@ -82,7 +82,7 @@ fn which_outcomes_are_tried_again() {
 }
 
 #[test]
-fn a_key_or_the_policy_makes_a_post_repeatable_and_lost_content_makes_nothing_so() {
+fn a_post_needs_a_key_or_the_policy_and_lost_content_prevents_any_retry() {
     let mut policy = RetryPolicy::standard();
     let post = request(&Method::POST);
     let keyed = Repeatable {
@@ -141,7 +141,7 @@ fn delays_double_up_to_the_cap_and_jitter_spreads_them() {
 }
 
 #[test]
-fn retries_and_time_run_out() {
+fn retries_are_limited_by_number_and_time() {
     let policy = RetryPolicy::standard();
     let now = Instant::now();
     let mut state = RetryState::new(now);
@@ -164,12 +164,12 @@ fn retries_and_time_run_out() {
         state.next(&policy, get, outcome, late, 0),
         Some(Duration::ZERO)
     );
-    // What was refused is not counted.
+    // A refused retry is not counted.
     assert_eq!(state.retried(), 1);
 }
 
 #[test]
-fn retry_after_is_obeyed_within_reason() {
+fn retry_after_is_respected_up_to_its_limit() {
     let mut policy = RetryPolicy::standard();
     policy.jitter = false;
     let get = request(&Method::GET);
@@ -199,7 +199,7 @@ fn retry_after_is_obeyed_within_reason() {
 }
 
 #[test]
-fn retry_after_values_are_read_or_ignored() {
+fn retry_after_values_are_parsed_or_ignored() {
     let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
     let day = 24 * 60 * 60;
     // RFC 9110 §10.2.3, dates in the three formats of §5.6.7
@@ -240,7 +240,7 @@ fn retry_after_values_are_read_or_ignored() {
 }
 
 #[test]
-fn errors_are_read_for_what_they_allow() {
+fn errors_determine_whether_a_retry_is_allowed() {
     let fault = |kind: ErrorKind, phase, sent, received| {
         Outcome::of(
             &Error::new(kind)

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_be_sent() {
+    fn which_codes_may_be_sent() {
         for (code, expected) in [
             (0, false),
             (999, false),

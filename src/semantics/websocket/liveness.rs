@@ -94,7 +94,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn silence_is_asked_about_and_then_given_up() {
+    fn a_silent_peer_is_pinged_and_then_fails() {
         let start = Instant::now();
         let mut liveness = Liveness::new(Some(20 * SECOND), 10 * SECOND, start);
         assert_eq!(liveness.due(), Some(start + 20 * SECOND));
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ping_in_the_queue_is_given_up_only_when_the_queue_stands_still() {
+    fn a_queued_ping_times_out_only_when_the_queue_does_not_move() {
         let start = Instant::now();
         let mut liveness = Liveness::new(Some(SECOND), 10 * SECOND, start);
         liveness.pinged(100, start);

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_code_is_found_behind_other_frames_however_they_are_cut() {
+    fn the_code_is_found_after_other_frames_at_every_split() {
         let mut short = vec![0x81, 3, b'a', 0x88, 2];
         short.extend([0x89, 0, 0x88, 5, 0x03, 0xe7, b'o', b'd', b'd']);
         let mut medium = vec![0x82, 126, 1, 0];

@@ -16,8 +16,8 @@ fn has(value: &str, parts: &[&str]) {
 }
 
 #[test]
-fn the_answers_of_rfc_7616_3_9_1() {
-    // The RFC's client nonce is no 16 bytes in hexadecimal: one floor below it can be given.
+fn responses_match_rfc_7616_3_9_1() {
+    // The RFC's client nonce is not 16 bytes in hexadecimal, so this test sets it one layer below.
     for (field, response) in [
         (
             SHA_256,
@@ -47,7 +47,7 @@ fn the_answers_of_rfc_7616_3_9_1() {
 }
 
 #[test]
-fn the_nonce_is_counted_across_requests() {
+fn the_nonce_count_continues_across_requests() {
     let mut session = AuthSession::new(digest_credentials());
     let mut attempt = AuthAttempt::default();
     assert_eq!(authorize(&mut session, &mut attempt), None);
@@ -84,9 +84,9 @@ fn the_strongest_scheme_and_algorithm_are_chosen() {
 }
 
 #[test]
-fn an_answer_is_given_once_and_once_more_when_stale() {
+fn a_request_responds_once_and_again_when_stale() {
     let stale = format!("{MD5}, stale=true");
-    // (RFC 7616 §3.3) what the server says each time, and at which answer we give up
+    // (RFC 7616 §3.3) what the server sends each time, and the attempt at which the client gives up
     for (fields, given_up) in [
         (&[MD5, MD5][..], 1),
         (&[MD5, stale.as_str(), MD5][..], 2),
@@ -110,7 +110,7 @@ fn an_answer_is_given_once_and_once_more_when_stale() {
 }
 
 #[test]
-fn a_remembered_nonce_may_have_expired_without_a_word() {
+fn a_nonce_from_an_earlier_request_may_have_expired_without_stale() {
     let mut session = AuthSession::new(digest_credentials());
     challenge(&mut session, &mut AuthAttempt::default(), &[MD5]).unwrap();
     let mut attempt = AuthAttempt::default();
@@ -123,7 +123,7 @@ fn a_remembered_nonce_may_have_expired_without_a_word() {
 }
 
 #[test]
-fn a_server_may_change_its_mind_between_requests() {
+fn a_server_may_change_the_scheme_between_requests() {
     let mut session = AuthSession::new(any());
     for (field, scheme) in [(MD5, "Digest"), ("Basic realm=x", "Basic"), (MD5, "Digest")] {
         let mut attempt = AuthAttempt::default();
@@ -137,7 +137,7 @@ fn a_server_may_change_its_mind_between_requests() {
 }
 
 #[test]
-fn what_is_not_supported_is_a_fault() {
+fn unsupported_challenges_are_a_fault() {
     for field in [
         "Digest",
         "Digest realm=x",
@@ -155,7 +155,7 @@ fn what_is_not_supported_is_a_fault() {
 }
 
 #[test]
-fn odd_names_realms_and_targets() {
+fn unusual_names_realms_and_targets() {
     // RFC 7616 §3.4: quoted pairs, and names beyond ASCII in the extended notation.
     for (user, realm, part) in [
         ("a\"b\\c", "x", "username=\"a\\\"b\\\\c\""),
@@ -182,7 +182,7 @@ fn odd_names_realms_and_targets() {
 }
 
 #[test]
-fn the_old_form_without_protection_is_answered() {
+fn the_old_form_without_qop_is_supported() {
     let mut session = AuthSession::new(digest_credentials());
     let mut attempt = AuthAttempt::default();
     challenge(&mut session, &mut attempt, &["Digest realm=x, nonce=n"]).unwrap();
@@ -194,7 +194,7 @@ fn the_old_form_without_protection_is_answered() {
 }
 
 #[test]
-fn changed_challenges_are_answered_or_refused() {
+fn changed_challenges_are_used_or_refused() {
     let mut random = 1_u32;
     let mut draw = |below: usize| {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn what_is_stored_rfc_9111_3() {
+fn responses_that_are_stored_rfc_9111_3() {
     for (request, lines, expected) in [
         (&[][..], &[("cache-control", "max-age=9")][..], true),
         (&[], &[("cache-control", "private, max-age=9")], true),
@@ -58,7 +58,7 @@ fn what_is_stored_rfc_9111_3() {
 }
 
 #[test]
-fn how_long_it_is_fresh_rfc_9111_4_2() {
+fn freshness_lifetime_rfc_9111_4_2() {
     for (lines, last) in [
         // §5.2.2.1.
         (&[("cache-control", "max-age=100")][..], 99),
@@ -76,9 +76,9 @@ fn how_long_it_is_fresh_rfc_9111_4_2() {
         // §5.3.
         (&[("expires", "@100"), ("date", "@0")], 99),
         (&[("expires", "@100")], 99),
-        // §4.2.3: the age it came with.
+        // §4.2.3: the response arrives with an age.
         (&[("cache-control", "max-age=100"), ("age", "40")], 59),
-        // §5.1: of a list the first member.
+        // §5.1: only the first member of a list counts.
         (&[("cache-control", "max-age=100"), ("age", "40, 0")], 59),
         (&[("cache-control", "max-age=100"), ("date", "@-40")], 59),
         (
@@ -98,7 +98,7 @@ fn how_long_it_is_fresh_rfc_9111_4_2() {
             ],
             99,
         ),
-        // §4.2.2: a tenth of the time since it was modified.
+        // §4.2.2: a tenth of the time since the last modification.
         (&[("last-modified", "@-1000"), ("date", "@0")], 99),
         (&[("last-modified", "@-1000")], 99),
     ] {
@@ -132,7 +132,7 @@ fn how_long_it_is_fresh_rfc_9111_4_2() {
         let lookup = cache.lookup(Asked::get(&[]).at(0));
         assert_eq!(kind(&lookup), "stale", "{lines:?}");
     }
-    // The time the response took counts as age.
+    // The time that the response took counts as age.
     let (asked, mut cache) = (Asked::get(&[]), HttpCache::new());
     let slow = response(&[("cache-control", "max-age=100")], "");
     assert!(cache.store(asked.at(0), slow, at(30)));
@@ -142,7 +142,7 @@ fn how_long_it_is_fresh_rfc_9111_4_2() {
 }
 
 #[test]
-fn what_a_request_may_ask_for_rfc_9111_5_2_1() {
+fn request_directives_rfc_9111_5_2_1() {
     let plain = &[("cache-control", "max-age=100"), ("etag", "\"1\"")][..];
     let strict = &[("cache-control", "max-age=100, must-revalidate")][..];
     let never = &[("cache-control", "no-cache")][..];
@@ -235,7 +235,8 @@ fn vary_rfc_9111_4_1() {
             "{request:?}"
         );
     }
-    // What it does not vary by does not matter, and the same selection replaces.
+    // Fields that `Vary` does not name do not matter. A response with the same selecting fields
+    // replaces the old one.
     let asked = Asked::get(&[("x-a", "1"), ("x-c", "1")]);
     assert!(cache.store(asked.at(0), response(vary, "four"), at(0)));
     assert_eq!(cache.len(), 3);
@@ -246,10 +247,10 @@ fn vary_rfc_9111_4_1() {
 }
 
 #[test]
-fn a_clock_may_be_anywhere() {
+fn any_clock_value_is_handled() {
     let lines = &[("cache-control", "max-age=100, stale-if-error=100")];
     let (mut cache, _) = stored(&[], lines);
-    // Put back: the age is not known.
+    // The clock was set back: the age is unknown.
     let found = stale(cache.lookup(CacheRequest {
         time: at(0) - Duration::from_secs(5),
         ..Asked::get(&[]).at(0)

@@ -2,7 +2,7 @@ use super::*;
 use crate::error::CacheFileFault;
 
 #[test]
-fn a_stored_response_is_as_it_came() {
+fn a_stored_response_is_returned_as_received() {
     let lines = &[
         ("cache-control", "max-age=100"),
         ("link", "<a>"),
@@ -28,14 +28,14 @@ fn a_stored_response_is_as_it_came() {
         (found.status, &found.body[..]),
         (StatusCode::OK, &b"body"[..])
     );
-    // RFC 9110 §6.6.1: a `Date` of its own if there was none; and fragments do not matter.
+    // RFC 9110 §6.6.1: the cache adds a `Date` if there was none. Fragments do not matter.
     let (mut cache, _) = stored(&[], &[("cache-control", "max-age=100")]);
     let asked = Asked::new(Method::GET, "https://u:p@h.test/a?b#c", &[]);
     assert_eq!(fresh(cache.lookup(asked.at(7))).headers["date"], date(0));
 }
 
 #[test]
-fn what_was_not_used_for_longest_goes_first() {
+fn the_least_recently_used_response_is_removed_first() {
     let mut cache = HttpCache::with_max_bytes(4000);
     let asked = |name: &str| Asked::new(Method::GET, &format!("https://h.test/{name}"), &[]);
     let lines = &[("cache-control", "max-age=99")];
@@ -59,7 +59,7 @@ fn what_was_not_used_for_longest_goes_first() {
         assert_eq!(kind(&cache.lookup(asked(name).at(0))), expected, "{name}");
     }
     assert_eq!((cache.len(), cache.bytes()), (3, each * 3));
-    // What is larger than the cache leaves it alone.
+    // A response larger than the cache changes nothing.
     let large = CachedResponse {
         body: Bytes::from(vec![0; each * 3]),
         ..response(lines, "")
@@ -73,7 +73,7 @@ fn what_was_not_used_for_longest_goes_first() {
 }
 
 #[test]
-fn a_cache_comes_back_from_its_bytes() {
+fn a_cache_is_restored_from_its_bytes() {
     let mut cache = HttpCache::new();
     let secret = &[("cache-control", "max-age=99"), ("vary", "authorization")];
     let asked = Asked::get(&[("authorization", "secret")]);
@@ -129,7 +129,7 @@ fn a_cache_comes_back_from_its_bytes() {
 }
 
 #[test]
-fn a_forged_file_does_no_harm() {
+fn a_forged_file_is_refused_or_harmless() {
     let mut cache = HttpCache::new();
     let vary = &[
         ("cache-control", "max-age=99"),

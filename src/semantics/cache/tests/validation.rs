@@ -41,10 +41,10 @@ fn validation_rfc_9111_4_3() {
     assert_eq!(found.body, "body");
     assert_eq!(kind(&cache.lookup(asked.at(49))), "fresh");
     assert_eq!(kind(&cache.lookup(asked.at(50))), "stale");
-    // A 304 without a date is of now.
+    // A 304 without a date counts as sent now.
     assert!(cache.freshen(asked.at(60), &fields(&[]), at(60)).is_some());
     assert_eq!(kind(&cache.lookup(asked.at(89))), "fresh");
-    // One that forbids to store is used once.
+    // A response that forbids storing is used once.
     let forbids = fields(&[("cache-control", "no-store")]);
     assert!(cache.freshen(asked.at(95), &forbids, at(95)).is_some());
     assert!(cache.is_empty());
@@ -74,7 +74,7 @@ fn validation_rfc_9111_4_3() {
         assert_eq!(confirmed.is_some(), expected, "{stored_lines:?} {lines:?}");
         assert_eq!(cache.len(), usize::from(expected));
     }
-    // Nothing to ask with.
+    // The stored response has no validator.
     for lines in [&[("etag", "junk")][..], &[("last-modified", "junk")], &[]] {
         let (mut cache, _) = stored(&[], lines);
         assert!(
@@ -100,7 +100,7 @@ fn stale_if_error_rfc_5861_4() {
         ),
         ("no-cache, stale-if-error=20", "", 5, false),
         ("max-age=10, stale-if-error=x", "", 20, false),
-        // §3: it may be used while it is being validated; not to is never wrong.
+        // §3: it may be used during validation, but does not have to be.
         ("max-age=10, stale-while-revalidate=20", "", 20, false),
     ] {
         let (mut cache, _) = stored(&[], &[("cache-control", response)]);

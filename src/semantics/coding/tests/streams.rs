@@ -1,6 +1,6 @@
 use super::*;
 
-/// Decodes `pieces`, giving out `room` bytes at a time.
+/// Decodes `pieces` into an output of `room` bytes at a time.
 fn decode(value: &str, pieces: &[&[u8]], room: usize) -> Result<Vec<u8>, CodingFault> {
     let mut decoder = decoder(value)?.unwrap();
     let mut content = Vec::new();
@@ -22,7 +22,8 @@ fn decode(value: &str, pieces: &[&[u8]], room: usize) -> Result<Vec<u8>, CodingF
     Ok(content)
 }
 
-/// Whole, byte by byte, cut at every position, and with little room: always the same.
+/// Decodes the input whole, byte by byte, cut at every position, and with a small output. The
+/// result must always be the same.
 fn decode_all_ways(value: &str, input: &[u8]) -> Result<Vec<u8>, CodingFault> {
     let whole = decode(value, &[input], 64 * 1024);
     let bytes: Vec<&[u8]> = input.chunks(1).collect();
@@ -54,7 +55,7 @@ fn hex(digits: &str) -> Vec<u8> {
         .collect()
 }
 
-/// Streams of [`text`] as other programs make them.
+/// Streams of [`text`] that other programs made.
 fn samples() -> Vec<(&'static str, Vec<u8>)> {
     [
         #[cfg(feature = "gzip")]
@@ -88,7 +89,7 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn streams_of_other_programs() {
+fn streams_from_other_programs_are_decoded() {
     for (value, stream) in samples() {
         assert_eq!(decode_all_ways(value, &stream), Ok(text()), "{value}");
         assert_eq!(
@@ -100,7 +101,7 @@ fn streams_of_other_programs() {
 }
 
 #[test]
-fn a_truncated_stream_is_a_fault_wherever_it_ends() {
+fn a_truncated_stream_is_a_fault_at_every_position() {
     for (value, stream) in samples() {
         for end in 1..stream.len() {
             let fault = decode(value, &[&stream[..end]], 1000);
@@ -133,7 +134,7 @@ fn a_damaged_stream_never_panics_and_stays_failed() {
 }
 
 #[test]
-fn codings_are_undone_in_reverse_order() {
+fn codings_are_decoded_in_reverse_order() {
     let mut chain = Vec::new();
     let mut stream = text();
     let stored: [(&str, fn(&[u8]) -> Vec<u8>); 4] = [
@@ -162,7 +163,7 @@ fn codings_are_undone_in_reverse_order() {
         return;
     }
     assert_eq!(decode_all_ways(&chain.join(", "), &stream), Ok(text()));
-    // Over several lines they are one list.
+    // Several field lines form one list.
     let mut lines = Decoder::new(chain.iter().map(|name| name.as_bytes()))
         .unwrap()
         .unwrap();
@@ -181,7 +182,7 @@ fn five_codings_are_refused() {
     }
 }
 
-/// The bomb's coding, and a stream of 4 MiB of zeros in it.
+/// Each coding, with a stream of 4 MiB of zeros in it.
 fn bombs() -> Vec<(&'static str, Vec<u8>)> {
     [
         #[cfg(feature = "gzip")]
@@ -224,7 +225,7 @@ fn a_bomb_is_stopped_by_its_ratio() {
         };
         assert_eq!(fault, CodingFault::Ratio(500), "{value}");
         assert!((1 << 20..2 << 20).contains(&given), "{value} {given}");
-        // Within the limit it is content like any other.
+        // Within the limit it is ordinary content.
         let limits = CodingLimits {
             max_ratio: u32::MAX,
         };
@@ -252,7 +253,7 @@ mod deflates {
     }
 
     #[test]
-    fn what_follows_the_end_is_ignored() {
+    fn bytes_after_the_end_are_ignored() {
         for tail in [
             &b"\0\0\0"[..],
             b"garbage",
@@ -385,15 +386,15 @@ mod zstds {
 
 #[cfg(feature = "brotli")]
 #[test]
-fn br_ignores_what_follows_and_refuses_large_windows() {
+fn br_ignores_bytes_after_the_end_and_refuses_large_windows() {
     let stream = [hex("3b"), b"garbage".to_vec()].concat();
     assert_eq!(decode_all_ways("br", &stream), Ok(Vec::new()));
-    // The marker of a large window (RFC 9841), which `br` does not have.
+    // The marker of a large window (RFC 9841), which `br` does not allow.
     let fault = decode_all_ways("br", &hex("111e000000"));
     assert_eq!(fault, Err(CodingFault::Corrupt("br")));
 }
 
-/// Encoders.
+/// Tests that encode their input.
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 mod streams_of {
     #[cfg(feature = "gzip")]
@@ -438,7 +439,7 @@ mod streams_of {
 }
 
 #[test]
-fn a_decoder_may_change_threads() {
+fn a_decoder_can_move_between_threads() {
     fn sent<T: Send>(_: &T) {}
     for (value, _) in samples() {
         sent(&decoder(value).unwrap());

@@ -1,4 +1,4 @@
-//! Cookie dates by RFC 6265bis §5.1.1: what browsers take for a date, and what not.
+//! Cookie dates by RFC 6265bis §5.1.1: what browsers accept as a date, and what they do not.
 
 use super::*;
 use crate::semantics::cookies::date;
@@ -8,7 +8,7 @@ fn seconds(text: &str) -> Option<u64> {
 }
 
 #[test]
-fn dates_are_understood_as_browsers_do() {
+fn dates_are_parsed_as_in_browsers() {
     const NOON: u64 = 1_196_164_800; // 2007-11-27 12:00:00
     for (text, expected) in [
         ("Tue, 27 Nov 2007 12:00:00 GMT", NOON),
@@ -44,7 +44,7 @@ fn dates_are_understood_as_browsers_do() {
 }
 
 #[test]
-fn what_is_not_a_date_is_ignored() {
+fn invalid_dates_are_ignored() {
     for text in [
         "",
         "0",

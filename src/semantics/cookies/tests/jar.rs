@@ -9,7 +9,7 @@ fn longer_paths_first_then_older_rfc_6265bis_5_8_3() {
         "long=1; Path=/a/b",
         "old=1; Path=/a",
         "new=1; Path=/a; Domain=h.test",
-        // Replaced, and as old as it was.
+        // Replaced, but keeps its age.
         "root=2; Path=/",
     ] {
         jar.store(&here, line.as_bytes(), at(0)).unwrap();
@@ -21,7 +21,7 @@ fn longer_paths_first_then_older_rfc_6265bis_5_8_3() {
         .unwrap();
     let header = jar.cookie_header(&here, at(0)).unwrap();
     assert_eq!(header, "long=1; old=1; new=1; old=3; root=2");
-    // An expired one removes its namesake.
+    // An expired cookie removes the stored one of the same name.
     jar.store(&here, b"old=; Path=/a; Max-Age=0", at(0))
         .unwrap();
     jar.remove("long", "x.h.test", "/a/b");
@@ -30,7 +30,7 @@ fn longer_paths_first_then_older_rfc_6265bis_5_8_3() {
 }
 
 #[test]
-fn plain_http_leaves_secure_cookies_alone_rfc_6265bis_5_7() {
+fn plain_http_cannot_change_secure_cookies_rfc_6265bis_5_7() {
     for (secure, plain, refused) in [
         ("a=1; Secure; Path=/", "a=2; Path=/", true),
         ("a=1; Secure; Path=/", "a=2; Path=/x/y", true),
@@ -58,7 +58,7 @@ fn plain_http_leaves_secure_cookies_alone_rfc_6265bis_5_7() {
 }
 
 #[test]
-fn a_domain_keeps_50_cookies_and_the_jar_3000() {
+fn the_limits_are_50_cookies_per_domain_and_3000_in_total() {
     let mut jar = CookieJar::new();
     let here = url("https://h.test/");
     jar.store(&here, b"safe=1; Secure; Path=/elsewhere", at(0))
@@ -76,7 +76,7 @@ fn a_domain_keeps_50_cookies_and_the_jar_3000() {
     let names = |jar: &CookieJar| -> Vec<String> {
         jar.iter(at(0)).map(|cookie| cookie.name.clone()).collect()
     };
-    // The expired one goes first, then the longest unused that is not Secure.
+    // The expired cookie is removed first, then the least recently used that is not Secure.
     jar.store(&here, b"x=1", at(5)).unwrap();
     assert!(!names(&jar).contains(&"short".into()));
     assert_eq!(names(&jar).len(), 50);
@@ -94,7 +94,7 @@ fn a_domain_keeps_50_cookies_and_the_jar_3000() {
 }
 
 #[test]
-fn by_hand() {
+fn cookies_can_be_added_and_removed_by_hand() {
     let mut jar = CookieJar::new();
     jar.insert(Cookie::new("a", "1", "H.Test"), at(0)).unwrap();
     let tail = Cookie {

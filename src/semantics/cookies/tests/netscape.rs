@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn the_file_that_curl_writes() {
+fn files_that_curl_wrote_are_read() {
     // As written by curl's -c.
     let file = "# Netscape HTTP Cookie File\n\
         # https://curl.se/docs/http-cookies.html\n\
@@ -46,7 +46,7 @@ fn the_file_that_curl_writes() {
 }
 
 #[test]
-fn a_damaged_file_spoils_only_its_lines() {
+fn damaged_lines_do_not_affect_other_lines() {
     let file = b"junk\n\
         h.test\tFALSE\t/\tFALSE\t0\ta\t1\n\
         h.test\tMAYBE\t/\tFALSE\t0\ta\t1\n\
@@ -70,7 +70,7 @@ fn a_damaged_file_spoils_only_its_lines() {
 }
 
 #[test]
-fn a_domain_may_begin_with_one_dot_only() {
+fn a_domain_may_start_with_one_dot_only() {
     let line = |dots: &str| format!("{dots}h.test\tFALSE\t/\tFALSE\t0\ta\t1\n");
     let mut jar = CookieJar::new();
     for dots in ["...", "...."] {
@@ -83,7 +83,7 @@ fn a_domain_may_begin_with_one_dot_only() {
 }
 
 #[test]
-fn a_tab_in_a_cookie_makes_no_other_fields() {
+fn a_tab_in_a_cookie_cannot_add_fields() {
     let url = Url::parse("https://h.test/").unwrap();
     let mut jar = CookieJar::new();
     for line in [
@@ -91,7 +91,7 @@ fn a_tab_in_a_cookie_makes_no_other_fields() {
         "e=f; Path=/\tTRUE\t0\tg\th",
         "i=j; Path=/k",
     ] {
-        // Whether such a cookie is kept at all is another question.
+        // Whether the jar stores such a cookie does not matter here.
         let _ = jar.store(&url, line.as_bytes(), at(0));
     }
     let written = jar.to_netscape(at(0));

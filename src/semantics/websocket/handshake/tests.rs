@@ -4,7 +4,7 @@ use super::*;
 use crate::limits::Limits;
 use crate::proto::{BodyLength, Event, Exchange};
 
-/// The nonce of RFC 6455 §1.3, its key and the answer to it.
+/// The nonce of RFC 6455 §1.3, its key and its accept value.
 const NONCE: [u8; 16] = *b"the sample nonce";
 const SAMPLE_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const SAMPLE_ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -43,7 +43,7 @@ fn response(status: u16, lines: &[&str]) -> ResponseHead {
 }
 
 #[test]
-fn a_client_asks() {
+fn the_client_sends_the_request_fields() {
     let handshake = ClientHandshake::new(NONCE, &["chat.v2", "chat"]).unwrap();
     let asked = handshake
         .request_fields(&fields(&["Origin: https://game.example"]))
@@ -65,7 +65,7 @@ fn a_client_asks() {
 }
 
 #[test]
-fn subprotocols_are_tokens_and_differ() {
+fn subprotocols_are_distinct_tokens() {
     for protocols in [&[""][..], &["a b"], &["a,b"], &["a", "b", "a"], &["ä"]] {
         assert_eq!(
             ClientHandshake::new(NONCE, protocols).unwrap_err(),
@@ -106,7 +106,7 @@ fn the_handshakes_own_fields_cannot_be_overridden() {
 }
 
 #[test]
-fn a_client_verifies_the_answer() {
+fn the_client_checks_the_response() {
     let upgrade = "Upgrade: WebSocket";
     let connection = "Connection: keep-alive, upgrade";
     let accept = &*format!("Sec-WebSocket-Accept: {SAMPLE_ACCEPT}");
@@ -211,7 +211,7 @@ fn a_client_verifies_the_answer() {
 }
 
 #[test]
-fn a_server_checks_the_request() {
+fn the_server_checks_the_request() {
     let upgrade = "Upgrade: h2c, WebSocket";
     let connection = "Connection: Keep-Alive, Upgrade";
     let version = "Sec-WebSocket-Version: 13";
@@ -314,7 +314,7 @@ fn a_server_checks_the_request() {
 }
 
 #[test]
-fn a_server_accepts() {
+fn the_server_accepts_a_request() {
     let checked = UpgradeRequest::check(&request(&[
         "Upgrade: websocket",
         "Connection: upgrade",
@@ -355,7 +355,7 @@ fn a_server_accepts() {
 }
 
 #[test]
-fn both_ends_agree() {
+fn both_sides_agree() {
     let client = ClientHandshake::new([7; 16], &["a", "b"]).unwrap();
     let mut asked = request(&[]);
     asked.fields = client.request_fields(&FieldLines::new()).unwrap();
@@ -367,7 +367,7 @@ fn both_ends_agree() {
 }
 
 #[test]
-fn the_handshake_passes_both_machines_of_http() {
+fn the_handshake_passes_both_http_state_machines() {
     let handshake = ClientHandshake::new(NONCE, &["chat"]).unwrap();
     let asked = RequestHead {
         fields: handshake

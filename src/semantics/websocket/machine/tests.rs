@@ -20,7 +20,7 @@ const PING: u8 = 0x9;
 const PONG: u8 = 0xA;
 const FIN: u8 = 0x80;
 
-/// A frame as it is on the wire; `first` is FIN, reserved bits and opcode.
+/// A frame as sent on the wire. `first` contains FIN, the reserved bits and the opcode.
 fn frame(first: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
     let mask_bit = if mask.is_some() { 0x80 } else { 0 };
     let mut bytes = vec![first];
@@ -54,7 +54,7 @@ fn from_server(first: u8, payload: &[u8]) -> Vec<u8> {
     frame(first, None, payload)
 }
 
-/// First byte, whether there is a mask, and the payload of each frame.
+/// The first byte, whether there is a mask, and the payload of each frame.
 fn frames(mut bytes: &[u8]) -> Vec<(u8, bool, Vec<u8>)> {
     let mut frames = Vec::new();
     while let [first, second, rest @ ..] = bytes {
@@ -81,7 +81,7 @@ fn frames(mut bytes: &[u8]) -> Vec<(u8, bool, Vec<u8>)> {
     frames
 }
 
-/// One end, and the time.
+/// One side of a WebSocket, and the present time.
 struct End {
     machine: WebSocketMachine,
     now: Instant,
@@ -100,7 +100,7 @@ impl End {
         Self { machine, now }
     }
 
-    /// Gives these bytes and takes all events that come of them.
+    /// Passes these bytes in and takes all resulting events.
     fn receive(&mut self, mut bytes: &[u8]) -> Result<Vec<WebSocketEvent>, WebSocketFault> {
         let mut events = Vec::new();
         loop {
@@ -116,7 +116,7 @@ impl End {
         }
     }
 
-    /// Sends all that is to be sent.
+    /// Sends all waiting bytes.
     fn transmit(&mut self) -> Vec<u8> {
         let bytes = self.machine.poll_transmit().to_vec();
         self.machine.transmitted(bytes.len(), self.now);

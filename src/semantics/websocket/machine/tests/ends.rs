@@ -1,9 +1,9 @@
-//! Goodbyes, ends and silence, on explicit times.
+//! Closing handshakes, ends of the connection, and silence, with explicit times.
 
 use super::*;
 
 #[test]
-fn this_side_says_goodbye_once() {
+fn this_side_sends_one_close_frame() {
     let mut server = End::server(WebSocketConfig::default());
     server.send("last").unwrap();
     server.close(1001, "restart").unwrap();
@@ -19,7 +19,7 @@ fn this_side_says_goodbye_once() {
         ]
     );
     assert!(!server.machine.is_finished());
-    // What was under way still comes (RFC 6455 §5.5.1); pings are not answered any more.
+    // Messages that were already sent still arrive (RFC 6455 §5.5.1). Pings are no longer answered.
     let stream = [
         from_client(FIN | TEXT, b"late"),
         from_client(FIN | PING, b""),
@@ -37,7 +37,7 @@ fn this_side_says_goodbye_once() {
 }
 
 #[test]
-fn the_peer_says_goodbye_and_is_answered() {
+fn a_close_frame_from_the_peer_is_answered() {
     for (payload, told) in [
         (close_payload(4000, "x"), closed(4000, "x")),
         (Vec::new(), WebSocketEvent::Closed(None)),
@@ -65,7 +65,7 @@ fn the_peer_says_goodbye_and_is_answered() {
 }
 
 #[test]
-fn a_client_does_not_wait_for_the_end_for_ever() {
+fn a_client_waits_a_limited_time_for_the_connection_to_end() {
     let mut client = End::client(WebSocketConfig::default());
     client.close(1000, "").unwrap();
     client.transmit();
@@ -81,7 +81,7 @@ fn a_client_does_not_wait_for_the_end_for_ever() {
 }
 
 #[test]
-fn both_say_goodbye_at_once() {
+fn both_sides_close_at_once() {
     let mut client = End::client(WebSocketConfig::default());
     let mut server = End::server(WebSocketConfig::default());
     client.close(1000, "c").unwrap();
@@ -110,13 +110,13 @@ fn close_codes_and_reasons_are_checked() {
         end.sent(),
         [(FIN | CLOSE, close_payload(3000, &long[..123]))]
     );
-    // In answer to a goodbye, too.
+    // The same in the reply to a close frame.
     let mut end = End::server(WebSocketConfig::default());
     end.close(1000, "").unwrap();
     let answer = from_client(FIN | CLOSE, &close_payload(1005, ""));
     let invalid = |code| Err(WebSocketFault::InvalidCloseCode { code });
     assert_eq!(end.receive(&answer), invalid(1005));
-    // The peer begins with a code that may not be sent: it is told so.
+    // The peer starts with a code that may not be sent, and gets 1002 back.
     for code in [0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 65_535] {
         let mut end = End::server(WebSocketConfig::default());
         let frame = from_client(FIN | CLOSE, &close_payload(code, ""));
@@ -126,18 +126,18 @@ fn close_codes_and_reasons_are_checked() {
 }
 
 #[test]
-fn a_goodbye_that_is_not_answered_fails_in_time() {
+fn a_close_frame_without_reply_fails_after_the_timeout() {
     let mut end = End::server(WebSocketConfig::default());
     end.send(vec![0; 100]).unwrap();
     end.close(1000, "").unwrap();
     assert_eq!(end.machine.due(), Some(end.now + 5 * SECOND));
-    // As long as it moves, it may take its time.
+    // As long as bytes move, closing may take longer.
     for _ in 0..3 {
         end.pass(4 * SECOND);
         end.machine.transmitted(10, end.now);
     }
     end.pass(4 * SECOND);
-    // What the peer says does not count.
+    // Messages from the peer do not extend the timeout.
     end.receive(&from_client(FIN | TEXT, b"a")).unwrap();
     end.pass(SECOND);
     assert_eq!(
@@ -149,7 +149,7 @@ fn a_goodbye_that_is_not_answered_fails_in_time() {
 }
 
 #[test]
-fn messages_that_wait_to_be_taken_are_not_lost_with_a_late_goodbye() {
+fn waiting_messages_are_not_lost_when_the_close_frame_is_late() {
     let mut end = End::server(WebSocketConfig::default());
     let stream = [
         from_client(FIN | TEXT, b"a"),
@@ -165,7 +165,7 @@ fn messages_that_wait_to_be_taken_are_not_lost_with_a_late_goodbye() {
 }
 
 #[test]
-fn an_end_without_goodbye_is_a_failure() {
+fn an_end_without_close_frame_is_a_failure() {
     let half = &from_client(FIN | TEXT, b"half")[..7];
     for sent in [&[][..], half] {
         for closes in [false, true] {
@@ -183,7 +183,7 @@ fn an_end_without_goodbye_is_a_failure() {
             assert!(!end.machine.is_open());
         }
     }
-    // What came before it is told first.
+    // Messages from before the end are reported first.
     let mut end = End::server(WebSocketConfig::default());
     let text = from_client(FIN | TEXT, b"a");
     end.machine.receive(&text, end.now);
@@ -196,7 +196,7 @@ fn an_end_without_goodbye_is_a_failure() {
 }
 
 #[test]
-fn a_breach_is_told_to_a_peer_that_listens_and_to_no_other_for_long() {
+fn a_violation_is_reported_to_the_peer_within_a_limited_time() {
     let mut end = End::server(WebSocketConfig::default());
     end.receive(&from_server(FIN | TEXT, b"")).unwrap_err();
     assert!(!end.machine.is_finished());
@@ -211,7 +211,7 @@ fn a_breach_is_told_to_a_peer_that_listens_and_to_no_other_for_long() {
 }
 
 #[test]
-fn silence_is_pinged_and_given_up() {
+fn a_silent_peer_is_pinged_and_then_fails() {
     for mut end in [
         End::client(WebSocketConfig::default()),
         End::server(WebSocketConfig::default()),
@@ -235,7 +235,7 @@ fn silence_is_pinged_and_given_up() {
 }
 
 #[test]
-fn whatever_comes_is_a_sign_of_life() {
+fn any_received_byte_is_a_sign_of_life() {
     for sign in [
         from_client(FIN | PONG, b""),
         from_client(FIN | TEXT, b"a"),
@@ -256,7 +256,7 @@ fn whatever_comes_is_a_sign_of_life() {
 }
 
 #[test]
-fn a_caller_who_takes_no_events_does_not_blame_the_peer() {
+fn a_caller_that_takes_no_events_does_not_fail_the_peer() {
     let mut end = End::server(WebSocketConfig::default());
     let two = from_client(FIN | TEXT, b"a").repeat(2);
     end.machine.receive(&two, end.now);
@@ -272,7 +272,7 @@ fn a_caller_who_takes_no_events_does_not_blame_the_peer() {
 }
 
 #[test]
-fn a_ping_that_waits_behind_data_is_not_held_against_the_peer() {
+fn a_ping_that_waits_behind_data_does_not_fail_the_peer() {
     let mut end = End::server(WebSocketConfig::default());
     end.send(vec![0; 1000]).unwrap();
     end.pass(20 * SECOND);
@@ -287,7 +287,7 @@ fn a_ping_that_waits_behind_data_is_not_held_against_the_peer() {
 }
 
 #[test]
-fn without_pings_silence_is_fine() {
+fn without_pings_silence_is_allowed() {
     let mut end = End::server(WebSocketConfig {
         ping_interval: None,
         ..WebSocketConfig::default()
@@ -299,7 +299,7 @@ fn without_pings_silence_is_fine() {
 }
 
 #[test]
-fn debug_texts_hold_no_messages() {
+fn debug_shows_no_messages() {
     let mut end = End::client(WebSocketConfig::default());
     end.send("secret").unwrap();
     assert_eq!(

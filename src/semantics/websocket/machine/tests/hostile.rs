@@ -1,8 +1,8 @@
-//! Frames with a few bytes changed: whatever comes of them, the machine stays bounded and consistent.
+//! Frames with a few changed bytes: whatever results, the machine stays bounded and consistent.
 
 use super::*;
 
-/// Numbers that look random and are the same in every run (xorshift).
+/// Pseudo-random numbers that are the same in every run (xorshift).
 struct Numbers(u64);
 
 impl Numbers {
@@ -15,7 +15,7 @@ impl Numbers {
 }
 
 #[test]
-fn changed_bytes_never_break_it() {
+fn changed_bytes_never_break_the_machine() {
     let config = WebSocketConfig {
         message_bytes: 2000,
         frame_bytes: 1500,
@@ -45,7 +45,7 @@ fn changed_bytes_never_break_it() {
         let (first, second) = bytes.split_at(cut);
         let mut told = end.receive(first);
         if round % 3 == 0 {
-            // Either is fine.
+            // Both are acceptable.
             let _ = end.send("mine");
             let _ = end.close(1000, "");
         }

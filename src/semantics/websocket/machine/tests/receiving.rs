@@ -1,4 +1,4 @@
-//! Frames in, events out: at every split, over every limit, and those that break the rules.
+//! Receiving frames: split at every position, over every limit, and against the rules.
 
 use super::*;
 use crate::error::WebSocketFault as Fault;
@@ -20,7 +20,7 @@ fn frames_become_messages_at_every_split() {
         from_client(FIN | CONTINUATION, b"lo"),
         from_client(FIN | PING, b"Hello"),
         from_client(FIN | BINARY, &long),
-        // A character in two fragments, with a ping between and an empty fragment.
+        // A character split over two fragments, with a ping and an empty fragment between them.
         from_client(TEXT, b"\xe2\x82"),
         from_client(FIN | PING, b"2"),
         from_client(CONTINUATION, b""),
@@ -61,7 +61,7 @@ fn frames_become_messages_at_every_split() {
 }
 
 #[test]
-fn control_frames_are_shown_when_asked_for_and_pings_answered_either_way() {
+fn control_frames_are_reported_on_request_and_pings_always_answered() {
     let stream = [
         from_server(FIN | PING, b"a"),
         from_server(FIN | PONG, b"b"),
@@ -84,7 +84,7 @@ fn control_frames_are_shown_when_asked_for_and_pings_answered_either_way() {
 }
 
 #[test]
-fn messages_before_a_breach_are_not_lost_with_it() {
+fn messages_before_a_violation_are_not_lost() {
     let mut end = End::client(WebSocketConfig::default());
     let stream = [from_server(FIN | TEXT, b"a"), from_client(FIN | TEXT, b"b")].concat();
     assert_eq!(end.machine.receive(&stream, end.now), stream.len());
@@ -98,9 +98,9 @@ fn messages_before_a_breach_are_not_lost_with_it() {
 }
 
 #[test]
-fn breaches_fail_with_their_code_however_they_are_cut() {
+fn violations_fail_with_their_code_at_every_split() {
     let long = [b'a'; 126];
-    // The bytes, the fault, the code that the peer is told.
+    // The bytes, the fault, and the code that the peer gets.
     let rows: Vec<(Vec<u8>, Fault, u16)> = vec![
         // RFC 6455 §5.1.
         (from_server(FIN | TEXT, b"a"), Fault::UnmaskedFrame, 1002),
@@ -156,7 +156,7 @@ fn breaches_fail_with_their_code_however_they_are_cut() {
             Fault::InvalidUtf8,
             1007,
         ),
-        // A surrogate, and a character written too long.
+        // A surrogate, and an overlong encoding.
         (
             from_client(FIN | TEXT, b"\xed\xa0\x80"),
             Fault::InvalidUtf8,
@@ -176,7 +176,7 @@ fn breaches_fail_with_their_code_however_they_are_cut() {
             Fault::InvalidUtf8,
             1007,
         ),
-        // Told at once, not at the end of the message.
+        // Reported at once, not at the end of the message.
         (from_client(TEXT, b"\xff"), Fault::InvalidUtf8, 1007),
     ];
     for (index, (bytes, fault, code)) in rows.iter().enumerate() {
@@ -201,7 +201,7 @@ fn breaches_fail_with_their_code_however_they_are_cut() {
 }
 
 #[test]
-fn sizes_are_limited_before_they_are_held() {
+fn sizes_are_limited_before_the_bytes_are_held() {
     let config = WebSocketConfig {
         message_bytes: 10,
         frame_bytes: 6,
@@ -212,7 +212,7 @@ fn sizes_are_limited_before_they_are_held() {
     let rows: Vec<(Vec<Vec<u8>>, Result<usize, WebSocketFault>)> = vec![
         (vec![from_client(FIN | BINARY, &[0; 6])], Ok(1)),
         (vec![from_client(FIN | BINARY, &[0; 7])], big(6).map(|()| 0)),
-        // The length alone is enough.
+        // The announced length alone is enough.
         (vec![huge], big(6).map(|()| 0)),
         (
             vec![
@@ -247,7 +247,7 @@ fn sizes_are_limited_before_they_are_held() {
 }
 
 #[test]
-fn what_was_received_and_not_taken_is_bounded() {
+fn received_bytes_that_are_not_taken_are_bounded() {
     let mut end = End::server(WebSocketConfig::default());
     let stream = from_client(FIN | BINARY, &[1; 1000]).repeat(1000);
     let mut taken = 0;
@@ -266,7 +266,7 @@ fn what_was_received_and_not_taken_is_bounded() {
 }
 
 #[test]
-fn a_peer_that_sends_pings_and_takes_no_pongs_is_not_read_from() {
+fn a_peer_that_sends_pings_but_takes_no_pongs_is_not_read() {
     let mut end = End::server(WebSocketConfig {
         send_queue_bytes: 1000,
         ..WebSocketConfig::default()
@@ -279,7 +279,7 @@ fn a_peer_that_sends_pings_and_takes_no_pongs_is_not_read_from() {
     }
     assert!(end.machine.queued() < 1000 + 64 * 1024 + 200);
     assert!(taken < 3 * 64 * 1024, "{taken}");
-    // It is alive as long as something moves.
+    // The peer counts as alive as long as bytes move.
     let first = end.sent().len();
     assert!(first > 500, "{first}");
     assert_eq!(end.machine.next_event(end.now), Ok(None));
@@ -295,7 +295,7 @@ fn a_flood_of_pings_does_not_keep_a_dead_peer_alive() {
     let flood = from_client(FIN | PING, &[0; 125]).repeat(10_000);
     let mut taken = 0;
     let told = (0..60).find_map(|_| {
-        // What it sent before it died is offered in every frame.
+        // The bytes that it sent before it died are passed in with every frame.
         taken += end.machine.receive(&flood[taken..], end.now);
         end.pass(SECOND);
         end.machine.next_event(end.now).err()

@@ -1,4 +1,4 @@
-//! Messages out: frames of both roles, the queue and its limit.
+//! Sending messages: frames of both roles, the queue and its limit.
 
 use super::*;
 
@@ -68,7 +68,7 @@ fn a_full_queue_refuses_and_loses_nothing() {
         end.send(WebSocketMessage::Ping(Bytes::new())),
         Err(WebSocketFault::QueueFull { limit })
     );
-    // A part of it goes out.
+    // Some of the bytes are sent.
     let wire = end.machine.poll_transmit()[..15].to_vec();
     end.machine.transmitted(15, end.now);
     end.send("last").unwrap();
@@ -81,13 +81,13 @@ fn a_full_queue_refuses_and_loses_nothing() {
             (FIN | TEXT, false, b"last".to_vec()),
         ]
     );
-    // More than there is cannot be sent.
+    // Reporting more bytes than were waiting does no harm.
     end.machine.transmitted(1000, end.now);
     assert_eq!(end.machine.queued(), 0);
 }
 
 #[test]
-fn pings_are_answered_and_the_goodbye_said_though_the_queue_is_full() {
+fn pongs_and_the_close_frame_are_sent_although_the_queue_is_full() {
     let mut end = End::server(WebSocketConfig {
         send_queue_bytes: 10,
         ..WebSocketConfig::default()
@@ -100,7 +100,7 @@ fn pings_are_answered_and_the_goodbye_said_though_the_queue_is_full() {
 }
 
 #[test]
-fn control_frames_of_ones_own() {
+fn the_caller_can_send_control_frames() {
     let mut end = End::server(WebSocketConfig::default());
     let most = Bytes::from(vec![1; 125]);
     end.send(WebSocketMessage::Ping(most.clone())).unwrap();
