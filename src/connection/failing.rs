@@ -1,4 +1,4 @@
-//! How a connection fails: which status follows, and what its error says.
+//! How a connection fails: the status that follows, and the contents of its error.
 
 use super::{Connection, State};
 use crate::connection::status::Status;

@@ -2,7 +2,8 @@
 //!
 //! [`Connection`] is the state machine behind the node and the agent. It uses a reactor but does not own
 //! it, and it never reads the clock. It has no policy: no redirects, no cookies, and no retries except the
-//! one for a reused connection that turns out to be stale.
+//! one for a reused connection that turns out to be stale. HTTP/1.1 connections are RFC 9112 §9, racing the
+//! addresses is RFC 8305.
 //!
 //! | file | holds |
 //! |---|---|

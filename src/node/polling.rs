@@ -212,7 +212,7 @@ impl Machine for HttpClient {
 
     fn fire_deadlines(&mut self, meter: &mut BudgetMeter) -> bool {
         let active_now = self.reactor.poll_time();
-        // The deadline may wait for bytes that are in the kernel, left there when the budget was spent.
+        // When the budget was spent, bytes may be left in the kernel that meet the deadline.
         let is_left = meter.cut() && self.connection.is_readable(&mut self.reactor);
         let (connection, reactor) = (&mut self.connection, &mut self.reactor);
         if is_left || !connection.handle_timeout(reactor, active_now) {

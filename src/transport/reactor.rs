@@ -48,7 +48,7 @@ struct Source {
     key: Key,
 }
 
-/// A number that the machine chose for what the source belongs to, such as a connection.
+/// A number that the machine chose for the owner of the source, such as a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key(pub(crate) usize);
 

@@ -16,7 +16,7 @@ fn drained(member: &Member) -> Vec<usize> {
 }
 
 #[test]
-fn events_reach_the_member_whose_token_they_carry() {
+fn events_reach_the_member_that_owns_their_token() {
     let poller = Poller::alone();
     let (first, second) = (poller.join(), poller.join());
     let tokens = [first.token(0), second.token(0), second.token(5)];
@@ -53,7 +53,7 @@ fn a_socket_that_is_reported_often_takes_one_entry() {
 }
 
 #[test]
-fn a_slot_that_was_given_away_reports_its_new_socket() {
+fn a_reused_slot_reports_its_new_socket() {
     let poller = Poller::alone();
     let member = poller.join();
     let (old, new) = (member.token(2), member.token(2));
@@ -66,7 +66,7 @@ fn a_slot_that_was_given_away_reports_its_new_socket() {
 }
 
 #[test]
-fn tokens_of_a_removed_member_reach_nobody() {
+fn events_of_a_removed_member_are_ignored() {
     let poller = Poller::alone();
     let first = poller.join();
     let old = first.token(0);

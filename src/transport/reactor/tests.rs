@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn only_owners_whose_sources_became_ready_are_named() {
+fn only_keys_of_ready_sources_are_reported() {
     let network = MemoryNetwork::new();
     let mut reactor = Reactor::memory(&network);
     let mut peers = Vec::new();
@@ -25,7 +25,7 @@ fn only_owners_whose_sources_became_ready_are_named() {
 }
 
 #[test]
-fn a_number_is_never_valid_again() {
+fn the_number_of_a_removed_socket_is_never_used_again() {
     let mut reactor = Reactor::memory(&MemoryNetwork::new());
     let first = reactor.add_untold();
     reactor.remove(first);
@@ -36,7 +36,7 @@ fn a_number_is_never_valid_again() {
 }
 
 #[test]
-fn an_event_of_a_removed_socket_reaches_nobody() {
+fn an_event_of_a_removed_socket_is_ignored() {
     let network = MemoryNetwork::new();
     let mut reactor = Reactor::memory(&network);
     let (client, _server) = network.pair();
