@@ -123,7 +123,7 @@ impl JsonLines {
             line.truncate(line.len() - 1);
         }
         if line.len() > self.line_bytes {
-            // Put the line back, so that the next call fails again.
+            // Keep an overlong line in the buffer, so that the next call fails again.
             self.buffer = BytesMut::zeroed(self.line_bytes.saturating_add(2));
             return Err(FrameFault::TooLong(self.line_bytes));
         }

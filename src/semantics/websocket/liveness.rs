@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-/// See the module's documentation.
+/// Decides when to ping the peer and when to give up.
 #[derive(Debug)]
 pub(super) struct Liveness {
     interval: Option<Duration>,

@@ -54,7 +54,7 @@ pub(crate) enum WebSocketEvent {
     Closed(Option<CloseFrame>),
 }
 
-/// See the module's documentation.
+/// The state of an open WebSocket, without I/O. See the module's documentation.
 pub(crate) struct WebSocketMachine {
     role: Role,
     config: WebSocketConfig,
@@ -117,8 +117,8 @@ impl WebSocketMachine {
         }
     }
 
-    /// Takes received bytes and returns how many it took. It does not take all of them while events
-    /// wait to be taken. After the end of the WebSocket it drops them.
+    /// Takes received bytes and returns how many it took. While events wait to be taken, it may
+    /// take only some of them. After the end of the WebSocket it drops all bytes.
     pub(crate) fn receive(&mut self, bytes: &[u8], now: Instant) -> usize {
         match self.state {
             State::Open | State::Closing { .. } => {

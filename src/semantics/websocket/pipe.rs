@@ -11,7 +11,7 @@ const INCOMING_BYTES: usize = 64 * 1024;
 /// An emptied queue keeps at most this capacity.
 const KEPT_BYTES: usize = 64 * 1024;
 
-/// See the module's documentation.
+/// The received and the outgoing bytes of one WebSocket.
 #[derive(Debug, Default)]
 pub(super) struct Pipe {
     incoming: BytesMut,

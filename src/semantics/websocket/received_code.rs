@@ -3,7 +3,7 @@
 //! `tungstenite` replaces a code that may not be sent by 1002 and its own reason. So this module
 //! parses the frame headers as well.
 
-/// See the module's documentation.
+/// Parses frame headers until it finds the code of the first close frame.
 #[derive(Debug, Default)]
 pub(super) struct ReceivedCode {
     header: Header,
