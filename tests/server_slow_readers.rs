@@ -17,12 +17,16 @@ use httpoll::server::{Request, Response, Server, ServerBuilder, ServerTlsOptions
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use rustls::pki_types::ServerName;
 
-/// Bytes that the client reads before the server must have noticed. A send buffer of Linux frees a third
-/// of some megabytes before it takes more.
-const NOTICED: usize = 400_000;
+/// The client reads pieces of this size.
+const PIECE: usize = 100_000;
 
-/// How long the server may take to notice.
-const SOON: Duration = Duration::from_secs(5);
+/// Bytes that the client reads at most before the server must have sent more: what a reader of 100 kB/s reads
+/// in the minute after which the server gives up. How soon the kernel takes more depends on the sizes that
+/// it chose for both buffers.
+const NOTICED: usize = 6_000_000;
+
+/// How often the server waits 5 ms for the kernel after each piece.
+const WAITS: usize = 10;
 
 fn builder() -> ServerBuilder {
     Server::builder().guard(Guard::open())
@@ -83,19 +87,21 @@ fn read_in_parts<S: Read + Write + Send + 'static>(
     let mut stream = writing.join().unwrap();
     for part in 0..6 {
         let sent = fill(&mut server, &topic);
-        let reading = thread::spawn(move || {
-            stream.read_exact(&mut vec![0; NOTICED]).unwrap();
-            stream
-        });
-        let began = Instant::now();
-        while !reading.is_finished() || server.metrics().bytes_sent == sent {
-            server.wait(Some(Duration::from_millis(5))).unwrap();
-            assert!(
-                began.elapsed() < SOON,
-                "{target}: no progress in part {part}"
-            );
+        let mut read = 0;
+        while server.metrics().bytes_sent == sent {
+            assert!(read < NOTICED, "{target}: no progress in part {part}");
+            let reading = thread::spawn(move || {
+                stream.read_exact(&mut vec![0; PIECE]).unwrap();
+                stream
+            });
+            let mut waits = 0;
+            while !reading.is_finished() || waits < WAITS && server.metrics().bytes_sent == sent {
+                server.wait(Some(Duration::from_millis(5))).unwrap();
+                waits += 1;
+            }
+            stream = reading.join().unwrap();
+            read += PIECE;
         }
-        stream = reading.join().unwrap();
     }
     topic.dropped()
 }

@@ -108,9 +108,12 @@ pub struct HttpollPlugin {
 ///
 /// ```
 /// # use bevy_httpoll::prelude::*;
+/// # use bevy_httpoll::httpoll::agent::RequestOptions;
 /// # use std::sync::Arc;
 /// let plugin = HttpollPlugin {
-///     configure: Some(Arc::new(|agent| agent.error_for_status(true).hsts())),
+///     configure: Some(Arc::new(|agent| {
+///         agent.defaults(RequestOptions::new().error_for_status(true)).hsts()
+///     })),
 ///     ..HttpollPlugin::default()
 /// };
 /// # let _ = plugin;
