@@ -1,4 +1,4 @@
-//! The features of the server, by the number of their row in the list of source documents.
+//! The features of the server, through its public interface.
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -26,7 +26,7 @@ fn a_server_listens_at_loopback_and_tells_its_port() {
     assert!(server.local_addr().ip().is_loopback());
     assert_ne!(server.local_addr().port(), 0);
     assert!(server.is_listening() && !server.is_closed());
-    // The port is taken: a second server says so.
+    // The port is taken: binding a second server is an error.
     assert!(Server::bind(server.local_addr()).is_err());
     assert!(Server::bind("no port").is_err());
     server.close_now();
@@ -34,7 +34,7 @@ fn a_server_listens_at_loopback_and_tells_its_port() {
     let port = server.local_addr().port();
     let again = Server::builder().bind_local(port).unwrap();
     assert_eq!(again.local_addr(), server.local_addr());
-    // Hunting goes on where a port is taken.
+    // The search continues at the next port when one is taken.
     let hunted = Server::builder()
         .bind_first(PortCandidates::new(port).or_any())
         .unwrap();
@@ -53,7 +53,7 @@ fn an_address_can_be_used_again_at_once() {
     let client = std::net::TcpStream::connect(address).unwrap();
     server.wait(None).unwrap();
     assert_eq!(server.metrics().open, 1);
-    // With a connection still open, its end in TIME_WAIT.
+    // With a connection still open, whose end stays in TIME_WAIT.
     drop(server);
     drop(client);
     assert!(Server::bind(address).is_ok());
@@ -109,7 +109,7 @@ fn hooks_of_connections_run_in_order_and_once() {
 
 #[test]
 fn an_error_ends_no_more_than_its_own_connection() {
-    // With nobody listening for errors, too.
+    // Without a hook for errors, too.
     let mut test = test_server();
     test.server.route("GET", "/", answers("alive")).unwrap();
     for nonsense in [
@@ -271,7 +271,7 @@ fn paths_with_a_final_slash() {
         ("/user", None),
         ("/user/", Some("/user/")),
         ("/user/record", Some("/user/record")),
-        // Only what ends in a slash is a prefix.
+        // Only a pattern that ends in a slash is a prefix.
         ("/user/record/1", Some("/user/")),
     ] {
         let response = test.get(asked);
@@ -328,7 +328,7 @@ fn the_not_found_handler_is_404_and_can_be_replaced() {
         });
     let response = test.get("/b");
     assert_eq!((status(&response), body(&response)), (410, "/b"));
-    // With an `on_receive` hook it is the hook's response that counts.
+    // With an `on_receive` hook the response of the hook is sent.
     test.server.on_receive(|_, response| {
         response.write("hook");
     });
@@ -349,7 +349,7 @@ fn requests_are_pulled_when_nothing_is_registered() {
     assert_eq!((request.path(), &request.body()[..]), ("/x", &b"hi"[..]));
     request.respond(Response::text("pulled"));
     assert_eq!(body(&test.settle(&mut client)), "pulled");
-    // Dropped without an answer.
+    // Dropped without a response.
     test.send(&mut client, GET);
     drop(test.server.next_request());
     assert_eq!(status(&test.settle(&mut client)), 500);
@@ -668,7 +668,7 @@ fn a_handler_that_fails_or_panics_is_one_500_that_tells_nothing() {
         assert_eq!(status(&response), 500);
         assert!(!response.contains("secret") && !response.contains("half"));
     }
-    // The connection and the server go on.
+    // The connection and the server continue.
     assert_eq!(body(&test.send(&mut client, GET)), "fine");
     assert_eq!(
         notes.take(),
@@ -724,7 +724,7 @@ fn a_responder_answers_in_a_later_frame_and_blocks_nobody() {
         .unwrap();
     assert_eq!(body(&test.settle(&mut waiting)), "later");
 
-    // Dropped: 500. Too late: 504, and the holder is told.
+    // Dropped: 500. Too late: 504, and the holder can see it.
     test.send(&mut waiting, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
     kept.lock().unwrap().clear();
     assert_eq!(status(&test.settle(&mut waiting)), 500);
@@ -742,13 +742,13 @@ fn a_responder_answers_in_a_later_frame_and_blocks_nobody() {
     assert_eq!(notes.take(), ["true"]);
     let late = kept.lock().unwrap().pop().unwrap();
     assert!(late.is_aborted() && !late.respond(Response::new()));
-    // The connection lives on.
+    // The connection stays open.
     assert_eq!(
         body(&test.send(&mut waiting, "GET /now HTTP/1.1\r\nHost: a\r\n\r\n")),
         "now"
     );
 
-    // Gone: the holder is told.
+    // The client has gone: the holder can see it.
     test.send(&mut waiting, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
     waiting.reset();
     test.poll();
@@ -839,7 +839,7 @@ fn time_in_which_nobody_polled_is_not_the_clients() {
     test.server.route("GET", "/", answers("in time")).unwrap();
     let mut client = test.connect();
     test.send(&mut client, "GET / HTTP/1.1\r\n");
-    // A loading screen, in which the rest arrives.
+    // A loading screen, during which the rest arrives.
     client.write(b"Host: a\r\n\r\n");
     test.network.advance(Duration::from_secs(3600));
     assert_eq!(body(&test.settle(&mut client)), "in time");

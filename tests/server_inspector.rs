@@ -1,4 +1,4 @@
-//! The inspector page: what it shows, when it is updated, and who sees it.
+//! The inspector page: what it shows, when it is updated, and who may see it.
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used)]
@@ -92,7 +92,7 @@ fn it_shows_requests_with_their_phases_and_times_but_no_queries() {
     assert_eq!(later["method"], "GET");
     assert!(later["request_ms"].as_f64().unwrap() > 1000.0);
     assert_eq!(of("/debug/events")["phase"], "event stream");
-    // Once nobody looks, nothing is due.
+    // Once the page is closed, nothing is due.
     client.hang_up();
     test.poll();
     test.poll();

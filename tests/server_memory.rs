@@ -1,6 +1,6 @@
 //! The memory that one client can make a server hold, measured on the server's thread over real sockets
 //! of the loopback interface, with and without TLS. `-- --nocapture` prints the figures.
-//! A test program of its own: `allocation_counter` brings its own allocator.
+//! This is a test program of its own because `allocation_counter` replaces the allocator.
 
 #![cfg(all(feature = "server", feature = "tls", feature = "websocket"))]
 #![allow(clippy::unwrap_used)]
@@ -24,22 +24,22 @@ use rustls::pki_types::ServerName;
 /// The documented maximum with the default limits.
 const CONNECTION_BYTES: u64 = 8 * 1024 * 1024;
 
-/// What an attacker sends at most, if the server takes it.
+/// How many bytes an attacker sends at most, if the server takes them.
 const FLOOD: usize = 48 * 1024 * 1024;
 
-/// How long a server may take nothing before the attacker gives up.
+/// How long a server may take no bytes before the attacker gives up.
 const STUCK: Duration = Duration::from_millis(700);
 
 trait Stream: Read + Write + Send {}
 impl<T: Read + Write + Send> Stream for T {}
 
-/// One way to make a server hold memory: what is sent once, and what is then sent without end.
+/// One way to make a server hold memory: bytes that are sent once, and bytes that are then sent endlessly.
 struct Attack {
     name: &'static str,
     opening: &'static str,
     /// Whether the response's head is read before the flood begins.
     reads_head: bool,
-    /// Bytes sent once, behind the head.
+    /// Bytes sent once, after the head.
     start: &'static [u8],
     flood: fn() -> Vec<u8>,
 }
@@ -144,7 +144,7 @@ fn server(tls: Option<ServerTlsOptions>, topic: &Topic) -> Server {
     server
 }
 
-/// Sends the attack without reading; returns how much the server took.
+/// Sends the attack without reading. Returns how many bytes the server took.
 fn run(mut stream: impl Stream, tcp: &TcpStream, attack: &Attack) -> usize {
     stream.write_all(attack.opening.as_bytes()).unwrap();
     if attack.reads_head {
@@ -154,7 +154,7 @@ fn run(mut stream: impl Stream, tcp: &TcpStream, attack: &Attack) -> usize {
             head.push(byte[0]);
         }
     }
-    // Over TLS a write reads, too.
+    // Over TLS a write also reads.
     let brief = Some(Duration::from_millis(50));
     tcp.set_read_timeout(brief).unwrap();
     tcp.set_write_timeout(brief).unwrap();
@@ -184,7 +184,7 @@ fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
-/// Runs every attack; `wrap` is what the client puts over TCP.
+/// Runs every attack. `wrap` returns what the client uses over TCP.
 fn measure_attacks<S: Stream + 'static>(
     label: &str,
     tls: impl Fn() -> Option<ServerTlsOptions>,

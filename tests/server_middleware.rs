@@ -1,5 +1,5 @@
-//! The rooms of the server as requests meet them: static files, forms, the guard, proxies, the access
-//! log, cookies and files as responses.
+//! The optional parts of the server, tested through requests: static files, forms, the guard, proxies, the
+//! access log, cookies and files as responses.
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used)]
@@ -18,7 +18,7 @@ use serving::{
     Notes, TestServer, answers, body, header, headers, status, test_server, test_server_with,
 };
 
-/// A server at a loopback address of the in-memory network, with the guard that it gets there.
+/// A server at a loopback address of the in-memory network, with its default guard.
 fn local_server() -> TestServer {
     let network = MemoryNetwork::new();
     let server = Server::builder()
@@ -81,7 +81,7 @@ fn static_files() {
         assert_eq!(header(&response, "content-length"), None);
         assert_eq!(header(&response, "etag"), Some(&*tag));
     }
-    // What is not there is the none handler's, and so is what is only spelled alike.
+    // The not-found handler gets paths without a file, and paths that are only spelled like a file's.
     for path in ["/static/none.css", "/staticapp.css", "/other"] {
         let response = test.get(path);
         assert_eq!(
@@ -329,13 +329,13 @@ fn the_guard_of_a_loopback_address() {
     ] {
         assert_eq!(ask(lines, method), expected, "{method} {lines:?}");
     }
-    // No hook and no handler sees what is refused.
+    // No hook and no handler sees a refused request.
     let notes = Notes::default();
     let seen = notes.clone();
     test.server.on_receive(move |_, _| seen.add("seen"));
     test.ask("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n");
     assert!(notes.take().is_empty());
-    // Real sockets get it by themselves.
+    // Servers on real sockets get this guard by default.
     let server = Server::bind("127.0.0.1:0").unwrap();
     assert!(format!("{server:?}").contains("127.0.0.1"));
 }

@@ -1,5 +1,5 @@
-//! What real clients, proxies, tunnels and tools do: hosts and ports, `Expect`, ranges of empty files,
-//! paths in parameters, busy ports, and a listener that is handed to another server.
+//! What real clients, proxies, tunnels and tools do: hosts and ports, `Expect`, ranges of empty files, paths
+//! in parameters, busy ports, and a listener that moves to another server.
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used)]
@@ -54,7 +54,7 @@ fn the_host_that_a_trusted_proxy_reports_is_checked_like_host() {
             "{fields}"
         );
     }
-    // From anybody else the field means nothing.
+    // From any other peer the field means nothing.
     let mut test = test_server_with(Server::builder().guard(guard()));
     test.server.route("*", "/", answers("ok")).unwrap();
     let fields = "Host: inner\r\nX-Forwarded-Host: game.example\r\n";
@@ -72,14 +72,14 @@ fn an_unrouted_upload_is_refused_before_it_is_sent() {
         let mut client = test.connect();
         let response = test.send(&mut client, format!("POST {target} HTTP/1.1\r\n{head}\r\n"));
         assert_eq!(status(&response), expected, "{target}");
-        // Whether the content follows is the client's choice: the connection cannot go on.
+        // The client may or may not send the content, so the connection cannot be kept.
         assert_eq!(header(&response, "connection"), Some("close"), "{target}");
     }
     let mut client = test.connect();
     let response = test.send(&mut client, format!("POST /up HTTP/1.1\r\n{head}\r\n"));
     assert_eq!(status(&response), 100);
     assert_eq!(body(&test.send(&mut client, "hello")), "ok");
-    // Hooks and a handler of the caller's see the whole request as before.
+    // Hooks and a custom not-found handler see the whole request as before.
     test.server
         .set_not_found_handler(|request: &mut Request, response: &mut Response| {
             response.set_body(format!("{} bytes", request.body().len()));

@@ -1,4 +1,4 @@
-//! Clients that read slowly but steadily, over real sockets, whose send buffers hide progress: they keep
+//! Clients that read slowly but steadily, over real sockets, whose send buffers hide progress. They keep
 //! their downloads and event streams, with and without TLS.
 
 #![cfg(all(feature = "server", feature = "tls", target_os = "linux"))]
@@ -20,9 +20,9 @@ use rustls::pki_types::ServerName;
 /// The client reads pieces of this size.
 const PIECE: usize = 100_000;
 
-/// Bytes that the client reads at most before the server must have sent more: what a reader of 100 kB/s reads
-/// in the minute after which the server gives up. How soon the kernel takes more depends on the sizes that
-/// it chose for both buffers.
+/// How many bytes the client reads at most before the server must have sent more. A client that reads 100 kB/s
+/// reads this much in the minute after which the server gives up. The kernel chooses the sizes of both buffers,
+/// and so when it takes more.
 const NOTICED: usize = 6_000_000;
 
 /// How often the server waits 5 ms for the kernel after each piece.
@@ -48,7 +48,7 @@ fn server(builder: ServerBuilder, topic: &Topic) -> Server {
     server
 }
 
-/// Polls until nothing more is sent for a while; returns how much was sent in all.
+/// Polls until nothing more is sent for a while. Returns how many bytes were sent in all.
 fn fill(server: &mut Server, topic: &Topic) -> u64 {
     let (mut sent, mut since) = (0, Instant::now());
     while since.elapsed() < Duration::from_millis(400) {
@@ -65,8 +65,8 @@ fn fill(server: &mut Server, topic: &Topic) -> u64 {
     sent
 }
 
-/// A client that reads nothing, then a little, again and again. Each time the server must send more:
-/// that is how it tells a slow reader from one that has stopped.
+/// A client that reads nothing, then a little, again and again. Each time the server must send more: this is
+/// how it tells a slow reader from a client that has stopped reading.
 fn read_in_parts<S: Read + Write + Send + 'static>(
     builder: ServerBuilder,
     wrap: impl FnOnce(TcpStream) -> S,
@@ -76,7 +76,7 @@ fn read_in_parts<S: Read + Write + Send + 'static>(
     let mut server = server(builder, &topic);
     let mut stream = wrap(TcpStream::connect(server.local_addr()).unwrap());
     let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    // Over TLS a write needs the server's part of the handshake.
+    // Over TLS the first write needs the server's part of the handshake.
     let writing = thread::spawn(move || {
         stream.write_all(request.as_bytes()).unwrap();
         stream

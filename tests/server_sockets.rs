@@ -1,5 +1,5 @@
-//! The server over real sockets: waking it from other threads, what an idle poll costs, large content
-//! both ways, clients that break off; and server and client together in one loop.
+//! The server over real sockets: waking it from other threads, the cost of an idle poll, large content in
+//! both directions, clients that disconnect, and server and client together in one loop.
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, unsafe_code)]
@@ -24,7 +24,7 @@ thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: everything is passed on to the system's allocator as it came.
+// SAFETY: every call is passed on to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
@@ -70,7 +70,7 @@ fn serve_while<T: Send + 'static>(
     thread.join().unwrap()
 }
 
-/// Asks with `Connection: close`, and reads to the end.
+/// Sends a request with `Connection: close`, and reads to the end.
 fn ask(address: SocketAddr, head: &str, content: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let head = format!("{head} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
@@ -87,7 +87,7 @@ fn requests_over_real_sockets() {
     let mut server = server();
     let response = serve_while(&mut server, |address| ask(address, "GET /", b""));
     assert_eq!((status(&response), body(&response)), (200, "hello"));
-    // A listener of the caller's own.
+    // A listener that the caller bound.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut server = Server::builder().from_listener(listener).unwrap();
     server.route("GET", "/", answers("own")).unwrap();
@@ -162,7 +162,7 @@ fn a_responder_on_another_thread_wakes_the_server() {
     let address = server.local_addr();
     let worker = thread::spawn(move || receiver.recv().unwrap().respond(Response::text("woken")));
     let client = thread::spawn(move || ask(address, "GET /later", b""));
-    // Nothing but events and the responder end these waits.
+    // Only events and the responder end these waits.
     while server.metrics().responses[1] == 0 || server.metrics().open > 0 {
         server.wait(None).unwrap();
     }

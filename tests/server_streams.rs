@@ -42,7 +42,7 @@ fn with_events(test: &mut TestServer) -> Kept<EventStream> {
     kept
 }
 
-/// The content of a chunked response as far as it has come.
+/// The content of a chunked response as far as it has arrived.
 fn unchunked(response: &str) -> String {
     let mut rest = body(response);
     let mut content = String::new();
@@ -119,7 +119,7 @@ fn a_stream_ends_with_its_producer_and_tells_it_when_the_client_has_gone() {
     let mut stream = take(&kept);
     let event = ServerSentEvent::new("0123456789");
     let mut sent = 0;
-    // Nobody polls, so nothing is taken.
+    // The server is not polled, so nothing is taken.
     while stream.send(&event).is_ok() {
         sent += 1;
     }
@@ -149,7 +149,7 @@ fn a_silent_event_stream_says_that_it_lives() {
     test.settle(&mut client);
     assert_eq!(unchunked(&client.text()), ":\n\n".repeat(3));
     assert!(!stream.is_closed());
-    // A graceful end ends it.
+    // A graceful shutdown ends it.
     test.server.shutdown(Duration::from_secs(5));
     test.settle(&mut client);
     assert!(client.text().ends_with("0\r\n\r\n") && client.closed);
@@ -228,7 +228,7 @@ fn the_handshake() {
     assert_eq!(socket.protocol(), Some("chat.v2"));
     assert!(socket.peer_addr().ip().is_loopback());
 
-    // Asked for, but answered as any other.
+    // The request asks for a WebSocket but gets an ordinary response.
     let (_client, response) = handshake(&mut test, "X-Plain: 1\r\n");
     assert_eq!((status(&response), body(&response)), (200, "plain"));
 
@@ -277,7 +277,7 @@ fn messages_both_ways() {
     let (mut client, _) = handshake(&mut test, "");
     let mut socket = take(&kept);
     assert!(socket.receive().is_none() && !socket.is_closed());
-    // Text in two fragments with a ping between, and binary.
+    // Text in two fragments with a ping between them, then a binary message.
     client.write(&frame(0x01, "h\u{e9}".as_bytes()));
     client.write(&frame(0x89, b"ping"));
     client.write(&frame(0x80, b"llo"));
@@ -301,7 +301,7 @@ fn messages_both_ways() {
 fn closing_from_both_sides() {
     let mut test = test_server();
     let kept = with_sockets(&mut test, WebSocketOptions::default());
-    // The server says goodbye, behind what waits.
+    // The server closes, after the messages that wait.
     let (mut client, _) = handshake(&mut test, "");
     let mut socket = take(&kept);
     socket.send("last").unwrap();
@@ -314,7 +314,7 @@ fn closing_from_both_sides() {
     test.settle(&mut client);
     assert!(client.closed && socket.is_closed());
     assert_eq!(socket.close_frame().unwrap().code, 4000);
-    // The client says goodbye.
+    // The client closes.
     let (mut client, _) = handshake(&mut test, "");
     let mut socket = take(&kept);
     client.write(&frame(0x81, b"one"));
@@ -337,12 +337,12 @@ fn closing_from_both_sides() {
     drop(take(&kept));
     test.settle(&mut client);
     assert_eq!(client.received, b"\x88\x02\x03\xe8");
-    // Gone without a word.
+    // The client disconnects without a close frame.
     let (client, _) = handshake(&mut test, "");
     let socket = take(&kept);
     client_gone(&mut test, client);
     assert_eq!(socket.fault(), Some(WebSocketFault::ClosedAbnormally));
-    // A graceful end.
+    // A graceful shutdown.
     let (mut client, _) = handshake(&mut test, "");
     let _socket = take(&kept);
     test.server.shutdown(Duration::from_secs(1));
@@ -410,7 +410,7 @@ fn messages_that_nobody_takes_stop_their_sender() {
     let (mut client, _) = handshake(&mut test, "");
     let mut socket = take(&kept);
     let message = frame(0x81, &[b'm'; 100]);
-    // Whole frames only: a cut one could not be continued here.
+    // Only whole frames: a cut frame could not be continued here.
     let mut sent = 0;
     for _ in 0..300 {
         if client.write(&message.repeat(10)) < message.len() * 10 {
@@ -433,7 +433,7 @@ fn messages_that_nobody_takes_stop_their_sender() {
     );
 }
 
-/// What `on_sent` is told: status and whether it went out whole.
+/// What `on_sent` reports: the status and whether the whole response was sent.
 fn told(test: &mut TestServer) -> serving::Notes {
     let notes = serving::Notes::default();
     let sent = notes.clone();

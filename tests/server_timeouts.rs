@@ -1,5 +1,5 @@
-//! Who is too slow, and what becomes of them: trickling heads and contents, slow readers, idle
-//! connections, graceful ends; and what budgets bound.
+//! Which clients are too slow, and what happens to them: heads and contents that arrive slowly, slow readers,
+//! idle connections, graceful shutdown; and what budgets limit.
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used)]
@@ -97,7 +97,7 @@ fn a_client_that_does_not_read_is_dropped() {
         notes.take(),
         ["the client reads too slowly", "complete false"]
     );
-    // One who reads slowly but steadily gets it all.
+    // A client that reads slowly but steadily gets everything.
     let mut client = test.connect();
     client.write(GET.as_bytes());
     while client.received.len() <= 1 << 20 && !client.closed {
@@ -248,14 +248,14 @@ fn a_stream_takes_what_fits_and_says_so() {
     assert!(text.ends_with("3\r\nend\r\n0\r\n\r\n"));
     assert_eq!(body(&text).matches('y').count(), written);
 
-    // Dropped without its end, it is cut, and the client can tell.
+    // Dropped before its end, the response is cut, and the client can see that.
     client.write(GET.as_bytes());
     test.poll();
     drop(kept.lock().unwrap().take());
     test.settle(&mut client);
     assert!(client.closed && !client.text().ends_with("0\r\n\r\n"));
 
-    // Gone, and the writer is told.
+    // The client has gone, and the writer can see it.
     let mut client = test.connect();
     client.write(GET.as_bytes());
     test.poll();
@@ -292,7 +292,7 @@ fn handler_calls_accepts_and_bytes_are_bounded_and_nobody_starves() {
         order.extend(calls);
     }
     assert_eq!(order.len(), 12);
-    // Nobody is served a second time before all were served once.
+    // No connection is served a second time before all were served once.
     for round in order.chunks(4) {
         let mut round = round.to_vec();
         round.sort();

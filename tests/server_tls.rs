@@ -1,5 +1,5 @@
-//! The server over TLS, with this library's own client: certificates by name, renewal, client
-//! certificates, and what a handshake may cost.
+//! The server over TLS, with this library's own client: certificates by name, renewal, client certificates,
+//! and the limits of a handshake.
 
 #![cfg(all(feature = "server", feature = "tls"))]
 #![allow(clippy::unwrap_used)]
@@ -65,7 +65,7 @@ fn secure_server(options: ServerTlsOptions) -> TestServer {
     test
 }
 
-/// Asks as a client that trusts this; the content, or why not.
+/// Sends a request as a client that trusts this certificate. Returns the content or the error.
 fn ask(test: &mut TestServer, name: &str, options: &TlsOptions) -> Result<String, TlsFault> {
     let mut http = HttpClient::on_memory(&test.network);
     let failed = |http: &HttpClient| match http.get_error().unwrap().kind() {
@@ -212,7 +212,7 @@ fn what_is_missing_is_named() {
     let loaded = ServerTlsOptions::load_certs(&cert_file, Some(&key_file)).unwrap();
     assert_eq!(loaded.cert_file(), Some(&*cert_file));
     assert_eq!(loaded.private_key_file(), Some(&*key_file));
-    // Both in one file.
+    // Both are in one file.
     std::fs::write(&cert_file, chain + &key).unwrap();
     let loaded = ServerTlsOptions::load_certs(&cert_file, None).unwrap();
     assert_eq!(loaded.private_key_file(), Some(&*cert_file));

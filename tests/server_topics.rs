@@ -1,5 +1,5 @@
-//! Topics: one publisher and subscribers by event streams, WebSockets and long polls; what slow, late and
-//! dead subscribers get.
+//! Topics: one publisher, and subscribers by event streams, WebSockets and long polls; what slow, late and
+//! disconnected subscribers get.
 
 #![cfg(all(feature = "server", feature = "websocket"))]
 #![allow(clippy::unwrap_used)]
@@ -58,7 +58,7 @@ fn handshake(test: &mut TestServer, extra: &str) -> (Raw, String) {
     (client, response)
 }
 
-/// The content of a chunked response as far as it has come.
+/// The content of a chunked response as far as it has arrived.
 fn unchunked(response: &str) -> String {
     let mut rest = body(response);
     let mut content = String::new();
@@ -88,7 +88,7 @@ fn with_topic(test: &mut TestServer, topic: &Topic) {
         .unwrap();
 }
 
-/// Subscribes, and says which event came last.
+/// Subscribes, and sends the id of the last event received.
 fn again(test: &mut TestServer, last_event_id: &str) -> String {
     let mut client = test.connect();
     let field = format!("Last-Event-ID: {last_event_id}\r\n");
@@ -138,7 +138,7 @@ fn a_topic_reaches_event_streams_and_sockets_alike() {
     let first = events(&unchunked(&client.text()));
     assert_eq!(first[0].0, "one");
     assert_eq!(socket_client.received, b"\x81\x03one");
-    // A client that connects again gets what it missed.
+    // A client that connects again gets the events that it missed.
     client.hang_up();
     test.poll();
     test.poll();
@@ -146,7 +146,7 @@ fn a_topic_reaches_event_streams_and_sockets_alike() {
         topic.publish(ServerSentEvent::new(text)).unwrap();
     }
     assert_eq!(data(&again(&mut test, &first[0].1)), ["two", "three"]);
-    // A new client gets nothing of the past.
+    // A new client gets no past events.
     let mut new = test.connect();
     test.send(&mut new, GET);
     assert_eq!(unchunked(&new.text()), "");
@@ -183,7 +183,7 @@ fn the_id_of_an_earlier_run_brings_a_marker_and_everything() {
         data(&text)[1..],
         ["new 0", "new 1", "new 2", "new 3", "new 4"]
     );
-    // The same for an id that was made up, and for one that is no longer kept.
+    // The same happens for an invented id, and for one that is no longer kept.
     assert!(again(&mut test, "3").starts_with("event: resync\n"));
 }
 
@@ -226,7 +226,7 @@ fn a_slow_client_gets_recent_values_in_their_place() {
         }
     }
     assert!(checked > 10, "{checked} positions");
-    // A network buffer and the bytes that were taken from the queue may be older, and no more.
+    // Events in a network buffer or already taken from the queue may be older, but no others.
     assert!(oldest <= 200, "a position was {oldest} rounds old");
     test.settle(&mut client);
     let text = unchunked(&client.text());
@@ -234,7 +234,7 @@ fn a_slow_client_gets_recent_values_in_their_place() {
         assert!(text.contains(&format!("data: {key} at 2999\n")));
     }
     assert!(topic.dropped() > 0);
-    // The ids come in order, so that the last one says what the client has.
+    // The ids arrive in order, so that the last one shows which events the client has.
     let numbers: Vec<u64> = events(&text)
         .iter()
         .map(|(_, id)| id.rsplit('-').next().unwrap().parse().unwrap())
@@ -279,7 +279,7 @@ fn a_subscriber_that_has_gone_is_forgotten_at_once() {
     drop(socket_client);
     test.poll();
     test.poll();
-    // Not only left out of the count: nothing of them is held.
+    // They are not only left out of the count: none of their memory is held.
     assert!(
         !format!("{topic:?}{other:?}").contains("Subscriber {"),
         "{topic:?}"
@@ -307,7 +307,7 @@ fn a_socket_gets_what_it_missed_by_id() {
     test.settle(&mut client);
     let object: serde_json::Value = serde_json::from_slice(&client.received[2..]).unwrap();
     assert_eq!(object["data"], "two");
-    // An unknown id brings the marker first.
+    // For an unknown id the marker comes first.
     let (mut client, _) = handshake(&mut test, "");
     let socket = take(&kept);
     topic.subscribe_socket_from(&socket, Some("x"));
@@ -359,14 +359,14 @@ fn a_long_poll_waits_for_an_event_and_misses_none() {
     assert_eq!(events, ["two"]);
     let (_, resync, events) = page(&poll(&mut test, Some("x-1")));
     assert_eq!((resync, events.len()), (true, 3));
-    // Nothing comes: an empty page, and no error.
+    // Nothing is published: the page is empty and not an error.
     let mut waiting = poll(&mut test, Some(&last));
     test.pass(Duration::from_secs(31));
     waiting.read();
     assert_eq!(status(&waiting.text()), 200);
     assert_eq!(page(&waiting), (last.clone(), false, Vec::new()));
     assert_eq!(test.server.metrics().faults, 0);
-    // One that has gone is not counted.
+    // A client that has gone is not counted.
     poll(&mut test, Some(&last)).hang_up();
     test.poll();
     test.poll();
@@ -416,7 +416,7 @@ fn a_slow_subscriber_gets_the_latest_and_holds_nobody_up() {
         test.settle(&mut quick);
         let text = unchunked(&quick.text());
         assert_eq!(text.matches("shot").count(), 3000);
-        // Positions in between were overtaken, the last one was not.
+        // Positions in between were replaced; the last one was not.
         assert!(text.matches("at ").count() < 3000 && text.contains("data: at 2999\n"));
         test.settle(&mut slow);
         match too_slow {

@@ -1,5 +1,5 @@
-//! The server against raw bytes: what smuggles, what breaks the protocol, what goes over a limit,
-//! pipelining, half-closing, and content nobody wants.
+//! The server against raw bytes: smuggling, protocol violations, exceeded limits, pipelining, half-closed
+//! connections, and unwanted content.
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used)]
@@ -14,7 +14,7 @@ use httpoll::server::{Content, Piece, Request, Responder, Response, Server, Serv
 use httpoll::{Budget, Limits, server::NotFoundPolicy};
 use serving::{Notes, answers, body, header, status, test_server, test_server_with};
 
-/// A server that echoes what it was asked, and notes every request that reached a handler.
+/// A server that echoes each request, and records every request that reached a handler.
 fn echoing() -> (serving::TestServer, Notes) {
     let mut test = test_server();
     let notes = Notes::default();
@@ -86,7 +86,7 @@ fn one_coding_in_other_letters_is_still_one() {
         ));
         assert_eq!(body(&response), "x", "{coding}");
     }
-    // The same length twice is one length (RFC 9112 §6.3).
+    // The same length twice counts as one length (RFC 9112 §6.3).
     let response =
         test.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx");
     assert_eq!(body(&response), "x");
@@ -216,7 +216,7 @@ fn numbers_of_connections_and_requests_are_limited() {
     assert!(third.closed);
     assert_eq!(test.server.metrics().refused, 1);
     assert_eq!(status(&test.send(&mut first, &get.as_bytes()[10..])), 200);
-    // An idle connection of the same address makes room.
+    // An idle connection of the same address is closed for it.
     let mut fourth = test.connect();
     assert_eq!(status(&test.send(&mut fourth, get)), 200);
     first.read();
@@ -270,7 +270,7 @@ fn a_request_that_was_not_read_yet_is_not_idle() {
             client
         })
         .collect();
-    // One long frame: all have connected, sent and wait before the server polls.
+    // In one long frame all clients have connected and sent before the server polls.
     let mut clients: Vec<_> = (0..60).map(|_| test.begin_connect()).collect();
     let mut asked = [false; 60];
     for _ in 0..10 {
@@ -407,7 +407,7 @@ fn http_1_0() {
         Some("keep-alive")
     );
     assert!(!client.closed);
-    // No chunks: the content ends with the connection.
+    // Not chunked: the content ends with the connection.
     let mut client = test.connect();
     let response = test.send(
         &mut client,
@@ -430,7 +430,7 @@ fn a_client_that_ends_its_side_still_gets_its_answer() {
     assert_eq!(responses.matches("HTTP/1.1 200 OK").count(), 2);
     assert_eq!(notes.take(), ["POST /1", "GET /2"]);
     assert!(client.closed && !client.reset);
-    // Deferred, too.
+    // The same for a deferred response.
     let mut test = test_server_with(Server::builder().not_found(NotFoundPolicy::Pull));
     let mut client = test.connect();
     client.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -479,14 +479,14 @@ fn one_hundred_continue_is_sent_when_the_content_is_wanted() {
         "HTTP/1.1 100 Continue\r\n\r\n"
     );
     assert_eq!(body(&test.send(&mut client, "hi")), "hi");
-    // Who sends it anyway needs none.
+    // A client that sends the content without waiting needs no `100`.
     let response = test.send(&mut client, expecting("/", 2) + "ho");
     assert!(response.ends_with("ho"), "{response}");
     // Too large: refused by the head alone.
     let response = test.ask(expecting("/", 3_000_000));
     assert_eq!(status(&response), 413);
 
-    // A route that is called at the head.
+    // A route that is called at the head of the request.
     let kept: Arc<Mutex<Option<(Content, Responder)>>> = Arc::default();
     let keep = Arc::clone(&kept);
     test.server
