@@ -22,7 +22,7 @@ fn now() -> SystemTime {
     modified() + Duration::from_secs(3600)
 }
 
-/// Files with times, some of which a disk would not have.
+/// Files with their times. A disk would not have some of these times.
 struct Shelf(Vec<(&'static str, &'static str, SystemTime)>);
 
 impl AssetRoot for Shelf {
@@ -77,7 +77,7 @@ fn files() -> StaticFiles {
     StaticFiles::new("/static", shelf())
 }
 
-/// Status, fields and content.
+/// The status, the fields and the content.
 struct Answered(u16, http::HeaderMap, String);
 
 impl Answered {
@@ -149,7 +149,7 @@ fn head_has_the_fields_of_get() {
     assert_eq!(head.length, Some(10));
     assert!(matches!(head.body, FileBody::Empty));
     assert_eq!(head.headers, get("/static/digits.txt", &[]).1);
-    // RFC 9110 §14.2: a range is of a GET only.
+    // RFC 9110 §14.2: only a `GET` has a range.
     let ranged = ask(
         &files(),
         "HEAD",
@@ -282,7 +282,7 @@ fn several_ranges() {
     );
     assert_eq!(answer.2, expected);
     assert_eq!(answer.field("content-range"), None);
-    // What touches is one range.
+    // Ranges that touch become one range.
     assert_eq!(
         get("/static/digits.txt", &["Range: bytes=0-1,2-3"]).2,
         "0123"
@@ -320,7 +320,7 @@ fn what_is_missing_is_left_to_others() {
         "/other",
         "/",
         "*",
-        // Not below the base, so not ours to refuse.
+        // The path is not below the base, so this module does not refuse it.
         "/other/../x",
         "/..%2fx",
         "//x",
@@ -499,7 +499,7 @@ fn precompressed_siblings() {
             is_script
         );
     }
-    // Each coding is a representation with a tag and ranges of its own.
+    // Each coding is a representation with its own tag and ranges.
     let plain = get("/static/app.js", &[]);
     let coded = get("/static/app.js", &["Accept-Encoding: br"]);
     assert_ne!(plain.field("etag"), coded.field("etag"));

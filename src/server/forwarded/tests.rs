@@ -1,4 +1,4 @@
-//! Clients behind proxies and without.
+//! Clients behind proxies, and clients without a proxy.
 
 use super::*;
 
@@ -36,7 +36,7 @@ fn x_forwarded_only_from_trusted_proxies() {
         client(by, "::ffff:10.0.0.1", &lines),
         ("2.2.2.2".into(), "game.example".into(), true)
     );
-    // A proxy that speaks the other kind passes these on unread.
+    // A proxy that writes the other kind of field passes these on unread.
     assert_eq!(
         client(ForwardedBy::Forwarded, "10.0.0.1", &lines),
         direct("10.0.0.1")

@@ -1,4 +1,4 @@
-//! Requests and what guards say to them.
+//! Requests, and what guards decide about them.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ fn hosts_of_a_local_server() {
         ("/", &["Host: [::1]:8080"], None),
         ("/", &["Host: game.localhost:8080"], None),
         ("http://localhost:8080/", &["Host: localhost:8080"], None),
-        // HTTP/1.0 without Host: no browser.
+        // HTTP/1.0 without `Host`: the client is no browser.
         ("/", &[], None),
         ("/", &["Host: evil.example:8080"], foreign),
         ("/", &["Host: localhost.evil.example:8080"], foreign),
@@ -58,7 +58,7 @@ fn hosts_of_a_local_server() {
         ("/", &["Host: localhost"], None),
         ("/", &["Host: localhost:8081"], None),
         ("/", &["Host: evil.example:80"], foreign),
-        // RFC 9112 §3.2.2: the target's host counts.
+        // RFC 9112 §3.2.2: the host of the target replaces `Host`.
         ("http://evil.example:8080/", &[LOCAL], foreign),
         ("http://localhost:8080/", &["Host: evil.example"], foreign),
         ("/", &[LOCAL, LOCAL], Some((400, Malformed))),
@@ -164,7 +164,7 @@ fn origins() {
     let foreign = Some((403, ForeignOrigin));
     let cross_site = Some((403, CrossSite));
     for (method, lines, expected) in [
-        // No browser.
+        // The client is no browser.
         ("POST", &[][..], None),
         ("POST", &["Origin: http://127.0.0.1:8080"], None),
         ("POST", &["Origin: http://localhost:8080"], None),
@@ -488,7 +488,7 @@ fn basic_credentials() {
 
 #[test]
 fn bearer_credentials() {
-    // RFC 6750 §3.1: an error only when a token was given.
+    // RFC 6750 §3.1: an error code only when a token was sent.
     for (line, challenge) in [
         ("Authorization: Bearer abc.DEF", None),
         ("X: y", Some(r#"Bearer realm="api""#)),
@@ -533,7 +533,7 @@ fn auth_that_cannot_be_asked_for() {
         error(Auth::bearer("/", "a", ["a b"])),
         Some(InvalidAuth::Token)
     );
-    // Nobody is let in where nobody is named.
+    // A rule without users or tokens accepts no client.
     let mut guard = Guard::open().auth(Auth::basic("/", "a", []).unwrap());
     assert!(refused(ask(&mut guard, "GET", "/", &["Authorization: Basic Og=="])).is_some());
     let auth = Auth::basic("/", "a", [("me", "sesame")]).unwrap();

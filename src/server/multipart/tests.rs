@@ -8,7 +8,7 @@ use super::*;
 
 const TYPE: &[u8] = b"multipart/form-data; boundary=XX";
 
-/// Events as text; content that follows content is one.
+/// Events as text. Consecutive pieces of content become one.
 fn events<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
     limits: &MultipartLimits,
@@ -44,7 +44,7 @@ fn events<'a>(
     Ok(events)
 }
 
-/// The same whole, byte by byte, and split at every place.
+/// Parses the form whole, byte by byte, and split at every position.
 fn every_way(form: &[u8], limits: &MultipartLimits) -> Result<Vec<String>, MultipartError> {
     let whole = events([form], limits);
     assert_eq!(events(form.chunks(1), limits), whole, "byte by byte");
@@ -120,11 +120,11 @@ fn the_shape_of_forms() {
     }
     let none = every_way(b"--XX--\r\n", &MultipartLimits::default());
     assert_eq!(none, Ok(vec!["end".to_owned()]));
-    // A part without content has no empty line of its own (RFC 2046 §5.1.1, body-part).
+    // A part without content has no empty line (RFC 2046 §5.1.1, body-part).
     let bare = "--XX\r\nContent-Disposition: form-data; name=a\r\n\r\n--XX--\r\n";
     let found = every_way(bare.as_bytes(), &MultipartLimits::default()).unwrap();
     assert_eq!(found, ["part a", "part end", "end"]);
-    // Duplicates stay.
+    // Duplicates are kept.
     let same = every_way(
         (a.clone() + &a + "--XX--").as_bytes(),
         &MultipartLimits::default(),
@@ -212,7 +212,7 @@ fn limits_of_the_parser() {
     );
 }
 
-/// A store in memory, which knows how many of its files are left.
+/// A store in memory that counts how many of its files are left.
 #[derive(Clone, Default)]
 struct Shelf {
     files: Arc<Mutex<usize>>,

@@ -1,4 +1,4 @@
-//! Archives, written here byte by byte.
+//! Archives that the tests write byte by byte.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use super::*;
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
 
-/// A ZIP archive: name, method, flags, content (APPNOTE 4.3).
+/// A ZIP archive of entries with name, method, flags and content (APPNOTE 4.3).
 fn archive(entries: &[(&str, u16, u16, &[u8])]) -> Vec<u8> {
     let (mut out, mut index) = (Vec::new(), Vec::new());
     for (name, method, flags, content) in entries {
@@ -111,7 +111,7 @@ fn what_is_no_archive() {
         let error = ArchiveRoot::from_bytes(bytes).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
-    // Cut anywhere, an archive fails to open or serves what is whole; it never panics.
+    // An archive that is cut anywhere fails to open or serves the entries that are whole. It never panics.
     let whole = package();
     for end in 0..whole.len() {
         if let Ok(root) = ArchiveRoot::from_bytes(whole[..end].to_vec()) {
@@ -124,7 +124,7 @@ fn what_is_no_archive() {
 #[test]
 fn an_entry_that_lies_about_its_length_is_an_error_when_read() {
     let mut bytes = archive(&[("a", DEFLATED, 0, b"hello")]);
-    // The length in the index, which follows the one entry.
+    // The length in the index, which follows the only entry.
     let index = bytes
         .windows(4)
         .position(|four| four == b"PK\x01\x02")

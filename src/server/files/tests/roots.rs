@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::*;
 
-/// An empty folder of this test's own.
+/// An empty folder for one test.
 pub(super) fn folder(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("httpoll-{name}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);
@@ -112,7 +112,7 @@ fn folders() {
     assert!(root.list(&path("/missing"), 9).is_err());
     assert!(FolderRoot::new(folder.join("a b.txt")).is_err());
 
-    // Names that are too long for the disk are not found, and no failure.
+    // A name that is too long for the disk is not found; it is no error.
     let files = StaticFiles::new("/", FolderRoot::new(&folder).unwrap());
     assert!(ask(&files, "GET", &format!("/{}", "x".repeat(5000)), &[]).is_none());
     assert!(ask(&files, "GET", "/a%20b.txt/x", &[]).is_none());
