@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_no_clock_shows() {
+    fn times_before_1970_are_written_as_1970() {
         let mut early = record("/", None);
         early.version = Version::HTTP_10;
         early.time = UNIX_EPOCH - Duration::from_secs(1);

@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_a_key_is_dropped_last() {
+    fn pieces_with_a_key_are_dropped_last() {
         let (_wake_queue, pipe) = pipe(6);
         let key: Arc<str> = "position".into();
         push_dropping(&pipe, "p1", Some(&key));
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replacement_that_does_not_fit_leaves_what_was_there() {
+    fn a_replacement_that_does_not_fit_keeps_the_old_piece() {
         let (_wake_queue, pipe) = pipe(4);
         let key: Arc<str> = "position".into();
         pipe.push("p1".into(), Some(Arc::clone(&key))).unwrap();
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replacement_has_the_id_of_the_event_whose_place_it_takes() {
+    fn a_replacement_takes_over_the_id_of_the_replaced_event() {
         let (_wake_queue, pipe) = pipe(100);
         let key: Arc<str> = "position".into();
         for (id, data) in [("1", "a"), ("2", "b"), ("3", "c")] {

@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deadlines_come_out_in_order_whatever_was_moved_and_cleared() {
+    fn deadlines_pass_in_order_after_moves_and_clears() {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         let mut timers = Timers::default();

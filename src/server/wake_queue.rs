@@ -108,7 +108,7 @@ mod tests {
     use crate::transport::resolver::Resolver;
 
     #[test]
-    fn what_rings_before_or_during_sleep_ends_it() {
+    fn a_ring_before_or_during_sleep_ends_it() {
         let wake_queue = Arc::new(WakeQueue::default());
         let mut reactor = Reactor::system(Resolver::system());
         let id = ConnectionId { slot: 3, serial: 9 };

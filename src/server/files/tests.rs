@@ -309,7 +309,7 @@ fn if_range() {
 }
 
 #[test]
-fn what_is_missing_is_left_to_others() {
+fn a_missing_file_has_no_response() {
     for target in [
         "/static/missing",
         "/static/missing/",
@@ -443,7 +443,7 @@ fn other_methods() {
 }
 
 #[test]
-fn a_failing_disk() {
+fn an_error_of_the_disk_is_500() {
     assert_eq!(get("/static/broken", &[]).0, 500);
 }
 

@@ -129,7 +129,7 @@ fn forwarded() {
 }
 
 #[test]
-fn nobody_is_trusted_by_default() {
+fn no_proxy_is_trusted_by_default() {
     let mut fields = FieldLines::new();
     fields.append("X-Forwarded-For", "1.1.1.1").unwrap();
     let client = TrustedProxies::default().client(ip("127.0.0.1"), true, &fields);

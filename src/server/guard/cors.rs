@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin() {
+    fn invalid_origins() {
         for text in [
             "*",
             "null",

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn extreme_rules_neither_panic_nor_lock_out() {
+    fn extreme_rules_neither_panic_nor_refuse_everything() {
         let now = Instant::now();
         let mut limit = RateLimit::new([RateRule::new("/", 0, Duration::MAX)]);
         assert!(limit.check(ip("1.1.1.1"), "/", now).is_ok());

@@ -138,7 +138,7 @@ fn hosts_that_were_added() {
 }
 
 #[test]
-fn which_bind_is_guarded() {
+fn which_addresses_are_guarded() {
     let evil = ["Host: evil.example", "Origin: http://evil.example"];
     for (address, is_guarded) in [
         ("127.0.0.1:80", true),
@@ -262,7 +262,7 @@ fn origins_where_no_hosts_are_checked() {
 }
 
 #[test]
-fn cors_answers_preflights_of_listed_origins_only() {
+fn cors_accepts_preflights_of_listed_origins_only() {
     let cors = || Cors::new(["https://game.example", "http://localhost:5173"]).unwrap();
     let preflight = |cors: Cors, origin: &str, more: &[&str]| {
         let origin = format!("Origin: {origin}");
@@ -355,7 +355,7 @@ fn cors_settings() {
 }
 
 #[test]
-fn cors_without_an_origin_check_lets_all_ask_and_few_read() {
+fn cors_without_an_origin_check_accepts_all_but_lets_only_listed_origins_read() {
     let cors = Cors::new(["https://game.example"]).unwrap();
     let mut guard = Guard::open().cors(cors);
     for (lines, allowed) in [
@@ -511,7 +511,7 @@ fn bearer_credentials() {
 }
 
 #[test]
-fn auth_that_cannot_be_asked_for() {
+fn invalid_credentials_cannot_be_required() {
     let error = |auth: Result<Auth, InvalidAuth>| auth.err();
     assert_eq!(
         error(Auth::basic("/", "a\r\nb", [])),

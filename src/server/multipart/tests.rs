@@ -364,7 +364,7 @@ fn a_form_that_breaks_off_leaves_nothing() {
 }
 
 #[test]
-fn a_call_writes_only_so_much() {
+fn a_call_writes_a_bounded_number_of_bytes() {
     let shelf = Shelf::default();
     let content = "x".repeat(3_000_000);
     let form = file("a", &content) + "--XX--";

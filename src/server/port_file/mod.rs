@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn text_there_and_back() {
+    fn text_is_written_and_read_back() {
         let file = PortFile::new(8080);
         assert_eq!(PortFile::parse(&file.to_text()), Ok(file.clone()));
         let file = file.token("s\"e");
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_port_file() {
+    fn invalid_port_files() {
         for text in [
             "",
             "8080",

@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_that_make_no_sense_are_refused() {
+    fn invalid_patterns_are_refused() {
         let mut tree = Tree::default();
         for pattern in ["", "a", "/*a/b", "/:", "/a?b", "/a\n", "/a#b"] {
             assert_eq!(

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_forgotten_is_not_skipped_silently() {
+    fn dropped_events_are_not_skipped_silently() {
         let mut replay = Replay::default();
         replay.set_limit(2);
         let start = replay.last_id();
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_the_callers_own_are_found() {
+    fn ids_that_the_caller_set_are_found() {
         let mut replay = Replay::default();
         for id in ["x", "y"] {
             let mut event = ServerSentEvent::new(id);

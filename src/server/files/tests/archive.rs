@@ -106,7 +106,7 @@ fn archives_in_memory_and_on_disk() {
 }
 
 #[test]
-fn what_is_no_archive() {
+fn bytes_that_are_not_an_archive_are_refused() {
     for bytes in [&b""[..], b"PK", b"hello, this is not an archive at all"] {
         let error = ArchiveRoot::from_bytes(bytes).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);

@@ -40,7 +40,7 @@ fn with_state(login: &OAuthLogin, query: &str) -> String {
 }
 
 #[test]
-fn the_address_to_open() {
+fn the_authorization_url() {
     let login = login_for(&request());
     let url = login.authorization_url();
     assert!(
@@ -191,7 +191,7 @@ fn logins_that_fail() {
 }
 
 #[test]
-fn time_runs_out() {
+fn a_login_ends_by_its_deadline_or_by_cancelling() {
     let mut login = login_for(&request());
     let deadline = login.deadline();
     assert!(!login.handle_timeout(deadline - Duration::from_millis(1)));
