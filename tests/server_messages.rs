@@ -1,0 +1,226 @@
+//! Requests and responses as handlers see them: fields, content, status codes.
+
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used)]
+
+mod serving;
+
+use httpoll::server::{BadRequest, Request, Response};
+use serde_json::json;
+use serving::{DATE, body, header, headers, status, test_server};
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n";
+
+#[test]
+fn what_a_request_tells() {
+    let mut test = test_server();
+    test.server
+        .route("POST", "/a/:b", |request: &mut Request| {
+            json!({
+                "target": request.target(), "path": request.path(), "b": request.param("b"),
+                "method": request.method().as_str(), "host": request.host(),
+                "ip": request.ip().to_string(), "v6": request.ipv6().is_some(),
+                "query": request.query().iter().map(|(k, v)| json!([k, v])).collect::<Vec<_>>(),
+                "cookies": request.cookies().map(|(k, v)| json!([k, v])).collect::<Vec<_>>(),
+                "cookie_header": request.header("cookie"), "secure": request.is_secure(),
+            })
+        })
+        .unwrap();
+    let response = test.ask(
+        "POST /a/x%20y?k=1&k=2&z HTTP/1.1\r\nHost: Ex.example:80\r\nCookie: s=1; t=x=y\r\nContent-Length: 0\r\n\r\n",
+    );
+    let told: serde_json::Value = serde_json::from_str(body(&response)).unwrap();
+    assert_eq!(
+        told,
+        json!({
+            "target": "/a/x%20y?k=1&k=2&z", "path": "/a/x%20y", "b": "x y", "method": "POST",
+            "host": "ex.example", "ip": "127.0.0.1", "v6": false,
+            "query": [["k", "1"], ["k", "2"], ["z", null]],
+            "cookies": [["s", "1"], ["t", "x=y"]], "cookie_header": null, "secure": false,
+        })
+    );
+}
+
+#[test]
+fn invalid_json_is_400() {
+    let mut test = test_server();
+    test.server
+        .route(
+            "POST",
+            "/",
+            |request: &mut Request| -> Result<Response, BadRequest> {
+                Ok(Response::json(&request.json()?))
+            },
+        )
+        .unwrap();
+    let post = |text: &str| {
+        format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{text}",
+            text.len()
+        )
+    };
+    assert_eq!(body(&test.ask(post("{\"a\": 1}"))), "{\"a\":1}");
+    assert_eq!(status(&test.ask(post("{"))), 400);
+    assert_eq!(status(&test.ask(post(""))), 400);
+}
+
+#[test]
+fn content_is_collected_as_bytes_in_both_framings_and_capped() {
+    let mut test = test_server();
+    test.server
+        .route("POST", "/", |request: &mut Request| {
+            Response::content("application/octet-stream", request.body().clone())
+        })
+        .unwrap()
+        .max_body(8);
+    let binary = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n\xff\x00\xfe\r";
+    let mut client = test.connect();
+    test.send(&mut client, binary);
+    assert!(client.received.ends_with(b"\r\n\r\n\xff\x00\xfe\r"));
+    let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n5\r\ndefgh\r\n0\r\n\r\n";
+    for end in 0..chunked.len() {
+        let mut client = test.connect();
+        test.send(&mut client, &chunked[..end]);
+        assert_eq!(body(&test.send(&mut client, &chunked[end..])), "abcdefgh");
+    }
+    for too_large in [
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabcdefghi\r\n",
+    ] {
+        let mut client = test.connect();
+        let response = test.send(&mut client, too_large);
+        assert_eq!(status(&response), 413, "{too_large}");
+    }
+}
+
+#[test]
+fn what_a_response_gets() {
+    let mut test = test_server();
+    test.server
+        .handle("GET", "/", |_: &mut Request, response: &mut Response| {
+            response.write("hi");
+        })
+        .unwrap();
+    assert_eq!(
+        test.get("/"),
+        format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n{DATE}Content-Length: 2\r\n\r\nhi"
+        )
+    );
+}
+
+#[test]
+fn what_a_handler_can_make_of_a_response() {
+    let mut test = test_server();
+    test.server
+        .handle(
+            "GET",
+            "/",
+            |request: &mut Request, response: &mut Response| match request
+                .query_string()
+                .unwrap_or_default()
+            {
+                "json" => drop(response.set_json(&json!({"a": 1}))),
+                "redirect" => drop(response.write("gone").set_redirect("/there", 302)),
+                "type" => drop(response.write("x").set_content_type("text/css")),
+                "write" => drop(response.write("a").write(b"b").write("c")),
+                "reader" => *response = Response::reader(&b"from a reader"[..], Some(13)),
+                "chunks" => *response = Response::reader(&b"from a reader"[..], None),
+                _ => {}
+            },
+        )
+        .unwrap();
+    let response = test.get("/?json");
+    assert_eq!(
+        (header(&response, "content-type"), body(&response)),
+        (Some("application/json"), "{\"a\":1}")
+    );
+    let response = test.get("/?redirect");
+    assert_eq!(
+        (
+            status(&response),
+            header(&response, "location"),
+            body(&response)
+        ),
+        (302, Some("/there"), "")
+    );
+    assert_eq!(
+        header(&test.get("/?type"), "content-type"),
+        Some("text/css")
+    );
+    assert_eq!(body(&test.get("/?write")), "abc");
+    assert_eq!(body(&test.get("/?reader")), "from a reader");
+    assert_eq!(
+        body(&test.get("/?chunks")),
+        "d\r\nfrom a reader\r\n0\r\n\r\n"
+    );
+}
+
+#[test]
+fn unknown_status_codes_are_sent() {
+    let mut test = test_server();
+    test.server
+        .route("GET", "/:code", |request: &mut Request| {
+            Response::status(request.param("code").unwrap().parse().unwrap())
+        })
+        .unwrap();
+    for code in [200, 218, 299, 444, 499, 599, 799, 999] {
+        let response = test.get(&format!("/{code}"));
+        assert_eq!(status(&response), code);
+    }
+    assert!(test.get("/218").starts_with("HTTP/1.1 218 \r\n"));
+    assert_eq!(header(&test.get("/204"), "content-length"), None);
+    assert_eq!(header(&test.get("/304"), "content-length"), None);
+}
+
+#[test]
+fn codes_go_out_with_the_phrases_of_the_registry() {
+    let mut test = test_server();
+    test.server
+        .route("GET", "/:code", |request: &mut Request| {
+            Response::status(request.param("code").unwrap().parse().unwrap())
+        })
+        .unwrap();
+    let finals = [
+        200..=208,
+        226..=226,
+        300..=305,
+        307..=308,
+        400..=418,
+        421..=424,
+    ];
+    let more = [
+        426..=426,
+        428..=429,
+        431..=431,
+        451..=451,
+        500..=508,
+        510..=511,
+    ];
+    for code in finals.into_iter().chain(more).flatten() {
+        let phrase = http::StatusCode::from_u16(code).unwrap();
+        let phrase = phrase.canonical_reason().unwrap_or_default();
+        let line = format!("HTTP/1.1 {code} {phrase}\r\n");
+        let answer = test.get(&format!("/{code}"));
+        assert!(answer.starts_with(&line), "{answer}");
+    }
+}
+
+#[test]
+fn nothing_can_be_injected_into_a_response() {
+    let mut response = Response::new();
+    for (name, value) in [
+        ("X", "a\r\nb: c"),
+        ("X", "a\nb"),
+        ("X", "a\0"),
+        ("X\r\n", "a"),
+        ("X:", "a"),
+        ("", "a"),
+    ] {
+        assert!(response.set_header(name, value).is_err());
+        assert!(response.append_header(name, value).is_err());
+    }
+    assert!(response.headers().is_empty());
+    response.append_header("X", "  two  words ").unwrap();
+    assert_eq!(response.headers().get("x"), Some(&b"two  words"[..]));
+}
