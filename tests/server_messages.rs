@@ -5,7 +5,9 @@
 
 mod serving;
 
-use httpoll::server::{BadRequest, Request, Response};
+use std::sync::{Arc, Mutex};
+
+use httpoll::server::{BadRequest, Content, Piece, Request, Responder, Response};
 use serde_json::json;
 use serving::{DATE, body, header, headers, status, test_server};
 
@@ -223,4 +225,64 @@ fn nothing_can_be_injected_into_a_response() {
     assert!(response.headers().is_empty());
     response.append_header("X", "  two  words ").unwrap();
     assert_eq!(response.headers().get("x"), Some(&b"two  words"[..]));
+}
+
+#[test]
+fn content_that_nobody_takes_stops_its_sender() {
+    let mut test = test_server();
+    test.network.set_capacity(64 * 1024);
+    let kept: Arc<Mutex<Option<(Content, Responder)>>> = Arc::default();
+    let keep = Arc::clone(&kept);
+    test.server
+        .handle(
+            "PUT",
+            "/",
+            move |request: &mut Request, _: &mut Response| {
+                let content = request.take_content().unwrap();
+                *keep.lock().unwrap() = Some((content, request.defer()));
+            },
+        )
+        .unwrap()
+        .at_head();
+    let mut client = test.connect();
+    let length = 8 * 1024 * 1024;
+    test.send(
+        &mut client,
+        format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"),
+    );
+    let mut sent = 0;
+    for _ in 0..200 {
+        sent += client.write(&vec![7; (length - sent).min(100_000)]);
+        test.poll();
+    }
+    assert!(sent < 2 * 1024 * 1024, "{sent}");
+    let (mut content, responder) = kept.lock().unwrap().take().unwrap();
+    let mut taken = 0;
+    loop {
+        match content.next() {
+            Piece::Bytes(bytes) => taken += bytes.len(),
+            Piece::Pending => {
+                sent += client.write(&vec![7; (length - sent).min(100_000)]);
+                test.poll();
+            }
+            Piece::End(_) => break,
+            Piece::Cut => unreachable!(),
+        }
+    }
+    assert_eq!(taken, length);
+    responder.respond(Response::status(204));
+    assert_eq!(status(&test.settle(&mut client)), 204);
+}
+
+#[test]
+fn trailers_arrive() {
+    let mut test = test_server();
+    test.server
+        .route("POST", "/", |request: &mut Request| {
+            String::from_utf8_lossy(request.trailers().get("x-sum").unwrap_or_default())
+                .into_owned()
+        })
+        .unwrap();
+    let response = test.ask("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 42\r\n\r\n");
+    assert_eq!(body(&response), "42");
 }

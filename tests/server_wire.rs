@@ -401,53 +401,6 @@ fn one_hundred_continue_is_sent_when_the_content_is_wanted() {
 }
 
 #[test]
-fn content_that_nobody_takes_stops_its_sender() {
-    let mut test = test_server();
-    test.network.set_capacity(64 * 1024);
-    let kept: Arc<Mutex<Option<(Content, Responder)>>> = Arc::default();
-    let keep = Arc::clone(&kept);
-    test.server
-        .handle(
-            "PUT",
-            "/",
-            move |request: &mut Request, _: &mut Response| {
-                let content = request.take_content().unwrap();
-                *keep.lock().unwrap() = Some((content, request.defer()));
-            },
-        )
-        .unwrap()
-        .at_head();
-    let mut client = test.connect();
-    let length = 8 * 1024 * 1024;
-    test.send(
-        &mut client,
-        format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"),
-    );
-    let mut sent = 0;
-    for _ in 0..200 {
-        sent += client.write(&vec![7; (length - sent).min(100_000)]);
-        test.poll();
-    }
-    assert!(sent < 2 * 1024 * 1024, "{sent}");
-    let (mut content, responder) = kept.lock().unwrap().take().unwrap();
-    let mut taken = 0;
-    loop {
-        match content.next() {
-            Piece::Bytes(bytes) => taken += bytes.len(),
-            Piece::Pending => {
-                sent += client.write(&vec![7; (length - sent).min(100_000)]);
-                test.poll();
-            }
-            Piece::End(_) => break,
-            Piece::Cut => unreachable!(),
-        }
-    }
-    assert_eq!(taken, length);
-    responder.respond(Response::status(204));
-    assert_eq!(status(&test.settle(&mut client)), 204);
-}
-
-#[test]
 fn an_early_answer_keeps_the_connection_if_little_is_left_and_else_closes_it_gently() {
     let (mut test, _) = echoing();
     test.server
@@ -479,19 +432,6 @@ fn an_early_answer_keeps_the_connection_if_little_is_left_and_else_closes_it_gen
     test.poll();
     client.read();
     assert!(client.closed && !client.reset);
-}
-
-#[test]
-fn trailers_arrive() {
-    let mut test = test_server();
-    test.server
-        .route("POST", "/", |request: &mut Request| {
-            String::from_utf8_lossy(request.trailers().get("x-sum").unwrap_or_default())
-                .into_owned()
-        })
-        .unwrap();
-    let response = test.ask("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 42\r\n\r\n");
-    assert_eq!(body(&response), "42");
 }
 
 #[test]
