@@ -6,7 +6,6 @@
 mod serving;
 
 use httpoll::server::{NotFoundPolicy, Request, Response, Routes, Server};
-use serde_json::json;
 use serving::{DATE, answers, body, header, headers, status, test_server, test_server_with};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n";
