@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use httpoll::{
     Budget, Event, PollAt, Request, Response, Timeouts,
-    agent::PoolLimits,
+    agent::{PoolLimits, RequestOptions},
     budget::BusyPoll,
     tls::{TlsOptions, TlsVersion},
 };
@@ -57,9 +57,8 @@ impl Agent {
         }
         Ok(Self {
             agent: httpoll::Agent::builder()
-                .timeouts(timeouts)
+                .defaults(RequestOptions::new().timeouts(timeouts).tls(tls(setup)?))
                 .pool(pool)
-                .tls(tls(setup)?)
                 .budget(budget.clone())
                 .on_thread(manner == Manner::OnThread)
                 .build(),
