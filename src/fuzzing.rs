@@ -1,6 +1,6 @@
 //! What the fuzz targets in `fuzz/` reach that is no part of the public face: each function passes on
 //! to one room and judges nothing. It is built with `cfg(fuzzing)`, which cargo-fuzz sets, and the feature
-//! `full` only: whoever fuzzes a program of their own with this library in it does not get it.
+//! `full` only, so that a fuzzed program that depends on this library does not compile it.
 
 #![allow(missing_docs, missing_debug_implementations)]
 

@@ -9,9 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use httpoll::server::{BadRequest, Content, Piece, Request, Responder, Response};
 use serde_json::json;
-use serving::{DATE, body, header, headers, status, test_server};
-
-const GET: &str = "GET / HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n";
+use serving::{DATE, body, header, status, test_server};
 
 #[test]
 fn what_a_request_tells() {

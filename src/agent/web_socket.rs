@@ -76,7 +76,7 @@ pub(crate) struct OpenSocket {
     pub(crate) end: End,
     /// The error of a write. What the peer sent before can still be read.
     pub(crate) write_error: Option<Error>,
-    /// Why the WebSocket failed. The peer may still have to be told.
+    /// Why the WebSocket failed. The peer may not know it yet.
     pub(crate) fault: Option<Error>,
     /// The time for which a timer is set.
     pub(crate) armed: Option<Instant>,

@@ -8,7 +8,7 @@
 //! | `inbox` | readiness on its way to one machine of a group |
 //! | `reactor` | sticky readiness of one machine's sockets, its clock |
 //! | `meter` | counts a [`Budget`](crate::Budget) down |
-//! | `cost` | what work that cannot be cut has cost of late |
+//! | `cost` | how long work that cannot be cut has recently taken |
 //! | `buffer` | pooled receive buffers, handed out without copying |
 //! | `socket` | a stream and its registration: TCP, in-memory or the caller's own |
 //! | `listener` | an address that accepts connections |

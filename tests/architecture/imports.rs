@@ -10,7 +10,6 @@ type Segments = Vec<String>;
 /// A file that is a module.
 struct Module {
     file: String,
-    lines: usize,
     /// Paths that the code names, absolute: without the leading `crate`.
     paths: Vec<Segments>,
     /// Names that it passes on (`pub use`), and what they stand for; `*` for all names of a module.
@@ -49,12 +48,6 @@ impl Graph {
 
     pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
         self.modules.values().map(|module| module.file.as_str())
-    }
-
-    pub(crate) fn line_counts(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.modules
-            .values()
-            .map(|module| (module.file.as_str(), module.lines))
     }
 
     /// Each file, and each package that it names.
@@ -188,7 +181,6 @@ fn read_module(root: &Path, path: &Path) -> (Segments, Module) {
     let code = code_of(&text);
     let mut module = Module {
         file,
-        lines: text.lines().count(),
         paths: Vec::new(),
         exports: Vec::new(),
         packages: BTreeSet::new(),

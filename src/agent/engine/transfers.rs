@@ -1,7 +1,7 @@
 //! The transfers under way, by the number of their request.
 //!
 //! A transfer is changed in one of two ways: by [`Transfers::update`], which needs the transfer alone, or by
-//! [`Transfers::with`], which takes it out of the table, so that whoever owns the table can work on both,
+//! [`Transfers::with`], which takes it out of the table, so that the owner of the table can use both,
 //! and puts it back. Nothing else hands out a transfer that can be changed. So the table always knows how
 //! many of its transfers are receiving content.
 

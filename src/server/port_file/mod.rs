@@ -302,7 +302,7 @@ mod tests {
         assert_eq!(
             fs::read_dir(&folder).unwrap().count(),
             1,
-            "nothing is left beside it"
+            "no other file is left in the folder"
         );
         #[cfg(unix)]
         {
