@@ -37,7 +37,7 @@ group() {
         tests=(--lib --test agent -- agent::pool pool:: queue:: connections::)
         ;;
     decide)
-        files=(src/agent/engine/decide.rs 'src/agent/transfer/decide.rs' 'src/agent/transfer/decide/*.rs')
+        files=(src/agent/transfer/decide.rs)
         tests=(--lib --test agent)
         ;;
     connect)
