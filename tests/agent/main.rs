@@ -29,8 +29,8 @@ mod errors;
 mod event_streams;
 mod events;
 mod expect_continue;
-#[cfg(feature = "multipart")]
 mod failures;
+#[cfg(feature = "multipart")]
 mod forms;
 mod heads;
 mod hostile;
