@@ -7,11 +7,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use httpoll::memory::{MemoryNetwork, MemoryStream, Peer};
+#[cfg(feature = "websocket")]
+use httpoll::RequestHandle;
+#[cfg(feature = "websocket")]
+use httpoll::memory::Peer;
+use httpoll::memory::{MemoryNetwork, MemoryStream};
 use httpoll::server::{Request, Response, Server};
-use httpoll::{
-    Agent, Budget, Event, GroupMember, HttpClient, Method, PollAt, PollGroup, RequestHandle, Status,
-};
+use httpoll::{Agent, Budget, Event, GroupMember, HttpClient, Method, PollAt, PollGroup, Status};
 
 fn address(last: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, last], 80))
@@ -214,6 +216,7 @@ fn waiting_in_a_group_sleeps_until_a_member_can_go_on() {
 }
 
 /// What a client's or a server's calls take in the mixed load: a frame has time for about 40 of them.
+#[cfg(feature = "websocket")]
 const CALL: Duration = Duration::from_micros(25);
 
 #[cfg(feature = "websocket")]

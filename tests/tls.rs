@@ -11,7 +11,6 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use httpoll::{ErrorKind, HttpClient, Method, Status, error::TlsFault, tls::TlsOptions};
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair, date_time_ymd};
@@ -388,7 +387,7 @@ fn a_response_over_https_has_the_servers_certificate_and_one_over_http_none() {
             SubjectAlternativeName::Ip("127.0.0.1".parse().unwrap()),
         ]
     );
-    let after_epoch = |seconds| std::time::UNIX_EPOCH + Duration::from_secs(seconds);
+    let after_epoch = |seconds| std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
     assert_eq!(facts.not_before, after_epoch(1_577_836_800));
     assert_eq!(facts.not_after, after_epoch(7_258_118_400));
     let tls = response.connection().unwrap().tls.as_ref().unwrap();

@@ -29,6 +29,7 @@ mod errors;
 mod event_streams;
 mod events;
 mod expect_continue;
+#[cfg(all(feature = "cache", feature = "websocket"))]
 mod failures;
 #[cfg(feature = "multipart")]
 mod forms;

@@ -1,5 +1,6 @@
 use super::encoder::{encode, encode_comment, encode_retry};
 use super::*;
+use crate::error::EventStreamFault;
 
 type Row<'a> = (Option<&'a str>, &'a str, Option<&'a str>);
 
