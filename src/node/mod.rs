@@ -59,15 +59,14 @@ const READ_CHUNK_SIZE: usize = 64 * 1024;
 
 /// A polled HTTP/1.1 client: one connection, one request at a time, driven by [`poll`](Self::poll).
 ///
-/// It is Godot 4's `HTTPClient`: connect, poll until [`Status::Connected`], request, poll until the
-/// A polled HTTP/1.1 client: one connection, one request at a time, driven by [`poll`](Self::poll).
-///
 /// It corresponds to Godot 4's `HTTPClient`: connect, poll until [`Status::Connected`], send a request,
 /// poll until the response head has arrived, read the content in chunks. One client serves many requests on
 /// one connection, and can connect to any number of hosts one after another.
 ///
 /// All work happens in `poll` and in reads of content. `poll` never waits: it processes what the sockets
 /// have, within its [`Budget`]. Creating a client opens nothing; dropping it closes everything at once.
+///
+/// ```no_run
 /// # fn next_frame() {}
 /// use httpoll::{HttpClient, Method, Status};
 ///
