@@ -127,9 +127,6 @@ CASES = {
         "stdout",
         "requests",
     ),
-    "redirect to credentials": because(
-        "Who sends a client elsewhere does not choose what it logs in with.", "stdout", "headers"
-    ),
     "redirect to another origin": because(ORIGIN, "headers"),
     "redirect with a host header": because(ORIGIN, "headers"),
     "cookie jar": because(COOKIE_PATH, "files"),
