@@ -176,6 +176,9 @@ pub enum NetworkFault {
     Broken,
     /// The peer closed an idle connection, or closed before it sent any byte of the response.
     Closed,
+    /// A server cannot listen on its address: it is in use, not this machine's, or not permitted. The source
+    /// says which.
+    ListenFailed,
     /// The operating system refused a socket, a poll instance or a thread.
     System,
 }

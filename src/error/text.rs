@@ -64,6 +64,9 @@ impl ErrorKind {
             Self::Network(NetworkFault::ConnectFailed) => Some(
                 "check that the server runs and listens on this port, and that no firewall blocks it",
             ),
+            Self::Network(NetworkFault::ListenFailed) => {
+                Some("choose another port, or stop the program that listens there")
+            }
             Self::Network(NetworkFault::System) => {
                 Some("check how many files and threads this process may open")
             }
@@ -209,6 +212,7 @@ impl fmt::Display for NetworkFault {
             Self::ConnectFailed => "no address accepted the connection",
             Self::Broken => "the connection broke",
             Self::Closed => "the server closed the connection",
+            Self::ListenFailed => "could not listen on this address",
             Self::System => "the operating system refused a socket, a file or a thread",
         })
     }

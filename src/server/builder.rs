@@ -122,7 +122,7 @@ impl ServerBuilder {
     /// If `address` is a name, this call blocks while it is looked up; an IP address never blocks.
     ///
     /// # Errors
-    /// [`Misuse::InvalidHost`] when `address` is not an address, [`NetworkFault::System`](crate::error::NetworkFault::System) when the
+    /// [`Misuse::InvalidHost`] when `address` is not an address, [`NetworkFault::ListenFailed`](crate::error::NetworkFault::ListenFailed) when the
     /// server cannot listen at any of the addresses that it names.
     pub fn bind(self, address: impl ToSocketAddrs) -> Result<Server, Error> {
         let addresses = address

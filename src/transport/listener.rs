@@ -165,7 +165,13 @@ impl Listener {
 }
 
 fn system(error: io::Error) -> Error {
-    Error::io(NetworkFault::System, error)
+    let fault = match error.kind() {
+        io::ErrorKind::AddrInUse
+        | io::ErrorKind::AddrNotAvailable
+        | io::ErrorKind::PermissionDenied => NetworkFault::ListenFailed,
+        _ => NetworkFault::System,
+    };
+    Error::io(fault, error)
 }
 
 #[cfg(test)]
