@@ -104,7 +104,7 @@ fn play(
     }
 }
 
-/// A service that is busy at first, and that fails when it is told to.
+/// A service that is busy at first, and that fails on request.
 fn serve(fails: Arc<AtomicU32>) -> std::io::Result<std::net::SocketAddr> {
     let scores = Mutex::new(vec![Score {
         player: "Bob".to_owned(),

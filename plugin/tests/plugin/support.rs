@@ -32,7 +32,7 @@ pub struct EventLog {
     pub statuses: Vec<(Entity, Status, Status)>,
 }
 
-/// The default plugin with so much budget that no frame runs out of it, however slow this machine is.
+/// The default plugin with a budget that no frame exhausts, however slow the machine is.
 pub fn unhurried() -> HttpollPlugin {
     HttpollPlugin {
         budget: Budget::frame(TIME_LIMIT),
