@@ -2,7 +2,9 @@
 //!
 //! The caller grants a [`Budget`]. The meter that counts it down is in `transport`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::clock::Instant;
 
 /// What one poll may spend. A poll stops at the first limit that it reaches, and the next poll continues
 /// there: a small budget delays work but loses nothing.

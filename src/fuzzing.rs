@@ -5,11 +5,12 @@
 #![allow(missing_docs, missing_debug_implementations)]
 
 use std::ops::Range;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::Url;
 
+use crate::clock::Instant;
 use crate::error::{AuthFault, CodingFault, RedirectRefusal, WebSocketFault};
 use crate::semantics::auth::{AuthAttempt, AuthSession, Credentials};
 use crate::semantics::cache::{CacheRequest, CachedResponse, HttpCache, Lookup};

@@ -69,6 +69,7 @@
 //! | [`node`] | [`HttpClient`], [`Status`], [`Method`] and the rest of Godot's `HTTPClient` |
 //! | `agent` | [`Agent`], [`Request`], [`Response`], [`Event`], [`Download`], [`Priority`] and their settings |
 //! | [`budget`] | what a poll may cost, and when the next is wanted: [`Budget`], [`Polled`], [`PollAt`] |
+//! | [`clock`] | the clock that all of it reads: the standard library's natively, the browser's on the web |
 //! | [`error`] | [`Error`], [`ErrorKind`] and every fault that a kind names |
 //! | [`limits`] | how much a peer may send; [`Timeouts`] says how long each [`Phase`] may take |
 //! | `redirect`, `retry`, `circuit`, `access`, `proxy`, `auth`, `netrc` | what an agent may do, and as whom |
@@ -99,6 +100,7 @@ pub mod agent;
 #[doc = include_str!("bad_input.md")]
 pub mod bad_input {}
 pub mod budget;
+pub mod clock;
 mod connection;
 pub mod error;
 mod exclusive;

@@ -22,14 +22,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("phase", &["limits"]),
     ("exclusive", &[]),
     ("random", &[]),
+    ("clock", &[]),
     ("address_class", &[]),
     ("error", &["address_class", "limits", "phase"]),
-    ("budget", &[]),
+    ("budget", &["clock"]),
     ("proto", &["error", "limits", "phase"]),
     (
         "semantics",
         &[
             "address_class",
+            "clock",
             "error",
             "exclusive",
             "limits",
@@ -42,6 +44,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "address_class",
             "budget",
+            "clock",
             "error",
             "exclusive",
             "limits",
@@ -56,6 +59,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "address_class",
             "budget",
+            "clock",
             "error",
             "exclusive",
             "limits",
@@ -68,6 +72,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "recording",
         &[
+            "clock",
             "error",
             "limits",
             "phase",
@@ -79,6 +84,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "mock",
         &[
+            "clock",
             "error",
             "limits",
             "phase",
@@ -89,12 +95,13 @@ const LAYERS: &[(&str, &[&str])] = &[
             "transport",
         ],
     ),
-    ("group", &["budget", "error", "transport"]),
+    ("group", &["budget", "clock", "error", "transport"]),
     (
         "node",
         &[
             "address_class",
             "budget",
+            "clock",
             "connection",
             "error",
             "exclusive",
@@ -110,6 +117,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "address_class",
             "budget",
+            "clock",
             "connection",
             "error",
             "exclusive",
@@ -128,6 +136,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "address_class",
             "budget",
+            "clock",
             "error",
             "exclusive",
             "group",
@@ -218,10 +227,31 @@ fn each_layer_dependency_has_one_home() {
         ("httparse", &["proto/", "server/multipart/part_head.rs"]),
     ];
     let mut broken = BTreeSet::new();
-    for (file, name) in core().external() {
+    for (file, path) in core().external() {
         for (package, homes) in HOMES {
-            if name == *package && !homes.iter().any(|home| file.starts_with(home)) {
+            if path.split("::").next() == Some(*package)
+                && !homes.iter().any(|home| file.starts_with(home))
+            {
                 broken.insert(format!("{file} uses {package}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", lines(&broken));
+}
+
+/// In a browser the standard library's `now` panics; see `clock`.
+#[test]
+fn the_clock_of_the_standard_library_is_read_in_one_file() {
+    const CLOCK: [&str; 3] = [
+        "std::time::Instant",
+        "std::time::SystemTime::now",
+        "SystemTime::now",
+    ];
+    let mut broken = BTreeSet::new();
+    for graph in [core(), plugin()] {
+        for (file, path) in graph.external() {
+            if file != "clock.rs" && CLOCK.iter().any(|name| path.starts_with(name)) {
+                broken.insert(format!("{file} names {path}: use `clock`"));
             }
         }
     }

@@ -7,9 +7,10 @@
 //! [`HttpAgent`]: crate::resources::agent::HttpAgent
 
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bevy_ecs::entity::Entity;
+use httpoll::clock::Instant;
 use httpoll::{Error, RequestId};
 
 use crate::components::phase::HttpPhase;

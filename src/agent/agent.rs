@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::Method;
 
@@ -19,6 +19,7 @@ use super::request::Request;
 use super::response::Response;
 use super::settings::Priority;
 use crate::budget::{Budget, Polled};
+use crate::clock::system_time;
 use crate::error::{Error, Misuse};
 use crate::proto::FieldLines;
 #[cfg(feature = "websocket")]
@@ -379,7 +380,7 @@ impl Agent {
     pub fn save_hsts(&self) -> Option<String> {
         let store = self.config.hsts.as_ref()?;
         let store = store.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(store.save(SystemTime::now()))
+        Some(store.save(system_time()))
     }
 
     /// Sends a message over an open WebSocket.

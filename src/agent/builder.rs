@@ -4,7 +4,6 @@ use std::fmt;
 #[cfg(any(feature = "cache", feature = "cookies"))]
 use std::sync::Mutex;
 use std::sync::{Arc, PoisonError};
-use std::time::SystemTime;
 
 use super::agent::{Agent, Backend};
 use super::config::Config;
@@ -15,6 +14,7 @@ use super::pool::PoolLimits;
 use super::prepared::invalid_url;
 use super::settings::{AddressFamily, address_filter};
 use crate::budget::Budget;
+use crate::clock::system_time;
 use crate::error::{Error, MalformedHsts};
 use crate::group::PollGroup;
 use crate::limits::Limits;
@@ -167,7 +167,7 @@ impl AgentBuilder {
     pub fn load_hsts(mut self, text: &str) -> Result<Self, MalformedHsts> {
         let store = self.config.hsts.get_or_insert_default();
         let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-        store.load(text, SystemTime::now())?;
+        store.load(text, system_time())?;
         drop(store);
         Ok(self)
     }

@@ -2,11 +2,12 @@
 //! ([`Downloading`]). The file itself is written by `transport::disk`, on a thread of its own.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::response::SavedFile;
+use crate::clock::system_time;
 use crate::error::{DiskFault, Error, ErrorKind};
 use crate::limits::Limit;
 use crate::proto::{FieldLines, ResponseHead};
@@ -21,13 +22,11 @@ use crate::transport::disk::{Committed, Disk, DownloadFile, FilePlan, Resumable,
 /// unless [`keep_partial`](Self::keep_partial) is set. A status other than 2xx is a failure.
 ///
 /// ```
-/// # #[cfg(feature = "agent")] {
 /// use httpoll::{Download, Request};
 ///
 /// let request = Request::get("https://cdn.example/levels.pak")
-/// .download_to(Download::to("assets/levels.pak").resume(true));
+///     .download_to(Download::to("assets/levels.pak").resume(true));
 /// # let _ = request;
-/// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download {
@@ -482,7 +481,7 @@ fn is_strong_date(last_modified: &str, date: Option<&[u8]>) -> bool {
             let date = date.and_then(|date| httpdate::parse_http_date(date.trim()).ok());
             (date, Duration::from_secs(1))
         }
-        None => (Some(SystemTime::now()), Duration::from_secs(60)),
+        None => (Some(system_time()), Duration::from_secs(60)),
     };
     latest
         .and_then(|latest| latest.duration_since(modified).ok())

@@ -7,12 +7,13 @@
 mod key;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use slab::Slab;
 
 use super::id::RequestId;
 use super::settings::Priority;
+use crate::clock::Instant;
 use crate::connection::Connection;
 pub(crate) use key::PoolKey;
 

@@ -3,10 +3,10 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Instant;
 
 use super::id::RequestId;
 use super::pool::ConnectionKey;
+use crate::clock::Instant;
 
 /// What fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,8 +1,7 @@
 //! A WebSocket instead of a response: how to open it ([`WebSocketOptions`]), and what an open one holds
 //! ([`OpenSocket`]). The rules are in `semantics::websocket`; `engine::web_sockets` moves the bytes.
 
-use std::time::Instant;
-
+use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, WebSocketFault};
 use crate::proto::FieldLines;
 use crate::semantics::websocket::{

@@ -12,10 +12,11 @@ use std::io;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::slice;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use url::Host;
 
+use crate::clock::Instant;
 use crate::connection::Config;
 use crate::connection::status::Status;
 use crate::connection::target::{Route, SocksProxy, Target, host_address};

@@ -2,11 +2,12 @@
 //!
 //! At most one deadline runs at a time: that of the phase in which this side waits for the peer.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::timings::Deadline;
 use super::{Connection, State};
 use crate::budget::PollAt;
+use crate::clock::Instant;
 use crate::connection::status::Status;
 use crate::error::ErrorKind;
 use crate::phase::Phase;

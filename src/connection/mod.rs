@@ -36,10 +36,10 @@ use std::collections::VecDeque;
 use std::mem;
 use std::slice;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 
+use crate::clock::Instant;
 use crate::error::{Error, Misuse};
 use crate::phase::Phase;
 use crate::proto::{RequestHead, ResponseHead};

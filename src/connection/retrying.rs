@@ -7,9 +7,9 @@
 //! come from a reader. The status stays `Requesting` during the retry.
 
 use std::mem;
-use std::time::Instant;
 
 use super::{Connection, State};
+use crate::clock::Instant;
 use crate::connection::connecting::Connecting;
 use crate::connection::status::Status;
 use crate::error::{Error, ErrorKind, NetworkFault, PeerMisbehaved};

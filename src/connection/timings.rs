@@ -1,7 +1,6 @@
 //! When each step was completed, and the deadline of the current one. This file only keeps times.
 
-use std::time::Instant;
-
+use crate::clock::Instant;
 use crate::phase::Phase;
 
 /// When each step of a connection and of its latest exchange was completed. These are times of the clock

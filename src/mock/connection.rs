@@ -13,7 +13,6 @@ mod playback;
 
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -24,6 +23,7 @@ use super::response::MockResponse;
 use super::rule::no_rule_for;
 use super::state::{Opened, Shared};
 use super::stream::StreamReader;
+use crate::clock::Instant;
 use crate::error::{ErrorKind, NetworkFault};
 use crate::limits::Limits;
 use crate::proto::{

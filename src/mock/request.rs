@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::Method;
 use url::form_urlencoded;
 
 use super::fault::Fault;
+use crate::clock::Instant;
 use crate::proto::FieldLines;
 
 /// A request as a [`MockServer`](super::MockServer) received it.

@@ -30,11 +30,11 @@ mod settings;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::time::Instant;
 
 use bytes::Bytes;
 
 use crate::budget::Budget;
+use crate::clock::Instant;
 use crate::connection::{Config, Connection, Route, Target, parse_host};
 use crate::error::{Error, Misuse};
 use crate::group::PollGroup;

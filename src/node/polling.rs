@@ -1,11 +1,12 @@
 //! Polling, waiting and reading content: the methods of [`HttpClient`] that move bytes, and their budget.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
 use super::HttpClient;
 use crate::budget::{Budget, BusyPoll, PollAt, Polled};
+use crate::clock::Instant;
 use crate::connection::{Expects, Status};
 use crate::error::{Error, Misuse};
 use crate::group::{GroupMember, MachineOf, Sealed};

@@ -11,12 +11,13 @@
 //! ```
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::StatusCode;
 use url::Url;
 
 use super::origin::Origin;
+use crate::clock::Instant;
 
 /// When to hold back requests to an origin, so that a server in trouble gets no extra load and the
 /// game does not wait for responses that will not come.

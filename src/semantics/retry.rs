@@ -2,10 +2,11 @@
 //! and the random numbers, and sends the request. Holding back all requests to an origin belongs to
 //! `circuit`.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use http::{Method, StatusCode};
 
+use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, NetworkFault};
 use crate::phase::Phase;
 

@@ -5,13 +5,14 @@
 //! not count as idle.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Server;
 use super::client::Client;
 use super::connection::Connection;
 use super::fault::ServerFault;
 use super::wake_queue::ConnectionId;
+use crate::clock::Instant;
 use crate::transport::link::Link;
 use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Key;

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
 
@@ -24,6 +24,7 @@ use super::response::Response;
 use super::router::{Found, Handler, RouteId, Routes};
 use super::settings::{NotFoundPolicy, ServerLimits, ServerTimeouts};
 use super::wake_queue::{ConnectionId, WakeQueue};
+use crate::clock::Instant;
 use crate::transport::meter::Clock;
 
 /// How long a handler may take before it is reported: half a frame at 60 Hz.

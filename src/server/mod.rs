@@ -85,9 +85,9 @@ pub mod websocket;
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::time::Instant;
 
 use crate::budget::Budget;
+use crate::clock::Instant;
 use crate::error::Error;
 use crate::exclusive::Exclusive;
 use crate::transport::listener::Listener;

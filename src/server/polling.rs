@@ -1,11 +1,12 @@
 //! Polling and waiting: which connections have something to do, in which order, and how much of it fits
 //! into the budget.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Server;
 use super::connection::{Connection, Context, Turned};
 use crate::budget::{Budget, BusyPoll, PollAt, Polled};
+use crate::clock::Instant;
 use crate::error::Error;
 use crate::group::{GroupMember, MachineOf, Sealed};
 use crate::transport::meter::BudgetMeter;

@@ -1,9 +1,10 @@
 //! Shuts down a server: at once, or gracefully, which takes several polls.
 
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Server;
+use crate::clock::Instant;
 
 /// A graceful shutdown under way.
 #[derive(Debug)]

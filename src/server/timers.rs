@@ -2,7 +2,7 @@
 //! deadline takes logarithmic time, and reading the next one constant time, so that a poll visits only the
 //! connections that are due.
 
-use std::time::Instant;
+use crate::clock::Instant;
 
 /// See the module's documentation. Connections are known by their slot.
 #[derive(Debug, Default)]

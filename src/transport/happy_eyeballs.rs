@@ -6,7 +6,9 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::clock::Instant;
 
 /// The addresses of one host that are still to be tried for one connection.
 #[derive(Clone, Debug)]

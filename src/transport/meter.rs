@@ -1,13 +1,13 @@
 //! The clock, and the meter that counts a [`Budget`] down while a poll works.
 //!
-//! A poll reads the time once and passes it down as `now`. Only the meter reads the clock again, because it
-//! measures how much time has passed.
+//! A poll reads the time once and passes it down as `now`. Only the meter reads the clock again.
 
+use std::time::Duration;
 #[cfg(any(feature = "agent", feature = "server"))]
 use std::time::SystemTime;
-use std::time::{Duration, Instant};
 
 use crate::budget::Budget;
+use crate::clock::{self, Instant};
 use crate::transport::memory::MemoryNetwork;
 
 /// The source of the time: the system's monotonic clock, or a virtual clock that stands still while a poll
@@ -30,7 +30,7 @@ impl Clock {
     #[cfg(any(feature = "agent", feature = "server"))]
     pub(crate) fn wall(&self) -> SystemTime {
         match self {
-            Self::System => SystemTime::now(),
+            Self::System => clock::system_time(),
             Self::Virtual(network) => network.wall(),
         }
     }

@@ -8,9 +8,10 @@
 //! No machine has a share reserved in advance, so what one does not use is available to the others. The
 //! first turn of each machine always happens, with one free step, so that none starves.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::budget::{Budget, BusyPoll, PollAt, Polled};
+use crate::clock::Instant;
 use crate::error::Error;
 use crate::transport::meter::{BudgetMeter, RemainingBudget};
 use crate::transport::poller::Poller;

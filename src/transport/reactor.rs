@@ -10,11 +10,12 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::{Registry, Token};
 use slab::Slab;
 
+use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, NetworkFault};
 use crate::transport::buffer::{BUFFER_BYTES, BufferPool};
 use crate::transport::cost::HandshakeCosts;

@@ -25,12 +25,13 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) use self::answer::Answer;
 
 use self::answer::{LookupFn, answer};
 use self::workers::{Interest, Pool};
+use crate::clock::Instant;
 use crate::transport::wake::Wake;
 
 /// Looks up host names on worker threads and caches the results. Cheap to clone; clones share

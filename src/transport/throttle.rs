@@ -3,7 +3,9 @@
 //! smallest allowance and the latest due time count.
 
 use std::num::NonZeroU64;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::clock::Instant;
 
 /// A rate in bytes per second, with a bucket for unused bytes. By default the bucket holds as many as the
 /// rate allows in a quarter of a second.

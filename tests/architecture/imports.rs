@@ -14,8 +14,8 @@ struct Module {
     paths: Vec<Segments>,
     /// Names that it passes on (`pub use`), and what they stand for; `*` for all names of a module.
     exports: Vec<(String, Segments)>,
-    /// First segments of paths into other packages.
-    packages: BTreeSet<String>,
+    /// Paths into other packages, and those that begin with a type.
+    external: BTreeSet<String>,
 }
 
 /// The files of a crate and their imports.
@@ -50,13 +50,13 @@ impl Graph {
         self.modules.values().map(|module| module.file.as_str())
     }
 
-    /// Each file, and each package that it names.
+    /// Each file, and each path into another package that it names, or path that begins with a type.
     pub(crate) fn external(&self) -> impl Iterator<Item = (&str, &str)> {
         self.modules.values().flat_map(|module| {
             module
-                .packages
+                .external
                 .iter()
-                .map(|package| (module.file.as_str(), package.as_str()))
+                .map(|path| (module.file.as_str(), path.as_str()))
         })
     }
 
@@ -183,7 +183,7 @@ fn read_module(root: &Path, path: &Path) -> (Segments, Module) {
         file,
         paths: Vec::new(),
         exports: Vec::new(),
-        packages: BTreeSet::new(),
+        external: BTreeSet::new(),
     };
     let rest = read_uses(&code, &name, &mut module);
     read_inline_paths(&rest, &name, &mut module);
@@ -222,7 +222,7 @@ fn read_uses(code: &str, name: &Segments, module: &mut Module) -> String {
                 }
                 Some(path) => module.paths.push(path),
                 None => {
-                    module.packages.insert(path[0].clone());
+                    module.external.insert(path.join("::"));
                 }
             }
         }
@@ -301,7 +301,7 @@ fn read_inline_paths(code: &str, name: &Segments, module: &mut Module) {
             Some(_) if at > 0 && tokens[at - 1] == "in" => {}
             Some(path) => module.paths.push(path),
             None => {
-                module.packages.insert(path[0].clone());
+                module.external.insert(path.join("::"));
             }
         }
     }

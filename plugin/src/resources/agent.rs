@@ -6,10 +6,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bevy_ecs::entity::Entity;
 use bevy_ecs::resource::Resource;
+use httpoll::clock::Instant;
 use httpoll::memory::MemoryNetwork;
 use httpoll::{Agent, Error, PollGroup, Request, RequestId, error::Misuse, node::RequestUrl};
 

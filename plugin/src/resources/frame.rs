@@ -1,8 +1,9 @@
 //! [`Frame`]: what the current frame may spend and has spent.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use httpoll::Budget;
+use httpoll::clock::Instant;
 
 /// The account of one frame, kept by the pumps and by everything that they pay for.
 #[derive(Clone, Debug)]

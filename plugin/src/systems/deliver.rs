@@ -2,12 +2,13 @@
 //! error, the other events are still delivered. An event is dropped if its request was cancelled or
 //! replaced before.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bevy_ecs::entity::Entity;
 use bevy_ecs::event::Event;
 use bevy_ecs::system::{Command, Commands};
 use bevy_ecs::world::{Mut, World};
+use httpoll::clock::Instant;
 
 use crate::components::node::HttpClientNode;
 use crate::components::owner::RequestedBy;

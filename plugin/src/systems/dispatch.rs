@@ -1,7 +1,7 @@
 //! Turns the agent's events into entity events, messages and components.
 
 use std::sync::{Arc, Once};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::entity::Entity;
@@ -9,6 +9,7 @@ use bevy_ecs::entity_disabling::Disabled;
 use bevy_ecs::message::Messages;
 use bevy_ecs::query::Allow;
 use bevy_ecs::system::{Commands, Query, ResMut};
+use httpoll::clock::{Instant, system_time};
 use httpoll::{Error, Event, RequestId, Response};
 
 use crate::components::owner::RequestedBy;
@@ -299,7 +300,7 @@ fn explain_retries(request: &HttpRequest) {
 
 /// How long the server asks to wait (RFC 9110 §10.2.3), if it does.
 fn retry_after(response: &Response) -> Option<Duration> {
-    response.retry_after(SystemTime::now())
+    response.retry_after(system_time())
 }
 
 /// Whether the server asks for fewer requests.

@@ -1,8 +1,9 @@
 //! The end of the app: cancels all requests, or waits for them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bevy_ecs::world::World;
+use httpoll::clock::Instant;
 
 use crate::resources::agent::HttpAgent;
 use crate::resources::config::PluginConfig;

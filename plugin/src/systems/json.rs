@@ -2,7 +2,6 @@
 //! a value, off the frame when it is large.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::entity::Entity;
@@ -10,6 +9,7 @@ use bevy_ecs::observer::On;
 use bevy_ecs::system::{Commands, Res, ResMut};
 use bevy_ecs::world::World;
 use bevy_tasks::AsyncComputeTaskPool;
+use httpoll::clock::Instant;
 use httpoll::{Error, ErrorKind, Response};
 use serde_core::de::DeserializeOwned;
 

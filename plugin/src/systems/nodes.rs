@@ -1,13 +1,12 @@
 //! Reports what happened to the nodes, and delivers the content of those with
 //! [`HttpStream`](crate::HttpStream).
 
-use std::time::Instant;
-
 use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::query::Has;
 use bevy_ecs::system::{Commands, Query, ResMut};
 use bevy_ecs::world::World;
+use httpoll::clock::Instant;
 use httpoll::{Status, node::Transition};
 
 use crate::components::node::HttpClientNode;

@@ -1,9 +1,8 @@
 //! The two pumps of a frame: they poll servers, nodes and the agent within the frame's budget.
 
-use std::time::Instant;
-
 use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::system::{Query, Res, ResMut};
+use httpoll::clock::Instant;
 use httpoll::{Budget, GroupMember, PollGroup, Status};
 
 use crate::components::node::{HttpClientNode, is_active};

@@ -1,8 +1,7 @@
 //! Saves the cache during the run.
 
-use std::time::Instant;
-
 use bevy_ecs::system::{Local, Res};
+use httpoll::clock::Instant;
 
 use crate::resources::agent::HttpAgent;
 

@@ -4,13 +4,12 @@
 //! Sending costs time, which comes out of the frame's budget. What does not fit is sent in the next pump.
 //! Each pump sends at least one.
 
-use std::time::Instant;
-
 use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::entity_disabling::Disabled;
 use bevy_ecs::query::{Has, QueryData, With};
 use bevy_ecs::system::{Commands, Query, ResMut};
+use httpoll::clock::Instant;
 
 use crate::components::download::HttpDownload;
 use crate::components::paused::HttpPaused;

@@ -1,13 +1,12 @@
 //! Submitted requests become transfers: each is looked at once, oldest first, as far as the budget goes.
 
-use std::time::Instant;
-
 use super::Engine;
 use super::submissions::Submission;
 use crate::agent::id::RequestId;
 use crate::agent::prepared::Prepared;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
+use crate::clock::Instant;
 use crate::transport::meter::BudgetMeter;
 
 impl Engine {

@@ -7,11 +7,11 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
-use std::time::Instant;
 
 use crate::agent::id::RequestId;
 use crate::agent::settings::Priority;
 use crate::agent::transfer::queue_key::QueueKey;
+use crate::clock::Instant;
 use crate::transport::throttle::{LEAST_MOVE, Throttle};
 
 /// The most that one transfer takes while others of its priority wait.

@@ -1,8 +1,6 @@
 //! Content on its way from a connection to its output, as far as rates, free space and the budget allow.
 //! It is decoded into free space only.
 
-use std::time::Instant;
-
 use bytes::Bytes;
 
 use super::Engine;
@@ -14,6 +12,7 @@ use crate::agent::transfer::Transfer;
 use crate::agent::transfer::response_state::{
     MAX_DISCARDED_BYTES, ResponseState, Sink, body_limit,
 };
+use crate::clock::Instant;
 use crate::connection::Status;
 use crate::error::{Error, ErrorKind};
 use crate::transport::meter::BudgetMeter;

@@ -2,7 +2,6 @@
 //! request that is sent over it.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::Engine;
 use super::step::Step;
@@ -14,6 +13,7 @@ use crate::agent::settings::CacheMode;
 use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::state::{Queued, State};
+use crate::clock::Instant;
 use crate::connection::{Config as ConnectionConfig, Proxy, Route, SocksProxy, Target};
 use crate::error::{Error, ErrorKind, Misuse, RequestRefused};
 use crate::semantics::auth::{AuthAttempt, AuthSession, Credentials};

@@ -1,11 +1,12 @@
 //! Connections that read the rest of a response that is not wanted, such as that of a redirect, while the
 //! transfer goes on. A connection can serve again only when its response has ended.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Engine;
 use crate::agent::pool::{ConnectionKey, Service};
 use crate::agent::transfer::response_state::MAX_DISCARDED_BYTES;
+use crate::clock::Instant;
 use crate::connection::Status;
 use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Key;

@@ -60,7 +60,7 @@ mod web_sockets;
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::config::Config;
 use super::event::Event;
@@ -70,6 +70,7 @@ use super::request_head::Draft;
 use super::timers::Timers;
 use super::transfer::Transfer;
 use crate::budget::BusyPoll;
+use crate::clock::Instant;
 use crate::error::Error;
 use crate::phase::Phase;
 use crate::transport::reactor::Reactor;

@@ -3,12 +3,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use url::Url;
 
 use crate::agent::config::Config;
 use crate::agent::transfer::{Standby, Transfer};
+use crate::clock::Instant;
 use crate::error::{Error, ErrorKind};
 use crate::proto::ResponseHead;
 use crate::semantics::auth::{AuthSession, Credentials};

@@ -1,7 +1,7 @@
 //! One poll: ready connections, due timers and requests that wait for a connection. Each connection has
 //! its turn, as far as the budget goes.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Engine;
 use super::step::Step;
@@ -11,6 +11,7 @@ use crate::agent::pool::{ConnectionKey, Service};
 use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
 use crate::budget::{Budget, BusyPoll, PollAt, Polled};
+use crate::clock::Instant;
 use crate::connection::Status;
 use crate::error::Error;
 use crate::transport::meter::BudgetMeter;

@@ -1,7 +1,5 @@
 //! Drives the connection of a transfer, and takes what arrives over it: phases, heads, content, errors.
 
-use std::time::Instant;
-
 use super::Engine;
 use super::bandwidth::BandwidthQueue;
 use super::event_queue::EventQueue;
@@ -13,6 +11,7 @@ use crate::agent::transfer::Transfer;
 #[cfg(feature = "websocket")]
 use crate::agent::transfer::state::State;
 use crate::budget::PollAt;
+use crate::clock::Instant;
 use crate::connection::{Connection, Status};
 use crate::error::{ErrorKind, NetworkFault};
 use crate::phase::Phase;

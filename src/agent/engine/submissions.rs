@@ -5,10 +5,11 @@
 //! costs is counted here, so that the next poll has that much less time.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::agent::id::RequestId;
 use crate::agent::prepared::Prepared;
+use crate::clock::Instant;
 
 /// A queue with room for more than this gives its memory back when it is empty.
 const MANY: usize = 64;

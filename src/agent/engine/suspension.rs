@@ -1,6 +1,6 @@
 //! Whether the agent is suspended, and until when it may still be closing down.
 
-use std::time::Instant;
+use crate::clock::Instant;
 
 /// See the module's documentation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

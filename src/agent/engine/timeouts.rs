@@ -1,12 +1,13 @@
 //! What happens when the timers of connections and transfers fire.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Engine;
 use crate::agent::id::RequestId;
 use crate::agent::pool::{ConnectionKey, Service};
 use crate::agent::timers::Timer;
 use crate::agent::transfer::decide::{Input, decide};
+use crate::clock::Instant;
 use crate::transport::meter::BudgetMeter;
 
 /// This many timers fire in each poll, however little of its budget is left, so that no deadline is put

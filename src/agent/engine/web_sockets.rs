@@ -1,7 +1,6 @@
 //! Open WebSockets: bytes between the link and the machine, messages to the caller.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::Engine;
 use super::step::Step;
@@ -15,6 +14,7 @@ use crate::agent::transfer::next_action::NextAction;
 use crate::agent::transfer::response_state::ResponseState;
 use crate::agent::transfer::state::State;
 use crate::agent::web_socket::{End, OpenSocket, Outcome, cost};
+use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::proto::ResponseHead;
 use crate::semantics::websocket::{WebSocketEvent, WebSocketMachine, WebSocketMessage};

@@ -3,7 +3,7 @@
 //! [`decide`] changes nothing and asks nobody. What it needs from outside the transfer comes with its
 //! [`Input`]. The engine carries out the [`NextAction`] it returns.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use url::Url;
@@ -15,6 +15,7 @@ use super::state::{Queued, State};
 use crate::agent::download::Verdict;
 use crate::agent::event::RetryCause;
 use crate::agent::output::Output;
+use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, NetworkFault, PeerMisbehaved, RequestRefused};
 use crate::phase::Phase;
 use crate::proto::ResponseHead;

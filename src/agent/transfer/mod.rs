@@ -23,7 +23,7 @@ pub(crate) mod state;
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use url::Url;
 
@@ -40,6 +40,7 @@ use crate::agent::pool::ConnectionKey;
 use crate::agent::prepared::Prepared;
 use crate::agent::response::{ConnectionInfo, Hop, Response, SavedFile, Timings, Transferred};
 use crate::agent::settings::Settings;
+use crate::clock::Instant;
 use crate::connection::Connection;
 use crate::phase::Phase;
 use crate::semantics::coding;

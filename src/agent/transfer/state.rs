@@ -8,12 +8,11 @@
 //! A WebSocket goes from `Sent` to `WebSocket`. A pause before there is a connection, and suspending the
 //! agent, lead to `Suspended`.
 
-use std::time::Instant;
-
 use super::response_state::{ResponseState, Sink};
 use crate::agent::pool::{ConnectionKey, HostKey, Place};
 #[cfg(feature = "websocket")]
 use crate::agent::web_socket::OpenSocket;
+use crate::clock::Instant;
 use crate::phase::Phase;
 
 /// See the module's documentation.

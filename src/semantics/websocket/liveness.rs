@@ -4,7 +4,9 @@
 //! Any received byte is a sign of life, not only a pong. While a ping waits behind other outgoing
 //! bytes, the peer cannot have seen it. As long as those bytes move, the peer counts as alive.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::clock::Instant;
 
 /// Decides when to ping the peer and when to give up.
 #[derive(Debug)]

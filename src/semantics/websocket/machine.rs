@@ -17,7 +17,6 @@
 
 use std::fmt;
 use std::io;
-use std::time::Instant;
 
 use bytes::Bytes;
 use tungstenite::Message;
@@ -35,6 +34,7 @@ use super::received_code::ReceivedCode;
 #[cfg(any(feature = "agent", test))]
 use super::wire::frame_length;
 use super::wire::{fault_of, to_wire, unshared};
+use crate::clock::Instant;
 use crate::error::WebSocketFault;
 
 /// The size of `tungstenite`'s buffer in each connection. It is small because most connections are

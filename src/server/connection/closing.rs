@@ -1,11 +1,10 @@
 //! The end of an exchange, of a deadline, and of the connection.
 
-use std::time::Instant;
-
 use http::StatusCode;
 
 use super::state::{Current, Incoming, Pace, Source, Stage};
 use super::{Connection, Context, Step};
+use crate::clock::Instant;
 use crate::proto::{CloseReason, Persistence};
 use crate::server::app::App;
 use crate::server::fault::{ServerFault, TimeoutKind};

@@ -1,11 +1,10 @@
 //! A connection as the inspector page shows it.
 
-use std::time::Instant;
-
 use serde_json::{Value, json};
 
 use super::Connection;
 use super::state::{Source, Stage};
+use crate::clock::Instant;
 use crate::server::inspector::time::milliseconds;
 
 impl Connection {

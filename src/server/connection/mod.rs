@@ -31,7 +31,7 @@ mod websocket;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -41,6 +41,7 @@ use super::fault::ServerFault;
 use super::responder::Found;
 use super::settings::ServerTimeouts;
 use super::wake_queue::ConnectionId;
+use crate::clock::Instant;
 use crate::error::Error;
 use crate::proto::Exchange;
 use crate::transport::buffer::RecvBuffer;

@@ -2,8 +2,8 @@
 //! with it. It does no I/O: the connection gives it bytes that arrived and takes bytes to write.
 
 use std::sync::Arc;
-use std::time::Instant;
 
+use crate::clock::Instant;
 use crate::error::WebSocketFault;
 use crate::semantics::websocket::{
     CloseFrame, WebSocketConfig, WebSocketEvent, WebSocketMachine, close_code,

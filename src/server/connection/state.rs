@@ -5,13 +5,14 @@ use std::fmt;
 use std::io::Read;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Version};
 
 #[cfg(feature = "websocket")]
 use super::open_socket::Socket;
+use crate::clock::Instant;
 use crate::exclusive::Exclusive;
 use crate::server::app::{Admission, Plan};
 use crate::server::content::Inbox;

@@ -30,10 +30,10 @@ mod token;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
 
 use http::{HeaderMap, Method, StatusCode};
 
+use crate::clock::Instant;
 use crate::proto::FieldLines;
 use crate::server::host::{HostField, InvalidHost};
 pub use auth::{Auth, InvalidAuth};

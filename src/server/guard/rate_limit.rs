@@ -6,13 +6,14 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{self, HeaderValue};
 
 use super::scope::Scope;
 use super::{Refusal, RefusalReason};
+use crate::clock::Instant;
 
 /// How many requests clients may send below one path.
 #[derive(Clone, Debug)]

@@ -1,11 +1,12 @@
 //! How long polls took in the last seconds.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::time::milliseconds;
+use crate::clock::Instant;
 
 /// How many seconds are kept.
 const SECONDS: usize = 30;

@@ -9,7 +9,7 @@ pub(super) mod time;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -18,6 +18,7 @@ use super::connection::Connection;
 use super::request::Request;
 use super::response::Response;
 use super::topic::Topic;
+use crate::clock::Instant;
 use crate::error::Error;
 use crate::semantics::event_stream::ServerSentEvent;
 pub(super) use history::History;

@@ -12,7 +12,6 @@
 mod tests;
 
 use std::fmt;
-use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,6 +21,7 @@ use sha2::{Digest, Sha256};
 use url::{Url, form_urlencoded};
 
 use super::page::{self, OAuthAnswer};
+use crate::clock::Instant;
 use crate::server::guard::secret::is_same_secret;
 use crate::server::target::{path_of, query_of};
 

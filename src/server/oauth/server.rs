@@ -4,12 +4,13 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use url::Url;
 
 use super::authorization_code::{AuthorizationCode, OAuthError, OAuthLogin, OAuthRequest};
 use super::page::OAuthAnswer;
+use crate::clock::Instant;
 use crate::error::{Error, NetworkFault};
 use crate::server::Server;
 use crate::server::builder::ServerBuilder;

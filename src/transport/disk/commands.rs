@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::part::{Content, Part};
 use super::plan::{Committed, FilePlan, Resumable};
 use super::worker::{Shared, Task, Turn, lock};
+use crate::clock::Instant;
 use crate::error::DiskFault;
 
 /// How many bytes a queued piece counts in addition to its own, so that a peer that sends single

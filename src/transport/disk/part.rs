@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -12,6 +11,7 @@ use super::paths::DownloadPaths;
 use super::plan::{Committed, FilePlan, Resumable};
 use super::sidecar::{Sidecar, Validator};
 use super::worker::Shared;
+use crate::clock::Instant;
 use crate::error::{DiskFault, DiskStep};
 
 /// After this many bytes a part file that can be resumed is synced and its sidecar rewritten: the

@@ -1,7 +1,9 @@
 //! The virtual clock: it moves only when a caller advances it, when a waiting call sleeps, and by the
 //! time that calls are set to cost.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::clock::Instant;
 
 /// The time of one in-memory network.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::clock::later;
 use super::fault::{Break, FaultTrigger};
@@ -15,6 +15,7 @@ use super::peer::{Peer, Sent, Serve};
 use super::readiness::{Interest, Readiness, Ready};
 use super::served::Served;
 use super::side::Side;
+use crate::clock::Instant;
 
 /// How far a connection is with being established.
 #[derive(Clone, Copy)]

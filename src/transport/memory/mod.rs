@@ -54,7 +54,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 #[cfg(feature = "test-util")]
 pub(crate) use clock::later;
@@ -68,6 +68,8 @@ pub use stream::MemoryStream;
 
 use net::{Call, Host, Listening, Net, OpenServe};
 use side::Side;
+
+use crate::clock::Instant;
 
 /// A network in memory with a virtual clock. Clones are the same network.
 #[derive(Clone)]

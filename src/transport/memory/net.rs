@@ -5,7 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use slab::Slab;
 
@@ -16,6 +16,7 @@ use super::fault::{ChooseFault, ConnectionFault, FaultTrigger};
 use super::peer::{Peer, Sent, Serve};
 use super::readiness::{Interest, Readiness, Ready};
 use super::side::Side;
+use crate::clock::Instant;
 
 /// Makes the function that serves one connection, or refuses the connection.
 pub(super) type OpenServe = Box<dyn FnMut() -> Option<Serve> + Send>;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::clock::Instant;
 
 /// One connection as its server sees it. The function of
 /// [`MemoryNetwork::serve`](super::MemoryNetwork::serve) gets it whenever something happens: the

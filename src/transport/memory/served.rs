@@ -1,10 +1,11 @@
 //! A served connection: the function that answers on it, and when that function is to be called.
 
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::clock::later;
 use super::peer::{Peer, PeerWaker, Sent, Serve};
+use crate::clock::Instant;
 
 pub(super) struct Served {
     /// `None` while the function runs: it runs without the network's lock.

@@ -9,9 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::answer::{Answer, LookupFn, answer};
+use crate::clock::Instant;
 use crate::error::{Error, NetworkFault};
 use crate::transport::wake::Wake;
 
