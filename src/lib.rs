@@ -108,6 +108,8 @@ mod exclusive;
 #[doc(hidden)]
 pub mod fuzzing;
 mod group;
+#[cfg(all(any(doc, doctest), feature = "full", feature = "test-util"))]
+pub mod guide;
 pub mod limits;
 #[cfg(feature = "test-util")]
 pub mod mock;
