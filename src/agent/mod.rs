@@ -46,7 +46,6 @@ mod request_head;
 mod request_result;
 mod response;
 mod settings;
-mod timers;
 mod transfer;
 #[cfg(feature = "websocket")]
 mod web_socket;

@@ -1,10 +1,10 @@
 //! Submitted requests become transfers: each is looked at once, oldest first, as far as the budget goes.
 
 use super::Engine;
+use super::schedule::Timer;
 use super::submissions::Submission;
 use crate::agent::id::RequestId;
 use crate::agent::prepared::Prepared;
-use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
 use crate::clock::Instant;
 use crate::transport::meter::BudgetMeter;

@@ -11,7 +11,7 @@ use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue,
 
 use super::Engine;
 use super::policies::lock;
-use super::step::Step;
+use super::transfers::Step;
 use crate::agent::event::Event;
 use crate::agent::output::Output;
 use crate::agent::request_head;
@@ -19,8 +19,8 @@ use crate::agent::settings::CacheMode;
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::cache_state::CacheState;
 use crate::agent::transfer::next_action::NextAction;
-use crate::agent::transfer::response_state::{Collected, ResponseState, Sink};
 use crate::agent::transfer::state::State;
+use crate::agent::transfer::state::{Collected, ResponseState, Sink};
 use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::proto::{FieldLines, ResponseHead};
 use crate::semantics::cache::{CacheRequest, CachedResponse, Lookup};

@@ -5,10 +5,10 @@ use std::num::NonZeroU64;
 use super::Engine;
 use super::bandwidth::BandwidthQueue;
 use super::command::Command;
-use super::step::Step;
+use super::schedule::Timer;
+use super::transfers::Step;
 use crate::agent::id::RequestId;
 use crate::agent::settings::Priority;
-use crate::agent::timers::Timer;
 use crate::agent::transfer::state::{Queued, State};
 
 impl Engine {

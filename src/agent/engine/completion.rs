@@ -1,20 +1,25 @@
 //! How a hop and a transfer end. What comes next is decided by `transfer::decide`; here it is carried out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::step::Step;
+use bytes::Bytes;
+
+use super::schedule::Timer;
+use super::suspension::Suspension;
+use super::transfers::Step;
 use super::{Engine, LONGEST_DELAY};
 use crate::agent::event::{Event, RetryCause};
 use crate::agent::pool::ConnectionKey;
-use crate::agent::response::Hop;
-use crate::agent::timers::Timer;
+use crate::agent::response::{Hop, Response, Transferred};
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::decide::{
     Conditions, ErrorInput, Input, blames_origin, decide, is_cut,
 };
 use crate::agent::transfer::next_action::{Change, NextAction};
-use crate::agent::transfer::response_state::ResponseState;
-use crate::agent::transfer::state::{Holding, State};
+use crate::agent::transfer::state::{Holding, ResponseState, Sink, State};
+use crate::clock::Instant;
+use crate::connection::Status;
 use crate::error::{Error, ErrorKind};
 use crate::semantics::redirect::Redirection;
 
@@ -100,6 +105,38 @@ impl Engine {
             transfer.attempts.was_paused = false;
         }
         self.carry_out(transfer, action)
+    }
+
+    /// Remembers how many bytes the exchange moved, before its connection is given back or closed.
+    pub(super) fn note_moved(&self, transfer: &mut Transfer) {
+        let key = transfer
+            .state
+            .connection()
+            .filter(|_| transfer.state.is_sent());
+        if let Some(key) = key
+            && self.pool.is_serving(key, transfer.id)
+            && let Some(pooled) = self.pool.get(key)
+        {
+            transfer.attempts.moved = pooled.connection.moved();
+        }
+    }
+
+    /// Gives a connection back to the pool, or closes it.
+    pub(super) fn release(&mut self, key: ConnectionKey, active_now: Instant) {
+        let is_reusable = self
+            .pool
+            .get(key)
+            .is_some_and(|pooled| pooled.connection.status() == Status::Connected)
+            && self.suspension == Suspension::Running;
+        if !is_reusable || !self.pool.keep(key, active_now) {
+            self.close(key);
+            return;
+        }
+        let now = self.now();
+        self.pool.note_idle(key, now);
+        if let Some(expires) = self.pool.expires(key) {
+            self.arm_at(key, expires);
+        }
     }
 
     fn note_origin_failed(&mut self, transfer: &Transfer, error: &Error) {
@@ -208,7 +245,7 @@ impl Engine {
         };
         self.events.push(Event::Done {
             id: transfer.id,
-            response: Box::new(transfer.build_response(response, now)),
+            response: Box::new(build_response(transfer, response, now)),
         });
         Step::OVER
     }
@@ -226,7 +263,7 @@ impl Engine {
         let partial = transfer.partial.take();
         let response = self.release_all(transfer);
         let response = response.or_else(|| partial.map(|partial| *partial.response));
-        let response = response.map(|response| Box::new(transfer.build_response(response, now)));
+        let response = response.map(|response| Box::new(build_response(transfer, response, now)));
         self.events.push(Event::Failed {
             id: transfer.id,
             error,
@@ -314,5 +351,30 @@ impl Engine {
         for id in self.transfers.ids() {
             self.with_transfer(id, |engine, transfer| engine.fail(transfer, error.clone()));
         }
+    }
+}
+
+/// What the caller gets of a response, as far as it has arrived.
+fn build_response(transfer: &mut Transfer, state: ResponseState, now: Instant) -> Response {
+    let mut timings = state.timings;
+    timings.total = now.saturating_duration_since(transfer.times.began);
+    Response {
+        head: state.head,
+        body: match state.sink {
+            Sink::Collect(mut collected) => collected.take(),
+            _ => Bytes::new(),
+        },
+        trailers: state.trailers,
+        url: Some(Arc::clone(&transfer.request.url)),
+        history: std::mem::take(&mut transfer.attempts.history),
+        timings,
+        connection: state.connection,
+        transferred: Transferred {
+            sent: transfer.request.payload.sent(),
+            received: state.received,
+        },
+        saved: transfer.file.saved.take(),
+        from_cache: state.from_cache,
+        attempts: transfer.attempts.count.max(1),
     }
 }

@@ -4,14 +4,13 @@
 use bytes::Bytes;
 
 use super::Engine;
-use super::step::Step;
+use super::schedule::Timer;
+use super::transfers::Step;
 use crate::agent::event::Event;
 use crate::agent::pool::ConnectionKey;
-use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
-use crate::agent::transfer::response_state::{
-    MAX_DISCARDED_BYTES, ResponseState, Sink, body_limit,
-};
+use crate::agent::transfer::next_action::NextAction;
+use crate::agent::transfer::state::{MAX_DISCARDED_BYTES, ResponseState, Sink, body_limit};
 use crate::clock::Instant;
 use crate::connection::Status;
 use crate::error::{Error, ErrorKind};
@@ -27,6 +26,12 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// Decoded content comes in pieces of at most this size: decoding takes much longer than reading, and the
 /// budget is checked between two pieces.
 const DECODED_BYTES: usize = 16 * 1024;
+
+/// The most content that is collected in memory unless the request says otherwise.
+const COLLECTED_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The most content that is kept of a response that is a failure.
+const FAILED_BYTES: u64 = 1024 * 1024;
 
 /// Why reading content stopped.
 enum Pumped {
@@ -280,7 +285,7 @@ impl Engine {
 
     /// Gives a piece of content to its output.
     fn deliver(&mut self, transfer: &mut Transfer, piece: Bytes) -> Result<(), Error> {
-        let most = transfer.most_content();
+        let most = most_content(transfer);
         let Some(response) = transfer.state.response_mut() else {
             return Ok(());
         };
@@ -342,5 +347,23 @@ impl Engine {
             Sink::Discard => {}
         }
         Ok(())
+    }
+}
+
+/// The most content to hold in memory.
+pub(super) fn most_collected(transfer: &Transfer) -> Option<u64> {
+    match transfer.settings.max_body {
+        Some(0) => None,
+        Some(most) => Some(most),
+        None => Some(COLLECTED_BYTES),
+    }
+}
+
+/// The most content to take, decoded.
+fn most_content(transfer: &Transfer) -> Option<u64> {
+    match transfer.state.response() {
+        Some(response) if matches!(response.planned, NextAction::Fail(_)) => Some(FAILED_BYTES),
+        Some(response) if matches!(response.sink, Sink::Collect(_)) => most_collected(transfer),
+        _ => transfer.settings.max_body.filter(|most| *most > 0),
     }
 }

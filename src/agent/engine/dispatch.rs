@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use super::Engine;
-use super::step::Step;
+use super::schedule::Timer;
+use super::transfers::Step;
 use crate::agent::event::Event;
 use crate::agent::output::Output;
 use crate::agent::pool::{ConnectionKey, Grant, HostKey, PoolKey};
 use crate::agent::request_head::{self, Additions, Draft, TargetForm};
 use crate::agent::settings::CacheMode;
-use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::state::{Queued, State};
 use crate::clock::Instant;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Engine;
 use crate::agent::pool::{ConnectionKey, Service};
-use crate::agent::transfer::response_state::MAX_DISCARDED_BYTES;
+use crate::agent::transfer::state::MAX_DISCARDED_BYTES;
 use crate::clock::Instant;
 use crate::connection::Status;
 use crate::transport::meter::BudgetMeter;

@@ -9,17 +9,6 @@ use crate::agent::transfer::Transfer;
 use crate::error::{Error, ErrorKind, NetworkFault, RequestRefused};
 
 impl Engine {
-    /// Remembers how many bytes the exchange moved, before its connection is given back or closed.
-    pub(super) fn note_moved(&self, transfer: &mut Transfer) {
-        let key = transfer.connection().filter(|_| transfer.state.is_sent());
-        if let Some(key) = key
-            && self.pool.is_serving(key, transfer.id)
-            && let Some(pooled) = self.pool.get(key)
-        {
-            transfer.attempts.moved = pooled.connection.moved();
-        }
-    }
-
     /// Completes an error. That of a connection lacks only the URL.
     pub(super) fn describe(&self, transfer: &mut Transfer, error: Error) -> Error {
         let error = match error.origin() {

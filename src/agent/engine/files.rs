@@ -3,11 +3,11 @@
 use std::hash::{Hash, Hasher};
 
 use super::Engine;
-use super::step::Step;
+use super::transfers::Step;
 use crate::agent::download::Downloading;
 use crate::agent::output::Output;
 use crate::agent::transfer::Transfer;
-use crate::agent::transfer::response_state::ResponseState;
+use crate::agent::transfer::state::ResponseState;
 use crate::agent::transfer::state::State;
 use crate::error::Error;
 use crate::transport::meter::BudgetMeter;

@@ -7,17 +7,18 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::Engine;
-use super::step::Step;
+use super::content::most_collected;
+use super::transfers::Step;
 use crate::agent::event::Event;
 use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::decide::{HeadInput, Input, blames_origin, decide};
 use crate::agent::transfer::next_action::NextAction;
-use crate::agent::transfer::response_state::{
+use crate::agent::transfer::state::State;
+use crate::agent::transfer::state::{
     Collected, MAX_DISCARDED_BYTES, ResponseState, Sink, body_limit,
 };
-use crate::agent::transfer::state::State;
 use crate::connection::Response as ConnectionResponse;
 use crate::error::{Error, ErrorKind, PeerMisbehaved};
 use crate::proto::ResponseHead;
@@ -207,7 +208,7 @@ impl Engine {
         response.decoder = decoder(transfer, head)?;
         // Content whose announced length is too much is not read at all. Files have a limit of their own.
         let most = match response.sink {
-            Sink::Collect(_) => transfer.most_collected(),
+            Sink::Collect(_) => most_collected(transfer),
             Sink::Stream => transfer.settings.max_body.filter(|most| *most > 0),
             _ => None,
         };

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `submissions` | requests that no poll has looked at yet |
 //! | `transfers` | the transfers under way |
-//! | `run_queue` | which connections need work |
+//! | `schedule` | which connections need work now, and the timers of what needs it later |
 //! | `event_queue` | events until the caller pulls them |
 //! | `file_queue` | the disk worker and the transfers that wait for it |
 //! | `bandwidth` | shared bandwidth and the transfers that wait for it |
@@ -12,7 +12,7 @@
 //! | `suspension` | whether the agent is suspended |
 //! | `random` | random numbers |
 //!
-//! Connections and timers are owned by `agent::pool` and `agent::timers`. None of these imports the engine.
+//! Connections are owned by `agent::pool`. None of these imports the engine.
 //! The other files connect them:
 //!
 //! | file | does |
@@ -20,10 +20,10 @@
 //! | `commands` | executes what the owner wants: submit, cancel, pause |
 //! | `admission` | submitted requests become transfers |
 //! | `dispatch` | from a transfer to a connection, and the request that is sent |
-//! | `poll` | one poll: ready connections in turn, busy polling |
-//! | `timeouts` | timers: set and fired |
+//! | `poll` | one poll: ready connections in turn, busy polling; pulling events |
+//! | `timeouts` | timers that fired |
 //! | `response`, `head`, `content` | what arrives: connection, head, content |
-//! | `failure` | what an error says: phase, bytes, retryable |
+//! | `failure` | what an error says: origin, phase, retryable |
 //! | `completion` | how a hop and a transfer end: next hop, again, done, failed |
 //! | `drain` | connections that read the rest of a response that is not wanted |
 //! | `files`, `caching`, `recording`, `web_sockets`, `suspend` | features that take part in a transfer |
@@ -48,8 +48,7 @@ mod poll;
 mod random;
 mod recording;
 mod response;
-mod run_queue;
-mod step;
+mod schedule;
 mod submissions;
 mod suspend;
 mod suspension;
@@ -63,14 +62,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::Config;
-use super::event::Event;
-use super::id::RequestId;
 use super::pool::{ConnectionKey, Pool};
 use super::request_head::Draft;
-use super::timers::Timers;
 use super::transfer::Transfer;
 use crate::budget::BusyPoll;
-use crate::clock::Instant;
 use crate::error::Error;
 use crate::phase::Phase;
 use crate::transport::reactor::Reactor;
@@ -81,7 +76,7 @@ use event_queue::EventQueue;
 use file_queue::FileQueue;
 use policies::Policies;
 use random::Random;
-use run_queue::RunQueue;
+use schedule::{RunQueue, Timers};
 use submissions::SubmissionQueue;
 use suspension::Suspension;
 use transfers::Transfers;
@@ -144,31 +139,6 @@ impl Engine {
         }
     }
 
-    /// The next event. Progress is that of now.
-    pub(crate) fn next_event(&mut self) -> Option<Event> {
-        if self.events.has_no_events() && self.events.is_window_full() {
-            self.go_on();
-        }
-        if let Some(event) = self.events.pop() {
-            return Some(event);
-        }
-        while let Some(id) = self.events.next_progressed() {
-            let Some(phase) = self.transfers.get(id).map(|it| self.phase_of(it)) else {
-                continue;
-            };
-            let changed = self.transfers.update(id, |transfer| {
-                transfer.delivery.progress_scheduled = false;
-                let progress = transfer.progress(phase);
-                (transfer.delivery.last_progress.replace(progress) != Some(progress))
-                    .then_some(progress)
-            });
-            if let Some(progress) = changed.flatten() {
-                return Some(Event::Progress { id, progress });
-            }
-        }
-        None
-    }
-
     /// What a transfer is doing.
     fn phase_of(&self, transfer: &Transfer) -> Phase {
         let connection = match transfer.state.response() {
@@ -178,25 +148,6 @@ impl Engine {
         connection
             .and_then(|pooled| pooled.connection.phase())
             .unwrap_or_else(|| transfer.state.phase())
-    }
-
-    /// The caller pulled content, so more may be delivered.
-    fn note_pulled(&mut self, id: RequestId, count: usize) {
-        let connection = self.transfers.update(id, |transfer| {
-            transfer.delivery.unread_bytes = transfer.delivery.unread_bytes.saturating_sub(count);
-            transfer.connection()
-        });
-        if let Some(key) = connection.flatten() {
-            self.run_queue.schedule(key);
-        }
-    }
-
-    pub(crate) fn now(&self) -> Instant {
-        self.reactor.clock().now()
-    }
-
-    fn active_time(&self) -> Instant {
-        self.reactor.active_time(self.now())
     }
 
     /// Closes a connection for good.

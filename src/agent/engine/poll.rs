@@ -1,14 +1,15 @@
 //! One poll: ready connections, due timers and requests that wait for a connection. Each connection has
-//! its turn, as far as the budget goes.
+//! its turn, as far as the budget goes. Also the events that the caller pulls after it, because pulling content
+//! makes space for more.
 
 use std::time::Duration;
 
 use super::Engine;
-use super::step::Step;
-use super::transfers::Transfers;
+use super::schedule::Timer;
+use super::transfers::{Step, Transfers};
+use crate::agent::event::Event;
 use crate::agent::id::RequestId;
 use crate::agent::pool::{ConnectionKey, Service};
-use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
 use crate::budget::{Budget, BusyPoll, PollAt, Polled};
 use crate::clock::Instant;
@@ -58,6 +59,42 @@ impl Engine {
         }
     }
 
+    /// The next event. Progress is that of now.
+    pub(crate) fn next_event(&mut self) -> Option<Event> {
+        if self.events.has_no_events() && self.events.is_window_full() {
+            self.go_on();
+        }
+        if let Some(event) = self.events.pop() {
+            return Some(event);
+        }
+        while let Some(id) = self.events.next_progressed() {
+            let Some(phase) = self.transfers.get(id).map(|it| self.phase_of(it)) else {
+                continue;
+            };
+            let changed = self.transfers.update(id, |transfer| {
+                transfer.delivery.progress_scheduled = false;
+                let progress = transfer.progress(phase);
+                (transfer.delivery.last_progress.replace(progress) != Some(progress))
+                    .then_some(progress)
+            });
+            if let Some(progress) = changed.flatten() {
+                return Some(Event::Progress { id, progress });
+            }
+        }
+        None
+    }
+
+    /// The caller pulled content, so more may be delivered.
+    pub(super) fn note_pulled(&mut self, id: RequestId, count: usize) {
+        let connection = self.transfers.update(id, |transfer| {
+            transfer.delivery.unread_bytes = transfer.delivery.unread_bytes.saturating_sub(count);
+            transfer.state.connection()
+        });
+        if let Some(key) = connection.flatten() {
+            self.run_queue.schedule(key);
+        }
+    }
+
     /// Sleeps until something can be done, at most for `timeout`, and does it.
     pub(crate) fn wait(&mut self, timeout: Option<Duration>, budget: &Budget) -> Polled {
         let poller = self.reactor.poller().clone();
@@ -77,6 +114,14 @@ impl Engine {
         let poller = self.reactor.poller().clone();
         let polled = PollLoop::new(&poller, &mut [self]).sleep(next, None, budget);
         polled.unwrap_or_else(|_| self.after_failure())
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.reactor.clock().now()
+    }
+
+    pub(super) fn active_time(&self) -> Instant {
+        self.reactor.active_time(self.now())
     }
 
     /// Takes in what became ready and drives the scheduled connections.
@@ -125,7 +170,7 @@ impl Engine {
             Service::Busy(id) => {
                 let step = self.with_transfer(id, |engine, transfer| {
                     let step = engine.run_transfer(transfer, key, active_now, meter);
-                    if transfer.connection() == Some(key) {
+                    if transfer.state.connection() == Some(key) {
                         engine.arm(key, transfer.rates.upload_due, active_now);
                     }
                     step
@@ -137,6 +182,40 @@ impl Engine {
                 };
                 step.moved
             }
+        }
+    }
+
+    /// Sets a timer for when the connection must be driven. `upload_due`: a rate holds its content back
+    /// until then.
+    pub(super) fn arm(
+        &mut self,
+        key: ConnectionKey,
+        upload_due: Option<Instant>,
+        active_now: Instant,
+    ) {
+        let Some(pooled) = self.pool.get(key) else {
+            return;
+        };
+        if let Some(due) = upload_due
+            && pooled.connection.awaits_source()
+        {
+            self.arm_at(key, due);
+            return;
+        }
+        match pooled.connection.poll_at(active_now) {
+            PollAt::At(at) => self.arm_at(key, at),
+            _ if pooled.connection.is_due(active_now) => self.arm_at(key, active_now),
+            _ => {}
+        }
+    }
+
+    /// Sets a connection's timer, unless an earlier one is set.
+    pub(super) fn arm_at(&mut self, key: ConnectionKey, at: Instant) {
+        if let Some(pooled) = self.pool.get_mut(key)
+            && pooled.armed.is_none_or(|armed| at < armed)
+        {
+            pooled.armed = Some(at);
+            self.timers.set(at, Timer::Connection(key));
         }
     }
 

@@ -3,14 +3,12 @@
 use super::Engine;
 use super::bandwidth::BandwidthQueue;
 use super::event_queue::EventQueue;
-use super::step::Step;
+use super::transfers::Step;
 use crate::agent::event::Event;
 use crate::agent::pool::ConnectionKey;
-use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
 #[cfg(feature = "websocket")]
 use crate::agent::transfer::state::State;
-use crate::budget::PollAt;
 use crate::clock::Instant;
 use crate::connection::{Connection, Status};
 use crate::error::{ErrorKind, NetworkFault};
@@ -102,58 +100,6 @@ impl Engine {
         let now = self.now();
         self.policies.note_failure(transfer, now);
         self.end_on(transfer, key, &error)
-    }
-
-    /// Gives a connection back to the pool, or closes it.
-    pub(super) fn release(&mut self, key: ConnectionKey, active_now: Instant) {
-        let is_reusable = self
-            .pool
-            .get(key)
-            .is_some_and(|pooled| pooled.connection.status() == Status::Connected)
-            && !self.suspension.is_active();
-        if !is_reusable || !self.pool.keep(key, active_now) {
-            self.close(key);
-            return;
-        }
-        let now = self.now();
-        self.pool.note_idle(key, now);
-        if let Some(expires) = self.pool.expires(key) {
-            self.arm_at(key, expires);
-        }
-    }
-
-    /// Sets a timer for when the connection must be driven. `upload_due`: a rate holds its content back
-    /// until then.
-    pub(super) fn arm(
-        &mut self,
-        key: ConnectionKey,
-        upload_due: Option<Instant>,
-        active_now: Instant,
-    ) {
-        let Some(pooled) = self.pool.get(key) else {
-            return;
-        };
-        if let Some(due) = upload_due
-            && pooled.connection.awaits_source()
-        {
-            self.arm_at(key, due);
-            return;
-        }
-        match pooled.connection.poll_at(active_now) {
-            PollAt::At(at) => self.arm_at(key, at),
-            _ if pooled.connection.is_due(active_now) => self.arm_at(key, active_now),
-            _ => {}
-        }
-    }
-
-    /// Sets a connection's timer, unless an earlier one is set.
-    pub(super) fn arm_at(&mut self, key: ConnectionKey, at: Instant) {
-        if let Some(pooled) = self.pool.get_mut(key)
-            && pooled.armed.is_none_or(|armed| at < armed)
-        {
-            pooled.armed = Some(at);
-            self.timers.set(at, Timer::Connection(key));
-        }
     }
 
     /// Lets as much of the request's content be sent as the rates allow.

@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-use super::step::Step;
+use super::transfers::Step;
 use super::{Engine, LONGEST_DELAY};
 use crate::agent::event::Event;
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::next_action::NextAction;
-use crate::agent::transfer::response_state::ResponseState;
+use crate::agent::transfer::state::ResponseState;
 use crate::agent::transfer::state::{Queued, State};
 use crate::error::{ErrorKind, RequestRefused};
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Engine;
+use super::schedule::Timer;
 use crate::agent::id::RequestId;
 use crate::agent::pool::{ConnectionKey, Service};
-use crate::agent::timers::Timer;
 use crate::agent::transfer::decide::{Input, decide};
 use crate::clock::Instant;
 use crate::transport::meter::BudgetMeter;

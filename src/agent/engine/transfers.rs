@@ -5,9 +5,32 @@
 //! and puts it back. Nothing else hands out a transfer that can be changed. So the table always knows how
 //! many of its transfers are receiving content.
 
-use super::step::Step;
 use crate::agent::id::{ById, RequestId};
 use crate::agent::transfer::Transfer;
+
+/// The outcome of working on a transfer once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Step {
+    /// Something happened.
+    pub(super) moved: bool,
+    /// The transfer's last event was reported.
+    pub(super) is_over: bool,
+}
+
+impl Step {
+    pub(super) const WAITS: Self = Self {
+        moved: false,
+        is_over: false,
+    };
+    pub(super) const MOVED: Self = Self {
+        moved: true,
+        is_over: false,
+    };
+    pub(super) const OVER: Self = Self {
+        moved: true,
+        is_over: true,
+    };
+}
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -48,9 +71,9 @@ impl Transfers {
         change: impl FnOnce(&mut Transfer) -> R,
     ) -> Option<R> {
         let transfer = self.by_id.get_mut(&id)?;
-        let before = usize::from(transfer.is_receiving());
+        let before = usize::from(is_receiving(transfer));
         let result = change(transfer);
-        let after = usize::from(transfer.is_receiving());
+        let after = usize::from(is_receiving(transfer));
         self.receiving = (self.receiving + after).saturating_sub(before);
         Some(result)
     }
@@ -84,12 +107,17 @@ impl Transfers {
         let transfer = self.by_id.remove(&id)?;
         self.receiving = self
             .receiving
-            .saturating_sub(usize::from(transfer.is_receiving()));
+            .saturating_sub(usize::from(is_receiving(&transfer)));
         Some(transfer)
     }
 
     fn put(&mut self, transfer: Box<Transfer>) {
-        self.receiving += usize::from(transfer.is_receiving());
+        self.receiving += usize::from(is_receiving(&transfer));
         self.by_id.insert(transfer.id, transfer);
     }
+}
+
+/// Whether content of the response is arriving that is wanted soon.
+fn is_receiving(transfer: &Transfer) -> bool {
+    !transfer.paused && transfer.state.is_receiving()
 }

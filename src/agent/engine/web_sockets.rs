@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use super::Engine;
-use super::step::Step;
+use super::schedule::Timer;
+use super::transfers::Step;
 use crate::agent::event::Event;
 use crate::agent::id::RequestId;
 use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
-use crate::agent::timers::Timer;
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::next_action::NextAction;
-use crate::agent::transfer::response_state::ResponseState;
+use crate::agent::transfer::state::ResponseState;
 use crate::agent::transfer::state::State;
 use crate::agent::web_socket::{End, OpenSocket, Outcome, cost};
 use crate::clock::Instant;

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::Transfer;
 use super::next_action::{Change, NextAction};
-use super::response_state::Sink;
+use super::state::Sink;
 use super::state::{Queued, State};
 use crate::agent::download::Verdict;
 use crate::agent::event::RetryCause;

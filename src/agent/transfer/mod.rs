@@ -5,8 +5,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `state` | where the transfer stands, with what exists only there |
-//! | `response_state` | the response of the present hop |
+//! | `state` | where the transfer stands, with what exists only there, and the response of the present hop |
 //! | `decide`, `next_action` | what the transfer does next, and why |
 //! | `outgoing` | the request of the present hop |
 //! | `cache_state`, `queue_key` | what cache and bandwidth queue know of it |
@@ -17,7 +16,6 @@ pub(crate) mod decide;
 pub(crate) mod next_action;
 pub(crate) mod outgoing;
 pub(crate) mod queue_key;
-pub(crate) mod response_state;
 pub(crate) mod state;
 
 use std::collections::VecDeque;
@@ -27,18 +25,16 @@ use std::time::Duration;
 
 use url::Url;
 
-use self::next_action::NextAction;
 use self::outgoing::Outgoing;
 use self::queue_key::QueueKey;
-use self::response_state::{PartialResponse, ResponseState, Sink};
-use self::state::State;
+use self::state::{PartialResponse, ResponseState, Sink, State};
 use crate::agent::download::{Downloading, strong, validator};
 use crate::agent::event::Progress;
 use crate::agent::id::RequestId;
 use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::prepared::Prepared;
-use crate::agent::response::{ConnectionInfo, Hop, Response, SavedFile, Timings, Transferred};
+use crate::agent::response::{ConnectionInfo, Hop, SavedFile, Timings};
 use crate::agent::settings::Settings;
 use crate::clock::Instant;
 use crate::connection::Connection;
@@ -48,12 +44,6 @@ use crate::semantics::event_stream::EventStreamParser;
 use crate::semantics::redirect::Redirection;
 use crate::semantics::retry::RetryState;
 use crate::transport::throttle::Throttle;
-
-/// The most content that is collected in memory unless the request says otherwise.
-const COLLECTED_BYTES: u64 = 64 * 1024 * 1024;
-
-/// The most content that is kept of a response that is a failure.
-const FAILED_BYTES: u64 = 1024 * 1024;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -212,11 +202,6 @@ impl Transfer {
         self.state.connection()
     }
 
-    /// Whether content of the response is arriving that is wanted soon.
-    pub(crate) fn is_receiving(&self) -> bool {
-        !self.paused && self.state.is_receiving()
-    }
-
     /// How much was sent and received.
     pub(crate) fn progress(&self, phase: Phase) -> Progress {
         let file = self.file.download.as_deref();
@@ -281,24 +266,6 @@ impl Transfer {
             _ if !self.asks_for_coding() => "",
             Output::Stream => coding::accept_encoding_of_stream(),
             _ => coding::accept_encoding(),
-        }
-    }
-
-    /// The most content to hold in memory.
-    pub(crate) fn most_collected(&self) -> Option<u64> {
-        match self.settings.max_body {
-            Some(0) => None,
-            Some(most) => Some(most),
-            None => Some(COLLECTED_BYTES),
-        }
-    }
-
-    /// The most content to take, decoded.
-    pub(crate) fn most_content(&self) -> Option<u64> {
-        match self.state.response() {
-            Some(response) if matches!(response.planned, NextAction::Fail(_)) => Some(FAILED_BYTES),
-            Some(response) if matches!(response.sink, Sink::Collect(_)) => self.most_collected(),
-            _ => self.settings.max_body.filter(|most| *most > 0),
         }
     }
 
@@ -404,27 +371,5 @@ impl Transfer {
             opened: self.attempts.opened,
             tls: connection.link().and_then(|link| link.tls_info()),
         }
-    }
-
-    /// What the caller gets of a response, as far as it has arrived.
-    pub(crate) fn build_response(&mut self, state: ResponseState, now: Instant) -> Response {
-        let mut response = Response::of(state.head);
-        if let Sink::Collect(mut collected) = state.sink {
-            response.body = collected.take();
-        }
-        response.trailers = state.trailers;
-        response.url = Some(Arc::clone(&self.request.url));
-        response.history = std::mem::take(&mut self.attempts.history);
-        response.timings = state.timings;
-        response.timings.total = now.saturating_duration_since(self.times.began);
-        response.connection = state.connection;
-        response.transferred = Transferred {
-            sent: self.request.payload.sent(),
-            received: state.received,
-        };
-        response.saved = self.file.saved.take();
-        response.from_cache = state.from_cache;
-        response.attempts = self.attempts.count.max(1);
-        response
     }
 }

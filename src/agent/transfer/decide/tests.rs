@@ -7,7 +7,7 @@ use http::Version;
 use super::*;
 use crate::agent::prepared::{KnownUrls, Prepared};
 use crate::agent::request::Request;
-use crate::agent::transfer::response_state::{Collected, PartialResponse, ResponseState};
+use crate::agent::transfer::state::{Collected, PartialResponse, ResponseState};
 use crate::agent::transfer::{Standby, state::State};
 use crate::agent::{id::RequestId, pool::ConnectionKey};
 use crate::proto::FieldLines;

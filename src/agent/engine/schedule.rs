@@ -1,13 +1,19 @@
-//! Which connections need work, and in which order.
+//! When connections and requests need work: now ([`RunQueue`]), or at a certain time ([`Timers`]).
 //!
-//! This module knows connections only by their keys. What is done with them is decided elsewhere.
+//! This module knows connections and requests only by their keys. What is done with them is decided elsewhere.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 
+use crate::agent::id::RequestId;
 use crate::agent::pool::ConnectionKey;
+use crate::clock::Instant;
 use crate::transport::reactor::{Key, Reactor};
 
-/// See the module's documentation.
+/// With fewer timers than this, pruning is not worth it.
+const FEW: usize = 256;
+
+/// Which connections need work now, and in which order.
 #[derive(Debug, Default)]
 pub(super) struct RunQueue {
     /// Connections to drive, in turn.
@@ -126,8 +132,58 @@ impl RunQueue {
     }
 }
 
+/// What fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// A connection's deadline, or another reason to drive it.
+    Connection(ConnectionKey),
+    /// A request: its total deadline, its next attempt, its throttle.
+    Request(RequestId),
+}
+
+/// A heap of timers, in active time. A timer is never cancelled: when it fires, the code that set it checks
+/// whether it still holds, and sets it again if it came too early.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    heap: BinaryHeap<Reverse<(Instant, Timer)>>,
+    /// How many were left when it was last pruned.
+    pruned: usize,
+}
+
+impl Timers {
+    pub(super) fn set(&mut self, at: Instant, timer: Timer) {
+        self.heap.push(Reverse((at, timer)));
+    }
+
+    /// The next timer that is due by `now`.
+    pub(super) fn next_due(&mut self, now: Instant) -> Option<Timer> {
+        let Reverse((at, _)) = self.heap.peek()?;
+        if *at > now {
+            return None;
+        }
+        self.heap.pop().map(|Reverse((_, timer))| timer)
+    }
+
+    /// When the next one is due.
+    pub(super) fn next_at(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Drops the timers that belong to nothing any more, once they may be the majority: most requests end
+    /// long before their deadlines.
+    pub(super) fn prune(&mut self, is_of_someone: impl Fn(Timer) -> bool) {
+        if self.heap.len() > FEW.max(2 * self.pruned) {
+            self.heap
+                .retain(|Reverse((_, timer))| is_of_someone(*timer));
+            self.pruned = self.heap.len();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn drain(queue: &mut RunQueue) -> Vec<usize> {
@@ -183,5 +239,22 @@ mod tests {
         assert!(!queue.note_head(ConnectionKey(5)));
         queue.begin_poll();
         assert!(!queue.is_awaiting_heads() && !queue.note_head(ConnectionKey(6)));
+    }
+
+    #[test]
+    fn timers_of_nobody_do_not_pile_up() {
+        let start = Instant::now();
+        let mut timers = Timers::default();
+        let mut most = 0;
+        for id in 0..10_000 {
+            let hour = Duration::from_secs(3600);
+            timers.set(start + hour, Timer::Request(RequestId(id)));
+            // Ten are under way at a time.
+            timers.prune(|timer| timer > Timer::Request(RequestId(id.saturating_sub(10))));
+            most = most.max(timers.heap.len());
+        }
+        assert!(most <= FEW + 1, "{most}");
+        assert_eq!(timers.next_due(start), None);
+        assert!(timers.next_due(start + Duration::from_secs(3600)).is_some());
     }
 }
