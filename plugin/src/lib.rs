@@ -12,6 +12,14 @@ mod assets;
 mod commands;
 mod components;
 mod events;
+#[cfg(all(
+    any(doc, doctest),
+    feature = "assets",
+    feature = "cache",
+    feature = "server",
+    feature = "tls"
+))]
+pub mod guide;
 mod jobs;
 mod mailbox;
 mod plugin;
