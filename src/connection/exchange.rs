@@ -1,6 +1,6 @@
 //! [`Exchange`]: the state of one request and its response.
 //!
-//! It owns what ends with the exchange: method, request content, response head, interim heads, trailers,
+//! It owns what ends with the exchange: request content, response head, interim heads, trailers,
 //! content that waits for the caller, byte counts, times and the deadline. What lives longer (target, TLS,
 //! the socket and its buffers) belongs to the connection. An HTTP/1.1 connection has one exchange at a
 //! time, but nothing here depends on that.
@@ -9,7 +9,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Method;
 
 use super::content::RequestBody;
 use super::status::Status;
@@ -20,13 +19,17 @@ use crate::proto::{FieldLines, RequestHead, ResponseHead};
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
-    pub(super) method: Method,
+    /// Whether the request can be sent again without harm: its method is idempotent (RFC 9110 §9.2.2), or
+    /// it has a key by which the server recognises it.
+    pub(super) is_repeatable: bool,
     pub(super) stage: Stage,
     /// Request content that is not sent yet.
     pub(super) content: RequestContent,
     pub(super) response: Option<Response>,
     pub(super) interim: VecDeque<ResponseHead>,
     pub(super) trailers: FieldLines,
+    /// The length of the request head as it is sent.
+    pub(super) head_bytes: u64,
     /// HTTP bytes of the request that were written to the network.
     pub(super) sent: u64,
     /// HTTP bytes of the response that were received.
@@ -108,8 +111,8 @@ pub(super) struct Replay {
 
 impl Exchange {
     /// Begins a new request, with this content to send. It replaces the previous exchange.
-    pub(super) fn begin(&mut self, method: Method, content: RequestContent) {
-        self.method = method;
+    pub(super) fn begin(&mut self, head: &RequestHead, content: RequestContent) {
+        self.is_repeatable = head.method.is_idempotent() || head.fields.contains("idempotency-key");
         self.stage = Stage::Requesting;
         self.content = content;
         self.response = None;

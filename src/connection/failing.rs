@@ -9,17 +9,11 @@ use crate::transport::reactor::Reactor;
 impl Connection {
     pub(super) fn fail_established(&mut self, reactor: &mut Reactor, error: Error) -> Error {
         let phase = match &self.state {
-            State::Established(established) => {
-                established
-                    .awaits(&self.exchange)
-                    .unwrap_or(if self.exchange.is_idle() {
-                        Phase::SendHead
-                    } else {
-                        Phase::ReceiveBody
-                    })
-            }
-            State::Disconnected | State::Connecting(..) | State::Failed(..) => Phase::ReceiveBody,
+            State::Established(established) => established.failed_phase(&self.exchange),
+            State::Disconnected | State::Connecting(..) | State::Failed(..) => None,
         };
+        // A connection that was idle failed before the next request.
+        let phase = phase.unwrap_or(Phase::SendHead);
         self.fail(reactor, Status::ConnectionError, phase, error)
     }
 
@@ -52,7 +46,7 @@ impl Connection {
                     error.kind(),
                     ErrorKind::Peer(PeerMisbehaved::UnexpectedData)
                 );
-        let harmless = sent == 0 || self.exchange.method.is_idempotent();
+        let harmless = sent == 0 || self.exchange.is_repeatable;
         error
             .at(phase, &self.origin)
             .moved(sent, received)

@@ -3,7 +3,7 @@
 //!
 //! A server may close an idle connection at any time, also while a request is being sent (RFC 9112 §9.3.1).
 //! The request is then sent again, once, over a new connection. That requires that nothing of it was sent
-//! or its method is idempotent (RFC 9110 §9.2.2), and that its content can be sent twice, so it must not
+//! or its method is idempotent (RFC 9110 §9.2.2) or it has an `Idempotency-Key`, and that its content can be sent twice, so it must not
 //! come from a reader. The status stays `Requesting` during the retry.
 
 use std::mem;
@@ -36,7 +36,7 @@ impl Connection {
             ErrorKind::Peer(PeerMisbehaved::UnexpectedData) => sent == 0,
             _ => false,
         };
-        if !stale || sent > 0 && !self.exchange.method.is_idempotent() {
+        if !stale || sent > 0 && !self.exchange.is_repeatable {
             return false;
         }
         let Some(Ok(connecting)) = self

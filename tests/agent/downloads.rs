@@ -498,8 +498,12 @@ fn a_server_that_sends_another_part_than_requested_damages_no_file() {
 }
 
 /// A first run is cut after 80,000 bytes; a second one gets `answer` for its range, then the whole.
-fn resumed_with(validators: fn(MockResponse) -> MockResponse, answer: MockResponse) -> Resumed {
-    let folder = Folder::new("resume-contradiction");
+fn resumed_with(
+    folder: &str,
+    validators: fn(MockResponse) -> MockResponse,
+    answer: MockResponse,
+) -> Resumed {
+    let folder = Folder::new(folder);
     let content = pattern(200_000);
     let whole = validators(MockResponse::resource(content.clone()));
     let (network, server, mut agent) = setup();
@@ -571,7 +575,7 @@ fn a_contradictory_part_restarts_the_download() {
         let answer = tagged(MockResponse::with_status(status))
             .header("Content-Range", range)
             .bytes(content[body].to_vec());
-        let resumed = resumed_with(tagged, answer);
+        let resumed = resumed_with("contradictory-part", tagged, answer);
         assert!(resumed.is_whole, "{name}");
         let ranges = [Some("bytes=80000-".to_owned()), None];
         assert_eq!(resumed.ranges, ranges, "{name}");
@@ -585,7 +589,7 @@ fn a_short_part_is_continued() {
         let answer = tagged(MockResponse::with_status(206))
             .header("Content-Range", format!("bytes 80000-119999/{total}"))
             .bytes(content[80_000..120_000].to_vec());
-        let resumed = resumed_with(tagged, answer);
+        let resumed = resumed_with("short-part", tagged, answer);
         assert!(resumed.is_whole, "{total}");
         let ranges = ["bytes=80000-", "bytes=120000-"].map(|it| Some(it.to_owned()));
         assert_eq!(resumed.ranges, ranges);

@@ -29,7 +29,12 @@ mod errors;
 mod event_streams;
 mod events;
 mod expect_continue;
-#[cfg(all(feature = "cache", feature = "websocket"))]
+#[cfg(all(
+    feature = "cache",
+    feature = "multipart",
+    feature = "tls",
+    feature = "websocket"
+))]
 mod failures;
 #[cfg(feature = "multipart")]
 mod forms;

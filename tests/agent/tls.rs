@@ -16,7 +16,7 @@ use rustls::{ServerConfig, ServerConnection};
 
 use crate::support::{address, run};
 
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
+pub(crate) fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     params
@@ -25,16 +25,12 @@ fn authority() -> CertifiedIssuer<'static, KeyPair> {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// Serves `name` with a certificate for these names that is good until that year. Heads are answered
-/// by 200 and `hi`, or, when they ask for `/go`, by a redirect to `http`.
-fn serve(
-    network: &MemoryNetwork,
+/// A server's configuration with a certificate for these names that is good until that year.
+pub(crate) fn server_config(
     authority: &CertifiedIssuer<'static, KeyPair>,
-    name: &str,
-    at: &str,
     names: &[&str],
     until: i32,
-) {
+) -> Arc<ServerConfig> {
     let names: Vec<String> = names.iter().map(|it| (*it).to_owned()).collect();
     let mut params = CertificateParams::new(names).unwrap();
     params.not_before = date_time_ymd(2020, 1, 1);
@@ -49,7 +45,20 @@ fn serve(
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
-    let config = Arc::new(config);
+    Arc::new(config)
+}
+
+/// Serves `name` with a certificate for these names that is good until that year. Heads are answered
+/// by 200 and `hi`, or, when they ask for `/go`, by a redirect to `http`.
+fn serve(
+    network: &MemoryNetwork,
+    authority: &CertifiedIssuer<'static, KeyPair>,
+    name: &str,
+    at: &str,
+    names: &[&str],
+    until: i32,
+) {
+    let config = server_config(authority, names, until);
     network.add_name(name, &[address(at).ip()]);
     network.serve(address(at), move || {
         let mut session = ServerConnection::new(config.clone()).unwrap();
@@ -83,7 +92,7 @@ fn serve(
     });
 }
 
-fn trusting(authority: &CertifiedIssuer<'static, KeyPair>) -> TlsOptions {
+pub(crate) fn trusting(authority: &CertifiedIssuer<'static, KeyPair>) -> TlsOptions {
     TlsOptions::builder()
         .add_root_pem(authority.pem().as_bytes())
         .build()

@@ -66,6 +66,8 @@ impl Engine {
         key: ConnectionKey,
         error: Error,
     ) -> Step {
+        // While the connection is there: it knows the phase and what moved.
+        let error = self.describe(transfer, error);
         self.note_moved(transfer);
         self.close(key);
         self.fail(transfer, error)

@@ -22,12 +22,9 @@ impl Engine {
     fn place(&self, transfer: &mut Transfer, error: Error) -> Error {
         self.note_moved(transfer);
         let (sent, received) = transfer.attempts.moved;
-        let request = &transfer.request;
-        let is_harmless = sent == 0
-            || request.method.is_idempotent()
-            || request.fields.contains("idempotency-key");
+        let is_harmless = sent == 0 || transfer.is_repeatable();
         let retryable = may_pass(transfer, &error) && is_harmless;
-        let url = &request.url;
+        let url = &transfer.request.url;
         let origin = format!("{}://{}", url.scheme(), request_head::authority(url));
         error
             .at(self.phase_of(transfer), &origin)

@@ -66,6 +66,7 @@ use super::pool::{ConnectionKey, Pool};
 use super::request_head::Draft;
 use super::transfer::Transfer;
 use crate::budget::BusyPoll;
+use crate::connection::Status as ConnectionStatus;
 use crate::error::Error;
 use crate::phase::Phase;
 use crate::transport::reactor::Reactor;
@@ -145,9 +146,19 @@ impl Engine {
             Some(_) => None,
             None => transfer.connection().and_then(|key| self.pool.get(key)),
         };
-        connection
-            .and_then(|pooled| pooled.connection.phase())
-            .unwrap_or_else(|| transfer.state.phase())
+        let Some(pooled) = connection else {
+            return transfer.state.phase();
+        };
+        match pooled.connection.phase() {
+            Some(phase) => phase,
+            // The connection is usable; the request's head is next.
+            None if !transfer.state.is_sent()
+                && pooled.connection.status() == ConnectionStatus::Connected =>
+            {
+                Phase::SendHead
+            }
+            None => transfer.state.phase(),
+        }
     }
 
     /// Closes a connection for good.

@@ -62,7 +62,6 @@ impl Engine {
         let Some(connection) = transfer.connection() else {
             return Step::WAITS;
         };
-        self.close(connection);
         self.leave_bandwidth_queue(transfer);
         let now = self.now();
         self.policies.abandon_probe(transfer, now);
@@ -81,6 +80,7 @@ impl Engine {
                 ErrorKind::Refused(RequestRefused::Suspended).into(),
             );
         }
+        self.close(connection);
         if let Some(file) = transfer.file.download.take() {
             // The game may be killed before it comes back.
             file.suspend();

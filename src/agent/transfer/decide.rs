@@ -287,7 +287,7 @@ fn after_error(transfer: &Transfer, input: &ErrorInput<'_>) -> NextAction {
     let is_sent = transfer.state.is_sent();
     if input.was_reused
         && response.is_none()
-        && is_stale(error, &transfer.request.method, is_sent)
+        && is_stale(error, transfer.is_repeatable(), is_sent)
         && transfer.request.payload.can_be_sent()
     {
         return NextAction::Reconnect;
@@ -396,7 +396,7 @@ fn is_transient(outcome: Outcome) -> bool {
 
 /// Whether the error is that of a kept-alive connection that the server had closed meanwhile
 /// (RFC 9112 §9.3.1), and sending the request again can do no harm.
-fn is_stale(error: &Error, method: &http::Method, is_sent: bool) -> bool {
+fn is_stale(error: &Error, is_repeatable: bool, is_sent: bool) -> bool {
     let kind = error.kind();
     let is_closed = matches!(
         kind,
@@ -409,7 +409,7 @@ fn is_stale(error: &Error, method: &http::Method, is_sent: bool) -> bool {
     }
     let is_stale =
         is_closed && error.bytes_received() == 0 || is_unexpected && error.bytes_sent() == 0;
-    is_stale && (error.bytes_sent() == 0 || method.is_idempotent())
+    is_stale && (error.bytes_sent() == 0 || is_repeatable)
 }
 
 #[cfg(test)]

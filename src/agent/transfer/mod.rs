@@ -232,9 +232,15 @@ impl Transfer {
         self.partial = None;
     }
 
-    /// Whether it can be sent again without harm (RFC 9110 §9.2.2).
+    /// Whether sending it again does no harm: its method is idempotent (RFC 9110 §9.2.2), or it has a key by
+    /// which the server recognises it.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.request.method.is_idempotent() || self.request.fields.contains("idempotency-key")
+    }
+
+    /// Whether it can be sent again, and without harm.
     pub(crate) fn may_repeat(&self) -> bool {
-        self.request.method.is_idempotent() && self.request.payload.can_be_sent()
+        self.is_repeatable() && self.request.payload.can_be_sent()
     }
 
     /// Whether the content is held back until the server asks for it (RFC 9110 §10.1.1).

@@ -46,6 +46,8 @@ pub(super) struct Established {
     out: Vec<u8>,
     out_sent: usize,
     write_error: Option<Error>,
+    /// The phase in which sending or receiving failed first.
+    failed_in: Option<Phase>,
     /// The number of requests sent on this connection so far.
     pub(super) requests: u32,
 }
@@ -97,6 +99,7 @@ impl Established {
             out: Vec::new(),
             out_sent: 0,
             write_error: None,
+            failed_in: None,
             requests: 0,
         }
     }
@@ -108,14 +111,16 @@ impl Established {
         head: &RequestHead,
         body: RequestBody,
     ) -> Result<(), Error> {
+        let before = self.out.len();
         self.machine
             .send_request(head, body.length(), &mut self.out)?;
+        exchange.head_bytes = (self.out.len() - before) as u64;
         let content = if self.machine.local_done() {
             RequestContent::Nothing
         } else {
             RequestContent::Source(body)
         };
-        exchange.begin(head.method.clone(), content);
+        exchange.begin(head, content);
         self.requests += 1;
         Ok(())
     }
@@ -168,7 +173,12 @@ impl Established {
         loop {
             self.transmit(exchange, reactor, meter)?;
             let was_held_back = self.machine.awaits_continue();
-            let received = self.machine.receive(self.recv.unread())?;
+            let phase = self.awaits(exchange);
+            let received = self.machine.receive(self.recv.unread());
+            if received.is_err() {
+                self.failed_in = self.failed_in.or(phase);
+            }
+            let received = received?;
             self.recv.consume(received.consumed, reactor.pool());
             match received.event {
                 Some(Event::Interim(head)) => {
@@ -194,6 +204,7 @@ impl Established {
                 None => {}
                 Some(Ended::Failed(error)) => return Err(self.write_error.take().unwrap_or(error)),
                 Some(Ended::Closed | Ended::Truncated) => {
+                    self.failed_in = self.failed_in.or(phase);
                     return Err(match self.machine.receive_eof() {
                         Err(kind) => self.write_error.take().unwrap_or_else(|| kind.into()),
                         Ok(_) => ErrorKind::Network(NetworkFault::Closed).into(),
@@ -214,7 +225,7 @@ impl Established {
         reactor: &mut Reactor,
         meter: &mut BudgetMeter,
     ) -> Result<(), Error> {
-        if exchange.sent == 0 && self.requests > 1 && !exchange.method.is_idempotent() {
+        if exchange.sent == 0 && self.requests > 1 && !exchange.is_repeatable {
             // A kept-alive connection may have ended since the sockets were polled, and this request could
             // not be sent again after it was sent once.
             self.link.assume_readable(reactor);
@@ -264,7 +275,9 @@ impl Established {
         match &exchange.stage {
             Stage::Idle | Stage::Switched => None,
             Stage::Requesting => match &exchange.content {
-                _ if self.out_sent < self.out.len() && exchange.sent == 0 => Some(Phase::SendHead),
+                _ if exchange.sent < exchange.head_bytes && self.write_error.is_none() => {
+                    Some(Phase::SendHead)
+                }
                 _ if self.out_sent < self.out.len() => Some(Phase::SendBody),
                 _ if self.machine.awaits_continue() => Some(Phase::AwaitContinue),
                 _ if self.machine.local_done() => Some(Phase::AwaitHead),
@@ -277,6 +290,15 @@ impl Established {
                 let waits = receiving.is_waiting() && !self.awaits_source(exchange);
                 waits.then_some(Phase::ReceiveBody)
             }
+        }
+    }
+
+    /// The phase of a failure that ends the exchange now. `None`: no exchange is under way.
+    pub(super) fn failed_phase(&self, exchange: &Exchange) -> Option<Phase> {
+        match &exchange.stage {
+            Stage::Requesting => self.failed_in.or_else(|| self.awaits(exchange)),
+            Stage::Receiving(_) => Some(Phase::ReceiveBody),
+            Stage::Idle | Stage::Switched => None,
         }
     }
 

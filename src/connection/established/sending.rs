@@ -6,6 +6,7 @@ use std::mem;
 use super::{Established, PIECE_BYTES};
 use crate::connection::exchange::{Exchange, RequestContent};
 use crate::error::{Error, ErrorKind};
+use crate::phase::Phase;
 use crate::proto::FieldLines;
 use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
@@ -50,6 +51,7 @@ impl Established {
     }
 
     pub(super) fn stop_sending(&mut self, exchange: &mut Exchange, error: Error) {
+        self.failed_in = self.awaits(exchange);
         self.write_error = Some(error);
         self.out.clear();
         self.out_sent = 0;
@@ -87,10 +89,14 @@ impl Established {
             }
             Err(error) => {
                 reactor.return_scratch(scratch);
+                self.failed_in = Some(Phase::SendBody);
                 return Err(Error::new(ErrorKind::RequestBody).with_source(error));
             }
         };
         reactor.return_scratch(scratch);
-        framed.map_err(|kind| Error::new(ErrorKind::RequestBody).with_source(Error::new(kind)))
+        framed.map_err(|kind| {
+            self.failed_in = Some(Phase::SendBody);
+            Error::new(ErrorKind::RequestBody).with_source(Error::new(kind))
+        })
     }
 }

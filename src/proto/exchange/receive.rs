@@ -137,7 +137,16 @@ impl Exchange {
             }
         }
         let method = self.request.as_ref().map_or(&Method::GET, |r| &r.method);
-        let framed = framing::of_response(method, &head)?;
+        let framed = match framing::of_response(method, &head) {
+            Err(fault @ PeerMisbehaved::UnsupportedTransferCoding) => {
+                // The head is valid and says something; only its content cannot be read. The next call
+                // fails.
+                self.remote_step(step)?;
+                self.fail(fault.into(), CloseReason::ProtocolError);
+                return Ok(Event::Response(head));
+            }
+            framed => framed?,
+        };
         self.remote_step(step)?;
         if step == Step::Interim {
             if head.status == StatusCode::CONTINUE {
