@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod connecting;
+#[path = "../enum_variants/mod.rs"]
+mod enum_variants;
+#[cfg(feature = "tls")]
+mod failed_phases;
 mod failures;
 mod requests;
 mod responses;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::{Agent, Error, ErrorKind, Phase, Request};
 
+use super::enum_variants::variant;
 use crate::support::{Outcome, address, run};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -108,13 +109,6 @@ impl Seen {
         self.phases.extend(other.phases);
         self.refusals.extend(other.refusals);
     }
-}
-
-/// The name of a value's variant.
-fn variant(value: &impl std::fmt::Debug) -> String {
-    let text = format!("{value:?}");
-    let end = text.find(|it: char| !it.is_alphanumeric());
-    text[..end.unwrap_or(text.len())].to_owned()
 }
 
 impl Table {
@@ -233,16 +227,4 @@ pub(super) fn get(host: &str) -> Request {
 
 pub(super) fn post(host: &str) -> Request {
     Request::post(format!("http://{host}.example/")).text("x")
-}
-
-/// The names of an enum's variants, from the source file that defines it.
-pub(super) fn variants(source: &str, name: &str) -> Vec<String> {
-    let begin = source.find(&format!("pub enum {name} {{")).expect(name);
-    let body = &source[begin..];
-    let body = &body[..body.find("\n}").unwrap()];
-    let lines = body.lines().skip(1);
-    let names = lines.filter(|line| line.starts_with("    ") && !line.starts_with("     "));
-    let names = names.map(|line| line.trim().split(|it: char| !it.is_alphanumeric()).next());
-    let names = names.flatten().filter(|name| !name.is_empty());
-    names.map(str::to_owned).collect()
 }
