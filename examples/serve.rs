@@ -2,20 +2,26 @@
 //! what it serves.
 //!
 //! It listens on 127.0.0.1 only. It runs in one loop on one thread, as in a game, but sleeps where a game
-//! would draw.
+//! would draw. The page at `/debug` shows what the server does and, beside it, an agent: open `/load`, and the
+//! agent sends requests to the server.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use httpoll::agent::RequestOptions;
 use httpoll::server::files::{FolderRoot, StaticFiles};
 use httpoll::server::topic::Topic;
 use httpoll::server::websocket::{Options as WebSocketOptions, WebSocket};
 use httpoll::server::{
     Metrics, Request, Responder, Response, Server, ServerLimits, ServerTlsOptions,
 };
-use httpoll::{Bytes, event_stream::ServerSentEvent, websocket::WebSocketMessage};
+use httpoll::tls::TlsOptions;
+use httpoll::{
+    Agent, Bytes, PollGroup, Priority, event_stream::ServerSentEvent, websocket::WebSocketMessage,
+};
 use serde_json::json;
 
 /// How long `/slow` takes.
@@ -23,6 +29,9 @@ const SLOW: Duration = Duration::from_secs(1);
 
 /// Connections at a time: enough for measurements.
 const CONNECTIONS: usize = 2000;
+
+/// How fast the agent downloads at `/load`, in bytes per second, so that there is something to see.
+const LOAD_RATE: u64 = 200_000;
 
 /// How often `/sse` ticks.
 const TICK: Duration = Duration::from_millis(500);
@@ -38,7 +47,7 @@ usage: serve [--port N] [--root DIR] [--tls CERT KEY]
   --help           shows this text
 
 The address is printed once the server listens. The page at / links to what there is; /debug shows
-what the server does.";
+what the server and its agent do.";
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
@@ -98,6 +107,8 @@ struct Pending {
     slow: Vec<(Instant, Responder)>,
     sockets: Vec<WebSocket>,
     metrics: Metrics,
+    /// How often `/load` was requested since the agent looked.
+    loads: usize,
 }
 
 type Shared<T> = Arc<Mutex<T>>;
@@ -105,7 +116,11 @@ type Shared<T> = Arc<Mutex<T>>;
 fn serve(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let mut limits = ServerLimits::default();
     limits.connections = CONNECTIONS;
-    let mut builder = Server::builder().limits(limits);
+    let group = PollGroup::new();
+    let mut builder = Server::builder().limits(limits).group(&group);
+    // It talks to this server only, whose certificate is whatever the command line names.
+    let trust = RequestOptions::new().tls(TlsOptions::client_unsafe(None)?);
+    let mut agent = Agent::builder().group(&group).defaults(trust).build();
     if let Some((cert, key)) = &options.tls {
         builder = builder.tls(ServerTlsOptions::load_certs(cert, Some(key))?);
     }
@@ -121,28 +136,52 @@ fn serve(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let ticks = Topic::new();
     register(&mut server, options, &pending, &ticks)?;
     server.files(StaticFiles::new("/files", root).listing(true));
-    server.inspect("/debug")?;
+    let inspector = server.inspect("/debug")?;
     // Everything that can go wrong at the start has been tried.
-    println!("{scheme}://{}/", server.local_addr());
+    let url = format!("{scheme}://{}", server.local_addr());
+    println!("{url}/");
 
     let mut next_tick = Instant::now() + TICK;
     let mut ticked = 0_u64;
     loop {
         let now = Instant::now();
-        if ticks.subscribers() > 0 && now >= next_tick {
+        if now >= next_tick {
             ticked += 1;
             ticks.publish(ServerSentEvent::new(format!("tick {ticked}")))?;
             next_tick = now + TICK;
         }
-        let due = with(&pending, |pending| {
+        let (due, loads) = with(&pending, |pending| {
             pending.metrics = server.metrics();
-            pending.turn(now)
+            (pending.turn(now), std::mem::take(&mut pending.loads))
         });
-        let until_tick = next_tick
-            .saturating_duration_since(now)
-            .max(Duration::from_millis(1));
-        server.wait(Some(due.map_or(until_tick, |due| due.min(until_tick))))?;
+        for _ in 0..loads {
+            send_load(&mut agent, &url)?;
+        }
+        // Nobody reads the content.
+        while agent.next_event().is_some() {}
+        inspector.show("agent", || agent.snapshot().to_json());
+        let until_tick = next_tick.saturating_duration_since(now);
+        let timeout = due.map_or(TICK, |due| due.min(TICK)).min(until_tick);
+        group.wait(Some(timeout), &mut [&mut server, &mut agent])?;
     }
+}
+
+/// Lets the agent send requests to the server itself.
+fn send_load(agent: &mut Agent, url: &str) -> Result<(), httpoll::Error> {
+    for path in ["slow", "slow", "chunked", "echo?a=1", "status/404"] {
+        let request = agent.get(format!("{url}/{path}"));
+        request.send()?.detach();
+    }
+    for megabytes in 1..=3 {
+        agent
+            .get(format!("{url}/bytes/{megabytes}000000"))
+            .rate_limit(Some(LOAD_RATE))
+            .priority(Priority::Background)
+            .stream()
+            .send()?
+            .detach();
+    }
+    Ok(())
 }
 
 impl Pending {
@@ -186,6 +225,12 @@ fn register(
         let text: String = (0..100).map(|line| format!("line {line}\n")).collect();
         let content = std::io::Cursor::new(text);
         Response::reader(content, None).with_header("Content-Type", "text/plain")
+    })?;
+    server.route("GET", "/bytes/:n", |request: &mut Request| {
+        match request.param("n").unwrap_or_default().parse() {
+            Ok(n) => Response::reader(std::io::repeat(b'x').take(n), Some(n)),
+            Err(_) => Response::status(400),
+        }
     })?;
     server.route("GET", "/status/:code", |request: &mut Request| {
         let code = request.param("code").unwrap_or_default();
@@ -232,6 +277,11 @@ fn register(
             events.subscribe(request);
         },
     )?;
+    let loads = Arc::clone(pending);
+    server.route("GET", "/load", move |_: &mut Request| {
+        with(&loads, |pending| pending.loads += 1);
+        Response::text("the agent sends requests: see /debug\n")
+    })?;
     let counted = Arc::clone(pending);
     server.route("GET", "/metrics", move |_: &mut Request| {
         let metrics = with(&counted, |pending| pending.metrics);
@@ -258,9 +308,10 @@ const PAGE: &str = r#"<!doctype html>
 <ul>
 <li><a href="/echo?a=1">/echo</a>: what was asked, as JSON, by every method
 <li><a href="/chunked">/chunked</a>, <a href="/slow">/slow</a>, <a href="/metrics">/metrics</a>
+<li><a href="/bytes/1000000">/bytes/1000000</a>: so many bytes
 <li><a href="/status/404">/status/404</a>, <a href="/redirect/3">/redirect/3</a>
 <li><a href="/files/">/files/</a>: the root folder
-<li><a href="/debug">/debug</a>: what the server does
+<li><a href="/debug">/debug</a>: what the server does; <a href="/load">/load</a>: gives its agent something to do
 <li>/sse: <output id="sse">waiting</output>
 <li>/ws: <output id="ws">waiting</output>
 <li>/slow: <iframe src="/slow" height="40"></iframe>

@@ -1,6 +1,17 @@
 //! How much one poll may spend, and when the next poll is due.
 //!
-//! The caller grants a [`Budget`]. The meter that counts it down is in `transport`.
+//! The caller grants a [`Budget`]. [`FrameBudget`] adapts one to the load of the frames. The meter that
+//! counts a budget down is in `transport`.
+
+mod frame;
+#[cfg(any(feature = "agent", feature = "server"))]
+mod history;
+
+pub use frame::{FrameBudget, FramePace};
+#[cfg(any(feature = "agent", feature = "server"))]
+pub use history::PollSecond;
+#[cfg(any(feature = "agent", feature = "server"))]
+pub(crate) use history::{PollHistory, milliseconds};
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use httpoll::PollAt;
 use httpoll::server::guard::Guard;
+use httpoll::server::inspector::ConnectionPhase;
 use httpoll::server::{Request, Responder, Response};
 use serde_json::{Value, json};
 use serving::{Raw, TestServer, body, header, status, test_server};
@@ -67,7 +68,8 @@ fn it_shows_requests_with_their_phases_and_times_but_no_queries() {
         })
         .unwrap();
     let mut waiting = test.connect();
-    waiting.write(b"GET /later?secret=1 HTTP/1.1\r\nHost: a\r\nCookie: secret=2\r\n\r\n");
+    let request = b"GET /later?secret=1 HTTP/1.1\r\nHost: a\r\nCookie: secret=2\r\n\r\n";
+    waiting.write(request);
     test.poll();
     test.get("/slow");
     let mut client = subscribe(&mut test);
@@ -82,16 +84,20 @@ fn it_shows_requests_with_their_phases_and_times_but_no_queries() {
     let last = states.last().unwrap();
     assert!(!last.to_string().contains("secret"));
     assert_eq!(last["sections"]["agent"][0]["phase"], "Body");
-    assert_eq!(last["slow_handlers"][0]["path"], "/slow");
-    assert_eq!(last["slow_handlers"][0]["took_ms"], 20.0);
-    assert!(!last["seconds"].as_array().unwrap().is_empty());
-    let connections = last["connections"].as_array().unwrap();
+    let server = &last["server"];
+    assert_eq!(server["slow_handlers"][0]["path"], "/slow");
+    assert_eq!(server["slow_handlers"][0]["took_ms"], 20.0);
+    let seconds = server["seconds"].as_array().unwrap();
+    assert_eq!(seconds[0]["longest_ms"], 20.0, "the slow handler");
+    let connections = server["connections"].as_array().unwrap();
     let of = |path: &str| connections.iter().find(|it| it["path"] == path).unwrap();
     let later = of("/later");
     assert_eq!(later["phase"], "waiting for a deferred response");
     assert_eq!(later["method"], "GET");
+    assert_eq!(later["received_bytes"], request.len());
     assert!(later["request_ms"].as_f64().unwrap() > 1000.0);
     assert_eq!(of("/debug/events")["phase"], "event stream");
+    assert_eq!(server["totals"]["open"], 2);
     // Once the page is closed, nothing is due.
     client.hang_up();
     test.poll();
@@ -105,4 +111,87 @@ fn it_shows_requests_with_their_phases_and_times_but_no_queries() {
         .poll_at(test.network.now(), &test.budget)
         .unwrap();
     assert_eq!(polled.next, PollAt::Io);
+}
+
+#[test]
+fn a_section_is_made_once_for_each_update_and_never_while_the_page_is_closed() {
+    let mut test = test_server();
+    let inspector = test.server.inspect("/debug").unwrap();
+    assert!(test.server.inspector().is_some());
+    let mut made = 0;
+    let frames = |test: &mut TestServer, count: usize, made: &mut usize| {
+        for _ in 0..count {
+            test.poll();
+            inspector.show("agent", || {
+                *made += 1;
+                json!({ "made": *made })
+            });
+            test.network.advance(Duration::from_millis(10));
+        }
+    };
+    frames(&mut test, 200, &mut made);
+    assert_eq!(made, 0);
+    let mut client = subscribe(&mut test);
+    frames(&mut test, 201, &mut made);
+    let shown = states(&mut client);
+    let sections: Vec<_> = shown
+        .iter()
+        .map(|state| state["sections"]["agent"]["made"].clone())
+        .collect();
+    // The first update comes at once. Each later one shows what was made in the frame before it.
+    assert_eq!(sections, [json!(null), json!(2), json!(3), json!(4)]);
+    assert_eq!(made, 4);
+    client.hang_up();
+    frames(&mut test, 200, &mut made);
+    assert_eq!(made, 4);
+    // A page that is opened later does not show what was true before.
+    let mut later = subscribe(&mut test);
+    frames(&mut test, 2, &mut made);
+    assert_eq!(states(&mut later)[0]["sections"], json!({}));
+}
+
+#[test]
+fn a_snapshot_shows_a_server_without_a_page() {
+    let mut test = test_server();
+    let kept: Arc<Mutex<Vec<Responder>>> = Arc::default();
+    let keep = Arc::clone(&kept);
+    test.server
+        .route("GET", "/later", move |request: &mut Request| {
+            keep.lock().unwrap().push(request.defer());
+        })
+        .unwrap();
+    let network = test.network.clone();
+    test.server
+        .route("GET", "/slow", move |_: &mut Request| {
+            network.advance(Duration::from_millis(20));
+            Response::text("slow")
+        })
+        .unwrap();
+    assert_eq!(test.server.snapshot().connections, []);
+    assert!(test.server.inspector().is_none());
+    let mut idle = test.connect();
+    idle.write(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+    test.poll();
+    let mut waiting = test.connect();
+    waiting.write(b"GET /later?secret=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    test.poll();
+    test.pass(Duration::from_secs(1));
+    let snapshot = test.server.snapshot();
+    let phases: Vec<_> = snapshot
+        .connections
+        .iter()
+        .map(|connection| (connection.phase, &*connection.path, connection.requests))
+        .collect();
+    assert_eq!(
+        phases,
+        [
+            (ConnectionPhase::Idle, "", 1),
+            (ConnectionPhase::AwaitResponder, "/later", 1)
+        ]
+    );
+    assert!(snapshot.connections[1].request_time >= Some(Duration::from_secs(1)));
+    assert_eq!(snapshot.slow_handlers[0].path, "/slow");
+    assert_eq!(snapshot.seconds[0].longest, Duration::from_millis(20));
+    assert_eq!(snapshot.metrics.requests, 2);
+    kept.lock().unwrap().clear();
 }

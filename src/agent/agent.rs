@@ -18,6 +18,7 @@ use super::prepared::{KnownUrls, Prepared};
 use super::request::Request;
 use super::response::Response;
 use super::settings::Priority;
+use super::snapshot::AgentSnapshot;
 use crate::budget::{Budget, Polled};
 use crate::clock::system_time;
 use crate::error::{Error, Misuse};
@@ -381,6 +382,34 @@ impl Agent {
         let store = self.config.hsts.as_ref()?;
         let store = store.lock().unwrap_or_else(PoisonError::into_inner);
         Some(store.save(system_time()))
+    }
+
+    /// What the agent is doing now: requests, connections, queues, and how long polls took in the last seconds.
+    /// For inspectors and debug overlays. It costs a few allocations per request and nothing while it is not
+    /// called.
+    ///
+    /// An agent [on a thread of its own](crate::agent::AgentBuilder::on_thread) returns what its thread saw after
+    /// the call before, and something empty the first time: the call never waits.
+    ///
+    /// ```
+    /// # use httpoll::memory::MemoryNetwork;
+    /// # use httpoll::Agent;
+    /// # let mut agent = Agent::on_memory(&MemoryNetwork::new());
+    /// let scores = agent.get("http://game.example/scores?token=1").send()?;
+    /// let snapshot = agent.snapshot();
+    /// assert_eq!(snapshot.requests[0].id, scores.id());
+    /// assert_eq!(snapshot.requests[0].url, "http://game.example/scores?(hidden)");
+    /// assert_eq!(snapshot.to_json()["totals"]["requests"], 1);
+    /// # Ok::<(), httpoll::Error>(())
+    /// ```
+    pub fn snapshot(&mut self) -> AgentSnapshot {
+        self.cancel_dropped();
+        let mut snapshot = match &mut self.backend {
+            Backend::Inline(engine) => engine.snapshot(),
+            Backend::Threaded(thread) => thread.snapshot(),
+        };
+        snapshot.queues.events += self.set_aside.len();
+        snapshot
     }
 
     /// Sends a message over an open WebSocket.

@@ -14,6 +14,7 @@ use super::engine::Engine;
 use super::engine::command::Command;
 use super::event::Event;
 use super::id::RequestId;
+use super::snapshot::AgentSnapshot;
 use crate::budget::{Budget, PollAt, Polled};
 #[cfg(feature = "websocket")]
 use crate::error::Error;
@@ -42,6 +43,9 @@ struct State {
     /// How long the agent waits for files to be finished, and whether they were.
     drain_files: Option<Duration>,
     files_drained: bool,
+    /// Whether the agent wants a snapshot, and the latest one.
+    wants_snapshot: bool,
+    snapshot: AgentSnapshot,
 }
 
 /// The agent's side; see the documentation of the module.
@@ -177,6 +181,22 @@ impl EngineThread {
         std::mem::take(&mut state.files_drained)
     }
 
+    /// The snapshot that the thread took when it was asked last. Asks it for another one.
+    pub(super) fn snapshot(&mut self) -> AgentSnapshot {
+        let mut state = lock(&self.shared.state);
+        if state.has_panicked {
+            return AgentSnapshot::default();
+        }
+        let is_first = !std::mem::replace(&mut state.wants_snapshot, true);
+        let mut snapshot = state.snapshot.clone();
+        snapshot.queues.events = self.events.len() + state.events.len();
+        drop(state);
+        if is_first {
+            (self.wake)();
+        }
+        snapshot
+    }
+
     pub(super) fn next_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
         if let (Some(id), 1..) = (event.id(), event.unpulled()) {
@@ -241,11 +261,14 @@ fn run(engine: &mut Engine, shared: &Shared) {
             shared.changed.notify_all();
             continue;
         }
+        if lock(&shared.state).wants_snapshot {
+            let snapshot = engine.snapshot();
+            let mut state = lock(&shared.state);
+            state.wants_snapshot = false;
+            state.snapshot = snapshot;
+        }
         // Publishing may have consumed the wake-up of a command that arrived meanwhile.
-        let has_work = {
-            let state = lock(&shared.state);
-            !state.commands.is_empty() || state.drain_files.is_some()
-        };
+        let has_work = lock(&shared.state).has_work();
         if has_work || polled.changed || shared.stop.load(Ordering::Acquire) {
             continue;
         }
@@ -282,6 +305,11 @@ impl Shared {
 }
 
 impl State {
+    /// Whether the agent wants something of the thread.
+    fn has_work(&self) -> bool {
+        !self.commands.is_empty() || self.drain_files.is_some() || self.wants_snapshot
+    }
+
     /// Whether the event belongs to a request that was cancelled meanwhile.
     fn is_cancelled(&self, event: &Event) -> bool {
         let id = event.id();

@@ -10,6 +10,7 @@
 //! | `request`, `options`, `settings`, `content`, `output`, `download` | what the caller asks for |
 //! | `config`, `prepared`, `request_head` | the agent's defaults; a request ready to be sent; its head |
 //! | `event`, `response`, `request_result` | what the caller gets |
+//! | `snapshot` | what the agent is doing, for inspectors |
 //! | `transfer` | the state of one request over its redirects and retries |
 //! | `pool`, `timers` | connections and the requests that wait for them; deadlines |
 //! | `engine` | drives all transfers |
@@ -46,6 +47,7 @@ mod request_head;
 mod request_result;
 mod response;
 mod settings;
+mod snapshot;
 mod transfer;
 #[cfg(feature = "websocket")]
 mod web_socket;
@@ -62,5 +64,9 @@ pub use request::Request;
 pub use request_result::HttpRequestResult;
 pub use response::{ConnectionInfo, Hop, Response, SavedFile, Timings, Transferred};
 pub use settings::{AddressFamily, CacheMode, Priority};
+pub use snapshot::{
+    AgentSnapshot, ConnectionSnapshot, ConnectionState, HostSnapshot, QueueSnapshot,
+    RequestSnapshot,
+};
 #[cfg(feature = "websocket")]
 pub use web_socket::WebSocketOptions;

@@ -195,6 +195,23 @@ impl Pool {
         Some(found)
     }
 
+    /// How many requests wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Each host with its name and how many requests wait for it.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = (HostKey, String, usize)> {
+        self.hosts
+            .iter()
+            .map(|(index, host)| (HostKey(index), host.key.to_string(), host.waiting.len()))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnectionKey, &Pooled)> {
+        let connections = self.connections.iter();
+        connections.map(|(index, pooled)| (ConnectionKey(index), pooled))
+    }
+
     /// Whether any request waits.
     pub(crate) fn has_waiting(&self) -> bool {
         self.waiting > 0

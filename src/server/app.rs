@@ -30,7 +30,7 @@ use crate::transport::meter::Clock;
 /// How long a handler may take before it is reported: half a frame at 60 Hz.
 pub(super) const SLOW_HANDLER: Duration = Duration::from_millis(8);
 
-/// Slow handlers that the inspector page lists.
+/// Slow handlers that a snapshot lists.
 const SLOW_HANDLERS: usize = 32;
 
 /// See the module's documentation.
@@ -60,9 +60,9 @@ pub(super) struct App {
     pub(super) draining: bool,
     pub(super) clock: Clock,
     pub(super) wall: SystemTime,
-    /// Whether an inspector page shows what happens.
+    /// Whether snapshots show what happens.
     pub(super) is_inspected: bool,
-    /// The latest slow handlers, for that page.
+    /// The latest slow handlers, for snapshots.
     pub(super) slow_handlers: VecDeque<(String, Duration)>,
     /// No slow handler is logged before this time.
     logged_slow: Option<SystemTime>,
@@ -420,12 +420,10 @@ impl App {
             return;
         }
         let path = request.path().to_owned();
-        if self.is_inspected {
-            if self.slow_handlers.len() == SLOW_HANDLERS {
-                self.slow_handlers.pop_front();
-            }
-            self.slow_handlers.push_back((path.clone(), took));
+        if self.slow_handlers.len() == SLOW_HANDLERS {
+            self.slow_handlers.pop_front();
         }
+        self.slow_handlers.push_back((path.clone(), took));
         let fault = ServerFault::SlowHandler { path, took };
         if self.hooks.error.is_empty() && self.logged_slow.is_none_or(|at| self.wall >= at) {
             self.logged_slow = self.wall.checked_add(Duration::from_secs(1));

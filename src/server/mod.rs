@@ -86,7 +86,7 @@ pub mod websocket;
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use crate::budget::Budget;
+use crate::budget::{Budget, PollHistory};
 use crate::clock::Instant;
 use crate::error::Error;
 use crate::exclusive::Exclusive;
@@ -172,6 +172,8 @@ pub struct Server {
     shutdown: Option<Shutdown>,
     tls: Option<ServerTlsOptions>,
     inspection: Option<Inspection>,
+    /// How long polls took.
+    history: PollHistory,
 }
 
 impl Server {
@@ -209,6 +211,7 @@ impl Server {
             shutdown: None,
             tls: None,
             inspection: None,
+            history: PollHistory::default(),
         }
     }
 

@@ -205,14 +205,18 @@ impl Machine for Server {
         self.app.wall = self.reactor.clock().wall();
         self.accepts_left = budget.accepts.unwrap_or(usize::MAX);
         self.calls_left = budget.handler_calls.unwrap_or(usize::MAX);
+        self.history.begin_poll(budget.time);
         Duration::ZERO
     }
 
     fn advance(&mut self, meter: &mut BudgetMeter) -> bool {
+        let began = self.history.begin_turn(|| meter.now());
         let active_now = self.reactor.poll_time();
         self.collect_ready(active_now);
         let accepted = self.accept(active_now, meter);
-        self.run_queue(active_now, meter) || accepted
+        let moved = self.run_queue(active_now, meter);
+        self.history.end_turn(began, || meter.now());
+        moved || accepted
     }
 
     fn has_work(&self) -> bool {
@@ -229,12 +233,14 @@ impl Machine for Server {
     }
 
     fn fire_deadlines(&mut self, meter: &mut BudgetMeter) -> bool {
+        let began = self.history.begin_turn(|| meter.now());
         let active_now = self.reactor.poll_time();
         let expired = self.expire(active_now, meter);
         let closed = self.advance_shutdown(active_now);
         self.app.metrics.open = self.connections.open();
-        let took = meter.now().saturating_duration_since(meter.started());
-        let updated = self.update_inspection(active_now, took);
+        self.history.end_turn(began, || meter.now());
+        self.history.end_poll(active_now);
+        let updated = self.update_inspection(active_now);
         expired || closed || updated
     }
 

@@ -129,9 +129,23 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
         budget: &Budget,
     ) -> Result<Polled, Error> {
         // Then asking the system once is enough.
+        let began = self.poller.clock().now();
         let polled = self.advance(budget);
+        if polled.changed {
+            // Without a sleep, but the system is asked: a machine that always has something to do must not
+            // hide the sockets and deadlines of the others.
+            let took = self.poller.clock().now().saturating_duration_since(began);
+            let left = Budget {
+                time: budget.time.map(|time| time.saturating_sub(took)),
+                ..budget.clone()
+            };
+            let asked = self.sleep(PollAt::Now, None, &left)?;
+            return Ok(Polled {
+                changed: true,
+                ..asked
+            });
+        }
         match polled.next {
-            _ if polled.changed => Ok(polled),
             PollAt::Idle => Ok(polled),
             // Nothing is late before the system was asked.
             PollAt::Now | PollAt::At(_) | PollAt::Io => self.sleep(polled.next, timeout, budget),

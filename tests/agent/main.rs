@@ -52,6 +52,7 @@ mod request_fields;
 mod requests;
 mod responses;
 mod retries;
+mod snapshots;
 #[cfg(feature = "cache")]
 mod stale_responses;
 mod support;

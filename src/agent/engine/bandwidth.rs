@@ -82,6 +82,11 @@ impl BandwidthQueue {
         }
     }
 
+    /// How many transfers wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Notes that content was received.
     pub(super) fn spend(&mut self, bytes: u64) {
         self.download.spend(bytes);

@@ -160,7 +160,8 @@ impl Engine {
                 }
                 return Ok(Pumped::Full);
             }
-            let own = transfer.rates.download.remaining_budget(active_now);
+            // Otherwise a caller that polls often would get content in pieces of a few bytes.
+            let own = transfer.rates.download.worthwhile(active_now);
             if own == 0 {
                 let due = transfer.rates.download.due(active_now, LEAST_MOVE);
                 self.look_again(transfer, due);

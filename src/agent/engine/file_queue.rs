@@ -41,6 +41,10 @@ impl FileQueue {
         self.watched.get(index).copied()
     }
 
+    pub(super) fn watched_count(&self) -> usize {
+        self.watched.len()
+    }
+
     /// Stops watching. The last transfer of the list takes the place.
     pub(super) fn unwatch(&mut self, index: usize) {
         self.watched.swap_remove(index);

@@ -26,6 +26,7 @@
 //! | `failure` | what an error says: origin, phase, retryable |
 //! | `completion` | how a hop and a transfer end: next hop, again, done, failed |
 //! | `drain` | connections that read the rest of a response that is not wanted |
+//! | `snapshot` | what the engine is doing, for inspectors |
 //! | `files`, `caching`, `recording`, `web_sockets`, `suspend` | features that take part in a transfer |
 
 mod admission;
@@ -49,6 +50,7 @@ mod random;
 mod recording;
 mod response;
 mod schedule;
+mod snapshot;
 mod submissions;
 mod suspend;
 mod suspension;
@@ -65,7 +67,7 @@ use super::config::Config;
 use super::pool::{ConnectionKey, Pool};
 use super::request_head::Draft;
 use super::transfer::Transfer;
-use crate::budget::BusyPoll;
+use crate::budget::{BusyPoll, PollHistory};
 use crate::connection::Status as ConnectionStatus;
 use crate::error::Error;
 use crate::phase::Phase;
@@ -104,6 +106,8 @@ pub(crate) struct Engine {
     random: Random,
     /// How the latest poll was to ask again.
     busy_poll: BusyPoll,
+    /// How long polls took.
+    history: PollHistory,
     /// Memory for the heads of requests.
     draft: Draft,
     /// Tells users apart for the cache.
@@ -133,6 +137,7 @@ impl Engine {
             suspension: Suspension::default(),
             random,
             busy_poll: BusyPoll::Off,
+            history: PollHistory::default(),
             draft: Draft::default(),
             #[cfg(feature = "cache")]
             users: std::hash::RandomState::new(),

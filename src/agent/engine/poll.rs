@@ -260,12 +260,16 @@ impl Machine for Engine {
         self.events.take_window_full();
         self.run_queue.begin_poll();
         self.busy_poll = budget.busy_poll;
+        self.history.begin_poll(budget.time);
         self.submissions.take_submit_time()
     }
 
     fn advance(&mut self, meter: &mut BudgetMeter) -> bool {
+        let began = self.history.begin_turn(|| meter.now());
         let active_now = self.reactor.poll_time();
-        self.drive_all(active_now, meter)
+        let progressed = self.drive_all(active_now, meter);
+        self.history.end_turn(began, || meter.now());
+        progressed
     }
 
     fn has_work(&self) -> bool {
@@ -297,6 +301,7 @@ impl Machine for Engine {
     }
 
     fn fire_deadlines(&mut self, meter: &mut BudgetMeter) -> bool {
+        let began = self.history.begin_turn(|| meter.now());
         let active_now = self.reactor.poll_time();
         let fired = self.fire_timers(active_now, meter);
         if fired {
@@ -308,6 +313,8 @@ impl Machine for Engine {
             Timer::Connection(key) => pool.get(key).is_some(),
             Timer::Request(id) => transfers.get(id).is_some(),
         });
+        self.history.end_turn(began, || meter.now());
+        self.history.end_poll(active_now);
         fired || suspended
     }
 

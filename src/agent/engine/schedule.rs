@@ -78,6 +78,11 @@ impl RunQueue {
         self.queue.is_empty()
     }
 
+    /// How many connections need work.
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// A connection is being made.
     pub(super) fn add_connecting(&mut self, key: ConnectionKey) {
         self.connecting.push(key);

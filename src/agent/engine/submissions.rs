@@ -71,6 +71,13 @@ impl SubmissionQueue {
         }
     }
 
+    /// The requests, oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Submission> {
+        self.queue
+            .iter()
+            .filter_map(|slot| slot.submission.as_ref())
+    }
+
     /// Takes a request out of its turn.
     pub(super) fn take(&mut self, id: RequestId) -> Option<Submission> {
         let index = self.queue.binary_search_by_key(&id, |slot| slot.id).ok()?;

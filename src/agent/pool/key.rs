@@ -1,5 +1,7 @@
 //! What decides whether two requests may share connections.
 
+use std::fmt;
+
 use url::Host as HostName;
 
 use crate::connection::{AddressFilter, Route, Target};
@@ -20,9 +22,26 @@ pub(crate) struct PoolKey {
 #[derive(Clone, PartialEq, Eq)]
 struct TunnelledBy(Option<String>);
 
-impl std::fmt::Debug for TunnelledBy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for TunnelledBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TunnelledBy({})", self.0.is_some())
+    }
+}
+
+impl fmt::Display for PoolKey {
+    /// Scheme, host and port, and the proxy on the way.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.tls {
+            TlsChoice::Plain => "http",
+            TlsChoice::Tls(_) => "https",
+        };
+        write!(f, "{scheme}://{}:{}", self.host, self.port)?;
+        match &self.route {
+            Route::Direct => Ok(()),
+            Route::Forward(_) => f.write_str(" (a proxy)"),
+            Route::Tunnel(proxy) => write!(f, " through the proxy {}:{}", proxy.host, proxy.port),
+            Route::Socks(proxy) => write!(f, " through the proxy {}:{}", proxy.host, proxy.port),
+        }
     }
 }
 

@@ -299,6 +299,7 @@ impl Connection {
         match self.link.read(cx.reactor, cx.meter, &mut self.recv)? {
             LinkRead::Data(count) => {
                 cx.app.metrics.bytes_received += count as u64;
+                self.current.received += count as u64;
                 let ServerTimeouts {
                     stall, min_rate, ..
                 } = cx.app.timeouts;

@@ -61,6 +61,7 @@ impl Connection {
             method: Some(head.method.clone()),
             version: head.version,
             started: Some(self.current.started.unwrap_or(cx.now)),
+            received: self.current.received,
             ..Current::default()
         };
         let mut request = Request::new(head, self.client, self.tls.clone());

@@ -98,6 +98,8 @@ pub(super) struct Current {
     /// The status of the response under way, until the response is reported.
     pub(super) status: Option<StatusCode>,
     pub(super) sent: u64,
+    /// Bytes received since it began.
+    pub(super) received: u64,
 }
 
 /// How fast bytes move: each window of time needs a minimum of bytes.

@@ -1,14 +1,15 @@
-//! The inspector: a page that shows what a running server does, updated by an event stream.
+//! The inspector: a page that shows what a running server does, updated by an event stream, and the same as
+//! values: [`ServerSnapshot`].
 //!
 //! The page is a single file without external scripts. It passes the [`guard`](crate::server::guard) like
 //! every route, so at a loopback address only this machine can open it. It shows paths without their
-//! queries, and neither fields nor content.
+//! queries, and neither fields nor content. A program can add sections of its own, such as its agent.
 
-mod history;
-pub(super) mod time;
+mod snapshot;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,16 +22,12 @@ use super::topic::Topic;
 use crate::clock::Instant;
 use crate::error::Error;
 use crate::semantics::event_stream::ServerSentEvent;
-pub(super) use history::History;
-use time::milliseconds;
+pub use snapshot::{ConnectionPhase, ConnectionSnapshot, ServerSnapshot, SlowHandler};
 
 const PAGE: &str = include_str!("page.html");
 
 /// How often the page is updated.
 const INTERVAL: Duration = Duration::from_millis(500);
-
-/// How many connections the page lists at most.
-const MOST_CONNECTIONS: usize = 200;
 
 /// What the page may do: run its own script and style, and connect to its own server.
 const SECURITY_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; \
@@ -39,8 +36,27 @@ const SECURITY_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; \
 /// A handle to the inspector page of a server, made by [`Server::inspect`]. Clones refer to the same page. It
 /// can be sent to another thread.
 #[derive(Clone, Debug, Default)]
-pub struct Inspector {
-    sections: Arc<Mutex<BTreeMap<String, Value>>>,
+pub struct Inspector(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Whether the next update waits for sections.
+    is_wanted: AtomicBool,
+    sections: Mutex<Sections>,
+}
+
+#[derive(Debug, Default)]
+struct Sections {
+    by_title: BTreeMap<String, Section>,
+    /// The number of the next update.
+    update: u64,
+}
+
+#[derive(Debug)]
+struct Section {
+    value: Value,
+    /// The update for which it was made. `None` for a section that stays until it is replaced.
+    made_for: Option<u64>,
 }
 
 /// The state of the inspector in its server.
@@ -48,21 +64,99 @@ pub struct Inspector {
 pub(super) struct Inspection {
     inspector: Inspector,
     topic: Topic,
-    pub(super) history: History,
+    /// When the page is to be updated. `None` while it is not open.
     next: Option<Instant>,
+    /// Whether the program had a chance to make the sections of the next update.
+    is_announced: bool,
 }
 
 impl Inspector {
-    /// Shows a value of the program in a section of the page. It replaces the section with this title. Use it,
-    /// for example, for the requests of an agent and their progress, once a frame or once a second.
-    pub fn set_section(&self, title: &str, value: Value) {
-        let mut sections = self.sections.lock().unwrap_or_else(PoisonError::into_inner);
-        sections.insert(title.to_owned(), value);
+    /// Shows a value in a section of the page while the page is open. Call it once a frame. It calls `value`
+    /// at most once for each update of the page, twice a second, and not at all while the page is not open.
+    ///
+    /// The page shows objects as lists of names and values, and arrays of objects as tables. It shows names that
+    /// end in `_ms` as times and those that end in `_bytes` as sizes.
+    ///
+    #[cfg_attr(feature = "agent", doc = "```no_run")]
+    #[cfg_attr(not(feature = "agent"), doc = "```ignore")]
+    /// use httpoll::Agent;
+    /// use httpoll::server::Server;
+    ///
+    /// let mut agent = Agent::new();
+    /// let mut server = Server::bind("127.0.0.1:8080")?;
+    /// let inspector = server.inspect("/debug")?;
+    /// loop {
+    ///     agent.poll();
+    ///     server.poll()?;
+    ///     inspector.show("agent", || agent.snapshot().to_json());
+    /// }
+    /// # #[expect(unreachable_code)]
+    /// # Ok::<(), httpoll::Error>(())
+    /// ```
+    pub fn show(&self, title: &str, value: impl FnOnce() -> Value) {
+        if !self.0.is_wanted.load(Ordering::Relaxed) {
+            return;
+        }
+        let update = {
+            let sections = self.sections();
+            let update = Some(sections.update);
+            let section = sections.by_title.get(title);
+            if section.is_some_and(|section| section.made_for == update) {
+                return;
+            }
+            update
+        };
+        // It may use the inspector, so nothing is locked.
+        let section = Section {
+            value: value(),
+            made_for: update,
+        };
+        let mut sections = self.sections();
+        sections.by_title.insert(title.to_owned(), section);
     }
 
-    fn sections(&self) -> Value {
-        let sections = self.sections.lock().unwrap_or_else(PoisonError::into_inner);
-        json!(*sections)
+    /// Shows a value in a section of the page until it is replaced. For values that seldom change, or that
+    /// another thread reports; otherwise [`show`](Self::show) is cheaper.
+    pub fn set_section(&self, title: &str, value: Value) {
+        let made_for = None;
+        let section = Section { value, made_for };
+        let mut sections = self.sections();
+        sections.by_title.insert(title.to_owned(), section);
+    }
+
+    fn sections(&self) -> MutexGuard<'_, Sections> {
+        let sections = self.0.sections.lock();
+        sections.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether any section is made for each update.
+    fn has_made_sections(&self) -> bool {
+        let sections = self.sections();
+        let mut values = sections.by_title.values();
+        values.any(|section| section.made_for.is_some())
+    }
+
+    fn to_json(&self) -> Value {
+        let sections = self.sections();
+        let values = sections.by_title.iter();
+        values
+            .map(|(title, section)| (title.clone(), section.value.clone()))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    }
+
+    /// From now on sections are made for the next update.
+    fn begin_update(&self) {
+        self.sections().update += 1;
+        self.0.is_wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// The page was closed: what was made for it becomes old.
+    fn forget_made_sections(&self) {
+        self.0.is_wanted.store(false, Ordering::Relaxed);
+        let mut sections = self.sections();
+        let by_title = &mut sections.by_title;
+        by_title.retain(|_, section| section.made_for.is_none());
     }
 }
 
@@ -101,77 +195,104 @@ impl Server {
             },
         )?;
         self.app.is_inspected = true;
+        self.history.keep();
         self.inspection = Some(Inspection {
             inspector: inspector.clone(),
             topic,
-            history: History::default(),
             next: None,
+            is_announced: false,
         });
         Ok(inspector)
     }
 
-    /// Records how long a poll took. Publishes the state if it is due and the page is open.
-    pub(super) fn update_inspection(&mut self, active_now: Instant, took: Duration) -> bool {
+    /// The handle of the inspector page that [`inspect`](Self::inspect) made last.
+    pub fn inspector(&self) -> Option<Inspector> {
+        let inspection = self.inspection.as_ref()?;
+        Some(inspection.inspector.clone())
+    }
+
+    /// What the server is doing now: connections with their requests, queues, how long polls took in the last
+    /// seconds, slow handlers. For inspectors and debug overlays. Without an inspector page, the first call begins
+    /// to record paths and the time of polls.
+    pub fn snapshot(&mut self) -> ServerSnapshot {
+        self.app.is_inspected = true;
+        let active_now = self.reactor.active_time(self.reactor.clock().now());
+        self.snapshot_at(active_now)
+    }
+
+    fn snapshot_at(&mut self, active_now: Instant) -> ServerSnapshot {
+        let connections = self.connections.iter();
+        let slow = self.app.slow_handlers.iter().rev();
+        ServerSnapshot {
+            address: self.address,
+            metrics: self.metrics(),
+            connection_limits: (
+                self.app.limits.connections,
+                self.app.limits.connections_per_ip,
+            ),
+            waiting_connections: self.connections.waiting(),
+            waiting_requests: self.app.pulled.len(),
+            connections: connections
+                .map(|connection: &Connection| connection.snapshot(active_now))
+                .collect(),
+            seconds: self.history.seconds(active_now),
+            slow_handlers: slow
+                .map(|(path, took)| SlowHandler {
+                    path: path.clone(),
+                    took: *took,
+                })
+                .collect(),
+        }
+    }
+
+    /// Publishes the state if it is due and the page is open. Returns whether it was published.
+    pub(super) fn update_inspection(&mut self, active_now: Instant) -> bool {
         let Some(mut inspection) = self.inspection.take() else {
             return false;
         };
-        inspection.history.note(active_now, took);
-        let is_seen = inspection.topic.subscribers() > 0;
-        let is_due = is_seen && inspection.next.is_none_or(|next| next <= active_now);
-        if is_due {
-            let state = self.to_json(&inspection, active_now);
-            let event = ServerSentEvent::new(state.to_string());
-            // An event without a type and an id is always valid.
-            let _ = inspection.topic.publish_latest("state", event);
-        }
-        if is_due {
-            inspection.next = active_now.checked_add(INTERVAL);
-        } else if !is_seen {
-            inspection.next = None;
-        }
+        let is_published = self.advance_inspection(&mut inspection, active_now);
         self.inspection = Some(inspection);
-        is_due
+        is_published
+    }
+
+    fn advance_inspection(&mut self, inspection: &mut Inspection, active_now: Instant) -> bool {
+        let inspector = &inspection.inspector;
+        if inspection.topic.subscribers() == 0 {
+            if inspection.next.take().is_some() {
+                inspection.is_announced = false;
+                inspector.forget_made_sections();
+            }
+            return false;
+        }
+        let is_first = inspection.next.is_none();
+        if inspection.next.is_some_and(|next| next > active_now) {
+            return false;
+        }
+        if !inspection.is_announced && inspector.has_made_sections() {
+            // The next poll publishes, so that the program can show what is true now.
+            inspector.begin_update();
+            inspection.is_announced = true;
+            return false;
+        }
+        let state = json!({
+            "server": self.snapshot_at(active_now).to_json(),
+            "sections": inspector.to_json(),
+        });
+        let event = ServerSentEvent::new(state.to_string());
+        // An event without a type and an id is always valid.
+        let _ = inspection.topic.publish_latest("state", event);
+        inspector.0.is_wanted.store(false, Ordering::Relaxed);
+        inspection.is_announced = false;
+        if is_first {
+            // The page was just opened: no section was made for it yet.
+            inspector.begin_update();
+        }
+        inspection.next = active_now.checked_add(INTERVAL);
+        true
     }
 
     /// When the page has to be updated.
     pub(super) fn next_inspection(&self) -> Option<Instant> {
         self.inspection.as_ref()?.next
-    }
-
-    fn to_json(&self, inspection: &Inspection, active_now: Instant) -> Value {
-        let metrics = self.metrics();
-        let connections: Vec<_> = self
-            .connections
-            .iter()
-            .take(MOST_CONNECTIONS)
-            .map(|connection: &Connection| connection.to_json(active_now))
-            .collect();
-        let slow: Vec<_> = self
-            .app
-            .slow_handlers
-            .iter()
-            .rev()
-            .map(|(path, took)| json!({ "path": path, "took_ms": milliseconds(*took) }))
-            .collect();
-        json!({
-            "address": self.address.to_string(),
-            "metrics": {
-                "accepted": metrics.accepted, "refused": metrics.refused, "open": metrics.open,
-                "requests": metrics.requests, "faults": metrics.faults,
-                "bytes_received": metrics.bytes_received, "bytes_sent": metrics.bytes_sent,
-            },
-            "limits": {
-                "connections": self.app.limits.connections,
-                "connections_per_ip": self.app.limits.connections_per_ip,
-            },
-            "queues": {
-                "connections with something to do": self.connections.waiting(),
-                "requests to be pulled": self.app.pulled.len(),
-            },
-            "connections": connections,
-            "seconds": inspection.history.to_json(),
-            "slow_handlers": slow,
-            "sections": inspection.inspector.sections(),
-        })
     }
 }
