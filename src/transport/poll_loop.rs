@@ -369,3 +369,65 @@ fn end_turn(machine: &mut dyn Machine, meter: &BudgetMeter) {
         reactor.end_turn(meter.cut(), meter.has_deferred());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::memory::MemoryNetwork;
+
+    /// Has work in each turn, or never.
+    #[derive(Default)]
+    struct Fake {
+        is_busy: bool,
+        checks: usize,
+    }
+
+    impl Machine for Fake {
+        fn reactor(&mut self) -> Option<&mut Reactor> {
+            None
+        }
+
+        fn begin_poll(&mut self, _: &Budget) -> Duration {
+            Duration::ZERO
+        }
+
+        fn advance(&mut self, _: &mut BudgetMeter) -> bool {
+            self.is_busy
+        }
+
+        fn has_work(&self) -> bool {
+            false
+        }
+
+        fn spin_time(&self, _: BusyPoll) -> Option<Duration> {
+            None
+        }
+
+        fn fire_deadlines(&mut self, _: &mut BudgetMeter) -> bool {
+            self.checks += 1;
+            false
+        }
+
+        fn fail(&mut self, _: &Error) {}
+
+        fn next_poll(&mut self) -> PollAt {
+            PollAt::Io
+        }
+    }
+
+    #[test]
+    fn a_machine_that_always_has_work_hides_no_deadline_of_another() {
+        let poller = Poller::memory(&MemoryNetwork::new());
+        let mut busy = Fake {
+            is_busy: true,
+            ..Fake::default()
+        };
+        let mut other = Fake::default();
+        for _ in 0..10 {
+            let mut machines: [&mut Fake; 2] = [&mut busy, &mut other];
+            let mut group = PollLoop::new(&poller, &mut machines);
+            assert!(group.wait(None, &Budget::default()).unwrap().changed);
+        }
+        assert_eq!(other.checks, 10);
+    }
+}

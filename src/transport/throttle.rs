@@ -76,9 +76,22 @@ impl Throttle {
     /// bytes of a twentieth of a second, or [`LEAST_MOVE`] if that is less.
     #[cfg(feature = "agent")]
     pub(crate) fn worthwhile(&mut self, now: Instant) -> u64 {
-        let least = self.rate().map_or(0, |rate| rate.get() / 20);
+        self.at_least(20, u64::MAX, now)
+    }
+
+    /// The allowance if it is worth a piece of content, otherwise zero. It is worth one when it reaches the
+    /// bytes of a hundredth of a second, or [`LEAST_MOVE`] or the `wanted` bytes if they are less. Otherwise a
+    /// caller that polls without pause would get a few bytes at a time, of what was read long ago.
+    #[cfg(feature = "agent")]
+    pub(crate) fn piece(&mut self, wanted: u64, now: Instant) -> u64 {
+        self.at_least(100, wanted, now)
+    }
+
+    #[cfg(feature = "agent")]
+    fn at_least(&mut self, parts_per_second: u64, wanted: u64, now: Instant) -> u64 {
+        let least = self.rate().map_or(0, |rate| rate.get() / parts_per_second);
         let remaining_budget = self.remaining_budget(now);
-        if remaining_budget < least.min(LEAST_MOVE) {
+        if remaining_budget < least.min(LEAST_MOVE).min(wanted.max(1)) {
             0
         } else {
             remaining_budget

@@ -201,6 +201,30 @@ fn a_chunk_is_never_more_than_the_rate_allows() {
 }
 
 #[test]
+fn a_caller_that_polls_without_pause_gets_content_in_pieces_worth_their_cost() {
+    let (network, server, mut agent) = setup();
+    resource(&server, 100_000);
+    let request = Request::get("http://game.example/").stream();
+    let handle = agent.send(request.rate_limit(Some(40_000))).unwrap();
+    let mut pieces = Vec::new();
+    let began = network.now();
+    while network.now() - began < Duration::from_secs(1) {
+        agent.poll();
+        while let Some(event) = agent.next_event() {
+            if let Event::Chunk { bytes, .. } = event {
+                pieces.push(bytes.len());
+            }
+        }
+        network.advance(Duration::from_micros(100));
+    }
+    let total: usize = pieces.iter().sum();
+    assert!(total >= 40_000, "{total}");
+    // At most one in ten milliseconds, after the first burst.
+    assert!(pieces.len() <= 110, "{}", pieces.len());
+    drop(handle);
+}
+
+#[test]
 fn rates_hold_each_way_and_uploads_go_in_pieces() {
     let (network, server, mut agent) = setup();
     server.any("/up").reply(MockResponse::ok());

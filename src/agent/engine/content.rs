@@ -160,10 +160,12 @@ impl Engine {
                 }
                 return Ok(Pumped::Full);
             }
-            // Otherwise a caller that polls often would get content in pieces of a few bytes.
-            let own = transfer.rates.download.worthwhile(active_now);
+            let response = transfer.state.response();
+            let wanted = response.map_or(u64::MAX, ResponseState::left);
+            let own = transfer.rates.download.piece(wanted, active_now);
             if own == 0 {
-                let due = transfer.rates.download.due(active_now, LEAST_MOVE);
+                let least = LEAST_MOVE.min(wanted.max(1));
+                let due = transfer.rates.download.due(active_now, least);
                 self.look_again(transfer, due);
                 return Ok(Pumped::Full);
             }

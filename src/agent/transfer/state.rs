@@ -335,6 +335,14 @@ impl ResponseState {
         }
     }
 
+    /// How many bytes of content are still to come, before decoding; `u64::MAX` if that is not known.
+    pub(crate) fn left(&self) -> u64 {
+        match self.content_length {
+            Some(length) => length.saturating_sub(self.received),
+            None => u64::MAX,
+        }
+    }
+
     /// A response of which only the head has arrived, and whose content is not wanted so far.
     pub(crate) fn new(head: Arc<ResponseHead>, planned: NextAction) -> Self {
         Self {
