@@ -86,7 +86,7 @@ pub struct ConnectionSnapshot {
     pub number: usize,
     /// What it is used for.
     pub state: ConnectionState,
-    /// What it is doing for its request.
+    /// What its request is doing.
     pub phase: Option<Phase>,
     /// The time since it was begun to be opened. Of a gap between two polls, only one second counts.
     pub age: Duration,

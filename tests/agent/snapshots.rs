@@ -64,6 +64,7 @@ fn a_snapshot_shows_requests_connections_and_queues() {
     assert!(snapshot.requests[1].is_paused);
     let connection = &host.connections[first.connection.unwrap()];
     assert_eq!(connection.state, ConnectionState::Busy(first.id));
+    assert_eq!(connection.phase, Some(Phase::ReceiveBody));
     assert_eq!(connection.requests, 1);
     assert!(connection.peer_address.is_some());
     assert_eq!(snapshot.requests[7].connection, None);

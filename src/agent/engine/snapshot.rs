@@ -61,6 +61,32 @@ impl Engine {
         }
     }
 
+    fn of_connection(
+        &self,
+        ConnectionKey(number): ConnectionKey,
+        pooled: &Pooled,
+        active_now: Instant,
+    ) -> ConnectionSnapshot {
+        let link = pooled.connection.link();
+        let (state, phase) = match pooled.service {
+            Service::Busy(id) => {
+                let transfer = self.transfers.get(id);
+                let phase = transfer.map(|transfer| self.phase_of(transfer));
+                (ConnectionState::Busy(id), phase)
+            }
+            Service::Idle { .. } => (ConnectionState::Idle, None),
+            Service::Draining { .. } => (ConnectionState::Draining, None),
+        };
+        ConnectionSnapshot {
+            number,
+            state,
+            phase,
+            age: active_now.saturating_duration_since(pooled.opened),
+            requests: pooled.requests,
+            peer_address: link.and_then(|link| link.socket().peer_address()),
+        }
+    }
+
     fn snapshot_of_hosts(&self, active_now: Instant) -> Vec<HostSnapshot> {
         let hosts = self.pool.hosts();
         hosts
@@ -71,9 +97,7 @@ impl Engine {
                     .pool
                     .iter()
                     .filter(|(_, pooled)| pooled.host == key)
-                    .map(|(ConnectionKey(number), pooled)| {
-                        of_connection(number, pooled, active_now)
-                    })
+                    .map(|(key, pooled)| self.of_connection(key, pooled, active_now))
                     .collect(),
             })
             .collect()
@@ -114,24 +138,5 @@ fn of_submission(submission: &Submission, now: Instant) -> RequestSnapshot {
         is_paused: false,
         unread_bytes: 0,
         connection: None,
-    }
-}
-
-fn of_connection(number: usize, pooled: &Pooled, active_now: Instant) -> ConnectionSnapshot {
-    let link = pooled.connection.link();
-    ConnectionSnapshot {
-        number,
-        state: match pooled.service {
-            Service::Busy(id) => ConnectionState::Busy(id),
-            Service::Idle { .. } => ConnectionState::Idle,
-            Service::Draining { .. } => ConnectionState::Draining,
-        },
-        phase: match pooled.service {
-            Service::Busy(_) => pooled.connection.phase(),
-            Service::Idle { .. } | Service::Draining { .. } => None,
-        },
-        age: active_now.saturating_duration_since(pooled.opened),
-        requests: pooled.requests,
-        peer_address: link.and_then(|link| link.socket().peer_address()),
     }
 }
