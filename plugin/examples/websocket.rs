@@ -10,42 +10,31 @@
 mod offline;
 
 use std::error::Error;
-use std::net::TcpListener;
 
 use bevy_app::{AppExit, Startup};
 use bevy_ecs::prelude::*;
+use bevy_httpoll::httpoll::server::Server;
+use bevy_httpoll::httpoll::server::websocket::{Options, WebSocket};
 use bevy_httpoll::httpoll::websocket::{CloseFrame, WebSocketMessage};
 use bevy_httpoll::prelude::*;
 
 #[derive(Resource)]
-struct Server(String);
+struct Address(String);
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let url = format!("ws://{}/count", listener.local_addr()?);
-    std::thread::spawn(move || {
-        let Ok((stream, _)) = listener.accept() else {
-            return;
-        };
-        let Ok(mut socket) = tungstenite::accept(stream) else {
-            return;
-        };
-        while let Ok(message) = socket.read() {
-            if let tungstenite::Message::Text(text) = message {
-                let reply = format!("you said {text}");
-                let _ = socket.send(tungstenite::Message::text(reply));
-            }
-        }
-    });
+    let mut server = Server::bind("127.0.0.1:0")?;
+    let url = format!("ws://{}/count", server.local_addr());
+    server.pull("GET", "/count")?;
+    std::thread::spawn(move || reply(server));
     Ok(offline::app()
         .add_plugins(HttpollPlugin::default())
-        .insert_resource(Server(url))
+        .insert_resource(Address(url))
         .add_systems(Startup, begin)
         .run())
 }
 
-fn begin(mut http: Http, server: Res<Server>) {
-    http.get(server.0.as_str())
+fn begin(mut http: Http, address: Res<Address>) {
+    http.get(address.0.as_str())
         .insert(HttpStream::WebSocket(HttpWebSocket::default()))
         .observe(|open: On<HttpWebSocketOpened>, mut commands: Commands| {
             println!("open");
@@ -82,4 +71,23 @@ fn send(commands: &mut Commands, request: Entity, number: u32) {
         request,
         message: WebSocketMessage::Text(number.to_string()),
     });
+}
+
+/// The server's side, on a thread of its own.
+fn reply(mut server: Server) {
+    let mut sockets: Vec<WebSocket> = Vec::new();
+    while server.wait(None).is_ok() {
+        while let Some(mut request) = server.next_request() {
+            if let Ok(socket) = request.accept_websocket(Options::default()) {
+                sockets.push(socket);
+            }
+        }
+        for socket in &mut sockets {
+            while let Some(message) = socket.receive() {
+                if let WebSocketMessage::Text(text) = message {
+                    let _ = socket.send(WebSocketMessage::Text(format!("you said {text}")));
+                }
+            }
+        }
+    }
 }

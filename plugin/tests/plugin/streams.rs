@@ -150,18 +150,28 @@ fn server_sent_events_arrive_one_by_one_and_the_stream_reconnects() {
 #[test]
 fn a_web_socket_is_an_entity() {
     use crate::support::{log_events, until};
+    use bevy_httpoll::httpoll::server::Server;
+    use bevy_httpoll::httpoll::server::websocket::{Options, WebSocket};
     use bevy_httpoll::httpoll::websocket::{CloseFrame, WebSocketMessage};
 
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("ws://{}/chat", listener.local_addr().unwrap());
+    let mut server = Server::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/chat", server.local_addr());
+    server.pull("GET", "/chat").unwrap();
     let server = std::thread::spawn(move || {
-        let (stream, _) = listener.accept().unwrap();
-        let mut socket = tungstenite::accept(stream).unwrap();
+        let mut socket = None::<WebSocket>;
         loop {
-            match socket.read() {
-                Ok(message @ tungstenite::Message::Text(_)) => socket.send(message).unwrap(),
-                Ok(_) => {}
-                Err(end) => return matches!(end, tungstenite::Error::ConnectionClosed),
+            server.wait(None).unwrap();
+            if let Some(mut request) = server.next_request() {
+                socket = Some(request.accept_websocket(Options::default()).unwrap());
+            }
+            let Some(socket) = &mut socket else { continue };
+            while let Some(message) = socket.receive() {
+                if matches!(message, WebSocketMessage::Text(_)) {
+                    socket.send(message).unwrap();
+                }
+            }
+            if socket.is_closed() {
+                return (socket.close_frame(), socket.fault());
             }
         }
     });
@@ -207,7 +217,9 @@ fn a_web_socket_is_an_entity() {
         app.world().resource::<ReceivedMessages>().0,
         [WebSocketMessage::Text("hello".into())]
     );
-    assert!(server.join().unwrap(), "closed cleanly");
+    let (frame, fault) = server.join().unwrap();
+    assert_eq!(frame.map(|frame| (frame.code, frame.reason)), Some((1000, "bye".into())));
+    assert!(fault.is_none(), "{fault:?}");
     let seen = app.world().resource::<crate::support::EventLog>();
     assert_eq!(seen.responses[0].1, 101);
     assert!(seen.errors.is_empty());
