@@ -218,7 +218,10 @@ fn a_web_socket_is_an_entity() {
         [WebSocketMessage::Text("hello".into())]
     );
     let (frame, fault) = server.join().unwrap();
-    assert_eq!(frame.map(|frame| (frame.code, frame.reason)), Some((1000, "bye".into())));
+    assert_eq!(
+        frame.map(|frame| (frame.code, frame.reason)),
+        Some((1000, "bye".into()))
+    );
     assert!(fault.is_none(), "{fault:?}");
     let seen = app.world().resource::<crate::support::EventLog>();
     assert_eq!(seen.responses[0].1, 101);
