@@ -51,6 +51,7 @@ pub struct Budget {
 /// that busy-polls asks again, without sleeping, until nothing arrived for the given time or the budget is
 /// spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BusyPoll {
     /// Never: the poll asks once.
     Off,
@@ -131,6 +132,8 @@ impl Default for Budget {
 /// When the next poll is due. A game that polls once per frame may ignore it. A loop without frames calls
 /// `wait`, which sleeps until then. Do not sleep elsewhere: of a gap between two polls, only one second
 /// counts towards deadlines.
+///
+/// The variants are all that a loop can wait for; there will be no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollAt {
     /// At once: the budget cut work short, or content waits for the caller.

@@ -58,6 +58,7 @@ impl fmt::Display for Phase {
 /// between two polls, only one second counts, so that a loading screen, a breakpoint or a suspended laptop
 /// is not taken for a dead peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Timeouts {
     /// From the start of the lookup to its result. Default 10 s.
     pub resolve: Option<Duration>,
@@ -76,6 +77,21 @@ pub struct Timeouts {
     /// The longest pause while content is sent or received. The time runs only while this side waits for
     /// the peer, and not while content waits for the caller. Default 30 s.
     pub stall: Option<Duration>,
+}
+
+impl Timeouts {
+    /// The default limits with some changed.
+    ///
+    /// ```
+    /// let timeouts = httpoll::Timeouts::with(|it| it.head = None);
+    /// assert!(timeouts.head.is_none() && timeouts.connect.is_some());
+    /// ```
+    #[must_use]
+    pub fn with(change: impl FnOnce(&mut Self)) -> Self {
+        let mut timeouts = Self::default();
+        change(&mut timeouts);
+        timeouts
+    }
 }
 
 impl Default for Timeouts {

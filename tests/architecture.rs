@@ -6,15 +6,21 @@
 
 #![allow(clippy::expect_used)]
 
+#[path = "architecture/closed_enums.rs"]
+mod closed_enums;
 #[path = "architecture/imports.rs"]
 mod imports;
+#[path = "architecture/items.rs"]
+mod items;
 #[path = "architecture/source.rs"]
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use closed_enums::CLOSED;
 use imports::{Graph, cycles};
+use items::public_types;
 
 /// What each top-level module of `httpoll` may import, besides itself.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -151,6 +157,17 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Names that more than one file defines.
+const SAME_NAME: &[&str] = &[
+    "Event",
+    "Request",
+    "Response",
+    // The builds with and without TLS.
+    "ServerTlsOptions",
+    "TlsInfo",
+    "TlsOptions",
+];
+
 /// `lib.rs` names everything; fuzz targets reach everything.
 const ABOVE_ALL: &[&str] = &["lib.rs", "fuzzing"];
 
@@ -262,26 +279,118 @@ fn the_clock_of_the_standard_library_is_read_in_one_file() {
 #[test]
 fn no_file_is_longer_than_500_lines() {
     let mut long = BTreeSet::new();
-    let mut folders: Vec<PathBuf> = ["src", "plugin/src"]
-        .map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
-        .into();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("a folder of sources") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|it| it == "rs") {
-                let count = std::fs::read_to_string(&path)
-                    .expect("a source file")
-                    .lines()
-                    .count();
-                if count > 500 {
-                    long.insert(format!("{} has {count} lines", path.display()));
-                }
+    for folder in [
+        "src",
+        "examples",
+        "benches",
+        "fuzz",
+        "plugin/src",
+        "plugin/tests",
+        "plugin/examples",
+        "plugin/benches",
+    ] {
+        for (file, text) in sources(folder) {
+            let count = text.lines().count();
+            if count > 500 {
+                long.insert(format!("{file} has {count} lines"));
             }
         }
     }
     assert!(long.is_empty(), "{}", lines(&long));
+}
+
+#[test]
+fn a_public_enum_is_non_exhaustive_or_closed_for_a_reason() {
+    let mut open = BTreeSet::new();
+    let mut closed = BTreeSet::new();
+    for (file, text) in library() {
+        for item in public_types(&text) {
+            if item.keyword != "enum" || item.is_non_exhaustive {
+                continue;
+            }
+            let row = CLOSED
+                .iter()
+                .find(|(home, name, _)| *home == file && *name == item.name);
+            if row.is_none() {
+                open.insert(format!("{file}: {} is not #[non_exhaustive]", item.name));
+            }
+            closed.insert((file.clone(), item.name));
+        }
+    }
+    for (file, name, reason) in CLOSED {
+        assert!(!reason.is_empty());
+        if !closed.contains(&((*file).to_owned(), (*name).to_owned())) {
+            open.insert(format!("{file} has no closed enum {name}"));
+        }
+    }
+    assert!(open.is_empty(), "{}", lines(&open));
+}
+
+#[test]
+fn no_two_public_types_have_the_same_name() {
+    let mut homes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (file, text) in library() {
+        for item in public_types(&text) {
+            homes.entry(item.name).or_default().insert(file.clone());
+        }
+    }
+    let twice: BTreeSet<String> = homes
+        .into_iter()
+        .filter(|(name, files)| files.len() > 1 && !SAME_NAME.contains(&name.as_str()))
+        .map(|(name, files)| format!("{name}: {files:?}"))
+        .collect();
+    assert!(twice.is_empty(), "{}", lines(&twice));
+}
+
+#[test]
+fn the_end_of_a_response_leads_through_at_most_12_files_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let section = text
+        .split("\n## ")
+        .find(|section| section.starts_with("The end of a response\n"))
+        .expect("a section about the end of a response");
+    let files: Vec<&str> = section
+        .lines()
+        .filter(|line| line.starts_with(|it: char| it.is_ascii_digit()))
+        .filter_map(|line| line.split('`').nth(1))
+        .collect();
+    assert!((1..=12).contains(&files.len()), "{files:?}");
+    for file in files {
+        assert!(root.join("src").join(file).is_file(), "{file}");
+    }
+}
+
+/// The files of both crates that are part of a library: neither tests nor the entry points of the fuzzer.
+fn library() -> impl Iterator<Item = (String, String)> {
+    ["src", "plugin/src"]
+        .into_iter()
+        .flat_map(sources)
+        .filter(|(file, _)| {
+            !file.ends_with("tests.rs") && !file.contains("/tests/") && file != "src/fuzzing.rs"
+        })
+}
+
+/// The Rust files below a folder, by their path from the root, with their text.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    let mut folders: Vec<PathBuf> = vec![root.join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder of sources") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                if path.file_name().is_none_or(|name| name != "target") {
+                    folders.push(path);
+                }
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                let text = std::fs::read_to_string(&path).expect("a source file");
+                let file = path.strip_prefix(root).expect("below the root");
+                found.push((file.to_string_lossy().replace('\\', "/"), text));
+            }
+        }
+    }
+    found
 }
 
 fn lines(found: &BTreeSet<String>) -> String {

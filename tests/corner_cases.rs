@@ -179,15 +179,15 @@ fn the_longest_limits_are_no_limits() {
     let longest = Some(Duration::MAX);
     let (network, mut http, _) = connected(&[b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"]);
     http.close();
-    http.set_timeouts(Timeouts {
-        resolve: longest,
-        connect: longest,
-        tunnel: longest,
-        tls_handshake: longest,
-        continue_wait: longest,
-        head: longest,
-        stall: longest,
-    });
+    http.set_timeouts(Timeouts::with(|it| {
+        it.resolve = longest;
+        it.connect = longest;
+        it.tunnel = longest;
+        it.tls_handshake = longest;
+        it.continue_wait = longest;
+        it.head = longest;
+        it.stall = longest;
+    }));
     http.set_budget(Budget::frame(Duration::MAX));
     support::connect(&network, &mut http);
     assert_eq!(support::get(&network, &mut http).0, 200);

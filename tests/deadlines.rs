@@ -211,19 +211,17 @@ fn content_is_sent_after_a_second_without_100_continue() {
 #[test]
 fn each_limit_can_be_changed_and_taken_away() {
     let (network, mut http, _stream) = listening();
-    http.set_timeouts(Timeouts {
-        head: Some(Duration::from_secs(2)),
-        ..Timeouts::default()
-    });
+    http.set_timeouts(Timeouts::with(|it| {
+        it.head = Some(Duration::from_secs(2));
+    }));
     http.request(Method::Get, "/", &[], "").unwrap();
     let (_, elapsed) = time_to_failure(&network, &mut http);
     assert_due(elapsed, Duration::from_secs(2));
 
     let (network, mut http, _stream) = listening();
-    http.set_timeouts(Timeouts {
-        head: None,
-        ..Timeouts::default()
-    });
+    http.set_timeouts(Timeouts::with(|it| {
+        it.head = None;
+    }));
     http.request(Method::Get, "/", &[], "").unwrap();
     for _ in 0..10_000 {
         network.advance(FRAME * 10);

@@ -351,11 +351,10 @@ fn run(seed: u64) {
     network.serve(server(), move || serve(served.clone()));
 
     let mut http = HttpClient::on_memory(&network);
-    http.set_timeouts(Timeouts {
-        head: Some(Duration::from_secs(20)),
-        stall: Some(Duration::from_secs(5)),
-        ..Timeouts::default()
-    });
+    http.set_timeouts(Timeouts::with(|it| {
+        it.head = Some(Duration::from_secs(20));
+        it.stall = Some(Duration::from_secs(5));
+    }));
     http.set_read_chunk_size(256 + random.size()).unwrap();
     let waits = random.one_in(2);
     let mut driver = Driver {

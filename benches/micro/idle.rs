@@ -21,11 +21,10 @@ fn agent_with_requests_held_open(bencher: Bencher, requests: usize) {
     pool.per_host = requests;
     let mut agent = Agent::builder()
         .pool(pool)
-        .defaults(RequestOptions::new().timeouts(Timeouts {
-            connect: None,
-            head: None,
-            ..Timeouts::default()
-        }))
+        .defaults(RequestOptions::new().timeouts(Timeouts::with(|it| {
+            it.connect = None;
+            it.head = None;
+        })))
         .build();
     let url = format!("http://{address}/events");
     let _handles: Vec<RequestHandle> = (0..requests)

@@ -67,15 +67,15 @@ fn netrc(group: &Group) -> Result<Option<Arc<Netrc>>, Failure> {
 fn timeouts(group: &Group) -> Timeouts {
     let connect = Some(group.connect_timeout.unwrap_or(CONNECT_TIMEOUT)).filter(|it| !it.is_zero());
     let usual = Timeouts::default();
-    Timeouts {
-        resolve: connect,
-        connect,
-        tunnel: connect,
-        tls_handshake: connect,
-        continue_wait: group.expect_timeout.or(usual.continue_wait),
-        head: None,
-        stall: None,
-    }
+    Timeouts::with(|it| {
+        it.resolve = connect;
+        it.connect = connect;
+        it.tunnel = connect;
+        it.tls_handshake = connect;
+        it.continue_wait = group.expect_timeout.or(usual.continue_wait);
+        it.head = None;
+        it.stall = None;
+    })
 }
 
 fn redirects(group: &Group) -> RedirectPolicy {

@@ -13,13 +13,11 @@ use url::Url;
 fuzz_target!(|input: &[u8]| {
     let (mut choices, bytes) = split(input);
     let text = String::from_utf8_lossy(bytes);
-    let request = OAuthRequest {
-        authorization_endpoint: Url::parse("https://login.example/authorize?x=y").unwrap(),
-        client_id: "game".to_owned(),
-        scope: "a b".to_owned(),
-        parameters: vec![("prompt".to_owned(), text.chars().take(8).collect())],
-        issuer: choices.flag().then(|| "https://login.example".to_owned()),
-    };
+    let endpoint = Url::parse("https://login.example/authorize?x=y").unwrap();
+    let mut request = OAuthRequest::new(endpoint, "game");
+    request.scope = "a b".to_owned();
+    request.parameters = vec![("prompt".to_owned(), text.chars().take(8).collect())];
+    request.issuer = choices.flag().then(|| "https://login.example".to_owned());
     let deadline = Instant::now() + Duration::from_secs(60);
     let mut login = OAuthLogin::new(&request, 8000, [7; 64], deadline).unwrap();
     let url = login.authorization_url().clone();

@@ -121,11 +121,10 @@ fn build(choices: &mut Choices, way: Way, network: &MemoryNetwork) -> Agent {
         .defaults(
             RequestOptions::new()
                 .retries(retries)
-                .timeouts(Timeouts {
-                    head: Some(Duration::from_secs(2)),
-                    stall: Some(Duration::from_secs(1)),
-                    ..Timeouts::default()
-                })
+                .timeouts(Timeouts::with(|it| {
+it.head = Some(Duration::from_secs(2));
+it.stall = Some(Duration::from_secs(1));
+}))
                 .total_timeout(Duration::from_secs(10))
                 .max_body(MOST_CONTENT),
         )

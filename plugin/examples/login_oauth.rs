@@ -65,13 +65,10 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
 
 fn log_in(started: On<HttpServerStarted>, mut commands: Commands) -> Result {
     let service = started.address;
-    let request = OAuthRequest {
-        authorization_endpoint: format!("http://{service}/authorize").parse()?,
-        client_id: CLIENT.to_owned(),
-        scope: "profile".to_owned(),
-        parameters: Vec::new(),
-        issuer: Some(format!("http://{service}")),
-    };
+    let endpoint = format!("http://{service}/authorize").parse()?;
+    let mut request = OAuthRequest::new(endpoint, CLIENT);
+    request.scope = "profile".to_owned();
+    request.issuer = Some(format!("http://{service}"));
     let browser_returns = OAuthLoopback::start(&request, TIME_LIMIT)?;
     println!("the game opens the player's browser and goes on drawing");
     open_browser(browser_returns.authorization_url().as_str());

@@ -16,6 +16,7 @@ use bevy_ecs::system::Res;
 /// | `Submit` | `Last` | sends the requests of this frame |
 /// | `Flush` | `Last`, after `Submit` | reads and writes sockets again; the next `Dispatch` triggers the events |
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum HttpollSystems {
     /// Sends spawned requests; polls requests, nodes and servers within the budget.
     Poll,
@@ -29,6 +30,7 @@ pub enum HttpollSystems {
 
 /// What happens to requests when the app ends with [`AppExit`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HttpOnExit {
     /// Cancels them.
     #[default]

@@ -21,6 +21,8 @@ use std::fmt;
 ///
 ///  Connected, Requesting, Body ─► ConnectionError
 /// ```
+///
+/// Godot's set is closed, so this enum is exhaustive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Status {

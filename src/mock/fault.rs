@@ -18,9 +18,14 @@ use crate::random::SplitMix64;
 ///
 /// let network = MemoryNetwork::new();
 /// let server = MockServer::on(&network, "game.example", 80);
-/// server.faults(42, FaultRates { reset: 0.1, delay: 0.3, ..FaultRates::default() });
+/// let rates = FaultRates::with(|it| {
+///     it.reset = 0.1;
+///     it.delay = 0.3;
+/// });
+/// server.faults(42, rates);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct FaultRates {
     /// A connection is refused.
     pub refuse: f64,
@@ -38,6 +43,16 @@ pub struct FaultRates {
     pub reset: f64,
     /// How long `delay` and `drip` may take. Default 5 seconds.
     pub longest_delay: Duration,
+}
+
+impl FaultRates {
+    /// The default rates with some changed: `FaultRates::with(|it| it.cut = 0.1)`.
+    #[must_use]
+    pub fn with(change: impl FnOnce(&mut Self)) -> Self {
+        let mut rates = Self::default();
+        change(&mut rates);
+        rates
+    }
 }
 
 impl Default for FaultRates {

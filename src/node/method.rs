@@ -1,7 +1,7 @@
 //! Godot's request methods.
 
 /// The request method: Godot's `HTTPClient.Method`, with the same names, order and numbers. Pass any other
-/// method as an [`http::Method`].
+/// method as an [`http::Method`]. Godot's set is closed, so this enum is exhaustive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Method {

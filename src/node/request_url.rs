@@ -18,6 +18,7 @@ use crate::error::{Error, Misuse};
 /// # Ok::<(), httpoll::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RequestUrl {
     /// The host with its scheme, from which `connect_to_host` decides whether to use TLS.
     pub host: String,

@@ -13,6 +13,7 @@ use crate::error::Misuse;
 
 /// How much content a message will have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum BodyLength {
     /// No content.
     None,

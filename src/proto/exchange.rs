@@ -76,6 +76,7 @@ pub struct Exchange {
 
 /// One event that was received from the peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Event {
     /// A request head. Only servers receive it.
     Request(RequestHead),

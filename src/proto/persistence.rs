@@ -7,6 +7,7 @@ use super::fields::FieldLines;
 
 /// Whether the connection may carry another exchange after this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Persistence {
     /// Both messages are complete, and there is no reason to close.
     Reuse,

@@ -14,7 +14,7 @@
 
 use super::persistence::CloseReason;
 
-/// A side of the connection.
+/// A side of the connection. HTTP has two (RFC 9110 §3.3), so this enum is exhaustive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Sends requests.

@@ -117,6 +117,7 @@ pub struct RecordedResponse {
 
 /// Content of a recorded request. `Debug` shows only its length.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RecordedBody {
     /// All of it.
     Bytes(Bytes),

@@ -140,6 +140,7 @@ impl Default for JsonLines {
 
 /// The format of a frame's length prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum LengthPrefix {
     /// Two bytes, most significant first.
     U16BigEndian,

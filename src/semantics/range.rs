@@ -48,7 +48,7 @@ impl ContentRange {
     }
 }
 
-/// One range to request (RFC 9110 §14.1.2), in bytes.
+/// One range to request (RFC 9110 §14.1.2), in bytes. The RFC has these three forms and no others.
 #[cfg(feature = "agent")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RangeSpec {

@@ -17,6 +17,7 @@ use super::target::path_of;
 /// `127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /scores HTTP/1.1" 200 512 "-" "curl/8.5.0"`.
 /// Characters that could break the line or its quotes are written as `\xHH`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AccessRecord {
     /// When the response was complete or was cut short.
     pub time: SystemTime,

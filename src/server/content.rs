@@ -19,6 +19,7 @@ pub struct Content(Arc<Inbox>);
 
 /// What [`Content::next`] found.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Piece {
     /// Some bytes.
     Bytes(Bytes),

@@ -30,6 +30,7 @@ pub struct EventStream {
 
 /// Why an event was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EventSendError {
     /// The event cannot be encoded; nothing was sent.
     Invalid(EventStreamFault),

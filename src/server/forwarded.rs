@@ -32,6 +32,7 @@ pub struct TrustedProxies {
 
 /// The client behind a proxy, and the host that it requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ForwardedClient {
     /// The address of the client: the peer of the connection, or, behind trusted proxies, the
     /// nearest address that is not one of them.

@@ -80,6 +80,7 @@ enum End {
 
 /// Why a piece was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SendError {
     /// The client reads too slowly and the queue is full: try again later.
     Full,

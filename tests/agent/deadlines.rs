@@ -48,7 +48,7 @@ fn each_phase_has_its_deadline() {
                 .expect_continue(None),
             _ => Request::get(path),
         };
-        request = request.timeouts(timeouts_of(|it| match phase {
+        request = request.timeouts(Timeouts::with(|it| match phase {
             Phase::Resolve => it.resolve = limit,
             Phase::Connect => it.connect = limit,
             Phase::Tunnel => it.tunnel = limit,
@@ -79,12 +79,6 @@ fn each_phase_has_its_deadline() {
     }
 }
 
-fn timeouts_of(change: impl FnOnce(&mut Timeouts)) -> Timeouts {
-    let mut timeouts = Timeouts::default();
-    change(&mut timeouts);
-    timeouts
-}
-
 #[test]
 fn a_stall_is_per_quiet_period_and_the_total_is_not() {
     let (network, server, mut agent) = setup();
@@ -93,7 +87,7 @@ fn a_stall_is_per_quiet_period_and_the_total_is_not() {
             .bytes(pattern(1000))
             .drip(10, Duration::from_millis(100)),
     );
-    let stall = timeouts_of(|it| it.stall = Some(Duration::from_millis(200)));
+    let stall = Timeouts::with(|it| it.stall = Some(Duration::from_millis(200)));
     run(
         &network,
         &mut agent,
@@ -196,7 +190,7 @@ fn data_in_the_kernel_is_read_before_a_deadline_is_checked() {
             .bytes(pattern(100_000))
             .delay(Duration::from_millis(900)),
     );
-    let timeouts = timeouts_of(|it| {
+    let timeouts = Timeouts::with(|it| {
         it.head = Some(SECOND);
         it.stall = Some(SECOND);
     });
@@ -215,7 +209,7 @@ fn a_small_budget_is_not_the_peers_fault() {
     server
         .get("/")
         .reply(MockResponse::ok().bytes(pattern(60_000)));
-    let timeouts = timeouts_of(|it| it.stall = Some(Duration::from_millis(50)));
+    let timeouts = Timeouts::with(|it| it.stall = Some(Duration::from_millis(50)));
     let mut handles = Vec::new();
     for _ in 0..6 {
         handles.push(
@@ -242,7 +236,7 @@ fn a_timeout_of_zero_or_for_ever_does_no_harm() {
         Some(Duration::MAX),
         Some(Duration::from_secs(u64::MAX / 2)),
     ] {
-        let timeouts = timeouts_of(|it| {
+        let timeouts = Timeouts::with(|it| {
             it.resolve = limit;
             it.connect = limit;
             it.head = limit;
@@ -254,7 +248,7 @@ fn a_timeout_of_zero_or_for_ever_does_no_harm() {
             .queue_timeout(limit.unwrap_or(Duration::MAX));
         run(&network, &mut agent, request).response();
     }
-    let none = timeouts_of(|it| it.head = Some(Duration::ZERO));
+    let none = Timeouts::with(|it| it.head = Some(Duration::ZERO));
     let outcome = run(
         &network,
         &mut agent,

@@ -132,16 +132,15 @@ fn each_of_many_requests_ends_exactly_once_whatever_goes_wrong() {
         server
             .any("/**")
             .reply(MockResponse::resource(pattern(20_000)).etag("\"a\""));
-        let rates = FaultRates {
-            refuse: 0.1,
-            unavailable: 0.1,
-            silence: 0.05,
-            delay: 0.2,
-            drip: 0.2,
-            cut: 0.1,
-            reset: 0.1,
-            ..FaultRates::default()
-        };
+        let rates = FaultRates::with(|it| {
+            it.refuse = 0.1;
+            it.unavailable = 0.1;
+            it.silence = 0.05;
+            it.delay = 0.2;
+            it.drip = 0.2;
+            it.cut = 0.1;
+            it.reset = 0.1;
+        });
         server.faults(seed, rates);
         let mut handles = Vec::new();
         for number in 0..60 {

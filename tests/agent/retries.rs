@@ -312,15 +312,14 @@ fn seeded_faults_are_survived_and_repeat_exactly() {
         server
             .get("/")
             .reply(MockResponse::ok().bytes(crate::support::pattern(5000)));
-        let rates = FaultRates {
-            refuse: 0.2,
-            unavailable: 0.1,
-            cut: 0.1,
-            reset: 0.2,
-            delay: 0.1,
-            drip: 0.1,
-            ..FaultRates::default()
-        };
+        let rates = FaultRates::with(|it| {
+            it.refuse = 0.2;
+            it.unavailable = 0.1;
+            it.cut = 0.1;
+            it.reset = 0.2;
+            it.delay = 0.1;
+            it.drip = 0.1;
+        });
         server.faults(11, rates);
         let mut many = policy();
         many.retries = 20;

@@ -37,16 +37,16 @@ pub(crate) fn set_up(
     for (at, server) in servers.iter().enumerate() {
         if !is_calm && !random.one_in(4) {
             let mut rate = || random.of(&[0.0, 0.0, 0.05, 0.2]);
-            let rates = FaultRates {
-                refuse: rate(),
-                unavailable: rate(),
-                silence: rate() / 2.0,
-                delay: rate(),
-                drip: rate(),
-                cut: rate(),
-                reset: rate(),
-                longest_delay: Duration::from_secs(6),
-            };
+            let rates = FaultRates::with(|it| {
+                it.refuse = rate();
+                it.unavailable = rate();
+                it.silence = rate() / 2.0;
+                it.delay = rate();
+                it.drip = rate();
+                it.cut = rate();
+                it.reset = rate();
+                it.longest_delay = Duration::from_secs(6);
+            });
             server.faults(seed + at as u64, rates);
         }
     }
@@ -74,18 +74,16 @@ pub(crate) fn build_agent(
     retries.retries = random.below(4) as u32;
     builder = builder.defaults(RequestOptions::new().retries(retries));
     if is_calm {
-        builder = builder.defaults(RequestOptions::new().timeouts(Timeouts {
-            resolve: Some(Duration::from_secs(5)),
-            ..Timeouts::default()
-        }));
+        builder = builder.defaults(RequestOptions::new().timeouts(Timeouts::with(|it| {
+            it.resolve = Some(Duration::from_secs(5));
+        })));
     } else {
-        builder = builder.defaults(RequestOptions::new().timeouts(Timeouts {
-            resolve: Some(Duration::from_secs(2)),
-            connect: Some(Duration::from_secs(3)),
-            head: Some(Duration::from_secs(4)),
-            stall: Some(Duration::from_secs(2)),
-            ..Timeouts::default()
-        }));
+        builder = builder.defaults(RequestOptions::new().timeouts(Timeouts::with(|it| {
+            it.resolve = Some(Duration::from_secs(2));
+            it.connect = Some(Duration::from_secs(3));
+            it.head = Some(Duration::from_secs(4));
+            it.stall = Some(Duration::from_secs(2));
+        })));
     }
     if random.one_in(4) {
         builder = builder.global_rate_limit(Some(2000 + random.below(100_000) as u64));

@@ -87,11 +87,10 @@ fn cuts_resets_and_silence_become_errors() {
         ),
     ] {
         let (network, server, mut http) = mock();
-        http.set_timeouts(Timeouts {
-            head: Some(5 * SECOND),
-            stall: Some(5 * SECOND),
-            ..Timeouts::default()
-        });
+        http.set_timeouts(Timeouts::with(|it| {
+            it.head = Some(5 * SECOND);
+            it.stall = Some(5 * SECOND);
+        }));
         server.get("/").reply(response);
         http.request(Method::Get, "/", &[], "").unwrap();
         until_head(&network, &mut http);
@@ -131,25 +130,23 @@ fn a_cut_download_is_resumed() {
 /// How each of 60 requests ended, and what was done to it.
 fn outcomes(seed: u64) -> (Vec<String>, Vec<Option<Fault>>, MockConnections) {
     let (network, server, mut http) = mock();
-    http.set_timeouts(Timeouts {
-        head: Some(10 * SECOND),
-        ..Timeouts::default()
-    });
+    http.set_timeouts(Timeouts::with(|it| {
+        it.head = Some(10 * SECOND);
+    }));
     server
         .get("/")
         .reply(MockResponse::ok().bytes("0123456789"));
     server.faults(
         seed,
-        FaultRates {
-            refuse: 0.3,
-            unavailable: 0.1,
-            silence: 0.1,
-            delay: 0.1,
-            drip: 0.1,
-            cut: 0.1,
-            reset: 0.1,
-            ..FaultRates::default()
-        },
+        FaultRates::with(|it| {
+            it.refuse = 0.3;
+            it.unavailable = 0.1;
+            it.silence = 0.1;
+            it.delay = 0.1;
+            it.drip = 0.1;
+            it.cut = 0.1;
+            it.reset = 0.1;
+        }),
     );
     let mut outcomes = Vec::new();
     for _ in 0..60 {

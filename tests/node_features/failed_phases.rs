@@ -211,15 +211,15 @@ fn check(row: Row, kinds: &mut BTreeSet<String>, phases: &mut BTreeSet<String>) 
         Duration::from_secs(60),
     );
     let mut http = HttpClient::on_memory(&network);
-    http.set_timeouts(Timeouts {
-        resolve: Some(SECOND),
-        connect: Some(SECOND),
-        tunnel: Some(SECOND),
-        tls_handshake: Some(SECOND),
-        continue_wait: None,
-        head: Some(SECOND),
-        stall: Some(SECOND),
-    });
+    http.set_timeouts(Timeouts::with(|it| {
+        it.resolve = Some(SECOND);
+        it.connect = Some(SECOND);
+        it.tunnel = Some(SECOND);
+        it.tls_handshake = Some(SECOND);
+        it.continue_wait = None;
+        it.head = Some(SECOND);
+        it.stall = Some(SECOND);
+    }));
     let plain = address("10.0.0.1:80");
     let secure = address("10.0.0.1:443");
     let mut host = "http://game.example";

@@ -288,19 +288,17 @@ fn build(network: &MemoryNetwork, random: &mut Random, is_calm: bool) -> Agent {
     let mut retries = RetryPolicy::default();
     retries.retries = random.below(4) as u32;
     let timeouts = match is_calm {
-        true => Timeouts {
-            resolve: Some(Duration::from_secs(5)),
+        true => Timeouts::with(|it| {
+            it.resolve = Some(Duration::from_secs(5));
             // A handler may take an upload in pieces of a few bytes, few of them in each frame.
-            head: Some(Duration::from_secs(600)),
-            ..Timeouts::default()
-        },
-        false => Timeouts {
-            resolve: Some(Duration::from_secs(2)),
-            connect: Some(Duration::from_secs(3)),
-            head: Some(Duration::from_secs(4)),
-            stall: Some(Duration::from_secs(random.of(&[2, 20]))),
-            ..Timeouts::default()
-        },
+            it.head = Some(Duration::from_secs(600));
+        }),
+        false => Timeouts::with(|it| {
+            it.resolve = Some(Duration::from_secs(2));
+            it.connect = Some(Duration::from_secs(3));
+            it.head = Some(Duration::from_secs(4));
+            it.stall = Some(Duration::from_secs(random.of(&[2, 20])));
+        }),
     };
     let mut builder = Agent::builder()
         .pool(pool)

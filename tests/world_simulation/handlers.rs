@@ -146,7 +146,7 @@ impl Task {
                         }
                         return false;
                     }
-                    Piece::Cut => return false,
+                    _ => return false,
                 }
                 if random.one_in(3) {
                     return true;

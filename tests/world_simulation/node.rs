@@ -31,13 +31,12 @@ impl Node {
     ) -> Self {
         let mut http = HttpClient::on_memory(network);
         if !is_calm {
-            http.set_timeouts(Timeouts {
-                resolve: Some(std::time::Duration::from_secs(2)),
-                connect: Some(std::time::Duration::from_secs(3)),
-                head: Some(std::time::Duration::from_secs(4)),
-                stall: Some(std::time::Duration::from_secs(2)),
-                ..Timeouts::default()
-            });
+            http.set_timeouts(Timeouts::with(|it| {
+                it.resolve = Some(std::time::Duration::from_secs(2));
+                it.connect = Some(std::time::Duration::from_secs(3));
+                it.head = Some(std::time::Duration::from_secs(4));
+                it.stall = Some(std::time::Duration::from_secs(2));
+            }));
         }
         Self {
             http,

@@ -22,6 +22,7 @@ use crate::resources::agent::HttpAgent;
     type_path = "bevy_httpoll"
 )]
 #[component(immutable, on_insert = set, on_remove = reset)]
+#[non_exhaustive]
 pub enum HttpPriority {
     /// The player waits for it now.
     Gameplay,

@@ -36,19 +36,15 @@ impl From<Timeouts> for PhaseTimeouts {
 }
 
 impl From<PhaseTimeouts> for Timeouts {
-    #[expect(
-        clippy::field_reassign_with_default,
-        reason = "a non-exhaustive struct has no literal outside of its crate"
-    )]
     fn from(saved: PhaseTimeouts) -> Self {
-        let mut timeouts = Self::default();
-        timeouts.resolve = saved.resolve;
-        timeouts.connect = saved.connect;
-        timeouts.tunnel = saved.tunnel;
-        timeouts.tls_handshake = saved.tls_handshake;
-        timeouts.continue_wait = saved.continue_wait;
-        timeouts.head = saved.head;
-        timeouts.stall = saved.stall;
-        timeouts
+        Self::with(|timeouts| {
+            timeouts.resolve = saved.resolve;
+            timeouts.connect = saved.connect;
+            timeouts.tunnel = saved.tunnel;
+            timeouts.tls_handshake = saved.tls_handshake;
+            timeouts.continue_wait = saved.continue_wait;
+            timeouts.head = saved.head;
+            timeouts.stall = saved.stall;
+        })
     }
 }

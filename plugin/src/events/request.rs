@@ -279,6 +279,7 @@ pub struct HttpFinished {
 
 /// How a request ended; see [`HttpFinished`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum HttpOutcome {
     /// A response arrived completely, whatever its status.
     Done(Arc<Response>),

@@ -28,6 +28,7 @@ pub struct HttpBudget {
 
 /// How the time of the budget follows the frame's load.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub enum HttpPace {
     /// The same time in each frame.
     #[default]

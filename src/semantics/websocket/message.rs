@@ -9,7 +9,7 @@ use crate::error::WebSocketFault;
 /// The maximum payload of a control frame in bytes (RFC 6455 §5.5).
 pub(super) const CONTROL_BYTES: usize = 125;
 
-/// A message, or a control frame.
+/// A message, or a control frame. RFC 6455 §5.2 has these five kinds and no others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WebSocketMessage {
     /// UTF-8 text.

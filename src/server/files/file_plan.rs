@@ -8,6 +8,7 @@ use super::body::AssetBody;
 
 /// The response to a request for a file.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct FilePlan {
     /// The status.
     pub status: StatusCode,
@@ -22,6 +23,7 @@ pub struct FilePlan {
 
 /// The content of a response.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum FileBody {
     /// No content.
     Empty,

@@ -41,6 +41,7 @@ pub struct Asset {
 }
 
 /// The content of a file.
+#[non_exhaustive]
 pub enum AssetContent {
     /// In memory.
     Bytes(Bytes),

@@ -74,6 +74,7 @@ pub struct GuardRequest<'a> {
 
 /// A guard's decision about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Decision {
     /// Accept the request and add these fields to the response.
     Allow(HeaderMap),
@@ -85,6 +86,7 @@ pub enum Decision {
 
 /// The response to a request that is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Refusal {
     /// The status.
     pub status: StatusCode,

@@ -28,6 +28,7 @@ pub struct FormReader {
 
 /// A form: its text fields and its files, each in the order of the form, with duplicates.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct ReceivedForm {
     /// The parts without a content type and without a file name.
     pub fields: Vec<FormField>,
@@ -37,6 +38,7 @@ pub struct ReceivedForm {
 
 /// A text field. `Debug` hides the value, which may be a password.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FormField {
     /// The name.
     pub name: String,
@@ -46,6 +48,7 @@ pub struct FormField {
 
 /// A file of a form. Dropping it deletes it from disk.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct UploadedFile {
     /// The field's name, the file's name and its content type, as the client sent them.
     pub head: PartHead,
@@ -57,6 +60,7 @@ pub struct UploadedFile {
 
 /// Where the content of a file is.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum FileContent {
     /// In memory.
     Memory(Bytes),

@@ -34,6 +34,7 @@ pub struct MultipartParser {
 
 /// What the parser found in a piece of content.
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MultipartStep<'a> {
     /// How many bytes of the input were used. Pass the rest again, until there is no event.
     pub consumed: usize,
@@ -43,6 +44,7 @@ pub struct MultipartStep<'a> {
 
 /// An event in a form.
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MultipartEvent<'a> {
     /// A part begins.
     Part(PartHead),

@@ -9,6 +9,7 @@ const MOST_FIELDS: usize = 16;
 
 /// The head of a part. Other fields than these two mean nothing in a form (RFC 7578 §4.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PartHead {
     /// The name of the form field. Several parts may have the same name.
     pub name: String,

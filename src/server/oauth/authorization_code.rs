@@ -30,6 +30,7 @@ pub const CALLBACK_PATH: &str = "/callback";
 
 /// What the login requests, and from which server. The endpoint has to be `https`, or `http` on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OAuthRequest {
     /// The authorization endpoint (RFC 6749 §3.1). Its own query is kept.
     pub authorization_endpoint: Url,
@@ -41,6 +42,20 @@ pub struct OAuthRequest {
     pub parameters: Vec<(String, String)>,
     /// The issuer that the response has to name (RFC 9207). `None` turns the check off.
     pub issuer: Option<String>,
+}
+
+impl OAuthRequest {
+    /// A login without scopes, further parameters and issuer: set those as fields.
+    #[must_use]
+    pub fn new(authorization_endpoint: Url, client_id: impl Into<String>) -> Self {
+        Self {
+            authorization_endpoint,
+            client_id: client_id.into(),
+            scope: String::new(),
+            parameters: Vec::new(),
+            issuer: None,
+        }
+    }
 }
 
 /// One login, from the address to open to the authorization code. `Debug` hides the secrets.
@@ -57,6 +72,7 @@ pub struct OAuthLogin {
 /// What the token request needs in addition to the client identifier (RFC 6749 §4.1.3, RFC 7636 §4.5).
 /// `Debug` hides the code and the verifier.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AuthorizationCode {
     /// `code`
     pub code: String,

@@ -5,6 +5,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 /// The response to one request, and whether it ends the login.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OAuthAnswer {
     /// The status.
     pub status: StatusCode,

@@ -184,13 +184,8 @@ mod tests {
     use super::*;
 
     fn request() -> OAuthRequest {
-        OAuthRequest {
-            authorization_endpoint: "https://login.example/authorize".parse().unwrap(),
-            client_id: "game".to_owned(),
-            scope: String::new(),
-            issuer: None,
-            parameters: Vec::new(),
-        }
+        let endpoint = "https://login.example/authorize".parse().unwrap();
+        OAuthRequest::new(endpoint, "game")
     }
 
     fn state(url: &Url) -> String {

@@ -24,7 +24,7 @@ pub enum ConnectionFault {
     },
 }
 
-/// One direction of a connection.
+/// One direction of a connection. There are two, so this enum is exhaustive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// To the side that accepted: requests.

@@ -50,6 +50,7 @@ pub struct ServerTlsOptionsBuilder {
 
 /// Whether clients are asked for a client certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ClientCertificates {
     /// Clients are not asked.
     #[default]
