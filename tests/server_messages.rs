@@ -264,7 +264,7 @@ fn content_that_nobody_takes_stops_its_sender() {
                 test.poll();
             }
             Piece::End(_) => break,
-            Piece::Cut => unreachable!(),
+            other => unreachable!("{other:?}"),
         }
     }
     assert_eq!(taken, length);

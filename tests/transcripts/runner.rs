@@ -134,6 +134,7 @@ impl Runner {
                 self.log.push("end".to_owned());
             }
             Event::Switched => self.log.push("switched".to_owned()),
+            other => unreachable!("{other:?}"),
         }
     }
 
@@ -167,6 +168,7 @@ impl Runner {
                 }
                 Some(Event::End { trailers }) => exchange.finish(&trailers, &mut out).unwrap(),
                 Some(Event::Switched) => {}
+                Some(other) => unreachable!("{other:?}"),
             }
             rest = &rest[received.consumed..];
         }
