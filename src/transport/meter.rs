@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::time::SystemTime;
 
 use crate::budget::Budget;
-use crate::clock::{self, Instant};
+use crate::clock::Instant;
 use crate::transport::memory::MemoryNetwork;
 
 /// The source of the time: the system's monotonic clock, or a virtual clock that stands still while a poll
@@ -30,7 +30,7 @@ impl Clock {
     #[cfg(any(feature = "agent", feature = "server"))]
     pub(crate) fn wall(&self) -> SystemTime {
         match self {
-            Self::System => clock::system_time(),
+            Self::System => crate::clock::system_time(),
             Self::Virtual(network) => network.wall(),
         }
     }
