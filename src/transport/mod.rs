@@ -4,7 +4,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `poll_loop` | one poll of everything that is polled: turns, busy polling, deadlines, sleep |
-//! | `poller` | one `mio::Poll` for all machines of a group |
+//! | `system` | which sockets are ready: mio natively, a list in a browser |
+//! | `poller` | one poll instance for all machines of a group |
 //! | `inbox` | readiness on its way to one machine of a group |
 //! | `reactor` | sticky readiness of one machine's sockets, its clock |
 //! | `meter` | counts a [`Budget`](crate::Budget) down |
@@ -41,6 +42,7 @@ pub(crate) mod reactor;
 pub(crate) mod resolver;
 pub(crate) mod socket;
 pub(crate) mod socks;
+pub(crate) mod system;
 #[cfg(feature = "agent")]
 pub(crate) mod throttle;
 pub(crate) mod tls;

@@ -1,4 +1,4 @@
-//! One `mio::Poll` (or one queue of an in-memory network) for all the machines of a group.
+//! One poll instance of the system (or one queue of an in-memory network) for all the machines of a group.
 //!
 //! Each machine joins as a [`Member`] and registers its sockets under tokens that identify it. A poll of
 //! any member collects the events of all members, with one system call, and puts them into the members'
@@ -6,10 +6,9 @@
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mio::{Events, Poll, Registry, Token, Waker};
 use slab::Slab;
 
 use crate::error::{Error, NetworkFault};
@@ -17,13 +16,9 @@ use crate::transport::buffer::BufferPool;
 use crate::transport::inbox::{Inbox, MAX_MEMBERS, Readiness, member_of, token};
 use crate::transport::memory::MemoryNetwork;
 use crate::transport::meter::{Clock, RemainingBudget};
-
-/// The capacity for events of one system call: the initial one, and the largest. Further events wait for
-/// the next call. Most clients have a single socket.
-const FEWEST_EVENTS: usize = 64;
-const MOST_EVENTS: usize = 1024;
-
-const WAKER: Token = Token(usize::MAX);
+#[cfg(target_family = "wasm")]
+use crate::transport::system::ReadySignal;
+use crate::transport::system::{Registry, System, Waker};
 
 /// See the module's documentation. Clones refer to the same poller.
 #[derive(Clone, Debug)]
@@ -53,23 +48,6 @@ enum Backend {
         network: MemoryNetwork,
         queue: usize,
     },
-}
-
-#[derive(Debug)]
-struct System {
-    /// The system's poll instance, opened when the first socket needs it.
-    opened: Mutex<Option<Opened>>,
-    /// A group's own handle of the registry, so that no member waits for another that sleeps in the system.
-    /// A single machine has none, because the handle costs a file descriptor.
-    registry: OnceLock<Registry>,
-    waker: Mutex<Option<Arc<Waker>>>,
-    is_group: bool,
-}
-
-#[derive(Debug)]
-struct Opened {
-    poll: Poll,
-    events: Events,
 }
 
 impl Poller {
@@ -171,75 +149,34 @@ impl Poller {
                 if self.0.sources.load(Ordering::Relaxed) == 0 {
                     return Ok(());
                 }
-                match system.opened.try_lock() {
-                    Ok(mut opened) => self.ask(&mut opened, Some(Duration::ZERO)),
-                    Err(TryLockError::Poisoned(opened)) => {
-                        self.ask(&mut opened.into_inner(), Some(Duration::ZERO))
-                    }
-                    // Another thread is collecting events, and distributes all of them.
-                    Err(TryLockError::WouldBlock) => Ok(()),
-                }
+                let mut delivery = Delivery::to(self);
+                let asked = system.poll(|event| delivery.put(event))?;
+                self.count_call(asked);
             }
-            Backend::Memory { network, queue } => {
-                self.look(network, *queue);
-                Ok(())
-            }
+            Backend::Memory { network, queue } => self.look(network, *queue),
         }
+        Ok(())
     }
 
     /// The same, but waits until something is ready or `timeout` has passed.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<(), Error> {
         match &self.0.backend {
             Backend::System(system) => {
-                let mut opened = lock(&system.opened);
-                system.open(&mut opened)?;
-                self.ask(&mut opened, timeout)
+                let mut delivery = Delivery::to(self);
+                let asked = system.wait(timeout, |event| delivery.put(event))?;
+                self.count_call(asked);
             }
             Backend::Memory { network, queue } => {
                 let until = timeout.and_then(|timeout| network.now().checked_add(timeout));
                 network.sleep_until(*queue, until);
                 self.look(network, *queue);
-                Ok(())
             }
-        }
-    }
-
-    fn ask(&self, opened: &mut Option<Opened>, timeout: Option<Duration>) -> Result<(), Error> {
-        let Some(Opened { poll, events }) = opened else {
-            return Ok(());
-        };
-        self.count_call();
-        match poll.poll(events, timeout) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            Err(error) => return Err(Error::io(NetworkFault::System, error)),
-        }
-        if events.is_empty() {
-            return Ok(());
-        }
-        let members = lock(&self.0.members);
-        let mut count = 0;
-        for event in events.iter() {
-            count += 1;
-            let failed = event.is_error();
-            deliver(
-                &members,
-                Readiness {
-                    token: event.token().0,
-                    readable: event.is_readable() || event.is_read_closed() || failed,
-                    writable: event.is_writable() || event.is_write_closed() || failed,
-                    closed: event.is_read_closed() || failed,
-                },
-            );
-        }
-        if count >= events.capacity() && count < MOST_EVENTS {
-            *events = Events::with_capacity(2 * count);
         }
         Ok(())
     }
 
     fn look(&self, network: &MemoryNetwork, queue: usize) {
-        self.count_call();
+        self.count_call(true);
         network.poll_events(queue, |event| {
             let event = Readiness {
                 token: event.token,
@@ -251,9 +188,12 @@ impl Poller {
         });
     }
 
-    fn count_call(&self) {
+    #[cfg_attr(not(test), expect(unused_variables, clippy::unused_self))]
+    fn count_call(&self, was_asked: bool) {
         #[cfg(test)]
-        self.0.calls.fetch_add(1, Ordering::Relaxed);
+        self.0
+            .calls
+            .fetch_add(usize::from(was_asked), Ordering::Relaxed);
     }
 
     /// How often the system was asked for ready sockets.
@@ -262,68 +202,44 @@ impl Poller {
         self.0.calls.load(Ordering::Relaxed)
     }
 
-    /// Passes mio's registry to `register`. Opens the system's poll instance if necessary.
+    /// Passes the system's registry to `register`.
     fn register(&self, register: impl FnOnce(&Registry) -> io::Result<()>) -> Result<(), Error> {
-        let Backend::System(system) = &self.0.backend else {
-            return Err(Error::io(
-                NetworkFault::System,
-                io::ErrorKind::Unsupported.into(),
-            ));
-        };
-        if let Some(registry) = system.registry.get() {
-            return register(registry).map_err(system_fault);
-        }
-        let mut opened = lock(&system.opened);
-        let poll = system.open(&mut opened)?;
-        register(poll.registry()).map_err(system_fault)
-    }
-
-    /// What wakes a [`wait`](Self::wait); `None` in memory, where no thread sleeps.
-    fn waker(&self) -> Result<Option<Arc<Waker>>, Error> {
-        let Backend::System(system) = &self.0.backend else {
-            return Ok(None);
-        };
-        let mut waker = lock(&system.waker);
-        if waker.is_none() {
-            self.register(|registry| {
-                *waker = Some(Arc::new(Waker::new(registry, WAKER)?));
-                Ok(())
-            })?;
-        }
-        Ok(waker.clone())
-    }
-}
-
-impl System {
-    fn new(is_group: bool) -> Self {
-        Self {
-            opened: Mutex::new(None),
-            registry: OnceLock::new(),
-            waker: Mutex::new(None),
-            is_group,
-        }
-    }
-
-    fn open<'a>(&self, opened: &'a mut Option<Opened>) -> Result<&'a Poll, Error> {
-        if opened.is_none() {
-            let poll = Poll::new().map_err(system_fault)?;
-            if self.is_group {
-                let registry = poll.registry().try_clone().map_err(system_fault)?;
-                // Another thread cannot have been first, because `opened` is locked.
-                let _ = self.registry.set(registry);
+        match &self.0.backend {
+            Backend::System(system) => system.register(register),
+            Backend::Memory { .. } => {
+                let unsupported = io::ErrorKind::Unsupported.into();
+                Err(Error::io(NetworkFault::System, unsupported))
             }
-            *opened = Some(Opened {
-                poll,
-                events: Events::with_capacity(FEWEST_EVENTS),
-            });
         }
-        let opened = opened.as_ref().map(|opened| &opened.poll);
-        opened.ok_or_else(|| Error::io(NetworkFault::System, io::ErrorKind::Other.into()))
+    }
+
+    /// What wakes a [`wait`](Self::wait); `None` where no thread sleeps.
+    fn waker(&self) -> Result<Option<Arc<Waker>>, Error> {
+        match &self.0.backend {
+            Backend::System(system) => system.waker(),
+            Backend::Memory { .. } => Ok(None),
+        }
     }
 }
 
-fn system_fault(error: io::Error) -> Error {
-    Error::io(NetworkFault::System, error)
+/// Puts events into the inboxes. The list of members is locked when the first event comes.
+struct Delivery<'a> {
+    poller: &'a Poller,
+    members: Option<MutexGuard<'a, Slab<Arc<Inbox>>>>,
+}
+
+impl<'a> Delivery<'a> {
+    fn to(poller: &'a Poller) -> Self {
+        Self {
+            poller,
+            members: None,
+        }
+    }
+
+    fn put(&mut self, event: Readiness) {
+        let members = &self.poller.0.members;
+        deliver(self.members.get_or_insert_with(|| lock(members)), event);
+    }
 }
 
 fn deliver(members: &Slab<Arc<Inbox>>, event: Readiness) {
@@ -370,7 +286,7 @@ impl Member {
         self.poller.0.sources.fetch_sub(sources, Ordering::Relaxed);
     }
 
-    /// Passes mio's registry to `register`.
+    /// Passes the system's registry to `register`.
     pub(crate) fn register(
         &self,
         register: impl FnOnce(&Registry) -> io::Result<()>,
@@ -380,6 +296,15 @@ impl Member {
 
     pub(crate) fn waker(&self) -> Result<Option<Arc<Waker>>, Error> {
         self.poller.waker()
+    }
+
+    /// What tells that the exchange with this token has something new; `None` in memory.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn signal(&self, token: usize) -> Option<ReadySignal> {
+        match &self.poller.0.backend {
+            Backend::System(system) => Some(system.signals().signal(token)),
+            Backend::Memory { .. } => None,
+        }
     }
 
     /// Passes on the events since the last call, each socket once.

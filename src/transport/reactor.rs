@@ -5,14 +5,15 @@
 //! the remaining data. So readiness is **sticky** here: an event sets a bit, and only `WouldBlock` clears
 //! it (or an outcome that proves that `WouldBlock` would follow).
 //!
-//! The events come from a [`Poller`], which may have other machines as members. The reactor knows sockets
-//! only by number and does no I/O on them.
+//! The events come from a [`Poller`] that machines may share. The reactor does no I/O on its sockets.
+
+#[cfg(target_family = "wasm")]
+mod fetch;
 
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use mio::{Registry, Token};
 use slab::Slab;
 
 use crate::clock::Instant;
@@ -24,6 +25,7 @@ use crate::transport::memory::{Interest, MemoryNetwork};
 use crate::transport::meter::Clock;
 use crate::transport::poller::{Member, Poller};
 use crate::transport::resolver::{Lookup, Resolver};
+use crate::transport::system::{Registry, Token};
 use crate::transport::wake::{Wake, WakeTarget};
 
 /// Time between two polls beyond this does not count towards deadlines.
@@ -213,8 +215,8 @@ impl Reactor {
 
     /// The active time at which the current poll began.
     pub(crate) fn poll_time(&self) -> Instant {
-        let began = self.poll_time;
-        began.unwrap_or_else(|| self.active_time(self.clock().now()))
+        self.poll_time
+            .unwrap_or_else(|| self.active_time(self.clock().now()))
     }
 
     /// A turn of the machine begins.
@@ -292,8 +294,7 @@ impl Reactor {
             target.set(self.member.waker()?);
             self.wake_target = Some(target);
         }
-        let target = self.wake_target.get_or_insert_default();
-        Ok(target.wake())
+        Ok(self.wake_target.get_or_insert_default().wake())
     }
 
     /// Returns a reactor on another poller, to which the sockets of this one can be moved. `None` if that
@@ -351,8 +352,7 @@ impl Reactor {
     /// Registers an in-memory stream. `register` gets the target of its events. On a reactor that is not on
     /// an in-memory network, every poll tries the stream instead.
     pub(crate) fn add_memory(&mut self, register: impl FnOnce(Interest)) -> SourceId {
-        let queue = self.member.poller().memory_queue().map(|(_, queue)| queue);
-        let Some(queue) = queue else {
+        let Some((_, queue)) = self.member.poller().memory_queue() else {
             return self.insert(true);
         };
         let id = self.insert(false);

@@ -9,13 +9,11 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::net::SocketAddr;
 
-use mio::Interest;
-use mio::net::TcpStream;
-
 use crate::error::Error;
 use crate::exclusive::Exclusive;
 use crate::transport::memory::MemoryStream;
 use crate::transport::reactor::{Reactor, SourceId};
+use crate::transport::system::{Interest, TcpStream};
 
 /// A stream of the caller's own for [`HttpClient::set_connection`](crate::HttpClient::set_connection).
 ///

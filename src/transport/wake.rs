@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mio::Waker;
+use crate::transport::system::Waker;
 
 /// Ends the sleep of the machine for which it was made. If that machine is awake, it ends the next sleep.
 /// It may be called on any thread and at any time. When the machine no longer exists, it does nothing.
