@@ -93,6 +93,15 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(all(target_family = "wasm", not(target_os = "unknown")))]
+compile_error!(
+    "httpoll runs on the web by wasm32-unknown-unknown and the browser's fetch; it does not know emscripten and wasi"
+);
+#[cfg(all(target_family = "wasm", feature = "server"))]
+compile_error!(
+    "a page in a browser cannot listen: leave httpoll's features `server`, `archive`, `oauth` and `full` out on the web"
+);
+
 #[cfg(feature = "agent")]
 mod address_class;
 #[cfg(feature = "agent")]
@@ -241,7 +250,7 @@ pub mod stream {
 
 /// TLS: what a client trusts and shows, and what was agreed upon (RFC 8446, RFC 5246).
 pub mod tls {
-    #[cfg(feature = "tls")]
+    #[cfg(any(feature = "tls", target_family = "wasm"))]
     pub use crate::transport::tls::TlsOptionsBuilder;
     #[cfg(feature = "certificate-facts")]
     pub use crate::transport::tls::{CertificateFacts, SubjectAlternativeName};

@@ -21,6 +21,9 @@ pub(crate) struct Config {
     pub(crate) retry_stale: bool,
     /// Which of the resolved addresses it may connect to.
     pub(crate) addresses: AddressFilter,
+    /// How the browser carries out requests.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fetch: crate::transport::fetch::FetchOptions,
 }
 
 /// Which addresses may be connected to. The filter runs after the lookup, so that no host name evades it.

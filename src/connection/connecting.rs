@@ -5,25 +5,27 @@
 //!
 //! Each stage owns what it needs and passes it to the next. All stages may run in one poll.
 
+mod attempts;
+
 use std::collections::VecDeque;
-use std::error::Error as StdError;
-use std::fmt;
-use std::io;
-use std::mem;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::slice;
-use std::time::Duration;
 
 use url::Host;
 
+use self::attempts::Attempts;
 use crate::clock::Instant;
 use crate::connection::Config;
+use crate::connection::established::Established;
+#[cfg(target_family = "wasm")]
+use crate::connection::established::FetchConnection;
 use crate::connection::status::Status;
 use crate::connection::target::{Route, SocksProxy, Target, host_address};
-use crate::error::{Error, ErrorKind, NetworkFault};
+use crate::error::Error;
+#[cfg(target_family = "wasm")]
+use crate::error::Misuse;
 use crate::phase::Phase;
 use crate::proto::ResponseHead;
-use crate::transport::happy_eyeballs::{Race, RaceStep};
 use crate::transport::link::{Link, TlsChoice};
 use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
@@ -31,9 +33,6 @@ use crate::transport::resolver::Lookup;
 use crate::transport::socket::Socket;
 use crate::transport::socks::{Socks, preferred_address};
 use crate::transport::tunnel::Tunnel;
-
-/// RFC 8305 §5 recommends 250 ms between the starts of two attempts.
-const STAGGER: Duration = Duration::from_millis(250);
 
 /// A connection that is being established.
 #[derive(Debug)]
@@ -48,6 +47,9 @@ pub(super) enum Connecting {
     /// The connection to the server is open, and TLS has not begun.
     StartingTls(Link),
     Handshaking(Link),
+    /// The browser connects when it gets the first request.
+    #[cfg(target_family = "wasm")]
+    Browser,
 }
 
 /// The server's address, once this side has resolved it for a SOCKS5 proxy.
@@ -60,45 +62,8 @@ pub(super) enum Step {
     Waiting(Connecting),
     /// The next stage, which may run at once.
     Next(Connecting),
-    Established(Link),
+    Established(Box<Established>),
     Failed(Status, Phase, Error),
-}
-
-/// The attempts of one race (RFC 8305).
-#[derive(Debug)]
-pub(super) struct Attempts {
-    race: Race,
-    sockets: Vec<Socket>,
-    /// The addresses of `sockets`, in the same order.
-    addresses: Vec<SocketAddr>,
-    failures: Failures,
-}
-
-/// The attempts that failed: the source of [`NetworkFault::ConnectFailed`].
-#[derive(Debug, Default)]
-struct Failures {
-    count: usize,
-    last: Option<(SocketAddr, io::Error)>,
-}
-
-impl fmt::Display for Failures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.last {
-            None => f.write_str("the host has no address that may be used"),
-            Some((address, error)) if self.count == 1 => write!(f, "{address}: {error}"),
-            Some((address, error)) => write!(
-                f,
-                "all {} addresses failed, the last was {address}: {error}",
-                self.count
-            ),
-        }
-    }
-}
-
-impl StdError for Failures {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.last.as_ref().map(|(_, error)| error as _)
-    }
 }
 
 impl Connecting {
@@ -108,6 +73,15 @@ impl Connecting {
         target: &Target,
         config: &Config,
     ) -> Result<Self, Error> {
+        #[cfg(target_family = "wasm")]
+        if reactor.network().is_none() {
+            return match target.route {
+                Route::Direct => Ok(Self::Browser),
+                Route::Forward(_) | Route::Tunnel(_) | Route::Socks(_) => {
+                    Err(Misuse::NotOnWeb("proxies").into())
+                }
+            };
+        }
         match (&target.route, &target.host) {
             (Route::Socks(proxy), host) if !proxy.resolves_remotely => match host {
                 Host::Domain(name) => reactor.lookup(name).map(Self::ResolvingForProxy),
@@ -143,6 +117,8 @@ impl Connecting {
     pub(super) fn sockets_mut(&mut self) -> &mut [Socket] {
         match self {
             Self::ResolvingForProxy(_) | Self::Resolving(..) => &mut [],
+            #[cfg(target_family = "wasm")]
+            Self::Browser => &mut [],
             Self::Racing(attempts, _) => &mut attempts.sockets,
             Self::Tunnelling(link, _)
             | Self::NegotiatingSocks(link, _)
@@ -159,6 +135,8 @@ impl Connecting {
             | Self::NegotiatingSocks(..)
             | Self::StartingTls(_)
             | Self::Handshaking(_) => Status::Connecting,
+            #[cfg(target_family = "wasm")]
+            Self::Browser => Status::Connecting,
         }
     }
 
@@ -166,6 +144,8 @@ impl Connecting {
         match self {
             Self::ResolvingForProxy(_) | Self::Resolving(..) => Phase::Resolve,
             Self::Racing(..) => Phase::Connect,
+            #[cfg(target_family = "wasm")]
+            Self::Browser => Phase::Connect,
             Self::Tunnelling(..) | Self::NegotiatingSocks(..) => Phase::Tunnel,
             Self::StartingTls(_) | Self::Handshaking(_) => Phase::TlsHandshake,
         }
@@ -179,6 +159,8 @@ impl Connecting {
                 Status::CantConnect
             }
             Self::StartingTls(_) | Self::Handshaking(_) => Status::TlsHandshakeError,
+            #[cfg(target_family = "wasm")]
+            Self::Browser => Status::CantConnect,
         }
     }
 
@@ -233,7 +215,7 @@ impl Connecting {
             },
             Self::Tunnelling(mut link, mut tunnel) => {
                 match tunnel.drive(&mut link, reactor, meter, heads) {
-                    Ok(true) => after_tunnel(link, target),
+                    Ok(true) => after_tunnel(link, target, config),
                     Ok(false) => Step::Waiting(Self::Tunnelling(link, tunnel)),
                     Err(error) => {
                         link.close(reactor);
@@ -243,7 +225,7 @@ impl Connecting {
             }
             Self::NegotiatingSocks(mut link, mut socks) => {
                 match socks.drive(&mut link, reactor, meter) {
-                    Ok(true) => after_tunnel(link, target),
+                    Ok(true) => after_tunnel(link, target, config),
                     Ok(false) => Step::Waiting(Self::NegotiatingSocks(link, socks)),
                     Err(error) => {
                         link.close(reactor);
@@ -251,9 +233,14 @@ impl Connecting {
                     }
                 }
             }
-            Self::StartingTls(link) => greet(link, reactor, target, meter),
+            #[cfg(target_family = "wasm")]
+            Self::Browser => Step::Established(Box::new(Established::Fetch(FetchConnection::new(
+                target.origin(),
+                config.fetch,
+            )))),
+            Self::StartingTls(link) => greet(link, reactor, target, config, meter),
             Self::Handshaking(mut link) => match link.handshake(reactor, meter) {
-                Ok(true) => Step::Established(link),
+                Ok(true) => established(link, config),
                 Ok(false) => Step::Waiting(Self::Handshaking(link)),
                 Err(error) => {
                     link.close(reactor);
@@ -272,12 +259,16 @@ impl Connecting {
             | Self::NegotiatingSocks(..)
             | Self::StartingTls(_)
             | Self::Handshaking(_) => None,
+            #[cfg(target_family = "wasm")]
+            Self::Browser => None,
         }
     }
 
     pub(super) fn close(self, reactor: &mut Reactor) {
         match self {
             Self::ResolvingForProxy(_) | Self::Resolving(..) => {}
+            #[cfg(target_family = "wasm")]
+            Self::Browser => {}
             Self::Racing(attempts, _) => attempts.close(reactor),
             Self::Tunnelling(link, _)
             | Self::NegotiatingSocks(link, _)
@@ -324,7 +315,7 @@ fn after_connect(
     far_end: FarEnd,
 ) -> Step {
     let begun = match &target.route {
-        Route::Direct | Route::Forward(_) => return after_tunnel(link, target),
+        Route::Direct | Route::Forward(_) => return after_tunnel(link, target, config),
         Route::Tunnel(_) => ask_for_tunnel(target, config).map(Asked::Tunnel),
         Route::Socks(proxy) => ask_socks(target, proxy, far_end).map(Asked::Socks),
     };
@@ -368,17 +359,27 @@ fn ask_socks(target: &Target, proxy: &SocksProxy, far_end: FarEnd) -> Result<Box
     Ok(Box::new(socks))
 }
 
-fn after_tunnel(link: Link, target: &Target) -> Step {
+fn after_tunnel(link: Link, target: &Target, config: &Config) -> Step {
     match &target.tls {
-        TlsChoice::Plain => Step::Established(link),
+        TlsChoice::Plain => established(link, config),
         TlsChoice::Tls(_) => Step::Next(Connecting::StartingTls(link)),
     }
 }
 
+fn established(link: Link, config: &Config) -> Step {
+    Step::Established(Box::new(Established::new(link, &config.limits)))
+}
+
 /// Begins TLS if the budget permits it: generating the keys is expensive.
-fn greet(link: Link, reactor: &mut Reactor, target: &Target, meter: &mut BudgetMeter) -> Step {
+fn greet(
+    link: Link,
+    reactor: &mut Reactor,
+    target: &Target,
+    config: &Config,
+    meter: &mut BudgetMeter,
+) -> Step {
     let TlsChoice::Tls(options) = &target.tls else {
-        return Step::Established(link);
+        return established(link, config);
     };
     if !meter.can_start(reactor.handshakes.hello.expected()) {
         return Step::Waiting(Connecting::StartingTls(link));
@@ -389,84 +390,6 @@ fn greet(link: Link, reactor: &mut Reactor, target: &Target, meter: &mut BudgetM
             let (link, error) = *failed;
             link.close(reactor);
             Step::Failed(Status::TlsHandshakeError, Phase::TlsHandshake, error)
-        }
-    }
-}
-
-impl Attempts {
-    fn new(addresses: &[IpAddr], port: u16) -> Self {
-        Self {
-            race: Race::new(addresses, port, STAGGER),
-            sockets: Vec::new(),
-            addresses: Vec::new(),
-            failures: Failures::default(),
-        }
-    }
-
-    /// Starts the attempts that are due, and returns the first socket that is connected.
-    fn drive(
-        &mut self,
-        reactor: &mut Reactor,
-        now: Instant,
-        meter: &mut BudgetMeter,
-    ) -> Result<Option<Socket>, Error> {
-        loop {
-            if let Some(winner) = self.first_connected(reactor) {
-                for loser in self.sockets.drain(..) {
-                    loser.close(reactor);
-                }
-                return Ok(Some(winner));
-            }
-            match self.race.next(now) {
-                RaceStep::Start(address) => {
-                    self.start(reactor, address);
-                    meter.note_work();
-                }
-                RaceStep::WaitUntil(_) => return Ok(None),
-                RaceStep::Exhausted if !self.sockets.is_empty() => return Ok(None),
-                RaceStep::Exhausted => {
-                    return Err(Error::new(ErrorKind::Network(NetworkFault::ConnectFailed))
-                        .with_source(mem::take(&mut self.failures)));
-                }
-            }
-        }
-    }
-
-    fn start(&mut self, reactor: &mut Reactor, address: SocketAddr) {
-        match Socket::connect(reactor, address) {
-            Ok(socket) => {
-                self.sockets.push(socket);
-                self.addresses.push(address);
-            }
-            Err(error) => self.note_failure(address, error),
-        }
-    }
-
-    fn first_connected(&mut self, reactor: &mut Reactor) -> Option<Socket> {
-        let mut index = 0;
-        while index < self.sockets.len() {
-            match self.sockets[index].poll_connected(reactor) {
-                Ok(true) => return Some(self.sockets.remove(index)),
-                Ok(false) => index += 1,
-                Err(error) => {
-                    let address = self.addresses.remove(index);
-                    self.sockets.remove(index).close(reactor);
-                    self.note_failure(address, error);
-                }
-            }
-        }
-        None
-    }
-
-    fn note_failure(&mut self, address: SocketAddr, error: io::Error) {
-        self.failures.count += 1;
-        self.failures.last = Some((address, error));
-        self.race.failed();
-    }
-
-    fn close(self, reactor: &mut Reactor) {
-        for socket in self.sockets {
-            socket.close(reactor);
         }
     }
 }

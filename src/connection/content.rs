@@ -69,7 +69,7 @@ impl RequestBody {
     }
 
     /// The declared length of a reader.
-    #[cfg(feature = "agent")]
+    #[cfg(any(feature = "agent", target_family = "wasm"))]
     pub(crate) fn known_length(&self) -> Option<u64> {
         match self.length() {
             BodyLength::None => Some(0),

@@ -38,6 +38,9 @@ pub(super) struct Exchange {
     pub(super) deadline: Option<Deadline>,
     /// What to send again if the connection turns out to be stale.
     pub(super) replay: Option<Replay>,
+    /// The URL of the response, if the browser followed redirects to it.
+    #[cfg(target_family = "wasm")]
+    pub(super) final_url: Option<String>,
 }
 
 /// The progress of an exchange.
@@ -100,6 +103,9 @@ pub(crate) struct Response {
     pub(crate) head: Arc<ResponseHead>,
     pub(crate) content_length: Option<u64>,
     pub(crate) is_chunked: bool,
+    /// The URL of the response, if the browser followed redirects to it.
+    #[cfg(target_family = "wasm")]
+    pub(crate) final_url: Option<String>,
 }
 
 /// A request that can be sent again.
@@ -187,6 +193,12 @@ impl Exchange {
             }) if ready.is_empty() => Some(error.clone()),
             _ => None,
         }
+    }
+
+    /// Whether the source of the request's content had no bytes when it was read last.
+    #[cfg(target_family = "wasm")]
+    pub(super) fn source_waits(&self) -> bool {
+        matches!(self.content, RequestContent::SourceWaits(_))
     }
 
     /// HTTP bytes sent and received.

@@ -83,7 +83,7 @@ impl Connection {
 
     pub(crate) fn link(&self) -> Option<&Link> {
         match &self.state {
-            State::Established(established) => Some(established.link()),
+            State::Established(established) => established.link(),
             State::Disconnected | State::Connecting(..) | State::Failed(..) => None,
         }
     }
@@ -107,7 +107,7 @@ impl Connection {
     /// The number of requests sent on the current connection.
     pub(crate) fn requests(&self) -> u32 {
         match &self.state {
-            State::Established(established) => established.requests,
+            State::Established(established) => established.requests(),
             State::Disconnected | State::Connecting(..) | State::Failed(..) => 0,
         }
     }

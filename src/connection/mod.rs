@@ -12,7 +12,7 @@
 //! | `target` | the server, and the route through a proxy |
 //! | `connecting` | the stages up to a usable connection |
 //! | `exchange` | the state of one request and its response |
-//! | `established` | sends and receives them on the link |
+//! | `established` | sends and receives them: on a link, or through the `fetch` of a browser |
 //! | `inspect` | getters for the connection and its exchange |
 //! | `deadlines`, `failing` | when it has waited too long; how it fails |
 //! | `timings` | when each step was completed |
@@ -34,7 +34,6 @@ mod timings;
 
 use std::collections::VecDeque;
 use std::mem;
-use std::slice;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -142,16 +141,16 @@ impl Connection {
 
     /// Moves its sockets to another reactor. If that fails, the connection fails.
     pub(crate) fn move_to(&mut self, from: &mut Reactor, to: &mut Reactor) {
-        let sockets = match &mut self.state {
-            State::Disconnected | State::Failed(..) => &mut [],
-            State::Connecting(connecting, _) => connecting.sockets_mut(),
-            State::Established(established) => slice::from_mut(established.link_mut().socket_mut()),
+        let moved = match &mut self.state {
+            State::Disconnected | State::Failed(..) => Ok(()),
+            State::Connecting(connecting, _) => connecting
+                .sockets_mut()
+                .iter_mut()
+                .try_for_each(|socket| socket.move_to(from, to)),
+            State::Established(established) => established.move_to(from, to),
         };
-        for socket in sockets {
-            if let Err(error) = socket.move_to(from, to) {
-                self.fail_system(to, error);
-                return;
-            }
+        if let Err(error) = moved {
+            self.fail_system(to, error);
         }
     }
 
@@ -169,7 +168,7 @@ impl Connection {
         if !self.exchange.is_idle() {
             return Err(Misuse::WrongStatus.into());
         }
-        let may_be_stale = self.is_dialled && established.requests > 0;
+        let may_be_stale = self.is_dialled && established.requests() > 0;
         let replay = (self.config.retry_stale && may_be_stale)
             .then(|| body.at_hand())
             .flatten();
@@ -269,14 +268,13 @@ impl Connection {
                 self.transitions.note(from, self.status());
                 true
             }
-            Step::Established(link) => {
-                let mut established = Established::new(link, &self.config.limits);
+            Step::Established(mut established) => {
                 // The request was accepted once, so it is accepted again.
                 let exchange = &mut self.exchange;
                 let resent =
                     replay.map(|replay| established.request(exchange, &replay.head, replay.body));
                 self.deadline = None;
-                self.state = State::Established(Box::new(established));
+                self.state = State::Established(established);
                 match resent {
                     None => self.transitions.note(from, self.status()),
                     Some(Ok(())) => {}
@@ -302,6 +300,8 @@ impl Connection {
             head,
             content_length,
             is_chunked,
+            #[cfg(target_family = "wasm")]
+            final_url: self.exchange.final_url.take(),
         });
         match follows {
             Follows::Content => self.transitions.note(Status::Requesting, Status::Body),
@@ -315,7 +315,7 @@ impl Connection {
         let State::Established(established) = &mut self.state else {
             return;
         };
-        if established.is_reusable_after_response(&mut self.exchange) {
+        if established.is_reusable_after_response(&mut self.exchange, reactor) {
             self.transitions.note(from, Status::Connected);
         } else if let State::Established(established) = mem::take(&mut self.state) {
             established.close(reactor);
@@ -409,6 +409,6 @@ impl Connection {
         self.exchange.stop();
         self.transitions
             .note(Status::Connected, Status::Disconnected);
-        Some(established.into_switched(reactor))
+        established.into_switched(reactor)
     }
 }

@@ -162,6 +162,9 @@ pub enum Misuse {
     UnknownRequest,
     /// The call needs this feature of the crate.
     FeatureNotBuilt(&'static str),
+    /// A page in a browser cannot do this. Only on the web; see
+    /// [the list of differences](crate#on-the-web).
+    NotOnWeb(&'static str),
 }
 
 /// What failed in the network between here and the peer.
@@ -176,6 +179,12 @@ pub enum NetworkFault {
     Broken,
     /// The peer closed an idle connection, or closed before it sent any byte of the response.
     Closed,
+    /// On the web: the server does not allow this page to read its responses (CORS). The source says what the
+    /// browser reported.
+    CorsRefused,
+    /// On the web: the browser could not fetch a URL of another origin, and does not say why. Either the server
+    /// cannot be reached, or it does not allow this page to read its responses (CORS).
+    FetchFailed,
     /// A server cannot listen on its address: it is in use, not this machine's, or not permitted. The source
     /// says which.
     ListenFailed,

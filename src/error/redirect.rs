@@ -15,6 +15,9 @@ pub enum RedirectRefusal {
     UnsupportedScheme,
     /// `Location` is not a URL reference (RFC 9110 §10.2.2).
     InvalidLocation,
+    /// In a browser: the request does not follow redirects, and a browser shows a page no redirect that it does
+    /// not follow. There is no response.
+    NotFollowedOnWeb,
 }
 
 impl fmt::Display for RedirectRefusal {
@@ -31,6 +34,10 @@ impl fmt::Display for RedirectRefusal {
             Self::UnsupportedScheme => f.write_str(
                 "redirected to a scheme other than http and https; see the Location field of the \
                  response",
+            ),
+            Self::NotFollowedOnWeb => f.write_str(
+                "the server redirected, which this request does not allow; in a browser, which shows no \
+                 redirect, request the new URL itself or leave RedirectPolicy and AccessPolicy out",
             ),
             Self::InvalidLocation => f.write_str(
                 "redirected to a Location that is not a URL; see that field of the response",

@@ -64,6 +64,12 @@ impl ErrorKind {
             Self::Network(NetworkFault::ConnectFailed) => Some(
                 "check that the server runs and listens on this port, and that no firewall blocks it",
             ),
+            Self::Network(NetworkFault::CorsRefused | NetworkFault::FetchFailed) => Some(
+                "let the server send Access-Control-Allow-Origin with the page's origin, and answer OPTIONS with \
+                 Access-Control-Allow-Methods and Access-Control-Allow-Headers if the request has another method \
+                 than GET, HEAD and POST, headers of its own, or JSON content; the browser's console says which \
+                 is missing",
+            ),
             Self::Network(NetworkFault::ListenFailed) => {
                 Some("choose another port, or stop the program that listens there")
             }
@@ -177,6 +183,9 @@ impl fmt::Display for Misuse {
             Self::UnknownRequest => {
                 "the agent has no such request: it ended, was cancelled, or belongs to another agent"
             }
+            Self::NotOnWeb(what) => {
+                return write!(f, "a page in a browser cannot have this: {what}");
+            }
             Self::FeatureNotBuilt(feature) => {
                 return write!(f, "this needs httpoll's `{feature}` feature");
             }
@@ -212,6 +221,12 @@ impl fmt::Display for NetworkFault {
             Self::ConnectFailed => "no address accepted the connection",
             Self::Broken => "the connection broke",
             Self::Closed => "the server closed the connection",
+            Self::CorsRefused => {
+                "the server responds, but does not allow this page to read it (CORS)"
+            }
+            Self::FetchFailed => {
+                "the browser does not say why: either the server cannot be reached, or it does not allow this page to read its responses (CORS)"
+            }
             Self::ListenFailed => "could not listen on this address",
             Self::System => "the operating system refused a socket, a file or a thread",
         })

@@ -15,6 +15,7 @@
 //! | `listener` | an address that accepts connections |
 //! | `link` | a socket, with or without TLS on it |
 //! | `tunnel`, `socks` | `CONNECT` through an HTTP proxy; the way through a SOCKS5 proxy |
+//! | `fetch` | one exchange through the `fetch` of a browser |
 //! | `resolver`, `happy_eyeballs` | names to addresses to a connection |
 //! | `tls` | the one room that knows rustls |
 //! | `throttle` | a token bucket: how many bytes may move now |
@@ -29,6 +30,8 @@ pub(crate) mod buffer;
 pub(crate) mod cost;
 #[cfg(feature = "agent")]
 pub(crate) mod disk;
+#[cfg(target_family = "wasm")]
+pub(crate) mod fetch;
 pub(crate) mod happy_eyeballs;
 mod inbox;
 pub(crate) mod link;

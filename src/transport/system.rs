@@ -9,8 +9,6 @@ mod browser;
 mod native;
 
 #[cfg(target_family = "wasm")]
-pub(crate) use browser::{
-    Interest, ReadySignal, ReadySignals, Registry, System, TcpStream, Token, Waker,
-};
+pub(crate) use browser::{Interest, ReadySignal, Registry, System, TcpStream, Token, Waker};
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use native::{Interest, Registry, System, TcpStream, Token, Waker};

@@ -11,6 +11,7 @@
 //! * `verifier`: which server certificates are trusted.
 //! * `fault`: rustls's errors as [`TlsFault`](crate::error::TlsFault).
 //! * `certificate`: the content of a certificate, for builds with the `certificate-facts` feature.
+//! * `browser`: the same settings in a browser, which has its own TLS.
 //! * `disabled`: the same names as uninhabited types, for builds without the `tls` feature, so that
 //!   no other module needs a `cfg`.
 //!
@@ -28,42 +29,46 @@
 //! next input. [`TlsSession`] keeps them, usually at most one partial record, so that the caller can
 //! use one scratch buffer for all its connections.
 
+#[cfg(target_family = "wasm")]
+mod browser;
 #[cfg(feature = "certificate-facts")]
 mod certificate;
-#[cfg(not(feature = "tls"))]
+#[cfg(any(not(feature = "tls"), target_family = "wasm"))]
 mod disabled;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "tls", not(target_family = "wasm")))]
 mod fault;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "tls", not(target_family = "wasm")))]
 mod identity;
 mod info;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "tls", not(target_family = "wasm")))]
 mod options;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "tls", not(target_family = "wasm")))]
 mod record;
-#[cfg(all(feature = "tls", feature = "server"))]
+#[cfg(all(feature = "tls", feature = "server", not(target_family = "wasm")))]
 mod server_options;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "tls", not(target_family = "wasm")))]
 mod session;
 #[cfg(all(test, feature = "tls"))]
 #[allow(clippy::unwrap_used)]
 mod tests;
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "tls", not(target_family = "wasm")))]
 mod verifier;
 
+#[cfg(target_family = "wasm")]
+pub use browser::{TlsOptions, TlsOptionsBuilder};
 #[cfg(feature = "certificate-facts")]
 pub use certificate::{CertificateFacts, SubjectAlternativeName};
 #[cfg(all(not(feature = "tls"), feature = "server"))]
 pub use disabled::ServerTlsOptions;
-#[cfg(not(feature = "tls"))]
+#[cfg(not(any(feature = "tls", target_family = "wasm")))]
 pub use disabled::TlsOptions;
-#[cfg(not(feature = "tls"))]
+#[cfg(any(not(feature = "tls"), target_family = "wasm"))]
 pub(crate) use disabled::TlsSession;
 pub(crate) use info::TlsEnd;
 pub use info::{TlsInfo, TlsVersion};
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "tls", not(target_family = "wasm")))]
 pub use options::{TlsOptions, TlsOptionsBuilder};
-#[cfg(all(feature = "tls", feature = "server"))]
+#[cfg(all(feature = "tls", feature = "server", not(target_family = "wasm")))]
 pub use server_options::{ClientCertificates, ServerTlsOptions, ServerTlsOptionsBuilder};
-#[cfg(feature = "tls")]
+#[cfg(all(feature = "tls", not(target_family = "wasm")))]
 pub(crate) use session::TlsSession;

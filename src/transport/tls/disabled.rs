@@ -1,14 +1,18 @@
 //! The names of this module in a build without the `tls` feature. The types are uninhabited: the
 //! compiler knows that no connection can have any. The real ones are in `options` and `session`.
 
+#[cfg(target_family = "wasm")]
+use super::browser::TlsOptions;
 use super::info::{TlsEnd, TlsInfo};
 use crate::error::{Error, Misuse};
 
 /// How to speak TLS. This build has no TLS (the `tls` feature is off), so there are no values of this
 /// type, and `https` fails with [`Misuse::TlsNotBuilt`].
+#[cfg(not(target_family = "wasm"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsOptions {}
 
+#[cfg(not(target_family = "wasm"))]
 impl TlsOptions {
     pub(crate) fn for_https() -> Result<Self, Error> {
         Err(Misuse::TlsNotBuilt.into())
@@ -29,8 +33,14 @@ impl TlsSession {
         match *options {}
     }
 
+    #[cfg(not(target_family = "wasm"))]
     pub(crate) fn client(options: &TlsOptions, _host: &str) -> Result<Self, Error> {
         match *options {}
+    }
+
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn client(_options: &TlsOptions, _host: &str) -> Result<Self, Error> {
+        Err(Misuse::NotOnWeb("TLS over a stream of the caller").into())
     }
 
     pub(crate) fn receive(

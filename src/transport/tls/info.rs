@@ -44,7 +44,10 @@ impl fmt::Debug for TlsInfo {
 
 /// Whether more plaintext can follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "no session, no end"))]
+#[cfg_attr(
+    any(not(feature = "tls"), target_family = "wasm"),
+    expect(dead_code, reason = "no session, no end")
+)]
 pub(crate) enum TlsEnd {
     /// More may come.
     Open,

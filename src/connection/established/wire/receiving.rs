@@ -1,6 +1,7 @@
 //! Receives response content from the link, at most one buffer ahead of the caller.
 
-use super::{Ended, Established, Follows, JOIN_BELOW, PIECE_BYTES, Taken};
+use super::{Ended, JOIN_BELOW, PIECE_BYTES, Wire};
+use crate::connection::established::outcome::{Follows, Taken};
 use crate::connection::exchange::{EndOfContent, Exchange, Receiving, Stage};
 use crate::error::{Error, ErrorKind, PeerMisbehaved};
 use crate::proto::{Event, ResponseHead};
@@ -8,7 +9,7 @@ use crate::transport::link::LinkRead;
 use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 
-impl Established {
+impl Wire {
     /// Begins to receive the content of a response whose head has arrived.
     pub(super) fn begin_content(
         &mut self,
@@ -30,7 +31,7 @@ impl Established {
     }
 
     /// The next piece of content, at most `most` bytes.
-    pub(in crate::connection) fn read_content(
+    pub(in crate::connection::established) fn read_content(
         &mut self,
         exchange: &mut Exchange,
         reactor: &mut Reactor,

@@ -3,7 +3,7 @@
 use std::io;
 use std::mem;
 
-use super::{Established, PIECE_BYTES};
+use super::{PIECE_BYTES, Wire};
 use crate::connection::exchange::{Exchange, RequestContent};
 use crate::error::{Error, ErrorKind};
 use crate::phase::Phase;
@@ -11,7 +11,7 @@ use crate::proto::FieldLines;
 use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 
-impl Established {
+impl Wire {
     /// Writes until everything is sent, the socket is full or the budget is spent. It fails only if the
     /// caller's source fails. A broken link is only noted, because the response may still arrive.
     pub(super) fn transmit(

@@ -1,0 +1,134 @@
+//! The attempts to connect to one of several addresses: a socket for each, and the first that connects wins
+//! (RFC 8305). Which address is next, and when, is `transport::happy_eyeballs`.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::mem;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::clock::Instant;
+use crate::error::{Error, ErrorKind, NetworkFault};
+use crate::transport::happy_eyeballs::{Race, RaceStep};
+use crate::transport::meter::BudgetMeter;
+use crate::transport::reactor::Reactor;
+use crate::transport::socket::Socket;
+
+/// RFC 8305 §5 recommends 250 ms between the starts of two attempts.
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// The attempts of one race (RFC 8305).
+#[derive(Debug)]
+pub(in crate::connection) struct Attempts {
+    pub(super) race: Race,
+    pub(super) sockets: Vec<Socket>,
+    /// The addresses of `sockets`, in the same order.
+    addresses: Vec<SocketAddr>,
+    failures: Failures,
+}
+
+/// The attempts that failed: the source of [`NetworkFault::ConnectFailed`].
+#[derive(Debug, Default)]
+struct Failures {
+    count: usize,
+    last: Option<(SocketAddr, io::Error)>,
+}
+
+impl fmt::Display for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.last {
+            None => f.write_str("the host has no address that may be used"),
+            Some((address, error)) if self.count == 1 => write!(f, "{address}: {error}"),
+            Some((address, error)) => write!(
+                f,
+                "all {} addresses failed, the last was {address}: {error}",
+                self.count
+            ),
+        }
+    }
+}
+
+impl StdError for Failures {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.last.as_ref().map(|(_, error)| error as _)
+    }
+}
+
+impl Attempts {
+    pub(super) fn new(addresses: &[IpAddr], port: u16) -> Self {
+        Self {
+            race: Race::new(addresses, port, STAGGER),
+            sockets: Vec::new(),
+            addresses: Vec::new(),
+            failures: Failures::default(),
+        }
+    }
+
+    /// Starts the attempts that are due, and returns the first socket that is connected.
+    pub(super) fn drive(
+        &mut self,
+        reactor: &mut Reactor,
+        now: Instant,
+        meter: &mut BudgetMeter,
+    ) -> Result<Option<Socket>, Error> {
+        loop {
+            if let Some(winner) = self.first_connected(reactor) {
+                for loser in self.sockets.drain(..) {
+                    loser.close(reactor);
+                }
+                return Ok(Some(winner));
+            }
+            match self.race.next(now) {
+                RaceStep::Start(address) => {
+                    self.start(reactor, address);
+                    meter.note_work();
+                }
+                RaceStep::WaitUntil(_) => return Ok(None),
+                RaceStep::Exhausted if !self.sockets.is_empty() => return Ok(None),
+                RaceStep::Exhausted => {
+                    return Err(Error::new(ErrorKind::Network(NetworkFault::ConnectFailed))
+                        .with_source(mem::take(&mut self.failures)));
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, reactor: &mut Reactor, address: SocketAddr) {
+        match Socket::connect(reactor, address) {
+            Ok(socket) => {
+                self.sockets.push(socket);
+                self.addresses.push(address);
+            }
+            Err(error) => self.note_failure(address, error),
+        }
+    }
+
+    fn first_connected(&mut self, reactor: &mut Reactor) -> Option<Socket> {
+        let mut index = 0;
+        while index < self.sockets.len() {
+            match self.sockets[index].poll_connected(reactor) {
+                Ok(true) => return Some(self.sockets.remove(index)),
+                Ok(false) => index += 1,
+                Err(error) => {
+                    let address = self.addresses.remove(index);
+                    self.sockets.remove(index).close(reactor);
+                    self.note_failure(address, error);
+                }
+            }
+        }
+        None
+    }
+
+    fn note_failure(&mut self, address: SocketAddr, error: io::Error) {
+        self.failures.count += 1;
+        self.failures.last = Some((address, error));
+        self.race.failed();
+    }
+
+    pub(super) fn close(self, reactor: &mut Reactor) {
+        for socket in self.sockets {
+            socket.close(reactor);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! One exchange by the `fetch` of a browser (WHATWG Fetch §5): start it, take its head, take its content, see
+//! its end. Dropping it aborts it.
+//!
+//! The objects of the browser stay with a task on the thread of the page. Only heads and bytes leave that task,
+//! so an agent is `Send` here as elsewhere. The task signals the poller, as a socket does, and a poll takes what
+//! lies ready and never waits.
+//!
+//! Content that nobody takes is not read from the browser beyond [`WINDOW_BYTES`]. The browser itself reads
+//! ahead: Chromium about 61 MiB. So pausing holds back the delivery, not the network.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `request` | what the browser is asked for, and what it refuses |
+//! | `response` | the head of what came |
+//! | `task` | the calls of the browser |
+//! | `failure` | what a `TypeError` can mean: CORS, an unreachable server, a blocked scheme |
+
+mod failure;
+mod request;
+mod response;
+mod task;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::error::Error;
+use crate::transport::system::ReadySignal;
+
+pub(crate) use self::request::{FetchOptions, FetchRequest};
+pub(crate) use self::response::FetchHead;
+
+/// Content that may lie ready and untaken.
+const WINDOW_BYTES: usize = 1024 * 1024;
+
+/// An exchange under way. See the module's documentation.
+pub(crate) struct Fetch(Arc<Mutex<Shared>>);
+
+/// What the task and the owner of the exchange share.
+struct Shared {
+    signal: ReadySignal,
+    head: Option<FetchHead>,
+    pieces: VecDeque<Bytes>,
+    /// The bytes in `pieces`.
+    held: usize,
+    end: Option<Result<(), Error>>,
+    is_aborted: bool,
+    /// Wakes the task.
+    task: Option<Waker>,
+}
+
+impl Fetch {
+    /// Hands the request to the browser.
+    pub(crate) fn start(signal: ReadySignal, request: FetchRequest) -> Self {
+        let shared = Arc::new(Mutex::new(Shared {
+            signal,
+            head: None,
+            pieces: VecDeque::new(),
+            held: 0,
+            end: None,
+            is_aborted: false,
+            task: None,
+        }));
+        task::spawn(Arc::clone(&shared), request);
+        Self(shared)
+    }
+
+    /// The head, once it is there, and only once. An error if there will be none.
+    pub(crate) fn take_head(&self) -> Result<Option<FetchHead>, Error> {
+        let mut shared = lock(&self.0);
+        match (shared.head.take(), &shared.end) {
+            (None, Some(Err(error))) => Err(error.clone()),
+            (head, _) => Ok(head),
+        }
+    }
+
+    /// The next piece of content, at most `most` bytes; pieces shorter than `join_below` are joined. `None`
+    /// if nothing lies ready.
+    pub(crate) fn take_content(&self, most: usize, join_below: usize) -> Option<Bytes> {
+        let mut shared = lock(&self.0);
+        let mut piece = shared.pieces.pop_front()?;
+        if piece.len() > most {
+            let rest = piece.split_off(most);
+            shared.pieces.push_front(rest);
+        } else if piece.len() < join_below && !shared.pieces.is_empty() {
+            let mut joined = BytesMut::from(&piece[..]);
+            while let Some(next) = shared
+                .pieces
+                .pop_front_if(|next| next.len() < join_below && joined.len() + next.len() <= most)
+            {
+                joined.extend_from_slice(&next);
+            }
+            piece = joined.freeze();
+        }
+        shared.held -= piece.len();
+        if shared.held < WINDOW_BYTES {
+            shared.wake();
+        }
+        Some(piece)
+    }
+
+    /// How the content ended, once all of it was taken.
+    pub(crate) fn end(&self) -> Option<Result<(), Error>> {
+        let shared = lock(&self.0);
+        shared.end.clone().filter(|_| shared.pieces.is_empty())
+    }
+
+    /// From now on it signals another poller.
+    pub(crate) fn move_to(&self, signal: ReadySignal) {
+        signal.set();
+        lock(&self.0).signal = signal;
+    }
+}
+
+impl Shared {
+    fn wake(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.wake();
+        }
+    }
+}
+
+impl Drop for Fetch {
+    fn drop(&mut self) {
+        let mut shared = lock(&self.0);
+        shared.is_aborted = true;
+        shared.wake();
+    }
+}
+
+impl fmt::Debug for Fetch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let held = lock(&self.0).held;
+        f.debug_struct("Fetch")
+            .field("held", &held)
+            .finish_non_exhaustive()
+    }
+}
+
+fn lock(mutex: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
