@@ -83,6 +83,37 @@
 //! | [`recording`] | what was asked and answered, as a file |
 //! | [`bad_input`] | what each kind of bad input gets |
 //!
+//! # On the web
+//!
+//! For `wasm32-unknown-unknown` the same types are backed by the browser's `fetch`: call `poll` in each animation
+//! frame. `https` works with and without the feature `tls`. A page can do less than a program, and what it cannot do
+//! is never ignored where that could do harm: it fails with [`Misuse::NotOnWeb`](error::Misuse::NotOnWeb), which
+//! names it, when the request is sent.
+//!
+//! | what | on the web |
+//! |---|---|
+//! | features `server`, `oauth`, `archive`, `full` | do not compile |
+//! | TLS options, proxies, SOCKS, `Digest`, `CONNECT`, `TRACE`, request targets, the headers that only a browser sets (`Host`, `Cookie`, `Connection`, `Expect` and others) | error |
+//! | files by path as content, downloads to files, WebSockets | error for now; content from memory or a reader works |
+//! | redirects | the browser follows them, up to its own limit; `Response::was_redirected` and the final URL are reported, hops are not |
+//! | no redirects (`RedirectPolicy::none`), an `AccessPolicy`, a secret header | the browser must not follow: a redirect is the error `NotFollowedOnWeb` |
+//! | an `AccessPolicy` about addresses | error, unless `non_public_addresses` is set: a page sees no addresses |
+//! | cookies | the browser's; `RequestOptions::credentials_mode` says when they are sent; a `CookieJar` is an error |
+//! | cache | `CacheMode` is Fetch's `cache` for the browser's own; an `HttpCache` works in memory |
+//! | content codings, `100 Continue`, resolver, address family, HSTS lists, idle ages, `User-Agent` | the browser's; the settings do nothing |
+//! | retries, timeouts, priorities, queue, pool limits, rates, budgets, event streams | as natively; pause and rates hold back the delivery, while the browser reads ahead |
+//! | upload progress | counts what the browser was given, which takes the content whole |
+//! | timings of lookup, connection and TLS; addresses; `TlsInfo`; trailers; interim responses | none |
+//! | `wait`, blocking mode, `on_thread` | return at once; off; without a thread |
+//! | relative URLs without a base URL | resolved against the page |
+//!
+//! A server of another origin must allow the page to read its responses (CORS). If it does not, the error is
+//! [`NetworkFault::CorsRefused`](error::NetworkFault::CorsRefused) in debug builds, which ask the server once more to
+//! find out, and [`NetworkFault::FetchFailed`](error::NetworkFault::FetchFailed) otherwise, because a browser reports
+//! an unreachable server of another origin in the same way. Neither is retried.
+//!
+//! A tab that is hidden gets no animation frames, so nothing is polled there. A loop that waits freezes the page.
+//!
 //! # Features
 //!
 //! * `tls` (default): HTTPS by rustls with ring and Mozilla's roots. Without it [`TlsOptions`](tls::TlsOptions) has no

@@ -1,10 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "server"))]
 compile_error!(
-    "bevy_httpoll needs sockets, which WebAssembly does not have: \
-     leave it out there by [target.'cfg(not(target_family = \"wasm\"))'.dependencies]"
+    "a page in a browser cannot listen: leave bevy_httpoll's features `server` and `oauth` out on the web"
 );
 
 #[cfg(feature = "assets")]

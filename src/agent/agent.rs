@@ -250,7 +250,7 @@ impl Agent {
     ///
     /// # Errors
     /// The error of the request; [`Misuse::UnknownRequest`] if its last event was pulled before, or if it was
-    /// cancelled.
+    /// cancelled. In a browser [`Misuse::NotOnWeb`], unless the response is there already.
     pub fn wait_for(&mut self, handle: RequestHandle) -> Result<Response, Error> {
         let id = handle.id();
         let mut handle = Some(handle);
@@ -272,6 +272,10 @@ impl Agent {
             }
             if !self.unfinished.contains_key(&id) {
                 return Err(Misuse::UnknownRequest.into());
+            }
+            if cfg!(target_family = "wasm") {
+                // Nothing arrives before this call returns to the browser.
+                return Err(Misuse::NotOnWeb("waiting for a response").into());
             }
             self.wait(None);
         }

@@ -15,6 +15,7 @@
 //! | `pool`, `timers` | connections and the requests that wait for them; deadlines |
 //! | `engine` | drives all transfers |
 //! | `engine_thread` | runs the engine on a thread of its own |
+//! | `on_web` | what is refused or left to the browser on the web |
 //! | `polling` | the agent as a member of a poll group |
 //! | `web_socket` | WebSockets (RFC 6455) |
 //!
@@ -37,6 +38,8 @@ mod engine_thread;
 mod event;
 mod handle;
 mod id;
+#[cfg(target_family = "wasm")]
+mod on_web;
 mod options;
 mod output;
 mod polling;
@@ -63,7 +66,7 @@ pub use pool::PoolLimits;
 pub use request::Request;
 pub use request_result::HttpRequestResult;
 pub use response::{ConnectionInfo, Hop, Response, SavedFile, Timings, Transferred};
-pub use settings::{AddressFamily, CacheMode, Priority};
+pub use settings::{AddressFamily, CacheMode, CredentialsMode, Priority};
 pub use snapshot::{
     AgentSnapshot, ConnectionSnapshot, ConnectionState, HostSnapshot, QueueSnapshot,
     RequestSnapshot,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::Version;
 
-use super::settings::{CacheMode, Override, Priority, Settings};
+use super::settings::{CacheMode, CredentialsMode, Override, Priority, Settings};
 use crate::phase::Timeouts;
 use crate::semantics::access::AccessPolicy;
 use crate::semantics::auth::Credentials;
@@ -173,6 +173,18 @@ impl RequestOptions {
     /// [`CacheMode::Default`]. No effect on an agent without a cache.
     pub fn cache_mode(self, mode: CacheMode) -> Self {
         self.with(Override::Cache(mode))
+    }
+
+    /// In a browser: whether it sends and stores the cookies that it keeps for the server. Default:
+    /// [`CredentialsMode::SameOrigin`]. Natively it does nothing.
+    pub fn credentials_mode(self, mode: CredentialsMode) -> Self {
+        self.with(Override::CredentialsMode(mode))
+    }
+
+    /// In a browser: whether the request goes on when the page is left, for a last report. Then its content may
+    /// have at most 64 KiB. Default: no. Natively it does nothing.
+    pub fn keepalive(self, keepalive: bool) -> Self {
+        self.with(Override::Keepalive(keepalive))
     }
 
     /// From how many bytes on content is held back until the server sends `100 Continue`, at most for

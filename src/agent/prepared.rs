@@ -9,6 +9,8 @@ use url::Url;
 
 use super::config::Config;
 use super::content::Payload;
+#[cfg(target_family = "wasm")]
+use super::on_web;
 use super::output::Output;
 use super::request::{Request, RequestParts};
 use super::settings::Settings;
@@ -93,6 +95,12 @@ impl Prepared {
             }
             _ => url,
         };
+        #[cfg(target_family = "wasm")]
+        let url = if config.base_url.is_none() && host.is_none() && !is_absolute(url.trim()) {
+            on_web::resolve(&url).unwrap_or(url)
+        } else {
+            url
+        };
         let is_absolute = is_absolute(url.trim());
         let found = known.find(&url).filter(|_| query.is_empty());
         let url = match found {
@@ -132,6 +140,17 @@ impl Prepared {
             .iter()
             .map(|origin| parse_base(origin).map_err(invalid_url))
             .collect::<Result<_, _>>()?;
+        #[cfg(target_family = "wasm")]
+        on_web::check(&on_web::Asked {
+            method: &method,
+            url: &url,
+            fields: &fields,
+            cookies: &cookies,
+            output: &output,
+            settings: &settings,
+            config,
+        })
+        .and_then(|()| on_web::check_content(&content))?;
         let payload = Payload::prepare(content, fields.get("content-type"))?;
         if payload.is_multipart() {
             // The caller cannot know the boundary.

@@ -29,6 +29,8 @@ pub struct Response {
     pub(crate) trailers: FieldLines,
     pub(crate) url: Option<Arc<Url>>,
     pub(crate) history: Vec<Hop>,
+    /// Whether a browser followed redirects, which it does not list.
+    pub(crate) was_redirected: bool,
     pub(crate) timings: Timings,
     pub(crate) connection: Option<ConnectionInfo>,
     pub(crate) transferred: Transferred,
@@ -138,6 +140,7 @@ impl Response {
             trailers: FieldLines::new(),
             url: None,
             history: Vec::new(),
+            was_redirected: false,
             timings: Timings::default(),
             connection: None,
             transferred: Transferred::default(),
@@ -249,7 +252,12 @@ impl Response {
         self.url.as_deref()
     }
 
-    /// The number of redirects that were followed.
+    /// Whether redirects were followed, also by a browser, which does not list them.
+    pub fn was_redirected(&self) -> bool {
+        self.was_redirected || !self.history.is_empty()
+    }
+
+    /// The number of redirects that were followed. In a browser 0, see [`was_redirected`](Self::was_redirected).
     pub fn redirects(&self) -> usize {
         self.history.len()
     }

@@ -64,6 +64,22 @@ pub enum CacheMode {
     StaleIfError,
 }
 
+/// Whether a browser sends and stores the cookies and the other credentials that it keeps for a server. The modes
+/// are those of the Fetch standard. Natively they do nothing: there an agent has a
+/// [cookie jar](crate::agent::AgentBuilder::cookies).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CredentialsMode {
+    /// To the origin of the page only. The default.
+    #[default]
+    SameOrigin,
+    /// To every origin. The server must then send `Access-Control-Allow-Credentials: true` and name the origin of
+    /// the page.
+    Include,
+    /// Never.
+    Omit,
+}
+
 /// Which of the addresses of a host name are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -100,6 +116,16 @@ pub(crate) struct Settings {
     pub(crate) strict_coding: bool,
     pub(crate) cookies: bool,
     pub(crate) cache: CacheMode,
+    #[cfg_attr(
+        not(target_family = "wasm"),
+        expect(dead_code, reason = "a browser reads it")
+    )]
+    pub(crate) credentials_mode: Option<CredentialsMode>,
+    #[cfg_attr(
+        not(target_family = "wasm"),
+        expect(dead_code, reason = "a browser reads it")
+    )]
+    pub(crate) keepalive: bool,
     pub(crate) expect_continue: Option<u64>,
     pub(crate) error_for_status: bool,
     pub(crate) report_heads: bool,
@@ -136,6 +162,8 @@ impl Default for Settings {
             strict_coding: false,
             cookies: true,
             cache: CacheMode::Default,
+            credentials_mode: None,
+            keepalive: false,
             expect_continue: Some(1024 * 1024),
             error_for_status: false,
             report_heads: false,
@@ -172,6 +200,8 @@ pub(crate) enum Override {
     StrictCoding(bool),
     Cookies(bool),
     Cache(CacheMode),
+    CredentialsMode(CredentialsMode),
+    Keepalive(bool),
     ExpectContinue(Option<u64>),
     ErrorForStatus(bool),
     ReportHeads(bool),
@@ -204,6 +234,8 @@ impl Settings {
             Override::StrictCoding(strict) => self.strict_coding = strict,
             Override::Cookies(cookies) => self.cookies = cookies,
             Override::Cache(mode) => self.cache = mode,
+            Override::CredentialsMode(mode) => self.credentials_mode = Some(mode),
+            Override::Keepalive(keepalive) => self.keepalive = keepalive,
             Override::ExpectContinue(at_least) => self.expect_continue = at_least,
             Override::ErrorForStatus(fail) => self.error_for_status = fail,
             Override::ReportHeads(report) => self.report_heads = report,

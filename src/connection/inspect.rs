@@ -44,6 +44,15 @@ impl Connection {
         }
     }
 
+    /// Sets how the browser carries out the next requests.
+    #[cfg(all(target_family = "wasm", feature = "agent"))]
+    pub(crate) fn set_fetch_options(&mut self, options: crate::transport::fetch::FetchOptions) {
+        self.config.fetch = options;
+        if let State::Established(established) = &mut self.state {
+            established.set_fetch_options(options);
+        }
+    }
+
     pub(crate) fn next_transition(&mut self) -> Option<Transition> {
         self.transitions.next()
     }

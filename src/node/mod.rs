@@ -264,6 +264,14 @@ impl HttpClient {
         let Some(target) = self.connection.target() else {
             return Err(Misuse::NotConnected.into());
         };
+        #[cfg(target_family = "wasm")]
+        if let Some(forbidden) = headers
+            .iter()
+            .filter_map(|header| header.split_once(':'))
+            .find_map(|(name, _)| crate::transport::fetch::forbidden_field(name.trim()))
+        {
+            return Err(Misuse::NotOnWeb(forbidden).into());
+        }
         let forwarding = match target.route {
             Route::Forward(_) => self.proxies.authorization(),
             Route::Direct | Route::Tunnel(_) | Route::Socks(_) => None,

@@ -132,7 +132,8 @@ impl HttpClient {
             if !chunk.is_empty() || self.get_status() != Status::Body || meter.exhausted() {
                 return Ok(chunk);
             }
-            let Some(spin_time) = self.spin_time(busy_poll) else {
+            let spin_time = self.spin_time(busy_poll);
+            let Some(spin_time) = spin_time.filter(|_| !cfg!(target_family = "wasm")) else {
                 return Ok(chunk);
             };
             let now = meter.now();

@@ -39,7 +39,8 @@ impl HttpClient {
     /// the operating system for the peer (Godot's `blocking_mode_enabled`). It is meant for tools and
     /// threads, not for frames. Unlike Godot's, it does not spin, and `poll` waits in every phase.
     pub fn set_blocking_mode(&mut self, enabled: bool) {
-        self.blocking_mode = enabled;
+        // A page that waits gets nothing.
+        self.blocking_mode = enabled && !cfg!(target_family = "wasm");
     }
 
     /// Returns the budget of [`poll`](Self::poll). Godot has no counterpart.

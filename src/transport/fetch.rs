@@ -5,52 +5,42 @@
 //! so an agent is `Send` here as elsewhere. The task signals the poller, as a socket does, and a poll takes what
 //! lies ready and never waits.
 //!
-//! Content that nobody takes is not read from the browser beyond [`WINDOW_BYTES`]. The browser itself reads
+//! Content that nobody takes is not read from the browser beyond 1 MiB. The browser itself reads
 //! ahead: Chromium about 61 MiB. So pausing holds back the delivery, not the network.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `request` | what the browser is asked for, and what it refuses |
 //! | `response` | the head of what came |
+//! | `shared` | what the task and the owner of an exchange share |
 //! | `task` | the calls of the browser |
+//! | `page` | what the page or worker says about itself |
 //! | `failure` | what a `TypeError` can mean: CORS, an unreachable server, a blocked scheme |
 
 mod failure;
+mod page;
 mod request;
 mod response;
+mod shared;
 mod task;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
 
 use crate::error::Error;
 use crate::transport::system::ReadySignal;
 
-pub(crate) use self::request::{FetchOptions, FetchRequest};
+#[cfg(feature = "agent")]
+pub(crate) use self::page::page_url;
+pub(crate) use self::request::{FetchOptions, FetchRequest, forbidden_field};
 pub(crate) use self::response::FetchHead;
-
-/// Content that may lie ready and untaken.
-const WINDOW_BYTES: usize = 1024 * 1024;
+use self::shared::{Shared, WINDOW_BYTES, lock};
 
 /// An exchange under way. See the module's documentation.
 pub(crate) struct Fetch(Arc<Mutex<Shared>>);
-
-/// What the task and the owner of the exchange share.
-struct Shared {
-    signal: ReadySignal,
-    head: Option<FetchHead>,
-    pieces: VecDeque<Bytes>,
-    /// The bytes in `pieces`.
-    held: usize,
-    end: Option<Result<(), Error>>,
-    is_aborted: bool,
-    /// Wakes the task.
-    task: Option<Waker>,
-}
 
 impl Fetch {
     /// Hands the request to the browser.
@@ -115,14 +105,6 @@ impl Fetch {
     }
 }
 
-impl Shared {
-    fn wake(&mut self) {
-        if let Some(task) = self.task.take() {
-            task.wake();
-        }
-    }
-}
-
 impl Drop for Fetch {
     fn drop(&mut self) {
         let mut shared = lock(&self.0);
@@ -138,8 +120,4 @@ impl fmt::Debug for Fetch {
             .field("held", &held)
             .finish_non_exhaustive()
     }
-}
-
-fn lock(mutex: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -359,6 +359,8 @@ fn wants_turn(machine: &mut dyn Machine) -> bool {
 /// How long to keep asking the system for this machine.
 fn spin_time(machine: &mut dyn Machine, busy_poll: BusyPoll) -> Option<Duration> {
     match machine.reactor() {
+        // In a browser nothing arrives before the poll returns.
+        _ if cfg!(target_family = "wasm") => None,
         Some(reactor) if reactor.is_deferred() => None,
         Some(_) | None => machine.spin_time(busy_poll),
     }

@@ -369,6 +369,7 @@ fn build_response(transfer: &mut Transfer, state: ResponseState, now: Instant) -
         trailers: state.trailers,
         url: Some(Arc::clone(&transfer.request.url)),
         history: std::mem::take(&mut transfer.attempts.history),
+        was_redirected: transfer.attempts.was_redirected,
         timings,
         connection: state.connection,
         transferred: Transferred {

@@ -7,6 +7,8 @@ use super::Engine;
 use super::schedule::Timer;
 use super::transfers::Step;
 use crate::agent::event::Event;
+#[cfg(target_family = "wasm")]
+use crate::agent::on_web;
 use crate::agent::output::Output;
 use crate::agent::pool::{ConnectionKey, Grant, HostKey, PoolKey};
 use crate::agent::request_head::{self, Additions, Draft, TargetForm};
@@ -237,6 +239,8 @@ impl Engine {
             proxy_authorization: authorization,
             retry_stale: false,
             addresses: transfer.settings.addresses.clone(),
+            #[cfg(target_family = "wasm")]
+            fetch: on_web::fetch_options(transfer),
         };
         // If it fails, driving the connection finds its status.
         let _ = pooled
@@ -268,6 +272,10 @@ impl Engine {
             return Err(Error::internal("a request without its connection"));
         };
         pooled.connection.config.timeouts = transfer.settings.timeouts.clone();
+        #[cfg(target_family = "wasm")]
+        pooled
+            .connection
+            .set_fetch_options(on_web::fetch_options(transfer));
         let length = body.length();
         pooled.connection.request(head, body, active_now)?;
         if transfer.settings.report_heads {
@@ -344,6 +352,8 @@ impl Engine {
         if let Some(caching) = &transfer.cache {
             additions.validators = caching.validators();
         }
+        #[cfg(target_family = "wasm")]
+        on_web::leave_to_browser(&mut additions);
         request_head::build(
             draft,
             &transfer.request.method,

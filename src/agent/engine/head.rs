@@ -49,7 +49,14 @@ impl Engine {
             head,
             content_length,
             is_chunked,
+            #[cfg(target_family = "wasm")]
+            final_url,
         } = response;
+        #[cfg(target_family = "wasm")]
+        if let Some(url) = final_url.and_then(|url| url::Url::parse(&url).ok()) {
+            transfer.request.url = Arc::new(url);
+            transfer.attempts.was_redirected = true;
+        }
         pooled.keep_alive = keep_alive(&head);
         let timings = transfer.timings(&pooled.connection);
         let connection = transfer.connection_info(&pooled.connection);

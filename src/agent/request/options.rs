@@ -8,7 +8,7 @@ use http::Version;
 
 use super::Request;
 use crate::agent::options::RequestOptions;
-use crate::agent::settings::{CacheMode, Priority};
+use crate::agent::settings::{CacheMode, CredentialsMode, Priority};
 use crate::phase::Timeouts;
 use crate::semantics::access::AccessPolicy;
 use crate::semantics::auth::Credentials;
@@ -125,6 +125,16 @@ impl<S> Request<S> {
     /// Sets how the cache is used; see [`RequestOptions::cache_mode`].
     pub fn cache_mode(self, mode: CacheMode) -> Self {
         self.set(|options| options.cache_mode(mode))
+    }
+
+    /// Sets whether a browser sends its cookies; see [`RequestOptions::credentials_mode`].
+    pub fn credentials_mode(self, mode: CredentialsMode) -> Self {
+        self.set(|options| options.credentials_mode(mode))
+    }
+
+    /// Lets a browser finish the request when the page is left; see [`RequestOptions::keepalive`].
+    pub fn keepalive(self, keepalive: bool) -> Self {
+        self.set(|options| options.keepalive(keepalive))
     }
 
     /// Sets when `100 Continue` is awaited; see [`RequestOptions::expect_continue`].

@@ -85,6 +85,8 @@ pub(crate) struct Attempts {
     pub(crate) origins: Vec<Url>,
     /// Which of the agent's fail-over lists it uses, and what is left of it.
     pub(crate) standby: Option<Standby>,
+    /// Whether a browser followed redirects.
+    pub(crate) was_redirected: bool,
 }
 
 /// A transfer's place in one of the agent's fail-over lists.
@@ -173,6 +175,7 @@ impl Transfer {
                 probes: false,
                 origins,
                 standby: None,
+                was_redirected: false,
             },
             times: Times {
                 began: clock,

@@ -160,6 +160,14 @@ impl Established {
         }
     }
 
+    /// Sets how the browser carries out the next requests.
+    #[cfg(all(target_family = "wasm", feature = "agent"))]
+    pub(super) fn set_fetch_options(&mut self, options: crate::transport::fetch::FetchOptions) {
+        if let Self::Fetch(fetch) = self {
+            fetch.set_options(options);
+        }
+    }
+
     /// The link; `None` if the browser has it.
     pub(super) fn link(&self) -> Option<&Link> {
         match self {

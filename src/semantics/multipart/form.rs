@@ -78,6 +78,13 @@ impl Form {
         self
     }
 
+    /// Whether any part is a file that is named by its path.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn has_paths(&self) -> bool {
+        let mut sources = self.parts.iter().map(|(_, part)| &part.source);
+        sources.any(|source| matches!(source, Source::File(_)))
+    }
+
     /// Whether any part is a file.
     pub(crate) fn has_files(&self) -> bool {
         self.parts.iter().any(|(_, part)| part.filename.is_some())

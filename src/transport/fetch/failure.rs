@@ -3,12 +3,14 @@
 
 use std::io;
 
-use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{RequestCache, RequestInit, RequestMode};
 
-use super::task::fetch;
+use super::page::{self, is_offline, location};
+use super::request::FetchRequest;
+#[cfg(feature = "agent")]
+use crate::error::RequestRefused;
 use crate::error::{Error, ErrorKind, Misuse, NetworkFault};
 
 /// The browser did not accept the request.
@@ -22,8 +24,12 @@ pub(super) fn in_content(error: &JsValue) -> Error {
 }
 
 /// There is no response.
-pub(super) async fn before_head(error: &JsValue, url: &str) -> Error {
-    let cause = text(error);
+pub(super) async fn before_head(error: &JsValue, request: &FetchRequest) -> Error {
+    let (cause, url) = (text(error), request.url.as_str());
+    #[cfg(feature = "agent")]
+    if request.options.cache == Some(RequestCache::OnlyIfCached) {
+        return ErrorKind::Refused(RequestRefused::NotCached).into();
+    }
     if is_blocked_scheme(url) {
         let blocked = "the page is https, so the browser blocks http";
         return Error::new(ErrorKind::Network(NetworkFault::FetchFailed))
@@ -47,7 +53,7 @@ async fn responds(url: &str) -> bool {
     let init = RequestInit::new();
     init.set_mode(RequestMode::NoCors);
     init.set_cache(RequestCache::NoStore);
-    match fetch(url, &init) {
+    match page::fetch(url, &init) {
         Ok(promise) => JsFuture::from(promise).await.is_ok(),
         Err(_) => false,
     }
@@ -68,18 +74,6 @@ fn is_blocked_scheme(url: &str) -> bool {
     url.starts_with("http://")
         && !is_loopback
         && location("protocol").is_some_and(|it| it == "https:")
-}
-
-fn is_offline() -> bool {
-    let online = Reflect::get(&js_sys::global(), &"navigator".into())
-        .and_then(|navigator| Reflect::get(&navigator, &"onLine".into()));
-    online.is_ok_and(|online| online == JsValue::FALSE)
-}
-
-/// A property of the page's or worker's `location`.
-fn location(property: &str) -> Option<String> {
-    let location = Reflect::get(&js_sys::global(), &"location".into()).ok()?;
-    Reflect::get(&location, &property.into()).ok()?.as_string()
 }
 
 fn text(error: &JsValue) -> io::Error {

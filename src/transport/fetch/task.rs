@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use bytes::Bytes;
-use js_sys::{Function, Promise, Reflect, Uint8Array};
+use js_sys::{Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, ReadableStreamDefaultReader, RequestInit, Response};
 
 use super::failure;
+use super::page;
 use super::request::FetchRequest;
 use super::response::FetchHead;
-use super::{Shared, WINDOW_BYTES, lock};
+use super::shared::{Shared, WINDOW_BYTES, lock};
 use crate::error::Error;
 
 /// Calls `fetch`, and runs until the content has ended or the exchange is dropped.
@@ -47,7 +48,7 @@ async fn run(
     let response: Response = match unless_aborted(shared, JsFuture::from(promise)).await? {
         Ok(response) => response.unchecked_into(),
         Err(error) => {
-            let failed = failure::before_head(&error, &request.url);
+            let failed = failure::before_head(&error, request);
             return Some(Err(unless_aborted(shared, failed).await?));
         }
     };
@@ -115,14 +116,7 @@ fn call(request: &FetchRequest) -> Result<(Promise, AbortController), JsValue> {
     if options.keepalive {
         Reflect::set(&init, &"keepalive".into(), &JsValue::TRUE)?;
     }
-    Ok((fetch(&request.url, &init)?, abort))
-}
-
-/// Calls `fetch` of the global object, in a window as in a worker.
-pub(super) fn fetch(url: &str, init: &RequestInit) -> Result<Promise, JsValue> {
-    let global = js_sys::global();
-    let fetch: Function = Reflect::get(&global, &"fetch".into())?.dyn_into()?;
-    fetch.call2(&global, &url.into(), init)?.dyn_into()
+    Ok((page::fetch(&request.url, &init)?, abort))
 }
 
 /// The output of `future`, or `None` once the exchange is dropped.

@@ -1,0 +1,35 @@
+//! The page or worker that this runs in: its `fetch`, its URL, and whether it is online.
+
+use js_sys::{Function, Promise, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::RequestInit;
+
+/// Calls `fetch` of the global object, in a window as in a worker.
+pub(super) fn fetch(url: &str, init: &RequestInit) -> Result<Promise, JsValue> {
+    let global = js_sys::global();
+    let fetch: Function = Reflect::get(&global, &"fetch".into())?.dyn_into()?;
+    fetch.call2(&global, &url.into(), init)?.dyn_into()
+}
+
+/// The URL against which the page resolves relative ones.
+#[cfg(feature = "agent")]
+pub(crate) fn page_url() -> Option<String> {
+    let document = Reflect::get(&js_sys::global(), &"document".into());
+    document
+        .and_then(|document| Reflect::get(&document, &"baseURI".into()))
+        .ok()
+        .and_then(|base| base.as_string())
+        .or_else(|| location("href"))
+}
+
+/// A property of the `location` of the page or worker.
+pub(super) fn location(property: &str) -> Option<String> {
+    let location = Reflect::get(&js_sys::global(), &"location".into()).ok()?;
+    Reflect::get(&location, &property.into()).ok()?.as_string()
+}
+
+pub(super) fn is_offline() -> bool {
+    let online = Reflect::get(&js_sys::global(), &"navigator".into())
+        .and_then(|navigator| Reflect::get(&navigator, &"onLine".into()));
+    online.is_ok_and(|online| online == JsValue::FALSE)
+}
