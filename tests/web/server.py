@@ -1,0 +1,311 @@
+"""The servers of the browser tests: one that the page comes from, and two of other origins, with and without CORS.
+
+Every server has the same paths. The page's server also takes the report of the page at /report. Standard library only.
+"""
+
+import base64
+import gzip
+import hashlib
+import http.server
+import os
+import socketserver
+import threading
+import time
+import urllib.parse
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TYPES = {".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm"}
+
+
+class State:
+    """What the servers saw, and the report of the page."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.counts = {}
+        self.aborted = set()
+        self.report = None
+        self.reported = threading.Event()
+
+    def count(self, key):
+        with self.lock:
+            self.counts[key] = self.counts.get(key, 0) + 1
+            return self.counts[key]
+
+
+STATE = State()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    cors = False
+
+    def log_message(self, *_):
+        pass
+
+    def common(self, extra=()):
+        if self.cors:
+            self.send_header("Access-Control-Allow-Origin", self.headers.get("Origin", "*"))
+            self.send_header("Access-Control-Allow-Credentials", "true")
+            self.send_header("Access-Control-Expose-Headers", "X-Seen, ETag")
+        for name, value in extra:
+            self.send_header(name, value)
+
+    def respond(self, status, content=b"", *extra, content_type="text/plain"):
+        if isinstance(content, str):
+            content = content.encode()
+        self.send_response(status)
+        self.common(extra)
+        self.send_header("Content-Type", content_type)
+        if status not in (204, 304):
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def do_OPTIONS(self):
+        STATE.count("OPTIONS " + self.path.split("?")[0])
+        self.send_response(204)
+        if self.cors:
+            self.common(
+                [
+                    ("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, DELETE, PATCH"),
+                    ("Access-Control-Allow-Headers", self.headers.get("Access-Control-Request-Headers", "")),
+                ]
+            )
+        self.end_headers()
+
+    def read_content(self):
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def do_GET(self):
+        url = urllib.parse.urlsplit(self.path)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        content = self.read_content()
+        handler = getattr(self, "path_" + url.path.strip("/").replace("-", "_").replace("/", "_"), None)
+        try:
+            if handler:
+                handler(query, content)
+            else:
+                self.file(url.path)
+        except (BrokenPipeError, ConnectionResetError):
+            if "key" in query:
+                with STATE.lock:
+                    STATE.aborted.add(query["key"])
+            self.close_connection = True
+
+    do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_GET
+
+    def file(self, path):
+        name = path.lstrip("/") or "index.html"
+        full = os.path.normpath(os.path.join(HERE, "pkg", name))
+        if not full.startswith(os.path.join(HERE, "pkg")) or not os.path.isfile(full):
+            return self.respond(404, "no such path")
+        with open(full, "rb") as file:
+            kind = TYPES.get(os.path.splitext(full)[1], "application/octet-stream")
+            return self.respond(200, file.read(), content_type=kind)
+
+    # Paths of the tests.
+
+    def path_hello(self, query, content):
+        self.respond(200, "hello")
+
+    def path_echo(self, query, content):
+        """The request as JSON: method, path, headers, length and digest of the content."""
+        import json
+
+        self.respond(
+            200,
+            json.dumps(
+                {
+                    "method": self.command,
+                    "path": self.path,
+                    "headers": {name.lower(): value for name, value in self.headers.items()},
+                    "length": len(content),
+                    "sha256": hashlib.sha256(content).hexdigest(),
+                    "text": content[:2000].decode("utf-8", "replace"),
+                }
+            ),
+            ("X-Seen", "yes"),
+            content_type="application/json",
+        )
+
+    def path_status(self, query, content):
+        self.respond(int(query["code"]), "status " + query["code"])
+
+    def path_nothing(self, query, content):
+        self.respond(204)
+
+    def path_gzip(self, query, content):
+        packed = gzip.compress(b"a" * 100_000)
+        self.respond(200, packed, ("Content-Encoding", "gzip"))
+
+    def path_redirect(self, query, content):
+        self.respond(int(query.get("code", 302)), "", ("Location", query["to"]))
+
+    def path_bytes(self, query, content):
+        """So many bytes, which are a function of their position."""
+        total = int(query["count"])
+        self.send_response(200)
+        self.common()
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Content-Length", str(total))
+        self.end_headers()
+        block = bytes(i % 251 for i in range(251 * 256))
+        sent = 0
+        while sent < total:
+            piece = block[: min(len(block), total - sent)]
+            self.wfile.write(piece)
+            sent += len(piece)
+
+    def path_slow(self, query, content):
+        """Sends a byte, waits, sends the next one. A page that aborts is noted under `key`."""
+        count, pause = int(query.get("count", 5)), float(query.get("pause", 0.05))
+        self.send_response(200)
+        self.common()
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Content-Length", str(count))
+        self.end_headers()
+        for _ in range(count):
+            self.wfile.write(b"x")
+            self.wfile.flush()
+            time.sleep(pause)
+
+    def path_late(self, query, content):
+        """No head before `pause` seconds have passed."""
+        time.sleep(float(query.get("pause", 2)))
+        self.respond(200, "late")
+
+    def path_cut(self, query, content):
+        """Announces more than it sends."""
+        self.send_response(200)
+        self.common()
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"x" * 300)
+        self.wfile.flush()
+        self.close_connection = True
+
+    def path_flaky(self, query, content):
+        """Fails with 503 until it was asked `fails` times under `key`."""
+        seen = STATE.count("flaky " + query["key"])
+        if seen <= int(query.get("fails", 2)):
+            return self.respond(503, "not yet")
+        return self.respond(200, f"after {seen}")
+
+    def path_count(self, query, content):
+        """How often something was seen."""
+        with STATE.lock:
+            self.respond(200, str(STATE.counts.get(query["key"], 0)))
+
+    def path_aborted(self, query, content):
+        with STATE.lock:
+            self.respond(200, "yes" if query["key"] in STATE.aborted else "no")
+
+    def path_cached(self, query, content):
+        """A response that may be kept, with a validator; its content says how often it was made."""
+        made = STATE.count("cached " + query["key"])
+        if self.headers.get("If-None-Match") == '"v1"':
+            return self.respond(304, "", ("ETag", '"v1"'), ("Cache-Control", "max-age=0"))
+        age = query.get("age", "100")
+        return self.respond(200, f"made {made}", ("ETag", '"v1"'), ("Cache-Control", f"max-age={age}"))
+
+    def path_cookie_set(self, query, content):
+        self.respond(200, "set", ("Set-Cookie", "flavour=oat; Path=/; SameSite=Lax"))
+
+    def path_basic(self, query, content):
+        """Basic credentials without a challenge, for which a browser would ask the player."""
+        wanted = "Basic " + base64.b64encode(b"ada:secret").decode()
+        if self.headers.get("Authorization") == wanted:
+            return self.respond(200, "welcome")
+        return self.respond(403, "no")
+
+    def path_events(self, query, content):
+        """An event stream: two events, then the end; after a reconnect two more."""
+        last = int(self.headers.get("Last-Event-ID") or 0)
+        self.send_response(200)
+        self.common()
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for number in (last + 1, last + 2):
+            self.wfile.write(f"retry: 20\nid: {number}\ndata: event {number}\n\n".encode())
+        self.wfile.flush()
+        self.close_connection = True
+
+    def path_ws(self, query, content):
+        """A WebSocket (RFC 6455) that sends back what it gets, and understands a few words."""
+        serve_web_socket(self)
+
+    def path_report(self, query, content):
+        STATE.report = content.decode()
+        self.respond(204)
+        STATE.reported.set()
+
+
+def serve_web_socket(handler):
+    key = handler.headers.get("Sec-WebSocket-Key")
+    if not key:
+        return handler.respond(400, "no WebSocket")
+    guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+    accept = base64.b64encode(hashlib.sha1((key + guid).encode()).digest()).decode()
+    handler.send_response(101)
+    handler.send_header("Upgrade", "websocket")
+    handler.send_header("Connection", "Upgrade")
+    handler.send_header("Sec-WebSocket-Accept", accept)
+    offered = handler.headers.get("Sec-WebSocket-Protocol", "")
+    if offered:
+        handler.send_header("Sec-WebSocket-Protocol", offered.split(",")[0].strip())
+    handler.end_headers()
+    handler.close_connection = True
+
+    def frame(opcode, payload):
+        head = bytes([0x80 | opcode])
+        if len(payload) < 126:
+            head += bytes([len(payload)])
+        elif len(payload) < 1 << 16:
+            head += bytes([126]) + len(payload).to_bytes(2, "big")
+        else:
+            head += bytes([127]) + len(payload).to_bytes(8, "big")
+        handler.wfile.write(head + payload)
+        handler.wfile.flush()
+
+    while True:
+        start = handler.rfile.read(2)
+        if len(start) < 2:
+            return None
+        opcode, length = start[0] & 0x0F, start[1] & 0x7F
+        if length == 126:
+            length = int.from_bytes(handler.rfile.read(2), "big")
+        elif length == 127:
+            length = int.from_bytes(handler.rfile.read(8), "big")
+        mask = handler.rfile.read(4)
+        payload = bytes(byte ^ mask[i % 4] for i, byte in enumerate(handler.rfile.read(length)))
+        if opcode == 8:
+            frame(8, payload[:2])
+            return None
+        if payload == b"close please":
+            frame(8, (4001).to_bytes(2, "big") + b"as you wish")
+            handler.rfile.read(2)
+            return None
+        if payload == b"vanish":
+            return None
+        if opcode in (1, 2):
+            frame(opcode, payload)
+
+
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+def start(cors):
+    """Starts a server on a free port of loopback and returns the port."""
+    kind = type("Handler", (Handler,), {"cors": cors})
+    server = Server(("127.0.0.1", 0), kind)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_address[1]

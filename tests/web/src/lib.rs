@@ -1,0 +1,34 @@
+//! Tests of httpoll in a browser: each case is a function that drives an agent or a client from one animation frame
+//! to the next, as a game does. `run` runs them and returns a report for the runner (`run.py`).
+
+mod agent;
+mod content;
+mod cors;
+mod frames;
+mod harness;
+mod node;
+mod not_on_web;
+
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use harness::{Case, Env};
+
+/// Runs the cases whose names contain `only` against these origins: with CORS, without, and one that nobody
+/// listens at. Returns the report as JSON.
+#[wasm_bindgen]
+pub async fn run(cors: String, plain: String, dead: String, only: String) -> String {
+    console_error_panic_hook::set_once();
+    let env = Rc::new(Env { cors, plain, dead });
+    let cases: Vec<Case> = [
+        agent::CASES,
+        content::CASES,
+        cors::CASES,
+        frames::CASES,
+        node::CASES,
+        not_on_web::CASES,
+    ]
+    .concat();
+    harness::report(&cases, &env, &only).await
+}
