@@ -116,15 +116,7 @@ pub(crate) struct Settings {
     pub(crate) strict_coding: bool,
     pub(crate) cookies: bool,
     pub(crate) cache: CacheMode,
-    #[cfg_attr(
-        not(target_family = "wasm"),
-        expect(dead_code, reason = "a browser reads it")
-    )]
     pub(crate) credentials_mode: Option<CredentialsMode>,
-    #[cfg_attr(
-        not(target_family = "wasm"),
-        expect(dead_code, reason = "a browser reads it")
-    )]
     pub(crate) keepalive: bool,
     pub(crate) expect_continue: Option<u64>,
     pub(crate) error_for_status: bool,
