@@ -47,12 +47,15 @@ mod proxies;
 mod queue;
 mod rates;
 mod records;
+mod redirected_fields;
 mod redirects;
 mod request_fields;
 mod requests;
 mod responses;
+mod resuming;
 mod retries;
 mod snapshots;
+mod stale_connections;
 #[cfg(feature = "cache")]
 mod stale_responses;
 mod support;

@@ -15,9 +15,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, Peer};
-use httpoll::mock::MockServer;
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
-    Agent, Error, Event, Request, RequestHandle, RequestId, Response, agent::AgentBuilder,
+    Agent, Error, Event, Request, RequestHandle, RequestId, Response,
+    agent::{AgentBuilder, PoolLimits},
 };
 
 /// The length of a frame of virtual time.
@@ -256,4 +257,27 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// Limits of the pool: connections in all, and to one host.
+pub fn limits(total: usize, per_host: usize) -> PoolLimits {
+    let mut limits = PoolLimits::default();
+    limits.total = total;
+    limits.per_host = per_host;
+    limits
+}
+
+/// Sends equal requests.
+pub fn send(agent: &mut Agent, count: usize, url: &str) -> Vec<RequestHandle> {
+    (0..count).map(|_| agent.get(url).send().unwrap()).collect()
+}
+
+/// A server that responds to `/a` with this status and `Location`, and to everything else with 200.
+pub fn redirecting(server: &MockServer, status: u16, location: &str) {
+    server.any("/a").reply(
+        MockResponse::with_status(status)
+            .header("Location", location)
+            .text("moved"),
+    );
+    server.any("/**").reply(MockResponse::ok());
 }
