@@ -28,6 +28,14 @@ pub(crate) struct Job {
     pub(crate) began: Instant,
     /// The number of failed rounds in a row.
     pub(crate) failures: u32,
+    /// The number of attempts in a row that opened no WebSocket.
+    pub(crate) failed_attempts: u32,
+    /// The present round is a WebSocket.
+    pub(crate) is_web_socket: bool,
+    /// The present round's WebSocket was open.
+    pub(crate) is_established: bool,
+    /// The game closes the WebSocket, or the agent refused the request: no attempt follows.
+    pub(crate) is_last: bool,
     /// The number of tasks on other threads, such as JSON parsing, that will still trigger an event at
     /// the entity.
     pub(crate) pending_jobs: u32,
@@ -76,18 +84,28 @@ pub(crate) struct Jobs {
     entities: HashMap<RequestId, Entity>,
     submitted: VecDeque<(Entity, Serial)>,
     held: Vec<(Entity, Serial)>,
-    /// Repeating requests, with the time at which their next round is due.
-    pub(crate) scheduled_repeats: Vec<(Entity, Serial, Instant)>,
+    /// Requests that wait for their next round, with the time at which it is due.
+    pub(crate) scheduled: Vec<(Entity, Serial, Instant)>,
+    /// How many of these are paused, as of the last pump.
+    pub(crate) paused_rounds: usize,
     /// Requests that the agent refused to send; the next dispatch reports why.
     pub(crate) rejected: Vec<(Entity, Serial, Error)>,
     last_serial: Serial,
 }
 
 impl Jobs {
-    /// The number of requests that wait to be sent or that the agent has. Those that are held back do not
-    /// count.
+    /// The number of requests that wait to be sent, that the agent has, or whose refusal is not reported yet.
+    /// Those that are held back do not count.
     pub(crate) fn in_flight(&self) -> usize {
-        self.submitted.len() + self.entities.len()
+        self.submitted.len() + self.entities.len() + self.rejected.len()
+    }
+
+    /// Whether anything needs frames: a request in flight, a round that will be due, or a task on another
+    /// thread whose result is to be delivered.
+    pub(crate) fn need_frames(&self) -> bool {
+        self.in_flight() > 0
+            || self.scheduled.len() > self.paused_rounds
+            || self.jobs.values().any(|job| job.pending_jobs > 0)
     }
 
     /// Whether this entity's request waits to be sent or is at the agent.
@@ -115,6 +133,10 @@ impl Jobs {
             phase,
             began: now,
             failures: 0,
+            failed_attempts: 0,
+            is_web_socket: false,
+            is_established: false,
+            is_last: false,
             pending_jobs: 0,
             is_finishing: false,
             retry_after: None,
@@ -143,9 +165,7 @@ impl Jobs {
                 self.entities.remove(&id);
                 return Ended::Running(id);
             }
-            Stage::Scheduled => self
-                .scheduled_repeats
-                .retain(|(other, ..)| *other != entity),
+            Stage::Scheduled => self.scheduled.retain(|(other, ..)| *other != entity),
             Stage::Over => return Ended::Nothing,
         }
         Ended::Waiting
@@ -174,7 +194,7 @@ impl Jobs {
     pub(crate) fn schedule(&mut self, entity: Entity, serial: Serial, due: Instant) {
         if let Some(job) = self.job_mut(entity, serial) {
             job.stage = Stage::Scheduled;
-            self.scheduled_repeats.push((entity, serial, due));
+            self.scheduled.push((entity, serial, due));
         }
     }
 

@@ -46,6 +46,8 @@ pub use components::phase::HttpPhase;
 pub use components::priority::HttpPriority;
 pub use components::progress::HttpProgress;
 pub use components::rate_limit::HttpRateLimit;
+#[cfg(feature = "websocket")]
+pub use components::reconnect::HttpReconnect;
 pub use components::repeat::HttpRepeat;
 pub use components::request::{DespawnOnFinish, HttpRequest, KeepRequest};
 pub use components::retry::HttpRetry;

@@ -18,6 +18,8 @@ pub use crate::components::phase::HttpPhase;
 pub use crate::components::priority::HttpPriority;
 pub use crate::components::progress::HttpProgress;
 pub use crate::components::rate_limit::HttpRateLimit;
+#[cfg(feature = "websocket")]
+pub use crate::components::reconnect::HttpReconnect;
 pub use crate::components::repeat::HttpRepeat;
 pub use crate::components::request::{DespawnOnFinish, HttpRequest, KeepRequest};
 pub use crate::components::retry::HttpRetry;

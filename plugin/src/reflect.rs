@@ -9,6 +9,8 @@ use crate::components::phase::HttpPhase;
 use crate::components::priority::HttpPriority;
 use crate::components::progress::HttpProgress;
 use crate::components::rate_limit::HttpRateLimit;
+#[cfg(feature = "websocket")]
+use crate::components::reconnect::HttpReconnect;
 use crate::components::repeat::HttpRepeat;
 use crate::components::request::{DespawnOnFinish, HttpRequest, KeepRequest};
 use crate::components::retry::HttpRetry;
@@ -31,4 +33,6 @@ pub(crate) fn build(app: &mut App) {
         .register_type::<HttpProgress>()
         .register_type::<RequestedBy>()
         .register_type::<Requests>();
+    #[cfg(feature = "websocket")]
+    app.register_type::<HttpReconnect>();
 }

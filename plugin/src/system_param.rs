@@ -94,12 +94,13 @@ impl Http<'_, '_> {
     }
 }
 
-/// A run condition: no request waits to be sent or is under way.
+/// A run condition: nothing needs frames; see [`HttpAgent::is_idle`]. With a loop or a server an app is never idle:
+/// `not(http_in_flight)` asks about requests only.
 pub fn http_idle(http: Option<Res<HttpAgent>>) -> bool {
     http.is_none_or(|http| http.is_idle())
 }
 
 /// A run condition: some request waits to be sent or is under way.
 pub fn http_in_flight(http: Option<Res<HttpAgent>>) -> bool {
-    http.is_some_and(|http| !http.is_idle())
+    http.is_some_and(|http| http.in_flight() > 0)
 }

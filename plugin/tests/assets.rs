@@ -327,3 +327,29 @@ fn loads_report_their_progress() {
     });
     drop(slow);
 }
+
+#[test]
+fn an_asset_needs_frames_from_the_order_of_its_reader_until_it_is_loaded() {
+    let server = texts();
+    let mut app = app(&std::env::temp_dir());
+    app.update();
+    assert!(app.world().resource::<HttpAgent>().is_idle());
+    let slow = load(&app, format!("http://{}/slow.txt", server.address));
+    // The reader runs on a thread of Bevy, and no frame has seen its order yet.
+    let start = Instant::now();
+    while app.world().resource::<HttpAgent>().is_idle() {
+        std::thread::yield_now();
+        assert!(start.elapsed() < TIME_LIMIT);
+    }
+    until(&mut app, |world| {
+        assert!(world.resource::<HttpAgent>().needs_frames());
+        world.resource::<HttpAssetLoads>().count() == 1
+    });
+    for _ in 0..3 {
+        server.slow.send(()).unwrap();
+    }
+    until(&mut app, |world| text(world, &slow).is_some());
+    until(&mut app, |world| {
+        world.resource::<HttpAgent>().is_idle()
+    });
+}

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
+use serde_core::Serialize;
 
 use super::cookies::{InvalidSetCookie, SetCookie};
 use super::files::content_type;
@@ -72,9 +73,21 @@ impl Response {
         Self::content("text/html; charset=utf-8", html.into())
     }
 
-    /// Content of type `application/json`.
-    pub fn json(value: &serde_json::Value) -> Self {
-        Self::content("application/json", value.to_string())
+    /// A value as content of type `application/json`. A value that cannot be written as JSON, such as a map
+    /// whose keys are not text, becomes a response with status 500 and no content;
+    /// [`set_json`](Self::set_json) returns the reason instead.
+    ///
+    /// ```
+    /// use httpoll::server::Response;
+    ///
+    /// let response = Response::json(&vec![("Ada", 7), ("Bob", 5)]);
+    /// assert_eq!(response.status_code(), 200);
+    /// ```
+    pub fn json(value: &(impl Serialize + ?Sized)) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(json) => Self::content("application/json", json),
+            Err(_) => Self::status(500),
+        }
     }
 
     /// Content of this media type. A media type that no field may hold becomes
@@ -236,10 +249,12 @@ impl Response {
     /// Makes this a JSON response, whatever it was before.
     ///
     /// # Errors
-    /// Never for the content; see [`set_header`](Self::set_header).
-    pub fn set_json(&mut self, value: &serde_json::Value) -> Result<&mut Self, Error> {
+    /// [`Misuse::InvalidContent`], if the value cannot be written as JSON; nothing changes then.
+    pub fn set_json(&mut self, value: &(impl Serialize + ?Sized)) -> Result<&mut Self, Error> {
+        let json = serde_json::to_vec(value)
+            .map_err(|error| Error::from(Misuse::InvalidContent).with_source(error))?;
         self.set_content_type("application/json")?;
-        Ok(self.set_body(value.to_string()))
+        Ok(self.set_body(json))
     }
 
     /// Makes this a redirect: sets `Location` and the status, and removes the content.

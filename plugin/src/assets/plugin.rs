@@ -8,8 +8,10 @@ use bevy_ecs::schedule::IntoScheduleConfigs;
 use httpoll::{Priority, RetryPolicy};
 
 use crate::assets::reader::{HttpReader, Load};
+use crate::resources::agent::HttpAgent;
 use crate::resources::asset_loads::HttpAssetLoads;
 use crate::resources::config::PluginConfig;
+use crate::resources::others::LoadCount;
 use crate::schedule::HttpollSystems;
 use crate::systems::asset_loads::load;
 
@@ -55,22 +57,27 @@ impl Default for HttpollAssetPlugin {
 impl Plugin for HttpollAssetPlugin {
     fn build(&self, app: &mut App) {
         let (sender, receiver) = async_channel::unbounded();
+        let loads = LoadCount::default();
         for scheme in ["http", "https"] {
             let (reader, processed) = (sender.clone(), sender.clone());
-            let make = move |sender: &Sender<Load>| HttpReader {
+            let count = loads.clone();
+            let make = move |sender: &Sender<Load>, count: &LoadCount| HttpReader {
                 scheme,
                 loads: sender.clone(),
+                count: count.clone(),
             };
+            let processed_count = count.clone();
             app.register_asset_source(
                 AssetSourceId::from(scheme),
-                AssetSourceBuilder::new(move || Box::new(make(&reader)))
-                    .with_processed_reader(move || Box::new(make(&processed))),
+                AssetSourceBuilder::new(move || Box::new(make(&reader, &count)))
+                    .with_processed_reader(move || Box::new(make(&processed, &processed_count))),
             );
         }
         app.insert_resource(HttpAssetLoads::new(
             receiver,
             self.retries.clone(),
             self.priority,
+            loads,
         ));
     }
 
@@ -80,6 +87,12 @@ impl Plugin for HttpollAssetPlugin {
             return;
         };
         let (poll_in, flush_in) = config.schedules;
+        let world = app.world_mut();
+        let loads = world.get_resource::<HttpAssetLoads>();
+        let loads = loads.map(|loads| loads.loads.clone());
+        if let (Some(loads), Some(mut http)) = (loads, world.get_resource_mut::<HttpAgent>()) {
+            http.others.loads = loads;
+        }
         app.add_systems(poll_in, load.before(HttpollSystems::Poll))
             .add_systems(flush_in, load.before(HttpollSystems::Submit));
     }

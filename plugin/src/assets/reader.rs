@@ -15,11 +15,14 @@ use futures_core::Stream;
 use futures_io::AsyncRead;
 use httpoll::Bytes;
 
+use crate::resources::others::{CountedLoad, LoadCount};
+
 /// A reader's order for one asset.
 pub(crate) struct Load {
     pub(crate) url: String,
     pub(crate) path: PathBuf,
     pub(crate) pieces: Sender<Piece>,
+    pub(crate) counted: CountedLoad,
 }
 
 /// A piece of content. The first piece stands for the head: it is empty, or says why there is no asset.
@@ -38,6 +41,7 @@ fn gone() -> AssetReaderError {
 pub(crate) struct HttpReader {
     pub(crate) scheme: &'static str,
     pub(crate) loads: Sender<Load>,
+    pub(crate) count: LoadCount,
 }
 
 impl AssetReader for HttpReader {
@@ -50,6 +54,7 @@ impl AssetReader for HttpReader {
             url: format!("{}://{}", self.scheme, text.replace('\\', "/")),
             path: path.to_path_buf(),
             pieces: sender,
+            counted: self.count.begin(),
         };
         self.loads.send(load).await.map_err(|_| gone())?;
         let first = pieces.recv().await.map_err(|_| gone())??;

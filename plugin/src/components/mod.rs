@@ -2,6 +2,7 @@
 //!
 //! Hooks of components only inform the resources; the systems do the work.
 
+pub(crate) mod backoff;
 pub(crate) mod content;
 pub(crate) mod download;
 pub(crate) mod json_observers;
@@ -12,6 +13,8 @@ pub(crate) mod phase;
 pub(crate) mod priority;
 pub(crate) mod progress;
 pub(crate) mod rate_limit;
+#[cfg(feature = "websocket")]
+pub(crate) mod reconnect;
 pub(crate) mod repeat;
 pub(crate) mod request;
 pub(crate) mod retry;

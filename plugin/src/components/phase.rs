@@ -50,9 +50,9 @@ pub enum HttpPhase {
     SendBody,
     /// Waiting for the response head.
     AwaitHead,
-    /// Receiving the response content.
+    /// Receiving the response content, or an open WebSocket.
     ReceiveBody,
-    /// Waiting before the request is sent again.
+    /// Waiting before the request is sent again, or before a WebSocket opens again.
     AwaitRetry,
     /// The response is complete.
     Done,

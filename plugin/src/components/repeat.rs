@@ -8,6 +8,8 @@ use bevy_ecs::reflect::ReflectComponent;
 #[cfg(feature = "reflect")]
 use bevy_reflect::prelude::ReflectDefault;
 
+use crate::components::backoff::backoff;
+
 /// Sends the request again and again: a polling loop.
 ///
 /// Each round ends with its own [`HttpResponse`](crate::HttpResponse) or
@@ -49,18 +51,7 @@ impl HttpRepeat {
 
     /// The time from the start of a round to the start of the next. `random` is from 0 to 1.
     pub(crate) fn pause(&self, failures: u32, random: f32) -> Duration {
-        let longest = self.longest.max(self.every);
-        let pause = self
-            .every
-            .saturating_mul(2_u32.saturating_pow(failures.min(31)))
-            .min(longest);
-        let jitter = if self.jitter.is_finite() {
-            self.jitter.clamp(0.0, 1.0)
-        } else {
-            0.0
-        };
-        let scale = 1.0 + jitter * (2.0 * random - 1.0);
-        Duration::try_from_secs_f32(pause.as_secs_f32() * scale).unwrap_or(pause)
+        backoff(self.every, failures, self.longest, self.jitter, random)
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::component::Component;
 use bevy_ecs::lifecycle::HookContext;
+use bevy_ecs::name::Name;
 #[cfg(feature = "reflect")]
 use bevy_ecs::reflect::ReflectComponent;
 use bevy_ecs::world::DeferredWorld;
@@ -39,6 +40,9 @@ use crate::resources::agent::HttpAgent;
 /// [`HttpRepeat`](crate::HttpRepeat), [`HttpPaused`](crate::HttpPaused),
 /// [`HttpRateLimit`](crate::HttpRateLimit), [`HttpPriority`](crate::HttpPriority),
 /// [`RequestedBy`](crate::RequestedBy).
+///
+/// An entity without a [`Name`] has one while it has the request, `GET https://game.example/scores`, for inspectors
+/// and logs.
 ///
 /// A scene saves everything except credentials ([`bearer`](Self::bearer),
 /// [`secret_header`](Self::secret_header) and the fields `Authorization`, `Proxy-Authorization` and
@@ -432,8 +436,16 @@ fn submit(mut world: DeferredWorld, context: HookContext) {
     }
 }
 
+/// Cancels the request, and removes the name that the plugin gave its entity.
 fn discard(mut world: DeferredWorld, context: HookContext) {
+    let entity = context.entity;
+    if let (Some(name), Some(request)) =
+        (world.get::<Name>(entity), world.get::<HttpRequest>(entity))
+        && name.as_str() == request.to_string()
+    {
+        world.commands().entity(entity).try_remove::<Name>();
+    }
     if let Some(mut http) = world.get_resource_mut::<HttpAgent>() {
-        http.discard(context.entity);
+        http.discard(entity);
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::component::Component;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::lifecycle::HookContext;
@@ -13,6 +14,8 @@ use httpoll::error::Misuse;
 use httpoll::memory::MemoryNetwork;
 use httpoll::server::{NotFoundPolicy, Server, ServerBuilder};
 use httpoll::{Budget, Error};
+
+use crate::resources::agent::HttpAgent;
 
 /// A server. Spawn it, and it listens from the next [`HttpollSystems::Poll`] on.
 ///
@@ -44,7 +47,7 @@ use httpoll::{Budget, Error};
 /// }
 /// ```
 #[derive(Component, Clone)]
-#[component(immutable, on_remove = stop)]
+#[component(immutable, on_insert = announce, on_remove = stop)]
 pub struct HttpServer {
     address: String,
     builder: Option<Configure>,
@@ -133,8 +136,20 @@ impl HttpServer {
     }
 }
 
+/// The next pump starts the server.
+fn announce(mut world: DeferredWorld, context: HookContext) {
+    if let Some(mut http) = world.get_resource_mut::<HttpAgent>() {
+        let http = http.bypass_change_detection();
+        http.others.servers.insert(context.entity);
+    }
+}
+
 /// Stops the server, whose component was removed.
 fn stop(mut world: DeferredWorld, context: HookContext) {
+    if let Some(mut http) = world.get_resource_mut::<HttpAgent>() {
+        let http = http.bypass_change_detection();
+        http.others.servers.remove(&context.entity);
+    }
     world
         .commands()
         .entity(context.entity)

@@ -34,7 +34,8 @@ pub enum HttpStream {
     ServerSentEvents,
     /// As a WebSocket (RFC 6455): [`HttpWebSocketOpened`](crate::HttpWebSocketOpened), then
     /// [`HttpWebSocketMessage`](crate::HttpWebSocketMessage). Send with
-    /// [`SendWebSocketMessage`](crate::SendWebSocketMessage). The URL may begin with `ws` or `wss`.
+    /// [`SendWebSocketMessage`](crate::SendWebSocketMessage). The URL may begin with `ws` or `wss`. With
+    /// [`HttpReconnect`](crate::HttpReconnect) next to it, it opens again when it ends.
     #[cfg(feature = "websocket")]
     WebSocket(HttpWebSocket),
 }
@@ -52,5 +53,13 @@ impl HttpStream {
     /// Whether it does not end by itself.
     pub(crate) fn is_endless(&self) -> bool {
         !matches!(self, Self::Chunks)
+    }
+
+    pub(crate) fn is_web_socket(&self) -> bool {
+        match self {
+            Self::Chunks | Self::ServerSentEvents => false,
+            #[cfg(feature = "websocket")]
+            Self::WebSocket(_) => true,
+        }
     }
 }

@@ -18,6 +18,7 @@ use crate::components::phase::HttpPhase;
 use crate::jobs::{Ended, Jobs};
 use crate::mailbox::Mailbox;
 use crate::resources::frame::Frame;
+use crate::resources::others::Others;
 
 /// All requests of an app: how many are in flight, and what can be changed while they are.
 ///
@@ -31,6 +32,7 @@ pub struct HttpAgent {
     pub(crate) jobs: Jobs,
     pub(crate) mailbox: Mailbox,
     pub(crate) frame: Frame,
+    pub(crate) others: Others,
     /// The app ends: no further round begins.
     pub(crate) is_exiting: bool,
     #[cfg(feature = "cache")]
@@ -56,6 +58,7 @@ impl HttpAgent {
             jobs: Jobs::default(),
             mailbox: Mailbox::default(),
             frame,
+            others: Others::default(),
             is_exiting: false,
             #[cfg(feature = "cache")]
             cache,
@@ -71,17 +74,20 @@ impl HttpAgent {
         self.jobs.in_flight()
     }
 
-    /// Whether no request waits to be sent or is under way. Assets, servers and loops between two rounds do
-    /// not count.
+    /// Whether nothing [needs frames](Self::needs_frames).
     pub fn is_idle(&self) -> bool {
-        self.in_flight() == 0
+        !self.needs_frames()
     }
 
-    /// Whether the app must run frames for requests: one waits to be sent, is under way, or waits for the next
-    /// round of its [loop](crate::HttpRepeat). Assets, nodes and servers do not count. For
-    /// [reactive apps](crate#reactive-apps).
+    /// Whether the app must run frames for HTTP. That is so while a request or a file is under way, a WebSocket or
+    /// an event stream is open, a loop waits for its next round, JSON is parsed on another thread, an asset
+    /// loads, a server listens, or a node is connected. It is not so for requests and loops that are paused
+    /// or whose entity is disabled.
+    ///
+    /// Ask at the end of a frame, after [`HttpollSystems::Flush`](crate::HttpollSystems::Flush): what systems did to
+    /// nodes, and loops that they paused, count from then on. For [reactive apps](crate#reactive-apps).
     pub fn needs_frames(&self) -> bool {
-        !self.is_idle() || !self.jobs.scheduled_repeats.is_empty()
+        self.jobs.need_frames() || self.others.need_frames()
     }
 
     /// Whether this entity's request waits to be sent or is under way.
@@ -195,12 +201,16 @@ impl HttpAgent {
         request: Entity,
         message: httpoll::websocket::WebSocketMessage,
     ) -> Result<(), Error> {
-        match self.id(request) {
-            Some(id) => self.agent.send_message(id, message),
-            None => {
-                Err(httpoll::ErrorKind::WebSocket(httpoll::error::WebSocketFault::NotOpen).into())
-            }
+        use httpoll::error::WebSocketFault;
+        let Some(id) = self.id(request) else {
+            return Err(httpoll::ErrorKind::WebSocket(WebSocketFault::NotOpen).into());
+        };
+        let closes = matches!(message, httpoll::websocket::WebSocketMessage::Close(_));
+        self.agent.send_message(id, message)?;
+        if closes && let Some((_, job)) = self.jobs.by_id(id) {
+            job.is_last = true;
         }
+        Ok(())
     }
 
     pub(crate) fn id(&self, request: Entity) -> Option<RequestId> {

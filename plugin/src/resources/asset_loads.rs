@@ -19,6 +19,7 @@ use httpoll::{Agent, Bytes, Error, Event, Priority, Request, RequestId, RetryPol
 use crate::assets::reader::{Load, Piece};
 use crate::components::progress::HttpProgress;
 use crate::resources::agent::HttpAgent;
+use crate::resources::others::{CountedLoad, LoadCount};
 
 /// The assets that are loading over `http://` and `https://`. [`HttpollAssetPlugin`] inserts it.
 ///
@@ -29,6 +30,8 @@ pub struct HttpAssetLoads {
     requested: Receiver<Load>,
     retries: RetryPolicy,
     priority: Priority,
+    /// Counts the loads, with those that are not begun yet.
+    pub(crate) loads: LoadCount,
 }
 
 struct UnderWay {
@@ -41,15 +44,22 @@ struct UnderWay {
     has_head: bool,
     is_paused: bool,
     is_over: bool,
+    _counted: CountedLoad,
 }
 
 impl HttpAssetLoads {
-    pub(crate) fn new(requested: Receiver<Load>, retries: RetryPolicy, priority: Priority) -> Self {
+    pub(crate) fn new(
+        requested: Receiver<Load>,
+        retries: RetryPolicy,
+        priority: Priority,
+        loads: LoadCount,
+    ) -> Self {
         Self {
             under_way: HashMap::new(),
             requested,
             retries,
             priority,
+            loads,
         }
     }
 
@@ -91,6 +101,7 @@ impl HttpAssetLoads {
                         has_head: false,
                         is_paused: false,
                         is_over: false,
+                        _counted: load.counted,
                     };
                     self.under_way.insert(handle.detach(), under_way);
                 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use httpoll::Budget;
 use httpoll::clock::Instant;
 
-/// The account of one frame, kept by the pumps and by everything that they pay for.
+/// The account of one frame, kept by the pumps and by everything that they pay for. Its times are those of
+/// [`HttpAgent::now`](crate::resources::agent::HttpAgent::now).
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
     pub(crate) granted: Budget,
@@ -39,20 +40,20 @@ impl Frame {
     }
 
     /// Begins a frame that may spend this.
-    pub(crate) fn begin(&mut self, granted: Option<Budget>) {
+    pub(crate) fn begin(&mut self, granted: Option<Budget>, now: Instant) {
         if let Some(granted) = granted {
             self.granted = granted;
         }
         self.latest = self.spent;
         self.spent = Duration::ZERO;
-        self.began = Some(Instant::now());
+        self.began = Some(now);
     }
 
     /// Ends the frame's work: measures how long everything else took.
-    pub(crate) fn end(&mut self) {
+    pub(crate) fn end(&mut self, now: Instant) {
         let spent = self.spent;
         self.busy = self
             .began
-            .map(|began| began.elapsed().saturating_sub(spent));
+            .map(|began| now.saturating_duration_since(began).saturating_sub(spent));
     }
 }

@@ -8,4 +8,5 @@ pub(crate) mod budget;
 pub(crate) mod cache_file;
 pub(crate) mod config;
 pub(crate) mod frame;
+pub(crate) mod others;
 pub(crate) mod request_components;

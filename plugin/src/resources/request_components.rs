@@ -18,6 +18,8 @@ use crate::components::phase::HttpPhase;
 use crate::components::priority::HttpPriority;
 use crate::components::progress::HttpProgress;
 use crate::components::rate_limit::HttpRateLimit;
+#[cfg(feature = "websocket")]
+use crate::components::reconnect::HttpReconnect;
 use crate::components::repeat::HttpRepeat;
 use crate::components::request::{DespawnOnFinish, HttpRequest};
 use crate::components::retry::HttpRetry;
@@ -43,6 +45,8 @@ impl RequestComponents {
             id::<HttpProgress>(world),
             id::<HttpDownload>(world),
             id::<HttpUpload>(world),
+            #[cfg(feature = "websocket")]
+            id::<HttpReconnect>(world),
             id::<HttpRepeat>(world),
             id::<HttpRetry>(world),
             id::<HttpPriority>(world),

@@ -3,7 +3,7 @@
 use bevy_ecs::entity_disabling::Disabled;
 use bevy_ecs::message::Messages;
 use bevy_ecs::observer::On;
-use bevy_ecs::query::{Allow, With};
+use bevy_ecs::query::{Allow, Or, With};
 use bevy_ecs::system::{Commands, Query, ResMut};
 
 use crate::components::owner::RequestedBy;
@@ -15,12 +15,21 @@ use crate::events::request::{CancelHttp, HttpFinished, HttpOutcome};
 use crate::resources::agent::HttpAgent;
 use crate::systems::deliver::{Outbox, finish};
 
+/// The components that send a request again.
+#[cfg(feature = "websocket")]
+type Rounds = (
+    With<HttpRepeat>,
+    With<crate::components::reconnect::HttpReconnect>,
+);
+#[cfg(not(feature = "websocket"))]
+type Rounds = (With<HttpRepeat>,);
+
 /// See [`CancelHttp`].
 pub(crate) fn cancel(
     on: On<CancelHttp>,
     http: Option<ResMut<HttpAgent>>,
     mut phases: Query<&mut HttpPhase, Allow<Disabled>>,
-    repeats: Query<(), (With<HttpRepeat>, Allow<Disabled>)>,
+    repeats: Query<(), (Or<Rounds>, Allow<Disabled>)>,
     owners: Query<&RequestedBy, Allow<Disabled>>,
     finished: Option<ResMut<Messages<HttpFinished>>>,
     mut commands: Commands,

@@ -13,6 +13,8 @@ use httpoll::clock::Instant;
 use crate::components::node::HttpClientNode;
 use crate::components::owner::RequestedBy;
 use crate::components::phase::HttpPhase;
+#[cfg(feature = "websocket")]
+use crate::components::reconnect::HttpReconnect;
 use crate::components::repeat::HttpRepeat;
 use crate::components::request::{DespawnOnFinish, HttpRequest, KeepRequest};
 use crate::events::request::{HttpError, HttpPhaseChanged};
@@ -167,7 +169,7 @@ fn is_observed<E: Event>(world: &World, entity: Entity) -> bool {
 /// See [`Outbox::finish`].
 pub(crate) fn finish(request: Entity, serial: Serial) -> impl Command<Out = ()> {
     move |world: &mut World| {
-        let repeat = world.get::<HttpRepeat>(request).copied();
+        let rounds = Rounds::of(world, request);
         let is_kept = world.get::<KeepRequest>(request).is_some()
             || world
                 .get_resource::<PluginConfig>()
@@ -184,22 +186,88 @@ pub(crate) fn finish(request: Entity, serial: Serial) -> impl Command<Out = ()> 
         else {
             return;
         };
-        if let Some(repeat) = repeat.filter(|_| job.phase != HttpPhase::Cancelled) {
-            if !is_exiting {
-                let pause = repeat.pause(job.failures, random());
-                let due = job.began.checked_add(pause).unwrap_or(now);
-                let due = match job.retry_after {
-                    Some(after) => due.max(now.checked_add(after).unwrap_or(due)),
-                    None => due,
-                };
+        match rounds.next(job, now) {
+            Some(_) if is_exiting => {}
+            Some(Next::Round(due)) => http.jobs.schedule(request, serial, due),
+            #[cfg(feature = "websocket")]
+            Some(Next::Session(due)) => {
+                let from = std::mem::replace(&mut job.phase, HttpPhase::AwaitRetry);
                 http.jobs.schedule(request, serial, due);
+                await_retry(world, request, from);
             }
-        } else if job.pending_jobs > 0 {
-            job.is_finishing = true;
-        } else if !is_kept {
-            clean_up(world, request);
+            None if job.pending_jobs > 0 => job.is_finishing = true,
+            None if !is_kept => clean_up(world, request),
+            None => {}
         }
     }
+}
+
+/// The components that send a request again after its end.
+struct Rounds {
+    repeat: Option<HttpRepeat>,
+    #[cfg(feature = "websocket")]
+    reconnect: Option<HttpReconnect>,
+}
+
+/// What follows the end of a request, and when.
+enum Next {
+    /// The next round of a loop.
+    Round(Instant),
+    /// The next session of a WebSocket.
+    #[cfg(feature = "websocket")]
+    Session(Instant),
+}
+
+impl Rounds {
+    fn of(world: &World, request: Entity) -> Self {
+        Self {
+            repeat: world.get::<HttpRepeat>(request).copied(),
+            #[cfg(feature = "websocket")]
+            reconnect: world.get::<HttpReconnect>(request).copied(),
+        }
+    }
+
+    fn next(&self, job: &Job, now: Instant) -> Option<Next> {
+        if job.phase == HttpPhase::Cancelled {
+            return None;
+        }
+        // Counted from now, unlike the interval of a loop.
+        let asked = job.retry_after.and_then(|after| now.checked_add(after));
+        let not_before = asked.unwrap_or(now);
+        #[cfg(feature = "websocket")]
+        if let Some(reconnect) = self.reconnect
+            && job.is_web_socket
+        {
+            if job.is_last {
+                return None;
+            }
+            let pause = reconnect.pause(job.failed_attempts, random())?;
+            let due = now.checked_add(pause).unwrap_or(now);
+            return Some(Next::Session(due.max(not_before)));
+        }
+        let pause = self.repeat?.pause(job.failures, random());
+        let due = job.began.checked_add(pause).unwrap_or(now);
+        Some(Next::Round(match job.retry_after {
+            Some(_) => due.max(not_before),
+            None => due,
+        }))
+    }
+}
+
+/// Shows that the request waits for its next session.
+#[cfg(feature = "websocket")]
+fn await_retry(world: &mut World, request: Entity, from: HttpPhase) {
+    let to = HttpPhase::AwaitRetry;
+    if let Some(mut phase) = world.get_mut::<HttpPhase>(request) {
+        *phase = to;
+    }
+    let event = HttpPhaseChanged {
+        entity: request,
+        request,
+        from,
+        to,
+    };
+    trigger_timed(world, event, request);
 }
 
 /// Removes a finished request: the whole entity if it was spawned for the request, otherwise only the

@@ -52,13 +52,14 @@ pub(crate) fn dispatch(
     let Some(mut http) = http else { return };
     let mut is_changed = !http.jobs.rejected.is_empty();
     let inner = http.bypass_change_detection();
-    let began = Instant::now();
+    let began = inner.now();
     let mut finished = finished;
     for (entity, serial, error) in std::mem::take(&mut inner.jobs.rejected) {
         let Some(job) = inner.jobs.job_mut(entity, serial) else {
             continue;
         };
         job.stage = Stage::Over;
+        job.is_last = true;
         let mut outbox = Outbox::new(&mut commands, entity, serial);
         let outcome = Err((error, None));
         end(entity, job, outcome, &mut outbox, &mut shown, &mut finished);
@@ -82,7 +83,7 @@ pub(crate) fn dispatch(
             commands.queue(release(delivery.request, delivery.serial));
         }
     }
-    inner.frame.spent += began.elapsed();
+    inner.frame.spent += inner.now().saturating_duration_since(began);
     if is_changed {
         http.set_changed();
     }
@@ -148,11 +149,15 @@ fn report(
             event,
         }),
         #[cfg(feature = "websocket")]
-        Event::WebSocketOpen { subprotocol, .. } => outbox.trigger(HttpWebSocketOpened {
-            entity,
-            request,
-            subprotocol,
-        }),
+        Event::WebSocketOpen { subprotocol, .. } => {
+            job.is_established = true;
+            enter(HttpPhase::ReceiveBody, job, &mut outbox);
+            outbox.trigger(HttpWebSocketOpened {
+                entity,
+                request,
+                subprotocol,
+            });
+        }
         #[cfg(feature = "websocket")]
         Event::WebSocketMessage { message, .. } => outbox.trigger(HttpWebSocketMessage {
             entity,
@@ -228,6 +233,12 @@ fn end(
     job.retry_after = response.and_then(|response| retry_after(response));
     let response_status = response.map(|response| response.status().as_u16());
     let is_temporary = matches!(&outcome, Err((error, _)) if error.is_retryable());
+    // A session that was open ends a series of failures, however it ends itself.
+    if job.is_established {
+        (job.failures, job.failed_attempts) = (0, 0);
+    } else {
+        job.failed_attempts = job.failed_attempts.saturating_add(1);
+    }
     job.failures = match &outcome {
         Ok(response) if !is_overloaded(response.status().as_u16()) => 0,
         _ => job.failures.saturating_add(1),

@@ -53,14 +53,14 @@ fn drain(world: &mut World, limit: Duration) {
         let Some(mut http) = world.get_resource_mut::<HttpAgent>() else {
             return;
         };
-        if !http.is_idle() {
+        if http.in_flight() > 0 {
             http.agent.wait(Some(left.min(LONGEST_SLEEP)));
         }
         let dispatched = world.run_system_cached(dispatch).is_ok();
-        let is_idle = world
+        let is_done = world
             .get_resource::<HttpAgent>()
-            .is_none_or(HttpAgent::is_idle);
-        if is_idle || left.is_zero() || !sent || !dispatched {
+            .is_none_or(|http| http.in_flight() == 0);
+        if is_done || left.is_zero() || !sent || !dispatched {
             return;
         }
     }

@@ -8,7 +8,6 @@ use bevy_ecs::entity::Entity;
 use bevy_ecs::observer::On;
 use bevy_ecs::system::{Commands, Res, ResMut};
 use bevy_ecs::world::World;
-use bevy_tasks::AsyncComputeTaskPool;
 use httpoll::clock::Instant;
 use httpoll::{Error, ErrorKind, Response};
 use serde_core::de::DeserializeOwned;
@@ -73,20 +72,28 @@ fn parse_off_frame<T: DeserializeOwned + Send + Sync + 'static>(
             }),
         });
     };
-    let is_started = match AsyncComputeTaskPool::try_get() {
-        Some(pool) => {
-            pool.spawn(async move { work() }).detach();
-            true
-        }
-        None => std::thread::Builder::new()
-            .name("httpoll-json".to_owned())
-            .spawn(work)
-            .is_ok(),
-    };
+    let is_started = start(work);
     if is_started {
         job.pending_jobs += 1;
     }
     is_started
+}
+
+/// Starts work on another thread. Returns whether that is possible.
+fn start(work: impl FnOnce() + Send + 'static) -> bool {
+    // Without Bevy's feature `multi_threaded` its pools have no threads: `spawn` does the work at once.
+    bevy_tasks::cfg::multi_threaded! {
+        if {
+            if let Some(pool) = bevy_tasks::AsyncComputeTaskPool::try_get() {
+                pool.spawn(async move { work() }).detach();
+                return true;
+            }
+        } else {}
+    }
+    std::thread::Builder::new()
+        .name("httpoll-json".to_owned())
+        .spawn(work)
+        .is_ok()
 }
 
 /// The content as a value; empty content counts as `null`.

@@ -13,6 +13,7 @@ pub mod diagnostics;
 pub(crate) mod dispatch;
 pub(crate) mod exit;
 pub(crate) mod json;
+pub(crate) mod names;
 pub(crate) mod nodes;
 pub(crate) mod owners;
 pub(crate) mod poll;

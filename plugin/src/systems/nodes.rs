@@ -22,7 +22,7 @@ pub(crate) fn dispatch_nodes(
     mut commands: Commands,
     mut nodes: Query<(Entity, &mut HttpClientNode, Has<HttpStream>)>,
 ) {
-    let began = Instant::now();
+    let began = http.as_ref().map(|http| http.now());
     for (entity, mut node, streams) in &mut nodes {
         if node.get_status() != Status::Disconnected {
             report(entity, &mut node, streams, &mut commands);
@@ -31,8 +31,9 @@ pub(crate) fn dispatch_nodes(
             report(entity, &mut node, streams, &mut commands);
         }
     }
-    if let Some(mut http) = http {
-        http.bypass_change_detection().frame.spent += began.elapsed();
+    if let (Some(mut http), Some(began)) = (http, began) {
+        let http = http.bypass_change_detection();
+        http.frame.spent += http.now().saturating_duration_since(began);
     }
 }
 

@@ -15,7 +15,8 @@ pub(crate) fn begin_frame(http: Option<ResMut<HttpAgent>>, budget: Option<Res<Ht
     let Some(mut http) = http else { return };
     let http = http.bypass_change_detection();
     let granted = budget.map(|budget| budget.granted(http.frame.busy));
-    http.frame.begin(granted);
+    let now = http.now();
+    http.frame.begin(granted, now);
 }
 
 /// The first pump. It gets three quarters of the budget, so that the second pump can still start what
@@ -27,7 +28,7 @@ pub(crate) fn poll(
 ) {
     let Some(mut http) = http else { return };
     let http = http.bypass_change_detection();
-    let began = Instant::now();
+    let began = http.now();
     let mut budget = http.frame.granted.clone();
     budget.time = budget
         .time
@@ -60,16 +61,18 @@ pub(crate) fn poll(
             node.set_changed();
         }
     }
-    http.frame.spent += began.elapsed();
+    http.frame.spent += http.now().saturating_duration_since(began);
 }
 
 /// The second pump. It gets the rest of the budget. With less than half of the budget left it does nothing.
 pub(crate) fn flush(
     http: Option<ResMut<HttpAgent>>,
+    nodes: Query<&HttpClientNode>,
     #[cfg(feature = "server")] mut servers: Query<&mut HttpServing>,
 ) {
     let Some(mut http) = http else { return };
     let http = http.bypass_change_detection();
+    http.others.active_nodes = nodes.iter().filter(|node| is_active(node)).count();
     let mut budget = http.frame.granted.clone();
     let granted = budget.time;
     budget.time = granted.map(|time| time.saturating_sub(http.frame.spent));
@@ -81,7 +84,7 @@ pub(crate) fn flush(
         _ => true,
     };
     if is_enough_left {
-        let began = Instant::now();
+        let began = http.now();
         #[cfg(feature = "server")]
         let mut servers: Vec<_> = servers.iter_mut().collect();
         let HttpAgent { agent, group, .. } = &mut *http;
@@ -92,9 +95,10 @@ pub(crate) fn flush(
         }
         members.push(agent);
         poll_together(group, &budget, &mut members);
-        http.frame.spent += began.elapsed();
+        http.frame.spent += http.now().saturating_duration_since(began);
     }
-    http.frame.end();
+    let now = http.now();
+    http.frame.end(now);
 }
 
 /// Polls all of them with one system call. Those that have work share the budget.

@@ -6,7 +6,7 @@ use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::query::{Changed, Without};
 use bevy_ecs::schedule::{InternedScheduleLabel, IntoScheduleConfigs};
-use bevy_ecs::system::{Commands, Query, Res};
+use bevy_ecs::system::{Commands, Query, ResMut};
 use bevy_ecs::world::World;
 use httpoll::Budget;
 
@@ -46,19 +46,26 @@ pub(crate) fn serve(world: &mut World) {
 
 /// Starts the servers that were spawned or replaced. Tries each once.
 fn start(
-    http: Option<Res<HttpAgent>>,
+    http: Option<ResMut<HttpAgent>>,
     mut changed: Query<(Entity, &HttpServer, Option<&mut HttpServing>), Changed<HttpServer>>,
     mut commands: Commands,
 ) {
-    let Some(http) = http else { return };
+    let Some(mut http) = http else { return };
+    let http = http.bypass_change_detection();
     for (entity, server, mut serving) in &mut changed {
         match server.start(&http.group, http.network(), serving.as_deref_mut()) {
             Ok(started) => {
+                http.others.servers.insert(entity);
                 let address = started.local_addr();
                 commands.entity(entity).try_insert(started);
                 commands.trigger(HttpServerStarted { entity, address });
             }
-            Err(error) => commands.trigger(HttpServerFailed { entity, error }),
+            Err(error) => {
+                if serving.is_none() {
+                    http.others.servers.remove(&entity);
+                }
+                commands.trigger(HttpServerFailed { entity, error });
+            }
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::components::phase::HttpPhase;
 use crate::components::priority::HttpPriority;
 use crate::components::progress::HttpProgress;
 use crate::components::rate_limit::HttpRateLimit;
+#[cfg(feature = "websocket")]
+use crate::components::reconnect::HttpReconnect;
 use crate::components::repeat::HttpRepeat;
 use crate::components::request::HttpRequest;
 use crate::components::retry::HttpRetry;
@@ -50,13 +52,39 @@ impl RequestQueryItem<'_, '_> {
 }
 
 /// The components that decide about the next round of a request.
-type Repeats<'w, 's> =
-    Query<'w, 's, (Option<&'static HttpRepeat>, Has<Disabled>, Has<HttpPaused>), With<HttpRequest>>;
+#[derive(QueryData)]
+pub(crate) struct RoundsQuery {
+    repeat: Option<&'static HttpRepeat>,
+    #[cfg(feature = "websocket")]
+    reconnects: Has<HttpReconnect>,
+    is_disabled: Has<Disabled>,
+    is_paused: Has<HttpPaused>,
+}
+
+impl RoundsQueryItem<'_, '_> {
+    fn is_held(&self) -> bool {
+        self.is_disabled || self.is_paused
+    }
+
+    fn begins_no_round(&self) -> bool {
+        self.is_held() || self.repeat.is_some_and(|repeat| repeat.paused)
+    }
+
+    fn goes_on(&self) -> bool {
+        #[cfg(feature = "websocket")]
+        if self.reconnects {
+            return true;
+        }
+        self.repeat.is_some()
+    }
+}
+
+type Rounds<'w, 's> = Query<'w, 's, RoundsQuery, With<HttpRequest>>;
 
 pub(crate) fn submit(
     http: Option<ResMut<HttpAgent>>,
     mut query: Query<RequestQuery>,
-    repeats: Repeats,
+    rounds: Rounds,
     mut commands: Commands,
 ) {
     let Some(mut http) = http else { return };
@@ -64,13 +92,10 @@ pub(crate) fn submit(
         http.set_changed();
     }
     let http = http.bypass_change_detection();
-    let began = Instant::now();
-    submit_due(http, &repeats, &mut commands);
-    http.jobs.release_held(|entity| {
-        repeats
-            .get(entity)
-            .is_ok_and(|(_, is_disabled, is_paused)| !is_disabled && !is_paused)
-    });
+    let began = http.now();
+    submit_due(http, &rounds, &mut commands);
+    http.jobs
+        .release_held(|entity| rounds.get(entity).is_ok_and(|rounds| !rounds.is_held()));
     let limit = http
         .frame
         .granted
@@ -82,11 +107,11 @@ pub(crate) fn submit(
             Ok(query) => send(http, entity, serial, query, &mut commands),
             Err(_) => {}
         }
-        if limit.is_some_and(|limit| began.elapsed() >= limit) {
+        if limit.is_some_and(|limit| http.now().saturating_duration_since(began) >= limit) {
             break;
         }
     }
-    http.frame.spent += began.elapsed();
+    http.frame.spent += http.now().saturating_duration_since(began);
 }
 
 /// Sends everything that is not held back, whatever the budget. For the end of the app.
@@ -138,10 +163,14 @@ fn send(
     let reports_progress =
         query.download.is_some() || query.upload.is_some() || query.stream.is_some();
     let is_endless = query.download.is_none() && query.stream.is_some_and(HttpStream::is_endless);
+    let is_web_socket =
+        query.download.is_none() && query.stream.is_some_and(HttpStream::is_web_socket);
     if let Some(job) = http.jobs.job_mut(entity, serial) {
         job.began = now;
         job.retry_after = None;
         job.is_retried = false;
+        job.is_established = false;
+        job.is_web_socket = is_web_socket;
         job.reports_progress = reports_progress;
         job.is_endless = is_endless;
         let mut outbox = Outbox::new(commands, entity, serial);
@@ -156,27 +185,28 @@ fn send(
     }
 }
 
-/// Submits the rounds that are due, and ends requests that no longer repeat.
-fn submit_due(http: &mut HttpAgent, repeats: &Repeats, commands: &mut Commands) {
-    if http.jobs.scheduled_repeats.is_empty() || http.is_exiting {
+/// Submits the rounds that are due, and ends requests that no longer have any.
+fn submit_due(http: &mut HttpAgent, rounds: &Rounds, commands: &mut Commands) {
+    http.jobs.paused_rounds = 0;
+    if http.jobs.scheduled.is_empty() || http.is_exiting {
         return;
     }
     let now = http.now();
     let mut index = 0;
-    while let Some(&(entity, serial, due)) = http.jobs.scheduled_repeats.get(index) {
-        match repeats.get(entity) {
-            Ok((Some(repeat), is_disabled, is_paused))
-                if repeat.paused || is_disabled || is_paused || due > now =>
-            {
+    while let Some(&(entity, serial, due)) = http.jobs.scheduled.get(index) {
+        match rounds.get(entity) {
+            Ok(round) if round.goes_on() && round.begins_no_round() => {
+                http.jobs.paused_rounds += 1;
                 index += 1;
             }
-            Ok((Some(_), ..)) => {
-                http.jobs.scheduled_repeats.swap_remove(index);
+            Ok(round) if round.goes_on() && due > now => index += 1,
+            Ok(round) if round.goes_on() => {
+                http.jobs.scheduled.swap_remove(index);
                 http.jobs.resubmit(entity, serial);
             }
             // The component was removed.
-            Ok((None, ..)) | Err(_) => {
-                http.jobs.scheduled_repeats.swap_remove(index);
+            Ok(_) | Err(_) => {
+                http.jobs.scheduled.swap_remove(index);
                 http.end(entity);
                 commands.queue(finish(entity, serial));
             }

@@ -49,7 +49,8 @@ fn rounds_follow_each_other_in_real_time_and_each_is_reported() {
     }
     assert_eq!(game.log().responses.len(), 4);
     assert!(game.exists(entity), "it stays");
-    assert!(game.agent().is_idle(), "waiting for a round is idle");
+    assert_eq!(game.agent().in_flight(), 0, "it waits for its next round");
+    assert!(game.agent().needs_frames());
     game.app.world_mut().despawn(entity);
     run(&mut game, 3 * SECOND);
     assert_eq!(game.log().responses.len(), 4);

@@ -37,6 +37,22 @@ fn types() {
 }
 
 #[test]
+fn json_of_any_value_that_can_be_serialized() {
+    use std::collections::BTreeMap;
+    let points = BTreeMap::from([("Ada", 7), ("Bob", 5)]);
+    assert_eq!(body(Response::json(&points)), r#"{"Ada":7,"Bob":5}"#);
+    assert_eq!(body(Response::json("text")), "\"text\"");
+
+    let unwritable = BTreeMap::from([([1, 2], 3)]);
+    let response = Response::json(&unwritable);
+    assert_eq!(response.status_code(), 500);
+    assert_eq!(body(response), "");
+    let mut response = Response::text("a");
+    assert!(response.set_json(&unwritable).is_err());
+    assert_eq!(body(response), "a", "unchanged");
+}
+
+#[test]
 fn a_singleton_field_is_sent_once() {
     let made = [
         Response::text("a"),
