@@ -349,7 +349,5 @@ fn an_asset_needs_frames_from_the_order_of_its_reader_until_it_is_loaded() {
         server.slow.send(()).unwrap();
     }
     until(&mut app, |world| text(world, &slow).is_some());
-    until(&mut app, |world| {
-        world.resource::<HttpAgent>().is_idle()
-    });
+    until(&mut app, |world| world.resource::<HttpAgent>().is_idle());
 }

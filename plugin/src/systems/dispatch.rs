@@ -9,7 +9,7 @@ use bevy_ecs::entity_disabling::Disabled;
 use bevy_ecs::message::Messages;
 use bevy_ecs::query::Allow;
 use bevy_ecs::system::{Commands, Query, ResMut};
-use httpoll::clock::{Instant, system_time};
+use httpoll::clock::system_time;
 use httpoll::{Error, Event, RequestId, Response};
 
 use crate::components::owner::RequestedBy;

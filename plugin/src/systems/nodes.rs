@@ -6,7 +6,6 @@ use bevy_ecs::entity::Entity;
 use bevy_ecs::query::Has;
 use bevy_ecs::system::{Commands, Query, ResMut};
 use bevy_ecs::world::World;
-use httpoll::clock::Instant;
 use httpoll::{Status, node::Transition};
 
 use crate::components::node::HttpClientNode;

@@ -2,7 +2,6 @@
 
 use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::system::{Query, Res, ResMut};
-use httpoll::clock::Instant;
 use httpoll::{Budget, GroupMember, PollGroup, Status};
 
 use crate::components::node::{HttpClientNode, is_active};

@@ -9,7 +9,6 @@ use bevy_ecs::entity::Entity;
 use bevy_ecs::entity_disabling::Disabled;
 use bevy_ecs::query::{Has, QueryData, With};
 use bevy_ecs::system::{Commands, Query, ResMut};
-use httpoll::clock::Instant;
 
 use crate::components::download::HttpDownload;
 use crate::components::paused::HttpPaused;
