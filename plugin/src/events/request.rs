@@ -160,8 +160,8 @@ pub struct HttpChunk {
 }
 
 /// A request with [`HttpStream`](crate::HttpStream), [`HttpDownload`](crate::HttpDownload) or
-/// [`HttpUpload`](crate::HttpUpload) made progress. At most one per frame. Other requests only update the
-/// component [`HttpProgress`].
+/// [`HttpUpload`](crate::HttpUpload) made progress. At most one per frame, and the whole at the end. Other
+/// requests only update the component [`HttpProgress`].
 #[derive(EntityEvent, Clone, Copy, Debug, PartialEq, Eq)]
 #[entity_event(propagate = &'static RequestedBy, auto_propagate)]
 pub struct HttpProgressed {

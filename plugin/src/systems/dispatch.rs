@@ -258,17 +258,26 @@ fn end(
         Ok(response) => {
             if let Some((_, progress, ..)) = &mut components {
                 let transferred = response.transferred();
+                let saved = response.saved().map(|saved| saved.bytes);
+                let received = saved.unwrap_or(transferred.received);
                 let whole = HttpProgress {
                     sent: progress.sent.max(transferred.sent),
                     to_send: progress.to_send.or(Some(transferred.sent)),
-                    received: progress.received.max(transferred.received),
-                    to_receive: progress.to_receive.or(Some(transferred.received)),
+                    received: progress.received.max(received),
+                    to_receive: progress.to_receive.or(Some(received)),
                 };
                 moved = (
                     whole.sent - progress.sent,
-                    whole.received - progress.received,
+                    transferred.received.saturating_sub(progress.received),
                 );
-                progress.set_if_neq(whole);
+                // Content that arrives within one poll ends without progress before.
+                if progress.set_if_neq(whole) && job.reports_progress && !job.is_endless {
+                    outbox.trigger(HttpProgressed {
+                        entity,
+                        request,
+                        progress: whole,
+                    });
+                }
             }
             outbox.trigger(HttpResponse {
                 entity,

@@ -40,6 +40,23 @@ fn a_download_writes_a_file_and_reports_progress() {
 }
 
 #[test]
+fn a_download_that_arrives_at_once_reports_its_whole_progress() {
+    let mut game = Game::new();
+    let folder = Folder::new("at-once");
+    let _rule = game.server.get("/").reply(MockResponse::ok().text("pack"));
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let download = HttpDownload::to(folder.path("pack"));
+    game.app
+        .world_mut()
+        .spawn((HttpRequest::get(url("/")), download))
+        .observe(move |on: bevy_ecs::prelude::On<HttpProgressed>| {
+            sender.send(on.progress.fraction()).unwrap();
+        });
+    game.until_finished(1);
+    assert_eq!(receiver.try_iter().last(), Some(Some(1.0)));
+}
+
+#[test]
 fn a_cancelled_download_leaves_no_file_unless_it_resumes() {
     let folder = Folder::new("resume");
     let mut game = Game::new();
