@@ -2,17 +2,16 @@
 //! ([`Downloading`]). The file itself is written by `transport::disk`, on a thread of its own.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::response::SavedFile;
-use crate::clock::system_time;
+use super::validators::{has_length, is_same_version, strong, validator};
 use crate::error::{DiskFault, Error, ErrorKind};
 use crate::limits::Limit;
-use crate::proto::{FieldLines, ResponseHead};
+use crate::proto::ResponseHead;
 use crate::semantics::range::{ContentRange, RangeSpec, range_field};
-use crate::transport::disk::{Committed, Disk, DownloadFile, FilePlan, Resumable, Validator};
+use crate::transport::disk::{Committed, Disk, DownloadFile, FilePlan, Resumable};
 
 /// A file to write a response's content to.
 ///
@@ -20,6 +19,10 @@ use crate::transport::disk::{Committed, Disk, DownloadFile, FilePlan, Resumable,
 /// content is whole and was checked, the file is flushed to disk and renamed, so that half a file never
 /// has the target's name, and an older target stays until then. A failed download leaves nothing behind,
 /// unless [`keep_partial`](Self::keep_partial) is set. A status other than 2xx is a failure.
+///
+/// When the disk is full, the download fails and leaves nothing, whatever it was to keep, so that it does not take the
+/// last space from everything else. If the agent has a larger download under way, that one fails first, and the
+/// smaller ones go on.
 ///
 /// ```
 /// use httpoll::{Download, Request};
@@ -36,6 +39,7 @@ pub struct Download {
     expected_size: Option<u64>,
     sha256: Option<[u8; 32]>,
     is_digest_invalid: bool,
+    skip_existing: bool,
     max_size: u64,
 }
 
@@ -49,6 +53,7 @@ impl Download {
             expected_size: None,
             sha256: None,
             is_digest_invalid: false,
+            skip_existing: false,
             max_size: 1024 * 1024 * 1024,
         }
     }
@@ -104,6 +109,17 @@ impl Download {
         self.is_digest_invalid
     }
 
+    /// Requests nothing if the target exists already and is what the download would bring: it has the
+    /// [digest](Self::sha256), and the [size](Self::expected_size) if that is set. The worker thread computes the
+    /// digest. The response then has status 200 and no headers, and
+    /// [`SavedFile::is_unchanged`](crate::agent::SavedFile::is_unchanged) is set. Without a digest this has no
+    /// effect, because a size does not tell two versions apart. Default `false`.
+    #[must_use]
+    pub fn skip_existing(mut self, skip: bool) -> Self {
+        self.skip_existing = skip;
+        self
+    }
+
     /// The most bytes to take. Default 1 GiB; 0 is no limit.
     #[must_use]
     pub fn max_size(mut self, bytes: u64) -> Self {
@@ -118,6 +134,7 @@ impl Download {
             resume: self.resume,
             expected_size: self.expected_size,
             sha256: self.sha256,
+            skip_existing: self.skip_existing,
             identity,
         }
     }
@@ -216,6 +233,11 @@ impl Downloading {
             }
             Some(Err(fault)) => Err(self.failed(fault)),
         }
+    }
+
+    /// Whether the target exists already as it should be.
+    pub(crate) fn is_present(&self) -> bool {
+        self.file.is_present()
     }
 
     fn failed(&self, fault: DiskFault) -> Error {
@@ -408,6 +430,7 @@ impl Downloading {
                 bytes,
                 resumed_from: self.resumed_from,
                 sha256,
+                is_unchanged: self.file.is_present(),
             }),
             Err(fault) => Err(self.failed(fault)),
         })
@@ -430,70 +453,5 @@ impl Downloading {
 impl std::fmt::Debug for Downloading {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Downloading(from {})", self.resumed_from)
-    }
-}
-
-/// The validators that name the version of the content.
-pub(crate) fn validator(fields: &FieldLines) -> Option<Validator> {
-    let text = |name: &str| {
-        let value = std::str::from_utf8(fields.get(name)?).ok()?;
-        Some(value.to_owned())
-    };
-    let validator = Validator {
-        etag: text("etag"),
-        last_modified: text("last-modified")
-            .filter(|date| is_strong_date(date, fields.get("date"))),
-    };
-    (validator.etag.is_some() || validator.last_modified.is_some()).then_some(validator)
-}
-
-/// Whether the content has the length of its range, as far as the response says.
-fn has_length(fields: &FieldLines, range: &std::ops::Range<u64>) -> bool {
-    fields
-        .get("content-length")
-        .and_then(|length| std::str::from_utf8(length).ok()?.trim().parse().ok())
-        .is_none_or(|length: u64| length == range.end - range.start)
-}
-
-/// Whether a part belongs to the version that `If-Range` named. A server need not repeat the date (RFC
-/// 9110 §15.3.7), so a part without a validator belongs to it.
-pub(crate) fn is_same_version(fields: &FieldLines, if_range: &str) -> bool {
-    let name = if if_range.starts_with('"') {
-        "etag"
-    } else {
-        "last-modified"
-    };
-    fields
-        .get(name)
-        .is_none_or(|value| value == if_range.as_bytes())
-}
-
-/// Whether a `Last-Modified` is a strong validator: it is at least one second older than the response
-/// (RFC 9110 §8.8.2.2). A response without `Date` is as old as its arrival by this machine's clock, which
-/// may be wrong, so there the difference must be a minute.
-fn is_strong_date(last_modified: &str, date: Option<&[u8]>) -> bool {
-    let Ok(modified) = httpdate::parse_http_date(last_modified.trim()) else {
-        return false;
-    };
-    let (latest, margin) = match date {
-        Some(date) => {
-            let date = std::str::from_utf8(date).ok();
-            let date = date.and_then(|date| httpdate::parse_http_date(date.trim()).ok());
-            (date, Duration::from_secs(1))
-        }
-        None => (Some(system_time()), Duration::from_secs(60)),
-    };
-    latest
-        .and_then(|latest| latest.duration_since(modified).ok())
-        .is_some_and(|age| age >= margin)
-}
-
-/// The value for `If-Range`: a strong entity tag, or a date when there is no tag at all (RFC 9110
-/// §13.1.5).
-pub(crate) fn strong(validator: &Validator) -> Option<String> {
-    match &validator.etag {
-        Some(etag) if !etag.starts_with("W/") => Some(etag.clone()),
-        Some(_) => None,
-        None => validator.last_modified.clone(),
     }
 }

@@ -52,6 +52,7 @@ mod response;
 mod settings;
 mod snapshot;
 mod transfer;
+mod validators;
 #[cfg(feature = "websocket")]
 mod web_socket;
 

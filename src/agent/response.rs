@@ -112,6 +112,8 @@ pub struct SavedFile {
     pub resumed_from: u64,
     /// The SHA-256 hash of the file, if one was [asked for](crate::Download::sha256).
     pub sha256: Option<[u8; 32]>,
+    /// The file existed already, and [nothing was requested](crate::Download::skip_existing).
+    pub is_unchanged: bool,
 }
 
 impl Hop {

@@ -101,6 +101,14 @@ impl DiskFault {
         }
     }
 
+    /// Whether the disk, or the user's share of it, has no space left.
+    pub(crate) fn is_storage_full(&self) -> bool {
+        matches!(
+            self.io_kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        )
+    }
+
     /// Whether the downloaded content is useless: no more content can fix it.
     pub(crate) fn spoils_content(&self) -> bool {
         match self {

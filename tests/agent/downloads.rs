@@ -60,6 +60,48 @@ fn each_framing_and_nothing_at_all() {
     }
 }
 
+#[cfg(feature = "sha256")]
+#[test]
+fn a_file_that_exists_with_the_right_size_and_digest_is_not_requested() {
+    let digest = |bytes: &[u8]| -> [u8; 32] {
+        use sha2::{Digest, Sha256};
+        Sha256::digest(bytes).into()
+    };
+    let content = pattern(100_000);
+    let mut damaged = content.clone();
+    damaged[50_000] ^= 1;
+    for (present, requests) in [
+        (Some(&content[..]), 0),
+        (Some(&damaged[..]), 1),
+        (Some(&content[..99_999]), 1),
+        (None, 1),
+    ] {
+        let folder = Folder::new("exists");
+        let (network, server, mut agent) = setup();
+        server
+            .get("/**")
+            .reply(MockResponse::ok().bytes(content.clone()));
+        if let Some(present) = present {
+            std::fs::write(folder.path("a"), present).unwrap();
+        }
+        let wanted = Download::to(folder.path("a"))
+            .expected_size(100_000)
+            .sha256(digest(&content))
+            .skip_existing(true);
+        let outcome = run(&network, &mut agent, download(wanted));
+        let response = outcome.response();
+        assert_eq!(response.status(), 200);
+        let saved = response.saved().unwrap();
+        assert_eq!(saved.is_unchanged, requests == 0);
+        assert_eq!(saved.bytes, 100_000);
+        assert_eq!(saved.sha256, Some(digest(&content)));
+        assert_eq!(saved.path, std::path::absolute(folder.path("a")).unwrap());
+        assert_eq!(server.requests().len(), requests);
+        assert!(std::fs::read(folder.path("a")).unwrap() == content);
+        assert_eq!(folder.names(), ["a"]);
+    }
+}
+
 #[test]
 fn folders_are_made() {
     let folder = Folder::new("folders");

@@ -12,7 +12,11 @@ use httpoll::{Download, Request};
 ///
 /// Parent folders are created. The file appears completely or not at all: content goes to a temporary file
 /// next to it first. A worker thread writes, never the frame. Any status other than 2xx is an
-/// [`HttpError`](crate::HttpError).
+/// [`HttpError`](crate::HttpError). Errors name the absolute path of the file.
+///
+/// When the disk is full, the download fails and leaves nothing, even with [`resume`](Self::resume), so that its part
+/// does not take the last space from other files. If a larger download is under way, that one fails first, and
+/// the smaller ones go on.
 #[derive(Component, Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "reflect",
@@ -27,6 +31,7 @@ pub struct HttpDownload {
     keep_partial: bool,
     expected_size: Option<u64>,
     sha256: Option<String>,
+    skip_existing: bool,
     max_size: Option<u64>,
 }
 
@@ -39,6 +44,7 @@ impl HttpDownload {
             keep_partial: false,
             expected_size: None,
             sha256: None,
+            skip_existing: false,
             max_size: None,
         }
     }
@@ -83,6 +89,17 @@ impl HttpDownload {
         self
     }
 
+    /// Requests nothing if the file exists already with the [digest](Self::sha256_hex), and with the
+    /// [size](Self::expected_size) if that is set. A worker thread computes the digest. The
+    /// [`HttpResponse`](crate::HttpResponse) then has status 200, and its
+    /// [`saved`](crate::HttpResponse::saved) file says
+    /// [`is_unchanged`](httpoll::agent::SavedFile::is_unchanged). No effect without a digest. Default `false`.
+    #[must_use]
+    pub fn skip_existing(mut self, skip: bool) -> Self {
+        self.skip_existing = skip;
+        self
+    }
+
     /// The most bytes to accept. Default 1 GiB; 0 means no limit.
     #[must_use]
     pub fn max_size(mut self, bytes: u64) -> Self {
@@ -96,7 +113,9 @@ impl HttpDownload {
     }
 
     pub(crate) fn apply(&self, request: Request) -> Request {
-        let mut download = Download::to(&self.path).keep_partial(self.keep_partial);
+        let mut download = Download::to(&self.path)
+            .keep_partial(self.keep_partial)
+            .skip_existing(self.skip_existing);
         if self.resume {
             download = download.resume(true);
         }

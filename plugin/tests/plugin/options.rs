@@ -56,6 +56,69 @@ fn a_download_that_arrives_at_once_reports_its_whole_progress() {
     assert_eq!(receiver.try_iter().last(), Some(Some(1.0)));
 }
 
+#[cfg(feature = "sha256")]
+#[test]
+fn a_file_that_exists_already_is_not_downloaded_again() {
+    use sha2::{Digest, Sha256};
+    let folder = Folder::new("exists");
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok().text("pack"));
+    let hex: String = Sha256::digest(b"pack")
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
+    let download = HttpDownload::to(folder.path("pack"))
+        .expected_size(4)
+        .sha256_hex(hex)
+        .skip_existing(true);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    for finished in 1..=3 {
+        let sender = sender.clone();
+        game.app
+            .world_mut()
+            .spawn((HttpRequest::get(url("/")), download.clone()))
+            .on_response(move |on: bevy_ecs::prelude::On<HttpResponse>| {
+                let saved = on.saved().unwrap();
+                sender.send((on.status(), saved.is_unchanged)).unwrap();
+            });
+        game.until_finished(finished);
+        if finished == 2 {
+            std::fs::write(folder.path("pack"), "past").unwrap();
+        }
+    }
+    let told: Vec<_> = receiver.try_iter().collect();
+    assert_eq!(told, [(200, false), (200, true), (200, false)]);
+    assert_eq!(game.server.requests().len(), 2);
+    assert_eq!(std::fs::read(folder.path("pack")).unwrap(), b"pack");
+}
+
+#[test]
+fn errors_of_downloads_name_the_file_and_its_folder() {
+    let folder = Folder::new("errors");
+    std::fs::write(folder.path("file"), "").unwrap();
+    std::fs::create_dir(folder.path("levels")).unwrap();
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok().text("pack"));
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let cases = [
+        (folder.path("file/below/pack"), "make the parent folders"),
+        (folder.path("levels"), "does not name a regular file"),
+    ];
+    for (finished, (path, problem)) in cases.into_iter().enumerate() {
+        let sender = sender.clone();
+        game.app
+            .world_mut()
+            .spawn((HttpRequest::get(url("/")), HttpDownload::to(&path)))
+            .on_error(move |on: bevy_ecs::prelude::On<HttpError>| {
+                sender.send(on.error.to_string()).unwrap();
+            });
+        game.until_finished(finished + 1);
+        let error = receiver.recv().unwrap();
+        let name = path.display().to_string();
+        assert!(error.contains(&name) && error.contains(problem), "{error}");
+    }
+}
+
 #[test]
 fn a_cancelled_download_leaves_no_file_unless_it_resumes() {
     let folder = Folder::new("resume");

@@ -51,7 +51,7 @@ impl Engine {
     /// Lets the transfer wait for its files, then for a connection.
     pub(super) fn open_and_enqueue(&mut self, transfer: &mut Transfer) -> Step {
         match self.open_files(transfer) {
-            Ok(true) => self.enqueue(transfer),
+            Ok(true) => self.go_on_with_files(transfer),
             Ok(false) => {
                 transfer.state = State::Opening;
                 self.files.watch(transfer.id);

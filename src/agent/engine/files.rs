@@ -1,15 +1,17 @@
 //! Transfers that wait for the disk: until a file is open, has free space, or is finished.
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use super::Engine;
 use super::transfers::Step;
 use crate::agent::download::Downloading;
 use crate::agent::output::Output;
 use crate::agent::transfer::Transfer;
-use crate::agent::transfer::state::ResponseState;
-use crate::agent::transfer::state::State;
+use crate::agent::transfer::next_action::NextAction;
+use crate::agent::transfer::state::{ResponseState, State};
 use crate::error::Error;
+use crate::proto::{FieldLines, ResponseHead};
 use crate::transport::meter::BudgetMeter;
 
 impl Engine {
@@ -29,6 +31,28 @@ impl Engine {
             transfer.request.payload.open_file(disk);
         }
         self.poll_files(transfer)
+    }
+
+    /// The files are open: the request goes into the queue, unless the target of the download is there already.
+    pub(super) fn go_on_with_files(&mut self, transfer: &mut Transfer) -> Step {
+        let file = transfer.file.download.as_deref_mut();
+        let Some(file) = file.filter(|file| file.is_present()) else {
+            return self.enqueue(transfer);
+        };
+        match file.poll_committed() {
+            Some(Ok(saved)) => transfer.file.saved = Some(Box::new(saved)),
+            Some(Err(error)) => return self.fail(transfer, error),
+            None => return self.fail(transfer, Error::internal("a present file was lost")),
+        }
+        let head = Arc::new(ResponseHead {
+            version: http::Version::HTTP_11,
+            status: http::StatusCode::OK,
+            reason: "OK".into(),
+            fields: FieldLines::new(),
+        });
+        let response = ResponseState::new(head, NextAction::Deliver);
+        transfer.state = State::Received { response };
+        self.finish(transfer)
     }
 
     fn poll_files(&mut self, transfer: &mut Transfer) -> Result<bool, Error> {
@@ -89,7 +113,7 @@ impl Engine {
         match &transfer.state {
             State::Opening if transfer.paused => Step::WAITS,
             State::Opening => match self.poll_files(transfer) {
-                Ok(true) => self.enqueue(transfer),
+                Ok(true) => self.go_on_with_files(transfer),
                 Ok(false) => Step::WAITS,
                 Err(error) => self.fail(transfer, error),
             },

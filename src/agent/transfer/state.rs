@@ -16,9 +16,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::next_action::NextAction;
-use crate::agent::download::{is_same_version, strong, validator};
 use crate::agent::pool::{ConnectionKey, HostKey, Place};
 use crate::agent::response::{ConnectionInfo, Timings};
+use crate::agent::validators::{is_same_version, strong, validator};
 #[cfg(feature = "websocket")]
 use crate::agent::web_socket::OpenSocket;
 use crate::clock::Instant;

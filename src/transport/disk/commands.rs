@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use super::part::{Content, Part};
 use super::plan::{Committed, FilePlan, Resumable};
-use super::worker::{Shared, Task, Turn, lock};
+use super::present::{Comparison, PresentFile};
+use super::worker::{Holder, Shared, Space, Task, Turn, lock};
 use crate::clock::Instant;
 use crate::error::DiskFault;
 
@@ -42,6 +43,8 @@ pub(super) struct CommandQueue {
     pub(super) awaited_room: Option<usize>,
     pub(super) state: DownloadState,
     pub(super) opened: Option<Resumable>,
+    /// The target exists already as it should be.
+    pub(super) is_present: bool,
     pub(super) committed: Option<Committed>,
     pub(super) written: u64,
 }
@@ -62,6 +65,8 @@ pub(super) enum DownloadState {
 /// The worker's own state; only the worker locks it.
 #[derive(Default)]
 struct WorkerState {
+    /// A file with the target's name that may be the wanted one, and the plan if it is not.
+    present: Option<(PresentFile, Box<FilePlan>)>,
     part: Option<Part>,
     pieces: Vec<Bytes>,
 }
@@ -80,6 +85,7 @@ pub(super) enum Command {
 enum Next {
     Idle,
     Discard,
+    Compare,
     Rehash,
     Checkpoint,
     Write,
@@ -109,7 +115,7 @@ impl Task for SharedDownload {
                     shared.leaving.fetch_sub(1, Ordering::Release);
                 }
                 match work.part.take() {
-                    Some(part) if suspended => part.suspend(shared),
+                    Some(part) if suspended && !fault.is_storage_full() => part.suspend(shared),
                     Some(part) => part.abandon(Some(&fault), shared),
                     None => {}
                 }
@@ -124,7 +130,7 @@ impl Task for SharedDownload {
             self.discard(work, shared);
             queue = lock(&self.queue);
         }
-        let behind = work.part.as_ref().is_some_and(Part::needs_rehash);
+        let behind = work.present.is_some() || work.part.as_ref().is_some_and(Part::needs_rehash);
         queue.scheduled = behind || !queue.commands.is_empty();
         let part = work.part.as_ref();
         Turn {
@@ -141,6 +147,9 @@ impl SharedDownload {
         let mut queue = lock(&self.queue);
         if matches!(queue.state, DownloadState::Abandoned) {
             return Next::Discard;
+        }
+        if work.present.is_some() {
+            return Next::Compare;
         }
         if work.part.as_ref().is_some_and(Part::needs_rehash) {
             return Next::Rehash;
@@ -171,7 +180,12 @@ impl SharedDownload {
                 self.discard(work, shared);
                 Ok(false)
             }
+            (Next::Compare, _) => Ok(self.compare(work)),
             (Next::Other(Command::Open(plan)), slot) => {
+                if let Some(present) = PresentFile::open(&plan)? {
+                    work.present = Some((present, plan));
+                    return Ok(false);
+                }
                 let opened = Part::open(FilePlan::clone(&plan), shared);
                 if let Err(DiskFault::AlreadyInUse) = opened
                     && shared.leaving.load(Ordering::Acquire) > 0
@@ -244,11 +258,64 @@ impl SharedDownload {
         }
     }
 
+    /// Compares some of a file that has the target's name already. Returns whether to wake the owner.
+    fn compare(&self, work: &mut WorkerState) -> bool {
+        let Some((mut file, mut plan)) = work.present.take() else {
+            return false;
+        };
+        match file.compare() {
+            Comparison::Unfinished => {
+                work.present = Some((file, plan));
+                false
+            }
+            Comparison::Differs => {
+                plan.skip_existing = false;
+                lock(&self.queue).commands.push_front(Command::Open(plan));
+                false
+            }
+            Comparison::Equal(found) => {
+                let mut queue = lock(&self.queue);
+                queue.opened = Some(Resumable::default());
+                queue.is_present = true;
+                queue.written = found.bytes;
+                queue.committed = Some(found);
+                queue.state = DownloadState::Closed;
+                queue.commands.clear();
+                true
+            }
+        }
+    }
+
     fn discard(&self, work: &mut WorkerState, shared: &Shared) {
+        work.present = None;
         if let Some(part) = work.part.take() {
             part.abandon(None, shared);
         }
         lock(&self.queue).state = DownloadState::Closed;
+    }
+}
+
+impl Holder for SharedDownload {
+    fn space(&self) -> Option<Space> {
+        // Locked: it is the one whose turn it is.
+        let work = self.work.try_lock().ok()?;
+        work.part.as_ref().map(Part::space)
+    }
+
+    fn give_up(&self, fault: DiskFault, shared: &Shared) {
+        let Ok(mut work) = self.work.try_lock() else {
+            return;
+        };
+        let Some(part) = work.part.take() else {
+            return;
+        };
+        part.abandon(Some(&fault), shared);
+        let mut queue = lock(&self.queue);
+        if matches!(queue.state, DownloadState::Suspended) {
+            // The command itself will not be carried out any more.
+            shared.leaving.fetch_sub(1, Ordering::Release);
+        }
+        queue.fail(fault);
     }
 }
 

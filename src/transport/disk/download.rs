@@ -12,7 +12,7 @@ use super::commands::{Command, CommandQueue, DownloadState, PIECE_COST, SharedDo
 use super::part::Content;
 use super::plan::{Committed, FilePlan, Resumable};
 use super::sidecar::Validator;
-use super::worker::{Disk, lock};
+use super::worker::{Disk, Holder, lock};
 use crate::error::{DiskFault, DiskStep};
 
 /// How many bytes one download may queue.
@@ -80,9 +80,15 @@ impl DownloadFile {
     fn on(disk: &Disk, target: PathBuf) -> Self {
         let shared = disk.shared();
         shared.downloads.fetch_add(1, Ordering::Relaxed);
+        let download = Arc::<SharedDownload>::default();
+        let holder = Arc::clone(&download) as Arc<dyn Holder>;
+        let mut holders = lock(&shared.holders);
+        holders.retain(|holder| holder.strong_count() > 0);
+        holders.push(Arc::downgrade(&holder));
+        drop(holders);
         Self {
             target,
-            shared: Arc::default(),
+            shared: download,
             disk: disk.clone(),
             length: 0,
             begun: false,
@@ -105,6 +111,12 @@ impl DownloadFile {
             self.length = resumable.offset;
         }
         Some(Ok(resumable))
+    }
+
+    /// Whether the target exists already as it should be: nothing is to be downloaded, and
+    /// [`poll_committed`](Self::poll_committed) returns it. Known once the file is open.
+    pub(crate) fn is_present(&self) -> bool {
+        lock(&self.shared.queue).is_present
     }
 
     /// Announces a response's content: it is written at `offset`, and everything from there on is cut

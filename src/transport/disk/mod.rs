@@ -36,6 +36,13 @@
 //! operating system, if the file system has such locks. Downloads with random names do not affect
 //! each other: the last one to finish replaces the file of the other, and both files were complete.
 //!
+//! # A full disk
+//!
+//! A download that finds the disk full fails, and its part file is removed even if the plan says
+//! `keep_partial`: kept, it would leave no space for anything else. While a larger part file is being
+//! written by the same [`Disk`], that one is given up first, so that a large download fails and the small ones
+//! beside it go on. Nothing is checked beforehand: the standard library cannot tell how much space is free.
+//!
 //! # Memory
 //!
 //! A download queues at most 4 MiB to be written, less if there are more than 16 downloads. An upload
@@ -47,6 +54,7 @@ mod download;
 mod part;
 mod paths;
 mod plan;
+mod present;
 mod sidecar;
 mod upload;
 mod worker;

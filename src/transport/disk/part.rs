@@ -10,7 +10,7 @@ use super::digest::Digest;
 use super::paths::DownloadPaths;
 use super::plan::{Committed, FilePlan, Resumable};
 use super::sidecar::{Sidecar, Validator};
-use super::worker::Shared;
+use super::worker::{Shared, Space};
 use crate::clock::Instant;
 use crate::error::{DiskFault, DiskStep};
 
@@ -19,10 +19,10 @@ use crate::error::{DiskFault, DiskStep};
 pub(super) const CHECKPOINT: u64 = 16 * 1024 * 1024;
 
 /// How many bytes are read and hashed in one turn.
-const HASH_SLICE: u64 = 1024 * 1024;
+pub(super) const HASH_SLICE: u64 = 1024 * 1024;
 
 /// How many bytes are read at once to be hashed.
-const HASH_READ: usize = 64 * 1024;
+pub(super) const HASH_READ: usize = 64 * 1024;
 
 pub(super) struct Part {
     plan: FilePlan,
@@ -179,7 +179,18 @@ impl Part {
     /// Writes pieces of content. Returns the length of the part file.
     pub(super) fn write(&mut self, pieces: &[Bytes], shared: &Shared) -> Result<u64, DiskFault> {
         for piece in pieces {
-            shared.step(DiskStep::Write, || self.file.write_all(piece))?;
+            let position = self.position;
+            let size = self.space().in_the_end.max(position + piece.len() as u64);
+            shared.step_with_room(DiskStep::Write, size, |is_again| {
+                #[cfg(test)]
+                shared.check_capacity(position + piece.len() as u64)?;
+                if is_again {
+                    // Some of it may have been written.
+                    self.file.set_len(position)?;
+                    self.file.seek(SeekFrom::Start(position))?;
+                }
+                self.file.write_all(piece)
+            })?;
             self.position += piece.len() as u64;
             if let Some(digest) = &mut self.digest {
                 digest.update(piece);
@@ -210,7 +221,8 @@ impl Part {
         {
             return Err(DiskFault::HashMismatch { expected, found });
         }
-        shared.step(DiskStep::Sync, || self.file.sync_all())?;
+        let size = self.space().in_the_end;
+        shared.step_with_room(DiskStep::Sync, size, |_| self.file.sync_all())?;
         // The lock is held during this, so that no other download can take the part file.
         shared.step(DiskStep::Rename, || self.paths.publish(&self.file))?;
         // The file is complete and has its name: a file system that cannot sync a folder does not
@@ -224,9 +236,21 @@ impl Part {
         })
     }
 
+    /// The space that it takes.
+    pub(super) fn space(&self) -> Space {
+        let announced = self.content.as_ref().and_then(|content| content.total);
+        let sizes = [self.plan.expected_size, announced];
+        Space {
+            held: self.position,
+            in_the_end: sizes.into_iter().flatten().fold(self.position, u64::max),
+        }
+    }
+
     /// Ends a download that failed or was dropped.
     pub(super) fn abandon(mut self, fault: Option<&DiskFault>, shared: &Shared) {
-        if self.plan.keep_partial && !fault.is_some_and(DiskFault::spoils_content) {
+        let is_useless =
+            fault.is_some_and(|fault| fault.spoils_content() || fault.is_storage_full());
+        if self.plan.keep_partial && !is_useless {
             // If this fails, the previous sidecar is still true.
             let _ = self.checkpoint(shared);
         } else {
@@ -263,7 +287,8 @@ impl Part {
             return Ok(());
         };
         if self.safe < self.position {
-            shared.step(DiskStep::Sync, || self.file.sync_data())?;
+            let size = self.space().in_the_end;
+            shared.step_with_room(DiskStep::Sync, size, |_| self.file.sync_data())?;
             self.safe = self.position;
         }
         self.unsynced_since = None;
@@ -273,7 +298,7 @@ impl Part {
             total: content.total.filter(|total| *total >= self.safe),
             safe: self.safe,
         };
-        shared.step(DiskStep::WriteSidecar, || {
+        shared.step_with_room(DiskStep::WriteSidecar, self.space().in_the_end, |_| {
             self.paths.write_sidecar(&sidecar)?;
             // The bytes of a later version must not reach the disk before this. Where folders cannot
             // be synced there is no better way.

@@ -19,6 +19,8 @@ pub(crate) struct FilePlan {
     pub(crate) expected_size: Option<u64>,
     /// The SHA-256 that the complete content must have. Needs the feature `sha256`.
     pub(crate) sha256: Option<[u8; 32]>,
+    /// A target that exists already and has this digest, and the expected size if there is one, is the result.
+    pub(crate) skip_existing: bool,
     /// What identifies the content: the URL without credentials. It is written to the sidecar.
     pub(crate) identity: String,
 }

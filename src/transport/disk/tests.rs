@@ -6,6 +6,7 @@ mod lasting;
 mod resuming;
 mod scheduling;
 mod simulation;
+mod space;
 mod uploads;
 mod whole;
 

@@ -7,7 +7,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -37,8 +37,13 @@ pub(super) struct Shared {
     pub(super) downloads: AtomicUsize,
     /// How many suspended downloads still hold their target.
     pub(super) leaving: AtomicUsize,
+    /// The part files that are being written.
+    pub(super) holders: Mutex<Vec<Weak<dyn Holder>>>,
     #[cfg(test)]
-    pub(super) failing: Mutex<Option<DiskStep>>,
+    pub(super) failing: Mutex<Option<(DiskStep, io::ErrorKind)>>,
+    /// How many bytes all part files together may have, for tests of a full disk.
+    #[cfg(test)]
+    pub(super) capacity: Mutex<Option<u64>>,
 }
 
 struct State {
@@ -62,6 +67,23 @@ enum Worker {
 pub(super) trait Task: Send + Sync {
     /// Does one piece of the work. It may wait for the disk.
     fn turn(&self, shared: &Shared) -> Turn;
+}
+
+/// The space that a part file takes, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Space {
+    pub(super) held: u64,
+    pub(super) in_the_end: u64,
+}
+
+/// What holds space on the disk that a smaller download may need more urgently.
+pub(super) trait Holder: Send + Sync {
+    /// How many bytes it holds, and how many it will, as far as that is known. `None`: nothing, or it is the
+    /// one whose turn it is.
+    fn space(&self) -> Option<Space>;
+
+    /// Removes its part file and fails the download, because the disk is full.
+    fn give_up(&self, fault: DiskFault, shared: &Shared);
 }
 
 /// The result of one turn of a file.
@@ -114,8 +136,11 @@ impl Disk {
             claims: Claims::default(),
             downloads: AtomicUsize::new(0),
             leaving: AtomicUsize::new(0),
+            holders: Mutex::default(),
             #[cfg(test)]
             failing: Mutex::default(),
+            #[cfg(test)]
+            capacity: Mutex::default(),
         }))
     }
 
@@ -205,10 +230,72 @@ impl Shared {
         work: impl FnOnce() -> io::Result<T>,
     ) -> Result<T, DiskFault> {
         #[cfg(test)]
-        if *lock(&self.failing) == Some(step) {
-            return Err(DiskFault::io(step, &io::ErrorKind::StorageFull.into()));
+        if let Some((failing, kind)) = *lock(&self.failing)
+            && failing == step
+        {
+            return Err(DiskFault::io(step, &kind.into()));
         }
         work().map_err(|error| DiskFault::io(step, &error))
+    }
+
+    /// As [`step`](Self::step), for a file that will have `size` bytes: when the disk is full and a larger one
+    /// is being written, that one is given up, and the step is tried again. `work` is told whether it is.
+    pub(super) fn step_with_room<T>(
+        &self,
+        step: DiskStep,
+        size: u64,
+        mut work: impl FnMut(bool) -> io::Result<T>,
+    ) -> Result<T, DiskFault> {
+        let mut is_again = false;
+        loop {
+            match self.step(step, || work(is_again)) {
+                Err(fault) if fault.is_storage_full() && self.make_room(size, fault) => {
+                    is_again = true;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Gives up the largest part file, if it is larger than `size`. Returns whether there was one.
+    fn make_room(&self, size: u64, fault: DiskFault) -> bool {
+        let larger = self
+            .holders()
+            .filter(|(space, _)| space.held > 0 && space.in_the_end > size);
+        let Some((_, holder)) = larger.max_by_key(|(space, _)| space.in_the_end) else {
+            return false;
+        };
+        holder.give_up(fault, self);
+        if let Some(wake) = &self.wake {
+            // A waker that panics must not end this thread.
+            let _ = catch_unwind(AssertUnwindSafe(|| wake()));
+        }
+        true
+    }
+
+    /// The part files that are being written, except the one whose turn it is.
+    fn holders(&self) -> impl Iterator<Item = (Space, Arc<dyn Holder>)> {
+        let holders: Vec<_> = {
+            let mut holders = lock(&self.holders);
+            holders.retain(|holder| holder.strong_count() > 0);
+            holders.iter().filter_map(Weak::upgrade).collect()
+        };
+        holders
+            .into_iter()
+            .filter_map(|holder| Some((holder.space()?, holder)))
+    }
+
+    /// Fails when a test says that the disk is full.
+    #[cfg(test)]
+    pub(super) fn check_capacity(&self, bytes: u64) -> io::Result<()> {
+        let Some(capacity) = *lock(&self.capacity) else {
+            return Ok(());
+        };
+        let others: u64 = self.holders().map(|(space, _)| space.held).sum();
+        if others + bytes > capacity {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

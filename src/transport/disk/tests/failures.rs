@@ -13,13 +13,24 @@ const WRITING: [DiskStep; 4] = [
 ];
 
 fn fail(disk: &Disk, step: Option<DiskStep>) {
-    *lock(&disk.shared().failing) = step;
+    *lock(&disk.shared().failing) = step.map(|step| (step, BROKEN));
+}
+
+/// What a failing step fails with.
+const BROKEN: io::ErrorKind = io::ErrorKind::TimedOut;
+
+fn broken(step: DiskStep) -> DiskFault {
+    fault(step, BROKEN)
 }
 
 fn full(step: DiskStep) -> DiskFault {
+    fault(step, io::ErrorKind::StorageFull)
+}
+
+fn fault(step: DiskStep, kind: io::ErrorKind) -> DiskFault {
     DiskFault::Io {
         step,
-        kind: io::ErrorKind::StorageFull,
+        kind,
         os_error: None,
     }
 }
@@ -36,7 +47,7 @@ fn a_failed_step_leaves_no_files() {
         {
             fail(disk, Some(step));
             let outcome = download(disk, plain(folder.join(name)), b"content");
-            assert_eq!(outcome, Err(full(step)), "{name}");
+            assert_eq!(outcome, Err(broken(step)), "{name}");
             assert_eq!(folder.names(), ["old.bin"], "{step:?}, {name}");
             assert_eq!(read(&folder.join("old.bin")), b"old");
             // The target is free again.
@@ -58,7 +69,7 @@ fn a_fault_is_reported_at_once_and_stays() {
         write(&mut file, b"more");
         settle(disk);
         for _ in 0..2 {
-            assert_eq!(file.poll_fault(), Some(full(DiskStep::Write)));
+            assert_eq!(file.poll_fault(), Some(broken(DiskStep::Write)));
             assert!(folder.names().is_empty());
             fail(disk, None);
             file.begin(0, None, None);
@@ -88,7 +99,7 @@ fn a_failed_step_keeps_the_partial_file_if_requested() {
                 file.begin(600, version("\"1\""), None);
             }
             write(&mut file, &bytes[600..]);
-            assert_eq!(commit(disk, &mut file), Err(full(step)));
+            assert_eq!(commit(disk, &mut file), Err(broken(step)));
             fail(disk, None);
             assert_eq!(folder.names(), ["file.bin.part", "file.bin.part.json"]);
 
@@ -114,7 +125,7 @@ fn a_sidecar_that_cannot_be_written_is_a_fault() {
     on_both(|disk, folder| {
         fail(disk, Some(DiskStep::WriteSidecar));
         let outcome = download(disk, kept(folder.join("file.bin")), b"content");
-        assert_eq!(outcome, Err(full(DiskStep::WriteSidecar)));
+        assert_eq!(outcome, Err(broken(DiskStep::WriteSidecar)));
         // A plain download needs no sidecar.
         download(disk, plain(folder.join("file.bin")), b"content").unwrap();
         fail(disk, None);

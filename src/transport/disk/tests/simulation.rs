@@ -1,5 +1,7 @@
 //! Downloads with random interruptions, faults and rivals: every finished file must be correct.
 
+use std::io::ErrorKind;
+
 use super::*;
 use crate::transport::disk::worker::lock;
 
@@ -65,7 +67,8 @@ fn the_file_is_correct_whatever_happened_before() {
                     settle(&disk);
                 }
                 if dice.below(20) == 0 {
-                    *lock(&disk.shared().failing) = Some(STEPS[dice.below(6)]);
+                    let kind = [ErrorKind::TimedOut, ErrorKind::StorageFull][dice.below(2)];
+                    *lock(&disk.shared().failing) = Some((STEPS[dice.below(6)], kind));
                 }
             }
             match dice.below(4) {

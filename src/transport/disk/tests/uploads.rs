@@ -64,7 +64,7 @@ fn only_a_few_pieces_are_read_ahead() {
         let (mut file, _) = opened(disk, &path);
         // What was read ahead can be read without the disk, and no more than that.
         let handle = disk.shared();
-        *lock(&handle.failing) = Some(DiskStep::Read);
+        *lock(&handle.failing) = Some((DiskStep::Read, io::ErrorKind::StorageFull));
         let mut buffer = vec![0; PIECE];
         for n in 0..4 {
             assert_eq!(file.read(&mut buffer).unwrap(), PIECE);
