@@ -65,9 +65,14 @@ fn main() -> ExitCode {
     let words = std::env::args_os()
         .skip(1)
         .map(|word| word.to_string_lossy().into_owned());
-    let outcome = CommandLine::parse(words).and_then(|line| match line.help {
-        true => print(&option_list::help()),
-        false => session::run(line),
+    let outcome = CommandLine::parse(words).and_then(|line| {
+        if line.help {
+            print(&option_list::help())
+        } else if line.version {
+            print(concat!("fetch ", env!("CARGO_PKG_VERSION"), "\n"))
+        } else {
+            session::run(line)
+        }
     });
     match outcome {
         Ok(status) => ExitCode::from(status),

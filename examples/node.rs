@@ -5,21 +5,15 @@
 //! cargo run --features server --example node -- http://127.0.0.1:8000/   # with yours
 //! ```
 //!
-//! | option | effect |
-//! |---|---|
-//! | `--fps N` | frames per second; default 60, 0 polls in a tight loop |
-//! | `--budget-us N`, `--unlimited` | the time that a frame may spend |
-//! | `--busy-poll-us N` | a poll waits this long for the response before it gives the frame back |
-//! | `--get N` | the number of requests on one connection |
-//! | `--cacert FILE`, `--insecure` | whom to trust |
-//! | `--timeout SECONDS` | for the head, and for silence while content arrives |
-//! | `--quiet` | no line for each chunk |
+//! `--help` lists the options.
 //!
 //! Look at how many changes and chunks one poll brings, how few polls a request takes, and that the longest
 //! frame stays within the budget however fast the server is.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use httpoll::server::{Request, Response, Server};
@@ -28,18 +22,37 @@ use httpoll::{
     tls::TlsOptions,
 };
 
+const HELP: &str = "\
+One HttpClient, polled once per frame. It prints each change of status and each chunk.
+
+usage: node [options] [URL]      without a URL it serves a page to itself
+
+  --fps N              frames per second; default 60, 0 polls in a tight loop
+  --budget-us N        the time that a frame may spend, in microseconds; default 1000
+  --unlimited          no budget
+  --busy-poll-us N     a poll waits this long for the response before it returns
+  --get N              the number of requests on one connection; default 1
+  --cacert FILE        trusts this authority (PEM), too
+  --insecure           trusts every certificate
+  --timeout SECONDS    for the head, and for silence while content arrives
+  --quiet              no line for each chunk
+  --help               prints this text
+  --version            prints the version";
+
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("node: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse()?;
+    let Some(options) = Options::parse()? else {
+        return Ok(());
+    };
     let (url, server) = match &options.url {
         Some(url) => (url.clone(), None),
         None => {
@@ -210,7 +223,10 @@ struct Options {
 }
 
 impl Options {
-    fn parse() -> Result<Self, Box<dyn Error>> {
+    /// `None` when only help is wanted.
+    fn parse() -> Result<Option<Self>, Box<dyn Error>> {
+        use lexopt::prelude::*;
+
         let mut options = Self {
             url: None,
             interval: Some(Duration::from_secs(1) / 60),
@@ -220,40 +236,64 @@ impl Options {
             timeouts: Timeouts::default(),
             quiet: false,
         };
-        let mut arguments = std::env::args().skip(1);
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
-            match argument.as_str() {
-                "--fps" => {
-                    let fps: u32 = value()?.parse()?;
+        let mut arguments = lexopt::Parser::from_env();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("help") | Short('h') => {
+                    println!("{HELP}");
+                    return Ok(None);
+                }
+                Long("version") | Short('V') => {
+                    println!("node {}", env!("CARGO_PKG_VERSION"));
+                    return Ok(None);
+                }
+                Long("fps") => {
+                    let fps: u32 = value(&mut arguments, "--fps")?;
                     options.interval = (fps > 0).then(|| Duration::from_secs(1) / fps);
                 }
-                "--budget-us" => {
-                    options.budget.time = Some(Duration::from_micros(value()?.parse()?));
+                Long("budget-us") => {
+                    let time = value(&mut arguments, "--budget-us")?;
+                    options.budget.time = Some(Duration::from_micros(time));
                 }
-                "--unlimited" => options.budget = Budget::unlimited(),
-                "--busy-poll-us" => {
-                    let longest = Duration::from_micros(value()?.parse()?);
+                Long("unlimited") => options.budget = Budget::unlimited(),
+                Long("busy-poll-us") => {
+                    let longest = Duration::from_micros(value(&mut arguments, "--busy-poll-us")?);
                     options.budget.busy_poll = BusyPoll::Exchange(longest);
                 }
-                "--get" => options.requests = value()?.parse()?,
-                "--cacert" => {
-                    let pem = std::fs::read(value()?)?;
+                Long("get") => options.requests = value(&mut arguments, "--get")?,
+                Long("cacert") => {
+                    let file = arguments.value()?.string()?;
+                    let pem = std::fs::read(&file).map_err(|error| format!("{file}: {error}"))?;
                     options.tls = Some(TlsOptions::builder().add_root_pem(&pem).build()?);
                 }
-                "--insecure" => options.tls = Some(TlsOptions::client_unsafe(None)?),
-                "--timeout" => {
-                    let limit = Duration::try_from_secs_f64(value()?.parse()?)?;
+                Long("insecure") => options.tls = Some(TlsOptions::client_unsafe(None)?),
+                Long("timeout") => {
+                    let seconds = value(&mut arguments, "--timeout")?;
+                    let limit = Duration::try_from_secs_f64(seconds)?;
                     options.timeouts.head = Some(limit);
                     options.timeouts.stall = Some(limit);
                 }
-                "--quiet" => options.quiet = true,
-                url if !url.starts_with('-') => options.url = Some(url.to_owned()),
-                other => return Err(format!("unknown option {other}").into()),
+                Long("quiet") => options.quiet = true,
+                Value(url) if options.url.is_none() => options.url = Some(url.string()?),
+                _ => return Err(format!("{}; see --help", argument.unexpected()).into()),
             }
         }
-        Ok(options)
+        Ok(Some(options))
     }
+}
+
+/// The value of this option.
+fn value<T>(arguments: &mut lexopt::Parser, option: &str) -> Result<T, String>
+where
+    T: FromStr<Err: Display>,
+{
+    let value = arguments.value().map_err(|error| error.to_string())?;
+    let value = value
+        .to_str()
+        .ok_or(format!("{option}: its value is not text"))?;
+    value
+        .parse()
+        .map_err(|error| format!("{option} {value}: {error}"))
 }
 
 /// A server in the same loop, so that the example runs without another one. It sends text of unknown length,

@@ -44,18 +44,16 @@ usage: serve [--port N] [--root DIR] [--tls CERT KEY]
   --port N         the port; 0, the default, is a free one
   --root DIR       the folder that is served below /files/; default: the working directory
   --tls CERT KEY   speaks TLS, with this certificate chain and key (PEM files)
-  --help           shows this text
+  --help           prints this text
+  --version        prints the version
 
 The address is printed once the server listens. The page at / links to what there is; /debug shows
 what the server and its agent do.";
 
 fn main() -> ExitCode {
-    let options = match Options::parse(std::env::args().skip(1)) {
+    let options = match Options::parse() {
         Ok(Some(options)) => options,
-        Ok(None) => {
-            println!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
+        Ok(None) => return ExitCode::SUCCESS,
         Err(wrong) => {
             eprintln!("serve: {wrong}; see serve --help");
             return ExitCode::from(2);
@@ -78,23 +76,36 @@ struct Options {
 
 impl Options {
     /// `None` when only help is wanted.
-    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+    fn parse() -> Result<Option<Self>, lexopt::Error> {
+        use lexopt::prelude::*;
+
         let mut options = Self {
             port: 0,
             tls: None,
             root: PathBuf::from("."),
         };
-        while let Some(name) = arguments.next() {
-            let mut value = || arguments.next().ok_or(format!("{name} needs a value"));
-            match &*name {
-                "--help" | "-h" => return Ok(None),
-                "--port" => {
-                    let port = value()?;
-                    options.port = port.parse().map_err(|_| format!("{port} is not a port"))?;
+        let mut arguments = lexopt::Parser::from_env();
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("help") | Short('h') => {
+                    println!("{HELP}");
+                    return Ok(None);
                 }
-                "--tls" => options.tls = Some((value()?.into(), value()?.into())),
-                "--root" => options.root = value()?.into(),
-                _ => return Err(format!("unknown option {name}")),
+                Long("version") | Short('V') => {
+                    println!("serve {}", env!("CARGO_PKG_VERSION"));
+                    return Ok(None);
+                }
+                Long("port") => {
+                    let port = arguments.value()?.string()?;
+                    let port = port.parse().map_err(|_| format!("{port} is not a port"))?;
+                    options.port = port;
+                }
+                Long("tls") => {
+                    let chain = arguments.value()?;
+                    options.tls = Some((chain.into(), arguments.value()?.into()));
+                }
+                Long("root") => options.root = arguments.value()?.into(),
+                _ => return Err(argument.unexpected()),
             }
         }
         Ok(Some(options))

@@ -322,4 +322,5 @@ pub(crate) const OPTIONS: &[Known] = &[
     ),
     switch(Some('v'), "verbose", "Show what happens"),
     takes(Some('w'), "write-out", "format", "Write this in the end"),
+    switch(Some('V'), "version", "The version"),
 ];

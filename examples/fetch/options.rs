@@ -10,6 +10,7 @@ use crate::exit_status::Failure;
 #[derive(Debug, Default)]
 pub(crate) struct CommandLine {
     pub(crate) help: bool,
+    pub(crate) version: bool,
     pub(crate) verbose: bool,
     pub(crate) silent: bool,
     pub(crate) show_error: bool,
@@ -143,7 +144,7 @@ impl CommandLine {
                 Argument::Value(name, value) => group.set(name, value)?,
             }
         }
-        if line.help {
+        if line.help || line.version {
             return Ok(line);
         }
         line.groups.push(group.checked()?);
@@ -158,6 +159,7 @@ impl CommandLine {
     fn switch(&mut self, name: &str, on: bool) -> bool {
         match name {
             "help" => self.help = on,
+            "version" => self.version = on,
             "verbose" => self.verbose = on,
             "silent" => self.silent = on,
             "show-error" => self.show_error = on,

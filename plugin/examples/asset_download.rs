@@ -37,6 +37,11 @@ struct Launcher {
 }
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
+    offline::command_line(
+        "asset_download",
+        "A launcher downloads three packs, shows their progress, and resumes when the server closes a connection.",
+        &[],
+    );
     let cut = Mutex::new(HashSet::new());
     let server = offline::serve(move |request, stream| {
         let name = request.target.trim_matches('/').to_owned();

@@ -61,6 +61,11 @@ struct Levels {
 }
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
+    offline::command_line(
+        "asset_source",
+        "Bevy's `AssetServer` loads levels over HTTP.",
+        &[],
+    );
     let requests = Arc::new(AtomicU32::new(0));
     let count = requests.clone();
     let server = offline::serve(move |request, stream| {

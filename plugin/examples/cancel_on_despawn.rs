@@ -29,6 +29,11 @@ struct Server {
 }
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
+    offline::command_line(
+        "cancel_on_despawn",
+        "A menu is closed while its picture is still loading.",
+        &[],
+    );
     let (closes, closed) = mpsc::channel();
     let server = offline::serve(move |_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n")?;

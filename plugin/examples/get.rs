@@ -23,23 +23,24 @@ use serde_json::Value;
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
     let mut plugin = HttpollPlugin::default();
-    let mut url = None;
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        let value = arguments
-            .next()
-            .ok_or(format!("{argument} needs a value"))?;
-        match argument.as_str() {
-            "--url" => url = Some(value),
-            "--cacert" => {
-                let pem = std::fs::read(value)?;
-                let options = bevy_httpoll::httpoll::tls::TlsOptions::builder();
-                plugin.tls = Some(options.add_root_pem(&pem).build()?);
-            }
-            other => return Err(format!("unknown option {other}").into()),
-        }
+    let mut options = offline::command_line(
+        "get",
+        "A headless Bevy app at 60 fps fetches a leaderboard and prints it as a table.",
+        &[
+            (
+                "url",
+                "URL",
+                "the leaderboard; without it, the example serves its own",
+            ),
+            ("cacert", "FILE", "trusts this authority (PEM), too"),
+        ],
+    );
+    if let Some(file) = options.remove("cacert") {
+        let pem = std::fs::read(&file).map_err(|error| format!("{file}: {error}"))?;
+        let tls = bevy_httpoll::httpoll::tls::TlsOptions::builder();
+        plugin.tls = Some(tls.add_root_pem(&pem).build()?);
     }
-    let url = match url {
+    let url = match options.remove("url") {
         Some(url) => url,
         None => serve_leaderboard()?,
     };

@@ -23,6 +23,11 @@ const MATCHES: u32 = 3;
 struct Telemetry(String);
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
+    offline::command_line(
+        "headless",
+        "A dedicated game server reports its matches, the last one in its last frame.",
+        &[],
+    );
     let (reports, reported) = mpsc::channel();
     let server = offline::serve(move |request, stream| {
         let report = String::from_utf8_lossy(&request.body).into_owned();

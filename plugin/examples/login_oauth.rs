@@ -49,6 +49,11 @@ struct Token {
 }
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
+    offline::command_line(
+        "login_oauth",
+        "A player logs in with OAuth in their own browser, which returns to a port of this machine: the loopback redirect (RFC 8252) with PKCE (RFC 7636).",
+        &[],
+    );
     Ok(offline::app()
         .add_plugins(HttpollPlugin::default())
         .add_systems(Startup, |mut commands: Commands| {

@@ -21,6 +21,11 @@ use bevy_httpoll::prelude::*;
 struct Server(std::net::SocketAddr);
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
+    offline::command_line(
+        "bevy_node",
+        "Godot's `HTTPClient` on an entity, driven by its own transitions.",
+        &[],
+    );
     let server = offline::serve(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
         for line in ["the quick brown fox", "jumps over", "the lazy dog"] {

@@ -30,6 +30,11 @@ struct Loop {
 }
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
+    offline::command_line(
+        "polling_loop",
+        "Fetches the news every 200 ms, and slows down while the server has trouble.",
+        &[],
+    );
     let requests = AtomicU32::new(0);
     let server = offline::serve(
         move |_, stream| match requests.fetch_add(1, Ordering::Relaxed) {

@@ -27,6 +27,11 @@ struct Player(&'static str);
 struct Thinking(u32);
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
+    offline::command_line(
+        "server",
+        "A game that other programs can query: who plays, and what happens.",
+        &[],
+    );
     Ok(offline::app()
         .add_plugins(HttpollPlugin::default())
         .add_systems(Startup, listen)

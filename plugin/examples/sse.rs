@@ -30,6 +30,11 @@ const LINES: [&str; 6] = [
 struct Server(String);
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
+    offline::command_line(
+        "sse",
+        "A chat over server-sent events, whose server hangs up in the middle.",
+        &[],
+    );
     let server = offline::serve(|request, stream| {
         let seen = request
             .field("last-event-id")

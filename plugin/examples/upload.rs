@@ -24,6 +24,7 @@ struct Job {
 }
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
+    offline::command_line("upload", "Uploads a replay of 8 MiB from disk.", &[]);
     let server = offline::serve(|request, stream| {
         let sum: u64 = request.body.iter().map(|byte| u64::from(*byte)).sum();
         let count = request.body.len();

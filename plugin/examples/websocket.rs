@@ -22,6 +22,11 @@ use bevy_httpoll::prelude::*;
 struct Address(String);
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
+    offline::command_line(
+        "websocket",
+        "A WebSocket: the player counts, the server replies, both close.",
+        &[],
+    );
     let mut server = Server::bind("127.0.0.1:0")?;
     let url = format!("ws://{}/count", server.local_addr());
     server.pull("GET", "/count")?;

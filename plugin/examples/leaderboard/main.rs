@@ -25,6 +25,11 @@ use bevy_state::prelude::*;
 use logic::{Leaderboard, Score, Screen};
 
 fn main() -> Result<AppExit, Box<dyn Error>> {
+    offline::command_line(
+        "leaderboard",
+        "The typical task: a leaderboard that refreshes while its screen is open, and a score that is submitted once.",
+        &[],
+    );
     let fails = Arc::new(AtomicU32::new(0));
     let server = serve(Arc::clone(&fails))?;
     let folder = std::env::temp_dir().join(format!("httpoll-leaderboard-{}", std::process::id()));

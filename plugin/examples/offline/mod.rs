@@ -1,8 +1,9 @@
-//! Shared by the examples: a small server on a free port of this machine, with one thread per connection, and
-//! the frame loop.
+//! Shared by the examples: a small server on a free port of this machine, with one thread per connection, the
+//! frame loop, and the command line.
 
 #![allow(dead_code, unreachable_pub)]
 
+use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -16,6 +17,63 @@ pub const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 60);
 
 /// An example that runs longer than this ends with an error.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// An option of an example: its name without dashes, the name of its value, and what it does.
+pub type CommandOption = (&'static str, &'static str, &'static str);
+
+/// The values of the options on the command line, by name. `--help` and `--version` print and end the program;
+/// so does a wrong option, with status 2.
+pub fn command_line(
+    name: &str,
+    about: &str,
+    options: &[CommandOption],
+) -> HashMap<&'static str, String> {
+    match parse(name, about, options) {
+        Ok(Some(values)) => values,
+        Ok(None) => std::process::exit(0),
+        Err(wrong) => {
+            eprintln!("{name}: {wrong}; see --help");
+            std::process::exit(2)
+        }
+    }
+}
+
+fn parse(
+    name: &str,
+    about: &str,
+    options: &[CommandOption],
+) -> Result<Option<HashMap<&'static str, String>>, lexopt::Error> {
+    use lexopt::prelude::*;
+
+    let mut values = HashMap::new();
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("help") | Short('h') => {
+                println!("{about}\n\nusage: {name} [options]\n");
+                for (option, value, effect) in options {
+                    println!("  {:<18}{effect}", format!("--{option} {value}"));
+                }
+                println!("  {:<18}prints this text", "--help");
+                println!("  {:<18}prints the version", "--version");
+                return Ok(None);
+            }
+            Long("version") | Short('V') => {
+                println!("{name} {}", env!("CARGO_PKG_VERSION"));
+                return Ok(None);
+            }
+            Long(long) => {
+                let known = options.iter().find(|(option, ..)| *option == long);
+                let Some((option, ..)) = known else {
+                    return Err(argument.unexpected());
+                };
+                values.insert(*option, arguments.value()?.string()?);
+            }
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    Ok(Some(values))
+}
 
 /// A headless app at 60 fps that ends by itself after a time limit.
 pub fn app() -> App {
