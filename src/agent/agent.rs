@@ -450,7 +450,15 @@ impl Agent {
         self.set_aside.retain(|event| event.id() != Some(id));
     }
 
+    #[inline]
     pub(super) fn cancel_dropped(&mut self) {
+        if !self.dropped.is_empty() {
+            self.cancel_all_dropped();
+        }
+    }
+
+    #[cold]
+    fn cancel_all_dropped(&mut self) {
         for id in self.dropped.take() {
             self.forget(id);
             match &mut self.backend {

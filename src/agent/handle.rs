@@ -1,5 +1,6 @@
 //! [`RequestHandle`]: cancels its request when it is dropped.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::id::RequestId;
@@ -44,16 +45,27 @@ impl Drop for RequestHandle {
 
 /// Requests whose handle was dropped since the agent's last call.
 #[derive(Debug, Default)]
-pub(super) struct DroppedHandles(Mutex<Vec<RequestId>>);
+pub(super) struct DroppedHandles {
+    /// Whether there are any, so that the agent's calls need no lock when there are none.
+    is_filled: AtomicBool,
+    ids: Mutex<Vec<RequestId>>,
+}
 
 impl DroppedHandles {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        !self.is_filled.load(Ordering::Relaxed)
+    }
+
     pub(super) fn take(&self) -> Vec<RequestId> {
-        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_filled.store(false, Ordering::Relaxed);
         std::mem::take(&mut ids)
     }
 
     fn push(&self, id: RequestId) {
-        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         ids.push(id);
+        self.is_filled.store(true, Ordering::Relaxed);
     }
 }

@@ -42,6 +42,13 @@ impl Machine for Agent {
         }
     }
 
+    fn idle_until(&mut self, busy_poll: BusyPoll) -> Option<PollAt> {
+        match &mut self.backend {
+            Backend::Inline(engine) => engine.idle_until(busy_poll),
+            Backend::Threaded(_) => None,
+        }
+    }
+
     fn has_work(&self) -> bool {
         match &self.backend {
             Backend::Inline(engine) => engine.has_work(),

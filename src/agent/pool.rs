@@ -5,6 +5,7 @@
 //! connection belong here. Connecting, sending and policies belong to `engine`.
 
 mod key;
+mod limits;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,34 +17,7 @@ use super::settings::Priority;
 use crate::clock::Instant;
 use crate::connection::Connection;
 pub(crate) use key::PoolKey;
-
-/// How many connections an agent holds, and for how long.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PoolLimits {
-    /// Connections in all. Default 16. While requests of lower priorities have connections, one of
-    /// [`Priority::Gameplay`] may exceed this limit and [`per_host`](Self::per_host) by one, so that it
-    /// does not wait for downloads.
-    pub total: usize,
-    /// Connections to one host and port with the same TLS options and proxy. Default 6, as in browsers.
-    pub per_host: usize,
-    /// How long an unused connection is kept. Default 60 s.
-    pub idle_age: Duration,
-    /// A connection older than this serves no further request, so that a change of the host's addresses is
-    /// noticed. Default 10 min.
-    pub lifetime: Duration,
-}
-
-impl Default for PoolLimits {
-    fn default() -> Self {
-        Self {
-            total: 16,
-            per_host: 6,
-            idle_age: Duration::from_secs(60),
-            lifetime: Duration::from_secs(600),
-        }
-    }
-}
+pub use limits::PoolLimits;
 
 /// After this many responses in a row that did not arrive while a poll busy-polled, the server counts as
 /// far away.
@@ -135,6 +109,9 @@ pub(crate) struct Pool {
     waiting: usize,
     idle: usize,
     draining: usize,
+    /// Whether the requests that wait had to go on waiting when they were last looked at, and nothing has
+    /// changed since then.
+    is_stuck: bool,
 }
 
 impl Pool {
@@ -163,6 +140,7 @@ impl Pool {
 
     /// Lets a request wait its turn, behind those of its priority.
     pub(crate) fn wait(&mut self, host: HostKey, id: RequestId, priority: Priority) -> Place {
+        self.is_stuck = false;
         self.turn += 1;
         let place = Place {
             priority,
@@ -177,6 +155,7 @@ impl Pool {
 
     /// Moves a waiting request to another priority, where it keeps its place by age.
     pub(crate) fn promote(&mut self, host: HostKey, place: Place, priority: Priority) -> Place {
+        self.is_stuck = false;
         let new = Place { priority, ..place };
         // Not through `leave`, which forgets a host without connections and waiting requests.
         if let Some(host) = self.hosts.get_mut(host.0)
@@ -189,6 +168,7 @@ impl Pool {
 
     /// Takes a request out of the queue.
     pub(crate) fn leave(&mut self, host: HostKey, place: Place) -> Option<RequestId> {
+        self.is_stuck = false;
         let found = self.hosts.get_mut(host.0)?.waiting.remove(&place)?;
         self.waiting -= 1;
         self.forget_host(host);
@@ -217,6 +197,11 @@ impl Pool {
         self.waiting > 0
     }
 
+    /// Whether [`next`](Self::next) may find a request that can be served now.
+    pub(crate) fn may_serve_waiting(&self) -> bool {
+        self.waiting > 0 && !self.is_stuck
+    }
+
     /// Whether requests wait for a server that may respond while a poll busy-polls: one on this machine or
     /// nearby.
     pub(crate) fn has_waiting_nearby(&self) -> bool {
@@ -242,9 +227,15 @@ impl Pool {
     /// Takes the next request out of the queue, and says what it gets. `None`: no request waits, or none
     /// can be served now.
     pub(crate) fn next(&mut self) -> Option<(RequestId, HostKey, Grant)> {
-        if self.waiting == 0 {
+        if !self.may_serve_waiting() {
             return None;
         }
+        let next = self.find_next();
+        self.is_stuck = next.is_none();
+        next
+    }
+
+    fn find_next(&mut self) -> Option<(RequestId, HostKey, Grant)> {
         let open = self.connections.len();
         let can_evict = self.idle + self.draining > 0;
         let (limits, connections) = (&self.limits, &self.connections);
@@ -343,11 +334,13 @@ impl Pool {
     }
 
     pub(crate) fn get_mut(&mut self, key: ConnectionKey) -> Option<&mut Pooled> {
+        self.is_stuck = false;
         self.connections.get_mut(key.0)
     }
 
     /// Takes a connection out; the caller closes it.
     pub(crate) fn remove(&mut self, key: ConnectionKey) -> Option<Pooled> {
+        self.is_stuck = false;
         self.stop_draining(key);
         let pooled = self.connections.try_remove(key.0)?;
         if let Some(host) = self.hosts.get_mut(pooled.host.0) {
@@ -394,6 +387,7 @@ impl Pool {
 
     /// Assigns an idle connection to a request.
     pub(crate) fn assign(&mut self, key: ConnectionKey, id: RequestId, priority: Priority) {
+        self.is_stuck = false;
         if let Some(pooled) = self.connections.get_mut(key.0) {
             pooled.service = Service::Busy(id);
             pooled.priority = priority;
@@ -402,6 +396,7 @@ impl Pool {
 
     /// Lets a connection read the rest of a response that is not wanted.
     pub(crate) fn drain(&mut self, key: ConnectionKey, left: u64, until: Instant) {
+        self.is_stuck = false;
         self.stop_draining(key);
         if let Some(pooled) = self.connections.get_mut(key.0) {
             pooled.service = Service::Draining { left, until };
@@ -425,6 +420,7 @@ impl Pool {
 
     /// Keeps a connection for the next request. `false`: it is too old.
     pub(crate) fn keep(&mut self, key: ConnectionKey, now: Instant) -> bool {
+        self.is_stuck = false;
         self.stop_draining(key);
         let Some(pooled) = self.connections.get_mut(key.0) else {
             return false;

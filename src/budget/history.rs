@@ -87,6 +87,11 @@ impl PollHistory {
         })
     }
 
+    /// Whether polls are recorded.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// A poll with this budget of time begins.
     pub(crate) fn begin_poll(&mut self, granted: Option<Duration>) {
         if let Some(record) = &mut self.0 {

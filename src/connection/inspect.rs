@@ -102,6 +102,15 @@ impl Connection {
         self.link().is_some_and(|link| link.is_readable(reactor))
     }
 
+    /// Whether [`drive`](Self::drive) would do nothing until the peer sends something. `false` is also
+    /// possible when it would do nothing.
+    pub(crate) fn waits_for_peer(&self, reactor: &mut Reactor) -> bool {
+        match &self.state {
+            State::Established(established) => established.waits_for_peer(&self.exchange, reactor),
+            State::Disconnected | State::Connecting(..) | State::Failed(..) => false,
+        }
+    }
+
     /// HTTP bytes sent and received for the latest request.
     pub(crate) fn moved(&self) -> (u64, u64) {
         self.exchange.bytes()

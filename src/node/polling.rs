@@ -198,6 +198,17 @@ impl Machine for HttpClient {
         self.connection.drive(&mut self.reactor, active_now, meter)
     }
 
+    fn idle_until(&mut self, busy_poll: BusyPoll) -> Option<PollAt> {
+        if !self.connection.waits_for_peer(&mut self.reactor) || self.spin_time(busy_poll).is_some()
+        {
+            return None;
+        }
+        match self.next_poll() {
+            PollAt::Now => None,
+            next => Some(next),
+        }
+    }
+
     fn has_work(&self) -> bool {
         false
     }

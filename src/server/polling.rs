@@ -219,6 +219,21 @@ impl Machine for Server {
         moved || accepted
     }
 
+    fn idle_until(&mut self, busy_poll: BusyPoll) -> Option<PollAt> {
+        let is_watched = self.shutdown.is_some() || self.history.is_kept();
+        if is_watched || self.spin_time(busy_poll).is_some() {
+            return None;
+        }
+        let due = self.next_due();
+        if due.is_some_and(|at| at <= self.reactor.poll_time()) {
+            return None;
+        }
+        match self.next_poll() {
+            PollAt::Now => None,
+            next => Some(next),
+        }
+    }
+
     fn has_work(&self) -> bool {
         self.calls_left > 0 && self.connections.waiting() > 0
     }

@@ -150,10 +150,9 @@ impl Link {
                 let pool = reactor.pool().clone();
                 let room = recv.room(&pool, BUFFER_BYTES / 2);
                 let read = read_socket(&mut self.socket, reactor, meter, room);
-                let count = if let Ok(LinkRead::Data(count)) = read {
-                    count
-                } else {
-                    0
+                let count = match read {
+                    Ok(LinkRead::Data(count)) => count,
+                    _ => 0,
                 };
                 recv.filled(count, &pool);
                 read
@@ -198,6 +197,11 @@ impl Link {
         }
     }
 
+    /// Whether TLS has ciphertext that the kernel does not have yet.
+    pub(crate) fn has_unsent(&self) -> bool {
+        matches!(&self.layer, Layer::Tls(tls) if !tls.out.is_empty() || tls.session.wants_transmit())
+    }
+
     /// Whether a write may succeed, as of the last poll.
     #[cfg(feature = "server")]
     pub(crate) fn is_writable(&self, reactor: &mut Reactor) -> bool {
@@ -222,10 +226,8 @@ impl Link {
     /// Whether a read may find something, as of the last poll. No event reports bytes that TLS has already
     /// read from the socket.
     pub(crate) fn is_readable(&self, reactor: &mut Reactor) -> bool {
-        let is_held = match &self.layer {
-            Layer::Plain => false,
-            Layer::Tls(tls) => !tls.early.is_empty() || tls.session.end() != TlsEnd::Open,
-        };
+        let is_held = matches!(&self.layer, Layer::Tls(tls)
+            if !tls.early.is_empty() || tls.session.end() != TlsEnd::Open);
         is_held || self.socket.is_readable(reactor)
     }
 

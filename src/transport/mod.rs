@@ -8,6 +8,7 @@
 //! | `poller` | one poll instance for all machines of a group |
 //! | `inbox` | readiness on its way to one machine of a group |
 //! | `reactor` | sticky readiness of one machine's sockets, its clock |
+//! | `active_time` | the clock's time without long gaps between polls |
 //! | `meter` | counts a [`Budget`](crate::Budget) down |
 //! | `cost` | how long work that cannot be cut has recently taken |
 //! | `buffer` | pooled receive buffers, handed out without copying |
@@ -26,6 +27,7 @@
 //! What may block: nothing but [`Poller::wait`](poller::Poller::wait), which only waiting calls
 //! use, and the threads of the resolver and the disk.
 
+mod active_time;
 pub(crate) mod buffer;
 pub(crate) mod cost;
 #[cfg(feature = "agent")]

@@ -111,6 +111,7 @@ impl Poller {
     }
 
     /// The clock of this poller.
+    #[inline]
     pub(crate) fn clock(&self) -> &Clock {
         &self.0.clock
     }
@@ -120,6 +121,7 @@ impl Poller {
         lock(&self.0.remaining_budget).clone()
     }
 
+    #[inline]
     pub(crate) fn set_remaining_budget(&self, left: RemainingBudget) {
         *lock(&self.0.remaining_budget) = left;
     }
@@ -138,6 +140,7 @@ impl Poller {
     }
 
     /// Whether both are the same poller.
+    #[inline]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -308,6 +311,7 @@ impl Member {
     }
 
     /// Passes on the events since the last call, each socket once.
+    #[inline]
     pub(crate) fn drain(&self, each: impl FnMut(Readiness)) {
         self.inbox.drain(each);
     }

@@ -18,6 +18,7 @@ use slab::Slab;
 
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, NetworkFault};
+use crate::transport::active_time::ActiveTime;
 use crate::transport::buffer::{BUFFER_BYTES, BufferPool};
 use crate::transport::cost::HandshakeCosts;
 use crate::transport::inbox::slot_of;
@@ -27,9 +28,6 @@ use crate::transport::poller::{Member, Poller};
 use crate::transport::resolver::{Lookup, Resolver};
 use crate::transport::system::{Registry, Token};
 use crate::transport::wake::{Wake, WakeTarget};
-
-/// Time between two polls beyond this does not count towards deadlines.
-const LONGEST_GAP: Duration = Duration::from_secs(1);
 
 /// The longest sleep while there is a stream that does not report readiness.
 const RETRY_INTERVAL: Duration = Duration::from_millis(1);
@@ -77,11 +75,7 @@ pub(crate) struct Reactor {
     pub(crate) handshakes: HandshakeCosts,
     /// The poller that wakes reach, once there are any.
     wake_target: Option<WakeTarget>,
-    last_poll: Option<Instant>,
-    /// The sum of the time that did not count towards deadlines.
-    skipped: Duration,
-    /// See [`poll_time`](Self::poll_time).
-    poll_time: Option<Instant>,
+    active_time: ActiveTime,
     turn: Turn,
 }
 
@@ -140,9 +134,7 @@ impl Reactor {
             scratch: Vec::new(),
             handshakes: HandshakeCosts::default(),
             wake_target: None,
-            last_poll: None,
-            skipped: Duration::ZERO,
-            poll_time: None,
+            active_time: ActiveTime::default(),
             turn: Turn::default(),
         }
     }
@@ -204,19 +196,16 @@ impl Reactor {
 
     /// Begins a poll at `now`, and returns the active time for deadlines. Of a long gap since the last poll
     /// only one second counts, because the peer did not cause it.
+    #[inline]
     pub(crate) fn begin_poll(&mut self, now: Instant) -> Instant {
-        if let Some(last) = self.last_poll {
-            let gap = now.saturating_duration_since(last);
-            self.skipped += gap.saturating_sub(LONGEST_GAP);
-        }
-        self.last_poll = Some(self.last_poll.map_or(now, |last| last.max(now)));
-        *self.poll_time.insert(self.active_time(now))
+        self.active_time.begin_poll(now)
     }
 
     /// The active time at which the current poll began.
+    #[inline]
     pub(crate) fn poll_time(&self) -> Instant {
-        self.poll_time
-            .unwrap_or_else(|| self.active_time(self.clock().now()))
+        let began = self.active_time.poll_time();
+        began.unwrap_or_else(|| self.active_time(self.clock().now()))
     }
 
     /// A turn of the machine begins.
@@ -233,8 +222,15 @@ impl Reactor {
 
     /// Whether the machine has work that can be done now: its last turn was cut short, or something became
     /// ready since then.
+    #[inline]
     pub(crate) fn is_cut(&self) -> bool {
         self.turn.is_cut || self.turn.has_events
+    }
+
+    /// Whether the machine has, or may have, something to do for its sockets.
+    #[inline]
+    pub(crate) fn has_work(&self) -> bool {
+        self.is_cut() || self.is_deferred() || !self.ready.is_empty() || self.always_tried > 0
     }
 
     /// Whether the machine has a step that does not fit into this poll and waits for the next.
@@ -246,28 +242,24 @@ impl Reactor {
     /// is right.
     #[cfg(feature = "agent")]
     pub(crate) fn skip_gap(&mut self, now: Instant) {
-        let last = *self.last_poll.get_or_insert(now);
-        let beyond = now
-            .saturating_duration_since(last)
-            .saturating_sub(LONGEST_GAP);
-        self.skipped += beyond;
-        self.last_poll = Some(last + beyond);
+        self.active_time.skip_gap(now);
     }
 
     /// Begins a poll after a sleep in the poller. That sleep counts in full.
     pub(crate) fn begin_wait(&mut self, now: Instant) -> Instant {
-        self.last_poll = Some(self.last_poll.map_or(now, |last| last.max(now)));
-        *self.poll_time.insert(self.active_time(now))
+        self.active_time.begin_wait(now)
     }
 
     /// The active time: `now` minus the time that did not count.
+    #[inline]
     pub(crate) fn active_time(&self, now: Instant) -> Instant {
-        now.checked_sub(self.skipped).unwrap_or(now)
+        self.active_time.of(now)
     }
 
     /// Converts an active time to the clock's time.
+    #[inline]
     pub(crate) fn real_time(&self, active_now: Instant) -> Instant {
-        active_now + self.skipped
+        self.active_time.real(active_now)
     }
 
     /// Looks a name up. Its result ends a sleep.
@@ -315,9 +307,7 @@ impl Reactor {
             next.wake_target = Some(target);
         }
         next.handshakes = self.handshakes;
-        next.last_poll = self.last_poll;
-        next.skipped = self.skipped;
-        next.poll_time = self.poll_time;
+        next.active_time = self.active_time;
         Some(next)
     }
 
@@ -455,6 +445,7 @@ impl Reactor {
     }
 
     /// Takes the events that the poller has collected. Returns whether there were any.
+    #[inline]
     pub(crate) fn take_events(&mut self) -> bool {
         if self.always_tried > 0 {
             // Streams that are merely tried do not count as events.

@@ -12,6 +12,7 @@ use crate::transport::meter::BudgetMeter;
 impl Engine {
     /// Takes a request of the caller's.
     pub(crate) fn submit(&mut self, id: RequestId, prepared: Prepared, now: Instant) {
+        self.idle = None;
         // A request that is submitted after a long gap is not charged with it.
         self.reactor.skip_gap(now);
         self.submissions.push(Submission {

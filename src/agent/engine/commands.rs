@@ -13,6 +13,7 @@ use crate::agent::transfer::state::{Queued, State};
 
 impl Engine {
     pub(crate) fn execute(&mut self, command: Command) {
+        self.idle = None;
         let now = self.now();
         self.reactor.skip_gap(now);
         match command {

@@ -68,6 +68,11 @@ impl EventQueue {
         self.events.is_empty() && self.progressed.is_empty()
     }
 
+    /// The same, and no request waits for a connection that was not reported yet.
+    pub(super) fn has_nothing_to_report(&self) -> bool {
+        self.is_empty() && self.queued.is_empty()
+    }
+
     /// How much waits: differs when something was added.
     pub(super) fn len(&self) -> (usize, usize) {
         (self.events.len(), self.progressed.len())

@@ -30,6 +30,11 @@ impl FileQueue {
         self.disk.as_ref().is_none_or(|disk| disk.drain(timeout))
     }
 
+    /// Whether no transfer waits for a file.
+    pub(super) fn is_empty(&self) -> bool {
+        self.watched.is_empty()
+    }
+
     /// Lets each poll look at the files of a transfer.
     pub(super) fn watch(&mut self, id: RequestId) {
         if !self.watched.contains(&id) {

@@ -68,6 +68,7 @@ use super::pool::{ConnectionKey, Pool};
 use super::request_head::Draft;
 use super::transfer::Transfer;
 use crate::budget::{BusyPoll, PollHistory};
+use crate::clock::Instant;
 use crate::connection::Status as ConnectionStatus;
 use crate::error::Error;
 use crate::phase::Phase;
@@ -104,6 +105,9 @@ pub(crate) struct Engine {
     policies: Policies,
     suspension: Suspension,
     random: Random,
+    /// What the latest poll found when it had nothing to do. Anything that may give work to the next poll
+    /// removes it; while it is there, a poll needs to look at nothing else.
+    idle: Option<Idle>,
     /// How the latest poll was to ask again.
     busy_poll: BusyPoll,
     /// How long polls took.
@@ -113,6 +117,15 @@ pub(crate) struct Engine {
     /// Tells users apart for the cache.
     #[cfg(feature = "cache")]
     users: std::hash::RandomState,
+}
+
+/// An engine that has nothing to do before something becomes ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Idle {
+    /// When the next timer is due, in active time.
+    due: Option<Instant>,
+    /// Whether no request and no connection is left.
+    has_ended: bool,
 }
 
 impl Engine {
@@ -136,6 +149,7 @@ impl Engine {
             policies: Policies::new(&config),
             suspension: Suspension::default(),
             random,
+            idle: None,
             busy_poll: BusyPoll::Off,
             history: PollHistory::default(),
             draft: Draft::default(),

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use super::Engine;
 use super::schedule::Timer;
 use super::transfers::{Step, Transfers};
+use super::{Engine, Idle};
 use crate::agent::event::Event;
 use crate::agent::id::RequestId;
 use crate::agent::pool::{ConnectionKey, Service};
@@ -61,6 +61,9 @@ impl Engine {
 
     /// The next event. Progress is that of now.
     pub(crate) fn next_event(&mut self) -> Option<Event> {
+        if self.idle.is_some() {
+            return None;
+        }
         if self.events.has_no_events() && self.events.is_window_full() {
             self.go_on();
         }
@@ -229,6 +232,27 @@ impl Engine {
         Transfers::with(self, |engine| &mut engine.transfers, id, work)
     }
 
+    /// Whether nothing can be done before something becomes ready or a timer is due.
+    fn find_idle(&self, busy_poll: BusyPoll) -> Option<Idle> {
+        let is_idle = !self.history.is_kept()
+            && self.submissions.is_empty()
+            && self.run_queue.is_idle()
+            && self.files.is_empty()
+            && self.events.has_nothing_to_report()
+            && !self.pool.may_serve_waiting()
+            && self.suspension.until().is_none()
+            && self.spin_time(busy_poll).is_none();
+        is_idle.then(|| Idle {
+            due: self.timers.next_at(),
+            has_ended: self.has_ended(),
+        })
+    }
+
+    /// Whether no request and no connection is left.
+    fn has_ended(&self) -> bool {
+        self.transfers.is_empty() && self.pool.len() == 0
+    }
+
     /// Drives an idle connection, which can do nothing but end.
     fn run_idle(
         &mut self,
@@ -257,6 +281,10 @@ impl Machine for Engine {
     }
 
     fn begin_poll(&mut self, budget: &Budget) -> Duration {
+        if self.idle.is_some() && self.busy_poll == budget.busy_poll {
+            return Duration::ZERO;
+        }
+        self.idle = None;
         self.events.take_window_full();
         self.run_queue.begin_poll();
         self.busy_poll = budget.busy_poll;
@@ -265,11 +293,28 @@ impl Machine for Engine {
     }
 
     fn advance(&mut self, meter: &mut BudgetMeter) -> bool {
+        self.idle = None;
         let began = self.history.begin_turn(|| meter.now());
         let active_now = self.reactor.poll_time();
         let progressed = self.drive_all(active_now, meter);
         self.history.end_turn(began, || meter.now());
         progressed
+    }
+
+    fn idle_until(&mut self, busy_poll: BusyPoll) -> Option<PollAt> {
+        if self.idle.is_none() {
+            self.idle = self.find_idle(busy_poll);
+        }
+        debug_assert_eq!(self.idle, self.find_idle(busy_poll), "a change was missed");
+        match self.idle? {
+            Idle { due: Some(at), .. } if at <= self.reactor.poll_time() => None,
+            // The timers that are left belong to nothing.
+            Idle {
+                has_ended: true, ..
+            } => Some(PollAt::Idle),
+            Idle { due: Some(at), .. } => Some(PollAt::At(self.reactor.real_time(at))),
+            Idle { due: None, .. } => Some(PollAt::Io),
+        }
     }
 
     fn has_work(&self) -> bool {
@@ -301,6 +346,7 @@ impl Machine for Engine {
     }
 
     fn fire_deadlines(&mut self, meter: &mut BudgetMeter) -> bool {
+        self.idle = None;
         let began = self.history.begin_turn(|| meter.now());
         let active_now = self.reactor.poll_time();
         let fired = self.fire_timers(active_now, meter);
@@ -319,6 +365,7 @@ impl Machine for Engine {
     }
 
     fn fail(&mut self, error: &Error) {
+        self.idle = None;
         self.fail_everything(error);
     }
 
@@ -331,7 +378,7 @@ impl Machine for Engine {
         {
             return PollAt::Now;
         }
-        if self.transfers.is_empty() && self.pool.len() == 0 && self.suspension.until().is_none() {
+        if self.has_ended() && self.suspension.until().is_none() {
             // The timers that are left belong to nothing.
             return PollAt::Idle;
         }

@@ -83,6 +83,11 @@ impl RunQueue {
         self.queue.len()
     }
 
+    /// Whether no connection needs work, not even a look at its name lookup.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.connecting.is_empty()
+    }
+
     /// A connection is being made.
     pub(super) fn add_connecting(&mut self, key: ConnectionKey) {
         self.connecting.push(key);

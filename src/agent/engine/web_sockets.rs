@@ -247,6 +247,7 @@ impl Engine {
         id: RequestId,
         message: &WebSocketMessage,
     ) -> Result<(), Error> {
+        self.idle = None;
         let active_now = self.active_time();
         let sent = self.transfers.update(id, |transfer| {
             let State::WebSocket { socket, .. } = &mut transfer.state else {

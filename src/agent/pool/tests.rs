@@ -257,3 +257,34 @@ fn a_connection_is_outdated_when_its_server_said_so_or_may_have_closed_it() {
         assert_eq!(pool.is_outdated(connection, false, clock), unrepeatable);
     }
 }
+
+#[test]
+fn what_must_go_on_waiting_is_looked_at_again_only_after_a_change() {
+    let now = Instant::now();
+    let changes: [fn(&mut Pool, HostKey, ConnectionKey, Instant); 6] = [
+        |pool, _, connection, now| assert!(pool.keep(connection, now)),
+        |pool, _, connection, _| drop(pool.remove(connection)),
+        |pool, _, connection, now| pool.drain(connection, 100, now),
+        |pool, host, _, _| {
+            pool.wait(host, RequestId(3), Priority::Gameplay);
+        },
+        |pool, _, connection, _| pool.assign(connection, RequestId(3), Priority::Interface),
+        |pool, _, connection, _| assert!(pool.get_mut(connection).is_some()),
+    ];
+    for change in changes {
+        let mut pool = pool(1, 1);
+        let a = pool.host(&key("a"));
+        let connection = pool.insert(a, RequestId(1), Priority::Interface, now);
+        assert!(!pool.may_serve_waiting(), "nothing waits");
+        let place = pool.wait(a, RequestId(2), Priority::Interface);
+        assert!(pool.may_serve_waiting());
+        assert!(pool.next().is_none());
+        assert!(!pool.may_serve_waiting());
+        change(&mut pool, a, connection, now);
+        assert!(pool.may_serve_waiting());
+        if pool.next().is_none() {
+            pool.promote(a, place, Priority::Gameplay);
+            assert!(pool.may_serve_waiting());
+        }
+    }
+}

@@ -142,6 +142,15 @@ impl Established {
         }
     }
 
+    /// Whether nothing can be done before the peer sends something.
+    pub(super) fn waits_for_peer(&self, exchange: &Exchange, reactor: &mut Reactor) -> bool {
+        match self {
+            Self::Wire(wire) => wire.waits_for_peer(exchange, reactor),
+            #[cfg(target_family = "wasm")]
+            Self::Fetch(_) => false,
+        }
+    }
+
     /// The declared length of the response content, and whether it is chunked.
     pub(super) fn framing(&self) -> (Option<u64>, bool) {
         match self {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::transport::active_time::LONGEST_GAP;
 
 #[test]
 fn only_keys_of_ready_sources_are_reported() {

@@ -285,6 +285,17 @@ impl Wire {
         self.machine.stop_awaiting_continue();
     }
 
+    /// Whether nothing can be done before the peer sends something.
+    pub(super) fn waits_for_peer(&self, exchange: &Exchange, reactor: &mut Reactor) -> bool {
+        matches!(exchange.stage, Stage::Idle | Stage::Requesting)
+            && matches!(exchange.content, RequestContent::Nothing)
+            && self.out.is_empty()
+            && self.write_error.is_none()
+            && self.ended.is_none()
+            && !self.link.has_unsent()
+            && !self.link.is_readable(reactor)
+    }
+
     /// The declared length of the response content, and whether it is chunked.
     pub(super) fn framing(&self) -> (Option<u64>, bool) {
         (self.machine.content_length(), self.machine.is_chunked())
