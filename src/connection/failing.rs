@@ -39,12 +39,8 @@ impl Connection {
             error.kind(),
             ErrorKind::Network(_) | ErrorKind::Timeout(_) | ErrorKind::Truncated { .. }
         );
-        // Nobody allows the page between two attempts.
-        let passes = passes
-            && !matches!(
-                error.kind(),
-                ErrorKind::Network(NetworkFault::CorsRefused | NetworkFault::FetchFailed)
-            );
+        let passes =
+            passes && !matches!(error.kind(), ErrorKind::Network(fault) if fault.may_be_cors());
         // If the peer sent something before the request was sent, only this connection was unusable.
         let passes = passes
             || sent == 0

@@ -192,6 +192,13 @@ pub enum NetworkFault {
     System,
 }
 
+impl NetworkFault {
+    /// Whether the server may not allow the page to read its responses, which no repetition changes.
+    pub(crate) fn may_be_cors(self) -> bool {
+        matches!(self, Self::CorsRefused | Self::FetchFailed)
+    }
+}
+
 /// Why TLS failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

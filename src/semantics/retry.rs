@@ -135,7 +135,7 @@ pub(crate) enum Reach {
 impl Outcome {
     pub(crate) fn of(error: &Error) -> Self {
         let transient = match error.kind() {
-            ErrorKind::Network(fault) => *fault != NetworkFault::System,
+            ErrorKind::Network(fault) => *fault != NetworkFault::System && !fault.may_be_cors(),
             ErrorKind::Timeout(_) | ErrorKind::Truncated { .. } => true,
             _ => error.is_retryable(),
         };

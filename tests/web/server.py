@@ -185,6 +185,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"x" * 300)
         self.wfile.flush()
+        # With an error a browser throws away what lies in its stream, so the page must read first.
+        time.sleep(0.3)
         self.close_connection = True
 
     def path_flaky(self, query, content):

@@ -40,7 +40,7 @@ fn may_pass(transfer: &Transfer, error: &Error) -> bool {
             let mut statuses = transfer.settings.retries.statuses.iter();
             statuses.any(|status| status.as_u16() == *code)
         }
-        ErrorKind::Network(fault) => *fault != NetworkFault::System,
+        ErrorKind::Network(fault) => *fault != NetworkFault::System && !fault.may_be_cors(),
         ErrorKind::Timeout(_)
         | ErrorKind::TotalTimeout(_)
         | ErrorKind::Truncated { .. }

@@ -4,6 +4,7 @@
 //! content is collected before the call, because a browser takes it whole. Response content is taken from
 //! the browser as far as its caller reads; see `transport::fetch` for how much lies ready.
 
+use std::cmp::Ordering;
 use std::io;
 use std::sync::Arc;
 
@@ -68,7 +69,8 @@ impl FetchConnection {
         head: &RequestHead,
         body: RequestBody,
     ) -> Result<(), Error> {
-        let request = FetchRequest::new(&self.origin, head, self.options)?;
+        let mut request = FetchRequest::new(&self.origin, head, self.options)?;
+        request.announced = body.known_length();
         let has_content = body.known_length() != Some(0);
         if has_content && matches!(head.method, http::Method::GET | http::Method::HEAD) {
             return Err(Misuse::NotOnWeb("content in a GET or HEAD request").into());
@@ -123,7 +125,7 @@ impl FetchConnection {
             RequestContent::Nothing => return Ok(true),
             RequestContent::Source(body) | RequestContent::SourceWaits(body) => body,
         };
-        let announced = body.known_length();
+        let announced = request.announced;
         loop {
             let before = request.content.len();
             request.content.resize(before + PIECE_BYTES, 0);
@@ -131,7 +133,7 @@ impl FetchConnection {
             let count = *drawn.as_ref().unwrap_or(&0);
             request.content.truncate(before + count);
             match drawn {
-                Ok(0) => return Ok(true),
+                Ok(0) => return check_length(announced, request.content.len()),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     exchange.content = RequestContent::SourceWaits(body);
@@ -139,12 +141,9 @@ impl FetchConnection {
                 }
                 Err(error) => return Err(Error::new(ErrorKind::RequestBody).with_source(error)),
             }
-            let collected = request.content.len() as u64;
-            if announced.is_some() && body.known_length() == Some(0) {
-                return Ok(true);
-            }
-            if announced.is_some_and(|announced| collected >= announced) {
-                return Ok(true);
+            // A source that has provided its declared length is not read again, because it might block.
+            if announced.is_some_and(|announced| request.content.len() as u64 >= announced) {
+                return check_length(announced, request.content.len());
             }
             if meter.exhausted() {
                 exchange.content = RequestContent::Source(body);
@@ -279,6 +278,16 @@ impl FetchConnection {
             reactor.remove(id);
         }
     }
+}
+
+/// Fails unless the source provided what it announced.
+fn check_length(announced: Option<u64>, collected: usize) -> Result<bool, Error> {
+    let misuse = match announced.map(|announced| announced.cmp(&(collected as u64))) {
+        None | Some(Ordering::Equal) => return Ok(true),
+        Some(Ordering::Greater) => Misuse::TooLittleContent,
+        Some(Ordering::Less) => Misuse::TooMuchContent,
+    };
+    Err(Error::new(ErrorKind::RequestBody).with_source(Error::from(misuse)))
 }
 
 /// Takes the next piece of content from the browser, or how the content ended.

@@ -295,6 +295,20 @@ fn errors_determine_whether_a_retry_is_allowed() {
             failed(true, Reach::Sent),
         ),
         (
+            ErrorKind::Network(NetworkFault::CorsRefused),
+            Phase::AwaitHead,
+            9,
+            0,
+            failed(false, Reach::Sent),
+        ),
+        (
+            ErrorKind::Network(NetworkFault::FetchFailed),
+            Phase::AwaitHead,
+            9,
+            0,
+            failed(false, Reach::Sent),
+        ),
+        (
             ErrorKind::Network(NetworkFault::System),
             Phase::Connect,
             0,

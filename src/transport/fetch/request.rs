@@ -13,6 +13,8 @@ pub(crate) struct FetchRequest {
     pub(super) url: String,
     pub(super) fields: FieldLines,
     pub(crate) content: Vec<u8>,
+    /// The length that the source of the content announced.
+    pub(crate) announced: Option<u64>,
     pub(super) options: FetchOptions,
 }
 
@@ -60,6 +62,7 @@ impl FetchRequest {
             url,
             fields,
             content: Vec::new(),
+            announced: None,
             options,
         })
     }

@@ -43,9 +43,6 @@ cases![
     a_cache_of_the_agent_validates,
     an_event_stream_reconnects_with_the_last_id,
     timings_have_a_first_byte,
-    an_agent_on_a_thread_works_without_one,
-    wait_returns_at_once,
-    waiting_for_a_response_is_refused,
     a_server_that_is_gone_is_a_network_error,
     keepalive_requests_arrive,
 ];
@@ -270,36 +267,32 @@ async fn a_priority_goes_first(_: Rc<Env>) -> Outcome {
     let mut limits = PoolLimits::default();
     limits.per_host = 1;
     let mut agent = Agent::builder().pool(limits).build();
-    let mut order = Vec::new();
-    for (name, priority) in [
-        ("first", Priority::Interface),
-        ("telemetry", Priority::Background),
-        ("shot", Priority::Gameplay),
-    ] {
-        let request = Request::get(format!("/hello?{name}")).priority(priority);
-        agent
-            .send(request)
-            .map_err(|error| error.to_string())?
-            .detach();
-        if name == "first" {
-            agent.poll();
-        }
+    let send = |agent: &mut Agent, url: &str, priority| {
+        let sent = agent.send(Request::get(url).priority(priority));
+        sent.map(|handle| handle.detach())
+            .map_err(|error| error.to_string())
+    };
+    send(&mut agent, "/slow?count=3&pause=0.1", Priority::Interface)?;
+    for _ in 0..3 {
+        agent.poll();
+        frame().await;
     }
+    send(&mut agent, "/hello?telemetry", Priority::Background)?;
+    send(&mut agent, "/hello?menu", Priority::Interface)?;
+    let mut order = Vec::new();
     while order.len() < 3 {
         agent.poll();
         while let Some(event) = agent.next_event() {
             if let Event::Done { response, .. } = event {
-                order.push(
-                    response
-                        .url()
-                        .and_then(|url| url.query().map(str::to_owned)),
-                );
+                let query = response
+                    .url()
+                    .and_then(|url| url.query().map(str::to_owned));
+                order.push(query.unwrap_or_default());
             }
         }
         frame().await;
     }
-    let order: Vec<String> = order.into_iter().flatten().collect();
-    same!(order, ["first", "shot", "telemetry"]);
+    same!(order, ["count=3&pause=0.1", "menu", "telemetry"]);
     Ok(())
 }
 
@@ -445,43 +438,6 @@ async fn timings_have_a_first_byte(_: Rc<Env>) -> Outcome {
     holds!(
         connection.is_some_and(|it| it.peer_address.is_none() && it.tls.is_none()),
         "a page sees no addresses and no TLS"
-    );
-    Ok(())
-}
-
-async fn an_agent_on_a_thread_works_without_one(_: Rc<Env>) -> Outcome {
-    let mut agent = Agent::builder().on_thread(true).build();
-    holds!(!agent.is_on_thread(), "a page has no threads");
-    same!(
-        drive(&mut agent, Request::get("/hello")).await?.text()?,
-        "hello"
-    );
-    Ok(())
-}
-
-async fn wait_returns_at_once(_: Rc<Env>) -> Outcome {
-    let mut agent = Agent::new();
-    let sent = agent.send(Request::get("/late?pause=1"));
-    sent.map_err(|error| error.to_string())?.detach();
-    let began = httpoll::clock::Instant::now();
-    for _ in 0..10 {
-        agent.wait(None);
-    }
-    let took = began.elapsed();
-    holds!(took < Duration::from_millis(500), "it took {took:?}");
-    Ok(())
-}
-
-async fn waiting_for_a_response_is_refused(_: Rc<Env>) -> Outcome {
-    let mut agent = Agent::new();
-    let handle = agent
-        .send(Request::get("/hello"))
-        .map_err(|error| error.to_string())?;
-    let error = agent.wait_for(handle).err();
-    let what = httpoll::error::Misuse::NotOnWeb("waiting for a response");
-    same!(
-        error.map(|it| it.kind().clone()),
-        Some(ErrorKind::Misuse(what))
     );
     Ok(())
 }

@@ -104,7 +104,6 @@ pub async fn frame() {
 pub struct Ended {
     pub result: Result<Response, Error>,
     pub events: Vec<Event>,
-    pub frames: u32,
 }
 
 impl Ended {
@@ -140,7 +139,6 @@ pub async fn drive_with(
     let handle = agent.send(request).map_err(|error| error.to_string())?;
     let began = Instant::now();
     let mut events = Vec::new();
-    let mut frames = 0;
     loop {
         agent.poll();
         while let Some(event) = agent.next_event() {
@@ -157,16 +155,11 @@ pub async fn drive_with(
                 }
             };
             handle.detach();
-            return Ok(Ended {
-                result,
-                events,
-                frames,
-            });
+            return Ok(Ended { result, events });
         }
         if began.elapsed() > LIMIT {
             return Err(format!("no end after {LIMIT:?}; events: {events:?}"));
         }
-        frames += 1;
         frame().await;
     }
 }
@@ -178,13 +171,6 @@ pub async fn drive(agent: &mut Agent, request: Request) -> Result<Ended, String>
 /// One request of an agent of its own.
 pub async fn fetch(request: Request) -> Result<Ended, String> {
     drive(&mut Agent::new(), request).await
-}
-
-/// Waits for so many frames.
-pub async fn frames(count: u32) {
-    for _ in 0..count {
-        frame().await;
-    }
 }
 
 /// A name that no other case uses.

@@ -8,6 +8,7 @@ mod frames;
 mod harness;
 mod node;
 mod not_on_web;
+mod waiting;
 
 use std::rc::Rc;
 
@@ -28,6 +29,7 @@ pub async fn run(cors: String, plain: String, dead: String, only: String) -> Str
         frames::CASES,
         node::CASES,
         not_on_web::CASES,
+        waiting::CASES,
     ]
     .concat();
     harness::report(&cases, &env, &only).await
