@@ -94,7 +94,8 @@
 //! |---|---|
 //! | features `server`, `oauth`, `archive`, `full` | do not compile |
 //! | TLS options, proxies, SOCKS, `Digest`, `CONNECT`, `TRACE`, request targets, the headers that only a browser sets (`Host`, `Cookie`, `Connection`, `Expect` and others) | error |
-//! | files by path as content, downloads to files, WebSockets | error for now; content from memory or a reader works |
+//! | files by path as content, downloads to files | error for now; content from memory or a reader works |
+//! | WebSockets | the browser's, with the same events. Headers and credentials are an error; nothing tells why one could not be opened; pings are not sent; a message is read whole before its size is judged |
 //! | redirects | the browser follows them, up to its own limit; `Response::was_redirected` and the final URL are reported, hops are not |
 //! | no redirects (`RedirectPolicy::none`), an `AccessPolicy`, a secret header | the browser must not follow: a redirect is the error `NotFollowedOnWeb` |
 //! | an `AccessPolicy` about addresses | error, unless `non_public_addresses` is set: a page sees no addresses |

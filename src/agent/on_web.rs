@@ -15,6 +15,8 @@ use crate::error::{Error, Misuse};
 use crate::proto::FieldLines;
 use crate::semantics::auth::Credentials;
 use crate::transport::fetch::{FetchOptions, forbidden_field, page_url};
+#[cfg(feature = "websocket")]
+use crate::transport::{socket::NonblockingStream, web_socket::BrowserSocket};
 
 /// What a request consists of, as far as a browser may refuse it.
 pub(super) struct Asked<'a> {
@@ -76,7 +78,15 @@ fn refusal(asked: &Asked<'_>) -> Option<&'static str> {
     match asked.output {
         Output::File(_) => Some("downloads to files"),
         #[cfg(feature = "websocket")]
-        Output::WebSocket(_) => Some("WebSockets"),
+        Output::WebSocket(_) if asked.fields.iter().next().is_some() => {
+            Some("headers of a WebSocket")
+        }
+        #[cfg(feature = "websocket")]
+        Output::WebSocket(_) if settings.credentials.is_some() || settings.netrc.is_some() => {
+            Some("credentials of a WebSocket; put a token into its URL or first message")
+        }
+        #[cfg(feature = "websocket")]
+        Output::WebSocket(_) => None,
         Output::Collect | Output::Stream | Output::EventStream => None,
     }
 }
@@ -113,6 +123,14 @@ pub(super) fn leave_to_browser(additions: &mut Additions<'_>) {
     // Told by `FetchOptions::cache`.
     additions.cache_control = None;
     additions.pragma = None;
+}
+
+/// The browser's WebSocket for this URL, as a stream.
+#[cfg(feature = "websocket")]
+pub(super) fn web_socket(url: &Url) -> Box<dyn NonblockingStream> {
+    // Agents write `http` for `ws` and `https` for `wss`.
+    let url = url.as_str().replacen("http", "ws", 1);
+    Box::new(BrowserSocket::new(url))
 }
 
 /// How the browser carries out a request.

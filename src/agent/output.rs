@@ -17,3 +17,13 @@ pub(crate) enum Output {
     #[cfg(feature = "websocket")]
     WebSocket(Box<super::web_socket::WebSocketOptions>),
 }
+
+impl Output {
+    /// Whether the stream switches to WebSocket.
+    pub(crate) fn is_web_socket(&self) -> bool {
+        #[cfg(feature = "websocket")]
+        return matches!(self, Self::WebSocket(_));
+        #[cfg(not(feature = "websocket"))]
+        return false;
+    }
+}

@@ -21,6 +21,7 @@
 //! | `tls` | the one room that knows rustls |
 //! | `throttle` | a token bucket: how many bytes may move now |
 //! | `disk` | files of downloads and uploads, on a worker thread |
+//! | `web_socket` | the WebSocket of a browser as a stream |
 //! | `wake` | what ends a sleep from another thread |
 //! | `memory` | the in-memory network with its virtual clock |
 //!
@@ -53,3 +54,5 @@ pub(crate) mod throttle;
 pub(crate) mod tls;
 pub(crate) mod tunnel;
 pub(crate) mod wake;
+#[cfg(all(target_family = "wasm", feature = "agent", feature = "websocket"))]
+pub(crate) mod web_socket;

@@ -273,10 +273,12 @@ def serve_web_socket(handler):
         handler.wfile.write(head + payload)
         handler.wfile.flush()
 
+    message, kind = b"", 0
     while True:
         start = handler.rfile.read(2)
         if len(start) < 2:
             return None
+        is_last = start[0] & 0x80
         opcode, length = start[0] & 0x0F, start[1] & 0x7F
         if length == 126:
             length = int.from_bytes(handler.rfile.read(2), "big")
@@ -287,6 +289,11 @@ def serve_web_socket(handler):
         if opcode == 8:
             frame(8, payload[:2])
             return None
+        # Chromium sends long messages in fragments.
+        message, kind = message + payload, opcode or kind
+        if not is_last:
+            continue
+        opcode, payload, message = kind, message, b""
         if payload == b"close please":
             frame(8, (4001).to_bytes(2, "big") + b"as you wish")
             handler.rfile.read(2)

@@ -176,7 +176,7 @@ impl Engine {
     ) -> Step {
         match *grant {
             Grant::Reuse(key)
-                if transfer.attempts.needs_new_connection || self.is_outdated(transfer, key) =>
+                if needs_new_connection(transfer) || self.is_outdated(transfer, key) =>
             {
                 // The connection is stale or may be, and the other idle ones are no better. The new one
                 // comes first, so that the pool does not forget their host.
@@ -242,6 +242,13 @@ impl Engine {
             #[cfg(target_family = "wasm")]
             fetch: on_web::fetch_options(transfer),
         };
+        #[cfg(all(target_family = "wasm", feature = "websocket"))]
+        if let Output::WebSocket(_) = transfer.request.output {
+            let stream = on_web::web_socket(&transfer.request.url);
+            pooled.connection.adopt(&mut self.reactor, target, stream);
+            self.run_queue.add_connecting(key);
+            return Step::MOVED;
+        }
         // If it fails, driving the connection finds its status.
         let _ = pooled
             .connection
@@ -378,6 +385,13 @@ impl Engine {
             is_news.unwrap_or(false)
         });
     }
+}
+
+/// Whether the transfer must not have a connection that served another request.
+fn needs_new_connection(transfer: &Transfer) -> bool {
+    // In a browser a WebSocket is no upgrade of another connection.
+    let is_web_socket = cfg!(target_family = "wasm") && transfer.request.output.is_web_socket();
+    transfer.attempts.needs_new_connection || is_web_socket
 }
 
 /// Whether the request itself is sent to a proxy, and not through a tunnel.

@@ -5,12 +5,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use http::header::HeaderName;
-#[cfg(any(feature = "server", test))]
+#[cfg(any(feature = "server", target_family = "wasm", test))]
 use http::{Method, Version};
 use tungstenite::handshake::derive_accept_key;
 
 use crate::error::WebSocketFault;
-#[cfg(any(feature = "server", test))]
+#[cfg(any(feature = "server", target_family = "wasm", test))]
 use crate::proto::RequestHead;
 use crate::proto::{FieldLines, ResponseHead};
 
@@ -129,7 +129,7 @@ impl ClientHandshake {
 
 /// A valid request for a WebSocket.
 #[derive(Clone, Debug)]
-#[cfg(any(feature = "server", test))]
+#[cfg(any(feature = "server", target_family = "wasm", test))]
 pub(crate) struct UpgradeRequest {
     key: String,
     protocols: Vec<String>,
@@ -137,7 +137,7 @@ pub(crate) struct UpgradeRequest {
 
 /// Why a request opens no WebSocket, and the response that says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg(any(feature = "server", test))]
+#[cfg(any(feature = "server", target_family = "wasm", test))]
 pub(crate) struct UpgradeRejection {
     pub(crate) fault: WebSocketFault,
     /// 400, or 426 for another version (§4.4).
@@ -146,9 +146,10 @@ pub(crate) struct UpgradeRejection {
     pub(crate) fields: FieldLines,
 }
 
-#[cfg(any(feature = "server", test))]
+#[cfg(any(feature = "server", target_family = "wasm", test))]
 impl UpgradeRequest {
     /// Whether a request asks for a WebSocket, valid or not.
+    #[cfg(any(feature = "server", test))]
     pub(crate) fn is_asked_for(request: &RequestHead) -> bool {
         request.fields.has_token(UPGRADE, WEBSOCKET)
     }
@@ -189,6 +190,7 @@ impl UpgradeRequest {
     }
 
     /// The first subprotocol in the client's order that this side supports.
+    #[cfg(any(feature = "server", test))]
     pub(crate) fn choose<'a>(&self, spoken: &[&'a str]) -> Option<&'a str> {
         self.protocols()
             .find_map(|offered| spoken.iter().copied().find(|it| *it == offered))
@@ -223,7 +225,7 @@ impl UpgradeRequest {
     }
 }
 
-#[cfg(any(feature = "server", test))]
+#[cfg(any(feature = "server", target_family = "wasm", test))]
 impl UpgradeRejection {
     fn bad_request(fault: WebSocketFault) -> Self {
         Self {

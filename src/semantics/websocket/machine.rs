@@ -93,7 +93,7 @@ impl WebSocketMachine {
     }
 
     /// The server's side.
-    #[cfg(any(feature = "server", test))]
+    #[cfg(any(feature = "server", target_family = "wasm", test))]
     pub(crate) fn server(config: WebSocketConfig, now: Instant) -> Self {
         Self::new(Role::Server, config, now)
     }

@@ -33,6 +33,8 @@ pub use config::WebSocketConfig;
 #[cfg(feature = "agent")]
 pub(crate) use handshake::ClientHandshake;
 #[cfg(feature = "server")]
-pub(crate) use handshake::{UpgradeRejection, UpgradeRequest};
+pub(crate) use handshake::UpgradeRejection;
+#[cfg(any(feature = "server", target_family = "wasm"))]
+pub(crate) use handshake::UpgradeRequest;
 pub(crate) use machine::{WebSocketEvent, WebSocketMachine};
 pub use message::{CloseFrame, WebSocketMessage};

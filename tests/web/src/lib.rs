@@ -9,6 +9,7 @@ mod harness;
 mod node;
 mod not_on_web;
 mod waiting;
+mod web_socket;
 
 use std::rc::Rc;
 
@@ -30,6 +31,7 @@ pub async fn run(cors: String, plain: String, dead: String, only: String) -> Str
         node::CASES,
         not_on_web::CASES,
         waiting::CASES,
+        web_socket::CASES,
     ]
     .concat();
     harness::report(&cases, &env, &only).await
