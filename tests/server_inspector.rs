@@ -141,9 +141,22 @@ fn a_section_is_made_once_for_each_update_and_never_while_the_page_is_closed() {
     // The first update comes at once. Each later one shows what was made in the frame before it.
     assert_eq!(sections, [json!(null), json!(2), json!(3), json!(4)]);
     assert_eq!(made, 4);
+    // A section that the program no longer makes disappears.
+    for _ in 0..70 {
+        test.poll();
+        test.network.advance(Duration::from_millis(10));
+    }
+    assert_eq!(states(&mut client).last().unwrap()["sections"], json!({}));
+    // And comes back.
+    frames(&mut test, 70, &mut made);
+    assert_eq!(
+        states(&mut client).last().unwrap()["sections"]["agent"]["made"],
+        made
+    );
     client.hang_up();
+    let before = made;
     frames(&mut test, 200, &mut made);
-    assert_eq!(made, 4);
+    assert_eq!(made, before);
     // A page that is opened later does not show what was true before.
     let mut later = subscribe(&mut test);
     frames(&mut test, 2, &mut made);

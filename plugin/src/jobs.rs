@@ -108,6 +108,16 @@ impl Jobs {
             || self.jobs.values().any(|job| job.pending_jobs > 0)
     }
 
+    /// How many requests that wait to be sent, or that the agent has, are in this phase.
+    #[cfg(feature = "diagnostics")]
+    pub(crate) fn in_phase(&self, phase: HttpPhase) -> usize {
+        let jobs = self.jobs.values();
+        let under_way = |job: &&Job| matches!(job.stage, Stage::Submitted | Stage::Running(_));
+        jobs.filter(under_way)
+            .filter(|job| job.phase == phase)
+            .count()
+    }
+
     /// Whether this entity's request waits to be sent or is at the agent.
     pub(crate) fn is_in_flight(&self, entity: Entity) -> bool {
         self.jobs

@@ -83,6 +83,7 @@ pub use resources::asset_loads::HttpAssetLoads;
 pub use resources::budget::{HttpBudget, HttpPace};
 #[cfg(feature = "cache")]
 pub use resources::cache_file::HttpCacheFile;
+pub use resources::snapshot::HttpSnapshot;
 pub use schedule::{HttpOnExit, HttpollSystems};
 pub use system_param::{Http, http_idle, http_in_flight};
 #[cfg(feature = "diagnostics")]

@@ -167,49 +167,46 @@ impl fmt::Debug for HttpollPlugin {
 impl Plugin for HttpollPlugin {
     fn build(&self, app: &mut App) {
         let (poll_in, flush_in) = (self.poll_in, self.flush_in);
-        app.insert_resource(HttpBudget {
-            frame: self.budget.clone(),
-            pace: self.pace,
-        })
-        .insert_resource(self.http_agent())
-        .insert_resource(self.config())
-        .add_message::<HttpFinished>()
-        .add_observer(cancel::cancel)
-        .add_observer(owners::break_cycle::<RequestedBy>)
-        .configure_sets(
-            poll_in,
-            (HttpollSystems::Poll, HttpollSystems::Dispatch).chain(),
-        )
-        .configure_sets(
-            flush_in,
-            (HttpollSystems::Submit, HttpollSystems::Flush).chain(),
-        )
-        .add_systems(First, poll::begin_frame)
-        .add_systems(
-            poll_in,
-            (
-                (submit::submit, poll::poll)
-                    .chain()
-                    .in_set(HttpollSystems::Poll),
-                (nodes::dispatch_nodes, dispatch::dispatch)
-                    .chain()
-                    .in_set(HttpollSystems::Dispatch),
-            ),
-        )
-        .add_systems(
-            flush_in,
-            (
-                (names::name_requests, submit::submit).in_set(HttpollSystems::Submit),
-                poll::flush.in_set(HttpollSystems::Flush),
-            ),
-        )
-        .add_systems(
-            Last,
-            exit::leave
-                .run_if(is_exiting)
-                .after(HttpollSystems::Flush)
-                .in_set(OnAppExitSystems),
-        );
+        app.insert_resource(self.http_budget())
+            .insert_resource(self.http_agent())
+            .insert_resource(self.config())
+            .add_message::<HttpFinished>()
+            .add_observer(cancel::cancel)
+            .add_observer(owners::break_cycle::<RequestedBy>)
+            .configure_sets(
+                poll_in,
+                (HttpollSystems::Poll, HttpollSystems::Dispatch).chain(),
+            )
+            .configure_sets(
+                flush_in,
+                (HttpollSystems::Submit, HttpollSystems::Flush).chain(),
+            )
+            .add_systems(First, poll::begin_frame)
+            .add_systems(
+                poll_in,
+                (
+                    (submit::submit, poll::poll)
+                        .chain()
+                        .in_set(HttpollSystems::Poll),
+                    (nodes::dispatch_nodes, dispatch::dispatch)
+                        .chain()
+                        .in_set(HttpollSystems::Dispatch),
+                ),
+            )
+            .add_systems(
+                flush_in,
+                (
+                    (names::name_requests, submit::submit).in_set(HttpollSystems::Submit),
+                    poll::flush.in_set(HttpollSystems::Flush),
+                ),
+            )
+            .add_systems(
+                Last,
+                exit::leave
+                    .run_if(is_exiting)
+                    .after(HttpollSystems::Flush)
+                    .in_set(OnAppExitSystems),
+            );
         let components = RequestComponents::new(app.world_mut());
         app.insert_resource(components);
         submit_early(app.world_mut());
@@ -217,6 +214,7 @@ impl Plugin for HttpollPlugin {
         app.add_observer(cancel::send_message);
         #[cfg(feature = "server")]
         crate::systems::servers::build(app, poll_in);
+        crate::systems::snapshot::build(app);
         #[cfg(feature = "cache")]
         app.add_systems(
             Last,
@@ -252,6 +250,13 @@ impl HttpollPlugin {
         }
     }
 
+    fn http_budget(&self) -> HttpBudget {
+        HttpBudget {
+            frame: self.budget.clone(),
+            pace: self.pace,
+        }
+    }
+
     fn http_agent(&self) -> HttpAgent {
         #[cfg(feature = "cache")]
         let cache = self
@@ -271,7 +276,7 @@ impl HttpollPlugin {
             group,
             self.network.clone(),
             self.base_url.clone().unwrap_or_default(),
-            Frame::new(self.budget.clone()),
+            Frame::new(&self.http_budget()),
             #[cfg(feature = "cache")]
             cache,
         )

@@ -54,5 +54,6 @@ pub use crate::resources::asset_loads::HttpAssetLoads;
 pub use crate::resources::budget::{HttpBudget, HttpPace};
 #[cfg(feature = "cache")]
 pub use crate::resources::cache_file::HttpCacheFile;
+pub use crate::resources::snapshot::HttpSnapshot;
 pub use crate::schedule::{HttpOnExit, HttpollSystems};
 pub use crate::system_param::{Http, http_idle, http_in_flight};

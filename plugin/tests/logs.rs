@@ -75,6 +75,9 @@ fn mistakes_of_the_developer_are_logged_once() {
     let slow = told.iter().find(|line| line.contains("HttpResponse"));
     assert!(slow.unwrap().contains(&entity.to_string()), "{told:?}");
 
+    #[cfg(feature = "server")]
+    slow_handlers_are_logged();
+
     // Invalid settings.
     App::new().add_plugins(HttpollPlugin {
         base_url: Some("no url".into()),
@@ -83,6 +86,38 @@ fn mistakes_of_the_developer_are_logged_once() {
     let told = lines();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("base_url"), "{told:?}");
+}
+
+#[cfg(feature = "server")]
+fn slow_handlers_are_logged() {
+    use bevy_httpoll::httpoll::server::{Request, Response};
+    let network = MemoryNetwork::new();
+    let mut app = App::new();
+    app.add_plugins(HttpollPlugin {
+        network: Some(network.clone()),
+        slow_observer: None,
+        ..HttpollPlugin::default()
+    });
+    let clock = network.clone();
+    app.world_mut()
+        .spawn(HttpServer::bind("10.0.0.7:80").with(move |server| {
+            let clock = clock.clone();
+            server.route("GET", "/slow", move |_: &mut Request| {
+                clock.advance(Duration::from_millis(9));
+                Response::text("slow")
+            })?;
+            server.route("GET", "/quick", |_: &mut Request| Response::text("quick"))?;
+            Ok(())
+        }));
+    run(&mut app, &network, 3);
+    for path in ["slow", "slow", "quick"] {
+        app.world_mut()
+            .spawn(HttpRequest::get(format!("http://10.0.0.7/{path}")));
+    }
+    run(&mut app, &network, 20);
+    let logged = lines();
+    assert_eq!(logged.len(), 1, "at most once a second: {logged:?}");
+    assert!(logged[0].contains("/slow"), "{logged:?}");
 }
 
 /// An app with a server whose responses are all 503.

@@ -105,17 +105,24 @@ pub struct FrameBudget {
 }
 
 impl FrameBudget {
-    /// A budget with this pace. Until the first frame has ended, it grants [`Budget::default`].
+    /// A budget with this pace. An adaptive pace grants the budget unchanged until the first frame has ended.
     pub fn new(pace: FramePace) -> Self {
+        let budget = Budget::default();
         Self {
+            granted: pace.grant(&budget, None),
+            budget,
             pace,
             ..Self::default()
         }
     }
 
-    /// Replaces the budget whose time is adapted. Its other limits always apply. Default [`Budget::default`].
+    /// Replaces the budget whose time is adapted, from the next frame on. Its other limits always apply.
+    /// Default [`Budget::default`].
     pub fn set_budget(&mut self, budget: Budget) {
         self.budget = budget;
+        if self.began.is_none() {
+            self.granted = self.pace.grant(&self.budget, None);
+        }
     }
 
     /// Replaces the pace, from the next frame on. For instance when a loading screen appears.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::component::Component;
@@ -10,9 +11,10 @@ use bevy_ecs::entity::Entity;
 use bevy_ecs::lifecycle::HookContext;
 use bevy_ecs::world::DeferredWorld;
 use httpoll::PollGroup;
+use httpoll::clock::Instant;
 use httpoll::error::Misuse;
 use httpoll::memory::MemoryNetwork;
-use httpoll::server::{NotFoundPolicy, Server, ServerBuilder};
+use httpoll::server::{Client, NotFoundPolicy, Server, ServerBuilder, ServerFault};
 use httpoll::{Budget, Error};
 
 use crate::resources::agent::HttpAgent;
@@ -80,7 +82,19 @@ impl HttpServer {
     }
 
     /// Adds routes, files and hooks as soon as the server listens. Requests that none of them takes
-    /// become entities.
+    /// become entities. The log names handlers that take longer than
+    /// [`slow_handler`](ServerBuilder::slow_handler), and the errors of handlers.
+    ///
+    /// An [inspector page](Server::inspect) shows the plugin's agent, too:
+    ///
+    /// ```
+    /// # use bevy_httpoll::prelude::*;
+    /// let server = HttpServer::bind("127.0.0.1:8080").with(|server| {
+    ///     server.inspect("/debug")?;
+    ///     Ok(())
+    /// });
+    /// # let _ = server;
+    /// ```
     #[must_use]
     pub fn with(
         mut self,
@@ -126,6 +140,7 @@ impl HttpServer {
                 builder.on_memory(network, address)?
             }
         };
+        server.on_error(log_faults());
         if let Some(set_up) = &self.server {
             set_up(&mut server)?;
         }
@@ -141,6 +156,21 @@ fn announce(mut world: DeferredWorld, context: HookContext) {
     if let Some(mut http) = world.get_resource_mut::<HttpAgent>() {
         let http = http.bypass_change_detection();
         http.others.servers.insert(context.entity);
+    }
+}
+
+/// Logs what a developer should know: slow handlers at most once a second, and handlers that failed.
+fn log_faults() -> impl FnMut(&ServerFault, Option<&Client>) + Send + 'static {
+    let mut logged_slow: Option<Instant> = None;
+    move |fault, _| match fault {
+        ServerFault::SlowHandler { .. } => {
+            if logged_slow.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
+                logged_slow = Some(Instant::now());
+                log::warn!("{fault}");
+            }
+        }
+        ServerFault::Handler(_) | ServerFault::Panicked(_) => log::error!("{fault}"),
+        _ => log::debug!("{fault}"),
     }
 }
 

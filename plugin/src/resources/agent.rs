@@ -161,7 +161,7 @@ impl HttpAgent {
     /// How long the plugin worked in the last complete frame, and the time granted to this frame; `None`
     /// means no limit.
     pub fn spent(&self) -> (Duration, Option<Duration>) {
-        (self.frame.latest, self.frame.granted.time)
+        (self.frame.latest, self.frame.granted().time)
     }
 
     /// Writes the cache to its file, and blocks until that is done: for the end of a level. Does nothing

@@ -10,3 +10,4 @@ pub(crate) mod config;
 pub(crate) mod frame;
 pub(crate) mod others;
 pub(crate) mod request_components;
+pub(crate) mod snapshot;

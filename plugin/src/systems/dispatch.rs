@@ -83,7 +83,9 @@ pub(crate) fn dispatch(
             commands.queue(release(delivery.request, delivery.serial));
         }
     }
-    inner.frame.spent += inner.now().saturating_duration_since(began);
+    inner
+        .frame
+        .spend(inner.now().saturating_duration_since(began));
     if is_changed {
         http.set_changed();
     }
@@ -171,6 +173,10 @@ fn report(
             frame,
         }),
         Event::Done { response, .. } => {
+            #[cfg(feature = "diagnostics")]
+            if !response.is_from_cache() {
+                http.frame.timings.push(*response.timings());
+            }
             let outcome = Ok(Arc::from(response));
             let moved = end(entity, job, outcome, &mut outbox, shown, finished);
             http.frame.sent += moved.0;

@@ -2,7 +2,7 @@
 //!
 //! In the order of a frame: `poll` begins the frame; `asset_loads`, `servers` and `submit` hand new work
 //! to the agent and the listeners; `poll` moves bytes; `nodes` and `dispatch` report what happened, by
-//! way of `deliver`; `exit` runs in the last frame.
+//! way of `deliver`; `snapshot` and `diagnostics` show it; `exit` runs in the last frame.
 
 #[cfg(feature = "assets")]
 pub(crate) mod asset_loads;
@@ -21,4 +21,5 @@ pub(crate) mod poll;
 pub(crate) mod save_cache;
 #[cfg(feature = "server")]
 pub(crate) mod servers;
+pub(crate) mod snapshot;
 pub(crate) mod submit;

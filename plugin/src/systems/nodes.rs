@@ -32,7 +32,8 @@ pub(crate) fn dispatch_nodes(
     }
     if let (Some(mut http), Some(began)) = (http, began) {
         let http = http.bypass_change_detection();
-        http.frame.spent += http.now().saturating_duration_since(began);
+        http.frame
+            .spend(http.now().saturating_duration_since(began));
     }
 }
 

@@ -13,9 +13,8 @@ use crate::resources::budget::HttpBudget;
 pub(crate) fn begin_frame(http: Option<ResMut<HttpAgent>>, budget: Option<Res<HttpBudget>>) {
     let Some(mut http) = http else { return };
     let http = http.bypass_change_detection();
-    let granted = budget.map(|budget| budget.granted(http.frame.busy));
     let now = http.now();
-    http.frame.begin(granted, now);
+    http.frame.begin(budget.as_deref(), now);
 }
 
 /// The first pump. It gets three quarters of the budget, so that the second pump can still start what
@@ -28,10 +27,10 @@ pub(crate) fn poll(
     let Some(mut http) = http else { return };
     let http = http.bypass_change_detection();
     let began = http.now();
-    let mut budget = http.frame.granted.clone();
+    let mut budget = http.frame.granted().clone();
     budget.time = budget
         .time
-        .map(|time| (time - time / 4).saturating_sub(http.frame.spent));
+        .map(|time| (time - time / 4).saturating_sub(http.frame.spent()));
     budget.bytes = budget.bytes.map(|bytes| bytes - bytes / 4);
     let mut nodes: Vec<_> = nodes.iter_mut().filter(|node| is_active(node)).collect();
     let before: Vec<Status> = nodes.iter().map(|node| node.get_status()).collect();
@@ -60,7 +59,8 @@ pub(crate) fn poll(
             node.set_changed();
         }
     }
-    http.frame.spent += http.now().saturating_duration_since(began);
+    http.frame
+        .spend(http.now().saturating_duration_since(began));
 }
 
 /// The second pump. It gets the rest of the budget. With less than half of the budget left it does nothing.
@@ -72,9 +72,9 @@ pub(crate) fn flush(
     let Some(mut http) = http else { return };
     let http = http.bypass_change_detection();
     http.others.active_nodes = nodes.iter().filter(|node| is_active(node)).count();
-    let mut budget = http.frame.granted.clone();
+    let mut budget = http.frame.granted().clone();
     let granted = budget.time;
-    budget.time = granted.map(|time| time.saturating_sub(http.frame.spent));
+    budget.time = granted.map(|time| time.saturating_sub(http.frame.spent()));
     budget.bytes = budget.bytes.map(|bytes| bytes / 4);
     // The first step of a poll runs whatever it costs, such as half a millisecond for a handshake. So the
     // pump needs a reserve.
@@ -94,7 +94,8 @@ pub(crate) fn flush(
         }
         members.push(agent);
         poll_together(group, &budget, &mut members);
-        http.frame.spent += http.now().saturating_duration_since(began);
+        http.frame
+            .spend(http.now().saturating_duration_since(began));
     }
     let now = http.now();
     http.frame.end(now);

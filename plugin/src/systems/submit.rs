@@ -97,9 +97,9 @@ pub(crate) fn submit(
         .release_held(|entity| rounds.get(entity).is_ok_and(|rounds| !rounds.is_held()));
     let limit = http
         .frame
-        .granted
+        .granted()
         .time
-        .map(|granted| granted.saturating_sub(http.frame.spent) / 2);
+        .map(|granted| granted.saturating_sub(http.frame.spent()) / 2);
     while let Some((entity, serial)) = http.jobs.next_submitted() {
         match query.get_mut(entity) {
             Ok(query) if query.is_held() => http.jobs.hold(entity, serial),
@@ -110,7 +110,8 @@ pub(crate) fn submit(
             break;
         }
     }
-    http.frame.spent += http.now().saturating_duration_since(began);
+    http.frame
+        .spend(http.now().saturating_duration_since(began));
 }
 
 /// Sends everything that is not held back, whatever the budget. For the end of the app.

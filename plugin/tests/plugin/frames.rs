@@ -346,6 +346,39 @@ fn diagnostics_are_measured_each_frame() {
     assert!((received - 1000.0).abs() < f64::EPSILON, "{received}");
 }
 
+#[cfg(feature = "diagnostics")]
+#[test]
+fn diagnostics_show_the_phases_of_requests() {
+    use bevy_diagnostic::{Diagnostic, DiagnosticPath, DiagnosticsStore};
+    use bevy_httpoll::diagnostics::{AWAIT_HEAD_MS, QUEUE_MS, RECEIVE_BODY_MS, requests_in};
+    let mut game = Game::new();
+    let _rules = [
+        game.server
+            .get("/slow")
+            .reply(MockResponse::ok().delay(Duration::from_millis(300))),
+        game.server.get("/never").reply(MockResponse::ok().never()),
+    ];
+    for path in ["/never", "/never", "/slow"] {
+        game.spawn(HttpRequest::get(url(path)));
+    }
+    let value = |game: &Game, path: &DiagnosticPath| {
+        let store = game.app.world().resource::<DiagnosticsStore>();
+        store.get(path).and_then(Diagnostic::value)
+    };
+    let waiting = requests_in(HttpPhase::AwaitHead).unwrap();
+    assert_eq!(waiting.as_str(), "httpoll/requests/await_head");
+    assert_eq!(requests_in(HttpPhase::Done), None);
+    game.frames(5);
+    assert_eq!(value(&game, &waiting), Some(3.0));
+    assert_eq!(value(&game, &AWAIT_HEAD_MS), None, "none has ended");
+    game.until_finished(1);
+    game.frame();
+    assert_eq!(value(&game, &waiting), Some(2.0));
+    let waited = value(&game, &AWAIT_HEAD_MS).unwrap();
+    assert!((300.0..400.0).contains(&waited), "{waited}");
+    assert!(value(&game, &QUEUE_MS).is_some() && value(&game, &RECEIVE_BODY_MS).is_some());
+}
+
 /// How often each of these was changed in a frame.
 #[derive(Resource, Default, Debug, PartialEq)]
 struct Changed {

@@ -21,6 +21,7 @@ mod reconnect;
 mod reflection;
 mod requests;
 mod server;
+mod snapshots;
 mod source;
 mod streams;
 mod support;

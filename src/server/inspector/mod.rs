@@ -29,6 +29,9 @@ const PAGE: &str = include_str!("page.html");
 /// How often the page is updated.
 const INTERVAL: Duration = Duration::from_millis(500);
 
+/// How long an update waits for the sections that the program makes for it.
+const GRACE: Duration = Duration::from_millis(100);
+
 /// What the page may do: run its own script and style, and connect to its own server.
 const SECURITY_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; \
     style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -66,8 +69,8 @@ pub(super) struct Inspection {
     topic: Topic,
     /// When the page is to be updated. `None` while it is not open.
     next: Option<Instant>,
-    /// Whether the program had a chance to make the sections of the next update.
-    is_announced: bool,
+    /// The update is due and waits for the program to make its sections, at most until then.
+    waits_until: Option<Instant>,
 }
 
 impl Inspector {
@@ -136,6 +139,13 @@ impl Inspector {
         values.any(|section| section.made_for.is_some())
     }
 
+    /// Whether each of those was made for this update.
+    fn is_complete(&self) -> bool {
+        let sections = self.sections();
+        let mut values = sections.by_title.values();
+        values.all(|section| section.made_for.is_none_or(|it| it == sections.update))
+    }
+
     fn to_json(&self) -> Value {
         let sections = self.sections();
         let values = sections.by_title.iter();
@@ -151,12 +161,12 @@ impl Inspector {
         self.0.is_wanted.store(true, Ordering::Relaxed);
     }
 
-    /// The page was closed: what was made for it becomes old.
-    fn forget_made_sections(&self) {
-        self.0.is_wanted.store(false, Ordering::Relaxed);
+    /// Drops the sections that were made for other updates than this one.
+    fn forget_old_sections(&self) {
         let mut sections = self.sections();
-        let by_title = &mut sections.by_title;
-        by_title.retain(|_, section| section.made_for.is_none());
+        let update = sections.update;
+        let is_old = |section: &Section| section.made_for.is_some_and(|it| it != update);
+        sections.by_title.retain(|_, section| !is_old(section));
     }
 }
 
@@ -200,7 +210,7 @@ impl Server {
             inspector: inspector.clone(),
             topic,
             next: None,
-            is_announced: false,
+            waits_until: None,
         });
         Ok(inspector)
     }
@@ -259,20 +269,29 @@ impl Server {
         let inspector = &inspection.inspector;
         if inspection.topic.subscribers() == 0 {
             if inspection.next.take().is_some() {
-                inspection.is_announced = false;
-                inspector.forget_made_sections();
+                inspection.waits_until = None;
+                // What was made for the page becomes old.
+                inspector.begin_update();
+                inspector.forget_old_sections();
+                inspector.0.is_wanted.store(false, Ordering::Relaxed);
             }
             return false;
         }
-        let is_first = inspection.next.is_none();
         if inspection.next.is_some_and(|next| next > active_now) {
             return false;
         }
-        if !inspection.is_announced && inspector.has_made_sections() {
-            // The next poll publishes, so that the program can show what is true now.
-            inspector.begin_update();
-            inspection.is_announced = true;
-            return false;
+        match inspection.waits_until {
+            None if inspector.has_made_sections() => {
+                inspector.begin_update();
+                inspection.waits_until = active_now.checked_add(GRACE);
+                return false;
+            }
+            Some(until) if until > active_now && !inspector.is_complete() => return false,
+            _ => {}
+        }
+        if inspection.waits_until.take().is_some() {
+            // Nobody makes them any more.
+            inspector.forget_old_sections();
         }
         let state = json!({
             "server": self.snapshot_at(active_now).to_json(),
@@ -282,9 +301,8 @@ impl Server {
         // An event without a type and an id is always valid.
         let _ = inspection.topic.publish_latest("state", event);
         inspector.0.is_wanted.store(false, Ordering::Relaxed);
-        inspection.is_announced = false;
-        if is_first {
-            // The page was just opened: no section was made for it yet.
+        if !inspector.has_made_sections() {
+            // The page was just opened, or the program paused: whatever is made now is welcome.
             inspector.begin_update();
         }
         inspection.next = active_now.checked_add(INTERVAL);
@@ -293,6 +311,7 @@ impl Server {
 
     /// When the page has to be updated.
     pub(super) fn next_inspection(&self) -> Option<Instant> {
-        self.inspection.as_ref()?.next
+        let inspection = self.inspection.as_ref()?;
+        inspection.waits_until.or(inspection.next)
     }
 }
