@@ -276,6 +276,16 @@ fn the_clock_of_the_standard_library_is_read_in_one_file() {
     assert!(broken.is_empty(), "{}", lines(&broken));
 }
 
+/// mio sets it where that is safe. On Windows it would let two programs share a port.
+#[test]
+fn nothing_sets_the_option_to_share_an_address() {
+    for (file, text) in library() {
+        for option in ["set_reuse_address", "set_reuse_port", "SO_REUSEPORT"] {
+            assert!(!text.contains(option), "{option} in {file}");
+        }
+    }
+}
+
 #[test]
 fn no_file_is_longer_than_500_lines() {
     let mut long = BTreeSet::new();

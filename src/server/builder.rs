@@ -121,6 +121,15 @@ impl ServerBuilder {
     /// Listens at `address`. For port 0 the system chooses a free port, which [`Server::local_addr`] returns.
     /// If `address` is a name, this call blocks while it is looked up; an IP address never blocks.
     ///
+    /// No second listener gets the same address, on any system. On Unix `SO_REUSEADDR` is set, which only
+    /// lets a server listen again while connections of the one before are still closing. On Windows that option
+    /// would let two programs share a port, so it is never set there: another program that binds the same
+    /// address fails, even if it sets the option itself. `SO_EXCLUSIVEADDRUSE` is not set, because no safe
+    /// function does. The difference concerns `0.0.0.0` and `[::]` only: there another program of the same user
+    /// may listen at the port of one specific address, and then gets the connections to that address. See
+    /// Microsoft's "Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE". To set it, bind a socket yourself and
+    /// pass it to [`from_listener`](Self::from_listener).
+    ///
     /// # Errors
     /// [`Misuse::InvalidHost`] when `address` is not an address, [`NetworkFault::ListenFailed`](crate::error::NetworkFault::ListenFailed) when the
     /// server cannot listen at any of the addresses that it names.

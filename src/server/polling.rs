@@ -24,7 +24,15 @@ impl Server {
     /// When the operating system's readiness call fails. The server can be polled again.
     pub fn poll(&mut self) -> Result<Polled, Error> {
         let budget = self.budget.clone();
-        self.poll_at(self.reactor.clock().now(), &budget)
+        self.poll_with(&budget)
+    }
+
+    /// [`poll`](Self::poll) with a budget for this call only.
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll).
+    pub fn poll_with(&mut self, budget: &Budget) -> Result<Polled, Error> {
+        self.poll_at(self.reactor.clock().now(), budget)
     }
 
     /// Like [`poll`](Self::poll), with the time and the budget given. The time drives all deadlines, so that a

@@ -204,6 +204,18 @@ mod tests {
         again.close(&mut reactor);
     }
 
+    /// On Windows a socket could take an address over if this library set `SO_REUSEADDR` there.
+    #[test]
+    fn an_address_has_one_listener() {
+        let mut reactor = Reactor::system(Resolver::system());
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let first = Listener::bind(&mut reactor, loopback).unwrap();
+        let second = Listener::bind(&mut reactor, first.address()).unwrap_err();
+        let expected = crate::error::ErrorKind::Network(NetworkFault::ListenFailed);
+        assert_eq!(*second.kind(), expected);
+        first.close(&mut reactor);
+    }
+
     #[test]
     fn in_memory_a_connection_waits_until_it_is_accepted() {
         let network = MemoryNetwork::new();

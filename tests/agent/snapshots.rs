@@ -90,7 +90,7 @@ fn a_snapshot_shows_requests_connections_and_queues() {
 }
 
 #[test]
-fn an_idle_connection_and_a_retry_are_shown() {
+fn an_idle_connection_is_shown() {
     let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok().text("hi"));
     agent.get("http://game.example/").send().unwrap().detach();
