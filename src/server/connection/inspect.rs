@@ -3,10 +3,10 @@
 use super::Connection;
 use super::state::{Source, Stage};
 use crate::clock::Instant;
-use crate::server::inspector::{ConnectionPhase, ConnectionSnapshot};
+use crate::server::inspector::{ConnectionPhase, ServerConnectionSnapshot};
 
 impl Connection {
-    pub(in crate::server) fn snapshot(&self, now: Instant) -> ConnectionSnapshot {
+    pub(in crate::server) fn snapshot(&self, now: Instant) -> ServerConnectionSnapshot {
         let since = |at: Instant| now.saturating_duration_since(at);
         let queued_bytes = match &self.stage {
             Stage::Responding(Source::Pipe(pipe)) => pipe.queued(),
@@ -14,7 +14,7 @@ impl Connection {
             Stage::Socket(socket) => socket.queued(),
             _ => self.pending() + self.link.pending(),
         };
-        ConnectionSnapshot {
+        ServerConnectionSnapshot {
             number: self.client.number(),
             client: self.client.peer_addr(),
             phase: self.phase(),

@@ -22,7 +22,7 @@ use super::topic::Topic;
 use crate::clock::Instant;
 use crate::error::Error;
 use crate::semantics::event_stream::ServerSentEvent;
-pub use snapshot::{ConnectionPhase, ConnectionSnapshot, ServerSnapshot, SlowHandler};
+pub use snapshot::{ConnectionPhase, ServerConnectionSnapshot, ServerSnapshot, SlowHandler};
 
 const PAGE: &str = include_str!("page.html");
 

@@ -32,7 +32,7 @@ pub struct ServerSnapshot {
     /// Requests that wait for [`Server::next_request`](crate::server::Server::next_request).
     pub waiting_requests: usize,
     /// The open connections with their requests.
-    pub connections: Vec<ConnectionSnapshot>,
+    pub connections: Vec<ServerConnectionSnapshot>,
     /// The time that polls took in each of the last 30 seconds, the latest at the end. It is recorded while the
     /// server has an inspector page, or snapshots are taken at least once a minute.
     pub seconds: Vec<PollSecond>,
@@ -44,7 +44,7 @@ pub struct ServerSnapshot {
 /// A connection of a server, with the request that it serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ConnectionSnapshot {
+pub struct ServerConnectionSnapshot {
     /// The number of the connection, counted from the server's start.
     pub number: u64,
     /// The client's address.
@@ -135,13 +135,13 @@ impl ServerSnapshot {
                 "requests to be taken": self.waiting_requests,
             },
             "seconds": self.seconds.iter().map(PollSecond::to_json).collect::<Value>(),
-            "connections": connections.map(ConnectionSnapshot::to_json).collect::<Value>(),
+            "connections": connections.map(ServerConnectionSnapshot::to_json).collect::<Value>(),
             "slow_handlers": slow.map(SlowHandler::to_json).collect::<Value>(),
         })
     }
 }
 
-impl ConnectionSnapshot {
+impl ServerConnectionSnapshot {
     fn to_json(&self) -> Value {
         json!({
             "connection": self.number,
