@@ -219,8 +219,14 @@ impl AgentBuilder {
     }
 
     /// Runs the agent on a thread of its own, so that requests make progress between polls. Events are still
-    /// delivered by [`Agent::next_event`]. Budgets do not apply to the thread; it reads ahead up to 4 MiB of
-    /// streamed content per request. If the thread panics, for example in a reader that you gave as content,
+    /// delivered by [`Agent::next_event`]. Budgets do not apply to the thread.
+    ///
+    /// It reads streamed content ahead: at first up to 4 MiB of each request. The limit doubles while more
+    /// arrives between two frames and the game then pulls it at once, up to 32 MiB, which is also the limit of
+    /// all requests together. It shrinks again when less arrives. A caller that pulls slowly does not make it
+    /// grow. Downloads to files need no such memory.
+    ///
+    /// If the thread panics, for example in a reader that you gave as content,
     /// every request fails with [`RequestRefused::ThreadPanicked`](crate::error::RequestRefused::ThreadPanicked).
     /// Default: no.
     pub fn on_thread(mut self, on_thread: bool) -> Self {

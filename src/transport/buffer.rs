@@ -32,6 +32,8 @@ struct Spare {
     full: Vec<Vec<u8>>,
     /// An empty buffer, for appending plaintext.
     blank: Vec<Vec<u8>>,
+    /// How many buffers of each kind are kept, if that is more than [`SPARE_BUFFERS`].
+    most: usize,
 }
 
 impl BufferPool {
@@ -59,6 +61,7 @@ impl BufferPool {
         let Ok(mut spare) = self.0.try_lock() else {
             return;
         };
+        let most = spare.most.max(SPARE_BUFFERS);
         let kept = if buffer.len() == BUFFER_BYTES {
             &mut spare.full
         } else {
@@ -66,8 +69,20 @@ impl BufferPool {
             &mut spare.blank
         };
         let fits = (BUFFER_BYTES..=2 * BUFFER_BYTES).contains(&buffer.capacity());
-        if kept.len() < SPARE_BUFFERS && fits {
+        let is_wanted = kept.len() < most && fits;
+        if is_wanted {
             kept.push(buffer);
+        }
+    }
+
+    /// Keeps spare buffers for so many bytes, because that much waits for the caller at times.
+    #[cfg(feature = "agent")]
+    pub(crate) fn keep_spares(&self, bytes: usize) {
+        if let Ok(mut spare) = self.0.try_lock() {
+            let most = SPARE_BUFFERS.max(bytes / BUFFER_BYTES);
+            spare.most = most;
+            spare.full.truncate(most);
+            spare.blank.truncate(most);
         }
     }
 }
@@ -312,6 +327,23 @@ mod tests {
         recv.consume(1, &pool);
         assert!(matches!(recv.storage, Storage::Nothing));
         assert_eq!(pool.0.lock().unwrap().full.len(), 1);
+    }
+
+    #[cfg(feature = "agent")]
+    #[test]
+    fn spare_buffers_are_kept_for_a_wide_window_and_freed_with_it() {
+        let pool = BufferPool::default();
+        let full = |pool: &BufferPool| {
+            for _ in 0..20 {
+                pool.release(vec![0; BUFFER_BYTES]);
+            }
+            pool.0.lock().unwrap().full.len()
+        };
+        assert_eq!(full(&pool), SPARE_BUFFERS);
+        pool.keep_spares(10 * BUFFER_BYTES);
+        assert_eq!(full(&pool), 10);
+        pool.keep_spares(0);
+        assert_eq!(pool.0.lock().unwrap().full.len(), SPARE_BUFFERS);
     }
 
     #[test]

@@ -135,9 +135,10 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
         Some(next)
     }
 
-    /// Continues with what the last poll left of its budget.
+    /// Continues with what the last poll left of its budget. `asks`: first asks the system; without that,
+    /// only what is known to be ready is continued.
     #[cfg(feature = "agent")]
-    pub(crate) fn go_on(&mut self, left: &RemainingBudget, busy_poll: BusyPoll) {
+    pub(crate) fn go_on(&mut self, left: &RemainingBudget, busy_poll: BusyPoll, asks: bool) {
         let now = self.poller.clock().now();
         for machine in self.machines.iter_mut() {
             let machine = machine.machine();
@@ -146,7 +147,7 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
             }
         }
         let mut meter = BudgetMeter::start(self.poller.clock(), left);
-        let events = self.poll_events();
+        let events = if asks { self.poll_events() } else { Ok(false) };
         // The failure was reported to the machines.
         let _ = self.run(events, &mut meter, busy_poll);
     }

@@ -110,6 +110,36 @@ fn pulling_reads_on_with_the_rest_of_the_budget() {
 }
 
 #[test]
+fn a_fast_download_comes_in_whole_buffers() {
+    const BUFFER: usize = 256 * 1024;
+    let (network, server, mut agent) = setup();
+    network.set_capacity(16 * 1024 * 1024);
+    agent.set_budget(Budget::unlimited());
+    server
+        .get("/")
+        .reply(MockResponse::ok().bytes(pattern(16 * BUFFER)));
+    let request = Request::get("http://game.example/").stream();
+    agent.send(request).unwrap().detach();
+    let mut pieces = Vec::new();
+    for _ in 0..10 {
+        agent.poll();
+        while let Some(event) = agent.next_event() {
+            if let Event::Chunk { bytes, .. } = event {
+                pieces.push(bytes.len());
+            }
+        }
+        network.advance(FRAME);
+    }
+    // The head is in the first buffer, so that the last piece is as long as the head.
+    assert_eq!(pieces.iter().sum::<usize>(), 16 * BUFFER);
+    assert_eq!(pieces.len(), 17, "{pieces:?}");
+    assert!(
+        pieces[1..16].iter().all(|bytes| *bytes == BUFFER),
+        "{pieces:?}"
+    );
+}
+
+#[test]
 fn deadlines_that_are_due_together_are_handled_within_the_budget() {
     let network = MemoryNetwork::new();
     network.refuse(address("10.0.0.1:80"), ConnectError::BlackHole);

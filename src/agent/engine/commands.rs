@@ -53,6 +53,7 @@ impl Engine {
             Step::OVER
         });
         self.events.forget(id);
+        self.update_window(|window, held| window.forget(id, held));
     }
 
     /// Fails a request out of its turn.

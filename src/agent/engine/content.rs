@@ -147,17 +147,15 @@ impl Engine {
                 return Ok(Pumped::Full);
             }
             if !self.decode(transfer, meter)? {
-                return Ok(if meter.exhausted() {
-                    Pumped::Interrupted
-                } else {
-                    Pumped::Full
-                });
+                if meter.exhausted() {
+                    return Ok(Pumped::Interrupted);
+                }
+                self.note_full(transfer, key);
+                return Ok(Pumped::Full);
             }
             let room = self.room(transfer);
             if room == 0 {
-                if transfer.delivery.unread_bytes > 0 {
-                    self.events.note_window_full();
-                }
+                self.note_full(transfer, key);
                 return Ok(Pumped::Full);
             }
             let response = transfer.state.response();
@@ -227,14 +225,22 @@ impl Engine {
 
     /// Gives the caller the wider window of an agent on a thread of its own.
     pub(crate) fn widen_window(&mut self) {
-        self.events.widen_window();
+        self.window.adapt();
+    }
+
+    /// Content has no space. If the caller has to make it, notes that.
+    fn note_full(&mut self, transfer: &Transfer, key: ConnectionKey) {
+        let sink = transfer.state.response().map(|response| &response.sink);
+        if let Some(Sink::Stream | Sink::EventStream) = sink {
+            self.window.note_full(key, transfer.delivery.unread_bytes);
+        }
     }
 
     /// How much more content its output has free space for.
     fn room(&self, transfer: &Transfer) -> usize {
         match transfer.state.response().map(|response| &response.sink) {
             Some(Sink::Stream | Sink::EventStream) => {
-                self.events.window_left(transfer.delivery.unread_bytes)
+                self.window.left(transfer.delivery.unread_bytes)
             }
             Some(Sink::File) => transfer
                 .file
@@ -319,6 +325,7 @@ impl Engine {
             }
             Sink::Stream => {
                 transfer.delivery.unread_bytes += piece.len();
+                self.window.note_delivered(transfer.id, piece.len());
                 let most = transfer.settings.stream_chunk.unwrap_or(usize::MAX);
                 let mut rest = piece;
                 while !rest.is_empty() {
@@ -343,6 +350,7 @@ impl Engine {
                             event,
                         };
                         transfer.delivery.unread_bytes += event.unpulled();
+                        self.window.note_delivered(transfer.id, event.unpulled());
                         self.events.push(event);
                     }
                 }

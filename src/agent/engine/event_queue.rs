@@ -1,4 +1,4 @@
-//! Events on their way to the caller, and how much of them may wait there.
+//! Events on their way to the caller. How much content may wait there is decided in `window`.
 //!
 //! Progress is not an event until it is pulled: only the number of the request waits, so that the caller
 //! gets the progress of the moment in which it asks.
@@ -11,37 +11,14 @@ use crate::agent::id::RequestId;
 /// A queue of events with room for more than this gives its memory back when it is empty.
 const MANY_EVENTS: usize = 1024;
 
-/// Content that was delivered to the caller and not pulled, beyond which no more is read: one piece, which
-/// is still in the processor's cache when it is pulled, and makes room for the next in the same frame.
-const WINDOW_BYTES: usize = 256 * 1024;
-
-/// The same on a thread of its own, where nothing is pulled between two frames.
-const THREAD_WINDOW_BYTES: usize = 4 * 1024 * 1024;
-
 /// See the module's documentation.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct EventQueue {
     events: VecDeque<Event>,
     /// Requests with progress to report.
     progressed: VecDeque<RequestId>,
     /// Requests that wait for a connection, not reported yet.
     queued: Vec<RequestId>,
-    /// How much content of a request may wait to be pulled.
-    window: usize,
-    /// Whether content waits only for room in a window.
-    is_window_full: bool,
-}
-
-impl Default for EventQueue {
-    fn default() -> Self {
-        Self {
-            events: VecDeque::new(),
-            progressed: VecDeque::new(),
-            queued: Vec::new(),
-            window: WINDOW_BYTES,
-            is_window_full: false,
-        }
-    }
 }
 
 impl EventQueue {
@@ -108,30 +85,6 @@ impl EventQueue {
             }
         }
     }
-
-    /// Opens the wider window of an agent on a thread of its own.
-    pub(super) fn widen_window(&mut self) {
-        self.window = THREAD_WINDOW_BYTES;
-    }
-
-    /// How many bytes may be delivered to a caller that has not pulled `unread` bytes.
-    pub(super) fn window_left(&self, unread: usize) -> usize {
-        self.window.saturating_sub(unread)
-    }
-
-    /// Content waits for the caller to pull what it has.
-    pub(super) fn note_window_full(&mut self) {
-        self.is_window_full = true;
-    }
-
-    pub(super) fn is_window_full(&self) -> bool {
-        self.is_window_full
-    }
-
-    /// Whether content waited for room in a window. It does not any more.
-    pub(super) fn take_window_full(&mut self) -> bool {
-        std::mem::take(&mut self.is_window_full)
-    }
 }
 
 #[cfg(test)]
@@ -169,15 +122,5 @@ mod tests {
         }
         while events.pop().is_some() {}
         assert_eq!(events.events.capacity(), 0);
-    }
-
-    #[test]
-    fn the_window_holds_what_is_not_pulled() {
-        let mut events = EventQueue::default();
-        assert_eq!(events.window_left(WINDOW_BYTES + 1), 0);
-        events.widen_window();
-        assert_eq!(events.window_left(1), THREAD_WINDOW_BYTES - 1);
-        events.note_window_full();
-        assert!(events.take_window_full() && !events.is_window_full());
     }
 }

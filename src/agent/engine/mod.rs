@@ -6,6 +6,7 @@
 //! | `transfers` | the transfers under way |
 //! | `schedule` | which connections need work now, and the timers of what needs it later |
 //! | `event_queue` | events until the caller pulls them |
+//! | `window` | how much delivered content may wait to be pulled |
 //! | `file_queue` | the disk worker and the transfers that wait for it |
 //! | `bandwidth` | shared bandwidth and the transfers that wait for it |
 //! | `policies` | cookies, credentials, secure hosts, broken origins |
@@ -58,6 +59,7 @@ mod timeouts;
 mod transfers;
 #[cfg(feature = "websocket")]
 mod web_sockets;
+mod window;
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -84,6 +86,7 @@ use schedule::{RunQueue, Timers};
 use submissions::SubmissionQueue;
 use suspension::Suspension;
 use transfers::Transfers;
+use window::Window;
 
 /// A longer delay is cut to a year, so that no clock overflows.
 const LONGEST_DELAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -99,6 +102,7 @@ pub(crate) struct Engine {
     run_queue: RunQueue,
     timers: Timers,
     events: EventQueue,
+    window: Window,
     files: FileQueue,
     /// Only if there is a rate for all transfers together.
     bandwidth: Option<BandwidthQueue>,
@@ -110,6 +114,8 @@ pub(crate) struct Engine {
     idle: Option<Idle>,
     /// How the latest poll was to ask again.
     busy_poll: BusyPoll,
+    /// How often a poll was continued after content was pulled.
+    continued: u8,
     /// How long polls took.
     history: PollHistory,
     /// Memory for the heads of requests.
@@ -144,6 +150,7 @@ impl Engine {
             run_queue: RunQueue::default(),
             timers: Timers::default(),
             events: EventQueue::default(),
+            window: Window::default(),
             files: FileQueue::default(),
             bandwidth: rate.map(|rate| BandwidthQueue::new(rate, now)),
             policies: Policies::new(&config),
@@ -151,6 +158,7 @@ impl Engine {
             random,
             idle: None,
             busy_poll: BusyPoll::Off,
+            continued: 0,
             history: PollHistory::default(),
             draft: Draft::default(),
             #[cfg(feature = "cache")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::schedule::Timer;
 use super::transfers::{Step, Transfers};
+use super::window::Window;
 use super::{Engine, Idle};
 use crate::agent::event::Event;
 use crate::agent::id::RequestId;
@@ -22,6 +23,10 @@ use crate::transport::reactor::{Key, Reactor};
 /// How long a poll busy-polls for the responses of servers nearby while requests wait for their
 /// connections.
 const RESPONSE_SPIN_TIME: Duration = Duration::from_micros(500);
+
+/// Of this many continuations after content was pulled, one asks the system, so that a fast download does not
+/// hide the other sockets. The others read what is known to be there.
+const ASK_EVERY: u8 = 8;
 
 /// At most this many submitted requests are admitted before connections are driven. The rest of a flood
 /// gets what the connections leave of the budget.
@@ -48,14 +53,16 @@ impl Engine {
     /// filled the window. So one window serves a download of any speed, and content is used while it is in
     /// the processor's cache.
     pub(super) fn go_on(&mut self) {
-        if !self.events.take_window_full() || self.run_queue.is_empty() {
+        if !self.window.take_full() || self.run_queue.is_empty() {
             return;
         }
         let poller = self.reactor.poller().clone();
         let left = poller.remaining_budget();
         if !left.is_spent() {
+            self.continued = self.continued.wrapping_add(1);
+            let asks = self.continued.is_multiple_of(ASK_EVERY);
             let busy_poll = self.busy_poll;
-            PollLoop::new(&poller, &mut [self]).go_on(&left, busy_poll);
+            PollLoop::new(&poller, &mut [self]).go_on(&left, busy_poll, asks);
         }
     }
 
@@ -64,7 +71,7 @@ impl Engine {
         if self.idle.is_some() {
             return None;
         }
-        if self.events.has_no_events() && self.events.is_window_full() {
+        if self.events.has_no_events() && self.window.is_full() {
             self.go_on();
         }
         if let Some(event) = self.events.pop() {
@@ -87,8 +94,25 @@ impl Engine {
         None
     }
 
+    /// Lets `update` make space in the window; connections that waited for it continue.
+    pub(super) fn update_window(
+        &mut self,
+        update: impl FnOnce(&mut Window, &mut Vec<ConnectionKey>),
+    ) {
+        let before = self.window.bytes();
+        let mut held = Vec::new();
+        update(&mut self.window, &mut held);
+        for key in held {
+            self.run_queue.schedule(key);
+        }
+        if self.window.bytes() != before {
+            self.reactor.pool().keep_spares(self.window.bytes());
+        }
+    }
+
     /// The caller pulled content, so more may be delivered.
     pub(super) fn note_pulled(&mut self, id: RequestId, count: usize) {
+        self.update_window(|window, held| window.note_pulled(id, count, held));
         let connection = self.transfers.update(id, |transfer| {
             transfer.delivery.unread_bytes = transfer.delivery.unread_bytes.saturating_sub(count);
             transfer.state.connection()
@@ -285,7 +309,7 @@ impl Machine for Engine {
             return Duration::ZERO;
         }
         self.idle = None;
-        self.events.take_window_full();
+        self.window.take_full();
         self.run_queue.begin_poll();
         self.busy_poll = budget.busy_poll;
         self.history.begin_poll(budget.time);
@@ -297,6 +321,9 @@ impl Machine for Engine {
         let began = self.history.begin_turn(|| meter.now());
         let active_now = self.reactor.poll_time();
         let progressed = self.drive_all(active_now, meter);
+        if self.transfers.is_empty() {
+            self.update_window(|window, _| window.reset());
+        }
         self.history.end_turn(began, || meter.now());
         progressed
     }
@@ -319,12 +346,12 @@ impl Machine for Engine {
 
     fn has_work(&self) -> bool {
         // What would be read has no place before the caller has pulled.
-        !self.run_queue.is_empty() && !self.events.is_window_full()
+        !self.run_queue.is_empty() && !self.window.is_full()
     }
 
     fn spin_time(&self, busy_poll: BusyPoll) -> Option<Duration> {
         // With a full window the caller is late, not the peer.
-        if self.events.is_window_full() {
+        if self.window.is_full() {
             return None;
         }
         match busy_poll {
