@@ -12,6 +12,10 @@ use bevy_asset::io::Reader;
 use bevy_asset::{Asset, AssetApp, AssetLoader, AssetPlugin, LoadContext};
 use bevy_ecs::message::MessageWriter;
 use bevy_ecs::observer::On;
+use bevy_httpoll::httpoll::Error;
+use bevy_httpoll::httpoll::agent::RequestOptions;
+use bevy_httpoll::httpoll::memory::MemoryNetwork;
+use bevy_httpoll::httpoll::tls::TlsOptions;
 use bevy_httpoll::prelude::{Http, HttpServerStarted};
 use bevy_reflect::TypePath;
 
@@ -26,6 +30,76 @@ pub(crate) mod bevy {
 
         pub(crate) use super::super::{DefaultPlugins, MinimalPlugins};
     }
+
+    pub(crate) mod window {
+        pub(crate) use super::super::RequestRedraw;
+    }
+}
+
+/// The names of `httpoll` that samples use. Clients and agents are on the servers of this test.
+pub(crate) mod httpoll {
+    pub(crate) use bevy_httpoll::httpoll::{
+        Download, Error, Event, Method, Request, RetryPolicy, Status,
+    };
+
+    pub(crate) use super::{Agent, HttpClient};
+}
+
+/// As Bevy's: it asks a reactive runner for the next frame.
+#[derive(bevy_ecs::message::Message)]
+pub(crate) struct RequestRedraw;
+
+/// A client that trusts the servers of this test.
+pub(crate) struct HttpClient(bevy_httpoll::httpoll::HttpClient);
+
+impl HttpClient {
+    pub(crate) fn new() -> Self {
+        Self(bevy_httpoll::httpoll::HttpClient::on_memory(&servers().0))
+    }
+
+    pub(crate) fn connect_to_host(
+        &mut self,
+        host: &str,
+        port: i32,
+        tls: Option<TlsOptions>,
+    ) -> Result<(), Error> {
+        let tls = tls.or(Some(servers().1));
+        self.0.connect_to_host(host, port, tls)
+    }
+}
+
+impl std::ops::Deref for HttpClient {
+    type Target = bevy_httpoll::httpoll::HttpClient;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for HttpClient {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+/// Makes agents that trust the servers of this test.
+pub(crate) struct Agent;
+
+impl Agent {
+    #[allow(clippy::new_ret_no_self)]
+    pub(crate) fn new() -> bevy_httpoll::httpoll::Agent {
+        let (network, tls) = servers();
+        bevy_httpoll::httpoll::Agent::builder()
+            .defaults(RequestOptions::new().tls(tls))
+            .build_on_memory(&network)
+    }
+}
+
+fn servers() -> (MemoryNetwork, TlsOptions) {
+    SCRIPT.with_borrow(|script| {
+        let servers = &script.as_ref().unwrap().servers;
+        (servers.network.clone(), servers.tls.clone())
+    })
 }
 
 /// A sample that does not end by itself fails after this.
@@ -107,10 +181,7 @@ pub(crate) struct HttpollPlugin;
 
 impl Plugin for HttpollPlugin {
     fn build(&self, app: &mut App) {
-        let (network, tls) = SCRIPT.with_borrow(|script| {
-            let script = script.as_ref().unwrap();
-            (script.servers.network.clone(), script.servers.tls.clone())
-        });
+        let (network, tls) = servers();
         app.add_plugins(bevy_httpoll::HttpollPlugin {
             network: Some(network),
             tls: Some(tls),
