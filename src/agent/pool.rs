@@ -6,6 +6,8 @@
 
 mod key;
 mod limits;
+mod responses;
+mod round_trip;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,10 +20,7 @@ use crate::clock::Instant;
 use crate::connection::Connection;
 pub(crate) use key::PoolKey;
 pub use limits::PoolLimits;
-
-/// After this many responses in a row that did not arrive while a poll busy-polled, the server counts as
-/// far away.
-const FAR_AWAY_AFTER: u8 = 24;
+use round_trip::RoundTrip;
 
 /// An idle connection older than this does not serve a request that could not be sent again, unless the
 /// server has said that it keeps the connection for longer.
@@ -60,6 +59,8 @@ pub(crate) struct Pooled {
     idle_since: Option<Instant>,
     /// The earliest time for which a timer is set.
     pub(crate) armed: Option<Instant>,
+    /// When the request was sent whose head has not arrived.
+    asked: Option<Instant>,
 }
 
 /// What a connection does.
@@ -88,6 +89,7 @@ struct Host {
     waiting: BTreeMap<Place, RequestId>,
     /// How often in a row a poll busy-polled for a response that did not arrive.
     late: u8,
+    round_trip: RoundTrip,
 }
 
 /// What a waiting request gets.
@@ -135,6 +137,7 @@ impl Pool {
             draining: 0,
             waiting: BTreeMap::new(),
             late: 0,
+            round_trip: RoundTrip::default(),
         }))
     }
 
@@ -202,28 +205,6 @@ impl Pool {
         self.waiting > 0 && !self.is_stuck
     }
 
-    /// Whether requests wait for a server that may respond while a poll busy-polls: one on this machine or
-    /// nearby.
-    pub(crate) fn has_waiting_nearby(&self) -> bool {
-        self.waiting > 0
-            && self
-                .hosts
-                .iter()
-                .any(|(_, host)| !host.waiting.is_empty() && host.late < FAR_AWAY_AFTER)
-    }
-
-    /// Notes whether a connection's response arrived in the poll that sent the request.
-    pub(crate) fn note_response(&mut self, key: ConnectionKey, is_prompt: bool) {
-        let host = self.connections.get(key.0).map(|pooled| pooled.host);
-        if let Some(host) = host.and_then(|host| self.hosts.get_mut(host.0)) {
-            host.late = if is_prompt {
-                0
-            } else {
-                host.late.saturating_add(1)
-            };
-        }
-    }
-
     /// Takes the next request out of the queue, and says what it gets. `None`: no request waits, or none
     /// can be served now.
     pub(crate) fn next(&mut self) -> Option<(RequestId, HostKey, Grant)> {
@@ -256,8 +237,9 @@ impl Pool {
                 let extra = |host| usize::from(is_urgent && is_held_by_lower(host));
                 let has_room = can_evict || open < limits.total + extra(None);
                 let used = host.open - host.draining;
-                let may_open =
-                    used < limits.per_host || used < limits.per_host + extra(Some(index));
+                let is_distant = host.round_trip.is_distant();
+                let most = limits.of_host(is_distant, host.waiting.len(), used);
+                let may_open = used < most || used < most + extra(Some(index));
                 let can_be_served = !host.idle.is_empty() || has_room && may_open;
                 can_be_served.then_some((place, index, host))
             })
@@ -280,7 +262,14 @@ impl Pool {
     /// was unused the longest, or one that is draining.
     pub(crate) fn evict(&self, for_host: HostKey) -> Option<ConnectionKey> {
         let host = self.hosts.get(for_host.0);
-        let is_host_full = host.is_some_and(|host| host.open >= self.limits.per_host);
+        let is_host_full = host.is_some_and(|host| {
+            let (is_distant, used) = (host.round_trip.is_distant(), host.open - host.draining);
+            // Its request waited until now.
+            let most = self
+                .limits
+                .of_host(is_distant, host.waiting.len() + 1, used);
+            host.open >= most
+        });
         if is_host_full && let Some(key) = self.first_draining(Some(for_host)) {
             return Some(key);
         }
@@ -326,6 +315,7 @@ impl Pool {
             keep_alive: None,
             idle_since: None,
             armed: None,
+            asked: None,
         }))
     }
 

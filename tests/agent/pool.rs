@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::mock::{MockResponse, MockServer};
-use httpoll::{Agent, Event, Request, agent::Priority, proxy::ProxySettings};
+use httpoll::{
+    Agent, Event, Request,
+    agent::{PoolLimits, Priority},
+    proxy::ProxySettings,
+};
 
 use crate::support::{
     address, finish, finish_all, frames, limits, run, script, send, setup, setup_with,
@@ -45,6 +49,31 @@ fn six_connections_to_a_host_and_sixteen_in_all() {
     for server in &servers {
         assert!(server.connections().opened <= 10);
     }
+}
+
+/// Sends 64 requests; returns how many connections were opened, and how many milliseconds it took.
+fn burst(limits: PoolLimits, latency: Duration) -> (usize, u128) {
+    let (network, server, mut agent) = setup_with(Agent::builder().pool(limits));
+    network.set_latency(latency);
+    server.any("/**").reply(MockResponse::ok().text("x"));
+    let _handles = send(&mut agent, 64, "http://game.example/");
+    let began = network.now();
+    for (_, result) in finish_all(&network, &mut agent, 64) {
+        result.unwrap();
+    }
+    let took = (network.now() - began).as_millis();
+    (server.connections().opened, took)
+}
+
+#[test]
+fn a_burst_to_a_distant_host_opens_more_connections_and_one_to_a_host_nearby_does_not() {
+    let distant = Duration::from_millis(40);
+    let (opened, took) = burst(PoolLimits::default(), distant);
+    assert_eq!(opened, 6);
+    let (opened, took_with_more) = burst(PoolLimits::burst(), distant);
+    assert!((7..=32).contains(&opened), "{opened}");
+    assert!(2 * took_with_more <= took, "{took_with_more} of {took} ms");
+    assert_eq!(burst(PoolLimits::burst(), Duration::ZERO).0, 6);
 }
 
 #[test]

@@ -291,7 +291,7 @@ impl Engine {
                 head: head.as_sent(length),
             });
         }
-        pooled.requests += 1;
+        self.pool.note_request(key, active_now);
         self.run_queue.note_request(key);
         self.draft = draft;
         transfer.attempts.count += 1;

@@ -39,6 +39,7 @@ impl Engine {
         if self.run_queue.note_head(key) {
             self.pool.note_response(key, true);
         }
+        self.pool.note_head(key, self.reactor.poll_time());
         let Some(pooled) = self.pool.get_mut(key) else {
             return Err(Error::internal("a head without its connection"));
         };

@@ -175,7 +175,7 @@ fn only_hosts_with_quick_responses_and_waiting_requests_are_near() {
     pool.wait(a, RequestId(3), Priority::Interface);
     pool.note_response(near, true);
     assert!(pool.has_waiting_nearby(), "nothing is known of a yet");
-    for _ in 0..FAR_AWAY_AFTER {
+    for _ in 0..responses::FAR_AWAY_AFTER {
         assert!(pool.has_waiting_nearby());
         pool.note_response(far, false);
     }
@@ -286,5 +286,28 @@ fn what_must_go_on_waiting_is_looked_at_again_only_after_a_change() {
             pool.promote(a, place, Priority::Gameplay);
             assert!(pool.may_serve_waiting());
         }
+    }
+}
+
+#[test]
+fn only_a_long_queue_to_a_distant_host_opens_connections_beyond_the_usual_limit() {
+    let now = Instant::now();
+    for (millis, waiting, expected) in [(80, 20, 10), (80, 2, 2), (49, 20, 2)] {
+        let mut pool = Pool::new(PoolLimits {
+            per_host: 2,
+            per_distant_host: Some(10),
+            ..PoolLimits::burst()
+        });
+        let a = pool.host(&key("a"));
+        for id in [1, 2] {
+            let connection = pool.insert(a, RequestId(id), Priority::Interface, now);
+            pool.note_request(connection, now);
+            pool.note_head(connection, now + Duration::from_millis(millis));
+        }
+        for id in 0..waiting {
+            pool.wait(a, RequestId(10 + id), Priority::Interface);
+        }
+        granted(&mut pool, now);
+        assert_eq!(pool.len(), expected, "{millis} ms, {waiting} waiting");
     }
 }
