@@ -18,13 +18,10 @@ use super::id::RequestId;
 use super::settings::Priority;
 use crate::clock::Instant;
 use crate::connection::Connection;
+use crate::semantics::keep_alive;
 pub(crate) use key::PoolKey;
 pub use limits::PoolLimits;
 use round_trip::RoundTrip;
-
-/// An idle connection older than this does not serve a request that could not be sent again, unless the
-/// server has said that it keeps the connection for longer.
-const UNANNOUNCED_AGE: Duration = Duration::from_secs(4);
 
 /// A connection's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -368,10 +365,7 @@ impl Pool {
         self.get(key).is_some_and(|pooled| {
             let since = pooled.idle_since.unwrap_or(clock);
             let age = clock.saturating_duration_since(since);
-            match pooled.keep_alive {
-                Some(announced) => age >= announced,
-                None => !is_repeatable && age >= UNANNOUNCED_AGE,
-            }
+            keep_alive::is_outdated(pooled.keep_alive, age, is_repeatable)
         })
     }
 

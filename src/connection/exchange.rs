@@ -108,11 +108,13 @@ pub(crate) struct Response {
     pub(crate) final_url: Option<String>,
 }
 
-/// A request that can be sent again.
+/// A request that may be sent again.
 #[derive(Debug)]
 pub(super) struct Replay {
     pub(super) head: RequestHead,
-    pub(super) body: RequestBody,
+    /// A copy of its content. `None`: the content comes from a reader, and can only be sent again while nothing
+    /// was read from it.
+    pub(super) body: Option<RequestBody>,
 }
 
 impl Exchange {
@@ -124,6 +126,20 @@ impl Exchange {
         self.response = None;
         self.trailers = FieldLines::new();
         self.restart();
+    }
+
+    /// Takes the content back if nothing was read from its source.
+    pub(super) fn take_unsent_content(&mut self) -> Option<RequestBody> {
+        if self.sent > 0 {
+            return None;
+        }
+        match std::mem::take(&mut self.content) {
+            RequestContent::Source(body) => Some(body),
+            content => {
+                self.content = content;
+                None
+            }
+        }
     }
 
     /// Resets what was sent and received, because the request is sent again.

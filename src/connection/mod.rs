@@ -35,6 +35,7 @@ mod timings;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -42,6 +43,7 @@ use crate::clock::Instant;
 use crate::error::{Error, Misuse};
 use crate::phase::Phase;
 use crate::proto::{RequestHead, ResponseHead};
+use crate::semantics::keep_alive;
 use crate::transport::link::Link;
 use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
@@ -56,6 +58,7 @@ use established::{Driven, Established, Follows, Taken};
 pub(crate) use exchange::Response;
 use exchange::{Exchange, Replay};
 pub(crate) use inspect::Expects;
+use retrying::Resend;
 use status::Transitions;
 pub use status::{Status, Transition};
 pub(crate) use target::{Proxy, Route, SocksProxy, Target, parse_host};
@@ -76,6 +79,10 @@ pub(crate) struct Connection {
     /// The deadline of the current stage of connecting. An exchange has its own.
     deadline: Option<Deadline>,
     times: ConnectionTimes,
+    /// How long the server keeps the connection when it is idle, with a margin (`Keep-Alive: timeout`).
+    keep_alive: Option<Duration>,
+    /// When the last response ended, by the clock: the server does not stop counting in gaps between polls.
+    idle_since: Option<Instant>,
     /// What a proxy responded to `CONNECT`.
     proxy_heads: VecDeque<ResponseHead>,
     /// The latest request and its response.
@@ -87,7 +94,7 @@ enum State {
     #[default]
     Disconnected,
     /// Connecting. If there is a request, it is sent again afterwards.
-    Connecting(Connecting, Option<Box<Replay>>),
+    Connecting(Connecting, Option<Box<Resend>>),
     Established(Box<Established>),
     Failed(Status, Error),
 }
@@ -169,15 +176,13 @@ impl Connection {
             return Err(Misuse::WrongStatus.into());
         }
         let may_be_stale = self.is_dialled && established.requests() > 0;
-        let replay = (self.config.retry_stale && may_be_stale)
-            .then(|| body.at_hand())
-            .flatten();
+        let replay = (self.config.retry_stale && may_be_stale).then(|| Replay {
+            head: head.clone(),
+            body: body.at_hand(),
+        });
         established.request(&mut self.exchange, head, body)?;
         self.exchange.times = ExchangeTimes::default();
-        self.exchange.replay = replay.map(|body| Replay {
-            head: head.clone(),
-            body,
-        });
+        self.exchange.replay = replay;
         self.transitions.note(status, Status::Requesting);
         self.rearm(now, true);
         Ok(())
@@ -243,7 +248,7 @@ impl Connection {
             return false;
         };
         let from = self.status();
-        let State::Connecting(connecting, replay) = mem::take(&mut self.state) else {
+        let State::Connecting(connecting, resend) = mem::take(&mut self.state) else {
             return false;
         };
         let phase = connecting.phase();
@@ -260,11 +265,11 @@ impl Connection {
         }
         match step {
             Step::Waiting(connecting) => {
-                self.state = State::Connecting(connecting, replay);
+                self.state = State::Connecting(connecting, resend);
                 false
             }
             Step::Next(connecting) => {
-                self.state = State::Connecting(connecting, replay);
+                self.state = State::Connecting(connecting, resend);
                 self.transitions.note(from, self.status());
                 true
             }
@@ -272,7 +277,7 @@ impl Connection {
                 // The request was accepted once, so it is accepted again.
                 let exchange = &mut self.exchange;
                 let resent =
-                    replay.map(|replay| established.request(exchange, &replay.head, replay.body));
+                    resend.map(|resend| established.request(exchange, &resend.head, resend.body));
                 self.deadline = None;
                 self.state = State::Established(established);
                 match resent {
@@ -295,6 +300,7 @@ impl Connection {
         let State::Established(established) = &self.state else {
             return;
         };
+        self.keep_alive = keep_alive::announced(&head);
         let (content_length, is_chunked) = established.framing();
         self.exchange.response = Some(Response {
             head,
@@ -316,6 +322,7 @@ impl Connection {
             return;
         };
         if established.is_reusable_after_response(&mut self.exchange, reactor) {
+            self.idle_since = Some(reactor.clock().now());
             self.transitions.note(from, Status::Connected);
         } else if let State::Established(established) = mem::take(&mut self.state) {
             established.close(reactor);

@@ -287,6 +287,8 @@ impl HttpClient {
         let now = self.reactor.clock().now();
         let active_now = self.reactor.begin_poll(now);
         self.connection.request(&head, body.into(), active_now)?;
+        self.connection
+            .renew_if_outdated(&mut self.reactor, active_now);
         self.asked_at = Some(now);
         self.ended_at = None;
         Ok(())

@@ -79,10 +79,16 @@ impl HttpClient {
     /// Whether a request is sent again, once and silently, when its kept-alive connection had died in the
     /// meantime (RFC 9112 §9.3.1). Default true. Godot has no counterpart.
     ///
-    /// The client sends it again only if no byte of a response arrived, if the method is idempotent or
-    /// nothing of the request was sent, and if the content does not come from a reader. The status stays
-    /// [`Status::Requesting`](crate::Status::Requesting) while the client reconnects. It cannot reconnect a
-    /// stream from [`set_connection`](Self::set_connection).
+    /// The client sends it again only if no byte of a response arrived, if nothing of the request was sent or
+    /// sending it twice does no harm (its method is idempotent, or it has an `Idempotency-Key`), and if the
+    /// content does not come from a reader, unless nothing was read from it.
+    ///
+    /// The client also reconnects before it sends anything when the server has announced to close the idle
+    /// connection by now (`Keep-Alive: timeout`, with a margin of up to a second). Without such an
+    /// announcement it does so after 4 s, for requests that could not be sent twice.
+    ///
+    /// The status stays [`Status::Requesting`](crate::Status::Requesting) while the client reconnects. It
+    /// cannot reconnect a stream from [`set_connection`](Self::set_connection).
     pub fn retries_stale_connections(&self) -> bool {
         self.connection.config.retry_stale
     }

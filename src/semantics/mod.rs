@@ -28,6 +28,7 @@ pub(crate) mod form;
 pub(crate) mod frames;
 #[cfg(feature = "agent")]
 pub(crate) mod hsts;
+pub(crate) mod keep_alive;
 #[cfg(any(all(feature = "agent", feature = "multipart"), feature = "server"))]
 pub(crate) mod multipart;
 #[cfg(feature = "agent")]

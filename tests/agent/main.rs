@@ -19,6 +19,7 @@ mod cancelling;
 mod circuits;
 #[cfg(all(feature = "gzip", feature = "brotli", feature = "zstd"))]
 mod codings;
+mod closed_meanwhile;
 mod connections;
 mod continuing;
 #[cfg(feature = "cookies")]
@@ -40,6 +41,7 @@ mod failures;
 mod forms;
 mod heads;
 mod hostile;
+mod last_bytes;
 mod options;
 mod pausing;
 mod pool;
@@ -62,3 +64,5 @@ mod support;
 mod suspending;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "cache")]
+mod unwanted_content;

@@ -1,12 +1,16 @@
 //! A kept connection that turns out to be closed, and which requests are sent again over a new one.
 
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use httpoll::memory::{ConnectError, MemoryNetwork};
-use httpoll::{ErrorKind, HttpClient, Method, Status, error::NetworkFault, node::RequestBody};
+use httpoll::memory::{ConnectError, MemoryNetwork, MemoryStream};
+use httpoll::{
+    Budget, ErrorKind, HttpClient, Method, PollGroup, Status, error::NetworkFault,
+    node::RequestBody,
+};
 
-use crate::support::{connected, content, get, server};
+use crate::support::{address, connected, content, get, server};
 use crate::{OK, support};
 
 /// A server that responds to the first request of each connection and closes at the second.
@@ -110,4 +114,142 @@ fn a_retry_that_cannot_connect_fails() {
         support::transitions(&mut http),
         [Connected, Requesting, CantConnect]
     );
+}
+
+#[test]
+fn an_announced_keep_alive_is_respected_with_a_margin() {
+    // Seconds announced, milliseconds idle, method, whether the connection serves again.
+    for (keep_alive, idle, method, is_reused) in [
+        ("Keep-Alive: timeout=5\r\n", 3_900, Method::Get, true),
+        ("Keep-Alive: timeout=5\r\n", 4_100, Method::Get, false),
+        ("Keep-Alive: timeout=1\r\n", 400, Method::Post, true),
+        ("Keep-Alive: timeout=1\r\n", 600, Method::Post, false),
+        ("Keep-Alive: timeout=60\r\n", 9_000, Method::Post, true),
+        ("Keep-Alive: max=9\r\n", 9_000, Method::Get, true),
+        ("", 9_000, Method::Get, true),
+        ("", 3_900, Method::Post, true),
+        ("", 4_100, Method::Post, false),
+    ] {
+        let response = format!("HTTP/1.1 200 OK\r\n{keep_alive}Content-Length: 2\r\n\r\nhi");
+        let (network, mut http, log) = connected(&[response.as_bytes()]);
+        get(&network, &mut http);
+        support::transitions(&mut http);
+        network.advance(Duration::from_millis(idle));
+        let what = format!("{keep_alive} {idle} {method:?}");
+        let reader = RequestBody::reader(&b"content"[..], Some(7));
+        let body = if method == Method::Get {
+            RequestBody::none()
+        } else {
+            reader
+        };
+        log.clear();
+        http.request(method, "/", &[], body).unwrap();
+        assert_eq!(http.get_status(), Status::Requesting, "{what}");
+        support::until_head(&network, &mut http);
+        assert_eq!(content(&network, &mut http).unwrap(), b"hi", "{what}");
+        let opened = network.connections_to(server());
+        assert_eq!(opened, if is_reused { 1 } else { 2 }, "{what}");
+        assert_eq!(log.text().matches(" / HTTP/1.1\r\n").count(), 1, "{what}");
+        assert_eq!(
+            http.get_connection_requests(),
+            if is_reused { 2 } else { 1 }
+        );
+        use Status::{Body, Connected, Requesting};
+        let silent = [Connected, Requesting, Body, Connected];
+        assert_eq!(support::transitions(&mut http), silent, "{what}");
+    }
+}
+
+#[test]
+fn a_connection_is_not_replaced_where_that_is_turned_off() {
+    let response = b"HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nhi";
+    let (network, mut http, _) = connected(&[response]);
+    http.set_retry_stale_connections(false);
+    get(&network, &mut http);
+    network.advance(Duration::from_secs(5));
+    assert_eq!(get(&network, &mut http).0, 200);
+    assert_eq!(network.connections_to(server()), 1);
+}
+
+/// Ends a connection when its content is read, which is in the middle of a poll.
+struct Meanwhile(Option<MemoryStream>, bool);
+
+impl Read for Meanwhile {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self.0.take() {
+            Some(stream) if self.1 => stream.reset(),
+            stream => drop(stream),
+        }
+        (&b"x"[..]).read(into)
+    }
+}
+
+#[test]
+fn a_post_notices_the_end_of_its_connection_between_the_poll_and_the_request() {
+    // Only a read notices that: the sockets were polled before.
+    for (resets, reads_content) in [(false, false), (true, false), (false, true), (true, true)] {
+        let network = MemoryNetwork::new();
+        let group = PollGroup::on_memory(&network);
+        let mut clients = [HttpClient::in_group(&group), HttpClient::in_group(&group)];
+        let addresses = [address("10.0.0.1:80"), address("10.0.0.2:80")];
+        let budget = Budget::unlimited();
+        let mut polls = 0;
+        let mut poll = |clients: &mut [HttpClient; 2]| {
+            let [one, other] = clients;
+            group.poll(&budget, &mut [one, other]).unwrap();
+            network.advance(support::FRAME);
+            polls += 1;
+            polls % 2 == 0
+        };
+        for (at, http) in addresses.iter().zip(&mut clients) {
+            network.listen(*at);
+            http.connect_to_host(&at.ip().to_string(), 80, None)
+                .unwrap();
+        }
+        let respond = |stream: &mut MemoryStream| {
+            let mut request = [0; 1000];
+            let count = stream.read(&mut request).unwrap_or_default();
+            if count > 0 {
+                stream.write_all(OK).unwrap();
+            }
+        };
+        poll(&mut clients);
+        let mut streams = addresses.map(|at| network.accept(at).unwrap());
+        for http in &mut clients {
+            http.request(Method::Get, "/", &[], "").unwrap();
+        }
+        for _ in 0..4 {
+            poll(&mut clients);
+            streams.iter_mut().for_each(respond);
+            for http in &mut clients {
+                let _ = http.read_response_body_chunk();
+            }
+        }
+        // The first member has the first turn in every second poll.
+        while !poll(&mut clients) {}
+        let [_one, other] = streams;
+        let [ends, posts] = &mut clients;
+        let meanwhile = Meanwhile(Some(other), resets);
+        let content = RequestBody::reader(meanwhile, Some(1));
+        ends.request(Method::Put, "/", &[], content).unwrap();
+        let body = if reads_content {
+            RequestBody::reader(&b"once"[..], Some(4))
+        } else {
+            "1".into()
+        };
+        posts.request(Method::Post, "/", &[], body).unwrap();
+        let what = format!("resets: {resets}, a reader: {reads_content}");
+        let mut anew = None;
+        for _ in 0..10 {
+            poll(&mut clients);
+            anew = anew.or_else(|| network.accept(addresses[1]));
+            if let Some(stream) = &mut anew {
+                respond(stream);
+            }
+        }
+        let [_, posts] = &clients;
+        assert_eq!(posts.get_error(), None, "{what}");
+        assert_eq!(posts.get_response_code(), 200, "{what}");
+        assert_eq!(network.connections_to(addresses[1]), 2, "{what}");
+    }
 }

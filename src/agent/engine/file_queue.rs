@@ -19,7 +19,7 @@ impl FileQueue {
     pub(super) fn disk(&mut self, reactor: &mut Reactor) -> Result<&Disk, Error> {
         let disk = match self.disk.take() {
             Some(disk) => disk,
-            None if reactor.network().is_some() => Disk::inline(),
+            None if reactor.network().is_some() => Disk::on_clock(reactor.clock().clone()),
             None => Disk::new(reactor.wake()?),
         };
         Ok(self.disk.insert(disk))
@@ -33,6 +33,15 @@ impl FileQueue {
     /// Whether no transfer waits for a file.
     pub(super) fn is_empty(&self) -> bool {
         self.watched.is_empty()
+    }
+
+    /// Does what is due on a disk without a thread.
+    pub(super) fn run_due(&self) {
+        if let Some(disk) = &self.disk
+            && !self.watched.is_empty()
+        {
+            disk.run_due();
+        }
     }
 
     /// Lets each poll look at the files of a transfer.

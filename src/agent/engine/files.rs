@@ -79,6 +79,7 @@ impl Engine {
     pub(super) fn check_files(&mut self, meter: &mut BudgetMeter) -> bool {
         let mut moved = false;
         let mut index = 0;
+        self.files.run_due();
         while let Some(id) = self.files.watched(index) {
             let mut waits = false;
             let step = self.with_transfer(id, |engine, transfer| {

@@ -2,7 +2,6 @@
 //! content goes.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::StatusCode;
 
@@ -23,10 +22,8 @@ use crate::connection::Response as ConnectionResponse;
 use crate::error::{Error, ErrorKind, PeerMisbehaved};
 use crate::proto::ResponseHead;
 use crate::semantics::coding::Decoder;
+use crate::semantics::keep_alive;
 use crate::transport::meter::BudgetMeter;
-
-/// A connection is given up this much earlier than its server announced, or after half that time.
-const KEEP_ALIVE_MARGIN: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// Takes the head of the final response. `Some`: the transfer continues elsewhere, or is over.
@@ -58,7 +55,7 @@ impl Engine {
             transfer.request.url = Arc::new(url);
             transfer.attempts.was_redirected = true;
         }
-        pooled.keep_alive = keep_alive(&head);
+        pooled.keep_alive = keep_alive::announced(&head);
         let timings = transfer.timings(&pooled.connection);
         let connection = transfer.connection_info(&pooled.connection);
         if transfer.settings.report_heads {
@@ -267,19 +264,4 @@ fn is_event_stream(head: &ResponseHead) -> bool {
     let essence = content_type.split(|byte| *byte == b';').next();
     head.status.as_u16() == 200
         && essence.is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
-}
-
-/// How long a server keeps an idle connection, less a margin for the way there (`Keep-Alive: timeout`, RFC
-/// 2068 §19.7.1.1). `None`: it does not say.
-fn keep_alive(head: &ResponseHead) -> Option<Duration> {
-    let seconds = head.fields.list("keep-alive").find_map(|parameter| {
-        let text = std::str::from_utf8(parameter).ok()?;
-        let (name, value) = text.split_once('=')?;
-        if !name.trim().eq_ignore_ascii_case("timeout") {
-            return None;
-        }
-        value.trim().trim_matches('"').parse::<u32>().ok()
-    })?;
-    let announced = Duration::from_secs(u64::from(seconds));
-    Some(announced - (announced / 2).min(KEEP_ALIVE_MARGIN))
 }

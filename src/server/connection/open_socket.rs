@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::clock::Instant;
-use crate::error::WebSocketFault;
+use crate::error::{Error, WebSocketFault};
 use crate::semantics::websocket::{
     CloseFrame, WebSocketConfig, WebSocketEvent, WebSocketMachine, close_code,
 };
@@ -16,6 +16,8 @@ use crate::server::websocket::shared::{Shared, Upgrade};
 pub(super) struct Socket {
     machine: WebSocketMachine,
     shared: Arc<Shared>,
+    /// The error of a write. What the client sent before can still be read.
+    write_error: Option<Error>,
 }
 
 /// How many bytes may be added to the connection's write buffer.
@@ -37,6 +39,7 @@ impl Socket {
         Self {
             machine: WebSocketMachine::server(config, now),
             shared: upgrade.shared,
+            write_error: None,
         }
     }
 
@@ -48,6 +51,15 @@ impl Socket {
     /// Whether the closing handshake is done, or the connection has failed.
     pub(super) fn is_finished(&self) -> bool {
         self.machine.is_finished()
+    }
+
+    /// Nothing more can be sent.
+    pub(super) fn end_sending(&mut self, error: Error) {
+        self.write_error.get_or_insert(error);
+    }
+
+    pub(super) fn write_error(&self) -> Option<&Error> {
+        self.write_error.as_ref()
     }
 
     pub(super) fn is_closed_cleanly(&self) -> bool {
@@ -127,6 +139,10 @@ impl Socket {
     /// they are short. Frames that do not fit stay in the machine. It then stops responding to pings, so that
     /// the server stops reading from a client that reads nothing.
     pub(super) fn transmit(&mut self, out: &mut Vec<u8>, room: Room, now: Instant) -> bool {
+        if self.write_error.is_some() {
+            self.machine.discard_outgoing();
+            return false;
+        }
         let own = self.machine.poll_transmit();
         let count = own.len().min(room.own_frames);
         out.extend_from_slice(&own[..count]);

@@ -17,7 +17,7 @@ impl Connection {
 
     /// One step of a WebSocket.
     pub(super) fn step_socket(&mut self, cx: &mut Context<'_>) -> Result<Step, Error> {
-        let mut moved = self.transmit(cx)?;
+        let mut moved = self.send_frames(cx);
         let Stage::Socket(socket) = &mut self.stage else {
             return Ok(Step::Stuck);
         };
@@ -41,16 +41,51 @@ impl Connection {
         let unsent = self.out.len() - self.out_sent + self.link.pending();
         socket.set_unsent(unsent);
         if socket.is_finished() && self.out.is_empty() {
-            let ends_well = socket.is_closed_cleanly();
-            if !self.link.flush(cx.reactor, cx.meter)? {
-                return Ok(Step::Stuck);
-            }
-            self.note_sent(ends_well, cx.app, cx.now);
-            return Ok(Step::Over);
+            let flushed = match socket.write_error() {
+                Some(error) => Err(error.clone()),
+                None => self.link.flush(cx.reactor, cx.meter),
+            };
+            return match flushed {
+                Ok(false) => Ok(Step::Stuck),
+                flushed => self.end_socket(flushed.err(), cx),
+            };
         }
         if moved {
             return Ok(Step::Worked);
         }
-        self.read(cx)
+        match self.read(cx) {
+            Err(error) => self.end_socket(Some(error), cx),
+            step => step,
+        }
+    }
+
+    /// Writes the frames that wait. After an error, what the client sent before it is still read.
+    fn send_frames(&mut self, cx: &mut Context<'_>) -> bool {
+        if matches!(&self.stage, Stage::Socket(socket) if socket.write_error().is_some()) {
+            return false;
+        }
+        let error = match self.transmit(cx) {
+            Ok(moved) => return moved,
+            Err(error) => error,
+        };
+        self.out.clear();
+        self.out_sent = 0;
+        if let Stage::Socket(socket) = &mut self.stage {
+            socket.end_sending(error);
+        }
+        true
+    }
+
+    /// Everything that arrived was delivered. Behind a valid close frame an error of the stream does not count
+    /// (RFC 6455 §7.1.4).
+    fn end_socket(&mut self, error: Option<Error>, cx: &mut Context<'_>) -> Result<Step, Error> {
+        let ends_well = matches!(&self.stage, Stage::Socket(socket) if socket.is_closed_cleanly());
+        if let Some(error) = error
+            && !ends_well
+        {
+            return Err(error);
+        }
+        self.note_sent(ends_well, cx.app, cx.now);
+        Ok(Step::Over)
     }
 }

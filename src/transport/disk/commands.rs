@@ -10,7 +10,6 @@ use super::part::{Content, Part};
 use super::plan::{Committed, FilePlan, Resumable};
 use super::present::{Comparison, PresentFile};
 use super::worker::{Holder, Shared, Space, Task, Turn, lock};
-use crate::clock::Instant;
 use crate::error::DiskFault;
 
 /// How many bytes a queued piece counts in addition to its own, so that a peer that sends single
@@ -155,7 +154,7 @@ impl SharedDownload {
             return Next::Rehash;
         }
         let checkpoint = work.part.as_ref().and_then(|it| it.next_checkpoint(shared));
-        if checkpoint.is_some_and(|at| at <= Instant::now()) {
+        if checkpoint.is_some_and(|at| at <= shared.now()) {
             return Next::Checkpoint;
         }
         let mut bytes = 0;

@@ -198,7 +198,7 @@ impl Part {
             }
         }
         if self.safe < self.position {
-            self.unsynced_since.get_or_insert_with(Instant::now);
+            self.unsynced_since.get_or_insert_with(|| shared.now());
         }
         if self.position - self.safe >= CHECKPOINT {
             self.checkpoint(shared)?;

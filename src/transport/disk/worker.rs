@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::clock::Instant;
 use crate::error::{DiskFault, DiskStep};
+use crate::transport::meter::Clock;
 use crate::transport::wake::Wake;
 
 /// How old bytes of a download that can be resumed may become before they are synced: what a kill costs
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     work: Condvar,
     quiet: Condvar,
     wake: Option<Wake>,
+    clock: Clock,
     /// How old unsynced bytes of a download may become. `None`: any age.
     pub(super) checkpoint_after: Option<Duration>,
     pub(super) claims: Claims,
@@ -101,22 +103,28 @@ impl Disk {
     /// The worker thread calls `wake` when there is a result or more space in a queue. It may call it
     /// without need.
     pub(crate) fn new(wake: Wake) -> Self {
-        Self::with(Some(wake), Some(CHECKPOINT_AFTER))
+        Self::with(Some(wake), Clock::System, Some(CHECKPOINT_AFTER))
     }
 
     /// A disk with a thread whose downloads are synced at another age.
     #[cfg(test)]
     pub(crate) fn with_checkpoints(wake: Wake, after: Duration) -> Self {
-        Self::with(Some(wake), Some(after))
+        Self::with(Some(wake), Clock::System, Some(after))
     }
 
-    /// A disk without a thread: each call does its work before it returns. For tests on a virtual
-    /// clock.
+    /// A disk without a thread, for tests on a virtual clock: each call does its work before it returns.
+    /// What is due later waits for [`run_due`](Self::run_due).
+    pub(crate) fn on_clock(clock: Clock) -> Self {
+        Self::with(None, clock, Some(CHECKPOINT_AFTER))
+    }
+
+    /// A disk without a thread, on which nothing is due later.
+    #[cfg(test)]
     pub(crate) fn inline() -> Self {
-        Self::with(None, None)
+        Self::with(None, Clock::System, None)
     }
 
-    fn with(wake: Option<Wake>, checkpoint_after: Option<Duration>) -> Self {
+    fn with(wake: Option<Wake>, clock: Clock, checkpoint_after: Option<Duration>) -> Self {
         let worker = match wake {
             Some(_) => Worker::NotStarted,
             None => Worker::Inline,
@@ -132,6 +140,7 @@ impl Disk {
             work: Condvar::new(),
             quiet: Condvar::new(),
             wake,
+            clock,
             checkpoint_after,
             claims: Claims::default(),
             downloads: AtomicUsize::new(0),
@@ -173,6 +182,15 @@ impl Disk {
         drop(state);
         self.0.work.notify_one();
         Ok(())
+    }
+
+    /// Does what is due by now on a disk without a thread. With one, the thread does it by itself.
+    pub(crate) fn run_due(&self) {
+        let mut state = self.0.lock();
+        if matches!(state.worker, Worker::Inline) && !state.working && !state.delayed.is_empty() {
+            state.take_due(self.0.now());
+            drop(self.0.work_off(state));
+        }
     }
 
     /// Whether no work is running or waiting.
@@ -302,6 +320,10 @@ impl Shared {
         lock(&self.state)
     }
 
+    pub(super) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
     /// The main loop of the thread. It ends when all handles are dropped and no work is left.
     fn work(&self) {
         let mut state = self.lock();
@@ -322,12 +344,12 @@ impl Shared {
             let woken = self.work.wait(state);
             return woken.unwrap_or_else(PoisonError::into_inner);
         };
-        let pause = at.saturating_duration_since(Instant::now());
+        let pause = at.saturating_duration_since(self.now());
         let (mut state, _) = self
             .work
             .wait_timeout(state, pause)
             .unwrap_or_else(PoisonError::into_inner);
-        state.take_due();
+        state.take_due(self.now());
         state
     }
 
@@ -349,7 +371,7 @@ impl Shared {
             } else if let Some(at) = turn.again_at {
                 state.delay(at, task);
             }
-            state.take_due();
+            state.take_due(self.now());
         }
         self.quiet.notify_all();
         state
@@ -363,11 +385,7 @@ impl State {
     }
 
     /// Moves delayed tasks whose time has come to the queue.
-    fn take_due(&mut self) {
-        if self.delayed.is_empty() {
-            return;
-        }
-        let now = Instant::now();
+    fn take_due(&mut self, now: Instant) {
         for (_, task) in self.delayed.extract_if(.., |(at, _)| *at <= now) {
             if !self.ready.iter().any(|other| Arc::ptr_eq(other, &task)) {
                 self.ready.push_back(task);

@@ -256,7 +256,8 @@ impl Connection {
         far.put_in_flight(at, what);
     }
 
-    /// Drops one end. Returns whether the connection is over: nobody is left on the other side.
+    /// Drops one end. If something is left unread, the other side sees a reset, as with TCP (RFC 1122
+    /// §4.2.2.13). Returns whether the connection is over: nobody is left on the other side.
     pub(super) fn drop_end(
         &mut self,
         side: Side,
@@ -267,26 +268,33 @@ impl Connection {
         let end = self.end(side);
         end.dropped = true;
         end.interest = None;
+        let is_data_lost = !std::mem::take(&mut end.arrived).is_empty();
         if self.end(side.other()).dropped && self.served.is_none() {
             return true;
         }
-        self.send(side, now, latency, Duration::ZERO, Sent::Fin);
+        let last = if is_data_lost { Sent::Reset } else { Sent::Fin };
+        self.send(side, now, latency, Duration::ZERO, last);
         // A writer that waits for space learns by its next write that nobody reads any more.
         self.report_space(side, readiness);
         false
     }
 
     /// Lets everything arrive whose time has come.
-    pub(super) fn deliver(&mut self, now: Instant, readiness: &mut Readiness) {
-        self.deliver_to(Side::Client, now, readiness);
-        self.deliver_to(Side::Server, now, readiness);
+    pub(super) fn deliver(&mut self, now: Instant, latency: Duration, readiness: &mut Readiness) {
+        for side in [Side::Client, Side::Server] {
+            if self.deliver_to(side, now, readiness) {
+                self.send(side, now, latency, Duration::ZERO, Sent::Reset);
+            }
+        }
         if let Some(served) = &mut self.served {
             served.check_wakes(now);
         }
     }
 
-    fn deliver_to(&mut self, side: Side, now: Instant, readiness: &mut Readiness) {
+    /// Returns whether bytes arrived at an end that was dropped.
+    fn deliver_to(&mut self, side: Side, now: Instant, readiness: &mut Readiness) -> bool {
         let mut has_arrivals = false;
+        let mut is_data_lost = false;
         let mut breaks = false;
         let end = match side {
             Side::Client => &mut self.client,
@@ -309,7 +317,9 @@ impl Connection {
                         .trigger
                         .as_mut()
                         .is_some_and(|trigger| trigger.count(side, &mut bytes));
-                    if !end.dropped {
+                    if end.dropped {
+                        is_data_lost = true;
+                    } else {
                         end.arrived.extend(bytes);
                     }
                 }
@@ -329,6 +339,7 @@ impl Connection {
             self.deliver_to(side, now, readiness);
             self.deliver_to(side.other(), now, readiness);
         }
+        is_data_lost
     }
 
     /// What has arrived stays; everything that is on its way is lost.

@@ -249,7 +249,7 @@ impl Net {
         self.finish_connecting(connection);
         let now = self.clock.now();
         if let Some(it) = self.connections.get_mut(connection) {
-            it.deliver(now, &mut self.readiness);
+            it.deliver(now, self.latency, &mut self.readiness);
         }
     }
 

@@ -12,7 +12,8 @@ use super::side::Side;
 /// One end of an in-memory connection. Reads and writes never wait: they fail with
 /// [`io::ErrorKind::WouldBlock`]. Bytes arrive when some reactor of the network polls or the clock
 /// moves. Dropping the stream closes it: the other end reads the end of the stream, at once if the
-/// network has no latency.
+/// network has no latency. If something was not read, or arrives later, the other end sees a reset, as with
+/// TCP (RFC 1122 §4.2.2.13).
 pub struct MemoryStream {
     network: MemoryNetwork,
     connection: usize,

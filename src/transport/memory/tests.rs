@@ -24,6 +24,28 @@ fn the_other_end_reads_the_end_of_stream_without_any_poll() {
 }
 
 #[test]
+fn a_dropped_end_resets_when_something_was_not_read() {
+    // RFC 1122 §4.2.2.13: bytes that were not read, and bytes that arrive later.
+    for (is_late, latency) in [(false, Duration::ZERO), (true, LATENCY)] {
+        let network = MemoryNetwork::new();
+        network.set_latency(latency);
+        let (mut client, mut server) = network.pair();
+        server.write_all(b"last words").unwrap();
+        client.write_all(b"never read").unwrap();
+        if !is_late {
+            network.settle();
+        }
+        drop(server);
+        network.advance(LATENCY);
+        network.advance(LATENCY);
+        let mut read = Vec::new();
+        let end = client.read_to_end(&mut read).unwrap_err();
+        assert_eq!(end.kind(), ErrorKind::ConnectionReset, "{is_late}");
+        assert_eq!(read, b"last words", "what came before is there");
+    }
+}
+
+#[test]
 fn the_end_of_stream_takes_the_latency_to_arrive() {
     let network = MemoryNetwork::new();
     network.set_latency(LATENCY);
