@@ -144,7 +144,10 @@ impl Plan {
             content,
             until_close,
             cut,
-            closes_after: random.one_in(4).then(|| random.millis(100)),
+            // Without a pause the end arrives together with the last byte.
+            closes_after: random
+                .one_in(4)
+                .then(|| random.millis(100) * random.below(2) as u32),
             resets: random.one_in(10),
         }
     }

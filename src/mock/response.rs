@@ -220,7 +220,8 @@ impl MockResponse {
         self
     }
 
-    /// Sends nothing more after this many bytes of content, and keeps the connection open.
+    /// Sends nothing more after this many bytes of content, and keeps the connection open. A response that
+    /// has no content, such as that to `HEAD`, is sent as usual.
     #[must_use]
     pub fn stall_after(mut self, bytes: usize) -> Self {
         self.ending = Ending::StallAfter(bytes);

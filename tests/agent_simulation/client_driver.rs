@@ -1,6 +1,7 @@
 //! The client's side of the simulation: frames in any order, and what a player does meanwhile.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use httpoll::memory::MemoryNetwork;
@@ -10,6 +11,8 @@ use httpoll::{
     error::RequestRefused,
 };
 
+#[cfg(unix)]
+use super::kills::PartLengths;
 use super::network;
 use super::requests::{Choices, PRIORITIES, Takes, TrackedRequest};
 use super::servers::event_data;
@@ -31,16 +34,22 @@ enum Drive {
 }
 
 pub(crate) struct ClientDriver {
-    random: Random,
+    pub(crate) random: Random,
     pub(crate) network: MemoryNetwork,
     pub(crate) servers: [MockServer; 2],
     pub(crate) pool: PoolLimits,
     pub(crate) requests: BTreeMap<RequestId, TrackedRequest>,
+    /// Those of agents that were killed: another agent may use their ids.
+    pub(crate) past: Vec<TrackedRequest>,
     pub(crate) folder: Option<Folder>,
+    /// What a kill left in the folder.
+    pub(crate) left: Vec<PathBuf>,
+    #[cfg(unix)]
+    pub(crate) parts: PartLengths,
     /// Nothing goes wrong: nothing may fail.
-    is_calm: bool,
+    pub(crate) is_calm: bool,
     pub(crate) was_suspended: bool,
-    is_suspended: bool,
+    pub(crate) is_suspended: bool,
     drive: Drive,
     most: usize,
     numbers: usize,
@@ -71,6 +80,10 @@ pub(crate) fn run(seed: u64) -> Vec<String> {
         servers,
         pool,
         requests: BTreeMap::new(),
+        past: Vec::new(),
+        left: Vec::new(),
+        #[cfg(unix)]
+        parts: PartLengths::default(),
         is_calm,
         was_suspended: false,
         is_suspended: false,
@@ -101,6 +114,13 @@ impl ClientDriver {
                 self.act(agent);
             }
             self.frame(agent);
+            #[cfg(unix)]
+            {
+                self.note_parts();
+                if self.folder.is_some() && self.random.one_in(80) {
+                    self.kill(agent);
+                }
+            }
         }
     }
 
@@ -255,9 +275,7 @@ impl ClientDriver {
             Event::Chunk { bytes, .. } => {
                 tracked.streamed.extend_from_slice(&bytes);
                 assert!(
-                    tracked.may_refuse
-                        || tracked.content.starts_with(&tracked.streamed)
-                        || !self.is_calm,
+                    tracked.may_refuse || tracked.is_prefix(&tracked.streamed) || !self.is_calm,
                     "{id} streams what the server did not send"
                 );
             }
@@ -293,8 +311,9 @@ impl ClientDriver {
                         matches!(error.kind(), ErrorKind::Refused(RequestRefused::Suspended));
                     assert!(
                         self.was_suspended && is_suspended || tracked.may_refuse,
-                        "{id} {} failed: {error}",
-                        tracked.url
+                        "{id} {} failed: {error}\n{}",
+                        tracked.url,
+                        self.log.join("\n")
                     );
                 }
                 tracked.check_failed(id, &error, response.as_deref());

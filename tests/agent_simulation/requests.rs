@@ -8,7 +8,7 @@ use httpoll::{
     node::RequestBody,
 };
 
-use super::servers::KEY;
+use super::servers::{KEY, VERSIONS};
 use crate::seeded::{HesitantReader, Random, content};
 
 pub(crate) const PRIORITIES: [Priority; 4] = [
@@ -60,11 +60,12 @@ enum Kind {
     Redirect,
     Ends,
     Events,
+    Changing,
 }
 
 impl Kind {
     fn any(random: &mut Random) -> Self {
-        match random.below(16) {
+        match random.below(17) {
             0..=2 => Self::Plain,
             3 => Self::Untagged,
             4 => Self::Chunked,
@@ -77,6 +78,7 @@ impl Kind {
             11 => Self::NotFound,
             12 => Self::Redirect,
             13 | 14 => Self::Ends,
+            15 => Self::Changing,
             _ => Self::Events,
         }
     }
@@ -87,8 +89,8 @@ pub(crate) struct TrackedRequest {
     pub(crate) url: String,
     pub(crate) handle: Option<RequestHandle>,
     pub(crate) takes: Takes,
-    /// What a success brings.
-    pub(crate) content: Vec<u8>,
+    /// What a success brings, in each of its versions.
+    pub(crate) contents: Vec<Vec<u8>>,
     /// Whether its content may be cut without a sign.
     pub(crate) until_close: bool,
     /// Whether the status may be other than a success.
@@ -96,6 +98,10 @@ pub(crate) struct TrackedRequest {
     pub(crate) file: Option<PathBuf>,
     /// Whether a partial download may be left for the next run.
     pub(crate) keeps: bool,
+    /// Whether an earlier run was killed, perhaps in the moment in which the file was complete.
+    pub(crate) is_again: bool,
+    /// How many bytes of it an earlier run left that the server still has.
+    pub(crate) kept: u64,
     pub(crate) streamed: Vec<u8>,
     pub(crate) events: usize,
     pub(crate) progress: Option<Progress>,
@@ -126,11 +132,13 @@ impl TrackedRequest {
             url: String::new(),
             handle: None,
             takes: Takes::Collected,
-            content: content(number, length),
+            contents: vec![content(number, length)],
             until_close: false,
             may_refuse: false,
             file: None,
             keeps: false,
+            is_again: false,
+            kept: 0,
             streamed: Vec::new(),
             events: 0,
             progress: None,
@@ -148,7 +156,7 @@ impl TrackedRequest {
         let path = tracked.path(kind, random, number, length);
         tracked.url = format!("http://{host}/{path}");
         let request = tracked.request(kind, random);
-        let request = with_credentials(request, kind, path.contains("/far/"));
+        let request = with_credentials(request, kind, path.contains("/far/"), random);
         let request = tracked.take(request, random, number, choices.folder);
         (
             with_options(request, kind, random, choices.is_calm),
@@ -177,7 +185,7 @@ impl TrackedRequest {
             Kind::Login => format!("login/{place}"),
             Kind::Cached => {
                 let number = random.below(3);
-                self.content = content(number, number * 700);
+                self.contents = vec![content(number, number * 700)];
                 format!("cached/{number}/{}", number * 700)
             }
             Kind::NotFound => {
@@ -194,9 +202,16 @@ impl TrackedRequest {
                 }
             }
             Kind::Ends => format!("ends/{place}"),
+            Kind::Changing => {
+                self.may_refuse = true;
+                self.contents = (0..VERSIONS)
+                    .map(|version| content(number + version * 50, length))
+                    .collect();
+                format!("changing/{place}")
+            }
             Kind::Events => {
                 self.takes = Takes::Events;
-                self.content.clear();
+                self.contents = vec![Vec::new()];
                 format!("events/{number}/{}", 1 + length % 20)
             }
         }
@@ -205,11 +220,11 @@ impl TrackedRequest {
     fn request(&mut self, kind: Kind, random: &mut Random) -> Request {
         if kind == Kind::Echo {
             let method = random.of(&["POST", "PUT"]);
-            let body = body(&self.content, random);
+            let body = body(&self.contents[0], random);
             return Request::with_method_name(method, &self.url).body(body);
         }
         if random.one_in(15) && self.takes == Takes::Collected {
-            self.content.clear();
+            self.contents = vec![Vec::new()];
             self.until_close = false;
             return Request::head(&self.url);
         }
@@ -249,11 +264,18 @@ impl TrackedRequest {
 }
 
 /// Credentials for a login, and such as must not follow a redirect to another origin.
-fn with_credentials(mut request: Request, kind: Kind, is_far: bool) -> Request {
+fn with_credentials(
+    mut request: Request,
+    kind: Kind,
+    is_far: bool,
+    random: &mut Random,
+) -> Request {
     if kind == Kind::Login {
-        request = request.credentials(Credentials::Basic {
-            user: "ann".to_owned(),
-            password: "secret".to_owned(),
+        let (user, password) = ("ann".to_owned(), "secret".to_owned());
+        request = request.credentials(match random.below(2) {
+            0 => Credentials::Basic { user, password },
+            // Sent only after a challenge.
+            _ => Credentials::Any { user, password },
         });
     }
     if is_far {

@@ -12,12 +12,16 @@ pub(crate) fn event_data(number: usize, index: usize) -> String {
     format!("{number}-{index}-{}", "x".repeat(index * 7 % 40))
 }
 
+/// How many versions of changing content there are.
+pub(crate) const VERSIONS: usize = 3;
+
 /// A secret field, which must not follow a redirect to another origin.
 pub(crate) const KEY: &str = "X-Key";
 
 /// Responds by the path, `/kind/number/length`, with more after it for some kinds.
 pub(crate) fn serve(server: &MockServer, other: &'static str, seed: u64) {
     let mut busy: HashMap<usize, usize> = HashMap::new();
+    let mut version = 0;
     let mut random = Random::new(seed);
     let answer = move |request: &MockRequest| {
         let path = request.path().to_owned();
@@ -34,11 +38,7 @@ pub(crate) fn serve(server: &MockServer, other: &'static str, seed: u64) {
                 let response = MockResponse::with_status(number(1) as u16)
                     .header("Location", to)
                     .bytes(content(1, length));
-                // Content that nobody wants, and that never ends.
-                return match random.below(4) {
-                    0 if length > 0 => response.stall_after(random.below(length)),
-                    _ => response,
-                };
+                return stalled(response, length, &mut random);
             }
             "stripped" => {
                 for name in ["authorization", KEY] {
@@ -51,6 +51,17 @@ pub(crate) fn serve(server: &MockServer, other: &'static str, seed: u64) {
             "plain" => MockResponse::resource(content(number(1), number(2)))
                 .etag(&format!("\"{}\"", number(1)))
                 .last_modified("Sun, 06 Nov 1994 08:49:37 GMT"),
+            // The content changes now and then, so that what was received before is of no use.
+            "changing" => {
+                version = (version + usize::from(random.one_in(3))) % VERSIONS;
+                let all = content(number(1) + version * 50, number(2));
+                let response = MockResponse::resource(all).etag(&format!("\"{version}\""));
+                return match random.below(3) {
+                    0 if number(2) > 0 => response.cut_after(random.below(number(2))),
+                    1 if number(2) > 0 => response.reset_after(random.below(number(2))),
+                    _ => response,
+                };
+            }
             "untagged" => MockResponse::resource(content(number(1), number(2))),
             // The connection ends in the same moment as the content, cleanly or with a reset.
             "ends" => {
@@ -83,19 +94,22 @@ pub(crate) fn serve(server: &MockServer, other: &'static str, seed: u64) {
                 let left = busy.entry(number(1)).or_insert(number(3));
                 if *left > 0 {
                     *left -= 1;
-                    let response = MockResponse::with_status(503);
-                    return match random.below(2) {
+                    let length = random.of(&[0, 10, 3000]);
+                    let response = MockResponse::with_status(503).bytes(content(1, length));
+                    let response = match random.below(2) {
                         0 => response.header("Retry-After", "1"),
                         _ => response,
                     };
+                    return stalled(response, length, &mut random);
                 }
                 MockResponse::resource(content(number(1), number(2))).etag("\"b\"")
             }
             "login" => {
                 if request.header("authorization").is_none() {
-                    return MockResponse::with_status(401)
+                    let response = MockResponse::with_status(401)
                         .header("WWW-Authenticate", "Basic realm=\"game\"")
-                        .text("who are you?");
+                        .bytes(content(1, 20));
+                    return stalled(response, 20, &mut random);
                 }
                 MockResponse::resource(content(number(1), number(2))).etag("\"l\"")
             }
@@ -113,6 +127,14 @@ pub(crate) fn serve(server: &MockServer, other: &'static str, seed: u64) {
         response.header("Set-Cookie", cookie)
     };
     let _ = server.any("/**").reply_with(answer);
+}
+
+/// Content that nobody wants, and that sometimes never ends.
+fn stalled(response: MockResponse, length: usize, random: &mut Random) -> MockResponse {
+    match random.below(4) {
+        0 if length > 0 => response.stall_after(random.below(length)),
+        _ => response,
+    }
 }
 
 /// Some of the events after the last one that the client has; 204 when there are none left.

@@ -35,6 +35,13 @@ pub(crate) enum Task {
         /// Breaks off when this number of bytes is left.
         torn_at: Option<usize>,
     },
+    /// Content of a response that nobody wants: it begins, and ends this number of frames later.
+    Stalled {
+        stream: Option<ResponseStream>,
+        frames: usize,
+        /// Whether its end may be missing.
+        may_tear: bool,
+    },
     Upload {
         content: Content,
         responder: Option<Responder>,
@@ -129,6 +136,22 @@ impl Task {
                         return true;
                     }
                 }
+            }
+            Self::Stalled {
+                stream,
+                frames,
+                may_tear,
+            } => {
+                let is_closed = stream.as_ref().is_none_or(ResponseStream::is_closed);
+                if is_closed || *frames == 0 {
+                    let is_torn = *may_tear && random.one_in(2);
+                    if let Some(stream) = stream.take().filter(|_| !is_torn) {
+                        stream.finish();
+                    }
+                    return false;
+                }
+                *frames -= 1;
+                true
             }
             Self::Upload {
                 content,

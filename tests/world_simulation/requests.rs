@@ -145,11 +145,13 @@ impl TrackedRequest {
             13 => {
                 let status = random.of(&[301, 302, 303, 307, 308]);
                 let times = random.below(3);
-                format!("redirect/{status}/").repeat(times) + &format!("bytes/{place}")
+                let kind = random.of(&["redirect", "stalled"]);
+                format!("{kind}/{status}/").repeat(times) + &format!("bytes/{place}")
             }
             14 => {
                 self.expected = Expected::Or(503);
-                format!("busy/{place}/{}", random.below(3))
+                let kind = random.of(&["busy", "occupied"]);
+                format!("{kind}/{place}/{}", random.below(3))
             }
             15 => {
                 let file = random.below(FILES.len());

@@ -206,6 +206,7 @@ fn routes(server: &mut Server, log: &EventLog, tasks: &Tasks, random: &mut Rando
     answers(server, log);
     deferred(server, tasks, random);
     streams(server, tasks, random);
+    stalled(server, log, tasks, random);
     sockets(server, tasks, random);
 }
 
@@ -299,6 +300,42 @@ fn deferred(server: &mut Server, tasks: &Tasks, random: &mut Random) {
         .handle("*", "/upload/:number", upload)
         .unwrap()
         .at_head();
+}
+
+/// Redirects and refusals whose content is not wanted, and does not end for a while.
+fn stalled(server: &mut Server, log: &EventLog, tasks: &Tasks, random: &mut Random) {
+    let (later, mut numbers) = (tasks.clone(), random.branch());
+    let mut stall = move |request: &mut Request, response: Response, may_tear: bool| {
+        let mut stream = request.defer().stream(response);
+        let _ = stream.write("not wanted");
+        later.put(Task::Stalled {
+            stream: Some(stream),
+            frames: numbers.of(&[0, 3, 300]),
+            may_tear,
+        });
+    };
+    let mut redirects = stall.clone();
+    let redirect = move |request: &mut Request, _: &mut Response| {
+        let status = number_of(request, "status") as u16;
+        let to = format!("/{}", request.param("rest").unwrap());
+        redirects(request, Response::redirect_with(&to, status).unwrap(), true);
+    };
+    server
+        .handle("GET", "/stalled/:status/*rest", redirect)
+        .unwrap();
+    let books = log.clone();
+    let busy = move |request: &mut Request, response: &mut Response| {
+        let (number, times) = (number_of(request, "number"), number_of(request, "times"));
+        if books.is_busy(number, times) {
+            let refusal = Response::status(503).with_header("Retry-After", "1");
+            stall(request, refusal.unwrap(), false);
+        } else {
+            *response = answer(number, content(number, number_of(request, "length")));
+        }
+    };
+    server
+        .handle("GET", "/occupied/:number/:length/:times", busy)
+        .unwrap();
 }
 
 /// Routes whose content comes in later frames.

@@ -11,15 +11,18 @@ use crate::transport::reactor::Reactor;
 #[derive(Debug, Default)]
 pub(super) struct FileQueue {
     disk: Option<Disk>,
+    /// Whether the disk has no thread.
+    is_inline: bool,
     watched: Vec<RequestId>,
 }
 
 impl FileQueue {
     /// The disk worker. It starts when the first file is opened.
     pub(super) fn disk(&mut self, reactor: &mut Reactor) -> Result<&Disk, Error> {
+        self.is_inline = reactor.network().is_some();
         let disk = match self.disk.take() {
             Some(disk) => disk,
-            None if reactor.network().is_some() => Disk::on_clock(reactor.clock().clone()),
+            None if self.is_inline => Disk::on_clock(reactor.clock().clone()),
             None => Disk::new(reactor.wake()?),
         };
         Ok(self.disk.insert(disk))
@@ -37,9 +40,7 @@ impl FileQueue {
 
     /// Does what is due on a disk without a thread.
     pub(super) fn run_due(&self) {
-        if let Some(disk) = &self.disk
-            && !self.watched.is_empty()
-        {
+        if let Some(disk) = self.disk.as_ref().filter(|_| self.is_inline) {
             disk.run_due();
         }
     }

@@ -66,7 +66,12 @@ impl MockConnection {
         }
         let has_content = *method != Method::HEAD
             && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        match (response.ending, &response.content) {
+        let ending = match response.ending {
+            // Nothing is held back.
+            Ending::StallAfter(_) if !has_content => Ending::Complete,
+            ending => ending,
+        };
+        match (ending, &response.content) {
             (Ending::Complete, MockContent::Stream(stream)) if has_content => {
                 peer.send_after(at, &out);
                 self.turn = Turn::Streaming(stream.join(peer.waker()));
