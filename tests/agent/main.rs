@@ -17,9 +17,9 @@ mod budgets;
 mod caching;
 mod cancelling;
 mod circuits;
+mod closed_meanwhile;
 #[cfg(all(feature = "gzip", feature = "brotli", feature = "zstd"))]
 mod codings;
-mod closed_meanwhile;
 mod connections;
 mod continuing;
 #[cfg(feature = "cookies")]
