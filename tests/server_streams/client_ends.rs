@@ -1,0 +1,93 @@
+//! How the WebSocket of a client ends.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use httpoll::error::WebSocketFault;
+use httpoll::server::websocket::Options as WebSocketOptions;
+
+use crate::serving::test_server;
+use crate::{frame, handshake, take, with_sockets};
+
+/// How a client ends its stream right after its last frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum ClientEnds {
+    HalfCloses,
+    HangsUp,
+    Resets,
+}
+
+#[test]
+fn what_a_client_said_before_its_stream_ended_reaches_the_holder() {
+    // RFC 6455 §7.1.4: behind a close frame, what the stream does next does not count.
+    use ClientEnds::{HalfCloses, HangsUp, Resets};
+    for ends in [HalfCloses, HangsUp, Resets] {
+        for (is_sending, says_goodbye) in
+            [(false, true), (true, true), (false, false), (true, false)]
+        {
+            let what = format!("{ends:?}, sending: {is_sending}, goodbye: {says_goodbye}");
+            let mut test = test_server();
+            let faults = Arc::new(Mutex::new(0));
+            let count = Arc::clone(&faults);
+            test.server
+                .on_error(move |_, _| *count.lock().unwrap() += 1);
+            let kept = with_sockets(&mut test, WebSocketOptions::default());
+            let (mut client, _) = handshake(&mut test, "");
+            let mut socket = take(&kept);
+            client.write(&frame(0x81, b"one"));
+            if says_goodbye {
+                client.write(&frame(0x88, b"\x0f\xa0full"));
+            }
+            match ends {
+                HalfCloses => client.half_close(),
+                HangsUp => client.hang_up(),
+                Resets => client.reset(),
+            }
+            if is_sending {
+                // Writing fails before the rest is read.
+                socket.send("tick").unwrap();
+            }
+            for _ in 0..4 {
+                test.frame();
+            }
+            assert_eq!(socket.receive(), Some("one".into()), "{what}");
+            assert!(socket.is_closed(), "{what}");
+            if says_goodbye {
+                let frame = socket.close_frame().unwrap();
+                assert_eq!((frame.code, &*frame.reason), (4000, "full"), "{what}");
+                assert_eq!(
+                    (socket.fault(), *faults.lock().unwrap()),
+                    (None, 0),
+                    "{what}"
+                );
+            } else {
+                assert_eq!(
+                    socket.fault(),
+                    Some(WebSocketFault::ClosedAbnormally),
+                    "{what}"
+                );
+            }
+            drop(client);
+            test.frame();
+            assert_eq!(test.server.metrics().open, 0, "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_silent_peer_is_pinged_and_then_given_up() {
+    let mut test = test_server();
+    let kept = with_sockets(&mut test, WebSocketOptions::default());
+    let (mut client, _) = handshake(&mut test, "");
+    let socket = take(&kept);
+    test.pass(Duration::from_millis(20_100));
+    client.read();
+    assert_eq!(client.received, b"\x89\x00");
+    client.write(&frame(0x8a, b""));
+    test.pass(Duration::from_millis(20_100));
+    client.read();
+    assert_eq!(client.received, b"\x89\x00\x89\x00");
+    test.pass(Duration::from_secs(26));
+    assert_eq!(socket.fault(), Some(WebSocketFault::PongTimeout));
+    assert_eq!(test.server.metrics().open, 0);
+}
