@@ -33,9 +33,9 @@ impl FileQueue {
         self.disk.as_ref().is_none_or(|disk| disk.drain(timeout))
     }
 
-    /// Whether no transfer waits for a file.
+    /// Whether no transfer waits for a file, and nothing can be due on a disk without a thread.
     pub(super) fn is_empty(&self) -> bool {
-        self.watched.is_empty()
+        self.watched.is_empty() && !self.is_inline
     }
 
     /// Does what is due on a disk without a thread.
