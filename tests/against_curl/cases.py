@@ -20,8 +20,12 @@ FIXTURES = {
 
 
 class Case:
-    def __init__(self, name, command, files=None, environment=None, stdin=b"", any_order=False):
+    def __init__(
+        self, name, command, files=None, environment=None, stdin=b"", any_order=False, terminal=False
+    ):
         self.name = name
+        # Whether standard output is a terminal.
+        self.terminal = terminal
         self.command = command
         self.arguments = ["-sS", *shlex.split(command)]
         self.files = files or {}
@@ -163,6 +167,11 @@ CASES = [
     Case("fail with content", f"--fail-with-body {W} <H>/status/404"),
     Case("trailers dumped", "-D heads <H>/chunked-trailer"),
     Case("output to standard output", "-o - <H>/hello"),
+    Case("text to a terminal", "<H>/hello", terminal=True),
+    Case("binary output to a terminal", "<H>/binary", terminal=True),
+    Case("binary output to a terminal, asked for", "-o - <H>/binary", terminal=True),
+    Case("binary output to a file, at a terminal", "-o out <H>/binary", terminal=True),
+    Case("binary output to a pipe", "<H>/binary"),
     Case("write out of a file", "-w @format <H>/x", files={"format": b"%{http_code}%{nonsense}%%\\t|\n"}),
     Case(
         "write out of all kinds",

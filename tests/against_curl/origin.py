@@ -351,6 +351,7 @@ ROUTES = [
     (r"/once", once),
     (r"/refuse", refuse_upload),
     (r"/headers", headers),
+    (r"/binary", lambda p, r, q: reply(200, b"\x7fELF\0\1\2 not text", reason="OK")),
     (r"/quiet", lambda p, r, q: reply(200, b"quiet\n", reason="OK")),
     (r"/big", lambda p, r, q: reply(200, BIG, reason="OK")),
     (r"/hsts", lambda p, r, q: reply(200, b"secure\n", "Strict-Transport-Security: max-age=99")),

@@ -2,9 +2,12 @@
 
 import hashlib
 import os
+import pty
 import re
 import shutil
 import subprocess
+import threading
+import tty
 
 from .cases import FIXTURES
 from .differences import HEADERS
@@ -53,15 +56,10 @@ class Runner:
             **{name: fill(value) for name, value in case.environment.items()},
         }
         try:
-            done = subprocess.run(
-                [*self.tools[tool], *arguments],
-                cwd=folder,
-                env=environment,
-                input=case.stdin,
-                capture_output=True,
-                timeout=LIMIT,
+            run = run_on_terminal if case.terminal else run_on_pipes
+            status, stdout, stderr = run(
+                [*self.tools[tool], *arguments], cwd=folder, env=environment, input=case.stdin
             )
-            status, stdout, stderr = done.returncode, done.stdout, done.stderr
         except subprocess.TimeoutExpired:
             status, stdout, stderr = f"over {LIMIT} s", b"", b""
         return self.seen(case, folder, status, stdout, stderr)
@@ -108,6 +106,41 @@ class Runner:
             notes=notes,
             full_stderr=stderr.decode("utf-8", "replace"),
         )
+
+
+def run_on_pipes(command, **options):
+    """Exit status, standard output and standard error of a command."""
+    done = subprocess.run(command, capture_output=True, timeout=LIMIT, **options)
+    return done.returncode, done.stdout, done.stderr
+
+
+def run_on_terminal(command, **options):
+    """The same, with a terminal as standard output."""
+    near, far = pty.openpty()
+    # As the program wrote it: no line feed becomes two bytes.
+    tty.setraw(far)
+    shown = []
+
+    def read():
+        while True:
+            try:
+                piece = os.read(near, 4096)
+            except OSError:
+                # Nobody has the terminal open any more.
+                return
+            if not piece:
+                return
+            shown.append(piece)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        done = subprocess.run(command, stdout=far, stderr=subprocess.PIPE, timeout=LIMIT, **options)
+    finally:
+        os.close(far)
+        reader.join()
+        os.close(near)
+    return done.returncode, b"".join(shown), done.stderr
 
 
 def digest(content):
