@@ -69,6 +69,11 @@ CASES = {
         "exit",
         "stderr",
     ),
+    "binary output to a terminal": because(
+        "Both refuse with the same exit status. curl warns, and `-s` silences its warning; fetch reports the "
+        "failure, and `-S` keeps that.",
+        "stderr",
+    ),
     "not ASCII in a path": because(
         "Percent-encoding in upper case, as RFC 3986 section 6.2.2.1 wants it; both mean the same.",
         "stdout",
