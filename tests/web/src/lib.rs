@@ -8,6 +8,7 @@ mod frames;
 mod harness;
 mod node;
 mod not_on_web;
+mod plugin;
 mod waiting;
 mod web_socket;
 
@@ -30,6 +31,7 @@ pub async fn run(cors: String, plain: String, dead: String, only: String) -> Str
         frames::CASES,
         node::CASES,
         not_on_web::CASES,
+        plugin::CASES,
         waiting::CASES,
         web_socket::CASES,
     ]
