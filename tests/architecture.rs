@@ -159,7 +159,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// Names that more than one file defines.
 const SAME_NAME: &[&str] = &[
-    "Event",
+    // The agent's and the server's, each in its module: RFC 9110 §3.4 has one word for both sides.
     "Request",
     "Response",
     // The builds with and without TLS.

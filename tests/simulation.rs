@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use httpoll::memory::{MemoryNetwork, Peer};
-use httpoll::proto::{Event, Exchange};
+use httpoll::proto::{Exchange, ExchangeEvent};
 use httpoll::{
     Budget, Error, HttpClient, Limits, Method, Status, Timeouts, budget::BusyPoll,
     node::RequestBody,
@@ -261,7 +261,7 @@ fn serve(plans: Plans) -> impl FnMut(&mut Peer) + Send {
             let received = exchange.receive(peer.received()).unwrap();
             let bytes = peer.take(received.consumed);
             match (received.event, &present) {
-                (Some(Event::Request(head)), _) => {
+                (Some(ExchangeEvent::Request(head)), _) => {
                     let id: usize = head.target[1..].parse().unwrap();
                     let plan = plans.lock().unwrap()[id].clone();
                     if plan.early {
@@ -271,8 +271,8 @@ fn serve(plans: Plans) -> impl FnMut(&mut Peer) + Send {
                     }
                     present = Some(plan);
                 }
-                (Some(Event::Content(range)), _) => upload.extend_from_slice(&bytes[range]),
-                (Some(Event::End { .. }), Some(plan)) => {
+                (Some(ExchangeEvent::Content(range)), _) => upload.extend_from_slice(&bytes[range]),
+                (Some(ExchangeEvent::End { .. }), Some(plan)) => {
                     assert!(upload == plan.upload, "an upload came out wrong");
                     if !plan.early {
                         plan.answer(peer);

@@ -4,7 +4,7 @@
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use httpoll::proto::{Event, Exchange};
+use httpoll::proto::{Exchange, ExchangeEvent};
 
 use crate::head::asked;
 
@@ -43,8 +43,8 @@ fn decode(mut exchange: Exchange, mut input: &[u8]) -> usize {
         let received = exchange.receive(input).unwrap();
         input = &input[received.consumed..];
         match received.event {
-            Some(Event::Content(range)) => content += black_box(range).len(),
-            Some(Event::End { .. }) => return content,
+            Some(ExchangeEvent::Content(range)) => content += black_box(range).len(),
+            Some(ExchangeEvent::End { .. }) => return content,
             other => panic!("{other:?} in a whole message"),
         }
     }

@@ -2,7 +2,7 @@
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use httpoll::proto::{BodyLength, Event, Exchange, FieldLines, RequestHead};
+use httpoll::proto::{BodyLength, Exchange, ExchangeEvent, FieldLines, RequestHead};
 use httpoll::{Limits, proto::Received};
 
 const RESPONSE: &str = "HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n\
@@ -61,7 +61,7 @@ fn receive(bencher: Bencher, exchange: &Exchange, head: &str) {
             let received = exchange.receive(black_box(head.as_bytes())).unwrap();
             assert!(matches!(
                 received.event,
-                Some(Event::Response(_) | Event::Request(_))
+                Some(ExchangeEvent::Response(_) | ExchangeEvent::Request(_))
             ));
             received
         });

@@ -4,7 +4,7 @@
 
 use http::{Method, StatusCode, Version};
 use httpoll::Limits;
-use httpoll::proto::{BodyLength, Event, Exchange, FieldLines, RequestHead, ResponseHead};
+use httpoll::proto::{BodyLength, ExchangeEvent, Exchange, FieldLines, RequestHead, ResponseHead};
 use httpoll_fuzz::{Choices, pieces, split};
 use libfuzzer_sys::fuzz_target;
 
@@ -43,7 +43,7 @@ fuzz_target!(|input: &[u8]| {
     }
     client.finish(&trailers(body), &mut out).unwrap();
     let (got, received, ended) = take(&mut server, &choices, &out);
-    assert!(matches!(&got[..], [Event::Request(head)] if head.target == request.target));
+    assert!(matches!(&got[..], [ExchangeEvent::Request(head)] if head.target == request.target));
     assert_eq!((&received[..], ended), (sent, Some(trailers(body))));
 
     let mut fields = FieldLines::new();
@@ -69,7 +69,7 @@ fuzz_target!(|input: &[u8]| {
     }
     server.finish(&trailers(body), &mut out).unwrap();
     let (got, received, ended) = take(&mut client, &choices, &out);
-    assert!(matches!(&got[..], [Event::Response(head)] if head.reason == "Fine"));
+    assert!(matches!(&got[..], [ExchangeEvent::Response(head)] if head.reason == "Fine"));
     if method == Method::HEAD {
         assert_eq!((&received[..], ended), (&[][..], Some(FieldLines::new())));
     } else {
@@ -99,7 +99,7 @@ fn take(
     exchange: &mut Exchange,
     choices: &Choices,
     bytes: &[u8],
-) -> (Vec<Event>, Vec<u8>, Option<FieldLines>) {
+) -> (Vec<ExchangeEvent>, Vec<u8>, Option<FieldLines>) {
     let (mut heads, mut content, mut ended) = (Vec::new(), Vec::new(), None);
     let mut unread = Vec::new();
     for piece in pieces(choices, bytes) {
@@ -107,8 +107,8 @@ fn take(
         loop {
             let received = exchange.receive(&unread).unwrap();
             match received.event {
-                Some(Event::Content(range)) => content.extend_from_slice(&unread[range]),
-                Some(Event::End { trailers }) => ended = Some(trailers),
+                Some(ExchangeEvent::Content(range)) => content.extend_from_slice(&unread[range]),
+                Some(ExchangeEvent::End { trailers }) => ended = Some(trailers),
                 Some(head) => heads.push(head),
                 None => {
                     unread.drain(..received.consumed);

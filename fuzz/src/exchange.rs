@@ -2,7 +2,7 @@
 //! connection may be reused for. What is said must not depend on how the bytes were cut.
 
 use http::{Method, StatusCode, Version};
-use httpoll::proto::{BodyLength, Event, Exchange, FieldLines, RequestHead, ResponseHead, Persistence};
+use httpoll::proto::{BodyLength, ExchangeEvent, Exchange, FieldLines, RequestHead, ResponseHead, Persistence};
 use httpoll::{ErrorKind, Limits};
 
 use crate::Choices;
@@ -13,7 +13,7 @@ const MOST_CYCLES: usize = 8;
 /// What a machine said, pieces of content joined.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Said {
-    Event(Event),
+    Event(ExchangeEvent),
     Content(Vec<u8>),
     Failed(ErrorKind),
     /// How an exchange ended.
@@ -115,9 +115,9 @@ impl Run {
                 }
             };
             assert!(received.consumed <= self.unread.len());
-            let is_end = matches!(received.event, Some(Event::End { .. }));
+            let is_end = matches!(received.event, Some(ExchangeEvent::End { .. }));
             let is_nothing = received.event.is_none();
-            if let Some(Event::Content(range)) = &received.event {
+            if let Some(ExchangeEvent::Content(range)) = &received.event {
                 assert!(!range.is_empty() && range.end <= received.consumed);
                 let content = self.unread[range.clone()].to_vec();
                 self.content(&content);
@@ -140,7 +140,7 @@ impl Run {
                 return;
             }
             match self.exchange.receive_eof() {
-                Ok(Event::Content(_)) => panic!("content without bytes"),
+                Ok(ExchangeEvent::Content(_)) => panic!("content without bytes"),
                 Ok(event) => self.tell(event),
                 Err(error) => self.fail(error),
             }
@@ -148,23 +148,23 @@ impl Run {
         assert!(self.is_over, "the end of a connection ends no exchange");
     }
 
-    fn tell(&mut self, event: Event) {
+    fn tell(&mut self, event: ExchangeEvent) {
         match &event {
-            Event::Request(RequestHead { fields, .. })
-            | Event::Interim(ResponseHead { fields, .. })
-            | Event::Response(ResponseHead { fields, .. }) => {
+            ExchangeEvent::Request(RequestHead { fields, .. })
+            | ExchangeEvent::Interim(ResponseHead { fields, .. })
+            | ExchangeEvent::Response(ResponseHead { fields, .. }) => {
                 assert!(fields.len() <= self.limits.header_count);
                 check(fields);
             }
-            Event::End { trailers } => {
+            ExchangeEvent::End { trailers } => {
                 assert!(trailers.len() <= self.limits.trailer_count);
                 check(trailers);
                 if let Some(length) = self.exchange.content_length() {
                     assert_eq!(length, self.content, "{:?}", self.said);
                 }
             }
-            Event::Content(_) => return,
-            Event::Switched => self.is_over = true,
+            ExchangeEvent::Content(_) => return,
+            ExchangeEvent::Switched => self.is_over = true,
         }
         self.said.push(Said::Event(event));
     }
@@ -246,11 +246,11 @@ impl Run {
     }
 
     fn answer(&mut self, choices: &mut Choices) {
-        let Some(Said::Event(Event::Request(request))) = self
+        let Some(Said::Event(ExchangeEvent::Request(request))) = self
             .said
             .iter()
             .rev()
-            .find(|said| matches!(said, Said::Event(Event::Request(_))))
+            .find(|said| matches!(said, Said::Event(ExchangeEvent::Request(_))))
         else {
             panic!("an end without a request");
         };

@@ -27,7 +27,7 @@ use crate::clock::Instant;
 use crate::error::{ErrorKind, NetworkFault};
 use crate::limits::Limits;
 use crate::proto::{
-    BodyLength, CloseReason, Event, Exchange, FieldLines, Persistence, RequestHead,
+    BodyLength, CloseReason, Exchange, ExchangeEvent, FieldLines, Persistence, RequestHead,
 };
 use crate::transport::memory::Peer;
 use playback::response_head;
@@ -93,12 +93,12 @@ impl MockConnection {
             };
             let bytes = peer.take(received.consumed);
             match (received.event, &mut self.draft) {
-                (Some(Event::Request(head)), _) => self.begin(head, peer),
-                (Some(Event::Content(range)), Some(draft)) => {
+                (Some(ExchangeEvent::Request(head)), _) => self.begin(head, peer),
+                (Some(ExchangeEvent::Content(range)), Some(draft)) => {
                     let content = bytes.get(range).unwrap_or_default();
                     draft.body.extend_from_slice(content);
                 }
-                (Some(Event::End { trailers }), Some(_)) => self.complete(trailers, peer),
+                (Some(ExchangeEvent::End { trailers }), Some(_)) => self.complete(trailers, peer),
                 (Some(_), _) => {}
                 (None, _) => return,
             }

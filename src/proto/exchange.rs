@@ -28,7 +28,7 @@ mod send;
 ///
 /// ```
 /// # use httpoll::{ErrorKind, Limits};
-/// # use httpoll::proto::{BodyLength, Event, Exchange, FieldLines, RequestHead};
+/// # use httpoll::proto::{BodyLength, ExchangeEvent, Exchange, FieldLines, RequestHead};
 /// # fn main() -> Result<(), ErrorKind> {
 /// let mut fields = FieldLines::new();
 /// fields.append("Host", "example.com")?;
@@ -48,7 +48,7 @@ mod send;
 /// loop {
 ///     let received = exchange.receive(input)?;
 ///     match received.event {
-///         Some(Event::Content(range)) => content.extend_from_slice(&input[range]),
+///         Some(ExchangeEvent::Content(range)) => content.extend_from_slice(&input[range]),
 ///         Some(_) => {}
 ///         None => break,
 ///     }
@@ -77,7 +77,7 @@ pub struct Exchange {
 /// One event that was received from the peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Event {
+pub enum ExchangeEvent {
     /// A request head. Only servers receive it.
     Request(RequestHead),
     /// A 1xx response other than 101; the final response follows (RFC 9110 §15.2).
@@ -106,7 +106,7 @@ pub struct Received {
     /// What these bytes contained. After an event, call again at once, even with no input left. `None`
     /// means that nothing happens without more input (or, after the end, without
     /// [`next_cycle`](Exchange::next_cycle)).
-    pub event: Option<Event>,
+    pub event: Option<ExchangeEvent>,
 }
 
 #[derive(Clone, Debug)]
@@ -122,7 +122,7 @@ enum Reader {
     Content(Incoming),
     /// The message is complete. The bytes that follow are not read in this cycle.
     Ended,
-    /// [`Event::Switched`] must be reported.
+    /// [`ExchangeEvent::Switched`] must be reported.
     Switching,
     Switched,
     Failed(ErrorKind),

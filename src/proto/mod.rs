@@ -40,7 +40,7 @@ mod target;
 mod trailer;
 
 pub use emit::BodyLength;
-pub use exchange::{Event, Exchange, Received};
+pub use exchange::{Exchange, ExchangeEvent, Received};
 pub use fields::FieldLines;
 #[cfg(feature = "agent")]
 pub(crate) use fields::is_secret;

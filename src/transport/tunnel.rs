@@ -9,7 +9,7 @@ use http::{Method, Version};
 
 use crate::error::{Error, ErrorKind, NetworkFault, ProxyFault};
 use crate::limits::Limits;
-use crate::proto::{BodyLength, Event, Exchange, FieldLines, RequestHead, ResponseHead};
+use crate::proto::{BodyLength, Exchange, ExchangeEvent, FieldLines, RequestHead, ResponseHead};
 use crate::transport::buffer::RecvBuffer;
 use crate::transport::link::{Link, LinkRead};
 use crate::transport::meter::BudgetMeter;
@@ -78,11 +78,13 @@ impl Tunnel {
         loop {
             let received = self.exchange.receive(self.recv.unread())?;
             self.recv.consume(received.consumed, reactor.pool());
-            if let Some(Event::Response(head) | Event::Interim(head)) = &received.event {
+            if let Some(ExchangeEvent::Response(head) | ExchangeEvent::Interim(head)) =
+                &received.event
+            {
                 heads.push_back(head.clone());
             }
             match received.event {
-                Some(Event::Response(head)) if !head.status.is_success() => {
+                Some(ExchangeEvent::Response(head)) if !head.status.is_success() => {
                     let fault = match head.status.as_u16() {
                         407 => ProxyFault::AuthenticationRequired,
                         status => ProxyFault::Refused { status },
@@ -90,8 +92,8 @@ impl Tunnel {
                     return Err(ErrorKind::Proxy(fault).into());
                 }
                 // A server that sends first violates both TLS and HTTP.
-                Some(Event::Switched) if self.recv.is_empty() => return Ok(true),
-                Some(Event::Switched) => {
+                Some(ExchangeEvent::Switched) if self.recv.is_empty() => return Ok(true),
+                Some(ExchangeEvent::Switched) => {
                     return Err(
                         ErrorKind::Peer(crate::error::PeerMisbehaved::UnexpectedData).into(),
                     );

@@ -1,7 +1,7 @@
 //! Plays one side of a transcript through an `Exchange`, and writes down what comes out.
 
 use httpoll::Limits;
-use httpoll::proto::{BodyLength, Event, Exchange, FieldLines, RequestHead, Role};
+use httpoll::proto::{BodyLength, Exchange, ExchangeEvent, FieldLines, RequestHead, Role};
 
 use super::unescape;
 
@@ -99,21 +99,21 @@ impl Runner {
         }
     }
 
-    fn note(&mut self, event: Event, consumed: usize) {
+    fn note(&mut self, event: ExchangeEvent, consumed: usize) {
         let fields = |fields: &FieldLines, kind: &str| {
             let line =
                 |(name, value): (&str, &[u8])| format!("{kind} {name}: {}", value.escape_ascii());
             fields.iter().map(line).collect::<Vec<_>>()
         };
         match event {
-            Event::Request(head) => {
+            ExchangeEvent::Request(head) => {
                 let (method, target, version) = (&head.method, &head.target, head.version);
                 self.log
                     .push(format!("request {method} {target} {version:?}"));
                 self.log.extend(fields(&head.fields, "field"));
                 self.request = Some(head);
             }
-            Event::Interim(head) | Event::Response(head) => {
+            ExchangeEvent::Interim(head) | ExchangeEvent::Response(head) => {
                 let is_final = !head.status.is_informational() || head.status == 101;
                 let kind = if is_final { "response" } else { "interim" };
                 let (status, version) = (head.status.as_u16(), head.version);
@@ -121,7 +121,7 @@ impl Runner {
                 self.log.push(line.trim_end().to_owned());
                 self.log.extend(fields(&head.fields, "field"));
             }
-            Event::Content(range) => {
+            ExchangeEvent::Content(range) => {
                 assert!(!range.is_empty() && range.end <= consumed);
                 let piece = self.buffer[range].escape_ascii().to_string();
                 match self.log.last_mut() {
@@ -129,11 +129,11 @@ impl Runner {
                     _ => self.log.push(format!("content {piece}")),
                 }
             }
-            Event::End { trailers } => {
+            ExchangeEvent::End { trailers } => {
                 self.log.extend(fields(&trailers, "trailer"));
                 self.log.push("end".to_owned());
             }
-            Event::Switched => self.log.push("switched".to_owned()),
+            ExchangeEvent::Switched => self.log.push("switched".to_owned()),
             other => unreachable!("{other:?}"),
         }
     }
@@ -150,24 +150,26 @@ impl Runner {
             let received = mirror.receive(rest).unwrap();
             match received.event {
                 None => break,
-                Some(Event::Request(head)) => {
+                Some(ExchangeEvent::Request(head)) => {
                     let body = declared(&head.fields, &mirror);
                     exchange.send_request(&head, body, &mut out).unwrap();
                 }
-                Some(Event::Interim(head)) => {
+                Some(ExchangeEvent::Interim(head)) => {
                     exchange
                         .send_response(&head, BodyLength::None, &mut out)
                         .unwrap();
                 }
-                Some(Event::Response(head)) => {
+                Some(ExchangeEvent::Response(head)) => {
                     let body = declared(&head.fields, &mirror);
                     exchange.send_response(&head, body, &mut out).unwrap();
                 }
-                Some(Event::Content(range)) => {
+                Some(ExchangeEvent::Content(range)) => {
                     exchange.send_content(&rest[range], &mut out).unwrap();
                 }
-                Some(Event::End { trailers }) => exchange.finish(&trailers, &mut out).unwrap(),
-                Some(Event::Switched) => {}
+                Some(ExchangeEvent::End { trailers }) => {
+                    exchange.finish(&trailers, &mut out).unwrap()
+                }
+                Some(ExchangeEvent::Switched) => {}
                 Some(other) => unreachable!("{other:?}"),
             }
             rest = &rest[received.consumed..];
@@ -187,7 +189,7 @@ impl Runner {
             let request = b"GET / HTTP/1.1\r\nHost: unreadable\r\n\r\n";
             match Exchange::server(Limits::default()).receive(request) {
                 Ok(received) => match received.event {
-                    Some(Event::Request(head)) => head,
+                    Some(ExchangeEvent::Request(head)) => head,
                     _ => unreachable!(),
                 },
                 Err(error) => panic!("{error:?}"),

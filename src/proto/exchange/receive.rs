@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 
-use super::{Event, Exchange, Reader, Received};
+use super::{Exchange, ExchangeEvent, Reader, Received};
 use crate::error::{ErrorKind, NetworkFault, PeerMisbehaved};
 use crate::limits::Limit;
 use crate::proto::chunked::{Decoded, Part};
@@ -31,7 +31,7 @@ impl Exchange {
             Reader::Ended | Reader::Switched => return Ok(nothing(0)),
             Reader::Switching => {
                 self.reader = Reader::Switched;
-                return Ok(event(0, Event::Switched));
+                return Ok(event(0, ExchangeEvent::Switched));
             }
             Reader::Failed(error) => return Err(error.clone()),
         };
@@ -43,7 +43,7 @@ impl Exchange {
 
     /// Notes that the peer closed its side, so that there will be no more input.
     ///
-    /// Returns `Ok` with [`Event::End`] when this completes the message. That is the case for
+    /// Returns `Ok` with [`ExchangeEvent::End`] when this completes the message. That is the case for
     /// close-delimited content (over TLS, call this only after a `close_notify`), and for a chunked
     /// response whose server closed right after the line of the last chunk. If the end of the message is
     /// already due, it is reported first: call again.
@@ -51,7 +51,7 @@ impl Exchange {
     /// Fails with [`NetworkFault::Closed`] when no byte of the expected message had arrived or no message
     /// was expected, otherwise with [`ErrorKind::Truncated`]. A server whose client closed after a complete
     /// request can still respond.
-    pub fn receive_eof(&mut self) -> Result<Event, ErrorKind> {
+    pub fn receive_eof(&mut self) -> Result<ExchangeEvent, ErrorKind> {
         match &self.reader {
             Reader::Content(incoming) => match incoming.receive_eof(self.role) {
                 Ok(()) => {
@@ -63,7 +63,7 @@ impl Exchange {
             },
             Reader::Switching => {
                 self.reader = Reader::Switched;
-                Ok(Event::Switched)
+                Ok(ExchangeEvent::Switched)
             }
             Reader::Failed(error) => Err(error.clone()),
             Reader::Head(_) if self.buffered() => {
@@ -114,7 +114,7 @@ impl Exchange {
         }
     }
 
-    fn take_request(&mut self, head: RequestHead) -> Result<Event, ErrorKind> {
+    fn take_request(&mut self, head: RequestHead) -> Result<ExchangeEvent, ErrorKind> {
         let framed = framing::of_request(&head)?;
         let expects = expects_continue(&head)?;
         self.remote_step(Step::Request)?;
@@ -123,10 +123,10 @@ impl Exchange {
         // Without content there is nothing to wait for.
         self.continue_pending =
             expects && !matches!(framed.framing, Framing::Empty | Framing::Length(0));
-        Ok(Event::Request(head))
+        Ok(ExchangeEvent::Request(head))
     }
 
-    fn take_response(&mut self, head: ResponseHead) -> Result<Event, ErrorKind> {
+    fn take_response(&mut self, head: ResponseHead) -> Result<ExchangeEvent, ErrorKind> {
         let step = self
             .response_step(head.status)
             .ok_or(PeerMisbehaved::UnexpectedUpgrade)?;
@@ -143,7 +143,7 @@ impl Exchange {
                 // fails.
                 self.remote_step(step)?;
                 self.fail(fault.into(), CloseReason::ProtocolError);
-                return Ok(Event::Response(head));
+                return Ok(ExchangeEvent::Response(head));
             }
             framed => framed?,
         };
@@ -153,7 +153,7 @@ impl Exchange {
                 self.continue_pending = false;
             }
             self.reader = Reader::Head(HeadScan::new(Role::Server));
-            return Ok(Event::Interim(head));
+            return Ok(ExchangeEvent::Interim(head));
         }
         self.continue_pending = false;
         self.start_content(framed);
@@ -165,7 +165,7 @@ impl Exchange {
         {
             self.states.forbid_reuse(reason);
         }
-        Ok(Event::Response(head))
+        Ok(ExchangeEvent::Response(head))
     }
 
     fn receive_content(&mut self, input: &[u8]) -> Result<Received, ErrorKind> {
@@ -180,7 +180,7 @@ impl Exchange {
                     // A client that sends its content no longer waits.
                     self.continue_pending = false;
                 }
-                Ok(event(consumed, Event::Content(range)))
+                Ok(event(consumed, ExchangeEvent::Content(range)))
             }
             Some(Part::End(trailers)) => Ok(event(consumed, self.end(trailers)?)),
         }
@@ -194,11 +194,11 @@ impl Exchange {
         }
     }
 
-    fn end(&mut self, trailers: FieldLines) -> Result<Event, ErrorKind> {
+    fn end(&mut self, trailers: FieldLines) -> Result<ExchangeEvent, ErrorKind> {
         self.remote_step(Step::End)?;
         self.reader = Reader::Ended;
         self.notice_switch();
-        Ok(Event::End { trailers })
+        Ok(ExchangeEvent::End { trailers })
     }
 
     fn remote_step(&mut self, step: Step) -> Result<(), ErrorKind> {
@@ -239,7 +239,7 @@ fn nothing(consumed: usize) -> Received {
     }
 }
 
-fn event(consumed: usize, event: Event) -> Received {
+fn event(consumed: usize, event: ExchangeEvent) -> Received {
     Received {
         consumed,
         event: Some(event),

@@ -341,7 +341,7 @@ fn switches_need_a_proposal() {
     let switched = server.receive(b"raw").unwrap();
     assert_eq!(
         (switched.consumed, switched.event),
-        (0, Some(Event::Switched))
+        (0, Some(ExchangeEvent::Switched))
     );
     assert_eq!(drain(&mut server, b"raw"), Ok(&b"raw"[..]));
     assert_eq!(
@@ -354,7 +354,7 @@ fn switches_need_a_proposal() {
     let out = answer(&mut server, &response(200, &[]), BodyLength::None);
     assert_eq!(out, "HTTP/1.1 200 \r\n\r\n");
     let switched = server.receive(b"").unwrap();
-    assert_eq!(switched.event, Some(Event::Switched));
+    assert_eq!(switched.event, Some(ExchangeEvent::Switched));
 }
 
 #[test]
@@ -366,9 +366,12 @@ fn a_switch_waits_for_the_end_of_the_request() {
     assert_eq!(server.receive(b"hi").unwrap().consumed, 2);
     assert!(matches!(
         server.receive(b"").unwrap().event,
-        Some(Event::End { .. })
+        Some(ExchangeEvent::End { .. })
     ));
-    assert_eq!(server.receive(b"").unwrap().event, Some(Event::Switched));
+    assert_eq!(
+        server.receive(b"").unwrap().event,
+        Some(ExchangeEvent::Switched)
+    );
 }
 
 #[test]
@@ -408,7 +411,7 @@ fn content_is_a_range_of_the_input() {
     let block = vec![0; 400_000];
     for expected in [400_000, 400_000, 200_000] {
         let received = client.receive(&block).unwrap();
-        assert_eq!(received.event, Some(Event::Content(0..expected)));
+        assert_eq!(received.event, Some(ExchangeEvent::Content(0..expected)));
     }
     assert!(!client.remote_done());
     client.receive(b"").unwrap();

@@ -10,7 +10,7 @@ use super::state::{Collected, Collecting, Current, Incoming, Pace, Stage};
 use super::{Connection, Context};
 use crate::error::{Error, ErrorKind, PeerMisbehaved};
 use crate::limits::Limit;
-use crate::proto::{BodyLength, Event, FieldLines, Received, RequestHead, ResponseHead};
+use crate::proto::{BodyLength, ExchangeEvent, FieldLines, Received, RequestHead, ResponseHead};
 use crate::server::app::{Admission, Plan, Served};
 use crate::server::content::Inbox;
 use crate::server::fault::ServerFault;
@@ -36,7 +36,7 @@ impl Connection {
         };
         self.consume(consumed, cx);
         match event {
-            Some(Event::Request(head)) => {
+            Some(ExchangeEvent::Request(head)) => {
                 self.begin_request(head, cx);
                 Ok(true)
             }
@@ -78,7 +78,7 @@ impl Connection {
             // The end of the content is due at once and needs no more bytes.
             match self.exchange.receive(&[]) {
                 Ok(Received {
-                    event: Some(Event::End { trailers }),
+                    event: Some(ExchangeEvent::End { trailers }),
                     ..
                 }) => {
                     request.complete(Bytes::new(), trailers);
@@ -160,7 +160,7 @@ impl Connection {
         };
         let mut moved = consumed > 0;
         match event {
-            Some(Event::Content(range)) => {
+            Some(ExchangeEvent::Content(range)) => {
                 let content = self.recv.unread().get(range).unwrap_or_default();
                 collecting.length += content.len() as u64;
                 if collecting.length > collecting.admission.max_body {
@@ -186,7 +186,7 @@ impl Connection {
                     return Ok(true);
                 }
             }
-            Some(Event::End { trailers }) => {
+            Some(ExchangeEvent::End { trailers }) => {
                 self.consume(consumed, cx);
                 self.incoming = Incoming::Over;
                 if let Stage::Collecting(collecting) =
@@ -271,7 +271,7 @@ impl Connection {
         };
         moved |= consumed > 0;
         match event {
-            Some(Event::Content(range)) => match &mut self.incoming {
+            Some(ExchangeEvent::Content(range)) => match &mut self.incoming {
                 Incoming::Streaming(inbox) => {
                     let inbox = Arc::clone(inbox);
                     let pool = cx.reactor.pool();
@@ -288,7 +288,7 @@ impl Connection {
                 }
                 Incoming::Over => {}
             },
-            Some(Event::End { trailers }) => {
+            Some(ExchangeEvent::End { trailers }) => {
                 if let Incoming::Streaming(inbox) = &self.incoming {
                     inbox.end(trailers);
                 }

@@ -21,7 +21,7 @@ use super::host::HostField;
 use super::multipart::{FormField, ReceivedForm};
 use crate::error::{Error, ErrorKind};
 use crate::limits::{Limit, Limits};
-use crate::proto::{Event, Exchange, FieldLines, RequestHead};
+use crate::proto::{Exchange, ExchangeEvent, FieldLines, RequestHead};
 use crate::transport::tls::TlsInfo;
 
 pub use query::QueryPairs;
@@ -66,11 +66,11 @@ impl Request {
             let input = bytes.get(at..).unwrap_or_default();
             let received = exchange.receive(input)?;
             match received.event {
-                Some(Event::Request(request)) => head = Some(request),
-                Some(Event::Content(range)) => {
+                Some(ExchangeEvent::Request(request)) => head = Some(request),
+                Some(ExchangeEvent::Content(range)) => {
                     body.extend_from_slice(input.get(range).unwrap_or_default());
                 }
-                Some(Event::End { trailers }) => {
+                Some(ExchangeEvent::End { trailers }) => {
                     let Some(head) = head else { return Ok(None) };
                     let client = Client::nobody();
                     let mut request = Self::new(head, client, None);

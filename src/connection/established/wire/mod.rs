@@ -22,7 +22,7 @@ use crate::connection::exchange::{Exchange, RequestContent, Stage};
 use crate::error::{Error, ErrorKind, NetworkFault, PeerMisbehaved};
 use crate::limits::Limits;
 use crate::phase::Phase;
-use crate::proto::{self, Event, Persistence, RequestHead};
+use crate::proto::{self, ExchangeEvent, Persistence, RequestHead};
 use crate::transport::buffer::{BUFFER_BYTES, RecvBuffer};
 use crate::transport::link::Link;
 use crate::transport::meter::BudgetMeter;
@@ -154,11 +154,11 @@ impl Wire {
             let received = received?;
             self.recv.consume(received.consumed, reactor.pool());
             match received.event {
-                Some(Event::Interim(head)) => {
+                Some(ExchangeEvent::Interim(head)) => {
                     exchange.interim.push_back(head);
                     continue;
                 }
-                Some(Event::Response(head)) => {
+                Some(ExchangeEvent::Response(head)) => {
                     if was_held_back {
                         // The server responded without the content and does not wait for it (RFC 9110
                         // §10.1.1). Because the request declared content, the connection ends with the

@@ -4,7 +4,7 @@ use super::{Ended, JOIN_BELOW, PIECE_BYTES, Wire};
 use crate::connection::established::outcome::{Follows, Taken};
 use crate::connection::exchange::{EndOfContent, Exchange, Receiving, Stage};
 use crate::error::{Error, ErrorKind, PeerMisbehaved};
-use crate::proto::{Event, ResponseHead};
+use crate::proto::{ExchangeEvent, ResponseHead};
 use crate::transport::link::LinkRead;
 use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
@@ -78,7 +78,7 @@ impl Wire {
                 }
             };
             match received.event {
-                Some(Event::Content(range)) if range.len() < JOIN_BELOW => {
+                Some(ExchangeEvent::Content(range)) if range.len() < JOIN_BELOW => {
                     receiving.decoded += range.len() as u64;
                     joined.extend_from_slice(&self.recv.unread()[range]);
                     self.recv.consume(received.consumed, reactor.pool());
@@ -86,23 +86,27 @@ impl Wire {
                         break;
                     }
                 }
-                Some(Event::Content(range)) => {
+                Some(ExchangeEvent::Content(range)) => {
                     receiving.decoded += range.len() as u64;
                     let behind = received.consumed.saturating_sub(range.end);
                     receiving.ready = self.recv.take(range, reactor.pool());
                     self.recv.consume(behind, reactor.pool());
                 }
-                Some(Event::End { trailers }) => {
+                Some(ExchangeEvent::End { trailers }) => {
                     self.recv.consume(received.consumed, reactor.pool());
                     exchange.trailers = trailers;
                     receiving.end = EndOfContent::End;
                 }
-                Some(Event::Switched) => {
+                Some(ExchangeEvent::Switched) => {
                     self.recv.consume(received.consumed, reactor.pool());
                     exchange.stage = Stage::Switched;
                     return;
                 }
-                Some(Event::Request(_) | Event::Response(_) | Event::Interim(_)) => {
+                Some(
+                    ExchangeEvent::Request(_)
+                    | ExchangeEvent::Response(_)
+                    | ExchangeEvent::Interim(_),
+                ) => {
                     receiving.end =
                         EndOfContent::Fault(ErrorKind::Peer(PeerMisbehaved::UnexpectedData).into());
                 }

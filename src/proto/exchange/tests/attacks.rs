@@ -205,7 +205,7 @@ fn the_caller_can_set_each_limit() {
     let interim = b"HTTP/1.1 102 x\r\n\r\n";
     assert!(matches!(
         client.receive(interim).unwrap().event,
-        Some(Event::Interim(_))
+        Some(ExchangeEvent::Interim(_))
     ));
     assert_eq!(
         client.receive(interim),

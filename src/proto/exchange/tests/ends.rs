@@ -6,8 +6,8 @@ use super::*;
 fn the_end_of_the_bytes_completes_or_fails_a_message() {
     let closed = Err(ErrorKind::Network(NetworkFault::Closed));
     let truncated = |received, expected| Err(ErrorKind::Truncated { received, expected });
-    let end = Ok(Event::End { trailers: none() });
-    let cases: [(&str, Result<Event, ErrorKind>); 13] = [
+    let end = Ok(ExchangeEvent::End { trailers: none() });
+    let cases: [(&str, Result<ExchangeEvent, ErrorKind>); 13] = [
         ("", closed.clone()),
         ("\r\n", closed.clone()),
         ("H", truncated(0, None)),
@@ -57,7 +57,10 @@ fn the_end_of_the_bytes_may_be_reported_before_a_due_end_is_read() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n";
     client.receive(head).unwrap();
     client.receive(b"x").unwrap();
-    assert_eq!(client.receive_eof(), Ok(Event::End { trailers: none() }));
+    assert_eq!(
+        client.receive_eof(),
+        Ok(ExchangeEvent::End { trailers: none() })
+    );
     assert!(client.is_done());
 }
 

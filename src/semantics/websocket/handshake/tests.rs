@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::limits::Limits;
-use crate::proto::{BodyLength, Event, Exchange};
+use crate::proto::{BodyLength, Exchange, ExchangeEvent};
 
 /// The nonce of RFC 6455 §1.3, its key and its accept value.
 const NONCE: [u8; 16] = *b"the sample nonce";
@@ -388,7 +388,7 @@ fn the_handshake_passes_both_http_state_machines() {
         let received = server.receive(&wire[offset..]).unwrap();
         offset += received.consumed;
         match received.event {
-            Some(Event::Request(head)) => seen = Some(head),
+            Some(ExchangeEvent::Request(head)) => seen = Some(head),
             Some(_) => {}
             None => break,
         }
@@ -408,8 +408,8 @@ fn the_handshake_passes_both_http_state_machines() {
         let received = client.receive(&wire[offset..]).unwrap();
         offset += received.consumed;
         match received.event {
-            Some(Event::Switched) => break,
-            Some(Event::Response(head)) => {
+            Some(ExchangeEvent::Switched) => break,
+            Some(ExchangeEvent::Response(head)) => {
                 verified = Some(handshake.verify(&head).map(|it| it.map(str::to_owned)));
             }
             Some(_) => {}
