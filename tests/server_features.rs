@@ -8,6 +8,8 @@ mod serving;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use httpoll::ErrorKind;
+use httpoll::error::{Misuse, NetworkFault};
 use httpoll::server::port_file::PortCandidates;
 use httpoll::server::{Request, Responder, Response, Server, ServerFault, TimeoutKind};
 use serving::{Notes, Raw, answers, body, header, headers, status, test_server, test_server_with};
@@ -21,8 +23,11 @@ fn a_server_listens_at_loopback_and_tells_its_port() {
     assert_ne!(server.local_addr().port(), 0);
     assert!(server.is_listening() && !server.is_closed());
     // The port is taken: binding a second server is an error.
-    assert!(Server::bind(server.local_addr()).is_err());
-    assert!(Server::bind("no port").is_err());
+    let listens = || ErrorKind::Network(NetworkFault::ListenFailed);
+    let taken = Server::bind(server.local_addr()).unwrap_err();
+    assert_eq!(*taken.kind(), listens());
+    let no_port = Server::bind("no port").unwrap_err();
+    assert_eq!(*no_port.kind(), Misuse::InvalidHost.into());
     server.close_now();
     assert!(server.is_closed());
     let port = server.local_addr().port();
@@ -33,11 +38,10 @@ fn a_server_listens_at_loopback_and_tells_its_port() {
         .bind_first(PortCandidates::new(port).or_any())
         .unwrap();
     assert!(![0, port].contains(&hunted.local_addr().port()));
-    assert!(
-        Server::builder()
-            .bind_first(PortCandidates::new(port))
-            .is_err()
-    );
+    let none_free = Server::builder()
+        .bind_first(PortCandidates::new(port))
+        .unwrap_err();
+    assert_eq!(*none_free.kind(), listens());
 }
 
 #[test]

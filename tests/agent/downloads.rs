@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use httpoll::error::{DiskFault, NetworkFault, PeerMisbehaved};
 use httpoll::mock::MockResponse;
-use httpoll::{Download, ErrorKind, Request, error::DiskFault, limits::Limit};
+use httpoll::{Download, ErrorKind, Phase, Request, limits::Limit};
 
 use crate::support::{Folder, Outcome, finish, frames, pattern, run, setup};
 
@@ -171,13 +172,22 @@ fn a_download_that_is_cut_short_or_late_leaves_nothing() {
             expected: Some(100_000)
         }
     );
-    failing("failed-reset", whole().reset_after(5000), |it| it);
+    let outcome = failing("failed-reset", whole().reset_after(5000), |it| it);
+    let broken = ErrorKind::Network(NetworkFault::Broken);
+    assert_eq!(*outcome.error().kind(), broken);
     let outcome = failing("failed-stall", whole().stall_after(5000), |it| it);
-    assert!(outcome.error().is_timeout());
-    failing(
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Timeout(Phase::ReceiveBody)
+    );
+    let outcome = failing(
         "failed-lie",
         MockResponse::raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
         |it| it,
+    );
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Peer(PeerMisbehaved::InvalidChunkSize)
     );
 }
 

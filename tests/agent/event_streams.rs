@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use httpoll::mock::{MockResponse, MockServer, MockStream};
 use httpoll::{
-    Agent, Budget, ErrorKind, Event, Request, RequestHandle, agent::RetryCause,
-    circuit::CircuitPolicy, error::EventStreamFault, event_stream::ServerSentEvent,
+    Agent, Budget, ErrorKind, Event, Request, RequestHandle,
+    agent::RetryCause,
+    circuit::CircuitPolicy,
+    error::{EventStreamFault, NetworkFault},
+    event_stream::ServerSentEvent,
 };
 
 use crate::support::{finish, frames, run, setup, setup_with};
@@ -265,7 +268,10 @@ fn the_first_connection_that_fails_is_an_error() {
         &mut agent,
         Request::get("http://nobody.example/").event_stream(),
     );
-    assert!(outcome.result.is_err());
+    assert_eq!(
+        *outcome.error().kind(),
+        ErrorKind::Network(NetworkFault::Unresolved)
+    );
 }
 
 #[test]

@@ -239,6 +239,7 @@ fn rates_hold_each_way_and_uploads_go_in_pieces() {
     let began = network.now();
     let events = crate::support::finish_all(&network, &mut agent, 2);
     let millis = (network.now() - began).as_millis();
+    assert_eq!(events.len(), 2);
     assert!(events.iter().all(|(_, result)| result.is_ok()));
     // Neither takes from the other: two seconds, less what the bucket held, and not four.
     assert!((1600..=2000).contains(&millis), "{millis}");

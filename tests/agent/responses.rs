@@ -5,7 +5,9 @@ use std::time::Duration;
 use httpoll::memory::MemoryNetwork;
 use httpoll::mock::MockResponse;
 use httpoll::{
-    Agent, Bytes, ErrorKind, Event, Request, Response, agent::Hop, error::PeerMisbehaved,
+    Agent, Bytes, ErrorKind, Event, Request, Response,
+    agent::Hop,
+    error::{FrameFault, Misuse, PeerMisbehaved},
 };
 
 use crate::support::{Outcome, chunks, pattern, run, script, script_closing, setup};
@@ -213,7 +215,8 @@ fn responses_can_be_built_printed_and_converted_to_json() {
     );
     assert!(Response::new(200).error_for_status().is_ok());
     assert_eq!(Response::new(9).status().as_u16(), 500);
-    assert!(Response::new(200).with_header("X", "a\r\nb").is_err());
+    let error = Response::new(200).with_header("X", "a\r\nb").unwrap_err();
+    assert_eq!(*error.kind(), Misuse::InvalidHeader.into());
 }
 
 #[test]
@@ -349,5 +352,5 @@ fn a_byte_order_mark_before_text_and_json_is_ignored() {
     let mut lines = httpoll::frames::JsonLines::new();
     lines.push("\u{feff}{\"a\": 1}\n\u{feff}{}\n".as_bytes());
     assert_eq!(lines.next_value().unwrap().unwrap()["a"], 1);
-    assert!(lines.next_value().is_err());
+    assert_eq!(lines.next_value(), Err(FrameFault::NotJson { column: 1 }));
 }

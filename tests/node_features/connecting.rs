@@ -4,8 +4,9 @@ use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use httpoll::error::{Misuse, NetworkFault};
 use httpoll::memory::{ConnectError, MemoryNetwork};
-use httpoll::{ErrorKind, HttpClient, Method, Status, error::Misuse, node::RequestBody};
+use httpoll::{ErrorKind, HttpClient, Method, Status, node::RequestBody};
 
 use crate::support::{address, connected, content, get, listening, server, until};
 use crate::{OK, support};
@@ -174,7 +175,10 @@ fn an_injected_stream_works_through_whole_exchanges() {
         assert_eq!(http.get_status(), Status::Connected);
     }
     drop(far);
-    assert!(http.poll().is_err());
+    assert_eq!(
+        *http.poll().unwrap_err().kind(),
+        ErrorKind::Network(NetworkFault::Closed)
+    );
 }
 
 #[test]

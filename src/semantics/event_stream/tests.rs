@@ -174,6 +174,12 @@ fn events_are_encoded_in_a_fixed_order() {
         let mut out = Vec::new();
         encode(&event, &mut out).unwrap();
         assert_eq!(String::from_utf8_lossy(&out), expected);
+        #[cfg(feature = "server")]
+        {
+            let mut public = Vec::new();
+            event.encode(&mut public).unwrap();
+            assert_eq!(public, out);
+        }
         let read = read(&mut EventStreamParser::new(), &[&out]);
         let data = event.data.replace("\r\n", "\n").replace('\r', "\n");
         assert_eq!(read, [ServerSentEvent { data, ..event }]);

@@ -36,6 +36,19 @@ fn this_side_sends_one_close_frame() {
     assert_eq!(server.machine.queued(), 0);
 }
 
+#[cfg(feature = "agent")]
+#[test]
+fn a_client_is_closed_when_the_close_frame_of_the_server_has_arrived() {
+    let mut client = End::client(WebSocketConfig::default());
+    assert!(!client.machine.is_closed());
+    client.close(1000, "").unwrap();
+    assert!(!client.machine.is_closed(), "only this side has closed");
+    client
+        .receive(&from_server(FIN | CLOSE, &close_payload(1000, "")))
+        .unwrap();
+    assert!(client.machine.is_closed());
+}
+
 #[test]
 fn a_close_frame_from_the_peer_is_answered() {
     for (payload, told) in [

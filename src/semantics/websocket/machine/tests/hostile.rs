@@ -62,3 +62,27 @@ fn changed_bytes_never_break_the_machine() {
         assert!(end.machine.is_finished(), "{bytes:?}");
     }
 }
+
+#[test]
+fn a_peer_is_read_until_its_pongs_exceed_their_space() {
+    let mut end = End::server(WebSocketConfig {
+        send_queue_bytes: 1000,
+        ..WebSocketConfig::default()
+    });
+    // A frame of 1000 bytes, and pongs of 64 KiB: exactly as much as may wait.
+    end.send(WebSocketMessage::Binary(vec![0; 996].into()))
+        .unwrap();
+    let mut pings = from_client(FIN | PING, &[0; 125]).repeat(516);
+    pings.extend(from_client(FIN | PING, &[0; 2]));
+    assert_eq!(end.receive(&pings), Ok(Vec::new()));
+    assert_eq!(end.machine.queued(), 1000 + 64 * 1024);
+    let text = from_client(FIN | TEXT, b"still read");
+    assert_eq!(end.receive(&text), Ok(vec![message("still read")]));
+    end.receive(&from_client(FIN | PING, b"")).unwrap();
+    end.machine.receive(&text, end.now);
+    assert_eq!(
+        end.machine.next_event(end.now),
+        Ok(None),
+        "one pong too many"
+    );
+}
