@@ -17,40 +17,48 @@ fi
 groups=("$@")
 [ ${#groups[@]} -gt 0 ] || groups=(proto policies cache pool decide connect websocket events)
 
-# The files of a group, and the arguments of `cargo test` for the tests that cover it.
+# The files of a group, the test targets that cover it, and the names of their tests begin with these words.
 group() {
     case $1 in
     proto)
         files=(src/proto/{state,framing,chunked,exchange}.rs)
-        tests=(--lib --test transcripts -- proto:: transcript damage)
+        targets=(--lib --test transcripts)
+        filters=(proto:: transcript damage)
         ;;
     policies)
         files=(src/semantics/{retry,redirect,circuit,range,conditional}.rs)
-        tests=(--lib -- semantics::)
+        targets=(--lib)
+        filters=(semantics::)
         ;;
     cache)
         files=(src/semantics/cache.rs 'src/semantics/cache/*.rs')
-        tests=(--lib --test agent -- semantics::cache caching::)
+        targets=(--lib --test agent)
+        filters=(semantics::cache caching::)
         ;;
     pool)
         files=(src/agent/pool.rs)
-        tests=(--lib --test agent -- agent::pool pool:: queue:: connections::)
+        targets=(--lib --test agent)
+        filters=(agent::pool pool:: queue:: connections::)
         ;;
     decide)
         files=(src/agent/transfer/decide.rs)
-        tests=(--lib --test agent)
+        targets=(--lib --test agent)
+        filters=()
         ;;
     connect)
         files=(src/transport/{happy_eyeballs,throttle}.rs)
-        tests=(--lib --test agent -- transport::happy_eyeballs transport::throttle rates::)
+        targets=(--lib --test agent)
+        filters=(transport::happy_eyeballs transport::throttle rates::)
         ;;
     websocket)
         files=(src/semantics/websocket/{machine,liveness}.rs)
-        tests=(--lib -- semantics::websocket)
+        targets=(--lib)
+        filters=(semantics::websocket)
         ;;
     events)
         files=(src/semantics/event_stream.rs 'src/semantics/event_stream/*.rs')
-        tests=(--lib -- semantics::event_stream)
+        targets=(--lib)
+        filters=(semantics::event_stream)
         ;;
     *)
         echo "no such group: $1" >&2
@@ -73,9 +81,15 @@ for name in "${groups[@]}"; do
         shards=$(((count + sample - 1) / sample))
         shard=(--shard "0/$((shards > 0 ? shards : 1))" --sharding round-robin)
     fi
+    # The targets are arguments of each build, too: otherwise all test programs are linked for each mutant.
+    only=()
+    for target in "${targets[@]}"; do
+        only+=(--cargo-arg="$target")
+    done
     mkdir -p "target/mutants/$name"
     # Its exit status says that some were missed; the ratio below decides.
-    cargo mutants "${select[@]}" "${shard[@]}" --no-shuffle --jobs 1 --output "target/mutants/$name" -- "${tests[@]}" || true
+    cargo mutants "${select[@]}" "${shard[@]}" --no-shuffle --jobs 1 "${only[@]}" \
+        --output "target/mutants/$name" -- -- "${filters[@]}" || true
 done
 
 python3 - "${groups[@]}" <<'PYTHON'
