@@ -75,6 +75,8 @@ fn mistakes_of_the_developer_are_logged_once() {
     let slow = told.iter().find(|line| line.contains("HttpResponse"));
     assert!(slow.unwrap().contains(&entity.to_string()), "{told:?}");
 
+    slow_json_is_not_blamed_on_observers();
+
     #[cfg(feature = "server")]
     slow_handlers_are_logged();
 
@@ -201,4 +203,27 @@ fn a_post_that_is_not_retried_is_explained_once() {
         "{logged:?}"
     );
     assert!(logged[0].contains("idempotency_key"), "{logged:?}");
+}
+
+/// The log names the parsing of JSON on the frame, and not only the observers of the response.
+fn slow_json_is_not_blamed_on_observers() {
+    let network = MemoryNetwork::new();
+    let server = MockServer::on(&network, "game.example", 80);
+    let _rule = server.get("/").reply(MockResponse::ok().text("7"));
+    let mut app = App::new();
+    app.add_plugins(HttpollPlugin {
+        network: Some(network.clone()),
+        slow_observer: Some(Duration::ZERO),
+        json_off_frame: usize::MAX,
+        ..HttpollPlugin::default()
+    });
+    app.world_mut()
+        .spawn(HttpRequest::get("http://game.example/"))
+        .on_json(|_: On<HttpJson<u32>>| ());
+    run(&mut app, &network, 20);
+    let logged = lines();
+    assert!(
+        logged.iter().any(|line| line.contains("json_off_frame")),
+        "{logged:?}"
+    );
 }

@@ -94,3 +94,26 @@ fn a_retried_post_needs_an_idempotency_key() {
         assert_eq!(game.server.requests().len(), requests, "{key:?}");
     }
 }
+
+#[test]
+fn the_value_that_http_returns_has_every_method_of_the_builder() {
+    let builder = include_str!("../../src/components/request.rs");
+    let commands = include_str!("../../src/commands/request.rs");
+    let methods: Vec<&str> = builder
+        .split("pub fn ")
+        .skip(1)
+        .filter(|rest| {
+            let parameters = rest.split('{').next().unwrap_or_default();
+            ["(self", "mut self", "\n        self,"]
+                .iter()
+                .any(|by_value| parameters.contains(by_value))
+        })
+        .filter_map(|rest| rest.split(['(', '<']).next())
+        .collect();
+    assert!(methods.contains(&"bearer"), "{methods:?}");
+    for method in methods {
+        let is_there = commands.contains(&format!("        {method}("))
+            || commands.contains(&format!("pub fn {method}<"));
+        assert!(is_there, "RequestCommands has no method {method}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Components in scenes and inspectors. Bevy's scenes save each component with `ReflectSerializer` and
-//! insert it with `ReflectComponent`; so do these tests, without the crates that scenes would add.
+//! insert it with `ReflectComponent`; so do these tests, without the crates that scenes would
+//! add. `plugin/with_bevy` has a test with those crates.
 
 #![cfg(feature = "reflect")]
 #![allow(
@@ -99,6 +100,7 @@ fn a_saved_request_is_sent_like_the_original_but_for_credentials() {
     assert_eq!(authorized("authorization"), 1);
     assert_eq!(authorized("idempotency-key"), 2);
     for request in &requests {
+        assert_eq!(request.target, "/scores?season=7");
         assert_eq!(request.header("x-game"), Some("1"));
         assert_eq!(request.header("content-type"), Some("application/json"));
         assert_eq!(request.text(), "[1,2,3]");
