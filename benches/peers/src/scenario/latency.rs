@@ -18,6 +18,7 @@ struct Batch {
     is_fresh: bool,
     /// Of each poll, in milliseconds; 1 is httpoll's default.
     budget: u64,
+    pace: Pace,
 }
 
 pub fn scenarios() -> Vec<Scenario> {
@@ -27,6 +28,7 @@ pub fn scenarios() -> Vec<Scenario> {
         is_tls: false,
         is_fresh: true,
         budget: 1,
+        pace: Pace::Idle,
     };
     let batches = [
         ("fresh-plain-60fps", "a fresh plain GET of 1 KiB", one),
@@ -35,6 +37,15 @@ pub fn scenarios() -> Vec<Scenario> {
             "a keep-alive GET of 1 KiB",
             Batch {
                 is_fresh: false,
+                ..one
+            },
+        ),
+        (
+            "keepalive-60fps-busy",
+            "a keep-alive GET of 1 KiB",
+            Batch {
+                is_fresh: false,
+                pace: Pace::Busy,
                 ..one
             },
         ),
@@ -100,7 +111,14 @@ pub fn scenarios() -> Vec<Scenario> {
             ]);
             Scenario {
                 name: name.to_owned(),
-                title: format!("{title}, 60 fps, {} ms for each poll", batch.budget),
+                title: format!(
+                    "{title}, 60 fps, {} ms for each poll, {}",
+                    batch.budget,
+                    match batch.pace {
+                        Pace::Idle => "frames that sleep",
+                        Pace::Busy => "frames that compute",
+                    }
+                ),
                 peers,
                 run: Box::new(move |context| in_frames(context, batch)),
             }
@@ -121,7 +139,7 @@ fn in_frames(context: &Context, batch: Batch) -> Outcome<Metrics> {
         ask = ask.closing();
     }
     let ask = ask.leak();
-    let mut frames = Frames::new(Pace::Idle);
+    let mut frames = Frames::new(batch.pace);
     let (mut counts, mut longest, mut longest_poll) = (Vec::new(), Vec::new(), Vec::new());
     let trials = context.times(if batch.count == 1 { 60 } else { 20 }, 5);
     // The first opens what is kept and grows tables: it does not count.
