@@ -103,6 +103,31 @@ fn a_request_that_was_not_read_yet_is_not_idle() {
     }
 }
 
+/// The socket is asked, because bytes may arrive after the system reported what is ready.
+#[test]
+fn a_connection_whose_bytes_arrive_while_others_are_accepted_is_not_idle() {
+    let mut limits = ServerLimits::default();
+    limits.connections = 2;
+    let mut test = test_server_with(Server::builder().limits(limits));
+    test.server.route("GET", "/", answers("ok")).unwrap();
+    let first = Arc::new(Mutex::new(test.connect()));
+    test.poll();
+    let late = Arc::clone(&first);
+    test.server.on_connect(move |_| {
+        let mut late = late.lock().unwrap();
+        late.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    });
+    // Both are accepted in one poll, if there is room.
+    let _others = (test.begin_connect(), test.begin_connect());
+    for _ in 0..5 {
+        test.poll();
+    }
+    let mut first = first.lock().unwrap();
+    first.read();
+    assert!(!first.reset);
+    assert_eq!(status(&first.text()), 200);
+}
+
 #[test]
 fn the_connection_that_is_idle_for_the_longest_time_makes_room() {
     let mut limits = ServerLimits::default();

@@ -160,6 +160,9 @@ pub enum Misuse {
     /// The request has ended and its end was reported, or it was cancelled, or it belongs to another
     /// agent.
     UnknownRequest,
+    /// The name of a local tool is empty, has more than 64 bytes, or has other characters than letters, digits,
+    /// `-` and `_`.
+    InvalidToolName,
     /// The call needs this feature of the crate.
     FeatureNotBuilt(&'static str),
     /// A page in a browser cannot do this. Only on the web; see

@@ -176,6 +176,9 @@ impl fmt::Display for Misuse {
             Self::OutOfOrder => "this call would break the order of messages on the connection",
             Self::InvalidUrl => "the URL must be absolute, with the scheme http or https",
             Self::InvalidContent => "the value cannot be encoded as content",
+            Self::InvalidToolName => {
+                "the name of a local tool has 1 to 64 letters, digits, `-` and `_`"
+            }
             Self::InvalidDigest => "a SHA-256 digest is not 64 hexadecimal digits",
             Self::ConflictingContent => {
                 "the request has two contents: use only one of body, text, json, form, multipart and file"

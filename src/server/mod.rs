@@ -36,6 +36,7 @@
 //! | `request`, `content` | a received request |
 //! | `response`, `responder`, `pipe`, `stream` | a response and its content |
 //! | `settings`, `builder` | settings that are chosen before the server listens |
+//! | `local_tool` | a server for the tools of one user on one machine, in one call |
 //! | `shutdown` | immediate and graceful shutdown |
 //! | `target`, `fixdate`, `date` | the parts of a request target; the date format of HTTP |
 
@@ -59,6 +60,7 @@ mod hooks;
 pub mod host;
 pub mod inspector;
 mod into_response;
+mod local_tool;
 mod metrics;
 pub mod multipart;
 #[cfg(feature = "oauth")]
@@ -111,6 +113,7 @@ pub use content::{Content, Piece};
 pub use fault::{BadRequest, HandlerError, ServerFault, TimeoutKind};
 pub use hooks::Sent;
 pub use into_response::{IntoResponse, Outcome};
+pub use local_tool::LocalTool;
 pub use metrics::Metrics;
 pub use pipe::SendError;
 pub use request::{QueryPairs, Request};
