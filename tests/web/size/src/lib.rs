@@ -1,0 +1,1 @@
+//! Empty: the examples are what is measured.
