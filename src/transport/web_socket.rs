@@ -18,7 +18,7 @@ use self::shared::{Arrived, Shared, lock};
 use crate::clock::Instant;
 use crate::error::WebSocketFault;
 use crate::limits::Limits;
-use crate::proto::{BodyLength, Event, Exchange, FieldLines};
+use crate::proto::{BodyLength, Exchange, ExchangeEvent, FieldLines};
 use crate::semantics::websocket::{
     CloseFrame, UpgradeRequest, WebSocketConfig, WebSocketEvent, WebSocketMachine, close_code,
 };
@@ -72,7 +72,7 @@ impl BrowserSocket {
         };
         bytes.extend_from_slice(src);
         let received = exchange.receive(bytes).map_err(unexpected)?;
-        let Some(Event::Request(head)) = received.event else {
+        let Some(ExchangeEvent::Request(head)) = received.event else {
             bytes.drain(..received.consumed);
             return Ok(src.len());
         };
