@@ -1,7 +1,7 @@
 //! Which fields a trailer section may contain (RFC 9110 §6.5.1), for both directions. `chunked` parses
-//! trailers. They never mix with the header section, because [`Event::End`] has its own [`FieldLines`].
+//! trailers. They never mix with the header section, because [`ExchangeEvent::End`] has its own [`FieldLines`].
 //!
-//! [`Event::End`]: super::Event::End
+//! [`ExchangeEvent::End`]: super::ExchangeEvent::End
 //! [`FieldLines`]: super::FieldLines
 
 /// Whether a field of this name is allowed in a trailer section. It is not if the field frames or routes
