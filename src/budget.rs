@@ -131,7 +131,8 @@ impl Default for Budget {
 
 /// When the next poll is due. A game that polls once per frame may ignore it. A loop without frames calls
 /// `wait`, which sleeps until then. Do not sleep elsewhere: of a gap between two polls, only one second
-/// counts towards deadlines.
+/// counts towards deadlines. A loop that cannot call `wait`, such as winit's, uses
+/// [`on_event`](crate::PollGroup::on_event).
 ///
 /// The variants are all that a loop can wait for; there will be no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! This file holds the public API. The shared poller and the loop are in `transport`.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::error::Error;
 use crate::transport::memory::MemoryNetwork;
 use crate::transport::poll_loop::{AsMachine, Machine, PollLoop};
 use crate::transport::poller::Poller;
+use crate::transport::watcher::Watcher;
 
 /// What a [`PollGroup`] polls: [`HttpClient`](crate::HttpClient), [`Agent`](crate::Agent) and
 /// [`Server`](crate::server::Server). Nothing else can implement it.
@@ -78,6 +80,7 @@ pub struct PollGroup {
     poller: Poller,
     /// The index of the member that gets the first turn of the next poll.
     first: AtomicUsize,
+    watcher: Option<Watcher>,
 }
 
 impl PollGroup {
@@ -96,7 +99,25 @@ impl PollGroup {
         Self {
             poller,
             first: AtomicUsize::new(0),
+            watcher: None,
         }
+    }
+
+    /// Sets a function that is called when a [poll](Self::poll) of the group is worthwhile, for programs that draw
+    /// only when something changes. It works as
+    /// [`AgentBuilder::on_event`](crate::agent::AgentBuilder::on_event) does for an agent without a thread of its
+    /// own, for all members: clients, agents and servers. After you gave a member something to do, poll once; only
+    /// agents notice by themselves. On an in-memory network the function is never called, nor if the system
+    /// refuses the thread: see [`calls_on_event`](Self::calls_on_event).
+    #[must_use]
+    pub fn on_event(mut self, notify: impl Fn() + Send + Sync + 'static) -> Self {
+        self.watcher = Watcher::start(&self.poller, Arc::new(notify));
+        self
+    }
+
+    /// Whether the function of [`on_event`](Self::on_event) is called.
+    pub fn calls_on_event(&self) -> bool {
+        self.watcher.is_some()
     }
 
     pub(crate) fn poller(&self) -> &Poller {

@@ -15,6 +15,12 @@ fn try_tell(event: &Event) -> io::Result<()> {
     let mut out = io::stderr().lock();
     match event {
         Event::Queued { .. } => writeln!(out, "* Waiting for a connection"),
+        Event::StillQueued { waited, reason, .. } => {
+            writeln!(
+                out,
+                "* Still waiting for a connection after {waited:?}: {reason}"
+            )
+        }
         Event::Phase { phase, .. } => writeln!(out, "* Now {phase}"),
         Event::HeadSent { head, .. } => request(&mut out, head),
         Event::HeadReceived { head, .. } => response(&mut out, head),

@@ -25,6 +25,7 @@ use crate::error::{Error, Misuse};
 use crate::proto::FieldLines;
 #[cfg(feature = "websocket")]
 use crate::semantics::websocket::WebSocketMessage;
+use crate::transport::watcher::Watcher;
 
 /// Sends requests and reports what becomes of them.
 ///
@@ -73,6 +74,8 @@ pub struct Agent {
     urls: KnownUrls,
     /// Events of other requests, which [`wait_for`](Self::wait_for) set aside.
     set_aside: VecDeque<Event>,
+    /// Calls the function of [`on_event`](crate::agent::AgentBuilder::on_event), if the engine has no thread.
+    pub(super) watcher: Option<Watcher>,
 }
 
 /// Where the engine runs.
@@ -157,6 +160,7 @@ impl Agent {
             unfinished: ById::default(),
             urls: KnownUrls::default(),
             set_aside: VecDeque::new(),
+            watcher: None,
         }
     }
 
@@ -175,6 +179,7 @@ impl Agent {
                 let prepared = Prepared::of(request, &self.config, &mut self.urls)?;
                 engine.submit(id, prepared, began);
                 engine.note_submit_time(began);
+                engine.tell_watcher();
             }
             Backend::Threaded(thread) => {
                 let prepared = Prepared::of(request, &self.config, &mut self.urls)?;
@@ -220,7 +225,14 @@ impl Agent {
     /// poll still allows.
     pub fn next_event(&mut self) -> Option<Event> {
         self.cancel_dropped();
-        self.set_aside.pop_front().or_else(|| self.pull())
+        let event = self.set_aside.pop_front().or_else(|| self.pull());
+        if event.is_none()
+            && let Backend::Inline(engine) = &mut self.backend
+        {
+            // What was pulled made room, and nothing else tells that there is more to read.
+            engine.tell_watcher();
+        }
+        event
     }
 
     fn pull(&mut self) -> Option<Event> {
@@ -351,6 +363,15 @@ impl Agent {
         matches!(self.backend, Backend::Threaded(_))
     }
 
+    /// Whether the function of [`on_event`](crate::agent::AgentBuilder::on_event) is called. It is not if there is
+    /// none, on an in-memory network, or if the system refused what that needs.
+    pub fn calls_on_event(&self) -> bool {
+        match &self.backend {
+            Backend::Inline(_) => self.watcher.is_some(),
+            Backend::Threaded(thread) => thread.calls_on_event(),
+        }
+    }
+
     /// Sets the budget of each [`poll`](Self::poll). Default: [`Budget::default`].
     pub fn set_budget(&mut self, budget: Budget) {
         self.budget = budget;
@@ -426,7 +447,11 @@ impl Agent {
     pub fn send_message(&mut self, id: RequestId, message: WebSocketMessage) -> Result<(), Error> {
         self.cancel_dropped();
         match &mut self.backend {
-            Backend::Inline(engine) => engine.send_message(id, &message),
+            Backend::Inline(engine) => {
+                engine.send_message(id, &message)?;
+                engine.tell_watcher();
+                Ok(())
+            }
             Backend::Threaded(thread) => thread.send_message(id, message),
         }
     }
@@ -440,7 +465,10 @@ impl Agent {
     fn command(&mut self, command: Command) {
         self.cancel_dropped();
         match &mut self.backend {
-            Backend::Inline(engine) => engine.execute(command),
+            Backend::Inline(engine) => {
+                engine.execute(command);
+                engine.tell_watcher();
+            }
             Backend::Threaded(thread) => thread.command(command),
         }
     }

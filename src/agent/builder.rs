@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 use super::agent::{Agent, Backend};
 use super::config::Config;
 use super::engine::Engine;
-use super::engine_thread::{EngineThread, OnEvent};
+use super::engine_thread::EngineThread;
 use super::options::RequestOptions;
 use super::pool::PoolLimits;
 use super::prepared::invalid_url;
@@ -26,6 +26,7 @@ use crate::transport::memory::MemoryNetwork;
 use crate::transport::poller::Poller;
 use crate::transport::reactor::Reactor;
 use crate::transport::resolver::Resolver;
+use crate::transport::watcher::{Notify, Watcher};
 
 /// Configures an [`Agent`]. What belongs to the agent as a whole (pool, budget, resolver, cookie jar, cache)
 /// has a method here; what a single request may change is in [`defaults`](Self::defaults).
@@ -39,7 +40,7 @@ pub struct AgentBuilder {
     budget: Budget,
     family: AddressFamily,
     on_thread: bool,
-    on_event: Option<OnEvent>,
+    on_event: Option<Notify>,
 }
 
 impl AgentBuilder {
@@ -234,14 +235,26 @@ impl AgentBuilder {
         self
     }
 
-    /// Sets a function that is called when there are new events, so that a program without frames can sleep
-    /// until then instead of polling. It is for agents [on a thread of their own](Self::on_thread) only: other
-    /// agents make no progress, and so have no events, before they are polled. Default: none.
+    /// Sets a function that is called when a [poll](Agent::poll) is worthwhile, so that a program that draws only
+    /// when something changes can sleep until then. Default: none.
     ///
-    /// It is called on the agent's thread, once for several events if they occur together, and may be called when
-    /// a poll has taken the events already. It must return quickly and must not panic, because requests wait
-    /// for it. It cannot use the agent; let it wake up the thread that does: send to a channel, unpark a thread,
-    /// request a redraw.
+    /// An agent [on a thread of its own](Self::on_thread) calls it on that thread when there are new events.
+    ///
+    /// For any other agent, `build` starts a thread that sleeps while nobody polls. It calls the function when a
+    /// socket became ready, a name was looked up, a file was written, a deadline or a retry is due, the last poll
+    /// left work undone, or a call such as [`send`](Agent::send) added some. It never reads or writes, so the poll
+    /// that follows does the work, within its budget. After a call, the thread waits until a poll has ended. Time
+    /// in which it sleeps counts fully towards deadlines, because nobody had to poll; after a call, a second of
+    /// delay counts, as [between polls](crate::budget::PollAt). In a [group](Self::group) it sleeps for all members:
+    /// poll the group when the function was called. [`Agent::wait`] may still be used. On an in-memory network,
+    /// the function is never called.
+    ///
+    /// Pull events until [`next_event`](Agent::next_event) returns `None`: events that wait to be pulled cause
+    /// no call. The function may be called when there is nothing to do, and once for several things. It must return
+    /// quickly and must not panic; after a panic it is not called again. It cannot use the agent; let it wake
+    /// up the thread that does: send to a channel, unpark a thread, send an event to winit's event loop.
+    ///
+    /// If the system refuses the thread, the agent works without: [`Agent::calls_on_event`] tells.
     ///
     /// ```no_run
     /// use std::sync::mpsc;
@@ -272,8 +285,12 @@ impl AgentBuilder {
     /// Builds the agent. It opens nothing before the first request. With [`on_thread`](Self::on_thread) it starts
     /// a thread; if the system refuses one, the agent works without.
     pub fn build(self) -> Agent {
-        let group = self.group.as_ref().filter(|_| !self.on_thread);
-        let reactor = Reactor::on(group, self.resolver.clone());
+        let mut group = self.group.clone().filter(|_| !self.on_thread);
+        if self.on_event.is_some() && !self.on_thread {
+            // A watcher needs a poller that others can use while it sleeps.
+            group.get_or_insert_with(Poller::group);
+        }
+        let reactor = Reactor::on(group.as_ref(), self.resolver.clone());
         self.build_on(reactor)
     }
 
@@ -291,16 +308,22 @@ impl AgentBuilder {
         defaults.family = self.family;
         defaults.addresses = address_filter(access, self.family);
         let config = Arc::new(self.config);
+        let poller = reactor.poller().clone();
         let engine = Box::new(Engine::new(reactor, Arc::clone(&config)));
+        let mut watcher = None;
         let backend = if self.on_thread {
             match EngineThread::start(engine, self.on_event) {
                 Ok(thread) => Backend::Threaded(thread),
                 Err(engine) => Backend::Inline(engine),
             }
         } else {
+            let notify = self.on_event;
+            watcher = notify.and_then(|notify| Watcher::start(&poller, notify));
             Backend::Inline(engine)
         };
-        Agent::from_parts(backend, config, self.budget)
+        let mut agent = Agent::from_parts(backend, config, self.budget);
+        agent.watcher = watcher;
+        agent
     }
 }
 

@@ -20,14 +20,13 @@ use crate::budget::{Budget, PollAt, Polled};
 use crate::error::Error;
 use crate::error::{ErrorKind, RequestRefused};
 use crate::transport::wake::Wake;
-
-/// Called when there are new events.
-pub(super) type OnEvent = Arc<dyn Fn() + Send + Sync>;
+use crate::transport::watcher::Notify;
 
 /// What the agent and the engine's thread share.
 #[derive(Default)]
 struct Shared {
-    on_event: Option<OnEvent>,
+    /// Called when there are new events.
+    on_event: Option<Notify>,
     state: Mutex<State>,
     changed: Condvar,
     stop: AtomicBool,
@@ -60,7 +59,7 @@ impl EngineThread {
     /// Starts the thread; returns the engine if the system refuses one.
     pub(super) fn start(
         mut engine: Box<Engine>,
-        on_event: Option<OnEvent>,
+        on_event: Option<Notify>,
     ) -> Result<Self, Box<Engine>> {
         let Ok(wake) = engine.wake() else {
             return Err(engine);
@@ -90,6 +89,10 @@ impl EngineThread {
             events: VecDeque::new(),
             thread: Some(thread),
         })
+    }
+
+    pub(super) fn calls_on_event(&self) -> bool {
+        self.shared.on_event.is_some()
     }
 
     pub(super) fn command(&mut self, command: Command) {

@@ -9,6 +9,7 @@ use http::StatusCode;
 use url::Url;
 
 use super::id::RequestId;
+use super::pool::QueueReason;
 use super::response::{Response, without_query};
 #[cfg(feature = "websocket")]
 use super::web_socket::cost;
@@ -28,6 +29,18 @@ pub enum Event {
     Queued {
         /// The id of the request.
         id: RequestId,
+    },
+    /// The request has waited for a connection for 5 s, and still waits. Polls count up to a second each: a long
+    /// frame is not a long wait. Reported once for each time that the request waits. If this happens often,
+    /// raise the limit that [`reason`](Self::StillQueued::reason) names, end what holds the connections, or give
+    /// the request a higher [priority](crate::Priority).
+    StillQueued {
+        /// The id of the request.
+        id: RequestId,
+        /// How long it has waited.
+        waited: Duration,
+        /// What it waits for.
+        reason: QueueReason,
     },
     /// The request entered a phase of an attempt or hop.
     ///
@@ -172,6 +185,7 @@ impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
             Self::Queued { .. } => "Queued",
+            Self::StillQueued { .. } => "StillQueued",
             Self::Phase { .. } => "Phase",
             Self::Redirect { .. } => "Redirect",
             Self::WillRetry { .. } => "WillRetry",
@@ -196,6 +210,9 @@ impl fmt::Debug for Event {
             shown.field("id", &id);
         }
         match self {
+            Self::StillQueued { waited, reason, .. } => {
+                shown.field("waited", waited).field("reason", reason)
+            }
             Self::Phase { phase, .. } => shown.field("phase", phase),
             Self::Redirect {
                 status, location, ..
@@ -262,6 +279,7 @@ impl Event {
     pub fn id(&self) -> Option<RequestId> {
         match self {
             Self::Queued { id }
+            | Self::StillQueued { id, .. }
             | Self::Phase { id, .. }
             | Self::Redirect { id, .. }
             | Self::WillRetry { id, .. }

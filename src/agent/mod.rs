@@ -63,7 +63,7 @@ pub use event::{Event, Progress, RetryCause};
 pub use handle::RequestHandle;
 pub use id::RequestId;
 pub use options::RequestOptions;
-pub use pool::PoolLimits;
+pub use pool::{PoolLimits, QueueReason};
 pub use request::Request;
 pub use request_result::HttpRequestResult;
 pub use response::{ConnectionInfo, Hop, Response, SavedFile, Timings, Transferred};

@@ -87,6 +87,14 @@ impl RequestOptions {
         ))
     }
 
+    /// Whether the response is not expected to end soon: a long poll, or a stream of records. Its connection counts
+    /// against the limits of streams, [`PoolLimits::streams_per_host`](crate::agent::PoolLimits::streams_per_host)
+    /// and [`PoolLimits::streams`](crate::agent::PoolLimits::streams), so that other requests to the host do not
+    /// wait for it. Default: no, but event streams and WebSockets always are.
+    pub fn long_lived(self, long_lived: bool) -> Self {
+        self.with(Override::LongLived(long_lived))
+    }
+
     /// Which request goes first when connections or bandwidth are short. Default:
     /// [`Priority::Interface`]. [`Agent::set_priority`](crate::Agent::set_priority) changes it later.
     pub fn priority(self, priority: Priority) -> Self {

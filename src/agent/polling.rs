@@ -82,6 +82,13 @@ impl Machine for Agent {
         }
     }
 
+    fn next_work(&mut self) -> PollAt {
+        match &mut self.backend {
+            Backend::Inline(engine) => engine.next_work(),
+            Backend::Threaded(_) => self.next_poll(),
+        }
+    }
+
     fn next_poll(&mut self) -> PollAt {
         match &mut self.backend {
             Backend::Inline(engine) => engine.next_poll(),

@@ -1,15 +1,16 @@
 //! The connections of an agent and the requests that wait for one.
 //!
 //! Connections are shared by requests whose [`PoolKey`]s are equal, and by no others. Each key has a
-//! [`Host`]: the connections that are idle, and a queue by priority. Limits, ages and the choice of a
-//! connection belong here. Connecting, sending and policies belong to `engine`.
+//! [`Host`]: the connections that are idle, and for each [`Usage`] a queue by priority. Limits, ages and the
+//! choice of a connection belong here. Connecting, sending and policies belong to `engine`.
 
+mod host;
 mod key;
 mod limits;
+mod pooled;
 mod responses;
 mod round_trip;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use slab::Slab;
@@ -17,86 +18,13 @@ use slab::Slab;
 use super::id::RequestId;
 use super::settings::Priority;
 use crate::clock::Instant;
-use crate::connection::Connection;
 use crate::semantics::keep_alive;
+pub(crate) use host::Place;
+use host::{Host, Tally};
 pub(crate) use key::PoolKey;
-pub use limits::PoolLimits;
-use round_trip::RoundTrip;
-
-/// A connection's number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ConnectionKey(pub(crate) usize);
-
-/// A host's number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct HostKey(usize);
-
-/// Where a request stands in its host's queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    priority: Priority,
-    turn: u64,
-}
-
-/// One connection of the pool.
-#[derive(Debug)]
-pub(crate) struct Pooled {
-    pub(crate) connection: Box<Connection>,
-    pub(crate) host: HostKey,
-    pub(crate) service: Service,
-    /// The priority of the request that it serves, or served last.
-    priority: Priority,
-    /// Requests given to it.
-    pub(crate) requests: u32,
-    /// When it was opened, in active time.
-    pub(crate) opened: Instant,
-    /// How long the server keeps it open when it is idle, with a margin (`Keep-Alive: timeout`).
-    pub(crate) keep_alive: Option<Duration>,
-    /// When it became idle last, by the clock.
-    idle_since: Option<Instant>,
-    /// The earliest time for which a timer is set.
-    pub(crate) armed: Option<Instant>,
-    /// When the request was sent whose head has not arrived.
-    asked: Option<Instant>,
-}
-
-/// What a connection does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Service {
-    Idle {
-        since: Instant,
-    },
-    Busy(RequestId),
-    /// Reads the rest of a response that is not wanted, so that it can serve again: at most this many
-    /// bytes, at most until then. It gives way to requests that need its slot.
-    Draining {
-        left: u64,
-        until: Instant,
-    },
-}
-
-#[derive(Debug)]
-struct Host {
-    key: PoolKey,
-    /// Idle connections. The one used last is at the end.
-    idle: Vec<ConnectionKey>,
-    open: usize,
-    /// How many of the open ones are draining.
-    draining: usize,
-    waiting: BTreeMap<Place, RequestId>,
-    /// How often in a row a poll busy-polled for a response that did not arrive.
-    late: u8,
-    round_trip: RoundTrip,
-}
-
-/// What a waiting request gets.
-#[derive(Debug)]
-pub(crate) enum Grant {
-    /// A connection that has served before.
-    Reuse(ConnectionKey),
-    /// The right to open one.
-    Open,
-}
+pub(crate) use limits::Usage;
+pub use limits::{PoolLimits, QueueReason};
+pub(crate) use pooled::{ConnectionKey, Grant, HostKey, Pooled, Service};
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -107,7 +35,8 @@ pub(crate) struct Pool {
     turn: u64,
     waiting: usize,
     idle: usize,
-    draining: usize,
+    exchanges: Tally,
+    streams: Tally,
     /// Whether the requests that wait had to go on waiting when they were last looked at, and nothing has
     /// changed since then.
     is_stuck: bool,
@@ -127,27 +56,26 @@ impl Pool {
         if let Some((index, _)) = known {
             return HostKey(index);
         }
-        HostKey(self.hosts.insert(Host {
-            key: key.clone(),
-            idle: Vec::new(),
-            open: 0,
-            draining: 0,
-            waiting: BTreeMap::new(),
-            late: 0,
-            round_trip: RoundTrip::default(),
-        }))
+        HostKey(self.hosts.insert(Host::new(key.clone())))
     }
 
     /// Lets a request wait its turn, behind those of its priority.
-    pub(crate) fn wait(&mut self, host: HostKey, id: RequestId, priority: Priority) -> Place {
+    pub(crate) fn wait(
+        &mut self,
+        host: HostKey,
+        id: RequestId,
+        priority: Priority,
+        usage: Usage,
+    ) -> Place {
         self.is_stuck = false;
         self.turn += 1;
         let place = Place {
             priority,
             turn: self.turn,
+            usage,
         };
         if let Some(host) = self.hosts.get_mut(host.0) {
-            host.waiting.insert(place, id);
+            host.share_mut(usage).waiting.insert(place, id);
             self.waiting += 1;
         }
         place
@@ -159,9 +87,10 @@ impl Pool {
         let new = Place { priority, ..place };
         // Not through `leave`, which forgets a host without connections and waiting requests.
         if let Some(host) = self.hosts.get_mut(host.0)
-            && let Some(id) = host.waiting.remove(&place)
+            && let waiting = &mut host.share_mut(place.usage).waiting
+            && let Some(id) = waiting.remove(&place)
         {
-            host.waiting.insert(new, id);
+            waiting.insert(new, id);
         }
         new
     }
@@ -169,7 +98,8 @@ impl Pool {
     /// Takes a request out of the queue.
     pub(crate) fn leave(&mut self, host: HostKey, place: Place) -> Option<RequestId> {
         self.is_stuck = false;
-        let found = self.hosts.get_mut(host.0)?.waiting.remove(&place)?;
+        let share = self.hosts.get_mut(host.0)?.share_mut(place.usage);
+        let found = share.waiting.remove(&place)?;
         self.waiting -= 1;
         self.forget_host(host);
         Some(found)
@@ -184,7 +114,7 @@ impl Pool {
     pub(crate) fn hosts(&self) -> impl Iterator<Item = (HostKey, String, usize)> {
         self.hosts
             .iter()
-            .map(|(index, host)| (HostKey(index), host.key.to_string(), host.waiting.len()))
+            .map(|(index, host)| (HostKey(index), host.key.to_string(), host.waiting()))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnectionKey, &Pooled)> {
@@ -214,35 +144,9 @@ impl Pool {
     }
 
     fn find_next(&mut self) -> Option<(RequestId, HostKey, Grant)> {
-        let open = self.connections.len();
-        let can_evict = self.idle + self.draining > 0;
-        let (limits, connections) = (&self.limits, &self.connections);
-        // Whether a request of a lower priority has a connection, to this host or at all.
-        let is_held_by_lower = |host: Option<usize>| {
-            connections.iter().any(|(_, pooled)| {
-                host.is_none_or(|index| pooled.host == HostKey(index))
-                    && matches!(pooled.service, Service::Busy(_))
-                    && pooled.priority > Priority::Gameplay
-            })
-        };
-        let (index, host) = self
-            .hosts
-            .iter_mut()
-            .filter_map(|(index, host)| {
-                let place = *host.waiting.first_key_value()?.0;
-                let is_urgent = place.priority == Priority::Gameplay;
-                let extra = |host| usize::from(is_urgent && is_held_by_lower(host));
-                let has_room = can_evict || open < limits.total + extra(None);
-                let used = host.open - host.draining;
-                let is_distant = host.round_trip.is_distant();
-                let most = limits.of_host(is_distant, host.waiting.len(), used);
-                let may_open = used < most || used < most + extra(Some(index));
-                let can_be_served = !host.idle.is_empty() || has_room && may_open;
-                can_be_served.then_some((place, index, host))
-            })
-            .min_by_key(|(place, ..)| *place)
-            .map(|(_, index, host)| (index, host))?;
-        let (_, id) = host.waiting.pop_first()?;
+        let (place, index) = self.first_served()?;
+        let host = self.hosts.get_mut(index)?;
+        let (_, id) = host.share_mut(place.usage).waiting.pop_first()?;
         self.waiting -= 1;
         let grant = match host.idle.pop() {
             Some(key) => {
@@ -254,39 +158,128 @@ impl Pool {
         Some((id, HostKey(index), grant))
     }
 
+    /// The first waiting request that can have a connection: its place, and its host's index.
+    fn first_served(&self) -> Option<(Place, usize)> {
+        let hosts = self.hosts.iter().flat_map(|(index, host)| {
+            let shares = [Usage::Exchange, Usage::Stream].map(|usage| host.share(usage));
+            shares.map(|share| Some((*share.waiting.first_key_value()?.0, index)))
+        });
+        let can_be_served =
+            |(place, index): &(Place, usize)| self.obstacle(HostKey(*index), *place).is_none();
+        hosts.flatten().filter(can_be_served).min()
+    }
+
+    /// The limit that keeps the request at this place from getting a connection. `None`: it can have one.
+    fn obstacle(&self, key: HostKey, place: Place) -> Option<QueueReason> {
+        let usage = place.usage;
+        let host = self.hosts.get(key.0)?;
+        if usage == Usage::Exchange && !host.idle.is_empty() {
+            return None;
+        }
+        let is_urgent = place.priority == Priority::Gameplay;
+        let may_exceed = |of: Option<HostKey>| is_urgent && self.is_held_by_lower(usage, of);
+        let tally = &host.share(usage).tally;
+        let used = tally.open - tally.draining;
+        let most = self.most_of_host(host, usage, 0);
+        if used > most || used == most && !may_exceed(Some(key)) {
+            return Some(match usage {
+                Usage::Exchange => QueueReason::PerHost(most),
+                Usage::Stream => QueueReason::StreamsPerHost(most),
+            });
+        }
+        let tally = self.tally(usage);
+        let (open, most) = (tally.open, self.limits.in_all(usage));
+        let can_evict = tally.draining > 0 || usage == Usage::Exchange && self.idle > 0;
+        if !can_evict && (open > most || open == most && !may_exceed(None)) {
+            return Some(match usage {
+                Usage::Exchange => QueueReason::Total(most),
+                Usage::Stream => QueueReason::Streams(most),
+            });
+        }
+        None
+    }
+
+    /// Why the request at this place waits.
+    pub(crate) fn reason(&self, key: HostKey, place: Place) -> QueueReason {
+        self.obstacle(key, place).unwrap_or(QueueReason::Turn)
+    }
+
+    /// Whether a request of a lower priority than [`Priority::Gameplay`] has a connection with this usage, to
+    /// this host or at all.
+    fn is_held_by_lower(&self, usage: Usage, host: Option<HostKey>) -> bool {
+        self.connections.iter().any(|(_, pooled)| {
+            pooled.usage == usage
+                && host.is_none_or(|host| pooled.host == host)
+                && matches!(pooled.service, Service::Busy(_))
+                && pooled.priority > Priority::Gameplay
+        })
+    }
+
     /// The connection to be closed for a new one to this host. `None`: there is room. A host that has all
     /// its connections gives up one that is draining. When the pool is full, the idle connection goes that
     /// was unused the longest, or one that is draining.
-    pub(crate) fn evict(&self, for_host: HostKey) -> Option<ConnectionKey> {
+    pub(crate) fn evict(&self, for_host: HostKey, usage: Usage) -> Option<ConnectionKey> {
         let host = self.hosts.get(for_host.0);
         let is_host_full = host.is_some_and(|host| {
-            let (is_distant, used) = (host.round_trip.is_distant(), host.open - host.draining);
             // Its request waited until now.
-            let most = self
-                .limits
-                .of_host(is_distant, host.waiting.len() + 1, used);
-            host.open >= most
+            host.share(usage).tally.open >= self.most_of_host(host, usage, 1)
         });
-        if is_host_full && let Some(key) = self.first_draining(Some(for_host)) {
+        if is_host_full && let Some(key) = self.first_draining(usage, Some(for_host)) {
             return Some(key);
         }
-        if self.connections.len() < self.limits.total {
+        if self.tally(usage).open < self.limits.in_all(usage) {
             return None;
         }
         let idle = self.connections.iter().filter_map(|(index, pooled)| {
             let Service::Idle { since } = pooled.service else {
                 return None;
             };
-            Some((since, index))
+            (usage == pooled.usage).then_some((since, index))
         });
         let oldest = idle.min().map(|(_, index)| ConnectionKey(index));
-        oldest.or_else(|| self.first_draining(None))
+        oldest.or_else(|| self.first_draining(usage, None))
     }
 
-    fn first_draining(&self, of: Option<HostKey>) -> Option<ConnectionKey> {
+    /// How many connections with this usage a host may have while its requests, and `more`, wait.
+    fn most_of_host(&self, host: &Host, usage: Usage, more: usize) -> usize {
+        let share = host.share(usage);
+        let used = share.tally.open - share.tally.draining;
+        let (is_distant, waiting) = (host.round_trip.is_distant(), share.waiting.len() + more);
+        self.limits.of_host(usage, is_distant, waiting, used)
+    }
+
+    fn tally(&self, usage: Usage) -> &Tally {
+        match usage {
+            Usage::Exchange => &self.exchanges,
+            Usage::Stream => &self.streams,
+        }
+    }
+
+    /// Changes what is counted for a usage, in all and for the host.
+    fn count(&mut self, usage: Usage, host: HostKey, change: impl Fn(&mut Tally)) {
+        change(match usage {
+            Usage::Exchange => &mut self.exchanges,
+            Usage::Stream => &mut self.streams,
+        });
+        if let Some(host) = self.hosts.get_mut(host.0) {
+            change(&mut host.share_mut(usage).tally);
+        }
+    }
+
+    /// Counts a connection against the limits of another usage from now on.
+    fn set_usage(&mut self, key: ConnectionKey, usage: Usage) {
+        if let Some(pooled) = self.connections.get_mut(key.0) {
+            let (before, host) = (std::mem::replace(&mut pooled.usage, usage), pooled.host);
+            self.count(before, host, |tally| tally.open -= 1);
+            self.count(usage, host, |tally| tally.open += 1);
+        }
+    }
+
+    fn first_draining(&self, usage: Usage, of: Option<HostKey>) -> Option<ConnectionKey> {
         let mut connections = self.connections.iter();
         let found = connections.find(|(_, pooled)| {
             matches!(pooled.service, Service::Draining { .. })
+                && pooled.usage == usage
                 && of.is_none_or(|host| pooled.host == host)
         });
         found.map(|(index, _)| ConnectionKey(index))
@@ -297,15 +290,15 @@ impl Pool {
         host: HostKey,
         id: RequestId,
         priority: Priority,
+        usage: Usage,
         now: Instant,
     ) -> ConnectionKey {
-        if let Some(host) = self.hosts.get_mut(host.0) {
-            host.open += 1;
-        }
+        self.count(usage, host, |tally| tally.open += 1);
         ConnectionKey(self.connections.insert(Pooled {
             connection: Box::default(),
             host,
             service: Service::Busy(id),
+            usage,
             priority,
             requests: 0,
             opened: now,
@@ -330,12 +323,12 @@ impl Pool {
         self.is_stuck = false;
         self.stop_draining(key);
         let pooled = self.connections.try_remove(key.0)?;
-        if let Some(host) = self.hosts.get_mut(pooled.host.0) {
-            host.open -= 1;
-            if let Some(at) = host.idle.iter().position(|idle| *idle == key) {
-                host.idle.remove(at);
-                self.idle -= 1;
-            }
+        self.count(pooled.usage, pooled.host, |tally| tally.open -= 1);
+        if let Some(host) = self.hosts.get_mut(pooled.host.0)
+            && let Some(at) = host.idle.iter().position(|idle| *idle == key)
+        {
+            host.idle.remove(at);
+            self.idle -= 1;
         }
         self.forget_host(pooled.host);
         Some(pooled)
@@ -370,8 +363,15 @@ impl Pool {
     }
 
     /// Assigns an idle connection to a request.
-    pub(crate) fn assign(&mut self, key: ConnectionKey, id: RequestId, priority: Priority) {
+    pub(crate) fn assign(
+        &mut self,
+        key: ConnectionKey,
+        id: RequestId,
+        priority: Priority,
+        usage: Usage,
+    ) {
         self.is_stuck = false;
+        self.set_usage(key, usage);
         if let Some(pooled) = self.connections.get_mut(key.0) {
             pooled.service = Service::Busy(id);
             pooled.priority = priority;
@@ -384,10 +384,8 @@ impl Pool {
         self.stop_draining(key);
         if let Some(pooled) = self.connections.get_mut(key.0) {
             pooled.service = Service::Draining { left, until };
-            self.draining += 1;
-            if let Some(host) = self.hosts.get_mut(pooled.host.0) {
-                host.draining += 1;
-            }
+            let (usage, host) = (pooled.usage, pooled.host);
+            self.count(usage, host, |tally| tally.draining += 1);
         }
     }
 
@@ -395,14 +393,13 @@ impl Pool {
         if let Some(pooled) = self.connections.get(key.0)
             && matches!(pooled.service, Service::Draining { .. })
         {
-            self.draining -= 1;
-            if let Some(host) = self.hosts.get_mut(pooled.host.0) {
-                host.draining -= 1;
-            }
+            let (usage, host) = (pooled.usage, pooled.host);
+            self.count(usage, host, |tally| tally.draining -= 1);
         }
     }
 
-    /// Keeps a connection for the next request. `false`: it is too old.
+    /// Keeps a connection for the next request. `false`: it is too old, or served a stream and there is no room
+    /// for it among the other connections.
     pub(crate) fn keep(&mut self, key: ConnectionKey, now: Instant) -> bool {
         self.is_stuck = false;
         self.stop_draining(key);
@@ -416,11 +413,26 @@ impl Pool {
         {
             return false;
         }
-        if let Some(host) = self.hosts.get_mut(pooled.host.0) {
+        let (usage, host) = (pooled.usage, pooled.host);
+        if usage == Usage::Stream {
+            if !self.has_room(host) {
+                return false;
+            }
+            self.set_usage(key, Usage::Exchange);
+        }
+        if let Some(host) = self.hosts.get_mut(host.0) {
             host.idle.push(key);
             self.idle += 1;
         }
         true
+    }
+
+    /// Whether another connection to this host is within the limits of exchanges.
+    fn has_room(&self, host: HostKey) -> bool {
+        let usage = Usage::Exchange;
+        let of_host = self.hosts.get(host.0).map(|it| it.share(usage).tally.open);
+        of_host.is_some_and(|open| open < self.limits.per_host)
+            && self.tally(usage).open < self.limits.total
     }
 
     /// When an idle connection is to be closed. `None` for a busy one.
@@ -452,14 +464,11 @@ impl Pool {
 
     /// Connections that serve a request.
     pub(crate) fn busy(&self) -> usize {
-        self.connections.len() - self.idle - self.draining
+        self.connections.len() - self.idle - self.exchanges.draining - self.streams.draining
     }
 
     fn forget_host(&mut self, key: HostKey) {
-        if let Some(host) = self.hosts.get(key.0)
-            && host.open == 0
-            && host.waiting.is_empty()
-        {
+        if self.hosts.get(key.0).is_some_and(Host::is_unused) {
             self.hosts.remove(key.0);
         }
     }

@@ -21,13 +21,13 @@ pub(super) struct ActiveTime {
 }
 
 impl ActiveTime {
-    /// A poll begins at `now`. Of a long gap since the last poll only one second counts. Returns the active
-    /// time.
+    /// A poll begins at `now`. Of a long gap since the last poll only one second counts. `quiet`: up to when there
+    /// was no need to poll, as far as that is known; that time counts in full. Returns the active time.
     #[inline]
-    pub(super) fn begin_poll(&mut self, now: Instant) -> Instant {
+    pub(super) fn begin_poll(&mut self, now: Instant, quiet: Option<Instant>) -> Instant {
         if self.no_gap_until.is_none_or(|until| until < now) {
             if let Some(last) = self.last_poll {
-                let gap = now.saturating_duration_since(last);
+                let gap = now.saturating_duration_since(gap_began(last, quiet));
                 self.skipped += gap.saturating_sub(LONGEST_GAP);
             }
             self.no_gap_until = now.checked_add(LONGEST_GAP);
@@ -45,8 +45,8 @@ impl ActiveTime {
     /// Between two polls: excludes the part of the gap so far that does not count, so that a time noted now
     /// is right.
     #[cfg(feature = "agent")]
-    pub(super) fn skip_gap(&mut self, now: Instant) {
-        let last = *self.last_poll.get_or_insert(now);
+    pub(super) fn skip_gap(&mut self, now: Instant, quiet: Option<Instant>) {
+        let last = gap_began(*self.last_poll.get_or_insert(now), quiet);
         let beyond = now
             .saturating_duration_since(last)
             .saturating_sub(LONGEST_GAP);
@@ -76,5 +76,54 @@ impl ActiveTime {
             return active_now;
         }
         active_now + self.skipped
+    }
+}
+
+/// When the caller began to be late. Before that the time was spent waiting for the peer.
+fn gap_began(last_poll: Instant, quiet: Option<Instant>) -> Instant {
+    quiet.map_or(last_poll, |quiet| quiet.max(last_poll))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_gap_one_second_counts_and_quiet_time_in_full() {
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        for (quiet, counted) in [
+            (None, 1),
+            // The functions were called 3 s before the poll.
+            (Some(7), 8),
+            // Nobody was called: the poll is not late.
+            (Some(10), 10),
+            // Quiet time before the last poll says nothing.
+            (Some(0), 1),
+        ] {
+            let quiet = quiet.map(|at| start + at * second);
+            let mut polled = ActiveTime::default();
+            polled.begin_poll(start, None);
+            let now = start + 10 * second;
+            assert_eq!(polled.begin_poll(now, quiet), start + counted * second);
+            assert_eq!(polled.real(start + counted * second), now);
+        }
+    }
+
+    #[cfg(feature = "agent")]
+    #[test]
+    fn a_time_noted_between_two_polls_is_the_same_at_the_next() {
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        for (quiet, counted) in [(None, 1), (Some(7), 8), (Some(10), 10)] {
+            let quiet = quiet.map(|at| start + at * second);
+            let mut time = ActiveTime::default();
+            time.begin_poll(start, None);
+            let now = start + 10 * second;
+            time.skip_gap(now, quiet);
+            let noted = time.of(now);
+            assert_eq!(noted, start + counted * second);
+            assert_eq!(time.begin_poll(now, quiet), noted);
+        }
     }
 }

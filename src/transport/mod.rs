@@ -8,7 +8,7 @@
 //! | `poller` | one poll instance for all machines of a group |
 //! | `inbox` | readiness on its way to one machine of a group |
 //! | `reactor` | sticky readiness of one machine's sockets, its clock |
-//! | `active_time` | the clock's time without long gaps between polls |
+//! | `active_time` | the clock's time without the gaps that do not count |
 //! | `meter` | counts a [`Budget`](crate::Budget) down |
 //! | `cost` | how long work that cannot be cut has recently taken |
 //! | `buffer` | pooled receive buffers, handed out without copying |
@@ -23,10 +23,11 @@
 //! | `disk` | files of downloads and uploads, on a worker thread |
 //! | `web_socket` | the WebSocket of a browser as a stream |
 //! | `wake` | what ends a sleep from another thread |
+//! | `watch`, `watcher` | a thread that sleeps while nobody polls, and says when a poll is worthwhile |
 //! | `memory` | the in-memory network with its virtual clock |
 //!
 //! What may block: nothing but [`Poller::wait`](poller::Poller::wait), which only waiting calls
-//! use, and the threads of the resolver and the disk.
+//! use, and the threads of the resolver, the disk and the watcher.
 
 mod active_time;
 pub(crate) mod buffer;
@@ -54,5 +55,7 @@ pub(crate) mod throttle;
 pub(crate) mod tls;
 pub(crate) mod tunnel;
 pub(crate) mod wake;
+mod watch;
+pub(crate) mod watcher;
 #[cfg(all(target_family = "wasm", feature = "agent", feature = "websocket"))]
 pub(crate) mod web_socket;

@@ -59,6 +59,11 @@ pub(crate) trait Machine {
     /// When it needs the next poll.
     fn next_poll(&mut self) -> PollAt;
 
+    /// The same, without what only waits for the caller to take it.
+    fn next_work(&mut self) -> PollAt {
+        self.next_poll()
+    }
+
     /// A sleep begins; from now on, new events must end it. Returns whether it may begin.
     fn fall_asleep(&mut self) -> bool {
         true
@@ -112,6 +117,9 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
         {
             // Most polls end here, so they cost one system call, one reading of the clock and little code.
             self.poller.set_remaining_budget(remaining_budget);
+            for machine in self.machines.iter_mut() {
+                tell_watcher(machine.machine());
+            }
             return Ok(Polled {
                 changed: false,
                 next,
@@ -158,6 +166,12 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
         timeout: Option<Duration>,
         budget: &Budget,
     ) -> Result<Polled, Error> {
+        // Before the first half, so that the watcher cannot take a wake that is to end the sleep.
+        let hold = self.poller.hold_watch();
+        if hold.is_some() {
+            // What the watcher collected is not reported again. A failure is found again by the sleep.
+            let _ = self.take_events();
+        }
         // Then asking the system once is enough.
         let began = self.poller.clock().now();
         let polled = self.advance(budget);
@@ -237,6 +251,9 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
                 let is_ours = reactor.poller().is(self.poller);
                 let now = if is_ours { now } else { reactor.clock().now() };
                 reactor.begin_poll(now);
+                if reactor.member().is_watched() {
+                    machine.wake_up();
+                }
             }
             spent += machine.begin_poll(budget);
         }
@@ -371,7 +388,11 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
 
     fn end(&mut self, changed: bool, meter: &BudgetMeter) -> Polled {
         self.poller.set_remaining_budget(meter.rest());
-        let next = self.machines.iter_mut().map(|it| it.machine().next_poll());
+        let next = self.machines.iter_mut().map(|it| {
+            let machine = it.machine();
+            tell_watcher(machine);
+            machine.next_poll()
+        });
         Polled {
             changed,
             next: next.reduce(PollAt::sooner).unwrap_or(PollAt::Idle),
@@ -395,6 +416,21 @@ fn spin_time(machine: &mut dyn Machine, busy_poll: BusyPoll) -> Option<Duration>
         _ if cfg!(target_family = "wasm") => None,
         Some(reactor) if reactor.is_deferred() => None,
         Some(_) | None => machine.spin_time(busy_poll),
+    }
+}
+
+/// Lets a watcher sleep for the machine until its next poll.
+fn tell_watcher(machine: &mut dyn Machine) {
+    if !machine.reactor().is_some_and(|it| it.member().is_watched()) {
+        return;
+    }
+    let next = if machine.fall_asleep() {
+        machine.next_work()
+    } else {
+        PollAt::Now
+    };
+    if let Some(reactor) = machine.reactor() {
+        reactor.member().note_next(next, true);
     }
 }
 

@@ -6,11 +6,13 @@
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use slab::Slab;
 
+use crate::budget::PollAt;
+use crate::clock::Instant;
 use crate::error::{Error, NetworkFault};
 use crate::transport::buffer::BufferPool;
 use crate::transport::inbox::{Inbox, MAX_MEMBERS, Readiness, member_of, token};
@@ -18,7 +20,9 @@ use crate::transport::memory::MemoryNetwork;
 use crate::transport::meter::{Clock, RemainingBudget};
 #[cfg(target_family = "wasm")]
 use crate::transport::system::ReadySignal;
-use crate::transport::system::{Registry, System, Waker};
+use crate::transport::system::{Registry, System};
+use crate::transport::wake::Waker;
+use crate::transport::watch::Watch;
 
 /// See the module's documentation. Clones refer to the same poller.
 #[derive(Clone, Debug)]
@@ -36,6 +40,8 @@ struct Shared {
     pool: BufferPool,
     /// What the last poll left of its budget, for reads between two polls.
     remaining_budget: Mutex<RemainingBudget>,
+    waker: OnceLock<Arc<Waker>>,
+    watch: Watch,
     /// How often the system was asked.
     #[cfg(test)]
     calls: AtomicUsize,
@@ -82,6 +88,8 @@ impl Poller {
             clock,
             pool: BufferPool::default(),
             remaining_budget: Mutex::new(RemainingBudget::nothing()),
+            waker: OnceLock::new(),
+            watch: Watch::default(),
             #[cfg(test)]
             calls: AtomicUsize::new(0),
         }))
@@ -218,10 +226,66 @@ impl Poller {
 
     /// What wakes a [`wait`](Self::wait); `None` where no thread sleeps.
     fn waker(&self) -> Result<Option<Arc<Waker>>, Error> {
-        match &self.0.backend {
-            Backend::System(system) => system.waker(),
-            Backend::Memory { .. } => Ok(None),
+        if let Backend::System(system) = &self.0.backend
+            && self.0.waker.get().is_none()
+            && let Some(waker) = system.waker()?
+        {
+            // If another thread was first, its waker counts.
+            let _ = self.0.waker.set(Arc::new(Waker::new(waker)));
         }
+        Ok(self.0.waker.get().cloned())
+    }
+
+    /// What the poller's watcher knows.
+    pub(super) fn watch(&self) -> &Watch {
+        &self.0.watch
+    }
+
+    /// Opens what a watcher needs, so that no machine waits for one that sleeps in the system. Returns whether
+    /// there can be one: not in memory, nor for a single machine, nor if the system refuses.
+    pub(super) fn prepare_watch(&self) -> bool {
+        let Backend::System(system) = &self.0.backend else {
+            return false;
+        };
+        system.can_be_watched() && matches!(self.waker(), Ok(Some(_)))
+    }
+
+    /// For a watcher: [`wait`](Self::wait), and returns whether a poll is worthwhile.
+    pub(super) fn sleep_for_watch(&self, timeout: Option<Duration>) -> bool {
+        let Backend::System(system) = &self.0.backend else {
+            return false;
+        };
+        let mut delivery = Delivery::to(self);
+        let mut is_ready = false;
+        let asked = system.wait(timeout, |event| {
+            // The waker's token names a member that never exists.
+            is_ready |= member_of(event.token) != MAX_MEMBERS;
+            delivery.put(event);
+        });
+        let was_woken = self.0.waker.get().is_some_and(|it| it.take_wake());
+        // A failure is found again by the next poll, which reports it.
+        is_ready || was_woken || asked.is_err()
+    }
+
+    /// Ends a watcher's sleep in the system.
+    pub(super) fn interrupt(&self) {
+        if let Some(waker) = self.0.waker.get() {
+            waker.interrupt();
+        }
+    }
+
+    /// Up to when no member had to be polled, as far as a watcher knows.
+    pub(crate) fn quiet_until(&self, now: Instant) -> Option<Instant> {
+        self.0.watch.quiet_until(now)
+    }
+
+    /// Keeps the watcher out of the system, so that another thread can sleep there. `None`: there is no watcher.
+    pub(crate) fn hold_watch(&self) -> Option<WatchHold> {
+        if !self.0.watch.is_active() {
+            return None;
+        }
+        self.0.watch.hold(|| self.interrupt());
+        Some(WatchHold(self.clone()))
     }
 }
 
@@ -249,6 +313,16 @@ fn deliver(members: &Slab<Arc<Inbox>>, event: Readiness) {
     // The waker's token belongs to no member.
     if let Some(inbox) = members.get(member_of(event.token)) {
         inbox.put(event);
+    }
+}
+
+/// While it lives, the watcher does not sleep in the system.
+#[derive(Debug)]
+pub(crate) struct WatchHold(Poller);
+
+impl Drop for WatchHold {
+    fn drop(&mut self) {
+        self.0.0.watch.release();
     }
 }
 
@@ -316,6 +390,19 @@ impl Member {
         self.inbox.drain(each);
     }
 
+    /// Whether a watcher must know when this member needs its next poll.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.poller.watch().is_active()
+    }
+
+    /// Tells the watcher when this member needs its next poll. `has_polled`: it was just polled.
+    pub(crate) fn note_next(&self, next: PollAt, has_polled: bool) {
+        let poller = &self.poller;
+        poller
+            .watch()
+            .note_next(self.index, next, has_polled, || poller.interrupt());
+    }
+
     /// Whether events have arrived since the last [`drain`](Self::drain).
     #[cfg(test)]
     pub(crate) fn has_events(&self) -> bool {
@@ -326,6 +413,7 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         lock(&self.poller.0.members).try_remove(self.index);
+        self.poller.watch().forget(self.index);
     }
 }
 

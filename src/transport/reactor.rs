@@ -195,10 +195,11 @@ impl Reactor {
     }
 
     /// Begins a poll at `now`, and returns the active time for deadlines. Of a long gap since the last poll
-    /// only one second counts, because the peer did not cause it.
+    /// only one second counts, because the peer did not cause it. While a watcher slept, there was no need to poll.
     #[inline]
     pub(crate) fn begin_poll(&mut self, now: Instant) -> Instant {
-        self.active_time.begin_poll(now)
+        let quiet = self.poller().quiet_until(now);
+        self.active_time.begin_poll(now, quiet)
     }
 
     /// The active time at which the current poll began.
@@ -242,7 +243,13 @@ impl Reactor {
     /// is right.
     #[cfg(feature = "agent")]
     pub(crate) fn skip_gap(&mut self, now: Instant) {
-        self.active_time.skip_gap(now);
+        let quiet = self.poller().quiet_until(now);
+        self.active_time.skip_gap(now, quiet);
+    }
+
+    /// Its membership in the poller.
+    pub(crate) fn member(&self) -> &Member {
+        &self.member
     }
 
     /// Begins a poll after a sleep in the poller. That sleep counts in full.

@@ -15,13 +15,14 @@ impl ClientDriver {
     pub(crate) fn check_limits(&self) {
         let open = self.servers.each_ref().map(|it| it.connections().open);
         // Beside requests of lower priorities, a gameplay request may exceed each limit by one.
+        let most = self.pool.per_host + 1 + self.pool.streams_per_host + 1;
         assert!(
-            open.iter().all(|open| *open <= self.pool.per_host + 1),
-            "{open:?} of {} to one host",
-            self.pool.per_host
+            open.iter().all(|open| *open <= most),
+            "{open:?} of {most} to one host"
         );
         let all: usize = open.iter().sum();
-        assert!(all <= self.pool.total + 1, "{all} of {}", self.pool.total);
+        let most = self.pool.total + 1 + self.pool.streams + 1;
+        assert!(all <= most, "{all} of {most}");
         for tracked in self.requests.values() {
             if let Some(path) = &tracked.file
                 && let Ok(found) = std::fs::read(path)

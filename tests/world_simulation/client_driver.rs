@@ -283,6 +283,8 @@ fn build(network: &MemoryNetwork, random: &mut Random, is_calm: bool) -> Agent {
     let mut pool = PoolLimits::default();
     pool.total = 1 + random.below(6);
     pool.per_host = 1 + random.below(4);
+    pool.streams = 1 + random.below(4);
+    pool.streams_per_host = 1 + random.below(3);
     pool.idle_age = Duration::from_millis(random.of(&[0, 500, 60_000]));
     pool.lifetime = Duration::from_millis(random.of(&[1000, 600_000]));
     let mut retries = RetryPolicy::default();

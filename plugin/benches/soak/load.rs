@@ -157,6 +157,7 @@ impl Game {
             .build()?;
         let mut pool = PoolLimits::default();
         (pool.total, pool.per_host) = (128, 96);
+        (pool.streams, pool.streams_per_host) = (128, 96);
         let mut app = App::new();
         app.add_plugins(HttpollPlugin {
             budget: Budget::frame(settings.budget),

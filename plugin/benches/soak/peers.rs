@@ -217,7 +217,7 @@ fn drain(address: &str, turn: u64, counters: &Counters) -> std::io::Result<()> {
 
 fn listen(url: &str, counters: &Counters) -> Outcome<()> {
     let mut pool = PoolLimits::default();
-    (pool.total, pool.per_host) = (LISTENERS, LISTENERS);
+    (pool.streams, pool.streams_per_host) = (LISTENERS, LISTENERS);
     let mut agent = Agent::builder().pool(pool).build();
     for _ in 0..LISTENERS {
         agent

@@ -110,6 +110,12 @@ fn report(
     };
     match event {
         Event::Queued { .. } => enter(HttpPhase::Queue, job, &mut outbox),
+        Event::StillQueued { waited, reason, .. } => {
+            let named = shown.get(request).ok();
+            let named = named.and_then(|(.., request, _)| request.map(ToString::to_string));
+            let named = named.unwrap_or_else(|| format!("the request of entity {request}"));
+            log::warn!("{named} has waited {waited:?} for a connection: {reason}");
+        }
         Event::Phase { phase, .. } => {
             if let Some(phase) = HttpPhase::of(phase) {
                 enter(phase, job, &mut outbox);

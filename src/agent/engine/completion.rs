@@ -215,6 +215,7 @@ impl Engine {
                 self.run_queue.schedule(connection);
                 Step::MOVED
             }
+            NextAction::ReportQueued => self.report_long_queued(transfer),
             NextAction::Wait => Step::WAITS,
             NextAction::Deliver | NextAction::AsPlanned => {
                 let error = Error::internal("a decision about a head was carried out too late");

@@ -14,6 +14,7 @@ use crate::agent::pool::{ConnectionKey, Grant, HostKey, PoolKey};
 use crate::agent::request_head::{self, Additions, Draft, TargetForm};
 use crate::agent::settings::CacheMode;
 use crate::agent::transfer::Transfer;
+use crate::agent::transfer::decide::LONG_QUEUE;
 use crate::agent::transfer::state::{Queued, State};
 use crate::clock::Instant;
 use crate::connection::{Config as ConnectionConfig, Proxy, Route, SocksProxy, Target};
@@ -100,9 +101,10 @@ impl Engine {
             Err(error) => return self.fail(transfer, error),
         };
         let host = self.pool.host(&key);
+        let priority = transfer.settings.priority;
         let place = self
             .pool
-            .wait(host, transfer.id, transfer.settings.priority);
+            .wait(host, transfer.id, priority, transfer.usage());
         let timeout = transfer.settings.queue_timeout;
         let deadline = timeout.and_then(|limit| active_now.checked_add(limit));
         if let Some(at) = deadline {
@@ -111,7 +113,9 @@ impl Engine {
         transfer.state = State::Queued(Queued {
             host,
             place,
+            since: active_now,
             reported: false,
+            is_long_reported: false,
             deadline,
         });
         self.events.note_queued(transfer.id);
@@ -185,14 +189,15 @@ impl Engine {
                 step
             }
             Grant::Reuse(key) => {
+                let priority = transfer.settings.priority;
                 self.pool
-                    .assign(key, transfer.id, transfer.settings.priority);
+                    .assign(key, transfer.id, priority, transfer.usage());
                 transfer.state = State::Connecting { connection: key };
                 self.run_queue.schedule(key);
                 Step::MOVED
             }
             Grant::Open => {
-                let evicted = self.pool.evict(host);
+                let evicted = self.pool.evict(host, transfer.usage());
                 // The new one comes first here, too.
                 let step = self.open_connection(transfer, host, active_now);
                 if let Some(old) = evicted {
@@ -222,9 +227,10 @@ impl Engine {
             Ok(authorization) => authorization,
             Err(error) => return self.fail(transfer, error),
         };
+        let (priority, usage) = (transfer.settings.priority, transfer.usage());
         let key = self
             .pool
-            .insert(host, transfer.id, transfer.settings.priority, active_now);
+            .insert(host, transfer.id, priority, usage, active_now);
         transfer.attempts.opened += 1;
         transfer.attempts.needs_new_connection = false;
         transfer.state = State::Connecting { connection: key };
@@ -375,15 +381,37 @@ impl Engine {
     /// Reports the requests that still wait for a connection after everything that could start has started.
     pub(super) fn report_queued(&mut self) {
         let Self {
-            events, transfers, ..
+            events,
+            transfers,
+            timers,
+            ..
         } = self;
         events.report_queued(|id| {
             let is_news = transfers.update(id, |transfer| match &mut transfer.state {
-                State::Queued(queued) => !std::mem::replace(&mut queued.reported, true),
+                State::Queued(queued) => {
+                    if let Some(at) = queued.since.checked_add(LONG_QUEUE) {
+                        timers.set(at, Timer::Request(id));
+                    }
+                    !std::mem::replace(&mut queued.reported, true)
+                }
                 _ => false,
             });
             is_news.unwrap_or(false)
         });
+    }
+
+    /// Reports, once for each wait, that a transfer has waited for a connection for long, and why.
+    pub(super) fn report_long_queued(&mut self, transfer: &mut Transfer) -> Step {
+        let active_now = self.active_time();
+        if let State::Queued(queued) = &mut transfer.state {
+            queued.is_long_reported = true;
+            self.events.push(Event::StillQueued {
+                id: transfer.id,
+                waited: active_now.saturating_duration_since(queued.since),
+                reason: self.pool.reason(queued.host, queued.place),
+            });
+        }
+        Step::MOVED
     }
 }
 

@@ -151,6 +151,13 @@ impl Engine {
         self.reactor.active_time(self.now())
     }
 
+    /// Tells a watcher of work that came between two polls.
+    pub(crate) fn tell_watcher(&mut self) {
+        if self.reactor.member().is_watched() && self.next_work() == PollAt::Now {
+            self.reactor.member().note_next(PollAt::Now, false);
+        }
+    }
+
     /// Takes in what became ready and drives the scheduled connections.
     fn drive_all(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         self.run_queue.schedule_ready(&mut self.reactor);
@@ -397,12 +404,16 @@ impl Machine for Engine {
     }
 
     fn next_poll(&mut self) -> PollAt {
+        if self.events.is_empty() {
+            self.next_work()
+        } else {
+            PollAt::Now
+        }
+    }
+
+    fn next_work(&mut self) -> PollAt {
         let active_now = self.reactor.poll_time();
-        if self.reactor.is_cut()
-            || !self.submissions.is_empty()
-            || !self.run_queue.is_empty()
-            || !self.events.is_empty()
-        {
+        if self.reactor.is_cut() || !self.submissions.is_empty() || !self.run_queue.is_empty() {
             return PollAt::Now;
         }
         if self.has_ended() && self.suspension.until().is_none() {

@@ -1,24 +1,36 @@
-//! [`PoolLimits`]: how many connections an agent holds, and for how long.
+//! How many connections an agent holds, for how long, and which limit a request waits for.
 
+use std::fmt;
 use std::time::Duration;
 
-#[cfg(doc)]
-use crate::agent::settings::Priority;
-
 /// How many connections an agent holds, and for how long.
+///
+/// Connections of *streams* have limits of their own, as in browsers: a stream lasts as long as the game wants
+/// it, so a few of them would otherwise leave no connection for anything else. Streams are WebSockets, event
+/// streams, and requests that are [long-lived](crate::agent::RequestOptions::long_lived). A request becomes a
+/// stream by what the caller asked for, never by what a server responds.
+///
+/// A request that has to wait for a connection is reported by [`Event::Queued`](crate::Event::Queued), and by
+/// [`Event::StillQueued`](crate::Event::StillQueued) if it waits for 5 s.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolLimits {
-    /// Connections in all. Default 16. While requests of lower priorities have connections, one of
-    /// [`Priority::Gameplay`] may exceed this limit and [`per_host`](Self::per_host) by one, so that it
-    /// does not wait for downloads.
+    /// Connections in all, without those of streams. Default 16. While requests of lower priorities have
+    /// connections, one of [`Priority::Gameplay`](crate::Priority::Gameplay) may exceed this limit and
+    /// [`per_host`](Self::per_host) by one, so that it does not wait for downloads. The same holds for a stream
+    /// of that priority and the limits of streams.
     pub total: usize,
-    /// Connections to one host and port with the same TLS options and proxy. Default 6, as in browsers.
+    /// Connections to one host and port with the same TLS options and proxy, without those of streams. Default
+    /// 6, as in browsers.
     pub per_host: usize,
     /// Connections to a distant host while many requests wait: one that recently took 50 ms or longer from a
     /// request to the head of its response, and for which more requests wait than it has connections. `None`,
     /// the default, means [`per_host`](Self::per_host). A smaller value has no effect.
     pub per_distant_host: Option<usize>,
+    /// Connections of streams in all. Default 64.
+    pub streams: usize,
+    /// Connections of streams to one host and port with the same TLS options and proxy. Default 32.
+    pub streams_per_host: usize,
     /// How long an unused connection is kept. Default 60 s.
     pub idle_age: Duration,
     /// A connection older than this serves no further request, so that a change of the host's addresses is
@@ -32,6 +44,8 @@ impl Default for PoolLimits {
             total: 16,
             per_host: 6,
             per_distant_host: None,
+            streams: 64,
+            streams_per_host: 32,
             idle_age: Duration::from_secs(60),
             lifetime: Duration::from_secs(600),
         }
@@ -59,11 +73,77 @@ impl PoolLimits {
         }
     }
 
-    /// How many connections a host may have.
-    pub(super) fn of_host(&self, is_distant: bool, waiting: usize, used: usize) -> usize {
-        match self.per_distant_host {
-            Some(most) if is_distant && waiting > used => self.per_host.max(most),
-            _ => self.per_host,
+    /// How many connections with this usage a host may have.
+    pub(super) fn of_host(
+        &self,
+        usage: Usage,
+        is_distant: bool,
+        waiting: usize,
+        used: usize,
+    ) -> usize {
+        match (usage, self.per_distant_host) {
+            (Usage::Exchange, Some(most)) if is_distant && waiting > used => {
+                self.per_host.max(most)
+            }
+            (Usage::Exchange, _) => self.per_host,
+            (Usage::Stream, _) => self.streams_per_host,
+        }
+    }
+
+    pub(super) fn in_all(&self, usage: Usage) -> usize {
+        match usage {
+            Usage::Exchange => self.total,
+            Usage::Stream => self.streams,
+        }
+    }
+}
+
+/// What a request does with its connection, which decides the limits that it counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Usage {
+    /// A response that ends.
+    Exchange,
+    /// A WebSocket, an event stream, or a response that is not expected to end soon.
+    Stream,
+}
+
+/// The [limit](PoolLimits) that keeps a request waiting for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum QueueReason {
+    /// All connections to the host are in use: [`PoolLimits::per_host`] (or
+    /// [`PoolLimits::per_distant_host`]), with its value.
+    PerHost(usize),
+    /// All connections of the agent are in use: [`PoolLimits::total`], with its value.
+    Total(usize),
+    /// The host has as many streams as [`PoolLimits::streams_per_host`] allows, with its value.
+    StreamsPerHost(usize),
+    /// The agent has as many streams as [`PoolLimits::streams`] allows, with its value.
+    Streams(usize),
+    /// A connection is free, but requests with a higher priority or budgets that were spent came first.
+    Turn,
+}
+
+impl fmt::Display for QueueReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PerHost(limit) => write!(
+                f,
+                "all {limit} connections to its host are in use (PoolLimits::per_host)"
+            ),
+            Self::Total(limit) => write!(
+                f,
+                "all {limit} connections of the agent are in use (PoolLimits::total)"
+            ),
+            Self::StreamsPerHost(limit) => write!(
+                f,
+                "its host has {limit} streams already (PoolLimits::streams_per_host)"
+            ),
+            Self::Streams(limit) => write!(
+                f,
+                "the agent has {limit} streams already (PoolLimits::streams)"
+            ),
+            Self::Turn => f.write_str("other requests came first"),
         }
     }
 }

@@ -15,7 +15,7 @@ impl Pool {
             && self
                 .hosts
                 .iter()
-                .any(|(_, host)| !host.waiting.is_empty() && host.late < FAR_AWAY_AFTER)
+                .any(|(_, host)| host.has_waiting() && host.late < FAR_AWAY_AFTER)
     }
 
     /// Notes whether a connection's response arrived in the poll that sent the request.

@@ -54,9 +54,9 @@ fn granted(pool: &mut Pool, now: Instant) -> Vec<u64> {
     let mut order = Vec::new();
     while let Some((id, host, grant)) = pool.next() {
         if let Grant::Open = grant {
-            let evicted = pool.evict(host);
+            let evicted = pool.evict(host, Usage::Exchange);
             // Not a lower priority, beside which a request may exceed the limits.
-            pool.insert(host, id, Priority::Gameplay, now);
+            pool.insert(host, id, Priority::Gameplay, Usage::Exchange, now);
             if let Some(old) = evicted {
                 pool.remove(old);
             }
@@ -72,10 +72,10 @@ fn priority_then_age_within_the_limits_of_host_and_pool() {
     let mut pool = pool(3, 2);
     let (a, b) = (pool.host(&key("a")), pool.host(&key("b")));
     for id in 1..=4 {
-        pool.wait(a, RequestId(id), Priority::Interface);
+        pool.wait(a, RequestId(id), Priority::Interface, Usage::Exchange);
     }
-    pool.wait(b, RequestId(5), Priority::Background);
-    pool.wait(a, RequestId(6), Priority::Gameplay);
+    pool.wait(b, RequestId(5), Priority::Background, Usage::Exchange);
+    pool.wait(a, RequestId(6), Priority::Gameplay, Usage::Exchange);
     // Two to a, the first of them by priority; then b has the last connection of the pool.
     assert_eq!(granted(&mut pool, now), [6, 1, 5]);
     assert!(pool.has_waiting());
@@ -86,9 +86,9 @@ fn a_changed_priority_counts_at_once_and_keeps_the_turn() {
     let now = Instant::now();
     let mut pool = pool(1, 1);
     let a = pool.host(&key("a"));
-    pool.wait(a, RequestId(1), Priority::Interface);
-    let place = pool.wait(a, RequestId(2), Priority::Background);
-    pool.wait(a, RequestId(3), Priority::Gameplay);
+    pool.wait(a, RequestId(1), Priority::Interface, Usage::Exchange);
+    let place = pool.wait(a, RequestId(2), Priority::Background, Usage::Exchange);
+    pool.wait(a, RequestId(3), Priority::Gameplay, Usage::Exchange);
     pool.promote(a, place, Priority::Gameplay);
     assert_eq!(granted(&mut pool, now), [2]);
 }
@@ -97,7 +97,7 @@ fn a_changed_priority_counts_at_once_and_keeps_the_turn() {
 fn a_changed_priority_loses_nobody_who_waits_alone() {
     let mut pool = pool(1, 1);
     let a = pool.host(&key("a"));
-    let place = pool.wait(a, RequestId(1), Priority::Interface);
+    let place = pool.wait(a, RequestId(1), Priority::Interface, Usage::Exchange);
     pool.promote(a, place, Priority::Gameplay);
     assert_eq!(granted(&mut pool, Instant::now()), [1]);
 }
@@ -107,12 +107,12 @@ fn the_connection_used_last_is_used_next_and_the_oldest_is_given_up() {
     let start = Instant::now();
     let mut pool = pool(2, 2);
     let a = pool.host(&key("a"));
-    let first = pool.insert(a, RequestId(1), Priority::Interface, start);
-    let second = pool.insert(a, RequestId(2), Priority::Interface, start);
+    let first = pool.insert(a, RequestId(1), Priority::Interface, Usage::Exchange, start);
+    let second = pool.insert(a, RequestId(2), Priority::Interface, Usage::Exchange, start);
     assert!(pool.keep(first, start));
     assert!(pool.keep(second, start + Duration::from_secs(1)));
-    assert_eq!(pool.evict(a), Some(first));
-    pool.wait(a, RequestId(3), Priority::Interface);
+    assert_eq!(pool.evict(a, Usage::Exchange), Some(first));
+    pool.wait(a, RequestId(3), Priority::Interface, Usage::Exchange);
     let Some((_, _, Grant::Reuse(key))) = pool.next() else {
         panic!("an idle connection serves");
     };
@@ -124,7 +124,7 @@ fn an_old_connection_is_not_kept() {
     let start = Instant::now();
     let mut pool = pool(2, 2);
     let a = pool.host(&key("a"));
-    let connection = pool.insert(a, RequestId(1), Priority::Interface, start);
+    let connection = pool.insert(a, RequestId(1), Priority::Interface, Usage::Exchange, start);
     assert!(!pool.keep(connection, start + Duration::from_secs(600)));
     assert_eq!((pool.len(), pool.hosts.len()), (1, 1));
     pool.remove(connection);
@@ -136,8 +136,8 @@ fn an_idle_connection_makes_way_for_another_host_and_a_busy_one_does_not() {
     let now = Instant::now();
     let mut pool = pool(1, 1);
     let (a, b) = (pool.host(&key("a")), pool.host(&key("b")));
-    let connection = pool.insert(a, RequestId(1), Priority::Interface, now);
-    pool.wait(b, RequestId(2), Priority::Interface);
+    let connection = pool.insert(a, RequestId(1), Priority::Interface, Usage::Exchange, now);
+    pool.wait(b, RequestId(2), Priority::Interface, Usage::Exchange);
     assert!(pool.next().is_none(), "the only connection is busy");
     assert!(pool.keep(connection, now));
     assert!(matches!(
@@ -153,15 +153,15 @@ fn a_connection_that_is_reused_is_not_idle_any_more() {
     let mut pool = pool(2, 2);
     let (a, b) = (pool.host(&key("a")), pool.host(&key("b")));
     for id in [1, 2] {
-        let connection = pool.insert(a, RequestId(id), Priority::Interface, now);
+        let connection = pool.insert(a, RequestId(id), Priority::Interface, Usage::Exchange, now);
         assert!(pool.keep(connection, now));
     }
     // The pool is full. Each reuse takes one of its two idle connections.
     for id in [3, 4] {
-        pool.wait(a, RequestId(id), Priority::Interface);
+        pool.wait(a, RequestId(id), Priority::Interface, Usage::Exchange);
         assert!(matches!(pool.next(), Some((_, host, Grant::Reuse(_))) if host == a));
     }
-    pool.wait(b, RequestId(5), Priority::Interface);
+    pool.wait(b, RequestId(5), Priority::Interface, Usage::Exchange);
     assert!(pool.next().is_none(), "no connection is idle");
 }
 
@@ -170,9 +170,9 @@ fn only_hosts_with_quick_responses_and_waiting_requests_are_near() {
     let now = Instant::now();
     let mut pool = pool(4, 1);
     let (a, b) = (pool.host(&key("a")), pool.host(&key("b")));
-    let far = pool.insert(a, RequestId(1), Priority::Interface, now);
-    let near = pool.insert(b, RequestId(2), Priority::Interface, now);
-    pool.wait(a, RequestId(3), Priority::Interface);
+    let far = pool.insert(a, RequestId(1), Priority::Interface, Usage::Exchange, now);
+    let near = pool.insert(b, RequestId(2), Priority::Interface, Usage::Exchange, now);
+    pool.wait(a, RequestId(3), Priority::Interface, Usage::Exchange);
     pool.note_response(near, true);
     assert!(pool.has_waiting_nearby(), "nothing is known of a yet");
     for _ in 0..responses::FAR_AWAY_AFTER {
@@ -191,7 +191,7 @@ fn only_hosts_with_quick_responses_and_waiting_requests_are_near() {
 fn a_request_that_left_the_queue_does_not_wait() {
     let mut pool = pool(1, 1);
     let a = pool.host(&key("a"));
-    let place = pool.wait(a, RequestId(1), Priority::Interface);
+    let place = pool.wait(a, RequestId(1), Priority::Interface, Usage::Exchange);
     assert!(pool.has_waiting());
     assert_eq!(pool.leave(a, place), Some(RequestId(1)));
     assert!(!pool.has_waiting());
@@ -205,14 +205,14 @@ fn a_gameplay_request_exceeds_the_limits_by_one_while_lower_priorities_hold_them
         let mut pool = pool(total, per_host);
         let a = pool.host(&key("a"));
         for id in [1, 2] {
-            pool.insert(a, RequestId(id), Priority::Background, now);
+            pool.insert(a, RequestId(id), Priority::Background, Usage::Exchange, now);
         }
         for (id, priority) in [
             (3, Priority::Interface),
             (4, Priority::Gameplay),
             (5, Priority::Gameplay),
         ] {
-            pool.wait(a, RequestId(id), priority);
+            pool.wait(a, RequestId(id), priority, Usage::Exchange);
         }
         assert_eq!(granted(&mut pool, now), [4]);
         assert_eq!(pool.len(), 3);
@@ -225,12 +225,12 @@ fn a_draining_connection_gives_way() {
     for (total, per_host, other) in [(1, 1, "a"), (1, 2, "b"), (2, 1, "a")] {
         let mut pool = pool(total, per_host);
         let a = pool.host(&key("a"));
-        let draining = pool.insert(a, RequestId(1), Priority::Interface, now);
+        let draining = pool.insert(a, RequestId(1), Priority::Interface, Usage::Exchange, now);
         pool.drain(draining, 100, now + Duration::from_secs(1));
         assert_eq!(pool.busy(), 0);
         assert_eq!(pool.expires(draining), Some(now + Duration::from_secs(1)));
         let host = pool.host(&key(other));
-        pool.wait(host, RequestId(2), Priority::Interface);
+        pool.wait(host, RequestId(2), Priority::Interface, Usage::Exchange);
         assert_eq!(granted(&mut pool, now), [2], "{total} {per_host} {other}");
         assert_eq!((pool.len(), pool.busy()), (1, 1));
     }
@@ -248,7 +248,7 @@ fn a_connection_is_outdated_when_its_server_said_so_or_may_have_closed_it() {
     ] {
         let mut pool = pool(2, 2);
         let a = pool.host(&key("a"));
-        let connection = pool.insert(a, RequestId(1), Priority::Interface, now);
+        let connection = pool.insert(a, RequestId(1), Priority::Interface, Usage::Exchange, now);
         pool.get_mut(connection).unwrap().keep_alive = announced.map(|it| it * second);
         assert!(pool.keep(connection, now));
         pool.note_idle(connection, now);
@@ -266,17 +266,24 @@ fn what_must_go_on_waiting_is_looked_at_again_only_after_a_change() {
         |pool, _, connection, _| drop(pool.remove(connection)),
         |pool, _, connection, now| pool.drain(connection, 100, now),
         |pool, host, _, _| {
-            pool.wait(host, RequestId(3), Priority::Gameplay);
+            pool.wait(host, RequestId(3), Priority::Gameplay, Usage::Exchange);
         },
-        |pool, _, connection, _| pool.assign(connection, RequestId(3), Priority::Interface),
+        |pool, _, connection, _| {
+            pool.assign(
+                connection,
+                RequestId(3),
+                Priority::Interface,
+                Usage::Exchange,
+            )
+        },
         |pool, _, connection, _| assert!(pool.get_mut(connection).is_some()),
     ];
     for change in changes {
         let mut pool = pool(1, 1);
         let a = pool.host(&key("a"));
-        let connection = pool.insert(a, RequestId(1), Priority::Interface, now);
+        let connection = pool.insert(a, RequestId(1), Priority::Interface, Usage::Exchange, now);
         assert!(!pool.may_serve_waiting(), "nothing waits");
-        let place = pool.wait(a, RequestId(2), Priority::Interface);
+        let place = pool.wait(a, RequestId(2), Priority::Interface, Usage::Exchange);
         assert!(pool.may_serve_waiting());
         assert!(pool.next().is_none());
         assert!(!pool.may_serve_waiting());
@@ -300,14 +307,17 @@ fn only_a_long_queue_to_a_distant_host_opens_connections_beyond_the_usual_limit(
         });
         let a = pool.host(&key("a"));
         for id in [1, 2] {
-            let connection = pool.insert(a, RequestId(id), Priority::Interface, now);
+            let connection =
+                pool.insert(a, RequestId(id), Priority::Interface, Usage::Exchange, now);
             pool.note_request(connection, now);
             pool.note_head(connection, now + Duration::from_millis(millis));
         }
         for id in 0..waiting {
-            pool.wait(a, RequestId(10 + id), Priority::Interface);
+            pool.wait(a, RequestId(10 + id), Priority::Interface, Usage::Exchange);
         }
         granted(&mut pool, now);
         assert_eq!(pool.len(), expected, "{millis} ms, {waiting} waiting");
     }
 }
+
+mod streams;

@@ -57,6 +57,11 @@ impl<S> Request<S> {
         self.set(|options| options.queue_timeout(limit))
     }
 
+    /// Counts the request as a stream; see [`RequestOptions::long_lived`].
+    pub fn long_lived(self, long_lived: bool) -> Self {
+        self.set(|options| options.long_lived(long_lived))
+    }
+
     /// Sets the priority; see [`RequestOptions::priority`].
     pub fn priority(self, priority: Priority) -> Self {
         self.set(|options| options.priority(priority))

@@ -31,6 +31,9 @@ const RECONNECT_AFTER: Duration = Duration::from_secs(3);
 /// each stream at once is not flooded.
 const SHORTEST_RECONNECT: Duration = Duration::from_millis(100);
 
+/// After this time, in active time, the caller is told that a request still waits for a connection, and why.
+pub(crate) const LONG_QUEUE: Duration = Duration::from_secs(5);
+
 /// What happened to a transfer.
 pub(crate) enum Input<'a> {
     /// The head of its final response arrived.
@@ -350,6 +353,11 @@ fn after_timer(transfer: &Transfer, now: Instant, phase: Phase) -> NextAction {
     match &transfer.state {
         State::Queued(Queued { deadline, .. }) if is_due(*deadline) => {
             NextAction::Fail(ErrorKind::Timeout(Phase::Queue).into())
+        }
+        State::Queued(queued)
+            if !queued.is_long_reported && is_due(queued.since.checked_add(LONG_QUEUE)) =>
+        {
+            NextAction::ReportQueued
         }
         State::Waiting { until } if *until <= now && !transfer.paused => {
             NextAction::SendAgain(Change::Nothing)

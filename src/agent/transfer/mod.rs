@@ -32,7 +32,7 @@ use crate::agent::download::Downloading;
 use crate::agent::event::Progress;
 use crate::agent::id::RequestId;
 use crate::agent::output::Output;
-use crate::agent::pool::ConnectionKey;
+use crate::agent::pool::{ConnectionKey, Usage};
 use crate::agent::prepared::Prepared;
 use crate::agent::response::{ConnectionInfo, Hop, SavedFile, Timings};
 use crate::agent::settings::Settings;
@@ -258,6 +258,17 @@ impl Transfer {
             Some(least) => {
                 payload.has_files || payload.length().is_none_or(|length| length >= least)
             }
+        }
+    }
+
+    /// Which limits of the pool its connection counts against. A server cannot change it.
+    pub(crate) fn usage(&self) -> Usage {
+        match self.request.output {
+            Output::EventStream => Usage::Stream,
+            #[cfg(feature = "websocket")]
+            Output::WebSocket(_) => Usage::Stream,
+            _ if self.settings.long_lived => Usage::Stream,
+            _ => Usage::Exchange,
         }
     }
 

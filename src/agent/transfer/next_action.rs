@@ -43,6 +43,8 @@ pub(crate) enum NextAction {
     ServeStale,
     /// Does what was decided when the head of the response arrived.
     AsPlanned,
+    /// Reports that it has waited for a connection for long.
+    ReportQueued,
     /// Drives its connection.
     Drive(ConnectionKey),
     /// Waits on.

@@ -70,8 +70,12 @@ pub(crate) enum State {
 pub(crate) struct Queued {
     pub(crate) host: HostKey,
     pub(crate) place: Place,
+    /// Since when it waits, in active time.
+    pub(crate) since: Instant,
     /// Whether the caller knows that it waits.
     pub(crate) reported: bool,
+    /// Whether the caller knows that it waits for long.
+    pub(crate) is_long_reported: bool,
     /// When it must have left the queue, in active time.
     pub(crate) deadline: Option<Instant>,
 }

@@ -63,6 +63,11 @@ impl System {
     }
 
     /// Nothing sleeps in a page.
+    pub(crate) fn can_be_watched(&self) -> bool {
+        false
+    }
+
+    /// Nothing sleeps in a page.
     pub(crate) fn waker(&self) -> Result<Option<Arc<Waker>>, Error> {
         Ok(None)
     }

@@ -94,6 +94,11 @@ impl System {
         Ok(waker.clone())
     }
 
+    /// Whether a thread can sleep in [`wait`](Self::wait) while others register sockets.
+    pub(crate) fn can_be_watched(&self) -> bool {
+        self.is_group
+    }
+
     fn open<'a>(&self, opened: &'a mut Option<Opened>) -> Result<&'a Poll, Error> {
         if opened.is_none() {
             let poll = Poll::new().map_err(system_fault)?;

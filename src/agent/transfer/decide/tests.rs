@@ -110,6 +110,7 @@ fn name(action: &NextAction) -> String {
         NextAction::Redirect(next) => format!("to {} {}", next.method, next.url),
         NextAction::Retry { delay, .. } => format!("retry after {delay:?}"),
         NextAction::Fail(error) => format!("fail: {:?}", error.kind()),
+        NextAction::ReportQueued => "still queued".to_owned(),
         NextAction::Drive(_) => "drive".to_owned(),
         action => format!("{action:?}").to_lowercase(),
     }
@@ -427,55 +428,6 @@ fn a_response_that_was_cut_follows_its_plan_or_the_retries() {
 }
 
 #[test]
-fn timers_end_wait_and_drive() {
-    let start = Instant::now();
-    let second = Duration::from_secs(1);
-    let mut limited = transfer_at(start, get().total_timeout(second));
-    assert_eq!(at(&limited, start), "drive");
-    assert_eq!(
-        at(&limited, start + second),
-        "fail: TotalTimeout(AwaitHead)"
-    );
-    // All content is there, and the file may have its name already.
-    let saved = response(head(200, &[]), Sink::File, 3);
-    limited.state = State::Committing { response: saved };
-    assert_eq!(at(&limited, start + second), "wait");
-
-    let mut waiting = transfer_at(start, get());
-    waiting.state = State::Waiting {
-        until: start + second,
-    };
-    assert_eq!(at(&waiting, start), "wait");
-    assert_eq!(at(&waiting, start + second), "again");
-    waiting.paused = true;
-    assert_eq!(at(&waiting, start + second), "wait");
-
-    let mut pool = crate::agent::pool::Pool::new(crate::agent::PoolLimits::default());
-    let target = crate::connection::Target {
-        host: url::Host::Domain("game.example".to_owned()),
-        port: 80,
-        tls: crate::transport::link::TlsChoice::Plain,
-        route: crate::connection::Route::Direct,
-    };
-    let key = crate::agent::pool::PoolKey::of(target, &Default::default(), None);
-    let host = pool.host(&key);
-    let place = pool.wait(host, RequestId(1), crate::agent::Priority::Interface);
-    let mut queued = transfer_at(start, get());
-    for (deadline, expected) in [
-        (None, "wait"),
-        (Some(start + second), "fail: Timeout(Queue)"),
-    ] {
-        queued.state = State::Queued(Queued {
-            host,
-            place,
-            reported: false,
-            deadline,
-        });
-        assert_eq!(at(&queued, start + second), expected);
-    }
-}
-
-#[test]
 fn a_408_on_a_reused_connection_is_repeated_over_a_new_one() {
     let head = head(408, &[]);
     let get_or_post = |request| transfer(request);
@@ -498,3 +450,5 @@ fn a_408_on_a_reused_connection_is_repeated_over_a_new_one() {
         assert_eq!(name(&decide(&transfer, Input::Head(input))), expected);
     }
 }
+
+mod timers;
