@@ -70,8 +70,7 @@ pub(crate) fn accept_encoding() -> &'static str {
 }
 
 /// The value of `Accept-Encoding` when the content is delivered piece by piece. It leaves out
-/// `zstd`, whose decoder returns content only after it has left the window, or at the end of the
-/// frame.
+/// `zstd`: its decoder can deliver each piece only by copying its window, which the others need not.
 pub(crate) fn accept_encoding_of_stream() -> &'static str {
     match (cfg!(feature = "gzip"), cfg!(feature = "brotli")) {
         (true, true) => "gzip, deflate, br",
@@ -199,6 +198,21 @@ impl Decoder {
             self.failed = Some(fault.clone());
         }
         result
+    }
+
+    /// Delivers what was received so far, even where the coding lets a decoder wait for more. It costs time, so
+    /// it is for content that the caller gets piece by piece.
+    #[must_use]
+    pub(crate) fn delivering_pieces(mut self) -> Self {
+        for coding in &mut self.chain {
+            match *coding {
+                #[cfg(feature = "zstd")]
+                Coding::Zstd(ref mut zstd) => zstd.deliver_blocks(),
+                #[cfg(any(feature = "gzip", feature = "brotli", not(feature = "zstd")))]
+                _ => {}
+            }
+        }
+        self
     }
 
     /// Whether the content so far is complete. More may follow, because gzip and zstd allow several

@@ -2,15 +2,15 @@
 
 use std::io::Write;
 
-use httpoll::mock::{MockResponse, MockServer};
+use httpoll::mock::{MockResponse, MockServer, MockStream};
 use httpoll::{
-    Download, ErrorKind, Request,
+    Download, ErrorKind, Event, Request,
     access::AccessPolicy,
     error::{AccessRefusal, CodingFault},
     limits::Limit,
 };
 
-use crate::support::{Folder, chunks, pattern, run, setup};
+use crate::support::{Folder, chunks, frames, pattern, run, setup};
 
 fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -134,6 +134,87 @@ fn content_stays_coded_when_decompression_is_off() {
     let request = Request::get("http://game.example/").header("Range", "bytes=0-3");
     drop(run(&network, &mut agent, request));
     assert!(server.requests()[2].header("accept-encoding").is_none());
+}
+
+/// Each piece in this coding, as a server flushes it. The content does not end.
+fn flushed(coding: &str, pieces: &[&[u8]]) -> Vec<Vec<u8>> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    let pieces = pieces.iter().enumerate().map(|(number, piece)| {
+        let length = u32::try_from(piece.len()).unwrap();
+        match coding {
+            "gzip" => {
+                gzip.write_all(piece).unwrap();
+                gzip.flush().unwrap();
+                std::mem::take(gzip.get_mut())
+            }
+            "deflate" => {
+                zlib.write_all(piece).unwrap();
+                zlib.flush().unwrap();
+                std::mem::take(zlib.get_mut())
+            }
+            // An uncompressed meta-block (RFC 7932 §9.2): the first one begins after a bit for the window.
+            "br" => {
+                let shift = u32::from(number == 0);
+                let header = ((length - 1) << 3 | 1 << 19) << shift;
+                [&header.to_le_bytes()[..3], piece].concat()
+            }
+            // An uncompressed block (RFC 8878 §3.1.1.2), the first one behind the header of the frame.
+            "zstd" => {
+                let start: &[u8] = if number == 0 {
+                    b"\x28\xb5\x2f\xfd\x00\x58"
+                } else {
+                    b""
+                };
+                [start, &(length << 3).to_le_bytes()[..3], piece].concat()
+            }
+            _ => unreachable!(),
+        }
+    });
+    pieces.collect()
+}
+
+#[test]
+fn a_flushed_piece_is_delivered_when_it_arrives() {
+    let pieces: [&[u8]; 3] = [b"data: one\n\n", b"data: two\n\n", b"data: three\n\n"];
+    for coding in ["gzip", "deflate", "br", "zstd"] {
+        for is_event_stream in [false, true] {
+            let (network, server, mut agent) = setup();
+            let stream = MockStream::new();
+            server.get("/").reply(
+                MockResponse::ok()
+                    .header("Content-Encoding", coding)
+                    .header("Content-Type", "text/event-stream")
+                    .stream(&stream),
+            );
+            let request = Request::get("http://game.example/");
+            let handle = agent.send(match is_event_stream {
+                true => request.event_stream(),
+                false => request.stream(),
+            });
+            frames(&network, &mut agent, 5);
+            for (piece, sent) in pieces.iter().zip(flushed(coding, &pieces)) {
+                stream.send(sent);
+                let mut received = Vec::new();
+                for event in frames(&network, &mut agent, 3) {
+                    match event {
+                        Event::Chunk { bytes, .. } => received.extend_from_slice(&bytes),
+                        Event::ServerSent { event, .. } => {
+                            received.extend(format!("data: {}\n\n", event.data).into_bytes());
+                        }
+                        _ => {}
+                    }
+                }
+                assert_eq!(
+                    received, *piece,
+                    "{coding}, event stream: {is_event_stream}"
+                );
+                // The server waits before it flushes the next piece.
+                frames(&network, &mut agent, 100);
+            }
+            drop(handle);
+        }
+    }
 }
 
 #[test]

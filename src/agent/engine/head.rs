@@ -211,6 +211,10 @@ impl Engine {
         };
         let head = &response.head;
         response.decoder = decoder(transfer, head)?;
+        if matches!(response.sink, Sink::Stream | Sink::EventStream) {
+            let decoder = response.decoder.take();
+            response.decoder = decoder.map(|it| Box::new(it.delivering_pieces()));
+        }
         // Content whose announced length is too much is not read at all. Files have a limit of their own.
         let most = match response.sink {
             Sink::Collect(_) => most_collected(transfer),

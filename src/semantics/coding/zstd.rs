@@ -4,8 +4,13 @@
 //!
 //! The underlying decoder reads whole blocks, so this module first collects one block (at most 128
 //! KiB). The decoder returns content after it has left the window, or at the end of the frame.
+//!
+//! Content that is delivered piece by piece must not wait that long. When no more input is there, the
+//! decoder is told that the frame ends, which makes it return everything. Then it gets its window back, as
+//! blocks that are not compressed: those change nothing else that later blocks refer to. This copies the
+//! window twice, so it is done for such content only, and once for each time that the input runs out.
 
-use std::io::Read;
+use std::io::{Cursor, Read};
 
 use ruzstd::decoding::errors::FrameDecoderError;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
@@ -27,6 +32,17 @@ pub(super) struct Zstd {
     /// The collected bytes of the unit that `place` names.
     unit: Vec<u8>,
     place: Place,
+    delivers_blocks: bool,
+    /// The window of the present frame.
+    window: usize,
+    /// The decoder was told that the frame ends, so it does not keep the window any more.
+    is_flushed: bool,
+    /// Whether a block was decoded since the last flush.
+    has_news: bool,
+    /// How many of the bytes that leave the decoder next were delivered before.
+    delivered: usize,
+    /// Content that was taken out of the window and is not delivered yet.
+    flushed: Cursor<Vec<u8>>,
 }
 
 enum Place {
@@ -55,7 +71,18 @@ impl Zstd {
             frames: Box::new(frames),
             unit: Vec::new(),
             place: Place::Header { any: false },
+            delivers_blocks: false,
+            window: 0,
+            is_flushed: false,
+            has_news: false,
+            delivered: 0,
+            flushed: Cursor::default(),
         }
+    }
+
+    /// Delivers each block when it was received.
+    pub(super) fn deliver_blocks(&mut self) {
+        self.delivers_blocks = true;
     }
 
     pub(super) fn decode(
@@ -67,6 +94,15 @@ impl Zstd {
         loop {
             let rest = input.get(total.consumed..).unwrap_or_default();
             let target = output.get_mut(total.produced..).unwrap_or_default();
+            if self.has_flushed() {
+                let count = self.flushed.read(target).map_err(|_| CORRUPT)?;
+                if count == 0 {
+                    return Ok(total);
+                }
+                total.produced += count;
+                continue;
+            }
+            let available = self.available();
             match &mut self.place {
                 Place::Header { any } => {
                     if *any && rest.is_empty() && self.unit.is_empty() {
@@ -89,15 +125,23 @@ impl Zstd {
                     }
                     self.place = Place::Header { any: true };
                 }
-                Place::Block(frame) | Place::Drain(frame) if self.frames.can_collect() > 0 => {
+                Place::Block(_) | Place::Drain(_) if available > 0 && self.delivered > 0 => {
+                    let mut seen = [0; 4096];
+                    let most = seen.len().min(available).min(self.delivered);
+                    let count = self.frames.read(&mut seen[..most]).map_err(|_| CORRUPT)?;
+                    if count == 0 {
+                        return Err(CORRUPT);
+                    }
+                    self.delivered -= count;
+                }
+                Place::Block(frame) | Place::Drain(frame) if available > 0 => {
                     if target.is_empty() {
                         return Ok(total);
                     }
-                    let count = self.frames.read(target).map_err(|_| CORRUPT)?;
+                    let most = target.len().min(available);
+                    let count = self.frames.read(&mut target[..most]).map_err(|_| CORRUPT)?;
                     total.produced += count;
-                    if let Some(left) = &mut frame.left {
-                        *left = left.checked_sub(count as u64).ok_or(CORRUPT)?;
-                    }
+                    frame.note_content(count)?;
                     if count == 0 {
                         return Err(CORRUPT);
                     }
@@ -114,15 +158,17 @@ impl Zstd {
                     let (taken, whole) = collect(&mut self.unit, rest, length)?;
                     total.consumed += taken;
                     if !whole {
+                        if self.delivers_blocks && self.has_news {
+                            self.flush()?;
+                            continue;
+                        }
                         return Ok(total);
                     }
-                    let one = BlockDecodingStrategy::UptoBlocks(1);
-                    let ended = self
-                        .frames
-                        .decode_blocks(self.unit.as_slice(), one)
-                        .map_err(|_| CORRUPT)?;
+                    decode_block(&mut self.frames, self.unit.as_slice())?;
+                    let is_last = self.unit.first().is_some_and(|byte| byte & 1 == 1);
                     self.unit.clear();
-                    if ended {
+                    self.has_news = true;
+                    if is_last {
                         self.place = Place::Drain(*frame);
                     }
                 }
@@ -131,12 +177,53 @@ impl Zstd {
     }
 
     pub(super) fn is_done(&self) -> bool {
-        matches!(self.place, Place::Header { any: true }) && self.unit.is_empty()
+        matches!(self.place, Place::Header { any: true })
+            && self.unit.is_empty()
+            && !self.has_flushed()
+    }
+
+    fn has_flushed(&self) -> bool {
+        self.flushed.position() < self.flushed.get_ref().len() as u64
+    }
+
+    /// How many bytes the decoder does not need any more.
+    fn available(&self) -> usize {
+        let held = self.frames.can_collect();
+        match self.place {
+            Place::Block(_) if self.is_flushed => held.saturating_sub(self.window),
+            _ => held,
+        }
+    }
+
+    /// Takes what was decoded out of the window, and leaves the window as it is.
+    fn flush(&mut self) -> Result<(), CodingFault> {
+        decode_block(&mut self.frames, &EMPTY_LAST_BLOCK[..])?;
+        let held = self.frames.collect().unwrap_or_default();
+        let news = held.get(self.delivered..).ok_or(CORRUPT)?;
+        if let Place::Block(frame) = &mut self.place {
+            frame.note_content(news.len())?;
+        }
+        self.flushed = Cursor::new(news.to_vec());
+        let window = &held[held.len().saturating_sub(self.window)..];
+        for piece in window.chunks(MAX_BLOCK) {
+            let size = u32::try_from(piece.len() << 3).map_err(|_| CORRUPT)?;
+            let header = &size.to_le_bytes()[..3];
+            decode_block(&mut self.frames, header.chain(piece))?;
+        }
+        self.delivered = window.len();
+        self.is_flushed = true;
+        self.has_news = false;
+        Ok(())
     }
 
     fn begin_frame(&mut self) -> Result<Place, CodingFault> {
         if let Some(left) = skippable(&self.unit) {
             return Ok(Place::Skip { left });
+        }
+        let descriptor = self.unit.get(4).copied().unwrap_or_default();
+        if let Some(byte) = self.unit.get_mut(4) {
+            // The decoder would wait for the checksum, which is not verified.
+            *byte &= !CHECKSUM;
         }
         self.frames
             .reset(self.unit.as_slice())
@@ -144,14 +231,49 @@ impl Zstd {
                 FrameDecoderError::WindowSizeTooBig { .. } => CodingFault::Window(MAX_WINDOW),
                 _ => CORRUPT,
             })?;
-        let descriptor = self.unit.get(4).copied().unwrap_or_default();
+        self.is_flushed = false;
+        self.has_news = false;
+        self.delivered = 0;
+        self.window = if is_single_segment(descriptor) {
+            usize::try_from(self.frames.content_size()).map_err(|_| CORRUPT)?
+        } else {
+            window_size(self.unit.get(5).copied().unwrap_or_default())
+        };
         let has_size = descriptor >> 6 != 0 || is_single_segment(descriptor);
         Ok(Place::Block(Frame {
-            has_checksum: descriptor & 0x04 != 0,
+            has_checksum: descriptor & CHECKSUM != 0,
             left: has_size.then(|| self.frames.content_size()),
         }))
     }
 }
+
+impl Frame {
+    /// Subtracts content from what the header announced.
+    fn note_content(&mut self, count: usize) -> Result<(), CodingFault> {
+        if let Some(left) = &mut self.left {
+            *left = left.checked_sub(count as u64).ok_or(CORRUPT)?;
+        }
+        Ok(())
+    }
+}
+
+fn decode_block(frames: &mut FrameDecoder, block: impl Read) -> Result<(), CodingFault> {
+    let one = BlockDecodingStrategy::UptoBlocks(1);
+    let decoded = frames.decode_blocks(block, one);
+    decoded.map(drop).map_err(|_| CORRUPT)
+}
+
+/// RFC 8878 §3.1.1.1.2: the window that a frame's window descriptor asks for.
+fn window_size(descriptor: u8) -> usize {
+    let base = 1_usize << (10 + (descriptor >> 3));
+    base + base / 8 * usize::from(descriptor & 7)
+}
+
+/// The flag for a checksum in a frame's descriptor (RFC 8878 §3.1.1.1.1).
+const CHECKSUM: u8 = 0x04;
+
+/// A block without content that ends a frame (RFC 8878 §3.1.1.2).
+const EMPTY_LAST_BLOCK: [u8; 3] = [1, 0, 0];
 
 const CORRUPT: CodingFault = CodingFault::Corrupt("zstd");
 
