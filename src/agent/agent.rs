@@ -363,15 +363,6 @@ impl Agent {
         matches!(self.backend, Backend::Threaded(_))
     }
 
-    /// Whether the function of [`on_event`](crate::agent::AgentBuilder::on_event) is called. It is not if there is
-    /// none, on an in-memory network, or if the system refused what that needs.
-    pub fn calls_on_event(&self) -> bool {
-        match &self.backend {
-            Backend::Inline(_) => self.watcher.is_some(),
-            Backend::Threaded(thread) => thread.calls_on_event(),
-        }
-    }
-
     /// Sets the budget of each [`poll`](Self::poll). Default: [`Budget::default`].
     pub fn set_budget(&mut self, budget: Budget) {
         self.budget = budget;

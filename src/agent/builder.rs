@@ -339,6 +339,15 @@ impl Agent {
         Self::builder().build_on_memory(network)
     }
 
+    /// Whether the function of [`on_event`](crate::agent::AgentBuilder::on_event) is called. It is not if there is
+    /// none, on an in-memory network, or if the system refused what that needs.
+    pub fn calls_on_event(&self) -> bool {
+        match &self.backend {
+            Backend::Inline(_) => self.watcher.is_some(),
+            Backend::Threaded(thread) => thread.calls_on_event(),
+        }
+    }
+
     /// A builder with the default options.
     pub fn builder() -> AgentBuilder {
         AgentBuilder::new()

@@ -14,7 +14,6 @@ use crate::agent::pool::{ConnectionKey, Grant, HostKey, PoolKey};
 use crate::agent::request_head::{self, Additions, Draft, TargetForm};
 use crate::agent::settings::CacheMode;
 use crate::agent::transfer::Transfer;
-use crate::agent::transfer::decide::LONG_QUEUE;
 use crate::agent::transfer::state::{Queued, State};
 use crate::clock::Instant;
 use crate::connection::{Config as ConnectionConfig, Proxy, Route, SocksProxy, Target};
@@ -376,42 +375,6 @@ impl Engine {
             &transfer.request.without,
             &additions,
         )
-    }
-
-    /// Reports the requests that still wait for a connection after everything that could start has started.
-    pub(super) fn report_queued(&mut self) {
-        let Self {
-            events,
-            transfers,
-            timers,
-            ..
-        } = self;
-        events.report_queued(|id| {
-            let is_news = transfers.update(id, |transfer| match &mut transfer.state {
-                State::Queued(queued) => {
-                    if let Some(at) = queued.since.checked_add(LONG_QUEUE) {
-                        timers.set(at, Timer::Request(id));
-                    }
-                    !std::mem::replace(&mut queued.reported, true)
-                }
-                _ => false,
-            });
-            is_news.unwrap_or(false)
-        });
-    }
-
-    /// Reports, once for each wait, that a transfer has waited for a connection for long, and why.
-    pub(super) fn report_long_queued(&mut self, transfer: &mut Transfer) -> Step {
-        let active_now = self.active_time();
-        if let State::Queued(queued) = &mut transfer.state {
-            queued.is_long_reported = true;
-            self.events.push(Event::StillQueued {
-                id: transfer.id,
-                waited: active_now.saturating_duration_since(queued.since),
-                reason: self.pool.reason(queued.host, queued.place),
-            });
-        }
-        Step::MOVED
     }
 }
 

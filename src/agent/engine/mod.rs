@@ -21,6 +21,7 @@
 //! | `commands` | executes what the owner wants: submit, cancel, pause |
 //! | `admission` | submitted requests become transfers |
 //! | `dispatch` | from a transfer to a connection, and the request that is sent |
+//! | `waiting` | reports the requests that wait for a connection |
 //! | `poll` | one poll: ready connections in turn, busy polling; pulling events |
 //! | `timeouts` | timers that fired |
 //! | `response`, `head`, `content` | what arrives: connection, head, content |
@@ -57,6 +58,7 @@ mod suspend;
 mod suspension;
 mod timeouts;
 mod transfers;
+mod waiting;
 #[cfg(feature = "websocket")]
 mod web_sockets;
 mod window;
