@@ -159,7 +159,6 @@ mod phase;
 pub mod proto;
 mod random;
 pub mod recording;
-#[cfg(any(feature = "agent", feature = "server"))]
 mod semantics;
 #[cfg(feature = "server")]
 pub mod server;

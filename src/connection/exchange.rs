@@ -105,6 +105,10 @@ pub(crate) struct Response {
     pub(crate) is_chunked: bool,
     /// The URL of the response, if the browser followed redirects to it.
     #[cfg(target_family = "wasm")]
+    #[cfg_attr(
+        not(feature = "agent"),
+        allow(dead_code, reason = "the agent reports it")
+    )]
     pub(crate) final_url: Option<String>,
 }
 

@@ -21,10 +21,12 @@ pub(crate) mod coding;
 pub(crate) mod conditional;
 #[cfg(feature = "cookies")]
 pub(crate) mod cookies;
+#[cfg(any(feature = "agent", feature = "server"))]
 pub(crate) mod event_stream;
 #[cfg(feature = "server")]
 #[cfg_attr(not(test), allow(dead_code, reason = "the server will ask"))]
 pub(crate) mod form;
+#[cfg(any(feature = "agent", feature = "server"))]
 pub(crate) mod frames;
 #[cfg(feature = "agent")]
 pub(crate) mod hsts;
@@ -37,6 +39,7 @@ pub(crate) mod netrc;
 pub(crate) mod origin;
 #[cfg(feature = "agent")]
 pub(crate) mod proxy_rules;
+#[cfg(any(feature = "agent", feature = "server"))]
 pub(crate) mod range;
 #[cfg(feature = "agent")]
 pub(crate) mod redirect;
@@ -44,5 +47,5 @@ pub(crate) mod redirect;
 pub(crate) mod retry;
 #[cfg(any(feature = "cookies", feature = "server"))]
 pub(crate) mod same_site;
-#[cfg(feature = "websocket")]
+#[cfg(all(feature = "websocket", any(feature = "agent", feature = "server")))]
 pub(crate) mod websocket;
