@@ -55,7 +55,7 @@
 //! |---|---|---|
 //! | the caller | [`Misuse`](ErrorKind::Misuse), [`RequestBody`](ErrorKind::RequestBody), `Form` | The call changed nothing. Correct the call or the content. |
 //! | a policy that the caller set | `Access`, `Redirect`, `Refused`, `TotalTimeout`, [`Limit`](ErrorKind::Limit), [`Timeout`](ErrorKind::Timeout) | It did what it is for. Raise the named setting if the request is legitimate. |
-//! | this machine | `File`, [`NetworkFault::System`](error::NetworkFault::System) | Free space or permissions, or close other files and sockets. |
+//! | this machine | `File`, `Patch`, [`NetworkFault::System`](error::NetworkFault::System) | Free space or permissions, or close other files and sockets. |
 //! | the network | [`Network`](ErrorKind::Network), [`Truncated`](ErrorKind::Truncated), [`Proxy`](ErrorKind::Proxy) | Try again later, or let a `RetryPolicy` do it. Tell the player about the connection. |
 //! | the server | [`Peer`](ErrorKind::Peer), [`Tls`](ErrorKind::Tls), `Status`, `Auth`, `Coding`, `EventStream`, `InvalidJson`, `WebSocket` | A retry rarely helps. Report it to the operator of the server, or check address and credentials. |
 //! | httpoll | [`Internal`](ErrorKind::Internal) | A bug of ours. Please report the text. Other requests are not affected. |
@@ -78,6 +78,8 @@
 //! | `event_stream`, `frames`, `websocket` | messages in a stream |
 //! | [`resolver`], [`tls`], [`stream`] | names, TLS, a caller's own streams |
 //! | `server` | the server |
+//! | `outbox` | telemetry that arrives: events in a file, sent in batches |
+//! | `patch` | sets of files, brought up to date by a manifest |
 //! | [`proto`] | HTTP/1.1 as bytes in and events out, both roles |
 //! | [`memory`], `mock` | tests without a network; the second with the feature `test-util` |
 //! | [`recording`] | what was asked and answered, as a file |
@@ -121,7 +123,7 @@
 //!   values, and `https` is refused.
 //! * `certificate-facts`: names, validity and fingerprint of a server's certificate.
 //! * `agent` (default): the agent. What costs it dependencies is apart: `cookies`, `cache`, `gzip`,
-//!   `brotli`, `zstd`, `multipart`, `digest-auth`, `sha256`, `websocket`. `full` is all features.
+//!   `brotli`, `zstd`, `multipart`, `digest-auth`, `sha256`, `outbox`, `patch`, `websocket`. `full` is all features.
 
 #![forbid(unsafe_code)]
 
@@ -155,6 +157,10 @@ pub mod limits;
 #[cfg(feature = "test-util")]
 pub mod mock;
 pub mod node;
+#[cfg(feature = "outbox")]
+pub mod outbox;
+#[cfg(feature = "patch")]
+pub mod patch;
 mod phase;
 pub mod proto;
 mod random;

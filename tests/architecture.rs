@@ -139,6 +139,22 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("guide", &[]),
     (
+        "outbox",
+        &[
+            "agent",
+            "clock",
+            "error",
+            "limits",
+            "random",
+            "semantics",
+            "transport",
+        ],
+    ),
+    (
+        "patch",
+        &["agent", "clock", "error", "semantics", "transport"],
+    ),
+    (
         "server",
         &[
             "address_class",

@@ -41,6 +41,8 @@ pub use commands::respond::HttpCommandsExt;
 pub use components::download::HttpDownload;
 pub use components::node::HttpClientNode;
 pub use components::owner::{RequestedBy, Requests};
+#[cfg(feature = "patch")]
+pub use components::patch::HttpPatch;
 pub use components::paused::HttpPaused;
 pub use components::phase::HttpPhase;
 pub use components::priority::HttpPriority;
@@ -61,6 +63,8 @@ pub use components::stream::HttpStream;
 pub use components::upload::HttpUpload;
 #[cfg(feature = "websocket")]
 pub use components::web_socket::HttpWebSocket;
+#[cfg(feature = "patch")]
+pub use events::patch::{HttpPatchFailed, HttpPatchFinished, HttpPatchProgressed};
 pub use events::request::{
     CancelHttp, HttpChunk, HttpError, HttpFinished, HttpHead, HttpJson, HttpOutcome,
     HttpPhaseChanged, HttpProgressed, HttpResponse, HttpServerSentEvent, HttpStatusChanged,
@@ -83,6 +87,8 @@ pub use resources::asset_loads::HttpAssetLoads;
 pub use resources::budget::{HttpBudget, HttpPace};
 #[cfg(feature = "cache")]
 pub use resources::cache_file::HttpCacheFile;
+#[cfg(feature = "outbox")]
+pub use resources::outbox::HttpOutbox;
 pub use resources::snapshot::HttpSnapshot;
 pub use schedule::{HttpOnExit, HttpollSystems};
 pub use system_param::{Http, http_idle, http_in_flight};

@@ -212,6 +212,20 @@ impl Plugin for HttpollPlugin {
         submit_early(app.world_mut());
         #[cfg(feature = "websocket")]
         app.add_observer(cancel::send_message);
+        #[cfg(feature = "outbox")]
+        app.add_systems(
+            poll_in,
+            crate::systems::outbox::poll_outbox
+                .after(dispatch::dispatch)
+                .in_set(HttpollSystems::Dispatch),
+        );
+        #[cfg(feature = "patch")]
+        app.add_systems(
+            poll_in,
+            crate::systems::patches::poll_patches
+                .after(dispatch::dispatch)
+                .in_set(HttpollSystems::Dispatch),
+        );
         #[cfg(feature = "server")]
         crate::systems::servers::build(app, poll_in);
         crate::systems::snapshot::build(app);

@@ -13,6 +13,8 @@ pub use crate::commands::respond::HttpCommandsExt;
 pub use crate::components::download::HttpDownload;
 pub use crate::components::node::HttpClientNode;
 pub use crate::components::owner::{RequestedBy, Requests};
+#[cfg(feature = "patch")]
+pub use crate::components::patch::HttpPatch;
 pub use crate::components::paused::HttpPaused;
 pub use crate::components::phase::HttpPhase;
 pub use crate::components::priority::HttpPriority;
@@ -33,6 +35,8 @@ pub use crate::components::stream::HttpStream;
 pub use crate::components::upload::HttpUpload;
 #[cfg(feature = "websocket")]
 pub use crate::components::web_socket::HttpWebSocket;
+#[cfg(feature = "patch")]
+pub use crate::events::patch::{HttpPatchFailed, HttpPatchFinished, HttpPatchProgressed};
 pub use crate::events::request::{
     CancelHttp, HttpChunk, HttpError, HttpFinished, HttpHead, HttpJson, HttpOutcome,
     HttpPhaseChanged, HttpProgressed, HttpResponse, HttpServerSentEvent, HttpStatusChanged,
@@ -54,6 +58,8 @@ pub use crate::resources::asset_loads::HttpAssetLoads;
 pub use crate::resources::budget::{HttpBudget, HttpPace};
 #[cfg(feature = "cache")]
 pub use crate::resources::cache_file::HttpCacheFile;
+#[cfg(feature = "outbox")]
+pub use crate::resources::outbox::HttpOutbox;
 pub use crate::resources::snapshot::HttpSnapshot;
 pub use crate::schedule::{HttpOnExit, HttpollSystems};
 pub use crate::system_param::{Http, http_idle, http_in_flight};

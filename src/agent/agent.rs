@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use http::Method;
 
+#[cfg(any(feature = "outbox", feature = "patch"))]
+use super::claims::Claims;
 use super::config::Config;
 use super::engine::Engine;
 use super::engine::command::Command;
@@ -76,6 +78,8 @@ pub struct Agent {
     set_aside: VecDeque<Event>,
     /// Calls the function of [`on_event`](crate::agent::AgentBuilder::on_event), if the engine has no thread.
     pub(super) watcher: Option<Watcher>,
+    #[cfg(any(feature = "outbox", feature = "patch"))]
+    pub(super) claims: Claims,
 }
 
 /// Where the engine runs.
@@ -161,6 +165,8 @@ impl Agent {
             urls: KnownUrls::default(),
             set_aside: VecDeque::new(),
             watcher: None,
+            #[cfg(any(feature = "outbox", feature = "patch"))]
+            claims: Claims::default(),
         }
     }
 
@@ -236,11 +242,21 @@ impl Agent {
     }
 
     fn pull(&mut self) -> Option<Event> {
-        let event = self.pull_any()?;
+        loop {
+            let event = self.pull_any()?;
+            self.note_pulled(&event);
+            #[cfg(any(feature = "outbox", feature = "patch"))]
+            let Some(event) = self.claims.keep(event) else {
+                continue;
+            };
+            return Some(event);
+        }
+    }
+
+    pub(super) fn note_pulled(&mut self, event: &Event) {
         if let (Some(id), true) = (event.id(), event.is_final()) {
             self.unfinished.remove(&id);
         }
-        Some(event)
     }
 
     fn pull_any(&mut self) -> Option<Event> {
@@ -466,6 +482,8 @@ impl Agent {
 
     fn forget(&mut self, id: RequestId) {
         self.unfinished.remove(&id);
+        #[cfg(any(feature = "outbox", feature = "patch"))]
+        self.claims.forget(id);
         self.set_aside.retain(|event| event.id() != Some(id));
     }
 

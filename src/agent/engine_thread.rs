@@ -52,6 +52,8 @@ pub(super) struct EngineThread {
     shared: Arc<Shared>,
     wake: Wake,
     events: VecDeque<Event>,
+    #[cfg(any(feature = "outbox", feature = "patch"))]
+    disk: crate::transport::disk::Disk,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -62,6 +64,10 @@ impl EngineThread {
         on_event: Option<Notify>,
     ) -> Result<Self, Box<Engine>> {
         let Ok(wake) = engine.wake() else {
+            return Err(engine);
+        };
+        #[cfg(any(feature = "outbox", feature = "patch"))]
+        let Ok(disk) = engine.disk() else {
             return Err(engine);
         };
         let shared = Arc::new(Shared {
@@ -87,6 +93,8 @@ impl EngineThread {
             shared,
             wake,
             events: VecDeque::new(),
+            #[cfg(any(feature = "outbox", feature = "patch"))]
+            disk,
             thread: Some(thread),
         })
     }
@@ -198,6 +206,20 @@ impl EngineThread {
             (self.wake)();
         }
         snapshot
+    }
+
+    /// The worker for files.
+    #[cfg(any(feature = "outbox", feature = "patch"))]
+    pub(super) fn disk(&self) -> crate::transport::disk::Disk {
+        self.disk.clone()
+    }
+
+    /// The next event of these requests. Events of others stay.
+    #[cfg(any(feature = "outbox", feature = "patch"))]
+    pub(super) fn next_event_of(&mut self, wanted: impl Fn(RequestId) -> bool) -> Option<Event> {
+        let is_wanted = |event: &Event| event.id().is_some_and(&wanted);
+        let place = self.events.iter().position(is_wanted)?;
+        self.events.remove(place)
     }
 
     pub(super) fn next_event(&mut self) -> Option<Event> {

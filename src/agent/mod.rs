@@ -11,6 +11,7 @@
 //! | `config`, `prepared`, `request_head` | the agent's defaults; a request ready to be sent; its head |
 //! | `event`, `response`, `request_result` | what the caller gets |
 //! | `snapshot` | what the agent is doing, for inspectors |
+//! | `claims`, `claimed_requests` | requests of the modules above |
 //! | `transfer` | the state of one request over its redirects and retries |
 //! | `pool`, `timers` | connections and the requests that wait for them; deadlines |
 //! | `engine` | drives all transfers |
@@ -30,6 +31,10 @@
 #[allow(clippy::module_inception)]
 mod agent;
 mod builder;
+#[cfg(any(feature = "outbox", feature = "patch"))]
+mod claimed_requests;
+#[cfg(any(feature = "outbox", feature = "patch"))]
+mod claims;
 mod config;
 mod content;
 mod download;

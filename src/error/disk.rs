@@ -74,6 +74,10 @@ pub enum DiskStep {
     Sync,
     /// Giving the finished file its name.
     Rename,
+    /// Adding a file to a set by a hard link.
+    Link,
+    /// Removing files that are not needed any more.
+    Remove,
 }
 
 impl DiskFault {
@@ -176,6 +180,8 @@ impl fmt::Display for DiskStep {
             Self::WriteSidecar => "write down how to resume",
             Self::Sync => "flush the file to the disk",
             Self::Rename => "rename the finished file to its name",
+            Self::Link => "link the file",
+            Self::Remove => "remove the file",
         })
     }
 }

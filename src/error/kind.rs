@@ -12,6 +12,8 @@ use super::disk::DiskFault;
 use super::event_stream::EventStreamFault;
 #[cfg(all(feature = "agent", feature = "multipart"))]
 use super::form::FormFault;
+#[cfg(feature = "patch")]
+use super::patch::PatchFault;
 #[cfg(feature = "agent")]
 use super::redirect::RedirectRefusal;
 #[cfg(all(feature = "agent", feature = "websocket"))]
@@ -75,6 +77,9 @@ pub enum ErrorKind {
     /// [`Error::path`](crate::Error::path) names it.
     #[cfg(feature = "agent")]
     File(DiskFault),
+    /// A set of files was not brought up to date.
+    #[cfg(feature = "patch")]
+    Patch(PatchFault),
     /// The multipart form cannot be sent.
     #[cfg(all(feature = "agent", feature = "multipart"))]
     Form(FormFault),

@@ -33,6 +33,8 @@ mod hsts;
 mod kind;
 #[cfg(feature = "agent")]
 mod netrc;
+#[cfg(feature = "patch")]
+mod patch;
 #[cfg(feature = "agent")]
 mod proxy;
 #[cfg(feature = "agent")]
@@ -80,6 +82,8 @@ pub use kind::{ErrorKind, Misuse, NetworkFault, PeerMisbehaved, ProxyFault, TlsF
 pub use netrc::NetrcError;
 #[cfg(feature = "agent")]
 pub(crate) use netrc::NetrcFault;
+#[cfg(feature = "patch")]
+pub use patch::{ManifestFault, ManifestRule, PatchFault};
 #[cfg(feature = "agent")]
 pub use proxy::{InvalidProxy, ProxyUrlFault};
 #[cfg(feature = "agent")]

@@ -129,6 +129,8 @@ impl fmt::Display for ErrorKind {
             Self::InvalidJson => f.write_str("the content is not the expected JSON"),
             #[cfg(feature = "agent")]
             Self::File(fault) => fault.fmt(f),
+            #[cfg(feature = "patch")]
+            Self::Patch(fault) => fault.fmt(f),
             #[cfg(all(feature = "agent", feature = "multipart"))]
             Self::Form(fault) => fault.fmt(f),
             #[cfg(all(feature = "agent", feature = "websocket"))]

@@ -10,6 +10,8 @@ pub(crate) mod access;
 pub(crate) mod auth;
 #[cfg(feature = "agent")]
 pub(crate) mod base_url;
+#[cfg(feature = "patch")]
+pub(crate) mod byteranges;
 #[cfg(feature = "cache")]
 pub(crate) mod cache;
 #[cfg(feature = "agent")]

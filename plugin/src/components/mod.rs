@@ -8,6 +8,8 @@ pub(crate) mod download;
 pub(crate) mod json_observers;
 pub(crate) mod node;
 pub(crate) mod owner;
+#[cfg(feature = "patch")]
+pub(crate) mod patch;
 pub(crate) mod paused;
 pub(crate) mod phase;
 pub(crate) mod priority;

@@ -9,5 +9,7 @@ pub(crate) mod cache_file;
 pub(crate) mod config;
 pub(crate) mod frame;
 pub(crate) mod others;
+#[cfg(feature = "outbox")]
+pub(crate) mod outbox;
 pub(crate) mod request_components;
 pub(crate) mod snapshot;

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "outbox")]
+use bevy_ecs::world::Mut;
 use bevy_ecs::world::World;
 use httpoll::clock::Instant;
 
 use crate::resources::agent::HttpAgent;
 use crate::resources::config::PluginConfig;
+#[cfg(feature = "outbox")]
+use crate::resources::outbox::HttpOutbox;
 use crate::schedule::HttpOnExit;
 use crate::systems::dispatch::dispatch;
 use crate::systems::submit::submit_all;
@@ -32,6 +36,8 @@ pub(crate) fn leave(world: &mut World) {
             drain(world, limit);
         }
     }
+    #[cfg(feature = "outbox")]
+    flush_outbox(world);
     if let Some(mut http) = world.get_resource_mut::<HttpAgent>() {
         http.abort(true);
         http.agent.finish_files(FILES);
@@ -40,6 +46,16 @@ pub(crate) fn leave(world: &mut World) {
             log::warn!("the HTTP cache was not saved: {error}");
         }
     }
+}
+
+/// Sends what the outbox has, within its deadline.
+#[cfg(feature = "outbox")]
+fn flush_outbox(world: &mut World) {
+    world.try_resource_scope(|world, mut outbox: Mut<HttpOutbox>| {
+        if let Some(mut http) = world.get_resource_mut::<HttpAgent>() {
+            outbox.flush(&mut http);
+        }
+    });
 }
 
 fn drain(world: &mut World, limit: Duration) {

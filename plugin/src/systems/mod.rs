@@ -2,7 +2,8 @@
 //!
 //! In the order of a frame: `poll` begins the frame; `asset_loads`, `servers` and `submit` hand new work
 //! to the agent and the listeners; `poll` moves bytes; `nodes` and `dispatch` report what happened, by
-//! way of `deliver`; `snapshot` and `diagnostics` show it; `exit` runs in the last frame.
+//! way of `deliver`; `patches` and `outbox` poll sets of files and telemetry; `snapshot` and `diagnostics` show
+//! it; `exit` runs in the last frame.
 
 #[cfg(feature = "assets")]
 pub(crate) mod asset_loads;
@@ -15,7 +16,11 @@ pub(crate) mod exit;
 pub(crate) mod json;
 pub(crate) mod names;
 pub(crate) mod nodes;
+#[cfg(feature = "outbox")]
+pub(crate) mod outbox;
 pub(crate) mod owners;
+#[cfg(feature = "patch")]
+pub(crate) mod patches;
 pub(crate) mod poll;
 #[cfg(feature = "cache")]
 pub(crate) mod save_cache;

@@ -16,6 +16,10 @@ mod needs_frames;
 mod node;
 mod observers;
 mod options;
+#[cfg(feature = "outbox")]
+mod outbox;
+#[cfg(feature = "patch")]
+mod patches;
 mod polling;
 mod reconnect;
 mod reflection;

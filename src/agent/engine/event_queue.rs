@@ -35,6 +35,24 @@ impl EventQueue {
         Some(event)
     }
 
+    /// The oldest event of these requests.
+    #[cfg(any(feature = "outbox", feature = "patch"))]
+    pub(super) fn take_of(&mut self, wanted: &impl Fn(RequestId) -> bool) -> Option<Event> {
+        let is_wanted = |event: &Event| event.id().is_some_and(wanted);
+        let place = self.events.iter().position(is_wanted)?;
+        self.events.remove(place)
+    }
+
+    /// The next of these requests with progress to report.
+    #[cfg(any(feature = "outbox", feature = "patch"))]
+    pub(super) fn next_progressed_of(
+        &mut self,
+        wanted: &impl Fn(RequestId) -> bool,
+    ) -> Option<RequestId> {
+        let place = self.progressed.iter().position(|id| wanted(*id))?;
+        self.progressed.remove(place)
+    }
+
     /// Whether no event waits; progress may.
     pub(super) fn has_no_events(&self) -> bool {
         self.events.is_empty()

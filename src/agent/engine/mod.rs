@@ -169,6 +169,12 @@ impl Engine {
         }
     }
 
+    /// The worker for files.
+    #[cfg(any(feature = "outbox", feature = "patch"))]
+    pub(crate) fn disk(&mut self) -> Result<crate::transport::disk::Disk, Error> {
+        self.files.disk(&mut self.reactor).cloned()
+    }
+
     /// What a transfer is doing.
     fn phase_of(&self, transfer: &Transfer) -> Phase {
         let connection = match transfer.state.response() {

@@ -78,17 +78,8 @@ impl Engine {
             return Some(event);
         }
         while let Some(id) = self.events.next_progressed() {
-            let Some(phase) = self.transfers.get(id).map(|it| self.phase_of(it)) else {
-                continue;
-            };
-            let changed = self.transfers.update(id, |transfer| {
-                transfer.delivery.progress_scheduled = false;
-                let progress = transfer.progress(phase);
-                (transfer.delivery.last_progress.replace(progress) != Some(progress))
-                    .then_some(progress)
-            });
-            if let Some(progress) = changed.flatten() {
-                return Some(Event::Progress { id, progress });
+            if let Some(event) = self.progress_event(id) {
+                return Some(event);
             }
         }
         None
@@ -108,6 +99,33 @@ impl Engine {
         if self.window.bytes() != before {
             self.reactor.pool().keep_spares(self.window.bytes());
         }
+    }
+
+    /// The next event of these requests. Events of others stay.
+    #[cfg(any(feature = "outbox", feature = "patch"))]
+    pub(crate) fn next_event_of(&mut self, wanted: impl Fn(RequestId) -> bool) -> Option<Event> {
+        if let Some(event) = self.events.take_of(&wanted) {
+            return Some(event);
+        }
+        while let Some(id) = self.events.next_progressed_of(&wanted) {
+            if let Some(event) = self.progress_event(id) {
+                return Some(event);
+            }
+        }
+        None
+    }
+
+    /// The progress of a request, if it changed since it was reported.
+    fn progress_event(&mut self, id: RequestId) -> Option<Event> {
+        let phase = self.transfers.get(id).map(|it| self.phase_of(it))?;
+        let changed = self.transfers.update(id, |transfer| {
+            transfer.delivery.progress_scheduled = false;
+            let progress = transfer.progress(phase);
+            (transfer.delivery.last_progress.replace(progress) != Some(progress))
+                .then_some(progress)
+        });
+        let progress = changed.flatten()?;
+        Some(Event::Progress { id, progress })
     }
 
     /// The caller pulled content, so more may be delivered.

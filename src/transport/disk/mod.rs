@@ -51,6 +51,8 @@
 mod commands;
 mod digest;
 mod download;
+#[cfg(any(feature = "outbox", feature = "patch"))]
+mod job;
 mod part;
 mod paths;
 mod plan;
@@ -69,6 +71,8 @@ pub fn read_sidecar(json: &[u8]) -> Option<String> {
 }
 
 pub(crate) use self::download::DownloadFile;
+#[cfg(any(feature = "outbox", feature = "patch"))]
+pub(crate) use self::job::{DiskJob, DiskWork, Steps};
 pub(crate) use self::plan::{Committed, FilePlan, Resumable};
 pub(crate) use self::sidecar::Validator;
 pub(crate) use self::upload::UploadFile;

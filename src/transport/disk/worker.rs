@@ -46,6 +46,9 @@ pub(super) struct Shared {
     /// How many bytes all part files together may have, for tests of a full disk.
     #[cfg(test)]
     pub(super) capacity: Mutex<Option<u64>>,
+    /// After this many steps nothing changes the disk any more, as after a kill of the process.
+    #[cfg(test)]
+    pub(super) steps_left: Mutex<Option<u64>>,
 }
 
 struct State {
@@ -150,6 +153,8 @@ impl Disk {
             failing: Mutex::default(),
             #[cfg(test)]
             capacity: Mutex::default(),
+            #[cfg(test)]
+            steps_left: Mutex::default(),
         }))
     }
 
@@ -191,6 +196,36 @@ impl Disk {
             state.take_due(self.0.now());
             drop(self.0.work_off(state));
         }
+    }
+
+    /// Lets this many steps happen, and none after them. `None`: no limit.
+    #[cfg(all(
+        test,
+        feature = "test-util",
+        any(feature = "outbox", feature = "patch")
+    ))]
+    pub(crate) fn allow_steps(&self, steps: Option<u64>) {
+        *lock(&self.0.steps_left) = steps;
+    }
+
+    /// How many of the allowed steps are left.
+    #[cfg(all(
+        test,
+        feature = "test-util",
+        any(feature = "outbox", feature = "patch")
+    ))]
+    pub(crate) fn steps_left(&self) -> Option<u64> {
+        *lock(&self.0.steps_left)
+    }
+
+    /// Lets a kind of step fail, as on a full disk.
+    #[cfg(all(
+        test,
+        feature = "test-util",
+        any(feature = "outbox", feature = "patch")
+    ))]
+    pub(crate) fn fail_at(&self, step: Option<DiskStep>) {
+        *lock(&self.0.failing) = step.map(|step| (step, io::ErrorKind::StorageFull));
     }
 
     /// Whether no work is running or waiting.
@@ -252,6 +287,13 @@ impl Shared {
             && failing == step
         {
             return Err(DiskFault::io(step, &kind.into()));
+        }
+        #[cfg(test)]
+        if let Some(left) = &mut *lock(&self.steps_left) {
+            let Some(fewer) = left.checked_sub(1) else {
+                return Err(DiskFault::io(step, &io::ErrorKind::Interrupted.into()));
+            };
+            *left = fewer;
         }
         work().map_err(|error| DiskFault::io(step, &error))
     }

@@ -1,0 +1,88 @@
+//! Telemetry that survives: events are queued in a file and sent in batches.
+//!
+//! ```sh
+//! cargo run --release --features outbox,server --example outbox
+//! ```
+//!
+//! It runs offline. A server on a thread of this process fails at first. The example pushes events for two
+//! seconds, shows what becomes of them, and flushes the rest at the end.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use httpoll::Agent;
+use httpoll::outbox::{Outbox, OutboxLimits};
+use httpoll::server::{Request, Response, Server};
+use serde_json::{Value, json};
+
+/// A frame at 60 fps.
+const FRAME: Duration = Duration::from_millis(16);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let received = Arc::new(AtomicU64::new(0));
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut server = Server::bind("127.0.0.1:0")?;
+    let url = format!("http://{}/events", server.local_addr());
+    let (counted, mut failures) = (Arc::clone(&received), 2);
+    server.route("POST", "/events", move |request: &mut Request| {
+        if failures > 0 {
+            failures -= 1;
+            return Response::status(503);
+        }
+        let events: Vec<Value> = serde_json::from_slice(request.body()).unwrap_or_default();
+        counted.fetch_add(events.len() as u64, Ordering::Relaxed);
+        Response::status(204)
+    })?;
+    let stopped = Arc::clone(&stop);
+    let thread = std::thread::spawn(move || {
+        while !stopped.load(Ordering::Relaxed) {
+            if server.wait(Some(Duration::from_millis(50))).is_err() {
+                return;
+            }
+        }
+    });
+
+    let folder = std::env::temp_dir().join(format!("httpoll-outbox-{}", std::process::id()));
+    let mut agent = Agent::new();
+    let mut limits = OutboxLimits::default();
+    limits.batch_events = 20;
+    let mut outbox = Outbox::open(&mut agent, folder.join("telemetry.outbox"), url)?
+        .limits(limits)
+        .interval(Duration::from_millis(500))
+        .backoff(Duration::from_millis(200), Duration::from_secs(5));
+    for frame in 0..120 {
+        outbox.push(&json!({ "event": "frame", "number": frame }))?;
+        agent.poll();
+        let state = outbox.poll(&mut agent);
+        if frame % 30 == 0 {
+            let error = outbox.last_error().map(ToString::to_string);
+            println!(
+                "frame {frame}: {} events wait, {} sent, last error: {}",
+                state.waiting,
+                state.sent,
+                error.unwrap_or_else(|| "none".to_owned())
+            );
+        }
+        // A game draws its frame here.
+        agent.wait(Some(FRAME));
+    }
+    let is_sent = outbox.flush(&mut agent, Duration::from_secs(10));
+    let state = outbox.state();
+    println!(
+        "at the end: everything sent: {is_sent}; {} events sent, {} received, {} lost",
+        state.sent,
+        received.load(Ordering::Relaxed),
+        state.losses.total()
+    );
+    stop.store(true, Ordering::Relaxed);
+    let _ = thread.join();
+    drop(outbox);
+    std::fs::remove_dir_all(folder)?;
+    if is_sent && received.load(Ordering::Relaxed) == 120 {
+        Ok(())
+    } else {
+        Err("not all events arrived".into())
+    }
+}

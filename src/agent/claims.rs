@@ -1,0 +1,38 @@
+//! Requests that a module above sends on its own account: their events go to that module, not to the caller of
+//! [`Agent::next_event`](crate::Agent::next_event). The calls of those modules are in `claimed_requests`.
+
+use std::collections::VecDeque;
+
+use super::event::Event;
+use super::id::{ById, RequestId};
+
+/// The claimed requests, and their events until they are taken.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    pub(super) ids: ById<()>,
+    pub(super) events: VecDeque<Event>,
+}
+
+impl Claims {
+    /// Keeps the event of a claimed request. Returns any other event.
+    pub(super) fn keep(&mut self, event: Event) -> Option<Event> {
+        if self.ids.is_empty() {
+            return Some(event);
+        }
+        match event.id() {
+            Some(id) if self.ids.contains_key(&id) => {
+                if event.is_final() {
+                    self.ids.remove(&id);
+                }
+                self.events.push_back(event);
+                None
+            }
+            _ => Some(event),
+        }
+    }
+
+    pub(super) fn forget(&mut self, id: RequestId) {
+        self.ids.remove(&id);
+        self.events.retain(|event| event.id() != Some(id));
+    }
+}

@@ -1,0 +1,470 @@
+//! The file of an outbox, on the worker: events are appended, batches are taken from the front, and what is
+//! settled is forgotten. When and where batches are sent does not belong here.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use bytes::Bytes;
+
+use super::lines::Line;
+use super::{BatchFormat, Losses, OutboxLimits};
+use crate::clock::system_time;
+use crate::error::{DiskFault, DiskStep};
+use crate::transport::disk::Steps;
+
+/// A file is rewritten when this much of it, and most of it, is not needed any more.
+const COMPACT_BYTES: u64 = if cfg!(test) { 512 } else { 64 * 1024 };
+
+/// An event that is not settled.
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    number: u64,
+    at: u64,
+    /// Where its JSON is in the file.
+    offset: u64,
+    length: u64,
+}
+
+/// See the module's documentation.
+pub(super) struct Store {
+    path: PathBuf,
+    file: File,
+    id: String,
+    next: u64,
+    records: VecDeque<Record>,
+    /// The bytes of the records' JSON.
+    bytes: u64,
+    /// The batch that may have been sent.
+    batch: Option<(u64, u64)>,
+    length: u64,
+    limits: OutboxLimits,
+    losses: Losses,
+}
+
+/// A batch to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Batch {
+    /// The same for the same events, also after a kill.
+    pub(super) key: String,
+    pub(super) last: u64,
+    pub(super) count: usize,
+    pub(super) body: Bytes,
+}
+
+/// Numbers for the owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct StoreState {
+    pub(super) waiting: usize,
+    pub(super) bytes: u64,
+    /// Seconds since 1970.
+    pub(super) oldest: Option<u64>,
+    pub(super) has_batch: bool,
+    pub(super) losses: Losses,
+}
+
+fn seconds() -> u64 {
+    let since = system_time().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+impl Store {
+    /// Opens the file and reads what is in it, or makes one.
+    pub(super) fn open(
+        path: PathBuf,
+        id: String,
+        limits: OutboxLimits,
+        steps: &Steps<'_>,
+    ) -> Result<Self, DiskFault> {
+        if let Some(parent) = path.parent() {
+            steps.run(DiskStep::CreateFolder, || fs::create_dir_all(parent))?;
+        }
+        let file = steps.run(DiskStep::Open, || {
+            let mut options = File::options();
+            options.create(true).truncate(false).read(true).write(true);
+            let file = options.open(&path)?;
+            match file.try_lock() {
+                Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::ResourceBusy.into()),
+                // Some file systems have no locks.
+                Ok(()) | Err(fs::TryLockError::Error(_)) => Ok(file),
+            }
+        });
+        let file = match file {
+            Err(DiskFault::Io {
+                kind: io::ErrorKind::ResourceBusy,
+                ..
+            }) => return Err(DiskFault::AlreadyInUse),
+            file => file?,
+        };
+        let mut store = Self {
+            path,
+            file,
+            id,
+            next: 1,
+            records: VecDeque::new(),
+            bytes: 0,
+            batch: None,
+            length: 0,
+            limits,
+            losses: Losses::default(),
+        };
+        let has_header = steps.run(DiskStep::Read, || store.read())?;
+        if !has_header {
+            store.rewrite(steps)?;
+        }
+        let length = store.length;
+        steps.run(DiskStep::Truncate, || store.file.set_len(length))?;
+        Ok(store)
+    }
+
+    /// Reads the lines. Returns whether the file has a valid first line.
+    fn read(&mut self) -> io::Result<bool> {
+        let file = self.file.try_clone()?;
+        let mut reader = BufReader::new(file);
+        let mut has_header = false;
+        let mut offset = 0;
+        let mut line = Vec::new();
+        // A longer line is damaged; nothing of it is kept in memory.
+        let longest = self.limits.event_bytes as u64 + 64;
+        let mut damaged = 0;
+        let mut unended = None;
+        loop {
+            line.clear();
+            let read = reader.by_ref().take(longest).read_until(b'\n', &mut line)? as u64;
+            if read == 0 {
+                break;
+            }
+            let start = offset;
+            offset += read;
+            if line.pop() != Some(b'\n') {
+                // Torn at the end of the file, or longer than any line.
+                damaged += u64::from(unended.is_none());
+                unended.get_or_insert(start);
+                continue;
+            }
+            if unended.take().is_some() {
+                // The end of a line that is too long.
+                continue;
+            }
+            match Line::parse(&line) {
+                Some(Line::Header { id, next }) if !has_header => {
+                    has_header = true;
+                    self.id = id.to_owned();
+                    self.next = next;
+                }
+                Some(Line::Event { number, at, json }) if has_header && number >= self.next => {
+                    let length = json.len() as u64;
+                    self.records.push_back(Record {
+                        number,
+                        at,
+                        offset: start + line.len() as u64 - length,
+                        length,
+                    });
+                    self.bytes += length;
+                    self.next = number.saturating_add(1);
+                }
+                Some(Line::Batch { first, last }) if has_header => self.batch = Some((first, last)),
+                Some(Line::Settled { last }) if has_header => {
+                    self.next = self.next.max(last.saturating_add(1));
+                    Self::settle_in(&mut self.records, &mut self.bytes, &mut self.batch, last);
+                }
+                Some(Line::GivenUp { first, last }) if has_header => {
+                    self.next = self.next.max(last.saturating_add(1));
+                    let bytes = &mut self.bytes;
+                    self.records.retain(|record| {
+                        let stays = !(first..=last).contains(&record.number);
+                        if !stays {
+                            *bytes -= record.length;
+                        }
+                        stays
+                    });
+                }
+                _ => damaged += 1,
+            }
+        }
+        // The next event must not continue a torn line.
+        self.length = unended.unwrap_or(offset);
+        self.losses.damaged += damaged;
+        Ok(has_header)
+    }
+
+    fn settle_in(
+        records: &mut VecDeque<Record>,
+        bytes: &mut u64,
+        batch: &mut Option<(u64, u64)>,
+        last: u64,
+    ) {
+        while let Some(record) = records.front()
+            && record.number <= last
+        {
+            *bytes -= record.length;
+            records.pop_front();
+        }
+        *batch = batch.filter(|(_, end)| *end > last);
+    }
+
+    /// Appends an event.
+    pub(super) fn append(&mut self, json: &[u8], steps: &Steps<'_>) -> Result<(), DiskFault> {
+        let (number, at) = (self.next, seconds());
+        let mut line = Vec::with_capacity(json.len() + 48);
+        Line::Event { number, at, json }.write(&mut line);
+        let start = self.length;
+        self.write(&line, steps)?;
+        let length = json.len() as u64;
+        self.records.push_back(Record {
+            number,
+            at,
+            offset: start + line.len() as u64 - 1 - length,
+            length,
+        });
+        self.bytes += length;
+        self.next = number.saturating_add(1);
+        self.shrink(steps)
+    }
+
+    /// Writes whole lines. What a failed write left is cut off, or else begins a damaged line.
+    fn write(&mut self, lines: &[u8], steps: &Steps<'_>) -> Result<(), DiskFault> {
+        let length = self.length;
+        let file = &mut self.file;
+        let written = steps.run(DiskStep::Write, || {
+            file.seek(SeekFrom::Start(length))?;
+            file.write_all(lines)
+        });
+        match written {
+            Ok(()) => self.length += lines.len() as u64,
+            Err(_) => {
+                let _ = steps.run(DiskStep::Truncate, || file.set_len(length));
+            }
+        }
+        written
+    }
+
+    /// Flushes what was written, for a power failure.
+    pub(super) fn sync(&self, steps: &Steps<'_>) -> Result<(), DiskFault> {
+        steps.run(DiskStep::Sync, || self.file.sync_data())
+    }
+
+    /// Gives up the oldest events that are too old, or over the limit of bytes. Events of a batch that may
+    /// have been sent stay.
+    fn shrink(&mut self, steps: &Steps<'_>) -> Result<(), DiskFault> {
+        let now = seconds();
+        let max_age = self.limits.age.as_secs();
+        let skipped = match self.batch {
+            Some((_, last)) => self.records.partition_point(|record| record.number <= last),
+            None => 0,
+        };
+        let mut bytes = self.bytes;
+        let (mut too_old, mut too_many) = (0_u64, 0_u64);
+        let mut first = None;
+        let mut last = 0;
+        for record in self.records.iter().skip(skipped) {
+            if now.saturating_sub(record.at) > max_age {
+                too_old += 1;
+            } else if bytes > self.limits.bytes {
+                too_many += 1;
+            } else {
+                break;
+            }
+            bytes -= record.length;
+            first.get_or_insert(record.number);
+            last = record.number;
+        }
+        let Some(first) = first else {
+            return Ok(());
+        };
+        let mut line = Vec::new();
+        Line::GivenUp { first, last }.write(&mut line);
+        self.write(&line, steps)?;
+        let count = usize::try_from(too_old + too_many).unwrap_or(usize::MAX);
+        let end = skipped.saturating_add(count).min(self.records.len());
+        self.records.drain(skipped..end);
+        self.bytes = bytes;
+        self.losses.too_old += too_old;
+        self.losses.over_limit += too_many;
+        self.compact(steps)
+    }
+
+    /// The batch that may have been sent, or a new one.
+    pub(super) fn batch(
+        &mut self,
+        format: BatchFormat,
+        gzip: bool,
+        steps: &Steps<'_>,
+    ) -> Result<Option<Batch>, DiskFault> {
+        self.shrink(steps)?;
+        let Some(first) = self.records.front().map(|record| record.number) else {
+            return Ok(None);
+        };
+        let (first, last) = match self.batch {
+            Some(batch) => batch,
+            None => {
+                let mut bytes = 0;
+                let fits = self
+                    .records
+                    .iter()
+                    .take(self.limits.batch_events)
+                    .take_while(|it| {
+                        let was = bytes;
+                        bytes += it.length;
+                        was == 0 || bytes <= self.limits.batch_bytes
+                    });
+                let last = fits.last().map_or(first, |record| record.number);
+                let mut line = Vec::new();
+                Line::Batch { first, last }.write(&mut line);
+                self.write(&line, steps)?;
+                self.sync(steps)?;
+                self.batch = Some((first, last));
+                (first, last)
+            }
+        };
+        let records = self
+            .records
+            .iter()
+            .take_while(|record| record.number <= last);
+        let records: Vec<Record> = records.copied().collect();
+        let mut body = Vec::new();
+        if format == BatchFormat::JsonArray {
+            body.push(b'[');
+        }
+        for (index, record) in records.iter().enumerate() {
+            if format == BatchFormat::JsonArray && index > 0 {
+                body.push(b',');
+            }
+            let file = &mut self.file;
+            steps.run(DiskStep::Read, || {
+                file.seek(SeekFrom::Start(record.offset))?;
+                let read = file.take(record.length).read_to_end(&mut body)?;
+                match read as u64 == record.length {
+                    true => Ok(()),
+                    false => Err(io::ErrorKind::UnexpectedEof.into()),
+                }
+            })?;
+            if format == BatchFormat::JsonLines {
+                body.push(b'\n');
+            }
+        }
+        if format == BatchFormat::JsonArray {
+            body.push(b']');
+        }
+        Ok(Some(Batch {
+            key: format!("{}-{first}-{last}", self.id),
+            last,
+            count: records.len(),
+            body: compressed(body, gzip).into(),
+        }))
+    }
+
+    /// The events up to this one were sent, or refused.
+    pub(super) fn settle(
+        &mut self,
+        last: u64,
+        is_refused: bool,
+        steps: &Steps<'_>,
+    ) -> Result<(), DiskFault> {
+        let mut line = Vec::new();
+        Line::Settled { last }.write(&mut line);
+        self.write(&line, steps)?;
+        let before = self.records.len();
+        Self::settle_in(&mut self.records, &mut self.bytes, &mut self.batch, last);
+        if is_refused {
+            self.losses.refused += (before - self.records.len()) as u64;
+        }
+        self.compact(steps)
+    }
+
+    fn compact(&mut self, steps: &Steps<'_>) -> Result<(), DiskFault> {
+        let is_worth = self.length > COMPACT_BYTES && self.length / 2 > self.bytes;
+        if is_worth {
+            self.rewrite(steps)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes a new file with what is not settled, and puts it in the place of the old one.
+    fn rewrite(&mut self, steps: &Steps<'_>) -> Result<(), DiskFault> {
+        let first = self
+            .records
+            .front()
+            .map_or(self.next, |record| record.number);
+        let mut text = Vec::new();
+        Line::Header {
+            id: &self.id,
+            next: first,
+        }
+        .write(&mut text);
+        let mut records = VecDeque::with_capacity(self.records.len());
+        for record in &self.records {
+            let mut json = Vec::new();
+            let file = &mut self.file;
+            steps.run(DiskStep::Read, || {
+                file.seek(SeekFrom::Start(record.offset))?;
+                file.take(record.length).read_to_end(&mut json)
+            })?;
+            let (number, at) = (record.number, record.at);
+            Line::Event {
+                number,
+                at,
+                json: &json,
+            }
+            .write(&mut text);
+            records.push_back(Record {
+                offset: text.len() as u64 - 1 - json.len() as u64,
+                ..*record
+            });
+        }
+        if let Some((first, last)) = self.batch {
+            Line::Batch { first, last }.write(&mut text);
+        }
+        let new = with_suffix(&self.path, ".new");
+        let file = steps.run(DiskStep::Write, || {
+            let mut options = File::options();
+            options.create(true).truncate(true).read(true).write(true);
+            let mut file = options.open(&new)?;
+            file.write_all(&text)?;
+            Ok(file)
+        })?;
+        steps.run(DiskStep::Sync, || file.sync_all())?;
+        // Held until the old file is closed, so that no other process takes the place.
+        let _ = file.try_lock();
+        steps.run(DiskStep::Rename, || fs::rename(&new, &self.path))?;
+        self.file = file;
+        self.length = text.len() as u64;
+        self.records = records;
+        Ok(())
+    }
+
+    pub(super) fn state(&self) -> StoreState {
+        StoreState {
+            waiting: self.records.len(),
+            bytes: self.bytes,
+            oldest: self.records.front().map(|record| record.at),
+            has_batch: self.batch.is_some(),
+            losses: self.losses,
+        }
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut longer = path.as_os_str().to_owned();
+    longer.push(suffix);
+    longer.into()
+}
+
+#[cfg(feature = "gzip")]
+fn compressed(body: Vec<u8>, gzip: bool) -> Vec<u8> {
+    if !gzip {
+        return body;
+    }
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    // Writing into memory does not fail.
+    let _ = encoder.write_all(&body);
+    encoder.finish().unwrap_or_default()
+}
+
+#[cfg(not(feature = "gzip"))]
+fn compressed(body: Vec<u8>, _gzip: bool) -> Vec<u8> {
+    body
+}
