@@ -345,34 +345,6 @@ impl Agent {
         self.command(Command::SetGlobalRateLimit(bytes_per_second));
     }
 
-    /// Suspends the agent, for example when a console or phone moves the game to the background. No request is
-    /// started; running requests have until `deadline` (from now) to end. Then all connections are closed and
-    /// [`Event::Suspended`] is reported: keep polling until then. Unfinished requests wait for
-    /// [`resume_all`](Self::resume_all); those that must not be sent twice, and open WebSockets, fail.
-    pub fn suspend(&mut self, deadline: Duration) {
-        self.command(Command::Suspend(deadline));
-    }
-
-    /// Continues after [`suspend`](Self::suspend).
-    pub fn resume_all(&mut self) {
-        self.command(Command::ResumeAll);
-    }
-
-    /// Closes the connections that no request uses.
-    pub fn close_idle_connections(&mut self) {
-        self.command(Command::CloseIdle);
-    }
-
-    /// Waits at most `timeout` until all files are closed, renamed or removed, and returns whether they are.
-    /// Call it before a program exits; otherwise part files may be left behind. It blocks: not for frames.
-    pub fn finish_files(&mut self, timeout: Duration) -> bool {
-        self.cancel_dropped();
-        match &mut self.backend {
-            Backend::Inline(engine) => engine.drain_files(timeout),
-            Backend::Threaded(thread) => thread.finish_files(timeout),
-        }
-    }
-
     /// Whether the agent runs [on a thread of its own](crate::agent::AgentBuilder::on_thread). It does not if the
     /// system refused to start one.
     pub fn is_on_thread(&self) -> bool {
@@ -469,7 +441,7 @@ impl Agent {
         self.command(Command::CloseWebSocket(id, code, reason.to_owned()));
     }
 
-    fn command(&mut self, command: Command) {
+    pub(super) fn command(&mut self, command: Command) {
         self.cancel_dropped();
         match &mut self.backend {
             Backend::Inline(engine) => {

@@ -6,7 +6,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `agent`, `builder`, `handle`, `id` | the agent and how it is made; handles and ids of requests |
+//! | `agent`, `suspending`, `builder`, `handle`, `id` | the agent and how it is made; handles and ids of requests |
 //! | `request`, `options`, `settings`, `content`, `output`, `download` | what the caller asks for |
 //! | `config`, `prepared`, `request_head` | the agent's defaults; a request ready to be sent; its head |
 //! | `event`, `response`, `request_result` | what the caller gets |
@@ -56,6 +56,7 @@ mod request_result;
 mod response;
 mod settings;
 mod snapshot;
+mod suspending;
 mod transfer;
 mod validators;
 #[cfg(feature = "websocket")]
