@@ -96,7 +96,7 @@ fn offline() -> Result<(), Box<dyn Error>> {
         fs::create_dir_all(files.join("levels"))?;
         for level in 0..6_u8 {
             // The new version changes two levels.
-            let seed = if level < 2 { version } else { 1 };
+            let seed = if level < 2 { version * 16 } else { 16 };
             let content: Vec<u8> = (0..2_000_000_u32)
                 .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8 ^ seed ^ level)
                 .collect();
