@@ -178,10 +178,11 @@ const SAME_NAME: &[&str] = &[
     // The agent's and the server's, each in its module: RFC 9110 §3.4 has one word for both sides.
     "Request",
     "Response",
-    // The builds with and without TLS.
+    // The builds with TLS, without it, and for a browser.
     "ServerTlsOptions",
     "TlsInfo",
     "TlsOptions",
+    "TlsOptionsBuilder",
 ];
 
 /// `lib.rs` names everything; fuzz targets reach everything.

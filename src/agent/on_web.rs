@@ -10,7 +10,6 @@ use super::content::Content;
 use super::output::Output;
 use super::request_head::Additions;
 use super::settings::{CacheMode, CredentialsMode, Settings};
-use super::transfer::Transfer;
 use crate::error::{Error, Misuse};
 use crate::proto::FieldLines;
 use crate::semantics::auth::Credentials;
@@ -134,9 +133,8 @@ pub(super) fn web_socket(url: &Url) -> Box<dyn NonblockingStream> {
 }
 
 /// How the browser carries out a request.
-pub(super) fn fetch_options(transfer: &Transfer) -> FetchOptions {
-    let settings = &transfer.settings;
-    let is_stream = matches!(transfer.request.output, Output::EventStream);
+pub(super) fn fetch_options(settings: &Settings, output: &Output) -> FetchOptions {
+    let is_stream = matches!(output, Output::EventStream);
     let cache = match settings.cache {
         _ if is_stream => Some(RequestCache::NoStore),
         CacheMode::Default | CacheMode::StaleIfError => None,

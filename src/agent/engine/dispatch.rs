@@ -245,7 +245,7 @@ impl Engine {
             retry_stale: false,
             addresses: transfer.settings.addresses.clone(),
             #[cfg(target_family = "wasm")]
-            fetch: on_web::fetch_options(transfer),
+            fetch: on_web::fetch_options(&transfer.settings, &transfer.request.output),
         };
         #[cfg(all(target_family = "wasm", feature = "websocket"))]
         if let Output::WebSocket(_) = transfer.request.output {
@@ -285,9 +285,10 @@ impl Engine {
         };
         pooled.connection.config.timeouts = transfer.settings.timeouts.clone();
         #[cfg(target_family = "wasm")]
-        pooled
-            .connection
-            .set_fetch_options(on_web::fetch_options(transfer));
+        pooled.connection.set_fetch_options(on_web::fetch_options(
+            &transfer.settings,
+            &transfer.request.output,
+        ));
         let length = body.length();
         pooled.connection.request(head, body, active_now)?;
         if transfer.settings.report_heads {
