@@ -140,6 +140,7 @@ fn of_tls(fault: &TlsFault, phase: Option<Phase>) -> u8 {
         | TlsFault::CertificateNameMismatch
         | TlsFault::CertificateUnknownIssuer
         | TlsFault::CertificateRevoked
+        | TlsFault::CertificateVersion
         | TlsFault::CertificateInvalid => PEER_UNVERIFIED,
         // TLS 1.3 tells of a missing certificate after the handshake.
         _ if phase != Some(Phase::TlsHandshake) => RECEIVE_ERROR,

@@ -221,6 +221,9 @@ pub enum TlsFault {
     CertificateUnknownIssuer,
     /// The certificate was revoked.
     CertificateRevoked,
+    /// The certificate is of X.509 version 1 or 2, which says neither names nor purposes. Its owner must
+    /// reissue it as version 3 (RFC 5280 §4.1.2.1), which `openssl req -x509` makes.
+    CertificateVersion,
     /// The certificate is malformed, badly signed or unfit for a server.
     CertificateInvalid,
     /// The server requires a client certificate, and none or a wrong one was given.

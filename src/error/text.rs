@@ -250,6 +250,9 @@ impl fmt::Display for TlsFault {
                 "the issuer of the server's certificate is not trusted (add its root to TlsOptions)"
             }
             Self::CertificateRevoked => "the server's certificate was revoked",
+            Self::CertificateVersion => {
+                "the server's certificate is of X.509 version 1 (or 2); it must be reissued as version 3"
+            }
             Self::CertificateInvalid => "the server's certificate is invalid",
             Self::CertificateRequired => {
                 "the server requires a client certificate (see TlsOptions)"

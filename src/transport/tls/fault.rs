@@ -3,7 +3,7 @@
 
 use rustls::{AlertDescription, CertificateError, InvalidMessage};
 
-use crate::error::{Error, ErrorKind, TlsFault};
+use crate::error::{Error, ErrorKind, Misuse, TlsFault};
 
 /// A TLS connection that is over, and why.
 #[derive(Clone, Debug)]
@@ -77,7 +77,24 @@ fn certificate_fault(error: &CertificateError) -> TlsFault {
         CertificateError::Other(error) if error.to_string() == "CaUsedAsEndEntity" => {
             TlsFault::CertificateUnknownIssuer
         }
+        error if is_of_old_version(error) => TlsFault::CertificateVersion,
         _ => TlsFault::CertificateInvalid,
+    }
+}
+
+/// Whether a certificate is of X.509 version 1 or 2. rustls passes this error of webpki on only as text.
+fn is_of_old_version(error: &CertificateError) -> bool {
+    matches!(error, CertificateError::Other(error) if error.to_string() == "UnsupportedCertVersion")
+}
+
+/// Why a certificate and key of the caller cannot be used.
+pub(super) fn unusable(error: rustls::Error) -> Error {
+    let misuse = Error::from(Misuse::InvalidTlsOptions);
+    match &error {
+        rustls::Error::InvalidCertificate(fault) if is_of_old_version(fault) => misuse.with_source(
+            "the certificate is of X.509 version 1 (or 2); it must be reissued as version 3",
+        ),
+        _ => misuse.with_source(error),
     }
 }
 

@@ -15,6 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
+use super::fault::unusable;
 use super::identity::{AskedCertificate, server_name};
 use super::info::TlsVersion;
 use super::verifier::{ChainVerifier, NoVerifier};
@@ -251,7 +252,7 @@ impl TlsOptionsBuilder {
         let options = self.assemble(name);
         match options.config() {
             Ok(_) => Ok(options),
-            Err(error) => Err(invalid(error)),
+            Err(error) => Err(unusable(error.clone())),
         }
     }
 

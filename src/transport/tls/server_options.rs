@@ -17,6 +17,7 @@ use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
+use super::fault::unusable;
 use super::info::TlsVersion;
 use super::options::{ALPN, certificates, invalid};
 use crate::error::{Error, Misuse};
@@ -184,7 +185,7 @@ impl ServerTlsOptionsBuilder {
     fn certified(&mut self, chain: &[u8], key: &[u8]) -> Option<Arc<CertifiedKey>> {
         let certified = certificates(chain).and_then(|chain: Vec<CertificateDer<'static>>| {
             let key = PrivateKeyDer::from_pem_slice(key).map_err(invalid)?;
-            CertifiedKey::from_der(chain, key, &self.provider).map_err(invalid)
+            CertifiedKey::from_der(chain, key, &self.provider).map_err(unusable)
         });
         match certified {
             Ok(certified) => Some(Arc::new(certified)),

@@ -8,6 +8,8 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, SupportedProtocolVersion};
 
 use self::pair::{Authority, Pair, Peer, self_signed};
+#[cfg(feature = "server")]
+use super::server_options::ServerTlsOptions;
 use super::fault::TlsFailure;
 use super::*;
 use crate::error::{Error, ErrorKind, Misuse, TlsFault};
@@ -82,6 +84,37 @@ fn invalid_certificates_are_refused_with_the_reason() {
             assert_eq!(fault(pair.drive_client(&mut [0])), expected, "for ever");
         }
     }
+}
+
+/// A certificate of X.509 version 1 for `game.test` and its key: `openssl x509 -req -signkey` without
+/// extensions (OpenSSL 3.0).
+const VERSION_1: &[u8] = include_bytes!("tests/version1.pem");
+
+#[test]
+fn a_certificate_of_version_1_is_named() {
+    let pinned = TlsOptions::builder().trusted_chain_pem(VERSION_1);
+    for options in [TlsOptions::client(), pinned.build().unwrap()] {
+        for (version, _) in VERSIONS {
+            let peer = Peer::of_pem(VERSION_1).version(version);
+            let fault = fault(outcome(&options, "game.test", peer));
+            assert_eq!(fault, TlsFault::CertificateVersion);
+            assert!(fault.to_string().ends_with("reissued as version 3"));
+        }
+    }
+    let anything = TlsOptions::client_unsafe(None).unwrap();
+    outcome(&anything, "game.test", Peer::of_pem(VERSION_1)).unwrap();
+
+    let client = TlsOptions::builder().client_certificate_pem(VERSION_1, VERSION_1);
+    assert!(reason(&client.build().unwrap_err()).contains("version 3"));
+    #[cfg(feature = "server")]
+    {
+        let server = ServerTlsOptions::builder().certificate_pem(VERSION_1, VERSION_1);
+        assert!(reason(&server.build().err().unwrap()).contains("version 3"));
+    }
+}
+
+fn reason(error: &Error) -> String {
+    std::error::Error::source(error).unwrap().to_string()
 }
 
 #[test]

@@ -9,8 +9,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
 };
 use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
 
 use super::super::fault::TlsFailure;
@@ -128,6 +130,18 @@ pub(super) struct Peer {
 }
 
 impl Peer {
+    /// A server with the certificate and the key of a PEM text.
+    pub(super) fn of_pem(pem: &[u8]) -> Self {
+        Self {
+            chain: vec![CertificateDer::from_pem_slice(pem).unwrap()],
+            key: PrivateKeyDer::from_pem_slice(pem).unwrap(),
+            versions: rustls::ALL_VERSIONS.to_vec(),
+            clients: None,
+            protocols: Vec::new(),
+            fragment: None,
+        }
+    }
+
     pub(super) fn version(mut self, only: &'static SupportedProtocolVersion) -> Self {
         self.versions = vec![only];
         self
@@ -152,6 +166,7 @@ impl Peer {
 
     pub(super) fn config(self) -> Arc<ServerConfig> {
         let provider = Arc::new(ring::default_provider());
+        let key_provider = provider.key_provider;
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&self.versions)
             .unwrap();
@@ -163,7 +178,10 @@ impl Peer {
             ),
             None => builder.with_no_client_auth(),
         };
-        let mut config = builder.with_single_cert(self.chain, self.key).unwrap();
+        // Unlike `with_single_cert`, this takes certificates that rustls cannot read.
+        let key = key_provider.load_private_key(self.key).unwrap();
+        let certified = SingleCertAndKey::from(CertifiedKey::new(self.chain, key));
+        let mut config = builder.with_cert_resolver(Arc::new(certified));
         config.alpn_protocols = self.protocols;
         config.max_fragment_size = self.fragment;
         Arc::new(config)
