@@ -8,9 +8,9 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, SupportedProtocolVersion};
 
 use self::pair::{Authority, Pair, Peer, self_signed};
+use super::fault::TlsFailure;
 #[cfg(feature = "server")]
 use super::server_options::ServerTlsOptions;
-use super::fault::TlsFailure;
 use super::*;
 use crate::error::{Error, ErrorKind, Misuse, TlsFault};
 
