@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::clock::Instant;
 use crate::error::{AuthFault, CodingFault, RedirectRefusal, WebSocketFault};
+use crate::proto::FieldLines;
 use crate::semantics::auth::{AuthAttempt, AuthSession, Credentials};
 use crate::semantics::cache::{CacheRequest, CachedResponse, HttpCache, Lookup};
 use crate::semantics::coding::CodingLimits;
@@ -189,14 +190,14 @@ impl<'a> Cached<'a> {
     pub fn freshen(
         self,
         cache: &mut HttpCache,
-        headers: &HeaderMap,
+        fields: &FieldLines,
         now: SystemTime,
     ) -> Option<CachedResponse> {
-        cache.freshen(self.request(), headers, now)
+        cache.freshen(self.request(), fields, now)
     }
 
-    pub fn invalidate(self, cache: &mut HttpCache, status: StatusCode, headers: &HeaderMap) {
-        cache.invalidate(self.request(), status, headers);
+    pub fn invalidate(self, cache: &mut HttpCache, status: StatusCode, fields: &FieldLines) {
+        cache.invalidate(self.request(), status, fields);
     }
 }
 

@@ -303,6 +303,9 @@ impl Response {
     }
 
     /// Whether the content is from the agent's cache, validated or not (RFC 9111 §4).
+    ///
+    /// Such a response has the fields that the server sent, without those of the connection (RFC 9111 §3.1) and
+    /// `Set-Cookie`, and with its present `Age` (§5.1).
     pub fn is_from_cache(&self) -> bool {
         self.from_cache
     }

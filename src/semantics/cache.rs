@@ -30,6 +30,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::Url;
 
+use crate::proto::FieldLines;
+
 /// A request as the cache sees it.
 #[derive(Clone, Copy)]
 pub(crate) struct CacheRequest<'a> {
@@ -47,10 +49,11 @@ pub(crate) struct CacheRequest<'a> {
 pub struct CachedResponse {
     /// The status.
     pub status: StatusCode,
-    /// The fields. A response from the cache includes its `Age`.
-    pub headers: HeaderMap,
-    /// The content. It must match the fields: a caller that stores decoded content leaves out
-    /// `Content-Encoding` and `Content-Length`.
+    /// The fields, in the order and the spelling of the server, with duplicates. A stored response lacks
+    /// those that belong to the connection (RFC 9111 §3.1) and `Set-Cookie`. A response from the cache has
+    /// its present `Age` as the last field, as RFC 9111 §5.1 demands.
+    pub fields: FieldLines,
+    /// The content, with codings undone. The fields still say how it was sent.
     pub body: Bytes,
 }
 

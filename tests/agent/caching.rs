@@ -409,3 +409,38 @@ fn what_was_cut_is_not_stored() {
     assert!(!outcome.response().is_from_cache());
     assert_eq!(outcome.response().body().len(), 1000);
 }
+
+#[test]
+fn a_response_of_the_cache_has_the_fields_that_the_server_sent() {
+    for (lines, left_out) in [
+        (
+            "X-Zeta: 1\r\nLINK: <a>\r\nlink: <b>\r\neTag: \"1\"\r\n",
+            &[][..],
+        ),
+        ("Date: Thu, 01 Jan 2026 00:00:00 GMT\r\nVARY: x-a\r\n", &[]),
+        // RFC 9111 §3.1 and §5.1.
+        (
+            "Connection: X-Hop\r\nX-Hop: 1\r\n",
+            &["connection", "x-hop"],
+        ),
+        ("aGe: 3\r\n", &["age"]),
+    ] {
+        let mut test = setup();
+        let head =
+            format!("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n{lines}Content-Length: 2\r\n");
+        let raw = MockResponse::raw(format!("{head}\r\nhi"));
+        test.server.get("/a").reply(raw);
+        let first = run(&test.network, &mut test.agent, Request::get(URL));
+        let second = run(&test.network, &mut test.agent, Request::get(URL));
+        assert!(second.response().is_from_cache());
+        let mut expected = first.response().headers().clone();
+        for name in left_out {
+            expected.remove(name);
+        }
+        let mut found = second.response().headers().clone();
+        let (last, _) = found.iter().last().unwrap();
+        assert_eq!(last, "Age", "{lines}");
+        found.remove("age");
+        assert_eq!(found, expected, "{lines}");
+    }
+}

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use http::HeaderMap;
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, VARY};
+use http::header::{CACHE_CONTROL, HeaderValue};
 
 use super::Engine;
 use super::policies::lock;
@@ -141,11 +141,6 @@ impl Engine {
 
     /// Ends a transfer with a response of the cache.
     fn finish_from_cache(&mut self, transfer: &mut Transfer, response: CachedResponse) -> Step {
-        let mut fields = FieldLines::new();
-        for (name, value) in &response.headers {
-            // It was a valid field when it arrived.
-            let _ = fields.append(name.as_str(), value.as_bytes());
-        }
         let head = Arc::new(ResponseHead {
             version: http::Version::HTTP_11,
             status: response.status,
@@ -154,7 +149,7 @@ impl Engine {
                 .canonical_reason()
                 .unwrap_or_default()
                 .into(),
-            fields,
+            fields: response.fields,
         });
         self.events.push(Event::Head {
             id: transfer.id,
@@ -180,18 +175,13 @@ impl Engine {
         else {
             return self.finish(transfer);
         };
-        let mut headers = transfer
-            .state
-            .response()
-            .map(|state| state.head.fields.to_header_map())
-            .unwrap_or_default();
-        if headers.contains_key(VARY) {
-            bind(&mut headers);
-        }
+        let empty = FieldLines::new();
+        let response = transfer.state.response();
+        let fields = response.map_or(&empty, |state| &state.head.fields);
         let now = self.reactor.clock().wall();
         let confirmed = lock(&cache).freshen(
             caching.request(&transfer.request.method, &transfer.request.url),
-            &headers,
+            fields,
             now,
         );
         match confirmed {
@@ -226,9 +216,8 @@ impl Engine {
         if state.from_cache {
             return;
         }
-        let mut headers = state.head.fields.to_header_map();
-        let status = state.head.status;
-        let is_decoded = state.decoder.is_some();
+        let head = Arc::clone(&state.head);
+        let status = head.status;
         let body = match &mut state.sink {
             Sink::Collect(collected) => collected.share(),
             _ => bytes::Bytes::new(),
@@ -242,19 +231,14 @@ impl Engine {
                 time: wall,
             },
             status,
-            &headers,
+            &head.fields,
         );
         let Some(caching) = transfer.cache.take() else {
             return;
         };
-        if is_decoded {
-            headers.remove(CONTENT_ENCODING);
-            headers.remove(CONTENT_LENGTH);
-        }
-        bind(&mut headers);
         let response = CachedResponse {
             status,
-            headers,
+            fields: head.fields.clone(),
             body,
         };
         cache.store(
@@ -263,10 +247,4 @@ impl Engine {
             wall,
         );
     }
-}
-
-/// Binds a response to its user: an agent may serve several users, and RFC 9111 §3.5 is about shared
-/// caches only.
-fn bind(headers: &mut HeaderMap) {
-    headers.append(VARY, HeaderValue::from_static("authorization"));
 }

@@ -5,14 +5,15 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Buf, BufMut, Bytes};
+use http::StatusCode;
 use http::header::{AUTHORIZATION, COOKIE};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use url::Url;
 
 use super::CachedResponse;
 use super::policy::Entry;
 use super::stored::StoredResponse;
 use crate::error::CacheFileFault;
+use crate::proto::FieldLines;
 
 /// The last two bytes are the version.
 const MAGIC: &[u8; 8] = b"httpol01";
@@ -29,8 +30,11 @@ pub(super) fn write<'a>(entries: impl Iterator<Item = &'a StoredResponse>) -> Ve
         out.put_u64(seconds(entry.born));
         out.put_u64(seconds(entry.received));
         out.put_u16(entry.response.status.as_u16());
-        write_fields(&mut out, &entry.varied);
-        write_fields(&mut out, &entry.response.headers);
+        let varied = entry.varied.iter();
+        let varied = varied.map(|(name, value)| (name.as_str(), value.as_bytes()));
+        write_fields(&mut out, entry.varied.len(), varied);
+        let fields = &entry.response.fields;
+        write_fields(&mut out, fields.len(), fields.iter());
         write_text(&mut out, &entry.response.body);
     }
     out.put_u64(checksum(&out));
@@ -59,12 +63,12 @@ fn read_entry(rest: &mut &[u8]) -> Option<StoredResponse> {
     let born = time(rest.try_get_u64().ok()?)?;
     let received = time(rest.try_get_u64().ok()?)?;
     let status = StatusCode::from_u16(rest.try_get_u16().ok()?).ok()?;
-    let varied = read_fields(rest)?;
-    let headers = read_fields(rest)?;
+    let varied = read_fields(rest)?.to_header_map();
+    let fields = read_fields(rest)?;
     let body = Bytes::copy_from_slice(read_text(rest)?);
     let response = CachedResponse {
         status,
-        headers,
+        fields,
         body,
     };
     Some(StoredResponse {
@@ -73,20 +77,23 @@ fn read_entry(rest: &mut &[u8]) -> Option<StoredResponse> {
     })
 }
 
-fn write_fields(out: &mut Vec<u8>, fields: &HeaderMap) {
-    out.put_u64(fields.len() as u64);
+fn write_fields<'a>(
+    out: &mut Vec<u8>,
+    count: usize,
+    fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+) {
+    out.put_u64(count as u64);
     for (name, value) in fields {
-        write_text(out, name.as_str().as_bytes());
-        write_text(out, value.as_bytes());
+        write_text(out, name.as_bytes());
+        write_text(out, value);
     }
 }
 
-fn read_fields(rest: &mut &[u8]) -> Option<HeaderMap> {
-    let mut fields = HeaderMap::new();
+fn read_fields(rest: &mut &[u8]) -> Option<FieldLines> {
+    let mut fields = FieldLines::new();
     for _ in 0..rest.try_get_u64().ok()? {
-        let name = HeaderName::from_bytes(read_text(rest)?).ok()?;
-        let value = HeaderValue::from_bytes(read_text(rest)?).ok()?;
-        fields.try_append(name, value).ok()?;
+        let name = str::from_utf8(read_text(rest)?).ok()?;
+        fields.append(name, read_text(rest)?).ok()?;
     }
     Some(fields)
 }

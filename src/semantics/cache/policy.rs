@@ -4,14 +4,15 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::header::{
-    AGE, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG,
-    EXPIRES, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, SET_COOKIE, TRANSFER_ENCODING,
+    AGE, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    DATE, ETAG, EXPIRES, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, TRANSFER_ENCODING,
     VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy, RequestLike, ResponseLike};
 
 use super::{CacheRequest, CachedResponse};
+use crate::proto::FieldLines;
 use crate::semantics::conditional::{ETag, http_date, parse_http_date};
 
 /// One stored response.
@@ -42,25 +43,14 @@ impl Entry {
     ) -> Option<Self> {
         if request.method != Method::GET
             || directive(request.headers, "no-store").is_some()
-            || response.headers.get_all(VARY).iter().any(|value| {
-                value
-                    .as_bytes()
-                    .split(|&byte| byte == b',')
-                    .any(|name| name.trim_ascii() == b"*")
-            })
+            || response.fields.list(VARY.as_str()).any(|name| name == b"*")
         {
             return None;
         }
         let received = clamp(now);
-        let age = initial_age(&response.headers, clamp(request.time), received);
-        let varied = varied(&response.headers, request.headers);
-        let mut response = stripped(response);
-        // RFC 9110 §6.6.1: a recipient that stores a response without `Date` adds one.
-        if !response.headers.contains_key(DATE)
-            && let Some(Ok(date)) = http_date(received).map(HeaderValue::try_from)
-        {
-            response.headers.insert(DATE, date);
-        }
+        let age = initial_age(&response.fields, clamp(request.time), received);
+        let varied = varied(&response.fields, request.headers);
+        let response = stripped(response);
         let born = received.checked_sub(age).unwrap_or(UNIX_EPOCH);
         let entry = Self::restore(varied, response, born, received);
         entry.policy.is_storable().then_some(entry)
@@ -78,7 +68,7 @@ impl Entry {
             ..CacheOptions::default()
         };
         let request = Seen(combined(&varied));
-        let seen = SeenResponse(response.status, normal(&response.headers));
+        let seen = SeenResponse(response.status, normal(&response.fields, received));
         Self {
             policy: CachePolicy::new_options(&request, &seen, clamp(born), options),
             varied,
@@ -106,23 +96,27 @@ impl Entry {
     pub(super) fn aged(&self, now: SystemTime) -> CachedResponse {
         let mut response = self.response.clone();
         let age = self.policy.age(clamp(now)).as_secs();
-        response.headers.insert(AGE, HeaderValue::from(age));
+        response.fields.remove(AGE.as_str());
+        // Digits are a valid value.
+        let _ = response.fields.append("Age", age.to_string());
         response
     }
 
     /// The fields that ask whether the response is still valid (§4.3.1).
     pub(super) fn validators(&self) -> Vec<(HeaderName, HeaderValue)> {
-        let headers = &self.response.headers;
+        let fields = &self.response.fields;
         let mut validators = Vec::new();
-        if let Some(etag) = headers.get(ETAG)
-            && ETag::parse(etag.as_bytes()).is_some()
+        if let Some(etag) = fields.get(ETAG.as_str())
+            && ETag::parse(etag).is_some()
+            && let Ok(etag) = HeaderValue::from_bytes(etag)
         {
-            validators.push((IF_NONE_MATCH, etag.clone()));
+            validators.push((IF_NONE_MATCH, etag));
         }
-        if let Some(date) = headers.get(LAST_MODIFIED)
-            && parse_http_date(date.as_bytes()).is_some()
+        if let Some(date) = fields.get(LAST_MODIFIED.as_str())
+            && parse_http_date(date).is_some()
+            && let Ok(date) = HeaderValue::from_bytes(date)
         {
-            validators.push((IF_MODIFIED_SINCE, date.clone()));
+            validators.push((IF_MODIFIED_SINCE, date));
         }
         validators
     }
@@ -136,26 +130,35 @@ impl Entry {
         if now < self.received {
             return false;
         }
-        let lifetime = self.policy.time_to_live(clamp(self.born));
-        let staleness = self.policy.age(now).saturating_sub(lifetime);
-        [&self.response.headers, request.headers]
+        let staleness = self.staleness(now);
+        let name = "stale-if-error";
+        let given = [
+            directive_of(&self.response.fields, name),
+            directive(request.headers, name),
+        ];
+        given
             .into_iter()
-            .filter_map(|headers| directive(headers, "stale-if-error")?.parse().ok())
+            .filter_map(|seconds| seconds?.parse().ok())
             .any(|seconds| staleness <= Duration::from_secs(seconds))
     }
 
+    /// How long the response has been stale. `now` is clamped.
+    fn staleness(&self, now: SystemTime) -> Duration {
+        let lifetime = self.policy.time_to_live(clamp(self.born));
+        self.policy.age(now).saturating_sub(lifetime)
+    }
+
     /// Whether this is the response that a `304` with these fields confirms (§4.3.4).
-    pub(super) fn is_confirmed_by(&self, headers: &HeaderMap) -> bool {
-        let etag = |headers: &HeaderMap| ETag::parse(headers.get(ETAG)?.as_bytes());
-        match (etag(&self.response.headers), etag(headers)) {
+    pub(super) fn is_confirmed_by(&self, fields: &FieldLines) -> bool {
+        let etag = |fields: &FieldLines| ETag::parse(fields.get(ETAG.as_str())?);
+        let stored = &self.response.fields;
+        match (etag(stored), etag(fields)) {
             (Some(stored), Some(new)) if new.is_strong() => stored.strongly_matches(&new),
             (Some(stored), Some(new)) => stored.weakly_matches(&new),
             (None, Some(_)) => false,
-            (_, None) => match headers.get(LAST_MODIFIED) {
-                Some(date) => self
-                    .response
-                    .headers
-                    .get(LAST_MODIFIED)
+            (_, None) => match fields.get(LAST_MODIFIED.as_str()) {
+                Some(date) => stored
+                    .get(LAST_MODIFIED.as_str())
                     .is_none_or(|stored| stored == date),
                 None => true,
             },
@@ -166,27 +169,31 @@ impl Entry {
     pub(super) fn freshened(
         &self,
         request: CacheRequest<'_>,
-        headers: &HeaderMap,
+        fields: &FieldLines,
         now: SystemTime,
     ) -> Option<Self> {
+        let is_new = |name: &str| {
+            let is_kept = KEPT
+                .iter()
+                .any(|kept| name.eq_ignore_ascii_case(kept.as_str()));
+            !is_kept && fields.contains(name)
+        };
         let mut response = self.response.clone();
-        // Directives that the new response leaves out no longer apply.
-        response.headers.remove(AGE);
-        response.headers.remove(DATE);
-        for name in headers.keys() {
-            if KEPT.contains(name) {
-                continue;
-            }
-            response.headers.remove(name);
-            for value in headers.get_all(name) {
-                response.headers.append(name, value.clone());
-            }
+        // The time of the old response would make the new one look older than it is.
+        response.fields.remove(AGE.as_str());
+        response.fields.remove(DATE.as_str());
+        let stored = std::mem::take(&mut response.fields);
+        let old = stored.iter().filter(|(name, _)| !is_new(name));
+        let new = fields.iter().filter(|(name, _)| is_new(name));
+        for (name, value) in old.chain(new) {
+            // It was a valid field when it arrived.
+            let _ = response.fields.append(name, value);
         }
         Self::new(request, response, now)
     }
 
     fn says(&self, name: &str) -> bool {
-        directive(&self.response.headers, name).is_some()
+        directive_of(&self.response.fields, name).is_some()
     }
 }
 
@@ -199,13 +206,21 @@ const KEPT: [HeaderName; 4] = [
     TRANSFER_ENCODING,
 ];
 
-/// The argument of a `Cache-Control` directive: empty when it has no argument, `None` when the
+/// The argument of a `Cache-Control` directive of a request: empty when it has no argument, `None` when the
 /// directive is absent.
 pub(super) fn directive(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers
-        .get_all(CACHE_CONTROL)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
+    let lines = headers.get_all(CACHE_CONTROL).iter();
+    find_directive(lines.map(HeaderValue::as_bytes), name)
+}
+
+/// The same of a response.
+fn directive_of(fields: &FieldLines, name: &str) -> Option<String> {
+    find_directive(fields.get_all(CACHE_CONTROL.as_str()), name)
+}
+
+fn find_directive<'a>(lines: impl Iterator<Item = &'a [u8]>, name: &str) -> Option<String> {
+    lines
+        .filter_map(|value| str::from_utf8(value).ok())
         .flat_map(|value| value.split(','))
         .find_map(|item| {
             let (found, argument) = item.split_once('=').unwrap_or((item, ""));
@@ -215,15 +230,21 @@ pub(super) fn directive(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// RFC 9111 §4.2.3: `corrected_initial_age`.
-fn initial_age(headers: &HeaderMap, requested: SystemTime, received: SystemTime) -> Duration {
+fn initial_age(fields: &FieldLines, requested: SystemTime, received: SystemTime) -> Duration {
     let since = |time| received.duration_since(time).unwrap_or_default();
-    let date = headers
-        .get(DATE)
-        .and_then(|date| parse_http_date(date.as_bytes()));
-    let stated = headers
-        .get(AGE)
+    let date = fields.get(DATE.as_str()).and_then(parse_http_date);
+    let stated = fields
+        .get(AGE.as_str())
         // In a list, only the first member counts (§5.1).
-        .and_then(|age| age.to_str().ok()?.split(',').next()?.trim().parse().ok())
+        .and_then(|age| {
+            str::from_utf8(age)
+                .ok()?
+                .split(',')
+                .next()?
+                .trim()
+                .parse()
+                .ok()
+        })
         .map_or(Duration::ZERO, |age: u64| {
             Duration::from_secs(age.min(1 << 31))
         });
@@ -239,13 +260,13 @@ fn clamp(time: SystemTime) -> SystemTime {
     time.clamp(UNIX_EPOCH, last)
 }
 
-/// The request fields that the response's `Vary` names.
-fn varied(response: &HeaderMap, request: &HeaderMap) -> HeaderMap {
-    let names = response.get_all(VARY);
-    let names = names.iter().filter_map(|value| value.to_str().ok());
+/// The request fields that the response's `Vary` names, and the user: an agent may serve several users, and
+/// RFC 9111 §3.5 is about shared caches only.
+fn varied(response: &FieldLines, request: &HeaderMap) -> HeaderMap {
     let mut varied = HeaderMap::new();
-    for name in names.flat_map(|value| value.split(',')) {
-        let Ok(name) = HeaderName::from_bytes(name.trim().as_bytes()) else {
+    let names = response.list(VARY.as_str());
+    for name in names.chain([AUTHORIZATION.as_str().as_bytes()]) {
+        let Ok(name) = HeaderName::from_bytes(name) else {
             continue;
         };
         varied.remove(&name);
@@ -259,29 +280,24 @@ fn varied(response: &HeaderMap, request: &HeaderMap) -> HeaderMap {
 /// The fields without those of the connection (RFC 9111 §3.1) and without cookies. The cookies were
 /// processed on arrival and would be outdated on reuse.
 fn stripped(mut response: CachedResponse) -> CachedResponse {
-    let nominated: Vec<HeaderName> = response
-        .headers
-        .get_all(CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+    let nominated = response.fields.list(CONNECTION.as_str());
+    let nominated: Vec<String> = nominated
+        .filter_map(|name| str::from_utf8(name).ok())
+        .map(str::to_owned)
         .collect();
     let fixed = [
+        "connection",
         "keep-alive",
         "proxy-authenticate",
+        "set-cookie",
         "te",
         "trailer",
+        "transfer-encoding",
         "upgrade",
     ];
-    for name in nominated {
-        response.headers.remove(name);
+    for name in nominated.iter().map(String::as_str).chain(fixed) {
+        response.fields.remove(name);
     }
-    for name in fixed {
-        response.headers.remove(name);
-    }
-    response.headers.remove(CONNECTION);
-    response.headers.remove(SET_COOKIE);
-    response.headers.remove(TRANSFER_ENCODING);
     response
 }
 
@@ -303,9 +319,21 @@ fn combined(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// The fields of a response in the spelling that the library understands: dates in the preferred
-/// format, and no `Age`, because [`Entry::born`] already includes it.
-fn normal(headers: &HeaderMap) -> HeaderMap {
-    let mut normal = combined(headers);
+/// format, and no `Age`, because [`Entry::born`] already includes it. A response without `Date` has the
+/// time at which it was received (RFC 9110 §6.6.1), and every response varies by the user.
+fn normal(fields: &FieldLines, received: SystemTime) -> HeaderMap {
+    let mut complete = FieldLines::new();
+    // These are valid, and so is what arrived.
+    let _ = complete.append("Vary", "authorization");
+    if !fields.contains("date")
+        && let Some(date) = http_date(clamp(received))
+    {
+        let _ = complete.append("Date", date);
+    }
+    for (name, value) in fields.iter() {
+        let _ = complete.append(name, value);
+    }
+    let mut normal = combined(&complete.to_header_map());
     normal.remove(AGE);
     for name in [DATE, EXPIRES, LAST_MODIFIED] {
         let date = normal

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::header::{CONTENT_LOCATION, LOCATION, RANGE};
-use http::{HeaderMap, Method, StatusCode};
+use http::{Method, StatusCode};
 use url::Url;
 
 use super::policy::{Entry, Suits, directive};
 use super::stored::StoredResponse;
 use super::{CacheRequest, CachedResponse, Lookup, Stale, file};
 use crate::error::CacheFileFault;
+use crate::proto::FieldLines;
 
 /// The default limit, enough for the responses of a game: 32 MiB.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -168,17 +169,17 @@ impl HttpCache {
     pub(crate) fn freshen(
         &mut self,
         request: CacheRequest<'_>,
-        headers: &HeaderMap,
+        fields: &FieldLines,
         now: SystemTime,
     ) -> Option<CachedResponse> {
         let (tick, _) = self.find_stored(request)?;
         let old = self.entries.get(&tick)?;
-        if !old.entry.is_confirmed_by(headers) {
+        if !old.entry.is_confirmed_by(fields) {
             self.take(tick);
             return None;
         }
         let old = self.take(tick)?;
-        let Some(entry) = old.entry.freshened(request, headers, now) else {
+        let Some(entry) = old.entry.freshened(request, fields, now) else {
             // It may be used this once, but must no longer be stored.
             return Some(old.entry.response.clone());
         };
@@ -196,7 +197,7 @@ impl HttpCache {
         &mut self,
         request: CacheRequest<'_>,
         status: StatusCode,
-        headers: &HeaderMap,
+        fields: &FieldLines,
     ) {
         let failed = !(status.is_success() || status.is_redirection());
         if failed || request.method.is_safe() {
@@ -204,7 +205,8 @@ impl HttpCache {
         }
         self.remove(request.url);
         for name in [LOCATION, CONTENT_LOCATION] {
-            let named = headers.get(name).and_then(|value| value.to_str().ok());
+            let named = fields.get(name.as_str());
+            let named = named.and_then(|value| str::from_utf8(value).ok());
             if let Some(Ok(url)) = named.map(|named| request.url.join(named))
                 && url.origin() == request.url.origin()
             {

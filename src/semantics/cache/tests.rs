@@ -19,23 +19,22 @@ fn date(seconds: i64) -> String {
 }
 
 /// Fields from field lines. `@5` as a value is the date 5 seconds after the base time.
-fn fields(lines: &[(&str, &str)]) -> HeaderMap {
-    let mut map = HeaderMap::new();
+fn fields(lines: &[(&str, &str)]) -> FieldLines {
+    let mut fields = FieldLines::new();
     for (name, value) in lines {
         let value = match value.strip_prefix('@') {
             Some(seconds) => date(seconds.parse().unwrap()),
             None => (*value).to_owned(),
         };
-        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-        map.append(name, value.parse().unwrap());
+        fields.append(name, value).unwrap();
     }
-    map
+    fields
 }
 
 fn response(lines: &[(&str, &str)], body: &'static str) -> CachedResponse {
     CachedResponse {
         status: StatusCode::OK,
-        headers: fields(lines),
+        fields: fields(lines),
         body: Bytes::from_static(body.as_bytes()),
     }
 }
@@ -45,7 +44,11 @@ struct Asked(Method, Url, HeaderMap);
 
 impl Asked {
     fn new(method: Method, url: &str, lines: &[(&str, &str)]) -> Self {
-        Self(method, Url::parse(url).unwrap(), fields(lines))
+        Self(
+            method,
+            Url::parse(url).unwrap(),
+            fields(lines).to_header_map(),
+        )
     }
 
     fn get(lines: &[(&str, &str)]) -> Self {

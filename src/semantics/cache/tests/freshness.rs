@@ -137,7 +137,7 @@ fn freshness_lifetime_rfc_9111_4_2() {
     let slow = response(&[("cache-control", "max-age=100")], "");
     assert!(cache.store(asked.at(0), slow, at(30)));
     let found = fresh(cache.lookup(asked.at(30)));
-    assert_eq!(found.headers["age"], "30");
+    assert_eq!(found.fields.get("age"), Some(&b"30"[..]));
     assert_eq!(kind(&cache.lookup(asked.at(100))), "stale");
 }
 
