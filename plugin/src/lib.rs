@@ -65,6 +65,8 @@ pub use components::upload::HttpUpload;
 pub use components::web_socket::HttpWebSocket;
 #[cfg(feature = "patch")]
 pub use events::patch::{HttpPatchFailed, HttpPatchFinished, HttpPatchProgressed};
+#[cfg(feature = "cache")]
+pub use events::request::HttpCacheUpdated;
 pub use events::request::{
     CancelHttp, HttpChunk, HttpError, HttpFinished, HttpHead, HttpJson, HttpOutcome,
     HttpPhaseChanged, HttpProgressed, HttpResponse, HttpServerSentEvent, HttpStatusChanged,

@@ -37,6 +37,8 @@ pub use crate::components::upload::HttpUpload;
 pub use crate::components::web_socket::HttpWebSocket;
 #[cfg(feature = "patch")]
 pub use crate::events::patch::{HttpPatchFailed, HttpPatchFinished, HttpPatchProgressed};
+#[cfg(feature = "cache")]
+pub use crate::events::request::HttpCacheUpdated;
 pub use crate::events::request::{
     CancelHttp, HttpChunk, HttpError, HttpFinished, HttpHead, HttpJson, HttpOutcome,
     HttpPhaseChanged, HttpProgressed, HttpResponse, HttpServerSentEvent, HttpStatusChanged,

@@ -226,6 +226,19 @@ impl Payload {
         })
     }
 
+    /// No content.
+    #[cfg(feature = "cache")]
+    pub(crate) fn none() -> Self {
+        Self {
+            flow: Flow::default(),
+            source: Source::None,
+            content_type: None,
+            has_files: false,
+            noted: 0,
+            shown: 0,
+        }
+    }
+
     fn encode_form(
         pairs: Vec<(String, String)>,
         files: Vec<(String, PathBuf)>,

@@ -21,7 +21,8 @@ use crate::semantics::event_stream::ServerSentEvent;
 /// What happened to a request. Every request ends with exactly one [`Done`](Self::Done) or
 /// [`Failed`](Self::Failed), unless it is cancelled; a cancelled request causes no more events.
 ///
-/// Events of one request are delivered in the order in which things happened.
+/// Events of one request are delivered in the order in which things happened. Events without an
+/// [`id`](Self::id) are those of the agent.
 #[non_exhaustive]
 pub enum Event {
     /// The request waits for a connection: the [pool](crate::agent::PoolLimits) allows no more now. It is in
@@ -173,6 +174,25 @@ pub enum Event {
         /// head was received.
         response: Option<Box<Response>>,
     },
+    /// The cache has a newer response than the stale one that a request got. The server allows that for a time with
+    /// `stale-while-revalidate` (RFC 5861 §3): the stale response is delivered at once, and the agent asks the server
+    /// for a fresh one in the background.
+    ///
+    /// This is an event of the agent, not of the request, which has ended: [`id`](Self::id) is `None`, and it is
+    /// reported even if the request was cancelled meanwhile. There is one such request per URL at a time, with
+    /// [`Priority::Background`](crate::Priority::Background) and otherwise the settings of the request that got the
+    /// stale response. If it fails, or the server responds with an error that must not be stored, nothing is
+    /// reported and the stale response stays.
+    #[cfg(feature = "cache")]
+    CacheUpdated {
+        /// The URL of the stale response.
+        url: Arc<Url>,
+        /// The request that got the stale response first.
+        served: RequestId,
+        /// The fresh response. [`is_from_cache`](Response::is_from_cache) says that the server confirmed the stored
+        /// content.
+        response: Box<Response>,
+    },
     /// The agent is [suspended](crate::Agent::suspend): all connections are closed.
     Suspended,
 }
@@ -203,6 +223,8 @@ impl fmt::Debug for Event {
             Self::WebSocketClosed { .. } => "WebSocketClosed",
             Self::Done { .. } => "Done",
             Self::Failed { .. } => "Failed",
+            #[cfg(feature = "cache")]
+            Self::CacheUpdated { .. } => "CacheUpdated",
             Self::Suspended => "Suspended",
         };
         let mut shown = f.debug_struct(name);
@@ -239,6 +261,15 @@ impl fmt::Debug for Event {
             Self::Failed {
                 error, response, ..
             } => shown.field("error", error).field("response", response),
+            #[cfg(feature = "cache")]
+            Self::CacheUpdated {
+                url,
+                served,
+                response,
+            } => shown
+                .field("url", &without_query(url))
+                .field("served", served)
+                .field("response", response),
             _ => &mut shown,
         }
         .finish_non_exhaustive()
@@ -295,6 +326,8 @@ impl Event {
             Self::WebSocketOpen { id, .. }
             | Self::WebSocketMessage { id, .. }
             | Self::WebSocketClosed { id, .. } => Some(*id),
+            #[cfg(feature = "cache")]
+            Self::CacheUpdated { .. } => None,
             Self::Suspended => None,
         }
     }

@@ -8,6 +8,22 @@ use std::hash::{BuildHasherDefault, Hasher};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub(crate) u64);
 
+/// From here on, ids are those of requests that the engine sends on its own account.
+const FIRST_OF_ENGINE: u64 = 1 << 63;
+
+impl RequestId {
+    /// The id of a request that the engine sends on its own account.
+    #[cfg(feature = "cache")]
+    pub(crate) fn of_engine(number: u64) -> Self {
+        Self(FIRST_OF_ENGINE | number)
+    }
+
+    /// Whether the engine sent the request on its own account. The caller sees no events of it.
+    pub(crate) fn is_of_engine(self) -> bool {
+        self.0 >= FIRST_OF_ENGINE
+    }
+}
+
 /// The hash of request ids. The agent counts them, so no peer can choose ids that collide.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SpreadIds(u64);

@@ -39,7 +39,10 @@ pub enum Priority {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CacheMode {
-    /// A fresh response is taken from the cache; a stale one is validated.
+    /// A fresh response is taken from the cache; a stale one is validated. While the server allows it with
+    /// `stale-while-revalidate` (RFC 5861 §3), a stale one is used at once and validated in the background; the fresh
+    /// one then comes with `Event::CacheUpdated`. A request with content, or with `Cache-Control: max-age` of its
+    /// own, is validated first.
     #[default]
     Default,
     /// The cache is not used, and the response is not stored. `Cache-Control: no-cache` and `Pragma: no-cache` are

@@ -92,4 +92,6 @@ pub(crate) struct Stale {
     /// The response to use if the server cannot be reached or responds with 500, 502, 503 or 504
     /// (RFC 5861 §4).
     pub(crate) if_error: Option<CachedResponse>,
+    /// The response to use at once, while it is validated (RFC 5861 §3).
+    pub(crate) while_revalidating: Option<CachedResponse>,
 }

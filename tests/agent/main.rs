@@ -60,6 +60,8 @@ mod snapshots;
 mod stale_connections;
 #[cfg(feature = "cache")]
 mod stale_responses;
+#[cfg(feature = "cache")]
+mod stale_while_revalidate;
 mod support;
 mod suspending;
 #[cfg(feature = "tls")]

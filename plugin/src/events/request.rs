@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use bevy_ecs::entity::Entity;
 use bevy_ecs::event::EntityEvent;
+#[cfg(feature = "cache")]
+use bevy_ecs::event::Event;
 use bevy_ecs::message::Message;
 use httpoll::agent::HttpRequestResult;
 use httpoll::proto::{FieldLines, ResponseHead};
@@ -262,6 +264,20 @@ pub struct HttpStatusChanged {
     pub from: Status,
     /// The status after.
     pub to: Status,
+}
+
+/// The cache has a newer response than the stale one that a request got. Observe it globally: the request has ended.
+///
+/// A server allows that with `Cache-Control: stale-while-revalidate` (RFC 5861 §3). The request gets its
+/// [`HttpResponse`] at once, with [`is_from_cache`](httpoll::Response::is_from_cache), and the fresh response follows
+/// with this event. If the server cannot be reached, nothing follows.
+#[cfg(feature = "cache")]
+#[derive(Event, Clone, Debug)]
+pub struct HttpCacheUpdated {
+    /// The URL of the stale response.
+    pub url: String,
+    /// The fresh response.
+    pub response: Arc<Response>,
 }
 
 /// A request ended. A message for systems that read all traffic at once: logs, batches, `FixedUpdate`,

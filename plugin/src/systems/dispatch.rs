@@ -17,6 +17,8 @@ use crate::components::phase::HttpPhase;
 use crate::components::progress::HttpProgress;
 use crate::components::request::HttpRequest;
 use crate::components::retry::HttpRetry;
+#[cfg(feature = "cache")]
+use crate::events::request::HttpCacheUpdated;
 use crate::events::request::{
     HttpChunk, HttpError, HttpFinished, HttpHead, HttpOutcome, HttpProgressed, HttpResponse,
     HttpServerSentEvent,
@@ -66,7 +68,16 @@ pub(crate) fn dispatch(
     }
     while let Some(event) = inner.agent.next_event() {
         is_changed = true;
-        let Some(id) = event.id() else { continue };
+        let Some(id) = event.id() else {
+            #[cfg(feature = "cache")]
+            if let Event::CacheUpdated { url, response, .. } = event {
+                commands.trigger(HttpCacheUpdated {
+                    url: url.to_string(),
+                    response: Arc::from(response),
+                });
+            }
+            continue;
+        };
         #[cfg(feature = "assets")]
         let event = match loads.as_deref_mut() {
             Some(loads) => match loads.take(&mut inner.agent, event) {

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bevy_ecs::prelude::*;
 use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::prelude::*;
 
@@ -82,4 +83,42 @@ fn offline_a_stale_response_is_used_if_the_request_allows_it() {
     let log = game.log();
     assert_eq!(log.responses[1].2, "yesterday");
     assert_eq!(log.errors.len(), 1);
+}
+
+#[test]
+fn a_polled_leaderboard_shows_the_stale_response_and_then_the_fresh_one() {
+    #[derive(Resource, Default)]
+    struct Updates(Vec<(String, String)>);
+
+    let folder = Folder::new("cache-updated");
+    let mut game = game_with_cache(&folder.path("http.cache"));
+    game.app.init_resource::<Updates>().add_observer(
+        |on: On<HttpCacheUpdated>, mut updates: ResMut<Updates>| {
+            let text = on.response.text();
+            updates.0.push((on.url.clone(), text));
+        },
+    );
+    let leaders = |text: &str| {
+        MockResponse::ok()
+            .header("Cache-Control", "max-age=1, stale-while-revalidate=60")
+            .text(text)
+    };
+    let _rule = game
+        .server
+        .get("/")
+        .reply(leaders("anna"))
+        .then_reply(leaders("bert"));
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_finished(1);
+    game.network.advance(Duration::from_secs(10));
+    game.spawn(HttpRequest::get(url("/")));
+    game.until_finished(2);
+    assert_eq!(game.log().responses[1].2, "anna");
+    game.until(|world| !world.resource::<Updates>().0.is_empty());
+    game.frames(20);
+    let updates = &game.app.world().resource::<Updates>().0;
+    assert_eq!(updates[..], [(url("/"), "bert".to_owned())]);
+    assert_eq!(game.log().responses.len(), 2);
+    assert!(game.log().errors.is_empty());
+    assert_eq!(game.server.requests().len(), 2);
 }

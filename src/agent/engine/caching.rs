@@ -11,10 +11,13 @@ use http::header::{CACHE_CONTROL, HeaderValue};
 
 use super::Engine;
 use super::policies::lock;
+use super::revalidations::{Revalidation, is_same};
+use super::schedule::Timer;
 use super::transfers::Step;
 use crate::agent::event::Event;
 use crate::agent::output::Output;
 use crate::agent::request_head;
+use crate::agent::response::Response;
 use crate::agent::settings::CacheMode;
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::cache_state::CacheState;
@@ -74,7 +77,17 @@ impl Engine {
         match found {
             Lookup::Fresh(response) => Ok(Some(self.finish_from_cache(transfer, response))),
             Lookup::GatewayTimeout => Err(ErrorKind::Refused(RequestRefused::NotCached).into()),
-            Lookup::Stale(stale) => {
+            Lookup::Stale(mut stale) => {
+                if transfer.id.is_of_engine() {
+                    // Only the server's response is worth a report.
+                    stale.if_error = None;
+                } else if self.may_revalidate(transfer)
+                    && let Some(response) = stale.while_revalidating.take()
+                {
+                    let step = self.finish_from_cache(transfer, response);
+                    self.revalidate(transfer);
+                    return Ok(Some(step));
+                }
                 caching.stale = Some(stale);
                 transfer.cache = Some(Box::new(caching));
                 Ok(None)
@@ -203,18 +216,66 @@ impl Engine {
         }
     }
 
-    /// Stores a whole response, and invalidates what the request has changed.
-    pub(super) fn store_in_cache(&mut self, transfer: &mut Transfer) {
-        let Some(cache) = &self.config.cache else {
+    /// Whether the stored response for this transfer can be validated in the background.
+    fn may_revalidate(&self, transfer: &Transfer) -> bool {
+        let is_possible = self.revalidations.is_under_way(&transfer.request.url)
+            || !self.revalidations.are_full();
+        is_possible && transfer.request.payload.is_none()
+    }
+
+    /// Begins to validate the stale response that this transfer got, unless that is under way (RFC 5861 §3).
+    fn revalidate(&mut self, transfer: &Transfer) {
+        let url = &transfer.request.url;
+        if self.revalidations.is_under_way(url) {
             return;
+        }
+        let id = self.revalidations.begin(Arc::clone(url), transfer.id);
+        let (now, active_now) = (self.now(), self.active_time());
+        let mut own = Box::new(transfer.to_revalidate(id, now, active_now));
+        if let Some(deadline) = own.times.deadline {
+            self.timers.set(deadline, Timer::Request(id));
+        }
+        let first = self.enter_hop(&mut own);
+        self.transfers.add(own, first);
+    }
+
+    /// Reports what a validation in the background brought, if that is news to the cache.
+    pub(super) fn report_revalidated(
+        &mut self,
+        revalidation: Revalidation,
+        response: Box<Response>,
+        is_stored: bool,
+    ) {
+        let Revalidation { url, served, .. } = revalidation;
+        if !is_stored && !response.is_from_cache() && !response.status().is_success() {
+            return;
+        }
+        let is_elsewhere = response.url().is_some_and(|it| !is_same(it, &url));
+        if let Some(cache) = &self.config.cache
+            && (is_elsewhere || !is_stored && !response.is_from_cache())
+        {
+            // The fresh response did not take the place of the stale one, which is outdated now.
+            lock(cache).remove(&url);
+        }
+        self.events.push(Event::CacheUpdated {
+            url,
+            served,
+            response,
+        });
+    }
+
+    /// Stores a whole response, and invalidates what the request has changed. Returns whether it was stored.
+    pub(super) fn store_in_cache(&mut self, transfer: &mut Transfer) -> bool {
+        let Some(cache) = &self.config.cache else {
+            return false;
         };
         let wall = self.reactor.clock().wall();
         let empty = HeaderMap::new();
         let Some(state) = transfer.state.response_mut() else {
-            return;
+            return false;
         };
         if state.from_cache {
-            return;
+            return false;
         }
         let head = Arc::clone(&state.head);
         let status = head.status;
@@ -234,7 +295,7 @@ impl Engine {
             &head.fields,
         );
         let Some(caching) = transfer.cache.take() else {
-            return;
+            return false;
         };
         let response = CachedResponse {
             status,
@@ -245,6 +306,6 @@ impl Engine {
             caching.request(&transfer.request.method, &transfer.request.url),
             response,
             wall,
-        );
+        )
     }
 }

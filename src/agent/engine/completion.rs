@@ -236,9 +236,9 @@ impl Engine {
     /// Reports the last event of a transfer that succeeded.
     pub(super) fn finish(&mut self, transfer: &mut Transfer) -> Step {
         #[cfg(feature = "cache")]
-        if self.config.cache.is_some() {
-            self.store_in_cache(transfer);
-        }
+        let is_stored = self.config.cache.is_some() && self.store_in_cache(transfer);
+        #[cfg(feature = "cache")]
+        let revalidation = self.revalidations.get(transfer.id).cloned();
         let now = self.now();
         let Some(response) = self.release_all(transfer) else {
             return self.fail(
@@ -246,9 +246,15 @@ impl Engine {
                 Error::internal("a transfer ended without a response"),
             );
         };
+        let response = Box::new(build_response(transfer, response, now));
+        #[cfg(feature = "cache")]
+        if let Some(revalidation) = revalidation {
+            self.report_revalidated(revalidation, response, is_stored);
+            return Step::OVER;
+        }
         self.events.push(Event::Done {
             id: transfer.id,
-            response: Box::new(build_response(transfer, response, now)),
+            response,
         });
         Step::OVER
     }
@@ -319,6 +325,8 @@ impl Engine {
             let now = self.now();
             self.policies.abandon_probe(transfer, now);
         }
+        #[cfg(feature = "cache")]
+        self.revalidations.end(transfer.id);
         self.leave_bandwidth_queue(transfer);
         let (response, holding) = transfer.state.take();
         match holding {

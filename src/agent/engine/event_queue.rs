@@ -22,8 +22,11 @@ pub(super) struct EventQueue {
 }
 
 impl EventQueue {
+    /// Adds an event, unless it is of a request that the caller does not know.
     pub(super) fn push(&mut self, event: Event) {
-        self.events.push_back(event);
+        if !event.id().is_some_and(RequestId::is_of_engine) {
+            self.events.push_back(event);
+        }
     }
 
     /// The oldest event.
@@ -80,7 +83,7 @@ impl EventQueue {
 
     /// A request progressed. `scheduled` is the request's own flag: whether that is to be reported already.
     pub(super) fn schedule_progress(&mut self, id: RequestId, scheduled: &mut bool) {
-        if !std::mem::replace(scheduled, true) {
+        if !id.is_of_engine() && !std::mem::replace(scheduled, true) {
             self.progressed.push_back(id);
         }
     }
@@ -92,7 +95,9 @@ impl EventQueue {
 
     /// A request waits for a connection. It may get one in this poll, so that is not reported yet.
     pub(super) fn note_queued(&mut self, id: RequestId) {
-        self.queued.push(id);
+        if !id.is_of_engine() {
+            self.queued.push(id);
+        }
     }
 
     /// Reports the requests of which `is_waiting` says that they still wait.

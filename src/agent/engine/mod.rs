@@ -11,6 +11,7 @@
 //! | `bandwidth` | shared bandwidth and the transfers that wait for it |
 //! | `policies` | cookies, credentials, secure hosts, broken origins |
 //! | `suspension` | whether the agent is suspended |
+//! | `revalidations` | stored responses that are validated in the background |
 //! | `random` | random numbers |
 //!
 //! Connections are owned by `agent::pool`. None of these imports the engine.
@@ -51,6 +52,8 @@ mod poll;
 mod random;
 mod recording;
 mod response;
+#[cfg(feature = "cache")]
+mod revalidations;
 mod schedule;
 mod snapshot;
 mod submissions;
@@ -84,6 +87,8 @@ use event_queue::EventQueue;
 use file_queue::FileQueue;
 use policies::Policies;
 use random::Random;
+#[cfg(feature = "cache")]
+use revalidations::Revalidations;
 use schedule::{RunQueue, Timers};
 use submissions::SubmissionQueue;
 use suspension::Suspension;
@@ -125,6 +130,8 @@ pub(crate) struct Engine {
     /// Tells users apart for the cache.
     #[cfg(feature = "cache")]
     users: std::hash::RandomState,
+    #[cfg(feature = "cache")]
+    revalidations: Revalidations,
 }
 
 /// An engine that has nothing to do before something becomes ready.
@@ -165,6 +172,8 @@ impl Engine {
             draft: Draft::default(),
             #[cfg(feature = "cache")]
             users: std::hash::RandomState::new(),
+            #[cfg(feature = "cache")]
+            revalidations: Revalidations::default(),
             config,
         }
     }

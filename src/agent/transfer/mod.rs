@@ -37,6 +37,8 @@ use crate::agent::prepared::Prepared;
 use crate::agent::response::{ConnectionInfo, Hop, SavedFile, Timings};
 use crate::agent::settings::Settings;
 use crate::agent::validators::{strong, validator};
+#[cfg(feature = "cache")]
+use crate::agent::{content::Payload, settings::Priority};
 use crate::clock::Instant;
 use crate::connection::Connection;
 use crate::phase::Phase;
@@ -199,6 +201,36 @@ impl Transfer {
             cache: None,
             settings,
         }
+    }
+
+    /// A transfer of the engine's own that asks for the same as this one, which has no content, when all else is
+    /// done. For the validation of a stored response.
+    #[cfg(feature = "cache")]
+    pub(crate) fn to_revalidate(&self, id: RequestId, clock: Instant, active_now: Instant) -> Self {
+        let request = &self.request;
+        let mut settings = Arc::clone(&self.settings);
+        let changed = Arc::make_mut(&mut settings);
+        changed.priority = Priority::Background;
+        changed.report_heads = false;
+        let prepared = Prepared {
+            method: request.method.clone(),
+            url: Arc::clone(&request.url),
+            fields: request.fields.clone(),
+            without: request.without.clone(),
+            cookies: request.cookies.clone(),
+            settings,
+            payload: Payload::none(),
+            output: Output::Collect,
+            fail_over: Vec::new(),
+        };
+        let mut transfer = Self::new(id, prepared, clock, active_now);
+        transfer.request.referer.clone_from(&request.referer);
+        transfer.request.is_trusted = request.is_trusted;
+        transfer
+            .request
+            .location_credentials
+            .clone_from(&request.location_credentials);
+        transfer
     }
 
     /// The connection that it has.

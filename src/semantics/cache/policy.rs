@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::header::{
     AGE, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
-    DATE, ETAG, EXPIRES, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, TRANSFER_ENCODING,
-    VARY,
+    DATE, ETAG, EXPIRES, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, PRAGMA,
+    TRANSFER_ENCODING, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use http_cache_semantics::{BeforeRequest, CacheOptions, CachePolicy, RequestLike, ResponseLike};
@@ -140,6 +140,26 @@ impl Entry {
             .into_iter()
             .filter_map(|seconds| seconds?.parse().ok())
             .any(|seconds| staleness <= Duration::from_secs(seconds))
+    }
+
+    /// Whether the stale response may be used while it is validated (RFC 5861 §3). A request with limits of its
+    /// own gets nothing older.
+    pub(super) fn serves_while_revalidating(&self, request: CacheRequest<'_>) -> bool {
+        let limits = ["no-cache", "max-age", "min-fresh"];
+        if self.says("no-cache")
+            || self.says("must-revalidate")
+            || request.headers.contains_key(PRAGMA)
+            || limits
+                .iter()
+                .any(|name| directive(request.headers, name).is_some())
+        {
+            return false;
+        }
+        let now = clamp(request.time);
+        let window = directive_of(&self.response.fields, "stale-while-revalidate");
+        let window = window.and_then(|seconds| seconds.parse().ok());
+        now >= self.received
+            && window.is_some_and(|seconds| self.staleness(now) <= Duration::from_secs(seconds))
     }
 
     /// How long the response has been stale. `now` is clamped.

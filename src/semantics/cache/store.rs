@@ -132,6 +132,9 @@ impl HttpCache {
                     if_error: entry
                         .serves_errors(request)
                         .then(|| entry.aged(request.time)),
+                    while_revalidating: entry
+                        .serves_while_revalidating(request)
+                        .then(|| entry.aged(request.time)),
                 })
             }),
             _ => None,

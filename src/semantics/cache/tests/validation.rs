@@ -100,7 +100,7 @@ fn stale_if_error_rfc_5861_4() {
         ),
         ("no-cache, stale-if-error=20", "", 5, false),
         ("max-age=10, stale-if-error=x", "", 20, false),
-        // §3: it may be used during validation, but does not have to be.
+        // §3 is about validation, not about errors.
         ("max-age=10, stale-while-revalidate=20", "", 20, false),
     ] {
         let (mut cache, _) = stored(&[], &[("cache-control", response)]);
@@ -109,6 +109,60 @@ fn stale_if_error_rfc_5861_4() {
         let what = format!("{response} / {request} after {seconds}");
         assert_eq!(found.if_error.is_some(), expected, "{what}");
     }
+}
+
+#[test]
+fn stale_while_revalidate_rfc_5861_3() {
+    for (response, request, seconds, expected) in [
+        ("max-age=10, stale-while-revalidate=20", "", 10, true),
+        ("max-age=10, stale-while-revalidate=20", "", 30, true),
+        ("max-age=10, stale-while-revalidate=20", "", 31, false),
+        ("max-age=10, Stale-While-Revalidate=\"20\"", "", 30, true),
+        ("stale-while-revalidate=20", "", 20, true),
+        ("max-age=10", "", 20, false),
+        ("max-age=10", "stale-while-revalidate=20", 20, false),
+        ("max-age=10, stale-if-error=20", "", 20, false),
+        ("max-age=10, stale-while-revalidate=x", "", 20, false),
+        (
+            "max-age=10, stale-while-revalidate=20, must-revalidate",
+            "",
+            20,
+            false,
+        ),
+        ("no-cache, stale-while-revalidate=20", "", 5, false),
+        (
+            "max-age=10, stale-while-revalidate=20",
+            "no-cache",
+            20,
+            false,
+        ),
+        (
+            "max-age=10, stale-while-revalidate=20",
+            "max-age=60",
+            20,
+            false,
+        ),
+        (
+            "max-age=10, stale-while-revalidate=20",
+            "min-fresh=1",
+            20,
+            false,
+        ),
+    ] {
+        let (mut cache, _) = stored(&[], &[("cache-control", response)]);
+        let asked = Asked::get(&[("cache-control", request)]);
+        let found = stale(cache.lookup(asked.at(seconds)));
+        let what = format!("{response} / {request} after {seconds}");
+        assert_eq!(found.while_revalidating.is_some(), expected, "{what}");
+    }
+    // The clock was set back: the age is unknown.
+    let (mut cache, _) = stored(&[], &[("cache-control", "stale-while-revalidate=20")]);
+    let asked = Asked::get(&[]);
+    let early = CacheRequest {
+        time: at(0) - Duration::from_secs(5),
+        ..asked.at(0)
+    };
+    assert!(stale(cache.lookup(early)).while_revalidating.is_none());
 }
 
 #[test]
