@@ -1,9 +1,13 @@
 //! One transfer and its events.
 
+use std::io::Write;
 use std::time::Instant;
 
 use httpoll::proto::{FieldLines, ResponseHead};
-use httpoll::{Event, Phase, RequestHandle, RequestId, Response, agent::RetryCause};
+use httpoll::{
+    ErrorKind, Event, Phase, RequestHandle, RequestId, Response, agent::RetryCause,
+    error::AuthFault,
+};
 
 use crate::address::Address;
 use crate::exit_status::{Failure, HTTP_ERROR, RANGE_ERROR};
@@ -30,6 +34,7 @@ pub(crate) struct Transfer {
     includes: bool,
     discards: bool,
     fails_with_body: bool,
+    fails_without_body: bool,
     uploads: bool,
     through_proxy: bool,
     shows_errors: bool,
@@ -71,6 +76,7 @@ impl Transfer {
             includes: group.include || group.head,
             discards: false,
             fails_with_body: group.fail_with_body,
+            fails_without_body: group.fail,
             uploads: start.uploads,
             through_proxy: start.through_proxy,
             shows_errors: start.shows_errors,
@@ -141,11 +147,18 @@ impl Transfer {
                     self.note_phase(phase);
                 }
                 let is_complete = response.as_ref().is_some_and(|it| self.is_complete(it));
-                if let Some(response) = response {
-                    self.facts.note_response(&response);
+                let refusal = response;
+                if let Some(response) = &refusal {
+                    self.facts.note_response(response);
                 }
                 if is_complete {
                     self.end(None);
+                    return;
+                }
+                if let (ErrorKind::Auth(fault), Some(response)) = (error.kind(), &refusal) {
+                    // To curl, a challenge that it cannot answer is a response like others.
+                    let written = self.take_refusal(fault, response).err();
+                    self.end(written.or_else(|| self.fault_of_status()));
                     return;
                 }
                 self.end(Some(Failure::of(&error, self.through_proxy, self.uploads)));
@@ -210,10 +223,7 @@ impl Transfer {
                 self.discards = true;
                 Ok(())
             }
-            _ => Err(Failure::new(
-                RANGE_ERROR,
-                "HTTP server doesn't seem to support byte ranges. Cannot resume.",
-            )),
+            _ => Err(no_ranges()),
         }
     }
 
@@ -227,10 +237,27 @@ impl Transfer {
             && total.is_none_or(|total| total.parse() == Ok(self.range_start))
     }
 
+    /// Says why the request could not be authenticated, and takes the content of the response.
+    fn take_refusal(&mut self, fault: &AuthFault, response: &Response) -> Result<(), Failure> {
+        if self.shows_errors {
+            // There is nobody to tell if that fails.
+            let _ = writeln!(std::io::stderr(), "fetch: {fault}");
+        }
+        if self.range_start > 0 {
+            return Err(no_ranges());
+        }
+        self.facts.downloaded += response.body().len() as u64;
+        match self.fails_without_body {
+            true => Ok(()),
+            false => self.output.write(response.body()),
+        }
+    }
+
     fn fault_of_status(&self) -> Option<Failure> {
         let status = self.facts.status;
         let is_complete = self.discards && status == 416;
-        (self.fails_with_body && status >= 400 && !is_complete).then(|| {
+        let fails = self.fails_with_body || self.fails_without_body;
+        (fails && status >= 400 && !is_complete).then(|| {
             let message = format_args!("The requested URL returned error: {status}").to_string();
             Failure::new(HTTP_ERROR, message)
         })
@@ -250,4 +277,11 @@ impl Transfer {
             self.facts.failure = self.output.finish().err();
         }
     }
+}
+
+fn no_ranges() -> Failure {
+    Failure::new(
+        RANGE_ERROR,
+        "HTTP server doesn't seem to support byte ranges. Cannot resume.",
+    )
 }

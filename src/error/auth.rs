@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Why a request could not be authenticated. A response with status 401 or 407 is delivered with it.
+/// Why a request could not be authenticated. A response with status 401 is delivered with it, content included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuthFault {
@@ -12,16 +12,21 @@ pub enum AuthFault {
     InvalidUser,
     /// A token with characters that RFC 6750 §2.1 does not allow.
     InvalidToken,
-    /// The response has status 401 or 407 and no valid challenge (RFC 9110 §11.6.1).
+    /// The response has status 401 and no valid challenge (RFC 9110 §11.6.1).
     InvalidChallenge,
     /// The credentials fit none of the schemes that the server offers; holds the names of these schemes.
     Unsupported(String),
     /// The server requires Digest, and the feature `digest-auth` is off.
     DigestNotBuilt,
     /// The server requires a form of Digest that is not supported: an algorithm other than MD5,
-    /// SHA-256 and SHA-512-256, or a quality of protection other than `auth`.
-    UnsupportedDigest,
-    /// The server refused the credentials.
+    /// SHA-256 and SHA-512-256, or a quality of protection other than `auth`. Holds the parameter, such as
+    /// `algorithm=SHA-1`.
+    UnsupportedDigest(String),
+    /// In the server's Digest challenge this parameter is missing, is there twice, or holds control
+    /// characters (RFC 7616 §3.3).
+    InvalidDigest(&'static str),
+    /// The server refused the credentials. The agent reports this not as an error but by the response with
+    /// status 401.
     Rejected,
 }
 
@@ -45,9 +50,16 @@ impl fmt::Display for AuthFault {
             Self::DigestNotBuilt => {
                 f.write_str("the server requires Digest; build with the feature digest-auth")
             }
-            Self::UnsupportedDigest => {
-                f.write_str("the server requires a form of Digest that is not supported")
-            }
+            Self::UnsupportedDigest(parameter) => write!(
+                f,
+                "the server requires Digest with {parameter}; supported are the algorithms MD5, SHA-256 and \
+                 SHA-512-256, with qop=auth or none"
+            ),
+            Self::InvalidDigest(parameter) => write!(
+                f,
+                "in the server's Digest challenge (WWW-Authenticate) {parameter} is missing, is there twice, \
+                 or has control characters"
+            ),
             Self::Rejected => f.write_str("the server refused the credentials; check them"),
         }
     }

@@ -6,12 +6,12 @@
 
 /// Whether a field of this name is allowed in a trailer section. It is not if the field frames or routes
 /// the message, authenticates, modifies the request, controls the response or describes the content's
-/// format, because it would arrive too late.
+/// format, because it would arrive too late. `Authentication-Info` is for the next request, and Digest allows it
+/// here (RFC 9110 §11.6.3, RFC 7616 §3.5).
 pub(super) fn is_allowed_in_trailers(name: &str) -> bool {
-    const FORBIDDEN: [&str; 37] = [
+    const FORBIDDEN: [&str; 36] = [
         "accept",
         "age",
-        "authentication-info",
         "authorization",
         "cache-control",
         "connection",
@@ -71,6 +71,7 @@ mod tests {
             ("Content-Digest", true),
             ("ETag", true),
             ("Server-Timing", true),
+            ("Authentication-Info", true),
             ("Transfer-Encoding", false),
             ("content-length", false),
             ("Content-Type", false),

@@ -26,11 +26,24 @@ use url::Url;
 
 use challenge::Challenge;
 #[cfg(feature = "digest-auth")]
+use challenge::Parameter;
+#[cfg(feature = "digest-auth")]
 use digest::DigestSession;
 
 use crate::error::AuthFault;
 
 /// The credentials to send, and the scheme. `Debug` shows neither names nor secrets.
+///
+/// What a response with status 401 leads to:
+///
+/// - A challenge that the credentials answer: the request is sent again, once (with Digest once more when the
+///   nonce was stale). Content from a reader cannot be sent again; then the 401 is the response.
+/// - The server refused the credentials: the 401 is the response.
+/// - A challenge that they cannot answer (another scheme, an unknown algorithm, a missing nonce or realm, no
+///   valid challenge at all): `Event::Failed` with `ErrorKind::Auth`, whose [`AuthFault`] names the scheme or
+///   parameter. The response comes with the error, with its head and at most 1 MiB of its content.
+///
+/// A request without credentials, or with an `Authorization` field of its own, gets each 401 as a response.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Credentials {
@@ -45,6 +58,10 @@ pub enum Credentials {
     /// A bearer token (RFC 6750), sent with the first request.
     Bearer(String),
     /// Digest (RFC 7616), sent only in response to a challenge. Needs the feature `digest-auth`.
+    ///
+    /// Later requests to the origin are sent with it at once, with the nonce of the challenge or of
+    /// `Authentication-Info`. The name and the password are hashed in UTF-8; the server's realm and nonce
+    /// as the bytes that it sent.
     Digest {
         /// The user's name.
         user: String,
@@ -183,7 +200,7 @@ impl AuthSession {
                 if attempt.sent != Sent::Answer {
                     attempt.sent = Sent::Remembered;
                 }
-                session.respond(user, password, method, target).map(Some)
+                session.respond(user, password, method, target)
             }
             _ => {
                 // Only Digest needs the method and target, which it signs.
@@ -210,10 +227,11 @@ impl AuthSession {
             .flat_map(challenge::parse)
             .collect::<Vec<_>>();
         if challenges.is_empty() {
-            return Err(AuthFault::InvalidChallenge);
-        }
-        if attempt.sent == Sent::Fixed && !matches!(self.credentials, Credentials::Any { .. }) {
-            return Err(AuthFault::Rejected);
+            return Err(match attempt.sent {
+                Sent::Nothing => AuthFault::InvalidChallenge,
+                // Many servers refuse credentials without a challenge.
+                _ => AuthFault::Rejected,
+            });
         }
         match self.credentials {
             Credentials::Digest { .. } => self.answer_digest(attempt, &challenges, cnonce),
@@ -225,10 +243,27 @@ impl AuthSession {
                     answer => answer,
                 }
             }
-            // Normally this field was already sent. This case occurs only when the caller left it
-            // out.
-            Credentials::Basic { .. } => offered(&challenges, "Basic"),
-            Credentials::Bearer(_) => offered(&challenges, "Bearer"),
+            Credentials::Basic { .. } => answer_fixed(attempt, &challenges, "Basic"),
+            Credentials::Bearer(_) => answer_fixed(attempt, &challenges, "Bearer"),
+        }
+    }
+
+    /// Processes the values of `Authentication-Info` in the response to a request that was sent with Digest: the
+    /// nonce for the next request (RFC 7616 §3.5).
+    #[cfg(feature = "digest-auth")]
+    pub(crate) fn take_info<'a>(
+        &mut self,
+        attempt: &AuthAttempt,
+        fields: impl IntoIterator<Item = &'a [u8]>,
+    ) {
+        if let Scheme::Digest(session) = &mut self.scheme
+            && matches!(attempt.sent, Sent::Remembered | Sent::Answer)
+        {
+            for parameter in fields.into_iter().flat_map(challenge::parse_info) {
+                if named(&parameter, "nextnonce") {
+                    session.renew(&parameter.1);
+                }
+            }
         }
     }
 
@@ -262,7 +297,7 @@ impl AuthSession {
     ) -> Result<(), AuthFault> {
         offered(challenges, "Digest")?;
         let cnonce = format!("{:032x}", u128::from_be_bytes(cnonce));
-        let session = DigestSession::strongest(challenges, cnonce)?;
+        let session = DigestSession::strongest(challenges, &cnonce)?;
         if attempt.sent == Sent::Answer {
             if attempt.renewed || !session.stale() {
                 return Err(AuthFault::Rejected);
@@ -273,6 +308,26 @@ impl AuthSession {
         self.scheme = Scheme::Digest(Box::new(session));
         Ok(())
     }
+}
+
+/// Normally the field was already sent, and the server refuses it or wants another scheme. It was not sent only
+/// when the caller left it out.
+fn answer_fixed(
+    attempt: &AuthAttempt,
+    challenges: &[Challenge],
+    scheme: &str,
+) -> Result<(), AuthFault> {
+    offered(challenges, scheme)?;
+    match attempt.sent {
+        Sent::Fixed => Err(AuthFault::Rejected),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a parameter has this name.
+#[cfg(feature = "digest-auth")]
+fn named(parameter: &Parameter, name: &str) -> bool {
+    parameter.0.eq_ignore_ascii_case(name)
 }
 
 fn offered(challenges: &[Challenge], scheme: &str) -> Result<(), AuthFault> {
@@ -296,7 +351,7 @@ fn basic(user: &str, password: &str) -> Result<HeaderValue, AuthFault> {
         return Err(AuthFault::InvalidUser);
     }
     let value = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
-    sensitive(value).ok_or(AuthFault::InvalidUser)
+    sensitive(value.into_bytes()).ok_or(AuthFault::InvalidUser)
 }
 
 fn bearer(token: &str) -> Result<HeaderValue, AuthFault> {
@@ -306,10 +361,10 @@ fn bearer(token: &str) -> Result<HeaderValue, AuthFault> {
     if value.is_empty() || !value.bytes().all(allowed) {
         return Err(AuthFault::InvalidToken);
     }
-    sensitive(format!("Bearer {token}")).ok_or(AuthFault::InvalidToken)
+    sensitive(format!("Bearer {token}").into_bytes()).ok_or(AuthFault::InvalidToken)
 }
 
-fn sensitive(value: String) -> Option<HeaderValue> {
+fn sensitive(value: Vec<u8>) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(value).ok()?;
     value.set_sensitive(true);
     Some(value)

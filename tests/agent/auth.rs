@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use httpoll::agent::RequestOptions;
 use httpoll::memory::MemoryNetwork;
-#[cfg(feature = "digest-auth")]
-use httpoll::mock::MockRequest;
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
-    Agent, ErrorKind, Request, auth::Credentials, error::AuthFault, netrc::Netrc, node::RequestBody,
+    Agent, ErrorKind, Phase, Request, auth::Credentials, error::AuthFault, netrc::Netrc,
+    node::RequestBody,
 };
 
-use crate::support::{run, setup, setup_with};
+use crate::support::{Folder, run, setup, setup_with};
 
 fn basic() -> Credentials {
     Credentials::Basic {
@@ -76,21 +75,6 @@ fn credentials_before_and_after_a_challenge() {
             None,
             Some(BASIC),
         ),
-        (
-            "RFC 9110 §11.6.1: none that is known",
-            any(),
-            "Negotiate",
-            None,
-            None,
-        ),
-        ("RFC 9110 §11.6.1: malformed", any(), "", None, None),
-        (
-            "RFC 7616 §3.7: never answered by Basic",
-            digest(),
-            "Basic realm=\"x\"",
-            None,
-            None,
-        ),
     ] {
         let (network, server, mut agent) = setup();
         server
@@ -114,6 +98,160 @@ fn credentials_before_and_after_a_challenge() {
         if expected == 401 {
             assert_eq!(outcome.response().text(), "who?", "the 401 is the response");
         }
+    }
+}
+
+fn unsupported(schemes: &str) -> Option<AuthFault> {
+    Some(AuthFault::Unsupported(schemes.to_owned()))
+}
+
+#[test]
+fn a_challenge_that_cannot_be_answered_is_an_error_with_the_response() {
+    let other = || Credentials::Bearer("t".to_owned());
+    for (section, credentials, challenge_value, fault) in [
+        (
+            "RFC 9110 §11.6.1: no scheme that is known",
+            any(),
+            Some("Negotiate, NTLM"),
+            unsupported("Negotiate, NTLM"),
+        ),
+        (
+            "RFC 9110 §11.6.1: malformed",
+            any(),
+            Some("\"x\""),
+            Some(AuthFault::InvalidChallenge),
+        ),
+        (
+            "RFC 9110 §15.5.2: without a challenge",
+            digest(),
+            None,
+            Some(AuthFault::InvalidChallenge),
+        ),
+        (
+            "RFC 7616 §3.7: never answered by Basic",
+            digest(),
+            Some("Basic realm=\"x\""),
+            unsupported("Basic"),
+        ),
+        (
+            "RFC 9110 §11.4: another scheme than that of the credentials",
+            basic(),
+            Some(DIGEST),
+            unsupported("Digest"),
+        ),
+        (
+            "RFC 9110 §11.4: another scheme than that of the token",
+            other(),
+            Some("Basic realm=\"x\""),
+            unsupported("Basic"),
+        ),
+        #[cfg(feature = "digest-auth")]
+        (
+            "RFC 7616 §3.3: algorithm",
+            digest(),
+            Some("Digest realm=\"x\", nonce=\"n\", algorithm=SHA-1"),
+            Some(AuthFault::UnsupportedDigest("algorithm=SHA-1".to_owned())),
+        ),
+        #[cfg(feature = "digest-auth")]
+        (
+            "RFC 7616 §3.3: qop",
+            any(),
+            Some("Digest realm=\"x\", nonce=\"n\", qop=\"auth-int\""),
+            Some(AuthFault::UnsupportedDigest("qop=auth-int".to_owned())),
+        ),
+        #[cfg(feature = "digest-auth")]
+        (
+            "RFC 7616 §3.3: no nonce",
+            digest(),
+            Some("Digest realm=\"x\""),
+            Some(AuthFault::InvalidDigest("nonce")),
+        ),
+        #[cfg(feature = "digest-auth")]
+        (
+            "RFC 7616 §3.3: no realm",
+            digest(),
+            Some("Digest nonce=\"n\""),
+            Some(AuthFault::InvalidDigest("realm")),
+        ),
+        #[cfg(not(feature = "digest-auth"))]
+        (
+            "Digest is not built in",
+            digest(),
+            Some(DIGEST),
+            Some(AuthFault::DigestNotBuilt),
+        ),
+        // Credentials that were sent and refused: the response says it.
+        ("RFC 7617 §2", basic(), Some("Basic realm=\"x\""), None),
+        (
+            "RFC 6750 §3",
+            other(),
+            Some("Bearer error=\"invalid_token\""),
+            None,
+        ),
+        ("without a challenge", other(), None, None),
+    ] {
+        for output in ["collected", "streamed", "to a file"] {
+            let (network, server, mut agent) = setup();
+            let mut refusal = MockResponse::with_status(401).text("who?");
+            if let Some(value) = challenge_value {
+                refusal = refusal.header("WWW-Authenticate", value);
+            }
+            server
+                .get("/a")
+                .reply(refusal)
+                .then_reply(MockResponse::ok());
+            let folder = Folder::new("auth");
+            let target = folder.path("a");
+            let request =
+                Request::get("http://game.example/a?token=1").credentials(credentials.clone());
+            let request = match output {
+                "collected" => request,
+                "streamed" => request.stream(),
+                _ => request.download_to(&target),
+            };
+            let outcome = run(&network, &mut agent, request);
+            assert_eq!(server.requests().len(), 1, "{section}");
+            assert!(!target.exists(), "{section}");
+            let Some(fault) = &fault else {
+                if output == "collected" {
+                    assert_eq!(outcome.response().status().as_u16(), 401, "{section}");
+                    assert_eq!(outcome.response().text(), "who?", "{section}");
+                }
+                continue;
+            };
+            let (error, response) = outcome.result.as_ref().unwrap_err();
+            let wanted = ErrorKind::Auth(fault.clone());
+            assert_eq!(*error.kind(), wanted, "{section}, {output}");
+            assert!(!error.is_retryable(), "{section}");
+            assert_eq!(error.phase(), Some(Phase::ReceiveBody), "{section}");
+            let response = response.as_ref().unwrap();
+            assert_eq!(response.status().as_u16(), 401, "{section}, {output}");
+            assert_eq!(response.text(), "who?", "{section}, {output}");
+            assert_eq!(response.header("www-authenticate"), challenge_value);
+            // The connection is kept for the next request.
+            run(&network, &mut agent, Request::get("http://game.example/a")).response();
+            assert_eq!(server.connections().opened, 1, "{section}");
+        }
+    }
+}
+
+#[test]
+fn a_challenge_to_a_request_without_credentials_is_the_response() {
+    let own = |request: Request| {
+        request
+            .credentials(digest())
+            .header("Authorization", "Custom x")
+    };
+    for request in [
+        Request::get("http://game.example/"),
+        own(Request::get("http://game.example/")),
+    ] {
+        let (network, server, mut agent) = setup();
+        server.get("/").reply(challenge("Custom realm=\"x\""));
+        let outcome = run(&network, &mut agent, request);
+        assert_eq!(outcome.response().status().as_u16(), 401);
+        assert_eq!(outcome.response().text(), "who?");
+        assert_eq!(server.requests().len(), 1);
     }
 }
 
@@ -176,127 +314,29 @@ fn credentials_in_a_url() {
     assert_eq!(server.requests().len(), 2);
 }
 
-#[cfg(feature = "digest-auth")]
-fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = line.split_once(&format!("{name}="))?;
-    Some(rest.split([',', ' ']).next()?.trim_matches('"'))
-}
-
-#[cfg(feature = "digest-auth")]
-#[test]
-fn digest_answers_and_counts() {
-    // RFC 7616 §3.4: the nonce count goes up with each request, without another challenge.
-    let (network, server, mut agent) = setup();
-    server.any("/**").times(1).reply(challenge(DIGEST));
-    server.any("/**").reply(MockResponse::ok());
-    for path in ["/a", "/b?c=d"] {
-        let request = Request::get(format!("http://game.example{path}")).credentials(digest());
-        run(&network, &mut agent, request).response();
-    }
-    let sent = server.requests();
-    assert_eq!(sent.len(), 3);
-    assert_eq!(sent[0].header("authorization"), None);
-    let lines: Vec<_> = sent[1..]
-        .iter()
-        .map(|it| it.header("authorization").unwrap())
-        .collect();
-    for (line, uri, count) in [
-        (lines[0], "/a", "00000001"),
-        (lines[1], "/b?c=d", "00000002"),
-    ] {
-        assert!(line.starts_with("Digest "), "{line}");
-        assert_eq!(field(line, "uri"), Some(uri));
-        assert_eq!(field(line, "nc"), Some(count));
-        assert_eq!(field(line, "nonce"), Some("n1"));
-        assert_eq!(field(line, "opaque"), Some("o"));
-        assert_eq!(field(line, "algorithm"), Some("SHA-256"));
-        assert!(!line.contains("Circle"));
-    }
-    assert_eq!(server.connections().opened, 1);
-}
-
-#[cfg(feature = "digest-auth")]
-#[test]
-fn digest_is_answered_once_and_once_more_when_stale() {
-    for (section, again, requests, status) in [
-        (
-            "RFC 7616 §3.3 stale",
-            DIGEST.replace("n1", "n2") + ", stale=true",
-            3,
-            200,
-        ),
-        (
-            "RFC 7616 §3.3 wrong password",
-            DIGEST.replace("n1", "n2"),
-            2,
-            401,
-        ),
-    ] {
-        let (network, server, mut agent) = setup();
-        server
-            .get("/")
-            .reply(challenge(DIGEST))
-            .then_reply(challenge(&again))
-            .then_reply(MockResponse::ok());
-        let outcome = run(
-            &network,
-            &mut agent,
-            Request::get("http://game.example/").credentials(digest()),
-        );
-        assert_eq!(outcome.response().status().as_u16(), status, "{section}");
-        assert_eq!(server.requests().len(), requests, "{section}");
-    }
-    // A server cannot make it continue for ever.
-    let (network, server, mut agent) = setup();
-    server.get("/").reply_with(|request: &MockRequest| {
-        challenge(&format!(
-            "Digest realm=\"x\", qop=\"auth\", nonce=\"{}\", stale=true",
-            request.number
-        ))
-    });
-    run(
-        &network,
-        &mut agent,
-        Request::get("http://game.example/").credentials(digest()),
-    )
-    .response();
-    assert_eq!(server.requests().len(), 3);
-}
-
-#[cfg(feature = "digest-auth")]
-#[test]
-fn any_takes_the_strongest() {
-    let (network, server, mut agent) = setup();
-    let both = MockResponse::with_status(401)
-        .header("WWW-Authenticate", "Basic realm=\"x\"")
-        .header("WWW-Authenticate", DIGEST);
-    server.get("/").reply(both).then_reply(MockResponse::ok());
-    run(
-        &network,
-        &mut agent,
-        Request::get("http://game.example/").credentials(any()),
-    )
-    .response();
-    assert!(
-        server.requests()[1]
-            .header("authorization")
-            .unwrap()
-            .starts_with("Digest "),
-        "RFC 7616 §3.7"
-    );
-}
-
 #[test]
 fn a_challenge_to_a_reader_is_the_response() {
     // RFC 9110 §9.2.2: its content is gone.
     let (network, server, mut agent) = setup();
-    server.put("/").reply(challenge(DIGEST));
-    let request = Request::put("http://game.example/")
-        .body(RequestBody::reader(&b"abc"[..], Some(3)))
-        .credentials(digest());
-    let outcome = run(&network, &mut agent, request);
-    assert_eq!(outcome.response().status().as_u16(), 401);
-    assert_eq!(server.requests().len(), 1);
+    server
+        .put("/")
+        .reply(challenge("Basic realm=\"x\""))
+        .then_reply(MockResponse::ok());
+    for status in [401, 200] {
+        let request = Request::put("http://game.example/")
+            .body(RequestBody::reader(&b"abc"[..], Some(3)))
+            .credentials(any());
+        let outcome = run(&network, &mut agent, request);
+        assert_eq!(outcome.response().status().as_u16(), status);
+    }
+    let sent = server.requests();
+    assert_eq!(sent.len(), 2);
+    assert_eq!(sent[0].header("authorization"), None);
+    assert_eq!(
+        sent[1].header("authorization"),
+        Some(BASIC),
+        "it is known now"
+    );
 }
 
 #[test]
@@ -349,37 +389,6 @@ fn an_agents_credentials_are_for_its_requests_and_can_be_taken_back() {
     assert_eq!(sent[0].header("authorization"), Some(BASIC));
     assert_eq!(sent[1].header("authorization"), Some("Bearer t"));
     assert_eq!(sent[2].header("authorization"), None);
-}
-
-#[cfg(feature = "digest-auth")]
-#[test]
-fn one_users_digest_is_not_anothers() {
-    // RFC 7616 §3.4: a session belongs to its user.
-    let (network, server, mut agent) = setup();
-    server.any("/**").reply_with(
-        |request: &MockRequest| match request.header("authorization") {
-            None => challenge(DIGEST),
-            Some(_) => MockResponse::ok(),
-        },
-    );
-    for user in ["a", "b"] {
-        let credentials = Credentials::Digest {
-            user: user.to_owned(),
-            password: "p".to_owned(),
-        };
-        run(
-            &network,
-            &mut agent,
-            Request::get("http://game.example/").credentials(credentials),
-        )
-        .response();
-    }
-    let sent = server.requests();
-    assert_eq!(sent.len(), 4, "each was challenged");
-    assert_eq!(
-        field(sent[3].header("authorization").unwrap(), "username"),
-        Some("b")
-    );
 }
 
 #[test]

@@ -25,6 +25,8 @@ mod continuing;
 #[cfg(feature = "cookies")]
 mod cookies;
 mod deadlines;
+#[cfg(feature = "digest-auth")]
+mod digest;
 mod downloads;
 mod errors;
 mod event_streams;

@@ -95,6 +95,11 @@ impl Engine {
                 {
                     response.trailers = pooled.connection.trailers().clone();
                 }
+                #[cfg(feature = "digest-auth")]
+                if let Some(response) = transfer.state.response() {
+                    self.policies
+                        .take_authentication_info(transfer, &response.trailers);
+                }
                 self.note_moved(transfer);
                 self.release(key, active_now);
                 transfer.state.end_exchange();

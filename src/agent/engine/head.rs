@@ -68,6 +68,9 @@ impl Engine {
         let wall = self.reactor.clock().wall();
         self.policies.note_response(transfer, &head, now, wall);
         self.policies.learn(transfer, &head, wall);
+        #[cfg(feature = "digest-auth")]
+        self.policies
+            .take_authentication_info(transfer, &head.fields);
         #[cfg(feature = "websocket")]
         if let Output::WebSocket(_) = transfer.request.output
             && head.status.as_u16() == 101
@@ -141,12 +144,14 @@ impl Engine {
         head: &ResponseHead,
         was_reused: bool,
     ) -> NextAction {
-        let can_authenticate = head.status == StatusCode::UNAUTHORIZED
-            && transfer.request.payload.can_be_sent()
-            && self
-                .random
-                .bytes()
-                .is_ok_and(|cnonce| self.policies.take_challenges(transfer, head, cnonce));
+        let authentication = if head.status == StatusCode::UNAUTHORIZED {
+            match self.random.bytes() {
+                Ok(cnonce) => self.policies.take_challenges(transfer, head, cnonce),
+                Err(error) => return NextAction::Fail(error),
+            }
+        } else {
+            None
+        };
         let conditions = self.conditions();
         let policies = &self.policies;
         let planned = decide(
@@ -154,7 +159,7 @@ impl Engine {
             Input::Head(HeadInput {
                 head,
                 was_reused,
-                can_authenticate,
+                authentication,
                 secure_form: &|url| policies.secure_form(url, conditions.wall),
                 conditions,
             }),

@@ -10,7 +10,9 @@ use url::Url;
 use crate::agent::config::Config;
 use crate::agent::transfer::{Standby, Transfer};
 use crate::clock::Instant;
-use crate::error::{Error, ErrorKind};
+use crate::error::{AuthFault, Error, ErrorKind};
+#[cfg(feature = "digest-auth")]
+use crate::proto::FieldLines;
 use crate::proto::ResponseHead;
 use crate::semantics::auth::{AuthSession, Credentials};
 use crate::semantics::circuit::{Admission, Circuits, FailOver};
@@ -126,23 +128,35 @@ impl Policies {
         Ok(value.map(|value| value.as_bytes().to_vec()))
     }
 
-    /// Takes in the challenges of a `401` (RFC 9110 §11.6.1). Returns whether the request can be sent
-    /// again with credentials that satisfy one of them.
+    /// Takes in the challenges of a `401` (RFC 9110 §11.6.1), or says why none can be answered. `None`: the
+    /// request has no credentials, or a field of its own.
     pub(super) fn take_challenges(
         &mut self,
         transfer: &mut Transfer,
         head: &ResponseHead,
         cnonce: [u8; 16],
-    ) -> bool {
+    ) -> Option<Result<(), AuthFault>> {
+        if transfer.request.fields.contains("authorization") {
+            return None;
+        }
         let mut attempt = transfer.request.auth.clone();
-        let Some(session) = self.session(transfer) else {
-            return false;
-        };
+        let session = self.session(transfer)?;
         let challenges = head.fields.get_all("www-authenticate");
-        // Otherwise the 401 is the response that the caller gets.
         let taken = session.challenged(&mut attempt, challenges, cnonce);
         transfer.request.auth = attempt;
-        taken.is_ok()
+        Some(taken)
+    }
+
+    /// Takes in what a response says about the authentication of the next request, in its
+    /// head or its trailers (RFC 7616 §3.5).
+    #[cfg(feature = "digest-auth")]
+    pub(super) fn take_authentication_info(&mut self, transfer: &Transfer, fields: &FieldLines) {
+        if fields.contains("authentication-info")
+            && let Some(session) = self.session(transfer)
+        {
+            let fields = fields.get_all("authentication-info");
+            session.take_info(&transfer.request.auth, fields);
+        }
     }
 
     /// Whether the circuit of the transfer's origin lets it pass. `None`: the origin has no circuit.

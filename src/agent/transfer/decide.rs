@@ -16,7 +16,7 @@ use crate::agent::download::Verdict;
 use crate::agent::event::RetryCause;
 use crate::agent::output::Output;
 use crate::clock::Instant;
-use crate::error::{Error, ErrorKind, NetworkFault, PeerMisbehaved, RequestRefused};
+use crate::error::{AuthFault, Error, ErrorKind, NetworkFault, PeerMisbehaved, RequestRefused};
 use crate::phase::Phase;
 use crate::proto::ResponseHead;
 use crate::semantics::range::ContentRange;
@@ -56,8 +56,9 @@ pub(crate) struct HeadInput<'a> {
     pub(crate) head: &'a ResponseHead,
     /// Whether the connection had served another request before.
     pub(crate) was_reused: bool,
-    /// Whether the head's challenge can be met with other credentials than those that were sent.
-    pub(crate) can_authenticate: bool,
+    /// Whether a challenge in the head can be answered, or why not. `None`: there is none, or there are no
+    /// credentials.
+    pub(crate) authentication: Option<Result<(), AuthFault>>,
     /// The `https` form of a URL whose host wants it.
     pub(crate) secure_form: &'a dyn Fn(&Url) -> Option<Url>,
     pub(crate) conditions: Conditions,
@@ -103,7 +104,7 @@ fn after_head(transfer: &Transfer, input: &HeadInput<'_>) -> NextAction {
             return NextAction::ServeStale;
         }
     }
-    if status == StatusCode::UNAUTHORIZED && can_be_sent && input.can_authenticate {
+    if can_be_sent && input.authentication == Some(Ok(())) {
         return NextAction::SendAgain(Change::Nothing);
     }
     if status == StatusCode::REQUEST_TIMEOUT && input.was_reused && transfer.may_repeat() {
@@ -119,10 +120,16 @@ fn after_head(transfer: &Transfer, input: &HeadInput<'_>) -> NextAction {
         .or_else(|| retry_status(transfer, input))
         .or_else(|| resume_download(transfer, input.head))
         .or_else(|| continue_partial(transfer, input.head))
-        .unwrap_or_else(|| deliver_or_fail(transfer, status))
+        .unwrap_or_else(|| deliver_or_fail(transfer, input))
 }
 
-fn deliver_or_fail(transfer: &Transfer, status: StatusCode) -> NextAction {
+fn deliver_or_fail(transfer: &Transfer, input: &HeadInput<'_>) -> NextAction {
+    match &input.authentication {
+        // The status says it all: the server knows the credentials and does not accept them.
+        None | Some(Ok(()) | Err(AuthFault::Rejected)) => {}
+        Some(Err(fault)) => return NextAction::Fail(ErrorKind::Auth(fault.clone()).into()),
+    }
+    let status = input.head.status;
     let is_failure = match &transfer.request.output {
         _ if transfer.settings.error_for_status && status.as_u16() >= 400 => true,
         Output::File(_) => !status.is_success(),

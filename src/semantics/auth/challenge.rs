@@ -6,9 +6,11 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Challenge {
     pub(super) scheme: String,
-    /// The value without quotes and escapes.
-    pub(super) parameters: Vec<(String, String)>,
+    pub(super) parameters: Vec<Parameter>,
 }
+
+/// A name, and a value without quotes and escapes. No encoding is specified for values.
+pub(super) type Parameter = (String, Vec<u8>);
 
 impl Challenge {
     pub(super) fn is(&self, scheme: &str) -> bool {
@@ -46,6 +48,26 @@ pub(super) fn parse(field: &[u8]) -> Vec<Challenge> {
     }
 }
 
+/// The parameters of `Authentication-Info` (RFC 9110 §11.6.3), up to the first that is malformed.
+#[cfg(feature = "digest-auth")]
+pub(super) fn parse_info(field: &[u8]) -> Vec<Parameter> {
+    let mut parameters = Vec::new();
+    let mut rest = field;
+    loop {
+        skip(&mut rest, b", \t");
+        let name = take_while(&mut rest, is_token);
+        skip(&mut rest, b" \t");
+        let Some(after) = rest.strip_prefix(b"=") else {
+            return parameters;
+        };
+        rest = after;
+        let Some(value) = value(&mut rest) else {
+            return parameters;
+        };
+        parameters.push((text(name), value));
+    }
+}
+
 /// Skips a `token68`, which stands in place of parameters, as in `Negotiate YII=`. None of the
 /// supported schemes uses one.
 fn skip_token68(rest: &mut &[u8]) {
@@ -61,11 +83,11 @@ fn skip_token68(rest: &mut &[u8]) {
     }
 }
 
-fn value(rest: &mut &[u8]) -> Option<String> {
+fn value(rest: &mut &[u8]) -> Option<Vec<u8>> {
     skip(rest, b" \t");
     let Some(quoted) = rest.strip_prefix(b"\"") else {
         let token = take_while(rest, is_token);
-        return (!token.is_empty()).then(|| text(token));
+        return (!token.is_empty()).then(|| token.to_vec());
     };
     let mut value = Vec::new();
     let mut bytes = quoted.iter();
@@ -77,7 +99,7 @@ fn value(rest: &mut &[u8]) -> Option<String> {
         }
     }
     *rest = bytes.as_slice();
-    Some(text(&value))
+    Some(value)
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -113,7 +135,7 @@ mod tests {
                 let parameters = challenge
                     .parameters
                     .iter()
-                    .map(|(name, value)| format!("{name}={value}"))
+                    .map(|(name, value)| format!("{name}={}", text(value)))
                     .collect::<Vec<_>>();
                 format!("{}({})", challenge.scheme, parameters.join("|"))
             })
@@ -165,7 +187,8 @@ mod tests {
         ] {
             assert_eq!(shown(field.as_bytes()), expected, "{field}");
         }
-        assert_eq!(shown(b"Basic realm=\"\xff\""), "Basic(realm=\u{fffd})");
+        let latin_1 = &parse(b"Basic realm=\"\xff\"")[0].parameters[0];
+        assert_eq!(latin_1.1, b"\xff", "as received");
     }
 
     #[test]

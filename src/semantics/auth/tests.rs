@@ -145,17 +145,33 @@ fn debug_shows_no_secrets() {
 
 #[test]
 fn a_fixed_field_is_not_sent_twice() {
-    for credentials in [
-        basic_credentials("u", "p"),
-        Credentials::Bearer("t".to_owned()),
+    let basic = basic_credentials("u", "p");
+    let bearer = Credentials::Bearer("t".to_owned());
+    let unsupported = |scheme: &str| AuthFault::Unsupported(scheme.to_owned());
+    // The server refuses the credentials, or says that it wants others.
+    for (credentials, fields, fault) in [
+        (&basic, &["Basic realm=x"][..], AuthFault::Rejected),
+        (
+            &basic,
+            &["Negotiate", "Basic realm=x"][..],
+            AuthFault::Rejected,
+        ),
+        (&basic, &[][..], AuthFault::Rejected),
+        (&basic, &["Bearer"][..], unsupported("Bearer")),
+        (
+            &basic,
+            &["Digest realm=x, nonce=y"][..],
+            unsupported("Digest"),
+        ),
+        (&bearer, &["Bearer"][..], AuthFault::Rejected),
+        (&bearer, &["\"x\""][..], AuthFault::Rejected),
+        (&bearer, &["Basic realm=x"][..], unsupported("Basic")),
     ] {
-        let mut session = AuthSession::new(credentials);
+        let mut session = AuthSession::new(credentials.clone());
         let mut attempt = AuthAttempt::default();
         authorize(&mut session, &mut attempt).unwrap();
-        for field in ["Basic realm=x", "Bearer", "Digest realm=x, nonce=y"] {
-            let answer = challenge(&mut session, &mut attempt, &[field]);
-            assert_eq!(answer, Err(AuthFault::Rejected), "{field}");
-        }
+        let answer = challenge(&mut session, &mut attempt, fields);
+        assert_eq!(answer, Err(fault), "{credentials:?} {fields:?}");
     }
 }
 

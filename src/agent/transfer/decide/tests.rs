@@ -81,7 +81,7 @@ fn after(transfer: &Transfer, status: u16, fields: &[(&str, &str)]) -> String {
     let input = HeadInput {
         head: &head,
         was_reused: false,
-        can_authenticate: false,
+        authentication: None,
         secure_form: &|_| None,
         conditions: conditions(),
     };
@@ -206,14 +206,23 @@ fn heads_lead_to_delivery_redirects_and_failures() {
 }
 
 #[test]
-fn a_challenge_is_met_once_there_are_credentials_for_it() {
+fn a_challenge_is_answered_or_refused_with_the_reason() {
     let transfer = transfer(get());
     let head = head(401, &[("WWW-Authenticate", "Basic realm=\"a\"")]);
-    for (can_authenticate, expected) in [(true, "again"), (false, "deliver")] {
+    let unsupported = AuthFault::Unsupported("Negotiate".to_owned());
+    for (authentication, expected) in [
+        (None, "deliver"),
+        (Some(Ok(())), "again"),
+        (Some(Err(AuthFault::Rejected)), "deliver"),
+        (
+            Some(Err(unsupported)),
+            "fail: Auth(Unsupported(\"Negotiate\"))",
+        ),
+    ] {
         let input = HeadInput {
             head: &head,
             was_reused: false,
-            can_authenticate,
+            authentication,
             secure_form: &|_| None,
             conditions: conditions(),
         };
@@ -443,7 +452,7 @@ fn a_408_on_a_reused_connection_is_repeated_over_a_new_one() {
         let input = HeadInput {
             head: &head,
             was_reused,
-            can_authenticate: false,
+            authentication: None,
             secure_form: &|_| None,
             conditions: conditions(),
         };
