@@ -5,7 +5,7 @@
 //! is that of the crate `web-time`, which reads `performance.now()`. Code that names `clock::Instant`
 //! compiles on both.
 //!
-//! A time of day is a [`SystemTime`](std::time::SystemTime) of the standard library on every target, because HTTP
+//! A time of day is a [`SystemTime`] of the standard library on every target, because HTTP
 //! dates, cookies and caches calculate with it. Only reading it differs: [`system_time`].
 
 #[cfg(not(target_family = "wasm"))]

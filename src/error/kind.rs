@@ -61,7 +61,8 @@ pub enum ErrorKind {
     /// The [`AccessPolicy`](crate::access::AccessPolicy) does not allow the request or its response.
     #[cfg(feature = "agent")]
     Access(AccessRefusal),
-    /// The credentials cannot be used.
+    /// The credentials cannot be sent, or none of the challenges of a response with status 401 can be answered with
+    /// them. That response comes with the error.
     #[cfg(feature = "agent")]
     Auth(AuthFault),
     /// The content could not be decoded from its content coding.
