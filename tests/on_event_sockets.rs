@@ -215,7 +215,10 @@ fn a_long_sleep_counts_towards_deadlines() {
         agent.poll();
         while let Some(event) = agent.next_event() {
             match event {
-                Event::Phase { phase, .. } if phase == Phase::AwaitHead => {
+                Event::Phase {
+                    phase: Phase::AwaitHead,
+                    ..
+                } => {
                     awaits_since = Some(Instant::now());
                 }
                 Event::Failed { error, .. } => break 'polls error,

@@ -82,7 +82,7 @@ impl Origin {
             .route("POST", "/events", move |request: &mut Request| {
                 let mut taken = log.lock().unwrap();
                 taken.requests += 1;
-                if taken.requests % 7 == 0 {
+                if taken.requests.is_multiple_of(7) {
                     return Response::status(503);
                 }
                 let key = request.header("idempotency-key").unwrap().to_owned();
@@ -93,7 +93,7 @@ impl Origin {
                     }
                 }
                 // The batch was taken, and the client does not learn it.
-                let is_lost = taken.requests % 5 == 0;
+                let is_lost = taken.requests.is_multiple_of(5);
                 Response::status(if is_lost { 500 } else { 204 })
             })
             .unwrap();

@@ -241,16 +241,22 @@ impl Agent {
         event
     }
 
+    #[cfg(any(feature = "outbox", feature = "patch"))]
     fn pull(&mut self) -> Option<Event> {
         loop {
             let event = self.pull_any()?;
             self.note_pulled(&event);
-            #[cfg(any(feature = "outbox", feature = "patch"))]
-            let Some(event) = self.claims.keep(event) else {
-                continue;
-            };
-            return Some(event);
+            if let Some(event) = self.claims.keep(event) {
+                return Some(event);
+            }
         }
+    }
+
+    #[cfg(not(any(feature = "outbox", feature = "patch")))]
+    fn pull(&mut self) -> Option<Event> {
+        let event = self.pull_any()?;
+        self.note_pulled(&event);
+        Some(event)
     }
 
     pub(super) fn note_pulled(&mut self, event: &Event) {

@@ -59,7 +59,8 @@ impl World {
         let network = MemoryNetwork::new();
         let server = MockServer::on(&network, "game.example", 80);
         let agent = Agent::on_memory(&network);
-        let (mut statuses, log) = (statuses.to_vec().into_iter(), taken.clone());
+        let mut statuses = Vec::from(statuses).into_iter();
+        let log = taken.clone();
         server.post("/events").reply_with(move |request| {
             if let Some(status) = statuses.next() {
                 let response = MockResponse::with_status(status);

@@ -301,7 +301,6 @@ impl WebSocketMachine {
     }
 
     /// Records that nothing can be sent any more.
-    #[cfg(feature = "agent")]
     pub(crate) fn discard_outgoing(&mut self) {
         self.pipe.discard_outgoing();
     }
