@@ -75,6 +75,8 @@ fn freshness_lifetime_rfc_9111_4_2() {
         (&[("cache-control", "s-maxage=5, max-age=100")], 99),
         // §5.3.
         (&[("expires", "@100"), ("date", "@0")], 99),
+        // The lifetime begins at the date of the server, and so does the age.
+        (&[("expires", "@100"), ("date", "@-40")], 99),
         (&[("expires", "@100")], 99),
         // §4.2.3: the response arrives with an age.
         (&[("cache-control", "max-age=100"), ("age", "40")], 59),
