@@ -70,7 +70,8 @@ impl FramePace {
 /// [`end_frame`](Self::end_frame) before the loop waits for the display. What lies between, without the polls,
 /// is the frame's load.
 ///
-/// ```
+#[cfg_attr(feature = "agent", doc = "```")]
+#[cfg_attr(not(feature = "agent"), doc = "```ignore")]
 /// # use httpoll::memory::MemoryNetwork;
 /// # fn update_and_draw() {}
 /// # fn wait_for_the_display() {}
