@@ -138,6 +138,7 @@ fn poll(server: &mut Server, network: &MemoryNetwork, kept: &Shared) {
                         break;
                     }
                     Piece::Cut => break,
+                    _ => break,
                 }
             }
         }

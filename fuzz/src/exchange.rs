@@ -165,6 +165,7 @@ impl Run {
             }
             ExchangeEvent::Content(_) => return,
             ExchangeEvent::Switched => self.is_over = true,
+            _ => {}
         }
         self.said.push(Said::Event(event));
     }
