@@ -6,7 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use http::{Method, StatusCode};
 use httpoll::fuzzing::Cached;
-use httpoll::{cache::{CachedResponse, HttpCache}, proto::FieldLines, Bytes};
+use httpoll::{
+    Bytes,
+    cache::{CachedResponse, HttpCache},
+    proto::FieldLines,
+};
 use httpoll_fuzz::split;
 use libfuzzer_sys::fuzz_target;
 use url::Url;

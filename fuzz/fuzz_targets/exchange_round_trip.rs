@@ -4,7 +4,7 @@
 
 use http::{Method, StatusCode, Version};
 use httpoll::Limits;
-use httpoll::proto::{BodyLength, ExchangeEvent, Exchange, FieldLines, RequestHead, ResponseHead};
+use httpoll::proto::{BodyLength, Exchange, ExchangeEvent, FieldLines, RequestHead, ResponseHead};
 use httpoll_fuzz::{Choices, pieces, split};
 use libfuzzer_sys::fuzz_target;
 

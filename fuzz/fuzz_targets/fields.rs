@@ -4,7 +4,7 @@
 
 use httpoll::proto::FieldLines;
 use httpoll::server::Request;
-use httpoll::{node::verify_headers, Limits};
+use httpoll::{Limits, node::verify_headers};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

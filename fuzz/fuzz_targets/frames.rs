@@ -2,7 +2,10 @@
 
 #![no_main]
 
-use httpoll::{error::FrameFault, frames::{JsonLines, LengthPrefix, LengthPrefixed}};
+use httpoll::{
+    error::FrameFault,
+    frames::{JsonLines, LengthPrefix, LengthPrefixed},
+};
 use httpoll_fuzz::{pieces, split};
 use libfuzzer_sys::fuzz_target;
 

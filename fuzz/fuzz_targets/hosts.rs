@@ -3,12 +3,12 @@
 #![no_main]
 
 use http::StatusCode;
+use httpoll::access::{AddressClass, HostPattern};
 use httpoll::server::cookies::SetCookie;
 use httpoll::server::forwarded::IpNetwork;
 use httpoll::server::guard::WebOrigin;
 use httpoll::server::host::HostField;
 use httpoll::server::redirect::redirect_location;
-use httpoll::access::{AddressClass, HostPattern};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

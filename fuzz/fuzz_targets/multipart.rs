@@ -93,6 +93,7 @@ fn parse<'a>(
                     }
                     Said::Content(bytes.to_vec())
                 }
+                Some(_) => panic!("an event that this target does not know"),
             };
             said.push(next);
         }

@@ -42,9 +42,9 @@ fuzz_target!(|input: &[u8]| {
     });
     let mut http = HttpClient::on_memory(&network);
     http.set_timeouts(Timeouts::with(|it| {
-it.head = Some(Duration::from_secs(2));
-it.stall = Some(Duration::from_secs(1));
-}));
+        it.head = Some(Duration::from_secs(2));
+        it.stall = Some(Duration::from_secs(1));
+    }));
     let mut limits = Limits::default();
     limits.head_bytes = 512;
     http.set_limits(limits);

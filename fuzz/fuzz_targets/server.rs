@@ -14,7 +14,7 @@ use httpoll::server::files::{EmbeddedRoot, StaticFiles};
 use httpoll::server::multipart::MultipartLimits;
 use httpoll::server::websocket::{Options as WebSocketOptions, WebSocket};
 use httpoll::server::{Piece, Request, Responder, Response, Server, ServerLimits, ServerTimeouts};
-use httpoll::{event_stream::ServerSentEvent, websocket::WebSocketConfig, Budget};
+use httpoll::{Budget, event_stream::ServerSentEvent, websocket::WebSocketConfig};
 use httpoll_fuzz::{pieces, split};
 use libfuzzer_sys::fuzz_target;
 

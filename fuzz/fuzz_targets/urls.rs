@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use httpoll::node::RequestUrl;
 use httpoll::fuzzing::{append_query, request_url};
+use httpoll::node::RequestUrl;
 use libfuzzer_sys::fuzz_target;
 use url::Url;
 

@@ -7,7 +7,13 @@ use std::time::Duration;
 
 use httpoll::agent::RequestOptions;
 use httpoll::memory::{MemoryNetwork, Peer};
-use httpoll::{agent::{CacheMode, PoolLimits, WebSocketOptions}, auth::Credentials, proxy::ProxySettings, websocket::WebSocketConfig, Agent, Event, Limits, PollAt, Request, RequestId, RetryPolicy, Timeouts};
+use httpoll::{
+    Agent, Event, Limits, PollAt, Request, RequestId, RetryPolicy, Timeouts,
+    agent::{CacheMode, PoolLimits, WebSocketOptions},
+    auth::Credentials,
+    proxy::ProxySettings,
+    websocket::WebSocketConfig,
+};
 
 use crate::{Choices, pieces};
 
@@ -122,9 +128,9 @@ fn build(choices: &mut Choices, way: Way, network: &MemoryNetwork) -> Agent {
             RequestOptions::new()
                 .retries(retries)
                 .timeouts(Timeouts::with(|it| {
-it.head = Some(Duration::from_secs(2));
-it.stall = Some(Duration::from_secs(1));
-}))
+                    it.head = Some(Duration::from_secs(2));
+                    it.stall = Some(Duration::from_secs(1));
+                }))
                 .total_timeout(Duration::from_secs(10))
                 .max_body(MOST_CONTENT),
         )

@@ -2,7 +2,9 @@
 //! connection may be reused for. What is said must not depend on how the bytes were cut.
 
 use http::{Method, StatusCode, Version};
-use httpoll::proto::{BodyLength, ExchangeEvent, Exchange, FieldLines, RequestHead, ResponseHead, Persistence};
+use httpoll::proto::{
+    BodyLength, Exchange, ExchangeEvent, FieldLines, Persistence, RequestHead, ResponseHead,
+};
 use httpoll::{ErrorKind, Limits};
 
 use crate::Choices;
