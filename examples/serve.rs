@@ -2,8 +2,8 @@
 //! what it serves.
 //!
 //! It listens on 127.0.0.1 only. It runs in one loop on one thread, as in a game, but sleeps where a game
-//! would draw. The page at `/debug` shows what the server does and, beside it, an agent: open `/load`, and the
-//! agent sends requests to the server.
+//! would draw. The page at `/debug` shows the connections of the server and of an agent. Open
+//! `/load`, and the agent sends requests to the server.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -319,7 +319,7 @@ const PAGE: &str = r#"<!doctype html>
 <ul>
 <li><a href="/echo?a=1">/echo</a>: what was asked, as JSON, by every method
 <li><a href="/chunked">/chunked</a>, <a href="/slow">/slow</a>, <a href="/metrics">/metrics</a>
-<li><a href="/bytes/1000000">/bytes/1000000</a>: so many bytes
+<li><a href="/bytes/1000000">/bytes/1000000</a>: N bytes
 <li><a href="/status/404">/status/404</a>, <a href="/redirect/3">/redirect/3</a>
 <li><a href="/files/">/files/</a>: the root folder
 <li><a href="/debug">/debug</a>: what the server does; <a href="/load">/load</a>: gives its agent something to do

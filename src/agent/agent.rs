@@ -224,7 +224,7 @@ impl Agent {
         }
     }
 
-    /// The next event, oldest first; `None` when there is none until the next poll. A
+    /// The next event, oldest first; `None` when the queue is empty until the next poll. A
     /// [`Progress`](Event::Progress) event has the values of now, not of when it was queued.
     ///
     /// Pulling streamed content makes space for more, which this call reads as far as the budget of the last

@@ -1,5 +1,5 @@
-//! What an agent does differently in a browser: what it refuses, what it leaves to the browser, and how the
-//! browser is told. How a request is carried out is `connection` and `transport::fetch`.
+//! What an agent does differently in a browser: which options it refuses, which it leaves to the browser, and
+//! which options of `fetch` it sets. `connection` and `transport::fetch` carry out the request.
 
 use http::Method;
 use url::Url;

@@ -60,7 +60,7 @@ pub(super) enum Stage {
 /// Request content that is not sent yet.
 #[derive(Debug, Default)]
 pub(super) enum RequestContent {
-    /// There is none, or all of it was sent.
+    /// The request has no content, or all of it was sent.
     #[default]
     Nothing,
     Source(RequestBody),

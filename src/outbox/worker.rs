@@ -1,5 +1,5 @@
-//! What the owner of an outbox and the worker for files tell each other. The worker executes one command in a
-//! turn, in order, and ends when there is none; the owner starts it again with the next.
+//! The commands that the owner of an outbox sends to the disk worker, and the worker's answers. The worker
+//! executes one command per turn, in order, and ends when the queue is empty; the next command starts it again.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;

@@ -29,7 +29,7 @@
 //!
 //! Each set is a folder of its own, a *generation*: `game-data/generations/7`. The small file
 //! `game-data/current.json` names the visible one, and [`current_folder`] reads it. A patch builds the next
-//! generation beside it, flushes it to the disk, and replaces that file by one rename. So a game, a kill of the
+//! generation in a new folder, flushes it to the disk, and replaces `current.json` by one rename. So a game, a kill of the
 //! process or a power failure at any moment finds all files of the old set or all of the new one.
 //!
 //! Files that do not change are hard links and cost no space; on file systems without links they are copied.

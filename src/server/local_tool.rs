@@ -51,7 +51,7 @@ impl LocalTool {
         format!("http://{address}{path}?token={token}")
     }
 
-    /// Finds the tool with this name that runs for this user: its port and its token. `None` if there is none. A
+    /// Finds the tool with this name that runs for this user: its port and its token. `None` if no port file exists. A
     /// tool that was killed leaves its file behind: then connecting to the port fails, or the server there refuses
     /// the token.
     ///

@@ -12,7 +12,7 @@ pub(crate) fn path_of(target: &str) -> &str {
     path.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// The query, without its question mark; `None` if there is none.
+/// The query, without its question mark; `None` if the target has no question mark.
 pub(crate) fn query_of(target: &str) -> Option<&str> {
     target.split_once('?').map(|(_, query)| query)
 }

@@ -75,7 +75,7 @@ impl BufferPool {
         }
     }
 
-    /// Keeps spare buffers for so many bytes, because that much waits for the caller at times.
+    /// Keeps spare buffers for `bytes` bytes, the size of the receive window.
     #[cfg(feature = "agent")]
     pub(crate) fn keep_spares(&self, bytes: usize) {
         if let Ok(mut spare) = self.0.try_lock() {

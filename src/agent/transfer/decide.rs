@@ -31,7 +31,7 @@ const RECONNECT_AFTER: Duration = Duration::from_secs(3);
 /// each stream at once is not flooded.
 const SHORTEST_RECONNECT: Duration = Duration::from_millis(100);
 
-/// After this time, in active time, the caller is told that a request still waits for a connection, and why.
+/// After this time, in active time, `Event::StillQueued` reports that a request waits for a connection, and why.
 pub(crate) const LONG_QUEUE: Duration = Duration::from_secs(5);
 
 /// What happened to a transfer.
@@ -56,7 +56,7 @@ pub(crate) struct HeadInput<'a> {
     pub(crate) head: &'a ResponseHead,
     /// Whether the connection had served another request before.
     pub(crate) was_reused: bool,
-    /// Whether a challenge in the head can be answered, or why not. `None`: there is none, or there are no
+    /// Whether a challenge in the head can be answered, or why not. `None` without a challenge or without
     /// credentials.
     pub(crate) authentication: Option<Result<(), AuthFault>>,
     /// The `https` form of a URL whose host wants it.

@@ -5,9 +5,9 @@
 //! The underlying decoder reads whole blocks, so this module first collects one block (at most 128
 //! KiB). The decoder returns content after it has left the window, or at the end of the frame.
 //!
-//! Content that is delivered piece by piece must not wait that long. When no more input is there, the
-//! decoder is told that the frame ends, which makes it return everything. Then it gets its window back, as
-//! blocks that are not compressed: those change nothing else that later blocks refer to. This copies the
+//! Content that is delivered piece by piece must not wait that long. When the input runs out, this
+//! module passes the decoder an end of frame, which makes it return everything. Then it restores the decoder's
+//! window by uncompressed blocks: those change nothing else that later blocks refer to. This copies the
 //! window twice, so it is done for such content only, and once for each time that the input runs out.
 
 use std::io::{Cursor, Read};
@@ -35,7 +35,7 @@ pub(super) struct Zstd {
     delivers_blocks: bool,
     /// The window of the present frame.
     window: usize,
-    /// The decoder was told that the frame ends, so it does not keep the window any more.
+    /// The decoder received an end of frame, so it no longer holds the window.
     is_flushed: bool,
     /// Whether a block was decoded since the last flush.
     has_news: bool,

@@ -139,7 +139,7 @@ impl EventStreamParser {
         self.events.pop_front()
     }
 
-    /// The value to send as `Last-Event-ID` when reconnecting; empty when there is none.
+    /// The value to send as `Last-Event-ID` when reconnecting; empty if the stream had no ID.
     pub fn last_event_id(&self) -> &str {
         &self.last_event_id
     }

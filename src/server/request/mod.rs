@@ -313,7 +313,7 @@ impl Request {
         serde_json::from_slice(&self.body).map_err(super::BadRequest::because)
     }
 
-    /// The media type of the content, in lower case and without parameters; empty if there is none.
+    /// The media type of the content, in lower case and without parameters; empty without a `Content-Type` field.
     pub fn media_type(&self) -> String {
         let line = self.header("content-type").unwrap_or_default();
         let bare = line.split(';').next().unwrap_or_default();

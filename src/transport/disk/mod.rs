@@ -40,8 +40,8 @@
 //!
 //! A download that finds the disk full fails, and its part file is removed even if the plan says
 //! `keep_partial`: kept, it would leave no space for anything else. While a larger part file is being
-//! written by the same [`Disk`], that one is given up first, so that a large download fails and the small ones
-//! beside it go on. Nothing is checked beforehand: the standard library cannot tell how much space is free.
+//! written by the same [`Disk`], that one is given up first, so that a large download fails and small ones
+//! finish. Nothing is checked beforehand: the standard library cannot tell how much space is free.
 //!
 //! # Memory
 //!

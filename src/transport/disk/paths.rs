@@ -167,7 +167,7 @@ impl DownloadPaths {
     }
 
     /// On Windows a target that another program has open, such as a virus scanner, cannot be replaced.
-    /// It is tried again a few times.
+    /// It is tried again a few times. The pauses block the disk worker, never a frame.
     fn rename_to_target(&self) -> io::Result<()> {
         let mut retries = if cfg!(windows) { RENAME_RETRIES } else { 0 };
         let mut pause = Duration::from_millis(10);

@@ -117,7 +117,7 @@ impl UploadFile {
         }
     }
 
-    /// Replaces the piece that was taken with the next one. If there is none: the end, or `None` if
+    /// Replaces the piece that was taken with the next one. Without a next piece: the end, or `None` if
     /// more may follow.
     fn next_piece(&mut self) -> Option<Result<(), DiskFault>> {
         let mut ahead = lock(&self.shared.ahead);

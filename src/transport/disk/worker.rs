@@ -299,7 +299,8 @@ impl Shared {
     }
 
     /// As [`step`](Self::step), for a file that will have `size` bytes: when the disk is full and a larger one
-    /// is being written, that one is given up, and the step is tried again. `work` is told whether it is.
+    /// is being written, that one is given up, and the step is tried again. The argument of `work` says
+    /// whether this is the second try.
     pub(super) fn step_with_room<T>(
         &self,
         step: DiskStep,

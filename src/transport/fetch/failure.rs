@@ -1,5 +1,5 @@
 //! What a failed `fetch` means. The browser reports a `TypeError` for everything and hides the cause, so that a
-//! page learns nothing about other origins. What can be told apart is told apart here.
+//! page learns nothing about other origins. This module distinguishes what can be distinguished.
 
 use std::io;
 

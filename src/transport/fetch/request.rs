@@ -30,7 +30,7 @@ pub(crate) struct FetchOptions {
 
 impl FetchRequest {
     /// The request with this head. `origin` goes before a target that is a path. Fields that the browser sets
-    /// itself are left out: whoever accepts fields of a caller refuses them by [`forbidden_field`].
+    /// itself are left out: code that accepts a caller's fields refuses them by [`forbidden_field`].
     pub(crate) fn new(
         origin: &str,
         head: &RequestHead,

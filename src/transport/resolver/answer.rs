@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, NetworkFault};
 
-/// At least one address, in the order of preference (RFC 6724), or the reason why there is none.
+/// At least one address, in the order of preference (RFC 6724), or the reason for a failed lookup.
 pub(crate) type Answer = Result<Arc<[IpAddr]>, Error>;
 
 pub(super) type LookupFn = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;

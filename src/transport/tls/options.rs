@@ -340,7 +340,7 @@ impl fmt::Debug for TlsOptionsBuilder {
     }
 }
 
-/// The certificates in `pem`; an error if there is none.
+/// The certificates in `pem`; an error if it has none.
 pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let found = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<Vec<_>, _>>()

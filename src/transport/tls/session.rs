@@ -75,7 +75,7 @@ impl TlsSession {
     /// or without brackets and zone. The options' name override takes precedence.
     ///
     /// # Errors
-    /// [`Misuse::InvalidHost`](crate::error::Misuse::InvalidHost) if the host is none of these.
+    /// [`Misuse::InvalidHost`](crate::error::Misuse::InvalidHost) if the host is neither a name nor an address.
     pub(crate) fn client(options: &TlsOptions, host: &str) -> Result<Self, Error> {
         let name = match options.name_override() {
             Some(name) => name.clone(),

@@ -58,7 +58,7 @@ impl Wire {
         exchange.content = RequestContent::Nothing;
     }
 
-    /// Frames the next piece of request content into `out`. Returns `false` if there is none now.
+    /// Frames the next piece of request content into `out`. Returns `false` if no content is ready.
     fn draw_content(
         &mut self,
         exchange: &mut Exchange,
