@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bevy_app::{App, AppExit, ScheduleRunnerPlugin, Update};
 use bevy_ecs::prelude::*;
+use bevy_httpoll::httpoll::clock::Instant;
 
 /// The length of a frame at 60 fps.
 pub const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 60);
