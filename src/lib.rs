@@ -232,7 +232,7 @@ pub mod event_stream {
 /// Messages inside of one stream of content: JSON lines, and frames with a length in front.
 #[cfg(any(feature = "agent", feature = "server"))]
 pub mod frames {
-    pub use crate::semantics::frames::{JsonLines, LengthPrefix, LengthPrefixed};
+    pub use crate::semantics::frames::{Framing, JsonLines, LengthPrefix, LengthPrefixed, Message};
 }
 
 /// Forms with files (RFC 7578).

@@ -269,8 +269,9 @@ impl Agent {
         match &mut self.backend {
             Backend::Inline(engine) => {
                 let event = engine.next_event()?;
-                if let (Some(id), 1..) = (event.id(), event.unpulled()) {
-                    engine.execute(Command::Pulled(id, event.unpulled()));
+                let pulled = event.unpulled();
+                if let (Some(id), 1..) = (event.id(), pulled.bytes) {
+                    engine.execute(Command::Pulled(id, pulled));
                 }
                 Some(event)
             }

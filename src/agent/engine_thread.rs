@@ -224,8 +224,9 @@ impl EngineThread {
 
     pub(super) fn next_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
-        if let (Some(id), 1..) = (event.id(), event.unpulled()) {
-            self.command(Command::Pulled(id, event.unpulled()));
+        let pulled = event.unpulled();
+        if let (Some(id), 1..) = (event.id(), pulled.bytes) {
+            self.command(Command::Pulled(id, pulled));
         }
         Some(event)
     }

@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::phase::Phase;
 use crate::proto::{RequestHead, ResponseHead};
 use crate::semantics::event_stream::ServerSentEvent;
+use crate::semantics::frames::Message;
 
 /// What happened to a request. Every request ends with exactly one [`Done`](Self::Done) or
 /// [`Failed`](Self::Failed), unless it is cancelled; a cancelled request causes no more events.
@@ -130,6 +131,13 @@ pub enum Event {
         /// The event.
         event: ServerSentEvent,
     },
+    /// A message of the content of a request with a [framing](crate::Request::messages).
+    Message {
+        /// The id of the request.
+        id: RequestId,
+        /// The message. [`json`](Message::json) makes a value of it.
+        message: Message,
+    },
     /// A [WebSocket](crate::Request::web_socket) is open.
     #[cfg(feature = "websocket")]
     WebSocketOpen {
@@ -197,6 +205,13 @@ pub enum Event {
     Suspended,
 }
 
+/// What an event counts against the limits of undelivered content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unpulled {
+    pub(crate) bytes: usize,
+    pub(crate) messages: usize,
+}
+
 /// The memory of a server-sent event besides its data, in bytes.
 pub(crate) const EVENT_COST: usize = 64;
 
@@ -215,6 +230,7 @@ impl fmt::Debug for Event {
             Self::Progress { .. } => "Progress",
             Self::Chunk { .. } => "Chunk",
             Self::ServerSent { .. } => "ServerSent",
+            Self::Message { .. } => "Message",
             #[cfg(feature = "websocket")]
             Self::WebSocketOpen { .. } => "WebSocketOpen",
             #[cfg(feature = "websocket")]
@@ -257,6 +273,7 @@ impl fmt::Debug for Event {
             }
             Self::Progress { progress, .. } => shown.field("progress", progress),
             Self::Chunk { bytes, .. } => shown.field("bytes", &bytes.len()),
+            Self::Message { message, .. } => shown.field("bytes", &message.data.len()),
             Self::Done { response, .. } => shown.field("response", response),
             Self::Failed {
                 error, response, ..
@@ -320,6 +337,7 @@ impl Event {
             | Self::Progress { id, .. }
             | Self::Chunk { id, .. }
             | Self::ServerSent { id, .. }
+            | Self::Message { id, .. }
             | Self::Done { id, .. }
             | Self::Failed { id, .. } => Some(*id),
             #[cfg(feature = "websocket")]
@@ -332,14 +350,19 @@ impl Event {
         }
     }
 
-    /// How many bytes the event counts against the limit of undelivered content of its request.
-    pub(crate) fn unpulled(&self) -> usize {
-        match self {
+    /// What the event counts against the limits of undelivered content of its request.
+    pub(crate) fn unpulled(&self) -> Unpulled {
+        let bytes = match self {
             Self::Chunk { bytes, .. } => bytes.len(),
             Self::ServerSent { event, .. } => event.data.len() + EVENT_COST,
+            Self::Message { message, .. } => message.cost(),
             #[cfg(feature = "websocket")]
             Self::WebSocketMessage { message, .. } => cost(message),
             _ => 0,
+        };
+        Unpulled {
+            bytes,
+            messages: usize::from(matches!(self, Self::Message { .. })),
         }
     }
 

@@ -86,7 +86,7 @@ fn refusal(asked: &Asked<'_>) -> Option<&'static str> {
         }
         #[cfg(feature = "websocket")]
         Output::WebSocket(_) => None,
-        Output::Collect | Output::Stream | Output::EventStream => None,
+        Output::Collect | Output::Stream | Output::Messages(_) | Output::EventStream => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where the content of a response goes.
 
 use super::download::Download;
+use crate::semantics::frames::Framing;
 
 /// Where the caller wants the content.
 #[derive(Debug)]
@@ -11,6 +12,8 @@ pub(crate) enum Output {
     Stream,
     /// Into a file.
     File(Box<Download>),
+    /// To the caller, message by message.
+    Messages(Framing),
     /// To the caller as server-sent events.
     EventStream,
     /// Nowhere: the stream switches to WebSocket.

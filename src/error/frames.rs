@@ -14,16 +14,18 @@ pub enum FrameFault {
         /// The position in the line, in bytes.
         column: usize,
     },
-    /// The content ended inside a frame.
+    /// The content ended inside of a record.
     Truncated,
 }
 
 impl fmt::Display for FrameFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong(limit) => write!(f, "a record has more than {limit} bytes"),
+            Self::TooLong(limit) => {
+                write!(f, "a message of the content has more than {limit} bytes")
+            }
             Self::NotJson { column } => write!(f, "a line is not JSON, at column {column}"),
-            Self::Truncated => f.write_str("the content ended inside a frame"),
+            Self::Truncated => f.write_str("the content ended inside of a message"),
         }
     }
 }

@@ -12,6 +12,8 @@ use super::disk::DiskFault;
 use super::event_stream::EventStreamFault;
 #[cfg(all(feature = "agent", feature = "multipart"))]
 use super::form::FormFault;
+#[cfg(feature = "agent")]
+use super::frames::FrameFault;
 #[cfg(feature = "patch")]
 use super::patch::PatchFault;
 #[cfg(feature = "agent")]
@@ -71,6 +73,9 @@ pub enum ErrorKind {
     /// The content is not a valid event stream.
     #[cfg(feature = "agent")]
     EventStream(EventStreamFault),
+    /// The content cannot be divided into [messages](crate::frames::Framing).
+    #[cfg(feature = "agent")]
+    Frame(FrameFault),
     /// The content is not JSON, or not of the expected shape.
     #[cfg(feature = "agent")]
     InvalidJson,

@@ -126,6 +126,8 @@ impl fmt::Display for ErrorKind {
             #[cfg(feature = "agent")]
             Self::EventStream(fault) => fault.fmt(f),
             #[cfg(feature = "agent")]
+            Self::Frame(fault) => fault.fmt(f),
+            #[cfg(feature = "agent")]
             Self::InvalidJson => f.write_str("the content is not the expected JSON"),
             #[cfg(feature = "agent")]
             Self::File(fault) => fault.fmt(f),

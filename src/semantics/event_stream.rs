@@ -2,11 +2,14 @@
 //! encoder for servers. Reconnecting belongs to the agent.
 //!
 //! * `parser`: bytes to events.
+//! * `reader`: the parser in steps, for the agent.
 //! * `encoder`: events to bytes.
 
 #[cfg(any(feature = "server", test))]
 pub(crate) mod encoder;
 mod parser;
+#[cfg(feature = "agent")]
+pub(crate) mod reader;
 
 pub use parser::EventStreamParser;
 

@@ -1,8 +1,17 @@
 //! Splits a body into records while it arrives: lines of JSON, and frames with a length prefix.
 //! Server-sent events are in `event_stream`. Complete bodies do not need this module.
 //!
+//! * `framing`: the choice of a format with its limits, and one message of any format.
+//! * `framer`: content to messages, for the agent.
+//!
 //! Both readers hold only the bytes that were pushed and not taken. The caller chooses how much it
 //! pushes at a time. A record over the limit is a fault, before all of it is held.
+
+#[cfg(feature = "agent")]
+pub(crate) mod framer;
+mod framing;
+
+pub use framing::{Framing, Message};
 
 use bytes::{Buf, Bytes, BytesMut};
 use serde_json::Value;

@@ -44,6 +44,7 @@ mod forms;
 mod heads;
 mod hostile;
 mod last_bytes;
+mod messages;
 mod options;
 mod pausing;
 mod pool;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::agent::event::Unpulled;
 use crate::agent::id::RequestId;
 use crate::agent::prepared::Prepared;
 use crate::agent::settings::Priority;
@@ -19,8 +20,8 @@ pub(crate) enum Command {
     SetPriority(RequestId, Priority),
     SetRateLimit(RequestId, Option<u64>),
     SetGlobalRateLimit(Option<u64>),
-    /// The caller pulled this many bytes of content.
-    Pulled(RequestId, usize),
+    /// The caller pulled this much content.
+    Pulled(RequestId, Unpulled),
     Suspend(Duration),
     ResumeAll,
     CloseIdle,

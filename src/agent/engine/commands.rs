@@ -24,7 +24,7 @@ impl Engine {
             Command::SetPriority(id, priority) => self.set_priority(id, priority),
             Command::SetRateLimit(id, rate) => self.set_rate_limit(id, rate),
             Command::SetGlobalRateLimit(rate) => self.set_global_rate_limit(rate),
-            Command::Pulled(id, count) => self.note_pulled(id, count),
+            Command::Pulled(id, pulled) => self.note_pulled(id, pulled),
             Command::Suspend(deadline) => self.suspend(deadline),
             Command::ResumeAll => self.resume_all(),
             Command::CloseIdle => self.close_idle(),

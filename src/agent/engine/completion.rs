@@ -166,6 +166,9 @@ impl Engine {
                 {
                     response.continue_from(partial);
                 }
+                if let Err(error) = self.end_messages(transfer) {
+                    return self.fail(transfer, error);
+                }
                 self.finish(transfer)
             }
             NextAction::Commit => self.commit(transfer),

@@ -7,6 +7,7 @@ use super::Engine;
 use super::schedule::Timer;
 use super::transfers::Step;
 use crate::agent::event::Event;
+use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::next_action::NextAction;
@@ -147,11 +148,13 @@ impl Engine {
         meter: &mut BudgetMeter,
     ) -> Result<Pumped, Error> {
         let mut taken = 0;
+        // The first step always starts, however little budget driving the connection left.
+        let mut has_moved = false;
         loop {
             if transfer.paused {
                 return Ok(Pumped::Full);
             }
-            if !self.decode(transfer, meter)? {
+            if !self.decode(transfer, meter, &mut has_moved)? {
                 if meter.exhausted() {
                     return Ok(Pumped::Interrupted);
                 }
@@ -188,12 +191,17 @@ impl Engine {
                 return Err(Error::internal("content without its connection"));
             };
             if pooled.connection.status() != Status::Body {
-                return match pooled.connection.error() {
-                    Some(error) => Err(error.clone()),
-                    None => Ok(Pumped::Ended),
-                };
+                if let Some(error) = pooled.connection.error() {
+                    return Err(error.clone());
+                }
+                let framer = transfer.delivery.framer.as_mut();
+                if framer.is_some_and(|framer| framer.finish()) {
+                    // The end of the content may be the end of a message, or cut one off.
+                    continue;
+                }
+                return Ok(Pumped::Ended);
             }
-            if taken >= TURN_BYTES || taken > 0 && meter.exhausted() {
+            if taken >= TURN_BYTES || has_moved && meter.exhausted() {
                 return Ok(Pumped::Interrupted);
             }
             let most = PIECE_BYTES
@@ -210,6 +218,7 @@ impl Engine {
                 continue;
             }
             taken += piece.len();
+            has_moved = true;
             if let Some(bandwidth) = &mut self.bandwidth {
                 bandwidth.spend(piece.len() as u64);
             }
@@ -244,6 +253,7 @@ impl Engine {
     /// How much more content its output has free space for.
     fn room(&self, transfer: &Transfer) -> usize {
         match transfer.state.response().map(|response| &response.sink) {
+            Some(Sink::Stream | Sink::EventStream) if !self.has_room_for_message(transfer) => 0,
             Some(Sink::Stream | Sink::EventStream) => {
                 self.window.left(transfer.delivery.unread_bytes)
             }
@@ -265,9 +275,18 @@ impl Engine {
         }
     }
 
-    /// Decodes what was read, into free space only. `false`: there is no free space, or no budget.
-    fn decode(&mut self, transfer: &mut Transfer, meter: &mut BudgetMeter) -> Result<bool, Error> {
+    /// Decodes what was read, and divides it into messages, into free space only. `false`: there is no free
+    /// space, or no budget.
+    fn decode(
+        &mut self,
+        transfer: &mut Transfer,
+        meter: &mut BudgetMeter,
+        has_moved: &mut bool,
+    ) -> Result<bool, Error> {
         loop {
+            if !self.deliver_messages(transfer, meter, has_moved)? {
+                return Ok(false);
+            }
             let free = self.room(transfer).min(DECODED_BYTES);
             let Some(response) = transfer.state.response_mut() else {
                 return Ok(true);
@@ -275,7 +294,8 @@ impl Engine {
             let Some(decoder) = &mut response.decoder else {
                 return Ok(true);
             };
-            if free == 0 || meter.exhausted() && !response.undecoded.is_empty() {
+            let is_cut = *has_moved && meter.exhausted();
+            if free == 0 || is_cut && !response.undecoded.is_empty() {
                 return Ok(false);
             }
             meter.note_work();
@@ -292,9 +312,80 @@ impl Engine {
                 return Ok(true);
             }
             if !piece.is_empty() {
+                *has_moved = true;
                 self.deliver(transfer, piece)?;
             }
         }
+    }
+
+    /// Delivers the messages, or the server-sent events, of the content that was read, as far as there is
+    /// space. `false`: there is more, and no space or no budget for it.
+    fn deliver_messages(
+        &mut self,
+        transfer: &mut Transfer,
+        meter: &mut BudgetMeter,
+        has_moved: &mut bool,
+    ) -> Result<bool, Error> {
+        loop {
+            let has_room = self.has_room_for_message(transfer);
+            let Some(response) = transfer.state.response() else {
+                return Ok(true);
+            };
+            let id = transfer.id;
+            let delivery = &mut transfer.delivery;
+            let event = match (
+                &response.sink,
+                &mut delivery.framer,
+                &mut delivery.event_reader,
+            ) {
+                (Sink::Stream, Some(framer), _) => {
+                    if !framer.is_drained() && (!has_room || *has_moved && meter.exhausted()) {
+                        return Ok(false);
+                    }
+                    let message = framer.next()?;
+                    message.map(|message| Event::Message { id, message })
+                }
+                (Sink::EventStream, _, Some(reader)) => {
+                    if !reader.is_drained() && (!has_room || *has_moved && meter.exhausted()) {
+                        return Ok(false);
+                    }
+                    let event = reader.next().map_err(ErrorKind::EventStream)?;
+                    event.map(|event| Event::ServerSent { id, event })
+                }
+                _ => return Ok(true),
+            };
+            let Some(event) = event else {
+                return Ok(true);
+            };
+            meter.note_work();
+            *has_moved = true;
+            delivery.note_delivered(event.unpulled());
+            self.window.note_delivered(id, event.unpulled().bytes);
+            self.events.push(event);
+        }
+    }
+
+    /// Delivers the message that ends with the content, or says that the end cut it off.
+    pub(super) fn end_messages(&mut self, transfer: &mut Transfer) -> Result<(), Error> {
+        let Some(framer) = &mut transfer.delivery.framer else {
+            return Ok(());
+        };
+        framer.finish();
+        while let Some(message) = framer.next()? {
+            let id = transfer.id;
+            self.events.push(Event::Message { id, message });
+        }
+        Ok(())
+    }
+
+    /// Whether another message of a transfer may wait to be pulled.
+    fn has_room_for_message(&self, transfer: &Transfer) -> bool {
+        let delivery = &transfer.delivery;
+        let most = match &transfer.request.output {
+            Output::Messages(framing) => framing.queued_messages(),
+            _ => usize::MAX,
+        };
+        delivery.unread_messages < most && self.window.left(delivery.unread_bytes) > 0
     }
 
     /// Gives a piece of content to its output.
@@ -328,6 +419,11 @@ impl Engine {
                     .map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
                 collected.push(piece, expected);
             }
+            Sink::Stream if transfer.delivery.framer.is_some() => {
+                if let Some(framer) = &mut transfer.delivery.framer {
+                    framer.push(piece);
+                }
+            }
             Sink::Stream => {
                 transfer.delivery.unread_bytes += piece.len();
                 self.window.note_delivered(transfer.id, piece.len());
@@ -347,17 +443,8 @@ impl Engine {
                 }
             }
             Sink::EventStream => {
-                if let Some(parser) = &mut transfer.delivery.event_parser {
-                    parser.push(&piece).map_err(ErrorKind::EventStream)?;
-                    while let Some(event) = parser.next_event() {
-                        let event = Event::ServerSent {
-                            id: transfer.id,
-                            event,
-                        };
-                        transfer.delivery.unread_bytes += event.unpulled();
-                        self.window.note_delivered(transfer.id, event.unpulled());
-                        self.events.push(event);
-                    }
+                if let Some(reader) = &mut transfer.delivery.event_reader {
+                    reader.push(piece);
                 }
             }
             Sink::Discard => {}

@@ -352,10 +352,15 @@ impl Engine {
             additions.accept = Some(ServerSentEvent::CONTENT_TYPE);
             let id = transfer
                 .delivery
-                .event_parser
+                .event_reader
                 .as_ref()
                 .map(|events| events.last_event_id());
             additions.last_event_id = id.filter(|id| !id.is_empty());
+        }
+        if let Output::Messages(framing) = &transfer.request.output
+            && framing.is_events()
+        {
+            additions.accept = Some(ServerSentEvent::CONTENT_TYPE);
         }
         #[cfg(feature = "websocket")]
         if let Output::WebSocket(options) = &transfer.request.output {

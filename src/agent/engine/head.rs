@@ -22,6 +22,7 @@ use crate::connection::Response as ConnectionResponse;
 use crate::error::{Error, ErrorKind, PeerMisbehaved};
 use crate::proto::ResponseHead;
 use crate::semantics::coding::Decoder;
+use crate::semantics::frames::framer::Framer;
 use crate::semantics::keep_alive;
 use crate::transport::meter::BudgetMeter;
 
@@ -201,6 +202,10 @@ impl Engine {
         response.sink = match &transfer.request.output {
             Output::Collect => Sink::Collect(Collected::default()),
             Output::Stream => Sink::Stream,
+            Output::Messages(framing) => {
+                transfer.delivery.framer = Some(Box::new(Framer::new(*framing)));
+                Sink::Stream
+            }
             Output::File(_) if head.status.is_success() => {
                 self.begin_file(transfer, response)?;
                 Sink::File

@@ -8,7 +8,7 @@ use super::schedule::Timer;
 use super::transfers::{Step, Transfers};
 use super::window::Window;
 use super::{Engine, Idle};
-use crate::agent::event::Event;
+use crate::agent::event::{Event, Unpulled};
 use crate::agent::id::RequestId;
 use crate::agent::pool::{ConnectionKey, Service};
 use crate::agent::transfer::Transfer;
@@ -129,10 +129,10 @@ impl Engine {
     }
 
     /// The caller pulled content, so more may be delivered.
-    pub(super) fn note_pulled(&mut self, id: RequestId, count: usize) {
-        self.update_window(|window, held| window.note_pulled(id, count, held));
+    pub(super) fn note_pulled(&mut self, id: RequestId, pulled: Unpulled) {
+        self.update_window(|window, held| window.note_pulled(id, pulled.bytes, held));
         let connection = self.transfers.update(id, |transfer| {
-            transfer.delivery.unread_bytes = transfer.delivery.unread_bytes.saturating_sub(count);
+            transfer.delivery.note_pulled(pulled);
             transfer.state.connection()
         });
         if let Some(key) = connection.flatten() {

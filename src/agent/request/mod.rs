@@ -22,6 +22,7 @@ use super::options::RequestOptions;
 use super::output::Output;
 use crate::error::{Error, Misuse};
 use crate::proto::FieldLines;
+use crate::semantics::frames::Framing;
 use crate::semantics::range::{RangeSpec, range_field};
 
 /// One HTTP request (RFC 9110 §3.4): what to send, and the options that differ from the agent's defaults.
@@ -242,6 +243,45 @@ impl<S> Request<S> {
     /// that were not pulled yet stop the reading, so memory stays bounded and the server waits.
     pub fn stream(mut self) -> Self {
         self.parts.output = Output::Stream;
+        self
+    }
+
+    /// Divides the content of the response into messages while it arrives, and delivers each as
+    /// [`Event::Message`](crate::Event::Message). Messages that were not pulled yet stop the reading, so
+    /// memory stays bounded and the server waits. Dividing counts against the budget of the poll, like
+    /// reading.
+    ///
+    /// A response whose status is not 2xx fails with [`ErrorKind::Status`](crate::ErrorKind::Status). So does
+    /// a message that is too long or cut off, with [`ErrorKind::Frame`](crate::ErrorKind::Frame); the
+    /// messages before it are delivered first. `Content-Type` is not checked.
+    ///
+    /// ```no_run
+    /// use httpoll::{Agent, Event, Request, frames::Framing};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Move { x: i32, y: i32 }
+    ///
+    /// # let mut agent = Agent::new();
+    /// let moves = agent.send(
+    ///     Request::get("https://game.example/replay.jsonl").messages(Framing::json_lines()),
+    /// )?;
+    /// # loop {
+    /// agent.poll(); // once per frame
+    /// while let Some(event) = agent.next_event() {
+    ///     match event {
+    ///         Event::Message { message, .. } => {
+    ///             let Move { x, y } = message.json()?;
+    ///             println!("to {x}, {y}");
+    ///         }
+    ///         Event::Failed { error, .. } => eprintln!("{error}"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # }
+    /// # Ok::<(), httpoll::Error>(())
+    /// ```
+    pub fn messages(mut self, framing: Framing) -> Self {
+        self.parts.output = Output::Messages(framing);
         self
     }
 

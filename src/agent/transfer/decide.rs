@@ -132,7 +132,7 @@ fn deliver_or_fail(transfer: &Transfer, input: &HeadInput<'_>) -> NextAction {
     let status = input.head.status;
     let is_failure = match &transfer.request.output {
         _ if transfer.settings.error_for_status && status.as_u16() >= 400 => true,
-        Output::File(_) => !status.is_success(),
+        Output::File(_) | Output::Messages(_) => !status.is_success(),
         Output::EventStream => !matches!(status, StatusCode::OK | StatusCode::NO_CONTENT),
         #[cfg(feature = "websocket")]
         Output::WebSocket(_) => true,
@@ -317,7 +317,7 @@ fn after_error(transfer: &Transfer, input: &ErrorInput<'_>) -> NextAction {
     }
     if is_transient
         && matches!(transfer.request.output, Output::EventStream)
-        && transfer.delivery.event_parser.is_some()
+        && transfer.delivery.event_reader.is_some()
     {
         return reopen(transfer, RetryCause::Error(error.clone()));
     }
@@ -341,8 +341,8 @@ fn after_error(transfer: &Transfer, input: &ErrorInput<'_>) -> NextAction {
 
 /// Opens an event stream again, after the time that the server asked for.
 fn reopen(transfer: &Transfer, cause: RetryCause) -> NextAction {
-    let parser = transfer.delivery.event_parser.as_ref();
-    let delay = parser.and_then(|parser| parser.retry());
+    let reader = transfer.delivery.event_reader.as_ref();
+    let delay = reader.and_then(|reader| reader.retry());
     NextAction::Retry {
         delay: delay.unwrap_or(RECONNECT_AFTER).max(SHORTEST_RECONNECT),
         cause,

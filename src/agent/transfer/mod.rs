@@ -29,7 +29,7 @@ use self::outgoing::Outgoing;
 use self::queue_key::QueueKey;
 use self::state::{PartialResponse, ResponseState, Sink, State};
 use crate::agent::download::Downloading;
-use crate::agent::event::Progress;
+use crate::agent::event::{Progress, Unpulled};
 use crate::agent::id::RequestId;
 use crate::agent::output::Output;
 use crate::agent::pool::{ConnectionKey, Usage};
@@ -43,7 +43,8 @@ use crate::clock::Instant;
 use crate::connection::Connection;
 use crate::phase::Phase;
 use crate::semantics::coding;
-use crate::semantics::event_stream::EventStreamParser;
+use crate::semantics::event_stream::reader::EventReader;
+use crate::semantics::frames::framer::Framer;
 use crate::semantics::redirect::Redirection;
 use crate::semantics::retry::RetryState;
 use crate::transport::throttle::Throttle;
@@ -136,8 +137,26 @@ pub(crate) struct Delivery {
     pub(crate) progress_scheduled: bool,
     /// The phase reported last for the present attempt.
     pub(crate) reported_phase: Option<Phase>,
-    /// Remembers the last event's id over connections.
-    pub(crate) event_parser: Option<Box<EventStreamParser>>,
+    /// Messages in the event queue that the caller has not pulled.
+    pub(crate) unread_messages: usize,
+    /// Reads an event stream. Remembers the last event's id over connections.
+    pub(crate) event_reader: Option<Box<EventReader>>,
+    /// Divides content into messages. It is kept when the content continues over another connection.
+    pub(crate) framer: Option<Box<Framer>>,
+}
+
+impl Delivery {
+    /// An event was put into the event queue.
+    pub(crate) fn note_delivered(&mut self, unpulled: Unpulled) {
+        self.unread_bytes += unpulled.bytes;
+        self.unread_messages += unpulled.messages;
+    }
+
+    /// The caller pulled an event.
+    pub(crate) fn note_pulled(&mut self, pulled: Unpulled) {
+        self.unread_bytes = self.unread_bytes.saturating_sub(pulled.bytes);
+        self.unread_messages = self.unread_messages.saturating_sub(pulled.messages);
+    }
 }
 
 /// The file that the content goes to.
@@ -317,7 +336,7 @@ impl Transfer {
     pub(crate) fn accept_encoding(&self) -> &'static str {
         match &self.request.output {
             _ if !self.asks_for_coding() => "",
-            Output::Stream => coding::accept_encoding_of_stream(),
+            Output::Stream | Output::Messages(_) => coding::accept_encoding_of_stream(),
             _ => coding::accept_encoding(),
         }
     }
@@ -374,9 +393,9 @@ impl Transfer {
 
     /// Begins to read an event stream. The last event's id of an earlier connection is remembered.
     pub(crate) fn begin_event_stream(&mut self) {
-        match &mut self.delivery.event_parser {
-            Some(parser) => parser.restart(),
-            None => self.delivery.event_parser = Some(Box::default()),
+        match &mut self.delivery.event_reader {
+            Some(reader) => reader.restart(),
+            None => self.delivery.event_reader = Some(Box::default()),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Failures while the response arrives: its head comes with them.
 
 use httpoll::access::AccessPolicy;
-use httpoll::error::{CodingFault, DiskFault, EventStreamFault, NetworkFault};
+use httpoll::error::{CodingFault, DiskFault, EventStreamFault, FrameFault, NetworkFault};
+use httpoll::frames::{Framing, LengthPrefix};
 use httpoll::redirect::RedirectPolicy;
 use httpoll::{Agent, Download, ErrorKind, Phase, Request, Timeouts};
 
@@ -378,6 +379,16 @@ fn streams() -> Vec<Row> {
             get("endless").event_stream(),
             after_head(|kind| matches!(kind, ErrorKind::EventStream(EventStreamFault::TooLong(_))))
                 .moved(Moved::All, Moved::Some),
+        ),
+        (
+            "a message that is too long",
+            get("long").messages(Framing::json_lines().max_message_bytes(5)),
+            after_head(|kind| matches!(kind, ErrorKind::Frame(FrameFault::TooLong(5)))),
+        ),
+        (
+            "a message that the end of the content cuts off",
+            get("long").messages(Framing::length_prefixed(LengthPrefix::U16BigEndian)),
+            after_head(|kind| matches!(kind, ErrorKind::Frame(FrameFault::Truncated))),
         ),
         (
             "the total timeout of an event stream",
