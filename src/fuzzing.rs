@@ -11,13 +11,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::Url;
 
 use crate::clock::Instant;
-use crate::error::{AuthFault, CodingFault, RedirectRefusal, WebSocketFault};
+use crate::error::{AuthFault, CodingFault, ErrorKind, RedirectRefusal, WebSocketFault};
 use crate::proto::FieldLines;
 use crate::semantics::auth::{AuthAttempt, AuthSession, Credentials};
 use crate::semantics::cache::{CacheRequest, CachedResponse, HttpCache, Lookup};
 use crate::semantics::coding::CodingLimits;
 use crate::semantics::conditional::{self, ETag};
 use crate::semantics::form::{self, FormLimits};
+use crate::semantics::frames::framer::Framer;
+use crate::semantics::frames::{Framing, Message};
 use crate::semantics::hsts::HstsStore;
 use crate::semantics::range::{self, ContentRange, RangeSet};
 use crate::semantics::redirect::{self, RedirectPolicy};
@@ -230,6 +232,30 @@ impl Decoder {
     pub fn finish(&mut self) -> Result<(), CodingFault> {
         self.0.finish()
     }
+}
+
+/// The messages of content in these pieces, as an agent divides it, and the error at the end.
+pub fn messages<'a>(
+    framing: Framing,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> (Vec<Message>, Option<ErrorKind>) {
+    let mut framer = Framer::new(framing);
+    let mut messages = Vec::new();
+    let pieces = pieces.map(Some).chain(std::iter::once(None));
+    for piece in pieces {
+        match piece {
+            Some(piece) => framer.push(bytes::Bytes::copy_from_slice(piece)),
+            None => _ = framer.finish(),
+        }
+        loop {
+            match framer.next() {
+                Ok(Some(message)) => messages.push(message),
+                Ok(None) => break,
+                Err(error) => return (messages, Some(error)),
+            }
+        }
+    }
+    (messages, None)
 }
 
 /// A machine of WebSocket frames.

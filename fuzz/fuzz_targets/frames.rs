@@ -1,12 +1,14 @@
-//! JSON lines and frames with a length in front: cut anywhere, the same comes out.
+//! JSON lines and frames with a length in front, and the messages that an agent makes of content: cut anywhere,
+//! the same comes out.
 
 #![no_main]
 
 use httpoll::{
     error::FrameFault,
-    frames::{JsonLines, LengthPrefix, LengthPrefixed},
+    frames::{Framing, JsonLines, LengthPrefix, LengthPrefixed},
+    fuzzing::messages,
 };
-use httpoll_fuzz::{pieces, split};
+use httpoll_fuzz::{Choices, pieces, split};
 use libfuzzer_sys::fuzz_target;
 
 const MOST: usize = 60;
@@ -24,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
         }
         1 => LengthPrefix::U32BigEndian,
         2 => LengthPrefix::U32LittleEndian,
-        _ => LengthPrefix::U32LittleEndian,
+        _ => return compare_messages(&mut choices, bytes),
     };
     let whole = frames(prefix, std::iter::once(bytes));
     for frame in &whole.0 {
@@ -35,6 +37,19 @@ fuzz_target!(|input: &[u8]| {
     }
     compare(frames(prefix, pieces(&choices, bytes)), whole);
 });
+
+fn compare_messages(choices: &mut Choices, bytes: &[u8]) {
+    let framing = match choices.bits(2) {
+        0 => Framing::json_lines(),
+        1 => Framing::length_prefixed(LengthPrefix::U16BigEndian),
+        2 => Framing::length_prefixed(LengthPrefix::U16LittleEndian),
+        _ => Framing::server_sent_events(),
+    };
+    let framing = framing.max_message_bytes(MOST);
+    let whole = messages(framing, std::iter::once(bytes));
+    assert!(whole.0.iter().all(|message| message.data.len() <= MOST));
+    assert_eq!(messages(framing, pieces(choices, bytes)), whole);
+}
 
 fn compare(one: Taken, other: Taken) {
     assert!(one.0.iter().all(|frame| frame.len() <= MOST));

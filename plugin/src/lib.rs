@@ -39,6 +39,7 @@ pub use commands::request::RequestCommands;
 #[cfg(feature = "server")]
 pub use commands::respond::HttpCommandsExt;
 pub use components::download::HttpDownload;
+pub use components::framing::{HttpFrameFormat, HttpFraming};
 pub use components::node::HttpClientNode;
 pub use components::owner::{RequestedBy, Requests};
 #[cfg(feature = "patch")]
@@ -68,8 +69,9 @@ pub use events::patch::{HttpPatchFailed, HttpPatchFinished, HttpPatchProgressed}
 #[cfg(feature = "cache")]
 pub use events::request::HttpCacheUpdated;
 pub use events::request::{
-    CancelHttp, HttpChunk, HttpError, HttpFinished, HttpHead, HttpJson, HttpOutcome,
-    HttpPhaseChanged, HttpProgressed, HttpResponse, HttpServerSentEvent, HttpStatusChanged,
+    CancelHttp, HttpChunk, HttpError, HttpFinished, HttpFramedMessage, HttpHead, HttpJson,
+    HttpMessage, HttpOutcome, HttpPhaseChanged, HttpProgressed, HttpResponse, HttpServerSentEvent,
+    HttpStatusChanged,
 };
 #[cfg(feature = "websocket")]
 pub use events::request::{

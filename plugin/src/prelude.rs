@@ -11,6 +11,7 @@ pub use crate::commands::observe::HttpEntityCommandsExt;
 #[cfg(feature = "server")]
 pub use crate::commands::respond::HttpCommandsExt;
 pub use crate::components::download::HttpDownload;
+pub use crate::components::framing::{HttpFrameFormat, HttpFraming};
 pub use crate::components::node::HttpClientNode;
 pub use crate::components::owner::{RequestedBy, Requests};
 #[cfg(feature = "patch")]
@@ -40,8 +41,9 @@ pub use crate::events::patch::{HttpPatchFailed, HttpPatchFinished, HttpPatchProg
 #[cfg(feature = "cache")]
 pub use crate::events::request::HttpCacheUpdated;
 pub use crate::events::request::{
-    CancelHttp, HttpChunk, HttpError, HttpFinished, HttpHead, HttpJson, HttpOutcome,
-    HttpPhaseChanged, HttpProgressed, HttpResponse, HttpServerSentEvent, HttpStatusChanged,
+    CancelHttp, HttpChunk, HttpError, HttpFinished, HttpFramedMessage, HttpHead, HttpJson,
+    HttpMessage, HttpOutcome, HttpPhaseChanged, HttpProgressed, HttpResponse, HttpServerSentEvent,
+    HttpStatusChanged,
 };
 #[cfg(feature = "websocket")]
 pub use crate::events::request::{

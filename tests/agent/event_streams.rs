@@ -290,3 +290,27 @@ fn a_server_that_sends_away_at_once_is_not_hammered() {
         drop(handle);
     }
 }
+
+#[test]
+fn an_event_stream_keeps_to_the_budget_of_each_poll() {
+    let (network, server, mut agent) = setup();
+    let stream = serve(&server);
+    let _handle = open(&mut agent);
+    frames(&network, &mut agent, 5);
+    stream.send("data: x\n\n".repeat(100));
+    network.advance(Duration::from_millis(10));
+    let mut polls = Vec::new();
+    for _ in 0..200 {
+        agent.poll_with(&Budget::frame(Duration::ZERO));
+        let events: Vec<Event> = std::iter::from_fn(|| agent.next_event()).collect();
+        polls.push(
+            events
+                .iter()
+                .filter(|it| matches!(it, Event::ServerSent { .. }))
+                .count(),
+        );
+        network.advance(Duration::from_millis(1));
+    }
+    assert!(polls.iter().all(|events| *events <= 1), "{polls:?}");
+    assert_eq!(polls.iter().sum::<usize>(), 100);
+}

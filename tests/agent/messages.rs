@@ -320,32 +320,6 @@ fn messages_of_one_poll_keep_to_its_budget() {
 }
 
 #[test]
-fn an_event_stream_keeps_to_the_budget_too() {
-    let (network, server, mut agent) = setup();
-    let stream = MockStream::new();
-    let response = MockResponse::ok().header("Content-Type", "text/event-stream");
-    server.get("/").reply(response.stream(&stream));
-    let _handle = agent.send(Request::get(URL).event_stream()).unwrap();
-    frames(&network, &mut agent, 5);
-    stream.send("data: x\n\n".repeat(100));
-    network.advance(Duration::from_millis(10));
-    let mut polls = Vec::new();
-    for _ in 0..200 {
-        agent.poll_with(&Budget::frame(Duration::ZERO));
-        let events: Vec<Event> = std::iter::from_fn(|| agent.next_event()).collect();
-        polls.push(
-            events
-                .iter()
-                .filter(|it| matches!(it, Event::ServerSent { .. }))
-                .count(),
-        );
-        network.advance(Duration::from_millis(1));
-    }
-    assert!(polls.iter().all(|events| *events <= 1), "{polls:?}");
-    assert_eq!(polls.iter().sum::<usize>(), 100);
-}
-
-#[test]
 fn messages_continue_where_the_connection_was_lost() {
     for framing in all_framings() {
         let sent: Vec<Value> = (0..200).map(|n| json!({ "n": n })).collect();

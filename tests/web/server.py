@@ -236,6 +236,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
         self.close_connection = True
 
+    def path_lines(self, query, content):
+        """Lines of JSON, sent in pieces that end inside of lines, and a last line that `end` gives."""
+        self.send_response(200)
+        self.common()
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for piece in ('{"number":1}\n{"num', 'ber":2}\r\n\n', query.get("end", "")):
+            self.wfile.write(piece.encode())
+            self.wfile.flush()
+            time.sleep(0.05)
+        self.close_connection = True
+
     def path_ws(self, query, content):
         """A WebSocket (RFC 6455) that sends back what it gets, and understands a few words."""
         serve_web_socket(self)

@@ -1,4 +1,5 @@
-//! [`HttpEntityCommandsExt`]: observers of responses, errors and JSON values, attached in a chain.
+//! [`HttpEntityCommandsExt`]: observers of responses, errors, JSON values and
+//! messages, attached in a chain.
 
 use bevy_ecs::observer::Observer;
 use bevy_ecs::system::{EntityCommands, IntoObserverSystem};
@@ -6,8 +7,9 @@ use bevy_ecs::world::EntityWorldMut;
 use serde_core::de::DeserializeOwned;
 
 use crate::components::json_observers::JsonObservers;
-use crate::events::request::{HttpError, HttpJson, HttpResponse};
+use crate::events::request::{HttpError, HttpJson, HttpMessage, HttpResponse};
 use crate::systems::json::{fail, parse};
+use crate::systems::messages;
 
 /// Attaches observers in a chain, on [`EntityCommands`] and [`EntityWorldMut`].
 ///
@@ -51,10 +53,40 @@ pub trait HttpEntityCommandsExt {
     where
         T: DeserializeOwned + Send + Sync + 'static,
         M: 'static;
+
+    /// Observes each message of a request with a [framing](crate::HttpStream::Messages) as a JSON value. No
+    /// type needs to be registered. Several observers of one type on one entity share the value, which is
+    /// parsed once, within the frame's budget.
+    ///
+    /// ```no_run
+    /// # use bevy_ecs::prelude::*;
+    /// # use bevy_httpoll::prelude::*;
+    /// #[derive(serde::Deserialize)]
+    /// struct Move { player: String, x: i32 }
+    ///
+    /// fn watch(mut commands: Commands) {
+    ///     commands
+    ///         .spawn((
+    ///             HttpRequest::get("https://game.example/replay.jsonl"),
+    ///             HttpStream::Messages(HttpFraming::default()),
+    ///         ))
+    ///         .on_message(|next: On<HttpMessage<Move>>| match &next.result {
+    ///             Ok(next) => println!("{} goes to {}", next.player, next.x),
+    ///             Err(error) => eprintln!("skipped: {error}"),
+    ///         });
+    /// }
+    /// ```
+    fn on_message<T, M>(
+        &mut self,
+        observer: impl IntoObserverSystem<HttpMessage<T>, M>,
+    ) -> &mut Self
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+        M: 'static;
 }
 
 macro_rules! on_entity {
-    ($entity:ty, $observe_json:expr) => {
+    ($entity:ty, $observe_json:expr, $observe_messages:expr) => {
         impl HttpEntityCommandsExt for $entity {
             fn on_response<M: 'static>(
                 &mut self,
@@ -84,14 +116,33 @@ macro_rules! on_entity {
                 self.observe(observer);
                 self
             }
+
+            fn on_message<T, M>(
+                &mut self,
+                observer: impl IntoObserverSystem<HttpMessage<T>, M>,
+            ) -> &mut Self
+            where
+                T: DeserializeOwned + Send + Sync + 'static,
+                M: 'static,
+            {
+                $observe_messages(self);
+                self.observe(observer);
+                self
+            }
         }
     };
 }
 
-on_entity!(EntityCommands<'_>, |entity: &mut EntityCommands<'_>| {
-    entity.queue_silenced(|mut entity: EntityWorldMut| observe_json::<T>(&mut entity));
-});
-on_entity!(EntityWorldMut<'_>, observe_json::<T>);
+on_entity!(
+    EntityCommands<'_>,
+    |entity: &mut EntityCommands<'_>| {
+        entity.queue_silenced(|mut entity: EntityWorldMut| observe_json::<T>(&mut entity));
+    },
+    |entity: &mut EntityCommands<'_>| {
+        entity.queue_silenced(|mut entity: EntityWorldMut| observe_messages::<T>(&mut entity));
+    }
+);
+on_entity!(EntityWorldMut<'_>, observe_json::<T>, observe_messages::<T>);
 
 /// Makes the entity parse its responses as `T`, unless it does already: several observers share one value.
 fn observe_json<T: DeserializeOwned + Send + Sync + 'static>(entity: &mut EntityWorldMut) {
@@ -106,4 +157,15 @@ fn observe_json<T: DeserializeOwned + Send + Sync + 'static>(entity: &mut Entity
             .id()
     });
     JsonObservers::insert::<T>(entity, observer);
+}
+
+/// Makes the entity parse messages as `T`, unless it does already.
+fn observe_messages<T: DeserializeOwned + Send + Sync + 'static>(entity: &mut EntityWorldMut) {
+    if JsonObservers::contains::<HttpMessage<T>>(entity) {
+        return;
+    }
+    let watched = entity.id();
+    let observer = Observer::new(messages::parse::<T>).with_entity(watched);
+    let observer = entity.world_scope(|world| world.spawn(observer).id());
+    JsonObservers::insert::<HttpMessage<T>>(entity, observer);
 }

@@ -1,4 +1,5 @@
-//! [`JsonObservers`]: for which types of JSON value an entity has observers already.
+//! [`JsonObservers`]: for which types of JSON value an entity has observers already. Those of
+//! [`on_message`](crate::HttpEntityCommandsExt::on_message) are listed by the type of their event.
 
 use std::any::TypeId;
 

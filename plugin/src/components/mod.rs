@@ -5,6 +5,7 @@
 pub(crate) mod backoff;
 pub(crate) mod content;
 pub(crate) mod download;
+pub(crate) mod framing;
 pub(crate) mod json_observers;
 pub(crate) mod node;
 pub(crate) mod owner;

@@ -13,6 +13,7 @@ use bevy_ecs::event::EntityEvent;
 use bevy_ecs::event::Event;
 use bevy_ecs::message::Message;
 use httpoll::agent::HttpRequestResult;
+use httpoll::frames::Message as FramedMessage;
 use httpoll::proto::{FieldLines, ResponseHead};
 #[cfg(feature = "websocket")]
 use httpoll::websocket::{CloseFrame, WebSocketMessage};
@@ -187,6 +188,35 @@ pub struct HttpServerSentEvent {
     pub request: Entity,
     /// The server's event.
     pub event: ServerSentEvent,
+}
+
+/// A message of the content of a request with a [framing](crate::HttpStream::Messages), as it arrived. For values
+/// of a type see [`on_message`](crate::HttpEntityCommandsExt::on_message).
+#[derive(EntityEvent, Clone, Debug)]
+#[entity_event(propagate = &'static RequestedBy, auto_propagate)]
+pub struct HttpFramedMessage {
+    /// The entity that observes: the request's, then its owner's.
+    #[event_target]
+    pub entity: Entity,
+    /// The request's entity.
+    pub request: Entity,
+    /// The message.
+    pub message: FramedMessage,
+}
+
+/// A message of the content of a request with a [framing](crate::HttpStream::Messages), parsed as JSON; see
+/// [`on_message`](crate::HttpEntityCommandsExt::on_message). It does not propagate to the owner: call `on_message`
+/// on the owner for that.
+#[derive(EntityEvent, Debug)]
+pub struct HttpMessage<T: Send + Sync + 'static> {
+    /// The entity that `on_message` was called for.
+    #[event_target]
+    pub entity: Entity,
+    /// The request's entity.
+    pub request: Entity,
+    /// The value, or [`ErrorKind::InvalidJson`](httpoll::ErrorKind::InvalidJson) if this message is not such a
+    /// value. Other messages are not affected.
+    pub result: Result<T, Error>,
 }
 
 /// A WebSocket opened.

@@ -118,7 +118,7 @@ where
     if parsed > limit {
         log::warn!(
             "parsing the JSON of request {request} took {parsed:?} of the frame; \
-             HttpollPlugin::json_off_frame sets how much is parsed within a frame"
+             HttpollPlugin::json_off_frame sets how large a response is parsed within a frame"
         );
     }
     if took > limit {

@@ -20,8 +20,8 @@ use crate::components::retry::HttpRetry;
 #[cfg(feature = "cache")]
 use crate::events::request::HttpCacheUpdated;
 use crate::events::request::{
-    HttpChunk, HttpError, HttpFinished, HttpHead, HttpOutcome, HttpProgressed, HttpResponse,
-    HttpServerSentEvent,
+    HttpChunk, HttpError, HttpFinished, HttpFramedMessage, HttpHead, HttpOutcome, HttpProgressed,
+    HttpResponse, HttpServerSentEvent,
 };
 #[cfg(feature = "websocket")]
 use crate::events::request::{HttpWebSocketClosed, HttpWebSocketMessage, HttpWebSocketOpened};
@@ -166,6 +166,11 @@ fn report(
             entity,
             request,
             event,
+        }),
+        Event::Message { message, .. } => outbox.trigger(HttpFramedMessage {
+            entity,
+            request,
+            message,
         }),
         #[cfg(feature = "websocket")]
         Event::WebSocketOpen { subprotocol, .. } => {

@@ -14,6 +14,7 @@ pub mod diagnostics;
 pub(crate) mod dispatch;
 pub(crate) mod exit;
 pub(crate) mod json;
+pub(crate) mod messages;
 pub(crate) mod names;
 pub(crate) mod nodes;
 #[cfg(feature = "outbox")]

@@ -139,7 +139,8 @@ fn send(
 ) {
     let now = http.now();
     // The agent collects in memory what an event stream or WebSocket gets instead, such as an error page.
-    let is_streamed = query.download.is_some() || matches!(query.stream, Some(HttpStream::Chunks));
+    let is_streamed =
+        query.download.is_some() || query.stream.is_some_and(HttpStream::is_unlimited);
     let mut request = query.request.build(is_streamed);
     if let Some(upload) = query.upload {
         request = upload.apply(request);

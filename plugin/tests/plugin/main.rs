@@ -10,6 +10,7 @@ mod frames;
 mod json;
 mod leaderboard;
 mod life;
+mod messages;
 mod mixed_load;
 mod names;
 mod needs_frames;

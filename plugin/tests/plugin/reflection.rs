@@ -172,6 +172,19 @@ fn the_components_next_to_a_request_survive_a_scene() {
     assert!(copy.contains::<KeepRequest>() && copy.contains::<DespawnOnFinish>());
 }
 
+#[test]
+fn a_framing_survives_a_scene() {
+    let mut game = Game::new();
+    let stream = HttpStream::Messages(HttpFraming {
+        max_queued: 7,
+        ..HttpFraming::new(HttpFrameFormat::U16LittleEndian)
+    });
+    let original = game.spawn(stream.clone());
+    let saved = save(game.app.world(), original);
+    let copy = load(game.app.world_mut(), &saved);
+    assert_eq!(game.app.world().get::<HttpStream>(copy), Some(&stream));
+}
+
 #[cfg(feature = "websocket")]
 #[test]
 fn a_web_socket_survives_a_scene() {

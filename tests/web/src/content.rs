@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 use std::rc::Rc;
 
+use httpoll::error::FrameFault;
+use httpoll::frames::Framing;
 use httpoll::multipart::{Form, Part};
 use httpoll::node::RequestBody;
 use httpoll::{Agent, ErrorKind, Event, Request};
@@ -25,6 +27,7 @@ cases![
     a_response_that_is_cut_short_is_an_error_that_keeps_what_came,
     a_limit_on_the_body_ends_the_request,
     a_range_is_asked_for,
+    content_is_divided_into_messages,
 ];
 
 async fn json_is_sent_and_received(_: Rc<Env>) -> Outcome {
@@ -192,5 +195,30 @@ async fn a_range_is_asked_for(_: Rc<Env>) -> Outcome {
         fetch(request).await?.json()?["headers"]["range"],
         "bytes=5-9"
     );
+    Ok(())
+}
+
+async fn content_is_divided_into_messages(_: Rc<Env>) -> Outcome {
+    let cut = ErrorKind::Frame(FrameFault::Truncated);
+    for (end, numbers, error) in [
+        ("{%22number%22:3}", vec![1, 2, 3], None),
+        ("{%22number%22", vec![1, 2], Some(cut)),
+    ] {
+        let request = Request::get(format!("/lines?end={end}"));
+        let ended = fetch(request.messages(Framing::json_lines())).await?;
+        let mut received = Vec::new();
+        for event in &ended.events {
+            if let Event::Message { message, .. } = event {
+                let value: serde_json::Value =
+                    message.json().map_err(|error| error.to_string())?;
+                received.push(value["number"].as_i64().unwrap_or_default());
+            }
+        }
+        same!(received, numbers);
+        match error {
+            None => same!(ended.response()?.status().as_u16(), 200),
+            Some(kind) => same!(*ended.error()?.kind(), kind),
+        }
+    }
     Ok(())
 }
