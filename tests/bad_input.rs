@@ -17,27 +17,41 @@ use httpoll::server::{Request as Asked, Response as Answer, ResponseStream};
 use httpoll::{Agent, Download, ErrorKind, Event, Request, Response, error::DiskFault};
 use test_names::Tests;
 
+/// The table that users read.
 const TABLE: &str = include_str!("../src/bad_input.md");
 
+/// The same rows with the tests that show them.
+const TESTS: &str = include_str!("bad_input/tests.md");
+
 const FEATURES: &str = include_str!("README.md");
+
+/// The rows of all tables in a document, without their heads.
+fn rows_of(document: &str) -> Vec<Vec<&str>> {
+    let rows = document.lines().filter(|line| line.starts_with("| "));
+    rows.map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .filter(|cells: &Vec<&str>| cells[0] != "Input")
+        .collect()
+}
 
 #[test]
 fn every_row_of_the_table_names_tests_that_exist() {
     let tests = Tests::of_the_workspace();
-    let mut rows = 0;
-    for line in TABLE.lines().filter(|line| line.starts_with("| ")) {
-        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        assert_eq!(cells.len(), 4, "{line}");
-        if cells[3] == "Test" {
-            continue;
-        }
-        rows += 1;
-        for name in cells[3].split(", ") {
+    let (public, proven) = (rows_of(TABLE), rows_of(TESTS));
+    for (row, proof) in public.iter().zip(&proven) {
+        let [input, _result, _source] = row[..] else {
+            panic!("not three columns: {row:?}");
+        };
+        let [same_input, names] = proof[..] else {
+            panic!("not two columns: {proof:?}");
+        };
+        assert_eq!(input, same_input, "the rows are in the same order");
+        for name in names.split(", ") {
             let found = tests.named(name.trim_matches('`'));
-            assert!(found > 0, "no test {name}: {line}");
+            assert!(found > 0, "no test {name}: {input}");
         }
     }
-    assert!(rows > 90, "{rows}");
+    assert_eq!(public.len(), proven.len());
+    assert!(public.len() > 90, "{}", public.len());
 }
 
 #[test]

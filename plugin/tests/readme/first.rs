@@ -9,7 +9,7 @@ fn main() {
 }
 
 fn fetch(mut http: Http) {
-    http.get("https://game.example/leaderboard.json")
+    http.get("http://127.0.0.1:8080/files/leaderboard.json")
         .on_response(|on: On<HttpResponse>| println!("{}: {}", on.status(), on.text()))
         .on_error(|on: On<HttpError>| println!("no leaderboard: {}", on.error));
 }

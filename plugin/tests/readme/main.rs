@@ -98,17 +98,35 @@ mod server {
 }
 
 mod entity {
-    use super::stand_in::{HttpollPlugin, MinimalPlugins};
-    use bevy_app::{App, Startup};
+    use super::stand_in::HttpollPlugin;
 
     capture_output!();
     include!("entity.rs");
 
     pub(super) fn run() {
-        App::new()
-            .add_plugins((MinimalPlugins, HttpollPlugin::default()))
-            .add_systems(Startup, fetch)
-            .run();
+        main();
+    }
+}
+
+mod node {
+    use super::stand_in::httpoll;
+
+    capture_output!();
+    include!("node.rs");
+
+    pub(super) fn run() {
+        main().unwrap();
+    }
+}
+
+mod agent {
+    use super::stand_in::httpoll;
+
+    capture_output!();
+    include!("agent.rs");
+
+    pub(super) fn run() {
+        main().unwrap();
     }
 }
 
@@ -201,8 +219,8 @@ fn all_samples() -> Vec<Sample> {
             &["news: all is well", "the app sleeps"]
         ),
         file!(entity, 1, &["200 with 16 bytes"]),
-        function!(node, &[r#"{"leader":"Ada"}"#]),
-        function!(agent, &["Some(1.0)", r#"[{"name":"Ada","points":7}]"#]),
+        file!(node, 1, &[r#"{"leader":"Ada"}"#]),
+        file!(agent, 2, &["Some(1.0)", r#"{"leader":"Ada"}"#]),
         function!(crate_docs, &[r#"{"leader":"Ada"}"#]),
     ]
 }

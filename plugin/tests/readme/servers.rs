@@ -1,4 +1,4 @@
-//! The hosts of the samples, `game.example` and `cdn.example`, in memory and over TLS.
+//! The hosts of the samples in memory: `game.example` and `cdn.example` over TLS, and this machine's port 8080.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -36,6 +36,15 @@ impl Servers {
             let mut tls = ServerConnection::new(config.clone()).unwrap();
             let mut received = Vec::new();
             move |peer: &mut Peer| serve(&mut tls, &mut received, peer)
+        });
+        network.serve("127.0.0.1:8080".parse().unwrap(), || {
+            let mut received = Vec::new();
+            move |peer: &mut Peer| {
+                received.extend(peer.take_received());
+                while let Some(request) = take_request(&mut received) {
+                    peer.send(respond(&request).as_bytes());
+                }
+            }
         });
         let tls = TlsOptions::builder()
             .trusted_chain_pem(key.cert.pem().as_bytes())
@@ -89,7 +98,7 @@ fn take_request(received: &mut Vec<u8>) -> Option<String> {
 fn respond(request: &str) -> String {
     let line = request.lines().next().unwrap_or_default();
     let (status, body) = match line.rsplit_once(' ').map_or(line, |(start, _)| start) {
-        "GET /leaderboard.json" => (200, r#"{"leader":"Ada"}"#),
+        "GET /leaderboard.json" | "GET /files/leaderboard.json" => (200, r#"{"leader":"Ada"}"#),
         "GET /scores" | "GET /scores?season=7" => (200, r#"[{"name":"Ada","points":7}]"#),
         "POST /scores"
             if request.contains("Authorization: Bearer token-of-the-player")
@@ -98,7 +107,7 @@ fn respond(request: &str) -> String {
             (201, "")
         }
         "GET /news" => (200, "all is well"),
-        "GET /levels.pak" => (200, "pack"),
+        "GET /levels.pak" | "GET /bytes/1000000" => (200, "pack"),
         "GET /season" => (200, "spring"),
         "GET /levels/1.txt" => (200, "#..#"),
         _ => (404, ""),

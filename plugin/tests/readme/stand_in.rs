@@ -134,7 +134,6 @@ impl PluginGroup for MinimalPlugins {
         PluginGroupBuilder::start::<Self>()
             .add(TaskPoolPlugin::default())
             .add(ScheduleRunnerPlugin::run_loop(Duration::from_micros(200)))
-            .add(EndPlugin)
     }
 }
 
@@ -182,11 +181,12 @@ pub(crate) struct HttpollPlugin;
 impl Plugin for HttpollPlugin {
     fn build(&self, app: &mut App) {
         let (network, tls) = servers();
-        app.add_plugins(bevy_httpoll::HttpollPlugin {
+        let plugin = bevy_httpoll::HttpollPlugin {
             network: Some(network),
             tls: Some(tls),
             ..bevy_httpoll::HttpollPlugin::default()
-        });
+        };
+        app.add_plugins((plugin, EndPlugin));
     }
 }
 
