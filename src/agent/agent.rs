@@ -346,12 +346,6 @@ impl Agent {
         self.command(Command::SetRateLimit(id, bytes_per_second));
     }
 
-    /// Changes how many bytes of content per second all requests together may send, and receive; `None` and 0
-    /// mean no limit.
-    pub fn set_global_rate_limit(&mut self, bytes_per_second: Option<u64>) {
-        self.command(Command::SetGlobalRateLimit(bytes_per_second));
-    }
-
     /// Whether the agent runs [on a thread of its own](crate::agent::AgentBuilder::on_thread). It does not if the
     /// system refused to start one.
     pub fn is_on_thread(&self) -> bool {

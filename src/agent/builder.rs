@@ -12,7 +12,7 @@ use super::engine_thread::EngineThread;
 use super::options::RequestOptions;
 use super::pool::PoolLimits;
 use super::prepared::invalid_url;
-use super::settings::{AddressFamily, address_filter};
+use super::settings::{AddressFamily, Priority, RateLimits, address_filter};
 use crate::budget::Budget;
 use crate::clock::system_time;
 use crate::error::{Error, MalformedHsts};
@@ -53,7 +53,7 @@ impl AgentBuilder {
                 user_agent: concat!("httpoll/", env!("CARGO_PKG_VERSION")).to_owned(),
                 limits: Limits::default(),
                 pool: PoolLimits::default(),
-                rate_limit: None,
+                rate_limits: RateLimits::default(),
                 circuit: None,
                 hsts: None,
                 recorder: None,
@@ -124,7 +124,21 @@ impl AgentBuilder {
     /// The most bytes of content per second for all requests together, counted separately for sending and
     /// receiving. `None` and 0 mean no limit, which is the default.
     pub fn global_rate_limit(mut self, bytes_per_second: Option<u64>) -> Self {
-        self.config.rate_limit = bytes_per_second;
+        self.config.rate_limits.set(None, bytes_per_second);
+        self
+    }
+
+    /// The most bytes of content per second for all requests of one priority together, counted separately for
+    /// sending and receiving, beside the [limit of all](Self::global_rate_limit). `None` and 0 mean no limit,
+    /// which is the default. What a priority may not use is left to the others.
+    pub fn priority_rate_limit(
+        mut self,
+        priority: Priority,
+        bytes_per_second: Option<u64>,
+    ) -> Self {
+        self.config
+            .rate_limits
+            .set(Some(priority), bytes_per_second);
         self
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use url::Url;
 
 use super::pool::PoolLimits;
-use super::settings::Settings;
+use super::settings::{RateLimits, Settings};
 use crate::limits::Limits;
 use crate::proto::FieldLines;
 use crate::recording::Recorder;
@@ -23,7 +23,7 @@ pub(crate) struct Config {
     pub(crate) user_agent: String,
     pub(crate) limits: Limits,
     pub(crate) pool: PoolLimits,
-    pub(crate) rate_limit: Option<u64>,
+    pub(crate) rate_limits: RateLimits,
     pub(crate) circuit: Option<CircuitPolicy>,
     pub(crate) hsts: Option<Arc<Mutex<HstsStore>>>,
     pub(crate) recorder: Option<Recorder>,

@@ -10,6 +10,7 @@
 //! | `request`, `options`, `settings`, `content`, `output`, `download` | what the caller asks for |
 //! | `config`, `prepared`, `request_head` | the agent's defaults; a request ready to be sent; its head |
 //! | `event`, `response`, `request_result` | what the caller gets |
+//! | `shared_rates` | the bandwidth that requests share |
 //! | `snapshot` | what the agent is doing, for inspectors |
 //! | `claims`, `claimed_requests` | requests of the modules above |
 //! | `transfer` | the state of one request over its redirects and retries |
@@ -55,6 +56,7 @@ mod request_head;
 mod request_result;
 mod response;
 mod settings;
+mod shared_rates;
 mod snapshot;
 mod suspending;
 mod transfer;

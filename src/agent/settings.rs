@@ -2,6 +2,7 @@
 //! [`RequestOptions`](super::RequestOptions) collected.
 
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,56 @@ pub enum Priority {
     Streaming,
     /// Work that can wait: telemetry, prefetching.
     Background,
+}
+
+impl Priority {
+    /// All of them, the most urgent first.
+    pub const ALL: [Self; 4] = [
+        Self::Gameplay,
+        Self::Interface,
+        Self::Streaming,
+        Self::Background,
+    ];
+
+    /// The place in [`ALL`](Self::ALL).
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Self::Gameplay => 0,
+            Self::Interface => 1,
+            Self::Streaming => 2,
+            Self::Background => 3,
+        }
+    }
+}
+
+/// The limits on the bandwidth of all requests together, and of those of each priority, in bytes per second.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RateLimits {
+    all: Option<NonZeroU64>,
+    classes: [Option<NonZeroU64>; Priority::ALL.len()],
+}
+
+impl RateLimits {
+    /// Sets the limit of a priority, or of all. `None` and 0 mean no limit.
+    pub(crate) fn set(&mut self, priority: Option<Priority>, bytes_per_second: Option<u64>) {
+        let limit = match priority {
+            Some(priority) => &mut self.classes[priority.index()],
+            None => &mut self.all,
+        };
+        *limit = bytes_per_second.and_then(NonZeroU64::new);
+    }
+
+    pub(crate) fn all(&self) -> Option<NonZeroU64> {
+        self.all
+    }
+
+    pub(crate) fn of(&self, priority: Priority) -> Option<NonZeroU64> {
+        self.classes[priority.index()]
+    }
+
+    pub(crate) fn is_any(&self) -> bool {
+        self.all.is_some() || self.classes.iter().any(Option::is_some)
+    }
 }
 
 /// How a request uses the agent's cache (RFC 9111). The modes are those of the Fetch standard.

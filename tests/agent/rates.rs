@@ -245,3 +245,110 @@ fn rates_hold_each_way_and_uploads_go_in_pieces() {
     assert!((1600..=2000).contains(&millis), "{millis}");
     drop((up, down));
 }
+
+fn get(priority: Priority) -> Request {
+    Request::get("http://game.example/").priority(priority)
+}
+
+#[test]
+fn a_priority_keeps_to_its_rate_and_the_others_do_not_wait_for_it() {
+    let (network, server, mut agent) =
+        setup_with(Agent::builder().priority_rate_limit(Priority::Background, Some(100_000)));
+    resource(&server, 200_000);
+    let slow: Vec<_> = (0..2)
+        .map(|_| agent.send(get(Priority::Background)).unwrap())
+        .collect();
+    let fast = agent.send(get(Priority::Streaming)).unwrap();
+    let began = network.now();
+    finish(&network, &mut agent, &fast).response();
+    assert!((network.now() - began).as_millis() < 100, "it has no limit");
+    crate::support::finish_all(&network, &mut agent, 2);
+    // Two of 200 000 bytes, less what the bucket held.
+    let millis = (network.now() - began).as_millis();
+    assert!((3650..=3950).contains(&millis), "{millis}");
+    drop(slow);
+}
+
+#[test]
+fn what_a_priority_may_not_use_is_left_to_the_others_within_the_rate_of_all() {
+    let builder = Agent::builder()
+        .global_rate_limit(Some(100_000))
+        .priority_rate_limit(Priority::Gameplay, Some(20_000));
+    let (network, server, mut agent) = setup_with(builder);
+    resource(&server, 1_000_000);
+    let first = agent.send(get(Priority::Gameplay)).unwrap();
+    let last = agent.send(get(Priority::Background)).unwrap();
+    let events = frames(&network, &mut agent, 300);
+    let (high, low) = (received(&events, first.id()), received(&events, last.id()));
+    // Three seconds and a quarter, of which a tick of 10 ms may be missing.
+    assert!((55_000..=66_000).contains(&high), "{high}");
+    assert!((250_000..=270_000).contains(&low), "{low}");
+    assert!(high + low <= 326_000, "{high} and {low}");
+    // With a larger rate of its own it goes first, and the others get what it leaves.
+    agent.set_priority_rate_limit(Priority::Gameplay, Some(80_000));
+    let events = frames(&network, &mut agent, 300);
+    let now = (received(&events, first.id()), received(&events, last.id()));
+    let (more_high, more_low) = (now.0 - high, now.1 - low);
+    assert!((220_000..=262_000).contains(&more_high), "{more_high}");
+    assert!((40_000..=80_000).contains(&more_low), "{more_low}");
+}
+
+#[test]
+fn rates_of_priorities_change_while_content_moves() {
+    let (network, server, mut agent) = setup();
+    resource(&server, 10_000_000);
+    agent.set_priority_rate_limit(Priority::Streaming, Some(100_000));
+    let handle = agent.send(get(Priority::Streaming)).unwrap();
+    let first = received(&frames(&network, &mut agent, 101), handle.id());
+    assert!((105_000..=130_000).contains(&first), "{first}");
+    agent.set_priority_rate_limit(Priority::Streaming, Some(1_000_000));
+    let second = received(&frames(&network, &mut agent, 100), handle.id());
+    assert!((1_000_000..=1_150_000).contains(&second), "{second}");
+    // A request that changes its priority changes its rate.
+    agent.set_priority_rate_limit(Priority::Background, Some(10_000));
+    agent.set_priority(handle.id(), Priority::Background);
+    let third = received(&frames(&network, &mut agent, 100), handle.id());
+    assert!(third - second < 30_000, "{third}");
+    // Another limit does not affect it, and without one it is free.
+    agent.set_priority_rate_limit(Priority::Streaming, None);
+    let fourth = received(&frames(&network, &mut agent, 100), handle.id());
+    assert!((9_000..=11_000).contains(&(fourth - third)), "{fourth}");
+    agent.set_priority_rate_limit(Priority::Background, Some(0));
+    let began = network.now();
+    let outcome = finish(&network, &mut agent, &handle);
+    assert!(*outcome.response().body() == pattern(10_000_000));
+    assert!((network.now() - began).as_millis() < 1000);
+}
+
+#[test]
+fn uploads_keep_to_the_rates_of_their_priority_and_of_all() {
+    let put = |priority| {
+        Request::put("http://game.example/")
+            .body(pattern(100_000))
+            .expect_continue(None)
+            .priority(priority)
+    };
+    let (network, server, mut agent) =
+        setup_with(Agent::builder().priority_rate_limit(Priority::Background, Some(50_000)));
+    server.any("/**").reply(MockResponse::ok());
+    let slow = agent.send(put(Priority::Background)).unwrap();
+    let fast = agent.send(put(Priority::Interface)).unwrap();
+    let began = network.now();
+    finish(&network, &mut agent, &fast).response();
+    assert!((network.now() - began).as_millis() < 100);
+    finish(&network, &mut agent, &slow).response();
+    let millis = (network.now() - began).as_millis();
+    assert!((1650..=1900).contains(&millis), "{millis}");
+    // The rate of all is the smaller one.
+    agent.set_global_rate_limit(Some(25_000));
+    let millis = taken(&network, &mut agent, put(Priority::Background));
+    assert!((3600..=4100).contains(&millis), "{millis}");
+    // Both may go: the upload goes on at the rate of its priority.
+    let handle = agent.send(put(Priority::Background)).unwrap();
+    frames(&network, &mut agent, 10);
+    agent.set_global_rate_limit(None);
+    agent.set_priority_rate_limit(Priority::Background, None);
+    let began = network.now();
+    finish(&network, &mut agent, &handle).response();
+    assert!((network.now() - began).as_millis() < 100);
+}

@@ -11,7 +11,8 @@ use crate::resources::agent::HttpAgent;
 /// Limits how many bytes of content per second the request on this entity may move. Insert, replace or
 /// remove it at any time, also in the frame of the spawn.
 ///
-/// [`HttpAgent::set_global_rate_limit`] limits all requests together.
+/// [`HttpAgent::set_global_rate_limit`] limits all requests together,
+/// [`HttpAgent::set_priority_rate_limit`] those of one priority.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "reflect",

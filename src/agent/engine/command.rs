@@ -19,7 +19,8 @@ pub(crate) enum Command {
     Resume(RequestId),
     SetPriority(RequestId, Priority),
     SetRateLimit(RequestId, Option<u64>),
-    SetGlobalRateLimit(Option<u64>),
+    /// Of a priority, or of all.
+    SetSharedRateLimit(Option<Priority>, Option<u64>),
     /// The caller pulled this much content.
     Pulled(RequestId, Unpulled),
     Suspend(Duration),

@@ -23,7 +23,9 @@ impl Engine {
             Command::Resume(id) => self.resume_one(id),
             Command::SetPriority(id, priority) => self.set_priority(id, priority),
             Command::SetRateLimit(id, rate) => self.set_rate_limit(id, rate),
-            Command::SetGlobalRateLimit(rate) => self.set_global_rate_limit(rate),
+            Command::SetSharedRateLimit(priority, rate) => {
+                self.set_shared_rate_limit(priority, rate);
+            }
             Command::Pulled(id, pulled) => self.note_pulled(id, pulled),
             Command::Suspend(deadline) => self.suspend(deadline),
             Command::ResumeAll => self.resume_all(),
@@ -135,20 +137,20 @@ impl Engine {
         }
     }
 
-    fn set_global_rate_limit(&mut self, rate: Option<u64>) {
+    fn set_shared_rate_limit(&mut self, priority: Option<Priority>, rate: Option<u64>) {
         let active_now = self.active_time();
-        let rate = rate.and_then(NonZeroU64::new);
-        match (&mut self.bandwidth, rate) {
-            (Some(bandwidth), Some(rate)) => bandwidth.set_rate(rate, active_now),
-            (bandwidth, rate) => {
-                *bandwidth = rate.map(|rate| BandwidthQueue::new(rate, active_now))
-            }
+        self.rate_limits.set(priority, rate);
+        let limits = &self.rate_limits;
+        match &mut self.bandwidth {
+            Some(bandwidth) if limits.is_any() => bandwidth.set_rates(limits, active_now),
+            bandwidth => *bandwidth = BandwidthQueue::new(limits, active_now),
         }
+        let has_queue = self.bandwidth.is_some();
         let mut keys = Vec::new();
         for id in self.transfers.ids() {
             self.transfers.update(id, |transfer| {
                 transfer.request.payload.flow.allow(u64::MAX);
-                if rate.is_none() {
+                if !has_queue {
                     transfer.rates.queue_key = None;
                 }
                 keys.extend(transfer.connection());

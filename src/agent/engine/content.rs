@@ -181,7 +181,7 @@ impl Engine {
                 let place = &mut transfer.rates.queue_key;
                 let shared = bandwidth.share(transfer.id, priority, place, active_now);
                 if shared == 0 {
-                    let due = bandwidth.due(active_now);
+                    let due = bandwidth.due(priority, active_now);
                     self.look_again(transfer, due);
                     return Ok(Pumped::Throttled);
                 }
@@ -220,7 +220,7 @@ impl Engine {
             taken += piece.len();
             has_moved = true;
             if let Some(bandwidth) = &mut self.bandwidth {
-                bandwidth.spend(piece.len() as u64);
+                bandwidth.spend(transfer.settings.priority, piece.len() as u64);
             }
             transfer.rates.download.spend(piece.len() as u64);
             if let Some(response) = transfer.state.response_mut() {

@@ -66,13 +66,13 @@ mod waiting;
 mod web_sockets;
 mod window;
 
-use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::Config;
 use super::pool::{ConnectionKey, Pool};
 use super::request_head::Draft;
+use super::settings::RateLimits;
 use super::transfer::Transfer;
 use crate::budget::{BusyPoll, PollHistory};
 use crate::clock::Instant;
@@ -111,7 +111,8 @@ pub(crate) struct Engine {
     events: EventQueue,
     window: Window,
     files: FileQueue,
-    /// Only if there is a rate for all transfers together.
+    rate_limits: RateLimits,
+    /// Only if there is a rate that transfers share.
     bandwidth: Option<BandwidthQueue>,
     policies: Policies,
     suspension: Suspension,
@@ -150,7 +151,7 @@ impl Engine {
             Some(number) => Random::repeatable(number),
             None => Random::system(),
         };
-        let rate = config.rate_limit.and_then(NonZeroU64::new);
+        let rate_limits = config.rate_limits;
         Self {
             reactor,
             submissions: SubmissionQueue::default(),
@@ -161,7 +162,8 @@ impl Engine {
             events: EventQueue::default(),
             window: Window::default(),
             files: FileQueue::default(),
-            bandwidth: rate.map(|rate| BandwidthQueue::new(rate, now)),
+            bandwidth: BandwidthQueue::new(&rate_limits, now),
+            rate_limits,
             policies: Policies::new(&config),
             suspension: Suspension::default(),
             random,

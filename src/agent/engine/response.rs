@@ -1,7 +1,6 @@
 //! Drives the connection of a transfer, and takes what arrives over it: phases, heads, content, errors.
 
 use super::Engine;
-use super::bandwidth::BandwidthQueue;
 use super::event_queue::EventQueue;
 use super::transfers::Step;
 use crate::agent::event::Event;
@@ -105,14 +104,15 @@ impl Engine {
     /// Lets as much of the request's content be sent as the rates allow.
     fn allow_upload(&mut self, transfer: &mut Transfer, active_now: Instant) {
         transfer.rates.upload_due = None;
-        let shared = self.bandwidth.as_mut().map(BandwidthQueue::upload);
+        let priority = transfer.settings.priority;
+        let shared = self.bandwidth.as_mut().map(|it| it.uploads(priority));
         let own = &mut transfer.rates.upload;
         if shared.is_none() && own.rate().is_none() {
             return;
         }
         let drawn = transfer.request.payload.newly_drawn();
         let mut remaining_budget = u64::MAX;
-        for throttle in shared.into_iter().chain([own]) {
+        for throttle in shared.into_iter().flatten().chain([own]) {
             throttle.spend(drawn);
             let now = throttle.worthwhile(active_now);
             if now == 0 {
