@@ -6,6 +6,8 @@
 mod agent_sockets {
     mod last_bytes;
 }
+#[path = "agent_sockets/thread_switch.rs"]
+mod thread_switch;
 
 use std::fs;
 use std::io::{Read, Write};

@@ -462,3 +462,44 @@ fn a_close_code_that_may_not_be_sent_is_reported_as_it_is() {
         assert_eq!(close_codes(&received.lock().unwrap()), [1002], "{code}");
     }
 }
+
+#[test]
+fn a_web_socket_stays_open_while_the_agent_moves_to_a_thread_and_back() {
+    let (url, thread) = server(|socket| {
+        while let Ok(message) = socket.read() {
+            match message {
+                Message::Text(text) => socket.send(Message::text(format!("{text}!"))).unwrap(),
+                Message::Close(_) => return,
+                _ => {}
+            }
+        }
+    });
+    let mut agent = Agent::new();
+    let socket = agent.send(open(&url, WebSocketOptions::new())).unwrap();
+    assert!(matches!(next(&mut agent), Event::WebSocketOpen { .. }));
+    for round in 0..20 {
+        assert!(agent.set_on_thread(round % 2 == 0));
+        let text = WebSocketMessage::Text(round.to_string());
+        agent.send_message(socket.id(), text).unwrap();
+        if round % 3 == 0 {
+            // The message waits on one side of the switch and is sent on the other.
+            assert!(agent.set_on_thread(round % 2 != 0));
+        }
+        match next(&mut agent) {
+            Event::WebSocketMessage { message, .. } => {
+                assert_eq!(message, WebSocketMessage::Text(format!("{round}!")));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    agent.close_web_socket(socket.id(), 1000, "");
+    let last = loop {
+        let event = next(&mut agent);
+        if event.is_final() {
+            break event;
+        }
+    };
+    assert!(matches!(last, Event::Done { .. }), "{last:?}");
+    drop(agent);
+    thread.join().unwrap();
+}

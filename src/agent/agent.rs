@@ -27,7 +27,8 @@ use crate::error::{Error, Misuse};
 use crate::proto::FieldLines;
 #[cfg(feature = "websocket")]
 use crate::semantics::websocket::WebSocketMessage;
-use crate::transport::watcher::Watcher;
+use crate::transport::poller::Poller;
+use crate::transport::watcher::{Notify, Watcher};
 
 /// Sends requests and reports what becomes of them.
 ///
@@ -78,6 +79,9 @@ pub struct Agent {
     set_aside: VecDeque<Event>,
     /// Calls the function of [`on_event`](crate::agent::AgentBuilder::on_event), if the engine has no thread.
     pub(super) watcher: Option<Watcher>,
+    /// The poller of an engine without a thread, and the function of
+    /// [`on_event`](crate::agent::AgentBuilder::on_event); see `thread_switch`.
+    pub(super) home: Option<(Poller, Option<Notify>)>,
     #[cfg(any(feature = "outbox", feature = "patch"))]
     pub(super) claims: Claims,
 }
@@ -165,6 +169,7 @@ impl Agent {
             urls: KnownUrls::default(),
             set_aside: VecDeque::new(),
             watcher: None,
+            home: None,
             #[cfg(any(feature = "outbox", feature = "patch"))]
             claims: Claims::default(),
         }
@@ -344,12 +349,6 @@ impl Agent {
     /// limit.
     pub fn set_rate_limit(&mut self, id: RequestId, bytes_per_second: Option<u64>) {
         self.command(Command::SetRateLimit(id, bytes_per_second));
-    }
-
-    /// Whether the agent runs [on a thread of its own](crate::agent::AgentBuilder::on_thread). It does not if the
-    /// system refused to start one.
-    pub fn is_on_thread(&self) -> bool {
-        matches!(self.backend, Backend::Threaded(_))
     }
 
     /// Sets the budget of each [`poll`](Self::poll). Default: [`Budget::default`].

@@ -299,13 +299,22 @@ impl AgentBuilder {
     /// Builds the agent. It opens nothing before the first request. With [`on_thread`](Self::on_thread) it starts
     /// a thread; if the system refuses one, the agent works without.
     pub fn build(self) -> Agent {
-        let mut group = self.group.clone().filter(|_| !self.on_thread);
-        if self.on_event.is_some() && !self.on_thread {
+        let home = match (&self.group, &self.on_event) {
+            (Some(group), _) => group.clone(),
             // A watcher needs a poller that others can use while it sleeps.
-            group.get_or_insert_with(Poller::group);
-        }
-        let reactor = Reactor::on(group.as_ref(), self.resolver.clone());
-        self.build_on(reactor)
+            (None, Some(_)) => Poller::group(),
+            (None, None) => Poller::alone(),
+        };
+        let notify = self.on_event.clone();
+        let poller = if self.on_thread {
+            Poller::alone()
+        } else {
+            home.clone()
+        };
+        let reactor = Reactor::new(&poller, self.resolver.clone());
+        let mut agent = self.build_on(reactor);
+        agent.home = Some((home, notify));
+        agent
     }
 
     /// Builds the agent on an in-memory network with a virtual clock, for tests. It never has a thread of its

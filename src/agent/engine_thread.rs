@@ -54,7 +54,8 @@ pub(super) struct EngineThread {
     events: VecDeque<Event>,
     #[cfg(any(feature = "outbox", feature = "patch"))]
     disk: crate::transport::disk::Disk,
-    thread: Option<thread::JoinHandle<()>>,
+    /// Returns the engine at its end.
+    thread: Option<thread::JoinHandle<Option<Box<Engine>>>>,
 }
 
 impl EngineThread {
@@ -79,11 +80,11 @@ impl EngineThread {
         let thread = thread::Builder::new()
             .name("httpoll-agent".to_owned())
             .spawn(move || {
-                if let Ok(mut engine) = engine_receiver.recv() {
-                    let _guard = PanicGuard(&for_thread);
-                    engine.widen_window();
-                    run(&mut engine, &for_thread);
-                }
+                let mut engine = engine_receiver.recv().ok()?;
+                let _guard = PanicGuard(&for_thread);
+                engine.widen_window();
+                run(&mut engine, &for_thread);
+                Some(engine)
             });
         let Ok(thread) = thread else {
             return Err(engine);
@@ -97,6 +98,22 @@ impl EngineThread {
             disk,
             thread: Some(thread),
         })
+    }
+
+    /// Ends the thread after its current poll and takes the engine back. `None` if the thread has panicked: the engine
+    /// is lost then, and the agent goes on reporting that.
+    pub(super) fn take_engine(&mut self) -> Option<Box<Engine>> {
+        self.shared.stop.store(true, Ordering::Release);
+        (self.wake)();
+        let ended = self.thread.take()?.join();
+        let mut engine = ended.ok().flatten()?;
+        let mut state = lock(&self.shared.state);
+        self.events.append(&mut state.events);
+        engine.return_to_caller(std::mem::take(&mut self.events));
+        for command in state.commands.drain(..) {
+            engine.execute(command);
+        }
+        Some(engine)
     }
 
     pub(super) fn calls_on_event(&self) -> bool {

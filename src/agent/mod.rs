@@ -59,6 +59,7 @@ mod settings;
 mod shared_rates;
 mod snapshot;
 mod suspending;
+mod thread_switch;
 mod transfer;
 mod validators;
 #[cfg(feature = "websocket")]

@@ -158,6 +158,19 @@ impl HttpAgent {
         Ok(())
     }
 
+    /// Whether a thread drives the requests, also between frames; see
+    /// [`HttpollPlugin::on_thread`](crate::HttpollPlugin::on_thread).
+    pub fn is_on_thread(&self) -> bool {
+        self.agent.is_on_thread()
+    }
+
+    /// Moves the requests to a thread, or back into the frame: for a switch in the game's settings. Requests that are
+    /// under way continue. Returns whether they now run as wanted; see
+    /// [`Agent::set_on_thread`](httpoll::Agent::set_on_thread).
+    pub fn set_on_thread(&mut self, on_thread: bool) -> bool {
+        self.agent.set_on_thread(on_thread)
+    }
+
     /// Suspends all requests, for instance when a phone sends the game to the background. Running requests
     /// may finish until `deadline`; then all connections close. Unfinished requests wait for
     /// [`resume_all`](Self::resume_all); those that must not be sent twice fail.

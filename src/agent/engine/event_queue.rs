@@ -29,6 +29,12 @@ impl EventQueue {
         }
     }
 
+    /// Puts events back that were taken, before all others.
+    pub(super) fn put_back(&mut self, mut events: VecDeque<Event>) {
+        events.append(&mut self.events);
+        self.events = events;
+    }
+
     /// The oldest event.
     pub(super) fn pop(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;

@@ -28,6 +28,7 @@
 //! | `response`, `head`, `content` | what arrives: connection, head, content |
 //! | `failure` | what an error says: origin, phase, retryable |
 //! | `completion` | how a hop and a transfer end: next hop, again, done, failed |
+//! | `moving` | moves everything to another poller, such as that of a thread |
 //! | `drain` | connections that read the rest of a response that is not wanted |
 //! | `snapshot` | what the engine is doing, for inspectors |
 //! | `files`, `caching`, `recording`, `web_sockets`, `suspend` | features that take part in a transfer |
@@ -47,6 +48,7 @@ mod failure;
 mod file_queue;
 mod files;
 mod head;
+mod moving;
 mod policies;
 mod poll;
 mod random;
