@@ -96,7 +96,8 @@
 //! |---|---|
 //! | features `server`, `oauth`, `archive`, `full` | do not compile |
 //! | TLS options, proxies, SOCKS, `Digest`, `CONNECT`, `TRACE`, request targets, the headers that only a browser sets (`Host`, `Cookie`, `Connection`, `Expect` and others) | error |
-//! | files by path as content, downloads to files | error for now; content from memory or a reader works |
+//! | files by path as content | error: a page has no paths. Content from memory or a reader works |
+//! | downloads to files | into the origin private file system, with resume and checks as natively. `httpoll::opfs` finds a file by its name, reads it, and hands it to the page as a `File`. A full quota is [`DiskFault::QuotaExceeded`](error::DiskFault::QuotaExceeded); a page that is neither `https` nor on loopback has no such files: [`NoFileSystem`](error::DiskFault::NoFileSystem) |
 //! | WebSockets | the browser's, with the same events. Headers and credentials are an error; nothing tells why one could not be opened; pings are not sent; a message is read whole before its size is judged |
 //! | redirects | the browser follows them, up to its own limit; `Response::was_redirected` and the final URL are reported, hops are not |
 //! | no redirects (`RedirectPolicy::none`), an `AccessPolicy`, a secret header | the browser must not follow: a redirect is the error `NotFollowedOnWeb` |
@@ -278,6 +279,12 @@ pub mod retry {
     pub use http::StatusCode;
 
     pub use crate::semantics::retry::RetryPolicy;
+}
+
+/// Files of the origin private file system, in which downloads of a page are, by their names.
+#[cfg(all(target_family = "wasm", feature = "agent"))]
+pub mod opfs {
+    pub use crate::transport::disk::stored::{file, read, remove, write};
 }
 
 /// A caller's own stream in the place of a socket.

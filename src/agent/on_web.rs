@@ -75,7 +75,6 @@ fn refusal(asked: &Asked<'_>) -> Option<&'static str> {
         _ => {}
     }
     match asked.output {
-        Output::File(_) => Some("downloads to files"),
         #[cfg(feature = "websocket")]
         Output::WebSocket(_) if asked.fields.iter().next().is_some() => {
             Some("headers of a WebSocket")
@@ -86,7 +85,11 @@ fn refusal(asked: &Asked<'_>) -> Option<&'static str> {
         }
         #[cfg(feature = "websocket")]
         Output::WebSocket(_) => None,
-        Output::Collect | Output::Stream | Output::Messages(_) | Output::EventStream => None,
+        Output::Collect
+        | Output::Stream
+        | Output::Messages(_)
+        | Output::EventStream
+        | Output::File(_) => None,
     }
 }
 

@@ -106,9 +106,11 @@ fn of_file(fault: &DiskFault) -> HttpRequestResult {
             DiskStep::Read => HttpRequestResult::RequestFailed,
             _ => HttpRequestResult::DownloadFileWriteError,
         },
-        DiskFault::AlreadyInUse | DiskFault::NoFileName | DiskFault::NotAFile => {
-            HttpRequestResult::DownloadFileCantOpen
-        }
+        DiskFault::AlreadyInUse
+        | DiskFault::NoFileName
+        | DiskFault::NotAFile
+        | DiskFault::NoFileSystem => HttpRequestResult::DownloadFileCantOpen,
+        DiskFault::QuotaExceeded => HttpRequestResult::DownloadFileWriteError,
         _ => HttpRequestResult::RequestFailed,
     }
 }

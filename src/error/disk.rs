@@ -46,6 +46,12 @@ pub enum DiskFault {
         /// Where the content continues.
         offset: u64,
     },
+    /// The browser lets this origin store no more. Remove files, or let the player allow more with
+    /// `navigator.storage.persist()`.
+    QuotaExceeded,
+    /// The page has no origin private file system: it is neither `https` nor on loopback, or the browser is too old
+    /// or in a private mode that forbids it.
+    NoFileSystem,
     /// A SHA-256 was required, but the crate was built without the feature `sha256`.
     HashUnsupported,
 }
@@ -101,7 +107,8 @@ impl DiskFault {
             }
             Self::AlreadyInUse => io::ErrorKind::ResourceBusy,
             Self::NoFileName | Self::NotAFile => io::ErrorKind::InvalidInput,
-            Self::HashUnsupported => io::ErrorKind::Unsupported,
+            Self::QuotaExceeded => io::ErrorKind::QuotaExceeded,
+            Self::HashUnsupported | Self::NoFileSystem => io::ErrorKind::Unsupported,
         }
     }
 
@@ -151,6 +158,13 @@ impl fmt::Display for DiskFault {
             Self::Gap { held, offset } => write!(
                 f,
                 "the part file holds {held} bytes, but the content continues at {offset}"
+            ),
+            Self::QuotaExceeded => f.write_str(
+                "the browser lets this origin store no more: remove files, or ask the player for more space with \
+                 navigator.storage.persist()",
+            ),
+            Self::NoFileSystem => f.write_str(
+                "the page has no origin private file system, which needs https or loopback and a recent browser",
             ),
             Self::HashUnsupported => {
                 f.write_str("checking a SHA-256 needs the crate's feature sha256")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 
+import devtools
 import server
 
 LIMIT = float(os.environ.get("HTTPOLL_WEB_SECONDS", "240"))
@@ -45,6 +46,7 @@ def main():
             stdout=log,
             stderr=log,
         )
+        server.STATE.set_quota = lambda host, bytes_: devtools.set_quota(f"{profile}/data", host, bytes_)
         try:
             done = server.STATE.reported.wait(LIMIT)
         finally:

@@ -7,6 +7,7 @@ import base64
 import gzip
 import hashlib
 import http.server
+import json
 import os
 import socketserver
 import threading
@@ -24,6 +25,9 @@ class State:
         self.lock = threading.Lock()
         self.counts = {}
         self.aborted = set()
+        self.ranges = {}
+        # Sets the quota of an origin in the browser; run.py knows how.
+        self.set_quota = lambda host, bytes_: "no browser"
         self.report = None
         self.reported = threading.Event()
 
@@ -112,8 +116,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def path_echo(self, query, content):
         """The request as JSON: method, path, headers, length and digest of the content."""
-        import json
-
         self.respond(
             200,
             json.dumps(
@@ -157,6 +159,48 @@ class Handler(http.server.BaseHTTPRequestHandler):
             piece = block[: min(len(block), total - sent)]
             self.wfile.write(piece)
             sent += len(piece)
+
+    def path_ranged(self, query, content):
+        """Bytes with a validator and ranges. The first response under `key` is cut after `cut` bytes. With `stall` no
+        more than that many bytes come for a while."""
+        total, key = int(query["count"]), query.get("key", "")
+        with STATE.lock:
+            asked = STATE.ranges.setdefault(key, [])
+            is_first = not asked
+            asked.append(self.headers.get("Range", ""))
+        start = 0
+        if self.headers.get("Range") and self.headers.get("If-Range", '"v1"') == '"v1"':
+            start = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+        self.send_response(206 if start else 200)
+        self.common([("ETag", '"v1"')])
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Content-Length", str(total - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
+        self.end_headers()
+        block = bytes(i % 251 for i in range(251))
+        whole = (block * (total // 251 + 1))[start:total]
+        if "stall" in query:
+            self.wfile.write(whole[: int(query["stall"])])
+            self.wfile.flush()
+            time.sleep(8)
+        elif "cut" in query and is_first:
+            self.wfile.write(whole[: int(query["cut"])])
+            self.wfile.flush()
+            time.sleep(0.3)
+            self.close_connection = True
+        else:
+            self.wfile.write(whole)
+
+    def path_ranges(self, query, content):
+        """The `Range` of each request for `/ranged` under this key."""
+        with STATE.lock:
+            self.respond(200, json.dumps(STATE.ranges.get(query["key"], [])), content_type="application/json")
+
+    def path_quota(self, query, content):
+        """Sets how much the page may store; without `bytes` as before."""
+        bytes_ = int(query["bytes"]) if query.get("bytes") else None
+        self.respond(200, STATE.set_quota(self.headers.get("Host"), bytes_))
 
     def path_slow(self, query, content):
         """Sends a byte, waits, sends the next one. A page that aborts is noted under `key`."""

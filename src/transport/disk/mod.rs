@@ -43,22 +43,36 @@
 //! written by the same [`Disk`], that one is given up first, so that a large download fails and small ones
 //! finish. Nothing is checked beforehand: the standard library cannot tell how much space is free.
 //!
+//! # In a browser
+//!
+//! The module `browser` has the same [`DownloadFile`], for the origin private file system.
+//!
 //! # Memory
 //!
 //! A download queues at most 4 MiB to be written, less if there are more than 16 downloads. An upload
 //! reads 1 MiB ahead.
 
+#[cfg(target_family = "wasm")]
+mod browser;
+#[cfg(not(target_family = "wasm"))]
 mod commands;
+#[cfg(not(target_family = "wasm"))]
 mod digest;
+#[cfg(not(target_family = "wasm"))]
 mod download;
 #[cfg(any(feature = "outbox", feature = "patch"))]
 mod job;
+#[cfg(not(target_family = "wasm"))]
 mod part;
+#[cfg(not(target_family = "wasm"))]
 mod paths;
 mod plan;
+#[cfg(not(target_family = "wasm"))]
 mod present;
 mod sidecar;
 mod upload;
+// A browser has no thread for files, so parts of it have no caller there.
+#[cfg_attr(target_family = "wasm", allow(dead_code))]
 mod worker;
 
 #[cfg(test)]
@@ -70,6 +84,9 @@ pub fn read_sidecar(json: &[u8]) -> Option<String> {
     sidecar::Sidecar::from_json(json).map(|sidecar| sidecar.to_json())
 }
 
+#[cfg(target_family = "wasm")]
+pub(crate) use self::browser::{DownloadFile, stored};
+#[cfg(not(target_family = "wasm"))]
 pub(crate) use self::download::DownloadFile;
 #[cfg(any(feature = "outbox", feature = "patch"))]
 pub(crate) use self::job::{DiskJob, DiskWork, Steps};

@@ -75,26 +75,13 @@ impl Part {
     }
 
     /// What can be resumed of an earlier run.
-    ///
-    /// Bytes after those that the sidecar counts as synced are ignored: after a power failure they
-    /// may be anything, and nothing tells what stopped the earlier run. If bytes are missing that it
-    /// counts, another program cut them off; the bytes before them are valid.
     fn find_resumable(&self) -> Option<Resumable> {
         if !self.plan.resume {
             return None;
         }
         let sidecar = self.paths.read_sidecar(&self.file)?;
         let length = self.file.metadata().ok()?.len();
-        let offset = sidecar.safe.min(length);
-        let expected = self.plan.expected_size;
-        let fits = sidecar.identity == self.plan.identity
-            && expected.is_none_or(|expected| offset <= expected)
-            && (expected.is_none() || sidecar.total.is_none() || expected == sidecar.total);
-        (fits && offset > 0).then_some(Resumable {
-            offset,
-            validator: Some(sidecar.validator).filter(|v| *v != Validator::default()),
-            total: sidecar.total,
-        })
+        self.plan.resumable(sidecar, length)
     }
 
     /// Content begins at `offset`. Everything from there on is cut off.
@@ -209,18 +196,10 @@ impl Part {
     /// Checks the content and gives the file its name.
     pub(super) fn commit(&mut self, shared: &Shared) -> Result<Committed, DiskFault> {
         let announced = self.content.as_ref().and_then(|content| content.total);
-        for expected in [self.plan.expected_size, announced].into_iter().flatten() {
-            let found = self.position;
-            if expected != found {
-                return Err(DiskFault::SizeMismatch { expected, found });
-            }
-        }
+        // The length first: a file of another length is not worth hashing.
+        self.plan.check(announced, self.position, None)?;
         let sha256 = self.digest.as_mut().map(Digest::finish);
-        if let (Some(expected), Some(found)) = (self.plan.sha256, sha256)
-            && expected != found
-        {
-            return Err(DiskFault::HashMismatch { expected, found });
-        }
+        self.plan.check(announced, self.position, sha256)?;
         let size = self.space().in_the_end;
         shared.step_with_room(DiskStep::Sync, size, |_| self.file.sync_all())?;
         // The lock is held during this, so that no other download can take the part file.

@@ -3,7 +3,8 @@
 
 use std::path::PathBuf;
 
-use super::sidecar::Validator;
+use super::sidecar::{Sidecar, Validator};
+use crate::error::DiskFault;
 
 /// What a download is to do.
 #[derive(Clone, Default)]
@@ -23,6 +24,47 @@ pub(crate) struct FilePlan {
     pub(crate) skip_existing: bool,
     /// What identifies the content: the URL without credentials. It is written to the sidecar.
     pub(crate) identity: String,
+}
+
+impl FilePlan {
+    /// What can be resumed of an earlier run, whose part file has this `length`.
+    ///
+    /// Bytes after those that the sidecar counts as synced are ignored: after a power failure they
+    /// may be anything, and nothing tells what stopped the earlier run. If bytes are missing that it
+    /// counts, another program cut them off; the bytes before them are valid.
+    pub(super) fn resumable(&self, sidecar: Sidecar, length: u64) -> Option<Resumable> {
+        let offset = sidecar.safe.min(length);
+        let expected = self.expected_size;
+        let fits = self.resume
+            && sidecar.identity == self.identity
+            && expected.is_none_or(|expected| offset <= expected)
+            && (expected.is_none() || sidecar.total.is_none() || expected == sidecar.total);
+        (fits && offset > 0).then_some(Resumable {
+            offset,
+            validator: Some(sidecar.validator).filter(|v| *v != Validator::default()),
+            total: sidecar.total,
+        })
+    }
+
+    /// Checks complete content: its length, also against the `announced` one, and its digest.
+    pub(super) fn check(
+        &self,
+        announced: Option<u64>,
+        found: u64,
+        sha256: Option<[u8; 32]>,
+    ) -> Result<(), DiskFault> {
+        for expected in [self.expected_size, announced].into_iter().flatten() {
+            if expected != found {
+                return Err(DiskFault::SizeMismatch { expected, found });
+            }
+        }
+        match (self.sha256, sha256) {
+            (Some(expected), Some(found)) if expected != found => {
+                Err(DiskFault::HashMismatch { expected, found })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What an earlier run kept. If nothing, `offset` is 0.

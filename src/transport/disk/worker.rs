@@ -162,6 +162,14 @@ impl Disk {
         &self.0
     }
 
+    /// Wakes the owner of the files.
+    #[cfg(target_family = "wasm")]
+    pub(super) fn wake(&self) {
+        if let Some(wake) = &self.0.wake {
+            wake();
+        }
+    }
+
     /// Queues the task. The caller must not hold any lock of the task.
     pub(super) fn submit(&self, task: Arc<dyn Task>) -> Result<(), DiskFault> {
         let mut state = self.0.lock();

@@ -4,6 +4,7 @@
 mod agent;
 mod content;
 mod cors;
+mod downloads;
 mod frames;
 mod harness;
 mod node;
@@ -28,6 +29,7 @@ pub async fn run(cors: String, plain: String, dead: String, only: String) -> Str
         agent::CASES,
         content::CASES,
         cors::CASES,
+        downloads::CASES,
         frames::CASES,
         node::CASES,
         not_on_web::CASES,

@@ -9,7 +9,7 @@ use httpoll::cookies::CookieJar;
 use httpoll::error::{Misuse, RedirectRefusal};
 use httpoll::proxy::ProxySettings;
 use httpoll::tls::TlsOptions;
-use httpoll::{Agent, Download, ErrorKind, Request};
+use httpoll::{Agent, ErrorKind, Request};
 
 use crate::harness::{Env, Outcome, fetch};
 use crate::{cases, same};
@@ -25,7 +25,6 @@ cases![
     digest_authentication_is_refused,
     a_request_target_is_refused,
     files_by_path_are_refused,
-    downloads_to_files_are_refused,
     content_in_a_get_is_refused,
 ];
 
@@ -193,12 +192,6 @@ async fn files_by_path_are_refused(_: Rc<Env>) -> Outcome {
         refused(Request::post("/echo").multipart(form)),
         not_on_web(what)
     );
-    Ok(())
-}
-
-async fn downloads_to_files_are_refused(_: Rc<Env>) -> Outcome {
-    let request = Request::get("/hello").download_to(Download::to("hello.txt"));
-    same!(refused(request), not_on_web("downloads to files"));
     Ok(())
 }
 
