@@ -243,6 +243,19 @@ mod tests {
         assert_eq!(Throttle::unlimited().worthwhile(start), u64::MAX);
     }
 
+    #[cfg(feature = "agent")]
+    #[test]
+    fn a_piece_waits_for_a_hundredth_of_a_second_or_for_the_wanted_bytes() {
+        let start = Instant::now();
+        let mut bucket = throttle(1000, start);
+        bucket.spend(241);
+        for (wanted, allowed) in [(100, 0), (10, 0), (9, 9), (1, 9)] {
+            assert_eq!(bucket.piece(wanted, start), allowed, "{wanted} wanted");
+        }
+        assert_eq!(bucket.piece(100, start + SECOND / 1000), 10);
+        assert_eq!(Throttle::unlimited().piece(100, start), u64::MAX);
+    }
+
     #[test]
     fn debts_are_paid_before_bytes_move() {
         let start = Instant::now();

@@ -319,5 +319,74 @@ fn only_a_long_queue_to_a_distant_host_opens_connections_beyond_the_usual_limit(
         assert_eq!(pool.len(), expected, "{millis} ms, {waiting} waiting");
     }
 }
+#[test]
+fn the_pool_counts_what_waits_what_is_open_and_what_serves() {
+    use Usage::{Exchange, Stream};
+    let now = Instant::now();
+    let mut pool = pool(4, 4);
+    let a = pool.host(&key("a"));
+    assert_eq!(pool.waiting(), 0);
+    for id in [1, 2] {
+        pool.wait(a, RequestId(id), Priority::Interface, Exchange);
+    }
+    assert_eq!(pool.waiting(), 2);
+    let exchange = pool.insert(a, RequestId(3), Priority::Interface, Exchange, now);
+    let stream = pool.insert(a, RequestId(4), Priority::Interface, Stream, now);
+    assert_eq!(pool.keys(), [exchange, stream]);
+    assert!(pool.is_serving(exchange, RequestId(3)));
+    assert!(!pool.is_serving(exchange, RequestId(4)));
+    assert_eq!((pool.len(), pool.busy()), (2, 2));
+    pool.drain(stream, 100, now);
+    assert!(!pool.is_serving(stream, RequestId(4)));
+    assert_eq!((pool.len(), pool.busy()), (2, 1));
+    assert!(pool.keep(exchange, now));
+    assert_eq!((pool.len(), pool.busy()), (2, 0));
+    assert_eq!(pool.evict(a, Exchange), None, "there is room");
+    pool.remove(exchange);
+    assert_eq!((pool.len(), pool.busy()), (1, 0));
+}
+
+#[test]
+fn a_connection_that_may_not_be_idle_is_not_kept() {
+    let now = Instant::now();
+    for (idle_age, keep_alive, expected) in [
+        (60, None, true),
+        (60, Some(5), true),
+        (60, Some(0), false),
+        (0, None, false),
+        (0, Some(5), false),
+    ] {
+        let mut pool = Pool::new(PoolLimits {
+            idle_age: Duration::from_secs(idle_age),
+            ..PoolLimits::default()
+        });
+        let a = pool.host(&key("a"));
+        let connection = pool.insert(a, RequestId(1), Priority::Interface, Usage::Exchange, now);
+        pool.get_mut(connection).unwrap().keep_alive = keep_alive.map(Duration::from_secs);
+        assert_eq!(
+            pool.keep(connection, now),
+            expected,
+            "{idle_age} {keep_alive:?}"
+        );
+    }
+}
+
+#[test]
+fn draining_connections_to_a_distant_host_do_not_count_as_used() {
+    let now = Instant::now();
+    let mut pool = Pool::new(PoolLimits {
+        per_host: 2,
+        per_distant_host: Some(10),
+        ..PoolLimits::burst()
+    });
+    let a = pool.host(&key("a"));
+    for id in [1, 2] {
+        let connection = pool.insert(a, RequestId(id), Priority::Interface, Usage::Exchange, now);
+        pool.note_request(connection, now);
+        pool.note_head(connection, now + Duration::from_millis(80));
+        pool.drain(connection, 100, now);
+    }
+    assert_eq!(pool.evict(a, Usage::Exchange), None);
+}
 
 mod streams;

@@ -417,3 +417,58 @@ fn content_is_a_range_of_the_input() {
     client.receive(b"").unwrap();
     assert!(client.remote_done());
 }
+
+#[test]
+fn an_exchange_is_done_when_both_messages_are_complete() {
+    let mut client = asked(&request(Method::PUT, &[]), BodyLength::Known(1));
+    let done = |it: &Exchange| (it.local_done(), it.remote_done(), it.is_done());
+    assert_eq!(done(&client), (false, false, false));
+    drain(&mut client, b"HTTP/1.1 413 x\r\nContent-Length: 0\r\n\r\n").unwrap();
+    assert_eq!(done(&client), (false, true, false));
+    client.send_content(b"x", &mut Vec::new()).unwrap();
+    assert_eq!(done(&client), (true, true, true));
+
+    let mut waiting = asked(&request(Method::GET, &[]), BodyLength::None);
+    assert_eq!(done(&waiting), (true, false, false));
+    for (head, is_chunked) in [
+        (&b"HTTP/1.1 200 x\r\nContent-Length: 0\r\n\r\n"[..], false),
+        (
+            b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n",
+            true,
+        ),
+    ] {
+        assert!(!waiting.is_chunked(), "before the head");
+        let mut client = waiting.clone();
+        client.receive(head).unwrap();
+        assert_eq!(client.is_chunked(), is_chunked);
+    }
+    // Nothing is reported after the end.
+    for expected in ["Response", "End", "None"] {
+        let event = waiting.receive(b"HTTP/1.1 204 x\r\n\r\n").unwrap().event;
+        let name = format!("{event:?}");
+        let name = name.trim_start_matches("Some(");
+        assert!(name.starts_with(expected), "{name}");
+    }
+}
+
+#[test]
+fn a_head_at_the_wrong_time_is_out_of_order_whatever_it_contains() {
+    let out_of_order = Err(Misuse::OutOfOrder.into());
+    let mut client = asked(&request(Method::GET, &[]), BodyLength::None);
+    let mut bad = request(Method::GET, &[]);
+    bad.target = "no target".to_owned();
+    let mut out = Vec::new();
+    assert_eq!(
+        client.send_request(&bad, BodyLength::None, &mut out),
+        out_of_order
+    );
+    let mut server = asked_by(GET);
+    answer(&mut server, &response(200, &[]), BodyLength::Known(1));
+    let mut bad = response(200, &[]);
+    bad.reason = "a\r\nb".into();
+    assert_eq!(
+        server.send_response(&bad, BodyLength::None, &mut out),
+        out_of_order
+    );
+    assert!(out.is_empty());
+}

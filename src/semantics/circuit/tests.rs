@@ -238,7 +238,9 @@ fn fail_over_keeps_a_working_base_url_and_switches_after_a_failure() {
     assert_eq!(order(&bases), "abc");
     bases.succeeded(2);
     assert_eq!(order(&bases), "cab");
-    bases.succeeded(9);
+    for index in [3, 9] {
+        bases.succeeded(index);
+    }
     bases.failed(9);
     assert_eq!(order(&bases), "cab");
     let shown = format!("{bases:?}");
@@ -247,4 +249,43 @@ fn fail_over_keeps_a_working_base_url_and_switches_after_a_failure() {
     let mut one = FailOver::new(url("http://a/"), Vec::new());
     one.failed(0);
     assert_eq!((one.len(), order(&one).as_str()), (1, "a"));
+}
+
+#[test]
+fn a_list_of_base_urls_is_recognized_by_all_its_urls_in_order() {
+    let bases = FailOver::new(url("http://a/"), vec![url("http://b/")]);
+    for (first, others, expected) in [
+        ("http://a/", &["http://b/"][..], true),
+        ("http://x/", &["http://b/"], false),
+        ("http://a/", &["http://x/"], false),
+        ("http://a/", &[], false),
+        ("http://b/", &["http://a/"], false),
+    ] {
+        let list: Vec<Url> = others.iter().map(|text| url(text)).collect();
+        assert_eq!(
+            bases.is_of(&url(first), &list),
+            expected,
+            "{first} {others:?}"
+        );
+    }
+}
+
+#[test]
+fn a_failure_of_one_origin_does_not_reset_the_count_of_another() {
+    let now = Instant::now();
+    let mut circuits = Circuits::new(CircuitPolicy {
+        when_open: OpenCircuitPolicy::FailFast,
+        ..CircuitPolicy::default()
+    });
+    let (a, b) = (origin("http://a.b/"), origin("http://c.d/"));
+    for _ in 0..4 {
+        circuits.failed(&a, now);
+    }
+    circuits.failed(&b, now);
+    assert_eq!(circuits.admit(&a, now), Admission::Go);
+    circuits.failed(&a, now);
+    assert_eq!(
+        circuits.admit(&a, now),
+        Admission::Refuse(now + 30 * SECOND)
+    );
 }

@@ -46,7 +46,7 @@ impl Drop for TestFile {
 
 #[test]
 fn fields_and_files_in_order_rfc_7578() {
-    let file = TestFile::new("s26 \u{e4}.png", b"PNG");
+    let file = TestFile::new("shot \u{e4}.png", b"PNG");
     let form = Form::new()
         .text("a", "1")
         .file("f", &file.0)
@@ -60,7 +60,7 @@ fn fields_and_files_in_order_rfc_7578() {
     assert_eq!(boundary, Some(grammar::boundary(RANDOM).as_str()));
     assert!(body.length().is_some());
     let expected = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n\
-        --B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"s26 \u{e4}.png\"\r\n\
+        --B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"shot \u{e4}.png\"\r\n\
         Content-Type: image/png\r\n\r\nPNG\r\n\
         --B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\ntwo\nlines\r\n\
         --B\r\nContent-Disposition: form-data; name=\"g\"; filename=\"x.unknown-type\"\r\n\

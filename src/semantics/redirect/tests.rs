@@ -405,3 +405,16 @@ fn any_bytes_are_followed_or_refused_and_stay_http() {
         }
     }
 }
+
+#[test]
+fn the_referer_is_replaced_only_if_the_policy_renews_it() {
+    for renew_referer in [false, true] {
+        let policy = RedirectPolicy {
+            renew_referer,
+            ..RedirectPolicy::default()
+        };
+        let next = follow("http://a.b/", b"/x").unwrap().unwrap();
+        assert_eq!(next.takes_along("Referer", &policy, &[]), !renew_referer);
+        assert!(next.takes_along("Accept", &policy, &[]));
+    }
+}

@@ -277,6 +277,14 @@ fn errors_determine_whether_a_retry_is_allowed() {
             0,
             failed(true, Reach::Sent),
         ),
+        // A server that responds has seen the request, whatever was counted as sent.
+        (
+            ErrorKind::Network(NetworkFault::Broken),
+            Phase::AwaitHead,
+            0,
+            5,
+            failed(true, Reach::Sent),
+        ),
         (
             ErrorKind::Truncated {
                 received: 1,

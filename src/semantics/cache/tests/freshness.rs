@@ -78,6 +78,8 @@ fn freshness_lifetime_rfc_9111_4_2() {
         // The lifetime begins at the date of the server, and so does the age.
         (&[("expires", "@100"), ("date", "@-40")], 99),
         (&[("expires", "@100")], 99),
+        (&[("expires", "@100"), ("age", "40")], 59),
+        (&[("expires", "@140"), ("date", "@40")], 99),
         // §4.2.3: the response arrives with an age.
         (&[("cache-control", "max-age=100"), ("age", "40")], 59),
         // §5.1: only the first member of a list counts.

@@ -209,3 +209,50 @@ fn debug_shows_no_content() {
     let text = format!("{cache:?} {lookup:?}");
     assert!(text.contains("1 responses") && !text.contains("secret") && !text.contains("body"));
 }
+
+#[test]
+fn the_revision_changes_with_everything_that_is_stored_or_removed() {
+    let mut cache = HttpCache::new();
+    let mut seen = vec![cache.revision()];
+    let mut note = |cache: &HttpCache, what: &str| {
+        assert!(!seen.contains(&cache.revision()), "{what}: {seen:?}");
+        seen.push(cache.revision());
+    };
+    let lines = &[("cache-control", "max-age=99")];
+    let asked = |name: &str| Asked::new(Method::GET, &format!("https://h.test/{name}"), &[]);
+    assert!(cache.is_empty());
+    for name in ["a", "b"] {
+        assert!(cache.store(asked(name).at(0), response(lines, "x"), at(0)));
+        note(&cache, "stored");
+    }
+    assert!(!cache.is_empty());
+    let before = cache.revision();
+    fresh(cache.lookup(asked("a").at(0)));
+    assert_eq!(cache.revision(), before, "a use changes only the order");
+    cache.remove(&Url::parse("https://h.test/a").unwrap());
+    note(&cache, "removed");
+    cache.clear();
+    note(&cache, "cleared");
+    assert!(cache.is_empty());
+}
+
+#[test]
+fn the_bytes_of_a_response_are_those_of_its_url_fields_and_content() {
+    let (cache, kept) = stored(&[], &[("cache-control", "max-age=9"), ("X-A", "bc")]);
+    assert!(kept);
+    // The URL and the fields are held twice; a field takes 64 bytes more than its name and value.
+    let fields = (13 + 9 + 64) + (3 + 2 + 64);
+    let expected = 512 + 2 * URL.len() + 2 * fields + "body".len();
+    assert_eq!(cache.bytes(), expected);
+    // A response may fill the whole cache.
+    for (max_bytes, fits) in [(expected, true), (expected - 1, false)] {
+        let mut small = HttpCache::with_max_bytes(max_bytes);
+        let lines = &[("cache-control", "max-age=9"), ("X-A", "bc")];
+        let asked = Asked::get(&[]);
+        assert_eq!(
+            small.store(asked.at(0), response(lines, "body"), at(0)),
+            fits
+        );
+    }
+    assert_eq!(cache.snapshot().to_bytes(), cache.to_bytes());
+}

@@ -89,6 +89,8 @@ fn stale_if_error_rfc_5861_4() {
     for (response, request, seconds, expected) in [
         ("max-age=10, stale-if-error=20", "", 30, true),
         ("max-age=10, stale-if-error=20", "", 31, false),
+        // At the very moment at which it was received.
+        ("max-age=0, stale-if-error=20", "", 0, true),
         ("max-age=10", "", 20, false),
         ("max-age=10", "stale-if-error=20", 30, true),
         ("max-age=10", "stale-if-error=20", 31, false),

@@ -118,3 +118,12 @@ fn the_caller_can_send_control_frames() {
     }
     assert_eq!(end.machine.queued(), 0);
 }
+
+#[test]
+fn bytes_that_can_no_longer_be_sent_are_dropped() {
+    let mut end = End::client(WebSocketConfig::default());
+    end.send("hi").unwrap();
+    assert!(!end.machine.poll_transmit().is_empty());
+    end.machine.discard_outgoing();
+    assert_eq!(end.machine.poll_transmit(), b"");
+}
