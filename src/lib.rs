@@ -148,6 +148,7 @@ pub mod clock;
 mod connection;
 pub mod error;
 mod exclusive;
+mod file_name;
 #[cfg(all(fuzzing, feature = "full"))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -109,8 +109,11 @@ fn of_file(fault: &DiskFault) -> HttpRequestResult {
         DiskFault::AlreadyInUse
         | DiskFault::NoFileName
         | DiskFault::NotAFile
+        | DiskFault::ReservedName
         | DiskFault::NoFileSystem => HttpRequestResult::DownloadFileCantOpen,
-        DiskFault::QuotaExceeded => HttpRequestResult::DownloadFileWriteError,
+        DiskFault::QuotaExceeded | DiskFault::TargetInUse => {
+            HttpRequestResult::DownloadFileWriteError
+        }
         _ => HttpRequestResult::RequestFailed,
     }
 }

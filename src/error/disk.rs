@@ -34,8 +34,14 @@ pub enum DiskFault {
     },
     /// Another download, here or in another process, is writing the same target.
     AlreadyInUse,
+    /// Another program, such as a virus scanner, has the target open, and the system cannot replace it meanwhile. Only
+    /// on Windows, after several attempts.
+    TargetInUse,
     /// The target path does not end in a file name.
     NoFileName,
+    /// A name in the path means something else: a device (`NUL`, `com1.txt`), a stream (`a.txt:b`), or the name
+    /// without the dot or space at its end. Only on Windows.
+    ReservedName,
     /// The path names a folder, a device or a pipe where a file is needed.
     NotAFile,
     /// The content continues at a place that the part file does not reach: bytes are missing
@@ -88,6 +94,10 @@ pub enum DiskStep {
 
 impl DiskFault {
     pub(crate) fn io(step: DiskStep, error: &io::Error) -> Self {
+        if cfg!(windows) && step == DiskStep::Rename && error.kind() == io::ErrorKind::ResourceBusy
+        {
+            return Self::TargetInUse;
+        }
         Self::Io {
             step,
             kind: error.kind(),
@@ -105,8 +115,8 @@ impl DiskFault {
             Self::SizeMismatch { .. } | Self::HashMismatch { .. } | Self::Gap { .. } => {
                 io::ErrorKind::InvalidData
             }
-            Self::AlreadyInUse => io::ErrorKind::ResourceBusy,
-            Self::NoFileName | Self::NotAFile => io::ErrorKind::InvalidInput,
+            Self::AlreadyInUse | Self::TargetInUse => io::ErrorKind::ResourceBusy,
+            Self::NoFileName | Self::NotAFile | Self::ReservedName => io::ErrorKind::InvalidInput,
             Self::QuotaExceeded => io::ErrorKind::QuotaExceeded,
             Self::HashUnsupported | Self::NoFileSystem => io::ErrorKind::Unsupported,
         }
@@ -153,6 +163,12 @@ impl fmt::Display for DiskFault {
                 Hex(found)
             ),
             Self::AlreadyInUse => f.write_str("another download is writing the same file"),
+            Self::TargetInUse => f.write_str(
+                "another program has the file open, so it cannot be replaced; try again later",
+            ),
+            Self::ReservedName => f.write_str(
+                "a name in the path means a device, a stream or another file on Windows",
+            ),
             Self::NoFileName => f.write_str("the path does not end in a file name"),
             Self::NotAFile => f.write_str("the path does not name a regular file"),
             Self::Gap { held, offset } => write!(

@@ -13,7 +13,7 @@ use super::lines::Line;
 use super::{BatchFormat, Losses, OutboxLimits};
 use crate::clock::system_time;
 use crate::error::{DiskFault, DiskStep};
-use crate::transport::disk::Steps;
+use crate::transport::disk::{Steps, replace};
 
 /// A file is rewritten when this much of it, and most of it, is not needed any more.
 const COMPACT_BYTES: u64 = if cfg!(test) { 512 } else { 64 * 1024 };
@@ -429,11 +429,33 @@ impl Store {
         steps.run(DiskStep::Sync, || file.sync_all())?;
         // Held until the old file is closed, so that no other process takes the place.
         let _ = file.try_lock();
-        steps.run(DiskStep::Rename, || fs::rename(&new, &self.path))?;
+        if cfg!(windows) {
+            // Only a file that is closed can be replaced on all of its file systems.
+            self.file = steps.run(DiskStep::Open, || file.try_clone())?;
+        }
+        let renamed = steps.run(DiskStep::Rename, || replace(&new, &self.path));
+        if renamed.is_err()
+            && let Some(old) = self.reopened()
+        {
+            self.file = old;
+            return renamed;
+        }
         self.file = file;
         self.length = text.len() as u64;
         self.records = records;
-        Ok(())
+        renamed
+    }
+
+    /// The file that could not be replaced. `None` if it cannot be opened any more: the new one has the same
+    /// events.
+    fn reopened(&self) -> Option<File> {
+        if !cfg!(windows) {
+            return self.file.try_clone().ok();
+        }
+        let mut options = File::options();
+        let old = options.read(true).write(true).open(&self.path).ok()?;
+        let _ = old.try_lock();
+        Some(old)
     }
 
     pub(super) fn state(&self) -> StoreState {

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::digest::{Digest, hex};
 use crate::error::{DiskFault, DiskStep, Error, ErrorKind, PatchFault};
-use crate::transport::disk::Steps;
+use crate::transport::disk::{Steps, replace};
 
 /// A longer generation file is damaged.
 const MAX_GENERATION_FILE: u64 = 4096;
@@ -166,7 +166,7 @@ impl Root {
                     File::options().write(true).open(&new)?.sync_all()
                 })
             })
-            .and_then(|()| steps.run(DiskStep::Rename, || fs::rename(&new, &path)))
+            .and_then(|()| steps.run(DiskStep::Rename, || replace(&new, &path)))
             .map_err(|fault| failed(fault, &path))?;
         sync_folder(&self.0);
         Ok(())

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::error::ManifestRule;
+use crate::file_name::is_device;
 
 /// The most bytes of a path.
 const MAX_PATH: usize = 1024;
@@ -74,26 +75,6 @@ fn is_forbidden(character: char) -> bool {
             | '\u{fff9}'..='\u{ffff}'
             | '\u{e0000}'..
         )
-}
-
-/// Whether Windows opens a device for this name, with whatever extension.
-fn is_device(segment: &str) -> bool {
-    let stem = segment.split('.').next().unwrap_or(segment);
-    let stem = stem.trim_end().to_uppercase();
-    if matches!(
-        stem.as_str(),
-        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" | "CLOCK$"
-    ) {
-        return true;
-    }
-    stem.strip_prefix("COM")
-        .or_else(|| stem.strip_prefix("LPT"))
-        .is_some_and(|number| {
-            let mut digits = number.chars();
-            let digit = digits.next();
-            digits.next().is_none()
-                && digit.is_some_and(|it| it.is_ascii_digit() || matches!(it, '¹' | '²' | '³'))
-        })
 }
 
 /// Finds paths that are the same file on some system.

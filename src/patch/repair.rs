@@ -15,7 +15,7 @@ use super::hasher::FileHasher;
 use super::manifest::ManifestFile;
 use crate::error::{DiskFault, DiskStep, Error};
 use crate::semantics::byteranges::ByteRange;
-use crate::transport::disk::{DiskWork, Steps};
+use crate::transport::disk::{DiskWork, Steps, replace};
 
 /// The most ranges in a request. httpoll's server and many others respond to more as if none were asked for.
 pub(super) const MAX_RANGES: usize = 16;
@@ -150,7 +150,7 @@ impl RepairWork {
                 steps.run(DiskStep::Sync, || {
                     File::options().write(true).open(&self.path)?.sync_all()
                 })?;
-                steps.run(DiskStep::Rename, || fs::rename(&self.path, to))?;
+                steps.run(DiskStep::Rename, || replace(&self.path, to))?;
                 Ok(Some(Repaired::Finished))
             }
         }

@@ -6,6 +6,8 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
+use crate::file_name::is_device;
+
 /// A relative path of plain names, as in `ui/index.html`; empty for the root itself.
 ///
 /// No name is empty, `.` or `..`, holds separators, control characters or characters that Windows forbids,
@@ -211,33 +213,7 @@ fn is_reserved(name: &str) -> bool {
         return true;
     }
     let stem = name.split('.').next().unwrap_or_default().trim_end();
-    is_device(stem) || is_short_alias(stem)
-}
-
-/// The names of devices, with any extension.
-fn is_device(stem: &str) -> bool {
-    let stem = stem.to_ascii_uppercase();
-    let number = stem.strip_prefix("COM").or(stem.strip_prefix("LPT"));
-    matches!(
-        stem.as_str(),
-        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$"
-    ) || matches!(
-        number,
-        Some(
-            "0" | "1"
-                | "2"
-                | "3"
-                | "4"
-                | "5"
-                | "6"
-                | "7"
-                | "8"
-                | "9"
-                | "\u{b9}"
-                | "\u{b2}"
-                | "\u{b3}"
-        )
-    )
+    is_device(name) || is_short_alias(stem)
 }
 
 /// On Windows `GIT~1` is another name of `.git`, which no rule about names would find.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::commands::{Command, CommandQueue, DownloadState, PIECE_COST, SharedDownload};
 use super::part::Content;
+use super::paths::has_reserved_name;
 use super::plan::{Committed, FilePlan, Resumable};
 use super::sidecar::Validator;
 use super::worker::{Disk, Holder, lock};
@@ -45,6 +46,11 @@ impl DownloadFile {
     /// Starts to open the part file.
     pub(crate) fn open(disk: &Disk, mut plan: FilePlan) -> Self {
         let mut file = Self::on(disk, plan.target.clone());
+        // Before Windows makes such a name part of an absolute path, which hides it.
+        if has_reserved_name(&plan.target) {
+            file.fail(DiskFault::ReservedName);
+            return file;
+        }
         // Now, since the game may change its current folder before the worker runs.
         match std::path::absolute(&plan.target) {
             Ok(target) => {
@@ -69,6 +75,9 @@ impl DownloadFile {
         let Ok(target) = std::path::absolute(&plan.target) else {
             return;
         };
+        if has_reserved_name(&plan.target) {
+            return;
+        }
         file.command(Command::Remove(Box::new(FilePlan { target, ..plan })));
         let mut queue = lock(&file.shared.queue);
         if matches!(queue.state, DownloadState::Active) {

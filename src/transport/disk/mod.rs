@@ -36,6 +36,12 @@
 //! operating system, if the file system has such locks. Downloads with random names do not affect
 //! each other: the last one to finish replaces the file of the other, and both files were complete.
 //!
+//! # Windows
+//!
+//! A name that means something else there, such as a device, is refused. A target that another program has open is
+//! replaced as soon as that program closes it, or the download fails with [`DiskFault::TargetInUse`]. Paths may be
+//! longer than 260 characters: the standard library takes care of that.
+//!
 //! # A full disk
 //!
 //! A download that finds the disk full fails, and its part file is removed even if the plan says
@@ -60,6 +66,7 @@ mod commands;
 mod digest;
 #[cfg(not(target_family = "wasm"))]
 mod download;
+mod identity;
 #[cfg(any(feature = "outbox", feature = "patch"))]
 mod job;
 #[cfg(not(target_family = "wasm"))]
@@ -69,6 +76,7 @@ mod paths;
 mod plan;
 #[cfg(not(target_family = "wasm"))]
 mod present;
+mod replace;
 mod sidecar;
 mod upload;
 // A browser has no thread for files, so parts of it have no caller there.
@@ -91,6 +99,8 @@ pub(crate) use self::download::DownloadFile;
 #[cfg(any(feature = "outbox", feature = "patch"))]
 pub(crate) use self::job::{DiskJob, DiskWork, Steps};
 pub(crate) use self::plan::{Committed, FilePlan, Resumable};
+#[cfg(any(feature = "outbox", feature = "patch"))]
+pub(crate) use self::replace::replace;
 pub(crate) use self::sidecar::Validator;
 pub(crate) use self::upload::UploadFile;
 pub(crate) use self::worker::Disk;

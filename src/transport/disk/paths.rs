@@ -2,16 +2,18 @@
 //! no other process writes to them and no planted link is followed, and how they are removed.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
+use super::identity::{has_other_names, is_at, is_private, make_private};
+use super::replace::replace;
 use super::sidecar::{self, Sidecar};
 use super::worker::{Claim, Shared};
 use crate::error::{DiskFault, DiskStep};
+#[cfg(windows)]
+use crate::file_name::means_something_else;
 
 /// How many times another process may take a name before it counts as in use.
 const ATTEMPTS: usize = 8;
@@ -21,9 +23,6 @@ const MAX_NAME: usize = 255;
 
 /// The longest that follows the target's name: the sidecar while it is written.
 const LONGEST_SUFFIX: &str = ".part.json.new";
-
-/// How many times the final rename is tried again where the target cannot be replaced while it is open.
-const RENAME_RETRIES: usize = 5;
 
 /// How many characters of the target's name a temporary name repeats, so that it is not too long for
 /// the file system if the target's name is not.
@@ -60,7 +59,7 @@ impl DownloadPaths {
         let opened = shared
             .step(DiskStep::CreateFolder, || fs::create_dir_all(folder))
             .and_then(|()| {
-                let canonical = shared.step(DiskStep::Locate, || fs::canonicalize(folder))?;
+                let canonical = shared.step(DiskStep::Locate, || canonical(folder))?;
                 let claim = shared.claims.claim(canonical.join(name))?;
                 let (part, file) = if lasting {
                     open_lasting(lasting_part(folder, name), shared)?
@@ -99,7 +98,7 @@ impl DownloadPaths {
         shared.step(DiskStep::Open, || make_private(file))?;
         // Windows does not replace a file that is open.
         let _held = (!cfg!(windows)).then_some(held);
-        shared.step(DiskStep::Rename, || fs::rename(&self.part, &part))?;
+        shared.step(DiskStep::Rename, || replace(&self.part, &part))?;
         self.sidecar = Some(with_suffix(&part, ".json"));
         self.part = part;
         Ok(())
@@ -112,7 +111,7 @@ impl DownloadPaths {
             return None;
         }
         let file = File::open(path).ok()?;
-        if !is_private(&file.metadata().ok()?, &part.metadata().ok()?) {
+        if !is_private(&file, part).ok()? {
             return None;
         }
         let mut json = Vec::new();
@@ -139,7 +138,7 @@ impl DownloadPaths {
                 file.write_all(sidecar.to_json().as_bytes())?;
                 file.sync_all()
             })
-            .and_then(|()| fs::rename(&new, path));
+            .and_then(|()| replace(&new, path));
         if written.is_err() {
             remove(&new);
         }
@@ -163,24 +162,7 @@ impl DownloadPaths {
         if !is_at(file, &self.part)? {
             return Err(replaced());
         }
-        self.rename_to_target()
-    }
-
-    /// On Windows a target that another program has open, such as a virus scanner, cannot be replaced.
-    /// It is tried again a few times. The pauses block the disk worker, never a frame.
-    fn rename_to_target(&self) -> io::Result<()> {
-        let mut retries = if cfg!(windows) { RENAME_RETRIES } else { 0 };
-        let mut pause = Duration::from_millis(10);
-        loop {
-            match fs::rename(&self.part, &self.target) {
-                Err(error) if retries > 0 && error.kind() == io::ErrorKind::PermissionDenied => {
-                    thread::sleep(pause);
-                    pause *= 2;
-                    retries -= 1;
-                }
-                renamed => return renamed,
-            }
-        }
+        replace(&self.part, &self.target)
     }
 
     pub(super) fn remove_sidecar(&self) {
@@ -273,7 +255,7 @@ fn new_file(path: &Path) -> io::Result<File> {
 /// Opens an existing file without changing it; `None` if it is gone.
 fn present_file(path: &Path) -> io::Result<Option<File>> {
     let opened = fs::symlink_metadata(path).and_then(|metadata| {
-        if metadata.is_symlink() || has_other_names(&metadata) {
+        if metadata.is_symlink() || has_other_names(path, &metadata)? {
             // Writing would change a file elsewhere. Only this name is removed.
             fs::remove_file(path)?;
             return Ok(None);
@@ -297,9 +279,10 @@ fn is_ours(file: &File, path: &Path) -> io::Result<bool> {
         return Ok(false);
     };
     let (probe_path, probe) = create_probe(folder)?;
-    let metadata = probe.metadata();
+    let is_ours = is_private(file, &probe);
+    drop(probe);
     remove(&probe_path);
-    Ok(is_private(&file.metadata()?, &metadata?))
+    is_ours
 }
 
 /// A new file, for what new files have here. The caller removes it.
@@ -313,32 +296,6 @@ fn random_number() -> io::Result<u64> {
     let mut random = [0; 8];
     getrandom::getrandom(&mut random).map_err(io::Error::other)?;
     Ok(u64::from_ne_bytes(random))
-}
-
-/// Whether a file belongs to the owner of `own`, has one name, and cannot be written by others.
-#[cfg(unix)]
-fn is_private(metadata: &Metadata, own: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    metadata.is_file()
-        && metadata.uid() == own.uid()
-        && metadata.mode() & 0o022 == 0
-        && metadata.nlink() == 1
-}
-
-#[cfg(not(unix))]
-fn is_private(metadata: &Metadata, _own: &Metadata) -> bool {
-    metadata.is_file()
-}
-
-#[cfg(unix)]
-fn make_private(file: &File) -> io::Result<()> {
-    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    file.set_permissions(permissions)
-}
-
-#[cfg(not(unix))]
-fn make_private(_file: &File) -> io::Result<()> {
-    Ok(())
 }
 
 /// Gives a file the permissions of new files in this folder. If that fails, it stays private.
@@ -358,39 +315,32 @@ fn replaced() -> io::Error {
     io::Error::other("another file has taken its name")
 }
 
-#[cfg(unix)]
-fn has_other_names(metadata: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    metadata.is_file() && metadata.nlink() > 1
-}
-
-#[cfg(not(unix))]
-fn has_other_names(_metadata: &Metadata) -> bool {
-    false
-}
-
-/// Whether the open file is the one with this name, and not the target of a link with this name.
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    match fs::symlink_metadata(path) {
-        Ok(named) => Ok(is_same(&file.metadata()?, &named)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
+/// The folder's one path. Windows finds none on some file systems; the absolute one has to do there.
+fn canonical(folder: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(folder) {
+        Err(_) if cfg!(windows) => std::path::absolute(folder),
+        found => found,
     }
 }
 
-#[cfg(unix)]
-fn is_same(open: &Metadata, named: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    (open.dev(), open.ino()) == (named.dev(), named.ino())
+/// Whether a name in the path means something else than a file or folder of that name.
+#[cfg(windows)]
+pub(super) fn has_reserved_name(path: &Path) -> bool {
+    use std::path::Component;
+    // A path that begins with `\\?\` is taken as it is, except for streams.
+    let is_verbatim = matches!(path.components().next(),
+        Some(Component::Prefix(prefix)) if prefix.kind().is_verbatim());
+    path.components().any(|component| match component {
+        Component::Normal(name) if is_verbatim => name.to_string_lossy().contains(':'),
+        Component::Normal(name) => means_something_else(&name.to_string_lossy()),
+        _ => false,
+    })
 }
 
-/// Without file numbers: compares length and times.
-#[cfg(not(unix))]
-fn is_same(open: &Metadata, named: &Metadata) -> bool {
-    named.is_file()
-        && open.len() == named.len()
-        && open.created().ok() == named.created().ok()
-        && open.modified().ok() == named.modified().ok()
+/// Other systems take names as they are.
+#[cfg(not(windows))]
+pub(super) fn has_reserved_name(_path: &Path) -> bool {
+    false
 }
 
 /// `<name>.part`. If the name is so long that the longest suffix does not fit, its end is replaced by a
@@ -438,29 +388,10 @@ fn remove(path: &Path) {
     let _ = fs::remove_file(path);
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::transport::disk::tests::Folder;
-
-    #[test]
-    fn a_file_is_found_only_under_its_own_name() {
-        let folder = Folder::new();
-        let path = folder.join("file.part");
-        let file = new_file(&path).unwrap();
-        assert!(is_at(&file, &path).unwrap());
-        // Its owner renamed it, ...
-        let moved = folder.join("file");
-        fs::rename(&path, &moved).unwrap();
-        assert!(!is_at(&file, &path).unwrap());
-        // ... and a link to it, or another file, took its old name.
-        std::os::unix::fs::symlink(&moved, &path).unwrap();
-        assert!(!is_at(&file, &path).unwrap());
-        fs::remove_file(&path).unwrap();
-        let other = new_file(&path).unwrap();
-        assert!(!is_at(&file, &path).unwrap());
-        assert!(is_at(&other, &path).unwrap());
-    }
 
     #[test]
     fn a_locked_file_is_not_opened_twice() {

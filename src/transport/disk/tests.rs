@@ -9,6 +9,8 @@ mod simulation;
 mod space;
 mod uploads;
 mod whole;
+#[cfg(windows)]
+mod windows;
 
 use std::fs;
 use std::path::{Path, PathBuf};

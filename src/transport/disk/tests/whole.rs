@@ -115,6 +115,39 @@ fn a_name_as_long_as_the_file_system_takes_will_do() {
     });
 }
 
+/// Programs on Windows must say that they take more than 260 characters, or ask for it in each call.
+#[test]
+fn paths_longer_than_windows_likes_will_do() {
+    on_both(|disk, folder| {
+        let bytes = content(100);
+        let deep = ["f".repeat(120), "g".repeat(120), "h".repeat(120)];
+        let target = deep
+            .iter()
+            .fold(folder.join("deep"), |it, name| it.join(name));
+        for plan in [plain(target.clone()), kept(target.clone())] {
+            assert!(target.as_os_str().len() > 360);
+            download(disk, plan, &bytes).unwrap();
+            assert_eq!(read(&target), bytes);
+            fs::remove_file(&target).unwrap();
+            let (mut file, _) = open(disk, kept(target.clone()));
+            file.begin(0, version("\"1\""), Some(100));
+            write(&mut file, &bytes[..60]);
+            settle(disk);
+            drop(file);
+            settle(disk);
+            let (file, resumable) = open(disk, kept(target.clone()));
+            assert_eq!(resumable.offset, 60);
+            drop(file);
+            let mut file = DownloadFile::open(disk, kept(target.clone()));
+            file.begin(60, version("\"1\""), Some(100));
+            write(&mut file, &bytes[60..]);
+            commit(disk, &mut file).unwrap();
+            assert_eq!(read(&target), bytes);
+            fs::remove_file(&target).unwrap();
+        }
+    });
+}
+
 #[cfg(unix)]
 #[test]
 fn links_are_replaced_and_never_followed() {
