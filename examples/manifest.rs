@@ -4,6 +4,7 @@
 //! cargo run --release --features patch --example manifest -- game-data > manifest.json
 //! ```
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use httpoll::patch::manifest_of;
@@ -15,10 +16,11 @@ usage: manifest [--blocks BYTES] FOLDER
 
   --blocks BYTES   the size of the blocks that a patch can repair, 1024 to 16777216; 0 for none;
                    default: 65536
-  --help           shows this text";
+  --help           prints this text
+  --version        prints the version";
 
 fn main() -> ExitCode {
-    match run(std::env::args().skip(1)) {
+    match run() {
         Ok(text) => {
             print!("{text}");
             ExitCode::SUCCESS
@@ -30,23 +32,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(mut arguments: impl Iterator<Item = String>) -> Result<String, String> {
+fn run() -> Result<String, Box<dyn Error>> {
+    use lexopt::prelude::*;
+
     let mut blocks = 65_536;
     let mut folder = None;
-    while let Some(argument) = arguments.next() {
-        match &*argument {
-            "--help" | "-h" => return Ok(format!("{HELP}\n")),
-            "--blocks" => {
-                let value = arguments.next().ok_or("--blocks needs a number of bytes")?;
-                blocks = value
-                    .parse()
-                    .map_err(|_| format!("{value} is not a number of bytes"))?;
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok(format!("{HELP}\n")),
+            Long("version") | Short('V') => {
+                return Ok(format!("manifest {}\n", env!("CARGO_PKG_VERSION")));
             }
-            _ if argument.starts_with("--") => return Err(format!("unknown option {argument}")),
-            _ => folder = Some(argument),
+            Long("blocks") => blocks = arguments.value()?.parse()?,
+            Value(value) if folder.is_none() => folder = Some(value),
+            other => return Err(other.unexpected().into()),
         }
     }
     let folder = folder.ok_or("the folder is missing; see manifest --help")?;
-    let manifest = manifest_of(folder, Some(blocks)).map_err(|error| error.to_string())?;
-    Ok(manifest.to_json())
+    Ok(manifest_of(folder, Some(blocks))?.to_json())
 }

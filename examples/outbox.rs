@@ -9,20 +9,21 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use httpoll::Agent;
 use httpoll::outbox::{Outbox, OutboxLimits};
 use httpoll::server::{Request, Response, Server};
 use serde_json::{Value, json};
 
-/// A frame at 60 fps.
-const FRAME: Duration = Duration::from_millis(16);
+mod offline;
+
+const ABOUT: &str = "Telemetry that survives: events are queued in a file and sent in batches.";
 
 fn main() -> Result<(), Box<dyn Error>> {
+    offline::command_line("outbox", ABOUT, "");
     let received = Arc::new(AtomicU64::new(0));
-    let stop = Arc::new(AtomicBool::new(false));
     let mut server = Server::bind("127.0.0.1:0")?;
     let url = format!("http://{}/events", server.local_addr());
     let (counted, mut failures) = (Arc::clone(&received), 2);
@@ -35,14 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         counted.fetch_add(events.len() as u64, Ordering::Relaxed);
         Response::status(204)
     })?;
-    let stopped = Arc::clone(&stop);
-    let thread = std::thread::spawn(move || {
-        while !stopped.load(Ordering::Relaxed) {
-            if server.wait(Some(Duration::from_millis(50))).is_err() {
-                return;
-            }
-        }
-    });
+    let server = offline::Embedded::start(server);
 
     let folder = std::env::temp_dir().join(format!("httpoll-outbox-{}", std::process::id()));
     let mut agent = Agent::new();
@@ -53,6 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .interval(Duration::from_millis(500))
         .backoff(Duration::from_millis(200), Duration::from_secs(5));
     for frame in 0..120 {
+        let began = Instant::now();
         outbox.push(&json!({ "event": "frame", "number": frame }))?;
         agent.poll();
         let state = outbox.poll(&mut agent);
@@ -66,19 +61,18 @@ fn main() -> Result<(), Box<dyn Error>> {
             );
         }
         // A game draws its frame here.
-        agent.wait(Some(FRAME));
+        offline::end_frame(began);
     }
+    let before_flush = outbox.state().sent;
     let is_sent = outbox.flush(&mut agent, Duration::from_secs(10));
     let state = outbox.state();
     println!(
-        "at the end: everything sent: {is_sent}; {} events sent, {} received, {} lost",
+        "at the end: everything sent: {is_sent}; {} events sent, {before_flush} of them before the end, {} received, {} lost",
         state.sent,
         received.load(Ordering::Relaxed),
         state.losses.total()
     );
-    stop.store(true, Ordering::Relaxed);
-    let _ = thread.join();
-    drop(outbox);
+    drop((server, outbox));
     std::fs::remove_dir_all(folder)?;
     if is_sent && received.load(Ordering::Relaxed) == 120 {
         Ok(())

@@ -10,27 +10,26 @@
 
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::path::Path;
+use std::time::Instant;
 
 use httpoll::Agent;
 use httpoll::patch::{Patch, PatchReport, current_folder, manifest_of};
 use httpoll::server::Server;
 use httpoll::server::files::{FolderRoot, StaticFiles};
 
-/// A frame at 60 fps.
-const FRAME: Duration = Duration::from_millis(16);
+mod offline;
+
+const ABOUT: &str = "Brings a folder up to date, as a launcher does, with a progress bar.";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    match (arguments.next(), arguments.next()) {
-        (Some(url), Some(root)) => {
-            report(&run(&url, Path::new(&root))?);
+    let arguments = offline::command_line("patch", ABOUT, "[URL-OF-MANIFEST FOLDER]");
+    match &arguments[..] {
+        [url, root] => {
+            report(&run(url, Path::new(root))?);
             Ok(())
         }
-        (None, None) => offline(),
+        [] => offline(),
         _ => Err("usage: patch [URL-OF-MANIFEST FOLDER]".into()),
     }
 }
@@ -40,6 +39,7 @@ fn run(url: &str, root: &Path) -> Result<PatchReport, Box<dyn Error>> {
     let mut agent = Agent::new();
     let mut patch = Patch::from_url(url, root).remove_others(true);
     loop {
+        let began = Instant::now();
         agent.poll();
         patch.poll(&mut agent);
         draw(&patch);
@@ -48,7 +48,7 @@ fn run(url: &str, root: &Path) -> Result<PatchReport, Box<dyn Error>> {
             return Ok(result.clone()?);
         }
         // A game draws its frame here.
-        agent.wait(Some(FRAME));
+        offline::end_frame(began);
     }
 }
 
@@ -108,7 +108,9 @@ fn offline() -> Result<(), Box<dyn Error>> {
         Ok(())
     };
     publish(1)?;
-    let server = Embedded::start(site.clone())?;
+    let mut server = Server::bind("127.0.0.1:0")?;
+    server.files(StaticFiles::new("/", FolderRoot::new(site.clone())?));
+    let server = offline::Embedded::start(server);
     let url = format!("http://{}/files/manifest.json", server.address);
 
     println!("A first installation:");
@@ -138,44 +140,5 @@ fn offline() -> Result<(), Box<dyn Error>> {
     match (text.as_str(), repaired.repaired) {
         ("version 2\n", 1) => Ok(()),
         _ => Err("the set is not as it should be".into()),
-    }
-}
-
-/// A server on a thread of its own.
-struct Embedded {
-    address: std::net::SocketAddr,
-    stop: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Embedded {
-    fn start(site: PathBuf) -> Result<Self, Box<dyn Error>> {
-        let mut server = Server::bind("127.0.0.1:0")?;
-        let root = FolderRoot::new(site)?;
-        server.files(StaticFiles::new("/", root));
-        let address = server.local_addr();
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
-                if server.wait(Some(Duration::from_millis(50))).is_err() {
-                    return;
-                }
-            }
-        });
-        Ok(Self {
-            address,
-            stop,
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for Embedded {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }

@@ -15,6 +15,8 @@ mod events;
     any(doc, doctest),
     feature = "assets",
     feature = "cache",
+    feature = "outbox",
+    feature = "patch",
     feature = "server",
     feature = "tls"
 ))]

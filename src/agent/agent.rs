@@ -219,7 +219,8 @@ impl Agent {
         }
     }
 
-    /// Sleeps until something happened or `timeout` is over (`None`: no limit), without a budget. For tools
+    /// Sleeps until something happened or `timeout` is over (`None`: no limit), without a budget. Returns at once
+    /// while no request is under way: then nothing can happen, and a loop must wait by other means. For tools
     /// and loading screens; in a frame use [`poll`](Self::poll).
     pub fn wait(&mut self, timeout: Option<Duration>) -> Polled {
         self.cancel_dropped();

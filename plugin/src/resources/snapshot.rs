@@ -6,7 +6,6 @@ use std::time::Duration;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::resource::Resource;
 use httpoll::agent::AgentSnapshot;
-use httpoll::clock::Instant;
 #[cfg(feature = "server")]
 use httpoll::server::inspector::ServerSnapshot;
 
@@ -40,7 +39,6 @@ pub struct HttpSnapshot {
     /// The servers, by the entity of their [`HttpServer`](crate::HttpServer).
     #[cfg(feature = "server")]
     pub servers: Vec<(Entity, ServerSnapshot)>,
-    pub(crate) updated: Option<Instant>,
 }
 
 impl Default for HttpSnapshot {
@@ -50,7 +48,6 @@ impl Default for HttpSnapshot {
             agent: AgentSnapshot::default(),
             #[cfg(feature = "server")]
             servers: Vec::new(),
-            updated: None,
         }
     }
 }

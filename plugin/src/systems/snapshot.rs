@@ -1,11 +1,12 @@
 //! Shows what the plugin is doing: in the resource [`HttpSnapshot`], and on the inspector pages of servers.
 
 use bevy_app::{App, Last};
-use bevy_ecs::change_detection::DetectChangesMut;
+use bevy_ecs::change_detection::{DetectChanges, DetectChangesMut};
 use bevy_ecs::schedule::IntoScheduleConfigs;
-use bevy_ecs::system::ResMut;
+use bevy_ecs::system::{Local, ResMut};
 #[cfg(feature = "server")]
 use bevy_ecs::{entity::Entity, system::Query};
+use httpoll::clock::Instant;
 
 #[cfg(feature = "server")]
 use crate::components::server::HttpServing;
@@ -23,6 +24,7 @@ pub(crate) fn build(app: &mut App) {
 fn update(
     http: Option<ResMut<HttpAgent>>,
     snapshot: Option<ResMut<HttpSnapshot>>,
+    mut updated: Local<Option<Instant>>,
     #[cfg(feature = "server")] mut servers: Query<(Entity, &mut HttpServing)>,
 ) {
     let (Some(mut http), Some(mut snapshot)) = (http, snapshot) else {
@@ -31,10 +33,10 @@ fn update(
     let now = http.now();
     let interval = snapshot.interval;
     let is_recent = |at| now.saturating_duration_since(at) < interval;
-    if snapshot.updated.is_some_and(is_recent) {
+    if updated.is_some_and(is_recent) && !snapshot.is_added() {
         return;
     }
-    snapshot.updated = Some(now);
+    *updated = Some(now);
     snapshot.agent = http.bypass_change_detection().agent.snapshot();
     #[cfg(feature = "server")]
     {

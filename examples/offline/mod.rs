@@ -1,0 +1,92 @@
+//! What the examples share that run offline: `--help` and `--version`, and a server on a thread of this process.
+
+#![allow(dead_code, unreachable_pub)]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// A frame at 60 fps.
+pub const FRAME: Duration = Duration::from_millis(16);
+
+/// Answers `--help` and `--version`, and ends the program then. Returns the other arguments. `usage` are the
+/// lines about them.
+pub fn command_line(name: &str, about: &str, usage: &str) -> Vec<String> {
+    match parse(name, about, usage) {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => std::process::exit(0),
+        Err(wrong) => {
+            eprintln!("{name}: {wrong}; see --help");
+            std::process::exit(2)
+        }
+    }
+}
+
+fn parse(name: &str, about: &str, usage: &str) -> Result<Option<Vec<String>>, lexopt::Error> {
+    use lexopt::prelude::*;
+
+    let mut values = Vec::new();
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("help") | Short('h') => {
+                println!("{about}\n\nusage: {name} {usage}\n");
+                println!("  --help      prints this text");
+                println!("  --version   prints the version");
+                return Ok(None);
+            }
+            Long("version") | Short('V') => {
+                println!("{name} {}", env!("CARGO_PKG_VERSION"));
+                return Ok(None);
+            }
+            Value(value) => values.push(value.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Some(values))
+}
+
+/// Waits for the rest of a frame that began then.
+pub fn end_frame(began: Instant) {
+    std::thread::sleep(FRAME.saturating_sub(began.elapsed()));
+}
+
+/// A server on a thread of its own, until it is dropped.
+pub struct Embedded {
+    pub address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Embedded {
+    #[cfg(feature = "server")]
+    pub fn start(mut server: httpoll::server::Server) -> Self {
+        let address = server.local_addr();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                if let Err(error) = server.wait(Some(Duration::from_millis(50))) {
+                    eprintln!("the server of the example failed: {error}");
+                    return;
+                }
+            }
+        });
+        Self {
+            address,
+            stop,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
