@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+# Does what the README tells a newcomer to do, on a bare Debian, and compares what it prints.
+#
+#   tests/newcomer.sh              in a new chroot (needs root, debootstrap and the network)
+#   tests/newcomer.sh --here       on this machine, with the toolchain that it has
+#   tests/newcomer.sh --with-bevy  also the first sample of plugin/README.md, in a window: it compiles all of Bevy
+#   tests/newcomer.sh --fast       the samples only, without the two commands
+#
+# It takes the last commit, runs the two commands, copies each whole program of the README word for word into a
+# new crate that depends on the checkout, runs it against the `serve` example, and compares its output. It prints
+# how long each step took and how much space it needs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+checkout=$PWD
+
+here=false bevy=false fast=false inside=false
+for argument; do
+    case $argument in
+    --here) here=true ;;
+    --with-bevy) bevy=true ;;
+    --fast) fast=true ;;
+    --inside) inside=true ;; # this script, in the chroot
+    *) sed -n 's/^# \{0,1\}//; 2,12p' "$0"; exit 2 ;;
+    esac
+done
+
+say() { printf '\n== %s\n' "$*"; }
+
+if ! $inside; then
+    root=$(mktemp -d "${TMPDIR:-/var/tmp}/newcomer.XXXXXX")
+    trap 'rm -rf "$root"' EXIT
+    options=(--inside)
+    if $bevy; then options+=(--with-bevy); fi
+    if $fast; then options+=(--fast); fi
+    if $here; then
+        mkdir "$root/httpoll"
+        git archive HEAD | tar -x -C "$root/httpoll"
+        (cd "$root/httpoll" && tests/newcomer.sh "${options[@]}")
+        exit
+    fi
+    [ "$(id -u)" = 0 ] || { echo 'a chroot needs root; see --here' >&2; exit 2; }
+    command -v debootstrap >/dev/null || { echo 'apt-get install debootstrap; or see --here' >&2; exit 2; }
+    say 'a bare Debian'
+    debootstrap --variant=minbase bookworm "$root/debian" >/dev/null
+    mkdir -p "$root/debian/httpoll" "$root/debian/root/.cargo"
+    git archive HEAD | tar -x -C "$root/debian/httpoll"
+    cp -L /etc/resolv.conf /etc/hosts "$root/debian/etc/"
+    # A mirror of this machine, if it has one.
+    cp "${CARGO_HOME:-$HOME/.cargo}"/config.toml "$root/debian/root/.cargo/" 2>/dev/null || true
+    toolchain=$(rustc --print sysroot 2>/dev/null || true)
+    # The mounts are in a namespace of their own, which ends with the command.
+    unshare --mount --propagation private bash -c '
+        set -e
+        root=$1 toolchain=$2; shift 2
+        for d in /proc /dev; do mount --rbind "$d" "$root$d"; done
+        if [ -n "$toolchain" ]; then
+            mkdir -p "$root/opt/rust"; mount --bind "$toolchain" "$root/opt/rust"
+        fi
+        exec chroot "$root" /usr/bin/env -i HOME=/root TERM=dumb \
+            PATH=/root/.cargo/bin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin \
+            bash /httpoll/tests/newcomer.sh "$@"
+    ' bash "$root/debian" "$toolchain" "${options[@]}"
+    exit
+fi
+
+# From here on: on the newcomer's machine, in the checkout.
+table=()
+timed() { # NAME COMMAND...: runs it; its time and the space of the target folder become a row
+    local name=$1 start=$SECONDS; shift
+    say "$*"
+    "$@"
+    table+=("$(printf '| %s | %d min %02d s | %s |' "$name" $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60)) \
+        "$(du -sh target 2>/dev/null | cut -f1)")")
+}
+
+if ! command -v cc >/dev/null; then
+    say 'apt-get install gcc libc6-dev, as the README says'
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends gcc libc6-dev curl ca-certificates >/dev/null
+fi
+if ! command -v cargo >/dev/null; then
+    if curl -sSf --proto '=https' -m 60 https://sh.rustup.rs -o /tmp/rustup.sh; then
+        sh /tmp/rustup.sh -y --profile minimal
+    else
+        say 'rustup cannot be reached: the toolchain of the host'
+        export PATH=/opt/rust/bin:$PATH
+    fi
+fi
+cargo --version
+
+if ! $fast; then
+    timed 'first command' cargo run --release -p bevy_httpoll --example get
+    timed 'second command' cargo test --quiet --workspace
+fi
+
+say 'the server of the samples'
+cargo build --release --example serve --features server,websocket
+target/release/examples/serve --port 8080 --root assets >/tmp/serve.log 2>&1 &
+server=$!
+trap 'kill $server' EXIT
+for _ in $(seq 100); do
+    grep -q 8080 /tmp/serve.log && break
+    sleep 0.1
+done
+
+# The Nth whole program of a document.
+program() { # DOCUMENT N
+    awk -v n="$2" '
+        /^```rust/ { code = ""; inside = 1; next }
+        /^```/ && inside { inside = 0; if (code ~ /fn main\(/ && ++found == n) printf "%s", code; next }
+        inside { code = code $0 "\n" }
+    ' "$1"
+}
+
+# sample NAME DOCUMENT N DEPENDENCY...: makes a crate of a program, and leaves its binary in samples/NAME.
+samples=$(mktemp -d)
+sample() {
+    local name=$1 document=$2 n=$3; shift 3
+    cargo init --quiet --vcs none --name "$name" "$samples/$name"
+    program "$document" "$n" >"$samples/$name/src/main.rs"
+    grep -q 'fn main' "$samples/$name/src/main.rs" || { echo "$document has no program $n" >&2; exit 1; }
+    printf '%s\n' "$@" >>"$samples/$name/Cargo.toml"
+    # The versions of the checkout, so that nothing is compiled that was not asked for.
+    cp Cargo.lock "$samples/$name/"
+    (cd "$samples/$name" && timed "sample $name" env CARGO_TARGET_DIR="$samples/target" cargo build --quiet)
+}
+compare() { # NAME EXPECTED ACTUAL
+    if [ "$2" != "$3" ]; then
+        printf 'sample %s printed:\n%s\ninstead of:\n%s\n' "$1" "$3" "$2" >&2
+        exit 1
+    fi
+    echo "sample $1: as expected"
+}
+leaderboard=$(cat assets/leaderboard.json)
+core="httpoll = { path = \"$checkout\" }"
+plugin="bevy_httpoll = { path = \"$checkout/plugin\" }"
+
+sample node README.md 1 "$core"
+compare node "$leaderboard" "$("$samples/target/debug/node")"
+
+sample agent README.md 2 "$core"
+printed=$(cd "$samples/agent" && "$samples/target/debug/agent")
+compare agent "$leaderboard" "$(grep -v '^Some(' <<<"$printed")"
+compare 'agent, progress' 'Some(1.0)' "$(grep '^Some(' <<<"$printed" | tail -n 1)"
+compare 'agent, file' 1000000 "$(wc -c <"$samples/agent/assets/levels.pak")"
+
+sample plugin README.md 3 "$plugin" 'bevy_app = "0.20"' 'bevy_ecs = "0.20"'
+compare plugin "200 with $(wc -c <assets/leaderboard.json) bytes" "$("$samples/target/debug/plugin")"
+
+if $bevy; then
+    command -v xvfb-run >/dev/null || apt-get install -y -qq --no-install-recommends \
+        g++ pkg-config libasound2-dev libudev-dev libwayland-dev libxkbcommon-x11-0 libx11-xcb1 libxcursor1 libxi6 \
+        libxrandr2 mesa-vulkan-drivers xvfb xauth >/dev/null
+    sample window plugin/README.md 1 "$plugin" 'bevy = "0.20"'
+    # A window stays until it is closed.
+    printed=$(xvfb-run -a timeout 30 "$samples/target/debug/window" || true)
+    compare window "200: $leaderboard" "$(grep -v 'INFO\|WARN' <<<"$printed")"
+fi
+
+say 'the steps, and the space of the target folder behind each'
+printf '| step | time | target folder |\n|---|---:|---:|\n'
+printf '%s\n' "${table[@]}"
