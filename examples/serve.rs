@@ -39,11 +39,13 @@ const TICK: Duration = Duration::from_millis(500);
 const HELP: &str = "\
 Serves the files of a folder, and what a client can try, at 127.0.0.1.
 
-usage: serve [--port N] [--root DIR] [--tls CERT KEY]
+usage: serve [--port N] [--root DIR] [--tls CERT KEY] [--message-bytes N]
 
   --port N         the port; 0, the default, is a free one
   --root DIR       the folder that is served below /files/; default: the working directory
   --tls CERT KEY   speaks TLS, with this certificate chain and key (PEM files)
+  --message-bytes N
+                   the largest message of a WebSocket; default: 1048576
   --help           prints this text
   --version        prints the version
 
@@ -72,6 +74,7 @@ struct Options {
     port: u16,
     tls: Option<(PathBuf, PathBuf)>,
     root: PathBuf,
+    message_bytes: usize,
 }
 
 impl Options {
@@ -83,6 +86,7 @@ impl Options {
             port: 0,
             tls: None,
             root: PathBuf::from("."),
+            message_bytes: 1024 * 1024,
         };
         let mut arguments = lexopt::Parser::from_env();
         while let Some(argument) = arguments.next()? {
@@ -104,6 +108,7 @@ impl Options {
                     let chain = arguments.value()?;
                     options.tls = Some((chain.into(), arguments.value()?.into()));
                 }
+                Long("message-bytes") => options.message_bytes = arguments.value()?.parse()?,
                 Long("root") => options.root = arguments.value()?.into(),
                 _ => return Err(argument.unexpected()),
             }
@@ -270,11 +275,16 @@ fn register(
         },
     )?;
     let sockets = Arc::clone(pending);
+    let mut sockets_options = WebSocketOptions::default();
+    sockets_options.config.message_bytes = options.message_bytes;
+    sockets_options.config.frame_bytes = options.message_bytes;
+    // The echo of one message, while another one is being sent.
+    sockets_options.config.send_queue_bytes = 2 * options.message_bytes + 64;
     server.handle(
         "GET",
         "/ws",
         move |request: &mut Request, response: &mut Response| match request
-            .accept_websocket(WebSocketOptions::default())
+            .accept_websocket(sockets_options.clone())
         {
             Ok(socket) => with(&sockets, |pending| pending.sockets.push(socket)),
             Err(refused) => *response = refused.into(),
