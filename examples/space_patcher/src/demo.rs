@@ -8,19 +8,19 @@ use crate::faults::Fault;
 
 /// When to do what, in seconds since the start.
 const SCRIPT: &[(f32, Action)] = &[
-    (3.0, Action::Greet),
-    (4.0, Action::Fault(Fault::Slow)),
-    (6.0, Action::Fault(Fault::Slow)),
-    (7.0, Action::Pause),
-    (8.5, Action::Pause),
-    (9.5, Action::Fault(Fault::Offline)),
-    (12.0, Action::Fault(Fault::Offline)),
+    (2.5, Action::Greet),
+    (3.5, Action::Fault(Fault::Slow)),
+    (5.5, Action::Fault(Fault::Slow)),
+    (6.5, Action::Pause),
+    (7.8, Action::Pause),
+    (9.0, Action::Fault(Fault::Offline)),
+    (11.0, Action::Fault(Fault::Offline)),
     #[cfg(not(target_family = "wasm"))]
-    (13.5, Action::Thread),
-    (15.5, Action::Fault(Fault::Drops)),
-    (18.0, Action::Fault(Fault::Drops)),
+    (12.5, Action::Thread),
+    (14.0, Action::Fault(Fault::Drops)),
+    (16.5, Action::Fault(Fault::Drops)),
     #[cfg(not(target_family = "wasm"))]
-    (20.0, Action::Thread),
+    (18.0, Action::Thread),
 ];
 
 pub fn plugin(app: &mut App) {

@@ -67,7 +67,7 @@ fn build(mut commands: Commands, slots: Res<Slots>, mut images: ResMut<Assets<Im
         .id();
     commands
         .entity(slots.graph)
-        .insert_children(1, &[figures, picture]);
+        .insert_children(2, &[figures, picture]);
     commands.insert_resource(Graph(image));
 }
 

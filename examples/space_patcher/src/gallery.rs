@@ -8,7 +8,7 @@ use crate::ui::{self, Slots};
 
 const ROWS: usize = 2;
 const COLUMNS: usize = 6;
-const SIZE: f32 = 47.0;
+const SIZE: f32 = 46.0;
 
 /// A new picture begins to load this often, in seconds.
 const INTERVAL: f32 = 0.35;
@@ -146,7 +146,8 @@ fn report_failures(
 ) {
     for failure in failures.read() {
         let (text, color) = &mut *status;
-        text.0 = ui::shorten(&format!("failed: {}", failure.error), 46);
+        debug!("a picture did not arrive: {}", failure.error);
+        text.0 = "the latest picture did not arrive".to_owned();
         color.0 = ui::RED;
     }
 }

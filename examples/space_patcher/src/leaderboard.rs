@@ -91,7 +91,7 @@ fn show(
             color.0 = ui::DIM;
         }
         Err(error) => {
-            text.0 = ui::shorten(&format!("stale: {error}"), 46);
+            text.0 = ui::shorten(&format!("stale: {error}"), 44);
             color.0 = ui::RED;
         }
     }

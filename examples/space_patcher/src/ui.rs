@@ -7,6 +7,7 @@ use bevy::window::PrimaryWindow;
 use crate::actions::Action;
 
 pub const SPACE: Color = Color::srgb_u8(9, 11, 22);
+/// The window is cleared to this, so panels need no background of their own.
 const PANEL: Color = Color::srgb_u8(17, 21, 38);
 const EDGE: Color = Color::srgb_u8(38, 46, 78);
 const TRACK: Color = Color::srgb_u8(30, 37, 64);
@@ -52,7 +53,7 @@ pub struct Toggle {
 pub struct Bar(pub f32);
 
 pub fn plugin(app: &mut App) {
-    app.insert_resource(ClearColor(SPACE))
+    app.insert_resource(ClearColor(PANEL))
         .add_systems(Startup, build)
         .add_systems(PostUpdate, (paint_buttons, move_bars));
 }
@@ -124,17 +125,29 @@ fn panel(commands: &mut Commands, column: Entity, heading: &str, grow: f32) -> E
             Node {
                 flex_direction: FlexDirection::Column,
                 flex_grow: grow,
-                row_gap: px(5),
-                padding: UiRect::axes(px(12), px(8)),
-                border: UiRect::all(px(1)),
+                row_gap: px(4),
+                padding: UiRect::new(px(12), px(12), px(6), px(7)),
                 ..default()
             },
-            BackgroundColor(PANEL),
-            BorderColor::all(EDGE),
             ChildOf(column),
-            children![text(heading, 11.0, DIM)],
+            children![line(), text(heading, 11.0, DIM)],
         ))
         .id()
+}
+
+/// The upper edge of a panel.
+fn line() -> impl Bundle {
+    (
+        Node {
+            position_type: PositionType::Absolute,
+            left: px(0),
+            right: px(0),
+            top: px(0),
+            height: px(1),
+            ..default()
+        },
+        BackgroundColor(EDGE),
+    )
 }
 
 /// Things side by side.

@@ -21,6 +21,9 @@ const CRYSTAL: u64 = 50;
 /// How close the ship must come to a crystal.
 const REACH: f32 = 26.0;
 
+/// How far from the edge of the view things appear, so that none is seen over a panel.
+const EDGE: f32 = 12.0;
+
 /// The ship's speed with keys, in pixels per second.
 const SPEED: f32 = 320.0;
 
@@ -56,7 +59,16 @@ struct Painted {
 
 /// Drifts to the left, and comes back at the right.
 #[derive(Component)]
-struct Drift(f32);
+struct Drift {
+    /// In pixels per second.
+    speed: f32,
+    /// Its place between the lower and the upper edge of the view, from 0 to 1.
+    height: f32,
+}
+
+/// Fills the view.
+#[derive(Component)]
+struct Sky;
 
 /// Goes round the middle of the view.
 #[derive(Component)]
@@ -81,7 +93,17 @@ pub fn plugin(app: &mut App) {
         .add_systems(Startup, spawn)
         .add_systems(
             Update,
-            (measure_view, drift, orbit, steer, collect, repaint, fade).chain(),
+            (
+                measure_view,
+                fill,
+                drift,
+                orbit,
+                steer,
+                collect,
+                repaint,
+                fade,
+            )
+                .chain(),
         );
 }
 
@@ -90,6 +112,12 @@ fn spawn(mut commands: Commands, mut images: ResMut<Assets<Image>>) {
     let glow = picture(64, |at| {
         let light = (1.0 - at.length()).max(0.0);
         [1.0, 1.0, 1.0, light * light]
+    });
+    let sky = picture(128, |at| {
+        let cloud =
+            |center: Vec2, size: f32| (1.0 - (at - center).length() / size).max(0.0).powi(2);
+        let light = 0.42 * cloud(vec2(-0.25, 0.15), 0.95) + 0.3 * cloud(vec2(0.8, -0.6), 0.8);
+        [0.035 + light * 0.9, 0.043 + light * 0.8, 0.086 + light, 1.0]
     });
     let planet = picture(96, |at| {
         let height = (1.0 - at.length_squared()).max(0.0).sqrt();
@@ -110,26 +138,26 @@ fn spawn(mut commands: Commands, mut images: ResMut<Assets<Image>>) {
         [light, light, light, ((0.95 - size) * 12.0).clamp(0.0, 1.0)]
     });
 
-    for (at, size) in [(vec2(-130.0, 40.0), 430.0), (vec2(150.0, -50.0), 360.0)] {
-        let shift = size - 400.0;
-        commands.spawn((
-            sprite(&glow, size),
-            Painted::new(2, shift, 0.5, 0.30),
-            Transform::from_translation(at.extend(0.0)),
-            Drift(0.0),
-        ));
-    }
+    // One sprite behind everything: each further layer would cost as much again without a graphics card.
+    commands.spawn((
+        sprite(&sky, 1.0),
+        Sky,
+        Painted::new(2, 0.0, 0.62, 1.0),
+        at_depth(0.0),
+    ));
     for star in 0..STARS {
         let depth = 0.3 + 0.7 * scatter(star * 3);
-        let at = vec2(scatter(star * 7) - 0.5, scatter(star * 11 + 5) - 0.5) * vec2(660.0, 420.0);
         commands.spawn((
             Sprite {
                 color: ui::TEXT.with_alpha(depth * 0.8),
                 custom_size: Some(Vec2::splat(1.0 + 2.0 * depth)),
                 ..default()
             },
-            Transform::from_translation(at.extend(1.0)),
-            Drift(30.0 + 90.0 * depth),
+            Transform::from_xyz(660.0 * (scatter(star * 7) - 0.5), 0.0, 1.0),
+            Drift {
+                speed: 30.0 + 90.0 * depth,
+                height: scatter(star * 11 + 5),
+            },
         ));
     }
     for number in 0..PLANETS {
@@ -154,12 +182,14 @@ fn spawn(mut commands: Commands, mut images: ResMut<Assets<Image>>) {
         commands.spawn((sprite(&ship, 20.0), color, orbit, at_depth(3.0)));
     }
     for number in 0..CRYSTALS {
-        let at = vec2(scatter(number * 5 + 2) - 0.5, scatter(number * 9 + 4) - 0.5);
         commands.spawn((
             sprite(&crystal, 18.0),
             Crystal,
-            Drift(40.0 + 12.0 * number as f32),
-            Transform::from_translation((at * vec2(600.0, 280.0)).extend(4.0)),
+            Drift {
+                speed: 40.0 + 12.0 * number as f32,
+                height: 0.1 + 0.8 * scatter(number * 9 + 4),
+            },
+            Transform::from_xyz(600.0 * (scatter(number * 5 + 2) - 0.5), 0.0, 4.0),
         ));
     }
     commands
@@ -244,12 +274,18 @@ fn measure_view(
     }
 }
 
+fn fill(view: Res<View>, sky: Single<(&mut Sprite, &mut Transform), With<Sky>>) {
+    let (mut sprite, mut transform) = sky.into_inner();
+    sprite.custom_size = Some(view.0.size());
+    transform.translation = view.0.center().extend(0.0);
+}
+
 fn drift(time: Res<Time>, view: Res<View>, mut drifting: Query<(&Drift, &mut Transform)>) {
     for (drift, mut transform) in &mut drifting {
-        transform.translation.x -= drift.0 * time.delta_secs();
-        let margin = if drift.0 == 0.0 { 400.0 } else { 20.0 };
-        if transform.translation.x < view.0.min.x - margin {
-            transform.translation.x = view.0.max.x + 20.0;
+        transform.translation.x -= drift.speed * time.delta_secs();
+        transform.translation.y = view.0.min.y + drift.height * view.0.height();
+        if transform.translation.x < view.0.min.x {
+            transform.translation.x = view.0.max.x - EDGE;
         }
     }
 }
@@ -324,10 +360,10 @@ fn collect(
     view: Res<View>,
     time: Res<Time>,
     ship: Single<&Transform, With<Ship>>,
-    mut crystals: Query<(&mut Transform, &mut Sprite), (With<Crystal>, Without<Ship>)>,
+    mut crystals: Query<(&mut Transform, &mut Sprite, &mut Drift), (With<Crystal>, Without<Ship>)>,
     mut points: ResMut<Points>,
 ) {
-    for (mut crystal, mut sprite) in &mut crystals {
+    for (mut crystal, mut sprite, mut drift) in &mut crystals {
         crystal.rotate_z(time.delta_secs());
         sprite.color = ui::AMBER;
         if crystal
@@ -336,9 +372,8 @@ fn collect(
             < REACH
         {
             points.0 += CRYSTAL;
-            crystal.translation.x = view.0.max.x + 15.0;
-            let height = scatter(points.0 as usize + 3) * 0.8 + 0.1;
-            crystal.translation.y = view.0.min.y + height * view.0.height();
+            crystal.translation.x = view.0.max.x - EDGE;
+            drift.height = 0.1 + 0.8 * scatter(points.0 as usize + 3);
         }
     }
 }

@@ -24,7 +24,7 @@ use scores::Scores;
 use streams::Streams;
 
 /// How fast a file of the pack is sent, in bytes per second: slow enough that there is something to see.
-const PACK_RATE: f64 = 300_000.0;
+const PACK_RATE: f64 = 190_000.0;
 
 /// The same for a picture.
 const PICTURE_RATE: f64 = 60_000.0;
