@@ -195,11 +195,36 @@ impl Connection {
         now: Instant,
         meter: &mut BudgetMeter,
     ) -> bool {
+        self.drive_steps(reactor, now, meter, |_| false)
+    }
+
+    /// Like [`drive`](Self::drive), but stops when the connection is established. The caller sends its request
+    /// at once, so that one packet has the end of the TLS handshake and the request.
+    #[cfg(feature = "agent")]
+    pub(crate) fn drive_until_connected(
+        &mut self,
+        reactor: &mut Reactor,
+        now: Instant,
+        meter: &mut BudgetMeter,
+    ) -> bool {
+        let was_connecting = matches!(self.state, State::Connecting(..));
+        self.drive_steps(reactor, now, meter, |it| {
+            was_connecting && it.status() == Status::Connected
+        })
+    }
+
+    fn drive_steps(
+        &mut self,
+        reactor: &mut Reactor,
+        now: Instant,
+        meter: &mut BudgetMeter,
+        is_far_enough: impl Fn(&Self) -> bool,
+    ) -> bool {
         let before = (self.status(), self.exchange.bytes());
         let mut stepped = false;
         while self.step(reactor, now, meter) {
             stepped = true;
-            if meter.exhausted() {
+            if meter.exhausted() || is_far_enough(self) {
                 break;
             }
         }

@@ -28,33 +28,22 @@ pub(crate) struct BufferPool(Arc<Mutex<Spare>>);
 
 #[derive(Default)]
 struct Spare {
-    /// A buffer full of initialised bytes, for sockets to read into.
-    full: Vec<Vec<u8>>,
-    /// An empty buffer, for appending plaintext.
-    blank: Vec<Vec<u8>>,
-    /// How many buffers of each kind are kept, if that is more than [`SPARE_BUFFERS`].
+    /// Each has [`BUFFER_BYTES`] initialised bytes.
+    buffers: Vec<Vec<u8>>,
+    /// How many are kept, if that is more than [`SPARE_BUFFERS`].
     most: usize,
 }
 
 impl BufferPool {
     // The lock is held for one push or pop. If it is taken, a new buffer is allocated instead of waiting.
 
-    fn take_full(&self) -> Vec<u8> {
+    fn take(&self) -> Vec<u8> {
         let spare = self
             .0
             .try_lock()
             .ok()
-            .and_then(|mut spare| spare.full.pop());
+            .and_then(|mut spare| spare.buffers.pop());
         spare.unwrap_or_else(|| vec![0; BUFFER_BYTES])
-    }
-
-    fn take_blank(&self) -> Vec<u8> {
-        let spare = self
-            .0
-            .try_lock()
-            .ok()
-            .and_then(|mut spare| spare.blank.pop());
-        spare.unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES))
     }
 
     fn release(&self, mut buffer: Vec<u8>) {
@@ -62,16 +51,11 @@ impl BufferPool {
             return;
         };
         let most = spare.most.max(SPARE_BUFFERS);
-        let kept = if buffer.len() == BUFFER_BYTES {
-            &mut spare.full
-        } else {
-            buffer.clear();
-            &mut spare.blank
-        };
-        let fits = (BUFFER_BYTES..=2 * BUFFER_BYTES).contains(&buffer.capacity());
-        let is_wanted = kept.len() < most && fits;
-        if is_wanted {
-            kept.push(buffer);
+        // A buffer grows for a long head.
+        buffer.truncate(BUFFER_BYTES);
+        let fits = buffer.len() == BUFFER_BYTES && buffer.capacity() <= 2 * BUFFER_BYTES;
+        if fits && spare.buffers.len() < most {
+            spare.buffers.push(buffer);
         }
     }
 
@@ -81,8 +65,7 @@ impl BufferPool {
         if let Ok(mut spare) = self.0.try_lock() {
             let most = SPARE_BUFFERS.max(bytes / BUFFER_BYTES);
             spare.most = most;
-            spare.full.truncate(most);
-            spare.blank.truncate(most);
+            spare.buffers.truncate(most);
         }
     }
 }
@@ -200,10 +183,10 @@ impl RecvBuffer {
     /// with the number of bytes written there.
     pub(crate) fn room(&mut self, pool: &BufferPool, least: usize) -> &mut [u8] {
         let (mut buffer, mut unread) = match std::mem::take(&mut self.storage) {
-            Storage::Nothing => (pool.take_full(), 0..0),
+            Storage::Nothing => (pool.take(), 0..0),
             Storage::Own { buffer, unread } => (buffer, unread),
             Storage::Shared(bytes) => {
-                let mut buffer = pool.take_full();
+                let mut buffer = pool.take();
                 if buffer.len() < bytes.len() + least {
                     buffer.resize(bytes.len() + least, 0);
                 }
@@ -234,34 +217,12 @@ impl RecvBuffer {
         }
     }
 
-    /// Lets `append` add bytes after the unread ones, and returns how many it added.
-    pub(crate) fn append<T>(
-        &mut self,
-        pool: &BufferPool,
-        append: impl FnOnce(&mut Vec<u8>) -> T,
-    ) -> (usize, T) {
-        let mut buffer = match std::mem::take(&mut self.storage) {
-            Storage::Nothing => pool.take_blank(),
-            Storage::Own { mut buffer, unread } => {
-                buffer.truncate(unread.end);
-                buffer.drain(..unread.start);
-                buffer
-            }
-            Storage::Shared(bytes) => {
-                let mut buffer = pool.take_blank();
-                buffer.extend_from_slice(&bytes);
-                buffer
-            }
-        };
-        let before = buffer.len();
-        let outcome = append(&mut buffer);
-        let unread = 0..buffer.len();
-        let added = unread.end - before;
-        self.storage = Storage::Own { buffer, unread };
-        if self.is_empty() {
-            self.release(pool);
+    /// Adds a copy of `bytes` after the unread ones.
+    pub(crate) fn append(&mut self, bytes: &[u8], pool: &BufferPool) {
+        if !bytes.is_empty() {
+            self.room(pool, bytes.len())[..bytes.len()].copy_from_slice(bytes);
+            self.filled(bytes.len(), pool);
         }
-        (added, outcome)
     }
 
     /// Moves a few unread bytes into a buffer of their own size, so that a slow connection does not keep a
@@ -326,7 +287,7 @@ mod tests {
         fill(&mut recv, &pool, b"x");
         recv.consume(1, &pool);
         assert!(matches!(recv.storage, Storage::Nothing));
-        assert_eq!(pool.0.lock().unwrap().full.len(), 1);
+        assert_eq!(pool.0.lock().unwrap().buffers.len(), 1);
     }
 
     #[cfg(feature = "agent")]
@@ -337,13 +298,13 @@ mod tests {
             for _ in 0..20 {
                 pool.release(vec![0; BUFFER_BYTES]);
             }
-            pool.0.lock().unwrap().full.len()
+            pool.0.lock().unwrap().buffers.len()
         };
         assert_eq!(full(&pool), SPARE_BUFFERS);
         pool.keep_spares(10 * BUFFER_BYTES);
         assert_eq!(full(&pool), 10);
         pool.keep_spares(0);
-        assert_eq!(pool.0.lock().unwrap().full.len(), SPARE_BUFFERS);
+        assert_eq!(pool.0.lock().unwrap().buffers.len(), SPARE_BUFFERS);
     }
 
     #[test]
@@ -354,10 +315,10 @@ mod tests {
         let first = recv.take(0..SHARE_FROM, &pool);
         let rest = recv.take(0..BUFFER_BYTES - SHARE_FROM, &pool);
         assert!(recv.is_empty());
-        assert_eq!(pool.0.lock().unwrap().full.len(), 0);
+        assert_eq!(pool.0.lock().unwrap().buffers.len(), 0);
         drop(first);
         drop(rest);
-        assert_eq!(pool.0.lock().unwrap().full.len(), 1);
+        assert_eq!(pool.0.lock().unwrap().buffers.len(), 1);
     }
 
     #[test]
@@ -377,18 +338,31 @@ mod tests {
     fn appended_bytes_follow_the_unread_ones() {
         let pool = BufferPool::default();
         let mut recv = RecvBuffer::default();
-        let add = |recv: &mut RecvBuffer, bytes: &[u8]| {
-            recv.append(&pool, |buffer| buffer.extend_from_slice(bytes))
-                .0
-        };
-        assert_eq!(add(&mut recv, b""), 0);
+        recv.append(b"", &pool);
         assert!(matches!(recv.storage, Storage::Nothing));
-        assert_eq!(add(&mut recv, b"abc"), 3);
+        recv.append(b"abc", &pool);
         recv.consume(1, &pool);
-        assert_eq!(add(&mut recv, b"de"), 2);
+        recv.append(b"de", &pool);
         assert_eq!(recv.unread(), b"bcde");
         recv.consume(4, &pool);
-        assert_eq!(pool.0.lock().unwrap().blank.len(), 1);
+        assert_eq!(pool.0.lock().unwrap().buffers.len(), 1);
+    }
+
+    #[test]
+    fn buffers_that_were_full_or_had_grown_are_used_again() {
+        let pool = BufferPool::default();
+        let mut recv = RecvBuffer::default();
+        for length in [BUFFER_BYTES - 1, BUFFER_BYTES, BUFFER_BYTES + 1] {
+            recv.append(&vec![1; length], &pool);
+            let content = recv.take(0..length, &pool);
+            let address = content.as_ptr();
+            drop(content);
+            recv.append(b"x", &pool);
+            assert_eq!(recv.unread().as_ptr(), address, "after {length} bytes");
+            assert_eq!(pool.0.lock().unwrap().buffers.len(), 0);
+            recv.consume(1, &pool);
+            assert_eq!(pool.0.lock().unwrap().buffers.len(), 1);
+        }
     }
 
     #[test]

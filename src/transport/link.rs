@@ -2,39 +2,30 @@
 //!
 //! A read has the same four outcomes with and without TLS. The layers above decide whether an end without
 //! `close_notify` matters, because only HTTP knows whether the message was complete (RFC 9112 §9.8).
+//!
+//! `socket_io` reads and writes a socket within the budget; `tls_layer` does so through TLS.
 
-use std::io;
-use std::time::Duration;
+mod socket_io;
+mod tls_layer;
 
-use crate::error::{Error, ErrorKind, NetworkFault};
+use self::socket_io::{read_socket, write_socket};
+use self::tls_layer::TlsLayer;
+use crate::error::Error;
 use crate::transport::buffer::{BUFFER_BYTES, RecvBuffer};
 use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 use crate::transport::socket::Socket;
 #[cfg(feature = "server")]
 use crate::transport::tls::ServerTlsOptions;
-use crate::transport::tls::{TlsEnd, TlsInfo, TlsOptions, TlsSession};
+use crate::transport::tls::{TlsInfo, TlsOptions, TlsSession};
 
-/// Ciphertext that is read and decrypted at once, small enough to keep a time budget to some 50 µs.
-const CIPHERTEXT_BYTES: usize = 64 * 1024;
+pub(crate) use self::socket_io::LinkRead;
 
 /// Whether a connection uses TLS, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TlsChoice {
     Plain,
     Tls(TlsOptions),
-}
-
-/// The outcome of a read.
-#[derive(Debug)]
-pub(crate) enum LinkRead {
-    Data(usize),
-    /// Nothing is available now, or the budget is spent.
-    Blocked,
-    /// The peer ended the stream cleanly.
-    Closed,
-    /// The peer ended a TLS stream without `close_notify`. An attacker may have truncated it.
-    Truncated,
 }
 
 /// See the module's documentation.
@@ -49,37 +40,6 @@ enum Layer {
     Plain,
     Tls(Box<TlsLayer>),
 }
-
-impl Layer {
-    fn over(session: TlsSession) -> Self {
-        Self::Tls(Box::new(TlsLayer {
-            session,
-            out: Vec::new(),
-            out_sent: 0,
-            early: Vec::new(),
-            dearest: Duration::ZERO,
-            deferrals: 0,
-        }))
-    }
-}
-
-#[derive(Debug)]
-struct TlsLayer {
-    session: TlsSession,
-    /// Ciphertext that the socket has not accepted yet.
-    out: Vec<u8>,
-    out_sent: usize,
-    /// Plaintext that arrived together with the end of the handshake.
-    early: Vec<u8>,
-    /// The most expensive step of the handshake so far.
-    dearest: Duration,
-    /// How many polls in a row had too little time for the next step.
-    deferrals: u8,
-}
-
-/// After this many deferrals, a handshake step is done however little time is left, so that no connection
-/// starves.
-const MAX_DEFERRALS: u8 = 8;
 
 impl Link {
     pub(crate) fn plain(socket: Socket) -> Self {
@@ -105,7 +65,7 @@ impl Link {
         match session {
             Ok(session) => Ok(Self {
                 socket: self.socket,
-                layer: Layer::over(session),
+                layer: Layer::Tls(Box::new(TlsLayer::new(session))),
             }),
             Err(error) => Err(Box::new((self, error))),
         }
@@ -120,7 +80,7 @@ impl Link {
         match TlsSession::server(options) {
             Ok(session) => Ok(Self {
                 socket,
-                layer: Layer::over(session),
+                layer: Layer::Tls(Box::new(TlsLayer::new(session))),
             }),
             Err(error) => Err((socket, error)),
         }
@@ -170,15 +130,7 @@ impl Link {
     ) -> Result<usize, Error> {
         match &mut self.layer {
             Layer::Plain => write_socket(&mut self.socket, reactor, meter, src),
-            Layer::Tls(tls) => {
-                tls.transmit(&mut self.socket, reactor, meter)?;
-                if !tls.out.is_empty() {
-                    return Ok(0);
-                }
-                let taken = tls.session.write(src)?;
-                tls.transmit(&mut self.socket, reactor, meter)?;
-                Ok(taken)
-            }
+            Layer::Tls(tls) => tls.write(&mut self.socket, reactor, meter, src),
         }
     }
 
@@ -192,14 +144,14 @@ impl Link {
             Layer::Plain => Ok(true),
             Layer::Tls(tls) => {
                 tls.transmit(&mut self.socket, reactor, meter)?;
-                Ok(tls.out.is_empty())
+                Ok(!tls.has_unsent())
             }
         }
     }
 
     /// Whether TLS has ciphertext that the kernel does not have yet.
     pub(crate) fn has_unsent(&self) -> bool {
-        matches!(&self.layer, Layer::Tls(tls) if !tls.out.is_empty() || tls.session.wants_transmit())
+        matches!(&self.layer, Layer::Tls(tls) if tls.has_unsent())
     }
 
     /// Whether a write may succeed, as of the last poll.
@@ -219,15 +171,14 @@ impl Link {
     pub(crate) fn pending(&self) -> usize {
         match &self.layer {
             Layer::Plain => 0,
-            Layer::Tls(tls) => tls.out.len() - tls.out_sent,
+            Layer::Tls(tls) => tls.unsent(),
         }
     }
 
     /// Whether a read may find something, as of the last poll. No event reports bytes that TLS has already
     /// read from the socket.
     pub(crate) fn is_readable(&self, reactor: &mut Reactor) -> bool {
-        let is_held = matches!(&self.layer, Layer::Tls(tls)
-            if !tls.early.is_empty() || tls.session.end() != TlsEnd::Open);
+        let is_held = matches!(&self.layer, Layer::Tls(tls) if tls.is_readable());
         is_held || self.socket.is_readable(reactor)
     }
 
@@ -241,11 +192,7 @@ impl Link {
     #[cfg(feature = "server")]
     pub(crate) fn shutdown_write(&mut self, reactor: &mut Reactor) {
         if let Layer::Tls(tls) = &mut self.layer {
-            tls.session.close();
-            tls.session.poll_transmit(&mut tls.out);
-            let _ = self.socket.write(reactor, &tls.out[tls.out_sent..]);
-            tls.out.clear();
-            tls.out_sent = 0;
+            tls.close(&mut self.socket, reactor);
         }
         self.socket.shutdown_write();
     }
@@ -262,17 +209,14 @@ impl Link {
     pub(crate) fn tls_info(&self) -> Option<TlsInfo> {
         match &self.layer {
             Layer::Plain => None,
-            Layer::Tls(tls) => tls.session.info(),
+            Layer::Tls(tls) => tls.info(),
         }
     }
 
     /// Closes the link. Sends `close_notify` if the socket accepts it without waiting.
     pub(crate) fn close(mut self, reactor: &mut Reactor) {
         if let Layer::Tls(tls) = &mut self.layer {
-            tls.session.close();
-            tls.session.poll_transmit(&mut tls.out);
-            // One attempt only: a peer whose window is full does not get it.
-            let _ = self.socket.write(reactor, &tls.out[tls.out_sent..]);
+            tls.close(&mut self.socket, reactor);
         }
         self.socket.close(reactor);
     }
@@ -283,217 +227,5 @@ impl Link {
             Layer::Plain => Ok(self.socket),
             Layer::Tls(_) => Err(self),
         }
-    }
-}
-
-fn read_socket(
-    socket: &mut Socket,
-    reactor: &mut Reactor,
-    meter: &mut BudgetMeter,
-    dst: &mut [u8],
-) -> Result<LinkRead, Error> {
-    let most = meter.clamp(dst.len());
-    match socket.read(reactor, &mut dst[..most]) {
-        Ok(0) => Ok(LinkRead::Closed),
-        Ok(count) => {
-            meter.spend(count);
-            Ok(LinkRead::Data(count))
-        }
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(LinkRead::Blocked),
-        Err(error) => Err(broken(error)),
-    }
-}
-
-fn write_socket(
-    socket: &mut Socket,
-    reactor: &mut Reactor,
-    meter: &mut BudgetMeter,
-    src: &[u8],
-) -> Result<usize, Error> {
-    if src.is_empty() {
-        return Ok(0);
-    }
-    let most = meter.clamp(src.len());
-    match socket.write(reactor, &src[..most]) {
-        Ok(count) => {
-            meter.spend(count);
-            Ok(count)
-        }
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-        Err(error) => Err(broken(error)),
-    }
-}
-
-fn broken(error: io::Error) -> Error {
-    Error::io(NetworkFault::Broken, error)
-}
-
-impl TlsLayer {
-    /// Whether the peer's flight may be processed now. That step cannot be cut, so it starts only if enough
-    /// time is left.
-    fn may_go_on(
-        &mut self,
-        socket: &Socket,
-        reactor: &mut Reactor,
-        meter: &mut BudgetMeter,
-    ) -> bool {
-        if !socket.is_readable(reactor)
-            || self.deferrals >= MAX_DEFERRALS
-            || meter.can_start(reactor.handshakes.flight.expected())
-        {
-            self.deferrals = 0;
-            return true;
-        }
-        self.deferrals += 1;
-        false
-    }
-
-    /// Sends ciphertext until all is sent, the socket is full or the budget is spent.
-    fn transmit(
-        &mut self,
-        socket: &mut Socket,
-        reactor: &mut Reactor,
-        meter: &mut BudgetMeter,
-    ) -> Result<(), Error> {
-        loop {
-            if self.out.is_empty() {
-                if !self.session.wants_transmit() {
-                    return Ok(());
-                }
-                self.session.poll_transmit(&mut self.out);
-            }
-            while self.out_sent < self.out.len() {
-                match write_socket(socket, reactor, meter, &self.out[self.out_sent..])? {
-                    0 => return Ok(()),
-                    count => self.out_sent += count,
-                }
-                if self.out_sent < self.out.len() && meter.exhausted() {
-                    return Ok(());
-                }
-            }
-            self.out.clear();
-            self.out_sent = 0;
-        }
-    }
-
-    fn handshake(
-        &mut self,
-        socket: &mut Socket,
-        reactor: &mut Reactor,
-        meter: &mut BudgetMeter,
-    ) -> Result<bool, Error> {
-        loop {
-            let sent = self.transmit(socket, reactor, meter);
-            if !self.session.is_handshaking() {
-                sent?;
-                return Ok(true);
-            }
-            if !self.may_go_on(socket, reactor, meter) {
-                sent?;
-                return Ok(false);
-            }
-            // A peer that refuses the handshake may close early. Its alert says more than the error of the
-            // write.
-            let mut early = std::mem::take(&mut self.early);
-            let began = meter.now();
-            let received = self.receive(socket, reactor, meter, &mut early);
-            let took = meter.now().saturating_duration_since(began);
-            self.early = early;
-            self.dearest = self.dearest.max(took);
-            if !self.session.is_handshaking() {
-                reactor.handshakes.flight.learn(self.dearest);
-            }
-            match received {
-                Ok(LinkRead::Data(_)) => {}
-                Ok(LinkRead::Blocked) => {
-                    sent?;
-                    return Ok(false);
-                }
-                Ok(LinkRead::Closed | LinkRead::Truncated) => {
-                    return Err(Error::new(ErrorKind::Network(NetworkFault::Closed)));
-                }
-                Err(error) => {
-                    // Tries to send the alert with the reason. The failure stays the reported error.
-                    let _ = self.transmit(socket, reactor, meter);
-                    return Err(error);
-                }
-            }
-            if meter.exhausted() {
-                return Ok(false);
-            }
-        }
-    }
-
-    fn read(
-        &mut self,
-        socket: &mut Socket,
-        reactor: &mut Reactor,
-        meter: &mut BudgetMeter,
-        recv: &mut RecvBuffer,
-    ) -> Result<LinkRead, Error> {
-        let pool = reactor.pool().clone();
-        if !self.early.is_empty() {
-            let early = std::mem::take(&mut self.early);
-            let (count, ()) = recv.append(&pool, |buffer| buffer.extend_from_slice(&early));
-            return Ok(LinkRead::Data(count));
-        }
-        let mut total = 0;
-        loop {
-            let (count, received) = recv.append(&pool, |plaintext| {
-                self.receive(socket, reactor, meter, plaintext)
-            });
-            total += count;
-            // TLS replies to key updates and alerts even when HTTP has nothing to send. If that fails, the
-            // next read or write reports it.
-            let _ = self.transmit(socket, reactor, meter);
-            match received {
-                // The next read reports the failure, after the data that came before it.
-                _ if total > 0 && !matches!(received, Ok(LinkRead::Data(_))) => break,
-                Ok(LinkRead::Data(_)) => {}
-                other => return other,
-            }
-            if total + CIPHERTEXT_BYTES > BUFFER_BYTES || meter.exhausted() {
-                break;
-            }
-        }
-        Ok(if total > 0 {
-            LinkRead::Data(total)
-        } else {
-            LinkRead::Blocked
-        })
-    }
-
-    /// Reads ciphertext once and appends its plaintext, which may be empty.
-    fn receive(
-        &mut self,
-        socket: &mut Socket,
-        reactor: &mut Reactor,
-        meter: &mut BudgetMeter,
-        plaintext: &mut Vec<u8>,
-    ) -> Result<LinkRead, Error> {
-        // Reports an earlier failure again.
-        self.session.receive(&mut [], plaintext)?;
-        match self.session.end() {
-            TlsEnd::Open => {}
-            TlsEnd::CloseNotify => return Ok(LinkRead::Closed),
-            TlsEnd::Truncated => return Ok(LinkRead::Truncated),
-        }
-        let mut scratch = reactor.lend_scratch();
-        let read = read_socket(socket, reactor, meter, &mut scratch[..CIPHERTEXT_BYTES]);
-        let received = match read {
-            Ok(LinkRead::Data(count)) => self
-                .session
-                .receive(&mut scratch[..count], plaintext)
-                .map(|()| LinkRead::Data(count))
-                .map_err(Error::from),
-            Ok(LinkRead::Closed | LinkRead::Truncated) => {
-                self.session.receive_eof();
-                Ok(LinkRead::Truncated)
-            }
-            Ok(LinkRead::Blocked) => Ok(LinkRead::Blocked),
-            Err(error) => Err(error),
-        };
-        reactor.return_scratch(scratch);
-        received
     }
 }

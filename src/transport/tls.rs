@@ -5,7 +5,7 @@
 //! * `options`: the caller's settings ([`TlsOptions`]), converted once into a rustls configuration.
 //! * `server_options`: a server's settings: its certificates, and whether clients must show theirs.
 //! * `session`: one connection's [`TlsSession`].
-//! * `info`: what was agreed upon ([`TlsInfo`]), and how a stream ends.
+//! * `info`: what was agreed upon ([`TlsInfo`]), how a stream ends, and what takes its plaintext.
 //! * `record`: where TLS records end.
 //! * `identity`: names and the client's own certificate.
 //! * `verifier`: which server certificates are trusted.
@@ -21,7 +21,8 @@
 //! decrypts there, copies the plaintext into a vector and copies it out again. It also refuses input
 //! ("received plaintext buffer full") until the plaintext was taken. The unbuffered interface
 //! (`process_tls_records`) decrypts in place, in the caller's buffer: two copies remain instead of
-//! three, a socket can be read in steps of any size, and no input is refused. In memory, with TLS 1.3
+//! three, a socket can be read in steps of any size, and no input is refused. Neither of the two can be
+//! avoided: rustls 0.23 copies the plaintext of each record into a vector and only lends that. In memory, with TLS 1.3
 //! and AES-128/256-GCM, 256 MiB in steps of 256 KiB cost a loop over the buffered interface about a
 //! tenth more CPU than one over the unbuffered interface.
 //!
@@ -64,7 +65,7 @@ pub use disabled::ServerTlsOptions;
 pub use disabled::TlsOptions;
 #[cfg(any(not(feature = "tls"), target_family = "wasm"))]
 pub(crate) use disabled::TlsSession;
-pub(crate) use info::TlsEnd;
+pub(crate) use info::{Plaintext, TlsEnd};
 pub use info::{TlsInfo, TlsVersion};
 #[cfg(all(feature = "tls", not(target_family = "wasm")))]
 pub use options::{TlsOptions, TlsOptionsBuilder};

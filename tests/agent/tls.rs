@@ -2,11 +2,12 @@
 
 use std::io::{Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use httpoll::agent::RequestOptions;
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::{
-    Agent, ErrorKind, Phase, Request,
+    Agent, Budget, ErrorKind, Phase, Request,
     error::TlsFault,
     tls::{TlsOptions, TlsVersion},
 };
@@ -222,6 +223,30 @@ fn options_of_one_request_and_no_sharing_between_differing_ones() {
     let outcome = run(&network, &mut agent, get().tls(trusts));
     assert!(outcome.response().connection().unwrap().reused);
     assert_eq!(network.connections_to(address("10.9.1.1:443")), before + 1);
+}
+
+#[test]
+fn the_end_of_the_handshake_and_the_request_are_one_write() {
+    let authority = authority();
+    let network = MemoryNetwork::new();
+    serve(
+        &network,
+        &authority,
+        "game.example",
+        "10.9.1.1:443",
+        &["game.example"],
+        2200,
+    );
+    // The clock counts the calls.
+    let call = Duration::from_millis(1);
+    network.set_work(call, Duration::ZERO);
+    let mut agent = Agent::builder()
+        .defaults(RequestOptions::new().tls(trusting(&authority)))
+        .budget(Budget::unlimited())
+        .build_on_memory(&network);
+    let outcome = run(&network, &mut agent, Request::get("https://game.example/"));
+    let timings = outcome.response().timings();
+    assert_eq!(timings.pretransfer - timings.appconnect, call);
 }
 
 #[test]

@@ -46,9 +46,12 @@ impl Engine {
                 );
             if !is_held && !is_whole {
                 self.reactor.set_key(Key(key.0));
-                step.moved |= pooled
-                    .connection
-                    .drive(&mut self.reactor, active_now, meter);
+                let (connection, reactor) = (&mut pooled.connection, &mut self.reactor);
+                step.moved |= if transfer.paused || transfer.state.is_sent() {
+                    connection.drive(reactor, active_now, meter)
+                } else {
+                    connection.drive_until_connected(reactor, active_now, meter)
+                };
             }
             report_phases(&mut self.events, transfer, &mut pooled.connection);
             report_heads(&mut self.events, transfer, &mut pooled.connection);

@@ -56,9 +56,7 @@ impl Engine {
         };
         let mut recv = RecvBuffer::default();
         let taken = machine.receive(&leftover, active_now);
-        recv.append(self.reactor.pool(), |room| {
-            room.extend_from_slice(&leftover[taken..]);
-        });
+        recv.append(&leftover[taken..], self.reactor.pool());
         let socket = Box::new(OpenSocket::new(link, recv, machine));
         self.events.push(Event::WebSocketOpen {
             id: transfer.id,

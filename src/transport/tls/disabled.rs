@@ -3,7 +3,7 @@
 
 #[cfg(target_family = "wasm")]
 use super::browser::TlsOptions;
-use super::info::{TlsEnd, TlsInfo};
+use super::info::{Plaintext, TlsEnd, TlsInfo};
 use crate::error::{Error, Misuse};
 
 /// How to speak TLS. This build has no TLS (the `tls` feature is off), so there are no values of this
@@ -46,7 +46,7 @@ impl TlsSession {
     pub(crate) fn receive(
         &mut self,
         _ciphertext: &mut [u8],
-        _plaintext: &mut Vec<u8>,
+        _plaintext: Plaintext<'_>,
     ) -> Result<(), TlsFailure> {
         match *self {}
     }
@@ -72,6 +72,10 @@ impl TlsSession {
     }
 
     pub(crate) fn is_handshaking(&self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn is_client(&self) -> bool {
         match *self {}
     }
 

@@ -57,3 +57,6 @@ pub(crate) enum TlsEnd {
     /// only with the connection (RFC 9112 §9.8) must not be treated as complete.
     Truncated,
 }
+
+/// Takes the plaintext of a record. rustls decrypts a record in place, but lends a copy of its plaintext.
+pub(crate) type Plaintext<'a> = &'a mut dyn FnMut(&[u8]);

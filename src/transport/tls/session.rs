@@ -24,7 +24,7 @@ use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 
 use super::fault::{Seen, TlsFailure};
 use super::identity::{asked_for_certificate, server_name};
-use super::info::{TlsEnd, TlsInfo, TlsVersion};
+use super::info::{Plaintext, TlsEnd, TlsInfo, TlsVersion};
 use super::options::TlsOptions;
 use super::record::RecordBoundary;
 #[cfg(feature = "server")]
@@ -123,18 +123,18 @@ impl TlsSession {
         }
     }
 
-    /// Processes all of `ciphertext`, as it came from the socket, and appends its plaintext to
-    /// `plaintext`: at most the ciphertext's length and one record (16 KiB). The bytes of
-    /// `ciphertext` are decrypted in place and need not be kept. After `close_notify` input is
-    /// ignored (RFC 8446 §6.1).
+    /// Processes all of `ciphertext`, as it came from the socket, and gives its plaintext to
+    /// `plaintext`, record by record: at most the ciphertext's length and one record (16 KiB). The
+    /// bytes of `ciphertext` are decrypted in place and need not be kept. After `close_notify` input
+    /// is ignored (RFC 8446 §6.1).
     ///
     /// # Errors
     /// The reason why this connection failed, for this and each later call. Plaintext before the
-    /// fault was appended, and an alert may wait to be sent.
+    /// fault was given, and an alert may wait to be sent.
     pub(crate) fn receive(
         &mut self,
         mut ciphertext: &mut [u8],
-        plaintext: &mut Vec<u8>,
+        plaintext: Plaintext<'_>,
     ) -> Result<(), TlsFailure> {
         if let Incoming::Failed(failure) = &self.incoming {
             return Err(failure.clone());
@@ -238,6 +238,10 @@ impl TlsSession {
         }
     }
 
+    pub(crate) fn is_client(&self) -> bool {
+        matches!(self.side, Side::Client { .. })
+    }
+
     /// The result of the handshake; `None` during it.
     pub(crate) fn info(&self) -> Option<TlsInfo> {
         if self.is_handshaking() {
@@ -262,7 +266,7 @@ impl TlsSession {
     }
 
     /// Lets rustls process `input`. Returns how many bytes it has used.
-    fn process(&mut self, input: &mut [u8], plaintext: &mut Vec<u8>) -> Result<usize, TlsFailure> {
+    fn process(&mut self, input: &mut [u8], plaintext: Plaintext<'_>) -> Result<usize, TlsFailure> {
         let (result, asked) = asked_for_certificate(|| self.decrypt(input, plaintext));
         self.seen.certificate_request |= asked;
         result.map_err(|error| {
@@ -274,7 +278,7 @@ impl TlsSession {
     fn decrypt(
         &mut self,
         input: &mut [u8],
-        plaintext: &mut Vec<u8>,
+        plaintext: Plaintext<'_>,
     ) -> Result<usize, rustls::Error> {
         let (out, seen) = (&mut self.outgoing, &mut self.seen);
         let (used, is_closed) = match &mut self.side {
@@ -394,7 +398,7 @@ impl Records for UnbufferedServerConnection {
 fn decrypt<R: Records>(
     connection: &mut R,
     input: &mut [u8],
-    plaintext: &mut Vec<u8>,
+    plaintext: Plaintext<'_>,
     out: &mut Vec<u8>,
     seen: &mut Seen,
 ) -> Result<(usize, bool), rustls::Error> {
@@ -408,7 +412,7 @@ fn decrypt<R: Records>(
             ConnectionState::ReadTraffic(mut records) => {
                 while let Some(record) = records.next_record() {
                     let record = record?;
-                    plaintext.extend_from_slice(record.payload);
+                    plaintext(record.payload);
                     used += record.discard;
                 }
             }

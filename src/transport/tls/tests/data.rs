@@ -15,9 +15,9 @@ fn a_peer_that_does_not_speak_tls_is_reported_as_such() {
             let mut client = TlsSession::client(&TlsOptions::client(), "game.test").unwrap();
             let mut bytes = answer.as_bytes().to_vec();
             let mut plaintext = Vec::new();
-            let result = bytes
-                .chunks_mut(step)
-                .try_for_each(|piece| client.receive(piece, &mut plaintext));
+            let result = bytes.chunks_mut(step).try_for_each(|piece| {
+                client.receive(piece, &mut |bytes| plaintext.extend_from_slice(bytes))
+            });
             assert_eq!(fault(result), TlsFault::NotTls, "{answer:?}");
             assert!(plaintext.is_empty());
         }
@@ -156,10 +156,14 @@ fn an_endless_handshake_message_is_cut_off() {
     let mut plaintext = Vec::new();
     // A server hello that announces 60 KiB, one byte to a record.
     let mut first = vec![22, 3, 3, 0, 4, 2, 0, 0xf0, 0];
-    client.receive(&mut first, &mut plaintext).unwrap();
+    client
+        .receive(&mut first, &mut |bytes| plaintext.extend_from_slice(bytes))
+        .unwrap();
     let failed = (0..60 * 1024).find_map(|_| {
         let mut record = vec![22, 3, 3, 0, 1, 0];
-        client.receive(&mut record, &mut plaintext).err()
+        client
+            .receive(&mut record, &mut |bytes| plaintext.extend_from_slice(bytes))
+            .err()
     });
     assert_eq!(failed.unwrap().fault, TlsFault::Protocol);
 }

@@ -263,8 +263,10 @@ impl Pair {
 
     /// Lets the client receive these bytes.
     pub(super) fn drive_client(&mut self, wire: &mut [u8]) -> Result<(), TlsFailure> {
-        wire.chunks_mut(self.step)
-            .try_for_each(|piece| self.client.receive(piece, &mut self.received))
+        wire.chunks_mut(self.step).try_for_each(|piece| {
+            self.client
+                .receive(piece, &mut |bytes| self.received.extend_from_slice(bytes))
+        })
     }
 
     /// The bytes the server has to send.
