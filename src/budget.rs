@@ -55,10 +55,11 @@ pub struct Budget {
 pub enum BusyPoll {
     /// Never: the poll asks once.
     Off,
-    /// While response content is arriving. An agent also busy-polls, for at least 500 µs, when it has just
-    /// sent a request and more requests wait for the same connections, as long as that server responds
-    /// within that time: a server on this machine or nearby. So one frame can serve a whole queue, instead
-    /// of one request per frame and connection.
+    /// While response content is arriving. An agent also busy-polls, until nothing arrived for 500 µs (or the
+    /// given time, if that is longer), when it has just sent a request and more requests wait for the same
+    /// connections, as long as that server responds within that time: a server on this machine or nearby. So
+    /// one frame can serve a whole queue, with its last responses, instead of one request per frame and
+    /// connection. A request that was not part of a queue is not waited for.
     Content(Duration),
     /// While anything is expected from the peer: a connection, a handshake, a head or content. A request
     /// over a new TLS connection can then finish in the frame that sent it.

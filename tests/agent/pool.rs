@@ -5,13 +5,14 @@ use std::time::Duration;
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
-    Agent, Event, Request,
+    Agent, Budget, Event, Phase, Request,
     agent::{PoolLimits, Priority},
+    budget::BusyPoll,
     proxy::ProxySettings,
 };
 
 use crate::support::{
-    address, finish, finish_all, frames, limits, run, script, send, setup, setup_with,
+    FRAME, address, finish, finish_all, frames, limits, run, script, send, setup, setup_with,
 };
 
 #[test]
@@ -74,6 +75,79 @@ fn a_burst_to_a_distant_host_opens_more_connections_and_one_to_a_host_nearby_doe
     assert!((7..=32).contains(&opened), "{opened}");
     assert!(2 * took_with_more <= took, "{took_with_more} of {took} ms");
     assert_eq!(burst(PoolLimits::burst(), Duration::ZERO).0, 6);
+}
+
+/// Sends this number of requests to a server that responds at once; returns how many polls they took, and over how
+/// many connections.
+fn polls_of_a_queue(count: usize, budget: &Budget) -> (usize, usize) {
+    let (network, server, mut agent) = setup();
+    server
+        .any("/**")
+        .reply(MockResponse::ok().bytes(vec![1; 1024]));
+    let _handles = send(&mut agent, count, "http://game.example/");
+    let mut done = 0;
+    for polls in 1..=count.max(10) {
+        agent.poll_with(budget);
+        while let Some(event) = agent.next_event() {
+            assert!(!matches!(event, Event::Failed { .. }), "{event:?}");
+            done += usize::from(matches!(event, Event::Done { .. }));
+        }
+        if done == count {
+            return (polls, server.connections().opened);
+        }
+        network.advance(FRAME);
+    }
+    panic!("{done} of {count}");
+}
+
+#[test]
+fn each_connection_completes_many_requests_in_one_poll_when_the_server_is_near() {
+    for count in [64, 1000] {
+        // The first poll connects.
+        assert_eq!(
+            polls_of_a_queue(count, &Budget::default()),
+            (2, 6),
+            "{count}"
+        );
+    }
+    // Without busy polling a connection completes one request per poll.
+    let asks_once = Budget::default().with_busy_poll(BusyPoll::Off);
+    assert_eq!(polls_of_a_queue(64, &asks_once), (13, 6));
+}
+
+#[test]
+fn a_single_request_is_not_waited_for_in_its_poll_by_default() {
+    assert_eq!(polls_of_a_queue(1, &Budget::default()).0, 3);
+}
+
+#[test]
+fn the_next_request_is_sent_before_the_responses_of_other_connections_are_read() {
+    let limits = limits(2, 2);
+    let (network, server, mut agent) = setup_with(Agent::builder().pool(limits));
+    server.any("/**").reply(MockResponse::ok().text("x"));
+    let handles = send(&mut agent, 2, "http://game.example/");
+    finish_all(&network, &mut agent, 2);
+    drop(handles);
+    let handles = send(&mut agent, 3, "http://game.example/");
+    let asks_once = Budget::default().with_busy_poll(BusyPoll::Off);
+    agent.poll_with(&asks_once);
+    while agent.next_event().is_some() {}
+    network.advance(FRAME);
+    agent.poll_with(&asks_once);
+    let mut order = Vec::new();
+    while let Some(event) = agent.next_event() {
+        let number = |id| handles.iter().position(|it| it.id() == id).unwrap();
+        match event {
+            Event::Done { id, .. } => order.push(("done", number(id))),
+            Event::Phase {
+                id,
+                phase: Phase::SendHead,
+            } => order.push(("sent", number(id))),
+            _ => {}
+        }
+    }
+    // The connection that was used last serves first, so the second request has the first response.
+    assert_eq!(order, [("done", 1), ("sent", 2), ("done", 0)]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Each round runs each client of a scenario once, by turns, each in a process of its own.
 
+mod distant;
 mod frames;
 mod measure;
 mod nginx;
@@ -36,6 +37,9 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.first().map(String::as_str) {
         Some("--silent-server") => silent::serve().map(|()| true),
+        Some("--relay") => {
+            distant::serve(arguments.get(1).map_or("", String::as_str)).map(|()| true)
+        }
         Some("--run") => run_one(&arguments[1..]).map(|()| true),
         _ => Options::parse(&arguments).and_then(|options| compare(&options)),
     };
@@ -136,7 +140,8 @@ fn compare(options: &Options) -> Outcome<bool> {
                 .collect(),
         };
         let mut strangers: f64 = 0.0;
-        for round in 1..=options.rounds {
+        let count = options.rounds.min(scenario.most_rounds);
+        for round in 1..=count {
             for (name, runs) in &mut rounds.peers {
                 runs.push(match spawn(scenario, name, &nginx, options.quick) {
                     Ok((metrics, others)) => {
@@ -150,12 +155,11 @@ fn compare(options: &Options) -> Outcome<bool> {
                     }
                 });
             }
-            eprintln!("{}: round {round} of {}", rounds.scenario, options.rounds);
+            eprintln!("{}: round {round} of {count}", rounds.scenario);
         }
         println!("{}", rounds.table());
         println!(
-            "{} rounds; median (lowest..highest); other processes took at most {:.0} % of a processor beside a run.\n",
-            options.rounds,
+            "{count} rounds; median (lowest..highest); other processes took at most {:.0} % of a processor beside a run.\n",
             strangers * 100.0
         );
         if !options.quick {

@@ -48,7 +48,7 @@ impl Nginx {
         let config = format!(
             "daemon off; master_process off; pid {at}/pid; error_log {at}/errors;\n\
              worker_rlimit_nofile 20000; events {{ worker_connections 9000; }}\n\
-             http {{ access_log off; sendfile on; default_type application/octet-stream;\n\
+             http {{ access_log off; sendfile on; tcp_nopush on; open_file_cache max=16; open_file_cache_valid 600s; default_type application/octet-stream;\n\
              keepalive_requests 1000000000; keepalive_timeout 600s;\n\
              client_body_temp_path {at}/1; proxy_temp_path {at}/2; fastcgi_temp_path {at}/3;\n\
              uwsgi_temp_path {at}/4; scgi_temp_path {at}/5; root {at};\n\

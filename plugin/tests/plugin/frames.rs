@@ -82,6 +82,23 @@ fn a_get_on_a_kept_connection_is_delivered_in_the_next_frame() {
     assert_eq!(frames(&app), Some(1));
 }
 
+#[test]
+fn a_queue_of_small_requests_to_a_server_nearby_takes_a_few_frames_with_default_settings() {
+    for count in [64, 1000] {
+        // The default budget, but for its length, which a slow machine would exhaust at any point.
+        let mut game = Game::new();
+        game.server
+            .any("/**")
+            .reply(MockResponse::ok().bytes(vec![1; 1024]));
+        for _ in 0..count {
+            game.spawn(HttpRequest::get("http://game.example/"));
+        }
+        let frames = game.until(|world| world.resource::<EventLog>().responses.len() == count);
+        assert!(frames <= 3, "{count} in {frames} frames");
+        assert_eq!(game.server.connections().opened, 6);
+    }
+}
+
 #[cfg(feature = "tls")]
 #[test]
 fn a_get_over_a_new_tls_connection_is_delivered_within_three_frames() {

@@ -196,7 +196,10 @@ impl Engine {
                 self.run_queue.reschedule(key, meter.has_deferred());
             }
             // A connection that became free serves the next request in the same poll.
-            progressed |= self.start_waiting(active_now, meter);
+            if self.start_waiting(active_now, meter) {
+                self.run_queue.hurry(key);
+                progressed = true;
+            }
         }
         if !self.submissions.is_empty() {
             progressed |= self.admit_submissions(usize::MAX, meter);
@@ -383,8 +386,9 @@ impl Machine for Engine {
             BusyPoll::Off => None,
             BusyPoll::Content(time) if self.transfers.are_receiving() => Some(time),
             BusyPoll::Content(time) => {
-                let is_worth_it =
-                    self.run_queue.is_awaiting_heads() && self.pool.has_waiting_nearby();
+                // The last responses of a queue are waited for like those before them.
+                let is_worth_it = self.run_queue.is_awaiting_prompt_heads()
+                    || self.run_queue.is_awaiting_heads() && self.pool.has_waiting_nearby();
                 is_worth_it.then_some(RESPONSE_SPIN_TIME.max(time))
             }
             BusyPoll::Exchange(time) => (self.pool.busy() > 0).then_some(time),

@@ -25,6 +25,8 @@ pub(super) struct RunQueue {
     connecting: Vec<ConnectionKey>,
     /// Connections that were sent a request in this poll and have not responded.
     awaiting_head: Vec<ConnectionKey>,
+    /// Whether a request of this poll was responded to in this poll.
+    has_prompt_head: bool,
     /// Sockets that became ready; kept for its memory.
     ready: Vec<Key>,
 }
@@ -69,7 +71,15 @@ impl RunQueue {
     /// its next piece of work needs more than was left.
     pub(super) fn reschedule(&mut self, key: ConnectionKey, first: bool) {
         self.schedule(key);
-        if first && self.queue.back() == Some(&key) {
+        if first {
+            self.hurry(key);
+        }
+    }
+
+    /// A connection that has just had its turn got another request: it is driven first, so that its server
+    /// works on that while the others are driven.
+    pub(super) fn hurry(&mut self, key: ConnectionKey) {
+        if self.queue.back() == Some(&key) {
             self.queue.rotate_right(1);
         }
     }
@@ -106,6 +116,7 @@ impl RunQueue {
     /// Forgets which connections have not responded: a poll begins.
     pub(super) fn begin_poll(&mut self) {
         self.awaiting_head.clear();
+        self.has_prompt_head = false;
     }
 
     /// A connection was sent a request.
@@ -118,8 +129,14 @@ impl RunQueue {
         let found = self.awaiting_head.iter().position(|other| *other == key);
         if let Some(index) = found {
             self.awaiting_head.swap_remove(index);
+            self.has_prompt_head = true;
         }
         found.is_some()
+    }
+
+    /// Whether heads are awaited from servers of which one has responded within this poll.
+    pub(super) fn is_awaiting_prompt_heads(&self) -> bool {
+        self.has_prompt_head && self.is_awaiting_heads()
     }
 
     pub(super) fn is_awaiting_heads(&self) -> bool {
@@ -229,6 +246,24 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_with_another_request_is_driven_before_those_that_wait_for_their_turn() {
+        let mut queue = RunQueue::default();
+        for number in 0..3 {
+            queue.schedule(ConnectionKey(number));
+        }
+        let served = queue.next().unwrap();
+        queue.schedule(served);
+        queue.hurry(served);
+        assert_eq!(drain(&mut queue), [0, 1, 2]);
+        // One that waits already keeps its place.
+        for number in 0..3 {
+            queue.schedule(ConnectionKey(number));
+        }
+        queue.hurry(ConnectionKey(1));
+        assert_eq!(drain(&mut queue), [0, 1, 2]);
+    }
+
+    #[test]
     fn a_closed_connection_leaves_nothing_to_the_next_of_its_number() {
         let mut queue = RunQueue::default();
         queue.add_connecting(ConnectionKey(0));
@@ -245,8 +280,13 @@ mod tests {
         let mut queue = RunQueue::default();
         queue.note_request(ConnectionKey(5));
         queue.note_request(ConnectionKey(6));
+        assert!(!queue.is_awaiting_prompt_heads());
         assert!(queue.note_head(ConnectionKey(5)));
         assert!(!queue.note_head(ConnectionKey(5)));
+        assert!(queue.is_awaiting_prompt_heads());
+        queue.begin_poll();
+        queue.note_request(ConnectionKey(6));
+        assert!(!queue.is_awaiting_prompt_heads());
         queue.begin_poll();
         assert!(!queue.is_awaiting_heads() && !queue.note_head(ConnectionKey(6)));
     }

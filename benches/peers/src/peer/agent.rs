@@ -37,6 +37,10 @@ pub enum Manner {
     Lingering(Duration),
     /// Driven on a thread of its own.
     OnThread,
+    /// The same, and content goes to a file in memory.
+    OnThreadToFile,
+    /// With more connections to a distant host, whatever the scenario says.
+    Burst,
 }
 
 impl Agent {
@@ -44,6 +48,9 @@ impl Agent {
         let mut pool = PoolLimits::default();
         pool.per_host = setup.connections;
         pool.total = setup.connections.max(pool.total);
+        if manner == Manner::Burst {
+            pool = PoolLimits::burst();
+        }
         let mut budget = match setup.budget {
             Some(time) => Budget::frame(time),
             None => Budget::unlimited(),
@@ -60,7 +67,7 @@ impl Agent {
                 .defaults(RequestOptions::new().timeouts(timeouts).tls(tls(setup)?))
                 .pool(pool)
                 .budget(budget.clone())
-                .on_thread(manner == Manner::OnThread)
+                .on_thread(matches!(manner, Manner::OnThread | Manner::OnThreadToFile))
                 .build(),
             budget,
             manner,
@@ -120,7 +127,7 @@ pub fn tls(setup: &Setup) -> Outcome<TlsOptions> {
 impl Peer for Agent {
     fn ask(&mut self, ask: &'static Ask) -> Outcome<()> {
         let mut request = Request::get(ask.url.as_str());
-        if self.manner == Manner::ToFile {
+        if matches!(self.manner, Manner::ToFile | Manner::OnThreadToFile) {
             self.files += 1;
             request = request.download_to(self.file());
         } else if !ask.keeps {

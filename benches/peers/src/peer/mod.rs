@@ -129,6 +129,8 @@ pub const AGENT_ON: &str = "httpoll agent polled on";
 pub const AGENT_FILE: &str = "httpoll agent to a file";
 pub const AGENT_LINGERING: &str = "httpoll agent lingering 500 us";
 pub const AGENT_THREAD: &str = "httpoll agent on a thread";
+pub const AGENT_THREAD_FILE: &str = "httpoll agent on a thread to a file";
+pub const AGENT_BURST: &str = "httpoll agent with PoolLimits::burst";
 pub const NODE: &str = "httpoll node";
 pub const CURL: &str = "libcurl 16 KiB";
 pub const CURL_LARGE: &str = "libcurl 512 KiB";
@@ -151,6 +153,8 @@ pub fn of(name: &str, setup: &Setup) -> Outcome<Box<dyn Peer>> {
         AGENT_FILE => Box::new(Agent::new(setup, Manner::ToFile)?),
         AGENT_LINGERING => Box::new(Agent::new(setup, Manner::Lingering(LINGER))?),
         AGENT_THREAD => Box::new(Agent::new(setup, Manner::OnThread)?),
+        AGENT_THREAD_FILE => Box::new(Agent::new(setup, Manner::OnThreadToFile)?),
+        AGENT_BURST => Box::new(Agent::new(setup, Manner::Burst)?),
         NODE => Box::new(node::Nodes::new(setup)?),
         CURL => Box::new(libcurl::Curl::new(setup, None, false)?),
         CURL_LARGE => Box::new(libcurl::Curl::new(setup, Some(512 * 1024), false)?),

@@ -97,6 +97,8 @@ where
                 chart.draw_series([Rectangle::new(ends, colour.filled())])?;
                 chart.draw_series([whisker])?;
             }
+            // Zero is not on a logarithmic axis: only its figure is written.
+            Median::Dot if row.median <= 0.0 => {}
             Median::Dot => {
                 chart.draw_series([whisker])?;
                 let at = (shown(row.median), middle);

@@ -11,8 +11,9 @@ use crate::style::{self, FLOOR, INK, OURS, TEXT, TITLE, WIDTH};
 const PANEL: u32 = 250;
 const HEAD: u32 = 62;
 
-/// Few of many frames are what matters, so the axis of frames is logarithmic; that of time is, too,
-/// because buckets grow with it.
+/// Few of many frames are what matters, so the axis of frames is logarithmic, which has no zero for bars to begin
+/// at: each bucket is a dot with a line as wide as the bucket. The axis of time is logarithmic, too, because buckets
+/// grow with it.
 pub fn draw(title: &str, axis: &str, buckets: &Buckets) -> Outcome<String> {
     let mut svg = String::new();
     let height = HEAD + PANEL * u32::try_from(buckets.0.len())?;
@@ -31,7 +32,7 @@ pub fn draw(title: &str, axis: &str, buckets: &Buckets) -> Outcome<String> {
         ),
     ];
     for (at, (style, what)) in [120, 340].into_iter().zip(keys) {
-        root.draw(&Rectangle::new([(at, 40), (at + 16, 52)], style))?;
+        root.draw(&Circle::new((at + 8, 46), 5, style))?;
         let beside = Pos::new(HPos::Left, VPos::Center);
         let text = style::text(TEXT).pos(beside);
         root.draw(&Text::new(what, (at + 24, 46), text))?;
@@ -68,8 +69,18 @@ pub fn draw(title: &str, axis: &str, buckets: &Buckets) -> Outcome<String> {
             .bold_line_style(INK.mix(0.3))
             .light_line_style(TRANSPARENT)
             .draw()?;
-        chart.draw_series(bars(buckets, |it| it.httpoll, begin, OURS.filled()))?;
-        chart.draw_series(bars(buckets, |it| it.empty, begin, FLOOR.stroke_width(2)))?;
+        let app = levels(buckets, |it| it.httpoll, begin);
+        let empty = levels(buckets, |it| it.empty, begin);
+        for ([left, right], at) in &empty {
+            let line = PathElement::new([*left, *right], FLOOR.stroke_width(2));
+            chart.draw_series([line])?;
+            chart.draw_series([Circle::new(*at, 5, FLOOR.stroke_width(2))])?;
+        }
+        for ([left, right], at) in &app {
+            let line = PathElement::new([*left, *right], OURS.stroke_width(2));
+            chart.draw_series([line])?;
+            chart.draw_series([Circle::new(*at, 4, OURS.filled())])?;
+        }
         for time in one_two_five(begin, end) {
             style::tick(&root, time, chart.backend_coord(&(time, 0.5)))?;
         }
@@ -79,19 +90,17 @@ pub fn draw(title: &str, axis: &str, buckets: &Buckets) -> Outcome<String> {
     Ok(svg)
 }
 
-fn bars(
-    buckets: &[Bucket],
-    count: impl Fn(&Bucket) -> f64,
-    begin: f64,
-    style: ShapeStyle,
-) -> Vec<Rectangle<(f64, f64)>> {
+/// The two ends of each bucket that is not empty, and its middle, at the height of its count.
+type Level = ([(f64, f64); 2], (f64, f64));
+
+fn levels(buckets: &[Bucket], count: impl Fn(&Bucket) -> f64, begin: f64) -> Vec<Level> {
     (buckets.iter())
         .filter(|it| count(it) > 0.0)
         .map(|it| {
-            Rectangle::new(
-                [(it.from.max(begin), 0.5), (it.to.max(begin), count(it))],
-                style,
-            )
+            let (from, to, height) = (it.from.max(begin), it.to.max(begin), count(it));
+            // Halfway on a logarithmic axis.
+            let middle = (from * to).sqrt();
+            ([(from, height), (to, height)], (middle, height))
         })
         .collect()
 }

@@ -1,11 +1,12 @@
-//! A line for each peer, named at its end.
+//! A line for each peer, named at its end: dots at the medians, whiskers from the lowest round to the highest. Each
+//! peer has a mark of its own besides its color, for those who do not tell colors apart.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::Outcome;
-use crate::results::Track;
-use crate::style::{self, INK, TEXT, TITLE, WIDTH};
+use crate::results::{Point, Track};
+use crate::style::{self, INK, Mark, TEXT, TITLE, WIDTH};
 
 /// Pixels.
 const HEIGHT: u32 = 420;
@@ -17,8 +18,8 @@ pub fn draw(title: &str, across: &str, up: &str, tracks: &[Track]) -> Outcome<St
     let mut svg = String::new();
     let root = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT)).into_drawing_area();
     let points = || tracks.iter().flat_map(|track| track.points.iter().copied());
-    let (left, right) = style::range(points().map(|(x, _)| x));
-    let (least, most) = style::range(points().map(|(_, y)| y));
+    let (left, right) = style::range(points().map(|point| point.across));
+    let (least, most) = style::range(points().flat_map(|it| [it.median, it.low, it.high]));
     let bottom = style::decade(least);
     let mut chart = ChartBuilder::on(&root)
         .caption(title, style::text(TITLE))
@@ -51,21 +52,41 @@ pub fn draw(title: &str, across: &str, up: &str, tracks: &[Track]) -> Outcome<St
         .draw()?;
     let mut names = Vec::new();
     let colours = style::lines(tracks.iter().map(|track| track.peer.as_str()));
-    for (track, colour) in tracks.iter().zip(colours) {
+    for (number, (track, colour)) in tracks.iter().zip(colours).enumerate() {
         let width = if style::is_ours(&track.peer) { 3 } else { 2 };
-        let points: Vec<_> = (track.points.iter())
-            .map(|(x, y)| (*x, y.max(bottom)))
-            .collect();
-        chart.draw_series([PathElement::new(points.clone(), colour.stroke_width(width))])?;
-        let dot = |at: &(f64, f64)| Circle::new(*at, 4, colour.filled());
-        chart.draw_series(points.iter().map(dot))?;
-        if let Some(last) = points.last() {
-            names.push((chart.backend_coord(last), track.peer.clone(), colour));
+        let shown = |value: f64| value.max(bottom);
+        let at = |point: &Point| (point.across, shown(point.median));
+        let middles: Vec<_> = track.points.iter().map(at).collect();
+        chart.draw_series([PathElement::new(
+            middles.clone(),
+            colour.stroke_width(width),
+        )])?;
+        chart.draw_series(track.points.iter().map(|point| {
+            let ends = [point.low, point.high].map(|end| (point.across, shown(end)));
+            PathElement::new(ends, colour.stroke_width(1))
+        }))?;
+        let filled = colour.filled();
+        let middles = middles.into_iter();
+        match style::mark(&track.peer, number) {
+            Mark::Circle => chart.draw_series(middles.map(|at| Circle::new(at, 4, filled)))?,
+            Mark::Triangle => {
+                chart.draw_series(middles.map(|at| TriangleMarker::new(at, 6, filled)))?
+            }
+            Mark::Cross => {
+                chart.draw_series(middles.map(|at| Cross::new(at, 4, colour.stroke_width(2))))?
+            }
+            Mark::Ring => {
+                chart.draw_series(middles.map(|at| Circle::new(at, 5, colour.stroke_width(2))))?
+            }
+        };
+        if let Some(last) = track.points.last() {
+            let name = format!("{} {}", style::mark(&track.peer, number).sign(), track.peer);
+            names.push((chart.backend_coord(&at(last)), name, colour));
         }
     }
     let (edge, _) = chart.backend_coord(&(right, bottom));
     // What was measured is named on the axis, and nothing else.
-    let mut measured: Vec<f64> = points().map(|(x, _)| x).collect();
+    let mut measured: Vec<f64> = points().map(|point| point.across).collect();
     measured.sort_by(f64::total_cmp);
     measured.dedup();
     for x in measured {

@@ -67,7 +67,7 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "download-60fps",
-        title: "256 MiB at 60 fps: rate for each budget (more is better)",
+        title: "Download of 256 MiB at 60 fps: rate for each budget (more is better)",
         axis: "MB/s",
         shows: Shows::Lines {
             scenarios: &[
@@ -81,7 +81,7 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "download-60fps-longest",
-        title: "256 MiB at 60 fps, 1 ms per frame: longest frame (less is better)",
+        title: "Download of 256 MiB at 60 fps, 1 ms per frame: longest frame (less is better)",
         axis: "work of the longest frame, µs",
         shows: Shows::Bars {
             scenario: "download-60fps-1ms",
@@ -117,7 +117,7 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "idle",
-        title: "Work per frame while requests wait (less is better)",
+        title: "Requests that wait for a silent server, 60 fps: work per frame (less is better)",
         axis: "work per frame, median, µs",
         shows: Shows::Lines {
             scenarios: &[
@@ -132,7 +132,7 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "first-byte",
-        title: "64 GETs in one frame on 6 connections: frames until all are done (less is better)",
+        title: "64 GETs sent in one frame on 6 connections: frames until all are done (less is better)",
         axis: "frames",
         shows: Shows::Bars {
             scenario: "64-on-6-60fps",
@@ -150,7 +150,7 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "burst",
-        title: "1,000 GETs in one frame: longest frame (less is better)",
+        title: "1,000 GETs sent in one frame, a fresh connection each: longest frame (less is better)",
         axis: "work of the longest frame, µs",
         shows: Shows::Bars {
             scenario: "ask-1000",
@@ -159,11 +159,43 @@ const PLOTS: &[Plot] = &[
     },
     Plot {
         name: "burst-frames",
-        title: "1,000 GETs in one frame: frames until all are done (less is better)",
+        title: "1,000 GETs sent in one frame, a fresh connection each: frames in all (less is better)",
         axis: "frames",
         shows: Shows::Bars {
             scenario: "ask-1000",
             metric: "frames",
+        },
+    },
+    Plot {
+        name: "queue",
+        title: "1,000 GETs sent in one frame, 6 connections: longest frame (less is better)",
+        axis: "work of the longest frame, µs",
+        shows: Shows::Bars {
+            scenario: "ask-1000-on-6",
+            metric: "longest frame",
+        },
+    },
+    Plot {
+        name: "queue-frames",
+        title: "1,000 GETs sent in one frame, 6 connections: frames in all (less is better)",
+        axis: "frames",
+        shows: Shows::Bars {
+            scenario: "ask-1000-on-6",
+            metric: "frames",
+        },
+    },
+    Plot {
+        name: "distant",
+        title: "1,000 GETs, 40 ms each way and 20 Mbit/s: time in all (less is better)",
+        axis: "seconds",
+        shows: Shows::Lines {
+            scenarios: &[
+                (6.0, "distant-1000-on-6"),
+                (16.0, "distant-1000-on-16"),
+                (32.0, "distant-1000-on-32"),
+            ],
+            metric: "time",
+            across: "connections at most",
         },
     },
     Plot {
@@ -189,6 +221,7 @@ const VARIANTS: &[&str] = &[
     "httpoll agent lingering 500 us",
     "httpoll agent polled on",
     "httpoll agent to a file",
+    "httpoll agent on a thread to a file",
     "libcurl 16 KiB once a frame",
 ];
 

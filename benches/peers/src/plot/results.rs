@@ -24,10 +24,19 @@ pub struct Row {
     pub high: f64,
 }
 
-/// One peer over several scenarios: across and up.
+/// One peer over several scenarios.
 pub struct Track {
     pub peer: String,
-    pub points: Vec<(f64, f64)>,
+    pub points: Vec<Point>,
+}
+
+/// The rounds of one scenario: where it stands across, and its figures.
+#[derive(Clone, Copy)]
+pub struct Point {
+    pub across: f64,
+    pub median: f64,
+    pub low: f64,
+    pub high: f64,
 }
 
 /// `fps,bucket_us_from,bucket_us_to,frames_httpoll,frames_empty`, by frame rate.
@@ -94,7 +103,12 @@ impl Results {
         let mut tracks: Vec<Track> = Vec::new();
         for (across, scenario) in scenarios {
             for row in self.rows(scenario, metric) {
-                let point = (*across, row.median);
+                let point = Point {
+                    across: *across,
+                    median: row.median,
+                    low: row.low,
+                    high: row.high,
+                };
                 match tracks.iter_mut().find(|track| track.peer == row.peer) {
                     Some(track) => track.points.push(point),
                     None => tracks.push(Track {

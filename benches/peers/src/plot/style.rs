@@ -74,6 +74,39 @@ pub fn lines<'a>(peers: impl Iterator<Item = &'a str>) -> Vec<RGBColor> {
     peers.map(colour).map(|it| it.unwrap_or(OTHERS)).collect()
 }
 
+/// What stands at the points of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    Circle,
+    Triangle,
+    Cross,
+    Ring,
+}
+
+impl Mark {
+    /// The same as a letter, before the name.
+    pub fn sign(self) -> char {
+        match self {
+            Self::Circle => '●',
+            Self::Triangle => '▲',
+            Self::Cross => '×',
+            Self::Ring => '○',
+        }
+    }
+}
+
+/// The mark of the peer with this number.
+pub fn mark(peer: &str, number: usize) -> Mark {
+    if is_ours(peer) {
+        return Mark::Circle;
+    }
+    match number % 3 {
+        0 => Mark::Cross,
+        1 => Mark::Triangle,
+        _ => Mark::Ring,
+    }
+}
+
 pub fn is_ours(peer: &str) -> bool {
     peer.starts_with("httpoll")
 }
@@ -176,6 +209,39 @@ mod tests {
             for colour in ours.chain(LINES) {
                 assert!(contrast(colour, page) >= 3.0, "{colour:?} on {page:?}");
             }
+        }
+    }
+
+    /// What someone without red or without green receptors sees (Viénot, Brettel and Mollon, 1999), simplified to
+    /// linear light.
+    fn as_seen_without(red: bool, colour: RGBColor) -> [f64; 3] {
+        let part = |it: u8| (f64::from(it) / 255.0).powf(2.2);
+        let (r, g, b) = (part(colour.0), part(colour.1), part(colour.2));
+        let (yellow, blue) = if red {
+            (0.112 * r + 0.888 * g, 0.004 * r - 0.004 * g + b)
+        } else {
+            (0.293 * r + 0.707 * g, -0.021 * r + 0.021 * g + b)
+        };
+        [yellow, yellow, blue].map(|it| it.max(0.0).powf(1.0 / 2.2))
+    }
+
+    #[test]
+    fn ours_the_floor_and_others_differ_for_the_colour_blind() {
+        let pairs = [(OURS, FLOOR), (OURS, OTHERS), (FLOOR, OTHERS)];
+        for (one, other) in pairs {
+            for red in [true, false] {
+                let (one, other) = (as_seen_without(red, one), as_seen_without(red, other));
+                let apart: f64 = one.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum();
+                assert!(apart.sqrt() > 0.2, "{one:?} {other:?} {apart}");
+            }
+        }
+    }
+
+    #[test]
+    fn lines_that_follow_each_other_have_different_marks() {
+        for number in 0..6 {
+            assert_ne!(mark("ureq", number), mark("hyper", number + 1));
+            assert_ne!(mark("ureq", number), mark("httpoll agent", number));
         }
     }
 

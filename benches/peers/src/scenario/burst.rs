@@ -32,6 +32,7 @@ pub fn scenarios() -> Vec<Scenario> {
             peer::REQWEST,
             peer::HYPER,
         ],
+        most_rounds: usize::MAX,
         run: Box::new(move |context| at_once(context, connections)),
     })
     .collect()

@@ -24,6 +24,7 @@ pub fn scenarios() -> Vec<Scenario> {
                 peer::REQWEST,
                 peer::HYPER,
             ],
+            most_rounds: usize::MAX,
             run: Box::new(|context| tight(context, false, 4)),
         },
         Scenario {
@@ -39,6 +40,7 @@ pub fn scenarios() -> Vec<Scenario> {
                 peer::REQWEST,
                 peer::HYPER,
             ],
+            most_rounds: usize::MAX,
             run: Box::new(|context| tight(context, true, 2)),
         },
     ];
@@ -63,18 +65,21 @@ pub fn scenarios() -> Vec<Scenario> {
         if pace == Pace::Idle {
             peers.extend([
                 peer::AGENT_THREAD,
+                peer::AGENT_THREAD_FILE,
                 peer::CURL,
                 peer::CURL_LARGE,
-                peer::CURL_ONCE,
-                peer::UREQ,
-                peer::REQWEST,
-                peer::HYPER,
             ]);
+            if milliseconds == 1 {
+                // It takes half a minute, with each budget.
+                peers.push(peer::CURL_ONCE);
+            }
+            peers.extend([peer::UREQ, peer::REQWEST, peer::HYPER]);
         }
         all.push(Scenario {
             name: format!("download-60fps{infix}-{milliseconds}ms"),
             title: format!("256 MiB at 60 fps, {milliseconds} ms for each poll, {way}"),
             peers,
+            most_rounds: usize::MAX,
             run: Box::new(move |context| {
                 in_frames(context, pace, Duration::from_millis(milliseconds))
             }),

@@ -22,6 +22,7 @@ pub fn scenarios() -> Vec<Scenario> {
             peer::REQWEST,
             peer::HYPER,
         ],
+        most_rounds: usize::MAX,
         run: Box::new(one_by_one),
     }]
 }

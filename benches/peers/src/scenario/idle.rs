@@ -28,6 +28,7 @@ pub fn scenarios() -> Vec<Scenario> {
                 name: format!("idle-{count}"),
                 title: format!("{count} requests held open by the server, 60 fps"),
                 peers,
+                most_rounds: usize::MAX,
                 run: Box::new(move |context| held_open(context, count)),
             }
         })

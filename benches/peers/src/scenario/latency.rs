@@ -120,6 +120,7 @@ pub fn scenarios() -> Vec<Scenario> {
                     }
                 ),
                 peers,
+                most_rounds: usize::MAX,
                 run: Box::new(move |context| in_frames(context, batch)),
             }
         })

@@ -1,6 +1,7 @@
 //! What is measured: each scenario drives one client and tells what that cost.
 
 mod burst;
+mod distant;
 mod download;
 mod fresh;
 mod idle;
@@ -20,6 +21,8 @@ pub struct Scenario {
     pub title: String,
     /// The first is what ratios are to.
     pub peers: Vec<&'static str>,
+    /// More rounds than this tell nothing new, and each takes long.
+    pub most_rounds: usize,
     pub run: Box<dyn Fn(&Context) -> Outcome<Metrics>>,
 }
 
@@ -80,5 +83,6 @@ pub fn all() -> Vec<Scenario> {
     all.extend(small::scenarios());
     all.extend(fresh::scenarios());
     all.extend(latency::scenarios());
+    all.extend(distant::scenarios());
     all
 }

@@ -24,6 +24,7 @@ pub fn scenarios() -> Vec<Scenario> {
                     "1 KiB keep-alive GETs, {in_flight} in flight on {connections} connections, tight loop"
                 ),
                 peers,
+                most_rounds: usize::MAX,
                 run: Box::new(move |context| exchanges(context, in_flight, connections)),
             }
         })
