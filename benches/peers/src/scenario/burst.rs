@@ -14,14 +14,19 @@ const BUDGET: Duration = Duration::from_millis(1);
 
 pub fn scenarios() -> Vec<Scenario> {
     [
-        (COUNT, "ask-1000", "a fresh connection each"),
-        (6, "ask-1000-on-6", "6 connections"),
+        (COUNT, "ask-1000", "a fresh connection each", Pace::Idle),
+        (6, "ask-1000-on-6", "6 connections", Pace::Idle),
+        (6, "ask-1000-on-6-busy", "6 connections", Pace::Busy),
     ]
     .into_iter()
-    .map(|(connections, name, how)| Scenario {
+    .map(|(connections, name, how, pace)| Scenario {
         name: name.to_owned(),
         title: format!(
-            "{COUNT} GETs of 1 KiB asked in one frame, {how}, 60 fps, 1 ms for each poll"
+            "{COUNT} GETs of 1 KiB asked in one frame, {how}, 60 fps, 1 ms for each poll, {}",
+            match pace {
+                Pace::Idle => "frames that sleep",
+                Pace::Busy => "frames that compute",
+            }
         ),
         peers: vec![
             peer::FLOOR,
@@ -33,19 +38,19 @@ pub fn scenarios() -> Vec<Scenario> {
             peer::HYPER,
         ],
         most_rounds: usize::MAX,
-        run: Box::new(move |context| at_once(context, connections)),
+        run: Box::new(move |context| at_once(context, connections, pace)),
     })
     .collect()
 }
 
-fn at_once(context: &Context, connections: usize) -> Outcome<Metrics> {
+fn at_once(context: &Context, connections: usize, pace: Pace) -> Outcome<Metrics> {
     let mut client = context.client(connections, Some(BUDGET))?;
     let mut ask = Ask::new(context.plain, false, "/small").keeping();
     if connections == COUNT {
         ask = ask.closing();
     }
     let ask = ask.leak();
-    let mut frames = Frames::new(Pace::Idle);
+    let mut frames = Frames::new(pace);
     let mut seen = Seen::default();
     // A request before the storm: what is set up once is not the storm's.
     client.ask(ask)?;

@@ -60,6 +60,17 @@ pub fn scenarios() -> Vec<Scenario> {
             },
         ),
         (
+            "64-on-6-60fps-busy",
+            "64 GETs of 1 KiB asked in one frame, 6 connections that are open",
+            Batch {
+                count: 64,
+                connections: 6,
+                is_fresh: false,
+                pace: Pace::Busy,
+                ..one
+            },
+        ),
+        (
             "64-on-6-60fps-4ms",
             "64 GETs of 1 KiB asked in one frame, 6 connections that are open",
             Batch {
