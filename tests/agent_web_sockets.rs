@@ -485,21 +485,14 @@ fn a_web_socket_stays_open_while_the_agent_moves_to_a_thread_and_back() {
             // The message waits on one side of the switch and is sent on the other.
             assert!(agent.set_on_thread(round % 2 != 0));
         }
-        match next(&mut agent) {
-            Event::WebSocketMessage { message, .. } => {
-                assert_eq!(message, WebSocketMessage::Text(format!("{round}!")));
-            }
-            other => panic!("{other:?}"),
-        }
+        let Event::WebSocketMessage { message, .. } = next(&mut agent) else {
+            panic!("no message in round {round}");
+        };
+        assert_eq!(message, WebSocketMessage::Text(format!("{round}!")));
     }
     agent.close_web_socket(socket.id(), 1000, "");
-    let last = loop {
-        let event = next(&mut agent);
-        if event.is_final() {
-            break event;
-        }
-    };
-    assert!(matches!(last, Event::Done { .. }), "{last:?}");
+    let last = std::iter::repeat_with(|| next(&mut agent)).find(Event::is_final);
+    assert!(matches!(last, Some(Event::Done { .. })), "{last:?}");
     drop(agent);
     thread.join().unwrap();
 }
