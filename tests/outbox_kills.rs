@@ -6,17 +6,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod killed;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::Write;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use httpoll::Agent;
 use httpoll::outbox::{Outbox, OutboxLimits};
 use httpoll::server::{Request, Response, Server};
+use killed::ServerThread;
 
 const KILLS: u64 = 60;
 
@@ -63,17 +64,14 @@ struct Taken {
 
 /// A server on a thread, which fails now and then before or after it took a batch.
 struct Origin {
-    folder: PathBuf,
     url: String,
     taken: Arc<Mutex<Taken>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    server: ServerThread,
 }
 
 impl Origin {
     fn start(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("httpoll-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
+        let folder = killed::empty_folder(name);
         let mut server = Server::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/events", server.local_addr());
         let taken: Arc<Mutex<Taken>> = Arc::default();
@@ -97,30 +95,10 @@ impl Origin {
                 Response::status(if is_lost { 500 } else { 204 })
             })
             .unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let thread = std::thread::spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
-                server.wait(Some(Duration::from_millis(20))).unwrap();
-            }
-        });
         Self {
-            folder,
             url,
             taken,
-            stop,
-            thread: Some(thread),
-        }
-    }
-}
-
-impl Drop for Origin {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let ended = self.thread.take().unwrap().join();
-        let _ = std::fs::remove_dir_all(&self.folder);
-        if !std::thread::panicking() {
-            ended.unwrap();
+            server: ServerThread::start(server, folder),
         }
     }
 }
@@ -143,7 +121,7 @@ fn events_over_real_sockets_arrive_once() {
     run(
         1,
         &origin.url,
-        &origin.folder.join("telemetry.outbox"),
+        &origin.server.folder().join("telemetry.outbox"),
         |_| {},
     );
     let taken = origin.taken.lock().unwrap();
@@ -154,51 +132,36 @@ fn events_over_real_sockets_arrive_once() {
 /// Runs a process that is killed after this many frames. Returns how many events it had written for certain,
 /// and whether it was killed.
 fn run_and_kill(number: u64, origin: &Origin, file: &Path, frames: u64) -> (u64, bool) {
-    let mut process = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "events_over_real_sockets_arrive_once",
-            "--nocapture",
-        ])
-        .env(JOB, format!("{number} {} {}", origin.url, file.display()))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-    let (mut seen, mut written) = (0, 0);
-    for line in lines {
-        if let Some(count) = line.unwrap().strip_prefix("written ") {
-            written = count.parse().unwrap();
-            seen += 1;
-            if seen > frames {
-                process.kill().unwrap();
-                process.wait().unwrap();
-                return (written, true);
+    let mut written = 0;
+    let was_killed = killed::run_and_kill(
+        "events_over_real_sockets_arrive_once",
+        (JOB, format!("{number} {} {}", origin.url, file.display())),
+        frames,
+        |line| match line.strip_prefix("written ") {
+            Some(count) => {
+                written = count.parse().unwrap();
+                true
             }
-        }
-    }
-    assert!(process.wait().unwrap().success());
-    (written, false)
+            None => false,
+        },
+    );
+    (written, was_killed)
 }
 
 #[test]
 fn processes_killed_at_random_moments_lose_no_written_event_and_send_none_twice() {
     let origin = Origin::start("outbox-kills");
-    let file = origin.folder.join("telemetry.outbox");
+    let file = origin.server.folder().join("telemetry.outbox");
     let mut expected = BTreeSet::new();
     let (mut kills, mut number) = (0, 0);
-    let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     while kills < KILLS {
         number += 1;
         assert!(
             number < KILLS * 10,
             "only {kills} processes were killed before they ended"
         );
-        dice = dice
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let frames = (dice >> 33) % (EVENTS + 2);
+        let frames = killed::random_below(&mut random, EVENTS + 2);
         let (written, was_killed) = run_and_kill(number, &origin, &file, frames);
         expected.extend((0..written).map(|event| number * 1000 + event));
         kills += u64::from(was_killed);

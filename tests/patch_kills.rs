@@ -6,19 +6,19 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod killed;
+
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 use std::time::Duration;
 
 use httpoll::Agent;
 use httpoll::patch::{Patch, PatchReport, current_folder, manifest_of};
 use httpoll::server::Server;
 use httpoll::server::files::{FolderRoot, StaticFiles};
+use killed::ServerThread;
 
 const KILLS: u64 = 60;
 
@@ -91,16 +91,13 @@ fn run(url: &str, root: &Path, mut each_frame: impl FnMut()) -> PatchReport {
 
 /// A folder with two versions of a set, and a server for them on a thread.
 struct Origin {
-    folder: PathBuf,
     address: SocketAddr,
-    stop: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    server: ServerThread,
 }
 
 impl Origin {
     fn start(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("httpoll-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
+        let folder = killed::empty_folder(name);
         for number in [1, 2] {
             let set = folder.join(format!("site/{number}"));
             write(&set, &version(number));
@@ -111,34 +108,14 @@ impl Origin {
         let root = FolderRoot::new(folder.join("site")).unwrap();
         server.files(StaticFiles::new("/", root));
         let address = server.local_addr();
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let thread = std::thread::spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
-                server.wait(Some(Duration::from_millis(20))).unwrap();
-            }
-        });
         Self {
-            folder,
             address,
-            stop,
-            thread: Some(thread),
+            server: ServerThread::start(server, folder),
         }
     }
 
     fn url(&self, number: u8) -> String {
         format!("http://{}/{number}/manifest.json", self.address)
-    }
-}
-
-impl Drop for Origin {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let ended = self.thread.take().unwrap().join();
-        let _ = std::fs::remove_dir_all(&self.folder);
-        if !std::thread::panicking() {
-            ended.unwrap();
-        }
     }
 }
 
@@ -155,7 +132,7 @@ fn a_patch_over_real_sockets_ends_well() {
         return;
     }
     let origin = Origin::start("patch-real");
-    let root = origin.folder.join("root");
+    let root = origin.server.folder().join("root");
     for number in [1, 2] {
         let report = run(&origin.url(number), &root, || {});
         assert!(visible(&root) == version(number));
@@ -170,43 +147,30 @@ fn a_patch_over_real_sockets_ends_well() {
 
 /// Runs a patch in a process that is killed after this many frames. Returns the frames, if it ended before.
 fn run_and_kill(url: &str, root: &Path, frames: u64) -> Option<u64> {
-    let mut process = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "a_patch_over_real_sockets_ends_well",
-            "--nocapture",
-        ])
-        .env(JOB, format!("{url} {}", root.display()))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let mut seen = 0;
-    for line in lines {
-        if line.unwrap() == "frame" {
-            seen += 1;
-            if seen > frames {
-                process.kill().unwrap();
-                process.wait().unwrap();
-                return None;
-            }
-        }
-    }
-    assert!(process.wait().unwrap().success());
-    Some(seen)
+    let was_killed = killed::run_and_kill(
+        "a_patch_over_real_sockets_ends_well",
+        (JOB, format!("{url} {}", root.display())),
+        frames,
+        |line| {
+            let is_frame = line == "frame";
+            seen += u64::from(is_frame);
+            is_frame
+        },
+    );
+    (!was_killed).then_some(seen)
 }
 
 #[test]
 fn processes_killed_at_random_moments_leave_one_whole_set() {
     let origin = Origin::start("patch-kills");
-    let root = origin.folder.join("root");
+    let root = origin.server.folder().join("root");
     let (old, new) = (version(1), version(2));
     run(&origin.url(1), &root, || {});
     let length = run_and_kill(&origin.url(2), &root, u64::MAX).unwrap();
     assert!(visible(&root) == new);
     let (mut kills, mut resumed) = (0, 0);
-    let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut rounds = 0;
     while kills < KILLS {
         rounds += 1;
@@ -216,10 +180,7 @@ fn processes_killed_at_random_moments_leave_one_whole_set() {
         );
         // Sometimes from where the last kill left it, sometimes from the other version.
         let number = 1 + (rounds % 2) as u8;
-        dice = dice
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let frames = (dice >> 33) % (length + 1);
+        let frames = killed::random_below(&mut random, length + 1);
         let before = visible(&root);
         let was_killed = run_and_kill(&origin.url(number), &root, frames).is_none();
         kills += u64::from(was_killed);

@@ -49,10 +49,8 @@ fn the_page_is_one_file_behind_the_guard() {
     }
 }
 
-#[test]
-fn it_shows_requests_with_their_phases_and_times_but_no_queries() {
-    let mut test = test_server();
-    let inspector = test.server.inspect("/debug").unwrap();
+/// `/later` responds later, by the responders that this returns; the handler of `/slow` takes 20 ms.
+fn add_slow_routes(test: &mut TestServer) -> Arc<Mutex<Vec<Responder>>> {
     let kept: Arc<Mutex<Vec<Responder>>> = Arc::default();
     let keep = Arc::clone(&kept);
     test.server
@@ -67,6 +65,14 @@ fn it_shows_requests_with_their_phases_and_times_but_no_queries() {
             Response::text("slow")
         })
         .unwrap();
+    kept
+}
+
+#[test]
+fn it_shows_requests_with_their_phases_and_times_but_no_queries() {
+    let mut test = test_server();
+    let inspector = test.server.inspect("/debug").unwrap();
+    let kept = add_slow_routes(&mut test);
     let mut waiting = test.connect();
     let request = b"GET /later?secret=1 HTTP/1.1\r\nHost: a\r\nCookie: secret=2\r\n\r\n";
     waiting.write(request);
@@ -166,20 +172,7 @@ fn a_section_is_made_once_for_each_update_and_never_while_the_page_is_closed() {
 #[test]
 fn a_snapshot_shows_a_server_without_a_page() {
     let mut test = test_server();
-    let kept: Arc<Mutex<Vec<Responder>>> = Arc::default();
-    let keep = Arc::clone(&kept);
-    test.server
-        .route("GET", "/later", move |request: &mut Request| {
-            keep.lock().unwrap().push(request.defer());
-        })
-        .unwrap();
-    let network = test.network.clone();
-    test.server
-        .route("GET", "/slow", move |_: &mut Request| {
-            network.advance(Duration::from_millis(20));
-            Response::text("slow")
-        })
-        .unwrap();
+    let kept = add_slow_routes(&mut test);
     assert_eq!(test.server.snapshot().connections, []);
     assert!(test.server.inspector().is_none());
     let mut idle = test.connect();

@@ -11,6 +11,14 @@
 mod access;
 mod auth;
 mod bodies;
+#[cfg(all(
+    feature = "cache",
+    feature = "multipart",
+    feature = "tls",
+    feature = "websocket"
+))]
+#[path = "../broken_tls/mod.rs"]
+mod broken_tls;
 mod budget_time;
 mod budgets;
 #[cfg(feature = "cache")]

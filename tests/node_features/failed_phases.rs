@@ -4,7 +4,6 @@
 mod rows;
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,9 +13,10 @@ use httpoll::memory::{ConnectError, MemoryNetwork, Peer};
 use httpoll::node::RequestBody;
 use httpoll::tls::TlsOptions;
 use httpoll::{Error, ErrorKind, HttpClient, Method, Phase, Status, Timeouts};
+use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection};
 
+use crate::broken_tls;
 use crate::enum_variants::{variant, variants};
 use crate::support::{FRAME, address};
 use rows::{awaiting_the_head, connecting, receiving, sending};
@@ -171,36 +171,7 @@ fn over_tls(network: &MemoryNetwork, at: SocketAddr, response: &'static str) {
         .with_no_client_auth()
         .with_single_cert(vec![key.cert.der().clone()], PrivateKeyDer::Pkcs8(private))
         .unwrap();
-    let config = Arc::new(config);
-    network.serve(at, move || {
-        let mut session = ServerConnection::new(config.clone()).unwrap();
-        let mut request = Vec::new();
-        move |peer: &mut Peer| {
-            let received = peer.take_received();
-            let mut received = received.as_slice();
-            while !received.is_empty() {
-                session.read_tls(&mut received).unwrap();
-                if session.process_new_packets().is_err() {
-                    break;
-                }
-                // Nothing more is no fault.
-                let _ = session.reader().read_to_end(&mut request);
-            }
-            let is_asked = request.ends_with(b"\r\n\r\n");
-            if is_asked {
-                session.writer().write_all(response.as_bytes()).unwrap();
-            }
-            let mut out = Vec::new();
-            while session.wants_write() {
-                session.write_tls(&mut out).unwrap();
-            }
-            peer.send(&out);
-            if is_asked {
-                request.clear();
-                peer.send(b"\x17\x03\x03\x00\x20 these 32 bytes are no ciphertext ");
-            }
-        }
-    });
+    broken_tls::serve(network, at, &Arc::new(config), response);
 }
 
 /// Connects, sends the request of a row, and checks how it failed.

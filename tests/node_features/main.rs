@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[cfg(feature = "tls")]
+#[path = "../broken_tls/mod.rs"]
+mod broken_tls;
 mod connecting;
 #[path = "../enum_variants/mod.rs"]
 mod enum_variants;

@@ -1,16 +1,12 @@
 //! Failures of proxies and of TLS: before the connection is usable, and, for TLS, at any time after that.
 
-use std::io::{Read, Write};
-use std::net::SocketAddr;
-use std::sync::Arc;
-
 use httpoll::error::{NetworkFault, TlsFault};
 use httpoll::memory::Peer;
 use httpoll::proxy::ProxySettings;
 use httpoll::{Agent, ErrorKind, Phase, Request, Timeouts};
-use rustls::{ServerConfig, ServerConnection};
 
 use super::table::{Ending, Moved, Row, SECOND, Seen, Table, expect, get, post};
+use crate::broken_tls;
 use crate::tls::{authority, server_config, trusting};
 
 #[test]
@@ -97,40 +93,6 @@ fn proxies(table: &mut Table) {
     }
 }
 
-/// Serves TLS at this address: the first request gets `response`, and then bytes that are no record.
-fn serve_tls(table: &Table, at: SocketAddr, config: &Arc<ServerConfig>, response: &'static str) {
-    let config = Arc::clone(config);
-    table.network.serve(at, move || {
-        let mut session = ServerConnection::new(config.clone()).unwrap();
-        let mut request = Vec::new();
-        move |peer: &mut Peer| {
-            let received = peer.take_received();
-            let mut received = received.as_slice();
-            while !received.is_empty() {
-                session.read_tls(&mut received).unwrap();
-                if session.process_new_packets().is_err() {
-                    break;
-                }
-                // Nothing more is no fault.
-                let _ = session.reader().read_to_end(&mut request);
-            }
-            let is_asked = request.ends_with(b"\r\n\r\n");
-            if is_asked {
-                session.writer().write_all(response.as_bytes()).unwrap();
-            }
-            let mut out = Vec::new();
-            while session.wants_write() {
-                session.write_tls(&mut out).unwrap();
-            }
-            peer.send(&out);
-            if is_asked {
-                request.clear();
-                peer.send(b"\x17\x03\x03\x00\x20 these 32 bytes are no ciphertext ");
-            }
-        }
-    });
-}
-
 fn secure(host: &str) -> Request {
     Request::get(format!("https://{host}.example/"))
 }
@@ -163,7 +125,7 @@ fn handshakes(table: &mut Table) {
     let own = authority();
     let config = server_config(&own, &["strange.example"], 2200);
     let strange = table.address("strange", 443);
-    serve_tls(table, strange, &config, "");
+    broken_tls::serve(&table.network, strange, &config, "");
     let mut timeouts = Timeouts::default();
     timeouts.tls_handshake = Some(SECOND);
     let handshake = |kind| expect(Phase::TlsHandshake, kind);
@@ -232,7 +194,7 @@ fn records(table: &mut Table) {
         let host = format!("{name}.example");
         let config = server_config(&own, &[&host], 2200);
         let at = table.address(name, 443);
-        serve_tls(table, at, &config, response);
+        broken_tls::serve(&table.network, at, &config, response);
         let request = secure(name).tls(trusting(&own));
         table.check(&mut agent, (name, request, expected));
     }
