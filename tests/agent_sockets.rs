@@ -205,7 +205,7 @@ fn cancel_half(mut agent: Agent, folder: &str) {
         while let Some(event) = agent.next_event() {
             assert!(
                 event.id().is_none_or(|id| !cancelled.contains(&id)),
-                "told of a cancelled request: {event:?}"
+                "an event of a cancelled request: {event:?}"
             );
             match event {
                 Event::Done { id, .. } => {

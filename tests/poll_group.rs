@@ -317,7 +317,7 @@ mod mixed_load {
         }
     }
 
-    fn echoes_beside(waiting_requests: usize) -> usize {
+    fn echoes_with(waiting_requests: usize) -> usize {
         let mut load = Load::new(waiting_requests);
         for socket in &load.sockets {
             let ping = WebSocketMessage::text("ping").unwrap();
@@ -332,13 +332,13 @@ mod mixed_load {
 
     #[test]
     fn requests_that_wait_take_nothing_from_a_busy_server() {
-        let alone = echoes_beside(0);
+        let alone = echoes_with(0);
         assert!(alone > 500, "{alone}");
         for waiting_requests in [50, 300] {
-            let echoes = echoes_beside(waiting_requests);
+            let echoes = echoes_with(waiting_requests);
             assert!(
                 alone.abs_diff(echoes) * 10 < alone,
-                "{echoes} echoes beside {waiting_requests} requests, {alone} beside none"
+                "{echoes} echoes with {waiting_requests} waiting requests, {alone} without"
             );
         }
     }

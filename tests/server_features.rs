@@ -173,7 +173,7 @@ fn receive_hooks_run_before_the_handler_and_sent_hooks_behind_the_last_byte() {
 }
 
 #[test]
-fn a_response_that_its_client_leaves_is_told_of_once_as_cut() {
+fn a_response_that_its_client_leaves_is_reported_once_as_cut() {
     let mut test = test_server();
     let streams = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&streams);

@@ -443,10 +443,10 @@ fn an_access_log_keeps_records_without_queries() {
         get(&mut test, path, "User-Agent: test\r\n");
     }
     let records: Vec<_> = test.server.access_log().drain().collect();
-    let told: Vec<_> = records
+    let reported: Vec<_> = records
         .iter()
         .map(|it| (it.path.as_str(), it.status.as_u16()))
         .collect();
-    assert_eq!(told, [("/two", 404), ("/a", 200)]);
+    assert_eq!(reported, [("/two", 404), ("/a", 200)]);
     assert_eq!(records[0].agent.as_deref(), Some("test"));
 }

@@ -5,6 +5,8 @@
 
 mod serving;
 
+use httpoll::ErrorKind;
+use httpoll::error::Misuse;
 use httpoll::server::{NotFoundPolicy, Request, Response, Routes, Server};
 use serving::{DATE, answers, body, header, headers, status, test_server, test_server_with};
 
@@ -76,7 +78,12 @@ fn any_token_can_be_a_method() {
     test.server.route("PURGE", "/", answers("purged")).unwrap();
     let response = test.ask("PURGE / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(body(&response), "purged");
-    assert!(test.server.route("NO GOOD", "/", answers("")).is_err());
+    let invalid = test
+        .server
+        .route("NO GOOD", "/", answers(""))
+        .err()
+        .unwrap();
+    assert_eq!(*invalid.kind(), ErrorKind::Misuse(Misuse::InvalidMethod));
 }
 
 #[test]

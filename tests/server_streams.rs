@@ -23,14 +23,14 @@ use serving::{Raw, TestServer, answers, body, header, status, test_server, test_
 
 const GET: &str = "GET /sse HTTP/1.1\r\nHost: a\r\n\r\n";
 
-type Kept<T> = Arc<Mutex<Option<T>>>;
+type Slot<T> = Arc<Mutex<Option<T>>>;
 
-fn take<T>(kept: &Kept<T>) -> T {
+fn take<T>(kept: &Slot<T>) -> T {
     kept.lock().unwrap().take().unwrap()
 }
 
-fn with_events(test: &mut TestServer) -> Kept<EventStream> {
-    let kept: Kept<EventStream> = Arc::default();
+fn with_events(test: &mut TestServer) -> Slot<EventStream> {
+    let kept: Slot<EventStream> = Arc::default();
     let keep = Arc::clone(&kept);
     test.server
         .handle(
@@ -171,8 +171,8 @@ fn handshake(test: &mut TestServer, extra: &str) -> (Raw, String) {
     (client, response)
 }
 
-fn with_sockets(test: &mut TestServer, options: WebSocketOptions) -> Kept<WebSocket> {
-    let kept: Kept<WebSocket> = Arc::default();
+fn with_sockets(test: &mut TestServer, options: WebSocketOptions) -> Slot<WebSocket> {
+    let kept: Slot<WebSocket> = Arc::default();
     let keep = Arc::clone(&kept);
     test.server
         .handle(
@@ -360,7 +360,7 @@ fn client_gone(test: &mut TestServer, client: Raw) {
 }
 
 #[test]
-fn what_breaks_the_protocol_is_told_by_its_code() {
+fn a_violation_of_the_protocol_closes_with_its_code() {
     for (bytes, code) in [
         (frame(0x81, b"\xff"), 1007_u16),
         (b"\x81\x01x".to_vec(), 1002),
@@ -419,7 +419,7 @@ fn messages_that_nobody_takes_stop_their_sender() {
 }
 
 /// What `on_sent` reports: the status and whether the whole response was sent.
-fn told(test: &mut TestServer) -> serving::Notes {
+fn sent_notes(test: &mut TestServer) -> serving::Notes {
     let notes = serving::Notes::default();
     let sent = notes.clone();
     test.server
@@ -428,10 +428,10 @@ fn told(test: &mut TestServer) -> serving::Notes {
 }
 
 #[test]
-fn a_response_that_is_cut_by_its_client_is_told_of_once() {
+fn a_response_that_is_cut_by_its_client_is_reported_once() {
     for reset in [true, false] {
         let mut test = test_server();
-        let notes = told(&mut test);
+        let notes = sent_notes(&mut test);
         let kept = with_events(&mut test);
         let mut client = test.connect();
         test.send(&mut client, GET);
@@ -450,9 +450,9 @@ fn a_response_that_is_cut_by_its_client_is_told_of_once() {
 }
 
 #[test]
-fn a_response_that_is_cut_by_its_server_is_told_of_once() {
+fn a_response_that_is_cut_by_its_server_is_reported_once() {
     let mut test = test_server();
-    let notes = told(&mut test);
+    let notes = sent_notes(&mut test);
     let _kept = with_events(&mut test);
     let mut client = test.connect();
     test.send(&mut client, GET);
@@ -462,10 +462,10 @@ fn a_response_that_is_cut_by_its_server_is_told_of_once() {
 }
 
 #[test]
-fn a_web_socket_is_told_of_at_its_end() {
+fn a_web_socket_is_reported_at_its_end() {
     for (ends_well, expected) in [(true, "101 true"), (false, "101 false")] {
         let mut test = test_server();
-        let notes = told(&mut test);
+        let notes = sent_notes(&mut test);
         let kept = with_sockets(&mut test, WebSocketOptions::default());
         let (mut client, _) = handshake(&mut test, "");
         let _socket = take(&kept);

@@ -220,7 +220,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn a_handshake_has_a_deadline_and_what_is_none_is_told() {
+fn a_handshake_has_a_deadline_and_an_invalid_one_is_reported() {
     let mut test = secure_server(options(&authority(), "one.example"));
     let notes = Notes::default();
     let errors = notes.clone();

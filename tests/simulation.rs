@@ -328,11 +328,11 @@ impl Driver {
 
     fn budget(&mut self) -> Budget {
         let most = [2000, 200_000, usize::MAX >> 1][self.random.below(3)];
-        let patience = Duration::from_micros(20);
+        let spin_time = Duration::from_micros(20);
         let busy_polls = [
             BusyPoll::Off,
-            BusyPoll::Content(patience),
-            BusyPoll::Exchange(patience),
+            BusyPoll::Content(spin_time),
+            BusyPoll::Exchange(spin_time),
         ];
         Budget::unlimited()
             .with_bytes(64 + self.random.below(most) as u64)

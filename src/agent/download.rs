@@ -189,13 +189,13 @@ pub(crate) struct Downloading {
 
 /// What a response means for a download.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum HeadDecision {
     /// Its content goes to the file.
     Write,
     /// The file is already whole.
     Complete,
     /// The download cannot continue like this: the whole content must be requested.
-    StartAfresh,
+    Restart,
 }
 
 impl Downloading {
@@ -286,7 +286,7 @@ impl Downloading {
     }
 
     /// What this response means.
-    pub(crate) fn judge(&self, head: &ResponseHead) -> Verdict {
+    pub(crate) fn decide(&self, head: &ResponseHead) -> HeadDecision {
         let is_continuing = self.if_range.is_some();
         let offset = self.held.as_ref().map_or(0, |held| held.offset);
         let range = head
@@ -304,22 +304,22 @@ impl Downloading {
                         .as_ref()
                         .is_none_or(|version| is_same_version(&head.fields, version)) =>
             {
-                Verdict::Write
+                HeadDecision::Write
             }
-            (206, _) if is_continuing => Verdict::StartAfresh,
+            (206, _) if is_continuing => HeadDecision::Restart,
             // A part that claims to be the whole.
             (200, Some(ContentRange::Part { range, complete }))
                 if is_continuing && (range.start > 0 || complete != Some(range.end)) =>
             {
-                Verdict::StartAfresh
+                HeadDecision::Restart
             }
             (416, Some(ContentRange::Unsatisfied { complete }))
                 if is_continuing && complete == offset =>
             {
-                Verdict::Complete
+                HeadDecision::Complete
             }
-            (416, _) if is_continuing => Verdict::StartAfresh,
-            _ => Verdict::Write,
+            (416, _) if is_continuing => HeadDecision::Restart,
+            _ => HeadDecision::Write,
         }
     }
 

@@ -101,14 +101,14 @@ const OPENING: usize = usize::MAX;
 
 impl Faults {
     pub(super) fn refuses(&self, connection: usize) -> bool {
-        self.dice(connection, OPENING).fraction() < self.rates.refuse
+        self.random(connection, OPENING).fraction() < self.rates.refuse
     }
 
     /// The fault for this request, whose response has `content` bytes.
     pub(super) fn draw(&self, connection: usize, number: usize, content: usize) -> Option<Fault> {
-        let mut dice = self.dice(connection, number);
+        let mut random = self.random(connection, number);
         let rates = &self.rates;
-        let mut rest = dice.fraction();
+        let mut rest = random.fraction();
         let mut falls = |rate: f64| {
             let hit = (0.0..rate).contains(&rest);
             rest -= rate.max(0.0);
@@ -119,29 +119,29 @@ impl Faults {
         } else if falls(rates.silence) {
             Some(Fault::Silence)
         } else if falls(rates.delay) {
-            Some(Fault::Delay(part(&mut dice, rates.longest_delay)))
+            Some(Fault::Delay(part(&mut random, rates.longest_delay)))
         } else if falls(rates.drip) {
-            let pieces = u32::try_from(2 + dice.below(6)).unwrap_or(2);
+            let pieces = u32::try_from(2 + random.below(6)).unwrap_or(2);
             let bytes = content.div_ceil(pieces as usize).max(1);
             Some(Fault::Drip(
                 bytes,
-                part(&mut dice, rates.longest_delay) / pieces,
+                part(&mut random, rates.longest_delay) / pieces,
             ))
         } else if falls(rates.cut) {
-            Some(Fault::Cut(dice.below(content)))
+            Some(Fault::Cut(random.below(content)))
         } else if falls(rates.reset) {
-            Some(Fault::Reset(dice.below(content)))
+            Some(Fault::Reset(random.below(content)))
         } else {
             None
         }
     }
 
-    fn dice(&self, connection: usize, number: usize) -> SplitMix64 {
-        let mut dice = SplitMix64::new(self.seed);
+    fn random(&self, connection: usize, number: usize) -> SplitMix64 {
+        let mut random = SplitMix64::new(self.seed);
         for salt in [connection, number] {
-            dice = SplitMix64::new(dice.next() ^ salt as u64);
+            random = SplitMix64::new(random.next() ^ salt as u64);
         }
-        dice
+        random
     }
 }
 

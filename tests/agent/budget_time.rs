@@ -152,15 +152,15 @@ fn deadlines_that_are_due_together_are_handled_within_the_budget() {
     agent.poll();
     network.advance(Duration::from_secs(1));
     let nothing = Budget::frame(Duration::ZERO);
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for _ in 0..200 {
         agent.poll_with(&nothing);
         let mut failed = 0;
         while let Some(event) = agent.next_event() {
             failed += usize::from(event.is_final());
         }
-        told.push(failed);
+        reported.push(failed);
     }
-    assert_eq!(told.iter().sum::<usize>(), 100);
-    assert!(told.iter().all(|failed| *failed <= 8), "{told:?}");
+    assert_eq!(reported.iter().sum::<usize>(), 100);
+    assert!(reported.iter().all(|failed| *failed <= 8), "{reported:?}");
 }

@@ -51,8 +51,8 @@ fn an_origin_that_fails_is_left_alone_and_probed() {
     network.advance(Duration::from_secs(10));
     // One probe, which fails; the others are refused at once.
     let probe = agent.send(get()).unwrap();
-    let beside = agent.send(get()).unwrap();
-    assert_eq!(*finish(&network, &mut agent, &beside).error().kind(), OPEN);
+    let other = agent.send(get()).unwrap();
+    assert_eq!(*finish(&network, &mut agent, &other).error().kind(), OPEN);
     frames(&network, &mut agent, 3);
     drop(probe);
     assert_eq!(*run(&network, &mut agent, get()).error().kind(), OPEN);

@@ -157,7 +157,7 @@ fn content_that_was_complete_when_the_connection_broke_is_the_response() {
     let whole = MockResponse::resource(content.clone()).etag("\"a\"");
     for streams in [false, true] {
         let (network, server, mut agent) = setup();
-        let cut = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nX-Told: 1\r\nTransfer-Encoding: chunked\r\n\r\n4e20\r\n";
+        let cut = "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nX-Seen: 1\r\nTransfer-Encoding: chunked\r\n\r\n4e20\r\n";
         let cut = [cut.as_bytes(), &content, b"\r\n"].concat();
         server
             .get("/")
@@ -172,7 +172,7 @@ fn content_that_was_complete_when_the_connection_broke_is_the_response() {
         let outcome = run(&network, &mut agent, request);
         let response = outcome.response();
         assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.header("x-told"), Some("1"));
+        assert_eq!(response.header("x-seen"), Some("1"));
         let streamed = crate::support::chunks(&outcome.events);
         assert!(if streams {
             streamed == content

@@ -29,7 +29,7 @@ fn serve(server: &MockServer) -> MockStream {
     stream
 }
 
-fn told(events: Vec<Event>) -> Vec<ServerSentEvent> {
+fn reported(events: Vec<Event>) -> Vec<ServerSentEvent> {
     events
         .into_iter()
         .filter_map(|event| match event {
@@ -40,7 +40,10 @@ fn told(events: Vec<Event>) -> Vec<ServerSentEvent> {
 }
 
 fn data(events: Vec<Event>) -> Vec<String> {
-    told(events).into_iter().map(|event| event.data).collect()
+    reported(events)
+        .into_iter()
+        .map(|event| event.data)
+        .collect()
 }
 
 #[test]
@@ -53,7 +56,7 @@ fn events_come_as_they_are_sent_however_they_are_cut() {
     assert_eq!(sent.header("accept"), Some("text/event-stream"));
     assert!(sent.header("accept-encoding").is_none() && sent.header("last-event-id").is_none());
     stream.send("\u{feff}: hello\r\nevent: chat\ndata: a\rdata:b\r\ndata:  c\n\nda");
-    let first = told(frames(&network, &mut agent, 1));
+    let first = reported(frames(&network, &mut agent, 1));
     assert_eq!(first.len(), 1);
     assert_eq!(
         (first[0].event.as_deref(), first[0].data.as_str()),

@@ -81,11 +81,11 @@ fn progress_is_reported_once_per_pull() {
     let handle = agent.get("http://game.example/").send().unwrap();
     for _ in 0..400 {
         agent.poll();
-        let mut told = 0;
+        let mut reported = 0;
         while let Some(event) = agent.next_event() {
-            told += usize::from(matches!(event, Event::Progress { .. }));
+            reported += usize::from(matches!(event, Event::Progress { .. }));
         }
-        assert!(told <= 1);
+        assert!(reported <= 1);
         network.advance(Duration::from_millis(10));
     }
     // Polled many times and pulled once: still one.
@@ -102,14 +102,17 @@ fn progress_is_reported_once_per_pull() {
     }
     let mut progress = Vec::new();
     while let Some(event) = agent.next_event() {
-        if let Event::Progress { progress: told, .. } = event {
-            progress.push(told);
+        if let Event::Progress {
+            progress: reported, ..
+        } = event
+        {
+            progress.push(reported);
         }
     }
     assert_eq!(progress.len(), 1);
     assert!(
         progress[0].received >= 50_000,
-        "what is told is what is now"
+        "the last report has the present figures"
     );
     assert_eq!(progress[0].phase, Phase::ReceiveBody);
     assert_eq!(
@@ -160,7 +163,7 @@ fn each_of_many_requests_ends_exactly_once_whatever_goes_wrong() {
                 let id = event.id().unwrap();
                 assert!(
                     !ends.contains_key(&id),
-                    "nothing is told behind the end: {event:?}"
+                    "nothing is reported after the end: {event:?}"
                 );
                 match event {
                     Event::Done { response, .. } => {

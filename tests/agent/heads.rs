@@ -5,7 +5,7 @@ use httpoll::{Event, Request};
 
 use crate::support::{run, setup};
 
-fn told(events: &[Event]) -> Vec<String> {
+fn reported(events: &[Event]) -> Vec<String> {
     events
         .iter()
         .filter_map(|event| match event {
@@ -26,7 +26,7 @@ fn every_head_of_every_hop_is_reported_on_request() {
     let request = Request::get("http://game.example/old").report_heads(true);
     let outcome = run(&network, &mut agent, request);
     assert_eq!(
-        told(&outcome.events),
+        reported(&outcome.events),
         ["> GET /old", "< 302", "> GET /new", "< 200"]
     );
     let outcome = run(
@@ -34,7 +34,7 @@ fn every_head_of_every_hop_is_reported_on_request() {
         &mut agent,
         Request::get("http://game.example/old"),
     );
-    assert_eq!(told(&outcome.events), [""; 0]);
+    assert_eq!(reported(&outcome.events), [""; 0]);
 }
 
 #[test]

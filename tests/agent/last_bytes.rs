@@ -168,20 +168,20 @@ fn events_come_before_the_stream_opens_again() {
         let network = network(response, ending);
         let mut agent = Agent::on_memory(&network);
         let handle = agent.send(Request::get(URL).event_stream()).unwrap();
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for event in frames(&network, &mut agent, 5) {
             match event {
-                Event::ServerSent { event, .. } => told.push(event.data),
-                Event::WillRetry { .. } => told.push("again".to_owned()),
+                Event::ServerSent { event, .. } => reported.push(event.data),
+                Event::WillRetry { .. } => reported.push("again".to_owned()),
                 Event::Failed { error, .. } => panic!("{ending:?}: {error}"),
                 _ => {}
             }
         }
-        assert_eq!(told, ["one", "two", "again"], "{ending:?}");
+        assert_eq!(reported, ["one", "two", "again"], "{ending:?}");
         // It goes on after the last event.
         let again = frames(&network, &mut agent, 400);
-        let is_told = |event: &Event| matches!(event, Event::ServerSent { .. });
-        assert!(again.iter().any(is_told), "{ending:?}");
+        let is_reported = |event: &Event| matches!(event, Event::ServerSent { .. });
+        assert!(again.iter().any(is_reported), "{ending:?}");
         drop(handle);
     }
 }

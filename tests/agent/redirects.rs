@@ -228,7 +228,7 @@ fn redirects_are_reported() {
     let (network, server, mut agent) = setup();
     redirecting(&server, 303, "/b");
     let outcome = run(&network, &mut agent, Request::get("http://game.example/a"));
-    let told: Vec<_> = outcome
+    let reported: Vec<_> = outcome
         .events
         .iter()
         .filter_map(|event| match event {
@@ -238,7 +238,7 @@ fn redirects_are_reported() {
             _ => None,
         })
         .collect();
-    assert_eq!(told, [(303, "http://game.example/b")]);
+    assert_eq!(reported, [(303, "http://game.example/b")]);
     let heads = outcome
         .events
         .iter()

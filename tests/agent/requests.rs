@@ -390,11 +390,11 @@ fn a_response_to_another_target_is_not_stored_under_the_url() {
     server.get("/page").reply(stored("page"));
     server.get("/other").reply(stored("other"));
     let page = || Request::get("http://game.example/page");
-    for beside in [
+    for other in [
         page().request_target("/other"),
         page().header("Host", "elsewhere.example"),
     ] {
-        run(&network, &mut agent, beside).response();
+        run(&network, &mut agent, other).response();
     }
     let outcome = run(&network, &mut agent, page());
     assert!(!outcome.response().is_from_cache());
@@ -404,7 +404,7 @@ fn a_response_to_another_target_is_not_stored_under_the_url() {
 }
 
 #[test]
-fn caches_on_the_way_are_told_what_the_cache_mode_means() {
+fn caches_on_the_way_get_the_fields_of_the_cache_mode() {
     use httpoll::agent::CacheMode;
     let get = || Request::get("http://game.example/");
     let mode = |mode| get().cache_mode(mode);

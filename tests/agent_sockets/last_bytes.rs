@@ -184,19 +184,19 @@ fn events_and_files_keep_what_arrived_before_a_reset() {
         let (url, thread) = ending(events, end);
         let mut agent = Agent::new();
         let handle = agent.send(Request::get(&url).event_stream()).unwrap();
-        let mut told = Vec::new();
-        while told.last().is_none_or(|last| last != "again") {
+        let mut reported = Vec::new();
+        while reported.last().is_none_or(|last| last != "again") {
             agent.wait(None);
             while let Some(event) = agent.next_event() {
                 match event {
-                    Event::ServerSent { event, .. } => told.push(event.data),
-                    Event::WillRetry { .. } => told.push("again".to_owned()),
+                    Event::ServerSent { event, .. } => reported.push(event.data),
+                    Event::WillRetry { .. } => reported.push("again".to_owned()),
                     Event::Failed { error, .. } => panic!("{end:?}: {error}"),
                     _ => {}
                 }
             }
         }
-        assert_eq!(told, ["one", "two", "again"], "{end:?}");
+        assert_eq!(reported, ["one", "two", "again"], "{end:?}");
         thread.join().unwrap();
         drop(handle);
 

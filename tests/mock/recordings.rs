@@ -120,5 +120,6 @@ fn a_recording_is_kept_in_a_file() {
     let loaded = Recording::load(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     assert_eq!(loaded, recording);
-    assert!(Recording::load(&path).is_err());
+    let missing = Recording::load(&path).unwrap_err();
+    assert!(missing.to_string().contains("httpoll-mock-"), "{missing}");
 }

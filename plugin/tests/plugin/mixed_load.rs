@@ -1,4 +1,4 @@
-//! A server in the app is as fast beside requests that wait as alone. This counts echoes within the virtual
+//! A server in the app is as fast with waiting requests as without. This counts echoes within the virtual
 //! time that calls take: no result depends on the machine.
 
 #![cfg(all(feature = "server", feature = "websocket"))]
@@ -112,7 +112,7 @@ impl Load {
     }
 }
 
-fn echoes_beside(waiting_requests: usize) -> usize {
+fn echoes_with(waiting_requests: usize) -> usize {
     let mut load = Load::new(waiting_requests);
     for socket in &load.sockets {
         let ping = WebSocketMessage::text("ping").unwrap();
@@ -126,15 +126,15 @@ fn echoes_beside(waiting_requests: usize) -> usize {
 }
 
 #[test]
-fn echoes_of_a_server_beside_waiting_requests_are_as_many_as_alone() {
-    let alone = echoes_beside(0);
+fn waiting_requests_take_nothing_from_a_server_in_the_app() {
+    let alone = echoes_with(0);
     assert!(alone > 500, "{alone}");
     for waiting_requests in [50, 300] {
-        let echoes = echoes_beside(waiting_requests);
-        println!("{echoes} echoes beside {waiting_requests} requests, {alone} beside none");
+        let echoes = echoes_with(waiting_requests);
+        println!("{echoes} echoes with {waiting_requests} waiting requests, {alone} without");
         assert!(
             alone.abs_diff(echoes) * 10 < alone,
-            "{echoes} echoes beside {waiting_requests} requests, {alone} beside none"
+            "{echoes} echoes with {waiting_requests} waiting requests, {alone} without"
         );
     }
 }

@@ -55,7 +55,7 @@ fn granted(pool: &mut Pool, now: Instant) -> Vec<u64> {
     while let Some((id, host, grant)) = pool.next() {
         if let Grant::Open = grant {
             let evicted = pool.evict(host, Usage::Exchange);
-            // Not a lower priority, beside which a request may exceed the limits.
+            // Not a lower priority: a request may exceed the limits while lower priorities hold them.
             pool.insert(host, id, Priority::Gameplay, Usage::Exchange, now);
             if let Some(old) = evicted {
                 pool.remove(old);
@@ -333,6 +333,13 @@ fn the_pool_counts_what_waits_what_is_open_and_what_serves() {
     let exchange = pool.insert(a, RequestId(3), Priority::Interface, Exchange, now);
     let stream = pool.insert(a, RequestId(4), Priority::Interface, Stream, now);
     assert_eq!(pool.keys(), [exchange, stream]);
+    let listed: Vec<_> = pool.iter().map(|(key, it)| (key, it.usage)).collect();
+    assert_eq!(listed, [(exchange, Exchange), (stream, Stream)]);
+    let hosts: Vec<_> = pool
+        .hosts()
+        .map(|(key, _, waiting)| (key, waiting))
+        .collect();
+    assert_eq!(hosts, [(a, 2)]);
     assert!(pool.is_serving(exchange, RequestId(3)));
     assert!(!pool.is_serving(exchange, RequestId(4)));
     assert_eq!((pool.len(), pool.busy()), (2, 2));

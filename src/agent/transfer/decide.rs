@@ -12,7 +12,7 @@ use super::Transfer;
 use super::next_action::{Change, NextAction};
 use super::state::Sink;
 use super::state::{Queued, State};
-use crate::agent::download::Verdict;
+use crate::agent::download::HeadDecision;
 use crate::agent::event::RetryCause;
 use crate::agent::output::Output;
 use crate::clock::Instant;
@@ -219,10 +219,10 @@ fn retry(
 
 /// What a head means for a download that is to continue. `None`: its content is written.
 fn resume_download(transfer: &Transfer, head: &ResponseHead) -> Option<NextAction> {
-    match transfer.file.download.as_ref()?.judge(head) {
-        Verdict::Write => None,
-        Verdict::StartAfresh => Some(NextAction::SendAgain(Change::RestartFile)),
-        Verdict::Complete => Some(NextAction::Commit),
+    match transfer.file.download.as_ref()?.decide(head) {
+        HeadDecision::Write => None,
+        HeadDecision::Restart => Some(NextAction::SendAgain(Change::RestartFile)),
+        HeadDecision::Complete => Some(NextAction::Commit),
     }
 }
 

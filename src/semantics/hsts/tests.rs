@@ -10,7 +10,7 @@ fn url(text: &str) -> Url {
     Url::parse(text).unwrap()
 }
 
-fn told(from: &str, field: &str) -> HstsStore {
+fn noted(from: &str, field: &str) -> HstsStore {
     let mut store = HstsStore::default();
     store.note(&url(from), field.as_bytes(), now());
     store
@@ -73,7 +73,7 @@ fn fields_are_accepted_or_ignored() {
         ("8.1", "https://a../", "max-age=1", false),
         ("8.1", "https://a..b/", "max-age=1", false),
     ] {
-        let store = told(from, field);
+        let store = noted(from, field);
         assert_eq!(
             store.len(),
             usize::from(taken),
@@ -88,8 +88,8 @@ fn fields_are_accepted_or_ignored() {
 #[test]
 fn urls_are_upgraded() {
     // RFC 6797 §8.2, §8.3
-    let alone = told("https://a.b/", "max-age=100");
-    let with_subdomains = told("https://a.b/", "max-age=100; includeSubDomains");
+    let alone = noted("https://a.b/", "max-age=100");
+    let with_subdomains = noted("https://a.b/", "max-age=100; includeSubDomains");
     for (from, by_alone, by_subdomains) in [
         (
             "http://a.b/x?y#z",
@@ -134,7 +134,7 @@ fn urls_are_upgraded() {
 
 #[test]
 fn entries_expire_and_can_be_renewed_and_removed() {
-    let mut store = told("https://a.b/", "max-age=100; includeSubDomains");
+    let mut store = noted("https://a.b/", "max-age=100; includeSubDomains");
     let at = |store: &HstsStore, seconds, host: &str| {
         store
             .upgrade(
@@ -213,7 +213,7 @@ ever.example \"unlimited\"
 
 #[test]
 fn loading_keeps_the_later_time_and_names_an_invalid_line() {
-    let mut store = told("https://a.b/", "max-age=1000000000");
+    let mut store = noted("https://a.b/", "max-age=1000000000");
     store.load("a.b \"20240101 00:00:00\"", now()).unwrap();
     let far = now() + 300 * DAY;
     assert!(store.upgrade(&url("http://a.b/"), far).is_some());

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::error::ErrorKind;
 
 fn body(response: Response) -> Bytes {
     match response.into_parts().3 {
@@ -32,7 +33,8 @@ fn types() {
             .get_all("content-type")
             .eq([&b"text/css"[..]])
     );
-    assert!(response.set_content_type("a\r\nb: c").is_err());
+    let invalid = response.set_content_type("a\r\nb: c").unwrap_err();
+    assert_eq!(*invalid.kind(), ErrorKind::Misuse(Misuse::InvalidHeader));
     assert_eq!(response.headers().len(), 1);
 }
 

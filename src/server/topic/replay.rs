@@ -19,7 +19,7 @@ pub(super) struct Replay {
     /// The number of the latest event; 0 before the first.
     last: u64,
     /// In the order of their numbers. Of each key only the latest event is kept.
-    kept: VecDeque<Kept>,
+    kept: VecDeque<StoredEvent>,
     /// How many events with a key, and how many without, are kept.
     limit: usize,
     /// The highest number that was dropped for lack of space: events up to it cannot be replayed.
@@ -28,7 +28,7 @@ pub(super) struct Replay {
 
 /// A kept event. Its id is set.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct StoredEvent {
     pub(super) number: u64,
     pub(super) key: Option<Arc<str>>,
     pub(super) event: ServerSentEvent,
@@ -78,7 +78,7 @@ impl Replay {
         if key.is_some() {
             self.kept.retain(|kept| kept.key != key);
         }
-        self.kept.push_back(Kept {
+        self.kept.push_back(StoredEvent {
             number: self.last,
             key,
             event,
@@ -89,7 +89,7 @@ impl Replay {
     /// Events with and without a key do not displace each other.
     fn shorten(&mut self) {
         for has_key in [false, true] {
-            let is_such = |kept: &Kept| kept.key.is_some() == has_key;
+            let is_such = |kept: &StoredEvent| kept.key.is_some() == has_key;
             let mut count = self.kept.iter().filter(|kept| is_such(kept)).count();
             while count > self.limit {
                 if let Some(at) = self.kept.iter().position(is_such)
@@ -127,7 +127,7 @@ impl Replay {
         }
     }
 
-    pub(super) fn after(&self, position: Position) -> impl Iterator<Item = &Kept> {
+    pub(super) fn after(&self, position: Position) -> impl Iterator<Item = &StoredEvent> {
         self.kept
             .iter()
             .filter(move |kept| kept.number > position.after)

@@ -26,7 +26,7 @@ pub(super) struct Sidecar {
     /// What identifies the content; see `FilePlan::identity`.
     pub(super) identity: String,
     pub(super) validator: Validator,
-    /// The complete length, if the server told it.
+    /// The complete length, if the server reported it.
     pub(super) total: Option<u64>,
     /// How many bytes at the start of the part file were synced when this was written.
     pub(super) safe: u64,

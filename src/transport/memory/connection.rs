@@ -306,7 +306,7 @@ impl Connection {
             && let Some((_, what)) = end.in_flight.pop_front()
         {
             if self.is_silent {
-                // The bytes stay counted as in flight: a sender is not told of free space either.
+                // The bytes stay counted as in flight: a sender does not learn of free space either.
                 continue;
             }
             has_arrivals = true;

@@ -53,7 +53,7 @@ pub(super) fn connecting() -> Vec<Row> {
             matches!(kind, ErrorKind::Timeout(Phase::Tunnel))
         })
         .retryable(),
-        proxy("a proxy that is none", "SSH-2.0-x\r\n", Open, is_peer),
+        proxy("a peer that is not a proxy", "SSH-2.0-x\r\n", Open, is_peer),
         proxy(
             "a proxy with too large a head",
             &format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "a".repeat(100_000)),
@@ -200,7 +200,7 @@ pub(super) fn awaiting_the_head() -> Vec<Row> {
         ),
         before("too large a head", &large, Open, is_limit).moved(true, true),
         row(
-            "a record that is none",
+            "an invalid record",
             Server::Tls(""),
             Phase::AwaitHead,
             |kind| matches!(kind, ErrorKind::Tls(_)),
@@ -262,7 +262,7 @@ pub(super) fn receiving() -> Vec<Row> {
         )
         .got(200, ""),
         row(
-            "a record that is none",
+            "an invalid record",
             Server::Tls(ten),
             Phase::ReceiveBody,
             |kind| matches!(kind, ErrorKind::Tls(_)),

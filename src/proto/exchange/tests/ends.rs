@@ -95,7 +95,10 @@ fn an_idle_connection_notices_bytes_and_close() {
 #[test]
 fn a_server_can_respond_to_a_half_closed_client() {
     let mut server = asked_by(GET);
-    assert!(server.receive_eof().is_err());
+    assert_eq!(
+        server.receive_eof(),
+        Err(ErrorKind::Network(NetworkFault::Closed))
+    );
     let out = answer(&mut server, &response(200, &[]), BodyLength::Known(0));
     assert!(out.contains("Connection: close"));
     assert!(server.is_done());

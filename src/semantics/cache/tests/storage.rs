@@ -237,6 +237,19 @@ fn the_revision_changes_with_everything_that_is_stored_or_removed() {
 }
 
 #[test]
+fn a_cache_holds_32_mib_unless_another_limit_is_set() {
+    let mib = 1024 * 1024;
+    for (length, fits) in [(32 * mib - 2048, true), (32 * mib, false)] {
+        let mut cache = HttpCache::new();
+        let large = CachedResponse {
+            body: Bytes::from(vec![0; length]),
+            ..response(&[("cache-control", "max-age=9")], "")
+        };
+        assert_eq!(cache.store(Asked::get(&[]).at(0), large, at(0)), fits);
+    }
+}
+
+#[test]
 fn the_bytes_of_a_response_are_those_of_its_url_fields_and_content() {
     let (cache, kept) = stored(&[], &[("cache-control", "max-age=9"), ("X-A", "bc")]);
     assert!(kept);

@@ -5,12 +5,11 @@ use std::io::ErrorKind;
 use super::*;
 use crate::transport::disk::worker::lock;
 
-/// Random numbers from a seed.
-struct Dice(u64);
+/// Random numbers from a seed, by the algorithm of this name.
+struct SplitMix64(u64);
 
-impl Dice {
+impl SplitMix64 {
     fn below(&mut self, end: usize) -> usize {
-        // SplitMix64.
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -31,17 +30,17 @@ fn the_file_is_correct_whatever_happened_before() {
     ];
     let versions = [content(40_000), content(70_000)[30_000..].to_vec()];
     for seed in 0..50 {
-        let mut dice = Dice(seed);
+        let mut random = SplitMix64(seed);
         let mut folder = Folder::new();
         let disk = if seed % 2 == 0 {
             Disk::inline()
         } else {
             threaded()
         };
-        let mut current = dice.below(2);
+        let mut current = random.below(2);
         for _ in 0..8 {
             // Now and then the server has a new version.
-            if dice.below(4) == 0 {
+            if random.below(4) == 0 {
                 current = 1 - current;
             }
             let bytes = &versions[current];
@@ -52,26 +51,26 @@ fn the_file_is_correct_whatever_happened_before() {
                 panic!("seed {seed}");
             };
             let tag = version(&format!("\"{current}\""));
-            let offset = if resumable.validator == tag && dice.below(5) > 0 {
+            let offset = if resumable.validator == tag && random.below(5) > 0 {
                 resumable.offset
             } else {
                 0
             };
             file.begin(offset, tag, Some(bytes.len() as u64));
             let mut from = offset as usize;
-            while from < bytes.len() && dice.below(8) > 0 {
-                let to = (from + 1 + dice.below(9000)).min(bytes.len());
+            while from < bytes.len() && random.below(8) > 0 {
+                let to = (from + 1 + random.below(9000)).min(bytes.len());
                 file.write(Bytes::copy_from_slice(&bytes[from..to]));
                 from = to;
-                if dice.below(3) == 0 {
+                if random.below(3) == 0 {
                     settle(&disk);
                 }
-                if dice.below(20) == 0 {
-                    let kind = [ErrorKind::TimedOut, ErrorKind::StorageFull][dice.below(2)];
-                    *lock(&disk.shared().failing) = Some((STEPS[dice.below(6)], kind));
+                if random.below(20) == 0 {
+                    let kind = [ErrorKind::TimedOut, ErrorKind::StorageFull][random.below(2)];
+                    *lock(&disk.shared().failing) = Some((STEPS[random.below(6)], kind));
                 }
             }
-            match dice.below(4) {
+            match random.below(4) {
                 // The process is killed: its files are copied to another folder.
                 0 => {
                     settle(&disk);

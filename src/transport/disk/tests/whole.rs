@@ -9,7 +9,7 @@ fn content_becomes_the_file() {
             let (bytes, target) = (content(length), folder.join("file.bin"));
             let (mut file, resumable) = open(disk, plain(target.clone()));
             assert_eq!(resumable, Resumable::default());
-            assert!(file.poll_opened().is_none(), "told once");
+            assert!(file.poll_opened().is_none(), "reported once");
             file.begin(0, version("\"1\""), Some(length as u64));
             write(&mut file, &bytes);
             settle(disk);
@@ -20,7 +20,7 @@ fn content_becomes_the_file() {
             assert_eq!(committed.path, target);
             assert_eq!(committed.bytes, length as u64);
             assert_eq!(committed.sha256, None);
-            assert_eq!(file.poll_committed(), None, "told once");
+            assert_eq!(file.poll_committed(), None, "reported once");
             assert_eq!(file.poll_fault(), None);
             drop(file);
             settle(disk);

@@ -51,13 +51,13 @@ fn a_client_is_closed_when_the_close_frame_of_the_server_has_arrived() {
 
 #[test]
 fn a_close_frame_from_the_peer_is_answered() {
-    for (payload, told) in [
+    for (payload, event) in [
         (close_payload(4000, "x"), closed(4000, "x")),
         (Vec::new(), WebSocketEvent::Closed(None)),
     ] {
         let mut server = End::server(WebSocketConfig::default());
         let events = server.receive(&from_client(FIN | CLOSE, &payload)).unwrap();
-        assert_eq!(events, std::slice::from_ref(&told));
+        assert_eq!(events, std::slice::from_ref(&event));
         assert!(!server.machine.is_finished(), "the answer is not sent yet");
         assert_eq!(server.sent(), [(FIN | CLOSE, payload.clone())]);
         assert!(server.machine.is_finished());
@@ -66,7 +66,7 @@ fn a_close_frame_from_the_peer_is_answered() {
         // A client waits for the server to end the connection (RFC 6455 §7.1.1).
         let mut client = End::client(WebSocketConfig::default());
         let events = client.receive(&from_server(FIN | CLOSE, &payload)).unwrap();
-        assert_eq!(events, [told]);
+        assert_eq!(events, [event]);
         assert_eq!(client.sent(), [(FIN | CLOSE, payload)]);
         assert!(!client.machine.is_finished());
         assert_eq!(client.machine.due(), Some(client.now + 5 * SECOND));

@@ -43,18 +43,18 @@ fn changed_bytes_never_break_the_machine() {
         let cut = numbers.below(bytes.len());
         let mut end = End::server(config.clone());
         let (first, second) = bytes.split_at(cut);
-        let mut told = end.receive(first);
+        let mut result = end.receive(first);
         if round % 3 == 0 {
             // Both are acceptable.
             let _ = end.send("mine");
             let _ = end.close(1000, "");
         }
-        if told.is_ok() {
-            told = end.receive(second);
+        if result.is_ok() {
+            result = end.receive(second);
         }
         end.machine.receive_eof();
         while let Ok(Some(_)) = end.machine.next_event(end.now) {}
-        if let Err(fault) = told {
+        if let Err(fault) = result {
             assert_eq!(end.machine.next_event(end.now), Err(fault));
         }
         assert!(!end.machine.is_open());

@@ -183,8 +183,8 @@ fn violations_fail_with_their_code_at_every_split() {
         for split in 0..bytes.len() {
             let mut end = End::server(WebSocketConfig::default());
             let (first, second) = bytes.split_at(split);
-            let told = end.receive(first).and_then(|_| end.receive(second));
-            assert_eq!(told, Err(fault.clone()), "row {index} split at {split}");
+            let result = end.receive(first).and_then(|_| end.receive(second));
+            assert_eq!(result, Err(fault.clone()), "row {index} split at {split}");
             assert_eq!(
                 end.sent(),
                 [(FIN | CLOSE, code.to_be_bytes().to_vec())],
@@ -238,8 +238,8 @@ fn sizes_are_limited_before_the_bytes_are_held() {
     ];
     for (index, (stream, expected)) in rows.into_iter().enumerate() {
         let mut end = End::server(config.clone());
-        let told = end.receive(&stream.concat()).map(|events| events.len());
-        assert_eq!(told, expected, "row {index}");
+        let result = end.receive(&stream.concat()).map(|events| events.len());
+        assert_eq!(result, expected, "row {index}");
         if expected.is_err() {
             assert_eq!(end.sent(), [(FIN | CLOSE, 1009u16.to_be_bytes().to_vec())]);
         }
@@ -294,12 +294,12 @@ fn a_flood_of_pings_does_not_keep_a_dead_peer_alive() {
     });
     let flood = from_client(FIN | PING, &[0; 125]).repeat(10_000);
     let mut taken = 0;
-    let told = (0..60).find_map(|_| {
+    let result = (0..60).find_map(|_| {
         // The bytes that it sent before it died are passed in with every frame.
         taken += end.machine.receive(&flood[taken..], end.now);
         end.pass(SECOND);
         end.machine.next_event(end.now).err()
     });
-    assert_eq!(told, Some(WebSocketFault::PongTimeout));
+    assert_eq!(result, Some(WebSocketFault::PongTimeout));
     assert!(end.machine.is_finished());
 }
