@@ -95,8 +95,8 @@
 //! | what | on the web |
 //! |---|---|
 //! | features `server`, `oauth`, `archive`, `full` | do not compile |
-//! | TLS options, proxies, SOCKS, `Digest`, `CONNECT`, `TRACE`, request targets, the headers that only a browser sets (`Host`, `Cookie`, `Connection`, `Expect` and others) | error |
-//! | files by path as content | error: a page has no paths. Content from memory or a reader works |
+//! | TLS options, proxies, SOCKS, a caller's own stream, `Digest`, `CONNECT`, `TRACE`, request targets, the headers that only a browser sets (`Host`, `Cookie`, `Connection`, `Expect` and others) | error |
+//! | files by path as content | error: a page has no paths. A `File` or `Blob` of the page is content by `httpoll::page::PageFile`; content from memory or a reader works |
 //! | downloads to files | into the origin private file system, with resume and checks as natively. `httpoll::opfs` finds a file by its name, reads it, and hands it to the page as a `File`. A full quota is [`DiskFault::QuotaExceeded`](error::DiskFault::QuotaExceeded); a page that is neither `https` nor on loopback has no such files: [`NoFileSystem`](error::DiskFault::NoFileSystem) |
 //! | WebSockets | the browser's, with the same events. Headers and credentials are an error; nothing tells why one could not be opened; pings are not sent; a message is read whole before its size is judged |
 //! | redirects | the browser follows them, up to its own limit; `Response::was_redirected` and the final URL are reported, hops are not |
@@ -106,7 +106,7 @@
 //! | cache | `CacheMode` is Fetch's `cache` for the browser's own; an `HttpCache` works in memory |
 //! | content codings, `100 Continue`, resolver, address family, HSTS lists, idle ages, `User-Agent` | the browser's; the settings do nothing |
 //! | retries, timeouts, priorities, queue, pool limits, rates, budgets, event streams | as natively; pause and rates hold back the delivery, while the browser reads ahead |
-//! | upload progress | counts what the browser was given, which takes the content whole |
+//! | upload progress | counts what the browser was given, which takes the content whole: `fetch` does not tell how much it has sent |
 //! | timings of lookup, connection and TLS; addresses; `TlsInfo`; trailers; interim responses | none |
 //! | `wait`, blocking mode, `on_thread` | return at once; off; without a thread |
 //! | relative URLs without a base URL | resolved against the page |
@@ -286,6 +286,12 @@ pub mod retry {
 #[cfg(all(target_family = "wasm", feature = "agent"))]
 pub mod opfs {
     pub use crate::transport::disk::stored::{file, read, remove, write};
+}
+
+/// Files that a page hands in as the content of requests.
+#[cfg(target_family = "wasm")]
+pub mod page {
+    pub use crate::transport::fetch::PageFile;
 }
 
 /// A caller's own stream in the place of a socket.

@@ -105,6 +105,8 @@ enum Source {
         opened: Option<UploadFile>,
         length: u64,
     },
+    #[cfg(target_family = "wasm")]
+    Page(crate::transport::fetch::PageFile),
 }
 
 /// Counts request content that is sent, and holds it back when a rate is set. Content that is sent in one
@@ -298,6 +300,8 @@ impl Payload {
             #[cfg(feature = "multipart")]
             Source::Multipart { length, .. } => *length,
             Source::File { length, .. } => Some(*length),
+            #[cfg(target_family = "wasm")]
+            Source::Page(file) => Some(file.length()),
         }
     }
 
@@ -382,6 +386,11 @@ impl Payload {
                 Some(file) => metered(Box::new(file)),
                 None => return Err(ErrorKind::RequestBody.into()),
             },
+            #[cfg(target_family = "wasm")]
+            Source::Page(file) => {
+                self.flow.note_drawn(file.length());
+                file.clone().into()
+            }
         })
     }
 
@@ -444,6 +453,10 @@ fn multipart(
 
 impl Source {
     fn of(body: RequestBody) -> Self {
+        #[cfg(target_family = "wasm")]
+        if let Some(file) = body.page_file() {
+            return Self::Page(file);
+        }
         match body.into_bytes() {
             Ok(bytes) if bytes.is_empty() => Self::None,
             Ok(bytes) => Self::Bytes(bytes),

@@ -7,6 +7,8 @@ use bytes::Bytes;
 
 use crate::exclusive::Exclusive;
 use crate::proto::BodyLength;
+#[cfg(target_family = "wasm")]
+use crate::transport::fetch::PageFile;
 
 /// The content of a request.
 ///
@@ -20,6 +22,8 @@ enum Content {
     #[default]
     None,
     Bytes(Bytes),
+    #[cfg(target_family = "wasm")]
+    Page(PageFile),
     Reader {
         reader: Exclusive<Box<dyn Read + Send>>,
         length: Option<u64>,
@@ -50,6 +54,8 @@ impl RequestBody {
         match &self.0 {
             Content::None => BodyLength::None,
             Content::Bytes(bytes) => BodyLength::Known(bytes.len() as u64),
+            #[cfg(target_family = "wasm")]
+            Content::Page(file) => BodyLength::Known(file.length()),
             Content::Reader {
                 length: Some(length),
                 ..
@@ -65,6 +71,17 @@ impl RequestBody {
             Content::None => Ok(Bytes::new()),
             Content::Bytes(bytes) => Ok(bytes),
             content @ Content::Reader { .. } => Err(Self(content)),
+            #[cfg(target_family = "wasm")]
+            content @ Content::Page(_) => Err(Self(content)),
+        }
+    }
+
+    /// The file of the page, if it is one.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn page_file(&self) -> Option<PageFile> {
+        match &self.0 {
+            Content::Page(file) => Some(file.clone()),
+            _ => None,
         }
     }
 
@@ -96,6 +113,8 @@ impl RequestBody {
             Content::None => Some(Self::none()),
             Content::Bytes(bytes) => Some(Self(Content::Bytes(bytes.clone()))),
             Content::Reader { .. } => None,
+            #[cfg(target_family = "wasm")]
+            Content::Page(file) => Some(Self(Content::Page(file.clone()))),
         }
     }
 
@@ -103,6 +122,9 @@ impl RequestBody {
     pub(super) fn draw(&mut self, scratch: &mut [u8]) -> io::Result<usize> {
         match &mut self.0 {
             Content::None => Ok(0),
+            // The browser reads it.
+            #[cfg(target_family = "wasm")]
+            Content::Page(_) => Err(io::ErrorKind::Unsupported.into()),
             Content::Bytes(bytes) => {
                 let piece = bytes.split_to(bytes.len().min(scratch.len()));
                 scratch[..piece.len()].copy_from_slice(&piece);
@@ -123,6 +145,8 @@ impl fmt::Debug for RequestBody {
         match &self.0 {
             Content::None => f.write_str("RequestBody(none)"),
             Content::Bytes(bytes) => write!(f, "RequestBody({} bytes)", bytes.len()),
+            #[cfg(target_family = "wasm")]
+            Content::Page(file) => write!(f, "RequestBody({file:?})"),
             Content::Reader { length, .. } => write!(f, "RequestBody(reader of {length:?} bytes)"),
         }
     }
@@ -131,6 +155,13 @@ impl fmt::Debug for RequestBody {
 impl From<()> for RequestBody {
     fn from((): ()) -> Self {
         Self::none()
+    }
+}
+
+#[cfg(target_family = "wasm")]
+impl From<PageFile> for RequestBody {
+    fn from(file: PageFile) -> Self {
+        Self(Content::Page(file))
     }
 }
 

@@ -55,6 +55,14 @@ impl Connection {
             .retryable(passes && harmless)
     }
 
+    /// Refuses a stream of the caller's, which a page cannot have.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn refuse_stream(&mut self, reactor: &mut Reactor) {
+        self.close(reactor);
+        let error = crate::error::Misuse::NotOnWeb("a stream of the caller").into();
+        self.fail(reactor, Status::CantConnect, Phase::Connect, error);
+    }
+
     /// Reports a failure of the layer below the connection.
     pub(crate) fn fail_system(&mut self, reactor: &mut Reactor, error: Error) -> Error {
         let status = match &self.state {

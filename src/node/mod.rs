@@ -337,7 +337,21 @@ impl HttpClient {
     /// Uses a connected stream of the caller's own (setting Godot's `connection` property). It closes the
     /// current connection, and the status becomes [`Status::Connected`]. The `Host` header is `localhost`
     /// unless a request gives another.
+    ///
+    /// In a browser the status becomes [`Status::CantConnect`], with
+    /// [`Misuse::NotOnWeb`](crate::error::Misuse::NotOnWeb): there, the browser connects.
     pub fn set_connection(&mut self, stream: impl NonblockingStream + 'static) {
+        #[cfg(target_family = "wasm")]
+        {
+            drop(stream);
+            self.connection.refuse_stream(&mut self.reactor);
+        }
+        #[cfg(not(target_family = "wasm"))]
+        self.adopt(stream);
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn adopt(&mut self, stream: impl NonblockingStream + 'static) {
         let target = Target {
             host: url::Host::Domain("localhost".to_owned()),
             port: 80,

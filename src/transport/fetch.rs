@@ -15,10 +15,12 @@
 //! | `shared` | what the task and the owner of an exchange share |
 //! | `task` | the calls of the browser |
 //! | `page` | what the page or worker says about itself |
+//! | `page_file` | files of the page as content |
 //! | `failure` | what a `TypeError` can mean: CORS, an unreachable server, a blocked scheme |
 
 mod failure;
 mod page;
+mod page_file;
 mod request;
 mod response;
 mod shared;
@@ -35,6 +37,7 @@ use crate::transport::system::ReadySignal;
 
 #[cfg(feature = "agent")]
 pub(crate) use self::page::page_url;
+pub use self::page_file::PageFile;
 pub(crate) use self::request::{FetchOptions, FetchRequest, forbidden_field};
 pub(crate) use self::response::FetchHead;
 use self::shared::{Shared, WINDOW_BYTES, lock};

@@ -27,6 +27,8 @@ def main():
     if not chromium:
         sys.exit("tests/web: no Chromium")
     shutil.copy(os.path.join(server.HERE, "index.html"), os.path.join(server.HERE, "pkg"))
+    with open(os.path.join(server.HERE, "pkg", "asset.txt"), "w") as file:
+        file.write("an asset")
     page, with_cors, without_cors = server.start(False), server.start(True), server.start(False)
     only = sys.argv[1] if len(sys.argv) > 1 else ""
     url = (

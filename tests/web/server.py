@@ -160,6 +160,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(piece)
             sent += len(piece)
 
+    def path_trailers(self, query, content):
+        """An interim response, then chunks and a trailer."""
+        self.wfile.write(
+            b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
+            b"7\r\ncontent\r\n0\r\nX-Sum: 7\r\n\r\n"
+        )
+
     def path_ranged(self, query, content):
         """Bytes with a validator and ranges. The first response under `key` is cut after `cut` bytes. With `stall` no
         more than that many bytes come for a while."""
@@ -343,6 +351,8 @@ def serve_web_socket(handler):
             length = int.from_bytes(handler.rfile.read(8), "big")
         mask = handler.rfile.read(4)
         payload = bytes(byte ^ mask[i % 4] for i, byte in enumerate(handler.rfile.read(length)))
+        if opcode == 9:
+            STATE.count("pings")
         if opcode == 8:
             frame(8, payload[:2])
             return None

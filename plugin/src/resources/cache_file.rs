@@ -1,20 +1,24 @@
 //! [`HttpCacheFile`]: cached responses in a file, from one run to the next (RFC 9111).
 //!
-//! The file is read when the plugin is built. A thread writes it during the run, and the app when it ends.
+//! The file is read when the plugin is built. A thread writes it during the run, and the app when it ends. In a page
+//! the file is one of the origin private file system, and tasks of the browser read and write it.
 
 use std::io;
-use std::path::{Path, PathBuf};
+#[cfg(not(target_family = "wasm"))]
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use httpoll::cache::HttpCache;
+use httpoll::cache::{CacheSnapshot, HttpCache};
 
 /// The file of the cache and its size; see
 /// [`HttpollPlugin::cache`](crate::HttpollPlugin::cache).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpCacheFile {
-    /// The file. It is written during the run, when the app ends with [`AppExit`](bevy_app::AppExit), and by
+    /// The file. In a page it is one of the origin private file system: it is read within the first frames, and is
+    /// not used if a response was stored before that. It is written during the run, when the app ends with [`AppExit`](bevy_app::AppExit), and by
     /// [`HttpAgent::save_cache`](crate::HttpAgent::save_cache). A damaged file is replaced.
     pub path: PathBuf,
     /// How often a thread writes the file during the run, if the cache has changed, so that a crash loses
@@ -35,6 +39,7 @@ impl HttpCacheFile {
     }
 
     /// Reads the file. The cache is empty if the file does not exist or is damaged.
+    #[cfg(not(target_family = "wasm"))]
     pub(crate) fn load(&self) -> CacheHandle {
         let cache = match std::fs::read(&self.path) {
             Ok(bytes) => HttpCache::from_bytes(&bytes, Some(self.max_bytes)).ok(),
@@ -50,12 +55,43 @@ impl HttpCacheFile {
             );
             HttpCache::with_max_bytes(self.max_bytes)
         });
+        self.handle(cache)
+    }
+
+    fn handle(&self, cache: HttpCache) -> CacheHandle {
         CacheHandle {
             path: Arc::new(Mutex::new(self.path.clone())),
             save_interval: self.save_interval,
             saved: Arc::new(AtomicU64::new(cache.revision())),
             cache: Arc::new(Mutex::new(cache)),
         }
+    }
+
+    /// Begins to read the file. Until it is read, the cache is empty.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn load(&self) -> CacheHandle {
+        let handle = self.handle(HttpCache::with_max_bytes(self.max_bytes));
+        let (loading, max_bytes) = (handle.clone(), self.max_bytes);
+        let path = self.path.clone();
+        wasm_bindgen_futures::spawn_local(async move {
+            // There is none before the first visit.
+            let Ok(bytes) = httpoll::opfs::read(&path).await else {
+                return;
+            };
+            let Ok(loaded) = HttpCache::from_bytes(&bytes, Some(max_bytes)) else {
+                log::warn!(
+                    "the HTTP cache {} is damaged and will be replaced",
+                    path.display()
+                );
+                return;
+            };
+            let mut cache = loading.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            if cache.is_empty() {
+                loading.saved.store(loaded.revision(), Ordering::Relaxed);
+                *cache = loaded;
+            }
+        });
+        handle
     }
 }
 
@@ -71,7 +107,15 @@ pub(crate) struct CacheHandle {
 }
 
 impl CacheHandle {
+    /// Writes the file on this thread, completely or not at all. In a page it only begins to.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn save(&self) -> io::Result<()> {
+        self.save_in_background();
+        Ok(())
+    }
+
     /// Writes the file on this thread, completely or not at all.
+    #[cfg(not(target_family = "wasm"))]
     pub(crate) fn save(&self) -> io::Result<()> {
         let path = self.path.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = {
@@ -94,6 +138,22 @@ impl CacheHandle {
         }
         let snapshot = cache.snapshot();
         drop(cache);
+        self.write_later(snapshot);
+    }
+
+    #[cfg(target_family = "wasm")]
+    fn write_later(&self, snapshot: CacheSnapshot) {
+        let path = self.path.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = path.clone();
+        wasm_bindgen_futures::spawn_local(async move {
+            if let Err(error) = httpoll::opfs::write(&path, &snapshot.to_bytes()).await {
+                log::warn!("the HTTP cache was not saved: {error}");
+            }
+        });
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn write_later(&self, snapshot: CacheSnapshot) {
         let path = Arc::clone(&self.path);
         let started = std::thread::Builder::new()
             .name("httpoll-cache".to_owned())
@@ -109,6 +169,7 @@ impl CacheHandle {
     }
 }
 
+#[cfg(not(target_family = "wasm"))]
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent().filter(|it| *it != Path::new("")) {
         std::fs::create_dir_all(folder)?;

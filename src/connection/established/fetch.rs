@@ -75,11 +75,13 @@ impl FetchConnection {
         if has_content && matches!(head.method, http::Method::GET | http::Method::HEAD) {
             return Err(Misuse::NotOnWeb("content in a GET or HEAD request").into());
         }
+        request.file = body.page_file();
+        let is_collected = has_content && request.file.is_none();
         self.progress = Progress::Collecting(Box::new(request));
         self.requests += 1;
         exchange.begin(
             head,
-            if has_content {
+            if is_collected {
                 RequestContent::Source(body)
             } else {
                 RequestContent::Nothing

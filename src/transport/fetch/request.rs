@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use super::page_file::PageFile;
 use crate::error::{Error, Misuse};
 use crate::proto::{FieldLines, RequestHead};
 
@@ -13,6 +14,8 @@ pub(crate) struct FetchRequest {
     pub(super) url: String,
     pub(super) fields: FieldLines,
     pub(crate) content: Vec<u8>,
+    /// A file of the page, which is the content then.
+    pub(crate) file: Option<PageFile>,
     /// The length that the source of the content announced.
     pub(crate) announced: Option<u64>,
     pub(super) options: FetchOptions,
@@ -62,6 +65,7 @@ impl FetchRequest {
             url,
             fields,
             content: Vec::new(),
+            file: None,
             announced: None,
             options,
         })
@@ -71,7 +75,8 @@ impl FetchRequest {
     pub(crate) fn size(&self) -> u64 {
         let fields = self.fields.iter();
         let fields: usize = fields.map(|(name, value)| name.len() + value.len()).sum();
-        (self.url.len() + fields + self.content.len()) as u64
+        let file = self.file.as_ref().map_or(0, PageFile::length);
+        (self.url.len() + fields + self.content.len()) as u64 + file
     }
 }
 

@@ -97,7 +97,12 @@ fn call(request: &FetchRequest) -> Result<(Promise, AbortController), JsValue> {
     init.set_method(request.method.as_str());
     init.set_headers(&headers);
     init.set_signal(Some(&abort.signal()));
-    if !request.content.is_empty() {
+    if let Some(file) = &request.file {
+        let Some(blob) = file.blob() else {
+            return Err(js_sys::Error::new("the PageFile is of another thread").into());
+        };
+        init.set_body(&blob);
+    } else if !request.content.is_empty() {
         init.set_body(&Uint8Array::from(&request.content[..]));
     }
     let options = request.options;

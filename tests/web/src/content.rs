@@ -27,6 +27,8 @@ cases![
     a_response_that_is_cut_short_is_an_error_that_keeps_what_came,
     a_limit_on_the_body_ends_the_request,
     a_range_is_asked_for,
+    a_file_of_the_page_is_content,
+    a_file_of_the_page_is_sent_again,
     content_is_divided_into_messages,
 ];
 
@@ -209,8 +211,7 @@ async fn content_is_divided_into_messages(_: Rc<Env>) -> Outcome {
         let mut received = Vec::new();
         for event in &ended.events {
             if let Event::Message { message, .. } = event {
-                let value: serde_json::Value =
-                    message.json().map_err(|error| error.to_string())?;
+                let value: serde_json::Value = message.json().map_err(|error| error.to_string())?;
                 received.push(value["number"].as_i64().unwrap_or_default());
             }
         }
@@ -220,5 +221,35 @@ async fn content_is_divided_into_messages(_: Rc<Env>) -> Outcome {
             Some(kind) => same!(*ended.error()?.kind(), kind),
         }
     }
+    Ok(())
+}
+
+fn page_file(text: &str) -> Result<httpoll::page::PageFile, String> {
+    let parts = js_sys::Array::of1(&text.into());
+    let options = web_sys::BlobPropertyBag::new();
+    options.set_type("text/x-save");
+    let blob = web_sys::Blob::new_with_str_sequence_and_options(&parts, &options);
+    Ok(httpoll::page::PageFile::new(
+        &blob.map_err(|it| format!("{it:?}"))?,
+    ))
+}
+
+async fn a_file_of_the_page_is_content(_: Rc<Env>) -> Outcome {
+    let file = page_file("saved game")?;
+    same!(file.length(), 10);
+    let echo = fetch(Request::put("/echo").body(file)).await?.json()?;
+    same!(echo["text"], "saved game");
+    same!(echo["headers"]["content-type"], "text/x-save");
+    Ok(())
+}
+
+async fn a_file_of_the_page_is_sent_again(_: Rc<Env>) -> Outcome {
+    let key = crate::harness::key("page-file");
+    let mut retries = httpoll::RetryPolicy::standard();
+    retries.non_idempotent = true;
+    let request = Request::post(format!("/flaky?fails=1&key={key}"))
+        .body(page_file("saved game")?)
+        .retries(retries);
+    same!(fetch(request).await?.text()?, "after 2");
     Ok(())
 }

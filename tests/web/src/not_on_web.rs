@@ -26,6 +26,13 @@ cases![
     a_request_target_is_refused,
     files_by_path_are_refused,
     content_in_a_get_is_refused,
+    socks_is_refused,
+    a_stream_of_the_caller_is_refused,
+    trailers_are_refused_and_interim_responses_are_not_seen,
+    settings_of_the_browser_do_nothing,
+    nothing_is_told_of_addresses_and_tls,
+    hops_of_redirects_are_not_told,
+    the_end_of_a_program_does_not_wait,
 ];
 
 fn refused_by(agent: &mut Agent, request: Request) -> Option<ErrorKind> {
@@ -199,5 +206,126 @@ async fn content_in_a_get_is_refused(_: Rc<Env>) -> Outcome {
     let ended = fetch(Request::get("/echo").text("content")).await?;
     let what = Misuse::NotOnWeb("content in a GET or HEAD request");
     same!(*ended.error()?.kind(), ErrorKind::Misuse(what));
+    Ok(())
+}
+
+async fn socks_is_refused(_: Rc<Env>) -> Outcome {
+    let proxies = ProxySettings::default()
+        .with_all("socks5://proxy.example:1080")
+        .map_err(|it| it.to_string())?;
+    same!(
+        refused(Request::get("/hello").proxies(proxies)),
+        not_on_web("proxies")
+    );
+    Ok(())
+}
+
+async fn a_stream_of_the_caller_is_refused(_: Rc<Env>) -> Outcome {
+    #[derive(Debug)]
+    struct Silent;
+    impl std::io::Read for Silent {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::WouldBlock.into())
+        }
+    }
+    impl std::io::Write for Silent {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::WouldBlock.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut http = httpoll::HttpClient::new();
+    http.set_connection(Silent);
+    same!(http.get_status(), httpoll::Status::CantConnect);
+    same!(
+        http.get_error().map(|error| error.kind().clone()),
+        not_on_web("a stream of the caller")
+    );
+    Ok(())
+}
+
+async fn trailers_are_refused_and_interim_responses_are_not_seen(_: Rc<Env>) -> Outcome {
+    for (name, what) in [("TE", "the header TE"), ("Trailer", "the header Trailer")] {
+        let request = Request::get("/hello").header(name, "trailers");
+        same!(refused(request), not_on_web(what));
+    }
+    // The server sends 103 and a trailer; the browser shows neither.
+    let ended = fetch(Request::get("/trailers")).await?;
+    same!(ended.text()?, "content");
+    same!(ended.response()?.trailers().len(), 0);
+    let heads = ended.events.iter().filter_map(|event| match event {
+        httpoll::Event::Head { head, .. } => Some(head.status.as_u16()),
+        _ => None,
+    });
+    same!(heads.collect::<Vec<_>>(), [200]);
+    Ok(())
+}
+
+/// Lists of HSTS, resolvers, families of addresses and ages of idle connections are the browser's.
+async fn settings_of_the_browser_do_nothing(env: Rc<Env>) -> Outcome {
+    let resolver = httpoll::resolver::Resolver::with_lookup(|_| Ok(Vec::new()));
+    let mut pool = httpoll::agent::PoolLimits::default();
+    pool.idle_age = std::time::Duration::ZERO;
+    let mut agent = Agent::builder()
+        .resolver(resolver)
+        .address_family(httpoll::agent::AddressFamily::Ipv6)
+        .pool(pool)
+        .load_hsts("localhost \"20991231 23:59:59\"")
+        .map_err(|it| it.to_string())?
+        .build();
+    // Natively it would be https, at no address.
+    let url = env.cors.replace("127.0.0.1", "localhost") + "/hello";
+    for _ in 0..2 {
+        let ended = crate::harness::drive(&mut agent, Request::get(&*url)).await?;
+        same!(ended.text()?, "hello");
+    }
+    Ok(())
+}
+
+async fn nothing_is_told_of_addresses_and_tls(_: Rc<Env>) -> Outcome {
+    let ended = fetch(Request::get("/hello")).await?;
+    let response = ended.response()?;
+    if let Some(connection) = response.connection() {
+        same!(connection.peer_address, None);
+        same!(connection.local_address, None);
+        same!(connection.tls.is_none(), true);
+    }
+    same!(response.timings().appconnect, std::time::Duration::ZERO);
+    Ok(())
+}
+
+async fn hops_of_redirects_are_not_told(_: Rc<Env>) -> Outcome {
+    // The browser follows more than our limit of one.
+    let twice = "/redirect?to=/redirect?to=/hello";
+    let mut policy = httpoll::redirect::RedirectPolicy::default();
+    policy.max = 1;
+    let ended = fetch(Request::get(twice).redirects(policy)).await?;
+    let response = ended.response()?;
+    same!(response.was_redirected(), true);
+    same!(response.history().len(), 0);
+    let hops = ended
+        .events
+        .iter()
+        .filter(|event| matches!(event, httpoll::Event::Redirect { .. }));
+    same!(hops.count(), 0);
+    Ok(())
+}
+
+async fn the_end_of_a_program_does_not_wait(_: Rc<Env>) -> Outcome {
+    let mut agent = Agent::new();
+    let request = Request::get("/slow?count=100&pause=0.05")
+        .download_to(httpoll::Download::to("test/at-exit.bin"));
+    let handle = agent.send(request).map_err(|it| it.to_string())?;
+    for _ in 0..10 {
+        agent.poll();
+        crate::harness::frame().await;
+    }
+    drop(handle);
+    let began = httpoll::clock::Instant::now();
+    agent.finish_files(std::time::Duration::from_secs(10));
+    let took = began.elapsed();
+    crate::holds!(took < std::time::Duration::from_secs(1), "it took {took:?}");
     Ok(())
 }

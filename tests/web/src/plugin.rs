@@ -20,6 +20,8 @@ cases![
     the_plugin_reports_a_cors_error,
     despawning_an_entity_aborts_its_fetch,
     the_plugins_frames_are_short,
+    the_asset_server_loads_over_fetch,
+    the_cache_file_is_there_in_the_next_visit,
 ];
 
 /// What the observers saw.
@@ -124,5 +126,114 @@ async fn the_plugins_frames_are_short(_: Rc<Env>) -> Outcome {
         median < Duration::from_millis(4),
         "half of the updates take more than {median:?}"
     );
+    Ok(())
+}
+
+#[derive(bevy_asset::Asset, bevy_reflect::TypePath)]
+struct TextAsset(String);
+
+#[derive(Default, bevy_reflect::TypePath)]
+struct TextLoader;
+
+impl bevy_asset::AssetLoader for TextLoader {
+    type Asset = TextAsset;
+    type Settings = ();
+    type Error = std::io::Error;
+
+    async fn load(
+        &self,
+        reader: &mut dyn bevy_asset::io::Reader,
+        (): &(),
+        _: &mut bevy_asset::LoadContext<'_>,
+    ) -> Result<TextAsset, std::io::Error> {
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).await?;
+        Ok(TextAsset(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    fn extensions(&self) -> &[&str] {
+        &["txt"]
+    }
+}
+
+async fn the_asset_server_loads_over_fetch(_: Rc<Env>) -> Outcome {
+    use bevy_asset::{AssetApp, AssetPlugin, AssetServer, Assets};
+
+    let mut app = App::new();
+    app.add_plugins((
+        bevy_app::TaskPoolPlugin::default(),
+        HttpollAssetPlugin::default(),
+        AssetPlugin::default(),
+        HttpollPlugin::default(),
+    ));
+    app.init_asset::<TextAsset>()
+        .init_asset_loader::<TextLoader>();
+    app.finish();
+    app.cleanup();
+    let origin = web_sys::window().and_then(|it| it.location().origin().ok());
+    let url = origin.ok_or("no origin")? + "/asset.txt";
+    let handle = app.world().resource::<AssetServer>().load::<TextAsset>(url);
+    let began = Instant::now();
+    loop {
+        app.update();
+        if let Some(asset) = app.world().resource::<Assets<TextAsset>>().get(&handle) {
+            same!(asset.0, "an asset");
+            return Ok(());
+        }
+        let state = app
+            .world()
+            .resource::<AssetServer>()
+            .get_load_state(&handle);
+        holds!(
+            began.elapsed() < Duration::from_secs(20),
+            "the asset was not loaded: {state:?}"
+        );
+        frame().await;
+    }
+}
+
+async fn the_cache_file_is_there_in_the_next_visit(_: Rc<Env>) -> Outcome {
+    let file = format!("test/{}.cache", key("cache"));
+    let url = format!("/cached?age=0&key={}", key("cache-file"));
+    let visit = || {
+        let mut app = App::new();
+        app.add_plugins(HttpollPlugin {
+            cache: Some(HttpCacheFile::new(&*file)),
+            ..HttpollPlugin::default()
+        })
+        .init_resource::<Seen>()
+        .add_observer(|on: On<HttpResponse>, mut seen: ResMut<Seen>| {
+            let is_validated = if on.response.is_from_cache() {
+                "validated"
+            } else {
+                "new"
+            };
+            seen.texts
+                .push(format!("{} {is_validated}", on.response.text()));
+        });
+        app
+    };
+    let mut app = visit();
+    app.world_mut().spawn(HttpRequest::get(&*url));
+    update_until(&mut app, |seen| !seen.texts.is_empty()).await?;
+    same!(app.world().resource::<Seen>().texts, ["made 1 new"]);
+    app.world()
+        .resource::<HttpAgent>()
+        .save_cache()
+        .map_err(|it| it.to_string())?;
+    let began = Instant::now();
+    while httpoll::opfs::file(&file).await.is_err() {
+        holds!(began.elapsed() < Duration::from_secs(10), "no cache file");
+        frame().await;
+    }
+    drop(app);
+    let mut app = visit();
+    for _ in 0..30 {
+        app.update();
+        frame().await;
+    }
+    app.world_mut().spawn(HttpRequest::get(&*url));
+    update_until(&mut app, |seen| !seen.texts.is_empty()).await?;
+    same!(app.world().resource::<Seen>().texts, ["made 1 validated"]);
     Ok(())
 }

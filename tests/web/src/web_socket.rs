@@ -24,6 +24,7 @@ cases![
     a_web_socket_beside_requests,
     another_origin_accepts_a_web_socket,
     headers_and_credentials_are_refused,
+    pings_are_not_sent,
 ];
 
 /// The URL of a path at the server of the page, with the scheme `ws`.
@@ -241,5 +242,26 @@ async fn headers_and_credentials_are_refused(_: Rc<Env>) -> Outcome {
     let bearer = httpoll::auth::Credentials::Bearer("token".to_owned());
     let what = "credentials of a WebSocket; put a token into its URL or first message";
     same!(refused(request().credentials(bearer)), not_on_web(what));
+    Ok(())
+}
+
+/// A browser answers pings itself and gives a page no way to send one.
+async fn pings_are_not_sent(_: Rc<Env>) -> Outcome {
+    let mut config = WebSocketConfig::default();
+    config.ping_interval = Some(Duration::from_millis(10));
+    let mut socket = Socket::open_at(&url("/ws"), WebSocketOptions::new().config(config)).await?;
+    for _ in 0..20 {
+        socket.agent.poll();
+        frame().await;
+    }
+    socket.send(&WebSocketMessage::Text("still here".into()))?;
+    match socket.next().await? {
+        Event::WebSocketMessage { message, .. } => {
+            same!(message, WebSocketMessage::Text("still here".into()));
+        }
+        event => return Err(format!("{event:?}")),
+    }
+    let pings = crate::harness::fetch(Request::get("/count?key=pings")).await?;
+    same!(pings.text()?, "0");
     Ok(())
 }
