@@ -1,9 +1,14 @@
-//! Names that Windows reads as something else than a file of that name. Whoever takes names from a network
+//! Names that Windows reads as something else than a file of that name. Code that takes names from a network
 //! refuses them on every system, so that a game behaves the same everywhere. Which characters and lengths a
 //! name may have is not decided here.
 
 /// Whether Windows opens a device for this name, whatever its extension: `NUL`, `com1.txt`.
-#[cfg(any(feature = "agent", feature = "server", test))]
+#[cfg(any(
+    feature = "patch",
+    feature = "server",
+    all(feature = "agent", windows),
+    test
+))]
 pub(crate) fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or(name);
     let stem = stem.trim_end().to_uppercase();

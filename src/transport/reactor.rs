@@ -101,7 +101,7 @@ impl Reactor {
     }
 
     /// A reactor for a machine that may be in a group.
-    #[cfg(any(feature = "agent", feature = "server"))]
+    #[cfg(feature = "server")]
     pub(crate) fn on(group: Option<&Poller>, resolver: Resolver) -> Self {
         match group {
             Some(poller) => Self::new(poller, resolver),
