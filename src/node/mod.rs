@@ -370,7 +370,7 @@ impl HttpClient {
             return None;
         }
         let (link, leftover) = self.connection.take_switched(&mut self.reactor)?;
-        let socket = link.into_socket().ok()?;
+        let socket = link.into_socket()?;
         Some((socket.into_stream(&mut self.reactor), leftover))
     }
 

@@ -3,13 +3,18 @@
 //! A read has the same four outcomes with and without TLS. The layers above decide whether an end without
 //! `close_notify` matters, because only HTTP knows whether the message was complete (RFC 9112 §9.8).
 //!
-//! `socket_io` reads and writes a socket within the budget; `tls_layer` does so through TLS.
+//! `socket_io` reads and writes a socket within the budget; `tls_layer` does so through TLS;
+//! `verifying` waits while a thread has the TLS session.
 
 mod socket_io;
 mod tls_layer;
+mod verifying;
+
+use std::mem;
 
 use self::socket_io::{read_socket, write_socket};
-use self::tls_layer::TlsLayer;
+use self::tls_layer::{Handshake, TlsLayer};
+use self::verifying::Verifying;
 use crate::error::Error;
 use crate::transport::buffer::{BUFFER_BYTES, RecvBuffer};
 use crate::transport::meter::BudgetMeter;
@@ -39,6 +44,8 @@ pub(crate) struct Link {
 enum Layer {
     Plain,
     Tls(Box<TlsLayer>),
+    /// A thread has the session.
+    Verifying(Box<Verifying>),
 }
 
 impl Link {
@@ -92,10 +99,44 @@ impl Link {
         reactor: &mut Reactor,
         meter: &mut BudgetMeter,
     ) -> Result<bool, Error> {
-        match &mut self.layer {
-            Layer::Plain => Ok(true),
-            Layer::Tls(tls) => tls.handshake(&mut self.socket, reactor, meter),
+        loop {
+            match &mut self.layer {
+                Layer::Plain => return Ok(true),
+                Layer::Tls(tls) => match tls.handshake(&mut self.socket, reactor, meter)? {
+                    Handshake::Done => return Ok(true),
+                    Handshake::Waiting => return Ok(false),
+                    Handshake::HandOver(ciphertext) => self.hand_over(reactor, ciphertext)?,
+                },
+                Layer::Verifying(verifying) => {
+                    let Some(stepped) = verifying.poll(&mut self.socket, reactor, meter)? else {
+                        return Ok(false);
+                    };
+                    let out = mem::take(&mut verifying.out);
+                    let sent = verifying.out_sent;
+                    let mut tls = TlsLayer::back(stepped.session, stepped.plaintext, out, sent);
+                    if stepped.result.is_err() {
+                        // Tries to send the alert with the reason.
+                        let _ = tls.transmit(&mut self.socket, reactor, meter);
+                    }
+                    self.layer = Layer::Tls(Box::new(tls));
+                    stepped.result?;
+                }
+            }
         }
+    }
+
+    /// Gives the session to a thread.
+    fn hand_over(&mut self, reactor: &mut Reactor, ciphertext: Vec<u8>) -> Result<(), Error> {
+        let wake = reactor.wake()?;
+        match mem::replace(&mut self.layer, Layer::Plain) {
+            Layer::Tls(tls) => {
+                let (session, early, out, sent) = tls.into_parts();
+                let verifying = Verifying::start(session, ciphertext, early, wake)?;
+                self.layer = Layer::Verifying(Box::new(verifying.with_unsent(out, sent)));
+            }
+            layer => self.layer = layer,
+        }
+        Ok(())
     }
 
     /// Reads, and appends the plaintext to `recv`.
@@ -118,6 +159,7 @@ impl Link {
                 read
             }
             Layer::Tls(tls) => tls.read(&mut self.socket, reactor, meter, recv),
+            Layer::Verifying(_) => Ok(LinkRead::Blocked),
         }
     }
 
@@ -131,6 +173,7 @@ impl Link {
         match &mut self.layer {
             Layer::Plain => write_socket(&mut self.socket, reactor, meter, src),
             Layer::Tls(tls) => tls.write(&mut self.socket, reactor, meter, src),
+            Layer::Verifying(_) => Ok(0),
         }
     }
 
@@ -146,6 +189,7 @@ impl Link {
                 tls.transmit(&mut self.socket, reactor, meter)?;
                 Ok(!tls.has_unsent())
             }
+            Layer::Verifying(_) => Ok(false),
         }
     }
 
@@ -170,7 +214,7 @@ impl Link {
     #[cfg(feature = "server")]
     pub(crate) fn pending(&self) -> usize {
         match &self.layer {
-            Layer::Plain => 0,
+            Layer::Plain | Layer::Verifying(_) => 0,
             Layer::Tls(tls) => tls.unsent(),
         }
     }
@@ -208,7 +252,7 @@ impl Link {
     /// Facts about the TLS session, if there is one.
     pub(crate) fn tls_info(&self) -> Option<TlsInfo> {
         match &self.layer {
-            Layer::Plain => None,
+            Layer::Plain | Layer::Verifying(_) => None,
             Layer::Tls(tls) => tls.info(),
         }
     }
@@ -221,11 +265,11 @@ impl Link {
         self.socket.close(reactor);
     }
 
-    /// Returns the socket of a plain link, or the unchanged link if it has TLS.
-    pub(crate) fn into_socket(self) -> Result<Socket, Self> {
+    /// Returns the socket of a plain link; `None` if it has TLS.
+    pub(crate) fn into_socket(self) -> Option<Socket> {
         match self.layer {
-            Layer::Plain => Ok(self.socket),
-            Layer::Tls(_) => Err(self),
+            Layer::Plain => Some(self.socket),
+            Layer::Tls(_) | Layer::Verifying(_) => None,
         }
     }
 }

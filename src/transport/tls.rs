@@ -5,6 +5,8 @@
 //! * `options`: the caller's settings ([`TlsOptions`]), converted once into a rustls configuration.
 //! * `server_options`: a server's settings: its certificates, and whether clients must show theirs.
 //! * `session`: one connection's [`TlsSession`].
+//! * `handshake_step`: a step of a handshake on a thread, for verifiers that may wait.
+//! * `platform`: the system's verifier, for builds with the `platform-verifier` feature.
 //! * `info`: what was agreed upon ([`TlsInfo`]), how a stream ends, and what takes its plaintext.
 //! * `record`: where TLS records end.
 //! * `identity`: names and the client's own certificate.
@@ -39,10 +41,14 @@ mod disabled;
 #[cfg(all(feature = "tls", not(target_family = "wasm")))]
 mod fault;
 #[cfg(all(feature = "tls", not(target_family = "wasm")))]
+mod handshake_step;
+#[cfg(all(feature = "tls", not(target_family = "wasm")))]
 mod identity;
 mod info;
 #[cfg(all(feature = "tls", not(target_family = "wasm")))]
 mod options;
+#[cfg(all(feature = "platform-verifier", not(target_family = "wasm")))]
+mod platform;
 #[cfg(all(feature = "tls", not(target_family = "wasm")))]
 mod record;
 #[cfg(all(feature = "tls", feature = "server", not(target_family = "wasm")))]
@@ -64,7 +70,9 @@ pub use disabled::ServerTlsOptions;
 #[cfg(not(any(feature = "tls", target_family = "wasm")))]
 pub use disabled::TlsOptions;
 #[cfg(any(not(feature = "tls"), target_family = "wasm"))]
-pub(crate) use disabled::TlsSession;
+pub(crate) use disabled::{HandshakeStep, Stepped, TlsSession};
+#[cfg(all(feature = "tls", not(target_family = "wasm")))]
+pub(crate) use handshake_step::{HandshakeStep, Stepped};
 pub(crate) use info::{Plaintext, TlsEnd};
 pub use info::{TlsInfo, TlsVersion};
 #[cfg(all(feature = "tls", not(target_family = "wasm")))]

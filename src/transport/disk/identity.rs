@@ -99,30 +99,6 @@ mod system {
     }
 }
 
-/// A page has no files.
-#[cfg(not(any(unix, windows)))]
-mod system {
-    use std::fs::{File, Metadata};
-    use std::io;
-    use std::path::Path;
-
-    pub(super) fn is_same(_file: &File, _path: &Path) -> io::Result<bool> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(super) fn count_of_names(_path: &Path, _metadata: &Metadata) -> io::Result<u64> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(super) fn is_private(_file: &File, _own: &File) -> io::Result<bool> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(super) fn make_private(_file: &File) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

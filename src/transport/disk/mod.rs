@@ -66,6 +66,7 @@ mod commands;
 mod digest;
 #[cfg(not(target_family = "wasm"))]
 mod download;
+#[cfg(not(target_family = "wasm"))]
 mod identity;
 #[cfg(any(feature = "outbox", feature = "patch"))]
 mod job;
@@ -76,6 +77,8 @@ mod paths;
 mod plan;
 #[cfg(not(target_family = "wasm"))]
 mod present;
+// Only files that are replaced by a worker need it, and a page has none.
+#[cfg_attr(target_family = "wasm", allow(dead_code))]
 mod replace;
 mod sidecar;
 mod upload;

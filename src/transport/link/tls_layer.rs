@@ -32,6 +32,14 @@ pub(super) struct TlsLayer {
     deferrals: u8,
 }
 
+/// How far a handshake came.
+pub(super) enum Handshake {
+    Done,
+    Waiting,
+    /// Ciphertext arrived that may make the verifier wait: another thread processes it.
+    HandOver(Vec<u8>),
+}
+
 /// After this many deferrals, a handshake step is done however little time is left, so that no connection
 /// starves.
 const MAX_DEFERRALS: u8 = 8;
@@ -46,6 +54,21 @@ impl TlsLayer {
             dearest: Duration::ZERO,
             deferrals: 0,
         }
+    }
+
+    /// The layer of a session that a thread gives back.
+    pub(super) fn back(session: TlsSession, early: Vec<u8>, out: Vec<u8>, out_sent: usize) -> Self {
+        Self {
+            out,
+            out_sent,
+            early,
+            ..Self::new(session)
+        }
+    }
+
+    /// The session, early plaintext, unsent ciphertext, and how much of that is sent.
+    pub(super) fn into_parts(self) -> (TlsSession, Vec<u8>, Vec<u8>, usize) {
+        (self.session, self.early, self.out, self.out_sent)
     }
 
     pub(super) fn info(&self) -> Option<TlsInfo> {
@@ -150,21 +173,25 @@ impl TlsLayer {
         socket: &mut Socket,
         reactor: &mut Reactor,
         meter: &mut BudgetMeter,
-    ) -> Result<bool, Error> {
+    ) -> Result<Handshake, Error> {
         loop {
             if self.session.is_client() && !self.session.is_handshaking() {
                 // The last flight is sent together with the first request, which usually follows at once.
                 // Without one, the connection flushes it.
-                return Ok(true);
+                return Ok(Handshake::Done);
             }
             let sent = self.transmit(socket, reactor, meter);
             if !self.session.is_handshaking() {
                 sent?;
-                return Ok(true);
+                return Ok(Handshake::Done);
             }
             if !self.may_go_on(socket, reactor, meter) {
                 sent?;
-                return Ok(false);
+                return Ok(Handshake::Waiting);
+            }
+            if self.session.may_wait() {
+                sent?;
+                return self.read_for_hand_over(socket, reactor, meter);
             }
             // A peer that refuses the handshake may close early. Its alert says more than the error of the
             // write.
@@ -183,7 +210,7 @@ impl TlsLayer {
                 Ok(LinkRead::Data(_)) => {}
                 Ok(LinkRead::Blocked) => {
                     sent?;
-                    return Ok(false);
+                    return Ok(Handshake::Waiting);
                 }
                 Ok(LinkRead::Closed | LinkRead::Truncated) => {
                     return Err(Error::new(ErrorKind::Network(NetworkFault::Closed)));
@@ -195,12 +222,35 @@ impl TlsLayer {
                 }
             }
             if meter.exhausted() {
-                return Ok(false);
+                return Ok(Handshake::Waiting);
             }
         }
     }
 
     /// See [`Link::read`](super::Link::read).
+    /// Reads ciphertext for the thread that verifies.
+    fn read_for_hand_over(
+        &mut self,
+        socket: &mut Socket,
+        reactor: &mut Reactor,
+        meter: &mut BudgetMeter,
+    ) -> Result<Handshake, Error> {
+        let mut scratch = reactor.lend_scratch();
+        let read = read_socket(socket, reactor, meter, &mut scratch[..CIPHERTEXT_BYTES]);
+        let ciphertext = match &read {
+            Ok(LinkRead::Data(count)) => scratch[..*count].to_vec(),
+            _ => Vec::new(),
+        };
+        reactor.return_scratch(scratch);
+        match read? {
+            LinkRead::Data(_) => Ok(Handshake::HandOver(ciphertext)),
+            LinkRead::Blocked => Ok(Handshake::Waiting),
+            LinkRead::Closed | LinkRead::Truncated => {
+                Err(Error::new(ErrorKind::Network(NetworkFault::Closed)))
+            }
+        }
+    }
+
     pub(super) fn read(
         &mut self,
         socket: &mut Socket,

@@ -5,6 +5,7 @@
 use super::browser::TlsOptions;
 use super::info::{Plaintext, TlsEnd, TlsInfo};
 use crate::error::{Error, Misuse};
+use crate::transport::wake::Wake;
 
 /// How to speak TLS. This build has no TLS (the `tls` feature is off), so there are no values of this
 /// type, and `https` fails with [`Misuse::TlsNotBuilt`].
@@ -79,11 +80,41 @@ impl TlsSession {
         match *self {}
     }
 
+    pub(crate) fn may_wait(&self) -> bool {
+        match *self {}
+    }
+
     pub(crate) fn end(&self) -> TlsEnd {
         match *self {}
     }
 
     pub(crate) fn info(&self) -> Option<TlsInfo> {
+        match *self {}
+    }
+}
+
+/// A handshake's step on a thread.
+#[derive(Debug)]
+pub(crate) enum HandshakeStep {}
+
+/// A session after such a step.
+pub(crate) struct Stepped {
+    pub(crate) session: TlsSession,
+    pub(crate) plaintext: Vec<u8>,
+    pub(crate) result: Result<(), Error>,
+}
+
+impl HandshakeStep {
+    pub(crate) fn start(
+        session: TlsSession,
+        _ciphertext: Vec<u8>,
+        _plaintext: Vec<u8>,
+        _wake: Wake,
+    ) -> Result<Self, Error> {
+        match session {}
+    }
+
+    pub(crate) fn poll(&self) -> Result<Option<Stepped>, Error> {
         match *self {}
     }
 }

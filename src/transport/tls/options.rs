@@ -42,6 +42,7 @@ struct Shared {
     config: Result<Arc<ClientConfig>, rustls::Error>,
     sessions: Option<Arc<ClientSessionMemoryCache>>,
     name: Option<ServerName<'static>>,
+    verifier_may_wait: bool,
 }
 
 impl TlsOptions {
@@ -87,6 +88,11 @@ impl TlsOptions {
         self.0.name.as_ref()
     }
 
+    /// Whether the verifier may wait, so that no frame may call it.
+    pub(super) fn verifier_may_wait(&self) -> bool {
+        self.0.verifier_may_wait
+    }
+
     /// Forgets the sessions with `name`: the next connection does a full handshake.
     pub(super) fn forget_session(&self, name: &ServerName<'static>) {
         if let Some(sessions) = &self.0.sessions {
@@ -120,7 +126,7 @@ pub struct TlsOptionsBuilder {
     roots: RootCertStore,
     /// The caller's certificates; see [`ChainVerifier`].
     pinned: Vec<CertificateDer<'static>>,
-    bundled_roots: bool,
+    trust: Trust,
     checks: Checks,
     identity: Option<Identity>,
     name: Option<String>,
@@ -128,6 +134,24 @@ pub struct TlsOptionsBuilder {
     max: TlsVersion,
     resumption: bool,
     fault: Option<Error>,
+}
+
+/// Who is trusted besides the caller's certificates.
+#[derive(Clone, Debug)]
+enum Trust {
+    Nobody,
+    BundledRoots,
+    #[cfg(feature = "platform-verifier")]
+    Platform,
+    /// A verifier that may wait.
+    #[cfg(test)]
+    Verifier(Arc<dyn ServerCertVerifier>),
+}
+
+impl Trust {
+    fn may_wait(&self) -> bool {
+        !matches!(self, Self::Nobody | Self::BundledRoots)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -147,7 +171,7 @@ impl TlsOptionsBuilder {
         Self {
             roots: RootCertStore::empty(),
             pinned: Vec::new(),
-            bundled_roots: true,
+            trust: Trust::BundledRoots,
             checks: Checks::All,
             identity: None,
             name: None,
@@ -161,7 +185,7 @@ impl TlsOptionsBuilder {
     /// Trusts the certificates in `pem` **instead of** the bundled roots, as Godot does: the
     /// authorities that issue the server's certificate, or the server's certificate itself.
     pub fn trusted_chain_pem(mut self, pem: &[u8]) -> Self {
-        self.bundled_roots = false;
+        self.trust = Trust::Nobody;
         self.add_root_pem(pem)
     }
 
@@ -179,6 +203,31 @@ impl TlsOptionsBuilder {
     /// Trusts one certificate, in DER, in addition.
     pub fn add_root_der(self, der: &[u8]) -> Self {
         self.add_root(CertificateDer::from(der.to_vec()))
+    }
+
+    /// Lets the system's own verifier decide, instead of the bundled roots: it also trusts the authorities that
+    /// the player or the player's company added. Windows, macOS, iOS and Android check revocation by their own
+    /// rules. Certificates that are [added](Self::add_root_pem) are trusted in addition, but not on Android, whose
+    /// network security configuration names them.
+    ///
+    /// The system's verifier may wait for the disk, another process or the network. It runs on a thread, so a
+    /// [poll](crate::Agent::poll) never waits for it; the TLS timeout applies. The first verification starts the
+    /// thread. On Android the app must call `rustls_platform_verifier::android::init_with_env` once at its start
+    /// and include that crate's Java component, see its documentation.
+    ///
+    /// It always checks the name: together with [`insecure_no_name_check`](Self::insecure_no_name_check)
+    /// `build` fails.
+    #[cfg(feature = "platform-verifier")]
+    pub fn platform_verifier(mut self) -> Self {
+        self.trust = Trust::Platform;
+        self
+    }
+
+    /// Lets this verifier decide, which may wait.
+    #[cfg(test)]
+    pub(super) fn waiting_verifier(mut self, verifier: Arc<dyn ServerCertVerifier>) -> Self {
+        self.trust = Trust::Verifier(verifier);
+        self
     }
 
     /// Sends this name instead of the host's (SNI), and checks the certificate against it.
@@ -239,11 +288,15 @@ impl TlsOptionsBuilder {
     ///
     /// # Errors
     /// [`Misuse::InvalidTlsOptions`], with the reason as its source: PEM without a usable certificate
-    /// or key, a key that does not belong to its certificate, an invalid name, or a minimum version
-    /// above the maximum.
+    /// or key, a key that does not belong to its certificate, an invalid name, a minimum version above the
+    /// maximum, or an option that the platform's verifier does not have.
     pub fn build(mut self) -> Result<TlsOptions, Error> {
         if let Some(error) = self.fault.take() {
             return Err(error);
+        }
+        #[cfg(feature = "platform-verifier")]
+        if matches!(self.trust, Trust::Platform) {
+            self.check_platform()?;
         }
         let name = match &self.name {
             Some(name) => Some(server_name(name).map_err(invalid)?),
@@ -254,6 +307,18 @@ impl TlsOptionsBuilder {
             Ok(_) => Ok(options),
             Err(error) => Err(unusable(error.clone())),
         }
+    }
+
+    #[cfg(feature = "platform-verifier")]
+    fn check_platform(&self) -> Result<(), Error> {
+        let fault = if self.checks == Checks::ChainOnly {
+            "the platform's verifier always checks the name"
+        } else if !super::platform::PlatformVerifier::TAKES_ROOTS && !self.pinned.is_empty() {
+            "on this platform, roots are added by its configuration"
+        } else {
+            return Ok(());
+        };
+        Err(Error::from(Misuse::InvalidTlsOptions).with_source(fault))
     }
 
     fn add_root(mut self, certificate: CertificateDer<'static>) -> Self {
@@ -274,6 +339,7 @@ impl TlsOptionsBuilder {
             Some(sessions) => Resumption::store(Arc::clone(sessions) as _),
             None => Resumption::disabled(),
         };
+        let verifier_may_wait = self.trust.may_wait() && self.checks != Checks::Nothing;
         let config = self.config().map(|mut config| {
             config.alpn_protocols = vec![ALPN.to_vec()];
             config.resumption = resumption;
@@ -283,6 +349,7 @@ impl TlsOptionsBuilder {
             config,
             sessions,
             name,
+            verifier_may_wait,
         }))
     }
 
@@ -308,14 +375,27 @@ impl TlsOptionsBuilder {
             .with_client_cert_resolver(Arc::new(AskedCertificate(identity.map(Arc::new)))))
     }
 
-    fn verifier(mut self, provider: &CryptoProvider) -> Arc<dyn ServerCertVerifier> {
+    fn verifier(mut self, provider: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {
         let algorithms = provider.signature_verification_algorithms;
         if self.checks == Checks::Nothing {
             return Arc::new(NoVerifier { algorithms });
         }
-        if self.bundled_roots {
-            self.roots
-                .extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        match self.trust {
+            Trust::Nobody => {}
+            Trust::BundledRoots => {
+                self.roots
+                    .extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            }
+            #[cfg(feature = "platform-verifier")]
+            Trust::Platform => {
+                let provider = Arc::clone(provider);
+                return Arc::new(super::platform::PlatformVerifier::new(
+                    provider,
+                    self.pinned,
+                ));
+            }
+            #[cfg(test)]
+            Trust::Verifier(verifier) => return verifier,
         }
         Arc::new(ChainVerifier {
             roots: Arc::new(self.roots),
@@ -331,7 +411,7 @@ impl fmt::Debug for TlsOptionsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsOptionsBuilder")
             .field("certificates", &self.pinned.len())
-            .field("bundled_roots", &self.bundled_roots)
+            .field("trust", &self.trust)
             .field("common_name_override", &self.name)
             .field("min_version", &self.min)
             .field("max_version", &self.max)

@@ -229,6 +229,15 @@ impl TlsSession {
         self.state().is_handshaking()
     }
 
+    /// Whether processing what the peer sends next may wait, because of the verifier of its certificate.
+    pub(crate) fn may_wait(&self) -> bool {
+        match &self.side {
+            Side::Client { options, .. } => options.verifier_may_wait() && self.is_handshaking(),
+            #[cfg(feature = "server")]
+            Side::Server(_) => false,
+        }
+    }
+
     /// Whether more plaintext can follow. Everything before the end was delivered.
     pub(crate) fn end(&self) -> TlsEnd {
         match self.incoming {

@@ -3,6 +3,8 @@
 
 mod data;
 mod pair;
+#[cfg(all(feature = "agent", feature = "server"))]
+mod waiting;
 
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, SupportedProtocolVersion};
