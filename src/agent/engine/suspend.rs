@@ -40,7 +40,8 @@ impl Engine {
     pub(super) fn step_suspension(&mut self) -> bool {
         let transfers = &self.transfers;
         let is_busy = || transfers.iter().any(|it| it.state.is_under_way());
-        if !self.suspension.step(is_busy, self.reactor.clock().now()) {
+        // The clock is read only while the agent closes down.
+        if !self.suspension.step(is_busy, || self.reactor.clock().now()) {
             return false;
         }
         self.suspend_transfers();

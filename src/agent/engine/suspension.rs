@@ -38,11 +38,15 @@ impl Suspension {
     }
 
     /// Ends closing down when nothing is under way any more, or at the deadline. Returns whether it ended now.
-    pub(super) fn step(&mut self, is_busy: impl FnOnce() -> bool, now: Instant) -> bool {
+    pub(super) fn step(
+        &mut self,
+        is_busy: impl FnOnce() -> bool,
+        now: impl FnOnce() -> Instant,
+    ) -> bool {
         let Self::Draining { until } = *self else {
             return false;
         };
-        if now < until && is_busy() {
+        if now() < until && is_busy() {
             return false;
         }
         *self = Self::Suspended;
@@ -66,12 +70,12 @@ mod tests {
         let until = now + Duration::from_secs(1);
         for (is_busy, at, ends) in [(true, now, false), (false, now, true), (true, until, true)] {
             let mut suspension = Suspension::default();
-            assert!(!suspension.is_active() && !suspension.step(|| false, now));
+            assert!(!suspension.is_active() && !suspension.step(|| false, || now));
             assert!(suspension.begin(until) && !suspension.begin(until));
-            assert_eq!(suspension.step(|| is_busy, at), ends);
+            assert_eq!(suspension.step(|| is_busy, || at), ends);
             assert!(suspension.is_active());
             assert_eq!(suspension.until(), (!ends).then_some(until));
-            assert!(!suspension.step(|| false, until) || !ends);
+            assert!(!suspension.step(|| false, || until) || !ends);
             suspension.resume();
             assert!(!suspension.is_active());
         }
