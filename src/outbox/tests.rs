@@ -216,6 +216,35 @@ fn retry_after_is_kept() {
 }
 
 #[test]
+fn the_wait_after_a_success_begins_anew() {
+    let folder = Folder::new("anew");
+    let mut world = World::new(&[500, 500, 500, 204, 500]);
+    let mut outbox = world.open(&folder).interval(Duration::ZERO);
+    for number in [1, 2] {
+        outbox.push(&event(number)).unwrap();
+        world.until_sent(&mut outbox);
+    }
+    let requests = world.server.requests();
+    assert_eq!(requests.len(), 6);
+    let wait = (requests[5].at - requests[4].at).as_secs_f64();
+    assert!((0.5..1.2).contains(&wait), "{wait}");
+}
+
+#[test]
+fn flushing_does_not_cut_the_wait_short_that_the_server_asked_for() {
+    let folder = Folder::new("flush-asked");
+    let mut world = World::new(&[429]);
+    let mut outbox = world.open(&folder).interval(Duration::ZERO);
+    outbox.push(&event(1)).unwrap();
+    while outbox.last_error().is_none() {
+        world.frames(&mut outbox, 1);
+    }
+    assert!(!outbox.flush(&mut world.agent, Duration::from_millis(50)));
+    assert_eq!(world.server.requests().len(), 1);
+    assert_eq!(outbox.state().waiting, 1);
+}
+
+#[test]
 fn an_open_circuit_holds_batches_back() {
     let folder = Folder::new("circuit");
     let mut world = World::new(&[500, 500, 500]);
