@@ -46,6 +46,29 @@ impl From<HttpPriority> for Priority {
     }
 }
 
+impl HttpAgent {
+    /// Limits the bytes of content per second of all requests of one [`HttpPriority`] together, beside the limit
+    /// of all; `None` removes the limit. What a priority may not use is left to the others.
+    ///
+    /// ```no_run
+    /// # use bevy_ecs::prelude::*;
+    /// # use bevy_httpoll::prelude::*;
+    /// fn begin_match(mut http: ResMut<HttpAgent>) {
+    ///     http.set_priority_rate_limit(HttpPriority::Streaming, Some(500_000));
+    ///     http.set_priority_rate_limit(HttpPriority::Background, Some(50_000));
+    /// }
+    /// ```
+    pub fn set_priority_rate_limit(
+        &mut self,
+        priority: HttpPriority,
+        bytes_per_second: Option<u64>,
+    ) {
+        let priority = priority.into();
+        self.agent
+            .set_priority_rate_limit(priority, bytes_per_second);
+    }
+}
+
 fn set(mut world: DeferredWorld, context: HookContext) {
     let priority = world.get::<HttpPriority>(context.entity).copied();
     apply(&mut world, context, priority.unwrap_or_default());

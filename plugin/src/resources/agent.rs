@@ -15,7 +15,6 @@ use httpoll::memory::MemoryNetwork;
 use httpoll::{Agent, Error, PollGroup, Request, RequestId, error::Misuse, node::RequestUrl};
 
 use crate::components::phase::HttpPhase;
-use crate::components::priority::HttpPriority;
 use crate::jobs::{Ended, Jobs};
 use crate::mailbox::Mailbox;
 use crate::resources::frame::Frame;
@@ -99,27 +98,6 @@ impl HttpAgent {
     /// Limits the bytes of content per second of all requests together; `None` removes the limit.
     pub fn set_global_rate_limit(&mut self, bytes_per_second: Option<u64>) {
         self.agent.set_global_rate_limit(bytes_per_second);
-    }
-
-    /// Limits the bytes of content per second of all requests of one [`HttpPriority`] together, beside the limit
-    /// of all; `None` removes the limit. What a priority may not use is left to the others.
-    ///
-    /// ```no_run
-    /// # use bevy_ecs::prelude::*;
-    /// # use bevy_httpoll::prelude::*;
-    /// fn begin_match(mut http: ResMut<HttpAgent>) {
-    ///     http.set_priority_rate_limit(HttpPriority::Streaming, Some(500_000));
-    ///     http.set_priority_rate_limit(HttpPriority::Background, Some(50_000));
-    /// }
-    /// ```
-    pub fn set_priority_rate_limit(
-        &mut self,
-        priority: HttpPriority,
-        bytes_per_second: Option<u64>,
-    ) {
-        let priority = priority.into();
-        self.agent
-            .set_priority_rate_limit(priority, bytes_per_second);
     }
 
     /// Replaces the header fields, such as a token, of every request that does not set the same field

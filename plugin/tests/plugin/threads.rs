@@ -101,3 +101,23 @@ fn the_last_frame_waits_for_the_thread() {
     assert_eq!(seen.responses.len(), 1);
     assert_eq!(seen.responses[0].2, "/save");
 }
+
+#[test]
+fn requests_move_to_a_thread_and_back_while_they_are_under_way() {
+    let server = echo();
+    let mut app = game(HttpOnExit::Abort);
+    assert!(app.world().resource::<HttpAgent>().is_on_thread());
+    for number in 0..60 {
+        let world = app.world_mut();
+        world.spawn(HttpRequest::get(format!("http://{server}/{number}")));
+        let mut http = world.resource_mut::<HttpAgent>();
+        let is_on_thread = http.is_on_thread();
+        assert!(http.set_on_thread(!is_on_thread));
+        assert_eq!(http.is_on_thread(), !is_on_thread);
+        app.update();
+    }
+    until(&mut app, |world| {
+        world.resource::<EventLog>().responses.len() == 60
+    });
+    assert!(app.world().resource::<EventLog>().errors.is_empty());
+}
