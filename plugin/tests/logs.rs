@@ -46,9 +46,12 @@ fn mistakes_of_the_developer_are_logged_once() {
         app.update();
         app.world_mut().despawn(entity);
     }
-    let told = lines();
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("HttpollPlugin was not added"), "{told:?}");
+    let logged = lines();
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    assert!(
+        logged[0].contains("HttpollPlugin was not added"),
+        "{logged:?}"
+    );
     unobserved_errors_are_logged_once();
     a_post_that_is_not_retried_is_explained_once();
 
@@ -71,9 +74,9 @@ fn mistakes_of_the_developer_are_logged_once() {
         app.update();
         network.advance(Duration::from_millis(16));
     }
-    let told = lines();
-    let slow = told.iter().find(|line| line.contains("HttpResponse"));
-    assert!(slow.unwrap().contains(&entity.to_string()), "{told:?}");
+    let logged = lines();
+    let slow = logged.iter().find(|line| line.contains("HttpResponse"));
+    assert!(slow.unwrap().contains(&entity.to_string()), "{logged:?}");
 
     slow_json_is_not_blamed_on_observers();
 
@@ -85,9 +88,9 @@ fn mistakes_of_the_developer_are_logged_once() {
         base_url: Some("no url".into()),
         ..HttpollPlugin::default()
     });
-    let told = lines();
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("base_url"), "{told:?}");
+    let logged = lines();
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    assert!(logged[0].contains("base_url"), "{logged:?}");
 }
 
 #[cfg(feature = "server")]

@@ -19,7 +19,7 @@ use crate::support::{EventLog, Game, TIME_LIMIT, log_events, read_head, unhurrie
 struct Frame {
     number: usize,
     asked: Option<usize>,
-    told: Option<usize>,
+    observed: Option<usize>,
 }
 
 /// Counts the frames from a request in `Update` to its observer.
@@ -28,7 +28,7 @@ fn count_frames(app: &mut App) {
         .add_systems(First, |mut frame: ResMut<Frame>| frame.number += 1)
         .add_observer(|on: On<HttpResponse>, mut frame: ResMut<Frame>| {
             assert_eq!(on.status(), 200);
-            frame.told = Some(frame.number);
+            frame.observed = Some(frame.number);
         });
 }
 
@@ -46,7 +46,7 @@ fn ask(app: &mut App, url: String) {
 
 fn frames(app: &App) -> Option<usize> {
     let frame = app.world().resource::<Frame>();
-    Some(frame.told? - frame.asked?)
+    Some(frame.observed? - frame.asked?)
 }
 
 #[test]

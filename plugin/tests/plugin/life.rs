@@ -279,13 +279,13 @@ fn a_request_that_its_observer_despawns_gets_no_further_event() {
             commands.entity(on.request).despawn();
         },
     );
-    let told = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let count = told.clone();
+    let observed = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = observed.clone();
     game.app.add_observer(move |_: On<HttpChunk>| {
         count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     });
     game.frames(10);
     assert_eq!(receiver.try_iter().count(), 1);
-    assert_eq!(told.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert_eq!(observed.load(std::sync::atomic::Ordering::Relaxed), 0);
     assert!(game.log().responses.is_empty());
 }

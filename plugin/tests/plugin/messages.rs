@@ -19,7 +19,7 @@ struct Move {
     x: i32,
 }
 
-/// Spawns a request for messages, and returns what its observer was told.
+/// Spawns a request for messages, and returns what its observer received.
 fn watch(
     game: &mut Game,
     format: HttpFrameFormat,
@@ -71,8 +71,8 @@ fn messages_of_each_format_are_values_before_the_response_ends() {
             }
             stream.send(content);
             game.frames(4);
-            let told: Vec<_> = receiver.try_iter().collect();
-            assert_eq!(told, [Ok(Move { x })], "{format:?}");
+            let observed: Vec<_> = receiver.try_iter().collect();
+            assert_eq!(observed, [Ok(Move { x })], "{format:?}");
         }
         stream.close();
         game.until_finished(1);
@@ -90,9 +90,9 @@ fn a_message_of_another_shape_and_an_error_at_the_end_keep_the_others() {
     let _rule = game.server.get("/").reply(MockResponse::ok().text(content));
     let (_, receiver) = watch(&mut game, HttpFrameFormat::JsonLines);
     game.until_finished(1);
-    let told: Vec<_> = receiver.try_iter().collect();
+    let observed: Vec<_> = receiver.try_iter().collect();
     let invalid = Err(ErrorKind::InvalidJson);
-    assert_eq!(told, [Ok(Move { x: 1 }), invalid, Ok(Move { x: 3 })]);
+    assert_eq!(observed, [Ok(Move { x: 1 }), invalid, Ok(Move { x: 3 })]);
     let cut = ErrorKind::Frame(FrameFault::Truncated);
     assert_eq!(game.log().errors[0].1, cut);
 }
@@ -133,10 +133,10 @@ fn observers_of_one_type_share_the_value_and_owners_see_the_bytes() {
                 .unwrap();
         });
     game.until_finished(1);
-    let mut told: Vec<_> = receiver.try_iter().collect();
-    told.sort();
+    let mut observed: Vec<_> = receiver.try_iter().collect();
+    observed.sort();
     assert_eq!(
-        told,
+        observed,
         [
             "first Some(1)",
             "first Some(2)",
@@ -163,9 +163,9 @@ fn more_messages_than_a_frame_delivers_wait_and_none_is_lost() {
     let mut received = Vec::new();
     for _ in 0..2000 {
         game.frame();
-        let told: Vec<_> = receiver.try_iter().collect();
-        assert!(told.len() <= 2, "{} in one frame", told.len());
-        received.extend(told.into_iter().map(|it| it.unwrap().x));
+        let observed: Vec<_> = receiver.try_iter().collect();
+        assert!(observed.len() <= 2, "{} in one frame", observed.len());
+        received.extend(observed.into_iter().map(|it| it.unwrap().x));
     }
     assert_eq!(received, (0..200).collect::<Vec<_>>());
 }

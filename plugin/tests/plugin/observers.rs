@@ -151,11 +151,11 @@ fn observers_run_in_the_dispatch_set() {
                 (|mut order: ResMut<Order>| order.0.push("after")).after(HttpollSystems::Dispatch),
             ),
         )
-        .add_observer(|_: On<HttpResponse>, mut order: ResMut<Order>| order.0.push("told"));
+        .add_observer(|_: On<HttpResponse>, mut order: ResMut<Order>| order.0.push("observed"));
     game.spawn(HttpRequest::get(url("/")));
     game.until_finished(1);
     let order = &game.app.world().resource::<Order>().0;
-    assert_eq!(order[order.len() - 3..], ["before", "told", "after"]);
+    assert_eq!(order[order.len() - 3..], ["before", "observed", "after"]);
 }
 
 #[test]

@@ -22,20 +22,20 @@ fn a_download_writes_a_file_and_reports_progress() {
             .drip(10_000, Duration::from_millis(50)),
     );
     #[derive(Resource, Default)]
-    struct Told(Vec<HttpProgress>);
-    game.app
-        .init_resource::<Told>()
-        .add_observer(|on: On<HttpProgressed>, mut told: ResMut<Told>| told.0.push(on.progress));
+    struct Observed(Vec<HttpProgress>);
+    game.app.init_resource::<Observed>().add_observer(
+        |on: On<HttpProgressed>, mut observed: ResMut<Observed>| observed.0.push(on.progress),
+    );
     let path = folder.path("a/pack");
     game.spawn((HttpRequest::get(url("/pack")), HttpDownload::to(&path)));
     game.until_finished(1);
     assert_eq!(game.log().responses[0].1, 200);
     assert_eq!(game.log().responses[0].2, "", "the content is in the file");
     assert_eq!(std::fs::read(&path).unwrap(), content);
-    let told = &game.app.world().resource::<Told>().0;
-    assert!(told.len() >= 4, "{told:?}");
-    assert!(told.is_sorted_by_key(|it| it.received), "{told:?}");
-    assert_eq!(told.last().unwrap().to_receive, Some(50_000));
+    let observed = &game.app.world().resource::<Observed>().0;
+    assert!(observed.len() >= 4, "{observed:?}");
+    assert!(observed.is_sorted_by_key(|it| it.received), "{observed:?}");
+    assert_eq!(observed.last().unwrap().to_receive, Some(50_000));
     assert_eq!(game.agent().transferred().1, 50_000);
 }
 
@@ -86,8 +86,8 @@ fn a_file_that_exists_already_is_not_downloaded_again() {
             std::fs::write(folder.path("pack"), "past").unwrap();
         }
     }
-    let told: Vec<_> = receiver.try_iter().collect();
-    assert_eq!(told, [(200, false), (200, true), (200, false)]);
+    let observed: Vec<_> = receiver.try_iter().collect();
+    assert_eq!(observed, [(200, false), (200, true), (200, false)]);
     assert_eq!(game.server.requests().len(), 2);
     assert_eq!(std::fs::read(folder.path("pack")).unwrap(), b"pack");
 }

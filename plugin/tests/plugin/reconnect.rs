@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bevy_ecs::prelude::*;
+use bevy_httpoll::httpoll::ErrorKind;
+use bevy_httpoll::httpoll::error::WebSocketFault;
 use bevy_httpoll::httpoll::server::websocket::{Options, WebSocket};
 use bevy_httpoll::httpoll::server::{NotFoundPolicy, Request, Response, Server};
 use bevy_httpoll::httpoll::websocket::{WebSocketMessage, close_code};
@@ -178,7 +180,11 @@ fn messages_go_to_the_session_that_is_open() {
     let client = lobby.client;
     let hello = || WebSocketMessage::Text("hello".into());
     let mut http = lobby.game.app.world_mut().resource_mut::<HttpAgent>();
-    assert!(http.send_message(client, hello()).is_err());
+    let closed = http.send_message(client, hello()).unwrap_err();
+    assert_eq!(
+        *closed.kind(),
+        ErrorKind::WebSocket(WebSocketFault::NotOpen)
+    );
     lobby.start_server();
     lobby.until_opened(2);
     let mut http = lobby.game.app.world_mut().resource_mut::<HttpAgent>();

@@ -171,7 +171,11 @@ fn host_headers_are_sent_to_their_host_only() {
     let mut http = game.app.world_mut().resource_mut::<HttpAgent>();
     http.set_host_headers("GAME.example", [("X-Key", "k")])
         .unwrap();
-    assert!(http.set_host_headers("x", [("X", "a\r\nb")]).is_err());
+    let invalid = http.set_host_headers("game.example", [("X", "a\r\nb")]);
+    assert_eq!(
+        *invalid.unwrap_err().kind(),
+        ErrorKind::Misuse(Misuse::InvalidHeader)
+    );
     http.set_headers([("X-All", "a")]).unwrap();
     game.spawn(HttpRequest::get(url("/")));
     game.spawn(HttpRequest::get("http://other.example/"));
@@ -226,11 +230,11 @@ fn errors_known_at_the_spawn_reach_the_observer_attached_after_it() {
                 sender.send(on.error.kind().clone()).unwrap();
             });
         game.frames(3);
-        let told: Vec<_> = receiver.try_iter().collect();
-        assert_eq!(told.len(), 1, "{is_kind:?}: {told:?}");
+        let observed: Vec<_> = receiver.try_iter().collect();
+        assert_eq!(observed.len(), 1, "{is_kind:?}: {observed:?}");
         assert!(
-            matches!(&told[0], ErrorKind::Misuse(misuse) if *misuse == is_kind),
-            "{is_kind:?}: {told:?}"
+            matches!(&observed[0], ErrorKind::Misuse(misuse) if *misuse == is_kind),
+            "{is_kind:?}: {observed:?}"
         );
     }
 }
@@ -269,13 +273,13 @@ fn content_over_the_limit_is_an_error() {
 fn http_finished_is_written_once_per_request_with_its_owner() {
     /// Read in each frame, since a message lives for two frames.
     #[derive(Resource, Default)]
-    struct Told(Vec<HttpFinished>);
+    struct Observed(Vec<HttpFinished>);
 
     let mut game = Game::new();
-    game.app.init_resource::<Told>().add_systems(
+    game.app.init_resource::<Observed>().add_systems(
         Last,
-        |mut ends: MessageReader<HttpFinished>, mut told: ResMut<Told>| {
-            told.0.extend(ends.read().cloned());
+        |mut ends: MessageReader<HttpFinished>, mut observed: ResMut<Observed>| {
+            observed.0.extend(ends.read().cloned());
         },
     );
     let _rule = game.server.get("/").reply(MockResponse::ok().text("hi"));
@@ -284,13 +288,19 @@ fn http_finished_is_written_once_per_request_with_its_owner() {
     let failed = game.spawn(HttpRequest::get("no url"));
     game.until_finished(2);
     game.frames(3);
-    let mut told = std::mem::take(&mut game.app.world_mut().resource_mut::<Told>().0);
-    told.sort_by_key(|it| it.outcome.error().is_some());
-    assert_eq!(told.len(), 2);
-    assert_eq!((told[0].request, told[0].owner), (asked, Some(owner)));
-    assert_eq!(told[0].outcome.response().unwrap().text(), "hi");
-    assert_eq!((told[1].request, told[1].owner), (failed, None));
-    assert!(told[1].outcome.error().is_some());
+    let mut observed = std::mem::take(&mut game.app.world_mut().resource_mut::<Observed>().0);
+    observed.sort_by_key(|it| it.outcome.error().is_some());
+    assert_eq!(observed.len(), 2);
+    assert_eq!(
+        (observed[0].request, observed[0].owner),
+        (asked, Some(owner))
+    );
+    assert_eq!(observed[0].outcome.response().unwrap().text(), "hi");
+    assert_eq!((observed[1].request, observed[1].owner), (failed, None));
+    assert_eq!(
+        *observed[1].outcome.error().unwrap().kind(),
+        ErrorKind::Misuse(Misuse::InvalidUrl)
+    );
 }
 
 #[test]

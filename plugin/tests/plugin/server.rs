@@ -129,14 +129,14 @@ fn every_client_gets_a_response_or_its_request_is_aborted() {
 #[test]
 fn a_server_that_cannot_listen_reports_why_and_despawning_closes_everything() {
     #[derive(Resource, Default)]
-    struct Told(usize);
+    struct Observed(usize);
     let mut game = Game::new();
     game.app
-        .init_resource::<Told>()
-        .add_observer(|_: On<HttpServerFailed>, mut told: ResMut<Told>| told.0 += 1);
+        .init_resource::<Observed>()
+        .add_observer(|_: On<HttpServerFailed>, mut observed: ResMut<Observed>| observed.0 += 1);
     let failed = game.spawn(HttpServer::bind("no address"));
     game.frames(5);
-    assert_eq!(game.app.world().resource::<Told>().0, 1, "tried once");
+    assert_eq!(game.app.world().resource::<Observed>().0, 1, "tried once");
     assert!(game.app.world().get::<HttpServing>(failed).is_none());
     game.app
         .world_mut()

@@ -93,7 +93,8 @@ fn serving(game_files: &Dir, mods: &Dir) -> Game {
         named("embedded"),
         named("never"),
     );
-    assert!(AssetSourceRoot::new(&assets, "nowhere").is_err());
+    let missing = AssetSourceRoot::new(&assets, "nowhere").err().unwrap();
+    assert!(missing.to_string().contains("nowhere"), "{missing}");
     let server = game.spawn(HttpServer::bind(ADDRESS).with(move |server| {
         server.files(StaticFiles::new("/assets", root.clone()));
         server.files(StaticFiles::new("/mods", mods.clone()).listing(true));
