@@ -480,3 +480,5 @@ fn a_kill_at_any_step_loses_no_written_event_and_sends_none_twice() {
     }
     assert!(kills >= 50, "{kills}");
 }
+
+mod earlier_lines;
