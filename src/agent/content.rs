@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::semantics::multipart::body::FormBody;
 use bytes::{Buf, Bytes};
 
+use super::content_files::NamedFile;
+#[cfg(feature = "multipart")]
+use super::content_files::give_files;
 use crate::connection::RequestBody;
 use crate::error::{Error, ErrorKind, Misuse, RequestRefused};
 use crate::transport::disk::{Disk, UploadFile};
@@ -98,7 +101,10 @@ enum Source {
     #[cfg(feature = "multipart")]
     Multipart {
         body: Option<FormBody>,
+        /// Known once the files of the form are open.
         length: Option<u64>,
+        /// The form's files that are being opened.
+        opening: Vec<UploadFile>,
     },
     File {
         path: PathBuf,
@@ -326,35 +332,64 @@ impl Payload {
             .is_some_and(|content_type| content_type.starts_with("multipart/"))
     }
 
-    /// Whether a file must be opened before it can be sent.
+    /// Whether files must be opened before it can be sent.
     pub(crate) fn needs_file(&self) -> bool {
-        matches!(&self.source, Source::File { opened: None, .. })
-    }
-
-    /// Starts to open the file.
-    pub(crate) fn open_file(&mut self, disk: &Disk) {
-        if let Source::File { path, opened, .. } = &mut self.source {
-            *opened = Some(UploadFile::open(disk, path));
+        match &self.source {
+            #[cfg(feature = "multipart")]
+            Source::Multipart { body, opening, .. } => {
+                opening.is_empty() && body.as_ref().is_some_and(FormBody::needs_files)
+            }
+            source => matches!(source, Source::File { opened: None, .. }),
         }
     }
 
-    /// Whether the file, if it is one, is open.
+    /// Starts to open the files.
+    pub(crate) fn open_file(&mut self, disk: &Disk) {
+        match &mut self.source {
+            Source::File { path, opened, .. } => *opened = Some(UploadFile::open(disk, path)),
+            #[cfg(feature = "multipart")]
+            Source::Multipart {
+                body: Some(body),
+                opening,
+                ..
+            } => {
+                let files = body.unopened();
+                *opening = files
+                    .map(|file| UploadFile::open_unread(disk, file.path))
+                    .collect();
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether all files are open.
     pub(crate) fn poll_opened(&mut self) -> Result<bool, Error> {
-        let Source::File {
-            path,
-            opened: Some(file),
-            length,
-        } = &mut self.source
-        else {
-            return Ok(true);
-        };
-        match file.poll_opened() {
-            None => Ok(false),
-            Some(Ok(bytes)) => {
-                *length = bytes;
+        match &mut self.source {
+            Source::File {
+                path,
+                opened: Some(file),
+                length,
+            } => match file.poll_opened() {
+                None => Ok(false),
+                Some(Ok(bytes)) => {
+                    *length = bytes;
+                    Ok(true)
+                }
+                Some(Err(fault)) => Err(Error::new(ErrorKind::File(fault)).about_file(path)),
+            },
+            #[cfg(feature = "multipart")]
+            Source::Multipart {
+                body: Some(body),
+                length,
+                opening,
+            } if !opening.is_empty() => {
+                if !give_files(body, opening)? {
+                    return Ok(false);
+                }
+                *length = body.length();
                 Ok(true)
             }
-            Some(Err(fault)) => Err(Error::new(ErrorKind::File(fault)).about_file(path)),
+            _ => Ok(true),
         }
     }
 
@@ -382,8 +417,11 @@ impl Payload {
                 *body = now.again();
                 metered(Box::new(now))
             }
-            Source::File { opened, .. } => match opened.take() {
-                Some(file) => metered(Box::new(file)),
+            Source::File { path, opened, .. } => match opened.take() {
+                Some(file) => metered(Box::new(NamedFile {
+                    file,
+                    path: path.clone(),
+                })),
                 None => return Err(ErrorKind::RequestBody.into()),
             },
             #[cfg(target_family = "wasm")]
@@ -447,6 +485,7 @@ fn multipart(
     let source = Source::Multipart {
         length: body.length(),
         body: Some(body),
+        opening: Vec::new(),
     };
     Ok((source, Some(content_type), has_files))
 }

@@ -7,7 +7,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `agent`, `suspending`, `builder`, `handle`, `id` | the agent and how it is made; handles and ids of requests |
-//! | `request`, `options`, `settings`, `content`, `output`, `download` | what the caller asks for |
+//! | `request`, `options`, `settings`, `content`, `content_files`, `output`, `download` | what the caller asks for |
 //! | `config`, `prepared`, `request_head` | the agent's defaults; a request ready to be sent; its head |
 //! | `event`, `response`, `request_result` | what the caller gets |
 //! | `shared_rates` | the bandwidth that requests share |
@@ -38,6 +38,7 @@ mod claimed_requests;
 mod claims;
 mod config;
 mod content;
+mod content_files;
 mod download;
 mod engine;
 mod engine_thread;

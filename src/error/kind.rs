@@ -6,7 +6,7 @@ use super::access::AccessRefusal;
 use super::auth::AuthFault;
 #[cfg(feature = "agent")]
 use super::coding::CodingFault;
-#[cfg(feature = "agent")]
+#[cfg(any(feature = "agent", feature = "server"))]
 use super::disk::DiskFault;
 #[cfg(feature = "agent")]
 use super::event_stream::EventStreamFault;
@@ -81,7 +81,7 @@ pub enum ErrorKind {
     InvalidJson,
     /// A file could not be read or written, or has not the expected content.
     /// [`Error::path`](crate::Error::path) names it.
-    #[cfg(feature = "agent")]
+    #[cfg(any(feature = "agent", feature = "server"))]
     File(DiskFault),
     /// A set of files was not brought up to date.
     #[cfg(feature = "patch")]

@@ -18,7 +18,7 @@ mod certificate;
 mod coding;
 #[cfg(feature = "cookies")]
 mod cookies;
-#[cfg(feature = "agent")]
+#[cfg(any(feature = "agent", feature = "server"))]
 mod disk;
 #[cfg(any(feature = "agent", feature = "server"))]
 mod event_stream;
@@ -63,7 +63,7 @@ pub use certificate::CertificateFault;
 pub use coding::CodingFault;
 #[cfg(feature = "cookies")]
 pub use cookies::{CookieFault, CookieFileFault};
-#[cfg(feature = "agent")]
+#[cfg(any(feature = "agent", feature = "server"))]
 pub use disk::{DiskFault, DiskStep};
 #[cfg(any(feature = "agent", feature = "server"))]
 pub use event_stream::EventStreamFault;
@@ -189,7 +189,7 @@ impl Error {
     }
 
     /// Names the file that the failure is about.
-    #[cfg(feature = "agent")]
+    #[cfg(any(feature = "agent", feature = "server"))]
     #[must_use]
     pub(crate) fn about_file(mut self, path: &Path) -> Self {
         Arc::make_mut(&mut self.0).path = Some(path.into());

@@ -129,7 +129,7 @@ impl fmt::Display for ErrorKind {
             Self::Frame(fault) => fault.fmt(f),
             #[cfg(feature = "agent")]
             Self::InvalidJson => f.write_str("the content is not the expected JSON"),
-            #[cfg(feature = "agent")]
+            #[cfg(any(feature = "agent", feature = "server"))]
             Self::File(fault) => fault.fmt(f),
             #[cfg(feature = "patch")]
             Self::Patch(fault) => fault.fmt(f),

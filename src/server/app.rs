@@ -12,19 +12,20 @@ use super::access_log::{AccessLog, AccessRecord};
 use super::client::Client;
 use super::date::DateLine;
 use super::fault::{BadRequest, HandlerError, ServerFault};
-use super::files::FileRoots;
+use super::files::{FilePlan, FileRoots};
 use super::forwarded::TrustedProxies;
 use super::guard::{Decision, Guard, GuardRequest};
 use super::hooks::{Hooks, Sent, guarded};
 use super::metrics::Metrics;
 use super::multipart::{FormReader, MultipartError, MultipartLimits, TempFolder};
 use super::request::Request;
-use super::responder::Slot;
 use super::response::Response;
 use super::router::{Found, Handler, RouteId, Routes};
+use super::served::{Admission, FileAnswer, Plan, Served, Table, Then};
 use super::settings::{NotFoundPolicy, ServerLimits, ServerTimeouts};
 use super::wake_queue::{ConnectionId, WakeQueue};
 use crate::clock::Instant;
+use crate::transport::disk::Disk;
 use crate::transport::meter::Clock;
 
 /// How long a handler may take before it is reported: half a frame at 60 Hz.
@@ -45,7 +46,9 @@ pub(super) struct App {
     pub(super) fallback: Option<Routes>,
     pub(super) none: Option<Handler>,
     pub(super) hooks: Hooks,
-    pub(super) files: FileRoots,
+    pub(super) files: Arc<FileRoots>,
+    /// Its worker starts with the first file that is not in memory.
+    pub(super) disk: Disk,
     pub(super) has_files: bool,
     pub(super) guard: Guard,
     pub(super) proxies: TrustedProxies,
@@ -69,43 +72,6 @@ pub(super) struct App {
     date: DateLine,
 }
 
-/// What the server will do with a request, decided by its head.
-#[derive(Debug)]
-pub(super) struct Admission {
-    pub(super) plan: Plan,
-    /// Bytes of content that are collected at most.
-    pub(super) max_body: u64,
-    /// Whether the handler is called before the content has arrived.
-    pub(super) at_head: bool,
-    /// Fields that are added to every response.
-    pub(super) added: HeaderMap,
-}
-
-#[derive(Debug)]
-pub(super) enum Plan {
-    Call(Table, RouteId),
-    /// The response that the route table itself gives.
-    Answer(Box<Response>),
-    /// The guard's response: not even a hook sees the request.
-    Refuse(Box<Response>),
-    /// No route matches.
-    Nothing,
-    Pull,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Table {
-    Own,
-    Fallback,
-}
-
-/// The result of serving a request.
-#[derive(Debug)]
-pub(super) enum Served {
-    Response(Box<Response>),
-    Deferred(Arc<Slot>),
-}
-
 impl App {
     pub(super) fn new(limits: ServerLimits, timeouts: ServerTimeouts, clock: Clock) -> Self {
         let wake_queue = Arc::new(WakeQueue::new(limits.queued_bytes));
@@ -120,7 +86,8 @@ impl App {
             fallback: None,
             none: None,
             hooks: Hooks::default(),
-            files: FileRoots::new(),
+            files: Arc::default(),
+            disk: Disk::new(Arc::new(|| {})),
             has_files: false,
             guard: Guard::open(),
             proxies: TrustedProxies::default(),
@@ -320,19 +287,22 @@ impl App {
     }
 
     /// The response to a request that no route, hook or handler takes, before its content has arrived.
-    pub(super) fn respond_at_head(&mut self, request: &Request, plan: &Plan) -> Option<Response> {
+    pub(super) fn respond_at_head(
+        &mut self,
+        request: &Request,
+        plan: &Plan,
+        id: ConnectionId,
+    ) -> Option<Served> {
         let is_taken = !matches!(plan, Plan::Nothing) || !self.hooks.receive.is_empty();
         if is_taken || self.none.is_some() {
             return None;
         }
         self.metrics.requests += 1;
-        let plan = self.files.plan(
-            request.method(),
-            request.target(),
-            request.headers(),
-            self.wall,
-        );
-        Some(plan.map_or_else(Response::not_found, Response::of_plan))
+        Some(match self.find_file(request, id) {
+            FileAnswer::Nothing => Served::Response(Box::new(Response::not_found())),
+            FileAnswer::Plan(plan) => self.planned(*plan, request.client()),
+            FileAnswer::Reader(reader) => Served::File(reader, Then::NotFound),
+        })
     }
 
     /// Runs hooks and handler.
@@ -356,17 +326,35 @@ impl App {
                 return Served::Response(Box::new(response));
             }
         }
-        let started = self.slow_handler.map(|_| self.clock.now());
-        if matches!(plan, Plan::Nothing | Plan::Pull)
-            && let Some(plan) = self.files.plan(
-                request.method(),
-                request.target(),
-                request.headers(),
-                self.wall,
-            )
-        {
-            return Served::Response(Box::new(Response::of_plan(plan)));
+        if matches!(plan, Plan::Nothing | Plan::Pull) {
+            match self.find_file(&request, id) {
+                FileAnswer::Nothing => {}
+                FileAnswer::Plan(plan) => return self.planned(*plan, &client),
+                FileAnswer::Reader(reader) => {
+                    let then = Then::Serve(Box::new((request, response, plan)));
+                    return Served::File(reader, then);
+                }
+            }
         }
+        self.serve_without_file(request, response, plan)
+    }
+
+    /// A response that the static files planned.
+    fn planned(&mut self, plan: FilePlan, client: &Client) -> Served {
+        self.report_plan(&plan, client);
+        Served::Response(Box::new(Response::of_plan(plan)))
+    }
+
+    /// Runs the handler, after the hooks ran and no static file was found.
+    pub(super) fn serve_without_file(
+        &mut self,
+        mut request: Request,
+        mut response: Response,
+        plan: Plan,
+    ) -> Served {
+        let client = *request.client();
+        let is_hooked = !self.hooks.receive.is_empty();
+        let started = self.slow_handler.map(|_| self.clock.now());
         let outcome = match plan {
             Plan::Answer(response) | Plan::Refuse(response) => return Served::Response(response),
             Plan::Nothing if is_hooked => Ok(Ok(())),

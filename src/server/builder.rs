@@ -13,6 +13,7 @@ use super::port_file::PortCandidates;
 use super::settings::{NotFoundPolicy, ServerLimits, ServerTimeouts};
 use crate::error::{Error, Misuse};
 use crate::group::PollGroup;
+use crate::transport::disk::Disk;
 use crate::transport::listener::Listener;
 use crate::transport::memory::MemoryNetwork;
 use crate::transport::poller::Poller;
@@ -196,6 +197,9 @@ impl ServerBuilder {
 
     fn build(self, reactor: Reactor, listener: Listener) -> Result<Server, Error> {
         let mut app = App::new(self.limits, self.timeouts, reactor.clock().clone());
+        if reactor.network().is_some() {
+            app.disk = Disk::on_clock(reactor.clock().clone());
+        }
         app.not_found = self.not_found;
         app.slash_redirect = self.slash_redirect;
         if let Some(slow_handler) = self.slow_handler {

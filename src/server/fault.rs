@@ -76,6 +76,9 @@ pub enum TimeoutKind {
     Reading,
     /// The holder of a responder took too long (`respond`). The client got `504`.
     Answer,
+    /// The disk with the file of a response took too long (`respond`). The client got `504`, or the connection
+    /// was closed if the response had begun.
+    Disk,
 }
 
 impl fmt::Display for TimeoutKind {
@@ -86,6 +89,7 @@ impl fmt::Display for TimeoutKind {
             Self::Content => "the content of a request came too slowly",
             Self::Reading => "the client reads too slowly",
             Self::Answer => "a deferred response took too long",
+            Self::Disk => "the disk took too long to deliver a file",
         })
     }
 }

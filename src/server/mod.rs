@@ -31,6 +31,8 @@
 //! | `accepting`, `connections` | new connections, and the set of open ones |
 //! | `polling`, `timers`, `wake_queue` | which connections have something to do, and when |
 //! | `connection` | one accepted connection |
+//! | `served` | what `app` decides about a request |
+//! | `serving_files` | how files reach `app`: from memory, or through the worker |
 //! | `app` | what happens to a request: guard, hooks, routes, files, the queue of pulled requests |
 //! | `router`, `hooks`, `into_response` | the caller's functions |
 //! | `request`, `content` | a received request |
@@ -73,6 +75,8 @@ mod request;
 mod responder;
 mod response;
 mod router;
+mod served;
+mod serving_files;
 mod settings;
 mod shutdown;
 mod stream;
@@ -87,6 +91,7 @@ pub mod websocket;
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 
 use crate::budget::{Budget, PollHistory};
 use crate::clock::Instant;
@@ -334,11 +339,13 @@ impl Server {
         self.app.none = Some(router::Handler::Call(Exclusive::new(call)));
     }
 
-    /// Serves static files below their base. Routes come first; if there is no such file, the not-found handler
+    /// Serves static files below their base. A worker thread finds and reads them, unless their root
+    /// [is in memory](files::AssetRoot::is_in_memory); it starts with the first request for such a file. Of each
+    /// file at most 1 MiB is read ahead, of all of them together 16 MiB. Routes come first; if there is no such file, the not-found handler
     /// responds. If several bases cover a path, the deepest comes first.
     pub fn files(&mut self, files: StaticFiles) {
         self.app.has_files = true;
-        self.app.files.add(files);
+        Arc::make_mut(&mut self.app.files).add(files);
     }
 
     /// Replaces the guard, for example when [`local_addr`](Self::local_addr) is known.

@@ -2,9 +2,8 @@
 //! refuse values that no field may hold.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
@@ -12,7 +11,7 @@ use serde_core::Serialize;
 
 use super::cookies::{InvalidSetCookie, SetCookie};
 use super::files::content_type;
-use super::files::{AssetBody, FileBody, FilePlan};
+use super::files::{AssetBody, FileBody, FilePlan, FileReader};
 use super::pipe::Pipe;
 use super::redirect::{InvalidRedirect, redirect_location};
 #[cfg(feature = "websocket")]
@@ -38,7 +37,12 @@ pub(super) enum Body {
     Bytes(Bytes),
     Gathering(BytesMut),
     Reader(Exclusive<Box<dyn Read + Send>>, Option<u64>),
+    /// In memory.
     Asset(AssetBody, Option<u64>),
+    /// A file that the worker has to open.
+    Path(PathBuf),
+    /// A file that the worker reads.
+    File(FileReader, Option<u64>),
     Pipe(Arc<Pipe>),
     #[cfg(feature = "websocket")]
     Upgrade(Box<Upgrade>),
@@ -112,23 +116,20 @@ impl Response {
         response
     }
 
-    /// A file on disk, with the media type of its name, read while it is sent. It is an ordinary response:
+    /// A file on disk, with the media type of its name. A worker thread opens and reads it while it is sent, so
+    /// that the frame never waits for the disk. It is an ordinary response:
     /// [`Server::files`](crate::server::Server::files) also has ranges, validators and safe paths.
     ///
-    /// # Errors
-    /// When there is no such file, or it cannot be opened.
-    pub fn file(path: impl AsRef<Path>) -> io::Result<Self> {
+    /// If there is no such file, or it cannot be opened or is not a regular file, the client gets a `500`, and
+    /// `on_error` hooks get the reason.
+    pub fn file(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
-        let file = File::open(path)?;
-        let facts = file.metadata()?;
-        if !facts.is_file() {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        let mut response = Self::reader(file, Some(facts.len()));
+        let mut response = Self::new();
+        response.body = Body::Path(path.to_owned());
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         // The types of the table are valid field values.
         let _ = response.set_content_type(&content_type(&name));
-        Ok(response)
+        response
     }
 
     /// A `302` to another URL or path. See [`redirect_with`](Self::redirect_with).
@@ -295,8 +296,8 @@ impl Response {
         match &self.body {
             Body::Bytes(bytes) => Some(bytes.len() as u64),
             Body::Gathering(bytes) => Some(bytes.len() as u64),
-            Body::Reader(_, length) | Body::Asset(_, length) => *length,
-            Body::Pipe(_) => None,
+            Body::Reader(_, length) | Body::Asset(_, length) | Body::File(_, length) => *length,
+            Body::Path(_) | Body::Pipe(_) => None,
             #[cfg(feature = "websocket")]
             Body::Upgrade(_) => None,
         }
@@ -327,6 +328,27 @@ impl Response {
 
     pub(super) fn stream_through(&mut self, pipe: Arc<Pipe>) {
         self.body = Body::Pipe(pipe);
+    }
+
+    /// The file to open, if the content is one. Takes the content out.
+    pub(super) fn take_path(&mut self) -> Option<PathBuf> {
+        match std::mem::replace(&mut self.body, Body::Bytes(Bytes::new())) {
+            Body::Path(path) => Some(path),
+            other => {
+                self.body = other;
+                None
+            }
+        }
+    }
+
+    /// Whether the content is a file that has to be opened.
+    pub(super) fn needs_file(&self) -> bool {
+        matches!(self.body, Body::Path(_))
+    }
+
+    /// Sets the content that the worker reads.
+    pub(super) fn read_through(&mut self, reader: FileReader, length: Option<u64>) {
+        self.body = Body::File(reader, length);
     }
 
     pub(super) fn into_parts(self) -> (StatusCode, Option<String>, FieldLines, Body) {

@@ -20,7 +20,7 @@
 //! | `resolver`, `happy_eyeballs` | names to addresses to a connection |
 //! | `tls` | the one room that knows rustls |
 //! | `throttle` | a token bucket: how many bytes may move now |
-//! | `disk` | files of downloads and uploads, on a worker thread |
+//! | `disk` | files that are written and read, on a worker thread |
 //! | `web_socket` | the WebSocket of a browser as a stream |
 //! | `wake` | what ends a sleep from another thread |
 //! | `watch`, `watcher` | a thread that sleeps while nobody polls, and says when a poll is worthwhile |
@@ -32,7 +32,9 @@
 mod active_time;
 pub(crate) mod buffer;
 pub(crate) mod cost;
-#[cfg(feature = "agent")]
+#[cfg(any(feature = "agent", feature = "server"))]
+// Only an agent writes files.
+#[cfg_attr(not(feature = "agent"), allow(dead_code))]
 pub(crate) mod disk;
 #[cfg(target_family = "wasm")]
 pub(crate) mod fetch;

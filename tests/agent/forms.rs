@@ -148,8 +148,10 @@ fn a_missing_file_is_an_error_and_a_form_is_sent_again() {
         .reply(MockResponse::with_status(503))
         .then_reply(MockResponse::ok());
     let request = Request::post("http://game.example/").form_file("f", folder.path("missing"));
-    let error = agent.send(request).unwrap_err();
+    let outcome = run(&network, &mut agent, request);
+    let error = outcome.error();
     assert!(matches!(error.kind(), ErrorKind::Form(_)), "{error}");
+    assert_eq!(error.path(), Some(folder.path("missing").as_path()));
     assert!(!error.is_retryable());
     assert!(server.requests().is_empty());
     std::fs::write(folder.path("a.txt"), "content").unwrap();

@@ -1,9 +1,8 @@
 //! [`FormBody`]: the form as bytes (RFC 7578 §4). The grammar of boundaries and names is in
-//! `grammar`.
+//! `grammar`. Files are opened elsewhere, since that may wait for a disk.
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,15 +18,38 @@ use crate::proto::FieldLines;
 /// The bytes of a form, read piece by piece.
 pub(crate) struct FormBody {
     boundary: String,
-    length: Option<u64>,
     left: VecDeque<Segment>,
     /// The segments to start with again; `None` when a part cannot be read twice.
     again: Option<Arc<[Again]>>,
 }
 
+/// A file of a form that has to be opened before the form can be read.
+pub(crate) struct FormFile<'a> {
+    /// The name of its part.
+    pub(crate) part: &'a str,
+    pub(crate) path: &'a Path,
+    content: &'a mut Option<FileContent>,
+}
+
+/// A file that was opened.
+struct FileContent {
+    reader: Exclusive<Box<dyn Read + Send>>,
+    left: Option<u64>,
+}
+
+impl FormFile<'_> {
+    /// Sets the content. A `read` may fail with [`io::ErrorKind::WouldBlock`] and is repeated later.
+    pub(crate) fn set(self, reader: impl Read + Send + 'static, length: u64) {
+        *self.content = Some(FileContent {
+            reader: Exclusive::new(Box::new(reader)),
+            left: Some(length),
+        });
+    }
+}
+
 impl Form {
-    /// Opens the files and lays out the form. The boundary is made from `random` and must not occur
-    /// in any content, so the bytes must be unpredictable and never used twice.
+    /// Lays out the form. The boundary is made from `random` and must not occur in any content, so the bytes must
+    /// be unpredictable and never used twice.
     pub(crate) fn start(self, random: [u8; 16]) -> Result<FormBody, FormFault> {
         FormBody::new(self.parts, random)
     }
@@ -40,22 +62,38 @@ impl FormBody {
         for (name, part) in parts {
             let head = head(&boundary, &name, &part)?;
             left.push_back(Segment::Bytes(head.into()));
-            left.push_back(Segment::open(part.source).map_err(|error| FormFault::File {
-                part: name,
-                error: error.kind(),
-            })?);
+            left.push_back(Segment::new(name, part.source));
             left.push_back(Segment::Bytes(Bytes::from_static(b"\r\n")));
         }
         left.push_back(Segment::Bytes(format!("--{boundary}--\r\n").into()));
-        let length = left
-            .iter()
-            .try_fold(0u64, |sum, segment| sum.checked_add(segment.length()?));
         Ok(Self {
             again: left.iter().map(Segment::again).collect(),
             boundary,
-            length,
             left,
         })
+    }
+
+    /// The files that have to be opened and [set](FormFile::set) before the form is read.
+    pub(crate) fn unopened(&mut self) -> impl Iterator<Item = FormFile<'_>> {
+        self.left.iter_mut().filter_map(|segment| match segment {
+            Segment::File {
+                part,
+                path,
+                content: content @ None,
+            } => Some(FormFile {
+                part,
+                path,
+                content,
+            }),
+            _ => None,
+        })
+    }
+
+    /// Whether a file has to be opened.
+    pub(crate) fn needs_files(&self) -> bool {
+        self.left
+            .iter()
+            .any(|segment| matches!(segment, Segment::File { content: None, .. }))
     }
 
     /// The value of the request's `Content-Type`.
@@ -63,18 +101,19 @@ impl FormBody {
         format!("multipart/form-data; boundary={}", self.boundary)
     }
 
-    /// The length of the whole form in bytes; `None` when a part's length is unknown.
+    /// How many bytes are left to read; `None` when the length of a part is unknown or its file not open.
     pub(crate) fn length(&self) -> Option<u64> {
-        self.length
+        self.left
+            .iter()
+            .try_fold(0u64, |sum, segment| sum.checked_add(segment.length()?))
     }
 
-    /// The same form from the start, with the same boundary; `None` when a part comes from a
-    /// reader. Files are opened when they are needed, and must still have the same length.
+    /// The same form from the start, with the same boundary; `None` when a part comes from a reader. Its files
+    /// have to be opened again.
     pub(crate) fn again(&self) -> Option<Self> {
         let again = self.again.as_ref()?;
         Some(Self {
             boundary: self.boundary.clone(),
-            length: self.length,
             left: again.iter().map(Again::segment).collect(),
             again: Some(Arc::clone(again)),
         })
@@ -99,7 +138,7 @@ impl Read for FormBody {
 
 impl fmt::Debug for FormBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FormBody({:?} bytes)", self.length)
+        write!(f, "FormBody({:?} bytes)", self.length())
     }
 }
 
@@ -107,12 +146,11 @@ impl fmt::Debug for FormBody {
 enum Segment {
     Bytes(Bytes),
     File {
+        /// The name of its part.
+        part: String,
         path: PathBuf,
-        /// `None` until the file is needed.
-        file: Option<File>,
-        /// The length when it was first opened.
-        length: u64,
-        left: Option<u64>,
+        /// `None` until the file is open.
+        content: Option<FileContent>,
     },
     Reader {
         reader: Exclusive<Box<dyn Read + Send>>,
@@ -123,42 +161,39 @@ enum Segment {
 /// A [`Segment`] that can be started any number of times.
 enum Again {
     Bytes(Bytes),
-    File { path: PathBuf, length: u64 },
+    File { part: String, path: PathBuf },
 }
 
 impl Segment {
-    fn open(source: Source) -> io::Result<Self> {
-        Ok(match source {
+    fn new(part: String, source: Source) -> Self {
+        match source {
             Source::Bytes(bytes) => Self::Bytes(bytes),
-            Source::File(path) => {
-                let (file, length) = open(&path)?;
-                Self::File {
-                    path,
-                    file: Some(file),
-                    length,
-                    left: Some(length),
-                }
-            }
+            Source::File(path) => Self::File {
+                part,
+                path,
+                content: None,
+            },
             Source::Reader { reader, length } => Self::Reader {
                 reader,
                 left: length,
             },
-        })
+        }
     }
 
     fn length(&self) -> Option<u64> {
         match self {
             Self::Bytes(bytes) => u64::try_from(bytes.len()).ok(),
-            Self::File { left, .. } | Self::Reader { left, .. } => *left,
+            Self::File { content, .. } => content.as_ref()?.left,
+            Self::Reader { left, .. } => *left,
         }
     }
 
     fn again(&self) -> Option<Again> {
         match self {
             Self::Bytes(bytes) => Some(Again::Bytes(bytes.clone())),
-            Self::File { path, length, .. } => Some(Again::File {
+            Self::File { part, path, .. } => Some(Again::File {
+                part: part.clone(),
                 path: path.clone(),
-                length: *length,
             }),
             Self::Reader { .. } => None,
         }
@@ -172,27 +207,10 @@ impl Segment {
                 buffer[..piece.len()].copy_from_slice(&piece);
                 Ok(piece.len())
             }
-            Self::File {
-                path,
-                file,
-                length,
-                left,
-            } => {
-                let file = match file {
-                    Some(file) => file,
-                    None => {
-                        let (opened, found) = open(path)?;
-                        if found != *length {
-                            return Err(io::Error::new(
-                                io::ErrorKind::InvalidData,
-                                "a file of the form has changed since it was first sent",
-                            ));
-                        }
-                        file.insert(opened)
-                    }
-                };
-                read_left(file, left, buffer)
-            }
+            Self::File { content, .. } => match content {
+                Some(FileContent { reader, left }) => read_left(reader.get_mut(), left, buffer),
+                None => Err(io::Error::other("a file of the form is not open")),
+            },
             Self::Reader { reader, left } => read_left(reader.get_mut(), left, buffer),
         }
     }
@@ -202,27 +220,13 @@ impl Again {
     fn segment(&self) -> Segment {
         match self {
             Self::Bytes(bytes) => Segment::Bytes(bytes.clone()),
-            Self::File { path, length } => Segment::File {
+            Self::File { part, path } => Segment::File {
+                part: part.clone(),
                 path: path.clone(),
-                file: None,
-                length: *length,
-                left: Some(*length),
+                content: None,
             },
         }
     }
-}
-
-/// Opens only regular files: opening a pipe waits for its other end, and a device may never end.
-fn open(path: &Path) -> io::Result<(File, u64)> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not a regular file; give a reader instead",
-        ));
-    }
-    let file = File::open(path)?;
-    let length = file.metadata()?.len();
-    Ok((file, length))
 }
 
 /// Reads at most the bytes that are left, if the number is known. Fails if the source ends before

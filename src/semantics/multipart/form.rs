@@ -128,9 +128,9 @@ impl Part {
     }
 
     /// A file, named after the last component of its path. It is opened when the request starts,
-    /// which fails if the file cannot be opened or is not a regular file. It is then read from
-    /// inside `poll` as the connection takes it. The part has the length that the file had when it
-    /// was opened.
+    /// which fails if the file cannot be opened or is not a regular file. A worker thread opens and reads
+    /// it, so that `poll` never waits for the disk. The part has the length that the file had when it
+    /// was opened. If the request is sent again, the file is opened again.
     pub fn file(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
         let filename = path.file_name().unwrap_or_default().to_string_lossy();

@@ -8,11 +8,27 @@ const RANDOM: [u8; 16] = [0xab; 16];
 
 fn whole(mut body: FormBody) -> String {
     let mut bytes = Vec::new();
+    let length = body.length();
     body.read_to_end(&mut bytes).unwrap();
-    if let Some(length) = body.length() {
+    if let Some(length) = length {
         assert_eq!(length, bytes.len() as u64);
     }
     String::from_utf8(bytes).unwrap()
+}
+
+/// The form, with its files opened as their owner would.
+fn start(form: Form) -> FormBody {
+    open_files(form.start(RANDOM).unwrap())
+}
+
+fn open_files(mut body: FormBody) -> FormBody {
+    for file in body.unopened() {
+        let content = std::fs::read(file.path).unwrap();
+        let length = content.len() as u64;
+        file.set(io::Cursor::new(content), length);
+    }
+    assert!(!body.needs_files());
+    body
 }
 
 /// Replaces the boundary in the lines by `--B`.
@@ -54,7 +70,7 @@ fn fields_and_files_in_order_rfc_7578() {
         .bytes("g", "x.unknown-type", "raw")
         .part("h", Part::text("{}").content_type("application/json"))
         .reader("i", "i.txt", &b"read"[..], Some(4));
-    let body = form.start(RANDOM).unwrap();
+    let body = start(form);
     let content_type = body.content_type();
     let boundary = content_type.strip_prefix("multipart/form-data; boundary=");
     assert_eq!(boundary, Some(grammar::boundary(RANDOM).as_str()));
@@ -151,6 +167,7 @@ fn a_reader_without_data_is_read_again_later() {
     }
     let form = Form::new().reader("a", "a", Hesitant(false), Some(3));
     let mut body = form.start(RANDOM).unwrap();
+    let length = body.length().unwrap();
     let (mut bytes, mut refusals) = (Vec::new(), 0);
     let mut buffer = [0; 64];
     loop {
@@ -163,40 +180,73 @@ fn a_reader_without_data_is_read_again_later() {
             }
         }
     }
-    assert_eq!((refusals, bytes.len() as u64), (3, body.length().unwrap()));
+    assert_eq!((refusals, bytes.len() as u64), (3, length));
 }
 
 #[test]
 fn a_form_can_be_read_again() {
     let file = TestFile::new("again.txt", b"content");
     let form = Form::new().text("a", "1").file("f", &file.0);
-    let mut body = form.start(RANDOM).unwrap();
+    let mut body = start(form);
     body.read_exact(&mut [0; 10]).unwrap();
-    let again = body.again().unwrap();
+    let again = open_files(body.again().unwrap());
     assert_eq!(again.content_type(), body.content_type());
-    let third = again.again().unwrap();
+    let third = open_files(again.again().unwrap());
     assert_eq!(whole(again), whole(third));
 
-    let mut changed = body.again().unwrap();
+    // The file is opened again, so it is sent as it is then.
     std::fs::write(&file.0, b"other content").unwrap();
-    let error = changed.read_to_end(&mut Vec::new()).unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    let changed = readable(open_files(body.again().unwrap()));
+    assert!(changed.contains("\r\n\r\nother content\r\n"), "{changed}");
+}
+
+#[test]
+fn a_form_is_laid_out_before_its_files_are_opened() {
+    let missing = std::env::temp_dir().join("httpoll-no-such-directory/file");
+    let mut body = Form::new().file("f", &missing).start(RANDOM).unwrap();
+    assert!(body.needs_files());
+    assert_eq!(body.length(), None);
+    let unopened: Vec<_> = body
+        .unopened()
+        .map(|file| (file.part.to_owned(), file.path.to_owned()))
+        .collect();
+    assert_eq!(unopened, [("f".to_owned(), missing)]);
+    // Without its file it cannot be sent by mistake.
+    assert!(body.read_to_end(&mut Vec::new()).is_err());
+}
+
+#[test]
+fn a_file_without_data_is_read_again_later() {
+    struct Hesitant(bool);
+    impl Read for Hesitant {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0 = !self.0;
+            if self.0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            buffer[0] = b'x';
+            Ok(1)
+        }
+    }
+    let mut body = Form::new().file("f", "f.bin").start(RANDOM).unwrap();
+    for file in body.unopened() {
+        file.set(Hesitant(false), 3);
+    }
+    let length = body.length().unwrap();
+    let (mut bytes, mut waits, mut buffer) = (0, 0, [0; 64]);
+    loop {
+        match body.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => bytes += count as u64,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => waits += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!((waits, bytes), (3, length));
 }
 
 #[test]
 fn invalid_forms_fail_before_anything_is_sent() {
-    let missing = std::env::temp_dir().join("httpoll-no-such-directory/file");
-    let fault = Form::new().file("f", missing).start(RANDOM).unwrap_err();
-    assert!(matches!(&fault, FormFault::File { part, .. } if part == "f"));
-    assert!(
-        fault
-            .to_string()
-            .starts_with("the file of the form's part \"f\" cannot be opened: ")
-    );
-
-    let fault = Form::new().file("d", std::env::temp_dir()).start(RANDOM);
-    assert!(matches!(fault, Err(FormFault::File { .. })));
-
     for content_type in ["a\r\nb", "\0"] {
         let part = Part::text("x").content_type(content_type);
         let fault = Form::new().part("p", part).start(RANDOM);

@@ -105,6 +105,12 @@ impl Connection {
             socket.handle_timeout(cx.now);
             return false;
         }
+        if matches!(&self.stage, Stage::Responding(Source::File(_))) && !self.is_sending() {
+            let late = ServerFault::TimedOut(TimeoutKind::Disk);
+            cx.app.report(&late, Some(&self.client));
+            self.note_sent(false, cx.app, cx.now);
+            return true;
+        }
         if let Stage::Waiting(slot) = &self.stage
             && matches!(self.incoming, Incoming::Over)
             && let Some(response) = slot.take_timeout_response()
@@ -119,6 +125,7 @@ impl Connection {
             Stage::Head | Stage::Lingering { .. } => return true,
             Stage::Collecting(_) => TimeoutKind::Content,
             Stage::Ready(_) => return false,
+            Stage::Locating(_) => TimeoutKind::Disk,
             Stage::Waiting(_) => match &self.incoming {
                 Incoming::Streaming(inbox) if inbox.has_room() => TimeoutKind::Content,
                 _ => TimeoutKind::Answer,
@@ -150,7 +157,7 @@ impl Connection {
                 }
                 false
             }
-            TimeoutKind::Answer => {
+            TimeoutKind::Answer | TimeoutKind::Disk => {
                 if let Stage::Waiting(slot) = &self.stage {
                     slot.close();
                 }

@@ -38,6 +38,7 @@ impl Connection {
             Stage::Collecting(_) => ConnectionPhase::ReceiveContent,
             Stage::Ready(_) => ConnectionPhase::AwaitHandler,
             Stage::Waiting(_) => ConnectionPhase::AwaitResponder,
+            Stage::Locating(_) => ConnectionPhase::OpenFile,
             Stage::Responding(Source::Pipe(pipe)) if pipe.beat().is_some() => {
                 ConnectionPhase::EventStream
             }

@@ -1,9 +1,9 @@
 //! One accepted connection: handshake → requests and responses, one exchange after another → closing.
 //!
 //! ```text
-//! Handshaking ─▶ Head ─▶ Collecting ─▶ Ready ─▶ Waiting ─▶ Responding ─▶ Head …
-//!                  │                     ▲ (at the head)        │
-//!                  └── refused ──────────┴──────────▶ Responding└─▶ Lingering ─▶ gone
+//! Handshaking ─▶ Head ─▶ Collecting ─▶ Ready ─▶ Waiting ─▶ Locating ─▶ Responding ─▶ Head …
+//!                  │                     ▲ (at the head)                   │
+//!                  └── refused ──────────┴─────────────────────▶ Responding└─▶ Lingering ─▶ gone
 //! ```
 //!
 //! A connection owns no reactor and reads no clock. Responses keep the order of their requests, because the
@@ -14,6 +14,7 @@
 //! |---|---|
 //! | `state` | the stages of a connection |
 //! | `receiving` | from bytes to a request that is handed to its handler |
+//! | `locating` | a response whose file is still being found or opened |
 //! | `responding` | from a response to bytes |
 //! | `websocket` | what follows a `101` |
 //! | `closing` | the end of an exchange, the deadlines, the end of the connection |
@@ -21,6 +22,7 @@
 
 mod closing;
 mod inspect;
+mod locating;
 #[cfg(feature = "websocket")]
 mod open_socket;
 mod receiving;
@@ -259,6 +261,10 @@ impl Connection {
                     }
                 }
             }
+            Stage::Locating(_) => {
+                moved |= self.take_content(cx)?;
+                moved |= self.look_for_file(cx);
+            }
             Stage::Responding(_) => {
                 moved |= self.take_content(cx)?;
                 moved |= self.produce(cx);
@@ -417,7 +423,10 @@ impl Connection {
                 }
                 _ => after(timeouts.respond),
             },
+            Stage::Locating(_) => after(timeouts.respond),
             Stage::Responding(_) if self.is_sending() => self.writing.deadline(timeouts.send_stall),
+            // The disk is late. The pace of writing begins anew whenever everything is written.
+            Stage::Responding(Source::File(_)) => self.writing.deadline(timeouts.respond),
             Stage::Responding(Source::Done) => self.reading.deadline(timeouts.stall),
             Stage::Responding(Source::Pipe(pipe)) => {
                 self.writing.since.checked_add(pipe.beat()?.every)
@@ -459,7 +468,9 @@ impl Connection {
     /// Whether something is arriving, so that busy polling may pay.
     pub(super) fn is_receiving(&self) -> bool {
         match &self.stage {
-            Stage::Handshaking | Stage::Collecting(_) => true,
+            Stage::Handshaking | Stage::Collecting(_) | Stage::Locating(_) => true,
+            // The worker reads.
+            Stage::Responding(Source::File(_)) if !self.is_sending() => true,
             Stage::Waiting(_) | Stage::Responding(_) => {
                 matches!(self.incoming, Incoming::Streaming(_))
             }
@@ -472,7 +483,10 @@ impl Connection {
     /// Whether the socket's readiness means that there is something to do.
     pub(super) fn is_ready(&self, reactor: &mut Reactor) -> bool {
         // TLS may have more to write than the bytes that wait here.
-        let may_write = !matches!(self.stage, Stage::Head | Stage::Waiting(_));
+        let may_write = !matches!(
+            self.stage,
+            Stage::Head | Stage::Waiting(_) | Stage::Locating(_)
+        );
         self.link.is_readable(reactor) || may_write && self.link.socket().is_writable(reactor)
     }
 }

@@ -11,12 +11,12 @@ use super::{Connection, Context};
 use crate::error::{Error, ErrorKind, PeerMisbehaved};
 use crate::limits::Limit;
 use crate::proto::{BodyLength, ExchangeEvent, FieldLines, Received, RequestHead, ResponseHead};
-use crate::server::app::{Admission, Plan, Served};
 use crate::server::content::Inbox;
 use crate::server::fault::ServerFault;
 use crate::server::multipart::{FormReader, MultipartError};
 use crate::server::request::Request;
 use crate::server::response::Response;
+use crate::server::served::{Admission, Plan};
 
 /// How much space is reserved for content before it arrives, at most.
 const EXPECTED_BODY: u64 = 64 * 1024;
@@ -102,10 +102,11 @@ impl Connection {
             self.respond(*response, cx);
             return;
         }
-        if let Some(response) = cx.app.respond_at_head(&request, &admission.plan) {
+        let served = cx.app.respond_at_head(&request, &admission.plan, self.id);
+        if let Some(served) = served {
             // No `100 Continue` is sent: the content is not wanted.
             self.incoming = Incoming::Discarding(0);
-            self.respond(response, cx);
+            self.settle_served(served, cx);
             return;
         }
         if length.is_some_and(|length| length > admission.max_body) {
@@ -228,15 +229,8 @@ impl Connection {
             return;
         };
         let (request, plan) = *ready;
-        match cx.app.serve(request, plan, self.id) {
-            Served::Response(response) => self.respond(*response, cx),
-            Served::Deferred(slot) => {
-                if self.input_over {
-                    slot.set_aborted();
-                }
-                self.enter(Stage::Waiting(slot), cx.now);
-            }
-        }
+        let served = cx.app.serve(request, plan, self.id);
+        self.settle_served(served, cx);
     }
 
     /// Takes content that arrives after its request was handed to the handler.

@@ -16,6 +16,7 @@ use crate::server::pipe::Taken;
 use crate::server::response::{Body, Response};
 #[cfg(feature = "websocket")]
 use crate::server::websocket::shared::Upgrade;
+use crate::transport::disk::Fill;
 
 impl Connection {
     pub(super) fn respond_plainly(&mut self, status: StatusCode, cx: &mut Context<'_>) {
@@ -31,6 +32,10 @@ impl Connection {
         #[cfg(feature = "websocket")]
         if let Some(upgrade) = response.take_upgrade() {
             self.upgrade(upgrade, cx);
+            return;
+        }
+        if response.needs_file() {
+            self.open_response_file(response, cx);
             return;
         }
         if let Incoming::Streaming(inbox) = &self.incoming
@@ -119,7 +124,13 @@ impl Connection {
                 length.map_or(BodyLength::Unknown, BodyLength::Known),
                 Source::Asset(asset),
             ),
+            Body::File(reader, length) => (
+                length.map_or(BodyLength::Unknown, BodyLength::Known),
+                Source::File(reader),
+            ),
             Body::Pipe(pipe) => (BodyLength::Unknown, Source::Pipe(pipe)),
+            // It was opened before.
+            Body::Path(_) => return Err(ErrorKind::Internal("a file was not opened")),
             #[cfg(feature = "websocket")]
             Body::Upgrade(_) => (BodyLength::None, Source::Done),
         };
@@ -229,6 +240,24 @@ impl Connection {
                         return true;
                     }
                 }
+                Source::File(file) => match file.fill() {
+                    Fill::Data => {
+                        let piece = file.rest();
+                        let piece = &piece[..piece.len().min(OUT_BYTES)];
+                        let count = piece.len();
+                        let sent = self.exchange.send_content(piece, &mut self.out);
+                        file.take(count);
+                        if let Err(kind) = sent {
+                            self.break_off(Error::from(kind), cx);
+                        }
+                    }
+                    Fill::Waits => break,
+                    Fill::End => self.end_content(&FieldLines::new()),
+                    Fill::Failed(fault) => {
+                        self.stage = Stage::Responding(Source::Broken);
+                        cx.app.report(&fault.into_fault(), Some(&self.client));
+                    }
+                },
                 Source::Pipe(pipe)
                     if pipe.beat().is_some() && (!is_writable || pending >= BATCH_BYTES) =>
                 {

@@ -14,13 +14,13 @@ use http::{HeaderMap, Method, StatusCode, Version};
 use super::open_socket::Socket;
 use crate::clock::Instant;
 use crate::exclusive::Exclusive;
-use crate::server::app::{Admission, Plan};
 use crate::server::content::Inbox;
-use crate::server::files::AssetBody;
+use crate::server::files::{AssetBody, FileReader};
 use crate::server::multipart::FormReader;
 use crate::server::pipe::Pipe;
 use crate::server::request::Request;
 use crate::server::responder::Slot;
+use crate::server::served::{Admission, Plan, Then};
 
 #[derive(Debug)]
 pub(super) enum Stage {
@@ -33,6 +33,8 @@ pub(super) enum Stage {
     Ready(Box<(Request, Plan)>),
     /// The handler has deferred its response.
     Waiting(Arc<Slot>),
+    /// The worker looks for the file that is to be sent, or opens it.
+    Locating(Box<Locating>),
     Responding(Source),
     /// The connection no longer speaks HTTP.
     #[cfg(feature = "websocket")]
@@ -57,6 +59,13 @@ pub(super) enum Collected {
     Form(Box<FormReader>),
 }
 
+/// A response whose file the worker still has to find or open.
+#[derive(Debug)]
+pub(super) struct Locating {
+    pub(super) reader: FileReader,
+    pub(super) then: Then,
+}
+
 /// The rest of a request's content, after the request was handed to the handler.
 #[derive(Debug)]
 pub(super) enum Incoming {
@@ -76,6 +85,8 @@ pub(super) enum Source {
         left: Option<u64>,
     },
     Asset(AssetBody),
+    /// A file that the worker reads.
+    File(FileReader),
     Pipe(Arc<Pipe>),
     /// All of it is in the write buffer.
     Done,
@@ -147,6 +158,7 @@ impl fmt::Debug for Source {
             Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
             Self::Reader { left, .. } => write!(f, "Reader({left:?})"),
             Self::Asset(_) => f.write_str("Asset"),
+            Self::File(reader) => write!(f, "{reader:?}"),
             Self::Pipe(pipe) => write!(f, "{pipe:?}"),
             Self::Done => f.write_str("Done"),
             Self::Broken => f.write_str("Broken"),

@@ -20,11 +20,13 @@ use super::root::{Asset, AssetContent, AssetRoot, Listed, not_found};
 /// The assets of an archive.
 ///
 /// Ranges are served of stored entries only, so textures, sounds and other files that are already compressed
-/// are best stored. Encrypted entries and those of other compression methods are not found. An archive on
+/// are best stored. Entries of an archive on disk are read and unpacked by a worker thread. Encrypted entries and those of other compression methods are not found. An archive on
 /// disk must not change while it is served.
 pub struct ArchiveRoot {
     place: Place,
     entries: BTreeMap<String, Entry>,
+    /// Whether an entry has to be unpacked.
+    is_packed: bool,
 }
 
 enum Place {
@@ -53,19 +55,24 @@ impl ArchiveRoot {
     /// Fails with [`io::ErrorKind::InvalidData`] when it is not an archive.
     pub fn from_bytes(archive: impl Into<Bytes>) -> io::Result<Self> {
         let archive = archive.into();
-        Ok(Self {
-            entries: index(Cursor::new(archive.clone()))?,
-            place: Place::Memory(archive),
-        })
+        let entries = index(Cursor::new(archive.clone()))?;
+        Ok(Self::new(Place::Memory(archive), entries))
     }
 
     /// An archive on disk. Its index is read now, so call this while loading.
     pub fn open(archive: impl AsRef<Path>) -> io::Result<Self> {
         let path = archive.as_ref().canonicalize()?;
-        Ok(Self {
-            entries: index(io::BufReader::new(File::open(&path)?))?,
-            place: Place::Disk(path),
-        })
+        let entries = index(io::BufReader::new(File::open(&path)?))?;
+        Ok(Self::new(Place::Disk(path), entries))
+    }
+
+    fn new(place: Place, entries: BTreeMap<String, Entry>) -> Self {
+        let mut methods = entries.values().map(|entry| entry.method);
+        Self {
+            is_packed: methods.any(|method| matches!(method, Method::Deflated)),
+            place,
+            entries,
+        }
     }
 
     fn below<'a>(&'a self, path: &AssetPath) -> impl Iterator<Item = &'a str> + use<'a> {
@@ -106,6 +113,11 @@ impl ArchiveRoot {
 }
 
 impl AssetRoot for ArchiveRoot {
+    /// Entries that have to be unpacked are left to the worker, too.
+    fn is_in_memory(&self) -> bool {
+        matches!(self.place, Place::Memory(_)) && !self.is_packed
+    }
+
     fn open(&self, path: &AssetPath) -> io::Result<Asset> {
         let entry = self.entries.get(path.as_str()).ok_or_else(not_found)?;
         let packed = self.packed(entry)?;

@@ -9,7 +9,9 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::root::AssetContent;
+use crate::error::{DiskFault, DiskStep};
 use crate::exclusive::Exclusive;
+use crate::transport::disk::Rest;
 
 /// The content of a response, which is pulled in pieces. Dropping it closes the file.
 pub struct AssetBody {
@@ -56,6 +58,124 @@ impl AssetBody {
         }
         Ok(None)
     }
+}
+
+/// Why a block could not be read.
+#[derive(Debug)]
+pub(super) enum BlockFault {
+    Io(io::Error),
+    /// The asset has become shorter.
+    Short {
+        expected: u64,
+        found: u64,
+    },
+}
+
+impl BlockFault {
+    pub(super) fn into_parts(self) -> (DiskFault, io::Error) {
+        match self {
+            Self::Io(error) => (DiskFault::io(DiskStep::Read, &error), error),
+            Self::Short { expected, found } => (
+                DiskFault::SizeMismatch { expected, found },
+                io::ErrorKind::UnexpectedEof.into(),
+            ),
+        }
+    }
+}
+
+impl AssetBody {
+    /// Appends at most `most` bytes of the rest to `block`, in as many reads as that takes. What was read before
+    /// a fault stays in it.
+    pub(super) fn read_block(
+        &mut self,
+        most: usize,
+        block: &mut Vec<u8>,
+    ) -> Result<Rest, BlockFault> {
+        while let Some(piece) = self.pieces.front_mut() {
+            let room = most.saturating_sub(block.len());
+            match piece {
+                Piece::Bytes(bytes) if bytes.is_empty() => {}
+                Piece::Part(range) if range.is_empty() => {}
+                _ if room == 0 => return Ok(Rest::More),
+                Piece::Bytes(bytes) => {
+                    block.extend_from_slice(&bytes.split_to(room.min(bytes.len())));
+                    continue;
+                }
+                Piece::Part(range) => {
+                    append_part(
+                        self.content.get_mut(),
+                        &mut self.position,
+                        range,
+                        room,
+                        block,
+                    )?;
+                    continue;
+                }
+            }
+            self.pieces.pop_front();
+        }
+        Ok(Rest::End)
+    }
+}
+
+/// Appends the next bytes of the reader: all that are wanted, or those before its end or its error.
+fn fill(reader: &mut dyn Read, wanted: usize, block: &mut Vec<u8>) -> io::Result<()> {
+    let mut at = block.len();
+    let end = at + wanted;
+    block.resize(end, 0);
+    let result = loop {
+        if at == end {
+            break Ok(());
+        }
+        match reader.read(&mut block[at..]) {
+            Ok(0) => break Ok(()),
+            Ok(count) => at += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Err(error),
+        }
+    };
+    block.truncate(at);
+    result
+}
+
+/// Appends the start of a part to `block`, and removes it from the part.
+fn append_part(
+    content: &mut AssetContent,
+    position: &mut u64,
+    range: &mut Range<u64>,
+    room: usize,
+    block: &mut Vec<u8>,
+) -> Result<(), BlockFault> {
+    let left = range.end - range.start;
+    let wanted = usize::try_from(left).map_or(room, |left| left.min(room));
+    let before = block.len();
+    let read = match content {
+        AssetContent::Bytes(bytes) => {
+            let start = usize::try_from(range.start).unwrap_or(usize::MAX);
+            let rest = bytes.get(start..).unwrap_or_default();
+            fill(&mut &*rest, wanted, block)
+        }
+        AssetContent::Seekable(file) => {
+            if *position != range.start {
+                *position = file
+                    .seek(SeekFrom::Start(range.start))
+                    .map_err(BlockFault::Io)?;
+            }
+            fill(file, wanted, block)
+        }
+        AssetContent::Sequential(stream) => fill(stream, wanted, block),
+    };
+    let count = block.len() - before;
+    advance(range, count);
+    *position = range.start;
+    read.map_err(BlockFault::Io)?;
+    if count < wanted {
+        return Err(BlockFault::Short {
+            expected: range.end,
+            found: range.start,
+        });
+    }
+    Ok(())
 }
 
 impl fmt::Debug for AssetBody {

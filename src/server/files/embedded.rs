@@ -71,6 +71,10 @@ impl EmbeddedRoot {
 }
 
 impl AssetRoot for EmbeddedRoot {
+    fn is_in_memory(&self) -> bool {
+        true
+    }
+
     fn open(&self, path: &AssetPath) -> io::Result<Asset> {
         let asset = self.assets.get(path.as_str()).ok_or_else(not_found)?;
         Ok(Asset {

@@ -5,6 +5,7 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::body::AssetBody;
+use crate::error::Error;
 
 /// The response to a request for a file.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct FilePlan {
     pub length: Option<u64>,
     /// The content.
     pub body: FileBody,
+    /// Why the status is 500: the root failed.
+    pub fault: Option<Error>,
 }
 
 /// The content of a response.
@@ -39,6 +42,7 @@ pub(super) fn empty(status: StatusCode) -> FilePlan {
         headers: safe(),
         length: Some(0),
         body: FileBody::Empty,
+        fault: None,
     }
 }
 

@@ -2,6 +2,7 @@
 //! once it was found belongs to `representation`.
 
 use std::io;
+use std::path::Path;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use super::precompressed::acceptable;
 use super::representation::File;
 use super::root::{Asset, Listed};
 use super::site::StaticFiles;
+use crate::error::{DiskFault, DiskStep, Error, ErrorKind};
 use crate::proto::FieldLines;
 use crate::server::target::{path_of, query_of};
 
@@ -58,7 +60,7 @@ impl StaticFiles {
         };
         match found {
             Ok(Found::Nothing) => None,
-            Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR),
+            Err(error) => Some(broken(path_of(target), error)),
             Ok(_) if !reads => {
                 let mut answer = empty(StatusCode::METHOD_NOT_ALLOWED);
                 set(&mut answer.headers, header::ALLOW, "GET, HEAD");
@@ -68,6 +70,13 @@ impl StaticFiles {
             Ok(Found::Listing(entries)) => self.list(method, &path, entries),
             Ok(Found::File(file)) => Some(self.serve(method, fields, now, file)),
         }
+    }
+
+    /// Whether the root has to be asked for this target, and may wait for a disk.
+    pub(super) fn needs_disk(&self, target: &str) -> bool {
+        !self.root.is_in_memory()
+            && AssetPath::parse(path_of(target), self.dot_files)
+                .is_ok_and(|path| path.below(&self.base).is_some())
     }
 
     /// Whether a path that cannot be read belongs to this base.
@@ -184,6 +193,16 @@ fn found<T>(opened: io::Result<T>) -> io::Result<Option<T>> {
             | InvalidFilename => Ok(None),
             _ => Err(error),
         },
+    }
+}
+
+/// The root failed.
+fn broken(path: &str, error: io::Error) -> FilePlan {
+    let fault = DiskFault::io(DiskStep::Open, &error);
+    let fault = Error::new(ErrorKind::File(fault)).about_file(Path::new(path));
+    FilePlan {
+        fault: Some(fault.with_source(error)),
+        ..empty(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 

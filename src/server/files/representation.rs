@@ -84,6 +84,7 @@ impl StaticFiles {
                 Method::HEAD => FileBody::Empty,
                 _ => FileBody::Asset(AssetBody::new(file.asset.content, pieces)),
             },
+            fault: None,
         }
     }
 

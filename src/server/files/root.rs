@@ -11,8 +11,16 @@ use super::path::AssetPath;
 /// A tree of assets. The crate has roots for a folder, embedded bytes and archives. A game can add others,
 /// such as a package format or a database.
 ///
-/// These methods are called inside the frame: use an index or the local disk, never a network.
+/// A worker thread calls these methods and reads the content, so that a slow disk does not hold up the frame. It
+/// serves one client at a time: do not wait for a network in it. A root that
+/// [is in memory](Self::is_in_memory) is asked and read inside the frame, which saves the way to the worker.
 pub trait AssetRoot: Send + Sync {
+    /// Whether all methods and the content that they return never wait for a disk. It has to be the same at
+    /// each call. Default: no.
+    fn is_in_memory(&self) -> bool {
+        false
+    }
+
     /// Opens a file.
     ///
     /// [`io::ErrorKind::NotFound`] when there is no such file, and for a folder. Of other errors the client
@@ -45,8 +53,7 @@ pub struct Asset {
 pub enum AssetContent {
     /// In memory.
     Bytes(Bytes),
-    /// Can be read from any position, so that ranges can be served. Reads block: use memory or the local disk
-    /// only.
+    /// Can be read from any position, so that ranges can be served. Reads may wait for the local disk.
     Seekable(Box<dyn ReadSeek + Send>),
     /// Can only be read from start to end, such as content that is unpacked while it is read. Ranges are not
     /// served.

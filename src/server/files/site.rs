@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::Method;
@@ -132,11 +133,11 @@ fn random() -> u128 {
     (half() << 64) | half()
 }
 
-/// Several roots, each at its base.
-#[derive(Debug, Default)]
+/// Several roots, each at its base. Clones share them.
+#[derive(Clone, Debug, Default)]
 pub struct FileRoots {
     /// Roots with deeper bases come first.
-    sites: Vec<StaticFiles>,
+    sites: Vec<Arc<StaticFiles>>,
 }
 
 impl FileRoots {
@@ -148,7 +149,7 @@ impl FileRoots {
     /// Adds a root. Of two at the same base the one that was added first is asked first, so that mods can
     /// replace the game's own files.
     pub fn add(&mut self, files: StaticFiles) {
-        self.sites.push(files);
+        self.sites.push(Arc::new(files));
         // The sort is stable: roots of the same depth keep their order.
         self.sites.sort_by_key(|files| {
             let depth = files
@@ -160,7 +161,13 @@ impl FileRoots {
         });
     }
 
-    /// The response of the first root that has the file, deepest base first; `None` if no root has it.
+    /// Whether a root that may wait for a disk has to be asked for this target.
+    pub(in crate::server) fn needs_disk(&self, target: &str) -> bool {
+        self.sites.iter().any(|files| files.needs_disk(target))
+    }
+
+    /// The response of the first root that has the file, deepest base first; `None` if no root has it. This asks
+    /// the roots on the calling thread.
     pub fn plan(
         &self,
         method: &Method,

@@ -88,6 +88,8 @@ pub enum ConnectionPhase {
     AwaitHandler,
     /// Waiting for a [`Responder`](crate::server::Responder).
     AwaitResponder,
+    /// The disk worker looks for the file that is to be sent, or opens it.
+    OpenFile,
     /// Sending a response.
     SendResponse,
     /// Sending a response whose content a [`ResponseStream`](crate::server::ResponseStream) makes.
@@ -175,6 +177,7 @@ impl fmt::Display for ConnectionPhase {
             Self::ReceiveContent => "receiving content",
             Self::AwaitHandler => "waiting for its handler's turn",
             Self::AwaitResponder => "waiting for a deferred response",
+            Self::OpenFile => "opening a file",
             Self::SendResponse => "sending",
             Self::Stream => "streaming",
             Self::EventStream => "event stream",

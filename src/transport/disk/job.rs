@@ -2,11 +2,11 @@
 //! does not belong here.
 
 use std::fmt;
-use std::io;
 use std::sync::{Arc, Mutex};
 
+use super::steps::Steps;
 use super::worker::{Disk, Shared, Task, Turn, lock};
-use crate::error::{DiskFault, DiskStep};
+use crate::error::DiskFault;
 
 /// Work that the disk's worker does. It may wait for the disk; it must not panic.
 pub(crate) trait DiskWork: Send + 'static {
@@ -15,21 +15,6 @@ pub(crate) trait DiskWork: Send + 'static {
 
     /// Does one piece, at most about a megabyte. A result ends the work.
     fn turn(&mut self, steps: &Steps<'_>) -> Option<Self::Output>;
-}
-
-/// Runs the steps that can fail.
-pub(crate) struct Steps<'a>(&'a Shared);
-
-impl Steps<'_> {
-    /// Runs one step. Everything that changes the disk goes through here, so that a test can make it fail
-    /// or stop everything at any step.
-    pub(crate) fn run<T>(
-        &self,
-        step: DiskStep,
-        work: impl FnOnce() -> io::Result<T>,
-    ) -> Result<T, DiskFault> {
-        self.0.step(step, work)
-    }
 }
 
 /// Work given to a [`Disk`]. Dropping it stops the work after its current piece.
@@ -113,7 +98,7 @@ impl<W: DiskWork> Task for SharedJob<W> {
                 return Turn::default();
             }
         }
-        let output = slot.as_mut().and_then(|work| work.turn(&Steps(shared)));
+        let output = slot.as_mut().and_then(|work| work.turn(&Steps::of(shared)));
         let is_over = output.is_some();
         if is_over {
             *slot = None;

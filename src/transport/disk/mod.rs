@@ -1,4 +1,5 @@
-//! Files without blocking: downloads that appear whole or not at all, and files that are sent. One
+//! Files without blocking: downloads that appear whole or not at all, and files that are sent by an agent or a
+//! server. One
 //! worker thread does all work on the disk; a frame only queues commands and reads results. HTTP
 //! (`Range`, `If-Range`, which failures to retry) belongs to the agent.
 //!
@@ -55,38 +56,47 @@
 //!
 //! # Memory
 //!
-//! A download queues at most 4 MiB to be written, less if there are more than 16 downloads. An upload
-//! reads 1 MiB ahead.
+//! A download queues at most 4 MiB to be written, less if there are more than 16 downloads. A file that is
+//! read, by an upload or by a server, takes at most 1.25 MiB: 1 MiB that was read ahead, and the block that is
+//! being sent. All files of one [`Disk`] together take at most 16 MiB, and with many of them each gets an equal
+//! share. A file that has nothing to send may still read 16 KiB when others hold everything, so that none
+//! starves: that adds at most 48 KiB for each file.
 
 #[cfg(target_family = "wasm")]
 mod browser;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "agent", not(target_family = "wasm")))]
 mod commands;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "agent", not(target_family = "wasm")))]
 mod digest;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "agent", not(target_family = "wasm")))]
 mod download;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "agent", not(target_family = "wasm")))]
 mod identity;
 #[cfg(any(feature = "outbox", feature = "patch"))]
 mod job;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "agent", not(target_family = "wasm")))]
 mod part;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "agent", not(target_family = "wasm")))]
 mod paths;
+#[cfg(feature = "agent")]
 mod plan;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "agent", not(target_family = "wasm")))]
 mod present;
+mod read_ahead;
+mod read_memory;
 // Only files that are replaced by a worker need it, and a page has none.
 #[cfg_attr(target_family = "wasm", allow(dead_code))]
+#[cfg(feature = "agent")]
 mod replace;
+#[cfg(feature = "agent")]
 mod sidecar;
+mod steps;
 mod upload;
 // A browser has no thread for files, so parts of it have no caller there.
 #[cfg_attr(target_family = "wasm", allow(dead_code))]
 mod worker;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "agent"))]
 mod tests;
 
 /// Reads a sidecar and writes it again, for fuzzing.
@@ -97,13 +107,22 @@ pub fn read_sidecar(json: &[u8]) -> Option<String> {
 
 #[cfg(target_family = "wasm")]
 pub(crate) use self::browser::{DownloadFile, stored};
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "agent", not(target_family = "wasm")))]
 pub(crate) use self::download::DownloadFile;
 #[cfg(any(feature = "outbox", feature = "patch"))]
-pub(crate) use self::job::{DiskJob, DiskWork, Steps};
+pub(crate) use self::job::{DiskJob, DiskWork};
+#[cfg(feature = "agent")]
 pub(crate) use self::plan::{Committed, FilePlan, Resumable};
+#[cfg(feature = "server")]
+pub(crate) use self::read_ahead::{Fill, FirstBlock, Opening, ReadAhead, ReadSource, Rest};
 #[cfg(any(feature = "outbox", feature = "patch"))]
 pub(crate) use self::replace::replace;
+#[cfg(feature = "agent")]
 pub(crate) use self::sidecar::Validator;
+#[cfg(any(feature = "server", feature = "outbox", feature = "patch"))]
+pub(crate) use self::steps::Steps;
+#[cfg(feature = "server")]
+pub(crate) use self::upload::FileSource;
+#[cfg(feature = "agent")]
 pub(crate) use self::upload::UploadFile;
 pub(crate) use self::worker::Disk;

@@ -3,6 +3,7 @@
 
 mod failures;
 mod lasting;
+mod reading;
 mod resuming;
 mod scheduling;
 mod simulation;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
+use super::read_memory::ReadMemory;
 use crate::clock::Instant;
 use crate::error::{DiskFault, DiskStep};
 use crate::transport::meter::Clock;
@@ -35,6 +36,8 @@ pub(super) struct Shared {
     /// How old unsynced bytes of a download may become. `None`: any age.
     pub(super) checkpoint_after: Option<Duration>,
     pub(super) claims: Claims,
+    /// What all readers hold.
+    pub(super) read_memory: ReadMemory,
     /// How many downloads there are: they share the limit of queued bytes.
     pub(super) downloads: AtomicUsize,
     /// How many suspended downloads still hold their target.
@@ -146,6 +149,7 @@ impl Disk {
             clock,
             checkpoint_after,
             claims: Claims::default(),
+            read_memory: ReadMemory::default(),
             downloads: AtomicUsize::new(0),
             leaving: AtomicUsize::new(0),
             holders: Mutex::default(),
@@ -234,6 +238,12 @@ impl Disk {
     ))]
     pub(crate) fn fail_at(&self, step: Option<DiskStep>) {
         *lock(&self.0.failing) = step.map(|step| (step, io::ErrorKind::StorageFull));
+    }
+
+    /// Whether its thread has been started.
+    #[cfg(test)]
+    pub(crate) fn has_started(&self) -> bool {
+        matches!(self.0.lock().worker, Worker::Started)
     }
 
     /// Whether no work is running or waiting.
@@ -419,12 +429,14 @@ impl Shared {
                 // A waker that panics must not end this thread.
                 let _ = catch_unwind(AssertUnwindSafe(|| wake()));
             }
+            // Dropping the last handle of a task may close a file, which must not happen behind the lock.
+            let task = (turn.more || turn.again_at.is_some()).then_some(task);
             state = self.lock();
             state.working = false;
-            if turn.more {
-                state.ready.push_back(task);
-            } else if let Some(at) = turn.again_at {
-                state.delay(at, task);
+            match (task, turn.again_at) {
+                (Some(task), _) if turn.more => state.ready.push_back(task),
+                (Some(task), Some(at)) => state.delay(at, task),
+                _ => {}
             }
             state.take_due(self.now());
         }

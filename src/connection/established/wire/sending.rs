@@ -90,7 +90,7 @@ impl Wire {
             Err(error) => {
                 reactor.return_scratch(scratch);
                 self.failed_in = Some(Phase::SendBody);
-                return Err(Error::new(ErrorKind::RequestBody).with_source(error));
+                return Err(content_error(error));
             }
         };
         reactor.return_scratch(scratch);
@@ -99,4 +99,20 @@ impl Wire {
             Error::new(ErrorKind::RequestBody).with_source(Error::new(kind))
         })
     }
+}
+
+/// The caller's source failed. If that was a file, the error names it.
+fn content_error(error: io::Error) -> Error {
+    #[cfg(feature = "agent")]
+    if let Some(path) = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>())
+        .and_then(Error::path)
+        .map(std::path::Path::to_owned)
+    {
+        return Error::new(ErrorKind::RequestBody)
+            .with_source(error)
+            .about_file(&path);
+    }
+    Error::new(ErrorKind::RequestBody).with_source(error)
 }
