@@ -92,6 +92,8 @@ struct SharedRead<S: ReadSource> {
 struct State<S: ReadSource> {
     opened: Option<S::Opened>,
     is_open: bool,
+    /// The turn that opened the source is over, and the owner may see what it found.
+    is_shown: bool,
     blocks: VecDeque<Block>,
     /// The bytes in `blocks`.
     ahead: usize,
@@ -134,6 +136,7 @@ impl<S: ReadSource> ReadAhead<S> {
                 state: Mutex::new(State {
                     opened: None,
                     is_open: false,
+                    is_shown: false,
                     blocks: VecDeque::new(),
                     ahead: 0,
                     spare: None,
@@ -156,6 +159,9 @@ impl<S: ReadSource> ReadAhead<S> {
     /// What opening found out, once, or the fault. `None`: not known yet, or returned before.
     pub(crate) fn poll_opened(&mut self) -> Option<Result<S::Opened, S::Fault>> {
         let mut state = lock(&self.shared.state);
+        if !state.is_shown && state.is_open {
+            return None;
+        }
         if let Some(opened) = state.opened.take() {
             return Some(Ok(opened));
         }
@@ -341,6 +347,7 @@ impl<S: ReadSource> Task for SharedRead<S> {
             && (state.ahead == 0 || state.ahead + 2 * BLOCK <= MOST_HELD);
         // A source that is over is closed by this turn.
         state.is_scheduled = more;
+        state.is_shown = true;
         if wake {
             state.is_awaited = false;
         }
