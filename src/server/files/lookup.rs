@@ -191,7 +191,9 @@ impl ReadSource for FileLookup {
                 .read(most, block, steps)
                 .map_err(|fault| failed(&self.path, fault)),
             Source::Asset(body) => {
-                let read = guarded(|| body.read_block(most, block))?;
+                let read = guarded(|| body.read_block(most, &mut *block))
+                    // The block may hold bytes that were never read.
+                    .inspect_err(|_| block.clear())?;
                 read.map_err(|error| {
                     let (fault, source) = error.into_parts();
                     let error = Error::new(ErrorKind::File(fault)).about_file(&self.path);
