@@ -122,7 +122,10 @@ fn test() -> Test {
         begun: begun_sender,
         orders: orders_receiver,
     })));
-    let mut server = Server::bind("127.0.0.1:0").unwrap();
+    let mut server = Server::builder()
+        .slow_handler(None)
+        .bind("127.0.0.1:0")
+        .unwrap();
     server.files(StaticFiles::new("/files", root).precompressed(false));
     server
         .route("GET", "/hello", |_: &mut Request| Response::text("hello"))

@@ -131,6 +131,7 @@ impl DiskFault {
     }
 
     /// Whether the downloaded content is useless: no more content can fix it.
+    #[cfg(feature = "agent")]
     pub(crate) fn spoils_content(&self) -> bool {
         match self {
             Self::HashMismatch { .. } => true,

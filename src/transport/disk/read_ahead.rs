@@ -86,6 +86,7 @@ struct SharedRead<S: ReadSource> {
     source: Mutex<Option<S>>,
     /// Called on the worker's thread in place of the disk's own wake.
     notify: Option<Wake>,
+    #[cfg_attr(not(any(feature = "server", feature = "multipart")), allow(dead_code))]
     first: FirstBlock,
 }
 
@@ -342,7 +343,8 @@ impl<S: ReadSource> Task for SharedRead<S> {
         let mut state = lock(&self.state);
         let is_over = state.end.is_some() || state.is_dropped;
         let more = !is_over
-            && has_room
+            // The owner may have taken everything since there was no room.
+            && (has_room || state.ahead == 0)
             && !self.is_resting(&state)
             && (state.ahead == 0 || state.ahead + 2 * BLOCK <= MOST_HELD);
         // A source that is over is closed by this turn.
