@@ -382,13 +382,7 @@ impl Payload {
                 body: Some(body),
                 length,
                 opening,
-            } if !opening.is_empty() => {
-                if !give_files(body, opening)? {
-                    return Ok(false);
-                }
-                *length = body.length();
-                Ok(true)
-            }
+            } if !opening.is_empty() => give_files(body, opening, length),
             _ => Ok(true),
         }
     }
@@ -418,10 +412,7 @@ impl Payload {
                 metered(Box::new(now))
             }
             Source::File { path, opened, .. } => match opened.take() {
-                Some(file) => metered(Box::new(NamedFile {
-                    file,
-                    path: path.clone(),
-                })),
+                Some(file) => metered(Box::new(NamedFile::new(file, path))),
                 None => return Err(ErrorKind::RequestBody.into()),
             },
             #[cfg(target_family = "wasm")]

@@ -2,7 +2,7 @@
 //! belongs to `content`.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[cfg(feature = "multipart")]
 use crate::error::FormFault;
@@ -16,6 +16,7 @@ use crate::transport::disk::UploadFile;
 pub(super) fn give_files(
     body: &mut FormBody,
     opening: &mut Vec<UploadFile>,
+    form_length: &mut Option<u64>,
 ) -> Result<bool, Error> {
     let mut lengths = Vec::with_capacity(opening.len());
     for (form_file, file) in body.unopened().zip(&mut *opening) {
@@ -33,16 +34,26 @@ pub(super) fn give_files(
         }
     }
     for ((form_file, file), length) in body.unopened().zip(opening.drain(..)).zip(lengths) {
-        let path = form_file.path.to_owned();
-        form_file.set(NamedFile { file, path }, length);
+        let named = NamedFile::new(file, form_file.path);
+        form_file.set(named, length);
     }
+    *form_length = body.length();
     Ok(true)
 }
 
 /// A file whose errors name its path.
 pub(super) struct NamedFile {
-    pub(super) file: UploadFile,
-    pub(super) path: PathBuf,
+    file: UploadFile,
+    path: PathBuf,
+}
+
+impl NamedFile {
+    pub(super) fn new(file: UploadFile, path: &Path) -> Self {
+        Self {
+            file,
+            path: path.to_owned(),
+        }
+    }
 }
 
 impl Read for NamedFile {
