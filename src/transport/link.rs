@@ -126,6 +126,14 @@ impl Link {
     }
 
     /// Gives the session to a thread.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(
+            unreachable_code,
+            unused_variables,
+            reason = "without the feature no session exists"
+        )
+    )]
     fn hand_over(&mut self, reactor: &mut Reactor, ciphertext: Vec<u8>) -> Result<(), Error> {
         let wake = reactor.wake()?;
         match mem::replace(&mut self.layer, Layer::Plain) {

@@ -144,7 +144,7 @@ enum Trust {
     #[cfg(feature = "platform-verifier")]
     Platform,
     /// A verifier that may wait.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "agent", feature = "server"))]
     Verifier(Arc<dyn ServerCertVerifier>),
 }
 
@@ -224,7 +224,7 @@ impl TlsOptionsBuilder {
     }
 
     /// Lets this verifier decide, which may wait.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "agent", feature = "server"))]
     pub(super) fn waiting_verifier(mut self, verifier: Arc<dyn ServerCertVerifier>) -> Self {
         self.trust = Trust::Verifier(verifier);
         self
