@@ -2,10 +2,8 @@
 //! ([`Payload`]).
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 #[cfg(feature = "multipart")]
 use crate::semantics::multipart::body::FormBody;
@@ -14,6 +12,8 @@ use bytes::{Buf, Bytes};
 use super::content_files::NamedFile;
 #[cfg(feature = "multipart")]
 use super::content_files::give_files;
+pub(crate) use super::content_flow::Flow;
+use super::content_flow::Metered;
 use crate::connection::RequestBody;
 use crate::error::{Error, ErrorKind, Misuse, RequestRefused};
 use crate::transport::disk::{Disk, UploadFile};
@@ -115,89 +115,6 @@ enum Source {
     Page(crate::transport::fetch::PageFile),
 }
 
-/// Counts request content that is sent, and holds it back when a rate is set. Content that is sent in one
-/// write needs none.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Flow(Option<Arc<Gauge>>);
-
-#[derive(Debug)]
-struct Gauge {
-    drawn: AtomicU64,
-    remaining_budget: AtomicU64,
-}
-
-impl Flow {
-    fn of(source: &Source) -> Self {
-        let is_sent_at_once = match source {
-            Source::None => true,
-            Source::Bytes(bytes) => bytes.len() <= UNMETERED_BYTES,
-            _ => false,
-        };
-        Self((!is_sent_at_once).then(|| {
-            Arc::new(Gauge {
-                drawn: AtomicU64::new(0),
-                remaining_budget: AtomicU64::new(u64::MAX),
-            })
-        }))
-    }
-
-    /// Bytes read so far.
-    pub(crate) fn drawn(&self) -> u64 {
-        self.0
-            .as_ref()
-            .map_or(0, |gauge| gauge.drawn.load(Ordering::Relaxed))
-    }
-
-    fn remaining_budget(&self) -> u64 {
-        self.0.as_ref().map_or(u64::MAX, |gauge| {
-            gauge.remaining_budget.load(Ordering::Relaxed)
-        })
-    }
-
-    /// Lets at most this many more bytes be read.
-    pub(crate) fn allow(&self, bytes: u64) {
-        if let Some(gauge) = &self.0 {
-            gauge.remaining_budget.store(bytes, Ordering::Relaxed);
-        }
-    }
-
-    fn restart(&self) {
-        if let Some(gauge) = &self.0 {
-            gauge.drawn.store(0, Ordering::Relaxed);
-        }
-    }
-
-    fn note_drawn(&self, bytes: u64) {
-        if let Some(gauge) = &self.0 {
-            gauge.drawn.fetch_add(bytes, Ordering::Relaxed);
-        }
-    }
-}
-
-/// A reader that is counted and held back. Only the thread that polls reads from it.
-struct Metered<R> {
-    reader: R,
-    flow: Flow,
-}
-
-impl<R: Read> Read for Metered<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let remaining_budget = self.flow.remaining_budget();
-        if remaining_budget == 0 {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let most = usize::try_from(remaining_budget)
-            .unwrap_or(usize::MAX)
-            .min(buffer.len());
-        let count = self.reader.read(&mut buffer[..most])?;
-        self.flow.note_drawn(count as u64);
-        if remaining_budget != u64::MAX {
-            self.flow.allow(remaining_budget - count as u64);
-        }
-        Ok(count)
-    }
-}
-
 impl Payload {
     /// Makes content ready. `content_type` is what the caller's header says.
     pub(crate) fn prepare(content: Content, content_type: Option<&[u8]>) -> Result<Self, Error> {
@@ -225,7 +142,7 @@ impl Payload {
             }
         };
         Ok(Self {
-            flow: Flow::of(&source),
+            flow: Flow::new(source.is_sent_at_once()),
             source,
             content_type,
             has_files,
@@ -482,6 +399,14 @@ fn multipart(
 }
 
 impl Source {
+    fn is_sent_at_once(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Bytes(bytes) => bytes.len() <= UNMETERED_BYTES,
+            _ => false,
+        }
+    }
+
     fn of(body: RequestBody) -> Self {
         #[cfg(target_family = "wasm")]
         if let Some(file) = body.page_file() {

@@ -39,6 +39,7 @@ mod claims;
 mod config;
 mod content;
 mod content_files;
+mod content_flow;
 mod download;
 mod engine;
 mod engine_thread;

@@ -51,6 +51,8 @@ mod options;
 mod platform;
 #[cfg(all(feature = "tls", not(target_family = "wasm")))]
 mod record;
+#[cfg(all(feature = "tls", not(target_family = "wasm")))]
+mod records;
 #[cfg(all(feature = "tls", feature = "server", not(target_family = "wasm")))]
 mod server_options;
 #[cfg(all(feature = "tls", not(target_family = "wasm")))]

@@ -96,7 +96,8 @@ mod upload;
 #[cfg_attr(target_family = "wasm", allow(dead_code))]
 mod worker;
 
-#[cfg(all(test, feature = "agent"))]
+#[cfg(test)]
+#[cfg(feature = "agent")]
 mod tests;
 
 /// Reads a sidecar and writes it again, for fuzzing.

@@ -394,7 +394,7 @@ impl TlsOptionsBuilder {
                     self.pinned,
                 ));
             }
-            #[cfg(test)]
+            #[cfg(all(test, feature = "agent", feature = "server"))]
             Trust::Verifier(verifier) => return verifier,
         }
         Arc::new(ChainVerifier {

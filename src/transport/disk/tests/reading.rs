@@ -87,6 +87,7 @@ fn many_files_share_the_memory_and_none_starves() {
     });
 }
 
+#[cfg(feature = "multipart")]
 #[test]
 fn a_file_that_is_read_later_holds_nothing_until_then() {
     on_both(|disk, folder| {
@@ -102,6 +103,7 @@ fn a_file_that_is_read_later_holds_nothing_until_then() {
     });
 }
 
+#[cfg(feature = "multipart")]
 #[test]
 fn bytes_before_a_fault_are_delivered() {
     on_both(|disk, folder| {
