@@ -2,7 +2,7 @@
 //! root of the test's own stands for a disk: it stops where the test wants it to.
 
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

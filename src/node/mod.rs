@@ -339,7 +339,7 @@ impl HttpClient {
     /// unless a request gives another.
     ///
     /// In a browser the status becomes [`Status::CantConnect`], with
-    /// [`Misuse::NotOnWeb`](crate::error::Misuse::NotOnWeb): there, the browser connects.
+    /// [`Misuse::NotOnWeb`]: there, the browser connects.
     pub fn set_connection(&mut self, stream: impl NonblockingStream + 'static) {
         #[cfg(target_family = "wasm")]
         {

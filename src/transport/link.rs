@@ -127,7 +127,7 @@ impl Link {
 
     /// Gives the session to a thread.
     #[cfg_attr(
-        not(feature = "tls"),
+        any(not(feature = "tls"), target_family = "wasm"),
         expect(
             unreachable_code,
             unused_variables,
