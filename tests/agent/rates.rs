@@ -352,3 +352,73 @@ fn uploads_keep_to_the_rates_of_their_priority_and_of_all() {
     finish(&network, &mut agent, &handle).response();
     assert!((network.now() - began).as_millis() < 100);
 }
+
+/// How much each of these requests has sent, by the last progress that was reported.
+fn note_sent(events: &[Event], sent: &mut std::collections::BTreeMap<RequestId, u64>) {
+    for event in events {
+        if let Event::Progress { id, progress } = event {
+            sent.insert(*id, progress.sent);
+        }
+    }
+}
+
+#[test]
+fn uploads_share_the_rate_of_all_equally() {
+    let (network, server, mut agent) =
+        setup_with(Agent::builder().global_rate_limit(Some(1_000_000)));
+    server.any("/**").reply(MockResponse::ok());
+    let upload = || {
+        Request::put("http://game.example/")
+            .body(pattern(2_000_000))
+            .expect_continue(None)
+    };
+    let handles: Vec<_> = (0..5).map(|_| agent.send(upload()).unwrap()).collect();
+    let mut sent = std::collections::BTreeMap::new();
+    let began = network.now();
+    let mut before = vec![0; handles.len()];
+    for second in 1..=9 {
+        note_sent(&frames(&network, &mut agent, 100), &mut sent);
+        let now: Vec<_> = handles.iter().map(|handle| sent[&handle.id()]).collect();
+        let grown: Vec<u64> = now
+            .iter()
+            .zip(&before)
+            .map(|(now, was)| now - was)
+            .collect();
+        let (least, most) = (grown.iter().min().unwrap(), grown.iter().max().unwrap());
+        // The first one may take what had gathered before the others came.
+        if (2..=8).contains(&second) {
+            assert!(most - least <= 64 * 1024, "in second {second}: {grown:?}");
+        }
+        let total: u64 = now.iter().sum();
+        let seconds = (network.now() - began).as_secs_f64();
+        let allowed = 250_000.0 + seconds * 1_000_000.0;
+        assert!((total as f64) < allowed + 5.0 * 16_384.0, "{total}");
+        assert!((total as f64) > allowed * 0.9 - 250_000.0, "{total}");
+        before = now;
+    }
+    crate::support::finish_all(&network, &mut agent, 5);
+    let millis = (network.now() - began).as_millis();
+    assert!((9_700..=10_000).contains(&millis), "{millis}");
+}
+
+#[test]
+fn an_upload_that_its_peer_does_not_take_leaves_the_rate_to_the_others() {
+    let (network, server, mut agent) =
+        setup_with(Agent::builder().global_rate_limit(Some(1_000_000)));
+    server.any("/**").reply(MockResponse::ok());
+    // Nobody reads from it, so its connection is soon full.
+    network.listen("10.0.0.9:80".parse().unwrap());
+    let upload = |url: &str| {
+        Request::put(url)
+            .body(pattern(2_000_000))
+            .expect_continue(None)
+    };
+    let stuck = agent.send(upload("http://10.0.0.9/")).unwrap();
+    frames(&network, &mut agent, 50);
+    let began = network.now();
+    let handle = agent.send(upload("http://game.example/")).unwrap();
+    finish(&network, &mut agent, &handle).response();
+    let millis = (network.now() - began).as_millis();
+    assert!(millis < 2_600, "{millis}");
+    drop(stuck);
+}
