@@ -43,7 +43,8 @@ impl HttpCache {
         Self::with_max_bytes(MAX_BYTES)
     }
 
-    /// An empty cache with a limit of `max_bytes`, which includes the fields.
+    /// An empty cache with a limit of `max_bytes`, which includes the fields. The count is an estimate: many small
+    /// responses take up to twice as much memory.
     pub fn with_max_bytes(max_bytes: usize) -> Self {
         Self {
             entries: BTreeMap::new(),
