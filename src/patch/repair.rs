@@ -223,6 +223,7 @@ impl DiskWork for RepairWork {
 mod tests {
     use super::*;
     use crate::patch::manifest::BlockHashes;
+    use crate::transport::disk::{Disk, DiskJob};
 
     fn file(blocks: usize, size: u64) -> ManifestFile {
         ManifestFile::new("a", size, [0; 32])
@@ -245,6 +246,26 @@ mod tests {
         let all: Vec<usize> = (0..5000).collect();
         let ranges = next_ranges(&huge, &all, false);
         assert_eq!(ranges, vec![0..MAX_BATCH / 1000 * 1000; 1]);
+    }
+
+    #[test]
+    fn a_block_with_another_hash_is_not_written() {
+        let name = format!("httpoll-repair-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, [b'-'; 6]).unwrap();
+        let block = |block: usize, sha256: Digest| BlockToWrite {
+            block,
+            offset: 3 * block as u64,
+            bytes: Bytes::from_static(b"new"),
+            sha256,
+        };
+        let right: Digest = Sha256::digest(b"new").into();
+        let step = RepairStep::Write(vec![block(0, [1; 32]), block(1, right)]);
+        let work = RepairWork::new(path.clone(), step);
+        let mut job = DiskJob::start(&Disk::inline(), work).unwrap();
+        assert_eq!(job.poll().unwrap().unwrap(), Repaired::Wrote(vec![1]));
+        assert_eq!(fs::read(&path).unwrap(), b"---new");
+        fs::remove_file(path).unwrap();
     }
 
     #[test]
