@@ -66,6 +66,7 @@ impl World {
                 let response = MockResponse::with_status(status);
                 return match status {
                     429 => response.header("Retry-After", "120"),
+                    502 => response.header("Retry-After", "1"),
                     _ => response,
                 };
             }
@@ -213,6 +214,18 @@ fn retry_after_is_kept() {
     outbox.push(&event(1)).unwrap();
     let took = world.until_sent(&mut outbox);
     assert!((120..122).contains(&took.as_secs()), "{took:?}");
+}
+
+#[test]
+fn a_short_retry_after_does_not_shorten_the_wait() {
+    let folder = Folder::new("retry-after-short");
+    let mut world = World::new(&[502]);
+    let wait = Duration::from_secs(100);
+    let outbox = world.open(&folder).interval(Duration::ZERO);
+    let mut outbox = outbox.backoff(wait, wait);
+    outbox.push(&event(1)).unwrap();
+    let took = world.until_sent(&mut outbox);
+    assert!((50..101).contains(&took.as_secs()), "{took:?}");
 }
 
 #[test]
