@@ -302,7 +302,7 @@ fn a_fault_before_the_first_byte_is_a_500() {
             _ => "/files/slow.bin",
         };
         test.disk.orders.send(order).unwrap();
-        let (head, _) = test.receive(&mut client, 1);
+        let (head, _) = test.receive(&mut client, 0);
         assert!(head.starts_with("HTTP/1.1 500"), "{head}");
         let faults = test.faults();
         assert!(faults.contains(text), "{faults}");
