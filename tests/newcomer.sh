@@ -45,8 +45,9 @@ if ! $inside; then
     mkdir -p "$root/debian/httpoll" "$root/debian/root/.cargo"
     git archive HEAD | tar -x -C "$root/debian/httpoll"
     cp -L /etc/resolv.conf /etc/hosts "$root/debian/etc/"
-    # A mirror of this machine, if it has one.
+    # What this machine needs to reach the network: a mirror, the authority of a proxy.
     cp "${CARGO_HOME:-$HOME/.cargo}"/config.toml "$root/debian/root/.cargo/" 2>/dev/null || true
+    cp -L /etc/ssl/certs/ca-certificates.crt "$root/debian/host-authorities.crt" 2>/dev/null || true
     toolchain=$(rustc --print sysroot 2>/dev/null || true)
     # The mounts are in a namespace of their own, which ends with the command.
     unshare --mount --propagation private bash -c '
@@ -78,6 +79,9 @@ if ! command -v cc >/dev/null; then
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends gcc libc6-dev curl ca-certificates >/dev/null
+fi
+if [ -s /host-authorities.crt ]; then
+    cp /host-authorities.crt /etc/ssl/certs/ca-certificates.crt
 fi
 if ! command -v cargo >/dev/null; then
     if curl -sSf --proto '=https' -m 60 https://sh.rustup.rs -o /tmp/rustup.sh; then
