@@ -35,8 +35,88 @@
 //! answered by [`Event`]s. It follows redirects, retries, keeps cookies and a cache, writes downloads to
 //! disk, and reads event streams and WebSockets. The `agent` feature, on by default, holds it.
 //!
+//! ```no_run
+//! use httpoll::{Agent, Download, Event, Request, RetryPolicy};
+//!
+//! fn main() -> Result<(), httpoll::Error> {
+//!     let mut agent = Agent::new();
+//!     let scores = agent.send(Request::get("http://127.0.0.1:8080/files/leaderboard.json"))?;
+//!     let pack = agent.send(
+//!         Request::get("http://127.0.0.1:8080/bytes/1000000")
+//!             .retries(RetryPolicy::standard())
+//!             .download_to(Download::to("assets/levels.pak").resume(true)),
+//!     )?;
+//!     let mut running = vec![scores.id(), pack.id()];
+//!     while !running.is_empty() {
+//!         agent.poll(); // once per frame; never blocks
+//!         while let Some(event) = agent.next_event() {
+//!             if event.is_final() {
+//!                 running.retain(|id| Some(*id) != event.id());
+//!             }
+//!             match event {
+//!                 Event::Done { id, response } if id == scores.id() => println!("{}", response.text()),
+//!                 Event::Progress { id, progress } if id == pack.id() => println!("{:?}", progress.fraction()),
+//!                 Event::Failed { error, .. } => eprintln!("{error}"),
+//!                 _ => {}
+//!             }
+//!         }
+//!         std::thread::sleep(std::time::Duration::from_millis(16)); // your game draws here
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
 //! The other way round there is the `server` module: routes, files, event streams and WebSockets, polled
 //! in the same loop. The `server` feature holds it.
+//!
+//! ```no_run
+//! # #[cfg(feature = "server")]
+//! # fn serve() -> Result<(), httpoll::Error> {
+//! # fn draw_frame(_: &mut httpoll::server::Server) {}
+//! use httpoll::server::{Request, Server};
+//!
+//! let mut server = Server::bind("127.0.0.1:0")?;
+//! server.route("GET", "/hello/:name", |request: &mut Request| {
+//!     format!("hello, {}", request.param("name").unwrap_or_default())
+//! })?;
+//! while !server.is_closed() {
+//!     server.poll()?; // once per frame; never blocks
+//!     draw_frame(&mut server);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The crate [`bevy_httpoll`](https://docs.rs/bevy_httpoll) makes all of it components, events and resources of Bevy:
+//!
+//! ```rust,ignore
+//! use std::time::Duration;
+//!
+//! use bevy_app::{App, AppExit, ScheduleRunnerPlugin, Startup};
+//! use bevy_ecs::prelude::*;
+//! use bevy_httpoll::prelude::*;
+//!
+//! fn main() {
+//!     App::new()
+//!         .add_plugins(ScheduleRunnerPlugin::run_loop(Duration::from_millis(16)))
+//!         .add_plugins(HttpollPlugin::default())
+//!         .add_systems(Startup, fetch)
+//!         .run();
+//! }
+//!
+//! fn fetch(mut commands: Commands) {
+//!     commands
+//!         .spawn(HttpRequest::get("http://127.0.0.1:8080/files/leaderboard.json"))
+//!         .observe(|on: On<HttpResponse>, mut exit: MessageWriter<AppExit>| {
+//!             println!("{} with {} bytes", on.status(), on.body.len());
+//!             exit.write(AppExit::Success);
+//!         })
+//!         .observe(|on: On<HttpError>, mut exit: MessageWriter<AppExit>| {
+//!             eprintln!("{}", on.error);
+//!             exit.write(AppExit::error());
+//!         });
+//! }
+//! ```
 //!
 //! # The one invariant
 //!

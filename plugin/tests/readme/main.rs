@@ -222,6 +222,7 @@ fn all_samples() -> Vec<Sample> {
         file!(node, 1, &[r#"{"leader":"Ada"}"#]),
         file!(agent, 2, &["Some(1.0)", r#"{"leader":"Ada"}"#]),
         function!(crate_docs, &[r#"{"leader":"Ada"}"#]),
+        function!(serve, &["hello, Ada"]),
     ]
 }
 

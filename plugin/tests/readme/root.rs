@@ -1,5 +1,5 @@
-//! The sample in the documentation of `httpoll`. It is the body of a function, so it is here between two marks,
-//! which the test compares with the document.
+//! Samples in the documentation of `httpoll` that are bodies of functions. Each is here between two marks, which
+//! the test compares with the document.
 
 /// `HttpClient` in the documentation of `httpoll`.
 pub(crate) mod crate_docs {
@@ -34,6 +34,56 @@ pub(crate) mod crate_docs {
         }
         // end of the sample
         println!("{}", String::from_utf8_lossy(&body));
+        Ok(())
+    }
+}
+
+/// `Server` in the documentation of `httpoll`.
+pub(crate) mod serve {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    use crate::stand_in::httpoll;
+
+    capture_output!();
+
+    /// A client: it asks in the first frame, and the server ends when it has the response.
+    fn draw_frame(server: &mut httpoll::server::Server) {
+        thread_local! {
+            static CLIENT: std::cell::RefCell<Option<TcpStream>> = const { std::cell::RefCell::new(None) };
+        }
+        CLIENT.with_borrow_mut(|client| {
+            let stream = client.get_or_insert_with(|| {
+                let mut stream = TcpStream::connect(server.local_addr()).unwrap();
+                stream.set_nonblocking(true).unwrap();
+                let request =
+                    b"GET /hello/Ada HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+                stream.write_all(request).unwrap();
+                stream
+            });
+            let mut response = [0; 1000];
+            if let Ok(count) = stream.read(&mut response) {
+                let text = String::from_utf8_lossy(&response[..count]).into_owned();
+                println!("{}", text.lines().last().unwrap());
+                server.shutdown(std::time::Duration::ZERO);
+            }
+        });
+    }
+
+    #[rustfmt::skip]
+    pub(crate) fn run() -> Result<(), httpoll::Error> {
+        // sample: serve
+        use httpoll::server::{Request, Server};
+
+        let mut server = Server::bind("127.0.0.1:0")?;
+        server.route("GET", "/hello/:name", |request: &mut Request| {
+            format!("hello, {}", request.param("name").unwrap_or_default())
+        })?;
+        while !server.is_closed() {
+            server.poll()?; // once per frame; never blocks
+            draw_frame(&mut server);
+        }
+        // end of the sample
         Ok(())
     }
 }

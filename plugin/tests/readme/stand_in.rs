@@ -39,7 +39,7 @@ pub(crate) mod bevy {
 /// The names of `httpoll` that samples use. Clients and agents are on the servers of this test.
 pub(crate) mod httpoll {
     pub(crate) use bevy_httpoll::httpoll::{
-        Download, Error, Event, Method, Request, RetryPolicy, Status,
+        Download, Error, Event, Method, Request, RetryPolicy, Status, server,
     };
 
     pub(crate) use super::{Agent, HttpClient};
