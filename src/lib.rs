@@ -202,10 +202,16 @@
 //!
 //! * `tls` (default): HTTPS by rustls with ring and Mozilla's roots. Without it [`TlsOptions`](tls::TlsOptions) has no
 //!   values, and `https` is refused.
+//! * `platform-verifier`: the system decides which certificates it trusts, on a thread of its own.
 //! * `certificate-facts`: names, validity and fingerprint of a server's certificate.
 //! * `agent` (default): the agent. What costs it dependencies is apart: `cookies`, `cache`, `gzip`,
-//!   `brotli`, `zstd`, `multipart`, `digest-auth`, `sha256`, `outbox`, `patch`, `websocket`. `full` is all features.
+//!   `brotli`, `zstd`, `multipart`, `digest-auth`, `sha256`, `outbox`, `patch`.
+//! * `websocket`: WebSockets of agent and server.
+//! * `server`: the server. Apart from it: `templates` (pages by MiniJinja), `oauth` (login in the player's browser),
+//!   `archive` (files out of ZIP archives).
+//! * `test-util`: `mock`, for tests of games. `full` is every feature except `test-util`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[cfg(all(target_family = "wasm", not(target_os = "unknown")))]
