@@ -35,7 +35,7 @@
 //! answered by [`Event`]s. It follows redirects, retries, keeps cookies and a cache, writes downloads to
 //! disk, and reads event streams and WebSockets. The `agent` feature, on by default, holds it.
 //!
-//! ```no_run
+//! ```rust,ignore
 //! use httpoll::{Agent, Download, Event, Request, RetryPolicy};
 //!
 //! fn main() -> Result<(), httpoll::Error> {
