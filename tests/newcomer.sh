@@ -71,7 +71,7 @@ timed() { # NAME COMMAND...: runs it; its time and the space of the target folde
     say "$*"
     "$@"
     table+=("$(printf '| %s | %d min %02d s | %s |' "$name" $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60)) \
-        "$(du -sh target 2>/dev/null | cut -f1)")")
+        "$(du -sh "${samples:-.}/target" 2>/dev/null | cut -f1)")")
 }
 
 if ! command -v cc >/dev/null; then
@@ -118,7 +118,7 @@ program() { # DOCUMENT N
 }
 
 # sample NAME DOCUMENT N DEPENDENCY...: makes a crate of a program, and leaves its binary in samples/NAME.
-samples=$(mktemp -d)
+samples=$(mktemp -d) # also where the target folder of the samples is
 sample() {
     local name=$1 document=$2 n=$3; shift 3
     cargo init --quiet --vcs none --name "$name" "$samples/$name"
@@ -127,7 +127,9 @@ sample() {
     printf '%s\n' "$@" >>"$samples/$name/Cargo.toml"
     # The versions of the checkout, so that nothing is compiled that was not asked for.
     cp Cargo.lock "$samples/$name/"
-    (cd "$samples/$name" && timed "sample $name" env CARGO_TARGET_DIR="$samples/target" cargo build --quiet)
+    cd "$samples/$name"
+    timed "sample $name" env CARGO_TARGET_DIR="$samples/target" cargo build --quiet
+    cd "$checkout"
 }
 compare() { # NAME EXPECTED ACTUAL
     if [ "$2" != "$3" ]; then
