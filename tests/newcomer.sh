@@ -42,11 +42,11 @@ if ! $inside; then
     command -v debootstrap >/dev/null || { echo 'apt-get install debootstrap; or see --here' >&2; exit 2; }
     say 'a bare Debian'
     debootstrap --variant=minbase bookworm "$root/debian" >/dev/null
-    mkdir -p "$root/debian/httpoll" "$root/debian/root/.cargo"
+    mkdir -p "$root/debian/httpoll" "$root/debian/newcomer/.cargo"
     git archive HEAD | tar -x -C "$root/debian/httpoll"
     cp -L /etc/resolv.conf /etc/hosts "$root/debian/etc/"
     # What this machine needs to reach the network: a mirror, the authority of a proxy.
-    cp "${CARGO_HOME:-$HOME/.cargo}"/config.toml "$root/debian/root/.cargo/" 2>/dev/null || true
+    cp "${CARGO_HOME:-$HOME/.cargo}"/config.toml "$root/debian/newcomer/.cargo/" 2>/dev/null || true
     cp -L /etc/ssl/certs/ca-certificates.crt "$root/debian/host-authorities.crt" 2>/dev/null || true
     toolchain=$(rustc --print sysroot 2>/dev/null || true)
     # The mounts are in a namespace of their own, which ends with the command.
@@ -57,8 +57,8 @@ if ! $inside; then
         if [ -n "$toolchain" ]; then
             mkdir -p "$root/opt/rust"; mount --bind "$toolchain" "$root/opt/rust"
         fi
-        exec chroot "$root" /usr/bin/env -i HOME=/root TERM=dumb \
-            PATH=/root/.cargo/bin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin \
+        exec chroot "$root" /usr/bin/env -i HOME=/newcomer TERM=dumb \
+            PATH=/newcomer/.cargo/bin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin \
             bash /httpoll/tests/newcomer.sh "$@"
     ' bash "$root/debian" "$toolchain" "${options[@]}"
     exit

@@ -52,9 +52,9 @@ pub(super) enum Served {
 /// What the file is for.
 #[derive(Debug)]
 pub(super) enum Then {
-    /// A static file. If there is none, the request is served without it.
+    /// A static file. If it does not exist, the request is served without it.
     Serve(Box<(Request, Response, Plan)>),
-    /// A static file. If there is none, the response is `404`.
+    /// A static file. If it does not exist, the response is `404`.
     NotFound,
     /// The content of this response.
     Send(Box<Response>),

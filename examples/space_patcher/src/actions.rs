@@ -1,4 +1,4 @@
-//! What the player can do, by mouse, by keyboard, or as told by the demo. Whoever carries an action out reads
+//! What the player can do, by mouse, by keyboard, or by the scripted demo. A system that carries an action out reads
 //! the messages.
 
 use bevy::input::keyboard::KeyboardInput;

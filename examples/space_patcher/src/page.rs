@@ -28,7 +28,7 @@ fn property(object: &JsValue, name: &str) -> Option<JsValue> {
     Reflect::get(object, &JsValue::from_str(name)).ok()
 }
 
-/// The server is another process, so it is told which faults are on.
+/// The server is another process, so a request tells it which faults are on.
 fn report_faults(faults: Res<Faults>, site: Option<Res<Site>>, mut http: Http) {
     if let Some(site) = site
         && faults.is_changed()

@@ -74,7 +74,7 @@ impl HttpCacheFile {
         let (loading, max_bytes) = (handle.clone(), self.max_bytes);
         let path = self.path.clone();
         wasm_bindgen_futures::spawn_local(async move {
-            // There is none before the first visit.
+            // Before the first visit the file does not exist.
             let Ok(bytes) = httpoll::opfs::read(&path).await else {
                 return;
             };

@@ -72,7 +72,7 @@ impl EventReader {
         self.has_more = false;
     }
 
-    /// The value to send as `Last-Event-ID`; empty when there is none.
+    /// The value to send as `Last-Event-ID`; empty if the stream had no ID.
     pub(crate) fn last_event_id(&self) -> &str {
         self.parser.last_event_id()
     }

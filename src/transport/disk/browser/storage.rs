@@ -90,7 +90,7 @@ async fn send(call: &Object, moved: &Array, step: DiskStep) -> Result<JsValue, D
     }
 }
 
-/// A property; `undefined` if there is none.
+/// A property; `undefined` if the object lacks it.
 pub(super) fn get(object: &JsValue, name: &str) -> JsValue {
     Reflect::get(object, &name.into()).unwrap_or_default()
 }
