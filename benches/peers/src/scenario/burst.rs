@@ -28,15 +28,20 @@ pub fn scenarios() -> Vec<Scenario> {
                 Pace::Busy => "frames that compute",
             }
         ),
-        peers: vec![
-            peer::FLOOR,
-            peer::AGENT,
-            peer::AGENT_THREAD,
-            peer::CURL,
-            peer::UREQ,
-            peer::REQWEST,
-            peer::HYPER,
-        ],
+        peers: [
+            Some(peer::FLOOR),
+            // How far a client gets that busy-polls like the agent and does next to nothing else.
+            (connections < COUNT).then_some(peer::FLOOR_LINGERING),
+            Some(peer::AGENT),
+            Some(peer::AGENT_THREAD),
+            Some(peer::CURL),
+            Some(peer::UREQ),
+            Some(peer::REQWEST),
+            Some(peer::HYPER),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         most_rounds: usize::MAX,
         run: Box::new(move |context| at_once(context, connections, pace)),
     })
