@@ -138,8 +138,8 @@ impl Entry {
         ];
         given
             .into_iter()
-            .filter_map(|seconds| seconds?.parse().ok())
-            .any(|seconds| staleness <= Duration::from_secs(seconds))
+            .filter_map(|seconds| delta_seconds(&seconds?))
+            .any(|seconds| staleness <= seconds)
     }
 
     /// Whether the stale response may be used while it is validated (RFC 5861 §3). A request with limits of its
@@ -157,9 +157,8 @@ impl Entry {
         }
         let now = clamp(request.time);
         let window = directive_of(&self.response.fields, "stale-while-revalidate");
-        let window = window.and_then(|seconds| seconds.parse().ok());
-        now >= self.received
-            && window.is_some_and(|seconds| self.staleness(now) <= Duration::from_secs(seconds))
+        let window = window.and_then(|seconds| delta_seconds(&seconds));
+        now >= self.received && window.is_some_and(|window| self.staleness(now) <= window)
     }
 
     /// How long the response has been stale. `now` is clamped.
@@ -229,24 +228,61 @@ const KEPT: [HeaderName; 4] = [
 /// The argument of a `Cache-Control` directive of a request: empty when it has no argument, `None` when the
 /// directive is absent.
 pub(super) fn directive(headers: &HeaderMap, name: &str) -> Option<String> {
-    let lines = headers.get_all(CACHE_CONTROL).iter();
-    find_directive(lines.map(HeaderValue::as_bytes), name)
+    directive_of(&cache_control(headers), name)
 }
 
 /// The same of a response.
 fn directive_of(fields: &FieldLines, name: &str) -> Option<String> {
-    find_directive(fields.get_all(CACHE_CONTROL.as_str()), name)
+    let found = directives(fields).find(|(found, _)| found == name);
+    found.map(|(_, argument)| argument.unwrap_or_default())
 }
 
-fn find_directive<'a>(lines: impl Iterator<Item = &'a [u8]>, name: &str) -> Option<String> {
-    lines
-        .filter_map(|value| str::from_utf8(value).ok())
-        .flat_map(|value| value.split(','))
-        .find_map(|item| {
-            let (found, argument) = item.split_once('=').unwrap_or((item, ""));
-            let argument = argument.trim().trim_matches('"').to_owned();
-            found.trim().eq_ignore_ascii_case(name).then_some(argument)
-        })
+/// The directives of `Cache-Control`: the names in lower case, the arguments without quotes. A comma inside of quotes
+/// does not separate directives (RFC 9110 §5.6.1).
+fn directives(fields: &FieldLines) -> impl Iterator<Item = (String, Option<String>)> {
+    fields.list(CACHE_CONTROL.as_str()).map(|item| {
+        let item = String::from_utf8_lossy(item);
+        let (name, argument) = match item.split_once('=') {
+            Some((name, argument)) => (name, Some(argument)),
+            None => (&*item, None),
+        };
+        let argument = argument.map(|it| it.trim().trim_matches('"').to_owned());
+        (name.trim().to_ascii_lowercase(), argument)
+    })
+}
+
+/// The `Cache-Control` lines alone.
+fn cache_control(headers: &HeaderMap) -> FieldLines {
+    let mut fields = FieldLines::new();
+    for value in headers.get_all(CACHE_CONTROL) {
+        // It was a valid field before.
+        let _ = fields.append(CACHE_CONTROL.as_str(), value);
+    }
+    fields
+}
+
+/// The directives in the spelling that the library understands, which splits at commas inside of quotes and ignores
+/// the whole field if one byte is not ASCII. An argument that is not a number has no meaning here; `x` stands for it.
+fn plain_directives(headers: &HeaderMap) -> String {
+    let fields = cache_control(headers);
+    let known =
+        directives(&fields).filter(|(name, _)| HeaderName::from_bytes(name.as_bytes()).is_ok());
+    let plain = known.map(
+        |(name, argument)| match argument.map(|it| delta_seconds(&it)) {
+            None => name,
+            Some(Some(seconds)) => format!("{name}={}", seconds.as_secs()),
+            Some(None) => format!("{name}=x"),
+        },
+    );
+    plain.collect::<Vec<_>>().join(", ")
+}
+
+/// A number of seconds. What is too large for a cache means the longest time that every cache understands (RFC 9111
+/// §1.2.2).
+fn delta_seconds(text: &str) -> Option<Duration> {
+    const LONGEST: u64 = 1 << 31;
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| Duration::from_secs(text.parse().map_or(LONGEST, |it: u64| it.min(LONGEST))))
 }
 
 /// RFC 9111 §4.2.3: `corrected_initial_age`.
@@ -256,18 +292,8 @@ fn initial_age(fields: &FieldLines, requested: SystemTime, received: SystemTime)
     let stated = fields
         .get(AGE.as_str())
         // In a list, only the first member counts (§5.1).
-        .and_then(|age| {
-            str::from_utf8(age)
-                .ok()?
-                .split(',')
-                .next()?
-                .trim()
-                .parse()
-                .ok()
-        })
-        .map_or(Duration::ZERO, |age: u64| {
-            Duration::from_secs(age.min(1 << 31))
-        });
+        .and_then(|age| delta_seconds(str::from_utf8(age).ok()?.split(',').next()?.trim()))
+        .unwrap_or_default();
     date.map_or(Duration::ZERO, since)
         .max(stated.saturating_add(since(requested)))
 }
@@ -322,15 +348,16 @@ fn stripped(mut response: CachedResponse) -> CachedResponse {
 }
 
 /// Joins all field lines of a name into one, and leaves out `Host`, which is part of the URL. The
-/// library reads only first field lines, and only lower-case directives.
+/// library reads only first field lines, and only plain directives.
 fn combined(headers: &HeaderMap) -> HeaderMap {
     let mut combined = HeaderMap::with_capacity(headers.keys_len());
     for name in headers.keys().filter(|name| *name != HOST) {
         let lines: Vec<&[u8]> = headers.get_all(name).iter().map(|v| v.as_bytes()).collect();
-        let mut value = lines.join(&b", "[..]);
-        if name == CACHE_CONTROL {
-            value.make_ascii_lowercase();
-        }
+        let value = if name == CACHE_CONTROL {
+            plain_directives(headers).into_bytes()
+        } else {
+            lines.join(&b", "[..])
+        };
         if let Ok(value) = HeaderValue::from_bytes(&value) {
             combined.insert(name, value);
         }

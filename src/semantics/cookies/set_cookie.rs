@@ -207,15 +207,16 @@ fn check_prefix(
 /// The cookie's domain, and whether the cookie is for that host only (§5.7, steps 8 to 11).
 fn domain(url: &Url, attribute: Option<&str>) -> Result<(String, bool), CookieFault> {
     let host = url.host_str().ok_or(CookieFault::Domain)?;
-    let attribute = attribute.unwrap_or_default().trim();
+    let attribute = attribute.unwrap_or_default();
     if attribute.is_empty() || attribute.eq_ignore_ascii_case(host) && is_address(host) {
         return Ok((host.to_owned(), true));
     }
     if is_address(attribute) || is_address(host) {
         return Err(CookieFault::PublicSuffix);
     }
-    // The parser removed one dot (§5.6.3). A second one makes a domain that matches no host.
-    if attribute.starts_with('.') {
+    // The parser removed the spaces around the attribute and then one dot (§5.6, §5.6.3). A second dot, and spaces
+    // after the first, make a domain that matches no host.
+    if attribute.starts_with('.') || attribute.contains(char::is_whitespace) {
         return Err(CookieFault::Domain);
     }
     let suffix = CookieDomain::try_from(attribute).map_err(|_| CookieFault::Malformed)?;

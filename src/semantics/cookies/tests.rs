@@ -147,6 +147,17 @@ fn which_cookies_are_refused() {
         ),
         (
             "http://h.test/",
+            "a=1; Domain=  .  h.test",
+            CookieFault::Domain,
+        ),
+        ("http://h.test/", "a=1; Domain=h. test", CookieFault::Domain),
+        (
+            "http://h.test/",
+            "a=1; Domain=.\u{a0}h.test",
+            CookieFault::Domain,
+        ),
+        (
+            "http://h.test/",
             "a=1; Domain=test",
             CookieFault::PublicSuffix,
         ),
@@ -205,6 +216,7 @@ fn which_cookies_are_refused() {
 fn unusual_cookies_that_are_valid() {
     for (from, line, expected) in [
         ("http://127.0.0.1/", "a=1; Domain=127.0.0.1", "a=1"),
+        ("http://x.h.test/", "a=1; Domain = \t.h.test ", "a=1"),
         ("http://[::1]/", "a=1; Domain=[::1]", "a=1"),
         ("http://localhost/", "a=1; Domain=localhost", "a=1"),
         ("https://h.test/", "__Secure-a=1; Secure", "__Secure-a=1"),

@@ -32,6 +32,18 @@ fn responses_that_are_stored_rfc_9111_3() {
             &[("cache-control", "max-age=9"), ("vary", "a, *")],
             false,
         ),
+        // A byte that is not ASCII does not hide the other directives.
+        (
+            &[],
+            &[("cache-control", "max-age=9, no-store, by=\"\u{e9}\"")],
+            false,
+        ),
+        // RFC 9110 §5.6.4: what is in quotes is one argument.
+        (
+            &[],
+            &[("cache-control", "by=\"a, no-store, b\", max-age=9")],
+            true,
+        ),
     ] {
         let (cache, kept) = stored(request, lines);
         assert_eq!(kept, expected, "{request:?} {lines:?}");
@@ -63,6 +75,11 @@ fn freshness_lifetime_rfc_9111_4_2() {
         // §5.2.2.1.
         (&[("cache-control", "max-age=100")][..], 99),
         (&[("Cache-Control", "Max-Age=\"100\"")], 99),
+        (
+            &[("cache-control", "by=\"a, max-age=5, b\", max-age=100")],
+            99,
+        ),
+        (&[("cache-control", "max-age=100, by=\"\u{e9}\"")], 99),
         (&[("cache-control", "max-age=100"), ("expires", "@5")], 99),
         (
             &[
@@ -105,6 +122,11 @@ fn freshness_lifetime_rfc_9111_4_2() {
         // §4.2.2: a tenth of the time since the last modification.
         (&[("last-modified", "@-1000"), ("date", "@0")], 99),
         (&[("last-modified", "@-1000")], 99),
+        // §1.2.2: a number that no cache can hold is the longest time.
+        (
+            &[("cache-control", "max-age=99999999999999999999999")],
+            (1 << 31) - 1,
+        ),
     ] {
         let (mut cache, kept) = stored(&[], lines);
         assert!(kept);
@@ -126,6 +148,10 @@ fn freshness_lifetime_rfc_9111_4_2() {
         &[
             ("cache-control", "max-age=100"),
             ("age", "18446744073709551615"),
+        ],
+        &[
+            ("cache-control", "max-age=100"),
+            ("age", "99999999999999999999999"),
         ],
         &[("expires", "0")],
         &[("expires", "-1"), ("last-modified", "@-1000")],
