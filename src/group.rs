@@ -145,6 +145,44 @@ impl PollGroup {
             .poll(now, budget)
     }
 
+    /// A second poll in the same frame, for what the game gave members to do since the first: requests and responses
+    /// leave in this frame, and what the first poll had to leave is continued. If there is nothing of that kind, it
+    /// makes no system call; what arrived meanwhile is found by the next [`poll`](Self::poll). So a frame in which
+    /// nothing happens costs one system call.
+    ///
+    /// Pass members that the first poll had; not all of them are needed.
+    ///
+    /// ```
+    /// # use httpoll::memory::MemoryNetwork;
+    /// use httpoll::{Budget, HttpClient, PollGroup};
+    ///
+    /// # let network = MemoryNetwork::new();
+    /// # let group = PollGroup::on_memory(&network);
+    /// # /*
+    /// let group = PollGroup::new();
+    /// # */
+    /// let mut scores = HttpClient::in_group(&group);
+    /// let budget = Budget::default();
+    /// group.poll(&budget, &mut [&mut scores])?;
+    /// // The game runs here, and may start requests.
+    /// group.poll_again(&budget, &mut [&mut scores])?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll).
+    pub fn poll_again(
+        &self,
+        budget: &Budget,
+        members: &mut [&mut dyn GroupMember],
+    ) -> Result<Polled, Error> {
+        let now = self.poller.clock().now();
+        let first = self.first.load(Ordering::Relaxed);
+        PollLoop::new(&self.poller, members)
+            .starting_at(first)
+            .poll_again(now, budget)
+    }
+
     /// Sleeps until a member can do something or `timeout` has passed, then polls for at most some 10 ms.
     /// It is meant for loops without frames; a game calls [`poll`](Self::poll).
     ///

@@ -14,7 +14,7 @@ use bevy_ecs::system::Res;
 /// | `Poll` | `PreUpdate` | sends spawned requests, reads and writes sockets |
 /// | `Dispatch` | `PreUpdate`, after `Poll` | triggers events, despawns finished requests |
 /// | `Submit` | `Last` | sends the requests of this frame |
-/// | `Flush` | `Last`, after `Submit` | reads and writes sockets again; the next `Dispatch` triggers the events |
+/// | `Flush` | `Last`, after `Submit` | reads and writes sockets again, if there is something new to do; the next `Dispatch` triggers the events |
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HttpollSystems {
@@ -24,7 +24,10 @@ pub enum HttpollSystems {
     Dispatch,
     /// Sends the requests of this frame.
     Submit,
-    /// Polls requests and servers again with the rest of the budget.
+    /// Polls requests and servers again with the rest of the budget, so that what this frame spawned, cancelled or
+    /// responded leaves in this frame. Without anything of that kind, and without unfinished work, it makes no
+    /// system call: an idle frame costs one, whatever the number of requests, nodes and servers. What arrives
+    /// after `Poll` is then read by the next frame's `Poll`.
     Flush,
 }
 

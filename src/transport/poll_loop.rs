@@ -129,6 +129,37 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
         self.run(events, &mut meter, budget.busy_poll)
     }
 
+    /// A second poll of the same frame. It does not ask the system if no machine got something to do since its
+    /// last turn: what became ready meanwhile is found by the next poll.
+    pub(crate) fn poll_again(&mut self, now: Instant, budget: &Budget) -> Result<Polled, Error> {
+        let remaining_budget = self.begin(now, budget);
+        if !self.has_news(budget.busy_poll) {
+            self.poller.set_remaining_budget(remaining_budget);
+            return Ok(Polled {
+                changed: false,
+                next: self.next_poll(),
+            });
+        }
+        let events = self.poll_events();
+        let mut meter = BudgetMeter::start(self.poller.clock(), &remaining_budget);
+        self.run(events, &mut meter, budget.busy_poll)
+    }
+
+    /// Whether a machine has, or may have, something to do, as far as that is known without asking the system. What
+    /// happens on a machine's own thread waits for the next poll.
+    fn has_news(&mut self, busy_poll: BusyPoll) -> bool {
+        let poller = self.poller;
+        self.machines.iter_mut().any(|machine| {
+            let machine = machine.machine();
+            let Some(reactor) = machine.reactor() else {
+                return false;
+            };
+            // A watcher may have collected events.
+            let came = reactor.poller().is(poller) && reactor.take_events();
+            came || reactor.has_work() || machine.idle_until(busy_poll).is_none()
+        })
+    }
+
     /// If no machine has anything to do now: when the first of them needs the next poll.
     #[inline]
     fn idle_until(&mut self, busy_poll: BusyPoll) -> Option<PollAt> {
@@ -388,15 +419,20 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
 
     fn end(&mut self, changed: bool, meter: &BudgetMeter) -> Polled {
         self.poller.set_remaining_budget(meter.rest());
+        Polled {
+            changed,
+            next: self.next_poll(),
+        }
+    }
+
+    /// When the first of the machines needs the next poll. Tells their watchers.
+    fn next_poll(&mut self) -> PollAt {
         let next = self.machines.iter_mut().map(|it| {
             let machine = it.machine();
             tell_watcher(machine);
             machine.next_poll()
         });
-        Polled {
-            changed,
-            next: next.reduce(PollAt::sooner).unwrap_or(PollAt::Idle),
-        }
+        next.reduce(PollAt::sooner).unwrap_or(PollAt::Idle)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::system::{Query, Res, ResMut};
-use httpoll::{Budget, GroupMember, PollGroup, Status};
+use httpoll::budget::Polled;
+use httpoll::{Error, GroupMember, Status};
 
 use crate::components::node::{HttpClientNode, is_active};
 #[cfg(feature = "server")]
@@ -51,7 +52,8 @@ pub(crate) fn poll(
             node.join(group);
             members.push(&mut **node);
         }
-        poll_together(group, &budget, &mut members);
+        // One system call for all of them. Those that have work share the budget.
+        report(group.poll(&budget, &mut members));
     }
     for (node, before) in nodes.iter_mut().zip(before) {
         let status = node.get_status();
@@ -63,7 +65,8 @@ pub(crate) fn poll(
         .spend(http.now().saturating_duration_since(began));
 }
 
-/// The second pump. It gets the rest of the budget. With less than half of the budget left it does nothing.
+/// The second pump. It gets the rest of the budget. With less than half of the budget left it does nothing. It makes no
+/// system call when the game has given the agent and the servers nothing to do since the first pump.
 pub(crate) fn flush(
     http: Option<ResMut<HttpAgent>>,
     nodes: Query<&HttpClientNode>,
@@ -93,7 +96,7 @@ pub(crate) fn flush(
             members.push(&mut server.bypass_change_detection().server);
         }
         members.push(agent);
-        poll_together(group, &budget, &mut members);
+        report(group.poll_again(&budget, &mut members));
         http.frame
             .spend(http.now().saturating_duration_since(began));
     }
@@ -101,10 +104,9 @@ pub(crate) fn flush(
     http.frame.end(now);
 }
 
-/// Polls all of them with one system call. Those that have work share the budget.
-fn poll_together(group: &PollGroup, budget: &Budget, members: &mut [&mut dyn GroupMember]) {
-    // Each client reports its own failures. This one is a failure of the operating system.
-    if let Err(error) = group.poll(budget, members) {
+/// Each client reports its own failures. This one is a failure of the operating system.
+fn report(polled: Result<Polled, Error>) {
+    if let Err(error) = polled {
         log::warn!("sockets could not be polled: {error}");
     }
 }

@@ -105,6 +105,12 @@ impl MemoryNetwork {
         self.net().latency = latency;
     }
 
+    /// How often clients, agents, servers and groups on this network asked what is ready, since the network was made.
+    /// On sockets, each time is a system call. For a test of what a frame costs.
+    pub fn polls(&self) -> u64 {
+        self.net().polls
+    }
+
     /// The most bytes that one read or one write moves. `None`, the default, is no limit.
     pub fn set_transfer_limit(&self, bytes: Option<usize>) {
         self.net().transfer_limit = bytes;
@@ -269,6 +275,7 @@ impl MemoryNetwork {
     pub(crate) fn poll_events(&self, queue: usize, mut each: impl FnMut(ReadyEvent)) {
         self.settle();
         let mut net = self.net();
+        net.polls += 1;
         for event in net.readiness.take_events(queue) {
             each(event);
         }

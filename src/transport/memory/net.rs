@@ -42,6 +42,8 @@ pub(super) struct Net {
     /// The most bytes that one read or write moves.
     pub(super) transfer_limit: Option<usize>,
     pub(super) capacity: usize,
+    /// How often a poller asked for its events.
+    pub(super) polls: u64,
     /// The address that servers see of clients.
     pub(super) client_address: IpAddr,
     pub(super) choose_fault: Option<ChooseFault>,
@@ -59,6 +61,7 @@ impl Net {
             latency: Duration::ZERO,
             transfer_limit: None,
             capacity: 256 * 1024,
+            polls: 0,
             client_address: Ipv4Addr::LOCALHOST.into(),
             choose_fault: None,
             names: HashMap::new(),
