@@ -159,6 +159,31 @@ fn a_silent_event_stream_says_that_it_lives() {
     assert!(stream.is_closed() && test.server.is_closed());
 }
 
+#[test]
+fn after_an_hour_without_polls_streams_say_once_that_they_live() {
+    let mut test = test_server();
+    let events = with_events(&mut test);
+    let mut listener = test.connect();
+    test.send(&mut listener, GET);
+    let events = take(&events);
+    let mut test_of_sockets = test_server();
+    let sockets = with_sockets(&mut test_of_sockets, WebSocketOptions::default());
+    let (mut player, _) = handshake(&mut test_of_sockets, "");
+    let socket = take(&sockets);
+    for test in [&mut test, &mut test_of_sockets] {
+        test.network.advance(Duration::from_secs(3600));
+        test.pass(Duration::from_millis(19_500));
+    }
+    test.settle(&mut listener);
+    assert_eq!(unchunked(&listener.text()), ":\n\n");
+    assert!(!events.is_closed());
+    player.read();
+    assert_eq!(player.received, b"\x89\x00");
+    player.write(&frame(0x8a, b""));
+    test_of_sockets.pass(Duration::from_secs(1));
+    assert_eq!(socket.fault(), None);
+}
+
 fn handshake(test: &mut TestServer, extra: &str) -> (Raw, String) {
     let mut client = test.connect();
     let response = test.send(

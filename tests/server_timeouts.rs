@@ -387,3 +387,35 @@ fn a_client_that_never_stops_holds_up_neither_others_nor_the_loop() {
     }
     assert!(endless.received.len() > 1_000_000);
 }
+
+#[test]
+fn after_an_hour_without_polls_nobody_is_too_late() {
+    let mut test = test_server();
+    test.server.route("GET", "/", answers("ok")).unwrap();
+    test.server.route("POST", "/", answers("taken")).unwrap();
+    let mut idle = test.connect();
+    assert_eq!(body(&test.send(&mut idle, GET)), "ok");
+    let mut half = test.connect();
+    test.send(&mut half, "GET / HTTP/1.1\r\n");
+    let mut uploading = test.connect();
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n";
+    test.send(&mut uploading, head);
+    // All of them send while the game is in the background.
+    for (client, bytes) in [
+        (&mut idle, GET.as_bytes().to_vec()),
+        (&mut half, b"Host: a\r\n\r\n".to_vec()),
+        (&mut uploading, vec![b'x'; 30_000]),
+    ] {
+        client.write(&bytes);
+    }
+    test.network.advance(seconds(3600));
+    for (client, expected) in [(&mut idle, "ok"), (&mut half, "ok")] {
+        assert_eq!(body(&test.settle(client)), expected);
+    }
+    uploading.write(&[b'x'; 30_000]);
+    assert_eq!(body(&test.settle(&mut uploading)), "taken");
+    assert_eq!(test.server.metrics().open, 3);
+    // From then on time counts again.
+    test.pass(seconds(31));
+    assert_eq!(test.server.metrics().open, 0);
+}

@@ -435,7 +435,25 @@ impl Pool {
             && self.tally(usage).open < self.limits.total
     }
 
-    /// When an idle connection is to be closed. `None` for a busy one.
+    /// Lets all connections get older, those that are busy, too.
+    pub(crate) fn age(&mut self, by: Duration) {
+        let earlier = |time: Instant| time.checked_sub(by).unwrap_or(time);
+        for (_, pooled) in &mut self.connections {
+            pooled.opened = earlier(pooled.opened);
+            if let Service::Idle { since } = &mut pooled.service {
+                *since = earlier(*since);
+            }
+        }
+    }
+
+    /// When an idle connection is to be closed. `None`: it is not idle.
+    pub(crate) fn idle_until(&self, key: ConnectionKey) -> Option<Instant> {
+        let service = self.connections.get(key.0)?.service;
+        self.expires(key)
+            .filter(|_| matches!(service, Service::Idle { .. }))
+    }
+
+    /// When an idle or draining connection is to be closed. `None` for a busy one.
     pub(crate) fn expires(&self, key: ConnectionKey) -> Option<Instant> {
         let pooled = self.connections.get(key.0)?;
         match pooled.service {

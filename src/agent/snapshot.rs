@@ -88,7 +88,7 @@ pub struct ConnectionSnapshot {
     pub state: ConnectionState,
     /// What its request is doing.
     pub phase: Option<Phase>,
-    /// The time since it was begun to be opened. Of a gap between two polls, only one second counts.
+    /// The time since it was begun to be opened.
     pub age: Duration,
     /// How many requests it was given.
     pub requests: u32,

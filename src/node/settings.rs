@@ -85,7 +85,7 @@ impl HttpClient {
     ///
     /// The client also reconnects before it sends anything when the server has announced to close the idle
     /// connection by now (`Keep-Alive: timeout`, with a margin of up to a second). Without such an
-    /// announcement it does so after 4 s, for requests that could not be sent twice.
+    /// announcement it does so after 5 min, and after 4 s for requests that could not be sent twice.
     ///
     /// The status stays [`Status::Requesting`](crate::Status::Requesting) while the client reconnects. It
     /// cannot reconnect a stream from [`set_connection`](Self::set_connection).

@@ -14,6 +14,11 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// server has said that it keeps the connection for longer. Node.js closes after 5 s.
 const UNANNOUNCED_AGE: Duration = Duration::from_secs(4);
 
+/// An idle connection older than this serves no request, unless its server has said that it keeps it for longer.
+/// Routers on the way forget a connection without telling anybody, often after 5 min; a request would then be sent
+/// into the void until its timeout.
+const LONGEST_UNANNOUNCED_AGE: Duration = Duration::from_secs(5 * 60);
+
 /// How long a server keeps an idle connection, less a margin for the way there. `None`: it does not say.
 pub(crate) fn announced(head: &ResponseHead) -> Option<Duration> {
     let seconds = head.fields.list("keep-alive").find_map(|parameter| {
@@ -37,7 +42,8 @@ pub(crate) fn is_outdated(
 ) -> bool {
     match announced {
         Some(announced) => idle >= announced,
-        None => !is_repeatable && idle >= UNANNOUNCED_AGE,
+        None if is_repeatable => idle >= LONGEST_UNANNOUNCED_AGE,
+        None => idle >= UNANNOUNCED_AGE,
     }
 }
 
@@ -77,12 +83,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_time_only_requests_that_cannot_be_repeated_are_careful() {
+    fn without_a_time_requests_that_cannot_be_repeated_are_more_careful() {
         let seconds = Duration::from_secs;
         for (announced, idle, is_repeatable, expected) in [
             (None, 3, false, false),
             (None, 4, false, true),
-            (None, 4000, true, false),
+            (None, 299, true, false),
+            (None, 300, true, true),
             (Some(9), 8, false, false),
             (Some(9), 9, false, true),
             (Some(9), 9, true, true),

@@ -32,12 +32,27 @@ impl ActiveTime {
             }
             self.no_gap_until = now.checked_add(LONGEST_GAP);
         }
-        self.begin_wait(now)
+        self.note_poll(now)
     }
 
-    /// A poll begins after a sleep in the poller. That sleep counts in full.
+    /// A poll begins after a sleep in the poller. That sleep counts in full, unless it lasted more than a second longer
+    /// than it was to last, `until`: then the system had stopped the program, nobody knows since when, and one second
+    /// counts.
+    pub(super) fn end_sleep(
+        &mut self,
+        began: Instant,
+        until: Option<Instant>,
+        now: Instant,
+    ) -> Instant {
+        if until.is_some_and(|until| is_too_late(until, now)) {
+            let slept = now.saturating_duration_since(began);
+            self.skipped += slept.saturating_sub(LONGEST_GAP);
+        }
+        self.note_poll(now)
+    }
+
     #[inline]
-    pub(super) fn begin_wait(&mut self, now: Instant) -> Instant {
+    fn note_poll(&mut self, now: Instant) -> Instant {
         self.last_poll = Some(self.last_poll.map_or(now, |last| last.max(now)));
         *self.poll_time.insert(self.of(now))
     }
@@ -52,6 +67,13 @@ impl ActiveTime {
             .saturating_sub(LONGEST_GAP);
         self.skipped += beyond;
         self.last_poll = Some(last + beyond);
+    }
+
+    /// The sum of the time that did not count.
+    #[cfg(feature = "agent")]
+    #[inline]
+    pub(super) fn skipped(&self) -> Duration {
+        self.skipped
     }
 
     /// When the current poll began; `None` before the first one.
@@ -77,6 +99,11 @@ impl ActiveTime {
         }
         active_now + self.skipped
     }
+}
+
+/// Whether what was to happen at `due` happens so late that the system must have stopped the program meanwhile.
+pub(super) fn is_too_late(due: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(due) > LONGEST_GAP
 }
 
 /// When the caller began to be late. Before that the time was spent waiting for the peer.
@@ -107,6 +134,31 @@ mod tests {
             let now = start + 10 * second;
             assert_eq!(polled.begin_poll(now, quiet), start + counted * second);
             assert_eq!(polled.real(start + counted * second), now);
+        }
+    }
+
+    #[test]
+    fn a_sleep_counts_in_full_unless_the_system_stopped_the_program() {
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        for (until, slept, counted) in [
+            (None, 3600, 3600),
+            (Some(30), 30, 30),
+            // A busy machine.
+            (Some(30), 31, 31),
+            (Some(30), 3600, 1),
+            // Something became ready before.
+            (Some(30), 7, 7),
+        ] {
+            let mut time = ActiveTime::default();
+            time.begin_poll(start, None);
+            let until = until.map(|at| start + at * second);
+            let now = start + slept * second;
+            let active_now = time.end_sleep(start, until, now);
+            assert_eq!(active_now, start + counted * second, "{until:?} {slept}");
+            assert_eq!(time.real(active_now), now);
+            // The sleep is no gap of the next poll.
+            assert_eq!(time.begin_poll(now, None), active_now);
         }
     }
 

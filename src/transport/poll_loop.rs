@@ -243,7 +243,8 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
         timeout: Option<Duration>,
         budget: &Budget,
     ) -> Result<Polled, Error> {
-        let mut sleep = next.sleep(self.poller.clock().now(), timeout);
+        let began = self.poller.clock().now();
+        let mut sleep = next.sleep(began, timeout);
         for machine in self.machines.iter_mut() {
             let machine = machine.machine();
             if !machine.fall_asleep() {
@@ -255,14 +256,15 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
             };
             sleep = sleep.into_iter().chain(longest).min();
         }
+        let until = sleep.and_then(|sleep| began.checked_add(sleep));
         let slept = self.poller.wait(sleep);
-        // This time was spent waiting for the peer, so all of it counts.
         let now = self.poller.clock().now();
         for machine in self.machines.iter_mut() {
             let machine = machine.machine();
             machine.wake_up();
             if let Some(reactor) = machine.reactor() {
-                reactor.begin_wait(now);
+                // This time was spent waiting for the peer, so all of it counts.
+                reactor.end_sleep(began, until, now);
             }
             machine.begin_poll(budget);
         }

@@ -9,6 +9,7 @@
 
 #[cfg(target_family = "wasm")]
 mod fetch;
+mod time;
 
 use std::io;
 use std::net::IpAddr;
@@ -16,7 +17,6 @@ use std::time::Duration;
 
 use slab::Slab;
 
-use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, NetworkFault};
 use crate::transport::active_time::ActiveTime;
 use crate::transport::buffer::{BUFFER_BYTES, BufferPool};
@@ -194,21 +194,6 @@ impl Reactor {
         self.scratch = scratch;
     }
 
-    /// Begins a poll at `now`, and returns the active time for deadlines. Of a long gap since the last poll
-    /// only one second counts, because the peer did not cause it. While a watcher slept, there was no need to poll.
-    #[inline]
-    pub(crate) fn begin_poll(&mut self, now: Instant) -> Instant {
-        let quiet = self.poller().quiet_until(now);
-        self.active_time.begin_poll(now, quiet)
-    }
-
-    /// The active time at which the current poll began.
-    #[inline]
-    pub(crate) fn poll_time(&self) -> Instant {
-        let began = self.active_time.poll_time();
-        began.unwrap_or_else(|| self.active_time(self.clock().now()))
-    }
-
     /// A turn of the machine begins.
     pub(crate) fn start_turn(&mut self) {
         self.turn = Turn::default();
@@ -239,34 +224,9 @@ impl Reactor {
         self.turn.is_deferred
     }
 
-    /// Between two polls: excludes the part of the gap so far that does not count, so that a time noted now
-    /// is right.
-    #[cfg(feature = "agent")]
-    pub(crate) fn skip_gap(&mut self, now: Instant) {
-        let quiet = self.poller().quiet_until(now);
-        self.active_time.skip_gap(now, quiet);
-    }
-
     /// Its membership in the poller.
     pub(crate) fn member(&self) -> &Member {
         &self.member
-    }
-
-    /// Begins a poll after a sleep in the poller. That sleep counts in full.
-    pub(crate) fn begin_wait(&mut self, now: Instant) -> Instant {
-        self.active_time.begin_wait(now)
-    }
-
-    /// The active time: `now` minus the time that did not count.
-    #[inline]
-    pub(crate) fn active_time(&self, now: Instant) -> Instant {
-        self.active_time.of(now)
-    }
-
-    /// Converts an active time to the clock's time.
-    #[inline]
-    pub(crate) fn real_time(&self, active_now: Instant) -> Instant {
-        self.active_time.real(active_now)
     }
 
     /// Looks a name up. Its result ends a sleep.

@@ -12,6 +12,7 @@ use std::thread::{self, ThreadId};
 
 use crate::budget::PollAt;
 use crate::clock::Instant;
+use crate::transport::active_time::is_too_late;
 
 /// What the watcher calls.
 pub(crate) type Notify = Arc<dyn Fn() + Send + Sync>;
@@ -38,7 +39,8 @@ struct State {
     thread_id: Option<ThreadId>,
     /// Others that sleep in the system themselves.
     holds: usize,
-    /// When the functions were called last, or were to be called.
+    /// When the functions were called last, or were to be called. `None`: that is not known, because the system had
+    /// stopped the program.
     called_at: Option<Instant>,
 }
 
@@ -142,16 +144,16 @@ impl Watch {
     }
 
     /// Up to when the members had no need to be polled, as far as that is known: until the functions were called,
-    /// or until `now`.
+    /// or until `now`. `None` if the thread should have called them long ago: the system had stopped the program.
     pub(super) fn quiet_until(&self, now: Instant) -> Option<Instant> {
         if !self.is_active() {
             return None;
         }
         let state = self.lock();
-        if state.is_armed {
-            Some(now)
-        } else {
-            state.called_at
+        match state.soonest() {
+            _ if !state.is_armed => state.called_at,
+            PollAt::At(at) if is_too_late(at, now) => None,
+            _ => Some(now),
         }
     }
 
@@ -189,8 +191,11 @@ impl Watch {
             if state.is_armed && state.holds == 0 {
                 let until = match state.soonest() {
                     PollAt::Idle => None,
-                    PollAt::Now => return state.begin_call(now()),
-                    PollAt::At(at) if at <= now() => return state.begin_call(at),
+                    PollAt::Now => return state.begin_call(Some(now())),
+                    PollAt::At(at) if at <= now() => {
+                        let is_known = !is_too_late(at, now());
+                        return state.begin_call(is_known.then_some(at));
+                    }
                     PollAt::At(at) => Some(Some(at)),
                     PollAt::Io => Some(None),
                 };
@@ -206,7 +211,12 @@ impl Watch {
 
     /// For the thread: something became ready while it slept.
     pub(super) fn note_ready(&self, now: Instant) -> Step {
-        self.lock().begin_call(now)
+        let mut state = self.lock();
+        let is_known = match state.thread {
+            ThreadState::Sleeps(Some(until)) => !is_too_late(until, now),
+            _ => true,
+        };
+        state.begin_call(is_known.then_some(now))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -229,10 +239,10 @@ impl State {
         }
     }
 
-    fn begin_call(&mut self, at: Instant) -> Step {
+    fn begin_call(&mut self, at: Option<Instant>) -> Step {
         self.thread = ThreadState::Calls;
         self.is_armed = false;
-        self.called_at = Some(at);
+        self.called_at = at;
         Step::Call(
             self.functions
                 .iter()
@@ -305,7 +315,7 @@ mod tests {
         let second = Duration::from_secs(1);
         let (watch, number) = watch();
         watch.note_next(0, PollAt::At(start + second), true, nobody_sleeps);
-        let late = start + 3 * second;
+        let late = start + 3 * second / 2;
         assert_eq!(watch.quiet_until(late), Some(late));
         let Step::Call(functions) = watch.next_step(|| late) else {
             panic!("not called");
@@ -334,5 +344,34 @@ mod tests {
         assert!(interrupted && !watch.is_active());
         assert!(matches!(watch.next_step(|| late), Step::End));
         assert_eq!(watch.quiet_until(late), None);
+    }
+
+    #[test]
+    fn time_in_which_the_system_stopped_the_program_is_not_quiet() {
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        let back = start + 3600 * second;
+        let (watch, _) = watch();
+        let until = PollAt::At(start + 30 * second);
+        watch.note_next(0, until, true, nobody_sleeps);
+        assert!(matches!(watch.next_step(|| start), Step::Sleep(Some(_))));
+        assert_eq!(
+            watch.quiet_until(start + 29 * second),
+            Some(start + 29 * second)
+        );
+        // The program goes on before the thread does.
+        assert_eq!(watch.quiet_until(back), None);
+        // The thread goes on first, because the time is over or because something is ready.
+        for is_ready in [false, true] {
+            watch.note_next(0, until, true, nobody_sleeps);
+            assert!(matches!(watch.next_step(|| start), Step::Sleep(Some(_))));
+            let step = if is_ready {
+                watch.note_ready(back)
+            } else {
+                watch.next_step(|| back)
+            };
+            assert!(matches!(step, Step::Call(_)));
+            assert_eq!(watch.quiet_until(back), None, "{is_ready}");
+        }
     }
 }

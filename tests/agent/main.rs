@@ -10,6 +10,7 @@
 
 mod access;
 mod auth;
+mod background;
 mod bodies;
 #[cfg(all(
     feature = "cache",

@@ -262,6 +262,62 @@ fn a_download_continues_after_suspending_and_a_cancelled_one_leaves_nothing() {
 }
 
 #[test]
+fn an_hour_in_the_background_loses_nothing_at_any_stage() {
+    for kind in ["collected", "saved", "uploaded", "events"] {
+        for at in 0..14 {
+            let folder = Folder::new("suspended-hour");
+            let (network, server, mut agent) = setup();
+            network.set_latency(Duration::from_millis(15));
+            server.get("/").reply(dripping(5_000));
+            server.put("/").reply(MockResponse::ok());
+            server.get("/events").reply(
+                MockResponse::ok()
+                    .header("Content-Type", "text/event-stream")
+                    .stream(&MockStream::new()),
+            );
+            let request = match kind {
+                "collected" => get(),
+                "saved" => get().download_to(folder.path("level")),
+                "uploaded" => Request::put(URL).body(pattern(5_000)),
+                _ => Request::get(format!("{URL}events")).event_stream(),
+            };
+            let handle = agent.send(request).unwrap();
+            let before = frames(&network, &mut agent, at);
+            if before.iter().any(Event::is_final) {
+                continue;
+            }
+            agent.suspend(Duration::ZERO);
+            // The system may give no more than this one.
+            agent.poll();
+            let events: Vec<_> = std::iter::from_fn(|| agent.next_event()).collect();
+            let suspended = events.iter().filter(|it| matches!(it, Event::Suspended));
+            assert_eq!(suspended.count(), 1, "{kind} {at}");
+            if events.iter().any(Event::is_final) {
+                continue;
+            }
+            network.advance(Duration::from_secs(3600));
+            assert_eq!(network.open_connections(), 0, "{kind} {at}");
+            agent.resume_all();
+            if kind == "events" {
+                frames(&network, &mut agent, 20);
+                assert_eq!(network.open_connections(), 1, "{at}");
+                continue;
+            }
+            let outcome = finish(&network, &mut agent, &handle);
+            let response = outcome.response();
+            match kind {
+                "collected" => assert!(*response.body() == pattern(5_000), "{at}"),
+                "saved" => {
+                    assert!(std::fs::read(folder.path("level")).unwrap() == pattern(5_000));
+                    assert_eq!(folder.names(), ["level"]);
+                }
+                _ => assert!(server.requests().pop().unwrap().body == pattern(5_000)),
+            }
+        }
+    }
+}
+
+#[test]
 fn a_stream_that_failed_before_suspending_does_not_restart() {
     let (network, server, mut agent) = setup();
     let whole = || MockResponse::ok().etag("\"a\"").bytes(pattern(3000));

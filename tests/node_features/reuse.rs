@@ -126,7 +126,10 @@ fn an_announced_keep_alive_is_respected_with_a_margin() {
         ("Keep-Alive: timeout=1\r\n", 600, Method::Post, false),
         ("Keep-Alive: timeout=60\r\n", 9_000, Method::Post, true),
         ("Keep-Alive: max=9\r\n", 9_000, Method::Get, true),
+        ("Keep-Alive: timeout=900\r\n", 400_000, Method::Get, true),
         ("", 9_000, Method::Get, true),
+        ("", 299_000, Method::Get, true),
+        ("", 301_000, Method::Get, false),
         ("", 3_900, Method::Post, true),
         ("", 4_100, Method::Post, false),
     ] {

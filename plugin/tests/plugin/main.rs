@@ -1,6 +1,7 @@
 //! Tests of the plugin in bare apps: on a network in memory with a virtual clock, and on loopback where
 //! real sockets matter. One file per topic.
 
+mod background;
 mod builder;
 mod cache;
 mod clean_up;

@@ -317,3 +317,33 @@ fn other_requests_ignore_it() {
     assert!(!game.exists(entity));
     assert_eq!(game.log().responses.len(), 1);
 }
+
+#[test]
+fn a_web_socket_opens_again_after_an_hour_in_the_background() {
+    for is_suspended in [false, true] {
+        let mut lobby = Lobby::new((stream(), regular()));
+        lobby.until_opened(1);
+        if is_suspended {
+            let world = lobby.game.app.world_mut();
+            world.resource_mut::<HttpAgent>().suspend(Duration::ZERO);
+            lobby.frame();
+        }
+        // Its server gives it up meanwhile.
+        lobby.stop_server();
+        lobby.game.network.advance(SECOND * 3600);
+        lobby.start_server();
+        let back = lobby.game.network.now();
+        lobby
+            .game
+            .app
+            .world_mut()
+            .resource_mut::<HttpAgent>()
+            .resume_all();
+        lobby.until_opened(2);
+        let after = lobby.game.network.now() - back;
+        assert!(after < SECOND * 3 / 2, "{is_suspended} {after:?}");
+        assert_eq!(lobby.game.log().errors.len(), 1, "{:?}", lobby.game.log());
+        lobby.run(5 * SECOND);
+        assert_eq!(*lobby.opened.lock().unwrap(), 2);
+    }
+}

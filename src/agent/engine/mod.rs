@@ -29,6 +29,7 @@
 //! | `failure` | what an error says: origin, phase, retryable |
 //! | `completion` | how a hop and a transfer end: next hop, again, done, failed |
 //! | `moving` | moves everything to another poller, such as that of a thread |
+//! | `gaps` | what passes while nobody polls: pauses before retries, the age of connections |
 //! | `drain` | connections that read the rest of a response that is not wanted |
 //! | `snapshot` | what the engine is doing, for inspectors |
 //! | `files`, `caching`, `recording`, `web_sockets`, `suspend` | features that take part in a transfer |
@@ -47,6 +48,7 @@ mod event_queue;
 mod failure;
 mod file_queue;
 mod files;
+mod gaps;
 mod head;
 mod moving;
 mod policies;
@@ -119,6 +121,8 @@ pub(crate) struct Engine {
     policies: Policies,
     suspension: Suspension,
     random: Random,
+    /// How much of the time that did not count towards deadlines has passed for everything else.
+    skipped: Duration,
     /// What the latest poll found when it had nothing to do. Anything that may give work to the next poll
     /// removes it; while it is there, a poll needs to look at nothing else.
     idle: Option<Idle>,
@@ -169,6 +173,7 @@ impl Engine {
             policies: Policies::new(&config),
             suspension: Suspension::default(),
             random,
+            skipped: Duration::ZERO,
             idle: None,
             busy_poll: BusyPoll::Off,
             continued: 0,

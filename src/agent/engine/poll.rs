@@ -333,6 +333,7 @@ impl Machine for Engine {
     }
 
     fn begin_poll(&mut self, budget: &Budget) -> Duration {
+        self.catch_up();
         if self.idle.is_some() && self.busy_poll == budget.busy_poll {
             return Duration::ZERO;
         }

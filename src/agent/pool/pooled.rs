@@ -28,7 +28,7 @@ pub(crate) struct Pooled {
     pub(super) priority: Priority,
     /// Requests given to it.
     pub(crate) requests: u32,
-    /// When it was opened, in active time.
+    /// When it was opened. Like `since`, in active time, and moved back by the gaps that do not count there.
     pub(crate) opened: Instant,
     /// How long the server keeps it open when it is idle, with a margin (`Keep-Alive: timeout`).
     pub(crate) keep_alive: Option<Duration>,

@@ -5,6 +5,8 @@ use crate::transport::memory::MemoryNetwork;
 
 struct Counter {
     reactor: Reactor,
+    /// The system stops the program for this long when a sleep begins.
+    stopped: Option<(MemoryNetwork, Duration)>,
     /// What it returns when the loop asks whether it has something to do.
     idle: Option<PollAt>,
     turns: usize,
@@ -15,6 +17,7 @@ impl Counter {
         Self {
             reactor: Reactor::new(poller, crate::transport::resolver::Resolver::system()),
             idle,
+            stopped: None,
             turns: 0,
         }
     }
@@ -54,6 +57,13 @@ impl Machine for Counter {
 
     fn next_poll(&mut self) -> PollAt {
         PollAt::Now
+    }
+
+    fn fall_asleep(&mut self) -> bool {
+        if let Some((network, stopped)) = self.stopped.take() {
+            network.advance(stopped);
+        }
+        true
     }
 }
 
@@ -96,6 +106,23 @@ fn all_machines_get_a_turn_when_one_has_something_to_do() {
         machine.reactor.add_untold();
     };
     assert_eq!(poll(idle, idle, untold).1, 2);
+}
+
+#[test]
+fn of_a_sleep_in_which_the_system_stopped_the_program_one_second_counts() {
+    let second = Duration::from_secs(1);
+    for (stopped, counted) in [(Duration::ZERO, 30), (3600 * second, 1)] {
+        let network = MemoryNetwork::new();
+        let poller = Poller::memory(&network);
+        let mut machine = Counter::new(&poller, None);
+        machine.stopped = Some((network.clone(), stopped));
+        let began = network.now();
+        PollLoop::new(&poller, &mut [&mut machine])
+            .sleep(PollAt::Io, Some(30 * second), &Budget::default())
+            .unwrap();
+        assert_eq!(network.now() - began, stopped + 30 * second);
+        assert_eq!(machine.reactor.poll_time(), began + counted * second);
+    }
 }
 
 /// Has work in each turn, or never.
