@@ -1,4 +1,5 @@
 use super::*;
+use crate::clock::Instant;
 use crate::transport::active_time::LONGEST_GAP;
 
 #[test]
