@@ -21,9 +21,22 @@ use std::time::Duration;
 use bevy_app::{AppExit, Startup, Update};
 use bevy_ecs::prelude::*;
 use bevy_httpoll::prelude::*;
-use sha2::{Digest, Sha256};
 
-const NAMES: [&str; 3] = ["textures", "sounds", "broken"];
+/// The list of packs, with their digests. The last digest is not that of its pack.
+const PACKS: [(&str, &str); 3] = [
+    (
+        "textures",
+        "60bc13a6505c2d4a71c4ecb64a9937a349bc8a26865d8a77e58a9be7c228c80e",
+    ),
+    (
+        "sounds",
+        "5d18316a02f0400d50da37d693c07108350a3d54e8e519fd724303cba245ae44",
+    ),
+    (
+        "broken",
+        "6660a74489f125f71371a1e5bb4b1a83cb31b44592c9274b9f162c261e838df8",
+    ),
+];
 const SIZE: usize = 3 * 1024 * 1024;
 
 #[derive(Component)]
@@ -72,16 +85,13 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
 }
 
 fn begin(mut commands: Commands, launcher: Res<Launcher>) {
-    for name in NAMES {
-        // The list of packs has the digests; the last one is wrong.
-        let expected = if name == "broken" { "another" } else { name };
-        let digest: [u8; 32] = Sha256::digest(content(expected)).into();
+    for (name, digest) in PACKS {
         commands.spawn((
             Pack(name),
             HttpRequest::get(format!("{}/{name}", launcher.server)),
             HttpDownload::to(launcher.folder.join(name))
                 .resume(true)
-                .sha256(digest),
+                .sha256_hex(digest),
             HttpRetry {
                 base_delay: Duration::from_millis(200),
                 ..HttpRetry::default()
@@ -99,9 +109,9 @@ fn draw(packs: Query<(&Pack, Ref<HttpProgress>)>, mut drawn: Local<bool>) {
     let mut bars: Vec<_> = packs.iter().collect();
     bars.sort_by_key(|(pack, _)| pack.0);
     if std::mem::replace(&mut *drawn, true) {
-        print!("\x1b[{}A", NAMES.len());
+        print!("\x1b[{}A", PACKS.len());
     }
-    for name in NAMES {
+    for (name, _) in PACKS {
         let part = bars
             .iter()
             .find(|(pack, _)| pack.0 == name)
@@ -148,7 +158,7 @@ fn failed(
 impl Launcher {
     fn end(&mut self, exit: &mut MessageWriter<AppExit>) {
         self.ended += 1;
-        if self.ended == NAMES.len() {
+        if self.ended == PACKS.len() {
             exit.write(AppExit::Success);
         }
     }

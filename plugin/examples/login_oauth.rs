@@ -18,17 +18,16 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bevy_app::{AppExit, Startup, Update};
 use bevy_ecs::prelude::*;
 use bevy_httpoll::httpoll::server::multipart::FormField;
-use bevy_httpoll::httpoll::server::oauth::{AuthorizationCode, OAuthLoopback, OAuthRequest};
+use bevy_httpoll::httpoll::server::oauth::{
+    AuthorizationCode, OAuthLoopback, OAuthRequest, code_challenge,
+};
 use bevy_httpoll::httpoll::server::{Request, Response, Server};
 use bevy_httpoll::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 /// A public client: an identifier, and no secret in the game's files.
 const CLIENT: &str = "space-game";
@@ -184,9 +183,8 @@ fn authorization_server(server: &mut Server) -> Result<(), bevy_httpoll::httpoll
                 .and_then(FormField::text)
                 .unwrap_or_default()
         };
-        let digest = Sha256::digest(value("code_verifier").as_bytes());
         let shown = (
-            URL_SAFE_NO_PAD.encode(digest),
+            code_challenge(value("code_verifier")),
             value("redirect_uri").to_owned(),
         );
         // A code can be used once.

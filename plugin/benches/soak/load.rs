@@ -153,7 +153,7 @@ impl Game {
             load: settings.load.clone(),
         };
         let tls = TlsOptions::builder()
-            .trusted_chain_pem(nginx.authority().as_bytes())
+            .trusted_chain_pem(nginx.certificate().as_bytes())
             .build()?;
         let mut pool = PoolLimits::default();
         (pool.total, pool.per_host) = (128, 96);

@@ -1,5 +1,5 @@
-//! The server of the downloads: an nginx of this program's own, plain and over TLS with a private
-//! authority, and the files it serves.
+//! The server of the downloads: an nginx of this program's own, plain and over TLS with a self-signed
+//! certificate, and the files it serves.
 
 use std::fs;
 use std::io::{BufWriter, Write};
@@ -8,16 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-
 use crate::Outcome;
+
+const CERTIFICATE: &str = include_str!("../../tests/certificate/certificate.pem");
 
 pub(crate) struct Nginx {
     process: Child,
     folder: PathBuf,
     plain: u16,
     tls: u16,
-    authority: String,
     bytes: u64,
 }
 
@@ -33,7 +32,7 @@ impl Nginx {
         fs::create_dir_all(folder.join("saved"))?;
         write_file(&folder.join("file"), bytes)?;
         compress(&folder)?;
-        let authority = certify(&folder)?;
+        certify(&folder)?;
         let (plain, tls) = (free_port()?, free_port()?);
         let config_path = folder.join("nginx.conf");
         fs::write(&config_path, config(&folder, plain, tls))?;
@@ -49,7 +48,6 @@ impl Nginx {
             folder,
             plain,
             tls,
-            authority,
             bytes,
         };
         let patience = Instant::now() + Duration::from_secs(10);
@@ -79,9 +77,9 @@ impl Nginx {
         format!("https://127.0.0.1:{}/file", self.tls)
     }
 
-    /// The certificate of the authority, PEM.
-    pub(crate) fn authority(&self) -> &str {
-        &self.authority
+    /// The certificate to trust, PEM. It is self-signed.
+    pub(crate) fn certificate(&self) -> &'static str {
+        CERTIFICATE
     }
 
     /// The size of the file, decoded.
@@ -165,15 +163,12 @@ fn compress(folder: &Path) -> Outcome<()> {
     }
 }
 
-/// Writes the server's certificate and key; answers the authority's certificate.
-fn certify(folder: &Path) -> Outcome<String> {
-    let mut params = CertificateParams::new(Vec::new())?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-    let key = KeyPair::generate()?;
-    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()])?;
-    let certificate = params.signed_by(&key, &authority)?;
-    fs::write(folder.join("cert.pem"), certificate.pem())?;
-    fs::write(folder.join("key.pem"), key.serialize_pem())?;
-    Ok(authority.pem())
+/// Writes the server's certificate and key.
+fn certify(folder: &Path) -> Outcome<()> {
+    fs::write(folder.join("cert.pem"), CERTIFICATE)?;
+    fs::write(
+        folder.join("key.pem"),
+        include_str!("../../tests/certificate/key.pem"),
+    )?;
+    Ok(())
 }

@@ -17,6 +17,11 @@ use bevy_httpoll::prelude::*;
 
 use crate::support::{EventLog, Game, TIME_LIMIT, log_events, read_head, unhurried, url};
 
+#[cfg(feature = "tls")]
+const CERTIFICATE: &[u8] = include_bytes!("../certificate/certificate.pem");
+#[cfg(feature = "tls")]
+const KEY: &[u8] = include_bytes!("../certificate/key.pem");
+
 #[derive(Resource, Default)]
 struct Frame {
     number: usize,
@@ -105,20 +110,20 @@ fn a_queue_of_small_requests_to_a_server_nearby_takes_a_few_frames_with_default_
 #[test]
 fn a_get_over_a_new_tls_connection_is_delivered_within_three_frames() {
     use bevy_httpoll::httpoll::tls::TlsOptions;
-    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     use rustls::{ServerConfig, ServerConnection};
     use std::io::Read;
     use std::sync::Arc;
 
-    let key = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-    let certificate = key.cert.der().clone();
-    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.signing_key.serialize_der()));
+    let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();
+    let private = PrivateKeyDer::from_pem_slice(KEY).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], private)
+        .with_single_cert(vec![certificate], private)
         .unwrap();
     let config = Arc::new(config);
     let network = bevy_httpoll::httpoll::memory::MemoryNetwork::new();
@@ -151,7 +156,7 @@ fn a_get_over_a_new_tls_connection_is_delivered_within_three_frames() {
         network: Some(network.clone()),
         tls: Some(
             TlsOptions::builder()
-                .trusted_chain_pem(key.cert.pem().as_bytes())
+                .trusted_chain_pem(CERTIFICATE)
                 .build()
                 .unwrap(),
         ),
@@ -174,12 +179,8 @@ fn a_get_over_a_new_tls_connection_on_loopback_is_delivered_within_three_frames(
     use bevy_httpoll::httpoll::server::{Request, Response, Server, ServerTlsOptions};
     use bevy_httpoll::httpoll::tls::TlsOptions;
 
-    let key = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let options = ServerTlsOptions::builder()
-        .certificate_pem(
-            key.cert.pem().as_bytes(),
-            key.signing_key.serialize_pem().as_bytes(),
-        )
+        .certificate_pem(CERTIFICATE, KEY)
         .build()
         .unwrap();
     let mut server = Server::builder().tls(options).bind("127.0.0.1:0").unwrap();
@@ -193,7 +194,7 @@ fn a_get_over_a_new_tls_connection_on_loopback_is_delivered_within_three_frames(
     app.add_plugins(HttpollPlugin {
         tls: Some(
             TlsOptions::builder()
-                .trusted_chain_pem(key.cert.pem().as_bytes())
+                .trusted_chain_pem(CERTIFICATE)
                 .build()
                 .unwrap(),
         ),

@@ -155,23 +155,6 @@ fn its_own_observer_can_cancel_a_loop() {
 }
 
 #[test]
-fn paused_virtual_time_stops_neither_rounds_nor_deadlines() {
-    use bevy_time::{Time, TimePlugin, Virtual};
-    let mut game = Game::new();
-    game.app.add_plugins(TimePlugin);
-    let _rules = [
-        game.server.get("/").reply(MockResponse::ok()),
-        game.server.get("/never").reply(MockResponse::ok().never()),
-    ];
-    game.app.world_mut().resource_mut::<Time<Virtual>>().pause();
-    game.spawn((HttpRequest::get(url("/")), every_second()));
-    game.spawn(HttpRequest::get(url("/never")).timeout(SECOND));
-    run(&mut game, 3 * SECOND + SECOND / 2);
-    assert_eq!(game.log().responses.len(), 4);
-    assert_eq!(game.log().errors.len(), 1);
-}
-
-#[test]
 fn a_loop_waits_as_long_as_retry_after_asks() {
     for status in [200, 429, 503] {
         let mut game = Game::new();

@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use bevy_httpoll::httpoll::memory::{MemoryNetwork, Peer};
 use bevy_httpoll::httpoll::tls::TlsOptions;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
+
+const CERTIFICATE: &[u8] = include_bytes!("../certificate/certificate.pem");
+const KEY: &[u8] = include_bytes!("../certificate/key.pem");
 
 /// A network with the hosts of the samples, and TLS options that trust them.
 pub(crate) struct Servers {
@@ -17,15 +21,14 @@ pub(crate) struct Servers {
 impl Servers {
     pub(crate) fn new() -> Self {
         let names = ["game.example", "cdn.example"];
-        let key = rcgen::generate_simple_self_signed(names.map(str::to_owned)).unwrap();
-        let private =
-            PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.signing_key.serialize_der()));
+        let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();
+        let private = PrivateKeyDer::from_pem_slice(KEY).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![key.cert.der().clone()], private)
+            .with_single_cert(vec![certificate], private)
             .unwrap();
         let config = Arc::new(config);
         let network = MemoryNetwork::new();
@@ -47,7 +50,7 @@ impl Servers {
             }
         });
         let tls = TlsOptions::builder()
-            .trusted_chain_pem(key.cert.pem().as_bytes())
+            .trusted_chain_pem(CERTIFICATE)
             .build()
             .unwrap();
         Self { network, tls }

@@ -131,7 +131,7 @@ impl OAuthLogin {
             ("client_id", &request.client_id),
             ("redirect_uri", &redirect_uri),
             ("state", &state),
-            ("code_challenge", &challenge(&verifier)),
+            ("code_challenge", &code_challenge(&verifier)),
             ("code_challenge_method", "S256"),
         ];
         let scope = Some(("scope", request.scope.as_str())).filter(|(_, scope)| !scope.is_empty());
@@ -277,7 +277,10 @@ impl Callback {
     }
 }
 
-fn challenge(verifier: &str) -> String {
+/// The `code_challenge` of a `code_verifier` by the method `S256` (RFC 7636 §4.2): its SHA-256 in base64url without
+/// padding. [`OAuthLoopback`](super::OAuthLoopback) puts it into the address by itself; an authorization server
+/// compares with it.
+pub fn code_challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
 }
 

@@ -14,7 +14,7 @@ mod page;
 mod server;
 
 pub use authorization_code::{
-    AuthorizationCode, CALLBACK_PATH, OAuthError, OAuthLogin, OAuthRequest,
+    AuthorizationCode, CALLBACK_PATH, OAuthError, OAuthLogin, OAuthRequest, code_challenge,
 };
 pub use page::OAuthAnswer;
 pub use server::{OAuthLoopback, OAuthNotStarted};

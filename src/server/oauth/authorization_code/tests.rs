@@ -58,7 +58,7 @@ fn the_authorization_url() {
         ("code_challenge_method", "S256"),
         ("prompt", "login"),
         ("state", &login.state),
-        ("code_challenge", &challenge(&login.verifier)),
+        ("code_challenge", &code_challenge(&login.verifier)),
     ] {
         assert_eq!(query[name], expected, "{name}");
     }
@@ -70,7 +70,7 @@ fn the_authorization_url() {
 #[test]
 fn pkce_of_rfc_7636_appendix_b() {
     assert_eq!(
-        challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+        code_challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
         "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
     );
 }

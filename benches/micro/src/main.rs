@@ -2,8 +2,9 @@
 //! the times stand the allocations of each.
 //!
 //! ```sh
-//! cargo bench --bench micro --features server          # all of it
-//! cargo bench --bench micro --features server -- idle  # what has `idle` in its name
+//! cd benches/micro
+//! cargo run --release          # all of it
+//! cargo run --release -- idle  # what has `idle` in its name
 //! ```
 //!
 //! What other programs do with the same work is measured in `benches/peers`.
@@ -23,6 +24,7 @@ static ALLOCATOR: divan::AllocProfiler = divan::AllocProfiler::system();
 fn main() {
     // The process that holds the other ends of idle connections is this program, too.
     if !other_ends::held_here() {
-        divan::main();
+        // `divan::main` only tests them, unless `cargo bench` runs it.
+        divan::Divan::from_args().run_benches();
     }
 }
