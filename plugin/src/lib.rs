@@ -19,7 +19,8 @@ mod events;
     feature = "outbox",
     feature = "patch",
     feature = "server",
-    feature = "tls"
+    feature = "tls",
+    feature = "websocket"
 ))]
 pub mod guide;
 mod jobs;

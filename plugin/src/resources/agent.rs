@@ -85,7 +85,8 @@ impl HttpAgent {
     /// or whose entity is disabled.
     ///
     /// Ask at the end of a frame, after [`HttpollSystems::Flush`](crate::HttpollSystems::Flush): what systems did to
-    /// nodes, and loops that they paused, count from then on. For [reactive apps](crate#reactive-apps).
+    /// nodes, and loops that they paused, count from then on. For [reactive
+    /// apps](https://docs.rs/bevy_httpoll/latest/bevy_httpoll/guide/reactive_apps/).
     pub fn needs_frames(&self) -> bool {
         self.jobs.need_frames() || self.others.need_frames()
     }

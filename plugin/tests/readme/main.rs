@@ -1,5 +1,6 @@
-//! The samples of both READMEs and of the crates' documentation: each is here word for word, and runs against
-//! servers in memory, with its output checked. A sample that is in a document and not here fails the test.
+//! The samples of both READMEs, of the crates' documentation and of the guide's chapters whose samples need names of
+//! Bevy's facade: each is here word for word, and runs against servers in memory, with its output checked. A sample
+//! that is in a document and not here fails the test.
 //!
 //! `bevy` and `httpoll` are stand-ins with the names that the samples use: the plugin does not depend on the
 //! facade, and the hosts of the samples exist only here. The plugin groups add a runner, as Bevy's do; it ends
@@ -196,6 +197,16 @@ macro_rules! function {
     };
 }
 
+/// A chapter of the guide.
+macro_rules! guide {
+    ($name:literal) => {
+        (
+            concat!("plugin/src/guide/", $name, ".md"),
+            include_str!(concat!("../../src/guide/", $name, ".md")).to_owned(),
+        )
+    };
+}
+
 fn all_samples() -> Vec<Sample> {
     vec![
         file!(first, 1, &[r#"200: {"leader":"Ada"}"#]),
@@ -294,6 +305,9 @@ fn every_sample_runs_and_prints_what_it_should() {
             "plugin/src/lib.rs",
             crate_documentation(include_str!("../../src/lib.rs")),
         ),
+        guide!("assets"),
+        guide!("servers"),
+        guide!("reactive_apps"),
     ];
     for (name, document) in documents {
         for code in samples_in(&document) {
