@@ -1,9 +1,21 @@
-//! HTTP/1.1 inside the frame loop of a game: a client that is *polled*, never blocks, and keeps to a
-//! budget.
+//! HTTP/1.1 inside the frame loop of a game: a client and a server that are *polled*, never block, and keep to a
+//! budget of time.
+//!
+//! | you want | use |
+//! |---|---|
+//! | requests, downloads, event streams, WebSockets | the [agent](#the-agent) |
+//! | one connection with every step visible, or a port of Godot code | the [node](#the-node) |
+//! | to listen on a port | the [server](#the-server) |
+//! | any of it in Bevy | the crate [`bevy_httpoll`](#the-plugin-for-bevy) |
+//!
+//! With all features, the documentation has a guide, in the module `guide`: getting started, a cookbook, choosing a
+//! budget, errors, migration from other crates.
+//!
+//! # The node
 //!
 //! [`HttpClient`] is Godot's `HTTPClient`, method by method: connect, poll, request, poll, read. The
-//! game calls [`poll`](HttpClient::poll) once a frame; a poll takes what the sockets have, as far as
-//! its [`Budget`] goes, and returns. In a headless tool [`wait`](HttpClient::wait) sleeps in the
+//! game calls [`poll`](HttpClient::poll) once per frame. A poll reads and writes what the sockets allow until
+//! its [`Budget`] is spent, and returns. In a program without frames [`wait`](HttpClient::wait) sleeps in the
 //! operating system instead.
 //!
 //! ```no_run
@@ -31,9 +43,11 @@
 //! # Ok::<(), httpoll::Error>(())
 //! ```
 //!
-//! Around the node stands the [`Agent`]: many [`Request`]s over a pool of connections on one reactor,
-//! answered by [`Event`]s. It follows redirects, retries, keeps cookies and a cache, writes downloads to
-//! disk, and reads event streams and WebSockets. The `agent` feature, on by default, holds it.
+//! # The agent
+//!
+//! An [`Agent`] sends many [`Request`]s over a pool of connections and reports what happens as [`Event`]s. It follows
+//! redirects, retries, keeps cookies and a cache, writes downloads to disk, and reads event streams and WebSockets. It
+//! needs the feature `agent`, which is on by default.
 //!
 //! ```rust,ignore
 //! use httpoll::{Agent, Download, Event, Request, RetryPolicy};
@@ -66,8 +80,10 @@
 //! }
 //! ```
 //!
-//! The other way round there is the `server` module: routes, files, event streams and WebSockets, polled
-//! in the same loop. The `server` feature holds it.
+//! # The server
+//!
+//! The module `server` has routes, files, event streams and WebSockets, polled in the same loop. It needs the feature
+//! `server`.
 //!
 //! ```no_run
 //! # #[cfg(feature = "server")]
@@ -87,7 +103,9 @@
 //! # }
 //! ```
 //!
-//! The crate [`bevy_httpoll`](https://docs.rs/bevy_httpoll) makes all of it components, events and resources of Bevy:
+//! # The plugin for Bevy
+//!
+//! In the crate [`bevy_httpoll`](https://docs.rs/bevy_httpoll) a request is an entity, and its response an event:
 //!
 //! ```rust,ignore
 //! use std::time::Duration;
@@ -118,20 +136,20 @@
 //! }
 //! ```
 //!
-//! # The one invariant
+//! # When the network is used
 //!
-//! After any call the client is consistent; only `poll`, `wait`, `connect_to_host` and
-//! `read_response_body_chunk` touch the network; dropping a client closes its socket before the call
-//! returns.
+//! A node uses the network only in `poll`, `wait`, `connect_to_host` and `read_response_body_chunk`, and dropping it
+//! closes its socket before the call returns. An agent and a server read and write in `poll` and `wait`. After an error
+//! every method may still be called.
 //!
 //! # Errors
 //!
-//! Every failure is an [`Error`]: its [`kind`](Error::kind) says what failed, and thereby who is to blame;
+//! Every failure is an [`Error`]: its [`kind`](Error::kind) says what failed, and thereby whose fault it is;
 //! its [`phase`](Error::phase), [`origin`](Error::origin), [`url`](Error::url) and
 //! [`path`](Error::path) say where; [`is_retryable`](Error::is_retryable) says whether sending the same
 //! request again may succeed and can do no harm.
 //!
-//! | who is to blame | kinds | what to do |
+//! | whose fault | kinds | what to do |
 //! |---|---|---|
 //! | the caller | [`Misuse`](ErrorKind::Misuse), [`RequestBody`](ErrorKind::RequestBody), `Form` | The call changed nothing. Correct the call or the content. |
 //! | a policy that the caller set | `Access`, `Redirect`, `Refused`, `TotalTimeout`, [`Limit`](ErrorKind::Limit), [`Timeout`](ErrorKind::Timeout) | It did what it is for. Raise the named setting if the request is legitimate. |
@@ -149,10 +167,10 @@
 //! | [`node`] | [`HttpClient`], [`Status`], [`Method`] and the rest of Godot's `HTTPClient` |
 //! | `agent` | [`Agent`], [`Request`], [`Response`], [`Event`], [`Download`], [`Priority`] and their settings |
 //! | [`budget`] | what a poll may cost, and when the next is wanted: [`Budget`], [`Polled`], [`PollAt`] |
-//! | [`clock`] | the clock that all of it reads: the standard library's natively, the browser's on the web |
+//! | [`clock`] | the clock that the library reads: the standard library's natively, the browser's on the web |
 //! | [`error`] | [`Error`], [`ErrorKind`] and every fault that a kind names |
 //! | [`limits`] | how much a peer may send; [`Timeouts`] says how long each [`Phase`] may take |
-//! | `redirect`, `retry`, `circuit`, `access`, `proxy`, `auth`, `netrc` | what an agent may do, and as whom |
+//! | `redirect`, `retry`, `circuit`, `access`, `proxy`, `auth`, `netrc` | what an agent may do, and with which credentials |
 //! | `cookies`, `cache` | what an agent remembers |
 //! | `coding`, `range`, `multipart` | content: codings, parts, forms |
 //! | `event_stream`, `frames`, `websocket` | messages in a stream |
@@ -162,8 +180,8 @@
 //! | `patch` | sets of files, brought up to date by a manifest |
 //! | [`proto`] | HTTP/1.1 as bytes in and events out, both roles |
 //! | [`memory`], `mock` | tests without a network; the second with the feature `test-util` |
-//! | [`recording`] | what was asked and answered, as a file |
-//! | [`bad_input`] | what each kind of bad input gets |
+//! | [`recording`] | requests and their responses, recorded in a file |
+//! | [`bad_input`] | what each kind of bad input causes |
 //!
 //! # On the web
 //!
