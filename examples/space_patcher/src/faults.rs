@@ -1,6 +1,7 @@
 //! What can go wrong on the way to the server, and the panel with which the player makes it go wrong.
 
 use bevy::prelude::*;
+use bevy_httpoll::httpoll::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 
 use crate::actions::Action;
@@ -66,6 +67,17 @@ impl Faults {
                 ui::DIM,
             )
         }
+    }
+}
+
+/// What went wrong, in few enough letters for a panel.
+pub fn reason(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::Status(status) => format!("status {status}"),
+        ErrorKind::Truncated { .. } => "cut off".to_owned(),
+        ErrorKind::Timeout(_) | ErrorKind::TotalTimeout(_) => "too slow".to_owned(),
+        ErrorKind::Network(_) => "no server".to_owned(),
+        _ => error.to_string(),
     }
 }
 

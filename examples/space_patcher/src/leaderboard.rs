@@ -6,6 +6,7 @@ use bevy::prelude::*;
 use bevy_httpoll::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::faults::reason;
 use crate::site::Site;
 use crate::ui::{self, Slots};
 use crate::world::Points;
@@ -91,7 +92,7 @@ fn show(
             color.0 = ui::DIM;
         }
         Err(error) => {
-            text.0 = ui::shorten(&format!("stale: {error}"), 44);
+            text.0 = ui::shorten(&format!("not refreshed: {}", reason(error)), 44);
             color.0 = ui::RED;
         }
     }

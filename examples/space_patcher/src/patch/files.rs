@@ -10,6 +10,7 @@ use bevy_httpoll::prelude::*;
 
 use super::{Palette, PatchSet, SETS, SetInstalled, SetState, StartPatch};
 use crate::actions::Action;
+use crate::faults::reason;
 use crate::server::Embedded;
 use crate::site::Site;
 use crate::ui;
@@ -105,7 +106,10 @@ fn finished(
     let (set, mut state) = sets.get_mut(on.entity)?;
     state.fraction = 1.0;
     state.is_done = true;
-    state.note = format!("{:.1} MB fetched", on.report.received as f64 / 1e6);
+    state.note = match on.report.received {
+        bytes @ ..100_000 => format!("{:.0} kB fetched", bytes as f64 / 1e3),
+        bytes => format!("{:.1} MB fetched", bytes as f64 / 1e6),
+    };
     let palette = palette(&on.report.folder)?;
     let set = set.0;
     installed.write(SetInstalled { set, palette });
@@ -126,7 +130,7 @@ fn failed(
 ) {
     warn!("a patch failed and will be tried again: {}", on.error);
     if let Ok(mut state) = sets.get_mut(on.entity) {
-        state.note = ui::shorten(&format!("retry: {}", on.error), 16);
+        state.note = ui::shorten(&format!("retry: {}", reason(&on.error)), 16);
         let retry = RetryAt(time.elapsed_secs() + RETRY);
         commands.entity(on.entity).insert(retry);
     }

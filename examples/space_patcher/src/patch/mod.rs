@@ -117,7 +117,8 @@ fn start(mut start: MessageWriter<StartPatch>) {
 fn pause(
     mut actions: MessageReader<Action>,
     sets: Query<(Entity, Has<HttpPaused>), With<PatchSet>>,
-    mut buttons: Query<(&Action, &mut Toggle)>,
+    mut buttons: Query<(&Action, &mut Toggle, &Children)>,
+    mut labels: Query<&mut Text>,
     mut commands: Commands,
 ) {
     for _ in actions.read().filter(|action| **action == Action::Pause) {
@@ -128,11 +129,20 @@ fn pause(
                 false => commands.entity(set).insert(HttpPaused),
             };
         }
-        for (_, mut toggle) in buttons
-            .iter_mut()
-            .filter(|(action, _)| **action == Action::Pause)
-        {
+        for (action, mut toggle, children) in &mut buttons {
+            if *action != Action::Pause {
+                continue;
+            }
             toggle.is_on = !is_paused;
+            let label = match is_paused {
+                true => "space: pause",
+                false => "space: resume",
+            };
+            for child in children {
+                if let Ok(mut text) = labels.get_mut(*child) {
+                    text.0 = label.to_owned();
+                }
+            }
         }
     }
 }

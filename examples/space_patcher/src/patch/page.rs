@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{Palette, PatchSet, SETS, SetInstalled, SetState, StartPatch};
 use crate::actions::Action;
+use crate::faults::reason;
 use crate::site::Site;
 use crate::ui;
 
@@ -163,7 +164,7 @@ fn failed(
 ) -> impl FnMut(On<HttpError>, Res<Time<Real>>, Query<(&mut SetState, &mut Fetching)>) {
     move |on, time, mut sets| {
         if let Ok((mut state, mut fetching)) = sets.get_mut(entity) {
-            state.note = ui::shorten(&format!("retry: {}", on.error), 16);
+            state.note = ui::shorten(&format!("retry: {}", reason(&on.error)), 16);
             fetching.received = 0;
             fetching.request = None;
             fetching.not_before = time.elapsed_secs() + RETRY;
