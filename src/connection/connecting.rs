@@ -26,6 +26,7 @@ use crate::error::Error;
 use crate::error::Misuse;
 use crate::phase::Phase;
 use crate::proto::ResponseHead;
+use crate::transport::cost::Deferrals;
 use crate::transport::link::{Link, TlsChoice};
 use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
@@ -45,7 +46,7 @@ pub(super) enum Connecting {
     Tunnelling(Link, Box<Tunnel>),
     NegotiatingSocks(Link, Box<Socks>),
     /// The connection to the server is open, and TLS has not begun.
-    StartingTls(Link),
+    StartingTls(Link, Deferrals),
     Handshaking(Link),
     /// The browser connects when it gets the first request.
     #[cfg(target_family = "wasm")]
@@ -122,7 +123,7 @@ impl Connecting {
             Self::Racing(attempts, _) => &mut attempts.sockets,
             Self::Tunnelling(link, _)
             | Self::NegotiatingSocks(link, _)
-            | Self::StartingTls(link)
+            | Self::StartingTls(link, _)
             | Self::Handshaking(link) => slice::from_mut(link.socket_mut()),
         }
     }
@@ -133,7 +134,7 @@ impl Connecting {
             Self::Racing(..)
             | Self::Tunnelling(..)
             | Self::NegotiatingSocks(..)
-            | Self::StartingTls(_)
+            | Self::StartingTls(..)
             | Self::Handshaking(_) => Status::Connecting,
             #[cfg(target_family = "wasm")]
             Self::Browser => Status::Connecting,
@@ -147,7 +148,7 @@ impl Connecting {
             #[cfg(target_family = "wasm")]
             Self::Browser => Phase::Connect,
             Self::Tunnelling(..) | Self::NegotiatingSocks(..) => Phase::Tunnel,
-            Self::StartingTls(_) | Self::Handshaking(_) => Phase::TlsHandshake,
+            Self::StartingTls(..) | Self::Handshaking(_) => Phase::TlsHandshake,
         }
     }
 
@@ -158,7 +159,7 @@ impl Connecting {
             Self::Racing(..) | Self::Tunnelling(..) | Self::NegotiatingSocks(..) => {
                 Status::CantConnect
             }
-            Self::StartingTls(_) | Self::Handshaking(_) => Status::TlsHandshakeError,
+            Self::StartingTls(..) | Self::Handshaking(_) => Status::TlsHandshakeError,
             #[cfg(target_family = "wasm")]
             Self::Browser => Status::CantConnect,
         }
@@ -238,7 +239,9 @@ impl Connecting {
                 target.origin(),
                 config.fetch,
             )))),
-            Self::StartingTls(link) => greet(link, reactor, target, config, meter),
+            Self::StartingTls(link, deferrals) => {
+                greet(link, deferrals, reactor, target, config, meter)
+            }
             Self::Handshaking(mut link) => match link.handshake(reactor, meter) {
                 Ok(true) => established(link, config),
                 Ok(false) => Step::Waiting(Self::Handshaking(link)),
@@ -257,7 +260,7 @@ impl Connecting {
             Self::Racing(attempts, _) => attempts.race.due(),
             Self::Tunnelling(..)
             | Self::NegotiatingSocks(..)
-            | Self::StartingTls(_)
+            | Self::StartingTls(..)
             | Self::Handshaking(_) => None,
             #[cfg(target_family = "wasm")]
             Self::Browser => None,
@@ -272,7 +275,7 @@ impl Connecting {
             Self::Racing(attempts, _) => attempts.close(reactor),
             Self::Tunnelling(link, _)
             | Self::NegotiatingSocks(link, _)
-            | Self::StartingTls(link)
+            | Self::StartingTls(link, _)
             | Self::Handshaking(link) => link.close(reactor),
         }
     }
@@ -362,7 +365,7 @@ fn ask_socks(target: &Target, proxy: &SocksProxy, far_end: FarEnd) -> Result<Box
 fn after_tunnel(link: Link, target: &Target, config: &Config) -> Step {
     match &target.tls {
         TlsChoice::Plain => established(link, config),
-        TlsChoice::Tls(_) => Step::Next(Connecting::StartingTls(link)),
+        TlsChoice::Tls(_) => Step::Next(Connecting::StartingTls(link, Deferrals::default())),
     }
 }
 
@@ -373,6 +376,7 @@ fn established(link: Link, config: &Config) -> Step {
 /// Begins TLS if the budget permits it: generating the keys is expensive.
 fn greet(
     link: Link,
+    mut deferrals: Deferrals,
     reactor: &mut Reactor,
     target: &Target,
     config: &Config,
@@ -381,8 +385,8 @@ fn greet(
     let TlsChoice::Tls(options) = &target.tls else {
         return established(link, config);
     };
-    if !meter.can_start(reactor.handshakes.hello.expected()) {
-        return Step::Waiting(Connecting::StartingTls(link));
+    if !deferrals.may_start(reactor.handshakes.hello, meter) {
+        return Step::Waiting(Connecting::StartingTls(link, deferrals));
     }
     match link.start_tls(reactor, meter, options, &target.host.to_string()) {
         Ok(link) => Step::Next(Connecting::Handshaking(link)),

@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use crate::clock::Instant;
+use crate::transport::meter::BudgetMeter;
+
 /// The recent cost of one kind of work.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost(Duration);
@@ -36,6 +39,32 @@ impl Cost {
         } else {
             self.0 - (self.0 - seen) / 4
         };
+    }
+}
+
+/// After this many polls in a row with too little time for a step, the step starts however little is left, so that
+/// no connection starves.
+const MAX_DEFERRALS: u8 = 8;
+
+/// How many polls in a row had too little time for the next step of a connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Deferrals {
+    polls: u8,
+    /// The start of the last poll that had too little time. A poll gives a connection several turns.
+    last: Option<Instant>,
+}
+
+impl Deferrals {
+    /// Whether a step of this cost may start now.
+    pub(crate) fn may_start(&mut self, cost: Cost, meter: &mut BudgetMeter) -> bool {
+        if self.polls >= MAX_DEFERRALS || meter.can_start(cost.expected()) {
+            *self = Self::default();
+            return true;
+        }
+        if self.last.replace(meter.started()) != Some(meter.started()) {
+            self.polls += 1;
+        }
+        false
     }
 }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use httpoll::agent::RequestOptions;
 use httpoll::memory::{MemoryNetwork, Peer};
+use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
-    Agent, Budget, ErrorKind, Phase, Request,
+    Agent, Budget, ErrorKind, Event, Phase, Request,
     error::TlsFault,
     tls::{TlsOptions, TlsVersion},
 };
@@ -15,7 +16,7 @@ use rcgen::{CertificateParams, CertifiedIssuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
-use crate::support::{address, run};
+use crate::support::{address, frames, run};
 
 pub(crate) fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -351,4 +352,33 @@ fn hosts_that_want_https_get_it() {
     let outcome = run(&network, &mut agent, get());
     assert_eq!(outcome.response().text(), "hi");
     assert_eq!(outcome.response().url().unwrap().scheme(), "https");
+}
+
+#[test]
+fn a_handshake_begins_although_other_requests_use_up_the_budget_of_each_poll() {
+    let authority = authority();
+    let network = MemoryNetwork::new();
+    let (name, at) = ("game.example", "10.9.1.1:443");
+    serve(&network, &authority, name, at, &[name], 2200);
+    let plain = MockServer::on(&network, "plain.example", 80);
+    plain.get("/").reply(MockResponse::ok());
+    let mut agent = Agent::builder()
+        .defaults(RequestOptions::new().tls(trusting(&authority)))
+        .build_on_memory(&network);
+    // Less than the keys of a handshake take.
+    agent.set_budget(Budget::frame(Duration::from_micros(20)));
+    let secure = agent.send(Request::get("https://game.example/")).unwrap();
+    let mut status = None;
+    for _ in 0..60 {
+        agent
+            .send(Request::get("http://plain.example/"))
+            .unwrap()
+            .detach();
+        let events = frames(&network, &mut agent, 1);
+        status = status.or(events.iter().find_map(|event| match event {
+            Event::Done { id, response } if *id == secure.id() => Some(response.status().as_u16()),
+            _ => None,
+        }));
+    }
+    assert_eq!(status, Some(200));
 }

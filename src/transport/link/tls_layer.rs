@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::socket_io::{LinkRead, read_socket, write_socket};
 use crate::error::{Error, ErrorKind, NetworkFault};
 use crate::transport::buffer::{BUFFER_BYTES, RecvBuffer};
+use crate::transport::cost::Deferrals;
 use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Reactor;
 use crate::transport::socket::Socket;
@@ -28,8 +29,7 @@ pub(super) struct TlsLayer {
     early: Vec<u8>,
     /// The most expensive step of the handshake so far.
     dearest: Duration,
-    /// How many polls in a row had too little time for the next step.
-    deferrals: u8,
+    deferrals: Deferrals,
 }
 
 /// How far a handshake came.
@@ -40,10 +40,6 @@ pub(super) enum Handshake {
     HandOver(Vec<u8>),
 }
 
-/// After this many deferrals, a handshake step is done however little time is left, so that no connection
-/// starves.
-const MAX_DEFERRALS: u8 = 8;
-
 impl TlsLayer {
     pub(super) fn new(session: TlsSession) -> Self {
         Self {
@@ -52,7 +48,7 @@ impl TlsLayer {
             out_sent: 0,
             early: Vec::new(),
             dearest: Duration::ZERO,
-            deferrals: 0,
+            deferrals: Deferrals::default(),
         }
     }
 
@@ -128,15 +124,7 @@ impl TlsLayer {
         reactor: &mut Reactor,
         meter: &mut BudgetMeter,
     ) -> bool {
-        if !socket.is_readable(reactor)
-            || self.deferrals >= MAX_DEFERRALS
-            || meter.can_start(reactor.handshakes.flight.expected())
-        {
-            self.deferrals = 0;
-            return true;
-        }
-        self.deferrals += 1;
-        false
+        !socket.is_readable(reactor) || self.deferrals.may_start(reactor.handshakes.flight, meter)
     }
 
     /// Sends ciphertext until all is sent, the socket is full or the budget is spent.
