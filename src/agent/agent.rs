@@ -436,7 +436,8 @@ impl Agent {
         }
     }
 
-    /// Starts the closing handshake of a WebSocket (RFC 6455 §7.1.2). [`Event::Done`] follows when it is closed.
+    /// Starts the closing handshake of a WebSocket (RFC 6455 §7.1.2). [`Event::Done`] follows when it is closed. A
+    /// WebSocket that is not open yet is closed as soon as it is; [`cancel`](Self::cancel) ends it at once.
     #[cfg(feature = "websocket")]
     pub fn close_web_socket(&mut self, id: RequestId, code: u16, reason: &str) {
         self.command(Command::CloseWebSocket(id, code, reason.to_owned()));

@@ -5,7 +5,7 @@ use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, WebSocketFault};
 use crate::proto::FieldLines;
 use crate::semantics::websocket::{
-    ClientHandshake, WebSocketConfig, WebSocketMachine, WebSocketMessage,
+    ClientHandshake, CloseFrame, WebSocketConfig, WebSocketMachine, WebSocketMessage,
 };
 use crate::transport::buffer::RecvBuffer;
 use crate::transport::link::Link;
@@ -16,6 +16,8 @@ pub struct WebSocketOptions {
     subprotocols: Vec<String>,
     config: WebSocketConfig,
     handshake: Option<ClientHandshake>,
+    /// The caller closed it before it was open.
+    pub(super) goodbye: Option<CloseFrame>,
 }
 
 impl WebSocketOptions {

@@ -166,7 +166,7 @@ impl FrameBudget {
 
     /// Notes time that was spent on polls in this frame, if it was not measured by [`poll`](Self::poll).
     pub fn spend(&mut self, time: Duration) {
-        self.spent += time;
+        self.spent = self.spent.saturating_add(time);
     }
 
     /// How much time the polls of this frame took.
@@ -254,6 +254,8 @@ mod tests {
         frame.spend(40 * MS);
         assert_eq!(frame.remaining().time, Some(Duration::ZERO));
         assert_eq!(frame.spent(), 44 * MS);
+        frame.spend(Duration::MAX);
+        assert_eq!(frame.remaining().time, Some(Duration::ZERO));
         frame.set_pace(FramePace::Steady);
         frame.begin_frame_at(Instant::now());
         assert_eq!(frame.remaining(), Budget::default());

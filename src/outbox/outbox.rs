@@ -336,7 +336,7 @@ impl Outbox {
         // Half of the time is random, so that all players do not come back at the same moment.
         let half = doubled.min(longest) / 2;
         let random = (self.random.next() >> 32) as u32;
-        let delay = half + half.mul_f64(f64::from(random) / f64::from(u32::MAX));
+        let delay = half.saturating_add(half.mul_f64(f64::from(random) / f64::from(u32::MAX)));
         let delay = after.map_or(delay, |after| {
             delay.max(after.min(Duration::from_secs(3600)))
         });

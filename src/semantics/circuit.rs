@@ -136,19 +136,24 @@ impl Circuits {
 
     /// Records a response. `retry_after` is the value of its field. It counts only with a status
     /// that refuses the request: with other statuses it has another meaning (RFC 9110 §10.2.3).
+    /// Returns whether requests that were held back may be sent now.
     pub(crate) fn responded(
         &mut self,
         origin: &Origin,
         status: StatusCode,
         retry_after: Option<Duration>,
         now: Instant,
-    ) {
+    ) -> bool {
         let refuses = is_failure(status) || status == StatusCode::TOO_MANY_REQUESTS;
         match retry_after {
             Some(retry_after) if refuses && self.policy.respect_retry_after => {
                 self.on_retry_after(origin, retry_after, now);
+                false
             }
-            _ if is_failure(status) => self.failed(origin, now),
+            _ if is_failure(status) => {
+                self.failed(origin, now);
+                false
+            }
             _ => self.succeeded(origin),
         }
     }
@@ -183,11 +188,12 @@ impl Circuits {
         }
     }
 
-    fn succeeded(&mut self, origin: &Origin) {
+    fn succeeded(&mut self, origin: &Origin) -> bool {
         // A request that started before the circuit opened says nothing about the present state.
-        if !matches!(self.circuits.get(origin), Some(Circuit::Open { .. })) {
-            self.circuits.remove(origin);
+        if matches!(self.circuits.get(origin), Some(Circuit::Open { .. })) {
+            return false;
         }
+        matches!(self.circuits.remove(origin), Some(Circuit::HalfOpen { .. }))
     }
 
     fn on_retry_after(&mut self, origin: &Origin, retry_after: Duration, now: Instant) {
@@ -227,9 +233,10 @@ fn is_failure(status: StatusCode) -> bool {
 /// The minimum time for a probe, however short the circuit stays open.
 const SHORTEST_PROBE: Duration = Duration::from_secs(1);
 
-/// Times that overflow the clock become `now`.
+/// A year stands for every longer time, so that no time overflows the clock.
 fn after(now: Instant, duration: Duration) -> Instant {
-    now.checked_add(duration).unwrap_or(now)
+    const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    now + duration.min(LONGEST)
 }
 
 /// Several base URLs of equivalent servers. A URL that works stays in use. After a failure the next

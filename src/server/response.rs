@@ -263,11 +263,16 @@ impl Response {
     /// # Errors
     /// As [`redirect_with`](Self::redirect_with); nothing changes then.
     pub fn set_redirect(&mut self, location: &str, status: u16) -> Result<&mut Self, Error> {
-        let code = StatusCode::from_u16(status).map_err(|_| Misuse::WrongStatus)?;
-        let location = redirect_location(location, code).map_err(|invalid| match invalid {
-            InvalidRedirect::Status => Misuse::WrongStatus,
-            InvalidRedirect::Location => Misuse::InvalidHeader,
-        })?;
+        let location = StatusCode::from_u16(status)
+            .map_err(|_| InvalidRedirect::Status)
+            .and_then(|code| redirect_location(location, code))
+            .map_err(|invalid| {
+                let misuse = match invalid {
+                    InvalidRedirect::Status => Misuse::WrongStatus,
+                    InvalidRedirect::Location => Misuse::InvalidHeader,
+                };
+                Error::from(misuse).with_source(invalid)
+            })?;
         self.set_header("Location", location)?;
         self.set_status(status);
         Ok(self.set_body(Bytes::new()))

@@ -118,6 +118,69 @@ fn requests_wait_for_an_open_circuit_when_configured() {
 }
 
 #[test]
+fn all_that_wait_for_a_circuit_are_sent_as_soon_as_its_probe_succeeds() {
+    let (network, server, mut agent) =
+        setup_with(Agent::builder().circuit(policy(OpenCircuitPolicy::Wait)));
+    server
+        .get("/")
+        .times(3)
+        .reply(MockResponse::with_status(500));
+    server.get("/").reply(MockResponse::ok());
+    let get = || Request::get("http://game.example/");
+    for _ in 0..3 {
+        run(&network, &mut agent, get()).response();
+    }
+    let began = network.now();
+    let waiting: Vec<_> = (0..5).map(|_| agent.send(get()).unwrap()).collect();
+    for handle in &waiting {
+        finish(&network, &mut agent, handle).response();
+    }
+    let waited = network.now() - began;
+    assert!(waited <= Duration::from_secs(10) + 5 * FRAME, "{waited:?}");
+}
+
+#[test]
+fn when_a_probe_is_cancelled_one_that_waits_probes_at_once() {
+    let (network, server, mut agent) =
+        setup_with(Agent::builder().circuit(policy(OpenCircuitPolicy::Wait)));
+    server
+        .get("/")
+        .times(3)
+        .reply(MockResponse::with_status(500));
+    server.get("/").times(1).reply(MockResponse::ok().never());
+    server.get("/").reply(MockResponse::ok());
+    let get = || Request::get("http://game.example/");
+    for _ in 0..3 {
+        run(&network, &mut agent, get()).response();
+    }
+    network.advance(Duration::from_secs(10));
+    let probe = agent.send(get()).unwrap();
+    let waiting = [agent.send(get()).unwrap(), agent.send(get()).unwrap()];
+    frames(&network, &mut agent, 3);
+    assert_eq!(server.requests().len(), 4);
+    let cancelled = network.now();
+    agent.cancel(probe.id());
+    for handle in &waiting {
+        finish(&network, &mut agent, handle).response();
+    }
+    assert!(network.now() - cancelled <= 5 * FRAME);
+}
+
+#[test]
+fn a_circuit_that_is_to_stay_open_for_ever_stays_open() {
+    let mut forever = policy(OpenCircuitPolicy::FailFast);
+    forever.open_for = Duration::MAX;
+    let (network, server, mut agent) = setup_with(Agent::builder().circuit(forever));
+    server.get("/").reply(MockResponse::with_status(500));
+    let get = || Request::get("http://game.example/");
+    for _ in 0..3 {
+        run(&network, &mut agent, get()).response();
+    }
+    network.advance(Duration::from_secs(3600));
+    assert_eq!(*run(&network, &mut agent, get()).error().kind(), OPEN);
+}
+
+#[test]
 fn retry_after_holds_for_the_whole_origin() {
     // RFC 9110 §10.2.3.
     let (network, server, mut agent) =

@@ -94,6 +94,28 @@ fn limits_can_be_set() {
 }
 
 #[test]
+fn the_largest_limits_mean_no_limit() {
+    let (network, server, _) = setup();
+    server
+        .get("/")
+        .reply(MockResponse::ok().header("X-Long", "y".repeat(100_000)));
+    let mut limits = Limits::default();
+    limits.head_bytes = usize::MAX;
+    limits.header_count = usize::MAX;
+    limits.line_bytes = usize::MAX;
+    limits.chunk_extension_bytes = usize::MAX;
+    limits.trailer_bytes = usize::MAX;
+    limits.trailer_count = usize::MAX;
+    limits.interim_responses = usize::MAX;
+    let mut agent = Agent::builder().limits(limits).build_on_memory(&network);
+    let outcome = run(&network, &mut agent, Request::get("http://game.example/"));
+    assert_eq!(
+        outcome.response().header("X-Long").map(str::len),
+        Some(100_000)
+    );
+}
+
+#[test]
 fn content_has_a_cap() {
     let (network, server, mut agent) = setup();
     server

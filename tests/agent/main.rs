@@ -80,3 +80,5 @@ mod suspending;
 mod tls;
 #[cfg(feature = "cache")]
 mod unwanted_content;
+#[cfg(all(feature = "server", feature = "websocket"))]
+mod web_sockets;

@@ -131,6 +131,22 @@ fn an_uploads_rate_changes_while_it_moves() {
 }
 
 #[test]
+fn a_rate_of_zero_lets_an_upload_go_on_without_limit() {
+    let (network, server, mut agent) = setup();
+    server.any("/**").reply(MockResponse::ok());
+    let request = Request::put("http://game.example/")
+        .body(pattern(1_000_000))
+        .expect_continue(None)
+        .rate_limit(Some(1_000));
+    let handle = agent.send(request).unwrap();
+    frames(&network, &mut agent, 5);
+    agent.set_rate_limit(handle.id(), Some(0));
+    let began = network.now();
+    finish(&network, &mut agent, &handle).response();
+    assert!(network.now() - began < Duration::from_secs(1));
+}
+
+#[test]
 fn a_rate_limit_causes_no_timeout() {
     // The stall timeout is for the peer; here this side is slow.
     let (network, server, mut agent) = setup();

@@ -2,6 +2,14 @@
 
 use std::time::Duration;
 
+use httpoll::clock::Instant;
+
+/// The time `pause` after `from`. A year stands for every longer pause, so that no pause overflows the clock.
+pub(crate) fn later(from: Instant, pause: Duration) -> Instant {
+    const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    from + pause.min(LONGEST)
+}
+
 /// `first`, doubled for each of these failures up to `longest`, and shifted at random by the fraction `jitter`.
 /// `random` is from 0 to 1.
 pub(crate) fn backoff(

@@ -22,7 +22,8 @@ use crate::components::backoff::backoff;
 /// It ends, and the request with it, when the game closes the WebSocket (by
 /// [`WebSocketMessage::Close`](httpoll::websocket::WebSocketMessage::Close)), when this component is removed, with
 /// [`CancelHttp`](crate::CancelHttp), after [`attempts`](Self::attempts), and when the request is invalid. Between
-/// two sessions there is nothing to send to: [`SendWebSocketMessage`](crate::SendWebSocketMessage) logs a warning.
+/// two sessions there is nothing to send to: [`SendWebSocketMessage`](crate::SendWebSocketMessage) logs a warning,
+/// except for `Close`, which ends the request.
 /// So send what the server must know, such as the name of a room, in an observer of `HttpWebSocketOpened`, which
 /// runs for each session.
 ///

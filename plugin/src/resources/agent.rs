@@ -215,14 +215,36 @@ impl HttpAgent {
         request: Entity,
         message: httpoll::websocket::WebSocketMessage,
     ) -> Result<(), Error> {
+        use crate::jobs::Stage;
         use httpoll::error::WebSocketFault;
-        let Some(id) = self.id(request) else {
-            return Err(httpoll::ErrorKind::WebSocket(WebSocketFault::NotOpen).into());
+        use httpoll::websocket::{WebSocketMessage, close_code};
+        let not_open = || httpoll::ErrorKind::WebSocket(WebSocketFault::NotOpen).into();
+        let id = self.id(request);
+        let Some(job) = self.jobs.latest(request) else {
+            return Err(not_open());
         };
-        let closes = matches!(message, httpoll::websocket::WebSocketMessage::Close(_));
-        self.agent.send_message(id, message)?;
-        if closes && let Some((_, job)) = self.jobs.by_id(id) {
-            job.is_last = true;
+        match (id, message) {
+            // An agent on a thread would fail the request of a WebSocket that is not open yet.
+            (Some(id), message) if job.is_established => {
+                let closes = matches!(message, WebSocketMessage::Close(_));
+                self.agent.send_message(id, message)?;
+                job.is_last |= closes;
+            }
+            (Some(id), WebSocketMessage::Close(frame)) if job.is_web_socket => {
+                let (code, reason) = frame
+                    .map_or((close_code::NORMAL_CLOSURE, String::new()), |frame| {
+                        (frame.code, frame.reason)
+                    });
+                self.agent.close_web_socket(id, code, &reason);
+                job.is_last = true;
+            }
+            // Between two sessions. The next pump ends the request.
+            (None, WebSocketMessage::Close(_))
+                if job.is_web_socket && job.stage == Stage::Scheduled =>
+            {
+                job.is_last = true;
+            }
+            _ => return Err(not_open()),
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use bevy_ecs::system::{Command, Commands};
 use bevy_ecs::world::{Mut, World};
 use httpoll::clock::Instant;
 
+use crate::components::backoff::later;
 use crate::components::node::HttpClientNode;
 use crate::components::owner::RequestedBy;
 use crate::components::phase::HttpPhase;
@@ -242,11 +243,11 @@ impl Rounds {
                 return None;
             }
             let pause = reconnect.pause(job.failed_attempts, random())?;
-            let due = now.checked_add(pause).unwrap_or(now);
+            let due = later(now, pause);
             return Some(Next::Session(due.max(not_before)));
         }
         let pause = self.repeat?.pause(job.failures, random());
-        let due = job.began.checked_add(pause).unwrap_or(now);
+        let due = later(job.began, pause);
         Some(Next::Round(match job.retry_after {
             Some(_) => due.max(not_before),
             None => due,

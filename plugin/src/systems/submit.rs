@@ -195,17 +195,18 @@ fn submit_due(http: &mut HttpAgent, rounds: &Rounds, commands: &mut Commands) {
     let now = http.now();
     let mut index = 0;
     while let Some(&(entity, serial, due)) = http.jobs.scheduled.get(index) {
+        let is_last = http.jobs.job(entity, serial).is_some_and(|job| job.is_last);
         match rounds.get(entity) {
-            Ok(round) if round.goes_on() && round.begins_no_round() => {
+            Ok(round) if !is_last && round.goes_on() && round.begins_no_round() => {
                 http.jobs.paused_rounds += 1;
                 index += 1;
             }
-            Ok(round) if round.goes_on() && due > now => index += 1,
-            Ok(round) if round.goes_on() => {
+            Ok(round) if !is_last && round.goes_on() && due > now => index += 1,
+            Ok(round) if !is_last && round.goes_on() => {
                 http.jobs.scheduled.swap_remove(index);
                 http.jobs.resubmit(entity, serial);
             }
-            // The component was removed.
+            // The component was removed, or the game closed the WebSocket.
             Ok(_) | Err(_) => {
                 http.jobs.scheduled.swap_remove(index);
                 http.end(entity);

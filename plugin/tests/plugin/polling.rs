@@ -57,6 +57,16 @@ fn rounds_follow_each_other_in_real_time_and_each_is_reported() {
 }
 
 #[test]
+fn an_interval_beyond_the_clock_is_one_round() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok());
+    let never = HttpRepeat::every(Duration::MAX);
+    game.spawn((HttpRequest::get(url("/")), never));
+    run(&mut game, 3 * SECOND);
+    assert_eq!(asked(&game).len(), 1);
+}
+
+#[test]
 fn a_round_never_begins_while_one_is_under_way() {
     let mut game = Game::new();
     let _rule = game

@@ -230,7 +230,7 @@ fn the_game_ends_it_by_closing_cancelling_or_removing() {
 
 #[test]
 fn between_two_sessions_it_can_be_cancelled_removed_and_paused() {
-    for name in ["cancel", "remove", "pause"] {
+    for name in ["cancel", "remove", "pause", "close"] {
         let mut lobby = Lobby::new((stream(), regular()));
         lobby.until_opened(1);
         lobby.stop_server();
@@ -243,6 +243,10 @@ fn between_two_sessions_it_can_be_cancelled_removed_and_paused() {
             "remove" => {
                 world.entity_mut(client).remove::<HttpReconnect>();
             }
+            "close" => world.trigger(SendWebSocketMessage {
+                request: client,
+                message: WebSocketMessage::Close(None),
+            }),
             _ => {
                 world.entity_mut(client).insert(HttpPaused);
             }
@@ -256,6 +260,25 @@ fn between_two_sessions_it_can_be_cancelled_removed_and_paused() {
             lobby.until_opened(2);
         }
     }
+}
+
+#[test]
+fn while_a_session_is_being_opened_it_can_be_closed_and_nothing_else_is_sent() {
+    let mut lobby = Lobby::new((stream(), regular()));
+    let client = lobby.client;
+    lobby.game.frame();
+    let mut http = lobby.game.app.world_mut().resource_mut::<HttpAgent>();
+    let early = http.send_message(client, WebSocketMessage::Text("early".into()));
+    assert_eq!(
+        *early.unwrap_err().kind(),
+        ErrorKind::WebSocket(WebSocketFault::NotOpen)
+    );
+    let goodbye = WebSocketMessage::Close(None);
+    http.send_message(client, goodbye).unwrap();
+    lobby.run(20 * SECOND);
+    assert_eq!(*lobby.opened.lock().unwrap(), 1);
+    assert!(!lobby.game.exists(client), "{:?}", lobby.game.log());
+    assert!(lobby.game.agent().is_idle());
 }
 
 #[test]

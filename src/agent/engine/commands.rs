@@ -127,7 +127,7 @@ impl Engine {
             let new = rate.and_then(NonZeroU64::new);
             transfer.rates.download.set_rate(new, active_now);
             transfer.rates.upload.set_rate(new, active_now);
-            if rate.is_none() {
+            if new.is_none() {
                 transfer.request.payload.flow.allow(u64::MAX);
             }
             transfer.connection()

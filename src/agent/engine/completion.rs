@@ -324,9 +324,11 @@ impl Engine {
 
     /// Releases everything that a transfer holds. Returns its response, as far as it arrived.
     pub(super) fn release_all(&mut self, transfer: &mut Transfer) -> Option<ResponseState> {
+        self.policies.forget_held(transfer.id);
         if transfer.attempts.probes {
             let now = self.now();
             self.policies.abandon_probe(transfer, now);
+            self.ask_circuits_again();
         }
         #[cfg(feature = "cache")]
         self.revalidations.end(transfer.id);

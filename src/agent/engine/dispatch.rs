@@ -146,6 +146,23 @@ impl Engine {
         }
     }
 
+    /// Lets the requests whose circuit has changed ask it again.
+    pub(super) fn ask_circuits_again(&mut self) {
+        let released = self.policies.take_released();
+        if released.is_empty() {
+            return;
+        }
+        let active_now = self.active_time();
+        for id in released {
+            self.transfers.update(id, |transfer| {
+                if let State::Waiting { until } = &mut transfer.state {
+                    *until = active_now;
+                }
+            });
+            self.timers.set(active_now, Timer::Request(id));
+        }
+    }
+
     /// Gives connections to the requests that wait, as far as limits and the budget allow.
     pub(super) fn start_waiting(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         let mut started = false;

@@ -68,6 +68,7 @@ impl Engine {
         let now = self.now();
         let wall = self.reactor.clock().wall();
         self.policies.note_response(transfer, &head, now, wall);
+        self.ask_circuits_again();
         self.policies.learn(transfer, &head, wall);
         #[cfg(feature = "digest-auth")]
         self.policies

@@ -1,13 +1,14 @@
 //! What the agent remembers between requests and applies to each: cookies, credentials, secure hosts,
 //! broken origins.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use url::Url;
 
 use crate::agent::config::Config;
+use crate::agent::id::RequestId;
 use crate::agent::transfer::{Standby, Transfer};
 use crate::clock::Instant;
 use crate::error::{AuthFault, Error, ErrorKind};
@@ -35,6 +36,10 @@ pub(super) struct Policies {
     #[cfg(feature = "cookies")]
     cookies: Option<Arc<Mutex<CookieJar>>>,
     circuits: Option<Circuits>,
+    /// Requests that wait for the circuit of their origin.
+    held: BTreeSet<RequestId>,
+    /// Those that should ask again now.
+    released: BTreeSet<RequestId>,
     fail_overs: Vec<FailOver>,
     spaces: Vec<ProtectionSpace>,
 }
@@ -53,6 +58,8 @@ impl Policies {
             #[cfg(feature = "cookies")]
             cookies: config.cookies.clone(),
             circuits: config.circuit.clone().map(Circuits::new),
+            held: BTreeSet::new(),
+            released: BTreeSet::new(),
             fail_overs: Vec::new(),
             spaces: Vec::new(),
         }
@@ -173,7 +180,26 @@ impl Policies {
         let circuits = self.circuits.as_mut()?;
         let admission = circuits.admit(&Origin::of(&transfer.request.url)?, now);
         transfer.attempts.probes |= matches!(admission, Admission::Probe);
+        if let Admission::Wait(_) = admission {
+            self.held.insert(transfer.id);
+        } else {
+            self.held.remove(&transfer.id);
+        }
         Some(admission)
+    }
+
+    /// Takes the requests that waited for a circuit which changed: each asks its circuit again.
+    pub(super) fn take_released(&mut self) -> BTreeSet<RequestId> {
+        std::mem::take(&mut self.released)
+    }
+
+    /// A request has ended.
+    pub(super) fn forget_held(&mut self, id: RequestId) {
+        self.held.remove(&id);
+    }
+
+    fn release_held(&mut self) {
+        self.released.append(&mut self.held);
     }
 
     /// Notes for the circuit of the origin that a request brought a response.
@@ -197,7 +223,9 @@ impl Policies {
         {
             let retry_after = head.fields.get("retry-after");
             let retry_after = retry_after.and_then(|value| parse_retry_after(value, wall));
-            circuits.responded(&origin, head.status, retry_after, now);
+            if circuits.responded(&origin, head.status, retry_after, now) {
+                self.release_held();
+            }
         }
     }
 
@@ -279,6 +307,7 @@ impl Policies {
                 (&mut self.circuits, Origin::of(&transfer.request.url))
         {
             circuits.abandoned(&origin, now);
+            self.release_held();
         }
     }
 

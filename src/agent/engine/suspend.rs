@@ -57,6 +57,7 @@ impl Engine {
         for id in self.transfers.ids() {
             self.with_transfer(id, Self::suspend_transfer);
         }
+        self.ask_circuits_again();
     }
 
     fn suspend_transfer(&mut self, transfer: &mut Transfer) -> Step {

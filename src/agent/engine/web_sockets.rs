@@ -17,7 +17,7 @@ use crate::agent::web_socket::{End, OpenSocket, Outcome, cost};
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::proto::ResponseHead;
-use crate::semantics::websocket::{WebSocketEvent, WebSocketMachine, WebSocketMessage};
+use crate::semantics::websocket::{CloseFrame, WebSocketEvent, WebSocketMachine, WebSocketMessage};
 use crate::transport::buffer::RecvBuffer;
 use crate::transport::link::LinkRead;
 use crate::transport::meter::BudgetMeter;
@@ -46,6 +46,7 @@ impl Engine {
             .map_err(ErrorKind::WebSocket)?
             .map(str::to_owned);
         let mut machine = WebSocketMachine::client(options.limits().clone(), active_now);
+        let goodbye = options.goodbye.clone();
         let Some(pooled) = self.pool.get_mut(key) else {
             return Err(Error::internal("a handshake without its connection"));
         };
@@ -57,6 +58,10 @@ impl Engine {
         let mut recv = RecvBuffer::default();
         let taken = machine.receive(&leftover, active_now);
         recv.append(&leftover[taken..], self.reactor.pool());
+        if let Some(CloseFrame { code, reason }) = goodbye {
+            // The code was checked when the caller gave it.
+            let _ = machine.close(code, &reason, active_now);
+        }
         let socket = Box::new(OpenSocket::new(link, recv, machine));
         self.events.push(Event::WebSocketOpen {
             id: transfer.id,
@@ -276,6 +281,11 @@ impl Engine {
             if let State::WebSocket { socket, .. } = &mut transfer.state {
                 let closed = socket.machine.close(code, reason, active_now);
                 closed.map_err(ErrorKind::WebSocket)?;
+            } else if let Output::WebSocket(options) = &mut transfer.request.output {
+                let reason = reason.to_owned();
+                let goodbye = CloseFrame { code, reason };
+                goodbye.check().map_err(ErrorKind::WebSocket)?;
+                options.goodbye.get_or_insert(goodbye);
             }
             Ok::<_, Error>(transfer.connection())
         });

@@ -66,7 +66,12 @@ fn one_request_probes_and_decides() {
         then(&mut circuits, &a);
         circuits.admit(&a, until + SECOND)
     };
-    assert_eq!(probe(&|circuits, a| circuits.succeeded(a)), Admission::Go);
+    assert_eq!(
+        probe(&|circuits, a| {
+            circuits.succeeded(a);
+        }),
+        Admission::Go
+    );
     assert_eq!(
         probe(&|circuits, a| circuits.failed(a, until + SECOND)),
         Admission::Wait(until + 31 * SECOND)

@@ -79,7 +79,7 @@ impl From<&[u8]> for WebSocketMessage {
 
 impl CloseFrame {
     /// Checks whether the message may be sent.
-    pub(super) fn check(&self) -> Result<(), WebSocketFault> {
+    pub(crate) fn check(&self) -> Result<(), WebSocketFault> {
         if !may_be_sent(self.code) {
             return Err(WebSocketFault::CodeNotSendable { code: self.code });
         }

@@ -35,7 +35,7 @@ impl Clock {
     }
 
     pub(super) fn advance(&mut self, by: Duration) {
-        self.now += by;
+        self.now = later(self.now, by);
     }
 
     /// Moves to this time, never back.
@@ -52,7 +52,7 @@ impl Clock {
     pub(super) fn spend(&mut self, bytes: usize) {
         let moving = self.cost_per_kib.as_nanos() * bytes as u128 / 1024;
         let moving = Duration::from_nanos(u64::try_from(moving).unwrap_or(u64::MAX));
-        self.now += self.cost_per_call + moving;
+        self.now = later(self.now, self.cost_per_call.saturating_add(moving));
     }
 }
 

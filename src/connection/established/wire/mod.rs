@@ -67,7 +67,12 @@ impl Wire {
             link,
             machine: proto::Exchange::client(limits.clone()),
             recv: RecvBuffer::default(),
-            most_unread: BUFFER_BYTES.max(limits.head_bytes.max(limits.trailer_bytes) + 1),
+            most_unread: BUFFER_BYTES.max(
+                limits
+                    .head_bytes
+                    .max(limits.trailer_bytes)
+                    .saturating_add(1),
+            ),
             ended: None,
             out: Vec::new(),
             out_sent: 0,
