@@ -299,6 +299,38 @@ fn the_handshake() {
 }
 
 #[test]
+fn content_of_a_handshake_is_not_taken_for_frames() {
+    // RFC 9110 §7.8: the new protocol begins after the request, and content is part of the request.
+    let hidden = frame(0x81, b"bad");
+    for framing in [
+        format!("Content-Length: {}\r\n", hidden.len()),
+        "Transfer-Encoding: chunked\r\n".to_owned(),
+    ] {
+        let mut test = test_server();
+        let kept = with_sockets(&mut test, WebSocketOptions::default());
+        let (mut client, early) = handshake(&mut test, &framing);
+        assert_eq!(early, "", "{framing}: the request is not complete");
+        let content = if framing.starts_with('C') {
+            hidden.clone()
+        } else {
+            [
+                format!("{:x}\r\n", hidden.len()).as_bytes(),
+                &hidden,
+                b"\r\n0\r\n\r\n",
+            ]
+            .concat()
+        };
+        client.write(&content);
+        client.write(&frame(0x81, b"good"));
+        let response = test.settle(&mut client);
+        assert_eq!(status(&response), 101, "{framing}");
+        let mut socket = take(&kept);
+        assert_eq!(socket.receive(), Some("good".into()), "{framing}");
+        assert_eq!(socket.receive(), None, "{framing}");
+    }
+}
+
+#[test]
 fn messages_both_ways() {
     let mut test = test_server();
     let kept = with_sockets(&mut test, WebSocketOptions::default());

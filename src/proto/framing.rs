@@ -59,6 +59,13 @@ pub(super) fn of_response(method: &Method, head: &ResponseHead) -> Result<Framed
         (&Method::CONNECT, status, _) if status.is_success() => {
             Framed::closing(Framing::Tunnel, CloseReason::Switched)
         }
+        // Neither field belongs there (RFC 9110 §8.6). Some servers still send the content that the length
+        // announces, perhaps later. It must not be taken for the beginning of the next response.
+        (_, StatusCode::NO_CONTENT, TransferCoding::Absent)
+            if has_length && !matches!(content_length(&head.fields), Ok(Some(0))) =>
+        {
+            Framed::closing(Framing::Empty, CloseReason::ContentLengthWithoutContent)
+        }
         // In a response to HEAD, the coding is that of the response to GET (RFC 9112 §6.1): no content
         // follows.
         (&Method::HEAD, ..)

@@ -21,6 +21,9 @@ pub enum Persistence {
 pub enum CloseReason {
     /// The content ends where the connection ends (RFC 9112 §6.3).
     CloseDelimited,
+    /// A 204, which has no content, had a `Content-Length` other than 0: content may follow all the same (RFC 9110
+    /// §8.6).
+    ContentLengthWithoutContent,
     /// A response had both `Content-Length` and `Transfer-Encoding`, so its end is uncertain (RFC 9112
     /// §6.3).
     ContentLengthWithTransferEncoding,

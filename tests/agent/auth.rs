@@ -458,3 +458,29 @@ fn credentials_of_a_netrc_text_are_those_of_each_hop() {
         assert_eq!(second.header("authorization"), Some("Basic Yzpk"));
     }
 }
+
+#[test]
+fn a_trace_shows_no_secrets() {
+    // RFC 9110 §9.3.8: the server sends back what it received, to whoever reads the response.
+    let (network, server, mut agent) = setup();
+    server
+        .any("/**")
+        .reply(challenge("Basic realm=\"x\""))
+        .then_reply(MockResponse::ok());
+    let trace = Request::trace("http://user:pass@game.example/")
+        .credentials(basic())
+        .cookie("session", "secret");
+    let outcome = run(&network, &mut agent, trace);
+    assert_eq!(
+        outcome.response().status(),
+        401,
+        "the challenge is the response"
+    );
+    let sent = &server.requests()[0];
+    assert_eq!(sent.header("authorization"), None);
+    assert_eq!(sent.header("cookie"), None);
+    // What the caller adds itself is the caller's decision.
+    let trace = Request::trace("http://game.example/").header("Authorization", "Own x");
+    run(&network, &mut agent, trace).response();
+    assert_eq!(server.requests()[1].header("authorization"), Some("Own x"));
+}

@@ -7,7 +7,7 @@ use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, Request, cookies::CookieJar};
 
-use crate::support::{run, script_closing};
+use crate::support::{address, run, script, script_closing};
 
 struct Setup {
     network: MemoryNetwork,
@@ -352,4 +352,46 @@ fn a_server_that_sets_cookies_without_end_fills_no_memory() {
         jar.iter(test.network.wall())
             .all(|cookie| cookie.value.len() < 5000)
     );
+}
+
+#[test]
+fn only_the_head_of_the_final_response_counts() {
+    // RFC 9110 §6.5.1, RFC 8297 §2: neither trailers nor an interim response set cookies, redirect or frame anything.
+    let mut test = setup();
+    let heard = script(
+        &test.network,
+        "game.example",
+        "10.9.0.1:80",
+        &[b"HTTP/1.1 103 Early Hints\r\nSet-Cookie: early=1\r\nLocation: /elsewhere\r\nContent-Length: 9\r\n\r\n\
+            HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nSet-Cookie: a=1\r\n\r\n2\r\nhi\r\n\
+            0\r\nSet-Cookie: late=1\r\nLocation: /elsewhere\r\nContent-Length: 9\r\n\
+            Transfer-Encoding: gzip\r\nConnection: close\r\nX-Sum: 7\r\n\r\n"],
+    );
+    for _ in 0..2 {
+        let outcome = run(
+            &test.network,
+            &mut test.agent,
+            Request::get("http://game.example/"),
+        );
+        let response = outcome.response();
+        assert_eq!(response.text(), "hi");
+        assert_eq!(response.redirects(), 0);
+        let trailers: Vec<_> = response.trailers().iter().map(|(name, _)| name).collect();
+        assert_eq!(trailers, ["X-Sum"]);
+    }
+    assert!(heard.last().contains("Cookie: a=1\r\n"), "{}", heard.last());
+    assert_eq!(test.network.connections_to(address("10.9.0.1:80")), 1);
+}
+
+#[test]
+fn a_trace_has_no_cookies() {
+    // RFC 9110 §9.3.8: the response would show them.
+    let mut test = setup();
+    let server = test.server("game.example", "a=1; Path=/");
+    test.get("http://game.example/dir/set");
+    let trace = Request::trace("http://game.example/").cookie("b", "2");
+    run(&test.network, &mut test.agent, trace).response();
+    assert_eq!(server.requests()[1].header("cookie"), None);
+    test.get("http://game.example/");
+    assert_eq!(server.requests()[2].header("cookie"), Some("a=1"));
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use http::Method;
 use url::Url;
 
 use crate::agent::config::Config;
@@ -84,8 +85,12 @@ impl Policies {
         }
     }
 
-    /// The `Cookie` field: the jar's cookies for this URL, and the caller's own.
+    /// The `Cookie` field: the jar's cookies for this URL, and the caller's own. The response to a `TRACE` would show
+    /// them (RFC 9110 §9.3.8).
     pub(super) fn cookie_field(&self, transfer: &Transfer, wall: SystemTime) -> Option<String> {
+        if transfer.request.method == Method::TRACE {
+            return None;
+        }
         let mut field = self.stored_cookies(transfer, wall);
         for (name, value) in &transfer.request.cookies {
             if !field.is_empty() {
@@ -333,9 +338,13 @@ impl Policies {
 }
 
 /// The credentials for this hop: those of the redirect that led here, the caller's own while the request is at
-/// the origin that they were given for, or those that a netrc text has for the host.
+/// the origin that they were given for, or those that a netrc text has for the host. None for a `TRACE`, whose
+/// response would show them (RFC 9110 §9.3.8).
 fn credentials(transfer: &Transfer) -> Option<Credentials> {
     let (settings, request) = (&transfer.settings, &transfer.request);
+    if request.method == Method::TRACE {
+        return None;
+    }
     let own = settings.credentials.as_ref().filter(|_| request.is_trusted);
     let own = request.location_credentials.as_ref().or(own);
     own.cloned().or_else(|| {

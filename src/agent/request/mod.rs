@@ -105,7 +105,8 @@ impl Request {
         Self::new(Method::OPTIONS, url)
     }
 
-    /// A `TRACE` request (RFC 9110 §9.3.8).
+    /// A `TRACE` request (RFC 9110 §9.3.8). The server sends back what it received, so neither cookies nor
+    /// [`credentials`](Self::credentials) are sent with it. A header that you add yourself is sent as it is.
     pub fn trace(url: impl Into<String>) -> Self {
         Self::new(Method::TRACE, url)
     }

@@ -45,14 +45,26 @@ fn response_framing_depends_on_method_and_status() {
     let empty = Ok((Empty, None));
     let tunnel = Ok((Tunnel, Some(CloseReason::Switched)));
     let to_close = Ok((UntilClose, Some(CloseDelimited)));
-    let cases: [(&Method, u16, &[&str], Outcome); 22] = [
+    let cases: [(&Method, u16, &[&str], Outcome); 24] = [
         (&get, 200, &[], to_close),
         (&get, 200, &[CL], Ok((Length(5), None))),
         (&get, 200, &[TE], Ok((Chunked, None))),
         (&get, 205, &[CL], Ok((Length(5), None))),
         (&get, 799, &[CL], Ok((Length(5), None))),
         (&get, 404, &["Content-Length: 0"], Ok((Length(0), None))),
-        (&get, 204, &[CL], empty),
+        (
+            &get,
+            204,
+            &[CL],
+            Ok((Empty, Some(CloseReason::ContentLengthWithoutContent))),
+        ),
+        (&get, 204, &["Content-Length: 0"], empty),
+        (
+            &get,
+            204,
+            &["Content-Length: junk"],
+            Ok((Empty, Some(CloseReason::ContentLengthWithoutContent))),
+        ),
         (
             &get,
             204,
