@@ -161,7 +161,7 @@ fn chunk_extensions_of_a_request_are_bounded() {
         &mut client,
         format!("POST /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}"),
     );
-    assert!((400..500).contains(&status(&response)), "{response}");
+    assert_eq!(status(&response), 400);
     assert!(client.closed);
     assert_eq!(notes.take(), Vec::<String>::new());
 }

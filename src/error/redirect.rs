@@ -13,7 +13,7 @@ pub enum RedirectRefusal {
     Downgrade,
     /// To a scheme other than `http` and `https`.
     UnsupportedScheme,
-    /// `Location` is not a URL reference (RFC 9110 §10.2.2).
+    /// `Location` is not a URL reference (RFC 9110 §10.2.2), or there are several that differ.
     InvalidLocation,
     /// In a browser: the request does not follow redirects, and a browser shows a page no redirect that it does
     /// not follow. There is no response.
@@ -40,7 +40,7 @@ impl fmt::Display for RedirectRefusal {
                  redirect, request the new URL itself or leave RedirectPolicy and AccessPolicy out",
             ),
             Self::InvalidLocation => f.write_str(
-                "redirected to a Location that is not a URL; see that field of the response",
+                "redirected to a Location that is not a URL, or to several; see that field of the response",
             ),
         }
     }

@@ -2,15 +2,16 @@
 
 use std::io::Write;
 
+use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer, MockStream};
 use httpoll::{
-    Download, ErrorKind, Event, Request,
+    Agent, Download, ErrorKind, Event, Request,
     access::AccessPolicy,
     error::{AccessRefusal, CodingFault},
     limits::Limit,
 };
 
-use crate::support::{Folder, chunks, frames, pattern, run, setup};
+use crate::support::{Folder, chunks, frames, pattern, run, script, setup};
 
 fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -103,6 +104,38 @@ fn each_coding_is_accepted_and_decoded() {
                 Request::get("http://game.example/").stream(),
             );
             assert!(chunks(&outcome.events) == *expected, "{section} {coding}");
+        }
+    }
+}
+
+#[test]
+fn no_content_needs_no_coding() {
+    // RFC 9110 §8.4: some servers name a coding although nothing follows.
+    for head in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+        "HTTP/1.1 204 No Content\r\n",
+        "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n",
+    ] {
+        for coding in ["gzip", "deflate", "br", "zstd"] {
+            let (start, rest) = head.split_once("\r\n").unwrap();
+            let network = MemoryNetwork::new();
+            let response = format!("{start}\r\nContent-Encoding: {coding}\r\n{rest}\r\n");
+            script(
+                &network,
+                "game.example",
+                "10.9.0.1:80",
+                &[response.as_bytes()],
+            );
+            let mut agent = Agent::on_memory(&network);
+            for method in ["GET", "HEAD"] {
+                if method == "HEAD" && head.contains("chunked") {
+                    continue;
+                }
+                let request = Request::with_method_name(method, "http://game.example/");
+                let outcome = run(&network, &mut agent, request);
+                assert_eq!(outcome.response().body(), "", "{coding} {method} {head:?}");
+            }
         }
     }
 }

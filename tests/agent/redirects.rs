@@ -224,6 +224,40 @@ fn locations_that_lead_nowhere_are_errors() {
 }
 
 #[test]
+fn several_locations_are_followed_only_if_they_agree() {
+    // RFC 9110 §5.3: `Location` occurs once. Another one may have been injected.
+    for (others, leads) in [
+        ("Location: /b\r\n", true),
+        ("Location: http://evil.example/\r\n", false),
+        ("Location: /B\r\n", false),
+        ("Location:\r\n", false),
+    ] {
+        let network = MemoryNetwork::new();
+        let redirect =
+            format!("HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /b\r\n{others}\r\n");
+        let there = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        let heard = script(
+            &network,
+            "game.example",
+            "10.9.0.1:80",
+            &[redirect.as_bytes(), there],
+        );
+        let mut agent = Agent::on_memory(&network);
+        let outcome = run(&network, &mut agent, Request::get("http://game.example/a"));
+        if leads {
+            assert_eq!(outcome.response().status(), 200, "{others:?}");
+            assert!(heard.last().starts_with("GET /b "), "{others:?}");
+            continue;
+        }
+        let (error, response) = outcome.result.unwrap_err();
+        let refusal = RedirectRefusal::InvalidLocation;
+        assert_eq!(*error.kind(), ErrorKind::Redirect(refusal), "{others:?}");
+        assert_eq!(response.unwrap().status(), 302, "{others:?}");
+        assert_eq!(heard.all().len(), 1, "{others:?}");
+    }
+}
+
+#[test]
 fn redirects_are_reported() {
     let (network, server, mut agent) = setup();
     redirecting(&server, 303, "/b");

@@ -183,7 +183,7 @@ fn interim_responses_are_skipped_and_can_be_seen() {
 fn lengths_and_what_has_no_content() {
     for (response, length) in [
         (
-            &b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"[..],
+            &b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"[..],
             0,
         ),
         (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 0),
@@ -202,6 +202,12 @@ fn lengths_and_what_has_no_content() {
             "the connection is in step"
         );
     }
+    // A 204 must not have this length (RFC 9110 §8.6). Perhaps the content follows.
+    let (network, mut http, _) =
+        connected(&[b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"]);
+    assert_eq!(get(&network, &mut http).1, b"");
+    assert_eq!(http.get_response_body_length(), 0);
+    assert_eq!(http.get_status(), Status::Disconnected);
     let (network, mut http, _) =
         connected(&[b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", OK]);
     http.request(Method::Head, "/", &[], "").unwrap();

@@ -16,7 +16,9 @@ use crate::agent::download::HeadDecision;
 use crate::agent::event::RetryCause;
 use crate::agent::output::Output;
 use crate::clock::Instant;
-use crate::error::{AuthFault, Error, ErrorKind, NetworkFault, PeerMisbehaved, RequestRefused};
+use crate::error::{
+    AuthFault, Error, ErrorKind, NetworkFault, PeerMisbehaved, RedirectRefusal, RequestRefused,
+};
 use crate::phase::Phase;
 use crate::proto::ResponseHead;
 use crate::semantics::range::ContentRange;
@@ -164,12 +166,24 @@ fn follow_redirect(transfer: &Transfer, input: &HeadInput<'_>) -> Option<NextAct
     );
     match decided {
         Ok(None) => None,
+        // Two targets: somebody else may have added one (RFC 9110 §5.3).
+        Ok(Some(_)) if has_several_locations(input.head) => {
+            let refusal = RedirectRefusal::InvalidLocation;
+            Some(NextAction::Fail(ErrorKind::Redirect(refusal).into()))
+        }
         Ok(Some(next)) if next.keeps_content && !request.payload.can_be_sent() => Some(
             NextAction::Fail(ErrorKind::Refused(RequestRefused::ContentSpent).into()),
         ),
         Ok(Some(next)) => Some(NextAction::Redirect(Box::new(next))),
         Err(refusal) => Some(NextAction::Fail(ErrorKind::Redirect(refusal).into())),
     }
+}
+
+/// Whether there are `Location` fields that differ.
+fn has_several_locations(head: &ResponseHead) -> bool {
+    let mut locations = head.fields.get_all("location");
+    let first = locations.next();
+    locations.any(|other| Some(other) != first)
 }
 
 fn retry_status(transfer: &Transfer, input: &HeadInput<'_>) -> Option<NextAction> {

@@ -288,7 +288,7 @@ fn delta_seconds(text: &str) -> Option<Duration> {
 /// RFC 9111 §4.2.3: `corrected_initial_age`.
 fn initial_age(fields: &FieldLines, requested: SystemTime, received: SystemTime) -> Duration {
     let since = |time| received.duration_since(time).unwrap_or_default();
-    let date = fields.get(DATE.as_str()).and_then(parse_http_date);
+    let date = fields.get(DATE.as_str()).and_then(parse_date);
     let stated = fields
         .get(AGE.as_str())
         // In a list, only the first member counts (§5.1).
@@ -296,6 +296,20 @@ fn initial_age(fields: &FieldLines, requested: SystemTime, received: SystemTime)
         .unwrap_or_default();
     date.map_or(Duration::ZERO, since)
         .max(stated.saturating_add(since(requested)))
+}
+
+/// A date in any letter case (§4.2), as in `SUN, 06 nov 1994 08:49:37 gmt`.
+fn parse_date(value: &[u8]) -> Option<SystemTime> {
+    let mut usual = String::with_capacity(value.len());
+    for letter in str::from_utf8(value).ok()?.chars() {
+        let is_in_word = usual.ends_with(|before: char| before.is_ascii_alphabetic());
+        usual.push(if is_in_word {
+            letter.to_ascii_lowercase()
+        } else {
+            letter.to_ascii_uppercase()
+        });
+    }
+    parse_http_date(usual.replace("Gmt", "GMT").as_bytes())
 }
 
 /// Whether the library can print this time: it would panic outside the years 1900 to 9999.
@@ -383,9 +397,7 @@ fn normal(fields: &FieldLines, received: SystemTime) -> HeaderMap {
     let mut normal = combined(&complete.to_header_map());
     normal.remove(AGE);
     for name in [DATE, EXPIRES, LAST_MODIFIED] {
-        let date = normal
-            .get(&name)
-            .map(|value| parse_http_date(value.as_bytes()));
+        let date = normal.get(&name).map(|value| parse_date(value.as_bytes()));
         let date = date.flatten().and_then(http_date);
         match date.map(HeaderValue::try_from) {
             Some(Ok(date)) => {

@@ -309,6 +309,27 @@ fn any_clock_value_is_handled() {
 }
 
 #[test]
+fn dates_in_any_letter_case_rfc_9111_4_2() {
+    // A hundred seconds after the base time, in the three formats of RFC 9110 §5.6.7.
+    for expires in [
+        "Sun, 09 Sep 2001 01:48:20 GMT",
+        "SUN, 09 SEP 2001 01:48:20 GMT",
+        "sun, 09 sep 2001 01:48:20 gMT",
+        "sunday, 09-sep-01 01:48:20 gmt",
+        "SUN SEP  9 01:48:20 2001",
+    ] {
+        let lines = &[
+            ("expires", expires),
+            ("date", "sun, 09 SEP 2001 01:46:40 Gmt"),
+        ];
+        let (mut cache, _) = stored(&[], lines);
+        let asked = Asked::get(&[]);
+        assert_eq!(kind(&cache.lookup(asked.at(99))), "fresh", "{expires}");
+        assert_eq!(kind(&cache.lookup(asked.at(101))), "stale", "{expires}");
+    }
+}
+
+#[test]
 fn an_expires_that_is_not_an_http_date_means_stale() {
     for expires in [
         "0",
