@@ -1,17 +1,22 @@
 //! A server to be loaded from outside, as `server.sh` does: `hello PORT` in a tight loop that sleeps
 //! in the operating system, `frames PORT SECONDS` polled 60 times a second with a budget of 1 ms, or
-//! `file PORT FILE` polled in the same way until one client has got the file. The last two tell how long
+//! `file PORT FILE` polled in the same way until one client has got the file, or `slow PORT MIB MILLIS` with a file
+//! that takes so many milliseconds for each 256 KiB, as on a disk that is slow or asleep. The last three tell how long
 //! their polls took.
+//!
+//! A poll that took long by the clock but not by the processor time of its thread was interrupted: another thread had
+//! the processor, or the host of a virtual machine took it.
 
 #![allow(missing_docs)]
 
 use std::error::Error;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use httpoll::server::files::StaticFiles;
+use httpoll::server::files::{Asset, AssetContent, AssetPath, AssetRoot, Listed, StaticFiles};
 use httpoll::server::{Request, Response, Server, ServerLimits};
 use httpoll::{Budget, Bytes};
 
@@ -30,7 +35,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         Some("file") => {
             let file = arguments.next().ok_or("file PORT FILE")?;
-            serve_file(port, Path::new(&file))
+            let folder = Path::new(&file).parent().ok_or("a file in a folder")?;
+            serve_file(port, StaticFiles::serve_files("/files", folder, 0, None)?)
+        }
+        Some("slow") => {
+            let mib: u64 = arguments.next().map_or(Ok(32), |it| it.parse())?;
+            let millis = arguments.next().map_or(Ok(20), |it| it.parse())?;
+            let root = SlowRoot {
+                length: mib << 20,
+                pause: Duration::from_millis(millis),
+            };
+            serve_file(port, StaticFiles::new("/files", root).precompressed(false))
         }
         // What `cargo bench` runs by itself: nothing that needs a client.
         _ => Ok(()),
@@ -63,9 +78,7 @@ fn frames(port: u16, time: Duration) -> Result<(), Box<dyn Error>> {
     let mut polls = Vec::new();
     while Instant::now() < until {
         next += FRAME;
-        let begun = Instant::now();
-        server.poll()?;
-        polls.push(begun.elapsed());
+        polls.push(measured(|| server.poll())?);
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
     }
     tell(polls, &server);
@@ -73,11 +86,10 @@ fn frames(port: u16, time: Duration) -> Result<(), Box<dyn Error>> {
 }
 
 /// Serves one file to one client. Only the polls from the request to the last byte count.
-fn serve_file(port: u16, file: &Path) -> Result<(), Box<dyn Error>> {
+fn serve_file(port: u16, files: StaticFiles) -> Result<(), Box<dyn Error>> {
     let mut server = server(port)?;
     server.set_budget(Budget::frame(BUDGET));
-    let folder = file.parent().ok_or("a file in a folder")?;
-    server.files(StaticFiles::serve_files("/files", folder, 0, None)?);
+    server.files(files);
     let is_sent = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&is_sent);
     server.on_sent(move |sent| {
@@ -91,11 +103,10 @@ fn serve_file(port: u16, file: &Path) -> Result<(), Box<dyn Error>> {
     while !is_sent.load(Ordering::Relaxed) {
         next += FRAME;
         let begun = Instant::now();
-        server.poll()?;
-        let took = begun.elapsed();
+        let poll = measured(|| server.poll())?;
         if server.metrics().requests > 0 {
             began.get_or_insert(begun);
-            polls.push(took);
+            polls.push(poll);
         }
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
     }
@@ -108,21 +119,135 @@ fn serve_file(port: u16, file: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn tell(mut polls: Vec<Duration>, server: &Server) {
-    polls.sort();
-    let at = |part: f64| {
-        let index = (polls.len() as f64 * part) as usize;
-        polls[index.min(polls.len() - 1)].as_micros()
-    };
+/// One poll.
+struct Poll {
+    /// By the clock.
+    wall: Duration,
+    /// The processor time of its thread.
+    cpu: Duration,
+    /// How long its thread was ready to run but did not. Known on Linux.
+    waited: Duration,
+}
+
+fn measured<T, E>(poll: impl FnOnce() -> Result<T, E>) -> Result<Poll, E> {
+    let waited = waiting_time();
+    let cpu = cpu_time();
+    let begun = Instant::now();
+    poll()?;
+    let wall = begun.elapsed();
+    Ok(Poll {
+        wall,
+        cpu: cpu_time().saturating_sub(cpu),
+        waited: waiting_time().saturating_sub(waited),
+    })
+}
+
+/// The processor time of this thread.
+#[cfg(unix)]
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::from_secs(seconds) + Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(not(unix))]
+fn cpu_time() -> Duration {
+    Duration::ZERO
+}
+
+/// How long this thread was ready to run but did not, since it began.
+fn waiting_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = stat.split(' ').nth(1).and_then(|it| it.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or(0))
+}
+
+/// A root with one file, `slow.bin`, each read of which takes a while.
+struct SlowRoot {
+    length: u64,
+    pause: Duration,
+}
+
+struct SlowFile(Duration);
+
+impl Read for SlowFile {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        std::thread::sleep(self.0);
+        into.fill(b'x');
+        Ok(into.len())
+    }
+}
+
+impl AssetRoot for SlowRoot {
+    fn open(&self, path: &AssetPath) -> io::Result<Asset> {
+        if path.as_str() != "slow.bin" {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        std::thread::sleep(self.pause);
+        Ok(Asset {
+            length: self.length,
+            modified: None,
+            etag: None,
+            content: AssetContent::Sequential(Box::new(SlowFile(self.pause))),
+        })
+    }
+
+    fn is_dir(&self, _: &AssetPath) -> bool {
+        false
+    }
+
+    fn list(&self, _: &AssetPath, _: usize) -> io::Result<Vec<Listed>> {
+        Ok(Vec::new())
+    }
+}
+
+/// Prints one line for each metric, and the longest polls.
+fn tell(polls: Vec<Poll>, server: &Server) {
     let metrics = server.metrics();
     println!(
-        "{} polls, {} requests, {} responses; a poll took p50 {} µs, p99 {} µs, p99.9 {} µs, at most {} µs",
+        "{} polls, {} requests, {} responses",
         polls.len(),
         metrics.requests,
         metrics.responses[1],
-        at(0.5),
-        at(0.99),
-        at(0.999),
-        at(1.0),
     );
+    let print = |name: &str, time: fn(&Poll) -> Duration| {
+        let mut times: Vec<_> = polls.iter().map(time).collect();
+        times.sort();
+        let at = |part: f64| {
+            let index = (times.len() as f64 * part) as usize;
+            times
+                .get(index.min(times.len().saturating_sub(1)))
+                .map_or(0, Duration::as_micros)
+        };
+        println!(
+            "{name}: p50 {} µs, p99 {} µs, p99.9 {} µs, at most {} µs",
+            at(0.5),
+            at(0.99),
+            at(0.999),
+            at(1.0),
+        );
+    };
+    print("a poll took", |poll| poll.wall);
+    print("of that its own processor time", |poll| poll.cpu);
+    print(
+        "a poll without the time its thread waited for a processor",
+        |poll| poll.wall.saturating_sub(poll.waited),
+    );
+    let limit = BUDGET + Duration::from_micros(100);
+    let over = polls.iter().filter(|poll| poll.wall > limit).count();
+    let own = polls.iter().filter(|poll| poll.cpu > limit).count();
+    println!(
+        "over {} µs: {over} by the clock, {own} by processor time",
+        limit.as_micros()
+    );
+    let mut longest: Vec<_> = polls.iter().enumerate().collect();
+    longest.sort_by_key(|(_, poll)| std::cmp::Reverse(poll.wall));
+    for (number, poll) in longest.iter().take(5) {
+        println!(
+            "  poll {number}: {} µs, {} µs of processor time, waited {} µs",
+            poll.wall.as_micros(),
+            poll.cpu.as_micros(),
+            poll.waited.as_micros(),
+        );
+    }
 }

@@ -88,7 +88,7 @@ frames() {
     told "$out" faults
     note "$scenario" httpoll rate requests/s "$round" "$(told "$out" rate)"
     local figures
-    read -r -a figures < <(sed -n 's/.*p50 \([0-9]*\) .*p99 \([0-9]*\) .*p99.9 \([0-9]*\) .*at most \([0-9]*\) .*/\1 \2 \3 \4/p' "$polls")
+    read -r -a figures < <(sed -n 's/^a poll took: p50 \([0-9]*\) .*p99 \([0-9]*\) .*p99.9 \([0-9]*\) .*at most \([0-9]*\) .*/\1 \2 \3 \4/p' "$polls")
     rm -f "$polls"
     note "$scenario" httpoll "poll p50" us "$round" "${figures[0]}"
     note "$scenario" httpoll "poll p99" us "$round" "${figures[1]}"

@@ -110,7 +110,7 @@ impl RequestOptions {
     /// The most bytes of response content to accept, after content codings are undone. More fails with
     /// [`ErrorKind::Limit`](crate::ErrorKind::Limit). Default: 64 MiB for content that is collected
     /// in memory, no limit for streams; a download has [its own limit](crate::Download::max_size). 0 means
-    /// no limit.
+    /// no limit. While content is collected it takes at most twice its length, in chunks of any size.
     pub fn max_body(self, bytes: u64) -> Self {
         self.with(Override::MaxBody(bytes))
     }

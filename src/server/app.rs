@@ -142,13 +142,17 @@ impl App {
     pub(super) fn form_reader(
         &self,
         request: &Request,
+        id: ConnectionId,
     ) -> Option<Result<FormReader, MultipartError>> {
         if request.media_type() != "multipart/form-data" {
             return None;
         }
         let line = request.headers().get("content-type").unwrap_or_default();
-        let store = self.spill_folder.clone();
-        Some(FormReader::new(line, self.forms.clone(), store))
+        let (limits, folder) = (self.forms.clone(), self.spill_folder.clone());
+        let notify = self.ring_for(id);
+        Some(FormReader::on_worker(
+            line, limits, folder, &self.disk, notify,
+        ))
     }
 
     pub(super) fn report(&mut self, fault: &ServerFault, client: Option<&Client>) {

@@ -99,8 +99,8 @@ impl ServerBuilder {
         self
     }
 
-    /// The folder for files of forms that are too large for memory. Default: the system's folder for
-    /// temporary files.
+    /// The folder for files of forms that are too large for memory. A worker thread writes them; the handler runs when
+    /// they are complete. Default: the system's folder for temporary files.
     pub fn spill_folder(mut self, folder: TempFolder) -> Self {
         self.spill_folder = folder;
         self

@@ -76,8 +76,8 @@ pub enum TimeoutKind {
     Reading,
     /// The holder of a responder took too long (`respond`). The client got `504`.
     Answer,
-    /// The disk with the file of a response took too long (`respond`). The client got `504`, or the connection
-    /// was closed if the response had begun.
+    /// The disk with the file of a response, or for the files of a form, took too long (`respond`). The client got
+    /// `504`, or the connection was closed if the response had begun.
     Disk,
 }
 
@@ -89,7 +89,7 @@ impl fmt::Display for TimeoutKind {
             Self::Content => "the content of a request came too slowly",
             Self::Reading => "the client reads too slowly",
             Self::Answer => "a deferred response took too long",
-            Self::Disk => "the disk took too long to deliver a file",
+            Self::Disk => "the disk took too long to read or write a file",
         })
     }
 }

@@ -37,7 +37,7 @@ impl App {
     }
 
     /// Makes the server visit the connection.
-    fn ring_for(&self, id: ConnectionId) -> Wake {
+    pub(super) fn ring_for(&self, id: ConnectionId) -> Wake {
         let wake_queue = Arc::clone(&self.wake_queue);
         Arc::new(move || wake_queue.ring(id))
     }

@@ -16,8 +16,8 @@ use crate::limits::Limits;
 /// |---|---|
 /// | bytes received and not parsed yet | 256 KiB; over TLS 512 KiB and 82 KiB of ciphertext |
 /// | content of a request | twice [`body_bytes`](Self::body_bytes), or the route's own limit |
-/// | content of a form | [`MultipartLimits`](crate::server::multipart::MultipartLimits) |
-/// | bytes waiting to be written | 64 KiB and one piece of a stream; over TLS 128 KiB more |
+/// | content of a form | [`MultipartLimits`](crate::server::multipart::MultipartLimits), and 1.3 MiB that wait to be written to disk |
+/// | bytes waiting to be written | 128 KiB and one piece of a stream; over TLS 128 KiB more |
 /// | a stream, an event stream or a WebSocket that the client does not read | [`queued_bytes`](Self::queued_bytes), or one larger piece |
 /// | received WebSocket messages | twice `message_bytes` and `frame_bytes` of its options |
 /// | pongs that the client does not read | 64 KiB, then nothing more is read from it |

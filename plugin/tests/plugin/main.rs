@@ -31,4 +31,5 @@ mod snapshots;
 mod source;
 mod streams;
 mod support;
+mod system_calls;
 mod threads;

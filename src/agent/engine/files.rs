@@ -175,3 +175,6 @@ fn identity(transfer: &Transfer) -> String {
     }
     url.into()
 }
+
+#[cfg(all(test, feature = "multipart", feature = "server"))]
+mod tests;

@@ -123,7 +123,9 @@ impl Connection {
             Stage::Handshaking => TimeoutKind::Handshake,
             Stage::Head if self.has_begun() => TimeoutKind::Head,
             Stage::Head | Stage::Lingering { .. } => return true,
+            Stage::Collecting(collecting) if collecting.waits_for_disk => TimeoutKind::Disk,
             Stage::Collecting(_) => TimeoutKind::Content,
+            Stage::Storing(_) => TimeoutKind::Disk,
             Stage::Ready(_) => return false,
             Stage::Locating(_) => TimeoutKind::Disk,
             Stage::Waiting(_) => match &self.incoming {

@@ -36,6 +36,7 @@ impl Connection {
             Stage::Head if self.recv.is_empty() => ConnectionPhase::Idle,
             Stage::Head => ConnectionPhase::ReceiveHead,
             Stage::Collecting(_) => ConnectionPhase::ReceiveContent,
+            Stage::Storing(_) => ConnectionPhase::StoreFiles,
             Stage::Ready(_) => ConnectionPhase::AwaitHandler,
             Stage::Waiting(_) => ConnectionPhase::AwaitResponder,
             Stage::Locating(_) => ConnectionPhase::OpenFile,

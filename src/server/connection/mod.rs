@@ -1,9 +1,9 @@
 //! One accepted connection: handshake → requests and responses, one exchange after another → closing.
 //!
 //! ```text
-//! Handshaking ─▶ Head ─▶ Collecting ─▶ Ready ─▶ Waiting ─▶ Locating ─▶ Responding ─▶ Head …
-//!                  │                     ▲ (at the head)                   │
-//!                  └── refused ──────────┴─────────────────────▶ Responding└─▶ Lingering ─▶ gone
+//! Handshaking ─▶ Head ─▶ Collecting ─▶ Storing ─▶ Ready ─▶ Waiting ─▶ Locating ─▶ Responding ─▶ Head …
+//!                  │                                ▲ (at the head)                   │
+//!                  └── refused ─────────────────────┴─────────────────────▶ Responding└─▶ Lingering ─▶ gone
 //! ```
 //!
 //! A connection owns no reactor and reads no clock. Responses keep the order of their requests, because the
@@ -14,8 +14,10 @@
 //! |---|---|
 //! | `state` | the stages of a connection |
 //! | `receiving` | from bytes to a request that is handed to its handler |
+//! | `storing` | a form whose files are still being written |
 //! | `locating` | a response whose file is still being found or opened |
 //! | `responding` | from a response to bytes |
+//! | `sending` | from the buffer of bytes to the socket |
 //! | `websocket` | what follows a `101` |
 //! | `closing` | the end of an exchange, the deadlines, the end of the connection |
 //! | `inspect` | a connection as the inspector page shows it |
@@ -27,7 +29,11 @@ mod locating;
 mod open_socket;
 mod receiving;
 mod responding;
+mod sending;
 mod state;
+mod storing;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "websocket")]
 mod websocket;
 
@@ -208,9 +214,7 @@ impl Connection {
             }
         }
         self.recv.shrink(cx.reactor.pool());
-        if self.out.is_empty() && self.out.capacity() > OUT_BYTES {
-            self.out = Vec::new();
-        }
+        self.free_out();
         Turned::Waits
     }
 
@@ -238,6 +242,7 @@ impl Connection {
                 }
             }
             Stage::Collecting(_) => moved |= self.collect(cx)?,
+            Stage::Storing(_) => moved |= self.look_for_form(cx),
             Stage::Ready(_) => {
                 if *cx.calls == 0 {
                     return Ok(Step::OutOfCalls);
@@ -267,7 +272,10 @@ impl Connection {
             }
             Stage::Responding(_) => {
                 moved |= self.take_content(cx)?;
-                moved |= self.produce(cx);
+                // Copying the next piece costs time, too. What was sent may have used up the budget.
+                if !(moved && cx.meter.exhausted()) {
+                    moved |= self.produce(cx);
+                }
                 if let Stage::Responding(Source::Pipe(pipe)) = &self.stage {
                     pipe.set_unsent(self.pending() + self.link.pending());
                 }
@@ -339,6 +347,7 @@ impl Connection {
     fn has_room(&self) -> bool {
         match (&self.stage, &self.incoming) {
             (Stage::Handshaking, _) => false,
+            (Stage::Collecting(collecting), _) if collecting.waits_for_disk => false,
             (Stage::Head | Stage::Collecting(_) | Stage::Lingering { .. }, _) => true,
             #[cfg(feature = "websocket")]
             (Stage::Socket(socket), _) => {
@@ -348,57 +357,6 @@ impl Connection {
             (_, Incoming::Discarding(_)) => true,
             (_, Incoming::Over) => self.recv.unread().len() < AHEAD_BYTES,
         }
-    }
-
-    /// Writes the bytes that wait to be written.
-    fn transmit(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
-        let before = self.link.socket().written();
-        let written = self.write_out(cx);
-        let count = self.link.socket().written() - before;
-        let ServerTimeouts {
-            send_stall,
-            min_rate,
-            ..
-        } = cx.app.timeouts;
-        self.writing.note(count, send_stall, min_rate, cx.now);
-        if !self.is_sending() {
-            self.writing = Pace::start(cx.now);
-        }
-        written
-    }
-
-    fn write_out(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
-        let mut moved = false;
-        while self.out_sent < self.out.len() {
-            let rest = &self.out[self.out_sent..];
-            let count = self.link.write(cx.reactor, cx.meter, rest)?;
-            if count == 0 {
-                break;
-            }
-            moved = true;
-            self.out_sent += count;
-            self.current.sent += count as u64;
-            cx.app.metrics.bytes_sent += count as u64;
-            if self.out_sent < self.out.len() && cx.meter.exhausted() {
-                break;
-            }
-        }
-        if self.out_sent == self.out.len() {
-            self.out.clear();
-            self.out_sent = 0;
-            // TLS may still hold the last records of a stream that continues later.
-            self.link.flush(cx.reactor, cx.meter)?;
-        }
-        Ok(moved)
-    }
-
-    /// Whether the client has not yet taken all bytes that were produced for it.
-    fn is_sending(&self) -> bool {
-        self.pending() > 0 || self.link.pending() > 0
-    }
-
-    fn pending(&self) -> usize {
-        self.out.len() - self.out_sent
     }
 
     fn enter(&mut self, stage: Stage, now: Instant) {
@@ -414,6 +372,9 @@ impl Connection {
             Stage::Handshaking => after(timeouts.tls_handshake),
             Stage::Head if self.has_begun() => after(timeouts.head),
             Stage::Head => after(timeouts.idle),
+            Stage::Collecting(collecting) if collecting.waits_for_disk => {
+                self.reading.deadline(timeouts.respond)
+            }
             Stage::Collecting(_) => self.reading.deadline(timeouts.stall),
             Stage::Ready(_) => None,
             Stage::Waiting(_) => match &self.incoming {
@@ -423,7 +384,7 @@ impl Connection {
                 }
                 _ => after(timeouts.respond),
             },
-            Stage::Locating(_) => after(timeouts.respond),
+            Stage::Storing(_) | Stage::Locating(_) => after(timeouts.respond),
             Stage::Responding(_) if self.is_sending() => self.writing.deadline(timeouts.send_stall),
             // The disk is late. The pace of writing begins anew whenever everything is written.
             Stage::Responding(Source::File(_)) => self.writing.deadline(timeouts.respond),
@@ -468,7 +429,9 @@ impl Connection {
     /// Whether something is arriving, so that busy polling may pay.
     pub(super) fn is_receiving(&self) -> bool {
         match &self.stage {
-            Stage::Handshaking | Stage::Collecting(_) | Stage::Locating(_) => true,
+            Stage::Handshaking | Stage::Collecting(_) | Stage::Storing(_) | Stage::Locating(_) => {
+                true
+            }
             // The worker reads.
             Stage::Responding(Source::File(_)) if !self.is_sending() => true,
             Stage::Waiting(_) | Stage::Responding(_) => {
@@ -485,8 +448,11 @@ impl Connection {
         // TLS may have more to write than the bytes that wait here.
         let may_write = !matches!(
             self.stage,
-            Stage::Head | Stage::Waiting(_) | Stage::Locating(_)
+            Stage::Head | Stage::Waiting(_) | Stage::Storing(_) | Stage::Locating(_)
         );
-        self.link.is_readable(reactor) || may_write && self.link.socket().is_writable(reactor)
+        let may_read =
+            !matches!(&self.stage, Stage::Collecting(collecting) if collecting.waits_for_disk);
+        may_read && self.link.is_readable(reactor)
+            || may_write && self.link.socket().is_writable(reactor)
     }
 }

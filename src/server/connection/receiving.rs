@@ -126,7 +126,7 @@ impl Connection {
         if self.exchange.wants_continue() {
             self.send_continue();
         }
-        let body = match cx.app.form_reader(&request) {
+        let body = match cx.app.form_reader(&request, self.id) {
             Some(Ok(reader)) => Collected::Form(Box::new(reader)),
             Some(Err(error)) => {
                 self.incoming = Incoming::Discarding(0);
@@ -143,15 +143,36 @@ impl Connection {
             admission,
             body,
             length: 0,
+            waits_for_disk: false,
         }));
     }
 
     /// Collects content until the request is whole.
     pub(super) fn collect(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
-        let received = self.exchange.receive(self.recv.unread());
         let Stage::Collecting(collecting) = &mut self.stage else {
             return Ok(false);
         };
+        let most = match &collecting.body {
+            Collected::Bytes(_) => Ok(usize::MAX),
+            Collected::Form(reader) => reader.room(),
+        };
+        let most = match most {
+            Ok(most) => most,
+            Err(error) => {
+                self.incoming = Incoming::Discarding(0);
+                self.refuse_form(error, cx);
+                return Ok(true);
+            }
+        };
+        collecting.waits_for_disk = most == 0;
+        if most == 0 {
+            // The disk is slow, not the client.
+            self.reading = Pace::start(cx.now);
+            return Ok(false);
+        }
+        let unread = self.recv.unread();
+        let unread = &unread[..unread.len().min(most)];
+        let received = self.exchange.receive(unread);
         let (consumed, event) = match received {
             Ok(Received { consumed, event }) => (consumed, event),
             Err(kind) => {
@@ -162,7 +183,7 @@ impl Connection {
         let mut moved = consumed > 0;
         match event {
             Some(ExchangeEvent::Content(range)) => {
-                let content = self.recv.unread().get(range).unwrap_or_default();
+                let content = unread.get(range).unwrap_or_default();
                 collecting.length += content.len() as u64;
                 if collecting.length > collecting.admission.max_body {
                     let kind = Request::too_large(collecting.admission.max_body);
@@ -200,19 +221,16 @@ impl Connection {
                         ..
                     } = *collecting;
                     match body {
-                        Collected::Bytes(bytes) => request.complete(bytes.into(), trailers),
+                        Collected::Bytes(bytes) => {
+                            request.complete(bytes.into(), trailers);
+                            let ready = Box::new((request, admission.plan));
+                            self.enter(Stage::Ready(ready), cx.now);
+                        }
                         Collected::Form(reader) => {
                             request.complete(Bytes::new(), trailers);
-                            match reader.finish() {
-                                Ok(form) => request.set_form(form),
-                                Err(error) => {
-                                    self.refuse_form(error, cx);
-                                    return Ok(true);
-                                }
-                            }
+                            self.store(request, admission.plan, reader, cx);
                         }
                     }
-                    self.enter(Stage::Ready(Box::new((request, admission.plan))), cx.now);
                 }
                 return Ok(true);
             }
@@ -328,8 +346,8 @@ impl Connection {
         self.respond(Response::plain(status), cx);
     }
 
-    /// Responds to a form that is invalid or too large.
-    fn refuse_form(&mut self, error: MultipartError, cx: &mut Context<'_>) {
+    /// Responds to a form that is invalid, too large, or could not be stored.
+    pub(super) fn refuse_form(&mut self, error: MultipartError, cx: &mut Context<'_>) {
         let status = error.status();
         cx.app
             .report(&ServerFault::Handler(Box::new(error)), Some(&self.client));

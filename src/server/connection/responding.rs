@@ -250,6 +250,9 @@ impl Connection {
                         if let Err(kind) = sent {
                             self.break_off(Error::from(kind), cx);
                         }
+                        if cx.meter.exhausted() {
+                            return true;
+                        }
                     }
                     Fill::Waits => break,
                     Fill::End => self.end_content(&FieldLines::new()),

@@ -29,6 +29,8 @@ pub(super) enum Stage {
     Head,
     /// Collecting the content.
     Collecting(Box<Collecting>),
+    /// The content has arrived; the worker still writes files of its form.
+    Storing(Box<Storing>),
     /// The request is whole, or as whole as the handler wants it, and waits for its turn.
     Ready(Box<(Request, Plan)>),
     /// The handler has deferred its response.
@@ -51,6 +53,16 @@ pub(super) struct Collecting {
     pub(super) admission: Admission,
     pub(super) body: Collected,
     pub(super) length: u64,
+    /// No more is taken before the worker has written some of the form's files.
+    pub(super) waits_for_disk: bool,
+}
+
+/// A request whose form is not on disk yet.
+#[derive(Debug)]
+pub(super) struct Storing {
+    pub(super) request: Request,
+    pub(super) plan: Plan,
+    pub(super) reader: Box<FormReader>,
 }
 
 /// Content that has been collected so far.

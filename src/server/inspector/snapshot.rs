@@ -88,6 +88,8 @@ pub enum ConnectionPhase {
     AwaitHandler,
     /// Waiting for a [`Responder`](crate::server::Responder).
     AwaitResponder,
+    /// The disk worker still writes the files of a form.
+    StoreFiles,
     /// The disk worker looks for the file that is to be sent, or opens it.
     OpenFile,
     /// Sending a response.
@@ -177,6 +179,7 @@ impl fmt::Display for ConnectionPhase {
             Self::ReceiveContent => "receiving content",
             Self::AwaitHandler => "waiting for its handler's turn",
             Self::AwaitResponder => "waiting for a deferred response",
+            Self::StoreFiles => "storing the files of a form",
             Self::OpenFile => "opening a file",
             Self::SendResponse => "sending",
             Self::Stream => "streaming",

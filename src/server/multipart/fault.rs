@@ -1,11 +1,21 @@
 //! Limits of a form, and the errors of an invalid one.
 
 use std::fmt;
-use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
 use http::StatusCode;
 
+use crate::error::DiskFault;
+
 /// Caps on one form.
+///
+/// A form that the [server](crate::server::Server) collects holds in memory its text fields, files of at most
+/// [`memory_bytes`](Self::memory_bytes), and at most 1 MiB that waits to be written to disk. When that much waits,
+/// nothing more is read from the client. All forms of a server together have at most 16 MiB that waits, but each at
+/// least 64 KiB. The larger files of the form are on disk. The cap on a request's content, of the
+/// [route](crate::server::Route::max_body) or the [server](crate::server::ServerLimits::body_bytes), applies as well:
+/// the smaller cap counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MultipartLimits {
@@ -54,7 +64,7 @@ pub enum MultipartLimit {
 }
 
 /// Why a form cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MultipartError {
     /// `Content-Type` is not `multipart/form-data` with a boundary of 1 to 70 of the allowed
@@ -72,7 +82,12 @@ pub enum MultipartError {
     /// The form exceeds one of [`MultipartLimits`].
     Limit(MultipartLimit),
     /// A large file could not be written to disk.
-    Spill(io::ErrorKind),
+    Spill {
+        /// The folder for such files; `None` with a [`SpillStore`](crate::server::multipart::SpillStore) that names none.
+        folder: Option<Arc<Path>>,
+        /// The step that failed, and why.
+        fault: DiskFault,
+    },
 }
 
 impl MultipartError {
@@ -82,7 +97,7 @@ impl MultipartError {
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Boundary | Self::Head | Self::Name | Self::Truncated => StatusCode::BAD_REQUEST,
             Self::Limit(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Spill(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Spill { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
@@ -115,9 +130,22 @@ impl fmt::Display for MultipartError {
             Self::Name => f.write_str("a part has no valid form-data name"),
             Self::Truncated => f.write_str("the form ended before its last boundary"),
             Self::Limit(limit) => limit.fmt(f),
-            Self::Spill(kind) => write!(f, "a file of the form could not be put on disk: {kind}"),
+            Self::Spill { folder, fault } => {
+                f.write_str("a file of the form cannot be stored")?;
+                if let Some(folder) = folder {
+                    write!(f, " in {}", folder.display())?;
+                }
+                write!(f, ": {fault}")
+            }
         }
     }
 }
 
-impl std::error::Error for MultipartError {}
+impl std::error::Error for MultipartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Spill { fault, .. } => Some(fault),
+            _ => None,
+        }
+    }
+}

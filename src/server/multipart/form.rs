@@ -1,29 +1,46 @@
 //! [`FormReader`] collects a whole form as it arrives; [`ReceivedForm`] is the result. Text fields stay in
-//! memory, large files go to a [`SpillStore`].
+//! memory, large files go to a [`SpillStore`]. A form that the server collects is written by the disk's worker.
 
 use std::fmt;
 use std::io;
 use std::io::{Cursor, Read, Seek, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::fault::{MultipartError, MultipartLimit, MultipartLimits};
 use super::parser::{MultipartEvent, MultipartParser};
 use super::part_head::PartHead;
-use super::spill::{SpillFile, SpillStore, keep_private};
+use super::spill::{SpillFile, SpillStore, TempFolder, keep_private};
+use super::spill_worker::SpillWorker;
+use crate::error::{DiskFault, DiskStep};
+use crate::transport::disk::Disk;
+use crate::transport::wake::Wake;
 
 /// How many bytes one call takes, and so writes to disk, at most. Once for each file it also writes the bytes
 /// that were in memory.
 const BYTES_PER_CALL: usize = 256 * 1024;
 
 /// Collects a form. Dropping it deletes its files from disk.
+///
+/// It writes large files on the calling thread. A handler does not need it: the server collects forms by itself, and
+/// writes their files on a worker thread, so that a slow disk does not hold up the frame.
 pub struct FormReader {
     parser: MultipartParser,
     limits: MultipartLimits,
-    store: Box<dyn SpillStore>,
+    spill: Spill,
     part: Part,
     form: ReceivedForm,
+    /// Which files of the form the worker still has to write, by their indices.
+    unwritten: Vec<usize>,
+}
+
+/// Who writes the large files.
+enum Spill {
+    /// The caller, in each call.
+    Caller(Box<dyn SpillStore>),
+    Worker(SpillWorker),
 }
 
 /// A form: its text fields and its files, each in the order of the form, with duplicates.
@@ -84,6 +101,8 @@ enum Part {
 enum Growing {
     Memory(Vec<u8>),
     Spilled(Box<dyn SpillFile>),
+    /// The worker writes it.
+    Handed,
 }
 
 impl FormReader {
@@ -93,13 +112,69 @@ impl FormReader {
         limits: MultipartLimits,
         store: impl SpillStore + 'static,
     ) -> Result<Self, MultipartError> {
+        Self::with(content_type, limits, Spill::Caller(Box::new(store)))
+    }
+
+    /// A reader whose large files a disk's worker writes. The worker calls `notify` when there is [room](Self::room)
+    /// again, when all files are written, and when one could not be written.
+    pub(in crate::server) fn on_worker(
+        content_type: &[u8],
+        limits: MultipartLimits,
+        folder: TempFolder,
+        disk: &Disk,
+        notify: Wake,
+    ) -> Result<Self, MultipartError> {
+        let worker = SpillWorker::new(folder, disk, notify);
+        Self::with(content_type, limits, Spill::Worker(worker))
+    }
+
+    fn with(
+        content_type: &[u8],
+        limits: MultipartLimits,
+        spill: Spill,
+    ) -> Result<Self, MultipartError> {
         Ok(Self {
             parser: MultipartParser::new(content_type, &limits)?,
             limits,
-            store: Box::new(store),
+            spill,
             part: Part::None,
             form: ReceivedForm::default(),
+            unwritten: Vec::new(),
         })
+    }
+
+    /// How many bytes may be passed now, so that not too many wait for the worker; an error if it failed.
+    pub(in crate::server) fn room(&self) -> Result<usize, MultipartError> {
+        match &self.spill {
+            Spill::Caller(_) => Ok(usize::MAX),
+            Spill::Worker(worker) => worker.error().map_or_else(|| Ok(worker.room()), Err),
+        }
+    }
+
+    /// The form, once, after all of its content was taken and its files are written. `None`: the worker still
+    /// writes.
+    pub(in crate::server) fn poll_finish(
+        &mut self,
+    ) -> Option<Result<ReceivedForm, MultipartError>> {
+        if let Err(error) = self.parser.finish() {
+            return Some(Err(error));
+        }
+        if let Spill::Worker(worker) = &mut self.spill {
+            if let Some(error) = worker.error() {
+                return Some(Err(error));
+            }
+            if !worker.is_done() {
+                return None;
+            }
+            for index in self.unwritten.drain(..) {
+                if let (Some(file), Some(stored)) =
+                    (self.form.files.get_mut(index), worker.next_file())
+                {
+                    file.content = FileContent::Spilled(stored);
+                }
+            }
+        }
+        Some(Ok(std::mem::take(&mut self.form)))
     }
 
     /// Takes content. Returns how many bytes it took: at most 256 KiB, so that one call does not write to disk
@@ -116,10 +191,11 @@ impl FormReader {
                 None => return Ok(taken),
                 Some(MultipartEvent::Part(head)) => self.part = Part::new(head),
                 Some(MultipartEvent::Content(content)) => {
-                    self.part.extend(content, &self.limits, &mut *self.store)?;
+                    self.part.extend(content, &self.limits, &mut self.spill)?;
                 }
                 Some(MultipartEvent::PartEnd) => {
-                    std::mem::replace(&mut self.part, Part::None).finish(&mut self.form)?;
+                    let part = std::mem::replace(&mut self.part, Part::None);
+                    part.finish(&mut self.form, &mut self.spill, &mut self.unwritten)?;
                 }
                 Some(MultipartEvent::End) => {}
             }
@@ -178,7 +254,8 @@ impl UploadedFile {
     }
 
     /// Saves the content as a file at this path. A file that exists there is replaced. Only the owner can read it
-    /// (on Unix), whether it is small or large. Never make the path from what the client sent, except with
+    /// (on Unix), whether it is small or large. This copies the content on the calling thread: for a large file move
+    /// `self` to a thread, as a deferred response allows. Never make the path from what the client sent, except with
     /// [`PartHead::safe_file_name`].
     pub fn keep(self, path: impl AsRef<Path>) -> io::Result<()> {
         match self.content {
@@ -208,7 +285,7 @@ impl Part {
         &mut self,
         more: &[u8],
         limits: &MultipartLimits,
-        store: &mut dyn SpillStore,
+        spill: &mut Spill,
     ) -> Result<(), MultipartError> {
         match self {
             Self::None => {}
@@ -223,15 +300,18 @@ impl Part {
                 if *size > limits.file_bytes {
                     return Err(MultipartLimit::FileBytes(limits.file_bytes).into());
                 }
-                content
-                    .extend(more, limits.memory_bytes, store)
-                    .map_err(spill_fault)?;
+                content.extend(more, limits.memory_bytes, spill)?;
             }
         }
         Ok(())
     }
 
-    fn finish(self, form: &mut ReceivedForm) -> Result<(), MultipartError> {
+    fn finish(
+        self,
+        form: &mut ReceivedForm,
+        spill: &mut Spill,
+        unwritten: &mut Vec<usize>,
+    ) -> Result<(), MultipartError> {
         match self {
             Self::None => {}
             Self::Field { name, value } => form.fields.push(FormField {
@@ -242,11 +322,16 @@ impl Part {
                 head,
                 size,
                 content,
-            } => form.files.push(UploadedFile {
-                head,
-                size,
-                content: content.finish().map_err(spill_fault)?,
-            }),
+            } => {
+                if matches!(content, Growing::Handed) {
+                    unwritten.push(form.files.len());
+                }
+                form.files.push(UploadedFile {
+                    head,
+                    size,
+                    content: content.finish(spill)?,
+                });
+            }
         }
         Ok(())
     }
@@ -257,37 +342,59 @@ impl Growing {
         &mut self,
         more: &[u8],
         memory_bytes: usize,
-        store: &mut dyn SpillStore,
-    ) -> io::Result<()> {
-        match self {
-            Self::Memory(held) if more.len() <= memory_bytes.saturating_sub(held.len()) => {
+        spill: &mut Spill,
+    ) -> Result<(), MultipartError> {
+        match (&mut *self, spill) {
+            (Self::Memory(held), _) if more.len() <= memory_bytes.saturating_sub(held.len()) => {
                 held.extend_from_slice(more);
             }
-            Self::Memory(held) => {
-                let mut file = store.create()?;
-                file.write_all(held)?;
-                file.write_all(more)?;
+            (Self::Memory(held), Spill::Caller(store)) => {
+                let file = store.create();
+                let mut file = file.map_err(|error| fault(&**store, DiskStep::Open, &error))?;
+                let written = file.write_all(held).and_then(|()| file.write_all(more));
+                written.map_err(|error| fault(&**store, DiskStep::Write, &error))?;
                 *self = Self::Spilled(file);
             }
-            Self::Spilled(file) => file.write_all(more)?,
+            (Self::Memory(held), Spill::Worker(worker)) => {
+                worker.begin(std::mem::take(held));
+                worker.write(more);
+                *self = Self::Handed;
+            }
+            (Self::Spilled(file), Spill::Caller(store)) => file
+                .write_all(more)
+                .map_err(|error| fault(&**store, DiskStep::Write, &error))?,
+            (Self::Handed, Spill::Worker(worker)) => worker.write(more),
+            // Who writes never changes.
+            (Self::Spilled(_), Spill::Worker(_)) | (Self::Handed, Spill::Caller(_)) => {}
         }
         Ok(())
     }
 
-    fn finish(self) -> io::Result<FileContent> {
-        match self {
-            Self::Memory(held) => Ok(FileContent::Memory(held.into())),
-            Self::Spilled(mut file) => {
-                file.flush()?;
-                file.rewind()?;
+    fn finish(self, spill: &mut Spill) -> Result<FileContent, MultipartError> {
+        match (self, spill) {
+            (Self::Memory(held), _) => Ok(FileContent::Memory(held.into())),
+            (Self::Spilled(mut file), Spill::Caller(store)) => {
+                let finished = file.flush().and_then(|()| file.rewind());
+                finished.map_err(|error| fault(&**store, DiskStep::Write, &error))?;
                 Ok(FileContent::Spilled(file))
+            }
+            (Self::Spilled(file), Spill::Worker(_)) => Ok(FileContent::Spilled(file)),
+            (Self::Handed, spill) => {
+                if let Spill::Worker(worker) = spill {
+                    worker.end();
+                }
+                // The worker's file takes its place.
+                Ok(FileContent::Memory(Bytes::new()))
             }
         }
     }
 }
 
-fn spill_fault(error: io::Error) -> MultipartError {
-    MultipartError::Spill(error.kind())
+fn fault(store: &dyn SpillStore, step: DiskStep, error: &io::Error) -> MultipartError {
+    MultipartError::Spill {
+        folder: store.folder().map(Arc::from),
+        fault: DiskFault::io(step, error),
+    }
 }
 
 impl fmt::Debug for FormField {

@@ -7,6 +7,7 @@
 //! | `part_head` | the head of a part |
 //! | `form` | [`FormReader`] and [`ReceivedForm`]: everything collected, large files on disk |
 //! | `spill` | [`SpillStore`]: where large files go |
+//! | `spill_worker` | large files of a form that the server collects, written by the disk's worker |
 //! | `fault` | limits and errors |
 
 mod fault;
@@ -14,6 +15,7 @@ mod form;
 mod parser;
 mod part_head;
 mod spill;
+mod spill_worker;
 #[cfg(test)]
 mod tests;
 

@@ -105,7 +105,7 @@ mod tests {
         ];
         for (head, expected) in cases {
             let found = PartHead::parse(head);
-            let found = found.as_ref().map_err(|error| *error).map(|head| {
+            let found = found.as_ref().map_err(Clone::clone).map(|head| {
                 (
                     head.name.as_str(),
                     head.file_name.as_deref(),

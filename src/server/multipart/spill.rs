@@ -20,6 +20,11 @@ const SUFFIX: &str = ".tmp";
 pub trait SpillStore: Send + Sync {
     /// A new, empty file.
     fn create(&mut self) -> io::Result<Box<dyn SpillFile>>;
+
+    /// Where its files are, if that is a folder. Errors name it.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
 }
 
 /// A file that is deleted when this is dropped, unless it was kept.
@@ -77,6 +82,10 @@ impl SpillStore for TempFolder {
             }
         }
         Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        Some(&self.folder)
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::error::{DiskFault, DiskStep};
 
 const TYPE: &[u8] = b"multipart/form-data; boundary=XX";
 
@@ -163,8 +164,8 @@ fn broken_forms() {
         ("--XX\r\n folded\r\n\r\n".into(), Head),
     ] {
         let found = every_way(form.as_bytes(), &MultipartLimits::default());
-        assert_eq!(found, Err(expected), "{form:?}");
         assert_eq!(expected.status(), 400);
+        assert_eq!(found, Err(expected), "{form:?}");
     }
 }
 
@@ -418,8 +419,17 @@ fn a_full_disk() {
     };
     let mut reader = FormReader::new(TYPE, small(2), shelf).unwrap();
     let error = reader.receive(file("a", "123").as_bytes()).unwrap_err();
-    assert_eq!(error, MultipartError::Spill(io::ErrorKind::StorageFull));
     assert_eq!(error.status(), 500);
+    let fault = DiskFault::io(DiskStep::Open, &io::ErrorKind::StorageFull.into());
+    let folder = None;
+    assert_eq!(error, MultipartError::Spill { folder, fault });
+    // A store in a folder is named.
+    let folder = std::env::temp_dir().join("httpoll-no-such-folder");
+    let mut reader = FormReader::new(TYPE, small(2), TempFolder::new(&folder)).unwrap();
+    let error = reader.receive(file("a", "123").as_bytes()).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains(folder.to_str().unwrap()), "{text}");
+    assert!(text.contains("could not open the file"), "{text}");
 }
 
 #[test]

@@ -44,8 +44,8 @@ pub enum SlowConsumerPolicy {
 /// # Ids and replay
 ///
 /// Each event without an id gets one that holds a random name of this topic and a number. The topic keeps the
-/// latest 256 events, and the latest event of each of up to 256 keys. That is its memory, besides the queues of its
-/// subscribers: the size of an event is not limited. A subscriber that connects again with
+/// latest 256 events, and the latest event of each of up to 256 keys. Each is held once, as it was
+/// published. That is its memory, besides the queues of its subscribers: the size of an event is not limited. A subscriber that connects again with
 /// the id of its last event gets the events after it. If that id is unknown, because the program was
 /// restarted or the event is no longer kept, the subscriber first gets an event of the type `resync`, then
 /// everything that is kept: it should discard its old state.

@@ -1,6 +1,5 @@
-//! Files without blocking: downloads that appear whole or not at all, and files that are sent by an agent or a
-//! server. One
-//! worker thread does all work on the disk; a frame only queues commands and reads results. HTTP
+//! Files without blocking: downloads that appear whole or not at all, files that are sent by an agent or a
+//! server, and files that a server receives. One worker thread does all work on the disk; a frame only queues commands and reads results. HTTP
 //! (`Range`, `If-Range`, which failures to retry) belongs to the agent.
 //!
 //! # How a download becomes a file
@@ -61,6 +60,9 @@
 //! being sent. All files of one [`Disk`] together take at most 16 MiB, and with many of them each gets an equal
 //! share. A file that has nothing to send may still read 16 KiB when others hold everything, so that none
 //! starves: that adds at most 48 KiB for each file.
+//!
+//! What is written for a server, such as the files of a received form, queues at most 1 MiB for each request and 16 MiB
+//! for all of them, but at least 64 KiB for each.
 
 #[cfg(target_family = "wasm")]
 mod browser;
@@ -92,6 +94,8 @@ mod replace;
 mod sidecar;
 mod steps;
 mod upload;
+#[cfg(feature = "server")]
+mod write_behind;
 // A browser has no thread for files, so parts of it have no caller there.
 #[cfg_attr(target_family = "wasm", allow(dead_code))]
 mod worker;
@@ -127,3 +131,5 @@ pub(crate) use self::upload::FileSource;
 #[cfg(feature = "agent")]
 pub(crate) use self::upload::UploadFile;
 pub(crate) use self::worker::Disk;
+#[cfg(feature = "server")]
+pub(crate) use self::write_behind::{WriteBehind, WriteTarget};

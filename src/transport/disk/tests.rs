@@ -12,6 +12,8 @@ mod uploads;
 mod whole;
 #[cfg(windows)]
 mod windows;
+#[cfg(feature = "server")]
+mod writing;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! The worker thread that does all work on files, and its queue. Files take turns, so that a large
-//! one does not delay small ones. Nothing is locked during work on the disk.
+//! The worker thread that does all work on files, and its queue. Files take turns, so that a large one does not
+//! delay small ones. Nothing is locked during work on the disk.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -17,8 +17,7 @@ use crate::error::{DiskFault, DiskStep};
 use crate::transport::meter::Clock;
 use crate::transport::wake::Wake;
 
-/// How old bytes of a download that can be resumed may become before they are synced: what a kill costs
-/// at most.
+/// How old bytes of a download that can be resumed may become before they are synced: what a kill costs at most.
 const CHECKPOINT_AFTER: Duration = Duration::from_millis(1500);
 
 /// The way to the disk: one worker thread, `httpoll-disk`, that starts with the first file. Clones
@@ -40,6 +39,8 @@ pub(super) struct Shared {
     pub(super) read_memory: ReadMemory,
     /// How many downloads there are: they share the limit of queued bytes.
     pub(super) downloads: AtomicUsize,
+    /// How many writers there are: they share the limit of queued bytes, too.
+    pub(super) writers: AtomicUsize,
     /// How many suspended downloads still hold their target.
     pub(super) leaving: AtomicUsize,
     /// The part files that are being written.
@@ -118,8 +119,8 @@ impl Disk {
         Self::with(Some(wake), Clock::System, Some(after))
     }
 
-    /// A disk without a thread, for tests on a virtual clock: each call does its work before it returns.
-    /// What is due later waits for [`run_due`](Self::run_due).
+    /// A disk without a thread, for tests on a virtual clock: each call does its work before it returns. What is
+    /// due later waits for [`run_due`](Self::run_due).
     pub(crate) fn on_clock(clock: Clock) -> Self {
         Self::with(None, clock, Some(CHECKPOINT_AFTER))
     }
@@ -151,6 +152,7 @@ impl Disk {
             claims: Claims::default(),
             read_memory: ReadMemory::default(),
             downloads: AtomicUsize::new(0),
+            writers: AtomicUsize::new(0),
             leaving: AtomicUsize::new(0),
             holders: Mutex::default(),
             #[cfg(test)]
@@ -252,8 +254,8 @@ impl Disk {
         self.0.lock().is_idle()
     }
 
-    /// Waits until no work is left, at most for `timeout`. Returns whether none is left. For the end of
-    /// a program, which would otherwise stop the worker before it removes part files.
+    /// Waits until no work is left, at most for `timeout`. Returns whether none is left. For the end of a
+    /// program, which would otherwise stop the worker before it removes part files.
     pub(crate) fn drain(&self, timeout: Duration) -> bool {
         let state = self.0.lock();
         // The condition variable reads a clock that a browser does not have, and a page must not wait.
@@ -320,9 +322,8 @@ impl Shared {
         work().map_err(|error| DiskFault::io(step, &error))
     }
 
-    /// As [`step`](Self::step), for a file that will have `size` bytes: when the disk is full and a larger one
-    /// is being written, that one is given up, and the step is tried again. The argument of `work` says
-    /// whether this is the second try.
+    /// As [`step`](Self::step), for a file that will have `size` bytes: when the disk is full and a larger one is
+    /// being written, that one is given up, and the step is tried again. `work` is told whether this is that.
     pub(super) fn step_with_room<T>(
         &self,
         step: DiskStep,
