@@ -194,7 +194,7 @@
 //! |---|---|
 //! | features `server`, `oauth`, `archive`, `full` | do not compile |
 //! | TLS options, proxies, SOCKS, a caller's own stream, `Digest`, `CONNECT`, `TRACE`, request targets, the headers that only a browser sets (`Host`, `Cookie`, `Connection`, `Expect` and others) | error |
-//! | files by path as content | error: a page has no paths. A `File` or `Blob` of the page is content by `httpoll::page::PageFile`; content from memory or a reader works |
+//! | files by path as content | error: a page has no paths. A `File` or `Blob` of the page is content, or a part of a form, by `httpoll::page::PageFile`, and is never copied into the memory of the program; content from memory or a reader works |
 //! | downloads to files | into the origin private file system, with resume and checks as natively. `httpoll::opfs` finds a file by its name, reads it, and hands it to the page as a `File`. A full quota is [`DiskFault::QuotaExceeded`](error::DiskFault::QuotaExceeded); a page that is neither `https` nor on loopback has no such files: [`NoFileSystem`](error::DiskFault::NoFileSystem) |
 //! | WebSockets | the browser's, with the same events. Headers and credentials are an error; nothing tells why one could not be opened; pings are not sent; a message is read whole before its size is judged |
 //! | redirects | the browser follows them, up to its own limit; `Response::was_redirected` and the final URL are reported, hops are not |
@@ -204,7 +204,7 @@
 //! | cache | `CacheMode` is Fetch's `cache` for the browser's own; an `HttpCache` works in memory |
 //! | content codings, `100 Continue`, resolver, address family, HSTS lists, idle ages, `User-Agent` | the browser's; the settings do nothing |
 //! | retries, timeouts, priorities, queue, pool limits, rates, budgets, event streams | as natively; pause and rates hold back the delivery, while the browser reads ahead |
-//! | upload progress | counts what the browser was given, which takes the content whole: `fetch` does not tell how much it has sent |
+//! | upload progress | counts what was really sent, of content of at least 64 KiB whose response is collected; see below. Otherwise it counts what the browser was given, which takes the content whole |
 //! | timings of lookup, connection and TLS; addresses; `TlsInfo`; trailers; interim responses | none |
 //! | `wait`, blocking mode, `on_thread` | return at once; off; without a thread |
 //! | relative URLs without a base URL | resolved against the page |
@@ -213,6 +213,21 @@
 //! [`NetworkFault::CorsRefused`](error::NetworkFault::CorsRefused) in debug builds, which ask the server once more to
 //! find out, and [`NetworkFault::FetchFailed`](error::NetworkFault::FetchFailed) otherwise, because a browser reports
 //! an unreachable server of another origin in the same way. Neither is retried.
+//!
+//! `fetch` does not tell how much of a request it has sent, so uploads go through `XMLHttpRequest` where nothing else
+//! changes by it:
+//!
+//! * The content has at least 64 KiB, and the response is collected. It is handed over as a whole then: of one that is
+//!   cut short nothing is kept, and a redirect back to the same URL is not reported.
+//! * The request has no cache mode, no `keepalive`, no `CredentialsMode::Omit`, and nothing that forbids redirects (an
+//!   `AccessPolicy`, a secret header, `RedirectPolicy::none`).
+//! * Its origin is that of the page, or the browser asks for permission first anyway. A watched upload always makes
+//!   the browser ask another origin (CORS preflight), and not every server has a response to that. A plain `POST` of a
+//!   form or a text to another origin is asked for nothing, so its progress is not counted; add a header of your own,
+//!   such as `X-Requested-With`, if the server allows it and you want the progress.
+//!
+//! While such a request is sent, its phase is [`SendBody`](Phase::SendBody), and the timeout for stalls applies to it.
+//! Without that, the time of an upload is part of the wait for the head, so set `Timeouts::head` accordingly.
 //!
 //! A tab that is hidden gets no animation frames, so nothing is polled there. A loop that waits freezes the page.
 //!
@@ -265,6 +280,8 @@ pub mod mock;
 pub mod node;
 #[cfg(feature = "outbox")]
 pub mod outbox;
+#[cfg(target_family = "wasm")]
+mod page_file;
 #[cfg(feature = "patch")]
 pub mod patch;
 mod phase;
@@ -392,10 +409,10 @@ pub mod opfs {
     pub use crate::transport::disk::stored::{file, read, remove, write};
 }
 
-/// Files that a page hands in as the content of requests.
+/// Files that a page hands in, as the content of requests and as parts of forms.
 #[cfg(target_family = "wasm")]
 pub mod page {
-    pub use crate::transport::fetch::PageFile;
+    pub use crate::page_file::PageFile;
 }
 
 /// A caller's own stream in the place of a socket.

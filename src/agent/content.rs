@@ -84,6 +84,9 @@ pub(crate) struct Payload {
     noted: u64,
     /// How many bytes were noted as progress.
     shown: u64,
+    /// How many bytes a browser has sent.
+    #[cfg(target_family = "wasm")]
+    sent: Option<u64>,
 }
 
 /// Content up to this size is sent without being counted.
@@ -112,7 +115,7 @@ enum Source {
         length: u64,
     },
     #[cfg(target_family = "wasm")]
-    Page(crate::transport::fetch::PageFile),
+    Page(crate::page_file::PageFile),
 }
 
 impl Payload {
@@ -148,6 +151,8 @@ impl Payload {
             has_files,
             noted: 0,
             shown: 0,
+            #[cfg(target_family = "wasm")]
+            sent: None,
         })
     }
 
@@ -161,6 +166,8 @@ impl Payload {
             has_files: false,
             noted: 0,
             shown: 0,
+            #[cfg(target_family = "wasm")]
+            sent: None,
         }
     }
 
@@ -307,6 +314,10 @@ impl Payload {
     /// The content for one attempt. A reader of the caller's is used up after the first.
     pub(crate) fn take(&mut self) -> Result<RequestBody, Error> {
         self.flow.restart();
+        #[cfg(target_family = "wasm")]
+        {
+            self.sent = None;
+        }
         let length = self.length();
         let flow = self.flow.clone();
         let metered =
@@ -326,6 +337,10 @@ impl Payload {
                     return Err(ErrorKind::Refused(RequestRefused::ContentSpent).into());
                 };
                 *body = now.again();
+                #[cfg(target_family = "wasm")]
+                if now.has_page_files() {
+                    return Ok(form_with_page_files(now, &self.flow));
+                }
                 metered(Box::new(now))
             }
             Source::File { path, opened, .. } => match opened.take() {
@@ -340,12 +355,27 @@ impl Payload {
         })
     }
 
-    /// Bytes of content given to the connection in this attempt.
+    /// Bytes of content given to the connection in this attempt; in a browser, those that it has sent.
     pub(crate) fn sent(&self) -> u64 {
         match &self.source {
             Source::Bytes(bytes) if bytes.len() <= UNMETERED_BYTES => bytes.len() as u64,
-            _ => self.flow.drawn(),
+            _ => self.counted(),
         }
+    }
+
+    /// The same, but 0 for content that is not counted.
+    fn counted(&self) -> u64 {
+        #[cfg(target_family = "wasm")]
+        if let Some(sent) = self.sent {
+            return sent;
+        }
+        self.flow.drawn()
+    }
+
+    /// Notes how many bytes of content a browser has sent.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn note_sent(&mut self, bytes: u64) {
+        self.sent = (!self.source.is_sent_at_once()).then_some(bytes);
     }
 
     /// The content, if it is in memory.
@@ -367,8 +397,8 @@ impl Payload {
 
     /// Whether content moved since the last call.
     pub(crate) fn has_moved(&mut self) -> bool {
-        let drawn = self.flow.drawn();
-        std::mem::replace(&mut self.shown, drawn) != drawn
+        let sent = self.counted();
+        std::mem::replace(&mut self.shown, sent) != sent
     }
 
     /// Forgets the content: a redirect turned the request into a `GET` (RFC 9110 §15.4).
@@ -396,6 +426,25 @@ fn multipart(
         opening: Vec::new(),
     };
     Ok((source, Some(content_type), has_files))
+}
+
+/// A form as the browser gets it: what is read, and between it the files that stay with the browser.
+#[cfg(all(target_family = "wasm", feature = "multipart"))]
+fn form_with_page_files(form: FormBody, flow: &Flow) -> RequestBody {
+    let length = form.length();
+    let parts = form.into_sections().into_iter().map(|section| {
+        section.map_or_else(
+            |file| {
+                flow.note_drawn(file.length());
+                file.into()
+            },
+            |reader| {
+                let flow = flow.clone();
+                RequestBody::reader(Metered { reader, flow }, None)
+            },
+        )
+    });
+    RequestBody::parts(parts, length)
 }
 
 impl Source {

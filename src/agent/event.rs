@@ -311,8 +311,8 @@ pub enum RetryCause {
 pub struct Progress {
     /// The phase that the request is in.
     pub phase: Phase,
-    /// Bytes of request content sent. In a browser: bytes that the browser was given, because `fetch` does not tell
-    /// how many of them it has sent.
+    /// Bytes of request content sent. In a browser this is true of uploads of at least 64 KiB; see
+    /// [the table of the web](crate#on-the-web). Of other content these are the bytes that the browser was given.
     pub sent: u64,
     /// The length of the request content in bytes, if known.
     pub to_send: Option<u64>,

@@ -161,5 +161,7 @@ pub(super) fn fetch_options(settings: &Settings, output: &Output) -> FetchOption
             || settings.access.is_some()
             || !settings.secret_headers.is_empty(),
         keepalive: settings.keepalive,
+        most_collected: matches!(output, Output::Collect)
+            .then(|| settings.most_collected().unwrap_or(u64::MAX)),
     }
 }

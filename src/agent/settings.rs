@@ -147,6 +147,9 @@ pub enum AddressFamily {
     Ipv6,
 }
 
+/// The most content that is collected in memory unless the request says otherwise.
+const COLLECTED_BYTES: u64 = 64 * 1024 * 1024;
+
 /// All settings of one request; see [`RequestOptions`](super::RequestOptions) for their meaning.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -262,6 +265,15 @@ pub(crate) enum Override {
 }
 
 impl Settings {
+    /// The most content to hold in memory; `None`: no limit.
+    pub(crate) fn most_collected(&self) -> Option<u64> {
+        match self.max_body {
+            Some(0) => None,
+            Some(most) => Some(most),
+            None => Some(COLLECTED_BYTES),
+        }
+    }
+
     pub(crate) fn apply(&mut self, setting: Override) {
         match setting {
             Override::Redirects(policy) => self.redirects = policy,

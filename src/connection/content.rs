@@ -1,14 +1,16 @@
 //! What a request sends after its head: nothing, bytes, or the bytes of a reader.
 
+#[cfg(target_family = "wasm")]
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read};
 
 use bytes::Bytes;
 
 use crate::exclusive::Exclusive;
-use crate::proto::BodyLength;
 #[cfg(target_family = "wasm")]
-use crate::transport::fetch::PageFile;
+use crate::page_file::PageFile;
+use crate::proto::BodyLength;
 
 /// The content of a request.
 ///
@@ -24,6 +26,16 @@ enum Content {
     Bytes(Bytes),
     #[cfg(target_family = "wasm")]
     Page(PageFile),
+    /// One after the other.
+    #[cfg(target_family = "wasm")]
+    #[cfg_attr(
+        not(all(feature = "agent", feature = "multipart")),
+        allow(dead_code, reason = "a form has them")
+    )]
+    Parts {
+        parts: VecDeque<RequestBody>,
+        length: Option<u64>,
+    },
     Reader {
         reader: Exclusive<Box<dyn Read + Send>>,
         length: Option<u64>,
@@ -56,11 +68,9 @@ impl RequestBody {
             Content::Bytes(bytes) => BodyLength::Known(bytes.len() as u64),
             #[cfg(target_family = "wasm")]
             Content::Page(file) => BodyLength::Known(file.length()),
-            Content::Reader {
-                length: Some(length),
-                ..
-            } => BodyLength::Known(*length),
-            Content::Reader { length: None, .. } => BodyLength::Unknown,
+            #[cfg(target_family = "wasm")]
+            Content::Parts { length, .. } => known(*length),
+            Content::Reader { length, .. } => known(*length),
         }
     }
 
@@ -72,12 +82,19 @@ impl RequestBody {
             Content::Bytes(bytes) => Ok(bytes),
             content @ Content::Reader { .. } => Err(Self(content)),
             #[cfg(target_family = "wasm")]
-            content @ Content::Page(_) => Err(Self(content)),
+            content @ (Content::Page(_) | Content::Parts { .. }) => Err(Self(content)),
         }
     }
 
+    /// Several contents, one after the other.
+    #[cfg(all(target_family = "wasm", feature = "agent", feature = "multipart"))]
+    pub(crate) fn parts(parts: impl IntoIterator<Item = Self>, length: Option<u64>) -> Self {
+        let parts = parts.into_iter().collect();
+        Self(Content::Parts { parts, length })
+    }
+
     /// The file of the page, if it is one.
-    #[cfg(target_family = "wasm")]
+    #[cfg(all(target_family = "wasm", feature = "agent"))]
     pub(crate) fn page_file(&self) -> Option<PageFile> {
         match &self.0 {
             Content::Page(file) => Some(file.clone()),
@@ -115,7 +132,35 @@ impl RequestBody {
             Content::Reader { .. } => None,
             #[cfg(target_family = "wasm")]
             Content::Page(file) => Some(Self(Content::Page(file.clone()))),
+            #[cfg(target_family = "wasm")]
+            Content::Parts { .. } => None,
         }
+    }
+
+    /// Reads the next piece into `scratch`, unless it is a file of the page.
+    #[cfg(target_family = "wasm")]
+    pub(super) fn next_piece(&mut self, scratch: &mut [u8]) -> io::Result<Piece> {
+        match &mut self.0 {
+            Content::Page(file) => {
+                let file = file.clone();
+                *self = Self::none();
+                return Ok(Piece::File(file));
+            }
+            Content::Parts { parts, .. } => {
+                while let Some(part) = parts.front_mut() {
+                    match part.next_piece(scratch)? {
+                        Piece::End => drop(parts.pop_front()),
+                        piece => return Ok(piece),
+                    }
+                }
+                return Ok(Piece::End);
+            }
+            _ => {}
+        }
+        Ok(match self.draw(scratch)? {
+            0 => Piece::End,
+            count => Piece::Bytes(count),
+        })
     }
 
     /// Reads the next piece into `scratch` and returns its length; 0 means the end.
@@ -124,7 +169,7 @@ impl RequestBody {
             Content::None => Ok(0),
             // The browser reads it.
             #[cfg(target_family = "wasm")]
-            Content::Page(_) => Err(io::ErrorKind::Unsupported.into()),
+            Content::Page(_) | Content::Parts { .. } => Err(io::ErrorKind::Unsupported.into()),
             Content::Bytes(bytes) => {
                 let piece = bytes.split_to(bytes.len().min(scratch.len()));
                 scratch[..piece.len()].copy_from_slice(&piece);
@@ -140,6 +185,20 @@ impl RequestBody {
     }
 }
 
+fn known(length: Option<u64>) -> BodyLength {
+    length.map_or(BodyLength::Unknown, BodyLength::Known)
+}
+
+/// The next piece of content.
+#[cfg(target_family = "wasm")]
+pub(super) enum Piece {
+    /// So many bytes were read.
+    Bytes(usize),
+    /// A file that the browser reads.
+    File(PageFile),
+    End,
+}
+
 impl fmt::Debug for RequestBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -147,6 +206,8 @@ impl fmt::Debug for RequestBody {
             Content::Bytes(bytes) => write!(f, "RequestBody({} bytes)", bytes.len()),
             #[cfg(target_family = "wasm")]
             Content::Page(file) => write!(f, "RequestBody({file:?})"),
+            #[cfg(target_family = "wasm")]
+            Content::Parts { length, .. } => write!(f, "RequestBody(parts of {length:?} bytes)"),
             Content::Reader { length, .. } => write!(f, "RequestBody(reader of {length:?} bytes)"),
         }
     }

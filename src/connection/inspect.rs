@@ -53,6 +53,15 @@ impl Connection {
         }
     }
 
+    /// See [`Established::content_sent`](super::established::Established::content_sent).
+    #[cfg(all(target_family = "wasm", feature = "agent"))]
+    pub(crate) fn content_sent(&self) -> Option<u64> {
+        match &self.state {
+            State::Established(established) => established.content_sent(),
+            State::Disconnected | State::Connecting(..) | State::Failed(..) => None,
+        }
+    }
+
     pub(crate) fn next_transition(&mut self) -> Option<Transition> {
         self.transitions.next()
     }

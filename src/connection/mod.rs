@@ -299,6 +299,11 @@ impl Connection {
                 true
             }
             Step::Established(mut established) => {
+                // A browser does not tell when it looked a name up and connected.
+                #[cfg(target_family = "wasm")]
+                if established.link().is_none() {
+                    self.times = ConnectionTimes::default();
+                }
                 // The request was accepted once, so it is accepted again.
                 let exchange = &mut self.exchange;
                 let resent =

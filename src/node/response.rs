@@ -103,8 +103,9 @@ impl HttpClient {
         Some(self.ended_at?.saturating_duration_since(self.asked_at?))
     }
 
-    /// Returns the HTTP bytes sent for the latest request so far, for upload progress. Godot has no
-    /// counterpart.
+    /// Returns the HTTP bytes sent for the latest request so far, for upload progress. In a browser these are the
+    /// bytes that it was given: the node streams its responses, and `fetch` does not tell how much it has sent. Godot
+    /// has no counterpart.
     pub fn get_bytes_sent(&self) -> u64 {
         self.connection.moved().0
     }

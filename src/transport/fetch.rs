@@ -1,5 +1,5 @@
 //! One exchange by the `fetch` of a browser (WHATWG Fetch §5): start it, take its head, take its content, see
-//! its end. Dropping it aborts it.
+//! its end. Dropping it aborts it. Large uploads go through `XMLHttpRequest`, which tells how much was sent.
 //!
 //! The objects of the browser stay with a task on the thread of the page. Only heads and bytes leave that task,
 //! so an agent is `Send` here as elsewhere. The task signals the poller, as a socket does, and a poll takes what
@@ -11,22 +11,23 @@
 //! | file | holds |
 //! |---|---|
 //! | `request` | what the browser is asked for, and what it refuses |
+//! | `content` | what a request sends, as objects of the browser |
 //! | `response` | the head of what came |
 //! | `shared` | what the task and the owner of an exchange share |
 //! | `task` | the calls of the browser |
+//! | `upload` | requests whose upload is counted, by `XMLHttpRequest` |
 //! | `page` | what the page or worker says about itself |
-//! | `page_file` | files of the page as content |
 //! | `failure` | what a `TypeError` can mean: CORS, an unreachable server, a blocked scheme |
 
+mod content;
 mod failure;
 mod page;
-mod page_file;
 mod request;
 mod response;
 mod shared;
 mod task;
+mod upload;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -37,7 +38,6 @@ use crate::transport::system::ReadySignal;
 
 #[cfg(feature = "agent")]
 pub(crate) use self::page::page_url;
-pub use self::page_file::PageFile;
 pub(crate) use self::request::{FetchOptions, FetchRequest, forbidden_field};
 pub(crate) use self::response::FetchHead;
 use self::shared::{Shared, WINDOW_BYTES, lock};
@@ -48,17 +48,24 @@ pub(crate) struct Fetch(Arc<Mutex<Shared>>);
 impl Fetch {
     /// Hands the request to the browser.
     pub(crate) fn start(signal: ReadySignal, request: FetchRequest) -> Self {
-        let shared = Arc::new(Mutex::new(Shared {
-            signal,
-            head: None,
-            pieces: VecDeque::new(),
-            held: 0,
-            end: None,
-            is_aborted: false,
-            task: None,
-        }));
+        let shared = Arc::new(Mutex::new(Shared::new(signal)));
         task::spawn(Arc::clone(&shared), request);
         Self(shared)
+    }
+
+    /// Bytes of the request's content that were sent. If the browser does not tell, those that it was given.
+    pub(crate) fn sent(&self) -> u64 {
+        lock(&self.0).sent
+    }
+
+    /// Whether the browser tells that it has not sent all of the request yet.
+    pub(crate) fn is_sending(&self) -> bool {
+        lock(&self.0).is_sending
+    }
+
+    /// Bytes of content that the browser has received and does not hand over yet.
+    pub(crate) fn received(&self) -> u64 {
+        lock(&self.0).received
     }
 
     /// The head, once it is there, and only once. An error if there will be none.

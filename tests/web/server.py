@@ -26,9 +26,14 @@ class State:
         self.counts = {}
         self.aborted = set()
         self.ranges = {}
+        # How much of the content under a key may be read.
+        self.allowed = {}
+        self.may_read = threading.Condition()
         # Sets the quota of an origin in the browser; run.py knows how.
         self.set_quota = lambda host, bytes_: "no browser"
         self.report = None
+        # The report of a page inside of the page.
+        self.framed = b""
         self.reported = threading.Event()
 
     def count(self, key):
@@ -85,6 +90,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         url = urllib.parse.urlsplit(self.path)
         query = dict(urllib.parse.parse_qsl(url.query))
+        if url.path == "/gated":
+            return self.gated(query)
         content = self.read_content()
         handler = getattr(self, "path_" + url.path.strip("/").replace("-", "_").replace("/", "_"), None)
         try:
@@ -99,6 +106,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_GET
+
+    def gated(self, query):
+        """Reads the content only as far as /allow says for this key. When more than all is allowed, it responds with how
+        much it was."""
+        key, length, read = query["key"], int(self.headers["Content-Length"]), 0
+        try:
+            while True:
+                with STATE.may_read:
+                    if not STATE.may_read.wait_for(lambda: STATE.allowed.get(key, 0) > read, 25):
+                        raise ConnectionResetError
+                    most = STATE.allowed[key] - read
+                if read == length:
+                    break
+                piece = self.rfile.read(min(most, length - read, 1 << 16))
+                if not piece:
+                    raise ConnectionResetError
+                read += len(piece)
+            self.respond(200, str(read))
+        except (BrokenPipeError, ConnectionResetError):
+            with STATE.lock:
+                STATE.aborted.add(key)
+            self.close_connection = True
 
     def file(self, path):
         name = path.lstrip("/") or "index.html"
@@ -252,6 +281,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """How often something was seen."""
         with STATE.lock:
             self.respond(200, str(STATE.counts.get(query["key"], 0)))
+
+    def path_allow(self, query, content):
+        """Lets /gated read so many bytes of the content under this key."""
+        with STATE.may_read:
+            STATE.allowed[query["key"]] = int(query["bytes"])
+            STATE.may_read.notify_all()
+        self.respond(200)
+
+    def path_endless(self, query, content):
+        """Content without an end, a piece every few milliseconds."""
+        self.send_response(200)
+        self.common()
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        while True:
+            self.wfile.write(b"x" * 10_000)
+            time.sleep(0.01)
+
+    def path_framed(self, query, content):
+        STATE.framed = content
+        self.respond(200)
+
+    def path_framed_report(self, query, content):
+        self.respond(200, STATE.framed)
 
     def path_aborted(self, query, content):
         with STATE.lock:

@@ -28,9 +28,6 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// budget is checked between two pieces.
 const DECODED_BYTES: usize = 16 * 1024;
 
-/// The most content that is collected in memory unless the request says otherwise.
-const COLLECTED_BYTES: u64 = 64 * 1024 * 1024;
-
 /// The most content that is kept of a response that is a failure.
 const FAILED_BYTES: u64 = 1024 * 1024;
 
@@ -453,20 +450,13 @@ impl Engine {
     }
 }
 
-/// The most content to hold in memory.
-pub(super) fn most_collected(transfer: &Transfer) -> Option<u64> {
-    match transfer.settings.max_body {
-        Some(0) => None,
-        Some(most) => Some(most),
-        None => Some(COLLECTED_BYTES),
-    }
-}
-
 /// The most content to take, decoded.
 fn most_content(transfer: &Transfer) -> Option<u64> {
     match transfer.state.response() {
         Some(response) if matches!(response.planned, NextAction::Fail(_)) => Some(FAILED_BYTES),
-        Some(response) if matches!(response.sink, Sink::Collect(_)) => most_collected(transfer),
+        Some(response) if matches!(response.sink, Sink::Collect(_)) => {
+            transfer.settings.most_collected()
+        }
         _ => transfer.settings.max_body.filter(|most| *most > 0),
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use super::Engine;
-use super::content::most_collected;
 use super::transfers::Step;
 use crate::agent::event::Event;
 use crate::agent::output::Output;
@@ -228,7 +227,7 @@ impl Engine {
         }
         // Content whose announced length is too much is not read at all. Files have a limit of their own.
         let most = match response.sink {
-            Sink::Collect(_) => most_collected(transfer),
+            Sink::Collect(_) => transfer.settings.most_collected(),
             Sink::Stream => transfer.settings.max_body.filter(|most| *most > 0),
             _ => None,
         };

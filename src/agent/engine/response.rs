@@ -52,6 +52,12 @@ impl Engine {
                 } else {
                     connection.drive_until_connected(reactor, active_now, meter)
                 };
+                #[cfg(target_family = "wasm")]
+                if transfer.state.is_sent()
+                    && let Some(sent) = pooled.connection.content_sent()
+                {
+                    transfer.request.payload.note_sent(sent);
+                }
             }
             report_phases(&mut self.events, transfer, &mut pooled.connection);
             report_heads(&mut self.events, transfer, &mut pooled.connection);

@@ -1,7 +1,8 @@
 //! A connection that the browser keeps: each request is one call of `fetch`.
 //!
 //! The browser chooses the connection, so this side has nothing to open and nothing to keep. The request's
-//! content is collected before the call, because a browser takes it whole. Response content is taken from
+//! content is collected before the call, because a browser takes it whole; files of the page stay with the
+//! browser. Response content is taken from
 //! the browser as far as its caller reads; see `transport::fetch` for how much lies ready.
 
 use std::cmp::Ordering;
@@ -9,7 +10,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::outcome::{Driven, Follows, Taken};
-use crate::connection::content::RequestBody;
+use crate::connection::content::{Piece, RequestBody};
 use crate::connection::exchange::{EndOfContent, Exchange, Receiving, RequestContent, Stage};
 #[cfg(feature = "agent")]
 use crate::error::RedirectRefusal;
@@ -34,6 +35,10 @@ pub(in crate::connection) struct FetchConnection {
     options: FetchOptions,
     progress: Progress,
     content_length: Option<u64>,
+    /// About the bytes of the request's head, and of the response's.
+    head_sizes: (u64, u64),
+    /// See [`content_sent`](Self::content_sent).
+    content_sent: u64,
     requests: u32,
 }
 
@@ -53,6 +58,8 @@ impl FetchConnection {
             options,
             progress: Progress::Idle,
             content_length: None,
+            head_sizes: (0, 0),
+            content_sent: 0,
             requests: 0,
         }
     }
@@ -75,13 +82,13 @@ impl FetchConnection {
         if has_content && matches!(head.method, http::Method::GET | http::Method::HEAD) {
             return Err(Misuse::NotOnWeb("content in a GET or HEAD request").into());
         }
-        request.file = body.page_file();
-        let is_collected = has_content && request.file.is_none();
+        self.head_sizes = (request.head_size(), 0);
+        self.content_sent = 0;
         self.progress = Progress::Collecting(Box::new(request));
         self.requests += 1;
         exchange.begin(
             head,
-            if is_collected {
+            if has_content {
                 RequestContent::Source(body)
             } else {
                 RequestContent::Nothing
@@ -100,18 +107,21 @@ impl FetchConnection {
             if !self.collect(exchange, meter)? {
                 return Ok(Driven::Waiting);
             }
-            self.call(exchange, reactor);
+            self.call(reactor);
         }
         let Progress::Called(_, fetch) = &self.progress else {
             return Ok(Driven::Waiting);
         };
+        self.content_sent = fetch.sent();
+        exchange.sent = self.head_sizes.0 + self.content_sent;
         match exchange.stage {
             Stage::Requesting => match fetch.take_head()? {
                 None => Ok(Driven::Waiting),
                 Some(head) => self.receive(exchange, head),
             },
             Stage::Receiving(_) => {
-                fill(fetch, exchange, meter);
+                exchange.received = exchange.received.max(self.head_sizes.1 + fetch.received());
+                self.fill(exchange, meter);
                 exchange.fault().map_or(Ok(Driven::Waiting), Err)
             }
             Stage::Idle | Stage::Switched => Ok(Driven::Waiting),
@@ -128,15 +138,21 @@ impl FetchConnection {
             RequestContent::Source(body) | RequestContent::SourceWaits(body) => body,
         };
         let announced = request.announced;
+        let content = &mut request.content;
         loop {
-            let before = request.content.len();
-            request.content.resize(before + PIECE_BYTES, 0);
-            let drawn = body.draw(&mut request.content[before..]);
-            let count = *drawn.as_ref().unwrap_or(&0);
-            request.content.truncate(before + count);
-            match drawn {
-                Ok(0) => return check_length(announced, request.content.len()),
-                Ok(_) => {}
+            let bytes = content.bytes();
+            let before = bytes.len();
+            bytes.resize(before + PIECE_BYTES, 0);
+            let piece = body.next_piece(&mut bytes[before..]);
+            let count = match piece {
+                Ok(Piece::Bytes(count)) => count,
+                _ => 0,
+            };
+            bytes.truncate(before + count);
+            match piece {
+                Ok(Piece::End) => return check_length(announced, content.length()),
+                Ok(Piece::Bytes(_)) => {}
+                Ok(Piece::File(file)) => content.push_file(file),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     exchange.content = RequestContent::SourceWaits(body);
                     return Ok(false);
@@ -144,8 +160,8 @@ impl FetchConnection {
                 Err(error) => return Err(Error::new(ErrorKind::RequestBody).with_source(error)),
             }
             // A source that has provided its declared length is not read again, because it might block.
-            if announced.is_some_and(|announced| request.content.len() as u64 >= announced) {
-                return check_length(announced, request.content.len());
+            if announced.is_some_and(|announced| content.length() >= announced) {
+                return check_length(announced, content.length());
             }
             if meter.exhausted() {
                 exchange.content = RequestContent::Source(body);
@@ -155,14 +171,12 @@ impl FetchConnection {
     }
 
     /// Hands the request to the browser.
-    fn call(&mut self, exchange: &mut Exchange, reactor: &mut Reactor) {
+    fn call(&mut self, reactor: &mut Reactor) {
         let before = std::mem::replace(&mut self.progress, Progress::Idle);
         let Progress::Collecting(request) = before else {
             self.progress = before;
             return;
         };
-        // What the browser really sends it does not tell.
-        exchange.sent = request.size();
         if let Some((id, signal)) = reactor.add_fetch() {
             self.progress = Progress::Called(id, Fetch::start(signal, *request));
         }
@@ -175,6 +189,7 @@ impl FetchConnection {
             #[cfg(not(feature = "agent"))]
             return Err(Misuse::NotOnWeb("a redirect that is not followed").into());
         }
+        self.head_sizes.1 = head.size();
         exchange.received = head.size();
         exchange.final_url = head.redirected_to;
         self.content_length = head.content_length;
@@ -194,6 +209,27 @@ impl FetchConnection {
         Ok(Driven::Response(Arc::new(head.head), follows))
     }
 
+    /// Takes the next piece of content from the browser, or how the content ended.
+    fn fill(&self, exchange: &mut Exchange, meter: &mut BudgetMeter) {
+        let (Stage::Receiving(receiving), Progress::Called(_, fetch)) =
+            (&mut exchange.stage, &self.progress)
+        else {
+            return;
+        };
+        if !receiving.is_waiting() {
+            return;
+        }
+        let most = meter.clamp(PIECE_BYTES).max(1);
+        if let Some(piece) = fetch.take_content(most, JOIN_BELOW) {
+            meter.spend(piece.len());
+            receiving.decoded += piece.len() as u64;
+            receiving.ready = piece;
+            let received = self.head_sizes.1 + receiving.decoded;
+            exchange.received = exchange.received.max(received);
+        }
+        note_end(fetch, exchange);
+    }
+
     pub(super) fn read_content(
         &mut self,
         exchange: &mut Exchange,
@@ -203,7 +239,7 @@ impl FetchConnection {
         let Progress::Called(_, fetch) = &self.progress else {
             return Err(Misuse::WrongStatus.into());
         };
-        fill(fetch, exchange, meter);
+        self.fill(exchange, meter);
         if let Stage::Receiving(receiving) = &mut exchange.stage
             && !receiving.ready.is_empty()
         {
@@ -228,7 +264,7 @@ impl FetchConnection {
     pub(super) fn awaits(&self, exchange: &Exchange) -> Option<Phase> {
         match (&exchange.stage, &self.progress) {
             (Stage::Idle | Stage::Switched, _) => None,
-            (Stage::Requesting, Progress::Called(..)) => Some(Phase::AwaitHead),
+            (Stage::Requesting, Progress::Called(_, fetch)) => Some(requesting_phase(fetch)),
             (Stage::Requesting, _) if exchange.source_waits() => None,
             (Stage::Requesting, _) => Some(Phase::SendBody),
             (Stage::Receiving(receiving), _) => {
@@ -241,10 +277,16 @@ impl FetchConnection {
     pub(super) fn failed_phase(&self, exchange: &Exchange) -> Option<Phase> {
         match (&exchange.stage, &self.progress) {
             (Stage::Idle | Stage::Switched, _) => None,
-            (Stage::Requesting, Progress::Called(..)) => Some(Phase::AwaitHead),
+            (Stage::Requesting, Progress::Called(_, fetch)) => Some(requesting_phase(fetch)),
             (Stage::Requesting, _) => Some(Phase::SendBody),
             (Stage::Receiving(_), _) => Some(Phase::ReceiveBody),
         }
+    }
+
+    /// Bytes of the request's content that were sent. If the browser does not tell, those that it was given.
+    #[cfg(feature = "agent")]
+    pub(super) fn content_sent(&self) -> u64 {
+        self.content_sent
     }
 
     pub(super) fn content_length(&self) -> Option<u64> {
@@ -283,8 +325,8 @@ impl FetchConnection {
 }
 
 /// Fails unless the source provided what it announced.
-fn check_length(announced: Option<u64>, collected: usize) -> Result<bool, Error> {
-    let misuse = match announced.map(|announced| announced.cmp(&(collected as u64))) {
+fn check_length(announced: Option<u64>, collected: u64) -> Result<bool, Error> {
+    let misuse = match announced.map(|announced| announced.cmp(&collected)) {
         None | Some(Ordering::Equal) => return Ok(true),
         Some(Ordering::Greater) => Misuse::TooLittleContent,
         Some(Ordering::Less) => Misuse::TooMuchContent,
@@ -292,22 +334,13 @@ fn check_length(announced: Option<u64>, collected: usize) -> Result<bool, Error>
     Err(Error::new(ErrorKind::RequestBody).with_source(Error::from(misuse)))
 }
 
-/// Takes the next piece of content from the browser, or how the content ended.
-fn fill(fetch: &Fetch, exchange: &mut Exchange, meter: &mut BudgetMeter) {
-    let Stage::Receiving(receiving) = &mut exchange.stage else {
-        return;
-    };
-    if !receiving.is_waiting() {
-        return;
+/// What a request that the browser has waits for.
+fn requesting_phase(fetch: &Fetch) -> Phase {
+    if fetch.is_sending() {
+        Phase::SendBody
+    } else {
+        Phase::AwaitHead
     }
-    let most = meter.clamp(PIECE_BYTES).max(1);
-    if let Some(piece) = fetch.take_content(most, JOIN_BELOW) {
-        meter.spend(piece.len());
-        receiving.decoded += piece.len() as u64;
-        receiving.ready = piece;
-        exchange.received += receiving.ready.len() as u64;
-    }
-    note_end(fetch, exchange);
 }
 
 /// Notes how the content ended, once all of it was taken from the browser.

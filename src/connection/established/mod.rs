@@ -169,6 +169,16 @@ impl Established {
         }
     }
 
+    /// Bytes of the request's content that a browser has sent, or was given if it does not tell. `None` if it is
+    /// not a browser that sends them.
+    #[cfg(all(target_family = "wasm", feature = "agent"))]
+    pub(super) fn content_sent(&self) -> Option<u64> {
+        match self {
+            Self::Wire(_) => None,
+            Self::Fetch(fetch) => Some(fetch.content_sent()),
+        }
+    }
+
     /// Sets how the browser carries out the next requests.
     #[cfg(all(target_family = "wasm", feature = "agent"))]
     pub(super) fn set_fetch_options(&mut self, options: crate::transport::fetch::FetchOptions) {

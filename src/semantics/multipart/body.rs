@@ -13,6 +13,8 @@ use super::form::{Form, Part, Source};
 use super::grammar::{boundary, quoted};
 use crate::error::FormFault;
 use crate::exclusive::Exclusive;
+#[cfg(target_family = "wasm")]
+use crate::page_file::PageFile;
 use crate::proto::FieldLines;
 
 /// The bytes of a form, read piece by piece.
@@ -118,6 +120,35 @@ impl FormBody {
             again: Some(Arc::clone(again)),
         })
     }
+
+    /// Whether parts of it are files that a browser reads.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn has_page_files(&self) -> bool {
+        let mut segments = self.left.iter();
+        segments.any(|segment| matches!(segment, Segment::Page(_)))
+    }
+
+    /// The form in sections: what is read here, and between it (`Err`) the files that a browser reads.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn into_sections(self) -> Vec<Result<Self, PageFile>> {
+        let mut sections = Vec::new();
+        let mut read = VecDeque::new();
+        let section = |left| Self {
+            boundary: self.boundary.clone(),
+            left,
+            again: None,
+        };
+        for segment in self.left {
+            if let Segment::Page(file) = segment {
+                sections.push(Ok(section(std::mem::take(&mut read))));
+                sections.push(Err(file));
+            } else {
+                read.push_back(segment);
+            }
+        }
+        sections.push(Ok(section(read)));
+        sections
+    }
 }
 
 impl Read for FormBody {
@@ -156,12 +187,19 @@ enum Segment {
         reader: Exclusive<Box<dyn Read + Send>>,
         left: Option<u64>,
     },
+    #[cfg(target_family = "wasm")]
+    Page(PageFile),
 }
 
 /// A [`Segment`] that can be started any number of times.
 enum Again {
     Bytes(Bytes),
-    File { part: String, path: PathBuf },
+    File {
+        part: String,
+        path: PathBuf,
+    },
+    #[cfg(target_family = "wasm")]
+    Page(PageFile),
 }
 
 impl Segment {
@@ -177,6 +215,8 @@ impl Segment {
                 reader,
                 left: length,
             },
+            #[cfg(target_family = "wasm")]
+            Source::Page(file) => Self::Page(file),
         }
     }
 
@@ -185,6 +225,8 @@ impl Segment {
             Self::Bytes(bytes) => u64::try_from(bytes.len()).ok(),
             Self::File { content, .. } => content.as_ref()?.left,
             Self::Reader { left, .. } => *left,
+            #[cfg(target_family = "wasm")]
+            Self::Page(file) => Some(file.length()),
         }
     }
 
@@ -196,6 +238,8 @@ impl Segment {
                 path: path.clone(),
             }),
             Self::Reader { .. } => None,
+            #[cfg(target_family = "wasm")]
+            Self::Page(file) => Some(Again::Page(file.clone())),
         }
     }
 
@@ -212,6 +256,8 @@ impl Segment {
                 None => Err(io::Error::other("a file of the form is not open")),
             },
             Self::Reader { reader, left } => read_left(reader.get_mut(), left, buffer),
+            #[cfg(target_family = "wasm")]
+            Self::Page(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }
@@ -225,6 +271,8 @@ impl Again {
                 path: path.clone(),
                 content: None,
             },
+            #[cfg(target_family = "wasm")]
+            Self::Page(file) => Segment::Page(file.clone()),
         }
     }
 }

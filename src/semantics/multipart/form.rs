@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use crate::exclusive::Exclusive;
+#[cfg(target_family = "wasm")]
+use crate::page_file::PageFile;
 
 /// A form to send as `multipart/form-data`: fields and files, in the given order. Names may repeat.
 ///
@@ -71,6 +73,13 @@ impl Form {
         self.part(name, Part::reader(reader, length).filename(filename))
     }
 
+    /// Adds a file of the page. See [`Part::page_file`].
+    #[cfg(target_family = "wasm")]
+    #[must_use]
+    pub fn page_file(self, name: impl Into<String>, file: &PageFile) -> Self {
+        self.part(name, Part::page_file(file))
+    }
+
     /// Adds a part.
     #[must_use]
     pub fn part(mut self, name: impl Into<String>, part: Part) -> Self {
@@ -114,6 +123,8 @@ pub(super) enum Source {
         reader: Exclusive<Box<dyn Read + Send>>,
         length: Option<u64>,
     },
+    #[cfg(target_family = "wasm")]
+    Page(PageFile),
 }
 
 impl Part {
@@ -152,6 +163,18 @@ impl Part {
         })
     }
 
+    /// A file that the page handed in, such as one that the player chose. It stays with the browser, which reads it
+    /// while it sends the form. The part has its name and its content type; a `Blob` without a name is called
+    /// `blob`, as in the browser's own forms. A form with such a part can be sent again.
+    #[cfg(target_family = "wasm")]
+    pub fn page_file(file: &PageFile) -> Self {
+        let part = Self::new(Source::Page(file.clone())).filename(file.name().unwrap_or("blob"));
+        match file.content_type() {
+            "" => part,
+            content_type => part.content_type(content_type),
+        }
+    }
+
     /// Makes this part a file with this name, without a path. Unless
     /// [`content_type`](Self::content_type) sets another content type, the extension determines it;
     /// unknown extensions give `application/octet-stream`.
@@ -184,6 +207,8 @@ impl fmt::Debug for Part {
             Source::Bytes(bytes) => write!(f, "{} bytes", bytes.len())?,
             Source::File(path) => write!(f, "file {}", path.display())?,
             Source::Reader { length, .. } => write!(f, "reader of {length:?} bytes")?,
+            #[cfg(target_family = "wasm")]
+            Source::Page(file) => write!(f, "{file:?}")?,
         }
         match &self.filename {
             Some(filename) => write!(f, " as {filename:?}"),

@@ -7,8 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{RequestCache, RequestInit, RequestMode};
 
-use super::page::{self, is_offline, location};
-use super::request::FetchRequest;
+use super::page::{self, is_offline, is_same_origin, location};
 #[cfg(feature = "agent")]
 use crate::error::RequestRefused;
 use crate::error::{Error, ErrorKind, Misuse, NetworkFault};
@@ -23,13 +22,15 @@ pub(super) fn in_content(error: &JsValue) -> Error {
     Error::io(NetworkFault::Broken, text(error))
 }
 
-/// There is no response.
-pub(super) async fn before_head(error: &JsValue, request: &FetchRequest) -> Error {
-    let (cause, url) = (text(error), request.url.as_str());
+/// There is no response to a request with this URL and cache mode.
+pub(super) async fn before_head(error: &JsValue, url: &str, cache: Option<RequestCache>) -> Error {
+    let cause = text(error);
     #[cfg(feature = "agent")]
-    if request.options.cache == Some(RequestCache::OnlyIfCached) {
+    if cache == Some(RequestCache::OnlyIfCached) {
         return ErrorKind::Refused(RequestRefused::NotCached).into();
     }
+    #[cfg(not(feature = "agent"))]
+    let _ = cache;
     if is_blocked_scheme(url) {
         let blocked = "the page is https, so the browser blocks http";
         return Error::new(ErrorKind::Network(NetworkFault::FetchFailed))
@@ -57,13 +58,6 @@ async fn responds(url: &str) -> bool {
         Ok(promise) => JsFuture::from(promise).await.is_ok(),
         Err(_) => false,
     }
-}
-
-fn is_same_origin(url: &str) -> bool {
-    let Some(origin) = location("origin") else {
-        return false;
-    };
-    url::Url::parse(url).is_ok_and(|url| url.origin().ascii_serialization() == origin)
 }
 
 /// Whether this is `http` in a page that is `https` (mixed content). Loopback is allowed.

@@ -28,6 +28,19 @@ pub(super) fn location(property: &str) -> Option<String> {
     Reflect::get(&location, &property.into()).ok()?.as_string()
 }
 
+/// Whether this URL has the origin of the page or worker.
+pub(super) fn is_same_origin(url: &str) -> bool {
+    let Some(origin) = location("origin") else {
+        return false;
+    };
+    url::Url::parse(url).is_ok_and(|url| url.origin().ascii_serialization() == origin)
+}
+
+/// Whether the page or worker has this global object. A service worker has no `XMLHttpRequest`.
+pub(super) fn has(name: &str) -> bool {
+    Reflect::has(&js_sys::global(), &name.into()).unwrap_or_default()
+}
+
 pub(super) fn is_offline() -> bool {
     let online = Reflect::get(&js_sys::global(), &"navigator".into())
         .and_then(|navigator| Reflect::get(&navigator, &"onLine".into()));

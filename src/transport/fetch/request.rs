@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::page_file::PageFile;
+use super::content::FetchContent;
 use crate::error::{Error, Misuse};
 use crate::proto::{FieldLines, RequestHead};
 
@@ -13,9 +13,7 @@ pub(crate) struct FetchRequest {
     /// An absolute URL.
     pub(super) url: String,
     pub(super) fields: FieldLines,
-    pub(crate) content: Vec<u8>,
-    /// A file of the page, which is the content then.
-    pub(crate) file: Option<PageFile>,
+    pub(crate) content: FetchContent,
     /// The length that the source of the content announced.
     pub(crate) announced: Option<u64>,
     pub(super) options: FetchOptions,
@@ -29,6 +27,8 @@ pub(crate) struct FetchOptions {
     /// Whether redirects are not followed.
     pub(crate) refuses_redirects: bool,
     pub(crate) keepalive: bool,
+    /// `Some`: the response is collected, up to so many bytes, and nobody sees its content before its end.
+    pub(crate) most_collected: Option<u64>,
 }
 
 impl FetchRequest {
@@ -64,20 +64,53 @@ impl FetchRequest {
             method: head.method.clone(),
             url,
             fields,
-            content: Vec::new(),
-            file: None,
+            content: FetchContent::default(),
             announced: None,
             options,
         })
     }
 
-    /// The bytes that the browser was given.
-    pub(crate) fn size(&self) -> u64 {
+    /// About the bytes of its head.
+    pub(crate) fn head_size(&self) -> u64 {
         let fields = self.fields.iter();
         let fields: usize = fields.map(|(name, value)| name.len() + value.len()).sum();
-        let file = self.file.as_ref().map_or(0, PageFile::length);
-        (self.url.len() + fields + self.content.len()) as u64 + file
+        (self.url.len() + fields) as u64
     }
+
+    /// The field lines as the strings of JavaScript, which hold bytes as the characters of the same number
+    /// ("isomorphic decode").
+    pub(super) fn js_fields(&self) -> impl Iterator<Item = (&str, String)> {
+        let fields = self.fields.iter();
+        fields.map(|(name, value)| (name, value.iter().map(|byte| char::from(*byte)).collect()))
+    }
+
+    /// Whether a browser asks another origin for permission before it sends this (Fetch, "CORS-preflight fetch").
+    /// `false` is also possible where it does.
+    pub(super) fn needs_preflight(&self) -> bool {
+        let is_safe = |(name, value): (&str, &[u8])| match &*name.to_ascii_lowercase() {
+            "accept" | "accept-language" | "content-language" | "range" => true,
+            "content-type" => is_simple_type(value),
+            _ => false,
+        };
+        let is_simple_method = matches!(self.method, Method::GET | Method::HEAD | Method::POST);
+        let is_typed = self.fields.contains("content-type");
+        !is_simple_method
+            || !self.fields.iter().all(is_safe)
+            || !is_typed && !is_simple_type(self.content.content_type().as_bytes())
+    }
+}
+
+/// Whether content of this type is sent without permission (Fetch, "CORS-safelisted request-header").
+fn is_simple_type(content_type: &[u8]) -> bool {
+    let essence = content_type.split(|byte| *byte == b';').next();
+    let essence = essence.unwrap_or_default().trim_ascii();
+    let simple: [&[u8]; 4] = [
+        b"",
+        b"application/x-www-form-urlencoded",
+        b"multipart/form-data",
+        b"text/plain",
+    ];
+    simple.iter().any(|it| it.eq_ignore_ascii_case(essence))
 }
 
 /// The names of fields that only the browser sets (Fetch §2.2.2, "forbidden request-header"). `Some`: the name of

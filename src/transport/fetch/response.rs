@@ -2,8 +2,9 @@
 
 use http::{StatusCode, Version};
 use js_sys::Array;
-use web_sys::{Response, ResponseType};
+use web_sys::{Response, ResponseType, XmlHttpRequest};
 
+use super::page::is_same_origin;
 use crate::proto::{FieldLines, ResponseHead};
 
 /// The head of a response, and what the browser says about it.
@@ -29,20 +30,37 @@ impl FetchHead {
                 let _ = fields.append(&name, value);
             }
         }
-        let content_length = content_length(response, &fields);
-        // The browser has undone the coding.
-        fields.remove("content-encoding");
+        let is_cors = response.type_() == ResponseType::Cors;
+        let content_length = content_length(is_cors, &fields);
         Self {
-            head: ResponseHead {
-                version: Version::HTTP_11,
-                status: StatusCode::from_u16(response.status()).unwrap_or_default(),
-                reason: response.status_text().into(),
-                fields,
-            },
+            head: head(response.status(), response.status_text(), fields),
             redirected_to: response.redirected().then(|| response.url()),
             content_length,
             has_content: response.body().is_some(),
             is_unfollowed_redirect: response.type_() == ResponseType::Opaqueredirect,
+        }
+    }
+
+    /// The same of an `XMLHttpRequest` to `url`, which follows redirects and does not say so. A redirect back to the
+    /// same URL cannot be told from none.
+    pub(super) fn of_upload(request: &XmlHttpRequest, url: &str) -> Self {
+        let mut fields = FieldLines::new();
+        let lines = request.get_all_response_headers().unwrap_or_default();
+        for (name, value) in lines.lines().filter_map(|line| line.split_once(':')) {
+            // The browser shows no field that is malformed.
+            let _ = fields.append(name, value.trim_ascii());
+        }
+        let response_url = request.response_url();
+        let status = request.status().unwrap_or_default();
+        let content_length = content_length(!is_same_origin(&response_url), &fields);
+        let reason = request.status_text().unwrap_or_default();
+        let asked = url.split('#').next().unwrap_or_default();
+        Self {
+            head: head(status, reason, fields),
+            redirected_to: (response_url != asked).then_some(response_url),
+            content_length,
+            has_content: !matches!(status, 204 | 205 | 304),
+            is_unfollowed_redirect: false,
         }
     }
 
@@ -54,17 +72,27 @@ impl FetchHead {
     }
 }
 
+fn head(status: u16, reason: String, mut fields: FieldLines) -> ResponseHead {
+    // The browser has undone the coding.
+    fields.remove("content-encoding");
+    ResponseHead {
+        version: Version::HTTP_11,
+        status: StatusCode::from_u16(status).unwrap_or_default(),
+        reason: reason.into(),
+        fields,
+    }
+}
+
 /// `Content-Length`, unless it counts the bytes of a content coding, which the browser undoes. Of another origin
 /// the browser hides whether there is a coding, so there only content that is usually sent without one has a
 /// length.
-fn content_length(response: &Response, fields: &FieldLines) -> Option<u64> {
+fn content_length(is_cors: bool, fields: &FieldLines) -> Option<u64> {
     let length = std::str::from_utf8(fields.get("content-length")?).ok()?;
     let length = length.trim().parse().ok()?;
     if fields.contains("content-encoding") {
         return None;
     }
-    let may_be_hidden = response.type_() == ResponseType::Cors;
-    (!may_be_hidden || is_rarely_coded(fields.get("content-type"))).then_some(length)
+    (!is_cors || is_rarely_coded(fields.get("content-type"))).then_some(length)
 }
 
 fn is_rarely_coded(content_type: Option<&[u8]>) -> bool {

@@ -1,7 +1,7 @@
-//! The task that calls the browser and hands over what comes.
+//! The task that calls the browser and hands over what comes. What `fetch` does not tell, how much of a request was
+//! sent, belongs to `upload`.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
@@ -11,32 +11,54 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, ReadableStreamDefaultReader, RequestInit, Response};
 
+use super::content::{FetchContent, JsContent};
 use super::failure;
 use super::page;
 use super::request::FetchRequest;
 use super::response::FetchHead;
-use super::shared::{Shared, WINDOW_BYTES, lock};
+use super::shared::{Shared, WINDOW_BYTES, lock, unless_aborted};
+use super::upload::{self, Upload};
 use crate::error::Error;
 
-/// Calls `fetch`, and runs until the content has ended or the exchange is dropped.
-pub(super) fn spawn(shared: Arc<Mutex<Shared>>, request: FetchRequest) {
-    let called = call(&request);
+/// A request that the browser has accepted.
+enum Called {
+    Fetch(Promise, AbortController),
+    Upload(Upload),
+}
+
+/// Calls the browser, and runs until the content has ended or the exchange is dropped.
+pub(super) fn spawn(shared: Arc<Mutex<Shared>>, mut request: FetchRequest) {
+    let called = start(&shared, &request);
+    // The browser has a copy.
+    request.content = FetchContent::default();
     wasm_bindgen_futures::spawn_local(async move {
         let end = match called {
-            Ok((promise, abort)) => {
+            Ok(Called::Fetch(promise, abort)) => {
                 let end = run(&shared, promise, &request).await;
                 if end.is_none() {
                     abort.abort();
                 }
                 end
             }
-            Err(error) => Some(Err(failure::refused(&error))),
+            Ok(Called::Upload(upload)) => upload.run(&shared, &request).await,
+            Err(error) => Some(Err(error)),
         };
         let mut shared = lock(&shared);
         shared.end = end;
         shared.task = None;
         shared.signal.set();
     });
+}
+
+fn start(shared: &Arc<Mutex<Shared>>, request: &FetchRequest) -> Result<Called, Error> {
+    let content = request.content.to_js()?;
+    let called = if upload::is_counted(request) {
+        Upload::start(shared, request, &content).map(Called::Upload)
+    } else {
+        lock(shared).sent = request.content.length();
+        fetch(request, &content).map(|(promise, abort)| Called::Fetch(promise, abort))
+    };
+    called.map_err(|error| failure::refused(&error))
 }
 
 /// `None`: it was aborted.
@@ -48,7 +70,7 @@ async fn run(
     let response: Response = match unless_aborted(shared, JsFuture::from(promise)).await? {
         Ok(response) => response.unchecked_into(),
         Err(error) => {
-            let failed = failure::before_head(&error, request);
+            let failed = failure::before_head(&error, &request.url, request.options.cache);
             return Some(Err(unless_aborted(shared, failed).await?));
         }
     };
@@ -75,21 +97,16 @@ async fn run(
         let Ok(value) = Reflect::get(&read, &value) else {
             return Some(Ok(()));
         };
-        let piece = Bytes::from(Uint8Array::new(&value).to_vec());
-        if !piece.is_empty() {
-            let mut shared = lock(shared);
-            shared.held += piece.len();
-            shared.pieces.push_back(piece);
-            shared.signal.set();
-        }
+        lock(shared).push(Bytes::from(Uint8Array::new(&value).to_vec()));
     }
 }
 
-fn call(request: &FetchRequest) -> Result<(Promise, AbortController), JsValue> {
+fn fetch(
+    request: &FetchRequest,
+    content: &JsContent,
+) -> Result<(Promise, AbortController), JsValue> {
     let headers = web_sys::Headers::new()?;
-    for (name, value) in request.fields.iter() {
-        // JavaScript's strings hold bytes as the characters of the same number ("isomorphic encode").
-        let value: String = value.iter().map(|byte| char::from(*byte)).collect();
+    for (name, value) in request.js_fields() {
         headers.append(name, &value)?;
     }
     let abort = AbortController::new()?;
@@ -97,13 +114,10 @@ fn call(request: &FetchRequest) -> Result<(Promise, AbortController), JsValue> {
     init.set_method(request.method.as_str());
     init.set_headers(&headers);
     init.set_signal(Some(&abort.signal()));
-    if let Some(file) = &request.file {
-        let Some(blob) = file.blob() else {
-            return Err(js_sys::Error::new("the PageFile is of another thread").into());
-        };
-        init.set_body(&blob);
-    } else if !request.content.is_empty() {
-        init.set_body(&Uint8Array::from(&request.content[..]));
+    match content {
+        JsContent::None => {}
+        JsContent::Bytes(bytes) => init.set_body(bytes),
+        JsContent::Blob(blob) => init.set_body(blob),
     }
     let options = request.options;
     if let Some(credentials) = options.credentials {
@@ -122,22 +136,6 @@ fn call(request: &FetchRequest) -> Result<(Promise, AbortController), JsValue> {
         Reflect::set(&init, &"keepalive".into(), &JsValue::TRUE)?;
     }
     Ok((page::fetch(&request.url, &init)?, abort))
-}
-
-/// The output of `future`, or `None` once the exchange is dropped.
-async fn unless_aborted<T>(shared: &Mutex<Shared>, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    poll_fn(|context| {
-        {
-            let mut shared = lock(shared);
-            if shared.is_aborted {
-                return Poll::Ready(None);
-            }
-            shared.task = Some(context.waker().clone());
-        }
-        future.as_mut().poll(context).map(Some)
-    })
-    .await
 }
 
 /// Waits until more content may lie ready.

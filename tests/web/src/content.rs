@@ -19,7 +19,6 @@ cases![
     a_form_with_a_file_in_memory_is_sent,
     a_large_upload_arrives_whole,
     a_reader_is_sent,
-    upload_progress_counts_what_the_browser_was_given,
     a_gzip_response_is_undone_by_the_browser,
     progress_counts_up_to_the_length,
     the_length_of_coded_content_is_unknown,
@@ -27,8 +26,6 @@ cases![
     a_response_that_is_cut_short_is_an_error_that_keeps_what_came,
     a_limit_on_the_body_ends_the_request,
     a_range_is_asked_for,
-    a_file_of_the_page_is_content,
-    a_file_of_the_page_is_sent_again,
     content_is_divided_into_messages,
 ];
 
@@ -93,17 +90,6 @@ async fn a_reader_is_sent(_: Rc<Env>) -> Outcome {
     let body = RequestBody::reader(Hesitant(2500, false), Some(3000));
     let ended = fetch(Request::post("/echo").body(body)).await?;
     same!(*ended.error()?.kind(), ErrorKind::RequestBody);
-    Ok(())
-}
-
-async fn upload_progress_counts_what_the_browser_was_given(_: Rc<Env>) -> Outcome {
-    let ended = fetch(Request::post("/echo").body(vec![b'a'; 500_000])).await?;
-    let last = ended.events.iter().rev().find_map(|event| match event {
-        Event::Progress { progress, .. } if progress.to_send.is_some() => Some(*progress),
-        _ => None,
-    });
-    let last = last.ok_or("no progress")?;
-    same!((last.sent, last.to_send), (500_000, Some(500_000)));
     Ok(())
 }
 
@@ -221,35 +207,5 @@ async fn content_is_divided_into_messages(_: Rc<Env>) -> Outcome {
             Some(kind) => same!(*ended.error()?.kind(), kind),
         }
     }
-    Ok(())
-}
-
-fn page_file(text: &str) -> Result<httpoll::page::PageFile, String> {
-    let parts = js_sys::Array::of1(&text.into());
-    let options = web_sys::BlobPropertyBag::new();
-    options.set_type("text/x-save");
-    let blob = web_sys::Blob::new_with_str_sequence_and_options(&parts, &options);
-    Ok(httpoll::page::PageFile::new(
-        &blob.map_err(|it| format!("{it:?}"))?,
-    ))
-}
-
-async fn a_file_of_the_page_is_content(_: Rc<Env>) -> Outcome {
-    let file = page_file("saved game")?;
-    same!(file.length(), 10);
-    let echo = fetch(Request::put("/echo").body(file)).await?.json()?;
-    same!(echo["text"], "saved game");
-    same!(echo["headers"]["content-type"], "text/x-save");
-    Ok(())
-}
-
-async fn a_file_of_the_page_is_sent_again(_: Rc<Env>) -> Outcome {
-    let key = crate::harness::key("page-file");
-    let mut retries = httpoll::RetryPolicy::standard();
-    retries.non_idempotent = true;
-    let request = Request::post(format!("/flaky?fails=1&key={key}"))
-        .body(page_file("saved game")?)
-        .retries(retries);
-    same!(fetch(request).await?.text()?, "after 2");
     Ok(())
 }

@@ -9,7 +9,10 @@ mod frames;
 mod harness;
 mod node;
 mod not_on_web;
+mod page_files;
 mod plugin;
+mod plugin_components;
+mod uploads;
 mod waiting;
 mod web_socket;
 
@@ -33,7 +36,10 @@ pub async fn run(cors: String, plain: String, dead: String, only: String) -> Str
         frames::CASES,
         node::CASES,
         not_on_web::CASES,
+        page_files::CASES,
         plugin::CASES,
+        plugin_components::CASES,
+        uploads::CASES,
         waiting::CASES,
         web_socket::CASES,
     ]

@@ -1,28 +1,32 @@
 //! Files of the page as the content of requests: a `Blob` or `File` that stays with the browser, which reads it while
-//! it sends it.
+//! it sends it. How it is sent belongs to `transport::fetch`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use web_sys::Blob;
+use wasm_bindgen::JsCast;
+use web_sys::{Blob, File};
 
 thread_local! {
     /// The objects of the browser, which must not leave their thread, by their numbers.
     static BLOBS: RefCell<(u32, HashMap<u32, Blob>)> = RefCell::default();
 }
 
-/// A `Blob` or `File` that the page hands in, such as one that the player chose, as the content of a request. It is
-/// not read into the memory of the program. Clones are the same file. Without a `Content-Type` of the request, the
-/// browser sends that of the `Blob`.
+/// A `Blob` or `File` that the page hands in, such as one that the player chose, as the content of a request or as a
+/// part of a form. It is not read into the memory of the program. Clones are the same file.
+///
+/// As the whole content of a request without a `Content-Type`, the browser sends the type of the `Blob`.
 ///
 /// It can be sent by the thread that made it; a request of another thread fails with
 /// [`ErrorKind::RequestBody`](crate::ErrorKind::RequestBody).
 ///
 /// ```ignore
-/// let file: web_sys::File = input.files()?.get(0)?;
-/// agent.send(Request::put("/save").body(PageFile::new(&file)))?;
+/// let file = PageFile::new(&input.files()?.get(0)?); // of an `<input type=file>`
+/// agent.send(Request::put("/save").body(file.clone()))?;
+/// let form = Form::new().text("player", "Ada").page_file("replay", &file);
+/// agent.send(Request::post("/replays").multipart(form))?;
 /// ```
 #[derive(Clone)]
 pub struct PageFile(Arc<Registered>);
@@ -30,6 +34,8 @@ pub struct PageFile(Arc<Registered>);
 struct Registered {
     number: u32,
     length: u64,
+    name: Option<String>,
+    content_type: String,
 }
 
 impl PageFile {
@@ -43,6 +49,8 @@ impl PageFile {
         Self(Arc::new(Registered {
             number,
             length: blob.size() as u64,
+            name: blob.dyn_ref::<File>().map(File::name),
+            content_type: blob.type_(),
         }))
     }
 
@@ -51,11 +59,30 @@ impl PageFile {
         self.0.length
     }
 
+    /// The name of a `File`, without a path. A `Blob` has none.
+    pub fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    /// Its content type, as the browser guesses it from the name; empty if it does not know.
+    pub fn content_type(&self) -> &str {
+        &self.0.content_type
+    }
+
     /// `None` on another thread than that of [`new`](Self::new).
-    pub(super) fn blob(&self) -> Option<Blob> {
+    pub(crate) fn blob(&self) -> Option<Blob> {
         BLOBS.with_borrow(|(_, blobs)| blobs.get(&self.0.number).cloned())
     }
 }
+
+impl PartialEq for PageFile {
+    /// Whether both are clones of the same `PageFile`.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for PageFile {}
 
 impl Drop for Registered {
     fn drop(&mut self) {
@@ -68,6 +95,7 @@ impl Drop for Registered {
 }
 
 impl fmt::Debug for PageFile {
+    /// Shows the length. The name may be private.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PageFile({} bytes)", self.0.length)
     }
