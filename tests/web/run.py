@@ -42,6 +42,8 @@ def main():
             "--disable-background-timer-throttling --disable-renderer-backgrounding "
             "--enable-logging=stderr --v=0"
         ).split()
+        # A page from there is not secure, unlike one from loopback.
+        flags.append("--host-resolver-rules=MAP insecure.test 127.0.0.1")
         log = open(os.path.join(profile, "log"), "w+")
         browser = subprocess.Popen(
             [chromium, *flags, f"--user-data-dir={profile}/data", "--remote-debugging-port=0", url],

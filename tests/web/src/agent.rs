@@ -33,6 +33,7 @@ cases![
     a_dropped_handle_aborts_the_fetch,
     a_cancelled_request_aborts_the_fetch,
     the_pool_limits_requests_under_way,
+    a_wait_in_the_queue_has_a_limit,
     a_priority_goes_first,
     a_rate_limits_delivery,
     pause_holds_delivery_back_and_resume_goes_on,
@@ -263,6 +264,22 @@ async fn the_pool_limits_requests_under_way(_: Rc<Env>) -> Outcome {
     Ok(())
 }
 
+async fn a_wait_in_the_queue_has_a_limit(_: Rc<Env>) -> Outcome {
+    let mut limits = PoolLimits::default();
+    limits.per_host = 1;
+    let mut agent = Agent::builder().pool(limits).build();
+    let first = agent.send(Request::get("/late?pause=2"));
+    let first = first.map_err(|error| error.to_string())?;
+    let request = Request::get("/hello").queue_timeout(Duration::from_millis(200));
+    let ended = drive(&mut agent, request).await?;
+    same!(*ended.error()?.kind(), ErrorKind::Timeout(Phase::Queue));
+    let queued = ended.events.iter();
+    let queued = queued.filter(|event| matches!(event, Event::Queued { .. }));
+    same!(queued.count(), 1);
+    drop(first);
+    Ok(())
+}
+
 async fn a_priority_goes_first(_: Rc<Env>) -> Outcome {
     let mut limits = PoolLimits::default();
     limits.per_host = 1;
@@ -368,7 +385,8 @@ async fn the_credentials_mode_decides_about_cookies(_: Rc<Env>) -> Outcome {
 }
 
 async fn cache_modes_reach_the_browser(_: Rc<Env>) -> Outcome {
-    let url = format!("/cached?key={}", key("modes"));
+    let key = key("modes");
+    let url = format!("/cached?key={key}");
     let ask = |mode| fetch(Request::get(url.clone()).cache_mode(mode));
     same!(ask(CacheMode::Default).await?.text()?, "made 1");
     same!(ask(CacheMode::Default).await?.text()?, "made 1");
@@ -377,7 +395,10 @@ async fn cache_modes_reach_the_browser(_: Rc<Env>) -> Outcome {
     same!(ask(CacheMode::ForceCache).await?.text()?, "made 2");
     same!(ask(CacheMode::NoStore).await?.text()?, "made 3");
     same!(ask(CacheMode::ForceCache).await?.text()?, "made 2");
-    Ok(())
+    // It asks the server, which says that the copy is still good.
+    same!(ask(CacheMode::NoCache).await?.text()?, "made 2");
+    same!(ask(CacheMode::StaleIfError).await?.text()?, "made 2");
+    until_text(&format!("/count?key=cached%20{key}"), "5").await
 }
 
 async fn only_if_cached_without_a_copy_is_refused(_: Rc<Env>) -> Outcome {

@@ -87,17 +87,18 @@ pub fn figure(line: String) {
     FIGURES.with_borrow_mut(|figures| figures.push(line));
 }
 
-/// Returns in the next animation frame.
-pub async fn frame() {
+/// Returns in the next animation frame, with its time in milliseconds.
+pub async fn frame() -> f64 {
     let promise = js_sys::Promise::new(&mut |resolve, _| {
-        let callback = Closure::once_into_js(move || {
-            let _ = resolve.call0(&wasm_bindgen::JsValue::NULL);
+        let callback = Closure::once_into_js(move |time: f64| {
+            let _ = resolve.call1(&wasm_bindgen::JsValue::NULL, &time.into());
         });
         if let Some(window) = web_sys::window() {
             let _ = window.request_animation_frame(callback.unchecked_ref());
         }
     });
-    let _ = JsFuture::from(promise).await;
+    let time = JsFuture::from(promise).await;
+    time.ok().and_then(|time| time.as_f64()).unwrap_or_default()
 }
 
 /// A request that ended, and what was reported on the way.

@@ -33,6 +33,8 @@ cases![
     nothing_is_told_of_addresses_and_tls,
     hops_of_redirects_are_not_told,
     the_end_of_a_program_does_not_wait,
+    set_cookie_is_not_shown,
+    a_page_that_is_not_secure_has_no_files,
 ];
 
 fn refused_by(agent: &mut Agent, request: Request) -> Option<ErrorKind> {
@@ -135,6 +137,8 @@ async fn headers_of_the_browser_are_refused(_: Rc<Env>) -> Outcome {
         ("Connection", "the header Connection"),
         ("Expect", "the header Expect"),
         ("Trailer", "the header Trailer"),
+        ("Set-Cookie", "the header Set-Cookie"),
+        ("Accept-Encoding", "the header Accept-Encoding"),
         (
             "Cookie",
             "the header Cookie; see RequestOptions::credentials_mode",
@@ -171,6 +175,15 @@ async fn digest_authentication_is_refused(_: Rc<Env>) -> Outcome {
     same!(
         refused(Request::get("/hello").credentials(digest)),
         not_on_web("Digest authentication")
+    );
+    // Whichever the server asks for: the browser answers challenges itself.
+    let any = Credentials::Any {
+        user: "ada".to_owned(),
+        password: "secret".to_owned(),
+    };
+    same!(
+        refused(Request::get("/hello").credentials(any)),
+        not_on_web("Credentials::Any")
     );
     Ok(())
 }
@@ -281,6 +294,11 @@ async fn settings_of_the_browser_do_nothing(env: Rc<Env>) -> Outcome {
         let ended = crate::harness::drive(&mut agent, Request::get(&*url)).await?;
         same!(ended.text()?, "hello");
     }
+    let ended = fetch(Request::get("/gzip").decompress(false)).await?;
+    same!(ended.text()?, "a".repeat(100_000));
+    let request = Request::post("/echo").text("sent").expect_continue(Some(0));
+    let echo = fetch(request).await?.json()?;
+    same!(echo["headers"].get("expect"), None);
     Ok(())
 }
 
@@ -292,7 +310,11 @@ async fn nothing_is_told_of_addresses_and_tls(_: Rc<Env>) -> Outcome {
         same!(connection.local_address, None);
         same!(connection.tls.is_none(), true);
     }
-    same!(response.timings().appconnect, std::time::Duration::ZERO);
+    let timings = response.timings();
+    // They count from the start, so steps that took no time of their own are as long as the queue.
+    same!(timings.namelookup, timings.queue);
+    same!(timings.connect, timings.queue);
+    same!(timings.appconnect, std::time::Duration::ZERO);
     Ok(())
 }
 
@@ -327,5 +349,56 @@ async fn the_end_of_a_program_does_not_wait(_: Rc<Env>) -> Outcome {
     agent.finish_files(std::time::Duration::from_secs(10));
     let took = began.elapsed();
     crate::holds!(took < std::time::Duration::from_secs(1), "it took {took:?}");
+    Ok(())
+}
+
+async fn set_cookie_is_not_shown(_: Rc<Env>) -> Outcome {
+    let ended = fetch(Request::get("/cookie-set")).await?;
+    same!(ended.text()?, "set");
+    same!(ended.response()?.header("set-cookie"), None);
+    Ok(())
+}
+
+/// A page that came by `http` from another host than loopback has no origin private file system. This case runs again
+/// in such a page, a frame inside of this one, whose report the server keeps.
+async fn a_page_that_is_not_secure_has_no_files(_: Rc<Env>) -> Outcome {
+    let js = |error: wasm_bindgen::JsValue| format!("{error:?}");
+    let window = web_sys::window().ok_or("no window")?;
+    let location = window.location();
+    let search = location.search().map_err(js)?;
+    let host = location.hostname().map_err(js)?;
+    if host == "insecure.test" {
+        let no_file_system = httpoll::error::DiskFault::NoFileSystem;
+        let download = httpoll::Download::to("test/insecure.bin");
+        let ended = fetch(Request::get("/hello").download_to(download)).await?;
+        same!(*ended.error()?.kind(), ErrorKind::File(no_file_system));
+        let error = httpoll::opfs::read("test/insecure.bin").await.err();
+        let kind = error.as_ref().map(|error| error.kind().clone());
+        same!(kind, Some(ErrorKind::File(no_file_system)));
+        let text = error.map(|error| error.to_string()).unwrap_or_default();
+        crate::holds!(text.contains("https"), "{text}");
+        return Ok(());
+    }
+    let document = window.document().ok_or("no document")?;
+    let frame = document.create_element("iframe").map_err(js)?;
+    let port = location.port().map_err(js)?;
+    let rest = search.split("&only=").next().unwrap_or_default();
+    let only = "a_page_that_is_not_secure_has_no_files";
+    let page = format!("http://insecure.test:{port}/index.html{rest}&framed&only={only}");
+    frame.set_attribute("src", &page).map_err(js)?;
+    let body = document.body().ok_or("no body")?;
+    body.append_child(&frame).map_err(js)?;
+    let mut report = String::new();
+    for _ in 0..600 {
+        report = fetch(Request::get("/framed-report")).await?.text()?;
+        if !report.is_empty() {
+            break;
+        }
+        crate::harness::frame().await;
+    }
+    body.remove_child(&frame).map_err(js)?;
+    let report: serde_json::Value = serde_json::from_str(&report).map_err(|it| it.to_string())?;
+    same!(report["cases"][0]["name"], only);
+    same!(report["cases"][0]["error"], serde_json::Value::Null);
     Ok(())
 }

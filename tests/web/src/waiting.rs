@@ -10,6 +10,7 @@ use crate::{cases, holds, same};
 
 cases![
     an_agent_on_a_thread_works_without_one,
+    an_agent_stays_without_a_thread_while_it_runs,
     wait_returns_at_once,
     waiting_for_a_response_is_refused,
 ];
@@ -21,6 +22,19 @@ async fn an_agent_on_a_thread_works_without_one(_: Rc<Env>) -> Outcome {
         drive(&mut agent, Request::get("/hello")).await?.text()?,
         "hello"
     );
+    Ok(())
+}
+
+async fn an_agent_stays_without_a_thread_while_it_runs(_: Rc<Env>) -> Outcome {
+    let mut agent = Agent::new();
+    let mut moved = None;
+    let request = Request::get("/late?pause=0.3");
+    let ended = crate::harness::drive_with(&mut agent, request, |agent, _| {
+        moved.get_or_insert_with(|| (agent.set_on_thread(true), agent.is_on_thread()));
+    })
+    .await?;
+    same!(moved, Some((false, false)));
+    same!(ended.text()?, "late");
     Ok(())
 }
 
