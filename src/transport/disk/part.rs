@@ -229,12 +229,17 @@ impl Part {
     pub(super) fn abandon(mut self, fault: Option<&DiskFault>, shared: &Shared) {
         let is_useless =
             fault.is_some_and(|fault| fault.spoils_content() || fault.is_storage_full());
-        if self.plan.keep_partial && !is_useless {
+        if self.plan.keep_partial && !is_useless && !self.is_empty() {
             // If this fails, the previous sidecar is still true.
             let _ = self.checkpoint(shared);
         } else {
             self.remove_all();
         }
+    }
+
+    /// Whether the part file has nothing to continue with, not even from an earlier run.
+    fn is_empty(&self) -> bool {
+        self.file.metadata().is_ok_and(|file| file.len() == 0)
     }
 
     fn remove_all(self) {
@@ -246,7 +251,7 @@ impl Part {
 
     /// Ends a download that another run will continue.
     pub(super) fn suspend(mut self, shared: &Shared) {
-        if self.paths.make_lasting(&self.file, shared).is_err() {
+        if self.is_empty() || self.paths.make_lasting(&self.file, shared).is_err() {
             self.remove_all();
             return;
         }

@@ -5,34 +5,43 @@
 //! cargo run -- http://127.0.0.1:8080/levels.pak levels.pak
 //! ```
 
+use std::time::Duration;
+
 use httpoll::{Agent, Download, Event, Request};
+use macroquad::input::{is_quit_requested, prevent_quit};
 use macroquad::prelude::{BLACK, GREEN, WHITE, clear_background, draw_rectangle, draw_text};
 use macroquad::window::{next_frame, screen_width};
 
 #[macroquad::main("httpoll in macroquad")]
 async fn main() {
-    let mut args = std::env::args().skip(1);
-    let (Some(url), Some(path)) = (args.next(), args.next()) else {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [url, path] = &args[..] else {
         eprintln!("usage: httpoll_in_macroquad URL FILE");
         return;
     };
     let mut agent = Agent::new();
-    let request = Request::get(&url).download_to(Download::to(&path).resume(true));
+    let request = Request::get(url)
+        .error_for_status(true)
+        .download_to(Download::to(path).resume(true));
     let mut text = match agent.send(request) {
         Ok(handle) => {
             handle.detach();
             format!("downloading {url}")
         }
-        Err(error) => error.to_string(),
+        Err(error) => failed(&error),
     };
     let mut fraction = 0.0;
-    loop {
+    prevent_quit();
+    while !is_quit_requested() {
         agent.poll();
         while let Some(event) = agent.next_event() {
             match event {
                 Event::Progress { progress, .. } => fraction = progress.fraction().unwrap_or(0.0),
-                Event::Done { response, .. } => text = format!("{path}: {}", response.status()),
-                Event::Failed { error, .. } => text = error.to_string(),
+                Event::Done { response, .. } => {
+                    let bytes = response.saved().map_or(0, |file| file.bytes);
+                    text = format!("{path}: {bytes} bytes");
+                }
+                Event::Failed { error, .. } => text = failed(&error),
                 _ => {}
             }
         }
@@ -47,4 +56,14 @@ async fn main() {
         );
         next_frame().await;
     }
+    // What arrived of an unfinished download stays, and the next run continues there.
+    agent.suspend(Duration::ZERO);
+    agent.poll();
+    agent.finish_files(Duration::from_millis(500));
+}
+
+/// The window has too little space for all that an error says.
+fn failed(error: &httpoll::Error) -> String {
+    eprintln!("{error}");
+    "failed; the terminal says why".to_owned()
 }

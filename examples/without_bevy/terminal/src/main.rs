@@ -9,11 +9,11 @@
 
 use std::io::{Write, stderr};
 use std::process::ExitCode;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use httpoll::{Agent, Download, Event, Request};
+use httpoll::{Agent, Download, Event, Request, RequestId};
 
 enum Wake {
     Http,
@@ -21,18 +21,18 @@ enum Wake {
 }
 
 fn main() -> ExitCode {
-    let mut args = std::env::args().skip(1);
-    let (Some(url), Some(path)) = (args.next(), args.next()) else {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [url, path] = &args[..] else {
         eprintln!("usage: httpoll_in_terminal URL FILE");
-        return ExitCode::FAILURE;
+        return ExitCode::from(2);
     };
-    match download(&url, &path) {
+    match download(url, path) {
         Ok(text) => {
-            println!("{text}");
+            println!("{path}: {text}");
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("{path}: {error}");
             ExitCode::FAILURE
         }
     }
@@ -47,16 +47,31 @@ fn download(url: &str, path: &str) -> Result<String, httpoll::Error> {
             let _ = wake.send(Wake::Http);
         })
         .build();
-    let request = Request::get(url).download_to(Download::to(path).resume(true));
-    let handle = agent.send(request)?;
+    let download = Download::to(path).resume(true);
+    let request = Request::get(url)
+        .error_for_status(true)
+        .download_to(download);
+    let id = agent.send(request)?.detach();
+    let outcome = until_over(&mut agent, id, &woken);
+    // Clears the line of the progress.
+    eprint!("\r     \r");
+    // A thread writes, renames and removes files.
+    agent.finish_files(Duration::from_secs(5));
+    outcome
+}
+
+fn until_over(
+    agent: &mut Agent,
+    id: RequestId,
+    woken: &Receiver<Wake>,
+) -> Result<String, httpoll::Error> {
     let mut wakes = 0;
-    for wake in &woken {
+    for wake in woken {
         wakes += 1;
         if matches!(&wake, Wake::Typed(line) if line.trim() == "q") {
             // A cancelled request causes no more events.
-            agent.cancel(handle.id());
-            agent.finish_files(Duration::from_secs(5));
-            return Ok(format!("{path}: cancelled"));
+            agent.cancel(id);
+            return Ok("cancelled".to_owned());
         }
         agent.poll();
         while let Some(event) = agent.next_event() {
@@ -67,14 +82,15 @@ fn download(url: &str, path: &str) -> Result<String, httpoll::Error> {
                     let _ = stderr().flush();
                 }
                 Event::Done { response, .. } => {
-                    return Ok(format!("{path}: {}, {wakes} wakes", response.status()));
+                    let bytes = response.saved().map_or(0, |file| file.bytes);
+                    return Ok(format!("{bytes} bytes, {wakes} wakes"));
                 }
                 Event::Failed { error, .. } => return Err(error),
                 _ => {}
             }
         }
     }
-    Ok(format!("{path}: nothing can wake the loop any more"))
+    Ok("nothing can wake the loop any more".to_owned())
 }
 
 /// Reading a line blocks, so it has a thread of its own.

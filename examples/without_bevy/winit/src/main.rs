@@ -8,7 +8,9 @@
 //! The title shows the progress. The window closes at the end, and the program prints how often it was woken.
 //! Closing the window earlier keeps what arrived, and the next run continues there.
 
+use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use httpoll::{Agent, Download, Event, Request};
 use winit::application::ApplicationHandler;
@@ -24,28 +26,29 @@ struct Game {
     agent: Agent,
     window: Option<Window>,
     wakes: u32,
-    outcome: Option<Result<String, httpoll::Error>>,
+    /// The bytes of the file, once the download is over.
+    outcome: Option<Result<u64, Box<dyn Error>>>,
 }
 
 fn main() -> ExitCode {
-    let mut args = std::env::args().skip(1);
-    let (Some(url), Some(path)) = (args.next(), args.next()) else {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [url, path] = &args[..] else {
         eprintln!("usage: httpoll_in_winit URL FILE");
-        return ExitCode::FAILURE;
+        return ExitCode::from(2);
     };
-    match run(&url, &path) {
+    match run(url, path) {
         Ok(text) => {
-            println!("{text}");
+            println!("{path}: {text}");
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("{path}: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(url: &str, path: &str) -> Result<String, Box<dyn std::error::Error>> {
+fn run(url: &str, path: &str) -> Result<String, Box<dyn Error>> {
     let event_loop = EventLoop::<Wake>::with_user_event().build()?;
     // Sleeps until the window or the agent has something.
     event_loop.set_control_flow(ControlFlow::Wait);
@@ -56,7 +59,10 @@ fn run(url: &str, path: &str) -> Result<String, Box<dyn std::error::Error>> {
             let _ = proxy.send_event(Wake);
         })
         .build();
-    let request = Request::get(url).download_to(Download::to(path).resume(true));
+    let download = Download::to(path).resume(true);
+    let request = Request::get(url)
+        .error_for_status(true)
+        .download_to(download);
     agent.send(request)?.detach();
     let mut game = Game {
         agent,
@@ -65,25 +71,42 @@ fn run(url: &str, path: &str) -> Result<String, Box<dyn std::error::Error>> {
         outcome: None,
     };
     event_loop.run_app(&mut game)?;
+    game.put_away();
     let wakes = game.wakes;
     match game.outcome {
-        Some(outcome) => Ok(format!("{path}: {}, {wakes} wakes", outcome?)),
-        None => Ok(format!("{path}: the window was closed, {wakes} wakes")),
+        Some(outcome) => Ok(format!("{} bytes, {wakes} wakes", outcome?)),
+        None => Ok(format!("the window was closed, {wakes} wakes")),
+    }
+}
+
+impl Game {
+    /// Closes all connections. What arrived of an unfinished download is on the disk after this.
+    fn put_away(&mut self) {
+        self.agent.suspend(Duration::ZERO);
+        self.agent.poll();
+        // A thread writes, renames and removes files.
+        self.agent.finish_files(Duration::from_millis(500));
     }
 }
 
 impl ApplicationHandler<Wake> for Game {
+    /// The start, and on phones each return from the background.
     fn resumed(&mut self, event_loop: &ActiveEventLoop) {
-        // On mobile systems this is also the return from the background.
         self.agent.resume_all();
         let attributes = Window::default_attributes().with_title("waiting");
         match event_loop.create_window(attributes) {
             Ok(window) => self.window = Some(window),
             Err(error) => {
-                eprintln!("{error}");
+                self.outcome = Some(Err(error.into()));
                 event_loop.exit();
             }
         }
+    }
+
+    /// Phones only: the game goes to the background, where sockets die and nothing is called any more.
+    fn suspended(&mut self, _: &ActiveEventLoop) {
+        self.put_away();
+        self.window = None;
     }
 
     fn user_event(&mut self, event_loop: &ActiveEventLoop, _: Wake) {
@@ -98,11 +121,12 @@ impl ApplicationHandler<Wake> for Game {
                     }
                 }
                 Event::Done { response, .. } => {
-                    self.outcome = Some(Ok(response.status().to_string()));
+                    let bytes = response.saved().map_or(0, |file| file.bytes);
+                    self.outcome = Some(Ok(bytes));
                     event_loop.exit();
                 }
                 Event::Failed { error, .. } => {
-                    self.outcome = Some(Err(error));
+                    self.outcome = Some(Err(error.into()));
                     event_loop.exit();
                 }
                 _ => {}

@@ -189,6 +189,52 @@ fn a_read_only_folder_is_a_fault() {
 }
 
 #[test]
+fn a_part_file_without_content_is_not_kept() {
+    on_both(|disk, folder| {
+        for is_suspended in [false, true] {
+            let open = || {
+                let file = DownloadFile::open(
+                    disk,
+                    FilePlan {
+                        resume: true,
+                        keep_partial: true,
+                        ..plain(folder.join("file.bin"))
+                    },
+                );
+                settle(disk);
+                file
+            };
+            let end = |file: DownloadFile| {
+                if is_suspended {
+                    file.suspend();
+                } else {
+                    drop(file);
+                }
+                settle(disk);
+                folder.names()
+            };
+            // The server cannot be reached, or has sent only a head.
+            assert_eq!(end(open()), [""; 0]);
+            let mut file = open();
+            file.begin(0, version("\"1\""), Some(7));
+            settle(disk);
+            assert_eq!(end(file), [""; 0]);
+            // What an earlier run has written stays when the next one cannot reach the server.
+            let mut file = open();
+            file.begin(0, version("\"1\""), Some(7));
+            file.write(Bytes::from_static(b"cont"));
+            settle(disk);
+            let kept = ["file.bin.part", "file.bin.part.json"];
+            assert_eq!(end(file), kept);
+            assert_eq!(end(open()), kept);
+            for name in kept {
+                fs::remove_file(folder.join(name)).unwrap();
+            }
+        }
+    });
+}
+
+#[test]
 fn dropping_leaves_no_files_at_any_stage() {
     on_both(|disk, folder| {
         fs::write(folder.join("other"), b"other").unwrap();
