@@ -21,10 +21,13 @@ pub struct FieldLines {
     // one allocation, however many fields it has.
     lines: Vec<u8>,
     count: usize,
+    // The marks of all names. Most lookups are for names that are absent, and nearly always their mark is
+    // absent, too. Then there is nothing to search.
+    marks: u64,
 }
 
-/// The type of the stored length of a name or a value.
-const LENGTH_BYTES: usize = size_of::<u32>();
+/// The size of the stored lengths of a name and its value.
+const LENGTHS_BYTES: usize = 2 * size_of::<u32>();
 
 impl FieldLines {
     /// An empty section. It allocates nothing.
@@ -87,26 +90,26 @@ impl FieldLines {
     }
 
     /// The value of the first field line of this name.
+    #[inline]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.raw()
-            .find(|(other, _)| other.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
+        self.values(name).next()
     }
 
     /// The values of all field lines of this name, in order.
+    #[inline]
     pub fn get_all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        self.raw()
-            .filter(move |(other, _)| other.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
+        self.values(name)
     }
 
     /// Whether there is a field line of this name.
+    #[inline]
     pub fn contains(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
 
     /// The items of a comma-separated list, over all field lines of this name (RFC 9110 §5.6.1), trimmed
     /// and without empty ones. A comma inside a quoted string does not separate items.
+    #[inline]
     pub fn list(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         self.get_all(name).flat_map(list_items)
     }
@@ -141,34 +144,38 @@ impl FieldLines {
     pub(crate) fn clear(&mut self) {
         self.lines.clear();
         self.count = 0;
+        self.marks = 0;
     }
 
     /// Reserves memory for this many field lines, whose names and values have this many bytes together.
     pub(crate) fn reserve(&mut self, lines: usize, bytes: usize) {
-        self.lines.reserve(lines * 2 * LENGTH_BYTES + bytes);
+        self.lines.reserve(lines * LENGTHS_BYTES + bytes);
     }
 
     /// Adds a field line that is known to be valid: the parser has checked every byte, and heads are
     /// shorter than 4 GiB.
     pub(super) fn push(&mut self, name: &str, value: &[u8]) {
-        for part in [name.as_bytes(), value] {
-            let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
-            self.lines.extend_from_slice(&length.to_ne_bytes());
-        }
+        let lengths = (name.len() as u64) << 32 | value.len() as u64;
+        self.lines.extend_from_slice(&lengths.to_ne_bytes());
         self.lines.extend_from_slice(name.as_bytes());
         self.lines.extend_from_slice(value);
         self.count += 1;
+        self.marks |= mark(name);
     }
 
     /// The name and the value of each field line, as bytes.
-    fn raw(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let mut rest = self.lines.as_slice();
-        std::iter::from_fn(move || {
-            let name = take_length(&mut rest)?;
-            let value = take_length(&mut rest)?;
-            let name = take(&mut rest, name)?;
-            Some((name, take(&mut rest, value)?))
-        })
+    fn raw(&self) -> Lines<'_> {
+        Lines { rest: &self.lines }
+    }
+
+    #[inline]
+    fn values<'lines, 'name>(&'lines self, name: &'name str) -> Values<'lines, 'name> {
+        let may_be_there = self.marks & mark(name) != 0;
+        let rest = if may_be_there { &self.lines[..] } else { &[] };
+        Values {
+            lines: Lines { rest },
+            name,
+        }
     }
 
     /// Appends all field lines in the form of the wire.
@@ -193,16 +200,61 @@ impl fmt::Debug for FieldLines {
     }
 }
 
-fn take<'lines>(rest: &mut &'lines [u8], length: usize) -> Option<&'lines [u8]> {
-    let (taken, behind) = rest.split_at_checked(length)?;
-    *rest = behind;
-    Some(taken)
+/// The name and the value of each field line, as bytes.
+struct Lines<'lines> {
+    rest: &'lines [u8],
 }
 
-fn take_length(rest: &mut &[u8]) -> Option<usize> {
-    let (length, behind) = rest.split_first_chunk::<LENGTH_BYTES>()?;
-    *rest = behind;
-    usize::try_from(u32::from_ne_bytes(*length)).ok()
+impl<'lines> Iterator for Lines<'lines> {
+    type Item = (&'lines [u8], &'lines [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (lengths, behind) = self.rest.split_first_chunk::<LENGTHS_BYTES>()?;
+        let lengths = u64::from_ne_bytes(*lengths);
+        // Each was a `u32`.
+        let (name, behind) = behind.split_at_checked((lengths >> 32) as usize)?;
+        let (value, behind) = behind.split_at_checked(lengths as u32 as usize)?;
+        self.rest = behind;
+        Some((name, value))
+    }
+}
+
+/// The values of the field lines of one name.
+struct Values<'lines, 'name> {
+    lines: Lines<'lines>,
+    name: &'name str,
+}
+
+impl<'lines> Values<'lines, '_> {
+    /// The rest of [`next`](Iterator::next), apart from it so that a lookup of an absent name costs no call.
+    fn search(&mut self) -> Option<&'lines [u8]> {
+        let name = self.name.as_bytes();
+        self.lines
+            .find(|(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+}
+
+impl<'lines> Iterator for Values<'lines, '_> {
+    type Item = &'lines [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.lines.rest.is_empty() {
+            return None;
+        }
+        self.search()
+    }
+}
+
+/// One bit out of 64, the same for all spellings of a name. It depends on the length, the first and the last
+/// letter.
+#[inline]
+fn mark(name: &str) -> u64 {
+    let name = name.as_bytes();
+    // This bit is the difference between the two cases of a letter.
+    let caseless = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(byte | 0x20));
+    1 << ((name.len() + 3 * caseless(name.first()) + 7 * caseless(name.last())) % 64)
 }
 
 /// Appends one field line in the form of the wire.

@@ -195,11 +195,13 @@ pub(super) fn content_length(fields: &FieldLines) -> Result<Option<u64>, PeerMis
 }
 
 fn decimal(digits: &[u8]) -> Option<u64> {
-    // `parse` alone would accept a plus sign.
-    if !digits.iter().all(u8::is_ascii_digit) {
+    if digits.is_empty() {
         return None;
     }
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    digits.iter().try_fold(0u64, |number, digit| match digit {
+        b'0'..=b'9' => number.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl RequestHead {
                     .map_err(|_| PeerMisbehaved::NotHttp)?,
                 target: target.to_owned(),
                 version: version(minor),
-                fields: field_lines(request.headers),
+                fields: field_lines(head, request.headers),
             };
             if !is_valid_target(&request.method, &request.target) {
                 return Err(PeerMisbehaved::InvalidTarget);
@@ -91,7 +91,7 @@ impl ResponseHead {
                     (Some(reason), _) if !reason.is_empty() => reason.to_owned().into(),
                     _ => lossy_reason(head).into(),
                 },
-                fields: field_lines(response.headers),
+                fields: field_lines(head, response.headers),
             })
         })
     }
@@ -132,12 +132,14 @@ fn version(minor: u8) -> Version {
     }
 }
 
-fn field_lines(headers: &[httparse::Header<'_>]) -> FieldLines {
+fn field_lines(head: &[u8], headers: &[httparse::Header<'_>]) -> FieldLines {
+    // Besides the fields, only the start line and the empty line end.
+    let is_folded = memchr::memchr_iter(b'\n', head).count() > headers.len() + 2;
     let mut fields = FieldLines::new();
     let bytes = headers.iter().map(|it| it.name.len() + it.value.len());
     fields.reserve(headers.len(), bytes.sum());
     for header in headers {
-        if header.value.contains(&b'\n') {
+        if is_folded && header.value.contains(&b'\n') {
             fields.push(header.name, &unfolded(header.value));
         } else {
             fields.push(header.name, header.value);

@@ -114,9 +114,8 @@ impl HeadScan {
         let line_end = self.line_start.saturating_add(limits.line_bytes);
         if self.lines == 0 {
             let allowed = end.min(head_end).min(line_end);
-            for &byte in input.get(self.searched..allowed).unwrap_or_default() {
-                self.start_line = self.start_line.feed(self.sender, byte)?;
-            }
+            let new = input.get(self.searched..allowed).unwrap_or_default();
+            self.start_line = self.start_line.feed_all(self.sender, new)?;
         }
         if end > line_end && line_end <= head_end {
             return Err(Limit::LineBytes(limits.line_bytes).into());

@@ -35,8 +35,24 @@ pub(super) enum StartLine {
 }
 
 impl StartLine {
+    /// The state after these bytes, as far as they belong to a start line that `sender` sends.
+    pub(super) fn feed_all(self, sender: Role, bytes: &[u8]) -> Result<Self, PeerMisbehaved> {
+        let mut state = self;
+        if (self, sender) == (Self::Start, Role::Server) && begins_with_status(bytes) {
+            // What nearly every response begins with needs no look at each state.
+            return Ok(Self::Rest);
+        }
+        for &byte in bytes {
+            if state == Self::Rest {
+                break;
+            }
+            state = state.feed(sender, byte)?;
+        }
+        Ok(state)
+    }
+
     /// The state after this byte of a start line that `sender` sends.
-    pub(super) fn feed(self, sender: Role, byte: u8) -> Result<Self, PeerMisbehaved> {
+    fn feed(self, sender: Role, byte: u8) -> Result<Self, PeerMisbehaved> {
         use PeerMisbehaved::{InvalidStatus, InvalidTarget, NotHttp, UnsupportedVersion};
         Ok(match (self, byte) {
             (Self::Start, b'\r') => Self::StartCr,
@@ -84,6 +100,16 @@ impl StartLine {
     }
 }
 
+/// Whether this is the whole status line of a response up to its reason.
+fn begins_with_status(bytes: &[u8]) -> bool {
+    let Some((version, [b' ', b'1'..=b'9', b'0'..=b'9', b'0'..=b'9', end, ..])) =
+        bytes.split_first_chunk::<8>()
+    else {
+        return false;
+    };
+    matches!(version, b"HTTP/1.1" | b"HTTP/1.0") && matches!(end, b' ' | b'\r' | b'\n')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +127,31 @@ mod tests {
             }
         }
         None
+    }
+
+    #[test]
+    fn all_bytes_at_once_have_the_result_of_each_in_turn() {
+        for line in [
+            "HTTP/1.1 200 OK\r\n",
+            "HTTP/1.0 999\r\n",
+            "HTTP/1.1 100\n",
+            "HTTP/1.1 200",
+            "HTTP/1.1 2000",
+            "HTTP/1.1 099 x",
+            "HTTP/1.2 200 OK",
+            "HTTP/1.1_200 OK",
+            "\r\nHTTP/1.1 200 OK\r\n",
+            "GET / HTTP/1.1\r\nHost: a",
+            "",
+        ] {
+            for sender in [Role::Client, Role::Server] {
+                let each = line
+                    .bytes()
+                    .try_fold(StartLine::Start, |state, byte| state.feed(sender, byte));
+                let all = StartLine::Start.feed_all(sender, line.as_bytes());
+                assert_eq!(all, each, "{line:?}");
+            }
+        }
     }
 
     #[test]

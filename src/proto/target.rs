@@ -4,6 +4,7 @@
 use http::{Method, Version};
 
 use super::fields::FieldLines;
+use super::grammar::{CharacterClass, alphanumeric_and};
 
 /// Whether the target has a form that its method allows: `host:port` for `CONNECT` and only there, `*` for
 /// `OPTIONS` only, otherwise a path that starts with `/` or an `http(s)` URL without user information. It
@@ -75,13 +76,12 @@ fn is_ip_literal(literal: &[u8]) -> bool {
             .all(|&byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
 }
 
-// RFC 3986's reg-name, but not empty (RFC 9110 §4.2.1), and without the comma, which in practice means that
-// two values were joined.
+/// RFC 3986's reg-name, without the comma, which in practice means that two values were joined.
+static REG_NAME: CharacterClass = alphanumeric_and(b"-._~%!$&'()*+;=");
+
+// An empty name is not allowed (RFC 9110 §4.2.1).
 fn is_host_name(name: &[u8]) -> bool {
-    !name.is_empty()
-        && name
-            .iter()
-            .all(|&byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&byte))
+    !name.is_empty() && name.iter().all(|&byte| REG_NAME[usize::from(byte)])
 }
 
 fn is_port(digits: &[u8]) -> bool {

@@ -25,6 +25,23 @@ fn order_case_and_duplicates_are_kept() {
 }
 
 #[test]
+fn each_of_many_names_is_found_in_any_case_and_no_other() {
+    let names: Vec<String> = (0..100).map(|number| format!("X-{number}-y")).collect();
+    let mut fields = FieldLines::new();
+    for (index, name) in names.iter().enumerate() {
+        assert_eq!(fields.get(name), None);
+        fields.append(name, name).unwrap();
+        for known in &names[..=index] {
+            let value = Some(known.as_bytes());
+            assert_eq!(fields.get(&known.to_ascii_uppercase()), value);
+            assert_eq!(fields.get(&known.to_ascii_lowercase()), value);
+        }
+    }
+    fields.remove("x-0-Y");
+    assert!(!fields.contains("X-0-y") && fields.contains("x-99-Y"));
+}
+
+#[test]
 fn values_are_trimmed_and_may_be_empty_or_opaque() {
     let mut fields = FieldLines::new();
     fields.append("a", " \t x y \t").unwrap();
