@@ -341,9 +341,9 @@ impl Pool {
     }
 
     /// Notes when a connection became idle, by the clock: its server does not stop counting in gaps.
-    pub(crate) fn note_idle(&mut self, key: ConnectionKey, clock: Instant) {
+    pub(crate) fn note_idle(&mut self, key: ConnectionKey, clock: Option<Instant>) {
         if let Some(pooled) = self.connections.get_mut(key.0) {
-            pooled.idle_since = Some(clock);
+            pooled.idle_since = clock;
         }
     }
 

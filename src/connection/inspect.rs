@@ -6,6 +6,8 @@ use super::exchange::Response;
 use super::status::{Status, Transition};
 use super::target::Target;
 use super::{Connection, State};
+#[cfg(feature = "agent")]
+use crate::clock::Instant;
 use crate::error::Error;
 use crate::phase::Phase;
 use crate::proto::{FieldLines, ResponseHead};
@@ -120,6 +122,12 @@ impl Connection {
         }
     }
 
+    /// Whether the connection is idle, and its peer neither sent anything nor closed it, as of the latest events.
+    #[cfg(feature = "agent")]
+    pub(crate) fn is_idle_and_silent(&self, reactor: &mut Reactor) -> bool {
+        self.exchange.is_idle() && self.waits_for_peer(reactor)
+    }
+
     /// HTTP bytes sent and received for the latest request.
     pub(crate) fn moved(&self) -> (u64, u64) {
         self.exchange.bytes()
@@ -129,6 +137,12 @@ impl Connection {
     #[cfg(feature = "agent")]
     pub(crate) fn timestamps(&self) -> Timestamps {
         self.times.with(self.exchange.times)
+    }
+
+    /// When the last response ended, by the clock. `None` before the first one.
+    #[cfg(feature = "agent")]
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        self.idle_since
     }
 
     /// The number of requests sent on the current connection.

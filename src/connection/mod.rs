@@ -241,14 +241,12 @@ impl Connection {
             State::Established(established) => {
                 let exchange = &mut self.exchange;
                 let driven = established.drive(exchange, reactor, meter);
-                if !exchange.times.is_complete() {
-                    let (sent, received) = exchange.bytes();
-                    exchange.times.note(sent > 0, received > 0, meter.now());
-                }
+                let (sent, received) = exchange.bytes();
+                exchange.times.note(sent > 0, received > 0, || meter.now());
                 match driven {
                     Ok(Driven::Waiting) => {}
                     Ok(Driven::Response(head, follows)) => {
-                        self.receive_head(reactor, head, follows);
+                        self.receive_head(reactor, meter, head, follows);
                     }
                     Err(error) => {
                         if self.retry_stale(reactor, &error, now) {
@@ -326,7 +324,13 @@ impl Connection {
         }
     }
 
-    fn receive_head(&mut self, reactor: &mut Reactor, head: Arc<ResponseHead>, follows: Follows) {
+    fn receive_head(
+        &mut self,
+        reactor: &mut Reactor,
+        meter: &BudgetMeter,
+        head: Arc<ResponseHead>,
+        follows: Follows,
+    ) {
         let State::Established(established) = &self.state else {
             return;
         };
@@ -341,18 +345,18 @@ impl Connection {
         });
         match follows {
             Follows::Content => self.transitions.note(Status::Requesting, Status::Body),
-            Follows::Nothing => self.end_response(reactor, Status::Requesting),
+            Follows::Nothing => self.end_response(reactor, meter, Status::Requesting),
             Follows::Switched => self.transitions.note(Status::Requesting, Status::Connected),
         }
     }
 
     /// The response has ended: the connection waits for the next request, or closes.
-    fn end_response(&mut self, reactor: &mut Reactor, from: Status) {
+    fn end_response(&mut self, reactor: &mut Reactor, meter: &BudgetMeter, from: Status) {
         let State::Established(established) = &mut self.state else {
             return;
         };
         if established.is_reusable_after_response(&mut self.exchange, reactor) {
-            self.idle_since = Some(reactor.clock().now());
+            self.idle_since = Some(meter.latest());
             self.transitions.note(from, Status::Connected);
         } else if let State::Established(established) = mem::take(&mut self.state) {
             established.close(reactor);
@@ -379,7 +383,7 @@ impl Connection {
                 match taken {
                     Ok(Taken::Content(piece)) => {
                         if self.exchange.is_content_taken() {
-                            self.end_response(reactor, Status::Body);
+                            self.end_response(reactor, meter, Status::Body);
                         } else {
                             self.rearm(now, progressed);
                         }
@@ -390,7 +394,7 @@ impl Connection {
                         return Ok(Bytes::new());
                     }
                     Ok(Taken::End) => {
-                        self.end_response(reactor, Status::Body);
+                        self.end_response(reactor, meter, Status::Body);
                         return Ok(Bytes::new());
                     }
                     Err(error) => error,

@@ -66,18 +66,14 @@ impl ConnectionTimes {
 }
 
 impl ExchangeTimes {
-    /// Whether everything was noted.
-    pub(super) fn is_complete(&self) -> bool {
-        self.first_byte.is_some()
-    }
-
-    /// Notes a time, unless one is noted already.
-    pub(super) fn note(&mut self, sent: bool, received: bool, now: Instant) {
-        if sent {
-            self.sent.get_or_insert(now);
-        }
-        if received {
-            self.first_byte.get_or_insert(now);
+    /// Notes when something was sent and received first. The clock is read only if that is new.
+    pub(super) fn note(&mut self, sent: bool, received: bool, now: impl FnOnce() -> Instant) {
+        let is_first_sent = sent && self.sent.is_none();
+        let is_first_received = received && self.first_byte.is_none();
+        if is_first_sent || is_first_received {
+            let now = now();
+            self.sent = self.sent.or(sent.then_some(now));
+            self.first_byte = self.first_byte.or(received.then_some(now));
         }
     }
 }

@@ -161,8 +161,17 @@ struct Turn {
 const LEAST_READ: usize = 16 * 1024;
 
 impl BudgetMeter {
+    /// A meter for a poll that begins now.
     pub(crate) fn start(clock: &Clock, remaining_budget: &RemainingBudget) -> Self {
-        let started = clock.now();
+        Self::start_at(clock.now(), clock, remaining_budget)
+    }
+
+    /// A meter for a poll that began at `started`.
+    pub(crate) fn start_at(
+        started: Instant,
+        clock: &Clock,
+        remaining_budget: &RemainingBudget,
+    ) -> Self {
         Self {
             clock: clock.clone(),
             started,
@@ -218,10 +227,13 @@ impl BudgetMeter {
     /// least one; call it only while the budget is not exhausted.
     pub(crate) fn clamp(&mut self, wanted: usize) -> usize {
         self.note_work();
-        let by_time = self.deadline.map_or(usize::MAX, |deadline| {
-            let left = deadline.saturating_duration_since(self.latest);
-            self.pace.bytes_in(left / 2).max(LEAST_READ)
-        });
+        let by_time = match self.deadline {
+            Some(deadline) if wanted > LEAST_READ => {
+                let left = deadline.saturating_duration_since(self.latest);
+                self.pace.bytes_in(left / 2).max(LEAST_READ)
+            }
+            _ => usize::MAX,
+        };
         let by_bytes = self.bytes.map_or(usize::MAX, |left| {
             usize::try_from(left).unwrap_or(usize::MAX)
         });
@@ -309,6 +321,12 @@ impl BudgetMeter {
 
     pub(crate) fn now(&self) -> Instant {
         self.clock.now()
+    }
+
+    /// When the clock was last read for the budget: before the step that is under way, or in a poll without a limit
+    /// of time when it began. For times of which milliseconds do not matter.
+    pub(crate) fn latest(&self) -> Instant {
+        self.latest
     }
 
     /// What is left for later work in the same frame.

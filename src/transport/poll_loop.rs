@@ -125,7 +125,7 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
                 next,
             });
         }
-        let mut meter = BudgetMeter::start(self.poller.clock(), &remaining_budget);
+        let mut meter = BudgetMeter::start_at(now, self.poller.clock(), &remaining_budget);
         self.run(events, &mut meter, budget.busy_poll)
     }
 
@@ -185,7 +185,7 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
                 reactor.begin_poll(now);
             }
         }
-        let mut meter = BudgetMeter::start(self.poller.clock(), left);
+        let mut meter = BudgetMeter::start_at(now, self.poller.clock(), left);
         let events = if asks { self.poll_events() } else { Ok(false) };
         // The failure was reported to the machines.
         let _ = self.run(events, &mut meter, busy_poll);
@@ -229,8 +229,9 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
 
     /// The first half of [`wait`](Self::wait): does what can be done without asking the system.
     pub(crate) fn advance(&mut self, budget: &Budget) -> Polled {
-        let remaining_budget = self.begin(self.poller.clock().now(), budget);
-        let mut meter = BudgetMeter::start(self.poller.clock(), &remaining_budget);
+        let now = self.poller.clock().now();
+        let remaining_budget = self.begin(now, budget);
+        let mut meter = BudgetMeter::start_at(now, self.poller.clock(), &remaining_budget);
         let changed = self.give_turns(&mut meter, true, BusyPoll::Off);
         self.end(changed, &meter)
     }
@@ -268,7 +269,8 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
             }
             machine.begin_poll(budget);
         }
-        let mut meter = BudgetMeter::start(self.poller.clock(), &RemainingBudget::of(budget));
+        let remaining_budget = RemainingBudget::of(budget);
+        let mut meter = BudgetMeter::start_at(now, self.poller.clock(), &remaining_budget);
         let events = slept.and_then(|()| self.take_events());
         // Events wake a sleeping thread.
         self.run(events, &mut meter, BusyPoll::Off)

@@ -121,10 +121,8 @@ impl Engine {
             // A constant without control characters.
             let _ = fields.append("Accept-Encoding", codings);
         }
-        if let Some(cookie) = self
-            .policies
-            .cookie_field(transfer, self.reactor.clock().wall())
-        {
+        let clock = self.reactor.clock();
+        if let Some(cookie) = self.policies.cookie_field(transfer, || clock.wall()) {
             // A field that cannot be sent is refused when the head is written.
             let _ = fields.append("Cookie", cookie);
         }
@@ -173,11 +171,11 @@ impl Engine {
         let mut collected = Collected::default();
         collected.push(response.body, 0);
         transfer.cache = None;
-        let response = ResponseState {
+        let mut response = ResponseState {
             sink: Sink::Collect(collected),
-            from_cache: true,
             ..ResponseState::new(head, NextAction::Deliver)
         };
+        response.result.from_cache = true;
         transfer.state = State::Received { response };
         self.finish(transfer)
     }
@@ -190,7 +188,7 @@ impl Engine {
         };
         let empty = FieldLines::new();
         let response = transfer.state.response();
-        let fields = response.map_or(&empty, |state| &state.head.fields);
+        let fields = response.map_or(&empty, ResponseState::fields);
         let now = self.reactor.clock().wall();
         let confirmed = lock(&cache).freshen(
             caching.request(&transfer.request.method, &transfer.request.url),
@@ -274,10 +272,10 @@ impl Engine {
         let Some(state) = transfer.state.response_mut() else {
             return false;
         };
-        if state.from_cache {
+        if state.result.from_cache {
             return false;
         }
-        let head = Arc::clone(&state.head);
+        let head = Arc::clone(&state.result.head);
         let status = head.status;
         let body = match &mut state.sink {
             Sink::Collect(collected) => collected.share(),

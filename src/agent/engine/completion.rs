@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::schedule::Timer;
 use super::suspension::Suspension;
 use super::transfers::Step;
@@ -80,7 +78,7 @@ impl Engine {
         error: &Error,
         was_reused: bool,
     ) -> Step {
-        let conditions = self.conditions();
+        let conditions = self.conditions(self.now());
         let action = decide(
             transfer,
             Input::Error(ErrorInput {
@@ -125,17 +123,15 @@ impl Engine {
 
     /// Gives a connection back to the pool, or closes it.
     pub(super) fn release(&mut self, key: ConnectionKey, active_now: Instant) {
-        let is_reusable = self
-            .pool
-            .get(key)
-            .is_some_and(|pooled| pooled.connection.status() == Status::Connected)
-            && self.suspension == Suspension::Running;
+        let connection = self.pool.get(key).map(|pooled| &*pooled.connection);
+        let connected = connection.filter(|it| it.status() == Status::Connected);
+        let idle_since = connected.and_then(|it| it.idle_since());
+        let is_reusable = connected.is_some() && self.suspension == Suspension::Running;
         if !is_reusable || !self.pool.keep(key, active_now) {
             self.close(key);
             return;
         }
-        let now = self.now();
-        self.pool.note_idle(key, now);
+        self.pool.note_idle(key, idle_since);
         if let Some(expires) = self.pool.expires(key) {
             self.arm_at(key, expires);
         }
@@ -147,10 +143,10 @@ impl Engine {
         }
     }
 
-    /// Time and chance, for a decision.
-    pub(super) fn conditions(&mut self) -> Conditions {
+    /// Time and chance, for a decision. `now` is the time of the clock.
+    pub(super) fn conditions(&mut self, now: Instant) -> Conditions {
         Conditions {
-            active_now: self.active_time(),
+            active_now: self.reactor.active_time(now),
             wall: self.reactor.clock().wall(),
             random: self.random.next(),
         }
@@ -249,7 +245,7 @@ impl Engine {
                 Error::internal("a transfer ended without a response"),
             );
         };
-        let response = Box::new(build_response(transfer, response, now));
+        let response = complete(transfer, response, now);
         #[cfg(feature = "cache")]
         if let Some(revalidation) = revalidation {
             self.report_revalidated(revalidation, response, is_stored);
@@ -275,7 +271,7 @@ impl Engine {
         let partial = transfer.partial.take();
         let response = self.release_all(transfer);
         let response = response.or_else(|| partial.map(|partial| *partial.response));
-        let response = response.map(|response| Box::new(build_response(transfer, response, now)));
+        let response = response.map(|response| complete(transfer, response, now));
         self.events.push(Event::Failed {
             id: transfer.id,
             error,
@@ -288,7 +284,7 @@ impl Engine {
         let Some(response) = transfer.state.response() else {
             return self.fail(transfer, Error::internal("a redirect without a response"));
         };
-        let status = response.head.status;
+        let status = response.status();
         transfer.attempts.count = transfer.attempts.count.saturating_sub(1);
         transfer.attempts.history.push(Hop {
             url: (*transfer.request.url).clone(),
@@ -371,27 +367,20 @@ impl Engine {
 }
 
 /// What the caller gets of a response, as far as it has arrived.
-fn build_response(transfer: &mut Transfer, state: ResponseState, now: Instant) -> Response {
-    let mut timings = state.timings;
-    timings.total = now.saturating_duration_since(transfer.times.began);
-    Response {
-        head: state.head,
-        body: match state.sink {
-            Sink::Collect(mut collected) => collected.take(),
-            _ => Bytes::new(),
-        },
-        trailers: state.trailers,
-        url: Some(Arc::clone(&transfer.request.url)),
-        history: std::mem::take(&mut transfer.attempts.history),
-        was_redirected: transfer.attempts.was_redirected,
-        timings,
-        connection: state.connection,
-        transferred: Transferred {
-            sent: transfer.request.payload.sent(),
-            received: state.received,
-        },
-        saved: transfer.file.saved.take(),
-        from_cache: state.from_cache,
-        attempts: transfer.attempts.count.max(1),
+fn complete(transfer: &mut Transfer, state: ResponseState, now: Instant) -> Box<Response> {
+    let mut response = state.result;
+    response.timings.total = now.saturating_duration_since(transfer.times.began);
+    if let Sink::Collect(mut collected) = state.sink {
+        response.body = collected.take();
     }
+    response.url = Some(Arc::clone(&transfer.request.url));
+    response.history = std::mem::take(&mut transfer.attempts.history);
+    response.was_redirected = transfer.attempts.was_redirected;
+    response.transferred = Transferred {
+        sent: transfer.request.payload.sent(),
+        received: state.received,
+    };
+    response.saved = transfer.file.saved.take();
+    response.attempts = transfer.attempts.count.max(1);
+    response
 }

@@ -91,12 +91,12 @@ impl Engine {
                 if let (Some(pooled), Some(response)) =
                     (self.pool.get(key), transfer.state.response_mut())
                 {
-                    response.trailers = pooled.connection.trailers().clone();
+                    response.result.trailers = pooled.connection.trailers().clone();
                 }
                 #[cfg(feature = "digest-auth")]
                 if let Some(response) = transfer.state.response() {
                     self.policies
-                        .take_authentication_info(transfer, &response.trailers);
+                        .take_authentication_info(transfer, &response.result.trailers);
                 }
                 self.note_moved(transfer);
                 self.release(key, active_now);

@@ -63,8 +63,9 @@ impl Engine {
 
     /// Applies the policies, then looks into the cache. `Some`: nothing needs to be sent.
     fn apply_policies(&mut self, transfer: &mut Transfer) -> Result<Option<Step>, Error> {
-        let wall = self.reactor.clock().wall();
-        if let Some(secure) = self.policies.secure_form(&transfer.request.url, wall) {
+        let clock = self.reactor.clock();
+        let url = &transfer.request.url;
+        if let Some(secure) = self.policies.secure_form(url, || clock.wall()) {
             transfer.request.url = Arc::new(secure);
         }
         if let Some(access) = &transfer.settings.access {
@@ -125,6 +126,9 @@ impl Engine {
     fn ask_circuit(&mut self, transfer: &mut Transfer, active_now: Instant) -> Option<Step> {
         // Gaps between polls count for a server that asked to be left alone, so this is the clock, not
         // active time.
+        if !self.policies.has_circuits() {
+            return None;
+        }
         let now = self.now();
         match self.policies.ask_circuit(transfer, now)? {
             Admission::Go | Admission::Probe => None,
@@ -171,8 +175,9 @@ impl Engine {
                 break;
             };
             let step = self.with_transfer(id, |engine, transfer| {
-                transfer.times.left_queue = Some(meter.now());
-                engine.use_grant(transfer, host, &grant, active_now)
+                let now = meter.now();
+                transfer.times.left_queue = Some(now);
+                engine.use_grant(transfer, host, &grant, active_now, now)
             });
             match (step, grant) {
                 (Some(_), _) => {
@@ -193,10 +198,11 @@ impl Engine {
         host: HostKey,
         grant: &Grant,
         active_now: Instant,
+        now: Instant,
     ) -> Step {
         match *grant {
             Grant::Reuse(key)
-                if needs_new_connection(transfer) || self.is_outdated(transfer, key) =>
+                if needs_new_connection(transfer) || self.is_outdated(transfer, key, now) =>
             {
                 // The connection is stale or may be, and the other idle ones are no better. The new one
                 // comes first, so that the pool does not forget their host.
@@ -224,9 +230,9 @@ impl Engine {
         }
     }
 
-    fn is_outdated(&self, transfer: &Transfer, key: ConnectionKey) -> bool {
+    fn is_outdated(&self, transfer: &Transfer, key: ConnectionKey, now: Instant) -> bool {
         let is_repeatable = transfer.request.method.is_idempotent();
-        self.pool.is_outdated(key, is_repeatable, self.now())
+        self.pool.is_outdated(key, is_repeatable, now)
     }
 
     fn open_connection(
@@ -338,9 +344,8 @@ impl Engine {
             None => request_head::write_target(&transfer.request.url, form, target),
         }
         let authorization = self.policies.authorization(transfer, target)?;
-        let cookie = self
-            .policies
-            .cookie_field(transfer, self.reactor.clock().wall());
+        let clock = self.reactor.clock();
+        let cookie = self.policies.cookie_field(transfer, || clock.wall());
         let mut additions = Additions {
             user_agent: &self.config.user_agent,
             authorization,

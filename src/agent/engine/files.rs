@@ -152,9 +152,9 @@ impl Engine {
         response: &ResponseState,
     ) -> Result<(), Error> {
         let is_plain =
-            !transfer.settings.decompress || response.head.fields.get("content-encoding").is_none();
+            !transfer.settings.decompress || !response.fields().contains("content-encoding");
         if let Some(file) = &mut transfer.file.download {
-            file.begin(&response.head, response.content_length, is_plain)?;
+            file.begin(&response.result.head, response.content_length, is_plain)?;
         }
         self.files.watch(transfer.id);
         Ok(())

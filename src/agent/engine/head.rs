@@ -11,7 +11,7 @@ use crate::agent::event::Event;
 use crate::agent::output::Output;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::transfer::Transfer;
-use crate::agent::transfer::decide::{HeadInput, Input, blames_origin, decide};
+use crate::agent::transfer::decide::{Conditions, HeadInput, Input, blames_origin, decide};
 use crate::agent::transfer::next_action::NextAction;
 use crate::agent::transfer::state::State;
 use crate::agent::transfer::state::{
@@ -65,7 +65,8 @@ impl Engine {
             });
         }
         let now = self.now();
-        let wall = self.reactor.clock().wall();
+        let conditions = self.conditions(now);
+        let wall = conditions.wall;
         self.policies.note_response(transfer, &head, now, wall);
         self.ask_circuits_again();
         self.policies.learn(transfer, &head, wall);
@@ -79,25 +80,24 @@ impl Engine {
             let opened = self.open_web_socket(transfer, key, Arc::clone(&head));
             if opened.is_err() {
                 // The caller gets the head with the error.
+                let mut response = ResponseState::new(head, NextAction::Deliver);
+                response.result.timings = timings;
+                response.result.connection = Some(connection);
                 transfer.state = State::Receiving {
                     connection: key,
-                    response: ResponseState {
-                        timings,
-                        connection: Some(connection),
-                        ..ResponseState::new(head, NextAction::Deliver)
-                    },
+                    response,
                 };
             }
             return opened.map(Some);
         }
-        let planned = self.plan(transfer, &head, connection.reused);
+        let planned = self.plan(transfer, &head, connection.reused, conditions);
         let mut response = ResponseState {
             content_length,
-            timings,
-            connection: Some(connection),
             recorded: self.config.recorder.as_ref().map(|_| Collected::default()),
             ..ResponseState::new(head, planned)
         };
+        response.result.timings = timings;
+        response.result.connection = Some(connection);
         match response.planned {
             NextAction::Deliver => {
                 if let Err(error) = self.begin_delivery(transfer, &mut response) {
@@ -113,7 +113,7 @@ impl Engine {
             NextAction::Fail(_) => {
                 response.sink = Sink::Collect(Collected::default());
                 // What cannot be decoded is kept as it is: the request has failed already.
-                response.decoder = decoder(transfer, &response.head).ok().flatten();
+                response.decoder = decoder(transfer, &response.result.head).ok().flatten();
             }
             _ => {}
         }
@@ -144,6 +144,7 @@ impl Engine {
         transfer: &mut Transfer,
         head: &ResponseHead,
         was_reused: bool,
+        conditions: Conditions,
     ) -> NextAction {
         let authentication = if head.status == StatusCode::UNAUTHORIZED {
             match self.random.bytes() {
@@ -153,7 +154,6 @@ impl Engine {
         } else {
             None
         };
-        let conditions = self.conditions();
         let policies = &self.policies;
         let planned = decide(
             transfer,
@@ -161,7 +161,7 @@ impl Engine {
                 head,
                 was_reused,
                 authentication,
-                secure_form: &|url| policies.secure_form(url, conditions.wall),
+                secure_form: &|url| policies.secure_form(url, || conditions.wall),
                 conditions,
             }),
         );
@@ -178,12 +178,12 @@ impl Engine {
         response: &mut ResponseState,
     ) -> Result<(), Error> {
         if let Some(partial) = transfer.partial.take()
-            && partial.is_continued_by(&response.head)
+            && partial.is_continued_by(&response.result.head)
         {
             response.continue_from(partial);
             return Ok(());
         }
-        let head = &response.head;
+        let head = &response.result.head;
         let codings = head.fields.list("transfer-encoding");
         let mut foreign = codings.filter(|coding| !coding.eq_ignore_ascii_case(b"chunked"));
         if foreign.next().is_some() && !has_no_content(transfer, head) {
@@ -219,7 +219,7 @@ impl Engine {
             #[cfg(feature = "websocket")]
             Output::WebSocket(_) => Sink::Collect(Collected::default()),
         };
-        let head = &response.head;
+        let head = &response.result.head;
         response.decoder = decoder(transfer, head)?;
         if matches!(response.sink, Sink::Stream | Sink::EventStream) {
             let decoder = response.decoder.take();

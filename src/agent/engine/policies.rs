@@ -87,7 +87,11 @@ impl Policies {
 
     /// The `Cookie` field: the jar's cookies for this URL, and the caller's own. The response to a `TRACE` would show
     /// them (RFC 9110 §9.3.8).
-    pub(super) fn cookie_field(&self, transfer: &Transfer, wall: SystemTime) -> Option<String> {
+    pub(super) fn cookie_field(
+        &self,
+        transfer: &Transfer,
+        wall: impl FnOnce() -> SystemTime,
+    ) -> Option<String> {
         if transfer.request.method == Method::TRACE {
             return None;
         }
@@ -104,28 +108,28 @@ impl Policies {
     }
 
     #[cfg(feature = "cookies")]
-    fn stored_cookies(&self, transfer: &Transfer, wall: SystemTime) -> String {
+    fn stored_cookies(&self, transfer: &Transfer, wall: impl FnOnce() -> SystemTime) -> String {
         match &self.cookies {
             Some(jar) if transfer.settings.cookies => lock(jar)
-                .cookie_header(&transfer.request.url, wall)
+                .cookie_header(&transfer.request.url, wall())
                 .unwrap_or_default(),
             _ => String::new(),
         }
     }
 
     #[cfg(not(feature = "cookies"))]
-    fn stored_cookies(&self, _transfer: &Transfer, _wall: SystemTime) -> String {
+    fn stored_cookies(&self, _transfer: &Transfer, _wall: impl FnOnce() -> SystemTime) -> String {
         String::new()
     }
 
     /// The secure form of a URL whose host asked for it (RFC 6797 §8.3).
-    pub(super) fn secure_form(&self, url: &Url, wall: SystemTime) -> Option<Url> {
+    pub(super) fn secure_form(&self, url: &Url, wall: impl FnOnce() -> SystemTime) -> Option<Url> {
         // A browser has its own list.
         let hsts = self
             .hsts
             .as_ref()
             .filter(|_| !cfg!(target_family = "wasm"))?;
-        lock(hsts).upgrade(url, wall)
+        lock(hsts).upgrade(url, wall())
     }
 
     /// The value of `Authorization`, when it is known how to authenticate.
@@ -174,6 +178,10 @@ impl Policies {
             let fields = fields.get_all("authentication-info");
             session.take_info(&transfer.request.auth, fields);
         }
+    }
+
+    pub(super) fn has_circuits(&self) -> bool {
+        self.circuits.is_some()
     }
 
     /// Whether the circuit of the transfer's origin lets it pass. `None`: the origin has no circuit.

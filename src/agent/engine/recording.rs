@@ -19,7 +19,7 @@ impl Engine {
             return;
         };
         let mut fields = FieldLines::new();
-        for (name, value) in response.head.fields.iter() {
+        for (name, value) in response.fields().iter() {
             let is_undone = response.decoder.is_some()
                 && (name.eq_ignore_ascii_case("content-encoding")
                     || name.eq_ignore_ascii_case("content-length"));
@@ -41,10 +41,14 @@ impl Engine {
                 },
             },
             response: RecordedResponse {
-                status: response.head.status,
+                status: response.status(),
                 headers: fields,
                 body: response.recorded.take().unwrap_or_default().take(),
-                head_after: response.timings.starttransfer.saturating_sub(since_hop),
+                head_after: response
+                    .result
+                    .timings
+                    .starttransfer
+                    .saturating_sub(since_hop),
                 end_after: now.saturating_duration_since(hop_began),
             },
         });

@@ -44,7 +44,11 @@ impl Engine {
                     pooled.connection.status(),
                     Status::Connected | Status::Disconnected
                 );
-            if !is_held && !is_whole {
+            // An idle connection on which nothing has arrived needs no look before it gets the request.
+            let is_ready = !transfer.state.is_sent()
+                && !transfer.paused
+                && pooled.connection.is_idle_and_silent(&mut self.reactor);
+            if !is_held && !is_whole && !is_ready {
                 self.reactor.set_key(Key(key.0));
                 let (connection, reactor) = (&mut pooled.connection, &mut self.reactor);
                 step.moved |= if transfer.paused || transfer.state.is_sent() {
@@ -77,7 +81,7 @@ impl Engine {
                     Ok(Some(over)) => return over,
                     Ok(None) => {
                         step.moved = true;
-                        continue;
+                        return self.take_content(transfer, key, active_now, meter, step);
                     }
                     Err(error) => return self.fail_on(transfer, key, error),
                 }

@@ -41,7 +41,7 @@ impl Engine {
         let key = transfer.connection();
         let connection = key.and_then(|key| self.pool.get(key));
         let timings = match (transfer.state.response(), connection) {
-            (Some(response), _) => response.timings,
+            (Some(response), _) => response.result.timings,
             (None, Some(pooled)) => transfer.timings(&pooled.connection),
             (None, None) => waiting_since(transfer, now),
         };

@@ -68,11 +68,9 @@ impl Engine {
             head: (*head).clone(),
             subprotocol,
         });
-        let response = ResponseState {
-            timings,
-            connection,
-            ..ResponseState::new(head, NextAction::Deliver)
-        };
+        let mut response = ResponseState::new(head, NextAction::Deliver);
+        response.result.timings = timings;
+        response.result.connection = connection;
         transfer.state = State::WebSocket {
             connection: key,
             response,

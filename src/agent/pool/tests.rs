@@ -251,7 +251,7 @@ fn a_connection_is_outdated_when_its_server_said_so_or_may_have_closed_it() {
         let connection = pool.insert(a, RequestId(1), Priority::Interface, Usage::Exchange, now);
         pool.get_mut(connection).unwrap().keep_alive = announced.map(|it| it * second);
         assert!(pool.keep(connection, now));
-        pool.note_idle(connection, now);
+        pool.note_idle(connection, Some(now));
         let clock = now + age * second;
         assert_eq!(pool.is_outdated(connection, true, clock), repeatable);
         assert_eq!(pool.is_outdated(connection, false, clock), unrepeatable);

@@ -360,8 +360,8 @@ impl Transfer {
                 response.decoder.is_none()
                     && response.received > 0
                     && matches!(response.sink, Sink::Collect(_) | Sink::Stream)
-                    && matches!(response.head.status.as_u16(), 200 | 206)
-                    && validator(&response.head.fields)
+                    && matches!(response.status().as_u16(), 200 | 206)
+                    && validator(response.fields())
                         .as_ref()
                         .and_then(strong)
                         .is_some()

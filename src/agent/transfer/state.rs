@@ -14,10 +14,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::StatusCode;
 
 use super::next_action::NextAction;
 use crate::agent::pool::{ConnectionKey, HostKey, Place};
-use crate::agent::response::{ConnectionInfo, Timings};
+use crate::agent::response::Response;
 use crate::agent::validators::{is_same_version, strong, validator};
 #[cfg(feature = "websocket")]
 use crate::agent::web_socket::OpenSocket;
@@ -224,7 +225,8 @@ impl State {
 /// end.
 #[derive(Debug)]
 pub(crate) struct ResponseState {
-    pub(crate) head: Arc<ResponseHead>,
+    /// What the caller gets at the end, as far as it is known.
+    pub(crate) result: Box<Response>,
     pub(crate) content_length: Option<u64>,
     pub(crate) sink: Sink,
     /// What is done when the response has ended.
@@ -235,10 +237,6 @@ pub(crate) struct ResponseState {
     /// Content bytes received, before decoding; and after.
     pub(crate) received: u64,
     pub(crate) decoded: u64,
-    pub(crate) timings: Timings,
-    pub(crate) connection: Option<ConnectionInfo>,
-    pub(crate) trailers: FieldLines,
-    pub(crate) from_cache: bool,
     /// What was delivered, for a recorder.
     pub(crate) recorded: Option<Collected>,
 }
@@ -273,7 +271,7 @@ pub(crate) struct PartialResponse {
 impl PartialResponse {
     /// `None`: the version of the content cannot be named.
     pub(crate) fn of(response: ResponseState) -> Option<Self> {
-        let if_range = validator(&response.head.fields).as_ref().and_then(strong)?;
+        let if_range = validator(response.fields()).as_ref().and_then(strong)?;
         Some(Self {
             response: Box::new(response),
             if_range,
@@ -330,9 +328,18 @@ impl Collected {
 }
 
 impl ResponseState {
+    /// The fields of its head.
+    pub(crate) fn fields(&self) -> &FieldLines {
+        &self.result.head.fields
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.result.head.status
+    }
+
     /// The length of the complete content, if it is known.
     fn total(&self) -> Option<u64> {
-        let range = self.head.fields.get("content-range");
+        let range = self.fields().get("content-range");
         match range.and_then(ContentRange::parse) {
             Some(ContentRange::Part { complete, .. }) => complete,
             _ => self.content_length,
@@ -350,7 +357,7 @@ impl ResponseState {
     /// A response of which only the head has arrived, and whose content is not wanted so far.
     pub(crate) fn new(head: Arc<ResponseHead>, planned: NextAction) -> Self {
         Self {
-            head,
+            result: Box::new(Response::of(head)),
             planned,
             content_length: None,
             sink: Sink::Discard,
@@ -358,10 +365,6 @@ impl ResponseState {
             undecoded: Bytes::new(),
             received: 0,
             decoded: 0,
-            timings: Timings::default(),
-            connection: None,
-            trailers: FieldLines::new(),
-            from_cache: false,
             recorded: None,
         }
     }
@@ -374,7 +377,7 @@ impl ResponseState {
     /// Continues a response that was cut: to the caller both are one response.
     pub(crate) fn continue_from(&mut self, partial: PartialResponse) {
         let begun = *partial.response;
-        self.head = begun.head;
+        self.result.head = begun.result.head;
         self.content_length = begun.content_length;
         self.received = begun.received;
         self.decoded = begun.decoded;
