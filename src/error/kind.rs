@@ -331,24 +331,28 @@ pub enum PeerMisbehaved {
 }
 
 impl From<Misuse> for ErrorKind {
+    #[cold]
     fn from(misuse: Misuse) -> Self {
         Self::Misuse(misuse)
     }
 }
 
 impl From<Limit> for ErrorKind {
+    #[cold]
     fn from(limit: Limit) -> Self {
         Self::Limit(limit)
     }
 }
 
 impl From<PeerMisbehaved> for ErrorKind {
+    #[cold]
     fn from(fault: PeerMisbehaved) -> Self {
         Self::Peer(fault)
     }
 }
 
 impl From<TlsFault> for ErrorKind {
+    #[cold]
     fn from(fault: TlsFault) -> Self {
         Self::Tls(fault)
     }

@@ -111,6 +111,8 @@ struct Inner {
 
 impl Error {
     /// An error of this kind, without origin, phase and counts.
+    // Cold, so that the compiler puts the code that leads to errors behind the code that does not.
+    #[cold]
     pub fn new(kind: ErrorKind) -> Self {
         Self(Arc::new(Inner {
             kind,
@@ -130,11 +132,13 @@ impl Error {
     /// builds end the request with [`ErrorKind::Internal`].
     #[cfg_attr(not(feature = "agent"), allow(dead_code, reason = "the agent uses it"))]
     #[track_caller]
+    #[cold]
     pub(crate) fn internal(what: &'static str) -> Self {
         debug_assert!(false, "internal error: {what}");
         Self::new(ErrorKind::Internal(what))
     }
 
+    #[cold]
     pub(crate) fn io(fault: NetworkFault, source: io::Error) -> Self {
         Self::new(ErrorKind::Network(fault)).with_source(source)
     }
@@ -267,12 +271,14 @@ impl Error {
 }
 
 impl From<ErrorKind> for Error {
+    #[cold]
     fn from(kind: ErrorKind) -> Self {
         Self::new(kind)
     }
 }
 
 impl From<Misuse> for Error {
+    #[cold]
     fn from(misuse: Misuse) -> Self {
         Self::new(ErrorKind::Misuse(misuse))
     }
