@@ -127,6 +127,7 @@ fn hosts_and_targets() {
         ("GET / HTTP/1.1\r\nHost:\r\n", 400),
         ("GET / HTTP/1.0\r\n", 200),
         ("GET http://a/x HTTP/1.1\r\nHost: b\r\n", 200),
+        ("GET https://a/x HTTP/1.1\r\nHost: a\r\n", 421),
         ("GET ftp://a/x HTTP/1.1\r\nHost: b\r\n", 400),
         ("GET a HTTP/1.1\r\nHost: b\r\n", 400),
         ("GET /a b HTTP/1.1\r\nHost: b\r\n", 400),

@@ -102,6 +102,8 @@ pub struct Refusal {
 pub enum RefusalReason {
     /// `Host` or the target names a host that the server does not serve: 421.
     ForeignHost,
+    /// The target is an `https` URL, and the connection is not secure (RFC 9110 §7.4): 421.
+    NotSecure,
     /// `Host` or `Origin` is malformed or repeated: 400.
     Malformed,
     /// `Origin` is another site that CORS does not allow: 403.
@@ -138,7 +140,7 @@ impl Guard {
         }
     }
 
-    /// No checks until some are added.
+    /// No checks until some are added, except that an `https` URL as target needs a secure connection.
     pub fn open() -> Self {
         Self {
             hosts: None,
@@ -206,6 +208,11 @@ impl Guard {
     }
 
     fn judge(&mut self, request: &GuardRequest<'_>, now: Instant) -> Result<Decision, Refusal> {
+        let scheme = request.target.get(.."https://".len());
+        if !request.is_secure && scheme.is_some_and(|it| it.eq_ignore_ascii_case("https://")) {
+            let status = StatusCode::MISDIRECTED_REQUEST;
+            return Err(Refusal::new(status, RefusalReason::NotSecure));
+        }
         if let Some(hosts) = &self.hosts {
             hosts.check(request)?;
         }
@@ -273,6 +280,7 @@ impl fmt::Display for RefusalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ForeignHost => "this server does not serve that host",
+            Self::NotSecure => "https URLs are only served over TLS",
             Self::Malformed => "malformed or repeated Host or Origin",
             Self::ForeignOrigin => "requests from pages of that origin are not allowed",
             Self::CrossSite => "requests from pages of other sites are not allowed",

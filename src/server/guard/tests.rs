@@ -77,6 +77,38 @@ fn hosts_of_a_local_server() {
 }
 
 #[test]
+fn an_https_target_needs_a_secure_connection() {
+    // RFC 9110 §7.4.
+    for (target, is_secure, expected) in [
+        (
+            "https://game.example/",
+            false,
+            Some((421, RefusalReason::NotSecure)),
+        ),
+        (
+            "HTTPS://game.example/",
+            false,
+            Some((421, RefusalReason::NotSecure)),
+        ),
+        ("https://game.example/", true, None),
+        ("http://game.example/", true, None),
+        ("/https://game.example/", false, None),
+        ("/é", false, None),
+    ] {
+        let request = GuardRequest {
+            method: &Method::GET,
+            target,
+            fields: &fields(&["Host: game.example"]),
+            forwarded_host: None,
+            client: [192, 0, 2, 1].into(),
+            is_secure,
+        };
+        let verdict = Guard::open().check(&request, Instant::now());
+        assert_eq!(refused(verdict), expected, "{target} {is_secure}");
+    }
+}
+
+#[test]
 fn through_a_tunnel_the_pages_port_is_that_of_the_request() {
     let foreign = Some((403, RefusalReason::ForeignOrigin));
     for (host, origin, expected) in [
