@@ -1,6 +1,6 @@
 //! Names that Windows reads as something else than a file of that name. Code that takes names from a network
-//! refuses them on every system, so that a game behaves the same everywhere. Which characters and lengths a
-//! name may have is not decided here.
+//! refuses them on every system, so that a game behaves the same everywhere. Paths of the game itself are refused
+//! on Windows only. Which characters and lengths a name may have is not decided here.
 
 /// Whether Windows opens a device for this name, whatever its extension: `NUL`, `com1.txt`.
 #[cfg(any(
@@ -33,6 +33,33 @@ pub(crate) fn is_device(name: &str) -> bool {
 #[cfg(any(all(feature = "agent", windows), test))]
 pub(crate) fn means_something_else(name: &str) -> bool {
     name.contains(':') || name.ends_with(['.', ' ']) || is_device(name)
+}
+
+/// Whether a name in the path means something else than a file or folder of that name.
+#[cfg(all(feature = "agent", windows))]
+pub(crate) fn has_reserved_name(path: &std::path::Path) -> bool {
+    use std::path::Component;
+    // A path that begins with `\\?\` is taken as it is, except for streams.
+    let is_verbatim = matches!(path.components().next(),
+        Some(Component::Prefix(prefix)) if prefix.kind().is_verbatim());
+    path.components().any(|component| match component {
+        Component::Normal(name) if is_verbatim => name.to_string_lossy().contains(':'),
+        Component::Normal(name) => means_something_else(&name.to_string_lossy()),
+        _ => false,
+    })
+}
+
+/// Other systems take names as they are.
+#[cfg(all(
+    not(windows),
+    any(
+        feature = "outbox",
+        feature = "patch",
+        all(feature = "agent", not(target_family = "wasm"))
+    )
+))]
+pub(crate) fn has_reserved_name(_path: &std::path::Path) -> bool {
+    false
 }
 
 #[cfg(test)]

@@ -30,8 +30,8 @@ const SERVER_GET: u64 = 12;
 const NODE_CONNECTION: u64 = 278_800;
 /// The same for a request of an agent, whose receive buffer is one for all.
 const AGENT_CONNECTION: u64 = 4_096;
-/// The same for a connection to a server that asks nothing.
-const SERVER_CONNECTION: u64 = 1_100;
+/// The same for a connection to a server that asks nothing. mio holds more for a socket on Windows.
+const SERVER_CONNECTION: u64 = if cfg!(windows) { 1_300 } else { 1_100 };
 
 /// How many connections are held open, and as many again.
 const CONNECTIONS: usize = 50;

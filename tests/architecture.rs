@@ -151,6 +151,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "agent",
             "clock",
             "error",
+            "file_name",
             "limits",
             "random",
             "semantics",

@@ -152,6 +152,11 @@ impl Connecting {
         }
     }
 
+    /// Whether the TLS handshake waits for the verifier of certificates, and not for the peer.
+    pub(super) fn awaits_verifier(&self) -> bool {
+        matches!(self, Self::Handshaking(link) if link.awaits_verifier())
+    }
+
     /// The status after a failure or timeout in this stage.
     pub(super) fn failed_status(&self) -> Status {
         match self {

@@ -9,7 +9,7 @@ use super::{Connection, State};
 use crate::budget::PollAt;
 use crate::clock::Instant;
 use crate::connection::status::Status;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::phase::Phase;
 use crate::transport::reactor::Reactor;
 
@@ -33,7 +33,11 @@ impl Connection {
             }
             State::Connecting(connecting, _) => {
                 let status = connecting.failed_status();
-                self.fail(reactor, status, phase, ErrorKind::Timeout(phase).into());
+                let mut error = Error::from(ErrorKind::Timeout(phase));
+                if connecting.awaits_verifier() {
+                    error = error.with_source("the verifier of certificates has not answered");
+                }
+                self.fail(reactor, status, phase, error);
             }
             State::Disconnected | State::Failed(..) => {}
             State::Established(_) => {

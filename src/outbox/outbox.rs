@@ -11,7 +11,8 @@ use super::worker::{Command, OutboxWork, SharedMailbox, StorePlan, lock};
 use super::{BatchFormat, Losses, OutboxLimits, OutboxState};
 use crate::agent::{Agent, Event, Priority, Request, RequestHandle, RequestOptions, Response};
 use crate::clock::{Instant, system_time};
-use crate::error::{Error, ErrorKind, Misuse};
+use crate::error::{DiskFault, Error, ErrorKind, Misuse};
+use crate::file_name::has_reserved_name;
 use crate::limits::Limit;
 use crate::random::SplitMix64;
 use crate::semantics::retry::parse_retry_after;
@@ -63,7 +64,7 @@ impl Outbox {
     /// run left in the file is sent, too. Opening and reading it happens on the agent's worker.
     ///
     /// # Errors
-    /// The agent cannot start its worker.
+    /// The agent cannot start its worker. On Windows, [`DiskFault::ReservedName`](crate::error::DiskFault::ReservedName).
     pub fn open(
         agent: &mut Agent,
         file: impl Into<PathBuf>,
@@ -79,6 +80,10 @@ impl Outbox {
         let (id, jitter) = seed.split_at(16);
         let jitter = jitter.try_into().map_or(0, u64::from_le_bytes);
         let file = file.into();
+        if has_reserved_name(&file) {
+            let fault = ErrorKind::File(DiskFault::ReservedName);
+            return Err(Error::new(fault).about_file(&file));
+        }
         Ok(Self {
             plan: StorePlan {
                 path: std::path::absolute(&file).unwrap_or(file),

@@ -495,3 +495,5 @@ fn a_kill_at_any_step_loses_no_written_event_and_sends_none_twice() {
 }
 
 mod earlier_lines;
+#[cfg(windows)]
+mod windows;

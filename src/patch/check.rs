@@ -16,6 +16,7 @@ use super::manifest::{Manifest, ManifestFile, ManifestLimits};
 use super::paths::{self, Collisions};
 use super::space;
 use crate::error::{DiskFault, DiskStep, Error};
+use crate::file_name::has_reserved_name;
 use crate::transport::disk::{DiskWork, Steps};
 
 /// Where the manifest comes from.
@@ -105,6 +106,10 @@ impl CheckWork {
             .files
             .store(manifest.files().len(), Ordering::Relaxed);
         counters.bytes.store(manifest.bytes(), Ordering::Relaxed);
+        // Before Windows makes such a name part of an absolute path, which hides it.
+        if has_reserved_name(&self.plan.root) {
+            return Err(failed(DiskFault::ReservedName, &self.plan.root));
+        }
         let root = std::path::absolute(&self.plan.root)
             .map_err(|error| failed(DiskFault::io(DiskStep::Locate, &error), &self.plan.root))?;
         let locked = Root::new(root).lock(steps)?;

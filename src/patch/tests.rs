@@ -1,5 +1,8 @@
-//! A patch that is stopped at any step on the disk, as by a kill of the process, and a disk that is full. The
-//! in-memory network and the disk's worker inside of `poll` make each run the same.
+//! A patch that is stopped at any step on the disk, as by a kill of the process, a disk that is full, and long paths.
+//! The in-memory network and the disk's worker inside of `poll` make each run the same.
+
+#[cfg(windows)]
+mod windows;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -197,5 +200,39 @@ fn a_full_disk_fails_the_patch_and_keeps_the_set_from_before() {
         disk.fail_at(None);
         world.run(&new_manifest, &root).unwrap();
         assert!(visible(&root) == new, "{step:?}");
+    }
+}
+
+/// Programs on Windows must say that they take more than 260 characters, or ask for it in each call.
+#[test]
+fn sets_with_paths_longer_than_windows_likes_are_installed_patched_and_repaired() {
+    let folder = Folder::new("long");
+    let deep = |files: Files| -> Files {
+        let deepen = |(path, content)| {
+            let long = format!("{}/{}/{path}", "f".repeat(150), "g".repeat(150));
+            (long, content)
+        };
+        files.into_iter().map(deepen).collect()
+    };
+    let (old, new) = versions();
+    let (old, new) = (deep(old), deep(new));
+    let (old_manifest, new_manifest) = (manifest(&old, &folder.0), manifest(&new, &folder.0));
+    // The paths of the set are long, and then the path of its folder is, too.
+    for root in ["root".to_owned(), format!("{}/root", "r".repeat(200))] {
+        let root = folder.0.join(root);
+        World::new(&old).run(&old_manifest, &root).unwrap();
+        assert!(visible(&root) == old);
+        let damaged = current_folder(&root).unwrap().unwrap();
+        let damaged = damaged.join(old.keys().next().unwrap());
+        assert!(damaged.as_os_str().len() > 300);
+        std::fs::write(&damaged, "damaged").unwrap();
+        let report = World::new(&old).run(&old_manifest, &root).unwrap();
+        assert_eq!(report.downloaded + report.repaired, 1);
+        assert!(visible(&root) == old);
+        World::new(&new).run(&new_manifest, &root).unwrap();
+        assert!(visible(&root) == new);
+        World::new(&new).run(&new_manifest, &root).unwrap();
+        let generations = std::fs::read_dir(root.join("generations")).unwrap().count();
+        assert_eq!(generations, 1, "the older one is removed");
     }
 }

@@ -147,6 +147,11 @@ impl Link {
         Ok(())
     }
 
+    /// Whether the handshake waits for the verifier of certificates, and not for the peer.
+    pub(crate) fn awaits_verifier(&self) -> bool {
+        matches!(self.layer, Layer::Verifying(_))
+    }
+
     /// Reads, and appends the plaintext to `recv`.
     pub(crate) fn read(
         &mut self,

@@ -170,6 +170,12 @@ impl Socket {
                 Stream::Own(stream) => stream.get_mut().read(dst),
             };
             match &result {
+                #[cfg(windows)]
+                Ok(0) if !dst.is_empty() => {
+                    if let Stream::Tcp(stream) = &mut self.stream {
+                        check_clean_end(stream)?;
+                    }
+                }
                 Ok(0) => {}
                 Ok(count) if *count < dst.len() && matches!(self.stream, Stream::Tcp(_)) => {
                     reactor.note_short_read(self.id);
@@ -326,6 +332,17 @@ impl Socket {
                 stream.into_inner()
             }
         }
+    }
+}
+
+/// Whether a stream that seems to have ended was reset. Wine 8 reports a reset by 0 bytes, as a clean end, and content
+/// without a length would count as whole. A write of nothing finds the reset. Windows itself reports it to the reader.
+#[cfg(windows)]
+fn check_clean_end(stream: &mut TcpStream) -> io::Result<()> {
+    match stream.write(&[]) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Err(error),
+        // This side may have ended its direction before.
+        _ => Ok(()),
     }
 }
 

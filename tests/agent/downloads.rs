@@ -199,7 +199,7 @@ fn paths_that_cannot_be_written_are_errors_that_say_so() {
     server.get("/**").reply(MockResponse::ok().text("x"));
     for (path, fault) in [
         (folder.path("folder"), Some(DiskFault::NotAFile)),
-        (folder.path("file/below"), None),
+        (folder.path("file").join("below"), None),
         (std::path::PathBuf::new(), Some(DiskFault::NoFileName)),
         (folder.path(".."), None),
     ] {

@@ -239,7 +239,7 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// The names of all files and folders below.
+    /// The names of all files and folders below, with slashes on each system.
     pub fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         let mut folders = vec![self.0.clone()];
@@ -247,7 +247,12 @@ impl Folder {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 let name = path.strip_prefix(&self.0).unwrap();
-                names.push(name.to_string_lossy().into_owned());
+                let name = name.to_string_lossy().into_owned();
+                names.push(if cfg!(windows) {
+                    name.replace('\\', "/")
+                } else {
+                    name
+                });
                 if path.is_dir() {
                     folders.push(path);
                 }

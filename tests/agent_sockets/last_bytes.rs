@@ -159,8 +159,9 @@ fn what_arrived_is_delivered_before_the_end_of_the_connection() {
                             break 'over false;
                         }
                         Event::Failed { response, .. } => {
-                            let response = response.unwrap();
-                            got.extend_from_slice(response.body());
+                            if let Some(response) = response {
+                                got.extend_from_slice(response.body());
+                            }
                             break 'over true;
                         }
                         _ => {}
@@ -168,9 +169,14 @@ fn what_arrived_is_delivered_before_the_end_of_the_connection() {
                 }
             };
             let what = format!("{end:?} after {}", String::from_utf8_lossy(response));
+            thread.join().unwrap();
+            if cfg!(windows) && end == Reset && has_failed {
+                // With a reset Windows discards what was not read. Wine does not.
+                assert!(content.as_bytes().starts_with(&got), "{what}");
+                continue;
+            }
             assert_eq!(String::from_utf8_lossy(&got), content, "{what}");
             assert_eq!(has_failed, fails, "{what}");
-            thread.join().unwrap();
             drop(handle);
         }
     }

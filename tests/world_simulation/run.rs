@@ -43,6 +43,9 @@ pub(crate) fn run(seed: u64) -> Vec<String> {
     if random.one_in(2) {
         network.shuffle_readiness(seed);
     }
+    if seed.is_multiple_of(3) {
+        network.imitate_windows();
+    }
     if !is_calm && !random.one_in(4) {
         break_down(&network, random.branch());
     }

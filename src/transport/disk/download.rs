@@ -10,11 +10,11 @@ use bytes::Bytes;
 
 use super::commands::{Command, CommandQueue, DownloadState, PIECE_COST, SharedDownload};
 use super::part::Content;
-use super::paths::has_reserved_name;
 use super::plan::{Committed, FilePlan, Resumable};
 use super::sidecar::Validator;
 use super::worker::{Disk, Holder, lock};
 use crate::error::{DiskFault, DiskStep};
+use crate::file_name::has_reserved_name;
 
 /// How many bytes one download may queue.
 const MAX_QUEUED: usize = 4 * 1024 * 1024;

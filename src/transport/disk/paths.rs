@@ -12,8 +12,6 @@ use super::replace::replace;
 use super::sidecar::{self, Sidecar};
 use super::worker::{Claim, Shared};
 use crate::error::{DiskFault, DiskStep};
-#[cfg(windows)]
-use crate::file_name::means_something_else;
 
 /// How many times another process may take a name before it counts as in use.
 const ATTEMPTS: usize = 8;
@@ -321,26 +319,6 @@ fn canonical(folder: &Path) -> io::Result<PathBuf> {
         Err(_) if cfg!(windows) => std::path::absolute(folder),
         found => found,
     }
-}
-
-/// Whether a name in the path means something else than a file or folder of that name.
-#[cfg(windows)]
-pub(super) fn has_reserved_name(path: &Path) -> bool {
-    use std::path::Component;
-    // A path that begins with `\\?\` is taken as it is, except for streams.
-    let is_verbatim = matches!(path.components().next(),
-        Some(Component::Prefix(prefix)) if prefix.kind().is_verbatim());
-    path.components().any(|component| match component {
-        Component::Normal(name) if is_verbatim => name.to_string_lossy().contains(':'),
-        Component::Normal(name) => means_something_else(&name.to_string_lossy()),
-        _ => false,
-    })
-}
-
-/// Other systems take names as they are.
-#[cfg(not(windows))]
-pub(super) fn has_reserved_name(_path: &Path) -> bool {
-    false
 }
 
 /// `<name>.part`. If the name is so long that the longest suffix does not fit, its end is replaced by a

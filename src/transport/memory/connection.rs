@@ -2,7 +2,8 @@
 //!
 //! A write puts bytes in flight; [`deliver`](Connection::deliver) lets those arrive whose time has
 //! come. An arrival reports one readiness event to the reactor of its end, as epoll does on an edge,
-//! or makes the function due that serves the connection.
+//! or makes the function due that serves the connection. Where each event is reported once, a read or write
+//! that fails with `WouldBlock` permits the next.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use super::clock::later;
 use super::fault::{Break, FaultTrigger};
 use super::peer::{Peer, Sent, Serve};
-use super::readiness::{Interest, Readiness, Ready};
+use super::readiness::{Armed, Interest, Readiness, Ready};
 use super::served::Served;
 use super::side::Side;
 use crate::clock::Instant;
@@ -52,6 +53,7 @@ struct End {
     /// A write to this end found it full and waits for space.
     is_awaited: bool,
     interest: Option<Interest>,
+    armed: Armed,
     dropped: bool,
 }
 
@@ -164,10 +166,23 @@ impl Connection {
     }
 
     pub(super) fn register(&mut self, side: Side, interest: Interest, readiness: &mut Readiness) {
-        self.end(side).interest = Some(interest);
-        if self.is_open() {
-            self.report(side, true, true, readiness);
+        let is_open = self.is_open();
+        let end = self.end(side);
+        end.interest = Some(interest);
+        end.armed = Armed::default();
+        if !is_open {
+            return;
         }
+        if !readiness.is_like_windows() {
+            self.report(side, true, true, readiness);
+            return;
+        }
+        // Where each event is reported once, an event for nothing would use it up.
+        let is_readable = !end.arrived.is_empty();
+        let far = self.end(side.other());
+        let is_writable = far.dropped || far.free_space() > 0;
+        far.is_awaited |= !is_writable;
+        self.report(side, is_readable, is_writable, readiness);
     }
 
     /// Whether bytes have arrived that this side did not read yet.
@@ -199,6 +214,7 @@ impl Connection {
             } else if end.reset {
                 Err(io::ErrorKind::ConnectionReset.into())
             } else {
+                end.armed.readable = true;
                 Err(io::ErrorKind::WouldBlock.into())
             };
         }
@@ -234,6 +250,7 @@ impl Connection {
         let count = src.len().min(far.free_space()).min(limit);
         if count == 0 && !src.is_empty() {
             far.is_awaited = true;
+            self.end(side).armed.writable = true;
             return Err(io::ErrorKind::WouldBlock.into());
         }
         far.put_in_flight(at, Sent::Bytes(src[..count].to_vec()));
@@ -324,7 +341,12 @@ impl Connection {
                     }
                 }
                 Sent::Fin => end.fin = true,
-                Sent::Reset => end.reset = true,
+                Sent::Reset => {
+                    end.reset = true;
+                    if readiness.is_like_windows() {
+                        end.arrived.clear();
+                    }
+                }
             }
         }
         if has_arrivals {
@@ -374,7 +396,7 @@ impl Connection {
             writable: writable || end.reset || is_refused,
             closed,
         };
-        readiness.report(end.interest, ready);
+        readiness.report_armed(end.interest, &mut end.armed, ready);
     }
 
     /// The function that serves the connection, if it is to be called now.

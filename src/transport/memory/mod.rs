@@ -145,6 +145,15 @@ impl MemoryNetwork {
         self.net().readiness.shuffle(seed);
     }
 
+    /// From now on the network behaves as Windows does where that differs from Linux, which it imitates by default:
+    ///
+    /// - A socket is reported as readable once, until a read has failed with [`io::ErrorKind::WouldBlock`]. The same
+    ///   holds for writes, and for connections that wait to be accepted. Linux reports each arrival.
+    /// - A reset discards what arrived and was not read. Linux keeps it.
+    pub fn imitate_windows(&self) {
+        self.net().readiness.imitate_windows();
+    }
+
     /// How much virtual time the calls of clients and servers take: each that connects, reads or writes,
     /// and each KiB that it moves. Default zero: budgets of time are never spent.
     pub fn set_work(&self, call: Duration, kib: Duration) {

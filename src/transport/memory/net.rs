@@ -14,7 +14,7 @@ use super::connect_error::ConnectError;
 use super::connection::{Connection, Stage};
 use super::fault::{ChooseFault, ConnectionFault, FaultTrigger};
 use super::peer::{Peer, Sent, Serve};
-use super::readiness::{Interest, Readiness, Ready};
+use super::readiness::{Armed, Interest, Readiness, Ready};
 use super::side::Side;
 use crate::clock::Instant;
 
@@ -33,6 +33,7 @@ pub(super) enum Host {
 pub(super) struct Listening {
     waiting: VecDeque<usize>,
     interest: Option<Interest>,
+    armed: Armed,
 }
 
 pub(super) struct Net {
@@ -108,8 +109,11 @@ impl Net {
     pub(super) fn register_listener(&mut self, address: SocketAddr, interest: Interest) {
         if let Some(Host::Listen(listening)) = self.hosts.get_mut(&address) {
             listening.interest = Some(interest);
+            listening.armed = Armed::default();
             if !listening.waiting.is_empty() {
-                self.readiness.report(Some(interest), ACCEPTABLE);
+                let armed = &mut listening.armed;
+                self.readiness
+                    .report_armed(Some(interest), armed, ACCEPTABLE);
             }
         }
     }
@@ -117,7 +121,11 @@ impl Net {
     /// The oldest connection to a listening address that was not accepted yet.
     pub(super) fn accept(&mut self, address: SocketAddr) -> Option<usize> {
         match self.hosts.get_mut(&address) {
-            Some(Host::Listen(listening)) => listening.waiting.pop_front(),
+            Some(Host::Listen(listening)) => {
+                let next = listening.waiting.pop_front();
+                listening.armed.readable |= next.is_none();
+                next
+            }
             _ => None,
         }
     }
@@ -280,7 +288,9 @@ impl Net {
             Some(Host::Listen(listening)) => {
                 it.open_listened();
                 listening.waiting.push_back(connection);
-                self.readiness.report(listening.interest, ACCEPTABLE);
+                let armed = &mut listening.armed;
+                self.readiness
+                    .report_armed(listening.interest, armed, ACCEPTABLE);
             }
             Some(Host::Refuse(_)) | None => it.refuse(),
         }

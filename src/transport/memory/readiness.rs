@@ -1,5 +1,5 @@
-//! Readiness events of the in-memory network: a queue for each reactor, as epoll has one, and the order
-//! in which a queue hands its events out.
+//! Readiness events of the in-memory network: a queue for each reactor, as epoll has one, the order in which a
+//! queue hands its events out, and whether an event is reported again.
 
 use std::collections::VecDeque;
 
@@ -29,11 +29,29 @@ pub(super) struct Ready {
     pub(super) closed: bool,
 }
 
+/// Which kinds of readiness may be reported, where each is reported once: those that were not reported since the
+/// last `WouldBlock`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Armed {
+    pub(super) readable: bool,
+    pub(super) writable: bool,
+}
+
+impl Default for Armed {
+    fn default() -> Self {
+        Self {
+            readable: true,
+            writable: true,
+        }
+    }
+}
+
 /// The queues of all reactors of one network.
 #[derive(Default)]
 pub(super) struct Readiness {
     queues: Vec<VecDeque<ReadyEvent>>,
     shuffle: Option<Shuffle>,
+    is_like_windows: bool,
 }
 
 impl Readiness {
@@ -47,8 +65,39 @@ impl Readiness {
         self.shuffle = Some(Shuffle(SplitMix64::new(seed)));
     }
 
+    /// Reports nothing twice from now on, unless `WouldBlock` came in between.
+    pub(super) fn imitate_windows(&mut self) {
+        self.is_like_windows = true;
+    }
+
+    pub(super) fn is_like_windows(&self) -> bool {
+        self.is_like_windows
+    }
+
+    /// Queues an event, if a reactor is interested. `armed` says what may be reported, and is updated.
+    pub(super) fn report_armed(
+        &mut self,
+        interest: Option<Interest>,
+        armed: &mut Armed,
+        ready: Ready,
+    ) {
+        if !self.is_like_windows || interest.is_none() {
+            return self.report(interest, ready);
+        }
+        let ready = Ready {
+            readable: ready.readable && armed.readable,
+            writable: ready.writable && armed.writable,
+            closed: ready.closed,
+        };
+        armed.readable &= !ready.readable;
+        armed.writable &= !ready.writable;
+        if ready.readable || ready.writable {
+            self.report(interest, ready);
+        }
+    }
+
     /// Queues an event, if a reactor is interested.
-    pub(super) fn report(&mut self, interest: Option<Interest>, ready: Ready) {
+    fn report(&mut self, interest: Option<Interest>, ready: Ready) {
         if let Some(interest) = interest
             && let Some(queue) = self.queues.get_mut(interest.queue)
         {
@@ -143,6 +192,49 @@ mod tests {
             unsorted > 35 && (10..35).contains(&split),
             "{unsorted} {split}"
         );
+    }
+
+    /// What is reported of the end with this queue: readable, writable.
+    fn reported(network: &MemoryNetwork, queue: usize) -> Vec<(bool, bool)> {
+        let mut all = Vec::new();
+        network.poll_events(queue, |event| all.push((event.readable, event.writable)));
+        all
+    }
+
+    #[test]
+    fn like_on_windows_nothing_is_reported_twice_before_would_block() {
+        use std::io::{Read, Write};
+
+        let network = MemoryNetwork::new();
+        network.imitate_windows();
+        network.set_capacity(8);
+        let queue = network.open_queue();
+        let (mut client, mut server) = network.pair();
+        client.register(Interest { queue, token: 1 });
+        assert_eq!(reported(&network, queue), [(false, true)]);
+        server.write_all(b"one").unwrap();
+        assert_eq!(reported(&network, queue), [(true, false)]);
+        let mut buffer = [0; 8];
+        assert_eq!(client.read(&mut buffer).unwrap(), 3);
+        server.write_all(b"two").unwrap();
+        assert_eq!(reported(&network, queue), [], "no read has failed");
+        assert_eq!(client.read(&mut buffer).unwrap(), 3);
+        client.read(&mut buffer).unwrap_err();
+        server.write_all(b"three").unwrap();
+        assert_eq!(reported(&network, queue), [(true, false)]);
+        // The same for writes.
+        client.write_all(&[1; 8]).unwrap();
+        network.advance(std::time::Duration::ZERO);
+        assert_eq!(server.read(&mut buffer).unwrap(), 8);
+        assert_eq!(reported(&network, queue), [], "no write has failed");
+        client.write_all(&[1; 8]).unwrap();
+        client.write(&[1]).unwrap_err();
+        network.advance(std::time::Duration::ZERO);
+        assert_eq!(server.read(&mut buffer).unwrap(), 8);
+        assert_eq!(reported(&network, queue), [(false, true)]);
+        // And for who registers again: what is there is reported.
+        client.register(Interest { queue, token: 2 });
+        assert_eq!(reported(&network, queue), [(true, true)]);
     }
 
     #[test]

@@ -97,3 +97,24 @@ fn a_function_may_own_a_client_of_the_same_network() {
     drop(client);
     assert_eq!(server.read(&mut [0; 8]).unwrap(), 0);
 }
+
+#[test]
+fn like_on_windows_a_reset_discards_what_was_not_read() {
+    for is_windows in [false, true] {
+        let network = MemoryNetwork::new();
+        if is_windows {
+            network.imitate_windows();
+        }
+        let (mut client, mut server) = network.pair();
+        server.write_all(b"last words").unwrap();
+        client.write_all(b"never read").unwrap();
+        network.settle();
+        drop(server);
+        network.settle();
+        let mut read = Vec::new();
+        let end = client.read_to_end(&mut read).unwrap_err();
+        assert_eq!(end.kind(), ErrorKind::ConnectionReset);
+        let kept: &[u8] = if is_windows { b"" } else { b"last words" };
+        assert_eq!(read, kept);
+    }
+}

@@ -1,8 +1,10 @@
 //! Sessions against a rustls server, in memory. Here are the stories of trust and agreement; `data`
-//! tells what happens afterwards and `pair` is the stage.
+//! tells what happens afterwards, `waiting` and `silent_verifier` what a slow verifier does, and `pair` is the stage.
 
 mod data;
 mod pair;
+#[cfg(all(feature = "agent", feature = "server"))]
+mod silent_verifier;
 #[cfg(all(feature = "agent", feature = "server"))]
 mod waiting;
 

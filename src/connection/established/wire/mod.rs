@@ -116,11 +116,11 @@ impl Wire {
                 .map(|()| Driven::Waiting),
             Stage::Requesting => self.drive_requesting(exchange, reactor, meter),
             Stage::Receiving(_) => {
-                // The response has arrived, and it matters more than the rest of the request.
+                // The response matters more than the rest of the request.
+                self.fill_content(exchange, reactor, meter);
                 if let Err(error) = self.transmit(exchange, reactor, meter) {
                     self.stop_sending(exchange, error);
                 }
-                self.fill_content(exchange, reactor, meter);
                 exchange.fault().map_or(Ok(Driven::Waiting), Err)
             }
             Stage::Switched => Ok(Driven::Waiting),
@@ -148,8 +148,12 @@ impl Wire {
         meter: &mut BudgetMeter,
     ) -> Result<Driven, Error> {
         self.check_before_sending(exchange, reactor, meter)?;
+        if exchange.sent > 0 && self.link.is_readable(reactor) && !meter.exhausted() {
+            // Before more is sent: if the server has responded and closed, that causes a reset, and with a reset
+            // Windows discards the response.
+            self.fill(exchange, reactor, meter);
+        }
         loop {
-            self.transmit(exchange, reactor, meter)?;
             let was_held_back = self.machine.awaits_continue();
             let phase = self.awaits(exchange);
             let received = self.machine.receive(self.recv.unread());
@@ -189,6 +193,7 @@ impl Wire {
                     });
                 }
             }
+            self.transmit(exchange, reactor, meter)?;
             if meter.exhausted() || !self.fill(exchange, reactor, meter) && self.ended.is_none() {
                 return Ok(Driven::Waiting);
             }

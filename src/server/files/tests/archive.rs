@@ -142,3 +142,50 @@ fn an_entry_that_lies_about_its_length_is_an_error_when_read() {
     };
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
 }
+
+/// Archives may be packed on any system, and by anybody.
+#[test]
+fn names_that_windows_reads_as_something_else_are_never_served_and_long_ones_are() {
+    let long = ["l", "m", "n"].map(|letter| letter.repeat(120)).join("/");
+    let refused = [
+        "back\\slash.txt",
+        "..\\climbs.txt",
+        "\\\\server\\share.txt",
+        "C:/drive.txt",
+        "C:drive.txt",
+        "stream.txt:other",
+        "NUL",
+        "con.txt",
+        "folder/lpt1.log",
+        "dot.",
+        "space ",
+        "ALIAS~1.TXT",
+    ];
+    let mut entries: Vec<(&str, u16, u16, &[u8])> = vec![(&long, DEFLATED, 0, b"long")];
+    entries.extend(refused.map(|name| (name, STORED, 0, &b"never"[..])));
+    let bytes = archive(&entries);
+    let folder = roots::folder("archive-names");
+    // The archive's own path is long, too.
+    let deep = folder.join("d".repeat(150)).join("e".repeat(150));
+    std::fs::create_dir_all(&deep).unwrap();
+    let path = deep.join("game.pak");
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(path.as_os_str().len() > 300);
+    for root in [
+        ArchiveRoot::from_bytes(bytes).unwrap(),
+        ArchiveRoot::open(&path).unwrap(),
+    ] {
+        let files = StaticFiles::new("/", root);
+        let found = ask(&files, "GET", &format!("/{long}"), &[]).unwrap();
+        assert_eq!((found.0, found.2.as_str()), (200, "long"));
+        for name in refused {
+            let encoded = name.replace('\\', "%5c").replace(' ', "%20");
+            for target in [format!("/{name}"), format!("/{encoded}")] {
+                let found = ask(&files, "GET", &target, &[]);
+                let is_served = found.is_some_and(|found| found.2.contains("never"));
+                assert!(!is_served, "{target}");
+            }
+        }
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}

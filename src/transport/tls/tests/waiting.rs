@@ -20,12 +20,36 @@ use crate::{Agent, Event, HttpClient, Method, Status};
 /// When a test gives up.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Waits for its verdict from the test. `None` means that it panics.
+/// What the verifier answers. `None` means that it panics.
+pub(super) type Verdict = Option<Result<(), rustls::Error>>;
+
+/// Waits for its verdict from the test.
 #[derive(Debug)]
 struct Waiting {
     entered: Mutex<Sender<String>>,
-    verdicts: Mutex<Receiver<Option<Result<(), rustls::Error>>>>,
+    verdicts: Mutex<Receiver<Verdict>>,
     inner: NoVerifier,
+}
+
+/// Options whose verifier waits for the test. It first tells the name of its thread.
+pub(super) fn waiting_options(
+    version: TlsVersion,
+) -> (TlsOptions, Receiver<String>, Sender<Verdict>) {
+    let (entered_sender, entered) = channel();
+    let (verdicts, verdict_receiver) = channel();
+    let verifier = Waiting {
+        entered: Mutex::new(entered_sender),
+        verdicts: Mutex::new(verdict_receiver),
+        inner: NoVerifier {
+            algorithms: default_provider().signature_verification_algorithms,
+        },
+    };
+    let options = TlsOptions::builder()
+        .waiting_verifier(Arc::new(verifier))
+        .max_version(version)
+        .build()
+        .unwrap();
+    (options, entered, verdicts)
 }
 
 impl ServerCertVerifier for Waiting {
@@ -74,7 +98,7 @@ struct World {
     port: u16,
     options: TlsOptions,
     entered: Receiver<String>,
-    verdicts: Sender<Option<Result<(), rustls::Error>>>,
+    verdicts: Sender<Verdict>,
 }
 
 impl World {
@@ -86,20 +110,7 @@ impl World {
             .unwrap();
         let mut server = Server::builder().tls(served).bind("127.0.0.1:0").unwrap();
         server.route("GET", "/", |_: &mut Request| "hello").unwrap();
-        let (entered_sender, entered) = channel();
-        let (verdicts, verdict_receiver) = channel();
-        let verifier = Waiting {
-            entered: Mutex::new(entered_sender),
-            verdicts: Mutex::new(verdict_receiver),
-            inner: NoVerifier {
-                algorithms: default_provider().signature_verification_algorithms,
-            },
-        };
-        let options = TlsOptions::builder()
-            .waiting_verifier(Arc::new(verifier))
-            .max_version(version)
-            .build()
-            .unwrap();
+        let (options, entered, verdicts) = waiting_options(version);
         Self {
             port: server.local_addr().port(),
             server,
