@@ -107,6 +107,8 @@ fn finished(
     state.fraction = 1.0;
     state.is_done = true;
     state.note = match on.report.received {
+        // An attempt before this one fetched everything.
+        0 => "up to date".to_owned(),
         bytes @ ..100_000 => format!("{:.0} kB fetched", bytes as f64 / 1e3),
         bytes => format!("{:.1} MB fetched", bytes as f64 / 1e6),
     };
