@@ -379,6 +379,10 @@ fn combined(headers: &HeaderMap) -> HeaderMap {
     combined
 }
 
+/// How long a response is fresh at most whose server does not say how long: a tenth of the time since its
+/// modification (§4.2.2), as far as that means anything. Files without a time often have one of 1970 or 1980.
+const LONGEST_GUESS: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// The fields of a response in the spelling that the library understands: dates in the preferred
 /// format, and no `Age`, because [`Entry::born`] already includes it. A response without `Date` has the
 /// time at which it was received (RFC 9110 §6.6.1), and every response varies by the user.
@@ -396,9 +400,17 @@ fn normal(fields: &FieldLines, received: SystemTime) -> HeaderMap {
     }
     let mut normal = combined(&complete.to_header_map());
     normal.remove(AGE);
+    let mut made = received;
     for name in [DATE, EXPIRES, LAST_MODIFIED] {
-        let date = normal.get(&name).map(|value| parse_date(value.as_bytes()));
-        let date = date.flatten().and_then(http_date);
+        let value = normal.get(&name);
+        let mut date = value.and_then(|value| parse_date(value.as_bytes()));
+        if name == DATE {
+            made = date.unwrap_or(received);
+        } else if name == LAST_MODIFIED {
+            let earliest = made.checked_sub(10 * LONGEST_GUESS).unwrap_or(UNIX_EPOCH);
+            date = date.map(|modified| modified.max(earliest));
+        }
+        let date = date.and_then(http_date);
         match date.map(HeaderValue::try_from) {
             Some(Ok(date)) => {
                 normal.insert(name, date);

@@ -23,7 +23,7 @@ const MAX_BYTES: usize = 32 * 1024 * 1024;
 ///
 /// It stores complete responses to `GET` up to a number of bytes. Above that limit it removes the
 /// least recently used ones. A response without a stated lifetime counts as fresh for a tenth of
-/// the time since its last modification, as in browsers (RFC 9111 §4.2.2). A server sends
+/// the time since its last modification, and at most a week, as in browsers (RFC 9111 §4.2.2). A server sends
 /// `Cache-Control: no-cache` to be asked each time.
 ///
 /// A cache is private to one user: clear it when another player signs in.

@@ -122,6 +122,18 @@ fn freshness_lifetime_rfc_9111_4_2() {
         // §4.2.2: a tenth of the time since the last modification.
         (&[("last-modified", "@-1000"), ("date", "@0")], 99),
         (&[("last-modified", "@-1000")], 99),
+        // A week at most: this time says nothing.
+        (
+            &[("last-modified", "Thu, 01 Jan 1970 00:00:00 GMT")],
+            7 * 86400 - 1,
+        ),
+        (
+            &[
+                ("last-modified", "Tue, 01 Jan 1980 00:00:00 GMT"),
+                ("cache-control", "max-age=31536000"),
+            ],
+            31_536_000 - 1,
+        ),
         // §1.2.2: a number that no cache can hold is the longest time.
         (
             &[("cache-control", "max-age=99999999999999999999999")],
@@ -305,6 +317,28 @@ fn any_clock_value_is_handled() {
         cache.lookup(request);
         cache.freshen(request, &fields(&[]), time);
         cache.lookup(asked.at(0));
+    }
+}
+
+#[test]
+fn dates_at_the_ends_of_time() {
+    const FIRST: &str = "Thu, 01 Jan 1970 00:00:00 GMT";
+    const LAST: &str = "Fri, 31 Dec 9999 23:59:59 GMT";
+    for (lines, expected) in [
+        (&[("expires", LAST), ("date", "@0")][..], "fresh"),
+        (&[("expires", LAST), ("date", FIRST)], "fresh"),
+        (&[("expires", FIRST), ("date", LAST)], "stale"),
+        (&[("expires", LAST), ("date", LAST)], "stale"),
+        (&[("expires", FIRST), ("date", FIRST)], "stale"),
+        (&[("cache-control", "max-age=60"), ("date", LAST)], "fresh"),
+        (&[("cache-control", "max-age=60"), ("date", FIRST)], "stale"),
+        (&[("last-modified", LAST), ("date", FIRST)], "stale"),
+        (&[("last-modified", FIRST), ("date", FIRST)], "stale"),
+        (&[("last-modified", LAST), ("date", LAST)], "stale"),
+    ] {
+        let (mut cache, _) = stored(&[], lines);
+        let lookup = cache.lookup(Asked::get(&[]).at(30));
+        assert_eq!(kind(&lookup), expected, "{lines:?}");
     }
 }
 
