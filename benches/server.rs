@@ -5,7 +5,8 @@
 //! their polls took.
 //!
 //! A poll that took long by the clock but not by the processor time of its thread was interrupted: another thread had
-//! the processor, or the host of a virtual machine took it.
+//! the processor. What a virtual machine's host takes, and interrupts, count as processor time; so a loop that only reads
+//! the clock for the length of the budget runs in the same frames, and shows how often that happens.
 
 #![allow(missing_docs)]
 
@@ -81,7 +82,7 @@ fn frames(port: u16, time: Duration) -> Result<(), Box<dyn Error>> {
         polls.push(measured(|| server.poll())?);
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
     }
-    tell(polls, &server);
+    tell(&polls, &server);
     Ok(())
 }
 
@@ -99,6 +100,7 @@ fn serve_file(port: u16, files: StaticFiles) -> Result<(), Box<dyn Error>> {
     });
     let mut next = Instant::now();
     let mut polls = Vec::new();
+    let mut controls = Vec::new();
     let mut began = None;
     while !is_sent.load(Ordering::Relaxed) {
         next += FRAME;
@@ -107,6 +109,7 @@ fn serve_file(port: u16, files: StaticFiles) -> Result<(), Box<dyn Error>> {
         if server.metrics().requests > 0 {
             began.get_or_insert(begun);
             polls.push(poll);
+            controls.push(measured(busy_loop)?);
         }
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
     }
@@ -115,7 +118,8 @@ fn serve_file(port: u16, files: StaticFiles) -> Result<(), Box<dyn Error>> {
         let bytes = server.metrics().bytes_sent as f64;
         println!("{:.0} MB/s in {seconds:.1} s", bytes / seconds / 1e6);
     }
-    tell(polls, &server);
+    tell(&polls, &server);
+    print("a busy loop took", &controls, |control| control.wall);
     Ok(())
 }
 
@@ -127,6 +131,15 @@ struct Poll {
     cpu: Duration,
     /// How long its thread was ready to run but did not. Known on Linux.
     waited: Duration,
+}
+
+/// Reads the clock for the length of the budget.
+fn busy_loop() -> io::Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < BUDGET {
+        std::hint::spin_loop();
+    }
+    Ok(())
 }
 
 fn measured<T, E>(poll: impl FnOnce() -> Result<T, E>) -> Result<Poll, E> {
@@ -202,7 +215,7 @@ impl AssetRoot for SlowRoot {
 }
 
 /// Prints one line for each metric, and the longest polls.
-fn tell(polls: Vec<Poll>, server: &Server) {
+fn tell(polls: &[Poll], server: &Server) {
     let metrics = server.metrics();
     println!(
         "{} polls, {} requests, {} responses",
@@ -210,27 +223,11 @@ fn tell(polls: Vec<Poll>, server: &Server) {
         metrics.requests,
         metrics.responses[1],
     );
-    let print = |name: &str, time: fn(&Poll) -> Duration| {
-        let mut times: Vec<_> = polls.iter().map(time).collect();
-        times.sort();
-        let at = |part: f64| {
-            let index = (times.len() as f64 * part) as usize;
-            times
-                .get(index.min(times.len().saturating_sub(1)))
-                .map_or(0, Duration::as_micros)
-        };
-        println!(
-            "{name}: p50 {} µs, p99 {} µs, p99.9 {} µs, at most {} µs",
-            at(0.5),
-            at(0.99),
-            at(0.999),
-            at(1.0),
-        );
-    };
-    print("a poll took", |poll| poll.wall);
-    print("of that its own processor time", |poll| poll.cpu);
+    print("a poll took", polls, |poll| poll.wall);
+    print("of that its own processor time", polls, |poll| poll.cpu);
     print(
         "a poll without the time its thread waited for a processor",
+        polls,
         |poll| poll.wall.saturating_sub(poll.waited),
     );
     let limit = BUDGET + Duration::from_micros(100);
@@ -250,4 +247,22 @@ fn tell(polls: Vec<Poll>, server: &Server) {
             poll.waited.as_micros(),
         );
     }
+}
+
+fn print(name: &str, polls: &[Poll], time: fn(&Poll) -> Duration) {
+    let mut times: Vec<_> = polls.iter().map(time).collect();
+    times.sort();
+    let at = |part: f64| {
+        let index = (times.len() as f64 * part) as usize;
+        times
+            .get(index.min(times.len().saturating_sub(1)))
+            .map_or(0, Duration::as_micros)
+    };
+    println!(
+        "{name}: p50 {} µs, p99 {} µs, p99.9 {} µs, at most {} µs",
+        at(0.5),
+        at(0.99),
+        at(0.999),
+        at(1.0),
+    );
 }

@@ -51,7 +51,7 @@ impl SpillWorker {
 
     /// How many bytes may be passed now.
     pub(super) fn room(&self) -> usize {
-        self.files.room().saturating_sub(self.gathered.len())
+        self.files.room(self.gathered.len())
     }
 
     /// Begins a file with the content that was in memory until now.

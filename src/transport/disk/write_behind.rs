@@ -60,6 +60,8 @@ struct State<T: WriteTarget> {
     is_scheduled: bool,
     /// The owner waits for space or for the end of its commands.
     is_awaited: bool,
+    /// A command was queued, so that the target may hold files.
+    is_used: bool,
     is_dropped: bool,
 }
 
@@ -76,6 +78,7 @@ impl<T: WriteTarget> WriteBehind<T> {
                     fault: None,
                     is_scheduled: false,
                     is_awaited: false,
+                    is_used: false,
                     is_dropped: false,
                 }),
                 target: Mutex::new(Some(target)),
@@ -85,12 +88,14 @@ impl<T: WriteTarget> WriteBehind<T> {
         }
     }
 
-    /// How many bytes may be queued now. If that is little, the owner is told when half of the queue is free.
-    pub(crate) fn room(&self) -> usize {
+    /// How many bytes may be queued now besides the `held` ones that the owner is about to queue: fewer than the least
+    /// that a queue holds. If that is little, the owner is told when half of the queue is free.
+    pub(crate) fn room(&self, held: usize) -> usize {
         let capacity = capacity(self.disk.shared());
         let mut state = lock(&self.shared.state);
-        state.is_awaited |= state.queued > capacity / 2;
-        capacity.saturating_sub(state.queued)
+        let room = capacity.saturating_sub(state.queued + held);
+        state.is_awaited |= room == 0 || state.queued > capacity / 2;
+        room
     }
 
     /// Queues a command that holds this many bytes. Bytes beyond [`room`](Self::room) are queued as well, but cost
@@ -99,6 +104,7 @@ impl<T: WriteTarget> WriteBehind<T> {
         let mut state = lock(&self.shared.state);
         if state.fault.is_none() {
             state.queued += bytes;
+            state.is_used = true;
             state.commands.push_back((command, bytes));
             self.schedule(state);
         }
@@ -154,7 +160,9 @@ impl<T: WriteTarget> Drop for WriteBehind<T> {
         self.disk.shared().writers.fetch_sub(1, Ordering::Relaxed);
         let mut state = lock(&self.shared.state);
         state.is_dropped = true;
-        self.schedule(state);
+        if state.is_used {
+            self.schedule(state);
+        }
     }
 }
 

@@ -97,7 +97,7 @@ fn commands_are_carried_out_in_order_and_results_wait() {
     assert_eq!(test.writer.poll_output(), Some("out 1"));
     assert_eq!(test.writer.poll_output(), Some("out 2"));
     assert_eq!(test.writer.poll_output(), None);
-    assert_eq!(test.writer.room(), MIB);
+    assert_eq!(test.writer.room(0), MIB);
 }
 
 #[test]
@@ -106,18 +106,18 @@ fn a_full_queue_has_no_room_until_half_of_it_is_written() {
     for _ in 0..4 {
         test.writer.push("a", MIB / 4);
     }
-    assert_eq!(test.writer.room(), 0);
+    assert_eq!(test.writer.room(0), 0);
     test.go_on();
     test.go_on();
     test.notified.recv_timeout(NET).unwrap();
-    assert_eq!(test.writer.room(), MIB / 2);
+    assert_eq!(test.writer.room(0), MIB / 2);
     assert!(test.notified.try_recv().is_err(), "told once");
     // What was held in memory before goes into the queue all the same.
     test.writer.push("b", 3 * MIB);
-    assert_eq!(test.writer.room(), 0);
+    assert_eq!(test.writer.room(0), 0);
     drop(test.gate);
     settle(&test.disk);
-    assert_eq!(test.writer.room(), MIB);
+    assert_eq!(test.writer.room(0), MIB);
 }
 
 #[test]
@@ -129,12 +129,12 @@ fn many_writers_share_the_limit() {
         WriteBehind::new(&test.disk, Notes { notes, gate }, Arc::new(|| {}))
     };
     let others: Vec<_> = (1..64).map(target).collect();
-    assert_eq!(test.writer.room(), MIB / 4);
+    assert_eq!(test.writer.room(0), MIB / 4);
     let more: Vec<_> = (64..1024).map(target).collect();
-    assert_eq!(test.writer.room(), MIB / 16, "the least");
+    assert_eq!(test.writer.room(0), MIB / 16, "the least");
     drop((others, more));
-    assert_eq!(test.writer.room(), MIB);
-    settle(&test.disk);
+    assert_eq!(test.writer.room(0), MIB);
+    assert!(!test.disk.has_started(), "none had anything to do");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn after_a_fault_nothing_is_carried_out_and_the_owner_is_told() {
     test.writer.push("c", 10);
     settle(&test.disk);
     assert_eq!(test.notes(), ["a", "fail", "dropped httpoll-disk"]);
-    assert_eq!(test.writer.room(), MIB);
+    assert_eq!(test.writer.room(0), MIB);
     assert!(test.writer.is_done());
 }
 
@@ -168,4 +168,23 @@ fn dropping_the_owner_discards_the_queue_and_the_worker_drops_the_target() {
     let (last, carried_out) = notes.split_last().unwrap();
     assert_eq!(last, "dropped httpoll-disk");
     assert!(carried_out.len() <= 1, "{notes:?}");
+}
+
+#[test]
+fn an_owner_that_holds_bytes_back_is_told_even_if_the_queue_is_short() {
+    let test = test();
+    let least = 64 * 1024;
+    let target = |_| {
+        let (_, gate) = channel();
+        let notes = Arc::default();
+        WriteBehind::new(&test.disk, Notes { notes, gate }, Arc::new(|| {}))
+    };
+    let others: Vec<_> = (1..1024).map(target).collect();
+    test.writer.push("a", least / 2);
+    assert_eq!(test.writer.room(least / 2), 0);
+    test.go_on();
+    test.notified.recv_timeout(NET).unwrap();
+    assert_eq!(test.writer.room(least / 2), least / 2);
+    drop(others);
+    settle(&test.disk);
 }
