@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod agent_sockets {
+    #[cfg(unix)]
+    mod descriptors;
     mod last_bytes;
 }
 #[path = "agent_sockets/thread_switch.rs"]

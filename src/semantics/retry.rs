@@ -135,7 +135,9 @@ pub(crate) enum Reach {
 impl Outcome {
     pub(crate) fn of(error: &Error) -> Self {
         let transient = match error.kind() {
-            ErrorKind::Network(fault) => *fault != NetworkFault::System && !fault.may_be_cors(),
+            // Sockets that the system refuses may be free again later.
+            ErrorKind::Network(NetworkFault::System) => error.phase() == Some(Phase::Connect),
+            ErrorKind::Network(fault) => !fault.may_be_cors(),
             ErrorKind::Timeout(_) | ErrorKind::Truncated { .. } => true,
             _ => error.is_retryable(),
         };

@@ -42,27 +42,33 @@ impl Cost {
     }
 }
 
-/// After this many polls in a row with too little time for a step, the step starts however little is left, so that
-/// no connection starves.
+/// After this many polls with too little time for a step, or after this long, the step starts however little is left,
+/// so that no connection starves. The time counts when so many connections wait for their turn that not every poll
+/// comes to this one.
 const MAX_DEFERRALS: u8 = 8;
+const MAX_DEFERRED: Duration = Duration::from_millis(100);
 
-/// How many polls in a row had too little time for the next step of a connection.
+/// For how long there was too little time for the next step of a connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Deferrals {
     polls: u8,
-    /// The start of the last poll that had too little time. A poll gives a connection several turns.
-    last: Option<Instant>,
+    /// The start of the first and of the last poll that had too little time. A poll gives a connection several turns.
+    polled: Option<(Instant, Instant)>,
 }
 
 impl Deferrals {
     /// Whether a step of this cost may start now.
     pub(crate) fn may_start(&mut self, cost: Cost, meter: &mut BudgetMeter) -> bool {
-        if self.polls >= MAX_DEFERRALS || meter.can_start(cost.expected()) {
+        let poll = meter.started();
+        let (first, last) = *self.polled.get_or_insert((poll, poll));
+        let is_long = poll.saturating_duration_since(first) >= MAX_DEFERRED;
+        if self.polls >= MAX_DEFERRALS || is_long || meter.can_start(cost.expected()) {
             *self = Self::default();
             return true;
         }
-        if self.last.replace(meter.started()) != Some(meter.started()) {
+        if self.polls == 0 || last != poll {
             self.polls += 1;
+            self.polled = Some((first, poll));
         }
         false
     }

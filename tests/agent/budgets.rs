@@ -6,7 +6,7 @@ use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{Agent, Budget, Event, PollAt, Request, RequestId};
 
-use crate::support::{address, finish, pattern, run, setup};
+use crate::support::{address, finish, frames, pattern, run, setup};
 
 #[test]
 fn a_tiny_budget_still_makes_progress_and_loses_nothing() {
@@ -29,6 +29,23 @@ fn a_tiny_budget_still_makes_progress_and_loses_nothing() {
         assert!(*outcome.response().body() == pattern(300), "{budget:?}");
         assert!(server.requests()[0].body == pattern(300));
     }
+}
+
+#[test]
+fn requests_are_carried_out_although_new_ones_use_up_each_poll() {
+    let (network, server, mut agent) = setup();
+    server
+        .get("/")
+        .reply(MockResponse::ok().bytes(pattern(300)));
+    agent.set_budget(Budget::frame(Duration::ZERO));
+    let mut done = 0;
+    for _ in 0..200 {
+        let request = Request::get("http://game.example/");
+        agent.send(request).unwrap().detach();
+        let events = frames(&network, &mut agent, 1);
+        done += events.iter().filter(|event| event.is_final()).count();
+    }
+    assert!(done >= 10, "{done}");
 }
 
 #[test]

@@ -111,6 +111,8 @@ pub(crate) struct Engine {
     transfers: Transfers,
     pool: Pool,
     run_queue: RunQueue,
+    /// The last turn ended before any connection had its turn.
+    owes_connections: bool,
     timers: Timers,
     events: EventQueue,
     window: Window,
@@ -164,6 +166,7 @@ impl Engine {
             transfers: Transfers::default(),
             pool: Pool::new(config.pool.clone()),
             run_queue: RunQueue::default(),
+            owes_connections: false,
             timers: Timers::default(),
             events: EventQueue::default(),
             window: Window::default(),

@@ -180,33 +180,58 @@ impl Engine {
     fn drive_all(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         self.run_queue.schedule_ready(&mut self.reactor);
         let before = self.events.len();
-        let mut progressed = self.admit_submissions(ADMITTED_FIRST, meter);
+        let mut progressed = false;
+        let mut has_driven = false;
+        if self.owes_connections {
+            // New requests must not take all time of every turn.
+            if self.run_queue.is_empty() {
+                progressed = self.start_waiting(active_now, meter);
+            }
+            has_driven = self.drive_next(active_now, meter, &mut progressed);
+        }
+        progressed |= self.admit_submissions(ADMITTED_FIRST, meter);
         progressed |= self.check_files(meter);
         progressed |= self.start_waiting(active_now, meter);
-        while !self.run_queue.is_empty() && !meter.exhausted() {
-            let Some(key) = self.run_queue.next() else {
-                break;
-            };
-            if self.pool.get(key).is_none() {
-                continue;
-            }
-            progressed |= self.run_connection(key, active_now, meter);
-            if meter.exhausted() && self.pool.get(key).is_some() {
-                // The next poll continues here: a socket that stays writable does not become ready again.
-                self.run_queue.reschedule(key, meter.has_deferred());
-            }
-            // A connection that became free serves the next request in the same poll.
-            if self.start_waiting(active_now, meter) {
-                self.run_queue.hurry(key);
-                progressed = true;
-            }
+        while self.drive_next(active_now, meter, &mut progressed) {
+            has_driven = true;
         }
+        self.owes_connections =
+            !has_driven && (!self.run_queue.is_empty() || self.pool.may_serve_waiting());
         if !self.submissions.is_empty() {
             progressed |= self.admit_submissions(usize::MAX, meter);
             progressed |= self.start_waiting(active_now, meter);
         }
         self.report_queued();
         progressed || before != self.events.len()
+    }
+
+    /// Drives the next connection that is scheduled. `false`: there is none, or no budget for it.
+    fn drive_next(
+        &mut self,
+        active_now: Instant,
+        meter: &mut BudgetMeter,
+        progressed: &mut bool,
+    ) -> bool {
+        if self.run_queue.is_empty() || meter.exhausted() {
+            return false;
+        }
+        let Some(key) = self.run_queue.next() else {
+            return false;
+        };
+        if self.pool.get(key).is_none() {
+            return true;
+        }
+        *progressed |= self.run_connection(key, active_now, meter);
+        if meter.exhausted() && self.pool.get(key).is_some() {
+            // The next poll continues here: a socket that stays writable does not become ready again.
+            self.run_queue.reschedule(key, meter.has_deferred());
+        }
+        // A connection that became free serves the next request in the same poll.
+        if self.start_waiting(active_now, meter) {
+            self.run_queue.hurry(key);
+            *progressed = true;
+        }
+        true
     }
 
     /// Drives one connection and the transfer that it serves.

@@ -6,6 +6,7 @@ use super::transfers::Step;
 use crate::agent::event::Event;
 use crate::agent::pool::ConnectionKey;
 use crate::agent::transfer::Transfer;
+use crate::agent::transfer::decide::is_own_fault;
 #[cfg(feature = "websocket")]
 use crate::agent::transfer::state::State;
 use crate::clock::Instant;
@@ -109,8 +110,10 @@ impl Engine {
             .get(key)
             .and_then(|pooled| pooled.connection.error().cloned())
             .unwrap_or_else(|| ErrorKind::Network(NetworkFault::Closed).into());
-        let now = self.now();
-        self.policies.note_failure(transfer, now);
+        if !is_own_fault(&error) {
+            let now = self.now();
+            self.policies.note_failure(transfer, now);
+        }
         self.end_on(transfer, key, &error)
     }
 

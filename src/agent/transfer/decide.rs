@@ -398,6 +398,11 @@ pub(crate) fn is_cut(error: &Error) -> bool {
     )
 }
 
+/// Whether it was this side's system that failed, and no server was asked.
+pub(crate) fn is_own_fault(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Network(NetworkFault::System))
+}
+
 /// Whether a status or an error says that the origin itself does not work, so that another one of the
 /// request's list is better.
 pub(crate) fn blames_origin(outcome: Result<StatusCode, &Error>) -> bool {
@@ -405,6 +410,7 @@ pub(crate) fn blames_origin(outcome: Result<StatusCode, &Error>) -> bool {
         Ok(status) => matches!(status.as_u16(), 502..=504),
         Err(error) => {
             is_transient(Outcome::of(error))
+                && !is_own_fault(error)
                 && matches!(
                     error.phase(),
                     Some(Phase::Resolve | Phase::Connect | Phase::Tunnel | Phase::TlsHandshake)

@@ -35,6 +35,22 @@ struct Failures {
     last: Option<(SocketAddr, io::Error)>,
 }
 
+impl Failures {
+    /// Without a free file descriptor there was no socket, and no server was asked.
+    fn fault(&self) -> NetworkFault {
+        // EMFILE and ENFILE; WSAEMFILE.
+        const NO_DESCRIPTORS: &[i32] = if cfg!(windows) { &[10024] } else { &[23, 24] };
+        match self
+            .last
+            .as_ref()
+            .and_then(|(_, error)| error.raw_os_error())
+        {
+            Some(code) if NO_DESCRIPTORS.contains(&code) => NetworkFault::System,
+            _ => NetworkFault::ConnectFailed,
+        }
+    }
+}
+
 impl fmt::Display for Failures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.last {
@@ -87,8 +103,10 @@ impl Attempts {
                 RaceStep::WaitUntil(_) => return Ok(None),
                 RaceStep::Exhausted if !self.sockets.is_empty() => return Ok(None),
                 RaceStep::Exhausted => {
-                    return Err(Error::new(ErrorKind::Network(NetworkFault::ConnectFailed))
-                        .with_source(mem::take(&mut self.failures)));
+                    let failures = mem::take(&mut self.failures);
+                    return Err(
+                        Error::new(ErrorKind::Network(failures.fault())).with_source(failures)
+                    );
                 }
             }
         }

@@ -27,6 +27,8 @@ pub(crate) struct System {
     /// A single machine has none, because the handle costs a file descriptor.
     registry: OnceLock<Registry>,
     waker: Mutex<Option<Arc<Waker>>>,
+    /// Why making the waker failed. mio panics in debug builds when a second one is made.
+    waker_fault: OnceLock<Error>,
     is_group: bool,
 }
 
@@ -42,6 +44,7 @@ impl System {
             opened: Mutex::new(None),
             registry: OnceLock::new(),
             waker: Mutex::new(None),
+            waker_fault: OnceLock::new(),
             is_group,
         }
     }
@@ -86,10 +89,19 @@ impl System {
     pub(crate) fn waker(&self) -> Result<Option<Arc<Waker>>, Error> {
         let mut waker = lock(&self.waker);
         if waker.is_none() {
-            self.register(|registry| {
+            if let Some(fault) = self.waker_fault.get() {
+                return Err(fault.clone());
+            }
+            // Most failures are a lack of file descriptors, which passes. This handle costs one, like the waker, so that
+            // the waker is made only when there is one for it.
+            self.register(|registry| registry.try_clone().map(drop))?;
+            let made = self.register(|registry| {
                 *waker = Some(Arc::new(Waker::new(registry, WAKER)?));
                 Ok(())
-            })?;
+            });
+            if let Err(fault) = made {
+                return Err(self.waker_fault.get_or_init(|| fault).clone());
+            }
         }
         Ok(waker.clone())
     }
