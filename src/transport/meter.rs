@@ -246,9 +246,8 @@ impl BudgetMeter {
         self.worked = true;
     }
 
-    /// Whether a step that cannot be cut may start, when such a step recently took `cost`. If not, the turn
-    /// ends. The first step of a poll may always start; otherwise a step that costs more than a whole
-    /// budget would never be done.
+    /// Whether a step that cannot be cut, and recently took `cost`, may start. If not, the turn ends. The first step
+    /// of a poll may always start; otherwise a step that costs more than a whole budget would never be done.
     pub(crate) fn can_start(&mut self, cost: Duration) -> bool {
         let Some(deadline) = self.deadline.filter(|_| self.worked) else {
             return true;
@@ -262,6 +261,7 @@ impl BudgetMeter {
             Some(turn) => turn.is_over = true,
             None => self.deadline = Some(self.latest),
         }
+        self.free_step = false;
         self.cut = true;
         self.deferred = true;
         false
@@ -495,7 +495,7 @@ mod tests {
         let network = MemoryNetwork::new();
         let mut meter = meter(&network, &Budget::frame(Duration::from_micros(500)));
         meter.note_work();
-        meter.start_turn(Some(Duration::from_micros(100)), false, false);
+        meter.start_turn(Some(Duration::from_micros(100)), true, false);
         assert!(!meter.can_start(Duration::from_micros(600)));
         assert!(meter.exhausted() && meter.has_deferred() && !meter.is_spent());
         meter.start_turn(Some(Duration::from_micros(100)), false, false);
