@@ -1,10 +1,8 @@
 //! The request head of one hop: the caller's fields, and those that the agent adds unless the caller said
 //! otherwise. `Host` comes first (RFC 9110 §7.2).
 
-use std::fmt::Write as _;
-
 use http::{Method, Version};
-use url::Url;
+use url::{Position, Url};
 
 use crate::error::Error;
 use crate::proto::{FieldLines, RequestHead};
@@ -36,7 +34,6 @@ pub(crate) struct Additions<'a> {
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub(crate) head: RequestHead,
-    text: String,
 }
 
 impl Default for Draft {
@@ -48,7 +45,6 @@ impl Default for Draft {
                 version: Version::HTTP_11,
                 fields: FieldLines::new(),
             },
-            text: String::new(),
         }
     }
 }
@@ -72,7 +68,7 @@ pub(crate) fn build(
     without: &[String],
     additions: &Additions<'_>,
 ) -> Result<(), Error> {
-    let Draft { head, text } = draft;
+    let head = &mut draft.head;
     head.method = method.clone();
     head.version = version;
     let fields = &mut head.fields;
@@ -82,11 +78,7 @@ pub(crate) fn build(
     };
     match own.get("host") {
         Some(host) => fields.append("Host", host)?,
-        None if wanted("host") => {
-            text.clear();
-            push_authority(url, text);
-            fields.append("Host", &text)?;
-        }
+        None if wanted("host") => fields.append("Host", authority(url))?,
         None => {}
     }
     if let Some(authorization) = &additions.authorization
@@ -184,22 +176,12 @@ pub(crate) fn write_given_target(url: &Url, form: TargetForm, given: &str, out: 
 }
 
 /// `host[:port]`. The port is left out when it is the scheme's default (RFC 9110 §7.2).
-pub(crate) fn authority(url: &Url) -> String {
-    let mut authority = String::new();
-    push_authority(url, &mut authority);
-    authority
+pub(crate) fn authority(url: &Url) -> &str {
+    &url[Position::BeforeHost..Position::AfterPort]
 }
 
 fn push_origin(url: &Url, out: &mut String) {
     out.push_str(url.scheme());
     out.push_str("://");
-    push_authority(url, out);
-}
-
-fn push_authority(url: &Url, out: &mut String) {
-    out.push_str(url.host_str().unwrap_or_default());
-    if let Some(port) = url.port() {
-        // Writing to a string cannot fail.
-        let _ = write!(out, ":{port}");
-    }
+    out.push_str(authority(url));
 }

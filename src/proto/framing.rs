@@ -53,7 +53,7 @@ pub(super) fn of_response(method: &Method, head: &ResponseHead) -> Result<Framed
         TransferCoding::Identity => TransferCoding::Absent,
         coding => coding,
     };
-    let has_length = head.fields.contains("content-length");
+    let has_length = || head.fields.contains("content-length");
     Ok(match (method, head.status, coding) {
         (_, status, _) if status.is_informational() => Framed::safe(Framing::Empty),
         (&Method::CONNECT, status, _) if status.is_success() => {
@@ -62,7 +62,7 @@ pub(super) fn of_response(method: &Method, head: &ResponseHead) -> Result<Framed
         // Neither field belongs there (RFC 9110 §8.6). Some servers still send the content that the length
         // announces, perhaps later. It must not be taken for the beginning of the next response.
         (_, StatusCode::NO_CONTENT, TransferCoding::Absent)
-            if has_length && !matches!(content_length(&head.fields), Ok(Some(0))) =>
+            if has_length() && !matches!(content_length(&head.fields), Ok(Some(0))) =>
         {
             Framed::closing(Framing::Empty, CloseReason::ContentLengthWithoutContent)
         }
@@ -77,7 +77,7 @@ pub(super) fn of_response(method: &Method, head: &ResponseHead) -> Result<Framed
         (_, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED, _) => {
             Framed::closing(Framing::Empty, CloseReason::TransferEncodingWithoutContent)
         }
-        (.., TransferCoding::Chunked) if has_length => Framed::closing(
+        (.., TransferCoding::Chunked) if has_length() => Framed::closing(
             Framing::Chunked,
             CloseReason::ContentLengthWithTransferEncoding,
         ),

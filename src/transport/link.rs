@@ -160,6 +160,8 @@ impl Link {
         recv: &mut RecvBuffer,
     ) -> Result<LinkRead, Error> {
         match &mut self.layer {
+            // Without this, a buffer would be taken for nothing.
+            Layer::Plain if !self.socket.is_readable(reactor) => Ok(LinkRead::Blocked),
             Layer::Plain => {
                 let pool = reactor.pool().clone();
                 let room = recv.room(&pool, BUFFER_BYTES / 2);
