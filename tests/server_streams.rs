@@ -302,14 +302,20 @@ fn the_handshake() {
 fn content_of_a_handshake_is_not_taken_for_frames() {
     // RFC 9110 §7.8: the new protocol begins after the request, and content is part of the request.
     let hidden = frame(0x81, b"bad");
-    for framing in [
-        format!("Content-Length: {}\r\n", hidden.len()),
-        "Transfer-Encoding: chunked\r\n".to_owned(),
+    let length = format!("Content-Length: {}\r\n", hidden.len());
+    for (framing, first) in [
+        (length.clone(), ""),
+        ("Transfer-Encoding: chunked\r\n".to_owned(), ""),
+        // The `100` comes before the `101`.
+        (
+            length + "Expect: 100-continue\r\n",
+            "HTTP/1.1 100 Continue\r\n\r\n",
+        ),
     ] {
         let mut test = test_server();
         let kept = with_sockets(&mut test, WebSocketOptions::default());
         let (mut client, early) = handshake(&mut test, &framing);
-        assert_eq!(early, "", "{framing}: the request is not complete");
+        assert_eq!(early, first, "{framing}: the request is not complete");
         let content = if framing.starts_with('C') {
             hidden.clone()
         } else {

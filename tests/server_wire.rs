@@ -60,6 +60,33 @@ fn nothing_can_be_smuggled() {
         ("X: a\0b", 400),
         (": y", 400),
         ("X y", 400),
+        // What another parser may read as the plain form.
+        ("Transfer-Encoding: chunked,", 400),
+        ("Transfer-Encoding: ,chunked", 400),
+        ("Transfer-Encoding:", 400),
+        (
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            400,
+        ),
+        (
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+            400,
+        ),
+        (
+            "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked",
+            501,
+        ),
+        ("Transfer-Encoding: chunked;q=1", 501),
+        ("Transfer-Encoding: chunked chunked", 501),
+        ("Transfer-Encoding: chunked\x0b", 400),
+        ("Transfer-Encoding\t: chunked", 400),
+        ("Content-Length : 4", 400),
+        ("Content-Length: 4,", 400),
+        ("Content-Length: 4\r\n 5", 400),
+        ("Content-Length: 4;5", 400),
+        ("Content-Length: 1e1", 400),
+        ("Content-Length: \u{ff14}", 400),
+        ("Content-Length: 4\r\nContent-Length:", 400),
     ] {
         let (mut test, notes) = echoing();
         let mut client = test.connect();

@@ -93,6 +93,18 @@ fn single_ranges() {
 }
 
 #[test]
+fn only_a_get_has_ranges() {
+    // RFC 9110 §14.2.
+    let range = &[
+        "Range: bytes=0-3",
+        "If-Range: Sun, 06 Nov 1994 08:49:37 GMT",
+    ];
+    let answer = ask(&files(), "HEAD", "/static/digits.txt", range).unwrap();
+    assert_eq!((answer.0, answer.2.as_str()), (200, ""));
+    assert_eq!(answer.field("content-range"), None);
+}
+
+#[test]
 fn several_ranges() {
     let answer = get("/static/digits.txt", &["Range: bytes=0-1, -2"]);
     assert_eq!(answer.0, 206);
