@@ -3,7 +3,7 @@
 //!
 //! | chapter | for |
 //! |---|---|
-//! | [`reference`] | all components, events and systems, in tables |
+//! | [`reference`](mod@reference) | all components, events and systems, in tables |
 //! | [`cookbook`] | ready-made code for common tasks |
 //! | [`assets`], [`servers`] | `http://` in the `AssetServer`; listening |
 //! | [`reactive_apps`] | apps that draw only when something happens |
