@@ -8,6 +8,7 @@
 //! ```
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use httpoll::Agent;
@@ -26,14 +27,16 @@ const USAGE: &str = "[serve | ask]
 
 const NAME: &str = "httpoll-example";
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     let arguments = offline::command_line("local_tool", ABOUT, USAGE);
-    match arguments.first().map(String::as_str) {
-        Some("serve") => serve(),
-        Some("ask") => ask(NAME),
-        None => both(),
-        Some(_) => Err("usage: local_tool [serve | ask]".into()),
-    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments[..] {
+        ["serve"] => serve(),
+        ["ask"] => ask(NAME),
+        [] => both(),
+        _ => offline::wrong_arguments("local_tool"),
+    };
+    offline::exit_code("local_tool", outcome)
 }
 
 /// The tool, with a page and an interface for other programs.
@@ -64,7 +67,8 @@ fn serve() -> Result<(), Box<dyn Error>> {
 
 /// Another program of the same user.
 fn ask(name: &str) -> Result<(), Box<dyn Error>> {
-    let found = LocalTool::find(name)?.ok_or("the tool does not run: local_tool serve")?;
+    let found =
+        LocalTool::find(name)?.ok_or("the tool does not run; start it with local_tool serve")?;
     let mut agent = Agent::new();
     let request = agent
         .get(format!("http://127.0.0.1:{}/level", found.port))

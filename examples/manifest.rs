@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         }
         Err(wrong) => {
             eprintln!("manifest: {wrong}");
-            ExitCode::FAILURE
+            ExitCode::from(2)
         }
     }
 }
@@ -44,9 +44,15 @@ fn run() -> Result<String, Box<dyn Error>> {
             Long("version") | Short('V') => {
                 return Ok(format!("manifest {}\n", env!("CARGO_PKG_VERSION")));
             }
-            Long("blocks") => blocks = arguments.value()?.parse()?,
+            Long("blocks") => {
+                let value = arguments.value()?;
+                let is_valid = |bytes: &u64| *bytes == 0 || (1024..=16_777_216).contains(bytes);
+                let bytes = value.parse().ok().filter(is_valid);
+                blocks =
+                    bytes.ok_or("--blocks is 0, or from 1024 to 16777216; see manifest --help")?;
+            }
             Value(value) if folder.is_none() => folder = Some(value),
-            other => return Err(other.unexpected().into()),
+            other => return Err(format!("{}; see manifest --help", other.unexpected()).into()),
         }
     }
     let folder = folder.ok_or("the folder is missing; see manifest --help")?;

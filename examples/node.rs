@@ -275,7 +275,7 @@ impl Options {
                 }
                 Long("quiet") => options.quiet = true,
                 Value(url) if options.url.is_none() => options.url = Some(url.string()?),
-                _ => return Err(format!("{}; see --help", argument.unexpected()).into()),
+                _ => return Err(format!("{}; see node --help", argument.unexpected()).into()),
             }
         }
         Ok(Some(options))

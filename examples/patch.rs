@@ -10,7 +10,9 @@
 
 use std::error::Error;
 use std::fs;
+use std::io::{IsTerminal, Write, stdout};
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use httpoll::Agent;
@@ -22,16 +24,14 @@ mod offline;
 
 const ABOUT: &str = "Brings a folder up to date, as a launcher does, with a progress bar.";
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     let arguments = offline::command_line("patch", ABOUT, "[URL-OF-MANIFEST FOLDER]");
-    match &arguments[..] {
-        [url, root] => {
-            report(&run(url, Path::new(root))?);
-            Ok(())
-        }
+    let outcome = match &arguments[..] {
+        [url, root] => run(url, Path::new(root)).map(|it| report(&it)),
         [] => offline(),
-        _ => Err("usage: patch [URL-OF-MANIFEST FOLDER]".into()),
-    }
+        _ => offline::wrong_arguments("patch"),
+    };
+    offline::exit_code("patch", outcome)
 }
 
 /// Runs a patch to its end.
@@ -44,7 +44,9 @@ fn run(url: &str, root: &Path) -> Result<PatchReport, Box<dyn Error>> {
         patch.poll(&mut agent);
         draw(&patch);
         if let Some(result) = patch.result() {
-            println!();
+            if stdout().is_terminal() {
+                println!();
+            }
             return Ok(result.clone()?);
         }
         // A game draws its frame here.
@@ -70,8 +72,10 @@ fn draw(patch: &Patch) {
         progress.files,
         progress.rate / 1e6,
     );
-    print!("\r{text:<100}");
-    let _ = std::io::Write::flush(&mut std::io::stdout());
+    if stdout().is_terminal() {
+        print!("\r{text:<100}");
+        let _ = stdout().flush();
+    }
 }
 
 fn report(report: &PatchReport) {

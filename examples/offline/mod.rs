@@ -2,7 +2,9 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+use std::error::Error;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -12,14 +14,32 @@ use std::time::{Duration, Instant};
 pub const FRAME: Duration = Duration::from_millis(16);
 
 /// Answers `--help` and `--version`, and ends the program then. Returns the other arguments. `usage` are the
-/// lines about them.
+/// lines about them; if it is empty, there are none.
 pub fn command_line(name: &str, about: &str, usage: &str) -> Vec<String> {
     match parse(name, about, usage) {
+        Ok(Some(arguments)) if usage.is_empty() && !arguments.is_empty() => wrong_arguments(name),
         Ok(Some(arguments)) => arguments,
         Ok(None) => std::process::exit(0),
         Err(wrong) => {
-            eprintln!("{name}: {wrong}; see --help");
+            eprintln!("{name}: {wrong}; see {name} --help");
             std::process::exit(2)
+        }
+    }
+}
+
+/// Ends the program because its arguments mean nothing.
+pub fn wrong_arguments(name: &str) -> ! {
+    eprintln!("{name}: these arguments mean nothing; see {name} --help");
+    std::process::exit(2)
+}
+
+/// Prints the error of a program, if there is one, in words.
+pub fn exit_code(name: &str, outcome: Result<(), Box<dyn Error>>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            ExitCode::FAILURE
         }
     }
 }
@@ -32,7 +52,10 @@ fn parse(name: &str, about: &str, usage: &str) -> Result<Option<Vec<String>>, le
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("help") | Short('h') => {
-                println!("{about}\n\nusage: {name} {usage}\n");
+                println!(
+                    "{about}\n\nusage: {}\n",
+                    format!("{name} {usage}").trim_end()
+                );
                 println!("  --help      prints this text");
                 println!("  --version   prints the version");
                 return Ok(None);

@@ -36,7 +36,13 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
         ],
     );
     if let Some(file) = options.remove("cacert") {
-        let pem = std::fs::read(&file).map_err(|error| format!("{file}: {error}"))?;
+        let pem = match std::fs::read(&file) {
+            Ok(pem) => pem,
+            Err(error) => {
+                eprintln!("get: {file}: {error}");
+                return Ok(AppExit::error());
+            }
+        };
         let tls = bevy_httpoll::httpoll::tls::TlsOptions::builder();
         plugin.tls = Some(tls.add_root_pem(&pem).build()?);
     }

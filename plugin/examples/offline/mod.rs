@@ -33,7 +33,7 @@ pub fn command_line(
         Ok(Some(values)) => values,
         Ok(None) => std::process::exit(0),
         Err(wrong) => {
-            eprintln!("{name}: {wrong}; see --help");
+            eprintln!("{name}: {wrong}; see {name} --help");
             std::process::exit(2)
         }
     }
