@@ -37,10 +37,8 @@ pub(super) struct Shared {
     pub(super) claims: Claims,
     /// What all readers hold.
     pub(super) read_memory: ReadMemory,
-    /// How many downloads there are: they share the limit of queued bytes.
+    /// How many downloads, or received forms, there are: they share the limit of queued bytes.
     pub(super) downloads: AtomicUsize,
-    /// How many writers there are: they share the limit of queued bytes, too.
-    pub(super) writers: AtomicUsize,
     /// How many suspended downloads still hold their target.
     pub(super) leaving: AtomicUsize,
     /// The part files that are being written.
@@ -152,7 +150,6 @@ impl Disk {
             claims: Claims::default(),
             read_memory: ReadMemory::default(),
             downloads: AtomicUsize::new(0),
-            writers: AtomicUsize::new(0),
             leaving: AtomicUsize::new(0),
             holders: Mutex::default(),
             #[cfg(test)]

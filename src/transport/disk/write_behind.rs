@@ -68,7 +68,7 @@ struct State<T: WriteTarget> {
 impl<T: WriteTarget> WriteBehind<T> {
     /// Starts nothing before the first command.
     pub(crate) fn new(disk: &Disk, target: T, notify: Wake) -> Self {
-        disk.shared().writers.fetch_add(1, Ordering::Relaxed);
+        disk.shared().downloads.fetch_add(1, Ordering::Relaxed);
         Self {
             shared: Arc::new(SharedWrite {
                 state: Mutex::new(State {
@@ -157,7 +157,7 @@ impl<T: WriteTarget> State<T> {
 
 impl<T: WriteTarget> Drop for WriteBehind<T> {
     fn drop(&mut self) {
-        self.disk.shared().writers.fetch_sub(1, Ordering::Relaxed);
+        self.disk.shared().downloads.fetch_sub(1, Ordering::Relaxed);
         let mut state = lock(&self.shared.state);
         state.is_dropped = true;
         if state.is_used {
@@ -225,7 +225,7 @@ impl<T: WriteTarget> Task for SharedWrite<T> {
 
 /// How many bytes each writer may have queued.
 fn capacity(shared: &Shared) -> usize {
-    let writers = shared.writers.load(Ordering::Relaxed).max(1);
+    let writers = shared.downloads.load(Ordering::Relaxed).max(1);
     (MOST_QUEUED_TOGETHER / writers).clamp(LEAST_QUEUED, MOST_QUEUED)
 }
 
