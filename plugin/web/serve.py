@@ -104,7 +104,7 @@ def open_in_chromium(url, picture):
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if not chromium:
         sys.exit("plugin/web: no Chromium")
-    with tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         picture = picture or os.path.join(profile, "page.png")
         flags = "--headless --no-sandbox --disable-gpu --no-first-run --hide-scrollbars --window-size=960,420".split()
         command = [chromium, *flags, f"--user-data-dir={profile}/data", f"--screenshot={picture}", f"{url}?picture"]

@@ -35,7 +35,7 @@ def main():
         f"http://127.0.0.1:{page}/index.html?cors=http://127.0.0.1:{with_cors}"
         f"&plain=http://127.0.0.1:{without_cors}&dead=http://127.0.0.1:{closed_port()}&only={only}"
     )
-    with tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         flags = (
             "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
             "--disable-background-networking --disable-component-update --disable-sync "

@@ -282,6 +282,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with STATE.lock:
             self.respond(200, str(STATE.counts.get(query["key"], 0)))
 
+    def path_held(self, query, content):
+        """Sends a byte, and another one when /allow lets it."""
+        self.send_response(200)
+        self.common()
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"x")
+        self.wfile.flush()
+        with STATE.may_read:
+            if not STATE.may_read.wait_for(lambda: query["key"] in STATE.allowed, 25):
+                raise ConnectionResetError
+        self.wfile.write(b"x")
+
     def path_allow(self, query, content):
         """Lets /gated read so many bytes of the content under this key."""
         with STATE.may_read:

@@ -8,10 +8,10 @@ use bevy_ecs::prelude::*;
 use bevy_httpoll::prelude::*;
 use httpoll::clock::Instant;
 use httpoll::websocket::WebSocketMessage;
-use httpoll::{ErrorKind, Phase, Timeouts};
+use httpoll::{ErrorKind, Phase, Request, Timeouts};
 use serde_json::Value;
 
-use crate::harness::{Env, Outcome, frame, key, until_text};
+use crate::harness::{Env, Outcome, fetch, frame, key, until_text};
 use crate::{cases, holds, same};
 
 cases![
@@ -148,9 +148,30 @@ async fn the_plugin_reports_each_phase(_: Rc<Env>) -> Outcome {
     app.add_observer(|on: On<HttpPhaseChanged>, mut seen: ResMut<Seen>| {
         seen.0.push(on.to.to_string());
     });
-    let request = HttpRequest::post("/late?pause=0.5").body(vec![b'u'; 100_000]);
+    let key = key("phases");
+    let url = format!("/gated?key={key}");
+    let request = HttpRequest::put(url).body(vec![b'u'; 100_000]);
     app.world_mut().spawn(request);
-    update_until(&mut app, 6).await?;
+    let allow = async |bytes: usize| {
+        let url = format!("/allow?key={key}&bytes={bytes}");
+        fetch(Request::get(url)).await?.response().map(drop)
+    };
+    allow(100_000).await?;
+    let sent = HttpPhase::AwaitHead.to_string();
+    let began = Instant::now();
+    while seen(&app).last() != Some(&sent) {
+        holds!(
+            began.elapsed() < Duration::from_secs(20),
+            "only {:?}",
+            seen(&app)
+        );
+        app.update();
+        frame().await;
+    }
+    // Now the server responds.
+    allow(100_001).await?;
+    let before = seen(&app).len();
+    update_until(&mut app, before + 3).await?;
     let phases: Vec<&str> = seen(&app).iter().map(String::as_str).collect();
     let expected = [
         HttpPhase::SendHead,
