@@ -82,11 +82,15 @@ impl Bar {
         }
     }
 
-    pub(crate) fn finish(&self) {
+    /// The last bytes of a whole transfer are not reported as progress.
+    pub(crate) fn finish(&self, is_whole: bool) {
         let Some((screen, at)) = &self.0 else { return };
         let mut screen = screen.borrow_mut();
         let line = &mut screen.lines[*at];
         line.took.get_or_insert(line.began.elapsed());
+        if is_whole {
+            line.moved = line.total.unwrap_or(line.moved);
+        }
         screen.draw();
     }
 }

@@ -270,7 +270,7 @@ impl Transfer {
         }
         self.is_over = true;
         self.handle = None;
-        self.bar.finish();
+        self.bar.finish(failure.is_none());
         self.facts.total = self.began.elapsed();
         self.facts.failure = failure;
         if self.facts.failure.is_none() {
