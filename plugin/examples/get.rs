@@ -30,7 +30,8 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
             (
                 "url",
                 "URL",
-                "the leaderboard; without it, the example serves its own",
+                "JSON with `season` and a list `scores` of `rank`, `name`, `score`, `country`; \
+                 without it, the example serves its own",
             ),
             ("cacert", "FILE", "trusts this authority (PEM), too"),
         ],
@@ -98,7 +99,12 @@ fn show(
         return Ok(());
     }
     match serde_json::from_slice::<Value>(&response.body) {
-        Ok(board) => print_table(&board),
+        Ok(board) if board["scores"].is_array() => print_table(&board),
+        Ok(_) => {
+            eprintln!("the JSON is no leaderboard: it has no list `scores`; see get --help");
+            exit.write(AppExit::error());
+            return Ok(());
+        }
         Err(error) => {
             eprintln!("the content is not JSON: {error}");
             exit.write(AppExit::error());

@@ -163,6 +163,14 @@ fn entries_expire_and_can_be_renewed_and_removed() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_keeps_hosts_secure() {
+    let store = noted("https://a.b/", "max-age=100");
+    for then in [now() - Duration::from_secs(3600), SystemTime::UNIX_EPOCH] {
+        assert!(store.upgrade(&url("http://a.b/"), then).is_some());
+    }
+}
+
+#[test]
 fn the_store_is_bounded_and_keeps_its_entries() {
     let mut store = HstsStore::default();
     for n in 0..MOST_HOSTS + 10 {

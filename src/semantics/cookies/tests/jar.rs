@@ -211,3 +211,23 @@ fn debug_and_display_show_no_values() {
     let text = format!("{jar:?} {cookies:?} {fault} {fault:?}");
     assert!(text.contains("name") && !text.contains("secret"), "{text}");
 }
+
+#[test]
+fn a_clock_that_was_set_back_changes_no_expiry() {
+    let here = url("https://a.test/");
+    let mut jar = CookieJar::new();
+    jar.store(&here, b"a=1; Max-Age=60", at(100)).unwrap();
+    for (now, expected) in [
+        (at(0), Some("a=1")),
+        (SystemTime::UNIX_EPOCH, Some("a=1")),
+        (at(159), Some("a=1")),
+        (at(160), None),
+    ] {
+        let mut jar = jar.clone();
+        assert_eq!(jar.cookie_header(&here, now).as_deref(), expected);
+    }
+    // It is renewed by the clock of then.
+    jar.store(&here, b"a=2; Max-Age=60", at(0)).unwrap();
+    assert_eq!(jar.cookie_header(&here, at(59)).as_deref(), Some("a=2"));
+    assert_eq!(jar.cookie_header(&here, at(60)), None);
+}
