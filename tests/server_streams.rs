@@ -6,6 +6,8 @@
 mod serving;
 mod server_streams {
     mod client_ends;
+    mod liveness;
+    mod reports;
 }
 
 use std::sync::{Arc, Mutex};
@@ -139,49 +141,6 @@ fn a_stream_ends_with_its_producer_and_tells_it_when_the_client_has_gone() {
         stream.send(&event),
         Err(EventSendError::Refused(SendError::Closed))
     );
-}
-
-#[test]
-fn a_silent_event_stream_says_that_it_lives() {
-    let mut test = test_server();
-    let kept = with_events(&mut test);
-    let mut client = test.connect();
-    test.send(&mut client, GET);
-    let stream = take(&kept);
-    test.pass(Duration::from_secs(46));
-    test.settle(&mut client);
-    assert_eq!(unchunked(&client.text()), ":\n\n".repeat(3));
-    assert!(!stream.is_closed());
-    // A graceful shutdown ends it.
-    test.server.shutdown(Duration::from_secs(5));
-    test.settle(&mut client);
-    assert!(client.text().ends_with("0\r\n\r\n") && client.closed);
-    assert!(stream.is_closed() && test.server.is_closed());
-}
-
-#[test]
-fn after_an_hour_without_polls_streams_say_once_that_they_live() {
-    let mut test = test_server();
-    let events = with_events(&mut test);
-    let mut listener = test.connect();
-    test.send(&mut listener, GET);
-    let events = take(&events);
-    let mut test_of_sockets = test_server();
-    let sockets = with_sockets(&mut test_of_sockets, WebSocketOptions::default());
-    let (mut player, _) = handshake(&mut test_of_sockets, "");
-    let socket = take(&sockets);
-    for test in [&mut test, &mut test_of_sockets] {
-        test.network.advance(Duration::from_secs(3600));
-        test.pass(Duration::from_millis(19_500));
-    }
-    test.settle(&mut listener);
-    assert_eq!(unchunked(&listener.text()), ":\n\n");
-    assert!(!events.is_closed());
-    player.read();
-    assert_eq!(player.received, b"\x89\x00");
-    player.write(&frame(0x8a, b""));
-    test_of_sockets.pass(Duration::from_secs(1));
-    assert_eq!(socket.fault(), None);
 }
 
 fn handshake(test: &mut TestServer, extra: &str) -> (Raw, String) {
@@ -479,69 +438,4 @@ fn messages_that_nobody_takes_stop_their_sender() {
         received >= sent && received <= sent + 10,
         "{received} of {sent}"
     );
-}
-
-/// What `on_sent` reports: the status and whether the whole response was sent.
-fn sent_notes(test: &mut TestServer) -> serving::Notes {
-    let notes = serving::Notes::default();
-    let sent = notes.clone();
-    test.server
-        .on_sent(move |it| sent.add(format!("{} {}", it.status.as_u16(), it.complete)));
-    notes
-}
-
-#[test]
-fn a_response_that_is_cut_by_its_client_is_reported_once() {
-    for reset in [true, false] {
-        let mut test = test_server();
-        let notes = sent_notes(&mut test);
-        let kept = with_events(&mut test);
-        let mut client = test.connect();
-        test.send(&mut client, GET);
-        let stream = take(&kept);
-        match reset {
-            true => client.reset(),
-            false => client.hang_up(),
-        }
-        test.poll();
-        test.poll();
-        assert!(stream.is_closed());
-        drop(stream);
-        test.poll();
-        assert_eq!(notes.take(), ["200 false"], "reset {reset}");
-    }
-}
-
-#[test]
-fn a_response_that_is_cut_by_its_server_is_reported_once() {
-    let mut test = test_server();
-    let notes = sent_notes(&mut test);
-    let _kept = with_events(&mut test);
-    let mut client = test.connect();
-    test.send(&mut client, GET);
-    let _nothing_asked = test.connect();
-    test.server.close_now();
-    assert_eq!(notes.take(), ["200 false"]);
-}
-
-#[test]
-fn a_web_socket_is_reported_at_its_end() {
-    for (ends_well, expected) in [(true, "101 true"), (false, "101 false")] {
-        let mut test = test_server();
-        let notes = sent_notes(&mut test);
-        let kept = with_sockets(&mut test, WebSocketOptions::default());
-        let (mut client, _) = handshake(&mut test, "");
-        let _socket = take(&kept);
-        assert_eq!(notes.take(), Vec::<String>::new());
-        if ends_well {
-            client.write(&frame(0x88, b"\x03\xe9bye"));
-            test.settle(&mut client);
-        } else {
-            client.reset();
-            test.poll();
-            test.poll();
-        }
-        assert_eq!(test.server.metrics().open, 0);
-        assert_eq!(notes.take(), [expected]);
-    }
 }
