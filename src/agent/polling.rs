@@ -92,7 +92,11 @@ impl Machine for Agent {
     fn next_poll(&mut self) -> PollAt {
         match &mut self.backend {
             Backend::Inline(engine) => engine.next_poll(),
-            Backend::Threaded(thread) => thread.poll(self.unfinished.keys()).next,
+            Backend::Threaded(thread) => match thread.poll(self.unfinished.keys()).next {
+                // Kept connections have nothing to report.
+                PollAt::Io if self.unfinished.is_empty() => PollAt::Idle,
+                next => next,
+            },
         }
     }
 }

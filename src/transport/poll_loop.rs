@@ -251,8 +251,10 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
             if !machine.fall_asleep() {
                 sleep = Some(Duration::ZERO);
             }
+            let is_idle = machine.reactor().is_none() && machine.next_poll() == PollAt::Idle;
             let longest = match machine.reactor() {
                 Some(reactor) if reactor.poller().is(self.poller) => reactor.longest_sleep(),
+                None if is_idle => None,
                 Some(_) | None => Some(BLIND_SLEEP),
             };
             sleep = sleep.into_iter().chain(longest).min();

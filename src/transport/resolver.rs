@@ -9,9 +9,10 @@
 //! # Threads
 //! At most [`WORKERS`](workers::WORKERS) lookups with waiting callers run at once. Threads start on
 //! demand and end after [`IDLE`](workers::IDLE) without work. A running lookup whose callers have
-//! gone, for example after a deadline, does not count: another worker replaces its worker, so that a
-//! few names that hang do not stop all others. [`MAX_THREADS`](workers::MAX_THREADS) limits all
-//! threads; further lookups wait in a queue until their deadlines pass.
+//! gone, for example after a deadline, does not count: another worker replaces its worker. A lookup that waited
+//! for a worker for [`MAX_WAIT`](workers::MAX_WAIT) gets one of its own. So a few names that hang do not stop all
+//! others. [`MAX_THREADS`](workers::MAX_THREADS) limits all threads; further lookups wait in a queue until their
+//! deadlines pass.
 
 mod answer;
 mod workers;
@@ -194,7 +195,7 @@ impl Lookup {
         Self(Pending::Known { at: None, answer })
     }
 
-    /// The result, once it is there. Takes no lock.
+    /// The result, once it is there. Takes no lock, except once when it has waited too long for a worker.
     pub(crate) fn poll(&self, now: Instant) -> Option<Answer> {
         match &self.0 {
             Pending::Asked(interest) => interest.answer(now),
@@ -205,7 +206,7 @@ impl Lookup {
     /// When to poll even without a wake.
     pub(crate) fn due(&self) -> Option<Instant> {
         match &self.0 {
-            Pending::Asked(_) => None,
+            Pending::Asked(interest) => interest.due(),
             Pending::Known { at, .. } => *at,
         }
     }

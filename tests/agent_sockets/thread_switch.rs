@@ -1,10 +1,11 @@
 //! An agent moves to a thread and back while requests are under way.
 
 use std::io::Write;
-use std::time::Duration;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 use httpoll::memory::MemoryNetwork;
-use httpoll::{Agent, Download, Event, PollGroup, Request};
+use httpoll::{Agent, Budget, Download, Event, HttpClient, PollGroup, Request, Status};
 
 use super::server::{Folder, Server};
 use super::{content, finish};
@@ -135,4 +136,38 @@ fn a_function_that_is_called_for_events_is_called_in_both_places() {
         assert!(calls.load(Ordering::SeqCst) > before, "{on_thread}");
         while woken.try_recv().is_ok() {}
     }
+}
+
+#[test]
+fn an_agent_on_a_thread_that_has_nothing_to_report_wakes_no_group() {
+    let server = Server::new(|_, stream| {
+        let response = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+        stream.write_all(response).is_ok()
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let group = PollGroup::new();
+    let mut node = HttpClient::in_group(&group);
+    let port = listener.local_addr().unwrap().port();
+    node.connect_to_host("127.0.0.1", port.into(), None)
+        .unwrap();
+    let mut agent = Agent::builder().group(&group).on_thread(true).build();
+    // Its connection is kept.
+    let handle = agent.get(server.url("/")).send().unwrap();
+    agent.wait_for(handle).unwrap();
+    while agent.next_event().is_some() {}
+    while node.get_status() != Status::Connected {
+        let budget = Budget::default();
+        group.poll(&budget, &mut [&mut node, &mut agent]).unwrap();
+    }
+    let time = Duration::from_millis(100);
+    let began = Instant::now();
+    let mut waits = 0;
+    while began.elapsed() < time {
+        let left = time.saturating_sub(began.elapsed());
+        group
+            .wait(Some(left), &mut [&mut node, &mut agent])
+            .unwrap();
+        waits += 1;
+    }
+    assert!(waits < 20, "{waits}");
 }

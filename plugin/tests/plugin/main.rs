@@ -17,6 +17,7 @@ mod names;
 mod needs_frames;
 mod node;
 mod observers;
+mod odd_moments;
 mod options;
 #[cfg(feature = "outbox")]
 mod outbox;

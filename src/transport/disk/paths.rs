@@ -158,7 +158,9 @@ impl DownloadPaths {
             make_public(file, &self.folder);
         }
         if !is_at(file, &self.part)? {
-            return Err(replaced());
+            // An error of the system says more: the file was removed, or its folder.
+            fs::symlink_metadata(&self.part)?;
+            return Err(io::ErrorKind::AlreadyExists.into());
         }
         replace(&self.part, &self.target)
     }
@@ -307,10 +309,6 @@ fn make_public(file: &File, folder: &Path) {
             let _ = file.set_permissions(permissions);
         }
     }
-}
-
-fn replaced() -> io::Error {
-    io::Error::other("another file has taken its name")
 }
 
 /// The folder's one path. Windows finds none on some file systems; the absolute one has to do there.

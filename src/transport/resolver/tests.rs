@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use super::workers::{MAX_CACHED, MAX_QUEUED, MAX_THREADS, WORKERS};
+use super::workers::{MAX_CACHED, MAX_QUEUED, MAX_THREADS, MAX_WAIT, WORKERS};
 use super::*;
 use crate::error::{ErrorKind, NetworkFault};
 
@@ -116,7 +116,7 @@ fn a_lookup_completes_later_and_wakes() {
     let lookup = gated.resolver.lookup("Example.TEST.", now, wake);
     assert_eq!(gated.asked.recv_timeout(NET).unwrap(), "example.test");
     assert!(lookup.poll(now).is_none());
-    assert!(lookup.due().is_none());
+    assert_eq!(lookup.due(), Some(now + MAX_WAIT));
     gated.gate.send(Ok(vec![ip("192.0.2.1")])).unwrap();
     woken.recv_timeout(NET).unwrap();
     assert_eq!(&*lookup.poll(now).unwrap().unwrap(), [ip("192.0.2.1")]);
@@ -261,6 +261,27 @@ fn abandoned_lookups_do_not_count_as_running() {
     assert_eq!(gated.resolver.0.lock().queue.len(), 1);
     hung.pop();
     assert_eq!(gated.asked.recv_timeout(NET).unwrap(), "next.test");
+    assert_eq!(gated.resolver.0.lock().threads, WORKERS + 1);
+}
+
+#[test]
+fn names_that_hang_hold_no_other_name_up_for_longer_than_a_second() {
+    let gated = gated();
+    let now = Instant::now();
+    let look = |host: &str| gated.resolver.lookup(host, now, waker().0);
+    let _hung: Vec<Lookup> = (0..WORKERS)
+        .map(|n| look(&format!("hung{n}.test")))
+        .collect();
+    for _ in 0..WORKERS {
+        gated.asked.recv_timeout(NET).unwrap();
+    }
+    let next = look("next.test");
+    assert_eq!(next.due(), Some(now + MAX_WAIT));
+    assert!(next.poll(now + MAX_WAIT / 2).is_none());
+    assert_eq!(gated.resolver.0.lock().threads, WORKERS);
+    assert!(next.poll(now + MAX_WAIT).is_none());
+    assert_eq!(gated.asked.recv_timeout(NET).unwrap(), "next.test");
+    assert!(next.poll(now + MAX_WAIT).is_none() && next.due().is_none());
     assert_eq!(gated.resolver.0.lock().threads, WORKERS + 1);
 }
 

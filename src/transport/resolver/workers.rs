@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -28,6 +28,9 @@ pub(super) const IDLE: Duration = Duration::from_secs(10);
 
 /// How many lookups may wait for a worker: Godot's number of resolver slots.
 pub(super) const MAX_QUEUED: usize = 256;
+
+/// How long a lookup waits for one of the [`WORKERS`] before it gets a worker of its own: the names before it may hang.
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// How many names are cached, so that a program that invents names does not fill the memory.
 pub(super) const MAX_CACHED: usize = 1024;
@@ -64,6 +67,8 @@ pub(super) struct Question {
     seen: OnceLock<Instant>,
     /// How many [`Interest`]s there are. It grows only under the state's lock.
     interested: AtomicUsize,
+    /// Whether it no longer waits for one of the [`WORKERS`].
+    is_overdue: AtomicBool,
     /// Used only under the state's lock, so that no wake is lost.
     wakes: Mutex<Vec<Wake>>,
 }
@@ -119,6 +124,7 @@ impl Pool {
             answer: OnceLock::new(),
             seen: OnceLock::new(),
             interested: AtomicUsize::new(0),
+            is_overdue: AtomicBool::new(false),
             wakes: Mutex::default(),
         });
         let interest = self.interest(Arc::clone(&question), wake);
@@ -186,7 +192,15 @@ impl Pool {
             return Ok(());
         }
         let abandoned = state.running.iter().filter(|q| q.is_abandoned()).count();
-        if state.threads >= MAX_THREADS || state.threads - abandoned >= WORKERS {
+        if state.threads - abandoned >= WORKERS {
+            return Ok(());
+        }
+        self.start_worker(state)
+    }
+
+    /// Starts another worker, unless there are too many.
+    fn start_worker(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
+        if state.threads >= MAX_THREADS {
             return Ok(());
         }
         state.threads_ever += 1;
@@ -270,9 +284,34 @@ impl Question {
 
 impl Interest {
     pub(super) fn answer(&self, now: Instant) -> Option<Answer> {
-        let answer = self.question.answer.get()?;
+        let Some(answer) = self.question.answer.get() else {
+            if self.due().is_some_and(|due| due <= now) {
+                self.stop_waiting();
+            }
+            return None;
+        };
         self.question.seen.get_or_init(|| now);
         Some(answer.clone())
+    }
+
+    /// When it has waited too long for a worker.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let is_overdue = self.question.is_overdue.load(Ordering::Relaxed);
+        self.question
+            .asked
+            .checked_add(MAX_WAIT)
+            .filter(|_| !is_overdue)
+    }
+
+    /// Starts another worker if the question still waits for one.
+    fn stop_waiting(&self) {
+        self.question.is_overdue.store(true, Ordering::Relaxed);
+        let mut state = self.pool.lock();
+        let mut queue = state.queue.iter();
+        if state.idle == 0 && queue.any(|queued| Arc::ptr_eq(queued, &self.question)) {
+            // If no thread can be started, it waits for the existing ones.
+            let _ = self.pool.start_worker(&mut state);
+        }
     }
 }
 

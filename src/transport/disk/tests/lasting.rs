@@ -88,6 +88,23 @@ fn a_part_that_was_replaced_before_the_end_is_not_published() {
         fs::remove_file(&part).unwrap();
         fs::write(&part, b"evil").unwrap();
         let fault = commit(disk, &mut file).unwrap_err();
+        assert_eq!(fault.io_kind(), std::io::ErrorKind::AlreadyExists);
+        assert!(!target.exists());
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_part_whose_folder_was_removed_meanwhile_is_an_error_that_says_so() {
+    on_both(|disk, folder| {
+        let target = folder.join("levels/file.bin");
+        let (mut file, _) = open(disk, kept(target.clone()));
+        file.begin(0, version("\"1\""), Some(4));
+        write(&mut file, b"good");
+        settle(disk);
+        fs::remove_dir_all(folder.join("levels")).unwrap();
+        let fault = commit(disk, &mut file).unwrap_err();
+        assert_eq!(fault.io_kind(), std::io::ErrorKind::NotFound);
         assert!(matches!(
             fault,
             DiskFault::Io {
