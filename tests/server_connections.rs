@@ -8,6 +8,7 @@ mod serving;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use httpoll::Limits;
 use httpoll::server::forwarded::{ForwardedBy, TrustedProxies};
 use httpoll::server::{Request, Responder, Server, ServerLimits};
 use serving::{answers, body, header, status, test_server_with};
@@ -160,4 +161,14 @@ fn an_idle_connection_makes_room_for_another() {
         body(&test.send(&mut second, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")),
         "ok"
     );
+}
+
+#[test]
+fn tiny_limits_of_the_caller_hold() {
+    let mut limits = ServerLimits::default();
+    limits.message = Limits::default();
+    limits.message.line_bytes = 64;
+    let mut test = test_server_with(Server::builder().limits(limits));
+    test.server.route("GET", "/", answers("")).unwrap();
+    assert_eq!(status(&test.get(&format!("/{}", "x".repeat(64)))), 414);
 }

@@ -9,7 +9,7 @@ mod serving;
 use std::sync::{Arc, Mutex};
 
 use httpoll::server::{Content, Piece, Request, Responder, Response, Server, ServerLimits};
-use httpoll::{Budget, Limits, server::NotFoundPolicy};
+use httpoll::{Budget, server::NotFoundPolicy};
 use serving::{Notes, answers, body, header, status, test_server, test_server_with};
 
 /// A server that echoes each request, and records every request that reached a handler.
@@ -460,16 +460,6 @@ fn an_early_answer_keeps_the_connection_if_little_is_left_and_else_closes_it_gen
     test.poll();
     client.read();
     assert!(client.closed && !client.reset);
-}
-
-#[test]
-fn tiny_limits_of_the_caller_hold() {
-    let mut limits = ServerLimits::default();
-    limits.message = Limits::default();
-    limits.message.line_bytes = 64;
-    let mut test = test_server_with(Server::builder().limits(limits));
-    test.server.route("GET", "/", answers("")).unwrap();
-    assert_eq!(status(&test.get(&format!("/{}", "x".repeat(64)))), 414);
 }
 
 #[test]
