@@ -398,6 +398,11 @@ fn a_disk_that_is_too_slow_is_a_504_or_ends_the_response() {
             let count = client.read(&mut buffer).unwrap_or(0);
             received.extend_from_slice(&buffer[..count]);
         }
+        // Polls at a time to come do not wait for it.
+        assert!(
+            Instant::now() < now,
+            "the polls took as long as their times say"
+        );
         let faults = test.faults();
         assert!(faults.contains("the disk took too long"), "{faults}");
         let expected = if reads {

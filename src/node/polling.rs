@@ -30,8 +30,12 @@ impl HttpClient {
         if self.blocking_mode && self.get_status() != Status::Connected {
             return self.wait(None);
         }
+        self.check_active()?;
         let budget = self.budget.clone();
-        self.poll_at(self.reactor.clock().now(), &budget)
+        let poller = self.reactor.poller().clone();
+        let now = poller.clock().now();
+        let polled = PollLoop::new(&poller, &mut [self]).poll(now, &budget);
+        self.polled(polled)
     }
 
     /// Polls at this time and within this budget. Deadlines are judged by `now`, so that a test can choose
@@ -42,7 +46,7 @@ impl HttpClient {
     pub fn poll_at(&mut self, now: Instant, budget: &Budget) -> Result<Polled, Error> {
         self.check_active()?;
         let poller = self.reactor.poller().clone();
-        let polled = PollLoop::new(&poller, &mut [self]).poll(now, budget);
+        let polled = PollLoop::new(&poller, &mut [self]).poll_at(now, budget);
         self.polled(polled)
     }
 

@@ -32,7 +32,9 @@ impl Server {
     /// # Errors
     /// As [`poll`](Self::poll).
     pub fn poll_with(&mut self, budget: &Budget) -> Result<Polled, Error> {
-        self.poll_at(self.reactor.clock().now(), budget)
+        let poller = self.reactor.poller().clone();
+        let now = poller.clock().now();
+        PollLoop::new(&poller, &mut [self]).poll(now, budget)
     }
 
     /// Like [`poll`](Self::poll), with the time and the budget given. The time drives all deadlines, so that a
@@ -42,7 +44,7 @@ impl Server {
     /// As [`poll`](Self::poll).
     pub fn poll_at(&mut self, now: Instant, budget: &Budget) -> Result<Polled, Error> {
         let poller = self.reactor.poller().clone();
-        PollLoop::new(&poller, &mut [self]).poll(now, budget)
+        PollLoop::new(&poller, &mut [self]).poll_at(now, budget)
     }
 
     /// Sleeps until something can be done or `timeout` has passed, then polls for at most about 10 ms. For

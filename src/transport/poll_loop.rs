@@ -108,8 +108,23 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
         Self { first, ..self }
     }
 
-    /// One poll at `now`, within `budget`.
+    /// One poll at `now`, which is the clock's time, within `budget`.
     pub(crate) fn poll(&mut self, now: Instant, budget: &Budget) -> Result<Polled, Error> {
+        self.poll_since(now, now, budget)
+    }
+
+    /// One poll at a time that the caller chose. Its budget counts from the clock's time.
+    pub(crate) fn poll_at(&mut self, now: Instant, budget: &Budget) -> Result<Polled, Error> {
+        let started = self.poller.clock().now();
+        self.poll_since(started, now, budget)
+    }
+
+    fn poll_since(
+        &mut self,
+        started: Instant,
+        now: Instant,
+        budget: &Budget,
+    ) -> Result<Polled, Error> {
         let remaining_budget = self.begin(now, budget);
         let events = self.poll_events();
         if let Ok(false) = events
@@ -125,7 +140,7 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
                 next,
             });
         }
-        let mut meter = BudgetMeter::start_at(now, self.poller.clock(), &remaining_budget);
+        let mut meter = BudgetMeter::start_at(started, self.poller.clock(), &remaining_budget);
         self.run(events, &mut meter, budget.busy_poll)
     }
 
@@ -148,14 +163,13 @@ impl<'a, 'm, M: AsMachine + ?Sized> PollLoop<'a, 'm, M> {
     /// Whether a machine has, or may have, something to do, as far as that is known without asking the system. What
     /// happens on a machine's own thread waits for the next poll.
     fn has_news(&mut self, busy_poll: BusyPoll) -> bool {
-        let poller = self.poller;
         self.machines.iter_mut().any(|machine| {
             let machine = machine.machine();
             let Some(reactor) = machine.reactor() else {
                 return false;
             };
             // A watcher may have collected events.
-            let came = reactor.poller().is(poller) && reactor.take_events();
+            let came = reactor.poller().is(self.poller) && reactor.take_events();
             came || reactor.has_work() || machine.idle_until(busy_poll).is_none()
         })
     }
