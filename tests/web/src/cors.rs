@@ -3,10 +3,9 @@
 use std::rc::Rc;
 
 use httpoll::agent::CredentialsMode;
-use httpoll::error::NetworkFault;
-use httpoll::{Agent, ErrorKind, Event, Request, RetryPolicy};
+use httpoll::{Agent, Event, Request, RetryPolicy};
 
-use crate::harness::{Env, Outcome, drive_with, fetch, key, until_text};
+use crate::harness::{Env, Outcome, cors_fault, drive_with, fetch, key, until_text};
 use crate::{cases, holds, same};
 
 cases![
@@ -37,7 +36,7 @@ async fn another_origin_shows_only_exposed_fields(env: Rc<Env>) -> Outcome {
 async fn another_origin_without_permission_is_a_cors_error(env: Rc<Env>) -> Outcome {
     let ended = fetch(Request::get(format!("{}/hello", env.plain))).await?;
     let error = ended.error()?;
-    same!(*error.kind(), ErrorKind::Network(NetworkFault::CorsRefused));
+    same!(*error.kind(), cors_fault());
     let text = error.to_string();
     holds!(text.contains("Access-Control-Allow-Origin"), "{text}");
     holds!(text.contains(&env.plain), "{text}");
@@ -84,10 +83,7 @@ async fn json_asks_for_permission_first(env: Rc<Env>) -> Outcome {
 async fn a_header_without_permission_is_a_cors_error(env: Rc<Env>) -> Outcome {
     let request = Request::get(format!("{}/hello", env.plain)).header("X-Level", "7");
     let ended = fetch(request).await?;
-    same!(
-        *ended.error()?.kind(),
-        ErrorKind::Network(NetworkFault::CorsRefused)
-    );
+    same!(*ended.error()?.kind(), cors_fault());
     Ok(())
 }
 
@@ -108,9 +104,6 @@ async fn cookies_go_to_another_origin_only_on_request(env: Rc<Env>) -> Outcome {
 async fn a_redirect_to_an_origin_without_permission_is_an_error(env: Rc<Env>) -> Outcome {
     let url = format!("{}/redirect?to={}/hello", env.cors, env.plain);
     let ended = fetch(Request::get(url)).await?;
-    same!(
-        *ended.error()?.kind(),
-        ErrorKind::Network(NetworkFault::CorsRefused)
-    );
+    same!(*ended.error()?.kind(), cors_fault());
     Ok(())
 }

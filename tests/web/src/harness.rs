@@ -7,7 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use httpoll::clock::Instant;
-use httpoll::{Agent, Error, Event, Request, Response};
+use httpoll::error::NetworkFault;
+use httpoll::{Agent, Error, ErrorKind, Event, Request, Response};
 use serde_json::{Value, json};
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
@@ -172,6 +173,15 @@ pub async fn drive(agent: &mut Agent, request: Request) -> Result<Ended, String>
 /// One request of an agent of its own.
 pub async fn fetch(request: Request) -> Result<Ended, String> {
     drive(&mut Agent::new(), request).await
+}
+
+/// What a request to another origin without permission fails with. A release build does not ask the server again, so it
+/// does not know whether it is there.
+pub fn cors_fault() -> ErrorKind {
+    ErrorKind::Network(match option_env!("HTTPOLL_WEB_AS_RELEASE") {
+        Some(_) => NetworkFault::FetchFailed,
+        None => NetworkFault::CorsRefused,
+    })
 }
 
 /// A name that no other case uses.

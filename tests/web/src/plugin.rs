@@ -7,7 +7,6 @@ use bevy_app::App;
 use bevy_ecs::prelude::*;
 use bevy_httpoll::prelude::*;
 use httpoll::clock::Instant;
-use httpoll::error::NetworkFault;
 use httpoll::{ErrorKind, Request};
 use serde_json::Value;
 
@@ -89,7 +88,7 @@ async fn the_plugin_reports_a_cors_error(env: Rc<Env>) -> Outcome {
         .spawn(HttpRequest::get(format!("{}/hello", env.plain)));
     update_until(&mut app, |seen| !seen.errors.is_empty()).await?;
     let errors = &app.world().resource::<Seen>().errors;
-    same!(errors[..], [ErrorKind::Network(NetworkFault::CorsRefused)]);
+    same!(errors[..], [crate::harness::cors_fault()]);
     Ok(())
 }
 
