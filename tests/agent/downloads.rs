@@ -202,6 +202,8 @@ fn paths_that_cannot_be_written_are_errors_that_say_so() {
         (folder.path("file").join("below"), None),
         (std::path::PathBuf::new(), Some(DiskFault::NoFileName)),
         (folder.path(".."), None),
+        (folder.path("no folder/"), Some(DiskFault::NoFileName)),
+        (folder.path(&"n".repeat(300)), None),
     ] {
         let outcome = run(&network, &mut agent, download(path.clone()));
         match (outcome.error().kind(), fault) {
@@ -215,6 +217,10 @@ fn paths_that_cannot_be_written_are_errors_that_say_so() {
         assert!(text.contains(&path.display().to_string()), "{text}");
     }
     assert_eq!(folder.names(), ["file", "folder"]);
+    assert!(
+        server.requests().is_empty(),
+        "nothing was downloaded in vain"
+    );
 }
 
 #[test]

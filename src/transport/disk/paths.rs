@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use super::identity::{has_other_names, is_at, is_private, make_private};
 use super::replace::replace;
@@ -50,8 +50,16 @@ impl DownloadPaths {
             return Err(DiskFault::NoFileName);
         };
         // If this were checked only at the end, the whole download would be lost.
-        if fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(DiskFault::NotAFile);
+        let last = target.as_os_str().as_encoded_bytes().last();
+        if last.is_some_and(|&byte| path::is_separator(char::from(byte))) && !target.exists() {
+            return Err(DiskFault::NoFileName);
+        }
+        match fs::metadata(&target) {
+            Ok(metadata) if !metadata.is_file() => return Err(DiskFault::NotAFile),
+            Err(error) if error.kind() == io::ErrorKind::InvalidFilename => {
+                return Err(DiskFault::io(DiskStep::Locate, &error));
+            }
+            Ok(_) | Err(_) => {}
         }
         let made = missing(folder);
         let opened = shared
