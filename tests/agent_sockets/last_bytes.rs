@@ -50,14 +50,13 @@ fn a_post_notices_that_its_kept_connection_has_ended() {
     let mut agent = Agent::new();
     let mut streams = Vec::new();
     for (listener, url) in [(&first, &first_url), (&second, &second_url)] {
-        let get = agent.get(url).send().unwrap();
-        agent.poll();
-        let (mut stream, _) = listener.accept().unwrap();
-        // The request is sent when the connection is established.
+        let accepting = listener.try_clone().unwrap();
         let server = std::thread::spawn(move || {
+            let (mut stream, _) = accepting.accept().unwrap();
             respond(&mut stream);
             stream
         });
+        let get = agent.get(url).send().unwrap();
         assert_eq!(agent.wait_for(get).unwrap().text(), "hi");
         streams.push(server.join().unwrap());
     }

@@ -61,7 +61,11 @@ impl ArchiveRoot {
 
     /// An archive on disk. Its index is read now, so call this while loading.
     pub fn open(archive: impl AsRef<Path>) -> io::Result<Self> {
-        let path = archive.as_ref().canonicalize()?;
+        let path = match archive.as_ref().canonicalize() {
+            // Wine finds none of a path with more than 260 characters.
+            Err(_) if cfg!(windows) => std::path::absolute(archive)?,
+            found => found?,
+        };
         let entries = index(io::BufReader::new(File::open(&path)?))?;
         Ok(Self::new(Place::Disk(path), entries))
     }
