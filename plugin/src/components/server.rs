@@ -82,7 +82,9 @@ impl HttpServer {
     }
 
     /// Adds routes, files and hooks as soon as the server listens. Requests that none of them takes
-    /// become entities. The log names handlers that take longer than
+    /// become entities, and wait for a response from the app: without one, the client gets status 504 at
+    /// the server's deadline. For an immediate 404 instead, also call
+    /// `.configure(|builder| builder.not_found(NotFoundPolicy::Answer))`. The log names handlers that take longer than
     /// [`slow_handler`](ServerBuilder::slow_handler), and the errors of handlers.
     ///
     /// An [inspector page](Server::inspect) shows the plugin's agent, too:
