@@ -317,11 +317,12 @@ fn errors_determine_whether_a_retry_is_allowed() {
             failed(false, Reach::Sent),
         ),
         (
+            // No file descriptor was left; there may be one later.
             ErrorKind::Network(NetworkFault::System),
             Phase::Connect,
             0,
             0,
-            failed(false, Reach::Unconnected),
+            failed(true, Reach::Unconnected),
         ),
         (
             ErrorKind::Tls(crate::error::TlsFault::CertificateExpired),
