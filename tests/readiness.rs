@@ -339,8 +339,10 @@ fn an_early_response_is_read_before_more_content_causes_a_reset() {
         http.poll().unwrap();
     }
     http.request(Method::Put, "/", &[], content()).unwrap();
+    // A poll that only sends would use its budget up, and the next would find the reset.
+    let budget = Budget::unlimited().with_bytes(2000);
     while http.get_status() == Status::Requesting {
-        http.poll().unwrap();
+        http.poll_at(network.now(), &budget).unwrap();
         network.advance(Duration::from_millis(1));
     }
     assert_eq!(http.get_response_code(), 413);
