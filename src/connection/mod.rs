@@ -131,6 +131,10 @@ impl Connection {
     }
 
     /// Adopts a stream that is already connected.
+    #[cfg_attr(
+        all(target_family = "wasm", not(feature = "websocket")),
+        allow(dead_code, reason = "a page has no byte streams but WebSockets")
+    )]
     pub(crate) fn adopt(
         &mut self,
         reactor: &mut Reactor,

@@ -27,6 +27,10 @@ impl<T: Read + Write + Send> NonblockingStream for T {}
 enum Stream {
     Tcp(TcpStream),
     Memory(MemoryStream),
+    #[cfg_attr(
+        all(target_family = "wasm", not(feature = "websocket")),
+        allow(dead_code, reason = "a page has no byte streams but WebSockets")
+    )]
     Own(Exclusive<Box<dyn NonblockingStream>>),
 }
 
@@ -106,6 +110,10 @@ impl Socket {
     }
 
     /// Takes ownership of a stream of the caller.
+    #[cfg_attr(
+        all(target_family = "wasm", not(feature = "websocket")),
+        allow(dead_code, reason = "a page has no byte streams but WebSockets")
+    )]
     pub(crate) fn adopt(reactor: &mut Reactor, stream: Box<dyn NonblockingStream>) -> Self {
         Self {
             stream: Stream::Own(Exclusive::new(stream)),

@@ -14,6 +14,7 @@ use rustls_platform_verifier::Verifier;
 pub(super) struct PlatformVerifier {
     provider: Arc<CryptoProvider>,
     /// Trusted in addition.
+    #[cfg_attr(target_os = "android", allow(dead_code, reason = "see TAKES_ROOTS"))]
     roots: Vec<CertificateDer<'static>>,
     verifier: OnceLock<Result<Verifier, Error>>,
 }
