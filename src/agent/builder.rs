@@ -237,7 +237,7 @@ impl AgentBuilder {
     /// delivered by [`Agent::next_event`]. Budgets do not apply to the thread.
     ///
     /// It reads streamed content ahead: at first up to 4 MiB of each request. The limit doubles while more
-    /// arrives between two frames and the game then pulls it at once, up to 24 MiB, which is also the limit of
+    /// arrives between two frames and the game then pulls it at once, up to 19 MiB, which is also the limit of
     /// all requests together. It shrinks again when less arrives. A caller that pulls slowly does not make it
     /// grow. Downloads to files need no such memory.
     ///
