@@ -1,8 +1,7 @@
 //! A server to be loaded from outside, as `server.sh` does: `hello PORT` in a tight loop that sleeps
 //! in the operating system, `frames PORT SECONDS` polled 60 times a second with a budget of 1 ms, or
 //! `file PORT FILE` polled in the same way until one client has got the file, or `slow PORT MIB MILLIS` with a file
-//! that takes so many milliseconds for each 256 KiB, as on a disk that is slow or asleep. The last three tell how long
-//! their polls took.
+//! of which each 256 KiB take MILLIS milliseconds, as on a slow disk. The last three print how long their polls took.
 //!
 //! A poll that took long by the clock but not by the processor time of its thread was interrupted: another thread had
 //! the processor. What a virtual machine's host takes, and interrupts, count as processor time; so a loop that only reads

@@ -1,6 +1,6 @@
 //! Node, agent and server on a network that behaves as Windows does: a socket is reported as ready once, until an
-//! operation has failed with `WouldBlock`, and a reset discards what was not read. Whoever stops reading or writing
-//! before `WouldBlock`, and then waits for an event, hangs here.
+//! operation has failed with `WouldBlock`, and a reset discards what was not read. Code that stops reading or
+//! writing before `WouldBlock`, and then waits for an event, hangs here.
 
 #![cfg(all(
     feature = "agent",

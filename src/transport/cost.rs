@@ -43,8 +43,8 @@ impl Cost {
 }
 
 /// After this many polls with too little time for a step, or after this long, the step starts however little is left,
-/// so that no connection starves. The time counts when so many connections wait for their turn that not every poll
-/// comes to this one.
+/// so that no connection starves. The time matters when many connections wait, so that some polls do not
+/// reach this one.
 const MAX_DEFERRALS: u8 = 8;
 const MAX_DEFERRED: Duration = Duration::from_millis(100);
 

@@ -461,7 +461,7 @@ fn credentials_of_a_netrc_text_are_those_of_each_hop() {
 
 #[test]
 fn a_trace_shows_no_secrets() {
-    // RFC 9110 §9.3.8: the server sends back what it received, to whoever reads the response.
+    // RFC 9110 §9.3.8: the server sends back what it received, so that any reader of the response sees it.
     let (network, server, mut agent) = setup();
     server
         .any("/**")

@@ -1,7 +1,7 @@
 //! Reads the date tables of the http-state working group, and compares how a cookie jar understands each date. See
 //! tests/conformance/README.md.
 //!
-//! A jar forgets a cookie that has expired, and keeps none for more than 400 days. So it is told that it is the day
+//! A jar forgets a cookie that has expired, and keeps none for more than 400 days. So its clock is set to the day
 //! before the date that the table expects.
 
 use std::error::Error;

@@ -205,7 +205,8 @@ impl Engine {
         progressed || before != self.events.len()
     }
 
-    /// Drives the next connection that is scheduled. `false`: there is none, or no budget for it.
+    /// Drives the next connection that is scheduled. Returns `false` if no connection is scheduled or the
+    /// budget is spent.
     fn drive_next(
         &mut self,
         active_now: Instant,

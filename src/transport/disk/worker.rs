@@ -320,7 +320,7 @@ impl Shared {
     }
 
     /// As [`step`](Self::step), for a file that will have `size` bytes: when the disk is full and a larger one is
-    /// being written, that one is given up, and the step is tried again. `work` is told whether this is that.
+    /// being written, that one is given up, and the step is tried again. `work` gets `true` from the second attempt on.
     pub(super) fn step_with_room<T>(
         &self,
         step: DiskStep,

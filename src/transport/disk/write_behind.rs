@@ -89,7 +89,7 @@ impl<T: WriteTarget> WriteBehind<T> {
     }
 
     /// How many bytes may be queued now besides the `held` ones that the owner is about to queue: fewer than the least
-    /// that a queue holds. If that is little, the owner is told when half of the queue is free.
+    /// that a queue holds. If little is free, the owner is woken when half of the queue is free.
     pub(crate) fn room(&self, held: usize) -> usize {
         let capacity = capacity(self.disk.shared());
         let mut state = lock(&self.shared.state);
@@ -115,7 +115,7 @@ impl<T: WriteTarget> WriteBehind<T> {
         lock(&self.shared.state).outputs.pop_front()
     }
 
-    /// Whether all commands were carried out. If not, the owner is told later.
+    /// Whether all commands were carried out. If not, the owner is woken when they are.
     pub(crate) fn is_done(&self) -> bool {
         let mut state = lock(&self.shared.state);
         let is_done = state.commands.is_empty() && !state.is_scheduled;

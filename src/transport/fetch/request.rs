@@ -27,7 +27,7 @@ pub(crate) struct FetchOptions {
     /// Whether redirects are not followed.
     pub(crate) refuses_redirects: bool,
     pub(crate) keepalive: bool,
-    /// `Some`: the response is collected, up to so many bytes, and nobody sees its content before its end.
+    /// If the response is collected as a whole: the most bytes that it may have.
     pub(crate) most_collected: Option<u64>,
 }
 

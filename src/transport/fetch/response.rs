@@ -42,7 +42,7 @@ impl FetchHead {
     }
 
     /// The same of an `XMLHttpRequest` to `url`, which follows redirects and does not say so. A redirect back to the
-    /// same URL cannot be told from none.
+    /// same URL is not noticed.
     pub(super) fn of_upload(request: &XmlHttpRequest, url: &str) -> Self {
         let mut fields = FieldLines::new();
         let lines = request.get_all_response_headers().unwrap_or_default();

@@ -48,7 +48,7 @@ fn seen(app: &App) -> &[String] {
     &app.world().resource::<Seen>().0
 }
 
-/// Updates the app once a frame until the observers have seen so much.
+/// Updates the app once a frame until the observers have recorded `count` events.
 async fn update_until(app: &mut App, count: usize) -> Outcome {
     let began = Instant::now();
     while seen(app).len() < count {

@@ -51,7 +51,7 @@ fn error_of(ended: &Ended) -> Result<ErrorKind, String> {
     Ok(ended.error()?.kind().clone())
 }
 
-/// Lets `/gated` read so many bytes.
+/// Lets `/gated` read `bytes` in all.
 async fn allow(key: &str, bytes: usize) -> Outcome {
     let allowed = fetch(Request::get(format!("/allow?key={key}&bytes={bytes}"))).await?;
     allowed.response().map(drop)

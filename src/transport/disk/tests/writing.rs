@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 
-/// Notes what it is told to do. It stops while the gate is closed.
+/// Records the commands that it gets. It blocks while the gate is closed.
 struct Notes {
     notes: Arc<Mutex<Vec<String>>>,
     gate: Receiver<()>,

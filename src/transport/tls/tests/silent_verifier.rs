@@ -1,5 +1,5 @@
-//! A verifier that never answers: the handshake ends by its timeout with an error that names the step, and whoever
-//! cancels or closes meanwhile leaves nothing open. Time is virtual; only the verifier runs on a thread.
+//! A verifier that never answers: the handshake ends by its timeout with an error that names the step, and a
+//! request that is cancelled or a node that is closed meanwhile leaves nothing open. Time is virtual; only the verifier runs on a thread.
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender};
