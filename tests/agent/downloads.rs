@@ -212,9 +212,14 @@ fn paths_that_cannot_be_written_are_errors_that_say_so() {
             other => panic!("{path:?}: {other:?}"),
         }
         assert!(!outcome.error().is_retryable());
-        assert_eq!(outcome.error().path(), Some(&*path));
+        // Windows takes `..` out of a path when it makes it absolute.
+        let named = outcome.error().path().unwrap();
+        assert_eq!(
+            std::path::absolute(named).ok(),
+            std::path::absolute(&path).ok()
+        );
         let text = outcome.error().to_string();
-        assert!(text.contains(&path.display().to_string()), "{text}");
+        assert!(text.contains(&named.display().to_string()), "{text}");
     }
     assert_eq!(folder.names(), ["file", "folder"]);
     assert!(

@@ -62,7 +62,8 @@ pub(crate) mod serve {
                 stream
             });
             let mut response = [0; 1000];
-            if let Ok(count) = stream.read(&mut response) {
+            // Later frames find the end of the stream: no bytes.
+            if let Ok(count @ 1..) = stream.read(&mut response) {
                 let text = String::from_utf8_lossy(&response[..count]).into_owned();
                 println!("{}", text.lines().last().unwrap());
                 server.shutdown(std::time::Duration::ZERO);
