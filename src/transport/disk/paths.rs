@@ -16,7 +16,7 @@ use crate::error::{DiskFault, DiskStep};
 /// How many times another process may take a name before it counts as in use.
 const ATTEMPTS: usize = 8;
 
-/// The length of the longest file name that common file systems take, in bytes.
+/// The length of the longest file name that common file systems take, in bytes; on Windows in UTF-16 units.
 const MAX_NAME: usize = 255;
 
 /// The longest that follows the target's name: the sidecar while it is written.
@@ -57,6 +57,11 @@ impl DownloadPaths {
         match fs::metadata(&target) {
             Ok(metadata) if !metadata.is_file() => return Err(DiskFault::NotAFile),
             Err(error) if error.kind() == io::ErrorKind::InvalidFilename => {
+                return Err(DiskFault::io(DiskStep::Locate, &error));
+            }
+            // Wine and Proton say of such a name that there is no file, and refuse it only at the end.
+            Err(_) if cfg!(windows) && name.to_string_lossy().encode_utf16().count() > MAX_NAME => {
+                let error = io::Error::from(io::ErrorKind::InvalidFilename);
                 return Err(DiskFault::io(DiskStep::Locate, &error));
             }
             Ok(_) | Err(_) => {}
