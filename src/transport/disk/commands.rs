@@ -189,9 +189,14 @@ impl SharedDownload {
                 if let Err(DiskFault::AlreadyInUse) = opened
                     && shared.leaving.load(Ordering::Acquire) > 0
                 {
-                    // A suspended download may be about to release the target: its turn comes first.
-                    lock(&self.queue).commands.push_front(Command::Open(plan));
-                    return Ok(false);
+                    let mut queue = lock(&self.queue);
+                    // A suspended download may be about to release the target: its turn comes first. One that was
+                    // suspended itself has nothing to keep yet. It would wait for as long as another program has the
+                    // target.
+                    if !matches!(queue.state, DownloadState::Suspended) {
+                        queue.commands.push_front(Command::Open(plan));
+                        return Ok(false);
+                    }
                 }
                 let (part, resumable) = opened?;
                 let mut queue = lock(&self.queue);
@@ -290,7 +295,11 @@ impl SharedDownload {
         if let Some(part) = work.part.take() {
             part.abandon(None, shared);
         }
-        lock(&self.queue).state = DownloadState::Closed;
+        let mut queue = lock(&self.queue);
+        queue.state = DownloadState::Closed;
+        // What the turn under way put back when the owner was gone already: it would open the file again, which nobody
+        // would close.
+        queue.commands.clear();
     }
 }
 
@@ -334,5 +343,38 @@ impl CommandQueue {
             self.awaited_room = None;
         }
         roomy
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::transport::disk::Disk;
+    use crate::transport::disk::tests::Folder;
+
+    /// What the worker does when the owner goes during the turn that finds the target in use, and the target is free
+    /// afterwards.
+    #[test]
+    fn a_download_that_is_dropped_while_its_target_is_in_use_leaves_nothing() {
+        let (disk, folder) = (Disk::inline(), Folder::new());
+        let shared = disk.shared();
+        let plan = FilePlan {
+            target: folder.join("file.bin"),
+            ..FilePlan::default()
+        };
+        let folder_path = plan.target.parent().unwrap().canonicalize().unwrap();
+        let claim = shared.claims.claim(folder_path.join("file.bin")).unwrap();
+        shared.leaving.store(1, Ordering::Release);
+        let download = SharedDownload::default();
+        let open = Next::Other(Command::Open(Box::new(plan)));
+        lock(&download.queue).state = DownloadState::Abandoned;
+        let mut work = WorkerState::default();
+        assert_eq!(download.take(open, &mut work, shared), Ok(false));
+        assert!(work.part.is_none());
+        assert_eq!(lock(&download.queue).commands.len(), 1);
+        drop(claim);
+        while download.turn(shared).more {}
+        assert_eq!(folder_path.read_dir().unwrap().count(), 0);
     }
 }

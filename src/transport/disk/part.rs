@@ -205,9 +205,9 @@ impl Part {
         // The lock is held during this, so that no other download can take the part file.
         shared.step(DiskStep::Rename, || self.paths.publish(&self.file))?;
         // The file is complete and has its name: a file system that cannot sync a folder does not
-        // change that.
+        // change that. Meanwhile another process may have begun to download it again.
         let _ = self.paths.sync_folder();
-        self.paths.remove_sidecar();
+        self.paths.remove_stale_sidecar();
         Ok(Committed {
             path: self.paths.target.clone(),
             bytes: self.position,
@@ -227,6 +227,10 @@ impl Part {
 
     /// Ends a download that failed or was dropped.
     pub(super) fn abandon(mut self, fault: Option<&DiskFault>, shared: &Shared) {
+        if self.is_lost() {
+            self.paths.remove_rest();
+            return;
+        }
         let is_useless =
             fault.is_some_and(|fault| fault.spoils_content() || fault.is_storage_full());
         if self.plan.keep_partial && !is_useless && !self.is_empty() {
@@ -242,6 +246,12 @@ impl Part {
         self.file.metadata().is_ok_and(|file| file.len() == 0)
     }
 
+    /// Whether another program removed the part file or put another in its place. That one belongs to another
+    /// download now, and so does the sidecar.
+    fn is_lost(&self) -> bool {
+        self.paths.check_part(&self.file).is_err()
+    }
+
     fn remove_all(self) {
         // Windows removes a name only when the file is closed. Elsewhere the lock is held until then.
         let held = (!cfg!(windows)).then_some(self.file);
@@ -251,6 +261,10 @@ impl Part {
 
     /// Ends a download that another run will continue.
     pub(super) fn suspend(mut self, shared: &Shared) {
+        if self.is_lost() {
+            self.paths.remove_rest();
+            return;
+        }
         if self.is_empty() || self.paths.make_lasting(&self.file, shared).is_err() {
             self.remove_all();
             return;
@@ -283,6 +297,8 @@ impl Part {
             safe: self.safe,
         };
         shared.step_with_room(DiskStep::WriteSidecar, self.space().in_the_end, |_| {
+            // Without its part file it would be wrong about that of another download.
+            self.paths.check_part(&self.file)?;
             self.paths.write_sidecar(&sidecar)?;
             // The bytes of a later version must not reach the disk before this. Where folders cannot
             // be synced there is no better way.

@@ -170,15 +170,30 @@ impl DownloadPaths {
         if self.sidecar.is_some() {
             make_public(file, &self.folder);
         }
-        if !is_at(file, &self.part)? {
-            // An error of the system says more: the file was removed, or its folder.
-            fs::symlink_metadata(&self.part)?;
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
+        self.check_part(file)?;
         replace(&self.part, &self.target)
     }
 
-    pub(super) fn remove_sidecar(&self) {
+    /// An error if the open `file` is not the one with the part's name any more: another program removed it, or
+    /// its folder, or put another file there.
+    pub(super) fn check_part(&self, file: &File) -> io::Result<()> {
+        if !is_at(file, &self.part)? {
+            // An error of the system says more.
+            fs::symlink_metadata(&self.part)?;
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        Ok(())
+    }
+
+    /// Removes the sidecar, unless the part's name has a file: then both belong to another download.
+    pub(super) fn remove_stale_sidecar(&self) {
+        let part = fs::symlink_metadata(&self.part);
+        if part.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            self.remove_sidecar();
+        }
+    }
+
+    fn remove_sidecar(&self) {
         if let Some(path) = &self.sidecar {
             remove(path);
         }
@@ -189,6 +204,12 @@ impl DownloadPaths {
     pub(super) fn remove_all(&self) {
         self.remove_sidecar();
         remove(&self.part);
+        remove_folders(&self.made);
+    }
+
+    /// As [`remove_all`](Self::remove_all), when the part's name does not belong to this download any more.
+    pub(super) fn remove_rest(&self) {
+        self.remove_stale_sidecar();
         remove_folders(&self.made);
     }
 }
@@ -391,5 +412,21 @@ mod tests {
         assert!(open_alone(&path).unwrap().is_none());
         drop(first);
         assert!(open_alone(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn the_sidecar_of_a_finished_download_is_removed_unless_another_one_has_begun() {
+        let folder = Folder::new();
+        let disk = crate::transport::disk::Disk::inline();
+        let (paths, file) = DownloadPaths::open(folder.join("file"), true, disk.shared()).unwrap();
+        let (part, sidecar) = (folder.join("file.part"), folder.join("file.part.json"));
+        fs::write(&sidecar, "{}").unwrap();
+        paths.publish(&file).unwrap();
+        fs::write(&part, "another").unwrap();
+        paths.remove_stale_sidecar();
+        assert!(sidecar.exists());
+        fs::remove_file(part).unwrap();
+        paths.remove_stale_sidecar();
+        assert!(!sidecar.exists());
     }
 }

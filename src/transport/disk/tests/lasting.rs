@@ -116,6 +116,98 @@ fn a_part_whose_folder_was_removed_meanwhile_is_an_error_that_says_so() {
     });
 }
 
+/// On Windows the names of open files are not removed before they are closed.
+#[cfg(unix)]
+#[test]
+fn a_download_whose_part_was_removed_leaves_nothing() {
+    type End = fn(&Disk, DownloadFile);
+    let ends: [(&str, End); 4] = [
+        ("dropped", |_, file| drop(file)),
+        ("suspended", |_, file| file.suspend()),
+        ("written to", |disk, mut file| {
+            write(&mut file, b"more");
+            settle(disk);
+        }),
+        ("committed", |disk, mut file| {
+            let fault = commit(disk, &mut file).unwrap_err();
+            assert_eq!(fault.io_kind(), std::io::ErrorKind::NotFound);
+        }),
+    ];
+    on_both(|disk, folder| {
+        for (name, end) in ends {
+            for plan in [kept, plain] {
+                let (mut file, _) = open(disk, plan(folder.join("levels/file.bin")));
+                file.begin(0, version("\"1\""), None);
+                write(&mut file, b"some");
+                settle(disk);
+                fs::remove_dir_all(folder.join("levels")).unwrap();
+                fs::create_dir(folder.join("levels")).unwrap();
+                end(disk, file);
+                settle(disk);
+                let left = folder.join("levels").read_dir().map(Iterator::count);
+                // The download had made the folder, so it may remove it.
+                assert_eq!(left.unwrap_or(0), 0, "{name}");
+            }
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_download_that_lost_its_part_leaves_that_of_another_program_alone() {
+    type End = fn(&Disk, DownloadFile);
+    let ends: [(&str, End); 3] = [
+        ("dropped", |_, file| drop(file)),
+        ("suspended", |_, file| file.suspend()),
+        ("committed", |disk, mut file| {
+            let fault = commit(disk, &mut file).unwrap_err();
+            assert_eq!(fault.io_kind(), std::io::ErrorKind::AlreadyExists);
+        }),
+    ];
+    on_both(|disk, folder| {
+        let bytes = content(8 * KIB);
+        for (name, end) in ends {
+            let target = folder.join("file.bin");
+            let (mut file, _) = open(disk, kept(target.clone()));
+            file.begin(0, version("\"0\""), None);
+            write(&mut file, &[0; 6 * KIB]);
+            settle(disk);
+            fs::remove_file(folder.join("file.bin.part")).unwrap();
+            let other = Disk::inline();
+            leave(&other, &target, &bytes[..4 * KIB], bytes.len() as u64);
+            end(disk, file);
+            settle(disk);
+            let left = ["file.bin.part", "file.bin.part.json"];
+            assert_eq!(folder.names(), left, "{name}");
+            finish(&other, kept(target.clone()), &bytes, 4 * KIB);
+            fs::remove_file(target).unwrap();
+        }
+    });
+}
+
+/// A folder that is cleaned up while a download runs must not cost the rest of the download.
+#[cfg(unix)]
+#[test]
+fn a_part_that_was_removed_is_noticed_at_the_next_checkpoint() {
+    let disk = Disk::with_checkpoints(Arc::new(|| {}), Duration::ZERO);
+    let folder = Folder::new();
+    let (mut file, _) = open(&disk, kept(folder.join("file.bin")));
+    file.begin(0, version("\"1\""), None);
+    settle(&disk);
+    fs::remove_file(folder.join("file.bin.part")).unwrap();
+    write(&mut file, b"some");
+    // The checkpoint is due at once, in a turn of its own.
+    let fault = loop {
+        settle(&disk);
+        if let Some(fault) = file.poll_fault() {
+            break fault;
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(fault.io_kind(), std::io::ErrorKind::NotFound);
+    assert!(folder.names().is_empty());
+}
+
 #[test]
 fn the_longest_names_can_be_resumed() {
     on_both(|disk, folder| {

@@ -149,6 +149,20 @@ fn a_dropped_download_frees_its_target_at_once() {
 }
 
 #[test]
+fn a_suspended_download_does_not_wait_for_the_target_of_another_program() {
+    let (slow, folder) = (gated(), Folder::new());
+    let target = folder.join("file.bin");
+    let (other, _) = open(&Disk::inline(), kept(target.clone()));
+    let first = slow.held(plain(folder.join("first.bin")));
+    // The worker is stopped, so this one is suspended before it is open.
+    DownloadFile::open(&slow.disk, kept(target)).suspend();
+    drop(first);
+    slow.end();
+    drop(other);
+    assert!(folder.names().is_empty());
+}
+
+#[test]
 fn a_small_file_does_not_wait_for_a_large_one() {
     let (slow, folder) = (gated(), Folder::new());
     let mut large = slow.held(plain(folder.join("large")));
