@@ -80,7 +80,8 @@ impl RequestOptions {
         ))
     }
 
-    /// How long the request may wait for a free connection. Zero means no limit, which is the default.
+    /// How long the request may wait for a free connection, and a WebSocket for the handshakes of others to its host
+    /// and port (RFC 6455 §4.1). Zero means no limit, which is the default.
     pub fn queue_timeout(self, limit: Duration) -> Self {
         self.with(Override::QueueTimeout(
             Some(limit).filter(|it| !it.is_zero()),

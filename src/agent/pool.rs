@@ -2,11 +2,13 @@
 //!
 //! Connections are shared by requests whose [`PoolKey`]s are equal, and by no others. Each key has a
 //! [`Host`]: the connections that are idle, and for each [`Usage`] a queue by priority. Limits, ages and the
-//! choice of a connection belong here. Connecting, sending and policies belong to `engine`.
+//! choice of a connection belong here, and that WebSockets to one address connect one after another (RFC 6455
+//! §4.1). Connecting, sending and policies belong to `engine`.
 
 mod host;
 mod key;
 mod limits;
+mod obstacles;
 mod pooled;
 mod responses;
 mod round_trip;
@@ -22,8 +24,9 @@ use crate::semantics::keep_alive;
 pub(crate) use host::Place;
 use host::{Host, Tally};
 pub(crate) use key::PoolKey;
+pub use limits::PoolLimits;
 pub(crate) use limits::Usage;
-pub use limits::{PoolLimits, QueueReason};
+pub use obstacles::QueueReason;
 pub(crate) use pooled::{ConnectionKey, Grant, HostKey, Pooled, Service};
 
 /// See the module's documentation.
@@ -75,7 +78,7 @@ impl Pool {
             usage,
         };
         if let Some(host) = self.hosts.get_mut(host.0) {
-            host.share_mut(usage).waiting.insert(place, id);
+            host.waiting_mut(usage).insert(place, id);
             self.waiting += 1;
         }
         place
@@ -87,7 +90,7 @@ impl Pool {
         let new = Place { priority, ..place };
         // Not through `leave`, which forgets a host without connections and waiting requests.
         if let Some(host) = self.hosts.get_mut(host.0)
-            && let waiting = &mut host.share_mut(place.usage).waiting
+            && let waiting = host.waiting_mut(place.usage)
             && let Some(id) = waiting.remove(&place)
         {
             waiting.insert(new, id);
@@ -98,8 +101,8 @@ impl Pool {
     /// Takes a request out of the queue.
     pub(crate) fn leave(&mut self, host: HostKey, place: Place) -> Option<RequestId> {
         self.is_stuck = false;
-        let share = self.hosts.get_mut(host.0)?.share_mut(place.usage);
-        let found = share.waiting.remove(&place)?;
+        let waiting = self.hosts.get_mut(host.0)?.waiting_mut(place.usage);
+        let found = waiting.remove(&place)?;
         self.waiting -= 1;
         self.forget_host(host);
         Some(found)
@@ -146,7 +149,7 @@ impl Pool {
     fn find_next(&mut self) -> Option<(RequestId, HostKey, Grant)> {
         let (place, index) = self.first_served()?;
         let host = self.hosts.get_mut(index)?;
-        let (_, id) = host.share_mut(place.usage).waiting.pop_first()?;
+        let (_, id) = host.waiting_mut(place.usage).pop_first()?;
         self.waiting -= 1;
         let grant = match host.idle.pop() {
             Some(key) => {
@@ -158,63 +161,6 @@ impl Pool {
         Some((id, HostKey(index), grant))
     }
 
-    /// The first waiting request that can have a connection: its place, and its host's index.
-    fn first_served(&self) -> Option<(Place, usize)> {
-        let hosts = self.hosts.iter().flat_map(|(index, host)| {
-            let shares = [Usage::Exchange, Usage::Stream].map(|usage| host.share(usage));
-            shares.map(|share| Some((*share.waiting.first_key_value()?.0, index)))
-        });
-        let can_be_served =
-            |(place, index): &(Place, usize)| self.obstacle(HostKey(*index), *place).is_none();
-        hosts.flatten().filter(can_be_served).min()
-    }
-
-    /// The limit that keeps the request at this place from getting a connection. `None`: it can have one.
-    fn obstacle(&self, key: HostKey, place: Place) -> Option<QueueReason> {
-        let usage = place.usage;
-        let host = self.hosts.get(key.0)?;
-        if usage == Usage::Exchange && !host.idle.is_empty() {
-            return None;
-        }
-        let is_urgent = place.priority == Priority::Gameplay;
-        let may_exceed = |of: Option<HostKey>| is_urgent && self.is_held_by_lower(usage, of);
-        let tally = &host.share(usage).tally;
-        let used = tally.open - tally.draining;
-        let most = self.most_of_host(host, usage, 0);
-        if used > most || used == most && !may_exceed(Some(key)) {
-            return Some(match usage {
-                Usage::Exchange => QueueReason::PerHost(most),
-                Usage::Stream => QueueReason::StreamsPerHost(most),
-            });
-        }
-        let tally = self.tally(usage);
-        let (open, most) = (tally.open, self.limits.in_all(usage));
-        let can_evict = tally.draining > 0 || usage == Usage::Exchange && self.idle > 0;
-        if !can_evict && (open > most || open == most && !may_exceed(None)) {
-            return Some(match usage {
-                Usage::Exchange => QueueReason::Total(most),
-                Usage::Stream => QueueReason::Streams(most),
-            });
-        }
-        None
-    }
-
-    /// Why the request at this place waits.
-    pub(crate) fn reason(&self, key: HostKey, place: Place) -> QueueReason {
-        self.obstacle(key, place).unwrap_or(QueueReason::Turn)
-    }
-
-    /// Whether a request of a lower priority than [`Priority::Gameplay`] has a connection with this usage, to
-    /// this host or at all.
-    fn is_held_by_lower(&self, usage: Usage, host: Option<HostKey>) -> bool {
-        self.connections.iter().any(|(_, pooled)| {
-            pooled.usage == usage
-                && host.is_none_or(|host| pooled.host == host)
-                && matches!(pooled.service, Service::Busy(_))
-                && pooled.priority > Priority::Gameplay
-        })
-    }
-
     /// The connection to be closed for a new one to this host. `None`: there is room. A host that has all
     /// its connections gives up one that is draining. When the pool is full, the idle connection goes that
     /// was unused the longest, or one that is draining.
@@ -222,7 +168,7 @@ impl Pool {
         let host = self.hosts.get(for_host.0);
         let is_host_full = host.is_some_and(|host| {
             // Its request waited until now.
-            host.share(usage).tally.open >= self.most_of_host(host, usage, 1)
+            host.tally(usage).open >= self.most_of_host(host, usage, 1)
         });
         if is_host_full && let Some(key) = self.first_draining(usage, Some(for_host)) {
             return Some(key);
@@ -234,24 +180,18 @@ impl Pool {
             let Service::Idle { since } = pooled.service else {
                 return None;
             };
-            (usage == pooled.usage).then_some((since, index))
+            usage
+                .shares_limits_with(pooled.usage)
+                .then_some((since, index))
         });
         let oldest = idle.min().map(|(_, index)| ConnectionKey(index));
         oldest.or_else(|| self.first_draining(usage, None))
     }
 
-    /// How many connections with this usage a host may have while its requests, and `more`, wait.
-    fn most_of_host(&self, host: &Host, usage: Usage, more: usize) -> usize {
-        let share = host.share(usage);
-        let used = share.tally.open - share.tally.draining;
-        let (is_distant, waiting) = (host.round_trip.is_distant(), share.waiting.len() + more);
-        self.limits.of_host(usage, is_distant, waiting, used)
-    }
-
     fn tally(&self, usage: Usage) -> &Tally {
         match usage {
             Usage::Exchange => &self.exchanges,
-            Usage::Stream => &self.streams,
+            Usage::Stream | Usage::WebSocket => &self.streams,
         }
     }
 
@@ -259,10 +199,10 @@ impl Pool {
     fn count(&mut self, usage: Usage, host: HostKey, change: impl Fn(&mut Tally)) {
         change(match usage {
             Usage::Exchange => &mut self.exchanges,
-            Usage::Stream => &mut self.streams,
+            Usage::Stream | Usage::WebSocket => &mut self.streams,
         });
         if let Some(host) = self.hosts.get_mut(host.0) {
-            change(&mut host.share_mut(usage).tally);
+            change(host.tally_mut(usage));
         }
     }
 
@@ -279,7 +219,7 @@ impl Pool {
         let mut connections = self.connections.iter();
         let found = connections.find(|(_, pooled)| {
             matches!(pooled.service, Service::Draining { .. })
-                && pooled.usage == usage
+                && usage.shares_limits_with(pooled.usage)
                 && of.is_none_or(|host| pooled.host == host)
         });
         found.map(|(index, _)| ConnectionKey(index))
@@ -300,6 +240,7 @@ impl Pool {
             service: Service::Busy(id),
             usage,
             priority,
+            is_handshaking: usage == Usage::WebSocket,
             requests: 0,
             opened: now,
             keep_alive: None,
@@ -374,6 +315,7 @@ impl Pool {
         self.set_usage(key, usage);
         if let Some(pooled) = self.connections.get_mut(key.0) {
             pooled.service = Service::Busy(id);
+            pooled.is_handshaking = usage == Usage::WebSocket;
             pooled.priority = priority;
         }
     }
@@ -384,6 +326,7 @@ impl Pool {
         self.stop_draining(key);
         if let Some(pooled) = self.connections.get_mut(key.0) {
             pooled.service = Service::Draining { left, until };
+            pooled.is_handshaking = false;
             let (usage, host) = (pooled.usage, pooled.host);
             self.count(usage, host, |tally| tally.draining += 1);
         }
@@ -407,6 +350,7 @@ impl Pool {
             return false;
         };
         pooled.service = Service::Idle { since: now };
+        pooled.is_handshaking = false;
         if now.saturating_duration_since(pooled.opened) >= self.limits.lifetime
             || self.limits.idle_age.is_zero()
             || pooled.keep_alive.is_some_and(|age| age.is_zero())
@@ -414,7 +358,7 @@ impl Pool {
             return false;
         }
         let (usage, host) = (pooled.usage, pooled.host);
-        if usage == Usage::Stream {
+        if usage != Usage::Exchange {
             if !self.has_room(host) {
                 return false;
             }
@@ -430,7 +374,7 @@ impl Pool {
     /// Whether another connection to this host is within the limits of exchanges.
     fn has_room(&self, host: HostKey) -> bool {
         let usage = Usage::Exchange;
-        let of_host = self.hosts.get(host.0).map(|it| it.share(usage).tally.open);
+        let of_host = self.hosts.get(host.0).map(|it| it.tally(usage).open);
         of_host.is_some_and(|open| open < self.limits.per_host)
             && self.tally(usage).open < self.limits.total
     }

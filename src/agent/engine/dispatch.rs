@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::Engine;
+use super::route::{is_forwarded, proxy_authorization, target_of};
 use super::schedule::Timer;
 use super::transfers::Step;
 use crate::agent::event::Event;
@@ -16,17 +17,13 @@ use crate::agent::settings::CacheMode;
 use crate::agent::transfer::Transfer;
 use crate::agent::transfer::state::{Queued, State};
 use crate::clock::Instant;
-use crate::connection::{Config as ConnectionConfig, Proxy, Route, SocksProxy, Target};
-use crate::error::{Error, ErrorKind, Misuse, RequestRefused};
-use crate::semantics::auth::{AuthAttempt, AuthSession, Credentials};
+use crate::connection::Config as ConnectionConfig;
+use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::semantics::circuit::Admission;
 use crate::semantics::event_stream::ServerSentEvent;
-use crate::semantics::proxy_rules::ProxyScheme;
 use crate::semantics::range::{RangeSpec, range_field};
-use crate::transport::link::TlsChoice;
 use crate::transport::meter::BudgetMeter;
 use crate::transport::reactor::Key;
-use crate::transport::tls::TlsOptions;
 
 impl Engine {
     /// Begins a hop: from the transfer's URL to the queue, or to its end.
@@ -411,76 +408,6 @@ fn needs_new_connection(transfer: &Transfer) -> bool {
     // In a browser a WebSocket is no upgrade of another connection.
     let is_web_socket = cfg!(target_family = "wasm") && transfer.request.output.is_web_socket();
     transfer.attempts.needs_new_connection || is_web_socket
-}
-
-/// Whether the request itself is sent to a proxy, and not through a tunnel.
-fn is_forwarded(transfer: &Transfer) -> bool {
-    let settings = &transfer.settings;
-    let proxy = settings.proxies.proxy_for(&transfer.request.url);
-    proxy.is_some_and(|server| server.scheme == ProxyScheme::Http)
-        && !settings.proxy_tunnel
-        && transfer.request.url.scheme() != "https"
-}
-
-/// Where the transfer goes, and through which proxy.
-fn target_of(transfer: &Transfer) -> Result<Target, Error> {
-    let url = &transfer.request.url;
-    let is_secure = url.scheme() == "https";
-    let host = url.host().ok_or(Misuse::InvalidUrl)?.to_owned();
-    let port = url.port_or_known_default().ok_or(Misuse::InvalidUrl)?;
-    let tls = if is_secure {
-        let options = transfer.settings.tls.clone();
-        TlsChoice::Tls(options.map_or_else(TlsOptions::for_https, Ok)?)
-    } else {
-        TlsChoice::Plain
-    };
-    let route = match transfer.settings.proxies.proxy_for(url) {
-        None => Route::Direct,
-        Some(server) => match server.scheme {
-            ProxyScheme::Http => {
-                let proxy = Proxy {
-                    host: server.host.clone(),
-                    port: server.port,
-                };
-                if is_secure || transfer.settings.proxy_tunnel {
-                    Route::Tunnel(proxy)
-                } else {
-                    Route::Forward(proxy)
-                }
-            }
-            ProxyScheme::Socks5 | ProxyScheme::Socks5h => Route::Socks(SocksProxy {
-                host: server.host.clone(),
-                port: server.port,
-                resolves_remotely: server.scheme == ProxyScheme::Socks5h,
-                credentials: match &server.credentials {
-                    Some(Credentials::Basic { user, password }) => {
-                        Some((user.clone(), password.clone()))
-                    }
-                    _ => None,
-                },
-            }),
-        },
-    };
-    Ok(Target {
-        host,
-        port,
-        tls,
-        route,
-    })
-}
-
-/// The value of `Proxy-Authorization`.
-fn proxy_authorization(transfer: &Transfer) -> Result<Option<String>, Error> {
-    let Some(server) = transfer.settings.proxies.proxy_for(&transfer.request.url) else {
-        return Ok(None);
-    };
-    let Some(credentials) = &server.credentials else {
-        return Ok(None);
-    };
-    let value = AuthSession::new(credentials.clone())
-        .authorize(&mut AuthAttempt::default(), &transfer.request.method, "")
-        .map_err(ErrorKind::Auth)?;
-    Ok(value.and_then(|value| value.to_str().map(str::to_owned).ok()))
 }
 
 /// What tells the caches on the way to ask the server, so that none of them answers with an old copy (Fetch,

@@ -37,6 +37,7 @@ impl Engine {
             self.pool.note_response(key, true);
         }
         self.pool.note_head(key, self.reactor.poll_time());
+        self.pool.end_handshake(key);
         let Some(pooled) = self.pool.get_mut(key) else {
             return Err(Error::internal("a head without its connection"));
         };

@@ -22,6 +22,7 @@
 //! | `commands` | executes what the owner wants: submit, cancel, pause |
 //! | `admission` | submitted requests become transfers |
 //! | `dispatch` | from a transfer to a connection, and the request that is sent |
+//! | `route` | where a transfer is sent, and through which proxy |
 //! | `waiting` | reports the requests that wait for a connection |
 //! | `poll` | one poll: ready connections in turn, busy polling; pulling events |
 //! | `timeouts` | timers that fired |
@@ -58,6 +59,7 @@ mod recording;
 mod response;
 #[cfg(feature = "cache")]
 mod revalidations;
+mod route;
 mod schedule;
 mod snapshot;
 mod submissions;

@@ -38,7 +38,7 @@ impl Engine {
                 return step;
             };
             // A paused download does not read, so that the kernel's window closes.
-            let is_held = transfer.paused && transfer.state.response().is_some();
+            let is_held = transfer.is_held_back() && transfer.state.response().is_some();
             // This response is whole, so what an idle connection brings is not part of it.
             let is_whole = transfer.state.response().is_some()
                 && matches!(
@@ -47,12 +47,12 @@ impl Engine {
                 );
             // An idle connection on which nothing has arrived needs no look before it gets the request.
             let is_ready = !transfer.state.is_sent()
-                && !transfer.paused
+                && !transfer.is_held_back()
                 && pooled.connection.is_idle_and_silent(&mut self.reactor);
             if !is_held && !is_whole && !is_ready {
                 self.reactor.set_key(Key(key.0));
                 let (connection, reactor) = (&mut pooled.connection, &mut self.reactor);
-                step.moved |= if transfer.paused || transfer.state.is_sent() {
+                step.moved |= if transfer.is_held_back() || transfer.state.is_sent() {
                     connection.drive(reactor, active_now, meter)
                 } else {
                     connection.drive_until_connected(reactor, active_now, meter)
@@ -88,7 +88,7 @@ impl Engine {
                 }
             }
             if status == Status::Connected && !transfer.state.is_sent() {
-                if transfer.paused {
+                if transfer.is_held_back() {
                     return step;
                 }
                 if let Err(error) = self.send_request(transfer, key, active_now) {

@@ -6,6 +6,7 @@ use super::Engine;
 use super::schedule::Timer;
 use crate::agent::id::RequestId;
 use crate::agent::pool::{ConnectionKey, Service};
+use crate::agent::transfer::Transfer;
 use crate::agent::transfer::decide::{Input, decide};
 use crate::clock::Instant;
 use crate::transport::meter::BudgetMeter;
@@ -61,7 +62,7 @@ impl Engine {
         // The bytes that the budget left in the kernel may be those that the deadline waits for. A paused
         // request waits for nothing.
         let is_left = meter.cut() && pooled.connection.is_readable(&mut self.reactor);
-        let is_paused = self.transfers.get(id).is_some_and(|it| it.paused);
+        let is_paused = self.transfers.get(id).is_some_and(Transfer::is_held_back);
         if !is_left && !is_paused {
             pooled
                 .connection

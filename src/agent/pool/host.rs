@@ -34,15 +34,9 @@ pub(super) struct Host {
     /// How often in a row a poll busy-polled for a response that did not arrive.
     pub(super) late: u8,
     pub(super) round_trip: RoundTrip,
-    exchanges: Share,
-    streams: Share,
-}
-
-/// A host's connections with the same usage, and the requests that wait for one.
-#[derive(Debug, Default)]
-pub(super) struct Share {
-    pub(super) tally: Tally,
-    pub(super) waiting: BTreeMap<Place, RequestId>,
+    exchanges: Tally,
+    streams: Tally,
+    waiting: [BTreeMap<Place, RequestId>; 3],
 }
 
 impl Host {
@@ -52,28 +46,39 @@ impl Host {
             idle: Vec::new(),
             late: 0,
             round_trip: RoundTrip::default(),
-            exchanges: Share::default(),
-            streams: Share::default(),
+            exchanges: Tally::default(),
+            streams: Tally::default(),
+            waiting: Default::default(),
         }
     }
 
-    pub(super) fn share(&self, usage: Usage) -> &Share {
+    pub(super) fn tally(&self, usage: Usage) -> &Tally {
         match usage {
             Usage::Exchange => &self.exchanges,
-            Usage::Stream => &self.streams,
+            Usage::Stream | Usage::WebSocket => &self.streams,
         }
     }
 
-    pub(super) fn share_mut(&mut self, usage: Usage) -> &mut Share {
+    pub(super) fn tally_mut(&mut self, usage: Usage) -> &mut Tally {
         match usage {
             Usage::Exchange => &mut self.exchanges,
-            Usage::Stream => &mut self.streams,
+            Usage::Stream | Usage::WebSocket => &mut self.streams,
         }
+    }
+
+    /// The requests with this usage that wait for a connection. Each usage has its own, so that none waits for
+    /// what only another one has to wait for.
+    pub(super) fn waiting_for(&self, usage: Usage) -> &BTreeMap<Place, RequestId> {
+        &self.waiting[usage as usize]
+    }
+
+    pub(super) fn waiting_mut(&mut self, usage: Usage) -> &mut BTreeMap<Place, RequestId> {
+        &mut self.waiting[usage as usize]
     }
 
     /// How many requests wait.
     pub(super) fn waiting(&self) -> usize {
-        self.exchanges.waiting.len() + self.streams.waiting.len()
+        self.waiting.iter().map(BTreeMap::len).sum()
     }
 
     pub(super) fn has_waiting(&self) -> bool {
@@ -82,6 +87,6 @@ impl Host {
 
     /// Whether it has neither connections nor waiting requests.
     pub(super) fn is_unused(&self) -> bool {
-        self.exchanges.tally.open == 0 && self.streams.tally.open == 0 && !self.has_waiting()
+        self.exchanges.open == 0 && self.streams.open == 0 && !self.has_waiting()
     }
 }

@@ -46,6 +46,11 @@ impl fmt::Display for PoolKey {
 }
 
 impl PoolKey {
+    /// Whether both lead to the same host and port, whatever else differs.
+    pub(super) fn has_address_of(&self, other: &Self) -> bool {
+        self.host == other.host && self.port == other.port
+    }
+
     pub(crate) fn of(
         target: Target,
         addresses: &AddressFilter,

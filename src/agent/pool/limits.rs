@@ -1,6 +1,5 @@
-//! How many connections an agent holds, for how long, and which limit a request waits for.
+//! How many connections an agent holds, and for how long.
 
-use std::fmt;
 use std::time::Duration;
 
 /// How many connections an agent holds, and for how long.
@@ -12,6 +11,9 @@ use std::time::Duration;
 ///
 /// A request that has to wait for a connection is reported by [`Event::Queued`](crate::Event::Queued), and by
 /// [`Event::StillQueued`](crate::Event::StillQueued) if it waits for 5 s.
+///
+/// WebSockets to one host and port connect one after another, whatever the limits are (RFC 6455 §4.1): the next one
+/// waits until the server has responded to the handshake of the one before, or until that has failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolLimits {
@@ -86,14 +88,14 @@ impl PoolLimits {
                 self.per_host.max(most)
             }
             (Usage::Exchange, _) => self.per_host,
-            (Usage::Stream, _) => self.streams_per_host,
+            (Usage::Stream | Usage::WebSocket, _) => self.streams_per_host,
         }
     }
 
     pub(super) fn in_all(&self, usage: Usage) -> usize {
         match usage {
             Usage::Exchange => self.total,
-            Usage::Stream => self.streams,
+            Usage::Stream | Usage::WebSocket => self.streams,
         }
     }
 }
@@ -103,47 +105,18 @@ impl PoolLimits {
 pub(crate) enum Usage {
     /// A response that ends.
     Exchange,
-    /// A WebSocket, an event stream, or a response that is not expected to end soon.
+    /// An event stream, or a response that is not expected to end soon.
     Stream,
+    /// A stream that waits until no other WebSocket to its address is connecting.
+    #[cfg_attr(not(feature = "websocket"), allow(dead_code))]
+    WebSocket,
 }
 
-/// The [limit](PoolLimits) that keeps a request waiting for a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum QueueReason {
-    /// All connections to the host are in use: [`PoolLimits::per_host`] (or
-    /// [`PoolLimits::per_distant_host`]), with its value.
-    PerHost(usize),
-    /// All connections of the agent are in use: [`PoolLimits::total`], with its value.
-    Total(usize),
-    /// The host has as many streams as [`PoolLimits::streams_per_host`] allows, with its value.
-    StreamsPerHost(usize),
-    /// The agent has as many streams as [`PoolLimits::streams`] allows, with its value.
-    Streams(usize),
-    /// A connection is free, but requests with a higher priority or budgets that were spent came first.
-    Turn,
-}
+impl Usage {
+    pub(super) const ALL: [Self; 3] = [Self::Exchange, Self::Stream, Self::WebSocket];
 
-impl fmt::Display for QueueReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PerHost(limit) => write!(
-                f,
-                "all {limit} connections to its host are in use (PoolLimits::per_host)"
-            ),
-            Self::Total(limit) => write!(
-                f,
-                "all {limit} connections of the agent are in use (PoolLimits::total)"
-            ),
-            Self::StreamsPerHost(limit) => write!(
-                f,
-                "its host has {limit} streams already (PoolLimits::streams_per_host)"
-            ),
-            Self::Streams(limit) => write!(
-                f,
-                "the agent has {limit} streams already (PoolLimits::streams)"
-            ),
-            Self::Turn => f.write_str("other requests came first"),
-        }
+    /// Whether connections with these two usages count against the same limits.
+    pub(super) fn shares_limits_with(self, other: Self) -> bool {
+        (self == Self::Exchange) == (other == Self::Exchange)
     }
 }

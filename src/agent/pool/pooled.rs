@@ -26,6 +26,8 @@ pub(crate) struct Pooled {
     pub(super) usage: Usage,
     /// The priority of the request that it serves, or served last.
     pub(super) priority: Priority,
+    /// Whether the handshake of a WebSocket is in progress, from the connect to the head of the response.
+    pub(super) is_handshaking: bool,
     /// Requests given to it.
     pub(crate) requests: u32,
     /// When it was opened. Like `since`, in active time, and moved back by the gaps that do not count there.

@@ -312,12 +312,18 @@ impl Transfer {
         }
     }
 
+    /// Whether a pause holds back its request and its response. It does not hold back the handshake of a
+    /// WebSocket, because others may wait for that.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.paused && !self.request.output.is_web_socket()
+    }
+
     /// Which limits of the pool its connection counts against. A server cannot change it.
     pub(crate) fn usage(&self) -> Usage {
         match self.request.output {
             Output::EventStream => Usage::Stream,
             #[cfg(feature = "websocket")]
-            Output::WebSocket(_) => Usage::Stream,
+            Output::WebSocket(_) => Usage::WebSocket,
             _ if self.settings.long_lived => Usage::Stream,
             _ => Usage::Exchange,
         }

@@ -194,3 +194,48 @@ fn a_reason_names_the_limit_and_its_value() {
         assert_eq!(reason.to_string(), text);
     }
 }
+
+#[test]
+fn one_web_socket_connects_to_an_address_at_a_time_whatever_its_options_are() {
+    use Usage::{Stream, WebSocket};
+    let now = Instant::now();
+    let mut pool = limits(9, 9, 9, 9);
+    let plain = pool.host(&key("a"));
+    // The same address with other options: a pool of its own.
+    let filter = AddressFilter::new(|_| Ok(()));
+    let target = Target {
+        host: parse_host("a").unwrap(),
+        port: 80,
+        tls: TlsChoice::Plain,
+        route: Route::Direct,
+    };
+    let filtered = pool.host(&PoolKey::of(target, &filter, None));
+    let distant = pool.host(&key("b"));
+    assert_ne!(plain, filtered);
+    let usages = [1, 2, 3, 4, 5].map(|id| (id, if id == 3 { Stream } else { WebSocket }));
+    let hosts = [plain, filtered, plain, distant, plain];
+    let mut places = Vec::new();
+    for ((id, usage), host) in usages.into_iter().zip(hosts) {
+        places.push(pool.wait(host, RequestId(id), Priority::Gameplay, usage));
+    }
+    // The stream behind them, and the other address, do not wait.
+    assert_eq!(serve(&mut pool, &usages, now).0, [1, 3, 4]);
+    assert_eq!(
+        pool.reason(filtered, places[1]),
+        QueueReason::WebSocketConnecting
+    );
+    let connection_of = |pool: &Pool, id: u64| {
+        let found = pool
+            .iter()
+            .find(|(_, it)| it.service == Service::Busy(RequestId(id)));
+        found.unwrap().0
+    };
+    let first = connection_of(&pool, 1);
+    pool.end_handshake(first);
+    assert_eq!(serve(&mut pool, &usages, now).0, [2]);
+    // One that fails lets the next go.
+    let second = connection_of(&pool, 2);
+    pool.remove(second);
+    assert_eq!(serve(&mut pool, &usages, now).0, [5]);
+    assert_eq!(pool.len(), 4);
+}
