@@ -212,7 +212,7 @@ fn requests_are_remembered() {
         (first.header("x-a"), first.header("host")),
         (Some("1"), Some("game.example"))
     );
-    assert_eq!(first.json().unwrap(), json!({"e": 5}));
+    assert_eq!(first.json::<serde_json::Value>().unwrap(), json!({"e": 5}));
     assert_eq!(first.text(), "{\"e\": 5}");
     assert_eq!((first.connection, second.connection), (0, 1));
     assert!(second.at - first.at >= SECOND);

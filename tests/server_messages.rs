@@ -51,7 +51,7 @@ fn invalid_json_is_400() {
             "POST",
             "/",
             |request: &mut Request| -> Result<Response, BadRequest> {
-                Ok(Response::json(&request.json()?))
+                Ok(Response::json(&request.json::<serde_json::Value>()?))
             },
         )
         .unwrap();

@@ -8,6 +8,7 @@ mod serving;
 use httpoll::ErrorKind;
 use httpoll::error::Misuse;
 use httpoll::server::{NotFoundPolicy, Request, Response, Routes, Server};
+use serde_json::Value;
 use serving::{DATE, answers, body, header, headers, status, test_server, test_server_with};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: 10.0.0.1\r\n\r\n";
@@ -151,7 +152,9 @@ fn tables_of_handlers() {
     let mut routes = Routes::new();
     routes.route("GET", "/a", answers("got")).unwrap();
     routes
-        .route("POST", "/a", |request: &mut Request| request.json())
+        .route("POST", "/a", |request: &mut Request| {
+            request.json::<Value>()
+        })
         .unwrap();
     routes
         .route("GET", "/nothing", |_: &mut Request| ())

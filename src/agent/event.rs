@@ -24,6 +24,7 @@ use crate::semantics::frames::Message;
 ///
 /// Events of one request are delivered in the order in which things happened. Events without an
 /// [`id`](Self::id) are those of the agent.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Event {
     /// The request waits for a connection: the [pool](crate::agent::PoolLimits) allows no more now. It is in

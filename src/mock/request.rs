@@ -5,6 +5,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::Method;
+use serde_core::de::DeserializeOwned;
 use url::form_urlencoded;
 
 use super::fault::Fault;
@@ -72,11 +73,11 @@ impl MockRequest {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// The content as JSON.
+    /// The content as a value of any type that can be read from JSON, such as [`serde_json::Value`].
     ///
     /// # Errors
-    /// If it is not JSON; the error says where.
-    pub fn json(&self) -> Result<serde_json::Value, serde_json::Error> {
+    /// If it is not JSON, or not that of a `T`. The error says where.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.body)
     }
 

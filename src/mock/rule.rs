@@ -239,7 +239,9 @@ impl Condition {
                 .any(|(key, other)| key == *name && other == *value),
             Self::Header(name, value) => request.headers.get_all(name).any(|it| it == value),
             Self::Body(content) => request.body == content,
-            Self::Json(content) => request.json().is_ok_and(|it| it == *content),
+            Self::Json(content) => request
+                .json::<serde_json::Value>()
+                .is_ok_and(|it| it == *content),
             Self::Matching(accepts) => accepts(request),
         }
     }

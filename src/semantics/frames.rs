@@ -34,7 +34,7 @@ use crate::error::FrameFault;
 /// assert_eq!(lines.next_value()?.unwrap()["score"], 2);
 /// # Ok::<(), httpoll::error::FrameFault>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct JsonLines {
     buffer: BytesMut,
     /// The number of bytes at the start of the buffer that contain no line feed.
@@ -201,7 +201,7 @@ impl LengthPrefix {
 }
 
 /// Reads frames with a length prefix from a stream of bytes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LengthPrefixed {
     buffer: BytesMut,
     prefix: LengthPrefix,

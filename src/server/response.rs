@@ -308,6 +308,16 @@ impl Response {
         }
     }
 
+    /// The content, if it is bytes in memory. `None` for a file, a reader or a stream. For hooks that look at
+    /// responses, and for tests of handlers.
+    pub fn body(&self) -> Option<&[u8]> {
+        match &self.body {
+            Body::Bytes(bytes) => Some(bytes),
+            Body::Gathering(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// Not a response: ends HTTP on the connection.
     #[cfg(feature = "websocket")]
     pub(super) fn upgrade(upgrade: Upgrade) -> Self {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, Version};
 use percent_encoding::percent_decode_str;
+use serde_core::de::DeserializeOwned;
 
 use super::client::Client;
 use super::content::Content;
@@ -304,12 +305,12 @@ impl Request {
         std::str::from_utf8(&self.body)
     }
 
-    /// The content as JSON, whatever its content type is. A handler that returns the error responds with
-    /// `400`.
+    /// The content as a value of any type that can be read from JSON, such as [`serde_json::Value`], whatever its
+    /// content type is. A handler that returns the error responds with `400`.
     ///
     /// # Errors
-    /// When it is not JSON.
-    pub fn json(&self) -> Result<serde_json::Value, super::BadRequest> {
+    /// When it is not JSON, or not that of a `T`. The error says where.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, super::BadRequest> {
         serde_json::from_slice(&self.body).map_err(super::BadRequest::because)
     }
 

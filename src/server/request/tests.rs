@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::error::PeerMisbehaved;
 
 fn parse(text: &str) -> Request {
     let (request, consumed) = Request::parse(text.as_bytes(), &Limits::default())
@@ -72,16 +73,26 @@ fn cookies_leave_the_headers() {
     assert_eq!(request.header("x"), Some("1"));
 }
 
+/// What `on_error` hooks get to know.
+fn reason(refused: &crate::server::BadRequest) -> String {
+    std::error::Error::source(refused).unwrap().to_string()
+}
+
 #[test]
 fn content_is_bytes_and_json_on_demand() {
     let request = parse(
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: Application/JSON; charset=utf-8\r\nContent-Length: 7\r\n\r\n{\"a\":1}",
     );
-    assert_eq!(request.json().unwrap()["a"], 1);
+    assert_eq!(request.json::<serde_json::Value>().unwrap()["a"], 1);
+    let typed: std::collections::BTreeMap<String, u8> = request.json().unwrap();
+    assert_eq!(typed, [("a".to_owned(), 1)].into());
+    let other = reason(&request.json::<Vec<u8>>().unwrap_err());
+    assert!(other.contains("expected a sequence"), "{other}");
     assert_eq!(request.media_type(), "application/json");
     assert_eq!(request.text(), Ok("{\"a\":1}"));
     let request = parse("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n{");
-    assert!(request.json().is_err());
+    let broken = reason(&request.json::<serde_json::Value>().unwrap_err());
+    assert!(broken.contains("line 1 column 1"), "{broken}");
     assert_eq!(request.media_type(), "");
 }
 
@@ -99,7 +110,8 @@ fn a_request_is_parsed_without_a_socket() {
     assert_eq!(consumed, whole.len() - 3);
     assert_eq!(request.body(), "abc");
     assert_eq!(request.trailers().get("x-sum"), Some(&b"1"[..]));
-    assert!(Request::parse(b"GET / HTTP/1.1\r\n\r\n", &Limits::default()).is_err());
+    let error = Request::parse(b"GET / HTTP/1.1\r\n\r\n", &Limits::default()).unwrap_err();
+    assert_eq!(*error.kind(), PeerMisbehaved::InvalidHost.into());
 }
 
 #[test]

@@ -19,6 +19,17 @@ fn write_appends() {
 }
 
 #[test]
+fn content_in_memory_can_be_read() {
+    let mut response = Response::text("a");
+    assert_eq!(response.body(), Some(&b"a"[..]));
+    response.write("b");
+    assert_eq!(response.body(), Some(&b"ab"[..]));
+    assert_eq!(Response::new().body(), Some(&b""[..]));
+    assert_eq!(Response::reader(&b"read"[..], Some(4)).body(), None);
+    assert_eq!(Response::file("file").body(), None);
+}
+
+#[test]
 fn types() {
     let json = Response::json(&serde_json::json!({"a": [1]}));
     assert_eq!(
@@ -50,7 +61,8 @@ fn json_of_any_value_that_can_be_serialized() {
     assert_eq!(response.status_code(), 500);
     assert_eq!(body(response), "");
     let mut response = Response::text("a");
-    assert!(response.set_json(&unwritable).is_err());
+    let error = response.set_json(&unwritable).unwrap_err();
+    assert_eq!(*error.kind(), Misuse::InvalidContent.into());
     assert_eq!(body(response), "a", "unchanged");
 }
 
@@ -88,7 +100,8 @@ fn redirects() {
         );
     }
     for location in ["/a\r\nSet-Cookie: x", "/a\nb", "", "/a b"] {
-        assert!(Response::redirect(location).is_err(), "{location:?}");
+        let error = Response::redirect(location).unwrap_err();
+        assert_eq!(*error.kind(), Misuse::InvalidHeader.into(), "{location:?}");
     }
 }
 
