@@ -287,6 +287,7 @@ pub mod patch;
 mod phase;
 pub mod proto;
 mod random;
+mod read_once;
 pub mod recording;
 mod semantics;
 #[cfg(feature = "server")]

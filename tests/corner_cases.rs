@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use httpoll::{
     Budget, ErrorKind, HttpClient, Limits, Method, Phase, PollAt, Status, Timeouts,
-    node::RequestBody,
+    error::NetworkFault, node::RequestBody,
 };
 use support::{FRAME, connected, listening, until};
 
@@ -415,4 +415,57 @@ fn a_source_that_gave_all_it_announced_is_not_read_again() {
     support::until_head(&network, &mut http);
     assert!(log.text().contains("Content-Length: 5\r\n"));
     assert_eq!(http.get_response_code(), 200);
+}
+
+#[test]
+fn a_source_that_counts_wrongly_is_an_error() {
+    struct Counts;
+    impl Read for Counts {
+        fn read(&mut self, dst: &mut [u8]) -> io::Result<usize> {
+            Ok(dst.len() + 1)
+        }
+    }
+    for length in [Some(10), None] {
+        let (network, mut http, _) = support::connected(&[b""]);
+        let body = RequestBody::reader(Counts, length);
+        http.request(Method::Put, "/", &[], body).unwrap();
+        let mut frames = (0..10).map(|_| {
+            network.advance(FRAME);
+            http.poll()
+        });
+        let error = frames.find_map(Result::err).unwrap();
+        assert_eq!(*error.kind(), ErrorKind::RequestBody, "{length:?}");
+    }
+}
+
+#[test]
+fn a_stream_of_the_caller_that_counts_wrongly_is_an_error() {
+    struct Counts(bool);
+    impl Read for Counts {
+        fn read(&mut self, dst: &mut [u8]) -> io::Result<usize> {
+            if self.0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Ok(dst.len() + 1)
+        }
+    }
+    impl Write for Counts {
+        fn write(&mut self, src: &[u8]) -> io::Result<usize> {
+            Ok(src.len() + usize::from(self.0))
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    for writes_too_much in [true, false] {
+        let mut http = HttpClient::new();
+        http.set_connection(Counts(writes_too_much));
+        http.request(Method::Get, "/", &[], "").unwrap();
+        let error = (0..10).find_map(|_| http.poll().err()).unwrap();
+        assert_eq!(
+            *error.kind(),
+            ErrorKind::Network(NetworkFault::Broken),
+            "{writes_too_much}"
+        );
+    }
 }

@@ -1,17 +1,18 @@
 //! Requests and responses as handlers see them: fields, content, status codes.
 
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod serving;
 
+use std::io::{self, Read};
 use std::sync::{Arc, Mutex};
 
 use httpoll::ErrorKind;
 use httpoll::error::Misuse;
 use httpoll::server::{BadRequest, Content, Piece, Request, Responder, Response};
 use serde_json::json;
-use serving::{DATE, body, header, status, test_server};
+use serving::{DATE, Notes, answers, body, header, status, test_server};
 
 #[test]
 fn what_a_request_tells() {
@@ -156,6 +157,55 @@ fn what_a_handler_can_make_of_a_response() {
         body(&test.get("/?chunks")),
         "d\r\nfrom a reader\r\n0\r\n\r\n"
     );
+}
+
+#[test]
+fn a_reader_that_panics_or_counts_wrongly_ends_only_its_own_response() {
+    struct Counts;
+    impl Read for Counts {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            Ok(into.len() + 1)
+        }
+    }
+    struct Panics;
+    impl Read for Panics {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("no such level")
+        }
+    }
+    let mut test = test_server();
+    test.server
+        .route("GET", "/:reader/:length", |request: &mut Request| {
+            let length = request.param("length").unwrap().parse().ok();
+            match request.param("reader").unwrap() {
+                "counts" => Response::reader(Counts, length),
+                _ => Response::reader(Panics, length),
+            }
+        })
+        .unwrap();
+    test.server.route("GET", "/", answers("works")).unwrap();
+    let notes = Notes::default();
+    let errors = notes.clone();
+    test.server
+        .on_error(move |fault, _| errors.add(fault.to_string()));
+    let panicked = "a handler panicked: no such level";
+    let counted = "a response cannot be sent: a reader returned a length beyond its buffer";
+    for (path, error) in [
+        ("/panics/5", panicked),
+        ("/panics/unknown", panicked),
+        ("/counts/5", counted),
+        ("/counts/unknown", counted),
+    ] {
+        let mut client = test.connect();
+        let response = test.send(
+            &mut client,
+            format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"),
+        );
+        assert_eq!((status(&response), body(&response)), (200, ""), "{path}");
+        assert!(client.closed, "{path}");
+        assert_eq!(notes.take(), [error], "{path}");
+        assert_eq!(body(&test.get("/")), "works");
+    }
 }
 
 #[test]

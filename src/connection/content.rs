@@ -11,6 +11,7 @@ use crate::exclusive::Exclusive;
 #[cfg(target_family = "wasm")]
 use crate::page_file::PageFile;
 use crate::proto::BodyLength;
+use crate::read_once::read_once;
 
 /// The content of a request.
 ///
@@ -175,12 +176,7 @@ impl RequestBody {
                 scratch[..piece.len()].copy_from_slice(&piece);
                 Ok(piece.len())
             }
-            Content::Reader { reader, .. } => loop {
-                match reader.get_mut().read(scratch) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    result => return result,
-                }
-            },
+            Content::Reader { reader, .. } => read_once(reader.get_mut(), scratch),
         }
     }
 }

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 
 use crate::error::Error;
 use crate::exclusive::Exclusive;
+use crate::read_once::{checked, read_once};
 use crate::transport::memory::MemoryStream;
 use crate::transport::reactor::{Reactor, SourceId};
 use crate::transport::system::{Interest, TcpStream};
@@ -175,7 +176,7 @@ impl Socket {
             let result = match &mut self.stream {
                 Stream::Tcp(stream) => stream.read(dst),
                 Stream::Memory(stream) => stream.read(dst),
-                Stream::Own(stream) => stream.get_mut().read(dst),
+                Stream::Own(stream) => read_once(stream.get_mut(), dst),
             };
             match &result {
                 #[cfg(windows)]
@@ -208,7 +209,10 @@ impl Socket {
             let result = match &mut self.stream {
                 Stream::Tcp(stream) => stream.write(src),
                 Stream::Memory(stream) => stream.write(src),
-                Stream::Own(stream) => stream.get_mut().write(src),
+                Stream::Own(stream) => {
+                    let written = stream.get_mut().write(src);
+                    written.and_then(|count| checked(count, src.len()))
+                }
             };
             match &result {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,

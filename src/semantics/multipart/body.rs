@@ -16,6 +16,7 @@ use crate::exclusive::Exclusive;
 #[cfg(target_family = "wasm")]
 use crate::page_file::PageFile;
 use crate::proto::FieldLines;
+use crate::read_once::read_once;
 
 /// The bytes of a form, read piece by piece.
 pub(crate) struct FormBody {
@@ -285,13 +286,13 @@ fn read_left(
     buffer: &mut [u8],
 ) -> io::Result<usize> {
     let Some(left) = left else {
-        return reader.read(buffer);
+        return read_once(reader, buffer);
     };
     let most = usize::try_from(*left).map_or(buffer.len(), |left| left.min(buffer.len()));
     if most == 0 {
         return Ok(0);
     }
-    let count = reader.read(&mut buffer[..most])?;
+    let count = read_once(reader, &mut buffer[..most])?;
     if count == 0 {
         return Err(io::Error::new(
             io::ErrorKind::UnexpectedEof,

@@ -212,7 +212,8 @@ fn a_form_is_laid_out_before_its_files_are_opened() {
         .collect();
     assert_eq!(unopened, [("f".to_owned(), missing)]);
     // Without its file it cannot be sent by mistake.
-    assert!(body.read_to_end(&mut Vec::new()).is_err());
+    let error = body.read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(error.to_string(), "a file of the form is not open");
 }
 
 #[test]

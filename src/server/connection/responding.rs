@@ -1,7 +1,7 @@
 //! From a response to bytes: its head with the fields that the server adds, and its content from any source,
 //! one piece at a time.
 
-use std::io::Read;
+use std::io;
 
 use http::{Method, StatusCode, Version};
 
@@ -11,7 +11,9 @@ use super::{BATCH_BYTES, Connection, Context, OUT_BYTES};
 use crate::error::WebSocketFault;
 use crate::error::{Error, ErrorKind};
 use crate::proto::{BodyLength, FieldLines, ResponseHead};
+use crate::read_once::read_once;
 use crate::server::fault::ServerFault;
+use crate::server::hooks::guarded;
 use crate::server::pipe::Taken;
 use crate::server::response::{Body, Response};
 #[cfg(feature = "websocket")]
@@ -207,8 +209,8 @@ impl Connection {
                     let most = left.map_or(OUT_BYTES, |left| {
                         usize::try_from(left).unwrap_or(OUT_BYTES).min(OUT_BYTES)
                     });
-                    let read = read_some(reader.get_mut(), &mut scratch[..most]);
-                    match read {
+                    let reader = reader.get_mut();
+                    match guarded_read(|| read_once(reader, &mut scratch[..most])) {
                         Ok(0) if left.is_none() || *left == Some(0) => {
                             self.end_content(&FieldLines::new());
                         }
@@ -223,7 +225,7 @@ impl Connection {
                                 self.end_content(&FieldLines::new());
                             }
                         }
-                        Err(error) => self.break_off(error, cx),
+                        Err(fault) => self.break_for(&fault, cx),
                     }
                     cx.reactor.return_scratch(scratch);
                     if cx.meter.exhausted() {
@@ -231,10 +233,10 @@ impl Connection {
                     }
                 }
                 Source::Asset(asset) => {
-                    match asset.next_chunk(OUT_BYTES) {
+                    match guarded_read(|| asset.next_chunk(OUT_BYTES)) {
                         Ok(Some(chunk)) => self.send_piece(&chunk, cx),
                         Ok(None) => self.end_content(&FieldLines::new()),
-                        Err(error) => self.break_off(error, cx),
+                        Err(fault) => self.break_for(&fault, cx),
                     }
                     if cx.meter.exhausted() {
                         return true;
@@ -256,10 +258,7 @@ impl Connection {
                     }
                     Fill::Waits => break,
                     Fill::End => self.end_content(&FieldLines::new()),
-                    Fill::Failed(fault) => {
-                        self.stage = Stage::Responding(Source::Broken);
-                        cx.app.report(&fault.into_fault(), Some(&self.client));
-                    }
+                    Fill::Failed(fault) => self.break_for(&fault.into_fault(), cx),
                 },
                 Source::Pipe(pipe)
                     if pipe.beat().is_some() && (!is_writable || pending >= BATCH_BYTES) =>
@@ -311,9 +310,13 @@ impl Connection {
         why: impl Into<crate::server::fault::HandlerError>,
         cx: &mut Context<'_>,
     ) {
+        self.break_for(&ServerFault::Response(why.into()), cx);
+    }
+
+    /// The rest of the response will not come: the connection ends, so that the client notices.
+    fn break_for(&mut self, fault: &ServerFault, cx: &mut Context<'_>) {
         self.stage = Stage::Responding(Source::Broken);
-        cx.app
-            .report(&ServerFault::Response(why.into()), Some(&self.client));
+        cx.app.report(fault, Some(&self.client));
     }
 
     /// Whether the system has taken all of the response.
@@ -327,12 +330,10 @@ impl Connection {
     }
 }
 
-/// Reads once. An interrupted read is repeated.
-fn read_some(reader: &mut dyn Read, dst: &mut [u8]) -> std::io::Result<usize> {
-    loop {
-        match reader.read(dst) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            other => return other,
-        }
+/// Reads from a reader of the program, which may panic.
+fn guarded_read<T>(read: impl FnOnce() -> io::Result<T>) -> Result<T, ServerFault> {
+    match guarded(read) {
+        Ok(read) => read.map_err(|error| ServerFault::Response(Box::new(error))),
+        Err(text) => Err(ServerFault::Panicked(text)),
     }
 }

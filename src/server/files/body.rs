@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::root::AssetContent;
 use crate::error::{DiskFault, DiskStep};
 use crate::exclusive::Exclusive;
+use crate::read_once::read_once;
 use crate::transport::disk::Rest;
 
 /// The content of a response, which is pulled in pieces. Dropping it closes the file.
@@ -127,10 +128,9 @@ fn fill(reader: &mut dyn Read, wanted: usize, block: &mut Vec<u8>) -> io::Result
         if at == end {
             break Ok(());
         }
-        match reader.read(&mut block[at..]) {
+        match read_once(reader, &mut block[at..]) {
             Ok(0) => break Ok(()),
             Ok(count) => at += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => break Err(error),
         }
     };
@@ -215,20 +215,13 @@ fn read_part(
     };
     let mut chunk = vec![0; wanted];
     let count = read_once(reader, &mut chunk)?;
+    if count == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     chunk.truncate(count);
     advance(range, count);
     *position = range.start;
     Ok(chunk.into())
-}
-
-fn read_once(reader: &mut dyn Read, into: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match reader.read(into) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => return other,
-        }
-    }
 }
 
 fn advance(range: &mut Range<u64>, count: usize) {
