@@ -92,6 +92,13 @@ fn attacks() -> Vec<Attack> {
             flood: || b"1\r\nx\r\n".repeat(8192),
         },
         Attack {
+            name: "tiny chunks that the handler never takes",
+            opening: "POST /streamed HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
+            reads_head: false,
+            start: b"",
+            flood: || b"1\r\nx\r\n".repeat(8192),
+        },
+        Attack {
             name: "an event stream, never read, of a busy topic",
             opening: "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n",
             reads_head: true,
@@ -135,6 +142,17 @@ fn server(tls: Option<ServerTlsOptions>, topic: &Topic) -> Server {
     server
         .route("POST", "/upload", |_: &mut Request| Response::new())
         .unwrap();
+    let mut untaken = Vec::new();
+    server
+        .handle(
+            "POST",
+            "/streamed",
+            move |request: &mut Request, _: &mut Response| {
+                untaken.push((request.take_content(), request.defer()));
+            },
+        )
+        .unwrap()
+        .at_head();
     let topic = topic.clone();
     server
         .route("GET", "/events", move |request: &mut Request| {

@@ -169,7 +169,8 @@ fn a_graceful_end_answers_what_is_under_way_and_closes_the_rest() {
     assert!(idle.closed && !test.server.is_listening() && !test.server.is_closed());
     let mut late = test.network.connect(serving::address()).unwrap();
     test.poll();
-    assert!(std::io::Read::read(&mut late, &mut [0; 1]).is_err());
+    let refused = std::io::Read::read(&mut late, &mut [0; 1]).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionReset);
     kept.lock()
         .unwrap()
         .take()
@@ -199,6 +200,20 @@ fn a_graceful_end_has_a_deadline() {
     drop(request);
     let polled = test.server.poll().unwrap();
     assert_eq!(polled.next, PollAt::Idle);
+}
+
+#[test]
+fn the_longest_timeout_of_a_graceful_end_waits() {
+    let mut test = test_server();
+    let mut client = test.connect();
+    test.send(&mut client, GET);
+    let request = test.server.next_request().unwrap();
+    test.server.shutdown(Duration::MAX);
+    test.pass(seconds(10));
+    assert!(!test.server.is_closed());
+    request.respond(Response::text("last"));
+    assert_eq!(body(&test.settle(&mut client)), "last");
+    assert!(test.server.is_closed());
 }
 
 #[test]
@@ -308,6 +323,29 @@ fn handler_calls_accepts_and_bytes_are_bounded_and_nobody_starves() {
         assert_eq!(test.server.metrics().open, expected);
     }
     drop(waiting);
+}
+
+#[test]
+fn clients_that_time_out_together_are_closed_within_the_budget() {
+    let closing = Duration::from_micros(100);
+    let mut test = test_server();
+    let network = test.network.clone();
+    test.server.on_disconnect(move |_| network.advance(closing));
+    let clients: Vec<_> = (0..100).map(|_| test.connect()).collect();
+    test.pass(Duration::from_millis(29_900));
+    test.budget = Budget::frame(Duration::from_millis(1));
+    test.network.advance(Duration::from_millis(200));
+    let mut polls = 0;
+    while test.server.metrics().open > 0 {
+        let (before, open) = (test.network.now(), test.server.metrics().open);
+        test.poll();
+        let took = test.network.now() - before;
+        assert!(took <= Duration::from_micros(1_500), "{took:?}");
+        assert!(test.server.metrics().open < open);
+        polls += 1;
+    }
+    assert!((7..=25).contains(&polls), "{polls}");
+    drop(clients);
 }
 
 #[test]

@@ -11,6 +11,13 @@ use crate::proto::FieldLines;
 /// How many bytes wait for the handler before reading stops.
 const HELD_BYTES: usize = 256 * 1024;
 
+/// What a piece occupies besides its bytes. Without it, chunks of one byte would occupy a multiple of the limit.
+const PIECE_COST: usize = 64;
+
+fn cost(piece: &Bytes) -> usize {
+    piece.len() + PIECE_COST
+}
+
 /// The content of one request, piece by piece. It can be kept and sent to another thread. While the program
 /// does not take the content, the server stops reading from the connection, and so the client stops sending.
 /// Content that is left when this is dropped is discarded.
@@ -42,6 +49,7 @@ pub(super) struct Inbox {
 #[derive(Debug)]
 struct State {
     pieces: VecDeque<Bytes>,
+    /// What the pieces cost together.
     bytes: usize,
     /// Whether the handler wants it. `100 Continue` is only sent then.
     asked: bool,
@@ -65,7 +73,7 @@ impl Content {
         let mut state = self.0.state();
         let was_full = state.bytes >= HELD_BYTES;
         if let Some(piece) = state.pieces.pop_front() {
-            state.bytes -= piece.len();
+            state.bytes -= cost(&piece);
             let has_room = was_full && state.bytes < HELD_BYTES;
             drop(state);
             if has_room {
@@ -137,7 +145,7 @@ impl Inbox {
     pub(super) fn push(&self, piece: Bytes) {
         let mut state = self.state();
         if !state.dropped {
-            state.bytes += piece.len();
+            state.bytes += cost(&piece);
             state.pieces.push_back(piece);
         }
     }

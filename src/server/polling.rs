@@ -16,6 +16,10 @@ use crate::transport::reactor::{Key, Reactor};
 /// The budget of a wait after it wakes up: its caller's loop must continue, however much arrives.
 const AWAKE: Duration = Duration::from_millis(10);
 
+/// This many deadlines are checked in each poll, however little of its budget is left, so that none is put off
+/// for ever.
+const LEAST_EXPIRED: usize = 4;
+
 impl Server {
     /// Continues as far as the sockets and the server's [budget](Self::set_budget) allow: accepts connections,
     /// reads, calls handlers and hooks, writes, and checks deadlines. Call it once a frame.
@@ -63,7 +67,10 @@ impl Server {
 
     /// When the next deadline or update is due, in active time.
     fn next_due(&self) -> Option<Instant> {
-        let shutdown = self.shutdown.as_ref().map(|shutdown| shutdown.deadline);
+        let shutdown = self
+            .shutdown
+            .as_ref()
+            .and_then(|shutdown| shutdown.deadline);
         let inspection = self.next_inspection();
         [self.timers.next(), self.accept_again, shutdown, inspection]
             .into_iter()
@@ -162,7 +169,12 @@ impl Server {
     /// Checks deadlines, after everything else: bytes that arrived in time are never late.
     fn expire(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         let mut moved = false;
-        while let Some(slot) = self.timers.pop_due(active_now) {
+        let mut count = 0;
+        while (count < LEAST_EXPIRED || !meter.exhausted())
+            && let Some(slot) = self.timers.pop_due(active_now)
+        {
+            count += 1;
+            meter.note_work();
             let Some(mut connection) = self.connections.take(slot) else {
                 continue;
             };

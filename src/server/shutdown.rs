@@ -10,7 +10,7 @@ use crate::clock::Instant;
 #[derive(Debug)]
 pub(super) struct Shutdown {
     /// When connections that are still open are cut.
-    pub(super) deadline: Instant,
+    pub(super) deadline: Option<Instant>,
 }
 
 impl Server {
@@ -23,7 +23,8 @@ impl Server {
         if let Some(listener) = self.listener.take() {
             listener.close(&mut self.reactor);
         }
-        let deadline = now.checked_add(timeout).unwrap_or(now);
+        // A time that the clock cannot represent is never reached.
+        let deadline = now.checked_add(timeout);
         self.shutdown = Some(Shutdown { deadline });
         self.close_idle();
         // WebSockets and event streams do not end by themselves: each gets a turn in which it is ended.
@@ -87,7 +88,7 @@ impl Server {
             self.shutdown = None;
             return true;
         }
-        if shutdown.deadline <= active_now {
+        if shutdown.deadline.is_some_and(|at| at <= active_now) {
             self.close_now();
             return true;
         }
