@@ -21,6 +21,9 @@ use crate::transport::disk::{Disk, DiskJob};
 /// The most bytes of events that wait for the worker. It writes them at once, unless the disk stalls.
 const MAX_QUEUED: usize = 4 * 1024 * 1024;
 
+/// A longer pause may be beyond what the clock can tell.
+const LONGEST_PAUSE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// A queue of events in a file, sent in batches. See the [module](crate::outbox).
 ///
 /// The options are methods that take and return it; set them before the first event is pushed.
@@ -345,7 +348,7 @@ impl Outbox {
         let delay = after.map_or(delay, |after| {
             delay.max(after.min(Duration::from_secs(3600)))
         });
-        self.not_before = now.checked_add(delay).map(|at| (at, after.is_some()));
+        self.not_before = Some((now + delay.min(LONGEST_PAUSE), after.is_some()));
     }
 
     /// Waits until all events are sent, at most for `deadline`, and then until the file is written. Returns

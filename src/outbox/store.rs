@@ -127,7 +127,7 @@ impl Store {
         let mut offset = 0;
         let mut line = Vec::new();
         // A longer line is damaged; nothing of it is kept in memory.
-        let longest = self.limits.event_bytes as u64 + 64;
+        let longest = (self.limits.event_bytes as u64).saturating_add(64);
         let mut damaged = 0;
         let mut unended = None;
         loop {

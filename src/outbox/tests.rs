@@ -495,5 +495,6 @@ fn a_kill_at_any_step_loses_no_written_event_and_sends_none_twice() {
 }
 
 mod earlier_lines;
+mod extremes;
 #[cfg(windows)]
 mod windows;

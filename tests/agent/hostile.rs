@@ -5,10 +5,12 @@ use std::time::Duration;
 use httpoll::memory::{MemoryNetwork, Peer};
 use httpoll::mock::MockResponse;
 use httpoll::{
-    Agent, ErrorKind, Event, Limits, Phase, Request, error::PeerMisbehaved, limits::Limit,
+    Agent, Download, ErrorKind, Event, Limits, Phase, Request,
+    error::{DiskFault, PeerMisbehaved},
+    limits::Limit,
 };
 
-use crate::support::{address, pattern, run, script_closing, setup};
+use crate::support::{Folder, address, pattern, run, script_closing, setup};
 
 /// Answers with a beginning, and then with these bytes for ever.
 fn endless(network: &MemoryNetwork, beginning: &'static [u8], more: &'static [u8]) {
@@ -318,4 +320,27 @@ fn a_transfer_coding_that_is_not_known_is_not_taken_for_content() {
         *outcome.error().kind(),
         PeerMisbehaved::UnsupportedTransferCoding.into()
     );
+}
+
+#[test]
+fn a_part_near_the_largest_offset_is_an_error() {
+    let folder = Folder::new("largest-offset");
+    for head in [
+        &b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 18446744073709551600-18446744073709551614/*\r\n"[..],
+        b"HTTP/1.1 200 OK\r\nContent-Range: bytes 18446744073709551600-18446744073709551614/*\r\n",
+    ] {
+        let network = MemoryNetwork::new();
+        let mut agent = Agent::on_memory(&network);
+        let answer = [head, b"Content-Length: 100\r\n\r\n", &[b'x'; 100]].concat();
+        script_closing(&network, "evil.example", "10.9.0.6:80", &answer);
+        let download = Download::to(folder.path("a")).max_size(0);
+        let request = Request::get("http://evil.example/").download_to(download);
+        let outcome = run(&network, &mut agent, request);
+        let gap = DiskFault::Gap {
+            held: 0,
+            offset: 18_446_744_073_709_551_600,
+        };
+        assert_eq!(*outcome.error().kind(), ErrorKind::File(gap));
+        assert_eq!(folder.names(), [] as [&str; 0]);
+    }
 }

@@ -263,8 +263,10 @@ impl Transfer {
         let (received, to_receive) = match self.state.response() {
             Some(response) => {
                 let resumed = file.map_or(0, Downloading::resumed_from);
-                let total = response.content_length.map(|length| length + resumed);
-                (response.received + resumed, total)
+                let total = response
+                    .content_length
+                    .map(|length| length.saturating_add(resumed));
+                (response.received.saturating_add(resumed), total)
             }
             None => {
                 let in_file = file.map_or(0, Downloading::held);

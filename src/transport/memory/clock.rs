@@ -56,9 +56,10 @@ impl Clock {
     }
 }
 
-/// The time `pause` after `now`. A pause longer than 34 years counts as 34 years, so that no pause
-/// overflows the clock.
+/// A longer time counts as this one, 34 years, so that no time overflows the clock.
+pub(super) const LONGEST: Duration = Duration::from_secs(1 << 30);
+
+/// The time `pause` after `now`.
 pub(crate) fn later(now: Instant, pause: Duration) -> Instant {
-    const LONGEST: Duration = Duration::from_secs(1 << 30);
     now + pause.min(LONGEST)
 }

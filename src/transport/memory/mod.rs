@@ -56,6 +56,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use clock::LONGEST;
 #[cfg(feature = "test-util")]
 pub(crate) use clock::later;
 pub use connect_error::ConnectError;
@@ -102,7 +103,7 @@ impl MemoryNetwork {
 
     /// How long bytes travel one way, from now on. Default zero: they arrive by the next poll.
     pub fn set_latency(&self, latency: Duration) {
-        self.net().latency = latency;
+        self.net().latency = latency.min(LONGEST);
     }
 
     /// How often clients, agents, servers and groups on this network asked what is ready, since the network was made.

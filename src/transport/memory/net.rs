@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use slab::Slab;
 
-use super::clock::Clock;
+use super::clock::{Clock, LONGEST};
 use super::connect_error::ConnectError;
 use super::connection::{Connection, Stage};
 use super::fault::{ChooseFault, ConnectionFault, FaultTrigger};
@@ -74,7 +74,8 @@ impl Net {
 
     pub(super) fn add_name(&mut self, name: &str, addresses: &[IpAddr], delay: Duration) {
         let name = name.to_ascii_lowercase();
-        self.names.insert(name, (addresses.to_vec(), delay));
+        self.names
+            .insert(name, (addresses.to_vec(), delay.min(LONGEST)));
     }
 
     /// The addresses of a name, none if it does not exist, and when the lookup is over.

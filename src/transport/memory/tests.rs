@@ -118,3 +118,23 @@ fn like_on_windows_a_reset_discards_what_was_not_read() {
         assert_eq!(read, kept);
     }
 }
+
+#[test]
+fn the_longest_durations_do_not_overflow_the_clock() {
+    let network = MemoryNetwork::new();
+    network.set_latency(Duration::MAX);
+    network.add_slow_name("slow.example", &[address().ip()], Duration::MAX);
+    let (at, addresses) = network.resolve("slow.example");
+    assert!(at > network.now());
+    assert_eq!(addresses, [address().ip()]);
+    network.listen(address());
+    let mut client = network.connect(address()).unwrap();
+    network.advance(Duration::MAX);
+    network.advance(Duration::MAX);
+    let mut server = network.accept(address()).unwrap();
+    client.write_all(b"x").unwrap();
+    network.advance(Duration::MAX);
+    assert_eq!(server.read(&mut [0; 2]).unwrap(), 1);
+    drop(server);
+    client.write_all(b"y").unwrap();
+}
