@@ -294,11 +294,8 @@ impl Fetching {
                     return self.on_no_block(content, file, agent);
                 }
                 let state = &mut self.contents[content];
-                if let Some(repair) = &mut state.repair {
-                    repair.missing.retain(|block| !blocks.contains(block));
-                }
                 state.failures = 0;
-                state.count_blocks(file);
+                state.note_written(file, &blocks);
                 self.next_ranges(content, file, agent)
             }
             Repaired::Finished => {
@@ -320,7 +317,7 @@ impl Fetching {
         agent: &mut Agent,
     ) -> Result<(), Error> {
         let repair = self.contents[content].repair.as_ref();
-        let missing = repair.map_or(&[][..], |repair| &repair.missing);
+        let missing = repair.into_iter().flat_map(|repair| &repair.missing);
         let ranges = repair::next_ranges(file, missing, self.one_range);
         if ranges.is_empty() {
             let step = RepairStep::Finish {
@@ -352,7 +349,7 @@ impl Fetching {
         }
         let parts = byteranges::parts(response.headers(), response.body(), repair::MAX_RANGES + 1);
         let repair = self.contents[content].repair.as_ref();
-        let missing = repair.map_or(&[][..], |repair| &repair.missing);
+        let missing = repair.into_iter().flat_map(|repair| &repair.missing);
         let found = repair::blocks_in(file, missing, &parts.unwrap_or_default());
         let hashes = file.blocks().map_or(&[][..], |blocks| blocks.sha256());
         let blocks: Vec<BlockToWrite> = found

@@ -38,7 +38,7 @@ pub(super) struct Content {
 
 pub(super) struct Repair {
     pub(super) from: PathBuf,
-    pub(super) missing: Vec<usize>,
+    pub(super) missing: VecDeque<usize>,
 }
 
 impl MissingContents {
@@ -63,7 +63,7 @@ impl MissingContents {
                 FileState::Damaged { from, blocks } => {
                     let repair = Repair {
                         from: from.clone(),
-                        missing: blocks.clone(),
+                        missing: blocks.clone().into(),
                     };
                     (Some(repair), 0)
                 }
@@ -101,8 +101,31 @@ impl MissingContents {
 }
 
 impl Content {
+    /// These blocks, which are in order, are on the disk now. Only the first missing ones are looked at: there may be
+    /// hundreds of thousands.
+    pub(super) fn note_written(&mut self, file: &ManifestFile, written: &[usize]) {
+        let (Some(repair), Some(blocks)) = (&mut self.repair, file.blocks()) else {
+            return;
+        };
+        let mut still_missing = Vec::new();
+        while let Some(block) = repair
+            .missing
+            .pop_front_if(|block| Some(&*block) <= written.last())
+        {
+            if written.binary_search(&block).is_ok() {
+                let range = blocks.range(block, file.size());
+                self.done += range.end - range.start;
+            } else {
+                still_missing.push(block);
+            }
+        }
+        for block in still_missing.into_iter().rev() {
+            repair.missing.push_front(block);
+        }
+    }
+
     /// Counts the bytes of the blocks that are on the disk.
-    pub(super) fn count_blocks(&mut self, file: &ManifestFile) {
+    fn count_blocks(&mut self, file: &ManifestFile) {
         if let (Some(repair), Some(blocks)) = (&self.repair, file.blocks()) {
             let missing = repair.missing.iter().map(|block| {
                 let range = blocks.range(*block, file.size());
@@ -137,6 +160,37 @@ pub(super) fn url_of(base: Option<&Url>, file: &ManifestFile) -> Result<String, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn written_blocks_are_counted_and_no_longer_missing() {
+        let hashes = crate::patch::BlockHashes::new(1000, vec![[0; 32]; 8]);
+        let file = ManifestFile::new("a", 7500, [0; 32]).with_blocks(hashes);
+        let mut content = Content {
+            file: 0,
+            files: 1,
+            repair: Some(Repair {
+                from: PathBuf::from("a"),
+                missing: [0, 2, 4, 6, 7].into(),
+            }),
+            is_done: false,
+            done: 0,
+            partial: 0,
+            received_before: 0,
+            received: 0,
+            failures: 0,
+        };
+        content.count_blocks(&file);
+        assert_eq!(content.done, 3000);
+        let mut left = |written: &[usize]| {
+            content.note_written(&file, written);
+            let missing = content.repair.as_ref().map(|repair| repair.missing.clone());
+            (missing.unwrap().into(), content.done)
+        };
+        assert_eq!(left(&[2, 4]), (vec![0, 6, 7], 5000));
+        assert_eq!(left(&[]), (vec![0, 6, 7], 5000));
+        assert_eq!(left(&[0, 7]), (vec![6], 6500));
+        assert_eq!(left(&[6]), (vec![], 7500));
+    }
 
     #[test]
     fn the_url_of_a_file_is_its_own_or_its_path() {

@@ -28,7 +28,11 @@ const SLICE: u64 = 1024 * 1024;
 
 /// The ranges of the next request, which have some of the missing blocks. `one`: the server sends only one
 /// range at a time.
-pub(super) fn next_ranges(file: &ManifestFile, missing: &[usize], one: bool) -> Vec<Range<u64>> {
+pub(super) fn next_ranges<'a>(
+    file: &ManifestFile,
+    missing: impl IntoIterator<Item = &'a usize>,
+    one: bool,
+) -> Vec<Range<u64>> {
     let Some(blocks) = file.blocks() else {
         return Vec::new();
     };
@@ -51,10 +55,10 @@ pub(super) fn next_ranges(file: &ManifestFile, missing: &[usize], one: bool) -> 
     ranges
 }
 
-/// The missing blocks that are whole in these parts.
-pub(super) fn blocks_in(
+/// The missing blocks, which are in order, that are whole in these parts.
+pub(super) fn blocks_in<'a>(
     file: &ManifestFile,
-    missing: &[usize],
+    missing: impl IntoIterator<Item = &'a usize>,
     parts: &[ByteRange],
 ) -> Vec<(usize, Bytes)> {
     let Some(blocks) = file.blocks() else {
@@ -70,7 +74,14 @@ pub(super) fn blocks_in(
         let bytes = part.bytes.slice(start..start.checked_add(length)?);
         Some((*block, bytes))
     };
-    missing.iter().filter_map(whole).collect()
+    // Many more blocks may be missing than a response has.
+    let end = parts.iter().map(|part| part.range.end).max();
+    let may_be_in = |block: &&usize| Some(blocks.range(**block, file.size()).end) <= end;
+    missing
+        .into_iter()
+        .take_while(may_be_in)
+        .filter_map(whole)
+        .collect()
 }
 
 /// One step of a repair.

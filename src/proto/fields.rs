@@ -124,7 +124,8 @@ impl FieldLines {
     /// Converts the fields to a [`HeaderMap`], with names in lower case. Values of fields that carry
     /// credentials are marked sensitive. Fields are left out only if the map is full (over 24 000 names).
     pub fn to_header_map(&self) -> HeaderMap {
-        let mut map = HeaderMap::with_capacity(self.len());
+        // Fields with the same name take one place, so more of them may fit than a map has places for.
+        let mut map = HeaderMap::try_with_capacity(self.len()).unwrap_or_default();
         for (name, value) in self.iter() {
             if let (Ok(header), Ok(mut value)) = (
                 HeaderName::from_bytes(name.as_bytes()),

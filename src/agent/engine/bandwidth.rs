@@ -105,8 +105,7 @@ impl BandwidthQueue {
             return 0;
         }
         self.leave(key);
-        let has_equals = self.waiting.keys().any(|other| other.priority == priority);
-        if has_equals {
+        if self.first_of(priority).is_some() {
             available.min(SHARE_BYTES)
         } else {
             available
@@ -116,18 +115,23 @@ impl BandwidthQueue {
     /// The first of those that wait and whose own priority has bandwidth.
     fn first(&mut self, now: Instant) -> Option<(QueueKey, RequestId)> {
         for priority in Priority::ALL {
-            let from = QueueKey { priority, turn: 0 };
-            let to = QueueKey {
-                priority,
-                turn: u64::MAX,
-            };
-            let first = self.waiting.range(from..=to).next();
-            let first = first.map(|(key, id)| (*key, *id));
+            let first = self.first_of(priority);
             if first.is_some() && self.class(priority).download.remaining_budget(now) > 0 {
                 return first;
             }
         }
         None
+    }
+
+    /// The first of this priority that waits.
+    fn first_of(&self, priority: Priority) -> Option<(QueueKey, RequestId)> {
+        let from = QueueKey { priority, turn: 0 };
+        let to = QueueKey {
+            priority,
+            turn: u64::MAX,
+        };
+        let first = self.waiting.range(from..=to).next();
+        first.map(|(key, id)| (*key, *id))
     }
 
     /// A transfer does not wait for bandwidth any more.

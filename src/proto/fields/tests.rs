@@ -160,6 +160,24 @@ fn the_header_map_holds_every_line() {
 }
 
 #[test]
+fn a_header_map_of_too_many_fields_holds_what_fits() {
+    let mut fields = FieldLines::new();
+    for index in 0..40_000 {
+        fields.append(&format!("x-{index}"), "1").unwrap();
+    }
+    let map = fields.to_header_map();
+    assert!((24_000..40_000).contains(&map.len()), "{}", map.len());
+    assert_eq!(map.get("x-23999").unwrap(), "1");
+
+    let mut fields = FieldLines::new();
+    for index in 0..40_000 {
+        fields.append("x-same", index.to_string()).unwrap();
+    }
+    let map = fields.to_header_map();
+    assert_eq!(map.get_all("x-same").iter().count(), 40_000);
+}
+
+#[test]
 fn the_wire_form_is_one_line_each() {
     let mut out = b"x".to_vec();
     lines(&["A:1", "b: 2"]).write_to(&mut out);

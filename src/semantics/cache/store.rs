@@ -19,10 +19,14 @@ use crate::proto::FieldLines;
 /// The default limit, enough for the responses of a game: 32 MiB.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
+/// The most responses of one URL, which differ by the request fields that `Vary` names. A lookup
+/// compares all of them, within a frame.
+const MAX_VARIANTS: usize = 16;
+
 /// A private cache of responses (RFC 9111), in memory.
 ///
 /// It stores complete responses to `GET` up to a number of bytes. Above that limit it removes the
-/// least recently used ones. A response without a stated lifetime counts as fresh for a tenth of
+/// least recently used ones, also when more than 16 responses to one URL differ by `Vary`. A response without a stated lifetime counts as fresh for a tenth of
 /// the time since its last modification, and at most a week, as in browsers (RFC 9111 §4.2.2). A server sends
 /// `Cache-Control: no-cache` to be asked each time.
 ///
@@ -290,6 +294,12 @@ impl HttpCache {
             };
             self.take(oldest);
         }
+        let variants = self.by_url.get(&stored.url);
+        if let Some(ticks) = variants.filter(|ticks| ticks.len() >= MAX_VARIANTS)
+            && let Some(&oldest) = ticks.first()
+        {
+            self.take(oldest);
+        }
         self.ticks += 1;
         self.revision += 1;
         self.bytes += cost;
@@ -301,6 +311,7 @@ impl HttpCache {
 }
 
 /// The responses of a [`HttpCache`] at one moment. See [`HttpCache::snapshot`].
+#[derive(Clone)]
 pub struct CacheSnapshot(Vec<Arc<StoredResponse>>);
 
 impl CacheSnapshot {

@@ -120,6 +120,28 @@ fn the_least_recently_used_response_is_removed_first() {
 }
 
 #[test]
+fn a_url_keeps_its_16_most_recently_used_variants() {
+    let mut cache = HttpCache::new();
+    let asked = |name: usize| Asked::get(&[("x-request-id", name.to_string().as_str())]);
+    let vary = [("cache-control", "max-age=100"), ("vary", "X-Request-Id")];
+    for name in 0..40 {
+        cache.store(asked(name).at(0), response(&vary, "body"), at(0));
+        // The first one stays in use.
+        fresh(cache.lookup(asked(0).at(1)));
+    }
+    let kept: Vec<usize> = (0..40)
+        .filter(|name| matches!(cache.lookup(asked(*name).at(2)), Lookup::Fresh(_)))
+        .collect();
+    let recent: Vec<usize> = [0].into_iter().chain(25..40).collect();
+    assert_eq!((kept, cache.len()), (recent, 16));
+    let other = Asked::new(Method::GET, "https://h.test/other", &[]);
+    cache.store(other.at(0), response(&vary, "other"), at(0));
+    assert_eq!(cache.len(), 17);
+    let loaded = HttpCache::from_bytes(&cache.to_bytes(), None).unwrap();
+    assert_eq!((loaded.len(), loaded.bytes()), (17, cache.bytes()));
+}
+
+#[test]
 fn a_cache_is_restored_from_its_bytes() {
     let mut cache = HttpCache::new();
     let secret = &[("cache-control", "max-age=99"), ("vary", "authorization")];
