@@ -11,6 +11,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::server::port_file::private_file::create_private;
+use crate::transport::disk::Disk;
 
 /// The start and the end of the names of files in the store.
 const PREFIX: &str = "httpoll-upload-";
@@ -63,8 +64,8 @@ impl Default for TempFolder {
     }
 }
 
-impl SpillStore for TempFolder {
-    fn create(&mut self) -> io::Result<Box<dyn SpillFile>> {
+impl TempFolder {
+    pub(super) fn create_file(&mut self) -> io::Result<TempFile> {
         if cfg!(not(unix)) && !self.is_clean {
             self.is_clean = true;
             remove_leftovers(&self.folder);
@@ -76,12 +77,18 @@ impl SpillStore for TempFolder {
                 .join(format!("{PREFIX}{:016x}{SUFFIX}", self.next));
             self.next = self.next.wrapping_add(1);
             match create_private(&path) {
-                Ok(file) => return Ok(Box::new(TempFile::new(file, path))),
+                Ok(file) => return Ok(TempFile::new(file, path)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
         }
         Err(io::ErrorKind::AlreadyExists.into())
+    }
+}
+
+impl SpillStore for TempFolder {
+    fn create(&mut self) -> io::Result<Box<dyn SpillFile>> {
+        Ok(Box::new(self.create_file()?))
     }
 
     fn folder(&self) -> Option<&Path> {
@@ -125,12 +132,22 @@ fn remove_leftovers(folder: &Path) {
     }
 }
 
-struct TempFile {
-    /// `None` only while the file is dropped.
-    file: Option<File>,
-    /// The path at which the file can still be found.
-    path: Option<PathBuf>,
+/// A file of a [`TempFolder`].
+pub(super) struct TempFile {
+    /// `None` only while this is dropped.
+    open: Option<OpenFile>,
+    /// Its worker closes and removes the file, if there is one.
+    disk: Option<Disk>,
 }
+
+/// Windows does not remove an open file, so the fields are dropped in this order.
+struct OpenFile {
+    file: File,
+    _name: FileName,
+}
+
+/// The path at which the file can still be found. Dropping this removes it.
+struct FileName(Option<PathBuf>);
 
 impl TempFile {
     fn new(file: File, path: PathBuf) -> Self {
@@ -140,15 +157,25 @@ impl TempFile {
             let _ = file.try_lock();
         }
         Self {
-            file: Some(file),
-            path: (!is_removed).then_some(path),
+            open: Some(OpenFile {
+                file,
+                _name: FileName((!is_removed).then_some(path)),
+            }),
+            disk: None,
         }
     }
 
+    /// Lets this disk's worker close and remove the file: that may take long.
+    pub(super) fn close_on(mut self, disk: &Disk) -> Self {
+        self.disk = Some(disk.clone());
+        self
+    }
+
     fn file(&mut self) -> io::Result<&mut File> {
-        self.file
-            .as_mut()
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+        match &mut self.open {
+            Some(open) => Ok(&mut open.file),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 }
 
@@ -184,9 +211,16 @@ impl Seek for TempFile {
 
 impl Drop for TempFile {
     fn drop(&mut self) {
-        // Windows does not remove an open file. If it cannot be removed now, the next start removes it.
-        self.file = None;
-        if let Some(path) = &self.path {
+        if let (Some(open), Some(disk)) = (self.open.take(), &self.disk) {
+            disk.dispose(open);
+        }
+    }
+}
+
+impl Drop for FileName {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // If it cannot be removed now, the next start removes it.
             let _ = fs::remove_file(path);
         }
     }

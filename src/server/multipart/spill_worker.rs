@@ -1,14 +1,14 @@
 //! The large files of a form that the server collects: the disk's worker makes, writes and closes them, so that no frame
 //! waits for the disk.
 
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::fault::MultipartError;
-use super::spill::{SpillFile, SpillStore, TempFolder};
+use super::spill::{SpillFile, SpillStore, TempFile, TempFolder};
 use crate::error::{DiskFault, DiskStep};
 use crate::transport::disk::{Disk, Steps, WriteBehind, WriteTarget};
 use crate::transport::wake::Wake;
@@ -20,7 +20,7 @@ const PIECE: usize = 64 * 1024;
 struct Files {
     folder: TempFolder,
     /// The file that is being written.
-    file: Option<Box<dyn SpillFile>>,
+    file: Option<TempFile>,
 }
 
 enum Command {
@@ -81,10 +81,7 @@ impl SpillWorker {
     /// The next file, once [`is_done`](Self::is_done), in their order. It can be read from its start.
     pub(super) fn next_file(&mut self) -> Option<Box<dyn SpillFile>> {
         let file = self.files.poll_output()?;
-        Some(Box::new(StoredFile {
-            file: Some(file),
-            disk: self.files.disk().clone(),
-        }))
+        Some(Box::new(file.close_on(self.files.disk())))
     }
 
     /// Whether everything is written.
@@ -115,16 +112,16 @@ impl SpillWorker {
 
 impl WriteTarget for Files {
     type Command = Command;
-    type Output = Box<dyn SpillFile>;
+    type Output = TempFile;
 
     fn carry_out(
         &mut self,
         command: Command,
         steps: &Steps<'_>,
-    ) -> Result<Option<Box<dyn SpillFile>>, DiskFault> {
+    ) -> Result<Option<TempFile>, DiskFault> {
         match (command, &mut self.file) {
             (Command::Begin, file) => {
-                *file = Some(steps.run(DiskStep::Open, || self.folder.create())?);
+                *file = Some(steps.run(DiskStep::Open, || self.folder.create_file())?);
                 Ok(None)
             }
             (Command::Write(bytes), Some(file)) => {
@@ -141,61 +138,6 @@ impl WriteTarget for Files {
                 Ok(file.take())
             }
             (Command::Write(_), None) => Err(DiskFault::NotAFile),
-        }
-    }
-}
-
-/// A finished file. The worker closes it, which deletes it.
-struct StoredFile {
-    /// `None` only while it is dropped.
-    file: Option<Box<dyn SpillFile>>,
-    disk: Disk,
-}
-
-impl StoredFile {
-    fn file(&mut self) -> io::Result<&mut dyn SpillFile> {
-        match &mut self.file {
-            Some(file) => Ok(&mut **file),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
-}
-
-impl SpillFile for StoredFile {
-    fn keep(mut self: Box<Self>, path: &Path) -> io::Result<()> {
-        match self.file.take() {
-            Some(file) => file.keep(path),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
-}
-
-impl Read for StoredFile {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.file()?.read(into)
-    }
-}
-
-impl Write for StoredFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file()?.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file()?.flush()
-    }
-}
-
-impl Seek for StoredFile {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file()?.seek(to)
-    }
-}
-
-impl Drop for StoredFile {
-    fn drop(&mut self) {
-        if let Some(file) = self.file.take() {
-            self.disk.dispose(file);
         }
     }
 }

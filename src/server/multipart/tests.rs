@@ -466,7 +466,8 @@ fn files_in_a_folder() {
     }
 
     let mut missing = TempFolder::new(folder.join("missing"));
-    assert!(missing.create().is_err());
+    let error = missing.create().err().unwrap();
+    assert_eq!(error.kind(), io::ErrorKind::NotFound);
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

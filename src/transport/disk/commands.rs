@@ -9,12 +9,9 @@ use bytes::Bytes;
 use super::part::{Content, Part};
 use super::plan::{Committed, FilePlan, Resumable};
 use super::present::{Comparison, PresentFile};
+use super::queue_limits::PIECE_COST;
 use super::worker::{Holder, Shared, Space, Task, Turn, lock};
 use crate::error::DiskFault;
-
-/// How many bytes a queued piece counts in addition to its own, so that a peer that sends single
-/// bytes does not fill the memory with bookkeeping.
-pub(super) const PIECE_COST: usize = 64;
 
 /// How many bytes are written in one turn.
 const TURN_BYTES: usize = 256 * 1024;

@@ -8,22 +8,14 @@ use std::sync::{Arc, MutexGuard};
 
 use bytes::Bytes;
 
-use super::commands::{Command, CommandQueue, DownloadState, PIECE_COST, SharedDownload};
+use super::commands::{Command, CommandQueue, DownloadState, SharedDownload};
 use super::part::Content;
 use super::plan::{Committed, FilePlan, Resumable};
+use super::queue_limits::{DOWNLOADS, PIECE_COST};
 use super::sidecar::Validator;
 use super::worker::{Disk, Holder, lock};
 use crate::error::{DiskFault, DiskStep};
 use crate::file_name::has_reserved_name;
-
-/// How many bytes one download may queue.
-const MAX_QUEUED: usize = 4 * 1024 * 1024;
-
-/// How many bytes all downloads together may queue: with many of them, each may queue less.
-const MAX_QUEUED_TOGETHER: usize = 64 * 1024 * 1024;
-
-/// How many bytes each download may queue, however many there are: one receive buffer.
-const MIN_QUEUED: usize = 256 * 1024;
 
 /// One download that becomes a file. Dropping it abandons the download: the worker removes or keeps
 /// the part file, as the plan says.
@@ -145,7 +137,7 @@ impl DownloadFile {
     /// wakes the owner as soon as it is more.
     pub(crate) fn room(&self) -> usize {
         let downloads = self.disk.shared().downloads.load(Ordering::Relaxed);
-        let capacity = (MAX_QUEUED_TOGETHER / downloads.max(1)).clamp(MIN_QUEUED, MAX_QUEUED);
+        let capacity = DOWNLOADS.capacity(downloads);
         let mut queue = lock(&self.shared.queue);
         if queue.queued > capacity / 2 {
             queue.awaited_room = Some(capacity / 2);
@@ -160,7 +152,8 @@ impl DownloadFile {
             if !self.begun {
                 self.begin(0, None, None);
             }
-            self.length += bytes.len() as u64;
+            // A server may name any offset; the worker refuses those that do not fit.
+            self.length = self.length.saturating_add(bytes.len() as u64);
             self.command(Command::Write(bytes));
         }
     }

@@ -84,6 +84,8 @@ mod paths;
 mod plan;
 #[cfg(all(feature = "agent", not(target_family = "wasm")))]
 mod present;
+#[cfg(any(feature = "agent", feature = "server"))]
+mod queue_limits;
 mod read_ahead;
 mod read_memory;
 // Only files that are replaced by a worker need it, and a page has none.

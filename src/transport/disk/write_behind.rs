@@ -6,19 +6,18 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::queue_limits::QueueLimits;
 use super::steps::Steps;
 use super::worker::{Disk, Shared, Task, Turn, lock};
 use crate::error::DiskFault;
 use crate::transport::wake::Wake;
 
-/// How many bytes one writer may have queued.
-pub(crate) const MOST_QUEUED: usize = 1024 * 1024;
-
-/// How many bytes all writers of a disk may have queued together: with many of them, each may have less.
-const MOST_QUEUED_TOGETHER: usize = 16 * 1024 * 1024;
-
-/// How many bytes each writer may have queued, however many there are.
-const LEAST_QUEUED: usize = 64 * 1024;
+/// How many bytes the writers of a disk may have queued.
+const LIMITS: QueueLimits = QueueLimits {
+    each: 1024 * 1024,
+    together: 16 * 1024 * 1024,
+    least: 64 * 1024,
+};
 
 /// What the worker writes. The worker also drops it, and the results that nobody took: closing a file may take long.
 pub(crate) trait WriteTarget: Send + 'static {
@@ -225,8 +224,7 @@ impl<T: WriteTarget> Task for SharedWrite<T> {
 
 /// How many bytes each writer may have queued.
 fn capacity(shared: &Shared) -> usize {
-    let writers = shared.downloads.load(Ordering::Relaxed).max(1);
-    (MOST_QUEUED_TOGETHER / writers).clamp(LEAST_QUEUED, MOST_QUEUED)
+    LIMITS.capacity(shared.downloads.load(Ordering::Relaxed))
 }
 
 impl Disk {

@@ -9,23 +9,15 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use super::part::Content;
-use super::shared::{Command, PIECE_COST, Shared, State};
+use super::shared::{Command, Shared, State};
 use super::storage::Place;
 use super::task;
 use crate::clock::Instant;
 use crate::error::DiskFault;
 use crate::transport::disk::plan::{Committed, FilePlan, Resumable};
+use crate::transport::disk::queue_limits::{DOWNLOADS, PIECE_COST};
 use crate::transport::disk::sidecar::Validator;
 use crate::transport::disk::worker::{Disk, lock};
-
-/// How many bytes one download may queue.
-const MAX_QUEUED: usize = 4 * 1024 * 1024;
-
-/// How many bytes all downloads together may queue: with many of them, each may queue less.
-const MAX_QUEUED_TOGETHER: usize = 64 * 1024 * 1024;
-
-/// How many bytes each download may queue, however many there are.
-const MIN_QUEUED: usize = 256 * 1024;
 
 /// One download that becomes a file, with the same calls as natively.
 pub(crate) struct DownloadFile {
@@ -95,7 +87,7 @@ impl DownloadFile {
 
     pub(crate) fn room(&self) -> usize {
         let downloads = self.disk.shared().downloads.load(Ordering::Relaxed);
-        let capacity = (MAX_QUEUED_TOGETHER / downloads.max(1)).clamp(MIN_QUEUED, MAX_QUEUED);
+        let capacity = DOWNLOADS.capacity(downloads);
         capacity.saturating_sub(lock(&self.shared).queued + PIECE_COST)
     }
 
@@ -104,7 +96,8 @@ impl DownloadFile {
             if !self.begun {
                 self.begin(0, None, None);
             }
-            self.length += bytes.len() as u64;
+            // A server may name any offset; the worker refuses those that do not fit.
+            self.length = self.length.saturating_add(bytes.len() as u64);
             self.command(Command::Write(bytes));
         }
     }

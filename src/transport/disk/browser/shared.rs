@@ -10,9 +10,6 @@ use crate::clock::Instant;
 use crate::error::DiskFault;
 use crate::transport::disk::plan::{Committed, Resumable};
 
-/// How many bytes a queued piece counts in addition to its own.
-pub(super) const PIECE_COST: usize = 64;
-
 /// What the owner and the task share.
 #[derive(Default)]
 pub(super) struct Shared {

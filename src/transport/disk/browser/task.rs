@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use super::part::{Content, Part, present};
-use super::shared::{Command, PIECE_COST, Shared, State};
+use super::shared::{Command, Shared, State};
 use super::storage::Call;
 use crate::clock::Instant;
 use crate::error::{DiskFault, DiskStep};
 use crate::transport::disk::plan::{FilePlan, Resumable};
+use crate::transport::disk::queue_limits::PIECE_COST;
 use crate::transport::disk::worker::{Disk, lock};
 
 /// How many bytes are written by one call of the worker.

@@ -446,3 +446,19 @@ fn a_kill_at_any_moment_costs_only_the_bytes_of_the_last_moments() {
     drop(file);
     settle(&disk);
 }
+
+#[test]
+fn content_near_the_largest_offset_is_a_gap() {
+    on_both(|disk, folder| {
+        let (mut file, _) = open(disk, plain(folder.join("a")));
+        file.begin(u64::MAX - 1, None, None);
+        write(&mut file, b"beyond");
+        assert_eq!(file.length(), u64::MAX);
+        settle(disk);
+        let gap = DiskFault::Gap {
+            held: 0,
+            offset: u64::MAX - 1,
+        };
+        assert_eq!(file.poll_fault(), Some(gap));
+    });
+}

@@ -230,7 +230,10 @@ fn the_thread_ends_with_the_last_handle() {
     file.write(Bytes::from_static(b"content"));
     // ... and their remaining work is done before it ends.
     drop(file);
-    assert!(ended.recv_timeout(NET).is_err());
+    assert_eq!(
+        ended.recv_timeout(NET),
+        Err(std::sync::mpsc::RecvTimeoutError::Disconnected)
+    );
     assert!(folder.names().is_empty());
 }
 

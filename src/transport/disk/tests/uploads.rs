@@ -123,7 +123,8 @@ fn files_that_cannot_be_sent_are_faults() {
             settle(disk);
             let fault = file.poll_opened().unwrap().unwrap_err();
             assert_eq!(file.poll_fault(), Some(fault));
-            assert!(file.read(&mut [0; 9]).is_err());
+            let error = file.read(&mut [0; 9]).unwrap_err();
+            assert_eq!(error.kind(), fault.io_kind());
             fault
         };
         let missing = fault(&folder.join("missing"));

@@ -227,7 +227,13 @@ fn too_long_content_is_removed_and_too_short_content_kept() {
                 expected_size: Some(7),
                 ..kept(folder.join("file.bin"))
             };
-            assert!(download(disk, plan, &content(came)).is_err());
+            assert_eq!(
+                download(disk, plan, &content(came)).unwrap_err(),
+                DiskFault::SizeMismatch {
+                    expected: 7,
+                    found: came as u64
+                }
+            );
             assert_eq!(folder.names(), left, "{came}");
         }
     });
