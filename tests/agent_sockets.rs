@@ -318,7 +318,11 @@ fn the_owner_of_an_agent_on_a_thread_is_notified_of_events() {
         })
         .build();
     assert!(agent.is_on_thread());
-    assert!(woken.try_recv().is_err(), "nothing has happened yet");
+    assert_eq!(
+        woken.try_recv(),
+        Err(std::sync::mpsc::TryRecvError::Empty),
+        "nothing has happened yet"
+    );
     let handle = agent.get(server.url("/")).send().unwrap();
     let text = 'events: loop {
         // Nothing but the notification makes this loop run.

@@ -224,5 +224,6 @@ fn a_listener_is_handed_to_another_server_without_losing_a_client() {
     );
     // The old server is done; the address stays the new one's.
     drop(old);
-    assert!(TcpListener::bind(address).is_err());
+    let taken = TcpListener::bind(address).unwrap_err();
+    assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
 }

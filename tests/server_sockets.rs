@@ -4,45 +4,18 @@
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, unsafe_code)]
 
+mod counting_allocator;
 mod serving;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 
+use counting_allocator::allocations_of;
 use httpoll::server::{Request, Responder, Response, Server};
 use httpoll::{HttpClient, Method, PollAt, Status};
 use serving::{answers, body, status, test_server};
-
-/// Counts what this thread allocates.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 fn server() -> Server {
     let mut server = Server::bind("127.0.0.1:0").unwrap();
@@ -183,13 +156,14 @@ fn an_idle_poll_allocates_nothing_however_many_connections_there_are() {
     // Windows reports late that the sockets can be written to.
     let quiet = Some(std::time::Duration::from_millis(100));
     while server.wait(quiet).unwrap().changed {}
-    let before = ALLOCATIONS.get();
-    for _ in 0..100 {
-        let polled = server.poll().unwrap();
-        assert!(!polled.changed);
-        assert!(matches!(polled.next, PollAt::At(_)));
-    }
-    assert_eq!(ALLOCATIONS.get(), before);
+    let allocated = allocations_of(|| {
+        for _ in 0..100 {
+            let polled = server.poll().unwrap();
+            assert!(!polled.changed);
+            assert!(matches!(polled.next, PollAt::At(_)));
+        }
+    });
+    assert_eq!(allocated, 0);
     drop(clients);
 }
 

@@ -194,7 +194,8 @@ mod tests {
             "A\0: b",
             "A b: c",
         ] {
-            assert!(verify_headers(&[line]).is_err(), "{line:?}");
+            let error = verify_headers(&[line]).unwrap_err();
+            assert_eq!(*error.kind(), Misuse::InvalidHeader.into(), "{line:?}");
         }
     }
 }

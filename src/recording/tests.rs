@@ -199,7 +199,8 @@ fn damaged_text_never_panics() {
     let whole = recording.to_string();
     for end in 0..whole.len() - 2 {
         if let Some(text) = whole.get(..end) {
-            assert!(Recording::parse(text).is_err(), "{end}");
+            let error = Recording::parse(text).unwrap_err();
+            assert!(error.line_and_column().is_some(), "{end}: {error}");
         }
     }
     for index in 0..whole.len() {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use httpoll::agent::RequestOptions;
-use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
     Agent, ErrorKind, Phase, Request, auth::Credentials, error::AuthFault, netrc::Netrc,
@@ -425,7 +424,6 @@ fn netrc_gives_credentials() {
     .response();
     assert_eq!(server.requests()[0].header("authorization"), Some(BASIC));
     assert!(netrc.find("evil.example", None).is_none());
-    let _ = MemoryNetwork::new();
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use httpoll::memory::MemoryNetwork;
 use httpoll::mock::{MockResponse, MockServer};
 use httpoll::{
     Agent, ErrorKind, Request,
@@ -21,6 +22,27 @@ fn policy(when_open: OpenCircuitPolicy) -> CircuitPolicy {
 
 const OPEN: ErrorKind = ErrorKind::Refused(RequestRefused::CircuitOpen);
 
+fn get() -> Request {
+    Request::get("http://game.example/")
+}
+
+/// An agent whose circuit has just opened: its server failed three times.
+fn opened(policy: CircuitPolicy) -> (MemoryNetwork, MockServer, Agent) {
+    let (network, server, mut agent) = setup_with(Agent::builder().circuit(policy));
+    server
+        .get("/")
+        .times(3)
+        .reply(MockResponse::with_status(500));
+    for _ in 0..3 {
+        assert_eq!(status(&network, &mut agent, get()), 500);
+    }
+    (network, server, agent)
+}
+
+fn status(network: &MemoryNetwork, agent: &mut Agent, request: Request) -> u16 {
+    run(network, agent, request).response().status().as_u16()
+}
+
 #[test]
 fn an_origin_that_fails_is_left_alone_and_probed() {
     let (network, server, mut agent) =
@@ -34,7 +56,6 @@ fn an_origin_that_fails_is_left_alone_and_probed() {
         .then_reply(MockResponse::with_status(503))
         .then_reply(MockResponse::with_status(500))
         .then_reply(MockResponse::ok());
-    let get = || Request::get("http://game.example/");
     for _ in 0..3 {
         run(&network, &mut agent, get()).response();
     }
@@ -57,59 +78,29 @@ fn an_origin_that_fails_is_left_alone_and_probed() {
     drop(probe);
     assert_eq!(*run(&network, &mut agent, get()).error().kind(), OPEN);
     network.advance(Duration::from_secs(11));
-    assert_eq!(
-        run(&network, &mut agent, get())
-            .response()
-            .status()
-            .as_u16(),
-        200
-    );
-    assert_eq!(
-        run(&network, &mut agent, get())
-            .response()
-            .status()
-            .as_u16(),
-        200
-    );
+    assert_eq!(status(&network, &mut agent, get()), 200);
+    assert_eq!(status(&network, &mut agent, get()), 200);
 }
 
 #[test]
 fn a_probe_that_was_cancelled_lets_the_next_one_probe() {
-    let (network, server, mut agent) =
-        setup_with(Agent::builder().circuit(policy(OpenCircuitPolicy::FailFast)));
-    server
-        .get("/")
-        .times(3)
-        .reply(MockResponse::with_status(500));
+    let (network, server, mut agent) = opened(policy(OpenCircuitPolicy::FailFast));
     server.get("/").times(1).reply(MockResponse::ok().never());
     server.get("/").reply(MockResponse::ok());
-    let get = || Request::get("http://game.example/");
-    for _ in 0..3 {
-        run(&network, &mut agent, get()).response();
-    }
     network.advance(Duration::from_secs(10));
     let probe = agent.send(get()).unwrap();
     frames(&network, &mut agent, 3);
     assert_eq!(server.requests().len(), 4);
     agent.cancel(probe.id());
-    run(&network, &mut agent, get()).response();
+    assert_eq!(status(&network, &mut agent, get()), 200);
 }
 
 #[test]
 fn requests_wait_for_an_open_circuit_when_configured() {
-    let (network, server, mut agent) =
-        setup_with(Agent::builder().circuit(policy(OpenCircuitPolicy::Wait)));
-    server
-        .get("/")
-        .times(3)
-        .reply(MockResponse::with_status(500));
+    let (network, server, mut agent) = opened(policy(OpenCircuitPolicy::Wait));
     server.get("/").reply(MockResponse::ok());
-    let get = || Request::get("http://game.example/");
-    for _ in 0..3 {
-        run(&network, &mut agent, get()).response();
-    }
     let began = network.now();
-    run(&network, &mut agent, get()).response();
+    assert_eq!(status(&network, &mut agent, get()), 200);
     let waited = network.now() - began;
     assert!(
         waited >= Duration::from_millis(9900) && waited <= Duration::from_secs(10) + 2 * FRAME,
@@ -119,21 +110,13 @@ fn requests_wait_for_an_open_circuit_when_configured() {
 
 #[test]
 fn all_that_wait_for_a_circuit_are_sent_as_soon_as_its_probe_succeeds() {
-    let (network, server, mut agent) =
-        setup_with(Agent::builder().circuit(policy(OpenCircuitPolicy::Wait)));
-    server
-        .get("/")
-        .times(3)
-        .reply(MockResponse::with_status(500));
+    let (network, server, mut agent) = opened(policy(OpenCircuitPolicy::Wait));
     server.get("/").reply(MockResponse::ok());
-    let get = || Request::get("http://game.example/");
-    for _ in 0..3 {
-        run(&network, &mut agent, get()).response();
-    }
     let began = network.now();
     let waiting: Vec<_> = (0..5).map(|_| agent.send(get()).unwrap()).collect();
     for handle in &waiting {
-        finish(&network, &mut agent, handle).response();
+        let outcome = finish(&network, &mut agent, handle);
+        assert_eq!(outcome.response().status().as_u16(), 200);
     }
     let waited = network.now() - began;
     assert!(waited <= Duration::from_secs(10) + 5 * FRAME, "{waited:?}");
@@ -141,18 +124,9 @@ fn all_that_wait_for_a_circuit_are_sent_as_soon_as_its_probe_succeeds() {
 
 #[test]
 fn when_a_probe_is_cancelled_one_that_waits_probes_at_once() {
-    let (network, server, mut agent) =
-        setup_with(Agent::builder().circuit(policy(OpenCircuitPolicy::Wait)));
-    server
-        .get("/")
-        .times(3)
-        .reply(MockResponse::with_status(500));
+    let (network, server, mut agent) = opened(policy(OpenCircuitPolicy::Wait));
     server.get("/").times(1).reply(MockResponse::ok().never());
     server.get("/").reply(MockResponse::ok());
-    let get = || Request::get("http://game.example/");
-    for _ in 0..3 {
-        run(&network, &mut agent, get()).response();
-    }
     network.advance(Duration::from_secs(10));
     let probe = agent.send(get()).unwrap();
     let waiting = [agent.send(get()).unwrap(), agent.send(get()).unwrap()];
@@ -161,7 +135,8 @@ fn when_a_probe_is_cancelled_one_that_waits_probes_at_once() {
     let cancelled = network.now();
     agent.cancel(probe.id());
     for handle in &waiting {
-        finish(&network, &mut agent, handle).response();
+        let outcome = finish(&network, &mut agent, handle);
+        assert_eq!(outcome.response().status().as_u16(), 200);
     }
     assert!(network.now() - cancelled <= 5 * FRAME);
 }
@@ -170,12 +145,8 @@ fn when_a_probe_is_cancelled_one_that_waits_probes_at_once() {
 fn a_circuit_that_is_to_stay_open_for_ever_stays_open() {
     let mut forever = policy(OpenCircuitPolicy::FailFast);
     forever.open_for = Duration::MAX;
-    let (network, server, mut agent) = setup_with(Agent::builder().circuit(forever));
-    server.get("/").reply(MockResponse::with_status(500));
-    let get = || Request::get("http://game.example/");
-    for _ in 0..3 {
-        run(&network, &mut agent, get()).response();
-    }
+    let (network, server, mut agent) = opened(forever);
+    server.get("/").reply(MockResponse::ok());
     network.advance(Duration::from_secs(3600));
     assert_eq!(*run(&network, &mut agent, get()).error().kind(), OPEN);
 }
@@ -190,7 +161,7 @@ fn retry_after_holds_for_the_whole_origin() {
         .times(1)
         .reply(MockResponse::with_status(429).header("Retry-After", "4"));
     server.get("/**").reply(MockResponse::ok());
-    run(&network, &mut agent, Request::get("http://game.example/")).response();
+    assert_eq!(status(&network, &mut agent, get()), 429);
     assert_eq!(
         *run(&network, &mut agent, Request::get("http://game.example/b"))
             .error()
@@ -203,16 +174,11 @@ fn retry_after_holds_for_the_whole_origin() {
 
 #[test]
 fn an_open_circuit_sends_to_the_next_host() {
-    let (network, server, mut agent) =
-        setup_with(Agent::builder().circuit(policy(OpenCircuitPolicy::FailFast)));
+    let (network, server, mut agent) = opened(policy(OpenCircuitPolicy::FailFast));
     let second = MockServer::on(&network, "b.example", 80);
     second.any("/**").reply(MockResponse::ok());
-    server.get("/").reply(MockResponse::with_status(500));
-    for _ in 0..3 {
-        run(&network, &mut agent, Request::get("http://game.example/")).response();
-    }
-    let request = Request::get("http://game.example/").fail_over(["http://b.example"]);
-    run(&network, &mut agent, request).response();
+    let request = get().fail_over(["http://b.example"]);
+    assert_eq!(status(&network, &mut agent, request), 200);
     assert_eq!((server.requests().len(), second.requests().len()), (3, 1));
 }
 
@@ -222,6 +188,6 @@ fn client_errors_are_no_failures() {
         setup_with(Agent::builder().circuit(policy(OpenCircuitPolicy::FailFast)));
     server.get("/").reply(MockResponse::with_status(404));
     for _ in 0..8 {
-        run(&network, &mut agent, Request::get("http://game.example/")).response();
+        assert_eq!(status(&network, &mut agent, get()), 404);
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::caching::{URL, dated, setup};
 use crate::support::run;
+use httpoll::Request;
 use httpoll::agent::CacheMode;
 use httpoll::mock::MockResponse;
-use httpoll::{Request, RetryPolicy};
 use std::time::Duration;
 
 #[test]
@@ -118,7 +118,6 @@ fn stale_if_error() {
             .is_ok_and(|it| it.is_from_cache() && it.text() == "old");
         assert_eq!(is_served, served, "{section} {control}");
     }
-    let _ = RetryPolicy::default();
 }
 
 #[test]

@@ -94,6 +94,14 @@ fn serve(
     });
 }
 
+/// A network in which `https://game.example` is served, and the authority that signed its certificate.
+fn game_server() -> (MemoryNetwork, CertifiedIssuer<'static, KeyPair>) {
+    let (network, authority) = (MemoryNetwork::new(), authority());
+    let (name, at) = ("game.example", "10.9.1.1:443");
+    serve(&network, &authority, name, at, &[name], 2200);
+    (network, authority)
+}
+
 pub(crate) fn trusting(authority: &CertifiedIssuer<'static, KeyPair>) -> TlsOptions {
     TlsOptions::builder()
         .add_root_pem(authority.pem().as_bytes())
@@ -194,16 +202,7 @@ fn certificates_that_are_trusted() {
 
 #[test]
 fn options_of_one_request_and_no_sharing_between_differing_ones() {
-    let authority = authority();
-    let network = MemoryNetwork::new();
-    serve(
-        &network,
-        &authority,
-        "game.example",
-        "10.9.1.1:443",
-        &["game.example"],
-        2200,
-    );
+    let (network, authority) = game_server();
     let mut agent = Agent::on_memory(&network);
     let get = || Request::get("https://game.example/");
     run(
@@ -228,16 +227,7 @@ fn options_of_one_request_and_no_sharing_between_differing_ones() {
 
 #[test]
 fn the_end_of_the_handshake_and_the_request_are_one_write() {
-    let authority = authority();
-    let network = MemoryNetwork::new();
-    serve(
-        &network,
-        &authority,
-        "game.example",
-        "10.9.1.1:443",
-        &["game.example"],
-        2200,
-    );
+    let (network, authority) = game_server();
     // The clock counts the calls.
     let call = Duration::from_millis(1);
     network.set_work(call, Duration::ZERO);
@@ -282,16 +272,7 @@ fn facts_about_the_certificate() {
 #[test]
 fn a_downgrade_is_refused_unless_allowed() {
     // RFC 9110 §15.4 leaves it to the client; browsers refuse it.
-    let authority = authority();
-    let network = MemoryNetwork::new();
-    serve(
-        &network,
-        &authority,
-        "game.example",
-        "10.9.1.1:443",
-        &["game.example"],
-        2200,
-    );
+    let (network, authority) = game_server();
     let plain = httpoll::mock::MockServer::on(&network, "plain.example", 80);
     plain.any("/**").reply(httpoll::mock::MockResponse::ok());
     let mut agent = Agent::builder()
@@ -324,16 +305,7 @@ fn a_downgrade_is_refused_unless_allowed() {
 #[test]
 fn hosts_that_want_https_get_it() {
     // RFC 6797 §8.3.
-    let authority = authority();
-    let network = MemoryNetwork::new();
-    serve(
-        &network,
-        &authority,
-        "game.example",
-        "10.9.1.1:443",
-        &["game.example"],
-        2200,
-    );
+    let (network, authority) = game_server();
     let plain = httpoll::mock::MockServer::on(&network, "game.example", 80);
     plain.any("/**").reply(
         httpoll::mock::MockResponse::ok()
@@ -356,10 +328,7 @@ fn hosts_that_want_https_get_it() {
 
 #[test]
 fn a_handshake_begins_although_other_requests_use_up_the_budget_of_each_poll() {
-    let authority = authority();
-    let network = MemoryNetwork::new();
-    let (name, at) = ("game.example", "10.9.1.1:443");
-    serve(&network, &authority, name, at, &[name], 2200);
+    let (network, authority) = game_server();
     let plain = MockServer::on(&network, "plain.example", 80);
     plain.get("/").reply(MockResponse::ok());
     let mut agent = Agent::builder()

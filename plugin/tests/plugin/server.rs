@@ -376,7 +376,8 @@ fn removing_the_component_stops_the_server() {
     let listening = address(&app, entity);
     app.world_mut().entity_mut(entity).remove::<HttpServer>();
     assert!(app.world().get::<HttpServing>(entity).is_none());
-    assert!(std::net::TcpStream::connect(listening).is_err());
+    let refused = std::net::TcpStream::connect(listening).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
     // In memory, too, where replacing it works the same way.
     let (mut game, entity) = serving(server_with_text(ADDRESS, "old"));
     game.app

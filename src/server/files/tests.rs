@@ -407,6 +407,7 @@ fn tags_come_with_an_age() {
         assert_eq!((answer.0, answer.2.as_str()), (200, "a{}"));
         assert_eq!(answer.field("etag").is_some(), is_tagged, "{age} {tag:?}");
     }
-    assert!(StaticFiles::serve_files("/", folder.join("missing"), 0, None).is_err());
+    let error = StaticFiles::serve_files("/", folder.join("missing"), 0, None).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -321,7 +321,8 @@ mod tests {
         assert!(path.exists(), "it is the other server's now");
         drop(second);
         assert!(!path.exists());
-        assert!(file.write(folder.join("missing/game.port")).is_err());
+        let error = file.write(folder.join("missing/game.port")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -101,7 +101,8 @@ fn archives_in_memory_and_on_disk() {
     let path = folder.join("game.pak");
     std::fs::write(&path, package()).unwrap();
     check(ArchiveRoot::open(&path).unwrap());
-    assert!(ArchiveRoot::open(folder.join("missing")).is_err());
+    let error = ArchiveRoot::open(folder.join("missing")).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::NotFound);
     std::fs::remove_dir_all(folder).unwrap();
 }
 

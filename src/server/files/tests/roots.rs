@@ -109,8 +109,11 @@ fn folders() {
     assert!(!root.is_dir(&path("/sub/x")) && !root.is_dir(&path("/missing")));
     assert_eq!(listed(&root, "/", 9), ["a b.txt", "sub/"]);
     assert_eq!(listed(&root, "/sub/", 9), ["deep/", "x"]);
-    assert!(root.list(&path("/missing"), 9).is_err());
-    assert!(FolderRoot::new(folder.join("a b.txt")).is_err());
+    let kind = |error: io::Error| error.kind();
+    let missing = root.list(&path("/missing"), 9).unwrap_err();
+    assert_eq!(kind(missing), io::ErrorKind::NotFound);
+    let no_folder = FolderRoot::new(folder.join("a b.txt")).unwrap_err();
+    assert_eq!(kind(no_folder), io::ErrorKind::NotADirectory);
 
     // A name that is too long for the disk is not found; it is no error.
     let files = StaticFiles::new("/", FolderRoot::new(&folder).unwrap());

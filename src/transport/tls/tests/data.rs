@@ -31,7 +31,8 @@ fn a_later_invalid_record_is_a_protocol_error() {
         let mut bytes = bytes.to_vec();
         assert_eq!(fault(pair.drive_client(&mut bytes)), TlsFault::Protocol);
         assert!(pair.client.wants_transmit(), "an alert is due");
-        assert!(pair.client.write(b"x").is_err());
+        let refused = pair.client.write(b"x").unwrap_err();
+        assert_eq!(refused.fault, TlsFault::Protocol);
     }
     let mut pair = Pair::connected();
     pair.say_as_server(b"plaintext");
