@@ -443,10 +443,9 @@ fn a_stream_of_the_caller_that_counts_wrongly_is_an_error() {
     struct Counts(bool);
     impl Read for Counts {
         fn read(&mut self, dst: &mut [u8]) -> io::Result<usize> {
-            if self.0 {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            Ok(dst.len() + 1)
+            // After a write that failed, a response that came early is still read.
+            let end = self.0;
+            Ok(if end { 0 } else { dst.len() + 1 })
         }
     }
     impl Write for Counts {
@@ -461,11 +460,9 @@ fn a_stream_of_the_caller_that_counts_wrongly_is_an_error() {
         let mut http = HttpClient::new();
         http.set_connection(Counts(writes_too_much));
         http.request(Method::Get, "/", &[], "").unwrap();
-        let error = (0..10).find_map(|_| http.poll().err()).unwrap();
-        assert_eq!(
-            *error.kind(),
-            ErrorKind::Network(NetworkFault::Broken),
-            "{writes_too_much}"
-        );
+        let error = (0..10).find_map(|_| http.poll().err());
+        let error = error.expect("no error");
+        let expected = ErrorKind::Network(NetworkFault::Broken);
+        assert_eq!(*error.kind(), expected, "{writes_too_much}: {error}");
     }
 }

@@ -51,7 +51,6 @@ impl ContentRange {
 /// One range to request (RFC 9110 §14.1.2), in bytes. The RFC has these three forms and no others.
 #[cfg(feature = "agent")]
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum RangeSpec {
     /// From this byte to the end.
     From(u64),
