@@ -19,7 +19,8 @@ use httpoll::outbox::{Outbox, OutboxLimits};
 use httpoll::server::{Request, Response, Server};
 use killed::ServerThread;
 
-const KILLS: u64 = 60;
+/// Under Wine each process takes seconds.
+const KILLS: u64 = if cfg!(windows) { 6 } else { 60 };
 
 /// How many events a process pushes, one in a frame.
 const EVENTS: u64 = 40;

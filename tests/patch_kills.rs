@@ -20,7 +20,8 @@ use httpoll::server::Server;
 use httpoll::server::files::{FolderRoot, StaticFiles};
 use killed::ServerThread;
 
-const KILLS: u64 = 60;
+/// Under Wine each process takes seconds.
+const KILLS: u64 = if cfg!(windows) { 6 } else { 60 };
 
 /// What the process to be killed is to do: the URL of the manifest, and the folder.
 const JOB: &str = "HTTPOLL_PATCH_JOB";

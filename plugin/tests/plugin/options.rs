@@ -111,7 +111,7 @@ fn errors_of_downloads_name_the_file_and_its_folder() {
             });
         game.until_finished(finished + 1);
         let error = receiver.recv().unwrap();
-        let name = path.display().to_string();
+        let name = std::path::absolute(&path).unwrap().display().to_string();
         assert!(error.contains(&name) && error.contains(problem), "{error}");
     }
 }
