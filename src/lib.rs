@@ -195,13 +195,13 @@
 //! | features `server`, `oauth`, `archive`, `full` | do not compile |
 //! | TLS options, proxies, SOCKS, a caller's own stream, `Digest`, `CONNECT`, `TRACE`, request targets, the headers that only a browser sets (`Host`, `Cookie`, `Connection`, `Expect` and others) | error |
 //! | files by path as content | error: a page has no paths. A `File` or `Blob` of the page is content, or a part of a form, by `httpoll::page::PageFile`, and is never copied into the memory of the program; content from memory or a reader works |
-//! | downloads to files | into the origin private file system, with resume and checks as natively. `httpoll::opfs` finds a file by its name, reads it, and hands it to the page as a `File`. A full quota is [`DiskFault::QuotaExceeded`](error::DiskFault::QuotaExceeded); a page that is neither `https` nor on loopback has no such files: [`NoFileSystem`](error::DiskFault::NoFileSystem) |
+//! | downloads to files | into the origin private file system, with resume and checks as natively. `httpoll::opfs` finds a file by its name, reads it, and hands it to the page as a `File`. A full quota is [`DiskFault::QuotaExceeded`](error::DiskFault::QuotaExceeded); a page that is neither `https` nor on loopback, a private window of Firefox or Safari, and WebKitGTK have no such files: [`NoFileSystem`](error::DiskFault::NoFileSystem) |
 //! | WebSockets | the browser's, with the same events. Headers and credentials are an error; nothing tells why one could not be opened; pings are not sent; a message is read whole before its size is judged |
 //! | redirects | the browser follows them, up to its own limit; `Response::was_redirected` and the final URL are reported, hops are not |
 //! | no redirects (`RedirectPolicy::none`), an `AccessPolicy`, a secret header | the browser must not follow: a redirect is the error `NotFollowedOnWeb` |
 //! | an `AccessPolicy` about addresses | error, unless `non_public_addresses` is set: a page sees no addresses |
 //! | cookies | the browser's; `RequestOptions::credentials_mode` says when they are sent; a `CookieJar` is an error |
-//! | cache | `CacheMode` is Fetch's `cache` for the browser's own; an `HttpCache` works in memory |
+//! | cache | `CacheMode` is Fetch's `cache` for the browser's own (WebKitGTK asks the server in spite of `OnlyIfCached`); an `HttpCache` works in memory |
 //! | content codings, `100 Continue`, resolver, address family, HSTS lists, idle ages, `User-Agent` | the browser's; the settings do nothing |
 //! | retries, timeouts, priorities, queue, pool limits, rates, budgets, event streams | as natively; pause and rates hold back the delivery, while the browser reads ahead |
 //! | upload progress | counts what was really sent, of content of at least 64 KiB whose response is collected; see below. Otherwise it counts what the browser was given, which takes the content whole |

@@ -55,8 +55,8 @@ pub enum DiskFault {
     /// The browser lets this origin store no more. Remove files, or let the player allow more with
     /// `navigator.storage.persist()`.
     QuotaExceeded,
-    /// The page has no origin private file system: it is neither `https` nor on loopback, or the browser is too old
-    /// or in a private mode that forbids it.
+    /// The page has no origin private file system: it is neither `https` nor on loopback, the browser is too old, or
+    /// the window is private, which Firefox and Safari forbid files.
     NoFileSystem,
     /// A SHA-256 was required, but the crate was built without the feature `sha256`.
     HashUnsupported,
@@ -181,7 +181,8 @@ impl fmt::Display for DiskFault {
                  navigator.storage.persist()",
             ),
             Self::NoFileSystem => f.write_str(
-                "the page has no origin private file system, which needs https or loopback and a recent browser",
+                "the page has no origin private file system: it needs https or loopback, a recent browser, and in \
+                 Firefox and Safari a window that is not private",
             ),
             Self::HashUnsupported => {
                 f.write_str("checking a SHA-256 needs the crate's feature sha256")

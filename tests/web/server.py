@@ -52,6 +52,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def parse_request(self):
+        """To a browser that takes this for a proxy, the target is a URL; the host in it is this server."""
+        parsed = super().parse_request()
+        if parsed and self.path.startswith("http://"):
+            self.path = "/" + self.path.split("/", 3)[3]
+        return parsed
+
     def common(self, extra=()):
         if self.cors:
             self.send_header("Access-Control-Allow-Origin", self.headers.get("Origin", "*"))
@@ -240,7 +247,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.respond(200, STATE.set_quota(self.headers.get("Host"), bytes_))
 
     def path_slow(self, query, content):
-        """Sends a byte, waits, sends the next one. A page that aborts is noted under `key`."""
+        """Sends a byte, waits, sends the next one. The begin and an abort by the page are noted under `key`."""
+        STATE.count("slow " + query.get("key", ""))
         count, pause = int(query.get("count", 5)), float(query.get("pause", 0.05))
         self.send_response(200)
         self.common()

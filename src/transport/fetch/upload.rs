@@ -153,7 +153,9 @@ fn on_sent(shared: &Arc<Mutex<Shared>>) -> Closure<dyn FnMut(ProgressEvent)> {
     Closure::new(move |event: ProgressEvent| {
         let mut shared = lock(&shared);
         shared.sent = event.loaded() as u64;
-        shared.is_sending = event.type_() != "load";
+        // Firefox has its `load` only when the response begins, but its last `progress` before that has the whole.
+        let is_whole = event.length_computable() && event.loaded() >= event.total();
+        shared.is_sending = event.type_() != "load" && !is_whole;
         shared.signal.set();
     })
 }

@@ -11,7 +11,7 @@ use httpoll::error::NetworkFault;
 use httpoll::redirect::RedirectPolicy;
 use httpoll::{Agent, ErrorKind, Event, Phase, Priority, Request, RetryPolicy, Timeouts};
 
-use crate::harness::{Env, Outcome, drive, drive_with, fetch, frame, key, until_text};
+use crate::harness::{Env, Outcome, drive, drive_with, fetch, frame, key, until_begun, until_text};
 use crate::{cases, holds, same};
 
 cases![
@@ -40,12 +40,12 @@ cases![
     basic_credentials_are_sent,
     the_credentials_mode_decides_about_cookies,
     cache_modes_reach_the_browser,
-    only_if_cached_without_a_copy_is_refused,
     a_cache_of_the_agent_validates,
     an_event_stream_reconnects_with_the_last_id,
     timings_have_a_first_byte,
     a_server_that_is_gone_is_a_network_error,
-    keepalive_requests_arrive,
+    keepalive_requests_arrive;
+    "only-if-cached" => only_if_cached_without_a_copy_is_refused,
 ];
 
 async fn a_get_has_status_fields_and_content(_: Rc<Env>) -> Outcome {
@@ -212,6 +212,7 @@ async fn a_dropped_handle_aborts_the_fetch(_: Rc<Env>) -> Outcome {
         agent.poll();
         frame().await;
     }
+    until_begun(&key).await?;
     drop(handle);
     agent.poll();
     until_text(&format!("/aborted?key={key}"), "yes").await
@@ -228,6 +229,7 @@ async fn a_cancelled_request_aborts_the_fetch(_: Rc<Env>) -> Outcome {
         agent.poll();
         frame().await;
     }
+    until_begun(&key).await?;
     agent.cancel(handle.id());
     handle.detach();
     until_text(&format!("/aborted?key={key}"), "yes").await

@@ -11,6 +11,8 @@ use crate::harness::{Ended, Env, Outcome, drive, fetch, frame, key};
 use crate::{cases, holds, same};
 
 cases![
+    a_path_without_a_name_is_an_error;
+    "files" =>
     a_download_becomes_a_file_with_its_name,
     a_file_is_handed_to_the_page,
     a_download_replaces_a_file_only_when_it_is_complete,
@@ -24,13 +26,13 @@ cases![
     a_cancelled_download_leaves_nothing,
     two_downloads_to_one_target_are_an_error,
     a_target_that_is_released_is_free_for_the_next_download,
-    a_path_without_a_name_is_an_error,
     a_folder_is_no_target,
     a_file_that_is_there_is_not_downloaded_again,
     a_missing_file_is_an_error,
-    a_full_quota_has_its_own_error,
     a_download_of_16_mib_keeps_frames_short,
-    the_plugin_downloads_a_file,
+    the_plugin_downloads_a_file;
+    "quota" =>
+    a_full_quota_has_its_own_error,
 ];
 
 /// The SHA-256 of the first 1,000,000 bytes of `/ranged`.
@@ -341,7 +343,7 @@ async fn a_missing_file_is_an_error(_: Rc<Env>) -> Outcome {
     Ok(())
 }
 
-/// The server lets the browser's developer tools set a quota.
+/// The server knows how to set a quota in this browser.
 async fn a_full_quota_has_its_own_error(_: Rc<Env>) -> Outcome {
     let path = name("quota");
     let set = async |bytes: &str| fetch(Request::get(format!("/quota?bytes={bytes}"))).await;

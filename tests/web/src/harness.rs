@@ -19,22 +19,33 @@ pub struct Env {
     pub cors: String,
     pub plain: String,
     pub dead: String,
+    /// What this browser lacks, or has no tool for: words between commas, each with its reason in `browsers.py`.
+    pub lacks: String,
+}
+
+impl Env {
+    pub fn lacks(&self, what: &str) -> bool {
+        !what.is_empty() && self.lacks.split(',').any(|it| it == what)
+    }
 }
 
 pub type Outcome = Result<(), String>;
 pub type Running = Pin<Box<dyn Future<Output = Outcome>>>;
-pub type Case = (&'static str, fn(Rc<Env>) -> Running);
+/// Its name, what it needs of the browser, and the function.
+pub type Case = (&'static str, &'static str, fn(Rc<Env>) -> Running);
 
 thread_local! {
     static FIGURES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The cases of a module: the names of its functions.
+/// The cases of a module: the names of its functions. After a semicolon those that need something of the browser which
+/// not every one has: `"files" => name, name`.
 #[macro_export]
 macro_rules! cases {
-    ($($name:ident),* $(,)?) => {
+    ($($name:ident),* $(,)? $(; $need:literal => $($needs:ident),* $(,)?)*) => {
         pub const CASES: &[$crate::harness::Case] = &[
-            $((stringify!($name), |env| Box::pin($name(env)))),*
+            $((stringify!($name), "", |env| Box::pin($name(env))),)*
+            $($((stringify!($needs), $need, |env| Box::pin($needs(env))),)*)*
         ];
     };
 }
@@ -73,7 +84,11 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Runs the cases and writes the report.
 pub async fn report(cases: &[Case], env: &Rc<Env>, only: &str) -> String {
     let mut results = Vec::new();
-    for (name, case) in cases.iter().filter(|(name, _)| name.contains(only)) {
+    for (name, need, case) in cases.iter().filter(|(name, ..)| name.contains(only)) {
+        if env.lacks(need) {
+            results.push(json!({ "name": name, "error": null, "lacks": need, "milliseconds": 0 }));
+            continue;
+        }
         let began = Instant::now();
         let error = case(Rc::clone(env)).await.err();
         let took = began.elapsed().as_secs_f64() * 1000.0;
@@ -187,6 +202,11 @@ pub fn cors_fault() -> ErrorKind {
 /// A name that no other case uses.
 pub fn key(name: &str) -> String {
     format!("{name}-{}", js_sys::Math::random())
+}
+
+/// Waits until a server has got the request for `/slow` with this key: one that is cancelled before is never sent.
+pub async fn until_begun(key: &str) -> Outcome {
+    until_text(&format!("/count?key=slow%20{key}"), "1").await
 }
 
 /// Asks a server until its response has this text.

@@ -15,6 +15,7 @@ mod plugin_components;
 mod uploads;
 mod waiting;
 mod web_socket;
+mod without_files;
 
 use std::rc::Rc;
 
@@ -23,11 +24,16 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use harness::{Case, Env};
 
 /// Runs the cases whose names contain `only` against these origins: with CORS, without, and one that nobody
-/// listens at. Returns the report as JSON.
+/// listens at. Returns the report as JSON, which names the cases that need what the browser `lacks`.
 #[wasm_bindgen]
-pub async fn run(cors: String, plain: String, dead: String, only: String) -> String {
+pub async fn run(cors: String, plain: String, dead: String, lacks: String, only: String) -> String {
     console_error_panic_hook::set_once();
-    let env = Rc::new(Env { cors, plain, dead });
+    let env = Rc::new(Env {
+        cors,
+        plain,
+        dead,
+        lacks,
+    });
     let cases: Vec<Case> = [
         agent::CASES,
         content::CASES,
@@ -42,6 +48,7 @@ pub async fn run(cors: String, plain: String, dead: String, only: String) -> Str
         uploads::CASES,
         waiting::CASES,
         web_socket::CASES,
+        without_files::CASES,
     ]
     .concat();
     harness::report(&cases, &env, &only).await

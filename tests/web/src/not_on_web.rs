@@ -34,7 +34,6 @@ cases![
     hops_of_redirects_are_not_told,
     the_end_of_a_program_does_not_wait,
     set_cookie_is_not_shown,
-    a_page_that_is_not_secure_has_no_files,
 ];
 
 fn refused_by(agent: &mut Agent, request: Request) -> Option<ErrorKind> {
@@ -356,49 +355,5 @@ async fn set_cookie_is_not_shown(_: Rc<Env>) -> Outcome {
     let ended = fetch(Request::get("/cookie-set")).await?;
     same!(ended.text()?, "set");
     same!(ended.response()?.header("set-cookie"), None);
-    Ok(())
-}
-
-/// A page that came by `http` from another host than loopback has no origin private file system. This case runs again
-/// in such a page, a frame inside of this one, whose report the server keeps.
-async fn a_page_that_is_not_secure_has_no_files(_: Rc<Env>) -> Outcome {
-    let js = |error: wasm_bindgen::JsValue| format!("{error:?}");
-    let window = web_sys::window().ok_or("no window")?;
-    let location = window.location();
-    let search = location.search().map_err(js)?;
-    let host = location.hostname().map_err(js)?;
-    if host == "insecure.test" {
-        let no_file_system = httpoll::error::DiskFault::NoFileSystem;
-        let download = httpoll::Download::to("test/insecure.bin");
-        let ended = fetch(Request::get("/hello").download_to(download)).await?;
-        same!(*ended.error()?.kind(), ErrorKind::File(no_file_system));
-        let error = httpoll::opfs::read("test/insecure.bin").await.err();
-        let kind = error.as_ref().map(|error| error.kind().clone());
-        same!(kind, Some(ErrorKind::File(no_file_system)));
-        let text = error.map(|error| error.to_string()).unwrap_or_default();
-        crate::holds!(text.contains("https"), "{text}");
-        return Ok(());
-    }
-    let document = window.document().ok_or("no document")?;
-    let frame = document.create_element("iframe").map_err(js)?;
-    let port = location.port().map_err(js)?;
-    let rest = search.split("&only=").next().unwrap_or_default();
-    let only = "a_page_that_is_not_secure_has_no_files";
-    let page = format!("http://insecure.test:{port}/index.html{rest}&framed&only={only}");
-    frame.set_attribute("src", &page).map_err(js)?;
-    let body = document.body().ok_or("no body")?;
-    body.append_child(&frame).map_err(js)?;
-    let mut report = String::new();
-    for _ in 0..600 {
-        report = fetch(Request::get("/framed-report")).await?.text()?;
-        if !report.is_empty() {
-            break;
-        }
-        crate::harness::frame().await;
-    }
-    body.remove_child(&frame).map_err(js)?;
-    let report: serde_json::Value = serde_json::from_str(&report).map_err(|it| it.to_string())?;
-    same!(report["cases"][0]["name"], only);
-    same!(report["cases"][0]["error"], serde_json::Value::Null);
     Ok(())
 }

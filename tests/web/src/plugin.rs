@@ -10,7 +10,7 @@ use httpoll::clock::Instant;
 use httpoll::{ErrorKind, Request};
 use serde_json::Value;
 
-use crate::harness::{Env, Outcome, figure, frame, key, until_text};
+use crate::harness::{Env, Outcome, figure, frame, key, until_begun, until_text};
 use crate::{cases, holds, same};
 
 cases![
@@ -21,8 +21,8 @@ cases![
     the_plugins_progress_counts_what_was_sent,
     the_plugin_sends_files_of_the_page,
     the_plugin_ends_fifty_requests_frame_by_frame,
-    the_asset_server_loads_over_fetch,
-    the_cache_file_is_there_in_the_next_visit,
+    the_asset_server_loads_over_fetch;
+    "files" => the_cache_file_is_there_in_the_next_visit,
 ];
 
 /// What the observers saw.
@@ -101,6 +101,7 @@ async fn despawning_an_entity_aborts_its_fetch(_: Rc<Env>) -> Outcome {
         app.update();
         frame().await;
     }
+    until_begun(&key).await?;
     app.world_mut().despawn(entity);
     app.update();
     until_text(&format!("/aborted?key={key}"), "yes").await

@@ -11,7 +11,7 @@ use httpoll::websocket::WebSocketMessage;
 use httpoll::{ErrorKind, Phase, Request, Timeouts};
 use serde_json::Value;
 
-use crate::harness::{Env, Outcome, fetch, frame, key, until_text};
+use crate::harness::{Env, Outcome, fetch, frame, key, until_begun, until_text};
 use crate::{cases, holds, same};
 
 cases![
@@ -199,6 +199,7 @@ async fn the_plugin_cancels(_: Rc<Env>) -> Outcome {
         app.update();
         frame().await;
     }
+    until_begun(&key).await?;
     app.world_mut().trigger(CancelHttp { request: entity });
     app.update();
     let nothing: [&str; 0] = [];

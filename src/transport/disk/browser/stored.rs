@@ -85,13 +85,21 @@ async fn find(path: &Path) -> Result<web_sys::File, DiskFault> {
 
 async fn folder(place: &Place) -> Result<FileSystemDirectoryHandle, DiskFault> {
     let storage = storage::get(&storage::get(&js_sys::global(), "navigator"), "storage");
-    // Pages that are neither https nor on loopback have none.
-    let Some(storage) = storage.dyn_ref::<web_sys::StorageManager>() else {
+    // Pages that are neither https nor on loopback have no `storage`, and WebKitGTK has one without a file system.
+    let has_files = storage::get(&storage, "getDirectory").is_function();
+    let Some(storage) = storage
+        .dyn_ref::<web_sys::StorageManager>()
+        .filter(|_| has_files)
+    else {
         return Err(DiskFault::NoFileSystem);
     };
+    // Private windows of Firefox and Safari refuse it, each with an error of its own.
     let root = JsFuture::from(storage.get_directory()).await;
     let mut folder: FileSystemDirectoryHandle = root
-        .map_err(|error| named(&error, DiskStep::Open))?
+        .map_err(|error| match named(&error, DiskStep::Open) {
+            DiskFault::QuotaExceeded => DiskFault::QuotaExceeded,
+            _ => DiskFault::NoFileSystem,
+        })?
         .unchecked_into();
     for name in &place.folders {
         let next = JsFuture::from(folder.get_directory_handle(name)).await;

@@ -83,8 +83,20 @@ async function unlessMissing(promise) {
     }
 }
 
+const noFileSystem = cause => new DOMException(`no origin private file system: ${cause}`, "NoFileSystem");
+
+/** The folder of everything. Private windows of Firefox and Safari refuse it, each with an error of its own. */
+async function root() {
+    if (!navigator.storage?.getDirectory || !self.FileSystemSyncAccessHandle) throw noFileSystem("too old or not https");
+    try {
+        return await navigator.storage.getDirectory();
+    } catch (error) {
+        throw error.name === "QuotaExceededError" ? error : noFileSystem(error);
+    }
+}
+
 async function folderOf(names) {
-    let folder = await navigator.storage.getDirectory();
+    let folder = await root();
     for (const name of names) folder = await folder.getDirectoryHandle(name);
     return folder;
 }
@@ -128,10 +140,7 @@ const calls = {
 
     /** Opens or creates the part file, for this download only. */
     async open({ file, folders, name }) {
-        if (!navigator.storage?.getDirectory || !self.FileSystemSyncAccessHandle) {
-            throw new DOMException("no origin private file system", "NoFileSystem");
-        }
-        let folder = await navigator.storage.getDirectory();
+        let folder = await root();
         const made = [];
         for (const each of folders) {
             let next = await unlessMissing(folder.getDirectoryHandle(each));
@@ -231,7 +240,7 @@ const calls = {
 
     /** Writes a whole file. */
     async store({ folders, name, bytes }) {
-        let folder = await navigator.storage.getDirectory();
+        let folder = await root();
         for (const each of folders) folder = await folder.getDirectoryHandle(each, { create: true });
         await replace(folder, name, bytes);
     },
