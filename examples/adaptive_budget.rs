@@ -8,12 +8,14 @@
 //! frames, a battle with heavy ones, and a loading screen. The example prints what each grants to HTTP.
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use httpoll::budget::{FrameBudget, FramePace};
 use httpoll::server::{Request as Incoming, Response, Server};
 use httpoll::{Agent, Event, Request, RequestHandle};
 
+#[macro_use]
 mod offline;
 
 const ABOUT: &str = "A budget that follows the frame: light frames download more, heavy ones less.";
@@ -24,8 +26,12 @@ const FRAMES: u32 = 30;
 /// The size of the file that is downloaded again and again.
 const FILE_BYTES: usize = 64 * 1024 * 1024;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     offline::command_line("adaptive_budget", ABOUT, "");
+    offline::exit_code("adaptive_budget", run())
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let mut server = Server::bind("127.0.0.1:0")?;
     let file = httpoll::Bytes::from(vec![7; FILE_BYTES]);
     server.route("GET", "/pack", move |_: &mut Incoming| {

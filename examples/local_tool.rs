@@ -15,6 +15,7 @@ use httpoll::Agent;
 use httpoll::auth::Credentials;
 use httpoll::server::{LocalTool, Request, Response, Server};
 
+#[macro_use]
 mod offline;
 
 const ABOUT: &str = "A tool with a page in the browser, for the programs of this user only.";

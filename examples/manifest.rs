@@ -9,6 +9,9 @@ use std::process::ExitCode;
 
 use httpoll::patch::manifest_of;
 
+#[macro_use]
+mod offline;
+
 const HELP: &str = "\
 Writes the manifest of all files of a folder to the standard output.
 

@@ -9,6 +9,7 @@
 //! move.
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use httpoll::event_stream::ServerSentEvent;
@@ -17,6 +18,7 @@ use httpoll::server::{Request as Incoming, Response, ResponseStream, Server};
 use httpoll::{Agent, Event, Request};
 use serde::{Deserialize, Serialize};
 
+#[macro_use]
 mod offline;
 
 const ABOUT: &str = "Messages that are used while their response still arrives, in three forms.";
@@ -30,8 +32,12 @@ struct Move {
     to: String,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     offline::command_line("messages", ABOUT, "");
+    offline::exit_code("messages", run())
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let mut server = Server::bind("127.0.0.1:0")?;
     for form in ["lines", "frames", "events", "cut"] {
         let path = format!("/{form}");

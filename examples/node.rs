@@ -22,6 +22,9 @@ use httpoll::{
     tls::TlsOptions,
 };
 
+#[macro_use]
+mod offline;
+
 const HELP: &str = "\
 One HttpClient, polled once per frame. It prints each change of status and each chunk.
 
@@ -40,19 +43,17 @@ usage: node [options] [URL]      without a URL it serves a page to itself
   --version            prints the version";
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("node: {error}");
-            ExitCode::FAILURE
+    match Options::parse() {
+        Ok(Some(options)) => offline::exit_code("node", run(options)),
+        Ok(None) => ExitCode::SUCCESS,
+        Err(wrong) => {
+            eprintln!("node: {wrong}; see node --help");
+            ExitCode::from(2)
         }
     }
 }
 
-fn run() -> Result<(), Box<dyn Error>> {
-    let Some(options) = Options::parse()? else {
-        return Ok(());
-    };
+fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let (url, server) = match &options.url {
         Some(url) => (url.clone(), None),
         None => {
@@ -144,13 +145,17 @@ impl Frames {
         let polled = http.poll();
         self.work += start.elapsed();
         self.polls += 1;
+        self.print_transitions(http);
+        polled.map(drop)
+    }
+
+    fn print_transitions(&self, http: &mut HttpClient) {
         while let Some(transition) = http.next_transition() {
             println!(
                 "poll {}: {} -> {}",
                 self.polls, transition.from, transition.to
             );
         }
-        polled.map(drop)
     }
 
     /// Reads all content that this frame brings.
@@ -161,18 +166,13 @@ impl Frames {
             let chunk = http.read_response_body_chunk();
             self.work += start.elapsed();
             let chunk = chunk?;
-            while let Some(transition) = http.next_transition() {
-                println!(
-                    "poll {}: {} -> {}",
-                    self.polls, transition.from, transition.to
-                );
+            received += chunk.len() as u64;
+            if !self.quiet && !chunk.is_empty() {
+                println!("poll {}: chunk of {} bytes", self.polls, chunk.len());
             }
+            self.print_transitions(http);
             if chunk.is_empty() {
                 break;
-            }
-            received += chunk.len() as u64;
-            if !self.quiet {
-                println!("poll {}: chunk of {} bytes", self.polls, chunk.len());
             }
         }
         Ok(received)
@@ -202,7 +202,8 @@ impl Frames {
         let at = |part: f64| self.works[((self.works.len() - 1) as f64 * part) as usize];
         let total: Duration = self.works.iter().sum();
         println!(
-            "{} frames with {:.2} MB per ms of work; work per frame p50 {:?}, p99 {:?}, longest {:?}",
+            "{} frames; {:.2} MB for each millisecond of work; the work of a frame took {:?} (median), {:?} (99 %), \
+             at most {:?}",
             self.works.len(),
             bytes as f64 / 1e3 / (total.as_secs_f64() * 1e6).max(1.0),
             at(0.5),
@@ -275,7 +276,7 @@ impl Options {
                 }
                 Long("quiet") => options.quiet = true,
                 Value(url) if options.url.is_none() => options.url = Some(url.string()?),
-                _ => return Err(format!("{}; see node --help", argument.unexpected()).into()),
+                _ => return Err(argument.unexpected().into()),
             }
         }
         Ok(Some(options))

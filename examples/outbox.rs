@@ -8,6 +8,7 @@
 //! seconds, shows what becomes of them, and flushes the rest at the end.
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -17,12 +18,17 @@ use httpoll::outbox::{Outbox, OutboxLimits};
 use httpoll::server::{Request, Response, Server};
 use serde_json::{Value, json};
 
+#[macro_use]
 mod offline;
 
 const ABOUT: &str = "Telemetry that survives: events are queued in a file and sent in batches.";
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     offline::command_line("outbox", ABOUT, "");
+    offline::exit_code("outbox", run())
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let received = Arc::new(AtomicU64::new(0));
     let mut server = Server::bind("127.0.0.1:0")?;
     let url = format!("http://{}/events", server.local_addr());

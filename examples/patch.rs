@@ -20,6 +20,7 @@ use httpoll::patch::{Patch, PatchReport, current_folder, manifest_of};
 use httpoll::server::Server;
 use httpoll::server::files::{FolderRoot, StaticFiles};
 
+#[macro_use]
 mod offline;
 
 const ABOUT: &str = "Brings a folder up to date, as a launcher does, with a progress bar.";

@@ -8,11 +8,13 @@
 //! little, in the menu as much as is left of the limit of all.
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use httpoll::server::{Request as Incoming, Response, Server};
 use httpoll::{Agent, Event, Priority, Request, RequestHandle};
 
+#[macro_use]
 mod offline;
 
 const ABOUT: &str =
@@ -21,8 +23,12 @@ const ABOUT: &str =
 /// How long each scene lasts.
 const SCENE: Duration = Duration::from_secs(2);
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     offline::command_line("rates", ABOUT, "");
+    offline::exit_code("rates", run())
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let mut server = Server::bind("127.0.0.1:0")?;
     let pack = httpoll::Bytes::from(vec![7; 64 * 1024 * 1024]);
     server.route("GET", "/pack", move |_: &mut Incoming| {

@@ -24,6 +24,9 @@ use httpoll::{
 };
 use serde_json::json;
 
+#[macro_use]
+mod offline;
+
 /// How long `/slow` takes.
 const SLOW: Duration = Duration::from_secs(1);
 
@@ -156,6 +159,7 @@ fn serve(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     // Everything that can go wrong at the start has been tried.
     let url = format!("{scheme}://{}", server.local_addr());
     println!("{url}/");
+    eprintln!("serve: the page at / links to what there is; Ctrl-C ends the server");
 
     let mut next_tick = Instant::now() + TICK;
     let mut ticked = 0_u64;

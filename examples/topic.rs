@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ use httpoll::websocket::WebSocketMessage;
 use httpoll::{Agent, Event, Request, RequestHandle, RequestId};
 use serde_json::Value;
 
+#[macro_use]
 mod offline;
 
 const ABOUT: &str =
@@ -34,8 +36,12 @@ const LEAVES_AFTER: usize = 4;
 /// A longer run is an error.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
     offline::command_line("topic", ABOUT, "");
+    offline::exit_code("topic", run())
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let topic = Topic::new();
     let server = offline::Embedded::start(server(&topic)?);
     let mut subscribers: Vec<Subscriber> = ["events", "socket", "poll"]
@@ -84,10 +90,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let expected: Vec<String> = (1..=EVENTS).map(|n| format!("score {n}:0")).collect();
     for subscriber in &subscribers {
-        println!("{}: {:?}", subscriber.transport, subscriber.received);
-        if subscriber.received != expected {
-            return Err(format!("{} missed something", subscriber.transport).into());
+        let Subscriber {
+            transport,
+            received,
+            ..
+        } = subscriber;
+        if *received != expected {
+            return Err(format!("{transport} missed something: {received:?}").into());
         }
+        println!("{transport}: got all {EVENTS} events, in order");
     }
     Ok(())
 }
@@ -192,7 +203,10 @@ impl Subscriber {
         self.last_event_id = id;
         if self.received.len() >= LEAVES_AFTER && !self.has_left {
             self.has_left = true;
-            println!("{}: the connection is closed", self.transport);
+            println!(
+                "{}: leaves, and comes back in half a second",
+                self.transport
+            );
             // Dropping the handle cancels the request.
             self.request = None;
             self.returns_at = Some(Instant::now() + Duration::from_millis(500));

@@ -12,6 +12,9 @@ use httpoll::agent::WebSocketOptions;
 use httpoll::websocket::{WebSocketConfig, WebSocketMessage};
 use httpoll::{Agent, Error, Event, Request};
 
+#[macro_use]
+mod offline;
+
 const HELP: &str = "\
 Opens a WebSocket and sends back each message that it receives, until the server closes.
 

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+#[macro_use]
+pub mod print;
+
 use std::error::Error;
 use std::net::SocketAddr;
 use std::process::ExitCode;

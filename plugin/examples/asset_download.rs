@@ -8,6 +8,7 @@
 //! second pack at half its size, and the download resumes there (`206`). Each file appears only if its SHA-256
 //! is right, so the last one, whose digest is wrong, never does.
 
+#[macro_use]
 mod offline;
 
 use std::collections::HashSet;

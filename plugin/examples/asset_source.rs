@@ -7,6 +7,7 @@
 //! What to look for: an `http://` path is an asset path like any other. Bevy's own event reports a level that
 //! does not exist. No `.meta` file is requested: the server counts its requests.
 
+#[macro_use]
 mod offline;
 
 use std::error::Error;

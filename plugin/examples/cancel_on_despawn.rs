@@ -7,6 +7,7 @@
 //! What to look for: the game despawns the menu and nothing else. Its request goes with it, and the
 //! server sees the connection close at once; neither a response nor an error is reported.
 
+#[macro_use]
 mod offline;
 
 use std::error::Error;

@@ -11,6 +11,7 @@
 //! What to look for: the request is one entity, its response one event, and each change of phase an event. The
 //! longest frame is short, because nothing in it waits.
 
+#[macro_use]
 mod offline;
 
 use std::error::Error;

@@ -7,6 +7,7 @@
 //! What to look for: no window, asset or time plugin is needed. The last report is sent in the frame that ends
 //! the app, and still arrives: `HttpOnExit::Drain` waits for it.
 
+#[macro_use]
 mod offline;
 
 use std::error::Error;

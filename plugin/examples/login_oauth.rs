@@ -10,6 +10,7 @@
 //! the token, which is set once. Here the app itself is the authorization server, and a thread is the browser;
 //! a game would open the page with a crate such as `webbrowser`.
 
+#[macro_use]
 mod offline;
 
 use std::error::Error;

@@ -7,6 +7,7 @@
 //! What to look for: every status is an event, in order. The observer that sees `STATUS_CONNECTED` sends the
 //! request. Content arrives in chunks.
 
+#[macro_use]
 mod offline;
 
 use std::error::Error;

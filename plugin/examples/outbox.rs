@@ -8,6 +8,7 @@
 //! everything, so the events stay in a file. The second run sends them with its own, the last ones in its last frame.
 //! The example checks that each event arrived once and in order, and fails otherwise.
 
+#[macro_use]
 mod offline;
 
 use std::error::Error;

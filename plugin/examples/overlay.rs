@@ -4,9 +4,10 @@
 //! cargo run -p bevy_httpoll --example overlay
 //! ```
 //!
-//! What to look for: the overlay is text here, because this app has no window. A download, slow requests and
-//! one that fails come and go. The game only reads `HttpSnapshot`.
+//! What to look for: the overlay is text here, because this app has no window. A download and two slow
+//! requests come and go. The game only reads `HttpSnapshot`.
 
+#[macro_use]
 mod offline;
 
 use std::error::Error;

@@ -9,6 +9,7 @@
 //! all its downloads. The new version costs only the bytes that changed. The last manifest names a file that the
 //! server does not have, so version 2 stays visible. The example checks all of this, and fails if it is not so.
 
+#[macro_use]
 mod offline;
 
 use std::error::Error;

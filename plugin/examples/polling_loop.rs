@@ -8,6 +8,7 @@
 //! failures in the middle double that time twice; the first success restores it. All rounds go over one
 //! connection.
 
+#[macro_use]
 mod offline;
 
 use std::error::Error;

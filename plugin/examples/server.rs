@@ -8,6 +8,7 @@
 //! arrived. A viewer of the event stream is an entity, too. Server and client share one app, one frame and one
 //! budget.
 
+#[macro_use]
 mod offline;
 
 use std::error::Error;

@@ -7,6 +7,7 @@
 //! What to look for: each server-sent event triggers an event. When the server hangs up, the request
 //! reconnects by itself and sends the last id that it saw; nothing is lost and nothing arrives twice.
 
+#[macro_use]
 mod offline;
 
 use std::error::Error;

@@ -7,6 +7,7 @@
 //! What to look for: the file is streamed, never held in memory. Progress is a component. The server responds
 //! with what it counted.
 
+#[macro_use]
 mod offline;
 
 use std::error::Error;

@@ -7,6 +7,7 @@
 //! What to look for: the socket is an entity. Messages arrive as events, and triggering an event sends one.
 //! The end is a response like any other, with status 101.
 
+#[macro_use]
 mod offline;
 
 use std::error::Error;

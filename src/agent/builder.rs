@@ -78,7 +78,7 @@ impl AgentBuilder {
     /// # Errors
     /// [`Misuse::InvalidUrl`](crate::error::Misuse::InvalidUrl).
     pub fn base_url(mut self, url: &str) -> Result<Self, Error> {
-        self.config.base_url = Some(parse_base(url).map_err(invalid_url)?);
+        self.config.base_url = Some(parse_base(url).map_err(|fault| invalid_url(fault, url))?);
         Ok(self)
     }
 

@@ -107,7 +107,8 @@ impl Prepared {
             Some(url) => url,
             None => {
                 let base = config.base_url.as_ref();
-                let mut parsed = request_url(base, host, &url).map_err(invalid_url)?;
+                let mut parsed =
+                    request_url(base, host, &url).map_err(|fault| invalid_url(fault, &url))?;
                 append_query(
                     &mut parsed,
                     query
@@ -138,7 +139,7 @@ impl Prepared {
         let fail_over = settings
             .fail_over
             .iter()
-            .map(|origin| parse_base(origin).map_err(invalid_url))
+            .map(|origin| parse_base(origin).map_err(|fault| invalid_url(fault, origin)))
             .collect::<Result<_, _>>()?;
         #[cfg(target_family = "wasm")]
         on_web::check(&on_web::Asked {
@@ -192,6 +193,8 @@ fn merge(
     Ok(merged)
 }
 
-pub(crate) fn invalid_url(fault: UrlFault) -> Error {
-    Error::from(Misuse::InvalidUrl).with_source(fault)
+pub(crate) fn invalid_url(fault: UrlFault, given: &str) -> Error {
+    Error::from(Misuse::InvalidUrl)
+        .for_text(given)
+        .with_source(fault)
 }

@@ -178,6 +178,15 @@ impl Error {
         self
     }
 
+    /// Adds text that was given as a URL and is not one. Credentials, query and fragment are left out.
+    #[must_use]
+    pub(crate) fn for_text(mut self, given: &str) -> Self {
+        if !given.is_empty() {
+            Arc::make_mut(&mut self.0).url = Some(text::shown_url(given).into());
+        }
+        self
+    }
+
     #[must_use]
     pub(crate) fn moved(mut self, sent: u64, received: u64) -> Self {
         let inner = Arc::make_mut(&mut self.0);
@@ -227,8 +236,8 @@ impl Error {
         self.0.origin.as_deref()
     }
 
-    /// The URL of the request, without credentials, query and fragment. `None` for errors that belong
-    /// to no request of an agent.
+    /// The URL of the request, or the text that was given as one, without credentials, query and fragment.
+    /// `None` for errors that belong to no request of an agent.
     pub fn url(&self) -> Option<&str> {
         self.0.url.as_deref()
     }

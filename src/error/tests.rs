@@ -90,3 +90,31 @@ fn an_error_of_a_request_names_its_url_and_one_of_a_file_its_path() {
         "https://game.example/scores: saves/replay.bin: the path does not name a regular file"
     );
 }
+
+#[test]
+fn text_that_is_not_a_url_is_named_without_what_may_be_a_secret() {
+    let long = format!("x{}", "y".repeat(200));
+    for (given, shown) in [
+        ("scores", "scores: "),
+        ("", ""),
+        ("ftp://game.example/x", "ftp://game.example/x: "),
+        (
+            "http://game.example:x/a?token=s#t",
+            "http://game.example:x/a: ",
+        ),
+        ("http://ada:s@game.example:x/", "http://…@game.example:x/: "),
+        ("ada:s@game.example", "…@game.example: "),
+        (
+            "http://ada:s/e@c@game.example:x/",
+            "http://…@game.example:x/: ",
+        ),
+        ("http://ada:s#c@game.example/", "http://…: "),
+        ("http://ada:s?c@game.example/", "http://…: "),
+        ("a\r\nb", "a\u{fffd}\u{fffd}b: "),
+        (&long, &format!("{}…: ", &long[..100])),
+    ] {
+        let error = Error::from(Misuse::InvalidUrl).for_text(given);
+        let expected = "the URL must be absolute, with the scheme http or https";
+        assert_eq!(error.to_string(), format!("{shown}{expected}"), "{given}");
+    }
+}

@@ -349,3 +349,33 @@ impl fmt::Display for PeerMisbehaved {
         write!(f, "{what} ({section})")
     }
 }
+
+/// How much of a text that is not a URL an error shows, in characters.
+const SHOWN: usize = 100;
+
+/// What an error may show of a text that was given as a URL and is not one: no credentials, no query, no fragment.
+pub(super) fn shown_url(given: &str) -> String {
+    let (scheme, rest) = match given.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), given),
+    };
+    let end = rest.find(['?', '#']).unwrap_or(rest.len());
+    let rest = match (rest[..end].rsplit_once('@'), rest[end..].contains('@')) {
+        // Whether this is a query, or a password with such a character, nobody can tell.
+        (_, true) => "…".to_owned(),
+        (Some((_, host)), false) => format!("…@{host}"),
+        (None, false) => rest[..end].to_owned(),
+    };
+    let mut shown: String = format!("{scheme}{rest}")
+        .chars()
+        .take(SHOWN + 1)
+        .map(|c| match c.is_control() {
+            true => char::REPLACEMENT_CHARACTER,
+            false => c,
+        })
+        .collect();
+    if let Some((end, _)) = shown.char_indices().nth(SHOWN) {
+        shown.replace_range(end.., "…");
+    }
+    shown
+}

@@ -35,15 +35,13 @@ impl RequestUrl {
     /// and a fragment is removed.
     ///
     /// # Errors
-    /// [`Misuse::InvalidTarget`], with the reason as its source, for text that is not a URL, and for
+    /// [`Misuse::InvalidUrl`], with the text and the reason, for text that is not a URL, and for
     /// schemes other than `http` and `https`.
     pub fn parse(url: &str) -> Result<Self, Error> {
-        let url = Url::parse(url)
-            .map_err(|error| Error::from(Misuse::InvalidTarget).with_source(error))?;
+        let invalid = || Error::from(Misuse::InvalidUrl).for_text(url);
+        let url = Url::parse(url).map_err(|error| invalid().with_source(error))?;
         let (Some(host), "http" | "https") = (url.host_str(), url.scheme()) else {
-            return Err(
-                Error::from(Misuse::InvalidTarget).with_source("the scheme must be http or https")
-            );
+            return Err(invalid());
         };
         let has_credentials = !url.username().is_empty() || url.password().is_some();
         Ok(Self {
@@ -126,9 +124,10 @@ mod tests {
             let error = RequestUrl::parse(url).unwrap_err();
             assert_eq!(
                 error.kind(),
-                &ErrorKind::Misuse(Misuse::InvalidTarget),
+                &ErrorKind::Misuse(Misuse::InvalidUrl),
                 "{url}"
             );
+            assert_eq!(error.url().unwrap_or_default(), url);
         }
     }
 }

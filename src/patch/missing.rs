@@ -145,7 +145,10 @@ pub(super) fn url_of(base: Option<&Url>, file: &ManifestFile) -> Result<String, 
     let invalid = || Error::from(Misuse::InvalidUrl);
     if let Some(url) = file.url() {
         return match base {
-            Some(base) => base.join(url).map(String::from).map_err(|_| invalid()),
+            Some(base) => base
+                .join(url)
+                .map(String::from)
+                .map_err(|_| invalid().for_text(url)),
             None => Ok(url.to_owned()),
         };
     }

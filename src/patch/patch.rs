@@ -261,7 +261,9 @@ impl Patch {
         agent: &mut Agent,
     ) -> Result<bool, Error> {
         let base = match &self.base_url {
-            Some(url) => Some(Url::parse(url).map_err(|_| Error::from(Misuse::InvalidUrl))?),
+            Some(url) => {
+                Some(Url::parse(url).map_err(|_| Error::from(Misuse::InvalidUrl).for_text(url))?)
+            }
             None => base,
         };
         let work = CheckWork::new(CheckPlan {

@@ -12,9 +12,10 @@
 //! In a terminal, `terminal.rs` starts the service inside this program and prints. In a page, `page.rs` uses the
 //! server that the page came from, and draws a table.
 
-mod logic;
+#[macro_use]
 #[path = "../offline/mod.rs"]
 mod offline;
+mod logic;
 #[cfg_attr(target_family = "wasm", path = "page.rs")]
 #[cfg_attr(not(target_family = "wasm"), path = "terminal.rs")]
 mod platform;

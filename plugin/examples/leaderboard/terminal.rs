@@ -69,7 +69,11 @@ fn serve() -> io::Result<SocketAddr> {
                 );
             }
             let is_ada = request.field("authorization") == Some("Bearer token-of-ada");
-            println!("the server accepts the score: {is_ada}");
+            if !is_ada {
+                println!("the server refuses the score: wrong credentials");
+                return offline::reply(stream, 401, "text/plain", b"");
+            }
+            println!("the server accepts the score");
             scores.push(serde_json::from_slice(&request.body)?);
             scores.sort_by_key(|score| std::cmp::Reverse(score.points));
             return offline::reply(stream, 201, "text/plain", b"");

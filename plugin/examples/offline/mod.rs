@@ -3,6 +3,10 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+#[macro_use]
+#[path = "../../../examples/offline/print.rs"]
+pub mod print;
+
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

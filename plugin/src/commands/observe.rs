@@ -22,7 +22,7 @@ use crate::systems::messages;
 /// fn fetch(mut http: Http) {
 ///     http.get("https://game.example/scores")
 ///         .on_json(|scores: On<HttpJson<Vec<Score>>>| match &scores.result {
-///             Ok(scores) => println!("{} leads", scores[0].name),
+///             Ok(scores) => scores.iter().for_each(|it| println!("{}: {}", it.name, it.score)),
 ///             Err(error) => eprintln!("no scores: {error}"),
 ///         });
 /// }

@@ -214,7 +214,7 @@ fn all_samples() -> Vec<Sample> {
             requests,
             5,
             &[
-                "Ada leads with 7",
+                "Ada: 7",
                 "Some(1.0) of the levels",
                 "news: all is well",
                 "submitted: 201",

@@ -14,7 +14,7 @@ fn send(mut commands: Commands, mut http: Http) {
     // A value instead of bytes. The observer runs exactly once, also when there is no value.
     http.get("https://game.example/scores")
         .on_json(|on: On<HttpJson<Vec<Score>>>| match &on.result {
-            Ok(scores) => println!("{} leads with {}", scores[0].name, scores[0].points),
+            Ok(scores) => scores.iter().for_each(|it| println!("{}: {}", it.name, it.points)),
             Err(error) => println!("no scores: {error}"),
         });
 
