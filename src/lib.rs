@@ -11,38 +11,6 @@
 //! With all features, the documentation has a guide, in the module `guide`: getting started, a cookbook, choosing a
 //! budget, errors, migration from other crates.
 //!
-//! # The node
-//!
-//! [`HttpClient`] is Godot's `HTTPClient`, method by method: connect, poll, request, poll, read. The
-//! game calls [`poll`](HttpClient::poll) once per frame. A poll reads and writes what the sockets allow until
-//! its [`Budget`] is spent, and returns. In a program without frames [`wait`](HttpClient::wait) sleeps in the
-//! operating system instead.
-//!
-//! ```no_run
-//! # fn draw_frame() {}
-//! use httpoll::{HttpClient, Method, Status};
-//!
-//! let mut http = HttpClient::new();
-//! http.connect_to_host("https://game.example", -1, None)?;
-//! let mut body = Vec::new();
-//! while http.get_status() == Status::Body || !http.has_response() {
-//!     http.poll()?;
-//!     if http.get_status() == Status::Connected && !http.has_response() {
-//!         http.request(Method::Get, "/leaderboard.json", &[], "")?;
-//!     }
-//!     // One read a frame would tie the speed to the frame rate: take all that the frame brings.
-//!     while http.get_status() == Status::Body {
-//!         let chunk = http.read_response_body_chunk()?;
-//!         if chunk.is_empty() {
-//!             break;
-//!         }
-//!         body.extend_from_slice(&chunk);
-//!     }
-//!     draw_frame();
-//! }
-//! # Ok::<(), httpoll::Error>(())
-//! ```
-//!
 //! # The agent
 //!
 //! An [`Agent`] sends many [`Request`]s over a pool of connections and reports what happens as [`Event`]s. It follows
@@ -78,6 +46,38 @@
 //!     }
 //!     Ok(())
 //! }
+//! ```
+//!
+//! # The node
+//!
+//! [`HttpClient`] is Godot's `HTTPClient`, method by method: connect, poll, request, poll, read. The
+//! game calls [`poll`](HttpClient::poll) once per frame. A poll reads and writes what the sockets allow until
+//! its [`Budget`] is spent, and returns. In a program without frames [`wait`](HttpClient::wait) sleeps in the
+//! operating system instead.
+//!
+//! ```no_run
+//! # fn draw_frame() {}
+//! use httpoll::{HttpClient, Method, Status};
+//!
+//! let mut http = HttpClient::new();
+//! http.connect_to_host("https://game.example", -1, None)?;
+//! let mut body = Vec::new();
+//! while http.get_status() == Status::Body || !http.has_response() {
+//!     http.poll()?;
+//!     if http.get_status() == Status::Connected && !http.has_response() {
+//!         http.request(Method::Get, "/leaderboard.json", &[], "")?;
+//!     }
+//!     // One read a frame would tie the speed to the frame rate: take all that the frame brings.
+//!     while http.get_status() == Status::Body {
+//!         let chunk = http.read_response_body_chunk()?;
+//!         if chunk.is_empty() {
+//!             break;
+//!         }
+//!         body.extend_from_slice(&chunk);
+//!     }
+//!     draw_frame();
+//! }
+//! # Ok::<(), httpoll::Error>(())
 //! ```
 //!
 //! # The server

@@ -3,7 +3,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 #[macro_use]
-pub mod print;
+mod print;
 
 use std::error::Error;
 use std::net::SocketAddr;

@@ -1,53 +1,38 @@
 //! `println!`, `print!` and `eprintln!` for programs whose output goes into a pipe, as in `topic --help | head -1`.
 //!
-//! Those of the standard library panic when nobody reads any more. These end the program without a word, as other
-//! programs do on Unix. A module that is declared below `#[macro_use] mod offline` uses them without an import.
+//! Those of the standard library panic when nobody reads any more. These end the program without a word, with the
+//! status that a shell reports for a program that SIGPIPE ended. A program declares this file as a module with
+//! `#[macro_use]`, before its other modules.
 
 #![allow(unused_macros)]
 
-use std::fmt;
-use std::io::{self, ErrorKind, Write};
-use std::process::exit;
-
-/// The status that a shell reports when SIGPIPE ended a program.
-const NOBODY_READS: i32 = 128 + 13;
-
 macro_rules! print {
-    ($($text:tt)*) => {
-        $crate::offline::print::to_stdout(format_args!($($text)*))
-    };
+    ($($text:tt)*) => {{
+        use ::std::io::{ErrorKind, Write as _};
+        match ::std::write!(::std::io::stdout(), $($text)*) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => ::std::process::exit(128 + 13),
+            Err(error) => {
+                eprintln!("cannot write to the standard output: {error}");
+                ::std::process::exit(1)
+            }
+        }
+    }};
 }
 
 macro_rules! println {
     () => {
-        $crate::offline::print::to_stdout(format_args!("\n"))
+        print!("\n")
     };
     ($($text:tt)*) => {
-        $crate::offline::print::to_stdout(format_args!("{}\n", format_args!($($text)*)))
+        print!("{}\n", ::std::format_args!($($text)*))
     };
 }
 
+/// There is nobody to tell if the standard error cannot be written.
 macro_rules! eprintln {
-    ($($text:tt)*) => {
-        $crate::offline::print::to_stderr(format_args!("{}\n", format_args!($($text)*)))
-    };
-}
-
-/// Writes to the standard output. If that is impossible, the program ends.
-pub fn to_stdout(text: fmt::Arguments<'_>) {
-    match io::stdout().write_fmt(text) {
-        Ok(()) => {}
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => exit(NOBODY_READS),
-        Err(error) => {
-            to_stderr(format_args!(
-                "cannot write to the standard output: {error}\n"
-            ));
-            exit(1)
-        }
-    }
-}
-
-/// Writes to the standard error. There is nobody to tell if that fails.
-pub fn to_stderr(text: fmt::Arguments<'_>) {
-    let _ = io::stderr().write_fmt(text);
+    ($($text:tt)*) => {{
+        use ::std::io::Write as _;
+        let _ = ::std::writeln!(::std::io::stderr(), $($text)*);
+    }};
 }

@@ -15,8 +15,11 @@ use crate::ui::{self, Slots};
 /// How many lines are shown.
 const LINES: usize = 3;
 
-/// The longest message that is typed.
+/// The longest message that is typed, in bytes.
 const LETTERS: usize = 40;
+
+/// How many letters of a draft fit beside the button.
+const VISIBLE: usize = 24;
 
 /// How long to wait before connecting again.
 const RECONNECT: HttpReconnect = HttpReconnect {
@@ -149,7 +152,7 @@ fn show(
     }
     let (mut text, mut color) = input.into_inner();
     (text.0, color.0) = match (typing.0, chat.is_open) {
-        (true, _) => (format!("> {}_", chat.draft), ui::TEXT),
+        (true, _) => (format!("> {}_", ui::end_of(&chat.draft, VISIBLE)), ui::TEXT),
         (false, true) => ("Enter: type a message".to_owned(), ui::DIM),
         (false, false) => ("reconnecting".to_owned(), ui::RED),
     };

@@ -93,10 +93,10 @@ pub fn plugin(app: &mut App) {
 
 fn build(mut commands: Commands, slots: Res<Slots>) {
     let faults = [
-        (Fault::Slow, "1 slow server"),
-        (Fault::Drops, "2 drops"),
-        (Fault::Unavailable, "3 503"),
-        (Fault::Offline, "4 offline"),
+        (Fault::Slow, "1: slow"),
+        (Fault::Drops, "2: drops"),
+        (Fault::Unavailable, "3: status 503"),
+        (Fault::Offline, "4: offline"),
     ];
     for (fault, label) in faults {
         let button = ui::button(Action::Fault(fault), label, ui::RED);

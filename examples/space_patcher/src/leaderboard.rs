@@ -88,7 +88,7 @@ fn show(
                     ui::TEXT
                 };
             }
-            text.0 = format!("updated at {:.0} s", time.elapsed_secs());
+            text.0 = format!("refreshed {:.0} s after the start", time.elapsed_secs());
             color.0 = ui::DIM;
         }
         Err(error) => {

@@ -19,6 +19,11 @@
 //! | `faults` | what the player can break |
 //! | `world`, `frame_graph`, `ui`, `actions`, `demo` | the game around it |
 
+#[cfg(not(target_family = "wasm"))]
+#[macro_use]
+#[path = "../../offline/print.rs"]
+mod print;
+
 mod actions;
 mod chat;
 mod demo;

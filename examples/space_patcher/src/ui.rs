@@ -96,7 +96,7 @@ pub fn build(mut commands: Commands) {
         caption: view,
         graph,
         faults,
-        patch: panel(&mut commands, right, "patch", 0.0),
+        patch: panel(&mut commands, right, "patch, by a manifest", 0.0),
         gallery: panel(&mut commands, right, "pictures, by the asset server", 0.0),
         leaderboard: panel(&mut commands, right, "leaderboard, polled", 0.0),
         chat: panel(&mut commands, right, "chat, over a WebSocket", 1.0),
@@ -219,6 +219,13 @@ pub fn shorten(line: &str, letters: usize) -> String {
         Some((end, _)) => format!("{}..", &line[..end]),
         None => line.to_owned(),
     }
+}
+
+/// The last letters of a line.
+pub fn end_of(line: &str, letters: usize) -> &str {
+    let hidden = line.chars().count().saturating_sub(letters);
+    let start = line.char_indices().nth(hidden).map_or(line.len(), |it| it.0);
+    &line[start..]
 }
 
 fn paint_buttons(

@@ -5,7 +5,7 @@
 
 #[macro_use]
 #[path = "../../../examples/offline/print.rs"]
-pub mod print;
+mod print;
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};

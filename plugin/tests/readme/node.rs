@@ -3,6 +3,7 @@ use httpoll::{HttpClient, Method, Status};
 fn main() -> Result<(), httpoll::Error> {
     let mut http = HttpClient::new();
     http.connect_to_host("http://127.0.0.1", 8080, None)?;
+    // Until the response has come and its content is read.
     while http.get_status() == Status::Body || !http.has_response() {
         http.poll()?; // once per frame; never blocks
         if http.get_status() == Status::Connected && !http.has_response() {

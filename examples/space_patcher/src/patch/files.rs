@@ -79,7 +79,8 @@ fn patch<'a>(
 
 fn progressed(on: On<HttpPatchProgressed>, mut sets: Query<&mut SetState>) {
     if let Ok(mut state) = sets.get_mut(on.entity) {
-        state.fraction = on.progress.fraction();
+        // A patch that is tried again counts anew, and skips what it has. The bar waits for it.
+        state.fraction = state.fraction.max(on.progress.fraction());
         state.note = note(&on.progress);
     }
 }
