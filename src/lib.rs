@@ -8,8 +8,7 @@
 //! | to listen on a port | the [server](#the-server) |
 //! | any of it in Bevy | the crate [`bevy_httpoll`](#the-plugin-for-bevy) |
 //!
-//! With all features, the documentation has a guide, in the module `guide`: getting started, a cookbook, choosing a
-//! budget, errors, migration from other crates.
+//! The [`guide`] has chapters: getting started, a cookbook, choosing a budget, errors, migration from other crates.
 //!
 //! # The agent
 //!
@@ -82,7 +81,7 @@
 //!
 //! # The server
 //!
-//! The module `server` has routes, files, event streams and WebSockets, polled in the same loop. It needs the feature
+//! The module [`server`] has routes, files, event streams and WebSockets, polled in the same loop. It needs the feature
 //! `server`.
 //!
 //! ```no_run
@@ -165,21 +164,21 @@
 //! | module | holds |
 //! |---|---|
 //! | [`node`] | [`HttpClient`], [`Status`], [`Method`] and the rest of Godot's `HTTPClient` |
-//! | `agent` | [`Agent`], [`Request`], [`Response`], [`Event`], [`Download`], [`Priority`] and their settings |
+//! | [`agent`] | [`Agent`], [`Request`], [`Response`], [`Event`], [`Download`], [`Priority`] and their settings |
 //! | [`budget`] | what a poll may cost, and when the next is wanted: [`Budget`], [`Polled`], [`PollAt`] |
 //! | [`clock`] | the clock that the library reads: the standard library's natively, the browser's on the web |
 //! | [`error`] | [`Error`], [`ErrorKind`] and every fault that a kind names |
 //! | [`limits`] | how much a peer may send; [`Timeouts`] says how long each [`Phase`] may take |
-//! | `redirect`, `retry`, `circuit`, `access`, `proxy`, `auth`, `netrc` | what an agent may do, and with which credentials |
-//! | `cookies`, `cache` | what an agent remembers |
-//! | `coding`, `range`, `multipart` | content: codings, parts, forms |
-//! | `event_stream`, `frames`, `websocket` | messages in a stream |
+//! | [`redirect`], [`retry`], [`circuit`], [`access`], [`proxy`], [`auth`], [`netrc`] | what an agent may do, and with which credentials |
+//! | [`cookies`], [`cache`] | what an agent remembers |
+//! | [`coding`], [`range`], [`multipart`] | content: codings, parts, forms |
+//! | [`event_stream`], [`frames`], [`websocket`] | messages in a stream |
 //! | [`resolver`], [`tls`], [`stream`] | names, TLS, a caller's own streams |
-//! | `server` | the server |
-//! | `outbox` | telemetry that arrives: events in a file, sent in batches |
-//! | `patch` | sets of files, brought up to date by a manifest |
+//! | [`server`] | the server |
+//! | [`outbox`] | telemetry that arrives: events in a file, sent in batches |
+//! | [`patch`] | sets of files, brought up to date by a manifest |
 //! | [`proto`] | HTTP/1.1 as bytes in and events out, both roles |
-//! | [`memory`], `mock` | tests without a network; the second with the feature `test-util` |
+//! | [`memory`], [`mock`] | tests without a network; the second with the feature `test-util` |
 //! | [`recording`] | requests and their responses, recorded in a file |
 //! | [`bad_input`] | what each kind of bad input causes |
 //!
@@ -243,7 +242,44 @@
 //! * `server`: the server. Apart from it: `templates` (pages by MiniJinja), `oauth` (login in the player's browser),
 //!   `archive` (files out of ZIP archives).
 //! * `test-util`: `mock`, for tests of games. `full` is every feature except `test-util`.
-
+//!
+// Documentation that is built without a feature leads to the module elsewhere.
+#![cfg_attr(
+    not(feature = "cache"),
+    doc = "[`cache`]: https://docs.rs/httpoll/latest/httpoll/cache/"
+)]
+#![cfg_attr(
+    not(feature = "cookies"),
+    doc = "[`cookies`]: https://docs.rs/httpoll/latest/httpoll/cookies/"
+)]
+#![cfg_attr(
+    not(feature = "test-util"),
+    doc = "[`mock`]: https://docs.rs/httpoll/latest/httpoll/mock/"
+)]
+#![cfg_attr(
+    not(feature = "multipart"),
+    doc = "[`multipart`]: https://docs.rs/httpoll/latest/httpoll/multipart/"
+)]
+#![cfg_attr(
+    not(feature = "outbox"),
+    doc = "[`outbox`]: https://docs.rs/httpoll/latest/httpoll/outbox/"
+)]
+#![cfg_attr(
+    not(feature = "patch"),
+    doc = "[`patch`]: https://docs.rs/httpoll/latest/httpoll/patch/"
+)]
+#![cfg_attr(
+    not(feature = "server"),
+    doc = "[`server`]: https://docs.rs/httpoll/latest/httpoll/server/"
+)]
+#![cfg_attr(
+    not(feature = "websocket"),
+    doc = "[`websocket`]: https://docs.rs/httpoll/latest/httpoll/websocket/"
+)]
+#![cfg_attr(
+    not(all(feature = "full", feature = "test-util")),
+    doc = "[`guide`]: https://docs.rs/httpoll/latest/httpoll/guide/"
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 

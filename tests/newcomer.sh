@@ -120,6 +120,8 @@ program() { # DOCUMENT N
 # sample NAME DOCUMENT N DEPENDENCY...: makes a crate of a program, and leaves its binary in samples/NAME.
 samples=$(mktemp -d) # also where the target folder of the samples is
 build_options=()
+# With Bevy debug information would fill the disk, and samples share what they are built with.
+if $bevy; then export CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0; fi
 sample() {
     local name=$1 document=$2 n=$3; shift 3
     cargo init --quiet --vcs none --name "$name" "$samples/$name"
@@ -159,9 +161,8 @@ if $bevy; then
     command -v xvfb-run >/dev/null || apt-get install -y -qq --no-install-recommends \
         g++ pkg-config libasound2-dev libudev-dev libwayland-dev libxkbcommon-x11-0 libx11-xcb1 libxcursor1 libxi6 \
         libxrandr2 mesa-vulkan-drivers xvfb xauth >/dev/null
-    # The crate `bevy` asks for a newer compiler than it needs. Debug information would fill the disk.
+    # The crate `bevy` asks for a newer compiler than it needs.
     build_options=(--ignore-rust-version)
-    export CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0
     sample window plugin/README.md 1 "$plugin" 'bevy = "0.20"'
     # A window stays until it is closed: the sample has printed everything when the board's last line is there.
     xvfb-run -a bash -c '

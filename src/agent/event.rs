@@ -24,6 +24,23 @@ use crate::semantics::frames::Message;
 ///
 /// Events of one request are delivered in the order in which things happened. Events without an
 /// [`id`](Self::id) are those of the agent.
+///
+/// ```
+/// use httpoll::{Agent, Event};
+///
+/// fn take_events(agent: &mut Agent) {
+///     while let Some(event) = agent.next_event() {
+///         match event {
+///             Event::Progress { progress, .. } => println!("{:?}", progress.fraction()),
+///             Event::Done { response, .. } => println!("{}", response.status()),
+///             Event::Failed { error, .. } if error.is_retryable() => println!("later: {error}"),
+///             Event::Failed { error, .. } => println!("{error}"),
+///             _ => {} // most games need no others
+///         }
+///     }
+/// }
+/// # take_events(&mut Agent::new());
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Event {

@@ -22,6 +22,20 @@ use crate::transport::tls::TlsInfo;
 /// A response (RFC 9110 §3.4): head, content, trailers, and how it was received.
 ///
 /// The content of a response that was streamed or written to a file is not in it.
+///
+/// ```
+/// use httpoll::{Error, Response};
+///
+/// /// The names of a leaderboard, or why there are none.
+/// fn names(response: Response) -> Result<Vec<String>, Error> {
+///     response.error_for_status()?.json()
+/// }
+///
+/// let response = Response::new(200).with_body(r#"["Ada", "Bob"]"#);
+/// assert_eq!(names(response)?, ["Ada", "Bob"]);
+/// assert!(names(Response::new(404)).is_err());
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     pub(crate) head: Arc<ResponseHead>,

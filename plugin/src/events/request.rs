@@ -29,6 +29,18 @@ use crate::components::progress::HttpProgress;
 /// Each request that is not cancelled, and each round of one that [repeats](crate::HttpRepeat), triggers
 /// exactly one of this and [`HttpError`]. Any status code is a response, also 404 and 500: see
 /// [`is_success`](Self::is_success) and [`error_for_status`](Self::error_for_status).
+///
+/// ```
+/// # use bevy_ecs::prelude::*;
+/// # use bevy_httpoll::prelude::*;
+/// fn show(on: On<HttpResponse>) {
+///     match on.error_for_status() {
+///         Ok(response) => println!("{}", response.text()),
+///         Err(error) => println!("{error}"),
+///     }
+/// }
+/// # World::new().add_observer(show);
+/// ```
 #[derive(EntityEvent, Clone, Debug)]
 #[entity_event(propagate = &'static RequestedBy, auto_propagate)]
 pub struct HttpResponse {
@@ -97,6 +109,18 @@ impl HttpResponse {
 }
 
 /// A request failed, or the client of an [`HttpClientNode`](crate::HttpClientNode) did.
+///
+/// ```
+/// # use bevy_ecs::prelude::*;
+/// # use bevy_httpoll::prelude::*;
+/// fn show(on: On<HttpError>) {
+///     match on.error.is_retryable() {
+///         true => println!("try again later: {}", on.error),
+///         false => println!("{}", on.error),
+///     }
+/// }
+/// # World::new().add_observer(show);
+/// ```
 #[derive(EntityEvent, Clone, Debug)]
 #[entity_event(propagate = &'static RequestedBy, auto_propagate)]
 pub struct HttpError {
