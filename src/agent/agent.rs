@@ -325,8 +325,9 @@ impl Agent {
     /// Ends a request at once, in any state: its connection is closed, its file is removed, and it causes no
     /// more events. Does nothing if the request has ended or is unknown.
     pub fn cancel(&mut self, id: RequestId) {
-        self.forget(id);
-        self.command(Command::Cancel(id));
+        if let Some(command) = self.cancellation(vec![id]) {
+            self.command(command);
+        }
     }
 
     /// Pauses a request: if it waits, it is not started; if it runs, no more content is read, so the server
@@ -454,11 +455,14 @@ impl Agent {
         }
     }
 
-    fn forget(&mut self, id: RequestId) {
-        self.unfinished.remove(&id);
+    /// Forgets these requests. The command ends those that have not ended.
+    fn cancellation(&mut self, mut ids: Vec<RequestId>) -> Option<Command> {
+        ids.sort_unstable();
         #[cfg(any(feature = "outbox", feature = "patch"))]
-        self.claims.forget(id);
-        self.set_aside.retain(|event| event.id() != Some(id));
+        self.claims.forget(&ids);
+        self.set_aside.retain(|event| !event.is_of(&ids));
+        ids.retain(|id| self.unfinished.remove(id).is_some());
+        (!ids.is_empty()).then_some(Command::Cancel(ids))
     }
 
     #[inline]
@@ -470,12 +474,13 @@ impl Agent {
 
     #[cold]
     fn cancel_all_dropped(&mut self) {
-        for id in self.dropped.take() {
-            self.forget(id);
-            match &mut self.backend {
-                Backend::Inline(engine) => engine.execute(Command::Cancel(id)),
-                Backend::Threaded(thread) => thread.command(Command::Cancel(id)),
-            }
+        let ids = self.dropped.take();
+        let Some(command) = self.cancellation(ids) else {
+            return;
+        };
+        match &mut self.backend {
+            Backend::Inline(engine) => engine.execute(command),
+            Backend::Threaded(thread) => thread.command(command),
         }
     }
 }

@@ -31,8 +31,11 @@ impl Claims {
         }
     }
 
-    pub(super) fn forget(&mut self, id: RequestId) {
-        self.ids.remove(&id);
-        self.events.retain(|event| event.id() != Some(id));
+    /// Forgets these requests, which are sorted.
+    pub(super) fn forget(&mut self, ids: &[RequestId]) {
+        for id in ids {
+            self.ids.remove(id);
+        }
+        self.events.retain(|event| !event.is_of(ids));
     }
 }

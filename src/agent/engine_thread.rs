@@ -121,15 +121,15 @@ impl EngineThread {
     }
 
     pub(super) fn command(&mut self, command: Command) {
-        if let Command::Cancel(id) = command {
-            self.events.retain(|event| event.id() != Some(id));
+        if let Command::Cancel(ids) = &command {
+            self.events.retain(|event| !event.is_of(ids));
         }
         let mut state = lock(&self.shared.state);
         if state.has_panicked {
             return;
         }
-        if let Command::Cancel(id) = command {
-            state.events.retain(|event| event.id() != Some(id));
+        if let Command::Cancel(ids) = &command {
+            state.events.retain(|event| !event.is_of(ids));
         }
         // If there are other commands, the thread was woken for them and has not run yet.
         let is_first = state.commands.is_empty();
@@ -355,10 +355,9 @@ impl State {
 
     /// Whether the event belongs to a request that was cancelled meanwhile.
     fn is_cancelled(&self, event: &Event) -> bool {
-        let id = event.id();
         self.commands
             .iter()
-            .any(|command| matches!(command, Command::Cancel(other) if Some(*other) == id))
+            .any(|command| matches!(command, Command::Cancel(ids) if event.is_of(ids)))
     }
 
     /// Appends an event; only the latest progress of a request is kept.
@@ -409,7 +408,9 @@ mod tests {
             engine.poll(&Budget::unlimited());
         }
         // The command arrives while the thread is about to publish its events.
-        lock(&shared.state).commands.push(Command::Cancel(gone));
+        lock(&shared.state)
+            .commands
+            .push(Command::Cancel(vec![gone]));
         shared.publish(&mut engine, PollAt::Idle);
         let reported: Vec<_> = lock(&shared.state)
             .events

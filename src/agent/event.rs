@@ -385,6 +385,11 @@ impl Event {
         }
     }
 
+    /// Whether this is an event of one of these requests, which are sorted.
+    pub(crate) fn is_of(&self, ids: &[RequestId]) -> bool {
+        self.id().is_some_and(|id| ids.binary_search(&id).is_ok())
+    }
+
     /// Whether this is the last event of its request.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Done { .. } | Self::Failed { .. })

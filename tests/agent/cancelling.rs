@@ -120,6 +120,25 @@ fn events_that_were_not_pulled_are_removed_by_a_cancel() {
 }
 
 #[test]
+fn many_handles_that_are_dropped_at_once_cause_no_more_events_and_the_others_do() {
+    let (network, _server, mut agent) = setup();
+    let send = |agent: &mut Agent| agent.get("http://nowhere.example/").send().unwrap();
+    let mut handles: Vec<_> = (0..1000).map(|_| send(&mut agent)).collect();
+    for _ in 0..50 {
+        agent.poll();
+        network.advance(Duration::from_millis(10));
+    }
+    let kept: Vec<_> = handles.drain(..).skip(990).collect();
+    let mut ended = Vec::new();
+    while let Some(event) = agent.next_event() {
+        ended.extend(event.id().filter(|_| event.is_final()));
+    }
+    ended.sort_unstable();
+    let expected: Vec<_> = kept.iter().map(|handle| handle.id()).collect();
+    assert_eq!(ended, expected);
+}
+
+#[test]
 fn a_detached_request_runs_on() {
     let (network, server, mut agent) = setup();
     server.get("/").reply(MockResponse::ok());

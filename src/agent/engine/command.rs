@@ -14,7 +14,8 @@ use crate::semantics::websocket::WebSocketMessage;
 #[derive(Debug)]
 pub(crate) enum Command {
     Submit(RequestId, Box<Prepared>),
-    Cancel(RequestId),
+    /// Ends these requests, which are sorted. Thousands of handles may be dropped at once.
+    Cancel(Vec<RequestId>),
     Pause(RequestId),
     Resume(RequestId),
     SetPriority(RequestId, Priority),

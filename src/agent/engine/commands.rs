@@ -18,7 +18,7 @@ impl Engine {
         self.reactor.skip_gap(now);
         match command {
             Command::Submit(id, prepared) => self.submit(id, *prepared, now),
-            Command::Cancel(id) => self.cancel(id),
+            Command::Cancel(ids) => self.cancel(&ids),
             Command::Pause(id) => self.pause(id),
             Command::Resume(id) => self.resume_one(id),
             Command::SetPriority(id, priority) => self.set_priority(id, priority),
@@ -45,17 +45,18 @@ impl Engine {
         }
     }
 
-    /// Ends a transfer without a last event: its connection is closed, its file removed.
-    fn cancel(&mut self, id: RequestId) {
-        if self.submissions.take(id).is_some() {
-            return;
+    /// Ends transfers without a last event: their connections are closed, their files removed.
+    fn cancel(&mut self, ids: &[RequestId]) {
+        for id in ids {
+            if self.submissions.take(*id).is_none() {
+                self.with_transfer(*id, |engine, transfer| {
+                    engine.release_all(transfer);
+                    Step::OVER
+                });
+                self.update_window(|window, held| window.forget(*id, held));
+            }
         }
-        self.with_transfer(id, |engine, transfer| {
-            engine.release_all(transfer);
-            Step::OVER
-        });
-        self.events.forget(id);
-        self.update_window(|window, held| window.forget(id, held));
+        self.events.forget(ids);
     }
 
     /// Fails a request out of its turn.

@@ -82,9 +82,9 @@ impl EventQueue {
         (self.events.len(), self.progressed.len())
     }
 
-    /// Drops the events of a request.
-    pub(super) fn forget(&mut self, id: RequestId) {
-        self.events.retain(|event| event.id() != Some(id));
+    /// Drops the events of these requests, which are sorted.
+    pub(super) fn forget(&mut self, ids: &[RequestId]) {
+        self.events.retain(|event| !event.is_of(ids));
     }
 
     /// A request progressed. `scheduled` is the request's own flag: whether that is to be reported already.
