@@ -42,11 +42,16 @@ fn validation_rfc_9111_4_3() {
     assert_eq!(kind(&cache.lookup(asked.at(49))), "fresh");
     assert_eq!(kind(&cache.lookup(asked.at(50))), "stale");
     // A 304 without a date counts as sent now.
-    assert!(cache.freshen(asked.at(60), &fields(&[]), at(60)).is_some());
+    let found = cache.freshen(asked.at(60), &fields(&[]), at(60)).unwrap();
+    assert_eq!(
+        (&found.body[..], found.fields.get("x-old")),
+        (&b"body"[..], Some(&b"1"[..]))
+    );
     assert_eq!(kind(&cache.lookup(asked.at(89))), "fresh");
     // A response that forbids storing is used once.
     let forbids = fields(&[("cache-control", "no-store")]);
-    assert!(cache.freshen(asked.at(95), &forbids, at(95)).is_some());
+    let found = cache.freshen(asked.at(95), &forbids, at(95)).unwrap();
+    assert_eq!(found.body, "body");
     assert!(cache.is_empty());
     assert!(cache.freshen(asked.at(95), &forbids, at(95)).is_none());
 

@@ -34,13 +34,16 @@ fn token_of_the_run() {
     }
 
     let mut guard = Guard::local(8080).require_token(token, TokenScope::EveryRequest);
-    assert!(refused(ask(&mut guard, "GET", "/", &[LOCAL])).is_some());
-    assert!(refused(ask(&mut guard, "GET", &in_query, &[LOCAL])).is_none());
-    assert!(
-        refused(ask(&mut guard, "GET", &in_query, &[LOCAL])).is_some(),
-        "once"
-    );
-    assert!(refused(ask(&mut guard, "GET", "/", &[LOCAL, &as_field])).is_none());
+    let without = Some((401, RefusalReason::Token));
+    for (target, lines, expected) in [
+        ("/", &[LOCAL][..], without),
+        (&in_query, &[LOCAL], None),
+        // The token of a query is good for one request.
+        (&in_query, &[LOCAL], without),
+        ("/", &[LOCAL, &as_field], None),
+    ] {
+        assert_eq!(refused(ask(&mut guard, "GET", target, lines)), expected);
+    }
 }
 
 #[test]
@@ -48,7 +51,8 @@ fn a_foreign_host_does_not_use_up_the_query_token() {
     let token = RunToken::from_random([7; 32]);
     let target = format!("/?token={}", token.as_str());
     let mut guard = Guard::local(8080).require_token(token, TokenScope::EveryRequest);
-    assert!(refused(ask(&mut guard, "GET", &target, &["Host: evil.example"])).is_some());
+    let foreign = refused(ask(&mut guard, "GET", &target, &["Host: evil.example"]));
+    assert_eq!(foreign, Some((421, RefusalReason::ForeignHost)));
     assert!(refused(ask(&mut guard, "GET", &target, &[LOCAL])).is_none());
 }
 
@@ -145,7 +149,8 @@ fn invalid_credentials_cannot_be_required() {
     );
     // A rule without users or tokens accepts no client.
     let mut guard = Guard::open().auth(Auth::basic("/", "a", []).unwrap());
-    assert!(refused(ask(&mut guard, "GET", "/", &["Authorization: Basic Og=="])).is_some());
+    let nobody = refused(ask(&mut guard, "GET", "/", &["Authorization: Basic Og=="]));
+    assert_eq!(nobody, Some((401, RefusalReason::Credentials)));
     let auth = Auth::basic("/", "a", [("me", "sesame")]).unwrap();
     assert!(!format!("{auth:?}").contains("sesame"));
 }
