@@ -17,7 +17,7 @@ use httpoll::{
 };
 use tungstenite::Message;
 use tungstenite::handshake::server::{Request as Asked, Response as Answer};
-use tungstenite::protocol::WebSocket;
+use tungstenite::protocol::{WebSocket, frame::coding::CloseCode};
 
 type Served = WebSocket<std::net::TcpStream>;
 
@@ -187,11 +187,13 @@ fn a_full_queue_refuses_and_loses_nothing() {
     thread.join().unwrap();
 }
 
+fn expect_leave(socket: &mut Served) {
+    assert!(matches!(socket.read(), Ok(Message::Close(Some(it))) if it.code == CloseCode::Away));
+}
+
 #[test]
 fn dropping_the_handle_closes_the_stream() {
-    let (url, thread) = server(|socket| {
-        assert!(socket.read().is_err());
-    });
+    let (url, thread) = server(expect_leave);
     let mut agent = Agent::new();
     let handle = agent.send(open(&url, WebSocketOptions::new())).unwrap();
     assert!(matches!(next(&mut agent), Event::WebSocketOpen { .. }));
@@ -205,6 +207,7 @@ fn dropping_the_handle_closes_the_stream() {
 fn an_open_web_socket_fails_when_the_agent_is_suspended() {
     let (url, thread) = server(|socket| {
         socket.send(Message::text("hello")).unwrap();
+        expect_leave(socket);
     });
     let mut agent = Agent::new();
     let handle = agent.send(open(&url, WebSocketOptions::new())).unwrap();
@@ -220,7 +223,6 @@ fn an_open_web_socket_fails_when_the_agent_is_suspended() {
         "{error:?}"
     );
     assert!(matches!(next(&mut agent), Event::Suspended));
-    // The connection is closed, not kept: the server sees its end.
     thread.join().unwrap();
 }
 

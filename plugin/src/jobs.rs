@@ -56,6 +56,8 @@ pub(crate) struct Job {
 pub(crate) enum Stage {
     /// Its component was inserted; the next pump sends it.
     Submitted,
+    /// The pump took it, or the agent refused it and the next dispatch reports why.
+    Leaving,
     /// It is held back: its entity is disabled or paused.
     Held,
     /// The agent has it.
@@ -64,6 +66,13 @@ pub(crate) enum Stage {
     Scheduled,
     /// It ended.
     Over,
+}
+
+impl Stage {
+    /// Whether the request waits to be sent or is at the agent.
+    fn is_under_way(self) -> bool {
+        matches!(self, Self::Submitted | Self::Leaving | Self::Running(_))
+    }
 }
 
 /// What [`Jobs::end`] ended.
@@ -78,41 +87,59 @@ pub(crate) enum Ended {
 }
 
 /// All requests of the app.
+///
+/// A request that ends stays in its list until a pump comes across it, so that a screen with thousands of requests
+/// closes in one pass. An entry counts only while the stage of its job says so.
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
     jobs: HashMap<Entity, Job>,
     entities: HashMap<RequestId, Entity>,
     submitted: VecDeque<(Entity, Serial)>,
-    held: Vec<(Entity, Serial)>,
+    held: VecDeque<(Entity, Serial)>,
     /// Requests that wait for their next round, with the time at which it is due.
-    pub(crate) scheduled: Vec<(Entity, Serial, Instant)>,
+    scheduled: VecDeque<(Entity, Serial, Instant)>,
+    /// How many jobs are in the stage `Submitted`.
+    submitted_jobs: usize,
+    /// How many jobs are in the stage `Scheduled`.
+    scheduled_jobs: usize,
     /// How many of these are paused, as of the last pump.
     pub(crate) paused_rounds: usize,
     /// Requests that the agent refused to send; the next dispatch reports why.
-    pub(crate) rejected: Vec<(Entity, Serial, Error)>,
+    rejected: Vec<(Entity, Serial, Error)>,
     last_serial: Serial,
+}
+
+/// What becomes of a request that waits for its next round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Round {
+    /// It is not due.
+    Waits,
+    /// It begins no round for now.
+    Paused,
+    /// It is due: the next pump sends it.
+    Begins,
+    /// None follows.
+    Ended,
 }
 
 impl Jobs {
     /// The number of requests that wait to be sent, that the agent has, or whose refusal is not reported yet.
     /// Those that are held back do not count.
     pub(crate) fn in_flight(&self) -> usize {
-        self.submitted.len() + self.entities.len() + self.rejected.len()
+        self.submitted_jobs + self.entities.len() + self.rejected.len()
     }
 
     /// Whether anything needs frames: a request in flight, a round that will be due, or a task on another
     /// thread whose result is to be delivered.
     pub(crate) fn need_frames(&self) -> bool {
-        self.in_flight() > 0
-            || self.scheduled.len() > self.paused_rounds
-            || self.jobs.values().any(|job| job.pending_jobs > 0)
+        self.in_flight() > 0 || self.scheduled_jobs > self.paused_rounds || self.has_pending_tasks()
     }
 
     /// How many requests that wait to be sent, or that the agent has, are in this phase.
     #[cfg(feature = "diagnostics")]
     pub(crate) fn in_phase(&self, phase: HttpPhase) -> usize {
         let jobs = self.jobs.values();
-        let under_way = |job: &&Job| matches!(job.stage, Stage::Submitted | Stage::Running(_));
+        let under_way = |job: &&Job| job.stage.is_under_way();
         jobs.filter(under_way)
             .filter(|job| job.phase == phase)
             .count()
@@ -122,14 +149,14 @@ impl Jobs {
     pub(crate) fn is_in_flight(&self, entity: Entity) -> bool {
         self.jobs
             .get(&entity)
-            .is_some_and(|job| matches!(job.stage, Stage::Submitted | Stage::Running(_)))
+            .is_some_and(|job| job.stage.is_under_way())
     }
 
     /// The agent's name for this entity's request, while the agent has it.
     pub(crate) fn id(&self, entity: Entity) -> Option<RequestId> {
         match self.jobs.get(&entity)?.stage {
             Stage::Running(id) => Some(id),
-            Stage::Submitted | Stage::Held | Stage::Scheduled | Stage::Over => None,
+            _ => None,
         }
     }
 
@@ -155,6 +182,19 @@ impl Jobs {
             is_endless: false,
         };
         self.jobs.insert(entity, job);
+        self.queue(entity, serial);
+    }
+
+    fn queue(&mut self, entity: Entity, serial: Serial) {
+        self.submitted_jobs += 1;
+        // Ended requests take no more room than those that wait.
+        if self.submitted.len() > 2 * self.submitted_jobs + 64 {
+            let jobs = &self.jobs;
+            self.submitted.retain(|(entity, serial)| {
+                let job = jobs.get(entity).filter(|job| job.serial == *serial);
+                job.is_some_and(|job| job.stage == Stage::Submitted)
+            });
+        }
         self.submitted.push_back((entity, serial));
     }
 
@@ -169,13 +209,13 @@ impl Jobs {
             return Ended::Nothing;
         };
         match std::mem::replace(&mut job.stage, Stage::Over) {
-            Stage::Submitted => self.submitted.retain(|(other, _)| *other != entity),
-            Stage::Held => self.held.retain(|(other, _)| *other != entity),
+            Stage::Submitted => self.submitted_jobs -= 1,
+            Stage::Scheduled => self.scheduled_jobs -= 1,
+            Stage::Leaving | Stage::Held => {}
             Stage::Running(id) => {
                 self.entities.remove(&id);
                 return Ended::Running(id);
             }
-            Stage::Scheduled => self.scheduled.retain(|(other, ..)| *other != entity),
             Stage::Over => return Ended::Nothing,
         }
         Ended::Waiting
@@ -192,51 +232,116 @@ impl Jobs {
             .collect()
     }
 
-    /// Queues the next round of a request.
-    pub(crate) fn resubmit(&mut self, entity: Entity, serial: Serial) {
-        if let Some(job) = self.job_mut(entity, serial) {
-            job.stage = Stage::Submitted;
-            self.submitted.push_back((entity, serial));
-        }
-    }
-
     /// Schedules the next round of a request.
     pub(crate) fn schedule(&mut self, entity: Entity, serial: Serial, due: Instant) {
         if let Some(job) = self.job_mut(entity, serial) {
             job.stage = Stage::Scheduled;
-            self.scheduled.push((entity, serial, due));
+            self.scheduled_jobs += 1;
+            self.scheduled.push_back((entity, serial, due));
         }
+    }
+
+    /// Whether a request waits for its next round. Also `true` for one that has ended and was not come across yet.
+    pub(crate) fn has_scheduled(&self) -> bool {
+        !self.scheduled.is_empty()
+    }
+
+    /// Asks about each request that waits for its next round, and queues those whose round begins. Returns those that
+    /// ended.
+    pub(crate) fn begin_rounds(
+        &mut self,
+        mut ask: impl FnMut(Entity, &Job, Instant) -> Round,
+    ) -> Vec<(Entity, Serial)> {
+        self.paused_rounds = 0;
+        let mut ended = Vec::new();
+        for _ in 0..self.scheduled.len() {
+            let Some((entity, serial, due)) = self.scheduled.pop_front() else {
+                break;
+            };
+            let Some(job) = self.job_mut(entity, serial) else {
+                continue;
+            };
+            if job.stage != Stage::Scheduled {
+                continue;
+            }
+            let round = ask(entity, job, due);
+            match round {
+                Round::Waits | Round::Paused => {
+                    self.paused_rounds += usize::from(round == Round::Paused);
+                    self.scheduled.push_back((entity, serial, due));
+                }
+                Round::Begins => {
+                    job.stage = Stage::Submitted;
+                    self.scheduled_jobs -= 1;
+                    self.queue(entity, serial);
+                }
+                Round::Ended => ended.push((entity, serial)),
+            }
+        }
+        ended
     }
 
     /// Holds a request back that `next_submitted` returned.
     pub(crate) fn hold(&mut self, entity: Entity, serial: Serial) {
         if let Some(job) = self.job_mut(entity, serial) {
             job.stage = Stage::Held;
-            self.held.push((entity, serial));
+            self.held.push_back((entity, serial));
         }
     }
 
-    /// Submits the requests that are held back and need not be any longer.
+    /// Submits the requests that are held back and need not be any longer, in their order.
     pub(crate) fn release_held(&mut self, mut is_free: impl FnMut(Entity) -> bool) {
-        let mut index = 0;
-        while let Some(&(entity, serial)) = self.held.get(index) {
+        for _ in 0..self.held.len() {
+            let Some((entity, serial)) = self.held.pop_front() else {
+                break;
+            };
+            let Some(job) = self.job_mut(entity, serial) else {
+                continue;
+            };
+            if job.stage != Stage::Held {
+                continue;
+            }
             if is_free(entity) {
-                self.held.swap_remove(index);
-                self.resubmit(entity, serial);
+                job.stage = Stage::Submitted;
+                self.queue(entity, serial);
             } else {
-                index += 1;
+                self.held.push_back((entity, serial));
             }
         }
     }
 
     /// Whether a request waits to be sent.
     pub(crate) fn has_submitted(&self) -> bool {
-        !self.submitted.is_empty()
+        self.submitted_jobs > 0
     }
 
     /// Takes the request that has waited longest to be sent.
     pub(crate) fn next_submitted(&mut self) -> Option<(Entity, Serial)> {
-        self.submitted.pop_front()
+        loop {
+            let (entity, serial) = self.submitted.pop_front()?;
+            if let Some(job) = self.job_mut(entity, serial)
+                && job.stage == Stage::Submitted
+            {
+                job.stage = Stage::Leaving;
+                self.submitted_jobs -= 1;
+                return Some((entity, serial));
+            }
+        }
+    }
+
+    /// Records that the agent refused the request.
+    pub(crate) fn reject(&mut self, entity: Entity, serial: Serial, error: Error) {
+        self.rejected.push((entity, serial, error));
+    }
+
+    /// The requests that the agent refused and that were not cancelled since.
+    pub(crate) fn take_rejected(&mut self) -> Vec<(Entity, Serial, Error)> {
+        let mut rejected = std::mem::take(&mut self.rejected);
+        rejected.retain(|(entity, serial, _)| {
+            self.job(*entity, *serial)
+                .is_some_and(|job| job.stage == Stage::Leaving)
+        });
+        rejected
     }
 
     /// Records that the agent has the request.
@@ -260,6 +365,16 @@ impl Jobs {
     pub(crate) fn by_id(&mut self, id: RequestId) -> Option<(Entity, &mut Job)> {
         let entity = *self.entities.get(&id)?;
         Some((entity, self.jobs.get_mut(&entity)?))
+    }
+
+    /// Whether a request was refused and nobody was told yet.
+    pub(crate) fn has_rejected(&self) -> bool {
+        !self.rejected.is_empty()
+    }
+
+    /// Whether a task on another thread will still trigger an event.
+    pub(crate) fn has_pending_tasks(&self) -> bool {
+        self.jobs.values().any(|job| job.pending_jobs > 0)
     }
 
     /// The job of one submission; `None` if the entity's request was removed or replaced since.

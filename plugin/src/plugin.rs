@@ -29,7 +29,7 @@ use crate::resources::config::PluginConfig;
 use crate::resources::frame::Frame;
 use crate::resources::request_components::RequestComponents;
 use crate::schedule::{HttpOnExit, HttpollSystems, is_exiting};
-use crate::systems::{cancel, dispatch, exit, names, nodes, owners, poll, submit};
+use crate::systems::{cancel, dispatch, exit, finished, nodes, owners, poll, submit};
 
 /// Adds HTTP to an app. It sends [`HttpRequest`](crate::HttpRequest) entities and triggers events for their
 /// responses, and it polls [`HttpClientNode`](crate::HttpClientNode) components.
@@ -181,7 +181,7 @@ impl Plugin for HttpollPlugin {
                 flush_in,
                 (HttpollSystems::Submit, HttpollSystems::Flush).chain(),
             )
-            .add_systems(First, poll::begin_frame)
+            .add_systems(First, (poll::begin_frame, finished::forget_old))
             .add_systems(
                 poll_in,
                 (
@@ -196,7 +196,7 @@ impl Plugin for HttpollPlugin {
             .add_systems(
                 flush_in,
                 (
-                    (names::name_requests, submit::submit).in_set(HttpollSystems::Submit),
+                    submit::submit.in_set(HttpollSystems::Submit),
                     poll::flush.in_set(HttpollSystems::Flush),
                 ),
             )

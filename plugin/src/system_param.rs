@@ -7,7 +7,6 @@ use bevy_ecs::system::{Commands, Res, SystemParam};
 
 use crate::commands::request::RequestCommands;
 use crate::components::download::HttpDownload;
-use crate::components::owner::RequestedBy;
 use crate::components::request::{DespawnOnFinish, HttpRequest};
 use crate::events::request::CancelHttp;
 use crate::resources::agent::HttpAgent;
@@ -38,15 +37,15 @@ impl Http<'_, '_> {
     /// Sends this request, from an entity of its own.
     pub fn send(&mut self, request: HttpRequest) -> RequestCommands<'_> {
         let entity = self.commands.spawn(DespawnOnFinish);
-        RequestCommands::new(entity, request)
+        RequestCommands::new(entity, None, request)
     }
 
     /// Sends this request for `owner`: its events propagate to `owner`, and despawning `owner` cancels it.
-    /// See [`RequestedBy`]. If the same system spawns `owner` with `Commands`, that parameter must come before
-    /// this one, because Bevy applies the commands of parameters in their order.
+    /// See [`RequestedBy`](crate::RequestedBy). `owner` may be spawned by a command of the same frame. If it does not exist any more, the
+    /// request is not sent.
     pub fn send_for(&mut self, owner: Entity, request: HttpRequest) -> RequestCommands<'_> {
-        let entity = self.commands.spawn((DespawnOnFinish, RequestedBy(owner)));
-        RequestCommands::new(entity, request)
+        let entity = self.commands.spawn(DespawnOnFinish);
+        RequestCommands::new(entity, Some(owner), request)
     }
 
     /// Sends `GET`.

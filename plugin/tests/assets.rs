@@ -351,3 +351,89 @@ fn an_asset_needs_frames_from_the_order_of_its_reader_until_it_is_loaded() {
     until(&mut app, |world| text(world, &slow).is_some());
     until(&mut app, |world| world.resource::<HttpAgent>().is_idle());
 }
+
+#[test]
+fn an_idle_frame_does_not_mark_the_loads_as_changed() {
+    #[derive(Resource, Default)]
+    struct Changes(usize);
+    let texts = texts();
+    let mut app = app(std::path::Path::new("assets"));
+    app.init_resource::<Changes>().add_systems(
+        bevy_app::Update,
+        |loads: Res<HttpAssetLoads>, mut changes: ResMut<Changes>| {
+            changes.0 += usize::from(loads.is_changed());
+        },
+    );
+    let handle = load(&app, format!("http://{}/slow.txt", texts.address));
+    texts.slow.send(()).unwrap();
+    until(&mut app, |world| {
+        let mut loads = world.resource::<HttpAssetLoads>().progress();
+        loads.any(|(_, progress)| progress.received == 1)
+    });
+    // What arrived with the head is delivered.
+    for _ in 0..3 {
+        app.update();
+    }
+    app.world_mut().resource_mut::<Changes>().0 = 0;
+    for _ in 0..20 {
+        app.update();
+    }
+    assert_eq!(app.world().resource::<Changes>().0, 0);
+    assert_eq!(app.world().resource::<HttpAssetLoads>().count(), 1);
+    drop(handle);
+}
+
+#[test]
+fn without_an_agent_loads_fail_instead_of_waiting() {
+    let texts = texts();
+    let url = format!("http://{}/a.txt", texts.address);
+    let mut without = App::new();
+    without
+        .add_plugins((
+            TaskPoolPlugin::default(),
+            HttpollAssetPlugin::default(),
+            AssetPlugin::default(),
+        ))
+        .init_asset::<Text>()
+        .register_asset_loader(TextLoader);
+    without.finish();
+    without.cleanup();
+    let mut removed = app(std::path::Path::new("assets"));
+    removed.world_mut().remove_resource::<HttpAgent>();
+    for app in [&mut without, &mut removed] {
+        let handle = load(app, url.clone());
+        until(app, |world| {
+            let state = world.resource::<AssetServer>().load_state(&handle);
+            state.is_failed()
+        });
+    }
+    assert!(texts.heads.lock().unwrap().is_empty());
+}
+
+#[test]
+fn assets_load_in_processed_mode_and_with_a_watcher() {
+    let folder = std::env::temp_dir().join(format!("httpoll-processed-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("assets")).unwrap();
+    let texts = texts();
+    let mut app = App::new();
+    app.add_plugins((
+        TaskPoolPlugin::default(),
+        HttpollAssetPlugin::default(),
+        AssetPlugin {
+            mode: bevy_asset::AssetMode::Processed,
+            watch_for_changes_override: Some(true),
+            file_path: folder.join("assets").to_string_lossy().into_owned(),
+            processed_file_path: folder.join("processed").to_string_lossy().into_owned(),
+            ..AssetPlugin::default()
+        },
+        HttpollPlugin::default(),
+    ))
+    .init_asset::<Text>()
+    .register_asset_loader(TextLoader);
+    app.finish();
+    app.cleanup();
+    let handle = load(&app, format!("http://{}/a.txt", texts.address));
+    until(&mut app, |world| text(world, &handle).is_some());
+    drop(app);
+    std::fs::remove_dir_all(folder).unwrap();
+}

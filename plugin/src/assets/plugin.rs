@@ -84,6 +84,8 @@ impl Plugin for HttpollAssetPlugin {
     fn finish(&self, app: &mut App) {
         let Some(config) = app.world().get_resource::<PluginConfig>() else {
             log::warn!("HttpollAssetPlugin needs HttpollPlugin: no asset will load over HTTP");
+            // Readers then fail, instead of waiting for ever.
+            app.world_mut().remove_resource::<HttpAssetLoads>();
             return;
         };
         let (poll_in, flush_in) = config.schedules;

@@ -33,7 +33,7 @@ const PIECES: usize = 8;
 
 fn gone() -> AssetReaderError {
     AssetReaderError::Io(Arc::new(io::Error::other(
-        "the app with HttpollPlugin was dropped",
+        "the app has no HttpollPlugin, or was dropped",
     )))
 }
 

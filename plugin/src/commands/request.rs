@@ -5,16 +5,19 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use bevy_ecs::bundle::Bundle;
+use bevy_ecs::entity::Entity;
 use bevy_ecs::observer::IntoEntityObserver;
 use bevy_ecs::system::{EntityCommands, IntoObserverSystem};
+use bevy_ecs::world::EntityWorldMut;
 use httpoll::Timeouts;
 use httpoll::{Bytes, Request};
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 
 use crate::commands::observe::HttpEntityCommandsExt;
+use crate::components::owner::{AwaitsOwner, RequestedBy};
 use crate::components::request::HttpRequest;
-use crate::events::request::{HttpError, HttpJson, HttpResponse};
+use crate::events::request::{HttpError, HttpJson, HttpMessage, HttpResponse};
 
 /// A request that [`Http`](crate::Http) is about to send, and the commands of its entity.
 ///
@@ -36,6 +39,7 @@ use crate::events::request::{HttpError, HttpJson, HttpResponse};
 #[allow(missing_debug_implementations)]
 pub struct RequestCommands<'a> {
     entity: EntityCommands<'a>,
+    owner: Option<Entity>,
     request: Option<HttpRequest>,
 }
 
@@ -51,9 +55,14 @@ macro_rules! of_the_request {
 }
 
 impl<'a> RequestCommands<'a> {
-    pub(crate) fn new(entity: EntityCommands<'a>, request: HttpRequest) -> Self {
+    pub(crate) fn new(
+        entity: EntityCommands<'a>,
+        owner: Option<Entity>,
+        request: HttpRequest,
+    ) -> Self {
         Self {
             entity,
+            owner,
             request: Some(request),
         }
     }
@@ -138,6 +147,30 @@ impl<'a> RequestCommands<'a> {
         self.entity.on_json(observer);
         self
     }
+
+    /// See [`HttpEntityCommandsExt::on_message`].
+    pub fn on_message<T, M>(mut self, observer: impl IntoObserverSystem<HttpMessage<T>, M>) -> Self
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+        M: 'static,
+    {
+        self.entity.on_message(observer);
+        self
+    }
+}
+
+/// Inserts a request with its owner, or despawns the entity if the owner was despawned.
+fn insert_for(mut entity: EntityWorldMut, owner: Entity, request: HttpRequest) {
+    match entity.world().entities().get(owner) {
+        Ok(Some(_)) => {
+            entity.insert((RequestedBy(owner), request));
+        }
+        // Commands of another parameter will spawn it.
+        Ok(None) => {
+            entity.insert((AwaitsOwner(owner), request));
+        }
+        Err(_) => entity.despawn(),
+    }
 }
 
 impl<'a> Deref for RequestCommands<'a> {
@@ -157,8 +190,14 @@ impl<'a> DerefMut for RequestCommands<'a> {
 impl Drop for RequestCommands<'_> {
     /// Spawns the request.
     fn drop(&mut self) {
-        if let Some(request) = self.request.take() {
-            self.entity.insert(request);
-        }
+        let Some(request) = self.request.take() else {
+            return;
+        };
+        match self.owner {
+            Some(owner) => self
+                .entity
+                .queue_silenced(move |entity: EntityWorldMut| insert_for(entity, owner, request)),
+            None => self.entity.try_insert(request),
+        };
     }
 }

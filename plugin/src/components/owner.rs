@@ -29,6 +29,11 @@ use bevy_ecs::reflect::ReflectComponent;
 #[relationship(relationship_target = Requests)]
 pub struct RequestedBy(pub Entity);
 
+/// On a request of [`Http::send_for`](crate::Http::send_for) whose owner is still to be spawned by a command of the same
+/// frame. The pump that sends the request makes it [`RequestedBy`].
+#[derive(Component, Clone, Copy, Debug)]
+pub(crate) struct AwaitsOwner(pub(crate) Entity);
+
 /// On an owner: its requests that still exist. Bevy maintains it from [`RequestedBy`].
 #[derive(Component, Debug, Default)]
 #[cfg_attr(

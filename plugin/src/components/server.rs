@@ -24,7 +24,8 @@ use crate::resources::agent::HttpAgent;
 /// The plugin then inserts [`HttpServing`] and triggers [`HttpServerStarted`], or triggers
 /// [`HttpServerFailed`]. Replacing it starts the new server in place of the old one, on the same listener if
 /// the address is the same, so that no client is refused in between; if the new one fails, the old one keeps
-/// running. Removing it, or despawning the entity, closes the listener and all connections at once.
+/// running. Removing it, or despawning the entity, closes the listener and all connections at once. Requests that wait
+/// get status 503 and WebSockets a close frame, as far as the sockets take them.
 ///
 /// [`HttpollSystems::Poll`]: crate::HttpollSystems::Poll
 /// [`HttpServerStarted`]: crate::HttpServerStarted
@@ -83,7 +84,8 @@ impl HttpServer {
 
     /// Adds routes, files and hooks as soon as the server listens. Requests that none of them takes
     /// become entities, and wait for a response from the app: without one, the client gets status 504 at
-    /// the server's deadline. For an immediate 404 instead, also call
+    /// the server's deadline, or 404 after 250 ms if nothing observes
+    /// [`HttpRequestReceived`](crate::HttpRequestReceived). For an immediate 404 instead, also call
     /// `.configure(|builder| builder.not_found(NotFoundPolicy::Answer))`. The log names handlers that take longer than
     /// [`slow_handler`](ServerBuilder::slow_handler), and the errors of handlers.
     ///
@@ -137,7 +139,7 @@ impl HttpServer {
                 };
                 // In memory an address has one listener.
                 if let Some(old) = old {
-                    old.server.close_now();
+                    old.server.shutdown(Duration::from_secs(1));
                 }
                 builder.on_memory(network, address)?
             }
@@ -157,7 +159,7 @@ impl HttpServer {
 fn announce(mut world: DeferredWorld, context: HookContext) {
     if let Some(mut http) = world.get_resource_mut::<HttpAgent>() {
         let http = http.bypass_change_detection();
-        http.others.servers.insert(context.entity);
+        http.others.announce(context.entity);
     }
 }
 

@@ -10,6 +10,9 @@ use httpoll::server::websocket::WebSocket;
 /// A request that waits for its response. Dereferences to [`Request`]. Respond in this or any later frame
 /// with [`HttpCommandsExt`](crate::HttpCommandsExt). If the entity is despawned without a response, the
 /// client gets status 500; after the server's deadline it gets 504.
+///
+/// If no observer sees [`HttpRequestReceived`](crate::HttpRequestReceived), systems have 250 ms. A system that needs
+/// longer inserts a component on the entity, or changes this one. Otherwise the client gets status 404.
 #[derive(Component, Debug)]
 pub struct HttpServerRequest(pub(crate) Request);
 

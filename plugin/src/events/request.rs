@@ -337,6 +337,9 @@ pub struct HttpCacheUpdated {
 /// A request ended. A message for systems that read all traffic at once: logs, batches, `FixedUpdate`,
 /// tests. It is written once for each [`HttpResponse`] and [`HttpError`], before their observers run, and
 /// for each request that [`CancelHttp`] cancels. Despawning a request writes none.
+///
+/// Bevy keeps a message until each fixed step could read it. While there is no fixed step, such as with `Time<Virtual>`
+/// paused, at least the last 1024 are kept, fewer if they hold more than 32 MiB of content.
 #[derive(Message, Clone, Debug)]
 pub struct HttpFinished {
     /// The request's entity. It may not exist any more.

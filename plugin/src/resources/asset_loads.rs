@@ -75,12 +75,15 @@ impl HttpAssetLoads {
             .map(|load| (load.path.as_path(), load.progress))
     }
 
-    /// Begins the loads that readers ask for, and delivers what their channels have space for.
-    pub(crate) fn advance(&mut self, http: &mut HttpAgent) {
+    /// Begins the loads that readers ask for, and delivers what their channels have space for. Returns whether
+    /// something changed.
+    pub(crate) fn advance(&mut self, http: &mut HttpAgent) -> bool {
+        let mut is_changed = false;
         while let Ok(load) = self.requested.try_recv() {
             if load.pieces.is_closed() {
                 continue;
             }
+            is_changed = true;
             // The cache stores whole responses only.
             let request = Request::get(load.url.as_str());
             let request = match http.has_cache() {
@@ -111,8 +114,19 @@ impl HttpAssetLoads {
         }
         let ids: Vec<RequestId> = self.under_way.keys().copied().collect();
         for id in ids {
-            self.hand_over(&mut http.agent, id);
+            is_changed |= self.hand_over(&mut http.agent, id);
         }
+        is_changed
+    }
+
+    /// Ends all loads, because there is no agent any more: their readers report it. Returns whether there were any.
+    pub(crate) fn abandon(&mut self) -> bool {
+        let mut is_changed = !self.under_way.is_empty();
+        self.under_way.clear();
+        while self.requested.try_recv().is_ok() {
+            is_changed = true;
+        }
+        is_changed
     }
 
     /// Consumes an event of a load; returns any other event.
@@ -163,17 +177,18 @@ impl HttpAssetLoads {
     }
 
     /// Delivers what a loader's channel has space for, and ends loads that are finished or whose reader
-    /// is gone.
-    fn hand_over(&mut self, agent: &mut Agent, id: RequestId) {
+    /// is gone. Returns whether something changed.
+    fn hand_over(&mut self, agent: &mut Agent, id: RequestId) -> bool {
         let Some(load) = self.under_way.get_mut(&id) else {
-            return;
+            return false;
         };
+        let mut is_changed = false;
         let is_gone = loop {
             let Some(piece) = load.waiting.pop_front() else {
                 break load.pieces.is_closed();
             };
             match load.pieces.try_send(piece) {
-                Ok(()) => {}
+                Ok(()) => is_changed = true,
                 Err(TrySendError::Full(piece)) => {
                     load.waiting.push_front(piece);
                     break false;
@@ -185,7 +200,9 @@ impl HttpAssetLoads {
             // Does nothing for a finished request.
             agent.cancel(id);
             self.under_way.remove(&id);
-        } else if load.is_paused == load.waiting.is_empty() {
+            return true;
+        }
+        if load.is_paused == load.waiting.is_empty() {
             load.is_paused = !load.is_paused;
             if load.is_paused {
                 agent.pause(id);
@@ -193,6 +210,7 @@ impl HttpAssetLoads {
                 agent.resume(id);
             }
         }
+        is_changed
     }
 }
 

@@ -16,11 +16,23 @@ pub(crate) struct Others {
     /// The entities whose server listens or is about to.
     #[cfg(feature = "server")]
     pub(crate) servers: HashSet<Entity>,
+    /// Those of them that the next pump starts.
+    #[cfg(feature = "server")]
+    pub(crate) announced: Vec<Entity>,
     #[cfg(feature = "assets")]
     pub(crate) loads: LoadCount,
 }
 
 impl Others {
+    /// A server was inserted: the next pump starts it.
+    #[cfg(feature = "server")]
+    pub(crate) fn announce(&mut self, server: Entity) {
+        self.servers.insert(server);
+        if !self.announced.contains(&server) {
+            self.announced.push(server);
+        }
+    }
+
     pub(crate) fn need_frames(&self) -> bool {
         #[cfg(feature = "server")]
         if !self.servers.is_empty() {

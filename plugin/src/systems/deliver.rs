@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
+use bevy_ecs::component::Component;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::event::Event;
+use bevy_ecs::relationship::Relationship;
 use bevy_ecs::system::{Command, Commands};
 use bevy_ecs::world::{Mut, World};
 use httpoll::clock::Instant;
@@ -98,6 +100,19 @@ impl<'a, 'w, 's> Outbox<'a, 'w, 's> {
     }
 }
 
+/// Triggers an event at an entity at the next sync point, unless the observer of an event before has removed the
+/// component that it is about.
+pub(crate) fn trigger_at<C: Component, E>(commands: &mut Commands, entity: Entity, event: E)
+where
+    E: for<'t> Event<Trigger<'t>: Default> + Send + 'static,
+{
+    commands.queue(move |world: &mut World| {
+        if world.get::<C>(entity).is_some() {
+            world.trigger(event);
+        }
+    });
+}
+
 /// Triggers an event, and logs observers that take too much of the frame.
 fn trigger_timed<E>(world: &mut World, event: E, request: Entity)
 where
@@ -132,7 +147,7 @@ where
 /// Triggers [`HttpError`]. One that nothing observes is logged, the first of each series of failures.
 pub(crate) fn report_error(world: &mut World, event: HttpError, is_first: bool) {
     let entity = event.entity;
-    if is_first && !is_observed::<HttpError>(world, entity) {
+    if is_first && !is_observed::<HttpError, RequestedBy>(world, entity) {
         let what = match world.get::<HttpRequest>(entity) {
             Some(request) => request.to_string(),
             None => format!("the client of entity {entity}"),
@@ -146,8 +161,12 @@ pub(crate) fn report_error(world: &mut World, event: HttpError, is_first: bool) 
     trigger_timed(world, event, entity);
 }
 
-/// Whether an event of type `E` at this entity runs any observer, also of its owners or a global one.
-fn is_observed<E: Event>(world: &World, entity: Entity) -> bool {
+/// Whether an event of type `E` at this entity runs any observer, also a global one or that of an entity to which it
+/// propagates along `R`.
+pub(crate) fn is_observed<E: Event, R: Component + Relationship>(
+    world: &World,
+    entity: Entity,
+) -> bool {
     let Some(observers) = world
         .event_key::<E>()
         .and_then(|key| world.observers().try_get_observers(key))
@@ -162,7 +181,7 @@ fn is_observed<E: Event>(world: &World, entity: Entity) -> bool {
         if observers.entity_observers().contains_key(&entity) {
             return true;
         }
-        next = world.get::<RequestedBy>(entity).map(|owner| owner.0);
+        next = world.get::<R>(entity).map(Relationship::get);
     }
     false
 }

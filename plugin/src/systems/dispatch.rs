@@ -52,11 +52,11 @@ pub(crate) fn dispatch(
     mut commands: Commands,
 ) {
     let Some(mut http) = http else { return };
-    let mut is_changed = !http.jobs.rejected.is_empty();
+    let mut is_changed = http.jobs.has_rejected();
     let inner = http.bypass_change_detection();
     let began = inner.now();
     let mut finished = finished;
-    for (entity, serial, error) in std::mem::take(&mut inner.jobs.rejected) {
+    for (entity, serial, error) in inner.jobs.take_rejected() {
         let Some(job) = inner.jobs.job_mut(entity, serial) else {
             continue;
         };
@@ -79,10 +79,16 @@ pub(crate) fn dispatch(
             continue;
         };
         #[cfg(feature = "assets")]
-        let event = match loads.as_deref_mut() {
-            Some(loads) => match loads.take(&mut inner.agent, event) {
+        let event = match &mut loads {
+            Some(loads) => match loads
+                .bypass_change_detection()
+                .take(&mut inner.agent, event)
+            {
                 Some(event) => event,
-                None => continue,
+                None => {
+                    loads.set_changed();
+                    continue;
+                }
             },
             None => event,
         };

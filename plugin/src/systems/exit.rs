@@ -18,6 +18,10 @@ use crate::systems::submit::submit_all;
 /// How long the last frame waits for the worker to close or remove files.
 const FILES: Duration = Duration::from_millis(250);
 
+/// How long the last frame waits for the clients of servers.
+#[cfg(feature = "server")]
+const CLIENTS: Duration = Duration::from_millis(250);
+
 /// The longest sleep between two polls.
 const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 
@@ -40,6 +44,10 @@ pub(crate) fn leave(world: &mut World) {
     flush_outbox(world);
     if let Some(mut http) = world.get_resource_mut::<HttpAgent>() {
         http.abort(true);
+    }
+    #[cfg(feature = "server")]
+    crate::systems::farewell::shut_down(world, CLIENTS);
+    if let Some(mut http) = world.get_resource_mut::<HttpAgent>() {
         http.agent.finish_files(FILES);
         #[cfg(feature = "cache")]
         if let Err(error) = http.save_cache() {
@@ -64,18 +72,21 @@ fn drain(world: &mut World, limit: Duration) {
         // Observers of the last responses may spawn more requests: they are waited for, too.
         let sent = world.run_system_cached(submit_all).is_ok();
         #[cfg(feature = "server")]
-        crate::systems::servers::serve(world);
+        crate::systems::farewell::serve(world);
         let left = limit.saturating_sub(began.elapsed());
         let Some(mut http) = world.get_resource_mut::<HttpAgent>() else {
             return;
         };
+        let sleep = left.min(LONGEST_SLEEP);
         if http.in_flight() > 0 {
-            http.agent.wait(Some(left.min(LONGEST_SLEEP)));
+            http.agent.wait(Some(sleep));
+        } else if http.jobs.has_pending_tasks() {
+            http.mailbox.wait(sleep);
         }
         let dispatched = world.run_system_cached(dispatch).is_ok();
         let is_done = world
             .get_resource::<HttpAgent>()
-            .is_none_or(|http| http.in_flight() == 0);
+            .is_none_or(|http| http.in_flight() == 0 && !http.jobs.has_pending_tasks());
         if is_done || left.is_zero() || !sent || !dispatched {
             return;
         }

@@ -1,6 +1,7 @@
 //! The observers behind [`on_json`](crate::HttpEntityCommandsExt::on_json): they turn a response into
 //! a value, off the frame when it is large.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use bevy_ecs::change_detection::DetectChangesMut;
@@ -58,17 +59,19 @@ fn parse_off_frame<T: DeserializeOwned + Send + Sync + 'static>(
     let serial = job.serial;
     let response = Arc::clone(response);
     let work = move || {
-        let result = value::<T>(&response);
+        // The type's `Deserialize` may panic. Bevy's error handler gets that as if it had been parsed in the frame.
+        let parsed = catch_unwind(AssertUnwindSafe(|| value::<T>(&response)));
         mailbox.put(Delivery {
             request,
             serial,
-            trigger: Box::new(move |world: &mut World| {
-                world.trigger(HttpJson {
+            trigger: Box::new(move |world: &mut World| match parsed {
+                Ok(result) => world.trigger(HttpJson {
                     entity,
                     request,
                     result,
                     response: Some(response),
-                });
+                }),
+                Err(panic) => resume_unwind(panic),
             }),
         });
     };

@@ -3,7 +3,8 @@
 //! In the order of a frame: `poll` begins the frame; `asset_loads`, `servers` and `submit` hand new work
 //! to the agent and the listeners; `poll` moves bytes; `nodes` and `dispatch` report what happened, by
 //! way of `deliver`; `patches` and `outbox` poll sets of files and telemetry; `snapshot` and `diagnostics` show
-//! it; `exit` runs in the last frame.
+//! it; `exit` runs in the last frame. `finished` limits what unread
+//! messages hold.
 
 #[cfg(feature = "assets")]
 pub(crate) mod asset_loads;
@@ -13,9 +14,11 @@ pub(crate) mod deliver;
 pub mod diagnostics;
 pub(crate) mod dispatch;
 pub(crate) mod exit;
+#[cfg(feature = "server")]
+pub(crate) mod farewell;
+pub(crate) mod finished;
 pub(crate) mod json;
 pub(crate) mod messages;
-pub(crate) mod names;
 pub(crate) mod nodes;
 #[cfg(feature = "outbox")]
 pub(crate) mod outbox;
@@ -29,3 +32,5 @@ pub(crate) mod save_cache;
 pub(crate) mod servers;
 pub(crate) mod snapshot;
 pub(crate) mod submit;
+#[cfg(feature = "server")]
+pub(crate) mod unclaimed;

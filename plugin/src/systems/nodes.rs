@@ -12,7 +12,7 @@ use crate::components::node::HttpClientNode;
 use crate::components::stream::HttpStream;
 use crate::events::request::{HttpChunk, HttpError, HttpStatusChanged};
 use crate::resources::agent::HttpAgent;
-use crate::systems::deliver::report_error;
+use crate::systems::deliver::{report_error, trigger_at};
 
 /// Triggers the events of what this frame's polls did to the nodes. Content of nodes with [`HttpStream`]
 /// is read here, which may read from the socket: the frame's budget pays for it.
@@ -44,11 +44,14 @@ fn report(entity: Entity, node: &mut HttpClientNode, streams: bool, commands: &m
     while streams && node.get_status() == Status::Body {
         match node.read_response_body_chunk() {
             Ok(bytes) if bytes.is_empty() => break,
-            Ok(bytes) => commands.trigger(HttpChunk {
-                entity,
-                request: entity,
-                bytes,
-            }),
+            Ok(bytes) => {
+                let event = HttpChunk {
+                    entity,
+                    request: entity,
+                    bytes,
+                };
+                trigger_at::<HttpClientNode, _>(commands, entity, event);
+            }
             // The transition that follows reports it.
             Err(_) => break,
         }
@@ -64,11 +67,12 @@ fn report_transition(
     node: &HttpClientNode,
     commands: &mut Commands,
 ) {
-    commands.trigger(HttpStatusChanged {
+    let event = HttpStatusChanged {
         entity,
         from: transition.from,
         to: transition.to,
-    });
+    };
+    trigger_at::<HttpClientNode, _>(commands, entity, event);
     if transition.to.is_error()
         && let Some(error) = node.get_error().cloned()
     {
@@ -78,6 +82,10 @@ fn report_transition(
             error,
             response: None,
         };
-        commands.queue(move |world: &mut World| report_error(world, event, true));
+        commands.queue(move |world: &mut World| {
+            if world.get::<HttpClientNode>(entity).is_some() {
+                report_error(world, event, true);
+            }
+        });
     }
 }

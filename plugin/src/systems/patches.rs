@@ -10,6 +10,7 @@ use crate::components::paused::HttpPaused;
 use crate::components::rate_limit::HttpRateLimit;
 use crate::events::patch::{HttpPatchFailed, HttpPatchFinished, HttpPatchProgressed};
 use crate::resources::agent::HttpAgent;
+use crate::systems::deliver::trigger_at;
 
 pub(crate) fn poll_patches(
     http: Option<ResMut<HttpAgent>>,
@@ -35,11 +36,18 @@ pub(crate) fn poll_patches(
         let (progress, outcome) = advanced;
         if let Some(progress) = progress {
             patch.set_changed();
-            commands.trigger(HttpPatchProgressed { entity, progress });
+            let event = HttpPatchProgressed { entity, progress };
+            trigger_at::<HttpPatch, _>(&mut commands, entity, event);
         }
         match outcome {
-            Some(Ok(report)) => commands.trigger(HttpPatchFinished { entity, report }),
-            Some(Err(error)) => commands.trigger(HttpPatchFailed { entity, error }),
+            Some(Ok(report)) => {
+                let event = HttpPatchFinished { entity, report };
+                trigger_at::<HttpPatch, _>(&mut commands, entity, event);
+            }
+            Some(Err(error)) => {
+                let event = HttpPatchFailed { entity, error };
+                trigger_at::<HttpPatch, _>(&mut commands, entity, event);
+            }
             None => {}
         }
     }

@@ -14,6 +14,8 @@ use crate::resources::budget::HttpBudget;
 pub(crate) fn begin_frame(http: Option<ResMut<HttpAgent>>, budget: Option<Res<HttpBudget>>) {
     let Some(mut http) = http else { return };
     let http = http.bypass_change_detection();
+    // The app may have kept running in spite of `AppExit`.
+    http.is_exiting = false;
     let now = http.now();
     http.frame.begin(budget.as_deref(), now);
 }

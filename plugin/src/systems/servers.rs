@@ -4,11 +4,11 @@
 use bevy_app::App;
 use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::entity::Entity;
-use bevy_ecs::query::{Changed, Without};
+use bevy_ecs::entity_disabling::Disabled;
+use bevy_ecs::query::{Allow, Has, With, Without};
 use bevy_ecs::schedule::{InternedScheduleLabel, IntoScheduleConfigs};
 use bevy_ecs::system::{Commands, Query, ResMut};
 use bevy_ecs::world::World;
-use httpoll::Budget;
 
 use crate::components::server::{HttpServer, HttpServing, ServedBy};
 #[cfg(feature = "websocket")]
@@ -21,50 +21,69 @@ use crate::events::server::{
 };
 use crate::resources::agent::HttpAgent;
 use crate::schedule::HttpollSystems;
+use crate::systems::deliver::trigger_at;
+use crate::systems::farewell;
 use crate::systems::owners::break_cycle;
+use crate::systems::unclaimed::refuse_unclaimed;
 
 pub(crate) fn build(app: &mut App, poll_in: InternedScheduleLabel) {
+    farewell::build(app.world_mut());
+    announce_early(app.world_mut());
     app.add_observer(break_cycle::<ServedBy>);
     app.add_systems(
         poll_in,
         (
             start.before(HttpollSystems::Poll),
-            (end, receive).chain().in_set(HttpollSystems::Dispatch),
+            (end, receive, refuse_unclaimed)
+                .chain()
+                .in_set(HttpollSystems::Dispatch),
         ),
     );
     #[cfg(feature = "websocket")]
     app.add_systems(poll_in, hear.before(end).in_set(HttpollSystems::Dispatch));
 }
 
-/// Polls the servers while the last frame waits for requests: those may be addressed to them.
-pub(crate) fn serve(world: &mut World) {
-    let mut servers = world.query::<&mut HttpServing>();
-    for mut server in servers.iter_mut(world) {
-        server.poll(&Budget::default());
+/// Announces the servers that were spawned before the plugin was added.
+fn announce_early(world: &mut World) {
+    let mut servers = world.query_filtered::<Entity, (With<HttpServer>, Allow<Disabled>)>();
+    let servers: Vec<Entity> = servers.iter(world).collect();
+    if let Some(mut http) = world.get_resource_mut::<HttpAgent>() {
+        for server in servers {
+            http.others.announce(server);
+        }
     }
 }
 
-/// Starts the servers that were spawned or replaced. Tries each once.
+/// Starts the servers that were spawned or replaced. Tries each once, when its entity is not disabled.
 fn start(
     http: Option<ResMut<HttpAgent>>,
-    mut changed: Query<(Entity, &HttpServer, Option<&mut HttpServing>), Changed<HttpServer>>,
+    mut servers: Query<(&HttpServer, Option<&mut HttpServing>, Has<Disabled>)>,
     mut commands: Commands,
 ) {
     let Some(mut http) = http else { return };
     let http = http.bypass_change_detection();
-    for (entity, server, mut serving) in &mut changed {
+    for entity in std::mem::take(&mut http.others.announced) {
+        let Ok((server, mut serving, is_disabled)) = servers.get_mut(entity) else {
+            continue;
+        };
+        if is_disabled {
+            http.others.announced.push(entity);
+            continue;
+        }
         match server.start(&http.group, http.network(), serving.as_deref_mut()) {
             Ok(started) => {
                 http.others.servers.insert(entity);
                 let address = started.local_addr();
                 commands.entity(entity).try_insert(started);
-                commands.trigger(HttpServerStarted { entity, address });
+                let event = HttpServerStarted { entity, address };
+                trigger_at::<HttpServing, _>(&mut commands, entity, event);
             }
             Err(error) => {
                 if serving.is_none() {
                     http.others.servers.remove(&entity);
                 }
-                commands.trigger(HttpServerFailed { entity, error });
+                let event = HttpServerFailed { entity, error };
+                trigger_at::<HttpServer, _>(&mut commands, entity, event);
             }
         }
     }
@@ -78,10 +97,11 @@ fn receive(mut servers: Query<(Entity, &mut HttpServing)>, mut commands: Command
             let request = commands
                 .spawn((HttpServerRequest(request), ServedBy(server)))
                 .id();
-            commands.trigger(HttpRequestReceived {
+            let event = HttpRequestReceived {
                 entity: request,
                 request,
-            });
+            };
+            trigger_at::<HttpServerRequest, _>(&mut commands, request, event);
         }
     }
 }
@@ -94,16 +114,18 @@ fn end(
 ) {
     for (request, received) in &requests {
         if received.0.is_aborted() {
-            commands.trigger(HttpRequestAborted {
+            let event = HttpRequestAborted {
                 entity: request,
                 request,
-            });
+            };
+            trigger_at::<HttpServerRequest, _>(&mut commands, request, event);
             commands.entity(request).try_despawn();
         }
     }
     for (peer, stream) in &streams {
         if stream.0.is_closed() {
-            commands.trigger(HttpPeerClosed { entity: peer, peer });
+            let event = HttpPeerClosed { entity: peer, peer };
+            trigger_at::<HttpEventPeer, _>(&mut commands, peer, event);
             commands.entity(peer).try_despawn();
         }
     }
@@ -115,14 +137,16 @@ fn hear(mut sockets: Query<(Entity, &mut HttpSocketPeer)>, mut commands: Command
     for (peer, mut socket) in &mut sockets {
         while let Some(message) = socket.bypass_change_detection().0.receive() {
             socket.set_changed();
-            commands.trigger(HttpPeerMessage {
+            let event = HttpPeerMessage {
                 entity: peer,
                 peer,
                 message,
-            });
+            };
+            trigger_at::<HttpSocketPeer, _>(&mut commands, peer, event);
         }
         if socket.0.is_closed() {
-            commands.trigger(HttpPeerClosed { entity: peer, peer });
+            let event = HttpPeerClosed { entity: peer, peer };
+            trigger_at::<HttpSocketPeer, _>(&mut commands, peer, event);
             commands.entity(peer).try_despawn();
         }
     }

@@ -7,10 +7,12 @@
 use bevy_ecs::change_detection::DetectChangesMut;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::entity_disabling::Disabled;
-use bevy_ecs::query::{Has, QueryData, With};
+use bevy_ecs::name::Name;
+use bevy_ecs::query::{Allow, Has, QueryData, With};
 use bevy_ecs::system::{Commands, Query, ResMut};
 
 use crate::components::download::HttpDownload;
+use crate::components::owner::{AwaitsOwner, RequestedBy};
 use crate::components::paused::HttpPaused;
 use crate::components::phase::HttpPhase;
 use crate::components::priority::HttpPriority;
@@ -23,7 +25,7 @@ use crate::components::request::HttpRequest;
 use crate::components::retry::HttpRetry;
 use crate::components::stream::HttpStream;
 use crate::components::upload::HttpUpload;
-use crate::jobs::Serial;
+use crate::jobs::{Round, Serial};
 use crate::resources::agent::HttpAgent;
 use crate::systems::deliver::{Outbox, finish};
 
@@ -40,6 +42,8 @@ pub(crate) struct RequestQuery {
     rate_limit: Option<&'static HttpRateLimit>,
     phase: Option<&'static mut HttpPhase>,
     progress: Option<&'static mut HttpProgress>,
+    awaits_owner: Option<&'static AwaitsOwner>,
+    is_named: Has<Name>,
     is_disabled: Has<Disabled>,
     is_paused: Has<HttpPaused>,
 }
@@ -49,6 +53,9 @@ impl RequestQueryItem<'_, '_> {
         self.is_disabled || self.is_paused
     }
 }
+
+/// All entities, to know which exist.
+type Entities<'w, 's> = Query<'w, 's, (), Allow<Disabled>>;
 
 /// The components that decide about the next round of a request.
 #[derive(QueryData)]
@@ -84,6 +91,7 @@ pub(crate) fn submit(
     http: Option<ResMut<HttpAgent>>,
     mut query: Query<RequestQuery>,
     rounds: Rounds,
+    entities: Entities,
     mut commands: Commands,
 ) {
     let Some(mut http) = http else { return };
@@ -101,10 +109,8 @@ pub(crate) fn submit(
         .time
         .map(|granted| granted.saturating_sub(http.frame.spent()) / 2);
     while let Some((entity, serial)) = http.jobs.next_submitted() {
-        match query.get_mut(entity) {
-            Ok(query) if query.is_held() => http.jobs.hold(entity, serial),
-            Ok(query) => send(http, entity, serial, query, &mut commands),
-            Err(_) => {}
+        if let Ok(query) = query.get_mut(entity) {
+            take_up(http, entity, serial, query, &entities, &mut commands);
         }
         if limit.is_some_and(|limit| http.now().saturating_duration_since(began) >= limit) {
             break;
@@ -118,15 +124,44 @@ pub(crate) fn submit(
 pub(crate) fn submit_all(
     http: Option<ResMut<HttpAgent>>,
     mut query: Query<RequestQuery>,
+    entities: Entities,
     mut commands: Commands,
 ) {
     let Some(mut http) = http else { return };
     while let Some((entity, serial)) = http.jobs.next_submitted() {
-        match query.get_mut(entity) {
-            Ok(query) if query.is_held() => http.jobs.hold(entity, serial),
-            Ok(query) => send(&mut http, entity, serial, query, &mut commands),
-            Err(_) => {}
+        if let Ok(query) = query.get_mut(entity) {
+            take_up(&mut http, entity, serial, query, &entities, &mut commands);
         }
+    }
+}
+
+/// Sends a request, or holds it back.
+fn take_up(
+    http: &mut HttpAgent,
+    entity: Entity,
+    serial: Serial,
+    query: RequestQueryItem<'_, '_>,
+    entities: &Entities,
+    commands: &mut Commands,
+) {
+    if let Some(AwaitsOwner(owner)) = query.awaits_owner {
+        if !entities.contains(*owner) {
+            commands.entity(entity).try_despawn();
+            return;
+        }
+        let mut commands = commands.entity(entity);
+        commands.try_insert(RequestedBy(*owner));
+        commands.try_remove::<AwaitsOwner>();
+    }
+    if !query.is_named {
+        // Without the query, which may be secret. The end of the request removes the name.
+        let name = Name::new(query.request.to_string());
+        commands.entity(entity).try_insert_if_new(name);
+    }
+    if query.is_held() {
+        http.jobs.hold(entity, serial);
+    } else {
+        send(http, entity, serial, query, commands);
     }
 }
 
@@ -182,36 +217,34 @@ fn send(
     }
     match http.agent.send(request) {
         Ok(handle) => http.jobs.started(entity, serial, handle.detach()),
-        Err(error) => http.jobs.rejected.push((entity, serial, error)),
+        Err(error) => http.jobs.reject(entity, serial, error),
     }
 }
 
 /// Submits the rounds that are due, and ends requests that no longer have any.
 fn submit_due(http: &mut HttpAgent, rounds: &Rounds, commands: &mut Commands) {
-    http.jobs.paused_rounds = 0;
-    if http.jobs.scheduled.is_empty() || http.is_exiting {
+    if !http.jobs.has_scheduled() || http.is_exiting {
+        http.jobs.paused_rounds = 0;
         return;
     }
     let now = http.now();
-    let mut index = 0;
-    while let Some(&(entity, serial, due)) = http.jobs.scheduled.get(index) {
-        let is_last = http.jobs.job(entity, serial).is_some_and(|job| job.is_last);
-        match rounds.get(entity) {
-            Ok(round) if !is_last && round.goes_on() && round.begins_no_round() => {
-                http.jobs.paused_rounds += 1;
-                index += 1;
-            }
-            Ok(round) if !is_last && round.goes_on() && due > now => index += 1,
-            Ok(round) if !is_last && round.goes_on() => {
-                http.jobs.scheduled.swap_remove(index);
-                http.jobs.resubmit(entity, serial);
-            }
-            // The component was removed, or the game closed the WebSocket.
-            Ok(_) | Err(_) => {
-                http.jobs.scheduled.swap_remove(index);
-                http.end(entity);
-                commands.queue(finish(entity, serial));
-            }
+    let ended = http.jobs.begin_rounds(|entity, job, due| {
+        // Otherwise the component was removed, or the game closed the WebSocket.
+        let Some(round) = rounds
+            .get(entity)
+            .ok()
+            .filter(|round| !job.is_last && round.goes_on())
+        else {
+            return Round::Ended;
+        };
+        match due > now {
+            _ if round.begins_no_round() => Round::Paused,
+            true => Round::Waits,
+            false => Round::Begins,
         }
+    });
+    for (entity, serial) in ended {
+        http.end(entity);
+        commands.queue(finish(entity, serial));
     }
 }

@@ -167,3 +167,60 @@ fn a_kept_request_that_is_inserted_again_is_queued_at_once() {
     let changes = &game.log().phases;
     assert!(changes.contains(&(entity, HttpPhase::Done, HttpPhase::Queue)));
 }
+
+#[test]
+fn requests_that_are_resumed_together_are_sent_in_the_order_of_their_spawn() {
+    use bevy_httpoll::httpoll::agent::PoolLimits;
+    let mut pool = PoolLimits::default();
+    (pool.total, pool.per_host) = (1, 1);
+    let mut game = Game::with(HttpollPlugin {
+        pool,
+        ..unhurried()
+    });
+    let _rule = game.server.get("/**").reply(MockResponse::ok());
+    let paths: Vec<String> = (0..8).map(|number| format!("/{number}")).collect();
+    let requests: Vec<Entity> = paths
+        .iter()
+        .map(|path| game.spawn((HttpRequest::get(url(path)), HttpPaused)))
+        .collect();
+    game.frames(2);
+    assert!(game.server.requests().is_empty());
+    for request in requests {
+        let mut request = game.app.world_mut().entity_mut(request);
+        request.remove::<HttpPaused>();
+    }
+    game.until_finished(8);
+    let sent = game.server.requests();
+    let sent: Vec<&str> = sent.iter().map(|request| request.path()).collect();
+    assert_eq!(sent, paths);
+}
+
+#[test]
+fn a_refused_request_that_is_cancelled_before_the_next_frame_ends_once() {
+    #[derive(Resource, Default)]
+    struct Outcomes(Vec<String>);
+    let mut game = Game::new();
+    game.app.init_resource::<Outcomes>().add_systems(
+        bevy_app::Update,
+        |mut messages: MessageReader<HttpFinished>, mut outcomes: ResMut<Outcomes>| {
+            let read = messages.read().map(|it| format!("{:?}", it.outcome));
+            outcomes.0.extend(read);
+        },
+    );
+    // The last pump of the frame sends it, and the next frame reports the refusal.
+    let request = game.spawn(KeepRequest);
+    let send = move |mut commands: Commands, mut is_sent: Local<bool>| {
+        if !std::mem::replace(&mut *is_sent, true) {
+            let invalid = HttpRequest::get("no URL");
+            commands.entity(request).insert(invalid);
+        }
+    };
+    game.app.add_systems(bevy_app::Update, send);
+    game.frame();
+    assert!(game.agent().is_in_flight(request));
+    game.app.world_mut().trigger(CancelHttp { request });
+    game.frames(3);
+    assert_eq!(game.app.world().resource::<Outcomes>().0, ["Cancelled"]);
+    assert!(game.log().errors.is_empty());
+    assert!(game.agent().is_idle());
+}

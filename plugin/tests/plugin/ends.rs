@@ -62,6 +62,35 @@ fn draining_waits_for_requests_of_the_last_frame_and_of_their_observers() {
 }
 
 #[test]
+fn draining_waits_for_json_that_another_thread_parses() {
+    let numbers = format!("[{}1]", "1,".repeat(100_000));
+    let server = serve(move |_| with_length(200, &numbers));
+    let (mut app, _) = exiting_app(HttpOnExit::Drain(TIME_LIMIT));
+    let (sender, receiver) = mpsc::channel();
+    app.world_mut()
+        .spawn(HttpRequest::get(format!("http://{server}/")))
+        .on_json(move |on: On<HttpJson<Vec<u32>>>| {
+            let count = on.result.as_ref().map(Vec::len);
+            sender.send(count.map_err(ToString::to_string)).unwrap();
+        });
+    app.world_mut().write_message(AppExit::Success);
+    app.update();
+    assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [Ok(100_001)]);
+}
+
+#[test]
+fn an_app_that_runs_on_after_app_exit_begins_new_loops() {
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok());
+    game.app.world_mut().write_message(AppExit::Success);
+    game.frames(5);
+    let repeat = HttpRepeat::every(Duration::from_millis(100));
+    game.spawn((HttpRequest::get(url("/")), repeat));
+    game.until_finished(3);
+    assert_eq!(game.log().responses.len(), 3);
+}
+
+#[test]
 fn draining_ends_at_its_deadline() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

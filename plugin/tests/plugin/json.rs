@@ -266,3 +266,29 @@ fn without_a_task_pool_a_thread_parses_large_content() {
     };
     assert_ne!(name, here, "not on the frame's thread");
 }
+
+#[test]
+fn a_type_that_panics_off_the_frame_leaves_no_request_behind() {
+    use bevy_ecs::error::{BevyError, ErrorContext, FallbackErrorHandler};
+    struct Panics;
+    impl<'de> serde::Deserialize<'de> for Panics {
+        fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+            panic!("this type cannot be read")
+        }
+    }
+    let mut game = Game::with(HttpollPlugin {
+        json_off_frame: 1,
+        ..unhurried()
+    });
+    fn ignore(_: BevyError, _: ErrorContext) {}
+    game.app.insert_resource(FallbackErrorHandler(ignore));
+    let _rule = game.server.get("/").reply(MockResponse::ok().text("[1]"));
+    let entity = game.spawn(HttpRequest::get(url("/")));
+    game.app
+        .world_mut()
+        .entity_mut(entity)
+        .on_json(|_: On<HttpJson<Panics>>| {});
+    game.until_finished(1);
+    game.until(|world| world.get_entity(entity).is_err());
+    assert!(game.agent().is_idle());
+}

@@ -28,6 +28,7 @@ mod reconnect;
 mod reflection;
 mod requests;
 mod server;
+mod server_ends;
 mod snapshots;
 mod source;
 mod streams;

@@ -126,3 +126,26 @@ fn with_http_stream_the_content_of_a_node_arrives_as_events() {
     });
     assert_eq!(app.world().resource::<Content>().0, b"/streamed");
 }
+
+#[test]
+fn a_node_that_its_observer_removes_gets_no_further_event() {
+    let server = chunked();
+    let mut app = app();
+    app.add_observer(|on: On<HttpStatusChanged>, mut commands: Commands| {
+        commands.entity(on.entity).remove::<HttpClientNode>();
+    });
+    let mut node = HttpClientNode::default();
+    node.connect_to_host("127.0.0.1", server.port().into(), None)
+        .unwrap();
+    // It has two transitions when the first is reported.
+    while node.get_status() != Status::Connected {
+        node.poll().unwrap();
+    }
+    let entity = app.world_mut().spawn(node).id();
+    for _ in 0..5 {
+        app.update();
+    }
+    let log = app.world().resource::<EventLog>();
+    let first = (entity, Status::Disconnected, Status::Connecting);
+    assert_eq!(log.statuses, [first]);
+}

@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex, mpsc};
 
 use bevy_ecs::prelude::*;
+use bevy_ecs::system::RunSystemOnce;
 use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::prelude::*;
 
@@ -213,4 +214,64 @@ fn the_system_parameter_sends_owns_and_cancels_requests() {
         .collect();
     asked.sort();
     assert_eq!(asked, ["DELETE /delete", "GET /get", "GET /owned"]);
+}
+
+#[test]
+fn the_owner_of_a_request_may_be_spawned_by_a_command_of_any_parameter() {
+    fn send(mut http: Http, mut commands: Commands) {
+        let owner = commands.spawn(Name::new("screen")).id();
+        http.send_for(owner, HttpRequest::get(url("/")));
+    }
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok());
+    game.app.add_systems(bevy_app::Startup, send);
+    #[derive(Resource, Default)]
+    struct Owners(Vec<Entity>);
+    game.app.init_resource::<Owners>().add_observer(
+        |on: On<HttpResponse>, names: Query<&Name>, mut owners: ResMut<Owners>| {
+            if names
+                .get(on.entity)
+                .is_ok_and(|name| name.as_str() == "screen")
+            {
+                owners.0.push(on.entity);
+            }
+        },
+    );
+    game.until_finished(1);
+    game.frame();
+    assert_eq!(game.app.world().resource::<Owners>().0.len(), 1);
+    let entities = game.entities();
+    game.frames(2);
+    assert_eq!(game.entities(), entities);
+}
+
+#[test]
+fn a_request_whose_owner_is_gone_is_not_sent() {
+    #[derive(Resource)]
+    struct Screen(Entity);
+    fn after_the_despawn(screen: Res<Screen>, mut commands: Commands, mut http: Http) {
+        commands.entity(screen.0).despawn();
+        let request = HttpRequest::get(url("/"));
+        http.send_for(screen.0, request)
+            .insert(HttpRetry::times(1))
+            .on_json(|_: On<HttpJson<u32>>| {});
+    }
+    fn before_the_despawn(mut http: Http, mut commands: Commands) {
+        let screen = commands.spawn_empty().id();
+        http.send_for(screen, HttpRequest::get(url("/")));
+        commands.entity(screen).despawn();
+    }
+    let mut game = Game::new();
+    let _rule = game.server.get("/").reply(MockResponse::ok());
+    let screen = game.spawn(());
+    game.app.insert_resource(Screen(screen));
+    game.frame();
+    let entities = game.entities() - 1;
+    let world = game.app.world_mut();
+    world.run_system_once(after_the_despawn).unwrap();
+    world.run_system_once(before_the_despawn).unwrap();
+    game.frames(5);
+    assert!(game.server.requests().is_empty());
+    assert_eq!(game.entities(), entities);
+    assert!(game.agent().is_idle());
 }

@@ -304,6 +304,36 @@ fn http_finished_is_written_once_per_request_with_its_owner() {
 }
 
 #[test]
+fn unread_messages_are_limited_while_no_fixed_step_runs() {
+    use bevy_ecs::message::{MessageRegistry, Messages, ShouldUpdateMessages};
+    let kept = |game: &Game| game.app.world().resource::<Messages<HttpFinished>>().len();
+    let mut game = Game::new();
+    let _rules = [
+        game.server.get("/").reply(MockResponse::ok()),
+        game.server
+            .get("/large")
+            .reply(MockResponse::ok().bytes(vec![0; 33 << 20])),
+    ];
+    // As the plugin for time does while its fixed steps stand still.
+    let mut registry = game.app.world_mut().resource_mut::<MessageRegistry>();
+    registry.should_update = ShouldUpdateMessages::Waiting;
+    for round in 1..=6 {
+        for _ in 0..400 {
+            game.spawn(HttpRequest::get(url("/")));
+        }
+        game.until_finished(round * 400);
+        game.frame();
+    }
+    assert_eq!(kept(&game), 1_200);
+    for round in 1..=2 {
+        game.spawn(HttpRequest::get(url("/large")));
+        game.until_finished(2_400 + round);
+        game.frame();
+    }
+    assert_eq!(kept(&game), 1);
+}
+
+#[test]
 fn invalid_settings_of_the_plugin_are_left_out() {
     let mut game = Game::with(HttpollPlugin {
         user_agent: "a\r\nb".into(),

@@ -13,6 +13,8 @@ use crate::support::{FRAME, Game};
 /// An app with three servers, four nodes and four requests, each of which waits for its peer.
 fn waiting_game() -> Game {
     let mut game = Game::new();
+    game.app
+        .add_observer(|_: On<HttpRequestReceived>| { /* responds later */ });
     for last in 7..10 {
         game.spawn(HttpServer::bind(format!("10.0.0.{last}:80")));
     }

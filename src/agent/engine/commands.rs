@@ -50,6 +50,8 @@ impl Engine {
         for id in ids {
             if self.submissions.take(*id).is_none() {
                 self.with_transfer(*id, |engine, transfer| {
+                    #[cfg(feature = "websocket")]
+                    engine.leave_web_socket(transfer);
                     engine.release_all(transfer);
                     Step::OVER
                 });

@@ -76,6 +76,8 @@ impl Engine {
         #[cfg(not(feature = "websocket"))]
         let is_repeatable = true;
         let may_repeat = !transfer.state.is_sent() || is_repeatable && transfer.may_repeat();
+        #[cfg(feature = "websocket")]
+        self.leave_web_socket(transfer);
         if has_failed || !may_repeat || !transfer.keep_partial() && is_streamed {
             return self.fail(
                 transfer,

@@ -17,10 +17,12 @@ use crate::agent::web_socket::{End, OpenSocket, Outcome, cost};
 use crate::clock::Instant;
 use crate::error::{Error, ErrorKind, RequestRefused};
 use crate::proto::ResponseHead;
-use crate::semantics::websocket::{CloseFrame, WebSocketEvent, WebSocketMachine, WebSocketMessage};
+use crate::semantics::websocket::{
+    CloseFrame, WebSocketEvent, WebSocketMachine, WebSocketMessage, close_code,
+};
 use crate::transport::buffer::RecvBuffer;
 use crate::transport::link::LinkRead;
-use crate::transport::meter::BudgetMeter;
+use crate::transport::meter::{BudgetMeter, RemainingBudget};
 
 /// Bytes of messages that the caller has not pulled, beyond which nothing more is read.
 const WINDOW_BYTES: usize = 4 * 1024 * 1024;
@@ -241,6 +243,27 @@ impl Engine {
                 return;
             }
         }
+    }
+
+    /// Tells the peer of an open WebSocket that this end goes away (RFC 6455 §7.4.1), after the messages that wait.
+    /// What the socket does not take at once is lost: nothing waits for a connection that is about to close.
+    pub(super) fn leave_web_socket(&mut self, transfer: &mut Transfer) {
+        let State::WebSocket { socket, .. } = &mut transfer.state else {
+            return;
+        };
+        let active_now = self.active_time();
+        if !socket.machine.is_open()
+            || socket
+                .machine
+                .close(close_code::GOING_AWAY, "", active_now)
+                .is_err()
+        {
+            return;
+        }
+        let unlimited = RemainingBudget::unlimited();
+        let mut meter = BudgetMeter::start(self.reactor.clock(), &unlimited);
+        self.write_frames(socket, active_now, &mut meter);
+        self.discard_unread(socket, &mut meter);
     }
 
     pub(crate) fn send_message(
