@@ -97,18 +97,19 @@ impl Pool {
     }
 }
 
-/// What keeps a request waiting for a connection: mostly one of the [limits](PoolLimits).
+/// What keeps a request waiting for a connection: mostly one of the [limits](crate::agent::PoolLimits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QueueReason {
-    /// All connections to the host are in use: [`PoolLimits::per_host`] (or
-    /// [`PoolLimits::per_distant_host`]), with its value.
+    /// All connections to the host are in use: [`PoolLimits::per_host`](crate::agent::PoolLimits::per_host) (or
+    /// [`PoolLimits::per_distant_host`](crate::agent::PoolLimits::per_distant_host)), with its value.
     PerHost(usize),
-    /// All connections of the agent are in use: [`PoolLimits::total`], with its value.
+    /// All connections of the agent are in use: [`PoolLimits::total`](crate::agent::PoolLimits::total), with its value.
     Total(usize),
-    /// The host has as many streams as [`PoolLimits::streams_per_host`] allows, with its value.
+    /// The host has as many streams as
+    /// [`PoolLimits::streams_per_host`](crate::agent::PoolLimits::streams_per_host) allows, with its value.
     StreamsPerHost(usize),
-    /// The agent has as many streams as [`PoolLimits::streams`] allows, with its value.
+    /// The agent has as many streams as [`PoolLimits::streams`](crate::agent::PoolLimits::streams) allows, with its value.
     Streams(usize),
     /// Another WebSocket to the same host and port is connecting. They connect one after another (RFC 6455 §4.1).
     WebSocketConnecting,
