@@ -219,3 +219,31 @@ fn a_tunnel_keeps_to_the_budget_of_bytes() {
     let count = stream.read(&mut request).unwrap();
     assert!((1..=20).contains(&count), "{count} bytes in two polls");
 }
+
+#[test]
+fn the_error_of_a_proxy_that_cannot_be_reached_names_it_and_not_only_the_server() {
+    let network = MemoryNetwork::new();
+    let mut http = HttpClient::on_memory(&network);
+    http.set_http_proxy("10.0.0.5", 3128).unwrap();
+    http.set_proxy_credentials(Some(("user", "pass"))).unwrap();
+    http.connect_to_host("game.example", 80, None).unwrap();
+    until(&network, &mut http, |http| {
+        http.get_status() == Status::CantConnect
+    });
+    let error = http.get_error().unwrap();
+    assert_eq!(error.proxy(), Some("http://10.0.0.5:3128"));
+    assert_eq!(
+        error.to_string(),
+        "could not connect to the proxy http://10.0.0.5:3128 for http://game.example: no address accepted the \
+         connection (10.0.0.5:3128: connection refused); check the proxy settings, that the proxy runs and listens \
+         on this port, and that no firewall blocks it"
+    );
+    http.set_http_proxy("", -1).unwrap();
+    http.set_socks_proxy("10.0.0.5", 1080, None, true).unwrap();
+    http.connect_to_host("game.example", 80, None).unwrap();
+    until(&network, &mut http, |http| {
+        http.get_status() == Status::CantConnect
+    });
+    let error = http.get_error().unwrap();
+    assert_eq!(error.proxy(), Some("socks5h://10.0.0.5:1080"));
+}

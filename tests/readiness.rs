@@ -10,11 +10,15 @@
 ))]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod readiness {
+    mod before_a_reset;
+}
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use httpoll::agent::WebSocketOptions;
-use httpoll::memory::{MemoryNetwork, Peer};
+use httpoll::memory::MemoryNetwork;
 use httpoll::server::websocket::{Options, WebSocket};
 use httpoll::server::{Request, Response, Server, ServerTlsOptions};
 use httpoll::tls::TlsOptions;
@@ -304,47 +308,4 @@ fn a_server_accepts_all_that_wait_with_one_event() {
             assert_eq!(world.network.connections_to(address()), 10 * round);
         }
     }
-}
-
-/// Serves one connection: after some of a request's content it responds with 413 and closes.
-fn refuse(network: &MemoryNetwork) {
-    network.serve(address(), || {
-        let mut has_answered = false;
-        move |peer: &mut Peer| {
-            let all = peer.take_received();
-            if !has_answered && !all.is_empty() {
-                has_answered = true;
-                peer.send(b"HTTP/1.1 413 No\r\nContent-Length: 8\r\n\r\ntoo much");
-                peer.close();
-            }
-        }
-    });
-}
-
-#[test]
-fn an_early_response_is_read_before_more_content_causes_a_reset() {
-    let network = MemoryNetwork::new();
-    network.imitate_windows();
-    network.set_capacity(10_000);
-    refuse(&network);
-
-    let mut agent = Agent::on_memory(&network);
-    let put = httpoll::Request::put("http://10.0.0.1/").body(content());
-    let handle = agent.send(put.expect_continue(None)).unwrap();
-    assert_eq!(agent.wait_for(handle).unwrap().text(), "too much");
-
-    let mut http = HttpClient::on_memory(&network);
-    http.connect_to_host("10.0.0.1", 80, None).unwrap();
-    while http.get_status() != Status::Connected {
-        http.poll().unwrap();
-    }
-    http.request(Method::Put, "/", &[], content()).unwrap();
-    // A poll that only sends would use its budget up, and the next would find the reset.
-    let budget = Budget::unlimited().with_bytes(2000);
-    while http.get_status() == Status::Requesting {
-        http.poll_at(network.now(), &budget).unwrap();
-        network.advance(Duration::from_millis(1));
-    }
-    assert_eq!(http.get_response_code(), 413);
-    assert_eq!(http.read_response_body_chunk().unwrap(), "too much");
 }

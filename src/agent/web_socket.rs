@@ -81,6 +81,8 @@ pub(crate) struct OpenSocket {
     pub(crate) fault: Option<Error>,
     /// The time for which a timer is set.
     pub(crate) armed: Option<Instant>,
+    /// Reads since frames could last be written.
+    pub(crate) reads: u8,
 }
 
 /// The state of the stream.
@@ -109,6 +111,7 @@ impl OpenSocket {
             write_error: None,
             fault: None,
             armed: None,
+            reads: 0,
         }
     }
 

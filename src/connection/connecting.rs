@@ -152,6 +152,11 @@ impl Connecting {
         }
     }
 
+    /// Whether the server's name is looked up, before the proxy is asked.
+    pub(super) fn precedes_proxy(&self) -> bool {
+        matches!(self, Self::ResolvingForProxy(_))
+    }
+
     /// Whether the TLS handshake waits for the verifier of certificates, and not for the peer.
     pub(super) fn awaits_verifier(&self) -> bool {
         matches!(self, Self::Handshaking(link) if link.awaits_verifier())

@@ -2,6 +2,7 @@
 
 use super::{Connection, State};
 use crate::connection::status::Status;
+use crate::connection::target::Target;
 use crate::error::{Error, ErrorKind, NetworkFault, PeerMisbehaved};
 use crate::phase::Phase;
 use crate::transport::reactor::Reactor;
@@ -49,8 +50,10 @@ impl Connection {
                     ErrorKind::Peer(PeerMisbehaved::UnexpectedData)
                 );
         let harmless = sent == 0 || self.exchange.is_repeatable;
+        let target = self.target.as_ref().filter(|_| self.asks_proxy);
         error
             .at(phase, &self.origin)
+            .through(target.and_then(Target::proxy).as_deref())
             .moved(sent, received)
             .retryable(passes && harmless)
     }

@@ -74,6 +74,8 @@ pub(crate) struct Connection {
     target: Option<Target>,
     /// Whether the target can be connected to again. An adopted stream cannot.
     is_dialled: bool,
+    /// Whether the proxy of the target, if it has one, is involved already: the server's name may be looked up before.
+    asks_proxy: bool,
     origin: String,
     transitions: Transitions,
     /// The deadline of the current stage of connecting. An exchange has its own.
@@ -119,6 +121,7 @@ impl Connection {
         self.is_dialled = true;
         self.times = ConnectionTimes::default();
         let begun = Connecting::begin(reactor, &target, &self.config);
+        self.asks_proxy = !matches!(&begun, Ok(connecting) if connecting.precedes_proxy());
         self.target = Some(target);
         match begun {
             Ok(connecting) => {
@@ -279,6 +282,7 @@ impl Connection {
             return false;
         };
         let phase = connecting.phase();
+        self.asks_proxy = !connecting.precedes_proxy();
         let step = connecting.step(
             reactor,
             target,

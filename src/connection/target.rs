@@ -95,6 +95,18 @@ impl Target {
         format!("{scheme}://{}", self.authority())
     }
 
+    /// The URL of the proxy, if there is one, without credentials.
+    pub(crate) fn proxy(&self) -> Option<String> {
+        let scheme = match &self.route {
+            Route::Direct => return None,
+            Route::Forward(_) | Route::Tunnel(_) => "http",
+            Route::Socks(proxy) if proxy.resolves_remotely => "socks5h",
+            Route::Socks(_) => "socks5",
+        };
+        let (host, port) = self.first_hop();
+        Some(format!("{scheme}://{host}:{port}"))
+    }
+
     /// What the socket connects to: the proxy, if there is one, otherwise the server.
     pub(crate) fn first_hop(&self) -> (&Host<String>, u16) {
         match &self.route {

@@ -100,6 +100,7 @@ struct Inner {
     kind: ErrorKind,
     phase: Option<Phase>,
     origin: Option<Box<str>>,
+    proxy: Option<Box<str>>,
     url: Option<Box<str>>,
     path: Option<Box<Path>>,
     sent: u64,
@@ -118,6 +119,7 @@ impl Error {
             kind,
             phase: None,
             origin: None,
+            proxy: None,
             url: None,
             path: None,
             sent: 0,
@@ -157,6 +159,15 @@ impl Error {
         let inner = Arc::make_mut(&mut self.0);
         inner.phase = Some(phase);
         inner.origin = Some(origin.into());
+        self
+    }
+
+    /// Names the proxy on the way, without credentials.
+    #[must_use]
+    pub(crate) fn through(mut self, proxy: Option<&str>) -> Self {
+        if let Some(proxy) = proxy {
+            Arc::make_mut(&mut self.0).proxy = Some(proxy.into());
+        }
         self
     }
 
@@ -236,6 +247,13 @@ impl Error {
         self.0.origin.as_deref()
     }
 
+    /// The proxy between this side and the [origin](Self::origin), as in `http://proxy.example:3128`, without
+    /// credentials; `None` when there is none, or before it is asked. If the phase is [`Phase::Tunnel`] or an earlier
+    /// one, the proxy failed or refused, and the origin was not reached.
+    pub fn proxy(&self) -> Option<&str> {
+        self.0.proxy.as_deref()
+    }
+
     /// The URL of the request, or the text that was given as one, without credentials, query and fragment.
     /// `None` for errors that belong to no request of an agent.
     pub fn url(&self) -> Option<&str> {
@@ -301,12 +319,9 @@ impl fmt::Display for Error {
             (Some(subject), Some(phase)) if inner.kind.stops_a_step() => {
                 // Before a request is sent, its path does not matter.
                 let peer = inner.origin.as_deref().filter(|_| phase < Phase::SendHead);
-                write!(
-                    f,
-                    "{} {}: ",
-                    text::failed_step(phase),
-                    peer.unwrap_or(subject)
-                )?;
+                let proxy = inner.proxy.as_deref();
+                text::write_failed_step(f, phase, peer.unwrap_or(subject), proxy)?;
+                f.write_str(": ")?;
             }
             (Some(subject), _) => write!(f, "{subject}: ")?,
             (None, _) => {}
@@ -314,11 +329,22 @@ impl fmt::Display for Error {
         if let Some(path) = &inner.path {
             write!(f, "{}: ", path.display())?;
         }
-        write!(f, "{}", inner.kind)?;
+        let failed_proxy = inner.proxy.is_some() && inner.phase <= Some(Phase::Tunnel);
+        match &inner.kind {
+            ErrorKind::Network(NetworkFault::Closed) if failed_proxy => {
+                f.write_str("the proxy closed the connection")?;
+            }
+            kind => kind.fmt(f)?,
+        }
         if let Some(source) = &inner.source {
             write!(f, " ({source})")?;
         }
-        match inner.kind.advice() {
+        let advice = if failed_proxy {
+            inner.kind.advice_on_proxy()
+        } else {
+            inner.kind.advice()
+        };
+        match advice {
             Some(advice) => write!(f, "; {advice}"),
             None => Ok(()),
         }
@@ -335,6 +361,7 @@ impl fmt::Debug for Error {
             .field("kind", &self.0.kind)
             .field("phase", &self.0.phase)
             .field("origin", &self.0.origin)
+            .field("proxy", &self.0.proxy)
             .field("url", &self.0.url)
             .field("path", &self.0.path)
             .field("bytes_sent", &self.0.sent)

@@ -28,6 +28,18 @@ fn an_error_names_the_step_its_object_and_the_cause() {
              firewall blocks it",
         ),
         (
+            at(ErrorKind::Proxy(ProxyFault::NotAllowed), Phase::Tunnel)
+                .through(Some("socks5://10.9.0.3:1080")),
+            "the proxy socks5://10.9.0.3:1080 opened no tunnel to https://game.example: the rules of the SOCKS \
+             proxy do not allow this host (reply 2)",
+        ),
+        (
+            at(TlsFault::CertificateExpired, Phase::TlsHandshake)
+                .through(Some("http://10.9.0.3:3128")),
+            "could not establish TLS with https://game.example through the proxy http://10.9.0.3:3128: the \
+             server's certificate has expired",
+        ),
+        (
             at(TlsFault::CertificateExpired, Phase::TlsHandshake),
             "could not establish TLS with https://game.example: the server's certificate has expired",
         ),

@@ -9,13 +9,40 @@ use std::fmt;
 use super::kind::{ErrorKind, Misuse, NetworkFault, PeerMisbehaved, ProxyFault, TlsFault};
 use crate::phase::Phase;
 
+/// What could not be done in a phase, with which peer, and whether it was the proxy that failed.
+pub(super) fn write_failed_step(
+    f: &mut fmt::Formatter<'_>,
+    phase: Phase,
+    peer: &str,
+    proxy: Option<&str>,
+) -> fmt::Result {
+    match (proxy, phase) {
+        (None, _) => write!(f, "{} {peer}", failed_step(phase)),
+        (Some(proxy), Phase::Resolve) => {
+            write!(
+                f,
+                "could not look up the host of the proxy {proxy} for {peer}"
+            )
+        }
+        (Some(proxy), Phase::Connect) => {
+            write!(f, "could not connect to the proxy {proxy} for {peer}")
+        }
+        (Some(proxy), Phase::Tunnel) => {
+            write!(f, "the proxy {proxy} opened no tunnel to {peer}")
+        }
+        (Some(proxy), _) => {
+            write!(f, "{} {peer} through the proxy {proxy}", failed_step(phase))
+        }
+    }
+}
+
 /// What could not be done in a phase; the name of the peer follows.
-pub(super) fn failed_step(phase: Phase) -> &'static str {
+fn failed_step(phase: Phase) -> &'static str {
     match phase {
         Phase::Queue => "could not start the request to",
         Phase::Resolve => "could not look up the host of",
         Phase::Connect => "could not connect to",
-        Phase::Tunnel => "could not open a tunnel through the proxy to",
+        Phase::Tunnel => "could not open a tunnel to",
         Phase::TlsHandshake => "could not establish TLS with",
         Phase::SendHead => "could not send the request to",
         Phase::AwaitContinue | Phase::SendBody => "could not send the request content to",
@@ -53,6 +80,20 @@ impl ErrorKind {
                 | Self::Timeout(_)
                 | Self::RequestBody
         )
+    }
+
+    /// What to check or to change, if it was a proxy that failed.
+    pub(super) fn advice_on_proxy(&self) -> Option<&'static str> {
+        match self {
+            Self::Network(NetworkFault::Unresolved) => {
+                Some("check the spelling of the proxy's host and the network connection")
+            }
+            Self::Network(NetworkFault::ConnectFailed) => Some(
+                "check the proxy settings, that the proxy runs and listens on this port, and that no firewall \
+                 blocks it",
+            ),
+            _ => self.advice(),
+        }
     }
 
     /// What to check or to change, where the kind alone says it.
@@ -112,6 +153,10 @@ impl fmt::Display for ErrorKind {
                     f,
                     "the request took longer than its total timeout, and was {phase}"
                 )
+            }
+            #[cfg(feature = "agent")]
+            Self::Status(407) => {
+                f.write_str("the proxy responded with status 407: it requires other credentials")
             }
             #[cfg(feature = "agent")]
             Self::Status(code) => write!(f, "the server responded with status {code}"),

@@ -58,6 +58,8 @@ mod options;
 mod pausing;
 mod pool;
 mod proxies;
+#[cfg(feature = "tls")]
+mod proxy_failures;
 mod queue;
 mod rates;
 mod records;

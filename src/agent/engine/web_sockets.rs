@@ -27,6 +27,11 @@ use crate::transport::meter::{BudgetMeter, RemainingBudget};
 /// Bytes of messages that the caller has not pulled, beyond which nothing more is read.
 const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 
+/// So many reads come before a write: if the peer has closed, the write causes a reset, and with a reset Windows
+/// discards what was not read. More would let a peer that sends without end keep frames from being written. A poll
+/// whose budget was spent by a read counts as all of them.
+const READS_BEFORE_WRITE: u8 = 16;
+
 /// Reads of what a peer has sent that broke the protocol.
 const DISCARDED_READS: usize = 16;
 
@@ -123,7 +128,7 @@ impl Engine {
         }
     }
 
-    /// Delivers what arrived before it notices an error of the stream.
+    /// Delivers what arrived before it notices an error of the stream, and reads before it writes.
     fn move_frames(
         &mut self,
         id: RequestId,
@@ -136,13 +141,24 @@ impl Engine {
         let mut moved = false;
         loop {
             let mut progressed = self.take_events(id, socket, unread, active_now);
-            progressed |= self.write_frames(socket, active_now, meter);
             let taken = socket.machine.receive(socket.recv.unread(), active_now);
             socket.recv.consume(taken, self.reactor.pool());
             progressed |= taken > 0;
-            if *unread < WINDOW_BYTES && !paused {
-                progressed |= self.read_frames(socket, meter);
+            let may_read = *unread < WINDOW_BYTES && !paused;
+            let must_write = socket.reads >= READS_BEFORE_WRITE;
+            if may_read && !must_write && self.read_frames(socket, meter) {
+                socket.reads += 1;
+                moved = true;
+                continue;
             }
+            if meter.exhausted() {
+                // The next poll writes first.
+                socket.reads = READS_BEFORE_WRITE;
+                moved |= progressed;
+                break;
+            }
+            progressed |= self.write_frames(socket, active_now, meter) || may_read && must_write;
+            socket.reads = 0;
             if !progressed {
                 break;
             }
@@ -150,7 +166,9 @@ impl Engine {
         }
         socket.machine.handle_timeout(active_now);
         moved |= self.take_events(id, socket, unread, active_now);
-        moved |= self.write_frames(socket, active_now, meter);
+        if !meter.exhausted() {
+            moved |= self.write_frames(socket, active_now, meter);
+        }
         moved
     }
 

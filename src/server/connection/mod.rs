@@ -93,6 +93,8 @@ pub(super) struct Connection {
     input_over: bool,
     out: Vec<u8>,
     out_sent: usize,
+    /// Reads since bytes could last be written.
+    reads: u8,
     stage: Stage,
     incoming: Incoming,
     current: Current,
@@ -160,6 +162,7 @@ impl Connection {
             input_over: false,
             out: Vec::new(),
             out_sent: 0,
+            reads: 0,
             stage: if is_secure {
                 Stage::Handshaking
             } else {
@@ -230,6 +233,9 @@ impl Connection {
         #[cfg(feature = "websocket")]
         if matches!(self.stage, Stage::Socket(_)) {
             return self.step_socket(cx);
+        }
+        if let Some(step) = self.read_before_sending(cx)? {
+            return Ok(step);
         }
         let mut moved = self.transmit(cx)?;
         match &mut self.stage {

@@ -15,9 +15,10 @@ impl Connection {
         self.enter(Stage::Socket(Box::new(socket)), cx.now);
     }
 
-    /// One step of a WebSocket.
+    /// One step of a WebSocket. It reads before it writes: if the client has closed, a write causes a reset, and with a
+    /// reset Windows discards what was not read.
     pub(super) fn step_socket(&mut self, cx: &mut Context<'_>) -> Result<Step, Error> {
-        let mut moved = self.send_frames(cx);
+        let mut moved = !self.may_read_first() && self.send_frames(cx);
         let Stage::Socket(socket) = &mut self.stage else {
             return Ok(Step::Stuck);
         };
@@ -53,10 +54,21 @@ impl Connection {
         if moved {
             return Ok(Step::Worked);
         }
-        match self.read(cx) {
-            Err(error) => self.end_socket(Some(error), cx),
-            step => step,
+        let is_sending = self.is_sending();
+        let read = self.read(cx);
+        match read {
+            Err(error) => return self.end_socket(Some(error), cx),
+            Ok(Step::Stuck) if !cx.meter.exhausted() => {
+                return Ok(if self.send_frames(cx) {
+                    Step::Worked
+                } else {
+                    Step::Stuck
+                });
+            }
+            _ if is_sending => self.note_read_first(cx),
+            _ => {}
         }
+        read
     }
 
     /// Writes the frames that wait. After an error, what the client sent before it is still read.
