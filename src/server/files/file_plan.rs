@@ -15,8 +15,8 @@ pub struct FilePlan {
     pub status: StatusCode,
     /// The fields, except those of framing.
     pub headers: HeaderMap,
-    /// The length of the content; for `HEAD`, the length that it would have. `None` for 304, which has no
-    /// content.
+    /// The length of the content; for `HEAD`, the length that it would have. `None` for 204 and 304, which have
+    /// no content.
     pub length: Option<u64>,
     /// The content.
     pub body: FileBody,

@@ -60,12 +60,27 @@ impl FolderRoot {
             }
         }
         if self.symlinks == Symlinks::WithinRoot {
-            place = place.canonicalize()?;
+            place = place
+                .canonicalize()
+                .map_err(|error| self.without_loops(path, error))?;
             if !place.starts_with(&self.folder) {
                 return Err(not_found());
             }
         }
         Ok(place)
+    }
+
+    /// A link that leads to itself is not found, like one that leads nowhere. Other errors stay as they are.
+    fn without_loops(&self, path: &AssetPath, error: io::Error) -> io::Error {
+        let mut place = self.folder.clone();
+        for name in path.names() {
+            place.push(name);
+            let is_link = place.symlink_metadata().is_ok_and(|it| it.is_symlink());
+            if is_link && fs::metadata(&place).is_err() {
+                return not_found();
+            }
+        }
+        error
     }
 }
 
@@ -73,7 +88,8 @@ impl AssetRoot for FolderRoot {
     fn open(&self, path: &AssetPath) -> io::Result<Asset> {
         let place = self.locate(path)?;
         // The type is checked before the file is opened: opening a named pipe would wait for its other end.
-        if !fs::metadata(&place)?.is_file() {
+        let metadata = fs::metadata(&place).map_err(|error| self.without_loops(path, error))?;
+        if !metadata.is_file() {
             return Err(not_found());
         }
         let file = File::open(place)?;

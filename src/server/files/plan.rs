@@ -35,7 +35,7 @@ impl StaticFiles {
     /// The response to this request; `None` when there is no such file. `target` is the request target as it
     /// was received; `now` becomes the response's `Date`.
     ///
-    /// Only `GET` and `HEAD` get the file; other methods get 405. Paths that are not below the base are not
+    /// Only `GET` and `HEAD` get the file. `OPTIONS` gets 204 with `Allow`, other methods get 405. Paths that are not below the base are not
     /// found. A path that no file can have (`..`, NUL, `%2f`) gets 400.
     pub fn plan(
         &self,
@@ -62,8 +62,14 @@ impl StaticFiles {
             Ok(Found::Nothing) => None,
             Err(error) => Some(broken(path_of(target), error)),
             Ok(_) if !reads => {
-                let mut answer = empty(StatusCode::METHOD_NOT_ALLOWED);
-                set(&mut answer.headers, header::ALLOW, "GET, HEAD");
+                let mut answer = match *method {
+                    Method::OPTIONS => FilePlan {
+                        length: None,
+                        ..empty(StatusCode::NO_CONTENT)
+                    },
+                    _ => empty(StatusCode::METHOD_NOT_ALLOWED),
+                };
+                set(&mut answer.headers, header::ALLOW, "GET, HEAD, OPTIONS");
                 Some(answer)
             }
             Ok(Found::Folder) => redirect(&path, query_of(target)),

@@ -171,6 +171,13 @@ fn symbolic_links() {
             "{name}"
         );
     }
+    for symlinks in [Symlinks::WithinRoot, Symlinks::Refuse, Symlinks::Follow] {
+        let root = FolderRoot::new(&inside).unwrap().symlinks(symlinks);
+        for name in ["/loop", "/loop/x"] {
+            let error = root.open(&path(name)).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::NotFound, "{symlinks:?} {name}");
+        }
+    }
     let root = FolderRoot::new(&inside).unwrap();
     assert!(!root.is_dir(&path("/up/")) && root.is_dir(&path("/folder/")));
     assert_eq!(listed(&root, "/", 99), ["folder/", "near", "sub/"]);
