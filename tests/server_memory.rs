@@ -99,6 +99,13 @@ fn attacks() -> Vec<Attack> {
             flood: || b"1\r\nx\r\n".repeat(8192),
         },
         Attack {
+            name: "an event stream, never read, of a topic with tiny events",
+            opening: "GET /tiny HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            reads_head: true,
+            start: b"",
+            flood: || b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1024),
+        },
+        Attack {
             name: "an event stream, never read, of a busy topic",
             opening: "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n",
             reads_head: true,
@@ -123,7 +130,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn server(tls: Option<ServerTlsOptions>, topic: &Topic) -> Server {
+fn server(tls: Option<ServerTlsOptions>, topics: &[Topic; 2]) -> Server {
     let builder = Server::builder().guard(Guard::open());
     let builder = match tls {
         Some(tls) => builder.tls(tls),
@@ -153,12 +160,14 @@ fn server(tls: Option<ServerTlsOptions>, topic: &Topic) -> Server {
         )
         .unwrap()
         .at_head();
-    let topic = topic.clone();
-    server
-        .route("GET", "/events", move |request: &mut Request| {
-            topic.subscribe(request);
-        })
-        .unwrap();
+    for (topic, path) in topics.iter().zip(["/events", "/tiny"]) {
+        let topic = topic.clone();
+        server
+            .route("GET", path, move |request: &mut Request| {
+                topic.subscribe(request);
+            })
+            .unwrap();
+    }
     server
 }
 
@@ -209,8 +218,9 @@ fn measure_attacks<S: Stream + 'static>(
     wrap: impl Fn(TcpStream) -> S,
 ) {
     for attack in attacks() {
-        let topic = Topic::new().when_too_slow(SlowConsumerPolicy::DropOldest);
-        let mut server = server(tls(), &topic);
+        let topic = || Topic::new().when_too_slow(SlowConsumerPolicy::DropOldest);
+        let topics = [topic(), topic()];
+        let mut server = server(tls(), &topics);
         let address = server.local_addr();
         let name = attack.name;
         let sent = Arc::new(AtomicUsize::new(0));
@@ -223,10 +233,12 @@ fn measure_attacks<S: Stream + 'static>(
         let held = measure(|| {
             while !client.is_finished() {
                 server.wait(Some(Duration::from_millis(1))).unwrap();
-                if topic.subscribers() > 0 {
-                    for _ in 0..100 {
-                        let event = ServerSentEvent::new("e".repeat(1000));
-                        topic.publish(event).unwrap();
+                for (topic, (count, bytes)) in topics.iter().zip([(100, 1000), (5000, 1)]) {
+                    if topic.subscribers() > 0 {
+                        for _ in 0..count {
+                            let event = ServerSentEvent::new("e".repeat(bytes));
+                            topic.publish(event).unwrap();
+                        }
                     }
                 }
             }

@@ -230,3 +230,62 @@ fn client_and_server_share_one_loop_and_one_virtual_clock() {
     }
     assert_eq!(content, b"from memory");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_server_without_file_descriptors_closes_an_idle_connection_for_a_new_client() {
+    const INSIDE: &str = "HTTPOLL_FEW_DESCRIPTORS";
+    if std::env::var_os(INSIDE).is_some() {
+        make_room_for_a_new_client();
+        return;
+    }
+    let program = std::env::current_exe().unwrap();
+    let name = thread::current().name().unwrap().to_owned();
+    let ran = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 64; exec \"$0\" --exact \"$1\""])
+        .args([program.as_os_str(), name.as_ref()])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&ran.stdout);
+    assert!(
+        ran.status.success() && printed.contains("1 passed"),
+        "{printed}"
+    );
+}
+
+#[cfg(unix)]
+fn make_room_for_a_new_client() {
+    let mut server = server();
+    let (faults, reported) = mpsc::channel();
+    server.on_error(move |fault, _| faults.send(fault.to_string()).unwrap());
+    let request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut ask = |server: &mut Server, client: &mut TcpStream| {
+        client.write_all(request).unwrap();
+        client.set_nonblocking(true).unwrap();
+        let mut response = Vec::new();
+        let mut buffer = [0; 4096];
+        while !response.ends_with(b"hello") {
+            server
+                .wait(Some(std::time::Duration::from_millis(20)))
+                .unwrap();
+            if let Ok(count) = client.read(&mut buffer) {
+                assert_ne!(count, 0, "closed");
+                response.extend_from_slice(&buffer[..count]);
+            }
+        }
+    };
+    let mut idle = TcpStream::connect(server.local_addr()).unwrap();
+    ask(&mut server, &mut idle);
+    let mut client = TcpStream::connect(server.local_addr()).unwrap();
+    let mut files = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        files.push(file);
+    }
+    ask(&mut server, &mut client);
+    let faults: Vec<_> = reported.try_iter().collect();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].starts_with("cannot accept: "), "{faults:?}");
+    assert_eq!(idle.read(&mut [0; 16]).unwrap(), 0);
+    assert_eq!(server.metrics().open, 1);
+}

@@ -5,6 +5,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod serving;
+mod server_timeouts {
+    mod floods;
+
+    use super::seconds;
+}
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

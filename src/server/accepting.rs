@@ -2,7 +2,7 @@
 //!
 //! A connection is idle when it has nothing under way and its socket holds no bytes. The socket is asked
 //! after the connection has had its first turn: a request that has arrived but has not been read yet does
-//! not count as idle.
+//! not count as idle. The same connection is closed when the system has no more sockets.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -21,6 +21,10 @@ use crate::transport::socket::Socket;
 /// How long the server stops accepting after the system ran out of sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How many connections are accepted before those that are open get a turn, so that a flood of new clients does
+/// not use up the budget of those before them.
+const ACCEPTS_PER_TURN: usize = 8;
+
 impl Server {
     /// Whether a client may be waiting and a connection may be added.
     pub(super) fn can_accept(&mut self, active_now: Instant) -> bool {
@@ -33,10 +37,18 @@ impl Server {
                 || self.longest_idle(None).is_some())
     }
 
-    /// Accepts connections as long as there are clients, places and budget.
+    /// Accepts connections as long as there are clients, places and budget, but only a few in one turn.
     pub(super) fn accept(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
         let mut moved = false;
+        let mut left = ACCEPTS_PER_TURN;
+        let mut has_made_room = false;
+        self.accepts_more = false;
         while self.accepts_left > 0 && self.can_accept(active_now) {
+            if left == 0 {
+                self.accepts_more = true;
+                break;
+            }
+            left -= 1;
             let Some(listener) = &mut self.listener else {
                 break;
             };
@@ -46,6 +58,8 @@ impl Server {
             match listener.accept(&mut self.reactor) {
                 Ok(Some((socket, peer))) => {
                     moved = true;
+                    has_made_room = false;
+                    meter.note_work();
                     self.accepts_left -= 1;
                     let local = socket.local_address().unwrap_or(local);
                     let client = Client::new(self.next_number(), peer, local);
@@ -58,6 +72,11 @@ impl Server {
                 Err(error) => {
                     self.connections.release(slot);
                     self.app.report(&ServerFault::Accept(error), None);
+                    if !has_made_room && self.close_longest_idle(None) {
+                        // As when there are too many connections.
+                        has_made_room = true;
+                        continue;
+                    }
                     self.accept_again = active_now.checked_add(ACCEPT_PAUSE);
                     break;
                 }

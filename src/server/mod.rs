@@ -167,6 +167,8 @@ pub struct Server {
     numbers: u64,
     /// How many connections may still be accepted, and how many handlers called, in the present poll.
     accepts_left: usize,
+    /// Whether clients wait that another turn of this poll accepts.
+    accepts_more: bool,
     calls_left: usize,
     /// How many connections something is arriving on.
     receiving: usize,
@@ -210,6 +212,7 @@ impl Server {
             budget: Budget::default(),
             numbers: 0,
             accepts_left: 0,
+            accepts_more: false,
             calls_left: 0,
             receiving: 0,
             calls: Vec::new(),

@@ -12,6 +12,13 @@ use bytes::Bytes;
 use super::wake_queue::{ConnectionId, WakeQueue};
 use crate::proto::FieldLines;
 
+/// How many bytes of a queue's capacity one piece takes up at least: about the memory that it needs besides its
+/// bytes.
+const PIECE_BYTES: usize = 64;
+
+/// How many pieces fit into any queue, however small its capacity is.
+const LEAST_PIECES: usize = 16;
+
 /// See the module's documentation.
 pub(super) struct Pipe {
     inner: Mutex<Inner>,
@@ -178,10 +185,13 @@ impl Pipe {
             _ => (item.bytes, item.id.map(Arc::from)),
         };
         let freed = place.map_or(0, |at| inner.queue[at].bytes.len());
-        let fits = |inner: &Inner| {
-            inner.bytes == freed || inner.bytes - freed + bytes.len() <= self.capacity
-        };
         let mut place = place;
+        let is_new = place.is_none();
+        let fits = |inner: &Inner| {
+            let is_last = inner.bytes == freed;
+            let has_bytes = inner.bytes - freed + bytes.len() <= self.capacity;
+            is_last || has_bytes && !(is_new && inner.queue.len() >= self.most_pieces())
+        };
         while !fits(&inner) {
             if when_full == WhenFull::Refuse {
                 return Err(SendError::Full);
@@ -209,10 +219,16 @@ impl Pipe {
         Ok(())
     }
 
+    /// How many pieces may wait. Each takes memory besides its bytes.
+    fn most_pieces(&self) -> usize {
+        (self.capacity / PIECE_BYTES).max(LEAST_PIECES)
+    }
+
     /// How many more bytes fit at present.
     pub(super) fn room(&self) -> usize {
         let inner = self.inner();
         match inner.end {
+            End::Open if inner.queue.len() >= self.most_pieces() => 0,
             End::Open => self.capacity.saturating_sub(inner.bytes),
             End::Finished(_) | End::Broken | End::Gone => 0,
         }
@@ -379,6 +395,27 @@ mod tests {
         assert_eq!(
             (pipe.dropped(), taken(&pipe)),
             (1, vec!["34".into(), "56".into()])
+        );
+    }
+
+    #[test]
+    fn small_pieces_fill_a_queue_before_their_bytes_do() {
+        let (_wake_queue, pipe) = pipe(20 * PIECE_BYTES);
+        let key: Arc<str> = "position".into();
+        pipe.push("p".into(), Some(Arc::clone(&key))).unwrap();
+        for _ in 1..20 {
+            pipe.push("x".into(), None).unwrap();
+        }
+        assert_eq!(pipe.push("x".into(), None), Err(SendError::Full));
+        assert_eq!((pipe.room(), pipe.queued()), (0, 20));
+        // What replaces a piece needs no place of its own.
+        pipe.push("q".into(), Some(key)).unwrap();
+        push_dropping(&pipe, "y", None);
+        assert_eq!(pipe.dropped(), 1);
+        let taken = taken(&pipe);
+        assert_eq!(
+            (taken.len(), &taken[0][..], &taken[19][..]),
+            (20, &b"q"[..], &b"y"[..])
         );
     }
 

@@ -97,12 +97,13 @@ impl Server {
         }
     }
 
-    /// Gives each connection in the queue one turn, as far as the budget allows.
+    /// Gives each connection in the queue one turn, as far as the budget allows. The first that has something
+    /// to do gets one in any case: accepting others may have used the budget up.
     fn run_queue(&mut self, active_now: Instant, meter: &mut BudgetMeter) -> bool {
-        let mut moved = false;
+        let (mut moved, mut has_worked) = (false, false);
         let mut held = std::mem::take(&mut self.held);
         for _ in 0..self.connections.waiting() {
-            if meter.exhausted() {
+            if meter.exhausted() && has_worked {
                 break;
             }
             let Some(mut connection) = self.connections.next() else {
@@ -118,9 +119,10 @@ impl Server {
             let turned = connection.turn(&mut cx);
             let slot = connection.id.slot;
             self.settle(connection, turned);
+            has_worked |= !matches!(turned, Turned::Idle | Turned::OutOfCalls);
             match turned {
                 Turned::OutOfCalls => held.push(slot),
-                Turned::Waits | Turned::Cut | Turned::Over => moved = true,
+                Turned::Idle | Turned::Waits | Turned::Cut | Turned::Over => moved = true,
             }
         }
         // These connections come first when handlers may be called again.
@@ -184,8 +186,9 @@ impl Server {
                 self.timers.set(slot, deadline);
                 continue;
             }
-            if connection.is_ready(&mut self.reactor) && meter.cut() {
-                // The budget kept the server from reading the bytes: the client is not late.
+            let is_waiting = connection.queued || connection.is_ready(&mut self.reactor);
+            if is_waiting && meter.cut() {
+                // The budget kept the server from taking the bytes: the client is not late.
                 self.connections.put_back(connection);
                 self.timers
                     .set(slot, Some(active_now + Duration::from_millis(1)));
@@ -226,6 +229,7 @@ impl Machine for Server {
     fn begin_poll(&mut self, budget: &Budget) -> Duration {
         self.app.wall = self.reactor.clock().wall();
         self.accepts_left = budget.accepts.unwrap_or(usize::MAX);
+        self.accepts_more = false;
         self.calls_left = budget.handler_calls.unwrap_or(usize::MAX);
         self.history.begin_poll(budget.time);
         Duration::ZERO
@@ -257,7 +261,7 @@ impl Machine for Server {
     }
 
     fn has_work(&self) -> bool {
-        self.calls_left > 0 && self.connections.waiting() > 0
+        self.accepts_more || self.calls_left > 0 && self.connections.waiting() > 0
     }
 
     fn spin_time(&self, busy_poll: BusyPoll) -> Option<Duration> {

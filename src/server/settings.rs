@@ -18,7 +18,7 @@ use crate::limits::Limits;
 /// | content of a request | twice [`body_bytes`](Self::body_bytes), or the route's own limit |
 /// | content of a form | [`MultipartLimits`](crate::server::multipart::MultipartLimits), and 1.3 MiB that wait to be written to disk |
 /// | bytes waiting to be written | 128 KiB and one piece of a stream; over TLS 128 KiB more |
-/// | a stream, an event stream or a WebSocket that the client does not read | [`queued_bytes`](Self::queued_bytes), or one larger piece |
+/// | a stream, an event stream or a WebSocket that the client does not read | [`queued_bytes`](Self::queued_bytes), or one larger piece; three times as much in small pieces |
 /// | received WebSocket messages | twice `message_bytes` and `frame_bytes` of its options |
 /// | pongs that the client does not read | 64 KiB, then nothing more is read from it |
 ///
@@ -49,8 +49,9 @@ pub struct ServerLimits {
     /// How many bytes of unread request content are read and dropped so that the connection can be kept. If more
     /// are left, the connection is closed after the response. Default 64 KiB.
     pub drained_bytes: u64,
-    /// How many bytes wait in a streaming response, an event stream or a WebSocket for a client that
-    /// reads too slowly. Default 1 MiB.
+    /// How many bytes wait in a streaming response or an event stream for a client that reads too slowly. The queue
+    /// is also full when it holds a piece for each 64 of these bytes, because small pieces take memory of their own.
+    /// Default 1 MiB.
     pub queued_bytes: usize,
 }
 

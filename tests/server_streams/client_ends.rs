@@ -91,3 +91,27 @@ fn a_silent_peer_is_pinged_and_then_given_up() {
     assert_eq!(socket.fault(), Some(WebSocketFault::PongTimeout));
     assert_eq!(test.server.metrics().open, 0);
 }
+
+#[test]
+fn a_client_that_goes_on_sending_gets_the_close_frame_and_no_reset() {
+    let mut test = test_server();
+    let kept = with_sockets(&mut test, WebSocketOptions::default());
+    let (mut client, _) = handshake(&mut test, "");
+    let socket = take(&kept);
+    // The head of a frame of 2 MiB, masked with zeros.
+    let head = b"\x82\xff\x00\x00\x00\x00\x00\x20\x00\x00\x00\x00\x00\x00";
+    test.send(&mut client, head);
+    assert_eq!(client.received, b"\x88\x02\x03\xf1");
+    let fault = Some(WebSocketFault::MessageTooBig { limit: 1024 * 1024 });
+    assert_eq!(socket.fault(), fault);
+    for _ in 0..10 {
+        assert!(client.try_write(&[0; 20_000]));
+        test.frame();
+    }
+    client.read();
+    assert!(client.closed && !client.reset);
+    // It closes when the client does, or after two seconds.
+    assert_eq!(test.server.metrics().open, 1);
+    test.pass(Duration::from_secs(2));
+    assert_eq!(test.server.metrics().open, 0);
+}

@@ -163,6 +163,11 @@ impl Engine {
                 break;
             }
             moved = true;
+            meter.note_work();
+            if meter.exhausted() {
+                // A deadline that has passed is judged when everything that arrived was looked at.
+                return true;
+            }
         }
         socket.machine.handle_timeout(active_now);
         moved |= self.take_events(id, socket, unread, active_now);

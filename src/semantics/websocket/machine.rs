@@ -381,6 +381,12 @@ impl WebSocketMachine {
         matches!(self.state, State::Open)
     }
 
+    /// Whether the peer broke the protocol and is told so by a close frame: it may still be sending.
+    #[cfg(feature = "server")]
+    pub(crate) fn has_refused(&self) -> bool {
+        matches!(&self.state, State::Failed { fault, .. } if super::close_code::for_fault(fault).is_some())
+    }
+
     /// Whether the connection is finished and should be closed. A client waits a while for the
     /// server to close it (§7.1.1).
     pub(crate) fn is_finished(&self) -> bool {

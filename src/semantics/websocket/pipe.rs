@@ -5,8 +5,9 @@ use std::io::{self, Read, Write};
 
 use bytes::{Buf, BytesMut};
 
-/// The maximum number of received bytes that wait to be read.
-const INCOMING_BYTES: usize = 64 * 1024;
+/// The maximum number of received bytes that wait to be read. The owner checks its budget after each such batch,
+/// which may hold hundreds of frames.
+const INCOMING_BYTES: usize = 4 * 1024;
 
 /// An emptied queue keeps at most this capacity.
 const KEPT_BYTES: usize = 64 * 1024;

@@ -42,23 +42,21 @@ impl Connection {
                 self.enter(Stage::Head, cx.now);
                 Step::Moved
             }
-            _ => self.begin_closing(cx),
+            _ => self.begin_closing(self.exchange.remote_done(), cx),
         }
     }
 
-    /// Closes at once if the client has nothing under way. Otherwise it ends the server's side and waits for
-    /// the client to end its own: closing with unread bytes causes a reset, which may overtake the response
-    /// (RFC 9112 §9.6).
-    fn begin_closing(&mut self, cx: &mut Context<'_>) -> Step {
-        let is_quiet = self.exchange.remote_done()
-            && self.recv.is_empty()
-            && !self.link.is_readable(cx.reactor);
+    /// Closes at once if the client has nothing under way: it has sent everything, and nothing behind it. Otherwise
+    /// it ends the server's side and waits for the client to end its own: closing with unread bytes causes a reset,
+    /// which may overtake the response (RFC 9112 §9.6).
+    pub(super) fn begin_closing(&mut self, is_all_sent: bool, cx: &mut Context<'_>) -> Step {
+        let is_quiet = is_all_sent && self.recv.is_empty() && !self.link.is_readable(cx.reactor);
         if self.input_over || is_quiet {
             return Step::Over;
         }
         self.cut_content();
         self.link.shutdown_write(cx.reactor);
-        self.enter(Stage::Lingering { dropped: 0 }, cx.now);
+        self.enter(Stage::Lingering, cx.now);
         Step::Moved
     }
 
@@ -122,7 +120,7 @@ impl Connection {
         let slowness = match &self.stage {
             Stage::Handshaking => TimeoutKind::Handshake,
             Stage::Head if self.has_begun() => TimeoutKind::Head,
-            Stage::Head | Stage::Lingering { .. } => return true,
+            Stage::Head | Stage::Lingering => return true,
             Stage::Collecting(collecting) if collecting.waits_for_disk => TimeoutKind::Disk,
             Stage::Collecting(_) => TimeoutKind::Content,
             Stage::Storing(_) => TimeoutKind::Disk,

@@ -47,7 +47,7 @@ impl Connection {
             Stage::Responding(_) => ConnectionPhase::SendResponse,
             #[cfg(feature = "websocket")]
             Stage::Socket(_) => ConnectionPhase::WebSocket,
-            Stage::Lingering { .. } => ConnectionPhase::Closing,
+            Stage::Lingering => ConnectionPhase::Closing,
         }
     }
 }

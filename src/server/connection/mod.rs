@@ -119,6 +119,8 @@ pub(super) struct Context<'a> {
 /// The result of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turned {
+    /// There was nothing to do.
+    Idle,
     /// It waits for its socket, a responder or a deadline.
     Waits,
     /// It could continue: the budget or its share of the turn is spent.
@@ -190,10 +192,18 @@ impl Connection {
     fn go_on(&mut self, cx: &mut Context<'_>) -> Turned {
         let (requests, calls) = (self.requests, *cx.calls);
         let before = cx.app.metrics.bytes_received + cx.app.metrics.bytes_sent;
+        let mut has_worked = false;
         loop {
             match self.step(cx) {
-                Ok(Step::Moved) => continue,
-                Ok(Step::Worked) => {}
+                Ok(Step::Moved) => {
+                    has_worked = true;
+                    continue;
+                }
+                Ok(Step::Worked) => {
+                    has_worked = true;
+                    // Bytes that were read before are work, too: taking them must use the budget up.
+                    cx.meter.note_work();
+                }
                 // It seems to wait, but the budget may just be spent.
                 Ok(Step::Stuck) if cx.meter.exhausted() && self.is_ready(cx.reactor) => {
                     return Turned::Cut;
@@ -203,7 +213,7 @@ impl Connection {
                 Ok(Step::OutOfCalls) => return Turned::OutOfCalls,
                 Ok(Step::Over) => return Turned::Over,
                 Err(error) => {
-                    if !matches!(self.stage, Stage::Head | Stage::Lingering { .. }) {
+                    if !matches!(self.stage, Stage::Head | Stage::Lingering) {
                         cx.app
                             .report(&ServerFault::Connection(error), Some(&self.client));
                     }
@@ -218,7 +228,11 @@ impl Connection {
         }
         self.recv.shrink(cx.reactor.pool());
         self.free_out();
-        Turned::Waits
+        if has_worked {
+            Turned::Waits
+        } else {
+            Turned::Idle
+        }
     }
 
     fn step(&mut self, cx: &mut Context<'_>) -> Result<Step, Error> {
@@ -289,11 +303,10 @@ impl Connection {
                     return Ok(self.finish(cx));
                 }
             }
-            Stage::Lingering { dropped } => {
-                *dropped += self.recv.unread().len() as u64;
-                let over = self.input_over || *dropped > cx.app.limits.drained_bytes.max(1024);
+            // However much the client still sends: only its time is limited.
+            Stage::Lingering => {
                 self.recv.clear(cx.reactor.pool());
-                if over {
+                if self.input_over {
                     return Ok(Step::Over);
                 }
             }
@@ -309,7 +322,7 @@ impl Connection {
         if self.input_over {
             return Ok(match self.stage {
                 // The bytes that have arrived will never be a whole request.
-                Stage::Head | Stage::Collecting(_) | Stage::Lingering { .. } => Step::Over,
+                Stage::Head | Stage::Collecting(_) | Stage::Lingering => Step::Over,
                 _ => Step::Stuck,
             });
         }
@@ -354,7 +367,7 @@ impl Connection {
         match (&self.stage, &self.incoming) {
             (Stage::Handshaking, _) => false,
             (Stage::Collecting(collecting), _) if collecting.waits_for_disk => false,
-            (Stage::Head | Stage::Collecting(_) | Stage::Lingering { .. }, _) => true,
+            (Stage::Head | Stage::Collecting(_) | Stage::Lingering, _) => true,
             #[cfg(feature = "websocket")]
             (Stage::Socket(socket), _) => {
                 socket.has_room() && self.recv.unread().len() < AHEAD_BYTES
@@ -403,7 +416,7 @@ impl Connection {
             #[cfg(feature = "websocket")]
             Stage::Socket(socket) => socket.due(),
             Stage::Responding(_) => None,
-            Stage::Lingering { .. } => self.since.checked_add(timeouts.linger),
+            Stage::Lingering => self.since.checked_add(timeouts.linger),
         }
     }
 
@@ -445,7 +458,7 @@ impl Connection {
             }
             #[cfg(feature = "websocket")]
             Stage::Socket(_) => false,
-            Stage::Head | Stage::Ready(_) | Stage::Lingering { .. } => false,
+            Stage::Head | Stage::Ready(_) | Stage::Lingering => false,
         }
     }
 

@@ -53,6 +53,11 @@ impl Socket {
         self.machine.is_finished()
     }
 
+    /// Whether the client broke the protocol, and may still be sending when it gets the close frame.
+    pub(super) fn has_refused(&self) -> bool {
+        self.machine.has_refused()
+    }
+
     /// Nothing more can be sent.
     pub(super) fn end_sending(&mut self, error: Error) {
         self.write_error.get_or_insert(error);

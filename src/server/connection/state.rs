@@ -42,9 +42,7 @@ pub(super) enum Stage {
     #[cfg(feature = "websocket")]
     Socket(Box<Socket>),
     /// The response has been sent. Bytes that still arrive are dropped, so that no reset overtakes it.
-    Lingering {
-        dropped: u64,
-    },
+    Lingering,
 }
 
 #[derive(Debug)]

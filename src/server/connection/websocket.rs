@@ -48,7 +48,8 @@ impl Connection {
             };
             return match flushed {
                 Ok(false) => Ok(Step::Stuck),
-                flushed => self.end_socket(flushed.err(), cx),
+                Ok(true) => self.say_goodbye(cx),
+                Err(error) => self.end_socket(Some(error), cx),
             };
         }
         if moved {
@@ -86,6 +87,16 @@ impl Connection {
             socket.end_sending(error);
         }
         true
+    }
+
+    /// The close frame was sent. A client that is still sending, such as one whose message was too large, has to
+    /// get it before the connection is gone (RFC 6455 §7.1.1).
+    fn say_goodbye(&mut self, cx: &mut Context<'_>) -> Result<Step, Error> {
+        if matches!(&self.stage, Stage::Socket(socket) if socket.has_refused()) {
+            self.note_sent(false, cx.app, cx.now);
+            return Ok(self.begin_closing(false, cx));
+        }
+        self.end_socket(None, cx)
     }
 
     /// Everything that arrived was delivered. Behind a valid close frame an error of the stream does not count
