@@ -58,7 +58,6 @@ impl Server {
             match listener.accept(&mut self.reactor) {
                 Ok(Some((socket, peer))) => {
                     moved = true;
-                    has_made_room = false;
                     meter.note_work();
                     self.accepts_left -= 1;
                     let local = socket.local_address().unwrap_or(local);
@@ -73,7 +72,7 @@ impl Server {
                     self.connections.release(slot);
                     self.app.report(&ServerFault::Accept(error), None);
                     if !has_made_room && self.close_longest_idle(None) {
-                        // As when there are too many connections.
+                        // Only one: the system also refuses when no client waits.
                         has_made_room = true;
                         continue;
                     }
