@@ -2,20 +2,24 @@
 """Serves plugin/web/pkg, which plugin/web/run has built, with the service that the example leaderboard asks.
 
 The service is busy at first and fails on request, as that of plugin/examples/leaderboard/terminal.rs. With --check or
---picture FILE the page is opened in headless Chromium. Standard library only.
+--picture FILE the page is opened in a browser without a window: Chromium, or that of --browser firefox or webkit (which
+takes no pictures). Standard library only.
 """
 
 import http.server
 import json
 import os
-import shutil
 import socketserver
-import subprocess
 import sys
 import tempfile
 import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../../tests/web"))
+# Only now is it found.
+import browsers  # noqa: E402
+
+LIMIT = 120
 FILES = {
     "/": ("index.html", "text/html"),
     "/leaderboard.js": ("pkg/leaderboard.js", "text/javascript"),
@@ -100,35 +104,43 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
 
 
-def open_in_chromium(url, picture):
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not chromium:
-        sys.exit("plugin/web: no Chromium")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        picture = picture or os.path.join(profile, "page.png")
-        flags = "--headless --no-sandbox --disable-gpu --no-first-run --hide-scrollbars --window-size=960,420".split()
-        command = [chromium, *flags, f"--user-data-dir={profile}/data", f"--screenshot={picture}", f"{url}?picture"]
+def open_in(kind, url, picture):
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
-            subprocess.run(command, timeout=120, check=True, capture_output=True)
-        except subprocess.TimeoutExpired:
-            sys.exit("plugin/web: the example did not end within 120 s")
+            browser = kind(folder)
+        except browsers.Missing as missing:
+            sys.exit(f"plugin/web: {missing}")
+        try:
+            if picture:
+                browser.take_picture(f"{url}?picture", picture, (960, 420), LIMIT)
+            else:
+                browser.start(url)
+                SERVICE.ended.wait(LIMIT)
+        finally:
+            browser.stop()
+        if not SERVICE.ended.is_set():
+            print(browser.log()[-6000:], file=sys.stderr)
+            sys.exit(f"plugin/web: the example did not end within {LIMIT} s")
+        version = browser.version()
     if SERVICE.report != EXPECTED:
         sys.exit(f"plugin/web: the page printed\n{SERVICE.report}\n\ninstead of\n{EXPECTED}")
-    print("plugin/web: the example leaderboard ran in a page and printed what it prints natively")
+    print(f"plugin/web: the example leaderboard ran in a page of {version} and printed what it prints natively")
 
 
 def main():
-    port = 8000 if len(sys.argv) == 1 else 0
+    arguments = sys.argv[1:]
+    kind = browsers.take_option(arguments)
+    port = 0 if arguments else 8000
     server = Server(("127.0.0.1", port), Handler)
     url = f"http://127.0.0.1:{server.server_address[1]}/"
-    if len(sys.argv) == 1:
+    if not arguments:
         print(url, flush=True)
         return server.serve_forever()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    if sys.argv[1] == "--check":
-        return open_in_chromium(url, None)
-    if sys.argv[1] == "--picture" and len(sys.argv) == 3:
-        return open_in_chromium(url, os.path.abspath(sys.argv[2]))
+    if arguments == ["--check"]:
+        return open_in(kind, url, None)
+    if arguments[0] == "--picture" and len(arguments) == 2:
+        return open_in(kind, url, os.path.abspath(arguments[1]))
     return sys.exit(__doc__)
 
 

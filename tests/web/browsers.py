@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -106,17 +107,31 @@ class Browser:
         """Opens a page. `proxy`: a port of loopback that passes requests for `INSECURE_HOST` on, for a browser without
         a table of hosts."""
         self.proxy = proxy
+        # So that a runner that is told to end, ends its browser.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
         log = open(self.log_path, "w")
         # A group of its own, so that its end takes the processes that it started with it.
         self.process = subprocess.Popen(
             self.command(url), stdout=log, stderr=log, env=self.environment(), start_new_session=True
         )
 
+    def take_picture(self, url, path, size, limit):
+        """Keeps a picture of a page as it is once it has loaded; ends the program if that takes too long. `size`: of the
+        window."""
+        try:
+            command = self.picture_command(url, path, size)
+            subprocess.run(command, env=self.environment(), timeout=limit, check=True, capture_output=True)
+        except subprocess.TimeoutExpired:
+            sys.exit(f"{self.name} took no picture within {limit} s")
+
+    def picture_command(self, url, path, size):
+        sys.exit(f"{self.name} takes no pictures")
+
     def stop(self):
         if self.process is None:
             return
-        for signal in ("TERM", "KILL"):
-            subprocess.run(["kill", f"-{signal}", "--", f"-{self.process.pid}"], capture_output=True, check=False)
+        for name in ("TERM", "KILL"):
+            subprocess.run(["kill", f"-{name}", "--", f"-{self.process.pid}"], capture_output=True, check=False)
             try:
                 self.process.wait(10)
                 return
@@ -152,6 +167,11 @@ class Chromium(Browser):
         flags.append(f"--host-resolver-rules=MAP {INSECURE_HOST} 127.0.0.1")
         return [self.program, *flags, f"--user-data-dir={self.folder}/data", url]
 
+    def picture_command(self, url, path, size):
+        flags = "--headless --no-sandbox --disable-gpu --no-first-run --hide-scrollbars".split()
+        window = "--window-size={},{}".format(*size)
+        return [self.program, *flags, window, f"--user-data-dir={self.folder}/data", f"--screenshot={path}", url]
+
     def set_quota(self, host, bytes_):
         return devtools.set_quota(f"{self.folder}/data", host, bytes_)
 
@@ -170,6 +190,12 @@ class Firefox(Browser):
     console = "console."
 
     def command(self, url):
+        return [*self.program_with_profile(), url]
+
+    def picture_command(self, url, path, size):
+        return [*self.program_with_profile(), "--window-size={},{}".format(*size), "--screenshot", path, url]
+
+    def program_with_profile(self):
         profile = os.path.join(self.folder, "profile")
         os.makedirs(profile, exist_ok=True)
         with open(os.path.join(profile, "user.js"), "w") as file:
@@ -181,7 +207,7 @@ class Firefox(Browser):
                 settings["dom.quotaManager.temporaryStorage.fixedLimit"] = 2048
             for name, value in settings.items():
                 file.write(f'user_pref("{name}", {json.dumps(value)});\n')
-        return [self.program, "--headless", "--no-remote", "--new-instance", "--profile", profile, url]
+        return [self.program, "--headless", "--no-remote", "--new-instance", "--profile", profile]
 
     def environment(self):
         return {**os.environ, "HOME": self.folder, "MOZ_CRASHREPORTER_DISABLE": "1"}

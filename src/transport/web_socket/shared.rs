@@ -58,6 +58,15 @@ impl Shared {
         }
     }
 
+    /// Notes that the browser's WebSocket has ended. What is reported after that is ignored.
+    pub(super) fn finish(&mut self, close: Option<CloseFrame>) {
+        if !self.is_over {
+            self.arrive(Arrived::Closed(close));
+            self.is_over = true;
+            self.wake();
+        }
+    }
+
     pub(super) fn take_arrived(&mut self) -> Option<Arrived> {
         let arrived = self.arrived.pop_front()?;
         if let Arrived::Message(message) = &arrived {

@@ -1,6 +1,8 @@
 //! The task that has the browser's `WebSocket`.
 
+use std::cell::Cell;
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
@@ -25,9 +27,12 @@ pub(super) fn spawn(shared: Arc<Mutex<Shared>>, url: String, protocols: Vec<Stri
     };
     socket.set_binary_type(BinaryType::Arraybuffer);
     wasm_bindgen_futures::spawn_local(async move {
+        let has_opened = Rc::new(Cell::new(false));
         let on_open = {
             let (shared, socket) = (Arc::clone(&shared), socket.clone());
+            let has_opened = Rc::clone(&has_opened);
             Closure::<dyn FnMut()>::new(move || {
+                has_opened.set(true);
                 let mut shared = lock(&shared);
                 shared.arrive(Arrived::Open(socket.protocol()));
                 shared.wake();
@@ -48,15 +53,23 @@ pub(super) fn spawn(shared: Arc<Mutex<Shared>>, url: String, protocols: Vec<Stri
                     code: event.code(),
                     reason: event.reason(),
                 });
-                let mut shared = lock(&shared);
-                shared.arrive(Arrived::Closed(close));
-                shared.is_over = true;
-                shared.wake();
+                lock(&shared).finish(close);
+            })
+        };
+        // WebKit reports only this, and no `close`, where it does not even try to connect: for a port, a scheme or a
+        // server that the browser or the page's policy forbids.
+        let on_error = {
+            let shared = Arc::clone(&shared);
+            Closure::<dyn FnMut()>::new(move || {
+                if !has_opened.get() {
+                    lock(&shared).finish(None);
+                }
             })
         };
         socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
+        socket.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         poll_fn(|context| {
             let mut shared = lock(&shared);
             if shared.is_over {
@@ -90,6 +103,7 @@ pub(super) fn spawn(shared: Arc<Mutex<Shared>>, url: String, protocols: Vec<Stri
         socket.set_onopen(None);
         socket.set_onmessage(None);
         socket.set_onclose(None);
+        socket.set_onerror(None);
     });
 }
 

@@ -20,6 +20,7 @@ cases![
     the_page_closes,
     a_server_that_vanishes_is_an_abnormal_end,
     a_refused_handshake_is_an_error,
+    a_port_that_the_browser_blocks_is_an_error,
     a_message_over_the_limit_ends_the_web_socket,
     a_web_socket_beside_requests,
     another_origin_accepts_a_web_socket,
@@ -190,6 +191,14 @@ async fn a_refused_handshake_is_an_error(env: Rc<Env>) -> Outcome {
         let error = error.ok_or("it opened")?;
         holds!(error.contains("could not open the WebSocket"), "{error}");
     }
+    Ok(())
+}
+
+/// WebKit has no `close` for it, only an `error`.
+async fn a_port_that_the_browser_blocks_is_an_error(_: Rc<Env>) -> Outcome {
+    let open = Socket::open_at("ws://127.0.0.1:6000/", WebSocketOptions::new());
+    let error = open.await.err().ok_or("it opened")?;
+    holds!(error.contains("could not open the WebSocket"), "{error}");
     Ok(())
 }
 

@@ -187,15 +187,16 @@ impl Service {
     /// Whether a fault prevents a reply.
     fn refuses(&mut self, request: &mut Request, response: &mut Response) -> bool {
         self.requests += 1;
-        if self.faults.offline || (self.faults.drops && self.requests.is_multiple_of(3)) {
+        let is_dropped =
+            self.faults.offline || (self.faults.drops && self.requests.is_multiple_of(3));
+        // A handshake has no content that could break off, so it is refused.
+        if is_dropped && !request.wants_websocket() {
             // A stream that is dropped ends too early, and the connection with it.
             drop(request.defer().stream(Response::new()));
-            return true;
-        }
-        if self.faults.unavailable {
+        } else if is_dropped || self.faults.unavailable {
             *response = Response::status(503);
         }
-        self.faults.unavailable
+        is_dropped || self.faults.unavailable
     }
 
     /// Sends what is due. Call it once a frame.
