@@ -376,7 +376,6 @@ impl WebSocketMachine {
     }
 
     /// Whether messages can be sent.
-    #[cfg(any(feature = "server", test))]
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.state, State::Open)
     }
