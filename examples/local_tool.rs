@@ -12,7 +12,6 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use httpoll::Agent;
-use httpoll::auth::Credentials;
 use httpoll::server::{LocalTool, Request, Response, Server};
 
 #[macro_use]
@@ -73,7 +72,7 @@ fn ask(name: &str) -> Result<(), Box<dyn Error>> {
     let mut agent = Agent::new();
     let request = agent
         .get(format!("http://127.0.0.1:{}/level", found.port))
-        .credentials(Credentials::Bearer(found.token.unwrap_or_default()))
+        .bearer(found.token.unwrap_or_default())
         .send()?;
     println!("with the token: {}", agent.wait_for(request)?.text());
     Ok(())

@@ -44,6 +44,21 @@ const DIGEST: &str =
     "Digest realm=\"lions\", qop=\"auth\", algorithm=SHA-256, nonce=\"n1\", opaque=\"o\"";
 
 #[test]
+fn a_token_or_a_name_and_a_password_as_credentials() {
+    let (network, server, mut agent) = setup();
+    server.get("/").reply(MockResponse::ok());
+    let get = || Request::get("http://game.example/");
+    for (request, expected) in [
+        (get().bearer("abc.def="), "Bearer abc.def="),
+        (get().basic("Aladdin", "open sesame"), BASIC),
+    ] {
+        run(&network, &mut agent, request).response();
+        let sent = server.requests();
+        assert_eq!(sent.last().unwrap().header("authorization"), Some(expected));
+    }
+}
+
+#[test]
 fn credentials_before_and_after_a_challenge() {
     for (section, credentials, challenge_value, first, second) in [
         (

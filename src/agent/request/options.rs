@@ -102,6 +102,20 @@ impl<S> Request<S> {
         self.set(|options| options.credentials(credentials))
     }
 
+    /// Sends a bearer token (RFC 6750): [`credentials`](Self::credentials) of the kind [`Credentials::Bearer`].
+    pub fn bearer(self, token: impl Into<String>) -> Self {
+        self.credentials(Credentials::Bearer(token.into()))
+    }
+
+    /// Sends a name and a password (RFC 7617): [`credentials`](Self::credentials) of the kind
+    /// [`Credentials::Basic`].
+    pub fn basic(self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.credentials(Credentials::Basic {
+            user: user.into(),
+            password: password.into(),
+        })
+    }
+
     /// Sets credentials by host; see [`RequestOptions::netrc`].
     pub fn netrc(self, netrc: impl Into<Arc<Netrc>>) -> Self {
         self.set(|options| options.netrc(netrc))
