@@ -61,8 +61,7 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
 }
 
 fn begin(mut http: Http, server: Res<Server>) {
-    http.get(server.0.as_str())
-        .insert(HttpStream::ServerSentEvents)
+    http.event_stream(server.0.as_str())
         .observe(|phase: On<HttpPhaseChanged>| {
             if phase.to == HttpPhase::AwaitRetry {
                 println!("(the server hung up; reconnecting)");

@@ -40,8 +40,7 @@ fn main() -> Result<AppExit, Box<dyn Error>> {
 }
 
 fn begin(mut http: Http, address: Res<Address>) {
-    http.get(address.0.as_str())
-        .insert(HttpStream::WebSocket(HttpWebSocket::default()))
+    http.web_socket(address.0.as_str())
         .observe(|open: On<HttpWebSocketOpened>, mut commands: Commands| {
             println!("open");
             send(&mut commands, open.request, 1);

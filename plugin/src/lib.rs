@@ -16,6 +16,7 @@ mod events;
     any(doc, doctest),
     feature = "assets",
     feature = "cache",
+    feature = "oauth",
     feature = "outbox",
     feature = "patch",
     feature = "server",

@@ -1,6 +1,8 @@
 //! What most programs import: all components, events and resources of the plugin, its system parameter
 //! and run conditions, and the few types of `httpoll` that their fields use.
 
+#[cfg(feature = "websocket")]
+pub use httpoll::websocket::WebSocketMessage;
 pub use httpoll::{Budget, Method, Priority, Status};
 
 #[cfg(feature = "assets")]

@@ -8,6 +8,7 @@ use bevy_ecs::system::{Commands, Res, SystemParam};
 use crate::commands::request::RequestCommands;
 use crate::components::download::HttpDownload;
 use crate::components::request::{DespawnOnFinish, HttpRequest};
+use crate::components::stream::HttpStream;
 use crate::events::request::CancelHttp;
 use crate::resources::agent::HttpAgent;
 
@@ -85,6 +86,19 @@ impl Http<'_, '_> {
         path: impl Into<PathBuf>,
     ) -> RequestCommands<'_> {
         self.get(url).insert(HttpDownload::to(path))
+    }
+
+    /// Sends `GET`, and delivers the server-sent events of the response; see
+    /// [`HttpStream::ServerSentEvents`].
+    pub fn event_stream(&mut self, url: impl Into<String>) -> RequestCommands<'_> {
+        self.get(url).insert(HttpStream::ServerSentEvents)
+    }
+
+    /// Opens a WebSocket with the default options; see [`HttpStream::WebSocket`].
+    #[cfg(feature = "websocket")]
+    pub fn web_socket(&mut self, url: impl Into<String>) -> RequestCommands<'_> {
+        let options = crate::components::web_socket::HttpWebSocket::default();
+        self.get(url).insert(HttpStream::WebSocket(options))
     }
 
     /// Cancels a request; see [`CancelHttp`].

@@ -33,7 +33,9 @@ fn the_whole_request_can_be_built_on_the_value_that_http_returns() {
             .on_json(move |on: On<HttpJson<serde_json::Value>>| {
                 let value = on.result.as_ref().unwrap().clone();
                 sender.send(value["rank"].as_u64().unwrap()).unwrap();
-            });
+            })
+            .on_message(|_: On<HttpMessage<u32>>| {})
+            .header("X-Last", "2");
     });
     game.until_finished(1);
     assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [3]);
@@ -41,6 +43,7 @@ fn the_whole_request_can_be_built_on_the_value_that_http_returns() {
     for (name, value) in [
         ("authorization", "Bearer token"),
         ("x-game", "1"),
+        ("x-last", "2"),
         ("idempotency-key", "key"),
         ("content-type", "application/json"),
     ] {
