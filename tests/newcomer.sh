@@ -3,7 +3,8 @@
 #
 #   tests/newcomer.sh              in a new chroot (needs root, debootstrap and the network)
 #   tests/newcomer.sh --here       on this machine, with the toolchain that it has
-#   tests/newcomer.sh --with-bevy  also the first sample of plugin/README.md, in a window: it compiles all of Bevy
+#   tests/newcomer.sh --with-bevy  also the first sample of plugin/README.md, in a window: it compiles all of Bevy, which
+#                                  takes half an hour on two processors that have nothing else to do, and 6 GB
 #   tests/newcomer.sh --fast       the samples only, without the two commands
 #
 # It takes the last commit, runs the two commands, copies each whole program of the README word for word into a
