@@ -202,7 +202,7 @@ pub enum NetworkFault {
     /// A server cannot listen on its address: it is in use, not this machine's, or not permitted. The source
     /// says which.
     ListenFailed,
-    /// The operating system refused a socket, a poll instance or a thread.
+    /// The operating system refused a socket, a port for it, a poll instance or a thread. No server was asked.
     System,
 }
 

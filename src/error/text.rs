@@ -115,7 +115,7 @@ impl ErrorKind {
                 Some("choose another port, or stop the program that listens there")
             }
             Self::Network(NetworkFault::System) => {
-                Some("check how many files and threads this process may open")
+                Some("check how many files, threads and connections this process may have open")
             }
             _ => None,
         }

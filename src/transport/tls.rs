@@ -61,6 +61,8 @@ mod session;
 #[allow(clippy::unwrap_used)]
 mod tests;
 #[cfg(all(feature = "tls", not(target_family = "wasm")))]
+mod time;
+#[cfg(all(feature = "tls", not(target_family = "wasm")))]
 mod verifier;
 
 #[cfg(target_family = "wasm")]

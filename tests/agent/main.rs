@@ -37,6 +37,8 @@ mod deadlines;
 #[cfg(feature = "digest-auth")]
 mod digest;
 mod downloads;
+#[cfg(all(feature = "server", feature = "tls", feature = "websocket"))]
+mod each_poll;
 mod errors;
 mod event_streams;
 mod events;

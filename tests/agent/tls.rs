@@ -52,7 +52,7 @@ pub(crate) fn server_config(
 
 /// Serves `name` with a certificate for these names that is good until that year. Heads are answered
 /// by 200 and `hi`, or, when they ask for `/go`, by a redirect to `http`.
-fn serve(
+pub(crate) fn serve(
     network: &MemoryNetwork,
     authority: &CertifiedIssuer<'static, KeyPair>,
     name: &str,

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use httpoll::error::WebSocketFault;
+use httpoll::server::Response;
 use httpoll::server::websocket::Options as WebSocketOptions;
 
 use crate::serving::test_server;
@@ -114,4 +115,66 @@ fn a_client_that_goes_on_sending_gets_the_close_frame_and_no_reset() {
     assert_eq!(test.server.metrics().open, 1);
     test.pass(Duration::from_secs(2));
     assert_eq!(test.server.metrics().open, 0);
+}
+
+#[test]
+fn a_client_that_left_before_its_web_socket_was_accepted_is_gone_at_once() {
+    use ClientEnds::{HalfCloses, HangsUp, Resets};
+    for ends in [HalfCloses, HangsUp, Resets] {
+        for is_noticed in [false, true] {
+            let mut test = test_server();
+            test.server.pull("GET", "/ws").unwrap();
+            let mut client = test.connect();
+            client.write(
+                b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            );
+            test.frame();
+            match ends {
+                HalfCloses => client.half_close(),
+                HangsUp => client.hang_up(),
+                Resets => client.reset(),
+            }
+            if is_noticed {
+                test.frame();
+            }
+            let mut request = test.server.next_request().unwrap();
+            let socket = request
+                .accept_websocket(WebSocketOptions::default())
+                .unwrap();
+            (0..3).for_each(|_| test.frame());
+            assert!(socket.is_closed(), "{ends:?}, noticed before: {is_noticed}");
+            assert_eq!(test.server.metrics().open, 0, "{ends:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stream_whose_client_left_before_its_head_was_sent_is_closed_at_once() {
+    use ClientEnds::{HangsUp, Resets};
+    for ends in [HangsUp, Resets] {
+        for is_noticed in [false, true] {
+            let mut test = test_server();
+            test.server.pull("GET", "/stream").unwrap();
+            let mut client = test.connect();
+            client.write(b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+            test.frame();
+            if ends == HangsUp {
+                client.hang_up();
+            } else {
+                client.reset();
+            }
+            if is_noticed {
+                test.frame();
+            }
+            let mut request = test.server.next_request().unwrap();
+            let mut stream = request.defer().stream(Response::text(""));
+            for _ in 0..3 {
+                let _ = stream.write("more");
+                test.frame();
+            }
+            assert!(stream.is_closed(), "{ends:?}, noticed before: {is_noticed}");
+            assert_eq!(test.server.metrics().open, 0, "{ends:?}");
+        }
+    }
 }

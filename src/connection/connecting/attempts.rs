@@ -32,23 +32,48 @@ pub(in crate::connection) struct Attempts {
 #[derive(Debug, Default)]
 struct Failures {
     count: usize,
+    /// How many of them did not reach the network, because of this machine.
+    local: usize,
     last: Option<(SocketAddr, io::Error)>,
 }
 
 impl Failures {
-    /// Without a free file descriptor there was no socket, and no server was asked.
+    fn note(&mut self, address: SocketAddr, error: io::Error) {
+        self.count += 1;
+        self.local += usize::from(is_local(&error));
+        self.last = Some((address, error));
+    }
+
+    /// Without a free file descriptor or port no server was asked, so none is to blame.
     fn fault(&self) -> NetworkFault {
-        // EMFILE and ENFILE; WSAEMFILE.
-        const NO_DESCRIPTORS: &[i32] = if cfg!(windows) { &[10024] } else { &[23, 24] };
-        match self
-            .last
-            .as_ref()
-            .and_then(|(_, error)| error.raw_os_error())
-        {
-            Some(code) if NO_DESCRIPTORS.contains(&code) => NetworkFault::System,
-            _ => NetworkFault::ConnectFailed,
+        let last = self.last.as_ref().map(|(_, error)| error);
+        if last.is_some_and(lacks_descriptor) || self.count > 0 && self.local == self.count {
+            NetworkFault::System
+        } else {
+            NetworkFault::ConnectFailed
         }
     }
+}
+
+/// Whether the process has no file descriptor left.
+fn lacks_descriptor(error: &io::Error) -> bool {
+    // EMFILE and ENFILE; WSAEMFILE.
+    const CODES: &[i32] = if cfg!(windows) { &[10024] } else { &[23, 24] };
+    error
+        .raw_os_error()
+        .is_some_and(|code| CODES.contains(&code))
+}
+
+/// Whether a connection attempt failed before anything was sent: without a file descriptor, or without a free
+/// port. On Unix that error also means that this machine has no address of the family.
+fn is_local(error: &io::Error) -> bool {
+    // WSAENOBUFS. WSAEADDRNOTAVAIL says that the server's address is invalid.
+    const NO_PORT: i32 = 10055;
+    lacks_descriptor(error)
+        || match cfg!(windows) {
+            true => error.raw_os_error() == Some(NO_PORT),
+            false => error.kind() == io::ErrorKind::AddrNotAvailable,
+        }
 }
 
 impl fmt::Display for Failures {
@@ -139,14 +164,44 @@ impl Attempts {
     }
 
     fn note_failure(&mut self, address: SocketAddr, error: io::Error) {
-        self.failures.count += 1;
-        self.failures.last = Some((address, error));
+        self.failures.note(address, error);
         self.race.failed();
     }
 
     pub(super) fn close(self, reactor: &mut Reactor) {
         for socket in self.sockets {
             socket.close(reactor);
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_is_at_fault_when_no_attempt_reached_the_network() {
+        let address: SocketAddr = "10.0.0.1:80".parse().unwrap();
+        let no_descriptor = || io::Error::from_raw_os_error(24);
+        let no_port = || io::ErrorKind::AddrNotAvailable.into();
+        let refused = || io::ErrorKind::ConnectionRefused.into();
+        for (errors, fault) in [
+            (vec![], NetworkFault::ConnectFailed),
+            (vec![no_descriptor()], NetworkFault::System),
+            (vec![no_port()], NetworkFault::System),
+            (vec![no_port(), no_descriptor()], NetworkFault::System),
+            (vec![refused()], NetworkFault::ConnectFailed),
+            // One address has no route, as IPv6 on many machines; the other was asked.
+            (vec![no_port(), refused()], NetworkFault::ConnectFailed),
+            (vec![refused(), no_port()], NetworkFault::ConnectFailed),
+        ] {
+            let mut failures = Failures::default();
+            let shown = format!("{errors:?}");
+            for error in errors {
+                failures.note(address, error);
+            }
+            assert_eq!(failures.fault(), fault, "{shown}");
         }
     }
 }

@@ -31,14 +31,15 @@ pub(super) struct Room {
 
 impl Socket {
     pub(super) fn new(upgrade: Upgrade, now: Instant) -> Self {
+        let (config, shared) = upgrade.take();
         let config = WebSocketConfig {
             // Messages wait in `shared`; only pongs and close frames wait in the machine.
             send_queue_bytes: 0,
-            ..upgrade.config
+            ..config
         };
         Self {
             machine: WebSocketMachine::server(config, now),
-            shared: upgrade.shared,
+            shared,
             write_error: None,
         }
     }

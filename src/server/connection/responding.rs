@@ -76,7 +76,7 @@ impl Connection {
                 self.begin_socket(upgrade, cx);
             }
             Err(kind) => {
-                upgrade.shared.end_failed(WebSocketFault::NotOpen);
+                upgrade.end_failed(WebSocketFault::NotOpen);
                 let fault = ServerFault::Response(Box::new(Error::from(kind)));
                 cx.app.report(&fault, Some(&self.client));
                 self.respond_plainly(StatusCode::INTERNAL_SERVER_ERROR, cx);

@@ -10,7 +10,11 @@ use crate::server::websocket::shared::Upgrade;
 impl Connection {
     /// Continues as a WebSocket after the head of the `101` was sent.
     pub(super) fn begin_socket(&mut self, upgrade: Upgrade, cx: &Context<'_>) {
-        let socket = Socket::new(upgrade, cx.now);
+        let mut socket = Socket::new(upgrade, cx.now);
+        if self.input_over {
+            // The client left before the WebSocket was accepted. Nothing reports that again.
+            socket.receive_eof();
+        }
         self.link.limit_unsent();
         self.enter(Stage::Socket(Box::new(socket)), cx.now);
     }

@@ -83,11 +83,8 @@ impl WebSocket {
             id,
             held_bytes: options.config.message_bytes,
         });
-        responder.respond(Response::upgrade(Upgrade {
-            head,
-            config: options.config,
-            shared: Arc::clone(&shared),
-        }));
+        let upgrade = Upgrade::new(head, options.config, Arc::clone(&shared));
+        responder.respond(Response::upgrade(upgrade));
         Ok(Self {
             shared,
             client,

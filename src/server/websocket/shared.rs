@@ -34,11 +34,42 @@ pub(super) enum End {
     Failed(WebSocketFault),
 }
 
-/// What a connection needs to continue as a WebSocket.
+/// What a connection needs to continue as a WebSocket. If it is dropped before that, such as with a connection that
+/// broke, the WebSocket ends.
 pub(in crate::server) struct Upgrade {
     pub(in crate::server) head: ResponseHead,
-    pub(in crate::server) config: WebSocketConfig,
-    pub(in crate::server) shared: Arc<Shared>,
+    config: WebSocketConfig,
+    shared: Arc<Shared>,
+    is_taken: bool,
+}
+
+impl Upgrade {
+    pub(super) fn new(head: ResponseHead, config: WebSocketConfig, shared: Arc<Shared>) -> Self {
+        Self {
+            head,
+            config,
+            shared,
+            is_taken: false,
+        }
+    }
+
+    /// The connection continues as a WebSocket.
+    pub(in crate::server) fn take(mut self) -> (WebSocketConfig, Arc<Shared>) {
+        self.is_taken = true;
+        (self.config.clone(), Arc::clone(&self.shared))
+    }
+
+    pub(in crate::server) fn end_failed(&self, fault: WebSocketFault) {
+        self.shared.end_failed(fault);
+    }
+}
+
+impl Drop for Upgrade {
+    fn drop(&mut self) {
+        if !self.is_taken {
+            self.end_failed(WebSocketFault::ClosedAbnormally);
+        }
+    }
 }
 
 impl Shared {

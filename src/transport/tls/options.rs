@@ -18,6 +18,7 @@ use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use super::fault::unusable;
 use super::identity::{AskedCertificate, server_name};
 use super::info::TlsVersion;
+use super::time::TimeOfDay;
 use super::verifier::{ChainVerifier, NoVerifier};
 use crate::error::{Error, Misuse};
 
@@ -368,11 +369,13 @@ impl TlsOptionsBuilder {
         .map(|(_, supported)| supported)
         .collect();
         let verifier = self.verifier(&provider);
-        Ok(ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&versions)?
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_client_cert_resolver(Arc::new(AskedCertificate(identity.map(Arc::new)))))
+        Ok(
+            ClientConfig::builder_with_details(provider, Arc::new(TimeOfDay))
+                .with_protocol_versions(&versions)?
+                .dangerous()
+                .with_custom_certificate_verifier(verifier)
+                .with_client_cert_resolver(Arc::new(AskedCertificate(identity.map(Arc::new)))),
+        )
     }
 
     fn verifier(mut self, provider: &Arc<CryptoProvider>) -> Arc<dyn ServerCertVerifier> {

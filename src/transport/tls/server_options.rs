@@ -20,6 +20,7 @@ use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use super::fault::unusable;
 use super::info::TlsVersion;
 use super::options::{ALPN, certificates, invalid};
+use super::time::TimeOfDay;
 use crate::error::{Error, Misuse};
 
 /// How a server speaks TLS. Cheap to clone.
@@ -206,8 +207,9 @@ impl ServerTlsOptionsBuilder {
         .map(|(_, supported)| supported)
         .collect();
         let verifier = self.verifier()?;
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_protocol_versions(&versions)?;
+        let builder =
+            ServerConfig::builder_with_details(Arc::clone(&self.provider), Arc::new(TimeOfDay))
+                .with_protocol_versions(&versions)?;
         let builder = match verifier {
             Some(verifier) => builder.with_client_cert_verifier(verifier),
             None => builder.with_no_client_auth(),
