@@ -162,6 +162,18 @@ impl Connecting {
         matches!(self, Self::Handshaking(link) if link.awaits_verifier())
     }
 
+    /// Whether it may go on without an event of a socket and before anything is due: another thread looks a name
+    /// up or verifies a certificate.
+    #[cfg(feature = "agent")]
+    pub(super) fn awaits_thread(&self) -> bool {
+        match self {
+            Self::ResolvingForProxy(_) | Self::Resolving(..) => true,
+            #[cfg(target_family = "wasm")]
+            Self::Browser => true,
+            _ => self.awaits_verifier(),
+        }
+    }
+
     /// The status after a failure or timeout in this stage.
     pub(super) fn failed_status(&self) -> Status {
         match self {

@@ -1,6 +1,9 @@
 //! Getters for a connection and its latest exchange.
 
 #[cfg(feature = "agent")]
+use std::time::Duration;
+
+#[cfg(feature = "agent")]
 use super::Timestamps;
 use super::exchange::Response;
 use super::status::{Status, Transition};
@@ -122,6 +125,16 @@ impl Connection {
         }
     }
 
+    /// Whether the connection may go on without an event of a socket and before [`poll_at`](Self::poll_at), because it
+    /// waits for another thread. Then every poll must drive it.
+    #[cfg(feature = "agent")]
+    pub(crate) fn awaits_thread(&self) -> bool {
+        match &self.state {
+            State::Connecting(connecting, _) => connecting.awaits_thread(),
+            State::Disconnected | State::Established(_) | State::Failed(..) => false,
+        }
+    }
+
     /// Whether the connection is idle, and its peer neither sent anything nor closed it, as of the latest events.
     #[cfg(feature = "agent")]
     pub(crate) fn is_idle_and_silent(&self, reactor: &mut Reactor) -> bool {
@@ -143,6 +156,12 @@ impl Connection {
     #[cfg(feature = "agent")]
     pub(crate) fn idle_since(&self) -> Option<Instant> {
         self.idle_since
+    }
+
+    /// How long the server keeps the connection while it is idle, if its last response said so.
+    #[cfg(feature = "agent")]
+    pub(crate) fn keep_alive(&self) -> Option<Duration> {
+        self.keep_alive
     }
 
     /// The number of requests sent on the current connection.

@@ -271,14 +271,14 @@ impl Engine {
         if let Output::WebSocket(_) = transfer.request.output {
             let stream = on_web::web_socket(&transfer.request.url);
             pooled.connection.adopt(&mut self.reactor, target, stream);
-            self.run_queue.add_connecting(key);
+            self.run_queue.schedule(key);
             return Step::MOVED;
         }
         // If it fails, driving the connection finds its status.
         let _ = pooled
             .connection
             .open(&mut self.reactor, target, active_now);
-        self.run_queue.add_connecting(key);
+        self.run_queue.schedule(key);
         Step::MOVED
     }
 

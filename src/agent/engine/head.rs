@@ -22,7 +22,6 @@ use crate::error::{Error, ErrorKind, PeerMisbehaved};
 use crate::proto::ResponseHead;
 use crate::semantics::coding::Decoder;
 use crate::semantics::frames::framer::Framer;
-use crate::semantics::keep_alive;
 use crate::transport::meter::BudgetMeter;
 
 impl Engine {
@@ -56,7 +55,7 @@ impl Engine {
             transfer.request.url = Arc::new(url);
             transfer.attempts.was_redirected = true;
         }
-        pooled.keep_alive = keep_alive::announced(&head);
+        pooled.keep_alive = pooled.connection.keep_alive();
         let timings = transfer.timings(&pooled.connection);
         let connection = transfer.connection_info(&pooled.connection);
         if transfer.settings.report_heads {

@@ -470,7 +470,7 @@ impl Machine for Engine {
             return PollAt::Idle;
         }
         let due = self.timers.next_at().into_iter();
-        let lookups = self.run_queue.connecting().filter_map(|key| {
+        let lookups = self.run_queue.awaiting_threads().filter_map(|key| {
             match self.pool.get(key)?.connection.poll_at(active_now) {
                 PollAt::At(at) => Some(at),
                 _ => None,
@@ -488,3 +488,6 @@ impl Machine for Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

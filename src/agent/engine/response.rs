@@ -67,9 +67,8 @@ impl Engine {
             report_phases(&mut self.events, transfer, &mut pooled.connection);
             report_heads(&mut self.events, transfer, &mut pooled.connection);
             let status = pooled.connection.status();
-            if !matches!(status, Status::Resolving | Status::Connecting) {
-                self.run_queue.remove_connecting(key);
-            }
+            let awaits_thread = pooled.connection.awaits_thread();
+            self.run_queue.note_awaits_thread(key, awaits_thread);
             if transfer.state.response().is_some() {
                 return self.take_content(transfer, key, active_now, meter, step);
             }

@@ -20,9 +20,9 @@ pub(super) struct RunQueue {
     queue: VecDeque<ConnectionKey>,
     /// For each connection's number, whether it is in `queue`.
     scheduled: Vec<bool>,
-    /// Connections that are being made. A name lookup has no socket that could become ready, so they
-    /// are driven in each poll.
-    connecting: Vec<ConnectionKey>,
+    /// Connections that wait for another thread, such as that of a name lookup. No socket becomes ready when it is
+    /// done, so they are driven in each poll.
+    awaiting_threads: Vec<ConnectionKey>,
     /// Connections that were sent a request in this poll and have not responded.
     awaiting_head: Vec<ConnectionKey>,
     /// Whether a request of this poll was responded to in this poll.
@@ -45,7 +45,7 @@ impl RunQueue {
         }
     }
 
-    /// Schedules the connections whose sockets became ready and those that are being made.
+    /// Schedules the connections whose sockets became ready and those that wait for another thread.
     pub(super) fn schedule_ready(&mut self, reactor: &mut Reactor) {
         let mut ready = std::mem::take(&mut self.ready);
         reactor.drain_ready(&mut ready);
@@ -53,8 +53,8 @@ impl RunQueue {
             self.schedule(ConnectionKey(number));
         }
         self.ready = ready;
-        for index in 0..self.connecting.len() {
-            self.schedule(self.connecting[index]);
+        for index in 0..self.awaiting_threads.len() {
+            self.schedule(self.awaiting_threads[index]);
         }
     }
 
@@ -93,24 +93,23 @@ impl RunQueue {
         self.queue.len()
     }
 
-    /// Whether no connection needs work, not even a look at its name lookup.
+    /// Whether no connection needs work, not even a look at what another thread does for it.
     pub(super) fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.connecting.is_empty()
+        self.queue.is_empty() && self.awaiting_threads.is_empty()
     }
 
-    /// A connection is being made.
-    pub(super) fn add_connecting(&mut self, key: ConnectionKey) {
-        self.connecting.push(key);
-        self.schedule(key);
+    /// Notes whether a connection waits for another thread.
+    pub(super) fn note_awaits_thread(&mut self, key: ConnectionKey, awaits: bool) {
+        let known = self.awaiting_threads.iter().position(|other| *other == key);
+        match known {
+            None if awaits => self.awaiting_threads.push(key),
+            Some(index) if !awaits => drop(self.awaiting_threads.remove(index)),
+            _ => {}
+        }
     }
 
-    /// A connection is made, or has failed.
-    pub(super) fn remove_connecting(&mut self, key: ConnectionKey) {
-        self.connecting.retain(|other| *other != key);
-    }
-
-    pub(super) fn connecting(&self) -> impl Iterator<Item = ConnectionKey> {
-        self.connecting.iter().copied()
+    pub(super) fn awaiting_threads(&self) -> impl Iterator<Item = ConnectionKey> {
+        self.awaiting_threads.iter().copied()
     }
 
     /// Forgets which connections have not responded: a poll begins.
@@ -150,7 +149,7 @@ impl RunQueue {
 
     /// Forgets a connection that is closed. Its number may be given to another.
     pub(super) fn forget(&mut self, key: ConnectionKey) {
-        self.remove_connecting(key);
+        self.note_awaits_thread(key, false);
         if let Some(scheduled) = self.scheduled.get_mut(key.0)
             && std::mem::take(scheduled)
         {
@@ -266,10 +265,11 @@ mod tests {
     #[test]
     fn a_closed_connection_leaves_nothing_to_the_next_of_its_number() {
         let mut queue = RunQueue::default();
-        queue.add_connecting(ConnectionKey(0));
+        queue.schedule(ConnectionKey(0));
+        queue.note_awaits_thread(ConnectionKey(0), true);
         queue.schedule(ConnectionKey(1));
         queue.forget(ConnectionKey(0));
-        assert_eq!(queue.connecting().count(), 0);
+        assert_eq!(queue.awaiting_threads().count(), 0);
         assert_eq!(drain(&mut queue), [1]);
         queue.schedule(ConnectionKey(0));
         assert_eq!(drain(&mut queue), [0]);
