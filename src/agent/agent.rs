@@ -206,8 +206,11 @@ impl Agent {
     /// waiting. Call it once a frame, then pull the events. The result says whether anything happened and when
     /// the next poll is useful.
     pub fn poll(&mut self) -> Polled {
-        let budget = self.budget.clone();
-        self.poll_with(&budget)
+        self.cancel_dropped();
+        match &mut self.backend {
+            Backend::Inline(engine) => engine.poll(&self.budget),
+            Backend::Threaded(thread) => thread.poll(self.unfinished.keys()),
+        }
     }
 
     /// [`poll`](Self::poll) with a budget for this call only.

@@ -148,7 +148,17 @@ impl FieldLines {
         self.marks = 0;
     }
 
-    /// Reserves memory for this many field lines, whose names and values have this many bytes together.
+    /// An empty section with memory for this many field lines, whose names and values have this many bytes
+    /// together.
+    pub(super) fn with_capacity(lines: usize, bytes: usize) -> Self {
+        Self {
+            lines: Vec::with_capacity(lines * LENGTHS_BYTES + bytes),
+            ..Self::default()
+        }
+    }
+
+    /// Reserves memory for this many more field lines, whose names and values have this many bytes together.
+    #[cfg(feature = "server")]
     pub(crate) fn reserve(&mut self, lines: usize, bytes: usize) {
         self.lines.reserve(lines * LENGTHS_BYTES + bytes);
     }

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::mem::MaybeUninit;
 
 use http::{Method, StatusCode, Version};
 
@@ -45,8 +46,10 @@ impl RequestHead {
     /// target and `Host`.
     pub(super) fn parse(head: &[u8], fields: usize) -> Result<Self, PeerMisbehaved> {
         with_headers(fields, |headers| {
-            let mut request = httparse::Request::new(headers);
-            request.parse(head).map_err(fault)?;
+            let mut request = httparse::Request::new(&mut []);
+            request
+                .parse_with_uninit_headers(head, headers)
+                .map_err(fault)?;
             let (Some(method), Some(target), Some(minor)) =
                 (request.method, request.path, request.version)
             else {
@@ -57,7 +60,7 @@ impl RequestHead {
                     .map_err(|_| PeerMisbehaved::NotHttp)?,
                 target: target.to_owned(),
                 version: version(minor),
-                fields: field_lines(head, request.headers),
+                fields: field_lines(request.headers, false),
             };
             if !is_valid_target(&request.method, &request.target) {
                 return Err(PeerMisbehaved::InvalidTarget);
@@ -71,13 +74,20 @@ impl RequestHead {
 }
 
 impl ResponseHead {
-    /// Parses a whole head with this number of field lines.
-    pub(super) fn parse(head: &[u8], fields: usize) -> Result<Self, PeerMisbehaved> {
+    /// Parses a whole head with this number of field lines. `is_folded`: one of them may be folded over
+    /// several lines.
+    pub(super) fn parse(
+        head: &[u8],
+        fields: usize,
+        is_folded: bool,
+    ) -> Result<Self, PeerMisbehaved> {
         with_headers(fields, |headers| {
-            let mut response = httparse::Response::new(headers);
+            let mut response = httparse::Response::new(&mut []);
             let mut parser = httparse::ParserConfig::default();
             parser.allow_obsolete_multiline_headers_in_responses(true);
-            parser.parse_response(&mut response, head).map_err(fault)?;
+            parser
+                .parse_response_with_uninit_headers(&mut response, head, headers)
+                .map_err(fault)?;
             let (Some(code), Some(minor)) = (response.code, response.version) else {
                 return Err(PeerMisbehaved::NotHttp);
             };
@@ -91,7 +101,7 @@ impl ResponseHead {
                     (Some(reason), _) if !reason.is_empty() => reason.to_owned().into(),
                     _ => lossy_reason(head).into(),
                 },
-                fields: field_lines(head, response.headers),
+                fields: field_lines(response.headers, is_folded),
             })
         })
     }
@@ -115,13 +125,15 @@ impl fmt::Debug for RequestHead {
 /// Lends space for this many field lines, from the stack except for unusually long heads.
 fn with_headers<'head, T>(
     fields: usize,
-    parse: impl FnOnce(&mut [httparse::Header<'head>]) -> Result<T, PeerMisbehaved>,
+    parse: impl FnOnce(&mut [MaybeUninit<httparse::Header<'head>>]) -> Result<T, PeerMisbehaved>,
 ) -> Result<T, PeerMisbehaved> {
     const USUAL: usize = 48;
     if fields <= USUAL {
-        parse(&mut [httparse::EMPTY_HEADER; USUAL])
+        parse(&mut [const { MaybeUninit::uninit() }; USUAL])
     } else {
-        parse(&mut vec![httparse::EMPTY_HEADER; fields])
+        let mut headers = Vec::new();
+        headers.resize_with(fields, MaybeUninit::uninit);
+        parse(&mut headers)
     }
 }
 
@@ -132,12 +144,9 @@ fn version(minor: u8) -> Version {
     }
 }
 
-fn field_lines(head: &[u8], headers: &[httparse::Header<'_>]) -> FieldLines {
-    // Besides the fields, only the start line and the empty line end.
-    let is_folded = memchr::memchr_iter(b'\n', head).count() > headers.len() + 2;
-    let mut fields = FieldLines::new();
+fn field_lines(headers: &[httparse::Header<'_>], is_folded: bool) -> FieldLines {
     let bytes = headers.iter().map(|it| it.name.len() + it.value.len());
-    fields.reserve(headers.len(), bytes.sum());
+    let mut fields = FieldLines::with_capacity(headers.len(), bytes.sum());
     for header in headers {
         if is_folded && header.value.contains(&b'\n') {
             fields.push(header.name, &unfolded(header.value));
@@ -191,7 +200,7 @@ mod tests {
         ] {
             for end in [&b"\r\n\r\n"[..], b"\n\n"] {
                 let head = [line, end].concat();
-                let head = ResponseHead::parse(&head, 0).unwrap();
+                let head = ResponseHead::parse(&head, 0, false).unwrap();
                 assert_eq!((head.status, &*head.reason), (StatusCode::OK, reason));
             }
         }
@@ -210,12 +219,15 @@ mod tests {
         ] {
             let response = format!("HTTP/1.1 200 OK\r\n{line}\r\n\r\n");
             let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{line}\r\n\r\n");
-            assert_eq!(ResponseHead::parse(response.as_bytes(), 1), Err(expected));
+            assert_eq!(
+                ResponseHead::parse(response.as_bytes(), 1, false),
+                Err(expected)
+            );
             assert_eq!(RequestHead::parse(request.as_bytes(), 2), Err(expected));
         }
         let control = b"HTTP/1.1 200 O\x01K\r\n\r\n";
         assert_eq!(
-            ResponseHead::parse(control, 0),
+            ResponseHead::parse(control, 0, false),
             Err(PeerMisbehaved::NotHttp)
         );
     }
@@ -227,7 +239,7 @@ mod tests {
             head.extend_from_slice(format!("N{index}: {index}\r\n").as_bytes());
         }
         head.extend_from_slice(b"\r\n");
-        let head = ResponseHead::parse(&head, 100).unwrap();
+        let head = ResponseHead::parse(&head, 100, false).unwrap();
         assert_eq!(head.version, Version::HTTP_10);
         assert_eq!(head.fields.len(), 100);
         assert_eq!(head.fields.get("n99"), Some(&b"99"[..]));

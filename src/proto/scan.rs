@@ -18,6 +18,8 @@ pub(super) struct HeadScan {
     line_start: usize,
     /// Finished lines, including the start line.
     lines: usize,
+    /// Whether a field line continues on another line.
+    is_folded: bool,
     /// Bytes of empty lines before the head. They are consumed, but still count.
     skipped: usize,
 }
@@ -33,6 +35,8 @@ pub(super) enum Scanned {
         length: usize,
         /// The number of its field lines.
         fields: usize,
+        /// Whether one of them is folded over several lines (RFC 9112 §5.2).
+        is_folded: bool,
     },
     /// The end has not arrived yet.
     Partial,
@@ -48,6 +52,7 @@ impl HeadScan {
             searched: 0,
             line_start: 0,
             lines: 0,
+            is_folded: false,
             skipped: 0,
         }
     }
@@ -86,11 +91,13 @@ impl HeadScan {
                     return Ok(Scanned::Head {
                         length: end,
                         fields: lines - 1,
+                        is_folded: self.is_folded,
                     });
                 }
                 // A client replaces a fold by spaces, a server refuses it (RFC 9112 §5.2). A fold before
                 // the first field line is always refused.
                 ([b' ' | b'\t', ..], 2..) if self.sender == Role::Server => {
+                    self.is_folded = true;
                     self.line_start = end;
                     continue;
                 }
@@ -165,7 +172,18 @@ mod tests {
 
     #[test]
     fn cutting_the_input_makes_no_difference() {
-        let head = |length, fields| Ok(Scanned::Head { length, fields });
+        let head = |length, fields| {
+            Ok(Scanned::Head {
+                length,
+                fields,
+                is_folded: false,
+            })
+        };
+        let folded = Ok(Scanned::Head {
+            length: 29,
+            fields: 1,
+            is_folded: true,
+        });
         let peer = |fault: PeerMisbehaved| Err(ErrorKind::from(fault));
         let limit = |limit: Limit| Err(ErrorKind::from(limit));
         let tight = limits(40, 24, 2);
@@ -188,7 +206,7 @@ mod tests {
             (
                 Role::Server,
                 b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
-                head(29, 1),
+                folded,
             ),
             (
                 Role::Client,
@@ -239,6 +257,7 @@ mod tests {
         let head = Ok(Scanned::Head {
             length: input.len(),
             fields: 1,
+            is_folded: false,
         });
         assert_eq!(grow(Role::Client, input, &limits(input.len(), 16, 1)), head);
         assert_eq!(

@@ -85,9 +85,11 @@ fn is_host_name(name: &[u8]) -> bool {
 }
 
 fn is_port(digits: &[u8]) -> bool {
-    digits.iter().all(u8::is_ascii_digit)
-        && std::str::from_utf8(digits)
-            .is_ok_and(|digits| digits.parse::<u16>().is_ok_and(|port| port > 0))
+    let port = digits.iter().try_fold(0u16, |port, digit| match digit {
+        b'0'..=b'9' => port.checked_mul(10)?.checked_add(u16::from(digit - b'0')),
+        _ => None,
+    });
+    port.is_some_and(|port| port > 0)
 }
 
 #[cfg(test)]

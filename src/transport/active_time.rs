@@ -21,13 +21,18 @@ pub(super) struct ActiveTime {
 }
 
 impl ActiveTime {
-    /// A poll begins at `now`. Of a long gap since the last poll only one second counts. `quiet`: up to when there
-    /// was no need to poll, as far as that is known; that time counts in full. Returns the active time.
+    /// A poll begins at `now`. Of a long gap since the last poll only one second counts. `quiet`, which only a gap
+    /// asks: up to when there was no need to poll, as far as that is known; that time counts in full. Returns the
+    /// active time.
     #[inline]
-    pub(super) fn begin_poll(&mut self, now: Instant, quiet: Option<Instant>) -> Instant {
+    pub(super) fn begin_poll(
+        &mut self,
+        now: Instant,
+        quiet: impl FnOnce() -> Option<Instant>,
+    ) -> Instant {
         if self.no_gap_until.is_none_or(|until| until < now) {
             if let Some(last) = self.last_poll {
-                let gap = now.saturating_duration_since(gap_began(last, quiet));
+                let gap = now.saturating_duration_since(gap_began(last, quiet()));
                 self.skipped += gap.saturating_sub(LONGEST_GAP);
             }
             self.no_gap_until = now.checked_add(LONGEST_GAP);
@@ -130,9 +135,9 @@ mod tests {
         ] {
             let quiet = quiet.map(|at| start + at * second);
             let mut polled = ActiveTime::default();
-            polled.begin_poll(start, None);
+            polled.begin_poll(start, || None);
             let now = start + 10 * second;
-            assert_eq!(polled.begin_poll(now, quiet), start + counted * second);
+            assert_eq!(polled.begin_poll(now, || quiet), start + counted * second);
             assert_eq!(polled.real(start + counted * second), now);
         }
     }
@@ -151,14 +156,14 @@ mod tests {
             (Some(30), 7, 7),
         ] {
             let mut time = ActiveTime::default();
-            time.begin_poll(start, None);
+            time.begin_poll(start, || None);
             let until = until.map(|at| start + at * second);
             let now = start + slept * second;
             let active_now = time.end_sleep(start, until, now);
             assert_eq!(active_now, start + counted * second, "{until:?} {slept}");
             assert_eq!(time.real(active_now), now);
             // The sleep is no gap of the next poll.
-            assert_eq!(time.begin_poll(now, None), active_now);
+            assert_eq!(time.begin_poll(now, || None), active_now);
         }
     }
 
@@ -170,12 +175,12 @@ mod tests {
         for (quiet, counted) in [(None, 1), (Some(7), 8), (Some(10), 10)] {
             let quiet = quiet.map(|at| start + at * second);
             let mut time = ActiveTime::default();
-            time.begin_poll(start, None);
+            time.begin_poll(start, || None);
             let now = start + 10 * second;
             time.skip_gap(now, quiet);
             let noted = time.of(now);
             assert_eq!(noted, start + counted * second);
-            assert_eq!(time.begin_poll(now, quiet), noted);
+            assert_eq!(time.begin_poll(now, || quiet), noted);
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::Engine;
 use super::schedule::Timer;
-use super::submissions::Submission;
 use crate::agent::id::RequestId;
 use crate::agent::prepared::Prepared;
 use crate::agent::transfer::Transfer;
@@ -15,12 +14,9 @@ impl Engine {
         self.idle = None;
         // A request that is submitted after a long gap is not charged with it.
         self.reactor.skip_gap(now);
-        self.submissions.push(Submission {
-            id,
-            prepared,
-            clock: now,
-            active_now: self.reactor.active_time(now),
-        });
+        let active_now = self.reactor.active_time(now);
+        let transfer = Transfer::new(id, prepared, now, active_now);
+        self.submissions.push(Box::new(transfer));
     }
 
     /// Notes the time since `began` as spent on submitting.
@@ -36,8 +32,8 @@ impl Engine {
             if self.submissions.is_empty() || meter.exhausted() {
                 break;
             }
-            if let Some(submission) = self.submissions.pop() {
-                self.admit(submission);
+            if let Some(transfer) = self.submissions.pop() {
+                self.admit(transfer);
                 admitted = true;
                 meter.note_work();
             }
@@ -47,28 +43,21 @@ impl Engine {
 
     /// Admits this request out of its turn, if it was only just submitted.
     pub(super) fn admit_by_id(&mut self, id: RequestId) {
-        if let Some(submission) = self.submissions.take(id) {
-            self.admit(submission);
+        if let Some(transfer) = self.submissions.take(id) {
+            self.admit(transfer);
         }
     }
 
     /// Admits all, before all are failed.
     pub(super) fn admit_all(&mut self) {
-        while let Some(submission) = self.submissions.pop() {
-            self.admit(submission);
+        while let Some(transfer) = self.submissions.pop() {
+            self.admit(transfer);
         }
     }
 
-    fn admit(&mut self, submission: Submission) {
-        let Submission {
-            id,
-            prepared,
-            clock,
-            active_now,
-        } = submission;
-        let mut transfer = Box::new(Transfer::new(id, prepared, clock, active_now));
+    fn admit(&mut self, mut transfer: Box<Transfer>) {
         if let Some(deadline) = transfer.times.deadline {
-            self.timers.set(deadline, Timer::Request(id));
+            self.timers.set(deadline, Timer::Request(transfer.id));
         }
         self.policies.choose_origin(&mut transfer);
         // The first hop began when the request was submitted.

@@ -1,7 +1,6 @@
 //! What the engine is doing at this moment, as the owner of the agent may see it.
 
 use super::Engine;
-use super::submissions::Submission;
 use crate::agent::event::Progress;
 use crate::agent::pool::{ConnectionKey, Pooled, Service};
 use crate::agent::response::{Timings, without_query};
@@ -113,21 +112,20 @@ fn waiting_since(transfer: &Transfer, now: Instant) -> Timings {
     }
 }
 
-fn of_submission(submission: &Submission, now: Instant) -> RequestSnapshot {
-    let prepared = &submission.prepared;
-    let age = now.saturating_duration_since(submission.clock);
+fn of_submission(transfer: &Transfer, now: Instant) -> RequestSnapshot {
+    let age = now.saturating_duration_since(transfer.times.began);
     RequestSnapshot {
-        id: submission.id,
-        method: prepared.method.clone(),
-        url: without_query(&prepared.url),
+        id: transfer.id,
+        method: transfer.request.method.clone(),
+        url: without_query(&transfer.request.url),
         progress: Progress {
             phase: Phase::Queue,
             sent: 0,
-            to_send: prepared.payload.length(),
+            to_send: transfer.request.payload.length(),
             received: 0,
             to_receive: None,
         },
-        priority: prepared.settings.priority,
+        priority: transfer.settings.priority,
         age,
         timings: Timings {
             queue: age,

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::agent::id::RequestId;
-use crate::agent::prepared::Prepared;
+use crate::agent::transfer::Transfer;
 use crate::clock::Instant;
 
 /// A queue with room for more than this gives its memory back when it is empty.
@@ -33,17 +33,7 @@ pub(super) struct SubmissionQueue {
 #[derive(Debug)]
 struct Slot {
     id: RequestId,
-    submission: Option<Submission>,
-}
-
-/// A request that was submitted.
-#[derive(Debug)]
-pub(super) struct Submission {
-    pub(super) id: RequestId,
-    pub(super) prepared: Prepared,
-    /// When it was submitted, by the clock and in active time.
-    pub(super) clock: Instant,
-    pub(super) active_now: Instant,
+    transfer: Option<Box<Transfer>>,
 }
 
 impl SubmissionQueue {
@@ -51,37 +41,37 @@ impl SubmissionQueue {
         self.queue.is_empty()
     }
 
-    pub(super) fn push(&mut self, submission: Submission) {
+    pub(super) fn push(&mut self, transfer: Box<Transfer>) {
         self.queue.push_back(Slot {
-            id: submission.id,
-            submission: Some(submission),
+            id: transfer.id,
+            transfer: Some(transfer),
         });
     }
 
     /// The oldest request.
-    pub(super) fn pop(&mut self) -> Option<Submission> {
+    pub(super) fn pop(&mut self) -> Option<Box<Transfer>> {
         loop {
             let slot = self.queue.pop_front()?;
             if self.queue.is_empty() && self.queue.capacity() > MANY {
                 self.queue.shrink_to(0);
             }
-            if slot.submission.is_some() {
-                return slot.submission;
+            if slot.transfer.is_some() {
+                return slot.transfer;
             }
         }
     }
 
     /// The requests, oldest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Submission> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Transfer> {
         self.queue
             .iter()
-            .filter_map(|slot| slot.submission.as_ref())
+            .filter_map(|slot| slot.transfer.as_deref())
     }
 
     /// Takes a request out of its turn.
-    pub(super) fn take(&mut self, id: RequestId) -> Option<Submission> {
+    pub(super) fn take(&mut self, id: RequestId) -> Option<Box<Transfer>> {
         let index = self.queue.binary_search_by_key(&id, |slot| slot.id).ok()?;
-        self.queue.get_mut(index)?.submission.take()
+        self.queue.get_mut(index)?.transfer.take()
     }
 
     /// Notes the time since `began` as spent on submitting, with what the caller took to make this request
@@ -103,19 +93,15 @@ impl SubmissionQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::prepared::KnownUrls;
+    use crate::agent::prepared::{KnownUrls, Prepared};
     use crate::agent::request::Request;
 
-    fn submission(number: u64) -> Submission {
+    fn submission(number: u64) -> Box<Transfer> {
         let config = crate::agent::Agent::new().config;
         let request = Request::get("http://game.example/");
+        let prepared = Prepared::of(request, &config, &mut KnownUrls::default()).unwrap();
         let now = Instant::now();
-        Submission {
-            id: RequestId(number),
-            prepared: Prepared::of(request, &config, &mut KnownUrls::default()).unwrap(),
-            clock: now,
-            active_now: now,
-        }
+        Box::new(Transfer::new(RequestId(number), prepared, now, now))
     }
 
     #[test]

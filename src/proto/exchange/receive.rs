@@ -102,10 +102,16 @@ impl Exchange {
             match scan.scan(rest, &self.limits)? {
                 Scanned::EmptyLine(length) => start += length,
                 Scanned::Partial => return Ok(nothing(start)),
-                Scanned::Head { length, fields } => {
+                Scanned::Head {
+                    length,
+                    fields,
+                    is_folded,
+                } => {
                     let head = rest.get(..length).unwrap_or_default();
                     let received = match self.role {
-                        Role::Client => self.take_response(ResponseHead::parse(head, fields)?)?,
+                        Role::Client => {
+                            self.take_response(ResponseHead::parse(head, fields, is_folded)?)?
+                        }
                         Role::Server => self.take_request(RequestHead::parse(head, fields)?)?,
                     };
                     return Ok(event(start + length, received));

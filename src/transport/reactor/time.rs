@@ -8,8 +8,8 @@ impl Reactor {
     /// only one second counts, because the peer did not cause it. While a watcher slept, there was no need to poll.
     #[inline]
     pub(crate) fn begin_poll(&mut self, now: Instant) -> Instant {
-        let quiet = self.poller().quiet_until(now);
-        self.active_time.begin_poll(now, quiet)
+        let poller = self.member.poller();
+        self.active_time.begin_poll(now, || poller.quiet_until(now))
     }
 
     /// The active time at which the current poll began.
