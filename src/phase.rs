@@ -72,7 +72,7 @@ pub struct Timeouts {
     /// anyway, because RFC 9110 §10.1.1 forbids waiting indefinitely. Default 1 s.
     pub continue_wait: Option<Duration>,
     /// From the last byte of the request to the end of the response head, even if it arrives byte by byte.
-    /// Default 30 s.
+    /// Default 30 s. A server of this library gives up after 25 s, so that its `504` arrives before.
     pub head: Option<Duration>,
     /// The longest pause while content is sent or received. The time runs only while this side waits for
     /// the peer, and not while content waits for the caller. Default 30 s.

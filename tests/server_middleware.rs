@@ -13,7 +13,7 @@ use httpoll::server::cookies::SetCookie;
 use httpoll::server::files::{EmbeddedRoot, FolderRoot, StaticFiles};
 use httpoll::server::forwarded::{ForwardedBy, TrustedProxies};
 use httpoll::server::guard::{Auth, Cors, Guard, RateLimit, RateRule, RunToken, TokenScope};
-use httpoll::server::{Request, Response, Server};
+use httpoll::server::{HandlerError, Request, Response, Server};
 use serving::{
     Notes, TestServer, answers, body, header, headers, status, test_server, test_server_with,
 };
@@ -190,7 +190,7 @@ fn forms() {
             "POST",
             "/",
             |request: &mut Request, response: &mut Response| {
-                let form = request.form();
+                let form = request.form()?;
                 for field in &form.fields {
                     response.write(format!(
                         "{}={} ",
@@ -207,6 +207,7 @@ fn forms() {
                         response.write(bytes);
                     }
                 }
+                Ok::<(), HandlerError>(())
             },
         )
         .unwrap();
@@ -234,6 +235,22 @@ fn forms() {
             "{cut}"
         );
     }
+    // As axum and actix do: what is not a form is not read as one.
+    for kind in [
+        "text/plain",
+        "application/json",
+        "image/png;x=y",
+        "",
+        "multipart/mixed; boundary=B",
+    ] {
+        let response = test.ask(post(kind, "a=1"));
+        assert_eq!(status(&response), 415, "{kind}");
+    }
+    let response = test.ask(post(
+        "Application/X-WWW-Form-Urlencoded;charset=utf-8",
+        "a=1",
+    ));
+    assert_eq!(body(&response), "a=1 ");
     assert_eq!(status(&test.ask(post("multipart/form-data", content))), 415);
     assert_eq!(
         status(&test.ask(post("multipart/form-data; boundary=B", "--B\r\nbroken"))),

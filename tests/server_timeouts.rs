@@ -2,7 +2,7 @@
 //! idle connections, graceful shutdown; and what budgets limit.
 
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod serving;
 mod server_timeouts {
@@ -461,4 +461,33 @@ fn after_an_hour_without_polls_nobody_is_too_late() {
     // From then on time counts again.
     test.pass(seconds(31));
     assert_eq!(test.server.metrics().open, 0);
+}
+
+#[cfg(feature = "agent")]
+#[test]
+fn a_client_gets_the_504_of_a_server_before_it_gives_up_itself() {
+    let network = httpoll::memory::MemoryNetwork::new();
+    network.set_latency(seconds(1));
+    let mut server = Server::builder()
+        .on_memory(&network, "10.0.0.1:80".parse().unwrap())
+        .unwrap();
+    let mut agent = httpoll::Agent::on_memory(&network);
+    let request = httpoll::Request::get("http://10.0.0.1/");
+    agent.send(request).unwrap().detach();
+    let (mut held, mut statuses) = (Vec::new(), Vec::new());
+    for _ in 0..400 {
+        agent.poll();
+        server.poll().unwrap();
+        held.extend(std::iter::from_fn(|| server.next_request()));
+        while let Some(event) = agent.next_event() {
+            match event {
+                httpoll::Event::Done { response, .. } => statuses.push(response.status().as_u16()),
+                httpoll::Event::Failed { error, .. } => panic!("{error}"),
+                _ => {}
+            }
+        }
+        network.advance(Duration::from_millis(100));
+    }
+    assert_eq!(statuses, [504]);
+    assert_eq!(held.len(), 1);
 }

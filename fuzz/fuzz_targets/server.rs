@@ -221,8 +221,8 @@ fn build(network: &MemoryNetwork, kept: &Shared) -> Server {
         .unwrap();
     server
         .route("POST", "/form", |request: &mut Request| {
-            let form = request.form();
-            Response::text(format!("{}", form.fields.len() + form.files.len()))
+            let parts = request.form().map(|form| form.fields.len() + form.files.len());
+            Response::text(format!("{parts:?}"))
         })
         .unwrap();
     server

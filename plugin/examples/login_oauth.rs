@@ -178,7 +178,9 @@ fn authorization_server(server: &mut Server) -> Result<(), bevy_httpoll::httpoll
         ))
     })?;
     server.route("POST", "/token", move |request: &mut Request| {
-        let form = request.form();
+        let Ok(form) = request.form() else {
+            return Response::status(415);
+        };
         let value = |name: &str| {
             form.field(name)
                 .and_then(FormField::text)

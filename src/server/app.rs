@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode};
 use super::access_log::{AccessLog, AccessRecord};
 use super::client::Client;
 use super::date::DateLine;
-use super::fault::{BadRequest, HandlerError, ServerFault};
+use super::fault::{BadRequest, HandlerError, NotAForm, ServerFault};
 use super::files::{FilePlan, FileRoots};
 use super::forwarded::TrustedProxies;
 use super::guard::{Decision, Guard, GuardRequest};
@@ -432,6 +432,8 @@ impl App {
     fn failed(&mut self, error: HandlerError, client: &Client) -> Served {
         let status = if error.is::<BadRequest>() {
             StatusCode::BAD_REQUEST
+        } else if error.is::<NotAForm>() {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE
         } else {
             StatusCode::INTERNAL_SERVER_ERROR
         };

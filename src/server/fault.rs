@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::error::Error;
 
-/// The error of a handler. The client gets `400` for a [`BadRequest`] and `500` for any other error, with
-/// a plain text that contains no details.
+/// The error of a handler. The client gets `400` for a [`BadRequest`], `415` for a [`NotAForm`] and `500` for any
+/// other error, with a plain text that contains no details.
 pub type HandlerError = Box<dyn StdError + Send + Sync>;
 
 /// The request is invalid: the client gets `400`.
@@ -33,6 +33,33 @@ impl StdError for BadRequest {
     }
 }
 
+/// The content is not a form: the client gets `415` (RFC 9110 §15.5.16).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotAForm(String);
+
+impl NotAForm {
+    pub(super) fn of(media_type: &str) -> Self {
+        Self(media_type.to_owned())
+    }
+
+    /// The media type of the content, in lower case and without parameters; empty without a `Content-Type` field.
+    pub fn media_type(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NotAForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_str() {
+            "" => f.write_str("the content has no Content-Type"),
+            found => write!(f, "the content is {found}"),
+        }?;
+        f.write_str(", and a form is application/x-www-form-urlencoded or multipart/form-data")
+    }
+}
+
+impl StdError for NotAForm {}
+
 /// What went wrong. The server continues.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -46,7 +73,7 @@ pub enum ServerFault {
     TimedOut(TimeoutKind),
     /// The connection failed, or its TLS did.
     Connection(Error),
-    /// A handler returned an error; the client got a `500` or `400`.
+    /// A handler returned an error; the client got a `500`, `415` or `400`.
     Handler(HandlerError),
     /// A handler panicked; the client got a `500`.
     Panicked(String),

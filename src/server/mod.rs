@@ -115,7 +115,7 @@ pub use crate::transport::tls::{ClientCertificates, ServerTlsOptionsBuilder};
 pub use builder::ServerBuilder;
 pub use client::Client;
 pub use content::{Content, Piece};
-pub use fault::{BadRequest, HandlerError, ServerFault, TimeoutKind};
+pub use fault::{BadRequest, HandlerError, NotAForm, ServerFault, TimeoutKind};
 pub use hooks::Sent;
 pub use into_response::{IntoResponse, Outcome};
 pub use local_tool::LocalTool;

@@ -96,7 +96,8 @@ pub struct ServerTimeouts {
     pub min_rate: u32,
     /// Between two requests, and before the first. Default 30 s.
     pub idle: Option<Duration>,
-    /// From a request to its deferred response; then `504`. Default 30 s.
+    /// From a request to its deferred response; then `504`. Default 25 s: less than the 30 s after which a client of
+    /// this library gives up ([`Timeouts::head`](crate::Timeouts::head)), so that it gets the `504`.
     pub respond: Option<Duration>,
     /// How long bytes that a client still sends are read and dropped after a response that closes the connection,
     /// so that no reset overtakes the response (RFC 9112 §9.6). Default 2 s.
@@ -112,7 +113,7 @@ impl Default for ServerTimeouts {
             send_stall: Some(Duration::from_secs(60)),
             min_rate: 128,
             idle: Some(Duration::from_secs(30)),
-            respond: Some(Duration::from_secs(30)),
+            respond: Some(Duration::from_secs(25)),
             linger: Duration::from_secs(2),
         }
     }

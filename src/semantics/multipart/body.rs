@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::form::{Form, Part, Source};
-use super::grammar::{boundary, quoted};
+use super::grammar::{boundary, quoted, with_line_breaks};
 use crate::error::FormFault;
 use crate::exclusive::Exclusive;
 #[cfg(target_family = "wasm")]
@@ -306,7 +306,7 @@ fn read_left(
 fn head(boundary: &str, name: &str, part: &Part) -> Result<Vec<u8>, FormFault> {
     let mut head = format!(
         "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"",
-        quoted(name)
+        quoted(&with_line_breaks(name))
     );
     if let Some(filename) = &part.filename {
         head.push_str(&format!("; filename=\"{}\"", quoted(filename)));

@@ -22,6 +22,13 @@ pub(crate) fn quoted(name: &str) -> String {
     quoted
 }
 
+/// Writes each line break as CR LF, as in the names of fields, but not of files (WHATWG HTML §4.10.21.8).
+#[cfg(all(feature = "agent", feature = "multipart"))]
+pub(crate) fn with_line_breaks(name: &str) -> String {
+    let unified = name.replace("\r\n", "\n").replace('\r', "\n");
+    unified.replace('\n', "\r\n")
+}
+
 /// The boundary in the value of a `Content-Type` field, if that is `multipart/form-data`.
 #[cfg(feature = "server")]
 pub(crate) fn form_boundary(content_type: &[u8]) -> Option<Vec<u8>> {
@@ -70,13 +77,10 @@ pub(crate) fn disposition(value: &[u8]) -> Option<Disposition> {
     })
 }
 
-/// The inverse of [`quoted`], as far as it can be inverted.
+/// The inverse of [`quoted`], but line breaks stay encoded: nobody expects them in a name.
 #[cfg(feature = "server")]
 fn unquoted(value: &[u8]) -> String {
-    String::from_utf8_lossy(value)
-        .replace("%22", "\"")
-        .replace("%0D", "\r")
-        .replace("%0A", "\n")
+    String::from_utf8_lossy(value).replace("%22", "\"")
 }
 
 #[cfg(feature = "server")]
@@ -150,7 +154,7 @@ fn plain_value(rest: &[u8]) -> (Vec<u8>, &[u8]) {
 
 /// Token characters (RFC 9110 §5.6.2), of which `*` and `%` matter here.
 #[cfg(feature = "server")]
-fn is_parameter_char(byte: u8) -> bool {
+pub(crate) fn is_parameter_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
@@ -210,7 +214,7 @@ mod tests {
             (b"form-data; name=\"a;b=c\"", Some(("a;b=c", None))),
             (
                 b"form-data; name=\"%22%0D%0A%25\"",
-                Some(("\"\r\n%25", None)),
+                Some(("\"%0D%0A%25", None)),
             ),
             (b"form-data; name=\"a\\\"b\"", Some(("a\"b", None))),
             (b"form-data; name=\"a\\\"", Some(("a\\", None))),
@@ -245,17 +249,43 @@ mod tests {
         }
     }
 
+    #[cfg(all(feature = "agent", feature = "multipart"))]
+    #[test]
+    fn line_breaks_in_names_of_fields() {
+        for (name, expected) in [
+            ("a", "a"),
+            ("a\nb", "a%0D%0Ab"),
+            ("a\rb", "a%0D%0Ab"),
+            ("a\r\nb", "a%0D%0Ab"),
+            ("\n\r\r\n", "%0D%0A%0D%0A%0D%0A"),
+        ] {
+            assert_eq!(quoted(&with_line_breaks(name)), expected, "{name:?}");
+        }
+    }
+
     #[cfg(all(feature = "agent", feature = "multipart", feature = "server"))]
     #[test]
     fn every_name_survives_a_round_trip() {
         for name in [
-            "", "a", "\"", "\r\n", "a\"b\\", "\\", "\\\\", ";", "ä🎮", "a\\\"b",
+            "",
+            "a",
+            "\"",
+            "\r\n",
+            "a\nb\r",
+            "a\"b\\",
+            "\\",
+            "\\\\",
+            ";",
+            "ä🎮",
+            "a\\\"b",
+            "\t\u{1}\u{7f}",
         ] {
             let value = format!("form-data; name=\"{0}\"; filename=\"{0}\"", quoted(name));
             let found = disposition(value.as_bytes()).unwrap();
+            let kept = name.replace('\r', "%0D").replace('\n', "%0A");
             assert_eq!(
                 (found.name.as_str(), found.filename.as_deref()),
-                (name, Some(name))
+                (&*kept, Some(&*kept))
             );
         }
     }

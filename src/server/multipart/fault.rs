@@ -74,8 +74,7 @@ pub enum MultipartError {
     Boundary,
     /// A part's head is malformed (RFC 2046 §5.1).
     Head,
-    /// A part has no well-formed `Content-Disposition: form-data` with a name (RFC 7578 §4.2), or the name or
-    /// file name holds NUL or line breaks, even if encoded.
+    /// A part has no well-formed `Content-Disposition: form-data` with a name (RFC 7578 §4.2).
     Name,
     /// The content ended before the last boundary.
     Truncated,

@@ -1,7 +1,7 @@
 //! The head of a part (RFC 7578 §4). The grammar of its main field is in `semantics`.
 
 use super::fault::MultipartError;
-use crate::semantics::multipart::grammar::disposition as disposition_of;
+use crate::semantics::multipart::grammar::{disposition as disposition_of, is_parameter_char};
 use crate::server::files::is_plain_name;
 
 /// How many field lines the head of one part may have.
@@ -11,10 +11,10 @@ const MOST_FIELDS: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PartHead {
-    /// The name of the form field. Several parts may have the same name.
+    /// The name of the form field. Several parts may have the same name. Line breaks stay encoded, as `%0D%0A`.
     pub name: String,
-    /// The file's name as the client sent it. It may hold anything except NUL and line breaks, even `../`:
-    /// never make a path from it; see [`safe_file_name`](Self::safe_file_name).
+    /// The file's name as the client sent it. It may hold anything except NUL and line breaks, even `../` and control
+    /// characters: line breaks stay encoded, as `%0D%0A`. Never make a path from it; see [`safe_file_name`](Self::safe_file_name).
     pub file_name: Option<String>,
     /// The content type, if the part has one.
     pub content_type: Option<String>,
@@ -35,18 +35,13 @@ impl PartHead {
 
     /// Reads a head with the empty line at its end.
     pub(super) fn parse(head: &[u8]) -> Result<Self, MultipartError> {
-        let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
-        let Ok(httparse::Status::Complete((_, fields))) =
-            httparse::parse_headers(head, &mut fields)
-        else {
-            return Err(MultipartError::Head);
-        };
+        let fields = field_lines(head).ok_or(MultipartError::Head)?;
         let field = |name: &str| {
             let mut same = fields
                 .iter()
-                .filter(|field| field.name.eq_ignore_ascii_case(name));
+                .filter(|(other, _)| other.eq_ignore_ascii_case(name.as_bytes()));
             match (same.next(), same.next()) {
-                (Some(field), None) => Ok(Some(field.value)),
+                (Some((_, value)), None) => Ok(Some(*value)),
                 (None, _) => Ok(None),
                 (Some(_), Some(_)) => Err(MultipartError::Head),
             }
@@ -59,16 +54,33 @@ impl PartHead {
             file_name: disposition.filename,
             content_type: content_type.map(|value| value.trim().to_owned()),
         };
-        if !is_clean(&part.name) || !part.file_name.as_deref().is_none_or(is_clean) {
-            return Err(MultipartError::Name);
-        }
         Ok(part)
     }
 }
 
-/// Neither may contain characters that break a line or end a string where the name is written.
-fn is_clean(name: &str) -> bool {
-    !name.contains(['\0', '\r', '\n'])
+/// The lines of a head with the empty line at its end. A value may hold any character but NUL and line breaks, as browsers
+/// send file names with control characters as they are (WHATWG HTML §4.10.21.8).
+fn field_lines(head: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
+    let mut fields = Vec::new();
+    let mut rest = head;
+    loop {
+        let end = rest.windows(2).position(|pair| pair == b"\r\n")?;
+        let line = &rest[..end];
+        if line.is_empty() {
+            return Some(fields);
+        }
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        let has_name = !name.is_empty() && name.iter().all(|byte| is_parameter_char(*byte));
+        let is_clean = !value
+            .iter()
+            .any(|byte| matches!(byte, b'\0' | b'\r' | b'\n'));
+        if !has_name || !is_clean || fields.len() == MOST_FIELDS {
+            return None;
+        }
+        fields.push((name, value));
+        rest = &rest[end + 2..];
+    }
 }
 
 #[cfg(test)]
@@ -77,7 +89,7 @@ mod tests {
 
     #[test]
     fn heads() {
-        let cases: [(&[u8], Result<(&str, Option<&str>, Option<&str>), MultipartError>); 21] = [
+        let cases: [(&[u8], Result<(&str, Option<&str>, Option<&str>), MultipartError>); 24] = [
             (b"Content-Disposition: form-data; name=\"a\"\r\n\r\n", Ok(("a", None, None))),
             (b"CONTENT-disposition:form-data;name=a\r\n\r\n", Ok(("a", None, None))),
             (
@@ -90,14 +102,17 @@ mod tests {
             (b"Content-Disposition: form-data; name=a; filename=\"\"\r\n\r\n", Ok(("a", Some(""), None))),
             (b"Content-Disposition: form-data; name=a; filename*=UTF-8''%C3%A9.txt\r\n\r\n", Ok(("a", None, None))),
             (b"Content-Disposition: form-data; name=a; filename=x; filename*=utf-8''y\r\n\r\n", Ok(("a", Some("x"), None))),
-            (b"Content-Disposition: form-data; name=a%0D%0A\r\n\r\n", Err(MultipartError::Name)),
+            (b"Content-Disposition: form-data; name=a%0D%0A\r\n\r\n", Ok(("a%0D%0A", None, None))),
+            (b"Content-Disposition: form-data; name=\"\t\x01\x7f\"\r\n\r\n", Ok(("\t\x01\x7f", None, None))),
+            (b"Content-Disposition: form-data; name=\"a\nb\"\r\n\r\n", Err(MultipartError::Head)),
+            (b"Content-Disposition: form-data;\r\n name=\"a\"\r\n\r\n", Err(MultipartError::Head)),
             (b"\r\n", Err(MultipartError::Name)),
             (b"Content-Type: text/plain\r\n\r\n", Err(MultipartError::Name)),
             (b"Content-Disposition: form-data\r\n\r\n", Err(MultipartError::Name)),
             (b"Content-Disposition: attachment; name=a\r\n\r\n", Err(MultipartError::Name)),
             (b"Content-Disposition: form-data; name=\"\xff\"\r\n\r\n", Ok(("\u{fffd}", None, None))),
-            (b"Content-Disposition: form-data; name=a; filename=a%0Db\r\n\r\n", Err(MultipartError::Name)),
-            (b"Content-Disposition: form-data; name=a; filename=\"a%0Ab\"\r\n\r\n", Err(MultipartError::Name)),
+            (b"Content-Disposition: form-data; name=a; filename=a%0Db\r\n\r\n", Ok(("a", Some("a%0Db"), None))),
+            (b"Content-Disposition: form-data; name=a; filename=\"a%0Ab%22\"\r\n\r\n", Ok(("a", Some("a%0Ab\""), None))),
             (b"Content-Disposition: form-data; name=\"a\0\"\r\n\r\n", Err(MultipartError::Head)),
             (b"Content-Disposition: form-data; name=\"a\r\n\r\n", Err(MultipartError::Name)),
             (b"Content-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=b\r\n\r\n", Err(MultipartError::Head)),

@@ -19,13 +19,8 @@ impl Request {
     /// It holds everything that the client sent, including credentials and cookies.
     pub fn to_json(&mut self) -> Value {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let is_form = matches!(
-            &*self.media_type(),
-            "multipart/form-data" | "application/x-www-form-urlencoded"
-        );
         let (mut fields, mut files) = (Vec::new(), Vec::new());
-        if is_form {
-            let form = self.form();
+        if let Ok(form) = self.form() {
             let pair = |(name, value): (&str, &[u8])| json!([name, text(value)]);
             fields.extend(form.fields.iter().map(|it| pair((&it.name, &it.value))));
             files.extend(form.files.iter().map(|file| {

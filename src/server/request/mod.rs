@@ -322,11 +322,20 @@ impl Request {
     }
 
     /// The content as a form: `multipart/form-data` or `application/x-www-form-urlencoded`. The former was read
-    /// while it arrived, with large files on disk until they are dropped. Content of another type, or without a
-    /// type, is read as the latter.
-    pub fn form(&mut self) -> &mut ReceivedForm {
-        let body = &self.body;
-        self.form.get_or_insert_with(|| urlencoded(body))
+    /// while it arrived, with large files on disk until they are dropped. The form is empty if the handler takes the
+    /// [content](Self::take_content) itself.
+    ///
+    /// # Errors
+    /// When the content has another type, or none. A handler that returns the error responds with `415`.
+    pub fn form(&mut self) -> Result<&mut ReceivedForm, super::NotAForm> {
+        if self.form.is_none() {
+            self.form = Some(match &*self.media_type() {
+                "application/x-www-form-urlencoded" => urlencoded(&self.body),
+                "multipart/form-data" => ReceivedForm::default(),
+                other => return Err(super::NotAForm::of(other)),
+            });
+        }
+        Ok(self.form.get_or_insert_default())
     }
 
     /// The trailer section (RFC 9110 §6.5).

@@ -72,7 +72,7 @@ impl Test {
             .unwrap();
         server
             .route("POST", "/form", |request: &mut Received| {
-                let file = request.form().files.first_mut().unwrap();
+                let file = request.form().unwrap().files.first_mut().unwrap();
                 let mut stored = Vec::new();
                 std::io::Read::read_to_end(&mut file.reader().unwrap(), &mut stored).unwrap();
                 Response::text(format!("{}", stored == content()))
