@@ -394,3 +394,54 @@ impl Jobs {
         self.jobs.get_mut(&entity)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entity(number: u32) -> Entity {
+        Entity::from_raw_u32(number).unwrap_or(Entity::PLACEHOLDER)
+    }
+
+    #[test]
+    fn requests_that_ended_before_they_were_sent_take_no_room_and_do_not_count() {
+        let mut jobs = Jobs::default();
+        let now = Instant::now();
+        for number in 0..10_000 {
+            jobs.submit(entity(number), HttpPhase::default(), now);
+            if number % 100 != 0 {
+                assert_eq!(jobs.end(entity(number)), Ended::Waiting);
+                jobs.remove(entity(number));
+            }
+        }
+        assert_eq!(jobs.in_flight(), 100);
+        assert!(jobs.submitted.len() < 500, "{}", jobs.submitted.len());
+        let sent: Vec<Entity> = std::iter::from_fn(|| jobs.next_submitted())
+            .map(|(entity, _)| entity)
+            .collect();
+        let expected: Vec<Entity> = (0..100).map(|number| entity(100 * number)).collect();
+        assert_eq!(sent, expected);
+        assert_eq!((jobs.in_flight(), jobs.submitted.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_request_that_ends_while_it_waits_for_its_round_begins_none() {
+        let mut jobs = Jobs::default();
+        let now = Instant::now();
+        let mut serials = Vec::new();
+        for number in 0..3 {
+            jobs.submit(entity(number), HttpPhase::default(), now);
+            serials.extend(jobs.next_submitted());
+        }
+        for (entity, serial) in serials {
+            jobs.schedule(entity, serial, now);
+        }
+        assert!(jobs.need_frames());
+        assert_eq!(jobs.end(entity(1)), Ended::Waiting);
+        assert_eq!(jobs.begin_rounds(|_, _, _| Round::Begins), []);
+        let began = std::iter::from_fn(|| jobs.next_submitted());
+        let began: Vec<Entity> = began.map(|(entity, _)| entity).collect();
+        assert_eq!(began, [entity(0), entity(2)]);
+        assert!(!jobs.has_scheduled());
+    }
+}
