@@ -11,7 +11,7 @@ use httpoll::proxy::ProxySettings;
 use httpoll::server::websocket::{Options, WebSocket};
 use httpoll::server::{Request as ServerRequest, Response, Server};
 use httpoll::websocket::close_code;
-use httpoll::{Agent, ErrorKind, Event, Phase, Request, RequestId, Timeouts};
+use httpoll::{Agent, Budget, ErrorKind, Event, Phase, Request, RequestId, Timeouts};
 
 use crate::support::{FRAME, Heard, address, frames};
 
@@ -310,4 +310,32 @@ fn a_web_socket_without_tls_goes_through_a_tunnel_of_its_proxy() {
         first,
         ["CONNECT game.example:80 HTTP/1.1", "GET /chat HTTP/1.1"]
     );
+}
+
+#[test]
+fn a_spent_budget_ends_a_poll_in_the_middle_of_tiny_frames() {
+    let mut test = Serialized::new(&["10.0.0.1:80"], Agent::builder());
+    test.send("ws://game.example/");
+    test.frames(10);
+    test.accept();
+    for _ in 0..8000 {
+        test.open[0].send("").unwrap();
+    }
+    for _ in 0..20 {
+        test.servers[0].poll().unwrap();
+    }
+    test.network.advance(FRAME);
+    let mut messages = |budget: Budget| {
+        test.agent.poll_with(&budget);
+        let events = std::iter::from_fn(|| test.agent.next_event());
+        let is_message = |it: &Event| matches!(it, Event::WebSocketMessage { .. });
+        events.filter(is_message).count()
+    };
+    // It reads all frames of two bytes, but looks at no more than two batches of 4 KiB in any poll.
+    let mut arrived = vec![messages(Budget::unlimited().with_bytes(16_000))];
+    while arrived.iter().sum::<usize>() < 8000 && arrived.len() < 20 {
+        arrived.push(messages(Budget::unlimited().with_bytes(0)));
+    }
+    assert_eq!(arrived.iter().sum::<usize>(), 8000);
+    assert!(arrived.iter().all(|it| *it <= 4096), "{arrived:?}");
 }
