@@ -23,11 +23,9 @@ pub(crate) fn dispatch_nodes(
 ) {
     let began = http.as_ref().map(|http| http.now());
     for (entity, mut node, streams) in &mut nodes {
-        if node.get_status() != Status::Disconnected {
-            report(entity, &mut node, streams, &mut commands);
-        } else if let Some(transition) = node.bypass_change_detection().next_transition() {
-            report_transition(entity, transition, &node, &mut commands);
-            report(entity, &mut node, streams, &mut commands);
+        let inner = node.bypass_change_detection();
+        if report(entity, inner, streams, &mut commands) {
+            node.set_changed();
         }
     }
     if let (Some(mut http), Some(began)) = (http, began) {
@@ -37,14 +35,19 @@ pub(crate) fn dispatch_nodes(
     }
 }
 
-fn report(entity: Entity, node: &mut HttpClientNode, streams: bool, commands: &mut Commands) {
-    while let Some(transition) = node.next_transition() {
-        report_transition(entity, transition, node, commands);
-    }
+/// Returns whether there was anything to report.
+fn report(
+    entity: Entity,
+    node: &mut HttpClientNode,
+    streams: bool,
+    commands: &mut Commands,
+) -> bool {
+    let mut has_reported = report_transitions(entity, node, commands);
     while streams && node.get_status() == Status::Body {
         match node.read_response_body_chunk() {
             Ok(bytes) if bytes.is_empty() => break,
             Ok(bytes) => {
+                has_reported = true;
                 let event = HttpChunk {
                     entity,
                     request: entity,
@@ -56,9 +59,17 @@ fn report(entity: Entity, node: &mut HttpClientNode, streams: bool, commands: &m
             Err(_) => break,
         }
     }
+    has_reported | report_transitions(entity, node, commands)
+}
+
+/// Returns whether there was a transition.
+fn report_transitions(entity: Entity, node: &mut HttpClientNode, commands: &mut Commands) -> bool {
+    let mut has_reported = false;
     while let Some(transition) = node.next_transition() {
+        has_reported = true;
         report_transition(entity, transition, node, commands);
     }
+    has_reported
 }
 
 fn report_transition(

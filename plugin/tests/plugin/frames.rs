@@ -10,6 +10,7 @@ use std::time::Duration;
 use bevy_app::{App, First, Last, PreUpdate, Update};
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{ScheduleBuildSettings, SingleThreadedExecutor};
+use bevy_httpoll::httpoll::HttpClient;
 use bevy_httpoll::httpoll::mock::MockResponse;
 use bevy_httpoll::prelude::*;
 
@@ -425,6 +426,9 @@ fn in_idle_frames_nothing_is_marked_as_changed() {
     let mut game = Game::new();
     let _rule = game.server.get("/").reply(MockResponse::ok());
     game.spawn(HttpClientNode::default());
+    let mut connected = HttpClientNode::new(HttpClient::on_memory(&game.network));
+    connected.connect_to_host("game.example", -1, None).unwrap();
+    let connected = game.spawn(connected);
     #[cfg(feature = "server")]
     game.spawn(HttpServer::bind("10.0.0.7:80"));
     let repeat = HttpRepeat::every(Duration::from_secs(60));
@@ -442,4 +446,15 @@ fn in_idle_frames_nothing_is_marked_as_changed() {
     game.spawn(HttpRequest::get(url("/")));
     game.until_finished(2);
     assert!(game.app.world().resource::<Changed>().agent > 0);
+    assert_eq!(game.app.world().resource::<Changed>().node, 0);
+    let mut node = game
+        .app
+        .world_mut()
+        .get_mut::<HttpClientNode>(connected)
+        .unwrap();
+    assert_eq!(node.get_status(), Status::Connected);
+    node.bypass_change_detection().close();
+    game.frame();
+    game.frame();
+    assert_eq!(game.app.world().resource::<Changed>().node, 1);
 }
