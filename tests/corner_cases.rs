@@ -318,7 +318,7 @@ fn a_head_as_large_as_the_limits_allow_is_read() {
 /// The TLS close_notify came with the response, so no readiness event reports it again.
 #[cfg(feature = "tls")]
 #[test]
-fn a_tls_goodbye_without_the_end_of_the_stream_is_seen() {
+fn a_close_notify_without_the_end_of_the_stream_is_seen() {
     use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());

@@ -1,5 +1,5 @@
 //! TLS end to end, over real sockets: certificates good and bad, both versions, client certificates,
-//! and streams that end without a goodbye.
+//! and streams that end without `close_notify`.
 
 #![cfg(feature = "tls")]
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -38,7 +38,7 @@ struct Server {
     years: (i32, i32),
     versions: &'static [&'static rustls::SupportedProtocolVersion],
     wants_client: bool,
-    says_goodbye: bool,
+    sends_close_notify: bool,
     response: &'static [u8],
 }
 
@@ -49,7 +49,7 @@ impl Default for Server {
             years: (2020, 2200),
             versions: rustls::ALL_VERSIONS,
             wants_client: false,
-            says_goodbye: true,
+            sends_close_notify: true,
             response: b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
         }
     }
@@ -117,7 +117,7 @@ impl Server {
         }
         stream.write_all(self.response)?;
         stream.flush()?;
-        if self.says_goodbye {
+        if self.sends_close_notify {
             stream.conn.send_close_notify();
             stream.flush()?;
         }
@@ -310,9 +310,9 @@ fn client_certificates() {
 }
 
 #[test]
-fn a_missing_goodbye_matters_only_for_content_without_a_length() {
+fn a_missing_close_notify_matters_only_for_content_without_a_length() {
     let abrupt = |response| Server {
-        says_goodbye: false,
+        sends_close_notify: false,
         response,
         ..Server::default()
     };

@@ -8,8 +8,8 @@
 mod host;
 mod key;
 mod limits;
-mod obstacles;
 mod pooled;
+mod queue_reasons;
 mod responses;
 mod round_trip;
 
@@ -26,8 +26,8 @@ use host::{Host, Tally};
 pub(crate) use key::PoolKey;
 pub use limits::PoolLimits;
 pub(crate) use limits::Usage;
-pub use obstacles::QueueReason;
 pub(crate) use pooled::{ConnectionKey, Grant, HostKey, Pooled, Service};
+pub use queue_reasons::QueueReason;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]

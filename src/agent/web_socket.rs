@@ -17,7 +17,7 @@ pub struct WebSocketOptions {
     config: WebSocketConfig,
     handshake: Option<ClientHandshake>,
     /// The caller closed it before it was open.
-    pub(super) goodbye: Option<CloseFrame>,
+    pub(super) close_frame: Option<CloseFrame>,
 }
 
 impl WebSocketOptions {

@@ -23,10 +23,10 @@ fn what_a_client_said_before_its_stream_ended_reaches_the_holder() {
     // RFC 6455 §7.1.4: behind a close frame, what the stream does next does not count.
     use ClientEnds::{HalfCloses, HangsUp, Resets};
     for ends in [HalfCloses, HangsUp, Resets] {
-        for (is_sending, says_goodbye) in
+        for (is_sending, sends_close) in
             [(false, true), (true, true), (false, false), (true, false)]
         {
-            let what = format!("{ends:?}, sending: {is_sending}, goodbye: {says_goodbye}");
+            let what = format!("{ends:?}, sending: {is_sending}, close frame: {sends_close}");
             let mut test = test_server();
             let faults = Arc::new(Mutex::new(0));
             let count = Arc::clone(&faults);
@@ -36,7 +36,7 @@ fn what_a_client_said_before_its_stream_ended_reaches_the_holder() {
             let (mut client, _) = handshake(&mut test, "");
             let mut socket = take(&kept);
             client.write(&frame(0x81, b"one"));
-            if says_goodbye {
+            if sends_close {
                 client.write(&frame(0x88, b"\x0f\xa0full"));
             }
             match ends {
@@ -53,7 +53,7 @@ fn what_a_client_said_before_its_stream_ended_reaches_the_holder() {
             }
             assert_eq!(socket.receive(), Some("one".into()), "{what}");
             assert!(socket.is_closed(), "{what}");
-            if says_goodbye {
+            if sends_close {
                 let frame = socket.close_frame().unwrap();
                 assert_eq!((frame.code, &*frame.reason), (4000, "full"), "{what}");
                 assert_eq!(

@@ -46,7 +46,7 @@ pub(crate) fn leave(world: &mut World) {
         http.abort(true);
     }
     #[cfg(feature = "server")]
-    crate::systems::farewell::shut_down(world, CLIENTS);
+    crate::systems::server_shutdown::shut_down(world, CLIENTS);
     if let Some(mut http) = world.get_resource_mut::<HttpAgent>() {
         http.agent.finish_files(FILES);
         #[cfg(feature = "cache")]
@@ -72,7 +72,7 @@ fn drain(world: &mut World, limit: Duration) {
         // Observers of the last responses may spawn more requests: they are waited for, too.
         let sent = world.run_system_cached(submit_all).is_ok();
         #[cfg(feature = "server")]
-        crate::systems::farewell::serve(world);
+        crate::systems::server_shutdown::serve(world);
         let left = limit.saturating_sub(began.elapsed());
         let Some(mut http) = world.get_resource_mut::<HttpAgent>() else {
             return;

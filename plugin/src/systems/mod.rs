@@ -14,8 +14,6 @@ pub(crate) mod deliver;
 pub mod diagnostics;
 pub(crate) mod dispatch;
 pub(crate) mod exit;
-#[cfg(feature = "server")]
-pub(crate) mod farewell;
 pub(crate) mod finished;
 pub(crate) mod json;
 pub(crate) mod messages;
@@ -28,6 +26,8 @@ pub(crate) mod patches;
 pub(crate) mod poll;
 #[cfg(feature = "cache")]
 pub(crate) mod save_cache;
+#[cfg(feature = "server")]
+pub(crate) mod server_shutdown;
 #[cfg(feature = "server")]
 pub(crate) mod servers;
 pub(crate) mod snapshot;

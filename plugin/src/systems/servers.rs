@@ -22,12 +22,12 @@ use crate::events::server::{
 use crate::resources::agent::HttpAgent;
 use crate::schedule::HttpollSystems;
 use crate::systems::deliver::trigger_at;
-use crate::systems::farewell;
 use crate::systems::owners::break_cycle;
+use crate::systems::server_shutdown;
 use crate::systems::unclaimed::refuse_unclaimed;
 
 pub(crate) fn build(app: &mut App, poll_in: InternedScheduleLabel) {
-    farewell::build(app.world_mut());
+    server_shutdown::build(app.world_mut());
     announce_early(app.world_mut());
     app.add_observer(break_cycle::<ServedBy>);
     app.add_systems(

@@ -273,8 +273,8 @@ fn while_a_session_is_being_opened_it_can_be_closed_and_nothing_else_is_sent() {
         *early.unwrap_err().kind(),
         ErrorKind::WebSocket(WebSocketFault::NotOpen)
     );
-    let goodbye = WebSocketMessage::Close(None);
-    http.send_message(client, goodbye).unwrap();
+    let close = WebSocketMessage::Close(None);
+    http.send_message(client, close).unwrap();
     lobby.run(20 * SECOND);
     assert_eq!(*lobby.opened.lock().unwrap(), 1);
     assert!(!lobby.game.exists(client), "{:?}", lobby.game.log());

@@ -53,7 +53,7 @@ impl Engine {
             .map_err(ErrorKind::WebSocket)?
             .map(str::to_owned);
         let mut machine = WebSocketMachine::client(options.limits().clone(), active_now);
-        let goodbye = options.goodbye.clone();
+        let close_frame = options.close_frame.clone();
         let Some(pooled) = self.pool.get_mut(key) else {
             return Err(Error::internal("a handshake without its connection"));
         };
@@ -65,7 +65,7 @@ impl Engine {
         let mut recv = RecvBuffer::default();
         let taken = machine.receive(&leftover, active_now);
         recv.append(&leftover[taken..], self.reactor.pool());
-        if let Some(CloseFrame { code, reason }) = goodbye {
+        if let Some(CloseFrame { code, reason }) = close_frame {
             // The code was checked when the caller gave it.
             let _ = machine.close(code, &reason, active_now);
         }
@@ -327,9 +327,9 @@ impl Engine {
                 closed.map_err(ErrorKind::WebSocket)?;
             } else if let Output::WebSocket(options) = &mut transfer.request.output {
                 let reason = reason.to_owned();
-                let goodbye = CloseFrame { code, reason };
-                goodbye.check().map_err(ErrorKind::WebSocket)?;
-                options.goodbye.get_or_insert(goodbye);
+                let close_frame = CloseFrame { code, reason };
+                close_frame.check().map_err(ErrorKind::WebSocket)?;
+                options.close_frame.get_or_insert(close_frame);
             }
             Ok::<_, Error>(transfer.connection())
         });

@@ -126,15 +126,15 @@ impl Socket {
         if !self.machine.is_open() || !self.shared.outgoing().is_empty() {
             return;
         }
-        let goodbye = match self.shared.goodbye() {
-            Some(goodbye) => goodbye,
+        let frame = match self.shared.close_to_send() {
+            Some(frame) => frame,
             None if is_shutting_down => CloseFrame {
                 code: close_code::GOING_AWAY,
                 reason: String::new(),
             },
             None => return,
         };
-        let said = self.machine.close(goodbye.code, &goodbye.reason, now);
+        let said = self.machine.close(frame.code, &frame.reason, now);
         if said.is_err() {
             // This code must not be sent.
             let _ = self.machine.close(close_code::NORMAL_CLOSURE, "", now);

@@ -52,7 +52,7 @@ impl Connection {
             };
             return match flushed {
                 Ok(false) => Ok(Step::Stuck),
-                Ok(true) => self.say_goodbye(cx),
+                Ok(true) => self.send_close_frame(cx),
                 Err(error) => self.end_socket(Some(error), cx),
             };
         }
@@ -95,7 +95,7 @@ impl Connection {
 
     /// The close frame was sent. A client that is still sending, such as one whose message was too large, has to
     /// get it before the connection is gone (RFC 6455 §7.1.1).
-    fn say_goodbye(&mut self, cx: &mut Context<'_>) -> Result<Step, Error> {
+    fn send_close_frame(&mut self, cx: &mut Context<'_>) -> Result<Step, Error> {
         if matches!(&self.stage, Stage::Socket(socket) if socket.has_refused()) {
             self.note_sent(false, cx.app, cx.now);
             return Ok(self.begin_closing(false, cx));

@@ -130,7 +130,7 @@ impl WebSocket {
     }
 
     fn push(&mut self, message: WebSocketMessage, key: Option<Arc<str>>) -> Result<(), SendError> {
-        if self.shared.inbox().goodbye.is_some() {
+        if self.shared.inbox().close_to_send.is_some() {
             return Err(SendError::Closed);
         }
         let frame = match &message {
@@ -138,8 +138,8 @@ impl WebSocket {
             WebSocketMessage::Binary(bytes) => frame(BINARY, bytes),
             WebSocketMessage::Ping(bytes) => frame(PING, bytes.get(..125).unwrap_or(bytes)),
             WebSocketMessage::Pong(bytes) => frame(PONG, bytes.get(..125).unwrap_or(bytes)),
-            WebSocketMessage::Close(goodbye) => {
-                match goodbye {
+            WebSocketMessage::Close(frame) => {
+                match frame {
                     Some(CloseFrame { code, reason }) => self.close(*code, reason),
                     None => self.close(close_code::NORMAL_CLOSURE, ""),
                 }
@@ -153,9 +153,9 @@ impl WebSocket {
     /// not be sent becomes 1000; a reason over 123 bytes is left out.
     pub fn close(&mut self, code: u16, reason: &str) {
         let mut inbox = self.shared.inbox();
-        if inbox.goodbye.is_none() && inbox.end.is_none() {
+        if inbox.close_to_send.is_none() && inbox.end.is_none() {
             let reason = if reason.len() > 123 { "" } else { reason };
-            inbox.goodbye = Some(CloseFrame {
+            inbox.close_to_send = Some(CloseFrame {
                 code,
                 reason: reason.to_owned(),
             });

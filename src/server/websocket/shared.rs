@@ -24,7 +24,7 @@ pub(super) struct Inbox {
     pub(super) messages: VecDeque<WebSocketMessage>,
     pub(super) bytes: usize,
     /// The close frame of the holder.
-    pub(super) goodbye: Option<CloseFrame>,
+    pub(super) close_to_send: Option<CloseFrame>,
     pub(super) end: Option<End>,
 }
 
@@ -92,15 +92,15 @@ impl Shared {
     pub(in crate::server) fn put(&self, message: WebSocketMessage) {
         let mut inbox = self.inbox();
         // A holder that has closed the WebSocket takes no more messages.
-        if inbox.goodbye.is_none() {
+        if inbox.close_to_send.is_none() {
             inbox.bytes += weight(&message);
             inbox.messages.push_back(message);
         }
     }
 
     /// The close frame of the holder.
-    pub(in crate::server) fn goodbye(&self) -> Option<CloseFrame> {
-        self.inbox().goodbye.clone()
+    pub(in crate::server) fn close_to_send(&self) -> Option<CloseFrame> {
+        self.inbox().close_to_send.clone()
     }
 
     pub(in crate::server) fn end_closed(&self, frame: Option<CloseFrame>) {

@@ -16,12 +16,12 @@ impl Pool {
             Usage::ALL.map(|usage| Some((*host.waiting_for(usage).first_key_value()?.0, index)))
         });
         let can_be_served =
-            |(place, index): &(Place, usize)| self.obstacle(HostKey(*index), *place).is_none();
+            |(place, index): &(Place, usize)| self.kept_by(HostKey(*index), *place).is_none();
         hosts.flatten().filter(can_be_served).min()
     }
 
     /// The limit that keeps the request at this place from getting a connection. `None`: it can have one.
-    fn obstacle(&self, key: HostKey, place: Place) -> Option<QueueReason> {
+    fn kept_by(&self, key: HostKey, place: Place) -> Option<QueueReason> {
         let usage = place.usage;
         let host = self.hosts.get(key.0)?;
         if usage == Usage::Exchange && !host.idle.is_empty() {
@@ -71,7 +71,7 @@ impl Pool {
 
     /// Why the request at this place waits.
     pub(crate) fn reason(&self, key: HostKey, place: Place) -> QueueReason {
-        self.obstacle(key, place).unwrap_or(QueueReason::Turn)
+        self.kept_by(key, place).unwrap_or(QueueReason::Turn)
     }
 
     /// Whether a request of a lower priority than [`Priority::Gameplay`] has a connection with this usage, to
