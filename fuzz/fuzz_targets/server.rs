@@ -211,7 +211,7 @@ fn build(network: &MemoryNetwork, kept: &Shared) -> Server {
             let body = request.body().clone();
             let query: Vec<_> = request.query().iter().map(|(name, _)| name.len()).collect();
             let _ = (
-                request.json(),
+                request.json::<serde_json::Value>(),
                 request.cookies().count(),
                 query,
                 request.host(),
