@@ -305,9 +305,9 @@ impl fmt::Display for TlsFault {
                 "the server requires a client certificate (see TlsOptions)"
             }
             Self::Incompatible => "both sides have no TLS version or cipher in common",
-            Self::Alert => "the server refused the TLS handshake",
-            Self::NotTls => "the server does not speak TLS (is this a port for plain http?)",
-            Self::Protocol => "the server broke the TLS protocol",
+            Self::Alert => "the peer refused the TLS handshake",
+            Self::NotTls => "the peer does not speak TLS (is this a port for plain http?)",
+            Self::Protocol => "the peer broke the TLS protocol",
         })
     }
 }

@@ -156,7 +156,7 @@ const PROXY_FAILURES: [(&str, Proxy, &str, &str); 13] = [
 ",
         ),
         "https://game.example/a",
-        "could not establish TLS with https://game.example through the proxy http://proxy.example:3128: the server \
+        "could not establish TLS with https://game.example through the proxy http://proxy.example:3128: the peer \
          does not speak TLS (is this a port for plain http?) (received corrupt message of type InvalidContentType)",
     ),
 ];
