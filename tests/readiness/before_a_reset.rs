@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use httpoll::agent::WebSocketOptions;
-use httpoll::memory::{MemoryNetwork, MemoryStream, Peer};
+use httpoll::memory::{MemoryNetwork, MemoryStream};
 use httpoll::server::websocket::{Options, WebSocket};
 use httpoll::server::{Content, Piece, Request, Response, Server};
 use httpoll::websocket::WebSocketMessage;
@@ -14,47 +14,90 @@ use httpoll::{Agent, Budget, Event, HttpClient, Method, Status};
 
 use crate::{address, content};
 
-/// Serves one connection: after some of a request's content it responds with 413 and closes.
-fn refuse(network: &MemoryNetwork) {
-    network.serve(address(), || {
-        let mut has_answered = false;
-        move |peer: &mut Peer| {
-            let all = peer.take_received();
-            if !has_answered && !all.is_empty() {
-                has_answered = true;
-                peer.send(b"HTTP/1.1 413 No\r\nContent-Length: 8\r\n\r\ntoo much");
-                peer.close();
-            }
+/// A server that responds with 413 to the first content and closes. What arrives later causes a reset.
+struct Refusing {
+    network: MemoryNetwork,
+    stream: Option<MemoryStream>,
+}
+
+impl Refusing {
+    fn new(network: &MemoryNetwork) -> Self {
+        network.listen(address());
+        Self {
+            network: network.clone(),
+            stream: None,
         }
-    });
+    }
+
+    /// To be called after each poll of the client.
+    fn step(&mut self) {
+        self.network.advance(Duration::from_millis(1));
+        if let Some(stream) = self.network.accept(address()) {
+            self.stream = Some(stream);
+        }
+        // All that has arrived: a close that leaves something unread is a reset at once.
+        let has_request = |stream: &mut MemoryStream| {
+            let mut received = Vec::new();
+            let _ = stream.read_to_end(&mut received);
+            !received.is_empty()
+        };
+        if let Some(mut stream) = self.stream.take_if(has_request) {
+            let response = b"HTTP/1.1 413 No\r\nContent-Length: 8\r\n\r\ntoo much";
+            stream.write_all(response).unwrap();
+            drop(stream);
+            self.network.advance(Duration::from_millis(1));
+        }
+    }
+}
+
+/// A network where a poll that only sent would use this budget up, and the next one would find the reset.
+fn narrow_network() -> (MemoryNetwork, Refusing, Budget) {
+    let network = MemoryNetwork::new();
+    network.imitate_windows();
+    network.set_capacity(10_000);
+    let server = Refusing::new(&network);
+    (network, server, Budget::unlimited().with_bytes(2000))
 }
 
 #[test]
 fn an_early_response_is_read_before_more_content_causes_a_reset() {
-    let network = MemoryNetwork::new();
-    network.imitate_windows();
-    network.set_capacity(10_000);
-    refuse(&network);
-
-    let mut agent = Agent::on_memory(&network);
-    let put = httpoll::Request::put("http://10.0.0.1/").body(content());
-    let handle = agent.send(put.expect_continue(None)).unwrap();
-    assert_eq!(agent.wait_for(handle).unwrap().text(), "too much");
-
+    let (network, mut server, budget) = narrow_network();
     let mut http = HttpClient::on_memory(&network);
     http.connect_to_host("10.0.0.1", 80, None).unwrap();
     while http.get_status() != Status::Connected {
         http.poll().unwrap();
+        server.step();
     }
     http.request(Method::Put, "/", &[], content()).unwrap();
-    // A poll that only sends would use its budget up, and the next would find the reset.
-    let budget = Budget::unlimited().with_bytes(2000);
     while http.get_status() == Status::Requesting {
         http.poll_at(network.now(), &budget).unwrap();
-        network.advance(Duration::from_millis(1));
+        server.step();
     }
     assert_eq!(http.get_response_code(), 413);
     assert_eq!(http.read_response_body_chunk().unwrap(), "too much");
+}
+
+#[test]
+fn an_early_response_to_an_agent_is_read_before_more_content_causes_a_reset() {
+    let (network, mut server, budget) = narrow_network();
+    let mut agent = Agent::on_memory(&network);
+    let put = httpoll::Request::put("http://10.0.0.1/").body(content());
+    agent.send(put.expect_continue(None)).unwrap().detach();
+    loop {
+        agent.poll_with(&budget);
+        server.step();
+        match agent.next_event() {
+            Some(Event::Done { response, .. }) => {
+                assert_eq!(
+                    (response.status().as_u16(), response.text()),
+                    (413, "too much".into())
+                );
+                return;
+            }
+            Some(Event::Failed { error, .. }) => panic!("{error}"),
+            _ => {}
+        }
+    }
 }
 
 /// The frame of a text message of a client with the masking key 0 (RFC 6455 §5.2).
