@@ -313,7 +313,7 @@ fn a_web_socket_without_tls_goes_through_a_tunnel_of_its_proxy() {
 }
 
 #[test]
-fn a_spent_budget_ends_a_poll_in_the_middle_of_tiny_frames() {
+fn a_spent_budget_ends_a_poll_of_an_agent_in_the_middle_of_tiny_frames() {
     let mut test = Serialized::new(&["10.0.0.1:80"], Agent::builder());
     test.send("ws://game.example/");
     test.frames(10);
