@@ -82,8 +82,10 @@ mod system {
 
     pub(super) fn is_same(file: &File, path: &Path) -> io::Result<bool> {
         let (open, named) = (information(file)?, information(&self::open(path)?)?);
-        let number = (open.volume_serial_number(), open.file_index());
-        Ok(number == (named.volume_serial_number(), named.file_index()))
+        let volumes = [open.volume_serial_number(), named.volume_serial_number()];
+        // Of an open file that was renamed, Wine and Proton say volume 0.
+        let is_same_volume = volumes[0] == volumes[1] || volumes.contains(&0);
+        Ok(is_same_volume && open.file_index() == named.file_index())
     }
 
     pub(super) fn count_of_names(path: &Path, _metadata: &Metadata) -> io::Result<u64> {
@@ -121,6 +123,7 @@ mod tests {
         let moved = folder.join("file");
         fs::rename(&path, &moved).unwrap();
         assert!(!is_at(&file, &path).unwrap());
+        assert!(is_at(&file, &moved).unwrap());
         assert!(is_at(&File::open(&moved).unwrap(), &moved).unwrap());
         // ... and a folder, a link to it, or another file took its old name.
         fs::create_dir(&path).unwrap();
