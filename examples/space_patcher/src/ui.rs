@@ -224,7 +224,10 @@ pub fn shorten(line: &str, letters: usize) -> String {
 /// The last letters of a line.
 pub fn end_of(line: &str, letters: usize) -> &str {
     let hidden = line.chars().count().saturating_sub(letters);
-    let start = line.char_indices().nth(hidden).map_or(line.len(), |it| it.0);
+    let start = line
+        .char_indices()
+        .nth(hidden)
+        .map_or(line.len(), |it| it.0);
     &line[start..]
 }
 
