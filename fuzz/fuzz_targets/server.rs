@@ -221,7 +221,9 @@ fn build(network: &MemoryNetwork, kept: &Shared) -> Server {
         .unwrap();
     server
         .route("POST", "/form", |request: &mut Request| {
-            let parts = request.form().map(|form| form.fields.len() + form.files.len());
+            let parts = request
+                .form()
+                .map(|form| form.fields.len() + form.files.len());
             Response::text(format!("{parts:?}"))
         })
         .unwrap();
